@@ -1,0 +1,315 @@
+//! From what the configuration says to the router's tables, or to everything
+//! that is wrong with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use ahash::{HashMap, HashMapExt as _};
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::pattern::{Field, Methods, STANDARD, Value};
+use crate::router::{Hosts, Router};
+use crate::site::{Path, Route, Site};
+use crate::spec::{HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
+use crate::trie::Trie;
+
+/// What one compiled regular expression may occupy, in bytes; the same bound
+/// holds again for the scratch space of its automaton on each thread.
+const REGEX_LIMIT: usize = 1 << 20;
+
+/// Something wrong with a site or one of its routes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildError {
+    /// The site's place among those given.
+    pub site: usize,
+    /// The route's place within the site; none if it is about the site itself.
+    pub route: Option<usize>,
+    /// What is wrong, for the operator.
+    pub message: String,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+pub(crate) fn build(specs: &[SiteSpec]) -> Result<Router, Vec<BuildError>> {
+    let mut build = Build::default();
+    let mut sites = Vec::with_capacity(specs.len());
+    for (number, spec) in specs.iter().enumerate() {
+        build.site = number;
+        build.route = None;
+        for host in &spec.hosts {
+            build.host(host);
+        }
+        sites.push(build.routes(&spec.routes));
+    }
+    if !build.errors.is_empty() {
+        return Err(build.errors);
+    }
+    let mut hosts = build.hosts;
+    hosts.wildcard_lengths = hosts.wildcard.keys().map(|name| name.len()).collect();
+    hosts.wildcard_lengths.sort_unstable_by(|a, b| b.cmp(a));
+    hosts.wildcard_lengths.dedup();
+    Ok(Router {
+        hosts: Arc::new(hosts),
+        sites: sites.into(),
+        regexes: build.regexes,
+    })
+}
+
+/// A build on its way. Errors are collected, not returned: the operator gets
+/// all of them at once.
+#[derive(Default)]
+struct Build {
+    /// Where it is now, for errors.
+    site: usize,
+    route: Option<usize>,
+    hosts: Hosts,
+    regexes: Vec<Regex>,
+    /// The place of each expression that was compiled already.
+    regex_places: HashMap<String, usize>,
+    errors: Vec<BuildError>,
+}
+
+impl Build {
+    fn error(&mut self, message: String) {
+        self.errors.push(BuildError {
+            site: self.site,
+            route: self.route,
+            message,
+        });
+    }
+
+    fn host(&mut self, host: &HostPattern) {
+        let site = self.site;
+        let (shown, taken) = match host {
+            HostPattern::Default => ("*".to_owned(), self.hosts.default.replace(site)),
+            HostPattern::Exact(name) => {
+                self.check_host(name);
+                let taken = self.hosts.exact.insert(name.as_str().into(), site);
+                (name.clone(), taken)
+            }
+            HostPattern::Wildcard(name) => {
+                self.check_host(name);
+                let taken = self.hosts.wildcard.insert(name.as_str().into(), site);
+                (format!("*.{name}"), taken)
+            }
+        };
+        match taken {
+            Some(other) if other == site => self.error(format!("host `{shown}` is named twice")),
+            Some(_) => self.error(format!("host `{shown}` already belongs to another site")),
+            None => {}
+        }
+    }
+
+    fn check_host(&mut self, name: &str) {
+        if let Some(fault) = host_fault(name) {
+            self.error(format!("host `{name}` {fault}"));
+        }
+    }
+
+    fn routes(&mut self, specs: &[RouteSpec]) -> Site {
+        let mut site = Site {
+            routes: Vec::with_capacity(specs.len()),
+            exact: HashMap::new(),
+            regexes: Vec::new(),
+            suffixes: Trie::new(),
+            prefixes: Trie::new(),
+            any: Vec::new(),
+        };
+        let mut seen = HashMap::new();
+        for (number, spec) in specs.iter().enumerate() {
+            self.route = Some(number);
+            let Some(route) = self.route(spec) else {
+                continue;
+            };
+            let mut fields = route.fields.clone();
+            fields.sort_unstable();
+            fields.dedup();
+            let identity = (route.path.clone(), route.methods.clone(), fields);
+            if let Some(first) = seen.insert(identity, number) {
+                self.error(format!(
+                    "same path, methods and headers as route {first} of this site, which takes \
+                     every request of this one",
+                    first = first + 1
+                ));
+            }
+            site.place(number, &route.path);
+            site.routes.push(route);
+        }
+        site.suffixes.link();
+        site.prefixes.link();
+        site
+    }
+
+    /// None if there was an error; it is noted then, and nothing is served
+    /// from the tables.
+    fn route(&mut self, spec: &RouteSpec) -> Option<Route> {
+        let before = self.errors.len();
+        let path = self.path(&spec.path);
+        for method in &spec.methods {
+            if let Some(fault) = method_fault(method) {
+                self.error(fault);
+            }
+        }
+        let mut fields = Vec::with_capacity(spec.headers.len());
+        for header in &spec.headers {
+            if !is_token(&header.name) {
+                self.error(format!("`{}` is not the name of a head field", header.name));
+            }
+            let value = match &header.value {
+                ValuePattern::Equals(text) => Value::Equals(text.as_bytes().into()),
+                ValuePattern::Present => Value::Present,
+                ValuePattern::Absent => Value::Absent,
+                ValuePattern::Regex(text) => Value::Regex(self.regex(text).unwrap_or_default()),
+            };
+            fields.push(Field {
+                name: header.name.to_ascii_lowercase().into(),
+                value,
+            });
+        }
+        (self.errors.len() == before).then(|| Route {
+            path: path.unwrap_or(Path::Any),
+            methods: Methods::new(&spec.methods),
+            fields,
+        })
+    }
+
+    fn path(&mut self, path: &PathPattern) -> Option<Path> {
+        match path {
+            PathPattern::Any => Some(Path::Any),
+            PathPattern::Exact(text) => self.rooted(text).map(Path::Exact),
+            PathPattern::Prefix(text) => self.rooted(text).map(Path::Prefix),
+            // After a trailing slash every byte begins a new segment anyway.
+            PathPattern::Segment(text) if text.ends_with('/') => {
+                self.rooted(text).map(Path::Prefix)
+            }
+            PathPattern::Segment(text) => self.rooted(text).map(Path::Segment),
+            PathPattern::Suffix(texts) => self.suffixes(texts),
+            PathPattern::Regex(text) => self.regex(text).map(Path::Regex),
+        }
+    }
+
+    fn rooted(&mut self, text: &str) -> Option<Box<[u8]>> {
+        if !text.starts_with('/') {
+            self.error(format!("path `{text}` does not begin with `/`"));
+            return None;
+        }
+        if let Some(mark) = text.chars().find(|c| matches!(c, '?' | '#')) {
+            self.error(format!(
+                "path `{text}` contains `{mark}`: routes are matched without the query"
+            ));
+            return None;
+        }
+        Some(text.as_bytes().into())
+    }
+
+    fn suffixes(&mut self, texts: &[String]) -> Option<Path> {
+        if texts.iter().any(String::is_empty) || texts.is_empty() {
+            self.error("a suffix is empty: it would match every path".to_owned());
+            return None;
+        }
+        let lower = |text: &String| text.to_ascii_lowercase().into_bytes().into();
+        let mut texts: Vec<Box<[u8]>> = texts.iter().map(lower).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        Some(Path::Suffix(texts))
+    }
+
+    fn regex(&mut self, text: &str) -> Option<usize> {
+        if let Some(&place) = self.regex_places.get(text) {
+            return Some(place);
+        }
+        let built = RegexBuilder::new(text)
+            .size_limit(REGEX_LIMIT)
+            .dfa_size_limit(REGEX_LIMIT)
+            .build();
+        match built {
+            Ok(regex) => {
+                let place = self.regexes.len();
+                self.regexes.push(regex);
+                self.regex_places.insert(text.to_owned(), place);
+                Some(place)
+            }
+            Err(error) => {
+                self.error(format!("regular expression `{text}`: {error}"));
+                None
+            }
+        }
+    }
+}
+
+impl Site {
+    /// Enters a route into the table for its kind of path.
+    fn place(&mut self, number: usize, path: &Path) {
+        match path {
+            Path::Any => self.any.push(number),
+            Path::Exact(text) => self.exact.entry(text.clone()).or_default().push(number),
+            Path::Regex(at) => self.regexes.push((*at, number)),
+            Path::Segment(text) => {
+                if let Some(routes) = self.prefixes.entry(text) {
+                    routes.segment.push(number);
+                }
+            }
+            Path::Prefix(text) => {
+                if let Some(routes) = self.prefixes.entry(text) {
+                    routes.raw.push(number);
+                }
+            }
+            Path::Suffix(texts) => {
+                for text in texts {
+                    let backwards: Vec<u8> = text.iter().rev().copied().collect();
+                    if let Some(routes) = self.suffixes.entry(&backwards) {
+                        routes.push(number);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn host_fault(name: &str) -> Option<&'static str> {
+    if name.is_empty() || name.starts_with('.') || name.ends_with('.') || name.contains("..") {
+        return Some("has an empty label");
+    }
+    if name.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Some("is not lower-case");
+    }
+    if !name.is_ascii() {
+        return Some("is not ASCII: write an internationalised name in its `xn--` form");
+    }
+    if name.contains('*') {
+        return Some("has `*` in the middle: only a whole first label can be a wildcard");
+    }
+    if name.starts_with('[') && name.ends_with(']') {
+        return None;
+    }
+    if name.contains(':') {
+        return Some("has a port: the port belongs to the listener");
+    }
+    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    (!name.bytes().all(known)).then_some("has a character that no host name has")
+}
+
+fn method_fault(method: &str) -> Option<String> {
+    if !is_token(method) {
+        return Some(format!("`{method}` is not a method"));
+    }
+    let upper = method.to_ascii_uppercase();
+    (upper != method && STANDARD.contains(&upper.as_str())).then(|| {
+        format!("method `{method}` never comes: methods are case-sensitive; write `{upper}`")
+    })
+}
+
+/// A token of RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(known)
+}
+
+#[cfg(test)]
+mod tests;
