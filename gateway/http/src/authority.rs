@@ -1,0 +1,146 @@
+//! The authority of a request: host and port (RFC 3986 §3.2, RFC 9110 §7.2).
+
+/// A host, lower-case and without a final dot, and a port if one was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authority {
+    host: String,
+    port: Option<u16>,
+}
+
+impl Authority {
+    /// Reads `host`, `host:port`, `[v6]` or `[v6]:port` in place, keeping the
+    /// memory of an earlier one. False, and empty, if it is not an authority;
+    /// user information is never part of one here (RFC 9110 §4.2.4).
+    #[must_use]
+    pub fn read(&mut self, text: &[u8]) -> bool {
+        self.clear();
+        let Some((host, port)) = split(text) else {
+            return false;
+        };
+        if !port.is_empty() {
+            let parsed = std::str::from_utf8(port)
+                .ok()
+                .filter(|_| port.iter().all(u8::is_ascii_digit));
+            let Some(number) = parsed.and_then(|digits| digits.parse().ok()) else {
+                return false;
+            };
+            self.port = Some(number);
+        }
+        self.host.extend(
+            host.iter()
+                .map(|byte| char::from(byte.to_ascii_lowercase())),
+        );
+        if self.host.len() > 1 && self.host.ends_with('.') {
+            self.host.pop();
+        }
+        !self.host.is_empty() && self.host.len() <= 255 || self.reject()
+    }
+
+    /// Forgets it and keeps the memory.
+    pub fn clear(&mut self) {
+        self.host.clear();
+        self.port = None;
+    }
+
+    /// The host, lower-case, an IPv6 address in brackets; empty if none was given.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, if one was given.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Appends `host` or `host:port`.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.host.as_bytes());
+        if let Some(port) = self.port {
+            out.push(b':');
+            out.extend_from_slice(itoa::Buffer::new().format(port).as_bytes());
+        }
+    }
+
+    fn reject(&mut self) -> bool {
+        self.clear();
+        false
+    }
+}
+
+fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    if text.first() == Some(&b'[') {
+        let end = memchr::memchr(b']', text)?;
+        let (host, rest) = text.split_at_checked(end + 1)?;
+        let inside = host.get(1..end)?;
+        let is_v6 = std::str::from_utf8(inside)
+            .ok()?
+            .parse::<std::net::Ipv6Addr>()
+            .is_ok();
+        let port = match rest.split_first() {
+            None => rest,
+            Some((b':', port)) => port,
+            Some(_) => return None,
+        };
+        return is_v6.then_some((host, port));
+    }
+    let (host, port) = match memchr::memchr(b':', text) {
+        Some(colon) => (text.get(..colon)?, text.get(colon + 1..)?),
+        None => (text, &[][..]),
+    };
+    host.iter()
+        .all(|&byte| is_reg_name(byte))
+        .then_some((host, port))
+}
+
+/// What may stand in a registered name, without percent-encoding, which no
+/// DNS name needs and which would be a second spelling of the same host.
+fn is_reg_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_hosts_and_ports() {
+        for (text, host, port) in [
+            ("Example.COM", "example.com", None),
+            ("example.com.", "example.com", None),
+            ("example.com:8080", "example.com", Some(8080)),
+            ("example.com:", "example.com", None),
+            ("[::1]:80", "[::1]", Some(80)),
+            ("[2001:DB8::1]", "[2001:db8::1]", None),
+            ("my_service", "my_service", None),
+        ] {
+            let mut authority = Authority::default();
+            assert!(authority.read(text.as_bytes()), "{text}");
+            assert_eq!((authority.host(), authority.port()), (host, port), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_none() {
+        for text in [
+            "",
+            ":80",
+            "a b",
+            "a/b",
+            "user@host",
+            "host:99999",
+            "host:+1",
+            "[::1",
+            "[x]",
+            "[::1]x",
+            "a,b",
+            "a%2eb",
+            "a:1:2",
+        ] {
+            let mut authority = Authority::default();
+            assert!(!authority.read(text.as_bytes()), "{text}");
+            assert_eq!(authority.host(), "");
+        }
+    }
+}

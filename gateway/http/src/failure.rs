@@ -1,0 +1,400 @@
+//! Everything that can go wrong with an exchange, as one type.
+//!
+//! A failure knows whose fault it is, its status, its word for the access log
+//! and the metrics, and its error type in `Proxy-Status` (RFC 9209 §2.3).
+//! One place in the proxy turns it into a response.
+
+use std::borrow::Cow;
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The client's.
+    Client,
+    /// The upstream's.
+    Upstream,
+    /// The gateway's own, or its configuration's.
+    Gateway,
+    /// A policy's.
+    Policy,
+}
+
+/// What kind of failure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "the table in `facts` says what each one is")]
+pub enum Kind {
+    BadRequest,
+    RequestHeadTooLarge,
+    RequestBodyTooLarge,
+    RequestTimeout,
+    ClientGone,
+    MethodRefused,
+    TransferCoding,
+    HttpVersion,
+    NoSite,
+    NoRoute,
+    MethodNotAllowed,
+    PolicyFailed,
+    PolicyInput,
+    ConnectionRefused,
+    ConnectTimeout,
+    Unreachable,
+    Dns,
+    NoneHealthy,
+    ConnectionLimit,
+    ConnectionReset,
+    ResponseTimeout,
+    ResponseMalformed,
+    ResponseHeadTooLarge,
+    ResponseIncomplete,
+    WholeTimeout,
+    Draining,
+    Internal,
+}
+
+/// Every kind, for metrics that exist before they count and for the reference.
+pub const KINDS: [Kind; 27] = [
+    Kind::BadRequest,
+    Kind::RequestHeadTooLarge,
+    Kind::RequestBodyTooLarge,
+    Kind::RequestTimeout,
+    Kind::ClientGone,
+    Kind::MethodRefused,
+    Kind::TransferCoding,
+    Kind::HttpVersion,
+    Kind::NoSite,
+    Kind::NoRoute,
+    Kind::MethodNotAllowed,
+    Kind::PolicyFailed,
+    Kind::PolicyInput,
+    Kind::ConnectionRefused,
+    Kind::ConnectTimeout,
+    Kind::Unreachable,
+    Kind::Dns,
+    Kind::NoneHealthy,
+    Kind::ConnectionLimit,
+    Kind::ConnectionReset,
+    Kind::ResponseTimeout,
+    Kind::ResponseMalformed,
+    Kind::ResponseHeadTooLarge,
+    Kind::ResponseIncomplete,
+    Kind::WholeTimeout,
+    Kind::Draining,
+    Kind::Internal,
+];
+
+struct Facts {
+    fault: Fault,
+    status: u16,
+    word: &'static str,
+    proxy_status: &'static str,
+    words: &'static str,
+}
+
+impl Kind {
+    /// The one table: fault, status, word, RFC 9209 error type, sentence.
+    fn facts(self) -> Facts {
+        use Fault::{Client, Gateway, Policy, Upstream};
+        let (fault, status, word, proxy_status, words) = match self {
+            Self::BadRequest => (
+                Client,
+                400,
+                "bad_request",
+                "http_request_error",
+                "the request is malformed",
+            ),
+            Self::RequestHeadTooLarge => (
+                Client,
+                431,
+                "request_head_too_large",
+                "http_request_error",
+                "the request head is larger than the limit",
+            ),
+            Self::RequestBodyTooLarge => (
+                Client,
+                413,
+                "request_body_too_large",
+                "http_request_error",
+                "the request body is larger than the limit",
+            ),
+            Self::RequestTimeout => (
+                Client,
+                408,
+                "request_timeout",
+                "http_request_error",
+                "the client did not send its request in time",
+            ),
+            Self::ClientGone => (
+                Client,
+                499,
+                "client_gone",
+                "http_request_error",
+                "the client went away",
+            ),
+            Self::MethodRefused => (
+                Client,
+                405,
+                "method_refused",
+                "http_request_denied",
+                "this gateway does not forward this method",
+            ),
+            Self::TransferCoding => (
+                Client,
+                501,
+                "transfer_coding",
+                "http_request_error",
+                "a transfer coding other than chunked",
+            ),
+            Self::HttpVersion => (
+                Client,
+                505,
+                "http_version",
+                "http_request_error",
+                "an HTTP version other than 1.0 and 1.1",
+            ),
+            Self::NoSite => (
+                Client,
+                404,
+                "no_site",
+                "destination_not_found",
+                "no site has this host",
+            ),
+            Self::NoRoute => (
+                Client,
+                404,
+                "no_route",
+                "destination_not_found",
+                "no route of the site matches",
+            ),
+            Self::MethodNotAllowed => (
+                Client,
+                405,
+                "method_not_allowed",
+                "http_request_denied",
+                "no route takes this method here",
+            ),
+            Self::PolicyFailed => (
+                Policy,
+                503,
+                "policy_failed",
+                "proxy_internal_error",
+                "a policy failed",
+            ),
+            Self::PolicyInput => (
+                Client,
+                400,
+                "policy_input",
+                "http_request_error",
+                "the request has a value that a policy cannot take",
+            ),
+            Self::ConnectionRefused => (
+                Upstream,
+                502,
+                "refused",
+                "connection_refused",
+                "the upstream refused the connection",
+            ),
+            Self::ConnectTimeout => (
+                Upstream,
+                504,
+                "connect_timeout",
+                "connection_timeout",
+                "the upstream did not accept the connection in time",
+            ),
+            Self::Unreachable => (
+                Upstream,
+                502,
+                "unreachable",
+                "destination_ip_unroutable",
+                "the upstream cannot be reached",
+            ),
+            Self::Dns => (
+                Upstream,
+                502,
+                "dns",
+                "dns_error",
+                "the upstream's name could not be resolved",
+            ),
+            Self::NoneHealthy => (
+                Upstream,
+                503,
+                "none_healthy",
+                "destination_unavailable",
+                "no endpoint of the upstream is available",
+            ),
+            Self::ConnectionLimit => (
+                Upstream,
+                503,
+                "connection_limit",
+                "connection_limit_reached",
+                "every endpoint of the upstream is at its connection limit",
+            ),
+            Self::ConnectionReset => (
+                Upstream,
+                502,
+                "reset",
+                "connection_terminated",
+                "the upstream closed the connection before it answered",
+            ),
+            Self::ResponseTimeout => (
+                Upstream,
+                504,
+                "response_timeout",
+                "http_response_timeout",
+                "the upstream did not answer in time",
+            ),
+            Self::ResponseMalformed => (
+                Upstream,
+                502,
+                "response_malformed",
+                "http_protocol_error",
+                "the upstream's response is malformed",
+            ),
+            Self::ResponseHeadTooLarge => (
+                Upstream,
+                502,
+                "response_head_too_large",
+                "http_response_header_section_size",
+                "the upstream's response head is larger than the limit",
+            ),
+            Self::ResponseIncomplete => (
+                Upstream,
+                502,
+                "response_incomplete",
+                "http_response_incomplete",
+                "the upstream's response ended too early",
+            ),
+            Self::WholeTimeout => (
+                Gateway,
+                504,
+                "whole_timeout",
+                "http_response_timeout",
+                "the request took longer than the route allows",
+            ),
+            Self::Draining => (
+                Gateway,
+                503,
+                "draining",
+                "proxy_internal_response",
+                "the gateway is shutting down",
+            ),
+            Self::Internal => (
+                Gateway,
+                500,
+                "internal",
+                "proxy_internal_error",
+                "an error in the gateway",
+            ),
+        };
+        Facts {
+            fault,
+            status,
+            word,
+            proxy_status,
+            words,
+        }
+    }
+
+    /// Whose fault it is.
+    #[must_use]
+    pub fn fault(self) -> Fault {
+        self.facts().fault
+    }
+
+    /// The status that the client gets; 499 is only ever logged.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        self.facts().status
+    }
+
+    /// The word in the access log and the metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.facts().word
+    }
+
+    /// The error type in `Proxy-Status` (RFC 9209 §2.3).
+    #[must_use]
+    pub fn proxy_status(self) -> &'static str {
+        self.facts().proxy_status
+    }
+
+    /// One sentence for the client and the operator.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        self.facts().words
+    }
+
+    /// True if nothing of the request reached an upstream, so that another
+    /// endpoint may be tried whatever the method is.
+    #[must_use]
+    pub fn is_before_send(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectionRefused
+                | Self::ConnectTimeout
+                | Self::Unreachable
+                | Self::Dns
+                | Self::ConnectionLimit
+        )
+    }
+}
+
+/// What went wrong with an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind.
+    pub kind: Kind,
+    /// More about it, for the log and `Proxy-Status`; never anything secret.
+    pub detail: Cow<'static, str>,
+}
+
+impl Failure {
+    /// A failure with nothing more to say.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            detail: Cow::Borrowed(""),
+        }
+    }
+
+    /// A failure with a detail.
+    #[must_use]
+    pub fn with(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+        }
+    }
+}
+
+impl From<Kind> for Failure {
+    fn from(kind: Kind) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.kind.words())?;
+        if self.detail.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, " ({})", self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_one_each() {
+        let mut words: Vec<_> = KINDS.iter().map(|kind| kind.word()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), KINDS.len());
+        assert!(KINDS.iter().all(|kind| (400..600).contains(&kind.status())));
+    }
+}

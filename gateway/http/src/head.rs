@@ -1,0 +1,166 @@
+//! What request and response heads have in common: limits, errors, and the
+//! one pass over httparse that fills [`Fields`].
+
+use std::mem::MaybeUninit;
+
+use crate::fields::{Fields, Known, list};
+use crate::framing::Framing;
+
+/// The most field lines that any head may have, whatever the limits say: the
+/// parser's table is on the stack.
+pub const MAX_FIELDS: usize = 256;
+
+/// How large a head may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Bytes from the first of the start line to the empty line.
+    pub bytes: usize,
+    /// Field lines, at most [`MAX_FIELDS`].
+    pub fields: usize,
+}
+
+/// The protocol version of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    #[default]
+    Http11,
+}
+
+/// Why a head was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadError {
+    /// More bytes than the limit.
+    TooLarge,
+    /// More field lines than the limit.
+    TooManyFields,
+    /// Not a head, or one that can be read in two ways. The words say what.
+    Malformed(&'static str),
+    /// A transfer coding other than `chunked`.
+    TransferCoding,
+    /// Not HTTP/1.0 or HTTP/1.1.
+    Version,
+}
+
+impl HeadError {
+    /// What is wrong, for the client and the log.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::TooLarge => "head is larger than the limit",
+            Self::TooManyFields => "head has more fields than the limit",
+            Self::Malformed(words) => words,
+            Self::TransferCoding => "transfer coding other than chunked",
+            Self::Version => "HTTP version other than 1.0 and 1.1",
+        }
+    }
+}
+
+pub(crate) type Table<'b> = [MaybeUninit<httparse::Header<'b>>; MAX_FIELDS];
+
+pub(crate) fn parse_error(error: httparse::Error) -> HeadError {
+    match error {
+        httparse::Error::TooManyHeaders => HeadError::TooManyFields,
+        httparse::Error::Version => HeadError::Version,
+        httparse::Error::HeaderName => HeadError::Malformed("bad field name"),
+        httparse::Error::HeaderValue => HeadError::Malformed("bad field value"),
+        httparse::Error::NewLine => HeadError::Malformed("bad line end"),
+        httparse::Error::Token => HeadError::Malformed("bad start line"),
+        httparse::Error::Status => HeadError::Malformed("bad status"),
+    }
+}
+
+/// The parser takes a lone LF for a line end; whoever stands before or behind
+/// the gateway may not, so it is refused (RFC 9112 §2.2).
+pub(crate) fn has_lone_lf(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head).any(|at| at == 0 || head.get(at - 1) != Some(&b'\r'))
+}
+
+/// What the fields say about the message's end and its connection.
+pub(crate) struct Meaning {
+    pub(crate) transfer_encoding: bool,
+    pub(crate) content_length: Option<u64>,
+    pub(crate) close: bool,
+    pub(crate) keep_alive: bool,
+    pub(crate) upgrade: bool,
+}
+
+/// Stores the parsed lines and reads those that decide about framing
+/// (RFC 9112 §6). Whatever two parsers could read differently is an error.
+pub(crate) fn take_fields(
+    headers: &[httparse::Header<'_>],
+    limits: Limits,
+    fields: &mut Fields,
+) -> Result<Meaning, HeadError> {
+    if headers.len() > limits.fields {
+        return Err(HeadError::TooManyFields);
+    }
+    let mut meaning = Meaning {
+        transfer_encoding: false,
+        content_length: None,
+        close: false,
+        keep_alive: false,
+        upgrade: false,
+    };
+    for header in headers {
+        let known = fields.append_known(header.name.as_bytes(), header.value);
+        match known {
+            Known::TransferEncoding => {
+                if meaning.transfer_encoding || !header.value.eq_ignore_ascii_case(b"chunked") {
+                    return Err(HeadError::TransferCoding);
+                }
+                meaning.transfer_encoding = true;
+            }
+            Known::ContentLength => {
+                if meaning.content_length.is_some() {
+                    return Err(HeadError::Malformed("more than one Content-Length"));
+                }
+                meaning.content_length = Some(length(header.value)?);
+            }
+            Known::Connection => {
+                for option in list(header.value) {
+                    meaning.close |= option.eq_ignore_ascii_case(b"close");
+                    meaning.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    meaning.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                }
+            }
+            _ => {}
+        }
+    }
+    if meaning.transfer_encoding && meaning.content_length.is_some() {
+        return Err(HeadError::Malformed(
+            "both Transfer-Encoding and Content-Length",
+        ));
+    }
+    Ok(meaning)
+}
+
+impl Meaning {
+    pub(crate) fn framing(&self) -> Option<Framing> {
+        if self.transfer_encoding {
+            return Some(Framing::Chunked);
+        }
+        self.content_length.map(Framing::Length)
+    }
+
+    /// True if the connection may carry another message (RFC 9112 §9.3).
+    pub(crate) fn persists(&self, version: Version) -> bool {
+        match version {
+            Version::Http11 => !self.close,
+            Version::Http10 => self.keep_alive && !self.close,
+        }
+    }
+}
+
+fn length(value: &[u8]) -> Result<u64, HeadError> {
+    let bad = HeadError::Malformed("bad Content-Length");
+    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+        return Err(bad);
+    }
+    std::str::from_utf8(value)
+        .ok()
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(bad)
+}

@@ -1,0 +1,181 @@
+//! The head of a request (RFC 9112 §3).
+
+use std::mem::MaybeUninit;
+
+use crate::authority::Authority;
+use crate::fields::{Fields, Known};
+use crate::framing::Framing;
+use crate::head::{HeadError, Limits, Table, Version, has_lone_lf, parse_error, take_fields};
+use crate::{method, path};
+
+/// A request's head, read into memory that is used again.
+#[derive(Debug, Default)]
+pub struct RequestHead {
+    /// The method as sent.
+    pub method: Vec<u8>,
+    /// The path as sent.
+    pub raw_path: Vec<u8>,
+    /// The one normalised path (see [`path`]); `*` for `OPTIONS *`.
+    pub path: Vec<u8>,
+    /// The query as sent, without its `?`.
+    pub query: Option<Vec<u8>>,
+    /// Who was asked: the target's authority if it has one, else `Host`.
+    pub authority: Authority,
+    /// The client's version.
+    pub version: Version,
+    /// All fields.
+    pub fields: Fields,
+    /// Where the body ends.
+    pub framing: Framing,
+    /// True if the client would send another request on this connection.
+    pub keep_alive: bool,
+    /// True if the client waits for `100 Continue` (RFC 9110 §10.1.1).
+    pub expects_continue: bool,
+    /// True if the client asks for another protocol (RFC 9110 §7.8).
+    pub upgrade: bool,
+    /// True if the path holds a `%2F`.
+    pub has_encoded_slash: bool,
+}
+
+impl RequestHead {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.method.clear();
+        self.raw_path.clear();
+        self.path.clear();
+        self.query = None;
+        self.authority.clear();
+        self.fields.clear();
+        self.version = Version::Http11;
+        self.framing = Framing::None;
+        self.keep_alive = false;
+        self.expects_continue = false;
+        self.upgrade = false;
+        self.has_encoded_slash = false;
+    }
+
+    /// Reads a head from the front of `buffer`. `Ok(None)` if it is not all
+    /// there; else how many bytes it took.
+    ///
+    /// # Errors
+    /// [`HeadError`], after which the connection cannot be trusted any more.
+    /// What was understood of the head is left for the log.
+    pub fn parse(&mut self, buffer: &[u8], limits: Limits) -> Result<Option<usize>, HeadError> {
+        self.clear();
+        // An empty line before the request line is forgiven (RFC 9112 §2.2).
+        let skipped = match buffer {
+            [b'\r', b'\n', ..] => 2,
+            _ => 0,
+        };
+        let text = buffer.get(skipped..).unwrap_or_default();
+        let mut table: Table<'_> = [const { MaybeUninit::uninit() }; crate::head::MAX_FIELDS];
+        let mut request = httparse::Request::new(&mut []);
+        let status = request.parse_with_uninit_headers(text, &mut table);
+        self.method
+            .extend_from_slice(request.method.unwrap_or_default().as_bytes());
+        let size = match status.map_err(parse_error)? {
+            httparse::Status::Complete(size) if size <= limits.bytes => size,
+            httparse::Status::Partial if text.len() <= limits.bytes => return Ok(None),
+            _ => return Err(HeadError::TooLarge),
+        };
+        if has_lone_lf(text.get(..size).unwrap_or_default()) {
+            return Err(HeadError::Malformed("line end without CR"));
+        }
+        self.version = match request.version {
+            Some(1) => Version::Http11,
+            Some(0) => Version::Http10,
+            _ => return Err(HeadError::Version),
+        };
+        let meaning = take_fields(request.headers, limits, &mut self.fields)?;
+        if meaning.transfer_encoding && self.version == Version::Http10 {
+            return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
+        }
+        self.framing = meaning.framing().unwrap_or(Framing::None);
+        self.keep_alive = meaning.persists(self.version);
+        self.upgrade = meaning.upgrade
+            && self.version == Version::Http11
+            && self.fields.known(Known::Upgrade).next().is_some();
+        self.expects_continue = self.version == Version::Http11
+            && self
+                .fields
+                .known(Known::Expect)
+                .any(|value| value.eq_ignore_ascii_case(b"100-continue"));
+        self.take_host()?;
+        self.take_target(request.path.unwrap_or_default().as_bytes())?;
+        Ok(Some(skipped + size))
+    }
+
+    /// Exactly one `Host` in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112 §3.2).
+    fn take_host(&mut self) -> Result<(), HeadError> {
+        let mut hosts = self.fields.known(Known::Host);
+        let first = hosts.next();
+        if hosts.next().is_some() {
+            return Err(HeadError::Malformed("more than one Host"));
+        }
+        match first {
+            None if self.version == Version::Http10 => Ok(()),
+            None => Err(HeadError::Malformed("no Host")),
+            // An empty one is allowed where the target has no authority.
+            Some(b"") => Ok(()),
+            Some(host) if self.authority.read(host) => Ok(()),
+            Some(_) => Err(HeadError::Malformed("bad Host")),
+        }
+    }
+
+    /// The forms of the target (RFC 9112 §3.2).
+    fn take_target(&mut self, target: &[u8]) -> Result<(), HeadError> {
+        if !target
+            .iter()
+            .all(|&byte| byte > b' ' && byte != 0x7f && byte != b'#')
+        {
+            return Err(HeadError::Malformed("bad request target"));
+        }
+        let target = match target.first() {
+            Some(b'/') => target,
+            Some(b'*') if target == b"*" && self.method == b"OPTIONS" => {
+                self.raw_path.push(b'*');
+                self.path.push(b'*');
+                return Ok(());
+            }
+            _ if method::is_refused(&self.method) => return Ok(()),
+            _ => self.take_absolute(target)?,
+        };
+        let (raw_path, query) = match memchr::memchr(b'?', target) {
+            Some(mark) => (
+                target.get(..mark).unwrap_or_default(),
+                target.get(mark + 1..),
+            ),
+            None => (target, None),
+        };
+        self.raw_path
+            .extend_from_slice(if raw_path.is_empty() { b"/" } else { raw_path });
+        self.query = query.map(<[u8]>::to_vec);
+        self.has_encoded_slash = path::normalise(&self.raw_path, &mut self.path)
+            .map_err(|error| HeadError::Malformed(error.words()))?;
+        Ok(())
+    }
+
+    /// `http://authority/path`: its authority wins over `Host` (RFC 9112
+    /// §3.2.2). Returns what follows the authority.
+    fn take_absolute<'t>(&mut self, target: &'t [u8]) -> Result<&'t [u8], HeadError> {
+        let bad = HeadError::Malformed("bad request target");
+        let scheme_end = memchr::memmem::find(target, b"://").ok_or(bad)?;
+        let (scheme, rest) = target.split_at_checked(scheme_end).ok_or(bad)?;
+        if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
+            return Err(bad);
+        }
+        let rest = rest.get(3..).ok_or(bad)?;
+        let end = memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at_checked(end).ok_or(bad)?;
+        if !self.authority.read(authority) {
+            return Err(bad);
+        }
+        let mut host = Vec::new();
+        self.authority.write_to(&mut host);
+        self.fields.set(b"Host", &host);
+        Ok(tail)
+    }
+}
+
+#[cfg(test)]
+mod tests;
