@@ -1,0 +1,205 @@
+//! The fields of a line: the single place where one is declared. Both formats
+//! and the reference are made from this table.
+
+use std::net::IpAddr;
+
+use super::json;
+use super::record::{Note, Record};
+use super::text;
+
+/// What is said about a field, for the reference.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name in both formats.
+    pub name: &'static str,
+    /// Its JSON type: `string`, `number` or `array of strings`.
+    pub kind: &'static str,
+    /// What it holds, with its unit, and when it is absent.
+    pub help: &'static str,
+}
+
+/// A record and its formatted time.
+#[derive(Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) record: &'a Record<'a>,
+    pub(super) time: &'a str,
+}
+
+/// `combined`: already in the combined part of a text line. `own`: follows it
+/// as `name=value`.
+macro_rules! fields {
+    ($($place:ident $name:literal $kind:literal = |$line:ident| $value:expr, $help:literal;)*) => {
+        /// Every field, in the order of a line.
+        pub const FIELDS: &[Field] = &[$(Field { name: $name, kind: $kind, help: $help }),*];
+
+        /// The record as a JSON object, without newline.
+        pub(super) fn write_json(line: &Line<'_>, out: &mut Vec<u8>) {
+            out.push(b'{');
+            $({
+                let $line = line;
+                $value.json_member(concat!("\"", $name, "\":"), out);
+            })*
+            // Each member ends in a comma; the time is always there.
+            out.pop();
+            out.push(b'}');
+        }
+
+        /// The fields that the combined format lacks.
+        pub(super) fn write_text(line: &Line<'_>, out: &mut Vec<u8>) {
+            $(fields!(@$place $name, line, |$line| $value, out);)*
+        }
+    };
+    (@combined $name:literal, $from:ident, |$line:ident| $value:expr, $out:ident) => {};
+    (@own $name:literal, $from:ident, |$line:ident| $value:expr, $out:ident) => {{
+        let $line = $from;
+        $value.text_member(concat!(" ", $name, "="), $out);
+    }};
+}
+
+fields! {
+    combined "time" "string" = |line| line.time.as_bytes(),
+        "When the request head was parsed, RFC 3339 in UTC with milliseconds.";
+    own "request_id" "string" = |line| line.record.request_id,
+        "The request's id, also sent to the upstream.";
+    combined "client_ip" "string" = |line| line.record.client_ip,
+        "The client's address, after trusted proxies were taken into account.";
+    combined "method" "string" = |line| line.record.method.as_bytes(),
+        "The request method.";
+    own "scheme" "string" = |line| line.record.scheme.as_bytes(),
+        "`http` or `https`.";
+    own "host" "string" = |line| line.record.host,
+        "The host asked for, without port.";
+    combined "path" "string" = |line| line.record.path,
+        "The path as the client sent it.";
+    combined "query" "string" = |line| line.record.query,
+        "The query without its question mark; absent if there was none.";
+    combined "http_version" "string" = |line| line.record.http_version.as_bytes(),
+        "`1.0`, `1.1` or `2`.";
+    own "tls_version" "string" = |line| line.record.tls_version.map(str::as_bytes),
+        "`1.2` or `1.3`; absent without TLS.";
+    combined "status" "number" = |line| line.record.status.map(u64::from),
+        "The status sent; absent if the client left before one was.";
+    own "bytes_in" "number" = |line| line.record.bytes_in,
+        "Body bytes received from the client.";
+    combined "bytes_out" "number" = |line| line.record.bytes_out,
+        "Body bytes sent to the client.";
+    own "duration_us" "number" = |line| line.record.duration_us,
+        "Microseconds from the parsed request head to the last byte sent.";
+    own "site" "string" = |line| line.record.site.map(str::as_bytes),
+        "The site that matched; absent if none did.";
+    own "route" "string" = |line| line.record.route.map(str::as_bytes),
+        "The route that matched; absent if none did.";
+    own "answered_by" "string" = |line| line.record.answered_by.map(str::as_bytes),
+        "Who made the answer: `upstream`, `files`, `cache`, `policy` or `gateway`.";
+    own "upstream" "string" = |line| line.record.upstream.map(str::as_bytes),
+        "The upstream's name; absent if none was asked.";
+    own "endpoint" "string" = |line| line.record.endpoint.map(str::as_bytes),
+        "The address of the endpoint that was asked last.";
+    own "upstream_connect_us" "number" = |line| line.record.upstream_connect_us,
+        "Microseconds to open the connection, TLS included; absent on a kept one.";
+    own "upstream_head_us" "number" = |line| line.record.upstream_head_us,
+        "Microseconds from sending the request to the endpoint's response head.";
+    own "upstream_total_us" "number" = |line| line.record.upstream_total_us,
+        "Microseconds from sending the request to the end of the endpoint's response.";
+    own "failure" "string" = |line| line.record.failure.map(str::as_bytes),
+        "What went wrong, in the words of `Proxy-Status` and the metrics; absent if nothing did.";
+    own "notes" "array of strings" = |line| line.record.notes,
+        "What policies said about the request, each as `policy: note`; absent if nothing.";
+    combined "user_agent" "string" = |line| line.record.user_agent,
+        "`User-Agent` as sent.";
+    combined "referer" "string" = |line| line.record.referer,
+        "`Referer` as sent.";
+}
+
+/// A value that writes itself into a line, name first; absent ones write
+/// nothing.
+trait Member {
+    /// `"name":value,`
+    fn json_member(self, key: &str, out: &mut Vec<u8>);
+    /// ` name=value`
+    fn text_member(self, key: &str, out: &mut Vec<u8>);
+}
+
+impl Member for u64 {
+    fn json_member(self, key: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(itoa::Buffer::new().format(self).as_bytes());
+        out.push(b',');
+    }
+
+    fn text_member(self, key: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+        out.extend_from_slice(itoa::Buffer::new().format(self).as_bytes());
+    }
+}
+
+impl Member for &[u8] {
+    fn json_member(self, key: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+        json::string(self, out);
+        out.push(b',');
+    }
+
+    fn text_member(self, key: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+        text::quoted(self, out);
+    }
+}
+
+impl Member for IpAddr {
+    fn json_member(self, key: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+        out.push(b'"');
+        text::address(self, out);
+        out.extend_from_slice(b"\",");
+    }
+
+    fn text_member(self, key: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(key.as_bytes());
+        text::address(self, out);
+    }
+}
+
+impl Member for &[Note<'_>] {
+    fn json_member(self, key: &str, out: &mut Vec<u8>) {
+        if self.is_empty() {
+            return;
+        }
+        out.extend_from_slice(key.as_bytes());
+        out.push(b'[');
+        for note in self {
+            out.push(b'"');
+            json::escape(note.policy.as_bytes(), out);
+            out.extend_from_slice(b": ");
+            json::escape(note.text.as_bytes(), out);
+            out.extend_from_slice(b"\",");
+        }
+        out.pop();
+        out.extend_from_slice(b"],");
+    }
+
+    fn text_member(self, key: &str, out: &mut Vec<u8>) {
+        for note in self {
+            out.extend_from_slice(key.as_bytes());
+            out.push(b'"');
+            text::escape(note.policy.as_bytes(), out);
+            out.extend_from_slice(b": ");
+            text::escape(note.text.as_bytes(), out);
+            out.push(b'"');
+        }
+    }
+}
+
+impl<T: Member> Member for Option<T> {
+    fn json_member(self, key: &str, out: &mut Vec<u8>) {
+        if let Some(value) = self {
+            value.json_member(key, out);
+        }
+    }
+
+    fn text_member(self, key: &str, out: &mut Vec<u8>) {
+        if let Some(value) = self {
+            value.text_member(key, out);
+        }
+    }
+}

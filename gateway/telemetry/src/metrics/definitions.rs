@@ -1,0 +1,134 @@
+//! Every metric of the gateway: the single place where one is declared.
+//!
+//! To add a metric, add its lines here, make its handle where the snapshot is
+//! built, and count. Exposition and reference follow by themselves.
+//!
+//! A label holds a name from the configuration or one of few fixed words,
+//! never anything a client sends: the number of series is bounded by the file.
+
+use super::{Counter, Gauge, Histogram, Kind, Metric, MetricDoc};
+
+macro_rules! metrics {
+    ($($constant:ident: $instrument:ident = $name:literal [$($label:literal),*] $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub static $constant: Metric<$instrument, { <[&str]>::len(&[$($label),*]) }> =
+                Metric::new($name, Kind::$instrument, &[$($label),*], $help);
+        )*
+        /// All metrics, in the order of the exposition and of the reference.
+        pub const METRICS: &[MetricDoc] = &[$(MetricDoc {
+            name: $name,
+            kind: Kind::$instrument,
+            labels: &[$($label),*],
+            help: $help,
+        }),*];
+    };
+}
+
+metrics! {
+    REQUESTS: Counter = "janua_requests_total" ["site", "route", "status"]
+        "Requests answered, by status class (1xx to 5xx; none: the client left before an answer).";
+    REQUEST_DURATION: Histogram = "janua_request_duration_seconds" ["site", "route"]
+        "Time from the parsed request head to the last byte of the response.";
+    REQUEST_BYTES: Counter = "janua_request_bytes_total" ["site", "route"]
+        "Request body bytes received from clients.";
+    RESPONSE_BYTES: Counter = "janua_response_bytes_total" ["site", "route"]
+        "Response body bytes sent to clients.";
+    REQUESTS_IN_FLIGHT: Gauge = "janua_requests_in_flight" []
+        "Requests being worked on now.";
+    FAILURES: Counter = "janua_failures_total" ["site", "route", "kind"]
+        "Requests that failed, by the same words as in the access log and Proxy-Status.";
+
+    CONNECTIONS: Gauge = "janua_connections" ["listener"]
+        "Client connections open now.";
+    CONNECTIONS_ACCEPTED: Counter = "janua_connections_accepted_total" ["listener"]
+        "Client connections accepted.";
+    CONNECTIONS_REFUSED: Counter = "janua_connections_refused_total" ["listener", "reason"]
+        "Client connections closed before a request: limit, tls, malformed, timeout.";
+
+    UPSTREAM_REQUESTS: Counter = "janua_upstream_requests_total" ["upstream", "endpoint", "status"]
+        "Requests answered by an endpoint, by status class.";
+    UPSTREAM_FAILURES: Counter = "janua_upstream_failures_total" ["upstream", "endpoint", "kind"]
+        "Attempts at an endpoint that failed.";
+    UPSTREAM_RETRIES: Counter = "janua_upstream_retries_total" ["upstream"]
+        "Requests sent a second time.";
+    UPSTREAM_CONNECT: Histogram = "janua_upstream_connect_seconds" ["upstream"]
+        "Time to open a connection to an endpoint, TLS included.";
+    UPSTREAM_HEAD: Histogram = "janua_upstream_head_seconds" ["upstream"]
+        "Time from sending a request to the endpoint's response head.";
+    UPSTREAM_OPENED: Counter = "janua_upstream_connections_opened_total" ["upstream"]
+        "Connections opened to endpoints.";
+    UPSTREAM_REUSED: Counter = "janua_upstream_connections_reused_total" ["upstream"]
+        "Requests that went over a kept connection.";
+    UPSTREAM_IDLE: Gauge = "janua_upstream_connections_idle" ["upstream"]
+        "Kept connections that wait for a request now.";
+    ENDPOINT_IN_FLIGHT: Gauge = "janua_endpoint_in_flight" ["upstream", "endpoint"]
+        "Requests at an endpoint now.";
+    ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
+        "1 while an endpoint is given requests, 0 while it is held back.";
+
+    POLICY_CALLS: Counter = "janua_policy_calls_total" ["policy"]
+        "Verdicts for which the component was called.";
+    POLICY_HITS: Counter = "janua_policy_memo_hits_total" ["policy"]
+        "Verdicts taken from the memo.";
+    POLICY_RESPONSES: Counter = "janua_policy_responses_total" ["policy"]
+        "Requests that the policy answered itself.";
+    POLICY_FAILURES: Counter = "janua_policy_failures_total" ["policy", "kind"]
+        "Calls without a verdict: trap, overrun, memory, error.";
+    POLICY_CALL_SECONDS: Counter = "janua_policy_call_seconds_total" ["policy"]
+        "Time spent in calls of the component.";
+    POLICY_OPEN: Gauge = "janua_policy_open" ["policy"]
+        "1 while the policy's breaker keeps it from being called.";
+    POLICY_MEMO_BYTES: Gauge = "janua_policy_memo_bytes" ["policy"]
+        "Memory held by the policy's memo, all workers together.";
+    POLICY_MEMO_ENTRIES: Gauge = "janua_policy_memo_entries" ["policy"]
+        "Verdicts held by the policy's memo, all workers together.";
+
+    RELOADS: Counter = "janua_reloads_total" ["outcome"]
+        "Reloads asked for, by outcome: ok or refused.";
+    RELOAD_OK: Gauge = "janua_config_last_reload_ok" []
+        "1 if the last reload went live, 0 if it was refused.";
+    RELOAD_TIME: Gauge = "janua_config_last_reload_timestamp_seconds" []
+        "Unix time of the last reload.";
+    GENERATION: Gauge = "janua_config_generation" []
+        "Generation of the configuration that is live.";
+    LOG_DROPPED: Counter = "janua_access_log_dropped_total" []
+        "Access log lines dropped because the log could not be written fast enough.";
+    WORKERS: Gauge = "janua_workers" []
+        "Worker threads.";
+    START_TIME: Gauge = "janua_start_time_seconds" []
+        "Unix time of the start of the process.";
+    BUILD: Gauge = "janua_build_info" ["version"]
+        "Always 1; the version is the label.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::METRICS;
+    use crate::metrics::Kind;
+
+    #[test]
+    fn names_are_unique_and_follow_the_conventions() {
+        for (n, metric) in METRICS.iter().enumerate() {
+            assert!(
+                METRICS[n + 1..].iter().all(|other| other.name != metric.name),
+                "{} is declared twice",
+                metric.name
+            );
+            let word = |c: char| c.is_ascii_lowercase() || c == '_';
+            assert!(metric.name.starts_with("janua_") && metric.name.chars().all(word));
+            assert_eq!(
+                metric.name.ends_with("_total"),
+                metric.kind == Kind::Counter,
+                "{}: a counter, and only a counter, ends in _total",
+                metric.name
+            );
+            if metric.kind == Kind::Histogram {
+                assert!(metric.name.ends_with("_seconds"), "{}", metric.name);
+            }
+            assert!(metric.help.ends_with('.') && !metric.help.contains('\n'));
+            // `le` is the histogram's own label.
+            assert!(metric.labels.iter().all(|label| label.chars().all(word) && *label != "le"));
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! A metric's declaration: kind and number of labels are part of its type, so
+//! that a handle of the wrong kind or with a label too few does not compile.
+
+use std::marker::PhantomData;
+
+/// What a metric is, as Prometheus knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever grows; starts at zero with the process.
+    Counter,
+    /// A value that goes up and down.
+    Gauge,
+    /// Observations counted in the fixed [`BUCKETS`](super::BUCKETS).
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the exposition format's `# TYPE` line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+/// All that is said about a metric, for the exposition and for the reference.
+#[derive(Debug, Clone, Copy)]
+pub struct MetricDoc {
+    /// The name with its unit as suffix (`_seconds`, `_bytes`, `_total`).
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// The label names, in the order in which values are given.
+    pub labels: &'static [&'static str],
+    /// One sentence for the `# HELP` line and the reference.
+    pub help: &'static str,
+}
+
+/// A declared metric of instrument `I` with `N` labels.
+#[derive(Debug)]
+pub struct Metric<I, const N: usize> {
+    pub(crate) doc: MetricDoc,
+    instrument: PhantomData<fn() -> I>,
+}
+
+impl<I, const N: usize> Metric<I, N> {
+    pub(super) const fn new(
+        name: &'static str,
+        kind: Kind,
+        labels: &'static [&'static str; N],
+        help: &'static str,
+    ) -> Self {
+        let doc = MetricDoc {
+            name,
+            kind,
+            labels,
+            help,
+        };
+        Self {
+            doc,
+            instrument: PhantomData,
+        }
+    }
+
+    /// What is said about this metric.
+    #[must_use]
+    pub const fn doc(&self) -> MetricDoc {
+        self.doc
+    }
+}

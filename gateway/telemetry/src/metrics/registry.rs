@@ -1,0 +1,212 @@
+//! The registry: from a declared metric and label values to a handle.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::exposition::{self, Samples};
+use super::{Counter, Gauge, Histogram, Metric};
+
+/// All series of the process. Shared behind an `Arc`; made once and kept over
+/// reloads.
+///
+/// Asking for a series takes a lock and allocates: do it when a snapshot is
+/// built, keep the handle, never ask on the request path.
+#[derive(Debug)]
+pub struct Registry {
+    shards: usize,
+    series: Mutex<SeriesByMetric>,
+}
+
+/// The values of a series' labels, in the order of the declaration.
+pub(super) type LabelValues = Box<[Box<str>]>;
+
+/// By metric name, then by label values: both orders are stable, so that two
+/// scrapes list the same series in the same order.
+type SeriesByMetric = BTreeMap<&'static str, BTreeMap<LabelValues, Series>>;
+
+#[derive(Debug)]
+pub(super) struct Series {
+    pub(super) instrument: Instrument,
+    /// Nobody held it at the last sweep.
+    idle: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Instrument {
+    Counter(Arc<Counter>),
+    Gauge(Arc<Gauge>),
+    Histogram(Arc<Histogram>),
+}
+
+impl Registry {
+    /// An empty registry whose instruments have a shard for each of `workers`
+    /// threads.
+    #[must_use]
+    pub fn new(workers: usize) -> Self {
+        Self {
+            shards: workers,
+            series: Mutex::default(),
+        }
+    }
+
+    /// The counter with these label values: the same values give the same
+    /// counter, so that it goes on counting over a reload.
+    pub fn counter<const N: usize>(
+        &self,
+        metric: &Metric<Counter, N>,
+        labels: [&str; N],
+    ) -> Arc<Counter> {
+        let made = || Instrument::Counter(Arc::new(Counter::new(self.shards)));
+        match self.instrument(metric.doc.name, &labels, made) {
+            Instrument::Counter(counter) => counter,
+            // Not reached: a metric's name belongs to one kind.
+            _ => Arc::new(Counter::new(self.shards)),
+        }
+    }
+
+    /// The gauge with these label values.
+    pub fn gauge<const N: usize>(
+        &self,
+        metric: &Metric<Gauge, N>,
+        labels: [&str; N],
+    ) -> Arc<Gauge> {
+        let made = || Instrument::Gauge(Arc::new(Gauge::new(self.shards)));
+        match self.instrument(metric.doc.name, &labels, made) {
+            Instrument::Gauge(gauge) => gauge,
+            _ => Arc::new(Gauge::new(self.shards)),
+        }
+    }
+
+    /// The histogram with these label values.
+    pub fn histogram<const N: usize>(
+        &self,
+        metric: &Metric<Histogram, N>,
+        labels: [&str; N],
+    ) -> Arc<Histogram> {
+        let made = || Instrument::Histogram(Arc::new(Histogram::new(self.shards)));
+        match self.instrument(metric.doc.name, &labels, made) {
+            Instrument::Histogram(histogram) => histogram,
+            _ => Arc::new(Histogram::new(self.shards)),
+        }
+    }
+
+    /// Drops the series that nobody holds now and nobody held at the sweep
+    /// before. Called after each publication of a snapshot: a series outlives
+    /// the generation that used it by one, so that its last counts are scraped
+    /// and a rollback goes on counting. Returns how many were dropped.
+    pub fn sweep(&self) -> usize {
+        let mut dropped = 0;
+        let mut metrics = self.lock();
+        for series in metrics.values_mut() {
+            let before = series.len();
+            series.retain(|_, series| {
+                // New handles come from this map under this lock or from
+                // somebody who holds one, so a count of one stays one.
+                let idle = series.instrument.holders() == 1;
+                let keep = !(idle && series.idle);
+                series.idle = idle;
+                keep
+            });
+            dropped += before - series.len();
+        }
+        metrics.retain(|_, series| !series.is_empty());
+        dropped
+    }
+
+    /// Everything in the Prometheus text format, together with values that are
+    /// kept elsewhere and were read for this scrape.
+    #[must_use]
+    pub fn render(&self, samples: &Samples) -> String {
+        // Copied out, so that a long exposition holds up no reload.
+        let series = self
+            .lock()
+            .iter()
+            .map(|(name, series)| {
+                let series = series
+                    .iter()
+                    .map(|(labels, series)| (labels.clone(), series.instrument.clone()))
+                    .collect();
+                (*name, series)
+            })
+            .collect();
+        exposition::render(&series, samples)
+    }
+
+    fn instrument(
+        &self,
+        name: &'static str,
+        labels: &[&str],
+        made: impl FnOnce() -> Instrument,
+    ) -> Instrument {
+        let labels = labels.iter().map(|value| Box::from(*value)).collect();
+        let mut metrics = self.lock();
+        let series = metrics.entry(name).or_default();
+        let series = series.entry(labels).or_insert_with(|| Series {
+            instrument: made(),
+            idle: false,
+        });
+        series.instrument.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, SeriesByMetric> {
+        // The map is whole after every statement; a panic elsewhere while it
+        // was held is no reason to stop counting.
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Instrument {
+    fn holders(&self) -> usize {
+        match self {
+            Instrument::Counter(counter) => Arc::strong_count(counter),
+            Instrument::Gauge(gauge) => Arc::strong_count(gauge),
+            Instrument::Histogram(histogram) => Arc::strong_count(histogram),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Registry, Samples};
+    use crate::metrics::definitions::{GENERATION, RELOADS, UPSTREAM_RETRIES};
+
+    #[test]
+    fn the_same_labels_are_the_same_counter() {
+        let registry = Registry::new(2);
+        let first = registry.counter(&RELOADS, ["ok"]);
+        let second = registry.counter(&RELOADS, ["ok"]);
+        let other = registry.counter(&RELOADS, ["refused"]);
+        first.increment(0);
+        second.increment(1);
+        assert_eq!((first.value(), other.value()), (2, 0));
+    }
+
+    #[test]
+    fn a_series_outlives_its_last_holder_by_one_sweep() {
+        let registry = Registry::new(1);
+        let counter = registry.counter(&UPSTREAM_RETRIES, ["sales"]);
+        let shown = |registry: &Registry| {
+            let text = registry.render(&Samples::default());
+            text.contains(r#"janua_upstream_retries_total{upstream="sales"} 5"#)
+        };
+        counter.add(0, 5);
+        assert_eq!((registry.sweep(), registry.sweep()), (0, 0));
+        drop(counter);
+        assert_eq!(registry.sweep(), 0);
+        assert!(shown(&registry));
+        // Asked for again: counts on.
+        let again = registry.counter(&UPSTREAM_RETRIES, ["sales"]);
+        assert_eq!((again.value(), registry.sweep()), (5, 0));
+        drop(again);
+        assert_eq!((registry.sweep(), registry.sweep()), (0, 1));
+        assert!(!shown(&registry));
+    }
+
+    #[test]
+    fn a_gauge_is_shown_as_it_stands() {
+        let registry = Registry::new(1);
+        registry.gauge(&GENERATION, []).add(0, 7);
+        let text = registry.render(&Samples::default());
+        assert!(text.contains("\njanua_config_generation 7\n"), "{text}");
+    }
+}
