@@ -1,1 +1,58 @@
-//! Stub.
+//! The file model of a Janua configuration: what was typed, as plain data,
+//! with the place of everything that may still be found wrong.
+//!
+//! [`load`] reads the file and its includes; [`Config`] is what they say.
+//! Whatever is wrong is found in one go and comes back as [`Diagnostics`],
+//! each with file, line, a caret, and what to write instead. Later stages
+//! add their own by the same means:
+//! `Diagnostic::error(listener.address.span, "…").help("…")`.
+//!
+//! Nothing here runs: no socket is bound, no name resolved, no expression
+//! compiled, no component opened. That is the snapshot's part.
+
+mod admin;
+mod decode;
+mod diagnostic;
+mod document;
+mod header;
+mod include;
+mod listener;
+mod log;
+mod macros;
+mod names;
+mod path;
+mod policy;
+mod policy_config;
+mod reference;
+mod route;
+mod secret;
+mod server;
+mod site;
+mod span;
+mod suggest;
+mod syntax;
+mod target;
+mod units;
+mod upstream;
+
+pub use admin::Admin;
+pub use decode::{Named, Names, NonEmpty, OneOrMany};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use document::{Config, Loaded, parse};
+pub use header::{FieldName, Header, HeaderList, HeaderMatch, HeaderMatches, HeaderTest, Method};
+pub use include::{Pattern, load};
+pub use listener::{ListenAddress, Listener, Tls, TrustedProxy};
+pub use log::{AccessFormat, AccessLog, AccessPath, Level, Log};
+pub use names::{ListenerName, PolicyName, UpstreamName};
+pub use path::PathPattern;
+pub use policy::{Component, Isolation, OnError, Policy, PolicyUse};
+pub use policy_config::PolicyConfig;
+pub use reference::{FieldDoc, reference, reference_markdown};
+pub use route::{Route, UpstreamHost};
+pub use secret::{Resolved, resolve_references};
+pub use server::Server;
+pub use site::{EncodedSlash, HostPattern, Site};
+pub use span::{Location, Source, SourceId, Sources, Span, Spanned};
+pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, TemplatePart};
+pub use units::{FileMode, NotYet, Reason, Size};
+pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream, UpstreamTls};

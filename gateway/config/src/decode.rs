@@ -1,0 +1,413 @@
+//! The decoder: walks the parsed document, notes every fault, and goes on.
+//!
+//! A type says by [`Decode`] how it is read; [`table!`](crate::table) writes
+//! that for a table out of one definition of its fields, together with the
+//! defaults and the reference. A fault in a field never ends the walk: the
+//! field falls back on its default, so that what depends on it is looked at
+//! too, and the configuration as a whole is refused at the end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::Spanned as At;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use crate::diagnostic::Diagnostic;
+use crate::names::{Kind, Reference};
+use crate::reference::FieldDoc;
+use crate::span::{SourceId, Span, Spanned};
+use crate::suggest;
+
+/// A value of the document and its place in the file.
+pub(crate) type Node<'i> = At<DeValue<'i>>;
+
+/// How a type is read from the document.
+pub(crate) trait Decode: Sized {
+    /// Reads it, or notes what is wrong and gives nothing.
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self>;
+
+    /// What to call it in a message and in the reference: "a duration".
+    fn kind() -> String;
+
+    /// Adds the fields below `path` to the reference.
+    fn describe(_path: &str, _fields: &mut Vec<FieldDoc>) {}
+}
+
+/// The state of one walk through one file.
+pub(crate) struct Decoder<'s> {
+    /// The file that is walked.
+    pub(crate) source: SourceId,
+    /// The directory that relative paths start from.
+    pub(crate) directory: &'s Path,
+    /// What was found wrong so far.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Names that were used.
+    pub(crate) references: Vec<Reference>,
+    /// Names that were defined, also those whose tables are faulty.
+    pub(crate) definitions: Vec<Reference>,
+    /// While a default is read: the table it is left out of.
+    left_out_of: Option<Span>,
+}
+
+impl<'s> Decoder<'s> {
+    pub(crate) fn new(source: SourceId, directory: &'s Path) -> Self {
+        Self {
+            source,
+            directory,
+            diagnostics: Vec::new(),
+            references: Vec::new(),
+            definitions: Vec::new(),
+            left_out_of: None,
+        }
+    }
+
+    /// The place of a node or key.
+    pub(crate) fn span<T>(&self, node: &At<T>) -> Span {
+        self.left_out_of
+            .unwrap_or_else(|| Span::new(self.source, node.span()))
+    }
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Notes an error and gives nothing, so that a decoder can end with it.
+    pub(crate) fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
+        self.push(diagnostic);
+        None
+    }
+
+    /// Notes that a value is of another type than it should be.
+    pub(crate) fn mismatch<T>(&mut self, node: &Node<'_>, expected: &str) -> Option<T> {
+        let found = found(node.get_ref());
+        let span = self.span(node);
+        self.refuse(Diagnostic::error(
+            span,
+            format!("expected {expected}, found {found}"),
+        ))
+    }
+
+    /// The text of a node that must be a string.
+    pub(crate) fn text<'n>(&mut self, node: &'n Node<'_>, expected: &str) -> Option<&'n str> {
+        match node.get_ref().as_str() {
+            Some(text) => Some(text),
+            None => self.mismatch(node, expected),
+        }
+    }
+
+    /// Reads a default, written as TOML, for a field that `table` left out.
+    pub(crate) fn default<T: Decode>(&mut self, toml: &str, table: Span) -> Option<T> {
+        let node = DeValue::parse(toml).ok()?;
+        let outer = self.left_out_of.replace(table);
+        let value = T::decode(&node, self);
+        self.left_out_of = outer;
+        value
+    }
+}
+
+/// The word for a value's type.
+pub(crate) fn found(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a float",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A table whose fields are taken one by one; what is left over is refused.
+pub(crate) struct TableReader<'d, 's, 'n, 'i> {
+    /// Where faults go.
+    pub(crate) decoder: &'d mut Decoder<'s>,
+    /// The whole table, or its header.
+    pub(crate) span: Span,
+    table: &'n DeTable<'i>,
+    known: Vec<&'static str>,
+}
+
+impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
+    pub(crate) fn new(
+        node: &'n Node<'i>,
+        decoder: &'d mut Decoder<'s>,
+        expected: &str,
+    ) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::Table(table) => Some(Self {
+                span: decoder.span(node),
+                decoder,
+                table,
+                known: Vec::new(),
+            }),
+            _ => decoder.mismatch(node, expected),
+        }
+    }
+
+    /// The whole document as a table.
+    pub(crate) fn document(document: &'n At<DeTable<'i>>, decoder: &'d mut Decoder<'s>) -> Self {
+        Self {
+            span: decoder.span(document),
+            decoder,
+            table: document.get_ref(),
+            known: Vec::new(),
+        }
+    }
+
+    /// The value of a field, and from now on its name is known.
+    pub(crate) fn node(&mut self, key: &'static str) -> Option<&'n Node<'i>> {
+        self.known.push(key);
+        self.table.get(key)
+    }
+
+    /// The place of a key that is there.
+    pub(crate) fn key_span(&self, key: &str) -> Option<Span> {
+        let (key, _) = self.table.get_key_value(key)?;
+        Some(self.decoder.span(key))
+    }
+
+    /// A field that must be there.
+    pub(crate) fn required<T: Decode>(&mut self, key: &'static str) -> Option<T> {
+        match self.node(key) {
+            Some(node) => T::decode(node, self.decoder),
+            None => {
+                let kind = T::kind();
+                self.decoder.refuse(
+                    Diagnostic::error(self.span, format!("`{key}` is missing"))
+                        .help(format!("add `{key}`: {kind}")),
+                )
+            }
+        }
+    }
+
+    /// A field that may be left out and then is `toml`.
+    pub(crate) fn default<T: Decode>(&mut self, key: &'static str, toml: &str) -> Option<T> {
+        let decoder = &mut *self.decoder;
+        self.known.push(key);
+        self.table
+            .get(key)
+            .and_then(|node| T::decode(node, decoder))
+            .or_else(|| decoder.default(toml, self.span))
+    }
+
+    /// A field that may be left out.
+    pub(crate) fn optional<T: Decode>(&mut self, key: &'static str) -> Option<Option<T>> {
+        let node = self.node(key);
+        Some(node.and_then(|node| T::decode(node, self.decoder)))
+    }
+
+    /// Refuses what was not asked for. `refused` are fields that are known
+    /// of, but not carried out, each with the reason.
+    pub(crate) fn finish(self, refused: &[(&str, &str)]) -> (Span, &'d mut Decoder<'s>) {
+        for (key, _) in self.table.iter() {
+            let name: &str = key.get_ref();
+            if self.known.contains(&name) {
+                continue;
+            }
+            let span = self.decoder.span(key);
+            let diagnostic = match refused.iter().find(|(refused, _)| *refused == name) {
+                Some((_, why)) => Diagnostic::error(span, format!("`{name}`: {why}")),
+                None => Diagnostic::error(span, format!("unknown field `{name}`")).help(
+                    suggest::one_of(name, self.known.iter().copied(), "the fields here are"),
+                ),
+            };
+            self.decoder.push(diagnostic);
+        }
+        (self.span, self.decoder)
+    }
+}
+
+impl<T: Decode> Decode for Spanned<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let span = decoder.span(node);
+        T::decode(node, decoder).map(|value| Spanned::new(value, span))
+    }
+
+    fn kind() -> String {
+        T::kind()
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(path, fields);
+    }
+}
+
+impl<T: Decode> Decode for Box<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(node, decoder).map(Box::new)
+    }
+
+    fn kind() -> String {
+        T::kind()
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(path, fields);
+    }
+}
+
+/// Only for the reference: how a field is left out is [`TableReader::optional`].
+impl<T: Decode> Decode for Option<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        T::decode(node, decoder).map(Some)
+    }
+
+    fn kind() -> String {
+        T::kind()
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(path, fields);
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::Array(items) => Some(elements(items, decoder)),
+            _ => decoder.mismatch(node, &Self::kind()),
+        }
+    }
+
+    fn kind() -> String {
+        format!("a list, each {}", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(&format!("{path}[]"), fields);
+    }
+}
+
+/// Every element that can be read; the faults of the others are noted.
+fn elements<T: Decode>(items: &DeArray<'_>, decoder: &mut Decoder<'_>) -> Vec<T> {
+    items
+        .iter()
+        .filter_map(|item| T::decode(item, decoder))
+        .collect()
+}
+
+/// One value, or a list of them: `"*:80"` or `["*:80", "*:8080"]`. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T> std::ops::Deref for OneOrMany<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Decode> Decode for OneOrMany<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let values = match node.get_ref() {
+            DeValue::Array(items) if items.is_empty() => {
+                let span = decoder.span(node);
+                return decoder.refuse(
+                    Diagnostic::error(span, "the list is empty")
+                        .help(format!("write at least {}", T::kind())),
+                );
+            }
+            DeValue::Array(items) => elements(items, decoder),
+            _ => vec![T::decode(node, decoder)?],
+        };
+        (!values.is_empty()).then_some(Self(values))
+    }
+
+    fn kind() -> String {
+        format!("{}, or a list of them", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(path, fields);
+    }
+}
+
+/// A list of at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NonEmpty<T>(pub Vec<T>);
+
+impl<T> std::ops::Deref for NonEmpty<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Decode> Decode for NonEmpty<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::Array(_) => OneOrMany::decode(node, decoder).map(|many| Self(many.0)),
+            _ => decoder.mismatch(node, &Self::kind()),
+        }
+    }
+
+    fn kind() -> String {
+        format!("a list of at least one, each {}", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(&format!("{path}[]"), fields);
+    }
+}
+
+/// A table of the file that has a name: `[upstreams.sales]`.
+#[derive(Debug, Clone)]
+pub struct Named<T> {
+    /// Its name and where that is written.
+    pub name: Spanned<String>,
+    /// What it says.
+    pub table: T,
+}
+
+impl<T> std::ops::Deref for Named<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.table
+    }
+}
+
+/// Tables by name.
+pub type Names<T> = BTreeMap<String, Named<T>>;
+
+/// A table that is found by its name.
+pub(crate) trait Definition: Decode {
+    /// What it defines.
+    const KIND: Kind;
+}
+
+impl<T: Definition> Decode for Names<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(table) = node.get_ref() else {
+            return decoder.mismatch(node, &Self::kind());
+        };
+        let mut names = BTreeMap::new();
+        for (key, node) in table.iter() {
+            let name = Spanned::new(key.get_ref().to_string(), decoder.span(key));
+            decoder
+                .definitions
+                .push(Reference::new(T::KIND, name.clone()));
+            if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_control()) {
+                decoder.push(Diagnostic::error(
+                    name.span,
+                    "a name has 1 to 128 characters, and no control characters",
+                ));
+            }
+            if let Some(table) = T::decode(node, decoder) {
+                names.insert(name.value.clone(), Named { name, table });
+            }
+        }
+        Some(names)
+    }
+
+    fn kind() -> String {
+        format!("tables by name, each {}", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(&format!("{path}.<name>"), fields);
+    }
+}

@@ -1,0 +1,284 @@
+//! One file, and the configuration that several of them make.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::Spanned as At;
+use toml::de::DeTable;
+
+use crate::admin::Admin;
+use crate::decode::{Decoder, Names, TableReader};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::include::Pattern;
+use crate::listener::{ListenAddress, Listener};
+use crate::log::Log;
+use crate::macros::table;
+use crate::names;
+use crate::policy::Policy;
+use crate::server::Server;
+use crate::site::{self, HostPattern, Site};
+use crate::span::{SourceId, Sources, Span, Spanned};
+use crate::syntax;
+use crate::upstream::Upstream;
+
+table! {
+    /// One file.
+    pub(crate) struct Document("a file") {
+        /// Further files, relative to this one: `["sites/*.toml"]`. Their tables are added to those of this file, their sites come after its own, in the order of the file names. An included file includes no others.
+        include: Vec<Spanned<Pattern>> = default("[]");
+        /// The process as a whole.
+        server: Option<Server> = optional("all defaults");
+        /// The socket that the commands speak to.
+        admin: Option<Admin> = optional("all defaults");
+        /// What is logged.
+        log: Option<Log> = optional("all defaults");
+        /// The addresses that clients connect to.
+        listeners: Names<Listener> = default("{}");
+        /// The servers that requests are passed on to.
+        upstreams: Names<Upstream> = default("{}");
+        /// Configured components, under names that sites and routes use.
+        policies: Names<Policy> = default("{}");
+        /// Hosts, and what is done with their requests.
+        sites: Vec<Site> = default("[]");
+    }
+}
+
+/// A whole configuration as it was written: plain data, checked by itself and
+/// by its names, with nothing opened, resolved or compiled.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The patterns of included files.
+    pub include: Vec<Spanned<Pattern>>,
+    /// The process as a whole.
+    pub server: Server,
+    /// The socket that the commands speak to.
+    pub admin: Admin,
+    /// What is logged.
+    pub log: Log,
+    /// The addresses that clients connect to; at least one.
+    pub listeners: Names<Listener>,
+    /// The servers that requests are passed on to.
+    pub upstreams: Names<Upstream>,
+    /// Configured components.
+    pub policies: Names<Policy>,
+    /// Hosts and their routes, in the order of the files.
+    pub sites: Vec<Site>,
+}
+
+/// A configuration that was accepted.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// Its files.
+    pub sources: Sources,
+    /// What is most likely not meant so.
+    pub warnings: Diagnostics,
+}
+
+/// Decodes and checks a set of files that is already read, the main file
+/// first. Patterns of includes are not followed.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub fn parse(sources: Sources) -> Result<Loaded, Diagnostics> {
+    let mut reading = Reading::default();
+    for (id, source) in sources.iter() {
+        let (document, faults) = syntax::parse(id, &source.text);
+        // What cannot be told apart as TOML would only be misread.
+        let readable = faults.iter().all(syntax::Fault::is_duplicate);
+        reading.complete &= readable;
+        reading
+            .found
+            .extend(faults.into_iter().map(syntax::Fault::into_diagnostic));
+        if readable {
+            let directory = source.path.parent().unwrap_or(Path::new(""));
+            reading.document(id, directory, &document);
+        }
+    }
+    reading.finish(sources)
+}
+
+/// What was read so far.
+struct Reading {
+    found: Vec<Diagnostic>,
+    documents: Vec<Document>,
+    definitions: Vec<names::Reference>,
+    references: Vec<names::Reference>,
+    /// Whether all files could be read, so that a name that is missing is missing.
+    complete: bool,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self {
+            found: Vec::new(),
+            documents: Vec::new(),
+            definitions: Vec::new(),
+            references: Vec::new(),
+            complete: true,
+        }
+    }
+}
+
+impl Reading {
+    fn document(&mut self, id: SourceId, directory: &Path, document: &At<DeTable<'_>>) {
+        let mut decoder = Decoder::new(id, directory);
+        let read = Document::read(TableReader::document(document, &mut decoder));
+        self.found.append(&mut decoder.diagnostics);
+        self.definitions.append(&mut decoder.definitions);
+        self.references.append(&mut decoder.references);
+        self.documents.extend(read);
+    }
+
+    fn finish(mut self, sources: Sources) -> Result<Loaded, Diagnostics> {
+        if self.complete {
+            self.found
+                .extend(names::check(&self.definitions, &self.references));
+        }
+        let config = merge(self.documents, &mut self.found);
+        if let Some(config) = &config {
+            hosts(config, &mut self.found);
+            addresses(config, &mut self.found);
+            without(config, &mut self.found);
+        }
+        let no_listener =
+            self.complete && !self.definitions.iter().any(names::Reference::is_listener);
+        if no_listener && let Some(main) = sources.paths().next() {
+            self.found.push(
+                Diagnostic::file(main, "no listener is defined")
+                    .help("add `[listeners.public]` with `address = \"*:80\"`"),
+            );
+        }
+
+        let mut errors = Diagnostics::new(sources.clone());
+        let mut warnings = Diagnostics::new(sources.clone());
+        let (wrong, odd): (Vec<_>, Vec<_>) = self
+            .found
+            .into_iter()
+            .partition(|found| found.severity == Severity::Error);
+        errors.extend(wrong);
+        warnings.extend(odd);
+        match config {
+            Some(config) if errors.is_empty() => Ok(Loaded {
+                config,
+                sources,
+                warnings,
+            }),
+            _ => Err(errors),
+        }
+    }
+}
+
+/// Puts the files together. What stands in two of them is an error.
+fn merge(documents: Vec<Document>, found: &mut Vec<Diagnostic>) -> Option<Config> {
+    let start = Span {
+        source: SourceId::MAIN,
+        start: 0,
+        end: 0,
+    };
+    let mut include = Vec::new();
+    let (mut server, mut admin, mut log) = (None, None, None);
+    let mut listeners = BTreeMap::new();
+    let mut upstreams = BTreeMap::new();
+    let mut policies = BTreeMap::new();
+    let mut sites = Vec::new();
+    for document in documents {
+        if document.span.source == SourceId::MAIN {
+            include = document.include;
+        } else if let Some(pattern) = document.include.first() {
+            found.push(
+                Diagnostic::error(pattern.span, "an included file cannot include others")
+                    .help("name the files in the `include` of the main file"),
+            );
+        }
+        once("server", &mut server, document.server, |it| it.span, found);
+        once("admin", &mut admin, document.admin, |it| it.span, found);
+        once("log", &mut log, document.log, |it| it.span, found);
+        // Names that are taken twice were found by `names::check`.
+        listeners.extend(document.listeners);
+        upstreams.extend(document.upstreams);
+        policies.extend(document.policies);
+        sites.extend(document.sites);
+    }
+    let mut defaults = Decoder::new(SourceId::MAIN, Path::new(""));
+    Some(Config {
+        include,
+        server: server.or_else(|| defaults.default("{}", start))?,
+        admin: admin.or_else(|| defaults.default("{}", start))?,
+        log: log.or_else(|| defaults.default("{}", start))?,
+        listeners,
+        upstreams,
+        policies,
+        sites,
+    })
+}
+
+/// Keeps the first of a table that may be there once.
+fn once<T>(
+    name: &str,
+    kept: &mut Option<T>,
+    given: Option<T>,
+    span: fn(&T) -> Span,
+    found: &mut Vec<Diagnostic>,
+) {
+    match (kept.as_ref(), given) {
+        (_, None) => {}
+        (None, given) => *kept = given,
+        (Some(first), Some(second)) => found.push(
+            Diagnostic::error(span(&second), format!("`[{name}]` is given twice"))
+                .note(span(first), "first here")
+                .help("put all of it in one file"),
+        ),
+    }
+}
+
+/// Finds hosts that two sites claim on the same listener.
+fn hosts(config: &Config, found: &mut Vec<Diagnostic>) {
+    let mut claims: BTreeMap<&HostPattern, Vec<(&Spanned<HostPattern>, &Site)>> = BTreeMap::new();
+    for site in &config.sites {
+        for host in site.hosts.iter() {
+            let claimed = claims.entry(&host.value).or_default();
+            let rival = claimed
+                .iter()
+                .find(|(_, other)| other.shares_listener(site));
+            if let Some((first, _)) = rival {
+                found.push(
+                    Diagnostic::error(host.span, format!("the host `{host}` is given twice"))
+                        .note(first.span, "first here")
+                        .help(
+                            "a host belongs to one site on each listener: put the routes together",
+                        ),
+                );
+            }
+            claimed.push((host, site));
+        }
+    }
+}
+
+/// Finds addresses that two listeners claim.
+fn addresses(config: &Config, found: &mut Vec<Diagnostic>) {
+    let mut claimed: Vec<&Spanned<ListenAddress>> = Vec::new();
+    for listener in config.listeners.values() {
+        for address in listener.address.iter() {
+            if let Some(first) = claimed.iter().find(|first| first.clashes(address)) {
+                found.push(
+                    Diagnostic::error(address.span, "the address is taken by another listener")
+                        .note(first.span, "first here")
+                        .help("an address belongs to one listener; sites may name the listener"),
+                );
+            }
+            claimed.push(address);
+        }
+    }
+}
+
+/// Finds names in `without` that have no effect.
+fn without(config: &Config, found: &mut Vec<Diagnostic>) {
+    for name in config.sites.iter().flat_map(site::without_effect) {
+        found.push(
+            Diagnostic::warning(name.span, format!("the site does not use `{name}`"))
+                .help("`without` takes away policies of the site; leave it out"),
+        );
+    }
+}

@@ -1,0 +1,221 @@
+//! Header fields and methods, as RFC 9110 lets them be.
+
+use toml::de::DeValue;
+
+use crate::decode::{Decode, Decoder, Node, TableReader};
+use crate::diagnostic::Diagnostic;
+use crate::span::Spanned;
+
+/// The name of a header field, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FieldName(String);
+
+impl FieldName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Decode for FieldName {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        let span = decoder.span(node);
+        field_name(text, span, decoder)
+    }
+
+    fn kind() -> String {
+        "the name of a header field".to_owned()
+    }
+}
+
+fn field_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Option<FieldName> {
+    if is_token(text) {
+        return Some(FieldName(text.to_ascii_lowercase()));
+    }
+    decoder.refuse(
+        Diagnostic::error(span, format!("`{text}` is not the name of a header field"))
+            .help("a name has letters, digits and `-`: \"x-request-id\""),
+    )
+}
+
+/// RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+/// A request method: a token, as it is sent (methods are case-sensitive).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Method(String);
+
+impl Method {
+    /// The method.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Decode for Method {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        let span = decoder.span(node);
+        if !is_token(text) {
+            return decoder.refuse(
+                Diagnostic::error(span, format!("`{text}` is not a method"))
+                    .help("write a method: \"GET\""),
+            );
+        }
+        // Methods are case-sensitive: "get" would never match, and is a slip.
+        if text.bytes().any(|b| b.is_ascii_lowercase()) {
+            return decoder.refuse(
+                Diagnostic::error(
+                    span,
+                    format!("`{text}` is not a method: methods are in capitals"),
+                )
+                .help(format!("write \"{}\"", text.to_ascii_uppercase())),
+            );
+        }
+        Some(Self(text.to_owned()))
+    }
+
+    fn kind() -> String {
+        "a method such as \"GET\"".to_owned()
+    }
+}
+
+/// Header fields to send, in the order of their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderList(pub Vec<Header>);
+
+/// A header field to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Its name.
+    pub name: Spanned<FieldName>,
+    /// Its value: visible characters, spaces and tabs.
+    pub value: Spanned<String>,
+}
+
+impl Decode for HeaderList {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let fields = fields(node, decoder, &Self::kind(), |node, decoder| {
+            let text = decoder.text(node, "the value of a header field")?;
+            // RFC 9110 §5.5: no CR, LF, NUL, and none of the other controls.
+            if !text.chars().any(|c| c.is_control() && c != '\t') && text.trim() == text {
+                return Some(Spanned::new(text.to_owned(), decoder.span(node)));
+            }
+            let span = decoder.span(node);
+            decoder.refuse(
+                Diagnostic::error(span, "the value of a header field is one line")
+                    .help("leave out control characters, and spaces at its ends"),
+            )
+        })?;
+        let fields = fields.into_iter();
+        Some(Self(
+            fields.map(|(name, value)| Header { name, value }).collect(),
+        ))
+    }
+
+    fn kind() -> String {
+        "a table of header fields such as `{ x-frame-options = \"DENY\" }`".to_owned()
+    }
+}
+
+/// The header fields that a request must have, all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeaderMatches(pub Vec<HeaderMatch>);
+
+/// What one header field of a request must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderMatch {
+    /// Its name.
+    pub name: Spanned<FieldName>,
+    /// What is asked of its value.
+    pub test: Spanned<HeaderTest>,
+}
+
+/// What is asked of a header field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeaderTest {
+    /// Its value is this.
+    Equals(String),
+    /// It is there.
+    Present,
+    /// It is not there.
+    Absent,
+    /// This expression is found in its value. Not compiled yet.
+    Regex(String),
+}
+
+impl Decode for HeaderMatches {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let fields = fields(node, decoder, &Self::kind(), Spanned::decode)?;
+        let fields = fields.into_iter();
+        Some(Self(
+            fields
+                .map(|(name, test)| HeaderMatch { name, test })
+                .collect(),
+        ))
+    }
+
+    fn kind() -> String {
+        "a table of header fields such as `{ x-canary = \"1\" }`".to_owned()
+    }
+}
+
+impl Decode for HeaderTest {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(_) = node.get_ref() else {
+            let text = decoder.text(node, &Self::kind())?;
+            return Some(Self::Equals(text.to_owned()));
+        };
+        let mut table = TableReader::new(node, decoder, "a test")?;
+        let present = table.optional::<bool>("present")?;
+        let regex = table.optional::<String>("regex")?;
+        let (span, decoder) = table.finish(&[]);
+        match (present, regex) {
+            (Some(true), None) => Some(Self::Present),
+            (Some(false), None) => Some(Self::Absent),
+            (None, Some(expression)) => Some(Self::Regex(expression)),
+            _ => decoder.refuse(
+                Diagnostic::error(span, "a header field is tested in one way")
+                    .help("write `{ present = true }` or `{ regex = \"…\" }`"),
+            ),
+        }
+    }
+
+    fn kind() -> String {
+        "a value, `{ present = true }` or `{ regex = \"…\" }`".to_owned()
+    }
+}
+
+/// Reads a table whose keys are names of header fields.
+fn fields<T>(
+    node: &Node<'_>,
+    decoder: &mut Decoder<'_>,
+    expected: &str,
+    mut value: impl FnMut(&Node<'_>, &mut Decoder<'_>) -> Option<T>,
+) -> Option<Vec<(Spanned<FieldName>, T)>> {
+    let DeValue::Table(table) = node.get_ref() else {
+        return decoder.mismatch(node, expected);
+    };
+    let mut fields: Vec<(Spanned<FieldName>, T)> = Vec::new();
+    for (key, node) in table.iter() {
+        let span = decoder.span(key);
+        let name = field_name(key.get_ref(), span, decoder);
+        let value = value(node, decoder);
+        let (Some(name), Some(value)) = (name, value) else {
+            continue;
+        };
+        // TOML tells `X-A` from `x-a`, HTTP does not.
+        if let Some((first, _)) = fields.iter().find(|(known, _)| known.value == name) {
+            let fault = Diagnostic::error(span, format!("`{}` is given twice", name.as_str()))
+                .note(first.span, "first here");
+            decoder.push(fault);
+            continue;
+        }
+        fields.push((Spanned::new(name, span), value));
+    }
+    Some(fields)
+}

@@ -1,0 +1,153 @@
+//! `[listeners.<name>]`: the addresses that clients connect to.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::decode::{Decode, Decoder, Definition, Node, OneOrMany};
+use crate::diagnostic::Diagnostic;
+use crate::header::HeaderList;
+use crate::macros::table;
+use crate::names::Kind;
+use crate::span::Spanned;
+use crate::units::{NotYet, Size};
+
+table! {
+    /// Addresses that clients connect to, and what holds for their connections.
+    pub struct Listener("a table of listener settings") {
+        /// `"0.0.0.0:80"`, `"[::1]:80"`, or `"*:80"` for IPv4 and IPv6; one or a list.
+        address: OneOrMany<Spanned<ListenAddress>> = required;
+        /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or networks.
+        trusted_proxies: Vec<Spanned<TrustedProxy>> = default("[]");
+        /// Header fields of answers to requests that no route matches.
+        headers: HeaderList = default("{}");
+        /// The longest request head. A longer one is answered 431.
+        max_head: Spanned<Size> = default("\"32KiB\"");
+        /// The most header fields in a request. More are answered 431.
+        max_fields: Spanned<NonZeroU32> = default("100");
+        /// How long a connection may wait for its next request. `0s`: no limit.
+        idle_timeout: Duration = default("\"75s\"");
+        /// How long a request head may take from its first byte. `0s`: no limit.
+        head_timeout: Duration = default("\"30s\"");
+        /// The most connections at once, over all workers. 0: no limit.
+        max_connections: u32 = default("0");
+        /// TLS is not carried out by this version: only `false`.
+        tls: NotYet<Tls> = default("false");
+    }
+    check limits
+}
+
+impl Definition for Listener {
+    const KIND: Kind = Kind::Listener;
+}
+
+fn limits(listener: &Listener, decoder: &mut Decoder<'_>) {
+    if listener.max_head.bytes() < 1024 {
+        decoder.push(
+            Diagnostic::error(
+                listener.max_head.span,
+                "`max_head` is too small for a request",
+            )
+            .help("write at least \"1KiB\""),
+        );
+    }
+}
+
+/// Says why `tls = true` is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Tls;
+
+impl crate::units::Reason for Tls {
+    const WHY: &'static str = TLS;
+}
+
+/// Why the fields about TLS are refused.
+pub(crate) const TLS: &str = "TLS is not carried out by this version; \
+    put a proxy that ends TLS in front, and name it in `trusted_proxies`";
+
+/// Where to listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ListenAddress {
+    /// One address and port.
+    Socket(SocketAddr),
+    /// All addresses of IPv4 and IPv6.
+    BothFamilies {
+        /// The port.
+        port: u16,
+    },
+}
+
+impl ListenAddress {
+    /// Whether both cannot be listened on. An address of one interface may
+    /// stand beside the one for all; port 0 is another port each time.
+    pub(crate) fn clashes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Socket(one), Self::Socket(two)) => one == two && one.port() != 0,
+            (Self::BothFamilies { port: one }, Self::BothFamilies { port: two }) => {
+                one == two && *one != 0
+            }
+            (Self::Socket(socket), Self::BothFamilies { port })
+            | (Self::BothFamilies { port }, Self::Socket(socket)) => {
+                socket.port() == *port && *port != 0 && socket.ip().is_unspecified()
+            }
+        }
+    }
+}
+
+impl Decode for ListenAddress {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        if let Some(port) = text.strip_prefix("*:") {
+            if let Ok(port) = port.parse() {
+                return Some(Self::BothFamilies { port });
+            }
+        } else if let Ok(address) = text.parse() {
+            return Some(Self::Socket(address));
+        }
+        let help = match text.trim_start_matches(':').parse::<u16>() {
+            Ok(port) => format!("write \"*:{port}\" for all addresses of IPv4 and IPv6"),
+            Err(_) => {
+                "write an IP address and a port: \"0.0.0.0:80\", \"[::]:80\" or \"*:80\"".to_owned()
+            }
+        };
+        let span = decoder.span(node);
+        decoder.refuse(
+            Diagnostic::error(span, format!("`{text}` is not an address to listen on")).help(help),
+        )
+    }
+
+    fn kind() -> String {
+        "an address to listen on".to_owned()
+    }
+}
+
+/// A network whose forwarded fields are believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrustedProxy(pub IpNet);
+
+impl Decode for TrustedProxy {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        let network = text
+            .parse()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
+        let span = decoder.span(node);
+        match network {
+            Ok(network) if network.addr() != network.network() => decoder.refuse(
+                Diagnostic::error(span, format!("`{text}` has bits past its prefix length"))
+                    .help(format!("write \"{}\"", network.trunc())),
+            ),
+            Ok(network) => Some(Self(network)),
+            Err(_) => decoder.refuse(
+                Diagnostic::error(span, format!("`{text}` is not an IP address or network"))
+                    .help("write an address or a network: \"10.0.0.1\", \"10.0.0.0/8\""),
+            ),
+        }
+    }
+
+    fn kind() -> String {
+        "an IP address or network".to_owned()
+    }
+}

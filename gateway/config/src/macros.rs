@@ -1,0 +1,155 @@
+//! One definition of a table or a word gives type, decoder, defaults and reference.
+
+/// Defines a table of the file.
+///
+/// Each field is `name: Type = rule;` under its doc comment, where the rule is
+/// - `required`,
+/// - `default("…")`: the default, written as TOML, and read by the decoder
+///   that reads what the operator wrote,
+/// - `optional("…")` with an `Option`: left out is `None`, and the words say
+///   what happens then,
+/// - `flatten`: several fields of this table that together make one value.
+///
+/// `refused` lists fields that are known of but not carried out, with the
+/// reason; `check` names a function that looks at the whole.
+macro_rules! table {
+    (
+        $(#[doc = $about:literal])*
+        $vis:vis struct $Table:ident ($kind:literal) {
+            $(
+                $(#[doc = $doc:literal])*
+                $field:ident: $Type:ty = $rule:ident $(($($arg:literal)?))?;
+            )*
+        }
+        $(refused { $($key:literal: $why:expr,)* })?
+        $(check $check:path)?
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone)]
+        $vis struct $Table {
+            /// Where the table, or its header, stands.
+            $vis span: crate::span::Span,
+            $(
+                $(#[doc = $doc])*
+                $vis $field: $Type,
+            )*
+        }
+
+        impl $Table {
+            /// Takes the fields out of a table that is open.
+            pub(crate) fn read(
+                mut table: crate::decode::TableReader<'_, '_, '_, '_>,
+            ) -> Option<Self> {
+                $(
+                    let $field: Option<$Type> =
+                        crate::macros::field!(table, $field, $Type, $rule $(($($arg)?))?);
+                )*
+                let (span, _decoder) = table.finish(&[$($(($key, $why)),*)?]);
+                let read = Self { span, $($field: $field?,)* };
+                $($check(&read, _decoder);)?
+                Some(read)
+            }
+        }
+
+        impl crate::decode::Decode for $Table {
+            fn decode(
+                node: &crate::decode::Node<'_>,
+                decoder: &mut crate::decode::Decoder<'_>,
+            ) -> Option<Self> {
+                Self::read(crate::decode::TableReader::new(node, decoder, $kind)?)
+            }
+
+            fn kind() -> String {
+                $kind.to_owned()
+            }
+
+            fn describe(path: &str, fields: &mut Vec<crate::reference::FieldDoc>) {
+                $(
+                    crate::macros::describe!(
+                        path, fields, $field, $Type, concat!($($doc, "\n"),*),
+                        $rule $(($($arg)?))?
+                    );
+                )*
+            }
+        }
+    };
+}
+
+/// Reads one field by its rule.
+macro_rules! field {
+    ($table:ident, $field:ident, $Type:ty, required) => {
+        $table.required(stringify!($field))
+    };
+    ($table:ident, $field:ident, $Type:ty, default($toml:literal)) => {
+        $table.default(stringify!($field), $toml)
+    };
+    ($table:ident, $field:ident, $Type:ty, optional($words:literal)) => {
+        $table.optional(stringify!($field))
+    };
+    ($table:ident, $field:ident, $Type:ty, flatten) => {
+        <$Type>::take(&mut $table)
+    };
+}
+
+/// Adds one field to the reference by its rule.
+macro_rules! describe {
+    ($path:ident, $fields:ident, $field:ident, $Type:ty, $doc:expr, flatten) => {
+        <$Type>::describe_fields($path, $fields)
+    };
+    ($path:ident, $fields:ident, $field:ident, $Type:ty, $doc:expr, $rule:ident $(($words:literal))?) => {
+        crate::reference::FieldDoc::add::<$Type>(
+            $fields,
+            $path,
+            stringify!($field),
+            crate::reference::Presence::$rule($($words)?),
+            $doc,
+        )
+    };
+}
+
+/// Defines a choice among words.
+macro_rules! words {
+    (
+        $(#[doc = $about:literal])*
+        pub enum $Choice:ident {
+            $( $(#[doc = $doc:literal])* $Word:ident = $text:literal, )*
+        }
+        $(refused { $($key:literal: $why:literal,)* })?
+    ) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $Choice {
+            $( $(#[doc = $doc])* $Word, )*
+        }
+
+        impl $Choice {
+            /// The word as it is written in the file.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$Word => $text,)*
+                }
+            }
+        }
+
+        impl crate::decode::Decode for $Choice {
+            fn decode(
+                node: &crate::decode::Node<'_>,
+                decoder: &mut crate::decode::Decoder<'_>,
+            ) -> Option<Self> {
+                match decoder.text(node, &Self::kind())? {
+                    $($text => Some(Self::$Word),)*
+                    other => {
+                        let refused: &[(&str, &str)] = &[$($(($key, $why)),*)?];
+                        crate::suggest::refuse_word(node, decoder, other, &[$($text),*], refused)
+                    }
+                }
+            }
+
+            fn kind() -> String {
+                [$(concat!("\"", $text, "\"")),*].join(" or ")
+            }
+        }
+    };
+}
+
+pub(crate) use {describe, field, table, words};

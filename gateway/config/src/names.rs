@@ -1,0 +1,160 @@
+//! Names that tables are defined under, and their uses elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::decode::{Decode, Decoder, Node};
+use crate::diagnostic::Diagnostic;
+use crate::span::Spanned;
+use crate::suggest;
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Listener,
+    Upstream,
+    Policy,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Listener => "listener",
+            Self::Upstream => "upstream",
+            Self::Policy => "policy",
+        })
+    }
+}
+
+/// A name in the file, defined or used.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    kind: Kind,
+    name: Spanned<String>,
+}
+
+impl Reference {
+    pub(crate) fn new(kind: Kind, name: Spanned<String>) -> Self {
+        Self { kind, name }
+    }
+
+    pub(crate) fn is_listener(&self) -> bool {
+        self.kind == Kind::Listener
+    }
+}
+
+/// Names are noted as they are read, not looked for in the finished model:
+/// so a use is checked even where a field beside it is faulty.
+macro_rules! name {
+    ($(#[doc = $about:literal])* $Name:ident, $kind:expr, $words:literal) => {
+        $(#[doc = $about])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $Name(String);
+
+        impl $Name {
+            /// The name.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $Name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl Decode for $Name {
+            fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+                let text = decoder.text(node, $words)?.to_owned();
+                let name = Spanned::new(text.clone(), decoder.span(node));
+                decoder.references.push(Reference::new($kind, name));
+                Some(Self(text))
+            }
+
+            fn kind() -> String {
+                $words.to_owned()
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a listener that is defined.
+    ListenerName,
+    Kind::Listener,
+    "the name of a listener"
+);
+name!(
+    /// The name of an upstream that is defined.
+    UpstreamName,
+    Kind::Upstream,
+    "the name of an upstream"
+);
+name!(
+    /// The name of a policy that is defined.
+    PolicyName,
+    Kind::Policy,
+    "the name of a policy"
+);
+
+/// Finds names that are used and not defined, defined in two files, or
+/// defined and not used.
+pub(crate) fn check(definitions: &[Reference], references: &[Reference]) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    let mut defined: BTreeMap<Kind, BTreeMap<&str, &Spanned<String>>> = BTreeMap::new();
+    for Reference { kind, name } in definitions {
+        let names = defined.entry(*kind).or_default();
+        match names.get(name.as_str()) {
+            Some(first) => found.push(
+                Diagnostic::error(name.span, format!("{kind} `{name}` is defined twice"))
+                    .note(first.span, "first here")
+                    .help("give one of them another name"),
+            ),
+            None => drop(names.insert(name, name)),
+        }
+    }
+    let none = BTreeMap::new();
+    let mut used = BTreeSet::new();
+    for Reference { kind, name } in references {
+        let names = defined.get(kind).unwrap_or(&none);
+        used.insert((*kind, name.as_str()));
+        if !names.contains_key(name.as_str()) {
+            found.push(unknown(*kind, name, names.keys().copied()));
+        }
+    }
+    for (kind, names) in &defined {
+        // A listener is used by every site that names none.
+        if *kind == Kind::Listener {
+            continue;
+        }
+        for name in names.values() {
+            if !used.contains(&(*kind, name.as_str())) {
+                found.push(Diagnostic::warning(
+                    name.span,
+                    format!("{kind} `{name}` is not used"),
+                ));
+            }
+        }
+    }
+    found
+}
+
+fn unknown<'a>(
+    kind: Kind,
+    name: &Spanned<String>,
+    known: impl Iterator<Item = &'a str>,
+) -> Diagnostic {
+    let section = match kind {
+        Kind::Listener => "listeners",
+        Kind::Upstream => "upstreams",
+        Kind::Policy => "policies",
+    };
+    let mut known: Vec<_> = known.collect();
+    known.truncate(20);
+    let help = match known.is_empty() {
+        true => format!("define it: `[{section}.{name}]`"),
+        false => suggest::one_of(name, known, "defined are"),
+    };
+    Diagnostic::error(name.span, format!("unknown {kind} `{name}`")).help(help)
+}

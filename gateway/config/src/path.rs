@@ -1,0 +1,148 @@
+//! Which paths a route takes.
+
+use std::fmt;
+
+use toml::de::DeValue;
+
+use crate::decode::{Decode, Decoder, Node, TableReader};
+use crate::diagnostic::Diagnostic;
+
+/// Which paths a route takes. Matched against the normalised path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathPattern {
+    /// This path alone.
+    Exact(String),
+    /// Every path that begins so, letter by letter: `/api` also takes `/apifoo`.
+    Prefix(String),
+    /// This path and all below it: `/api` takes `/api` and `/api/x`, not
+    /// `/apifoo`. Without a trailing slash.
+    Segment(String),
+    /// Every path that ends in one of these, whatever the case. In lower case.
+    Suffix(Vec<String>),
+    /// Every path in which this expression is found. Not compiled yet.
+    Regex(String),
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(path) => write!(f, "= {path}"),
+            Self::Prefix(path) if path.ends_with('/') => f.write_str(path),
+            Self::Prefix(path) => write!(f, "{path}*"),
+            Self::Segment(path) => f.write_str(path),
+            Self::Suffix(ends) => write!(f, "*{}", ends.join(" *")),
+            Self::Regex(expression) => write!(f, "~ {expression}"),
+        }
+    }
+}
+
+/// The ways to say it in a table.
+const FORMS: [&str; 5] = ["exact", "prefix", "segment", "suffix", "regex"];
+
+impl Decode for PathPattern {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(_) = node.get_ref() else {
+            let path = literal(node, decoder)?;
+            return Some(match path.ends_with('/') {
+                true => Self::Prefix(path),
+                false => Self::Segment(path),
+            });
+        };
+        let mut table = TableReader::new(node, decoder, "a path")?;
+        let given: Vec<_> = FORMS
+            .into_iter()
+            .filter_map(|form| table.node(form).map(|value| (form, value)))
+            .collect();
+        let (span, decoder) = table.finish(&[]);
+        let &[(form, value)] = given.as_slice() else {
+            return decoder.refuse(
+                Diagnostic::error(span, "a path is matched in one way").help(format!(
+                    "write one of `{}`: `path = {{ exact = \"/x\" }}`",
+                    FORMS.join("`, `")
+                )),
+            );
+        };
+        match form {
+            "exact" => literal(value, decoder).map(Self::Exact),
+            "prefix" => literal(value, decoder).map(Self::Prefix),
+            "segment" => {
+                let path = literal(value, decoder)?;
+                Some(match path.strip_suffix('/') {
+                    // All paths are below the root.
+                    Some("") => Self::Prefix("/".to_owned()),
+                    Some(path) => Self::Segment(path.to_owned()),
+                    None => Self::Segment(path),
+                })
+            }
+            "suffix" => suffixes(value, decoder),
+            _ => expression(value, decoder),
+        }
+    }
+
+    fn kind() -> String {
+        "a path, or a table such as `{ exact = \"/x\" }`".to_owned()
+    }
+}
+
+/// A path as it is after normalisation; one that never can be is refused.
+fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
+    let text = decoder.text(node, &PathPattern::kind())?;
+    let span = decoder.span(node);
+    let fault = |message: &str, help: String| {
+        Diagnostic::error(span, format!("`{text}`: {message}")).help(help)
+    };
+    let fault = if text.contains('*') {
+        let plain = text.split('*').next().unwrap_or_default();
+        Some(fault(
+            "`*` is not a wildcard here",
+            format!("a path takes all below it: write \"{plain}\", or use `regex` or `suffix`"),
+        ))
+    } else if !text.starts_with('/') {
+        Some(fault(
+            "a path begins with `/`",
+            format!("write \"/{text}\""),
+        ))
+    } else if let Some(at) = text.find(['?', '#']) {
+        let plain = text.get(..at).unwrap_or_default();
+        Some(fault(
+            "a path has no query and no fragment",
+            format!("write \"{plain}\""),
+        ))
+    } else if text.contains("//") || text.split('/').any(|segment| matches!(segment, "." | "..")) {
+        Some(fault(
+            "no request matches: paths are matched with `//`, `.` and `..` resolved",
+            "write the path as it is once resolved".to_owned(),
+        ))
+    } else if text.chars().any(char::is_control) {
+        Some(fault(
+            "a path has no control characters",
+            "write the path without them".to_owned(),
+        ))
+    } else {
+        None
+    };
+    match fault {
+        Some(fault) => decoder.refuse(fault),
+        None => Some(text.to_owned()),
+    }
+}
+
+/// One suffix or a list of them.
+fn suffixes(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<PathPattern> {
+    let ends = crate::decode::OneOrMany::<String>::decode(node, decoder)?;
+    if ends.iter().any(|end| end.is_empty() || end.contains('*')) {
+        let span = decoder.span(node);
+        return decoder.refuse(
+            Diagnostic::error(span, "a suffix is the end of a path, without `*`")
+                .help("write `suffix = [\".js\", \".css\"]`"),
+        );
+    }
+    let ends = ends.iter().map(|end| end.to_ascii_lowercase()).collect();
+    Some(PathPattern::Suffix(ends))
+}
+
+/// An expression; the snapshot compiles it.
+fn expression(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<PathPattern> {
+    let text = decoder.text(node, "a regular expression")?;
+    Some(PathPattern::Regex(text.to_owned()))
+}

@@ -1,0 +1,179 @@
+//! `[policies.<name>]`: configured components, and their uses.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use crate::decode::{Decode, Decoder, Definition, Node};
+use crate::diagnostic::Diagnostic;
+use crate::macros::{table, words};
+use crate::names::{Kind, PolicyName};
+use crate::policy_config::PolicyConfig;
+use crate::reference::FieldDoc;
+use crate::span::Spanned;
+use crate::units::Size;
+
+table! {
+    /// A component with its configuration, under a name that sites and routes use.
+    pub struct Policy("a table of policy settings") {
+        /// The name of a bundled component (`"rate-limit"`), or the path of a `.wasm` file, relative to this file.
+        component: Spanned<Component> = required;
+        /// What the component is told, as it documents it. In it, a key that ends in `_file` names a file, relative to this file, and one that ends in `_env` an environment variable: the component is handed the content.
+        config: PolicyConfig = default("{}");
+        /// What the component may see and do beyond the harmless. `check` prints the line to paste.
+        grants: Vec<Spanned<String>> = default("[]");
+        /// What becomes of a request whose policy fails: denied with 503, or passed on as if the policy were not there.
+        on_error: OnError = default("\"deny\"");
+        /// CPU time that one call may take.
+        deadline: Spanned<Duration> = default("\"10ms\"");
+        /// Memory that one instance may have.
+        memory: Spanned<Size> = default("\"64MiB\"");
+        /// The longest time that a verdict may be used again. `0s`: never.
+        max_reuse: Option<Duration> = optional("as long as the verdict says");
+        /// Memory for verdicts to use again, for each worker. 0: none.
+        memo: Size = default("\"1MiB\"");
+        /// One in this many reused verdicts is computed anew and compared. 0: none.
+        memo_sample: u32 = default("8192");
+        /// Whether policies of the same component share an instance in each worker, or this one has its own.
+        isolation: Isolation = default("\"shared\"");
+    }
+    check budgets
+}
+
+impl Definition for Policy {
+    const KIND: Kind = Kind::Policy;
+}
+
+fn budgets(policy: &Policy, decoder: &mut Decoder<'_>) {
+    if policy.deadline.is_zero() {
+        decoder.push(
+            Diagnostic::error(policy.deadline.span, "`deadline` must not be 0")
+                .help("write the CPU time that a call may take: \"10ms\""),
+        );
+    }
+    // WebAssembly memory comes in pages of 64 KiB.
+    if policy.memory.bytes() < 64 * 1024 {
+        decoder.push(
+            Diagnostic::error(policy.memory.span, "`memory` is less than one page")
+                .help("write at least \"64KiB\"; most components need a few MiB"),
+        );
+    }
+}
+
+/// Which component a policy runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Component {
+    /// One that comes with the gateway, by its name.
+    Bundled(String),
+    /// A file, its path made relative to the working directory.
+    File(PathBuf),
+}
+
+impl Decode for Component {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        if text.ends_with(".wasm") {
+            return Some(Self::File(decoder.directory.join(text)));
+        }
+        let bundled = !text.is_empty()
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if bundled {
+            return Some(Self::Bundled(text.to_owned()));
+        }
+        let span = decoder.span(node);
+        decoder.refuse(
+            Diagnostic::error(span, format!("`{text}` is not a component")).help(
+                "write the name of a bundled component (\"rate-limit\") \
+                 or the path of a file that ends in \".wasm\"",
+            ),
+        )
+    }
+
+    fn kind() -> String {
+        "the name of a bundled component, or the path of a .wasm file".to_owned()
+    }
+}
+
+words! {
+    /// What becomes of a request whose policy fails.
+    pub enum OnError {
+        /// It is answered 503.
+        Deny = "deny",
+        /// It goes on as if the policy were not there.
+        Skip = "skip",
+    }
+}
+
+words! {
+    /// Who shares an instance.
+    pub enum Isolation {
+        /// All policies of the component.
+        Shared = "shared",
+        /// This policy alone.
+        Policy = "policy",
+    }
+}
+
+/// One use of a policy, by a site or a route: `"jwt"` or
+/// `{ name = "jwt", on_error = "skip", deadline = "5ms" }`.
+#[derive(Debug, Clone)]
+pub struct PolicyUse {
+    /// Which policy.
+    pub name: Spanned<PolicyName>,
+    /// Instead of the policy's own.
+    pub on_error: Option<OnError>,
+    /// Instead of the policy's own; never zero.
+    pub deadline: Option<Duration>,
+}
+
+table! {
+    /// The long form of a use.
+    pub(crate) struct PolicyUseTable("a table such as `{ name = \"jwt\", on_error = \"skip\" }`") {
+        /// The name of a policy.
+        name: Spanned<PolicyName> = required;
+        /// Instead of the policy's `on_error`.
+        on_error: Option<OnError> = optional("as the policy says");
+        /// Instead of the policy's `deadline`.
+        deadline: Option<Spanned<Duration>> = optional("as the policy says");
+    }
+    check use_budget
+}
+
+fn use_budget(table: &PolicyUseTable, decoder: &mut Decoder<'_>) {
+    if let Some(deadline) = table
+        .deadline
+        .as_ref()
+        .filter(|deadline| deadline.is_zero())
+    {
+        decoder.push(Diagnostic::error(deadline.span, "`deadline` must not be 0"));
+    }
+}
+
+impl Decode for PolicyUse {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        if let DeValue::Table(_) = node.get_ref() {
+            let table = PolicyUseTable::decode(node, decoder)?;
+            return Some(Self {
+                name: table.name,
+                on_error: table.on_error,
+                deadline: table.deadline.map(|deadline| deadline.value),
+            });
+        }
+        Some(Self {
+            name: Spanned::decode(node, decoder)?,
+            on_error: None,
+            deadline: None,
+        })
+    }
+
+    fn kind() -> String {
+        "a use of a policy (its name, or a table)".to_owned()
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        PolicyUseTable::describe(path, fields);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a component is told: any TOML table, as JSON, with its places kept.
+
+use serde_json::{Map, Number, Value};
+use std::path::PathBuf;
+
+use toml::de::{DeTable, DeValue};
+
+use crate::decode::{Decode, Decoder, Node};
+use crate::diagnostic::Diagnostic;
+use crate::span::Span;
+use crate::units::integer;
+
+/// The configuration of a policy. The gateway does not know what is in it; a
+/// component that refuses it can be answered with the place of the key that
+/// it names.
+#[derive(Debug, Clone)]
+pub struct PolicyConfig {
+    /// The table as JSON. Dates and times are strings of RFC 3339.
+    pub value: Value,
+    /// The whole table, or its header.
+    pub span: Span,
+    /// Where relative paths in it start from.
+    pub directory: PathBuf,
+    pub(crate) places: Vec<KeyPlace>,
+}
+
+/// A key of the table and where it stands.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyPlace {
+    /// The keys from the top down to this one; elements of lists by number.
+    pub(crate) path: Vec<String>,
+    /// The key.
+    pub(crate) key: Span,
+    /// Its value.
+    pub(crate) value: Span,
+}
+
+impl PolicyConfig {
+    /// Where a key stands, by its path (`request.set`) or by its name alone
+    /// (`set`: the first one of that name).
+    pub fn key_span(&self, key: &str) -> Option<Span> {
+        let by_path = self.places.iter().find(|place| place.path.join(".") == key);
+        let by_name = || {
+            let named = |place: &&KeyPlace| place.path.last().is_some_and(|last| last == key);
+            self.places.iter().find(named)
+        };
+        by_path.or_else(by_name).map(|place| place.key)
+    }
+
+    /// Where the value of a key stands, by the whole path to it.
+    pub(crate) fn value_span(&self, path: &[String]) -> Span {
+        let place = self.places.iter().find(|place| place.path == path);
+        place.map_or(self.span, |place| place.value)
+    }
+}
+
+impl Decode for PolicyConfig {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(table) = node.get_ref() else {
+            return decoder.mismatch(node, &Self::kind());
+        };
+        let mut walk = Walk {
+            path: Vec::new(),
+            places: Vec::new(),
+            decoder,
+        };
+        let value = walk.table(table);
+        Some(Self {
+            value,
+            places: walk.places,
+            span: decoder.span(node),
+            directory: decoder.directory.to_owned(),
+        })
+    }
+
+    fn kind() -> String {
+        "a table".to_owned()
+    }
+}
+
+/// The way down through the table. No deeper than the parser goes (80).
+struct Walk<'d, 's> {
+    path: Vec<String>,
+    places: Vec<KeyPlace>,
+    decoder: &'d mut Decoder<'s>,
+}
+
+impl Walk<'_, '_> {
+    fn table(&mut self, table: &DeTable<'_>) -> Value {
+        let mut object = Map::new();
+        for (key, node) in table.iter() {
+            let name = key.get_ref().to_string();
+            let key = self.decoder.span(key);
+            let value = self.step(name.clone(), key, node);
+            object.insert(name, value);
+        }
+        Value::Object(object)
+    }
+
+    fn step(&mut self, name: String, key: Span, node: &Node<'_>) -> Value {
+        self.path.push(name);
+        self.places.push(KeyPlace {
+            path: self.path.clone(),
+            key,
+            value: self.decoder.span(node),
+        });
+        let value = self.value(node);
+        self.path.pop();
+        value
+    }
+
+    fn value(&mut self, node: &Node<'_>) -> Value {
+        match node.get_ref() {
+            DeValue::String(text) => Value::String(text.to_string()),
+            DeValue::Boolean(value) => Value::Bool(*value),
+            DeValue::Datetime(time) => Value::String(time.to_string()),
+            DeValue::Table(table) => self.table(table),
+            DeValue::Array(items) => Value::Array(
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(at, item)| {
+                        let span = self.decoder.span(item);
+                        self.step(at.to_string(), span, item)
+                    })
+                    .collect(),
+            ),
+            DeValue::Integer(number) => self.number(
+                node,
+                integer(number).and_then(|number| {
+                    let signed = i64::try_from(number).map(Number::from);
+                    signed
+                        .or_else(|_| u64::try_from(number).map(Number::from))
+                        .ok()
+                }),
+            ),
+            DeValue::Float(number) => {
+                let number = number.as_str().parse().ok().and_then(Number::from_f64);
+                self.number(node, number)
+            }
+        }
+    }
+
+    fn number(&mut self, node: &Node<'_>, number: Option<Number>) -> Value {
+        if let Some(number) = number {
+            return Value::Number(number);
+        }
+        let span = self.decoder.span(node);
+        let fault = Diagnostic::error(span, "the number cannot be handed to a component")
+            .help("write a finite number of at most 64 bits, or a string");
+        self.decoder.push(fault);
+        Value::Null
+    }
+}

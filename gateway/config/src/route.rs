@@ -1,0 +1,126 @@
+//! `[[sites.routes]]`: which requests, and what is done with them.
+
+use std::time::Duration;
+
+use crate::decode::{Decode, Decoder, Node};
+use crate::diagnostic::Diagnostic;
+use crate::header::{HeaderMatches, Method};
+use crate::macros::table;
+use crate::names::PolicyName;
+use crate::path::PathPattern;
+use crate::policy::PolicyUse;
+use crate::span::Spanned;
+use crate::target::Target;
+use crate::units::Size;
+
+table! {
+    /// Which requests, and what is done with them.
+    pub struct Route("a route (`[[sites.routes]]`)") {
+        /// Which paths. `"/api"`: `/api` and all below; `"/api/"`: all below; or a table that says how: `exact`, `prefix` (also `/apifoo`), `segment`, `suffix` or `regex`.
+        path: Option<Spanned<PathPattern>> = optional("all paths");
+        /// Which methods.
+        methods: Vec<Spanned<Method>> = default("[]");
+        /// Which header fields a request must have: `{ x-canary = "1" }`, `{ x-canary = { present = true } }` or `{ x-canary = { regex = "^[0-9]+$" } }`.
+        headers: HeaderMatches = default("{}");
+        /// A label for logs and metrics.
+        name: Option<Spanned<String>> = optional("the path as it is written");
+        /// The policies of the route, after those of the site.
+        policies: Vec<PolicyUse> = default("[]");
+        /// Policies of the site that the route does without.
+        without: Vec<Spanned<PolicyName>> = default("[]");
+        /// What is done with the requests: one of these.
+        target: Target = flatten;
+        /// What is taken off the front of the path before the upstream sees it.
+        strip_prefix: Option<Spanned<String>> = optional("nothing");
+        /// The `Host` that the upstream sees: the client's (`"preserve"`), the endpoint's (`"upstream"`), or this value.
+        host: Spanned<UpstreamHost> = default("\"preserve\"");
+        /// How long a request may take as a whole. `0s`: no limit.
+        request_timeout: Option<Duration> = optional("as the site says");
+        /// The longest time between two reads or writes of a body, or of an upgraded connection. `0s`: no limit. WebSockets and event streams want a long one.
+        idle_timeout: Option<Duration> = optional("as the upstream says");
+        /// The longest request body; a longer one is answered 413. 0: no limit.
+        max_body: Option<Size> = optional("as the site says");
+        /// Further attempts after one that could not connect. 0: none.
+        retries: Option<u32> = optional("as the upstream says");
+        /// Whether its requests are in the access log.
+        access_log: bool = default("true");
+    }
+    check whole
+}
+
+fn whole(route: &Route, decoder: &mut Decoder<'_>) {
+    let Some(strip) = &route.strip_prefix else {
+        return;
+    };
+    if !strip.starts_with('/') {
+        decoder.push(
+            Diagnostic::error(strip.span, "`strip_prefix` must begin with `/`")
+                .help(format!("write \"/{}\"", strip.value)),
+        );
+    } else if let Some(path) = &route.path
+        && let PathPattern::Exact(text) | PathPattern::Prefix(text) | PathPattern::Segment(text) =
+            &path.value
+        && !text.starts_with(strip.as_str())
+        && !strip.starts_with(text.as_str())
+    {
+        decoder.push(
+            Diagnostic::error(
+                strip.span,
+                format!("no path of this route begins with `{}`", strip.value),
+            )
+            .note(path.span, "the paths of this route"),
+        );
+    }
+    if !matches!(route.target, Target::Upstream(_)) {
+        decoder.push(Diagnostic::warning(
+            strip.span,
+            "`strip_prefix` has no effect: the route has no upstream",
+        ));
+    }
+}
+
+impl Route {
+    /// What to call the route in logs and metrics.
+    pub fn label(&self) -> String {
+        match (&self.name, &self.path) {
+            (Some(name), _) => name.value.clone(),
+            (None, Some(path)) => path.to_string(),
+            (None, None) => "/".to_owned(),
+        }
+    }
+}
+
+/// The `Host` that an upstream sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamHost {
+    /// The one that the client sent.
+    Preserve,
+    /// The address of the endpoint.
+    Upstream,
+    /// This one.
+    Literal(String),
+}
+
+impl Decode for UpstreamHost {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match decoder.text(node, &Self::kind())? {
+            "preserve" => Some(Self::Preserve),
+            "upstream" => Some(Self::Upstream),
+            host => {
+                let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~:[]".contains(&b);
+                if !host.is_empty() && host.bytes().all(fits) {
+                    return Some(Self::Literal(host.to_owned()));
+                }
+                let span = decoder.span(node);
+                decoder.refuse(
+                    Diagnostic::error(span, format!("`{host}` cannot be sent as a `Host`"))
+                        .help("write \"preserve\", \"upstream\" or a name: \"app.example.com\""),
+                )
+            }
+        }
+    }
+
+    fn kind() -> String {
+        "\"preserve\" or \"upstream\" or a host".to_owned()
+    }
+}

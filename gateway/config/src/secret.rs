@@ -1,0 +1,131 @@
+//! References in a policy's configuration: files and environment variables.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::include;
+use crate::policy_config::PolicyConfig;
+use crate::span::Sources;
+
+/// A policy's configuration as the component is handed it. Holds secrets:
+/// `Debug` leaves the value out.
+#[derive(Clone)]
+pub struct Resolved {
+    /// The configuration with the content of every reference in its place.
+    pub value: Value,
+    /// SHA-256 of that: changes whenever a file or variable changes, and
+    /// tells nothing of them.
+    pub identity: [u8; 32],
+    /// The files that were read, to be watched.
+    pub files: Vec<PathBuf>,
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolved")
+            .field("identity", &self.identity)
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts the content of files and environment variables in the place of the
+/// references to them: a string whose key ends in `_file` is the path of a
+/// file, relative to the file of the configuration; one whose key ends in
+/// `_env` is the name of a variable, looked up by `env`. At any depth. The
+/// key stays, and the content is taken byte for byte.
+///
+/// # Errors
+/// Every reference that leads nowhere, or to what is not UTF-8, at its place
+/// in the configuration. Never says any content.
+pub fn resolve_references(
+    config: &PolicyConfig,
+    sources: &Sources,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Resolved, Diagnostics> {
+    let mut walk = Walk {
+        config,
+        env,
+        path: Vec::new(),
+        files: BTreeSet::new(),
+        found: Diagnostics::new(sources.clone()),
+    };
+    let mut value = config.value.clone();
+    walk.value(&mut value);
+    if walk.found.has_errors() {
+        return Err(walk.found);
+    }
+    // The keys of an object come in one order, so equal values are equal bytes.
+    let identity = Sha256::digest(value.to_string()).into();
+    Ok(Resolved {
+        value,
+        identity,
+        files: walk.files.into_iter().collect(),
+    })
+}
+
+/// The way down through the value.
+struct Walk<'a> {
+    config: &'a PolicyConfig,
+    env: &'a dyn Fn(&str) -> Option<String>,
+    path: Vec<String>,
+    files: BTreeSet<PathBuf>,
+    found: Diagnostics,
+}
+
+impl Walk<'_> {
+    fn value(&mut self, value: &mut Value) {
+        match value {
+            Value::Object(object) => {
+                for (key, value) in object {
+                    self.path.push(key.clone());
+                    self.value(value);
+                    self.path.pop();
+                }
+            }
+            Value::Array(items) => {
+                for (at, item) in items.iter_mut().enumerate() {
+                    self.path.push(at.to_string());
+                    self.value(item);
+                    self.path.pop();
+                }
+            }
+            Value::String(text) => {
+                if let Some(content) = self.content(text) {
+                    *text = content;
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    /// What a string leads to, if its key says that it is a reference.
+    fn content(&mut self, text: &str) -> Option<String> {
+        let key = self.path.last()?;
+        let content = if key.ends_with("_file") {
+            let path = self.config.directory.join(text);
+            let content = include::read(&path).map_err(|why| format!("the file {why}"));
+            self.files.insert(path);
+            content
+        } else if key.ends_with("_env") {
+            (self.env)(text).ok_or_else(|| {
+                format!("the environment variable `{text}` is not set, or not UTF-8")
+            })
+        } else {
+            return None;
+        };
+        match content {
+            Ok(content) => Some(content),
+            Err(why) => {
+                let span = self.config.value_span(&self.path);
+                self.found.push(Diagnostic::error(span, why));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! `[[sites]]`: hosts, and the routes below them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::decode::{Decode, Decoder, Node, NonEmpty};
+use crate::diagnostic::Diagnostic;
+use crate::listener::TLS;
+use crate::macros::{table, words};
+use crate::names::{ListenerName, PolicyName};
+use crate::policy::PolicyUse;
+use crate::route::Route;
+use crate::span::Spanned;
+use crate::units::Size;
+
+table! {
+    /// Hosts that are served alike.
+    pub struct Site("a site") {
+        /// The hosts: `"a.example"`, `"*.b.example"` for all names below, `"*"` for every host that no other site names.
+        hosts: NonEmpty<Spanned<HostPattern>> = required;
+        /// A label for logs and metrics.
+        name: Option<Spanned<String>> = optional("the first host");
+        /// The listeners that the site is served on.
+        listeners: Option<NonEmpty<Spanned<ListenerName>>> = optional("all");
+        /// The policies of all its routes, in order; those of the route come after them.
+        policies: Vec<PolicyUse> = default("[]");
+        /// Whether `%2F` in a path is kept as it is, or the request is refused with 400.
+        encoded_slash: EncodedSlash = default("\"keep\"");
+        /// The longest request body; a longer one is answered 413. 0: no limit. Routes may say otherwise.
+        max_body: Size = default("\"1MiB\"");
+        /// How long a request may take as a whole. `0s`: no limit. Routes may say otherwise.
+        request_timeout: Duration = default("\"0s\"");
+        /// What is done with the requests.
+        routes: NonEmpty<Route> = required;
+    }
+    refused {
+        "certificate": TLS,
+        "tls": TLS,
+    }
+}
+
+impl Site {
+    /// What to call the site in logs and metrics.
+    pub fn label(&self) -> String {
+        match (&self.name, self.hosts.first()) {
+            (Some(name), _) => name.value.clone(),
+            (None, Some(host)) => host.to_string(),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The body limit of a route in bytes; `None` is no limit.
+    pub fn max_body(&self, route: &Route) -> Option<u64> {
+        let limit = route.max_body.unwrap_or(self.max_body).bytes();
+        (limit > 0).then_some(limit)
+    }
+
+    /// The time limit of a whole request; `None` is no limit.
+    pub fn request_timeout(&self, route: &Route) -> Option<Duration> {
+        let limit = route.request_timeout.unwrap_or(self.request_timeout);
+        (!limit.is_zero()).then_some(limit)
+    }
+
+    /// Whether there is a listener that both sites are served on.
+    pub(crate) fn shares_listener(&self, other: &Self) -> bool {
+        match (&self.listeners, &other.listeners) {
+            (Some(mine), Some(others)) => mine.iter().any(|name| others.contains(name)),
+            _ => true,
+        }
+    }
+
+    /// The uses of policies on a route, in the order of the request phase:
+    /// the site's but for those in `without`, then the route's.
+    pub fn policies<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = &'a PolicyUse> {
+        let kept = move |used: &&PolicyUse| !route.without.contains(&used.name);
+        self.policies.iter().filter(kept).chain(&route.policies)
+    }
+}
+
+words! {
+    /// What becomes of a path with `%2F` in it.
+    pub enum EncodedSlash {
+        /// It is passed on as `%2F`, and is no separator.
+        Keep = "keep",
+        /// The request is answered 400.
+        Refuse = "refuse",
+    }
+}
+
+/// Which hosts a site serves. In lower case, without a port.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HostPattern {
+    /// One host.
+    Exact(String),
+    /// All names below this one: `*.b.example` is `b.example` here.
+    Below(String),
+    /// Every host that no other site names.
+    Any,
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(host) => f.write_str(host),
+            Self::Below(host) => write!(f, "*.{host}"),
+            Self::Any => f.write_str("*"),
+        }
+    }
+}
+
+impl Decode for HostPattern {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        let span = decoder.span(node);
+        host(text).map_or_else(
+            |help| {
+                decoder
+                    .refuse(Diagnostic::error(span, format!("`{text}` is not a host")).help(help))
+            },
+            Some,
+        )
+    }
+
+    fn kind() -> String {
+        "a host such as \"www.example.com\"".to_owned()
+    }
+}
+
+/// Reads a host, or says what to write instead.
+fn host(text: &str) -> Result<HostPattern, String> {
+    if text == "*" {
+        return Ok(HostPattern::Any);
+    }
+    let (below, name) = match text.strip_prefix("*.") {
+        Some(name) => (true, name),
+        None => (false, text),
+    };
+    if let Some((_, rest)) = text.split_once("://") {
+        let host = rest.split(['/', ':']).next().unwrap_or_default();
+        return Err(format!("write the name alone: \"{host}\""));
+    }
+    if name.starts_with('.') {
+        return Err(format!("for all names below write \"*{name}\""));
+    }
+    if name.contains('*') {
+        return Err("`*` stands alone, or before the first dot: \"*.example.com\"".to_owned());
+    }
+    if let Some((host, port)) = name.rsplit_once(':')
+        && !name.ends_with(']')
+        && port.parse::<u16>().is_ok()
+    {
+        return Err(format!(
+            "a host has no port here, the listener has it: write \"{host}\""
+        ));
+    }
+    if !name.is_ascii() {
+        return Err("write the name as it is sent: in Punycode, \"xn--…\"".to_owned());
+    }
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let is_name = name.len() <= 253
+        && name.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        });
+    let is_ipv6 = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok());
+    match (below, is_name, is_ipv6) {
+        (true, true, _) => Ok(HostPattern::Below(name)),
+        (false, true, _) | (false, _, true) => Ok(HostPattern::Exact(name)),
+        _ => Err("write a name: \"www.example.com\", \"*.example.com\" or \"*\"".to_owned()),
+    }
+}
+
+/// The names in `without` that the site does not use: they have no effect.
+pub(crate) fn without_effect(site: &Site) -> impl Iterator<Item = &Spanned<PolicyName>> {
+    let used = |name: &PolicyName| site.policies.iter().any(|used| used.name.value == *name);
+    site.routes
+        .iter()
+        .flat_map(|route| &route.without)
+        .filter(move |name| !used(name))
+}

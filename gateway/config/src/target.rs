@@ -1,0 +1,241 @@
+//! What is done with the requests of a route.
+
+use crate::decode::{Decode, Decoder, Node, TableReader};
+use crate::diagnostic::Diagnostic;
+use crate::header::HeaderList;
+use crate::macros::table;
+use crate::names::UpstreamName;
+use crate::reference::{FieldDoc, Presence};
+use crate::span::Spanned;
+
+/// What is done with the requests of a route.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// They are passed on.
+    Upstream(Spanned<UpstreamName>),
+    /// They are answered as written here.
+    Respond(Respond),
+    /// They are sent elsewhere.
+    Redirect(Redirect),
+}
+
+/// The fields that are targets.
+const CARRIED_OUT: [&str; 3] = ["upstream", "respond", "redirect"];
+/// The fields that will be targets.
+const NOT_YET: [&str; 2] = ["files", "handler"];
+
+impl Target {
+    /// Takes the one target out of a route.
+    pub(crate) fn take(route: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
+        let given: Vec<_> = CARRIED_OUT
+            .into_iter()
+            .filter(|key| route.key_span(key).is_some())
+            .collect();
+        let upstream = route.optional("upstream")?.map(Self::Upstream);
+        let respond = route.optional("respond")?.map(Self::Respond);
+        let redirect = route.optional("redirect")?.map(Self::Redirect);
+
+        let mut refused = false;
+        for key in NOT_YET {
+            if route.node(key).is_some()
+                && let Some(span) = route.key_span(key)
+            {
+                refused = true;
+                route.decoder.push(
+                    Diagnostic::error(span, format!("`{key}` is not carried out by this version"))
+                        .help("use `upstream`, `respond` or `redirect`"),
+                );
+            }
+        }
+        match given.as_slice() {
+            [] if refused => None,
+            [] => route.decoder.refuse(
+                Diagnostic::error(route.span, "the route has no target")
+                    .help("write one of `upstream`, `respond`, `redirect`: `upstream = \"app\"`"),
+            ),
+            [_] => upstream.or(respond).or(redirect),
+            [first, rest @ ..] => {
+                for key in rest {
+                    let span = route.key_span(key).unwrap_or(route.span);
+                    let mut fault = Diagnostic::error(
+                        span,
+                        format!("the route has two targets: `{first}` and `{key}`"),
+                    )
+                    .help("keep one of them, or make two routes");
+                    if let Some(first) = route.key_span(first) {
+                        fault = fault.note(first, "the other one");
+                    }
+                    route.decoder.push(fault);
+                }
+                None
+            }
+        }
+    }
+
+    /// The fields that a target can be, for the reference.
+    pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
+        let one_of = || Presence::optional("one of `upstream`, `respond`, `redirect`");
+        FieldDoc::add::<UpstreamName>(
+            fields,
+            path,
+            "upstream",
+            one_of(),
+            "The upstream that the requests are passed on to.",
+        );
+        FieldDoc::add::<Respond>(
+            fields,
+            path,
+            "respond",
+            one_of(),
+            "An answer that the gateway gives by itself.",
+        );
+        FieldDoc::add::<Redirect>(
+            fields,
+            path,
+            "redirect",
+            one_of(),
+            "Where the client is sent instead.",
+        );
+    }
+}
+
+table! {
+    /// An answer that the gateway gives by itself.
+    pub struct Respond("a table such as `{ status = 200, body = \"ok\" }`") {
+        /// The status, 200 to 599.
+        status: Status = default("200");
+        /// The body.
+        body: String = default("\"\"");
+        /// Header fields.
+        headers: HeaderList = default("{}");
+    }
+}
+
+/// A final status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status(pub u16);
+
+impl Decode for Status {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let status = u16::decode(node, decoder)?;
+        if (200..=599).contains(&status) {
+            return Some(Self(status));
+        }
+        let span = decoder.span(node);
+        decoder.refuse(
+            Diagnostic::error(span, format!("{status} is not the status of an answer"))
+                .help("write a number from 200 to 599"),
+        )
+    }
+
+    fn kind() -> String {
+        "a status from 200 to 599".to_owned()
+    }
+}
+
+table! {
+    /// Where the client is sent instead.
+    pub struct Redirect("a table such as `{ to = \"https://{host}{path}{query}\", code = 301 }`") {
+        /// The new address. `{scheme}`, `{host}`, `{path}` and `{query}` (with its `?`) are those of the request.
+        to: Spanned<Template> = required;
+        /// The status: 301 or 308 for good, 302 or 307 for now; 307 and 308 keep the method.
+        code: RedirectCode = default("302");
+    }
+}
+
+/// The status of a redirect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RedirectCode(pub u16);
+
+impl Decode for RedirectCode {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let code = u16::decode(node, decoder)?;
+        if matches!(code, 301 | 302 | 307 | 308) {
+            return Some(Self(code));
+        }
+        let span = decoder.span(node);
+        decoder.refuse(
+            Diagnostic::error(span, format!("{code} is not the status of a redirect"))
+                .help("write 301, 302, 307 or 308"),
+        )
+    }
+
+    fn kind() -> String {
+        "301, 302, 307 or 308".to_owned()
+    }
+}
+
+/// Text with places for parts of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(pub Vec<TemplatePart>);
+
+/// A part of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TemplatePart {
+    /// This text.
+    Literal(String),
+    /// `http` or `https`, as the client came.
+    Scheme,
+    /// The host that the client named, without a port.
+    Host,
+    /// The normalised path.
+    Path,
+    /// `?` and the query; nothing if there is none.
+    Query,
+}
+
+impl Decode for Template {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        let span = decoder.span(node);
+        match template(text) {
+            Ok(parts) => Some(Self(parts)),
+            Err((message, help)) => decoder.refuse(Diagnostic::error(span, message).help(help)),
+        }
+    }
+
+    fn kind() -> String {
+        "an address such as \"https://{host}{path}{query}\"".to_owned()
+    }
+}
+
+/// Reads a template, or says what is wrong and what to write instead.
+fn template(text: &str) -> Result<Vec<TemplatePart>, (String, String)> {
+    const PLACES: [&str; 4] = ["scheme", "host", "path", "query"];
+    if text.is_empty() || text.chars().any(|c| c.is_control() || c == ' ') {
+        return Err((
+            format!("`{text}` is not an address"),
+            "write an address without spaces: \"https://{host}{path}{query}\"".to_owned(),
+        ));
+    }
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        if !before.is_empty() {
+            parts.push(TemplatePart::Literal(before.to_owned()));
+        }
+        let Some((place, after)) = after.split_once('}') else {
+            return Err((
+                "`{` is not closed".to_owned(),
+                "write `}` after the name of the part".to_owned(),
+            ));
+        };
+        parts.push(match place {
+            "scheme" => TemplatePart::Scheme,
+            "host" => TemplatePart::Host,
+            "path" => TemplatePart::Path,
+            "query" => TemplatePart::Query,
+            other => {
+                return Err((
+                    format!("`{{{other}}}` is not a part of the request"),
+                    crate::suggest::one_of(other, PLACES, "the parts are"),
+                ));
+            }
+        });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(TemplatePart::Literal(rest.to_owned()));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,265 @@
+//! `[upstreams.<name>]`: the servers that requests are passed on to.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml::de::DeValue;
+
+use crate::decode::{Decode, Decoder, Definition, Node, OneOrMany};
+use crate::diagnostic::Diagnostic;
+use crate::macros::{table, words};
+use crate::names::Kind;
+use crate::reference::FieldDoc;
+use crate::span::Spanned;
+use crate::units::{NotYet, Reason, Size};
+
+table! {
+    /// Servers that do the same work, and how requests are spread over them.
+    pub struct Upstream("a table of upstream settings") {
+        /// The servers: `"127.0.0.1:3000"`, `"unix:/run/app.sock"`, `"app.internal:3000"`, or tables with an address and more.
+        endpoints: OneOrMany<Endpoint> = required;
+        /// How an endpoint is chosen.
+        balance: Balance = default("\"round_robin\"");
+        /// Idle connections that each worker keeps. 0: none.
+        keepalive: u32 = default("32");
+        /// How long an idle connection is kept. `0s`: no limit.
+        keepalive_timeout: Duration = default("\"60s\"");
+        /// How long connecting may take. `0s`: no limit.
+        connect_timeout: Duration = default("\"5s\"");
+        /// How long the head of the response may take, once the request is sent. `0s`: no limit.
+        response_head_timeout: Duration = default("\"60s\"");
+        /// The longest time between two reads or writes of a body. `0s`: no limit.
+        idle_timeout: Duration = default("\"60s\"");
+        /// The longest response head. A longer one is answered 502.
+        max_response_head: Spanned<Size> = default("\"64KiB\"");
+        /// When an endpoint that fails is left alone.
+        passive_health: PassiveHealth = default("{}");
+        /// Further attempts after one that could not connect. 0: none.
+        retries: Option<u32> = optional("the number of endpoints");
+        /// How often names of endpoints are looked up again. `0s`: never.
+        dns_refresh: Duration = default("\"30s\"");
+        /// TLS is not carried out by this version: only `false`.
+        tls: NotYet<UpstreamTls> = default("false");
+    }
+    refused {
+        "health": "active health checks are not carried out by this version; `passive_health` is",
+        "active_health": "active health checks are not carried out by this version; `passive_health` is",
+        "proxy_protocol": "the PROXY protocol is not carried out by this version",
+    }
+}
+
+impl Definition for Upstream {
+    const KIND: Kind = Kind::Upstream;
+}
+
+/// Says why `tls = true` is refused.
+#[derive(Debug, Clone, Copy)]
+pub struct UpstreamTls;
+
+impl Reason for UpstreamTls {
+    const WHY: &'static str = "TLS to an upstream is not carried out by this version; \
+        the endpoint must speak plain HTTP/1.1";
+}
+
+words! {
+    /// How an endpoint is chosen.
+    pub enum Balance {
+        /// One after the other, as often as their weights say.
+        RoundRobin = "round_robin",
+        /// The one with the fewest requests in flight for its weight.
+        LeastConn = "least_conn",
+    }
+    refused {
+        "ip_hash": "not carried out by this version",
+        "random": "not carried out by this version",
+        "consistent_hash": "not carried out by this version",
+        "cookie": "not carried out by this version",
+    }
+}
+
+table! {
+    /// When an endpoint is left alone: after `max_fails` failures within
+    /// `fail_timeout`, for `fail_timeout`.
+    pub struct PassiveHealth("a table such as `{ max_fails = 3, fail_timeout = \"30s\" }`") {
+        /// Failures that put an endpoint out. 0: never.
+        max_fails: u32 = default("1");
+        /// How long failures are counted, and how long the endpoint then stays out.
+        fail_timeout: Spanned<Duration> = default("\"10s\"");
+    }
+    check fails
+}
+
+fn fails(health: &PassiveHealth, decoder: &mut Decoder<'_>) {
+    if health.max_fails > 0 && health.fail_timeout.is_zero() {
+        decoder.push(
+            Diagnostic::error(health.fail_timeout.span, "`fail_timeout` must not be 0")
+                .help("to leave no endpoint alone, write `max_fails = 0`"),
+        );
+    }
+}
+
+/// One server.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: Spanned<EndpointAddress>,
+    /// Its share of the requests beside the other weights. From 1.
+    pub weight: NonZeroU32,
+    /// The most requests at once, over all workers; none is no limit.
+    pub max_connections: Option<NonZeroU32>,
+}
+
+table! {
+    /// The long form of an endpoint.
+    pub(crate) struct EndpointTable("an endpoint table such as `{ address = \"127.0.0.1:3000\" }`") {
+        /// `"127.0.0.1:3000"`, `"unix:/run/app.sock"` or `"app.internal:3000"`.
+        address: Spanned<EndpointAddress> = required;
+        /// Its share of the requests, beside the other weights.
+        weight: NonZeroU32 = default("1");
+        /// The most requests at once, over all workers.
+        max_connections: Option<NonZeroU32> = optional("no limit");
+    }
+}
+
+impl Decode for Endpoint {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        if let DeValue::Table(_) = node.get_ref() {
+            let table = EndpointTable::decode(node, decoder)?;
+            return Some(Self {
+                address: table.address,
+                weight: table.weight,
+                max_connections: table.max_connections,
+            });
+        }
+        Some(Self {
+            address: Spanned::decode(node, decoder)?,
+            weight: NonZeroU32::MIN,
+            max_connections: None,
+        })
+    }
+
+    fn kind() -> String {
+        "an endpoint (an address, or a table)".to_owned()
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        EndpointTable::describe(&format!("{path}[]"), fields);
+    }
+}
+
+/// Where an endpoint is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EndpointAddress {
+    /// An IP address and port.
+    Socket(SocketAddr),
+    /// A name that is looked up, and a port.
+    Name {
+        /// The name, in lower case.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for EndpointAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => address.fmt(f),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Decode for EndpointAddress {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        match address(text) {
+            Ok(Self::Unix(path)) => Some(Self::Unix(decoder.directory.join(path))),
+            Ok(address) => Some(address),
+            Err(help) => {
+                let span = decoder.span(node);
+                decoder.refuse(
+                    Diagnostic::error(span, format!("`{text}` is not an address of an endpoint"))
+                        .help(help),
+                )
+            }
+        }
+    }
+
+    fn kind() -> String {
+        "an address such as \"127.0.0.1:3000\"".to_owned()
+    }
+}
+
+/// Reads an address, or says what to write instead.
+fn address(text: &str) -> Result<EndpointAddress, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match path {
+            "" => Err("write the path: \"unix:/run/app.sock\"".to_owned()),
+            path => Ok(EndpointAddress::Unix(path.into())),
+        };
+    }
+    if let Some(rest) = text.strip_prefix("http://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        return Err(match host.contains(':') {
+            true => format!("write \"{host}\", without the scheme and path"),
+            false => format!("write \"{host}:80\", without the scheme and path"),
+        });
+    }
+    if text.starts_with("https://") {
+        return Err(UpstreamTls::WHY.to_owned());
+    }
+    if let Ok(socket) = text.parse::<SocketAddr>() {
+        return match socket.port() {
+            0 => Err("the port must not be 0".to_owned()),
+            _ => Ok(EndpointAddress::Socket(socket)),
+        };
+    }
+    if text.starts_with('/') {
+        return Err(format!("for a Unix socket write \"unix:{text}\""));
+    }
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Err(format!(
+            "the port is missing: write \"{}\"",
+            SocketAddr::new(ip, 80)
+        ));
+    }
+    let Some((host, port)) = text.rsplit_once(':') else {
+        return Err(format!("the port is missing: write \"{text}:80\""));
+    };
+    match port.parse() {
+        Ok(0) | Err(_) => return Err("the port must be a number from 1 to 65535".to_owned()),
+        Ok(port) if is_dns_name(host) => {
+            return Ok(EndpointAddress::Name {
+                host: host.to_ascii_lowercase(),
+                port,
+            });
+        }
+        Ok(_) => {}
+    }
+    Err("write \"address:port\", \"name:port\" or \"unix:/path\"".to_owned())
+}
+
+/// A name that a resolver can be asked for. Underscores are let through:
+/// container networks use them.
+fn is_dns_name(host: &str) -> bool {
+    !host.is_empty()
+        && host.len() <= 253
+        && host
+            .strip_suffix('.')
+            .unwrap_or(host)
+            .split('.')
+            .all(|label| {
+                !label.is_empty()
+                    && label.len() <= 63
+                    && label
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+            })
+}
