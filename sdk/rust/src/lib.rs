@@ -1,1 +1,47 @@
-//! Stub.
+//! Draft.
+
+pub mod bindings;
+mod component;
+mod config;
+mod configured;
+mod effect;
+mod input;
+pub mod log;
+mod phase;
+mod policy;
+mod reply;
+mod subscription;
+pub mod syntax;
+mod template;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod testing;
+mod value;
+mod verdict;
+
+#[doc(hidden)]
+pub use component::Component;
+pub use configured::Configured;
+pub use effect::{Ban, CacheLookup, CacheRule, Purge, Take, Verify};
+pub use input::{Inputs, Number, Optional, Presence, Reading, Reference, Slot, Text};
+pub use phase::{Fetched, Kind, Missing, Request, Response};
+pub use policy::{Described, Policy};
+pub use reply::Reply;
+pub use serde;
+pub use subscription::{Phase, Subscription};
+pub use template::{Template, input_named};
+pub use value::Value;
+pub use verdict::Verdict;
+
+pub use bindings::janua::policy::types::{
+    AbsentKey, Algorithm, Description, Encoding, Input, QueryKey, Storage,
+};
+
+/// State that outlives an instance. Grant `key-value`; calls wait. Only in a
+/// component: natively these functions panic.
+pub use bindings::janua::policy::key_value;
+/// Calls to a configured upstream. Grant `outbound:<upstream>`; calls wait.
+/// Only in a component: natively these functions panic.
+pub use bindings::janua::policy::outbound;
+/// Signatures checked with a secret that the policy never sees. Grant
+/// `secret:<name>`. Only in a component: natively these functions panic.
+pub use bindings::janua::policy::signatures;

@@ -1,0 +1,74 @@
+//! The edits of one phase, ready to be said.
+
+use std::collections::BTreeSet;
+
+use janua_sdk::{Kind, Phase, Value, Verdict, syntax};
+
+use crate::config::Fields;
+
+/// Edits with their names checked and their placeholders declared.
+#[derive(Debug)]
+pub(crate) struct Edits<P> {
+    remove: Vec<String>,
+    set: Vec<(String, Value<P>)>,
+    append: Vec<(String, Value<P>)>,
+}
+
+impl<P: Kind> Edits<P> {
+    /// Checks the edits of `phase` and declares what they point at. `table`
+    /// is the name of their table, for the messages.
+    ///
+    /// # Errors
+    /// A name that is none, that the gateway owns or that is set twice; a
+    /// placeholder that the phase does not know.
+    pub(crate) fn new(table: &str, fields: Fields, phase: &mut Phase<P>) -> Result<Self, String> {
+        let at = |list: &str, message: String| format!("`{table}.{list}`: {message}");
+        let remove = fields.remove.iter().map(|name| syntax::field_name(name));
+        let remove = remove
+            .collect::<Result<_, _>>()
+            .map_err(|message| at("remove", message))?;
+
+        let mut set = Vec::new();
+        let mut seen = BTreeSet::new();
+        for (written, template) in fields.set {
+            let name = syntax::field_name(&written).map_err(|message| at("set", message))?;
+            if !seen.insert(name.clone()) {
+                return Err(at("set", format!("`{name}` is there twice")));
+            }
+            let value = template.value(phase);
+            let value = value.map_err(|message| at(&format!("set.{written}"), message))?;
+            set.push((name, value));
+        }
+
+        let mut append = Vec::new();
+        for (written, lines) in fields.append {
+            let name = syntax::field_name(&written).map_err(|message| at("append", message))?;
+            for template in lines.0 {
+                let value = template.value(phase);
+                let value = value.map_err(|message| at(&format!("append.{written}"), message))?;
+                append.push((name.clone(), value));
+            }
+        }
+        Ok(Self {
+            remove,
+            set,
+            append,
+        })
+    }
+
+    /// Adds the edits to a verdict: first what is removed, then what is set,
+    /// then what is appended.
+    #[must_use]
+    pub(crate) fn add_to(&self, mut verdict: Verdict<P>) -> Verdict<P> {
+        for name in &self.remove {
+            verdict = verdict.remove_header(name);
+        }
+        for (name, value) in &self.set {
+            verdict = verdict.set_header(name, value);
+        }
+        for (name, value) in &self.append {
+            verdict = verdict.append_header(name, value);
+        }
+        verdict
+    }
+}

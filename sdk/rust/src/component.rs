@@ -1,0 +1,46 @@
+//! The exports of a component. Compiled natively as well, so that it stays
+//! right, but exported only by [`export!`](crate::export) under wasm.
+
+use std::marker::PhantomData;
+
+use crate::bindings::exports::janua::policy::policies::{self, Guest, GuestPolicy};
+use crate::bindings::janua::policy::types::{Description, Subscription, Verdict};
+use crate::{Configured, Described, Policy};
+
+/// The exports for one policy type.
+#[derive(Debug)]
+pub struct Component<P>(PhantomData<P>);
+
+impl<P: Policy + Described> Guest for Component<P> {
+    type Policy = Configured<P>;
+
+    fn describe() -> Description {
+        P::describe()
+    }
+}
+
+impl<P: Policy> GuestPolicy for Configured<P> {
+    fn configure(config: String) -> Result<policies::Policy, String> {
+        Self::new(&config).map(policies::Policy::new)
+    }
+
+    fn subscription(&self) -> Subscription {
+        self.subscription().clone()
+    }
+
+    fn on_request(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
+        self.on_request(inputs)
+    }
+
+    fn on_fetched(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
+        self.on_fetched(inputs)
+    }
+
+    fn on_missing(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
+        self.on_missing(inputs)
+    }
+
+    fn on_response(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
+        self.on_response(inputs)
+    }
+}

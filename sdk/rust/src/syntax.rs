@@ -1,0 +1,80 @@
+//! Checks of what a configuration puts into a head, so that a mistake is an
+//! error when it is read and not a refused verdict on each request.
+
+/// Fields that the gateway owns: a policy may neither set nor remove them.
+const OWNED: [&str; 8] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Checks the name of a field that is to be edited; gives it in lower case.
+///
+/// # Errors
+/// A name that is not a token (RFC 9110 §5.6.2), or one that the gateway owns.
+pub fn field_name(name: &str) -> Result<String, String> {
+    if !is_token(name) {
+        return Err(format!("{name:?} is not a field name"));
+    }
+    let name = name.to_ascii_lowercase();
+    if OWNED.contains(&name.as_str()) {
+        return Err(format!(
+            "`{name}` belongs to the gateway and cannot be edited"
+        ));
+    }
+    Ok(name)
+}
+
+/// Whether a name is a token (RFC 9110 §5.6.2).
+pub(crate) fn is_token(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(token)
+}
+
+/// Checks text that is to become part of a field value.
+///
+/// # Errors
+/// CR, LF or NUL, which would end the field.
+pub fn field_text(text: &str) -> Result<(), String> {
+    match text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        true => Err("a field value holds no line break and no NUL".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Checks a status that a policy answers with.
+///
+/// # Errors
+/// A status outside of 200 to 599.
+pub fn status(status: u16) -> Result<u16, String> {
+    match status {
+        200..=599 => Ok(status),
+        _ => Err(format!("{status} is not a status between 200 and 599")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert_eq!(field_name("X-Tenant").unwrap(), "x-tenant");
+        for bad in ["", "x tenant", "x:y", "ä", "x\r\n", "Content-Length", "te"] {
+            assert!(field_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn texts() {
+        assert!(field_text("max-age=1; ü").is_ok());
+        for bad in ["a\r", "a\nb", "\0"] {
+            assert!(field_text(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Text with placeholders, as an operator writes it: `"for {client_ip}"`.
+//!
+//! Each placeholder becomes a *reference*, so a verdict made of templates is
+//! one and the same for every request.
+
+use serde::de::{Deserialize, Deserializer, Error};
+
+use crate::{Input, Kind, Phase, Value, syntax};
+
+/// Text with placeholders in braces; `{{` and `}}` stand for braces.
+/// Deserialises from a string, with an error that says which name was meant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Template {
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Piece {
+    Text(String),
+    Input(Input),
+}
+
+impl Template {
+    /// Reads a template.
+    ///
+    /// # Errors
+    /// A brace without its pair, an unknown placeholder, or text with a line
+    /// break or NUL.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        syntax::field_text(text)?;
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find(['{', '}']) {
+            let (before, from) = rest.split_at(at);
+            literal.push_str(before);
+            if let Some(after) = from.strip_prefix("{{") {
+                literal.push('{');
+                rest = after;
+            } else if let Some(after) = from.strip_prefix("}}") {
+                literal.push('}');
+                rest = after;
+            } else if let Some(inside) = from.strip_prefix('{') {
+                let Some((name, after)) = inside.split_once('}') else {
+                    return Err("`{` without `}`; a brace itself is written `{{`".to_owned());
+                };
+                if !literal.is_empty() {
+                    pieces.push(Piece::Text(std::mem::take(&mut literal)));
+                }
+                pieces.push(Piece::Input(input_named(name)?));
+                rest = after;
+            } else {
+                return Err("`}` without `{`; a brace itself is written `}}`".to_owned());
+            }
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            pieces.push(Piece::Text(literal));
+        }
+        Ok(Self { pieces })
+    }
+
+    /// The value, after declaring in `phase` what it points at.
+    ///
+    /// # Errors
+    /// A placeholder that this phase does not know.
+    pub fn value<P: Kind>(&self, phase: &mut Phase<P>) -> Result<Value<P>, String> {
+        let mut value = Value::new();
+        for piece in &self.pieces {
+            value = match piece {
+                Piece::Text(text) => value.then(text),
+                Piece::Input(input) => {
+                    known_in::<P>(input)?;
+                    value.then(phase.reference(input.clone()))
+                }
+            };
+        }
+        Ok(value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Template {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(D::Error::custom)
+    }
+}
+
+/// An input without a name of its own, such as `client_ip`.
+const PLAIN: [(&str, Input); 23] = [
+    ("answered_by", Input::AnsweredBy),
+    ("client_ip", Input::ClientIp),
+    ("extension", Input::Extension),
+    ("host", Input::Host),
+    ("http_version", Input::HttpVersion),
+    ("method", Input::Method),
+    ("now", Input::Now),
+    ("original_host", Input::OriginalHost),
+    ("original_path", Input::OriginalPath),
+    ("original_query", Input::OriginalQuery),
+    ("path", Input::Path),
+    ("peer_ip", Input::PeerIp),
+    ("query", Input::Query),
+    ("raw_path", Input::RawPath),
+    ("request_id", Input::RequestId),
+    ("route", Input::Route),
+    ("scheme", Input::Scheme),
+    ("site", Input::Site),
+    ("status", Input::Status),
+    ("tls_client_fingerprint", Input::TlsClientFingerprint),
+    ("tls_client_subject", Input::TlsClientSubject),
+    ("tls_server_name", Input::TlsServerName),
+    ("tls_version", Input::TlsVersion),
+];
+
+/// An input that names something, such as `header:x-tenant`.
+type Named = fn(String) -> Input;
+const NAMED: [(&str, Named); 5] = [
+    ("cookie", Input::Cookie),
+    ("header", Input::Header),
+    ("query", Input::QueryParameter),
+    ("raw_query", Input::RawQueryParameter),
+    ("response_header", Input::ResponseHeader),
+];
+
+/// The input that an operator means by `client_ip`, `header:x-tenant`,
+/// `cookie:session`, `query:page` and so on.
+///
+/// # Errors
+/// A name that is not known, with the nearest one that is.
+pub fn input_named(name: &str) -> Result<Input, String> {
+    if let Some((kind, of)) = name.split_once(':') {
+        if let Some((_, input)) = NAMED.iter().find(|(known, _)| *known == kind) {
+            return match kind {
+                _ if of.is_empty() => Err(format!("`{name}` needs a name after the colon")),
+                "header" | "response_header" => Ok(input(read_field_name(of)?)),
+                _ => Ok(input(of.to_owned())),
+            };
+        }
+    } else if let Some((_, input)) = PLAIN.iter().find(|(known, _)| *known == name) {
+        return Ok(input.clone());
+    }
+    Err(unknown(name))
+}
+
+/// Unlike [`syntax::field_name`], fields of the gateway may be read.
+fn read_field_name(name: &str) -> Result<String, String> {
+    match syntax::is_token(name) {
+        true => Ok(name.to_ascii_lowercase()),
+        false => Err(format!("{name:?} is not a field name")),
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
+    let plain = PLAIN.iter().map(|(known, _)| ((*known).to_owned(), *known));
+    let named = NAMED
+        .iter()
+        .map(|(known, _)| (format!("{known}:…"), *known));
+    let nearest = plain
+        .chain(named)
+        .map(|(shown, known)| (distance(&kind.to_ascii_lowercase(), known), shown))
+        .min();
+    match nearest {
+        Some((distance, shown)) if distance <= 3 => {
+            format!("unknown placeholder `{name}`; did you mean `{shown}`?")
+        }
+        _ => {
+            let known: Vec<_> = PLAIN.iter().map(|(known, _)| *known).collect();
+            let named: Vec<_> = NAMED.iter().map(|(known, _)| *known).collect();
+            format!(
+                "unknown placeholder `{name}`; there are {}, and with a name after a colon {}",
+                known.join(", "),
+                named.join(", ")
+            )
+        }
+    }
+}
+
+/// Edits between two names (Levenshtein), as in a misspelling.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (line, a) in from.bytes().enumerate() {
+        let mut left = line + 1;
+        let mut diagonal = line;
+        for (cell, b) in row.iter_mut().skip(1).zip(to.bytes()) {
+            let above = *cell;
+            left = (left + 1)
+                .min(above + 1)
+                .min(diagonal + usize::from(a != b));
+            diagonal = above;
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// # Errors
+/// An input that only exists once there is a response.
+fn known_in<P: Kind>(input: &Input) -> Result<(), String> {
+    let name = match input {
+        Input::Status if !P::HAS_RESPONSE => "status",
+        Input::ResponseHeader(_) if !P::HAS_RESPONSE => "response_header",
+        Input::AnsweredBy if P::NAME != "response" => "answered_by",
+        _ => return Ok(()),
+    };
+    Err(format!(
+        "`{name}` is not known yet in the phase {}",
+        P::NAME
+    ))
+}
+
+#[cfg(test)]
+mod tests;

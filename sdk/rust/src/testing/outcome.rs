@@ -1,0 +1,205 @@
+//! A verdict carried out on a made-up exchange, with the gateway's refusals.
+
+use super::Exchange;
+use crate::bindings::janua::policy::types::{
+    Content, Edit, Header, Outcome as Decided, Part, Phase, Reply, Verdict,
+};
+use crate::syntax;
+
+/// What became of an exchange in one phase. Effects are not carried out: see
+/// [`Outcome::takes`] and `verdict`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The exchange with the edits of the verdict.
+    pub exchange: Exchange,
+    /// The response that the policy made itself.
+    pub answer: Option<Answer>,
+    /// The path to serve instead, of the phase `missing`.
+    pub serve: Option<String>,
+    /// The verdict as it is; none if the phase was not asked for.
+    pub verdict: Option<Verdict>,
+    before: Exchange,
+    phase: Option<Phase>,
+}
+
+/// A response that a policy made itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The fields, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The first line of a field.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut fields = self.headers.iter();
+        let (_, value) = fields.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        Some(value)
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+impl Outcome {
+    /// The status of the policy's own response, or that of the exchange.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.answer
+            .as_ref()
+            .map_or(self.exchange.status, |answer| answer.status)
+    }
+
+    /// The note of the verdict.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.verdict.as_ref()?.note.as_deref()
+    }
+
+    pub(super) fn untouched(exchange: &Exchange) -> Self {
+        Self {
+            exchange: exchange.clone(),
+            answer: None,
+            serve: None,
+            verdict: None,
+            before: exchange.clone(),
+            phase: None,
+        }
+    }
+
+    /// A value of the verdict for this exchange; `None` if it is absent.
+    pub(super) fn resolve(&self, value: &[Part]) -> Option<String> {
+        resolve(self.phase.as_ref()?, &self.before, value).ok()?
+    }
+}
+
+/// Carries a verdict out; an error is what the gateway would refuse it for.
+pub(super) fn carry_out(
+    phase: &Phase,
+    before: &Exchange,
+    on_response: bool,
+    verdict: Verdict,
+) -> Result<Outcome, String> {
+    let mut outcome = Outcome::untouched(before);
+    outcome.phase = Some(phase.clone());
+    match &verdict.outcome {
+        Decided::Proceed => {}
+        Decided::Respond(reply) => outcome.answer = Some(answer(phase, before, reply)?),
+        Decided::Serve(path) => outcome.serve = resolve(phase, before, path)?,
+    }
+    for edit in &verdict.edits {
+        apply(phase, before, on_response, edit, &mut outcome)?;
+    }
+    outcome.verdict = Some(verdict);
+    Ok(outcome)
+}
+
+fn answer(phase: &Phase, before: &Exchange, reply: &Reply) -> Result<Answer, String> {
+    let mut answer = Answer {
+        status: syntax::status(reply.status)?,
+        headers: Vec::new(),
+        body: match &reply.body {
+            Content::Empty => Vec::new(),
+            Content::Text(text) => text.clone().into_bytes(),
+            Content::Bytes(bytes) => bytes.clone(),
+        },
+    };
+    for header in &reply.headers {
+        let (name, value) = field(phase, before, header)?;
+        answer.headers.extend(value.map(|value| (name, value)));
+    }
+    Ok(answer)
+}
+
+/// One edit, on the policy's own response if it made one.
+fn apply(
+    phase: &Phase,
+    before: &Exchange,
+    on_response: bool,
+    edit: &Edit,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    let exchange = &mut outcome.exchange;
+    let fields = match (&mut outcome.answer, on_response) {
+        (Some(answer), _) => &mut answer.headers,
+        (None, true) => &mut exchange.response,
+        (None, false) => &mut exchange.request,
+    };
+    match edit {
+        Edit::SetHeader(header) => {
+            let (name, value) = field(phase, before, header)?;
+            fields.retain(|(known, _)| *known != name);
+            fields.extend(value.map(|value| (name, value)));
+        }
+        Edit::AppendHeader(header) => {
+            let (name, value) = field(phase, before, header)?;
+            fields.extend(value.map(|value| (name, value)));
+        }
+        Edit::DefaultHeader(header) => {
+            let (name, value) = field(phase, before, header)?;
+            if !fields.iter().any(|(known, _)| *known == name) {
+                fields.extend(value.map(|value| (name, value)));
+            }
+        }
+        Edit::RemoveHeader(name) => {
+            let name = syntax::field_name(name)?;
+            fields.retain(|(known, _)| *known != name);
+        }
+        Edit::SetPath(path) => {
+            exchange.path = resolve(phase, before, path)?.unwrap_or_default();
+        }
+        Edit::SetQuery(query) => exchange.query = resolve(phase, before, query)?,
+        Edit::SetStatus(status) => {
+            let status = syntax::status(*status)?;
+            match &mut outcome.answer {
+                Some(answer) => answer.status = status,
+                None => exchange.status = status,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name in lower case, and the value unless it is absent.
+fn field(
+    phase: &Phase,
+    before: &Exchange,
+    header: &Header,
+) -> Result<(String, Option<String>), String> {
+    let name = syntax::field_name(&header.name)?;
+    let value = resolve(phase, before, &header.value)?;
+    syntax::field_text(value.as_deref().unwrap_or_default())?;
+    Ok((name, value))
+}
+
+fn resolve(phase: &Phase, before: &Exchange, value: &[Part]) -> Result<Option<String>, String> {
+    let mut text = String::new();
+    let mut points = 0;
+    let mut absent = 0;
+    for part in value {
+        let (list, position) = match part {
+            Part::Literal(literal) => {
+                text.push_str(literal);
+                continue;
+            }
+            Part::Input(position) => (&phase.inputs, position),
+            Part::Reference(position) => (&phase.references, position),
+        };
+        let input = list.get(*position as usize);
+        let input = input.ok_or_else(|| format!("nothing was declared at position {position}"))?;
+        points += 1;
+        match before.input(input) {
+            Some(value) => text.push_str(&value),
+            None => absent += 1,
+        }
+    }
+    Ok((points == 0 || absent < points).then_some(text))
+}

@@ -1,0 +1,179 @@
+use serde::Deserialize;
+
+use super::{Exchange, configure};
+use crate::bindings::janua::policy::types::Reuse;
+use crate::{
+    AbsentKey, Inputs, Missing, Number, Policy, Reference, Reply, Request, Response, Slot,
+    Subscription, Take, Verdict, value,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    header: String,
+    #[serde(default)]
+    limit: u32,
+}
+
+struct Everything {
+    header: String,
+    key: Slot<Request>,
+    client: Reference<Request>,
+    host: Slot<Request, crate::Text>,
+    status: Slot<Response, Number>,
+    path: Slot<Missing, crate::Text>,
+}
+
+impl Policy for Everything {
+    type Config = Config;
+
+    fn new(config: Config, subscription: &mut Subscription) -> Result<Self, String> {
+        if config.limit > 9 {
+            return Err("`limit`: at most 9".to_owned());
+        }
+        let request = subscription.request();
+        let host = request.host();
+        let key = request.header(&config.header);
+        let client = request.reference(crate::Input::ClientIp);
+        Ok(Self {
+            host,
+            key,
+            client,
+            header: config.header,
+            status: subscription.response().status(),
+            path: subscription.missing().path(),
+        })
+    }
+
+    fn on_request(&self, inputs: &Inputs<Request>) -> Result<Verdict<Request>, String> {
+        match inputs.get(self.key) {
+            Some("error") => Err("as asked".to_owned()),
+            Some("split") => Ok(Verdict::proceed().set_header("x", "a\r\nb: c")),
+            Some(_) => Ok(Verdict::proceed()
+                .set_header("x-from", value![self.client, "@", self.host])
+                .set_header("x-copy", self.key)
+                .set_path(value!["/v2", inputs.get(self.host)])
+                .take(Take::new(1, 1000).key(self.client, AbsentKey::Refuse))
+                .for_seconds(5)),
+            None => Ok(Verdict::respond(Reply::new(401).text(&self.header))
+                .note("no key")
+                .until_reload()),
+        }
+    }
+
+    fn on_missing(&self, inputs: &Inputs<Missing>) -> Result<Verdict<Missing>, String> {
+        assert_eq!(inputs.get(self.path), "/deep/link");
+        Ok(Verdict::serve("/index.html"))
+    }
+
+    fn on_response(&self, inputs: &Inputs<Response>) -> Result<Verdict<Response>, String> {
+        let status = inputs.get(self.status);
+        Ok(Verdict::proceed()
+            .append_header("vary", "x")
+            .default_header("server", "never")
+            .remove_header("x-powered-by")
+            .set_status(if status == 500 { 502 } else { 200 }))
+    }
+}
+
+const CONFIG: &str = r#"{"header": "X-Key"}"#;
+
+#[test]
+fn a_verdict_is_carried_out() {
+    let policy = configure::<Everything>(CONFIG).unwrap();
+    let asked = Exchange::get("https://shop.example/a?b=1").header("x-key", "k");
+    let got = policy.request(&asked);
+    assert_eq!(
+        got.exchange.request_header("x-from"),
+        Some("192.0.2.1@shop.example")
+    );
+    assert_eq!(got.exchange.request_header("x-copy"), Some("k"));
+    assert_eq!(got.exchange.target(), "/v2shop.example?b=1");
+    let takes = got.takes();
+    assert_eq!(takes[0].1.as_deref(), Some("192.0.2.1"));
+    assert_eq!(got.verdict.unwrap().reuse, Reuse::Seconds(5));
+}
+
+#[test]
+fn a_reply_is_made() {
+    let policy = configure::<Everything>(CONFIG).unwrap();
+    let got = policy.request(&Exchange::get("https://shop.example/"));
+    let answer = got.answer.clone().unwrap();
+    assert_eq!((got.status(), answer.text().as_str()), (401, "X-Key"));
+    assert_eq!(
+        answer.header("Content-Type"),
+        Some("text/plain; charset=utf-8")
+    );
+    assert_eq!(got.note(), Some("no key"));
+}
+
+#[test]
+fn a_response_is_edited() {
+    let policy = configure::<Everything>(CONFIG).unwrap();
+    let exchange = Exchange::get("https://shop.example/")
+        .answered(500, "upstream")
+        .response_header("Vary", "accept")
+        .response_header("Server", "n")
+        .response_header("X-Powered-By", "p");
+    let got = policy.response(&exchange).exchange;
+    assert_eq!(got.response_lines("vary"), ["accept", "x"]);
+    assert_eq!(got.response_lines("server"), ["n"]);
+    assert!(got.response_lines("x-powered-by").is_empty());
+    assert_eq!(got.status(), 502);
+}
+
+#[test]
+fn another_path_is_served() {
+    let policy = configure::<Everything>(CONFIG).unwrap();
+    let got = policy.missing(&Exchange::get("https://shop.example/deep/link"));
+    assert_eq!(got.serve.as_deref(), Some("/index.html"));
+}
+
+#[test]
+fn a_phase_that_was_not_asked_for_is_not_run() {
+    let policy = configure::<Everything>(CONFIG).unwrap();
+    assert_eq!(
+        policy
+            .fetched(&Exchange::get("https://shop.example/"))
+            .verdict,
+        None
+    );
+}
+
+#[test]
+#[should_panic(expected = "as asked")]
+fn an_error_fails_the_test() {
+    let policy = configure::<Everything>(CONFIG).unwrap();
+    let _ = policy.request(&Exchange::get("https://a.example/").header("x-key", "error"));
+}
+
+#[test]
+#[should_panic(expected = "no line break")]
+fn a_split_field_fails_the_test() {
+    let policy = configure::<Everything>(CONFIG).unwrap();
+    let _ = policy.request(&Exchange::get("https://a.example/").header("x-key", "split"));
+}
+
+#[test]
+fn a_configuration_is_refused_with_its_path() {
+    let cases = [
+        ("{}", "missing field `header`"),
+        (
+            r#"{"header": 1}"#,
+            "`header`: invalid type: integer `1`, expected a string",
+        ),
+        (
+            r#"{"header": "x", "limits": 1}"#,
+            "`limits`: unknown field `limits`, expected `header` or `limit`",
+        ),
+        (r#"{"header": "x", "limit": 10}"#, "`limit`: at most 9"),
+        (
+            r#"{"header": "x", "limit": -1}"#,
+            "`limit`: invalid value: integer `-1`, expected u32",
+        ),
+    ];
+    for (json, message) in cases {
+        let error = configure::<Everything>(json).unwrap_err();
+        assert_eq!(error, message, "{json}");
+    }
+}

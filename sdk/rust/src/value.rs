@@ -1,0 +1,96 @@
+//! A value that the gateway puts together: literals, inputs and references.
+
+use std::marker::PhantomData;
+
+use crate::bindings::janua::policy::types::Part;
+use crate::input::{Reference, Slot};
+
+/// Parts one after another, for phase `P`. Made from text, from a slot, from a
+/// reference, or from several of them by [`value!`](crate::value).
+///
+/// Absent if it points at something and everything that it points at is
+/// absent; otherwise an absent part is empty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Value<P> {
+    parts: Vec<Part>,
+    kind: PhantomData<P>,
+}
+
+impl<P> Value<P> {
+    /// The empty value.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            parts: Vec::new(),
+            kind: PhantomData,
+        }
+    }
+
+    /// With something more at its end.
+    #[must_use]
+    pub fn then(mut self, more: impl Into<Self>) -> Self {
+        self.parts.extend(more.into().parts);
+        self
+    }
+
+    pub(crate) fn into_parts(self) -> Vec<Part> {
+        self.parts
+    }
+
+    fn of(part: Part) -> Self {
+        Self {
+            parts: vec![part],
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<P> Default for Value<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P> From<&str> for Value<P> {
+    fn from(text: &str) -> Self {
+        Self::of(Part::Literal(text.to_owned()))
+    }
+}
+
+impl<P> From<String> for Value<P> {
+    fn from(text: String) -> Self {
+        Self::of(Part::Literal(text))
+    }
+}
+
+impl<P> From<&String> for Value<P> {
+    fn from(text: &String) -> Self {
+        Self::of(Part::Literal(text.clone()))
+    }
+}
+
+impl<P, R> From<Slot<P, R>> for Value<P> {
+    fn from(slot: Slot<P, R>) -> Self {
+        Self::of(Part::Input(slot.position))
+    }
+}
+
+impl<P> From<Reference<P>> for Value<P> {
+    fn from(reference: Reference<P>) -> Self {
+        Self::of(Part::Reference(reference.position))
+    }
+}
+
+impl<P: Clone> From<&Value<P>> for Value<P> {
+    fn from(value: &Self) -> Self {
+        value.clone()
+    }
+}
+
+/// A [`Value`] of several parts: `value!["https://", self.host, self.path]`.
+#[macro_export]
+macro_rules! value {
+    ($($part:expr),* $(,)?) => {
+        $crate::Value::new()$(.then($part))*
+    };
+}
