@@ -1,0 +1,147 @@
+//! Connecting to an endpoint: each of its addresses in turn.
+//!
+//! One after another and not side by side as RFC 8305 has it: upstreams are
+//! near, and the address that was last connected to is tried first, so that a
+//! family that does not work is paid for once and not with every connection.
+
+use std::fmt;
+use std::future::Future;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+use crate::address::Address;
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+
+/// The address that was connected to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remote {
+    /// Over TCP.
+    Ip(SocketAddr),
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+}
+
+/// Why an endpoint could not be connected to. With several addresses, the
+/// reason of the last one tried.
+#[derive(Debug)]
+pub enum ConnectError {
+    /// Its name has no address.
+    Unresolved,
+    /// Nobody listens there.
+    Refused,
+    /// Not within the time.
+    Timeout,
+    /// There is no way there.
+    Unreachable,
+    /// Anything else, such as no more file descriptors.
+    Other(io::Error),
+}
+
+impl Endpoint {
+    /// Connects, within `within` over all its addresses. The first of them may
+    /// take only its share, so that one that swallows packets leaves time for
+    /// the others.
+    ///
+    /// # Errors
+    /// The reason of the last address tried. The resolver is then asked to look
+    /// the name up again before its time.
+    pub async fn connect(&self, within: Duration) -> Result<(Connection, Remote), ConnectError> {
+        let connected = match self.address() {
+            Address::Unix(path) => {
+                let stream = limited(Instant::now() + within, UnixStream::connect(path)).await;
+                stream.map(|s| (Connection::Unix(s), Remote::Unix(path.clone())))
+            }
+            Address::Ip(_) | Address::Name { .. } => self.connect_tcp(within).await,
+        };
+        match &connected {
+            Ok(_) => self.connections.opened.fetch_add(1, Relaxed),
+            Err(_) => {
+                self.hurry.notify_one();
+                self.connections.failed.fetch_add(1, Relaxed)
+            }
+        };
+        connected
+    }
+
+    async fn connect_tcp(&self, within: Duration) -> Result<(Connection, Remote), ConnectError> {
+        let resolution = self.resolution();
+        let count = resolution.addresses.len();
+        let deadline = Instant::now() + within;
+        let first = self.preferred.load(Relaxed);
+        let mut error = ConnectError::Unresolved;
+        for turn in 0..count {
+            let place = (first + turn) % count;
+            let Some(&address) = resolution.addresses.get(place) else {
+                break;
+            };
+            let left = u32::try_from(count - turn).unwrap_or(u32::MAX);
+            let share = Instant::now() + deadline.duration_since(Instant::now()) / left;
+            match limited(share, TcpStream::connect(address)).await {
+                Ok(stream) => {
+                    stream.set_nodelay(true).map_err(ConnectError::from)?;
+                    self.preferred.store(place, Relaxed);
+                    return Ok((Connection::Tcp(stream), Remote::Ip(address)));
+                }
+                Err(why) => error = why,
+            }
+        }
+        Err(error)
+    }
+}
+
+async fn limited<T>(
+    deadline: Instant,
+    connecting: impl Future<Output = io::Result<T>>,
+) -> Result<T, ConnectError> {
+    match timeout_at(deadline, connecting).await {
+        Ok(connected) => connected.map_err(ConnectError::from),
+        Err(_) => Err(ConnectError::Timeout),
+    }
+}
+
+impl From<io::Error> for ConnectError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // A Unix socket whose file is not there: nobody listens.
+            ErrorKind::ConnectionRefused | ErrorKind::NotFound => Self::Refused,
+            ErrorKind::TimedOut => Self::Timeout,
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
+                Self::Unreachable
+            }
+            _ => Self::Other(error),
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unresolved => f.write_str("its name has no address"),
+            Self::Refused => f.write_str("connection refused"),
+            Self::Timeout => f.write_str("connecting took too long"),
+            Self::Unreachable => f.write_str("unreachable"),
+            Self::Other(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ip(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

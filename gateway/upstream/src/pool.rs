@@ -1,0 +1,145 @@
+//! One worker's idle connections.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
+
+use ahash::{HashMap, HashMapExt as _};
+
+use crate::endpoint::{Endpoint, EndpointId};
+
+/// Idle connections of one worker, by endpoint. The one used last is used
+/// next: it is the least likely to have been closed, and the others may grow
+/// old and go.
+#[derive(Debug)]
+pub struct Pool<C> {
+    slots: HashMap<EndpointId, Slot<C>>,
+}
+
+#[derive(Debug)]
+struct Slot<C> {
+    /// Weak, so that a connection does not keep its endpoint.
+    endpoint: Weak<Endpoint>,
+    /// The newest is last.
+    idle: VecDeque<Idle<C>>,
+}
+
+#[derive(Debug)]
+struct Idle<C> {
+    connection: C,
+    expires_ms: u64,
+}
+
+impl<C> Pool<C> {
+    /// Without connections.
+    pub fn new() -> Self {
+        Self {
+            slots: HashMap::new(),
+        }
+    }
+
+    /// The newest connection to this endpoint that has not expired. Whether
+    /// the other side has closed it in the meantime is for the caller to see.
+    pub fn take(&mut self, endpoint: &Endpoint, now_ms: u64) -> Option<C> {
+        let slot = self.slots.get_mut(&endpoint.id())?;
+        let before = slot.idle.len();
+        let mut found = None;
+        while let Some(idle) = slot.idle.pop_back() {
+            if idle.expires_ms > now_ms {
+                found = Some(idle.connection);
+                break;
+            }
+        }
+        let connections = &endpoint.connections;
+        subtract_idle(endpoint, before - slot.idle.len());
+        if found.is_some() {
+            connections.reused.fetch_add(1, Relaxed);
+        }
+        found
+    }
+
+    /// Keeps a connection until `expires_ms`: now and the upstream's idle
+    /// timeout, or less if the upstream said `Keep-Alive: timeout`. Beyond
+    /// `keepalive` connections the oldest is closed.
+    pub fn put(
+        &mut self,
+        endpoint: &Arc<Endpoint>,
+        connection: C,
+        expires_ms: u64,
+        keepalive: usize,
+    ) {
+        if keepalive == 0 {
+            return;
+        }
+        let slot = self.slots.entry(endpoint.id()).or_insert_with(|| Slot {
+            endpoint: Arc::downgrade(endpoint),
+            idle: VecDeque::new(),
+        });
+        let mut closed = 0;
+        while slot.idle.len() >= keepalive {
+            slot.idle.pop_front();
+            closed += 1;
+        }
+        slot.idle.push_back(Idle {
+            connection,
+            expires_ms,
+        });
+        endpoint.connections.idle.fetch_add(1, Relaxed);
+        subtract_idle(endpoint, closed);
+    }
+
+    /// Closes what has expired, and every connection to an endpoint that is
+    /// gone. Call it every second or so. Answers how many it closed.
+    pub fn sweep(&mut self, now_ms: u64) -> usize {
+        let mut closed = 0;
+        self.slots.retain(|_, slot| {
+            let before = slot.idle.len();
+            let endpoint = slot.endpoint.upgrade();
+            if endpoint.is_none() {
+                slot.idle.clear();
+            }
+            slot.idle.retain(|idle| idle.expires_ms > now_ms);
+            let gone = before - slot.idle.len();
+            closed += gone;
+            if let Some(endpoint) = endpoint {
+                subtract_idle(&endpoint, gone);
+            }
+            !slot.idle.is_empty()
+        });
+        closed
+    }
+
+    /// Idle connections, to all endpoints.
+    pub fn len(&self) -> usize {
+        self.slots.values().map(|slot| slot.idle.len()).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<C> Default for Pool<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<C> Drop for Slot<C> {
+    fn drop(&mut self) {
+        if let Some(endpoint) = self.endpoint.upgrade() {
+            subtract_idle(&endpoint, self.idle.len());
+        }
+    }
+}
+
+fn subtract_idle(endpoint: &Endpoint, count: usize) {
+    if count > 0 {
+        let idle = &endpoint.connections.idle;
+        idle.fetch_sub(count as u64, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests;
