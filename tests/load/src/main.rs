@@ -1,2 +1,210 @@
-//! Stub.
-fn main() {}
+//! Load and measurement beside peers.
+//!
+//! `bench` is what `make bench` runs: it writes `docs/benchmarks.md`.
+//! `compare` and `get` are for a quick look. `backend`, `hyper` and `launch`
+//! are the processes that these start.
+
+mod affinity;
+mod backend;
+mod bare_hyper;
+mod client;
+mod compare;
+mod contender;
+mod generator;
+mod kernel;
+mod process;
+mod report;
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use compare::{Plan, Size};
+use contender::LOAD_CORE;
+use generator::{Generator, Pace, Target};
+
+// Janua's allocator, so that the bare hyper proxy does not pay for another.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Load and measurement beside peers.
+#[derive(Parser)]
+#[command(name = "janua-load", version)]
+struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// CPU per request of some contenders, printed.
+    Compare {
+        #[command(flatten)]
+        whom: Whom,
+        /// Length of the answers.
+        #[arg(long, default_value = "1k")]
+        size: Size,
+        /// Requests a second to each, lowered if the core cannot bear it.
+        #[arg(long, default_value_t = 2000.0)]
+        rate: f64,
+        /// Keep-alive connections to each.
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+        /// Length of a round, in seconds.
+        #[arg(long, default_value_t = 5.0)]
+        seconds: f64,
+        /// Rounds; the median counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// Load on one server of your own.
+    Get {
+        /// `http://ADDRESS:PORT/PATH`, the address a number.
+        #[arg(long)]
+        url: String,
+        /// Bytes of body that a right answer has.
+        #[arg(long, default_value_t = 1024)]
+        length: usize,
+        /// Requests a second; without it, as many as the connections bear.
+        #[arg(long)]
+        rate: Option<f64>,
+        /// Keep-alive connections.
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+        /// How long, in seconds.
+        #[arg(long, default_value_t = 5.0)]
+        seconds: f64,
+    },
+    /// The shared upstream: `/1k` and `/1m`.
+    Backend {
+        /// Where to listen.
+        #[arg(long)]
+        address: SocketAddr,
+    },
+    /// The bare hyper proxy.
+    Hyper {
+        /// Where to listen.
+        #[arg(long)]
+        address: SocketAddr,
+        /// Whom to pass requests on to.
+        #[arg(long)]
+        backend: SocketAddr,
+    },
+    /// Becomes another program, on one core, for as long as its parent lives.
+    #[command(hide = true)]
+    Launch {
+        #[arg(long)]
+        core: usize,
+        #[arg(long)]
+        parent: u32,
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+/// Whom to measure.
+#[derive(Args, Clone)]
+struct Whom {
+    /// Names of contenders, separated by commas; all without it.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// The gateway's binary.
+    #[arg(long, default_value = "target/release/janua")]
+    janua: PathBuf,
+    /// Where configurations and logs of a run are put.
+    #[arg(long, default_value = "target/load")]
+    work: PathBuf,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Command::parse().action {
+        Action::Compare {
+            whom,
+            size,
+            rate,
+            connections,
+            seconds,
+            rounds,
+        } => {
+            let plan = Plan {
+                size,
+                rate,
+                connections,
+                window: Duration::from_secs_f64(seconds),
+                rounds,
+            };
+            run_compare(&whom, &plan)
+        }
+        Action::Get {
+            url,
+            length,
+            rate,
+            connections,
+            seconds,
+        } => run_get(
+            &url,
+            length,
+            rate,
+            connections,
+            Duration::from_secs_f64(seconds),
+        ),
+        Action::Backend { address } => {
+            affinity::raise_open_files();
+            backend::serve(address)
+        }
+        Action::Hyper { address, backend } => bare_hyper::serve(address, backend),
+        Action::Launch {
+            core,
+            parent,
+            command,
+        } => affinity::launch(core, parent, &command),
+    }
+}
+
+fn run_compare(whom: &Whom, plan: &Plan) -> anyhow::Result<()> {
+    affinity::raise_open_files();
+    affinity::pin(LOAD_CORE)?;
+    let (contenders, absent) = contender::installed(&whom.only, &whom.janua);
+    if !absent.is_empty() {
+        eprintln!("not installed: {}", absent.join(", "));
+    }
+    let backend = compare::start_backend(&whom.work)?;
+    let running = compare::start_all(&contenders, &whom.work, &backend);
+    let comparison = compare::compare(&running, &backend, plan)?;
+    print!("{}", report::comparison(&comparison));
+    Ok(())
+}
+
+fn run_get(
+    url: &str,
+    length: usize,
+    rate: Option<f64>,
+    connections: usize,
+    window: Duration,
+) -> anyhow::Result<()> {
+    affinity::raise_open_files();
+    let rest = url.strip_prefix("http://").unwrap_or(url);
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let target = Target {
+        address: authority.parse()?,
+        path: format!("/{path}"),
+        length,
+        connections,
+        pace: rate.map_or(Pace::Closed, Pace::PerSecond),
+    };
+    let outcomes = Generator::connect(&[target])?.run(window)?;
+    for outcome in &outcomes {
+        println!(
+            "{} answered ({:.0}/s), failed: {outcome}, unsent: {}, p50 {} µs, p99 {} µs",
+            outcome.answered,
+            outcome.answered as f64 / window.as_secs_f64(),
+            outcome.unsent,
+            outcome.latency(0.5),
+            outcome.latency(0.99),
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! A plain, blocking client: one request, and connections kept idle.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::generator::API_KEY;
+
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What came back.
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The connection, which is still open.
+    pub(crate) connection: TcpStream,
+}
+
+/// Makes one request on a new connection and reads the whole answer.
+///
+/// # Errors
+/// The connection fails or the answer is not HTTP/1.1 with a Content-Length.
+pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
+    let mut connection = TcpStream::connect_timeout(&address, LIMIT)?;
+    connection.set_read_timeout(Some(LIMIT))?;
+    write!(
+        connection,
+        "GET {path} HTTP/1.1\r\nHost: load.example\r\nX-Api-Key: {API_KEY}\r\n\r\n"
+    )?;
+    let mut came = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        let read = connection.read(&mut chunk)?;
+        if read == 0 {
+            bail!("closed within the answer");
+        }
+        came.extend_from_slice(chunk.get(..read).unwrap_or_default());
+        let mut fields = [httparse::EMPTY_HEADER; 64];
+        let mut response = httparse::Response::new(&mut fields);
+        let httparse::Status::Complete(end) = response.parse(&came)? else {
+            continue;
+        };
+        let status = response.code.context("no status")?;
+        let length: usize = fields
+            .iter()
+            .find(|line| line.name.eq_ignore_ascii_case("content-length"))
+            .and_then(|line| str::from_utf8(line.value).ok()?.parse().ok())
+            .context("no Content-Length")?;
+        if came.len() >= end + length {
+            return Ok(Answer { status, connection });
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! CPU per request of all contenders, at the same time and the same rate.
+//!
+//! They share one core and one run, so that whatever disturbs the machine
+//! disturbs them all: absolute figures on a shared machine moved by a factor
+//! of three within an hour, while the ratios held.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::contender::{Contender, LOAD_CORE, PROXY_CORE, Running};
+use crate::generator::{Generator, Outcome, Pace, Target};
+use crate::kernel::{self, Cpu};
+use crate::process::{self, Launch, Process};
+
+/// More of the contenders' core than this and they wait for each other.
+const BUSY_LIMIT: f64 = 0.7;
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// What is asked, how often, how long.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// `/1k` or `/1m`.
+    pub(crate) size: Size,
+    /// Requests a second to each contender, at most.
+    pub(crate) rate: f64,
+    /// Keep-alive connections to each contender.
+    pub(crate) connections: usize,
+    /// Length of a round.
+    pub(crate) window: Duration,
+    /// How many rounds; the median counts.
+    pub(crate) rounds: usize,
+}
+
+/// How long the answers are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub(crate) enum Size {
+    /// 1 KiB.
+    #[value(name = "1k")]
+    Small,
+    /// 1 MiB.
+    #[value(name = "1m")]
+    Large,
+}
+
+impl Size {
+    /// The path that the backend answers in this size.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Self::Small => "/1k",
+            Self::Large => "/1m",
+        }
+    }
+
+    /// In bytes.
+    pub(crate) fn length(self) -> usize {
+        match self {
+            Self::Small => 1024,
+            Self::Large => 1024 * 1024,
+        }
+    }
+}
+
+/// What a comparison found.
+pub(crate) struct Comparison {
+    /// The rate that was kept, which may be lower than planned.
+    pub(crate) rate: f64,
+    /// One line a contender, in the order they were given.
+    pub(crate) lines: Vec<Line>,
+    /// Share of the contenders' core that they used, 0 to 1.
+    pub(crate) proxy_core: f64,
+    /// Share of that core that went elsewhere: other work on the machine.
+    pub(crate) elsewhere: f64,
+    /// Share of the other core that backend and load used.
+    pub(crate) load_core: f64,
+}
+
+/// One contender's result.
+pub(crate) struct Line {
+    /// Who.
+    pub(crate) name: &'static str,
+    /// CPU per request, user and system, in microseconds; median of rounds.
+    pub(crate) micros: f64,
+    /// The same divided by nginx's of the same round; median of rounds.
+    pub(crate) ratio: Option<f64>,
+    /// The least and the greatest ratio among the rounds.
+    pub(crate) spread: Option<(f64, f64)>,
+    /// The part of it in user code, in microseconds: sampled, so roughly.
+    pub(crate) user_micros: f64,
+    /// All rounds together.
+    pub(crate) outcome: Outcome,
+}
+
+/// Starts the backend, tied to the load's core.
+///
+/// # Errors
+/// See [`Process::start`].
+pub(crate) fn start_backend(work: &Path) -> anyhow::Result<Process> {
+    std::fs::create_dir_all(work).with_context(|| work.display().to_string())?;
+    let address = process::free_address()?;
+    let launch = Launch {
+        command: vec![
+            std::env::current_exe()?.into_os_string(),
+            "backend".into(),
+            "--address".into(),
+            address.to_string().into(),
+        ],
+        environment: Vec::new(),
+        core: LOAD_CORE,
+        address,
+    };
+    Process::start(&launch, &work.join("backend.log")).context("the backend does not start")
+}
+
+/// Starts all of them. One that does not start is reported and left out.
+pub(crate) fn start_all(contenders: &[Contender], work: &Path, backend: &Process) -> Vec<Running> {
+    let mut running = Vec::new();
+    for contender in contenders {
+        match contender.start(work, backend.address) {
+            Ok(started) => running.push(started),
+            Err(error) => eprintln!("left out: {error:#}"),
+        }
+    }
+    running
+}
+
+/// Measures contenders that run.
+///
+/// # Errors
+/// A contender takes no connections any more.
+pub(crate) fn compare(
+    running: &[Running],
+    backend: &Process,
+    plan: &Plan,
+) -> anyhow::Result<Comparison> {
+    let targets: Vec<Target> = running.iter().map(|one| target(one, plan)).collect();
+    let mut generator = Generator::connect(&targets)?;
+    let mut rate = plan.rate;
+    // Caches, branch predictors, allocators and pools take their shape, and
+    // the rate is fitted to the machine. A second try corrects the first.
+    for _ in 0..2 {
+        let (usage, _) = round(&mut generator, running, WARM_UP)?;
+        let used: f64 = usage.iter().map(|cpu| cpu.nanos as f64 / 1e9).sum();
+        let share = used / WARM_UP.as_secs_f64();
+        if share > BUSY_LIMIT {
+            rate *= BUSY_LIMIT * 0.95 / share;
+            generator.set_rate(rate);
+        }
+    }
+
+    let mut rounds = Vec::new();
+    let began = Instant::now();
+    let busy = kernel::core_busy(PROXY_CORE);
+    let ours = Cpu::alone(std::process::id()).nanos;
+    let behind = Cpu::of(backend.id());
+    for _ in 0..plan.rounds.max(1) {
+        rounds.push(round(&mut generator, running, plan.window)?);
+    }
+    let elapsed = began.elapsed().as_secs_f64();
+    let busy = kernel::core_busy(PROXY_CORE)
+        .saturating_sub(busy)
+        .as_secs_f64()
+        / elapsed;
+    let all = rounds.iter().flat_map(|(usage, _)| usage);
+    let proxies = all.map(|cpu| cpu.nanos as f64 / 1e9).sum::<f64>() / elapsed;
+    let load = Cpu::alone(std::process::id()).nanos.saturating_sub(ours)
+        + Cpu::of(backend.id()).since(behind).nanos;
+
+    Ok(Comparison {
+        rate,
+        lines: lines(running, &rounds),
+        proxy_core: proxies,
+        elsewhere: (busy - proxies).max(0.0),
+        load_core: load as f64 / 1e9 / elapsed,
+    })
+}
+
+/// What every contender used and did in one round, in their order.
+type Round = (Vec<Cpu>, Vec<Outcome>);
+
+fn target(one: &Running, plan: &Plan) -> Target {
+    Target {
+        address: one.process.address,
+        path: plan.size.path().to_owned(),
+        length: plan.size.length(),
+        connections: plan.connections,
+        pace: Pace::PerSecond(plan.rate),
+    }
+}
+
+fn round(
+    generator: &mut Generator,
+    running: &[Running],
+    window: Duration,
+) -> anyhow::Result<Round> {
+    let read = || -> Vec<Cpu> {
+        running
+            .iter()
+            .map(|one| Cpu::of(one.process.id()))
+            .collect()
+    };
+    let before = read();
+    let outcomes = generator.run(window)?;
+    let after = read();
+    let used = after
+        .into_iter()
+        .zip(before)
+        .map(|(after, before)| after.since(before));
+    Ok((used.collect(), outcomes))
+}
+
+fn lines(running: &[Running], rounds: &[Round]) -> Vec<Line> {
+    let per_round: Vec<Vec<f64>> = (0..running.len())
+        .map(|index| rounds.iter().map(|round| micros(round, index)).collect())
+        .collect();
+    let measure = running
+        .iter()
+        .position(|one| one.contender.name == "nginx")
+        .and_then(|index| per_round.get(index));
+    let with = running.iter().zip(&per_round).enumerate();
+    with.map(|(index, (one, costs))| {
+        let mut outcome = Outcome::default();
+        let mut user = 0.0;
+        for (usage, outcomes) in rounds {
+            outcome.merge(outcomes.get(index).unwrap_or(&Outcome::default()));
+            user += usage.get(index).map_or(0.0, |cpu| cpu.user_share());
+        }
+        let ratios: Option<Vec<f64>> = measure.map(|nginx| {
+            costs
+                .iter()
+                .zip(nginx)
+                .map(|(cost, base)| cost / base)
+                .collect()
+        });
+        let cost = median(costs);
+        Line {
+            name: one.contender.name,
+            micros: cost,
+            ratio: ratios.as_deref().map(median),
+            spread: ratios.as_deref().map(|all| {
+                let least = all.iter().copied().fold(f64::INFINITY, f64::min);
+                (least, all.iter().copied().fold(0.0, f64::max))
+            }),
+            user_micros: cost * user / rounds.len().max(1) as f64,
+            outcome,
+        }
+    })
+    .collect()
+}
+
+fn micros((usage, outcomes): &Round, index: usize) -> f64 {
+    let used = usage.get(index).map_or(0, |cpu| cpu.nanos);
+    let requests = outcomes
+        .get(index)
+        .map_or(0, |one| one.answered + one.failed());
+    used as f64 / 1e3 / requests.max(1) as f64
+}
+
+/// The middle value; of an even number, the mean of the two in the middle.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let upper = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
+    if sorted.len() % 2 == 1 {
+        return upper;
+    }
+    let lower = sorted
+        .get((sorted.len() / 2).saturating_sub(1))
+        .copied()
+        .unwrap_or(0.0);
+    (lower + upper) / 2.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians() {
+        for (values, expected) in [
+            (&[][..], 0.0),
+            (&[3.0], 3.0),
+            (&[9.0, 1.0, 2.0], 2.0),
+            (&[4.0, 1.0, 2.0, 9.0], 3.0),
+        ] {
+            assert_eq!(median(values), expected, "{values:?}");
+        }
+    }
+}

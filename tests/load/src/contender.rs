@@ -1,0 +1,330 @@
+//! Who is measured: how each is found, configured, started and reloaded.
+
+use std::ffi::OsString;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context;
+use rustix::process::Signal;
+
+use crate::generator::API_KEY;
+use crate::process::{Launch, Process};
+
+/// The core that all contenders share.
+pub(crate) const PROXY_CORE: usize = 0;
+/// The core of the backend and the load.
+pub(crate) const LOAD_CORE: usize = 1;
+
+/// One proxy in one configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Contender {
+    /// A short name, for tables and `--only`.
+    pub(crate) name: &'static str,
+    /// What it is, in a sentence.
+    pub(crate) about: &'static str,
+    /// How it calls itself: the first line that it prints about its version.
+    pub(crate) version: String,
+    program: PathBuf,
+    flavour: Flavour,
+    template: &'static str,
+    memo: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Flavour {
+    Nginx,
+    Haproxy,
+    Envoy,
+    Caddy,
+    Hyper,
+    Janua,
+}
+
+/// Where a contender lives during a run.
+pub(crate) struct Place {
+    /// Its configuration, sockets and log.
+    directory: PathBuf,
+    address: SocketAddr,
+    backend: SocketAddr,
+}
+
+/// A contender that runs.
+pub(crate) struct Running {
+    /// Who it is.
+    pub(crate) contender: Contender,
+    /// Its process.
+    pub(crate) process: Process,
+    place: Place,
+}
+
+const NGINX: &str = include_str!("../configs/nginx.conf");
+const NGINX_POLICIES: &str = include_str!("../configs/nginx-policies.conf");
+const HAPROXY: &str = include_str!("../configs/haproxy.cfg");
+const ENVOY: &str = include_str!("../configs/envoy.yaml");
+const CADDY: &str = include_str!("../configs/Caddyfile");
+const JANUA: &str = include_str!("../configs/janua.toml");
+const JANUA_TWO: &str = include_str!("../configs/janua-two.toml");
+const JANUA_FIVE: &str = include_str!("../configs/janua-five.toml");
+
+type Row = (
+    &'static str,
+    Flavour,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+#[rustfmt::skip]
+const KNOWN: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX, "", "plain reverse proxy; the measure of all ratios"),
+    ("nginx-policies", Flavour::Nginx, NGINX_POLICIES, "", "nginx with a key check, a rate limit and header rules of its own"),
+    ("haproxy", Flavour::Haproxy, HAPROXY, "", "plain reverse proxy"),
+    ("envoy", Flavour::Envoy, ENVOY, "", "plain reverse proxy"),
+    ("caddy", Flavour::Caddy, CADDY, "", "plain reverse proxy"),
+    ("hyper", Flavour::Hyper, "", "", "hyper's server and client connections and a pool, nothing else"),
+    ("janua", Flavour::Janua, JANUA, "", "plain reverse proxy, no policies"),
+    ("janua-2", Flavour::Janua, JANUA_TWO, "\"1MiB\"", "two policy uses: api-key, rate-limit"),
+    ("janua-2-nomemo", Flavour::Janua, JANUA_TWO, "0", "the same two, every verdict computed anew (`memo = 0`)"),
+    ("janua-5", Flavour::Janua, JANUA_FIVE, "\"1MiB\"", "five policy uses: api-key, rate-limit, headers three times"),
+    ("janua-5-nomemo", Flavour::Janua, JANUA_FIVE, "0", "the same five, every verdict computed anew (`memo = 0`)"),
+];
+
+/// The contenders that are installed here, and the names of those that are
+/// not. `only` names the ones wanted; empty means all. `janua` is the path of
+/// the gateway's binary.
+pub(crate) fn installed(only: &[String], janua: &Path) -> (Vec<Contender>, Vec<&'static str>) {
+    let mut present = Vec::new();
+    let mut absent = Vec::new();
+    for &(name, flavour, template, memo, about) in KNOWN {
+        if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
+            continue;
+        }
+        let Some(program) = flavour.find(janua) else {
+            absent.push(name);
+            continue;
+        };
+        present.push(Contender {
+            name,
+            about,
+            version: flavour.version(&program),
+            program,
+            flavour,
+            template,
+            memo,
+        });
+    }
+    (present, absent)
+}
+
+impl Flavour {
+    fn find(self, janua: &Path) -> Option<PathBuf> {
+        let name = match self {
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Envoy => "envoy",
+            Self::Caddy => "caddy",
+            Self::Hyper => return std::env::current_exe().ok(),
+            Self::Janua => return fs::canonicalize(janua).ok(),
+        };
+        // Debian keeps servers where an ordinary user's PATH does not look;
+        // `make bench-peers` installs into the last.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let further = ["/usr/sbin", "/usr/local/sbin", "target/tools/venv/bin"];
+        std::env::split_paths(&path)
+            .chain(further.iter().map(PathBuf::from))
+            .map(|directory| directory.join(name))
+            .find_map(|candidate| {
+                fs::canonicalize(candidate)
+                    .ok()
+                    .filter(|file| file.is_file())
+            })
+    }
+
+    fn version(self, program: &Path) -> String {
+        let argument = match self {
+            Self::Nginx | Self::Haproxy => "-v",
+            Self::Envoy | Self::Janua => "--version",
+            Self::Caddy => "version",
+            Self::Hyper => return "hyper 1, tokio 1".to_owned(),
+        };
+        let Ok(output) = Command::new(program).arg(argument).output() else {
+            return "unknown".to_owned();
+        };
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().find(|line| !line.trim().is_empty());
+        // Envoy: path, "version:", then what matters. HAProxy ends in links.
+        let line = line.unwrap_or("unknown").trim();
+        let line = line.rsplit_once("version: ").map_or(line, |(_, rest)| rest);
+        line.split(" 20").next().unwrap_or(line).to_owned()
+    }
+}
+
+impl Contender {
+    /// Writes the configuration and starts the process, alone on its core.
+    ///
+    /// # Errors
+    /// See [`Process::start`].
+    pub(crate) fn start(&self, work: &Path, backend: SocketAddr) -> anyhow::Result<Running> {
+        let directory = work.join(self.name);
+        fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+        let place = Place {
+            directory: fs::canonicalize(&directory)?,
+            address: crate::process::free_address()?,
+            backend,
+        };
+        self.configure(&place, "a")?;
+        let launch = Launch {
+            command: self.command(&place),
+            environment: vec![
+                ("GOMAXPROCS", "1".into()),
+                ("XDG_DATA_HOME", place.directory.clone().into()),
+                ("XDG_CONFIG_HOME", place.directory.clone().into()),
+            ],
+            core: PROXY_CORE,
+            address: place.address,
+        };
+        let process = Process::start(&launch, &place.directory.join("log"))
+            .with_context(|| format!("{} does not start", self.name))?;
+        Ok(Running {
+            contender: self.clone(),
+            process,
+            place,
+        })
+    }
+
+    /// Whether it is the gateway itself.
+    pub(crate) fn is_janua(&self) -> bool {
+        self.flavour == Flavour::Janua
+    }
+
+    /// Whether its answers show which configuration made them.
+    pub(crate) fn shows_turn(&self) -> bool {
+        self.template.contains("{{turn}}")
+    }
+
+    fn configure(&self, place: &Place, turn: &str) -> anyhow::Result<()> {
+        let directory = place.directory.display().to_string();
+        let state = place.directory.with_file_name("janua-state");
+        let text = [
+            ("dir", directory.as_str()),
+            ("state", &state.display().to_string()),
+            ("address", &place.address.to_string()),
+            ("port", &place.address.port().to_string()),
+            ("backend", &place.backend.to_string()),
+            ("backend_port", &place.backend.port().to_string()),
+            ("key", API_KEY),
+            (
+                "keys",
+                &format!("[\"{API_KEY}\", \"another-key-0000000000000\"]"),
+            ),
+            ("memo", self.memo),
+            ("turn", turn),
+        ]
+        .iter()
+        .fold(self.template.to_owned(), |text, (name, value)| {
+            text.replace(&format!("{{{{{name}}}}}"), value)
+        });
+        // Renamed into place, as a deployment would: the gateway may watch it.
+        let file = self.config_file(place);
+        let fresh = file.with_extension("new");
+        fs::write(&fresh, text)?;
+        fs::rename(&fresh, &file).with_context(|| file.display().to_string())
+    }
+
+    fn config_file(&self, place: &Place) -> PathBuf {
+        place.directory.join(match self.flavour {
+            Flavour::Nginx => "nginx.conf",
+            Flavour::Haproxy => "haproxy.cfg",
+            Flavour::Envoy => "envoy.yaml",
+            Flavour::Caddy => "Caddyfile",
+            Flavour::Hyper => "unused",
+            Flavour::Janua => "janua.toml",
+        })
+    }
+
+    fn command(&self, place: &Place) -> Vec<OsString> {
+        let file = self.config_file(place).into_os_string();
+        let mut command = vec![self.program.clone().into_os_string()];
+        let mut add = |words: &[&str]| command.extend(words.iter().map(OsString::from));
+        match self.flavour {
+            Flavour::Nginx => {
+                add(&["-e", "stderr", "-g", "daemon off;", "-c"]);
+                command.push(file);
+            }
+            Flavour::Haproxy => {
+                // Master and worker, as its service unit runs it.
+                add(&["-W", "-f"]);
+                command.push(file);
+            }
+            Flavour::Envoy => {
+                add(&[
+                    "--concurrency",
+                    "1",
+                    "--disable-hot-restart",
+                    "--log-level",
+                    "error",
+                    "-c",
+                ]);
+                command.push(file);
+            }
+            Flavour::Caddy => {
+                add(&["run", "--adapter", "caddyfile", "--config"]);
+                command.push(file);
+            }
+            Flavour::Hyper => {
+                add(&["hyper", "--address", &place.address.to_string()]);
+                add(&["--backend", &place.backend.to_string()]);
+            }
+            Flavour::Janua => {
+                add(&["run", "--config"]);
+                command.push(file);
+                command.push("--admin".into());
+                command.push(place.directory.join("admin.sock").into_os_string());
+            }
+        }
+        command
+    }
+}
+
+impl Running {
+    /// Whether the contender can be reloaded from here.
+    pub(crate) fn reloads(&self) -> bool {
+        !matches!(self.contender.flavour, Flavour::Envoy | Flavour::Hyper)
+    }
+
+    /// Gives it another configuration, in which `X-Turn` (where it sets one)
+    /// says `turn`. Returns once it has taken the request to reload.
+    ///
+    /// # Errors
+    /// The configuration cannot be written or is refused.
+    pub(crate) fn reload(&self, turn: &str) -> anyhow::Result<()> {
+        self.contender.configure(&self.place, turn)?;
+        let mut command = Command::new(&self.contender.program);
+        match self.contender.flavour {
+            Flavour::Nginx => return self.process.signal(Signal::HUP),
+            Flavour::Haproxy => return self.process.signal(Signal::USR2),
+            Flavour::Envoy | Flavour::Hyper => return Ok(()),
+            Flavour::Caddy => {
+                let socket = self.place.directory.join("admin.sock");
+                command
+                    .args(["reload", "--force", "--adapter", "caddyfile", "--config"])
+                    .arg(self.contender.config_file(&self.place))
+                    .arg("--address")
+                    .arg(format!("unix/{}", socket.display()));
+            }
+            Flavour::Janua => {
+                command
+                    .args(["reload", "--admin"])
+                    .arg(self.place.directory.join("admin.sock"));
+            }
+        }
+        let output = command.output()?;
+        if !output.status.success() {
+            anyhow::bail!("reload: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! One client connection: a request out, a response in, checked as it comes.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustix::net::{RecvFlags, recv};
+
+use super::outcome::Failure;
+
+const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+const HEAD_LIMIT: usize = 16 * 1024;
+
+/// A connection with at most one request under way.
+pub(super) struct Connection {
+    pub(super) stream: TcpStream,
+    pending: Option<Pending>,
+}
+
+/// The request under way and what has come of its response.
+struct Pending {
+    due: Instant,
+    head: Vec<u8>,
+    body: Option<Expected>,
+}
+
+/// What a parsed response head announced.
+struct Expected {
+    left: usize,
+    closes: bool,
+    wrong: Option<Failure>,
+}
+
+/// How far a connection got with the bytes that were there.
+pub(super) enum Step {
+    /// The response is not whole yet.
+    Waits,
+    /// The response is whole; `closes` says that the connection ends with it.
+    Whole {
+        due: Instant,
+        wrong: Option<Failure>,
+        closes: bool,
+    },
+    /// The connection is of no use any more, and its request failed.
+    Broken(Failure),
+    /// The contender closed the connection while no request was under way.
+    ClosedIdle,
+}
+
+impl Connection {
+    /// Dials, at most half a second: on loopback that is a full backlog.
+    pub(super) fn dial(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            pending: None,
+        })
+    }
+
+    pub(super) fn busy(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    /// Sends a request; its latency counts from `due`. A request is far
+    /// shorter than a socket's buffer, so one that does not fit is a failure.
+    pub(super) fn send(&mut self, request: &[u8], due: Instant) -> Result<(), Failure> {
+        match self.stream.write(request) {
+            Ok(written) if written == request.len() => {
+                self.pending = Some(Pending {
+                    due,
+                    head: Vec::new(),
+                    body: None,
+                });
+                Ok(())
+            }
+            _ => Err(Failure::Reset),
+        }
+    }
+
+    /// Takes what has come, until nothing is there or the response is whole.
+    pub(super) fn receive(&mut self, scratch: &mut [u8], length: usize) -> Step {
+        let Some(pending) = &mut self.pending else {
+            return Step::ClosedIdle;
+        };
+        loop {
+            let read = match &pending.body {
+                // The rest of a body is counted and dropped inside the kernel:
+                // copying it out would make the generator dearer than the
+                // proxies.
+                Some(_) => recv(&self.stream, &mut *scratch, RecvFlags::TRUNC)
+                    .map(|(_, length)| length)
+                    .map_err(io::Error::from),
+                None => self.stream.read(scratch),
+            };
+            match read {
+                Ok(0) => return pending.broken(),
+                Ok(read) => pending.take(scratch.get(..read).unwrap_or_default(), read, length),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Step::Waits,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => return pending.broken(),
+            }
+            if let Some(step) = pending.whole() {
+                self.pending = None;
+                return step;
+            }
+        }
+    }
+}
+
+impl Pending {
+    fn broken(&self) -> Step {
+        Step::Broken(if self.head.is_empty() && self.body.is_none() {
+            Failure::Reset
+        } else {
+            Failure::Truncated
+        })
+    }
+
+    fn take(&mut self, bytes: &[u8], read: usize, length: usize) {
+        if let Some(expected) = &mut self.body {
+            expected.body(read);
+            return;
+        }
+        self.head.extend_from_slice(bytes);
+        let mut fields = [httparse::EMPTY_HEADER; 64];
+        let mut response = httparse::Response::new(&mut fields);
+        match response.parse(&self.head) {
+            Ok(httparse::Status::Complete(end)) => {
+                let mut expected = Expected::announced_by(&response, length);
+                expected.body(self.head.len() - end);
+                self.body = Some(expected);
+            }
+            Ok(httparse::Status::Partial) if self.head.len() < HEAD_LIMIT => {}
+            _ => self.body = Some(Expected::unusable()),
+        }
+    }
+
+    fn whole(&self) -> Option<Step> {
+        let expected = self.body.as_ref().filter(|body| body.left == 0)?;
+        Some(Step::Whole {
+            due: self.due,
+            wrong: expected.wrong,
+            closes: expected.closes,
+        })
+    }
+}
+
+impl Expected {
+    fn announced_by(response: &httparse::Response<'_, '_>, length: usize) -> Self {
+        let field = |name: &str| {
+            let mut lines = response.headers.iter();
+            lines.find(|line| line.name.eq_ignore_ascii_case(name))
+        };
+        let announced = field("content-length")
+            .and_then(|line| str::from_utf8(line.value).ok())
+            .and_then(|value| value.trim().parse::<usize>().ok());
+        let Some(left) = announced else {
+            return Self::unusable();
+        };
+        let wrong = if response.code != Some(200) {
+            Some(Failure::Status)
+        } else if left != length {
+            Some(Failure::Length)
+        } else {
+            None
+        };
+        let closes =
+            field("connection").is_some_and(|line| line.value.eq_ignore_ascii_case(b"close"));
+        Self {
+            left,
+            closes,
+            wrong,
+        }
+    }
+
+    fn unusable() -> Self {
+        Self {
+            left: 0,
+            closes: true,
+            wrong: Some(Failure::Malformed),
+        }
+    }
+
+    /// Counts body bytes; more than announced is as wrong as none at all.
+    fn body(&mut self, read: usize) {
+        match self.left.checked_sub(read) {
+            Some(left) => self.left = left,
+            None => *self = Self::unusable(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn after(response: &[u8], length: usize) -> Step {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut connection = Connection::dial(listener.local_addr().unwrap()).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        connection
+            .send(b"GET / HTTP/1.1\r\n\r\n", Instant::now())
+            .unwrap();
+        peer.read_exact(&mut [0; 18]).unwrap();
+        peer.write_all(response).unwrap();
+        drop(peer);
+        connection.stream.set_nonblocking(false).unwrap();
+        connection.receive(&mut [0; 64], length)
+    }
+
+    fn verdict(response: &[u8], length: usize) -> Result<(), Failure> {
+        match after(response, length) {
+            Step::Whole { wrong: None, .. } => Ok(()),
+            Step::Whole {
+                wrong: Some(failure),
+                ..
+            }
+            | Step::Broken(failure) => Err(failure),
+            Step::Waits | Step::ClosedIdle => panic!("neither whole nor broken"),
+        }
+    }
+
+    #[test]
+    fn a_response_is_judged() {
+        let long = [
+            b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n".as_slice(),
+            &[0; 500],
+        ]
+        .concat();
+        let cut = long.get(..400).unwrap();
+        for (response, length, expected) in [
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".as_slice(),
+                2,
+                Ok(()),
+            ),
+            (&long, 500, Ok(())),
+            (cut, 500, Err(Failure::Truncated)),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                3,
+                Err(Failure::Length),
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nok",
+                1,
+                Err(Failure::Malformed),
+            ),
+            (
+                b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nok",
+                2,
+                Err(Failure::Status),
+            ),
+            (b"HTTP/1.1 200 OK\r\n\r\nok", 2, Err(Failure::Malformed)),
+            (b"nonsense\r\n\r\n", 2, Err(Failure::Malformed)),
+            (b"", 2, Err(Failure::Reset)),
+        ] {
+            let text = String::from_utf8_lossy(response);
+            assert_eq!(verdict(response, length), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! The load: many targets at the same time, each at its own rate, from one
+//! thread.
+//!
+//! Open loop: requests fall due at random moments (a Poisson process), whether
+//! or not earlier ones were answered, and latency counts from when a request
+//! was due. A slow contender cannot slow its own load down, and none of them
+//! profits from requests that come in step. The closed pace (the next request
+//! follows the response) is there for saturation.
+
+mod connection;
+mod outcome;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rustix::event::{Timespec, epoll};
+
+use connection::{Connection, Step};
+use outcome::Failure;
+pub(crate) use outcome::Outcome;
+
+/// What stragglers are given after the end of a run.
+const GRACE: Duration = Duration::from_secs(3);
+/// How long a lost connection waits before it is dialled again.
+const REDIAL: Duration = Duration::from_millis(2);
+
+/// The key that the policies of some contenders ask for; all are sent it.
+pub(crate) const API_KEY: &str = "janua-load-key";
+
+/// Whom to ask for what, and how often.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Where the contender listens.
+    pub(crate) address: SocketAddr,
+    /// Path of the request.
+    pub(crate) path: String,
+    /// Bytes of body that a right answer has.
+    pub(crate) length: usize,
+    /// Keep-alive connections.
+    pub(crate) connections: usize,
+    /// When requests are made.
+    pub(crate) pace: Pace,
+}
+
+/// When requests are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// So many a second, at random moments.
+    PerSecond(f64),
+    /// As soon as the connection has its answer.
+    Closed,
+}
+
+/// Connections to every target, kept from run to run.
+pub(crate) struct Generator {
+    epoll: OwnedFd,
+    lanes: Vec<Lane>,
+    slots: Vec<Slot>,
+    scratch: Vec<u8>,
+    random: Random,
+}
+
+/// One target's state.
+struct Lane {
+    target: Target,
+    request: Vec<u8>,
+    /// Connections without a request under way, the longest idle first.
+    free: VecDeque<usize>,
+    /// Connections to be dialled again.
+    lost: Vec<usize>,
+    /// Requests that are due and have no connection.
+    queue: VecDeque<Instant>,
+    next: Instant,
+    outcome: Outcome,
+}
+
+struct Slot {
+    lane: usize,
+    connection: Option<Connection>,
+}
+
+impl Generator {
+    /// Opens all connections.
+    ///
+    /// # Errors
+    /// A target does not accept, or epoll fails.
+    pub(crate) fn connect(targets: &[Target]) -> anyhow::Result<Self> {
+        let mut this = Self {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            lanes: Vec::new(),
+            slots: Vec::new(),
+            scratch: vec![0; 64 * 1024],
+            random: Random(0x9e37_79b9_7f4a_7c15),
+        };
+        for target in targets {
+            let lane = this.lanes.len();
+            this.lanes.push(Lane::new(target.clone()));
+            for _ in 0..target.connections {
+                let slot = this.slots.len();
+                this.slots.push(Slot {
+                    lane,
+                    connection: None,
+                });
+                this.dial(slot)
+                    .with_context(|| format!("no connection to {}", target.address))?;
+            }
+        }
+        Ok(this)
+    }
+
+    /// Changes the rates of all targets that have one.
+    pub(crate) fn set_rate(&mut self, per_second: f64) {
+        for lane in &mut self.lanes {
+            if let Pace::PerSecond(rate) = &mut lane.target.pace {
+                *rate = per_second;
+            }
+        }
+    }
+
+    /// Makes requests for `window`, then waits for the last answers; the
+    /// outcomes are in the order of the targets.
+    ///
+    /// # Errors
+    /// Epoll fails.
+    pub(crate) fn run(&mut self, window: Duration) -> anyhow::Result<Vec<Outcome>> {
+        let start = Instant::now();
+        let end = start + window;
+        self.begin(start);
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(512);
+        let mut redial = start;
+        loop {
+            let now = Instant::now();
+            let open = now < end;
+            if open {
+                self.issue(now);
+            }
+            if now >= redial {
+                self.redial(open);
+                redial = now + REDIAL;
+            }
+            if !open && (now > end + GRACE || !self.slots.iter().any(Slot::busy)) {
+                break;
+            }
+            let waking = if open {
+                self.next_due().min(end)
+            } else {
+                end + GRACE
+            };
+            let lost = self.lanes.iter().any(|lane| !lane.lost.is_empty());
+            let until = if lost { waking.min(redial) } else { waking };
+            self.wait(&mut events, until.saturating_duration_since(Instant::now()))?;
+            for event in &events {
+                let slot = usize::try_from(event.data.u64()).unwrap_or(usize::MAX);
+                self.receive(slot, open);
+            }
+        }
+        Ok(self.finish())
+    }
+
+    fn begin(&mut self, start: Instant) {
+        for lane in &mut self.lanes {
+            lane.outcome = Outcome::default();
+            lane.queue.clear();
+            lane.next = start;
+            if let Pace::PerSecond(rate) = lane.target.pace {
+                lane.next += self.random.interval(rate);
+            }
+        }
+    }
+
+    /// Sends what is due.
+    fn issue(&mut self, now: Instant) {
+        for lane in &mut self.lanes {
+            match lane.target.pace {
+                Pace::PerSecond(rate) => {
+                    while lane.next <= now {
+                        lane.queue.push_back(lane.next);
+                        lane.next += self.random.interval(rate);
+                    }
+                }
+                Pace::Closed => {
+                    let idle = lane.free.len();
+                    lane.queue.resize(idle, now);
+                }
+            }
+            while let Some(due) = lane.queue.front().copied() {
+                let Some(slot) = lane.free.pop_front() else {
+                    break;
+                };
+                lane.queue.pop_front();
+                let Some(place) = self.slots.get_mut(slot) else {
+                    continue;
+                };
+                let Some(connection) = &mut place.connection else {
+                    continue;
+                };
+                if let Err(failure) = connection.send(&lane.request, due) {
+                    lane.outcome.fail(failure);
+                    place.connection = None;
+                    lane.lost.push(slot);
+                }
+            }
+        }
+    }
+
+    fn next_due(&self) -> Instant {
+        let due = self.lanes.iter().filter_map(|lane| match lane.target.pace {
+            Pace::PerSecond(_) => Some(lane.next),
+            Pace::Closed => None,
+        });
+        due.min().unwrap_or_else(|| Instant::now() + GRACE)
+    }
+
+    fn wait(&self, events: &mut Vec<epoll::Event>, at_most: Duration) -> anyhow::Result<()> {
+        events.clear();
+        let timeout = Timespec::try_from(at_most)?;
+        match epoll::wait(
+            &self.epoll,
+            rustix::buffer::spare_capacity(events),
+            Some(&timeout),
+        ) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn receive(&mut self, slot: usize, open: bool) {
+        let Some(place) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let Some(lane) = self.lanes.get_mut(place.lane) else {
+            return;
+        };
+        let Some(connection) = &mut place.connection else {
+            return;
+        };
+        match connection.receive(&mut self.scratch, lane.target.length) {
+            Step::Waits => {}
+            Step::Whole { due, wrong, closes } => {
+                match wrong {
+                    Some(failure) => lane.outcome.fail(failure),
+                    None => lane.outcome.answer(due.elapsed()),
+                }
+                if closes {
+                    place.connection = None;
+                    lane.lost.push(slot);
+                } else {
+                    lane.free.push_back(slot);
+                    if open && matches!(lane.target.pace, Pace::Closed) {
+                        self.issue(Instant::now());
+                    }
+                }
+            }
+            Step::Broken(failure) => {
+                lane.outcome.fail(failure);
+                place.connection = None;
+                lane.lost.push(slot);
+            }
+            Step::ClosedIdle => {
+                lane.outcome.closed_idle += 1;
+                lane.free.retain(|free| *free != slot);
+                place.connection = None;
+                lane.lost.push(slot);
+            }
+        }
+    }
+
+    /// Dials what was lost. A refusal is a failed request only while requests
+    /// are being made.
+    fn redial(&mut self, open: bool) {
+        for lane in 0..self.lanes.len() {
+            let lost = self
+                .lanes
+                .get_mut(lane)
+                .map(|lane| std::mem::take(&mut lane.lost));
+            for slot in lost.unwrap_or_default() {
+                if self.dial(slot).is_err()
+                    && let Some(lane) = self.lanes.get_mut(lane)
+                {
+                    lane.lost.push(slot);
+                    if open {
+                        lane.outcome.fail(Failure::Connect);
+                    }
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self, slot: usize) -> anyhow::Result<()> {
+        let place = self.slots.get_mut(slot).context("no such slot")?;
+        let lane = self.lanes.get_mut(place.lane).context("no such lane")?;
+        place.connection = None;
+        let connection = Connection::dial(lane.target.address)?;
+        let token = epoll::EventData::new_u64(slot as u64);
+        let interest = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
+        epoll::add(&self.epoll, &connection.stream, token, interest)?;
+        place.connection = Some(connection);
+        lane.free.push_back(slot);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Vec<Outcome> {
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            if slot.busy()
+                && let Some(lane) = self.lanes.get_mut(slot.lane)
+            {
+                lane.outcome.fail(Failure::TimedOut);
+                slot.connection = None;
+                lane.lost.push(number);
+            }
+        }
+        let taken = self.lanes.iter_mut().map(|lane| {
+            lane.outcome.unsent = match lane.target.pace {
+                Pace::PerSecond(_) => lane.queue.len() as u64,
+                Pace::Closed => 0,
+            };
+            std::mem::take(&mut lane.outcome)
+        });
+        taken.collect()
+    }
+}
+
+impl Lane {
+    fn new(target: Target) -> Self {
+        let request = format!(
+            "GET {} HTTP/1.1\r\nHost: load.example\r\nUser-Agent: janua-load\r\nAccept: */*\r\nX-Api-Key: {API_KEY}\r\n\r\n",
+            target.path
+        );
+        Self {
+            target,
+            request: request.into_bytes(),
+            free: VecDeque::new(),
+            lost: Vec::new(),
+            queue: VecDeque::new(),
+            next: Instant::now(),
+            outcome: Outcome::default(),
+        }
+    }
+}
+
+impl Slot {
+    fn busy(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::busy)
+    }
+}
+
+/// xorshift64: the moments of arrival need no better, and the same seed makes
+/// every run ask at the same moments.
+struct Random(u64);
+
+impl Random {
+    /// The time until the next arrival of a Poisson process.
+    fn interval(&mut self, per_second: f64) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        let uniform = ((self.0 >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
+        Duration::from_secs_f64((-uniform.ln() / per_second.max(0.001)).min(10.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrivals_come_at_the_rate_asked_for() {
+        let mut random = Random(1);
+        let total: Duration = (0..100_000).map(|_| random.interval(2000.0)).sum();
+        assert!((49.0..51.0).contains(&total.as_secs_f64()), "{total:?}");
+    }
+}
