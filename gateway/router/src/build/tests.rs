@@ -1,1 +1,170 @@
+use crate::router::Router;
+use crate::spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
 
+fn exact(name: &str) -> HostPattern {
+    HostPattern::Exact(name.to_owned())
+}
+
+fn route(path: PathPattern, methods: &[&str], headers: &[(&str, ValuePattern)]) -> RouteSpec {
+    RouteSpec {
+        path,
+        methods: methods.iter().map(|m| (*m).to_owned()).collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| HeaderPattern {
+                name: (*name).to_owned(),
+                value: value.clone(),
+            })
+            .collect(),
+    }
+}
+
+/// The only error of a site with these hosts and routes.
+fn error(hosts: Vec<HostPattern>, routes: Vec<RouteSpec>) -> (Option<usize>, String) {
+    let mut errors = Router::new(&[SiteSpec { hosts, routes }]).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let error = errors.remove(0);
+    (error.route, error.message)
+}
+
+#[test]
+fn bad_hosts_are_refused() {
+    let wildcard = |name: &str| HostPattern::Wildcard(name.to_owned());
+    let cases = [
+        (exact(""), "has an empty label"),
+        (exact("a..b"), "has an empty label"),
+        (exact("a."), "has an empty label"),
+        (wildcard(".a"), "has an empty label"),
+        (exact("A.com"), "is not lower-case"),
+        (exact("a.com:80"), "has a port"),
+        (exact("a.*.com"), "`*` in the middle"),
+        (exact("bücher.de"), "xn--"),
+        (exact("a b"), "no host name has"),
+    ];
+    for (host, expected) in cases {
+        let (route, message) = error(vec![host], Vec::new());
+        assert_eq!(route, None);
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn bad_routes_are_refused_by_their_number() {
+    let any = PathPattern::Any;
+    let exact = |text: &str| PathPattern::Exact(text.to_owned());
+    let cases = [
+        (route(exact("api"), &[], &[]), "does not begin with `/`"),
+        (route(exact("/a?b"), &[], &[]), "contains `?`"),
+        (
+            route(PathPattern::Prefix(String::new()), &[], &[]),
+            "does not begin",
+        ),
+        (route(PathPattern::Suffix(Vec::new()), &[], &[]), "empty"),
+        (
+            route(PathPattern::Suffix(vec![String::new()]), &[], &[]),
+            "empty",
+        ),
+        (
+            route(PathPattern::Regex("(".to_owned()), &[], &[]),
+            "regular expression `(`",
+        ),
+        (
+            route(PathPattern::Regex("(a{500}){500}".to_owned()), &[], &[]),
+            "size limit",
+        ),
+        (route(any.clone(), &["get"], &[]), "write `GET`"),
+        (route(any.clone(), &["GET POST"], &[]), "is not a method"),
+        (
+            route(any.clone(), &[], &[("a b", ValuePattern::Present)]),
+            "head field",
+        ),
+        (
+            route(any, &[], &[("a", ValuePattern::Regex("[".to_owned()))]),
+            "regular expression",
+        ),
+    ];
+    for (bad, expected) in cases {
+        let good = route(PathPattern::Exact("/good".to_owned()), &[], &[]);
+        let (number, message) = error(vec![HostPattern::Default], vec![good, bad]);
+        assert_eq!(number, Some(1));
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn repeated_routes_are_refused_however_they_are_written() {
+    let suffix = |all: &[&str]| PathPattern::Suffix(all.iter().map(|s| (*s).to_owned()).collect());
+    let (a, b) = (("a", ValuePattern::Present), ("B", ValuePattern::Absent));
+    let segment = |text: &str| PathPattern::Segment(text.to_owned());
+    let same = [
+        (
+            route(segment("/a/"), &[], &[]),
+            route(PathPattern::Prefix("/a/".to_owned()), &[], &[]),
+        ),
+        (
+            route(PathPattern::Any, &["GET"], &[]),
+            route(PathPattern::Any, &["HEAD", "GET"], &[]),
+        ),
+        (
+            route(suffix(&[".js", ".CSS"]), &[], &[]),
+            route(suffix(&[".css", ".js"]), &[], &[]),
+        ),
+        (
+            route(segment("/"), &[], &[a.clone(), b.clone()]),
+            route(segment("/"), &[], &[("b", ValuePattern::Absent), a.clone()]),
+        ),
+        (
+            route(PathPattern::Regex("a".to_owned()), &[], &[]),
+            route(PathPattern::Regex("a".to_owned()), &[], &[]),
+        ),
+    ];
+    for (first, second) in same {
+        let (number, message) = error(Vec::new(), vec![first, second]);
+        assert_eq!(number, Some(1));
+        assert!(message.contains("route 1 of this site"), "{message}");
+    }
+    let different = SiteSpec {
+        hosts: Vec::new(),
+        routes: vec![
+            route(segment("/a"), &[], &[]),
+            route(PathPattern::Prefix("/a".to_owned()), &[], &[]),
+            route(segment("/a"), &["GET"], &[]),
+            route(segment("/a"), &[], &[a, b]),
+        ],
+    };
+    assert!(Router::new(&[different]).is_ok());
+}
+
+#[test]
+fn a_host_belongs_to_one_site_and_all_errors_come_at_once() {
+    let site = |hosts: Vec<HostPattern>| SiteSpec {
+        hosts,
+        routes: vec![route(PathPattern::Exact("x".to_owned()), &[], &[])],
+    };
+    let errors = Router::new(&[
+        site(vec![exact("a"), HostPattern::Default, exact("a")]),
+        site(vec![exact("a"), HostPattern::Default]),
+    ])
+    .unwrap_err();
+    let found: Vec<_> = errors
+        .iter()
+        .map(|e| (e.site, e.route, e.to_string()))
+        .collect();
+    let bad_path = "path `x` does not begin with `/`".to_owned();
+    let expected = [
+        (0, None, "host `a` is named twice".to_owned()),
+        (0, Some(0), bad_path.clone()),
+        (
+            1,
+            None,
+            "host `a` already belongs to another site".to_owned(),
+        ),
+        (
+            1,
+            None,
+            "host `*` already belongs to another site".to_owned(),
+        ),
+        (1, Some(0), bad_path),
+    ];
+    assert_eq!(found, expected);
+}

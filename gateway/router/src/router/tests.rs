@@ -1,1 +1,492 @@
+use std::borrow::Cow;
 
+use proptest::prelude::*;
+
+use super::{Match, Request, Router};
+use crate::explain::Outcome;
+use crate::spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
+
+/// A request in a test's words: method, host, path, header lines.
+#[derive(Debug, Clone)]
+struct Asked {
+    method: String,
+    host: String,
+    path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Request for Asked {
+    fn host(&self) -> &str {
+        &self.host
+    }
+    fn path(&self) -> &[u8] {
+        self.path.as_bytes()
+    }
+    fn method(&self) -> &[u8] {
+        self.method.as_bytes()
+    }
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let found = self.headers.iter().find(|(n, _)| n == name)?;
+        Some(Cow::Borrowed(found.1.as_bytes()))
+    }
+}
+
+fn ask(method: &str, host: &str, path: &str) -> Asked {
+    Asked {
+        method: method.to_owned(),
+        host: host.to_owned(),
+        path: path.to_owned(),
+        headers: Vec::new(),
+    }
+}
+
+fn path(text: &str) -> PathPattern {
+    let (kind, rest) = text.split_at(1);
+    let rest = rest.to_owned();
+    match kind {
+        "=" => PathPattern::Exact(rest),
+        "^" => PathPattern::Prefix(rest),
+        "/" => PathPattern::Segment(text.to_owned()),
+        "*" => PathPattern::Any,
+        "~" => PathPattern::Regex(rest),
+        "$" => PathPattern::Suffix(rest.split(' ').map(str::to_owned).collect()),
+        other => panic!("no such kind of path: {other}"),
+    }
+}
+
+/// `GET,POST /path`, or `/path` for all methods.
+fn route(text: &str) -> RouteSpec {
+    let (methods, text) = match text.split_once(' ') {
+        Some((methods, path)) if methods.starts_with(char::is_uppercase) => {
+            (methods.split(',').map(str::to_owned).collect(), path)
+        }
+        _ => (Vec::new(), text),
+    };
+    RouteSpec {
+        path: path(text),
+        methods,
+        headers: Vec::new(),
+    }
+}
+
+fn site(hosts: &[&str], routes: &[&str]) -> SiteSpec {
+    let host = |text: &&str| match (*text, text.strip_prefix("*.")) {
+        ("*", _) => HostPattern::Default,
+        (_, Some(rest)) => HostPattern::Wildcard(rest.to_owned()),
+        (text, None) => HostPattern::Exact(text.to_owned()),
+    };
+    SiteSpec {
+        hosts: hosts.iter().map(host).collect(),
+        routes: routes.iter().map(|text| route(text)).collect(),
+    }
+}
+
+fn chosen(routes: &[&str], method: &str, target: &str) -> Match {
+    let router = Router::new(&[site(&["*"], routes)]).unwrap();
+    router.route(&ask(method, "", target))
+}
+
+#[test]
+fn the_most_specific_host_wins() {
+    let router = Router::new(&[
+        site(&["example.com", "www.example.com"], &["*"]),
+        site(&["*.example.com"], &["*"]),
+        site(&["*.qa.example.com", "[::1]"], &["*"]),
+        site(&["*"], &["*"]),
+        site(&["empty.org"], &[]),
+    ])
+    .unwrap();
+    let cases = [
+        ("example.com", 0),
+        ("www.example.com", 0),
+        ("a.example.com", 1),
+        ("a.b.example.com", 1),
+        ("qa.example.com", 1),
+        ("a.qa.example.com", 2),
+        ("a.b.qa.example.com", 2),
+        ("[::1]", 2),
+        (".example.com", 3),
+        ("aexample.com", 3),
+        ("example.com.evil.org", 3),
+        ("é.example.org", 3),
+        ("", 3),
+    ];
+    for (host, site) in cases {
+        let expected = Match::Route { site, route: 0 };
+        assert_eq!(router.route(&ask("GET", host, "/")), expected, "{host}");
+    }
+    // A chosen site is not left for the default one.
+    let empty = router.route(&ask("GET", "empty.org", "/"));
+    assert_eq!(empty, Match::NoRoute { site: 4 });
+}
+
+#[test]
+fn without_a_default_site_an_unknown_host_has_none() {
+    let router = Router::new(&[site(&["example.com"], &["*"])]).unwrap();
+    assert_eq!(router.route(&ask("GET", "example.org", "/")), Match::NoSite);
+    assert_eq!(router.route(&ask("GET", "", "/")), Match::NoSite);
+}
+
+#[test]
+fn the_most_specific_path_wins() {
+    let routes = [
+        "*",                        // 0
+        "^/",                       // 1
+        "/api",                     // 2: segments
+        "^/api",                    // 3: raw
+        "/api/",                    // 4
+        "/api/v1/tracking/ws",      // 5
+        "=/api/v1",                 // 6
+        "~^/reports/[0-9]+\\.css$", // 7
+        "$.js .CSS",                // 8
+        "~\\.min\\.js$",            // 9: never, .js is above it
+        "$.map",                    // 10
+        "$.js.map",                 // 11: never, .map is above it
+        "=/exact.js",               // 12
+    ];
+    let cases = [
+        ("/", 1),
+        ("*", 0),
+        ("", 0),
+        ("/index.html", 1),
+        ("/api", 2),
+        ("/apifoo", 3),
+        ("/api/", 4),
+        ("/api/x", 4),
+        ("/api/v1", 6),
+        ("/api/v1/", 4),
+        ("/api/v1/tracking/ws", 5),
+        ("/api/v1/tracking/ws/a", 5),
+        ("/api/v1/tracking/wss", 4),
+        ("/reports/7.css", 7),
+        ("/reports/x.css", 8),
+        ("/api/style.CsS", 8),
+        ("/x.min.js", 8),
+        ("/x.js.map", 10),
+        ("/exact.js", 12),
+        ("/js", 1),
+    ];
+    for (target, route) in cases {
+        let expected = Match::Route { site: 0, route };
+        assert_eq!(chosen(&routes, "GET", target), expected, "{target}");
+    }
+}
+
+#[test]
+fn a_segment_with_a_slash_does_not_take_the_bare_path() {
+    let no = Match::NoRoute { site: 0 };
+    assert_eq!(chosen(&["/api/"], "GET", "/api"), no);
+    assert_eq!(chosen(&["/api"], "GET", "/apix"), no);
+    assert_eq!(chosen(&["=/"], "GET", "/x"), no);
+}
+
+#[test]
+fn a_refused_method_goes_on_to_the_next_path_and_then_is_405() {
+    let routes = [
+        "GET /api/read",
+        "POST /api",
+        "DELETE,PURGE,AAA =/api/read/1",
+    ];
+    let allow = |allow: &str| Match::MethodNotAllowed {
+        site: 0,
+        allow: allow.to_owned(),
+    };
+    let cases = [
+        ("GET", "/api/read", Match::Route { site: 0, route: 0 }),
+        ("HEAD", "/api/read", Match::Route { site: 0, route: 0 }),
+        ("POST", "/api/read", Match::Route { site: 0, route: 1 }),
+        ("PURGE", "/api/read/1", Match::Route { site: 0, route: 2 }),
+        ("PUT", "/api/x", allow("POST")),
+        ("PUT", "/api/read", allow("GET, HEAD, POST")),
+        (
+            "get",
+            "/api/read/1",
+            allow("GET, HEAD, POST, DELETE, AAA, PURGE"),
+        ),
+        ("PUT", "/other", Match::NoRoute { site: 0 }),
+    ];
+    for (method, target, expected) in cases {
+        assert_eq!(
+            chosen(&routes, method, target),
+            expected,
+            "{method} {target}"
+        );
+    }
+}
+
+#[test]
+fn head_goes_elsewhere_if_a_route_above_names_it() {
+    let routes = ["HEAD /", "GET /"];
+    assert_eq!(
+        chosen(&routes, "HEAD", "/"),
+        Match::Route { site: 0, route: 0 }
+    );
+    assert_eq!(
+        chosen(&routes, "GET", "/"),
+        Match::Route { site: 0, route: 1 }
+    );
+}
+
+fn with_header(path: &str, name: &str, value: ValuePattern) -> RouteSpec {
+    let headers = vec![HeaderPattern {
+        name: name.to_owned(),
+        value,
+    }];
+    RouteSpec {
+        headers,
+        ..route(path)
+    }
+}
+
+#[test]
+fn conditions_on_head_fields_are_tried_in_the_order_of_the_file() {
+    let router = Router::new(&[SiteSpec {
+        hosts: vec![HostPattern::Default],
+        routes: vec![
+            with_header("/", "X-Canary", ValuePattern::Equals("yes".to_owned())),
+            with_header("/", "X-Canary", ValuePattern::Regex("^v[0-9]+$".to_owned())),
+            with_header("/", "x-canary", ValuePattern::Present),
+            with_header("GET /", "x-user", ValuePattern::Absent),
+        ],
+    }])
+    .unwrap();
+    let with = |method: &str, lines: &[(&str, &str)]| {
+        let lines = lines
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        router.route(&Asked {
+            headers: lines.collect(),
+            ..ask(method, "", "/x")
+        })
+    };
+    let cases = [
+        (vec![("x-canary", "yes")], 0),
+        (vec![("x-canary", "v12")], 1),
+        (vec![("x-canary", "Yes")], 2),
+        (vec![("x-canary", "")], 2),
+        (vec![], 3),
+    ];
+    for (lines, route) in cases {
+        assert_eq!(
+            with("GET", &lines),
+            Match::Route { site: 0, route },
+            "{lines:?}"
+        );
+    }
+    // Its header refuses it too, so the method is not what is wrong.
+    let refused = with("PUT", &[("x-user", "a")]);
+    assert_eq!(refused, Match::NoRoute { site: 0 });
+    let allow = "GET, HEAD".to_owned();
+    let refused = with("PUT", &[]);
+    assert_eq!(refused, Match::MethodNotAllowed { site: 0, allow });
+}
+
+#[test]
+fn an_explanation_names_a_reason_for_every_route() {
+    let mut spec = site(&["*"], &["/", "/api", "POST /api/x", "=/y", "*"]);
+    spec.routes
+        .push(with_header("/api/x", "x-a", ValuePattern::Present));
+    let explanation = Router::new(&[spec])
+        .unwrap()
+        .explain(&ask("GET", "", "/api/x"));
+    assert_eq!(explanation.answer, Match::Route { site: 0, route: 1 });
+    let outcomes: Vec<_> = explanation
+        .candidates
+        .into_iter()
+        .map(|c| c.outcome)
+        .collect();
+    let expected = [
+        Outcome::LessSpecific,
+        Outcome::Chosen,
+        Outcome::Method {
+            allow: "POST".to_owned(),
+        },
+        Outcome::Path,
+        Outcome::LessSpecific,
+        Outcome::Header { condition: 0 },
+    ];
+    assert_eq!(outcomes, expected);
+}
+
+/// The documented order, by a scan over all routes.
+fn scan(routes: &[RouteSpec], request: &Asked) -> Match {
+    let mut matching: Vec<(usize, (u8, usize, u8, usize))> = Vec::new();
+    let target = request.path.as_str();
+    for (i, route) in routes.iter().enumerate() {
+        let under = |p: &str| target.starts_with(p);
+        let rank = match &route.path {
+            PathPattern::Exact(p) if target == p => (0, 0, 0, i),
+            PathPattern::Regex(p) if regex::Regex::new(p).unwrap().is_match(target) => (1, 0, 0, i),
+            PathPattern::Suffix(all)
+                if all
+                    .iter()
+                    .any(|s| target.to_lowercase().ends_with(&s.to_lowercase())) =>
+            {
+                (1, 0, 0, i)
+            }
+            PathPattern::Segment(p) if target == p || under(&format!("{p}/")) => {
+                (2, usize::MAX - p.len(), 0, i)
+            }
+            PathPattern::Segment(p) if p.ends_with('/') && under(p) => {
+                (2, usize::MAX - p.len(), 1, i)
+            }
+            PathPattern::Prefix(p) if under(p) => (2, usize::MAX - p.len(), 1, i),
+            PathPattern::Any => (3, 0, 0, i),
+            _ => continue,
+        };
+        // A segment that ends in a slash ranks as the raw prefix that it is.
+        let rank = match &route.path {
+            PathPattern::Segment(p) if p.ends_with('/') => (rank.0, rank.1, 1, i),
+            _ => rank,
+        };
+        matching.push((i, rank));
+    }
+    matching.sort_by_key(|(_, rank)| *rank);
+    let takes = |route: &RouteSpec| {
+        let named = |m: &str| route.methods.iter().any(|have| have == m);
+        route.methods.is_empty()
+            || named(&request.method)
+            || (request.method == "HEAD" && named("GET"))
+    };
+    let holds = |route: &RouteSpec| {
+        route.headers.iter().all(|h| {
+            let value = request.headers.iter().find(|(n, _)| *n == h.name);
+            match &h.value {
+                ValuePattern::Present => value.is_some(),
+                ValuePattern::Absent => value.is_none(),
+                ValuePattern::Equals(v) => value.is_some_and(|(_, have)| have == v),
+                ValuePattern::Regex(_) => unreachable!("not generated"),
+            }
+        })
+    };
+    let found = matching
+        .iter()
+        .find(|(i, _)| takes(&routes[*i]) && holds(&routes[*i]));
+    if let Some(&(route, _)) = found {
+        return Match::Route { site: 0, route };
+    }
+    let mut refused: Vec<&str> = Vec::new();
+    for (i, _) in &matching {
+        if holds(&routes[*i]) {
+            for method in &routes[*i].methods {
+                refused.push(method);
+                if method == "GET" {
+                    refused.push("HEAD");
+                }
+            }
+        }
+    }
+    if refused.is_empty() {
+        return Match::NoRoute { site: 0 };
+    }
+    let order = ["GET", "HEAD", "POST", "PUT"];
+    let listed: Vec<&str> = order.into_iter().filter(|m| refused.contains(m)).collect();
+    Match::MethodNotAllowed {
+        site: 0,
+        allow: listed.join(", "),
+    }
+}
+
+fn some_path() -> impl Strategy<Value = String> {
+    prop::collection::vec(
+        prop::sample::select(vec!["/", "a", "b", ".js", ".JS", "/a"]),
+        0..6,
+    )
+    .prop_map(|parts| format!("/{}", parts.concat()))
+}
+
+fn some_route() -> impl Strategy<Value = RouteSpec> {
+    let suffix = prop::sample::select(vec!["a", ".js", "a.JS", "b.js", "/"]);
+    let path = prop_oneof![
+        1 => Just(PathPattern::Any),
+        3 => some_path().prop_map(PathPattern::Exact),
+        4 => some_path().prop_map(PathPattern::Segment),
+        4 => some_path().prop_map(PathPattern::Prefix),
+        2 => prop::collection::vec(suffix.prop_map(str::to_owned), 1..3)
+            .prop_map(PathPattern::Suffix),
+        1 => prop::sample::select(vec!["^/a", "b$", "a.*b", r"\.js"])
+            .prop_map(|text| PathPattern::Regex(text.to_owned())),
+    ];
+    let method = prop::sample::select(vec!["GET", "HEAD", "POST", "PUT"]);
+    let value = prop_oneof![
+        Just(ValuePattern::Present),
+        Just(ValuePattern::Absent),
+        Just(ValuePattern::Equals("1".to_owned())),
+    ];
+    let header =
+        (prop::sample::select(vec!["x", "y"]), value).prop_map(|(name, value)| HeaderPattern {
+            name: name.to_owned(),
+            value,
+        });
+    let methods = prop::collection::vec(method.prop_map(str::to_owned), 0..2);
+    let headers = prop::collection::vec(header, 0..2);
+    (path, methods, headers).prop_map(|(path, methods, headers)| RouteSpec {
+        path,
+        methods,
+        headers,
+    })
+}
+
+fn some_request() -> impl Strategy<Value = Asked> {
+    let method = prop::sample::select(vec!["GET", "HEAD", "POST", "PUT"]);
+    let line = (
+        prop::sample::select(vec!["x", "y"]),
+        prop::sample::select(vec!["1", "2"]),
+    );
+    let lines = prop::collection::btree_map(line.0, line.1, 0..3);
+    (method, some_path(), lines).prop_map(|(method, path, lines)| Asked {
+        headers: lines
+            .into_iter()
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect(),
+        ..ask(method, "", &path)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn the_tables_agree_with_a_scan(
+        mut routes in prop::collection::vec(some_route(), 0..30),
+        requests in prop::collection::vec(some_request(), 8),
+    ) {
+        // Repeated routes are refused; leave the first of each.
+        let build = |routes: &[RouteSpec]| Router::new(&[SiteSpec {
+            hosts: vec![HostPattern::Default],
+            routes: routes.to_vec(),
+        }]);
+        let router = match build(&routes) {
+            Ok(router) => router,
+            Err(errors) => {
+                for error in errors.iter().rev() {
+                    routes.remove(error.route.unwrap());
+                }
+                build(&routes).unwrap()
+            }
+        };
+        for request in requests {
+            let expected = scan(&routes, &request);
+            prop_assert_eq!(router.route(&request), expected, "{:?} {:?}", request, routes);
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_client_sends_panics(
+        host in ".{0,40}",
+        target in prop::collection::vec(any::<u8>(), 0..60),
+    ) {
+        struct Raw(String, Vec<u8>);
+        impl Request for Raw {
+            fn host(&self) -> &str { &self.0 }
+            fn path(&self) -> &[u8] { &self.1 }
+            fn method(&self) -> &[u8] { &self.1 }
+            fn header(&self, _: &str) -> Option<Cow<'_, [u8]>> { None }
+        }
+        let router = Router::new(&[
+            site(&["*.a"], &["/", "$.js é"]),
+            site(&["*"], &["GET /a", "~a.*b", "$.js a"]),
+        ]).unwrap();
+        let raw = Raw(host, target);
+        prop_assert_eq!(router.explain(&raw).answer, router.route(&raw));
+    }
+}
