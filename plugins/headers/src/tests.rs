@@ -97,15 +97,15 @@ fn mistakes_are_refused() {
         ),
         (
             r#"{"request": {"always": true}}"#,
-            "`request.always`: unknown field `always`, expected one of `remove`, `set`, `append`",
+            "`request`: unknown field `always`; there are remove, set, append",
         ),
         (
             r#"{"response": {"append": {"Link": 1}}}"#,
-            "`response.append.Link`: invalid type: integer `1`, expected a string or a list of strings",
+            "`response.append.Link`: expected a string or a list of strings, found 1",
         ),
         (
             r#"{"response": {"always": "yes"}}"#,
-            "`response.always`: invalid type: string \"yes\", expected true, false or a list of statuses",
+            "`response.always`: expected true, false or a list of statuses, found \"yes\"",
         ),
         (
             r#"{"request": {"set": {"x": "a\nb"}}}"#,

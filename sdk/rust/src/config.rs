@@ -1,25 +1,26 @@
 //! The configuration document, read strictly.
+//!
+//! A JSON reader of our own rather than `serde_json` and
+//! `serde_path_to_error`: those were 70 KB of a component, much of it the
+//! printing of floating-point numbers, and their messages speak of lines and
+//! columns of a document that the operator, who writes TOML, never sees.
+
+mod error;
+mod json;
+mod node;
+#[cfg(test)]
+mod tests;
 
 use serde::de::DeserializeOwned;
 
 /// Reads a configuration. Nothing at all counts as `{}`.
 ///
 /// # Errors
-/// The path to the field and what is wrong there, without the position in
-/// the document: the operator wrote TOML, not this JSON.
+/// The path to the field and what is wrong there.
 pub(crate) fn read<C: DeserializeOwned>(json: &str) -> Result<C, String> {
-    let json = match json.trim() {
-        "" | "null" => "{}",
-        json => json,
+    let node = match json.trim() {
+        "" | "null" => node::Node::Table(Vec::new()),
+        json => json::parse(json)?,
     };
-    let mut reader = serde_json::Deserializer::from_str(json);
-    serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.into_inner().to_string();
-        let message = message.split(" at line ").next().unwrap_or_default();
-        match path.as_str() {
-            "." => message.to_owned(),
-            path => format!("`{path}`: {message}"),
-        }
-    })
+    C::deserialize(node).map_err(|error| error.to_string())
 }

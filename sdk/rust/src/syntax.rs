@@ -58,6 +58,36 @@ pub fn status(status: u16) -> Result<u16, String> {
     }
 }
 
+/// The name that was probably meant: within three edits, and with more than
+/// half of its letters in place.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let name = name.to_ascii_lowercase();
+    let distances = known.iter().map(|known| (distance(&name, known), *known));
+    let (distance, nearest) = distances.min()?;
+    (distance <= 3 && distance * 2 < nearest.len().max(3)).then_some(nearest)
+}
+
+/// Edits between two names (Levenshtein), as in a misspelling.
+fn distance(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (line, a) in from.bytes().enumerate() {
+        let mut left = line + 1;
+        let mut diagonal = line;
+        for (cell, b) in row.iter_mut().skip(1).zip(to.bytes()) {
+            let above = *cell;
+            left = (left + 1)
+                .min(above + 1)
+                .min(diagonal + usize::from(a != b));
+            diagonal = above;
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +105,33 @@ mod tests {
         assert!(field_text("max-age=1; ü").is_ok());
         for bad in ["a\r", "a\nb", "\0"] {
             assert!(field_text(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant() {
+        let known = ["rate", "burst", "key", "status"];
+        for (name, meant) in [
+            ("rates", Some("rate")),
+            ("Burst", Some("burst")),
+            ("brust", Some("burst")),
+            ("cost", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(name, &known), meant, "{name}");
+        }
+        assert_eq!(nearest("a", &[]), None);
+    }
+
+    #[test]
+    fn distances() {
+        for (a, b, edits) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("", "ab", 2),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(a, b), edits, "{a} {b}");
         }
     }
 }

@@ -153,49 +153,25 @@ fn read_field_name(name: &str) -> Result<String, String> {
 
 fn unknown(name: &str) -> String {
     let kind = name.split_once(':').map_or(name, |(kind, _)| kind);
-    let plain = PLAIN.iter().map(|(known, _)| ((*known).to_owned(), *known));
-    let named = NAMED
-        .iter()
-        .map(|(known, _)| (format!("{known}:…"), *known));
-    let nearest = plain
-        .chain(named)
-        .map(|(shown, known)| (distance(&kind.to_ascii_lowercase(), known), shown))
-        .min();
-    match nearest {
-        Some((distance, shown)) if distance <= 3 => {
-            format!("unknown placeholder `{name}`; did you mean `{shown}`?")
+    let plain: Vec<_> = PLAIN.iter().map(|(known, _)| *known).collect();
+    let named: Vec<_> = NAMED.iter().map(|(known, _)| *known).collect();
+    let all = [plain.as_slice(), &named].concat();
+    let hint = match syntax::nearest(kind, &all) {
+        Some(nearest) if named.contains(&nearest) => ["; did you mean `", nearest, ":…`?"].concat(),
+        Some(nearest) => ["; did you mean `", nearest, "`?"].concat(),
+        None => {
+            let plain = plain.join(", ");
+            let named = named.join(", ");
+            [
+                "; there are ",
+                &plain,
+                ", and with a name after a colon ",
+                &named,
+            ]
+            .concat()
         }
-        _ => {
-            let known: Vec<_> = PLAIN.iter().map(|(known, _)| *known).collect();
-            let named: Vec<_> = NAMED.iter().map(|(known, _)| *known).collect();
-            format!(
-                "unknown placeholder `{name}`; there are {}, and with a name after a colon {}",
-                known.join(", "),
-                named.join(", ")
-            )
-        }
-    }
-}
-
-/// Edits between two names (Levenshtein), as in a misspelling.
-fn distance(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (line, a) in from.bytes().enumerate() {
-        let mut left = line + 1;
-        let mut diagonal = line;
-        for (cell, b) in row.iter_mut().skip(1).zip(to.bytes()) {
-            let above = *cell;
-            left = (left + 1)
-                .min(above + 1)
-                .min(diagonal + usize::from(a != b));
-            diagonal = above;
-            *cell = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
+    };
+    ["unknown placeholder `", name, "`", &hint].concat()
 }
 
 /// # Errors

@@ -78,15 +78,3 @@ fn a_phase_refuses_what_it_does_not_know() {
     assert!(by.value::<Response>(subscription.response()).is_ok());
     assert!(by.value::<Request>(subscription.request()).is_err());
 }
-
-#[test]
-fn distances() {
-    for (a, b, expected) in [
-        ("", "", 0),
-        ("abc", "abc", 0),
-        ("", "ab", 2),
-        ("kitten", "sitting", 3),
-    ] {
-        assert_eq!(distance(a, b), expected, "{a} {b}");
-    }
-}

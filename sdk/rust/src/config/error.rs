@@ -1,0 +1,100 @@
+//! What is wrong with a configuration, and where.
+
+use std::fmt::{self, Display};
+
+use serde::de::{Expected, Unexpected};
+
+use crate::syntax::nearest;
+
+/// A message, and the path to what it is about: empty at the top.
+#[derive(Debug)]
+pub(crate) struct Error {
+    path: String,
+    message: String,
+}
+
+impl Error {
+    fn new(message: String) -> Self {
+        Self {
+            path: String::new(),
+            message,
+        }
+    }
+
+    /// The same error, inside of the field `name`.
+    pub(crate) fn inside(mut self, name: &str) -> Self {
+        if !self.path.is_empty() && !self.path.starts_with('[') {
+            self.path.insert(0, '.');
+        }
+        self.path.insert_str(0, name);
+        self
+    }
+
+    /// The same error, inside of an entry of a list, counted from 0.
+    pub(crate) fn at(self, index: usize) -> Self {
+        self.inside(&["[", &index.to_string(), "]"].concat())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "`{}`: ", self.path)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl serde::de::Error for Error {
+    fn custom<T: Display>(message: T) -> Self {
+        Self::new(message.to_string())
+    }
+
+    /// In our own words: serde's print floating-point numbers, at 18 KB.
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let found = match found {
+            Unexpected::Bool(true) => "true",
+            Unexpected::Bool(false) => "false",
+            Unexpected::Unsigned(number) => return mismatch(&number, expected),
+            Unexpected::Signed(number) => return mismatch(&number, expected),
+            Unexpected::Float(_) => "a number with a fraction",
+            Unexpected::Str(text) => return mismatch(&format_args!("{text:?}"), expected),
+            Unexpected::Unit | Unexpected::Option => "nothing",
+            Unexpected::Seq => "a list",
+            Unexpected::Map => "a table",
+            _ => "something else",
+        };
+        mismatch(&found, expected)
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+
+    fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
+        unknown("field", field, expected)
+    }
+
+    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
+        unknown("value", variant, expected)
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(["missing field `", field, "`"].concat())
+    }
+}
+
+fn mismatch(found: &dyn Display, expected: &dyn Expected) -> Error {
+    Error::new(format!("expected {expected}, found {found}"))
+}
+
+fn unknown(what: &str, name: &str, expected: &[&str]) -> Error {
+    let hint = match nearest(name, expected) {
+        Some(nearest) => ["; did you mean `", nearest, "`?"].concat(),
+        None if expected.is_empty() => "; there is none".to_owned(),
+        None => ["; there are ", &expected.join(", ")].concat(),
+    };
+    Error::new(["unknown ", what, " `", name, "`", &hint].concat())
+}
