@@ -1,1 +1,105 @@
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::Registry;
+use crate::address::Address;
+use crate::balance::{Balance, Cursor, Tried};
+use crate::health::{Health, Outcome, PassiveHealth};
+use crate::resolver::Resolver;
+use crate::upstream::{EndpointSpec, UpstreamSpec};
+
+fn spec(name: &str, addresses: &[&str]) -> UpstreamSpec {
+    UpstreamSpec {
+        name: name.to_owned(),
+        endpoints: addresses
+            .iter()
+            .map(|address| EndpointSpec {
+                address: Address::parse(address).unwrap(),
+                weight: 1,
+                max_connections: None,
+            })
+            .collect(),
+        balance: Balance::RoundRobin,
+        passive_health: PassiveHealth {
+            max_fails: 1,
+            fail_timeout: Duration::from_secs(30),
+        },
+        keepalive: 4,
+        idle_timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(1),
+    }
+}
+
+const A: &str = "127.0.0.1:1";
+const B: &str = "127.0.0.1:2";
+const C: &str = "127.0.0.1:3";
+
+#[test]
+fn a_reload_keeps_health_and_counts_of_what_stays() {
+    let registry = Registry::new(Resolver::start().unwrap());
+    let old = registry.reconcile(&[spec("one", &[A, B]), spec("two", &[A])]);
+    assert!(!Arc::ptr_eq(
+        &old[0].members()[0].endpoint,
+        &old[1].members()[0].endpoint
+    ));
+    let mut tried = Tried::new();
+    tried.insert(1);
+    let picked = old[0].pick(&mut Cursor::new(), &tried, 0).unwrap();
+    picked.in_flight.report(Outcome::Failed, 0);
+
+    let mut changed = spec("one", &[C, A]);
+    changed.endpoints[1].weight = 7;
+    let new = registry.reconcile(&[changed]);
+    let kept = &new[0].members()[1];
+    assert!(Arc::ptr_eq(&kept.endpoint, &old[0].members()[0].endpoint));
+    assert_eq!(kept.weight, 7);
+    assert_eq!(kept.endpoint.in_flight(), 1);
+    assert!(matches!(kept.endpoint.health(), Health::Out { .. }));
+    assert_eq!(new[0].members()[0].endpoint.health(), Health::NEW);
+
+    drop(old);
+    let mut left: Vec<String> = registry
+        .endpoints()
+        .iter()
+        .map(|e| format!("{} {}", e.upstream(), e.address()))
+        .collect();
+    left.sort_unstable();
+    assert_eq!(left, [format!("one {A}"), format!("one {C}")]);
+    drop(new);
+    // The request is still on its way.
+    assert_eq!(registry.endpoints().len(), 1);
+    drop(picked);
+    assert!(registry.endpoints().is_empty());
+}
+
+#[test]
+fn a_configuration_that_is_refused_leaves_no_trace() {
+    let registry = Registry::new(Resolver::start().unwrap());
+    let running = registry.reconcile(&[spec("one", &[A])]);
+    drop(registry.reconcile(&[spec("one", &[B]), spec("two", &[C])]));
+    let left = registry.endpoints();
+    assert_eq!(left.len(), 1);
+    assert!(Arc::ptr_eq(&left[0], &running[0].members()[0].endpoint));
+}
+
+#[tokio::test]
+async fn localhost_is_resolved_in_both_families_off_this_thread() {
+    let registry = Registry::start().unwrap();
+    let upstreams = registry.reconcile(&[spec("one", &["localhost:80"])]);
+    let endpoint = &upstreams[0].members()[0].endpoint;
+    tokio::time::timeout(Duration::from_secs(10), endpoint.answered())
+        .await
+        .unwrap();
+    let resolution = endpoint.resolution();
+    assert_eq!(resolution.error, None);
+    let addresses: Vec<String> = resolution
+        .addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert!(
+        addresses.contains(&"127.0.0.1:80".to_owned()),
+        "{addresses:?}"
+    );
+    assert!(addresses.contains(&"[::1]:80".to_owned()), "{addresses:?}");
+}

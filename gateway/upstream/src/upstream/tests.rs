@@ -1,1 +1,230 @@
+use std::sync::Arc;
+use std::time::Duration;
 
+use super::{EndpointSpec, Picked, Unavailable, Upstream, UpstreamSpec};
+use crate::address::Address;
+use crate::balance::{Balance, Cursor, Tried};
+use crate::endpoint::Endpoint;
+use crate::health::{Change, Outcome, PassiveHealth};
+
+fn spec(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> UpstreamSpec {
+    UpstreamSpec {
+        name: "sales".to_owned(),
+        endpoints: endpoints
+            .iter()
+            .map(|(address, weight, max_connections)| EndpointSpec {
+                address: Address::parse(address).unwrap(),
+                weight: *weight,
+                max_connections: *max_connections,
+            })
+            .collect(),
+        balance,
+        passive_health: PassiveHealth {
+            max_fails: 2,
+            fail_timeout: Duration::from_secs(30),
+        },
+        keepalive: 4,
+        idle_timeout: Duration::from_secs(60),
+        connect_timeout: Duration::from_secs(1),
+    }
+}
+
+fn upstream(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> Upstream {
+    let spec = spec(balance, endpoints);
+    let made = spec.endpoints.iter().map(|endpoint| {
+        let address = endpoint.address.clone();
+        Arc::new(Endpoint::new(&spec.name, address))
+    });
+    let made = made.collect();
+    Upstream::new(&spec, made)
+}
+
+const THREE: [(&str, u32, Option<u32>); 3] = [
+    ("127.0.0.1:1", 1, None),
+    ("127.0.0.1:2", 1, None),
+    ("127.0.0.1:3", 1, None),
+];
+
+/// Fails the endpoint until it is out.
+fn put_out(upstream: &Upstream, index: usize, now_ms: u64) {
+    let only = tried_all_but(upstream, index);
+    let picked = upstream
+        .pick(&mut Cursor::from_seed(0), &only, now_ms)
+        .unwrap();
+    assert_eq!(picked.index, index);
+    assert_eq!(picked.in_flight.report(Outcome::Failed, now_ms), None);
+    let change = picked.in_flight.report(Outcome::Failed, now_ms);
+    assert_eq!(change, Some(Change::WentOut));
+}
+
+fn tried_all_but(upstream: &Upstream, index: usize) -> Tried {
+    let mut tried = Tried::new();
+    for other in (0..upstream.members().len()).filter(|&i| i != index) {
+        tried.insert(other);
+    }
+    tried
+}
+
+/// Which endpoints this many requests go to, sorted, each once.
+fn reached(upstream: &Upstream, now_ms: u64, requests: usize) -> Vec<usize> {
+    let mut cursor = Cursor::from_seed(9);
+    let mut all: Vec<usize> = (0..requests)
+        .map(|_| {
+            upstream
+                .pick(&mut cursor, &Tried::new(), now_ms)
+                .unwrap()
+                .index
+        })
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+#[test]
+fn what_is_out_is_passed_over_then_probed_once() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    put_out(&upstream, 1, 1_000);
+    assert_eq!(reached(&upstream, 1_000, 30), [0, 2]);
+    assert_eq!(reached(&upstream, 30_999, 30), [0, 2]);
+
+    let mut cursor = Cursor::from_seed(2);
+    let mut picked: Vec<Picked> = (0..30)
+        .map(|_| upstream.pick(&mut cursor, &Tried::new(), 31_000).unwrap())
+        .collect();
+    let at = picked.iter().position(|p| p.index == 1).unwrap();
+    let probe = picked.swap_remove(at);
+    assert!(picked.iter().all(|p| p.index != 1), "one probe only");
+    let change = probe.in_flight.report(Outcome::Ok, 31_100);
+    assert_eq!(change, Some(Change::CameBack));
+    assert_eq!(reached(&upstream, 31_100, 30), [0, 1, 2]);
+}
+
+#[test]
+fn when_all_are_out_all_are_tried_and_one_success_brings_one_back() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    for index in 0..3 {
+        put_out(&upstream, index, 0);
+    }
+    assert_eq!(reached(&upstream, 10, 30), [0, 1, 2]);
+    let only = tried_all_but(&upstream, 2);
+    let picked = upstream.pick(&mut Cursor::new(), &only, 20).unwrap();
+    let change = picked.in_flight.report(Outcome::Ok, 30);
+    assert_eq!(change, Some(Change::CameBack));
+    assert_eq!(reached(&upstream, 40, 30), [2]);
+}
+
+#[test]
+fn a_single_endpoint_is_never_put_out() {
+    let upstream = upstream(Balance::RoundRobin, &THREE[..1]);
+    for now in 0..10 {
+        let picked = upstream
+            .pick(&mut Cursor::new(), &Tried::new(), now)
+            .unwrap();
+        assert_eq!(picked.in_flight.report(Outcome::Failed, now), None);
+    }
+    assert_eq!(upstream.members()[0].endpoint.counters().failures, 10);
+}
+
+#[test]
+fn why_there_is_none_is_said() {
+    let names = [("a:80", 1, None), ("b:80", 1, None)];
+    let pick = |upstream: &Upstream, tried: &Tried| {
+        let picked = upstream.pick(&mut Cursor::new(), tried, 0);
+        picked.map(|p| p.index)
+    };
+    let none = Tried::new();
+    let empty = upstream(Balance::RoundRobin, &[]);
+    assert_eq!(pick(&empty, &none), Err(Unavailable::Empty));
+    let unresolved = upstream(Balance::LeastConn, &names);
+    assert_eq!(pick(&unresolved, &none), Err(Unavailable::Dns));
+
+    let some = unresolved.members()[1].endpoint.clone();
+    some.set_resolution(Ok(Box::new(["127.0.0.1:80".parse().unwrap()])));
+    assert_eq!(pick(&unresolved, &none), Ok(1));
+    let mut tried = Tried::new();
+    tried.insert(1);
+    assert_eq!(pick(&unresolved, &tried), Err(Unavailable::Dns));
+    tried.insert(0);
+    assert_eq!(pick(&unresolved, &tried), Err(Unavailable::Tried));
+
+    let three = upstream(Balance::RoundRobin, &THREE);
+    put_out(&three, 0, 0);
+    let tried = tried_all_but(&three, 0);
+    assert_eq!(pick(&three, &tried), Err(Unavailable::Unhealthy));
+}
+
+#[test]
+fn limits_hold_and_are_given_back() {
+    let limited = [("127.0.0.1:1", 1, Some(2)), ("127.0.0.1:2", 1, Some(1))];
+    let upstream = upstream(Balance::RoundRobin, &limited);
+    let mut cursor = Cursor::from_seed(5);
+    let mut pick = || upstream.pick(&mut cursor, &Tried::new(), 0);
+    let mut held: Vec<Picked> = (0..3).map(|_| pick().unwrap()).collect();
+    let mut places: Vec<usize> = held.iter().map(|p| p.index).collect();
+    places.sort_unstable();
+    assert_eq!(places, [0, 0, 1]);
+    assert_eq!(pick().unwrap_err(), Unavailable::Limit);
+    let freed = held.pop().unwrap().index;
+    assert_eq!(pick().unwrap().index, freed);
+    let total: u64 = upstream
+        .members()
+        .iter()
+        .map(|m| m.endpoint.counters().requests)
+        .sum();
+    assert_eq!(total, 4);
+}
+
+#[test]
+fn least_conn_counts_the_requests_of_all_workers() {
+    let weighted = [("127.0.0.1:1", 1, None), ("127.0.0.1:2", 2, None)];
+    let upstream = upstream(Balance::LeastConn, &weighted);
+    let mut workers: Vec<Cursor> = (0..4).map(Cursor::from_seed).collect();
+    let mut held = Vec::new();
+    for turn in 0..30 {
+        let worker = &mut workers[turn % 4];
+        held.push(upstream.pick(worker, &Tried::new(), 0).unwrap());
+    }
+    let in_flight: Vec<u32> = upstream
+        .members()
+        .iter()
+        .map(|m| m.endpoint.in_flight())
+        .collect();
+    assert_eq!(in_flight, [10, 20]);
+    held.retain(|picked| picked.index == 0);
+    let next = upstream.pick(&mut workers[0], &Tried::new(), 0).unwrap();
+    assert_eq!(next.index, 1, "the one whose requests ended");
+}
+
+#[test]
+fn four_threads_keep_the_limit_and_lose_no_count() {
+    let limited = [("127.0.0.1:1", 1, Some(3)), ("127.0.0.1:2", 1, Some(3))];
+    let upstream = upstream(Balance::LeastConn, &limited);
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let upstream = &upstream;
+            scope.spawn(move || {
+                let mut cursor = Cursor::from_seed(seed);
+                let mut held = Vec::new();
+                for _ in 0..20_000 {
+                    match upstream.pick(&mut cursor, &Tried::new(), 0) {
+                        Ok(picked) => held.push(picked),
+                        Err(_) => held.clear(),
+                    }
+                    let over = upstream.members().iter().any(|m| {
+                        // A thread that is about to be refused shows for a
+                        // moment.
+                        m.endpoint.in_flight() > 3 + 3
+                    });
+                    assert!(!over);
+                }
+            });
+        }
+    });
+    assert!(
+        upstream
+            .members()
+            .iter()
+            .all(|m| m.endpoint.in_flight() == 0)
+    );
+}
