@@ -6,14 +6,13 @@
 //! field falls back on its default, so that what depends on it is looked at
 //! too, and the configuration as a whole is refused at the end.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use toml::Spanned as At;
-use toml::de::{DeArray, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::Diagnostic;
-use crate::names::{Kind, Reference};
+use crate::names::Reference;
 use crate::reference::FieldDoc;
 use crate::span::{SourceId, Span, Spanned};
 use crate::suggest;
@@ -124,7 +123,9 @@ pub(crate) struct TableReader<'d, 's, 'n, 'i> {
     pub(crate) decoder: &'d mut Decoder<'s>,
     /// The whole table, or its header.
     pub(crate) span: Span,
-    table: &'n DeTable<'i>,
+    table: Option<&'n DeTable<'i>>,
+    /// A field that stands for the whole table.
+    short: Option<(&'static str, &'n Node<'i>)>,
     known: Vec<&'static str>,
 }
 
@@ -138,7 +139,8 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
             DeValue::Table(table) => Some(Self {
                 span: decoder.span(node),
                 decoder,
-                table,
+                table: Some(table),
+                short: None,
                 known: Vec::new(),
             }),
             _ => decoder.mismatch(node, expected),
@@ -150,7 +152,23 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         Self {
             span: decoder.span(document),
             decoder,
-            table: document.get_ref(),
+            table: Some(document.get_ref()),
+            short: None,
+            known: Vec::new(),
+        }
+    }
+
+    /// A value that stands for a table with this one field.
+    pub(crate) fn short(
+        node: &'n Node<'i>,
+        decoder: &'d mut Decoder<'s>,
+        field: &'static str,
+    ) -> Self {
+        Self {
+            span: decoder.span(node),
+            decoder,
+            table: None,
+            short: Some((field, node)),
             known: Vec::new(),
         }
     }
@@ -158,12 +176,15 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
     /// The value of a field, and from now on its name is known.
     pub(crate) fn node(&mut self, key: &'static str) -> Option<&'n Node<'i>> {
         self.known.push(key);
-        self.table.get(key)
+        match self.short {
+            Some((field, node)) if field == key => Some(node),
+            _ => self.table?.get(key),
+        }
     }
 
     /// The place of a key that is there.
     pub(crate) fn key_span(&self, key: &str) -> Option<Span> {
-        let (key, _) = self.table.get_key_value(key)?;
+        let (key, _) = self.table?.get_key_value(key)?;
         Some(self.decoder.span(key))
     }
 
@@ -183,12 +204,9 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
 
     /// A field that may be left out and then is `toml`.
     pub(crate) fn default<T: Decode>(&mut self, key: &'static str, toml: &str) -> Option<T> {
-        let decoder = &mut *self.decoder;
-        self.known.push(key);
-        self.table
-            .get(key)
-            .and_then(|node| T::decode(node, decoder))
-            .or_else(|| decoder.default(toml, self.span))
+        let node = self.node(key);
+        node.and_then(|node| T::decode(node, self.decoder))
+            .or_else(|| self.decoder.default(toml, self.span))
     }
 
     /// A field that may be left out.
@@ -200,7 +218,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
     /// Refuses what was not asked for. `refused` are fields that are known
     /// of, but not carried out, each with the reason.
     pub(crate) fn finish(self, refused: &[(&str, &str)]) -> (Span, &'d mut Decoder<'s>) {
-        for (key, _) in self.table.iter() {
+        for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {
                 continue;
@@ -259,155 +277,5 @@ impl<T: Decode> Decode for Option<T> {
 
     fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
         T::describe(path, fields);
-    }
-}
-
-impl<T: Decode> Decode for Vec<T> {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        match node.get_ref() {
-            DeValue::Array(items) => Some(elements(items, decoder)),
-            _ => decoder.mismatch(node, &Self::kind()),
-        }
-    }
-
-    fn kind() -> String {
-        format!("a list, each {}", T::kind())
-    }
-
-    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
-        T::describe(&format!("{path}[]"), fields);
-    }
-}
-
-/// Every element that can be read; the faults of the others are noted.
-fn elements<T: Decode>(items: &DeArray<'_>, decoder: &mut Decoder<'_>) -> Vec<T> {
-    items
-        .iter()
-        .filter_map(|item| T::decode(item, decoder))
-        .collect()
-}
-
-/// One value, or a list of them: `"*:80"` or `["*:80", "*:8080"]`. Never empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OneOrMany<T>(pub Vec<T>);
-
-impl<T> std::ops::Deref for OneOrMany<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.0
-    }
-}
-
-impl<T: Decode> Decode for OneOrMany<T> {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let values = match node.get_ref() {
-            DeValue::Array(items) if items.is_empty() => {
-                let span = decoder.span(node);
-                return decoder.refuse(
-                    Diagnostic::error(span, "the list is empty")
-                        .help(format!("write at least {}", T::kind())),
-                );
-            }
-            DeValue::Array(items) => elements(items, decoder),
-            _ => vec![T::decode(node, decoder)?],
-        };
-        (!values.is_empty()).then_some(Self(values))
-    }
-
-    fn kind() -> String {
-        format!("{}, or a list of them", T::kind())
-    }
-
-    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
-        T::describe(path, fields);
-    }
-}
-
-/// A list of at least one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NonEmpty<T>(pub Vec<T>);
-
-impl<T> std::ops::Deref for NonEmpty<T> {
-    type Target = [T];
-
-    fn deref(&self) -> &[T] {
-        &self.0
-    }
-}
-
-impl<T: Decode> Decode for NonEmpty<T> {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        match node.get_ref() {
-            DeValue::Array(_) => OneOrMany::decode(node, decoder).map(|many| Self(many.0)),
-            _ => decoder.mismatch(node, &Self::kind()),
-        }
-    }
-
-    fn kind() -> String {
-        format!("a list of at least one, each {}", T::kind())
-    }
-
-    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
-        T::describe(&format!("{path}[]"), fields);
-    }
-}
-
-/// A table of the file that has a name: `[upstreams.sales]`.
-#[derive(Debug, Clone)]
-pub struct Named<T> {
-    /// Its name and where that is written.
-    pub name: Spanned<String>,
-    /// What it says.
-    pub table: T,
-}
-
-impl<T> std::ops::Deref for Named<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.table
-    }
-}
-
-/// Tables by name.
-pub type Names<T> = BTreeMap<String, Named<T>>;
-
-/// A table that is found by its name.
-pub(crate) trait Definition: Decode {
-    /// What it defines.
-    const KIND: Kind;
-}
-
-impl<T: Definition> Decode for Names<T> {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let DeValue::Table(table) = node.get_ref() else {
-            return decoder.mismatch(node, &Self::kind());
-        };
-        let mut names = BTreeMap::new();
-        for (key, node) in table.iter() {
-            let name = Spanned::new(key.get_ref().to_string(), decoder.span(key));
-            decoder
-                .definitions
-                .push(Reference::new(T::KIND, name.clone()));
-            if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_control()) {
-                decoder.push(Diagnostic::error(
-                    name.span,
-                    "a name has 1 to 128 characters, and no control characters",
-                ));
-            }
-            if let Some(table) = T::decode(node, decoder) {
-                names.insert(name.value.clone(), Named { name, table });
-            }
-        }
-        Some(names)
-    }
-
-    fn kind() -> String {
-        format!("tables by name, each {}", T::kind())
-    }
-
-    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
-        T::describe(&format!("{path}.<name>"), fields);
     }
 }

@@ -7,13 +7,13 @@ use toml::Spanned as At;
 use toml::de::DeTable;
 
 use crate::admin::Admin;
-use crate::decode::{Decoder, Names, TableReader};
+use crate::decode::{Decoder, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::include::Pattern;
 use crate::listener::{ListenAddress, Listener};
 use crate::log::Log;
 use crate::macros::table;
-use crate::names;
+use crate::names::{self, Names};
 use crate::policy::Policy;
 use crate::server::Server;
 use crate::site::{self, HostPattern, Site};
@@ -92,8 +92,7 @@ pub fn parse(sources: Sources) -> Result<Loaded, Diagnostics> {
             .found
             .extend(faults.into_iter().map(syntax::Fault::into_diagnostic));
         if readable {
-            let directory = source.path.parent().unwrap_or(Path::new(""));
-            reading.document(id, directory, &document);
+            reading.document(id, source.directory(), &document);
         }
     }
     reading.finish(sources)

@@ -137,7 +137,7 @@ fn included(
 ) -> Vec<(PathBuf, Span)> {
     let mut files = Vec::new();
     let mut seen: Vec<PathBuf> = fs::canonicalize(main).into_iter().collect();
-    for pattern in patterns(main, sources) {
+    for pattern in patterns(sources) {
         let matched = match expand(&pattern) {
             Ok(matched) => matched,
             Err(why) => {
@@ -163,13 +163,12 @@ fn included(
 }
 
 /// The patterns of the main file; their faults are noted when it is decoded.
-fn patterns(main: &Path, sources: &Sources) -> Vec<Spanned<Pattern>> {
+fn patterns(sources: &Sources) -> Vec<Spanned<Pattern>> {
     let Some((id, source)) = sources.iter().next() else {
         return Vec::new();
     };
     let (document, _) = syntax::parse(id, &source.text);
-    let directory = main.parent().unwrap_or(Path::new(""));
-    let mut decoder = Decoder::new(id, directory);
+    let mut decoder = Decoder::new(id, source.directory());
     let mut table = TableReader::document(&document, &mut decoder);
     table.default("include", "[]").unwrap_or_default()
 }

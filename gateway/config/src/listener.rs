@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::decode::{Decode, Decoder, Definition, Node, OneOrMany};
+use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::header::HeaderList;
+use crate::list::OneOrMany;
 use crate::macros::table;
-use crate::names::Kind;
+use crate::names::{Definition, Kind};
 use crate::span::Spanned;
 use crate::units::{NotYet, Size};
 
@@ -44,13 +45,15 @@ impl Definition for Listener {
 }
 
 fn limits(listener: &Listener, decoder: &mut Decoder<'_>) {
-    if listener.max_head.bytes() < 1024 {
+    head_limit("max_head", &listener.max_head, decoder);
+}
+
+/// A limit of a head that no head fits in, or that is none.
+pub(crate) fn head_limit(field: &str, limit: &Spanned<Size>, decoder: &mut Decoder<'_>) {
+    if !(1024..=16 << 20).contains(&limit.bytes()) {
         decoder.push(
-            Diagnostic::error(
-                listener.max_head.span,
-                "`max_head` is too small for a request",
-            )
-            .help("write at least \"1KiB\""),
+            Diagnostic::error(limit.span, format!("`{field}` is out of bounds"))
+                .help("write a size from \"1KiB\" to \"16MiB\""),
         );
     }
 }

@@ -10,6 +10,7 @@
 ///   what happens then,
 /// - `flatten`: several fields of this table that together make one value.
 ///
+/// `short` names a field whose value may stand for the whole table;
 /// `refused` lists fields that are known of but not carried out, with the
 /// reason; `check` names a function that looks at the whole.
 macro_rules! table {
@@ -21,6 +22,7 @@ macro_rules! table {
                 $field:ident: $Type:ty = $rule:ident $(($($arg:literal)?))?;
             )*
         }
+        $(short $short:ident)?
         $(refused { $($key:literal: $why:expr,)* })?
         $(check $check:path)?
     ) => {
@@ -56,6 +58,12 @@ macro_rules! table {
                 node: &crate::decode::Node<'_>,
                 decoder: &mut crate::decode::Decoder<'_>,
             ) -> Option<Self> {
+                $(
+                    if !node.get_ref().is_table() {
+                        let short = stringify!($short);
+                        return Self::read(crate::decode::TableReader::short(node, decoder, short));
+                    }
+                )?
                 Self::read(crate::decode::TableReader::new(node, decoder, $kind)?)
             }
 

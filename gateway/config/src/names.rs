@@ -2,11 +2,74 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
+
+use toml::de::DeValue;
 
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::reference::FieldDoc;
 use crate::span::Spanned;
 use crate::suggest;
+
+/// A table of the file that has a name: `[upstreams.sales]`.
+#[derive(Debug, Clone)]
+pub struct Named<T> {
+    /// Its name and where that is written.
+    pub name: Spanned<String>,
+    /// What it says.
+    pub table: T,
+}
+
+impl<T> Deref for Named<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.table
+    }
+}
+
+/// Tables by name.
+pub type Names<T> = BTreeMap<String, Named<T>>;
+
+/// A table that is found by its name.
+pub(crate) trait Definition: Decode {
+    /// What it defines.
+    const KIND: Kind;
+}
+
+impl<T: Definition> Decode for Names<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(table) = node.get_ref() else {
+            return decoder.mismatch(node, &Self::kind());
+        };
+        let mut names = BTreeMap::new();
+        for (key, node) in table.iter() {
+            let name = Spanned::new(key.get_ref().to_string(), decoder.span(key));
+            decoder
+                .definitions
+                .push(Reference::new(T::KIND, name.clone()));
+            if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_control()) {
+                decoder.push(Diagnostic::error(
+                    name.span,
+                    "a name has 1 to 128 characters, and no control characters",
+                ));
+            }
+            if let Some(table) = T::decode(node, decoder) {
+                names.insert(name.value.clone(), Named { name, table });
+            }
+        }
+        Some(names)
+    }
+
+    fn kind() -> String {
+        format!("tables by name, each {}", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(&format!("{path}.<name>"), fields);
+    }
+}
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -53,8 +53,13 @@ impl Decode for PathPattern {
             .into_iter()
             .filter_map(|form| table.node(form).map(|value| (form, value)))
             .collect();
+        let before = table.decoder.diagnostics.len();
         let (span, decoder) = table.finish(&[]);
         let &[(form, value)] = given.as_slice() else {
+            // A form that is misspelt is said already.
+            if given.is_empty() && decoder.diagnostics.len() > before {
+                return None;
+            }
             return decoder.refuse(
                 Diagnostic::error(span, "a path is matched in one way").help(format!(
                     "write one of `{}`: `path = {{ exact = \"/x\" }}`",
@@ -129,7 +134,7 @@ fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
 
 /// One suffix or a list of them.
 fn suffixes(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<PathPattern> {
-    let ends = crate::decode::OneOrMany::<String>::decode(node, decoder)?;
+    let ends = crate::list::OneOrMany::<String>::decode(node, decoder)?;
     if ends.iter().any(|end| end.is_empty() || end.contains('*')) {
         let span = decoder.span(node);
         return decoder.refuse(

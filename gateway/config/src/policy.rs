@@ -3,14 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
-use crate::decode::{Decode, Decoder, Definition, Node};
+use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::macros::{table, words};
-use crate::names::{Kind, PolicyName};
+use crate::names::{Definition, Kind, PolicyName, Reference};
 use crate::policy_config::PolicyConfig;
-use crate::reference::FieldDoc;
 use crate::span::Spanned;
 use crate::units::Size;
 
@@ -22,7 +19,7 @@ table! {
         /// What the component is told, as it documents it. In it, a key that ends in `_file` names a file, relative to this file, and one that ends in `_env` an environment variable: the component is handed the content.
         config: PolicyConfig = default("{}");
         /// What the component may see and do beyond the harmless. `check` prints the line to paste.
-        grants: Vec<Spanned<String>> = default("[]");
+        grants: Vec<Spanned<Grant>> = default("[]");
         /// What becomes of a request whose policy fails: denied with 503, or passed on as if the policy were not there.
         on_error: OnError = default("\"deny\"");
         /// CPU time that one call may take.
@@ -58,6 +55,36 @@ fn budgets(policy: &Policy, decoder: &mut Decoder<'_>) {
             Diagnostic::error(policy.memory.span, "`memory` is less than one page")
                 .help("write at least \"64KiB\"; most components need a few MiB"),
         );
+    }
+}
+
+/// Something that a component is allowed: `header:authorization`,
+/// `outbound:<upstream>`. Which there are, the host of the components knows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Grant(String);
+
+impl Grant {
+    /// The grant as it is written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Decode for Grant {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?.to_owned();
+        // An upstream that only a policy calls is used, and must be there.
+        if let Some(upstream) = text.strip_prefix("outbound:") {
+            let name = Spanned::new(upstream.to_owned(), decoder.span(node));
+            decoder
+                .references
+                .push(Reference::new(Kind::Upstream, name));
+        }
+        Some(Self(text))
+    }
+
+    fn kind() -> String {
+        "a grant such as \"header:authorization\"".to_owned()
     }
 }
 
@@ -117,21 +144,10 @@ words! {
     }
 }
 
-/// One use of a policy, by a site or a route: `"jwt"` or
-/// `{ name = "jwt", on_error = "skip", deadline = "5ms" }`.
-#[derive(Debug, Clone)]
-pub struct PolicyUse {
-    /// Which policy.
-    pub name: Spanned<PolicyName>,
-    /// Instead of the policy's own.
-    pub on_error: Option<OnError>,
-    /// Instead of the policy's own; never zero.
-    pub deadline: Option<Duration>,
-}
-
 table! {
-    /// The long form of a use.
-    pub(crate) struct PolicyUseTable("a table such as `{ name = \"jwt\", on_error = \"skip\" }`") {
+    /// One use of a policy, by a site or a route: `"jwt"` or
+    /// `{ name = "jwt", on_error = "skip", deadline = "5ms" }`.
+    pub struct PolicyUse("a use of a policy: its name, or a table with it") {
         /// The name of a policy.
         name: Spanned<PolicyName> = required;
         /// Instead of the policy's `on_error`.
@@ -139,41 +155,12 @@ table! {
         /// Instead of the policy's `deadline`.
         deadline: Option<Spanned<Duration>> = optional("as the policy says");
     }
+    short name
     check use_budget
 }
 
-fn use_budget(table: &PolicyUseTable, decoder: &mut Decoder<'_>) {
-    if let Some(deadline) = table
-        .deadline
-        .as_ref()
-        .filter(|deadline| deadline.is_zero())
-    {
+fn use_budget(used: &PolicyUse, decoder: &mut Decoder<'_>) {
+    if let Some(deadline) = used.deadline.as_ref().filter(|deadline| deadline.is_zero()) {
         decoder.push(Diagnostic::error(deadline.span, "`deadline` must not be 0"));
-    }
-}
-
-impl Decode for PolicyUse {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        if let DeValue::Table(_) = node.get_ref() {
-            let table = PolicyUseTable::decode(node, decoder)?;
-            return Some(Self {
-                name: table.name,
-                on_error: table.on_error,
-                deadline: table.deadline.map(|deadline| deadline.value),
-            });
-        }
-        Some(Self {
-            name: Spanned::decode(node, decoder)?,
-            on_error: None,
-            deadline: None,
-        })
-    }
-
-    fn kind() -> String {
-        "a use of a policy (its name, or a table)".to_owned()
-    }
-
-    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
-        PolicyUseTable::describe(path, fields);
     }
 }

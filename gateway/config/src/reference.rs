@@ -109,7 +109,10 @@ pub fn reference_markdown() -> String {
                 "| `{}` | {} | {} | {} |",
                 name.trim_start_matches('.'),
                 cell(&field.kind),
-                field.default.as_deref().map_or("required".to_owned(), cell),
+                field
+                    .default
+                    .as_deref()
+                    .map_or_else(|| "required".to_owned(), cell),
                 cell(&field.doc),
             );
         }

@@ -52,16 +52,23 @@ fn whole(route: &Route, decoder: &mut Decoder<'_>) {
     let Some(strip) = &route.strip_prefix else {
         return;
     };
-    if !strip.starts_with('/') {
+    if !strip.starts_with('/') || strip.ends_with('/') {
+        let segments = strip.trim_matches('/');
         decoder.push(
-            Diagnostic::error(strip.span, "`strip_prefix` must begin with `/`")
-                .help(format!("write \"/{}\"", strip.value)),
+            Diagnostic::error(
+                strip.span,
+                "`strip_prefix` begins with `/`, and does not end with it",
+            )
+            .help(match segments {
+                "" => "leave it out: nothing would be taken off".to_owned(),
+                segments => format!("write \"/{segments}\""),
+            }),
         );
     } else if let Some(path) = &route.path
         && let PathPattern::Exact(text) | PathPattern::Prefix(text) | PathPattern::Segment(text) =
             &path.value
-        && !text.starts_with(strip.as_str())
-        && !strip.starts_with(text.as_str())
+        && !is_below(text.trim_end_matches('/'), strip)
+        && !is_below(strip, text.trim_end_matches('/'))
     {
         decoder.push(
             Diagnostic::error(
@@ -77,6 +84,12 @@ fn whole(route: &Route, decoder: &mut Decoder<'_>) {
             "`strip_prefix` has no effect: the route has no upstream",
         ));
     }
+}
+
+/// Whether `path` is `top`, or below it by whole segments.
+fn is_below(path: &str, top: &str) -> bool {
+    path.strip_prefix(top)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Route {

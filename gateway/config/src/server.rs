@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::decode::Decoder;
+use crate::diagnostic::Diagnostic;
 use crate::header::FieldName;
 use crate::macros::table;
 use crate::span::Spanned;
@@ -21,5 +23,22 @@ table! {
         state_dir: Option<Spanned<PathBuf>> = optional("`$XDG_CACHE_HOME/janua`, or `/var/cache/janua`");
         /// How many rate-limit buckets are kept, shared by all workers.
         buckets: Spanned<NonZeroU32> = default("1_000_000");
+    }
+    check bounds
+}
+
+/// Slips that would take the machine down.
+fn bounds(server: &Server, decoder: &mut Decoder<'_>) {
+    if let Some(workers) = server.workers.filter(|workers| workers.get() > 1024) {
+        decoder.push(
+            Diagnostic::error(workers.span, "there can be at most 1024 workers")
+                .help("leave `workers` out for one per core"),
+        );
+    }
+    if server.buckets.get() > 100_000_000 {
+        decoder.push(Diagnostic::error(
+            server.buckets.span,
+            "there can be at most 100_000_000 buckets",
+        ));
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::decode::{Decode, Decoder, Node, NonEmpty};
+use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::list::NonEmpty;
 use crate::listener::TLS;
 use crate::macros::{table, words};
 use crate::names::{ListenerName, PolicyName};

@@ -89,6 +89,14 @@ pub struct Source {
     pub text: String,
 }
 
+impl Source {
+    /// The directory that relative paths in it start from; empty for the
+    /// working directory.
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or_else(|| Path::new(""))
+    }
+}
+
 /// The files of one configuration: the main file first, then the included
 /// ones in the order of their names. Cheap to clone.
 #[derive(Debug, Clone, Default)]

@@ -6,13 +6,12 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use toml::de::DeValue;
-
-use crate::decode::{Decode, Decoder, Definition, Node, OneOrMany};
+use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::list::OneOrMany;
+use crate::listener::head_limit;
 use crate::macros::{table, words};
-use crate::names::Kind;
-use crate::reference::FieldDoc;
+use crate::names::{Definition, Kind};
 use crate::span::Spanned;
 use crate::units::{NotYet, Reason, Size};
 
@@ -49,6 +48,11 @@ table! {
         "active_health": "active health checks are not carried out by this version; `passive_health` is",
         "proxy_protocol": "the PROXY protocol is not carried out by this version",
     }
+    check limits
+}
+
+fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    head_limit("max_response_head", &upstream.max_response_head, decoder);
 }
 
 impl Definition for Upstream {
@@ -101,20 +105,9 @@ fn fails(health: &PassiveHealth, decoder: &mut Decoder<'_>) {
     }
 }
 
-/// One server.
-#[derive(Debug, Clone)]
-pub struct Endpoint {
-    /// Where it is.
-    pub address: Spanned<EndpointAddress>,
-    /// Its share of the requests beside the other weights. From 1.
-    pub weight: NonZeroU32,
-    /// The most requests at once, over all workers; none is no limit.
-    pub max_connections: Option<NonZeroU32>,
-}
-
 table! {
-    /// The long form of an endpoint.
-    pub(crate) struct EndpointTable("an endpoint table such as `{ address = \"127.0.0.1:3000\" }`") {
+    /// One server.
+    pub struct Endpoint("an endpoint: an address, or a table with one") {
         /// `"127.0.0.1:3000"`, `"unix:/run/app.sock"` or `"app.internal:3000"`.
         address: Spanned<EndpointAddress> = required;
         /// Its share of the requests, beside the other weights.
@@ -122,32 +115,7 @@ table! {
         /// The most requests at once, over all workers.
         max_connections: Option<NonZeroU32> = optional("no limit");
     }
-}
-
-impl Decode for Endpoint {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        if let DeValue::Table(_) = node.get_ref() {
-            let table = EndpointTable::decode(node, decoder)?;
-            return Some(Self {
-                address: table.address,
-                weight: table.weight,
-                max_connections: table.max_connections,
-            });
-        }
-        Some(Self {
-            address: Spanned::decode(node, decoder)?,
-            weight: NonZeroU32::MIN,
-            max_connections: None,
-        })
-    }
-
-    fn kind() -> String {
-        "an endpoint (an address, or a table)".to_owned()
-    }
-
-    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
-        EndpointTable::describe(&format!("{path}[]"), fields);
-    }
+    short address
 }
 
 /// Where an endpoint is.

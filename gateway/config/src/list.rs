@@ -1,0 +1,100 @@
+//! Lists, and what may stand for one.
+
+use std::ops::Deref;
+
+use toml::de::{DeArray, DeValue};
+
+use crate::decode::{Decode, Decoder, Node};
+use crate::diagnostic::Diagnostic;
+use crate::reference::FieldDoc;
+
+/// One value, or a list of them: `"*:80"` or `["*:80", "*:8080"]`. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OneOrMany<T>(pub Vec<T>);
+
+impl<T> Deref for OneOrMany<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Decode> Decode for OneOrMany<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let values = match node.get_ref() {
+            DeValue::Array(items) if items.is_empty() => {
+                let span = decoder.span(node);
+                return decoder.refuse(
+                    Diagnostic::error(span, "the list is empty")
+                        .help(format!("write at least {}", T::kind())),
+                );
+            }
+            DeValue::Array(items) => elements(items, decoder),
+            _ => vec![T::decode(node, decoder)?],
+        };
+        (!values.is_empty()).then_some(Self(values))
+    }
+
+    fn kind() -> String {
+        format!("{}, or a list of them", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(&format!("{path}[]"), fields);
+    }
+}
+
+/// A list of at least one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NonEmpty<T>(pub Vec<T>);
+
+impl<T> Deref for NonEmpty<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+impl<T: Decode> Decode for NonEmpty<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::Array(_) => OneOrMany::decode(node, decoder).map(|many| Self(many.0)),
+            _ => decoder.mismatch(node, &Self::kind()),
+        }
+    }
+
+    fn kind() -> String {
+        format!("a list of at least one, each {}", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(&format!("{path}[]"), fields);
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        match node.get_ref() {
+            DeValue::Array(items) => Some(elements(items, decoder)),
+            _ => decoder.mismatch(node, &Self::kind()),
+        }
+    }
+
+    fn kind() -> String {
+        format!("a list, each {}", T::kind())
+    }
+
+    fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
+        T::describe(&format!("{path}[]"), fields);
+    }
+}
+
+/// Every element that can be read; the faults of the others are noted.
+fn elements<T: Decode>(items: &DeArray<'_>, decoder: &mut Decoder<'_>) -> Vec<T> {
+    items
+        .iter()
+        .filter_map(|item| T::decode(item, decoder))
+        .collect()
+}

@@ -1,0 +1,377 @@
+//! A file with every field decodes to what it says; a short one to the defaults.
+
+use std::path::Path;
+use std::time::Duration;
+
+use janua_config::{
+    AccessFormat, AccessPath, Balance, Component, Config, EncodedSlash, EndpointAddress,
+    HeaderTest, HostPattern, Isolation, Level, ListenAddress, OnError, PathPattern, Sources,
+    Target, TemplatePart, UpstreamHost, parse,
+};
+use serde_json::json;
+
+fn config(text: &str) -> Config {
+    let loaded = parse(Sources::single("etc/janua.toml", text));
+    loaded.unwrap_or_else(|errors| panic!("{errors}")).config
+}
+
+fn full() -> Config {
+    config(include_str!("../fixtures/accepted/full.toml"))
+}
+
+const SHORT: &str = r#"
+[listeners.public]
+address = "*:80"
+
+[upstreams.app]
+endpoints = ["127.0.0.1:3000"]
+
+[policies.p]
+component = "headers"
+
+[[sites]]
+hosts = ["*"]
+policies = ["p"]
+
+[[sites.routes]]
+upstream = "app"
+"#;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn process() {
+    let Config {
+        server, admin, log, ..
+    } = full();
+    assert_eq!(server.workers.unwrap().get(), 3);
+    assert_eq!(server.drain_timeout, 60 * SECOND);
+    assert_eq!(server.request_id_header.as_str(), "x-correlation-id");
+    assert_eq!(*server.state_dir.unwrap(), Path::new("etc/state"));
+    assert_eq!(server.buckets.get(), 5_000);
+    assert_eq!(*admin.socket, Path::new("etc/admin.sock"));
+    assert_eq!(admin.mode.0, 0o600);
+    assert_eq!(*admin.group.unwrap(), "deploy");
+    assert_eq!(*log.access.path, AccessPath::File("etc/access.log".into()));
+    assert_eq!(log.access.format, AccessFormat::Text);
+    assert_eq!(log.level, Level::Debug);
+}
+
+#[test]
+fn process_defaults() {
+    let Config {
+        server, admin, log, ..
+    } = config(SHORT);
+    assert!(server.workers.is_none());
+    assert_eq!(server.drain_timeout, 30 * SECOND);
+    assert_eq!(server.request_id_header.as_str(), "x-request-id");
+    assert!(server.state_dir.is_none());
+    assert_eq!(server.buckets.get(), 1_000_000);
+    assert_eq!(*admin.socket, Path::new("/run/janua/admin.sock"));
+    assert_eq!(admin.mode.0, 0o660);
+    assert!(admin.group.is_none());
+    assert_eq!(*log.access.path, AccessPath::Stdout);
+    assert_eq!(log.access.format, AccessFormat::Json);
+    assert_eq!(log.level, Level::Info);
+}
+
+#[test]
+fn listener() {
+    let config = full();
+    let listener = &config.listeners["public"];
+    assert_eq!(*listener.name, "public");
+    assert_eq!(
+        listener
+            .address
+            .iter()
+            .map(|it| it.value)
+            .collect::<Vec<_>>(),
+        [
+            ListenAddress::BothFamilies { port: 80 },
+            ListenAddress::Socket("[::1]:8080".parse().unwrap()),
+        ]
+    );
+    let trusted: Vec<_> = listener
+        .trusted_proxies
+        .iter()
+        .map(|it| it.0.to_string())
+        .collect();
+    assert_eq!(trusted, ["10.0.0.0/8", "::1/128"]);
+    assert_eq!(listener.headers.0[0].name.as_str(), "x-frame-options");
+    assert_eq!(*listener.headers.0[0].value, "DENY");
+    assert_eq!(listener.max_head.bytes(), 16 * 1024);
+    assert_eq!(listener.max_fields.get(), 50);
+    assert_eq!(listener.idle_timeout, 10 * SECOND);
+    assert_eq!(listener.head_timeout, 5 * SECOND);
+    assert_eq!(listener.max_connections, 4096);
+}
+
+#[test]
+fn listener_defaults() {
+    let config = config(SHORT);
+    let listener = &config.listeners["public"];
+    assert!(listener.trusted_proxies.is_empty());
+    assert!(listener.headers.0.is_empty());
+    assert_eq!(listener.max_head.bytes(), 32 * 1024);
+    assert_eq!(listener.max_fields.get(), 100);
+    assert_eq!(listener.idle_timeout, 75 * SECOND);
+    assert_eq!(listener.head_timeout, 30 * SECOND);
+    assert_eq!(listener.max_connections, 0);
+}
+
+#[test]
+fn upstream() {
+    let config = full();
+    let upstream = &config.upstreams["sales"];
+    let expected = [
+        (
+            EndpointAddress::Socket("127.0.0.1:5006".parse().unwrap()),
+            1,
+            None,
+        ),
+        (
+            EndpointAddress::Name {
+                host: "app.internal".to_owned(),
+                port: 5007,
+            },
+            2,
+            Some(100),
+        ),
+        (EndpointAddress::Unix("etc/run/app.sock".into()), 1, None),
+        (EndpointAddress::Unix("/run/app.sock".into()), 1, None),
+    ];
+    assert_eq!(upstream.endpoints.len(), expected.len());
+    for (endpoint, (address, weight, most)) in upstream.endpoints.iter().zip(expected) {
+        assert_eq!(*endpoint.address, address);
+        assert_eq!(endpoint.weight.get(), weight);
+        assert_eq!(endpoint.max_connections.map(|most| most.get()), most);
+    }
+    assert_eq!(upstream.balance, Balance::LeastConn);
+    assert_eq!(upstream.keepalive, 16);
+    assert_eq!(upstream.keepalive_timeout, 4 * SECOND);
+    assert_eq!(upstream.connect_timeout, Duration::from_millis(250));
+    assert_eq!(upstream.response_head_timeout, 120 * SECOND);
+    assert_eq!(upstream.idle_timeout, 86_400 * SECOND);
+    assert_eq!(upstream.max_response_head.bytes(), 4096);
+    assert_eq!(upstream.passive_health.max_fails, 3);
+    assert_eq!(*upstream.passive_health.fail_timeout, 30 * SECOND);
+    assert_eq!(upstream.retries, Some(1));
+    assert_eq!(upstream.dns_refresh, Duration::ZERO);
+}
+
+#[test]
+fn upstream_defaults() {
+    let config = config(SHORT);
+    let upstream = &config.upstreams["app"];
+    assert_eq!(upstream.balance, Balance::RoundRobin);
+    assert_eq!(upstream.keepalive, 32);
+    assert_eq!(upstream.keepalive_timeout, 60 * SECOND);
+    assert_eq!(upstream.connect_timeout, 5 * SECOND);
+    assert_eq!(upstream.response_head_timeout, 60 * SECOND);
+    assert_eq!(upstream.idle_timeout, 60 * SECOND);
+    assert_eq!(upstream.max_response_head.bytes(), 64 * 1024);
+    assert_eq!(upstream.passive_health.max_fails, 1);
+    assert_eq!(*upstream.passive_health.fail_timeout, 10 * SECOND);
+    assert_eq!(upstream.retries, None);
+    assert_eq!(upstream.dns_refresh, 30 * SECOND);
+}
+
+#[test]
+fn policy() {
+    let config = full();
+    let limit = &config.policies["limit"];
+    assert_eq!(
+        *limit.component,
+        Component::Bundled("rate-limit".to_owned())
+    );
+    assert_eq!(
+        limit.config.value,
+        json!({
+            "rate": "10/s", "burst": 100, "share": 0.5, "since": "1979-05-27T07:32:00Z",
+            "nested": { "list": [{ "deep": true }] },
+        })
+    );
+    assert_eq!(limit.grants[0].as_str(), "header:authorization");
+    assert_eq!(limit.on_error, OnError::Skip);
+    assert_eq!(*limit.deadline, Duration::from_millis(5));
+    assert_eq!(limit.memory.bytes(), 8 << 20);
+    assert_eq!(limit.max_reuse, Some(Duration::ZERO));
+    assert_eq!(limit.memo.bytes(), 0);
+    assert_eq!(limit.memo_sample, 0);
+    assert_eq!(limit.isolation, Isolation::Policy);
+    let mine = &config.policies["mine"];
+    assert_eq!(
+        *mine.component,
+        Component::File("etc/policies/mine.wasm".into())
+    );
+}
+
+#[test]
+fn policy_defaults() {
+    let config = config(SHORT);
+    let policy = &config.policies["p"];
+    assert_eq!(policy.config.value, json!({}));
+    assert!(policy.grants.is_empty());
+    assert_eq!(policy.on_error, OnError::Deny);
+    assert_eq!(*policy.deadline, Duration::from_millis(10));
+    assert_eq!(policy.memory.bytes(), 64 << 20);
+    assert_eq!(policy.max_reuse, None);
+    assert_eq!(policy.memo.bytes(), 1 << 20);
+    assert_eq!(policy.memo_sample, 8192);
+    assert_eq!(policy.isolation, Isolation::Shared);
+}
+
+#[test]
+fn keys_of_a_policy_have_places() {
+    let text = include_str!("../fixtures/accepted/full.toml");
+    let config = full();
+    let limit = &config.policies["limit"].config;
+    for (key, written) in [
+        ("burst", "burst"),
+        ("nested.list", "list"),
+        ("nested.list.0.deep", "deep"),
+        ("deep", "deep"),
+    ] {
+        let span = limit.key_span(key).unwrap();
+        assert_eq!(&text[span.start..span.end], written, "{key}");
+    }
+    assert!(limit.key_span("absent").is_none());
+}
+
+#[test]
+fn site() {
+    let config = full();
+    let site = &config.sites[0];
+    let hosts: Vec<_> = site.hosts.iter().map(|host| host.value.clone()).collect();
+    assert_eq!(
+        hosts,
+        [
+            HostPattern::Exact("sales.example.com".to_owned()),
+            HostPattern::Below("sales.example.com".to_owned()),
+        ]
+    );
+    assert_eq!(site.label(), "sales");
+    assert_eq!(site.listeners.as_ref().unwrap()[0].as_str(), "public");
+    assert_eq!(site.encoded_slash, EncodedSlash::Refuse);
+    assert_eq!(site.policies[0].name.as_str(), "limit");
+    assert_eq!(site.policies[0].on_error, None);
+    assert_eq!(site.policies[1].on_error, Some(OnError::Skip));
+    assert_eq!(
+        site.policies[1].deadline.as_deref(),
+        Some(&Duration::from_millis(2))
+    );
+
+    let (api, other) = (&site.routes[0], &site.routes[1]);
+    assert_eq!(site.max_body(api), None);
+    assert_eq!(site.max_body(other), Some(10 << 20));
+    assert_eq!(site.request_timeout(api), None);
+    assert_eq!(site.request_timeout(other), Some(90 * SECOND));
+    let names = |route| {
+        let uses = site.policies(route);
+        uses.map(|used| used.name.as_str()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(api), ["mine", "mine"]);
+    assert_eq!(names(other), ["limit", "mine"]);
+}
+
+#[test]
+fn site_defaults() {
+    let config = config(SHORT);
+    let site = &config.sites[0];
+    assert_eq!(*site.hosts[0], HostPattern::Any);
+    assert_eq!(site.label(), "*");
+    assert!(site.listeners.is_none());
+    assert_eq!(site.encoded_slash, EncodedSlash::Keep);
+    let route = &site.routes[0];
+    assert_eq!(site.max_body(route), Some(1 << 20));
+    assert_eq!(site.request_timeout(route), None);
+    assert_eq!(route.label(), "/");
+    assert!(route.path.is_none());
+    assert!(route.methods.is_empty());
+    assert!(route.headers.0.is_empty());
+    assert_eq!(*route.host, UpstreamHost::Preserve);
+    assert!(route.access_log);
+    assert!(route.idle_timeout.is_none());
+}
+
+#[test]
+fn route() {
+    let config = full();
+    let route = &config.sites[0].routes[0];
+    assert_eq!(route.label(), "api");
+    let methods: Vec<_> = route.methods.iter().map(|it| it.as_str()).collect();
+    assert_eq!(methods, ["GET", "HEAD"]);
+    let test = |name: &str| {
+        let mut tests = route.headers.0.iter();
+        let found = tests.find(|test| test.name.as_str() == name).unwrap();
+        found.test.value.clone()
+    };
+    assert_eq!(test("x-canary"), HeaderTest::Equals("1".to_owned()));
+    assert_eq!(test("x-any"), HeaderTest::Present);
+    assert_eq!(test("x-none"), HeaderTest::Absent);
+    assert_eq!(test("x-re"), HeaderTest::Regex("^a".to_owned()));
+    assert!(matches!(&route.target, Target::Upstream(name) if name.as_str() == "sales"));
+    assert_eq!(**route.strip_prefix.as_ref().unwrap(), "/api");
+    assert_eq!(*route.host, UpstreamHost::Upstream);
+    assert_eq!(route.idle_timeout, Some(86_400 * SECOND));
+    assert_eq!(route.retries, Some(0));
+    assert!(!route.access_log);
+}
+
+#[test]
+fn paths() {
+    let config = full();
+    let routes = &config.sites[0].routes;
+    let text = str::to_owned;
+    let expected = [
+        (PathPattern::Segment(text("/api")), "/api"),
+        (PathPattern::Prefix(text("/static/")), "/static/"),
+        (
+            PathPattern::Suffix(vec![text(".js"), text(".css")]),
+            "*.js *.css",
+        ),
+        (PathPattern::Exact(text("/x")), "= /x"),
+        (PathPattern::Prefix(text("/raw")), "/raw*"),
+        (PathPattern::Regex(text("^/u/[0-9]+")), "~ ^/u/[0-9]+"),
+    ];
+    for (route, (path, label)) in routes.iter().zip(expected) {
+        let found = route.path.as_ref().unwrap();
+        assert_eq!(found.value, path);
+        assert_eq!(found.to_string(), label);
+    }
+    assert!(routes[6].path.is_none());
+}
+
+#[test]
+fn targets() {
+    let config = full();
+    let routes = &config.sites[0].routes;
+    let Target::Respond(respond) = &routes[1].target else {
+        panic!("{:?}", routes[1].target);
+    };
+    assert_eq!(respond.status.0, 404);
+    assert_eq!(respond.body, "no");
+    assert_eq!(respond.headers.0[0].name.as_str(), "cache-control");
+    let Target::Redirect(redirect) = &routes[3].target else {
+        panic!("{:?}", routes[3].target);
+    };
+    assert_eq!(redirect.code.0, 308);
+    assert_eq!(
+        redirect.to.0,
+        [
+            TemplatePart::Literal("https://".to_owned()),
+            TemplatePart::Host,
+            TemplatePart::Path,
+            TemplatePart::Query,
+        ]
+    );
+    let Target::Redirect(redirect) = &routes[4].target else {
+        panic!("{:?}", routes[4].target);
+    };
+    assert_eq!(redirect.code.0, 302);
+    assert_eq!(redirect.to.0[0], TemplatePart::Scheme);
+    assert_eq!(
+        *routes[2].host,
+        UpstreamHost::Literal("app.example.com".to_owned())
+    );
+}

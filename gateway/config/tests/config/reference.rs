@@ -1,0 +1,42 @@
+//! The reference is whole.
+
+use std::collections::BTreeSet;
+
+use janua_config::{reference, reference_markdown};
+
+#[test]
+fn every_field_is_documented_once() {
+    let fields = reference();
+    let paths: BTreeSet<_> = fields.iter().map(|field| field.path.as_str()).collect();
+    assert_eq!(paths.len(), fields.len());
+    for field in &fields {
+        assert!(!field.doc.is_empty(), "{}", field.path);
+        assert!(!field.kind.is_empty(), "{}", field.path);
+        assert_ne!(field.default.as_deref(), Some(""), "{}", field.path);
+    }
+    for path in [
+        "include",
+        "server.workers",
+        "log.access.path",
+        "listeners.<name>.address",
+        "upstreams.<name>.endpoints[].weight",
+        "upstreams.<name>.passive_health.max_fails",
+        "policies.<name>.memo_sample",
+        "sites[].policies[].deadline",
+        "sites[].routes[].redirect.to",
+        "sites[].routes[].without",
+    ] {
+        assert!(paths.contains(path), "{path}: {paths:#?}");
+    }
+}
+
+#[test]
+fn the_page_has_a_row_for_every_field() {
+    let page = reference_markdown();
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, reference().len());
+    assert!(
+        page.contains("| `drain_timeout` | a duration such as \"30s\" | `\"30s\"` |"),
+        "{page}"
+    );
+}

@@ -1,0 +1,81 @@
+//! References in a policy's configuration.
+
+use std::fs;
+use std::path::Path;
+
+use janua_config::{Diagnostics, Resolved, Sources, parse, resolve_references};
+use serde_json::json;
+
+/// Resolves the configuration of one policy whose file is in `folder`.
+fn resolve(folder: &Path, config: &str) -> Result<Resolved, Diagnostics> {
+    let text = format!(
+        "[listeners.x]\naddress = \"*:80\"\n[policies.p]\ncomponent = \"api-key\"\nconfig = {config}\n"
+    );
+    let sources = Sources::single(folder.join("janua.toml"), text);
+    let loaded = parse(sources).unwrap_or_else(|errors| panic!("{errors}"));
+    let env = |name: &str| (name == "TOKEN").then(|| "from-env".to_owned());
+    resolve_references(&loaded.config.policies["p"].config, &loaded.sources, &env)
+}
+
+#[test]
+fn content_takes_the_place_of_references_at_any_depth() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("keys"), "one\ntwo\n").unwrap();
+    let resolved = resolve(
+        folder.path(),
+        r#"{ keys_file = "keys", file = "keys", list = [{ token_env = "TOKEN" }], size_file = 3 }"#,
+    )
+    .unwrap();
+    assert_eq!(
+        resolved.value,
+        json!({
+            "keys_file": "one\ntwo\n", "file": "keys",
+            "list": [{ "token_env": "from-env" }], "size_file": 3,
+        })
+    );
+    assert_eq!(resolved.files, [folder.path().join("keys")]);
+    assert!(!format!("{resolved:?}").contains("from-env"));
+}
+
+#[test]
+fn identity_follows_the_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    let identity = || {
+        resolve(folder.path(), r#"{ b = 1, keys_file = "keys" }"#)
+            .unwrap()
+            .identity
+    };
+    fs::write(&keys, "one").unwrap();
+    let first = identity();
+    assert_eq!(first, identity());
+    fs::write(&keys, "two").unwrap();
+    assert_ne!(first, identity());
+    // The order of writing is no difference.
+    fs::write(&keys, "one").unwrap();
+    let turned = resolve(folder.path(), r#"{ keys_file = "keys", b = 1 }"#).unwrap();
+    assert_eq!(first, turned.identity);
+}
+
+#[test]
+fn faults_name_the_place_and_no_content() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("latin"), b"secret\xe9").unwrap();
+    let errors = resolve(
+        folder.path(),
+        r#"{ a_file = "none", b_env = "NONE", c_file = "latin", d_file = "." }"#,
+    )
+    .unwrap_err();
+    let said = errors.to_string();
+    assert_eq!(errors.errors(), 4, "{said}");
+    for part in [
+        "the file cannot be read: No such file",
+        "janua.toml:5:21",
+        "the environment variable `NONE` is not set",
+        "the file is not UTF-8 (line 1)",
+        "the file is a directory",
+    ] {
+        assert!(said.contains(part), "{part}\n---\n{said}");
+    }
+    assert!(!said.contains("secret"), "{said}");
+}
