@@ -18,7 +18,7 @@ table! {
     pub struct Route("a route (`[[sites.routes]]`)") {
         /// Which paths. `"/api"`: `/api` and all below; `"/api/"`: all below; or a table that says how: `exact`, `prefix` (also `/apifoo`), `segment`, `suffix` or `regex`.
         path: Option<Spanned<PathPattern>> = optional("all paths");
-        /// Which methods.
+        /// Which methods. An empty list: all of them.
         methods: Vec<Spanned<Method>> = default("[]");
         /// Which header fields a request must have: `{ x-canary = "1" }`, `{ x-canary = { present = true } }` or `{ x-canary = { regex = "^[0-9]+$" } }`.
         headers: HeaderMatches = default("{}");
