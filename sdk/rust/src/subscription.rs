@@ -125,6 +125,22 @@ impl<P: Kind> Phase<P> {
         }
     }
 
+    /// Something to point at whose name an operator wrote: see [`crate::input_named`].
+    ///
+    /// # Errors
+    /// What this phase does not know, such as the status of a response in
+    /// the phase `request`.
+    pub fn refer(&mut self, input: Input) -> Result<Reference<P>, String> {
+        let name = match input {
+            Input::Status if !P::HAS_RESPONSE => "status",
+            Input::ResponseHeader(_) if !P::HAS_RESPONSE => "response_header",
+            Input::ResponseHeaderPresent(_) if !P::HAS_RESPONSE => "response_header_present",
+            Input::AnsweredBy if P::NAME != "response" => "answered_by",
+            _ => return Ok(self.reference(input)),
+        };
+        Err(["`", name, "` is not known yet in the phase ", P::NAME].concat())
+    }
+
     /// The request method, for example `GET`.
     pub fn method(&mut self) -> Slot<P, Text> {
         self.slot(Input::Method)

@@ -69,10 +69,7 @@ impl Template {
         for piece in &self.pieces {
             value = match piece {
                 Piece::Text(text) => value.then(text),
-                Piece::Input(input) => {
-                    known_in::<P>(input)?;
-                    value.then(phase.reference(input.clone()))
-                }
+                Piece::Input(input) => value.then(phase.refer(input.clone())?),
             };
         }
         Ok(value)
@@ -172,21 +169,6 @@ fn unknown(name: &str) -> String {
         }
     };
     ["unknown placeholder `", name, "`", &hint].concat()
-}
-
-/// # Errors
-/// An input that only exists once there is a response.
-fn known_in<P: Kind>(input: &Input) -> Result<(), String> {
-    let name = match input {
-        Input::Status if !P::HAS_RESPONSE => "status",
-        Input::ResponseHeader(_) if !P::HAS_RESPONSE => "response_header",
-        Input::AnsweredBy if P::NAME != "response" => "answered_by",
-        _ => return Ok(()),
-    };
-    Err(format!(
-        "`{name}` is not known yet in the phase {}",
-        P::NAME
-    ))
 }
 
 #[cfg(test)]
