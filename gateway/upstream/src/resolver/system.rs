@@ -6,12 +6,12 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use super::{Answer, Lookup};
 
@@ -45,7 +45,7 @@ impl Lookup for System {
 
 impl System {
     fn resolver(&self) -> Result<TokioResolver, NetError> {
-        let times = FILES.map(|file| std::fs::metadata(file).and_then(|m| m.modified()).ok());
+        let times = times();
         let mut current = self.current.borrow_mut();
         if let Some((_, resolver)) = current.as_ref().filter(|(then, _)| *then == times) {
             return Ok(resolver.clone());
@@ -56,19 +56,29 @@ impl System {
     }
 }
 
+fn times() -> Times {
+    FILES.map(|file| std::fs::metadata(file).and_then(|m| m.modified()).ok())
+}
+
 fn resolver() -> Result<TokioResolver, NetError> {
     // Without the file the name server is the local one: resolv.conf(5).
-    let mut builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+    let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
         tracing::warn!(%error, "no usable /etc/resolv.conf, asking 127.0.0.1");
         let local = NameServerConfig::udp_and_tcp(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let config = ResolverConfig::from_name_servers(vec![local]);
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
     });
+    finish(builder)
+}
+
+fn finish(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
     let options = builder.options_mut();
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     // Each endpoint keeps its addresses for their TTL. A second cache would
     // only hide a change when a failed connection makes us look again.
     options.cache_size = 0;
-    options.negative_max_ttl = Some(Duration::ZERO);
     builder.build()
 }
+
+#[cfg(test)]
+mod tests;
