@@ -175,15 +175,18 @@ async fn an_endpoint_that_is_gone_is_looked_up_no_more() {
     .await;
     assert_eq!(script.asked(), [0, 10]);
 
-    let script = Script::new(&[Ok(("127.0.0.1", 10))]);
+    let script = Script::new(&[Ok(("127.0.0.1", 300))]);
     let (names, new) = mpsc::unbounded_channel();
     let tasks = LocalSet::new();
     tasks.spawn_local(serve(new, script.clone()));
     let test = async {
         names.send(weak.clone()).unwrap();
         sleep(Duration::from_secs(1)).await;
+        let hurry = Arc::clone(&endpoint.hurry);
         drop(endpoint);
         assert_eq!(weak.strong_count(), 0, "the resolver holds no endpoint");
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(Arc::strong_count(&hurry), 1, "its task has ended");
         sleep(Duration::from_secs(600)).await;
         assert_eq!(script.asked(), [0]);
     };
