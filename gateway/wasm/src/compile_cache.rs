@@ -1,0 +1,250 @@
+//! Compiled components on disk, so that a restart does not compile again.
+//!
+//! The directory must be 0700 and owned by the effective user: what is in it
+//! is machine code that will be run. Otherwise it is not used, with a warning.
+//! A file's name is the SHA-256 of the component, the version of wasmtime and
+//! the engine's settings and CPU features, so a stale one is never found. It
+//! is written beside its place, synced and renamed, and begins with a SHA-256
+//! of the rest: a torn or rotten file is compiled anew.
+
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::fingerprint::{Fingerprint, hex, sha256};
+
+#[derive(Debug)]
+pub(crate) struct CompileCache {
+    dir: PathBuf,
+    /// What makes code of one engine useless to another.
+    settings: [u8; 32],
+}
+
+impl CompileCache {
+    /// Opens the directory, or makes it. `None`, with a warning, if it is not
+    /// ours alone.
+    pub(crate) fn open(dir: &Path, engine: &Engine) -> Option<Self> {
+        match check(dir) {
+            Ok(()) => Some(Self {
+                dir: dir.to_owned(),
+                settings: settings(engine),
+            }),
+            Err(why) => {
+                tracing::warn!(
+                    directory = %dir.display(),
+                    "the compile cache is not used, components are compiled at each start: {why}"
+                );
+                None
+            }
+        }
+    }
+
+    /// The compiled form of a component, from disk or by compiling.
+    pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+        let name = Fingerprint::new()
+            .field(bytes)
+            .field(&self.settings)
+            .finish();
+        let path = self.dir.join(format!("{}.cwasm", hex(&name)));
+        if let Some(found) = read(engine, &path) {
+            return Ok(found);
+        }
+        let component = Component::new(engine, bytes)?;
+        let written = component.serialize().and_then(|code| {
+            write(&path, &code)?;
+            Ok(())
+        });
+        if let Err(error) = written {
+            tracing::warn!(file = %path.display(), "a compiled component was not kept: {error:#}");
+        }
+        Ok(component)
+    }
+}
+
+/// Why a directory must not be used.
+fn check(dir: &Path) -> Result<(), String> {
+    let meta = match fs::symlink_metadata(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .map_err(|error| format!("it cannot be made: {error}"))?;
+            fs::symlink_metadata(dir)
+        }
+        found => found,
+    }
+    .map_err(|error| error.to_string())?;
+    if !meta.is_dir() {
+        return Err("it is not a directory".to_owned());
+    }
+    let user = rustix::process::geteuid().as_raw();
+    if meta.uid() != user {
+        return Err(format!(
+            "it belongs to user {} and the gateway runs as {user}",
+            meta.uid()
+        ));
+    }
+    let mode = meta.mode() & 0o777;
+    if mode != 0o700 {
+        return Err(format!("its mode is {mode:04o} and must be 0700"));
+    }
+    Ok(())
+}
+
+fn read(engine: &Engine, path: &Path) -> Option<Component> {
+    let file = match fs::read(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::warn!(file = %path.display(), "a compiled component cannot be read: {error}");
+            return None;
+        }
+    };
+    let code = file
+        .split_first_chunk::<32>()
+        .and_then(|(sum, code)| (sha256(code) == *sum).then_some(code));
+    let Some(code) = code else {
+        tracing::warn!(file = %path.display(), "a compiled component is damaged and is compiled anew");
+        return None;
+    };
+    match deserialize(engine, code) {
+        Ok(component) => Some(component),
+        Err(error) => {
+            tracing::warn!(file = %path.display(), "a compiled component is compiled anew: {error:#}");
+            None
+        }
+    }
+}
+
+#[allow(
+    unsafe_code,
+    reason = "the only way to load compiled code; the directory is ours alone and the checksum has been compared"
+)]
+fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` was made by `Component::serialize` and has not changed
+    // since: only this user can write to the directory (checked when it was
+    // opened), and the SHA-256 at its head matches. Wasmtime compares version,
+    // settings and CPU features itself.
+    unsafe { Component::deserialize(engine, code) }
+}
+
+fn write(path: &Path, code: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.new", std::process::id()));
+    let result = (|| {
+        let mut file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(&sha256(code))?;
+        file.write_all(code)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    })();
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+fn settings(engine: &Engine) -> [u8; 32] {
+    /// Lets a `Hash` feed a SHA-256.
+    struct Feed(Sha256);
+    impl Hasher for Feed {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+    let mut feed = Feed(Sha256::new());
+    // Covers wasmtime's version, the settings and the CPU features.
+    engine.precompile_compatibility_hash().hash(&mut feed);
+    feed.0.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn engine() -> Engine {
+        crate::engine::engine().unwrap()
+    }
+
+    /// The smallest component.
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn only_file(dir: &Path) -> PathBuf {
+        let files: Vec<_> = fs::read_dir(dir).unwrap().collect();
+        assert_eq!(files.len(), 1);
+        files[0].as_ref().unwrap().path()
+    }
+
+    #[test]
+    fn makes_its_directory_for_itself_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("a/b");
+        assert!(CompileCache::open(&dir, &engine()).is_some());
+        assert_eq!(fs::metadata(&dir).unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        for (mode, used) in [
+            (0o700, true),
+            (0o755, false),
+            (0o777, false),
+            (0o770, false),
+        ] {
+            fs::set_permissions(dir.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(
+                CompileCache::open(dir.path(), &engine()).is_some(),
+                used,
+                "{mode:o}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_symlink_or_file_is_not_used() {
+        let parent = tempfile::tempdir().unwrap();
+        let target = parent.path().join("target");
+        CompileCache::open(&target, &engine()).unwrap();
+        let link = parent.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(CompileCache::open(&link, &engine()).is_none());
+    }
+
+    #[test]
+    fn a_damaged_file_is_compiled_anew() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("cache");
+        let engine = engine();
+        let cache = CompileCache::open(&dir, &engine).unwrap();
+        cache.component(&engine, EMPTY).unwrap();
+        let path = only_file(&dir);
+        let good = fs::read(&path).unwrap();
+        assert!(read(&engine, &path).is_some(), "it is found again");
+
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        for bad in [Vec::new(), good[..good.len() / 2].to_vec(), flipped] {
+            fs::write(&path, &bad).unwrap();
+            assert!(read(&engine, &path).is_none());
+            cache.component(&engine, EMPTY).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), good, "and is written anew");
+        }
+    }
+}

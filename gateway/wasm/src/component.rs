@@ -1,0 +1,333 @@
+//! A loaded component: compiled, its imports and exports checked, and asked
+//! what it is.
+
+use std::fmt;
+use std::time::Duration;
+
+use wasmtime::component::types::ComponentItem;
+
+use crate::bindings::v0_1;
+use crate::engine::Runtime;
+use crate::fingerprint::hex;
+use crate::instance::Instance;
+use crate::state::HostState;
+
+/// The part of an import's or export's name that is ours.
+const PACKAGE: &str = "janua:policy/";
+/// The minor version of the contract that is spoken.
+const SPOKEN: &str = "0.1";
+/// What a component gets for `describe`.
+const DESCRIBE_MEMORY: usize = 256 * 1024 * 1024;
+const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);
+
+/// A component, ready to be configured. Shared by all of its configurations.
+pub struct Component {
+    hash: [u8; 32],
+    size: usize,
+    contract: String,
+    imports: Vec<String>,
+    description: Description,
+    pub(crate) pre: v0_1::PolicyPre<HostState>,
+}
+
+/// What a component says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// Its own version.
+    pub version: String,
+    /// What it does, in one sentence.
+    pub summary: String,
+    /// The JSON Schema of its configuration.
+    pub config_schema: Option<String>,
+}
+
+/// Why a file is no policy component of ours. Each says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadError {
+    /// Not WebAssembly at all.
+    NotWasm,
+    /// A core module.
+    CoreModule,
+    /// Not valid, or not compilable: wasmtime's words.
+    Invalid(String),
+    /// It speaks another version of the contract.
+    Version {
+        /// The version that it was built for.
+        built_for: String,
+        /// Whether that is newer than this gateway.
+        newer: bool,
+    },
+    /// It does not export `janua:policy/policies`.
+    NoPolicies,
+    /// It imports a part of the contract that is not carried out yet.
+    NotCarriedOut(String),
+    /// It imports something that this gateway does not have.
+    UnknownImport(String),
+    /// The right names with the wrong types: wasmtime's words.
+    Mismatch(String),
+    /// `describe` failed.
+    Describe(String),
+}
+
+impl Component {
+    pub(crate) fn load(runtime: &Runtime, bytes: &[u8], hash: [u8; 32]) -> Result<Self, LoadError> {
+        check_preamble(bytes)?;
+        let compiled = runtime
+            .compile(bytes)
+            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let ty = compiled.component_type();
+        let engine = runtime.engine();
+        let imports: Vec<String> = ty
+            .imports(engine)
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let exports: Vec<String> = ty
+            .exports(engine)
+            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentInstance(_)))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let contract = check_exports(&exports)?;
+        imports.iter().try_for_each(|name| check_import(name))?;
+        let pre = runtime
+            .link(&compiled)
+            .map_err(|error| LoadError::Mismatch(format!("{error:#}")))?;
+        let caller = runtime.caller();
+        let description = Instance::new(
+            &pre,
+            "(describe)".into(),
+            DESCRIBE_MEMORY,
+            &caller,
+            DESCRIBE_DEADLINE,
+        )
+        .and_then(|mut instance| instance.describe(&caller, DESCRIBE_DEADLINE))
+        .map_err(|failure| LoadError::Describe(failure.to_string()))?;
+        Ok(Self {
+            hash,
+            size: bytes.len(),
+            contract,
+            imports,
+            description,
+            pre,
+        })
+    }
+
+    /// The SHA-256 of its bytes.
+    pub fn hash(&self) -> &[u8; 32] {
+        &self.hash
+    }
+
+    /// Its size in bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The version of the contract that it was built for, for example `0.1.0`.
+    pub fn contract(&self) -> &str {
+        &self.contract
+    }
+
+    /// What it imports, by full name.
+    pub fn imports(&self) -> &[String] {
+        &self.imports
+    }
+
+    /// What it says of itself.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+}
+
+fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
+    // Magic, then version and layer: 1 and 0 for a module, 0x0d and 1 for a component.
+    match bytes.split_first_chunk::<8>() {
+        Some(([0, b'a', b's', b'm', _, _, 1, 0], _)) => Ok(()),
+        Some(([0, b'a', b's', b'm', 1, 0, 0, 0], _)) => Err(LoadError::CoreModule),
+        _ => Err(LoadError::NotWasm),
+    }
+}
+
+/// Finds the exported interface and returns its version.
+fn check_exports(exports: &[String]) -> Result<String, LoadError> {
+    let version = exports
+        .iter()
+        .filter_map(|name| name.strip_prefix(PACKAGE))
+        .find_map(|rest| rest.strip_prefix("policies@"))
+        .ok_or(LoadError::NoPolicies)?;
+    check_version(version)?;
+    Ok(version.to_owned())
+}
+
+fn check_version(version: &str) -> Result<(), LoadError> {
+    let number = |n: usize| {
+        version
+            .split(['.', '-'])
+            .nth(n)
+            .and_then(|part| part.parse::<u32>().ok())
+    };
+    match (number(0), number(1)) {
+        (Some(0), Some(1)) => Ok(()),
+        (major, minor) => Err(LoadError::Version {
+            built_for: version.to_owned(),
+            newer: (major, minor) > (Some(0), Some(1)),
+        }),
+    }
+}
+
+fn check_import(name: &str) -> Result<(), LoadError> {
+    let (interface, version) = name.split_once('@').unwrap_or((name, ""));
+    match interface.strip_prefix(PACKAGE) {
+        Some("types" | "log") => return check_version(version),
+        Some("key-value" | "signatures" | "outbound") => {
+            check_version(version)?;
+            return Err(LoadError::NotCarriedOut(interface.to_owned()));
+        }
+        Some(_) => return Err(LoadError::UnknownImport(name.to_owned())),
+        None => {}
+    }
+    let package = interface.split('/').next().unwrap_or_default();
+    match package {
+        "wasi:cli" | "wasi:clocks" | "wasi:filesystem" | "wasi:io" | "wasi:random"
+        | "wasi:sockets"
+            if version.starts_with("0.2.") =>
+        {
+            Ok(())
+        }
+        _ => Err(LoadError::UnknownImport(name.to_owned())),
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWasm => f.write_str("this is not a WebAssembly file"),
+            Self::CoreModule => f.write_str(
+                "this is a core WebAssembly module, not a component; build it for a component target (in Rust `--target wasm32-wasip2`), or wrap it with `wasm-tools component new`",
+            ),
+            Self::Invalid(why) => write!(f, "this WebAssembly component is not valid: {why}"),
+            Self::Version { built_for, newer: true } => write!(
+                f,
+                "this component was built for janua:policy {built_for}, which is newer: this gateway speaks {SPOKEN}; update the gateway, or build the component with an older SDK"
+            ),
+            Self::Version { built_for, newer: false } => write!(
+                f,
+                "this component was built for janua:policy {built_for}, which this gateway no longer speaks (it speaks {SPOKEN}); build it again with a current SDK"
+            ),
+            Self::NoPolicies => write!(
+                f,
+                "this component does not export {PACKAGE}policies@{SPOKEN}.0, so it is not a policy; build it for the world `janua:policy/policy`"
+            ),
+            Self::NotCarriedOut(interface) => write!(
+                f,
+                "this component imports {interface}, which is not carried out by this version of the gateway; build it without that import"
+            ),
+            Self::UnknownImport(name) => write!(
+                f,
+                "this component imports {name}, which policies are not given; only janua:policy/log and WASI 0.2 (cli, clocks, filesystem, io, random, sockets) are, so build it without that import"
+            ),
+            Self::Mismatch(why) => write!(
+                f,
+                "the types of this component differ from janua:policy {SPOKEN}; build it again from the released contract: {why}"
+            ),
+            Self::Describe(why) => write!(
+                f,
+                "the component could not say what it is (its `describe` failed), so it is refused: {why}"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component")
+            .field("hash", &hex(&self.hash))
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Two are the same if their bytes are.
+impl PartialEq for Component {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn newer(version: &str) -> LoadError {
+        LoadError::Version {
+            built_for: version.to_owned(),
+            newer: true,
+        }
+    }
+
+    #[test]
+    fn preambles() {
+        let table: &[(&[u8], Result<(), LoadError>)] = &[
+            (b"\0asm\x0d\0\x01\0", Ok(())),
+            (b"\0asm\x01\0\0\0", Err(LoadError::CoreModule)),
+            (b"#!/bin/sh", Err(LoadError::NotWasm)),
+            (b"", Err(LoadError::NotWasm)),
+        ];
+        for (bytes, expected) in table {
+            assert_eq!(check_preamble(bytes), *expected);
+        }
+    }
+
+    #[test]
+    fn imports() {
+        let table = [
+            ("janua:policy/log@0.1.0", Ok(())),
+            ("janua:policy/types@0.1.3", Ok(())),
+            ("janua:policy/log@0.2.0", Err(newer("0.2.0"))),
+            (
+                "janua:policy/key-value@0.1.0",
+                Err(LoadError::NotCarriedOut("janua:policy/key-value".into())),
+            ),
+            (
+                "janua:policy/telepathy@0.1.0",
+                Err(LoadError::UnknownImport(
+                    "janua:policy/telepathy@0.1.0".into(),
+                )),
+            ),
+            ("wasi:io/poll@0.2.6", Ok(())),
+            (
+                "wasi:http/outgoing-handler@0.2.0",
+                Err(LoadError::UnknownImport(
+                    "wasi:http/outgoing-handler@0.2.0".into(),
+                )),
+            ),
+            (
+                "wasi:io/poll@0.3.0",
+                Err(LoadError::UnknownImport("wasi:io/poll@0.3.0".into())),
+            ),
+        ];
+        for (name, expected) in table {
+            assert_eq!(check_import(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn exports() {
+        let check = |name: &str| check_exports(&[name.to_owned()]);
+        assert_eq!(check("janua:policy/policies@0.1.7"), Ok("0.1.7".into()));
+        assert_eq!(check("janua:policy/policies@0.2.0"), Err(newer("0.2.0")));
+        assert_eq!(check("janua:policy/policies@1.0.0"), Err(newer("1.0.0")));
+        assert_eq!(
+            check("janua:policy/policies@0.0.9"),
+            Err(LoadError::Version {
+                built_for: "0.0.9".into(),
+                newer: false
+            })
+        );
+        assert_eq!(check("wasi:cli/run@0.2.0"), Err(LoadError::NoPolicies));
+        let words = newer("0.2.0").to_string();
+        assert!(words.contains("0.2.0, which is newer: this gateway speaks 0.1"));
+    }
+}

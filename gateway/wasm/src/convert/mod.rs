@@ -1,0 +1,29 @@
+//! From each version's generated types to our own: the hand-written half of
+//! `bindings`.
+
+pub(crate) mod v0_1;
+
+/// For how long a verdict may be used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    Never,
+    UntilReload,
+    Seconds(u32),
+}
+
+/// What the guest said about its subscription, before it is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawPhase {
+    pub(crate) inputs: Vec<crate::input::Input>,
+    pub(crate) references: Vec<crate::input::Input>,
+    pub(crate) sensitive: Vec<u32>,
+}
+
+/// All phases, as the guest gave them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RawSubscription {
+    pub(crate) request: Option<RawPhase>,
+    pub(crate) fetched: Option<RawPhase>,
+    pub(crate) missing: Option<RawPhase>,
+    pub(crate) response: Option<RawPhase>,
+}

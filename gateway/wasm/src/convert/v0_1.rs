@@ -1,0 +1,248 @@
+//! `janua:policy@0.1`, to and from.
+
+use tracing::Level;
+use wasmtime::component::{HasSelf, Linker};
+
+use super::{RawPhase, RawSubscription, Reuse};
+use crate::bindings::v0_1::janua::policy::{log, types as raw};
+use crate::component::Description;
+use crate::input::{Input, Phase};
+use crate::rules::{self, Broken, Place, RawPart, Rules};
+use crate::state::HostState;
+use crate::verdict::{AbsentKey, Edit, Effect, Outcome, Reply, Take, Value, Verdict};
+
+/// Links what a policy of this version may import.
+pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    raw::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
+    log::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)
+}
+
+impl raw::Host for HostState {}
+
+impl log::Host for HostState {
+    fn log(&mut self, level: log::Level, message: String) -> wasmtime::Result<()> {
+        let level = match level {
+            log::Level::Debug => Level::DEBUG,
+            log::Level::Info => Level::INFO,
+            log::Level::Warn => Level::WARN,
+            log::Level::Error => Level::ERROR,
+        };
+        self.log.line(level, &message);
+        Ok(())
+    }
+}
+
+pub(crate) fn description(raw: raw::Description) -> Description {
+    Description {
+        name: raw.name,
+        version: raw.version,
+        summary: raw.summary,
+        config_schema: raw.config_schema,
+    }
+}
+
+pub(crate) fn subscription(raw: raw::Subscription) -> Result<RawSubscription, Broken> {
+    let phase = |raw: Option<raw::Phase>| raw.map(phase).transpose();
+    Ok(RawSubscription {
+        request: phase(raw.request)?,
+        fetched: phase(raw.fetched)?,
+        missing: phase(raw.missing)?,
+        response: phase(raw.response)?,
+    })
+}
+
+fn phase(raw: raw::Phase) -> Result<RawPhase, Broken> {
+    let inputs = |list: Vec<raw::Input>| list.into_iter().map(input).collect::<Result<_, Broken>>();
+    Ok(RawPhase {
+        inputs: inputs(raw.inputs)?,
+        references: inputs(raw.references)?,
+        sensitive: raw.sensitive,
+    })
+}
+
+fn input(raw: raw::Input) -> Result<Input, Broken> {
+    use raw::Input as From;
+    let field = |name: String| rules::field_name_to_read(&name);
+    Ok(match raw {
+        From::Method => Input::Method,
+        From::Scheme => Input::Scheme,
+        From::HttpVersion => Input::HttpVersion,
+        From::ClientIp => Input::ClientIp,
+        From::PeerIp => Input::PeerIp,
+        From::RequestId => Input::RequestId,
+        From::Site => Input::Site,
+        From::Route => Input::Route,
+        From::OriginalHost => Input::OriginalHost,
+        From::OriginalPath => Input::OriginalPath,
+        From::OriginalQuery => Input::OriginalQuery,
+        From::Host => Input::Host,
+        From::Path => Input::Path,
+        From::RawPath => Input::RawPath,
+        From::Extension => Input::Extension,
+        From::Query => Input::Query,
+        From::Header(name) => Input::Header(field(name)?),
+        From::HeaderPresent(name) => Input::HeaderPresent(field(name)?),
+        From::Cookie(name) => Input::Cookie(name.into()),
+        From::CookiePresent(name) => Input::CookiePresent(name.into()),
+        From::QueryParameter(name) => Input::QueryParameter(name.into()),
+        From::RawQueryParameter(name) => Input::RawQueryParameter(name.into()),
+        From::TlsVersion => Input::TlsVersion,
+        From::TlsServerName => Input::TlsServerName,
+        From::TlsClientSubject => Input::TlsClientSubject,
+        From::TlsClientFingerprint => Input::TlsClientFingerprint,
+        From::Now => Input::Now,
+        From::BodyText(limit) => Input::BodyText(limit),
+        From::BodyBase64(limit) => Input::BodyBase64(limit),
+        From::Status => Input::Status,
+        From::ResponseHeader(name) => Input::ResponseHeader(field(name)?),
+        From::ResponseHeaderPresent(name) => Input::ResponseHeaderPresent(field(name)?),
+        From::AnsweredBy => Input::AnsweredBy,
+    })
+}
+
+/// Checks a verdict and compiles it. An error says what breaks the contract.
+pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, Reuse), Broken> {
+    rules::at_most("edits", raw.edits.len(), rules::MAX_EDITS)?;
+    rules::at_most("effects", raw.effects.len(), rules::MAX_EFFECTS)?;
+    let outcome = match raw.outcome {
+        raw::Outcome::Proceed => Outcome::Proceed,
+        raw::Outcome::Respond(answer) => Outcome::Respond(reply(answer, rules)?),
+        raw::Outcome::Serve(_) => return Err(rules::not_carried_out("serve")),
+    };
+    let edits = raw
+        .edits
+        .into_iter()
+        .map(|raw| edit(raw, rules))
+        .collect::<Result<_, _>>()?;
+    let effects = raw
+        .effects
+        .into_iter()
+        .map(|raw| effect(raw, rules))
+        .collect::<Result<_, _>>()?;
+    let note = raw
+        .note
+        .map(|note| rules::word("the note", &note))
+        .transpose()?;
+    let reuse = match raw.reuse {
+        raw::Reuse::Never => Reuse::Never,
+        raw::Reuse::UntilReload => Reuse::UntilReload,
+        raw::Reuse::Seconds(seconds) => Reuse::Seconds(seconds),
+    };
+    let verdict = Verdict {
+        outcome,
+        edits,
+        effects,
+        note,
+    };
+    Ok((verdict, reuse))
+}
+
+fn edit(raw: raw::Edit, rules: &Rules<'_>) -> Result<Edit, Broken> {
+    let header = |raw: raw::Header| -> Result<(Box<str>, Value), Broken> {
+        Ok((
+            rules::field_name(&raw.name)?,
+            value(raw.value, Place::Field, rules)?,
+        ))
+    };
+    Ok(match raw {
+        raw::Edit::SetHeader(raw) => {
+            let (name, value) = header(raw)?;
+            Edit::SetHeader { name, value }
+        }
+        raw::Edit::AppendHeader(raw) => {
+            let (name, value) = header(raw)?;
+            Edit::AppendHeader { name, value }
+        }
+        raw::Edit::DefaultHeader(raw) => {
+            let (name, value) = header(raw)?;
+            Edit::DefaultHeader { name, value }
+        }
+        raw::Edit::RemoveHeader(name) => Edit::RemoveHeader(rules::field_name(&name)?),
+        raw::Edit::SetPath(raw) => {
+            rules.only_in(Phase::Request, "set-path")?;
+            Edit::SetPath(value(raw, Place::Target, rules)?)
+        }
+        raw::Edit::SetQuery(raw) => {
+            rules.only_in(Phase::Request, "set-query")?;
+            Edit::SetQuery(value(raw, Place::Target, rules)?)
+        }
+        raw::Edit::SetStatus(status) => {
+            rules.only_in(Phase::Response, "set-status")?;
+            Edit::SetStatus(rules::status(status)?)
+        }
+    })
+}
+
+fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Broken> {
+    let refused = match raw {
+        raw::Effect::Take(raw) => {
+            rules.only_in(Phase::Request, "take")?;
+            rules.granted("take")?;
+            return Ok(Effect::Take(Box::new(take(raw, rules)?)));
+        }
+        raw::Effect::Verify(_) => "verify",
+        raw::Effect::ChooseUpstream(_) => "choose-upstream",
+        raw::Effect::CacheLookup(_) => "cache-lookup",
+        raw::Effect::CacheRule(_) => "cache-rule",
+        raw::Effect::Tag(_) => "tag",
+        raw::Effect::Purge(_) => "purge",
+        raw::Effect::Ban(_) => "ban",
+    };
+    Err(rules::not_carried_out(refused))
+}
+
+fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Broken> {
+    Ok(Take {
+        bucket: rules::word("the name of a bucket", &raw.bucket)?,
+        key: value(raw.key, Place::Key, rules)?,
+        absent: match raw.absent {
+            raw::AbsentKey::Share => AbsentKey::Share,
+            raw::AbsentKey::Refuse => AbsentKey::Refuse,
+            raw::AbsentKey::Skip => AbsentKey::Skip,
+        },
+        tokens: rules::at_least_one("`tokens` of a bucket", raw.tokens)?,
+        period_ms: rules::at_least_one("`period-ms` of a bucket", raw.period_ms)?,
+        burst: raw.burst,
+        cost: rules::at_least_one("`cost` of a take", raw.cost)?,
+        otherwise: reply(raw.otherwise, rules)?,
+    })
+}
+
+fn reply(raw: raw::Reply, rules: &Rules<'_>) -> Result<Reply, Broken> {
+    rules::at_most(
+        "fields of a reply",
+        raw.headers.len(),
+        rules::MAX_REPLY_FIELDS,
+    )?;
+    let headers = raw
+        .headers
+        .into_iter()
+        .map(|raw| {
+            Ok((
+                rules::reply_field_name(&raw.name)?,
+                value(raw.value, Place::Field, rules)?,
+            ))
+        })
+        .collect::<Result<_, Broken>>()?;
+    let body = match raw.body {
+        raw::Content::Empty => Vec::new(),
+        raw::Content::Text(text) => text.into_bytes(),
+        raw::Content::Bytes(bytes) => bytes,
+    };
+    Ok(Reply {
+        status: rules::status(raw.status)?,
+        headers,
+        body: rules::body(body)?,
+    })
+}
+
+fn value(raw: raw::Value, place: Place, rules: &Rules<'_>) -> Result<Value, Broken> {
+    rules.value(
+        place,
+        raw.into_iter().map(|part| match part {
+            raw::Part::Literal(text) => RawPart::Literal(text),
+            raw::Part::Input(at) => RawPart::Input(at),
+            raw::Part::Reference(at) => RawPart::Reference(at),
+        }),
+    )
+}

@@ -1,0 +1,153 @@
+//! What is counted about a policy: by each worker for itself, summed when read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Totals of one policy, of all workers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls into the component, without those of sampling.
+    pub calls: u64,
+    /// Verdicts that were reused.
+    pub hits: u64,
+    /// Questions that no reusable verdict was there for.
+    pub misses: u64,
+    /// Traps.
+    pub traps: u64,
+    /// Calls that used up their CPU time.
+    pub overruns: u64,
+    /// Calls that wanted more memory than allowed.
+    pub memory: u64,
+    /// Errors that the policy returned.
+    pub errors: u64,
+    /// Verdicts that broke the contract.
+    pub bad_verdicts: u64,
+    /// Questions that the open breaker kept from the policy.
+    pub suspended: u64,
+    /// Reused verdicts that were asked for again to compare.
+    pub samples: u64,
+    /// Of those, verdicts that differed.
+    pub lies: u64,
+    /// Instances that were replaced because their memory was nearly full.
+    pub recycled: u64,
+}
+
+macro_rules! counters {
+    ($($field:ident),* $(,)?) => {
+        /// One worker's part. Padded, written by that worker alone.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub(crate) struct Counters {
+            $(pub(crate) $field: Counter,)*
+            /// Of the phases' memos: those that are paused, entries, bytes.
+            pub(crate) memos: [MemoGauge; 2],
+        }
+
+        impl Counters {
+            fn add_to(&self, counts: &mut Counts) {
+                $(counts.$field += self.$field.0.load(Ordering::Relaxed);)*
+            }
+        }
+    };
+}
+counters!(
+    calls,
+    hits,
+    misses,
+    traps,
+    overruns,
+    memory,
+    errors,
+    bad_verdicts,
+    suspended,
+    samples,
+    lies,
+    recycled,
+);
+
+/// A number with one writer: a load and a store, without a locked instruction.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub(crate) fn add_one(&self) {
+        self.0
+            .store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+/// The state of one memo, as last said by its worker.
+#[derive(Debug, Default)]
+pub(crate) struct MemoGauge {
+    paused: AtomicU64,
+    entries: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl MemoGauge {
+    pub(crate) fn set(&self, paused: bool, entries: usize, bytes: usize) {
+        self.paused.store(u64::from(paused), Ordering::Relaxed);
+        self.entries.store(entries as u64, Ordering::Relaxed);
+        self.bytes.store(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// What [`AllCounters::sum`] gives.
+#[derive(Debug, Default)]
+pub(crate) struct Sum {
+    pub(crate) counts: Counts,
+    pub(crate) memos_paused: u64,
+    pub(crate) memo_entries: u64,
+    pub(crate) memo_bytes: u64,
+}
+
+/// All workers' counters of one policy.
+#[derive(Debug, Default)]
+pub(crate) struct AllCounters(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    workers: Vec<Arc<Counters>>,
+    /// Of workers that are done with this policy.
+    gone: Counts,
+}
+
+impl AllCounters {
+    /// A worker's part, counted from now on.
+    pub(crate) fn join(&self) -> Arc<Counters> {
+        let counters = Arc::new(Counters::default());
+        self.inner().workers.push(Arc::clone(&counters));
+        counters
+    }
+
+    pub(crate) fn sum(&self) -> Sum {
+        let mut inner = self.inner();
+        let Inner { workers, gone } = &mut *inner;
+        workers.retain(|counters| {
+            // The worker has dropped its handle: its numbers are final.
+            let alive = Arc::strong_count(counters) > 1;
+            if !alive {
+                counters.add_to(gone);
+            }
+            alive
+        });
+        let mut sum = Sum {
+            counts: *gone,
+            ..Sum::default()
+        };
+        for worker in workers {
+            worker.add_to(&mut sum.counts);
+            for memo in &worker.memos {
+                sum.memos_paused += memo.paused.load(Ordering::Relaxed);
+                sum.memo_entries += memo.entries.load(Ordering::Relaxed);
+                sum.memo_bytes += memo.bytes.load(Ordering::Relaxed);
+            }
+        }
+        sum
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

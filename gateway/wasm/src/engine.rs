@@ -1,0 +1,157 @@
+//! The engine of all policies of the process. Off the workers.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use wasmtime::component::Linker;
+use wasmtime::{Config, Engine};
+
+use crate::bindings::v0_1;
+use crate::compile_cache::CompileCache;
+use crate::component::{Component, LoadError};
+use crate::deadline::{Caller, Ticker};
+use crate::fingerprint::{process_key, sha256};
+use crate::state::HostState;
+use crate::{convert, wasi};
+
+/// The stack of a call. A worker thread needs room for it beside its own.
+const STACK: usize = 512 * 1024;
+
+/// The engine, its compile cache and its ticker. One per process; a clone is a handle.
+#[derive(Debug, Clone)]
+pub struct Runtime(Arc<Shared>);
+
+/// How a [`Runtime`] is made.
+#[derive(Debug, Clone, Default)]
+pub struct RuntimeOptions {
+    /// Where compiled components are kept between starts. Made if missing;
+    /// unused, with a warning, unless it is 0700 and the effective user's own.
+    pub cache_dir: Option<PathBuf>,
+}
+
+/// Why a [`Runtime`] cannot be made.
+#[derive(Debug)]
+pub struct RuntimeError(String);
+
+struct Shared {
+    engine: Engine,
+    linker: Linker<HostState>,
+    cache: Option<CompileCache>,
+    ticker: Ticker,
+    /// Components by content hash, for as long as someone holds them.
+    components: Mutex<HashMap<[u8; 32], Weak<Component>>>,
+    /// The key under which secrets enter memos.
+    mac_key: [u8; 16],
+}
+
+impl Runtime {
+    /// Starts the engine and its ticker thread.
+    ///
+    /// # Errors
+    /// If the machine cannot run compiled WebAssembly or start a thread.
+    pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
+        let engine = engine().map_err(RuntimeError::from_wasmtime)?;
+        let mut linker = Linker::new(&engine);
+        wasi::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
+        convert::v0_1::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
+        let cache = options
+            .cache_dir
+            .and_then(|dir| CompileCache::open(&dir, &engine));
+        let ticker = Ticker::start(engine.weak())
+            .map_err(|error| RuntimeError(format!("the ticker thread did not start: {error}")))?;
+        Ok(Self(Arc::new(Shared {
+            engine,
+            linker,
+            cache,
+            ticker,
+            components: Mutex::default(),
+            mac_key: process_key(),
+        })))
+    }
+
+    /// Compiles and checks a component; one that is loaded already is found by
+    /// its content. Takes from a millisecond (cached) to many seconds (Python).
+    ///
+    /// # Errors
+    /// [`LoadError`], whose words tell the operator what to do.
+    pub fn load(&self, bytes: &[u8]) -> Result<Arc<Component>, LoadError> {
+        let hash = sha256(bytes);
+        if let Some(found) = self.components().get(&hash).and_then(Weak::upgrade) {
+            return Ok(found);
+        }
+        let component = Arc::new(Component::load(self, bytes, hash)?);
+        let mut components = self.components();
+        components.retain(|_, component| component.strong_count() > 0);
+        components.insert(hash, Arc::downgrade(&component));
+        Ok(component)
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
+        match &self.0.cache {
+            Some(cache) => cache.component(&self.0.engine, bytes),
+            None => wasmtime::component::Component::new(&self.0.engine, bytes),
+        }
+    }
+
+    pub(crate) fn link(
+        &self,
+        component: &wasmtime::component::Component,
+    ) -> wasmtime::Result<v0_1::PolicyPre<HostState>> {
+        v0_1::PolicyPre::new(self.0.linker.instantiate_pre(component)?)
+    }
+
+    pub(crate) fn caller(&self) -> Caller {
+        self.0.ticker.caller()
+    }
+
+    pub(crate) fn mac_key(&self) -> [u8; 16] {
+        self.0.mac_key
+    }
+
+    fn components(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Weak<Component>>> {
+        self.0
+            .components
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The settings. Each that changes compiled code changes the names in the
+/// compile cache by itself.
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    let mut config = Config::new();
+    config
+        // Nothing waits inside a policy's store; costs 45 % of a call if on.
+        .concurrency_support(false)
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK);
+    Engine::new(&config)
+}
+
+impl RuntimeError {
+    fn from_wasmtime(error: wasmtime::Error) -> Self {
+        Self(format!("the WebAssembly engine did not start: {error:#}"))
+    }
+}
+
+impl std::fmt::Display for RuntimeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for RuntimeError {}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}

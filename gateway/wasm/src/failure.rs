@@ -1,0 +1,81 @@
+//! How a policy can fail. Whether the request is refused or the policy
+//! skipped is `on_error`, which the proxy reads from the policy.
+
+use std::fmt;
+
+/// A policy that gave no usable verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFailure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// What is known beyond the kind, for the log: a trap's text, for example.
+    /// May be empty. Never holds the value of an input.
+    pub detail: String,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureKind {
+    /// It trapped: a panic, a stack overflow, an exhausted quota.
+    Trap,
+    /// It used more CPU time than its deadline allows.
+    Deadline,
+    /// It wanted more memory than its limit allows.
+    Memory,
+    /// It returned an error; this is its message, cut off at 512 bytes.
+    Error(String),
+    /// Its verdict breaks the contract; this says how.
+    BadVerdict(String),
+    /// It failed or ran too much of late and is not asked for a while.
+    BreakerOpen,
+}
+
+impl FailureKind {
+    /// A fixed word for metrics and `Proxy-Status`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Deadline => "deadline",
+            Self::Memory => "memory",
+            Self::Error(_) => "error",
+            Self::BadVerdict(_) => "bad_verdict",
+            Self::BreakerOpen => "breaker_open",
+        }
+    }
+
+    /// Whether the instance is lost with it.
+    pub(crate) fn ends_the_instance(&self) -> bool {
+        matches!(self, Self::Trap | Self::Deadline | Self::Memory)
+    }
+}
+
+impl PolicyFailure {
+    pub(crate) fn plain(kind: FailureKind) -> Self {
+        Self {
+            kind,
+            detail: String::new(),
+        }
+    }
+}
+
+impl fmt::Display for PolicyFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            FailureKind::Trap => f.write_str("the policy trapped")?,
+            FailureKind::Deadline => f.write_str("the policy used up its CPU time")?,
+            FailureKind::Memory => f.write_str("the policy wanted more memory than its limit")?,
+            FailureKind::Error(message) => write!(f, "the policy returned an error: {message}")?,
+            FailureKind::BadVerdict(why) => write!(f, "the policy's verdict is not valid: {why}")?,
+            FailureKind::BreakerOpen => {
+                f.write_str("the policy failed or ran too much of late and is suspended")?;
+            }
+        }
+        if self.detail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.detail)
+        }
+    }
+}
+
+impl std::error::Error for PolicyFailure {}

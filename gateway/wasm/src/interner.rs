@@ -1,0 +1,117 @@
+//! Equal verdicts are kept once. Bounded: one compiled verdict per miss would
+//! otherwise grow without end under random keys.
+
+use std::rc::Rc;
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+
+use crate::verdict::Verdict;
+
+/// The most different verdicts that are shared.
+const MAX_VERDICTS: usize = 1_024;
+
+#[derive(Debug)]
+pub(crate) struct Interner {
+    hasher: RandomState,
+    verdicts: HashTable<Rc<Verdict>>,
+    bytes: usize,
+    budget: usize,
+}
+
+/// A verdict and whether the interner pays for it. Otherwise the memo does.
+pub(crate) struct Interned {
+    pub(crate) verdict: Rc<Verdict>,
+    pub(crate) shared: bool,
+}
+
+impl Interner {
+    pub(crate) fn new(budget: usize) -> Self {
+        Self {
+            hasher: RandomState::new(),
+            verdicts: HashTable::new(),
+            bytes: 0,
+            budget,
+        }
+    }
+
+    pub(crate) fn intern(&mut self, verdict: Verdict) -> Interned {
+        let hash = self.hasher.hash_one(&verdict);
+        if let Some(found) = self.verdicts.find(hash, |other| **other == verdict) {
+            return Interned {
+                verdict: Rc::clone(found),
+                shared: true,
+            };
+        }
+        let bytes = verdict.heap_bytes();
+        let verdict = Rc::new(verdict);
+        if !self.has_room(bytes) {
+            self.sweep();
+        }
+        let shared = self.has_room(bytes);
+        if shared {
+            self.bytes += bytes;
+            let hasher = &self.hasher;
+            self.verdicts
+                .insert_unique(hash, Rc::clone(&verdict), |v| hasher.hash_one(v));
+        }
+        Interned { verdict, shared }
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.verdicts.len() < MAX_VERDICTS && self.bytes + bytes <= self.budget
+    }
+
+    /// Drops what nobody holds any more.
+    fn sweep(&mut self) {
+        let bytes = &mut self.bytes;
+        self.verdicts.retain(|verdict| {
+            let held = Rc::strong_count(verdict) > 1;
+            if !held {
+                *bytes -= verdict.heap_bytes();
+            }
+            held
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(note: usize) -> Verdict {
+        Verdict {
+            note: Some(note.to_string().into()),
+            ..Verdict::proceed()
+        }
+    }
+
+    #[test]
+    fn equal_verdicts_are_one() {
+        let mut interner = Interner::new(10_000);
+        let a = interner.intern(verdict(1));
+        let b = interner.intern(verdict(1));
+        let c = interner.intern(verdict(2));
+        assert!(Rc::ptr_eq(&a.verdict, &b.verdict));
+        assert!(!Rc::ptr_eq(&a.verdict, &c.verdict));
+    }
+
+    #[test]
+    fn is_bounded_and_makes_room_for_what_is_held() {
+        let mut interner = Interner::new(usize::MAX);
+        let held: Vec<_> = (0..MAX_VERDICTS)
+            .map(|n| interner.intern(verdict(n)))
+            .collect();
+        assert!(held.iter().all(|interned| interned.shared));
+        assert!(
+            !interner.intern(verdict(5_000)).shared,
+            "full of what is held"
+        );
+        drop(held);
+        assert!(interner.intern(verdict(5_001)).shared);
+        assert_eq!(interner.verdicts.len(), 1);
+        let mut tiny = Interner::new(1);
+        assert!(!tiny.intern(verdict(1)).shared);
+        assert_eq!(tiny.bytes, 0);
+    }
+}

@@ -1,0 +1,158 @@
+//! The memo key: the declared inputs, except `now`, as one string of bytes.
+//!
+//! Each input is a byte that says whether it is there, then its length and its
+//! raw bytes, so that no two lists of inputs are written alike. A secret
+//! enters as its SipHash-2-4-128 under a key of this process instead: a memo
+//! never holds a credential, and 128 bits under an unknown key are not hit by
+//! chance.
+
+use std::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128 as _, SipHasher24};
+
+use crate::input::{Facts, Input};
+use crate::plan::Plan;
+
+/// The longest key that is remembered.
+pub(crate) const MAX_KEY: usize = 1024;
+
+/// Buffers that are used again for each key.
+#[derive(Debug)]
+pub(crate) struct KeyWriter {
+    mac: SipHasher24,
+    key: Vec<u8>,
+    secret: Vec<u8>,
+}
+
+impl KeyWriter {
+    pub(crate) fn new(mac_key: &[u8; 16]) -> Self {
+        Self {
+            mac: SipHasher24::new_with_key(mac_key),
+            key: Vec::new(),
+            secret: Vec::new(),
+        }
+    }
+
+    /// Writes the key of an exchange. `None` if it is too long to be remembered.
+    pub(crate) fn write(&mut self, plan: &Plan, facts: &dyn Facts) -> Option<&[u8]> {
+        let Self { mac, key, secret } = self;
+        key.clear();
+        for (input, &sensitive) in plan.inputs.iter().zip(&plan.sensitive) {
+            if *input == Input::Now {
+                continue;
+            }
+            let start = key.len();
+            key.extend_from_slice(&[0; 5]);
+            let present = if sensitive {
+                secret.clear();
+                let present = facts.input(input, secret);
+                if present {
+                    let mut mac = *mac;
+                    mac.write(secret);
+                    key.extend_from_slice(&mac.finish128().as_bytes());
+                }
+                present
+            } else {
+                facts.input(input, key)
+            };
+            if key.len() > MAX_KEY {
+                return None;
+            }
+            let length = u32::try_from(key.len().saturating_sub(start + 5)).unwrap_or(u32::MAX);
+            if let Some(head) = key.get_mut(start..start + 5)
+                && let Some((flag, size)) = head.split_first_mut()
+            {
+                *flag = u8::from(present);
+                size.copy_from_slice(&length.to_le_bytes());
+            }
+        }
+        Some(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    struct Map(HashMap<Input, Vec<u8>>);
+
+    impl Facts for Map {
+        fn input(&self, input: &Input, out: &mut Vec<u8>) -> bool {
+            self.0.get(input).is_some_and(|value| {
+                out.extend_from_slice(value);
+                true
+            })
+        }
+    }
+
+    fn inputs() -> Vec<Input> {
+        vec![
+            Input::Method,
+            Input::Header("authorization".into()),
+            Input::Path,
+        ]
+    }
+
+    fn key(values: &[Option<Vec<u8>>]) -> Vec<u8> {
+        let plan = Plan::new(inputs(), Vec::new(), &[]).unwrap();
+        let facts = inputs()
+            .into_iter()
+            .zip(values)
+            .filter_map(|(input, value)| Some((input, value.clone()?)))
+            .collect();
+        KeyWriter::new(&[7; 16])
+            .write(&plan, &Map(facts))
+            .unwrap()
+            .to_vec()
+    }
+
+    #[test]
+    fn absent_differs_from_empty_and_borders_count() {
+        let some = |text: &str| Some(text.as_bytes().to_vec());
+        let values = [
+            [None, None, None],
+            [some(""), None, None],
+            [None, some(""), None],
+            [some("ab"), None, some("c")],
+            [some("a"), None, some("bc")],
+            [some("a"), some("x"), some("bc")],
+            [some("a"), some("y"), some("bc")],
+        ];
+        let keys: HashSet<_> = values.iter().map(|v| key(v)).collect();
+        assert_eq!(keys.len(), values.len());
+    }
+
+    #[test]
+    fn a_secret_is_not_in_the_key() {
+        let written = key(&[None, Some(b"Bearer hunter2".to_vec()), None]);
+        assert!(!written.windows(7).any(|window| window == b"hunter2"));
+        assert_eq!(written.len(), 3 * 5 + 16);
+    }
+
+    #[test]
+    fn now_is_no_part_and_long_keys_are_refused() {
+        let plan = Plan::new(vec![Input::Now], Vec::new(), &[]).unwrap();
+        let mut writer = KeyWriter::new(&[0; 16]);
+        assert_eq!(writer.write(&plan, &Map(HashMap::new())), Some(&[][..]));
+        let plan = Plan::new(vec![Input::Path], Vec::new(), &[]).unwrap();
+        for (length, kept) in [(MAX_KEY - 5, true), (MAX_KEY - 4, false)] {
+            let facts = Map(HashMap::from([(Input::Path, vec![b'a'; length])]));
+            assert_eq!(writer.write(&plan, &facts).is_some(), kept, "{length}");
+        }
+    }
+
+    proptest! {
+        /// Different inputs have different keys, equal ones the same.
+        #[test]
+        fn is_injective(
+            a in prop::collection::vec(prop::option::of(prop::collection::vec(0_u8..3, 0..4)), 3),
+            b in prop::collection::vec(prop::option::of(prop::collection::vec(0_u8..3, 0..4)), 3),
+        ) {
+            prop_assert_eq!(key(&a) == key(&b), a == b);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What policies say: `log`, stdout and stderr, into the gateway's own log.
+//!
+//! A line is cut off at 4,096 bytes, and an instance may say 100 at once and
+//! 20 a second; what is beyond that is counted and told with the next line. It
+//! is handed to `tracing`; that the subscriber does not block is the binary's
+//! affair.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::Level;
+
+/// The most bytes of one line.
+const MAX_LINE: usize = 4_096;
+const AT_ONCE: u32 = 100;
+const EACH: Duration = Duration::from_millis(50);
+
+/// Where the lines of one instance go. Shared by its store and its streams.
+#[derive(Debug, Clone)]
+pub(crate) struct LineLog(Arc<Mutex<Lines>>);
+
+#[derive(Debug)]
+struct Lines {
+    /// The policy that is being called, or the component.
+    speaker: Arc<str>,
+    rate: Rate,
+    /// What of a line has been written to stdout or stderr so far.
+    partial: Vec<u8>,
+    /// The last thing that was said on stderr: a panic's message, if it traps.
+    last: String,
+}
+
+impl LineLog {
+    pub(crate) fn new(speaker: Arc<str>) -> Self {
+        Self(Arc::new(Mutex::new(Lines {
+            speaker,
+            rate: Rate::new(Instant::now()),
+            partial: Vec::new(),
+            last: String::new(),
+        })))
+    }
+
+    /// Says who speaks from now on.
+    pub(crate) fn speak_as(&self, speaker: &Arc<str>) {
+        self.lines().speaker = Arc::clone(speaker);
+    }
+
+    /// One line by the contract's `log`.
+    pub(crate) fn line(&self, level: Level, message: &str) {
+        self.lines().say(level, message);
+    }
+
+    /// Bytes of stdout or stderr, said line by line.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        let mut lines = self.lines();
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            let (text, ended) = match piece.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (piece, false),
+            };
+            // What is beyond the cut is dropped here already, so that a line
+            // without an end takes no memory.
+            let room = MAX_LINE.saturating_sub(lines.partial.len());
+            lines.partial.extend(text.iter().take(room).copied());
+            if ended {
+                lines.flush();
+            }
+        }
+    }
+
+    /// What was said last, and then nothing. For the text of a trap.
+    pub(crate) fn take_last(&self) -> String {
+        let mut lines = self.lines();
+        if !lines.partial.is_empty() {
+            lines.flush();
+        }
+        std::mem::take(&mut lines.last)
+    }
+
+    fn lines(&self) -> std::sync::MutexGuard<'_, Lines> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lines {
+    fn flush(&mut self) {
+        let text = String::from_utf8_lossy(&self.partial).trim_end().to_owned();
+        self.partial.clear();
+        if !text.is_empty() {
+            self.say(Level::INFO, &text);
+            // A panic's note about backtraces says nothing about the panic.
+            if !text.starts_with("note: ") {
+                self.last
+                    .push_str(if self.last.is_empty() { "" } else { " " });
+                self.last.push_str(&text);
+                cut(&mut self.last, 512);
+            }
+        }
+    }
+
+    fn say(&mut self, level: Level, message: &str) {
+        let Some(suppressed) = self.rate.admit(Instant::now()) else {
+            return;
+        };
+        let mut message = message.to_owned();
+        cut(&mut message, MAX_LINE);
+        let policy = &*self.speaker;
+        if suppressed > 0 {
+            tracing::warn!(
+                policy,
+                suppressed,
+                "the policy says too much; lines were left out"
+            );
+        }
+        match level {
+            Level::ERROR => tracing::error!(policy, "{message}"),
+            Level::WARN => tracing::warn!(policy, "{message}"),
+            Level::INFO => tracing::info!(policy, "{message}"),
+            _ => tracing::debug!(policy, "{message}"),
+        }
+    }
+}
+
+/// Cuts text off at this many bytes, on a character's boundary.
+pub(crate) fn cut(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+    }
+}
+
+/// Lines that may still be said.
+#[derive(Debug)]
+struct Rate {
+    tokens: u32,
+    filled: Instant,
+    suppressed: u64,
+}
+
+impl Rate {
+    fn new(now: Instant) -> Self {
+        Self {
+            tokens: AT_ONCE,
+            filled: now,
+            suppressed: 0,
+        }
+    }
+
+    /// How many were left out before this one, or `None` if it is left out too.
+    fn admit(&mut self, now: Instant) -> Option<u64> {
+        let passed = now.saturating_duration_since(self.filled);
+        let back = u32::try_from(passed.as_millis() / EACH.as_millis()).unwrap_or(u32::MAX);
+        if back > 0 {
+            self.tokens = self.tokens.saturating_add(back).min(AT_ONCE);
+            self.filled = now;
+        }
+        if self.tokens == 0 {
+            self.suppressed += 1;
+            return None;
+        }
+        self.tokens -= 1;
+        Some(std::mem::take(&mut self.suppressed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_off_and_counted() {
+        let start = Instant::now();
+        let mut rate = Rate::new(start);
+        let said = (0..1_000).filter(|_| rate.admit(start).is_some()).count();
+        assert_eq!(said, 100);
+        assert_eq!(rate.admit(start + Duration::from_millis(50)), Some(900));
+        assert_eq!(rate.admit(start + Duration::from_millis(50)), None);
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_memory() {
+        let log = LineLog::new("test".into());
+        for _ in 0..100 {
+            log.write(&[b'x'; 1_000]);
+        }
+        assert!(log.lines().partial.len() <= MAX_LINE);
+        log.write(b"\npanicked at src/lib.rs\nnote: run with RUST_BACKTRACE\n");
+        assert!(log.take_last().ends_with('x'), "cut at 512 bytes");
+        log.write(b"panicked at src/lib.rs:1\nnote: run with RUST_BACKTRACE\n");
+        assert_eq!(log.take_last(), "panicked at src/lib.rs:1");
+    }
+
+    #[test]
+    fn cuts_on_a_character() {
+        let mut text = "aé".to_owned();
+        cut(&mut text, 2);
+        assert_eq!(text, "a");
+    }
+}

@@ -1,0 +1,323 @@
+//! Verdicts by key, within a budget of bytes.
+//!
+//! Keys are compared in full: a hash alone would be a way around an
+//! authentication. Eviction is S3-FIFO's: a new key enters a small queue (a
+//! tenth of the budget) and moves to the main queue only if it was asked for
+//! again before its turn came; so random keys push out other random keys. The
+//! ghost list of keys that lately left the small queue is a table of
+//! fingerprints, where a later one overwrites an earlier; a false match merely
+//! admits a key to the main queue.
+//!
+//! While the memo is full and fewer than one lookup in a hundred finds
+//! something, it takes in nothing new for a while: filling it would cost more
+//! than it saves.
+//!
+//! Considered: quick_cache and moka, which are made for sharing between
+//! threads (locks or atomics on a hit), and lru, which a scan empties.
+
+use std::collections::VecDeque;
+use std::hash::BuildHasher;
+use std::rc::Rc;
+
+use hashbrown::HashTable;
+
+use crate::verdict::Verdict;
+
+/// What an entry takes beside its key: the entry, its place in the index and a queue.
+const OVERHEAD: usize = size_of::<Option<Entry>>() + 16;
+/// The part of the budget that the small queue may have, as a divisor.
+const SMALL_PART: usize = 10;
+/// Uses that are told apart; each is a second chance in the main queue.
+const MAX_USES: u8 = 3;
+/// The most entries looked at to find one to evict.
+const MAX_STEPS: u32 = 64;
+
+/// `S` is keyed by random numbers, except in tests.
+#[derive(Debug)]
+pub(crate) struct Memo<S = ahash::RandomState> {
+    hasher: S,
+    index: HashTable<u32>,
+    entries: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    small: VecDeque<u32>,
+    main: VecDeque<u32>,
+    ghost: Ghost,
+    admission: Admission,
+    budget: usize,
+    bytes: usize,
+    small_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    hash: u64,
+    key: Box<[u8]>,
+    verdict: Rc<Verdict>,
+    expires_ms: u64,
+    bytes: usize,
+    uses: u8,
+    in_small: bool,
+}
+
+impl<S: BuildHasher> Memo<S> {
+    pub(crate) fn new(budget: usize, hasher: S) -> Self {
+        Self {
+            hasher,
+            index: HashTable::new(),
+            entries: Vec::new(),
+            free: Vec::new(),
+            small: VecDeque::new(),
+            main: VecDeque::new(),
+            ghost: Ghost::new(budget / 128),
+            admission: Admission::default(),
+            budget,
+            bytes: 0,
+            small_bytes: 0,
+        }
+    }
+
+    /// What is remembered under this key and has not expired.
+    #[inline]
+    pub(crate) fn recall(&mut self, key: &[u8], now_ms: u64) -> Option<&Rc<Verdict>> {
+        let hash = self.hasher.hash_one(key);
+        let found = self
+            .find(hash, key)
+            .and_then(|at| self.entries.get_mut(at as usize)?.as_mut())
+            .filter(|entry| now_ms < entry.expires_ms);
+        self.admission.looked_up(found.is_some());
+        found.map(|entry| {
+            entry.uses = (entry.uses + 1).min(MAX_USES);
+            &entry.verdict
+        })
+    }
+
+    /// Remembers a verdict until `expires_ms`. `extra` are the bytes of a
+    /// verdict that nobody else pays for. It may be forgotten at any time.
+    pub(crate) fn remember(
+        &mut self,
+        key: &[u8],
+        verdict: Rc<Verdict>,
+        extra: usize,
+        expires_ms: u64,
+    ) {
+        let hash = self.hasher.hash_one(key);
+        let bytes = OVERHEAD + key.len() + extra;
+        if let Some(at) = self.find(hash, key) {
+            self.replace(at, verdict, bytes, expires_ms);
+            return;
+        }
+        if bytes > self.budget / SMALL_PART || !self.admission.is_open() {
+            return;
+        }
+        while self.bytes + bytes > self.budget {
+            self.admission.filled();
+            self.evict();
+        }
+        let in_small = !self.ghost.take(hash);
+        let at = self.place(Entry {
+            hash,
+            key: key.into(),
+            verdict,
+            expires_ms,
+            bytes,
+            uses: 0,
+            in_small,
+        });
+        self.bytes += bytes;
+        if in_small {
+            self.small_bytes += bytes;
+            self.small.push_back(at);
+        } else {
+            self.main.push_back(at);
+        }
+        let entries = &self.entries;
+        self.index
+            .insert_unique(hash, at, |&at| entry(entries, at).map_or(0, |e| e.hash));
+    }
+
+    /// Whether nothing new is taken in at present.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.admission.paused > 0
+    }
+
+    /// How many verdicts are remembered.
+    pub(crate) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// The bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
+        self.index
+            .find(hash, |&at| {
+                entry(&self.entries, at).is_some_and(|entry| *entry.key == *key)
+            })
+            .copied()
+    }
+
+    fn replace(&mut self, at: u32, verdict: Rc<Verdict>, bytes: usize, expires_ms: u64) {
+        let Some(Some(entry)) = self.entries.get_mut(at as usize) else {
+            return;
+        };
+        self.bytes = self.bytes - entry.bytes + bytes;
+        if entry.in_small {
+            self.small_bytes = self.small_bytes - entry.bytes + bytes;
+        }
+        entry.verdict = verdict;
+        entry.bytes = bytes;
+        entry.expires_ms = expires_ms;
+        while self.bytes > self.budget {
+            self.evict();
+        }
+    }
+
+    fn place(&mut self, entry: Entry) -> u32 {
+        if let Some(at) = self.free.pop()
+            && let Some(slot) = self.entries.get_mut(at as usize)
+        {
+            *slot = Some(entry);
+            return at;
+        }
+        self.entries.push(Some(entry));
+        u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// Makes room by one entry.
+    fn evict(&mut self) {
+        for step in 0.. {
+            let must = step >= MAX_STEPS;
+            let from_small = self.main.is_empty() || self.small_bytes >= self.budget / SMALL_PART;
+            let queue = if from_small {
+                &mut self.small
+            } else {
+                &mut self.main
+            };
+            let Some(at) = queue.pop_front() else {
+                // Nothing is left to evict, so nothing takes room.
+                self.bytes = 0;
+                self.small_bytes = 0;
+                return;
+            };
+            let Some(Some(entry)) = self.entries.get_mut(at as usize) else {
+                continue;
+            };
+            if entry.uses > 0 && !must {
+                if from_small {
+                    self.small_bytes -= entry.bytes;
+                    entry.in_small = false;
+                    entry.uses = 0;
+                } else {
+                    entry.uses -= 1;
+                }
+                self.main.push_back(at);
+                continue;
+            }
+            if from_small {
+                self.small_bytes -= entry.bytes;
+                self.ghost.put(entry.hash);
+            }
+            self.remove(at);
+            return;
+        }
+    }
+
+    fn remove(&mut self, at: u32) {
+        let Some(entry) = self.entries.get_mut(at as usize).and_then(Option::take) else {
+            return;
+        };
+        self.bytes -= entry.bytes;
+        if let Ok(found) = self.index.find_entry(entry.hash, |&other| other == at) {
+            found.remove();
+        }
+        self.free.push(at);
+    }
+}
+
+fn entry(entries: &[Option<Entry>], at: u32) -> Option<&Entry> {
+    entries.get(at as usize)?.as_ref()
+}
+
+/// Fingerprints of keys that lately left the small queue.
+#[derive(Debug)]
+struct Ghost(Box<[u32]>);
+
+impl Ghost {
+    fn new(size: usize) -> Self {
+        Self(vec![0; size.max(1).next_power_of_two()].into())
+    }
+
+    fn put(&mut self, hash: u64) {
+        if let Some(slot) = self.slot(hash) {
+            *slot = fingerprint(hash);
+        }
+    }
+
+    /// Whether it was there; it is no longer.
+    fn take(&mut self, hash: u64) -> bool {
+        self.slot(hash)
+            .is_some_and(|slot| *slot == fingerprint(hash) && std::mem::take(slot) != 0)
+    }
+
+    fn slot(&mut self, hash: u64) -> Option<&mut u32> {
+        let mask = self.0.len() - 1;
+        self.0.get_mut(usize::try_from(hash).unwrap_or(0) & mask)
+    }
+}
+
+/// The upper half, never 0, which marks an empty slot.
+fn fingerprint(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(0).max(1)
+}
+
+/// Lookups that one judgement rests on.
+const JUDGED: u32 = 10_000;
+/// Of those, hits below which it is not worth it.
+const FLOOR: u32 = JUDGED / 100;
+/// Lookups until it is tried again.
+const PAUSE: u32 = 100_000;
+
+/// Whether new keys are taken in.
+#[derive(Debug, Default)]
+struct Admission {
+    full: bool,
+    lookups: u32,
+    hits: u32,
+    /// Lookups until the end of the pause; 0 is none.
+    paused: u32,
+}
+
+impl Admission {
+    #[inline]
+    fn looked_up(&mut self, hit: bool) {
+        if self.paused > 0 {
+            self.paused -= 1;
+            return;
+        }
+        if !self.full {
+            return;
+        }
+        self.lookups += 1;
+        self.hits += u32::from(hit);
+        if self.lookups >= JUDGED {
+            if self.hits < FLOOR {
+                self.paused = PAUSE;
+            }
+            self.lookups = 0;
+            self.hits = 0;
+        }
+    }
+
+    fn filled(&mut self) {
+        self.full = true;
+    }
+
+    fn is_open(&self) -> bool {
+        self.paused == 0
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,379 @@
+//! A configured policy: what all workers share of it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::breaker::{Breaker, BreakerOptions, BreakerState};
+use crate::component::Component;
+use crate::convert::{RawPhase, RawSubscription};
+use crate::counters::{AllCounters, Counts};
+use crate::engine::Runtime;
+use crate::failure::{FailureKind, PolicyFailure};
+use crate::fingerprint::Fingerprint;
+use crate::grants::Grants;
+use crate::input::Phase;
+use crate::instance::Instance;
+use crate::plan::Plan;
+
+/// What becomes of a request whose policy failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnError {
+    /// It is refused with 503.
+    #[default]
+    Deny,
+    /// It goes on as if the policy were not there.
+    Skip,
+}
+
+/// Whose memory a configuration lives in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Isolation {
+    /// One instance per worker for all configurations of a component.
+    #[default]
+    Shared,
+    /// An instance per worker of its own.
+    Policy,
+}
+
+/// Everything that makes a policy. [`PolicySpec::new`] fills in the defaults.
+#[derive(Debug, Clone)]
+pub struct PolicySpec {
+    /// Its configured name.
+    pub name: String,
+    /// Its component.
+    pub component: Arc<Component>,
+    /// Whether it came with the gateway, and so carries its grants.
+    pub bundled: bool,
+    /// Its configuration: one JSON document.
+    pub config: String,
+    /// The content of every file and secret that the configuration refers to.
+    pub identity_extra: Vec<u8>,
+    /// Its grants, for example `effect:take` or `header:authorization`.
+    pub grants: Vec<String>,
+    /// What becomes of a request when it fails.
+    pub on_error: OnError,
+    /// CPU time of one call.
+    pub deadline: Duration,
+    /// CPU time of `configure`.
+    pub configure_deadline: Duration,
+    /// The most bytes of linear memory of one instance.
+    pub memory_limit: usize,
+    /// The longest that a verdict is reused, whatever the policy says.
+    pub max_reuse: Option<Duration>,
+    /// The most bytes that one worker remembers.
+    pub memo_bytes: usize,
+    /// One reused verdict in so many is asked for again and compared. 0 is never.
+    pub sample: u32,
+    /// Whether verdicts are reused at all.
+    pub memo: bool,
+    /// Whose memory it lives in.
+    pub isolation: Isolation,
+    /// When it is suspended.
+    pub breaker: BreakerOptions,
+}
+
+impl PolicySpec {
+    /// A policy of this component with an empty configuration and the
+    /// defaults: 10 ms a call, 1 s to configure, 64 MiB, 1 MiB remembered, one
+    /// hit in 8,192 sampled.
+    pub fn new(name: impl Into<String>, component: Arc<Component>) -> Self {
+        Self {
+            name: name.into(),
+            component,
+            bundled: false,
+            config: "{}".to_owned(),
+            identity_extra: Vec::new(),
+            grants: Vec::new(),
+            on_error: OnError::Deny,
+            deadline: Duration::from_millis(10),
+            configure_deadline: Duration::from_secs(1),
+            memory_limit: 64 * 1024 * 1024,
+            max_reuse: None,
+            memo_bytes: 1024 * 1024,
+            sample: 8_192,
+            memo: true,
+            isolation: Isolation::Shared,
+            breaker: BreakerOptions::default(),
+        }
+    }
+
+    /// A SHA-256 of all of it, with the content of the component. Two specs of
+    /// the same identity may share one [`Policy`] across a reload, and so keep
+    /// what was remembered; change anything, and it is gone.
+    pub fn identity(&self) -> [u8; 32] {
+        let extra = format!(
+            "{:?}",
+            (
+                self.bundled,
+                self.on_error,
+                self.deadline,
+                self.configure_deadline,
+                self.memory_limit,
+                self.max_reuse,
+                self.memo_bytes,
+                self.sample,
+                self.memo,
+                self.isolation,
+                &self.breaker,
+                &self.grants,
+            )
+        );
+        Fingerprint::new()
+            .field(self.component.hash())
+            .field(self.name.as_bytes())
+            .field(self.config.as_bytes())
+            .field(&self.identity_extra)
+            .field(extra.as_bytes())
+            .finish()
+    }
+}
+
+/// A policy that accepted its configuration. Shared by all workers; each asks
+/// it through a [`WorkerPolicy`](crate::WorkerPolicy) of its own.
+#[derive(Debug)]
+pub struct Policy {
+    name: Arc<str>,
+    spec: PolicySpec,
+    identity: [u8; 32],
+    subscription: RawSubscription,
+    request: Option<Plan>,
+    response: Option<Plan>,
+    pub(crate) grants: Grants,
+    pub(crate) breaker: Breaker,
+    pub(crate) counters: AllCounters,
+    /// Sampling found a verdict that lied about reuse.
+    reuse_off: AtomicBool,
+    last_error: Mutex<Option<String>>,
+}
+
+/// How a policy is doing.
+#[derive(Debug, Clone)]
+pub struct PolicyStatus {
+    /// Totals since it was configured.
+    pub counts: Counts,
+    /// Whether calls are made.
+    pub breaker: BreakerState,
+    /// True if a reused verdict was found to differ from a fresh one; nothing
+    /// is reused since.
+    pub lied_about_reuse: bool,
+    /// Memos (one per worker and phase) that take in nothing new, because
+    /// hardly anything they held was asked for again.
+    pub memos_paused: u64,
+    /// Verdicts that are remembered, over all workers.
+    pub memo_entries: u64,
+    /// Bytes that they take.
+    pub memo_bytes: u64,
+    /// The words of the last failure.
+    pub last_error: Option<String>,
+}
+
+/// Why a policy cannot be configured. Each reaches the operator with the file
+/// and line of the use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigureError {
+    /// The policy refused its configuration, in its own words.
+    Refused(String),
+    /// It asks for what it was not granted.
+    Grant {
+        /// The grants that are missing.
+        missing: Vec<String>,
+        /// The line to write, with those that are there already.
+        line: String,
+    },
+    /// It asks for something that this version does not carry out.
+    NotCarriedOut(String),
+    /// It trapped, ran out of time or memory, or broke the contract.
+    Failed(String),
+}
+
+impl Runtime {
+    /// Configures a policy once, off the workers, and compiles what it
+    /// subscribes to. Takes microseconds to `spec.configure_deadline`.
+    ///
+    /// # Errors
+    /// [`ConfigureError`], whose words are for the operator.
+    pub fn configure(&self, spec: PolicySpec) -> Result<Arc<Policy>, ConfigureError> {
+        let name: Arc<str> = spec.name.as_str().into();
+        let caller = self.caller();
+        let time = spec.configure_deadline;
+        let pre = &spec.component.pre;
+        let mut instance = Instance::new(pre, Arc::clone(&name), spec.memory_limit, &caller, time)
+            .map_err(ConfigureError::failed)?;
+        let configured = instance
+            .configure(&caller, time, &spec.config)
+            .map_err(|failure| match failure.kind {
+                FailureKind::Error(message) => ConfigureError::Refused(message),
+                _ => ConfigureError::failed(failure),
+            })?;
+        let subscription = instance
+            .subscription(&caller, time, configured)
+            .map_err(ConfigureError::failed)?;
+        drop(instance);
+
+        for (phase, raw) in [
+            (Phase::Fetched, &subscription.fetched),
+            (Phase::Missing, &subscription.missing),
+        ] {
+            if raw.is_some() {
+                let what = format!("the phase `{}`", phase.name());
+                return Err(ConfigureError::NotCarriedOut(what));
+            }
+        }
+        let request = plan(Phase::Request, subscription.request.as_ref())?;
+        let response = plan(Phase::Response, subscription.response.as_ref())?;
+        let grants = Grants::new(spec.bundled, &spec.grants);
+        let missing: BTreeSet<String> = [&request, &response]
+            .into_iter()
+            .flatten()
+            .flat_map(|plan| grants.missing(plan))
+            .collect();
+        if !missing.is_empty() {
+            return Err(ConfigureError::Grant {
+                line: grants.line_with(&missing),
+                missing: missing.into_iter().collect(),
+            });
+        }
+        Ok(Arc::new(Policy {
+            name,
+            identity: spec.identity(),
+            subscription,
+            request,
+            response,
+            grants,
+            breaker: Breaker::new(spec.breaker.clone()),
+            counters: AllCounters::default(),
+            reuse_off: AtomicBool::new(false),
+            last_error: Mutex::default(),
+            spec,
+        }))
+    }
+}
+
+fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureError> {
+    let Some(raw) = raw else {
+        return Ok(None);
+    };
+    for input in raw.inputs.iter().chain(&raw.references) {
+        if input.is_waiting_for_a_later_version() {
+            return Err(ConfigureError::NotCarriedOut(format!(
+                "the input `{input}`"
+            )));
+        }
+        if phase == Phase::Request && input.is_of_response() {
+            return Err(ConfigureError::Failed(format!(
+                "it asks for `{input}` in the phase `request`, when there is no response yet"
+            )));
+        }
+    }
+    Plan::new(raw.inputs.clone(), raw.references.clone(), &raw.sensitive)
+        .map(Some)
+        .map_err(ConfigureError::Failed)
+}
+
+impl Policy {
+    /// Its configured name.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What it was made of.
+    pub fn spec(&self) -> &PolicySpec {
+        &self.spec
+    }
+
+    /// Its component.
+    pub fn component(&self) -> &Arc<Component> {
+        &self.spec.component
+    }
+
+    /// What becomes of a request when it fails.
+    pub fn on_error(&self) -> OnError {
+        self.spec.on_error
+    }
+
+    /// [`PolicySpec::identity`].
+    pub fn identity(&self) -> &[u8; 32] {
+        &self.identity
+    }
+
+    /// What it asks for in a phase. `None` if it takes no part in it.
+    pub fn plan(&self, phase: Phase) -> Option<&Plan> {
+        match phase {
+            Phase::Request => self.request.as_ref(),
+            Phase::Response => self.response.as_ref(),
+            Phase::Fetched | Phase::Missing => None,
+        }
+    }
+
+    /// How it is doing. `now_ms` is the proxy's monotonic clock.
+    pub fn status(&self, now_ms: u64) -> PolicyStatus {
+        let sum = self.counters.sum();
+        PolicyStatus {
+            counts: sum.counts,
+            breaker: self.breaker.state(now_ms),
+            lied_about_reuse: self.is_reuse_off(),
+            memos_paused: sum.memos_paused,
+            memo_entries: sum.memo_entries,
+            memo_bytes: sum.memo_bytes,
+            last_error: self.last_error().clone(),
+        }
+    }
+
+    /// What was subscribed to, to compare when it is configured again.
+    pub(crate) fn subscription(&self) -> &RawSubscription {
+        &self.subscription
+    }
+
+    pub(crate) fn is_reuse_off(&self) -> bool {
+        self.reuse_off.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn turn_reuse_off(&self, why: &str) {
+        if !self.reuse_off.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                policy = &*self.name,
+                "a verdict lies about reuse: {why}; nothing of this policy is reused any more"
+            );
+        }
+        *self.last_error() = Some(format!("a verdict lies about reuse: {why}"));
+    }
+
+    pub(crate) fn note_failure(&self, failure: &PolicyFailure) {
+        *self.last_error() = Some(failure.to_string());
+    }
+
+    fn last_error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ConfigureError {
+    fn failed(failure: PolicyFailure) -> Self {
+        Self::Failed(failure.to_string())
+    }
+}
+
+impl fmt::Display for ConfigureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(message) => f.write_str(message),
+            Self::Grant { missing, line } => write!(
+                f,
+                "the policy asks for what it was not granted ({}); if it should have it, write in its section: {line}",
+                missing.join(", ")
+            ),
+            Self::NotCarriedOut(what) => write!(
+                f,
+                "the policy asks for {what}, which is not carried out by this version of the gateway"
+            ),
+            Self::Failed(why) => write!(f, "the policy could not be configured: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigureError {}

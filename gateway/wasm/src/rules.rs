@@ -1,0 +1,247 @@
+//! What a verdict may hold. Everything that comes from a guest passes here
+//! once, when its verdict is compiled; the proxy need not look again, except
+//! at what a value makes of its inputs.
+
+use crate::grants::Grants;
+use crate::input::Phase;
+use crate::plan::Plan;
+use crate::verdict::{Part, Value};
+
+/// The most edits of a verdict.
+pub(crate) const MAX_EDITS: usize = 256;
+/// The most effects of a verdict.
+pub(crate) const MAX_EFFECTS: usize = 16;
+/// The most fields of a reply.
+pub(crate) const MAX_REPLY_FIELDS: usize = 64;
+/// The most bytes of the literal parts of a value.
+const MAX_VALUE: usize = 8 * 1024;
+/// The most parts of a value.
+const MAX_PARTS: usize = 64;
+/// The most bytes of a field name.
+const MAX_NAME: usize = 128;
+/// The most bytes of a reply's body.
+const MAX_BODY: usize = 256 * 1024;
+/// The most bytes of a note or a bucket's name.
+const MAX_WORD: usize = 64;
+
+/// Fields that the gateway owns (`wit/types.wit`, `header.name`).
+const OWNED: [&str; 8] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What a verdict is checked against.
+pub(crate) struct Rules<'a> {
+    pub(crate) phase: Phase,
+    pub(crate) plan: &'a Plan,
+    pub(crate) grants: &'a Grants,
+}
+
+/// A sentence about the verdict, without its subject.
+pub(crate) type Broken = String;
+
+/// Where a value stands, and so what its literals may hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A field: no control characters but the tab.
+    Field,
+    /// A path or query: visible ASCII and bytes above it, no `#`.
+    Target,
+    /// A key: anything.
+    Key,
+}
+
+/// A part as the guest gave it.
+pub(crate) enum RawPart {
+    Literal(String),
+    Input(u32),
+    Reference(u32),
+}
+
+impl Rules<'_> {
+    /// A value; neighbouring literals become one.
+    pub(crate) fn value(
+        &self,
+        place: Place,
+        raw: impl ExactSizeIterator<Item = RawPart>,
+    ) -> Result<Value, Broken> {
+        at_most("parts of a value", raw.len(), MAX_PARTS)?;
+        let mut parts: Vec<Part> = Vec::new();
+        let mut literal: Vec<u8> = Vec::new();
+        let mut literal_bytes = 0;
+        for part in raw {
+            let pointing = match part {
+                RawPart::Literal(text) => {
+                    literal_bytes += text.len();
+                    at_most("bytes of a value", literal_bytes, MAX_VALUE)?;
+                    check_literal(place, &text)?;
+                    literal.extend_from_slice(text.as_bytes());
+                    continue;
+                }
+                RawPart::Input(at) => {
+                    Part::Input(self.position("input", at, self.plan.inputs.len())?)
+                }
+                RawPart::Reference(at) => {
+                    Part::Reference(self.position("reference", at, self.plan.references.len())?)
+                }
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Literal(std::mem::take(&mut literal).into()));
+            }
+            parts.push(pointing);
+        }
+        if parts.is_empty() {
+            return Ok(Value::Literal(literal.into()));
+        }
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal.into()));
+        }
+        Ok(Value::Parts(parts.into()))
+    }
+
+    fn position(&self, what: &str, at: u32, count: usize) -> Result<u16, Broken> {
+        u16::try_from(at)
+            .ok()
+            .filter(|&at| usize::from(at) < count)
+            .ok_or_else(|| {
+                format!(
+                    "it points at {what} {at}, and the phase `{}` has {count}",
+                    self.phase.name()
+                )
+            })
+    }
+
+    /// That something belongs to this phase.
+    pub(crate) fn only_in(&self, phase: Phase, what: &str) -> Result<(), Broken> {
+        if self.phase == phase {
+            Ok(())
+        } else {
+            Err(format!(
+                "`{what}` belongs to the phase `{}` and was given in `{}`",
+                phase.name(),
+                self.phase.name()
+            ))
+        }
+    }
+
+    /// That an effect was granted.
+    pub(crate) fn granted(&self, effect: &str) -> Result<(), Broken> {
+        let name = format!("effect:{effect}");
+        if self.grants.allows(&name) {
+            return Ok(());
+        }
+        let line = self.grants.line_with(&std::iter::once(name).collect());
+        Err(format!(
+            "the effect `{effect}` was not granted; if it should be, write in the policy's section: {line}"
+        ))
+    }
+}
+
+/// A field name, in lower case.
+pub(crate) fn field_name(name: &str) -> Result<Box<str>, Broken> {
+    let lower = field_name_to_read(name)?;
+    if OWNED.contains(&&*lower) {
+        return Err(format!("the field `{lower}` belongs to the gateway"));
+    }
+    Ok(lower)
+}
+
+/// A field name in an input, where the gateway's own fields may be read.
+pub(crate) fn field_name_to_read(name: &str) -> Result<Box<str>, Broken> {
+    at_most("bytes of a field name", name.len(), MAX_NAME)?;
+    if name.is_empty() || !name.bytes().all(is_token_byte) {
+        return Err(format!("{name:?} is no field name (RFC 9110 §5.6.2)"));
+    }
+    Ok(name.to_ascii_lowercase().into())
+}
+
+/// The name of a field of a reply.
+pub(crate) fn reply_field_name(name: &str) -> Result<Box<str>, Broken> {
+    let lower = field_name(name)?;
+    if &*lower == "date" {
+        return Err("the field `date` of a reply belongs to the gateway".to_owned());
+    }
+    Ok(lower)
+}
+
+/// 200 to 599.
+pub(crate) fn status(status: u16) -> Result<u16, Broken> {
+    if (200..=599).contains(&status) {
+        Ok(status)
+    } else {
+        Err(format!("the status {status} is not between 200 and 599"))
+    }
+}
+
+/// A note or the name of a bucket: printable ASCII, 64 bytes.
+pub(crate) fn word(what: &str, text: &str) -> Result<Box<str>, Broken> {
+    at_most(&format!("bytes of {what}"), text.len(), MAX_WORD)?;
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        Ok(text.into())
+    } else {
+        Err(format!("{what} holds something else than printable ASCII"))
+    }
+}
+
+/// The body of a reply.
+pub(crate) fn body(bytes: Vec<u8>) -> Result<Box<[u8]>, Broken> {
+    at_most("bytes of a reply's body", bytes.len(), MAX_BODY)?;
+    Ok(bytes.into())
+}
+
+/// A number that must not be zero.
+pub(crate) fn at_least_one(what: &str, number: u32) -> Result<u32, Broken> {
+    if number == 0 {
+        Err(format!("{what} must be at least 1"))
+    } else {
+        Ok(number)
+    }
+}
+
+/// A bound.
+pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Broken> {
+    if count > most {
+        Err(format!("it has {count} {what}, and {most} is the most"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Words for what the contract holds and this version does not carry out.
+pub(crate) fn not_carried_out(what: &str) -> Broken {
+    format!("`{what}` is not carried out by this version of the gateway")
+}
+
+fn check_literal(place: Place, text: &str) -> Result<(), Broken> {
+    let bad = match place {
+        Place::Field => text
+            .bytes()
+            .any(|byte| (byte < b' ' && byte != b'\t') || byte == 0x7f),
+        Place::Target => text
+            .bytes()
+            .any(|byte| byte <= b' ' || byte == 0x7f || byte == b'#'),
+        Place::Key => false,
+    };
+    if bad {
+        // The text itself is not said: it may hold a secret of the policy's.
+        Err(match place {
+            Place::Field => "a field value holds a control character".to_owned(),
+            _ => "a path or query holds a space, a control character or `#`".to_owned(),
+        })
+    } else {
+        Ok(())
+    }
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests;

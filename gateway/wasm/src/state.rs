@@ -1,0 +1,61 @@
+//! What the host keeps beside each instance.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::deadline::Budget;
+use crate::limits::MemoryLimit;
+use crate::log::LineLog;
+use crate::wasi;
+
+/// The most WASI resources (streams, pollables) of one instance.
+const MAX_RESOURCES: usize = 1_024;
+
+pub(crate) struct HostState {
+    pub(crate) memory: MemoryLimit,
+    pub(crate) budget: Budget,
+    pub(crate) log: LineLog,
+    pub(crate) table: ResourceTable,
+    wasi: WasiCtx,
+    impure: Arc<AtomicBool>,
+}
+
+impl HostState {
+    pub(crate) fn new(speaker: Arc<str>, memory_limit: usize) -> Self {
+        let log = LineLog::new(speaker);
+        let impure = Arc::new(AtomicBool::new(false));
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        Self {
+            memory: MemoryLimit::new(memory_limit),
+            budget: Budget::default(),
+            wasi: wasi::inert(&impure),
+            log,
+            table,
+            impure,
+        }
+    }
+
+    /// Whether a clock or random numbers were asked for since the last question.
+    pub(crate) fn take_impure(&self) -> bool {
+        self.impure.load(Ordering::Relaxed) && self.impure.swap(false, Ordering::Relaxed)
+    }
+}
+
+impl HostState {
+    pub(crate) fn mark_impure(&self) {
+        self.impure.store(true, Ordering::Relaxed);
+    }
+}
+
+impl WasiView for HostState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}

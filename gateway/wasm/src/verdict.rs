@@ -1,0 +1,212 @@
+//! A checked verdict: what the proxy carries out. Independent of the
+//! contract's version; made only by `convert`, so that every index, name and
+//! literal in it has been checked.
+
+/// What a policy decided.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Verdict {
+    /// Go on, or answer.
+    pub outcome: Outcome,
+    /// Changes to the head, in order.
+    pub edits: Box<[Edit]>,
+    /// Things to do after the edits, in order.
+    pub effects: Box<[Effect]>,
+    /// A short word for the access log, said each time.
+    pub note: Option<Box<str>>,
+}
+
+impl Verdict {
+    /// Goes on and changes nothing.
+    pub fn proceed() -> Self {
+        Self {
+            outcome: Outcome::Proceed,
+            edits: Box::default(),
+            effects: Box::default(),
+            note: None,
+        }
+    }
+}
+
+/// What becomes of the exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Goes on.
+    Proceed,
+    /// Ends here with this response, or replaces it.
+    Respond(Reply),
+}
+
+/// A response that a policy makes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Reply {
+    /// 200 to 599.
+    pub status: u16,
+    /// Its fields, named in lower case. An absent value leaves its field out.
+    pub headers: Box<[(Box<str>, Value)]>,
+    /// Its body, at most 256 KiB.
+    pub body: Box<[u8]>,
+}
+
+/// A change to the head. Names are tokens in lower case, none of them a field
+/// that the gateway owns.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Edit {
+    /// Replaces every line by one; an absent value removes the field.
+    SetHeader {
+        /// The field.
+        name: Box<str>,
+        /// Its value.
+        value: Value,
+    },
+    /// Adds a line; an absent value does nothing.
+    AppendHeader {
+        /// The field.
+        name: Box<str>,
+        /// Its value.
+        value: Value,
+    },
+    /// Adds a line if there is none.
+    DefaultHeader {
+        /// The field.
+        name: Box<str>,
+        /// Its value.
+        value: Value,
+    },
+    /// Removes every line.
+    RemoveHeader(Box<str>),
+    /// Replaces the path. Request only.
+    SetPath(Value),
+    /// Replaces the query; absent removes it. Request only.
+    SetQuery(Value),
+    /// Replaces the status, 200 to 599. Response only.
+    SetStatus(u16),
+}
+
+/// Something for the gateway to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Take tokens from a bucket.
+    Take(Box<Take>),
+}
+
+/// A token bucket and what to take from it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Take {
+    /// Tells the buckets of one policy apart. Visible ASCII, may be empty.
+    pub bucket: Box<str>,
+    /// Whose bucket.
+    pub key: Value,
+    /// What an absent key means.
+    pub absent: AbsentKey,
+    /// Tokens that come back in each period, at least 1.
+    pub tokens: u32,
+    /// The period in milliseconds, at least 1.
+    pub period_ms: u32,
+    /// How many may be taken at once beyond the steady rate: the bucket holds one more.
+    pub burst: u32,
+    /// Tokens that this request takes, at least 1.
+    pub cost: u32,
+    /// The response if there are not enough.
+    pub otherwise: Reply,
+}
+
+/// What a missing key means for a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AbsentKey {
+    /// Everyone without a key shares one bucket.
+    Share,
+    /// As if the bucket were empty.
+    Refuse,
+    /// No bucket applies.
+    Skip,
+}
+
+/// A value, in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Value {
+    /// These bytes. The only form of a value that points at nothing.
+    Literal(Box<[u8]>),
+    /// The parts one after another; at least one points at something. Absent
+    /// if everything that it points at is absent, else an absent part is empty.
+    Parts(Box<[Part]>),
+}
+
+/// One piece of a value. Positions are valid for the plan of the phase that
+/// the verdict was given in.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// These bytes.
+    Literal(Box<[u8]>),
+    /// The input at this position.
+    Input(u16),
+    /// The reference at this position.
+    Reference(u16),
+}
+
+impl Verdict {
+    /// Roughly the bytes that it holds on the heap, for budgets.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let outcome = match &self.outcome {
+            Outcome::Proceed => 0,
+            Outcome::Respond(reply) => reply.heap_bytes(),
+        };
+        let edits: usize = self
+            .edits
+            .iter()
+            .map(|edit| size_of::<Edit>() + edit.heap_bytes())
+            .sum();
+        let effects: usize = self
+            .effects
+            .iter()
+            .map(|Effect::Take(take)| {
+                size_of::<Take>()
+                    + take.bucket.len()
+                    + take.key.heap_bytes()
+                    + take.otherwise.heap_bytes()
+            })
+            .sum();
+        size_of::<Self>() + outcome + edits + effects + self.note.as_ref().map_or(0, |n| n.len())
+    }
+}
+
+impl Reply {
+    fn heap_bytes(&self) -> usize {
+        let headers: usize = self
+            .headers
+            .iter()
+            .map(|(name, value)| size_of::<(Box<str>, Value)>() + name.len() + value.heap_bytes())
+            .sum();
+        headers + self.body.len()
+    }
+}
+
+impl Edit {
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::SetHeader { name, value }
+            | Self::AppendHeader { name, value }
+            | Self::DefaultHeader { name, value } => name.len() + value.heap_bytes(),
+            Self::RemoveHeader(name) => name.len(),
+            Self::SetPath(value) | Self::SetQuery(value) => value.heap_bytes(),
+            Self::SetStatus(_) => 0,
+        }
+    }
+}
+
+impl Value {
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Literal(bytes) => bytes.len(),
+            Self::Parts(parts) => parts
+                .iter()
+                .map(|part| {
+                    size_of::<Part>()
+                        + match part {
+                            Part::Literal(bytes) => bytes.len(),
+                            Part::Input(_) | Part::Reference(_) => 0,
+                        }
+                })
+                .sum(),
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The inert WASI that policies are linked with.
+//!
+//! No environment, arguments, files, sockets or names. Output goes to the log.
+//! Clocks and random numbers work, and are noticed: the verdict of a call that
+//! asked for one is not reused. Waiting traps, in words.
+//!
+//! `wasmtime-wasi`'s own synchronous `wasi:io` is not used: it blocks the
+//! thread, and inside a tokio runtime (every worker is one) it panics, even when
+//! a stream is only dropped. All of its other interfaces are linked as they are;
+//! what they could block on (files, sockets) a policy has no handle of.
+
+use std::sync::Arc;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::{Result, bail};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
+use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
+use wasmtime_wasi::p2::bindings::sync::io::{poll, streams};
+use wasmtime_wasi::p2::bindings::{cli, clocks, filesystem, io, random, sockets, sync};
+use wasmtime_wasi::p2::{
+    DynInputStream, DynOutputStream, DynPollable, OutputStream, Pollable, StreamError, StreamResult,
+};
+use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView as _};
+use wasmtime_wasi::{HostMonotonicClock, HostWallClock, ResourceTable, WasiCtx, WasiView as _};
+
+use crate::fingerprint::process_key;
+use crate::log::LineLog;
+use crate::state::HostState;
+
+/// The most bytes of one write, and of one request for random numbers.
+const MAX_CHUNK: usize = 64 * 1024;
+const WAITS: &str = "a policy cannot wait: it called wasi:io/poll, for example by sleeping";
+
+/// One seed for all instances of the process: a guest's hash maps iterate
+/// alike in each, and an attacker does not know how.
+static SEED: LazyLock<[u8; 16]> = LazyLock::new(process_key);
+
+/// A context that gives nothing.
+pub(crate) fn inert(impure: &Arc<AtomicBool>) -> WasiCtx {
+    WasiCtx::builder()
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .wall_clock(Noticed::new(impure))
+        .monotonic_clock(Noticed::new(impure))
+        .build()
+}
+
+/// Links everything that a policy of any language may import of WASI 0.2.
+pub(crate) fn add_to_linker(l: &mut Linker<HostState>) -> Result<()> {
+    type Own = HasSelf<HostState>;
+    type Table = HasSelf<ResourceTable>;
+    io::error::add_to_linker::<_, Table>(l, |t| t.ctx().table)?;
+    poll::add_to_linker::<_, Own>(l, |t| t)?;
+    streams::add_to_linker::<_, Own>(l, |t| t)?;
+    random::random::add_to_linker::<_, Own>(l, |t| t)?;
+    random::insecure::add_to_linker::<_, Own>(l, |t| t)?;
+    random::insecure_seed::add_to_linker::<_, Own>(l, |t| t)?;
+    cli::stdout::add_to_linker::<_, Own>(l, |t| t)?;
+    cli::stderr::add_to_linker::<_, Own>(l, |t| t)?;
+
+    cli::stdin::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    cli::environment::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(l, HostState::cli)?;
+    clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, HostState::clocks)?;
+    clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, HostState::clocks)?;
+    filesystem::preopens::add_to_linker::<_, WasiFilesystem>(l, HostState::filesystem)?;
+    sync::filesystem::types::add_to_linker::<_, WasiFilesystem>(l, HostState::filesystem)?;
+    let options = sockets::network::LinkOptions::default();
+    sockets::network::add_to_linker::<_, WasiSockets>(l, &options, HostState::sockets)?;
+    sockets::instance_network::add_to_linker::<_, WasiSockets>(l, HostState::sockets)?;
+    sockets::ip_name_lookup::add_to_linker::<_, WasiSockets>(l, HostState::sockets)?;
+    sockets::tcp_create_socket::add_to_linker::<_, WasiSockets>(l, HostState::sockets)?;
+    sync::sockets::tcp::add_to_linker::<_, WasiSockets>(l, HostState::sockets)?;
+    sync::sockets::udp::add_to_linker::<_, WasiSockets>(l, HostState::sockets)?;
+    sync::sockets::udp_create_socket::add_to_linker::<_, WasiSockets>(l, HostState::sockets)?;
+    Ok(())
+}
+
+/// A clock that leaves a mark when it is read.
+struct Noticed {
+    impure: Arc<AtomicBool>,
+    origin: Instant,
+}
+
+impl Noticed {
+    fn new(impure: &Arc<AtomicBool>) -> Self {
+        Self {
+            impure: Arc::clone(impure),
+            origin: Instant::now(),
+        }
+    }
+}
+
+impl HostWallClock for Noticed {
+    fn resolution(&self) -> Duration {
+        Duration::from_millis(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.impure.store(true, Ordering::Relaxed);
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default()
+    }
+}
+
+impl HostMonotonicClock for Noticed {
+    fn resolution(&self) -> u64 {
+        1_000_000
+    }
+
+    fn now(&self) -> u64 {
+        self.impure.store(true, Ordering::Relaxed);
+        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl HostState {
+    fn random(&mut self, len: u64) -> Result<Vec<u8>> {
+        self.mark_impure();
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        if len > MAX_CHUNK {
+            bail!("{len} random bytes were asked for at once, and {MAX_CHUNK} is the most");
+        }
+        let mut bytes = vec![0; len];
+        let mut filled = 0;
+        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            filled += rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty())?;
+        }
+        Ok(bytes)
+    }
+
+    fn random_u64(&mut self) -> Result<u64> {
+        let bytes = self.random(8)?;
+        Ok(bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte)))
+    }
+}
+
+impl random::random::Host for HostState {
+    fn get_random_bytes(&mut self, len: u64) -> Result<Vec<u8>> {
+        self.random(len)
+    }
+
+    fn get_random_u64(&mut self) -> Result<u64> {
+        self.random_u64()
+    }
+}
+
+impl random::insecure::Host for HostState {
+    fn get_insecure_random_bytes(&mut self, len: u64) -> Result<Vec<u8>> {
+        self.random(len)
+    }
+
+    fn get_insecure_random_u64(&mut self) -> Result<u64> {
+        self.random_u64()
+    }
+}
+
+impl random::insecure_seed::Host for HostState {
+    /// The same in every instance, so a use of it is no mark.
+    fn insecure_seed(&mut self) -> Result<(u64, u64)> {
+        let seed = u128::from_le_bytes(*SEED);
+        Ok(((seed >> 64) as u64, seed as u64))
+    }
+}
+
+impl cli::stdout::Host for HostState {
+    fn get_stdout(&mut self) -> Result<Resource<DynOutputStream>> {
+        let stream: DynOutputStream = Box::new(LogStream(self.log.clone()));
+        Ok(self.table.push(stream)?)
+    }
+}
+
+impl cli::stderr::Host for HostState {
+    fn get_stderr(&mut self) -> Result<Resource<DynOutputStream>> {
+        let stream: DynOutputStream = Box::new(LogStream(self.log.clone()));
+        Ok(self.table.push(stream)?)
+    }
+}
+
+/// Stdout or stderr: always ready, never full.
+struct LogStream(LineLog);
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for LogStream {
+    async fn ready(&mut self) {}
+}
+
+impl OutputStream for LogStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.0.write(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(MAX_CHUNK)
+    }
+}
+
+impl poll::Host for HostState {
+    fn poll(&mut self, _: Vec<Resource<DynPollable>>) -> Result<Vec<u32>> {
+        bail!(WAITS)
+    }
+}
+
+impl poll::HostPollable for HostState {
+    fn ready(&mut self, _: Resource<DynPollable>) -> Result<bool> {
+        bail!(WAITS)
+    }
+
+    fn block(&mut self, _: Resource<DynPollable>) -> Result<()> {
+        bail!(WAITS)
+    }
+
+    fn drop(&mut self, pollable: Resource<DynPollable>) -> Result<()> {
+        io::poll::HostPollable::drop(&mut self.table, pollable)
+    }
+}
+
+impl streams::Host for HostState {
+    fn convert_stream_error(&mut self, error: StreamError) -> Result<streams::StreamError> {
+        Ok(io::streams::Host::convert_stream_error(&mut self.table, error)?.into())
+    }
+}
+
+/// A policy's output streams are [`LogStream`]s, which take everything at once.
+impl streams::HostOutputStream for HostState {
+    fn check_write(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<u64> {
+        Ok(self.table.get_mut(&stream)?.check_write()? as u64)
+    }
+
+    fn write(&mut self, stream: Resource<DynOutputStream>, bytes: Vec<u8>) -> StreamResult<()> {
+        self.table.get_mut(&stream)?.write(bytes.into())
+    }
+
+    fn blocking_write_and_flush(
+        &mut self,
+        stream: Resource<DynOutputStream>,
+        bytes: Vec<u8>,
+    ) -> StreamResult<()> {
+        self.write(stream, bytes)
+    }
+
+    fn flush(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<()> {
+        self.table.get_mut(&stream)?.flush()
+    }
+
+    fn blocking_flush(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<()> {
+        self.flush(stream)
+    }
+
+    fn subscribe(&mut self, stream: Resource<DynOutputStream>) -> Result<Resource<DynPollable>> {
+        wasmtime_wasi::p2::subscribe(&mut self.table, stream)
+    }
+
+    fn write_zeroes(&mut self, _: Resource<DynOutputStream>, _: u64) -> StreamResult<()> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_write_zeroes_and_flush(
+        &mut self,
+        _: Resource<DynOutputStream>,
+        _: u64,
+    ) -> StreamResult<()> {
+        Err(StreamError::Closed)
+    }
+
+    fn splice(
+        &mut self,
+        _: Resource<DynOutputStream>,
+        _: Resource<DynInputStream>,
+        _: u64,
+    ) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_splice(
+        &mut self,
+        _: Resource<DynOutputStream>,
+        _: Resource<DynInputStream>,
+        _: u64,
+    ) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn drop(&mut self, stream: Resource<DynOutputStream>) -> Result<()> {
+        self.table.delete(stream)?;
+        Ok(())
+    }
+}
+
+/// The only input stream is an empty stdin.
+impl streams::HostInputStream for HostState {
+    fn read(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<Vec<u8>> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_read(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<Vec<u8>> {
+        Err(StreamError::Closed)
+    }
+
+    fn skip(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn blocking_skip(&mut self, _: Resource<DynInputStream>, _: u64) -> StreamResult<u64> {
+        Err(StreamError::Closed)
+    }
+
+    fn subscribe(&mut self, stream: Resource<DynInputStream>) -> Result<Resource<DynPollable>> {
+        wasmtime_wasi::p2::subscribe(&mut self.table, stream)
+    }
+
+    fn drop(&mut self, stream: Resource<DynInputStream>) -> Result<()> {
+        self.table.delete(stream)?;
+        Ok(())
+    }
+}
