@@ -1,1 +1,109 @@
-//! Stub.
+//! The bundled policy `api-key`: lets in who brings a known key, and says to
+//! the upstream who that is.
+//!
+//! Keys are kept as SHA-256 only. An API key is random and long, so that a
+//! slow password hash would buy nothing; it would cost every request that
+//! brings a new key.
+
+mod config;
+mod digest;
+mod keys;
+#[cfg(test)]
+mod tests;
+
+use janua_sdk::{Input, Inputs, Policy, Reply, Request, Slot, Subscription, Verdict, syntax};
+
+use crate::config::Config;
+use crate::digest::Digest;
+use crate::keys::Keys;
+
+/// A configured `api-key`.
+pub struct ApiKey {
+    header: String,
+    key: Slot<Request>,
+    keys: Keys,
+    consumer_header: Option<String>,
+    strip: bool,
+}
+
+impl Policy for ApiKey {
+    type Config = Config;
+
+    fn new(config: Config, subscription: &mut Subscription) -> Result<Self, String> {
+        let Config {
+            header,
+            keys,
+            keys_file,
+            keys_env,
+            consumer_header,
+            strip,
+        } = config;
+        let header = syntax::field_name(&header).map_err(|why| at("header", &why))?;
+        let consumer_header = match consumer_header.as_str() {
+            "" => None,
+            name => Some(syntax::field_name(name).map_err(|why| at("consumer_header", &why))?),
+        };
+        if consumer_header.as_ref() == Some(&header) {
+            return Err("`consumer_header`: the same field as `header`".to_owned());
+        }
+
+        let mut known = Keys::default();
+        for (consumer, digests) in keys {
+            for digest in digests.0 {
+                known
+                    .add(&consumer, digest)
+                    .map_err(|why| at("keys", &why))?;
+            }
+        }
+        for (field, lines) in [("keys_file", keys_file), ("keys_env", keys_env)] {
+            known.add_lines(&lines).map_err(|why| at(field, &why))?;
+        }
+        if known.is_empty() {
+            return Err("there is no key: give `keys`, `keys_file` or `keys_env`".to_owned());
+        }
+        Ok(Self {
+            key: subscription
+                .request()
+                .sensitive(Input::Header(header.clone())),
+            header,
+            keys: known,
+            consumer_header,
+            strip,
+        })
+    }
+
+    fn on_request(&self, inputs: &Inputs<Request>) -> Result<Verdict<Request>, String> {
+        let Some(key) = inputs.get(self.key) else {
+            let detail = ["The field ", &self.header, " is missing."].concat();
+            return Ok(refused("api-key:missing", &detail));
+        };
+        let Some(consumer) = self.keys.consumer(Digest::of(key)) else {
+            return Ok(refused("api-key:unknown", "The key is not known."));
+        };
+        let mut verdict = Verdict::proceed().until_reload();
+        if self.strip {
+            verdict = verdict.remove_header(&self.header);
+        }
+        if let Some(name) = &self.consumer_header {
+            verdict = verdict.set_header(name, consumer);
+        }
+        Ok(verdict)
+    }
+}
+
+fn refused(note: &str, detail: &str) -> Verdict<Request> {
+    let reply = Reply::new(401)
+        .header("www-authenticate", "ApiKey")
+        .problem("Unauthorized", detail);
+    Verdict::respond(reply).note(note).until_reload()
+}
+
+fn at(field: &str, message: &str) -> String {
+    ["`", field, "`: ", message].concat()
+}
+
+janua_sdk::export!(
+    ApiKey,
+    name = "api-key",
+    schema = include_str!("../schema.json")
+);

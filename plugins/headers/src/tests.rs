@@ -101,11 +101,11 @@ fn mistakes_are_refused() {
         ),
         (
             r#"{"response": {"append": {"Link": 1}}}"#,
-            "`response.append.Link`: expected a string or a list of strings, found 1",
+            "`response.append.Link`: expected a string or a list of strings, found a whole number",
         ),
         (
             r#"{"response": {"always": "yes"}}"#,
-            "`response.always`: expected true, false or a list of statuses, found \"yes\"",
+            "`response.always`: expected true, false or a list of statuses, found a string",
         ),
         (
             r#"{"request": {"set": {"x": "a\nb"}}}"#,

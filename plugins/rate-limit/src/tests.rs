@@ -108,7 +108,10 @@ fn mistakes_are_refused() {
             r#"{"rate": "10"}"#,
             "`rate`: \"10\" is not a rate; write \"10/s\", \"600/m\", \"1000/h\" or \"5000/d\"",
         ),
-        (r#"{"rate": 10}"#, "`rate`: expected a string, found 10"),
+        (
+            r#"{"rate": 10}"#,
+            "`rate`: expected a string, found a whole number",
+        ),
         (
             r#"{"rate": "1/s", "key": "clientip"}"#,
             "`key`: unknown placeholder `clientip`; did you mean `client_ip`?",

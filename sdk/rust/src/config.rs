@@ -13,11 +13,15 @@ mod tests;
 
 use serde::de::DeserializeOwned;
 
-/// Reads a configuration. Nothing at all counts as `{}`.
+/// Reads a configuration, which is one JSON document; [`crate::export!`] does
+/// it for a policy. Nothing at all counts as `{}`.
+///
+/// Numbers with a fraction are read by fields of type `f64` or `f32` only,
+/// not inside of an untagged enum.
 ///
 /// # Errors
 /// The path to the field and what is wrong there.
-pub(crate) fn read<C: DeserializeOwned>(json: &str) -> Result<C, String> {
+pub fn read<C: DeserializeOwned>(json: &str) -> Result<C, String> {
     let node = match json.trim() {
         "" | "null" => node::Node::Table(Vec::new()),
         json => json::parse(json)?,

@@ -20,6 +20,7 @@ mod verdict;
 
 #[doc(hidden)]
 pub use component::Component;
+pub use config::read as read_config;
 pub use configured::Configured;
 pub use effect::{Ban, CacheLookup, CacheRule, Purge, Take, Verify};
 pub use input::{Inputs, Number, Optional, Presence, Reading, Reference, Slot, Text};

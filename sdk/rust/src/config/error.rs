@@ -52,15 +52,14 @@ impl serde::de::Error for Error {
         Self::new(message.to_string())
     }
 
-    /// In our own words: serde's print floating-point numbers, at 18 KB.
+    /// In our own words: serde's print floating-point numbers, at 18 KB, and
+    /// text, which may be a secret in the wrong place.
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let found = match found {
-            Unexpected::Bool(true) => "true",
-            Unexpected::Bool(false) => "false",
-            Unexpected::Unsigned(number) => return mismatch(&number, expected),
-            Unexpected::Signed(number) => return mismatch(&number, expected),
+            Unexpected::Bool(_) => "a boolean",
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) => "a whole number",
             Unexpected::Float(_) => "a number with a fraction",
-            Unexpected::Str(text) => return mismatch(&format_args!("{text:?}"), expected),
+            Unexpected::Str(_) => "a string",
             Unexpected::Unit | Unexpected::Option => "nothing",
             Unexpected::Seq => "a list",
             Unexpected::Map => "a table",
@@ -69,8 +68,13 @@ impl serde::de::Error for Error {
         mismatch(&found, expected)
     }
 
+    /// The right type, but out of its range.
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(found, expected)
+        match found {
+            Unexpected::Unsigned(number) => mismatch(&number, expected),
+            Unexpected::Signed(number) => mismatch(&number, expected),
+            other => Self::invalid_type(other, expected),
+        }
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {

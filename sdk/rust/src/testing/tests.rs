@@ -158,7 +158,10 @@ fn a_split_field_fails_the_test() {
 fn a_configuration_is_refused_with_its_path() {
     let cases = [
         ("{}", "missing field `header`"),
-        (r#"{"header": 1}"#, "`header`: expected a string, found 1"),
+        (
+            r#"{"header": 1}"#,
+            "`header`: expected a string, found a whole number",
+        ),
         (
             r#"{"header": "x", "limits": 1}"#,
             "unknown field `limits`; did you mean `limit`?",
