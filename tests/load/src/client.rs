@@ -14,8 +14,10 @@ const LIMIT: Duration = Duration::from_secs(5);
 pub(crate) struct Answer {
     /// The status code.
     pub(crate) status: u16,
-    /// The connection, which is still open.
-    pub(crate) connection: TcpStream,
+    /// The value of `X-Turn`, by which a configuration shows itself.
+    pub(crate) turn: Option<String>,
+    /// Held, not used: dropping the answer closes the connection.
+    _connection: TcpStream,
 }
 
 /// Makes one request on a new connection and reads the whole answer.
@@ -49,7 +51,13 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
             .and_then(|line| str::from_utf8(line.value).ok()?.parse().ok())
             .context("no Content-Length")?;
         if came.len() >= end + length {
-            return Ok(Answer { status, connection });
+            let mut lines = fields.iter();
+            let turn = lines.find(|line| line.name.eq_ignore_ascii_case("x-turn"));
+            return Ok(Answer {
+                status,
+                turn: turn.map(|line| String::from_utf8_lossy(line.value).into_owned()),
+                _connection: connection,
+            });
         }
     }
 }

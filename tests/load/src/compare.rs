@@ -223,7 +223,9 @@ fn lines(running: &[Running], rounds: &[Round]) -> Vec<Line> {
         let mut outcome = Outcome::default();
         let mut user = 0.0;
         for (usage, outcomes) in rounds {
-            outcome.merge(outcomes.get(index).unwrap_or(&Outcome::default()));
+            if let Some(one) = outcomes.get(index) {
+                outcome.merge(one);
+            }
             user += usage.get(index).map_or(0.0, |cpu| cpu.user_share());
         }
         let ratios: Option<Vec<f64>> = measure.map(|nginx| {

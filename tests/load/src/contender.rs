@@ -1,6 +1,7 @@
-//! Who is measured: how each is found, configured, started and reloaded.
+//! Who is measured: how each is configured, started and reloaded.
 
-use std::ffi::OsString;
+mod flavour;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::process::Command;
 use anyhow::Context;
 use rustix::process::Signal;
 
+use self::flavour::Flavour;
 use crate::generator::API_KEY;
 use crate::process::{Launch, Process};
 
@@ -32,22 +34,24 @@ pub(crate) struct Contender {
     memo: &'static str,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Flavour {
-    Nginx,
-    Haproxy,
-    Envoy,
-    Caddy,
-    Hyper,
-    Janua,
-}
-
 /// Where a contender lives during a run.
 pub(crate) struct Place {
     /// Its configuration, sockets and log.
     directory: PathBuf,
     address: SocketAddr,
     backend: SocketAddr,
+}
+
+impl Place {
+    /// The configuration file.
+    fn file(&self, flavour: Flavour) -> PathBuf {
+        self.directory.join(flavour.file_name())
+    }
+
+    /// The socket by which some are reloaded.
+    fn admin(&self) -> PathBuf {
+        self.directory.join("admin.sock")
+    }
 }
 
 /// A contender that runs.
@@ -118,50 +122,6 @@ pub(crate) fn installed(only: &[String], janua: &Path) -> (Vec<Contender>, Vec<&
     (present, absent)
 }
 
-impl Flavour {
-    fn find(self, janua: &Path) -> Option<PathBuf> {
-        let name = match self {
-            Self::Nginx => "nginx",
-            Self::Haproxy => "haproxy",
-            Self::Envoy => "envoy",
-            Self::Caddy => "caddy",
-            Self::Hyper => return std::env::current_exe().ok(),
-            Self::Janua => return fs::canonicalize(janua).ok(),
-        };
-        // Debian keeps servers where an ordinary user's PATH does not look;
-        // `make bench-peers` installs into the last.
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let further = ["/usr/sbin", "/usr/local/sbin", "target/tools/venv/bin"];
-        std::env::split_paths(&path)
-            .chain(further.iter().map(PathBuf::from))
-            .map(|directory| directory.join(name))
-            .find_map(|candidate| {
-                fs::canonicalize(candidate)
-                    .ok()
-                    .filter(|file| file.is_file())
-            })
-    }
-
-    fn version(self, program: &Path) -> String {
-        let argument = match self {
-            Self::Nginx | Self::Haproxy => "-v",
-            Self::Envoy | Self::Janua => "--version",
-            Self::Caddy => "version",
-            Self::Hyper => return "hyper 1, tokio 1".to_owned(),
-        };
-        let Ok(output) = Command::new(program).arg(argument).output() else {
-            return "unknown".to_owned();
-        };
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text);
-        let line = text.lines().find(|line| !line.trim().is_empty());
-        // Envoy: path, "version:", then what matters. HAProxy ends in links.
-        let line = line.unwrap_or("unknown").trim();
-        let line = line.rsplit_once("version: ").map_or(line, |(_, rest)| rest);
-        line.split(" 20").next().unwrap_or(line).to_owned()
-    }
-}
-
 impl Contender {
     /// Writes the configuration and starts the process, alone on its core.
     ///
@@ -177,7 +137,7 @@ impl Contender {
         };
         self.configure(&place, "a")?;
         let launch = Launch {
-            command: self.command(&place),
+            command: self.flavour.command(&self.program, &place),
             environment: vec![
                 ("GOMAXPROCS", "1".into()),
                 ("XDG_DATA_HOME", place.directory.clone().into()),
@@ -195,9 +155,10 @@ impl Contender {
         })
     }
 
-    /// Whether it is the gateway itself.
-    pub(crate) fn is_janua(&self) -> bool {
-        self.flavour == Flavour::Janua
+    /// Whether it can be reloaded from here. Envoy's way, a second process that
+    /// takes over, or a control plane, is more than a measurement wants.
+    pub(crate) fn reloads(&self) -> bool {
+        !matches!(self.flavour, Flavour::Envoy | Flavour::Hyper)
     }
 
     /// Whether its answers show which configuration made them.
@@ -216,10 +177,6 @@ impl Contender {
             ("backend", &place.backend.to_string()),
             ("backend_port", &place.backend.port().to_string()),
             ("key", API_KEY),
-            (
-                "keys",
-                &format!("[\"{API_KEY}\", \"another-key-0000000000000\"]"),
-            ),
             ("memo", self.memo),
             ("turn", turn),
         ]
@@ -228,73 +185,14 @@ impl Contender {
             text.replace(&format!("{{{{{name}}}}}"), value)
         });
         // Renamed into place, as a deployment would: the gateway may watch it.
-        let file = self.config_file(place);
+        let file = place.file(self.flavour);
         let fresh = file.with_extension("new");
         fs::write(&fresh, text)?;
         fs::rename(&fresh, &file).with_context(|| file.display().to_string())
     }
-
-    fn config_file(&self, place: &Place) -> PathBuf {
-        place.directory.join(match self.flavour {
-            Flavour::Nginx => "nginx.conf",
-            Flavour::Haproxy => "haproxy.cfg",
-            Flavour::Envoy => "envoy.yaml",
-            Flavour::Caddy => "Caddyfile",
-            Flavour::Hyper => "unused",
-            Flavour::Janua => "janua.toml",
-        })
-    }
-
-    fn command(&self, place: &Place) -> Vec<OsString> {
-        let file = self.config_file(place).into_os_string();
-        let mut command = vec![self.program.clone().into_os_string()];
-        let mut add = |words: &[&str]| command.extend(words.iter().map(OsString::from));
-        match self.flavour {
-            Flavour::Nginx => {
-                add(&["-e", "stderr", "-g", "daemon off;", "-c"]);
-                command.push(file);
-            }
-            Flavour::Haproxy => {
-                // Master and worker, as its service unit runs it.
-                add(&["-W", "-f"]);
-                command.push(file);
-            }
-            Flavour::Envoy => {
-                add(&[
-                    "--concurrency",
-                    "1",
-                    "--disable-hot-restart",
-                    "--log-level",
-                    "error",
-                    "-c",
-                ]);
-                command.push(file);
-            }
-            Flavour::Caddy => {
-                add(&["run", "--adapter", "caddyfile", "--config"]);
-                command.push(file);
-            }
-            Flavour::Hyper => {
-                add(&["hyper", "--address", &place.address.to_string()]);
-                add(&["--backend", &place.backend.to_string()]);
-            }
-            Flavour::Janua => {
-                add(&["run", "--config"]);
-                command.push(file);
-                command.push("--admin".into());
-                command.push(place.directory.join("admin.sock").into_os_string());
-            }
-        }
-        command
-    }
 }
 
 impl Running {
-    /// Whether the contender can be reloaded from here.
-    pub(crate) fn reloads(&self) -> bool {
-        !matches!(self.contender.flavour, Flavour::Envoy | Flavour::Hyper)
-    }
-
     /// Gives it another configuration, in which `X-Turn` (where it sets one)
     /// says `turn`. Returns once it has taken the request to reload.
     ///
@@ -308,17 +206,15 @@ impl Running {
             Flavour::Haproxy => return self.process.signal(Signal::USR2),
             Flavour::Envoy | Flavour::Hyper => return Ok(()),
             Flavour::Caddy => {
-                let socket = self.place.directory.join("admin.sock");
+                let socket = self.place.admin();
                 command
                     .args(["reload", "--force", "--adapter", "caddyfile", "--config"])
-                    .arg(self.contender.config_file(&self.place))
+                    .arg(self.place.file(Flavour::Caddy))
                     .arg("--address")
                     .arg(format!("unix/{}", socket.display()));
             }
             Flavour::Janua => {
-                command
-                    .args(["reload", "--admin"])
-                    .arg(self.place.directory.join("admin.sock"));
+                command.args(["reload", "--admin"]).arg(self.place.admin());
             }
         }
         let output = command.output()?;

@@ -7,24 +7,31 @@
 mod affinity;
 mod backend;
 mod bare_hyper;
+mod bench;
 mod client;
 mod compare;
 mod contender;
 mod generator;
 mod kernel;
+mod memory;
 mod process;
+mod reload;
 mod report;
+mod trace;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
+use bench::Order;
 use compare::{Plan, Size};
-use contender::LOAD_CORE;
+use contender::{Contender, LOAD_CORE};
 use generator::{Generator, Pace, Target};
+use process::Process;
 
 // Janua's allocator, so that the bare hyper proxy does not pay for another.
 #[global_allocator]
@@ -40,6 +47,44 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Action {
+    /// All measurements, written into a page.
+    Bench {
+        #[command(flatten)]
+        whom: Whom,
+        /// The page.
+        #[arg(long, default_value = "docs/benchmarks.md")]
+        out: PathBuf,
+        /// Length of a round, in seconds.
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+        /// Rounds of each comparison; the median counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        /// Run the microbenchmarks too; without it, an earlier page's are kept.
+        #[arg(long)]
+        micro: bool,
+    },
+    /// Requests lost while contenders are reloaded, printed.
+    Reload {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// Memory at rest and per idle connection, printed.
+    Memory {
+        #[command(flatten)]
+        whom: Whom,
+    },
+    /// System calls and user instructions per request, printed.
+    Trace {
+        #[command(flatten)]
+        whom: Whom,
+        /// Requests a second.
+        #[arg(long, default_value_t = 1000.0)]
+        rate: f64,
+        /// Keep-alive connections.
+        #[arg(long, default_value_t = 32)]
+        connections: usize,
+    },
     /// CPU per request of some contenders, printed.
     Compare {
         #[command(flatten)]
@@ -121,6 +166,54 @@ struct Whom {
 
 fn main() -> anyhow::Result<()> {
     match Command::parse().action {
+        Action::Bench {
+            whom,
+            out,
+            seconds,
+            rounds,
+            micro,
+        } => bench::bench(&Order {
+            only: whom.only,
+            janua: whom.janua,
+            work: whom.work,
+            out,
+            window: Duration::from_secs_f64(seconds),
+            rounds,
+            micro,
+        }),
+        Action::Reload { whom } => {
+            let (contenders, backend) = prepare(&whom)?;
+            let each = contenders.iter();
+            let found: anyhow::Result<Vec<_>> = each
+                .map(|one| reload::survive(one, &whom.work, &backend))
+                .collect();
+            let survived: Vec<_> = found?.into_iter().flatten().collect();
+            println!("{}", report::survivals(&survived));
+            Ok(())
+        }
+        Action::Memory { whom } => {
+            let (contenders, backend) = prepare(&whom)?;
+            let each = contenders.iter();
+            let found: anyhow::Result<Vec<_>> = each
+                .map(|one| memory::footprint(one, &whom.work, &backend))
+                .collect();
+            println!("{}", report::footprints(&found?));
+            Ok(())
+        }
+        Action::Trace {
+            whom,
+            rate,
+            connections,
+        } => {
+            let (contenders, backend) = prepare(&whom)?;
+            let running = compare::start_all(&contenders, &whom.work, &backend);
+            let each = running.iter();
+            let found: anyhow::Result<Vec<_>> = each
+                .map(|one| trace::count(one, rate, connections))
+                .collect();
+            println!("{}", report::counts(&found?));
+            Ok(())
+        }
         Action::Compare {
             whom,
             size,
@@ -164,17 +257,23 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn run_compare(whom: &Whom, plan: &Plan) -> anyhow::Result<()> {
+/// Takes the load's core, finds the contenders and starts the backend.
+fn prepare(whom: &Whom) -> anyhow::Result<(Vec<Contender>, Process)> {
     affinity::raise_open_files();
-    affinity::pin(LOAD_CORE)?;
+    affinity::pin(LOAD_CORE).context("two cores are needed")?;
     let (contenders, absent) = contender::installed(&whom.only, &whom.janua);
     if !absent.is_empty() {
         eprintln!("not installed: {}", absent.join(", "));
     }
     let backend = compare::start_backend(&whom.work)?;
+    Ok((contenders, backend))
+}
+
+fn run_compare(whom: &Whom, plan: &Plan) -> anyhow::Result<()> {
+    let (contenders, backend) = prepare(whom)?;
     let running = compare::start_all(&contenders, &whom.work, &backend);
     let comparison = compare::compare(&running, &backend, plan)?;
-    print!("{}", report::comparison(&comparison));
+    println!("{}", report::comparison(&comparison));
     Ok(())
 }
 

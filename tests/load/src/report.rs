@@ -1,43 +1,280 @@
-//! Tables in Markdown.
+//! The page: tables in Markdown, and what each of them says.
 
 use std::fmt::Write as _;
 
-use crate::compare::Comparison;
+use crate::compare::{Comparison, Line};
+use crate::contender::Contender;
+use crate::memory::{Footprint, IDLE_CONNECTIONS};
+use crate::reload::{CONNECTIONS, RELOADS, Survival};
+use crate::trace::Counts;
+
+/// All that a page is made of.
+pub(crate) struct Findings {
+    /// The machine in a line.
+    pub(crate) machine: String,
+    /// Who was measured.
+    pub(crate) contenders: Vec<Contender>,
+    /// Who is not installed.
+    pub(crate) absent: Vec<&'static str>,
+    /// Answers of 1 KiB.
+    pub(crate) small: Comparison,
+    /// Answers of 1 MiB.
+    pub(crate) large: Comparison,
+    /// Memory and time to start.
+    pub(crate) footprints: Vec<Footprint>,
+    /// Reloads under load.
+    pub(crate) survivals: Vec<Survival>,
+    /// System calls and instructions.
+    pub(crate) counts: Vec<Counts>,
+    /// What the microbenchmarks printed, now or the last time.
+    pub(crate) micro: Option<String>,
+}
+
+const MICRO_BEGIN: &str = "<!-- microbenchmarks -->\n```text\n";
+const MICRO_END: &str = "\n```\n<!-- end of microbenchmarks -->";
+
+/// The whole page.
+pub(crate) fn page(found: &Findings) -> String {
+    let sections = [
+        introduction(found),
+        format!(
+            "## CPU per request, 1 KiB\n\nHTTP/1.1 keep-alive, all at the same time.\n\n{}",
+            comparison(&found.small)
+        ),
+        policies(&found.small),
+        format!(
+            "## CPU per request, 1 MiB\n\nThe same with long answers.\n\n{}",
+            comparison(&found.large)
+        ),
+        counts(&found.counts),
+        footprints(&found.footprints),
+        survivals(&found.survivals),
+        micro(found.micro.as_deref()),
+        REPEAT.to_owned(),
+    ];
+    let mut text = sections
+        .into_iter()
+        .filter(|section| !section.is_empty())
+        .collect::<Vec<String>>()
+        .join("\n\n");
+    text.push('\n');
+    text
+}
+
+const REPEAT: &str = "\
+## How to repeat
+
+```sh
+make bench                # this page; a few minutes; wants a machine with nothing else to do
+make bench-peers          # Envoy and Caddy, where the distribution has none
+target/release/janua-load compare --only nginx,hyper,janua,janua-5 --seconds 5
+target/release/janua-load bench --micro   # fills in the microbenchmarks too
+```
+
+`tests/load/README.md` says how it is measured and what can mislead.";
+
+fn introduction(found: &Findings) -> String {
+    let mut text = String::from(
+        "# Benchmarks\n\n\
+         Written by `make bench`; do not edit. Every figure comes from one run on one machine. \
+         **The ratios are what counts**: absolute times belong to the machine and the moment. \
+         Each proxy has one worker; all of them share core 0, backend and load share core 1. \
+         A contender named `nginx` is the measure.\n\n",
+    );
+    let _ = writeln!(text, "Machine: {}.\n", found.machine);
+    text.push_str("| contender | version | what it does |\n|---|---|---|\n");
+    for one in &found.contenders {
+        let _ = writeln!(text, "| {} | {} | {} |", one.name, one.version, one.about);
+    }
+    if !found.absent.is_empty() {
+        let _ = writeln!(text, "\nNot installed here: {}.", found.absent.join(", "));
+    }
+    text.trim_end().to_owned()
+}
 
 /// A comparison as a table, with what qualifies it below.
 pub(crate) fn comparison(found: &Comparison) -> String {
     let mut text = String::from(
-        "| contender | CPU µs / request | ratio to nginx | least – greatest | of it user µs | p50 µs | p99 µs | failed | unsent |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        "| contender | ratio to nginx | least – greatest | CPU µs | of it user µs | p50 µs | p99 µs | answered | failed | unsent |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for line in &found.lines {
         let ratio = line
             .ratio
-            .map_or_else(String::new, |ratio| format!("**{ratio:.2}**"));
-        let spread = line.spread.map_or_else(String::new, |(least, most)| {
-            format!("{least:.2} – {most:.2}")
-        });
+            .map_or_else(|| "–".to_owned(), |ratio| format!("**{ratio:.2}**"));
+        let spread = line.spread.map_or_else(
+            || "–".to_owned(),
+            |(least, most)| format!("{least:.2} – {most:.2}"),
+        );
         // Writing to a String does not fail.
         let _ = writeln!(
             text,
-            "| {} | {:.1} | {ratio} | {spread} | {:.1} | {} | {} | {} | {} |",
+            "| {} | {ratio} | {spread} | {:.1} | {:.1} | {} | {} | {} | {} | {} |",
             line.name,
             line.micros,
             line.user_micros,
             line.outcome.latency(0.5),
             line.outcome.latency(0.99),
+            line.outcome.answered,
             line.outcome,
             line.outcome.unsent,
         );
     }
-    let _ = writeln!(
+    let _ = write!(
         text,
         "\n{:.0} requests/s to each. The contenders used {:.0} % of their core, other work {:.0} %; \
-         backend and load used {:.0} % of theirs.",
+         backend and load used {:.0} % of theirs. Latency is that of a core shared by all.",
         found.rate,
         found.proxy_core * 100.0,
         found.elsewhere * 100.0,
         found.load_core * 100.0,
     );
+    if found.elsewhere > 0.1 || found.load_core > 0.85 {
+        text.push_str(" **The machine was not quiet: do not cite this run.**");
+    }
     text
+}
+
+/// What policy uses add to the plain proxy of the same program.
+fn policies(found: &Comparison) -> String {
+    let line = |name: &str| found.lines.iter().find(|line| line.name == name);
+    let mut text = String::from(
+        "## What policies add\n\n\
+         The difference to the plain proxy of the same program, in the run above.\n\n\
+         | contender | added CPU µs | in parts of nginx's whole request |\n|---|--:|--:|\n",
+    );
+    let header = text.len();
+    for (name, plain) in [
+        ("nginx-policies", "nginx"),
+        ("janua-2", "janua"),
+        ("janua-2-nomemo", "janua"),
+        ("janua-5", "janua"),
+        ("janua-5-nomemo", "janua"),
+    ] {
+        let (Some(with), Some(without)) = (line(name), line(plain)) else {
+            continue;
+        };
+        let ratio = |line: &Line| line.ratio.unwrap_or(f64::NAN);
+        let _ = writeln!(
+            text,
+            "| {name} | {:+.1} | {:+.2} |",
+            with.micros - without.micros,
+            ratio(with) - ratio(without),
+        );
+    }
+    if text.len() == header {
+        return String::new();
+    }
+    text.trim_end().to_owned()
+}
+
+/// System calls and instructions.
+pub(crate) fn counts(all: &[Counts]) -> String {
+    let cell = |value: Option<f64>, digits: usize| {
+        value.map_or_else(
+            || "not supported".to_owned(),
+            |value| format!("{value:.digits$}"),
+        )
+    };
+    let mut text = String::from(
+        "## System calls and instructions per request\n\n\
+         1 KiB, one contender at a time, at half the rate, counted by `perf` \
+         (instructions only where the machine has such a counter).\n\n\
+         | contender | system calls | user instructions |\n|---|--:|--:|\n",
+    );
+    for one in all {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} |",
+            one.name,
+            cell(one.calls, 1),
+            cell(one.instructions, 0)
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+/// Memory and time to start.
+pub(crate) fn footprints(all: &[Footprint]) -> String {
+    let mut text = format!(
+        "## Memory and start\n\n\
+         Each alone, all its processes together. PSS divides shared pages among those that have them. \
+         The growth is that of PSS with {IDLE_CONNECTIONS} idle keep-alive connections, each of which \
+         has made one request; what the kernel keeps for a socket is not in it.\n\n\
+         | contender | idle RSS MiB | idle PSS MiB | KiB per idle connection | start to first answer, ms |\n\
+         |---|--:|--:|--:|--:|\n"
+    );
+    for one in all {
+        let _ = writeln!(
+            text,
+            "| {} | {:.1} | {:.1} | {:.1} | {} |",
+            one.name,
+            one.idle.rss as f64 / 1024.0,
+            one.idle.pss as f64 / 1024.0,
+            one.per_connection,
+            one.started_in.as_millis(),
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+/// Reloads under load.
+pub(crate) fn survivals(all: &[Survival]) -> String {
+    let mut text = format!(
+        "## Requests lost in {RELOADS} reloads\n\n\
+         {CONNECTIONS} keep-alive connections, each asking again as soon as it has its answer. A request counts \
+         as failed when it was sent and no whole, right answer came. An idle connection that is \
+         closed is no failure: it is dialled again.\n\n\
+         | contender | reloads | answered | failed | idle connections closed | slowest to take effect, ms |\n\
+         |---|--:|--:|--:|--:|--:|\n"
+    );
+    for one in all {
+        let slowest = one
+            .slowest
+            .map_or_else(|| "–".to_owned(), |time| time.as_millis().to_string());
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} | {slowest} |",
+            one.name, one.reloads, one.outcome.answered, one.outcome, one.outcome.closed_idle,
+        );
+    }
+    for one in all {
+        if let Some(trouble) = &one.trouble {
+            let first = trouble.lines().next().unwrap_or_default();
+            let _ = writeln!(text, "\n{}: {first}", one.name);
+        }
+    }
+    text.trim_end().to_owned()
+}
+
+fn micro(output: Option<&str>) -> String {
+    let output = output.unwrap_or("not measured yet: janua-load bench --micro");
+    format!(
+        "## Microbenchmarks\n\n\
+         `cargo bench -p janua-router -p janua-wasm`: routing, a memo hit, a policy call. \
+         These are absolute times, of the run that had `--micro`.\n\n\
+         {MICRO_BEGIN}{output}{MICRO_END}"
+    )
+}
+
+/// The microbenchmarks of an earlier page, which a run without them keeps.
+pub(crate) fn kept_microbenchmarks(earlier: &str) -> Option<String> {
+    let (_, rest) = earlier.split_once(MICRO_BEGIN)?;
+    let (kept, _) = rest.split_once(MICRO_END)?;
+    Some(kept.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microbenchmarks_are_kept() {
+        let text = micro(Some("route/exact  31 ns\nroute/regex 90 ns"));
+        assert_eq!(
+            kept_microbenchmarks(&text).as_deref(),
+            Some("route/exact  31 ns\nroute/regex 90 ns")
+        );
+        assert_eq!(kept_microbenchmarks("another page"), None);
+    }
 }

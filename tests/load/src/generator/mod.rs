@@ -372,4 +372,40 @@ mod tests {
         let total: Duration = (0..100_000).map(|_| random.interval(2000.0)).sum();
         assert!((49.0..51.0).contains(&total.as_secs_f64()), "{total:?}");
     }
+
+    #[test]
+    fn load_through_the_bare_proxy_is_answered_whole() {
+        let free = || crate::process::free_address().unwrap();
+        let (backend, proxy) = (free(), free());
+        std::thread::spawn(move || crate::backend::serve(backend));
+        std::thread::spawn(move || crate::bare_hyper::serve(proxy, backend));
+        let limit = Instant::now() + GRACE;
+        while crate::client::get(proxy, "/1k").is_err() && Instant::now() < limit {
+            crate::process::pause(Duration::from_millis(2));
+        }
+        let target = |path: &str, length, pace| Target {
+            address: proxy,
+            path: path.to_owned(),
+            length,
+            connections: 4,
+            pace,
+        };
+        let targets = [
+            target("/1k", 1024, Pace::PerSecond(500.0)),
+            target("/1m", 1024 * 1024, Pace::Closed),
+            target("/1k", 1000, Pace::PerSecond(100.0)),
+            target("/none", 0, Pace::PerSecond(100.0)),
+        ];
+        let mut generator = Generator::connect(&targets).unwrap();
+        let outcomes = generator.run(Duration::from_millis(400)).unwrap();
+        let seen: Vec<_> = outcomes
+            .iter()
+            .map(|one| (one.answered > 3, one.failed() > 3))
+            .collect();
+        assert_eq!(
+            seen,
+            [(true, false), (true, false), (false, true), (false, true)],
+            "{outcomes:?}"
+        );
+    }
 }

@@ -1,0 +1,163 @@
+//! `make bench`: all measurements, one after the other, into one page.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::affinity;
+use crate::compare::{self, Plan, Size};
+use crate::contender::{self, LOAD_CORE};
+use crate::kernel;
+use crate::memory::{self, Footprint};
+use crate::reload::{self, Survival};
+use crate::report::{self, Findings};
+use crate::trace::{self, Counts};
+
+/// What `bench` is asked for.
+pub(crate) struct Order {
+    /// Names of contenders; all if empty.
+    pub(crate) only: Vec<String>,
+    /// The gateway's binary.
+    pub(crate) janua: PathBuf,
+    /// Where configurations and logs are put.
+    pub(crate) work: PathBuf,
+    /// The page that is written.
+    pub(crate) out: PathBuf,
+    /// Length of a round.
+    pub(crate) window: Duration,
+    /// Rounds of each comparison.
+    pub(crate) rounds: usize,
+    /// Whether the microbenchmarks are run too.
+    pub(crate) micro: bool,
+}
+
+const SMALL_RATE: f64 = 2000.0;
+const SMALL_CONNECTIONS: usize = 32;
+const LARGE_RATE: f64 = 100.0;
+const LARGE_CONNECTIONS: usize = 16;
+
+/// Measures everything and writes the page.
+///
+/// # Errors
+/// The machine has one core only, no contender starts, or the page cannot be
+/// written. A contender that fails in one measurement is left out of that one.
+pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
+    affinity::raise_open_files();
+    // Before this program is tied to one core: a compiler wants them all.
+    let micro = if order.micro {
+        Some(microbenchmarks()?)
+    } else {
+        report::kept_microbenchmarks(&fs::read_to_string(&order.out).unwrap_or_default())
+    };
+    affinity::pin(LOAD_CORE).context("two cores are needed")?;
+    let (contenders, absent) = contender::installed(&order.only, &order.janua);
+    let work = &order.work;
+    let backend = compare::start_backend(work)?;
+
+    let mut footprints: Vec<Footprint> = Vec::new();
+    let mut survivals: Vec<Survival> = Vec::new();
+    for one in &contenders {
+        progress(&format!("memory: {}", one.name));
+        keep(memory::footprint(one, work, &backend), &mut footprints);
+        progress(&format!("reloads: {}", one.name));
+        survivals.extend(report_error(reload::survive(one, work, &backend)).flatten());
+    }
+
+    let running = compare::start_all(&contenders, work, &backend);
+    if running.is_empty() {
+        bail!("no contender runs");
+    }
+    let mut counts: Vec<Counts> = Vec::new();
+    for one in &running {
+        progress(&format!("system calls: {}", one.contender.name));
+        keep(
+            trace::count(one, SMALL_RATE / 2.0, SMALL_CONNECTIONS),
+            &mut counts,
+        );
+    }
+    let plan = |size, rate, connections| Plan {
+        size,
+        rate,
+        connections,
+        window: order.window,
+        rounds: order.rounds,
+    };
+    progress("CPU per request, 1 KiB");
+    let small = plan(Size::Small, SMALL_RATE, SMALL_CONNECTIONS);
+    let small = compare::compare(&running, &backend, &small)?;
+    progress("CPU per request, 1 MiB");
+    let large = plan(Size::Large, LARGE_RATE, LARGE_CONNECTIONS);
+    let large = compare::compare(&running, &backend, &large)?;
+    drop(running);
+
+    let findings = Findings {
+        machine: kernel::machine()?,
+        contenders,
+        absent,
+        small,
+        large,
+        footprints,
+        survivals,
+        counts,
+        micro,
+    };
+    write(&order.out, &report::page(&findings))?;
+    progress(&format!("written: {}", order.out.display()));
+    Ok(())
+}
+
+fn write(out: &Path, page: &str) -> anyhow::Result<()> {
+    if let Some(directory) = out.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    fs::write(out, page).with_context(|| out.display().to_string())
+}
+
+fn progress(what: &str) {
+    eprintln!("bench: {what}");
+}
+
+fn report_error<T>(result: anyhow::Result<T>) -> Option<T> {
+    result
+        .inspect_err(|error| eprintln!("left out: {error:#}"))
+        .ok()
+}
+
+fn keep<T>(result: anyhow::Result<T>, all: &mut Vec<T>) {
+    all.extend(report_error(result));
+}
+
+/// What `cargo bench` prints about the router and the policy host.
+fn microbenchmarks() -> anyhow::Result<String> {
+    progress("microbenchmarks");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args([
+            "bench",
+            "-q",
+            "-p",
+            "janua-router",
+            "-p",
+            "janua-wasm",
+            "--benches",
+        ])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo bench")?;
+    if !output.status.success() {
+        bail!("cargo bench: {}", output.status);
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    // The test harness of a library prints too, and says nothing here.
+    let lines: Vec<&str> = text
+        .lines()
+        .skip_while(|line| line.trim().is_empty())
+        .filter(|line| !line.starts_with("test result") && !line.starts_with("running "))
+        .map(str::trim_end)
+        .collect();
+    Ok(lines.join("\n").trim_end().to_owned())
+}

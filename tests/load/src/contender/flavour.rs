@@ -1,0 +1,127 @@
+//! The programs: how each is found and called.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Place;
+
+/// Which program a contender is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Flavour {
+    /// nginx.
+    Nginx,
+    /// HAProxy.
+    Haproxy,
+    /// Envoy.
+    Envoy,
+    /// Caddy.
+    Caddy,
+    /// This program's bare hyper proxy.
+    Hyper,
+    /// The gateway.
+    Janua,
+}
+
+impl Flavour {
+    /// Where the program is, if it is installed.
+    pub(super) fn find(self, janua: &Path) -> Option<PathBuf> {
+        let name = match self {
+            Self::Nginx => "nginx",
+            Self::Haproxy => "haproxy",
+            Self::Envoy => "envoy",
+            Self::Caddy => "caddy",
+            Self::Hyper => return std::env::current_exe().ok(),
+            Self::Janua => return fs::canonicalize(janua).ok(),
+        };
+        // Debian keeps servers where an ordinary user's PATH does not look;
+        // `make bench-peers` installs into the last.
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let further = ["/usr/sbin", "/usr/local/sbin", "target/tools/venv/bin"];
+        std::env::split_paths(&path)
+            .chain(further.iter().map(PathBuf::from))
+            .map(|directory| directory.join(name))
+            .find_map(|candidate| {
+                fs::canonicalize(candidate)
+                    .ok()
+                    .filter(|file| file.is_file())
+            })
+    }
+
+    /// How it calls itself: the first line it prints about its version.
+    pub(super) fn version(self, program: &Path) -> String {
+        let argument = match self {
+            Self::Nginx | Self::Haproxy => "-v",
+            Self::Envoy | Self::Janua => "--version",
+            Self::Caddy => "version",
+            Self::Hyper => return "hyper 1, tokio 1".to_owned(),
+        };
+        let Ok(output) = Command::new(program).arg(argument).output() else {
+            return "unknown".to_owned();
+        };
+        let text = [output.stdout, output.stderr].concat();
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().find(|line| !line.trim().is_empty());
+        // Envoy: path, "version:", then what matters. HAProxy ends in links.
+        let line = line.unwrap_or("unknown").trim();
+        let line = line.rsplit_once("version: ").map_or(line, |(_, rest)| rest);
+        line.split(" 20").next().unwrap_or(line).to_owned()
+    }
+
+    /// The name of its configuration file.
+    pub(super) fn file_name(self) -> &'static str {
+        match self {
+            Self::Nginx => "nginx.conf",
+            Self::Haproxy => "haproxy.cfg",
+            Self::Envoy => "envoy.yaml",
+            Self::Caddy => "Caddyfile",
+            Self::Hyper => "unused",
+            Self::Janua => "janua.toml",
+        }
+    }
+
+    /// Program and arguments.
+    pub(super) fn command(self, program: &Path, place: &Place) -> Vec<OsString> {
+        let file = place.file(self).into_os_string();
+        let mut command = vec![program.as_os_str().to_owned()];
+        let mut add = |words: &[&str]| command.extend(words.iter().map(OsString::from));
+        match self {
+            Self::Nginx => {
+                add(&["-e", "stderr", "-g", "daemon off;", "-c"]);
+                command.push(file);
+            }
+            Self::Haproxy => {
+                // Master and worker, as its service unit runs it.
+                add(&["-W", "-f"]);
+                command.push(file);
+            }
+            Self::Envoy => {
+                add(&[
+                    "--concurrency",
+                    "1",
+                    "--disable-hot-restart",
+                    "--log-level",
+                    "error",
+                    "-c",
+                ]);
+                command.push(file);
+            }
+            Self::Caddy => {
+                add(&["run", "--adapter", "caddyfile", "--config"]);
+                command.push(file);
+            }
+            Self::Hyper => {
+                add(&["hyper", "--address", &place.address.to_string()]);
+                add(&["--backend", &place.backend.to_string()]);
+            }
+            Self::Janua => {
+                add(&["run", "--config"]);
+                command.push(file);
+                command.push("--admin".into());
+                command.push(place.admin().into_os_string());
+            }
+        }
+        command
+    }
+}
