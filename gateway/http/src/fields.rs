@@ -72,6 +72,7 @@ impl Known {
 
     /// True for the fields that speak of one connection or of this message's
     /// framing and are never passed on as they came (RFC 9110 §7.6.1).
+    /// `Trailer` is not one: it announces fields that are passed on.
     #[must_use]
     pub fn is_hop_by_hop(self) -> bool {
         matches!(
@@ -80,7 +81,6 @@ impl Known {
                 | Self::KeepAlive
                 | Self::ProxyConnection
                 | Self::Te
-                | Self::Trailer
                 | Self::TransferEncoding
                 | Self::Upgrade
         )

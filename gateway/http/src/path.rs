@@ -171,6 +171,10 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 /// pchar and slash without `%` (RFC 3986 §3.3).
+#[allow(
+    clippy::indexing_slicing,
+    reason = "the table is made at compile time, where a bad index does not compile"
+)]
 fn is_path_byte(byte: u8) -> bool {
     const TABLE: [bool; 256] = {
         let mut table = [false; 256];

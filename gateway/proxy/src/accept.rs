@@ -1,0 +1,116 @@
+//! Accepts connections and starts a task for each.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+use std::time::Duration;
+
+use janua_telemetry::metrics::{Counter, Gauge, definitions};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use crate::connection;
+use crate::worker::Worker;
+
+/// How long accepting pauses when the process has no file descriptor left.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What the connections of a listener count themselves in.
+pub(crate) struct ListenerStats {
+    pub(crate) gauge: Arc<Gauge>,
+    /// Of all workers, for the limit.
+    pub(crate) open: Arc<AtomicUsize>,
+    accepted: Arc<Counter>,
+    refused: Arc<Counter>,
+}
+
+/// Accepts until `closing` is told. What waits in the queue by then is still
+/// accepted: those clients have been told that they are connected.
+pub(crate) async fn accept(
+    worker: Rc<Worker>,
+    socket: TcpListener,
+    listener: usize,
+    closing: Rc<Notify>,
+) {
+    let Some(stats) = ListenerStats::new(&worker, listener).map(Rc::new) else {
+        return;
+    };
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.accept() => accepted,
+            () = closing.notified() => break,
+        };
+        match accepted {
+            Ok((stream, address)) => serve(&worker, stream, address, listener, &stats),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept; is the limit of open files too low?");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    while let Some(Ok((stream, address))) = now(socket.accept()).await {
+        serve(&worker, stream, address, listener, &stats);
+    }
+}
+
+fn serve(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    address: SocketAddr,
+    listener: usize,
+    stats: &Rc<ListenerStats>,
+) {
+    stats.accepted.increment(worker.index);
+    let local = worker.snapshot();
+    let most = local.listener(listener).map_or(0, |listener| listener.most);
+    if most > 0 && stats.open.load(Relaxed) >= most {
+        stats.refused.increment(worker.index);
+        return;
+    }
+    // A response is written whole; waiting for more to send would only delay it.
+    let _ = stream.set_nodelay(true);
+    tokio::task::spawn_local(connection::serve(
+        Rc::clone(worker),
+        stream,
+        address,
+        listener,
+        Rc::clone(stats),
+    ));
+}
+
+impl ListenerStats {
+    fn new(worker: &Worker, listener: usize) -> Option<Self> {
+        let (name, open) = worker.estate.listener(listener)?;
+        let registry = &worker.estate.metrics;
+        Some(Self {
+            gauge: registry.gauge(&definitions::CONNECTIONS, [&*name]),
+            open,
+            accepted: registry.counter(&definitions::CONNECTIONS_ACCEPTED, [&*name]),
+            refused: registry.counter(&definitions::CONNECTIONS_REFUSED, [&*name, "limit"]),
+        })
+    }
+}
+
+/// What a future gives without waiting.
+async fn now<T>(step: impl Future<Output = T>) -> Option<T> {
+    let mut step = std::pin::pin!(step);
+    std::future::poll_fn(|context| match step.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// The client was gone before it was accepted.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}

@@ -1,0 +1,193 @@
+//! Responses that no upstream made: a policy's, the configuration's, and the
+//! one place where a failure becomes a response.
+
+use std::fmt::Write as _;
+
+use janua_http::failure::Kind;
+use janua_http::status::{has_no_body, reason};
+use janua_http::{Failure, Fault, Framing};
+
+use crate::client::Client;
+use crate::deliver;
+use crate::exchange::{Exchange, Fate};
+use crate::facts::AnsweredBy;
+use crate::policies;
+use crate::verdict::{self, Made};
+
+/// How long and how much of a request's body is read and dropped, so that the
+/// connection can be used again after an answer that did not wait for it.
+const DRAIN_BYTES: u64 = 64 * 1024;
+
+/// Answers with a response that was made here.
+///
+/// # Errors
+/// A policy of the response phase that failed.
+pub(crate) async fn made(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    made: Made,
+    by: AnsweredBy,
+) -> Result<Fate, Failure> {
+    exchange.take_made(&made);
+    exchange.record.answered_by = Some(by);
+    verdict::write_quotas(&exchange.quotas, &mut exchange.heads.response.fields);
+    let mut body = made.body;
+    if let Some(matched) = exchange.matched.clone()
+        && let Some(replacement) = policies::response_phase(exchange, &matched, by)?
+    {
+        body = replacement.body;
+        exchange.record.answered_by = Some(AnsweredBy::Policy);
+    }
+    exchange.matched = None;
+    Ok(send(exchange, client, &body).await)
+}
+
+/// Answers a failure. What has begun cannot be answered any more: then the
+/// connection is broken off, so that the client does not take the fragment
+/// for the whole.
+pub(crate) async fn failure(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    failure: Failure,
+) -> Fate {
+    exchange.record.fail(&failure);
+    if exchange.has_begun {
+        return Fate::Abort;
+    }
+    if failure.kind == Kind::ClientGone {
+        return Fate::Abort;
+    }
+    let response = made_of(exchange, &failure);
+    if exchange.matched.is_none() {
+        exchange.take_made(&response);
+        add_default_headers(exchange, client);
+        exchange.record.answered_by = Some(AnsweredBy::Gateway);
+        return send(exchange, client, &response.body).await;
+    }
+    match made(exchange, client, response, AnsweredBy::Gateway).await {
+        Ok(fate) => fate,
+        // A policy of the response phase failed on the failure: its own words
+        // go out, without asking any policy again.
+        Err(second) => {
+            exchange.matched = None;
+            exchange.record.fail(&second);
+            let response = made_of(exchange, &second);
+            exchange.take_made(&response);
+            send(exchange, client, &response.body).await
+        }
+    }
+}
+
+/// The one place where a failure becomes a response.
+fn made_of(exchange: &Exchange, failure: &Failure) -> Made {
+    let kind = failure.kind;
+    let status = kind.status();
+    let mut proxy_status = format!("janua; error={}", kind.proxy_status());
+    let mut headers: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+    match kind {
+        Kind::MethodNotAllowed => headers.push((name(b"Allow"), failure.detail.as_bytes().into())),
+        Kind::MethodRefused => headers.push((name(b"Allow"), Box::default())),
+        // The detail may name what is inside: it is for the log.
+        _ if kind.fault() == Fault::Client && !failure.detail.is_empty() => {
+            let _ = write!(proxy_status, "; details=\"{}\"", quoted(&failure.detail));
+        }
+        _ => {}
+    }
+    headers.push((name(b"Proxy-Status"), proxy_status.into_bytes().into()));
+    headers.push((name(b"Content-Type"), name(b"text/plain; charset=utf-8")));
+    headers.push((name(b"Cache-Control"), name(b"no-store")));
+    let mut body = format!("{status} {}: {}\n", reason(status), kind.words());
+    if let Ok(id) = std::str::from_utf8(&exchange.request_id)
+        && exchange.request_id != [0; 32]
+    {
+        let _ = writeln!(body, "request {id}");
+    }
+    Made {
+        status,
+        headers,
+        body: body.into_bytes().into(),
+    }
+}
+
+/// Where no route matched, the listener's default fields apply.
+fn add_default_headers(exchange: &mut Exchange, client: &Client) {
+    let local = exchange.worker.snapshot();
+    if let Some(listener) = local.listener(client.listener) {
+        for (name, value) in &listener.headers {
+            exchange
+                .heads
+                .response
+                .fields
+                .set(name.as_bytes(), value.as_bytes());
+        }
+    }
+}
+
+async fn send(exchange: &mut Exchange, client: &mut Client, body: &[u8]) -> Fate {
+    let response = &mut exchange.heads.response;
+    response.fields.remove(b"content-length");
+    response.framing = if has_no_body(response.status) {
+        Framing::None
+    } else {
+        let length = itoa::Buffer::new().format(body.len()).to_owned();
+        response.fields.append(b"Content-Length", length.as_bytes());
+        Framing::Length(body.len() as u64)
+    };
+    let fate = if exchange.record.failure.is_some_and(breaks_framing) || !drain_later(exchange) {
+        Fate::Close
+    } else {
+        exchange.fate()
+    };
+    deliver::begin(exchange, &mut client.writer, fate);
+    if exchange.heads.response.framing != Framing::None && exchange.heads.request.method != b"HEAD"
+    {
+        exchange.record.bytes_out = body.len() as u64;
+        client.writer.pending().extend_from_slice(body);
+    }
+    if deliver::flush(client).await.is_err() {
+        return Fate::Abort;
+    }
+    if fate == Fate::KeepAlive && !deliver::drain(exchange, client, DRAIN_BYTES).await {
+        return Fate::Close;
+    }
+    fate
+}
+
+/// After these nobody knows where the next request would begin.
+fn breaks_framing(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::BadRequest
+            | Kind::RequestHeadTooLarge
+            | Kind::RequestBodyTooLarge
+            | Kind::RequestTimeout
+            | Kind::TransferCoding
+            | Kind::HttpVersion
+            | Kind::MethodRefused
+            | Kind::Draining
+    )
+}
+
+/// True if the rest of the request is short and sure to come, so that it can
+/// be read and dropped. A client that waits for `100 Continue` may send it or
+/// not (RFC 9110 §10.1.1).
+fn drain_later(exchange: &Exchange) -> bool {
+    let request = &exchange.heads.request;
+    let left = request.framing.length().unwrap_or(u64::MAX);
+    left == 0 || (left <= DRAIN_BYTES && !request.expects_continue)
+}
+
+fn name(text: &[u8]) -> Box<[u8]> {
+    text.into()
+}
+
+/// As a quoted string of a structured field (RFC 9651 §3.3.3).
+fn quoted(text: &str) -> String {
+    text.chars()
+        .filter(|character| (' '..='~').contains(character))
+        .flat_map(|character| {
+            let escape = matches!(character, '"' | '\\').then_some('\\');
+            escape.into_iter().chain([character])
+        })
+        .collect()
+}

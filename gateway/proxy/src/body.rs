@@ -1,0 +1,261 @@
+//! Passing a body on, from one connection to another, as it comes.
+//!
+//! A [`Transfer`] reads one framing and writes another (RFC 9112 §6 and §7).
+//! It reads no more while something waits to be written, which is all the
+//! backpressure there is and all that is needed.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use janua_http::chunked::{self, Decoder, Piece};
+use janua_http::{Fields, Framing};
+
+use crate::wire::{Reader, Writer};
+
+/// Why a body could not be passed on.
+#[derive(Debug)]
+pub(crate) enum TransferError {
+    /// The sender's connection failed.
+    Read(io::Error),
+    /// The sender closed before the end.
+    Incomplete,
+    /// The sender broke the chunked coding.
+    Malformed(&'static str),
+    /// More bytes than the limit.
+    TooLarge,
+    /// The receiver's connection failed.
+    Write(io::Error),
+}
+
+enum Source {
+    Length(u64),
+    Chunked(Box<Decoder>),
+    UntilClose,
+    Done,
+}
+
+/// One body on its way.
+pub(crate) struct Transfer {
+    source: Source,
+    rechunk: bool,
+    /// Bytes of body that may still come.
+    allowance: u64,
+    size: u64,
+}
+
+impl Transfer {
+    /// A body that comes as `from` and goes out as `to`: chunked, or as the
+    /// bytes themselves. At most `limit` bytes of it.
+    pub(crate) fn new(from: Framing, to: Framing, limit: u64) -> Self {
+        let source = match from {
+            Framing::None | Framing::Length(0) => Source::Done,
+            Framing::Length(length) => Source::Length(length),
+            Framing::Chunked => Source::Chunked(Box::default()),
+            Framing::UntilClose => Source::UntilClose,
+        };
+        Self {
+            source,
+            rechunk: to == Framing::Chunked,
+            allowance: limit,
+            size: 0,
+        }
+    }
+
+    /// True once the end has been read.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.source, Source::Done)
+    }
+
+    /// Bytes of body so far.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Passes on what there is until the end has been read and written.
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        reader: &mut Reader,
+        writer: &mut Writer,
+    ) -> Poll<Result<(), TransferError>> {
+        loop {
+            // What is buffered already joins the head in one write.
+            let has_room = writer.backlog() == 0
+                || !reader.buffered().is_empty() && writer.backlog() < 64 * 1024;
+            if self.is_done() || !has_room {
+                ready!(writer.poll_flush(context)).map_err(TransferError::Write)?;
+                if self.is_done() {
+                    return Poll::Ready(Ok(()));
+                }
+            }
+            let polled = reader.poll_take(context, |context, input| {
+                match self.pass(context, input, writer) {
+                    Ok(count) => (count, Ok(())),
+                    Err(error) => (0, Err(error)),
+                }
+            });
+            match polled {
+                Poll::Ready(passed) => passed.map_err(TransferError::Read)??,
+                Poll::Pending => {
+                    ready!(writer.poll_flush(context)).map_err(TransferError::Write)?;
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Reads on to the end and passes nothing on.
+    pub(crate) fn poll_drop(
+        &mut self,
+        context: &mut Context<'_>,
+        reader: &mut Reader,
+    ) -> Poll<Result<(), TransferError>> {
+        while !self.is_done() {
+            let polled = reader.poll_take(context, |context, input| {
+                match self.pass(context, input, &mut Nowhere) {
+                    Ok(count) => (count, Ok(())),
+                    Err(error) => (0, Err(error)),
+                }
+            });
+            ready!(polled).map_err(TransferError::Read)??;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Passes on the front of `input`; how much of it is done with.
+    fn pass(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &[u8],
+        writer: &mut impl Receiver,
+    ) -> Result<usize, TransferError> {
+        if input.is_empty() {
+            return self.end_of_stream(writer).map(|()| 0);
+        }
+        match &mut self.source {
+            Source::Done => Ok(0),
+            Source::UntilClose => {
+                self.data(context, input, writer)?;
+                Ok(input.len())
+            }
+            Source::Length(remaining) => {
+                let count = usize::try_from(*remaining)
+                    .unwrap_or(usize::MAX)
+                    .min(input.len());
+                *remaining -= count as u64;
+                if *remaining == 0 {
+                    self.source = Source::Done;
+                }
+                self.data(context, input.get(..count).unwrap_or_default(), writer)?;
+                if self.is_done() && self.rechunk {
+                    writer.end(&Fields::default());
+                }
+                Ok(count)
+            }
+            Source::Chunked(_) => self.pass_chunks(context, input, writer),
+        }
+    }
+
+    fn pass_chunks(
+        &mut self,
+        context: &mut Context<'_>,
+        input: &[u8],
+        writer: &mut impl Receiver,
+    ) -> Result<usize, TransferError> {
+        let mut at = 0;
+        while at < input.len() {
+            let rest = input.get(at..).unwrap_or_default();
+            let Source::Chunked(decoder) = &mut self.source else {
+                break;
+            };
+            match decoder
+                .next(rest)
+                .map_err(|bad| TransferError::Malformed(bad.0))?
+            {
+                Piece::Syntax(count) => at += count,
+                Piece::Data(count) => {
+                    at += count;
+                    self.data(context, rest.get(..count).unwrap_or_default(), writer)?;
+                }
+                Piece::End(count) => {
+                    at += count;
+                    let mut trailers = Fields::default();
+                    decoder
+                        .trailers(&mut trailers)
+                        .map_err(|bad| TransferError::Malformed(bad.0))?;
+                    if self.rechunk {
+                        writer.end(&trailers);
+                    }
+                    self.source = Source::Done;
+                }
+            }
+        }
+        Ok(at)
+    }
+
+    fn data(
+        &mut self,
+        context: &mut Context<'_>,
+        data: &[u8],
+        writer: &mut impl Receiver,
+    ) -> Result<(), TransferError> {
+        let Some(allowance) = self.allowance.checked_sub(data.len() as u64) else {
+            return Err(TransferError::TooLarge);
+        };
+        self.allowance = allowance;
+        self.size += data.len() as u64;
+        if !self.rechunk {
+            return writer.send(context, data).map_err(TransferError::Write);
+        }
+        writer.chunk(data);
+        Ok(())
+    }
+
+    fn end_of_stream(&mut self, writer: &mut impl Receiver) -> Result<(), TransferError> {
+        if !matches!(self.source, Source::UntilClose) {
+            return Err(TransferError::Incomplete);
+        }
+        self.source = Source::Done;
+        if self.rechunk {
+            writer.end(&Fields::default());
+        }
+        Ok(())
+    }
+}
+
+/// Where a body goes.
+trait Receiver {
+    fn send(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()>;
+    fn chunk(&mut self, data: &[u8]);
+    fn end(&mut self, trailers: &Fields);
+}
+
+impl Receiver for Writer {
+    fn send(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
+        Writer::send(self, context, data)
+    }
+
+    fn chunk(&mut self, data: &[u8]) {
+        let pending = self.pending();
+        chunked::write_size(pending, data.len());
+        pending.extend_from_slice(data);
+        pending.extend_from_slice(b"\r\n");
+    }
+
+    fn end(&mut self, trailers: &Fields) {
+        chunked::write_end(self.pending(), trailers);
+    }
+}
+
+/// A body that is read to be dropped.
+struct Nowhere;
+
+impl Receiver for Nowhere {
+    fn send(&mut self, _: &mut Context<'_>, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn chunk(&mut self, _: &[u8]) {}
+
+    fn end(&mut self, _: &Fields) {}
+}

@@ -1,0 +1,238 @@
+//! Makes a request fit to be passed on, before anything decides about it:
+//! fields of the client's connection go (RFC 9110 §7.6.1), and what the
+//! gateway says about the client takes the place of what the client said.
+
+use janua_http::failure::Kind;
+use janua_http::fields::{Known, list};
+use janua_http::method;
+use janua_http::{EncodedSlash, Failure, Framing, RequestHead};
+
+use crate::client::{Origin, Peer};
+
+/// What the fields said before they were removed, and the next hop needs anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hop {
+    /// The protocol that the client asks to change to.
+    pub(crate) upgrade: Option<Vec<u8>>,
+    /// The client takes trailers (`TE: trailers`).
+    pub(crate) takes_trailers: bool,
+}
+
+/// Cleans a request's head.
+///
+/// # Errors
+/// A method that is not forwarded.
+pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Result<Hop, Failure> {
+    if method::is_refused(&head.method) {
+        return Err(Kind::MethodRefused.into());
+    }
+    let hop = Hop {
+        upgrade: upgrade(head),
+        takes_trailers: takes_trailers(head),
+    };
+    let listed = listed(head);
+    let trusted = origin.is_trusted;
+    head.fields.retain(|known, name, _| match known {
+        Known::Expect => false,
+        // Only a trusted proxy may say these.
+        Known::Forwarded | Known::XForwardedHost | Known::XForwardedProto | Known::XRealIp => {
+            trusted
+        }
+        _ if known.is_hop_by_hop() => false,
+        // Behind CGI and its kin `X_Real_IP` and `X-Real-IP` are one name.
+        Known::Other => {
+            !name.contains(&b'_')
+                && !name.eq_ignore_ascii_case(b"http2-settings")
+                && !listed
+                    .iter()
+                    .any(|listed| listed.eq_ignore_ascii_case(name))
+        }
+        _ => true,
+    });
+    forwarded(head, peer, origin);
+    Ok(hop)
+}
+
+/// Refuses `%2F` where the site does.
+pub(crate) fn check_slash(head: &RequestHead, rule: EncodedSlash) -> Result<(), Failure> {
+    if head.has_encoded_slash && rule == EncodedSlash::Refuse {
+        return Err(Failure::with(Kind::BadRequest, "path has an encoded slash"));
+    }
+    Ok(())
+}
+
+/// `h2c` would carry requests past every rule of this gateway, and a body
+/// before the change leaves it unclear where the new protocol begins.
+fn upgrade(head: &RequestHead) -> Option<Vec<u8>> {
+    if !head.upgrade || head.framing != Framing::None {
+        return None;
+    }
+    let protocols = head.fields.known(Known::Upgrade).next()?;
+    let is_h2c = list(protocols).any(|protocol| protocol.eq_ignore_ascii_case(b"h2c"));
+    (!is_h2c).then(|| protocols.to_vec())
+}
+
+fn takes_trailers(head: &RequestHead) -> bool {
+    let mut codings = head.fields.known(Known::Te).flat_map(list);
+    codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
+}
+
+/// The fields that `Connection` names. Those that the gateway sets itself are
+/// set afterwards, so a client cannot have them removed.
+fn listed(head: &RequestHead) -> Vec<Vec<u8>> {
+    let options = head.fields.known(Known::Connection).flat_map(list);
+    options
+        .filter(|option| Known::of(option) == Known::Other)
+        .filter(|option| !option.eq_ignore_ascii_case(b"close"))
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+fn forwarded(head: &mut RequestHead, peer: &Peer, origin: &Origin) {
+    let mut value = Vec::new();
+    if head.fields.joined(b"X-Forwarded-For", b", ", &mut value) {
+        value.extend_from_slice(b", ");
+        value.extend_from_slice(peer.text.as_bytes());
+        head.fields.set(b"X-Forwarded-For", &value);
+    } else {
+        head.fields.append(b"X-Forwarded-For", peer.text.as_bytes());
+    }
+    let scheme: &[u8] = if origin.is_https { b"https" } else { b"http" };
+    match origin.client {
+        Some(client) => head.fields.set(b"X-Real-IP", client.to_string().as_bytes()),
+        None if origin.is_trusted => head.fields.set(b"X-Real-IP", peer.text.as_bytes()),
+        None => head.fields.append(b"X-Real-IP", peer.text.as_bytes()),
+    }
+    if !origin.is_trusted {
+        head.fields.append(b"X-Forwarded-Proto", scheme);
+    } else {
+        head.fields.set(b"X-Forwarded-Proto", scheme);
+    }
+    if head.fields.known(Known::XForwardedHost).next().is_none() {
+        let host = head.fields.known(Known::Host).next().map(<[u8]>::to_vec);
+        if let Some(host) = host.filter(|host| !host.is_empty()) {
+            head.fields.append(b"X-Forwarded-Host", &host);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use janua_http::head::Limits;
+
+    const STRANGER: Origin = Origin {
+        client: None,
+        is_trusted: false,
+        is_https: false,
+    };
+
+    fn cleaned(fields: &str, origin: &Origin) -> (RequestHead, Hop) {
+        let mut head = RequestHead::default();
+        let text = format!("GET / HTTP/1.1\r\nHost: a.example\r\n{fields}\r\n");
+        let limits = Limits {
+            bytes: 4096,
+            fields: 32,
+        };
+        head.parse(text.as_bytes(), limits).unwrap().unwrap();
+        let peer = Peer::new("192.0.2.9:1".parse().unwrap());
+        let hop = clean(&mut head, &peer, origin).unwrap();
+        (head, hop)
+    }
+
+    #[test]
+    fn a_stranger_says_nothing_about_itself() {
+        let (head, _) = cleaned(
+            "X-Forwarded-For: 1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n\
+             Forwarded: for=1.1.1.1\r\nX_Real_IP: 1.1.1.1\r\n",
+            &STRANGER,
+        );
+        assert_eq!(
+            head.fields.get(b"x-forwarded-for"),
+            Some(&b"1.1.1.1, 192.0.2.9"[..])
+        );
+        assert_eq!(head.fields.get(b"x-real-ip"), Some(&b"192.0.2.9"[..]));
+        assert_eq!(head.fields.get(b"x-forwarded-proto"), Some(&b"http"[..]));
+        assert_eq!(
+            head.fields.get(b"x-forwarded-host"),
+            Some(&b"a.example"[..])
+        );
+        assert_eq!(head.fields.get(b"forwarded"), None);
+        assert_eq!(head.fields.get(b"x_real_ip"), None);
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed() {
+        let origin = Origin {
+            client: "1.1.1.1".parse().ok(),
+            is_trusted: true,
+            is_https: true,
+        };
+        let (head, _) = cleaned(
+            "X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: b.example\r\n",
+            &origin,
+        );
+        assert_eq!(head.fields.get(b"x-real-ip"), Some(&b"1.1.1.1"[..]));
+        assert_eq!(head.fields.get(b"x-forwarded-proto"), Some(&b"https"[..]));
+        assert_eq!(
+            head.fields.get(b"x-forwarded-host"),
+            Some(&b"b.example"[..])
+        );
+    }
+
+    #[test]
+    fn what_is_of_the_connection_goes() {
+        let (head, hop) = cleaned(
+            "Connection: close, X-Drop, X-Forwarded-For\r\nX-Drop: 1\r\nKeep-Alive: timeout=5\r\nTE: trailers, gzip\r\n\
+             Proxy-Connection: x\r\nExpect: 100-continue\r\nX-Keep: 1\r\n",
+            &STRANGER,
+        );
+        for gone in [
+            "connection",
+            "x-drop",
+            "keep-alive",
+            "te",
+            "proxy-connection",
+            "expect",
+        ] {
+            assert_eq!(head.fields.get(gone.as_bytes()), None, "{gone}");
+        }
+        assert_eq!(head.fields.get(b"x-keep"), Some(&b"1"[..]));
+        assert_eq!(head.fields.get(b"x-forwarded-for"), Some(&b"192.0.2.9"[..]));
+        assert_eq!(
+            hop,
+            Hop {
+                upgrade: None,
+                takes_trailers: true
+            }
+        );
+    }
+
+    #[test]
+    fn upgrades() {
+        for (fields, expected) in [
+            (
+                "Connection: Upgrade\r\nUpgrade: websocket\r\n",
+                Some("websocket"),
+            ),
+            (
+                "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n",
+                None,
+            ),
+            (
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n",
+                None,
+            ),
+            ("Upgrade: websocket\r\n", None),
+        ] {
+            let (head, hop) = cleaned(fields, &STRANGER);
+            assert_eq!(
+                hop.upgrade.as_deref(),
+                expected.map(str::as_bytes),
+                "{fields}"
+            );
+            assert_eq!(head.fields.get(b"upgrade"), None);
+            assert_eq!(head.fields.get(b"http2-settings"), None);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! A client's connection, and who is believed to be behind it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+
+use janua_http::RequestHead;
+use janua_http::fields::{Known, list};
+
+use crate::deadline::Deadline;
+use crate::snapshot::Listener;
+use crate::wire::{Reader, Writer};
+
+/// A client's connection.
+pub(crate) struct Client {
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
+    pub(crate) deadline: Deadline,
+    pub(crate) peer: Rc<Peer>,
+    /// The listener's place in the snapshots.
+    pub(crate) listener: usize,
+    /// How many requests it has sent.
+    pub(crate) requests: u64,
+}
+
+/// The other end of a connection.
+pub(crate) struct Peer {
+    pub(crate) address: IpAddr,
+    /// The address as text, written once.
+    pub(crate) text: Box<str>,
+}
+
+impl Peer {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        let address = address.ip().to_canonical();
+        Self {
+            address,
+            text: address.to_string().into(),
+        }
+    }
+}
+
+/// What is known of a request's origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The client's address behind trusted proxies; none: the peer's own.
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) is_trusted: bool,
+    pub(crate) is_https: bool,
+}
+
+/// Looks through the trusted proxies: from the right of `X-Forwarded-For`, the
+/// first address that is not trusted is the client's. What an untrusted peer
+/// says is not read at all.
+pub(crate) fn origin(peer: &Peer, listener: &Listener, head: &RequestHead) -> Origin {
+    if listener.trusted.is_empty() || !listener.trusts(peer.address) {
+        return Origin {
+            client: None,
+            is_trusted: false,
+            is_https: false,
+        };
+    }
+    let mut hops: Vec<&[u8]> = head
+        .fields
+        .known(Known::XForwardedFor)
+        .flat_map(list)
+        .collect();
+    let mut client = None;
+    while let Some(address) = hops.pop().and_then(address) {
+        client = Some(address);
+        if !listener.trusts(address) {
+            break;
+        }
+    }
+    let is_https = head
+        .fields
+        .known(Known::XForwardedProto)
+        .flat_map(list)
+        .last()
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+    Origin {
+        client,
+        is_trusted: true,
+        is_https,
+    }
+}
+
+/// An address as proxies write it: with or without port, IPv6 with or without brackets.
+fn address(text: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(text).ok()?;
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse()
+        .ok()
+        .or_else(|| text.parse().map(|address: SocketAddr| address.ip()).ok())
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_as_proxies_write_them() {
+        for (text, expected) in [
+            ("192.0.2.1", Some("192.0.2.1")),
+            ("192.0.2.1:80", Some("192.0.2.1")),
+            ("2001:db8::1", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("[2001:db8::1]:80", Some("2001:db8::1")),
+            ("::ffff:192.0.2.1", Some("192.0.2.1")),
+            ("unknown", None),
+            ("_hidden", None),
+        ] {
+            let parsed = address(text.as_bytes()).map(|address| address.to_string());
+            assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
+    }
+}

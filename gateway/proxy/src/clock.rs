@@ -1,0 +1,85 @@
+//! The time, taken once a request and handed on.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use janua_wasm::Now;
+use tokio::time::Instant;
+
+/// One moment, on all the clocks that anybody asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) instant: Instant,
+    /// Milliseconds since the process began: the same on all workers.
+    pub(crate) monotonic_ms: u64,
+    pub(crate) unix_ms: u64,
+}
+
+impl Moment {
+    pub(crate) fn for_policies(self) -> Now {
+        Now {
+            monotonic_ms: self.monotonic_ms,
+            unix_seconds: self.unix_ms / 1000,
+        }
+    }
+}
+
+/// A worker's clock. The wall clock is read anew when its second is over; in
+/// between the monotonic one carries it on, which saves a call a request.
+pub(crate) struct Clock {
+    origin: Instant,
+    base: Cell<(Instant, u64)>,
+    date: RefCell<(u64, String)>,
+}
+
+impl Clock {
+    /// `origin` is the process's, so that all workers' milliseconds agree.
+    pub(crate) fn new(origin: Instant) -> Self {
+        Self {
+            origin,
+            base: Cell::new((Instant::now(), unix_ms())),
+            date: RefCell::new((0, String::new())),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        let instant = Instant::now();
+        let (base, base_ms) = self.base.get();
+        let since = instant.saturating_duration_since(base);
+        let unix_ms = if since < Duration::from_secs(1) {
+            base_ms + millis(since)
+        } else {
+            let fresh = unix_ms();
+            self.base.set((instant, fresh));
+            fresh
+        };
+        Moment {
+            instant,
+            monotonic_ms: millis(instant.saturating_duration_since(self.origin)),
+            unix_ms,
+        }
+    }
+
+    /// Appends the moment as `Date` has it (RFC 9110 §5.6.7); formatted once a second.
+    pub(crate) fn write_date(&self, moment: Moment, out: &mut Vec<u8>) {
+        let seconds = moment.unix_ms / 1000;
+        let mut date = self.date.borrow_mut();
+        if date.0 != seconds {
+            *date = (
+                seconds,
+                httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds)),
+            );
+        }
+        out.extend_from_slice(date.1.as_bytes());
+    }
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, millis)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,107 @@
+//! A client's connection: one exchange after another.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use crate::accept::ListenerStats;
+use crate::client::{Client, Peer};
+use crate::deadline::Deadline;
+use crate::deliver;
+use crate::exchange::{Exchange, Fate};
+use crate::transport;
+use crate::wire::{Reader, Writer};
+use crate::worker::Worker;
+
+/// Counts a connection for as long as it lives, however it ends.
+struct Open {
+    worker: Rc<Worker>,
+    stats: Rc<ListenerStats>,
+    number: u64,
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    worker: Rc<Worker>,
+    stream: TcpStream,
+    address: SocketAddr,
+    listener: usize,
+    stats: Rc<ListenerStats>,
+) {
+    let open = Open::new(&worker, stats);
+    let (read, write) = transport::from_tcp(stream);
+    let mut client = Client {
+        reader: Reader::new(read),
+        writer: Writer::new(write),
+        deadline: Deadline::new(Duration::from_secs(60)),
+        peer: Rc::new(Peer::new(address)),
+        listener,
+        requests: 0,
+    };
+    while wait(&mut client, &worker, open.number).await {
+        // Boxed, so that an idle connection holds none of it.
+        match Box::pin(Exchange::run(&mut client, &worker)).await {
+            Fate::KeepAlive => {
+                client.reader.rest();
+                client.writer.rest();
+            }
+            Fate::Close => return Box::pin(deliver::linger(&mut client)).await,
+            Fate::Abort => return,
+        }
+    }
+}
+
+/// Waits for a request; false if the connection has been idle for too long or
+/// the worker drains. The first request has only as long as a head may take.
+async fn wait(client: &mut Client, worker: &Rc<Worker>, number: u64) -> bool {
+    let local = worker.snapshot();
+    let Some(listener) = local.listener(client.listener) else {
+        return false;
+    };
+    let patience = if client.requests == 0 {
+        listener.head_timeout
+    } else {
+        listener.idle_timeout
+    };
+    drop(local);
+    let Client {
+        reader, deadline, ..
+    } = client;
+    deadline.set_cap(None);
+    deadline.set(patience);
+    poll_fn(|context| {
+        if reader.poll_readable(context).is_ready() {
+            return Poll::Ready(true);
+        }
+        if !worker.wait(number, context.waker()) {
+            return Poll::Ready(false);
+        }
+        deadline.poll(context).map(|_| false)
+    })
+    .await
+}
+
+impl Open {
+    fn new(worker: &Rc<Worker>, stats: Rc<ListenerStats>) -> Self {
+        stats.gauge.add(worker.index, 1);
+        stats.open.fetch_add(1, Relaxed);
+        Self {
+            number: worker.register(),
+            worker: Rc::clone(worker),
+            stats,
+        }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.stats.gauge.add(self.worker.index, -1);
+        self.stats.open.fetch_sub(1, Relaxed);
+        self.worker.unregister(self.number);
+    }
+}

@@ -1,0 +1,254 @@
+//! Brings the response from the upstream to the client.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::time::Duration;
+
+use janua_http::failure::Kind;
+use janua_http::fields::{Known, list};
+use janua_http::head::{Limits, Version};
+use janua_http::status::has_no_body;
+use janua_http::{Failure, Framing, HeadError, ResponseHead};
+use janua_upstream::{Outcome, Picked};
+
+use crate::body::Transfer;
+use crate::deliver;
+use crate::exchange::{Exchange, Fate, Matched};
+use crate::facts::AnsweredBy;
+use crate::forward::Course;
+use crate::policies;
+use crate::verdict;
+use crate::wire::{ReadError, Reader, Writer};
+
+/// Interim responses that an upstream may send before the final one.
+const MAX_INTERIM: usize = 16;
+
+/// How a response came to its end.
+pub(crate) enum Conversed {
+    /// It was delivered whole.
+    Delivered {
+        /// The upstream's connection can be used again.
+        keep: bool,
+    },
+    /// `101`: from now on the connection speaks another protocol.
+    Switch,
+}
+
+/// Reads the response's head, asks the policies, and passes the body on.
+///
+/// # Errors
+/// The upstream's failure or a policy's, or a client that does not take it.
+pub(crate) async fn converse(
+    exchange: &mut Exchange,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    matched: &Matched,
+    course: &Course,
+    picked: &Picked,
+    idle: &Cell<Duration>,
+) -> Result<Conversed, Failure> {
+    let forwarding = matched
+        .local
+        .snapshot
+        .upstreams
+        .get(course.upstream)
+        .ok_or(Kind::Internal)?;
+    let begin = exchange.worker.clock.now();
+    head(exchange, reader, writer, forwarding.response_limits).await?;
+    let took = begin.instant.elapsed();
+    let shard = exchange.worker.index;
+    exchange.record.head = Some(took);
+    forwarding.stats.head.observe(shard, took);
+    forwarding
+        .stats
+        .count(shard, picked.index, exchange.heads.response.status);
+    if picked
+        .in_flight
+        .report(Outcome::Ok, begin.monotonic_ms)
+        .is_some()
+    {
+        tracing::info!(
+            upstream = forwarding.upstream.name(),
+            endpoint = forwarding.stats.endpoint(picked.index),
+            "endpoint is back"
+        );
+    }
+    exchange.record.answered_by = Some(AnsweredBy::Upstream);
+    idle.set(course.idle_timeout);
+    if exchange.heads.response.status == 101 {
+        return switch(exchange, writer, matched).await;
+    }
+    clean(&mut exchange.heads.response);
+    verdict::write_quotas(&exchange.quotas, &mut exchange.heads.response.fields);
+    let framing = exchange.heads.response.framing;
+    let replacement = policies::response_phase(exchange, matched, AnsweredBy::Upstream)?;
+    exchange.matched = None;
+    if let Some(made) = replacement {
+        return replace(exchange, writer, &made.body).await;
+    }
+    let mut keep = exchange.heads.response.keep_alive;
+    if has_no_body(exchange.heads.response.status) && framing != Framing::None {
+        // A policy made it a status without a body.
+        exchange.heads.response.fields.remove(b"content-length");
+        exchange.heads.response.framing = Framing::None;
+        keep = false;
+    }
+    let framing = exchange.heads.response.framing;
+    let outgoing = deliver::outgoing(framing, exchange.heads.request.version);
+    let fate = if outgoing == Framing::UntilClose {
+        Fate::Close
+    } else {
+        exchange.fate()
+    };
+    deliver::begin(exchange, writer, fate);
+    let mut transfer = Transfer::new(framing, outgoing, u64::MAX);
+    let passed = poll_fn(|context| transfer.poll(context, reader, writer)).await;
+    exchange.record.bytes_out = transfer.size();
+    passed.map_err(crate::body::TransferError::of_response)?;
+    // What follows a response unasked belongs to nothing.
+    Ok(Conversed::Delivered {
+        keep: keep && reader.buffered().is_empty(),
+    })
+}
+
+/// Reads heads until the final one; interim ones go on to those who know them.
+async fn head(
+    exchange: &mut Exchange,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    limits: Limits,
+) -> Result<(), Failure> {
+    for _ in 0..MAX_INTERIM {
+        let answers_head = exchange.heads.request.method == b"HEAD";
+        let response = &mut exchange.heads.response;
+        let parse = &mut |bytes: &[u8]| response.parse(bytes, limits, answers_head);
+        poll_fn(|context| reader.poll_head(context, limits.bytes, parse))
+            .await
+            .map_err(failure)?;
+        match response.status {
+            101 if exchange.hop.upgrade.is_some() => return Ok(()),
+            101 => {
+                return Err(Failure::with(
+                    Kind::ResponseMalformed,
+                    "101 without being asked",
+                ));
+            }
+            // The gateway has said this one itself.
+            100 => {}
+            100..=199 if exchange.heads.request.version == Version::Http11 => {
+                clean(response);
+                let out = writer.pending();
+                deliver::write_status_line(response.status, &response.reason, out);
+                response.fields.write_to(out);
+                out.extend_from_slice(b"\r\n");
+                writer
+                    .flush()
+                    .await
+                    .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
+            }
+            100..=199 => {}
+            _ => return Ok(()),
+        }
+    }
+    Err(Failure::with(
+        Kind::ResponseMalformed,
+        "too many interim responses",
+    ))
+}
+
+fn failure(error: ReadError) -> Failure {
+    match error {
+        ReadError::Closed => Kind::ConnectionReset.into(),
+        ReadError::Incomplete => {
+            Failure::with(Kind::ConnectionReset, "closed in the middle of the head")
+        }
+        ReadError::Io(error) => Failure::with(Kind::ConnectionReset, error.kind().to_string()),
+        ReadError::Head(HeadError::TooLarge | HeadError::TooManyFields) => {
+            Kind::ResponseHeadTooLarge.into()
+        }
+        ReadError::Head(error) => Failure::with(Kind::ResponseMalformed, error.words()),
+    }
+}
+
+/// Removes what is of the upstream's connection (RFC 9110 §7.6.1).
+fn clean(head: &mut ResponseHead) {
+    let options = head.fields.known(Known::Connection).flat_map(list);
+    let listed: Vec<Vec<u8>> = options
+        .filter(|option| {
+            Known::of(option) == Known::Other && !option.eq_ignore_ascii_case(b"close")
+        })
+        .map(<[u8]>::to_vec)
+        .collect();
+    let drops_length = head.status == 204 || head.status < 200;
+    head.fields.retain(|known, name, _| match known {
+        Known::ContentLength => !drops_length,
+        Known::Other => !listed
+            .iter()
+            .any(|listed| listed.eq_ignore_ascii_case(name)),
+        _ => !known.is_hop_by_hop(),
+    });
+}
+
+/// A policy's response takes the place of the upstream's, whose body is not
+/// read: its connection is closed.
+async fn replace(
+    exchange: &mut Exchange,
+    writer: &mut Writer,
+    body: &[u8],
+) -> Result<Conversed, Failure> {
+    exchange.record.answered_by = Some(AnsweredBy::Policy);
+    let fate = exchange.fate();
+    let response = &mut exchange.heads.response;
+    response.framing = Framing::None;
+    if !has_no_body(response.status) {
+        let length = itoa::Buffer::new().format(body.len()).to_owned();
+        response.fields.set(b"Content-Length", length.as_bytes());
+    }
+    let has_body = !has_no_body(response.status) && exchange.heads.request.method != b"HEAD";
+    deliver::begin(exchange, writer, fate);
+    if has_body {
+        exchange.record.bytes_out = body.len() as u64;
+        writer.pending().extend_from_slice(body);
+    }
+    writer
+        .flush()
+        .await
+        .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
+    Ok(Conversed::Delivered { keep: false })
+}
+
+/// Passes `101` on. `Connection` and `Upgrade` are of this hop, so they are
+/// written anew.
+async fn switch(
+    exchange: &mut Exchange,
+    writer: &mut Writer,
+    matched: &Matched,
+) -> Result<Conversed, Failure> {
+    let response = &mut exchange.heads.response;
+    let protocol = response
+        .fields
+        .known(Known::Upgrade)
+        .next()
+        .map(<[u8]>::to_vec);
+    let protocol = protocol
+        .or_else(|| exchange.hop.upgrade.clone())
+        .unwrap_or_default();
+    clean(response);
+    policies::response_phase(exchange, matched, AnsweredBy::Upstream)?;
+    exchange.matched = None;
+    let response = &mut exchange.heads.response;
+    response.status = 101;
+    response.fields.append(b"Connection", b"upgrade");
+    response.fields.append(b"Upgrade", &protocol);
+    exchange.has_begun = true;
+    exchange.record.status = Some(101);
+    let out = writer.pending();
+    deliver::write_status_line(101, &response.reason, out);
+    response.fields.write_to(out);
+    out.extend_from_slice(b"\r\n");
+    writer
+        .flush()
+        .await
+        .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
+    Ok(Conversed::Switch)
+}

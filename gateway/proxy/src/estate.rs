@@ -1,0 +1,90 @@
+//! What outlives a reload, in one place and found by identity: endpoints with
+//! their health, buckets, counters, compiled components, listeners' places.
+
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use janua_telemetry::metrics::{Gauge, Registry, definitions};
+use janua_wasm::{BucketOptions, Buckets, Runtime};
+use tokio::time::Instant;
+
+use crate::snapshot::Snapshot;
+
+/// The process's lasting state.
+pub struct Estate {
+    /// All counters.
+    pub metrics: Arc<Registry>,
+    /// Rate limits, by policy and key.
+    pub buckets: Buckets,
+    /// All endpoints that any snapshot points at.
+    pub endpoints: janua_upstream::Registry,
+    /// The policy engine and its compiled components.
+    pub runtime: Runtime,
+    /// When the process began.
+    pub origin: Instant,
+    /// The snapshot that new requests go by.
+    pub(crate) published: ArcSwapOption<Snapshot>,
+    pub(crate) in_flight: Arc<Gauge>,
+    /// All listeners there ever were; a listener's place here is its place in
+    /// every snapshot.
+    listeners: Mutex<Vec<Lasting>>,
+}
+
+/// What lasts of a listener.
+struct Lasting {
+    name: Arc<str>,
+    open: Arc<AtomicUsize>,
+}
+
+impl Estate {
+    /// The state of a process with this many workers. `buckets` is the most
+    /// rate-limit buckets there may be.
+    ///
+    /// # Errors
+    /// No thread for the resolver of names.
+    pub fn new(runtime: Runtime, workers: usize, buckets: usize) -> std::io::Result<Self> {
+        let metrics = Arc::new(Registry::new(workers));
+        Ok(Self {
+            buckets: Buckets::new(&BucketOptions { capacity: buckets }),
+            endpoints: janua_upstream::Registry::start()?,
+            runtime,
+            origin: Instant::now(),
+            published: ArcSwapOption::empty(),
+            in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
+            metrics,
+            listeners: Mutex::default(),
+        })
+    }
+
+    /// The snapshot that new requests go by; none before the first.
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.published.load_full()
+    }
+
+    /// The place of a listener's name, the same for ever.
+    pub(crate) fn listener_place(&self, name: &str) -> usize {
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = listeners.iter().position(|known| &*known.name == name) {
+            return place;
+        }
+        listeners.push(Lasting {
+            name: name.into(),
+            open: Arc::default(),
+        });
+        listeners.len() - 1
+    }
+
+    /// The name of the listener at a place, and how many connections it has open.
+    pub(crate) fn listener(&self, place: usize) -> Option<(Arc<str>, Arc<AtomicUsize>)> {
+        let listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let lasting = listeners.get(place)?;
+        Some((Arc::clone(&lasting.name), Arc::clone(&lasting.open)))
+    }
+}

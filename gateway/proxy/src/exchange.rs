@@ -1,0 +1,239 @@
+//! The life of a request.
+//!
+//! [`Exchange::run`] reads from top to bottom as what happens to a request;
+//! each step is a call into the file that bears its name, and none of them
+//! calls back up.
+
+use std::rc::Rc;
+
+use janua_http::failure::Kind;
+use janua_http::{Failure, RequestHead, ResponseHead};
+
+use crate::answer;
+use crate::clean::{self, Hop};
+use crate::client::{self, Client, Origin, Peer};
+use crate::clock::Moment;
+use crate::facts::{AnsweredBy, Original, View};
+use crate::forward;
+use crate::policies;
+use crate::receive;
+use crate::record::Record;
+use crate::redirect;
+use crate::route::{self, Unrouted};
+use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site, Target};
+use crate::verdict::{Made, Quota};
+use crate::worker::Worker;
+
+/// What becomes of the client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It waits for the next request.
+    KeepAlive,
+    /// It is closed in good order.
+    Close,
+    /// It is closed at once, so that the client sees a broken message.
+    Abort,
+}
+
+/// Both heads of an exchange; their memory goes from request to request.
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    pub(crate) request: RequestHead,
+    pub(crate) response: ResponseHead,
+}
+
+/// The route that takes a request, in the snapshot that it is held to.
+#[derive(Clone)]
+pub(crate) struct Matched {
+    pub(crate) local: Rc<LocalSnapshot>,
+    pub(crate) site: usize,
+    pub(crate) route: usize,
+}
+
+/// One request and its response.
+pub(crate) struct Exchange {
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) heads: Box<Heads>,
+    pub(crate) peer: Rc<Peer>,
+    pub(crate) origin: Origin,
+    pub(crate) hop: Hop,
+    pub(crate) now: Moment,
+    pub(crate) request_id: [u8; 32],
+    pub(crate) original: Option<Original>,
+    pub(crate) quotas: Vec<Quota>,
+    /// The snapshot; let go after the last policy hook.
+    pub(crate) matched: Option<Matched>,
+    /// Where it came in.
+    pub(crate) listener: usize,
+    /// The site, if it has no route for this.
+    pub(crate) site: Option<usize>,
+    /// What is kept of the route beyond that.
+    pub(crate) terms: Option<Rc<LocalTerms>>,
+    /// True once a byte of the final response may have gone out.
+    pub(crate) has_begun: bool,
+    pub(crate) record: Record,
+}
+
+impl Exchange {
+    /// Receives a request and answers it.
+    pub(crate) async fn run(client: &mut Client, worker: &Rc<Worker>) -> Fate {
+        let mut exchange = Self::new(client, worker);
+        match receive::receive(&mut exchange, client).await {
+            Ok(receive::Received::Request) => {}
+            Ok(receive::Received::Nothing) => return Fate::Close,
+            Err(failure) => {
+                answer::failure(&mut exchange, client, failure).await;
+                return Fate::Close;
+            }
+        }
+        match exchange.respond(client).await {
+            Ok(fate) => fate,
+            Err(failure) => answer::failure(&mut exchange, client, failure).await,
+        }
+    }
+
+    /// From the head that was received to the last byte of the response.
+    async fn respond(&mut self, client: &mut Client) -> Result<Fate, Failure> {
+        let local = self.worker.snapshot();
+        let listener = local.listener(client.listener).ok_or(Kind::Draining)?;
+        self.origin = client::origin(&self.peer, listener, &self.heads.request);
+        self.hop = clean::clean(&mut self.heads.request, &self.peer, &self.origin)?;
+        self.identify(&local);
+        let matched = route::route(&self.heads.request, &local, client.listener)
+            .map_err(|unrouted| self.without_route(unrouted))?;
+        self.keep(&matched);
+        clean::check_slash(&self.heads.request, matched.site().encoded_slash)?;
+        receive::check_body(self, client)?;
+        if let Some(made) = policies::request_phase(self, &matched)? {
+            return answer::made(self, client, made, AnsweredBy::Policy).await;
+        }
+        match &matched.route().target {
+            Target::Upstream { .. } => forward::forward(self, client, matched).await,
+            Target::Respond(fixed) => {
+                answer::made(self, client, fixed.into(), AnsweredBy::Gateway).await
+            }
+            Target::Redirect { status, to } => {
+                let made = redirect::redirect(*status, to, &self.heads.request, &self.origin);
+                answer::made(self, client, made, AnsweredBy::Gateway).await
+            }
+        }
+    }
+
+    fn new(client: &Client, worker: &Rc<Worker>) -> Self {
+        Self {
+            heads: worker.take_heads(),
+            peer: Rc::clone(&client.peer),
+            origin: Origin {
+                client: None,
+                is_trusted: false,
+                is_https: false,
+            },
+            hop: Hop::default(),
+            now: worker.clock.now(),
+            request_id: [0; 32],
+            original: None,
+            quotas: Vec::new(),
+            matched: None,
+            listener: client.listener,
+            site: None,
+            terms: None,
+            has_begun: false,
+            record: Record::default(),
+            worker: Rc::clone(worker),
+        }
+    }
+
+    /// Gives the request its identifier: that of a trusted proxy, or a new one.
+    fn identify(&mut self, local: &LocalSnapshot) {
+        let name = local.snapshot.request_id_header.as_bytes();
+        let fields = &mut self.heads.request.fields;
+        let given = fields.get(name).filter(|_| self.origin.is_trusted);
+        if let Some(id) = given.and_then(|id| <[u8; 32]>::try_from(id).ok())
+            && id.iter().all(u8::is_ascii_alphanumeric)
+        {
+            self.request_id = id;
+            return;
+        }
+        self.request_id = self.worker.identifier();
+        if !name.is_empty() {
+            fields.set(name, &self.request_id);
+        }
+    }
+
+    fn without_route(&mut self, unrouted: Unrouted) -> Failure {
+        self.site = unrouted.site;
+        unrouted.failure
+    }
+
+    fn keep(&mut self, matched: &Matched) {
+        self.terms = matched
+            .local
+            .terms
+            .get(matched.site)
+            .and_then(|site| site.get(matched.route))
+            .cloned();
+        self.matched = Some(matched.clone());
+    }
+
+    /// The exchange as policies see it.
+    pub(crate) fn view<'a>(
+        &'a self,
+        matched: &'a Matched,
+        response: Option<AnsweredBy>,
+    ) -> View<'a> {
+        View {
+            request: &self.heads.request,
+            response: response.map(|by| (&self.heads.response, by)),
+            peer: &self.peer,
+            origin: &self.origin,
+            original: self.original.as_ref(),
+            request_id: &self.request_id,
+            site: &matched.site().name,
+            route: &matched.route().terms.label,
+        }
+    }
+
+    /// Makes a reply the response.
+    pub(crate) fn take_made(&mut self, made: &Made) {
+        let response = &mut self.heads.response;
+        response.clear();
+        response.status = made.status;
+        for (name, value) in &made.headers {
+            response.fields.append(name, value);
+        }
+    }
+
+    /// Keeps what a policy wants said about this request.
+    pub(crate) fn note(&mut self, policy: &str, text: &str) {
+        self.record.notes.push((policy.into(), text.into()));
+    }
+}
+
+impl Matched {
+    /// The site. The router only gives places that there are.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "the router was built from these very lists"
+    )]
+    pub(crate) fn site(&self) -> &Site {
+        &self.local.snapshot.sites[self.site]
+    }
+
+    /// The route.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "the router was built from these very lists"
+    )]
+    pub(crate) fn route(&self) -> &Route {
+        &self.site().routes[self.route]
+    }
+}
+
+/// Counted and logged here, so that it happens once, also when the worker
+/// ends or the client goes away.
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.conclude();
+        self.worker.put_heads(std::mem::take(&mut self.heads));
+    }
+}

@@ -1,0 +1,276 @@
+//! What a policy may ask for, looked up in the heads of its exchange.
+
+use janua_http::fields::Known;
+use janua_http::head::Version;
+use janua_http::query;
+use janua_http::{RequestHead, ResponseHead};
+use janua_wasm::{Facts, Input};
+
+use crate::client::{Origin, Peer};
+
+/// What made a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AnsweredBy {
+    Upstream,
+    Policy,
+    Gateway,
+}
+
+impl AnsweredBy {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Upstream => "upstream",
+            Self::Policy => "policy",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// The target as the client sent it, kept once a policy changes it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Original {
+    pub(crate) path: Vec<u8>,
+    pub(crate) query: Option<Vec<u8>>,
+}
+
+/// An exchange as policies see it.
+pub(crate) struct View<'a> {
+    pub(crate) request: &'a RequestHead,
+    /// In the response phase.
+    pub(crate) response: Option<(&'a ResponseHead, AnsweredBy)>,
+    pub(crate) peer: &'a Peer,
+    pub(crate) origin: &'a Origin,
+    pub(crate) original: Option<&'a Original>,
+    pub(crate) request_id: &'a [u8],
+    pub(crate) site: &'a str,
+    pub(crate) route: &'a str,
+}
+
+impl Facts for View<'_> {
+    fn input(&self, input: &Input, out: &mut Vec<u8>) -> bool {
+        let head = self.request;
+        let value: &[u8] = match input {
+            Input::Method => &head.method,
+            Input::Scheme if self.origin.is_https => b"https",
+            Input::Scheme => b"http",
+            Input::HttpVersion if head.version == Version::Http10 => b"1.0",
+            Input::HttpVersion => b"1.1",
+            Input::ClientIp => return self.client_ip(out),
+            Input::PeerIp => self.peer.text.as_bytes(),
+            Input::RequestId => self.request_id,
+            Input::Site => self.site.as_bytes(),
+            Input::Route => self.route.as_bytes(),
+            Input::OriginalHost => head.authority.host().as_bytes(),
+            Input::OriginalPath => self.original.map_or(&head.path, |original| &original.path),
+            Input::OriginalQuery => match self
+                .original
+                .map_or(&head.query, |original| &original.query)
+            {
+                Some(query) => query,
+                None => return false,
+            },
+            Input::Host => return self.host(out),
+            Input::Path => &head.path,
+            Input::RawPath => &head.raw_path,
+            Input::Extension => return extension(&head.path, out),
+            Input::Query => match &head.query {
+                Some(query) => query,
+                None => return false,
+            },
+            Input::Header(name) if &**name == "cookie" => {
+                return head.fields.joined(b"cookie", b"; ", out);
+            }
+            Input::Header(name) => return head.fields.joined(name.as_bytes(), b", ", out),
+            Input::HeaderPresent(name) => {
+                return mark(head.fields.get(name.as_bytes()).is_some(), out);
+            }
+            Input::Cookie(name) => match self.cookie(name) {
+                Some(cookie) => cookie,
+                None => return false,
+            },
+            Input::CookiePresent(name) => return mark(self.cookie(name).is_some(), out),
+            Input::QueryParameter(name) => return self.parameter(name, out),
+            Input::RawQueryParameter(name) => match self.raw_parameter(name) {
+                Some(value) => value,
+                None => return false,
+            },
+            Input::Status => return self.status(out),
+            Input::ResponseHeader(name) => return self.response_field(name, out),
+            Input::ResponseHeaderPresent(name) => {
+                let response = self.response.map(|(response, _)| response);
+                return mark(
+                    response.is_some_and(|head| head.fields.get(name.as_bytes()).is_some()),
+                    out,
+                );
+            }
+            Input::AnsweredBy => match self.response {
+                Some((_, by)) => by.word().as_bytes(),
+                None => return false,
+            },
+            // Cleartext connections have none; the others are refused when a
+            // policy is configured, and the time is the host's to give.
+            Input::TlsVersion
+            | Input::TlsServerName
+            | Input::TlsClientSubject
+            | Input::TlsClientFingerprint
+            | Input::BodyText(_)
+            | Input::BodyBase64(_)
+            | Input::Now => return false,
+        };
+        out.extend_from_slice(value);
+        true
+    }
+}
+
+impl View<'_> {
+    fn client_ip(&self, out: &mut Vec<u8>) -> bool {
+        match self.origin.client {
+            Some(client) => out.extend_from_slice(client.to_string().as_bytes()),
+            None => out.extend_from_slice(self.peer.text.as_bytes()),
+        }
+        true
+    }
+
+    /// The host as edited: a policy may have set the field.
+    fn host(&self, out: &mut Vec<u8>) -> bool {
+        let Some(field) = self.request.fields.known(Known::Host).next() else {
+            return false;
+        };
+        let mut authority = janua_http::Authority::default();
+        if authority.read(field) {
+            out.extend_from_slice(authority.host().as_bytes());
+        } else {
+            out.extend_from_slice(field);
+        }
+        true
+    }
+
+    fn cookie(&self, name: &str) -> Option<&[u8]> {
+        let mut lines = self.request.fields.get_all(b"cookie");
+        lines.find_map(|line| query::cookie(line, name))
+    }
+
+    fn raw_parameter(&self, name: &str) -> Option<&[u8]> {
+        query::parameter(self.request.query.as_deref()?, name)
+    }
+
+    fn parameter(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        let value = self.raw_parameter(name);
+        value.map(|value| query::decode(value, out)).is_some()
+    }
+
+    fn status(&self, out: &mut Vec<u8>) -> bool {
+        let Some((response, _)) = self.response else {
+            return false;
+        };
+        out.extend_from_slice(itoa::Buffer::new().format(response.status).as_bytes());
+        true
+    }
+
+    /// `Set-Cookie` lines cannot be joined (RFC 6265 §3): the first one.
+    fn response_field(&self, name: &str, out: &mut Vec<u8>) -> bool {
+        let Some((response, _)) = self.response else {
+            return false;
+        };
+        if name != "set-cookie" {
+            return response.fields.joined(name.as_bytes(), b", ", out);
+        }
+        let first = response.fields.get(b"set-cookie");
+        first.map(|value| out.extend_from_slice(value)).is_some()
+    }
+}
+
+fn mark(is_present: bool, out: &mut Vec<u8>) -> bool {
+    if is_present {
+        out.push(b'1');
+    }
+    is_present
+}
+
+fn extension(path: &[u8], out: &mut Vec<u8>) -> bool {
+    let segment = path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let Some(dot) = memchr::memrchr(b'.', segment) else {
+        return false;
+    };
+    let extension = segment.get(dot + 1..).unwrap_or_default();
+    out.extend(extension.iter().map(u8::to_ascii_lowercase));
+    !extension.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use janua_http::head::Limits;
+
+    fn ask(text: &str, input: &Input) -> Option<String> {
+        let mut request = RequestHead::default();
+        let limits = Limits {
+            bytes: 4096,
+            fields: 32,
+        };
+        request.parse(text.as_bytes(), limits).unwrap().unwrap();
+        let peer = Peer::new("192.0.2.9:1".parse().unwrap());
+        let origin = Origin {
+            client: None,
+            is_trusted: false,
+            is_https: false,
+        };
+        let view = View {
+            request: &request,
+            response: None,
+            peer: &peer,
+            origin: &origin,
+            original: None,
+            request_id: b"id",
+            site: "site",
+            route: "/api/",
+        };
+        let mut out = Vec::new();
+        view.input(input, &mut out)
+            .then(|| String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn inputs() {
+        let text = "GET //a/./B.Tar.GZ?x=%41+b&x=2&y HTTP/1.1\r\nHost: A.example:8\r\nX-A: 1\r\nx-a: 2\r\n\
+                    Cookie: a=1; b=2\r\nCookie: c=3\r\nX-Empty:\r\n\r\n";
+        let name = |name: &str| -> Box<str> { name.into() };
+        for (input, expected) in [
+            (Input::Method, Some("GET")),
+            (Input::Scheme, Some("http")),
+            (Input::HttpVersion, Some("1.1")),
+            (Input::ClientIp, Some("192.0.2.9")),
+            (Input::Host, Some("a.example")),
+            (Input::OriginalHost, Some("a.example")),
+            (Input::Path, Some("/a/B.Tar.GZ")),
+            (Input::RawPath, Some("//a/./B.Tar.GZ")),
+            (Input::Extension, Some("gz")),
+            (Input::Query, Some("x=%41+b&x=2&y")),
+            (Input::Header(name("x-a")), Some("1, 2")),
+            (Input::Header(name("x-empty")), Some("")),
+            (Input::Header(name("x-none")), None),
+            (Input::Header(name("cookie")), Some("a=1; b=2; c=3")),
+            (Input::HeaderPresent(name("x-empty")), Some("1")),
+            (Input::HeaderPresent(name("x-none")), None),
+            (Input::Cookie(name("c")), Some("3")),
+            (Input::CookiePresent(name("d")), None),
+            (Input::QueryParameter(name("x")), Some("A b")),
+            (Input::RawQueryParameter(name("x")), Some("%41+b")),
+            (Input::QueryParameter(name("y")), Some("")),
+            (Input::QueryParameter(name("z")), None),
+            (Input::Site, Some("site")),
+            (Input::Status, None),
+            (Input::AnsweredBy, None),
+        ] {
+            assert_eq!(ask(text, &input).as_deref(), expected, "{input}");
+        }
+        assert_eq!(
+            ask("GET /a. HTTP/1.1\r\nHost: a\r\n\r\n", &Input::Extension),
+            None
+        );
+        assert_eq!(
+            ask("GET /a.b/c HTTP/1.1\r\nHost: a\r\n\r\n", &Input::Extension),
+            None
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! Asks the policies of a route: forward for the request, backward for the
+//! response.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use janua_http::Failure;
+use janua_http::failure::Kind;
+use janua_wasm::{Decision, Effect, OnError, Outcome, Phase, Verdict, WorkerPolicy};
+
+use crate::exchange::{Exchange, Matched};
+use crate::facts::AnsweredBy;
+use crate::snapshot::Use;
+use crate::verdict::{self, Made};
+
+/// Asks the policies of the request phase in order, each seeing the head as
+/// edited so far. `Some` is a policy's own response.
+///
+/// # Errors
+/// A policy that failed where `on_error` says deny, or a value that a policy
+/// cannot take.
+pub(crate) fn request_phase(
+    exchange: &mut Exchange,
+    matched: &Matched,
+) -> Result<Option<Made>, Failure> {
+    for policy_use in &matched.route().request {
+        let Some(local) = matched.local.policies.get(policy_use.policy) else {
+            continue;
+        };
+        let Some(verdict) = ask(exchange, matched, local, *policy_use, Phase::Request, None)?
+        else {
+            continue;
+        };
+        if let Some(made) = carry_out_request(exchange, matched, local, &verdict)? {
+            return Ok(Some(made));
+        }
+    }
+    Ok(None)
+}
+
+/// Asks the policies of the response phase, the last of the file first. `Some`
+/// replaces the response; the policies that are left see the replacement.
+pub(crate) fn response_phase(
+    exchange: &mut Exchange,
+    matched: &Matched,
+    by: AnsweredBy,
+) -> Result<Option<Made>, Failure> {
+    let mut replacement = None;
+    let mut by = by;
+    for policy_use in &matched.route().response {
+        let Some(local) = matched.local.policies.get(policy_use.policy) else {
+            continue;
+        };
+        let Some(verdict) = ask(
+            exchange,
+            matched,
+            local,
+            *policy_use,
+            Phase::Response,
+            Some(by),
+        )?
+        else {
+            continue;
+        };
+        if let Some(made) = carry_out_response(exchange, matched, local, &verdict, by)? {
+            exchange.take_made(&made);
+            by = AnsweredBy::Policy;
+            replacement = Some(made);
+        }
+    }
+    Ok(replacement)
+}
+
+fn ask(
+    exchange: &mut Exchange,
+    matched: &Matched,
+    local: &Rc<RefCell<WorkerPolicy>>,
+    policy_use: Use,
+    phase: Phase,
+    by: Option<AnsweredBy>,
+) -> Result<Option<Rc<Verdict>>, Failure> {
+    let decision = {
+        let view = exchange.view(matched, by);
+        local
+            .borrow_mut()
+            .decide(phase, &view, exchange.now.for_policies())
+    };
+    match decision {
+        Decision::Verdict { verdict, .. } => {
+            if let Some(note) = &verdict.note {
+                exchange.note(local.borrow().policy().name(), note);
+            }
+            Ok(Some(verdict))
+        }
+        Decision::NotUtf8(input) => Err(Failure::with(
+            Kind::PolicyInput,
+            format!("{input} is not UTF-8"),
+        )),
+        Decision::Failed(failure) => {
+            let worker_policy = local.borrow();
+            let name = worker_policy.policy().name();
+            exchange.note(name, failure.kind.word());
+            match policy_use.on_error {
+                OnError::Deny => Err(Failure::with(
+                    Kind::PolicyFailed,
+                    format!("{name}: {}", failure.kind.word()),
+                )),
+                OnError::Skip => Ok(None),
+            }
+        }
+    }
+}
+
+fn carry_out_request(
+    exchange: &mut Exchange,
+    matched: &Matched,
+    local: &Rc<RefCell<WorkerPolicy>>,
+    verdict: &Verdict,
+) -> Result<Option<Made>, Failure> {
+    let worker_policy = local.borrow();
+    let policy = worker_policy.policy();
+    let Some(plan) = policy.plan(Phase::Request) else {
+        return Ok(None);
+    };
+    let worker = Rc::clone(&exchange.worker);
+    let rendered = &mut *worker.rendered.borrow_mut();
+    if !verdict.edits.is_empty() {
+        verdict::render_edits(verdict, plan, &exchange.view(matched, None), rendered);
+        verdict::edit_request(
+            verdict,
+            rendered,
+            &mut exchange.heads.request,
+            &mut exchange.original,
+        )?;
+    }
+    for effect in &verdict.effects {
+        let Effect::Take(take) = effect;
+        let mut quotas = std::mem::take(&mut exchange.quotas);
+        let view = exchange.view(matched, None);
+        let now_ms = exchange.now.monotonic_ms;
+        let taken = verdict::take(
+            take,
+            policy.name(),
+            plan,
+            &view,
+            &worker.estate.buckets,
+            now_ms,
+            rendered,
+            &mut quotas,
+        );
+        exchange.quotas = quotas;
+        if let Some(refusal) = taken? {
+            return Ok(Some(refusal));
+        }
+    }
+    match &verdict.outcome {
+        Outcome::Proceed => Ok(None),
+        Outcome::Respond(reply) => {
+            verdict::reply(reply, plan, &exchange.view(matched, None), rendered).map(Some)
+        }
+    }
+}
+
+fn carry_out_response(
+    exchange: &mut Exchange,
+    matched: &Matched,
+    local: &Rc<RefCell<WorkerPolicy>>,
+    verdict: &Verdict,
+    by: AnsweredBy,
+) -> Result<Option<Made>, Failure> {
+    let worker_policy = local.borrow();
+    let Some(plan) = worker_policy.policy().plan(Phase::Response) else {
+        return Ok(None);
+    };
+    let worker = Rc::clone(&exchange.worker);
+    let rendered = &mut *worker.rendered.borrow_mut();
+    if !verdict.edits.is_empty() {
+        verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
+        verdict::edit_response(verdict, rendered, &mut exchange.heads.response)?;
+    }
+    match &verdict.outcome {
+        Outcome::Proceed => Ok(None),
+        Outcome::Respond(reply) => {
+            verdict::reply(reply, plan, &exchange.view(matched, Some(by)), rendered).map(Some)
+        }
+    }
+}

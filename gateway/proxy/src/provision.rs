@@ -1,0 +1,197 @@
+//! Loads and configures the policies of a configuration, each once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
+use janua_wasm::{Component, ConfigureError, Isolation, OnError, Policy, PolicySpec};
+
+use crate::estate::Estate;
+use crate::snapshot::{Snapshot, Use};
+
+/// Finds a bundled component by its name.
+pub type Bundled<'a> = dyn Fn(&str) -> Option<&'static [u8]> + 'a;
+
+/// The policies while a configuration is compiled.
+pub(crate) struct Provision<'a> {
+    loaded: &'a Loaded,
+    estate: &'a Estate,
+    bundled: &'a Bundled<'a>,
+    previous: Option<&'a Snapshot>,
+    components: HashMap<config::Component, Option<Arc<Component>>>,
+    /// By name, and by a deadline that a use sets itself.
+    known: HashMap<(String, Duration), Option<usize>>,
+    policies: Vec<Arc<Policy>>,
+    found: Diagnostics,
+}
+
+impl<'a> Provision<'a> {
+    pub(crate) fn new(
+        loaded: &'a Loaded,
+        estate: &'a Estate,
+        bundled: &'a Bundled<'a>,
+        previous: Option<&'a Snapshot>,
+    ) -> Self {
+        Self {
+            loaded,
+            estate,
+            bundled,
+            previous,
+            components: HashMap::new(),
+            known: HashMap::new(),
+            policies: Vec::new(),
+            found: Diagnostics::new(loaded.sources.clone()),
+        }
+    }
+
+    /// The policy of a use; none if it is wrong, which has then been noted.
+    pub(crate) fn policy(&mut self, policy_use: &PolicyUse) -> Option<Use> {
+        let named = self.loaded.config.policies.get(policy_use.name.as_str())?;
+        let deadline = policy_use
+            .deadline
+            .as_ref()
+            .map_or(named.deadline.value, |deadline| deadline.value);
+        let policy = self.provide(named, deadline)?;
+        Some(Use {
+            policy,
+            on_error: on_error(policy_use.on_error.unwrap_or(named.on_error)),
+        })
+    }
+
+    /// Configures the policies that no route uses, so that `check` tells of
+    /// their errors too. They are dropped again.
+    pub(crate) fn unused(&mut self) {
+        let used = self.policies.len();
+        for named in self.loaded.config.policies.values() {
+            if !self.known.keys().any(|(name, _)| *name == named.name.value) {
+                self.provide(named, named.deadline.value);
+            }
+        }
+        self.policies.truncate(used);
+    }
+
+    /// All policies, and all errors.
+    pub(crate) fn finish(self) -> (Vec<Arc<Policy>>, Diagnostics) {
+        (self.policies, self.found)
+    }
+
+    fn provide(&mut self, named: &Named<config::Policy>, deadline: Duration) -> Option<usize> {
+        let key = (named.name.value.clone(), deadline);
+        if let Some(known) = self.known.get(&key) {
+            return *known;
+        }
+        let policy = self.configure(named, deadline);
+        let place = policy.map(|policy| {
+            self.policies.push(policy);
+            self.policies.len() - 1
+        });
+        self.known.insert(key, place);
+        place
+    }
+
+    fn configure(
+        &mut self,
+        named: &Named<config::Policy>,
+        deadline: Duration,
+    ) -> Option<Arc<Policy>> {
+        let component = self.component(&named.component)?;
+        let environment = |name: &str| std::env::var(name).ok();
+        let resolved =
+            match config::resolve_references(&named.config, &self.loaded.sources, &environment) {
+                Ok(resolved) => resolved,
+                Err(errors) => {
+                    self.found.extend(errors.iter().cloned());
+                    return None;
+                }
+            };
+        let spec = PolicySpec {
+            bundled: matches!(named.component.value, config::Component::Bundled(_)),
+            config: resolved.value.to_string(),
+            identity_extra: resolved.identity.to_vec(),
+            grants: named
+                .grants
+                .iter()
+                .map(|grant| grant.as_str().to_owned())
+                .collect(),
+            on_error: on_error(named.on_error),
+            deadline,
+            memory_limit: usize::try_from(named.memory.bytes()).unwrap_or(usize::MAX),
+            max_reuse: named.max_reuse,
+            memo_bytes: usize::try_from(named.memo.bytes()).unwrap_or(usize::MAX),
+            memo: named.memo.bytes() > 0 && named.max_reuse != Some(Duration::ZERO),
+            sample: named.memo_sample,
+            isolation: match named.isolation {
+                config::Isolation::Shared => Isolation::Shared,
+                config::Isolation::Policy => Isolation::Policy,
+            },
+            ..PolicySpec::new(named.name.value.clone(), component)
+        };
+        let identity = spec.identity();
+        let kept = self.previous.and_then(|snapshot| {
+            snapshot
+                .policies
+                .iter()
+                .find(|policy| *policy.identity() == identity)
+        });
+        if let Some(kept) = kept {
+            return Some(Arc::clone(kept));
+        }
+        match self.estate.runtime.configure(spec) {
+            Ok(policy) => Some(policy),
+            Err(error) => {
+                self.found.push(refused(named, &error));
+                None
+            }
+        }
+    }
+
+    fn component(&mut self, wanted: &Spanned<config::Component>) -> Option<Arc<Component>> {
+        if let Some(known) = self.components.get(&wanted.value) {
+            return known.clone();
+        }
+        let loaded = self
+            .load(wanted)
+            .map_err(|diagnostic| self.found.push(*diagnostic))
+            .ok();
+        self.components.insert(wanted.value.clone(), loaded.clone());
+        loaded
+    }
+
+    fn load(&self, wanted: &Spanned<config::Component>) -> Result<Arc<Component>, Box<Diagnostic>> {
+        let bytes = match &wanted.value {
+            config::Component::Bundled(name) => (self.bundled)(name).map(std::borrow::Cow::Borrowed).ok_or_else(|| {
+                Diagnostic::error(wanted.span, format!("there is no bundled component `{name}`"))
+                    .help("the bundled ones are api-key, headers and rate-limit; a component of your own is named by its path, which ends in \".wasm\"")
+            })?,
+            config::Component::File(path) => std::fs::read(path).map(std::borrow::Cow::Owned).map_err(|error| {
+                Diagnostic::error(wanted.span, format!("the component {} cannot be read: {error}", path.display()))
+                    .help("a path is relative to the file that it stands in")
+            })?,
+        };
+        self.estate
+            .runtime
+            .load(&bytes)
+            .map_err(|error| Box::new(Diagnostic::error(wanted.span, error.to_string())))
+    }
+}
+
+/// A policy's refusal at the place of its configuration: of the key that the
+/// message names in backquotes, if it names one.
+fn refused(named: &Named<config::Policy>, error: &ConfigureError) -> Diagnostic {
+    let message = error.to_string();
+    let quoted = message.split('`').skip(1).step_by(2);
+    let key = quoted.filter_map(|key| named.config.key_span(key)).next();
+    let span = match error {
+        ConfigureError::Refused(_) => key.unwrap_or(named.config.span),
+        _ => named.component.span,
+    };
+    Diagnostic::error(span, format!("policy `{}`: {message}", named.name.value))
+}
+
+fn on_error(on_error: config::OnError) -> OnError {
+    match on_error {
+        config::OnError::Deny => OnError::Deny,
+        config::OnError::Skip => OnError::Skip,
+    }
+}

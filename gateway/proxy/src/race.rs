@@ -1,0 +1,156 @@
+//! The two directions of an exchange at once: the request body goes up while
+//! the response comes down, under one deadline.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use janua_http::Failure;
+use janua_http::failure::Kind;
+
+use crate::body::{Transfer, TransferError};
+use crate::deadline::Deadline;
+use crate::wire::{Reader, Writer};
+
+/// A client that has closed its sending side may still want the response, or
+/// be gone: it cannot be told. So it gets what comes without a longer pause.
+const HALF_CLOSED_PATIENCE: Duration = Duration::from_secs(10);
+/// How much of the next request is taken in while this one is answered.
+const READ_AHEAD: usize = 64 * 1024;
+
+/// The request on its way up, and then an eye on the client.
+pub(crate) struct Upload<'a> {
+    reader: &'a mut Reader,
+    writer: &'a mut Writer,
+    transfer: Transfer,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Sending,
+    /// All is sent.
+    Watching,
+    /// All is sent and the client has closed its side.
+    HalfClosed,
+    /// The upstream takes no more. It may have answered before it closed.
+    Broken,
+}
+
+/// How a race ended.
+pub(crate) enum Raced<T> {
+    /// The main future was done.
+    Main(T),
+    /// The request could not be received.
+    Side(Failure),
+    /// The deadline passed.
+    Elapsed { capped: bool },
+}
+
+impl<'a> Upload<'a> {
+    /// The request's body, behind its head that is pending in `writer`.
+    pub(crate) fn new(reader: &'a mut Reader, writer: &'a mut Writer, transfer: Transfer) -> Self {
+        Self {
+            reader,
+            writer,
+            transfer,
+            state: State::Sending,
+        }
+    }
+
+    /// True once the whole request has been read and sent.
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.state, State::Watching | State::HalfClosed)
+    }
+
+    /// True if the client has closed its side.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.state == State::HalfClosed
+    }
+
+    /// Bytes of body so far.
+    pub(crate) fn size(&self) -> u64 {
+        self.transfer.size()
+    }
+
+    /// Goes on; ready only if the exchange cannot be completed.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
+        if self.state == State::Sending {
+            match self.transfer.poll(context, self.reader, self.writer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) => self.state = State::Watching,
+                Poll::Ready(Err(TransferError::Write(_))) => self.state = State::Broken,
+                Poll::Ready(Err(error)) => return Poll::Ready(error.of_request()),
+            }
+        }
+        while self.state == State::Watching && self.reader.buffered().len() < READ_AHEAD {
+            match self.reader.poll_fill(context) {
+                Poll::Ready(Ok(0)) => self.state = State::HalfClosed,
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(Failure::with(Kind::ClientGone, error.kind().to_string()));
+                }
+                Poll::Pending => break,
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl TransferError {
+    /// As a failure while the request was received.
+    pub(crate) fn of_request(self) -> Failure {
+        match self {
+            Self::Read(error) => Failure::with(Kind::ClientGone, error.kind().to_string()),
+            Self::Incomplete => Failure::with(Kind::ClientGone, "closed in the middle of the body"),
+            Self::Malformed(words) => Failure::with(Kind::BadRequest, words),
+            Self::TooLarge => Kind::RequestBodyTooLarge.into(),
+            Self::Write(error) => Failure::with(Kind::ConnectionReset, error.kind().to_string()),
+        }
+    }
+
+    /// As a failure while the response was passed on.
+    pub(crate) fn of_response(self) -> Failure {
+        match self {
+            Self::Read(error) => Failure::with(Kind::ResponseIncomplete, error.kind().to_string()),
+            Self::Incomplete => Kind::ResponseIncomplete.into(),
+            Self::Malformed(words) => Failure::with(Kind::ResponseMalformed, words),
+            Self::TooLarge => Kind::Internal.into(),
+            Self::Write(error) => Failure::with(Kind::ClientGone, error.kind().to_string()),
+        }
+    }
+}
+
+/// Runs `main` beside the upload. Each wake-up is progress somewhere and
+/// moves the deadline `idle` further.
+pub(crate) async fn race<T>(
+    deadline: &mut Deadline,
+    idle: &Cell<Duration>,
+    upload: &mut Upload<'_>,
+    main: impl Future<Output = T>,
+) -> Raced<T> {
+    let mut main = std::pin::pin!(main);
+    deadline.set(idle.get());
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(failure) = upload.poll(context) {
+            return Poll::Ready(Raced::Side(failure));
+        }
+        if let Poll::Ready(output) = main.as_mut().poll(context) {
+            return Poll::Ready(Raced::Main(output));
+        }
+        if deadline.poll(context).is_ready() {
+            return Poll::Ready(Raced::Elapsed {
+                capped: deadline.is_capped(),
+            });
+        }
+        let patience = if upload.is_half_closed() {
+            HALF_CLOSED_PATIENCE.min(idle.get())
+        } else {
+            idle.get()
+        };
+        deadline.set(patience);
+        Poll::Pending
+    })
+    .await
+}

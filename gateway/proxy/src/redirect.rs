@@ -1,0 +1,45 @@
+//! The target `redirect`.
+
+use janua_http::RequestHead;
+
+use crate::client::Origin;
+use crate::snapshot::{Fixed, Piece};
+use crate::verdict::Made;
+
+/// A redirect with its `Location` filled in from the request.
+pub(crate) fn redirect(status: u16, to: &[Piece], head: &RequestHead, origin: &Origin) -> Made {
+    let mut location = Vec::new();
+    for piece in to {
+        match piece {
+            Piece::Literal(text) => location.extend_from_slice(text.as_bytes()),
+            Piece::Scheme if origin.is_https => location.extend_from_slice(b"https"),
+            Piece::Scheme => location.extend_from_slice(b"http"),
+            Piece::Host => location.extend_from_slice(head.authority.host().as_bytes()),
+            Piece::Path => location.extend_from_slice(&head.path),
+            Piece::Query => {
+                if let Some(query) = &head.query {
+                    location.push(b'?');
+                    location.extend_from_slice(query);
+                }
+            }
+        }
+    }
+    Made {
+        status,
+        headers: vec![((*b"Location").into(), location.into())],
+        body: Box::default(),
+    }
+}
+
+impl From<&Fixed> for Made {
+    fn from(fixed: &Fixed) -> Self {
+        let field = |(name, value): &(Box<str>, Box<str>)| {
+            (name.as_bytes().into(), value.as_bytes().into())
+        };
+        Self {
+            status: fixed.status,
+            headers: fixed.headers.iter().map(field).collect(),
+            body: fixed.body.clone(),
+        }
+    }
+}

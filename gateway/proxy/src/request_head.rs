@@ -1,0 +1,97 @@
+//! Writes the head that an upstream gets.
+//!
+//! The target is the normalised path, so that gateway and upstream cannot
+//! disagree about it, and the query as the client sent it.
+
+use janua_http::Framing;
+use janua_http::fields::{Known, write_field};
+
+use crate::exchange::{Exchange, Matched};
+use crate::forward::Course;
+use crate::snapshot::HostField;
+
+/// Appends the head of the request for an endpoint.
+pub(crate) fn write(
+    exchange: &Exchange,
+    matched: &Matched,
+    course: &Course,
+    endpoint: &str,
+    out: &mut Vec<u8>,
+) {
+    let request = &exchange.heads.request;
+    out.extend_from_slice(&request.method);
+    out.push(b' ');
+    write_path(&request.path, matched.route().strip_prefix.as_deref(), out);
+    if let Some(query) = &request.query {
+        out.push(b'?');
+        out.extend_from_slice(query);
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    let host: Option<&[u8]> = match &course.host {
+        HostField::Preserve => request.fields.known(Known::Host).next(),
+        // A Unix socket has no name that a Host could be.
+        HostField::Endpoint if endpoint.starts_with("unix:") => Some(b"localhost"),
+        HostField::Endpoint => Some(endpoint.as_bytes()),
+        HostField::Fixed(host) => Some(host.as_bytes()),
+    };
+    // HTTP/1.1 asks for one even if an HTTP/1.0 client sent none.
+    write_field(out, b"Host", host.unwrap_or_default());
+    for (known, name, value) in request.fields.iter() {
+        if known != Known::Host {
+            write_field(out, name, value);
+        }
+    }
+    if request.framing == Framing::Chunked {
+        write_field(out, b"Transfer-Encoding", b"chunked");
+    }
+    match (&exchange.hop.upgrade, exchange.hop.takes_trailers) {
+        (Some(protocol), _) => {
+            write_field(out, b"Connection", b"upgrade");
+            write_field(out, b"Upgrade", protocol);
+        }
+        (None, true) => {
+            write_field(out, b"Connection", b"TE");
+            write_field(out, b"TE", b"trailers");
+        }
+        (None, false) => {}
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Without the prefix that the route strips, always with a slash in front.
+fn write_path(path: &[u8], strip: Option<&str>, out: &mut Vec<u8>) {
+    let rest = strip.and_then(|prefix| path.strip_prefix(prefix.trim_end_matches('/').as_bytes()));
+    match rest {
+        Some(rest) if rest.first() == Some(&b'/') => out.extend_from_slice(rest),
+        Some([]) => out.push(b'/'),
+        // `/apix` does not lie under `/api`.
+        Some(_) | None => out.extend_from_slice(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write_path;
+
+    #[test]
+    fn prefixes() {
+        for (path, strip, expected) in [
+            ("/api/x", Some("/api"), "/x"),
+            ("/api/x", Some("/api/"), "/x"),
+            ("/api", Some("/api"), "/"),
+            ("/api/", Some("/api"), "/"),
+            ("/apix", Some("/api"), "/apix"),
+            ("/x", Some("/api"), "/x"),
+            ("/x", None, "/x"),
+            ("/x", Some("/"), "/x"),
+        ] {
+            let mut out = Vec::new();
+            write_path(path.as_bytes(), strip, &mut out);
+            assert_eq!(
+                String::from_utf8(out).unwrap(),
+                expected,
+                "{path} {strip:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Finds the site and the route of a request.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use janua_http::failure::Kind;
+use janua_http::{Failure, RequestHead};
+use janua_router::{Match, Request};
+
+use crate::exchange::Matched;
+use crate::snapshot::LocalSnapshot;
+
+struct Asked<'a>(&'a RequestHead);
+
+impl Request for Asked<'_> {
+    fn host(&self) -> &str {
+        self.0.authority.host()
+    }
+
+    fn path(&self) -> &[u8] {
+        &self.0.path
+    }
+
+    fn method(&self) -> &[u8] {
+        &self.0.method
+    }
+
+    fn header(&self, name: &str) -> Option<Cow<'_, [u8]>> {
+        let mut lines = self.0.fields.get_all(name.as_bytes());
+        let first = lines.next()?;
+        if lines.next().is_none() {
+            return Some(Cow::Borrowed(first));
+        }
+        let mut joined = Vec::new();
+        self.0.fields.joined(name.as_bytes(), b", ", &mut joined);
+        Some(Cow::Owned(joined))
+    }
+}
+
+/// No route, and the site if there is one.
+pub(crate) struct Unrouted {
+    pub(crate) failure: Failure,
+    pub(crate) site: Option<usize>,
+}
+
+/// The route of a request.
+///
+/// # Errors
+/// No site, no route, or none for this method.
+pub(crate) fn route(
+    head: &RequestHead,
+    local: &Rc<LocalSnapshot>,
+    listener: usize,
+) -> Result<Matched, Unrouted> {
+    let gone = || Unrouted {
+        failure: Kind::Draining.into(),
+        site: None,
+    };
+    let settings = local.listener(listener).ok_or_else(gone)?;
+    let router = local.routers.get(listener).and_then(Option::as_ref);
+    let of_site = |site: usize| settings.sites.get(site).copied();
+    let (failure, site) = match router.ok_or_else(gone)?.route(&Asked(head)) {
+        Match::Route { site, route } => match of_site(site) {
+            Some(site) => {
+                return Ok(Matched {
+                    local: Rc::clone(local),
+                    site,
+                    route,
+                });
+            }
+            None => (Kind::NoSite.into(), None),
+        },
+        // The detail of this kind is what `Allow` says.
+        Match::MethodNotAllowed { site, allow } => {
+            (Failure::with(Kind::MethodNotAllowed, allow), of_site(site))
+        }
+        Match::NoRoute { site } => (Kind::NoRoute.into(), of_site(site)),
+        Match::NoSite => (Kind::NoSite.into(), None),
+    };
+    Err(Unrouted { failure, site })
+}

@@ -1,0 +1,168 @@
+//! The counters of a route and of an upstream, as handles that the request
+//! path adds to without a look-up.
+//!
+//! Each is made when it is first needed: ten thousand routes that were never
+//! asked for cost no counters.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use janua_http::failure::{KINDS, Kind};
+use janua_telemetry::metrics::{Counter, Histogram, Registry, definitions};
+
+/// Status classes 1xx to 5xx, and none.
+const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// What is counted of the requests of a route.
+pub(crate) struct RouteStats {
+    registry: Arc<Registry>,
+    site: Arc<str>,
+    route: Box<str>,
+    by_class: [OnceLock<Arc<Counter>>; CLASSES.len()],
+    failures: [OnceLock<Arc<Counter>>; KINDS.len()],
+    duration: OnceLock<Arc<Histogram>>,
+    bytes_in: OnceLock<Arc<Counter>>,
+    bytes_out: OnceLock<Arc<Counter>>,
+}
+
+impl RouteStats {
+    pub(crate) fn new(registry: &Arc<Registry>, site: &Arc<str>, route: &str) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            site: Arc::clone(site),
+            route: route.into(),
+            by_class: [const { OnceLock::new() }; CLASSES.len()],
+            failures: [const { OnceLock::new() }; KINDS.len()],
+            duration: OnceLock::new(),
+            bytes_in: OnceLock::new(),
+            bytes_out: OnceLock::new(),
+        }
+    }
+
+    /// Counts an exchange that is over.
+    pub(crate) fn count(
+        &self,
+        shard: usize,
+        status: Option<u16>,
+        duration: Duration,
+        bytes_in: u64,
+        bytes_out: u64,
+    ) {
+        let labels = [&*self.site, &*self.route];
+        let class = usize::from(status.unwrap_or_default() / 100);
+        if let (Some(slot), Some(word)) = (self.by_class.get(class), CLASSES.get(class)) {
+            slot.get_or_init(|| {
+                self.registry
+                    .counter(&definitions::REQUESTS, [&*self.site, &*self.route, word])
+            })
+            .increment(shard);
+        }
+        self.duration
+            .get_or_init(|| {
+                self.registry
+                    .histogram(&definitions::REQUEST_DURATION, labels)
+            })
+            .observe(shard, duration);
+        if bytes_in > 0 {
+            let slot = self
+                .bytes_in
+                .get_or_init(|| self.registry.counter(&definitions::REQUEST_BYTES, labels));
+            slot.add(shard, bytes_in);
+        }
+        if bytes_out > 0 {
+            let slot = self
+                .bytes_out
+                .get_or_init(|| self.registry.counter(&definitions::RESPONSE_BYTES, labels));
+            slot.add(shard, bytes_out);
+        }
+    }
+
+    /// Counts a failure.
+    pub(crate) fn count_failure(&self, shard: usize, kind: Kind) {
+        if let Some(slot) = self.failures.get(kind as usize) {
+            slot.get_or_init(|| {
+                self.registry.counter(
+                    &definitions::FAILURES,
+                    [&*self.site, &*self.route, kind.word()],
+                )
+            })
+            .increment(shard);
+        }
+    }
+}
+
+impl fmt::Debug for RouteStats {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "RouteStats({} {})", self.site, self.route)
+    }
+}
+
+/// What is counted of an upstream.
+#[derive(Debug)]
+pub(crate) struct UpstreamStats {
+    registry: Arc<Registry>,
+    name: Box<str>,
+    pub(crate) connect: Arc<Histogram>,
+    pub(crate) head: Arc<Histogram>,
+    pub(crate) opened: Arc<Counter>,
+    pub(crate) reused: Arc<Counter>,
+    pub(crate) retries: Arc<Counter>,
+    /// By endpoint and status class.
+    by_class: Vec<[OnceLock<Arc<Counter>>; CLASSES.len()]>,
+    endpoints: Vec<Box<str>>,
+}
+
+impl UpstreamStats {
+    pub(crate) fn new(registry: &Arc<Registry>, name: &str, endpoints: Vec<Box<str>>) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            name: name.into(),
+            connect: registry.histogram(&definitions::UPSTREAM_CONNECT, [name]),
+            head: registry.histogram(&definitions::UPSTREAM_HEAD, [name]),
+            opened: registry.counter(&definitions::UPSTREAM_OPENED, [name]),
+            reused: registry.counter(&definitions::UPSTREAM_REUSED, [name]),
+            retries: registry.counter(&definitions::UPSTREAM_RETRIES, [name]),
+            by_class: endpoints
+                .iter()
+                .map(|_| [const { OnceLock::new() }; CLASSES.len()])
+                .collect(),
+            endpoints,
+        }
+    }
+
+    /// The upstream's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The endpoint's address as configured, for the log.
+    pub(crate) fn endpoint(&self, index: usize) -> &str {
+        self.endpoints.get(index).map_or("", |address| address)
+    }
+
+    /// Counts an answer of an endpoint.
+    pub(crate) fn count(&self, shard: usize, endpoint: usize, status: u16) {
+        let class = usize::from(status / 100);
+        let slot = self
+            .by_class
+            .get(endpoint)
+            .and_then(|classes| classes.get(class));
+        if let (Some(slot), Some(word)) = (slot, CLASSES.get(class)) {
+            slot.get_or_init(|| {
+                let labels = [&*self.name, self.endpoint(endpoint), *word];
+                self.registry
+                    .counter(&definitions::UPSTREAM_REQUESTS, labels)
+            })
+            .increment(shard);
+        }
+    }
+
+    /// Counts an attempt that failed. Seldom, so it is looked up.
+    pub(crate) fn count_failure(&self, shard: usize, endpoint: usize, kind: Kind) {
+        let labels = [&*self.name, self.endpoint(endpoint), kind.word()];
+        self.registry
+            .counter(&definitions::UPSTREAM_FAILURES, labels)
+            .increment(shard);
+    }
+}

@@ -1,0 +1,110 @@
+//! The byte streams that a connection may run over, split into their halves.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use janua_upstream::Connection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, tcp, unix};
+
+/// The half that is read.
+pub(crate) enum ReadHalf {
+    Tcp(tcp::OwnedReadHalf),
+    Unix(unix::OwnedReadHalf),
+}
+
+/// The half that is written.
+pub(crate) enum WriteHalf {
+    Tcp(tcp::OwnedWriteHalf),
+    Unix(unix::OwnedWriteHalf),
+}
+
+/// Splits an accepted connection.
+pub(crate) fn from_tcp(stream: TcpStream) -> (ReadHalf, WriteHalf) {
+    let (read, write) = stream.into_split();
+    (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+}
+
+/// Splits a connection to an upstream.
+pub(crate) fn from_upstream(connection: Connection) -> (ReadHalf, WriteHalf) {
+    match connection {
+        Connection::Tcp(stream) => from_tcp(stream),
+        Connection::Unix(stream) => {
+            let (read, write) = stream.into_split();
+            (ReadHalf::Unix(read), WriteHalf::Unix(write))
+        }
+    }
+}
+
+impl ReadHalf {
+    /// Reads some bytes; none means that the peer has closed its side.
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let polled = match self {
+            Self::Tcp(half) => Pin::new(half).poll_read(context, &mut buffer),
+            Self::Unix(half) => Pin::new(half).poll_read(context, &mut buffer),
+        };
+        polled.map_ok(|()| buffer.filled().len())
+    }
+
+    /// Ready once there is something to read, or the end. Takes no memory
+    /// and reads nothing, so that an idle connection costs little.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        let polled = match self {
+            Self::Tcp(half) => half.as_ref().poll_read_ready(context),
+            Self::Unix(half) => half.as_ref().poll_read_ready(context),
+        };
+        polled.map(drop)
+    }
+
+    /// True if nothing has come and the peer has not closed: an idle
+    /// connection that may be used again. Mostly a look at a flag; a system
+    /// call only if the runtime was told of an event.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        if self.poll_readable(&mut context).is_pending() {
+            return true;
+        }
+        let mut byte = [0];
+        let read = match self {
+            Self::Tcp(half) => half.try_read(&mut byte),
+            Self::Unix(half) => half.try_read(&mut byte),
+        };
+        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl WriteHalf {
+    /// Writes some of the bytes, the second slice after the first.
+    pub(crate) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        first: &[u8],
+        second: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if second.is_empty() {
+            return match self {
+                Self::Tcp(half) => Pin::new(half).poll_write(context, first),
+                Self::Unix(half) => Pin::new(half).poll_write(context, first),
+            };
+        }
+        let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_write_vectored(context, &slices),
+            Self::Unix(half) => Pin::new(half).poll_write_vectored(context, &slices),
+        }
+    }
+
+    /// Says to the peer that nothing more will come.
+    pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => Pin::new(half).poll_shutdown(context),
+            Self::Unix(half) => Pin::new(half).poll_shutdown(context),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Carries out what a policy decided: edits of the heads, buckets, replies.
+
+use janua_http::failure::Kind;
+use janua_http::fields::Fields;
+use janua_http::{Failure, RequestHead, ResponseHead, path};
+use janua_wasm::{AbsentKey, Buckets, Edit, Plan, Reply, Take, TakeOutcome, Verdict};
+
+use crate::facts::{Original, View};
+use crate::render::{Rendered, Unfit};
+
+/// A response that a policy made.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub(crate) body: Box<[u8]>,
+}
+
+/// What a bucket said, for the `RateLimit` fields of the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    pub(crate) name: Box<str>,
+    pub(crate) limit: u64,
+    pub(crate) window_seconds: u64,
+    pub(crate) remaining: u64,
+    pub(crate) reset_seconds: u64,
+}
+
+/// Works out the values of all edits.
+pub(crate) fn render_edits(
+    verdict: &Verdict,
+    plan: &Plan,
+    view: &View<'_>,
+    rendered: &mut Rendered,
+) {
+    rendered.clear();
+    for edit in &verdict.edits {
+        match edit {
+            Edit::SetHeader { value, .. }
+            | Edit::AppendHeader { value, .. }
+            | Edit::DefaultHeader { value, .. }
+            | Edit::SetPath(value)
+            | Edit::SetQuery(value) => rendered.push(value, plan, view),
+            Edit::RemoveHeader(_) | Edit::SetStatus(_) => {}
+        }
+    }
+}
+
+/// Carries out the edits of the request phase.
+///
+/// # Errors
+/// A value that cannot stand in a head.
+pub(crate) fn edit_request(
+    verdict: &Verdict,
+    rendered: &Rendered,
+    head: &mut RequestHead,
+    original: &mut Option<Original>,
+) -> Result<(), Failure> {
+    let mut place = 0;
+    for edit in &verdict.edits {
+        match edit {
+            Edit::SetPath(value) => {
+                keep_original(head, original);
+                let raw = rendered.get(place, value).ok_or(Unfit).map_err(unfit)?;
+                head.path.clear();
+                path::normalise(raw, &mut head.path)
+                    .map_err(|error| Failure::with(Kind::PolicyInput, error.words()))?;
+            }
+            Edit::SetQuery(value) => {
+                keep_original(head, original);
+                let query = rendered.get(place, value);
+                if query.is_some_and(|query| !is_query(query)) {
+                    return Err(unfit(Unfit));
+                }
+                head.query = query.map(<[u8]>::to_vec);
+            }
+            _ => edit_fields(edit, place, rendered, &mut head.fields).map_err(unfit)?,
+        }
+        place += usize::from(has_value(edit));
+    }
+    Ok(())
+}
+
+/// Carries out the edits of the response phase.
+///
+/// # Errors
+/// A value that cannot stand in a head.
+pub(crate) fn edit_response(
+    verdict: &Verdict,
+    rendered: &Rendered,
+    head: &mut ResponseHead,
+) -> Result<(), Failure> {
+    let mut place = 0;
+    for edit in &verdict.edits {
+        match edit {
+            Edit::SetStatus(status) => {
+                head.status = *status;
+                head.reason.clear();
+            }
+            _ => edit_fields(edit, place, rendered, &mut head.fields).map_err(unfit)?,
+        }
+        place += usize::from(has_value(edit));
+    }
+    Ok(())
+}
+
+fn edit_fields(
+    edit: &Edit,
+    place: usize,
+    rendered: &Rendered,
+    fields: &mut Fields,
+) -> Result<(), Unfit> {
+    match edit {
+        Edit::SetHeader { name, value } => match rendered.field(place, value)? {
+            Some(value) => fields.set(name.as_bytes(), value),
+            None => {
+                fields.remove(name.as_bytes());
+            }
+        },
+        Edit::AppendHeader { name, value } => {
+            if let Some(value) = rendered.field(place, value)? {
+                fields.append(name.as_bytes(), value);
+            }
+        }
+        Edit::DefaultHeader { name, value } => {
+            if let Some(value) = rendered.field(place, value)?
+                && fields.get(name.as_bytes()).is_none()
+            {
+                fields.append(name.as_bytes(), value);
+            }
+        }
+        Edit::RemoveHeader(name) => {
+            fields.remove(name.as_bytes());
+        }
+        Edit::SetPath(_) | Edit::SetQuery(_) | Edit::SetStatus(_) => {}
+    }
+    Ok(())
+}
+
+/// A policy's reply, with its values worked out.
+///
+/// # Errors
+/// A value that cannot stand in a head.
+pub(crate) fn reply(
+    reply: &Reply,
+    plan: &Plan,
+    view: &View<'_>,
+    rendered: &mut Rendered,
+) -> Result<Made, Failure> {
+    rendered.clear();
+    for (_, value) in &reply.headers {
+        rendered.push(value, plan, view);
+    }
+    let mut made = Made {
+        status: reply.status,
+        headers: Vec::new(),
+        body: reply.body.clone(),
+    };
+    for (place, (name, value)) in reply.headers.iter().enumerate() {
+        if let Some(value) = rendered.field(place, value).map_err(unfit)? {
+            made.headers.push((name.as_bytes().into(), value.into()));
+        }
+    }
+    Ok(made)
+}
+
+/// Takes tokens from a bucket. `Some` is the refusal.
+///
+/// # Errors
+/// A value of the refusal that cannot stand in a head.
+pub(crate) fn take(
+    take: &Take,
+    policy: &str,
+    plan: &Plan,
+    view: &View<'_>,
+    buckets: &Buckets,
+    now_ms: u64,
+    rendered: &mut Rendered,
+    quotas: &mut Vec<Quota>,
+) -> Result<Option<Made>, Failure> {
+    rendered.clear();
+    rendered.push(&take.key, plan, view);
+    let key = rendered.get(0, &take.key);
+    let outcome = match (key, take.absent) {
+        (None, AbsentKey::Skip) => return Ok(None),
+        (None, AbsentKey::Refuse) => TakeOutcome::Refused {
+            retry_after_ms: u64::from(take.period_ms),
+        },
+        (key, _) => buckets.take(policy, key, take, now_ms),
+    };
+    let limit = u64::from(take.burst) + 1;
+    let window_ms = (limit * u64::from(take.period_ms)).div_ceil(u64::from(take.tokens.max(1)));
+    let name = if take.bucket.is_empty() {
+        policy
+    } else {
+        &take.bucket
+    };
+    let (remaining, reset_ms) = match outcome {
+        TakeOutcome::Taken {
+            remaining,
+            reset_ms,
+        } => (remaining, reset_ms),
+        TakeOutcome::Refused { retry_after_ms } => (0, retry_after_ms),
+    };
+    quotas.push(Quota {
+        name: name.into(),
+        limit,
+        window_seconds: window_ms.div_ceil(1000).max(1),
+        remaining,
+        reset_seconds: reset_ms.div_ceil(1000),
+    });
+    let TakeOutcome::Refused { retry_after_ms } = outcome else {
+        return Ok(None);
+    };
+    let mut refusal = reply(&take.otherwise, plan, view, rendered)?;
+    // Whole seconds, and never 0: that would invite the next try at once.
+    let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
+    refusal
+        .headers
+        .push(((*b"Retry-After").into(), seconds.into_bytes().into()));
+    Ok(Some(refusal))
+}
+
+/// Appends the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers): one
+/// member for each bucket that was asked.
+pub(crate) fn write_quotas(quotas: &[Quota], fields: &mut Fields) {
+    for quota in quotas {
+        let Quota {
+            name,
+            limit,
+            window_seconds,
+            remaining,
+            reset_seconds,
+        } = quota;
+        fields.append(
+            b"RateLimit-Policy",
+            format!("\"{name}\";q={limit};w={window_seconds}").as_bytes(),
+        );
+        fields.append(
+            b"RateLimit",
+            format!("\"{name}\";r={remaining};t={reset_seconds}").as_bytes(),
+        );
+    }
+}
+
+fn has_value(edit: &Edit) -> bool {
+    !matches!(edit, Edit::RemoveHeader(_) | Edit::SetStatus(_))
+}
+
+fn keep_original(head: &RequestHead, original: &mut Option<Original>) {
+    original.get_or_insert_with(|| Original {
+        path: head.path.clone(),
+        query: head.query.clone(),
+    });
+}
+
+fn is_query(query: &[u8]) -> bool {
+    query
+        .iter()
+        .all(|&byte| byte > b' ' && byte != 0x7f && byte != b'#')
+}
+
+fn unfit(_: Unfit) -> Failure {
+    Failure::with(
+        Kind::PolicyInput,
+        "a value of the request cannot stand in a head",
+    )
+}

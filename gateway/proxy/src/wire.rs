@@ -1,0 +1,317 @@
+//! Reading and writing a connection with as little memory and as few system
+//! calls as there can be.
+//!
+//! Bytes are read into one scratch buffer of the worker, and what is wanted
+//! is taken from there at once; only what must wait is copied into the
+//! connection's own buffer. So an idle connection holds no buffer at all.
+//! What is written is collected and goes out in one system call.
+
+use std::cell::RefCell;
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use janua_http::HeadError;
+
+use crate::transport::{ReadHalf, WriteHalf};
+
+/// How much is read at once of a body.
+const SCRATCH: usize = 128 * 1024;
+/// How much is read at once where a head is expected: what follows it must be copied.
+const HEAD_READ: usize = 16 * 1024;
+/// A buffer that grew larger than this is given back when it is empty.
+const KEEP: usize = 4 * 1024;
+
+thread_local! {
+    // One a worker: every poll borrows it for the length of one read, and no
+    // borrow lives across an await.
+    static SCRATCH_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
+}
+
+/// Why a head could not be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The peer closed before the first byte.
+    Closed,
+    /// The peer closed in the middle.
+    Incomplete,
+    /// The connection failed.
+    Io(io::Error),
+    /// What came is not a head.
+    Head(HeadError),
+}
+
+/// The reading side of a connection.
+pub(crate) struct Reader {
+    half: ReadHalf,
+    buffer: Vec<u8>,
+    consumed: usize,
+    received: u64,
+}
+
+impl Reader {
+    pub(crate) fn new(half: ReadHalf) -> Self {
+        Self {
+            half,
+            buffer: Vec::new(),
+            consumed: 0,
+            received: 0,
+        }
+    }
+
+    /// All bytes that have come.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// What has come and is not consumed yet.
+    pub(crate) fn buffered(&self) -> &[u8] {
+        self.buffer.get(self.consumed..).unwrap_or_default()
+    }
+
+    /// Takes bytes off the front of `buffered`.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.consumed += count;
+        if self.consumed >= self.buffer.len() {
+            self.consumed = 0;
+            self.buffer.clear();
+            if self.buffer.capacity() > KEEP {
+                self.buffer = Vec::new();
+            }
+        }
+    }
+
+    /// Gives back all memory; only if nothing is buffered.
+    pub(crate) fn rest(&mut self) {
+        if self.buffered().is_empty() {
+            self.buffer = Vec::new();
+            self.consumed = 0;
+        }
+    }
+
+    /// See [`ReadHalf::is_quiet`].
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.buffered().is_empty() && self.half.is_quiet()
+    }
+
+    /// Ready once there is something to read, or the end.
+    pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.buffered().is_empty() {
+            return self.half.poll_readable(context);
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads until `parse` finds a whole head, which says how many bytes it took.
+    pub(crate) fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        limit: usize,
+        parse: &mut dyn FnMut(&[u8]) -> Result<Option<usize>, HeadError>,
+    ) -> Poll<Result<(), ReadError>> {
+        if !self.buffered().is_empty() && self.may_hold_head(0, limit) {
+            if let Some(size) = parse(self.buffered()).map_err(ReadError::Head)? {
+                self.consume(size);
+                return Poll::Ready(Ok(()));
+            }
+        }
+        SCRATCH_BUFFER.with_borrow_mut(|scratch| {
+            let scratch = scratch.get_mut(..HEAD_READ).unwrap_or_default();
+            loop {
+                let count = ready!(self.poll_read(context, scratch)).map_err(ReadError::Io)?;
+                let came = scratch.get(..count).unwrap_or_default();
+                if count == 0 {
+                    let nothing = self.buffered().is_empty();
+                    return Poll::Ready(Err(if nothing {
+                        ReadError::Closed
+                    } else {
+                        ReadError::Incomplete
+                    }));
+                }
+                if self.buffered().is_empty() {
+                    let size = parse(came).map_err(ReadError::Head)?;
+                    self.keep(came.get(size.unwrap_or_default()..).unwrap_or_default());
+                    if size.is_some() {
+                        return Poll::Ready(Ok(()));
+                    }
+                    continue;
+                }
+                let seen = self.buffered().len();
+                self.keep(came);
+                if !self.may_hold_head(seen, limit) {
+                    continue;
+                }
+                if let Some(size) = parse(self.buffered()).map_err(ReadError::Head)? {
+                    self.consume(size);
+                    return Poll::Ready(Ok(()));
+                }
+            }
+        })
+    }
+
+    /// A head that drips in is parsed again only when its end may have come,
+    /// or it is too large: otherwise n bytes would cost n² steps.
+    fn may_hold_head(&self, seen: usize, limit: usize) -> bool {
+        let buffered = self.buffered();
+        let tail = buffered.get(seen.saturating_sub(3)..).unwrap_or_default();
+        seen == 0
+            || buffered.len() > limit
+            || memchr::memchr_iter(b'\n', tail).any(|at| {
+                let next = tail.get(at + 1..).unwrap_or_default();
+                next.starts_with(b"\n") || next.starts_with(b"\r\n")
+            })
+    }
+
+    /// Hands what has come, or comes next, to `take`, which says how much of
+    /// it is done with. An empty slice is the end of the stream.
+    pub(crate) fn poll_take<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        take: impl FnOnce(&mut Context<'_>, &[u8]) -> (usize, T),
+    ) -> Poll<io::Result<T>> {
+        if !self.buffered().is_empty() {
+            let (count, value) = take(context, self.buffered());
+            self.consume(count);
+            return Poll::Ready(Ok(value));
+        }
+        SCRATCH_BUFFER.with_borrow_mut(|scratch| {
+            let count = ready!(self.poll_read(context, scratch))?;
+            let came = scratch.get(..count).unwrap_or_default();
+            let (taken, value) = take(context, came);
+            self.keep(came.get(taken..).unwrap_or_default());
+            Poll::Ready(Ok(value))
+        })
+    }
+
+    /// Takes in some more beside what is buffered already.
+    pub(crate) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SCRATCH_BUFFER.with_borrow_mut(|scratch| {
+            let scratch = scratch.get_mut(..HEAD_READ).unwrap_or_default();
+            let count = ready!(self.poll_read(context, scratch))?;
+            self.keep(scratch.get(..count).unwrap_or_default());
+            Poll::Ready(Ok(count))
+        })
+    }
+
+    fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(self.half.poll_read(context, buffer))?;
+        self.received += count as u64;
+        Poll::Ready(Ok(count))
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+}
+
+/// The writing side of a connection.
+pub(crate) struct Writer {
+    half: WriteHalf,
+    pending: Vec<u8>,
+    written: usize,
+    sent: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(half: WriteHalf) -> Self {
+        Self {
+            half,
+            pending: Vec::new(),
+            written: 0,
+            sent: 0,
+        }
+    }
+
+    /// All bytes that have gone out.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// Where to put what goes out with the next flush.
+    pub(crate) fn pending(&mut self) -> &mut Vec<u8> {
+        &mut self.pending
+    }
+
+    /// How much waits to go out.
+    pub(crate) fn backlog(&self) -> usize {
+        self.pending.len() - self.written
+    }
+
+    /// Gives back all memory; only if nothing is pending.
+    pub(crate) fn rest(&mut self) {
+        if self.backlog() == 0 {
+            self.pending = Vec::new();
+            self.written = 0;
+        }
+    }
+
+    /// Writes all that is pending.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.backlog() > 0 {
+            let pending = self.pending.get(self.written..).unwrap_or_default();
+            let count = ready!(self.half.poll_write(context, pending, &[]))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += count;
+            self.sent += count as u64;
+        }
+        self.forget();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes all that is pending.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// Sends `data` behind what is pending, without copying what the socket
+    /// takes at once; the rest becomes pending. Small data joins a pending
+    /// head and goes out with the next flush.
+    pub(crate) fn send(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
+        if data.len() <= KEEP && self.backlog() > 0 {
+            self.pending.extend_from_slice(data);
+            return Ok(());
+        }
+        let pending = self.pending.get(self.written..).unwrap_or_default();
+        let polled = if pending.is_empty() {
+            self.half.poll_write(context, data, &[])
+        } else {
+            self.half.poll_write(context, pending, data)
+        };
+        let count = match polled {
+            Poll::Ready(count) => count?,
+            Poll::Pending => 0,
+        };
+        self.sent += count as u64;
+        let of_pending = count.min(pending.len());
+        self.written += of_pending;
+        let rest = data.get(count - of_pending..).unwrap_or_default();
+        if self.backlog() == 0 {
+            self.forget();
+        }
+        self.pending.extend_from_slice(rest);
+        Ok(())
+    }
+
+    /// Says to the peer that nothing more will come.
+    pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.half.poll_shutdown(context)
+    }
+
+    /// Says to the peer that nothing more will come.
+    pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
+        std::future::poll_fn(|context| self.poll_shutdown(context)).await
+    }
+
+    fn forget(&mut self) {
+        self.written = 0;
+        self.pending.clear();
+        if self.pending.capacity() > KEEP {
+            self.pending = Vec::new();
+        }
+    }
+}
