@@ -1,0 +1,222 @@
+//! The client that the command line uses.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::runtime;
+use tokio::time::timeout;
+
+use crate::{ReloadError, ReloadSummary, Status};
+
+/// A gateway's state is read within this time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A reload may have to compile large components.
+const RELOAD_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Answers above this many bytes are not a gateway's.
+const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Asks the gateway behind a socket. Blocks; not for use on a runtime's thread.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum ClientError {
+    /// Nobody listens on the socket, or there is none.
+    NoGateway(PathBuf),
+    /// The socket's mode or group keeps this user out.
+    NotAllowed(PathBuf),
+    /// There is a gateway, and it does not answer in time.
+    TimedOut(PathBuf, Duration),
+    /// The configuration was refused; the old one is live.
+    Refused(ReloadError),
+    /// The answer is not one of this version's.
+    Unexpected(String),
+    /// The connection failed.
+    Io(io::Error),
+}
+
+impl Client {
+    /// A client for the gateway whose admin socket is at this path.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self {
+            socket: socket.into(),
+        }
+    }
+
+    /// The socket's path.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The gateway's state.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn status(&self) -> Result<Status, ClientError> {
+        let (status, body) = self.ask(Method::GET, "/status", PATIENCE)?;
+        match status {
+            StatusCode::OK => parse(&body),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// Has the gateway read its configuration anew, and waits until it is live.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] if the configuration was not taken.
+    pub fn reload(&self) -> Result<ReloadSummary, ClientError> {
+        let (status, body) = self.ask(Method::POST, "/reload", RELOAD_PATIENCE)?;
+        match status {
+            StatusCode::OK => parse(&body),
+            StatusCode::UNPROCESSABLE_ENTITY => Err(ClientError::Refused(parse(&body)?)),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// The metrics in the Prometheus text format.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn metrics(&self) -> Result<String, ClientError> {
+        let (status, body) = self.ask(Method::GET, "/metrics", PATIENCE)?;
+        match status {
+            StatusCode::OK => Ok(String::from_utf8_lossy(&body).into_owned()),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// Whether the gateway serves requests.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn ready(&self) -> Result<bool, ClientError> {
+        let (status, body) = self.ask(Method::GET, "/readyz", PATIENCE)?;
+        match status {
+            StatusCode::OK => Ok(true),
+            StatusCode::SERVICE_UNAVAILABLE => Ok(false),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &'static str,
+        patience: Duration,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let runtime = runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .map_err(ClientError::Io)?;
+        runtime.block_on(async {
+            timeout(patience, self.exchange(method, path))
+                .await
+                .unwrap_or_else(|_| Err(ClientError::TimedOut(self.socket.clone(), patience)))
+        })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &'static str,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ClientError::NoGateway(self.socket.clone())
+            }
+            io::ErrorKind::PermissionDenied => ClientError::NotAllowed(self.socket.clone()),
+            _ => ClientError::Io(error),
+        })?;
+        let (mut requests, connection) =
+            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "janua")
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| ClientError::Unexpected(error.to_string()))?;
+        let exchange = async {
+            let response = requests.send_request(request).await.map_err(broken)?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), ANSWER_BYTES);
+            let body = body
+                .collect()
+                .await
+                .map_err(|error| ClientError::Io(io::Error::other(error)))?;
+            Ok((status, body.to_bytes()))
+        };
+        // The connection's own error reaches the exchange as one of its own.
+        let (exchanged, _) = tokio::join!(exchange, connection);
+        exchanged
+    }
+}
+
+fn broken(error: hyper::Error) -> ClientError {
+    ClientError::Io(io::Error::other(error))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
+    serde_json::from_slice(body).map_err(|error| ClientError::Unexpected(error.to_string()))
+}
+
+fn unexpected(status: StatusCode, body: &[u8]) -> ClientError {
+    let body = String::from_utf8_lossy(body);
+    let line: String = body.lines().next().unwrap_or_default().chars().take(200).collect();
+    ClientError::Unexpected(format!("{status}: {line}"))
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ClientError::NoGateway(socket) => write!(
+                f,
+                "no gateway answers on {}: is it running? use --admin to name its socket",
+                socket.display()
+            ),
+            ClientError::NotAllowed(socket) => write!(
+                f,
+                "this user may not use {}: its mode and group are set in the configuration",
+                socket.display()
+            ),
+            ClientError::TimedOut(socket, patience) => write!(
+                f,
+                "the gateway on {} did not answer within {} s",
+                socket.display(),
+                patience.as_secs()
+            ),
+            ClientError::Refused(refused) => {
+                write!(f, "{}\nthe old configuration stays live", refused.rendered.trim_end())
+            }
+            ClientError::Unexpected(what) => write!(
+                f,
+                "the answer was not understood; is the gateway of the same version? {what}"
+            ),
+            ClientError::Io(error) => write!(f, "the connection to the gateway failed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ClientError::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}

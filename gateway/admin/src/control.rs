@@ -1,0 +1,82 @@
+//! What the endpoint asks of the gateway.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Status;
+
+/// The gateway, as the admin endpoint sees it. Methods are called on threads
+/// that serve no traffic; all but [`Control::ready`] may block.
+pub trait Control: Send + Sync + 'static {
+    /// Whether requests are served: false before the first snapshot is live and
+    /// from the moment draining begins.
+    fn ready(&self) -> bool;
+
+    /// The exposition in the Prometheus text format 0.0.4.
+    fn metrics(&self) -> String;
+
+    /// The state of everything, as of now.
+    fn status(&self) -> Status;
+
+    /// Reads the configuration anew and puts it live, or changes nothing.
+    /// Returns once every worker has the new snapshot.
+    ///
+    /// # Errors
+    /// The configuration was refused; the old one is still live.
+    fn reload(&self) -> Result<ReloadSummary, ReloadError>;
+}
+
+/// What a reload did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadSummary {
+    /// The generation that is live now.
+    pub generation: u64,
+    /// What differs from the generation before, a line each, for a person
+    /// (`upstream sales: endpoint 10.0.0.3:80 added`). Empty: nothing does.
+    pub changed: Vec<String>,
+    /// What was accepted but deserves a look, a line each.
+    pub warnings: Vec<String>,
+    /// Milliseconds from the request to the last worker's switch.
+    pub took_ms: u64,
+}
+
+/// Why a reload changed nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadError {
+    /// All errors for a terminal: files, lines, carets, suggestions.
+    pub rendered: String,
+    /// The same, apart.
+    pub errors: Vec<ReloadDiagnostic>,
+}
+
+/// One error in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadDiagnostic {
+    /// The file, if it is about one.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// The column in characters, from 1.
+    pub column: Option<u32>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl ReloadError {
+    /// A refusal that is about no place in a file.
+    #[must_use]
+    pub fn plain(message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self {
+            rendered: message.clone(),
+            errors: vec![ReloadDiagnostic {
+                file: None,
+                line: None,
+                column: None,
+                message,
+                help: None,
+            }],
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! The admin socket's place in the file system.
+
+use std::fmt;
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, chown,
+};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// Where the socket is and who may use it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketOptions {
+    /// Its path; at most 100 bytes, so that the name it is made under fits into
+    /// a socket address, too.
+    pub path: PathBuf,
+    /// Its permission bits; to connect takes write permission. 0o600 lets the
+    /// gateway's own user in, 0o660 the group as well.
+    pub mode: u32,
+    /// The group it is given to: a name of `/etc/group` or a number.
+    pub group: Option<String>,
+}
+
+/// Why there is no admin socket.
+#[derive(Debug)]
+pub enum BindError {
+    /// A gateway answers on this socket already.
+    InUse(PathBuf),
+    /// Something that is no socket is in its place; it is left alone.
+    Occupied(PathBuf),
+    /// The path does not fit into a socket address.
+    TooLong(PathBuf),
+    /// There is no such group.
+    NoGroup(String),
+    /// The system refused.
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// The path concerned.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
+
+/// A bound socket; its file is removed with it, if it is still its own.
+#[derive(Debug)]
+pub(crate) struct BoundSocket {
+    pub(crate) listener: UnixListener,
+    pub(crate) file: SocketFile,
+}
+
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    device_and_inode: (u64, u64),
+}
+
+const MAX_PATH: usize = 100;
+
+/// Binds the socket under a passing name, gives it mode and group before it
+/// listens, and renames it into place: nobody can connect to it before its
+/// permissions are set, and one left by a dead gateway is replaced in one step.
+pub(crate) fn bind(options: &SocketOptions) -> Result<BoundSocket, BindError> {
+    let path = &options.path;
+    if path.as_os_str().len() > MAX_PATH {
+        return Err(BindError::TooLong(path.clone()));
+    }
+    let group = options.group.as_deref().map(group_id).transpose()?;
+    make_parent(path, group)?;
+    refuse_living(path)?;
+
+    let passing = path.with_extension(format!("{}", std::process::id()));
+    let doing = |doing, path: &Path| {
+        let path = path.to_owned();
+        move |source| BindError::Io { doing, path, source }
+    };
+    match fs::remove_file(&passing) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(doing("remove", &passing)(error));
+        }
+        _ => {}
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(doing("make", path))?;
+    SockAddr::unix(&passing)
+        .and_then(|address| socket.bind(&address))
+        .map_err(doing("bind", &passing))?;
+    let placed = place(&socket, &passing, options, group);
+    if placed.is_err() {
+        let _ = fs::remove_file(&passing);
+    }
+    Ok(BoundSocket {
+        listener: socket.into(),
+        file: placed?,
+    })
+}
+
+fn place(
+    socket: &Socket,
+    passing: &Path,
+    options: &SocketOptions,
+    group: Option<u32>,
+) -> Result<SocketFile, BindError> {
+    let path = &options.path;
+    let step = |doing, done: io::Result<()>| {
+        done.map_err(|source| BindError::Io {
+            doing,
+            path: path.clone(),
+            source,
+        })
+    };
+    if let Some(group) = group {
+        step("give to its group", chown(passing, None, Some(group)))?;
+    }
+    step("set the mode of", fs::set_permissions(passing, Permissions::from_mode(options.mode)))?;
+    step("listen on", socket.listen(64))?;
+    step("set up", socket.set_nonblocking(true))?;
+    let metadata = fs::symlink_metadata(passing).map_err(|source| BindError::Io {
+        doing: "look at",
+        path: path.clone(),
+        source,
+    })?;
+    step("put into place", fs::rename(passing, path))?;
+    Ok(SocketFile {
+        path: path.clone(),
+        device_and_inode: (metadata.dev(), metadata.ino()),
+    })
+}
+
+/// A missing folder is made for the owner alone, and passable for the group if
+/// the socket is the group's. One that is there is left as it is.
+fn make_parent(path: &Path, group: Option<u32>) -> Result<(), BindError> {
+    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    if parent.is_dir() {
+        return Ok(());
+    }
+    let mode = if group.is_some() { 0o710 } else { 0o700 };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(parent)
+        .and_then(|()| match group {
+            Some(group) => chown(parent, None, Some(group)),
+            None => Ok(()),
+        })
+        .map_err(|source| BindError::Io {
+            doing: "make the folder",
+            path: parent.to_owned(),
+            source,
+        })
+}
+
+/// Ok if the path is free, or has a socket on which nobody answers.
+fn refuse_living(path: &Path) -> Result<(), BindError> {
+    let failed = |source| BindError::Io {
+        doing: "look at",
+        path: path.to_owned(),
+        source,
+    };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(BindError::Occupied(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        // A full queue is somebody's, too.
+        Ok(_) => Err(BindError::InUse(path.to_owned())),
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock => Err(BindError::InUse(path.to_owned())),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Ok(()),
+            _ => Err(failed(error)),
+        },
+    }
+}
+
+/// A number, or a name looked up in `/etc/group`. The name service switch would
+/// need libc's resolver, which is not safe to call and absent in a static
+/// binary; groups of a directory service are given by number.
+fn group_id(group: &str) -> Result<u32, BindError> {
+    if let Ok(id) = group.parse() {
+        return Ok(id);
+    }
+    let path = Path::new("/etc/group");
+    let groups = fs::read_to_string(path).map_err(|source| BindError::Io {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    group_in(&groups, group).ok_or_else(|| BindError::NoGroup(group.to_owned()))
+}
+
+/// The id of a group in the form of `/etc/group`: `name:password:id:members`.
+fn group_in(groups: &str, group: &str) -> Option<u32> {
+    groups.lines().find_map(|line| {
+        let mut columns = line.split(':');
+        (columns.next() == Some(group))
+            .then(|| columns.nth(1)?.parse().ok())
+            .flatten()
+    })
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let ours = fs::symlink_metadata(&self.path)
+            .is_ok_and(|file| (file.dev(), file.ino()) == self.device_and_inode);
+        if ours {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl BoundSocket {
+    pub(crate) fn path(&self) -> &Path {
+        &self.file.path
+    }
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BindError::InUse(path) => write!(
+                f,
+                "another gateway answers on {}; stop it, or give this one a socket of its own",
+                path.display()
+            ),
+            BindError::Occupied(path) => write!(
+                f,
+                "{} is there and is no socket; move it away, or name another path",
+                path.display()
+            ),
+            BindError::TooLong(path) => write!(
+                f,
+                "the admin socket's path is longer than {MAX_PATH} bytes: {}",
+                path.display()
+            ),
+            BindError::NoGroup(group) => write!(
+                f,
+                "there is no group {group} in /etc/group; name another, or give its number"
+            ),
+            BindError::Io { doing, path, source } => {
+                write!(f, "cannot {doing} {}: {source}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for BindError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BindError::Io { source, .. } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
