@@ -224,3 +224,38 @@ impl Running {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gateway_accepts_its_configurations() {
+        let directory = std::env::temp_dir().join(format!("janua-load-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let place = Place {
+            directory: directory.clone(),
+            address: "127.0.0.1:8080".parse().unwrap(),
+            backend: "127.0.0.1:8081".parse().unwrap(),
+        };
+        for &(name, flavour, template, memo, about) in KNOWN {
+            if flavour != Flavour::Janua {
+                continue;
+            }
+            let contender = Contender {
+                name,
+                about,
+                version: String::new(),
+                program: PathBuf::new(),
+                flavour,
+                template,
+                memo,
+            };
+            contender.configure(&place, "b").unwrap();
+            if let Err(wrong) = janua_config::load(&place.file(flavour)) {
+                panic!("{name}:\n{wrong}");
+            }
+        }
+        fs::remove_dir_all(&directory).unwrap();
+    }
+}

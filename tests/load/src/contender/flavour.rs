@@ -63,10 +63,16 @@ impl Flavour {
         let text = [output.stdout, output.stderr].concat();
         let text = String::from_utf8_lossy(&text);
         let line = text.lines().find(|line| !line.trim().is_empty());
-        // Envoy: path, "version:", then what matters. HAProxy ends in links.
         let line = line.unwrap_or("unknown").trim();
-        let line = line.rsplit_once("version: ").map_or(line, |(_, rest)| rest);
-        line.split(" 20").next().unwrap_or(line).to_owned()
+        match self {
+            // A hash, the version, how it was built.
+            Self::Envoy => line.split('/').nth(1).unwrap_or(line),
+            // The version and a checksum.
+            Self::Caddy => line.split(' ').next().unwrap_or(line),
+            // The version, its date and a link.
+            _ => line.split(" 20").next().unwrap_or(line),
+        }
+        .to_owned()
     }
 
     /// The name of its configuration file.
