@@ -135,7 +135,7 @@ fn mistakes_are_refused_and_keys_not_repeated() {
         ),
         (
             r#"{"keys": "s3cret"}"#.into(),
-            "`keys`: expected a map, found a string".into(),
+            "`keys`: expected a table, found a string".into(),
         ),
         (
             r#"{"key": {}}"#.into(),

@@ -1,4 +1,4 @@
-//! Draft.
+#![doc = include_str!("../README.md")]
 
 pub mod bindings;
 mod component;

@@ -90,7 +90,13 @@ impl serde::de::Error for Error {
     }
 }
 
+/// In the words of TOML, where serde has those of Rust.
 fn mismatch(found: &dyn Display, expected: &dyn Expected) -> Error {
+    let expected = match expected.to_string() {
+        rust if rust == "a map" || rust.starts_with("struct ") => "a table".to_owned(),
+        rust if rust == "a sequence" => "a list".to_owned(),
+        other => other,
+    };
     Error::new(format!("expected {expected}, found {found}"))
 }
 

@@ -196,10 +196,7 @@ fn mistakes_have_a_path() {
             "`flag`: expected a boolean, found nothing",
         ),
         (r#"{"list": [1, 256]}"#, "`list[1]`: expected u8, found 256"),
-        (
-            r#"{"list": {}}"#,
-            "`list`: expected a sequence, found a table",
-        ),
+        (r#"{"list": {}}"#, "`list`: expected a list, found a table"),
         (r#"{"table": {"k": {}}}"#, "`table.k`: missing field `list`"),
         (
             r#"{"table": {"k": {"list": [true, []]}}}"#,
@@ -214,7 +211,7 @@ fn mistakes_have_a_path() {
             "`case`: unknown value `plane-one`; did you mean `plain-one`?",
         ),
         (r#"{"text": "a", "text": "b"}"#, "duplicate field `text`"),
-        ("[]", "expected struct Everything, found a list"),
+        ("[]", "expected a table, found a list"),
     ];
     for (json, message) in cases {
         assert_eq!(read::<Everything>(json).unwrap_err(), message, "{json}");

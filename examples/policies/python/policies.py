@@ -1,0 +1,48 @@
+"""The example policy ``tenant``: lets in known tenants and says which tier they
+have. The same in Rust and JavaScript beside it."""
+
+from janua import Phase, Policy, export, header, proceed, respond
+
+
+class Tenant(Policy):
+    name = "tenant"
+    version = "0.1.0"
+    summary = "Lets in known tenants and says which tier they have"
+
+    def __init__(self, config):
+        self.tiers = check(config)
+        self.request = Phase({"tenant": header("x-tenant")})
+
+    def on_request(self, inputs):
+        tenant = inputs["tenant"]
+        if tenant is None:
+            return refused("tenant:missing")
+        tier = self.tiers.get(tenant)
+        if tier is None:
+            return refused("tenant:unknown")
+        return proceed().set_header("x-tenant-tier", tier).until_reload()
+
+
+def refused(note):
+    return respond(403, "Unknown tenant\n").note(note).until_reload()
+
+
+def check(config):
+    """Refuses what the other two refuse, in the same words."""
+    for name in config:
+        if name != "tiers":
+            raise ValueError(f"unknown field `{name}`; there are tiers")
+    if "tiers" not in config:
+        raise ValueError("missing field `tiers`")
+    tiers = config["tiers"]
+    if not isinstance(tiers, dict):
+        raise ValueError("`tiers`: expected a table")
+    for tenant, tier in tiers.items():
+        if not isinstance(tier, str):
+            raise ValueError(f"`tiers.{tenant}`: expected a string")
+    if not tiers:
+        raise ValueError("`tiers`: name at least one tenant")
+    return tiers
+
+
+Policies, Policy = export(Tenant)

@@ -1,0 +1,265 @@
+/**
+ * Write a Janua policy in JavaScript.
+ *
+ * The contract wants every list, every tag and an error for every failure;
+ * this module fills them in, hands inputs over by name, and turns whatever is
+ * thrown into a message, since anything but an Error would end the instance.
+ */
+
+/** Inputs of the contract without a name of their own, as `input.clientIp`. */
+const PLAIN = {
+  method: "method",
+  scheme: "scheme",
+  httpVersion: "http-version",
+  clientIp: "client-ip",
+  peerIp: "peer-ip",
+  requestId: "request-id",
+  site: "site",
+  route: "route",
+  originalHost: "original-host",
+  originalPath: "original-path",
+  originalQuery: "original-query",
+  host: "host",
+  path: "path",
+  rawPath: "raw-path",
+  extension: "extension",
+  query: "query",
+  tlsVersion: "tls-version",
+  tlsServerName: "tls-server-name",
+  tlsClientSubject: "tls-client-subject",
+  tlsClientFingerprint: "tls-client-fingerprint",
+  now: "now",
+  status: "status",
+  answeredBy: "answered-by",
+};
+
+/** Inputs that name something, as `input.header("x-tenant")`. */
+const NAMED = {
+  header: "header",
+  headerPresent: "header-present",
+  cookie: "cookie",
+  cookiePresent: "cookie-present",
+  queryParameter: "query-parameter",
+  rawQueryParameter: "raw-query-parameter",
+  bodyText: "body-text",
+  bodyBase64: "body-base64",
+  responseHeader: "response-header",
+  responseHeaderPresent: "response-header-present",
+};
+
+/** What a policy may ask for. */
+export const input = Object.freeze({
+  ...Object.fromEntries(Object.entries(PLAIN).map(([name, tag]) => [name, { tag }])),
+  ...Object.fromEntries(
+    Object.entries(NAMED).map(([name, tag]) => [
+      name,
+      (of) => ({ tag, val: tag.includes("header") ? of.toLowerCase() : of }),
+    ]),
+  ),
+});
+
+/** Marks an input as a secret: `sensitive(input.header("x-api-key"))`. */
+export const sensitive = (input) => ({ ...input, sensitive: true });
+
+/** What a policy decides, built up step by step. Not reused unless it says so. */
+export class Verdict {
+  constructor(outcome) {
+    this.contract = { outcome, edits: [], effects: [], reuse: { tag: "never" }, note: undefined };
+  }
+  /** Replaces every line of this name by one. An absent value removes the field. */
+  setHeader(name, value) {
+    return this.edit("set-header", { name, value: parts(value) });
+  }
+  /** Adds a line. */
+  appendHeader(name, value) {
+    return this.edit("append-header", { name, value: parts(value) });
+  }
+  /** Adds a line if there is no such field yet. */
+  defaultHeader(name, value) {
+    return this.edit("default-header", { name, value: parts(value) });
+  }
+  /** Removes every line of this name. */
+  removeHeader(name) {
+    return this.edit("remove-header", name);
+  }
+  /** Request only. Replaces the path. */
+  setPath(value) {
+    return this.edit("set-path", parts(value));
+  }
+  /** Request only. Replaces the query, without `?`. */
+  setQuery(value) {
+    return this.edit("set-query", parts(value));
+  }
+  /** Response phases only. Replaces the status. */
+  setStatus(status) {
+    return this.edit("set-status", status);
+  }
+  /** Takes tokens from a bucket of the gateway. Request only. */
+  take({ tokens, periodMs, burst = 0, cost = 1, key = [], absent = "share", bucket = "", otherwise }) {
+    const refusal = reply(otherwise ?? { status: 429 });
+    return this.effect("take", {
+      bucket,
+      key: parts(key),
+      absent,
+      tokens,
+      periodMs,
+      burst,
+      cost,
+      otherwise: refusal,
+    });
+  }
+  /** Any effect of the contract, with all of its fields. */
+  effect(tag, val) {
+    this.contract.effects.push({ tag, val });
+    return this;
+  }
+  /** Any edit of the contract. */
+  edit(tag, val) {
+    this.contract.edits.push({ tag, val });
+    return this;
+  }
+  /** The same inputs give this verdict until the configuration changes. */
+  untilReload() {
+    this.contract.reuse = { tag: "until-reload" };
+    return this;
+  }
+  /** The same inputs give this verdict for so many seconds. */
+  forSeconds(seconds) {
+    this.contract.reuse = { tag: "seconds", val: seconds };
+    return this;
+  }
+  /** A short word for the access log, said each time. */
+  note(note) {
+    this.contract.note = note;
+    return this;
+  }
+}
+
+/** Goes on. */
+export const proceed = () => new Verdict({ tag: "proceed" });
+
+/** Ends here: `respond({ status: 403, text: "No\n", headers: { "x-why": "…" } })`. */
+export const respond = (answer) => new Verdict({ tag: "respond", val: reply(answer) });
+
+/** Phase `missing` only: serves this path of the same target instead. */
+export const serve = (path) => new Verdict({ tag: "serve", val: parts(path) });
+
+/**
+ * Makes the exports of a component: `export const policies = define({ … })`.
+ *
+ * `configure(config)` gives an object with the phases that the policy takes
+ * part in: `request`, `fetched`, `missing`, `response`. Each is
+ * `{ inputs: { name: input.… }, references: { name: input.… }, decide }`, and
+ * `decide(values, at)` gives a verdict. `values` holds the inputs by name,
+ * `undefined` where one is absent; `at` holds what a header value may point
+ * at, inputs and references alike.
+ */
+export function define({ name, version, summary = "", configSchema, configure }) {
+  class Policy {
+    constructor(phases) {
+      this.phases = phases;
+    }
+    static configure(config) {
+      return safely(() => {
+        const document = JSON.parse(config.trim() || "{}") ?? {};
+        const phases = {};
+        for (const [name, phase] of Object.entries(configure(document))) {
+          phases[name] = prepare(phase);
+        }
+        return new Policy(phases);
+      });
+    }
+    subscription() {
+      const of = (name) => this.phases[name]?.declared;
+      return {
+        request: of("request"),
+        fetched: of("fetched"),
+        missing: of("missing"),
+        response: of("response"),
+      };
+    }
+    onRequest(inputs) {
+      return this.decide("request", inputs);
+    }
+    onFetched(inputs) {
+      return this.decide("fetched", inputs);
+    }
+    onMissing(inputs) {
+      return this.decide("missing", inputs);
+    }
+    onResponse(inputs) {
+      return this.decide("response", inputs);
+    }
+    decide(name, inputs) {
+      return safely(() => {
+        const { names, at, decide } = this.phases[name];
+        const values = {};
+        names.forEach((name, index) => {
+          values[name] = inputs[index] ?? undefined;
+        });
+        const verdict = decide(values, at);
+        if (!(verdict instanceof Verdict)) {
+          throw new Error(`the phase ${name} gave no verdict`);
+        }
+        return verdict.contract;
+      });
+    }
+  }
+  return {
+    describe: () => ({ name, version, summary, configSchema }),
+    Policy,
+  };
+}
+
+/** A phase as the contract has it, and what a verdict in it may point at. */
+function prepare({ inputs = {}, references = {}, decide }) {
+  const names = Object.keys(inputs);
+  const plain = ({ tag, val }) => (val === undefined ? { tag } : { tag, val });
+  const at = {};
+  Object.keys(references).forEach((name, val) => {
+    at[name] = { tag: "reference", val };
+  });
+  names.forEach((name, val) => {
+    at[name] = { tag: "input", val };
+  });
+  const secret = names.flatMap((name, index) => (inputs[name].sensitive ? [index] : []));
+  return {
+    names,
+    at,
+    decide,
+    declared: {
+      inputs: Object.values(inputs).map(plain),
+      references: Object.values(references).map(plain),
+      sensitive: Uint32Array.from(secret),
+    },
+  };
+}
+
+/** A value from a text, from something of `at`, or from a list of both. */
+function parts(value) {
+  const list = Array.isArray(value) ? value : [value];
+  return list.map((part) =>
+    typeof part === "object" ? part : { tag: "literal", val: String(part) },
+  );
+}
+
+function reply({ status, headers = {}, text, bytes }) {
+  const fields = Object.entries(headers).map(([name, value]) => ({ name, value: parts(value) }));
+  const typed = fields.some(({ name }) => name.toLowerCase() === "content-type");
+  if (text !== undefined && !typed) {
+    fields.push({ name: "content-type", value: parts("text/plain; charset=utf-8") });
+  }
+  let body = { tag: "empty" };
+  if (text !== undefined) body = { tag: "text", val: text };
+  if (bytes !== undefined) body = { tag: "bytes", val: bytes };
+  return { status, headers: fields, body };
+}
+
+/** Only an Error becomes a message of the contract; anything else would trap. */
+function safely(run) {
+  try {
+    return run();
+  } catch (thrown) {
+    throw new Error(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}
