@@ -108,7 +108,8 @@ impl Batch {
         // log does not hold 32 KiB, a busy one does not grow step by step.
         let next = Vec::with_capacity(self.buffer.len());
         let bytes = mem::replace(&mut self.buffer, next);
-        self.sink.send(bytes, mem::take(&mut self.lines), self.shard);
+        self.sink
+            .send(bytes, mem::take(&mut self.lines), self.shard);
     }
 }
 

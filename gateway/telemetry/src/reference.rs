@@ -16,7 +16,11 @@ pub fn metrics_reference() -> String {
     );
     for metric in METRICS {
         let labels = metric.labels.join("`, `");
-        let labels = if labels.is_empty() { labels } else { format!("`{labels}`") };
+        let labels = if labels.is_empty() {
+            labels
+        } else {
+            format!("`{labels}`")
+        };
         let (name, kind, help) = (metric.name, metric.kind.word(), metric.help);
         // Writing to a String cannot fail.
         let _ = writeln!(page, "| `{name}` | {kind} | {labels} | {help} |");
@@ -41,7 +45,11 @@ pub fn access_log_reference() -> String {
          | field | type | meaning |\n|---|---|---|\n",
     );
     for field in FIELDS {
-        let _ = writeln!(page, "| `{}` | {} | {} |", field.name, field.kind, field.help);
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} |",
+            field.name, field.kind, field.help
+        );
     }
     page.push_str(
         "\n## Text\n\n\

@@ -44,7 +44,10 @@ pub struct Sink {
 
 #[derive(Debug)]
 enum Message {
-    Lines { bytes: Vec<u8>, lines: u64 },
+    Lines {
+        bytes: Vec<u8>,
+        lines: u64,
+    },
     /// Wakes an idle writer so that it sees the `reopen` flag.
     Wake,
     /// Answered once everything sent before is written.
@@ -80,7 +83,11 @@ impl Sink {
 
     /// Hands over `lines` whole lines, each ended by a newline. Never waits.
     pub fn send(&self, bytes: Vec<u8>, lines: u64, shard: usize) {
-        if self.queue.try_send(Message::Lines { bytes, lines }).is_err() {
+        if self
+            .queue
+            .try_send(Message::Lines { bytes, lines })
+            .is_err()
+        {
             self.dropped.add(shard, lines);
         }
     }
@@ -139,7 +146,11 @@ impl Output {
             Destination::Stdout => Output::Stdout,
             Destination::Stderr => Output::Stderr,
             Destination::File(path) => Output::File(
-                File::options().append(true).create(true).mode(0o640).open(path)?,
+                File::options()
+                    .append(true)
+                    .create(true)
+                    .mode(0o640)
+                    .open(path)?,
             ),
         })
     }

@@ -11,7 +11,10 @@ pub(super) fn string(bytes: &[u8], out: &mut Vec<u8>) {
 /// what could break a line, or change how a terminal shows it, is escaped.
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     // Nearly every value is plain; the fold has no branch and is vectorised.
-    if !bytes.iter().fold(false, |special, byte| special | is_special(*byte)) {
+    if !bytes
+        .iter()
+        .fold(false, |special, byte| special | is_special(*byte))
+    {
         out.extend_from_slice(bytes);
         return;
     }

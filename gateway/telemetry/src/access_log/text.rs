@@ -96,7 +96,13 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for address in ["0.0.0.0", "127.0.0.1", "255.10.0.200", "::1", "2001:db8::7:0"] {
+        for address in [
+            "0.0.0.0",
+            "127.0.0.1",
+            "255.10.0.200",
+            "::1",
+            "2001:db8::7:0",
+        ] {
             let mut out = Vec::new();
             super::address(address.parse().unwrap(), &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), address);

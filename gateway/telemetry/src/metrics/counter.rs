@@ -12,7 +12,9 @@ pub struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn new(shards: usize) -> Self {
+    /// A counter at 0, with a shard for each of so many threads.
+    #[must_use]
+    pub fn new(shards: usize) -> Self {
         Self {
             shards: (0..shards.max(1)).map(|_| CachePadded::default()).collect(),
         }
@@ -21,7 +23,7 @@ impl Counter {
     /// Adds `n` in the shard of the calling worker. A shard that does not exist
     /// counts in the last one: contended, but never lost.
     pub fn add(&self, shard: usize, n: u64) {
-        if let Some(count) = self.shards.get(shard).or(self.shards.last()) {
+        if let Some(count) = self.shards.get(shard).or_else(|| self.shards.last()) {
             count.fetch_add(n, Ordering::Relaxed);
         }
     }

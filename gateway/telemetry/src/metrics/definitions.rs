@@ -111,7 +111,9 @@ mod tests {
     fn names_are_unique_and_follow_the_conventions() {
         for (n, metric) in METRICS.iter().enumerate() {
             assert!(
-                METRICS[n + 1..].iter().all(|other| other.name != metric.name),
+                METRICS[n + 1..]
+                    .iter()
+                    .all(|other| other.name != metric.name),
                 "{} is declared twice",
                 metric.name
             );
@@ -128,7 +130,12 @@ mod tests {
             }
             assert!(metric.help.ends_with('.') && !metric.help.contains('\n'));
             // `le` is the histogram's own label.
-            assert!(metric.labels.iter().all(|label| label.chars().all(word) && *label != "le"));
+            assert!(
+                metric
+                    .labels
+                    .iter()
+                    .all(|label| label.chars().all(word) && *label != "le")
+            );
         }
     }
 }

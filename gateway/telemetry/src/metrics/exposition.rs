@@ -105,11 +105,19 @@ fn buckets(out: &mut String, name: &str, labels: &str, histogram: &Histogram) {
     let comma = if labels.is_empty() { "" } else { "," };
     let bounds = BUCKETS.iter().map(|(written, _)| *written).chain(["+Inf"]);
     for (bound, count) in bounds.zip(totals.cumulative) {
-        let _ = writeln!(out, "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}");
+        let _ = writeln!(
+            out,
+            "{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}"
+        );
     }
     let count = totals.cumulative.last().copied().unwrap_or(0);
-    let (labels, sum) = (braced(labels), totals.sum.as_secs_f64());
-    let _ = writeln!(out, "{name}_sum{labels} {sum}\n{name}_count{labels} {count}");
+    // Written from whole numbers: a float would show its rounding.
+    let sum = format!("{}.{:09}", totals.sum.as_secs(), totals.sum.subsec_nanos());
+    let labels = braced(labels);
+    let _ = writeln!(
+        out,
+        "{name}_sum{labels} {sum}\n{name}_count{labels} {count}"
+    );
 }
 
 /// `a="1",b="2"` without braces, since a histogram adds a label.

@@ -21,7 +21,7 @@ impl Gauge {
 
     /// Adds `n`, which may be negative, in the shard of the calling worker.
     pub fn add(&self, shard: usize, n: i64) {
-        if let Some(value) = self.shards.get(shard).or(self.shards.last()) {
+        if let Some(value) = self.shards.get(shard).or_else(|| self.shards.last()) {
             value.fetch_add(n, Ordering::Relaxed);
         }
     }

@@ -53,7 +53,7 @@ impl Histogram {
 
     /// Counts one observation in the shard of the calling worker.
     pub fn observe(&self, shard: usize, duration: Duration) {
-        let Some(shard) = self.shards.get(shard).or(self.shards.last()) else {
+        let Some(shard) = self.shards.get(shard).or_else(|| self.shards.last()) else {
             return;
         };
         let bucket = BUCKETS.partition_point(|(_, bound)| *bound < duration);

@@ -7,14 +7,20 @@ use crate::metrics::definitions::{
 };
 
 fn lines(text: &str) -> Vec<&str> {
-    text.lines().filter(|line| !line.starts_with("# HELP")).collect()
+    text.lines()
+        .filter(|line| !line.starts_with("# HELP"))
+        .collect()
 }
 
 #[test]
 fn counters_of_a_family_stand_together_under_one_type_line() {
     let registry = Registry::new(2);
-    registry.counter(&REQUESTS, ["shop", "/api/", "5xx"]).add(1, 2);
-    registry.counter(&REQUESTS, ["shop", "/api/", "2xx"]).add(0, 40);
+    registry
+        .counter(&REQUESTS, ["shop", "/api/", "5xx"])
+        .add(1, 2);
+    registry
+        .counter(&REQUESTS, ["shop", "/api/", "2xx"])
+        .add(0, 40);
     let text = registry.render(&Samples::default());
     assert_eq!(
         lines(&text),
@@ -43,7 +49,7 @@ fn a_histogram_has_cumulative_buckets_sum_and_count() {
         r#"janua_upstream_head_seconds_bucket{upstream="sales",le="0.01"} 1"#,
         r#"janua_upstream_head_seconds_bucket{upstream="sales",le="2.5"} 2"#,
         r#"janua_upstream_head_seconds_bucket{upstream="sales",le="+Inf"} 2"#,
-        r#"janua_upstream_head_seconds_sum{upstream="sales"} 1.507"#,
+        r#"janua_upstream_head_seconds_sum{upstream="sales"} 1.507000000"#,
         r#"janua_upstream_head_seconds_count{upstream="sales"} 2"#,
     ] {
         assert!(lines.contains(&line), "{line} is not in\n{text}");
