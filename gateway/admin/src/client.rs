@@ -136,15 +136,19 @@ impl Client {
         method: Method,
         path: &'static str,
     ) -> Result<(StatusCode, Bytes), ClientError> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                ClientError::NoGateway(self.socket.clone())
-            }
-            io::ErrorKind::PermissionDenied => ClientError::NotAllowed(self.socket.clone()),
-            _ => ClientError::Io(error),
-        })?;
-        let (mut requests, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let stream =
+            UnixStream::connect(&self.socket)
+                .await
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                        ClientError::NoGateway(self.socket.clone())
+                    }
+                    io::ErrorKind::PermissionDenied => ClientError::NotAllowed(self.socket.clone()),
+                    _ => ClientError::Io(error),
+                })?;
+        let (mut requests, connection) = http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(broken)?;
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -177,7 +181,13 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
 
 fn unexpected(status: StatusCode, body: &[u8]) -> ClientError {
     let body = String::from_utf8_lossy(body);
-    let line: String = body.lines().next().unwrap_or_default().chars().take(200).collect();
+    let line: String = body
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(200)
+        .collect();
     ClientError::Unexpected(format!("{status}: {line}"))
 }
 
@@ -201,7 +211,11 @@ impl fmt::Display for ClientError {
                 patience.as_secs()
             ),
             ClientError::Refused(refused) => {
-                write!(f, "{}\nthe old configuration stays live", refused.rendered.trim_end())
+                write!(
+                    f,
+                    "{}\nthe old configuration stays live",
+                    refused.rendered.trim_end()
+                )
             }
             ClientError::Unexpected(what) => write!(
                 f,

@@ -38,7 +38,12 @@ pub(crate) async fn answer<B>(request: &Request<B>, control: Arc<dyn Control>) -
             // answering /healthz meanwhile.
             spawn_blocking(move || blocking(&path, &*control))
                 .await
-                .unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "it failed; see the log\n"))
+                .unwrap_or_else(|_| {
+                    text(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        "it failed; see the log\n",
+                    )
+                })
         }
     }
 }

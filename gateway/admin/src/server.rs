@@ -36,7 +36,11 @@ impl Server {
         let path = bound.path().to_owned();
         let failed = |doing| {
             let path = path.clone();
-            move |source| BindError::Io { doing, path, source }
+            move |source| BindError::Io {
+                doing,
+                path,
+                source,
+            }
         };
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
@@ -118,3 +122,6 @@ async fn serve(
     drop(file);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,7 +76,11 @@ pub(crate) fn bind(options: &SocketOptions) -> Result<BoundSocket, BindError> {
     let passing = path.with_extension(format!("{}", std::process::id()));
     let doing = |doing, path: &Path| {
         let path = path.to_owned();
-        move |source| BindError::Io { doing, path, source }
+        move |source| BindError::Io {
+            doing,
+            path,
+            source,
+        }
     };
     match fs::remove_file(&passing) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -115,7 +119,10 @@ fn place(
     if let Some(group) = group {
         step("give to its group", chown(passing, None, Some(group)))?;
     }
-    step("set the mode of", fs::set_permissions(passing, Permissions::from_mode(options.mode)))?;
+    step(
+        "set the mode of",
+        fs::set_permissions(passing, Permissions::from_mode(options.mode)),
+    )?;
     step("listen on", socket.listen(64))?;
     step("set up", socket.set_nonblocking(true))?;
     let metadata = fs::symlink_metadata(passing).map_err(|source| BindError::Io {
@@ -133,7 +140,10 @@ fn place(
 /// A missing folder is made for the owner alone, and passable for the group if
 /// the socket is the group's. One that is there is left as it is.
 fn make_parent(path: &Path, group: Option<u32>) -> Result<(), BindError> {
-    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else {
+    let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    else {
         return Ok(());
     };
     if parent.is_dir() {
@@ -245,7 +255,11 @@ impl fmt::Display for BindError {
                 f,
                 "there is no group {group} in /etc/group; name another, or give its number"
             ),
-            BindError::Io { doing, path, source } => {
+            BindError::Io {
+                doing,
+                path,
+                source,
+            } => {
                 write!(f, "cannot {doing} {}: {source}", path.display())
             }
         }

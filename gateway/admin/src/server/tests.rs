@@ -1,0 +1,378 @@
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::{
+    Client, ClientError, Control, Health, PolicyState, ReloadDiagnostic, ReloadError,
+    ReloadSummary, Reuse, Server, SocketOptions, Status,
+};
+
+/// A gateway that only has what the endpoint asks for.
+struct Gateway {
+    ready: AtomicBool,
+    valid: AtomicBool,
+    reloads: AtomicUsize,
+    /// A reload waits for a word from here, if there is one to wait for.
+    gate: Mutex<Option<Receiver<()>>>,
+}
+
+impl Control for Gateway {
+    fn ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+
+    fn metrics(&self) -> String {
+        "janua_workers 2\n".to_owned()
+    }
+
+    fn status(&self) -> Status {
+        status()
+    }
+
+    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+        if let Some(gate) = self.gate.lock().unwrap().take() {
+            let _ = gate.recv();
+        }
+        self.reloads.fetch_add(1, Ordering::SeqCst);
+        match self.valid.load(Ordering::SeqCst) {
+            true => Ok(summary()),
+            false => Err(refusal()),
+        }
+    }
+}
+
+struct Running {
+    gateway: Arc<Gateway>,
+    client: Client,
+    path: PathBuf,
+    server: Option<Server>,
+    _folder: tempfile::TempDir,
+}
+
+fn running() -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let gateway = Arc::new(Gateway {
+        ready: AtomicBool::new(true),
+        valid: AtomicBool::new(true),
+        reloads: AtomicUsize::new(0),
+        gate: Mutex::new(None),
+    });
+    let options = SocketOptions {
+        path: path.clone(),
+        mode: 0o600,
+        group: None,
+    };
+    let control: Arc<dyn Control> = Arc::<Gateway>::clone(&gateway);
+    let server = Server::start(&options, control).unwrap();
+    Running {
+        gateway,
+        client: Client::new(&path),
+        path,
+        server: Some(server),
+        _folder: folder,
+    }
+}
+
+impl Running {
+    fn connect(&self) -> UnixStream {
+        let stream = UnixStream::connect(&self.path).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        stream
+    }
+
+    /// The whole answer to raw bytes.
+    fn raw(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn hold_reload(&self) -> Sender<()> {
+        let (go, gate) = channel();
+        *self.gateway.gate.lock().unwrap() = Some(gate);
+        go
+    }
+}
+
+#[test]
+fn status_reads_back_whole() {
+    assert_eq!(running().client.status().unwrap(), status());
+}
+
+#[test]
+fn a_reload_waits_and_tells_what_it_did() {
+    let running = running();
+    let go = running.hold_reload();
+    let client = running.client.clone();
+    let reload = std::thread::spawn(move || client.reload());
+    // The endpoint goes on answering meanwhile.
+    assert!(running.client.ready().unwrap());
+    assert_eq!(running.client.status().unwrap(), status());
+    assert!(!reload.is_finished());
+    go.send(()).unwrap();
+    assert_eq!(reload.join().unwrap().unwrap(), summary());
+}
+
+#[test]
+fn a_refused_reload_carries_every_error() {
+    let running = running();
+    running.gateway.valid.store(false, Ordering::SeqCst);
+    let error = running.client.reload().unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with("error: no such upstream") && said.ends_with("stays live"),
+        "{said}"
+    );
+    match error {
+        ClientError::Refused(refused) => assert_eq!(refused, refusal()),
+        other => panic!("{other}"),
+    }
+    let answer = running.raw(b"POST /reload HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 422 "), "{answer}");
+}
+
+#[test]
+fn ready_follows_the_gateway_and_health_does_not() {
+    let running = running();
+    assert!(running.client.ready().unwrap());
+    running.gateway.ready.store(false, Ordering::SeqCst);
+    assert!(!running.client.ready().unwrap());
+    let health = running.raw(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+}
+
+#[test]
+fn metrics_have_their_media_type() {
+    let running = running();
+    assert_eq!(running.client.metrics().unwrap(), "janua_workers 2\n");
+    let answer = running.raw(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(
+        answer.contains("text/plain; version=0.0.4; charset=utf-8\r\n"),
+        "{answer}"
+    );
+}
+
+#[test]
+fn what_is_not_offered_is_refused() {
+    let running = running();
+    let table: [(&[u8], &str); 6] = [
+        (b"GET /reload HTTP/1.1\r\nhost: x\r\n\r\n", "HTTP/1.1 405 "),
+        (b"POST /status HTTP/1.1\r\nhost: x\r\n\r\n", "HTTP/1.1 405 "),
+        (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", "HTTP/1.1 404 "),
+        (
+            b"GET /status/../reload HTTP/1.1\r\nhost: x\r\n\r\n",
+            "HTTP/1.1 404 ",
+        ),
+        (b"nonsense\r\n\r\n", "HTTP/1.1 400 "),
+        (b"GET /healthz?x HTTP/1.0\r\n\r\n", "HTTP/1.0 200 "),
+    ];
+    for (request, expected) in table {
+        let answer = running.raw(request);
+        assert!(answer.starts_with(expected), "{expected}, but {answer}");
+    }
+    assert_eq!(running.gateway.reloads.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn a_head_without_end_is_cut_off() {
+    let running = running();
+    let mut stream = running.connect();
+    let mut sent = 0;
+    let begun = Instant::now();
+    stream.write_all(b"GET /status HTTP/1.1\r\n").unwrap();
+    // Writing fails once the other side has closed.
+    while stream.write_all(b"x: 0123456789abcdef\r\n").is_ok() {
+        sent += 20;
+        assert!(sent < 4 << 20, "4 MiB of head were taken");
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "only the clock ended it"
+    );
+}
+
+/// More idle connections than there are places, and still an answer in time.
+#[test]
+fn silent_clients_hold_nobody_up_for_long() {
+    let running = running();
+    let mut silent: Vec<UnixStream> = (0..40).map(|_| running.connect()).collect();
+    silent[0].write_all(b"GET /status HT").unwrap();
+    let begun = Instant::now();
+    assert_eq!(running.client.status().unwrap(), status());
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        begun.elapsed()
+    );
+    // The half request was given up, answered or not.
+    let mut rest = Vec::new();
+    silent[0].read_to_end(&mut rest).unwrap();
+}
+
+/// A client that asks for something large and never reads it.
+#[test]
+fn a_client_that_does_not_read_is_dropped() {
+    struct Large;
+    impl Control for Large {
+        fn ready(&self) -> bool {
+            true
+        }
+        fn metrics(&self) -> String {
+            "x".repeat(16 << 20)
+        }
+        fn status(&self) -> Status {
+            status()
+        }
+        fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+            Ok(summary())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let options = SocketOptions {
+        path: path.clone(),
+        mode: 0o600,
+        group: None,
+    };
+    let _server = Server::start(&options, Arc::new(Large)).unwrap();
+    let lazy: Vec<UnixStream> = (0..40)
+        .map(|_| {
+            let mut stream = UnixStream::connect(&path).unwrap();
+            stream
+                .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+                .unwrap();
+            stream
+        })
+        .collect();
+    assert!(Client::new(&path).status().is_ok());
+    drop(lazy);
+}
+
+#[test]
+fn no_gateway_is_said_in_words() {
+    let mut running = running();
+    drop(running.server.take());
+    assert!(!running.path.exists());
+    let said = running.client.status().unwrap_err().to_string();
+    let path = running.path.display();
+    assert_eq!(
+        said,
+        format!("no gateway answers on {path}: is it running? use --admin to name its socket")
+    );
+}
+
+#[test]
+fn what_is_no_gateway_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("other.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let other = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut request = [0; 512];
+        let _ = stream.read(&mut request).unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+            .unwrap();
+    });
+    let error = Client::new(&path).status().unwrap_err();
+    assert!(matches!(error, ClientError::Unexpected(_)), "{error}");
+    other.join().unwrap();
+}
+
+fn summary() -> ReloadSummary {
+    ReloadSummary {
+        generation: 8,
+        changed: vec!["upstream sales: endpoint 10.0.0.3:80 added".to_owned()],
+        warnings: vec![],
+        took_ms: 12,
+    }
+}
+
+fn refusal() -> ReloadError {
+    ReloadError {
+        rendered: "error: no such upstream\n --> janua.toml:7:12\n".to_owned(),
+        errors: vec![ReloadDiagnostic {
+            file: Some("janua.toml".to_owned()),
+            line: Some(7),
+            column: Some(12),
+            message: "no such upstream".to_owned(),
+            help: Some("did you mean `sales`?".to_owned()),
+        }],
+    }
+}
+
+fn status() -> Status {
+    use crate::{
+        AddressStatus, EndpointStatus, ListenerStatus, PolicyStatus, ReloadStatus, UpstreamStatus,
+    };
+    Status {
+        version: "0.1.0".to_owned(),
+        pid: 17,
+        config: "/etc/janua/janua.toml".to_owned(),
+        generation: 7,
+        started_unix_ms: 1_798_761_599_042,
+        uptime_ms: 90_000,
+        ready: true,
+        workers: 4,
+        connections: 12,
+        in_flight: 3,
+        requests: 1_000_000,
+        sites: 2,
+        routes: 9,
+        listeners: vec![ListenerStatus {
+            name: "public".to_owned(),
+            addresses: vec!["0.0.0.0:443".to_owned()],
+            tls: true,
+            connections: 12,
+        }],
+        upstreams: vec![UpstreamStatus {
+            name: "sales".to_owned(),
+            balance: "least_conn".to_owned(),
+            endpoints: vec![EndpointStatus {
+                address: "sales.internal:5006".to_owned(),
+                addresses: vec![AddressStatus {
+                    address: "10.0.0.2:5006".to_owned(),
+                    health: Health::Up,
+                }],
+                weight: 1,
+                health: Health::Down,
+                in_flight: 3,
+                idle: 8,
+                requests: 500,
+                fails: 2,
+                last_error: None,
+            }],
+        }],
+        policies: vec![PolicyStatus {
+            name: "jwt".to_owned(),
+            component: "jwt".to_owned(),
+            hash: "00ff".to_owned(),
+            identity: "ff00".to_owned(),
+            state: PolicyState::Ok,
+            calls: 10,
+            hits: 90,
+            misses: 10,
+            traps: 0,
+            overruns: 0,
+            errors: 1,
+            last_error: Some("no such key".to_owned()),
+            reuse: Reuse::Off("it read a clock".to_owned()),
+            memo_bytes: 4096,
+            memo_entries: 10,
+        }],
+        last_reload: Some(ReloadStatus {
+            at_unix_ms: 1_798_761_600_000,
+            error: None,
+        }),
+        warnings: vec![],
+    }
+}
