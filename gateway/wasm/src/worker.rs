@@ -83,7 +83,7 @@ pub struct WorkerPolicy {
 enum PhaseMemory {
     /// The policy declared no inputs: one verdict, no key.
     Constant(Option<(Rc<Verdict>, u64)>),
-    Keyed(Memo),
+    Keyed(Box<Memo>),
 }
 
 impl WorkerHost {
@@ -133,7 +133,7 @@ impl WorkerPolicy {
         let keys = (budget - budget / 4) / phases;
         let memory = |phase| match policy.plan(phase) {
             Some(plan) if !plan.is_constant() => {
-                PhaseMemory::Keyed(Memo::new(keys, ahash::RandomState::new()))
+                PhaseMemory::Keyed(Box::new(Memo::new(keys, ahash::RandomState::new())))
             }
             _ => PhaseMemory::Constant(None),
         };

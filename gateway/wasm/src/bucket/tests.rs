@@ -1,1 +1,185 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::*;
+use crate::verdict::{AbsentKey, Reply, Value};
+
+fn take(tokens: u32, period_ms: u32, burst: u32, cost: u32) -> Take {
+    Take {
+        bucket: "".into(),
+        key: Value::Literal(Box::default()),
+        absent: AbsentKey::Share,
+        tokens,
+        period_ms,
+        burst,
+        cost,
+        otherwise: Reply {
+            status: 429,
+            headers: Box::default(),
+            body: Box::default(),
+        },
+    }
+}
+
+fn buckets(capacity: usize) -> Buckets {
+    Buckets::new(&BucketOptions { capacity })
+}
+
+fn is_taken(outcome: TakeOutcome) -> bool {
+    matches!(outcome, TakeOutcome::Taken { .. })
+}
+
+/// (moment, remaining or the wait), one after another on one bucket.
+fn run(take: &Take, steps: &[(u64, Result<u64, u64>)]) {
+    let buckets = buckets(64);
+    for (at, expected) in steps {
+        let found = match buckets.take("p", Some(b"k"), take, *at) {
+            TakeOutcome::Taken { remaining, .. } => Ok(remaining),
+            TakeOutcome::Refused { retry_after_ms } => Err(retry_after_ms),
+        };
+        assert_eq!(found, *expected, "at {at} ms with {take:?}");
+    }
+}
+
+#[test]
+fn is_nginx_burst_nodelay() {
+    // rate=10r/s burst=2 nodelay: three at once, then one each 100 ms.
+    run(
+        &take(10, 1_000, 2, 1),
+        &[
+            (0, Ok(2)),
+            (0, Ok(1)),
+            (0, Ok(0)),
+            (0, Err(100)),
+            (40, Err(60)),
+            (100, Ok(0)),
+            (100, Err(100)),
+            (10_000, Ok(2)),
+        ],
+    );
+    // No burst: one each period.
+    run(
+        &take(1, 1_000, 0, 1),
+        &[(5, Ok(0)), (1_004, Err(1)), (1_005, Ok(0))],
+    );
+    // A cost above one.
+    run(
+        &take(10, 1_000, 9, 4),
+        &[(0, Ok(6)), (0, Ok(2)), (0, Err(200)), (200, Ok(0))],
+    );
+    // A cost that never fits is refused for ever, and nothing is taken.
+    run(
+        &take(10, 1_000, 0, 2),
+        &[(0, Err(100)), (1_000_000, Err(100))],
+    );
+    // Many tokens a millisecond, and extremes that must not overflow.
+    run(
+        &take(u32::MAX, 1, u32::MAX, 1),
+        &[(0, Ok(u64::from(u32::MAX)))],
+    );
+}
+
+#[test]
+fn extremes_do_not_overflow() {
+    let buckets = buckets(64);
+    let extreme = take(1, u32::MAX, u32::MAX, u32::MAX);
+    for at in [0, 1, u64::MAX / 2, u64::MAX] {
+        buckets.take("p", Some(b"k"), &extreme, at);
+    }
+}
+
+#[test]
+fn tells_when_it_is_full_again() {
+    let buckets = buckets(64);
+    let take = take(10, 1_000, 9, 3);
+    let outcome = buckets.take("p", None, &take, 7);
+    assert_eq!(
+        outcome,
+        TakeOutcome::Taken {
+            remaining: 7,
+            reset_ms: 300
+        }
+    );
+}
+
+#[test]
+fn policies_buckets_and_keys_are_apart() {
+    let buckets = buckets(1_000);
+    let one = take(1, 60_000, 0, 1);
+    let mut other = one.clone();
+    other.bucket = "b".into();
+    let cases: [(&str, Option<&[u8]>, &Take); 7] = [
+        ("p", Some(b"k"), &one),
+        ("q", Some(b"k"), &one),
+        ("p", Some(b"l"), &one),
+        ("p", Some(b"k"), &other),
+        ("p", Some(b""), &one),
+        ("p", None, &one),
+        // The border between bucket and key counts.
+        ("p", Some(b"bk"), &one),
+    ];
+    for (policy, key, take) in cases {
+        assert!(
+            is_taken(buckets.take(policy, key, take, 0)),
+            "{policy} {key:?}"
+        );
+    }
+    for (policy, key, take) in cases {
+        assert!(
+            !is_taken(buckets.take(policy, key, take, 0)),
+            "{policy} {key:?}"
+        );
+    }
+}
+
+#[test]
+fn a_smaller_rate_after_a_reload_does_not_punish_the_past() {
+    let buckets = buckets(64);
+    let before = take(1, 60_000, 100, 1);
+    (0..101).for_each(|_| assert!(is_taken(buckets.take("p", None, &before, 0))));
+    let after = take(1, 1_000, 0, 1);
+    assert_eq!(
+        buckets.take("p", None, &after, 0),
+        TakeOutcome::Refused {
+            retry_after_ms: 1_000
+        }
+    );
+}
+
+#[test]
+fn is_bounded_and_a_flood_does_not_reset_an_exhausted_bucket() {
+    let buckets = buckets(6_400);
+    let limit = take(10, 1_000, 100, 1);
+    while is_taken(buckets.take("p", Some(b"attacker"), &limit, 0)) {}
+    for n in 0..200_000_u64 {
+        // Within a second, so nothing is full again by itself.
+        buckets.take("p", Some(&n.to_le_bytes()), &limit, n / 200);
+    }
+    assert!(buckets.len() <= 6_400);
+    // A second gave ten tokens back; a forgotten bucket would give 101.
+    let taken = (0..200)
+        .filter(|_| is_taken(buckets.take("p", Some(b"attacker"), &limit, 1_000)))
+        .count();
+    assert_eq!(taken, 10);
+}
+
+#[test]
+fn is_exact_across_threads() {
+    let buckets = Arc::new(buckets(64));
+    let taken = Arc::new(AtomicU64::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (buckets, taken) = (Arc::clone(&buckets), Arc::clone(&taken));
+            std::thread::spawn(move || {
+                let limit = take(1, 60_000, 999, 1);
+                for _ in 0..1_000 {
+                    if is_taken(buckets.take("p", Some(b"k"), &limit, 5)) {
+                        taken.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(taken.load(Ordering::Relaxed), 1_000);
+}

@@ -1,1 +1,185 @@
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher};
 
+use proptest::prelude::*;
+
+use super::*;
+
+/// Every key has the same hash.
+#[derive(Clone, Debug, Default)]
+struct Colliding;
+
+impl BuildHasher for Colliding {
+    type Hasher = Always;
+    fn build_hasher(&self) -> Always {
+        Always
+    }
+}
+
+struct Always;
+
+impl Hasher for Always {
+    fn finish(&self) -> u64 {
+        0x1234_5678_9abc_def0
+    }
+    fn write(&mut self, _: &[u8]) {}
+}
+
+fn verdict(of: &[u8]) -> Rc<Verdict> {
+    Rc::new(Verdict {
+        note: Some(format!("{of:?}").into()),
+        ..Verdict::proceed()
+    })
+}
+
+/// What a policy would say: a pure function of its inputs.
+fn ask<S: BuildHasher>(memo: &mut Memo<S>, key: &[u8], now: u64) -> (Rc<Verdict>, bool) {
+    if let Some(found) = memo.recall(key, now) {
+        return (Rc::clone(found), true);
+    }
+    let fresh = verdict(key);
+    memo.remember(key, Rc::clone(&fresh), 0, u64::MAX);
+    (fresh, false)
+}
+
+fn keyed(budget: usize) -> Memo {
+    Memo::new(budget, ahash::RandomState::new())
+}
+
+impl<S: BuildHasher> Memo<S> {
+    /// The sums and queues agree with the entries.
+    fn check(&self) {
+        let living: Vec<_> = self.entries.iter().flatten().collect();
+        assert_eq!(self.bytes, living.iter().map(|e| e.bytes).sum::<usize>());
+        let small = living.iter().filter(|e| e.in_small).map(|e| e.bytes);
+        assert_eq!(self.small_bytes, small.sum::<usize>());
+        assert_eq!(self.index.len(), living.len());
+        assert_eq!(self.small.len() + self.main.len(), living.len());
+        assert_eq!(self.free.len() + living.len(), self.entries.len());
+        assert!(self.bytes <= self.budget);
+    }
+}
+
+#[test]
+fn remembers_until_it_expires() {
+    let mut memo = keyed(100_000);
+    memo.remember(b"k", verdict(b"k"), 0, 100);
+    assert!(memo.recall(b"k", 99).is_some());
+    assert!(memo.recall(b"k", 100).is_none());
+    memo.remember(b"k", verdict(b"new"), 0, 200);
+    assert_eq!(memo.recall(b"k", 100), Some(&verdict(b"new")));
+    assert_eq!(memo.len(), 1);
+    memo.check();
+}
+
+#[test]
+fn equal_hashes_do_not_cross() {
+    let mut memo = Memo::new(1_000_000, Colliding);
+    for n in 0..500_u32 {
+        assert!(!ask(&mut memo, &n.to_le_bytes(), 0).1);
+    }
+    for n in 0..500_u32 {
+        let (found, reused) = ask(&mut memo, &n.to_le_bytes(), 0);
+        assert!(reused);
+        assert_eq!(found, verdict(&n.to_le_bytes()));
+    }
+    memo.check();
+}
+
+#[test]
+fn stays_within_its_budget() {
+    let mut memo = keyed(64 * 1024);
+    for n in 0..20_000_u32 {
+        ask(&mut memo, &n.to_le_bytes(), 0);
+        if n % 97 == 0 {
+            memo.check();
+        }
+    }
+    assert!(memo.len() > 100, "and makes use of it");
+    let large = vec![0; 64 * 1024];
+    memo.remember(&large, verdict(b""), 0, u64::MAX);
+    assert!(memo.recall(&large, 0).is_none());
+    memo.check();
+}
+
+#[test]
+fn random_keys_do_not_push_out_good_ones() {
+    let mut memo = keyed(64 * 1024);
+    let good: Vec<[u8; 8]> = (0..100_u64).map(u64::to_le_bytes).collect();
+    for _ in 0..3 {
+        good.iter().for_each(|key| {
+            ask(&mut memo, key, 0);
+        });
+    }
+    let mut hits = 0;
+    for n in 0..100_000_u64 {
+        ask(&mut memo, &(n + 1_000).to_be_bytes(), 0);
+        if n % 10 == 0 {
+            let key = &good[usize::try_from(n / 10 % 100).unwrap()];
+            hits += u32::from(ask(&mut memo, key, 0).1);
+        }
+    }
+    assert!(hits > 9_900, "{hits} of 10,000");
+    memo.check();
+}
+
+#[test]
+fn pauses_when_nothing_is_asked_for_again() {
+    let mut memo = keyed(16 * 1024);
+    let mut n = 0_u64;
+    let mut fresh = |memo: &mut Memo| {
+        n += 1;
+        ask(memo, &n.to_le_bytes(), 0);
+        n
+    };
+    while !memo.is_paused() {
+        assert!(fresh(&mut memo) < 20_000, "it should have paused");
+    }
+    let kept = memo.len();
+    assert!(!ask(&mut memo, b"new", 0).1);
+    assert!(!ask(&mut memo, b"new", 0).1, "nothing new is taken in");
+    assert_eq!(memo.len(), kept);
+    while memo.is_paused() {
+        fresh(&mut memo);
+    }
+    ask(&mut memo, b"again", 0);
+    assert!(ask(&mut memo, b"again", 0).1, "and then it is tried again");
+}
+
+proptest! {
+    /// With a memo, even one where all hashes are equal, a pure policy decides
+    /// as without.
+    #[test]
+    fn memo_on_is_memo_off(
+        keys in prop::collection::vec(prop::collection::vec(0_u8..4, 0..6), 1..400),
+        budget in 2_000_usize..20_000,
+    ) {
+        let mut keyed = keyed(budget);
+        let mut colliding = Memo::new(budget, Colliding);
+        for key in &keys {
+            prop_assert_eq!(ask(&mut keyed, key, 0).0, verdict(key));
+            prop_assert_eq!(ask(&mut colliding, key, 0).0, verdict(key));
+        }
+        keyed.check();
+        colliding.check();
+    }
+
+    /// Nothing is given out after its end, whatever is remembered again.
+    #[test]
+    fn expiry_holds(
+        steps in prop::collection::vec((0_u8..6, 0_u64..50, 1_u64..40), 1..300),
+    ) {
+        let mut memo = keyed(4_000);
+        let mut model: HashMap<u8, u64> = HashMap::new();
+        let mut now = 0;
+        for (key, passed, lasts) in steps {
+            now += passed;
+            if memo.recall(&[key], now).is_some() {
+                prop_assert!(now < model[&key]);
+            }
+            memo.remember(&[key], verdict(&[key]), 0, now + lasts);
+            model.insert(key, now + lasts);
+        }
+        memo.check();
+    }
+}
