@@ -62,6 +62,11 @@ impl Diagnostic {
         }
     }
 
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Says what to write instead.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
@@ -233,6 +238,17 @@ fn printable(text: &str) -> String {
         }
     };
     text.chars().map(show).collect()
+}
+
+/// One line, without its place.
+impl Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.help {
+            Some(help) => write!(f, "; {help}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Display for Diagnostics {

@@ -2,10 +2,11 @@
 //! their health, buckets, counters, compiled components, listeners' places.
 
 use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
-use janua_telemetry::metrics::{Gauge, Registry, definitions};
+use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
 
@@ -26,6 +27,8 @@ pub struct Estate {
     /// The snapshot that new requests go by.
     pub(crate) published: ArcSwapOption<Snapshot>,
     pub(crate) in_flight: Arc<Gauge>,
+    /// All requests, whatever became of them.
+    pub(crate) requests: Counter,
     /// All listeners there ever were; a listener's place here is its place in
     /// every snapshot.
     listeners: Mutex<Vec<Lasting>>,
@@ -52,6 +55,7 @@ impl Estate {
             origin: Instant::now(),
             published: ArcSwapOption::empty(),
             in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
+            requests: Counter::new(workers),
             metrics,
             listeners: Mutex::default(),
         })
@@ -60,6 +64,27 @@ impl Estate {
     /// The snapshot that new requests go by; none before the first.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.published.load_full()
+    }
+
+    /// Requests on their way now, and all there were.
+    pub fn requests(&self) -> (u64, u64) {
+        let in_flight = u64::try_from(self.in_flight.value()).unwrap_or_default();
+        (in_flight, self.requests.value())
+    }
+
+    /// Connections open now on a listener.
+    pub fn connections(&self, listener: &str) -> usize {
+        let listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let lasting = listeners.iter().find(|lasting| &*lasting.name == listener);
+        lasting.map_or(0, |lasting| lasting.open.load(Relaxed))
+    }
+
+    /// Milliseconds since the process began, as policies and endpoints count them.
+    pub fn now_ms(&self) -> u64 {
+        u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// The place of a listener's name, the same for ever.

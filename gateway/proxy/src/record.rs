@@ -62,6 +62,7 @@ impl Exchange {
             return;
         }
         let worker = &self.worker;
+        worker.estate.requests.increment(worker.index);
         let duration = self.now.instant.elapsed();
         // A client that left before an answer is 499, as in nginx's log.
         let status = record

@@ -19,6 +19,9 @@ use crate::worker::{self, Command};
 /// A policy call runs on the worker's stack (WebAssembly takes up to 512 KiB of it).
 const STACK: usize = 4 * 1024 * 1024;
 
+/// How long publishing waits for a worker.
+const TAKE_OVER: Duration = Duration::from_secs(2);
+
 /// The running workers and their sockets.
 pub struct Server {
     estate: Arc<Estate>,
@@ -130,7 +133,14 @@ impl Server {
     pub fn publish(&mut self, snapshot: Option<Snapshot>, opened: Opened) {
         if let Some(snapshot) = snapshot {
             self.estate.published.store(Some(Arc::new(snapshot)));
-            self.tell(|_| Command::Refresh);
+            let (done, taken) = std::sync::mpsc::channel();
+            self.tell(|_| Command::Refresh(done.clone()));
+            for _ in &self.workers {
+                // A worker in a long policy call is waited for, but not for ever.
+                if taken.recv_timeout(TAKE_OVER).is_err() {
+                    tracing::warn!("a worker has not taken over the new configuration yet");
+                }
+            }
         }
         for key in opened.gone {
             if let Some(bound) = self.sockets.remove(&key) {

@@ -36,6 +36,24 @@ pub struct Snapshot {
     pub(crate) request_id_header: Box<str>,
 }
 
+impl Snapshot {
+    /// The policies that its routes use.
+    pub fn policies(&self) -> &[Arc<Policy>] {
+        &self.policies
+    }
+
+    /// The upstreams, in the order of their names.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.iter().map(|forwarding| &forwarding.upstream)
+    }
+
+    /// How many sites and routes there are.
+    pub fn size(&self) -> (usize, usize) {
+        let routes = self.sites.iter().map(|site| site.routes.len()).sum();
+        (self.sites.len(), routes)
+    }
+}
+
 /// What a listener's connections go by.
 #[derive(Debug)]
 pub(crate) struct Listener {

@@ -28,8 +28,8 @@ const LARGE_HEAD: usize = 16 * 1024;
 
 /// What the server tells a worker.
 pub(crate) enum Command {
-    /// A snapshot was published.
-    Refresh,
+    /// A snapshot was published; say when it is taken over.
+    Refresh(std::sync::mpsc::Sender<()>),
     /// Accept connections of a listener on this socket.
     Listen {
         key: u64,
@@ -204,7 +204,10 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>
             }
         };
         match command {
-            Some(Command::Refresh) => worker.refresh(),
+            Some(Command::Refresh(done)) => {
+                worker.refresh();
+                let _ = done.send(());
+            }
             Some(Command::Listen {
                 key,
                 listener,

@@ -1,0 +1,299 @@
+//! The running gateway: everything assembled, and what the admin endpoint may
+//! ask of it.
+//!
+//! Starting and reloading take the same way: decode the file, compile a
+//! snapshot, bind what is not bound yet, publish. Until the last step nothing
+//! has changed, so an error leaves everything as it was.
+
+mod changes;
+mod log;
+mod samples;
+mod status;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use janua_admin::{Control, ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary, Status};
+use janua_config::{Diagnostics, Loaded};
+use janua_proxy::{Estate, Server, Snapshot};
+use janua_telemetry::metrics::definitions;
+use janua_wasm::{Runtime, RuntimeOptions};
+
+use crate::bundled;
+use log::AccessLogSink;
+
+/// How long a start or a reload waits for the first look-up of a new name.
+const FIRST_LOOKUP: Duration = Duration::from_secs(2);
+
+/// A gateway that runs.
+pub(crate) struct Gateway {
+    estate: Arc<Estate>,
+    config: PathBuf,
+    workers: usize,
+    started: SystemTime,
+    ready: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What a reload changes. Reloads wait for one another here.
+struct State {
+    server: Option<Server>,
+    loaded: Loaded,
+    log: AccessLogSink,
+    last_reload: Option<ReloadStatus>,
+}
+
+/// Why the gateway could not start.
+#[derive(Debug)]
+pub(crate) enum StartError {
+    /// The configuration is refused.
+    Refused(Diagnostics),
+    /// The machine does not let it.
+    Machine(String),
+}
+
+/// Compiles a configuration without running it: binds nothing, and leaves
+/// nothing behind.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn check(loaded: &Loaded) -> Result<(usize, usize, usize), StartError> {
+    let estate = estate(loaded, 1)?;
+    let snapshot = compile(loaded, &estate, None).map_err(StartError::Refused)?;
+    let (sites, routes) = snapshot.size();
+    Ok((sites, routes, snapshot.policies().len()))
+}
+
+fn estate(loaded: &Loaded, workers: usize) -> Result<Estate, StartError> {
+    let runtime = Runtime::new(RuntimeOptions {
+        cache_dir: cache_dir(loaded),
+    })
+    .map_err(|error| StartError::Machine(error.to_string()))?;
+    let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);
+    Estate::new(runtime, workers, buckets).map_err(|error| StartError::Machine(error.to_string()))
+}
+
+fn compile(
+    loaded: &Loaded,
+    estate: &Estate,
+    previous: Option<&Snapshot>,
+) -> Result<Snapshot, Diagnostics> {
+    janua_proxy::compile(loaded, estate, &bundled::component, previous)
+}
+
+/// `state_dir`, or the place that the system has for caches.
+fn cache_dir(loaded: &Loaded) -> Option<PathBuf> {
+    if let Some(directory) = &loaded.config.server.state_dir {
+        return Some(directory.value.clone());
+    }
+    if let Some(cache) = std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
+        return Some(PathBuf::from(cache).join("janua"));
+    }
+    if rustix::process::geteuid().is_root() {
+        return Some(PathBuf::from("/var/cache/janua"));
+    }
+    let home = std::env::var_os("HOME").filter(|value| !value.is_empty())?;
+    Some(PathBuf::from(home).join(".cache/janua"))
+}
+
+impl Gateway {
+    /// Starts everything; on return connections are accepted.
+    ///
+    /// # Errors
+    /// The configuration is refused, or the machine does not let it. Nothing runs then.
+    pub(crate) fn start(config: &Path, loaded: Loaded) -> Result<Arc<Self>, StartError> {
+        let machine = |error: std::io::Error| StartError::Machine(error.to_string());
+        let workers = workers(&loaded);
+        let estate = Arc::new(estate(&loaded, workers)?);
+        let snapshot = compile(&loaded, &estate, None).map_err(StartError::Refused)?;
+        let log = AccessLogSink::open(&loaded.config.log, &estate.metrics)
+            .map_err(StartError::Machine)?;
+        wait_for_names(&estate);
+        let mut server = Server::start(Arc::clone(&estate), workers, snapshot).map_err(machine)?;
+        let opened = match server.open(&loaded) {
+            Ok(opened) => opened,
+            Err(refused) => {
+                server.drain(Duration::ZERO);
+                return Err(StartError::Refused(refused));
+            }
+        };
+        server.log(log.destination());
+        server.publish(None, opened);
+        estate.metrics.gauge(&definitions::RELOAD_OK, []).add(0, 1);
+        Ok(Arc::new(Self {
+            estate,
+            config: config.to_owned(),
+            workers,
+            started: SystemTime::now(),
+            ready: AtomicBool::new(true),
+            state: Mutex::new(State {
+                server: Some(server),
+                loaded,
+                log,
+                last_reload: None,
+            }),
+        }))
+    }
+
+    /// Opens the access log's file anew, as log rotation asks for.
+    pub(crate) fn reopen_log(&self) {
+        self.state().log.reopen();
+    }
+
+    /// Stops accepting, finishes what is on its way, and returns when all is done.
+    pub(crate) fn drain(&self) {
+        self.ready.store(false, Ordering::Relaxed);
+        let mut state = self.state();
+        let patience = state.loaded.config.server.drain_timeout;
+        if let Some(server) = state.server.take() {
+            drop(state);
+            server.drain(patience);
+        }
+        self.state().log.drain();
+    }
+
+    /// The addresses that are listened on, by listener.
+    pub(crate) fn addresses(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let addresses = state.server.iter().flat_map(Server::addresses);
+        addresses
+            .map(|(name, address)| (name.to_owned(), address.to_string()))
+            .collect()
+    }
+
+    fn try_reload(&self, state: &mut State) -> Result<ReloadSummary, ReloadError> {
+        let begin = Instant::now();
+        let loaded = janua_config::load(&self.config).map_err(|found| refusal(&found))?;
+        let Some(server) = &mut state.server else {
+            return Err(ReloadError::plain("the gateway is shutting down"));
+        };
+        let previous = self.estate.snapshot();
+        let snapshot =
+            compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
+        let opened = server.open(&loaded).map_err(|found| refusal(&found))?;
+        let log = if log::is_same(&loaded.config.log, &state.loaded.config.log) {
+            None
+        } else {
+            Some(
+                AccessLogSink::open(&loaded.config.log, &self.estate.metrics)
+                    .map_err(ReloadError::plain)?,
+            )
+        };
+        wait_for_names(&self.estate);
+        let changed = changes::between(
+            &state.loaded.config,
+            &loaded.config,
+            previous.as_deref(),
+            &snapshot,
+        );
+        let generation = snapshot.generation;
+        if let Some(log) = log {
+            server.log(log.destination());
+            state.log = log;
+        }
+        server.publish(Some(snapshot), opened);
+        let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(changes::needs_restart(&state.loaded.config, &loaded.config));
+        state.loaded = loaded;
+        Ok(ReloadSummary {
+            generation,
+            changed,
+            warnings,
+            took_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Control for Gateway {
+    fn ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    fn metrics(&self) -> String {
+        let samples = samples::samples(&self.estate, self.workers, self.started, &self.state());
+        self.estate.metrics.render(&samples)
+    }
+
+    fn status(&self) -> Status {
+        status::status(self, &self.state())
+    }
+
+    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+        let mut state = self.state();
+        let outcome = self.try_reload(&mut state);
+        let registry = &self.estate.metrics;
+        let gauge = registry.gauge(&definitions::RELOAD_OK, []);
+        gauge.add(0, i64::from(outcome.is_ok()) - gauge.value());
+        let word = if outcome.is_ok() { "ok" } else { "refused" };
+        registry.counter(&definitions::RELOADS, [word]).increment(0);
+        match &outcome {
+            Ok(summary) => tracing::info!(generation = summary.generation, "reloaded"),
+            Err(error) => tracing::error!(
+                "reload refused, the old configuration stays live:\n{}",
+                error.rendered
+            ),
+        }
+        state.last_reload = Some(ReloadStatus {
+            at_unix_ms: unix_ms(SystemTime::now()),
+            error: outcome.as_ref().err().map(|error| error.rendered.clone()),
+        });
+        outcome
+    }
+}
+
+fn workers(loaded: &Loaded) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let configured = loaded.config.server.workers.as_ref();
+    configured.map_or_else(cores, |workers| usize::try_from(workers.get()).unwrap_or(1))
+}
+
+/// Gives names that were never looked up a moment, so that the first requests
+/// find their endpoints. Boot and reload go on without an answer.
+fn wait_for_names(estate: &Estate) {
+    let deadline = Instant::now() + FIRST_LOOKUP;
+    let waiting = || {
+        estate
+            .endpoints
+            .endpoints()
+            .iter()
+            .any(|endpoint| !endpoint.is_resolved() && endpoint.resolution().error.is_none())
+    };
+    while waiting() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Diagnostics as the admin endpoint hands them on.
+pub(crate) fn refusal(found: &Diagnostics) -> ReloadError {
+    let errors = found.iter().map(|diagnostic| {
+        let place = diagnostic
+            .span()
+            .and_then(|span| found.sources().locate(span));
+        ReloadDiagnostic {
+            file: place.as_ref().map(|place| place.path.display().to_string()),
+            line: place
+                .as_ref()
+                .and_then(|place| u32::try_from(place.line).ok()),
+            column: place
+                .as_ref()
+                .and_then(|place| u32::try_from(place.column).ok()),
+            message: diagnostic.message().to_owned(),
+            help: diagnostic.suggestion().map(str::to_owned),
+        }
+    });
+    ReloadError {
+        errors: errors.collect(),
+        rendered: found.render(false),
+    }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

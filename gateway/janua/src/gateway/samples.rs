@@ -1,0 +1,105 @@
+//! Metrics that are kept elsewhere and read when a scrape asks.
+
+use std::time::SystemTime;
+
+use janua_proxy::Estate;
+use janua_telemetry::metrics::{Samples, definitions};
+use janua_upstream::Health;
+use janua_wasm::BreakerState;
+
+use super::{State, unix_ms};
+
+/// The state of endpoints and policies, and of the process.
+pub(super) fn samples(
+    estate: &Estate,
+    workers: usize,
+    started: SystemTime,
+    state: &State,
+) -> Samples {
+    let mut samples = Samples::default();
+    let snapshot = estate.snapshot();
+    samples.gauge(&definitions::WORKERS, [], count(workers as u64));
+    samples.gauge(&definitions::BUILD, [env!("CARGO_PKG_VERSION")], 1.0);
+    samples.gauge(
+        &definitions::START_TIME,
+        [],
+        count(unix_ms(started)) / 1000.0,
+    );
+    if let Some(reload) = &state.last_reload {
+        samples.gauge(
+            &definitions::RELOAD_TIME,
+            [],
+            count(reload.at_unix_ms) / 1000.0,
+        );
+    }
+    let Some(snapshot) = snapshot else {
+        return samples;
+    };
+    samples.gauge(&definitions::GENERATION, [], count(snapshot.generation));
+    for upstream in snapshot.upstreams() {
+        let mut idle = 0;
+        for member in upstream.members() {
+            let address = member.endpoint.address().to_string();
+            let counters = member.endpoint.counters();
+            idle += counters.idle;
+            let labels = [upstream.name(), address.as_str()];
+            let is_in = matches!(member.endpoint.health(), Health::In { .. });
+            samples.gauge(
+                &definitions::ENDPOINT_IN_FLIGHT,
+                labels,
+                f64::from(counters.in_flight),
+            );
+            samples.gauge(
+                &definitions::ENDPOINT_HEALTHY,
+                labels,
+                f64::from(u8::from(is_in)),
+            );
+        }
+        samples.gauge(&definitions::UPSTREAM_IDLE, [upstream.name()], count(idle));
+    }
+    for policy in snapshot.policies() {
+        let status = policy.status(estate.now_ms());
+        let name: [&str; 1] = [policy.name()];
+        let is_open = !matches!(status.breaker, BreakerState::Closed);
+        samples.counter(&definitions::POLICY_CALLS, name, count(status.counts.calls));
+        samples.counter(&definitions::POLICY_HITS, name, count(status.counts.hits));
+        samples.gauge(
+            &definitions::POLICY_OPEN,
+            name,
+            f64::from(u8::from(is_open)),
+        );
+        samples.gauge(
+            &definitions::POLICY_MEMO_BYTES,
+            name,
+            count(status.memo_bytes),
+        );
+        samples.gauge(
+            &definitions::POLICY_MEMO_ENTRIES,
+            name,
+            count(status.memo_entries),
+        );
+        for (kind, failures) in [
+            ("trap", status.counts.traps),
+            ("deadline", status.counts.overruns),
+            ("memory", status.counts.memory),
+            ("error", status.counts.errors),
+            ("bad_verdict", status.counts.bad_verdicts),
+            ("breaker_open", status.counts.suspended),
+        ] {
+            samples.counter(
+                &definitions::POLICY_FAILURES,
+                [policy.name(), kind],
+                count(failures),
+            );
+        }
+    }
+    samples
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "Prometheus counts in floats; the 53rd bit does not show"
+)]
+fn count(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,181 @@
+//! The state of everything, for `janua status`.
+
+use std::fmt::Write as _;
+
+use janua_admin::{
+    AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, Reuse,
+    Status, UpstreamStatus,
+};
+use janua_config::Component;
+use janua_upstream::{Balance, Member, Upstream};
+use janua_wasm::{BreakerState, Policy};
+
+use super::{Gateway, State, unix_ms};
+
+pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
+    let estate = &gateway.estate;
+    let snapshot = estate.snapshot();
+    let (in_flight, requests) = estate.requests();
+    let listeners = listeners(gateway, state);
+    let (sites, routes) = snapshot
+        .as_ref()
+        .map(|snapshot| snapshot.size())
+        .unwrap_or_default();
+    Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        config: gateway.config.display().to_string(),
+        generation: snapshot.as_ref().map_or(0, |snapshot| snapshot.generation),
+        started_unix_ms: unix_ms(gateway.started),
+        uptime_ms: estate.now_ms(),
+        ready: janua_admin::Control::ready(gateway),
+        workers: small(gateway.workers),
+        connections: listeners.iter().map(|listener| listener.connections).sum(),
+        in_flight,
+        requests,
+        sites: small(sites),
+        routes: small(routes),
+        listeners,
+        upstreams: snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.upstreams())
+            .map(|upstream| upstream_status(upstream))
+            .collect(),
+        policies: snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.policies())
+            .map(|policy| policy_status(policy, state, estate.now_ms()))
+            .collect(),
+        last_reload: state.last_reload.clone(),
+        warnings: state
+            .loaded
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    }
+}
+
+fn listeners(gateway: &Gateway, state: &State) -> Vec<ListenerStatus> {
+    let bound: Vec<_> = state
+        .server
+        .iter()
+        .flat_map(janua_proxy::Server::addresses)
+        .collect();
+    let names = state.loaded.config.listeners.keys();
+    names
+        .map(|name| ListenerStatus {
+            name: name.clone(),
+            addresses: bound
+                .iter()
+                .filter(|(listener, _)| listener == name)
+                .map(|(_, address)| address.to_string())
+                .collect(),
+            tls: false,
+            connections: gateway.estate.connections(name) as u64,
+        })
+        .collect()
+}
+
+fn upstream_status(upstream: &Upstream) -> UpstreamStatus {
+    UpstreamStatus {
+        name: upstream.name().to_owned(),
+        balance: match upstream.balance() {
+            Balance::RoundRobin => "round_robin".to_owned(),
+            Balance::LeastConn => "least_conn".to_owned(),
+        },
+        endpoints: upstream.members().iter().map(endpoint_status).collect(),
+    }
+}
+
+fn endpoint_status(member: &Member) -> EndpointStatus {
+    let endpoint = &member.endpoint;
+    let counters = endpoint.counters();
+    let resolution = endpoint.resolution();
+    let health = match endpoint.health() {
+        _ if !endpoint.is_resolved() => Health::Unresolved,
+        janua_upstream::Health::In { .. } => Health::Up,
+        janua_upstream::Health::Out { .. } | janua_upstream::Health::Probing { .. } => Health::Down,
+    };
+    EndpointStatus {
+        address: endpoint.address().to_string(),
+        addresses: resolution
+            .addresses
+            .iter()
+            .map(|address| AddressStatus {
+                address: address.to_string(),
+                health,
+            })
+            .collect(),
+        weight: member.weight,
+        health,
+        in_flight: u64::from(counters.in_flight),
+        idle: counters.idle,
+        requests: counters.requests,
+        fails: counters.failures,
+        last_error: resolution.error.clone(),
+    }
+}
+
+fn policy_status(policy: &Policy, state: &State, now_ms: u64) -> PolicyStatus {
+    let status = policy.status(now_ms);
+    let component = state
+        .loaded
+        .config
+        .policies
+        .get(&**policy.name())
+        .map(|named| &named.component.value);
+    PolicyStatus {
+        name: policy.name().to_string(),
+        component: match component {
+            Some(Component::Bundled(name)) => name.clone(),
+            Some(Component::File(path)) => path.display().to_string(),
+            None => String::new(),
+        },
+        hash: hex(policy.component().hash()),
+        identity: hex(policy.identity()),
+        state: match status.breaker {
+            BreakerState::Closed => PolicyState::Ok,
+            BreakerState::Open { .. } | BreakerState::HalfOpen => PolicyState::Open,
+        },
+        calls: status.counts.calls,
+        hits: status.counts.hits,
+        misses: status.counts.misses,
+        traps: status.counts.traps,
+        overruns: status.counts.overruns,
+        errors: status.counts.errors + status.counts.memory + status.counts.bad_verdicts,
+        reuse: reuse(policy, &status),
+        last_error: status.last_error,
+        memo_bytes: status.memo_bytes,
+        memo_entries: status.memo_entries,
+    }
+}
+
+fn reuse(policy: &Policy, status: &janua_wasm::PolicyStatus) -> Reuse {
+    if status.lied_about_reuse {
+        return Reuse::Off("a reused verdict differed from a fresh one".to_owned());
+    }
+    if !policy.spec().memo {
+        return Reuse::Off("by the configuration".to_owned());
+    }
+    if status.memos_paused > 0 {
+        return Reuse::Off(format!(
+            "{} memos take in nothing new: hardly anything in them is asked for again",
+            status.memos_paused
+        ));
+    }
+    Reuse::On
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,81 @@
+//! `janua run`: from the file to serving, and the signals in between.
+//!
+//! | signal | |
+//! |---|---|
+//! | SIGHUP | reload |
+//! | SIGUSR1 | open the access log's file anew |
+//! | SIGTERM, SIGINT | drain and end; a second one ends at once |
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use janua_admin::{Control, Server, SocketOptions};
+use janua_config::Loaded;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::gateway::{Gateway, StartError};
+
+/// Runs the gateway until it is told to end.
+///
+/// # Errors
+/// It could not start, in words for the terminal.
+pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
+    let loaded = janua_config::load(config).map_err(|found| found.render(false))?;
+    let _diagnostics = janua_telemetry::diagnostics::init(loaded.config.log.level.as_str(), false)
+        .map_err(|error| error.to_string())?;
+    for warning in loaded.warnings.iter() {
+        tracing::warn!("{warning}");
+    }
+    let socket = socket(&loaded, admin);
+    let gateway = Gateway::start(config, loaded).map_err(|error| match error {
+        StartError::Refused(found) => found.render(false),
+        StartError::Machine(words) => words,
+    })?;
+    let control: Arc<dyn Control> = Arc::clone(&gateway) as Arc<dyn Control>;
+    let admin = Server::start(&socket, control).map_err(|error| error.to_string())?;
+    tracing::info!(socket = %admin.path().display(), "admin endpoint");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime
+        .block_on(obey(gateway))
+        .map_err(|error| error.to_string())?;
+    Ok(())
+}
+
+fn socket(loaded: &Loaded, path: Option<PathBuf>) -> SocketOptions {
+    let admin = &loaded.config.admin;
+    SocketOptions {
+        path: path.unwrap_or_else(|| admin.socket.value.clone()),
+        mode: admin.mode.value.0,
+        group: admin.group.as_ref().map(|group| group.value.clone()),
+    }
+}
+
+async fn obey(gateway: Arc<Gateway>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut user1 = signal(SignalKind::user_defined1())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    loop {
+        let gateway = Arc::clone(&gateway);
+        tokio::select! {
+            _ = hangup.recv() => {
+                // What it says is in the log.
+                let _ = tokio::task::spawn_blocking(move || gateway.reload()).await;
+            }
+            _ = user1.recv() => gateway.reopen_log(),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("draining");
+    let draining = tokio::task::spawn_blocking(move || gateway.drain());
+    tokio::select! {
+        _ = draining => {}
+        _ = terminate.recv() => tracing::warn!("ended before all requests were done"),
+        _ = interrupt.recv() => tracing::warn!("ended before all requests were done"),
+    }
+    Ok(())
+}
