@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
 //! | configure it: subscription, grants, plan | off the workers | `policy`, `plan` |
-//! | ask it, or remember | each worker | `worker`, `memo`, `instance` |
+//! | ask it, or remember | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | stop it when it runs away | each worker | `deadline`, `limits`, `breaker` |
 //! | turn its answer into a checked verdict | each worker | `convert`, `rules`, `verdict` |
 //! | take a token for it | shared | `bucket` |
@@ -33,6 +33,8 @@ mod engine;
 mod failure;
 mod fingerprint;
 mod grants;
+mod handover;
+mod host;
 mod input;
 mod instance;
 mod interner;
@@ -43,6 +45,7 @@ mod memo;
 mod plan;
 mod policy;
 mod rules;
+mod sampler;
 mod share;
 mod state;
 mod verdict;
@@ -55,8 +58,9 @@ pub use component::{Component, Description, LoadError};
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
+pub use host::WorkerHost;
 pub use input::{Facts, Input, Now, Phase};
 pub use plan::Plan;
 pub use policy::{ConfigureError, Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use verdict::{AbsentKey, Edit, Effect, Outcome, Part, Reply, Take, Value, Verdict};
-pub use worker::{Decision, WorkerHost, WorkerPolicy};
+pub use worker::{Decision, WorkerPolicy};

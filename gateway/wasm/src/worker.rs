@@ -1,11 +1,8 @@
 //! A worker's side of the policies: remembers verdicts, and asks the component
 //! when it does not know.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::fmt;
-use std::ops::Range;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,17 +11,17 @@ use wasmtime::component::ResourceAny;
 use crate::breaker::Permit;
 use crate::convert::{self, Reuse};
 use crate::counters::Counters;
-use crate::deadline::Caller;
-use crate::engine::Runtime;
 use crate::failure::{FailureKind, PolicyFailure};
+use crate::handover::InputBuffer;
+use crate::host::{Slot, WorkerHost, configure, new_instance};
 use crate::input::{Facts, Input, Now, Phase};
-use crate::instance::Instance;
 use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
 use crate::memo::Memo;
-use crate::plan::{MAX_INPUTS, Plan};
-use crate::policy::{Isolation, Policy};
+use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::rules::Rules;
+use crate::sampler::Sampler;
 use crate::share::Share;
 use crate::verdict::Verdict;
 
@@ -42,24 +39,6 @@ pub enum Decision {
     NotUtf8(Input),
     /// There is none; [`Policy::on_error`] decides about the request.
     Failed(PolicyFailure),
-}
-
-/// What the policies of one worker share: the instances. Lives as long as the
-/// worker, across reloads.
-pub struct WorkerHost {
-    runtime: Runtime,
-    caller: Caller,
-    slots: RefCell<HashMap<SlotKey, Weak<Slot>>>,
-}
-
-/// Configurations with other limits do not share an instance.
-type SlotKey = ([u8; 32], usize);
-
-/// A place for one instance, and for those that take its place when it is gone.
-struct Slot {
-    instance: RefCell<Option<Instance>>,
-    /// Which instance it is: handles of an earlier one are void.
-    generation: Cell<u64>,
 }
 
 /// One policy on one worker.
@@ -84,39 +63,6 @@ enum PhaseMemory {
     /// The policy declared no inputs: one verdict, no key.
     Constant(Option<(Rc<Verdict>, u64)>),
     Keyed(Box<Memo>),
-}
-
-impl WorkerHost {
-    /// Made once on each worker.
-    pub fn new(runtime: &Runtime) -> Rc<Self> {
-        Rc::new(Self {
-            runtime: runtime.clone(),
-            caller: runtime.caller(),
-            slots: RefCell::default(),
-        })
-    }
-
-    fn slot(&self, policy: &Policy) -> Rc<Slot> {
-        let fresh = || {
-            Rc::new(Slot {
-                instance: RefCell::new(None),
-                generation: Cell::new(0),
-            })
-        };
-        let spec = policy.spec();
-        if spec.isolation == Isolation::Policy {
-            return fresh();
-        }
-        let mut slots = self.slots.borrow_mut();
-        let key = (*spec.component.hash(), spec.memory_limit);
-        if let Some(slot) = slots.get(&key).and_then(Weak::upgrade) {
-            return slot;
-        }
-        slots.retain(|_, slot| slot.strong_count() > 0);
-        let slot = fresh();
-        slots.insert(key, Rc::downgrade(&slot));
-        slot
-    }
 }
 
 impl WorkerPolicy {
@@ -172,24 +118,37 @@ impl WorkerPolicy {
     /// asking it. Never waits; takes tens of nanoseconds from memory, and at
     /// most about the policy's deadline of CPU time otherwise.
     pub fn decide(&mut self, phase: Phase, facts: &dyn Facts, now: Now) -> Decision {
-        let policy = Arc::clone(&self.policy);
-        let Some(plan) = policy.plan(phase) else {
+        // No handle of the policy is cloned before a hit has been returned: its
+        // reference count is shared by all workers.
+        let Some(plan) = self.policy.plan(phase) else {
             return Decision::Verdict {
                 verdict: Rc::clone(&self.proceed),
                 reused: true,
             };
         };
-        let may_reuse = policy.spec().memo && !policy.is_reuse_off();
-        if may_reuse && let Some(verdict) = self.recall(phase, plan, facts, now) {
-            self.counters.hits.add_one();
-            if self.sampler.is_due() {
-                self.sample(phase, plan, facts, now, &verdict);
+        let may_reuse = self.policy.spec().memo && !self.policy.is_reuse_off();
+        if may_reuse {
+            let memory = memory(&mut self.request, &mut self.response, phase);
+            if let Some(verdict) = memory.recall(&mut self.key, plan, facts, now) {
+                self.counters.hits.add_one();
+                if self.sampler.is_due() {
+                    self.sample(phase, facts, now, &verdict);
+                }
+                return Decision::Verdict {
+                    verdict,
+                    reused: true,
+                };
             }
-            return Decision::Verdict {
-                verdict,
-                reused: true,
-            };
         }
+        self.miss(phase, facts, now, may_reuse)
+    }
+
+    #[inline(never)]
+    fn miss(&mut self, phase: Phase, facts: &dyn Facts, now: Now, may_reuse: bool) -> Decision {
+        let policy = Arc::clone(&self.policy);
+        let Some(plan) = policy.plan(phase) else {
+            return Decision::Failed(PolicyFailure::plain(FailureKind::Trap));
+        };
         self.counters.misses.add_one();
         let mut inputs = std::mem::take(&mut self.inputs);
         let decision = match inputs.fill(plan, facts, now) {
@@ -207,24 +166,6 @@ impl WorkerPolicy {
         };
         self.inputs = inputs;
         decision
-    }
-
-    fn recall(
-        &mut self,
-        phase: Phase,
-        plan: &Plan,
-        facts: &dyn Facts,
-        now: Now,
-    ) -> Option<Rc<Verdict>> {
-        match memory(&mut self.request, &mut self.response, phase) {
-            PhaseMemory::Constant(kept) => kept
-                .as_ref()
-                .filter(|(_, expires_ms)| now.monotonic_ms < *expires_ms)
-                .map(|(verdict, _)| Rc::clone(verdict)),
-            PhaseMemory::Keyed(memo) => memo
-                .recall(self.key.write(plan, facts)?, now.monotonic_ms)
-                .map(Rc::clone),
-        }
     }
 
     /// Keeps a verdict for as long as was said.
@@ -386,15 +327,12 @@ impl WorkerPolicy {
 
     /// Asks again on a fresh instance and compares. The request at hand is
     /// answered with the remembered verdict either way.
-    fn sample(
-        &mut self,
-        phase: Phase,
-        plan: &Plan,
-        facts: &dyn Facts,
-        now: Now,
-        remembered: &Verdict,
-    ) {
+    #[inline(never)]
+    fn sample(&mut self, phase: Phase, facts: &dyn Facts, now: Now, remembered: &Verdict) {
         let policy = Arc::clone(&self.policy);
+        let Some(plan) = policy.plan(phase) else {
+            return;
+        };
         let mut inputs = std::mem::take(&mut self.inputs);
         if inputs.fill(plan, facts, now).is_ok()
             && policy.breaker.permit(now.monotonic_ms) == Permit::Call
@@ -473,6 +411,27 @@ impl Drop for WorkerPolicy {
     }
 }
 
+impl PhaseMemory {
+    #[inline]
+    fn recall(
+        &mut self,
+        key: &mut KeyWriter,
+        plan: &Plan,
+        facts: &dyn Facts,
+        now: Now,
+    ) -> Option<Rc<Verdict>> {
+        match self {
+            Self::Constant(kept) => kept
+                .as_ref()
+                .filter(|(_, expires_ms)| now.monotonic_ms < *expires_ms)
+                .map(|(verdict, _)| Rc::clone(verdict)),
+            Self::Keyed(memo) => memo
+                .recall(key.write(plan, facts)?, now.monotonic_ms)
+                .map(Rc::clone),
+        }
+    }
+}
+
 fn memory<'a>(
     request: &'a mut PhaseMemory,
     response: &'a mut PhaseMemory,
@@ -482,36 +441,6 @@ fn memory<'a>(
         Phase::Request | Phase::Fetched | Phase::Missing => request,
         Phase::Response => response,
     }
-}
-
-fn new_instance(policy: &Policy, caller: &Caller) -> Result<Instance, PolicyFailure> {
-    let spec = policy.spec();
-    Instance::new(
-        &spec.component.pre,
-        Arc::clone(policy.name()),
-        spec.memory_limit,
-        caller,
-        spec.configure_deadline,
-    )
-}
-
-/// Configures a policy that has accepted this configuration before. It must
-/// subscribe to the same: the plan that verdicts are checked against is of then.
-fn configure(
-    policy: &Policy,
-    instance: &mut Instance,
-    caller: &Caller,
-) -> Result<ResourceAny, PolicyFailure> {
-    let deadline = policy.spec().configure_deadline;
-    instance.speak_as(policy.name());
-    let configured = instance.configure(caller, deadline, &policy.spec().config)?;
-    let subscription = instance.subscription(caller, deadline, configured)?;
-    if subscription != *policy.subscription() {
-        return Err(PolicyFailure::plain(FailureKind::BadVerdict(
-            "the same configuration subscribed to something else than before".to_owned(),
-        )));
-    }
-    Ok(configured)
 }
 
 /// For how many milliseconds a verdict may be used again, or `None`.
@@ -525,101 +454,6 @@ fn lasts_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
         u64::try_from(max.as_millis()).unwrap_or(u64::MAX)
     });
     Some(said.min(most)).filter(|&ms| ms > 0)
-}
-
-/// The inputs of a call, as text. Used again for each.
-#[derive(Default)]
-struct InputBuffer {
-    text: Vec<u8>,
-    ranges: Vec<Option<Range<usize>>>,
-}
-
-impl InputBuffer {
-    /// Collects the inputs. An error is the one that is not UTF-8.
-    fn fill(&mut self, plan: &Plan, facts: &dyn Facts, now: Now) -> Result<(), Input> {
-        use std::io::Write as _;
-        self.text.clear();
-        self.ranges.clear();
-        for input in &plan.inputs {
-            let start = self.text.len();
-            let present = if *input == Input::Now {
-                // Writing to a Vec does not fail.
-                write!(self.text, "{}", now.unix_seconds).is_ok()
-            } else {
-                facts.input(input, &mut self.text)
-            };
-            let range = start..self.text.len();
-            let valid = self
-                .text
-                .get(range.clone())
-                .is_some_and(|bytes| std::str::from_utf8(bytes).is_ok());
-            if !valid {
-                return Err(input.clone());
-            }
-            self.ranges.push(present.then_some(range));
-        }
-        Ok(())
-    }
-
-    /// The inputs, in an array on the stack.
-    fn with<R>(&self, then: impl FnOnce(&[Option<&str>]) -> R) -> R {
-        let mut inputs: [Option<&str>; MAX_INPUTS] = [None; MAX_INPUTS];
-        for (input, range) in inputs.iter_mut().zip(&self.ranges) {
-            *input = range
-                .clone()
-                .and_then(|range| std::str::from_utf8(self.text.get(range)?).ok());
-        }
-        then(inputs.get(..self.ranges.len()).unwrap_or_default())
-    }
-}
-
-/// Chooses about one hit in so many, at irregular distances, so that no
-/// pattern of requests escapes it.
-struct Sampler {
-    every: u32,
-    left: u32,
-    random: u64,
-}
-
-impl Sampler {
-    fn new(every: u32) -> Self {
-        let mut sampler = Self {
-            every,
-            left: 0,
-            random: ahash::RandomState::new().hash_one(every) | 1,
-        };
-        sampler.draw();
-        sampler
-    }
-
-    #[inline]
-    fn is_due(&mut self) -> bool {
-        if self.every == 0 {
-            return false;
-        }
-        self.left = self.left.saturating_sub(1);
-        let due = self.left == 0;
-        if due {
-            self.draw();
-        }
-        due
-    }
-
-    /// Between a half and one and a half of the distance, by xorshift.
-    fn draw(&mut self) {
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        let every = u64::from(self.every);
-        let left = every / 2 + self.random % every.max(1) + 1;
-        self.left = u32::try_from(left).unwrap_or(u32::MAX);
-    }
-}
-
-impl fmt::Debug for WorkerHost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkerHost").finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for WorkerPolicy {

@@ -1,0 +1,64 @@
+//! Which reused verdicts are asked for again.
+
+use ahash::RandomState;
+
+/// Chooses about one hit in so many, at irregular distances, so that no
+/// pattern of requests escapes it.
+pub(crate) struct Sampler {
+    every: u32,
+    left: u32,
+    random: u64,
+}
+
+impl Sampler {
+    pub(crate) fn new(every: u32) -> Self {
+        let mut sampler = Self {
+            every,
+            left: 0,
+            random: RandomState::new().hash_one(every) | 1,
+        };
+        sampler.draw();
+        sampler
+    }
+
+    #[inline]
+    pub(crate) fn is_due(&mut self) -> bool {
+        if self.every == 0 {
+            return false;
+        }
+        self.left = self.left.saturating_sub(1);
+        let due = self.left == 0;
+        if due {
+            self.draw();
+        }
+        due
+    }
+
+    /// Between a half and one and a half of the distance, by xorshift.
+    fn draw(&mut self) {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        let every = u64::from(self.every);
+        let left = every / 2 + self.random % every.max(1) + 1;
+        self.left = u32::try_from(left).unwrap_or(u32::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sampler;
+
+    #[test]
+    fn about_one_in_so_many_at_irregular_distances() {
+        let mut sampler = Sampler::new(100);
+        let due: Vec<u32> = (0..100_000).filter(|_| sampler.is_due()).collect();
+        assert!((800..1_250).contains(&due.len()), "{}", due.len());
+        let first = due[1] - due[0];
+        assert!(due.windows(2).any(|pair| pair[1] - pair[0] != first));
+        let mut off = Sampler::new(0);
+        assert!((0..100_000).all(|_| !off.is_due()));
+        let mut always = Sampler::new(1);
+        assert!((0..100).all(|_| always.is_due()));
+    }
+}
