@@ -1,0 +1,50 @@
+# What a person types. CI runs the same; see .ci/run.
+
+CARGO ?= cargo
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
+.PHONY: help run test lint deny docs bench bench-peers bench-micro
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
+
+include policies.mk
+
+run: policies ## build everything and boot examples/quickstart
+	$(CARGO) build -p janua -p janua-quickstart
+	$(CARGO_TARGET_DIR)/debug/janua-quickstart
+
+# JavaScript and Python where their tools are there; CI has both (CI=true).
+HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js)
+HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python)
+
+test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
+	$(CARGO) build --workspace --exclude janua-load
+	$(CARGO) test --workspace
+
+lint: policies ## formatting, clippy, documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+
+deny: ## one version of a crate, known licences, known sources
+	@command -v cargo-deny >/dev/null || test -x $(POLICY_TOOLS)/cargo/bin/cargo-deny || \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+		$(CARGO) install --quiet --locked --root $(POLICY_TOOLS)/cargo cargo-deny --version 0.19.9
+	PATH="$(POLICY_TOOLS)/cargo/bin:$$PATH" cargo-deny check licenses bans sources
+
+docs: policies ## write the generated references in docs/ anew
+	$(CARGO) build -p janua
+	@for page in cli configuration metrics access-log; do \
+		$(CARGO_TARGET_DIR)/debug/janua reference $$page > docs/$$page.md && echo docs/$$page.md; done
+
+bench: policies ## CPU per request, memory and reloads beside the peers; writes docs/benchmarks.md
+	$(CARGO) build --release -p janua -p janua-load
+	tests/load/peers.sh
+	$(CARGO_TARGET_DIR)/release/janua-load bench --micro --out docs/benchmarks.md
+
+bench-peers: ## install the peers of the benchmark, Envoy and Caddy too
+	tests/load/peers.sh --all
+
+bench-micro: policies ## router, memo hit, policy call
+	$(CARGO) bench -p janua-router -p janua-wasm
