@@ -1,5 +1,8 @@
 //! The bundled policies, embedded in the binary.
 
+/// The names that [`component`] knows.
+pub(crate) const NAMES: [&str; 3] = ["api-key", "headers", "rate-limit"];
+
 /// The component of this name.
 pub(crate) fn component(name: &str) -> Option<&'static [u8]> {
     Some(match name {

@@ -1,42 +1,18 @@
-//! The binary `janua`.
+//! The binary `janua`: the command line, and the gateway behind `janua run`.
 
 mod bundled;
+mod cli;
+mod commands;
 mod gateway;
 mod run;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser as _;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-#[derive(Parser)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    Run {
-        #[arg(long, default_value = "janua.toml")]
-        config: PathBuf,
-        #[arg(long)]
-        admin: Option<PathBuf>,
-    },
-}
-
 fn main() -> ExitCode {
-    let Arguments {
-        command: Command::Run { config, admin },
-    } = Arguments::parse();
-    match run::run(&config, admin) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    commands::execute(cli::Cli::parse().command)
 }

@@ -1,0 +1,61 @@
+//! `janua check`.
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+
+use janua_config::Diagnostics;
+use serde_json::json;
+
+use super::table::counted;
+use super::{Answer, Outcome};
+use crate::gateway::{self, StartError};
+
+pub(super) fn check(config: &Path) -> Outcome {
+    let loaded = janua_config::load(config).map_err(|found| refused(config, &found))?;
+    let (sites, routes, policies) = gateway::check(&loaded).map_err(|error| match error {
+        StartError::Refused(found) => refused(config, &found),
+        StartError::Machine(why) => Answer::failure(why),
+    })?;
+    let size = [(sites, "site"), (routes, "route"), (policies, "policy")]
+        .map(|(n, noun)| counted(n as u64, noun))
+        .join(", ");
+    let warnings = &loaded.warnings;
+    Ok(Answer {
+        person: format!(
+            "{}{} is valid: {size}",
+            warnings.render(io::stdout().is_terminal() && wants_color()),
+            config.display()
+        ),
+        json: json!({
+            "valid": true,
+            "sites": sites,
+            "routes": routes,
+            "policies": policies,
+            "warnings": warnings,
+            "errors": [],
+        }),
+    })
+}
+
+fn refused(config: &Path, found: &Diagnostics) -> Answer {
+    let (errors, warnings): (Vec<_>, Vec<_>) = serde_json::to_value(found)
+        .ok()
+        .and_then(|found| found.as_array().cloned())
+        .unwrap_or_default()
+        .into_iter()
+        .partition(|entry| entry["severity"] == "error");
+    Answer {
+        person: format!(
+            "{}{}: {}",
+            found.render(io::stderr().is_terminal() && wants_color()),
+            config.display(),
+            counted(found.errors() as u64, "error")
+        ),
+        json: json!({ "valid": false, "warnings": warnings, "errors": errors }),
+    }
+}
+
+/// The convention of no-color.org.
+fn wants_color() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

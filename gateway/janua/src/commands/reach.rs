@@ -1,0 +1,109 @@
+//! Finds the admin socket of a running gateway.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use janua_admin::Client;
+use toml::de::{DeTable, DeValue};
+
+use super::Answer;
+use crate::cli::Reach;
+
+/// Where the socket is if no configuration says otherwise.
+const SOCKET: &str = "/run/janua/admin.sock";
+
+/// The file that is looked into if none is named.
+const CONFIG: &str = "janua.toml";
+
+/// The client for the gateway that is meant.
+pub(super) fn client(reach: &Reach) -> Result<Client, Answer> {
+    let socket = match (&reach.admin, &reach.config) {
+        (Some(socket), _) => socket.clone(),
+        (None, Some(config)) => configured(config)?,
+        (None, None) if Path::new(CONFIG).exists() => configured(Path::new(CONFIG))?,
+        (None, None) => PathBuf::from(SOCKET),
+    };
+    Ok(Client::new(socket))
+}
+
+/// The socket that a configuration names. The gateway may run with an earlier
+/// and better version of the file, so whatever else is wrong with it must not
+/// keep anybody from asking.
+fn configured(config: &Path) -> Result<PathBuf, Answer> {
+    if let Ok(loaded) = janua_config::load(config) {
+        return Ok(loaded.config.admin.socket.value);
+    }
+    let text = fs::read_to_string(config).map_err(|error| {
+        let config = config.display();
+        Answer::failure(format!(
+            "cannot read {config}: {error}; use --admin to name the socket"
+        ))
+    })?;
+    let folder = config.parent().unwrap_or(Path::new(""));
+    // With broken TOML, whatever of it can be read.
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let socket = match document.get_ref().get("admin").map(|admin| admin.get_ref()) {
+        Some(DeValue::Table(admin)) => match admin.get("socket").map(|socket| socket.get_ref()) {
+            Some(DeValue::String(socket)) => folder.join(&**socket),
+            _ => PathBuf::from(SOCKET),
+        },
+        _ => PathBuf::from(SOCKET),
+    };
+    Ok(socket)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::{SOCKET, configured};
+
+    #[test]
+    fn the_default_is_the_configurations_own() {
+        let fields = janua_config::reference();
+        let socket = fields
+            .iter()
+            .find(|field| field.path == "admin.socket")
+            .unwrap();
+        assert_eq!(
+            socket.default.as_deref(),
+            Some(format!("{SOCKET:?}").as_str())
+        );
+    }
+
+    #[test]
+    fn a_broken_file_still_names_its_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("janua.toml");
+        let table = [
+            // Wrong in every way but its TOML.
+            (
+                "[admin]\nsocket = \"a.sock\"\n[sites]\nx = 1\n",
+                folder.path().join("a.sock"),
+            ),
+            (
+                "[admin]\nsocket = \"/run/a.sock\"\nno = 1\n",
+                PathBuf::from("/run/a.sock"),
+            ),
+            ("[admin]\nmode = \"0600\"\nno = 1\n", PathBuf::from(SOCKET)),
+            (
+                "[admin]\nsocket = \"a.sock\"\n[[sites\n",
+                folder.path().join("a.sock"),
+            ),
+            ("admin = 3\n", PathBuf::from(SOCKET)),
+        ];
+        for (text, socket) in table {
+            fs::write(&config, text).unwrap();
+            assert!(janua_config::load(&config).is_err(), "{text}");
+            assert_eq!(configured(&config).unwrap(), socket, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let answer = configured(&folder.path().join("none.toml")).unwrap_err();
+        assert!(answer.person.contains("none.toml") && answer.person.contains("--admin"));
+    }
+}

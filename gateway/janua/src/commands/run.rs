@@ -1,0 +1,15 @@
+//! `janua run`.
+
+use super::{Answer, Outcome};
+use crate::cli::Run;
+
+pub(super) fn run(run: Run) -> Outcome {
+    match crate::run::run(&run.config, run.admin) {
+        // It has said in its log what there was to say.
+        Ok(()) => Ok(Answer {
+            person: String::new(),
+            json: serde_json::Value::Null,
+        }),
+        Err(why) => Err(Answer::failure(why.trim_end())),
+    }
+}

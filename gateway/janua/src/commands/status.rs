@@ -1,0 +1,229 @@
+//! `janua status`.
+
+use janua_admin::{
+    EndpointStatus, Health, PolicyState, PolicyStatus, ReloadStatus, Reuse, Status, UpstreamStatus,
+};
+
+use super::table::{Table, counted, duration, number, size};
+use super::{Answer, Outcome, printable, reach};
+use crate::cli::Reach;
+
+pub(super) fn status(reach: &Reach) -> Outcome {
+    let client = reach::client(reach)?;
+    let status = client.status().map_err(Answer::failure)?;
+    Ok(Answer::new(person(&status), &status))
+}
+
+/// Headlines first, then a table a kind, then what needs attention.
+fn person(status: &Status) -> String {
+    let mut page = headlines(status);
+    section(&mut page, "listeners", status.listeners.len(), || {
+        listeners(status)
+    });
+    section(&mut page, "upstreams", status.upstreams.len(), || {
+        upstreams(status)
+    });
+    section(&mut page, "policies", status.policies.len(), || {
+        policies(status)
+    });
+    let attention = attention(status);
+    section(&mut page, "attention", attention.len(), || {
+        attention.iter().map(|line| format!("  {line}\n")).collect()
+    });
+    page.trim_end().to_owned()
+}
+
+fn section(page: &mut String, title: &str, entries: usize, body: impl FnOnce() -> String) {
+    if entries > 0 {
+        page.extend(["\n", title, "\n", &body()]);
+    }
+}
+
+fn headlines(status: &Status) -> String {
+    let state = if status.ready {
+        "serving"
+    } else {
+        "not serving"
+    };
+    let count = |n: u32, noun| counted(u64::from(n), noun);
+    let mut lines = vec![
+        format!(
+            "janua {}, {state}, up {}, process {}",
+            status.version,
+            duration(status.uptime_ms),
+            status.pid
+        ),
+        format!(
+            "{}, generation {}: {}, {}",
+            status.config,
+            status.generation,
+            count(status.sites, "site"),
+            count(status.routes, "route")
+        ),
+        format!(
+            "{}, {}, {} in flight, {} in all",
+            count(status.workers, "worker"),
+            counted(status.connections, "connection"),
+            counted(status.in_flight, "request"),
+            number(status.requests)
+        ),
+    ];
+    if let Some(ReloadStatus { at_unix_ms, error }) = &status.last_reload {
+        let now = status.started_unix_ms.saturating_add(status.uptime_ms);
+        let ago = duration(now.saturating_sub(*at_unix_ms));
+        let how = if error.is_some() { "refused" } else { "ok" };
+        lines.push(format!("last reload {ago} ago: {how}"));
+    }
+    printable(&(lines.join("\n") + "\n"))
+}
+
+fn listeners(status: &Status) -> String {
+    let mut table = Table::new(["name", "address", "tls", "connections"]);
+    for listener in &status.listeners {
+        table.row([
+            listener.name.clone(),
+            listener.addresses.join(", "),
+            if listener.tls { "yes" } else { "no" }.to_owned(),
+            number(listener.connections),
+        ]);
+    }
+    table.render()
+}
+
+fn upstreams(status: &Status) -> String {
+    let mut table = Table::new([
+        "name",
+        "endpoint",
+        "health",
+        "weight",
+        "in flight",
+        "idle",
+        "requests",
+        "failures",
+    ]);
+    for UpstreamStatus {
+        name, endpoints, ..
+    } in &status.upstreams
+    {
+        for endpoint in endpoints {
+            table.row([
+                name.clone(),
+                endpoint.address.clone(),
+                health(endpoint),
+                number(u64::from(endpoint.weight)),
+                number(endpoint.in_flight),
+                number(endpoint.idle),
+                number(endpoint.requests),
+                number(endpoint.fails),
+            ]);
+        }
+    }
+    table.render()
+}
+
+/// How many of its addresses are up, where they differ.
+fn health(endpoint: &EndpointStatus) -> String {
+    let addresses = &endpoint.addresses;
+    let up = addresses
+        .iter()
+        .filter(|address| address.health == Health::Up)
+        .count();
+    match endpoint.health {
+        Health::Up if up < addresses.len() => format!("up {up}/{}", addresses.len()),
+        Health::Up => "up".to_owned(),
+        Health::Down => "down".to_owned(),
+        Health::Unresolved => "unresolved".to_owned(),
+    }
+}
+
+fn policies(status: &Status) -> String {
+    let mut table = Table::new([
+        "name",
+        "component",
+        "hash",
+        "state",
+        "calls",
+        "reused",
+        "failures",
+        "memo",
+    ]);
+    for policy in &status.policies {
+        table.row([
+            policy.name.clone(),
+            policy.component.clone(),
+            policy.hash.chars().take(12).collect(),
+            match policy.state {
+                PolicyState::Ok => "ok",
+                PolicyState::Open => "open",
+                PolicyState::Suspended => "suspended",
+            }
+            .to_owned(),
+            number(policy.calls),
+            reused(policy),
+            number(policy.traps + policy.overruns + policy.errors),
+            size(policy.memo_bytes),
+        ]);
+    }
+    table.render()
+}
+
+fn reused(policy: &PolicyStatus) -> String {
+    match policy.hit_ratio() {
+        // Rounded down: 100 % means every one.
+        Some(ratio) => format!("{:.0} %", (ratio * 100.0).floor()),
+        None => "-".to_owned(),
+    }
+}
+
+/// Whatever an operator would want to know before anything else goes wrong.
+fn attention(status: &Status) -> Vec<String> {
+    let mut lines = Vec::new();
+    for upstream in &status.upstreams {
+        let endpoints = &upstream.endpoints;
+        if !endpoints.is_empty() && endpoints.iter().all(|at| at.health != Health::Up) {
+            lines.push(format!("upstream {}: no endpoint is up", upstream.name));
+        }
+        for endpoint in endpoints {
+            if let (Some(error), true) = (&endpoint.last_error, endpoint.health != Health::Up) {
+                lines.push(format!(
+                    "upstream {}: {}: {error}",
+                    upstream.name, endpoint.address
+                ));
+            }
+        }
+    }
+    for policy in &status.policies {
+        if let Some(error) = &policy.last_error {
+            lines.push(format!("policy {}: last failure: {error}", policy.name));
+        }
+        if let Reuse::Off(why) = &policy.reuse {
+            lines.push(format!(
+                "policy {}: verdicts are not reused: {why}",
+                policy.name
+            ));
+        }
+    }
+    if let Some(error) = status
+        .last_reload
+        .as_ref()
+        .and_then(|reload| reload.error.as_ref())
+    {
+        lines.push(format!(
+            "the last reload was refused:\n{}",
+            error.trim_end()
+        ));
+    }
+    lines.extend(
+        status
+            .warnings
+            .iter()
+            .map(|warning| warning.trim_end().to_owned()),
+    );
+    lines
+        .iter()
+        .map(|line| printable(line).replace('\n', "\n    "))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

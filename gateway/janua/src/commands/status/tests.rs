@@ -1,0 +1,150 @@
+use janua_admin::{
+    AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, ReloadStatus,
+    Reuse, Status, UpstreamStatus,
+};
+
+use super::person;
+
+fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
+    EndpointStatus {
+        address: address.to_owned(),
+        addresses: vec![AddressStatus {
+            address: address.to_owned(),
+            health,
+        }],
+        weight: 1,
+        health,
+        in_flight: 3,
+        idle: 8,
+        requests,
+        fails: 0,
+        last_error: None,
+    }
+}
+
+fn policy(name: &str, hits: u64, misses: u64) -> PolicyStatus {
+    PolicyStatus {
+        name: name.to_owned(),
+        component: "headers".to_owned(),
+        hash: "0123456789abcdef".repeat(4),
+        identity: "ff".repeat(32),
+        state: PolicyState::Ok,
+        calls: misses,
+        hits,
+        misses,
+        traps: 0,
+        overruns: 0,
+        errors: 0,
+        last_error: None,
+        reuse: Reuse::On,
+        memo_bytes: 20_480,
+        memo_entries: 2,
+    }
+}
+
+fn healthy() -> Status {
+    Status {
+        version: "0.1.0".to_owned(),
+        pid: 17,
+        config: "/etc/janua/janua.toml".to_owned(),
+        generation: 7,
+        started_unix_ms: 1_000_000,
+        uptime_ms: 3_700_000,
+        ready: true,
+        workers: 4,
+        connections: 12,
+        in_flight: 1,
+        requests: 1_234_567,
+        sites: 1,
+        routes: 9,
+        listeners: vec![ListenerStatus {
+            name: "public".to_owned(),
+            addresses: vec!["0.0.0.0:443".to_owned(), "[::]:443".to_owned()],
+            tls: true,
+            connections: 12,
+        }],
+        upstreams: vec![UpstreamStatus {
+            name: "sales".to_owned(),
+            balance: "least_conn".to_owned(),
+            endpoints: vec![
+                endpoint("127.0.0.1:5006", Health::Up, 1_200_000),
+                endpoint("127.0.0.1:5007", Health::Down, 7),
+            ],
+        }],
+        policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
+        last_reload: Some(ReloadStatus {
+            at_unix_ms: 4_640_000,
+            error: None,
+        }),
+        warnings: vec![],
+    }
+}
+
+#[test]
+fn a_healthy_gateway_on_one_page() {
+    let expected = "\
+janua 0.1.0, serving, up 1 h 1 min, process 17
+/etc/janua/janua.toml, generation 7: 1 site, 9 routes
+4 workers, 12 connections, 1 request in flight, 1,234,567 in all
+last reload 1 min 0 s ago: ok
+
+listeners
+  NAME    ADDRESS                TLS  CONNECTIONS
+  public  0.0.0.0:443, [::]:443  yes           12
+
+upstreams
+  NAME   ENDPOINT        HEALTH  WEIGHT  IN FLIGHT  IDLE   REQUESTS  FAILURES
+  sales  127.0.0.1:5006  up           1          3     8  1,200,000         0
+  sales  127.0.0.1:5007  down         1          3     8          7         0
+
+policies
+  NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES    MEMO
+  security  headers    0123456789ab  ok         1    99 %         0  20 KiB
+  fresh     headers    0123456789ab  ok         0       -         0  20 KiB";
+    assert_eq!(person(&healthy()), expected);
+}
+
+#[test]
+fn what_is_wrong_is_said_last_and_in_words() {
+    let mut status = healthy();
+    status.ready = false;
+    status.last_reload = Some(ReloadStatus {
+        at_unix_ms: 4_640_000,
+        error: Some("error: no such upstream\n --> janua.toml:7:12\n".to_owned()),
+    });
+    let endpoints = &mut status.upstreams[0].endpoints;
+    endpoints[0].health = Health::Unresolved;
+    endpoints[0].last_error = Some("no such name\x1b[2J".to_owned());
+    status.policies[0].state = PolicyState::Suspended;
+    status.policies[0].last_error = Some("trap: unreachable".to_owned());
+    status.policies[1].reuse = Reuse::Off("it read a clock".to_owned());
+    let page = person(&status);
+    assert!(page.starts_with("janua 0.1.0, not serving, "), "{page}");
+    assert!(
+        page.contains("\nlast reload 1 min 0 s ago: refused\n"),
+        "{page}"
+    );
+    let attention = "
+attention
+  upstream sales: no endpoint is up
+  upstream sales: 127.0.0.1:5006: no such name\u{fffd}[2J
+  policy security: last failure: trap: unreachable
+  policy fresh: verdicts are not reused: it read a clock
+  the last reload was refused:
+    error: no such upstream
+     --> janua.toml:7:12";
+    assert!(page.ends_with(attention), "{page}");
+}
+
+#[test]
+fn an_endpoint_that_is_partly_up_says_how_far() {
+    let mut status = healthy();
+    let mut half = endpoint("sales.internal:80", Health::Up, 0);
+    half.addresses.push(AddressStatus {
+        address: "10.0.0.9:80".to_owned(),
+        health: Health::Down,
+    });
+    status.upstreams[0].endpoints = vec![half];
+    let page = person(&status);
+    assert!(page.contains("  sales.internal:80  up 1/2 "), "{page}");
+}
