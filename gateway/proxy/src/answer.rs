@@ -9,7 +9,7 @@ use janua_http::{Failure, Fault, Framing};
 
 use crate::client::Client;
 use crate::deliver;
-use crate::exchange::{Exchange, Fate};
+use crate::exchange::{Body, Exchange, Fate};
 use crate::facts::AnsweredBy;
 use crate::policies;
 use crate::verdict::{self, Made};
@@ -97,8 +97,8 @@ fn made_of(exchange: &Exchange, failure: &Failure) -> Made {
     headers.push((name(b"Content-Type"), name(b"text/plain; charset=utf-8")));
     headers.push((name(b"Cache-Control"), name(b"no-store")));
     let mut body = format!("{status} {}: {}\n", reason(status), kind.words());
-    if let Ok(id) = std::str::from_utf8(&exchange.request_id)
-        && exchange.request_id != [0; 32]
+    if let Ok(id) = std::str::from_utf8(exchange.request_id.as_bytes())
+        && !id.is_empty()
     {
         let _ = writeln!(body, "request {id}");
     }
@@ -133,10 +133,11 @@ async fn send(exchange: &mut Exchange, client: &mut Client, body: &[u8]) -> Fate
         response.fields.append(b"Content-Length", length.as_bytes());
         Framing::Length(body.len() as u64)
     };
-    let fate = if exchange.record.failure.is_some_and(breaks_framing) || !drain_later(exchange) {
-        Fate::Close
-    } else {
-        exchange.fate()
+    let fate = match exchange.body {
+        _ if exchange.record.failure.is_some_and(breaks_framing) => Fate::Close,
+        Body::Read => exchange.fate(),
+        Body::Untouched if drain_later(exchange) => exchange.fate(),
+        Body::Untouched | Body::Begun => Fate::Close,
     };
     deliver::begin(exchange, &mut client.writer, fate);
     if exchange.heads.response.framing != Framing::None && exchange.heads.request.method != b"HEAD"
@@ -147,7 +148,11 @@ async fn send(exchange: &mut Exchange, client: &mut Client, body: &[u8]) -> Fate
     if deliver::flush(client).await.is_err() {
         return Fate::Abort;
     }
-    if fate == Fate::KeepAlive && !deliver::drain(exchange, client, DRAIN_BYTES).await {
+    let is_untouched = exchange.body == Body::Untouched;
+    if fate == Fate::KeepAlive
+        && is_untouched
+        && !deliver::drain(exchange, client, DRAIN_BYTES).await
+    {
         return Fate::Close;
     }
     fate

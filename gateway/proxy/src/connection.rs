@@ -22,7 +22,7 @@ use crate::worker::Worker;
 struct Open {
     worker: Rc<Worker>,
     stats: Rc<ListenerStats>,
-    number: u64,
+    number: usize,
 }
 
 /// Serves a connection to its end.
@@ -58,7 +58,7 @@ pub(crate) async fn serve(
 
 /// Waits for a request; false if the connection has been idle for too long or
 /// the worker drains. The first request has only as long as a head may take.
-async fn wait(client: &mut Client, worker: &Rc<Worker>, number: u64) -> bool {
+async fn wait(client: &mut Client, worker: &Rc<Worker>, number: usize) -> bool {
     let local = worker.snapshot();
     let Some(listener) = local.listener(client.listener) else {
         return false;

@@ -19,6 +19,7 @@ use crate::policies;
 use crate::receive;
 use crate::record::Record;
 use crate::redirect;
+use crate::request_id::RequestId;
 use crate::route::{self, Unrouted};
 use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site, Target};
 use crate::verdict::{Made, Quota};
@@ -33,6 +34,18 @@ pub(crate) enum Fate {
     Close,
     /// It is closed at once, so that the client sees a broken message.
     Abort,
+}
+
+/// How much of the request's body has been read from the client. Whoever wants
+/// to read on must know, or would take the next request for the rest of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// Nothing of it.
+    Untouched,
+    /// Some of it; nobody knows any more where it ends.
+    Begun,
+    /// All of it.
+    Read,
 }
 
 /// Both heads of an exchange; their memory goes from request to request.
@@ -58,7 +71,7 @@ pub(crate) struct Exchange {
     pub(crate) origin: Origin,
     pub(crate) hop: Hop,
     pub(crate) now: Moment,
-    pub(crate) request_id: [u8; 32],
+    pub(crate) request_id: RequestId,
     pub(crate) original: Option<Original>,
     pub(crate) quotas: Vec<Quota>,
     /// The snapshot; let go after the last policy hook.
@@ -69,6 +82,7 @@ pub(crate) struct Exchange {
     pub(crate) site: Option<usize>,
     /// What is kept of the route beyond that.
     pub(crate) terms: Option<Rc<LocalTerms>>,
+    pub(crate) body: Body,
     /// True once a byte of the final response may have gone out.
     pub(crate) has_begun: bool,
     pub(crate) record: Record,
@@ -130,13 +144,14 @@ impl Exchange {
             },
             hop: Hop::default(),
             now: worker.clock.now(),
-            request_id: [0; 32],
+            request_id: RequestId::default(),
             original: None,
             quotas: Vec::new(),
             matched: None,
             listener: client.listener,
             site: None,
             terms: None,
+            body: Body::Untouched,
             has_begun: false,
             record: Record::default(),
             worker: Rc::clone(worker),
@@ -148,16 +163,12 @@ impl Exchange {
         let name = local.snapshot.request_id_header.as_bytes();
         let fields = &mut self.heads.request.fields;
         let given = fields.get(name).filter(|_| self.origin.is_trusted);
-        if let Some(id) = given.and_then(|id| <[u8; 32]>::try_from(id).ok())
-            && id.iter().all(u8::is_ascii_alphanumeric)
-        {
+        if let Some(id) = given.and_then(RequestId::given) {
             self.request_id = id;
             return;
         }
         self.request_id = self.worker.identifier();
-        if !name.is_empty() {
-            fields.set(name, &self.request_id);
-        }
+        fields.set(name, self.request_id.as_bytes());
     }
 
     fn without_route(&mut self, unrouted: Unrouted) -> Failure {
@@ -187,7 +198,7 @@ impl Exchange {
             peer: &self.peer,
             origin: &self.origin,
             original: self.original.as_ref(),
-            request_id: &self.request_id,
+            request_id: self.request_id.as_bytes(),
             site: &matched.site().name,
             route: &matched.route().terms.label,
         }

@@ -266,6 +266,7 @@ async fn attempt(
     let uploaded = upload.is_done();
     let is_client_gone = upload.is_half_closed();
     exchange.record.bytes_in = upload.size();
+    exchange.body = upload.body();
     let failure = match raced {
         Raced::Main(Ok(Conversed::Switch)) => {
             let fate = tunnel::tunnel(exchange, client, connection, course.idle_timeout).await;

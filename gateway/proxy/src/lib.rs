@@ -46,6 +46,7 @@ mod record;
 mod redirect;
 mod render;
 mod request_head;
+mod request_id;
 mod route;
 mod server;
 mod snapshot;

@@ -11,6 +11,7 @@ use janua_http::failure::Kind;
 
 use crate::body::{Transfer, TransferError};
 use crate::deadline::Deadline;
+use crate::exchange::Body;
 use crate::wire::{Reader, Writer};
 
 /// A client that has closed its sending side may still want the response, or
@@ -67,6 +68,15 @@ impl<'a> Upload<'a> {
     /// True if the client has closed its side.
     pub(crate) fn is_half_closed(&self) -> bool {
         self.state == State::HalfClosed
+    }
+
+    /// How much of the body has been read.
+    pub(crate) fn body(&self) -> Body {
+        match self.transfer.size() {
+            _ if self.transfer.is_done() => Body::Read,
+            0 => Body::Untouched,
+            _ => Body::Begun,
+        }
     }
 
     /// Bytes of body so far.

@@ -111,7 +111,7 @@ impl Exchange {
             .map(|(upstream, index)| (&upstream.stats, *index));
         self.worker.log.borrow_mut().record(&access_log::Record {
             time_unix_millis: self.now.unix_ms,
-            request_id: &self.request_id,
+            request_id: self.request_id.as_bytes(),
             client_ip: self.origin.client.unwrap_or(self.peer.address),
             method: std::str::from_utf8(&request.method).unwrap_or_default(),
             scheme: if self.origin.is_https {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use janua_telemetry::access_log::AccessLog;
 use janua_upstream::Pool;
 use janua_wasm::WorkerHost;
+use slab::Slab;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
@@ -19,6 +20,7 @@ use crate::estate::Estate;
 use crate::exchange::Heads;
 use crate::forward::Upstreamed;
 use crate::render::Rendered;
+use crate::request_id::RequestId;
 use crate::snapshot::{LocalSnapshot, Snapshot};
 
 /// Heads kept for the next requests.
@@ -60,9 +62,8 @@ pub(crate) struct Worker {
     pub(crate) open: Cell<usize>,
     local: RefCell<Rc<LocalSnapshot>>,
     heads: RefCell<Vec<Box<Heads>>>,
-    /// Connections that wait for a request, to be woken when the worker drains.
-    waiting: RefCell<HashMap<u64, Waker>>,
-    next_connection: Cell<u64>,
+    /// Connections by number, to be woken when the worker drains.
+    waiting: RefCell<Slab<Option<Waker>>>,
     random: RefCell<fastrand::Rng>,
 }
 
@@ -82,7 +83,6 @@ impl Worker {
             local: RefCell::new(Rc::new(local)),
             heads: RefCell::default(),
             waiting: RefCell::default(),
-            next_connection: Cell::new(0),
             random: RefCell::new(fastrand::Rng::new()),
             host,
             estate,
@@ -126,48 +126,46 @@ impl Worker {
         }
     }
 
-    /// A new identifier: 128 random bits in hexadecimal, as nginx's `$request_id`.
-    pub(crate) fn identifier(&self) -> [u8; 32] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut bits = self.random.borrow_mut().u128(..);
-        std::array::from_fn(|_| {
-            let digit = DIGITS.get((bits & 15) as usize).copied().unwrap_or(b'0');
-            bits >>= 4;
-            digit
-        })
+    /// A new identifier.
+    pub(crate) fn identifier(&self) -> RequestId {
+        RequestId::new(self.random.borrow_mut().u128(..))
     }
 
-    /// A number for a connection, and a place for its waker.
-    pub(crate) fn register(&self) -> u64 {
-        let number = self.next_connection.get();
-        self.next_connection.set(number + 1);
+    /// A place for a connection's waker.
+    pub(crate) fn register(&self) -> usize {
         self.open.set(self.open.get() + 1);
-        number
+        self.waiting.borrow_mut().insert(None)
     }
 
     /// A connection waits for a request; false if it should not.
-    pub(crate) fn wait(&self, connection: u64, waker: &Waker) -> bool {
+    pub(crate) fn wait(&self, connection: usize, waker: &Waker) -> bool {
         if self.draining.get() {
             return false;
         }
-        self.waiting
-            .borrow_mut()
-            .entry(connection)
-            .or_insert_with(|| waker.clone())
-            .clone_from(waker);
+        // A connection is one task, whose waker stays the same.
+        if let Some(slot) = self.waiting.borrow_mut().get_mut(connection)
+            && !slot.as_ref().is_some_and(|known| known.will_wake(waker))
+        {
+            *slot = Some(waker.clone());
+        }
         true
     }
 
     /// The connection is gone.
-    pub(crate) fn unregister(&self, connection: u64) {
-        self.waiting.borrow_mut().remove(&connection);
+    pub(crate) fn unregister(&self, connection: usize) {
+        self.waiting.borrow_mut().try_remove(connection);
         self.open.set(self.open.get().saturating_sub(1));
     }
 
     fn drain(&self) {
         self.draining.set(true);
-        for (_, waker) in self.waiting.borrow_mut().drain() {
-            waker.wake();
+        for waker in self
+            .waiting
+            .borrow()
+            .iter()
+            .filter_map(|(_, slot)| slot.as_ref())
+        {
+            waker.wake_by_ref();
         }
     }
 }
