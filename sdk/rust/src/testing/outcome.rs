@@ -10,9 +10,9 @@ use crate::syntax;
 /// [`Outcome::takes`] and `verdict`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The exchange with the edits of the verdict.
+    /// The exchange with the edits of the verdict; they do not touch `answer`.
     pub exchange: Exchange,
-    /// The response that the policy made itself.
+    /// The response that the policy made itself, with the fields of its reply.
     pub answer: Option<Answer>,
     /// The path to serve instead, of the phase `missing`.
     pub serve: Option<String>,
@@ -119,7 +119,8 @@ fn answer(phase: &Phase, before: &Exchange, reply: &Reply) -> Result<Answer, Str
     Ok(answer)
 }
 
-/// One edit, on the policy's own response if it made one.
+/// One edit: of the request or of the response, by the phase. A reply that the
+/// policy made is sent with its own fields alone, so no edit touches it.
 fn apply(
     phase: &Phase,
     before: &Exchange,
@@ -128,10 +129,10 @@ fn apply(
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     let exchange = &mut outcome.exchange;
-    let fields = match (&mut outcome.answer, on_response) {
-        (Some(answer), _) => &mut answer.headers,
-        (None, true) => &mut exchange.response,
-        (None, false) => &mut exchange.request,
+    let fields = if on_response {
+        &mut exchange.response
+    } else {
+        &mut exchange.request
     };
     match edit {
         Edit::SetHeader(header) => {
@@ -157,13 +158,7 @@ fn apply(
             exchange.path = resolve(phase, before, path)?.unwrap_or_default();
         }
         Edit::SetQuery(query) => exchange.query = resolve(phase, before, query)?,
-        Edit::SetStatus(status) => {
-            let status = syntax::status(*status)?;
-            match &mut outcome.answer {
-                Some(answer) => answer.status = status,
-                None => exchange.status = status,
-            }
-        }
+        Edit::SetStatus(status) => exchange.status = syntax::status(*status)?,
     }
     Ok(())
 }

@@ -56,6 +56,7 @@ impl Policy for Everything {
                 .take(Take::new(1, 1000).key(self.client, AbsentKey::Refuse))
                 .for_seconds(5)),
             None => Ok(Verdict::respond(Reply::new(401).text(&self.header))
+                .set_header("x-refused", "1")
                 .note("no key")
                 .until_reload()),
         }
@@ -105,6 +106,9 @@ fn a_reply_is_made() {
         Some("text/plain; charset=utf-8")
     );
     assert_eq!(got.note(), Some("no key"));
+    // Edits are of the request's head, also beside a reply.
+    assert_eq!(got.exchange.request_header("x-refused"), Some("1"));
+    assert_eq!(answer.header("x-refused"), None);
 }
 
 #[test]
