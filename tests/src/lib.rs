@@ -1,1 +1,41 @@
-//! Stub.
+//! The harness of the end-to-end suite: the real binary between real sockets.
+//!
+//! | what | where |
+//! |---|---|
+//! | the gateway as a process, its admin socket, its logs | [`Gateway`], [`Settings`], [`Proxy`], [`Metrics`] |
+//! | what a client does, byte by byte if need be | [`Wire`], [`Request`], [`Response`] |
+//! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
+//! | conditions that are awaited | [`assert_eventually!`] |
+//!
+//! Every test starts what it needs on free ports and ends it, so all of them
+//! run at once. Stand-in servers run on a thread of their own: a test may
+//! block without stopping them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a harness that cannot go on fails the test that it runs"
+)]
+
+mod background;
+mod eventually;
+mod filler;
+mod gateway;
+mod message;
+mod metrics;
+mod proxy;
+mod settings;
+mod upstream;
+mod wire;
+
+pub use eventually::{PATIENCE, eventually};
+pub use filler::{filler, filler_difference};
+pub use gateway::{Gateway, Ran, binary, component, run};
+pub use message::{Framing, ReadError, Received, Reply, Request, Response};
+pub use metrics::Metrics;
+pub use proxy::Proxy;
+pub use settings::Settings;
+pub use upstream::{Endpoint, Habits, Upstream, Vacant, Visit};
+pub use wire::Wire;

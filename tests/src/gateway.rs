@@ -1,0 +1,202 @@
+//! The gateway as a process.
+
+mod admin;
+mod process;
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::eventually;
+use crate::message::{Request, Response};
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+use crate::wire::Wire;
+pub use process::{Ran, binary, component, run};
+use process::Process;
+
+/// A gateway that runs, with a directory of its own. When it is dropped it is
+/// asked to end, and has to do so with success; if the test has failed by
+/// then, what it said is printed.
+#[derive(Debug)]
+pub struct Gateway {
+    // Dropped in this order: the process ends before its directory is gone.
+    process: Process,
+    directory: TempDir,
+    settings: Settings,
+    addresses: Vec<(String, SocketAddr)>,
+}
+
+impl Gateway {
+    /// Starts a gateway, which must become ready.
+    pub async fn start(config: impl Display) -> Self {
+        Settings::new().start(config).await
+    }
+
+    pub(crate) async fn start_with(settings: Settings, config: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path();
+        std::fs::write(path.join("janua.toml"), settings.complete(config, path)).unwrap();
+        let mut gateway = Self {
+            process: Process::start(path, &settings),
+            directory,
+            settings,
+            addresses: Vec::new(),
+        };
+        let ready = eventually(async || {
+            gateway.process.expect_running();
+            gateway.is_ready().await.then_some(())
+        });
+        assert!(ready.await.is_some(), "the gateway did not become ready");
+        gateway.find_addresses().await;
+        gateway
+    }
+
+    /// The directory that relative paths of the configuration start from.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config_path(&self) -> PathBuf {
+        self.directory.path().join("janua.toml")
+    }
+
+    /// The address of the only listener.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        let [(_, address)] = self.addresses.as_slice() else {
+            panic!("not one listener: {:?}", self.addresses);
+        };
+        *address
+    }
+
+    /// The address of a listener.
+    #[must_use]
+    pub fn address_of(&self, listener: &str) -> SocketAddr {
+        let mut named = self.addresses.iter().filter(|(name, _)| name == listener);
+        let found = named.next().map(|(_, address)| *address);
+        found.unwrap_or_else(|| panic!("no listener {listener}: {:?}", self.addresses))
+    }
+
+    /// Connects to the only listener.
+    pub async fn connect(&self) -> Wire {
+        Wire::connect(self.address()).await
+    }
+
+    /// Sends a request over a connection of its own and reads the response.
+    pub async fn send(&self, request: Request) -> Response {
+        self.connect().await.exchange(&request).await
+    }
+
+    /// `GET` over a connection of its own.
+    pub async fn get(&self, target: &str) -> Response {
+        self.send(Request::get(target)).await
+    }
+
+    /// Writes another configuration, and leaves it at that.
+    pub fn write_config(&self, config: impl Display) {
+        let text = self.settings.complete(&config.to_string(), self.directory());
+        std::fs::write(self.config_path(), text).unwrap();
+    }
+
+    /// Puts another configuration live, which must succeed.
+    pub async fn reload(&mut self, config: impl Display) -> Value {
+        let answer = self.try_reload(config).await;
+        self.find_addresses().await;
+        answer.unwrap_or_else(|refused| panic!("refused: {refused}"))
+    }
+
+    /// Asks for another configuration to be put live.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub async fn try_reload(&self, config: impl Display) -> Result<Value, Value> {
+        self.write_config(config);
+        let answer = self.ask("POST", "/reload").await;
+        match answer.status {
+            200 => Ok(answer.json()),
+            422 => Err(answer.json()),
+            status => panic!("reload answered {status}: {:?}", answer.body),
+        }
+    }
+
+    /// The metrics of now.
+    pub async fn metrics(&self) -> Metrics {
+        Metrics::parse(self.ask("GET", "/metrics").await.text())
+    }
+
+    /// The state of now.
+    pub async fn status(&self) -> Value {
+        self.ask("GET", "/status").await.json()
+    }
+
+    /// The lines of the access log so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.directory().join("access.log"));
+        let text = text.unwrap_or_default();
+        // A line that is not at its end yet is being written.
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        let lines = whole.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+            .collect()
+    }
+
+    /// The first line of the access log about this path, once it is written.
+    pub async fn log_line(&self, path: &str) -> Value {
+        eventually(async || self.log().into_iter().find(|line| line["path"] == path))
+            .await
+            .unwrap_or_else(|| panic!("no line about {path} in {:#?}", self.log()))
+    }
+
+    /// What the gateway said so far.
+    #[must_use]
+    pub fn messages(&self) -> String {
+        std::fs::read_to_string(self.directory().join("messages")).unwrap_or_default()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Waits until it has ended by itself: its exit code, none after a signal.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let ended = eventually(async || self.process.try_wait()).await;
+        ended.expect("the gateway ends").code()
+    }
+
+    /// Resident memory in KiB.
+    #[must_use]
+    pub fn rss_kib(&self) -> u64 {
+        self.process.rss_kib()
+    }
+
+    async fn find_addresses(&mut self) {
+        let status = self.status().await;
+        let listeners = status["listeners"].as_array().into_iter().flatten();
+        self.addresses = listeners
+            .flat_map(|listener| {
+                let name = listener["name"].as_str().unwrap_or_default();
+                let addresses = listener["addresses"].as_array().into_iter().flatten();
+                addresses.map(move |address| {
+                    let text = address.as_str().unwrap_or_default();
+                    (name.to_owned(), text.parse().unwrap_or_else(|e| panic!("{e}: {text}")))
+                })
+            })
+            .collect();
+    }
+}

@@ -1,0 +1,25 @@
+//! The admin socket, spoken to without the gateway's own client.
+
+use super::Gateway;
+use crate::message::{Request, Response};
+use crate::wire::Wire;
+
+impl Gateway {
+    /// Sends a request to the admin socket.
+    pub async fn ask(&self, method: &str, target: &str) -> Response {
+        let path = self.directory().join("admin.sock");
+        let wire = Wire::connect_unix(&path).await;
+        let mut wire = wire.unwrap_or_else(|error| panic!("the admin socket: {error}"));
+        wire.exchange(&Request::new(method, target)).await
+    }
+
+    /// True once `/readyz` says so.
+    pub async fn is_ready(&self) -> bool {
+        let path = self.directory().join("admin.sock");
+        let Ok(mut wire) = Wire::connect_unix(&path).await else {
+            return false;
+        };
+        let asked = wire.try_send(Request::get("/readyz").to_bytes()).await;
+        asked.is_ok() && matches!(wire.try_receive("GET").await, Ok(ready) if ready.status == 200)
+    }
+}

@@ -1,0 +1,187 @@
+//! The binary, run.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::settings::Settings;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
+
+/// How long the process may take to end once it was asked to.
+const END: Duration = Duration::from_secs(20);
+
+/// A command that has run to its end.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// Its exit code; none after a signal.
+    pub code: Option<i32>,
+    /// What it wrote to the standard output.
+    pub stdout: String,
+    /// What it wrote to the standard error stream.
+    pub stderr: String,
+}
+
+/// The gateway's binary, beside the tests': `make test` builds it first.
+///
+/// # Panics
+/// It is not there.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let path = std::env::var_os("JANUA_BINARY").map_or_else(
+        || target_directory().join("janua"),
+        PathBuf::from,
+    );
+    assert!(
+        path.is_file(),
+        "{} is not there: build it with `cargo build -p janua`",
+        path.display()
+    );
+    path
+}
+
+/// A policy's component, by the name of its file: `misbehave`.
+///
+/// # Panics
+/// It is not there.
+#[must_use]
+pub fn component(name: &str) -> PathBuf {
+    let target = target_directory();
+    let folder = target.parent().unwrap().join("wasm32-wasip2/policy");
+    let path = folder.join(name.replace('-', "_")).with_extension("wasm");
+    assert!(
+        path.is_file(),
+        "{} is not there: build it with `make policies`",
+        path.display()
+    );
+    path
+}
+
+/// Runs `janua` with these arguments to its end, without blocking the test's
+/// other tasks.
+pub async fn run(directory: &Path, arguments: &[&str]) -> Ran {
+    let mut command = Command::new(binary());
+    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let output = output.await.expect("the task ends").expect("it can be run");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it writes UTF-8");
+    Ran {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+/// `target/debug`: the tests' own executable is in `target/debug/deps`.
+fn target_directory() -> PathBuf {
+    let own = std::env::current_exe().expect("the test's executable has a path");
+    own.parent().and_then(Path::parent).expect("it is in a folder").to_owned()
+}
+
+/// `janua run` in a directory with a `janua.toml`.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    messages: PathBuf,
+    ended: Option<ExitStatus>,
+}
+
+impl Process {
+    pub(super) fn start(directory: &Path, settings: &Settings) -> Self {
+        let messages = directory.join("messages");
+        let output = || File::options().create(true).append(true).open(&messages).unwrap();
+        let child = Command::new(binary())
+            .args(["run", "--config", "janua.toml"])
+            .current_dir(directory)
+            .env("NO_COLOR", "1")
+            .envs(settings.variables().iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(output())
+            .stderr(output())
+            .spawn()
+            .expect("the gateway can be started");
+        let process = Self {
+            child,
+            messages,
+            ended: None,
+        };
+        if let Some(limit) = settings.open_file_limit() {
+            process.limit_open_files(limit);
+        }
+        process
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        assert!(self.ended.is_none(), "the gateway has ended already");
+        // Not waited for yet, so the id is still its own.
+        kill_process(Pid::from_child(&self.child), signal).expect("it can be signalled");
+    }
+
+    pub(super) fn try_wait(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            self.ended = self.child.try_wait().expect("a child can be waited for");
+        }
+        self.ended
+    }
+
+    pub(super) fn expect_running(&mut self) {
+        if let Some(status) = self.try_wait() {
+            panic!("the gateway ended: {status}");
+        }
+    }
+
+    pub(super) fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).expect("VmRSS in KiB")
+    }
+
+    fn limit_open_files(&self, limit: u64) {
+        let limits = Rlimit {
+            current: Some(limit),
+            maximum: Some(limit),
+        };
+        let pid = Some(Pid::from_child(&self.child));
+        rustix::process::prlimit(pid, Resource::Nofile, limits).expect("the limit can be set");
+    }
+
+    /// Asks it to end and waits; kills it after [`END`].
+    fn end(&mut self) -> Result<(), String> {
+        if self.try_wait().is_none() {
+            self.signal(Signal::TERM);
+        }
+        let begin = Instant::now();
+        loop {
+            match self.try_wait() {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("the gateway ended with {status}")),
+                None if begin.elapsed() > END => break,
+                None => std::thread::park_timeout(Duration::from_millis(5)),
+            }
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        Err(format!("the gateway did not end within {END:?} of SIGTERM"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // An end that a test has seen is for the test to judge.
+        let ended = if self.ended.is_some() { Ok(()) } else { self.end() };
+        if std::thread::panicking() || ended.is_err() {
+            let messages = std::fs::read_to_string(&self.messages).unwrap_or_default();
+            eprintln!("--- the gateway's messages ---\n{messages}---");
+        }
+        if let Err(error) = ended
+            && !std::thread::panicking()
+        {
+            panic!("{error}");
+        }
+    }
+}

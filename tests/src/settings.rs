@@ -1,0 +1,123 @@
+//! What a gateway is started with beside the configuration under test.
+
+use std::fmt::Display;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::gateway::Gateway;
+
+/// The tables `[server]`, `[admin]` and `[log]`, which are added behind a
+/// test's own text, so that lines in messages are those of the test.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    workers: usize,
+    drain_timeout: String,
+    level: String,
+    open_files: Option<u64>,
+    environment: Vec<(String, String)>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Two workers, requests in flight are given a second at the end.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            workers: 2,
+            drain_timeout: "1s".to_owned(),
+            level: "info".to_owned(),
+            open_files: None,
+            environment: Vec::new(),
+            state_dir: None,
+        }
+    }
+
+    /// With so many workers.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// With another `drain_timeout`.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: &str) -> Self {
+        timeout.clone_into(&mut self.drain_timeout);
+        self
+    }
+
+    /// With another level of messages.
+    #[must_use]
+    pub fn level(mut self, level: &str) -> Self {
+        level.clone_into(&mut self.level);
+        self
+    }
+
+    /// With a soft limit of open files (`ulimit -S -n`).
+    #[must_use]
+    pub fn open_files(mut self, limit: u64) -> Self {
+        self.open_files = Some(limit);
+        self
+    }
+
+    /// With this variable in the environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With another `state_dir` than one of its own, so that large components
+    /// are compiled once.
+    #[must_use]
+    pub fn state_dir(mut self, path: &Path) -> Self {
+        self.state_dir = Some(path.to_owned());
+        self
+    }
+
+    /// Starts a gateway, which must become ready.
+    pub async fn start(self, config: impl Display) -> Gateway {
+        Gateway::start_with(self, &config.to_string()).await
+    }
+
+    pub(crate) fn open_file_limit(&self) -> Option<u64> {
+        self.open_files
+    }
+
+    pub(crate) fn variables(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
+    /// The whole file.
+    pub(crate) fn complete(&self, config: &str, directory: &Path) -> String {
+        let own = directory.join("state");
+        let state_dir = self.state_dir.as_deref().unwrap_or(&own).display();
+        let directory = directory.display();
+        let mut text = config.to_owned();
+        let _ = write!(
+            text,
+            "
+[server]
+workers = {}
+drain_timeout = \"{}\"
+state_dir = \"{state_dir}\"
+
+[admin]
+socket = \"{directory}/admin.sock\"
+
+[log]
+access = {{ path = \"{directory}/access.log\" }}
+level = \"{}\"
+",
+            self.workers, self.drain_timeout, self.level,
+        );
+        text
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+

@@ -1,0 +1,282 @@
+//! Servers that stand in for upstreams.
+
+mod serve;
+mod vacant;
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::background;
+use crate::message::{ReadError, Received, Reply};
+use crate::wire::Wire;
+pub use vacant::Vacant;
+
+/// A server on a free port or a Unix socket, until it is dropped.
+#[derive(Debug)]
+pub struct Upstream {
+    endpoint: Endpoint,
+    seen: Arc<Seen>,
+    task: AbortHandle,
+}
+
+/// Where a server is.
+#[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// On this port of the loopback address.
+    Tcp(SocketAddr),
+    /// At this path.
+    Unix(std::path::PathBuf),
+}
+
+/// One connection to a server that speaks by itself.
+#[derive(Debug)]
+pub struct Visit {
+    /// The connection.
+    pub wire: Wire,
+    /// Its number, from 0.
+    pub number: usize,
+    seen: Arc<Seen>,
+    _open: Open,
+}
+
+/// How a server that speaks HTTP treats its connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Habits {
+    /// It closes a connection after so many requests, without saying so.
+    pub requests: usize,
+    /// It closes a connection that has been idle for so long.
+    pub idle: Duration,
+}
+
+/// What a server has seen so far.
+#[derive(Debug, Default)]
+struct Seen {
+    connections: AtomicUsize,
+    open: Arc<AtomicUsize>,
+    requests: Mutex<Vec<Received>>,
+}
+
+/// Counts a connection for as long as it is held.
+#[derive(Debug)]
+struct Open(Arc<AtomicUsize>);
+
+#[derive(Debug)]
+enum Listener {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self {
+            requests: usize::MAX,
+            idle: Duration::from_secs(3600),
+        }
+    }
+}
+
+impl Upstream {
+    /// Answers with what it received, as JSON: `method`, `target`, `version`,
+    /// `fields` (a list of pairs as they came), `headers` (the values by name
+    /// in lower case, lines joined), `body`, `framing` and `trailers`.
+    pub async fn echo() -> Self {
+        Self::http(async |request| serve::echo(&request)).await
+    }
+
+    /// The same at a Unix socket.
+    pub async fn unix_echo(path: &Path) -> Self {
+        let endpoint = Endpoint::Unix(path.to_owned());
+        let handler = Arc::new(async |request: Received| serve::echo(&request));
+        Self::at(endpoint, move |visit| {
+            serve::serve(visit, Habits::default(), Arc::clone(&handler))
+        })
+        .await
+    }
+
+    /// Answers everything with this.
+    pub async fn always(reply: Reply) -> Self {
+        Self::http(move |_| std::future::ready(reply.clone())).await
+    }
+
+    /// Answers as `handler` says.
+    pub async fn http<F, R>(handler: F) -> Self
+    where
+        F: Fn(Received) -> R + Send + Sync + 'static,
+        R: Future<Output = Reply> + Send + 'static,
+    {
+        Self::http_with(Habits::default(), handler).await
+    }
+
+    /// Answers as `handler` says, and closes connections as `habits` say.
+    pub async fn http_with<F, R>(habits: Habits, handler: F) -> Self
+    where
+        F: Fn(Received) -> R + Send + Sync + 'static,
+        R: Future<Output = Reply> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        Self::raw(move |visit| serve::serve(visit, habits, Arc::clone(&handler))).await
+    }
+
+    /// Does with each connection what `handler` does.
+    pub async fn raw<F, R>(handler: F) -> Self
+    where
+        F: Fn(Visit) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self::at(Endpoint::Tcp(any_port), handler).await
+    }
+
+    /// The same at an address of the caller's choice.
+    pub async fn at<F, R>(endpoint: Endpoint, handler: F) -> Self
+    where
+        F: Fn(Visit) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        let opening = background::runtime().spawn(Listener::open(endpoint.clone()));
+        let (listener, endpoint) = opening
+            .await
+            .expect("the task ends")
+            .unwrap_or_else(|error| panic!("listening on {endpoint:?}: {error}"));
+        let seen = Arc::new(Seen::default());
+        let task = background::runtime().spawn(accept(listener, Arc::clone(&seen), handler));
+        Self {
+            endpoint,
+            seen,
+            task: task.abort_handle(),
+        }
+    }
+
+    /// As a configuration names it.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        match &self.endpoint {
+            Endpoint::Tcp(address) => address.to_string(),
+            Endpoint::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    /// Its TCP port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        match &self.endpoint {
+            Endpoint::Tcp(address) => address.port(),
+            Endpoint::Unix(_) => panic!("a Unix socket has no port"),
+        }
+    }
+
+    /// Connections that have been accepted.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.seen.connections.load(SeqCst)
+    }
+
+    /// Connections that its side has not let go of.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.seen.open.load(SeqCst)
+    }
+
+    /// Requests that were received whole.
+    #[must_use]
+    pub fn requests(&self) -> Vec<Received> {
+        self.seen.requests.lock().unwrap().clone()
+    }
+
+    /// How many these are.
+    #[must_use]
+    pub fn request_count(&self) -> usize {
+        self.seen.requests.lock().unwrap().len()
+    }
+
+    /// The one request that was received.
+    #[must_use]
+    pub fn only_request(&self) -> Received {
+        let mut requests = self.requests();
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        requests.remove(0)
+    }
+}
+
+impl Drop for Upstream {
+    /// Nothing listens any more, and the connections are closed.
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Visit {
+    /// Receives a request, which is counted.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn request(&mut self) -> Result<Received, ReadError> {
+        let mut request = self.wire.receive_request().await?;
+        request.connection = self.number;
+        self.seen.requests.lock().unwrap().push(request.clone());
+        Ok(request)
+    }
+}
+
+impl Listener {
+    /// Listens, and says where.
+    async fn open(endpoint: Endpoint) -> io::Result<(Self, Endpoint)> {
+        match endpoint {
+            Endpoint::Tcp(address) => {
+                let listener = TcpListener::bind(address).await?;
+                let endpoint = Endpoint::Tcp(listener.local_addr()?);
+                Ok((Self::Tcp(listener), endpoint))
+            }
+            Endpoint::Unix(path) => {
+                Ok((Self::Unix(UnixListener::bind(&path)?), Endpoint::Unix(path)))
+            }
+        }
+    }
+
+    async fn accept(&self) -> io::Result<Wire> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+        }
+    }
+}
+
+/// Accepts until it is aborted, and all visits with it.
+async fn accept<F, R>(listener: Listener, seen: Arc<Seen>, handler: F)
+where
+    F: Fn(Visit) -> R,
+    R: Future<Output = ()> + Send + 'static,
+{
+    let mut visits = JoinSet::new();
+    loop {
+        let Ok(mut wire) = listener.accept().await else {
+            continue;
+        };
+        // Upstreams wait for as long as it takes; tests lose patience first.
+        wire.set_patience(Duration::from_secs(3600));
+        seen.open.fetch_add(1, SeqCst);
+        visits.spawn(handler(Visit {
+            wire,
+            number: seen.connections.fetch_add(1, SeqCst),
+            seen: Arc::clone(&seen),
+            _open: Open(Arc::clone(&seen.open)),
+        }));
+        while visits.try_join_next().is_some() {}
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
+}

@@ -1,0 +1,197 @@
+//! A connection under full control, from either end: bytes go out as they are
+//! given, and messages are read by the letter of RFC 9112.
+
+mod read;
+mod stream;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use crate::message::{ReadError, Request, Response};
+use stream::Stream;
+
+/// A connection and what was read ahead on it.
+#[derive(Debug)]
+pub struct Wire {
+    stream: Stream,
+    buffer: Vec<u8>,
+    patience: Duration,
+}
+
+impl Wire {
+    /// Connects to a TCP address.
+    pub async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await;
+        Self::from(stream.unwrap_or_else(|error| panic!("connecting to {address}: {error}")))
+    }
+
+    /// Connects to a Unix socket.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    pub async fn connect_unix(path: &Path) -> std::io::Result<Self> {
+        UnixStream::connect(path).await.map(Self::from)
+    }
+
+    /// How long one read may take; [`crate::PATIENCE`] unless said otherwise.
+    pub fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
+    /// Sends bytes.
+    ///
+    /// # Errors
+    /// The peer takes no more.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.stream.write_all(bytes.as_ref()).await
+    }
+
+    /// Sends bytes, which must succeed.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).await.expect("the peer takes what is sent");
+    }
+
+    /// Sends a request and reads its response, both of which must succeed.
+    pub async fn exchange(&mut self, request: &Request) -> Response {
+        self.send(request.to_bytes()).await;
+        self.receive(request.method()).await
+    }
+
+    /// Says that nothing more will be sent.
+    pub async fn finish(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
+    /// Breaks the connection off, so that the peer sees a reset.
+    pub fn reset(self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            let socket = socket2::SockRef::from(stream);
+            socket.set_linger(Some(Duration::ZERO)).unwrap();
+        }
+    }
+
+    /// Keeps the socket's receive buffer this small, so that a slow reader
+    /// shows at once.
+    pub fn set_small_receive_buffer(&self) {
+        if let Stream::Tcp(stream) = &self.stream {
+            socket2::SockRef::from(stream).set_recv_buffer_size(4096).unwrap();
+        }
+    }
+
+    /// Reads until there are at least `size` bytes, and takes these.
+    ///
+    /// # Errors
+    /// The connection ended, or nothing came in time.
+    pub async fn take(&mut self, size: usize) -> Result<Vec<u8>, ReadError> {
+        while self.buffer.len() < size {
+            self.fill("the bytes that were waited for").await?;
+        }
+        let rest = self.buffer.split_off(size);
+        Ok(std::mem::replace(&mut self.buffer, rest))
+    }
+
+    /// Reads until `needle` has come, and takes all up to its end.
+    ///
+    /// # Errors
+    /// The connection ended, or nothing came in time.
+    pub async fn take_until(&mut self, needle: &[u8]) -> Result<Vec<u8>, ReadError> {
+        let mut from = 0;
+        loop {
+            let found = self.buffer[from..]
+                .windows(needle.len())
+                .position(|window| window == needle);
+            if let Some(at) = found {
+                return self.take(from + at + needle.len()).await;
+            }
+            from = self.buffer.len().saturating_sub(needle.len() - 1);
+            self.fill("what was waited for").await?;
+        }
+    }
+
+    /// Takes what is there, or comes next; empty at the end of the stream.
+    ///
+    /// # Errors
+    /// The connection was broken off, or nothing came in time.
+    pub async fn take_some(&mut self) -> Result<Vec<u8>, ReadError> {
+        if self.buffer.is_empty() {
+            match self.fill("a read").await {
+                Ok(()) => {}
+                Err(ReadError::Closed) => return Ok(Vec::new()),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(std::mem::take(&mut self.buffer))
+    }
+
+    /// Takes all that comes until the peer closes in good order.
+    ///
+    /// # Errors
+    /// The connection was broken off, or nothing came in time.
+    pub async fn take_rest(&mut self) -> Result<Vec<u8>, ReadError> {
+        let mut all = Vec::new();
+        loop {
+            let some = self.take_some().await?;
+            if some.is_empty() {
+                return Ok(all);
+            }
+            all.extend_from_slice(&some);
+        }
+    }
+
+    /// True once the peer has closed or broken off, with nothing left to read.
+    pub async fn is_closed(&mut self) -> bool {
+        match self.take_some().await {
+            Ok(rest) => rest.is_empty(),
+            Err(error) => matches!(error, ReadError::Incomplete(_)),
+        }
+    }
+
+    /// True if nothing comes, not even the end, for so long.
+    pub async fn is_silent_for(&mut self, time: Duration) -> bool {
+        let patience = std::mem::replace(&mut self.patience, time);
+        let silent = self.fill("silence").await == Err(ReadError::TimedOut);
+        self.patience = patience;
+        silent && self.buffer.is_empty()
+    }
+
+    /// Reads some more into the buffer. The end before the first byte of
+    /// something is [`ReadError::Closed`].
+    async fn fill(&mut self, what: &str) -> Result<(), ReadError> {
+        match timeout(self.patience, self.stream.read_buf(&mut self.buffer)).await {
+            Err(_) => Err(ReadError::TimedOut),
+            Ok(Err(error)) => Err(ReadError::Incomplete(format!("{what}: {error}"))),
+            Ok(Ok(0)) if self.buffer.is_empty() => Err(ReadError::Closed),
+            Ok(Ok(0)) => Err(ReadError::Incomplete(what.to_owned())),
+            Ok(Ok(_)) => Ok(()),
+        }
+    }
+}
+
+impl From<TcpStream> for Wire {
+    fn from(stream: TcpStream) -> Self {
+        // Pieces that a test sends apart are to arrive apart.
+        let _ = stream.set_nodelay(true);
+        Self::over(Stream::Tcp(stream))
+    }
+}
+
+impl From<UnixStream> for Wire {
+    fn from(stream: UnixStream) -> Self {
+        Self::over(Stream::Unix(stream))
+    }
+}
+
+impl Wire {
+    fn over(stream: Stream) -> Self {
+        Self {
+            stream,
+            buffer: Vec::new(),
+            patience: crate::PATIENCE,
+        }
+    }
+}

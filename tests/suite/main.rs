@@ -1,0 +1,28 @@
+//! The end-to-end suite: what the gateway does, seen from its clients and its
+//! upstreams, over real sockets. `cargo test -p janua-tests framing` runs one
+//! area.
+//!
+//! A test waits for conditions and never for a time, except where the time is
+//! what it is about.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "these are tests"
+)]
+
+mod clients;
+mod forwarding;
+mod framing;
+mod operate;
+mod policies_api_key;
+mod policies_headers;
+mod policies_rate_limit;
+mod policies_seen;
+mod routing;
+mod streaming;
+mod upstreams;
+mod websocket;

@@ -1,0 +1,313 @@
+//! Which request goes where, and what the gateway answers by itself.
+
+use janua_tests::{Gateway, Reply, Request, Upstream};
+
+const LISTENER: &str = "[listeners.public]\naddress = \"127.0.0.1:0\"\n";
+
+/// A route that answers with its own name.
+fn says(path: &str, name: &str) -> String {
+    format!("[[sites.routes]]\npath = {path}\nrespond = {{ body = \"{name}\" }}\n")
+}
+
+#[tokio::test]
+async fn sites_by_host() {
+    let hosts = [
+        ("chitfund.deepteklabs.com", "exact"),
+        ("*.dhanman.com", "below"),
+        ("*.qa.dhanman.com", "below qa"),
+        ("app.dhanman.com", "exact below"),
+        ("*", "default"),
+    ];
+    let sites = hosts.map(|(host, name)| {
+        format!("[[sites]]\nhosts = [\"{host}\"]\n{}", says("\"/\"", name))
+    });
+    let gateway = Gateway::start(LISTENER.to_owned() + &sites.concat()).await;
+    for (host, name) in [
+        ("chitfund.deepteklabs.com", "exact"),
+        ("ChitFund.DeepTekLabs.COM:8080", "exact"),
+        ("chitfund.deepteklabs.com.", "exact"),
+        ("x.chitfund.deepteklabs.com", "default"),
+        ("app.dhanman.com", "exact below"),
+        ("sales.dhanman.com", "below"),
+        ("a.b.dhanman.com", "below"),
+        ("app.qa.dhanman.com", "below qa"),
+        ("dhanman.com", "default"),
+        ("evildhanman.com", "default"),
+        ("127.0.0.1", "default"),
+        ("[::1]:80", "default"),
+    ] {
+        let response = gateway.send(Request::get("/").host(host)).await;
+        assert_eq!(response.text(), name, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_default_site_an_unknown_host_is_404() {
+    let config = LISTENER.replace("public", "public") + "headers = { x-default = \"yes\" }\n";
+    let site = format!("[[sites]]\nhosts = [\"a.example\"]\n{}", says("\"/in/\"", "in"));
+    let gateway = Gateway::start(config + &site).await;
+    let unknown = gateway.send(Request::get("/in/").host("b.example")).await;
+    assert_eq!(unknown.status, 404);
+    assert_eq!(unknown.proxy_error(), Some("destination_not_found"));
+    assert_eq!(unknown.header("x-default"), Some("yes"), "the listener's fields apply");
+    let unrouted = gateway.get("/out").await;
+    assert_eq!(unrouted.status, 404);
+    assert_eq!(unrouted.header("x-default"), Some("yes"));
+    let routed = gateway.get("/in/").await;
+    assert_eq!((routed.text(), routed.header("x-default")), ("in", None));
+    assert_eq!(gateway.log_line("/out").await["failure"], "no_route");
+    assert_eq!(gateway.log_line("/in/").await["failure"], "no_site");
+}
+
+/// R7 and R8, and the order of the kinds among one another.
+#[tokio::test]
+async fn routes_by_path() {
+    let routes = [
+        ("\"/\"", "root"),
+        ("\"/api\"", "api segment"),
+        ("\"/api/\"", "below api"),
+        ("\"/api/v1/tracking/ws\"", "ws"),
+        ("\"/static/\"", "static"),
+        ("\"/hangfire\"", "hangfire"),
+        ("{ exact = \"/health\" }", "health"),
+        ("{ prefix = \"/raw\" }", "raw"),
+        ("{ suffix = [\".js\", \".css\", \".PNG\"] }", "asset"),
+        ("{ regex = \"^/users/[0-9]+$\" }", "user"),
+    ];
+    let routes = routes.map(|(path, name)| says(path, name)).concat();
+    let gateway = Gateway::start(format!("{LISTENER}[[sites]]\nhosts = [\"*\"]\n{routes}")).await;
+    for (target, name) in [
+        ("/", "root"),
+        ("/anything/else", "root"),
+        ("/api", "api segment"),
+        ("/api/", "below api"),
+        ("/api/x", "below api"),
+        ("/apifoo", "root"),
+        ("/api/v1/tracking/ws", "ws"),
+        ("/api/v1/tracking/ws/1", "ws"),
+        ("/api/v1/tracking/wsx", "below api"),
+        ("/static/x", "static"),
+        ("/static", "root"),
+        ("/hangfire/jobs", "hangfire"),
+        ("/health", "health"),
+        ("/health/", "root"),
+        ("/raw", "raw"),
+        ("/rawfoo", "raw"),
+        ("/main.js", "asset"),
+        ("/static/main.JS", "asset"),
+        ("/a/b.png", "asset"),
+        ("/a.js/b", "root"),
+        ("/main.js?x=.css", "asset"),
+        ("/x?y=main.js", "root"),
+        ("/users/42", "user"),
+        ("/users/42/", "root"),
+        ("/users/x", "root"),
+        // The path that is matched is the normalised one.
+        ("/x/../api/y", "below api"),
+        ("//api//y", "below api"),
+        ("/%61pi/y", "below api"),
+        ("/main.%6as", "asset"),
+        ("/API/y", "root"),
+    ] {
+        assert_eq!(gateway.get(target).await.text(), name, "{target}");
+    }
+}
+
+/// R14: reads to the replicas, writes to the primary.
+#[tokio::test]
+async fn routes_by_method() {
+    let primary = Upstream::always(Reply::ok("primary")).await;
+    let replica = Upstream::always(Reply::ok("replica")).await;
+    let (primary_at, replica_at) = (primary.endpoint(), replica.endpoint());
+    let gateway = Gateway::start(format!(
+        r#"{LISTENER}
+[upstreams]
+primary = {{ endpoints = ["{primary_at}"] }}
+replica = {{ endpoints = ["{replica_at}"] }}
+[[sites]]
+hosts = ["*"]
+routes = [
+  {{ path = "/", methods = ["GET"], upstream = "replica" }},
+  {{ path = "/", upstream = "primary" }},
+  {{ path = "/few", methods = ["GET", "PUT"], respond = {{ body = "few" }} }},
+  {{ path = {{ exact = "/few/one" }}, methods = ["DELETE"], respond = {{ body = "one" }} }},
+]
+"#
+    ))
+    .await;
+    for (method, name) in [
+        ("GET", "replica"),
+        ("POST", "primary"),
+        ("PUT", "primary"),
+        ("PURGE", "primary"),
+        ("get", "primary"),
+    ] {
+        let response = gateway.send(Request::new(method, "/x")).await;
+        assert_eq!(response.text(), name, "{method}");
+    }
+    gateway.send(Request::new("HEAD", "/x")).await;
+    assert_eq!(replica.requests().last().unwrap().method, "HEAD");
+    // Another route takes what this one does not.
+    assert_eq!(gateway.send(Request::new("DELETE", "/few/x")).await.text(), "primary");
+}
+
+#[tokio::test]
+async fn a_method_that_no_route_takes_is_405() {
+    let gateway = Gateway::start(format!(
+        r#"{LISTENER}
+[[sites]]
+hosts = ["*"]
+routes = [
+  {{ path = "/few", methods = ["GET", "PUT"], respond = {{ body = "few" }} }},
+  {{ path = {{ exact = "/few/one" }}, methods = ["DELETE"], respond = {{ body = "one" }} }},
+]
+"#
+    ))
+    .await;
+    let refused = gateway.send(Request::new("POST", "/few/one")).await;
+    assert_eq!(refused.status, 405);
+    assert_eq!(refused.proxy_error(), Some("http_request_denied"));
+    let mut allowed: Vec<_> = refused.header("allow").unwrap().split(", ").collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PUT"]);
+    assert_eq!(gateway.send(Request::new("POST", "/none")).await.status, 404);
+    assert_eq!(gateway.log_line("/few/one").await["failure"], "method_not_allowed");
+}
+
+#[tokio::test]
+async fn routes_by_header() {
+    let gateway = Gateway::start(format!(
+        r#"{LISTENER}
+[[sites]]
+hosts = ["*"]
+routes = [
+  {{ headers = {{ x-canary = "1" }}, respond = {{ body = "canary" }} }},
+  {{ headers = {{ x-canary = {{ regex = "^[0-9]+$" }} }}, respond = {{ body = "number" }} }},
+  {{ headers = {{ x-canary = {{ present = true }} }}, respond = {{ body = "present" }} }},
+  {{ respond = {{ body = "plain" }} }},
+]
+"#
+    ))
+    .await;
+    for (value, name) in [
+        (Some("1"), "canary"),
+        (Some("17"), "number"),
+        (Some("x"), "present"),
+        (None, "plain"),
+    ] {
+        let request = Request::get("/");
+        let request = value.iter().fold(request, |request, value| request.header("X-CANARY", value));
+        assert_eq!(gateway.send(request).await.text(), name, "{value:?}");
+    }
+}
+
+/// R3, R4 and R5.
+#[tokio::test]
+async fn redirects() {
+    let gateway = Gateway::start(format!(
+        r#"{LISTENER}
+[[sites]]
+hosts = ["www.first.example", "first.example"]
+[[sites.routes]]
+redirect = {{ to = "https://first.example{{path}}{{query}}", code = 301 }}
+
+[[sites]]
+hosts = ["*.own.example"]
+[[sites.routes]]
+redirect = {{ to = "https://{{host}}{{path}}{{query}}", code = 308 }}
+
+[[sites]]
+hosts = ["*"]
+[[sites.routes]]
+redirect = {{ to = "{{scheme}}://elsewhere.example/" }}
+"#
+    ))
+    .await;
+    for (host, target, status, location) in [
+        ("www.first.example", "/a?b=c", 301, "https://first.example/a?b=c"),
+        ("first.example", "/", 301, "https://first.example/"),
+        ("x.own.example:8080", "/a%20b?c", 308, "https://x.own.example/a%20b?c"),
+        ("X.Own.Example", "//a/../b", 308, "https://x.own.example/b"),
+        ("other.example", "/a?b", 302, "http://elsewhere.example/"),
+    ] {
+        let response = gateway.send(Request::get(target).host(host)).await;
+        assert_eq!((response.status, response.header("location")), (status, Some(location)));
+        assert_eq!(response.body, b"");
+    }
+    // The connection goes on, also after a body that nobody read.
+    let mut wire = gateway.connect().await;
+    for _ in 0..2 {
+        let response = wire.exchange(&Request::post("/x", "ignored").host("first.example")).await;
+        assert_eq!(response.header("location"), Some("https://first.example/x"));
+    }
+}
+
+/// A target like `//evil.example` must not become another site's address.
+#[tokio::test]
+async fn a_redirect_to_a_path_stays_here() {
+    let gateway = Gateway::start(format!(
+        "{LISTENER}[[sites]]\nhosts = [\"*\"]\n[[sites.routes]]\n\
+         redirect = {{ to = \"{{path}}{{query}}\" }}\n"
+    ))
+    .await;
+    for target in ["//evil.example/", "/%2f/evil.example", "/\\evil.example", "/.//evil.example"] {
+        let response = gateway.get(target).await;
+        let location = response.header("location").unwrap();
+        assert!(location.starts_with('/') && !location.starts_with("//"), "{target}: {location}");
+        assert!(!location.contains('\\'), "{target}: {location}");
+    }
+}
+
+#[tokio::test]
+async fn answers_of_the_configuration() {
+    let gateway = Gateway::start(format!(
+        r#"{LISTENER}
+[[sites]]
+hosts = ["*"]
+routes = [
+  {{ path = {{ exact = "/health" }}, respond = {{ status = 200, body = "ok\n", headers = {{ content-type = "text/plain", x-a = "b" }} }} }},
+  {{ path = "/gone", respond = {{ status = 410 }} }},
+  {{ path = "/none", respond = {{ status = 204 }} }},
+]
+"#
+    ))
+    .await;
+    let mut wire = gateway.connect().await;
+    let health = wire.exchange(&Request::get("/health")).await;
+    assert_eq!((health.status, health.text(), health.header("x-a")), (200, "ok\n", Some("b")));
+    assert_eq!(health.header("content-type"), Some("text/plain"));
+    let head = wire.exchange(&Request::new("HEAD", "/health")).await;
+    assert_eq!((head.status, head.header("content-length")), (200, Some("3")));
+    let gone = wire.exchange(&Request::get("/gone/x")).await;
+    assert_eq!((gone.status, gone.reason.as_str(), gone.text()), (410, "Gone", ""));
+    assert_eq!(wire.exchange(&Request::get("/none")).await.status, 204);
+    assert_eq!(wire.exchange(&Request::new("OPTIONS", "*")).await.status, 404);
+    assert_eq!(wire.exchange(&Request::get("/health")).await.text(), "ok\n");
+}
+
+#[tokio::test]
+async fn sites_of_a_listener() {
+    let gateway = Gateway::start(
+        r#"
+[listeners.one]
+address = "127.0.0.1:0"
+[listeners.two]
+address = ["127.0.0.1:0", "[::1]:0"]
+
+[[sites]]
+hosts = ["*"]
+listeners = ["one"]
+routes = [{ respond = { body = "one" } }]
+
+[[sites]]
+hosts = ["*"]
+listeners = ["two"]
+routes = [{ respond = { body = "two" } }]
+"#,
+    )
+    .await;
+    for name in ["one", "two"] {
+        let mut wire = janua_tests::Wire::connect(gateway.address_of(name)).await;
+        assert_eq!(wire.exchange(&Request::get("/")).await.text(), name);
+    }
+}

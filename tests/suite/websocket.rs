@@ -1,0 +1,190 @@
+//! Upgraded connections (P5).
+
+use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Visit, Wire, assert_eventually};
+
+const ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n";
+
+fn upgrade(target: &str) -> Request {
+    Request::get(target)
+        .header("Connection", "keep-alive, Upgrade")
+        .header("Upgrade", "websocket")
+        .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+        .header("Sec-WebSocket-Version", "13")
+}
+
+/// Accepts the upgrade, and sends back what it is sent.
+async fn accepting() -> Upstream {
+    Upstream::raw(|mut visit: Visit| async move {
+        if visit.request().await.is_err() {
+            return;
+        }
+        visit.wire.send(ACCEPT).await;
+        while let Ok(some) = visit.wire.take_some().await {
+            if some.is_empty() || visit.wire.try_send(&some).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await
+}
+
+async fn open(gateway: &Gateway) -> Wire {
+    let mut wire = gateway.connect().await;
+    let response = wire.exchange(&upgrade("/ws")).await;
+    assert_eq!(response.status, 101);
+    wire
+}
+
+async fn say(wire: &mut Wire, word: &str) {
+    wire.send(word).await;
+    assert_eq!(wire.take(word.len()).await.unwrap(), word.as_bytes());
+}
+
+#[tokio::test]
+async fn an_upgrade_passes_both_ways() {
+    let upstream = accepting().await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let mut wire = gateway.connect().await;
+    let response = wire.exchange(&upgrade("/ws?x=y")).await;
+    assert_eq!(response.status, 101);
+    assert!(response.header("connection").unwrap().eq_ignore_ascii_case("upgrade"));
+    assert_eq!(response.header("upgrade"), Some("websocket"));
+    assert_eq!(response.header("sec-websocket-accept"), Some("x"));
+    let request = upstream.only_request();
+    assert_eq!(request.target, "/ws?x=y");
+    assert!(request.header("connection").unwrap().eq_ignore_ascii_case("upgrade"));
+    assert_eq!(request.header("upgrade"), Some("websocket"));
+    assert_eq!(request.header("sec-websocket-key"), Some("dGhlIHNhbXBsZSBub25jZQ=="));
+    for word in ["\x01\0 binary", "more", &"long ".repeat(50_000)] {
+        let sent = wire.send(word);
+        sent.await;
+        assert_eq!(wire.take(word.len()).await.unwrap(), word.as_bytes());
+    }
+    wire.finish().await;
+    assert!(wire.is_closed().await);
+    assert_eventually!(gateway.status().await["in_flight"] == 0);
+    let line = gateway.log_line("/ws").await;
+    assert_eq!(line["status"], 101);
+    assert_eq!(line["bytes_in"], line["bytes_out"]);
+    assert_eq!(line["bytes_in"], 250_000 + 4 + 9);
+    assert!(line.get("failure").is_none(), "{line}");
+}
+
+#[tokio::test]
+async fn bytes_sent_with_the_head_are_not_lost() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        visit.request().await.unwrap();
+        visit.wire.send(format!("{ACCEPT}early from upstream")).await;
+        let early = visit.wire.take(17).await.unwrap();
+        assert_eq!(early, b"early from client");
+        visit.wire.send("heard").await;
+        let _ = visit.wire.take_some().await;
+    })
+    .await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let mut wire = gateway.connect().await;
+    let mut bytes = upgrade("/").to_bytes();
+    bytes.extend(b"early from client");
+    wire.send(bytes).await;
+    assert_eq!(wire.receive("GET").await.status, 101);
+    assert_eq!(wire.take(24).await.unwrap(), b"early from upstreamheard");
+}
+
+#[tokio::test]
+async fn a_side_that_closes_ends_the_other() {
+    let upstream = accepting().await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let wire = open(&gateway).await;
+    assert_eq!(upstream.open(), 1);
+    drop(wire);
+    assert_eventually!(upstream.open() == 0);
+
+    let closing = Upstream::raw(|mut visit: Visit| async move {
+        visit.request().await.unwrap();
+        visit.wire.send(format!("{ACCEPT}bye")).await;
+    })
+    .await;
+    let gateway = Gateway::start(Proxy::to(closing.endpoint())).await;
+    let mut wire = open(&gateway).await;
+    assert_eq!(wire.take_rest().await.unwrap(), b"bye");
+    wire.finish().await;
+    assert_eventually!(gateway.status().await["in_flight"] == 0);
+}
+
+#[tokio::test]
+async fn it_survives_reloads() {
+    let upstream = accepting().await;
+    let config = Proxy::to(upstream.endpoint());
+    let mut gateway = Gateway::start(&config).await;
+    let mut wire = open(&gateway).await;
+    say(&mut wire, "before").await;
+    // Unrelated, its own upstream gone, its own site gone.
+    gateway.reload(config.clone().route("max_body = \"2MiB\"")).await;
+    say(&mut wire, "after one").await;
+    let other = Upstream::always(Reply::ok("other")).await;
+    gateway.reload(Proxy::to(other.endpoint())).await;
+    say(&mut wire, "after two").await;
+    let listener = "[listeners.public]\naddress = \"127.0.0.1:0\"\n";
+    let site = "[[sites]]\nhosts = [\"b.example\"]\nroutes = [{ respond = { body = \"b\" } }]\n";
+    gateway.reload(format!("{listener}{site}")).await;
+    say(&mut wire, "after three").await;
+    assert_eq!(gateway.get("/").await.status, 404, "the new one is live");
+}
+
+#[tokio::test]
+async fn an_idle_one_ends() {
+    let upstream = accepting().await;
+    let config = Proxy::to(upstream.endpoint()).route("idle_timeout = \"500ms\"");
+    let gateway = Gateway::start(config).await;
+    let mut wire = open(&gateway).await;
+    let begin = std::time::Instant::now();
+    // Whoever speaks stays.
+    while begin.elapsed().as_millis() < 1200 {
+        say(&mut wire, "still here").await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let silent = std::time::Instant::now();
+    assert!(wire.is_closed().await);
+    assert!(silent.elapsed().as_millis() > 300, "{:?}", silent.elapsed());
+    assert_eventually!(upstream.open() == 0);
+}
+
+#[tokio::test]
+async fn the_idle_timeout_of_the_route_is_not_that_of_the_response_head() {
+    let upstream = accepting().await;
+    let config = Proxy::to(upstream.endpoint())
+        .upstream("response_head_timeout = \"300ms\"\nidle_timeout = \"300ms\"")
+        .route("idle_timeout = \"86400s\"");
+    let gateway = Gateway::start(config).await;
+    let mut wire = open(&gateway).await;
+    assert!(wire.is_silent_for(std::time::Duration::from_millis(900)).await);
+    say(&mut wire, "awake").await;
+}
+
+#[tokio::test]
+async fn a_refused_upgrade_is_a_response() {
+    let upstream = Upstream::always(Reply::new(403).body("no")).await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let mut wire = gateway.connect().await;
+    for _ in 0..2 {
+        let response = wire.exchange(&upgrade("/")).await;
+        assert_eq!((response.status, response.text()), (403, "no"));
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_that_nobody_asked_for_is_502() {
+    let upstream = Upstream::always(Reply::raw(format!("{ACCEPT}HTTP/1.1 200 OK\r\n\r\n"))).await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    for request in [
+        Request::get("/"),
+        upgrade("/").http10(),
+        // A body before the change: where would the new protocol begin?
+        upgrade("/").body("x"),
+    ] {
+        let response = gateway.send(request).await;
+        assert_eq!(response.status, 502);
+        assert_eq!(response.proxy_error(), Some("http_protocol_error"));
+    }
+}
