@@ -7,7 +7,7 @@ use std::sync::Arc;
 use janua_wasm::{Component, Runtime, RuntimeOptions};
 use serde_json::{Value, json};
 
-use super::table::{Table, size};
+use super::table::{Table, counted, size};
 use super::{Answer, Outcome, printable};
 use crate::bundled;
 
@@ -66,11 +66,21 @@ fn person(component: &Component) -> String {
         hash(component),
     );
     page.push_str("\nimports\n");
-    for import in component.imports() {
+    // What a language's standard library drags along is inert unless granted,
+    // and would bury the one line that matters. `--json` has all of it.
+    let (wasi, own): (Vec<&String>, Vec<&String>) = component
+        .imports()
+        .iter()
+        .partition(|import| import.starts_with("wasi:cli/") || import.starts_with("wasi:io/"));
+    for import in own {
         page.extend(["  ", import, "\n"]);
     }
-    if component.imports().is_empty() {
-        page.push_str("  nothing\n");
+    match wasi.len() {
+        0 => {}
+        n => page.push_str(&format!(
+            "  {} of wasi:cli and wasi:io, inert\n",
+            counted(n as u64, "interface")
+        )),
     }
     page.push_str("\nconfiguration\n");
     page.push_str(&match schema(component) {

@@ -10,6 +10,11 @@ pub(super) fn run(run: Run) -> Outcome {
             person: String::new(),
             json: serde_json::Value::Null,
         }),
-        Err(why) => Err(Answer::failure(why.trim_end())),
+        // Diagnostics with their places need no further word.
+        Err(why) if why.contains('\n') => Err(Answer {
+            person: why.trim_end().to_owned(),
+            json: serde_json::Value::Null,
+        }),
+        Err(why) => Err(Answer::failure(why)),
     }
 }
