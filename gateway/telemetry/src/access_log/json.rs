@@ -28,7 +28,8 @@ pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-fn is_special(byte: u8) -> bool {
+/// Not printable ASCII, or a quote or backslash.
+pub(super) fn is_special(byte: u8) -> bool {
     !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\'
 }
 

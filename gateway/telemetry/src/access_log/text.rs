@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::IpAddr;
 
 use super::fields::Line;
+use super::json::is_special;
 
 /// `address - - [time] "request line" status bytes "referer" "user agent"`
 pub(super) fn write_combined(line: &Line<'_>, out: &mut Vec<u8>) {
@@ -44,8 +45,16 @@ pub(super) fn quoted(bytes: &[u8], out: &mut Vec<u8>) {
 /// backslash as `\xHH`, so that a value ends neither its quotes nor its line.
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    // As for JSON: nearly every value is plain and copied in one piece.
+    if !bytes
+        .iter()
+        .fold(false, |special, byte| special | is_special(*byte))
+    {
+        out.extend_from_slice(bytes);
+        return;
+    }
     for byte in bytes {
-        if (0x20..0x7f).contains(byte) && *byte != b'"' && *byte != b'\\' {
+        if !is_special(*byte) {
             out.push(*byte);
         } else {
             out.extend_from_slice(b"\\x");
