@@ -88,7 +88,7 @@ fn decide(policy: &mut WorkerPolicy, request: &Request) -> Decision {
 }
 
 /// One of 1,000 keys, all remembered.
-#[divan::bench]
+#[divan::bench(sample_size = 1_000)]
 fn memo_hit_of_1000_keys(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|spec| spec.sample = 0);
     let requests: Vec<_> = (0..1_000).map(|n| Request(format!("key-{n:06}"))).collect();
@@ -100,7 +100,7 @@ fn memo_hit_of_1000_keys(bencher: Bencher<'_, '_>) {
 }
 
 /// The same with one hit in 8,192 asked for again.
-#[divan::bench]
+#[divan::bench(sample_size = 10_000)]
 fn memo_hit_with_sampling(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|_| {});
     let request = Request("key-000001".to_owned());
@@ -108,7 +108,7 @@ fn memo_hit_with_sampling(bencher: Bencher<'_, '_>) {
 }
 
 /// A policy without inputs: one verdict for all.
-#[divan::bench]
+#[divan::bench(sample_size = 1_000)]
 fn constant_hit(bencher: Bencher<'_, '_>) {
     let mut policy = policy("rate_limit", r#"{"rate":"10/s"}"#, |spec| spec.sample = 0);
     let request = Request(String::new());
@@ -116,7 +116,7 @@ fn constant_hit(bencher: Bencher<'_, '_>) {
 }
 
 /// A call each time: one input, one verdict, nothing kept.
-#[divan::bench]
+#[divan::bench(sample_size = 1_000)]
 fn call_memo_off(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|spec| spec.memo = false);
     let request = Request("key-000001".to_owned());
@@ -124,7 +124,7 @@ fn call_memo_off(bencher: Bencher<'_, '_>) {
 }
 
 /// A key that was never seen: look up, call, compile, remember, forget another.
-#[divan::bench]
+#[divan::bench(sample_size = 1_000)]
 fn miss(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|_| {});
     let mut n = 0_u64;
@@ -135,7 +135,7 @@ fn miss(bencher: Bencher<'_, '_>) {
 }
 
 /// A fresh instance, configured: what a trap costs the next request.
-#[divan::bench]
+#[divan::bench(sample_size = 10)]
 fn instance_and_configure(bencher: Bencher<'_, '_>) {
     let (runtime, policy) = configured("api_key", API_KEY, |_| {});
     bencher.bench_local(|| {
@@ -162,7 +162,7 @@ fn take() -> Take {
 }
 
 /// A token from one hot bucket, and from one of 100,000.
-#[divan::bench(args = [1, 100_000])]
+#[divan::bench(args = [1, 100_000], sample_size = 10_000)]
 fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
@@ -177,7 +177,7 @@ fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
 }
 
 /// One hot bucket from two threads at once.
-#[divan::bench(threads = [2])]
+#[divan::bench(threads = [2], sample_size = 10_000)]
 fn take_token_contended(bencher: Bencher<'_, '_>) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
