@@ -12,7 +12,7 @@ use janua_http::failure::Kind;
 use crate::body::{Transfer, TransferError};
 use crate::deadline::Deadline;
 use crate::exchange::Body;
-use crate::wire::{Reader, Writer};
+use crate::wire::{self, Reader, Writer};
 
 /// A client that has closed its sending side may still want the response, or
 /// be gone: it cannot be told. So it gets what comes without a longer pause.
@@ -132,8 +132,8 @@ impl TransferError {
     }
 }
 
-/// Runs `main` beside the upload. Each wake-up is progress somewhere and
-/// moves the deadline `idle` further.
+/// Runs `main` beside the upload. Whatever moves bytes moves the deadline
+/// `idle` further; a wake-up by itself does not, for it may be the timer's.
 pub(crate) async fn race<T>(
     deadline: &mut Deadline,
     idle: &Cell<Duration>,
@@ -143,24 +143,21 @@ pub(crate) async fn race<T>(
     let mut main = std::pin::pin!(main);
     deadline.set(idle.get());
     std::future::poll_fn(|context| {
+        let (moved, was_open) = (wire::moved(), !upload.is_half_closed());
         if let Poll::Ready(failure) = upload.poll(context) {
             return Poll::Ready(Raced::Side(failure));
         }
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(Raced::Main(output));
         }
-        if deadline.poll(context).is_ready() {
-            return Poll::Ready(Raced::Elapsed {
-                capped: deadline.is_capped(),
-            });
+        if upload.is_half_closed() && (was_open || moved != wire::moved()) {
+            deadline.set(HALF_CLOSED_PATIENCE.min(idle.get()));
+        } else if moved != wire::moved() {
+            deadline.set(idle.get());
         }
-        let patience = if upload.is_half_closed() {
-            HALF_CLOSED_PATIENCE.min(idle.get())
-        } else {
-            idle.get()
-        };
-        deadline.set(patience);
-        Poll::Pending
+        deadline.poll(context).map(|_| Raced::Elapsed {
+            capped: deadline.is_capped(),
+        })
     })
     .await
 }

@@ -13,6 +13,7 @@ use crate::body::Transfer;
 use crate::client::Client;
 use crate::exchange::{Exchange, Fate};
 use crate::forward::Upstreamed;
+use crate::wire;
 
 /// Passes bytes both ways. When one side has closed, the other may go on for
 /// as long as the idle timeout allows.
@@ -34,6 +35,7 @@ pub(crate) async fn tunnel(
         ..
     } = client;
     let ended = std::future::poll_fn(|context| {
+        let moved = wire::moved();
         if up_open && let Poll::Ready(passed) = up.poll(context, reader, &mut upstream.writer) {
             if passed.is_err() {
                 return Poll::Ready(Ok(()));
@@ -55,11 +57,10 @@ pub(crate) async fn tunnel(
         if !up_open && !down_open {
             return Poll::Ready(Ok(()));
         }
-        if deadline.poll(context).is_ready() {
-            return Poll::Ready(Err(()));
+        if moved != wire::moved() {
+            deadline.set(idle);
         }
-        deadline.set(idle);
-        Poll::Pending
+        deadline.poll(context).map(|_| Err(()))
     })
     .await;
     exchange.record.bytes_in = up.size();

@@ -6,7 +6,7 @@
 //! connection's own buffer. So an idle connection holds no buffer at all.
 //! What is written is collected and goes out in one system call.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -25,7 +25,22 @@ thread_local! {
     // One a worker: every poll borrows it for the length of one read, and no
     // borrow lives across an await.
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
+    static MOVED: Cell<u64> = const { Cell::new(0) };
 }
+
+/// Bytes that this worker has read and written so far, on all connections. If
+/// it is another after a poll than before, that poll has made progress, and
+/// was not woken by a timer alone.
+pub(crate) fn moved() -> u64 {
+    MOVED.get()
+}
+
+fn count_moved(count: usize) {
+    MOVED.set(MOVED.get().wrapping_add(count as u64));
+}
+
+/// Looks for a whole head, and says how many bytes it takes.
+pub(crate) type ParseHead<'a> = dyn FnMut(&[u8]) -> Result<Option<usize>, HeadError> + 'a;
 
 /// Why a head could not be read.
 #[derive(Debug)]
@@ -106,13 +121,13 @@ impl Reader {
         &mut self,
         context: &mut Context<'_>,
         limit: usize,
-        parse: &mut dyn FnMut(&[u8]) -> Result<Option<usize>, HeadError>,
+        parse: &mut ParseHead<'_>,
     ) -> Poll<Result<(), ReadError>> {
-        if !self.buffered().is_empty() && self.may_hold_head(0, limit) {
-            if let Some(size) = parse(self.buffered()).map_err(ReadError::Head)? {
-                self.consume(size);
-                return Poll::Ready(Ok(()));
-            }
+        if !self.buffered().is_empty()
+            && let Some(size) = parse(self.buffered()).map_err(ReadError::Head)?
+        {
+            self.consume(size);
+            return Poll::Ready(Ok(()));
         }
         SCRATCH_BUFFER.with_borrow_mut(|scratch| {
             let scratch = scratch.get_mut(..HEAD_READ).unwrap_or_default();
@@ -153,8 +168,7 @@ impl Reader {
     fn may_hold_head(&self, seen: usize, limit: usize) -> bool {
         let buffered = self.buffered();
         let tail = buffered.get(seen.saturating_sub(3)..).unwrap_or_default();
-        seen == 0
-            || buffered.len() > limit
+        buffered.len() > limit
             || memchr::memchr_iter(b'\n', tail).any(|at| {
                 let next = tail.get(at + 1..).unwrap_or_default();
                 next.starts_with(b"\n") || next.starts_with(b"\r\n")
@@ -199,6 +213,7 @@ impl Reader {
     ) -> Poll<io::Result<usize>> {
         let count = ready!(self.half.poll_read(context, buffer))?;
         self.received += count as u64;
+        count_moved(count);
         Poll::Ready(Ok(count))
     }
 
@@ -258,6 +273,7 @@ impl Writer {
             }
             self.written += count;
             self.sent += count as u64;
+            count_moved(count);
         }
         self.forget();
         Poll::Ready(Ok(()))
@@ -287,6 +303,7 @@ impl Writer {
             Poll::Pending => 0,
         };
         self.sent += count as u64;
+        count_moved(count);
         let of_pending = count.min(pending.len());
         self.written += of_pending;
         let rest = data.get(count - of_pending..).unwrap_or_default();
