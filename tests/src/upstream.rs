@@ -46,7 +46,6 @@ pub struct Visit {
     /// Its number, from 0.
     pub number: usize,
     seen: Arc<Seen>,
-    _open: Open,
 }
 
 /// How a server that speaks HTTP treats its connections.
@@ -62,13 +61,9 @@ pub struct Habits {
 #[derive(Debug, Default)]
 struct Seen {
     connections: AtomicUsize,
-    open: Arc<AtomicUsize>,
+    open: AtomicUsize,
     requests: Mutex<Vec<Received>>,
 }
-
-/// Counts a connection for as long as it is held.
-#[derive(Debug)]
-struct Open(Arc<AtomicUsize>);
 
 #[derive(Debug)]
 enum Listener {
@@ -125,6 +120,18 @@ impl Upstream {
     {
         let handler = Arc::new(handler);
         Self::raw(move |visit| serve::serve(visit, habits, Arc::clone(&handler))).await
+    }
+
+    /// Takes a request on each connection and never answers, until the
+    /// connection is closed. A body is read and not waited for.
+    pub async fn silent() -> Self {
+        Self::raw(|mut visit: Visit| async move {
+            if let Ok(head) = visit.wire.receive_request_head().await {
+                visit.seen.requests.lock().unwrap().push(head);
+                let _ = visit.wire.take_rest().await;
+            }
+        })
+        .await
     }
 
     /// Does with each connection what `handler` does.
@@ -228,6 +235,14 @@ impl Visit {
     }
 }
 
+/// A type with `Drop` is also captured whole by a closure that names only one
+/// of its fields, so that a visit lasts as long as its handler.
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.seen.open.fetch_sub(1, SeqCst);
+    }
+}
+
 impl Listener {
     /// Listens, and says where.
     async fn open(endpoint: Endpoint) -> io::Result<(Self, Endpoint)> {
@@ -269,14 +284,7 @@ where
             wire,
             number: seen.connections.fetch_add(1, SeqCst),
             seen: Arc::clone(&seen),
-            _open: Open(Arc::clone(&seen.open)),
         }));
         while visits.try_join_next().is_some() {}
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, SeqCst);
     }
 }

@@ -6,16 +6,6 @@ use janua_tests::{
     Gateway, Proxy, Reply, Request, Settings, Upstream, Visit, Wire, assert_eventually,
 };
 
-/// Answers never, and says when the gateway has let go.
-async fn silent() -> Upstream {
-    Upstream::raw(|mut visit: Visit| async move {
-        if visit.wire.receive_request_head().await.is_ok() {
-            let _ = visit.wire.take_rest().await;
-        }
-    })
-    .await
-}
-
 async fn assert_nothing_leaks(gateway: &Gateway) {
     assert_eventually!(gateway.status().await["in_flight"] == 0);
     assert_eventually!(gateway.status().await["connections"] == 0);
@@ -70,7 +60,7 @@ async fn an_idle_connection_is_closed() {
 
 #[tokio::test]
 async fn a_slow_body_is_408() {
-    let upstream = silent().await;
+    let upstream = Upstream::silent().await;
     let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
@@ -98,7 +88,7 @@ async fn a_steady_body_may_take_its_time() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_while_it_sends() {
-    let upstream = silent().await;
+    let upstream = Upstream::silent().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     for (n, reset) in [(1, false), (2, true)] {
         let mut wire = gateway.connect().await;
@@ -118,7 +108,7 @@ async fn a_client_that_goes_away_while_it_sends() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_while_it_waits() {
-    let upstream = silent().await;
+    let upstream = Upstream::silent().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
     wire.send(Request::get("/wait").to_bytes()).await;
@@ -215,7 +205,8 @@ async fn a_thousand_idle_connections() {
     }
     assert_eq!(gateway.status().await["connections"], 1000);
     let grown = gateway.rss_kib().saturating_sub(before);
-    assert!(grown < 8 * 1024, "{grown} KiB for a thousand idle connections");
+    // Memory comes in pieces of some MiB; a buffer each would be 16 more.
+    assert!(grown < 14 * 1024, "{grown} KiB for a thousand idle connections");
     // All of them are still good.
     for wire in wires.iter_mut().rev().step_by(50) {
         assert_eq!(wire.exchange(&Request::get("/")).await.status, 200);

@@ -1,7 +1,7 @@
 //! What becomes of a request and its response on their way through: fields,
 //! paths, framings, versions.
 
-use janua_tests::{Framing, Gateway, Proxy, Reply, Request, Upstream};
+use janua_tests::{Framing, Gateway, Proxy, Reply, Request, Settings, Upstream};
 use serde_json::Value;
 
 /// The header fields that an echo says it received.
@@ -337,7 +337,7 @@ async fn clients_of_http_10() {
 #[tokio::test]
 async fn clients_that_ask_to_close() {
     let upstream = Upstream::always(Reply::ok("x")).await;
-    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
     let response = wire.exchange(&Request::get("/").header("Connection", "close")).await;
     assert_eq!(response.header("connection"), Some("close"));

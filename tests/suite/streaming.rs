@@ -13,6 +13,11 @@ use janua_tests::{
 
 const MIB: usize = 1 << 20;
 
+/// What a gateway that has just been started may grow by: memory is taken in
+/// pieces of some MiB, and code counts once it is used. The sockets of both
+/// sides hold up to 14 MiB, which are the kernel's.
+const MEMORY_KIB: u64 = 16 * 1024;
+
 /// Reads a body of filler; how long it was.
 async fn check_filler(wire: &mut Wire, mut size: usize) -> usize {
     let mut at = 0;
@@ -128,16 +133,13 @@ async fn a_slow_reader_slows_the_upstream_down() {
     });
     let at = standstill.await.expect("the upstream comes to a standstill");
     let grown = gateway.rss_kib().saturating_sub(before);
-    assert!(grown < 4096, "{grown} KiB of {at} bytes are held");
+    assert!(at < 32 * MIB && grown < MEMORY_KIB, "{grown} KiB of {at} bytes are held");
     // And goes on once the client reads.
-    for _ in 0..32 {
-        assert!(!wire.take_some().await.unwrap().is_empty());
+    let mut read = 0;
+    while sent.load(SeqCst) == at {
+        read += wire.take_some().await.unwrap().len();
+        assert!(read <= at, "all was read, and nothing more comes");
     }
-    let moved = janua_tests::eventually(async || {
-        wire.take_some().await.ok()?;
-        (sent.load(SeqCst) > at).then_some(())
-    });
-    assert!(moved.await.is_some(), "it goes on");
     drop(wire);
     assert_eventually!(upstream.open() == 0);
 }
@@ -171,7 +173,7 @@ async fn a_slow_upstream_slows_the_client_down() {
     };
     assert!(stuck.await, "a gibibyte went into the gateway");
     let grown = gateway.rss_kib().saturating_sub(before);
-    assert!(grown < 4096, "{grown} KiB of {sent} bytes are held");
+    assert!(sent < 32 * MIB && grown < MEMORY_KIB, "{grown} KiB of {sent} bytes are held");
 }
 
 #[tokio::test]

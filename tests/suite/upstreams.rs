@@ -271,11 +271,7 @@ async fn a_connect_timeout_is_504() {
 
 #[tokio::test]
 async fn a_response_timeout_is_504() {
-    let upstream = Upstream::raw(|mut visit: Visit| async move {
-        let _ = visit.request().await;
-        std::future::pending::<()>().await;
-    })
-    .await;
+    let upstream = Upstream::silent().await;
     let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"300ms\"");
     let gateway = Gateway::start(config).await;
     let begin = Instant::now();
@@ -434,25 +430,24 @@ async fn a_body_that_ends_too_early_is_never_complete() {
 
 #[tokio::test]
 async fn least_conn_counts_all_workers() {
-    let busy = Upstream::raw(|mut visit: Visit| async move {
-        let _ = visit.request().await;
-        std::future::pending::<()>().await;
-    })
-    .await;
+    let busy = Upstream::silent().await;
     let free = named("free").await;
-    // The one place that the busy one has for a first request, it takes.
     let config = Proxy::to(busy.endpoint())
         .and(free.endpoint())
         .upstream("balance = \"least_conn\"");
     let gateway = Settings::new().workers(4).start(config).await;
     let mut held = Vec::new();
-    while busy.request_count() == 0 {
+    // One after another, until the busy one has its first.
+    for answered in 0.. {
         let mut wire = gateway.connect().await;
         wire.send(Request::get("/").to_bytes()).await;
-        let both = busy.request_count() + free.request_count();
-        assert_eventually!(busy.request_count() + free.request_count() > both || both > 0);
-        held.push(wire);
-        assert!(held.len() < 100);
+        assert_eventually!(busy.request_count() == 1 || free.request_count() > answered);
+        if busy.request_count() == 1 {
+            held.push(wire);
+            break;
+        }
+        assert_eq!(wire.receive("GET").await.text(), "free");
+        assert!(answered < 100, "equals take turns");
     }
     // From now on no worker sends it another.
     assert_eq!(shares(&gateway, 100).await["free"], 100);
@@ -535,11 +530,7 @@ async fn if_all_are_out_all_are_tried() {
 
 #[tokio::test]
 async fn the_most_connections_of_an_endpoint() {
-    let busy = Upstream::raw(|mut visit: Visit| async move {
-        let _ = visit.request().await;
-        std::future::pending::<()>().await;
-    })
-    .await;
+    let busy = Upstream::silent().await;
     let endpoint = format!("{{ address = \"{}\", max_connections = 2 }}", busy.endpoint());
     let gateway = Settings::new().workers(4).start(Proxy::to(endpoint)).await;
     let mut held = Vec::new();
