@@ -252,7 +252,7 @@ mod tests {
         #[test]
         fn idempotent(raw in "/[/.%a-f0-9 ]{0,24}") {
             if let Ok(once) = of(raw.as_bytes()) {
-                prop_assert_eq!(of(once.as_bytes()).unwrap(), once.clone());
+                prop_assert_eq!(&of(once.as_bytes()).unwrap(), &once);
                 prop_assert!(once.starts_with('/') && !once.contains("//"));
                 prop_assert!(once.split('/').all(|segment| segment != ".." && segment != "."));
             }

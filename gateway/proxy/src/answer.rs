@@ -12,7 +12,7 @@ use crate::deliver;
 use crate::exchange::{Body, Exchange, Fate};
 use crate::facts::AnsweredBy;
 use crate::policies;
-use crate::verdict::{self, Made};
+use crate::verdict::{Line, Made};
 
 /// How long and how much of a request's body is read and dropped, so that the
 /// connection can be used again after an answer that did not wait for it.
@@ -30,7 +30,7 @@ pub(crate) async fn made(
 ) -> Result<Fate, Failure> {
     exchange.take_made(&made);
     exchange.record.answered_by = Some(by);
-    verdict::write_quotas(&exchange.quotas, &mut exchange.heads.response.fields);
+    exchange.heads.write_quotas();
     let mut body = made.body;
     if let Some(matched) = exchange.matched.clone()
         && let Some(replacement) = policies::response_phase(exchange, &matched, by)?
@@ -83,7 +83,7 @@ fn made_of(exchange: &Exchange, failure: &Failure) -> Made {
     let kind = failure.kind;
     let status = kind.status();
     let mut proxy_status = format!("janua; error={}", kind.proxy_status());
-    let mut headers: Vec<(Box<[u8]>, Box<[u8]>)> = Vec::new();
+    let mut headers: Vec<Line> = Vec::new();
     match kind {
         Kind::MethodNotAllowed => headers.push((name(b"Allow"), failure.detail.as_bytes().into())),
         Kind::MethodRefused => headers.push((name(b"Allow"), Box::default())),

@@ -16,6 +16,7 @@ use janua_http::head::{Limits, MAX_FIELDS};
 use janua_router::{
     HeaderPattern, HostPattern, PathPattern, RouteSpec, Router, SiteSpec, ValuePattern,
 };
+use janua_telemetry::metrics::definitions;
 use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec};
 use janua_wasm::{Phase, Policy};
 
@@ -69,6 +70,14 @@ pub fn compile(
         generation: previous.map_or(1, |previous| previous.generation + 1),
         listeners,
         sites,
+        answers: policies
+            .iter()
+            .map(|policy| {
+                estate
+                    .metrics
+                    .counter(&definitions::POLICY_RESPONSES, [&**policy.name()])
+            })
+            .collect(),
         policies,
         upstreams: compile_upstreams(&config.upstreams, estate),
         request_id_header: config.server.request_id_header.as_str().into(),

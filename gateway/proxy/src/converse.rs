@@ -17,7 +17,6 @@ use crate::exchange::{Exchange, Fate, Matched};
 use crate::facts::AnsweredBy;
 use crate::forward::Course;
 use crate::policies;
-use crate::verdict;
 use crate::wire::{ReadError, Reader, Writer};
 
 /// Interim responses that an upstream may send before the final one.
@@ -79,7 +78,7 @@ pub(crate) async fn converse(
         return switch(exchange, writer, matched).await;
     }
     clean(&mut exchange.heads.response);
-    verdict::write_quotas(&exchange.quotas, &mut exchange.heads.response.fields);
+    exchange.heads.write_quotas();
     let framing = exchange.heads.response.framing;
     let replacement = policies::response_phase(exchange, matched, AnsweredBy::Upstream)?;
     exchange.matched = None;
@@ -135,7 +134,7 @@ async fn head(
             }
             // The gateway has said this one itself.
             100 => {}
-            100..=199 if exchange.heads.request.version == Version::Http11 => {
+            101..=199 if exchange.heads.request.version == Version::Http11 => {
                 clean(response);
                 let out = writer.pending();
                 deliver::write_status_line(response.status, &response.reason, out);
@@ -146,7 +145,7 @@ async fn head(
                     .await
                     .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
             }
-            100..=199 => {}
+            101..=199 => {}
             _ => return Ok(()),
         }
     }

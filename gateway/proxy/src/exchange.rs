@@ -22,7 +22,7 @@ use crate::redirect;
 use crate::request_id::RequestId;
 use crate::route::{self, Unrouted};
 use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site, Target};
-use crate::verdict::{Made, Quota};
+use crate::verdict::{Made, Quotas};
 use crate::worker::Worker;
 
 /// What becomes of the client's connection.
@@ -53,6 +53,15 @@ pub(crate) enum Body {
 pub(crate) struct Heads {
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
+    /// What the buckets said of the request.
+    pub(crate) quotas: Quotas,
+}
+
+impl Heads {
+    /// Adds what the buckets said to the response.
+    pub(crate) fn write_quotas(&mut self) {
+        self.quotas.write_to(&mut self.response.fields);
+    }
 }
 
 /// The route that takes a request, in the snapshot that it is held to.
@@ -73,7 +82,6 @@ pub(crate) struct Exchange {
     pub(crate) now: Moment,
     pub(crate) request_id: RequestId,
     pub(crate) original: Option<Original>,
-    pub(crate) quotas: Vec<Quota>,
     /// The snapshot; let go after the last policy hook.
     pub(crate) matched: Option<Matched>,
     /// Where it came in.
@@ -146,7 +154,6 @@ impl Exchange {
             now: worker.clock.now(),
             request_id: RequestId::default(),
             original: None,
-            quotas: Vec::new(),
             matched: None,
             listener: client.listener,
             site: None,

@@ -11,7 +11,7 @@ use janua_wasm::{Decision, Effect, OnError, Outcome, Phase, Verdict, WorkerPolic
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::snapshot::Use;
-use crate::verdict::{self, Made};
+use crate::verdict::{self, Made, Rendering};
 
 /// Asks the policies of the request phase in order, each seeing the head as
 /// edited so far. `Some` is a policy's own response.
@@ -32,6 +32,7 @@ pub(crate) fn request_phase(
             continue;
         };
         if let Some(made) = carry_out_request(exchange, matched, local, &verdict)? {
+            count_answer(exchange, matched, *policy_use);
             return Ok(Some(made));
         }
     }
@@ -63,12 +64,19 @@ pub(crate) fn response_phase(
             continue;
         };
         if let Some(made) = carry_out_response(exchange, matched, local, &verdict, by)? {
+            count_answer(exchange, matched, *policy_use);
             exchange.take_made(&made);
             by = AnsweredBy::Policy;
             replacement = Some(made);
         }
     }
     Ok(replacement)
+}
+
+fn count_answer(exchange: &Exchange, matched: &Matched, policy_use: Use) {
+    if let Some(answers) = matched.local.snapshot.answers.get(policy_use.policy) {
+        answers.increment(exchange.worker.index);
+    }
 }
 
 fn ask(
@@ -133,32 +141,34 @@ fn carry_out_request(
             &mut exchange.original,
         )?;
     }
+    let mut quotas = std::mem::take(&mut exchange.heads.quotas);
+    let now_ms = exchange.now.monotonic_ms;
+    let mut rendering = Rendering {
+        plan,
+        view: exchange.view(matched, None),
+        rendered,
+    };
+    let mut refusal = Ok(None);
     for effect in &verdict.effects {
         let Effect::Take(take) = effect;
-        let mut quotas = std::mem::take(&mut exchange.quotas);
-        let view = exchange.view(matched, None);
-        let now_ms = exchange.now.monotonic_ms;
-        let taken = verdict::take(
+        refusal = rendering.take(
             take,
             policy.name(),
-            plan,
-            &view,
             &worker.estate.buckets,
             now_ms,
-            rendered,
             &mut quotas,
         );
-        exchange.quotas = quotas;
-        if let Some(refusal) = taken? {
-            return Ok(Some(refusal));
+        if !matches!(refusal, Ok(None)) {
+            break;
         }
     }
-    match &verdict.outcome {
-        Outcome::Proceed => Ok(None),
-        Outcome::Respond(reply) => {
-            verdict::reply(reply, plan, &exchange.view(matched, None), rendered).map(Some)
-        }
-    }
+    let made = match (refusal?, &verdict.outcome) {
+        (Some(refusal), _) => Some(refusal),
+        (None, Outcome::Proceed) => None,
+        (None, Outcome::Respond(reply)) => Some(rendering.reply(reply)?),
+    };
+    exchange.heads.quotas = quotas;
+    Ok(made)
 }
 
 fn carry_out_response(
@@ -180,8 +190,12 @@ fn carry_out_response(
     }
     match &verdict.outcome {
         Outcome::Proceed => Ok(None),
-        Outcome::Respond(reply) => {
-            verdict::reply(reply, plan, &exchange.view(matched, Some(by)), rendered).map(Some)
+        Outcome::Respond(reply) => Rendering {
+            plan,
+            view: exchange.view(matched, Some(by)),
+            rendered,
         }
+        .reply(reply)
+        .map(Some),
     }
 }

@@ -17,6 +17,7 @@ use ipnet::IpNet;
 use janua_http::EncodedSlash;
 use janua_http::head::Limits;
 use janua_router::Router;
+use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{OnError, Policy, WorkerHost, WorkerPolicy};
 
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub(crate) listeners: Vec<Option<Listener>>,
     pub(crate) sites: Vec<Site>,
     pub(crate) policies: Vec<Arc<Policy>>,
+    /// Responses that each policy made itself.
+    pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
     /// Where the request's identifier goes; empty for nowhere.
     pub(crate) request_id_header: Box<str>,

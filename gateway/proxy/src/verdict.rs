@@ -8,22 +8,24 @@ use janua_wasm::{AbsentKey, Buckets, Edit, Plan, Reply, Take, TakeOutcome, Verdi
 use crate::facts::{Original, View};
 use crate::render::{Rendered, Unfit};
 
+/// Name and value of a field.
+pub(crate) type Line = (Box<[u8]>, Box<[u8]>);
+
 /// A response that a policy made.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     pub(crate) status: u16,
-    pub(crate) headers: Vec<(Box<[u8]>, Box<[u8]>)>,
+    pub(crate) headers: Vec<Line>,
     pub(crate) body: Box<[u8]>,
 }
 
-/// What a bucket said, for the `RateLimit` fields of the response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Quota {
-    pub(crate) name: Box<str>,
-    pub(crate) limit: u64,
-    pub(crate) window_seconds: u64,
-    pub(crate) remaining: u64,
-    pub(crate) reset_seconds: u64,
+/// What the buckets said: the values of the `RateLimit` fields of the response
+/// (draft-ietf-httpapi-ratelimit-headers), a member for each bucket, in memory
+/// that is used again.
+#[derive(Debug, Default)]
+pub(crate) struct Quotas {
+    policy: Vec<u8>,
+    limit: Vec<u8>,
 }
 
 /// Works out the values of all edits.
@@ -137,109 +139,124 @@ fn edit_fields(
     Ok(())
 }
 
-/// A policy's reply, with its values worked out.
-///
-/// # Errors
-/// A value that cannot stand in a head.
-pub(crate) fn reply(
-    reply: &Reply,
-    plan: &Plan,
-    view: &View<'_>,
-    rendered: &mut Rendered,
-) -> Result<Made, Failure> {
-    rendered.clear();
-    for (_, value) in &reply.headers {
-        rendered.push(value, plan, view);
+/// Works out what a verdict says beyond its edits.
+pub(crate) struct Rendering<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) view: View<'a>,
+    pub(crate) rendered: &'a mut Rendered,
+}
+
+impl Rendering<'_> {
+    /// A policy's reply, with its values worked out.
+    ///
+    /// # Errors
+    /// A value that cannot stand in a head.
+    pub(crate) fn reply(&mut self, reply: &Reply) -> Result<Made, Failure> {
+        self.rendered.clear();
+        for (_, value) in &reply.headers {
+            self.rendered.push(value, self.plan, &self.view);
+        }
+        let mut made = Made {
+            status: reply.status,
+            headers: Vec::new(),
+            body: reply.body.clone(),
+        };
+        for (place, (name, value)) in reply.headers.iter().enumerate() {
+            if let Some(value) = self.rendered.field(place, value).map_err(unfit)? {
+                made.headers.push((name.as_bytes().into(), value.into()));
+            }
+        }
+        Ok(made)
     }
-    let mut made = Made {
-        status: reply.status,
-        headers: Vec::new(),
-        body: reply.body.clone(),
-    };
-    for (place, (name, value)) in reply.headers.iter().enumerate() {
-        if let Some(value) = rendered.field(place, value).map_err(unfit)? {
-            made.headers.push((name.as_bytes().into(), value.into()));
+
+    /// Takes tokens from a bucket. `Some` is the refusal.
+    ///
+    /// # Errors
+    /// A value of the refusal that cannot stand in a head.
+    pub(crate) fn take(
+        &mut self,
+        take: &Take,
+        policy: &str,
+        buckets: &Buckets,
+        now_ms: u64,
+        quotas: &mut Quotas,
+    ) -> Result<Option<Made>, Failure> {
+        self.rendered.clear();
+        self.rendered.push(&take.key, self.plan, &self.view);
+        let key = self.rendered.get(0, &take.key);
+        let outcome = match (key, take.absent) {
+            (None, AbsentKey::Skip) => return Ok(None),
+            (None, AbsentKey::Refuse) => TakeOutcome::Refused {
+                retry_after_ms: u64::from(take.period_ms),
+            },
+            (key, _) => buckets.take(policy, key, take, now_ms),
+        };
+        let (remaining, reset_ms) = match outcome {
+            TakeOutcome::Taken {
+                remaining,
+                reset_ms,
+            } => (remaining, reset_ms),
+            TakeOutcome::Refused { retry_after_ms } => (0, retry_after_ms),
+        };
+        let limit = u64::from(take.burst) + 1;
+        let window_ms = (limit * u64::from(take.period_ms)).div_ceil(u64::from(take.tokens.max(1)));
+        let name = if take.bucket.is_empty() {
+            policy
+        } else {
+            &take.bucket
+        };
+        let window = window_ms.div_ceil(1000).max(1);
+        quotas.push(name, limit, window, remaining, reset_ms.div_ceil(1000));
+        let TakeOutcome::Refused { retry_after_ms } = outcome else {
+            return Ok(None);
+        };
+        let mut refusal = self.reply(&take.otherwise)?;
+        // Whole seconds, and never 0: that would invite the next try at once.
+        let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
+        refusal
+            .headers
+            .push(((*b"Retry-After").into(), seconds.into_bytes().into()));
+        Ok(Some(refusal))
+    }
+}
+
+impl Quotas {
+    /// Forgets all members and keeps the memory.
+    pub(crate) fn clear(&mut self) {
+        self.policy.clear();
+        self.limit.clear();
+    }
+
+    /// Adds a bucket: what it holds and in how many seconds it fills up, what
+    /// is left of it and when it will be full again.
+    fn push(&mut self, name: &str, limit: u64, window: u64, remaining: u64, reset: u64) {
+        for (field, first, second) in [
+            (&mut self.policy, (";q=", limit), (";w=", window)),
+            (&mut self.limit, (";r=", remaining), (";t=", reset)),
+        ] {
+            if !field.is_empty() {
+                field.extend_from_slice(b", ");
+            }
+            field.push(b'"');
+            // A policy's name is free text in the file; here it is a quoted string.
+            field.extend(
+                name.bytes()
+                    .filter(|byte| (b' '..=b'~').contains(byte) && !b"\"\\".contains(byte)),
+            );
+            field.push(b'"');
+            for (parameter, value) in [first, second] {
+                field.extend_from_slice(parameter.as_bytes());
+                field.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+            }
         }
     }
-    Ok(made)
-}
 
-/// Takes tokens from a bucket. `Some` is the refusal.
-///
-/// # Errors
-/// A value of the refusal that cannot stand in a head.
-pub(crate) fn take(
-    take: &Take,
-    policy: &str,
-    plan: &Plan,
-    view: &View<'_>,
-    buckets: &Buckets,
-    now_ms: u64,
-    rendered: &mut Rendered,
-    quotas: &mut Vec<Quota>,
-) -> Result<Option<Made>, Failure> {
-    rendered.clear();
-    rendered.push(&take.key, plan, view);
-    let key = rendered.get(0, &take.key);
-    let outcome = match (key, take.absent) {
-        (None, AbsentKey::Skip) => return Ok(None),
-        (None, AbsentKey::Refuse) => TakeOutcome::Refused {
-            retry_after_ms: u64::from(take.period_ms),
-        },
-        (key, _) => buckets.take(policy, key, take, now_ms),
-    };
-    let limit = u64::from(take.burst) + 1;
-    let window_ms = (limit * u64::from(take.period_ms)).div_ceil(u64::from(take.tokens.max(1)));
-    let name = if take.bucket.is_empty() {
-        policy
-    } else {
-        &take.bucket
-    };
-    let (remaining, reset_ms) = match outcome {
-        TakeOutcome::Taken {
-            remaining,
-            reset_ms,
-        } => (remaining, reset_ms),
-        TakeOutcome::Refused { retry_after_ms } => (0, retry_after_ms),
-    };
-    quotas.push(Quota {
-        name: name.into(),
-        limit,
-        window_seconds: window_ms.div_ceil(1000).max(1),
-        remaining,
-        reset_seconds: reset_ms.div_ceil(1000),
-    });
-    let TakeOutcome::Refused { retry_after_ms } = outcome else {
-        return Ok(None);
-    };
-    let mut refusal = reply(&take.otherwise, plan, view, rendered)?;
-    // Whole seconds, and never 0: that would invite the next try at once.
-    let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
-    refusal
-        .headers
-        .push(((*b"Retry-After").into(), seconds.into_bytes().into()));
-    Ok(Some(refusal))
-}
-
-/// Appends the `RateLimit` fields (draft-ietf-httpapi-ratelimit-headers): one
-/// member for each bucket that was asked.
-pub(crate) fn write_quotas(quotas: &[Quota], fields: &mut Fields) {
-    for quota in quotas {
-        let Quota {
-            name,
-            limit,
-            window_seconds,
-            remaining,
-            reset_seconds,
-        } = quota;
-        fields.append(
-            b"RateLimit-Policy",
-            format!("\"{name}\";q={limit};w={window_seconds}").as_bytes(),
-        );
-        fields.append(
-            b"RateLimit",
-            format!("\"{name}\";r={remaining};t={reset_seconds}").as_bytes(),
-        );
+    /// Adds the fields, if any bucket was asked.
+    pub(crate) fn write_to(&self, fields: &mut Fields) {
+        if !self.policy.is_empty() {
+            fields.append(b"RateLimit-Policy", &self.policy);
+            fields.append(b"RateLimit", &self.limit);
+        }
     }
 }
 

@@ -61,6 +61,10 @@ pub(crate) struct Worker {
     /// Open connections.
     pub(crate) open: Cell<usize>,
     local: RefCell<Rc<LocalSnapshot>>,
+    #[allow(
+        clippy::vec_box,
+        reason = "an exchange holds its heads by their box, which goes back and forth"
+    )]
     heads: RefCell<Vec<Box<Heads>>>,
     /// Connections by number, to be woken when the worker drains.
     waiting: RefCell<Slab<Option<Waker>>>,
@@ -122,6 +126,7 @@ impl Worker {
         if spare.len() < SPARE_HEADS && size < LARGE_HEAD {
             heads.request.clear();
             heads.response.clear();
+            heads.quotas.clear();
             spare.push(heads);
         }
     }

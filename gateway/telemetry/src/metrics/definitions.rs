@@ -44,7 +44,7 @@ metrics! {
     CONNECTIONS_ACCEPTED: Counter = "janua_connections_accepted_total" ["listener"]
         "Client connections accepted.";
     CONNECTIONS_REFUSED: Counter = "janua_connections_refused_total" ["listener", "reason"]
-        "Client connections closed before a request: limit, tls, malformed, timeout.";
+        "Client connections closed before a request: limit.";
 
     UPSTREAM_REQUESTS: Counter = "janua_upstream_requests_total" ["upstream", "endpoint", "status"]
         "Requests answered by an endpoint, by status class.";
@@ -74,9 +74,7 @@ metrics! {
     POLICY_RESPONSES: Counter = "janua_policy_responses_total" ["policy"]
         "Requests that the policy answered itself.";
     POLICY_FAILURES: Counter = "janua_policy_failures_total" ["policy", "kind"]
-        "Calls without a verdict: trap, overrun, memory, error.";
-    POLICY_CALL_SECONDS: Counter = "janua_policy_call_seconds_total" ["policy"]
-        "Time spent in calls of the component.";
+        "Requests without a verdict: trap, deadline, memory, error, bad_verdict, breaker_open.";
     POLICY_OPEN: Gauge = "janua_policy_open" ["policy"]
         "1 while the policy's breaker keeps it from being called.";
     POLICY_MEMO_BYTES: Gauge = "janua_policy_memo_bytes" ["policy"]

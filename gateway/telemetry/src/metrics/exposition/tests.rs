@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::Samples;
 use crate::metrics::Registry;
 use crate::metrics::definitions::{
-    BUILD, ENDPOINT_HEALTHY, POLICY_CALL_SECONDS, REQUESTS, REQUESTS_IN_FLIGHT, UPSTREAM_HEAD,
+    BUILD, ENDPOINT_HEALTHY, POLICY_CALLS, REQUESTS, REQUESTS_IN_FLIGHT, UPSTREAM_HEAD,
 };
 
 fn lines(text: &str) -> Vec<&str> {
@@ -82,7 +82,7 @@ fn samples_join_their_family_and_stand_for_a_series_of_the_same_labels() {
     let mut samples = Samples::default();
     samples.gauge(&ENDPOINT_HEALTHY, ["sales", "10.0.0.1:80"], 1.0);
     samples.gauge(&ENDPOINT_HEALTHY, ["sales", "10.0.0.2:80"], 0.0);
-    samples.counter(&POLICY_CALL_SECONDS, ["jwt"], 0.25);
+    samples.counter(&POLICY_CALLS, ["jwt"], 0.25);
     let text = registry.render(&samples);
     assert_eq!(
         lines(&text),
@@ -92,8 +92,8 @@ fn samples_join_their_family_and_stand_for_a_series_of_the_same_labels() {
             "# TYPE janua_endpoint_healthy gauge",
             r#"janua_endpoint_healthy{upstream="sales",endpoint="10.0.0.1:80"} 1"#,
             r#"janua_endpoint_healthy{upstream="sales",endpoint="10.0.0.2:80"} 0"#,
-            "# TYPE janua_policy_call_seconds_total counter",
-            r#"janua_policy_call_seconds_total{policy="jwt"} 0.25"#,
+            "# TYPE janua_policy_calls_total counter",
+            r#"janua_policy_calls_total{policy="jwt"} 0.25"#,
         ]
     );
 }
