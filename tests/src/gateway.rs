@@ -15,8 +15,8 @@ use crate::message::{Request, Response};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::wire::Wire;
-pub use process::{Ran, binary, component, run};
 use process::Process;
+pub use process::{Ran, binary, component, run};
 
 /// A gateway that runs, with a directory of its own. When it is dropped it is
 /// asked to end, and has to do so with success; if the test has failed by
@@ -101,7 +101,9 @@ impl Gateway {
 
     /// Writes another configuration, and leaves it at that.
     pub fn write_config(&self, config: impl Display) {
-        let text = self.settings.complete(&config.to_string(), self.directory());
+        let text = self
+            .settings
+            .complete(&config.to_string(), self.directory());
         std::fs::write(self.config_path(), text).unwrap();
     }
 
@@ -194,7 +196,10 @@ impl Gateway {
                 let addresses = listener["addresses"].as_array().into_iter().flatten();
                 addresses.map(move |address| {
                     let text = address.as_str().unwrap_or_default();
-                    (name.to_owned(), text.parse().unwrap_or_else(|e| panic!("{e}: {text}")))
+                    (
+                        name.to_owned(),
+                        text.parse().unwrap_or_else(|e| panic!("{e}: {text}")),
+                    )
                 })
             })
             .collect();

@@ -312,7 +312,9 @@ pub(crate) fn only<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a
 }
 
 fn with_fields(start: String, fields: &[(String, String)], body: &[u8]) -> Vec<u8> {
-    let lines = fields.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let lines = fields
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"));
     let mut bytes = (start + &lines.collect::<String>() + "\r\n").into_bytes();
     bytes.extend_from_slice(body);
     bytes

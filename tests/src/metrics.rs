@@ -46,7 +46,12 @@ impl Metrics {
             let base = ["_bucket", "_sum", "_count"]
                 .iter()
                 .find_map(|end| name.strip_suffix(end))
-                .filter(|base| metrics.types.get(*base).is_some_and(|kind| kind == "histogram"))
+                .filter(|base| {
+                    metrics
+                        .types
+                        .get(*base)
+                        .is_some_and(|kind| kind == "histogram")
+                })
                 .unwrap_or(name);
             assert_eq!(base, family, "{line:?} stands with another metric");
             assert!(metrics.types.contains_key(base), "{line:?} has no TYPE");
@@ -62,7 +67,9 @@ impl Metrics {
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let has = |series: &str| {
             let of_name = series == name
-                || series.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
+                || series
+                    .strip_prefix(name)
+                    .is_some_and(|rest| rest.starts_with('{'));
             let has_label = |(label, value): &(&str, &str)| {
                 series.contains(&format!("{{{label}=\"{value}\""))
                     || series.contains(&format!(",{label}=\"{value}\""))
@@ -78,6 +85,8 @@ impl Metrics {
 
     /// The names of all metrics and their types.
     pub fn types(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.types.iter().map(|(name, kind)| (name.as_str(), kind.as_str()))
+        self.types
+            .iter()
+            .map(|(name, kind)| (name.as_str(), kind.as_str()))
     }
 }

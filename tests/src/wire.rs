@@ -53,7 +53,9 @@ impl Wire {
 
     /// Sends bytes, which must succeed.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.try_send(bytes).await.expect("the peer takes what is sent");
+        self.try_send(bytes)
+            .await
+            .expect("the peer takes what is sent");
     }
 
     /// Sends a request and reads its response, both of which must succeed.
@@ -79,7 +81,9 @@ impl Wire {
     /// shows at once.
     pub fn set_small_receive_buffer(&self) {
         if let Stream::Tcp(stream) = &self.stream {
-            socket2::SockRef::from(stream).set_recv_buffer_size(4096).unwrap();
+            socket2::SockRef::from(stream)
+                .set_recv_buffer_size(4096)
+                .unwrap();
         }
     }
 

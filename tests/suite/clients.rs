@@ -10,7 +10,11 @@ async fn assert_nothing_leaks(gateway: &Gateway) {
     assert_eventually!(gateway.status().await["in_flight"] == 0);
     assert_eventually!(gateway.status().await["connections"] == 0);
     let metrics = gateway.metrics().await;
-    for gauge in ["janua_requests_in_flight", "janua_connections", "janua_endpoint_in_flight"] {
+    for gauge in [
+        "janua_requests_in_flight",
+        "janua_connections",
+        "janua_endpoint_in_flight",
+    ] {
         assert_eq!(metrics.sum(gauge, &[]), 0.0, "{gauge}");
     }
 }
@@ -41,7 +45,11 @@ async fn a_connection_that_says_nothing_is_closed() {
     let config = Proxy::to("127.0.0.1:9").listener("head_timeout = \"300ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
-    assert_eq!(wire.take_rest().await.unwrap(), b"", "there is nothing to answer");
+    assert_eq!(
+        wire.take_rest().await.unwrap(),
+        b"",
+        "there is nothing to answer"
+    );
 }
 
 #[tokio::test]
@@ -64,7 +72,8 @@ async fn a_slow_body_is_408() {
     let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
+        .await;
     let response = wire.receive("POST").await;
     assert_eq!(response.status, 408);
     assert_eq!(gateway.log_line("/").await["failure"], "request_timeout");
@@ -78,7 +87,8 @@ async fn a_steady_body_may_take_its_time() {
     let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"400ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n")
+        .await;
     for _ in 0..10 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         wire.send("x").await;
@@ -92,7 +102,8 @@ async fn a_client_that_goes_away_while_it_sends() {
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     for (n, reset) in [(1, false), (2, true)] {
         let mut wire = gateway.connect().await;
-        wire.send("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc").await;
+        wire.send("POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc")
+            .await;
         assert_eventually!(upstream.connections() == n && upstream.open() == 1);
         if reset {
             wire.reset();
@@ -103,7 +114,10 @@ async fn a_client_that_goes_away_while_it_sends() {
     }
     assert_nothing_leaks(&gateway).await;
     let line = gateway.log_line("/up").await;
-    assert_eq!((&line["failure"], &line["status"]), (&"client_gone".into(), &499.into()));
+    assert_eq!(
+        (&line["failure"], &line["status"]),
+        (&"client_gone".into(), &499.into())
+    );
 }
 
 #[tokio::test]
@@ -124,7 +138,7 @@ async fn a_client_that_goes_away_while_it_receives() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         let _ = visit.request().await;
         let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
-        while visit.wire.try_send([b'x'; 10_000]).await.is_ok() {}
+        while visit.wire.try_send(vec![b'x'; 10_000]).await.is_ok() {}
     })
     .await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
@@ -136,7 +150,10 @@ async fn a_client_that_goes_away_while_it_receives() {
     assert_eventually!(upstream.open() == 0);
     assert_nothing_leaks(&gateway).await;
     let line = gateway.log_line("/down").await;
-    assert_eq!((&line["failure"], &line["status"]), (&"client_gone".into(), &200.into()));
+    assert_eq!(
+        (&line["failure"], &line["status"]),
+        (&"client_gone".into(), &200.into())
+    );
     assert!(line["bytes_out"].as_u64().unwrap() >= 100_000);
 }
 
@@ -165,7 +182,11 @@ async fn a_client_that_leaves_in_the_middle_of_a_head() {
     wire.send("GET / HT").await;
     wire.finish().await;
     let left = wire.take_rest().await;
-    assert_eq!(left.unwrap_or_default(), b"", "nobody is there to be answered");
+    assert_eq!(
+        left.unwrap_or_default(),
+        b"",
+        "nobody is there to be answered"
+    );
     drop(gateway.connect().await);
     assert_nothing_leaks(&gateway).await;
     assert_eq!(upstream.connections(), 0);
@@ -176,7 +197,7 @@ async fn a_reader_that_stops_reading_is_given_up() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         let _ = visit.request().await;
         let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
-        while visit.wire.try_send([b'x'; 10_000]).await.is_ok() {}
+        while visit.wire.try_send(vec![b'x'; 10_000]).await.is_ok() {}
     })
     .await;
     let config = Proxy::to(upstream.endpoint()).route("idle_timeout = \"500ms\"");
@@ -194,7 +215,10 @@ async fn a_reader_that_stops_reading_is_given_up() {
 #[tokio::test]
 async fn a_thousand_idle_connections() {
     let upstream = Upstream::echo().await;
-    let gateway = Settings::new().open_files(4096).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .open_files(4096)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     gateway.get("/").await;
     let before = gateway.rss_kib();
     let mut wires: Vec<Wire> = Vec::new();
@@ -206,7 +230,10 @@ async fn a_thousand_idle_connections() {
     assert_eq!(gateway.status().await["connections"], 1000);
     let grown = gateway.rss_kib().saturating_sub(before);
     // Memory comes in pieces of some MiB; a buffer each would be 16 more.
-    assert!(grown < 14 * 1024, "{grown} KiB for a thousand idle connections");
+    assert!(
+        grown < 14 * 1024,
+        "{grown} KiB for a thousand idle connections"
+    );
     // All of them are still good.
     for wire in wires.iter_mut().rev().step_by(50) {
         assert_eq!(wire.exchange(&Request::get("/")).await.status, 200);

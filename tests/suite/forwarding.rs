@@ -131,18 +131,40 @@ async fn fields_of_one_hop_end_here() {
         .header("X-Kept", "2");
     let response = gateway.send(request).await;
     let received = upstream.only_request();
-    for gone in ["connection", "x-hop", "x-other", "keep-alive", "proxy-connection", "te"] {
+    for gone in [
+        "connection",
+        "x-hop",
+        "x-other",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+    ] {
         assert_eq!(received.header(gone), None, "{gone}");
     }
     let kept = received.fields.iter().filter(|(name, _)| name == "X-Kept");
-    assert_eq!(kept.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(
+        kept.map(|(_, value)| value.as_str()).collect::<Vec<_>>(),
+        ["1", "2"]
+    );
 
-    for gone in ["connection", "keep-alive", "x-secret", "proxy-connection", "upgrade"] {
+    for gone in [
+        "connection",
+        "keep-alive",
+        "x-secret",
+        "proxy-connection",
+        "upgrade",
+    ] {
         assert_eq!(response.header(gone), None, "{gone}");
     }
     assert_eq!(response.header("X-Kept"), Some("1"));
-    let cookies = response.fields.iter().filter(|(name, _)| name == "Set-Cookie");
-    assert_eq!(cookies.map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["a=1", "b=2"]);
+    let cookies = response
+        .fields
+        .iter()
+        .filter(|(name, _)| name == "Set-Cookie");
+    assert_eq!(
+        cookies.map(|(_, value)| value.as_str()).collect::<Vec<_>>(),
+        ["a=1", "b=2"]
+    );
     assert_eq!(response.reason, "Said", "the reason is the upstream's");
 }
 
@@ -158,7 +180,10 @@ async fn a_response_without_a_date_gets_one() {
     let upstream = Upstream::always(dated).await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let response = gateway.get("/").await;
-    assert_eq!(response.header("date"), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+    assert_eq!(
+        response.header("date"),
+        Some("Sun, 06 Nov 1994 08:49:37 GMT")
+    );
 }
 
 #[tokio::test]
@@ -169,14 +194,27 @@ async fn request_ids() {
     for path in ["/one", "/two"] {
         let spoofed = Request::get(path).header("X-Request-Id", &"0".repeat(32));
         let response = gateway.send(spoofed).await;
-        let id = response.json()["headers"]["x-request-id"].as_str().unwrap().to_owned();
-        assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+        let id = response.json()["headers"]["x-request-id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{id}"
+        );
         assert_eq!(gateway.log_line(path).await["request_id"], id.as_str());
-        assert_eq!(response.header("x-request-id"), Some(id.as_str()), "and back");
+        assert_eq!(
+            response.header("x-request-id"),
+            Some(id.as_str()),
+            "and back"
+        );
         ids.push(id);
     }
     assert_ne!(ids[0], ids[1]);
-    assert!(!ids.contains(&"0".repeat(32)), "a stranger's id is not taken");
+    assert!(
+        !ids.contains(&"0".repeat(32)),
+        "a stranger's id is not taken"
+    );
 }
 
 #[tokio::test]
@@ -255,7 +293,10 @@ async fn head_has_no_body() {
         assert_eq!(response.status, 200);
         assert_eq!(response.header("content-length"), Some("12"));
     }
-    assert_eq!(wire.exchange(&Request::get("/")).await.text(), "twelve bytes");
+    assert_eq!(
+        wire.exchange(&Request::get("/")).await.text(),
+        "twelve bytes"
+    );
     assert_eq!(upstream.connections(), 1);
 }
 
@@ -263,7 +304,9 @@ async fn head_has_no_body() {
 async fn statuses_without_a_body() {
     let upstream = Upstream::http(async |request| match request.target.as_str() {
         "/204" => Reply::new(204),
-        "/304" => Reply::new(304).header("ETag", "\"x\"").header("Content-Length", "7"),
+        "/304" => Reply::new(304)
+            .header("ETag", "\"x\"")
+            .header("Content-Length", "7"),
         "/205" => Reply::new(205),
         _ => Reply::ok("end"),
     })
@@ -276,7 +319,11 @@ async fn statuses_without_a_body() {
         assert_eq!(response.body, b"");
     }
     assert_eq!(wire.exchange(&Request::get("/")).await.text(), "end");
-    assert_eq!(upstream.connections(), 1, "each of them ended where it should");
+    assert_eq!(
+        upstream.connections(),
+        1,
+        "each of them ended where it should"
+    );
 }
 
 #[tokio::test]
@@ -303,13 +350,27 @@ async fn framings_of_responses() {
         ("/close", Framing::Chunked, Framing::UntilClose),
     ] {
         let response = gateway.get(path).await;
-        assert_eq!((response.framing, response.text()), (in_11, "abcdef"), "{path}");
+        assert_eq!(
+            (response.framing, response.text()),
+            (in_11, "abcdef"),
+            "{path}"
+        );
         let mut wire = gateway.connect().await;
-        let asks_for_more = Request::get(path).http10().header("Connection", "keep-alive");
+        let asks_for_more = Request::get(path)
+            .http10()
+            .header("Connection", "keep-alive");
         let response = wire.exchange(&asks_for_more).await;
-        assert_eq!((response.framing, response.text()), (in_10, "abcdef"), "{path}");
+        assert_eq!(
+            (response.framing, response.text()),
+            (in_10, "abcdef"),
+            "{path}"
+        );
         let kept = matches!(in_10, Framing::Length(_)).then_some("keep-alive");
-        assert_eq!(response.header("connection"), kept.or(Some("close")), "{path}");
+        assert_eq!(
+            response.header("connection"),
+            kept.or(Some("close")),
+            "{path}"
+        );
     }
 }
 
@@ -318,28 +379,41 @@ async fn clients_of_http_10() {
     let upstream = Upstream::always(Reply::ok("x")).await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
-    let keep = Request::get("/").http10().header("Connection", "keep-alive");
+    let keep = Request::get("/")
+        .http10()
+        .header("Connection", "keep-alive");
     for _ in 0..2 {
         let response = wire.exchange(&keep).await;
         assert_eq!(response.header("connection"), Some("keep-alive"));
     }
     wire.exchange(&Request::get("/").http10()).await;
-    assert!(wire.is_closed().await, "without keep-alive the connection ends");
+    assert!(
+        wire.is_closed().await,
+        "without keep-alive the connection ends"
+    );
 
     let mut wire = gateway.connect().await;
     wire.send("GET /hostless HTTP/1.0\r\n\r\n").await;
     assert_eq!(wire.receive("GET").await.status, 200);
     let last = upstream.requests().pop().unwrap();
-    assert_eq!(last.version, "HTTP/1.1", "the upstream is spoken to in HTTP/1.1");
+    assert_eq!(
+        last.version, "HTTP/1.1",
+        "the upstream is spoken to in HTTP/1.1"
+    );
     assert_eq!(last.header("host"), Some(""));
 }
 
 #[tokio::test]
 async fn clients_that_ask_to_close() {
     let upstream = Upstream::always(Reply::ok("x")).await;
-    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .workers(1)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     let mut wire = gateway.connect().await;
-    let response = wire.exchange(&Request::get("/").header("Connection", "close")).await;
+    let response = wire
+        .exchange(&Request::get("/").header("Connection", "close"))
+        .await;
     assert_eq!(response.header("connection"), Some("close"));
     assert!(wire.is_closed().await);
     // That is between client and gateway.
@@ -350,9 +424,11 @@ async fn clients_that_ask_to_close() {
 #[tokio::test]
 async fn trailers_both_ways() {
     let upstream = Upstream::http(async |request| {
-        let sum = request.trailers.first().map_or("none", |(_, value)| value.as_str());
-        Reply::chunked(&[b"body"], &[("X-Echo", sum), ("X-More", "1")])
-            .header("Trailer", "X-Echo")
+        let sum = request
+            .trailers
+            .first()
+            .map_or("none", |(_, value)| value.as_str());
+        Reply::chunked(&[b"body"], &[("X-Echo", sum), ("X-More", "1")]).header("Trailer", "X-Echo")
     })
     .await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
@@ -362,7 +438,10 @@ async fn trailers_both_ways() {
     let response = gateway.send(request).await;
     assert_eq!(
         response.trailers,
-        [("X-Echo".to_owned(), "42".to_owned()), ("X-More".to_owned(), "1".to_owned())]
+        [
+            ("X-Echo".to_owned(), "42".to_owned()),
+            ("X-More".to_owned(), "1".to_owned())
+        ]
     );
     assert_eq!(upstream.only_request().header("te"), Some("trailers"));
 }
@@ -421,7 +500,11 @@ async fn expect_100_continue_of_what_is_refused() {
         .await;
         let response = wire.receive("POST").await;
         assert_eq!(response.status, status);
-        assert_eq!(response.interim.len(), 0, "a body that is refused is not asked for");
+        assert_eq!(
+            response.interim.len(),
+            0,
+            "a body that is refused is not asked for"
+        );
         assert!(wire.is_closed().await, "whether it comes nobody knows");
     }
 }
@@ -434,9 +517,16 @@ async fn interim_responses() {
     let upstream = Upstream::always(Reply::raw(HINTS)).await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let response = gateway.get("/").await;
-    let interim: Vec<_> = response.interim.iter().map(|interim| interim.status).collect();
+    let interim: Vec<_> = response
+        .interim
+        .iter()
+        .map(|interim| interim.status)
+        .collect();
     assert_eq!(interim, [103, 102]);
-    assert_eq!(response.interim[0].header("link"), Some("</a.css>; rel=preload"));
+    assert_eq!(
+        response.interim[0].header("link"),
+        Some("</a.css>; rel=preload")
+    );
     assert_eq!(response.text(), "x");
     // HTTP/1.0 knows none of them (RFC 9110 §15.2).
     let response = gateway.send(Request::get("/").http10()).await;
@@ -462,7 +552,11 @@ async fn pipelined_requests_are_answered_in_order() {
     for n in 0..20 {
         let echo = wire.receive("GET").await.json();
         assert_eq!(echo["target"], format!("/{n}"));
-        let body = if n % 3 == 0 { String::new() } else { format!("body {n}") };
+        let body = if n % 3 == 0 {
+            String::new()
+        } else {
+            format!("body {n}")
+        };
         assert_eq!(echo["body"], body);
     }
 }
@@ -479,7 +573,14 @@ async fn bodies_and_values_pass_byte_for_byte() {
     assert_eq!(response.body, Vec::from_iter(0..=255u8));
     let received = upstream.only_request();
     assert_eq!(received.body, body);
-    assert_eq!(received.header("x-signature"), Some("sha256=\"=?a,b;\u{e9}\u{fc}"));
-    let odd = received.fields.iter().find(|(_, value)| value == "a   b").unwrap();
+    assert_eq!(
+        received.header("x-signature"),
+        Some("sha256=\"=?a,b;\u{e9}\u{fc}")
+    );
+    let odd = received
+        .fields
+        .iter()
+        .find(|(_, value)| value == "a   b")
+        .unwrap();
     assert_eq!(odd.0, "x-oDD-cAse", "names keep their letter case");
 }

@@ -218,7 +218,11 @@ async fn refused_methods_say_why() {
     let response = gateway.send(Request::new("TRACE", "/")).await;
     assert_eq!(response.status, 405);
     assert_eq!(response.proxy_error(), Some("http_request_denied"));
-    assert!(response.header("allow").is_some(), "RFC 9110 §15.5.6: {:?}", response.fields);
+    assert!(
+        response.header("allow").is_some(),
+        "RFC 9110 §15.5.6: {:?}",
+        response.fields
+    );
 }
 
 #[tokio::test]
@@ -236,14 +240,20 @@ async fn head_limits() {
     assert_eq!(refused.proxy_error(), Some("http_request_error"));
 
     let with_fields = |count: usize| {
-        (1..count).fold(Request::get("/"), |request, n| request.header(&format!("X-{n}"), "y"))
+        (1..count).fold(Request::get("/"), |request, n| {
+            request.header(&format!("X-{n}"), "y")
+        })
     };
     assert_eq!(gateway.send(with_fields(10)).await.status, 200);
     assert_eq!(gateway.send(with_fields(11)).await.status, 431);
 
     // No end in sight: refused without waiting for it.
     let mut wire = gateway.connect().await;
-    wire.send(format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}", "y".repeat(5000))).await;
+    wire.send(format!(
+        "GET / HTTP/1.1\r\nHost: a\r\nX: {}",
+        "y".repeat(5000)
+    ))
+    .await;
     assert_eq!(wire.receive("GET").await.status, 431);
     let mut wire = gateway.connect().await;
     wire.send(format!("GET /{}", "y".repeat(5000))).await;
@@ -257,20 +267,25 @@ async fn body_limits() {
     let config = Proxy::to(upstream.endpoint()).route("max_body = \"1KiB\"");
     let gateway = Gateway::start(config).await;
     let fits = vec![b'x'; 1024];
-    assert_eq!(gateway.send(Request::post("/", fits.clone())).await.status, 200);
+    assert_eq!(
+        gateway.send(Request::post("/", fits.clone())).await.status,
+        200
+    );
     let chunked = Request::new("POST", "/").chunked(&[&fits[..1000], &fits[..24]], &[]);
     assert_eq!(gateway.send(chunked).await.status, 200);
     assert_eq!(upstream.request_count(), 2);
 
     // By its length: refused before a byte of the body.
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n")
+        .await;
     let refused = wire.receive("POST").await;
     assert_eq!(refused.status, 413);
     assert!(wire.is_closed().await);
     // By what came, as soon as it came.
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n401\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n401\r\n")
+        .await;
     let _ = wire.try_send([b'x'; 1025]).await;
     let refused = wire.receive("POST").await;
     assert_eq!(refused.status, 413);
@@ -286,7 +301,8 @@ async fn the_default_body_limit_is_a_mebibyte() {
     let body = vec![b'x'; 1 << 20];
     assert_eq!(gateway.send(Request::post("/", body)).await.status, 200);
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n")
+        .await;
     assert_eq!(wire.receive("POST").await.status, 413);
 }
 
@@ -295,11 +311,15 @@ async fn a_bad_chunk_breaks_off_the_upstream_too() {
     let upstream = Upstream::echo().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        .await;
     assert_eventually!(upstream.open() == 1);
     wire.send("zzz\r\n").await;
     assert_eq!(wire.receive("POST").await.status, 400);
-    assert_eventually!(upstream.open() == 0, "the upstream waits for a body that never comes");
+    assert_eventually!(
+        upstream.open() == 0,
+        "the upstream waits for a body that never comes"
+    );
     assert_eq!(upstream.request_count(), 0);
 }
 
@@ -310,10 +330,21 @@ async fn the_upstream_gets_one_framing() {
     gateway.send(Request::get("/")).await;
     gateway.send(Request::post("/", "")).await;
     gateway.send(Request::post("/", "abc")).await;
-    gateway.send(Request::new("POST", "/").chunked(&[b"abc"], &[])).await;
-    let framings: Vec<_> = upstream.requests().iter().map(|request| request.framing).collect();
+    gateway
+        .send(Request::new("POST", "/").chunked(&[b"abc"], &[]))
+        .await;
+    let framings: Vec<_> = upstream
+        .requests()
+        .iter()
+        .map(|request| request.framing)
+        .collect();
     assert_eq!(
         framings,
-        [Framing::None, Framing::Length(0), Framing::Length(3), Framing::Chunked]
+        [
+            Framing::None,
+            Framing::Length(0),
+            Framing::Length(3),
+            Framing::Chunked
+        ]
     );
 }

@@ -44,7 +44,11 @@ async fn a_reload_changes_what_is_answered() {
         assert_eq!(gateway.get("/").await.text(), "two");
     }
     assert_eq!(wire.exchange(&Request::get("/")).await.text(), "two");
-    assert_eq!(gateway.address(), address, "an address that stays is not bound again");
+    assert_eq!(
+        gateway.address(),
+        address,
+        "an address that stays is not bound again"
+    );
     assert_eq!(gateway.status().await["generation"], 2);
 }
 
@@ -72,9 +76,19 @@ async fn sighup_reloads() {
     // A bad one leaves the old, and says so.
     gateway.write_config("[listeners.public]\naddress = 7\n");
     gateway.signal(Signal::HUP);
-    assert_eventually!(gateway.messages().contains("janua.toml:2"), "{}", gateway.messages());
+    assert_eventually!(
+        gateway.messages().contains("janua.toml:2"),
+        "{}",
+        gateway.messages()
+    );
     assert_eq!(gateway.get("/").await.text(), "two");
-    assert_eventually!(gateway.metrics().await.sum("janua_config_last_reload_ok", &[]) == 0.0);
+    assert_eventually!(
+        gateway
+            .metrics()
+            .await
+            .sum("janua_config_last_reload_ok", &[])
+            == 0.0
+    );
 }
 
 #[tokio::test]
@@ -95,8 +109,18 @@ async fn the_command_reload() {
     assert_eq!(gateway.get("/").await.text(), "two");
     let status = gateway.status().await;
     assert_eq!(status["generation"], 2);
-    assert!(status["last_reload"]["error"].is_string(), "{}", status["last_reload"]);
-    assert_eq!(gateway.metrics().await.sum("janua_reloads_total", &[("outcome", "refused")]), 1.0);
+    assert!(
+        status["last_reload"]["error"].is_string(),
+        "{}",
+        status["last_reload"]
+    );
+    assert_eq!(
+        gateway
+            .metrics()
+            .await
+            .sum("janua_reloads_total", &[("outcome", "refused")]),
+        1.0
+    );
 }
 
 #[tokio::test]
@@ -104,11 +128,18 @@ async fn the_command_status() {
     let upstream = Upstream::echo().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     gateway.get("/").await;
-    let ran = run(gateway.directory(), &["status", "--json", "--admin", "admin.sock"]).await;
+    let ran = run(
+        gateway.directory(),
+        &["status", "--json", "--admin", "admin.sock"],
+    )
+    .await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let status: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(status["pid"], gateway.pid());
-    assert_eq!(status["listeners"][0]["addresses"][0], gateway.address().to_string());
+    assert_eq!(
+        status["listeners"][0]["addresses"][0],
+        gateway.address().to_string()
+    );
     assert_eq!(status["upstreams"][0]["endpoints"][0]["requests"], 1);
     let ran = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -144,10 +175,19 @@ async fn an_address_that_is_taken_is_refused_at_its_place() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let mut gateway = Gateway::start(says("one")).await;
-    let config = says("two").replace("[[sites]]", &format!("[listeners.second]\naddress = \"{address}\"\n[[sites]]"));
+    let config = says("two").replace(
+        "[[sites]]",
+        &format!("[listeners.second]\naddress = \"{address}\"\n[[sites]]"),
+    );
     let refused = gateway.try_reload(&config).await.unwrap_err();
     assert_eq!(refused["errors"][0]["line"], 4, "{refused}");
-    assert!(refused["rendered"].as_str().unwrap().contains("janua.toml:4"), "{refused}");
+    assert!(
+        refused["rendered"]
+            .as_str()
+            .unwrap()
+            .contains("janua.toml:4"),
+        "{refused}"
+    );
     assert_eq!(gateway.get("/").await.text(), "one", "nothing has changed");
     drop(taken);
     gateway.reload(&config).await;
@@ -180,7 +220,10 @@ async fn sigterm_finishes_what_is_on_its_way() {
     busy.send(Request::get("/").to_bytes()).await;
     assert_eventually!(upstream.request_count() == 1);
     gateway.signal(Signal::TERM);
-    assert!(idle.is_closed().await, "an idle connection is closed at once");
+    assert!(
+        idle.is_closed().await,
+        "an idle connection is closed at once"
+    );
     let address = gateway.address();
     assert_eventually!(tokio::net::TcpStream::connect(address).await.is_err());
     release.send(true).unwrap();
@@ -202,7 +245,11 @@ async fn draining_has_an_end() {
     gateway.signal(Signal::INT);
     assert_eq!(gateway.ended().await, Some(0));
     assert!(wire.try_receive("GET").await.is_err());
-    assert_eq!(gateway.log_line("/cut").await["path"], "/cut", "also this one has its line");
+    assert_eq!(
+        gateway.log_line("/cut").await["path"],
+        "/cut",
+        "also this one has its line"
+    );
 }
 
 #[tokio::test]
@@ -274,7 +321,11 @@ routes = [
         assert_eq!(line[field], value, "{field}: {line:#}");
     }
     // O3: the times, each within the one around it.
-    let micros = |field: &str| line[field].as_u64().unwrap_or_else(|| panic!("{field}: {line:#}"));
+    let micros = |field: &str| {
+        line[field]
+            .as_u64()
+            .unwrap_or_else(|| panic!("{field}: {line:#}"))
+    };
     assert!(micros("upstream_connect_us") > 0);
     assert!(micros("upstream_head_us") <= micros("upstream_total_us"));
     assert!(micros("upstream_total_us") <= micros("duration_us"));
@@ -284,7 +335,10 @@ routes = [
     // One word for a failure, wherever it is said.
     let failed = gateway.log_line("/gone").await;
     assert_eq!(failed["failure"], "refused");
-    assert_eq!((failed["status"].as_u64(), failed["route"].as_str()), (Some(502), Some("/gone")));
+    assert_eq!(
+        (failed["status"].as_u64(), failed["route"].as_str()),
+        (Some(502), Some("/gone"))
+    );
     assert_eq!(refused.proxy_error(), Some("connection_refused"));
     let metrics = gateway.metrics().await;
     let labels = [("site", "shop"), ("route", "/gone"), ("kind", "refused")];
@@ -299,18 +353,43 @@ async fn the_metrics_count() {
     for _ in 0..3 {
         gateway.send(Request::post("/", "12345")).await;
     }
-    gateway.connect().await.exchange(&Request::new("TRACE", "/")).await;
+    gateway
+        .connect()
+        .await
+        .exchange(&Request::new("TRACE", "/"))
+        .await;
     let metrics = gateway.metrics().await;
     let shop = [("site", "shop")];
-    assert_eq!(metrics.sum("janua_requests_total", &[("site", "shop"), ("status", "2xx")]), 3.0);
-    assert_eq!(metrics.sum("janua_requests_total", &[("status", "4xx")]), 1.0);
-    assert_eq!(metrics.sum("janua_request_duration_seconds_count", &shop), 3.0);
+    assert_eq!(
+        metrics.sum(
+            "janua_requests_total",
+            &[("site", "shop"), ("status", "2xx")]
+        ),
+        3.0
+    );
+    assert_eq!(
+        metrics.sum("janua_requests_total", &[("status", "4xx")]),
+        1.0
+    );
+    assert_eq!(
+        metrics.sum("janua_request_duration_seconds_count", &shop),
+        3.0
+    );
     assert_eq!(metrics.sum("janua_request_bytes_total", &shop), 15.0);
     assert!(metrics.sum("janua_response_bytes_total", &shop) > 15.0);
-    assert_eq!(metrics.sum("janua_connections_accepted_total", &[("listener", "public")]), 4.0);
+    assert_eq!(
+        metrics.sum(
+            "janua_connections_accepted_total",
+            &[("listener", "public")]
+        ),
+        4.0
+    );
     assert_eq!(metrics.sum("janua_workers", &[]), 2.0);
     assert_eq!(metrics.sum("janua_config_generation", &[]), 1.0);
-    assert_eq!(metrics.sum("janua_failures_total", &[("kind", "method_refused")]), 1.0);
+    assert_eq!(
+        metrics.sum("janua_failures_total", &[("kind", "method_refused")]),
+        1.0
+    );
     assert!(metrics.types().count() > 10);
 }
 
@@ -344,7 +423,10 @@ respond = { status = 99 }
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let said = ran.stdout + &ran.stderr;
     for line in [3, 5, 10, 12, 13] {
-        assert!(said.contains(&format!("janua.toml:{line}:")), "line {line}: {said}");
+        assert!(
+            said.contains(&format!("janua.toml:{line}:")),
+            "line {line}: {said}"
+        );
     }
 }
 
@@ -363,14 +445,25 @@ async fn a_thousand_reloads_leave_nothing_behind() {
     let routes: String = (0..200)
         .map(|n| format!("[[sites.routes]]\npath = \"/{n}\"\nrespond = {{ body = \"{n}\" }}\n"))
         .collect();
-    let config = |n: usize| format!("{}{routes}", Proxy::to(upstream.endpoint()).site(&format!("max_body = {n}")));
-    let mut gateway = Settings::new().open_files(8192).level("warn").start(config(1)).await;
+    let config = |n: usize| {
+        format!(
+            "{}{routes}",
+            Proxy::to(upstream.endpoint()).site(&format!("max_body = {n}"))
+        )
+    };
+    let mut gateway = Settings::new()
+        .open_files(8192)
+        .level("warn")
+        .start(config(1))
+        .await;
     // Each generation has one; those of the last fifty are open.
     let mut wires = VecDeque::new();
     let mut before = 0;
     for n in 1..=1000 {
         let mut wire = gateway.connect().await;
-        let ask = Request::get("/ws").header("Connection", "upgrade").header("Upgrade", "w");
+        let ask = Request::get("/ws")
+            .header("Connection", "upgrade")
+            .header("Upgrade", "w");
         assert_eq!(wire.exchange(&ask).await.status, 101);
         wires.push_back(wire);
         if wires.len() > 50 {
@@ -382,7 +475,10 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         }
     }
     let after = gateway.rss_kib();
-    assert!(after * 100 <= before * 105, "{before} KiB, and {after} KiB after");
+    assert!(
+        after * 100 <= before * 105,
+        "{before} KiB, and {after} KiB after"
+    );
     assert_eventually!(gateway.status().await["in_flight"] == 50);
     assert_eq!(gateway.status().await["generation"], 1001);
 }

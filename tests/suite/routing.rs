@@ -18,9 +18,8 @@ async fn sites_by_host() {
         ("app.dhanman.com", "exact below"),
         ("*", "default"),
     ];
-    let sites = hosts.map(|(host, name)| {
-        format!("[[sites]]\nhosts = [\"{host}\"]\n{}", says("\"/\"", name))
-    });
+    let sites = hosts
+        .map(|(host, name)| format!("[[sites]]\nhosts = [\"{host}\"]\n{}", says("\"/\"", name)));
     let gateway = Gateway::start(LISTENER.to_owned() + &sites.concat()).await;
     for (host, name) in [
         ("chitfund.deepteklabs.com", "exact"),
@@ -43,13 +42,20 @@ async fn sites_by_host() {
 
 #[tokio::test]
 async fn without_a_default_site_an_unknown_host_is_404() {
-    let config = LISTENER.replace("public", "public") + "headers = { x-default = \"yes\" }\n";
-    let site = format!("[[sites]]\nhosts = [\"a.example\"]\n{}", says("\"/in/\"", "in"));
+    let config = LISTENER.to_owned() + "headers = { x-default = \"yes\" }\n";
+    let site = format!(
+        "[[sites]]\nhosts = [\"a.example\"]\n{}",
+        says("\"/in/\"", "in")
+    );
     let gateway = Gateway::start(config + &site).await;
     let unknown = gateway.send(Request::get("/in/").host("b.example")).await;
     assert_eq!(unknown.status, 404);
     assert_eq!(unknown.proxy_error(), Some("destination_not_found"));
-    assert_eq!(unknown.header("x-default"), Some("yes"), "the listener's fields apply");
+    assert_eq!(
+        unknown.header("x-default"),
+        Some("yes"),
+        "the listener's fields apply"
+    );
     let unrouted = gateway.get("/out").await;
     assert_eq!(unrouted.status, 404);
     assert_eq!(unrouted.header("x-default"), Some("yes"));
@@ -148,7 +154,10 @@ routes = [
     gateway.send(Request::new("HEAD", "/x")).await;
     assert_eq!(replica.requests().last().unwrap().method, "HEAD");
     // Another route takes what this one does not.
-    assert_eq!(gateway.send(Request::new("DELETE", "/few/x")).await.text(), "primary");
+    assert_eq!(
+        gateway.send(Request::new("DELETE", "/few/x")).await.text(),
+        "primary"
+    );
 }
 
 #[tokio::test]
@@ -170,8 +179,14 @@ routes = [
     let mut allowed: Vec<_> = refused.header("allow").unwrap().split(", ").collect();
     allowed.sort_unstable();
     assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PUT"]);
-    assert_eq!(gateway.send(Request::new("POST", "/none")).await.status, 404);
-    assert_eq!(gateway.log_line("/few/one").await["failure"], "method_not_allowed");
+    assert_eq!(
+        gateway.send(Request::new("POST", "/none")).await.status,
+        404
+    );
+    assert_eq!(
+        gateway.log_line("/few/one").await["failure"],
+        "method_not_allowed"
+    );
 }
 
 #[tokio::test]
@@ -196,7 +211,9 @@ routes = [
         (None, "plain"),
     ] {
         let request = Request::get("/");
-        let request = value.iter().fold(request, |request, value| request.header("X-CANARY", value));
+        let request = value
+            .iter()
+            .fold(request, |request, value| request.header("X-CANARY", value));
         assert_eq!(gateway.send(request).await.text(), name, "{value:?}");
     }
 }
@@ -224,20 +241,35 @@ redirect = {{ to = "{{scheme}}://elsewhere.example/" }}
     ))
     .await;
     for (host, target, status, location) in [
-        ("www.first.example", "/a?b=c", 301, "https://first.example/a?b=c"),
+        (
+            "www.first.example",
+            "/a?b=c",
+            301,
+            "https://first.example/a?b=c",
+        ),
         ("first.example", "/", 301, "https://first.example/"),
-        ("x.own.example:8080", "/a%20b?c", 308, "https://x.own.example/a%20b?c"),
+        (
+            "x.own.example:8080",
+            "/a%20b?c",
+            308,
+            "https://x.own.example/a%20b?c",
+        ),
         ("X.Own.Example", "//a/../b", 308, "https://x.own.example/b"),
         ("other.example", "/a?b", 302, "http://elsewhere.example/"),
     ] {
         let response = gateway.send(Request::get(target).host(host)).await;
-        assert_eq!((response.status, response.header("location")), (status, Some(location)));
+        assert_eq!(
+            (response.status, response.header("location")),
+            (status, Some(location))
+        );
         assert_eq!(response.body, b"");
     }
     // The connection goes on, also after a body that nobody read.
     let mut wire = gateway.connect().await;
     for _ in 0..2 {
-        let response = wire.exchange(&Request::post("/x", "ignored").host("first.example")).await;
+        let response = wire
+            .exchange(&Request::post("/x", "ignored").host("first.example"))
+            .await;
         assert_eq!(response.header("location"), Some("https://first.example/x"));
     }
 }
@@ -250,10 +282,18 @@ async fn a_redirect_to_a_path_stays_here() {
          redirect = {{ to = \"{{path}}{{query}}\" }}\n"
     ))
     .await;
-    for target in ["//evil.example/", "/%2f/evil.example", "/\\evil.example", "/.//evil.example"] {
+    for target in [
+        "//evil.example/",
+        "/%2f/evil.example",
+        "/\\evil.example",
+        "/.//evil.example",
+    ] {
         let response = gateway.get(target).await;
         let location = response.header("location").unwrap();
-        assert!(location.starts_with('/') && !location.starts_with("//"), "{target}: {location}");
+        assert!(
+            location.starts_with('/') && !location.starts_with("//"),
+            "{target}: {location}"
+        );
         assert!(!location.contains('\\'), "{target}: {location}");
     }
 }
@@ -274,14 +314,26 @@ routes = [
     .await;
     let mut wire = gateway.connect().await;
     let health = wire.exchange(&Request::get("/health")).await;
-    assert_eq!((health.status, health.text(), health.header("x-a")), (200, "ok\n", Some("b")));
+    assert_eq!(
+        (health.status, health.text(), health.header("x-a")),
+        (200, "ok\n", Some("b"))
+    );
     assert_eq!(health.header("content-type"), Some("text/plain"));
     let head = wire.exchange(&Request::new("HEAD", "/health")).await;
-    assert_eq!((head.status, head.header("content-length")), (200, Some("3")));
+    assert_eq!(
+        (head.status, head.header("content-length")),
+        (200, Some("3"))
+    );
     let gone = wire.exchange(&Request::get("/gone/x")).await;
-    assert_eq!((gone.status, gone.reason.as_str(), gone.text()), (410, "Gone", ""));
+    assert_eq!(
+        (gone.status, gone.reason.as_str(), gone.text()),
+        (410, "Gone", "")
+    );
     assert_eq!(wire.exchange(&Request::get("/none")).await.status, 204);
-    assert_eq!(wire.exchange(&Request::new("OPTIONS", "*")).await.status, 404);
+    assert_eq!(
+        wire.exchange(&Request::new("OPTIONS", "*")).await.status,
+        404
+    );
     assert_eq!(wire.exchange(&Request::get("/health")).await.text(), "ok\n");
 }
 

@@ -58,7 +58,10 @@ async fn large_bodies_pass_whole_in_both_directions() {
     wire.send(head).await;
     send_filler(&mut wire, SIZE).await;
     let response = wire.receive_head("POST").await.unwrap();
-    assert_eq!((response.status, response.framing), (200, Framing::Length(SIZE)));
+    assert_eq!(
+        (response.status, response.framing),
+        (200, Framing::Length(SIZE))
+    );
     assert_eq!(check_filler(&mut wire, SIZE).await, SIZE);
 }
 
@@ -72,7 +75,8 @@ async fn large_chunked_bodies_pass_whole_in_both_directions() {
         assert_eq!(request.framing, Framing::Chunked);
         assert_eq!(filler_difference(0, &request.body), None);
         let size = request.body.len();
-        let head = format!("HTTP/1.1 200 OK\r\nX-Size: {size}\r\nTransfer-Encoding: chunked\r\n\r\n");
+        let head =
+            format!("HTTP/1.1 200 OK\r\nX-Size: {size}\r\nTransfer-Encoding: chunked\r\n\r\n");
         visit.wire.send(head).await;
         send_chunks(&mut visit.wire, (0..CHUNKS).map(size_of)).await;
     })
@@ -80,7 +84,8 @@ async fn large_chunked_bodies_pass_whole_in_both_directions() {
     let config = Proxy::to(upstream.endpoint()).route("max_body = \"1GiB\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
     send_chunks(&mut wire, (0..CHUNKS).map(size_of)).await;
     let total: usize = (0..CHUNKS).map(size_of).sum();
     let response = wire.receive("POST").await;
@@ -131,9 +136,14 @@ async fn a_slow_reader_slows_the_upstream_down() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         (sent.load(SeqCst) == at).then_some(at)
     });
-    let at = standstill.await.expect("the upstream comes to a standstill");
+    let at = standstill
+        .await
+        .expect("the upstream comes to a standstill");
     let grown = gateway.rss_kib().saturating_sub(before);
-    assert!(at < 32 * MIB && grown < MEMORY_KIB, "{grown} KiB of {at} bytes are held");
+    assert!(
+        at < 32 * MIB && grown < MEMORY_KIB,
+        "{grown} KiB of {at} bytes are held"
+    );
     // And goes on once the client reads.
     let mut read = 0;
     while sent.load(SeqCst) == at {
@@ -156,7 +166,8 @@ async fn a_slow_upstream_slows_the_client_down() {
     let gateway = Gateway::start(config).await;
     let before = gateway.rss_kib();
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
     let mut block = b"10000\r\n".to_vec();
     block.resize(block.len() + 0x10000, b'x');
     block.extend(b"\r\n");
@@ -164,7 +175,10 @@ async fn a_slow_upstream_slows_the_client_down() {
     let stuck = async {
         while sent < 1 << 30 {
             let send = wire.try_send(&block);
-            if tokio::time::timeout(Duration::from_millis(500), send).await.is_err() {
+            if tokio::time::timeout(Duration::from_millis(500), send)
+                .await
+                .is_err()
+            {
                 return true;
             }
             sent += block.len();
@@ -173,7 +187,10 @@ async fn a_slow_upstream_slows_the_client_down() {
     };
     assert!(stuck.await, "a gibibyte went into the gateway");
     let grown = gateway.rss_kib().saturating_sub(before);
-    assert!(sent < 32 * MIB && grown < MEMORY_KIB, "{grown} KiB of {sent} bytes are held");
+    assert!(
+        sent < 32 * MIB && grown < MEMORY_KIB,
+        "{grown} KiB of {sent} bytes are held"
+    );
 }
 
 #[tokio::test]
@@ -186,7 +203,11 @@ async fn events_come_at_once() {
             let request = visit.request().await.unwrap();
             let is_chunked = request.target == "/chunked";
             let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n";
-            let coding = if is_chunked { "Transfer-Encoding: chunked\r\n\r\n" } else { "\r\n" };
+            let coding = if is_chunked {
+                "Transfer-Encoding: chunked\r\n\r\n"
+            } else {
+                "\r\n"
+            };
             visit.wire.send(format!("{head}{coding}")).await;
             while let Some(event) = receiver.lock().await.recv().await {
                 if event == "end" {
@@ -226,7 +247,10 @@ async fn events_come_at_once() {
 async fn an_early_answer_comes_while_the_upload_goes_on() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         visit.wire.receive_request_head().await.unwrap();
-        visit.wire.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+        visit
+            .wire
+            .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            .await;
         // A conversation: each chunk is sent back.
         loop {
             let chunk = visit.wire.take_chunk().await.unwrap();
@@ -243,7 +267,8 @@ async fn an_early_answer_comes_while_the_upload_goes_on() {
     .await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
     assert_eq!(wire.receive_head("POST").await.unwrap().status, 200);
     for word in ["one", "two", "three"] {
         wire.send(format!("{:x}\r\n{word}\r\n", word.len())).await;
@@ -257,13 +282,17 @@ async fn an_early_answer_comes_while_the_upload_goes_on() {
 async fn an_early_refusal_reaches_a_client_that_still_sends() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         visit.wire.receive_request_head().await.unwrap();
-        visit.wire.send("HTTP/1.1 403 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno").await;
+        visit
+            .wire
+            .send("HTTP/1.1 403 No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")
+            .await;
     })
     .await;
     let config = Proxy::to(upstream.endpoint()).route("max_body = 0");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
-    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n").await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
+        .await;
     wire.send(vec![b'x'; 100_000]).await;
     let response = wire.receive("POST").await;
     assert_eq!((response.status, response.text()), (403, "no"));

@@ -28,15 +28,24 @@ async fn named(name: &'static str) -> Upstream {
 #[tokio::test]
 async fn connections_are_kept() {
     let upstream = Upstream::echo().await;
-    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .workers(1)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     for _ in 0..50 {
         gateway.get("/").await;
     }
     assert_eq!(upstream.connections(), 1);
     let metrics = gateway.metrics().await;
     let app = [("upstream", "app")];
-    assert_eq!(metrics.sum("janua_upstream_connections_opened_total", &app), 1.0);
-    assert_eq!(metrics.sum("janua_upstream_connections_reused_total", &app), 49.0);
+    assert_eq!(
+        metrics.sum("janua_upstream_connections_opened_total", &app),
+        1.0
+    );
+    assert_eq!(
+        metrics.sum("janua_upstream_connections_reused_total", &app),
+        49.0
+    );
 }
 
 #[tokio::test]
@@ -96,20 +105,29 @@ async fn an_upstream_that_closes_after_each_response_costs_no_request() {
 #[tokio::test]
 async fn a_kept_connection_that_dies_is_replaced_for_get() {
     let upstream = dies_when_reused().await;
-    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .workers(1)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     for n in 0..200 {
         let response = gateway.get("/").await;
         assert_eq!(response.status, 200, "request {n}: {}", response.text());
     }
     let metrics = gateway.metrics().await;
-    assert_eq!(metrics.sum("janua_upstream_retries_total", &[("upstream", "app")]), 199.0);
+    assert_eq!(
+        metrics.sum("janua_upstream_retries_total", &[("upstream", "app")]),
+        199.0
+    );
     assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0);
 }
 
 #[tokio::test]
 async fn a_post_is_never_sent_twice() {
     let upstream = dies_when_reused().await;
-    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .workers(1)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     for request in [
         Request::post("/", "pay"),
         Request::new("POST", "/"),
@@ -158,7 +176,10 @@ async fn an_upstreams_keep_alive_timeout_is_honoured() {
     // With a margin of a second, one second is none.
     let reply = Reply::ok("x").header("Keep-Alive", "timeout=1, max=100");
     let upstream = Upstream::always(reply).await;
-    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .workers(1)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     for _ in 0..3 {
         assert_eq!(gateway.get("/").await.status, 200);
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -167,7 +188,10 @@ async fn an_upstreams_keep_alive_timeout_is_honoured() {
 
     let reply = Reply::ok("x").header("Keep-Alive", "timeout=60");
     let upstream = Upstream::always(reply).await;
-    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .workers(1)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     for _ in 0..3 {
         assert_eq!(gateway.get("/").await.status, 200);
     }
@@ -181,7 +205,10 @@ async fn idle_connections_are_closed_in_time() {
     let gateway = Gateway::start(config).await;
     gateway.get("/").await;
     assert_eq!(upstream.open(), 1);
-    assert_eventually!(upstream.open() == 0, "nobody asks, and it is closed all the same");
+    assert_eventually!(
+        upstream.open() == 0,
+        "nobody asks, and it is closed all the same"
+    );
 }
 
 #[tokio::test]
@@ -195,7 +222,10 @@ async fn bytes_behind_a_response_belong_to_nobody() {
         }
     })
     .await;
-    let gateway = Settings::new().workers(1).start(Proxy::to(upstream.endpoint())).await;
+    let gateway = Settings::new()
+        .workers(1)
+        .start(Proxy::to(upstream.endpoint()))
+        .await;
     for _ in 0..10 {
         assert_eq!(gateway.get("/").await.text(), "right");
     }
@@ -216,10 +246,19 @@ async fn another_endpoint_is_tried_if_one_refuses() {
             assert_eq!((response.status, response.text()), (200, "alive"));
         }
         let metrics = gateway.metrics().await;
-        let refused = [("endpoint", refusing.endpoint()), ("kind", "refused".to_owned())];
-        let refused = refused.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let refused = [
+            ("endpoint", refusing.endpoint()),
+            ("kind", "refused".to_owned()),
+        ];
+        let refused = refused
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
         assert!(metrics.sum("janua_upstream_failures_total", &refused) > 0.0);
-        assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0, "no client saw one");
+        assert_eq!(
+            metrics.sum("janua_failures_total", &[]),
+            0.0,
+            "no client saw one"
+        );
     }
 }
 
@@ -231,14 +270,20 @@ async fn if_all_refuse_it_is_502() {
         let response = gateway.get("/refused").await;
         assert_eq!(response.status, 502);
         assert_eq!(response.proxy_error(), Some("connection_refused"));
-        assert_eq!(response.header("proxy-status"), Some("janua; error=connection_refused"));
+        assert_eq!(
+            response.header("proxy-status"),
+            Some("janua; error=connection_refused")
+        );
     }
     let line = gateway.log_line("/refused").await;
     assert_eq!(line["failure"], "refused");
     assert_eq!(line["upstream"], "app");
     assert_eq!(line["answered_by"], "gateway");
     let kind = [("kind", "refused")];
-    assert_eq!(gateway.metrics().await.sum("janua_failures_total", &kind), 3.0);
+    assert_eq!(
+        gateway.metrics().await.sum("janua_failures_total", &kind),
+        3.0
+    );
 }
 
 #[tokio::test]
@@ -253,7 +298,10 @@ async fn retries_can_be_turned_off() {
     for _ in 0..20 {
         *statuses.entry(gateway.get("/").await.status).or_insert(0) += 1;
     }
-    assert!(statuses.contains_key(&200) && statuses.contains_key(&502), "{statuses:?}");
+    assert!(
+        statuses.contains_key(&200) && statuses.contains_key(&502),
+        "{statuses:?}"
+    );
 }
 
 #[tokio::test]
@@ -280,7 +328,10 @@ async fn a_response_timeout_is_504() {
     assert_eq!(response.proxy_error(), Some("http_response_timeout"));
     assert!(begin.elapsed() >= Duration::from_millis(300));
     assert_eq!(gateway.log_line("/").await["failure"], "response_timeout");
-    assert_eventually!(upstream.open() == 0, "the upstream's connection is given up");
+    assert_eventually!(
+        upstream.open() == 0,
+        "the upstream's connection is given up"
+    );
 }
 
 #[tokio::test]
@@ -304,7 +355,10 @@ async fn a_response_head_that_drips_is_cut_off() {
 async fn a_body_that_stops_coming_is_broken_off() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         let _ = visit.request().await;
-        let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc").await;
+        let _ = visit
+            .wire
+            .try_send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+            .await;
         std::future::pending::<()>().await;
     })
     .await;
@@ -340,7 +394,10 @@ async fn a_request_may_be_limited_as_a_whole() {
 /// P8, and what else is no response.
 #[tokio::test]
 async fn bad_responses_are_502() {
-    let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n", "y".repeat(4096));
+    let long = format!(
+        "HTTP/1.1 200 OK\r\nX: {}\r\nContent-Length: 0\r\n\r\n",
+        "y".repeat(4096)
+    );
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "X: y\r\n".repeat(300));
     let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(50);
     let (large, bad) = ("http_response_header_section_size", "http_protocol_error");
@@ -363,12 +420,37 @@ async fn bad_responses_are_502() {
             bad,
             bad_word,
         ),
-        ("/coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", bad, bad_word),
-        ("/fold", "HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Length: 0\r\n\r\n", bad, bad_word),
-        ("/lf", "HTTP/1.1 200 OK\nContent-Length: 0\n\n", bad, bad_word),
-        ("/nul", "HTTP/1.1 200 OK\r\nX: \0\r\nContent-Length: 0\r\n\r\n", bad, bad_word),
+        (
+            "/coding",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            bad,
+            bad_word,
+        ),
+        (
+            "/fold",
+            "HTTP/1.1 200 OK\r\nX: y\r\n z\r\nContent-Length: 0\r\n\r\n",
+            bad,
+            bad_word,
+        ),
+        (
+            "/lf",
+            "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+            bad,
+            bad_word,
+        ),
+        (
+            "/nul",
+            "HTTP/1.1 200 OK\r\nX: \0\r\nContent-Length: 0\r\n\r\n",
+            bad,
+            bad_word,
+        ),
         ("/interim", &interim, bad, bad_word),
-        ("/cut", "HTTP/1.1 200 OK\r\nContent-Le", "connection_terminated", "reset"),
+        (
+            "/cut",
+            "HTTP/1.1 200 OK\r\nContent-Le",
+            "connection_terminated",
+            "reset",
+        ),
         ("/nothing", "", "connection_terminated", "reset"),
     ];
     let replies: BTreeMap<String, String> = table
@@ -383,7 +465,11 @@ async fn bad_responses_are_502() {
     let gateway = Gateway::start(config).await;
     for (path, _, error, word) in table {
         let response = gateway.get(path).await;
-        assert_eq!((response.status, response.proxy_error()), (502, Some(error)), "{path}");
+        assert_eq!(
+            (response.status, response.proxy_error()),
+            (502, Some(error)),
+            "{path}"
+        );
         assert_eq!(gateway.log_line(path).await["failure"], word, "{path}");
     }
 }
@@ -391,7 +477,11 @@ async fn bad_responses_are_502() {
 #[tokio::test]
 async fn a_body_that_ends_too_early_is_never_complete() {
     let table = [
-        ("/length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "response_incomplete"),
+        (
+            "/length",
+            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+            "response_incomplete",
+        ),
         (
             "/chunk",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
@@ -409,7 +499,10 @@ async fn a_body_that_ends_too_early_is_never_complete() {
         ),
     ];
     let upstream = Upstream::http(move |request| {
-        let (_, reply, _) = table.iter().find(|(path, ..)| *path == request.target).unwrap();
+        let (_, reply, _) = table
+            .iter()
+            .find(|(path, ..)| *path == request.target)
+            .unwrap();
         std::future::ready(Reply::raw(*reply))
     })
     .await;
@@ -457,15 +550,24 @@ async fn least_conn_counts_all_workers() {
 #[tokio::test]
 async fn weights_hold_over_four_workers() {
     let (a, b, c) = (named("a").await, named("b").await, named("c").await);
-    let weighted =
-        |upstream: &Upstream, weight| format!("{{ address = \"{}\", weight = {weight} }}", upstream.endpoint());
-    let config = Proxy::to(weighted(&a, 5)).and(weighted(&b, 2)).and(weighted(&c, 1));
+    let weighted = |upstream: &Upstream, weight| {
+        format!(
+            "{{ address = \"{}\", weight = {weight} }}",
+            upstream.endpoint()
+        )
+    };
+    let config = Proxy::to(weighted(&a, 5))
+        .and(weighted(&b, 2))
+        .and(weighted(&c, 1));
     let gateway = Settings::new().workers(4).start(config).await;
     let shares = shares(&gateway, 400).await;
     // 250, 100 and 50, but for a round that each worker has not finished.
     for (name, expected) in [("a", 250), ("b", 100), ("c", 50)] {
         let count = shares[name];
-        assert!(count.abs_diff(expected) <= 12, "{name}: {count} of {expected}, {shares:?}");
+        assert!(
+            count.abs_diff(expected) <= 12,
+            "{name}: {count} of {expected}, {shares:?}"
+        );
     }
 }
 
@@ -481,7 +583,10 @@ async fn an_endpoint_that_fails_is_left_alone_and_comes_back() {
     let down = async || gateway.status().await["upstreams"][0]["endpoints"][0]["health"] == "down";
     let failed = async || {
         let labels = [("kind", "refused")];
-        gateway.metrics().await.sum("janua_upstream_failures_total", &labels)
+        gateway
+            .metrics()
+            .await
+            .sum("janua_upstream_failures_total", &labels)
     };
     let begin = Instant::now();
     while !down().await {
@@ -531,7 +636,10 @@ async fn if_all_are_out_all_are_tried() {
 #[tokio::test]
 async fn the_most_connections_of_an_endpoint() {
     let busy = Upstream::silent().await;
-    let endpoint = format!("{{ address = \"{}\", max_connections = 2 }}", busy.endpoint());
+    let endpoint = format!(
+        "{{ address = \"{}\", max_connections = 2 }}",
+        busy.endpoint()
+    );
     let gateway = Settings::new().workers(4).start(Proxy::to(endpoint)).await;
     let mut held = Vec::new();
     for n in 1..=2 {

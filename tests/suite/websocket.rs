@@ -48,14 +48,27 @@ async fn an_upgrade_passes_both_ways() {
     let mut wire = gateway.connect().await;
     let response = wire.exchange(&upgrade("/ws?x=y")).await;
     assert_eq!(response.status, 101);
-    assert!(response.header("connection").unwrap().eq_ignore_ascii_case("upgrade"));
+    assert!(
+        response
+            .header("connection")
+            .unwrap()
+            .eq_ignore_ascii_case("upgrade")
+    );
     assert_eq!(response.header("upgrade"), Some("websocket"));
     assert_eq!(response.header("sec-websocket-accept"), Some("x"));
     let request = upstream.only_request();
     assert_eq!(request.target, "/ws?x=y");
-    assert!(request.header("connection").unwrap().eq_ignore_ascii_case("upgrade"));
+    assert!(
+        request
+            .header("connection")
+            .unwrap()
+            .eq_ignore_ascii_case("upgrade")
+    );
     assert_eq!(request.header("upgrade"), Some("websocket"));
-    assert_eq!(request.header("sec-websocket-key"), Some("dGhlIHNhbXBsZSBub25jZQ=="));
+    assert_eq!(
+        request.header("sec-websocket-key"),
+        Some("dGhlIHNhbXBsZSBub25jZQ==")
+    );
     for word in ["\x01\0 binary", "more", &"long ".repeat(50_000)] {
         let sent = wire.send(word);
         sent.await;
@@ -75,7 +88,10 @@ async fn an_upgrade_passes_both_ways() {
 async fn bytes_sent_with_the_head_are_not_lost() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         visit.request().await.unwrap();
-        visit.wire.send(format!("{ACCEPT}early from upstream")).await;
+        visit
+            .wire
+            .send(format!("{ACCEPT}early from upstream"))
+            .await;
         let early = visit.wire.take(17).await.unwrap();
         assert_eq!(early, b"early from client");
         visit.wire.send("heard").await;
@@ -120,7 +136,9 @@ async fn it_survives_reloads() {
     let mut wire = open(&gateway).await;
     say(&mut wire, "before").await;
     // Unrelated, its own upstream gone, its own site gone.
-    gateway.reload(config.clone().route("max_body = \"2MiB\"")).await;
+    gateway
+        .reload(config.clone().route("max_body = \"2MiB\""))
+        .await;
     say(&mut wire, "after one").await;
     let other = Upstream::always(Reply::ok("other")).await;
     gateway.reload(Proxy::to(other.endpoint())).await;
@@ -158,7 +176,10 @@ async fn the_idle_timeout_of_the_route_is_not_that_of_the_response_head() {
         .route("idle_timeout = \"86400s\"");
     let gateway = Gateway::start(config).await;
     let mut wire = open(&gateway).await;
-    assert!(wire.is_silent_for(std::time::Duration::from_millis(900)).await);
+    assert!(
+        wire.is_silent_for(std::time::Duration::from_millis(900))
+            .await
+    );
     say(&mut wire, "awake").await;
 }
 

@@ -28,10 +28,8 @@ pub struct Ran {
 /// It is not there.
 #[must_use]
 pub fn binary() -> PathBuf {
-    let path = std::env::var_os("JANUA_BINARY").map_or_else(
-        || target_directory().join("janua"),
-        PathBuf::from,
-    );
+    let path = std::env::var_os("JANUA_BINARY")
+        .map_or_else(|| target_directory().join("janua"), PathBuf::from);
     assert!(
         path.is_file(),
         "{} is not there: build it with `cargo build -p janua`",
@@ -61,7 +59,10 @@ pub fn component(name: &str) -> PathBuf {
 /// other tasks.
 pub async fn run(directory: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(binary());
-    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    command
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output());
     let output = output.await.expect("the task ends").expect("it can be run");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it writes UTF-8");
@@ -75,7 +76,10 @@ pub async fn run(directory: &Path, arguments: &[&str]) -> Ran {
 /// `target/debug`: the tests' own executable is in `target/debug/deps`.
 fn target_directory() -> PathBuf {
     let own = std::env::current_exe().expect("the test's executable has a path");
-    own.parent().and_then(Path::parent).expect("it is in a folder").to_owned()
+    own.parent()
+        .and_then(Path::parent)
+        .expect("it is in a folder")
+        .to_owned()
 }
 
 /// `janua run` in a directory with a `janua.toml`.
@@ -89,7 +93,13 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn start(directory: &Path, settings: &Settings) -> Self {
         let messages = directory.join("messages");
-        let output = || File::options().create(true).append(true).open(&messages).unwrap();
+        let output = || {
+            File::options()
+                .create(true)
+                .append(true)
+                .open(&messages)
+                .unwrap()
+        };
         let child = Command::new(binary())
             .args(["run", "--config", "janua.toml"])
             .current_dir(directory)
@@ -138,7 +148,9 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let number = line.and_then(|line| line.split_whitespace().next());
-        number.and_then(|number| number.parse().ok()).expect("VmRSS in KiB")
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("VmRSS in KiB")
     }
 
     fn limit_open_files(&self, limit: u64) {
@@ -173,7 +185,11 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // An end that a test has seen is for the test to judge.
-        let ended = if self.ended.is_some() { Ok(()) } else { self.end() };
+        let ended = if self.ended.is_some() {
+            Ok(())
+        } else {
+            self.end()
+        };
         if std::thread::panicking() || ended.is_err() {
             let messages = std::fs::read_to_string(&self.messages).unwrap_or_default();
             eprintln!("--- the gateway's messages ---\n{messages}---");

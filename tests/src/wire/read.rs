@@ -57,9 +57,15 @@ impl Wire {
             None => Framing::UntilClose,
         };
         // RFC 9112 §6.1, RFC 9110 §8.6.
-        let has = |name: &str| fields.iter().any(|(field, _)| field.eq_ignore_ascii_case(name));
+        let has = |name: &str| {
+            fields
+                .iter()
+                .any(|(field, _)| field.eq_ignore_ascii_case(name))
+        };
         if (status < 200 || status == 204) && (has("content-length") || has("transfer-encoding")) {
-            return Err(ReadError::Malformed(format!("{status} with a length: {fields:?}")));
+            return Err(ReadError::Malformed(format!(
+                "{status} with a length: {fields:?}"
+            )));
         }
         Ok(Response {
             version,
@@ -191,13 +197,18 @@ fn field(line: &str) -> Result<(String, String), ReadError> {
         && name.bytes().all(is_token)
         && !value.chars().any(|c| c.is_control() && c != '\t');
     let value = value.trim_matches([' ', '\t']);
-    fits.then(|| (name.to_owned(), value.to_owned())).ok_or_else(bad)
+    fits.then(|| (name.to_owned(), value.to_owned()))
+        .ok_or_else(bad)
 }
 
 fn framing(fields: &[(String, String)]) -> Result<Option<Framing>, ReadError> {
     let values = |wanted: &'static str| {
-        let matching = fields.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
-        matching.map(|(_, value)| value.as_str()).collect::<Vec<_>>()
+        let matching = fields
+            .iter()
+            .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+        matching
+            .map(|(_, value)| value.as_str())
+            .collect::<Vec<_>>()
     };
     let (lengths, codings) = (values("content-length"), values("transfer-encoding"));
     match (lengths.as_slice(), codings.as_slice()) {
@@ -207,6 +218,8 @@ fn framing(fields: &[(String, String)]) -> Result<Option<Framing>, ReadError> {
             Ok(length) => Ok(Some(Framing::Length(length))),
             Err(_) => Err(ReadError::Malformed(format!("length {length:?}"))),
         },
-        _ => Err(ReadError::Malformed(format!("lengths {lengths:?}, codings {codings:?}"))),
+        _ => Err(ReadError::Malformed(format!(
+            "lengths {lengths:?}, codings {codings:?}"
+        ))),
     }
 }
