@@ -35,8 +35,8 @@ deny: ## one version of a crate, known licences, known sources
 
 docs: policies ## write the generated references in docs/ anew
 	$(CARGO) build -p janua
-	@for page in cli configuration metrics access-log; do \
-		$(CARGO_TARGET_DIR)/debug/janua reference $$page > docs/$$page.md && echo docs/$$page.md; done
+	@for page in cli config metrics access-log policies; do \
+		$(CARGO_TARGET_DIR)/debug/janua reference $$page > docs/$$page.md; done; mv docs/config.md docs/configuration.md
 
 bench: policies ## CPU per request, memory and reloads beside the peers; writes docs/benchmarks.md
 	$(CARGO) build --release -p janua -p janua-load

@@ -40,7 +40,7 @@ table! {
         idle_timeout: Option<Duration> = optional("as the upstream says");
         /// The longest request body; a longer one is answered 413. 0: no limit.
         max_body: Option<Size> = optional("as the site says");
-        /// Further attempts after one that could not connect. 0: none.
+        /// Further endpoints that are tried after one that could not be connected to. 0: none.
         retries: Option<u32> = optional("as the upstream says");
         /// Whether its requests are in the access log.
         access_log: bool = default("true");

@@ -17,7 +17,7 @@ table! {
         workers: Option<Spanned<NonZeroU32>> = optional("one per core");
         /// How long requests in flight may take to end when the process stops. `0s`: they are cut off at once.
         drain_timeout: Duration = default("\"30s\"");
-        /// The header field that carries the id of a request, to the upstream and back.
+        /// The header field that carries the id of a request to the upstream. A trusted proxy's is kept.
         request_id_header: Spanned<FieldName> = default("\"x-request-id\"");
         /// Directory of the compile cache, relative to this file. It must belong to the user of the process.
         state_dir: Option<Spanned<PathBuf>> = optional("`$XDG_CACHE_HOME/janua`, or `/var/cache/janua`");

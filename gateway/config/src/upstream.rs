@@ -36,10 +36,8 @@ table! {
         max_response_head: Spanned<Size> = default("\"64KiB\"");
         /// When an endpoint that fails is left alone.
         passive_health: PassiveHealth = default("{}");
-        /// Further attempts after one that could not connect. 0: none.
+        /// Further endpoints that are tried after one that could not be connected to. 0: none.
         retries: Option<u32> = optional("the number of endpoints");
-        /// How often names of endpoints are looked up again. `0s`: never.
-        dns_refresh: Duration = default("\"30s\"");
         /// TLS is not carried out by this version: only `false`.
         tls: NotYet<UpstreamTls> = default("false");
     }

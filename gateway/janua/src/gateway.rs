@@ -7,6 +7,7 @@
 
 mod changes;
 mod log;
+mod policies;
 mod samples;
 mod status;
 
@@ -34,10 +35,12 @@ pub(crate) struct Gateway {
     workers: usize,
     started: SystemTime,
     ready: AtomicBool,
+    /// Reloads wait for one another here, and nobody else does.
+    reloading: Mutex<()>,
     state: Mutex<State>,
 }
 
-/// What a reload changes. Reloads wait for one another here.
+/// What a reload changes. Locked for a moment only.
 struct State {
     server: Option<Server>,
     loaded: Loaded,
@@ -99,35 +102,28 @@ fn cache_dir(loaded: &Loaded) -> Option<PathBuf> {
 }
 
 impl Gateway {
-    /// Starts everything; on return connections are accepted.
+    /// Compiles the configuration and starts the workers; nothing is listened
+    /// on yet.
     ///
     /// # Errors
     /// The configuration is refused, or the machine does not let it. Nothing runs then.
     pub(crate) fn start(config: &Path, loaded: Loaded) -> Result<Arc<Self>, StartError> {
-        let machine = |error: std::io::Error| StartError::Machine(error.to_string());
         let workers = workers(&loaded);
         let estate = Arc::new(estate(&loaded, workers)?);
         let snapshot = compile(&loaded, &estate, None).map_err(StartError::Refused)?;
         let log = AccessLogSink::open(&loaded.config.log, &estate.metrics)
             .map_err(StartError::Machine)?;
         wait_for_names(&estate);
-        let mut server = Server::start(Arc::clone(&estate), workers, snapshot).map_err(machine)?;
-        let opened = match server.open(&loaded) {
-            Ok(opened) => opened,
-            Err(refused) => {
-                server.drain(Duration::ZERO);
-                return Err(StartError::Refused(refused));
-            }
-        };
+        let server = Server::start(Arc::clone(&estate), workers, snapshot)
+            .map_err(|error| StartError::Machine(error.to_string()))?;
         server.log(log.destination());
-        server.publish(None, opened);
-        estate.metrics.gauge(&definitions::RELOAD_OK, []).add(0, 1);
         Ok(Arc::new(Self {
             estate,
             config: config.to_owned(),
             workers,
             started: SystemTime::now(),
-            ready: AtomicBool::new(true),
+            ready: AtomicBool::new(false),
+            reloading: Mutex::default(),
             state: Mutex::new(State {
                 server: Some(server),
                 loaded,
@@ -135,6 +131,23 @@ impl Gateway {
                 last_reload: None,
             }),
         }))
+    }
+
+    /// Listens: from here on requests are served.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on; nothing is served then.
+    pub(crate) fn serve(&self) -> Result<(), StartError> {
+        let mut state = self.state();
+        let State { server, loaded, .. } = &mut *state;
+        if let Some(server) = server {
+            let opened = server.open(loaded).map_err(StartError::Refused)?;
+            server.publish(None, opened);
+        }
+        let reload_ok = self.estate.metrics.gauge(&definitions::RELOAD_OK, []);
+        reload_ok.add(0, 1);
+        self.ready.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Opens the access log's file anew, as log rotation asks for.
@@ -154,48 +167,32 @@ impl Gateway {
         self.state().log.drain();
     }
 
-    /// The addresses that are listened on, by listener.
-    pub(crate) fn addresses(&self) -> Vec<(String, String)> {
-        let state = self.state();
-        let addresses = state.server.iter().flat_map(Server::addresses);
-        addresses
-            .map(|(name, address)| (name.to_owned(), address.to_string()))
-            .collect()
-    }
-
-    fn try_reload(&self, state: &mut State) -> Result<ReloadSummary, ReloadError> {
+    fn try_reload(&self) -> Result<ReloadSummary, ReloadError> {
         let begin = Instant::now();
         let loaded = janua_config::load(&self.config).map_err(|found| refusal(&found))?;
-        let Some(server) = &mut state.server else {
-            return Err(ReloadError::plain("the gateway is shutting down"));
-        };
         let previous = self.estate.snapshot();
         let snapshot =
             compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
-        let opened = server.open(&loaded).map_err(|found| refusal(&found))?;
-        let log = if log::is_same(&loaded.config.log, &state.loaded.config.log) {
-            None
-        } else {
-            Some(
-                AccessLogSink::open(&loaded.config.log, &self.estate.metrics)
-                    .map_err(ReloadError::plain)?,
-            )
-        };
         wait_for_names(&self.estate);
-        let changed = changes::between(
-            &state.loaded.config,
-            &loaded.config,
-            previous.as_deref(),
-            &snapshot,
-        );
-        let generation = snapshot.generation;
-        if let Some(log) = log {
+        // All that takes time is done; from here on it is a moment.
+        let mut state = self.state();
+        let state = &mut *state;
+        let Some(server) = &mut state.server else {
+            return Err(ReloadError::plain("the gateway is shutting down"));
+        };
+        let opened = server.open(&loaded).map_err(|found| refusal(&found))?;
+        if !log::is_same(&loaded.config.log, &state.loaded.config.log) {
+            let log = AccessLogSink::open(&loaded.config.log, &self.estate.metrics)
+                .map_err(ReloadError::plain)?;
             server.log(log.destination());
             state.log = log;
         }
-        server.publish(Some(snapshot), opened);
+        let (old, new) = (&state.loaded.config, &loaded.config);
+        let changed = changes::between(old, new, previous.as_deref(), &snapshot);
         let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-        warnings.extend(changes::needs_restart(&state.loaded.config, &loaded.config));
+        warnings.extend(changes::needs_restart(old, new));
+        let generation = snapshot.generation;
+        server.publish(Some(snapshot), opened);
         state.loaded = loaded;
         Ok(ReloadSummary {
             generation,
@@ -225,8 +222,11 @@ impl Control for Gateway {
     }
 
     fn reload(&self) -> Result<ReloadSummary, ReloadError> {
-        let mut state = self.state();
-        let outcome = self.try_reload(&mut state);
+        let _one_at_a_time = self
+            .reloading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let outcome = self.try_reload();
         let registry = &self.estate.metrics;
         let gauge = registry.gauge(&definitions::RELOAD_OK, []);
         gauge.add(0, i64::from(outcome.is_ok()) - gauge.value());
@@ -239,7 +239,7 @@ impl Control for Gateway {
                 error.rendered
             ),
         }
-        state.last_reload = Some(ReloadStatus {
+        self.state().last_reload = Some(ReloadStatus {
             at_unix_ms: unix_ms(SystemTime::now()),
             error: outcome.as_ref().err().map(|error| error.rendered.clone()),
         });

@@ -27,21 +27,24 @@ pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
         tracing::warn!("{warning}");
     }
     let socket = socket(&loaded, admin);
-    let gateway = Gateway::start(config, loaded).map_err(|error| match error {
+    let words = |error| match error {
         StartError::Refused(found) => found.render(false),
         StartError::Machine(words) => words,
-    })?;
+    };
+    let gateway = Gateway::start(config, loaded).map_err(words)?;
     let control: Arc<dyn Control> = Arc::clone(&gateway) as Arc<dyn Control>;
     let admin = Server::start(&socket, control).map_err(|error| error.to_string())?;
     tracing::info!(socket = %admin.path().display(), "admin endpoint");
+    // Last of all: whoever is connected now is served.
+    gateway.serve().map_err(words)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    runtime
-        .block_on(obey(gateway))
-        .map_err(|error| error.to_string())?;
-    Ok(())
+    let ended = runtime.block_on(obey(gateway));
+    // A second signal does not wait for what is still being drained.
+    runtime.shutdown_background();
+    ended.map_err(|error| error.to_string())
 }
 
 fn socket(loaded: &Loaded, path: Option<PathBuf>) -> SocketOptions {

@@ -30,7 +30,6 @@ pub(crate) async fn made(
 ) -> Result<Fate, Failure> {
     exchange.take_made(&made);
     exchange.record.answered_by = Some(by);
-    exchange.heads.write_quotas();
     let mut body = made.body;
     if let Some(matched) = exchange.matched.clone()
         && let Some(replacement) = policies::response_phase(exchange, &matched, by)?

@@ -23,7 +23,7 @@ use janua_wasm::{Phase, Policy};
 use crate::estate::Estate;
 use crate::provision::{Bundled, Provision};
 use crate::snapshot::{
-    Fixed, Forwarding, HostField, Listener, Piece, Route, Site, Snapshot, Target, Terms, Use,
+    Fixed, Forwarding, HostField, Listener, Piece, Route, Site, Snapshot, Target, Terms, To, Use,
 };
 use crate::stats::{RouteStats, UpstreamStats};
 
@@ -52,7 +52,13 @@ pub fn compile(
         .collect();
     let mut sites = Vec::new();
     for site in &config.sites {
-        sites.push(compile_site(site, estate, &places, &mut provision));
+        sites.push(compile_site(
+            site,
+            estate,
+            &config.upstreams,
+            &places,
+            &mut provision,
+        ));
     }
     provision.unused();
     let (policies, errors) = provision.finish();
@@ -87,14 +93,15 @@ pub fn compile(
 fn compile_site(
     site: &SiteConfig,
     estate: &Estate,
-    upstreams: &BTreeMap<&str, usize>,
+    upstreams: &Names<config::Upstream>,
+    places: &BTreeMap<&str, usize>,
     provision: &mut Provision<'_>,
 ) -> Site {
     let name: Arc<str> = site.label().into();
     let routes = site
         .routes
         .iter()
-        .map(|route| compile_route(site, route, &name, estate, upstreams, provision));
+        .map(|route| compile_route(site, route, &name, estate, upstreams, places, provision));
     Site {
         routes: routes.collect(),
         encoded_slash: match site.encoded_slash {
@@ -111,7 +118,8 @@ fn compile_route(
     route: &RouteConfig,
     site_name: &Arc<str>,
     estate: &Estate,
-    upstreams: &BTreeMap<&str, usize>,
+    upstreams: &Names<config::Upstream>,
+    places: &BTreeMap<&str, usize>,
     provision: &mut Provision<'_>,
 ) -> Route {
     let label: Box<str> = route.label().into();
@@ -122,11 +130,7 @@ fn compile_route(
     Route {
         request: uses.clone().into(),
         response: uses.into_iter().rev().collect(),
-        target: compile_target(route, upstreams),
-        strip_prefix: route
-            .strip_prefix
-            .as_ref()
-            .map(|prefix| prefix.as_str().into()),
+        target: compile_target(route, upstreams, places),
         terms: Arc::new(Terms {
             stats: Arc::new(RouteStats::new(&estate.metrics, site_name, &label)),
             site: Arc::clone(site_name),
@@ -156,18 +160,29 @@ fn order(route: &mut Route, policies: &[Arc<Policy>]) {
     route.response = kept(&route.response, Phase::Response);
 }
 
-fn compile_target(route: &RouteConfig, upstreams: &BTreeMap<&str, usize>) -> Target {
+fn compile_target(
+    route: &RouteConfig,
+    upstreams: &Names<config::Upstream>,
+    places: &BTreeMap<&str, usize>,
+) -> Target {
     match &route.target {
-        config::Target::Upstream(name) => Target::Upstream {
+        config::Target::Upstream(name) => Target::Upstream(To {
             // That there is one of this name, the file model has seen to.
-            upstream: upstreams.get(name.as_str()).copied().unwrap_or_default(),
+            upstream: places.get(name.as_str()).copied().unwrap_or_default(),
             host: match &route.host.value {
                 config::UpstreamHost::Preserve => HostField::Preserve,
                 config::UpstreamHost::Upstream => HostField::Endpoint,
                 config::UpstreamHost::Literal(host) => HostField::Fixed(host.as_str().into()),
             },
-            attempts: route.retries.map(|retries| retries as usize + 1),
-        },
+            strip_prefix: route
+                .strip_prefix
+                .as_ref()
+                .map(|prefix| prefix.as_str().into()),
+            attempts: route
+                .retries
+                .or_else(|| upstreams.get(name.as_str())?.retries)
+                .map_or(usize::MAX, |retries| retries as usize + 1),
+        }),
         config::Target::Respond(respond) => Target::Respond(Fixed {
             status: respond.status.0,
             headers: fields(&respond.headers),

@@ -69,13 +69,22 @@ async fn wait(client: &mut Client, worker: &Rc<Worker>, number: usize) -> bool {
         listener.idle_timeout
     };
     drop(local);
+    let is_new = client.requests == 0;
     let Client {
         reader, deadline, ..
     } = client;
     deadline.set_cap(None);
     deadline.set(patience);
     poll_fn(|context| {
-        if reader.poll_readable(context).is_ready() {
+        // The runtime takes a new socket for readable until it has found out
+        // by reading; without that a client that says nothing would count as
+        // a request, and hold up the end of the process.
+        let readable = if is_new && reader.buffered().is_empty() {
+            reader.poll_fill(context).map(drop)
+        } else {
+            reader.poll_readable(context)
+        };
+        if readable.is_ready() {
             return Poll::Ready(true);
         }
         if !worker.wait(number, context.waker()) {

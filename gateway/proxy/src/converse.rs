@@ -13,10 +13,11 @@ use janua_upstream::{Outcome, Picked};
 
 use crate::body::Transfer;
 use crate::deliver;
-use crate::exchange::{Exchange, Fate, Matched};
+use crate::exchange::{Exchange, Fate};
 use crate::facts::AnsweredBy;
 use crate::forward::Course;
 use crate::policies;
+use crate::verdict::Made;
 use crate::wire::{ReadError, Reader, Writer};
 
 /// Interim responses that an upstream may send before the final one.
@@ -41,17 +42,11 @@ pub(crate) async fn converse(
     exchange: &mut Exchange,
     reader: &mut Reader,
     writer: &mut Writer,
-    matched: &Matched,
     course: &Course,
     picked: &Picked,
     idle: &Cell<Duration>,
 ) -> Result<Conversed, Failure> {
-    let forwarding = matched
-        .local
-        .snapshot
-        .upstreams
-        .get(course.upstream)
-        .ok_or(Kind::Internal)?;
+    let forwarding = course.forwarding();
     let begin = exchange.worker.clock.now();
     head(exchange, reader, writer, forwarding.response_limits).await?;
     let took = begin.instant.elapsed();
@@ -75,14 +70,12 @@ pub(crate) async fn converse(
     exchange.record.answered_by = Some(AnsweredBy::Upstream);
     idle.set(course.idle_timeout);
     if exchange.heads.response.status == 101 {
-        return switch(exchange, writer, matched).await;
+        return switch(exchange, writer).await;
     }
     clean(&mut exchange.heads.response);
     exchange.heads.write_quotas();
     let framing = exchange.heads.response.framing;
-    let replacement = policies::response_phase(exchange, matched, AnsweredBy::Upstream)?;
-    exchange.matched = None;
-    if let Some(made) = replacement {
+    if let Some(made) = last_hook(exchange)? {
         return replace(exchange, writer, &made.body).await;
     }
     let mut keep = exchange.heads.response.keep_alive;
@@ -110,6 +103,16 @@ pub(crate) async fn converse(
     })
 }
 
+/// Asks the policies of the response phase, and then lets go of the snapshot.
+fn last_hook(exchange: &mut Exchange) -> Result<Option<Made>, Failure> {
+    let Some(matched) = exchange.matched.clone() else {
+        return Ok(None);
+    };
+    let replacement = policies::response_phase(exchange, &matched, AnsweredBy::Upstream)?;
+    exchange.matched = None;
+    Ok(replacement)
+}
+
 /// Reads heads until the final one; interim ones go on to those who know them.
 async fn head(
     exchange: &mut Exchange,
@@ -134,7 +137,7 @@ async fn head(
             }
             // The gateway has said this one itself.
             100 => {}
-            101..=199 if exchange.heads.request.version == Version::Http11 => {
+            102..=199 if exchange.heads.request.version == Version::Http11 => {
                 clean(response);
                 let out = writer.pending();
                 deliver::write_status_line(response.status, &response.reason, out);
@@ -145,7 +148,7 @@ async fn head(
                     .await
                     .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
             }
-            101..=199 => {}
+            102..=199 => {}
             _ => return Ok(()),
         }
     }
@@ -218,11 +221,7 @@ async fn replace(
 
 /// Passes `101` on. `Connection` and `Upgrade` are of this hop, so they are
 /// written anew.
-async fn switch(
-    exchange: &mut Exchange,
-    writer: &mut Writer,
-    matched: &Matched,
-) -> Result<Conversed, Failure> {
+async fn switch(exchange: &mut Exchange, writer: &mut Writer) -> Result<Conversed, Failure> {
     let response = &mut exchange.heads.response;
     let protocol = response
         .fields
@@ -233,8 +232,9 @@ async fn switch(
         .or_else(|| exchange.hop.upgrade.clone())
         .unwrap_or_default();
     clean(response);
-    policies::response_phase(exchange, matched, AnsweredBy::Upstream)?;
-    exchange.matched = None;
+    if let Some(made) = last_hook(exchange)? {
+        return replace(exchange, writer, &made.body).await;
+    }
     let response = &mut exchange.heads.response;
     response.status = 101;
     response.fields.append(b"Connection", b"upgrade");

@@ -14,7 +14,7 @@ use crate::clean::{self, Hop};
 use crate::client::{self, Client, Origin, Peer};
 use crate::clock::Moment;
 use crate::facts::{AnsweredBy, Original, View};
-use crate::forward;
+use crate::forward::{self, Course};
 use crate::policies;
 use crate::receive;
 use crate::record::Record;
@@ -72,6 +72,12 @@ pub(crate) struct Matched {
     pub(crate) route: usize,
 }
 
+/// What was decided about a request.
+enum Step {
+    Forward(Course),
+    Answer(Made, AnsweredBy),
+}
+
 /// One request and its response.
 pub(crate) struct Exchange {
     pub(crate) worker: Rc<Worker>,
@@ -116,6 +122,14 @@ impl Exchange {
 
     /// From the head that was received to the last byte of the response.
     async fn respond(&mut self, client: &mut Client) -> Result<Fate, Failure> {
+        match self.decide(client)? {
+            Step::Forward(course) => forward::forward(self, client, course).await,
+            Step::Answer(made, by) => answer::made(self, client, made, by).await,
+        }
+    }
+
+    /// All that is decided before anything is sent. Nothing here waits.
+    fn decide(&mut self, client: &mut Client) -> Result<Step, Failure> {
         let local = self.worker.snapshot();
         let listener = local.listener(client.listener).ok_or(Kind::Draining)?;
         self.origin = client::origin(&self.peer, listener, &self.heads.request);
@@ -127,18 +141,16 @@ impl Exchange {
         clean::check_slash(&self.heads.request, matched.site().encoded_slash)?;
         receive::check_body(self, client)?;
         if let Some(made) = policies::request_phase(self, &matched)? {
-            return answer::made(self, client, made, AnsweredBy::Policy).await;
+            return Ok(Step::Answer(made, AnsweredBy::Policy));
         }
-        match &matched.route().target {
-            Target::Upstream { .. } => forward::forward(self, client, matched).await,
-            Target::Respond(fixed) => {
-                answer::made(self, client, fixed.into(), AnsweredBy::Gateway).await
-            }
+        Ok(match &matched.route().target {
+            Target::Upstream(to) => Step::Forward(Course::new(to, &matched).ok_or(Kind::Internal)?),
+            Target::Respond(fixed) => Step::Answer(fixed.into(), AnsweredBy::Gateway),
             Target::Redirect { status, to } => {
                 let made = redirect::redirect(*status, to, &self.heads.request, &self.origin);
-                answer::made(self, client, made, AnsweredBy::Gateway).await
+                Step::Answer(made, AnsweredBy::Gateway)
             }
-        }
+        })
     }
 
     fn new(client: &Client, worker: &Rc<Worker>) -> Self {
@@ -206,6 +218,7 @@ impl Exchange {
             origin: &self.origin,
             original: self.original.as_ref(),
             request_id: self.request_id.as_bytes(),
+            unix_seconds: self.now.unix_ms / 1000,
             site: &matched.site().name,
             route: &matched.route().terms.label,
         }
@@ -219,6 +232,7 @@ impl Exchange {
         for (name, value) in &made.headers {
             response.fields.append(name, value);
         }
+        self.heads.write_quotas();
     }
 
     /// Keeps what a policy wants said about this request.

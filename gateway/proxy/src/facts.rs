@@ -42,6 +42,7 @@ pub(crate) struct View<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) original: Option<&'a Original>,
     pub(crate) request_id: &'a [u8],
+    pub(crate) unix_seconds: u64,
     pub(crate) site: &'a str,
     pub(crate) route: &'a str,
 }
@@ -107,15 +108,15 @@ impl Facts for View<'_> {
                 Some((_, by)) => by.word().as_bytes(),
                 None => return false,
             },
+            Input::Now => return number(self.unix_seconds, out),
             // Cleartext connections have none; the others are refused when a
-            // policy is configured, and the time is the host's to give.
+            // policy is configured.
             Input::TlsVersion
             | Input::TlsServerName
             | Input::TlsClientSubject
             | Input::TlsClientFingerprint
             | Input::BodyText(_)
-            | Input::BodyBase64(_)
-            | Input::Now => return false,
+            | Input::BodyBase64(_) => return false,
         };
         out.extend_from_slice(value);
         true
@@ -163,8 +164,7 @@ impl View<'_> {
         let Some((response, _)) = self.response else {
             return false;
         };
-        out.extend_from_slice(itoa::Buffer::new().format(response.status).as_bytes());
-        true
+        number(u64::from(response.status), out)
     }
 
     /// `Set-Cookie` lines cannot be joined (RFC 6265 §3): the first one.
@@ -178,6 +178,11 @@ impl View<'_> {
         let first = response.fields.get(b"set-cookie");
         first.map(|value| out.extend_from_slice(value)).is_some()
     }
+}
+
+fn number(value: u64, out: &mut Vec<u8>) -> bool {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    true
 }
 
 fn mark(is_present: bool, out: &mut Vec<u8>) -> bool {
@@ -222,6 +227,7 @@ mod tests {
             origin: &origin,
             original: None,
             request_id: b"id",
+            unix_seconds: 1_700_000_000,
             site: "site",
             route: "/api/",
         };
@@ -258,6 +264,7 @@ mod tests {
             (Input::RawQueryParameter(name("x")), Some("%41+b")),
             (Input::QueryParameter(name("y")), Some("")),
             (Input::QueryParameter(name("z")), None),
+            (Input::Now, Some("1700000000")),
             (Input::Site, Some("site")),
             (Input::Status, None),
             (Input::AnsweredBy, None),

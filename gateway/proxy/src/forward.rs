@@ -9,6 +9,7 @@
 //! the request was on its way, the best-known source of random 502s.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use janua_http::failure::Kind;
@@ -22,7 +23,7 @@ use crate::deliver;
 use crate::exchange::{Exchange, Fate, Matched};
 use crate::race::{self, Raced, Upload};
 use crate::request_head;
-use crate::snapshot::{Forwarding, HostField, Target};
+use crate::snapshot::{Forwarding, HostField, LocalUpstream, To};
 use crate::transport;
 use crate::tunnel;
 use crate::wire::{Reader, Writer};
@@ -33,12 +34,37 @@ pub(crate) struct Upstreamed {
     pub(crate) writer: Writer,
 }
 
-/// What an attempt needs to know of its route, copied out of the snapshot.
+/// What sending a request needs to know of its route, so that it need not
+/// hold the snapshot.
 pub(crate) struct Course {
-    pub(crate) upstream: usize,
+    pub(crate) upstream: Rc<LocalUpstream>,
     pub(crate) host: HostField,
-    pub(crate) attempts: usize,
+    pub(crate) strip_prefix: Option<Arc<str>>,
+    attempts: usize,
     pub(crate) idle_timeout: Duration,
+}
+
+impl Course {
+    /// What a route says. None if the snapshot has no such upstream, which
+    /// compiling it rules out.
+    pub(crate) fn new(to: &To, matched: &Matched) -> Option<Self> {
+        let upstream = matched.local.upstreams.get(to.upstream)?;
+        Some(Self {
+            host: to.host.clone(),
+            strip_prefix: to.strip_prefix.clone(),
+            attempts: to.attempts,
+            idle_timeout: matched
+                .route()
+                .terms
+                .idle_timeout
+                .unwrap_or(upstream.forwarding.idle_timeout),
+            upstream: Rc::clone(upstream),
+        })
+    }
+
+    pub(crate) fn forwarding(&self) -> &Forwarding {
+        &self.upstream.forwarding
+    }
 }
 
 enum Attempt {
@@ -55,105 +81,54 @@ enum Attempt {
 pub(crate) async fn forward(
     exchange: &mut Exchange,
     client: &mut Client,
-    matched: Matched,
+    course: Course,
 ) -> Result<Fate, Failure> {
-    let Some(course) = course(&matched) else {
-        return Err(Kind::Internal.into());
-    };
+    let forwarding = course.forwarding();
+    let shard = exchange.worker.index;
     let mut tried = Tried::new();
-    let mut last: Option<Failure> = None;
     let mut replaced = false;
+    let mut last: Option<Failure> = None;
     loop {
-        let attempt = {
-            let Some(forwarding) = matched.local.snapshot.upstreams.get(course.upstream) else {
-                return Err(Kind::Internal.into());
-            };
-            let picked = match pick(exchange, &matched, forwarding, &course, &tried) {
-                Ok(picked) if (tried.count() as usize) < course.attempts => picked,
-                Ok(_) => return Err(last.unwrap_or_else(|| Kind::NoneHealthy.into())),
-                Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
-            };
-            let index = picked.index;
-            exchange.record.endpoint = matched
-                .local
-                .upstreams
-                .get(course.upstream)
-                .map(|local| (Rc::clone(local), index));
-            let kept = take(exchange, &picked);
-            let reused = kept.is_some();
-            let connection = match kept {
-                Some(connection) => {
-                    forwarding.stats.reused.increment(exchange.worker.index);
-                    Ok(connection)
-                }
-                None => connect(exchange, forwarding, &picked).await,
-            };
-            match connection {
+        if tried.count() as usize >= course.attempts {
+            return Err(last.unwrap_or_else(|| Kind::NoneHealthy.into()));
+        }
+        let picked = match pick(&course, &tried, exchange.now.monotonic_ms) {
+            Ok(picked) => picked,
+            Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
+        };
+        if last.is_some() {
+            forwarding.stats.retries.increment(shard);
+        }
+        exchange.record.endpoint = Some((Rc::clone(&course.upstream), picked.index));
+        let kept = take(exchange, &picked);
+        let may_replace = kept.is_some() && !replaced;
+        let connection = match kept {
+            Some(connection) => {
+                forwarding.stats.reused.increment(shard);
+                connection
+            }
+            None => match connect(exchange, forwarding, &picked).await {
+                Ok(connection) => connection,
                 Err(failure) => {
                     report(exchange, forwarding, &picked, &failure);
-                    tried.insert(index);
-                    Attempt::Again(failure)
+                    tried.insert(picked.index);
+                    last = Some(failure);
+                    continue;
                 }
-                Ok(connection) => {
-                    let again = reused && !replaced;
-                    let attempt = attempt(
-                        exchange, client, &matched, &course, picked, connection, again,
-                    )
-                    .await;
-                    replaced = true;
-                    attempt
-                }
-            }
+            },
         };
-        match attempt {
+        match attempt(exchange, client, &course, picked, connection, may_replace).await {
             Attempt::Done(fate) => return Ok(fate),
             Attempt::Failed(failure) => return Err(failure),
-            Attempt::Again(failure) => {
-                if let Some(forwarding) = matched.local.snapshot.upstreams.get(course.upstream) {
-                    forwarding.stats.retries.increment(exchange.worker.index);
-                }
-                last = Some(failure);
-            }
+            Attempt::Again(failure) => last = Some(failure),
         }
+        replaced = true;
     }
 }
 
-fn course(matched: &Matched) -> Option<Course> {
-    let route = matched.route();
-    let Target::Upstream {
-        upstream,
-        host,
-        attempts,
-    } = &route.target
-    else {
-        return None;
-    };
-    let forwarding = matched.local.snapshot.upstreams.get(*upstream)?;
-    Some(Course {
-        upstream: *upstream,
-        host: host.clone(),
-        attempts: attempts
-            .unwrap_or_else(|| forwarding.upstream.members().len())
-            .max(1),
-        idle_timeout: route.terms.idle_timeout.unwrap_or(forwarding.idle_timeout),
-    })
-}
-
-fn pick(
-    exchange: &Exchange,
-    matched: &Matched,
-    forwarding: &Forwarding,
-    course: &Course,
-    tried: &Tried,
-) -> Result<Picked, Unavailable> {
-    let Some(local) = matched.local.upstreams.get(course.upstream) else {
-        return Err(Unavailable::Empty);
-    };
-    forwarding.upstream.pick(
-        &mut local.cursor.borrow_mut(),
-        tried,
-        exchange.now.monotonic_ms,
-    )
+fn pick(course: &Course, tried: &Tried, now_ms: u64) -> Result<Picked, Unavailable> {
+    let cursor = &mut course.upstream.cursor.borrow_mut();
+    course.forwarding().upstream.pick(cursor, tried, now_ms)
 }
 
 fn unavailable(why: Unavailable) -> Failure {
@@ -214,18 +189,14 @@ async fn connect(
 async fn attempt(
     exchange: &mut Exchange,
     client: &mut Client,
-    matched: &Matched,
     course: &Course,
     picked: Picked,
     mut connection: Upstreamed,
     may_replace: bool,
 ) -> Attempt {
-    let Some(forwarding) = matched.local.snapshot.upstreams.get(course.upstream) else {
-        return Attempt::Failed(Kind::Internal.into());
-    };
+    let forwarding = course.forwarding();
     request_head::write(
         exchange,
-        matched,
         course,
         forwarding.stats.endpoint(picked.index),
         connection.writer.pending(),
@@ -240,6 +211,7 @@ async fn attempt(
             return Attempt::Failed(Kind::ClientGone.into());
         }
     }
+    exchange.record.begin_upstream();
     let received_before = connection.reader.received();
     let sent_before = connection.writer.sent();
     let framing = exchange.heads.request.framing;
@@ -257,13 +229,13 @@ async fn attempt(
         exchange,
         &mut connection.reader,
         &mut client.writer,
-        matched,
         course,
         &picked,
         &idle,
     );
     let raced = race::race(&mut client.deadline, &idle, &mut upload, conversing).await;
     let uploaded = upload.is_done();
+    let upstream_stalls = upload.backlog() > 0;
     let is_client_gone = upload.is_half_closed();
     exchange.record.bytes_in = upload.size();
     exchange.body = upload.body();
@@ -285,7 +257,12 @@ async fn attempt(
         Raced::Main(Err(failure)) | Raced::Side(failure) => failure,
         Raced::Elapsed { capped } => {
             let backlog = client.writer.backlog() > 0;
-            elapsed(capped, uploaded, exchange.has_begun, backlog)
+            elapsed(
+                capped,
+                uploaded || upstream_stalls,
+                exchange.has_begun,
+                backlog,
+            )
         }
     };
     let nothing_came = connection.reader.received() == received_before;

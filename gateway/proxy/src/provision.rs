@@ -95,6 +95,16 @@ impl<'a> Provision<'a> {
         named: &Named<config::Policy>,
         deadline: Duration,
     ) -> Option<Arc<Policy>> {
+        for grant in named
+            .grants
+            .iter()
+            .filter(|grant| !janua_wasm::is_grant(grant.as_str()))
+        {
+            self.found.push(
+                Diagnostic::error(grant.span, format!("there is no grant `{}`", grant.as_str()))
+                    .help("grants look like \"header:authorization\", \"cookie:session\" or \"effect:take\""),
+            );
+        }
         let component = self.component(&named.component)?;
         let environment = |name: &str| std::env::var(name).ok();
         let resolved =

@@ -70,6 +70,11 @@ impl<'a> Upload<'a> {
         self.state == State::HalfClosed
     }
 
+    /// How much the upstream has not taken yet.
+    pub(crate) fn backlog(&self) -> usize {
+        self.writer.backlog()
+    }
+
     /// How much of the body has been read.
     pub(crate) fn body(&self) -> Body {
         match self.transfer.size() {

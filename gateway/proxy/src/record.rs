@@ -27,8 +27,9 @@ pub(crate) struct Record {
     pub(crate) endpoint: Option<(Rc<LocalUpstream>, usize)>,
     pub(crate) connect: Option<Duration>,
     pub(crate) head: Option<Duration>,
-    /// When the upstream's response was complete.
-    pub(crate) upstream_end: Option<Instant>,
+    /// When the request was sent to the endpoint, and when its response was complete.
+    upstream_begin: Option<Instant>,
+    upstream_end: Option<Instant>,
     /// Bytes of body from the client.
     pub(crate) bytes_in: u64,
     /// Bytes of body to the client.
@@ -45,6 +46,11 @@ impl Record {
                     .push((failure.kind.word().into(), failure.detail.as_ref().into()));
             }
         }
+    }
+
+    /// The request goes to an endpoint.
+    pub(crate) fn begin_upstream(&mut self) {
+        self.upstream_begin = Some(Instant::now());
     }
 
     /// The upstream's response has come to its end.
@@ -108,7 +114,7 @@ impl Exchange {
         let upstream = record
             .endpoint
             .as_ref()
-            .map(|(upstream, index)| (&upstream.stats, *index));
+            .map(|(upstream, index)| (&upstream.forwarding.stats, *index));
         self.worker.log.borrow_mut().record(&access_log::Record {
             time_unix_millis: self.now.unix_ms,
             request_id: self.request_id.as_bytes(),
@@ -140,8 +146,9 @@ impl Exchange {
             upstream_connect_us: record.connect.map(micros),
             upstream_head_us: record.head.map(micros),
             upstream_total_us: record
-                .upstream_end
-                .map(|end| micros(end.saturating_duration_since(self.now.instant))),
+                .upstream_begin
+                .zip(record.upstream_end)
+                .map(|(begin, end)| micros(end.saturating_duration_since(begin))),
             failure: record.failure.map(Kind::word),
             notes: &notes,
             user_agent: request.fields.get(b"user-agent"),

@@ -6,22 +6,16 @@
 use janua_http::Framing;
 use janua_http::fields::{Known, write_field};
 
-use crate::exchange::{Exchange, Matched};
+use crate::exchange::Exchange;
 use crate::forward::Course;
 use crate::snapshot::HostField;
 
 /// Appends the head of the request for an endpoint.
-pub(crate) fn write(
-    exchange: &Exchange,
-    matched: &Matched,
-    course: &Course,
-    endpoint: &str,
-    out: &mut Vec<u8>,
-) {
+pub(crate) fn write(exchange: &Exchange, course: &Course, endpoint: &str, out: &mut Vec<u8>) {
     let request = &exchange.heads.request;
     out.extend_from_slice(&request.method);
     out.push(b' ');
-    write_path(&request.path, matched.route().strip_prefix.as_deref(), out);
+    write_path(&request.path, course.strip_prefix.as_deref(), out);
     if let Some(query) = &request.query {
         out.push(b'?');
         out.extend_from_slice(query);

@@ -101,7 +101,6 @@ pub(crate) struct Route {
     /// In the order in which they are asked: the reverse of the file's.
     pub(crate) response: Box<[Use]>,
     pub(crate) target: Target,
-    pub(crate) strip_prefix: Option<Box<str>>,
     pub(crate) terms: Arc<Terms>,
 }
 
@@ -131,16 +130,21 @@ pub(crate) struct Use {
 /// What answers.
 #[derive(Debug)]
 pub(crate) enum Target {
-    Upstream {
-        upstream: usize,
-        host: HostField,
-        attempts: Option<usize>,
-    },
+    Upstream(To),
     Respond(Fixed),
-    Redirect {
-        status: u16,
-        to: Box<[Piece]>,
-    },
+    Redirect { status: u16, to: Box<[Piece]> },
+}
+
+/// Which upstream, and what of the request it sees.
+#[derive(Debug)]
+pub(crate) struct To {
+    /// Its place among the snapshot's upstreams.
+    pub(crate) upstream: usize,
+    pub(crate) host: HostField,
+    /// Taken off the front of the path.
+    pub(crate) strip_prefix: Option<Arc<str>>,
+    /// Endpoints that are tried at most.
+    pub(crate) attempts: usize,
 }
 
 /// The `Host` that an upstream gets.
@@ -151,7 +155,7 @@ pub(crate) enum HostField {
     /// The endpoint's own address, as configured.
     Endpoint,
     /// This.
-    Fixed(Box<str>),
+    Fixed(Arc<str>),
 }
 
 /// A response written in the configuration.
@@ -174,7 +178,7 @@ pub(crate) enum Piece {
 }
 
 /// An upstream and how requests are sent to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Forwarding {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) response_limits: Limits,
@@ -204,17 +208,18 @@ impl std::ops::Deref for LocalTerms {
     }
 }
 
-/// A worker's own part of an upstream.
+/// A worker's own handle on an upstream. A request that is sent keeps this,
+/// and not the snapshot.
 pub(crate) struct LocalUpstream {
     pub(crate) cursor: RefCell<Cursor>,
-    pub(crate) stats: Arc<UpstreamStats>,
+    pub(crate) forwarding: Forwarding,
 }
 
 impl LocalUpstream {
     fn new(forwarding: &Forwarding) -> Rc<Self> {
         Rc::new(Self {
             cursor: RefCell::new(Cursor::new()),
-            stats: Arc::clone(&forwarding.stats),
+            forwarding: forwarding.clone(),
         })
     }
 }

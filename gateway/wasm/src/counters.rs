@@ -43,6 +43,12 @@ macro_rules! counters {
             pub(crate) memos: [MemoGauge; 2],
         }
 
+        impl std::ops::AddAssign for Counts {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$field += other.$field;)*
+            }
+        }
+
         impl Counters {
             fn add_to(&self, counts: &mut Counts) {
                 $(counts.$field += self.$field.0.load(Ordering::Relaxed);)*

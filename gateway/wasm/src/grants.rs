@@ -51,6 +51,28 @@ impl Grants {
     }
 }
 
+/// Whether there is such a grant; a misspelt one would give nothing, in silence.
+pub fn is_grant(name: &str) -> bool {
+    const EFFECTS: [&str; 8] = [
+        "take",
+        "verify",
+        "choose-upstream",
+        "cache-lookup",
+        "cache-rule",
+        "tag",
+        "purge",
+        "ban",
+    ];
+    match name.split_once(':') {
+        Some(("effect", effect)) => EFFECTS.contains(&effect),
+        Some(("header" | "cookie" | "response-header" | "secret" | "outbound", of)) => {
+            !of.is_empty()
+        }
+        Some(_) => false,
+        None => name == "key-value",
+    }
+}
+
 /// The grant that an input needs, if any.
 fn needed(input: &Input) -> Option<String> {
     match input {
@@ -74,6 +96,22 @@ mod tests {
             .missing(&plan)
             .into_iter()
             .collect()
+    }
+
+    #[test]
+    fn grants_are_known_by_name() {
+        for (name, known) in [
+            ("effect:take", true),
+            ("header:authorization", true),
+            ("cookie:session", true),
+            ("key-value", true),
+            ("effect:tak", false),
+            ("headers:authorization", false),
+            ("header:", false),
+            ("take", false),
+        ] {
+            assert_eq!(is_grant(name), known, "{name}");
+        }
     }
 
     #[test]

@@ -170,6 +170,22 @@ pub struct PolicyStatus {
     pub last_error: Option<String>,
 }
 
+impl PolicyStatus {
+    /// Takes in another part of what is one policy to the operator: uses with
+    /// a deadline of their own are policies of their own here.
+    pub fn join(&mut self, other: Self) {
+        self.counts += other.counts;
+        if self.breaker == BreakerState::Closed {
+            self.breaker = other.breaker;
+        }
+        self.lied_about_reuse |= other.lied_about_reuse;
+        self.memos_paused += other.memos_paused;
+        self.memo_entries += other.memo_entries;
+        self.memo_bytes += other.memo_bytes;
+        self.last_error = self.last_error.take().or(other.last_error);
+    }
+}
+
 /// Why a policy cannot be configured. Each reaches the operator with the file
 /// and line of the use.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -156,7 +156,6 @@ fn upstream() {
     assert_eq!(upstream.passive_health.max_fails, 3);
     assert_eq!(*upstream.passive_health.fail_timeout, 30 * SECOND);
     assert_eq!(upstream.retries, Some(1));
-    assert_eq!(upstream.dns_refresh, Duration::ZERO);
 }
 
 #[test]
@@ -173,7 +172,6 @@ fn upstream_defaults() {
     assert_eq!(upstream.passive_health.max_fails, 1);
     assert_eq!(*upstream.passive_health.fail_timeout, 10 * SECOND);
     assert_eq!(upstream.retries, None);
-    assert_eq!(upstream.dns_refresh, 30 * SECOND);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use janua_telemetry::metrics::{Samples, definitions};
 use janua_upstream::Health;
 use janua_wasm::BreakerState;
 
-use super::{State, unix_ms};
+use super::{State, policies, unix_ms};
 
 /// The state of endpoints and policies, and of the process.
 pub(super) fn samples(
@@ -57,8 +57,7 @@ pub(super) fn samples(
         }
         samples.gauge(&definitions::UPSTREAM_IDLE, [upstream.name()], count(idle));
     }
-    for policy in snapshot.policies() {
-        let status = policy.status(estate.now_ms());
+    for (policy, status) in policies::by_name(&snapshot, estate.now_ms()) {
         let name: [&str; 1] = [policy.name()];
         let is_open = !matches!(status.breaker, BreakerState::Closed);
         samples.counter(&definitions::POLICY_CALLS, name, count(status.counts.calls));

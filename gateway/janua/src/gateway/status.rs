@@ -10,7 +10,7 @@ use janua_config::Component;
 use janua_upstream::{Balance, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, unix_ms};
+use super::{Gateway, State, policies, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -43,8 +43,8 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .collect(),
         policies: snapshot
             .iter()
-            .flat_map(|snapshot| snapshot.policies())
-            .map(|policy| policy_status(policy, state, estate.now_ms()))
+            .flat_map(|snapshot| policies::by_name(snapshot, estate.now_ms()))
+            .map(|(policy, status)| policy_status(policy, status, state))
             .collect(),
         last_reload: state.last_reload.clone(),
         warnings: state
@@ -117,8 +117,7 @@ fn endpoint_status(member: &Member) -> EndpointStatus {
     }
 }
 
-fn policy_status(policy: &Policy, state: &State, now_ms: u64) -> PolicyStatus {
-    let status = policy.status(now_ms);
+fn policy_status(policy: &Policy, status: janua_wasm::PolicyStatus, state: &State) -> PolicyStatus {
     let component = state
         .loaded
         .config

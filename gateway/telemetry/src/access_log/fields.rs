@@ -70,7 +70,7 @@ fields! {
     own "host" "string" = |line| line.record.host,
         "The host asked for, without port.";
     combined "path" "string" = |line| line.record.path,
-        "The path as the client sent it.";
+        "The path that the client asked for, normalised.";
     combined "query" "string" = |line| line.record.query,
         "The query without its question mark; absent if there was none.";
     combined "http_version" "string" = |line| line.record.http_version.as_bytes(),
