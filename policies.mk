@@ -9,7 +9,7 @@ POLICY_TOOLS := $(CARGO_TARGET_DIR)/tools
 POLICY_CRATES := \
 	janua-policy-api-key janua-policy-headers janua-policy-rate-limit \
 	janua-example-policy-rust \
-	janua-fixture-misbehave janua-fixture-unknown-import
+	janua-fixture-misbehave janua-fixture-probe janua-fixture-unknown-import
 
 .PHONY: policies policies-js policies-python
 

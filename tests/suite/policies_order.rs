@@ -1,0 +1,304 @@
+//! The order in which policies are asked, what each of them sees, and what a
+//! use says of its own.
+
+use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Vacant, assert_eventually, component};
+use serde_json::Value;
+
+use crate::policies_api_key::digest;
+use crate::policies_seen::{failures, lines, state_of};
+
+/// A fixture that says where it was asked: see its source.
+fn probe(name: &str, config: &str) -> String {
+    let component = component("probe");
+    format!(
+        "[policies.{name}]\ncomponent = \"{}\"\nconfig = {{ label = \"{name}\", {config} }}\n",
+        component.display()
+    )
+}
+
+const SHOWN: &str = "show = [\"header:x-probe\"], show_response = [\"status\", \"answered_by\", \"response_header:x-probe\"]";
+
+#[tokio::test]
+async fn the_sites_first_and_the_way_back_reversed() {
+    let upstream = Upstream::echo().await;
+    let policies: String = ["a", "b", "c", "d"].map(|name| probe(name, SHOWN)).concat();
+    let proxy = Proxy::to(upstream.endpoint())
+        .site("policies = [\"a\", \"b\"]")
+        .route("policies = [\"c\", \"d\"]");
+    let gateway = Gateway::start(format!(
+        r#"{policies}{proxy}
+[[sites.routes]]
+path = "/without"
+without = ["a"]
+policies = ["d"]
+upstream = "app"
+"#
+    ))
+    .await;
+    let response = gateway.get("/").await;
+    assert_eq!(
+        lines(&upstream.requests()[0].fields, "x-probe"),
+        [
+            "a header:x-probe",
+            "b header:x-probe=a header:x-probe",
+            "c header:x-probe=a header:x-probe, b header:x-probe=a header:x-probe",
+            "d header:x-probe=a header:x-probe, b header:x-probe=a header:x-probe, \
+             c header:x-probe=a header:x-probe, b header:x-probe=a header:x-probe",
+        ]
+    );
+    let labels: Vec<_> = lines(&response.fields, "x-probe")
+        .iter()
+        .map(|line| line.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(labels, ["d", "c", "b", "a"]);
+    assert_eq!(
+        lines(&response.fields, "x-probe")[1],
+        "c status=200 answered_by=upstream \
+         response_header:x-probe=d status=200 answered_by=upstream response_header:x-probe"
+    );
+
+    let response = gateway.get("/without").await;
+    let asked: Vec<_> = lines(&upstream.requests()[1].fields, "x-probe")
+        .iter()
+        .map(|line| line.split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(asked, ["b", "d"]);
+    assert_eq!(lines(&response.fields, "x-probe").len(), 2);
+}
+
+/// Whatever made the answer, every policy of the route sees it on its way
+/// back, also those that come after the one that answered.
+#[tokio::test]
+async fn the_way_back_of_every_answer() {
+    let upstream = Upstream::always(Reply::new(404)).await;
+    let vacant = Vacant::refusing();
+    let shown = "show_response = [\"status\", \"answered_by\"]";
+    let proxy = Proxy::to(upstream.endpoint())
+        .site("policies = [\"first\", \"keys\", \"last\"]")
+        .route("path = \"/up\"");
+    let gateway = Gateway::start(format!(
+        r#"{}{}{}{}
+[policies.keys]
+component = "api-key"
+config = {{ keys = {{ a = "{}" }} }}
+{proxy}
+[[sites.routes]]
+path = "/dead"
+upstream = "dead"
+[[sites.routes]]
+path = "/fixed"
+respond = {{ status = 203 }}
+[[sites.routes]]
+path = "/moved"
+redirect = {{ code = 308, to = "/up" }}
+[[sites.routes]]
+path = "/replaced"
+policies = ["replaced"]
+upstream = "app"
+[[sites.routes]]
+path = "/renumbered"
+policies = ["renumbered"]
+upstream = "app"
+[upstreams.dead]
+endpoints = ["{}"]
+"#,
+        probe("first", shown),
+        probe("last", shown),
+        probe("replaced", &format!("{shown}, replace = 418")),
+        probe("renumbered", &format!("{shown}, set_status = 299")),
+        digest("k"),
+        vacant.endpoint(),
+    ))
+    .await;
+    for (path, key, status, seen) in [
+        (
+            "/up",
+            "k",
+            404,
+            vec![
+                "last status=404 answered_by=upstream",
+                "first status=404 answered_by=upstream",
+            ],
+        ),
+        (
+            "/up",
+            "no",
+            401,
+            vec![
+                "last status=401 answered_by=policy",
+                "first status=401 answered_by=policy",
+            ],
+        ),
+        (
+            "/dead",
+            "k",
+            502,
+            vec![
+                "last status=502 answered_by=gateway",
+                "first status=502 answered_by=gateway",
+            ],
+        ),
+        (
+            "/fixed",
+            "k",
+            203,
+            vec![
+                "last status=203 answered_by=gateway",
+                "first status=203 answered_by=gateway",
+            ],
+        ),
+        (
+            "/moved",
+            "k",
+            308,
+            vec![
+                "last status=308 answered_by=gateway",
+                "first status=308 answered_by=gateway",
+            ],
+        ),
+        // What the replaced response had got so far is gone with it.
+        (
+            "/replaced",
+            "k",
+            418,
+            vec![
+                "last status=418 answered_by=policy",
+                "first status=418 answered_by=policy",
+            ],
+        ),
+        (
+            "/renumbered",
+            "k",
+            299,
+            vec![
+                "renumbered status=404 answered_by=upstream",
+                "last status=299 answered_by=upstream",
+                "first status=299 answered_by=upstream",
+            ],
+        ),
+    ] {
+        let response = gateway
+            .send(Request::get(path).header("X-Api-Key", key))
+            .await;
+        assert_eq!(response.status, status, "{path}");
+        assert_eq!(lines(&response.fields, "x-probe"), seen, "{path}");
+    }
+    let replaced = gateway
+        .send(Request::get("/replaced").header("X-Api-Key", "k"))
+        .await;
+    assert_eq!(replaced.text(), "replaced");
+    assert_eq!(gateway.log_line("/replaced").await["answered_by"], "policy");
+    let by_upstream = |line: &Value| line["status"] == 404 && line["answered_by"] == "upstream";
+    assert_eventually!(gateway.log().iter().any(by_upstream));
+}
+
+/// A policy that answers ends the request phase; the others are not asked.
+#[tokio::test]
+async fn an_answer_ends_the_way_there() {
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"a\", \"answers\", \"b\"]");
+    let gateway = Gateway::start(format!(
+        "{}{}{}{proxy}",
+        probe("a", SHOWN),
+        probe("answers", "show = [], answer = 402"),
+        probe("b", SHOWN),
+    ))
+    .await;
+    let response = gateway.get("/").await;
+    assert_eq!((response.status, response.text()), (402, "answers"));
+    // The contract: edits of the request phase are of the request, also before an answer.
+    assert_eq!(lines(&response.fields, "x-probe").len(), 2);
+    assert_eq!(upstream.request_count(), 0);
+    assert_eq!(
+        state_of(&gateway, "a").await["calls"],
+        2,
+        "request and response"
+    );
+    assert_eq!(state_of(&gateway, "b").await["calls"], 1, "response only");
+}
+
+/// `on_error` and `deadline` of a use go before those of the policy.
+#[tokio::test]
+async fn a_use_says_otherwise() {
+    let upstream = Upstream::echo().await;
+    let misbehave = component("misbehave");
+    let misbehave = misbehave.display();
+    let proxy =
+        Proxy::to(upstream.endpoint()).route("path = \"/deny\"\npolicies = [\"fails\", \"slow\"]");
+    let gateway = Gateway::start(format!(
+        r#"
+[policies.fails]
+component = "{misbehave}"
+config = {{ do = "error" }}
+[policies.lax]
+component = "{misbehave}"
+config = {{ do = "error" }}
+on_error = "skip"
+[policies.slow]
+component = "{misbehave}"
+config = {{ do = "slow" }}
+deadline = "20s"
+max_reuse = "0s"
+{proxy}
+[[sites.routes]]
+path = "/skip"
+policies = [{{ name = "fails", on_error = "skip" }}]
+upstream = "app"
+[[sites.routes]]
+path = "/lax"
+policies = ["lax"]
+upstream = "app"
+[[sites.routes]]
+path = "/strict"
+policies = [{{ name = "lax", on_error = "deny" }}]
+upstream = "app"
+[[sites.routes]]
+path = "/slow"
+policies = ["slow"]
+upstream = "app"
+[[sites.routes]]
+path = "/hasty"
+policies = [{{ name = "slow", deadline = "1ms" }}]
+upstream = "app"
+"#
+    ))
+    .await;
+    for (path, status) in [
+        ("/deny", 503),
+        ("/skip", 200),
+        ("/lax", 200),
+        ("/strict", 503),
+        ("/slow", 200),
+        ("/hasty", 503),
+    ] {
+        let response = gateway.get(path).await;
+        assert_eq!(response.status, status, "{path}");
+        if status == 503 {
+            assert_eq!(
+                response.proxy_error(),
+                Some("proxy_internal_error"),
+                "{path}"
+            );
+            assert_eq!(gateway.log_line(path).await["failure"], "policy_failed");
+        }
+    }
+    assert_eq!(upstream.request_count(), 3);
+    let notes = gateway.log_line("/skip").await["notes"].to_string();
+    assert!(
+        notes.contains("fails: error"),
+        "a skipped policy is in the log: {notes}"
+    );
+    // One policy with two deadlines is one policy to whoever watches it.
+    assert_eq!(failures(&gateway, "slow", "deadline").await, 1.0);
+    let calls = gateway
+        .metrics()
+        .await
+        .sum("janua_policy_calls_total", &[("policy", "slow")]);
+    assert_eq!(calls, 2.0);
+    let state = state_of(&gateway, "slow").await;
+    assert_eq!(
+        (&state["overruns"], &state["calls"]),
+        (&1.into(), &2.into()),
+        "{state}"
+    );
+}

@@ -1,0 +1,219 @@
+//! Verdicts that break the contract, or lie.
+
+use janua_tests::{Gateway, Settings, Upstream};
+
+use crate::policies_beside::{beside, healthy, marked, misbehaving};
+use crate::policies_seen::{failures, lines, state_of};
+
+/// What is done, what is said of it, and in which phase.
+const BROKEN: [(&str, &str, &str, &str); 21] = [
+    ("name-crlf", "", "request", "is no field name"),
+    ("name-nul", "", "request", "is no field name"),
+    ("name-empty", "", "request", "is no field name"),
+    ("value-crlf", "", "request", "control character"),
+    ("value-crlf", "", "response", "control character"),
+    ("value-nul", "", "request", "control character"),
+    ("value-nul", "", "response", "control character"),
+    ("reply-crlf", "", "request", "control character"),
+    ("reply-crlf", "", "response", "control character"),
+    (
+        "owned-field",
+        "",
+        "request",
+        "`content-length` belongs to the gateway",
+    ),
+    (
+        "owned-field",
+        "",
+        "response",
+        "`content-length` belongs to the gateway",
+    ),
+    ("bad-input", "", "request", "input 99"),
+    ("bad-reference", "", "response", "reference 99"),
+    ("bad-reply", "", "request", "status 99"),
+    ("bad-reply", ", amount = 600", "response", "status 600"),
+    ("bad-status", "", "response", "status 99"),
+    (
+        "set-path",
+        "",
+        "response",
+        "`set-path` belongs to the phase `request`",
+    ),
+    ("serve", "", "request", "`serve` is not carried out"),
+    ("edits", ", amount = 257", "request", "257 edits"),
+    ("long-value", ", amount = 8193", "request", "8193 bytes"),
+    ("body", ", amount = 262145", "request", "262145 bytes"),
+];
+
+#[tokio::test]
+async fn a_verdict_that_breaks_the_contract_is_none() {
+    let upstream = Upstream::echo().await;
+    let mut policies = misbehaving("quiet", "do = \"nothing\"", "");
+    let name = |place: usize| format!("{}-{place}", BROKEN[place].0);
+    for (place, (what, more, phase, _)) in BROKEN.iter().enumerate() {
+        let config = format!("do = \"{what}\", phase = \"{phase}\", marked = true{more}");
+        policies += &misbehaving(&name(place), &config, "deadline = \"1s\"");
+        policies += &misbehaving(
+            &format!("lax-{place}"),
+            &config,
+            "deadline = \"1s\"\non_error = \"skip\"",
+        );
+    }
+    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let traffic = healthy(&gateway, "/quiet/known").await;
+    for (place, (what, _, phase, words)) in BROKEN.iter().enumerate() {
+        let name = name(place);
+        assert_eq!(gateway.get(&format!("/{name}/healthy")).await.status, 200);
+        // More often than a breaker bears: these cost no instance.
+        for _ in 0..7 {
+            let denied = gateway.send(marked(&format!("/{name}/x"))).await;
+            assert_eq!(denied.status, 503, "{name}");
+            assert_eq!(denied.proxy_error(), Some("proxy_internal_error"), "{name}");
+            assert!(lines(&denied.fields, "x-split").is_empty(), "{name}");
+            assert!(lines(&denied.fields, "x-value").is_empty(), "{name}");
+        }
+        let state = state_of(&gateway, &name).await;
+        assert_eq!(state["state"], "ok", "{state}");
+        assert!(
+            state["last_error"].as_str().unwrap().contains(words),
+            "{what}: {state}"
+        );
+        assert!(
+            failures(&gateway, &name, "bad_verdict").await >= 7.0,
+            "{name}"
+        );
+
+        let before = upstream.request_count();
+        let passed = gateway.send(marked(&format!("/lax-{place}/x"))).await;
+        assert_eq!(passed.status, 200, "{name} in {phase}, skipped");
+        assert!(upstream.request_count() > before);
+        assert!(lines(&passed.fields, "x-split").is_empty(), "{name}");
+        let seen = passed.json();
+        assert_eq!(seen["target"], format!("/lax-{place}/x"), "{name}");
+        for field in ["x-split", "x-value", "x-long", "x-0"] {
+            assert_eq!(seen["headers"].get(field), None, "{name}");
+        }
+    }
+    traffic.finish().await;
+}
+
+/// Effects need a grant, and some are not carried out yet: said in words.
+#[tokio::test]
+async fn effects_that_are_not_to_be() {
+    let upstream = Upstream::echo().await;
+    let grant = "grants = [\"effect:take\"]";
+    let policies = misbehaving("ungranted", "do = \"empty-take\"", "")
+        + &misbehaving("empty", "do = \"empty-take\"", grant)
+        + &misbehaving("nowhere", "do = \"no-upstream\"", "")
+        + &misbehaving("cached", "do = \"cache-rule\"", "");
+    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    for (name, words) in [
+        ("ungranted", grant),
+        ("empty", "must be at least 1"),
+        ("nowhere", "choose-upstream"),
+        ("cached", "cache-rule"),
+    ] {
+        assert_eq!(
+            gateway.get(&format!("/{name}/")).await.status,
+            503,
+            "{name}"
+        );
+        let state = state_of(&gateway, name).await;
+        assert!(
+            state["last_error"].as_str().unwrap().contains(words),
+            "{state}"
+        );
+    }
+}
+
+/// A verdict that says it can be reused and differs on a fresh instance.
+#[tokio::test]
+async fn a_lie_about_reuse_is_found() {
+    let upstream = Upstream::echo().await;
+    let policies = misbehaving("liar", "do = \"lie\"", "memo_sample = 1")
+        + &misbehaving("quiet", "do = \"nothing\"", "memo_sample = 1");
+    let gateway = Settings::new()
+        .workers(1)
+        .start(beside(&upstream, &policies))
+        .await;
+    let told = async |path: &str| gateway.get(path).await.json()["headers"]["x-lie"].clone();
+    assert_eq!(told("/liar/a").await, "0");
+    assert_eq!(told("/liar/b").await, "1");
+    assert_eq!(state_of(&gateway, "liar").await["reuse"]["mode"], "on");
+    // Reused, and asked again beside it.
+    assert_eq!(told("/liar/b").await, "1");
+    let state = state_of(&gateway, "liar").await;
+    assert_eq!(state["reuse"]["mode"], "off", "{state}");
+    assert!(
+        state["last_error"]
+            .as_str()
+            .unwrap()
+            .contains("lies about reuse"),
+        "{state}"
+    );
+    assert!(gateway.messages().contains("lies about reuse"));
+    // From now on it is asked each time.
+    assert_eq!(
+        (told("/liar/b").await, told("/liar/b").await),
+        ("2".into(), "3".into())
+    );
+
+    for _ in 0..20 {
+        gateway.get("/quiet/x").await;
+    }
+    let state = state_of(&gateway, "quiet").await;
+    assert_eq!(
+        (&state["reuse"]["mode"], &state["hits"]),
+        (&"on".into(), &19.into()),
+        "{state}"
+    );
+}
+
+/// What asked for the time or for random numbers may be otherwise next time.
+#[tokio::test]
+async fn the_clock_and_random_numbers_are_not_reused() {
+    let upstream = Upstream::echo().await;
+    let policies = misbehaving("clock", "do = \"clock\"", "")
+        + &misbehaving("random", "do = \"random\"", "")
+        + &misbehaving("quiet", "do = \"nothing\"", "");
+    let gateway = Settings::new()
+        .workers(1)
+        .start(beside(&upstream, &policies))
+        .await;
+    for name in ["clock", "random", "quiet"] {
+        for _ in 0..10 {
+            assert_eq!(gateway.get(&format!("/{name}/x")).await.status, 200);
+        }
+    }
+    for (name, calls, hits) in [("clock", 10, 0), ("quiet", 1, 9)] {
+        let state = state_of(&gateway, name).await;
+        assert_eq!(
+            (&state["calls"], &state["hits"]),
+            (&calls.into(), &hits.into()),
+            "{state}"
+        );
+    }
+    // Random numbers are drawn the first time in an instance only.
+    let state = state_of(&gateway, "random").await;
+    assert!(state["calls"].as_u64().unwrap() >= 2, "{state}");
+}
+
+/// A reply of the largest size is one; a byte more is in the table above.
+#[tokio::test]
+async fn the_largest_verdicts_are_carried_out() {
+    let upstream = Upstream::echo().await;
+    let policies = misbehaving(
+        "body",
+        "do = \"body\", amount = 262144",
+        "deadline = \"1s\"",
+    ) + &misbehaving("edits", "do = \"edits\", amount = 90", "deadline = \"1s\"")
+        + &misbehaving("path", "do = \"set-path\"", "");
+    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    assert_eq!(gateway.get("/body/").await.body.len(), 262_144);
+    let fields = gateway.get("/edits/").await.json()["headers"].clone();
+    assert_eq!(
+        (&fields["x-0"], &fields["x-89"]),
+        (&"x".into(), &"x".into())
+    );
+    assert_eq!(gateway.get("/path/").await.json()["target"], "/elsewhere");
+}
