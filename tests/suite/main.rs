@@ -15,6 +15,7 @@
 )]
 
 mod clients;
+mod documents;
 mod forwarding;
 mod framing;
 mod operate;

@@ -51,7 +51,7 @@ pub(crate) async fn serve(
                 client.writer.rest();
             }
             Fate::Close => return Box::pin(deliver::linger(&mut client)).await,
-            Fate::Abort => return,
+            Fate::Abort => return client.writer.reset(),
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Brings the response from the upstream to the client.
 
-use std::cell::Cell;
 use std::future::poll_fn;
-use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, list};
@@ -11,12 +9,13 @@ use janua_http::status::has_no_body;
 use janua_http::{Failure, Framing, HeadError, ResponseHead};
 use janua_upstream::{Outcome, Picked};
 
-use crate::body::Transfer;
+use crate::body::{Transfer, TransferError};
 use crate::deliver;
 use crate::exchange::{Exchange, Fate};
 use crate::facts::AnsweredBy;
 use crate::forward::Course;
 use crate::policies;
+use crate::race::Pace;
 use crate::verdict::Made;
 use crate::wire::{ReadError, Reader, Writer};
 
@@ -44,7 +43,7 @@ pub(crate) async fn converse(
     writer: &mut Writer,
     course: &Course,
     picked: &Picked,
-    idle: &Cell<Duration>,
+    pace: &Pace,
 ) -> Result<Conversed, Failure> {
     let forwarding = course.forwarding();
     let begin = exchange.worker.clock.now();
@@ -68,7 +67,8 @@ pub(crate) async fn converse(
         );
     }
     exchange.record.answered_by = Some(AnsweredBy::Upstream);
-    idle.set(course.idle_timeout);
+    pace.awaits_head.set(false);
+    pace.patience.set(course.idle_timeout);
     if exchange.heads.response.status == 101 {
         return switch(exchange, writer).await;
     }
@@ -94,9 +94,14 @@ pub(crate) async fn converse(
     };
     deliver::begin(exchange, writer, fate);
     let mut transfer = Transfer::new(framing, outgoing, u64::MAX);
-    let passed = poll_fn(|context| transfer.poll(context, reader, writer)).await;
-    exchange.record.bytes_out = transfer.size();
-    passed.map_err(crate::body::TransferError::of_response)?;
+    // Counted on the way: whoever ends the race first, the log tells how far it came.
+    poll_fn(|context| {
+        let passed = transfer.poll(context, reader, writer);
+        exchange.record.bytes_out = transfer.size();
+        passed
+    })
+    .await
+    .map_err(TransferError::of_response)?;
     // What follows a response unasked belongs to nothing.
     Ok(Conversed::Delivered {
         keep: keep && reader.buffered().is_empty(),

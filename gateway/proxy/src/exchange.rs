@@ -32,7 +32,8 @@ pub(crate) enum Fate {
     KeepAlive,
     /// It is closed in good order.
     Close,
-    /// It is closed at once, so that the client sees a broken message.
+    /// It is reset, so that the client cannot take a fragment for the whole:
+    /// to HTTP/1.0 an orderly end of the connection is the end of the message.
     Abort,
 }
 

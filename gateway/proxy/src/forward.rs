@@ -8,6 +8,7 @@
 //! §9.2.2). Such a connection was most likely closed by the upstream while
 //! the request was on its way, the best-known source of random 502s.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::client::Client;
 use crate::converse::{self, Conversed};
 use crate::deliver;
 use crate::exchange::{Exchange, Fate, Matched};
-use crate::race::{self, Raced, Upload};
+use crate::race::{self, Pace, Raced, Upload};
 use crate::request_head;
 use crate::snapshot::{Forwarding, HostField, LocalUpstream, To};
 use crate::transport;
@@ -224,16 +225,19 @@ async fn attempt(
         &mut connection.writer,
         Transfer::new(framing, framing, limit),
     );
-    let idle = std::cell::Cell::new(forwarding.response_head_timeout);
+    let pace = Pace {
+        patience: Cell::new(forwarding.response_head_timeout),
+        awaits_head: Cell::new(true),
+    };
     let conversing = converse::converse(
         exchange,
         &mut connection.reader,
         &mut client.writer,
         course,
         &picked,
-        &idle,
+        &pace,
     );
-    let raced = race::race(&mut client.deadline, &idle, &mut upload, conversing).await;
+    let raced = race::race(&mut client.deadline, &pace, &mut upload, conversing).await;
     let uploaded = upload.is_done();
     let upstream_stalls = upload.backlog() > 0;
     let is_client_gone = upload.is_half_closed();

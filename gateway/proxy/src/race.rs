@@ -137,28 +137,42 @@ impl TransferError {
     }
 }
 
+/// How long the race waits for what.
+pub(crate) struct Pace {
+    /// For the next byte of anything; while the response's head is awaited,
+    /// for the whole of it.
+    pub(crate) patience: Cell<Duration>,
+    /// The response's head has not come yet.
+    pub(crate) awaits_head: Cell<bool>,
+}
+
 /// Runs `main` beside the upload. Whatever moves bytes moves the deadline
-/// `idle` further; a wake-up by itself does not, for it may be the timer's.
+/// further; a wake-up by itself does not, for it may be the timer's, and once
+/// all is sent no byte does until the response's head is complete.
 pub(crate) async fn race<T>(
     deadline: &mut Deadline,
-    idle: &Cell<Duration>,
+    pace: &Pace,
     upload: &mut Upload<'_>,
     main: impl Future<Output = T>,
 ) -> Raced<T> {
     let mut main = std::pin::pin!(main);
-    deadline.set(idle.get());
+    deadline.set(pace.patience.get());
     std::future::poll_fn(|context| {
-        let (moved, was_open) = (wire::moved(), !upload.is_half_closed());
+        let moved = wire::moved();
+        let was_open = !upload.is_half_closed();
+        let was_fixed = upload.is_done() && pace.awaits_head.get();
         if let Poll::Ready(failure) = upload.poll(context) {
             return Poll::Ready(Raced::Side(failure));
         }
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(Raced::Main(output));
         }
-        if upload.is_half_closed() && (was_open || moved != wire::moved()) {
-            deadline.set(HALF_CLOSED_PATIENCE.min(idle.get()));
-        } else if moved != wire::moved() {
-            deadline.set(idle.get());
+        let is_fixed = was_fixed && pace.awaits_head.get();
+        let has_moved = moved != wire::moved() && !is_fixed;
+        if upload.is_half_closed() && (was_open || has_moved) {
+            deadline.set(HALF_CLOSED_PATIENCE.min(pace.patience.get()));
+        } else if has_moved {
+            deadline.set(pace.patience.get());
         }
         deadline.poll(context).map(|_| Raced::Elapsed {
             capped: deadline.is_capped(),

@@ -100,6 +100,17 @@ impl WriteHalf {
         }
     }
 
+    /// Has the connection reset when its other half is dropped, instead of
+    /// ended in order.
+    pub(crate) fn reset(self) {
+        // A Unix socket knows no reset; clients come over TCP.
+        if let Self::Tcp(half) = self {
+            let _ = half.as_ref().set_zero_linger();
+            // Dropped, it would say first that nothing more comes.
+            half.forget();
+        }
+    }
+
     /// Says to the peer that nothing more will come.
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

@@ -68,5 +68,5 @@ pub(crate) async fn tunnel(
     if ended.is_err() {
         exchange.record.fail(&Kind::ResponseTimeout.into());
     }
-    Fate::Abort
+    Fate::Close
 }

@@ -314,6 +314,11 @@ impl Writer {
         Ok(())
     }
 
+    /// Resets the connection once its reading half is dropped too.
+    pub(crate) fn reset(self) {
+        self.half.reset();
+    }
+
     /// Says to the peer that nothing more will come.
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.half.poll_shutdown(context)

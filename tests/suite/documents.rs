@@ -1,0 +1,55 @@
+//! What is generated is what the code says now.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use janua_tests::binary;
+
+/// The pages of `docs/` that `make docs` writes, and what writes them.
+const PAGES: [(&str, &str); 5] = [
+    ("cli", "cli"),
+    ("config", "configuration"),
+    ("metrics", "metrics"),
+    ("access-log", "access-log"),
+    ("policies", "policies"),
+];
+
+#[test]
+fn generated_pages_are_not_stale() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    for (page, file) in PAGES {
+        let made = Command::new(binary())
+            .args(["reference", page])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "janua reference {page}");
+        let written = fs::read(folder.join(file).with_extension("md")).unwrap();
+        assert!(
+            made.stdout == written,
+            "docs/{file}.md is stale: run `make docs` and commit what it writes"
+        );
+    }
+}
+
+/// The configurations that the examples come with are accepted.
+#[test]
+fn examples_pass_the_check() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let mut checked = 0;
+    for example in fs::read_dir(examples).unwrap() {
+        let config = example.unwrap().path().join("janua.toml");
+        if config.exists() {
+            let check = Command::new(binary())
+                .arg("check")
+                .arg("--config")
+                .arg(&config)
+                .output();
+            let check = check.unwrap();
+            let words = String::from_utf8_lossy(&check.stderr).into_owned();
+            assert!(check.status.success(), "{}: {words}", config.display());
+            checked += 1;
+        }
+    }
+    assert!(checked > 0, "no example has a janua.toml");
+}
