@@ -181,7 +181,8 @@ impl Gateway {
         ended.expect("the gateway ends").code()
     }
 
-    /// Resident memory in KiB.
+    /// Resident memory of its own in KiB: without the pages of its binary,
+    /// which come and go as the kernel sees fit.
     #[must_use]
     pub fn rss_kib(&self) -> u64 {
         self.process.rss_kib()

@@ -77,12 +77,12 @@ impl Wire {
         }
     }
 
-    /// Keeps the socket's receive buffer this small, so that a slow reader
-    /// shows at once.
-    pub fn set_small_receive_buffer(&self) {
+    /// Sets the size of the socket's receive buffer in bytes: a small one makes
+    /// a reader that does not read show at once.
+    pub fn set_receive_buffer(&self, size: usize) {
         if let Stream::Tcp(stream) = &self.stream {
             socket2::SockRef::from(stream)
-                .set_recv_buffer_size(4096)
+                .set_recv_buffer_size(size)
                 .unwrap();
         }
     }

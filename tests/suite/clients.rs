@@ -203,7 +203,7 @@ async fn a_reader_that_stops_reading_is_given_up() {
     let config = Proxy::to(upstream.endpoint()).route("idle_timeout = \"500ms\"");
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
-    wire.set_small_receive_buffer();
+    wire.set_receive_buffer(4096);
     wire.send(Request::get("/").to_bytes()).await;
     wire.receive_head("GET").await.unwrap();
     assert_eventually!(upstream.open() == 0);

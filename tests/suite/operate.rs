@@ -475,8 +475,10 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         }
     }
     let after = gateway.rss_kib();
+    // The allocator's own ups and downs are some MiB; a generation that was
+    // held would be a hundred KiB, and there are nine hundred.
     assert!(
-        after * 100 <= before * 105,
+        after <= before + (before / 20).max(4 * 1024),
         "{before} KiB, and {after} KiB after"
     );
     assert_eventually!(gateway.status().await["in_flight"] == 50);

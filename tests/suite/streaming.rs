@@ -127,7 +127,7 @@ async fn a_slow_reader_slows_the_upstream_down() {
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let before = gateway.rss_kib();
     let mut wire = gateway.connect().await;
-    wire.set_small_receive_buffer();
+    wire.set_receive_buffer(4096);
     wire.send(Request::get("/endless").to_bytes()).await;
     assert_eq!(wire.receive_head("GET").await.unwrap().status, 200);
     // Nothing more is read: the upstream has to come to a standstill.
@@ -145,6 +145,7 @@ async fn a_slow_reader_slows_the_upstream_down() {
         "{grown} KiB of {at} bytes are held"
     );
     // And goes on once the client reads.
+    wire.set_receive_buffer(1 << 20);
     let mut read = 0;
     while sent.load(SeqCst) == at {
         read += wire.take_some().await.unwrap().len();
@@ -157,7 +158,7 @@ async fn a_slow_reader_slows_the_upstream_down() {
 #[tokio::test]
 async fn a_slow_upstream_slows_the_client_down() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
-        visit.wire.set_small_receive_buffer();
+        visit.wire.set_receive_buffer(4096);
         visit.wire.receive_request_head().await.unwrap();
         std::future::pending::<()>().await;
     })

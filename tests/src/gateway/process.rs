@@ -146,11 +146,13 @@ impl Process {
 
     pub(super) fn rss_kib(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
         let number = line.and_then(|line| line.split_whitespace().next());
         number
             .and_then(|number| number.parse().ok())
-            .expect("VmRSS in KiB")
+            .expect("RssAnon in KiB")
     }
 
     fn limit_open_files(&self, limit: u64) {
