@@ -302,3 +302,43 @@ upstream = "app"
         "{state}"
     );
 }
+
+/// A policy that fails on the way back is left out of the answer to its own
+/// failure; the others still have their say on it.
+#[tokio::test]
+async fn a_failure_on_the_way_back_keeps_the_others_fields() {
+    let upstream = Upstream::echo().await;
+    let misbehave = component("misbehave");
+    let misbehave = misbehave.display();
+    let proxy =
+        Proxy::to(upstream.endpoint()).site("policies = [\"frame\", \"fails\", \"fails-too\"]");
+    let gateway = Gateway::start(format!(
+        r#"
+[policies.frame]
+component = "headers"
+config.response = {{ always = true, set = {{ x-frame-options = "DENY" }} }}
+[policies.fails]
+component = "{misbehave}"
+config = {{ do = "error", phase = "response" }}
+[policies.fails-too]
+component = "{misbehave}"
+config = {{ do = "error", phase = "response" }}
+{proxy}"#
+    ))
+    .await;
+    let response = gateway.get("/").await;
+    assert_eq!(response.status, 503);
+    assert_eq!(response.header("x-frame-options"), Some("DENY"));
+    let line = gateway.log_line("/").await;
+    assert_eq!(line["failure"], "policy_failed");
+    // Each was asked once, and not again for the answer to its failure.
+    let status = gateway.status().await;
+    for name in ["fails", "fails-too"] {
+        let policies = status["policies"].as_array().unwrap();
+        let policy = policies
+            .iter()
+            .find(|policy| policy["name"] == name)
+            .unwrap();
+        assert_eq!(policy["calls"], 1, "{name}");
+    }
+}

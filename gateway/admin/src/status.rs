@@ -167,10 +167,9 @@ impl PolicyStatus {
 pub enum PolicyState {
     /// It is called.
     Ok,
-    /// It failed too often: its `on_error` decides until a probe succeeds.
+    /// It failed too often, or used more than its share of a worker: its
+    /// `on_error` decides until a probe succeeds.
     Open,
-    /// It used more than its share of a worker: its `on_error` decides.
-    Suspended,
 }
 
 /// Whether a policy's verdicts are reused.

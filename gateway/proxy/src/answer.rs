@@ -63,17 +63,17 @@ pub(crate) async fn failure(
         exchange.record.answered_by = Some(AnsweredBy::Gateway);
         return send(exchange, client, &response.body).await;
     }
+    let second = match made(exchange, client, response, AnsweredBy::Gateway).await {
+        Ok(fate) => return fate,
+        Err(second) => second,
+    };
+    // A policy of the response phase failed on the failure, or was it: now
+    // without that one, which cannot fail again.
+    exchange.record.fail(&second);
+    let response = made_of(exchange, &second);
     match made(exchange, client, response, AnsweredBy::Gateway).await {
         Ok(fate) => fate,
-        // A policy of the response phase failed on the failure: its own words
-        // go out, without asking any policy again.
-        Err(second) => {
-            exchange.matched = None;
-            exchange.record.fail(&second);
-            let response = made_of(exchange, &second);
-            exchange.take_made(&response);
-            send(exchange, client, &response.body).await
-        }
+        Err(_) => Fate::Abort,
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) struct Exchange {
     pub(crate) original: Option<Original>,
     /// The snapshot; let go after the last policy hook.
     pub(crate) matched: Option<Matched>,
+    /// The policy whose failure in the response phase is being answered.
+    pub(crate) failed_policy: Option<usize>,
     /// Where it came in.
     pub(crate) listener: usize,
     /// The site, if it has no route for this.
@@ -168,6 +170,7 @@ impl Exchange {
             request_id: RequestId::default(),
             original: None,
             matched: None,
+            failed_policy: None,
             listener: client.listener,
             site: None,
             terms: None,

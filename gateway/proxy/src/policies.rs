@@ -41,6 +41,12 @@ pub(crate) fn request_phase(
 
 /// Asks the policies of the response phase, the last of the file first. `Some`
 /// replaces the response; the policies that are left see the replacement.
+///
+/// # Errors
+/// The first policy that fails where `on_error` says deny. The failure is then
+/// answered, through this phase again but without that policy, and nothing
+/// that fails on the way is an error any more: the other policies' fields
+/// still stand on the answer.
 pub(crate) fn response_phase(
     exchange: &mut Exchange,
     matched: &Matched,
@@ -49,28 +55,47 @@ pub(crate) fn response_phase(
     let mut replacement = None;
     let mut by = by;
     for policy_use in &matched.route().response {
-        let Some(local) = matched.local.policies.get(policy_use.policy) else {
+        if exchange.failed_policy == Some(policy_use.policy) {
             continue;
-        };
-        let Some(verdict) = ask(
-            exchange,
-            matched,
-            local,
-            *policy_use,
-            Phase::Response,
-            Some(by),
-        )?
-        else {
-            continue;
-        };
-        if let Some(made) = carry_out_response(exchange, matched, local, &verdict, by)? {
-            count_answer(exchange, matched, *policy_use);
-            exchange.take_made(&made);
-            by = AnsweredBy::Policy;
-            replacement = Some(made);
+        }
+        match ask_response(exchange, matched, *policy_use, by) {
+            Ok(None) => {}
+            Ok(Some(made)) => {
+                count_answer(exchange, matched, *policy_use);
+                exchange.take_made(&made);
+                by = AnsweredBy::Policy;
+                replacement = Some(made);
+            }
+            Err(_) if exchange.failed_policy.is_some() => {}
+            Err(failure) => {
+                exchange.failed_policy = Some(policy_use.policy);
+                return Err(failure);
+            }
         }
     }
     Ok(replacement)
+}
+
+fn ask_response(
+    exchange: &mut Exchange,
+    matched: &Matched,
+    policy_use: Use,
+    by: AnsweredBy,
+) -> Result<Option<Made>, Failure> {
+    let Some(local) = matched.local.policies.get(policy_use.policy) else {
+        return Ok(None);
+    };
+    match ask(
+        exchange,
+        matched,
+        local,
+        policy_use,
+        Phase::Response,
+        Some(by),
+    )? {
+        Some(verdict) => carry_out_response(exchange, matched, local, &verdict, by),
+        None => Ok(None),
+    }
 }
 
 fn count_answer(exchange: &Exchange, matched: &Matched, policy_use: Use) {

@@ -155,7 +155,6 @@ fn policies(status: &Status) -> String {
             match policy.state {
                 PolicyState::Ok => "ok",
                 PolicyState::Open => "open",
-                PolicyState::Suspended => "suspended",
             }
             .to_owned(),
             number(policy.calls),

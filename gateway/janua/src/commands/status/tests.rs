@@ -115,7 +115,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
     let endpoints = &mut status.upstreams[0].endpoints;
     endpoints[0].health = Health::Unresolved;
     endpoints[0].last_error = Some("no such name\x1b[2J".to_owned());
-    status.policies[0].state = PolicyState::Suspended;
+    status.policies[0].state = PolicyState::Open;
     status.policies[0].last_error = Some("trap: unreachable".to_owned());
     status.policies[1].reuse = Reuse::Off("it read a clock".to_owned());
     let page = person(&status);
