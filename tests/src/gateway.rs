@@ -133,6 +133,13 @@ impl Gateway {
         Metrics::parse(self.ask("GET", "/metrics").await.text())
     }
 
+    /// Waits until no request is in flight: a client has its response before
+    /// the request is counted and logged.
+    pub async fn settled(&self) {
+        let settled = eventually(async || (self.status().await["in_flight"] == 0).then_some(()));
+        assert!(settled.await.is_some(), "requests stay in flight");
+    }
+
     /// The state of now.
     pub async fn status(&self) -> Value {
         self.ask("GET", "/status").await.json()

@@ -358,6 +358,7 @@ async fn the_metrics_count() {
         .await
         .exchange(&Request::new("TRACE", "/"))
         .await;
+    gateway.settled().await;
     let metrics = gateway.metrics().await;
     let shop = [("site", "shop")];
     assert_eq!(

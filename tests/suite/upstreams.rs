@@ -279,6 +279,7 @@ async fn if_all_refuse_it_is_502() {
     assert_eq!(line["failure"], "refused");
     assert_eq!(line["upstream"], "app");
     assert_eq!(line["answered_by"], "gateway");
+    gateway.settled().await;
     let kind = [("kind", "refused")];
     assert_eq!(
         gateway.metrics().await.sum("janua_failures_total", &kind),
