@@ -3,29 +3,24 @@
 //! Either all of it succeeds, or nothing has changed and every error is said
 //! at once, with its place in the file.
 
-use std::collections::{BTreeMap, HashMap};
+mod listeners;
+mod upstreams;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use janua_config::{
-    self as config, Config, Diagnostic, Diagnostics, Loaded, Names, Route as RouteConfig,
-    Site as SiteConfig,
+    self as config, Diagnostics, Loaded, Names, Route as RouteConfig, Site as SiteConfig,
 };
 use janua_http::EncodedSlash;
-use janua_http::head::{Limits, MAX_FIELDS};
-use janua_router::{
-    HeaderPattern, HostPattern, PathPattern, RouteSpec, Router, SiteSpec, ValuePattern,
-};
 use janua_telemetry::metrics::definitions;
-use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec};
 use janua_wasm::{Phase, Policy};
 
 use crate::estate::Estate;
 use crate::provision::{Bundled, Provision};
-use crate::snapshot::{
-    Fixed, Forwarding, HostField, Listener, Piece, Route, Site, Snapshot, Target, Terms, To, Use,
-};
-use crate::stats::{RouteStats, UpstreamStats};
+use crate::snapshot::{Fixed, HostField, Piece, Route, Site, Snapshot, Target, Terms, To, Use};
+use crate::stats::RouteStats;
 
 /// What "no limit" is where something waits: longer than any connection lives.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -63,7 +58,7 @@ pub fn compile(
     provision.unused();
     let (policies, errors) = provision.finish();
     found.extend(errors.iter().cloned());
-    let listeners = compile_listeners(config, estate, &mut found);
+    let listeners = listeners::compile(config, estate, &mut found);
     if found.has_errors() {
         return Err(found);
     }
@@ -85,7 +80,7 @@ pub fn compile(
             })
             .collect(),
         policies,
-        upstreams: compile_upstreams(&config.upstreams, estate),
+        upstreams: upstreams::compile(&config.upstreams, estate),
         request_id_header: config.server.request_id_header.as_str().into(),
     })
 }
@@ -210,195 +205,6 @@ fn fields(list: &config::HeaderList) -> Box<[(Box<str>, Box<str>)]> {
         .iter()
         .map(|header| (header.name.as_str().into(), header.value.as_str().into()))
         .collect()
-}
-
-fn compile_upstreams(upstreams: &Names<config::Upstream>, estate: &Estate) -> Vec<Forwarding> {
-    let specs: Vec<UpstreamSpec> = upstreams
-        .iter()
-        .map(|(name, upstream)| upstream_spec(name, upstream))
-        .collect();
-    let running = estate.endpoints.reconcile(&specs);
-    running
-        .into_iter()
-        .zip(upstreams.values())
-        .map(|(running, upstream)| {
-            let addresses = running
-                .members()
-                .iter()
-                .map(|member| member.endpoint.address().to_string().into());
-            Forwarding {
-                stats: Arc::new(UpstreamStats::new(
-                    &estate.metrics,
-                    running.name(),
-                    addresses.collect(),
-                )),
-                response_limits: Limits {
-                    bytes: bytes(&upstream.max_response_head),
-                    fields: MAX_FIELDS,
-                },
-                response_head_timeout: limit(upstream.response_head_timeout),
-                idle_timeout: limit(upstream.idle_timeout),
-                upstream: running,
-            }
-        })
-        .collect()
-}
-
-fn upstream_spec(name: &str, upstream: &config::Upstream) -> UpstreamSpec {
-    let endpoint = |endpoint: &config::Endpoint| EndpointSpec {
-        address: match &endpoint.address.value {
-            config::EndpointAddress::Socket(address) => Address::Ip(*address),
-            config::EndpointAddress::Name { host, port } => Address::Name {
-                host: host.clone(),
-                port: *port,
-            },
-            config::EndpointAddress::Unix(path) => Address::Unix(path.clone()),
-        },
-        weight: endpoint.weight.get(),
-        max_connections: endpoint.max_connections.map(std::num::NonZeroU32::get),
-    };
-    UpstreamSpec {
-        name: name.to_owned(),
-        endpoints: upstream.endpoints.iter().map(endpoint).collect(),
-        balance: match upstream.balance {
-            config::Balance::RoundRobin => Balance::RoundRobin,
-            config::Balance::LeastConn => Balance::LeastConn,
-        },
-        passive_health: PassiveHealth {
-            max_fails: upstream.passive_health.max_fails,
-            fail_timeout: upstream.passive_health.fail_timeout.value,
-        },
-        keepalive: upstream.keepalive as usize,
-        idle_timeout: limit(upstream.keepalive_timeout),
-        connect_timeout: limit(upstream.connect_timeout),
-    }
-}
-
-fn compile_listeners(
-    config: &Config,
-    estate: &Estate,
-    found: &mut Diagnostics,
-) -> Vec<Option<Listener>> {
-    let mut listeners: Vec<Option<Listener>> = Vec::new();
-    // Most listeners serve the same sites: one table serves them.
-    let mut routers: HashMap<Vec<usize>, Router> = HashMap::new();
-    for (name, listener) in &config.listeners {
-        let place = estate.listener_place(name);
-        let serves = |site: &SiteConfig| {
-            site.listeners
-                .as_ref()
-                .is_none_or(|names| names.iter().any(|served| served.as_str() == name))
-        };
-        let sites: Vec<usize> = config
-            .sites
-            .iter()
-            .enumerate()
-            .filter(|(_, site)| serves(site))
-            .map(|(place, _)| place)
-            .collect();
-        let Some(router) = router(config, &sites, &mut routers, found) else {
-            continue;
-        };
-        listeners.resize_with(listeners.len().max(place + 1), || None);
-        if let Some(slot) = listeners.get_mut(place) {
-            *slot = Some(Listener {
-                trusted: listener
-                    .trusted_proxies
-                    .iter()
-                    .map(|proxy| proxy.value.0)
-                    .collect(),
-                limits: Limits {
-                    bytes: bytes(&listener.max_head),
-                    fields: (listener.max_fields.get() as usize).min(MAX_FIELDS),
-                },
-                idle_timeout: limit(listener.idle_timeout),
-                head_timeout: limit(listener.head_timeout),
-                headers: fields(&listener.headers),
-                router,
-                sites: sites.into(),
-                most: listener.max_connections as usize,
-                stats: Arc::new(RouteStats::new(&estate.metrics, &"".into(), "")),
-            });
-        }
-    }
-    listeners
-}
-
-fn router(
-    config: &Config,
-    sites: &[usize],
-    known: &mut HashMap<Vec<usize>, Router>,
-    found: &mut Diagnostics,
-) -> Option<Router> {
-    if let Some(router) = known.get(sites) {
-        return Some(router.clone());
-    }
-    let served: Vec<&SiteConfig> = sites
-        .iter()
-        .filter_map(|place| config.sites.get(*place))
-        .collect();
-    let specs: Vec<SiteSpec> = served.iter().map(|site| site_spec(site)).collect();
-    match Router::new(&specs) {
-        Ok(router) => {
-            known.insert(sites.to_vec(), router.clone());
-            Some(router)
-        }
-        Err(errors) => {
-            for error in errors {
-                let site = served.get(error.site);
-                let route = error.route.and_then(|route| site?.routes.get(route));
-                let span = route
-                    .and_then(|route| route.path.as_ref().map(|path| path.span))
-                    .or_else(|| site.and_then(|site| site.hosts.first().map(|host| host.span)));
-                if let Some(span) = span {
-                    found.push(Diagnostic::error(span, error.message));
-                }
-            }
-            None
-        }
-    }
-}
-
-fn site_spec(site: &SiteConfig) -> SiteSpec {
-    let host = |host: &config::HostPattern| match host {
-        config::HostPattern::Exact(host) => HostPattern::Exact(host.clone()),
-        config::HostPattern::Below(host) => HostPattern::Wildcard(host.clone()),
-        config::HostPattern::Any => HostPattern::Default,
-    };
-    let route = |route: &RouteConfig| RouteSpec {
-        path: route
-            .path
-            .as_ref()
-            .map_or(PathPattern::Any, |path| match &path.value {
-                config::PathPattern::Exact(path) => PathPattern::Exact(path.clone()),
-                config::PathPattern::Prefix(path) => PathPattern::Prefix(path.clone()),
-                config::PathPattern::Segment(path) => PathPattern::Segment(path.clone()),
-                config::PathPattern::Suffix(suffixes) => PathPattern::Suffix(suffixes.clone()),
-                config::PathPattern::Regex(regex) => PathPattern::Regex(regex.clone()),
-            }),
-        methods: route
-            .methods
-            .iter()
-            .map(|method| method.as_str().to_owned())
-            .collect(),
-        headers: route.headers.0.iter().map(header_pattern).collect(),
-    };
-    SiteSpec {
-        hosts: site.hosts.iter().map(|pattern| host(pattern)).collect(),
-        routes: site.routes.iter().map(route).collect(),
-    }
-}
-
-fn header_pattern(matcher: &config::HeaderMatch) -> HeaderPattern {
-    HeaderPattern {
-        name: matcher.name.as_str().to_owned(),
-        value: match &matcher.test.value {
-            config::HeaderTest::Equals(value) => ValuePattern::Equals(value.clone()),
-            config::HeaderTest::Present => ValuePattern::Present,
-            config::HeaderTest::Absent => ValuePattern::Absent,
-            config::HeaderTest::Regex(regex) => ValuePattern::Regex(regex.clone()),
-        },
-    }
 }
 
 /// In the file 0 is no limit.

@@ -1,0 +1,145 @@
+//! Listeners, each with the router over the sites that it serves.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use janua_config::{
+    self as config, Config, Diagnostic, Diagnostics, Route as RouteConfig, Site as SiteConfig,
+};
+use janua_http::head::{Limits, MAX_FIELDS};
+use janua_router::{
+    HeaderPattern, HostPattern, PathPattern, RouteSpec, Router, SiteSpec, ValuePattern,
+};
+
+use super::{bytes, fields, limit};
+use crate::estate::Estate;
+use crate::snapshot::Listener;
+use crate::stats::RouteStats;
+
+/// All listeners, each at the place that the estate gives its name.
+pub(super) fn compile(
+    config: &Config,
+    estate: &Estate,
+    found: &mut Diagnostics,
+) -> Vec<Option<Listener>> {
+    let mut listeners: Vec<Option<Listener>> = Vec::new();
+    // Most listeners serve the same sites: one table serves them.
+    let mut routers: HashMap<Vec<usize>, Router> = HashMap::new();
+    for (name, listener) in &config.listeners {
+        let place = estate.listener_place(name);
+        let serves = |site: &SiteConfig| {
+            site.listeners
+                .as_ref()
+                .is_none_or(|names| names.iter().any(|served| served.as_str() == name))
+        };
+        let sites: Vec<usize> = config
+            .sites
+            .iter()
+            .enumerate()
+            .filter(|(_, site)| serves(site))
+            .map(|(place, _)| place)
+            .collect();
+        let Some(router) = router(config, &sites, &mut routers, found) else {
+            continue;
+        };
+        listeners.resize_with(listeners.len().max(place + 1), || None);
+        if let Some(slot) = listeners.get_mut(place) {
+            *slot = Some(Listener {
+                trusted: listener
+                    .trusted_proxies
+                    .iter()
+                    .map(|proxy| proxy.value.0)
+                    .collect(),
+                limits: Limits {
+                    bytes: bytes(&listener.max_head),
+                    fields: (listener.max_fields.get() as usize).min(MAX_FIELDS),
+                },
+                idle_timeout: limit(listener.idle_timeout),
+                head_timeout: limit(listener.head_timeout),
+                headers: fields(&listener.headers),
+                router,
+                sites: sites.into(),
+                most: listener.max_connections as usize,
+                stats: Arc::new(RouteStats::new(&estate.metrics, &"".into(), "")),
+            });
+        }
+    }
+    listeners
+}
+
+fn router(
+    config: &Config,
+    sites: &[usize],
+    known: &mut HashMap<Vec<usize>, Router>,
+    found: &mut Diagnostics,
+) -> Option<Router> {
+    if let Some(router) = known.get(sites) {
+        return Some(router.clone());
+    }
+    let served: Vec<&SiteConfig> = sites
+        .iter()
+        .filter_map(|place| config.sites.get(*place))
+        .collect();
+    let specs: Vec<SiteSpec> = served.iter().map(|site| site_spec(site)).collect();
+    match Router::new(&specs) {
+        Ok(router) => {
+            known.insert(sites.to_vec(), router.clone());
+            Some(router)
+        }
+        Err(errors) => {
+            for error in errors {
+                let site = served.get(error.site);
+                let route = error.route.and_then(|route| site?.routes.get(route));
+                let span = route
+                    .and_then(|route| route.path.as_ref().map(|path| path.span))
+                    .or_else(|| site.and_then(|site| site.hosts.first().map(|host| host.span)));
+                if let Some(span) = span {
+                    found.push(Diagnostic::error(span, error.message));
+                }
+            }
+            None
+        }
+    }
+}
+
+fn site_spec(site: &SiteConfig) -> SiteSpec {
+    let host = |host: &config::HostPattern| match host {
+        config::HostPattern::Exact(host) => HostPattern::Exact(host.clone()),
+        config::HostPattern::Below(host) => HostPattern::Wildcard(host.clone()),
+        config::HostPattern::Any => HostPattern::Default,
+    };
+    let route = |route: &RouteConfig| RouteSpec {
+        path: route
+            .path
+            .as_ref()
+            .map_or(PathPattern::Any, |path| match &path.value {
+                config::PathPattern::Exact(path) => PathPattern::Exact(path.clone()),
+                config::PathPattern::Prefix(path) => PathPattern::Prefix(path.clone()),
+                config::PathPattern::Segment(path) => PathPattern::Segment(path.clone()),
+                config::PathPattern::Suffix(suffixes) => PathPattern::Suffix(suffixes.clone()),
+                config::PathPattern::Regex(regex) => PathPattern::Regex(regex.clone()),
+            }),
+        methods: route
+            .methods
+            .iter()
+            .map(|method| method.as_str().to_owned())
+            .collect(),
+        headers: route.headers.0.iter().map(header_pattern).collect(),
+    };
+    SiteSpec {
+        hosts: site.hosts.iter().map(|pattern| host(pattern)).collect(),
+        routes: site.routes.iter().map(route).collect(),
+    }
+}
+
+fn header_pattern(matcher: &config::HeaderMatch) -> HeaderPattern {
+    HeaderPattern {
+        name: matcher.name.as_str().to_owned(),
+        value: match &matcher.test.value {
+            config::HeaderTest::Equals(value) => ValuePattern::Equals(value.clone()),
+            config::HeaderTest::Present => ValuePattern::Present,
+            config::HeaderTest::Absent => ValuePattern::Absent,
+            config::HeaderTest::Regex(regex) => ValuePattern::Regex(regex.clone()),
+        },
+    }
+}
