@@ -9,7 +9,7 @@
 //! and its `Family` finds a series by hashing labels; `prometheus` and
 //! `metrics` keep one contended atomic per series. Each would leave us to write
 //! sharded instruments, series that die with a generation and the collector
-//! anyway; the text format that would be saved is a page ([`exposition`]).
+//! anyway; the text format that would be saved is a page (`exposition`).
 
 mod counter;
 pub mod definitions;
