@@ -3,7 +3,7 @@
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwapOption;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
@@ -25,7 +25,9 @@ pub struct Estate {
     /// When the process began.
     pub origin: Instant,
     /// The snapshot that new requests go by.
-    pub(crate) published: ArcSwapOption<Snapshot>,
+    published: ArcSwapOption<Snapshot>,
+    /// Every snapshot that was published and that somebody may still hold.
+    generations: Mutex<Vec<Weak<Snapshot>>>,
     pub(crate) in_flight: Arc<Gauge>,
     /// All requests, whatever became of them.
     pub(crate) requests: Counter,
@@ -54,6 +56,7 @@ impl Estate {
             runtime,
             origin: Instant::now(),
             published: ArcSwapOption::empty(),
+            generations: Mutex::default(),
             in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
             requests: Counter::new(workers),
             metrics,
@@ -64,6 +67,25 @@ impl Estate {
     /// The snapshot that new requests go by; none before the first.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.published.load_full()
+    }
+
+    /// Makes a snapshot the one that new requests go by.
+    pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
+        let mut generations = self.generations();
+        generations.retain(|generation| generation.strong_count() > 0);
+        generations.push(Arc::downgrade(&snapshot));
+        self.published.store(Some(snapshot));
+    }
+
+    /// How many snapshots are held: the published one, and older ones that a
+    /// request between its route and its last policy still goes by.
+    pub fn live_generations(&self) -> usize {
+        let generations = self.generations();
+        generations.iter().filter(|generation| generation.strong_count() > 0).count()
+    }
+
+    fn generations(&self) -> MutexGuard<'_, Vec<Weak<Snapshot>>> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Requests on their way now, and all there were.

@@ -63,7 +63,7 @@ impl Server {
     /// A thread could not be started.
     pub fn start(estate: Arc<Estate>, workers: usize, snapshot: Snapshot) -> std::io::Result<Self> {
         let snapshot = Arc::new(snapshot);
-        estate.published.store(Some(Arc::clone(&snapshot)));
+        estate.publish(Arc::clone(&snapshot));
         let mut running = Vec::with_capacity(workers);
         for index in 0..workers {
             let (commands, receiver) = mpsc::unbounded_channel();
@@ -132,7 +132,7 @@ impl Server {
     /// that are listened on.
     pub fn publish(&mut self, snapshot: Option<Snapshot>, opened: Opened) {
         if let Some(snapshot) = snapshot {
-            self.estate.published.store(Some(Arc::new(snapshot)));
+            self.estate.publish(Arc::new(snapshot));
             let (done, taken) = std::sync::mpsc::channel();
             self.tell(|_| Command::Refresh(done.clone()));
             for _ in &self.workers {

@@ -32,6 +32,8 @@ pub(super) fn samples(
             count(reload.at_unix_ms) / 1000.0,
         );
     }
+    let live = estate.live_generations() as u64;
+    samples.gauge(&definitions::LIVE_GENERATIONS, [], count(live));
     let Some(snapshot) = snapshot else {
         return samples;
     };

@@ -90,6 +90,8 @@ metrics! {
         "Unix time of the last reload.";
     GENERATION: Gauge = "janua_config_generation" []
         "Generation of the configuration that is live.";
+    LIVE_GENERATIONS: Gauge = "janua_config_live_generations" []
+        "Generations that are held: the live one, and older ones that requests still go by.";
     LOG_DROPPED: Counter = "janua_access_log_dropped_total" []
         "Access log lines dropped because the log could not be written fast enough.";
     WORKERS: Gauge = "janua_workers" []

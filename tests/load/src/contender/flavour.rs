@@ -65,8 +65,12 @@ impl Flavour {
         let line = text.lines().find(|line| !line.trim().is_empty());
         let line = line.unwrap_or("unknown").trim();
         match self {
-            // A hash, the version, how it was built.
-            Self::Envoy => line.split('/').nth(1).unwrap_or(line),
+            // The program's path, a hash, the version, how it was built.
+            Self::Envoy => line
+                .rsplit("version:")
+                .next()
+                .and_then(|build| build.split('/').nth(1))
+                .unwrap_or(line),
             // The version and a checksum.
             Self::Caddy => line.split(' ').next().unwrap_or(line),
             // The version, its date and a link.
