@@ -477,7 +477,11 @@ async fn a_thousand_reloads_leave_nothing_behind() {
     }
     // What has to hold, to the letter: fifty tunnels hold no generation.
     assert_eventually!(
-        gateway.metrics().await.sum("janua_config_live_generations", &[]) <= 1.0,
+        gateway
+            .metrics()
+            .await
+            .sum("janua_config_live_generations", &[])
+            <= 1.0,
         "an old generation is held"
     );
     let after = gateway.rss_kib();

@@ -46,9 +46,8 @@ pub(crate) async fn converse(
     pace: &Pace,
 ) -> Result<Conversed, Failure> {
     let forwarding = course.forwarding();
-    let begin = exchange.worker.clock.now();
     head(exchange, reader, writer, forwarding.response_limits).await?;
-    let took = begin.instant.elapsed();
+    let took = exchange.record.since_begin();
     let shard = exchange.worker.index;
     exchange.record.head = Some(took);
     forwarding.stats.head.observe(shard, took);
@@ -57,7 +56,7 @@ pub(crate) async fn converse(
         .count(shard, picked.index, exchange.heads.response.status);
     if picked
         .in_flight
-        .report(Outcome::Ok, begin.monotonic_ms)
+        .report(Outcome::Ok, exchange.now.monotonic_ms)
         .is_some()
     {
         tracing::info!(

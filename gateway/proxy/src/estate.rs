@@ -81,11 +81,16 @@ impl Estate {
     /// request between its route and its last policy still goes by.
     pub fn live_generations(&self) -> usize {
         let generations = self.generations();
-        generations.iter().filter(|generation| generation.strong_count() > 0).count()
+        generations
+            .iter()
+            .filter(|generation| generation.strong_count() > 0)
+            .count()
     }
 
     fn generations(&self) -> MutexGuard<'_, Vec<Weak<Snapshot>>> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+        self.generations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Requests on their way now, and all there were.

@@ -53,6 +53,12 @@ impl Record {
         self.upstream_begin = Some(Instant::now());
     }
 
+    /// How long ago that was.
+    pub(crate) fn since_begin(&self) -> Duration {
+        self.upstream_begin
+            .map_or(Duration::ZERO, |begin| begin.elapsed())
+    }
+
     /// The upstream's response has come to its end.
     pub(crate) fn end_upstream(&mut self) {
         self.upstream_end = Some(Instant::now());
