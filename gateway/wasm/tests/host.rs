@@ -26,13 +26,18 @@ static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new(RuntimeOptions::default()).unwrap());
 
 fn bytes(name: &str) -> Vec<u8> {
-    let folder = std::env::var_os("JANUA_POLICIES").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm32-wasip2/policy"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("JANUA_POLICIES").map_or_else(built, PathBuf::from);
     let file = folder.join(format!("{name}.wasm"));
     std::fs::read(&file)
         .unwrap_or_else(|error| panic!("{}: {error}; run `make policies`", file.display()))
+}
+
+/// Where `make policies` puts them: in the target directory that this test
+/// runs from, as `<target>/debug/deps/host-…`.
+fn built() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).unwrap();
+    target.join("wasm32-wasip2/policy")
 }
 
 fn component(name: &str) -> Arc<Component> {
