@@ -48,7 +48,7 @@ async fn without_a_default_site_an_unknown_host_is_404() {
         says("\"/in/\"", "in")
     );
     let gateway = Gateway::start(config + &site).await;
-    let unknown = gateway.send(Request::get("/in/").host("b.example")).await;
+    let unknown = gateway.send(Request::get("/in/b").host("b.example")).await;
     assert_eq!(unknown.status, 404);
     assert_eq!(unknown.proxy_error(), Some("destination_not_found"));
     assert_eq!(
@@ -62,7 +62,7 @@ async fn without_a_default_site_an_unknown_host_is_404() {
     let routed = gateway.get("/in/").await;
     assert_eq!((routed.text(), routed.header("x-default")), ("in", None));
     assert_eq!(gateway.log_line("/out").await["failure"], "no_route");
-    assert_eq!(gateway.log_line("/in/").await["failure"], "no_site");
+    assert_eq!(gateway.log_line("/in/b").await["failure"], "no_site");
 }
 
 /// R7 and R8, and the order of the kinds among one another.
