@@ -1,26 +1,28 @@
 //! A worker's side of the policies: remembers verdicts, and asks the component
 //! when it does not know.
 
+mod call;
+mod memory;
+mod sample;
+
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use wasmtime::component::ResourceAny;
 
-use crate::breaker::Permit;
-use crate::convert::{self, Reuse};
+use self::memory::{PhaseMemory, lasts_ms, memory};
+use crate::convert::Reuse;
 use crate::counters::Counters;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::handover::InputBuffer;
-use crate::host::{Slot, WorkerHost, configure, new_instance};
+use crate::host::{Slot, WorkerHost};
 use crate::input::{Facts, Input, Now, Phase};
 use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
 use crate::memo::Memo;
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::rules::Rules;
 use crate::sampler::Sampler;
 use crate::share::Share;
 use crate::verdict::Verdict;
@@ -56,13 +58,6 @@ pub struct WorkerPolicy {
     share: Share,
     counters: Arc<Counters>,
     proceed: Rc<Verdict>,
-}
-
-/// What one phase remembers.
-enum PhaseMemory {
-    /// The policy declared no inputs: one verdict, no key.
-    Constant(Option<(Rc<Verdict>, u64)>),
-    Keyed(Box<Memo>),
 }
 
 impl WorkerPolicy {
@@ -201,259 +196,6 @@ impl WorkerPolicy {
         }
         verdict
     }
-
-    /// Asks the component, unless the breaker is open.
-    fn ask(
-        &mut self,
-        phase: Phase,
-        plan: &Plan,
-        inputs: &InputBuffer,
-        now: Now,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
-        let permit = self.policy.breaker.permit(now.monotonic_ms);
-        if permit == Permit::Refused {
-            self.counters.suspended.add_one();
-            return Err(PolicyFailure::plain(FailureKind::BreakerOpen));
-        }
-        let result = self.call(phase, plan, inputs, now);
-        match &result {
-            Err(failure) if failure.kind.ends_the_instance() => {
-                self.policy.breaker.failed(permit, now.monotonic_ms);
-            }
-            _ if permit == Permit::Probe => self.policy.breaker.succeeded(),
-            _ => {}
-        }
-        if let Err(failure) = &result {
-            self.note(failure);
-        }
-        result
-    }
-
-    fn call(
-        &mut self,
-        phase: Phase,
-        plan: &Plan,
-        inputs: &InputBuffer,
-        now: Now,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
-        let configured = self.configured()?;
-        self.counters.calls.add_one();
-        let policy = &self.policy;
-        let mut place = self.slot.instance.borrow_mut();
-        let Some(instance) = place.as_mut() else {
-            return Err(PolicyFailure::plain(FailureKind::Trap));
-        };
-        let answer = inputs.with(|inputs| {
-            let deadline = policy.spec().deadline;
-            instance.speak_as(policy.name());
-            instance.ask(&self.host.caller, deadline, phase, configured, inputs)
-        });
-        let percent = policy.spec().breaker.share_percent;
-        let ticks = instance.ticks();
-        if ticks > 0 && self.share.charge(ticks, self.host.caller.ticks(), percent) {
-            tracing::warn!(
-                policy = &**policy.name(),
-                "the policy takes more than {percent} % of a worker's time and is suspended"
-            );
-            policy.breaker.open(now.monotonic_ms);
-        }
-        match answer {
-            Ok(answer) => {
-                if instance.should_be_recycled() {
-                    self.counters.recycled.add_one();
-                    *place = None;
-                }
-                drop(place);
-                self.compile(phase, plan, answer)
-            }
-            Err(failure) => {
-                if failure.kind.ends_the_instance() {
-                    *place = None;
-                }
-                Err(failure)
-            }
-        }
-    }
-
-    fn compile(
-        &self,
-        phase: Phase,
-        plan: &Plan,
-        answer: crate::instance::Answer,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
-        let grants = &self.policy.grants;
-        let rules = Rules {
-            phase,
-            plan,
-            grants,
-        };
-        let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
-            .map_err(|why| PolicyFailure::plain(FailureKind::BadVerdict(why)))?;
-        let reuse = if answer.impure { Reuse::Never } else { reuse };
-        Ok((verdict, reuse))
-    }
-
-    /// The handle of this policy's configuration in the living instance; makes
-    /// and configures what is missing.
-    fn configured(&mut self) -> Result<ResourceAny, PolicyFailure> {
-        let slot = &self.slot;
-        let mut place = slot.instance.borrow_mut();
-        if let (Some(_), Some((generation, configured))) = (&*place, self.configured)
-            && generation == slot.generation.get()
-        {
-            return Ok(configured);
-        }
-        let (policy, caller) = (&self.policy, &self.host.caller);
-        if place.is_none() {
-            slot.generation.set(slot.generation.get() + 1);
-            *place = Some(new_instance(policy, caller)?);
-        }
-        let Some(instance) = place.as_mut() else {
-            return Err(PolicyFailure::plain(FailureKind::Trap));
-        };
-        match configure(policy, instance, caller) {
-            Ok(configured) => {
-                self.configured = Some((slot.generation.get(), configured));
-                Ok(configured)
-            }
-            Err(failure) => {
-                if failure.kind.ends_the_instance() {
-                    *place = None;
-                }
-                Err(failure)
-            }
-        }
-    }
-
-    /// Asks again on a fresh instance and compares. The request at hand is
-    /// answered with the remembered verdict either way.
-    #[inline(never)]
-    fn sample(&mut self, phase: Phase, facts: &dyn Facts, now: Now, remembered: &Verdict) {
-        let policy = Arc::clone(&self.policy);
-        let Some(plan) = policy.plan(phase) else {
-            return;
-        };
-        let mut inputs = std::mem::take(&mut self.inputs);
-        if inputs.fill(plan, facts, now).is_ok()
-            && policy.breaker.permit(now.monotonic_ms) == Permit::Call
-        {
-            self.counters.samples.add_one();
-            let caller = &self.host.caller;
-            let fresh = new_instance(&policy, caller).and_then(|mut instance| {
-                let configured = configure(&policy, &mut instance, caller)?;
-                let deadline = policy.spec().deadline;
-                let answer = inputs
-                    .with(|inputs| instance.ask(caller, deadline, phase, configured, inputs))?;
-                self.compile(phase, plan, answer)
-            });
-            match fresh {
-                Ok((verdict, _)) if verdict == *remembered => {}
-                Ok(_) => {
-                    self.counters.lies.add_one();
-                    policy.turn_reuse_off(&format!(
-                        "in the phase `{}` the same inputs gave another verdict",
-                        phase.name()
-                    ));
-                }
-                // A failure says nothing about the verdict; it counts as one.
-                Err(failure) => {
-                    if failure.kind.ends_the_instance() {
-                        policy.breaker.failed(Permit::Call, now.monotonic_ms);
-                    }
-                    self.note(&failure);
-                }
-            }
-        }
-        self.inputs = inputs;
-    }
-
-    fn note(&self, failure: &PolicyFailure) {
-        let counters = &self.counters;
-        let counter = match failure.kind {
-            FailureKind::Trap => &counters.traps,
-            FailureKind::Deadline => &counters.overruns,
-            FailureKind::Memory => &counters.memory,
-            FailureKind::Error(_) => &counters.errors,
-            FailureKind::BadVerdict(_) => &counters.bad_verdicts,
-            FailureKind::BreakerOpen => &counters.suspended,
-        };
-        counter.add_one();
-        self.policy.note_failure(failure);
-    }
-}
-
-impl Drop for WorkerPolicy {
-    /// Gives the configuration back, so that an instance shared by many does
-    /// not fill up over reloads.
-    fn drop(&mut self) {
-        let Some((generation, configured)) = self.configured.take() else {
-            return;
-        };
-        if generation != self.slot.generation.get() {
-            return;
-        }
-        let Ok(mut place) = self.slot.instance.try_borrow_mut() else {
-            return;
-        };
-        // Nobody else holds the slot: the instance goes as a whole.
-        if Rc::strong_count(&self.slot) == 1 {
-            *place = None;
-            return;
-        }
-        let deadline = self.policy.spec().deadline;
-        let released = place
-            .as_mut()
-            .map(|instance| instance.release(&self.host.caller, deadline, configured));
-        if let Some(Err(failure)) = released {
-            self.note(&failure);
-            *place = None;
-        }
-    }
-}
-
-impl PhaseMemory {
-    #[inline]
-    fn recall(
-        &mut self,
-        key: &mut KeyWriter,
-        plan: &Plan,
-        facts: &dyn Facts,
-        now: Now,
-    ) -> Option<Rc<Verdict>> {
-        match self {
-            Self::Constant(kept) => kept
-                .as_ref()
-                .filter(|(_, expires_ms)| now.monotonic_ms < *expires_ms)
-                .map(|(verdict, _)| Rc::clone(verdict)),
-            Self::Keyed(memo) => memo
-                .recall(key.write(plan, facts)?, now.monotonic_ms)
-                .map(Rc::clone),
-        }
-    }
-}
-
-fn memory<'a>(
-    request: &'a mut PhaseMemory,
-    response: &'a mut PhaseMemory,
-    phase: Phase,
-) -> &'a mut PhaseMemory {
-    match phase {
-        Phase::Request | Phase::Fetched | Phase::Missing => request,
-        Phase::Response => response,
-    }
-}
-
-/// For how many milliseconds a verdict may be used again, or `None`.
-fn lasts_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
-    let said = match reuse {
-        Reuse::Never | Reuse::Seconds(0) => return None,
-        Reuse::UntilReload => u64::MAX,
-        Reuse::Seconds(seconds) => u64::from(seconds) * 1_000,
-    };
-    let most = max.map_or(u64::MAX, |max| {
-        u64::try_from(max.as_millis()).unwrap_or(u64::MAX)
-    });
-    Some(said.min(most)).filter(|&ms| ms > 0)
 }
 
 impl fmt::Debug for WorkerPolicy {

@@ -1,0 +1,186 @@
+//! The way to the component: through the breaker, into an instance that is
+//! made and configured when it is missing, and back with a checked verdict.
+
+use std::rc::Rc;
+
+use wasmtime::component::ResourceAny;
+
+use super::WorkerPolicy;
+use crate::breaker::Permit;
+use crate::convert::{self, Reuse};
+use crate::failure::{FailureKind, PolicyFailure};
+use crate::handover::InputBuffer;
+use crate::host::{configure, new_instance};
+use crate::input::{Now, Phase};
+use crate::instance::Answer;
+use crate::plan::Plan;
+use crate::rules::Rules;
+use crate::verdict::Verdict;
+
+impl WorkerPolicy {
+    /// Asks the component, unless the breaker is open.
+    pub(super) fn ask(
+        &mut self,
+        phase: Phase,
+        plan: &Plan,
+        inputs: &InputBuffer,
+        now: Now,
+    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+        let permit = self.policy.breaker.permit(now.monotonic_ms);
+        if permit == Permit::Refused {
+            self.counters.suspended.add_one();
+            return Err(PolicyFailure::plain(FailureKind::BreakerOpen));
+        }
+        let result = self.call(phase, plan, inputs, now);
+        match &result {
+            Err(failure) if failure.kind.ends_the_instance() => {
+                self.policy.breaker.failed(permit, now.monotonic_ms);
+            }
+            _ if permit == Permit::Probe => self.policy.breaker.succeeded(),
+            _ => {}
+        }
+        if let Err(failure) = &result {
+            self.note(failure);
+        }
+        result
+    }
+
+    fn call(
+        &mut self,
+        phase: Phase,
+        plan: &Plan,
+        inputs: &InputBuffer,
+        now: Now,
+    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+        let configured = self.configured()?;
+        self.counters.calls.add_one();
+        let policy = &self.policy;
+        let mut place = self.slot.instance.borrow_mut();
+        let Some(instance) = place.as_mut() else {
+            return Err(PolicyFailure::plain(FailureKind::Trap));
+        };
+        let answer = inputs.with(|inputs| {
+            let deadline = policy.spec().deadline;
+            instance.speak_as(policy.name());
+            instance.ask(&self.host.caller, deadline, phase, configured, inputs)
+        });
+        let percent = policy.spec().breaker.share_percent;
+        let ticks = instance.ticks();
+        if ticks > 0 && self.share.charge(ticks, self.host.caller.ticks(), percent) {
+            tracing::warn!(
+                policy = &**policy.name(),
+                "the policy takes more than {percent} % of a worker's time and is suspended"
+            );
+            policy.breaker.open(now.monotonic_ms);
+        }
+        match answer {
+            Ok(answer) => {
+                if instance.should_be_recycled() {
+                    self.counters.recycled.add_one();
+                    *place = None;
+                }
+                drop(place);
+                self.compile(phase, plan, answer)
+            }
+            Err(failure) => {
+                if failure.kind.ends_the_instance() {
+                    *place = None;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    pub(super) fn compile(
+        &self,
+        phase: Phase,
+        plan: &Plan,
+        answer: Answer,
+    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+        let grants = &self.policy.grants;
+        let rules = Rules {
+            phase,
+            plan,
+            grants,
+        };
+        let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
+            .map_err(|why| PolicyFailure::plain(FailureKind::BadVerdict(why)))?;
+        let reuse = if answer.impure { Reuse::Never } else { reuse };
+        Ok((verdict, reuse))
+    }
+
+    /// The handle of this policy's configuration in the living instance; makes
+    /// and configures what is missing.
+    pub(super) fn configured(&mut self) -> Result<ResourceAny, PolicyFailure> {
+        let slot = &self.slot;
+        let mut place = slot.instance.borrow_mut();
+        if let (Some(_), Some((generation, configured))) = (&*place, self.configured)
+            && generation == slot.generation.get()
+        {
+            return Ok(configured);
+        }
+        let (policy, caller) = (&self.policy, &self.host.caller);
+        if place.is_none() {
+            slot.generation.set(slot.generation.get() + 1);
+            *place = Some(new_instance(policy, caller)?);
+        }
+        let Some(instance) = place.as_mut() else {
+            return Err(PolicyFailure::plain(FailureKind::Trap));
+        };
+        match configure(policy, instance, caller) {
+            Ok(configured) => {
+                self.configured = Some((slot.generation.get(), configured));
+                Ok(configured)
+            }
+            Err(failure) => {
+                if failure.kind.ends_the_instance() {
+                    *place = None;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    pub(super) fn note(&self, failure: &PolicyFailure) {
+        let counters = &self.counters;
+        let counter = match failure.kind {
+            FailureKind::Trap => &counters.traps,
+            FailureKind::Deadline => &counters.overruns,
+            FailureKind::Memory => &counters.memory,
+            FailureKind::Error(_) => &counters.errors,
+            FailureKind::BadVerdict(_) => &counters.bad_verdicts,
+            FailureKind::BreakerOpen => &counters.suspended,
+        };
+        counter.add_one();
+        self.policy.note_failure(failure);
+    }
+}
+
+impl Drop for WorkerPolicy {
+    /// Gives the configuration back, so that an instance shared by many does
+    /// not fill up over reloads.
+    fn drop(&mut self) {
+        let Some((generation, configured)) = self.configured.take() else {
+            return;
+        };
+        if generation != self.slot.generation.get() {
+            return;
+        }
+        let Ok(mut place) = self.slot.instance.try_borrow_mut() else {
+            return;
+        };
+        // Nobody else holds the slot: the instance goes as a whole.
+        if Rc::strong_count(&self.slot) == 1 {
+            *place = None;
+            return;
+        }
+        let deadline = self.policy.spec().deadline;
+        let released = place
+            .as_mut()
+            .map(|instance| instance.release(&self.host.caller, deadline, configured));
+        if let Some(Err(failure)) = released {
+            self.note(&failure);
+            *place = None;
+        }
+    }
+}

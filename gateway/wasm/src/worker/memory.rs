@@ -1,0 +1,63 @@
+//! What a worker remembers of one policy, by phase.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::convert::Reuse;
+use crate::input::{Facts, Now, Phase};
+use crate::key::KeyWriter;
+use crate::memo::Memo;
+use crate::plan::Plan;
+use crate::verdict::Verdict;
+
+/// What one phase remembers.
+pub(super) enum PhaseMemory {
+    /// The policy declared no inputs: one verdict, no key.
+    Constant(Option<(Rc<Verdict>, u64)>),
+    Keyed(Box<Memo>),
+}
+
+impl PhaseMemory {
+    #[inline]
+    pub(super) fn recall(
+        &mut self,
+        key: &mut KeyWriter,
+        plan: &Plan,
+        facts: &dyn Facts,
+        now: Now,
+    ) -> Option<Rc<Verdict>> {
+        match self {
+            Self::Constant(kept) => kept
+                .as_ref()
+                .filter(|(_, expires_ms)| now.monotonic_ms < *expires_ms)
+                .map(|(verdict, _)| Rc::clone(verdict)),
+            Self::Keyed(memo) => memo
+                .recall(key.write(plan, facts)?, now.monotonic_ms)
+                .map(Rc::clone),
+        }
+    }
+}
+
+pub(super) fn memory<'a>(
+    request: &'a mut PhaseMemory,
+    response: &'a mut PhaseMemory,
+    phase: Phase,
+) -> &'a mut PhaseMemory {
+    match phase {
+        Phase::Request | Phase::Fetched | Phase::Missing => request,
+        Phase::Response => response,
+    }
+}
+
+/// For how many milliseconds a verdict may be used again, or `None`.
+pub(super) fn lasts_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
+    let said = match reuse {
+        Reuse::Never | Reuse::Seconds(0) => return None,
+        Reuse::UntilReload => u64::MAX,
+        Reuse::Seconds(seconds) => u64::from(seconds) * 1_000,
+    };
+    let most = max.map_or(u64::MAX, |max| {
+        u64::try_from(max.as_millis()).unwrap_or(u64::MAX)
+    });
+    Some(said.min(most)).filter(|&ms| ms > 0)
+}

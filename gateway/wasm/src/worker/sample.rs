@@ -1,0 +1,59 @@
+//! Whether a remembered verdict is still what the component would say.
+
+use std::sync::Arc;
+
+use super::WorkerPolicy;
+use crate::breaker::Permit;
+use crate::host::{configure, new_instance};
+use crate::input::{Facts, Now, Phase};
+use crate::verdict::Verdict;
+
+impl WorkerPolicy {
+    /// Asks again on a fresh instance and compares. The request at hand is
+    /// answered with the remembered verdict either way.
+    #[inline(never)]
+    pub(super) fn sample(
+        &mut self,
+        phase: Phase,
+        facts: &dyn Facts,
+        now: Now,
+        remembered: &Verdict,
+    ) {
+        let policy = Arc::clone(&self.policy);
+        let Some(plan) = policy.plan(phase) else {
+            return;
+        };
+        let mut inputs = std::mem::take(&mut self.inputs);
+        if inputs.fill(plan, facts, now).is_ok()
+            && policy.breaker.permit(now.monotonic_ms) == Permit::Call
+        {
+            self.counters.samples.add_one();
+            let caller = &self.host.caller;
+            let fresh = new_instance(&policy, caller).and_then(|mut instance| {
+                let configured = configure(&policy, &mut instance, caller)?;
+                let deadline = policy.spec().deadline;
+                let answer = inputs
+                    .with(|inputs| instance.ask(caller, deadline, phase, configured, inputs))?;
+                self.compile(phase, plan, answer)
+            });
+            match fresh {
+                Ok((verdict, _)) if verdict == *remembered => {}
+                Ok(_) => {
+                    self.counters.lies.add_one();
+                    policy.turn_reuse_off(&format!(
+                        "in the phase `{}` the same inputs gave another verdict",
+                        phase.name()
+                    ));
+                }
+                // A failure says nothing about the verdict; it counts as one.
+                Err(failure) => {
+                    if failure.kind.ends_the_instance() {
+                        policy.breaker.failed(Permit::Call, now.monotonic_ms);
+                    }
+                    self.note(&failure);
+                }
+            }
+        }
+        self.inputs = inputs;
+    }
+}
