@@ -104,6 +104,27 @@ impl Transfer {
         }
     }
 
+    /// Passes on what comes next to a receiver that takes all of it at once.
+    /// Ready after each piece; see [`Self::is_done`].
+    pub(crate) fn poll_piece(
+        &mut self,
+        context: &mut Context<'_>,
+        reader: &mut Reader,
+        receiver: &mut impl Receiver,
+    ) -> Poll<Result<(), TransferError>> {
+        if self.is_done() {
+            return Poll::Ready(Ok(()));
+        }
+        let polled = reader.poll_take(context, |context, input| {
+            match self.pass(context, input, receiver) {
+                Ok(count) => (count, Ok(())),
+                Err(error) => (0, Err(error)),
+            }
+        });
+        ready!(polled).map_err(TransferError::Read)??;
+        Poll::Ready(Ok(()))
+    }
+
     /// Reads on to the end and passes nothing on.
     pub(crate) fn poll_drop(
         &mut self,
@@ -111,13 +132,7 @@ impl Transfer {
         reader: &mut Reader,
     ) -> Poll<Result<(), TransferError>> {
         while !self.is_done() {
-            let polled = reader.poll_take(context, |context, input| {
-                match self.pass(context, input, &mut Nowhere) {
-                    Ok(count) => (count, Ok(())),
-                    Err(error) => (0, Err(error)),
-                }
-            });
-            ready!(polled).map_err(TransferError::Read)??;
+            ready!(self.poll_piece(context, reader, &mut Nowhere))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -224,9 +239,12 @@ impl Transfer {
 }
 
 /// Where a body goes.
-trait Receiver {
+pub(crate) trait Receiver {
+    /// Some bytes of it, as they are.
     fn send(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()>;
+    /// Some bytes of it, to be framed as a chunk.
     fn chunk(&mut self, data: &[u8]);
+    /// Its end, where it is chunked.
     fn end(&mut self, trailers: &Fields);
 }
 

@@ -10,10 +10,10 @@ use janua_http::{Failure, Framing, HeadError, ResponseHead};
 use janua_upstream::{Outcome, Picked};
 
 use crate::body::{Transfer, TransferError};
+use crate::course::Course;
 use crate::deliver;
 use crate::exchange::{Exchange, Fate};
 use crate::facts::AnsweredBy;
-use crate::forward::Course;
 use crate::policies;
 use crate::race::Pace;
 use crate::verdict::Made;
@@ -45,8 +45,29 @@ pub(crate) async fn converse(
     picked: &Picked,
     pace: &Pace,
 ) -> Result<Conversed, Failure> {
+    head(exchange, reader, Some(writer), course, picked).await?;
+    pace.awaits_head.set(false);
+    pace.patience.set(course.idle_timeout);
+    if exchange.heads.response.status == 101 {
+        return switch(exchange, writer).await;
+    }
+    body(exchange, reader, writer).await
+}
+
+/// Reads the response's final head, and counts it. Interim responses go to
+/// `writer` if there is one.
+///
+/// # Errors
+/// The upstream's failure, or a client that does not take an interim response.
+pub(crate) async fn head(
+    exchange: &mut Exchange,
+    reader: &mut Reader,
+    writer: Option<&mut Writer>,
+    course: &Course,
+    picked: &Picked,
+) -> Result<(), Failure> {
     let forwarding = course.forwarding();
-    head(exchange, reader, writer, forwarding.response_limits).await?;
+    final_head(exchange, reader, writer, forwarding.response_limits).await?;
     let took = exchange.record.since_begin();
     let shard = exchange.worker.index;
     exchange.record.head = Some(took);
@@ -66,12 +87,22 @@ pub(crate) async fn converse(
         );
     }
     exchange.record.answered_by = Some(AnsweredBy::Upstream);
-    pace.awaits_head.set(false);
-    pace.patience.set(course.idle_timeout);
-    if exchange.heads.response.status == 101 {
-        return switch(exchange, writer).await;
+    if exchange.heads.response.status != 101 {
+        clean(&mut exchange.heads.response);
     }
-    clean(&mut exchange.heads.response);
+    Ok(())
+}
+
+/// Asks the policies of the response phase about a head that has come, and
+/// passes its body on.
+///
+/// # Errors
+/// As [`converse`].
+pub(crate) async fn body(
+    exchange: &mut Exchange,
+    reader: &mut Reader,
+    writer: &mut Writer,
+) -> Result<Conversed, Failure> {
     exchange.heads.write_quotas();
     let framing = exchange.heads.response.framing;
     if let Some(made) = last_hook(exchange)? {
@@ -118,10 +149,10 @@ fn last_hook(exchange: &mut Exchange) -> Result<Option<Made>, Failure> {
 }
 
 /// Reads heads until the final one; interim ones go on to those who know them.
-async fn head(
+async fn final_head(
     exchange: &mut Exchange,
     reader: &mut Reader,
-    writer: &mut Writer,
+    mut writer: Option<&mut Writer>,
     limits: Limits,
 ) -> Result<(), Failure> {
     for _ in 0..MAX_INTERIM {
@@ -142,6 +173,9 @@ async fn head(
             // The gateway has said this one itself.
             100 => {}
             102..=199 if exchange.heads.request.version == Version::Http11 => {
+                let Some(writer) = writer.as_mut() else {
+                    continue;
+                };
                 clean(response);
                 let out = writer.pending();
                 deliver::write_status_line(response.status, &response.reason, out);

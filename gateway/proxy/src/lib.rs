@@ -14,7 +14,7 @@
 //! | find site and route | `route` |
 //! | ask the policies, carry out their verdicts | `policies`, `facts`, `render`, `verdict` |
 //! | answer here | `answer`, `redirect` |
-//! | or forward: endpoint, connection, both bodies at once | `forward`, `request_head`, `race`, `converse`, `tunnel` |
+//! | or forward: endpoint, connection, both bodies at once | `course`, `attempt`, `forward`, `request_head`, `race`, `converse`, `tunnel` |
 //! | write to the client | `deliver`, `body` |
 //! | count and log, once | `record`, `stats` |
 //!
@@ -24,6 +24,7 @@
 
 mod accept;
 mod answer;
+mod attempt;
 mod body;
 mod clean;
 mod client;
@@ -31,6 +32,7 @@ mod clock;
 mod compile;
 mod connection;
 mod converse;
+mod course;
 mod deadline;
 mod deliver;
 mod estate;

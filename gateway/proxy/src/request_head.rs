@@ -6,8 +6,8 @@
 use janua_http::Framing;
 use janua_http::fields::{Known, write_field};
 
+use crate::course::Course;
 use crate::exchange::Exchange;
-use crate::forward::Course;
 use crate::snapshot::HostField;
 
 /// Appends the head of the request for an endpoint.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use janua_http::Framing;
 use janua_http::failure::Kind;
 
+use crate::attempt::Upstreamed;
 use crate::body::Transfer;
 use crate::client::Client;
 use crate::exchange::{Exchange, Fate};
-use crate::forward::Upstreamed;
 use crate::wire;
 
 /// Passes bytes both ways. When one side has closed, the other may go on for

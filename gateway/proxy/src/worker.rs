@@ -15,10 +15,10 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
 use crate::accept;
+use crate::attempt::Upstreamed;
 use crate::clock::Clock;
 use crate::estate::Estate;
 use crate::exchange::Heads;
-use crate::forward::Upstreamed;
 use crate::render::Rendered;
 use crate::request_id::RequestId;
 use crate::snapshot::{LocalSnapshot, Snapshot};

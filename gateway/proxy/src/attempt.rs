@@ -1,0 +1,238 @@
+//! Attempts at an upstream's endpoints: chooses one, takes or opens a
+//! connection, and after a failure another, as far as that does no harm.
+//!
+//! An attempt that failed is followed by another only while nothing can have
+//! been done twice: after a failed connect always; after a kept connection
+//! died before a byte of the response came, once, if the request has no body
+//! and its method is idempotent, or if nothing of it was sent (RFC 9110
+//! §9.2.2). Such a connection was most likely closed by the upstream while
+//! the request was on its way, the best-known source of random 502s.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use janua_http::failure::Kind;
+use janua_http::{Failure, method};
+use janua_upstream::{ConnectError, Outcome, Picked, Tried, Unavailable};
+
+use crate::course::Course;
+use crate::exchange::Exchange;
+use crate::snapshot::Forwarding;
+use crate::transport;
+use crate::wire::{Reader, Writer};
+
+/// A connection to an endpoint.
+pub(crate) struct Upstreamed {
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
+}
+
+/// A connection on which a request is about to be sent.
+pub(crate) struct Open {
+    pub(crate) picked: Picked,
+    pub(crate) connection: Upstreamed,
+    /// It was kept from before, and none was replaced yet: if it dies now, the
+    /// request may be sent again.
+    pub(crate) may_replace: bool,
+}
+
+/// How an attempt ended.
+pub(crate) enum Attempt<T> {
+    Done(T),
+    /// Another attempt does no harm.
+    Again(Failure),
+    Failed(Failure),
+}
+
+/// Attempts it until one is done or failed, or there is no endpoint left.
+///
+/// # Errors
+/// The failure of the last attempt.
+pub(crate) async fn attempts<T>(
+    exchange: &mut Exchange,
+    course: &Course,
+    mut attempt: impl AsyncFnMut(&mut Exchange, Open) -> Attempt<T>,
+) -> Result<T, Failure> {
+    let forwarding = course.forwarding();
+    let shard = exchange.worker.index;
+    let mut tried = Tried::new();
+    let mut replaced = false;
+    let mut last: Option<Failure> = None;
+    loop {
+        if tried.count() as usize >= course.attempts {
+            return Err(last.unwrap_or_else(|| Kind::NoneHealthy.into()));
+        }
+        let picked = match pick(course, &tried, exchange.now.monotonic_ms) {
+            Ok(picked) => picked,
+            Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
+        };
+        if last.is_some() {
+            forwarding.stats.retries.increment(shard);
+        }
+        exchange.record.endpoint = Some((Rc::clone(&course.upstream), picked.index));
+        let kept = take(exchange, &picked);
+        let may_replace = kept.is_some() && !replaced;
+        let connection = match kept {
+            Some(connection) => {
+                forwarding.stats.reused.increment(shard);
+                connection
+            }
+            None => match connect(exchange, forwarding, &picked).await {
+                Ok(connection) => connection,
+                Err(failure) => {
+                    report(exchange, forwarding, &picked, &failure);
+                    tried.insert(picked.index);
+                    last = Some(failure);
+                    continue;
+                }
+            },
+        };
+        let open = Open {
+            picked,
+            connection,
+            may_replace,
+        };
+        match attempt(exchange, open).await {
+            Attempt::Done(done) => return Ok(done),
+            Attempt::Failed(failure) => return Err(failure),
+            Attempt::Again(failure) => last = Some(failure),
+        }
+        replaced = true;
+    }
+}
+
+fn pick(course: &Course, tried: &Tried, now_ms: u64) -> Result<Picked, Unavailable> {
+    let cursor = &mut course.upstream.cursor.borrow_mut();
+    course.forwarding().upstream.pick(cursor, tried, now_ms)
+}
+
+fn unavailable(why: Unavailable) -> Failure {
+    match why {
+        Unavailable::Dns => Kind::Dns.into(),
+        Unavailable::Limit => Kind::ConnectionLimit.into(),
+        Unavailable::Empty | Unavailable::Tried | Unavailable::Unhealthy => {
+            Kind::NoneHealthy.into()
+        }
+    }
+}
+
+/// A kept connection that the upstream has not closed.
+fn take(exchange: &Exchange, picked: &Picked) -> Option<Upstreamed> {
+    let mut pool = exchange.worker.pool.borrow_mut();
+    loop {
+        let kept: Upstreamed = pool.take(picked.in_flight.endpoint(), exchange.now.monotonic_ms)?;
+        if kept.reader.is_quiet() {
+            return Some(kept);
+        }
+    }
+}
+
+async fn connect(
+    exchange: &mut Exchange,
+    forwarding: &Forwarding,
+    picked: &Picked,
+) -> Result<Upstreamed, Failure> {
+    let begin = exchange.worker.clock.now();
+    let within = forwarding.upstream.connect_timeout;
+    let connected = picked.in_flight.endpoint().connect(within).await;
+    let took = begin.instant.elapsed();
+    exchange.record.connect = Some(took);
+    forwarding
+        .stats
+        .connect
+        .observe(exchange.worker.index, took);
+    match connected {
+        Ok((connection, _)) => {
+            forwarding.stats.opened.increment(exchange.worker.index);
+            let (read, write) = transport::from_upstream(connection);
+            Ok(Upstreamed {
+                reader: Reader::new(read),
+                writer: Writer::new(write),
+            })
+        }
+        Err(error) => Err(match error {
+            ConnectError::Unresolved => Kind::Dns.into(),
+            ConnectError::Refused => Kind::ConnectionRefused.into(),
+            ConnectError::Timeout => Kind::ConnectTimeout.into(),
+            ConnectError::Unreachable => Kind::Unreachable.into(),
+            ConnectError::Other(error) => Failure::with(Kind::Unreachable, error.to_string()),
+        }),
+    }
+}
+
+/// What is known of an attempt that failed before its response had begun.
+pub(crate) struct Progress {
+    /// Not a byte of a response came.
+    pub(crate) nothing_came: bool,
+    /// Not a byte of the request went out, and none of its body was read.
+    pub(crate) nothing_sent: bool,
+}
+
+/// Whether another attempt may follow this failure. If not, the endpoint's
+/// health is told.
+pub(crate) fn judge<T>(
+    exchange: &Exchange,
+    course: &Course,
+    open: &Open,
+    failure: Failure,
+    progress: &Progress,
+) -> Attempt<T> {
+    let request = &exchange.heads.request;
+    let is_replayable = request.framing.is_empty() && method::is_idempotent(&request.method);
+    if failure.kind == Kind::ConnectionReset
+        && open.may_replace
+        && progress.nothing_came
+        && !exchange.has_begun
+        && (is_replayable || progress.nothing_sent)
+    {
+        return Attempt::Again(failure);
+    }
+    report(exchange, course.forwarding(), &open.picked, &failure);
+    Attempt::Failed(failure)
+}
+
+/// Keeps a connection for the next request.
+pub(crate) fn put(exchange: &Exchange, forwarding: &Forwarding, open: Open) {
+    let Open {
+        picked,
+        mut connection,
+        ..
+    } = open;
+    connection.reader.rest();
+    connection.writer.rest();
+    let own = forwarding.upstream.idle_timeout;
+    // A second early: a request sent just as the upstream closes is lost.
+    let theirs = exchange.heads.response.keep_alive_timeout.map(|seconds| {
+        Duration::from_secs(u64::from(seconds)).saturating_sub(Duration::from_secs(1))
+    });
+    let lifetime = theirs.map_or(own, |theirs| theirs.min(own));
+    let now = exchange.worker.clock.now();
+    let expires = now.monotonic_ms + u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX / 2);
+    let mut pool = exchange.worker.pool.borrow_mut();
+    pool.put(
+        picked.in_flight.endpoint(),
+        connection,
+        expires,
+        forwarding.upstream.keepalive,
+    );
+}
+
+/// Tells the endpoint's health and the counters of a failed attempt.
+fn report(exchange: &Exchange, forwarding: &Forwarding, picked: &Picked, failure: &Failure) {
+    if failure.kind.fault() != janua_http::Fault::Upstream {
+        return;
+    }
+    let now = exchange.worker.clock.now();
+    let change = picked.in_flight.report(Outcome::Failed, now.monotonic_ms);
+    forwarding
+        .stats
+        .count_failure(exchange.worker.index, picked.index, failure.kind);
+    if change.is_some() {
+        tracing::warn!(
+            upstream = forwarding.upstream.name(),
+            endpoint = forwarding.stats.endpoint(picked.index),
+            failure = failure.kind.word(),
+            "endpoint held back"
+        );
+    }
+}
