@@ -1,0 +1,3 @@
+//! What coding costs.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Content codings on the fly: which answers are coded, and the encoders.
