@@ -1,5 +1,12 @@
-//! Asks the policies of a route: forward for the request, backward for the
-//! response.
+//! Asks the policies of a route: forward for the request, backward for
+//! everything about the response.
+
+mod effects;
+mod fetched;
+mod missing;
+
+pub(crate) use fetched::fetched_phase;
+pub(crate) use missing::{Instead, missing_phase};
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -54,6 +61,7 @@ pub(crate) fn response_phase(
 ) -> Result<Option<Made>, Failure> {
     let mut replacement = None;
     let mut by = by;
+    missing::edit(exchange)?;
     for policy_use in &matched.route().response {
         if exchange.failed_policy == Some(policy_use.policy) {
             continue;
@@ -148,7 +156,7 @@ fn carry_out_request(
     exchange: &mut Exchange,
     matched: &Matched,
     local: &Rc<RefCell<WorkerPolicy>>,
-    verdict: &Verdict,
+    verdict: &Rc<Verdict>,
 ) -> Result<Option<Made>, Failure> {
     let worker_policy = local.borrow();
     let policy = worker_policy.policy();
@@ -167,6 +175,7 @@ fn carry_out_request(
         )?;
     }
     let mut quotas = std::mem::take(&mut exchange.heads.quotas);
+    let mut caching = std::mem::take(&mut exchange.caching);
     let now_ms = exchange.now.monotonic_ms;
     let mut rendering = Rendering {
         plan,
@@ -175,21 +184,23 @@ fn carry_out_request(
     };
     let mut refusal = Ok(None);
     for effect in &verdict.effects {
-        let Effect::Take(take) = effect;
-        refusal = rendering.take(
-            take,
-            policy.name(),
-            &worker.estate.buckets,
-            now_ms,
-            &mut quotas,
-        );
+        match effect {
+            Effect::Take(take) => {
+                let buckets = &worker.estate.buckets;
+                refusal = rendering.take(take, policy.name(), buckets, now_ms, &mut quotas);
+            }
+            Effect::CacheLookup(lookup) => rendering.lookup(lookup, verdict, &mut caching),
+            Effect::Purge(purge) => rendering.purge(purge, &worker.estate.cache),
+            Effect::CacheRule(_) | Effect::Tag(_) => {}
+        }
         if !matches!(refusal, Ok(None)) {
             break;
         }
     }
+    exchange.caching = caching;
     let made = match (refusal?, &verdict.outcome) {
         (Some(refusal), _) => Some(refusal),
-        (None, Outcome::Proceed) => None,
+        (None, Outcome::Proceed | Outcome::Serve(_)) => None,
         (None, Outcome::Respond(reply)) => Some(rendering.reply(reply)?),
     };
     exchange.heads.quotas = quotas;
@@ -211,10 +222,10 @@ fn carry_out_response(
     let rendered = &mut *worker.rendered.borrow_mut();
     if !verdict.edits.is_empty() {
         verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
-        verdict::edit_response(verdict, rendered, &mut exchange.heads.response)?;
+        verdict::edit_response(&verdict.edits, rendered, &mut exchange.heads.response)?;
     }
     match &verdict.outcome {
-        Outcome::Proceed => Ok(None),
+        Outcome::Proceed | Outcome::Serve(_) => Ok(None),
         Outcome::Respond(reply) => Rendering {
             plan,
             view: exchange.view(matched, Some(by)),

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::input::Phase;
+
 /// Totals of one policy, of all workers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -40,7 +42,7 @@ macro_rules! counters {
         pub(crate) struct Counters {
             $(pub(crate) $field: Counter,)*
             /// Of the phases' memos: those that are paused, entries, bytes.
-            pub(crate) memos: [MemoGauge; 2],
+            memos: [MemoGauge; 4],
         }
 
         impl std::ops::AddAssign for Counts {
@@ -50,6 +52,17 @@ macro_rules! counters {
         }
 
         impl Counters {
+            /// The gauge of a phase's memo.
+            pub(crate) fn memo(&self, phase: Phase) -> &MemoGauge {
+                let [request, fetched, missing, response] = &self.memos;
+                match phase {
+                    Phase::Request => request,
+                    Phase::Fetched => fetched,
+                    Phase::Missing => missing,
+                    Phase::Response => response,
+                }
+            }
+
             fn add_to(&self, counts: &mut Counts) {
                 $(counts.$field += self.$field.0.load(Ordering::Relaxed);)*
             }

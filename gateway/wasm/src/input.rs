@@ -7,15 +7,19 @@ use std::fmt;
 pub enum Phase {
     /// Once for each request, before the cache.
     Request,
-    /// Once for each upstream answer, before it is stored. Not carried out yet.
+    /// Once for each answer of the target (an upstream's answer or
+    /// revalidation, or a file), before the cache stores it.
     Fetched,
-    /// When the target has no such thing. Not carried out yet.
+    /// When the target has no such thing: no file, or an upstream's 404 if asked.
     Missing,
     /// On every delivery, whatever made the response.
     Response,
 }
 
 impl Phase {
+    /// All of them, in the order of an exchange.
+    pub const ALL: [Self; 4] = [Self::Request, Self::Fetched, Self::Missing, Self::Response];
+
     /// Its name in the contract.
     pub fn name(self) -> &'static str {
         match self {
@@ -113,15 +117,16 @@ impl Input {
         }
     }
 
-    /// Whether it tells of a response, and so has no meaning before there is one.
-    pub fn is_of_response(&self) -> bool {
-        matches!(
-            self,
-            Self::Status
-                | Self::ResponseHeader(_)
-                | Self::ResponseHeaderPresent(_)
-                | Self::AnsweredBy
-        )
+    /// Whether it has a meaning in a phase: what tells of a response has none
+    /// before there is one, and what made it is said on delivery.
+    pub fn is_known_in(&self, phase: Phase) -> bool {
+        match self {
+            Self::Status | Self::ResponseHeader(_) | Self::ResponseHeaderPresent(_) => {
+                phase != Phase::Request
+            }
+            Self::AnsweredBy => phase == Phase::Response,
+            _ => true,
+        }
     }
 
     /// Whether this version of the gateway does not provide it.

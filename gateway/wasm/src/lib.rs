@@ -63,5 +63,8 @@ pub use host::WorkerHost;
 pub use input::{Facts, Input, Now, Phase};
 pub use plan::Plan;
 pub use policy::{ConfigureError, Isolation, OnError, Policy, PolicySpec, PolicyStatus};
-pub use verdict::{AbsentKey, Edit, Effect, Outcome, Part, Reply, Take, Value, Verdict};
+pub use verdict::{
+    AbsentKey, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
+    PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
+};
 pub use worker::{Decision, WorkerPolicy};

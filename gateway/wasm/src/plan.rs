@@ -1,6 +1,8 @@
-//! A subscription, compiled for one phase.
+//! A subscription, compiled: a plan for each phase that was asked for.
 
-use crate::input::Input;
+use crate::convert::{RawPhase, RawSubscription};
+use crate::input::{Input, Phase};
+use crate::policy::ConfigureError;
 
 /// The most inputs and the most references of one phase (`wit/types.wit`).
 pub(crate) const MAX_INPUTS: usize = 32;
@@ -58,4 +60,60 @@ impl Plan {
     pub fn is_constant(&self) -> bool {
         self.inputs.iter().all(|input| *input == Input::Now)
     }
+}
+
+/// The plans of all phases.
+#[derive(Debug)]
+pub(crate) struct Plans {
+    request: Option<Plan>,
+    fetched: Option<Plan>,
+    missing: Option<Plan>,
+    response: Option<Plan>,
+}
+
+impl Plans {
+    pub(crate) fn new(subscription: &RawSubscription) -> Result<Self, ConfigureError> {
+        Ok(Self {
+            request: plan(Phase::Request, subscription.request.as_ref())?,
+            fetched: plan(Phase::Fetched, subscription.fetched.as_ref())?,
+            missing: plan(Phase::Missing, subscription.missing.as_ref())?,
+            response: plan(Phase::Response, subscription.response.as_ref())?,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn of(&self, phase: Phase) -> Option<&Plan> {
+        match phase {
+            Phase::Request => self.request.as_ref(),
+            Phase::Fetched => self.fetched.as_ref(),
+            Phase::Missing => self.missing.as_ref(),
+            Phase::Response => self.response.as_ref(),
+        }
+    }
+}
+
+fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureError> {
+    let Some(raw) = raw else {
+        return Ok(None);
+    };
+    for input in raw.inputs.iter().chain(&raw.references) {
+        if input.is_waiting_for_a_later_version() {
+            return Err(ConfigureError::NotCarriedOut(format!(
+                "the input `{input}`"
+            )));
+        }
+        if !input.is_known_in(phase) {
+            let why = match phase {
+                Phase::Request => "when there is no response yet",
+                _ => "and it is known in the phase `response` only",
+            };
+            return Err(ConfigureError::Failed(format!(
+                "it asks for `{input}` in the phase `{}`, {why}",
+                phase.name()
+            )));
+        }
+    }
+    Plan::new(raw.inputs.clone(), raw.references.clone(), &raw.sensitive)
+        .map(Some)
+        .map_err(ConfigureError::Failed)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
 use crate::component::Component;
-use crate::convert::{RawPhase, RawSubscription};
+use crate::convert::RawSubscription;
 use crate::counters::{AllCounters, Counts};
 use crate::engine::Runtime;
 use crate::failure::{FailureKind, PolicyFailure};
@@ -16,7 +16,7 @@ use crate::fingerprint::Fingerprint;
 use crate::grants::Grants;
 use crate::input::Phase;
 use crate::instance::Instance;
-use crate::plan::Plan;
+use crate::plan::{Plan, Plans};
 
 /// What becomes of a request whose policy failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -139,8 +139,7 @@ pub struct Policy {
     spec: PolicySpec,
     identity: [u8; 32],
     subscription: RawSubscription,
-    request: Option<Plan>,
-    response: Option<Plan>,
+    plans: Plans,
     pub(crate) grants: Grants,
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
@@ -229,21 +228,11 @@ impl Runtime {
             .map_err(ConfigureError::failed)?;
         drop(instance);
 
-        for (phase, raw) in [
-            (Phase::Fetched, &subscription.fetched),
-            (Phase::Missing, &subscription.missing),
-        ] {
-            if raw.is_some() {
-                let what = format!("the phase `{}`", phase.name());
-                return Err(ConfigureError::NotCarriedOut(what));
-            }
-        }
-        let request = plan(Phase::Request, subscription.request.as_ref())?;
-        let response = plan(Phase::Response, subscription.response.as_ref())?;
+        let plans = Plans::new(&subscription)?;
         let grants = Grants::new(spec.bundled, &spec.grants);
-        let missing: BTreeSet<String> = [&request, &response]
-            .into_iter()
-            .flatten()
+        let missing: BTreeSet<String> = Phase::ALL
+            .iter()
+            .filter_map(|&phase| plans.of(phase))
             .flat_map(|plan| grants.missing(plan))
             .collect();
         if !missing.is_empty() {
@@ -256,8 +245,7 @@ impl Runtime {
             name,
             identity: spec.identity(),
             subscription,
-            request,
-            response,
+            plans,
             grants,
             breaker: Breaker::new(spec.breaker.clone()),
             counters: AllCounters::default(),
@@ -266,27 +254,6 @@ impl Runtime {
             spec,
         }))
     }
-}
-
-fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureError> {
-    let Some(raw) = raw else {
-        return Ok(None);
-    };
-    for input in raw.inputs.iter().chain(&raw.references) {
-        if input.is_waiting_for_a_later_version() {
-            return Err(ConfigureError::NotCarriedOut(format!(
-                "the input `{input}`"
-            )));
-        }
-        if phase == Phase::Request && input.is_of_response() {
-            return Err(ConfigureError::Failed(format!(
-                "it asks for `{input}` in the phase `request`, when there is no response yet"
-            )));
-        }
-    }
-    Plan::new(raw.inputs.clone(), raw.references.clone(), &raw.sensitive)
-        .map(Some)
-        .map_err(ConfigureError::Failed)
 }
 
 impl Policy {
@@ -317,11 +284,7 @@ impl Policy {
 
     /// What it asks for in a phase. `None` if it takes no part in it.
     pub fn plan(&self, phase: Phase) -> Option<&Plan> {
-        match phase {
-            Phase::Request => self.request.as_ref(),
-            Phase::Response => self.response.as_ref(),
-            Phase::Fetched | Phase::Missing => None,
-        }
+        self.plans.of(phase)
     }
 
     /// How it is doing. `now_ms` is the proxy's monotonic clock.

@@ -36,6 +36,10 @@ const OWNED: [&str; 8] = [
     "upgrade",
 ];
 
+mod cache;
+
+pub(crate) use cache::{MAX_PARAMETERS, MAX_VARY_ON, field_line, name, parameter_name, seconds};
+
 /// What a verdict is checked against.
 pub(crate) struct Rules<'a> {
     pub(crate) phase: Phase,
@@ -117,17 +121,18 @@ impl Rules<'_> {
             })
     }
 
-    /// That something belongs to this phase.
-    pub(crate) fn only_in(&self, phase: Phase, what: &str) -> Result<(), Broken> {
-        if self.phase == phase {
-            Ok(())
-        } else {
-            Err(format!(
-                "`{what}` belongs to the phase `{}` and was given in `{}`",
-                phase.name(),
-                self.phase.name()
-            ))
+    /// That this phase is one of those that something belongs to.
+    pub(crate) fn only_in(&self, phases: &[Phase], what: &str) -> Result<(), Broken> {
+        if phases.contains(&self.phase) {
+            return Ok(());
         }
+        let names: Vec<String> = phases.iter().map(|p| format!("`{}`", p.name())).collect();
+        let plural = if names.len() == 1 { "" } else { "s" };
+        Err(format!(
+            "`{what}` belongs to the phase{plural} {} and was given in `{}`",
+            names.join(" and "),
+            self.phase.name()
+        ))
     }
 
     /// That an effect was granted.
@@ -179,7 +184,7 @@ pub(crate) fn status(status: u16) -> Result<u16, Broken> {
     }
 }
 
-/// A note or the name of a bucket: printable ASCII, 64 bytes.
+/// A note or the name of something: printable ASCII, 64 bytes.
 pub(crate) fn word(what: &str, text: &str) -> Result<Box<str>, Broken> {
     at_most(&format!("bytes of {what}"), text.len(), MAX_WORD)?;
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {

@@ -2,6 +2,13 @@
 //! contract's version; made only by `convert`, so that every index, name and
 //! literal in it has been checked.
 
+mod effect;
+
+pub use effect::{
+    AbsentKey, CacheLookup, CacheRule, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
+    Take,
+};
+
 /// What a policy decided.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Verdict {
@@ -32,8 +39,11 @@ impl Verdict {
 pub enum Outcome {
     /// Goes on.
     Proceed,
-    /// Ends here with this response, or replaces it.
+    /// Phases `request` and `missing`: ends here with this response. In
+    /// `fetched` and `response`: replaces the response.
     Respond(Reply),
+    /// Phase `missing` only: serve this path of the same target instead.
+    Serve(Value),
 }
 
 /// A response that a policy makes itself.
@@ -78,47 +88,8 @@ pub enum Edit {
     SetPath(Value),
     /// Replaces the query; absent removes it. Request only.
     SetQuery(Value),
-    /// Replaces the status, 200 to 599. Response only.
+    /// Replaces the status, 200 to 599. In the phases that have a response.
     SetStatus(u16),
-}
-
-/// Something for the gateway to do.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Effect {
-    /// Take tokens from a bucket.
-    Take(Box<Take>),
-}
-
-/// A token bucket and what to take from it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Take {
-    /// Tells the buckets of one policy apart. Visible ASCII, may be empty.
-    pub bucket: Box<str>,
-    /// Whose bucket.
-    pub key: Value,
-    /// What an absent key means.
-    pub absent: AbsentKey,
-    /// Tokens that come back in each period, at least 1.
-    pub tokens: u32,
-    /// The period in milliseconds, at least 1.
-    pub period_ms: u32,
-    /// How many may be taken at once beyond the steady rate: the bucket holds one more.
-    pub burst: u32,
-    /// Tokens that this request takes, at least 1.
-    pub cost: u32,
-    /// The response if there are not enough.
-    pub otherwise: Reply,
-}
-
-/// What a missing key means for a bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AbsentKey {
-    /// Everyone without a key shares one bucket.
-    Share,
-    /// As if the bucket were empty.
-    Refuse,
-    /// No bucket applies.
-    Skip,
 }
 
 /// A value, in parts.
@@ -149,6 +120,7 @@ impl Verdict {
         let outcome = match &self.outcome {
             Outcome::Proceed => 0,
             Outcome::Respond(reply) => reply.heap_bytes(),
+            Outcome::Serve(path) => path.heap_bytes(),
         };
         let edits: usize = self
             .edits
@@ -158,12 +130,7 @@ impl Verdict {
         let effects: usize = self
             .effects
             .iter()
-            .map(|Effect::Take(take)| {
-                size_of::<Take>()
-                    + take.bucket.len()
-                    + take.key.heap_bytes()
-                    + take.otherwise.heap_bytes()
-            })
+            .map(|effect| size_of::<Effect>() + effect.heap_bytes())
             .sum();
         size_of::<Self>() + outcome + edits + effects + self.note.as_ref().map_or(0, |n| n.len())
     }

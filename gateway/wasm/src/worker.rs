@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceAny;
 
-use self::memory::{PhaseMemory, lasts_ms, memory};
+use self::memory::{Memories, PhaseMemory, lasts_ms};
 use crate::convert::Reuse;
 use crate::counters::Counters;
 use crate::failure::{FailureKind, PolicyFailure};
@@ -20,7 +20,6 @@ use crate::host::{Slot, WorkerHost};
 use crate::input::{Facts, Input, Now, Phase};
 use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
-use crate::memo::Memo;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::sampler::Sampler;
@@ -52,8 +51,7 @@ pub struct WorkerPolicy {
     key: KeyWriter,
     inputs: InputBuffer,
     interner: Interner,
-    request: PhaseMemory,
-    response: PhaseMemory,
+    memories: Memories,
     sampler: Sampler,
     share: Share,
     counters: Arc<Counters>,
@@ -64,26 +62,13 @@ impl WorkerPolicy {
     /// A policy on this worker, with nothing remembered and no instance yet.
     pub fn new(policy: Arc<Policy>, host: Rc<WorkerHost>) -> Self {
         let budget = policy.spec().memo_bytes;
-        // A quarter for verdicts, the rest for keys, half of that a phase if
-        // it takes part in both.
-        let phases = [Phase::Request, Phase::Response]
-            .iter()
-            .filter(|&&phase| policy.plan(phase).is_some())
-            .count()
-            .max(1);
-        let keys = (budget - budget / 4) / phases;
-        let memory = |phase| match policy.plan(phase) {
-            Some(plan) if !plan.is_constant() => {
-                PhaseMemory::Keyed(Box::new(Memo::new(keys, ahash::RandomState::new())))
-            }
-            _ => PhaseMemory::Constant(None),
-        };
+        // A quarter for verdicts, the rest for keys.
+        let verdicts = budget / 4;
         Self {
-            request: memory(Phase::Request),
-            response: memory(Phase::Response),
+            memories: Memories::new(&policy, budget - verdicts),
             key: KeyWriter::new(&host.runtime.mac_key()),
             inputs: InputBuffer::default(),
-            interner: Interner::new(budget / 4),
+            interner: Interner::new(verdicts),
             sampler: Sampler::new(policy.spec().sample),
             share: Share::default(),
             counters: policy.counters.join(),
@@ -123,7 +108,7 @@ impl WorkerPolicy {
         };
         let may_reuse = self.policy.spec().memo && !self.policy.is_reuse_off();
         if may_reuse {
-            let memory = memory(&mut self.request, &mut self.response, phase);
+            let memory = self.memories.of(phase);
             if let Some(verdict) = memory.recall(&mut self.key, plan, facts, now) {
                 self.counters.hits.add_one();
                 if self.sampler.is_due() {
@@ -178,18 +163,13 @@ impl WorkerPolicy {
         };
         let expires_ms = now.monotonic_ms.saturating_add(lasts_ms);
         let Interned { verdict, shared } = self.interner.intern(verdict);
-        match memory(&mut self.request, &mut self.response, phase) {
+        match self.memories.of(phase) {
             PhaseMemory::Constant(kept) => *kept = Some((Rc::clone(&verdict), expires_ms)),
             PhaseMemory::Keyed(memo) => {
                 if let Some(key) = self.key.write(plan, facts) {
                     let extra = if shared { 0 } else { verdict.heap_bytes() };
                     memo.remember(key, Rc::clone(&verdict), extra, expires_ms);
-                    let [request, response] = &self.counters.memos;
-                    let gauge = if phase == Phase::Request {
-                        request
-                    } else {
-                        response
-                    };
+                    let gauge = self.counters.memo(phase);
                     gauge.set(memo.is_paused(), memo.len(), memo.bytes());
                 }
             }

@@ -255,17 +255,18 @@ fn credentials_need_a_grant_and_it_can_be_pasted() {
 }
 
 #[test]
-fn what_is_not_carried_out_is_said_at_configure() {
-    for (what, named) in [
-        (r#""do":"nothing","phase":"fetched""#, "`fetched`"),
-        (r#""do":"nothing","phase":"missing""#, "`missing`"),
-    ] {
-        let error = refusal(misbehaving(what));
-        assert!(
-            matches!(error, ConfigureError::NotCarriedOut(_)),
-            "{error:?}"
-        );
-        assert!(error.to_string().contains(named), "{error}");
+fn every_phase_is_asked_and_remembers_for_itself() {
+    for phase in Phase::ALL {
+        let what = format!(r#""do":"nothing","phase":"{}""#, phase.name());
+        let mut asker = Asker::new(misbehaving(&what));
+        for (path, expected) in [("/a", 1), ("/a", 1), ("/b", 2)] {
+            asker.decide(phase, &Request::path(path));
+            assert_eq!(asker.counts().calls, expected, "{phase:?} {path}");
+        }
+        for other in Phase::ALL {
+            asker.decide(other, &Request::path("/a"));
+        }
+        assert_eq!(asker.counts().calls, 2, "{phase:?} alone is asked for");
     }
 }
 
@@ -319,7 +320,9 @@ fn a_constant_verdict_is_asked_for_once() {
     let mut asker = Asker::new(spec);
     let (verdict, reused) = asker.verdict(&Request::default());
     assert!(!reused);
-    let Effect::Take(take) = &verdict.effects[0];
+    let Effect::Take(take) = &verdict.effects[0] else {
+        panic!("another effect");
+    };
     assert_eq!((take.tokens, take.period_ms, take.burst), (10, 1_000, 5));
     assert_eq!(take.key, Value::Parts(Box::from([Part::Reference(0)])));
     assert_eq!(

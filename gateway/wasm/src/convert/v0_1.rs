@@ -1,5 +1,7 @@
 //! `janua:policy@0.1`, to and from.
 
+mod effect;
+
 use tracing::Level;
 use wasmtime::component::{HasSelf, Linker};
 
@@ -9,7 +11,7 @@ use crate::component::Description;
 use crate::input::{Input, Phase};
 use crate::rules::{self, Broken, Place, RawPart, Rules};
 use crate::state::HostState;
-use crate::verdict::{AbsentKey, Edit, Effect, Outcome, Reply, Take, Value, Verdict};
+use crate::verdict::{Edit, Outcome, Reply, Value, Verdict};
 
 /// Links what a policy of this version may import.
 pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
@@ -107,7 +109,10 @@ pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, 
     let outcome = match raw.outcome {
         raw::Outcome::Proceed => Outcome::Proceed,
         raw::Outcome::Respond(answer) => Outcome::Respond(reply(answer, rules)?),
-        raw::Outcome::Serve(_) => return Err(rules::not_carried_out("serve")),
+        raw::Outcome::Serve(path) => {
+            rules.only_in(&[Phase::Missing], "serve")?;
+            Outcome::Serve(value(path, Place::Target, rules)?)
+        }
     };
     let edits = raw
         .edits
@@ -117,7 +122,7 @@ pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, 
     let effects = raw
         .effects
         .into_iter()
-        .map(|raw| effect(raw, rules))
+        .map(|raw| effect::effect(raw, rules))
         .collect::<Result<_, _>>()?;
     let note = raw
         .note
@@ -159,52 +164,18 @@ fn edit(raw: raw::Edit, rules: &Rules<'_>) -> Result<Edit, Broken> {
         }
         raw::Edit::RemoveHeader(name) => Edit::RemoveHeader(rules::field_name(&name)?),
         raw::Edit::SetPath(raw) => {
-            rules.only_in(Phase::Request, "set-path")?;
+            rules.only_in(&[Phase::Request], "set-path")?;
             Edit::SetPath(value(raw, Place::Target, rules)?)
         }
         raw::Edit::SetQuery(raw) => {
-            rules.only_in(Phase::Request, "set-query")?;
+            rules.only_in(&[Phase::Request], "set-query")?;
             Edit::SetQuery(value(raw, Place::Target, rules)?)
         }
         raw::Edit::SetStatus(status) => {
-            rules.only_in(Phase::Response, "set-status")?;
+            let with_response = [Phase::Fetched, Phase::Missing, Phase::Response];
+            rules.only_in(&with_response, "set-status")?;
             Edit::SetStatus(rules::status(status)?)
         }
-    })
-}
-
-fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Broken> {
-    let refused = match raw {
-        raw::Effect::Take(raw) => {
-            rules.only_in(Phase::Request, "take")?;
-            rules.granted("take")?;
-            return Ok(Effect::Take(Box::new(take(raw, rules)?)));
-        }
-        raw::Effect::Verify(_) => "verify",
-        raw::Effect::ChooseUpstream(_) => "choose-upstream",
-        raw::Effect::CacheLookup(_) => "cache-lookup",
-        raw::Effect::CacheRule(_) => "cache-rule",
-        raw::Effect::Tag(_) => "tag",
-        raw::Effect::Purge(_) => "purge",
-        raw::Effect::Ban(_) => "ban",
-    };
-    Err(rules::not_carried_out(refused))
-}
-
-fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Broken> {
-    Ok(Take {
-        bucket: rules::word("the name of a bucket", &raw.bucket)?,
-        key: value(raw.key, Place::Key, rules)?,
-        absent: match raw.absent {
-            raw::AbsentKey::Share => AbsentKey::Share,
-            raw::AbsentKey::Refuse => AbsentKey::Refuse,
-            raw::AbsentKey::Skip => AbsentKey::Skip,
-        },
-        tokens: rules::at_least_one("`tokens` of a bucket", raw.tokens)?,
-        period_ms: rules::at_least_one("`period-ms` of a bucket", raw.period_ms)?,
-        burst: raw.burst,
-        cost: rules::at_least_one("`cost` of a take", raw.cost)?,
-        otherwise: reply(raw.otherwise, rules)?,
     })
 }
 

@@ -138,7 +138,7 @@ fn statuses_words_and_bodies() {
 #[test]
 fn phases_and_grants() {
     with_rules(Phase::Response, &[], |rules| {
-        let words = rules.only_in(Phase::Request, "set-path").unwrap_err();
+        let words = rules.only_in(&[Phase::Request], "set-path").unwrap_err();
         assert_eq!(
             words,
             "`set-path` belongs to the phase `request` and was given in `response`"

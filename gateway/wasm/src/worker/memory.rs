@@ -8,13 +8,57 @@ use crate::input::{Facts, Now, Phase};
 use crate::key::KeyWriter;
 use crate::memo::Memo;
 use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::verdict::Verdict;
+
+/// A memory for each phase: the same inputs mean another verdict in another.
+pub(super) struct Memories {
+    request: PhaseMemory,
+    fetched: PhaseMemory,
+    missing: PhaseMemory,
+    response: PhaseMemory,
+}
 
 /// What one phase remembers.
 pub(super) enum PhaseMemory {
     /// The policy declared no inputs: one verdict, no key.
     Constant(Option<(Rc<Verdict>, u64)>),
     Keyed(Box<Memo>),
+}
+
+impl Memories {
+    /// Empty ones that hold `keys` bytes together: each phase that the policy
+    /// takes part in has an equal share.
+    pub(super) fn new(policy: &Policy, keys: usize) -> Self {
+        let phases = Phase::ALL
+            .iter()
+            .filter(|&&phase| policy.plan(phase).is_some())
+            .count()
+            .max(1);
+        let memory = |phase| match policy.plan(phase) {
+            Some(plan) if !plan.is_constant() => PhaseMemory::Keyed(Box::new(Memo::new(
+                keys / phases,
+                ahash::RandomState::new(),
+            ))),
+            _ => PhaseMemory::Constant(None),
+        };
+        Self {
+            request: memory(Phase::Request),
+            fetched: memory(Phase::Fetched),
+            missing: memory(Phase::Missing),
+            response: memory(Phase::Response),
+        }
+    }
+
+    #[inline]
+    pub(super) fn of(&mut self, phase: Phase) -> &mut PhaseMemory {
+        match phase {
+            Phase::Request => &mut self.request,
+            Phase::Fetched => &mut self.fetched,
+            Phase::Missing => &mut self.missing,
+            Phase::Response => &mut self.response,
+        }
+    }
 }
 
 impl PhaseMemory {
@@ -35,17 +79,6 @@ impl PhaseMemory {
                 .recall(key.write(plan, facts)?, now.monotonic_ms)
                 .map(Rc::clone),
         }
-    }
-}
-
-pub(super) fn memory<'a>(
-    request: &'a mut PhaseMemory,
-    response: &'a mut PhaseMemory,
-    phase: Phase,
-) -> &'a mut PhaseMemory {
-    match phase {
-        Phase::Request | Phase::Fetched | Phase::Missing => request,
-        Phase::Response => response,
     }
 }
 

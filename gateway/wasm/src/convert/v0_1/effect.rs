@@ -1,0 +1,128 @@
+//! The effects of a verdict: each in its phase, granted, and within its bounds.
+
+use super::{raw, reply, value};
+use crate::input::Phase;
+use crate::rules::{self, Broken, Place, Rules};
+use crate::verdict::{
+    AbsentKey, CacheLookup, CacheRule, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
+    Take,
+};
+
+pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Broken> {
+    let allowed = |phases: &[Phase], name: &str| {
+        rules.only_in(phases, name)?;
+        rules.granted(name)
+    };
+    Ok(match raw {
+        raw::Effect::Take(raw) => {
+            allowed(&[Phase::Request], "take")?;
+            Effect::Take(Box::new(take(raw, rules)?))
+        }
+        raw::Effect::CacheLookup(raw) => {
+            allowed(&[Phase::Request], "cache-lookup")?;
+            Effect::CacheLookup(Box::new(cache_lookup(raw, rules)?))
+        }
+        raw::Effect::CacheRule(raw) => {
+            allowed(&[Phase::Fetched], "cache-rule")?;
+            Effect::CacheRule(Box::new(cache_rule(raw)?))
+        }
+        raw::Effect::Tag(raw) => {
+            allowed(&[Phase::Fetched], "tag")?;
+            Effect::Tag(value(raw, Place::Field, rules)?)
+        }
+        raw::Effect::Purge(raw) => {
+            allowed(&[Phase::Request, Phase::Response], "purge")?;
+            Effect::Purge(Box::new(purge(raw, rules)?))
+        }
+        raw::Effect::Verify(_) => return Err(rules::not_carried_out("verify")),
+        raw::Effect::ChooseUpstream(_) => return Err(rules::not_carried_out("choose-upstream")),
+        raw::Effect::Ban(_) => return Err(rules::not_carried_out("ban")),
+    })
+}
+
+fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Broken> {
+    Ok(Take {
+        bucket: rules::word("the name of a bucket", &raw.bucket)?,
+        key: value(raw.key, Place::Key, rules)?,
+        absent: match raw.absent {
+            raw::AbsentKey::Share => AbsentKey::Share,
+            raw::AbsentKey::Refuse => AbsentKey::Refuse,
+            raw::AbsentKey::Skip => AbsentKey::Skip,
+        },
+        tokens: rules::at_least_one("`tokens` of a bucket", raw.tokens)?,
+        period_ms: rules::at_least_one("`period-ms` of a bucket", raw.period_ms)?,
+        burst: raw.burst,
+        cost: rules::at_least_one("`cost` of a take", raw.cost)?,
+        otherwise: reply(raw.otherwise, rules)?,
+    })
+}
+
+fn cache_lookup(raw: raw::CacheLookup, rules: &Rules<'_>) -> Result<CacheLookup, Broken> {
+    rules::at_most("values in `vary-on`", raw.vary_on.len(), rules::MAX_VARY_ON)?;
+    Ok(CacheLookup {
+        query: match raw.query {
+            raw::QueryKey::Whole => QueryKey::Whole,
+            raw::QueryKey::Sorted => QueryKey::Sorted,
+            raw::QueryKey::Ignored => QueryKey::Ignored,
+            raw::QueryKey::Only(names) => QueryKey::Only(parameter_names(names)?),
+            raw::QueryKey::Without(names) => QueryKey::Without(parameter_names(names)?),
+        },
+        vary_on: raw
+            .vary_on
+            .into_iter()
+            .map(|raw| value(raw, Place::Key, rules))
+            .collect::<Result<_, _>>()?,
+        bypass: raw
+            .bypass
+            .map(|why| rules::name("the reason of a bypass", &why))
+            .transpose()?,
+    })
+}
+
+fn parameter_names(names: Vec<String>) -> Result<Box<[ParameterName]>, Broken> {
+    rules::at_most(
+        "names of query parameters",
+        names.len(),
+        rules::MAX_PARAMETERS,
+    )?;
+    names
+        .iter()
+        .map(|name| rules::parameter_name(name))
+        .collect()
+}
+
+fn cache_rule(raw: raw::CacheRule) -> Result<CacheRule, Broken> {
+    let line =
+        |of: &str, text: Option<String>| text.map(|text| rules::field_line(of, text)).transpose();
+    let span = |of: &str, seconds: Option<u32>| {
+        seconds
+            .map(|seconds| rules::seconds(of, seconds))
+            .transpose()
+    };
+    Ok(CacheRule {
+        name: rules::name("the name of a cache rule", &raw.name)?,
+        store: match raw.store {
+            raw::Storage::ByFields => Storage::ByFields,
+            raw::Storage::ByFieldsOrHeuristic => Storage::ByFieldsOrHeuristic,
+            raw::Storage::Never => Storage::Never,
+            raw::Storage::Seconds(seconds) => Storage::Seconds(rules::seconds("store", seconds)?),
+        },
+        browser: line("browser", raw.browser)?,
+        cdn: line("cdn", raw.cdn)?,
+        stale_while_revalidate: span("stale-while-revalidate", raw.stale_while_revalidate)?,
+        stale_if_error: span("stale-if-error", raw.stale_if_error)?,
+        shared: raw.shared,
+    })
+}
+
+fn purge(raw: raw::Purge, rules: &Rules<'_>) -> Result<Purge, Broken> {
+    Ok(Purge {
+        scope: match raw.scope {
+            raw::PurgeScope::Url(raw) => PurgeScope::Url(value(raw, Place::Target, rules)?),
+            raw::PurgeScope::Prefix(raw) => PurgeScope::Prefix(value(raw, Place::Target, rules)?),
+            raw::PurgeScope::Site => PurgeScope::Site,
+            raw::PurgeScope::Tag(raw) => PurgeScope::Tag(value(raw, Place::Field, rules)?),
+        },
+        soft: raw.soft,
+    })
+}
