@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help run test lint deny docs bench bench-peers bench-micro
+.PHONY: help run test lint deny docs conformance bench bench-peers bench-micro
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
@@ -37,6 +37,10 @@ docs: policies ## write the generated references in docs/ anew
 	$(CARGO) build -p janua
 	@for page in cli config metrics access-log policies; do \
 		$(CARGO_TARGET_DIR)/debug/janua reference $$page > docs/$$page.md; done; mv docs/config.md docs/configuration.md
+
+conformance: policies ## the RFC 9111 suite of cache-tests.fyi; writes docs/conformance.md (needs node and npm)
+	$(CARGO) build -p janua
+	tests/conformance/run
 
 bench: policies ## CPU per request, memory and reloads beside the peers; writes docs/benchmarks.md
 	$(CARGO) build --release -p janua -p janua-load

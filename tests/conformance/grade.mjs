@@ -1,0 +1,47 @@
+// Results into counts, by the suite's own rule: `determineTestResult` of its
+// `lib/display.mjs`, which also draws the tables of cache-tests.fyi.
+
+/** What that function says of a test, by the sign that it gives. */
+const WORDS = {
+  "✅": "pass",
+  "⛔️": "fail",
+  "⚠️": "not optimal",
+  Y: "yes",
+  N: "no",
+  "🔹": "setup failed",
+  "⁉️": "harness failed",
+  "⚪️": "dependency failed",
+  "↻": "retried",
+  "-": "not run",
+};
+
+export const KINDS = ["required", "optimal", "check"];
+
+/**
+ * Counts results. `counts[kind][word]` are numbers of tests; `passes` are the
+ * tests of the kinds `required` and `optimal` whose verdict is "pass";
+ * `failures` are the required tests that apply and were not passed, without
+ * those whose dependency failed: they say nothing about themselves.
+ */
+export function grade(suite, results) {
+  const counts = Object.fromEntries(KINDS.map((kind) => [kind, {}]));
+  const tests = [];
+  for (const area of suite.areas) {
+    for (const test of area.tests) {
+      const kind = test.kind ?? "required";
+      const word = WORDS[suite.verdict(suite.areas, test.id, results)[2]];
+      if (word === undefined) throw new Error(`${test.id}: a verdict that is not known`);
+      counts[kind][word] = (counts[kind][word] ?? 0) + 1;
+      const message = Array.isArray(results[test.id]) ? results[test.id][1] : undefined;
+      tests.push({ id: test.id, name: test.name, area: area.name, kind, word, message });
+    }
+  }
+  const silent = ["pass", "dependency failed", "not run"];
+  return {
+    counts,
+    tests,
+    run: Object.keys(results).length,
+    passes: (counts.required.pass ?? 0) + (counts.optimal.pass ?? 0),
+    failures: tests.filter((test) => test.kind === "required" && !silent.includes(test.word)),
+  };
+}
