@@ -117,3 +117,33 @@ fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureE
         .map(Some)
         .map_err(ConfigureError::Failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Inputs and references alike: a plan with one out of place is refused.
+    #[test]
+    fn inputs_belong_to_phases() {
+        let of_response = [Phase::Fetched, Phase::Missing, Phase::Response];
+        let table: [(Input, &[Phase]); 6] = [
+            (Input::Path, &Phase::ALL),
+            (Input::Status, &of_response),
+            (Input::ResponseHeader("vary".into()), &of_response),
+            (Input::ResponseHeaderPresent("vary".into()), &of_response),
+            (Input::AnsweredBy, &[Phase::Response]),
+            (Input::BodyText(1), &[]),
+        ];
+        for (input, phases) in table {
+            for phase in Phase::ALL {
+                let asked = RawPhase {
+                    inputs: Vec::new(),
+                    references: vec![input.clone()],
+                    sensitive: Vec::new(),
+                };
+                let known = plan(phase, Some(&asked)).is_ok();
+                assert_eq!(known, phases.contains(&phase), "{input} in {phase:?}");
+            }
+        }
+    }
+}

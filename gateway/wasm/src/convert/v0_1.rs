@@ -217,3 +217,6 @@ fn value(raw: raw::Value, place: Place, rules: &Rules<'_>) -> Result<Value, Brok
         }),
     )
 }
+
+#[cfg(test)]
+mod tests;
