@@ -9,13 +9,15 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
 
 include policies.mk
+include spa.mk
 
 run: policies ## build everything and boot examples/quickstart
 	$(CARGO) build -p janua -p janua-quickstart
 	$(CARGO_TARGET_DIR)/debug/janua-quickstart
 
-# JavaScript and Python where their tools are there; CI has both (CI=true).
-HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js)
+# JavaScript, Python and the browser's application where their tools are there;
+# CI has all (CI=true).
+HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js spa)
 HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python)
 
 test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
