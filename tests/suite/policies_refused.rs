@@ -152,11 +152,7 @@ async fn a_configure_that_misbehaves() {
         ),
         ("do = \"recursion\", phase = \"configure\"", 2, "trapped"),
         ("do = \"error\", phase = \"configure\"", 3, "told to fail"),
-        (
-            "do = \"nothing\", phase = \"fetched\"",
-            2,
-            "not carried out",
-        ),
+        ("do = \"body-input\"", 2, "not carried out"),
         ("do = \"too-many-inputs\"", 2, "33"),
         ("do = \"bad-input-name\"", 2, "field name"),
         ("do = \"bad-sensitive\"", 2, "`sensitive`"),

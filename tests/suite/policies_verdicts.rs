@@ -39,7 +39,12 @@ const BROKEN: [(&str, &str, &str, &str); 21] = [
         "response",
         "`set-path` belongs to the phase `request`",
     ),
-    ("serve", "", "request", "`serve` is not carried out"),
+    (
+        "serve",
+        "",
+        "request",
+        "`serve` belongs to the phase `missing`",
+    ),
     ("edits", ", amount = 257", "request", "257 edits"),
     ("long-value", ", amount = 8193", "request", "8193 bytes"),
     ("body", ", amount = 262145", "request", "262145 bytes"),
@@ -111,7 +116,7 @@ async fn effects_that_are_not_to_be() {
         ("ungranted", grant),
         ("empty", "must be at least 1"),
         ("nowhere", "choose-upstream"),
-        ("cached", "cache-rule"),
+        ("cached", "`cache-rule` belongs to the phase `fetched`"),
     ] {
         assert_eq!(
             gateway.get(&format!("/{name}/")).await.status,

@@ -271,6 +271,16 @@ fn every_phase_is_asked_and_remembers_for_itself() {
 }
 
 #[test]
+fn what_is_not_carried_out_is_said_at_configure() {
+    let error = refusal(misbehaving(r#""do":"body-input""#));
+    assert!(
+        matches!(error, ConfigureError::NotCarriedOut(_)),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("`body-text(1024)`"), "{error}");
+}
+
+#[test]
 fn a_subscription_that_breaks_the_contract_is_refused() {
     for (what, named) in [
         ("too-many-inputs", "33"),
