@@ -5,8 +5,12 @@
 //! (RFC 9112), into an arena that its connection uses again for the next
 //! request; what is ambiguous is refused here and so never forwarded.
 
+pub mod accept_encoding;
 pub mod authority;
 pub mod chunked;
+pub mod conditional;
+pub mod date;
+pub mod etag;
 pub mod failure;
 pub mod fields;
 pub mod framing;
@@ -14,6 +18,7 @@ pub mod head;
 pub mod method;
 pub mod path;
 pub mod query;
+pub mod range;
 pub mod request;
 pub mod response;
 pub mod status;
