@@ -108,6 +108,57 @@ export class Verdict {
       otherwise: refusal,
     });
   }
+  /**
+   * Says how the response is found in the cache. Request only. `query` is
+   * "whole", "sorted", "ignored", `{ only: ["page"] }` or
+   * `{ without: ["utm_*"] }`; the values of `varyOn` join the key; `bypass` is
+   * a reason to neither look up nor store.
+   */
+  cacheLookup({ query = "whole", varyOn = [], bypass } = {}) {
+    return this.effect("cache-lookup", {
+      query: queryKey(query),
+      varyOn: varyOn.map(parts),
+      bypass,
+    });
+  }
+  /**
+   * Says what the cache does with the response. Phase `fetched` only. `store`
+   * is "by-fields", "by-fields-or-heuristic", "never" or a number of seconds.
+   */
+  cacheRule({
+    name,
+    store = "by-fields",
+    browser,
+    cdn,
+    staleWhileRevalidate,
+    staleIfError,
+    shared = false,
+  }) {
+    return this.effect("cache-rule", {
+      name,
+      store: typeof store === "number" ? { tag: "seconds", val: store } : { tag: store },
+      browser,
+      cdn,
+      staleWhileRevalidate,
+      staleIfError,
+      shared,
+    });
+  }
+  /** Adds a cache tag; a value with commas or spaces adds several. Phase `fetched` only. */
+  tag(value) {
+    return this.effect("tag", parts(value));
+  }
+  /**
+   * Purges `{ url }`, `{ prefix }`, `{ tag }` or, with none of them, all of
+   * this site; with `soft: true` it becomes stale instead of going away.
+   * Phases `request` and `response`.
+   */
+  purge({ url, prefix, tag, soft = false } = {}) {
+    const given = Object.entries({ url, prefix, tag }).filter(([, value]) => value !== undefined);
+    if (given.length > 1) throw new Error("purge takes one of url, prefix and tag");
+    const [scope] = given.map(([kind, value]) => ({ tag: kind, val: parts(value) }));
+    return this.effect("purge", { scope: scope ?? { tag: "site" }, soft });
+  }
   /** Any effect of the contract, with all of its fields. */
   effect(tag, val) {
     this.contract.effects.push({ tag, val });
@@ -241,6 +292,12 @@ function parts(value) {
   return list.map((part) =>
     typeof part === "object" ? part : { tag: "literal", val: String(part) },
   );
+}
+
+function queryKey(query) {
+  if (typeof query === "string") return { tag: query };
+  const [[tag, val]] = Object.entries(query);
+  return { tag, val };
 }
 
 function reply({ status, headers = {}, text, bytes }) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { define, input, proceed, respond, sensitive } from "./janua.js";
+import { define, input, proceed, respond, sensitive, serve } from "./janua.js";
 
 const policies = define({
   name: "try",
@@ -76,4 +76,66 @@ test("whatever is thrown becomes an error with a message", () => {
     () => configured().onRequest(["/nothing", null]),
     new Error("the phase request gave no verdict"),
   );
+});
+
+const effects = (verdict) => verdict.contract.effects;
+const literal = (val) => [{ tag: "literal", val }];
+
+test("a lookup in the cache is complete", () => {
+  const reference = { tag: "reference", val: 0 };
+  const [bare, full, bypass] = effects(
+    proceed()
+      .cacheLookup()
+      .cacheLookup({ query: { without: ["utm_*"] }, varyOn: [reference, ["a", reference]] })
+      .cacheLookup({ query: "sorted", bypass: "cookie" }),
+  ).map(({ tag, val }) => {
+    assert.equal(tag, "cache-lookup");
+    return val;
+  });
+  assert.deepEqual(bare, { query: { tag: "whole" }, varyOn: [], bypass: undefined });
+  assert.deepEqual(full.query, { tag: "without", val: ["utm_*"] });
+  assert.deepEqual(full.varyOn, [[reference], [...literal("a"), reference]]);
+  assert.deepEqual(bypass, { query: { tag: "sorted" }, varyOn: [], bypass: "cookie" });
+});
+
+test("a cache rule is complete", () => {
+  const verdict = proceed()
+    .cacheRule({ name: "html" })
+    .cacheRule({ name: "js", store: 60, cdn: "max-age=60", staleIfError: 5, shared: true })
+    .tag("a, b");
+  const [html, js, tag] = effects(verdict);
+  assert.deepEqual(html, {
+    tag: "cache-rule",
+    val: {
+      name: "html",
+      store: { tag: "by-fields" },
+      browser: undefined,
+      cdn: undefined,
+      staleWhileRevalidate: undefined,
+      staleIfError: undefined,
+      shared: false,
+    },
+  });
+  assert.deepEqual(js.val.store, { tag: "seconds", val: 60 });
+  assert.deepEqual([js.val.cdn, js.val.staleIfError, js.val.shared], ["max-age=60", 5, true]);
+  assert.deepEqual(tag, { tag: "tag", val: literal("a, b") });
+});
+
+test("a purge names one thing", () => {
+  const scopes = [
+    [{ url: "/a?b" }, { tag: "url", val: literal("/a?b") }],
+    [{ prefix: "/a/" }, { tag: "prefix", val: literal("/a/") }],
+    [{ tag: "a" }, { tag: "tag", val: literal("a") }],
+    [{}, { tag: "site" }],
+  ];
+  for (const [given, scope] of scopes) {
+    const [effect] = effects(proceed().purge({ ...given, soft: true }));
+    assert.deepEqual(effect, { tag: "purge", val: { scope, soft: true } });
+  }
+  assert.throws(() => proceed().purge({ url: "/", tag: "a" }), Error);
+});
+
+test("serve takes a value", () => {
+  const verdict = serve("/index.html").setHeader("cache-control", "no-cache");
+  assert.deepEqual(verdict.contract.outcome, { tag: "serve", val: literal("/index.html") });
 });

@@ -31,15 +31,26 @@ def query_parameter(name):
     return types.Input_QueryParameter(name)
 
 
+def cookie_present(name):
+    """Whether the request has a cookie of this name."""
+    return types.Input_CookiePresent(name)
+
+
 def response_header(name):
     """A response field."""
     return types.Input_ResponseHeader(name.lower())
+
+
+def response_header_present(name):
+    """Whether the response has this field."""
+    return types.Input_ResponseHeaderPresent(name.lower())
 
 
 METHOD = types.Input_Method()
 SCHEME = types.Input_Scheme()
 HOST = types.Input_Host()
 PATH = types.Input_Path()
+EXTENSION = types.Input_Extension()
 QUERY = types.Input_Query()
 CLIENT_IP = types.Input_ClientIp()
 REQUEST_ID = types.Input_RequestId()
@@ -116,6 +127,82 @@ class Verdict:
         self._verdict.edits.append(edit)
         return self
 
+    def take(
+        self,
+        tokens,
+        period_ms,
+        key=(),
+        absent=types.AbsentKey.SHARE,
+        burst=0,
+        cost=1,
+        bucket="",
+        otherwise=None,
+    ):
+        """Takes tokens from a bucket of the gateway. Request only. ``otherwise``
+        is a ``respond(…)``; without it, 429."""
+        refusal = (otherwise or respond(429))._verdict.outcome.value
+        parts = _parts(_several(key))
+        take = types.Take(bucket, parts, absent, tokens, period_ms, burst, cost, refusal)
+        return self.effect(types.Effect_Take(take))
+
+    def cache_lookup(self, query="whole", only=None, without=None, vary_on=(), bypass=None):
+        """Says how the response is found in the cache. Request only.
+
+        ``query`` is ``"whole"``, ``"sorted"`` or ``"ignored"``; or give the
+        parameters that count by ``only``, or those that do not by ``without``;
+        a name may end in ``*``. The values of ``vary_on`` join the key.
+        ``bypass`` is a reason to neither look up nor store.
+        """
+        if only is not None:
+            part = types.QueryKey_Only(list(only))
+        elif without is not None:
+            part = types.QueryKey_Without(list(without))
+        else:
+            part = _QUERIES[query]()
+        values = [_parts(_several(value)) for value in vary_on]
+        return self.effect(types.Effect_CacheLookup(types.CacheLookup(part, values, bypass)))
+
+    def cache_rule(
+        self,
+        name,
+        store="by-fields",
+        browser=None,
+        cdn=None,
+        stale_while_revalidate=None,
+        stale_if_error=None,
+        shared=False,
+    ):
+        """Says what the cache does with the response. Phase ``fetched`` only.
+
+        ``store`` is ``"by-fields"``, ``"by-fields-or-heuristic"``, ``"never"``
+        or a number of seconds.
+        """
+        span = types.Storage_Seconds(store) if isinstance(store, int) else _STORAGES[store]()
+        rule = types.CacheRule(
+            name, span, browser, cdn, stale_while_revalidate, stale_if_error, shared
+        )
+        return self.effect(types.Effect_CacheRule(rule))
+
+    def tag(self, *value):
+        """Adds a cache tag; a value with commas or spaces adds several. Phase
+        ``fetched`` only."""
+        return self.effect(types.Effect_Tag(_parts(value)))
+
+    def purge(self, url=None, prefix=None, tag=None, soft=False):
+        """Purges one of these or, with none of them, all of this site; softly
+        it becomes stale instead of going away. Phases ``request`` and
+        ``response``."""
+        kinds = (types.PurgeScope_Url, types.PurgeScope_Prefix, types.PurgeScope_Tag)
+        given = [
+            kind(_parts(_several(value)))
+            for kind, value in zip(kinds, (url, prefix, tag))
+            if value is not None
+        ]
+        if len(given) > 1:
+            raise ValueError("purge takes one of url, prefix and tag")
+        scope = given[0] if given else types.PurgeScope_Site()
+        return self.effect(types.Effect_Purge(types.Purge(scope, soft)))
+
     def effect(self, effect):
         """Any effect of the contract."""
         self._verdict.effects.append(effect)
@@ -163,6 +250,23 @@ def _parts(value):
     return [types.Part_Literal(part) if isinstance(part, str) else part for part in value]
 
 
+def _several(value):
+    """A value of several parts is given as a list or tuple."""
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+_QUERIES = {
+    "whole": types.QueryKey_Whole,
+    "sorted": types.QueryKey_Sorted,
+    "ignored": types.QueryKey_Ignored,
+}
+_STORAGES = {
+    "by-fields": types.Storage_ByFields,
+    "by-fields-or-heuristic": types.Storage_ByFieldsOrHeuristic,
+    "never": types.Storage_Never,
+}
+
+
 class Policy:
     """What an author derives from.
 
@@ -186,7 +290,7 @@ class Policy:
         raise NotImplementedError("on_request")
 
     def on_fetched(self, inputs):
-        """A verdict on an answer of an upstream."""
+        """A verdict on an answer of the target, before the cache stores it."""
         raise NotImplementedError("on_fetched")
 
     def on_missing(self, inputs):

@@ -109,7 +109,7 @@ fn mistakes_are_refused() {
         ),
         (
             r#"{"request": {"set": {"x": "a\nb"}}}"#,
-            "`request.set.x`: a field value holds no line break and no NUL",
+            "`request.set.x`: a field value holds no line break or other control character",
         ),
     ];
     for (json, message) in cases {

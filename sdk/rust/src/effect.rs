@@ -113,7 +113,13 @@ impl Verify {
     }
 }
 
-/// How a response is found in the cache.
+/// How a response is found in the cache. Grant `effect:cache-lookup`.
+///
+/// ```
+/// # use janua_sdk::{CacheLookup, QueryKey};
+/// // One response for all campaigns of a page.
+/// CacheLookup::by(QueryKey::Without(vec!["utm_*".into(), "fbclid".into()]));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheLookup(types::CacheLookup);
 
@@ -128,7 +134,8 @@ impl CacheLookup {
         })
     }
 
-    /// Neither looked up nor stored, for this reason: a short word that is logged.
+    /// Neither looked up nor stored, for this reason: a short word that is
+    /// logged, 1 to 64 bytes of printable ASCII.
     #[must_use]
     pub fn bypass(reason: &str) -> Self {
         let mut lookup = Self::by(QueryKey::Whole);
@@ -136,7 +143,8 @@ impl CacheLookup {
         lookup
     }
 
-    /// With a value that joins the key.
+    /// With a value that joins the key. At most 16; a reference will do, and
+    /// one that is absent differs from an empty one.
     #[must_use]
     pub fn vary_on(mut self, value: impl Into<Value<Request>>) -> Self {
         self.0.vary_on.push(value.into().into_parts());
@@ -148,12 +156,20 @@ impl CacheLookup {
     }
 }
 
-/// What the cache does with a response.
+/// What the cache does with a response. Grant `effect:cache-rule`.
+///
+/// ```
+/// # use janua_sdk::{CacheRule, Storage};
+/// CacheRule::new("images", Storage::Seconds(604_800))
+///     .browser("public, max-age=604800")
+///     .stale_if_error(86_400);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheRule(types::CacheRule);
 
 impl CacheRule {
-    /// A rule that stores for so long. The name appears in `Cache-Status`.
+    /// A rule that stores for so long. The name appears in `Cache-Status` and
+    /// the log: 1 to 64 bytes of printable ASCII.
     #[must_use]
     pub fn new(name: &str, store: Storage) -> Self {
         Self(types::CacheRule {
@@ -167,14 +183,14 @@ impl CacheRule {
         })
     }
 
-    /// Replaces `Cache-Control`.
+    /// Replaces `Cache-Control` by this one line, of at most 1 KiB.
     #[must_use]
     pub fn browser(mut self, cache_control: &str) -> Self {
         self.0.browser = Some(cache_control.to_owned());
         self
     }
 
-    /// Replaces `CDN-Cache-Control` (RFC 9213).
+    /// Replaces `CDN-Cache-Control` (RFC 9213) by this one line, of at most 1 KiB.
     #[must_use]
     pub fn cdn(mut self, cache_control: &str) -> Self {
         self.0.cdn = Some(cache_control.to_owned());
@@ -207,7 +223,8 @@ impl CacheRule {
     }
 }
 
-/// What to purge from the cache, in phase `P`. Hard, unless made [`Purge::soft`].
+/// What to purge from the cache, in phase `P`. Hard, unless made
+/// [`Purge::soft`]. An absent value purges nothing. Grant `effect:purge`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Purge<P> {
     purge: types::Purge,

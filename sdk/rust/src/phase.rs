@@ -36,9 +36,10 @@ macro_rules! phases {
 phases! {
     /// Once for each request, before the cache.
     Request, "request", false: AtTheEdge;
-    /// Once for each answer of an upstream, before the cache stores it.
+    /// Once for each answer of the target: an upstream's answer or
+    /// revalidation, or a file; before the cache stores it.
     Fetched, "fetched", true: WithResponse;
-    /// When the target has no such thing.
+    /// When the target has no such thing: no file, or an upstream's 404 if asked.
     Missing, "missing", true: WithResponse;
     /// On every delivery, whatever made the response.
     Response, "response", true: WithResponse AtTheEdge;

@@ -30,7 +30,8 @@ pub trait Policy: Sized + 'static {
         Err(not_written("on_request"))
     }
 
-    /// The verdict on an answer of an upstream, before the cache stores it.
+    /// The verdict on an answer of the target, before the cache stores it.
+    /// Its edits are stored.
     ///
     /// # Errors
     /// A failure of the policy; `on_error` decides about the request.
@@ -39,7 +40,8 @@ pub trait Policy: Sized + 'static {
         Err(not_written("on_fetched"))
     }
 
-    /// The verdict when the target has no such thing.
+    /// The verdict when the target has no such thing. Its edits are of the
+    /// response: of what it says to serve, or of the 404.
     ///
     /// # Errors
     /// A failure of the policy; `on_error` decides about the request.

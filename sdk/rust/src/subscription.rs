@@ -26,13 +26,15 @@ impl Subscription {
         self.request.get_or_insert_with(Phase::new)
     }
 
-    /// Takes part in the phase `fetched`: once for each answer of an
-    /// upstream, before the cache stores it.
+    /// Takes part in the phase `fetched`: once for each answer of the target
+    /// (an upstream's answer or revalidation, or a file), before the cache
+    /// stores it.
     pub fn fetched(&mut self) -> &mut Phase<Fetched> {
         self.fetched.get_or_insert_with(Phase::new)
     }
 
-    /// Takes part in the phase `missing`: when the target has no such thing.
+    /// Takes part in the phase `missing`: when the target has no such thing:
+    /// no file, or an upstream's 404 if the route says so.
     pub fn missing(&mut self) -> &mut Phase<Missing> {
         self.missing.get_or_insert_with(Phase::new)
     }
@@ -159,6 +161,12 @@ impl<P: Kind> Phase<P> {
     /// The normalised path as edited so far.
     pub fn path(&mut self) -> Slot<P, Text> {
         self.slot(Input::Path)
+    }
+
+    /// The extension of the last path segment, lower-case, without its dot. A
+    /// narrower memo key than the path.
+    pub fn extension(&mut self) -> Slot<P, Optional> {
+        self.slot(Input::Extension)
     }
 
     /// The query as edited so far, without `?`.

@@ -39,10 +39,11 @@ pub(crate) fn is_token(name: &str) -> bool {
 /// Checks text that is to become part of a field value.
 ///
 /// # Errors
-/// CR, LF or NUL, which would end the field.
+/// A control character other than the tab, such as a line break, which would
+/// end the field.
 pub fn field_text(text: &str) -> Result<(), String> {
-    match text.bytes().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
-        true => Err("a field value holds no line break and no NUL".to_owned()),
+    match text.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        true => Err("a field value holds no line break or other control character".to_owned()),
         false => Ok(()),
     }
 }
@@ -103,7 +104,7 @@ mod tests {
     #[test]
     fn texts() {
         assert!(field_text("max-age=1; ü").is_ok());
-        for bad in ["a\r", "a\nb", "\0"] {
+        for bad in ["a\r", "a\nb", "\0", "\u{1b}[0m", "\u{7f}"] {
             assert!(field_text(bad).is_err(), "{bad:?}");
         }
     }

@@ -18,6 +18,7 @@
 //! assert_eq!(got.exchange.request_header("x-hello"), Some("world"));
 //! ```
 
+mod effects;
 mod exchange;
 mod outcome;
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod tests;
 
 use std::fmt;
 
-use crate::bindings::janua::policy::types::{self, Effect, Verdict};
+use crate::bindings::janua::policy::types::{self, Verdict};
 use crate::{Configured, Policy};
 pub use exchange::Exchange;
 pub use outcome::{Answer, Outcome};
@@ -128,19 +129,5 @@ fn run(
     match outcome::carry_out(phase, exchange, on_response, verdict) {
         Ok(outcome) => outcome,
         Err(refusal) => panic!("the gateway would refuse this verdict: {refusal}"),
-    }
-}
-
-impl Outcome {
-    /// The buckets that the verdict takes from, with the key of each as it is
-    /// for this exchange; `None` is an absent key.
-    #[must_use]
-    pub fn takes(&self) -> Vec<(&types::Take, Option<String>)> {
-        let effects = self.verdict.iter().flat_map(|verdict| &verdict.effects);
-        let takes = effects.filter_map(|effect| match effect {
-            Effect::Take(take) => Some((take, self.resolve(&take.key))),
-            _ => None,
-        });
-        takes.collect()
     }
 }

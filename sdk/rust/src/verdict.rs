@@ -153,7 +153,8 @@ impl Verdict<Fetched> {
         self.effect(Effect::CacheRule(rule.into_contract()))
     }
 
-    /// Adds a cache tag. An absent value adds none.
+    /// Adds a cache tag. An absent value adds none; one with commas or spaces
+    /// adds several, so a reference to a field of tags will do.
     #[must_use]
     pub fn tag(self, tag: impl Into<Value<Fetched>>) -> Self {
         self.effect(Effect::Tag(tag.into().into_parts()))
@@ -161,7 +162,8 @@ impl Verdict<Fetched> {
 }
 
 impl Verdict<Missing> {
-    /// Serves this path of the same target instead.
+    /// Serves this path of the same target instead. The edits are of the
+    /// response that is then served.
     #[must_use]
     pub fn serve(path: impl Into<Value<Missing>>) -> Self {
         Self::of(Outcome::Serve(path.into().into_parts()))

@@ -55,7 +55,10 @@ fn mistakes_are_named() {
         ),
         ("{header:}", "`header:` needs a name after the colon"),
         ("{header:a b}", "\"a b\" is not a field name"),
-        ("a\nb", "a field value holds no line break and no NUL"),
+        (
+            "a\nb",
+            "a field value holds no line break or other control character",
+        ),
     ];
     for (text, message) in cases {
         assert_eq!(Template::parse(text).unwrap_err(), message, "{text}");

@@ -2,12 +2,12 @@
 
 use super::Exchange;
 use crate::bindings::janua::policy::types::{
-    Content, Edit, Header, Outcome as Decided, Part, Phase, Reply, Verdict,
+    Content, Edit, Effect, Header, Outcome as Decided, Part, Phase, Reply, Verdict,
 };
 use crate::syntax;
 
-/// What became of an exchange in one phase. Effects are not carried out: see
-/// [`Outcome::takes`] and `verdict`.
+/// What became of an exchange in one phase. Effects are not carried out but
+/// told: see [`Outcome::takes`], [`Outcome::cache_rule`] and so on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// The exchange with the edits of the verdict; they do not touch `answer`.
@@ -97,6 +97,13 @@ pub(super) fn carry_out(
     }
     for edit in &verdict.edits {
         apply(phase, before, on_response, edit, &mut outcome)?;
+    }
+    for effect in &verdict.effects {
+        if let Effect::CacheRule(rule) = effect {
+            for line in [&rule.browser, &rule.cdn].into_iter().flatten() {
+                syntax::field_text(line)?;
+            }
+        }
     }
     outcome.verdict = Some(verdict);
     Ok(outcome)

@@ -181,3 +181,85 @@ fn a_configuration_is_refused_with_its_path() {
         assert_eq!(error, message, "{json}");
     }
 }
+
+/// Says everything that there is to say to the cache.
+struct Caching {
+    tenant: Reference<Request>,
+    tags: Reference<crate::Fetched>,
+    purged: Reference<Response>,
+}
+
+#[derive(Deserialize)]
+struct Nothing {}
+
+impl Policy for Caching {
+    type Config = Nothing;
+
+    fn new(_: Nothing, subscription: &mut Subscription) -> Result<Self, String> {
+        let header = |name: &str| crate::Input::Header(name.to_owned());
+        let tags = crate::Input::ResponseHeader("cache-tag".to_owned());
+        Ok(Self {
+            tenant: subscription.request().reference(header("x-tenant")),
+            tags: subscription.fetched().reference(tags),
+            purged: subscription.response().reference(header("x-purge")),
+        })
+    }
+
+    fn on_request(&self, _: &Inputs<Request>) -> Result<Verdict<Request>, String> {
+        let lookup = crate::CacheLookup::by(crate::QueryKey::Sorted).vary_on(self.tenant);
+        Ok(Verdict::proceed()
+            .cache_lookup(lookup)
+            .purge(crate::Purge::prefix("/old/").soft()))
+    }
+
+    fn on_fetched(&self, _: &Inputs<crate::Fetched>) -> Result<Verdict<crate::Fetched>, String> {
+        let rule = crate::CacheRule::new("all", crate::Storage::Seconds(60))
+            .browser("no-cache")
+            .cdn("max-age=60")
+            .stale_while_revalidate(1)
+            .stale_if_error(2)
+            .shared();
+        Ok(Verdict::proceed()
+            .cache_rule(rule)
+            .tag("all")
+            .tag(self.tags))
+    }
+
+    fn on_response(&self, _: &Inputs<Response>) -> Result<Verdict<Response>, String> {
+        Ok(Verdict::proceed()
+            .purge(crate::Purge::tag(self.purged))
+            .purge(crate::Purge::site()))
+    }
+}
+
+#[test]
+fn what_is_said_to_the_cache() {
+    let policy = configure::<Caching>("{}").unwrap();
+    let exchange = Exchange::get("https://a.example/").header("x-tenant", "t");
+    let got = policy.request(&exchange);
+    let (lookup, values) = got.cache_lookup().unwrap();
+    assert!(matches!(lookup.query, crate::QueryKey::Sorted));
+    assert_eq!(lookup.bypass, None);
+    assert_eq!(values, [Some("t".to_owned())]);
+    assert_eq!(got.purges(), [("prefix /old/".to_owned(), true)]);
+
+    let got = policy.fetched(&exchange.response_header("cache-tag", "a, b c"));
+    assert_eq!(got.tags(), ["all", "a", "b", "c"]);
+    let rule = got.cache_rule().unwrap();
+    assert_eq!(rule.browser.as_deref(), Some("no-cache"));
+    assert_eq!(rule.cdn.as_deref(), Some("max-age=60"));
+    let stale = (rule.stale_while_revalidate, rule.stale_if_error);
+    assert_eq!(stale, (Some(1), Some(2)));
+    assert!(rule.shared);
+
+    let bare = Exchange::get("https://a.example/");
+    assert_eq!(policy.fetched(&bare).tags(), ["all"]);
+    let got = policy.response(&bare);
+    assert_eq!(
+        got.purges(),
+        [("site".to_owned(), false)],
+        "an absent tag is none"
+    );
+    let bypass = crate::CacheLookup::bypass("cookie").into_contract();
+    assert_eq!(bypass.bypass.as_deref(), Some("cookie"));
+}

@@ -1,0 +1,77 @@
+//! The effects of a verdict, with their values as they are for the exchange.
+
+use super::Outcome;
+use crate::bindings::janua::policy::types::{CacheLookup, CacheRule, Effect, PurgeScope, Take};
+
+impl Outcome {
+    /// The buckets that the verdict takes from, with the key of each as it is
+    /// for this exchange; `None` is an absent key.
+    #[must_use]
+    pub fn takes(&self) -> Vec<(&Take, Option<String>)> {
+        let takes = self.effects().filter_map(|effect| match effect {
+            Effect::Take(take) => Some((take, self.resolve(&take.key))),
+            _ => None,
+        });
+        takes.collect()
+    }
+
+    /// How the response is found in the cache, with the values that join the
+    /// key; `None` is an absent value.
+    #[must_use]
+    pub fn cache_lookup(&self) -> Option<(&CacheLookup, Vec<Option<String>>)> {
+        self.effects().find_map(|effect| match effect {
+            Effect::CacheLookup(lookup) => {
+                let values = lookup.vary_on.iter().map(|value| self.resolve(value));
+                Some((lookup, values.collect()))
+            }
+            _ => None,
+        })
+    }
+
+    /// What the cache does with the response.
+    #[must_use]
+    pub fn cache_rule(&self) -> Option<&CacheRule> {
+        self.effects().find_map(|effect| match effect {
+            Effect::CacheRule(rule) => Some(rule),
+            _ => None,
+        })
+    }
+
+    /// The tags that are added, each by itself.
+    #[must_use]
+    pub fn tags(&self) -> Vec<String> {
+        let values = self.effects().filter_map(|effect| match effect {
+            Effect::Tag(value) => self.resolve(value),
+            _ => None,
+        });
+        let mut tags = Vec::new();
+        for value in values {
+            let words = value.split([',', ' ']).filter(|word| !word.is_empty());
+            tags.extend(words.map(ToOwned::to_owned));
+        }
+        tags
+    }
+
+    /// What is purged, as `url /a`, `prefix /a/`, `tag a` or `site`, and
+    /// whether softly. An absent value purges nothing.
+    #[must_use]
+    pub fn purges(&self) -> Vec<(String, bool)> {
+        let purges = self.effects().filter_map(|effect| {
+            let Effect::Purge(purge) = effect else {
+                return None;
+            };
+            let (kind, value) = match &purge.scope {
+                PurgeScope::Site => return Some(("site".to_owned(), purge.soft)),
+                PurgeScope::Url(value) => ("url ", value),
+                PurgeScope::Prefix(value) => ("prefix ", value),
+                PurgeScope::Tag(value) => ("tag ", value),
+            };
+            Some((kind.to_owned() + &self.resolve(value)?, purge.soft))
+        });
+        purges.collect()
+    }
+
+    fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.verdict.iter().flat_map(|verdict| &verdict.effects)
+    }
+}
