@@ -1,5 +1,33 @@
 //! The shared cache: what may be kept, for how long, and where it is kept.
 //!
 //! - [`rules`]: RFC 9111 as pure functions of heads and times.
+//! - [`Cache`]: the store that all workers share: look-up, flights, fills,
+//!   purges; in memory, and on the disk behind it.
 
 pub mod rules;
+
+mod background;
+mod cache;
+mod disk;
+mod entry;
+mod figures;
+mod fill;
+mod flight;
+mod key;
+mod on_disk;
+mod purge;
+mod store;
+
+pub use cache::{Cache, DiskOptions, Found, Options, Reconfigured};
+pub use disk::OpenError;
+pub use entry::{Body, Coding, Entry, Growing, NewEntry};
+pub use figures::{CacheFigures, Described, DiskFigures, Place, Wanted};
+pub use fill::{Aborted, Fill, FillReader, MAX_LAG};
+pub use flight::{Follow, Joined, Lead, Outcome, Refused};
+pub use key::{Address, Key, KeyParts, Parts, Variance};
+pub use on_disk::{Loaded, OnDisk};
+pub use purge::{Purge, Scope};
+
+/// Until the rules bring theirs.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {}

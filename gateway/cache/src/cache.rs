@@ -1,0 +1,283 @@
+//! The cache as the proxy sees it: look up, join the flight of a miss, purge.
+//!
+//! ```text
+//! find ─┬─ Entry ── deliver, or validate (join, ask, revalidated)
+//!       ├─ OnDisk ─ load in the pool of blocking work, then as above
+//!       ├─ Pass ─── ask, store nothing
+//!       └─ Miss ─── join ─┬─ Leader ─── ask ─ store / pass / fail
+//!                         ├─ Follower ─ outcome
+//!                         └─ Again ──── find
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::background::Background;
+use crate::disk::{Disk, OpenError};
+use crate::entry::{Body, Coding, Entry};
+use crate::figures::{CacheFigures, Described, Wanted};
+use crate::flight::table::Boarded;
+use crate::flight::{Flights, Follow, Joined, Lead};
+use crate::key::{Key, Parts, Variance};
+use crate::on_disk::OnDisk;
+use crate::purge::{Purge, Purges, Scope};
+use crate::store::Store;
+use crate::store::index::Slot;
+
+/// How large the cache may be, and where it lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Byte budget of the memory store; 0 turns the cache off. What fills hold
+    /// until they are whole comes beside it: at most a quarter of it, or four of
+    /// the largest objects if that is more.
+    pub memory_bytes: u64,
+    /// Largest body that is stored, in bytes; never more than half of what one
+    /// shard of the memory store holds.
+    pub max_object: u64,
+    /// The disk store, if there is one.
+    pub disk: Option<DiskOptions>,
+}
+
+/// The disk store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskOptions {
+    /// Its folder; made with mode 0700.
+    pub path: PathBuf,
+    /// Byte budget.
+    pub bytes: u64,
+}
+
+/// What a change of [`Options`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconfigured {
+    /// All of it acts now.
+    Now,
+    /// The disk store's folder stays as it is until a restart; the rest acts.
+    DiskAtRestart,
+}
+
+/// What is known of a request's key.
+#[derive(Debug)]
+pub enum Found {
+    /// A stored response, fresh or not: the rules tell.
+    Entry(Arc<Entry>),
+    /// Not in memory, perhaps on the disk: load it in the pool of blocking work.
+    OnDisk(OnDisk),
+    /// A short while ago there was nothing to store for this key: ask the
+    /// upstream without a flight.
+    Pass,
+    /// Nothing is stored.
+    Miss {
+        /// True if the key is known and only this variant is not.
+        vary: bool,
+    },
+}
+
+/// The shared cache; clones are handles to one and the same. `F` is what a
+/// leader that got no response tells those who wait.
+#[derive(Debug)]
+pub struct Cache<F> {
+    store: Arc<Store>,
+    flights: Arc<Flights<F>>,
+    /// The options as given, to tell a change of the disk's folder.
+    background: Arc<Background>,
+}
+
+impl<F> Clone for Cache<F> {
+    fn clone(&self) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            flights: Arc::clone(&self.flights),
+            background: Arc::clone(&self.background),
+        }
+    }
+}
+
+impl<F> Cache<F> {
+    /// Opens the cache and starts its thread. The disk is not scanned before
+    /// this returns: until the thread has done so, lookups probe it.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the disk store's folder cannot be used, or the thread
+    /// not be started.
+    pub fn open(options: &Options) -> Result<Self, OpenError> {
+        let purges = Arc::new(Purges::new(0));
+        let disk = match &options.disk {
+            Some(disk) if options.memory_bytes > 0 => {
+                Some(Disk::open(&disk.path, disk.bytes, &purges)?)
+            }
+            _ => None,
+        };
+        let store = Arc::new(Store::new(
+            options.memory_bytes,
+            options.max_object,
+            purges,
+            disk,
+        ));
+        let background = Arc::new(Background::start(&store)?);
+        Ok(Self {
+            store,
+            flights: Arc::new(Flights::new()),
+            background,
+        })
+    }
+
+    /// Takes new budgets. What is above them is let go at once, on the disk by
+    /// and by.
+    pub fn reconfigure(&self, options: &Options) -> Reconfigured {
+        self.store
+            .set_limits(options.memory_bytes, options.max_object);
+        let path = self.store.disk.as_ref().map(Disk::path);
+        if let (Some(disk), Some(wanted)) = (&self.store.disk, &options.disk) {
+            disk.set_budget(wanted.bytes);
+            self.background.wake();
+        }
+        if path == options.disk.as_ref().map(|disk| disk.path.as_path()) {
+            Reconfigured::Now
+        } else {
+            Reconfigured::DiskAtRestart
+        }
+    }
+
+    /// Looks a request up. `variant` is asked to write the request's values of
+    /// what a [`Variance`] names, once that is known, in its order. `now_ms` is
+    /// milliseconds since the Unix epoch.
+    pub fn find(
+        &self,
+        key: &mut Key,
+        variant: &mut dyn FnMut(&Variance, &mut Parts),
+        now_ms: u64,
+    ) -> Found {
+        let store = &*self.store;
+        key.variant.0.clear();
+        let slot = store.hasher.slot(&key.primary.0, b"");
+        key.place.primary = slot;
+        key.place.slot = slot;
+        key.place.landed = self.flights.landed(slot);
+        if store.is_off() {
+            return Found::Pass;
+        }
+        let mut vary = false;
+        let mut found = store.index.find(slot, &key.primary.0, b"");
+        if let Some(Slot::Variance(marker)) = &found {
+            vary = true;
+            marker.variance.begin(&mut key.variant);
+            variant(&marker.variance, &mut key.variant);
+            key.place.slot = store.hasher.slot(&key.primary.0, &key.variant.0);
+            found = store
+                .index
+                .find(key.place.slot, &key.primary.0, &key.variant.0);
+        }
+        match found {
+            Some(Slot::Entry(entry)) => {
+                if let Some(entry) = store.alive(entry, key.place.slot) {
+                    entry.hit();
+                    return Found::Entry(entry);
+                }
+                // A purge took it; the disk's copy fell to the same purge.
+                return Found::Miss { vary };
+            }
+            Some(Slot::Pass(marker)) if now_ms < marker.until_ms => return Found::Pass,
+            Some(Slot::Pass(_) | Slot::Variance(_)) | None => {}
+        }
+        self.find_on_disk(key, vary)
+    }
+
+    fn find_on_disk(&self, key: &Key, vary: bool) -> Found {
+        let store = &self.store;
+        let Some(disk) = &store.disk else {
+            return Found::Miss { vary };
+        };
+        let opened = store
+            .opened
+            .find(key.place.slot, &key.primary.0, &key.variant.0);
+        if let Some(Slot::Entry(entry)) = opened
+            && let Some(entry) = store.alive(entry, key.place.slot)
+        {
+            entry.hit();
+            return Found::Entry(entry);
+        }
+        match disk.probe(&key.primary.0, &key.variant.0) {
+            Some(name) => Found::OnDisk(OnDisk::new(store, name, key)),
+            None => Found::Miss { vary },
+        }
+    }
+
+    /// Joins the flight of the key that was looked up last, or begins it. Also
+    /// for an entry that is to be validated.
+    pub fn join(&self, key: &Key) -> Joined<F> {
+        // Before the flight is on: a purge from here on reaches what it brings.
+        let level = self.store.purges.newest();
+        match self.flights.board(key) {
+            Boarded::First(ticket) => Joined::Leader(Lead::new(
+                Arc::clone(&self.store),
+                Arc::clone(&self.flights),
+                ticket,
+                level,
+            )),
+            Boarded::Waits(receiver) => Joined::Follower(Follow { receiver }),
+            Boarded::Again => Joined::Again,
+        }
+    }
+
+    /// Keeps a compressed form of an entry's body beside it, counted in the
+    /// budget. Returns the entry that has it.
+    pub fn encoded(&self, entry: &Arc<Entry>, coding: Coding, bytes: Bytes) -> Arc<Entry> {
+        let with = Arc::new(entry.with_encoded(coding, bytes));
+        // One on its way in is about to be replaced.
+        if !matches!(entry.body(), Body::Growing(_)) && with.weight() <= self.store.index.largest() {
+            self.store.replace(entry, &with);
+        }
+        with
+    }
+
+    /// Purges, and returns once no lookup on any worker finds what it reached
+    /// and, with a disk store, once that outlives a crash: it waits for the
+    /// disk, so call it off the workers.
+    ///
+    /// # Errors
+    /// The disk store's journal could not be written: the purge acts now, but
+    /// may be forgotten by a restart.
+    pub fn purge(&self, scope: &Scope<'_>, purge: Purge) -> std::io::Result<()> {
+        let number = self.store.purges.record(scope, purge);
+        let written = match &self.store.disk {
+            Some(disk) => disk.journal(scope, purge, number),
+            None => Ok(()),
+        };
+        self.background.sweep();
+        written
+    }
+
+    /// Takes one address away after a request with an unsafe method succeeded
+    /// (RFC 9111 §4.4). Never waits: it acts at once, and reaches the disk's
+    /// journal a moment later.
+    pub fn invalidate(&self, scheme: &[u8], host: &[u8], path: &[u8], query: Option<&[u8]>) {
+        let scope = Scope::Url {
+            scheme,
+            host,
+            path,
+            query,
+        };
+        let number = self.store.purges.record(&scope, Purge::Hard);
+        if let Some(disk) = &self.store.disk {
+            disk.journal_later(&scope, Purge::Hard, number);
+        }
+        self.background.sweep_later();
+    }
+
+    /// What it holds and does.
+    #[must_use]
+    pub fn status(&self) -> CacheFigures {
+        CacheFigures::of(&self.store, self.flights.in_the_air(), &self.background)
+    }
+
+    /// All that is stored for an address, whatever the rest of its key. Looks
+    /// through the whole store, the disk's files included: for a person's
+    /// command, off the workers.
+    #[must_use]
+    pub fn inspect(&self, wanted: &Wanted<'_>) -> Vec<Described> {
+        crate::figures::inspect(&self.store, wanted)
+    }
+}

@@ -1,0 +1,455 @@
+//! A stored response. It never changes: what replaces it is a new entry, and
+//! whoever still sends the old one keeps it.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use bytes::Bytes;
+use janua_http::Fields;
+
+use crate::Terms;
+use crate::fill::{FillReader, Growth};
+use crate::key::{Address, Parts, PartsReader, Variance};
+use crate::purge::{Purges, Standing, Subject};
+
+/// What is told of a response when it is stored.
+#[derive(Debug)]
+pub struct NewEntry<'a> {
+    /// Status code.
+    pub status: u16,
+    /// The head as it is to be delivered, without the fields of one connection,
+    /// `Age` and `Content-Length`.
+    pub head: &'a Fields,
+    /// What the rules read from the head: times, validators, directives.
+    pub terms: Terms,
+    /// Tags for purges; letter cases are told apart.
+    pub tags: &'a [&'a [u8]],
+    /// Name of the rule that stored it.
+    pub rule: Option<Arc<str>>,
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: u64,
+}
+
+/// A stored response.
+#[derive(Debug)]
+pub struct Entry {
+    /// Primary key, variant, tags and head, one after the other: one
+    /// allocation for all of them.
+    text: Box<[u8]>,
+    variant_at: u32,
+    tags_at: u32,
+    head_at: u32,
+    hits: AtomicU32,
+    /// The level of purges (see [`Purges`]) times four, and the standing.
+    judged: AtomicU64,
+    stored_ms: u64,
+    rule: Option<Arc<str>>,
+    encoded: Option<Box<Encoded>>,
+    pub(crate) body: Body,
+    terms: Terms,
+    status: u16,
+}
+
+/// A stored body.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// In memory.
+    Bytes(Bytes),
+    /// Still on its way from the upstream.
+    Growing(Growing),
+    /// In a file, whole and verified: for `sendfile`.
+    File {
+        /// Open for reading; its offset is not used.
+        file: Arc<File>,
+        /// Where the body begins, in bytes.
+        offset: u64,
+        /// Bytes.
+        length: u64,
+    },
+}
+
+/// A body on its way in, seen by those who read it.
+#[derive(Clone, Debug)]
+pub struct Growing(pub(crate) Arc<Growth>);
+
+impl Growing {
+    /// A reader from the first byte on; `None` if the beginning is gone,
+    /// because the body proved too large to be stored: ask the upstream.
+    #[must_use]
+    pub fn reader(&self) -> Option<FillReader> {
+        Growth::reader(&self.0)
+    }
+
+    /// Length in bytes, once it is whole.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.0.whole().map(|body| body.len() as u64)
+    }
+}
+
+/// A content coding that a body was compressed to after it was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// `gzip`.
+    Gzip,
+    /// `br`.
+    Br,
+    /// `zstd`.
+    Zstd,
+}
+
+/// The body in other content codings.
+#[derive(Clone, Debug, Default)]
+struct Encoded {
+    gzip: Option<Bytes>,
+    br: Option<Bytes>,
+    zstd: Option<Bytes>,
+}
+
+impl Encoded {
+    fn slot(&mut self, coding: Coding) -> &mut Option<Bytes> {
+        match coding {
+            Coding::Gzip => &mut self.gzip,
+            Coding::Br => &mut self.br,
+            Coding::Zstd => &mut self.zstd,
+        }
+    }
+
+    fn all(&self) -> [&Option<Bytes>; 3] {
+        [&self.gzip, &self.br, &self.zstd]
+    }
+}
+
+/// What an entry costs beyond its text and body, in bytes: itself, its place in
+/// the index, and what the allocator rounds up. Measured, see `examples/compare.rs`.
+pub(crate) const OVERHEAD: u64 = 300;
+
+impl Entry {
+    /// Puts an entry together. `level` is the number of the newest purge when
+    /// the upstream was asked.
+    pub(crate) fn new(
+        primary: &[u8],
+        variant: &[u8],
+        new: NewEntry<'_>,
+        body: Body,
+        level: u64,
+    ) -> Self {
+        let mut tags = Parts::default();
+        for tag in new.tags {
+            tags.push(Some(tag));
+        }
+        let mut head = Vec::with_capacity(512);
+        new.head.write_to(&mut head);
+        Self::assemble(Assembly {
+            primary,
+            variant,
+            tags: &tags.0,
+            head: &head,
+            status: new.status,
+            terms: new.terms,
+            rule: new.rule,
+            stored_ms: new.now_ms,
+            level,
+            standing: Standing::Live,
+            body,
+        })
+    }
+
+    pub(crate) fn assemble(parts: Assembly<'_>) -> Self {
+        let text = [parts.primary, parts.variant, parts.tags, parts.head]
+            .concat()
+            .into_boxed_slice();
+        let variant_at = parts.primary.len();
+        let tags_at = variant_at + parts.variant.len();
+        let head_at = tags_at + parts.tags.len();
+        Self {
+            text,
+            variant_at: offset(variant_at),
+            tags_at: offset(tags_at),
+            head_at: offset(head_at),
+            hits: AtomicU32::new(0),
+            judged: AtomicU64::new(pack(parts.level, parts.standing)),
+            stored_ms: parts.stored_ms,
+            rule: parts.rule,
+            encoded: None,
+            body: parts.body,
+            terms: parts.terms,
+            status: parts.status,
+        }
+    }
+
+    /// The same response with its body elsewhere, or in one coding more.
+    fn again(&self, body: Body, encoded: Option<Box<Encoded>>) -> Self {
+        Self {
+            text: self.text.clone(),
+            variant_at: self.variant_at,
+            tags_at: self.tags_at,
+            head_at: self.head_at,
+            hits: AtomicU32::new(self.hits()),
+            judged: AtomicU64::new(self.judged.load(Ordering::Acquire)),
+            stored_ms: self.stored_ms,
+            rule: self.rule.clone(),
+            encoded,
+            body,
+            terms: self.terms.clone(),
+            status: self.status,
+        }
+    }
+
+    pub(crate) fn with_body(&self, body: Body) -> Self {
+        self.again(body, self.encoded.clone())
+    }
+
+    pub(crate) fn with_encoded(&self, coding: Coding, bytes: Bytes) -> Self {
+        let mut encoded = self.encoded.clone().unwrap_or_default();
+        *encoded.slot(coding) = Some(bytes);
+        self.again(self.body.clone(), Some(encoded))
+    }
+
+    /// After a 304: the same body under a new head.
+    pub(crate) fn revalidated(&self, new: NewEntry<'_>, level: u64) -> Self {
+        let body = match &self.body {
+            Body::Growing(growing) => match growing.0.whole() {
+                Some(whole) => Body::Bytes(whole),
+                None => self.body.clone(),
+            },
+            other => other.clone(),
+        };
+        let mut entry = Self::new(self.primary(), self.variant(), new, body, level);
+        entry.hits = AtomicU32::new(self.hits());
+        entry.encoded.clone_from(&self.encoded);
+        entry
+    }
+
+    /// Status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The head's lines, each `Name: value CRLF`.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        self.part(self.head_at, None)
+    }
+
+    /// Appends the head's lines to `fields`.
+    pub fn write_into(&self, fields: &mut Fields) {
+        let mut rest = self.head();
+        while let Some(colon) = memchr::memchr(b':', rest) {
+            let (name, after) = rest.split_at(colon);
+            let end = memchr::memchr(b'\r', after).unwrap_or(after.len());
+            let (value, next) = after.split_at(end);
+            fields.append(name, value.strip_prefix(b": ").unwrap_or_default());
+            rest = next.strip_prefix(b"\r\n").unwrap_or_default();
+        }
+    }
+
+    /// What the rules go by.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Name of the rule that stored it.
+    #[must_use]
+    pub fn rule(&self) -> Option<&Arc<str>> {
+        self.rule.as_ref()
+    }
+
+    /// When it was stored or last validated, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn stored_ms(&self) -> u64 {
+        self.stored_ms
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> impl Iterator<Item = &[u8]> {
+        PartsReader(self.tag_bytes()).flatten()
+    }
+
+    /// The address it answers.
+    #[must_use]
+    pub fn address(&self) -> Option<Address<'_>> {
+        Address::of(self.primary())
+    }
+
+    /// The names it varies on, with the values of the request that it answered;
+    /// `None` if it answers all requests of its key.
+    #[must_use]
+    pub fn variance(&self) -> Option<Variance> {
+        Variance::of(self.variant()).map(|(variance, _)| variance)
+    }
+
+    /// The values that [`Variance`] names, in its order.
+    pub fn variant_values(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        Variance::of(self.variant())
+            .map(|(_, values)| values)
+            .into_iter()
+            .flatten()
+    }
+
+    /// The body.
+    #[must_use]
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Length of the body in bytes, if it is known already.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        match &self.body {
+            Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Growing(growing) => growing.length(),
+            Body::File { length, .. } => Some(*length),
+        }
+    }
+
+    /// The body in a coding that [`Cache::encoded`](crate::Cache::encoded) was
+    /// given before.
+    #[must_use]
+    pub fn encoded(&self, coding: Coding) -> Option<&Bytes> {
+        let encoded = self.encoded.as_deref()?;
+        match coding {
+            Coding::Gzip => encoded.gzip.as_ref(),
+            Coding::Br => encoded.br.as_ref(),
+            Coding::Zstd => encoded.zstd.as_ref(),
+        }
+    }
+
+    /// How often it was found.
+    #[must_use]
+    pub fn hits(&self) -> u32 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// True if a soft purge reached it: it is validated before it is used.
+    #[must_use]
+    pub fn is_purged_softly(&self) -> bool {
+        unpack(self.judged.load(Ordering::Acquire)).1 == Standing::Stale
+    }
+
+    pub(crate) fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How it stands after all purges so far; remembered.
+    pub(crate) fn standing(&self, purges: &Purges) -> Standing {
+        let judged = self.judged.load(Ordering::Acquire);
+        let (level, standing) = unpack(judged);
+        if standing == Standing::Dead || level >= purges.newest() {
+            return standing;
+        }
+        let (now, level) = purges.judge(level, &self.subject());
+        let standing = match (standing, now) {
+            (_, Standing::Dead) => Standing::Dead,
+            (Standing::Live, now) => now,
+            (before, _) => before,
+        };
+        // Two at once come to the same answer, or one to a newer: either stands.
+        let _ = self.judged.compare_exchange(
+            judged,
+            pack(level, standing),
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
+        standing
+    }
+
+    /// The level it has been judged at.
+    pub(crate) fn level(&self) -> u64 {
+        unpack(self.judged.load(Ordering::Acquire)).0
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject {
+            primary: self.primary(),
+            tags: self.tag_bytes(),
+        }
+    }
+
+    /// Bytes that it counts for in the memory store's budget.
+    pub(crate) fn weight(&self) -> u64 {
+        let body = match &self.body {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            // Counted by the fills, and on the disk.
+            Body::Growing(_) | Body::File { .. } => 0,
+        };
+        let encoded = self.encoded.as_deref().map_or(0, |encoded| {
+            encoded
+                .all()
+                .into_iter()
+                .flatten()
+                .map(|bytes| bytes.len() as u64)
+                .sum()
+        });
+        OVERHEAD + self.text.len() as u64 + body + encoded
+    }
+
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
+    }
+
+    pub(crate) fn is(&self, primary: &[u8], variant: &[u8]) -> bool {
+        self.primary() == primary && self.variant() == variant
+    }
+
+    pub(crate) fn primary(&self) -> &[u8] {
+        self.part(0, Some(self.variant_at))
+    }
+
+    pub(crate) fn variant(&self) -> &[u8] {
+        self.part(self.variant_at, Some(self.tags_at))
+    }
+
+    pub(crate) fn tag_bytes(&self) -> &[u8] {
+        self.part(self.tags_at, Some(self.head_at))
+    }
+
+    fn part(&self, from: u32, to: Option<u32>) -> &[u8] {
+        let to = to.map_or(self.text.len(), |to| to as usize);
+        self.text.get(from as usize..to).unwrap_or_default()
+    }
+}
+
+/// The parts of an entry.
+pub(crate) struct Assembly<'a> {
+    pub(crate) primary: &'a [u8],
+    pub(crate) variant: &'a [u8],
+    pub(crate) tags: &'a [u8],
+    pub(crate) head: &'a [u8],
+    pub(crate) status: u16,
+    pub(crate) terms: Terms,
+    pub(crate) rule: Option<Arc<str>>,
+    pub(crate) stored_ms: u64,
+    pub(crate) level: u64,
+    pub(crate) standing: Standing,
+    pub(crate) body: Body,
+}
+
+fn pack(level: u64, standing: Standing) -> u64 {
+    (level << 2)
+        | match standing {
+            Standing::Live => 0,
+            Standing::Stale => 1,
+            Standing::Dead => 2,
+        }
+}
+
+fn unpack(judged: u64) -> (u64, Standing) {
+    let standing = match judged & 3 {
+        0 => Standing::Live,
+        1 => Standing::Stale,
+        _ => Standing::Dead,
+    };
+    (judged >> 2, standing)
+}
+
+/// Keys and heads are limited to far less than 4 GiB before they come here.
+fn offset(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What the cache tells of itself: figures, and what is stored for an address.
+
+use std::sync::Arc;
+
+use crate::background::Background;
+use crate::entry::{Body, Entry};
+use crate::key::Address;
+use crate::purge::Standing;
+use crate::store::Store;
+use crate::store::index::Slot;
+
+/// Figures of the moment; counters count since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheFigures {
+    /// Slots of the memory store: entries and a few markers.
+    pub objects: u64,
+    /// What they weigh, in bytes.
+    pub bytes: u64,
+    /// What they may weigh.
+    pub budget: u64,
+    /// Let go for lack of room.
+    pub evictions: u64,
+    /// Bodies on their way in.
+    pub fills: u64,
+    /// What those hold, in bytes.
+    pub fill_bytes: u64,
+    /// Requests to upstreams that others may wait for.
+    pub flights: u64,
+    /// Number of the newest purge; counts purges and invalidations.
+    pub purges: u64,
+    /// Purges that no sweep has carried out yet.
+    pub purge_lines: u64,
+    /// True while a sweep runs.
+    pub sweeping: bool,
+    /// The disk store, if there is one.
+    pub disk: Option<DiskFigures>,
+}
+
+/// Figures of the disk store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiskFigures {
+    /// Files.
+    pub objects: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// What they may take.
+    pub budget: u64,
+    /// Deleted for lack of room.
+    pub evictions: u64,
+    /// Written.
+    pub writes: u64,
+    /// Read back.
+    pub loads: u64,
+    /// Not written, because too much waited to be written.
+    pub dropped: u64,
+    /// Writes that failed, a full disk included.
+    pub failed: u64,
+    /// Files that were found broken, and deleted.
+    pub corrupt: u64,
+    /// Open files that are served from.
+    pub opened: u64,
+    /// True while the folder is still scanned for what is there.
+    pub scanning: bool,
+}
+
+impl CacheFigures {
+    pub(crate) fn of(store: &Store, flights: usize, background: &Background) -> Self {
+        Self {
+            objects: store.index.len(),
+            bytes: store.index.weight(),
+            budget: store.index.capacity(),
+            evictions: store.index.evicted(),
+            fills: store.growing.fills(),
+            fill_bytes: store.growing.held(),
+            flights: flights as u64,
+            purges: store.purges.counted(),
+            purge_lines: store.purges.lines() as u64,
+            sweeping: background.is_sweeping(),
+            disk: store.disk.as_ref().map(|disk| DiskFigures {
+                opened: store.opened.len(),
+                ..disk.figures()
+            }),
+        }
+    }
+}
+
+/// The address that a person asks about.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// `http` or `https`; `None` is either.
+    pub scheme: Option<&'a [u8]>,
+    /// Host, with the port if requests had one.
+    pub host: &'a [u8],
+    /// Normalised path.
+    pub path: &'a [u8],
+    /// One query; `None` is every query.
+    pub query: Option<&'a [u8]>,
+}
+
+impl Wanted<'_> {
+    pub(crate) fn is(&self, address: &Address<'_>) -> bool {
+        self.scheme.is_none_or(|scheme| scheme == address.scheme)
+            && self.host.eq_ignore_ascii_case(address.host)
+            && self.path == address.path
+            && (self.query.is_none() || self.query == address.query || address.query_edited)
+    }
+}
+
+/// A stored response, and where it lies.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// The entry: status, terms, tags, rule, variant, hits.
+    pub entry: Arc<Entry>,
+    /// Where its body is.
+    pub place: Place,
+}
+
+/// Where a body lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In memory.
+    Memory,
+    /// On its way in.
+    Filling,
+    /// On the disk only.
+    Disk,
+}
+
+pub(crate) fn inspect(store: &Store, wanted: &Wanted<'_>) -> Vec<Described> {
+    let mut all: Vec<Described> = Vec::new();
+    let add = |entry: Arc<Entry>, all: &mut Vec<Described>| {
+        let asked = entry.address().is_some_and(|address| wanted.is(&address));
+        let known = |one: &Described| one.entry.is(entry.primary(), entry.variant());
+        if !asked || all.iter().any(known) || entry.standing(&store.purges) == Standing::Dead {
+            return;
+        }
+        let place = match entry.body() {
+            Body::Bytes(_) => Place::Memory,
+            Body::Growing(_) => Place::Filling,
+            Body::File { .. } => Place::Disk,
+        };
+        all.push(Described { entry, place });
+    };
+    for (_, slot) in store.index.iter().chain(store.opened.iter()) {
+        if let Slot::Entry(entry) = slot {
+            add(entry, &mut all);
+        }
+    }
+    if let Some(disk) = &store.disk {
+        disk.each(|entry| add(Arc::new(entry), &mut all));
+    }
+    all
+}

@@ -1,0 +1,344 @@
+//! What the two ends of a body on its way in share.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use slab::Slab;
+
+use super::{Aborted, FillReader, MAX_LAG};
+
+/// What all fills together hold, and may hold.
+#[derive(Debug, Default)]
+pub(crate) struct GrowingBytes {
+    held: AtomicU64,
+    limit: AtomicU64,
+    fills: AtomicU64,
+}
+
+impl GrowingBytes {
+    pub(crate) fn set_limit(&self, bytes: u64) {
+        self.limit.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn held(&self) -> u64 {
+        self.held.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn fills(&self) -> u64 {
+        self.fills.load(Ordering::Relaxed)
+    }
+
+    fn reserve(&self, bytes: u64) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        self.held
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
+                held.checked_add(bytes).filter(|&sum| sum <= limit)
+            })
+            .is_ok()
+    }
+
+    fn release(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// A body on its way in.
+#[derive(Debug)]
+pub(crate) struct Growth {
+    state: Mutex<State>,
+    budget: Arc<GrowingBytes>,
+}
+
+#[derive(Debug)]
+struct State {
+    chunks: VecDeque<Bytes>,
+    /// Number of the first chunk that is still there.
+    first: u64,
+    /// Bytes before that chunk.
+    start: u64,
+    /// Bytes written so far.
+    end: u64,
+    /// Bytes of the common budget that are taken for this body.
+    reserved: u64,
+    /// True while all of it is kept, so that it can be stored.
+    kept: bool,
+    outcome: Outcome,
+    readers: Slab<Reader>,
+    writer: Option<Waker>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Running,
+    /// All of it, if it was kept; the chunks are then gone.
+    Whole(Option<Bytes>),
+    Aborted,
+}
+
+#[derive(Debug, Default)]
+struct Reader {
+    /// Number of the chunk to read next.
+    chunk: u64,
+    /// Bytes read so far.
+    at: u64,
+    waker: Option<Waker>,
+}
+
+/// What became of written bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    Kept,
+    /// The body is no longer kept from this write on.
+    TooLarge,
+    /// It was no longer kept before.
+    Passing,
+}
+
+/// What a chunk costs beyond its bytes.
+const CHUNK: u64 = 64;
+
+impl Growth {
+    /// `expected` bytes are reserved at once; `None` if the fills together hold
+    /// too much already.
+    pub(crate) fn begin(budget: &Arc<GrowingBytes>, expected: u64) -> Option<Arc<Self>> {
+        if !budget.reserve(expected) {
+            return None;
+        }
+        budget.fills.fetch_add(1, Ordering::Relaxed);
+        Some(Arc::new(Self {
+            state: Mutex::new(State {
+                chunks: VecDeque::new(),
+                first: 0,
+                start: 0,
+                end: 0,
+                reserved: expected,
+                kept: true,
+                outcome: Outcome::Running,
+                readers: Slab::new(),
+                writer: None,
+            }),
+            budget: Arc::clone(budget),
+        }))
+    }
+
+    pub(crate) fn reader(this: &Arc<Self>) -> Option<FillReader> {
+        let mut state = this.lock();
+        if state.start > 0 && !matches!(state.outcome, Outcome::Whole(Some(_))) {
+            return None;
+        }
+        let reader = Reader {
+            chunk: state.first,
+            ..Reader::default()
+        };
+        let id = state.readers.insert(reader);
+        Some(FillReader {
+            growth: Arc::clone(this),
+            id,
+        })
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.lock().end
+    }
+
+    pub(crate) fn whole(&self) -> Option<Bytes> {
+        match &self.lock().outcome {
+            Outcome::Whole(whole) => whole.clone(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        let state = self.lock();
+        state.kept || !state.readers.is_empty()
+    }
+
+    pub(crate) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.kept || state.end - state.start <= MAX_LAG {
+            return Poll::Ready(());
+        }
+        state.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    pub(crate) fn write(&self, data: Bytes, limit: u64) -> Written {
+        let mut state = self.lock();
+        let before = state.kept;
+        state.end += data.len() as u64;
+        state.chunks.push_back(data);
+        if state.kept {
+            let cost = state.end + CHUNK * state.chunks.len() as u64;
+            let more = cost.saturating_sub(state.reserved);
+            if state.end > limit || (more > 0 && !self.budget.reserve(more)) {
+                state.kept = false;
+                self.trim(&mut state);
+            } else {
+                state.reserved += more;
+            }
+        } else {
+            self.trim(&mut state);
+        }
+        let kept = state.kept;
+        let waiting = state.take_wakers();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        match (before, kept) {
+            (true, true) => Written::Kept,
+            (true, false) => Written::TooLarge,
+            (false, _) => Written::Passing,
+        }
+    }
+
+    /// The whole body in one piece of exactly its size, if it was kept.
+    pub(crate) fn finish(&self) -> Option<Bytes> {
+        let mut state = self.lock();
+        let whole = state.kept.then(|| {
+            let mut body = Vec::with_capacity(usize::try_from(state.end).unwrap_or_default());
+            for chunk in state.chunks.drain(..) {
+                body.extend_from_slice(&chunk);
+            }
+            self.budget.release(std::mem::take(&mut state.reserved));
+            Bytes::from(body.into_boxed_slice())
+        });
+        state.outcome = Outcome::Whole(whole.clone());
+        let waiting = state.take_wakers();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        whole
+    }
+
+    /// Ends it unless it has ended; true if it had not.
+    pub(crate) fn abort(&self) -> bool {
+        let mut state = self.lock();
+        if !matches!(state.outcome, Outcome::Running) {
+            return false;
+        }
+        state.outcome = Outcome::Aborted;
+        state.chunks.clear();
+        self.budget.release(std::mem::take(&mut state.reserved));
+        let waiting = state.take_wakers();
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+        true
+    }
+
+    pub(crate) fn poll_next(
+        &self,
+        id: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Aborted>>> {
+        let mut state = self.lock();
+        let State {
+            chunks,
+            first,
+            outcome,
+            readers,
+            start,
+            end,
+            ..
+        } = &mut *state;
+        let Some(reader) = readers.get_mut(id) else {
+            return Poll::Ready(None);
+        };
+        match outcome {
+            Outcome::Aborted => return Poll::Ready(Some(Err(Aborted))),
+            Outcome::Whole(Some(_)) | Outcome::Running | Outcome::Whole(None)
+                if reader.at == *end && !matches!(outcome, Outcome::Running) =>
+            {
+                return Poll::Ready(None);
+            }
+            Outcome::Whole(Some(whole)) => {
+                let rest = whole.slice(usize::try_from(reader.at).unwrap_or(usize::MAX)..);
+                reader.at = *end;
+                return Poll::Ready(Some(Ok(rest)));
+            }
+            Outcome::Running | Outcome::Whole(None) => {}
+        }
+        let index = usize::try_from(reader.chunk.saturating_sub(*first)).unwrap_or(usize::MAX);
+        let Some(chunk) = chunks.get(index).cloned() else {
+            // The waker is the same one most of the time.
+            match &mut reader.waker {
+                Some(known) => known.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            return Poll::Pending;
+        };
+        let was_slowest = reader.at == *start;
+        reader.chunk += 1;
+        reader.at += chunk.len() as u64;
+        let writer = (was_slowest && !state.kept)
+            .then(|| self.trim(&mut state))
+            .flatten();
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        Poll::Ready(Some(Ok(chunk)))
+    }
+
+    pub(crate) fn leave(&self, id: usize) {
+        let mut state = self.lock();
+        let reader = state.readers.try_remove(id);
+        let writer = (!state.kept).then(|| self.trim(&mut state)).flatten();
+        drop(state);
+        drop(reader);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+
+    /// Drops what every reader has, and gives the budget what it took. Returns
+    /// the writer if it waits and may go on.
+    fn trim(&self, state: &mut State) -> Option<Waker> {
+        let slowest = state
+            .readers
+            .iter()
+            .map(|(_, reader)| reader.at)
+            .min()
+            .unwrap_or(state.end);
+        while let Some(chunk) = state.chunks.front() {
+            let next = state.start + chunk.len() as u64;
+            if next > slowest {
+                break;
+            }
+            state.start = next;
+            state.first += 1;
+            state.chunks.pop_front();
+        }
+        let held = state.end - state.start;
+        if held < state.reserved {
+            self.budget.release(state.reserved - held);
+            state.reserved = held;
+        }
+        if held <= MAX_LAG {
+            state.writer.take()
+        } else {
+            None
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Growth {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.budget.release(state.reserved);
+        self.budget.fills.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl State {
+    fn take_wakers(&mut self) -> Vec<Waker> {
+        self.readers
+            .iter_mut()
+            .filter_map(|(_, reader)| reader.waker.take())
+            .collect()
+    }
+}

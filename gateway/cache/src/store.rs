@@ -1,0 +1,246 @@
+//! The store: one for the process, shared by all workers.
+//!
+//! Two levels: the slot of a primary key holds its only entry, or says what its
+//! entries vary on; each of those has a slot of its own. So a response without
+//! `Vary` costs one lookup, one with it two, and each variant is kept or
+//! evicted by its own use. What memory has let go of may be on the disk.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use crate::disk::Disk;
+use crate::entry::{Body, Entry, NewEntry};
+use crate::fill::{Growth, GrowingBytes};
+use crate::flight::Refused;
+use crate::key::{Parts, Variance};
+use crate::purge::{Purges, Standing};
+
+pub(crate) mod hash;
+pub(crate) mod index;
+
+use hash::KeyHasher;
+use index::{Index, Marker, PassMarker, Slot};
+
+/// What all parts of the cache share.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) hasher: KeyHasher,
+    pub(crate) index: Index,
+    /// Entries whose body is an open file, bounded by number.
+    pub(crate) opened: Index,
+    pub(crate) purges: Arc<Purges>,
+    pub(crate) growing: Arc<GrowingBytes>,
+    pub(crate) disk: Option<Disk>,
+    max_object: AtomicU64,
+    /// The memory budget; 0 turns the cache off.
+    memory: AtomicU64,
+}
+
+/// Open files at most; each is one file descriptor.
+const MAX_OPENED: u64 = 1024;
+
+/// Heads and keys larger than this are not stored, in bytes.
+const MAX_TEXT: usize = 256 * 1024;
+
+/// Names of `Vary` at most.
+const MAX_NAMES: usize = 64;
+
+impl Store {
+    pub(crate) fn new(memory: u64, max_object: u64, purges: Arc<Purges>, disk: Option<Disk>) -> Self {
+        let growing = Arc::new(GrowingBytes::default());
+        // A shard must hold a few of the largest objects.
+        let shards = (memory / max_object.saturating_mul(4).max(1 << 20)).clamp(1, 64);
+        let shards = usize::try_from(shards).unwrap_or(1);
+        let store = Self {
+            hasher: KeyHasher::new(),
+            index: Index::new(memory, shards),
+            opened: Index::new(MAX_OPENED * 1024, 4),
+            purges,
+            growing,
+            disk,
+            max_object: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
+        };
+        store.set_limits(memory, max_object);
+        store
+    }
+
+    pub(crate) fn set_limits(&self, memory: u64, max_object: u64) {
+        self.index.set_capacity(memory);
+        self.memory.store(memory, Ordering::Relaxed);
+        let largest = max_object.min(self.index.largest());
+        self.max_object.store(largest, Ordering::Relaxed);
+        // Beside the budget, so that a full store can still be filled.
+        self.growing.set_limit((memory / 4).max(4 * largest));
+    }
+
+    pub(crate) fn is_off(&self) -> bool {
+        self.memory.load(Ordering::Relaxed) == 0
+    }
+
+    /// Largest body that is stored, in bytes.
+    pub(crate) fn max_object(&self) -> u64 {
+        self.max_object.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn admits(&self, length: Option<u64>) -> Result<(), Refused> {
+        if self.is_off() {
+            return Err(Refused::Off);
+        }
+        match length {
+            Some(length) if length > self.max_object() => Err(Refused::TooLarge),
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts a new response into its slot.
+    pub(crate) fn publish(
+        &self,
+        primary: &[u8],
+        new: NewEntry<'_>,
+        variance: &Variance,
+        variant: &mut dyn FnMut(&Variance, &mut Parts),
+        body: Body,
+        level: u64,
+    ) -> Result<Arc<Entry>, Refused> {
+        let mut values = Parts::default();
+        if !variance.is_none() {
+            let variance = self.vary(primary, variance)?;
+            variance.begin(&mut values);
+            variant(&variance, &mut values);
+        }
+        let entry = Arc::new(Entry::new(primary, &values.0, new, body, level));
+        if entry.text_len() > MAX_TEXT {
+            return Err(Refused::Unreasonable);
+        }
+        self.insert(&entry);
+        Ok(entry)
+    }
+
+    /// What the entries of a key vary on from now on: all that any of them did.
+    fn vary(&self, primary: &[u8], variance: &Variance) -> Result<Variance, Refused> {
+        let slot = self.hasher.slot(primary, b"");
+        let variance = match self.index.peek(slot, primary, b"") {
+            Some(Slot::Variance(known)) if known.variance == *variance => {
+                return Ok(variance.clone());
+            }
+            Some(Slot::Variance(known)) => known.variance.union(variance),
+            _ => variance.clone(),
+        };
+        if variance.names().count() > MAX_NAMES {
+            return Err(Refused::Unreasonable);
+        }
+        self.mark(primary, &variance);
+        if let Some(disk) = &self.disk {
+            disk.write_variance(primary, &variance);
+        }
+        Ok(variance)
+    }
+
+    pub(crate) fn mark(&self, primary: &[u8], variance: &Variance) {
+        let marker = Marker {
+            primary: primary.into(),
+            variance: variance.clone(),
+        };
+        let slot = self.hasher.slot(primary, b"");
+        self.index.insert(slot, Slot::Variance(Arc::new(marker)));
+    }
+
+    pub(crate) fn insert(&self, entry: &Arc<Entry>) {
+        let slot = self.hasher.slot(entry.primary(), entry.variant());
+        let table = match entry.body() {
+            Body::File { .. } => &self.opened,
+            Body::Bytes(_) | Body::Growing(_) => {
+                // What memory holds now is newer than a file that is open.
+                self.opened.remove_if(slot, |_| true);
+                &self.index
+            }
+        };
+        table.insert(slot, Slot::Entry(Arc::clone(entry)));
+    }
+
+    /// Leaves a marker that nothing is stored for this key for a while.
+    pub(crate) fn pass(&self, primary: &[u8], variant: &[u8], until_ms: u64) {
+        let slot = self.hasher.slot(primary, variant);
+        // Other variants must stay within reach.
+        if let Some(Slot::Variance(_)) = self.index.peek(slot, primary, variant) {
+            return;
+        }
+        let marker = PassMarker {
+            primary: primary.into(),
+            variant: variant.into(),
+            until_ms,
+        };
+        self.index.insert(slot, Slot::Pass(Arc::new(marker)));
+    }
+
+    /// Puts an entry in the place of another, if that is still there.
+    pub(crate) fn replace(&self, old: &Arc<Entry>, new: &Arc<Entry>) {
+        let slot = self.hasher.slot(old.primary(), old.variant());
+        let table = match old.body() {
+            Body::File { .. } => &self.opened,
+            Body::Bytes(_) | Body::Growing(_) => &self.index,
+        };
+        let still = matches!(
+            table.peek(slot, old.primary(), old.variant()),
+            Some(Slot::Entry(found)) if Arc::ptr_eq(&found, old)
+        );
+        if still {
+            table.insert(slot, Slot::Entry(Arc::clone(new)));
+        }
+    }
+
+    /// Takes an entry out of the index, if it is still this one.
+    pub(crate) fn forget(&self, entry: &Arc<Entry>) {
+        let slot = self.hasher.slot(entry.primary(), entry.variant());
+        for table in [&self.index, &self.opened] {
+            table.remove_if(slot, |found| {
+                matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, entry))
+            });
+        }
+    }
+
+    /// A body has come whole: its entry is stored again with it.
+    pub(crate) fn settle(
+        &self,
+        entry: &Arc<Entry>,
+        growth: &Arc<Growth>,
+        whole: Bytes,
+    ) -> Arc<Entry> {
+        let slot = self.hasher.slot(entry.primary(), entry.variant());
+        // A revalidation may have come between; it has this body too.
+        let current = match self.index.peek(slot, entry.primary(), entry.variant()) {
+            Some(Slot::Entry(current)) if current.body().is_growing_as(growth) => current,
+            Some(Slot::Entry(_) | Slot::Pass(_) | Slot::Variance(_)) => {
+                return Arc::new(entry.with_body(Body::Bytes(whole)));
+            }
+            None => Arc::clone(entry),
+        };
+        let settled = Arc::new(current.with_body(Body::Bytes(whole)));
+        self.insert(&settled);
+        self.write_to_disk(&settled);
+        settled
+    }
+
+    /// Hands an entry to the disk, if there is one.
+    pub(crate) fn write_to_disk(&self, entry: &Arc<Entry>) {
+        if let Some(disk) = &self.disk {
+            disk.write(entry);
+        }
+    }
+
+    /// An entry, unless a purge has taken it.
+    pub(crate) fn alive(&self, entry: Arc<Entry>, slot: u64) -> Option<Arc<Entry>> {
+        if entry.standing(&self.purges) == Standing::Dead {
+            for table in [&self.index, &self.opened] {
+                table.remove_if(slot, |found| {
+                    matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, &entry))
+                });
+            }
+            return None;
+        }
+        Some(entry)
+    }
+}

@@ -1,0 +1,164 @@
+//! The memory store: slots in a byte budget, evicted by Clock-PRO with ghosts
+//! (`quick_cache`; why: `docs/decisions/0008-cache-store.md`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
+
+use super::hash::Identity;
+use crate::entry::{Entry, OVERHEAD};
+use crate::key::Variance;
+
+/// What a slot holds.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot {
+    Entry(Arc<Entry>),
+    /// What the entries of a primary key vary on.
+    Variance(Arc<Marker>),
+    /// Nothing is stored for this key for a while.
+    Pass(Arc<PassMarker>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Marker {
+    pub(crate) primary: Box<[u8]>,
+    pub(crate) variance: Variance,
+}
+
+#[derive(Debug)]
+pub(crate) struct PassMarker {
+    pub(crate) primary: Box<[u8]>,
+    pub(crate) variant: Box<[u8]>,
+    pub(crate) until_ms: u64,
+}
+
+impl Slot {
+    /// A hash names the slot, the whole key names the entry.
+    pub(crate) fn is(&self, primary: &[u8], variant: &[u8]) -> bool {
+        match self {
+            Self::Entry(entry) => entry.is(primary, variant),
+            Self::Variance(marker) => variant.is_empty() && *marker.primary == *primary,
+            Self::Pass(marker) => *marker.primary == *primary && *marker.variant == *variant,
+        }
+    }
+
+    fn weight(&self) -> u64 {
+        match self {
+            Self::Entry(entry) => entry.weight(),
+            Self::Variance(marker) => {
+                let names: usize = marker.variance.names().map(|name| name.len() + 32).sum();
+                OVERHEAD + (marker.primary.len() + names) as u64
+            }
+            Self::Pass(marker) => OVERHEAD + (marker.primary.len() + marker.variant.len()) as u64,
+        }
+    }
+}
+
+/// The slots.
+#[derive(Debug)]
+pub(crate) struct Index {
+    slots: Cache<u64, Slot, Weigh, Identity, Evictions>,
+    evicted: Arc<AtomicU64>,
+}
+
+/// What an average object is taken to weigh, for the number of ghosts.
+const AVERAGE: u64 = 4096;
+
+impl Index {
+    /// `shards` is a hint: each must be able to hold some of the largest objects.
+    pub(crate) fn new(bytes: u64, shards: usize) -> Self {
+        let evicted = Arc::new(AtomicU64::new(0));
+        let items = usize::try_from(bytes / AVERAGE).unwrap_or(usize::MAX).max(1024);
+        let mut options = OptionsBuilder::new();
+        options
+            .estimated_items_capacity(items)
+            .weight_capacity(bytes)
+            .shards(shards);
+        let lifecycle = Evictions(Arc::clone(&evicted));
+        let slots = match options.build() {
+            Ok(options) => Cache::with_options(options, Weigh, Identity, lifecycle),
+            // Never: all that the builder asks for is given.
+            Err(_) => Cache::with(items, bytes, Weigh, Identity, lifecycle),
+        };
+        Self { slots, evicted }
+    }
+
+    pub(crate) fn find(&self, slot: u64, primary: &[u8], variant: &[u8]) -> Option<Slot> {
+        self.slots
+            .get(&slot)
+            .filter(|found| found.is(primary, variant))
+    }
+
+    /// As `find`, without a mark for the eviction.
+    pub(crate) fn peek(&self, slot: u64, primary: &[u8], variant: &[u8]) -> Option<Slot> {
+        self.slots
+            .peek(&slot)
+            .filter(|found| found.is(primary, variant))
+    }
+
+    pub(crate) fn insert(&self, slot: u64, value: Slot) {
+        self.slots.insert(slot, value);
+    }
+
+    /// Removes what `dead` says is dead.
+    pub(crate) fn remove_if(&self, slot: u64, dead: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
+        self.slots
+            .remove_if(&slot, |value| dead(value))
+            .map(|(_, value)| value)
+    }
+
+    /// All slots, one short lock after the other; what changes meanwhile may be
+    /// missed or seen twice.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Slot)> + '_ {
+        self.slots.iter()
+    }
+
+    pub(crate) fn set_capacity(&self, bytes: u64) {
+        self.slots.set_capacity(bytes);
+    }
+
+    /// The most that one object may weigh to be held at all.
+    pub(crate) fn largest(&self) -> u64 {
+        self.slots.shard_capacity() / 2
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
+    pub(crate) fn weight(&self) -> u64 {
+        self.slots.weight()
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.slots.capacity()
+    }
+
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Weigh;
+
+impl Weighter<u64, Slot> for Weigh {
+    fn weight(&self, _: &u64, slot: &Slot) -> u64 {
+        slot.weight()
+    }
+}
+
+/// Counts evictions, and lets go of what is evicted outside the lock.
+#[derive(Clone, Debug)]
+struct Evictions(Arc<AtomicU64>);
+
+impl Lifecycle<u64, Slot> for Evictions {
+    type RequestState = Vec<Slot>;
+
+    fn on_evict(&self, evicted: &mut Vec<Slot>, _: u64, slot: Slot) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        evicted.push(slot);
+    }
+}
