@@ -173,6 +173,11 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         }
     }
 
+    /// Whether a value stands for the whole table.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short.is_some()
+    }
+
     /// The value of a field, and from now on its name is known.
     pub(crate) fn node(&mut self, key: &'static str) -> Option<&'n Node<'i>> {
         self.known.push(key);

@@ -7,6 +7,8 @@ use toml::Spanned as At;
 use toml::de::DeTable;
 
 use crate::admin::Admin;
+use crate::cache::Cache;
+use crate::compression::Compression;
 use crate::decode::{Decoder, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::include::Pattern;
@@ -32,6 +34,10 @@ table! {
         admin: Option<Admin> = optional("all defaults");
         /// What is logged.
         log: Option<Log> = optional("all defaults");
+        /// The shared cache of the process.
+        cache: Option<Cache> = optional("all defaults");
+        /// What holds where responses are compressed.
+        compression: Option<Compression> = optional("all defaults");
         /// The addresses that clients connect to.
         listeners: Names<Listener> = default("{}");
         /// The servers that requests are passed on to.
@@ -55,6 +61,10 @@ pub struct Config {
     pub admin: Admin,
     /// What is logged.
     pub log: Log,
+    /// The shared cache of the process.
+    pub cache: Cache,
+    /// What holds where responses are compressed.
+    pub compression: Compression,
     /// The addresses that clients connect to; at least one.
     pub listeners: Names<Listener>,
     /// The servers that requests are passed on to.
@@ -178,6 +188,7 @@ fn merge(documents: Vec<Document>, found: &mut Vec<Diagnostic>) -> Option<Config
     };
     let mut include = Vec::new();
     let (mut server, mut admin, mut log) = (None, None, None);
+    let (mut cache, mut compression) = (None, None);
     let mut listeners = BTreeMap::new();
     let mut upstreams = BTreeMap::new();
     let mut policies = BTreeMap::new();
@@ -194,6 +205,14 @@ fn merge(documents: Vec<Document>, found: &mut Vec<Diagnostic>) -> Option<Config
         once("server", &mut server, document.server, |it| it.span, found);
         once("admin", &mut admin, document.admin, |it| it.span, found);
         once("log", &mut log, document.log, |it| it.span, found);
+        once("cache", &mut cache, document.cache, |it| it.span, found);
+        once(
+            "compression",
+            &mut compression,
+            document.compression,
+            |it| it.span,
+            found,
+        );
         // Names that are taken twice were found by `names::check`.
         listeners.extend(document.listeners);
         upstreams.extend(document.upstreams);
@@ -206,6 +225,8 @@ fn merge(documents: Vec<Document>, found: &mut Vec<Diagnostic>) -> Option<Config
         server: server.or_else(|| defaults.default("{}", start))?,
         admin: admin.or_else(|| defaults.default("{}", start))?,
         log: log.or_else(|| defaults.default("{}", start))?,
+        cache: cache.or_else(|| defaults.default("{}", start))?,
+        compression: compression.or_else(|| defaults.default("{}", start))?,
         listeners,
         upstreams,
         policies,

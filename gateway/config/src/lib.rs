@@ -11,9 +11,12 @@
 //! compiled, no component opened. That is the snapshot's part.
 
 mod admin;
+mod cache;
+mod compression;
 mod decode;
 mod diagnostic;
 mod document;
+mod files;
 mod header;
 mod include;
 mod list;
@@ -35,10 +38,14 @@ mod syntax;
 mod target;
 mod units;
 mod upstream;
+mod webhook;
 
 pub use admin::Admin;
+pub use cache::{Cache, CacheDisk};
+pub use compression::{Compression, CompressionLevel, CompressionLevels, Encoding, MediaType};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Config, Loaded, parse};
+pub use files::{Files, FilesRoot, Glob, IndexName, Symlinks};
 pub use header::{FieldName, Header, HeaderList, HeaderMatch, HeaderMatches, HeaderTest, Method};
 pub use include::{Pattern, load};
 pub use list::{NonEmpty, OneOrMany};
@@ -50,10 +57,11 @@ pub use policy::{Component, Grant, Isolation, OnError, Policy, PolicyUse};
 pub use policy_config::PolicyConfig;
 pub use reference::{FieldDoc, reference, reference_markdown};
 pub use route::{Route, UpstreamHost};
-pub use secret::{Resolved, resolve_references};
+pub use secret::{Resolved, Token, resolve_references};
 pub use server::Server;
 pub use site::{EncodedSlash, HostPattern, Site};
 pub use span::{Location, Source, SourceId, Sources, Span, Spanned};
 pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, TemplatePart};
 pub use units::{FileMode, NotYet, Reason, Size};
 pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream, UpstreamTls};
+pub use webhook::{Webhook, WebhookBody, WebhookTemplate, WebhookText, WebhookUrl};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::files::FilesRoot;
 use crate::header::{HeaderMatches, Method};
 use crate::macros::table;
 use crate::names::PolicyName;
@@ -42,6 +43,12 @@ table! {
         max_body: Option<Size> = optional("as the site says");
         /// Further endpoints that are tried after one that could not be connected to. 0: none.
         retries: Option<u32> = optional("as the upstream says");
+        /// Whether responses of the upstream are stored in the shared cache, as RFC 9111 lets them be.
+        cache: Option<Spanned<bool>> = optional("as the site says");
+        /// Whether responses are compressed, as `[compression]` says.
+        compress: Option<bool> = optional("as the site says");
+        /// Whether a 404 of the upstream asks the policies of the phase `missing` what to serve instead. A file that is not there always does.
+        missing: Spanned<bool> = default("false");
         /// Whether its requests are in the access log.
         access_log: bool = default("true");
     }
@@ -49,6 +56,58 @@ table! {
 }
 
 fn whole(route: &Route, decoder: &mut Decoder<'_>) {
+    strip(route, decoder);
+    alias(route, decoder);
+    if matches!(route.target, Target::Upstream(_)) {
+        return;
+    }
+    if let Some(cache) = route.cache.filter(|cache| cache.value) {
+        decoder.push(Diagnostic::warning(
+            cache.span,
+            "`cache` has no effect: the route has no upstream",
+        ));
+    }
+    if route.missing.value {
+        let no_effect = Diagnostic::warning(
+            route.missing.span,
+            "`missing` has no effect: the route has no upstream",
+        );
+        decoder.push(match route.target {
+            Target::Files(_) => no_effect.help("a file that is not there always asks the policies"),
+            _ => no_effect,
+        });
+    }
+}
+
+/// An alias takes the route's path off: there must be one that begins every
+/// path of the route.
+fn alias(route: &Route, decoder: &mut Decoder<'_>) {
+    let Target::Files(files) = &route.target else {
+        return;
+    };
+    let FilesRoot::Alias(directory) = &files.root else {
+        return;
+    };
+    let fault = || {
+        Diagnostic::error(
+            directory.span,
+            "`alias` takes the route's path off, and this route has none that begins its paths",
+        )
+        .help("write `root`, or a path such as `path = \"/static/\"`")
+    };
+    match &route.path {
+        None => decoder.push(fault()),
+        Some(path) => match path.value {
+            PathPattern::Prefix(_) | PathPattern::Segment(_) => {}
+            PathPattern::Exact(_) | PathPattern::Suffix(_) | PathPattern::Regex(_) => {
+                decoder.push(fault().note(path.span, "the paths of this route"));
+            }
+        },
+    }
+}
+
+/// What `strip_prefix` must be.
+fn strip(route: &Route, decoder: &mut Decoder<'_>) {
     let Some(strip) = &route.strip_prefix else {
         return;
     };
@@ -79,10 +138,16 @@ fn whole(route: &Route, decoder: &mut Decoder<'_>) {
         );
     }
     if !matches!(route.target, Target::Upstream(_)) {
-        decoder.push(Diagnostic::warning(
+        let no_effect = Diagnostic::warning(
             strip.span,
             "`strip_prefix` has no effect: the route has no upstream",
-        ));
+        );
+        decoder.push(match route.target {
+            Target::Files(_) => {
+                no_effect.help("`alias` in place of `root` takes the route's path off")
+            }
+            _ => no_effect,
+        });
     }
 }
 

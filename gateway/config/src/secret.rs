@@ -1,16 +1,19 @@
-//! References in a policy's configuration: files and environment variables.
+//! Secrets are not written in a configuration but referred to: files and
+//! environment variables.
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::decode::TableReader;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::include;
 use crate::policy_config::PolicyConfig;
-use crate::span::Sources;
+use crate::reference::{FieldDoc, Presence};
+use crate::span::{Sources, Span, Spanned};
 
 /// A policy's configuration as the component is handed it. Holds secrets:
 /// `Debug` leaves the value out.
@@ -109,13 +112,11 @@ impl Walk<'_> {
         let key = self.path.last()?;
         let content = if key.ends_with("_file") {
             let path = self.config.directory.join(text);
-            let content = include::read(&path).map_err(|why| format!("the file {why}"));
+            let content = file(&path);
             self.files.insert(path);
             content
         } else if key.ends_with("_env") {
-            (self.env)(text).ok_or_else(|| {
-                format!("the environment variable `{text}` is not set, or not UTF-8")
-            })
+            variable(text, self.env)
         } else {
             return None;
         };
@@ -127,5 +128,96 @@ impl Walk<'_> {
                 None
             }
         }
+    }
+}
+
+fn file(path: &Path) -> Result<String, String> {
+    include::read(path).map_err(|why| format!("the file {why}"))
+}
+
+fn variable(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    env(name).ok_or_else(|| format!("the environment variable `{name}` is not set, or not UTF-8"))
+}
+
+/// Where the token of a call is: `token_file` or `token_env`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Token {
+    /// There is none.
+    None,
+    /// In this file, relative to the working directory.
+    File(Spanned<PathBuf>),
+    /// In the environment variable of this name.
+    Env(Spanned<String>),
+}
+
+impl Token {
+    /// The token without white space at its ends, if there is one. Variables
+    /// are looked up by `env`.
+    ///
+    /// # Errors
+    /// The reference leads nowhere, or to what no header field can carry.
+    /// Never says any content.
+    pub fn resolve(
+        &self,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<String>, Diagnostic> {
+        let (span, content) = match self {
+            Self::None => return Ok(None),
+            Self::File(path) => (path.span, file(path)),
+            Self::Env(name) => (name.span, variable(name, env)),
+        };
+        let content = content.map_err(|why| Diagnostic::error(span, why))?;
+        let token = content.trim();
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Diagnostic::error(
+                span,
+                "the token is empty, or has other than visible ASCII characters",
+            ));
+        }
+        Ok(Some(token.to_owned()))
+    }
+
+    /// Where it is referred to.
+    pub(crate) fn span(&self) -> Option<Span> {
+        match self {
+            Self::None => None,
+            Self::File(path) => Some(path.span),
+            Self::Env(name) => Some(name.span),
+        }
+    }
+
+    /// Takes the token out of a table.
+    pub(crate) fn take(table: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
+        let file = table.optional("token_file")?.map(Self::File);
+        let env = table.optional("token_env")?.map(Self::Env);
+        if let (Some(first), Some(second)) =
+            (table.key_span("token_file"), table.key_span("token_env"))
+        {
+            return table.decoder.refuse(
+                Diagnostic::error(second, "there are two tokens: `token_file` and `token_env`")
+                    .note(first, "the other one")
+                    .help("keep one of them"),
+            );
+        }
+        Some(file.or(env).unwrap_or(Self::None))
+    }
+
+    /// The fields that refer to a token, for the reference.
+    pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
+        FieldDoc::add::<PathBuf>(
+            fields,
+            path,
+            "token_file",
+            Presence::optional("no token, or `token_env`"),
+            "The file that the token is in, relative to this file. It is sent as \
+             `Authorization: Bearer …`.",
+        );
+        FieldDoc::add::<String>(
+            fields,
+            path,
+            "token_env",
+            Presence::optional("no token, or `token_file`"),
+            "The environment variable that the token is in.",
+        );
     }
 }

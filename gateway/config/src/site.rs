@@ -12,6 +12,7 @@ use crate::names::{ListenerName, PolicyName};
 use crate::policy::PolicyUse;
 use crate::route::Route;
 use crate::span::Spanned;
+use crate::target::Target;
 use crate::units::Size;
 
 table! {
@@ -31,6 +32,10 @@ table! {
         max_body: Size = default("\"1MiB\"");
         /// How long a request may take as a whole. `0s`: no limit. Routes may say otherwise.
         request_timeout: Duration = default("\"0s\"");
+        /// Whether responses of upstreams are stored in the shared cache, as RFC 9111 lets them be. Routes may say otherwise.
+        cache: bool = default("false");
+        /// Whether responses are compressed, as `[compression]` says. Routes may say otherwise.
+        compress: bool = default("false");
         /// What is done with the requests.
         routes: NonEmpty<Route> = required;
     }
@@ -60,6 +65,17 @@ impl Site {
     pub fn request_timeout(&self, route: &Route) -> Option<Duration> {
         let limit = route.request_timeout.unwrap_or(self.request_timeout);
         (!limit.is_zero()).then_some(limit)
+    }
+
+    /// Whether the shared cache is used on a route: only where there is an
+    /// upstream to save.
+    pub fn cache(&self, route: &Route) -> bool {
+        matches!(route.target, Target::Upstream(_)) && route.cache.map_or(self.cache, |it| it.value)
+    }
+
+    /// Whether the responses of a route are compressed.
+    pub fn compress(&self, route: &Route) -> bool {
+        route.compress.unwrap_or(self.compress)
     }
 
     /// Whether there is a listener that both sites are served on.

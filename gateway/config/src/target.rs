@@ -2,6 +2,7 @@
 
 use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::Diagnostic;
+use crate::files::Files;
 use crate::header::HeaderList;
 use crate::macros::table;
 use crate::names::UpstreamName;
@@ -13,6 +14,8 @@ use crate::span::Spanned;
 pub enum Target {
     /// They are passed on.
     Upstream(Spanned<UpstreamName>),
+    /// They are answered with files.
+    Files(Box<Files>),
     /// They are answered as written here.
     Respond(Respond),
     /// They are sent elsewhere.
@@ -20,9 +23,9 @@ pub enum Target {
 }
 
 /// The fields that are targets.
-const CARRIED_OUT: [&str; 3] = ["upstream", "respond", "redirect"];
-/// The fields that will be targets.
-const NOT_YET: [&str; 2] = ["files", "handler"];
+const CARRIED_OUT: [&str; 4] = ["upstream", "files", "respond", "redirect"];
+/// The field that will be a target.
+const NOT_YET: &str = "handler";
 
 impl Target {
     /// Takes the one target out of a route.
@@ -32,28 +35,26 @@ impl Target {
             .filter(|key| route.key_span(key).is_some())
             .collect();
         let upstream = route.optional("upstream")?.map(Self::Upstream);
+        let files = route.optional("files")?.map(Self::Files);
         let respond = route.optional("respond")?.map(Self::Respond);
         let redirect = route.optional("redirect")?.map(Self::Redirect);
 
-        let mut refused = false;
-        for key in NOT_YET {
-            if route.node(key).is_some()
-                && let Some(span) = route.key_span(key)
-            {
-                refused = true;
-                route.decoder.push(
-                    Diagnostic::error(span, format!("`{key}` is not carried out by this version"))
-                        .help("use `upstream`, `respond` or `redirect`"),
-                );
-            }
+        let refused = route.node(NOT_YET).is_some();
+        if let Some(span) = route.key_span(NOT_YET) {
+            let message = format!("`{NOT_YET}` is not carried out by this version");
+            route.decoder.push(
+                Diagnostic::error(span, message)
+                    .help("use `upstream`, `files`, `respond` or `redirect`"),
+            );
         }
         match given.as_slice() {
             [] if refused => None,
             [] => route.decoder.refuse(
-                Diagnostic::error(route.span, "the route has no target")
-                    .help("write one of `upstream`, `respond`, `redirect`: `upstream = \"app\"`"),
+                Diagnostic::error(route.span, "the route has no target").help(
+                    "write one of `upstream`, `files`, `respond`, `redirect`: `upstream = \"app\"`",
+                ),
             ),
-            [_] => upstream.or(respond).or(redirect),
+            [_] => upstream.or(files).or(respond).or(redirect),
             [first, rest @ ..] => {
                 for key in rest {
                     let span = route.key_span(key).unwrap_or(route.span);
@@ -74,13 +75,20 @@ impl Target {
 
     /// The fields that a target can be, for the reference.
     pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
-        let one_of = || Presence::optional("one of `upstream`, `respond`, `redirect`");
+        let one_of = || Presence::optional("one of `upstream`, `files`, `respond`, `redirect`");
         FieldDoc::add::<UpstreamName>(
             fields,
             path,
             "upstream",
             one_of(),
             "The upstream that the requests are passed on to.",
+        );
+        FieldDoc::add::<Files>(
+            fields,
+            path,
+            "files",
+            one_of(),
+            "Files below a directory: its path, or a table with more. `GET` and `HEAD` only.",
         );
         FieldDoc::add::<Respond>(
             fields,

@@ -178,6 +178,12 @@ fn compile_target(
                 .or_else(|| upstreams.get(name.as_str())?.retries)
                 .map_or(usize::MAX, |retries| retries as usize + 1),
         }),
+        // Until the data plane serves them: Not Implemented.
+        config::Target::Files(_) => Target::Respond(Fixed {
+            status: 501,
+            headers: Box::default(),
+            body: b"".as_slice().into(),
+        }),
         config::Target::Respond(respond) => Target::Respond(Fixed {
             status: respond.status.0,
             headers: fields(&respond.headers),

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use janua_config::{
-    AccessFormat, AccessPath, Balance, Component, Config, EncodedSlash, EndpointAddress,
-    HeaderTest, HostPattern, Isolation, Level, ListenAddress, OnError, PathPattern, Sources,
-    Target, TemplatePart, UpstreamHost, parse,
+    AccessFormat, AccessPath, Balance, Component, Config, EncodedSlash, Encoding, EndpointAddress,
+    Files, FilesRoot, HeaderTest, HostPattern, Isolation, Level, ListenAddress, OnError,
+    PathPattern, Sources, Symlinks, Target, TemplatePart, Token, UpstreamHost, WebhookBody,
+    WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -372,4 +373,129 @@ fn targets() {
         *routes[2].host,
         UpstreamHost::Literal("app.example.com".to_owned())
     );
+}
+
+#[test]
+fn cache() {
+    let cache = full().cache;
+    assert_eq!(cache.memory.bytes(), 128 << 20);
+    assert_eq!(cache.max_object.bytes(), 1 << 20);
+    let disk = cache.disk.unwrap();
+    assert_eq!(*disk.path, Path::new("etc/cache"));
+    assert_eq!(disk.size.bytes(), 1 << 30);
+    let [cloudflare, own] = cache.webhooks.as_slice() else {
+        panic!("{:?}", cache.webhooks);
+    };
+    assert!(cloudflare.url.as_str().ends_with("/purge_cache"));
+    assert!(matches!(
+        cloudflare.body,
+        WebhookBody::Template(WebhookTemplate::Cloudflare)
+    ));
+    let Token::File(path) = &cloudflare.token else {
+        panic!("{:?}", cloudflare.token);
+    };
+    assert_eq!(path.value, Path::new("etc/cdn.token"));
+    assert!(matches!(&own.token, Token::Env(name) if name.value == "CDN_TOKEN"));
+    assert_eq!(own.headers.0[0].name.as_str(), "x-purge");
+    let WebhookBody::Text(text) = &own.body else {
+        panic!("{:?}", own.body);
+    };
+    let filled = text.fill(|name| match name {
+        "everything" => json!(false),
+        // What is put in is data, also if it looks like a place.
+        "tags" => json!(["{urls}"]),
+        other => json!([other]),
+    });
+    let filled: serde_json::Value = serde_json::from_str(&filled).unwrap();
+    assert_eq!(
+        filled,
+        json!({ "u": ["urls"], "p": ["prefixes"], "h": ["hosts"], "t": ["{urls}"], "all": false })
+    );
+}
+
+#[test]
+fn compression() {
+    let compression = full().compression;
+    let encodings: Vec<_> = compression.encodings.iter().map(|it| it.value).collect();
+    assert_eq!(encodings, [Encoding::Br, Encoding::Gzip]);
+    assert_eq!(compression.min_length.bytes(), 2048);
+    let types: Vec<_> = compression.types.iter().map(|it| it.as_str()).collect();
+    assert_eq!(types, ["text/html", "image/svg+xml"]);
+    let levels = compression.levels;
+    assert_eq!((levels.gzip.0, levels.br.0, levels.zstd.0), (9, 11, 19));
+}
+
+#[test]
+fn cache_and_compression_defaults() {
+    let config = config(SHORT);
+    assert_eq!(config.cache.memory.bytes(), 64 << 20);
+    assert_eq!(config.cache.max_object.bytes(), 8 << 20);
+    assert!(config.cache.disk.is_none());
+    assert!(config.cache.webhooks.is_empty());
+    let compression = config.compression;
+    let encodings: Vec<_> = compression.encodings.iter().map(|it| it.as_str()).collect();
+    assert_eq!(encodings, ["zstd", "br", "gzip"]);
+    assert_eq!(compression.min_length.bytes(), 1024);
+    let types: Vec<_> = compression.types.iter().map(|it| it.as_str()).collect();
+    for name in ["text/html", "application/x-javascript", "application/wasm"] {
+        assert!(types.contains(&name), "{name}: {types:?}");
+    }
+    let levels = compression.levels;
+    assert_eq!((levels.gzip.0, levels.br.0, levels.zstd.0), (5, 4, 3));
+    let site = &config.sites[0];
+    assert!(!site.cache(&site.routes[0]));
+    assert!(!site.compress(&site.routes[0]));
+    assert!(!site.routes[0].missing.value);
+}
+
+#[test]
+fn a_route_says_otherwise_than_its_site() {
+    let config = full();
+    let site = &config.sites[0];
+    let said = |at: usize| {
+        let route = &site.routes[at];
+        (site.cache(route), site.compress(route), route.missing.value)
+    };
+    assert_eq!(said(0), (false, false, true));
+    // Nothing is stored of what the gateway answers by itself.
+    assert_eq!(said(1), (false, true, false));
+    assert_eq!(said(2), (true, true, false));
+}
+
+#[test]
+fn files() {
+    let config = full();
+    let files = |at: usize| -> &Files {
+        match &config.sites[1].routes[at].target {
+            Target::Files(files) => files,
+            other => panic!("{other:?}"),
+        }
+    };
+    let all = files(0);
+    assert!(matches!(&all.root, FilesRoot::Alias(path) if path.value == Path::new("etc/static")));
+    let index: Vec<_> = all.index.iter().map(|it| it.as_str()).collect();
+    assert_eq!(index, ["index.html", "index.htm"]);
+    assert!(all.listing && all.hidden);
+    let siblings: Vec<_> = all.precompressed.iter().map(|it| it.value).collect();
+    assert_eq!(siblings, [Encoding::Br, Encoding::Zstd, Encoding::Gzip]);
+    assert_eq!(all.symlinks, Symlinks::Follow);
+    assert_eq!(all.retain.as_deref(), Some(&(86_400 * SECOND)));
+    let globs: Vec<_> = all.retain_files.iter().map(|it| it.as_str()).collect();
+    assert_eq!(globs, ["assets/**", "*.{js,css}"]);
+    assert_eq!(all.retained_in().unwrap(), Path::new("etc/kept"));
+
+    assert_eq!(files(1).symlinks, Symlinks::Refuse);
+    assert_eq!(
+        files(1).retained_in().unwrap(),
+        Path::new("etc/dist.retained")
+    );
+
+    let short = files(2);
+    assert!(matches!(&short.root, FilesRoot::Root(path) if path.value == Path::new("etc/dist")));
+    let index: Vec<_> = short.index.iter().map(|it| it.as_str()).collect();
+    assert_eq!(index, ["index.html"]);
+    assert!(!short.listing && !short.hidden);
+    assert!(short.precompressed.is_empty() && short.retain_files.is_empty());
+    assert_eq!(short.symlinks, Symlinks::Inside);
+    assert!(short.retain.is_none());
 }

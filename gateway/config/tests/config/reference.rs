@@ -24,6 +24,11 @@ fn every_field_is_documented_once() {
         "policies.<name>.memo_sample",
         "sites[].policies[].deadline",
         "sites[].routes[].redirect.to",
+        "sites[].routes[].files.alias",
+        "sites[].routes[].files.retain_in",
+        "cache.disk.path",
+        "cache.webhooks[].token_file",
+        "compression.levels.br",
         "sites[].routes[].without",
     ] {
         assert!(paths.contains(path), "{path}: {paths:#?}");

@@ -79,3 +79,37 @@ fn faults_name_the_place_and_no_content() {
     }
     assert!(!said.contains("secret"), "{said}");
 }
+
+#[test]
+fn a_token_is_what_its_reference_leads_to() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("good"), "from-file\n").unwrap();
+    fs::write(folder.path().join("blank"), " \n").unwrap();
+    fs::write(folder.path().join("two"), "secret\nlines\n").unwrap();
+    let token = |line: &str| {
+        let text = format!(
+            "[listeners.x]\naddress = \"*:80\"\n[[cache.webhooks]]\n\
+             url = \"https://cdn.example.com/\"\ntemplate = \"cloudflare\"\n{line}\n"
+        );
+        let sources = Sources::single(folder.path().join("janua.toml"), text);
+        let loaded = parse(sources).unwrap_or_else(|errors| panic!("{errors}"));
+        let env = |name: &str| (name == "TOKEN").then(|| "from-env".to_owned());
+        let token = loaded.config.cache.webhooks[0].token.resolve(&env);
+        token.map_err(|fault| fault.to_string())
+    };
+    assert_eq!(token(""), Ok(None));
+    assert_eq!(token("token_env = \"TOKEN\""), Ok(Some("from-env".into())));
+    assert_eq!(token("token_file = \"good\""), Ok(Some("from-file".into())));
+    for (line, why) in [
+        ("token_env = \"NONE\"", "`NONE` is not set"),
+        ("token_file = \"none\"", "the file cannot be read"),
+        ("token_file = \"blank\"", "the token is empty"),
+        ("token_file = \"two\"", "visible ASCII"),
+    ] {
+        let said = token(line).unwrap_err();
+        assert!(
+            said.contains(why) && !said.contains("secret"),
+            "{line}: {said}"
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! `files = …`: a route whose target are files below a directory.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use globset::GlobBuilder;
+
+use crate::compression::{Encoding, distinct};
+use crate::decode::{Decode, Decoder, Node, TableReader};
+use crate::diagnostic::Diagnostic;
+use crate::macros::{table, words};
+use crate::reference::{FieldDoc, Presence};
+use crate::span::Spanned;
+
+table! {
+    /// Files below a directory.
+    pub struct Files("a directory, or a table with one") {
+        /// Where the files are.
+        root: FilesRoot = flatten;
+        /// The files that stand for a directory; the first that is there.
+        index: Vec<Spanned<IndexName>> = default("[\"index.html\"]");
+        /// Whether a directory without an index is answered with a list of its files.
+        listing: bool = default("false");
+        /// Which compressed siblings are looked for: `x.br`, `x.zst`, `x.gz` beside `x`. The preferred one first where the client takes several alike.
+        precompressed: Vec<Spanned<Encoding>> = default("[]");
+        /// Which symbolic links are followed.
+        symlinks: Symlinks = default("\"inside\"");
+        /// Whether names that begin with a dot are served. `/.well-known/` always is.
+        hidden: bool = default("false");
+        /// How long files that a deploy removed still answer. Needs `retain_files`.
+        retain: Option<Spanned<Duration>> = optional("not at all");
+        /// Which files these are, below the directory: `["assets/**"]`. Those whose names change with their content.
+        retain_files: Vec<Spanned<Glob>> = default("[]");
+        /// Where they are kept meanwhile: a directory of its own on the same file system.
+        retain_in: Option<Spanned<PathBuf>> = optional("`<root>.retained`, beside it");
+    }
+    short root
+    check whole
+}
+
+fn whole(files: &Files, decoder: &mut Decoder<'_>) {
+    distinct(&files.precompressed, decoder);
+    let Some(retain) = &files.retain else {
+        let given = files.retain_files.first().map(|glob| glob.span);
+        let given = given.or_else(|| files.retain_in.as_ref().map(|path| path.span));
+        if let Some(span) = given {
+            decoder.push(
+                Diagnostic::error(span, "nothing is retained: `retain` is missing")
+                    .help("write how long: `retain = \"24h\"`"),
+            );
+        }
+        return;
+    };
+    if retain.is_zero() {
+        decoder.push(
+            Diagnostic::error(retain.span, "`retain` must not be 0")
+                .help("leave it out to retain nothing"),
+        );
+    }
+    if files.retain_files.is_empty() {
+        decoder.push(
+            Diagnostic::error(retain.span, "`retain` needs `retain_files`").help(
+                "name the files that are never changed, only removed: \
+                 `retain_files = [\"assets/**\"]`",
+            ),
+        );
+    }
+    let root = files.root.path();
+    match (&files.retain_in, files.retained_in()) {
+        (None, None) => decoder.push(
+            Diagnostic::error(root.span, "there is nothing beside this directory")
+                .help("write where removed files are kept: `retain_in = \"/var/lib/janua/app\"`"),
+        ),
+        (Some(given), _) if given.starts_with(&root.value) => decoder.push(
+            Diagnostic::error(
+                given.span,
+                "`retain_in` is inside the directory it keeps for",
+            )
+            .note(root.span, "the directory")
+            .help("name a directory beside it, on the same file system"),
+        ),
+        _ => {}
+    }
+}
+
+impl Files {
+    /// Where removed files are kept; none if there is no such place: the
+    /// root has no name of its own (`/`, `..`).
+    pub fn retained_in(&self) -> Option<PathBuf> {
+        if let Some(given) = &self.retain_in {
+            return Some(given.value.clone());
+        }
+        let root: &Path = self.root.path();
+        let mut name = root.file_name()?.to_owned();
+        name.push(".retained");
+        Some(root.with_file_name(name))
+    }
+}
+
+/// A directory, and which part of a request's path is looked up in it. The
+/// directory is relative to the working directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FilesRoot {
+    /// The whole path.
+    Root(Spanned<PathBuf>),
+    /// What is left of the path once the route's is taken off.
+    Alias(Spanned<PathBuf>),
+}
+
+impl FilesRoot {
+    /// The directory.
+    pub fn path(&self) -> &Spanned<PathBuf> {
+        match self {
+            Self::Root(path) | Self::Alias(path) => path,
+        }
+    }
+
+    /// Takes the one directory out of a target.
+    pub(crate) fn take(files: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
+        let root = files.optional("root")?;
+        let alias = files.optional("alias")?;
+        match (files.key_span("root"), files.key_span("alias")) {
+            (Some(root), Some(alias)) => files.decoder.refuse(
+                Diagnostic::error(alias, "the files have two directories: `root` and `alias`")
+                    .note(root, "the other one")
+                    .help("keep `root` to look the whole path up, `alias` to take the route's path off first"),
+            ),
+            // A string that stands for the table is its `root`, and has no key.
+            (None, None) if root.is_none() && !files.is_short() => files.decoder.refuse(
+                Diagnostic::error(files.span, "the files have no directory")
+                    .help("write `root = \"dist\"`, or `alias = \"static\"` to take the route's path off first"),
+            ),
+            _ => root.map(Self::Root).or_else(|| alias.map(Self::Alias)),
+        }
+    }
+
+    /// The fields that name the directory, for the reference.
+    pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
+        let one_of = || Presence::optional("one of `root`, `alias`");
+        FieldDoc::add::<PathBuf>(
+            fields,
+            path,
+            "root",
+            one_of(),
+            "The directory that the whole path is looked up in, relative to this file. \
+             `files = \"dist\"` is short for `files = { root = \"dist\" }`.",
+        );
+        FieldDoc::add::<PathBuf>(
+            fields,
+            path,
+            "alias",
+            one_of(),
+            "Instead of `root`: the path of the route is taken off first, so that `/static/a.js` \
+             of the route `/static/` is `a.js` here.",
+        );
+    }
+}
+
+words! {
+    /// Which symbolic links are followed.
+    pub enum Symlinks {
+        /// Those that lead to what is below the root.
+        Inside = "inside",
+        /// None.
+        Refuse = "refuse",
+        /// All: what they lead to is served, wherever it is.
+        Follow = "follow",
+    }
+}
+
+/// The name of a file in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexName(String);
+
+impl IndexName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Decode for IndexName {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        if !matches!(text, "" | "." | "..") && !text.contains(['/', '\\', '\0']) {
+            return Some(Self(text.to_owned()));
+        }
+        let span = decoder.span(node);
+        let help = match text
+            .rsplit('/')
+            .find(|part| !matches!(*part, "" | "." | ".."))
+        {
+            Some(name) if text.contains('/') => {
+                format!("an index stands in the directory itself: write \"{name}\"")
+            }
+            _ => "write a name: \"index.html\"".to_owned(),
+        };
+        decoder.refuse(
+            Diagnostic::error(span, format!("`{text}` is not the name of a file")).help(help),
+        )
+    }
+
+    fn kind() -> String {
+        "the name of a file".to_owned()
+    }
+}
+
+/// Which files, below a directory: `assets/**`. `*` and `?` do not stand for
+/// `/`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Glob(String);
+
+impl Glob {
+    /// The pattern.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Decode for Glob {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        let span = decoder.span(node);
+        let wrong = |help: String| {
+            Diagnostic::error(span, format!("`{text}` names no files below the directory"))
+                .help(help)
+        };
+        if text.starts_with('/') {
+            let below = text.trim_start_matches('/');
+            return decoder.refuse(wrong(match below {
+                "" => "write \"**\" for all files".to_owned(),
+                below => format!("write \"{below}\""),
+            }));
+        }
+        if text.is_empty() || text.split('/').any(|part| matches!(part, "." | "..")) {
+            return decoder.refuse(wrong("write \"assets/**\"".to_owned()));
+        }
+        if let Some(directory) = text.strip_suffix('/') {
+            return decoder.refuse(wrong(format!(
+                "for all files below it write \"{directory}/**\""
+            )));
+        }
+        match GlobBuilder::new(text).literal_separator(true).build() {
+            Ok(_) => Some(Self(text.to_owned())),
+            Err(why) => decoder.refuse(
+                Diagnostic::error(span, format!("`{text}` is not a pattern: {}", why.kind())).help(
+                    "`*` and `?` stand for letters, `**` for directories, `{a,b}` for either",
+                ),
+            ),
+        }
+    }
+
+    fn kind() -> String {
+        "a pattern of files such as \"assets/**\"".to_owned()
+    }
+}

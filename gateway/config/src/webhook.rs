@@ -1,0 +1,229 @@
+//! `[[cache.webhooks]]`: who is told of a purge.
+
+use crate::decode::{Decode, Decoder, Node, TableReader};
+use crate::diagnostic::Diagnostic;
+use crate::header::HeaderList;
+use crate::macros::{table, words};
+use crate::reference::{FieldDoc, Presence};
+use crate::secret::Token;
+use crate::span::Spanned;
+
+table! {
+    /// A call that is made after a purge from outside.
+    pub struct Webhook("a webhook (`[[cache.webhooks]]`)") {
+        /// Where it is sent, by `POST`: `"https://api.cloudflare.com/client/v4/zones/ZONE/purge_cache"`.
+        url: Spanned<WebhookUrl> = required;
+        /// What is sent: one of these.
+        body: WebhookBody = flatten;
+        /// What it is authorised by.
+        token: Token = flatten;
+        /// Further header fields.
+        headers: HeaderList = default("{}");
+    }
+    refused {
+        "token": "a secret does not stand in the configuration: write `token_file` or `token_env`",
+    }
+    check authorised
+}
+
+fn authorised(webhook: &Webhook, decoder: &mut Decoder<'_>) {
+    let Some(token) = webhook.token.span() else {
+        return;
+    };
+    let mut fields = webhook.headers.0.iter();
+    if let Some(given) = fields.find(|field| field.name.as_str() == "authorization") {
+        decoder.push(
+            Diagnostic::error(given.name.span, "the token is sent as `Authorization`")
+                .note(token, "the token")
+                .help("keep one of them"),
+        );
+    }
+    if !webhook.url.is_private() {
+        decoder.push(
+            Diagnostic::warning(webhook.url.span, "the token is sent in clear text")
+                .note(token, "the token")
+                .help("write \"https://…\""),
+        );
+    }
+}
+
+/// An absolute address of `http` or `https`, without user and fragment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookUrl(String);
+
+impl WebhookUrl {
+    /// The address.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether what is sent there is seen by nobody on the way.
+    fn is_private(&self) -> bool {
+        self.0.starts_with("https://")
+            || host(&self.0).is_some_and(|host| {
+                let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+                host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
+            })
+    }
+}
+
+impl Decode for WebhookUrl {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = decoder.text(node, &Self::kind())?;
+        // Visible ASCII: what else there is in an address is percent-encoded.
+        let visible = text.bytes().all(|b| b.is_ascii_graphic());
+        let help = match host(text) {
+            Some(host) if !host.is_empty() && visible && !text.contains('#') => {
+                return Some(Self(text.to_owned()));
+            }
+            None if text.contains('@') => {
+                "a user does not stand in the address: name the secret by `token_file` or `token_env`"
+            }
+            _ => "write an address of `http` or `https`: \"https://cdn.example.com/purge\"",
+        };
+        let span = decoder.span(node);
+        decoder.refuse(Diagnostic::error(span, "this is not an address of a webhook").help(help))
+    }
+
+    fn kind() -> String {
+        "an address of `http` or `https`".to_owned()
+    }
+}
+
+/// The host of an address without its port; none if the address is not one
+/// of `http` or `https`, names a user, or its port is no number.
+fn host(url: &str) -> Option<&str> {
+    let rest = url
+        .strip_prefix("https://")
+        .or_else(|| url.strip_prefix("http://"))?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let ends = authority.rfind(']').unwrap_or(0);
+    let (host, port) = match authority.rfind(':') {
+        Some(colon) if colon >= ends => authority.split_at_checked(colon)?,
+        _ => (authority, ":1"),
+    };
+    let port = port.strip_prefix(':')?.parse::<u16>().ok()?;
+    (port > 0 && !host.contains('@')).then_some(host)
+}
+
+/// What a webhook is sent.
+#[derive(Debug, Clone)]
+pub enum WebhookBody {
+    /// The call of a known service.
+    Template(WebhookTemplate),
+    /// JSON text with places for what was purged.
+    Text(Spanned<WebhookText>),
+}
+
+impl WebhookBody {
+    /// Takes the one body out of a webhook.
+    pub(crate) fn take(webhook: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
+        let template = webhook.optional("template")?;
+        let text = webhook.optional::<Spanned<WebhookText>>("body")?;
+        let given = (webhook.key_span("template"), webhook.key_span("body"));
+        match given {
+            (Some(template), Some(body)) => webhook.decoder.refuse(
+                Diagnostic::error(body, "the webhook has two bodies: `template` and `body`")
+                    .note(template, "the other one")
+                    .help("keep one of them"),
+            ),
+            (None, None) => webhook.decoder.refuse(
+                Diagnostic::error(webhook.span, "the webhook has no body")
+                    .help("write `template = \"cloudflare\"`, or a `body` of your own"),
+            ),
+            _ => template
+                .map(Self::Template)
+                .or_else(|| text.map(Self::Text)),
+        }
+    }
+
+    /// The fields that a body can be, for the reference.
+    pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
+        let one_of = || Presence::optional("one of `template`, `body`");
+        FieldDoc::add::<WebhookTemplate>(
+            fields,
+            path,
+            "template",
+            one_of(),
+            "The service that is called: `cloudflare` sends the body of its `purge_cache`.",
+        );
+        FieldDoc::add::<WebhookText>(
+            fields,
+            path,
+            "body",
+            one_of(),
+            "JSON text. `{urls}`, `{prefixes}`, `{hosts}` and `{tags}` become lists of strings, \
+             `{everything}` becomes `true` or `false`.",
+        );
+    }
+}
+
+words! {
+    /// A service whose purge call is known.
+    pub enum WebhookTemplate {
+        /// Cloudflare's `purge_cache`.
+        Cloudflare = "cloudflare",
+    }
+}
+
+/// JSON text with places for what was purged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookText(String);
+
+impl WebhookText {
+    /// The lists that have a place in it.
+    const LISTS: [&str; 4] = ["urls", "prefixes", "hosts", "tags"];
+
+    /// The text with the lists of what was purged in their places, as JSON.
+    /// What is put in is not looked through for places again.
+    pub fn fill(&self, value: impl Fn(&str) -> serde_json::Value) -> String {
+        let mut text = String::with_capacity(self.0.len());
+        let mut rest = self.0.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            text.push_str(before);
+            let place = after.split_once('}');
+            rest = match place.filter(|(name, _)| Self::is_place(name)) {
+                Some((name, after)) => {
+                    text.push_str(&value(name).to_string());
+                    after
+                }
+                None => {
+                    text.push('{');
+                    after
+                }
+            };
+        }
+        text + rest
+    }
+
+    fn is_place(name: &str) -> bool {
+        name == "everything" || Self::LISTS.contains(&name)
+    }
+}
+
+impl Decode for WebhookText {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let text = Self(decoder.text(node, &Self::kind())?.to_owned());
+        let filled = text.fill(|name| match name {
+            "everything" => false.into(),
+            _ => serde_json::Value::Array(Vec::new()),
+        });
+        let Err(why) = serde_json::from_str::<serde::de::IgnoredAny>(&filled) else {
+            return Some(text);
+        };
+        let span = decoder.span(node);
+        let why = why.to_string();
+        // Line and column are those of the filled text, which nobody has seen.
+        let why = why.split(" at line ").next().unwrap_or_default();
+        decoder.refuse(
+            Diagnostic::error(span, format!("the body is not JSON: {why}")).help(
+                "the places are `{urls}`, `{prefixes}`, `{hosts}`, `{tags}` and `{everything}`, \
+                 without quotes: `{\"files\": {urls}}`",
+            ),
+        )
+    }
+
+    fn kind() -> String {
+        "JSON text such as `{\"files\": {urls}}`".to_owned()
+    }
+}
