@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::wire::Wire;
 use process::Process;
-pub use process::{Ran, binary, component, run};
+pub use process::{Ran, binary, built, component, run};
 
 /// A gateway that runs, with a directory of its own. When it is dropped it is
 /// asked to end, and has to do so with success; if the test has failed by

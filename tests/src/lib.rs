@@ -4,6 +4,7 @@
 //! |---|---|
 //! | the gateway as a process, its admin socket, its logs | [`Gateway`], [`Settings`], [`Proxy`], [`Metrics`] |
 //! | what a client does, byte by byte if need be | [`Wire`], [`Request`], [`Response`] |
+//! | the configurations of `examples/` | [`Example`] |
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
 //!
@@ -21,6 +22,7 @@
 
 mod background;
 mod eventually;
+mod example;
 mod filler;
 mod gateway;
 mod message;
@@ -31,8 +33,9 @@ mod upstream;
 mod wire;
 
 pub use eventually::{PATIENCE, eventually};
+pub use example::Example;
 pub use filler::{filler, filler_difference};
-pub use gateway::{Gateway, Ran, binary, component, run};
+pub use gateway::{Gateway, Ran, binary, built, component, run};
 pub use message::{Framing, ReadError, Received, Reply, Request, Response};
 pub use metrics::Metrics;
 pub use proxy::Proxy;

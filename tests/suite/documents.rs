@@ -44,6 +44,8 @@ fn examples_pass_the_check() {
                 .arg("check")
                 .arg("--config")
                 .arg(&config)
+                // A secret that an example refers to.
+                .env("CLOUDFLARE_API_TOKEN", "x")
                 .output();
             let check = check.unwrap();
             let words = String::from_utf8_lossy(&check.stderr).into_owned();

@@ -55,6 +55,13 @@ pub fn component(name: &str) -> PathBuf {
     path
 }
 
+/// Something else that `make` has built, by its path below the target
+/// directory: `spa/a`. It may not be there.
+#[must_use]
+pub fn built(path: &str) -> PathBuf {
+    target_directory().parent().unwrap().join(path)
+}
+
 /// Runs `janua` with these arguments to its end, without blocking the test's
 /// other tasks.
 pub async fn run(directory: &Path, arguments: &[&str]) -> Ran {

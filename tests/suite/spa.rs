@@ -1,0 +1,98 @@
+//! A real single-page application, in a real browser, while a new build of it
+//! is deployed. `tests/spa` has the application and the browser's steps;
+//! `examples/dhanman-frontend` serves it.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use janua_tests::{Example, Gateway, binary, built};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_browser_across_a_deploy() {
+    let (Some(node), Some(chromium)) = (found(&["node"]), chromium()) else {
+        return left_out("needs Node and Chromium");
+    };
+    if !built("spa/built").exists() {
+        return left_out("needs `make spa`");
+    }
+    let disk = tempfile::tempdir().unwrap();
+    let (live, next) = (disk.path().join("build"), disk.path().join("next"));
+    copy(&built("spa/a"), &live);
+    copy(&built("spa/b"), &next);
+    let example = Example::of("dhanman-frontend")
+        .listener("*:80")
+        .directory("/var/www/frontend/prod/build", &live);
+    let gateway = Gateway::start(example).await;
+
+    let settings = json!({
+        "origin": format!("http://app.dhanman.com:{}", gateway.address().port()),
+        "address": "127.0.0.1",
+        "chromium": chromium,
+        "deploy": [binary(), "deploy", "--site", "app.dhanman.com", next],
+        "old": lazy_chunk(&live),
+        "screenshots": built("spa"),
+    });
+    let mut drive = Command::new(node);
+    drive
+        .arg(built("tools/spa/drive.mjs"))
+        .arg(settings.to_string())
+        .current_dir(gateway.directory());
+    let driven = tokio::task::spawn_blocking(move || drive.output());
+    let driven = driven.await.unwrap().unwrap();
+    assert!(
+        driven.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&driven.stdout),
+        String::from_utf8_lossy(&driven.stderr)
+    );
+}
+
+/// The name of the chunk that is loaded when `/reports` is gone to.
+fn lazy_chunk(root: &Path) -> String {
+    let mut names = std::fs::read_dir(root.join("static"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names
+        .find(|name| name.starts_with("reports-") && name.ends_with(".js"))
+        .expect("the build has a chunk for /reports")
+}
+
+/// Says so, past the test's captured output; where everything has to be
+/// tested, fails.
+fn left_out(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "the browser's test {why}");
+    let line = format!("\n*** NOT TESTED: the browser's test {why}\n\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}
+
+/// `$CHROMIUM`, or whatever it is called here.
+fn chromium() -> Option<PathBuf> {
+    std::env::var_os("CHROMIUM")
+        .map(PathBuf::from)
+        .or_else(|| found(&["chromium", "chromium-browser", "google-chrome"]))
+}
+
+/// The first of these commands that is there.
+fn found(commands: &[&str]) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    let folders: Vec<_> = std::env::split_paths(&path).collect();
+    commands
+        .iter()
+        .flat_map(|command| folders.iter().map(move |folder| folder.join(command)))
+        .find(|path| path.is_file())
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
