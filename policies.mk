@@ -7,7 +7,8 @@ POLICY_DIR := $(CARGO_TARGET_DIR)/wasm32-wasip2/policy
 POLICY_TOOLS := $(CARGO_TARGET_DIR)/tools
 
 POLICY_CRATES := \
-	janua-policy-api-key janua-policy-headers janua-policy-rate-limit \
+	janua-policy-api-key janua-policy-cache-rules janua-policy-headers \
+	janua-policy-rate-limit janua-policy-spa-fallback \
 	janua-example-policy-rust \
 	janua-fixture-misbehave janua-fixture-probe janua-fixture-unknown-import
 

@@ -4,7 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-const BUNDLED: [&str; 3] = ["api_key", "headers", "rate_limit"];
+const BUNDLED: [&str; 5] = [
+    "api_key",
+    "cache_rules",
+    "headers",
+    "rate_limit",
+    "spa_fallback",
+];
 
 fn main() {
     println!("cargo::rerun-if-env-changed=JANUA_POLICIES_DIR");

@@ -31,7 +31,8 @@ pub fn field_name(name: &str) -> Result<String, String> {
 }
 
 /// Whether a name is a token (RFC 9110 §5.6.2).
-pub(crate) fn is_token(name: &str) -> bool {
+#[must_use]
+pub fn is_token(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(token)
 }

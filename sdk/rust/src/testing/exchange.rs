@@ -140,7 +140,7 @@ impl Exchange {
             Input::Extension => {
                 let last = self.path.rsplit('/').next()?;
                 let (_, extension) = last.rsplit_once('.')?;
-                Some(extension.to_ascii_lowercase())
+                (!extension.is_empty()).then(|| extension.to_ascii_lowercase())
             }
             Input::Query => self.query.clone(),
             Input::Header(name) => joined(&self.request, name),

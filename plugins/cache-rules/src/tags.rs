@@ -1,0 +1,43 @@
+//! The cache tags that an answer gets.
+
+use janua_sdk::{Fetched, Phase, Template, Value, input_named};
+
+use crate::at;
+
+/// The most values with tags of one verdict: the contract allows 16 effects,
+/// and the rule is one of them.
+const MOST: usize = 15;
+
+/// Tags that a rule names.
+pub(crate) fn named(
+    field: &str,
+    tags: &[Template],
+    phase: &mut Phase<Fetched>,
+) -> Result<Vec<Value<Fetched>>, String> {
+    let value = |tag: &Template| tag.value(phase).map_err(|message| at(field, &message));
+    tags.iter().map(value).collect()
+}
+
+/// Tags that the upstream gives in fields of its answer.
+pub(crate) fn from_fields(
+    names: &[String],
+    phase: &mut Phase<Fetched>,
+) -> Result<Vec<Value<Fetched>>, String> {
+    let value = |name: &String| {
+        let input = input_named(&["response_header:", name].concat())?;
+        phase.refer(input).map(Value::from)
+    };
+    let values: Result<_, String> = names.iter().map(value).collect();
+    values.map_err(|message| at("tags_from", &message))
+}
+
+/// That they fit into a verdict.
+pub(crate) fn fit(field: &str, count: usize) -> Result<(), String> {
+    match count > MOST {
+        true => Err(at(
+            field,
+            "with those of `tags_from`, a rule has at most 15 tags",
+        )),
+        false => Ok(()),
+    }
+}

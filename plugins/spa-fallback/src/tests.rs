@@ -1,0 +1,177 @@
+use janua_sdk::testing::{Exchange, Trial, configure};
+
+use super::SpaFallback;
+
+const NAVIGATION: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/// The extensions whose absence must never be answered with a page.
+const ASSETS: [&str; 12] = [
+    "js", "css", "png", "jpg", "jpeg", "gif", "ico", "svg", "woff", "woff2", "ttf", "eot",
+];
+
+fn configured(json: &str) -> Trial<SpaFallback> {
+    configure(json).unwrap()
+}
+
+fn get(path: &str) -> Exchange {
+    Exchange::get(&format!("https://a.example{path}")).answered(404, "files")
+}
+
+fn served(policy: &Trial<SpaFallback>, exchange: &Exchange) -> bool {
+    let got = policy.missing(exchange);
+    assert!(got.answer.is_none());
+    assert_eq!(got.note().is_some(), got.serve.is_some());
+    got.serve.is_some()
+}
+
+#[test]
+fn a_route_of_the_application_gets_its_index() {
+    let got = configured("{}").missing(&get("/orders/7").header("accept", NAVIGATION));
+    assert_eq!(got.serve.as_deref(), Some("/index.html"));
+    assert_eq!(got.exchange.response_lines("cache-control"), ["no-cache"]);
+    assert_eq!(got.note(), Some("spa-fallback"));
+
+    let json = r#"{"index": "/app/", "cache_control": ""}"#;
+    let got = configured(json).missing(&get("/orders/7"));
+    assert_eq!(got.serve.as_deref(), Some("/app/"));
+    assert!(got.exchange.response_lines("cache-control").is_empty());
+}
+
+#[test]
+fn an_asset_stays_missing() {
+    for json in [
+        "{}",
+        r#"{"assets": []}"#,
+        r#"{"assets": "pdf"}"#,
+        r#"{"only_navigations": false}"#,
+    ] {
+        let policy = configured(json);
+        for extension in ASSETS {
+            for path in [
+                format!("/a.{extension}"),
+                format!("/assets/index-D1f3a9.{extension}"),
+                format!("/a.{}", extension.to_uppercase()),
+            ] {
+                let exchange = get(&path).header("accept", NAVIGATION);
+                assert!(!served(&policy, &exchange), "{json} {path}");
+            }
+        }
+        assert!(!served(&policy, &get("/docs/a.pdf")) || json == r#"{"assets": []}"#);
+    }
+    let any = configured("{}");
+    assert!(!served(&any, &get("/users/jane.doe")));
+    let named = configured(r#"{"assets": ["PDF"]}"#);
+    assert!(served(&named, &get("/users/jane.doe")));
+    assert!(!served(&named, &get("/a.pdf")));
+}
+
+#[test]
+fn only_navigations_get_it() {
+    let fields: [(&[(&str, &str)], bool); 8] = [
+        (&[], true),
+        (&[("accept", "*/*")], true),
+        (&[("accept", NAVIGATION)], true),
+        (&[("accept", "application/json")], false),
+        (
+            &[("accept", NAVIGATION), ("sec-fetch-mode", "navigate")],
+            true,
+        ),
+        (&[("accept", "*/*"), ("sec-fetch-mode", "cors")], false),
+        (
+            &[("accept", "*/*"), ("sec-fetch-mode", "same-origin")],
+            false,
+        ),
+        (
+            &[("accept", NAVIGATION), ("sec-fetch-mode", "no-cors")],
+            false,
+        ),
+    ];
+    let strict = configured("{}");
+    let lax = configured(r#"{"only_navigations": false}"#);
+    for (fields, expected) in fields {
+        let exchange = fields
+            .iter()
+            .fold(get("/orders"), |e, (name, value)| e.header(name, value));
+        assert_eq!(served(&strict, &exchange), expected, "{fields:?}");
+        assert!(served(&lax, &exchange), "{fields:?}");
+    }
+    for (method, expected) in [
+        ("GET", true),
+        ("HEAD", true),
+        ("POST", false),
+        ("OPTIONS", false),
+    ] {
+        for policy in [&strict, &lax] {
+            let exchange = get("/orders").method(method);
+            assert_eq!(served(policy, &exchange), expected, "{method}");
+        }
+    }
+}
+
+#[test]
+fn excluded_paths_stay_missing() {
+    let policy = configured(r#"{"exclude": ["/api/*", "/healthz"]}"#);
+    for (path, expected) in [
+        ("/api/orders", false),
+        ("/api/", false),
+        ("/api", true),
+        ("/apiary", true),
+        ("/healthz", false),
+        ("/", true),
+    ] {
+        assert_eq!(served(&policy, &get(path)), expected, "{path}");
+    }
+    let one = configured(r#"{"exclude": "/api/*"}"#);
+    assert!(!served(&one, &get("/api/orders")));
+}
+
+/// One verdict for all routes of the application, unless paths are looked at.
+#[test]
+fn the_path_is_no_input_unless_it_must_be() {
+    for (json, inputs) in [
+        (r#"{"only_navigations": false}"#, 2),
+        ("{}", 4),
+        (r#"{"exclude": "/api/*"}"#, 5),
+    ] {
+        let policy = configured(json);
+        let subscription = policy.subscription();
+        assert!(subscription.request.is_none() && subscription.response.is_none());
+        let phase = subscription.missing.as_ref().unwrap();
+        assert_eq!(phase.inputs.len(), inputs, "{json}");
+        let path = format!("{:?}", phase.inputs).contains("Path");
+        assert_eq!(path, json.contains("exclude"), "{json}");
+    }
+}
+
+#[test]
+fn mistakes_are_refused() {
+    let cases = [
+        (
+            r#"{"index": "index.html"}"#,
+            "`index`: \"index.html\" is not a path such as \"/index.html\"",
+        ),
+        (
+            r#"{"index": "/index.html?v=1"}"#,
+            "`index`: \"/index.html?v=1\" is not a path such as \"/index.html\"",
+        ),
+        (
+            r#"{"exclude": ["api"]}"#,
+            "`exclude[0]`: \"api\" is not a path; it begins with `/` or `*`",
+        ),
+        (
+            r#"{"assets": [".pdf"]}"#,
+            "`assets`: write \"pdf\", without the dot",
+        ),
+        (
+            r#"{"cache_control": "a\nb"}"#,
+            "`cache_control`: a field value holds no line break or other control character",
+        ),
+        (
+            r#"{"excludes": []}"#,
+            "unknown field `excludes`; did you mean `exclude`?",
+        ),
+    ];
+    for (json, message) in cases {
+        let error = configure::<SpaFallback>(json).unwrap_err();
+        assert_eq!(error, message, "{json}");
+    }
+}
