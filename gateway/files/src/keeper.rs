@@ -1,0 +1,150 @@
+//! The one thread that comes back: for what is to be retained, and for cached
+//! looks that nobody asks for any more.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::entries::Entries;
+use crate::opened::unix_now;
+use crate::root;
+
+/// How often cached looks are dropped that were not renewed since the last time.
+/// A file that was deleted takes its space until then, if it is held open.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Owns the thread, which is started with the first root and ends with this.
+pub(crate) struct Keeper {
+    bell: Arc<Bell>,
+    interval: Duration,
+    entries: Weak<Entries>,
+    latest: Arc<AtomicU64>,
+}
+
+/// Wakes the thread before its time.
+#[derive(Default)]
+pub(crate) struct Bell {
+    state: Mutex<State>,
+    ring: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    roots: Vec<Weak<root::Inner>>,
+    is_running: bool,
+    is_rung: bool,
+    is_closed: bool,
+}
+
+impl Keeper {
+    pub(crate) fn new(interval: Duration, entries: &Arc<Entries>, latest: &Arc<AtomicU64>) -> Self {
+        Self {
+            bell: Arc::default(),
+            interval,
+            entries: Arc::downgrade(entries),
+            latest: Arc::clone(latest),
+        }
+    }
+
+    pub(crate) fn bell(&self) -> &Arc<Bell> {
+        &self.bell
+    }
+
+    /// Looks after a root from now on, as long as it is there.
+    pub(crate) fn add(&self, root: &Arc<root::Inner>) -> io::Result<()> {
+        let mut state = self.bell.lock();
+        if !state.is_running {
+            let round = Round {
+                bell: Arc::clone(&self.bell),
+                interval: self.interval,
+                entries: Weak::clone(&self.entries),
+                latest: Arc::clone(&self.latest),
+                mark: 0,
+            };
+            thread::Builder::new()
+                .name("janua-files".to_owned())
+                .spawn(move || round.run())?;
+            state.is_running = true;
+        }
+        if root.retention.is_some() {
+            state.roots.push(Arc::downgrade(root));
+            drop(state);
+            self.bell.ring();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.bell.lock().is_closed = true;
+        self.bell.ring.notify_all();
+    }
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        self.lock().is_rung = true;
+        self.ring.notify_all();
+    }
+
+    /// Waits until rung or for so long; false if it is over. Gives the roots.
+    fn wait(&self, interval: Duration) -> Option<Vec<Arc<root::Inner>>> {
+        let mut state = self.lock();
+        state.roots.retain(|root| root.strong_count() > 0);
+        let interval = if state.roots.is_empty() {
+            SWEEP
+        } else {
+            interval
+        };
+        let until = Instant::now() + interval;
+        while !state.is_rung && !state.is_closed {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.ring.wait_timeout(state, left);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        state.is_rung = false;
+        (!state.is_closed).then(|| state.roots.iter().filter_map(Weak::upgrade).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the thread has.
+struct Round {
+    bell: Arc<Bell>,
+    interval: Duration,
+    entries: Weak<Entries>,
+    latest: Arc<AtomicU64>,
+    /// The latest look at the last sweep.
+    mark: u64,
+}
+
+impl Round {
+    fn run(mut self) {
+        let mut swept = Instant::now();
+        while let Some(roots) = self.bell.wait(self.interval) {
+            for root in roots {
+                root.retain(unix_now());
+            }
+            if swept.elapsed() >= SWEEP {
+                self.sweep();
+                swept = Instant::now();
+            }
+        }
+    }
+
+    fn sweep(&mut self) {
+        if let Some(entries) = self.entries.upgrade() {
+            entries.sweep(self.mark);
+        }
+        self.mark = self.latest.load(Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,204 @@
+//! The directory where removed files live on: hard links or copies of them.
+//!
+//! ```text
+//! <store>/README     that it is the gateway's
+//! <store>/gone       since when each is gone from the root, which survives a restart
+//! <store>/files/…    the files, at their paths below the root
+//! <store>/new        a file on its way there
+//! ```
+//!
+//! A hard link costs no space and no time, and is the file: if somebody writes
+//! into it in place, what is kept changes too. Tools that deploy do not (they
+//! write a new file and rename it), and files with a hash of their content in
+//! their name have no reason to. Where links are not possible (another file
+//! system; files of another user, `fs.protected_hardlinks`) it is copied.
+
+use std::collections::HashMap;
+use std::fs::{self, File, FileTimes, Metadata};
+use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD};
+
+use crate::directory::Directory;
+use crate::error::OpenError;
+use crate::name::escape;
+use crate::options::Symlinks;
+
+const README: &str = "README";
+const GONE: &str = "gone";
+const FILES: &str = "files";
+const NEW: &str = "new";
+
+const WORDS: &str = "Janua keeps files here that a deploy has removed, so that pages that are \
+still open find them.\nIt removes them itself, after the time that `retain` says.\n";
+
+pub(crate) struct Store {
+    path: PathBuf,
+    files: Directory,
+}
+
+impl Store {
+    /// Opens or makes the store, and shows that it can be written.
+    pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::Store {
+            store: path.to_owned(),
+            error,
+        };
+        let make = |path: &Path| {
+            let mut builder = fs::DirBuilder::new();
+            // What is kept may be served to nobody else on this machine.
+            builder.recursive(true).mode(0o700).create(path)
+        };
+        make(path).map_err(failed)?;
+        let is_ours = path.join(README).exists();
+        if !is_ours && fs::read_dir(path).map_err(failed)?.next().is_some() {
+            return Err(OpenError::StoreTaken(path.to_owned()));
+        }
+        fs::write(path.join(README), WORDS).map_err(failed)?;
+        make(&path.join(FILES)).map_err(failed)?;
+        let files = Directory::open(&path.join(FILES), Symlinks::Refuse).map_err(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+            files,
+        })
+    }
+
+    /// What is served from.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.files
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// All that is kept, by path below the root; at most so many.
+    pub(crate) fn list(&self, most: usize) -> io::Result<Vec<(Vec<u8>, Metadata)>> {
+        let base = self.path.join(FILES);
+        let mut found = Vec::new();
+        let mut left = vec![base.clone()];
+        while let Some(directory) = left.pop() {
+            for entry in fs::read_dir(&directory)? {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                if kind.is_dir() {
+                    left.push(entry.path());
+                } else if kind.is_file() && found.len() < most {
+                    let path = entry.path();
+                    if let Ok(below) = path.strip_prefix(&base) {
+                        let below = below.as_os_str().to_owned().into_vec();
+                        found.push((below, entry.metadata()?));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Keeps an open file under a path, in place of what was kept there.
+    pub(crate) fn keep(&self, path: &[u8], source: &File, facts: &Metadata) -> io::Result<()> {
+        let new = self.path.join(NEW);
+        remove(&new)?;
+        // Through the descriptor: it is the file that was opened below the root,
+        // whatever has its name by now.
+        let opened = format!("/proc/self/fd/{}", source.as_raw_fd());
+        let linked = rustix::fs::linkat(CWD, opened, CWD, &new, AtFlags::SYMLINK_FOLLOW);
+        if linked.is_err() {
+            copy(source, facts, &new)?;
+        }
+        let place = self.place(path);
+        if let Some(parent) = place.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::rename(&new, &place)?;
+        // A rename between two links of one file does nothing.
+        remove(&new)
+    }
+
+    /// Removes a file, and directories that it leaves empty.
+    pub(crate) fn remove(&self, path: &[u8]) -> io::Result<()> {
+        let place = self.place(path);
+        remove(&place)?;
+        let base = self.path.join(FILES);
+        for parent in place.ancestors().skip(1) {
+            if parent == base || fs::remove_dir(parent).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Since when each is gone, in seconds since 1970. What cannot be read is
+    /// left out, and so is gone only from now on.
+    pub(crate) fn read_gone(&self) -> HashMap<Vec<u8>, i64> {
+        let text = fs::read(self.path.join(GONE)).unwrap_or_default();
+        let line = |line: &[u8]| {
+            let (time, path) = std::str::from_utf8(line).ok()?.split_once(' ')?;
+            Some((unescape(path.as_bytes())?, time.parse().ok()?))
+        };
+        text.split(|&byte| byte == b'\n').filter_map(line).collect()
+    }
+
+    /// Writes the same, whole or not at all.
+    pub(crate) fn write_gone<'a>(
+        &self,
+        gone: impl Iterator<Item = (&'a [u8], i64)>,
+    ) -> io::Result<()> {
+        let mut text = String::new();
+        for (path, time) in gone {
+            text.push_str(&time.to_string());
+            text.push(' ');
+            escape(path, &mut text);
+            text.push('\n');
+        }
+        let new = self.path.join("gone.new");
+        fs::write(&new, text)?;
+        fs::rename(new, self.path.join(GONE))
+    }
+
+    fn place(&self, path: &[u8]) -> PathBuf {
+        self.path
+            .join(FILES)
+            .join(std::ffi::OsStr::from_bytes(path))
+    }
+}
+
+/// With the time of the original, which the entity tag of a large file is made of.
+fn copy(source: &File, facts: &Metadata, to: &Path) -> io::Result<()> {
+    let opened = format!("/proc/self/fd/{}", source.as_raw_fd());
+    // Its own position, not the one that others may share.
+    let source = File::open(opened)?;
+    let mut target = File::create_new(to)?;
+    let copied = io::copy(&mut (&source).take(facts.len()), &mut target)?;
+    if copied != facts.len() || source.metadata()?.modified()? != facts.modified()? {
+        return Err(io::Error::other("it changed while it was copied"));
+    }
+    target.flush()?;
+    target.set_times(FileTimes::new().set_modified(facts.modified()?))
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn unescape(path: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path.iter().copied();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let high = janua_http::path::hex(rest.next()?)?;
+            let low = janua_http::path::hex(rest.next()?)?;
+            out.push(high << 4 | low);
+        } else {
+            out.push(byte);
+        }
+    }
+    Some(out)
+}
