@@ -52,5 +52,5 @@ bench: policies ## CPU per request, memory and reloads beside the peers; writes 
 bench-peers: ## install the peers of the benchmark, Envoy and Caddy too
 	tests/load/peers.sh --all
 
-bench-micro: policies ## router, memo hit, policy call
-	$(CARGO) bench -p janua-router -p janua-wasm
+bench-micro: policies ## router, memo hit, policy call, cache
+	$(CARGO) bench -p janua-router -p janua-wasm -p janua-cache

@@ -1,14 +1,20 @@
 //! The upstream that all contenders share: as little work as HTTP allows.
 //!
-//! One thread, epoll, answers prepared in advance. `GET /1k` and `GET /1m` are
-//! answered with that many zero bytes under a fixed Content-Length, anything
-//! else with 404. It reads heads only: a request with a body is not expected.
+//! One thread, epoll, answers prepared in advance. `GET /1k`, `/100k` and `/1m`
+//! are answered with that many zero bytes under a fixed Content-Length, `/json`
+//! with a document of 100 KiB, anything else with 404. Below `/cached` are the
+//! same with an hour of freshness. A query changes nothing. `/requests` says how
+//! many requests came before. It reads heads only: a request with a body is not
+//! expected.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 use rustix::event::epoll;
+
+use crate::document;
 
 /// Longest head accepted, in bytes; a connection that sends more is closed.
 const HEAD_LIMIT: usize = 16 * 1024;
@@ -33,7 +39,7 @@ pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
         interest,
     )?;
 
-    let answers = Answers::new();
+    let mut answers = Answers::new();
     let mut peers: Vec<Option<Peer>> = Vec::new();
     let mut vacant: Vec<usize> = Vec::new();
     let mut events: Vec<epoll::Event> = Vec::with_capacity(256);
@@ -59,7 +65,7 @@ pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
             let ending = flags.intersects(ENDING);
             let keep = place
                 .as_mut()
-                .is_some_and(|peer| peer.turn(&answers, ending));
+                .is_some_and(|peer| peer.turn(&mut answers, ending));
             if !keep && place.take().is_some() {
                 vacant.push(slot);
             }
@@ -98,45 +104,66 @@ fn accept(
     Ok(())
 }
 
-/// The prepared responses, head and body in one piece.
+/// A response, head and body in one piece.
+type Answer = Rc<[u8]>;
+
+/// The prepared responses.
 struct Answers {
-    small: Vec<u8>,
-    large: Vec<u8>,
-    missing: Vec<u8>,
+    /// By path.
+    prepared: Vec<(String, Answer)>,
+    missing: Answer,
+    /// Requests so far.
+    requests: u64,
 }
 
 impl Answers {
     fn new() -> Self {
+        let octets = "application/octet-stream";
+        let bodies = [
+            ("/1k", octets, vec![0; 1024]),
+            ("/100k", octets, vec![0; 100 * 1024]),
+            ("/1m", octets, vec![0; 1024 * 1024]),
+            ("/json", "application/json", document::json(JSON_LENGTH)),
+        ];
+        let mut prepared = Vec::new();
+        for (path, kind, body) in bodies {
+            let cached = "Cache-Control: public, max-age=3600\r\n";
+            prepared.push((path.to_owned(), response("200 OK", kind, "", &body)));
+            let answer = response("200 OK", kind, cached, &body);
+            prepared.push((format!("/cached{path}"), answer));
+        }
         Self {
-            small: response("200 OK", 1024),
-            large: response("200 OK", 1024 * 1024),
-            missing: response("404 Not Found", 0),
+            prepared,
+            missing: response("404 Not Found", octets, "", &[]),
+            requests: 0,
         }
     }
 
-    fn to(&self, answer: Answer) -> &[u8] {
-        match answer {
-            Answer::Small => &self.small,
-            Answer::Large => &self.large,
-            Answer::Missing => &self.missing,
+    /// The answer to a request whose head this is.
+    fn to(&mut self, head: &[u8]) -> Answer {
+        let path = head.strip_prefix(b"GET ").unwrap_or_default();
+        let end = path.iter().position(|byte| matches!(byte, b' ' | b'?'));
+        let path = path.get(..end.unwrap_or(0)).unwrap_or_default();
+        if path == b"/requests" {
+            let count = self.requests.to_string();
+            return response("200 OK", "text/plain", "", count.as_bytes());
         }
+        self.requests += 1;
+        let mut prepared = self.prepared.iter();
+        let known = prepared.find(|(known, _)| known.as_bytes() == path);
+        Rc::clone(known.map_or(&self.missing, |(_, answer)| answer))
     }
 }
 
-#[derive(Clone, Copy)]
-enum Answer {
-    Small,
-    Large,
-    Missing,
-}
+/// Least length of the document `/json`, in bytes.
+const JSON_LENGTH: usize = 100 * 1024;
 
-fn response(status: &str, length: usize) -> Vec<u8> {
-    let mut whole = format!(
-        "HTTP/1.1 {status}\r\nContent-Type: application/octet-stream\r\nContent-Length: {length}\r\n\r\n"
-    )
-    .into_bytes();
-    whole.resize(whole.len() + length, 0);
-    whole
+fn response(status: &str, kind: &str, fields: &str, body: &[u8]) -> Answer {
+    let length = body.len();
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{fields}Content-Length: {length}\r\n\r\n"
+    );
+    [head.as_bytes(), body].concat().into()
 }
 
 /// One connection: what has come of the next request, what is left to write.
@@ -156,12 +183,12 @@ impl Peer {
     }
 
     /// Does what can be done without waiting; false once the peer is gone.
-    fn turn(&mut self, answers: &Answers, ending: bool) -> bool {
+    fn turn(&mut self, answers: &mut Answers, ending: bool) -> bool {
         let mut drained = false;
         loop {
-            if let Some((answer, written)) = self.writing {
-                match self.write(answers.to(answer), written) {
-                    Progress::Done => self.writing = None,
+            if let Some((answer, written)) = self.writing.take() {
+                match self.write(&answer, written) {
+                    Progress::Done => {}
                     Progress::Waits(written) => {
                         self.writing = Some((answer, written));
                         return true;
@@ -169,7 +196,7 @@ impl Peer {
                     Progress::Gone => return false,
                 }
             }
-            if let Some(answer) = self.next_request() {
+            if let Some(answer) = self.next_request(answers) {
                 self.writing = Some((answer, 0));
                 continue;
             }
@@ -213,15 +240,9 @@ impl Peer {
     }
 
     /// Takes the next whole head off the front of what has come.
-    fn next_request(&mut self) -> Option<Answer> {
+    fn next_request(&mut self, answers: &mut Answers) -> Option<Answer> {
         let end = self.head.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-        let answer = if self.head.starts_with(b"GET /1k ") {
-            Answer::Small
-        } else if self.head.starts_with(b"GET /1m ") {
-            Answer::Large
-        } else {
-            Answer::Missing
-        };
+        let answer = answers.to(self.head.get(..end).unwrap_or_default());
         self.head.drain(..end);
         Some(answer)
     }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::affinity;
+use crate::case::{self, GROUPS};
+use crate::collapse;
 use crate::compare::{self, Plan, Size};
-use crate::contender::{self, LOAD_CORE};
+use crate::contender::{self, LOAD_CORE, known};
 use crate::kernel;
 use crate::memory::{self, Footprint};
 use crate::reload::{self, Survival};
@@ -53,7 +55,7 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
         report::kept_microbenchmarks(&fs::read_to_string(&order.out).unwrap_or_default())
     };
     affinity::pin(LOAD_CORE).context("two cores are needed")?;
-    let (contenders, absent) = contender::installed(&order.only, &order.janua);
+    let (contenders, absent) = contender::installed(known::PROXIES, &order.only, &order.janua);
     let work = &order.work;
     let backend = compare::start_backend(work)?;
 
@@ -78,8 +80,8 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
             &mut counts,
         );
     }
-    let plan = |size, rate, connections| Plan {
-        size,
+    let plan = |size: Size, rate, connections| Plan {
+        ask: size.ask(),
         rate,
         connections,
         window: order.window,
@@ -93,12 +95,33 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     let large = compare::compare(&running, &backend, &large)?;
     drop(running);
 
+    let cases = case::Order {
+        only: &order.only,
+        janua: &order.janua,
+        work: work.clone(),
+        backend: &backend,
+        window: order.window,
+        rounds: order.rounds,
+    };
+    let cases = GROUPS
+        .iter()
+        .filter_map(|group| report_error(group.measure(&[], &cases)))
+        .collect();
+    progress("clients missing the same object");
+    let (caches, _) = contender::installed(known::CACHES, &order.only, &order.janua);
+    let collapses = caches
+        .iter()
+        .filter_map(|one| report_error(collapse::collapse(one, &work.join("collapse"))))
+        .collect();
+
     let findings = Findings {
         machine: kernel::machine()?,
         contenders,
         absent,
         small,
         large,
+        cases,
+        collapses,
         footprints,
         survivals,
         counts,
@@ -130,7 +153,7 @@ fn keep<T>(result: anyhow::Result<T>, all: &mut Vec<T>) {
     all.extend(report_error(result));
 }
 
-/// What `cargo bench` prints about the router and the policy host.
+/// What `cargo bench` prints about the router, the policy host and the cache.
 fn microbenchmarks() -> anyhow::Result<String> {
     progress("microbenchmarks");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -142,6 +165,8 @@ fn microbenchmarks() -> anyhow::Result<String> {
             "janua-router",
             "-p",
             "janua-wasm",
+            "-p",
+            "janua-cache",
             "--benches",
         ])
         .stdin(Stdio::null())

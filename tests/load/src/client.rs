@@ -16,6 +16,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// The value of `X-Turn`, by which a configuration shows itself.
     pub(crate) turn: Option<String>,
+    /// The body.
+    pub(crate) body: Vec<u8>,
     /// Held, not used: dropping the answer closes the connection.
     _connection: TcpStream,
 }
@@ -56,6 +58,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
             return Ok(Answer {
                 status,
                 turn: turn.map(|line| String::from_utf8_lossy(line.value).into_owned()),
+                body: came.split_off(end),
                 _connection: connection,
             });
         }

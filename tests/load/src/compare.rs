@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 
 use crate::contender::{Contender, LOAD_CORE, PROXY_CORE, Running};
-use crate::generator::{Generator, Outcome, Pace, Target};
+use crate::generator::{Ask, Generator, Outcome, Pace, Target};
 use crate::kernel::{self, Cpu};
 use crate::process::{self, Launch, Process};
 
@@ -21,8 +21,8 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// What is asked, how often, how long.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// `/1k` or `/1m`.
-    pub(crate) size: Size,
+    /// What is asked for.
+    pub(crate) ask: Ask,
     /// Requests a second to each contender, at most.
     pub(crate) rate: f64,
     /// Keep-alive connections to each contender.
@@ -45,19 +45,11 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    /// The path that the backend answers in this size.
-    pub(crate) fn path(self) -> &'static str {
+    /// The request that the backend answers in this size.
+    pub(crate) fn ask(self) -> Ask {
         match self {
-            Self::Small => "/1k",
-            Self::Large => "/1m",
-        }
-    }
-
-    /// In bytes.
-    pub(crate) fn length(self) -> usize {
-        match self {
-            Self::Small => 1024,
-            Self::Large => 1024 * 1024,
+            Self::Small => Ask::plain("/1k", 1024),
+            Self::Large => Ask::plain("/1m", 1024 * 1024),
         }
     }
 }
@@ -134,6 +126,19 @@ pub(crate) fn compare(
     backend: &Process,
     plan: &Plan,
 ) -> anyhow::Result<Comparison> {
+    compare_from(running, backend, plan, || Ok(()))
+}
+
+/// The same; `warm` is called between the warm-up and the rounds that count.
+///
+/// # Errors
+/// As [`compare`], or `warm` fails.
+pub(crate) fn compare_from(
+    running: &[Running],
+    backend: &Process,
+    plan: &Plan,
+    warm: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Comparison> {
     let targets: Vec<Target> = running.iter().map(|one| target(one, plan)).collect();
     let mut generator = Generator::connect(&targets)?;
     let mut rate = plan.rate;
@@ -149,6 +154,7 @@ pub(crate) fn compare(
         }
     }
 
+    warm()?;
     let mut rounds = Vec::new();
     let began = Instant::now();
     let busy = kernel::core_busy(PROXY_CORE);
@@ -182,8 +188,7 @@ type Round = (Vec<Cpu>, Vec<Outcome>);
 fn target(one: &Running, plan: &Plan) -> Target {
     Target {
         address: one.process.address,
-        path: plan.size.path().to_owned(),
-        length: plan.size.length(),
+        ask: plan.ask.clone(),
         connections: plan.connections,
         pace: Pace::PerSecond(plan.rate),
     }

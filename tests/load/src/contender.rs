@@ -1,6 +1,7 @@
 //! Who is measured: how each is configured, started and reloaded.
 
 mod flavour;
+pub(crate) mod known;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use anyhow::Context;
 use rustix::process::Signal;
 
 use self::flavour::Flavour;
+use self::known::Row;
 use crate::generator::API_KEY;
 use crate::process::{Launch, Process};
 
@@ -63,45 +65,17 @@ pub(crate) struct Running {
     place: Place,
 }
 
-const NGINX: &str = include_str!("../configs/nginx.conf");
-const NGINX_POLICIES: &str = include_str!("../configs/nginx-policies.conf");
-const HAPROXY: &str = include_str!("../configs/haproxy.cfg");
-const ENVOY: &str = include_str!("../configs/envoy.yaml");
-const CADDY: &str = include_str!("../configs/Caddyfile");
-const JANUA: &str = include_str!("../configs/janua.toml");
-const JANUA_TWO: &str = include_str!("../configs/janua-two.toml");
-const JANUA_FIVE: &str = include_str!("../configs/janua-five.toml");
-
-type Row = (
-    &'static str,
-    Flavour,
-    &'static str,
-    &'static str,
-    &'static str,
-);
-
-#[rustfmt::skip]
-const KNOWN: &[Row] = &[
-    ("nginx", Flavour::Nginx, NGINX, "", "plain reverse proxy; the measure of all ratios"),
-    ("nginx-policies", Flavour::Nginx, NGINX_POLICIES, "", "nginx with a key check, a rate limit and header rules of its own"),
-    ("haproxy", Flavour::Haproxy, HAPROXY, "", "plain reverse proxy"),
-    ("envoy", Flavour::Envoy, ENVOY, "", "plain reverse proxy"),
-    ("caddy", Flavour::Caddy, CADDY, "", "plain reverse proxy"),
-    ("hyper", Flavour::Hyper, "", "", "hyper's server and client connections and a pool, nothing else"),
-    ("janua", Flavour::Janua, JANUA, "", "plain reverse proxy, no policies"),
-    ("janua-2", Flavour::Janua, JANUA_TWO, "\"1MiB\"", "two policy uses: api-key, rate-limit"),
-    ("janua-2-nomemo", Flavour::Janua, JANUA_TWO, "0", "the same two, every verdict computed anew (`memo = 0`)"),
-    ("janua-5", Flavour::Janua, JANUA_FIVE, "\"1MiB\"", "five policy uses: api-key, rate-limit, headers three times"),
-    ("janua-5-nomemo", Flavour::Janua, JANUA_FIVE, "0", "the same five, every verdict computed anew (`memo = 0`)"),
-];
-
 /// The contenders that are installed here, and the names of those that are
-/// not. `only` names the ones wanted; empty means all. `janua` is the path of
-/// the gateway's binary.
-pub(crate) fn installed(only: &[String], janua: &Path) -> (Vec<Contender>, Vec<&'static str>) {
+/// not, among those of `rows`. `only` names the ones wanted; empty means all.
+/// `janua` is the path of the gateway's binary.
+pub(crate) fn installed(
+    rows: &[Row],
+    only: &[String],
+    janua: &Path,
+) -> (Vec<Contender>, Vec<&'static str>) {
     let mut present = Vec::new();
     let mut absent = Vec::new();
-    for &(name, flavour, template, memo, about) in KNOWN {
+    for &(name, flavour, template, memo, about) in rows {
         if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
             continue;
         }
@@ -123,12 +97,15 @@ pub(crate) fn installed(only: &[String], janua: &Path) -> (Vec<Contender>, Vec<&
 }
 
 impl Contender {
-    /// Writes the configuration and starts the process, alone on its core.
+    /// Writes the configuration and starts the process, alone on its core and
+    /// with nothing left of an earlier run.
     ///
     /// # Errors
     /// See [`Process::start`].
     pub(crate) fn start(&self, work: &Path, backend: SocketAddr) -> anyhow::Result<Running> {
         let directory = work.join(self.name);
+        // What is not there need not go.
+        let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
         let place = Place {
             directory: fs::canonicalize(&directory)?,
@@ -158,7 +135,10 @@ impl Contender {
     /// Whether it can be reloaded from here. Envoy's way, a second process that
     /// takes over, or a control plane, is more than a measurement wants.
     pub(crate) fn reloads(&self) -> bool {
-        !matches!(self.flavour, Flavour::Envoy | Flavour::Hyper)
+        matches!(
+            self.flavour,
+            Flavour::Nginx | Flavour::Haproxy | Flavour::Caddy | Flavour::Janua
+        )
     }
 
     /// Whether its answers show which configuration made them.
@@ -169,9 +149,11 @@ impl Contender {
     fn configure(&self, place: &Place, turn: &str) -> anyhow::Result<()> {
         let directory = place.directory.display().to_string();
         let state = place.directory.with_file_name("janua-state");
+        let files = place.directory.with_file_name("files");
         let text = [
             ("dir", directory.as_str()),
             ("state", &state.display().to_string()),
+            ("files", &files.display().to_string()),
             ("address", &place.address.to_string()),
             ("port", &place.address.port().to_string()),
             ("backend", &place.backend.to_string()),
@@ -204,7 +186,9 @@ impl Running {
         match self.contender.flavour {
             Flavour::Nginx => return self.process.signal(Signal::HUP),
             Flavour::Haproxy => return self.process.signal(Signal::USR2),
-            Flavour::Envoy | Flavour::Hyper => return Ok(()),
+            Flavour::Envoy | Flavour::Hyper | Flavour::Varnish | Flavour::VarnishOnDisk => {
+                return Ok(());
+            }
             Flavour::Caddy => {
                 let socket = self.place.admin();
                 command
@@ -238,7 +222,7 @@ mod tests {
             address: "127.0.0.1:8080".parse().unwrap(),
             backend: "127.0.0.1:8081".parse().unwrap(),
         };
-        for &(name, flavour, template, memo, about) in KNOWN {
+        for &(name, flavour, template, memo, about) in known::all() {
             if flavour != Flavour::Janua {
                 continue;
             }

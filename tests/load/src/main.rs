@@ -8,9 +8,12 @@ mod affinity;
 mod backend;
 mod bare_hyper;
 mod bench;
+mod case;
 mod client;
+mod collapse;
 mod compare;
 mod contender;
+mod document;
 mod generator;
 mod kernel;
 mod memory;
@@ -29,8 +32,8 @@ use clap::{Args, Parser, Subcommand};
 
 use bench::Order;
 use compare::{Plan, Size};
-use contender::{Contender, LOAD_CORE};
-use generator::{Generator, Pace, Target};
+use contender::{Contender, LOAD_CORE, known};
+use generator::{Ask, Generator, Pace, Target};
 use process::Process;
 
 // Janua's allocator, so that the bare hyper proxy does not pay for another.
@@ -98,6 +101,23 @@ enum Action {
         /// Keep-alive connections to each.
         #[arg(long, default_value_t = 32)]
         connections: usize,
+        /// Length of a round, in seconds.
+        #[arg(long, default_value_t = 5.0)]
+        seconds: f64,
+        /// Rounds; the median counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
+    /// CPU per request of files, cache hits and compression, and how misses
+    /// of one object are collapsed, printed.
+    Cases {
+        #[command(flatten)]
+        whom: Whom,
+        /// Names of cases or groups, separated by commas; all without it.
+        /// Groups: static, hit, disk, gzip, gzip-hit. Further: static-1k,
+        /// static-100k, static-10m, hit-1k, hit-100k, collapse.
+        #[arg(long, value_delimiter = ',')]
+        case: Vec<String>,
         /// Length of a round, in seconds.
         #[arg(long, default_value_t = 5.0)]
         seconds: f64,
@@ -223,7 +243,7 @@ fn main() -> anyhow::Result<()> {
             rounds,
         } => {
             let plan = Plan {
-                size,
+                ask: size.ask(),
                 rate,
                 connections,
                 window: Duration::from_secs_f64(seconds),
@@ -231,6 +251,12 @@ fn main() -> anyhow::Result<()> {
             };
             run_compare(&whom, &plan)
         }
+        Action::Cases {
+            whom,
+            case,
+            seconds,
+            rounds,
+        } => run_cases(&whom, &case, Duration::from_secs_f64(seconds), rounds),
         Action::Get {
             url,
             length,
@@ -261,7 +287,7 @@ fn main() -> anyhow::Result<()> {
 fn prepare(whom: &Whom) -> anyhow::Result<(Vec<Contender>, Process)> {
     affinity::raise_open_files();
     affinity::pin(LOAD_CORE).context("two cores are needed")?;
-    let (contenders, absent) = contender::installed(&whom.only, &whom.janua);
+    let (contenders, absent) = contender::installed(known::PROXIES, &whom.only, &whom.janua);
     if !absent.is_empty() {
         eprintln!("not installed: {}", absent.join(", "));
     }
@@ -277,6 +303,38 @@ fn run_compare(whom: &Whom, plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn run_cases(
+    whom: &Whom,
+    wanted: &[String],
+    window: Duration,
+    rounds: usize,
+) -> anyhow::Result<()> {
+    affinity::raise_open_files();
+    affinity::pin(LOAD_CORE).context("two cores are needed")?;
+    let backend = compare::start_backend(&whom.work)?;
+    let order = case::Order {
+        only: &whom.only,
+        janua: &whom.janua,
+        work: whom.work.clone(),
+        backend: &backend,
+        window,
+        rounds,
+    };
+    let groups = case::GROUPS.iter().filter(|group| group.is_wanted(wanted));
+    for group in groups {
+        println!("{}\n", report::measured(&group.measure(wanted, &order)?));
+    }
+    if wanted.is_empty() || wanted.iter().any(|name| name == "collapse") {
+        let (caches, _) = contender::installed(known::CACHES, &whom.only, &whom.janua);
+        let each = caches.iter();
+        let found: anyhow::Result<Vec<_>> = each
+            .map(|one| collapse::collapse(one, &whom.work.join("collapse")))
+            .collect();
+        println!("{}", report::collapses(&found?));
+    }
+    Ok(())
+}
+
 fn run_get(
     url: &str,
     length: usize,
@@ -289,8 +347,7 @@ fn run_get(
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let target = Target {
         address: authority.parse()?,
-        path: format!("/{path}"),
-        length,
+        ask: Ask::plain(format!("/{path}"), length),
         connections,
         pace: rate.map_or(Pace::Closed, Pace::PerSecond),
     };

@@ -8,7 +8,7 @@ use anyhow::bail;
 
 use crate::client;
 use crate::contender::{Contender, Running};
-use crate::generator::{Generator, Outcome, Pace, Target};
+use crate::generator::{Ask, Generator, Outcome, Pace, Target};
 use crate::process::{Process, pause};
 
 /// Reloads in a run.
@@ -47,8 +47,7 @@ pub(crate) fn survive(
     let running = contender.start(work, backend.address)?;
     let target = Target {
         address: running.process.address,
-        path: "/1k".to_owned(),
-        length: 1024,
+        ask: Ask::plain("/1k", 1024),
         connections: CONNECTIONS,
         pace: Pace::Closed,
     };

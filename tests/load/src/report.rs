@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::case::Measured;
+use crate::collapse::{BEFORE_HEAD, BODY_TIME, CLIENTS, Collapse};
 use crate::compare::{Comparison, Line};
 use crate::contender::Contender;
 use crate::memory::{Footprint, IDLE_CONNECTIONS};
@@ -20,6 +22,10 @@ pub(crate) struct Findings {
     pub(crate) small: Comparison,
     /// Answers of 1 MiB.
     pub(crate) large: Comparison,
+    /// Files, cache hits and compression.
+    pub(crate) cases: Vec<Measured>,
+    /// Clients that miss the same object.
+    pub(crate) collapses: Vec<Collapse>,
     /// Memory and time to start.
     pub(crate) footprints: Vec<Footprint>,
     /// Reloads under load.
@@ -46,6 +52,8 @@ pub(crate) fn page(found: &Findings) -> String {
             "## CPU per request, 1 MiB\n\nThe same with long answers.\n\n{}",
             comparison(&found.large)
         ),
+        cases(&found.cases),
+        collapses(&found.collapses),
         counts(&found.counts),
         footprints(&found.footprints),
         survivals(&found.survivals),
@@ -68,6 +76,7 @@ const REPEAT: &str = "\
 make bench                # this page; a few minutes; wants a machine with nothing else to do
 make bench-peers          # Envoy and Caddy, where the distribution has none
 target/release/janua-load compare --only nginx,hyper,janua,janua-5 --seconds 5
+target/release/janua-load cases --case static,hit-1k --only nginx,janua   # files, cache, compression
 target/release/janua-load bench --micro   # fills in the microbenchmarks too
 ```
 
@@ -168,6 +177,75 @@ fn policies(found: &Comparison) -> String {
     text.trim_end().to_owned()
 }
 
+/// Files, cache hits and compression.
+pub(crate) fn cases(all: &[Measured]) -> String {
+    let measured: Vec<String> = all.iter().map(measured).collect();
+    if measured.is_empty() {
+        return String::new();
+    }
+    format!(
+        "## Files, cache, compression\n\n\
+         CPU per request, measured as above, in programs of their own with the configurations named \
+         here. Where hits are measured, the requests that reached the backend during the rounds are \
+         counted.\n\n{}",
+        measured.join("\n\n")
+    )
+}
+
+/// A group of them.
+pub(crate) fn measured(group: &Measured) -> String {
+    let mut text = String::new();
+    for found in &group.findings {
+        let _ = write!(text, "### {}\n\n", found.case.title);
+        if !found.case.about.is_empty() {
+            let _ = write!(text, "{}\n\n", found.case.about);
+        }
+        text.push_str(&comparison(&found.comparison));
+        if let Some(leaked) = found.leaked {
+            let _ = write!(text, " Requests that reached the backend: {leaked}.");
+            let lines = found.comparison.lines.iter();
+            let answered: u64 = lines.map(|line| line.outcome.answered).sum();
+            if leaked * 1000 > answered {
+                text.push_str(" **Not all of these were hits.**");
+            }
+        }
+        text.push_str("\n\n");
+    }
+    for one in &group.contenders {
+        let _ = writeln!(text, "- {}: {}", one.name, one.about);
+    }
+    for name in &group.absent {
+        let _ = writeln!(text, "- {name}: not installed here");
+    }
+    for trouble in &group.refused {
+        let _ = writeln!(text, "- {trouble}");
+    }
+    text.trim_end().to_owned()
+}
+
+/// Clients that miss the same object.
+pub(crate) fn collapses(all: &[Collapse]) -> String {
+    let mut text = format!(
+        "### {CLIENTS} clients missing the same object\n\n\
+         100 KiB from an upstream that takes {} ms to its head and {} ms from there to the end. Half of the \
+         clients come at once, half while the body streams.\n\n\
+         | contender | requests to the upstream | clients answered | slowest, ms |\n|---|--:|--:|--:|\n",
+        BEFORE_HEAD.as_millis(),
+        BODY_TIME.as_millis(),
+    );
+    for one in all {
+        let _ = writeln!(
+            text,
+            "| {} | **{}** | {} | {} |",
+            one.name,
+            one.upstream,
+            one.answered,
+            one.slowest.as_millis()
+        );
+    }
+    text.trim_end().to_owned()
+}
+
 /// System calls and instructions.
 pub(crate) fn counts(all: &[Counts]) -> String {
     let cell = |value: Option<f64>, digits: usize| {
@@ -251,7 +329,8 @@ fn micro(output: Option<&str>) -> String {
     let output = output.unwrap_or("not measured yet: janua-load bench --micro");
     format!(
         "## Microbenchmarks\n\n\
-         `cargo bench -p janua-router -p janua-wasm`: routing, a memo hit, a policy call. \
+         `cargo bench -p janua-router -p janua-wasm -p janua-cache`: routing, a memo hit, a policy call, \
+         the cache's store. \
          These are absolute times, of the run that had `--micro`.\n\n\
          {MICRO_BEGIN}{output}{MICRO_END}"
     )

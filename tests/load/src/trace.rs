@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::contender::Running;
-use crate::generator::{Generator, Outcome, Pace, Target};
+use crate::generator::{Ask, Generator, Outcome, Pace, Target};
 use crate::kernel;
 use crate::process::pause;
 
@@ -34,8 +34,7 @@ pub(crate) struct Counts {
 pub(crate) fn count(running: &Running, rate: f64, connections: usize) -> anyhow::Result<Counts> {
     let target = Target {
         address: running.process.address,
-        path: "/1k".to_owned(),
-        length: 1024,
+        ask: Ask::plain("/1k", 1024),
         connections,
         pace: Pace::PerSecond(rate),
     };

@@ -9,7 +9,7 @@ use super::Place;
 
 /// Which program a contender is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Flavour {
+pub(crate) enum Flavour {
     /// nginx.
     Nginx,
     /// HAProxy.
@@ -18,6 +18,10 @@ pub(super) enum Flavour {
     Envoy,
     /// Caddy.
     Caddy,
+    /// Varnish, its objects in memory.
+    Varnish,
+    /// Varnish, its objects in a file.
+    VarnishOnDisk,
     /// This program's bare hyper proxy.
     Hyper,
     /// The gateway.
@@ -32,6 +36,7 @@ impl Flavour {
             Self::Haproxy => "haproxy",
             Self::Envoy => "envoy",
             Self::Caddy => "caddy",
+            Self::Varnish | Self::VarnishOnDisk => "varnishd",
             Self::Hyper => return std::env::current_exe().ok(),
             Self::Janua => return fs::canonicalize(janua).ok(),
         };
@@ -55,6 +60,7 @@ impl Flavour {
             Self::Nginx | Self::Haproxy => "-v",
             Self::Envoy | Self::Janua => "--version",
             Self::Caddy => "version",
+            Self::Varnish | Self::VarnishOnDisk => "-V",
             Self::Hyper => return "hyper 1, tokio 1".to_owned(),
         };
         let Ok(output) = Command::new(program).arg(argument).output() else {
@@ -73,6 +79,11 @@ impl Flavour {
                 .unwrap_or(line),
             // The version and a checksum.
             Self::Caddy => line.split(' ').next().unwrap_or(line),
+            // The program, the version and a hash.
+            Self::Varnish | Self::VarnishOnDisk => line
+                .split(['(', ' '])
+                .find(|word| word.starts_with("varnish-"))
+                .unwrap_or(line),
             // The version, its date and a link.
             _ => line.split(" 20").next().unwrap_or(line),
         }
@@ -86,6 +97,7 @@ impl Flavour {
             Self::Haproxy => "haproxy.cfg",
             Self::Envoy => "envoy.yaml",
             Self::Caddy => "Caddyfile",
+            Self::Varnish | Self::VarnishOnDisk => "varnish.vcl",
             Self::Hyper => "unused",
             Self::Janua => "janua.toml",
         }
@@ -121,6 +133,12 @@ impl Flavour {
                 add(&["run", "--adapter", "caddyfile", "--config"]);
                 command.push(file);
             }
+            Self::Varnish => varnish(&mut command, place, file, "malloc,256m".into()),
+            Self::VarnishOnDisk => {
+                let objects = place.directory.join("objects");
+                let storage = format!("file,{},256m", objects.display());
+                varnish(&mut command, place, file, storage);
+            }
             Self::Hyper => {
                 add(&["hyper", "--address", &place.address.to_string()]);
                 add(&["--backend", &place.backend.to_string()]);
@@ -134,4 +152,39 @@ impl Flavour {
         }
         command
     }
+}
+
+/// What Varnish writes into its log for every request. Nobody reads it here,
+/// and nobody else writes an access log.
+const VARNISH_SILENT: &str = "vsl_mask=-Begin,-End,-Link,-SessOpen,-SessClose,-ReqStart,-ReqMethod,\
+    -ReqURL,-ReqProtocol,-ReqHeader,-ReqUnset,-ReqAcct,-RespProtocol,-RespStatus,-RespReason,\
+    -RespHeader,-RespUnset,-Timestamp,-Hit,-VCL_call,-VCL_return";
+
+fn varnish(command: &mut Vec<OsString>, place: &Place, file: OsString, storage: String) {
+    let address = place.address.to_string();
+    let name = place.directory.join("varnish").display().to_string();
+    // One pool of threads, and enough of them from the start: it takes one for
+    // each request under way.
+    command.extend(
+        [
+            "-F",
+            "-j",
+            "none",
+            "-n",
+            &name,
+            "-a",
+            &address,
+            "-s",
+            &storage,
+            "-p",
+            "thread_pools=1",
+            "-p",
+            "thread_pool_min=100",
+            "-p",
+            VARNISH_SILENT,
+            "-f",
+        ]
+        .map(OsString::from),
+    );
+    command.push(file);
 }

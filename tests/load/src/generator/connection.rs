@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{RecvFlags, recv};
 
+use super::ask::Body;
+use super::chunks::Chunks;
 use super::outcome::Failure;
 
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
@@ -26,9 +28,19 @@ struct Pending {
 
 /// What a parsed response head announced.
 struct Expected {
-    left: usize,
+    framing: Framing,
+    /// Bytes of body that have come.
+    came: usize,
+    body: Body,
     closes: bool,
     wrong: Option<Failure>,
+}
+
+/// How the end of the body is known.
+enum Framing {
+    /// So many bytes are left.
+    Length(usize),
+    Chunked(Chunks),
 }
 
 /// How far a connection got with the bytes that were there.
@@ -80,7 +92,7 @@ impl Connection {
     }
 
     /// Takes what has come, until nothing is there or the response is whole.
-    pub(super) fn receive(&mut self, scratch: &mut [u8], length: usize) -> Step {
+    pub(super) fn receive(&mut self, scratch: &mut [u8], body: Body) -> Step {
         let Some(pending) = &mut self.pending else {
             return Step::ClosedIdle;
         };
@@ -88,15 +100,18 @@ impl Connection {
             let read = match &pending.body {
                 // The rest of a body is counted and dropped inside the kernel:
                 // copying it out would make the generator dearer than the
-                // proxies.
-                Some(_) => recv(&self.stream, &mut *scratch, RecvFlags::TRUNC)
+                // proxies. Chunks have to be looked at.
+                Some(Expected {
+                    framing: Framing::Length(_),
+                    ..
+                }) => recv(&self.stream, &mut *scratch, RecvFlags::TRUNC)
                     .map(|(_, length)| length)
                     .map_err(io::Error::from),
-                None => self.stream.read(scratch),
+                _ => self.stream.read(scratch),
             };
             match read {
                 Ok(0) => return pending.broken(),
-                Ok(read) => pending.take(scratch.get(..read).unwrap_or_default(), read, length),
+                Ok(read) => pending.take(scratch.get(..read).unwrap_or_default(), read, body),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Step::Waits,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(_) => return pending.broken(),
@@ -118,9 +133,9 @@ impl Pending {
         })
     }
 
-    fn take(&mut self, bytes: &[u8], read: usize, length: usize) {
+    fn take(&mut self, bytes: &[u8], read: usize, body: Body) {
         if let Some(expected) = &mut self.body {
-            expected.body(read);
+            expected.take(bytes, read);
             return;
         }
         self.head.extend_from_slice(bytes);
@@ -128,8 +143,9 @@ impl Pending {
         let mut response = httparse::Response::new(&mut fields);
         match response.parse(&self.head) {
             Ok(httparse::Status::Complete(end)) => {
-                let mut expected = Expected::announced_by(&response, length);
-                expected.body(self.head.len() - end);
+                let mut expected = Expected::announced_by(&response, body);
+                let rest = self.head.get(end..).unwrap_or_default();
+                expected.take(rest, rest.len());
                 self.body = Some(expected);
             }
             Ok(httparse::Status::Partial) if self.head.len() < HEAD_LIMIT => {}
@@ -138,57 +154,85 @@ impl Pending {
     }
 
     fn whole(&self) -> Option<Step> {
-        let expected = self.body.as_ref().filter(|body| body.left == 0)?;
+        let expected = self.body.as_ref().filter(|body| body.whole())?;
         Some(Step::Whole {
             due: self.due,
-            wrong: expected.wrong,
+            wrong: expected.wrong.or_else(|| expected.misfit()),
             closes: expected.closes,
         })
     }
 }
 
 impl Expected {
-    fn announced_by(response: &httparse::Response<'_, '_>, length: usize) -> Self {
+    fn announced_by(response: &httparse::Response<'_, '_>, body: Body) -> Self {
         let field = |name: &str| {
             let mut lines = response.headers.iter();
-            lines.find(|line| line.name.eq_ignore_ascii_case(name))
+            let line = lines.find(|line| line.name.eq_ignore_ascii_case(name))?;
+            str::from_utf8(line.value).ok().map(str::trim)
         };
-        let announced = field("content-length")
-            .and_then(|line| str::from_utf8(line.value).ok())
-            .and_then(|value| value.trim().parse::<usize>().ok());
-        let Some(left) = announced else {
-            return Self::unusable();
+        let chunked =
+            field("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
+        let length = field("content-length").and_then(|value| value.parse::<usize>().ok());
+        let framing = match length {
+            _ if chunked => Framing::Chunked(Chunks::new()),
+            Some(length) => Framing::Length(length),
+            None => return Self::unusable(),
         };
         let wrong = if response.code != Some(200) {
             Some(Failure::Status)
-        } else if left != length {
-            Some(Failure::Length)
+        } else if field("content-encoding") != body.coding() {
+            Some(Failure::Coding)
         } else {
             None
         };
-        let closes =
-            field("connection").is_some_and(|line| line.value.eq_ignore_ascii_case(b"close"));
         Self {
-            left,
-            closes,
+            framing,
+            came: 0,
+            body,
+            closes: field("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")),
             wrong,
         }
     }
 
     fn unusable() -> Self {
         Self {
-            left: 0,
+            framing: Framing::Length(0),
+            came: 0,
+            body: Body::Plain(0),
             closes: true,
             wrong: Some(Failure::Malformed),
         }
     }
 
-    /// Counts body bytes; more than announced is as wrong as none at all.
-    fn body(&mut self, read: usize) {
-        match self.left.checked_sub(read) {
-            Some(left) => self.left = left,
+    /// Counts what came of the body; more than announced is as wrong as none.
+    fn take(&mut self, bytes: &[u8], read: usize) {
+        let came = match &mut self.framing {
+            Framing::Length(left) => left.checked_sub(read).map(|less| {
+                *left = less;
+                read
+            }),
+            Framing::Chunked(chunks) => chunks.take(bytes),
+        };
+        match came {
+            Some(came) => self.came += came,
             None => *self = Self::unusable(),
         }
+    }
+
+    fn whole(&self) -> bool {
+        match &self.framing {
+            Framing::Length(left) => *left == 0,
+            Framing::Chunked(chunks) => chunks.done(),
+        }
+    }
+
+    /// What is wrong with the length of a body that is whole.
+    fn misfit(&self) -> Option<Failure> {
+        let right = match self.body {
+            Body::Plain(length) => self.came == length,
+            Body::Encoded(_, limit) => (1..=limit).contains(&self.came),
+        };
+        (!right).then_some(Failure::Length)
     }
 }
 
@@ -198,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    fn after(response: &[u8], length: usize) -> Step {
+    fn after(response: &[u8], body: Body) -> Step {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut connection = Connection::dial(listener.local_addr().unwrap()).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
@@ -209,11 +253,11 @@ mod tests {
         peer.write_all(response).unwrap();
         drop(peer);
         connection.stream.set_nonblocking(false).unwrap();
-        connection.receive(&mut [0; 64], length)
+        connection.receive(&mut [0; 64], body)
     }
 
-    fn verdict(response: &[u8], length: usize) -> Result<(), Failure> {
-        match after(response, length) {
+    fn verdict(response: &[u8], body: Body) -> Result<(), Failure> {
+        match after(response, body) {
             Step::Whole { wrong: None, .. } => Ok(()),
             Step::Whole {
                 wrong: Some(failure),
@@ -260,7 +304,53 @@ mod tests {
             (b"", 2, Err(Failure::Reset)),
         ] {
             let text = String::from_utf8_lossy(response);
-            assert_eq!(verdict(response, length), expected, "{text}");
+            assert_eq!(verdict(response, Body::Plain(length)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_coding_is_looked_for() {
+        let response = |fields: &str, body: &str| {
+            format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{body}").into_bytes()
+        };
+        let gzip = Body::Encoded("gzip", 5);
+        let chunked = "Content-Encoding: gzip\r\nTransfer-Encoding: chunked";
+        for (response, body, expected) in [
+            (response(chunked, "3\r\nabc\r\n0\r\n\r\n"), gzip, Ok(())),
+            (
+                response("Content-Encoding: gzip\r\nContent-Length: 2", "ab"),
+                gzip,
+                Ok(()),
+            ),
+            (
+                response(chunked, "6\r\nabcdef\r\n0\r\n\r\n"),
+                gzip,
+                Err(Failure::Length),
+            ),
+            (
+                response("Content-Length: 2", "ab"),
+                gzip,
+                Err(Failure::Coding),
+            ),
+            (
+                response("Content-Encoding: gzip\r\nContent-Length: 2", "ab"),
+                Body::Plain(2),
+                Err(Failure::Coding),
+            ),
+            (
+                response("Transfer-Encoding: chunked", "2\r\nab\r\n0\r\n\r\n"),
+                Body::Plain(2),
+                Ok(()),
+            ),
+            (response(chunked, "3\r\nab"), gzip, Err(Failure::Truncated)),
+            (
+                response(chunked, "3\r\nabcd"),
+                gzip,
+                Err(Failure::Malformed),
+            ),
+        ] {
+            let text = String::from_utf8_lossy(&response);
+            assert_eq!(verdict(&response, body), expected, "{text}");
         }
     }
 }

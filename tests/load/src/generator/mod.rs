@@ -7,6 +7,8 @@
 //! profits from requests that come in step. The closed pace (the next request
 //! follows the response) is there for saturation.
 
+mod ask;
+mod chunks;
 mod connection;
 mod outcome;
 
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use rustix::event::{Timespec, epoll};
 
+pub(crate) use ask::Ask;
 use connection::{Connection, Step};
 use outcome::Failure;
 pub(crate) use outcome::Outcome;
@@ -35,10 +38,8 @@ pub(crate) const API_KEY: &str = "janua-load-key";
 pub(crate) struct Target {
     /// Where the contender listens.
     pub(crate) address: SocketAddr,
-    /// Path of the request.
-    pub(crate) path: String,
-    /// Bytes of body that a right answer has.
-    pub(crate) length: usize,
+    /// What is asked for.
+    pub(crate) ask: Ask,
     /// Keep-alive connections.
     pub(crate) connections: usize,
     /// When requests are made.
@@ -66,7 +67,9 @@ pub(crate) struct Generator {
 /// One target's state.
 struct Lane {
     target: Target,
-    request: Vec<u8>,
+    /// The requests, which take turns, and whose turn it is.
+    requests: Vec<Vec<u8>>,
+    turn: usize,
     /// Connections without a request under way, the longest idle first.
     free: VecDeque<usize>,
     /// Connections to be dialled again.
@@ -197,7 +200,9 @@ impl Generator {
                 let Some(connection) = &mut place.connection else {
                     continue;
                 };
-                if let Err(failure) = connection.send(&lane.request, due) {
+                let request = lane.requests.get(lane.turn).map_or(&[][..], Vec::as_slice);
+                lane.turn = (lane.turn + 1) % lane.requests.len().max(1);
+                if let Err(failure) = connection.send(request, due) {
                     lane.outcome.fail(failure);
                     place.connection = None;
                     lane.lost.push(slot);
@@ -237,7 +242,7 @@ impl Generator {
         let Some(connection) = &mut place.connection else {
             return;
         };
-        match connection.receive(&mut self.scratch, lane.target.length) {
+        match connection.receive(&mut self.scratch, lane.target.ask.body) {
             Step::Waits => {}
             Step::Whole { due, wrong, closes } => {
                 match wrong {
@@ -325,13 +330,10 @@ impl Generator {
 
 impl Lane {
     fn new(target: Target) -> Self {
-        let request = format!(
-            "GET {} HTTP/1.1\r\nHost: load.example\r\nUser-Agent: janua-load\r\nAccept: */*\r\nX-Api-Key: {API_KEY}\r\n\r\n",
-            target.path
-        );
         Self {
+            requests: target.ask.requests(),
+            turn: 0,
             target,
-            request: request.into_bytes(),
             free: VecDeque::new(),
             lost: Vec::new(),
             queue: VecDeque::new(),
@@ -385,8 +387,7 @@ mod tests {
         }
         let target = |path: &str, length, pace| Target {
             address: proxy,
-            path: path.to_owned(),
-            length,
+            ask: Ask::plain(path, length),
             connections: 4,
             pace,
         };

@@ -12,24 +12,27 @@ pub(crate) enum Failure {
     Reset,
     /// The connection ended within the response.
     Truncated,
-    /// The response was no HTTP, or carried no Content-Length.
+    /// The response was no HTTP, or its length was not to be known.
     Malformed,
     /// The status was not 200.
     Status,
-    /// The Content-Length was not the backend's.
+    /// The body was not as long as it is known to be.
     Length,
+    /// The content coding was not the one that is known.
+    Coding,
     /// No whole response came within the time left to stragglers.
     TimedOut,
 }
 
 impl Failure {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Connect,
         Self::Reset,
         Self::Truncated,
         Self::Malformed,
         Self::Status,
         Self::Length,
+        Self::Coding,
         Self::TimedOut,
     ];
 
@@ -41,6 +44,7 @@ impl Failure {
             Self::Malformed => "malformed",
             Self::Status => "status",
             Self::Length => "length",
+            Self::Coding => "coding",
             Self::TimedOut => "timed out",
         }
     }

@@ -1,0 +1,227 @@
+//! Files, cache hits and compression: what is measured, of whom, beside whom.
+//!
+//! The contenders of a [`Group`] share one configuration each and are started
+//! together; its [`Case`]s are measured one after the other, by the rules of
+//! [`compare`](crate::compare).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::client;
+use crate::compare::{self, Comparison, Plan};
+use crate::contender::{self, Contender, known};
+use crate::generator::Ask;
+use crate::process::Process;
+
+/// Contenders that are started together, and what is asked of them.
+pub(crate) struct Group {
+    /// A short name, for the choice of cases and the directory of a run.
+    pub(crate) name: &'static str,
+    rows: &'static [known::Row],
+    cases: &'static [Case],
+}
+
+/// One measurement.
+pub(crate) struct Case {
+    /// A short name, for the choice of cases.
+    pub(crate) name: &'static str,
+    /// The heading of its table.
+    pub(crate) title: &'static str,
+    /// What has to be known to read it.
+    pub(crate) about: &'static str,
+    ask: fn() -> Ask,
+    /// Requests a second to each contender; lowered if the core cannot bear it.
+    rate: f64,
+    /// Keep-alive connections to each contender.
+    connections: usize,
+    /// Whether the backend is to be asked for nothing any more.
+    hits: bool,
+}
+
+/// What a case found.
+pub(crate) struct Finding {
+    /// Which one.
+    pub(crate) case: &'static Case,
+    /// The figures.
+    pub(crate) comparison: Comparison,
+    /// Requests that reached the backend meanwhile, where none was to.
+    pub(crate) leaked: Option<u64>,
+}
+
+/// A group whose cases were measured.
+pub(crate) struct Measured {
+    /// Who took part.
+    pub(crate) contenders: Vec<Contender>,
+    /// Who is not installed.
+    pub(crate) absent: Vec<&'static str>,
+    /// Who did not start, and why.
+    pub(crate) refused: Vec<String>,
+    /// In the order of the group.
+    pub(crate) findings: Vec<Finding>,
+}
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * KIB;
+/// Objects in the disk case: many times what a memory store of 2 MiB holds.
+const OBJECTS: usize = 64;
+/// A right answer of gzip is far below this; the document has 100 KiB.
+const COMPRESSED_LIMIT: usize = 50 * KIB;
+
+/// The groups in the order of the page.
+#[rustfmt::skip]
+pub(crate) const GROUPS: &[Group] = &[
+    Group { name: "static", rows: known::FILES, cases: &[
+        Case { name: "static-1k", title: "File, 1 KiB", about: "The same file again and again.",
+            ask: || Ask::plain("/1k", KIB), rate: 6000.0, connections: 32, hits: false },
+        Case { name: "static-100k", title: "File, 100 KiB", about: "",
+            ask: || Ask::plain("/100k", 100 * KIB), rate: 2500.0, connections: 32, hits: false },
+        Case { name: "static-10m", title: "File, 10 MiB", about: "Cleartext, where `sendfile` copies nothing into the process.",
+            ask: || Ask::plain("/10m", 10 * MIB), rate: 60.0, connections: 8, hits: false },
+    ] },
+    Group { name: "hit", rows: known::CACHES, cases: &[
+        Case { name: "hit-1k", title: "Cache hit, 1 KiB", about: "From memory.",
+            ask: || Ask::plain("/cached/1k", KIB), rate: 5000.0, connections: 32, hits: true },
+        Case { name: "hit-100k", title: "Cache hit, 100 KiB", about: "From memory.",
+            ask: || Ask::plain("/cached/100k", 100 * KIB), rate: 2000.0, connections: 32, hits: true },
+    ] },
+    Group { name: "disk", rows: known::DISKS, cases: &[
+        Case { name: "disk-1m", title: "Cache hit, 1 MiB, from disk",
+            about: "64 objects in turn. The files are warm: what is measured is the way out of a file, not a disk.",
+            ask: || Ask::plain("/cached/1m", MIB).of_objects(OBJECTS), rate: 300.0, connections: 16, hits: true },
+    ] },
+    Group { name: "gzip", rows: known::COMPRESSORS, cases: &[
+        Case { name: "gzip-100k", title: "JSON of 100 KiB, compressed for each request", about: "gzip at level 5, nothing stored.",
+            ask: || Ask::encoded("/json", "gzip", COMPRESSED_LIMIT), rate: 250.0, connections: 16, hits: false },
+    ] },
+    Group { name: "gzip-hit", rows: known::COMPRESSING_CACHES, cases: &[
+        Case { name: "gzip-hit-100k", title: "JSON of 100 KiB, compressed and cached", about: "",
+            ask: || Ask::encoded("/cached/json", "gzip", COMPRESSED_LIMIT), rate: 250.0, connections: 16, hits: true },
+    ] },
+];
+
+impl Group {
+    /// Whether the group, or one of its cases, is among `wanted`; all are if
+    /// nothing is named.
+    pub(crate) fn is_wanted(&self, wanted: &[String]) -> bool {
+        self.cases.iter().any(|case| self.wants(case, wanted))
+    }
+
+    fn wants(&self, case: &Case, wanted: &[String]) -> bool {
+        let named = |name: &str| wanted.iter().any(|one| one == name);
+        wanted.is_empty() || named(self.name) || named(case.name)
+    }
+
+    /// Starts the contenders and measures the cases that are wanted. `only`
+    /// names contenders; empty means all.
+    ///
+    /// # Errors
+    /// No contender starts, or all connections to one are refused later.
+    pub(crate) fn measure(&self, wanted: &[String], order: &Order<'_>) -> anyhow::Result<Measured> {
+        let (contenders, absent) = contender::installed(self.rows, order.only, order.janua);
+        let work = order.work.join(self.name);
+        fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
+        write_files(&work.join("files"))?;
+        let mut running = Vec::new();
+        let mut refused = Vec::new();
+        for one in &contenders {
+            match one.start(&work, order.backend.address) {
+                Ok(started) => running.push(started),
+                Err(error) => {
+                    eprintln!("left out: {error:#}");
+                    let first = format!("{error}");
+                    refused.push(first);
+                }
+            }
+        }
+        if running.is_empty() {
+            bail!("{}: no contender runs", self.name);
+        }
+        let mut findings = Vec::new();
+        for case in self.cases.iter().filter(|case| self.wants(case, wanted)) {
+            eprintln!("bench: {}", case.name);
+            let plan = Plan {
+                ask: (case.ask)(),
+                rate: case.rate,
+                connections: case.connections,
+                window: order.window,
+                rounds: order.rounds,
+            };
+            let mut before = 0;
+            let comparison = compare::compare_from(&running, order.backend, &plan, || {
+                before = requests(order.backend)?;
+                Ok(())
+            })?;
+            let after = requests(order.backend)?;
+            findings.push(Finding {
+                case,
+                comparison,
+                leaked: case.hits.then(|| after.saturating_sub(before)),
+            });
+        }
+        Ok(Measured {
+            contenders,
+            absent,
+            refused,
+            findings,
+        })
+    }
+}
+
+/// How cases are measured, whichever they are.
+pub(crate) struct Order<'a> {
+    /// Names of contenders; all if empty.
+    pub(crate) only: &'a [String],
+    /// The gateway's binary.
+    pub(crate) janua: &'a Path,
+    /// Where configurations, files and logs are put.
+    pub(crate) work: PathBuf,
+    /// The shared upstream.
+    pub(crate) backend: &'a Process,
+    /// Length of a round.
+    pub(crate) window: Duration,
+    /// Rounds; the median counts.
+    pub(crate) rounds: usize,
+}
+
+/// The files of the group `static`; readiness of all is seen by `/1k`.
+fn write_files(directory: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(directory)?;
+    for (name, length) in [("1k", KIB), ("100k", 100 * KIB), ("10m", 10 * MIB)] {
+        fs::write(directory.join(name), vec![0; length])
+            .with_context(|| directory.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// How many requests the backend has had.
+fn requests(backend: &Process) -> anyhow::Result<u64> {
+    let answer = client::get(backend.address, "/requests")?;
+    Ok(String::from_utf8_lossy(&answer.body).parse()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cases_are_chosen_by_their_name_or_their_group() {
+        let chosen = |wanted: &[&str]| -> Vec<&str> {
+            let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
+            let groups = GROUPS.iter().filter(|group| group.is_wanted(&wanted));
+            groups
+                .flat_map(|group| {
+                    let cases = group.cases.iter();
+                    cases.filter(|case| group.wants(case, &wanted))
+                })
+                .map(|case| case.name)
+                .collect()
+        };
+        assert_eq!(chosen(&["static-10m", "gzip"]), ["static-10m", "gzip-100k"]);
+        assert_eq!(chosen(&["hit"]), ["hit-1k", "hit-100k"]);
+        assert_eq!(chosen(&["nothing"]), [""; 0]);
+        assert_eq!(chosen(&[]).len(), 8);
+    }
+}

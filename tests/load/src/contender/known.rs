@@ -1,0 +1,100 @@
+//! The contenders of each measurement: names, programs, configurations.
+
+use super::flavour::Flavour;
+
+/// Name, program, configuration, the memo of policies in it, what it is.
+pub(crate) type Row = (
+    &'static str,
+    Flavour,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+const NGINX: &str = include_str!("../../configs/nginx.conf");
+const NGINX_POLICIES: &str = include_str!("../../configs/nginx-policies.conf");
+const NGINX_FILES: &str = include_str!("../../configs/nginx-files.conf");
+const NGINX_CACHE: &str = include_str!("../../configs/nginx-cache.conf");
+const NGINX_GZIP: &str = include_str!("../../configs/nginx-gzip.conf");
+const HAPROXY: &str = include_str!("../../configs/haproxy.cfg");
+const ENVOY: &str = include_str!("../../configs/envoy.yaml");
+const CADDY: &str = include_str!("../../configs/Caddyfile");
+const VARNISH: &str = include_str!("../../configs/varnish.vcl");
+const VARNISH_GZIP: &str = include_str!("../../configs/varnish-gzip.vcl");
+const JANUA: &str = include_str!("../../configs/janua.toml");
+const JANUA_TWO: &str = include_str!("../../configs/janua-two.toml");
+const JANUA_FIVE: &str = include_str!("../../configs/janua-five.toml");
+const JANUA_FILES: &str = include_str!("../../configs/janua-files.toml");
+const JANUA_CACHE: &str = include_str!("../../configs/janua-cache.toml");
+const JANUA_DISK: &str = include_str!("../../configs/janua-disk.toml");
+const JANUA_GZIP: &str = include_str!("../../configs/janua-gzip.toml");
+const JANUA_GZIP_CACHE: &str = include_str!("../../configs/janua-gzip-cache.toml");
+
+/// Proxies.
+#[rustfmt::skip]
+pub(crate) const PROXIES: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX, "", "plain reverse proxy; the measure of all ratios"),
+    ("nginx-policies", Flavour::Nginx, NGINX_POLICIES, "", "nginx with a key check, a rate limit and header rules of its own"),
+    ("haproxy", Flavour::Haproxy, HAPROXY, "", "plain reverse proxy"),
+    ("envoy", Flavour::Envoy, ENVOY, "", "plain reverse proxy"),
+    ("caddy", Flavour::Caddy, CADDY, "", "plain reverse proxy"),
+    ("hyper", Flavour::Hyper, "", "", "hyper's server and client connections and a pool, nothing else"),
+    ("janua", Flavour::Janua, JANUA, "", "plain reverse proxy, no policies"),
+    ("janua-2", Flavour::Janua, JANUA_TWO, "\"1MiB\"", "two policy uses: api-key, rate-limit"),
+    ("janua-2-nomemo", Flavour::Janua, JANUA_TWO, "0", "the same two, every verdict computed anew (`memo = 0`)"),
+    ("janua-5", Flavour::Janua, JANUA_FIVE, "\"1MiB\"", "five policy uses: api-key, rate-limit, headers three times"),
+    ("janua-5-nomemo", Flavour::Janua, JANUA_FIVE, "0", "the same five, every verdict computed anew (`memo = 0`)"),
+];
+
+/// Servers of files.
+#[rustfmt::skip]
+pub(crate) const FILES: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_FILES, "", "`sendfile`, `tcp_nopush`, `open_file_cache`"),
+    ("janua", Flavour::Janua, JANUA_FILES, "", "a `files` target"),
+];
+
+/// Caches whose objects fit into memory.
+#[rustfmt::skip]
+pub(crate) const CACHES: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_CACHE, "", "`proxy_cache` with `proxy_cache_lock`, `sendfile` and `open_file_cache`: its files are in the page cache"),
+    ("varnish", Flavour::Varnish, VARNISH, "", "storage `malloc`, one thread pool, no log records"),
+    ("janua", Flavour::Janua, JANUA_CACHE, "", "`cache = true`, memory store"),
+];
+
+/// Caches with objects on disk.
+#[rustfmt::skip]
+pub(crate) const DISKS: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_CACHE, "", "`proxy_cache`, as above"),
+    ("varnish", Flavour::VarnishOnDisk, VARNISH, "", "storage `file`, which is mapped into memory"),
+    ("janua", Flavour::Janua, JANUA_DISK, "", "a disk store; the memory store holds one object at the most"),
+];
+
+/// Proxies that compress.
+#[rustfmt::skip]
+pub(crate) const COMPRESSORS: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_GZIP, "", "`gzip`, level 5"),
+    ("janua", Flavour::Janua, JANUA_GZIP, "", "`compress = true`, gzip at level 5"),
+];
+
+/// Caches that compress.
+#[rustfmt::skip]
+pub(crate) const COMPRESSING_CACHES: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_GZIP, "", "`gzip` behind `proxy_cache`: it compresses each hit anew"),
+    ("varnish", Flavour::Varnish, VARNISH_GZIP, "", "`do_gzip`: stored compressed"),
+    ("janua", Flavour::Janua, JANUA_GZIP_CACHE, "", "the compressed variant is stored"),
+];
+
+/// All rows, for a test of their configurations.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static Row> {
+    [
+        PROXIES,
+        FILES,
+        CACHES,
+        DISKS,
+        COMPRESSORS,
+        COMPRESSING_CACHES,
+    ]
+    .into_iter()
+    .flatten()
+}

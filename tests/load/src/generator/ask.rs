@@ -1,0 +1,102 @@
+//! What is asked for, and what a right answer is.
+
+use super::API_KEY;
+
+/// A request, or several that take turns, and the answer that all of them get.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    /// Paths with their queries; never empty in a run that asks for something.
+    paths: Vec<String>,
+    /// The value of `Accept-Encoding`, if one is sent.
+    encoding: Option<&'static str>,
+    /// The body of a right answer.
+    pub(super) body: Body,
+}
+
+/// The body of a right answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Body {
+    /// So many bytes, without a content coding.
+    Plain(usize),
+    /// This content coding, and no more than so many bytes of it.
+    Encoded(&'static str, usize),
+}
+
+impl Body {
+    /// The value of `Content-Encoding` that it comes with.
+    pub(super) fn coding(self) -> Option<&'static str> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Encoded(coding, _) => Some(coding),
+        }
+    }
+}
+
+impl Ask {
+    /// One path, whose answer has `length` bytes of body.
+    pub(crate) fn plain(path: impl Into<String>, length: usize) -> Self {
+        Self {
+            paths: vec![path.into()],
+            encoding: None,
+            body: Body::Plain(length),
+        }
+    }
+
+    /// One path, whose answer has this content coding and at most `limit`
+    /// bytes of body.
+    pub(crate) fn encoded(path: impl Into<String>, coding: &'static str, limit: usize) -> Self {
+        Self {
+            paths: vec![path.into()],
+            encoding: Some(coding),
+            body: Body::Encoded(coding, limit),
+        }
+    }
+
+    /// The same of `count` objects in turn: `?0`, `?1` and so on are put
+    /// behind the path.
+    pub(crate) fn of_objects(self, count: usize) -> Self {
+        let paths = self
+            .paths
+            .iter()
+            .flat_map(|path| (0..count).map(move |number| format!("{path}?{number}")))
+            .collect();
+        Self { paths, ..self }
+    }
+
+    /// The requests as they are sent.
+    pub(super) fn requests(&self) -> Vec<Vec<u8>> {
+        let coding = self.encoding.map_or_else(String::new, |coding| {
+            format!("Accept-Encoding: {coding}\r\n")
+        });
+        let request = |path: &String| {
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: load.example\r\nUser-Agent: janua-load\r\n\
+                 Accept: */*\r\n{coding}X-Api-Key: {API_KEY}\r\n\r\n"
+            )
+            .into_bytes()
+        };
+        self.paths.iter().map(request).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_take_turns() {
+        let requests = Ask::encoded("/j", "gzip", 9).of_objects(2).requests();
+        let texts: Vec<_> = requests
+            .iter()
+            .map(|one| String::from_utf8_lossy(one))
+            .collect();
+        assert!(texts[0].starts_with("GET /j?0 HTTP/1.1\r\n"), "{texts:?}");
+        assert!(texts[1].starts_with("GET /j?1 HTTP/1.1\r\n"), "{texts:?}");
+        assert!(
+            texts
+                .iter()
+                .all(|one| one.contains("\r\nAccept-Encoding: gzip\r\n"))
+        );
+        assert_eq!(Ask::plain("/1k", 1024).requests().len(), 1);
+    }
+}
