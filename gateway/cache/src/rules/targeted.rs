@@ -1,0 +1,145 @@
+//! `CDN-Cache-Control` (RFC 9213): directives for caches that stand before the
+//! origin, as this one does. Valid and not empty it replaces `Cache-Control`
+//! and `Expires` here; it stays in the response for the caches in front of us
+//! (§3.1).
+//!
+//! It is a Dictionary of Structured Fields (RFC 9651 §3.2), not the grammar of
+//! `Cache-Control`: one error and all of it is ignored, of two members with one
+//! key the last counts, keys are lower-case. Since `Cache-Control` then decides,
+//! an error opens nothing that is not open without the field.
+
+use janua_http::Fields;
+
+use super::control::{CacheControl, MOST_SECONDS};
+
+mod dictionary;
+
+use dictionary::{Item, members};
+
+/// The directives of `CDN-Cache-Control`; `None` if the field is absent, empty
+/// or malformed.
+#[must_use]
+pub fn cdn_cache_control(fields: &Fields) -> Option<CacheControl> {
+    let mut joined = Vec::new();
+    if !fields.joined(b"cdn-cache-control", b",", &mut joined) {
+        return None;
+    }
+    let mut control = CacheControl::default();
+    let mut is_empty = true;
+    members(&joined, |key, item| {
+        is_empty = false;
+        take(&mut control, key, item);
+    })?;
+    (!is_empty).then_some(control)
+}
+
+/// A value of another type than the directive's is not consumed (§2.1). For
+/// `no-cache` and `private` that means: without the list of fields, which makes
+/// them stricter. The last member of a key counts.
+fn take(control: &mut CacheControl, key: &[u8], item: Item<'_>) {
+    let seconds = match item {
+        Item::Integer(number) => u32::try_from(number)
+            .ok()
+            .map(|number| number.min(MOST_SECONDS))
+            .or((number > 0).then_some(MOST_SECONDS)),
+        _ => None,
+    };
+    let set = item != Item::Boolean(false);
+    match key {
+        b"max-age" => control.max_age = seconds,
+        b"s-maxage" => control.s_maxage = seconds,
+        b"stale-while-revalidate" => control.stale_while_revalidate = seconds,
+        b"stale-if-error" => control.stale_if_error = seconds,
+        b"no-store" => control.no_store = set,
+        b"no-cache" => control.no_cache = set,
+        b"private" => control.private = set,
+        b"public" => control.public = set,
+        b"must-revalidate" => control.must_revalidate = set,
+        b"proxy-revalidate" => control.proxy_revalidate = set,
+        b"must-understand" => control.must_understand = set,
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(line: &str) -> Option<CacheControl> {
+        let mut fields = Fields::default();
+        fields.append(b"CDN-Cache-Control", line.as_bytes());
+        cdn_cache_control(&fields)
+    }
+
+    #[test]
+    fn numbers() {
+        for (line, max_age) in [
+            ("max-age=600", Some(Some(600))),
+            ("max-age=60,max-age=600", Some(Some(600))),
+            ("max-age=600;ext=1 , no-cache=(a \"b\");x", Some(Some(600))),
+            ("max-age=99999999999", Some(Some(MOST_SECONDS))),
+            ("max-age=-5", Some(None)),
+            ("max-age=60.5", Some(None)),
+            ("max-age=\"60\"", Some(None)),
+            ("max-age", Some(None)),
+            ("none", Some(None)),
+            (
+                "a=?0, b=:YWJj:, c=@12, d=tok/en:*, e=%\"f%c3%bc\"",
+                Some(None),
+            ),
+            // All of it is ignored.
+            ("", None),
+            ("  ", None),
+            ("max-age=600,", None),
+            ("max-age=600 no-store", None),
+            ("max-age=10000, &&&&&", None),
+            ("Max-Age=600", None),
+            ("max-age =600", None),
+            ("max-age= 600", None),
+            ("max-age=1234567890123456", None),
+            ("max-age=600, x=\"open", None),
+            ("max-age=600, x=(a", None),
+            ("max-age=600, x=?2", None),
+            ("max-age=600, x=1.", None),
+            ("max-age=600, x=1.2345", None),
+            ("max-age=600, x=\"\u{e9}\"", None),
+        ] {
+            assert_eq!(read(line).map(|control| control.max_age), max_age, "{line}");
+        }
+    }
+
+    #[test]
+    fn flags() {
+        let control = read("no-store=?0, private, must-revalidate, public=?1").unwrap();
+        assert!(!control.no_store && control.private);
+        assert!(control.must_revalidate && control.public);
+        assert!(read("no-cache=\"a\"").unwrap().no_cache);
+        assert!(read("no-store=()").unwrap().no_store);
+    }
+
+    #[test]
+    fn lines_are_one_list() {
+        let mut fields = Fields::default();
+        assert_eq!(cdn_cache_control(&fields), None);
+        fields.append(b"CDN-Cache-Control", b"max-age=600");
+        fields.append(b"cdn-cache-control", b"private");
+        let control = cdn_cache_control(&fields).unwrap();
+        assert_eq!((control.max_age, control.private), (Some(600), true));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(value in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let mut fields = Fields::default();
+            fields.append(b"CDN-Cache-Control", &value);
+            let _ = cdn_cache_control(&fields);
+        }
+
+        #[test]
+        fn almost_dictionaries_are_survived(line in r#"[a-c=?@:%(); ",.0-9\\-]{0,40}"#) {
+            let _ = read(&line);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Which fields of a request a response varies by (RFC 9111 §4.1), and the form
+//! in which their values are compared.
+
+use janua_http::Fields;
+use janua_http::accept_encoding::Accepted;
+use janua_http::fields::{is_token, list};
+
+/// Longer lists of names would make each look-up dear; they count as `*`.
+const MOST_NAMES: usize = 32;
+
+/// Which fields of a request a response varies by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vary<'a> {
+    /// None: one response for all.
+    None,
+    /// These, as named, in order.
+    Names(Vec<&'a [u8]>),
+    /// By something that no request shows: never reused. So is what names
+    /// something that is no field name, or more than 32.
+    Star,
+}
+
+impl<'a> Vary<'a> {
+    /// Reads all lines of `Vary`; a `*` among others is a `*`.
+    #[must_use]
+    pub fn of(response: &'a Fields) -> Self {
+        let mut names: Vec<&[u8]> = Vec::new();
+        for name in response.get_all(b"vary").flat_map(list) {
+            if name == b"*" || !is_token(name) || names.len() == MOST_NAMES {
+                return Self::Star;
+            }
+            names.push(name);
+        }
+        match names.is_empty() {
+            true => Self::None,
+            false => Self::Names(names),
+        }
+    }
+
+    /// The names; none for [`None`](Self::None) and [`Star`](Self::Star).
+    pub fn names(&self) -> impl Iterator<Item = &'a [u8]> {
+        let names: &[&'a [u8]] = match self {
+            Self::Names(names) => names,
+            _ => &[],
+        };
+        names.iter().copied()
+    }
+}
+
+/// Appends the value of a request's field in the form in which it is compared,
+/// `name` in any letter case; false if the request does not have it.
+///
+/// Lines are joined, and blanks around commas and at the ends go, outside
+/// quotes (§4.1). `Accept-Encoding` becomes the codings that the gateway knows
+/// and the client wants, in one order, so that it is always there;
+/// `Accept-Language` becomes lower-case. The order of languages stays: many
+/// origins take the first.
+pub fn write_value(name: &[u8], request: &Fields, out: &mut Vec<u8>) -> bool {
+    if name.eq_ignore_ascii_case(b"accept-encoding") {
+        Accepted::of(request).write_normalised(out);
+        return true;
+    }
+    let start = out.len();
+    let mut is_there = false;
+    for line in request.get_all(name) {
+        if is_there {
+            out.push(b',');
+        }
+        is_there = true;
+        write_without_blanks(line, out);
+    }
+    if name.eq_ignore_ascii_case(b"accept-language")
+        && let Some(written) = out.get_mut(start..)
+    {
+        written.make_ascii_lowercase();
+    }
+    is_there
+}
+
+/// Leaves out the blanks before and after commas outside quotes, and at the ends.
+fn write_without_blanks(line: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut pending = 0..0;
+    let mut quoted = false;
+    let mut escaped = false;
+    for (place, &byte) in line.iter().enumerate() {
+        let is_blank = matches!(byte, b' ' | b'\t') && !quoted;
+        if is_blank {
+            if pending.is_empty() {
+                pending = place..place;
+            }
+            pending.end = place + 1;
+            continue;
+        }
+        let is_after_comma = out.len() == start || (out.last() == Some(&b',') && !quoted);
+        if byte != b',' && !is_after_comma {
+            out.extend_from_slice(line.get(pending.clone()).unwrap_or_default());
+        }
+        pending = 0..0;
+        if escaped {
+            escaped = false;
+        } else if quoted && byte == b'\\' {
+            escaped = true;
+        } else if byte == b'"' {
+            quoted = !quoted;
+        }
+        out.push(byte);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fields(name: &str, lines: &[&str]) -> Fields {
+        let mut fields = Fields::default();
+        for line in lines {
+            fields.append(name.as_bytes(), line.as_bytes());
+        }
+        fields
+    }
+
+    #[test]
+    fn names() {
+        for (lines, expected) in [
+            (&[][..], Vary::None),
+            (&[""], Vary::None),
+            (&[" , "], Vary::None),
+            (&["Foo"], Vary::Names(vec![b"Foo"])),
+            (
+                &["Foo, Bar", "baz"],
+                Vary::Names(vec![b"Foo", b"Bar", b"baz"]),
+            ),
+            (&["*"], Vary::Star),
+            (&["*, *"], Vary::Star),
+            (&["*", "*"], Vary::Star),
+            (&[", *"], Vary::Star),
+            (&["", "*"], Vary::Star),
+            (&["*, Foo"], Vary::Star),
+            (&["Foo, *"], Vary::Star),
+            (&["Foo Bar"], Vary::Star),
+            (&["\"Foo\""], Vary::Star),
+        ] {
+            assert_eq!(Vary::of(&fields("Vary", lines)), expected, "{lines:?}");
+        }
+        let many = vec!["x"; MOST_NAMES + 1].join(",");
+        assert_eq!(Vary::of(&fields("Vary", &[&many])), Vary::Star);
+    }
+
+    fn value(name: &str, lines: &[&str]) -> Option<String> {
+        let mut out = b"before".to_vec();
+        let is_there = write_value(
+            name.to_uppercase().as_bytes(),
+            &fields(name, lines),
+            &mut out,
+        );
+        let written = String::from_utf8(out).unwrap();
+        is_there.then(|| written.strip_prefix("before").unwrap().to_owned())
+    }
+
+    #[test]
+    fn values() {
+        for (name, lines, expected) in [
+            ("foo", &["1"][..], Some("1")),
+            ("foo", &["1, 2"], Some("1,2")),
+            ("foo", &["1", "2"], Some("1,2")),
+            ("foo", &[" 1,\t2 "], Some("1,2")),
+            ("foo", &["2, 1"], Some("2,1")),
+            ("foo", &["a  b"], Some("a  b")),
+            ("foo", &["A"], Some("A")),
+            ("foo", &["\"a , b\" , c"], Some("\"a , b\",c")),
+            ("foo", &["\"a\\\" , b\" , c"], Some("\"a\\\" , b\",c")),
+            ("foo", &["\", x"], Some("\", x")),
+            ("foo", &[""], Some("")),
+            ("foo", &[], None),
+            ("accept-language", &["eN,  De;q=0.5"], Some("en,de;q=0.5")),
+            ("accept-language", &["de, en"], Some("de,en")),
+            ("accept-encoding", &["gzip, br"], Some("br, gzip")),
+            (
+                "accept-encoding",
+                &["br;q=1.0,gzip", "x-nothing"],
+                Some("br, gzip"),
+            ),
+            ("accept-encoding", &[], Some("identity")),
+        ] {
+            assert_eq!(value(name, lines).as_deref(), expected, "{name} {lines:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_form_of_a_form_is_itself(line in "[a-c\", \\\\\t]{0,24}") {
+            let once = value("foo", &[&line]).unwrap();
+            prop_assert_eq!(value("foo", &[&once]), Some(once.clone()));
+        }
+
+        #[test]
+        fn any_bytes_are_survived(line in proptest::collection::vec(any::<u8>(), 0..48)) {
+            let mut fields = Fields::default();
+            fields.append(b"Foo", &line);
+            fields.append(b"Vary", &line);
+            let _ = Vary::of(&fields);
+            let mut out = Vec::new();
+            prop_assert!(write_value(b"foo", &fields, &mut out));
+        }
+    }
+}
