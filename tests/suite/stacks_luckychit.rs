@@ -512,7 +512,6 @@ async fn every_answer_says_what_the_cache_did_and_why() {
     for (target, rule) in [
         ("/", "pages-and-data"),
         ("/version.json", "pages-and-data"),
-        ("/flutter_service_worker.js", "bootstrap"),
         ("/main.dart.js", "code"),
         ("/favicon.png", "images"),
     ] {
