@@ -22,6 +22,9 @@ use janua_wasm::{
     Value, Verdict, WorkerHost, WorkerPolicy,
 };
 
+#[path = "host/caching.rs"]
+mod caching;
+
 static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Runtime::new(RuntimeOptions::default()).unwrap());
 

@@ -71,7 +71,7 @@ fn fields(page: &mut String, schema: &Value) {
     rows(page, "", schema, schema);
 }
 
-/// Nested tables and references into `$defs` are followed; a schema that goes
+/// Nested tables, lists of tables and references into `$defs` are followed; a schema that goes
 /// round in circles ends where its names get long.
 fn rows(page: &mut String, prefix: &str, root: &Value, schema: &Value) {
     const DEPTH: usize = 4;
@@ -96,6 +96,8 @@ fn rows(page: &mut String, prefix: &str, root: &Value, schema: &Value) {
         );
         if path.matches('.').count() < DEPTH {
             rows(page, &format!("{path}."), root, field);
+            let entry = resolved(root, &field["items"]);
+            rows(page, &format!("{path}[]."), root, entry);
         }
     }
 }
@@ -147,6 +149,7 @@ mod tests {
         }
         assert!(page.contains("| `rate` | string | required |"), "{page}");
         assert!(page.contains("| `request.set` |"), "{page}");
+        assert!(page.contains("| `rules[].store` |"), "{page}");
     }
 
     #[test]

@@ -1,0 +1,101 @@
+//! The bundled policies that speak to the cache, and how often they are asked.
+
+use janua_wasm::{QueryKey, Storage};
+
+use super::*;
+
+fn cache_rules(config: &str) -> PolicySpec {
+    let mut spec = PolicySpec::new("caching", component("janua_policy_cache_rules"));
+    spec.config = config.to_owned();
+    spec.bundled = true;
+    spec
+}
+
+fn given(asker: &mut Asker, phase: Phase, facts: &Request) -> Rc<Verdict> {
+    match asker.decide(phase, facts) {
+        Decision::Verdict { verdict, .. } => verdict,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn fetched(extension: &str, status: &str) -> Request {
+    Request::default()
+        .with(Input::Extension, extension)
+        .with(Input::Status, status)
+}
+
+#[test]
+fn a_steady_state_is_a_memo_hit() {
+    let config = r#"{"rules": [
+            {"name": "images", "extension": ["js", "css"], "store": "7d", "browser": "public"},
+            {"name": "not-found", "status": 404, "store": "10s"}
+        ], "tags_from": "cache-tag", "key": {"query": {"without": "utm_*"}}}"#;
+    let mut asker = Asker::new(cache_rules(config));
+    for _ in 0..10 {
+        for (extension, status, name) in [
+            ("js", "200", "images"),
+            ("css", "200", "images"),
+            ("js", "404", "not-found"),
+        ] {
+            let facts = fetched(extension, status).with(Input::Path, name);
+            let verdict = given(&mut asker, Phase::Fetched, &facts);
+            let [Effect::CacheRule(rule), Effect::Tag(tag)] = &*verdict.effects else {
+                panic!("{verdict:?}");
+            };
+            assert_eq!(&*rule.name, name);
+            assert_eq!(*tag, Value::Parts(Box::from([Part::Reference(0)])));
+        }
+        let lookup = given(&mut asker, Phase::Request, &Request::path("/"));
+        let [Effect::CacheLookup(lookup)] = &*lookup.effects else {
+            panic!("{lookup:?}");
+        };
+        assert!(matches!(&lookup.query, QueryKey::Without(names) if names.len() == 1));
+    }
+    assert_eq!((asker.counts().calls, asker.counts().hits), (4, 36));
+    let verdict = given(&mut asker, Phase::Fetched, &fetched("js", "200"));
+    let Effect::CacheRule(images) = &verdict.effects[0] else {
+        panic!("{verdict:?}");
+    };
+    assert_eq!(images.store, Storage::Seconds(604_800));
+    assert_eq!(images.browser.as_deref(), Some("public"));
+}
+
+#[test]
+fn rules_need_grants_where_they_are_not_bundled() {
+    let mut spec = cache_rules(r#"{"rules": [{"store": "never"}]}"#);
+    spec.bundled = false;
+    let facts = fetched("js", "200");
+    let kind = Asker::new(spec.clone()).failure(Phase::Fetched, &facts);
+    let FailureKind::BadVerdict(words) = kind else {
+        panic!("{kind:?}");
+    };
+    assert!(
+        words.ends_with(r#"grants = ["effect:cache-rule"]"#),
+        "{words}"
+    );
+    spec.grants = vec!["effect:cache-rule".to_owned()];
+    given(&mut Asker::new(spec), Phase::Fetched, &facts);
+}
+
+#[test]
+fn a_missing_route_is_served_the_index_without_being_asked_for_twice() {
+    let spec = PolicySpec::new("spa", component("janua_policy_spa_fallback"));
+    let mut asker = Asker::new(spec);
+    let navigation = |path: &str| {
+        Request::path(path)
+            .with(Input::Method, "GET")
+            .with(Input::Header("sec-fetch-mode".into()), "navigate")
+    };
+    for path in ["/", "/orders", "/orders/7"] {
+        let verdict = given(&mut asker, Phase::Missing, &navigation(path));
+        let index = Value::Literal(Box::from(&b"/index.html"[..]));
+        assert_eq!(verdict.outcome, Outcome::Serve(index));
+        assert!(
+            matches!(&verdict.edits[0], Edit::SetHeader { name, .. } if &**name == "cache-control")
+        );
+    }
+    assert_eq!(asker.counts().calls, 1);
+    let asset = navigation("/a.js").with(Input::Extension, "js");
+    let verdict = given(&mut asker, Phase::Missing, &asset);
+    assert_eq!(*verdict, Verdict::proceed());
+}
