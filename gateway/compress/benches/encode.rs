@@ -1,3 +1,92 @@
-//! What coding costs.
+//! What coding costs: bytes of JSON per second at the default levels, of a body
+//! that streams and of one at hand, and of a small one, where starting an
+//! encoder is most of it.
 
-fn main() {}
+#![allow(
+    clippy::expect_used,
+    reason = "a benchmark whose encoder does not start has nothing to measure"
+)]
+
+use std::fmt::Write as _;
+
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use janua_compress::{Coding, Encoder, Levels, whole};
+
+const SIZES: [usize; 2] = [2_000, 100_000];
+
+/// What is read from a connection at a time.
+const PIECE: usize = 16 << 10;
+
+fn main() {
+    divan::main();
+}
+
+/// Objects as an API lists them, no two alike.
+fn json(size: usize) -> Vec<u8> {
+    let mut text = String::from("[");
+    let mut n = 0_u64;
+    while text.len() < size {
+        let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let _ = write!(
+            text,
+            r#"{{"id":{n},"token":"{noise:016x}","name":"user {}","active":{}}},"#,
+            noise % 1000,
+            n.is_multiple_of(3)
+        );
+        n += 1;
+    }
+    text.truncate(size);
+    text.into_bytes()
+}
+
+fn stream(bencher: Bencher<'_, '_>, coding: Coding, size: usize) {
+    let body = json(size);
+    let mut out = Vec::new();
+    bencher.counter(BytesCount::new(size)).bench_local(move || {
+        out.clear();
+        let mut encoder = Encoder::new(coding, Levels::default()).expect("starts");
+        for piece in black_box(&body).chunks(PIECE) {
+            encoder.write(piece, &mut out).expect("takes it");
+        }
+        encoder.finish(&mut out).expect("ends");
+        out.len()
+    });
+}
+
+fn at_hand(bencher: Bencher<'_, '_>, coding: Coding, size: usize) {
+    let body = json(size);
+    bencher
+        .counter(BytesCount::new(size))
+        .bench_local(move || whole(coding, Levels::default(), black_box(&body)));
+}
+
+#[divan::bench(args = SIZES)]
+fn stream_gzip(bencher: Bencher<'_, '_>, size: usize) {
+    stream(bencher, Coding::Gzip, size);
+}
+
+#[divan::bench(args = SIZES)]
+fn stream_br(bencher: Bencher<'_, '_>, size: usize) {
+    stream(bencher, Coding::Brotli, size);
+}
+
+#[divan::bench(args = SIZES)]
+fn stream_zstd(bencher: Bencher<'_, '_>, size: usize) {
+    stream(bencher, Coding::Zstd, size);
+}
+
+#[divan::bench(args = SIZES)]
+fn whole_gzip(bencher: Bencher<'_, '_>, size: usize) {
+    at_hand(bencher, Coding::Gzip, size);
+}
+
+#[divan::bench(args = SIZES)]
+fn whole_br(bencher: Bencher<'_, '_>, size: usize) {
+    at_hand(bencher, Coding::Brotli, size);
+}
+
+#[divan::bench(args = SIZES)]
+fn whole_zstd(bencher: Bencher<'_, '_>, size: usize) {
+    at_hand(bencher, Coding::Zstd, size);
+}

@@ -1,0 +1,206 @@
+//! Which answers are coded: a pure decision on two heads and the parameters of
+//! `[compression]`.
+
+use janua_http::accept_encoding::{Accepted, Coding};
+use janua_http::fields::{Fields, Known, list};
+use janua_http::{RequestHead, ResponseHead, status};
+
+use crate::levels::Levels;
+
+/// The types that are coded if the configuration does not say: text in all its
+/// forms, and what is stored uncompressed. Images, video, archives and fonts in
+/// WOFF are compressed already.
+pub const DEFAULT_TYPES: &[&str] = &[
+    "text/plain",
+    "text/html",
+    "text/css",
+    "text/csv",
+    "text/markdown",
+    "text/xml",
+    "text/javascript",
+    "application/javascript",
+    "application/x-javascript",
+    "application/json",
+    "application/ld+json",
+    "application/geo+json",
+    "application/problem+json",
+    "application/graphql-response+json",
+    "application/manifest+json",
+    "application/x-ndjson",
+    "application/xml",
+    "application/xml+rss",
+    "application/rss+xml",
+    "application/atom+xml",
+    "application/xhtml+xml",
+    "application/wasm",
+    "application/vnd.ms-fontobject",
+    "font/otf",
+    "font/ttf",
+    "image/bmp",
+    "image/svg+xml",
+    "image/x-icon",
+];
+
+/// The parameters of compression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// The codings offered, the preferred one first.
+    pub encodings: Vec<Coding>,
+    /// A body known to be shorter, in bytes, is left as it is.
+    pub min_length: u64,
+    /// Media types without parameters, or `text/*` for all of a kind.
+    pub types: Vec<Box<str>>,
+    /// How hard each coding tries.
+    pub levels: Levels,
+}
+
+impl Default for Compression {
+    fn default() -> Self {
+        Self {
+            encodings: vec![Coding::Zstd, Coding::Brotli, Coding::Gzip],
+            min_length: 1024,
+            types: DEFAULT_TYPES.iter().map(|&name| name.into()).collect(),
+            levels: Levels::default(),
+        }
+    }
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eligible {
+    /// It is sent in this coding: [`mark`](crate::apply::mark) and
+    /// [`vary`](crate::apply::vary) its head.
+    Yes(Coding),
+    /// It would be, but this client takes none of the codings offered, or rather
+    /// has the body as it is: [`vary`](crate::apply::vary) its head all the same,
+    /// for another client gets another answer.
+    NegotiatedIdentity,
+    /// It is the same for every client.
+    No(Refusal),
+}
+
+/// Why an answer is never coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Neither `GET` nor `HEAD` nor `POST`.
+    Method,
+    /// 1xx, 204, 205, 206 or 304.
+    Status,
+    /// It has a `Content-Encoding` already.
+    Coded,
+    /// It is a part, by `Content-Range`: offsets would mean something else.
+    Range,
+    /// Client or origin forbids it: `no-transform` (RFC 9111 §5.2).
+    NoTransform,
+    /// Not one of the types, or a stream of events, which would wait.
+    Type,
+    /// Shorter than the least length.
+    Length,
+}
+
+impl Refusal {
+    /// The word for logs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Status => "status",
+            Self::Coded => "coded",
+            Self::Range => "range",
+            Self::NoTransform => "no-transform",
+            Self::Type => "type",
+            Self::Length => "length",
+        }
+    }
+}
+
+/// Whether and how the answer to a request is coded.
+#[must_use]
+pub fn eligible(request: &RequestHead, response: &ResponseHead, options: &Compression) -> Eligible {
+    if let Some(refusal) = refusal(request, response, options) {
+        return Eligible::No(refusal);
+    }
+    match Accepted::of(&request.fields).choose(&options.encodings) {
+        Some(coding) => Eligible::Yes(coding),
+        None => Eligible::NegotiatedIdentity,
+    }
+}
+
+/// What forbids to code the answer for any client, if something does.
+#[must_use]
+pub fn refusal(
+    request: &RequestHead,
+    response: &ResponseHead,
+    options: &Compression,
+) -> Option<Refusal> {
+    let fields = &response.fields;
+    if !matches!(request.method.as_slice(), b"GET" | b"HEAD" | b"POST") {
+        Some(Refusal::Method)
+    } else if status::has_no_body(response.status) || matches!(response.status, 205 | 206) {
+        Some(Refusal::Status)
+    } else if is_coded(fields) {
+        Some(Refusal::Coded)
+    } else if fields.get(b"content-range").is_some() {
+        Some(Refusal::Range)
+    } else if forbids_transforming(fields) || forbids_transforming(&request.fields) {
+        Some(Refusal::NoTransform)
+    } else if !has_type(fields, &options.types) {
+        Some(Refusal::Type)
+    } else if length(request, response).is_some_and(|length| length < options.min_length) {
+        Some(Refusal::Length)
+    } else {
+        None
+    }
+}
+
+fn is_coded(fields: &Fields) -> bool {
+    fields
+        .get_all(b"content-encoding")
+        .flat_map(list)
+        .any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
+}
+
+fn forbids_transforming(fields: &Fields) -> bool {
+    fields
+        .get_all(b"cache-control")
+        .flat_map(list)
+        .any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
+}
+
+/// True if the one `Content-Type` is among the types, whatever its parameters.
+fn has_type(fields: &Fields, types: &[Box<str>]) -> bool {
+    let mut values = fields.get_all(b"content-type");
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return false;
+    };
+    let essence = value.split(|&byte| byte == b';').next().unwrap_or_default();
+    let essence = essence.trim_ascii();
+    !essence.eq_ignore_ascii_case(b"text/event-stream")
+        && types
+            .iter()
+            .any(|pattern| is_of_type(essence, pattern.as_bytes()))
+}
+
+fn is_of_type(essence: &[u8], pattern: &[u8]) -> bool {
+    let Some(kind) = pattern.strip_suffix(b"*") else {
+        return essence.eq_ignore_ascii_case(pattern);
+    };
+    kind.ends_with(b"/")
+        && essence
+            .split_at_checked(kind.len())
+            .is_some_and(|(front, rest)| !rest.is_empty() && front.eq_ignore_ascii_case(kind))
+}
+
+/// The length of the body that a `GET` would have, as far as it is known. An
+/// answer to `HEAD` has no framing, only the field.
+fn length(request: &RequestHead, response: &ResponseHead) -> Option<u64> {
+    let stated = response.fields.known(Known::ContentLength).next();
+    match stated {
+        Some(digits) => std::str::from_utf8(digits).ok()?.trim().parse().ok(),
+        None if request.method == b"HEAD" => None,
+        None => response.framing.length(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
