@@ -101,7 +101,7 @@ struct Entry {
 }
 
 /// The fields of a head.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Fields {
     arena: Vec<u8>,
     entries: Vec<Entry>,

@@ -9,7 +9,7 @@ use crate::head::{HeadError, Limits, Table, Version, has_lone_lf, parse_error, t
 use crate::{method, path};
 
 /// A request's head, read into memory that is used again.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RequestHead {
     /// The method as sent.
     pub method: Vec<u8>,

@@ -5,6 +5,7 @@
 //! snapshot, bind what is not bound yet, publish. Until the last step nothing
 //! has changed, so an error leaves everything as it was.
 
+mod cache;
 mod changes;
 mod log;
 mod policies;
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use janua_admin::{Control, ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary, Status};
+use janua_cache::{Cache, Reconfigured};
 use janua_config::{Diagnostics, Loaded};
 use janua_proxy::{Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
@@ -63,19 +65,31 @@ pub(crate) enum StartError {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn check(loaded: &Loaded) -> Result<(usize, usize, usize), StartError> {
-    let estate = estate(loaded, 1)?;
+    // The folder of the disk store belongs to the gateway that runs.
+    let options = janua_cache::Options {
+        disk: None,
+        ..cache::options(&loaded.config)
+    };
+    let estate = estate(loaded, 1, &options)?;
     let snapshot = compile(loaded, &estate, None).map_err(StartError::Refused)?;
     let (sites, routes) = snapshot.size();
     Ok((sites, routes, snapshot.policies().len()))
 }
 
-fn estate(loaded: &Loaded, workers: usize) -> Result<Estate, StartError> {
+fn estate(
+    loaded: &Loaded,
+    workers: usize,
+    cache: &janua_cache::Options,
+) -> Result<Estate, StartError> {
     let runtime = Runtime::new(RuntimeOptions {
         cache_dir: cache_dir(loaded),
     })
     .map_err(|error| StartError::Machine(error.to_string()))?;
     let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);
-    Estate::new(runtime, workers, buckets).map_err(|error| StartError::Machine(error.to_string()))
+    let cache =
+        Cache::open(cache).map_err(|error| StartError::Machine(format!("the cache: {error}")))?;
+    Estate::new(runtime, workers, buckets, cache)
+        .map_err(|error| StartError::Machine(error.to_string()))
 }
 
 fn compile(
@@ -109,7 +123,7 @@ impl Gateway {
     /// The configuration is refused, or the machine does not let it. Nothing runs then.
     pub(crate) fn start(config: &Path, loaded: Loaded) -> Result<Arc<Self>, StartError> {
         let workers = workers(&loaded);
-        let estate = Arc::new(estate(&loaded, workers)?);
+        let estate = Arc::new(estate(&loaded, workers, &cache::options(&loaded.config))?);
         let snapshot = compile(&loaded, &estate, None).map_err(StartError::Refused)?;
         let log = AccessLogSink::open(&loaded.config.log, &estate.metrics)
             .map_err(StartError::Machine)?;
@@ -191,6 +205,9 @@ impl Gateway {
         let changed = changes::between(old, new, previous.as_deref(), &snapshot);
         let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(changes::needs_restart(old, new));
+        if self.estate.cache.reconfigure(&cache::options(new)) == Reconfigured::DiskAtRestart {
+            warnings.push("the folder of the cache changes with the next start".to_owned());
+        }
         let generation = snapshot.generation;
         server.publish(Some(snapshot), opened);
         state.loaded = loaded;

@@ -8,6 +8,7 @@ use janua_http::status::{has_no_body, reason};
 use janua_http::{Failure, Fault, Framing};
 
 use crate::client::Client;
+use crate::content::Content;
 use crate::deliver;
 use crate::exchange::{Body, Exchange, Fate};
 use crate::facts::AnsweredBy;
@@ -29,16 +30,30 @@ pub(crate) async fn made(
     by: AnsweredBy,
 ) -> Result<Fate, Failure> {
     exchange.take_made(&made);
+    held(exchange, client, made.body.into(), by).await
+}
+
+/// Answers with the head that stands in the exchange and content that the
+/// gateway holds.
+///
+/// # Errors
+/// A policy of the response phase that failed.
+pub(crate) async fn held(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    content: Content,
+    by: AnsweredBy,
+) -> Result<Fate, Failure> {
     exchange.record.answered_by = Some(by);
-    let mut body = made.body;
+    let mut content = content;
     if let Some(matched) = exchange.matched.clone()
         && let Some(replacement) = policies::response_phase(exchange, &matched, by)?
     {
-        body = replacement.body;
+        content = replacement.body.into();
         exchange.record.answered_by = Some(AnsweredBy::Policy);
     }
     exchange.matched = None;
-    Ok(send(exchange, client, &body).await)
+    Ok(send(exchange, client, content).await)
 }
 
 /// Answers a failure. What has begun cannot be answered any more: then the
@@ -61,7 +76,7 @@ pub(crate) async fn failure(
         exchange.take_made(&response);
         add_default_headers(exchange, client);
         exchange.record.answered_by = Some(AnsweredBy::Gateway);
-        return send(exchange, client, &response.body).await;
+        return send(exchange, client, response.body.into()).await;
     }
     let second = match made(exchange, client, response, AnsweredBy::Gateway).await {
         Ok(fate) => return fate,
@@ -122,29 +137,35 @@ fn add_default_headers(exchange: &mut Exchange, client: &Client) {
     }
 }
 
-async fn send(exchange: &mut Exchange, client: &mut Client, body: &[u8]) -> Fate {
+async fn send(exchange: &mut Exchange, client: &mut Client, content: Content) -> Fate {
     let response = &mut exchange.heads.response;
     response.fields.remove(b"content-length");
-    response.framing = if has_no_body(response.status) {
-        Framing::None
-    } else {
-        let length = itoa::Buffer::new().format(body.len()).to_owned();
-        response.fields.append(b"Content-Length", length.as_bytes());
-        Framing::Length(body.len() as u64)
+    response.framing = match content.length() {
+        _ if has_no_body(response.status) => Framing::None,
+        Some(bytes) => {
+            let length = itoa::Buffer::new().format(bytes).to_owned();
+            response.fields.append(b"Content-Length", length.as_bytes());
+            Framing::Length(bytes)
+        }
+        None => Framing::Chunked,
     };
+    let framing = response.framing;
+    let outgoing = deliver::outgoing(framing, exchange.heads.request.version);
     let fate = match exchange.body {
         _ if exchange.record.failure.is_some_and(breaks_framing) => Fate::Close,
+        _ if outgoing == Framing::UntilClose => Fate::Close,
         Body::Read => exchange.fate(),
         Body::Untouched if drain_later(exchange) => exchange.fate(),
         Body::Untouched | Body::Begun => Fate::Close,
     };
     deliver::begin(exchange, &mut client.writer, fate);
-    if exchange.heads.response.framing != Framing::None && exchange.heads.request.method != b"HEAD"
-    {
-        exchange.record.bytes_out = body.len() as u64;
-        client.writer.pending().extend_from_slice(body);
-    }
-    if deliver::flush(client).await.is_err() {
+    let content = if framing == Framing::None || exchange.heads.request.method == b"HEAD" {
+        Content::empty()
+    } else {
+        content
+    };
+    if let Err(failure) = deliver::content::send(exchange, client, content, outgoing).await {
+        exchange.record.fail(&failure);
         return Fate::Abort;
     }
     let is_untouched = exchange.body == Body::Untouched;

@@ -218,7 +218,12 @@ pub(crate) fn put(exchange: &Exchange, forwarding: &Forwarding, open: Open) {
 }
 
 /// Tells the endpoint's health and the counters of a failed attempt.
-fn report(exchange: &Exchange, forwarding: &Forwarding, picked: &Picked, failure: &Failure) {
+pub(crate) fn report(
+    exchange: &Exchange,
+    forwarding: &Forwarding,
+    picked: &Picked,
+    failure: &Failure,
+) {
     if failure.kind.fault() != janua_http::Fault::Upstream {
         return;
     }

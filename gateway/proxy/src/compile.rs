@@ -4,23 +4,24 @@
 //! at once, with its place in the file.
 
 mod listeners;
+mod targets;
 mod upstreams;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use janua_config::{
-    self as config, Diagnostics, Loaded, Names, Route as RouteConfig, Site as SiteConfig,
-};
+use janua_compress::Compression;
+use janua_config::{self as config, Diagnostics, Loaded, Route as RouteConfig, Site as SiteConfig};
 use janua_http::EncodedSlash;
 use janua_telemetry::metrics::definitions;
-use janua_wasm::{Phase, Policy};
+use janua_wasm::{Input, Phase, Plan, Policy};
 
 use crate::estate::Estate;
 use crate::provision::{Bundled, Provision};
-use crate::snapshot::{Fixed, HostField, Piece, Route, Site, Snapshot, Target, Terms, To, Use};
+use crate::snapshot::{Route, Site, Snapshot, Terms, Use};
 use crate::stats::RouteStats;
+use targets::compression;
 
 /// What "no limit" is where something waits: longer than any connection lives.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -38,23 +39,26 @@ pub fn compile(
 ) -> Result<Snapshot, Diagnostics> {
     let config = &loaded.config;
     let mut found = Diagnostics::new(loaded.sources.clone());
-    let mut provision = Provision::new(loaded, estate, bundled, previous);
-    let places: BTreeMap<&str, usize> = config
-        .upstreams
-        .keys()
-        .enumerate()
-        .map(|(place, name)| (name.as_str(), place))
+    let mut compiler = Compiler {
+        config,
+        estate,
+        places: (config.upstreams.keys().map(String::as_str))
+            .zip(0..)
+            .collect(),
+        compression: Arc::new(compression(&config.compression)),
+        cache_status: config
+            .sites
+            .iter()
+            .any(|site| site.routes.iter().any(|route| site.cache(route))),
+        provision: Provision::new(loaded, estate, bundled, previous),
+        found: &mut found,
+    };
+    let mut sites: Vec<Site> = config
+        .sites
+        .iter()
+        .map(|site| compiler.site(site))
         .collect();
-    let mut sites = Vec::new();
-    for site in &config.sites {
-        sites.push(compile_site(
-            site,
-            estate,
-            &config.upstreams,
-            &places,
-            &mut provision,
-        ));
-    }
+    let mut provision = compiler.provision;
     provision.unused();
     let (policies, errors) = provision.finish();
     found.extend(errors.iter().cloned());
@@ -85,132 +89,102 @@ pub fn compile(
     })
 }
 
-fn compile_site(
-    site: &SiteConfig,
-    estate: &Estate,
-    upstreams: &Names<config::Upstream>,
-    places: &BTreeMap<&str, usize>,
-    provision: &mut Provision<'_>,
-) -> Site {
-    let name: Arc<str> = site.label().into();
-    let routes = site
-        .routes
-        .iter()
-        .map(|route| compile_route(site, route, &name, estate, upstreams, places, provision));
-    Site {
-        routes: routes.collect(),
-        encoded_slash: match site.encoded_slash {
-            config::EncodedSlash::Keep => EncodedSlash::Keep,
-            config::EncodedSlash::Refuse => EncodedSlash::Refuse,
-        },
-        stats: Arc::new(RouteStats::new(&estate.metrics, &name, "")),
-        name,
+/// What sites and routes are compiled with.
+struct Compiler<'a, 'p> {
+    config: &'a config::Config,
+    estate: &'a Estate,
+    /// Their places in the snapshot.
+    places: BTreeMap<&'a str, usize>,
+    compression: Arc<Compression>,
+    /// The cache is used somewhere: then every answer says what it did.
+    cache_status: bool,
+    provision: Provision<'p>,
+    found: &'a mut Diagnostics,
+}
+
+impl Compiler<'_, '_> {
+    fn site(&mut self, site: &SiteConfig) -> Site {
+        let name: Arc<str> = site.label().into();
+        let routes = site
+            .routes
+            .iter()
+            .map(|route| self.route(site, route, &name));
+        Site {
+            routes: routes.collect(),
+            encoded_slash: match site.encoded_slash {
+                config::EncodedSlash::Keep => EncodedSlash::Keep,
+                config::EncodedSlash::Refuse => EncodedSlash::Refuse,
+            },
+            stats: Arc::new(RouteStats::new(&self.estate.metrics, &name, "")),
+            name,
+        }
+    }
+
+    fn route(&mut self, site: &SiteConfig, route: &RouteConfig, site_name: &Arc<str>) -> Route {
+        let label: Box<str> = route.label().into();
+        let uses: Vec<Use> = site
+            .policies(route)
+            .filter_map(|policy_use| self.provision.policy(policy_use))
+            .collect();
+        let backward: Box<[Use]> = uses.iter().rev().copied().collect();
+        Route {
+            request: uses.into(),
+            fetched: backward.clone(),
+            missing: backward.clone(),
+            response: backward,
+            target: self.target(route),
+            caches: site.cache(route),
+            asks_missing: route.missing.value,
+            credentials: Box::default(),
+            terms: Arc::new(Terms {
+                stats: Arc::new(RouteStats::new(&self.estate.metrics, site_name, &label)),
+                site: Arc::clone(site_name),
+                max_body: site.max_body(route).unwrap_or(u64::MAX),
+                idle_timeout: route.idle_timeout.map(limit),
+                request_timeout: site.request_timeout(route),
+                access_log: route.access_log,
+                compression: site.compress(route).then(|| Arc::clone(&self.compression)),
+                cache_status: self.cache_status,
+                label,
+            }),
+        }
     }
 }
 
-fn compile_route(
-    site: &SiteConfig,
-    route: &RouteConfig,
-    site_name: &Arc<str>,
-    estate: &Estate,
-    upstreams: &Names<config::Upstream>,
-    places: &BTreeMap<&str, usize>,
-    provision: &mut Provision<'_>,
-) -> Route {
-    let label: Box<str> = route.label().into();
-    let uses: Vec<Use> = site
-        .policies(route)
-        .filter_map(|policy_use| provision.policy(policy_use))
-        .collect();
-    Route {
-        request: uses.clone().into(),
-        response: uses.into_iter().rev().collect(),
-        target: compile_target(route, upstreams, places),
-        terms: Arc::new(Terms {
-            stats: Arc::new(RouteStats::new(&estate.metrics, site_name, &label)),
-            site: Arc::clone(site_name),
-            max_body: site.max_body(route).unwrap_or(u64::MAX),
-            idle_timeout: route.idle_timeout.map(limit),
-            request_timeout: site.request_timeout(route),
-            access_log: route.access_log,
-            label,
-        }),
-    }
+/// What tells users apart among what a policy asks for.
+fn credentials(plan: &Plan) -> impl Iterator<Item = &Input> {
+    let sensitive = plan.inputs.iter().zip(&plan.sensitive);
+    let sensitive = sensitive
+        .filter(|(_, sensitive)| **sensitive)
+        .map(|(input, _)| input);
+    sensitive.chain(plan.references.iter().filter(|input| input.is_credential()))
 }
 
 /// Keeps only the uses that take part in a phase: the rest costs nothing.
 fn order(route: &mut Route, policies: &[Arc<Policy>]) {
-    let takes_part = |used: &Use, phase| {
-        policies
-            .get(used.policy)
-            .is_some_and(|policy| policy.plan(phase).is_some())
-    };
+    let policy = |used: &Use| policies.get(used.policy);
     let kept = |uses: &[Use], phase| {
-        uses.iter()
-            .copied()
-            .filter(|used| takes_part(used, phase))
-            .collect()
+        let takes_part = |used: &&Use| policy(used).is_some_and(|it| it.plan(phase).is_some());
+        uses.iter().filter(takes_part).copied().collect()
     };
     route.request = kept(&route.request, Phase::Request);
+    route.fetched = kept(&route.fetched, Phase::Fetched);
+    route.missing = kept(&route.missing, Phase::Missing);
     route.response = kept(&route.response, Phase::Response);
-}
-
-fn compile_target(
-    route: &RouteConfig,
-    upstreams: &Names<config::Upstream>,
-    places: &BTreeMap<&str, usize>,
-) -> Target {
-    match &route.target {
-        config::Target::Upstream(name) => Target::Upstream(To {
-            // That there is one of this name, the file model has seen to.
-            upstream: places.get(name.as_str()).copied().unwrap_or_default(),
-            host: match &route.host.value {
-                config::UpstreamHost::Preserve => HostField::Preserve,
-                config::UpstreamHost::Upstream => HostField::Endpoint,
-                config::UpstreamHost::Literal(host) => HostField::Fixed(host.as_str().into()),
-            },
-            strip_prefix: route
-                .strip_prefix
-                .as_ref()
-                .map(|prefix| prefix.as_str().into()),
-            attempts: route
-                .retries
-                .or_else(|| upstreams.get(name.as_str())?.retries)
-                .map_or(usize::MAX, |retries| retries as usize + 1),
-        }),
-        // Until the data plane serves them: Not Implemented.
-        config::Target::Files(_) => Target::Respond(Fixed {
-            status: 501,
-            headers: Box::default(),
-            body: b"".as_slice().into(),
-        }),
-        config::Target::Respond(respond) => Target::Respond(Fixed {
-            status: respond.status.0,
-            headers: fields(&respond.headers),
-            body: respond.body.as_bytes().into(),
-        }),
-        config::Target::Redirect(redirect) => Target::Redirect {
-            status: redirect.code.0,
-            to: redirect.to.0.iter().map(piece).collect(),
-        },
-    }
-}
-
-fn piece(part: &config::TemplatePart) -> Piece {
-    match part {
-        config::TemplatePart::Literal(text) => Piece::Literal(text.as_str().into()),
-        config::TemplatePart::Scheme => Piece::Scheme,
-        config::TemplatePart::Host => Piece::Host,
-        config::TemplatePart::Path => Piece::Path,
-        config::TemplatePart::Query => Piece::Query,
-    }
-}
-
-fn fields(list: &config::HeaderList) -> Box<[(Box<str>, Box<str>)]> {
-    list.0
+    let mut found: Vec<Input> = Vec::new();
+    for plan in route
+        .request
         .iter()
-        .map(|header| (header.name.as_str().into(), header.value.as_str().into()))
-        .collect()
+        .filter_map(policy)
+        .filter_map(|it| it.plan(Phase::Request))
+    {
+        for credential in credentials(plan) {
+            if !found.contains(credential) {
+                found.push(credential.clone());
+            }
+        }
+    }
+    route.credentials = found.into();
 }
 
 /// In the file 0 is no limit.

@@ -10,12 +10,15 @@ use janua_http::{Failure, Framing, HeadError, ResponseHead};
 use janua_upstream::{Outcome, Picked};
 
 use crate::body::{Transfer, TransferError};
+use crate::cached;
 use crate::course::Course;
 use crate::deliver;
+use crate::encode;
 use crate::exchange::{Exchange, Fate};
 use crate::facts::AnsweredBy;
-use crate::policies;
+use crate::policies::{self, Instead};
 use crate::race::Pace;
+use crate::represent;
 use crate::verdict::Made;
 use crate::wire::{ReadError, Reader, Writer};
 
@@ -31,6 +34,9 @@ pub(crate) enum Conversed {
     },
     /// `101`: from now on the connection speaks another protocol.
     Switch,
+    /// It is not: a policy named another path, which stands in the request's
+    /// head now.
+    Instead,
 }
 
 /// Reads the response's head, asks the policies, and passes the body on.
@@ -50,6 +56,16 @@ pub(crate) async fn converse(
     pace.patience.set(course.idle_timeout);
     if exchange.heads.response.status == 101 {
         return switch(exchange, writer).await;
+    }
+    cached::invalidate(exchange);
+    if let Some(matched) = exchange.matched.clone()
+        && !matched.route().fetched.is_empty()
+    {
+        if let Some(made) = policies::fetched_phase(exchange, &matched, AnsweredBy::Upstream)? {
+            exchange.take_made(&made);
+            return replace(exchange, writer, &made.body).await;
+        }
+        exchange.write_lifetimes();
     }
     body(exchange, reader, writer).await
 }
@@ -103,7 +119,19 @@ pub(crate) async fn body(
     reader: &mut Reader,
     writer: &mut Writer,
 ) -> Result<Conversed, Failure> {
-    exchange.heads.write_quotas();
+    match policies::instead(exchange, AnsweredBy::Upstream)? {
+        None => {}
+        Some(Instead::Path(path)) => {
+            exchange.turn_to(path);
+            return Ok(Conversed::Instead);
+        }
+        Some(Instead::Made(made)) => {
+            exchange.take_made(&made);
+            return replace(exchange, writer, &made.body).await;
+        }
+    }
+    let encoder = represent::encoder(exchange)?;
+    exchange.write_additions();
     let framing = exchange.heads.response.framing;
     if let Some(made) = last_hook(exchange)? {
         return replace(exchange, writer, &made.body).await;
@@ -116,13 +144,38 @@ pub(crate) async fn body(
         keep = false;
     }
     let framing = exchange.heads.response.framing;
-    let outgoing = deliver::outgoing(framing, exchange.heads.request.version);
+    let coding = encoder.filter(|_| framing != Framing::None);
+    if coding.is_some() {
+        exchange.heads.response.framing = Framing::Chunked;
+    }
+    let outgoing = deliver::outgoing(
+        exchange.heads.response.framing,
+        exchange.heads.request.version,
+    );
     let fate = if outgoing == Framing::UntilClose {
         Fate::Close
     } else {
         exchange.fate()
     };
     deliver::begin(exchange, writer, fate);
+    match coding {
+        None => pass(exchange, reader, writer, framing, outgoing).await,
+        Some(encoder) => encode::pass(exchange, reader, writer, framing, outgoing, encoder).await,
+    }?;
+    // What follows a response unasked belongs to nothing.
+    Ok(Conversed::Delivered {
+        keep: keep && reader.buffered().is_empty(),
+    })
+}
+
+/// Passes the body on as it comes.
+async fn pass(
+    exchange: &mut Exchange,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    framing: Framing,
+    outgoing: Framing,
+) -> Result<(), Failure> {
     let mut transfer = Transfer::new(framing, outgoing, u64::MAX);
     // Counted on the way: whoever ends the race first, the log tells how far it came.
     poll_fn(|context| {
@@ -131,11 +184,7 @@ pub(crate) async fn body(
         passed
     })
     .await
-    .map_err(TransferError::of_response)?;
-    // What follows a response unasked belongs to nothing.
-    Ok(Conversed::Delivered {
-        keep: keep && reader.buffered().is_empty(),
-    })
+    .map_err(TransferError::of_response)
 }
 
 /// Asks the policies of the response phase, and then lets go of the snapshot.

@@ -1,5 +1,7 @@
 //! Writes a response to the client.
 
+pub(crate) mod content;
+
 use std::future::poll_fn;
 use std::io;
 use std::time::Duration;

@@ -6,6 +6,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwapOption;
+use janua_cache::Cache;
+use janua_files::{Files, Limits, OpenError, Options, Root};
+use janua_http::Failure;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
@@ -20,6 +23,13 @@ pub struct Estate {
     pub buckets: Buckets,
     /// All endpoints that any snapshot points at.
     pub endpoints: janua_upstream::Registry,
+    /// Stored responses.
+    pub cache: Cache<Failure>,
+    /// Open files, and the pool for all that blocks.
+    pub files: Files,
+    /// The directories that routes have open. One that no snapshot holds any
+    /// more is let go with the next reload.
+    roots: Mutex<Vec<Root>>,
     /// The policy engine and its compiled components.
     pub runtime: Runtime,
     /// When the process began.
@@ -48,11 +58,19 @@ impl Estate {
     ///
     /// # Errors
     /// No thread for the resolver of names.
-    pub fn new(runtime: Runtime, workers: usize, buckets: usize) -> std::io::Result<Self> {
+    pub fn new(
+        runtime: Runtime,
+        workers: usize,
+        buckets: usize,
+        cache: Cache<Failure>,
+    ) -> std::io::Result<Self> {
         let metrics = Arc::new(Registry::new(workers));
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
             endpoints: janua_upstream::Registry::start()?,
+            cache,
+            files: Files::new(Limits::default()),
+            roots: Mutex::default(),
             runtime,
             origin: Instant::now(),
             published: ArcSwapOption::empty(),
@@ -69,11 +87,32 @@ impl Estate {
         self.published.load_full()
     }
 
+    /// The directory with these options: the one that is open, or a new one.
+    ///
+    /// # Errors
+    /// It cannot be opened, or what it removes not be kept.
+    pub(crate) fn root(&self, options: &Options) -> Result<Root, OpenError> {
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(root) = roots.iter().find(|root| root.options() == options) {
+            return Ok(root.clone());
+        }
+        let root = self.files.open(options)?;
+        roots.push(root.clone());
+        Ok(root)
+    }
+
     /// Makes a snapshot the one that new requests go by.
     pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
         let mut generations = self.generations();
         generations.retain(|generation| generation.strong_count() > 0);
         generations.push(Arc::downgrade(&snapshot));
+        let used = |root: &Root| {
+            let mut used = snapshot.roots();
+            used.any(|used| used.root.options() == root.options())
+        };
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        roots.retain(used);
+        drop(roots);
         self.published.store(Some(snapshot));
     }
 

@@ -6,15 +6,22 @@
 
 use std::rc::Rc;
 
+use janua_cache::Key;
+use janua_cache::rules::Asked;
 use janua_http::failure::Kind;
 use janua_http::{Failure, RequestHead, ResponseHead};
+use janua_wasm::Edit;
 
 use crate::answer;
+use crate::cached::{self, Report};
+use crate::caching::Caching;
 use crate::clean::{self, Hop};
 use crate::client::{self, Client, Origin, Peer};
 use crate::clock::Moment;
 use crate::course::Course;
 use crate::facts::{AnsweredBy, Original, View};
+use crate::files;
+use crate::fill::Fetched;
 use crate::forward;
 use crate::policies;
 use crate::receive;
@@ -22,7 +29,7 @@ use crate::record::Record;
 use crate::redirect;
 use crate::request_id::RequestId;
 use crate::route::{self, Unrouted};
-use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site, Target};
+use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site, Target, Tree};
 use crate::verdict::{Made, Quotas};
 use crate::worker::Worker;
 
@@ -57,6 +64,8 @@ pub(crate) struct Heads {
     pub(crate) response: ResponseHead,
     /// What the buckets said of the request.
     pub(crate) quotas: Quotas,
+    /// What the response is stored under.
+    pub(crate) key: Key,
 }
 
 impl Heads {
@@ -77,7 +86,27 @@ pub(crate) struct Matched {
 /// What was decided about a request.
 enum Step {
     Forward(Course),
+    Cached(Course),
+    Files(Tree),
     Answer(Made, AnsweredBy),
+}
+
+/// What became of a try to answer.
+pub(crate) enum Turn {
+    /// It is answered.
+    Done(Fate),
+    /// The target has no such thing and a policy named another path, which
+    /// stands in the request's head now: once more.
+    Instead,
+}
+
+/// Whose an exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A client's: counted and logged.
+    Client,
+    /// The cache's own: it fetches what clients wait for.
+    Fetch,
 }
 
 /// One request and its response.
@@ -92,6 +121,15 @@ pub(crate) struct Exchange {
     pub(crate) original: Option<Original>,
     /// The snapshot; let go after the last policy hook.
     pub(crate) matched: Option<Matched>,
+    pub(crate) role: Role,
+    /// What the cache has to know.
+    pub(crate) caching: Caching,
+    /// What the cache did.
+    pub(crate) report: Report,
+    /// Edits that wait for the response: those of the phase `missing`.
+    pub(crate) settled: Vec<Edit>,
+    /// The phase `missing` was asked: what it names is not asked about again.
+    pub(crate) was_missing: bool,
     /// The policy whose failure in the response phase is being answered.
     pub(crate) failed_policy: Option<usize>,
     /// Where it came in.
@@ -127,8 +165,26 @@ impl Exchange {
     /// From the head that was received to the last byte of the response.
     async fn respond(&mut self, client: &mut Client) -> Result<Fate, Failure> {
         match self.decide(client)? {
-            Step::Forward(course) => forward::forward(self, client, course).await,
+            Step::Forward(course) => self.pass_on(client, course).await,
+            Step::Cached(course) => Box::pin(self.look_up(client, course)).await,
+            Step::Files(tree) => Box::pin(files::serve(self, client, tree)).await,
             Step::Answer(made, by) => answer::made(self, client, made, by).await,
+        }
+    }
+
+    async fn pass_on(&mut self, client: &mut Client, course: Course) -> Result<Fate, Failure> {
+        loop {
+            if let Turn::Done(fate) = forward::forward(self, client, &course).await? {
+                return Ok(fate);
+            }
+        }
+    }
+
+    async fn look_up(&mut self, client: &mut Client, course: Course) -> Result<Fate, Failure> {
+        loop {
+            if let Turn::Done(fate) = cached::cached(self, client, &course).await? {
+                return Ok(fate);
+            }
         }
     }
 
@@ -144,11 +200,22 @@ impl Exchange {
         self.keep(&matched);
         clean::check_slash(&self.heads.request, matched.site().encoded_slash)?;
         receive::check_body(self, client)?;
+        if matched.route().caches {
+            self.caching.asked = Asked::of(&self.heads.request, true);
+        }
         if let Some(made) = policies::request_phase(self, &matched)? {
             return Ok(Step::Answer(made, AnsweredBy::Policy));
         }
         Ok(match &matched.route().target {
-            Target::Upstream(to) => Step::Forward(Course::new(to, &matched).ok_or(Kind::Internal)?),
+            Target::Upstream(to) => {
+                let course = Course::new(to, &matched).ok_or(Kind::Internal)?;
+                if matched.route().caches {
+                    Step::Cached(course)
+                } else {
+                    Step::Forward(course)
+                }
+            }
+            Target::Files(tree) => Step::Files(tree.clone()),
             Target::Respond(fixed) => Step::Answer(fixed.into(), AnsweredBy::Gateway),
             Target::Redirect { status, to } => {
                 let made = redirect::redirect(*status, to, &self.heads.request, &self.origin);
@@ -158,8 +225,14 @@ impl Exchange {
     }
 
     fn new(client: &Client, worker: &Rc<Worker>) -> Self {
+        worker.estate.in_flight.add(worker.index, 1);
         Self {
             heads: worker.take_heads(),
+            role: Role::Client,
+            caching: Caching::default(),
+            report: Report::default(),
+            settled: Vec::new(),
+            was_missing: false,
             peer: Rc::clone(&client.peer),
             origin: Origin {
                 client: None,
@@ -179,6 +252,36 @@ impl Exchange {
             has_begun: false,
             record: Record::default(),
             worker: Rc::clone(worker),
+        }
+    }
+
+    /// An exchange of the cache's own, which asks the upstream what this one
+    /// asks, whoever waits for it.
+    pub(crate) fn to_fetch(&self) -> Self {
+        let mut heads = self.worker.take_heads();
+        heads.request.clone_from(&self.heads.request);
+        Self {
+            heads,
+            role: Role::Fetch,
+            worker: Rc::clone(&self.worker),
+            peer: Rc::clone(&self.peer),
+            origin: self.origin.clone(),
+            hop: Hop::default(),
+            now: self.worker.clock.now(),
+            request_id: self.request_id.clone(),
+            original: self.original.clone(),
+            caching: self.caching.clone(),
+            report: self.report.clone(),
+            settled: Vec::new(),
+            was_missing: self.was_missing,
+            matched: self.matched.clone(),
+            failed_policy: None,
+            listener: self.listener,
+            site: None,
+            terms: self.terms.clone(),
+            body: Body::Read,
+            has_begun: false,
+            record: Record::default(),
         }
     }
 
@@ -229,6 +332,53 @@ impl Exchange {
         }
     }
 
+    /// Goes on with another path of the same target, without a query.
+    pub(crate) fn turn_to(&mut self, path: Vec<u8>) {
+        let request = &mut self.heads.request;
+        self.original.get_or_insert_with(|| Original {
+            path: request.path.clone(),
+            query: request.query.clone(),
+        });
+        request.path = path;
+        request.query = None;
+    }
+
+    /// Takes over what the log says about a fetch that another task did.
+    pub(crate) fn take_fetched(&mut self, fetched: Fetched) {
+        let notes = std::mem::take(&mut self.record.notes);
+        self.record = fetched.record;
+        self.record.notes.splice(0..0, notes);
+        self.report = fetched.report;
+    }
+
+    /// Replaces the lifetimes that the response states by those of the rule:
+    /// one line each, whatever the upstream said (C1, C3).
+    pub(crate) fn write_lifetimes(&mut self) {
+        let Some(rule) = self.caching.rule() else {
+            return;
+        };
+        let fields = &mut self.heads.response.fields;
+        if let Some(browser) = &rule.browser {
+            fields.set(b"Cache-Control", browser.as_bytes());
+            // Old caches would go by these instead.
+            fields.remove(b"expires");
+            fields.remove(b"pragma");
+        }
+        if let Some(cdn) = &rule.cdn {
+            fields.set(b"CDN-Cache-Control", cdn.as_bytes());
+        }
+    }
+
+    /// Adds what the gateway itself says on every response: what the buckets
+    /// said, and what the cache did.
+    pub(crate) fn write_additions(&mut self) {
+        self.heads.write_quotas();
+        if self.terms.as_ref().is_some_and(|terms| terms.cache_status) {
+            let rule = self.caching.rule().map(|rule| &*rule.name);
+            self.report.write_to(rule, &mut self.heads.response.fields);
+        }
+    }
+
     /// Makes a reply the response.
     pub(crate) fn take_made(&mut self, made: &Made) {
         let response = &mut self.heads.response;
@@ -237,7 +387,7 @@ impl Exchange {
         for (name, value) in &made.headers {
             response.fields.append(name, value);
         }
-        self.heads.write_quotas();
+        self.write_additions();
     }
 
     /// Keeps what a policy wants said about this request.
@@ -270,7 +420,10 @@ impl Matched {
 /// ends or the client goes away.
 impl Drop for Exchange {
     fn drop(&mut self) {
-        self.conclude();
+        if self.role == Role::Client {
+            self.worker.estate.in_flight.add(self.worker.index, -1);
+            self.conclude();
+        }
         self.worker.put_heads(std::mem::take(&mut self.heads));
     }
 }

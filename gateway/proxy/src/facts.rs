@@ -12,6 +12,8 @@ use crate::client::{Origin, Peer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnsweredBy {
     Upstream,
+    Files,
+    Cache,
     Policy,
     Gateway,
 }
@@ -20,6 +22,8 @@ impl AnsweredBy {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Upstream => "upstream",
+            Self::Files => "files",
+            Self::Cache => "cache",
             Self::Policy => "policy",
             Self::Gateway => "gateway",
         }

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::converse::{self, Conversed};
 use crate::course::Course;
 use crate::deliver;
-use crate::exchange::{Exchange, Fate};
+use crate::exchange::{Body, Exchange, Fate, Turn};
 use crate::race::{self, Pace, Raced, Upload};
 use crate::request_head;
 use crate::tunnel;
@@ -24,12 +24,46 @@ use crate::tunnel;
 pub(crate) async fn forward(
     exchange: &mut Exchange,
     client: &mut Client,
-    course: Course,
-) -> Result<Fate, Failure> {
-    attempt::attempts(exchange, &course, async |exchange, open| {
-        attempt(exchange, client, &course, open).await
+    course: &Course,
+) -> Result<Turn, Failure> {
+    attempt::attempts(exchange, course, async |exchange, open| {
+        attempt(exchange, client, course, open).await
     })
     .await
+}
+
+/// Delivers a response whose head stands in the exchange already and whose
+/// body is still to be read; the request had none.
+///
+/// # Errors
+/// The upstream's failure or a policy's, or a client that does not take it.
+pub(crate) async fn resume(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    course: &Course,
+    mut open: Open,
+) -> Result<Turn, Failure> {
+    let connection = &mut open.connection;
+    let mut upload = Upload::new(
+        &mut client.reader,
+        &mut connection.writer,
+        Transfer::new(Framing::None, Framing::None, 0),
+    );
+    let pace = Pace {
+        patience: Cell::new(course.idle_timeout),
+        awaits_head: Cell::new(false),
+    };
+    let delivering = converse::body(exchange, &mut connection.reader, &mut client.writer);
+    let raced = race::race(&mut client.deadline, &pace, &mut upload, delivering).await;
+    let way = Way::of(&upload);
+    exchange.body = Body::Read;
+    match end(exchange, client, course, open, raced, way).await {
+        Ended::Turn(turn) => Ok(turn),
+        Ended::Failed(failure, open) => {
+            attempt::report(exchange, course.forwarding(), &open.picked, &failure);
+            Err(failure)
+        }
+    }
 }
 
 /// Sends the request over a connection and delivers what comes back.
@@ -38,7 +72,7 @@ async fn attempt(
     client: &mut Client,
     course: &Course,
     mut open: Open,
-) -> Attempt<Fate> {
+) -> Attempt<Turn> {
     let forwarding = course.forwarding();
     let connection = &mut open.connection;
     request_head::write(
@@ -83,36 +117,12 @@ async fn attempt(
         &pace,
     );
     let raced = race::race(&mut client.deadline, &pace, &mut upload, conversing).await;
-    let uploaded = upload.is_done();
-    let upstream_stalls = upload.backlog() > 0;
-    let is_client_gone = upload.is_half_closed();
+    let way = Way::of(&upload);
     exchange.record.bytes_in = upload.size();
     exchange.body = upload.body();
-    let failure = match raced {
-        Raced::Main(Ok(Conversed::Switch)) => {
-            let fate = tunnel::tunnel(exchange, client, open.connection, course.idle_timeout).await;
-            drop(open.picked);
-            return Attempt::Done(fate);
-        }
-        Raced::Main(Ok(Conversed::Delivered { keep })) => {
-            if keep && uploaded {
-                attempt::put(exchange, forwarding, open);
-            }
-            exchange.record.end_upstream();
-            let fate = exchange.fate();
-            let reusable = uploaded && !is_client_gone && exchange.delivers_keep_alive();
-            return Attempt::Done(if reusable { fate } else { Fate::Close });
-        }
-        Raced::Main(Err(failure)) | Raced::Side(failure) => failure,
-        Raced::Elapsed { capped } => {
-            let backlog = client.writer.backlog() > 0;
-            elapsed(
-                capped,
-                uploaded || upstream_stalls,
-                exchange.has_begun,
-                backlog,
-            )
-        }
+    let (failure, open) = match end(exchange, client, course, open, raced, way).await {
+        Ended::Turn(turn) => return Attempt::Done(turn),
+        Ended::Failed(failure, open) => (failure, open),
     };
     let connection = &open.connection;
     let untouched = framing.is_empty() || exchange.record.bytes_in == 0;
@@ -121,6 +131,67 @@ async fn attempt(
         nothing_sent: connection.writer.sent() == sent_before && untouched,
     };
     attempt::judge(exchange, course, &open, failure, &progress)
+}
+
+/// How far the request had come when the race ended.
+struct Way {
+    /// All of it was read and sent.
+    uploaded: bool,
+    /// The upstream had not taken all that was read.
+    stalls: bool,
+    /// The client had closed its side.
+    is_half_closed: bool,
+}
+
+impl Way {
+    fn of(upload: &Upload<'_>) -> Self {
+        Self {
+            uploaded: upload.is_done(),
+            stalls: upload.backlog() > 0,
+            is_half_closed: upload.is_half_closed(),
+        }
+    }
+}
+
+enum Ended {
+    Turn(Turn),
+    Failed(Failure, Open),
+}
+
+/// What the end of the race means for both connections.
+async fn end(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    course: &Course,
+    open: Open,
+    raced: Raced<Result<Conversed, Failure>>,
+    way: Way,
+) -> Ended {
+    let failure = match raced {
+        Raced::Main(Ok(Conversed::Switch)) => {
+            let fate = tunnel::tunnel(exchange, client, open.connection, course.idle_timeout).await;
+            drop(open.picked);
+            return Ended::Turn(Turn::Done(fate));
+        }
+        Raced::Main(Ok(Conversed::Instead)) => return Ended::Turn(Turn::Instead),
+        Raced::Main(Ok(Conversed::Delivered { keep })) => {
+            if keep && way.uploaded {
+                attempt::put(exchange, course.forwarding(), open);
+            }
+            exchange.record.end_upstream();
+            let fate = exchange.fate();
+            let reusable = way.uploaded && !way.is_half_closed && exchange.delivers_keep_alive();
+            return Ended::Turn(Turn::Done(if reusable { fate } else { Fate::Close }));
+        }
+        Raced::Main(Err(failure)) | Raced::Side(failure) => failure,
+        Raced::Elapsed { capped } => elapsed(
+            capped,
+            way.uploaded || way.stalls,
+            exchange.has_begun,
+            client.writer.backlog() > 0,
+        ),
+    };
+    Ended::Failed(failure, open)
 }
 
 /// What was waited for when the time was over.

@@ -6,7 +6,7 @@ mod fetched;
 mod missing;
 
 pub(crate) use fetched::fetched_phase;
-pub(crate) use missing::{Instead, missing_phase};
+pub(crate) use missing::{Instead, instead};
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -173,6 +173,9 @@ fn carry_out_request(
             &mut exchange.heads.request,
             &mut exchange.original,
         )?;
+        if matched.route().caches {
+            effects::keep_personal(verdict, plan, rendered, &mut exchange.caching.personal);
+        }
     }
     let mut quotas = std::mem::take(&mut exchange.heads.quotas);
     let mut caching = std::mem::take(&mut exchange.caching);
@@ -190,21 +193,20 @@ fn carry_out_request(
                 refusal = rendering.take(take, policy.name(), buckets, now_ms, &mut quotas);
             }
             Effect::CacheLookup(lookup) => rendering.lookup(lookup, verdict, &mut caching),
-            Effect::Purge(purge) => rendering.purge(purge, &worker.estate.cache),
+            Effect::Purge(purge) => rendering.purge(purge, &worker.estate),
             Effect::CacheRule(_) | Effect::Tag(_) => {}
         }
         if !matches!(refusal, Ok(None)) {
             break;
         }
     }
-    exchange.caching = caching;
-    let made = match (refusal?, &verdict.outcome) {
-        (Some(refusal), _) => Some(refusal),
-        (None, Outcome::Proceed | Outcome::Serve(_)) => None,
-        (None, Outcome::Respond(reply)) => Some(rendering.reply(reply)?),
+    let made = match (refusal, &verdict.outcome) {
+        (Ok(None), Outcome::Respond(reply)) => rendering.reply(reply).map(Some),
+        (refusal, _) => refusal,
     };
     exchange.heads.quotas = quotas;
-    Ok(made)
+    exchange.caching = caching;
+    made
 }
 
 fn carry_out_response(
@@ -224,14 +226,18 @@ fn carry_out_response(
         verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
         verdict::edit_response(&verdict.edits, rendered, &mut exchange.heads.response)?;
     }
+    let mut rendering = Rendering {
+        plan,
+        view: exchange.view(matched, Some(by)),
+        rendered,
+    };
+    for effect in &verdict.effects {
+        if let Effect::Purge(purge) = effect {
+            rendering.purge(purge, &worker.estate);
+        }
+    }
     match &verdict.outcome {
         Outcome::Proceed | Outcome::Serve(_) => Ok(None),
-        Outcome::Respond(reply) => Rendering {
-            plan,
-            view: exchange.view(matched, Some(by)),
-            rendered,
-        }
-        .reply(reply)
-        .map(Some),
+        Outcome::Respond(reply) => rendering.reply(reply).map(Some),
     }
 }

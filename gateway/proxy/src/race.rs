@@ -10,7 +10,7 @@ use janua_http::Failure;
 use janua_http::failure::Kind;
 
 use crate::body::{Transfer, TransferError};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Elapsed};
 use crate::exchange::Body;
 use crate::wire::{self, Reader, Writer};
 
@@ -177,6 +177,27 @@ pub(crate) async fn race<T>(
         deadline.poll(context).map(|_| Raced::Elapsed {
             capped: deadline.is_capped(),
         })
+    })
+    .await
+}
+
+/// Runs `main` as long as bytes move at least once in `patience`.
+pub(crate) async fn paced<T>(
+    deadline: &mut Deadline,
+    patience: Duration,
+    main: impl Future<Output = T>,
+) -> Result<T, Elapsed> {
+    let mut main = std::pin::pin!(main);
+    deadline.set(patience);
+    std::future::poll_fn(|context| {
+        let moved = wire::moved();
+        if let Poll::Ready(output) = main.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        if moved != wire::moved() {
+            deadline.set(patience);
+        }
+        deadline.poll(context).map(Err)
     })
     .await
 }

@@ -96,6 +96,9 @@ impl Exchange {
                 record.bytes_in,
                 record.bytes_out,
             );
+            if let Some(outcome) = self.report.outcome() {
+                stats.count_cache(worker.index, outcome);
+            }
             if let Some(kind) = record.failure {
                 stats.count_failure(worker.index, kind);
             }
@@ -121,6 +124,11 @@ impl Exchange {
             .endpoint
             .as_ref()
             .map(|(upstream, index)| (&upstream.forwarding.stats, *index));
+        let cache = self.report.outcome().map(|outcome| outcome.word());
+        let why = cache.map(|_| {
+            self.report
+                .words(self.caching.rule().map(|rule| &*rule.name))
+        });
         self.worker.log.borrow_mut().record(&access_log::Record {
             time_unix_millis: self.now.unix_ms,
             request_id: self.request_id.as_bytes(),
@@ -147,6 +155,8 @@ impl Exchange {
             site: self.terms.as_ref().map(|terms| &*terms.site),
             route: self.terms.as_ref().map(|terms| &*terms.label),
             answered_by: record.answered_by.map(AnsweredBy::word),
+            cache,
+            cache_detail: why.as_deref().filter(|why| !why.is_empty()),
             upstream: upstream.map(|(stats, _)| stats.name()),
             endpoint: upstream.map(|(stats, index)| stats.endpoint(index)),
             upstream_connect_us: record.connect.map(micros),

@@ -15,7 +15,7 @@ pub(crate) fn write(exchange: &Exchange, course: &Course, endpoint: &str, out: &
     let request = &exchange.heads.request;
     out.extend_from_slice(&request.method);
     out.push(b' ');
-    write_path(&request.path, course.strip_prefix.as_deref(), out);
+    out.extend_from_slice(strip(&request.path, course.strip_prefix.as_deref()));
     if let Some(query) = &request.query {
         out.push(b'?');
         out.extend_from_slice(query);
@@ -52,24 +52,25 @@ pub(crate) fn write(exchange: &Exchange, course: &Course, endpoint: &str, out: &
     out.extend_from_slice(b"\r\n");
 }
 
-/// Without the prefix that the route strips, always with a slash in front.
-fn write_path(path: &[u8], strip: Option<&str>, out: &mut Vec<u8>) {
-    let rest = strip.and_then(|prefix| path.strip_prefix(prefix.trim_end_matches('/').as_bytes()));
+/// The path without the prefix that the route strips, always with a slash in
+/// front.
+pub(crate) fn strip<'a>(path: &'a [u8], prefix: Option<&str>) -> &'a [u8] {
+    let rest = prefix.and_then(|prefix| path.strip_prefix(prefix.trim_end_matches('/').as_bytes()));
     match rest {
-        Some(rest) if rest.first() == Some(&b'/') => out.extend_from_slice(rest),
-        Some([]) => out.push(b'/'),
+        Some(rest) if rest.first() == Some(&b'/') => rest,
+        Some([]) => b"/",
         // `/apix` does not lie under `/api`.
-        Some(_) | None => out.extend_from_slice(path),
+        Some(_) | None => path,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::write_path;
+    use super::strip;
 
     #[test]
     fn prefixes() {
-        for (path, strip, expected) in [
+        for (path, prefix, expected) in [
             ("/api/x", Some("/api"), "/x"),
             ("/api/x", Some("/api/"), "/x"),
             ("/api", Some("/api"), "/"),
@@ -79,13 +80,8 @@ mod tests {
             ("/x", None, "/x"),
             ("/x", Some("/"), "/x"),
         ] {
-            let mut out = Vec::new();
-            write_path(path.as_bytes(), strip, &mut out);
-            assert_eq!(
-                String::from_utf8(out).unwrap(),
-                expected,
-                "{path} {strip:?}"
-            );
+            let rest = strip(path.as_bytes(), prefix);
+            assert_eq!(rest, expected.as_bytes(), "{path} {prefix:?}");
         }
     }
 }

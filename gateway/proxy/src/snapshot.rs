@@ -14,12 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use janua_compress::Compression;
+use janua_files::Root;
 use janua_http::EncodedSlash;
 use janua_http::head::Limits;
 use janua_router::Router;
 use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
-use janua_wasm::{OnError, Policy, WorkerHost, WorkerPolicy};
+use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
 
 use crate::stats::{RouteStats, UpstreamStats};
 
@@ -50,11 +52,38 @@ impl Snapshot {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
     }
 
+    /// The directories that routes answer from.
+    pub fn roots(&self) -> impl Iterator<Item = Directory<'_>> {
+        self.sites.iter().flat_map(|site| {
+            site.routes
+                .iter()
+                .filter_map(move |route| match &route.target {
+                    Target::Files(tree) => Some(Directory {
+                        site: &site.name,
+                        route: &route.terms.label,
+                        root: &tree.root,
+                    }),
+                    _ => None,
+                })
+        })
+    }
+
     /// How many sites and routes there are.
     pub fn size(&self) -> (usize, usize) {
         let routes = self.sites.iter().map(|site| site.routes.len()).sum();
         (self.sites.len(), routes)
     }
+}
+
+/// A directory that a route answers from.
+#[derive(Clone, Copy, Debug)]
+pub struct Directory<'a> {
+    /// The label of its site.
+    pub site: &'a str,
+    /// The label of its route.
+    pub route: &'a str,
+    /// The directory.
+    pub root: &'a Root,
 }
 
 /// What a listener's connections go by.
@@ -98,9 +127,18 @@ pub(crate) struct Site {
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) request: Box<[Use]>,
-    /// In the order in which they are asked: the reverse of the file's.
+    /// In the order in which they are asked: the reverse of the file's. So are
+    /// the two that follow.
+    pub(crate) fetched: Box<[Use]>,
+    pub(crate) missing: Box<[Use]>,
     pub(crate) response: Box<[Use]>,
     pub(crate) target: Target,
+    /// Responses are stored in the shared cache.
+    pub(crate) caches: bool,
+    /// A 404 of the upstream asks the policies what to serve instead.
+    pub(crate) asks_missing: bool,
+    /// What tells users apart: the credentials that its policies ask for.
+    pub(crate) credentials: Box<[Input]>,
     pub(crate) terms: Arc<Terms>,
 }
 
@@ -116,6 +154,10 @@ pub(crate) struct Terms {
     /// From the head to the last byte.
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) access_log: bool,
+    /// Responses are compressed like this.
+    pub(crate) compression: Option<Arc<Compression>>,
+    /// Every answer says what the cache did.
+    pub(crate) cache_status: bool,
     pub(crate) stats: Arc<RouteStats>,
 }
 
@@ -131,8 +173,17 @@ pub(crate) struct Use {
 #[derive(Debug)]
 pub(crate) enum Target {
     Upstream(To),
+    Files(Tree),
     Respond(Fixed),
     Redirect { status: u16, to: Box<[Piece]> },
+}
+
+/// Files below a directory.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    pub(crate) root: Root,
+    /// Taken off the front of the path.
+    pub(crate) strip_prefix: Option<Arc<str>>,
 }
 
 /// Which upstream, and what of the request it sees.
@@ -159,7 +210,7 @@ pub(crate) enum HostField {
 }
 
 /// A response written in the configuration.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Fixed {
     pub(crate) status: u16,
     pub(crate) headers: Box<[(Box<str>, Box<str>)]>,

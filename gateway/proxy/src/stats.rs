@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use janua_cache::rules::Outcome;
 use janua_http::failure::{KINDS, Kind};
 use janua_telemetry::metrics::{Counter, Histogram, Registry, definitions};
 
@@ -21,6 +22,7 @@ pub(crate) struct RouteStats {
     route: Box<str>,
     by_class: [OnceLock<Arc<Counter>>; CLASSES.len()],
     failures: [OnceLock<Arc<Counter>>; KINDS.len()],
+    cache: [OnceLock<Arc<Counter>>; Outcome::ALL.len()],
     duration: OnceLock<Arc<Histogram>>,
     bytes_in: OnceLock<Arc<Counter>>,
     bytes_out: OnceLock<Arc<Counter>>,
@@ -34,6 +36,7 @@ impl RouteStats {
             route: route.into(),
             by_class: [const { OnceLock::new() }; CLASSES.len()],
             failures: [const { OnceLock::new() }; KINDS.len()],
+            cache: [const { OnceLock::new() }; Outcome::ALL.len()],
             duration: OnceLock::new(),
             bytes_in: OnceLock::new(),
             bytes_out: OnceLock::new(),
@@ -75,6 +78,19 @@ impl RouteStats {
                 .bytes_out
                 .get_or_init(|| self.registry.counter(&definitions::RESPONSE_BYTES, labels));
             slot.add(shard, bytes_out);
+        }
+    }
+
+    /// Counts what the cache did.
+    pub(crate) fn count_cache(&self, shard: usize, outcome: Outcome) {
+        if let Some(slot) = self.cache.get(outcome as usize) {
+            slot.get_or_init(|| {
+                self.registry.counter(
+                    &definitions::CACHE_REQUESTS,
+                    [&*self.site, &*self.route, outcome.word()],
+                )
+            })
+            .increment(shard);
         }
     }
 

@@ -1,11 +1,13 @@
 //! The byte streams that a connection may run over, split into their halves.
 
+use std::fs::File;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use janua_upstream::Connection;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, tcp, unix};
 
 /// The half that is read.
@@ -100,6 +102,39 @@ impl WriteHalf {
         }
     }
 
+    /// Writes some of the bytes, and says to the kernel that more will follow
+    /// at once, so that they need not leave in a packet of their own.
+    pub(crate) fn poll_write_more(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) => poll_io(context, half.as_ref(), |stream| {
+                rustix::net::send(stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)
+            }),
+            Self::Unix(_) => self.poll_write(context, bytes, &[]),
+        }
+    }
+
+    /// Sends at most `count` bytes of a file from `offset` on, without their
+    /// passing through this process.
+    pub(crate) fn poll_send_file(
+        &mut self,
+        context: &mut Context<'_>,
+        file: &File,
+        mut offset: u64,
+        count: usize,
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(half) => poll_io(context, half.as_ref(), |stream| {
+                rustix::fs::sendfile(stream, file, Some(&mut offset), count)
+            }),
+            // Clients come over TCP.
+            Self::Unix(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
     /// Has the connection reset when its other half is dropped, instead of
     /// ended in order.
     pub(crate) fn reset(self) {
@@ -116,6 +151,22 @@ impl WriteHalf {
         match self {
             Self::Tcp(half) => Pin::new(half).poll_shutdown(context),
             Self::Unix(half) => Pin::new(half).poll_shutdown(context),
+        }
+    }
+}
+
+/// A system call on a socket that the runtime watches.
+fn poll_io<T>(
+    context: &mut Context<'_>,
+    stream: &TcpStream,
+    mut call: impl FnMut(&TcpStream) -> rustix::io::Result<T>,
+) -> Poll<io::Result<T>> {
+    loop {
+        ready!(stream.poll_write_ready(context))?;
+        match stream.try_io(Interest::WRITABLE, || Ok(call(stream)?)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return Poll::Ready(done),
         }
     }
 }

@@ -3,7 +3,7 @@
 use janua_http::failure::Kind;
 use janua_http::fields::Fields;
 use janua_http::{Failure, RequestHead, ResponseHead, path};
-use janua_wasm::{AbsentKey, Buckets, Edit, Plan, Reply, Take, TakeOutcome, Verdict};
+use janua_wasm::{AbsentKey, Buckets, Edit, Plan, Reply, Take, TakeOutcome, Value, Verdict};
 
 use crate::facts::{Original, View};
 use crate::render::{Rendered, Unfit};
@@ -83,17 +83,17 @@ pub(crate) fn edit_request(
     Ok(())
 }
 
-/// Carries out the edits of the response phase.
+/// Carries out edits of a response.
 ///
 /// # Errors
 /// A value that cannot stand in a head.
 pub(crate) fn edit_response(
-    verdict: &Verdict,
+    edits: &[Edit],
     rendered: &Rendered,
     head: &mut ResponseHead,
 ) -> Result<(), Failure> {
     let mut place = 0;
-    for edit in &verdict.edits {
+    for edit in edits {
         match edit {
             Edit::SetStatus(status) => {
                 head.status = *status;
@@ -104,6 +104,39 @@ pub(crate) fn edit_response(
         place += usize::from(has_value(edit));
     }
     Ok(())
+}
+
+/// Edits with their values worked out, to be carried out on a head that is
+/// not there yet.
+pub(crate) fn settle(verdict: &Verdict, rendered: &Rendered, settled: &mut Vec<Edit>) {
+    let mut place = 0;
+    for edit in &verdict.edits {
+        let value = |value| {
+            let bytes: Option<&[u8]> = rendered.get(place, value);
+            bytes.map(|bytes| Value::Literal(bytes.into()))
+        };
+        let settle = match edit {
+            Edit::SetHeader { name, value: of } => Some(match value(of) {
+                Some(value) => Edit::SetHeader {
+                    name: name.clone(),
+                    value,
+                },
+                None => Edit::RemoveHeader(name.clone()),
+            }),
+            Edit::AppendHeader { name, value: of } => value(of).map(|value| Edit::AppendHeader {
+                name: name.clone(),
+                value,
+            }),
+            Edit::DefaultHeader { name, value: of } => value(of).map(|value| Edit::DefaultHeader {
+                name: name.clone(),
+                value,
+            }),
+            Edit::RemoveHeader(_) | Edit::SetStatus(_) => Some(edit.clone()),
+            Edit::SetPath(_) | Edit::SetQuery(_) => None,
+        };
+        settled.extend(settle);
+        place += usize::from(has_value(edit));
+    }
 }
 
 fn edit_fields(

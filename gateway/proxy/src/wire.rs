@@ -7,6 +7,7 @@
 //! What is written is collected and goes out in one system call.
 
 use std::cell::{Cell, RefCell};
+use std::fs::File;
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -312,6 +313,58 @@ impl Writer {
         }
         self.pending.extend_from_slice(rest);
         Ok(())
+    }
+
+    /// Sends `data` from `at` on, behind what is pending, without copying any
+    /// of it. `at` says how far it came, also when there is no end yet.
+    pub(crate) fn poll_send_all(
+        &mut self,
+        context: &mut Context<'_>,
+        data: &[u8],
+        at: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        while let Some(rest) = data.get(*at..).filter(|rest| !rest.is_empty()) {
+            let pending = self.pending.get(self.written..).unwrap_or_default();
+            let count = ready!(if pending.is_empty() {
+                self.half.poll_write(context, rest, &[])
+            } else {
+                self.half.poll_write(context, pending, rest)
+            })?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let of_pending = count.min(pending.len());
+            self.written += of_pending;
+            *at += count - of_pending;
+            self.sent += count as u64;
+            count_moved(count);
+            if self.backlog() == 0 {
+                self.forget();
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends bytes of a file behind what is pending; how many of them.
+    pub(crate) fn poll_send_file(
+        &mut self,
+        context: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        count: usize,
+    ) -> Poll<io::Result<usize>> {
+        while self.backlog() > 0 {
+            let pending = self.pending.get(self.written..).unwrap_or_default();
+            let count = ready!(self.half.poll_write_more(context, pending))?;
+            self.written += count;
+            self.sent += count as u64;
+            count_moved(count);
+        }
+        self.forget();
+        let count = ready!(self.half.poll_send_file(context, file, offset, count))?;
+        self.sent += count as u64;
+        count_moved(count);
+        Poll::Ready(Ok(count))
     }
 
     /// Resets the connection once its reading half is dropped too.

@@ -114,13 +114,11 @@ impl Worker {
 
     /// Heads for an exchange.
     pub(crate) fn take_heads(&self) -> Box<Heads> {
-        self.estate.in_flight.add(self.index, 1);
         self.heads.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Gives heads back.
     pub(crate) fn put_heads(&self, mut heads: Box<Heads>) {
-        self.estate.in_flight.add(self.index, -1);
         let mut spare = self.heads.borrow_mut();
         let size = heads.request.fields.capacity() + heads.response.fields.capacity();
         if spare.len() < SPARE_HEADS && size < LARGE_HEAD {

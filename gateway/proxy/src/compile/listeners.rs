@@ -11,7 +11,8 @@ use janua_router::{
     HeaderPattern, HostPattern, PathPattern, RouteSpec, Router, SiteSpec, ValuePattern,
 };
 
-use super::{bytes, fields, limit};
+use super::targets::fields;
+use super::{bytes, limit};
 use crate::estate::Estate;
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;

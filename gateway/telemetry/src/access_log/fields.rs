@@ -91,6 +91,10 @@ fields! {
         "The route that matched; absent if none did.";
     own "answered_by" "string" = |line| line.record.answered_by.map(str::as_bytes),
         "Who made the answer: `upstream`, `files`, `cache`, `policy` or `gateway`.";
+    own "cache" "string" = |line| line.record.cache.map(str::as_bytes),
+        "What the cache did: `hit`, `miss`, `expired`, `revalidated`, `updating`, `stale`, `collapsed` or `bypass`; absent where the route has no cache.";
+    own "cache_detail" "string" = |line| line.record.cache_detail.map(str::as_bytes),
+        "Why, in the words of the `detail` of `Cache-Status`; absent if there is nothing to say.";
     own "upstream" "string" = |line| line.record.upstream.map(str::as_bytes),
         "The upstream's name; absent if none was asked.";
     own "endpoint" "string" = |line| line.record.endpoint.map(str::as_bytes),

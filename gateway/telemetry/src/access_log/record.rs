@@ -41,6 +41,10 @@ pub struct Record<'a> {
     pub route: Option<&'a str>,
     /// Who made the answer: `upstream`, `files`, `cache`, `policy`, `gateway`.
     pub answered_by: Option<&'a str>,
+    /// What the cache did, in a word.
+    pub cache: Option<&'a str>,
+    /// Why.
+    pub cache_detail: Option<&'a str>,
     /// The upstream's name.
     pub upstream: Option<&'a str>,
     /// The address of the endpoint that was asked last.

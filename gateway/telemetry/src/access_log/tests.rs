@@ -28,6 +28,8 @@ const FULL: Record<'static> = Record {
     site: Some("sales.example.com"),
     route: Some("/api/"),
     answered_by: Some("upstream"),
+    cache: Some("miss"),
+    cache_detail: Some("rule:assets"),
     upstream: Some("sales"),
     endpoint: Some("127.0.0.1:5006"),
     upstream_connect_us: Some(120),
@@ -55,6 +57,8 @@ const BARE: Record<'static> = Record {
     site: None,
     route: None,
     answered_by: None,
+    cache: None,
+    cache_detail: None,
     upstream: None,
     endpoint: None,
     upstream_connect_us: None,
@@ -98,6 +102,8 @@ fn expected(record: &Record<'_>) -> Value {
         "site": record.site,
         "route": record.route,
         "answered_by": record.answered_by,
+        "cache": record.cache,
+        "cache_detail": record.cache_detail,
         "upstream": record.upstream,
         "endpoint": record.endpoint,
         "upstream_connect_us": record.upstream_connect_us,
@@ -158,7 +164,8 @@ fn the_text_format_is_combined_and_the_rest() {
         "203.0.113.9 - - [31/Dec/2026:23:59:59 +0000] \"GET /api/?page=2 HTTP/1.1\" 200 1024 \
          \"https://example.com/\" \"curl/8.5.0\" request_id=\"0f3a\" scheme=\"https\" \
          host=\"sales.example.com\" tls_version=\"1.3\" bytes_in=7 duration_us=1530 \
-         site=\"sales.example.com\" route=\"/api/\" answered_by=\"upstream\" upstream=\"sales\" \
+         site=\"sales.example.com\" route=\"/api/\" answered_by=\"upstream\" cache=\"miss\" \
+         cache_detail=\"rule:assets\" upstream=\"sales\" \
          endpoint=\"127.0.0.1:5006\" upstream_connect_us=120 upstream_head_us=900 \
          upstream_total_us=1400 failure=\"connection_timeout\" notes=\"jwt: subject 7\" \
          notes=\"canary: new\"\n"
@@ -244,6 +251,8 @@ fn with_record<R>((bytes, texts, numbers, ip): &Pieces, act: impl FnOnce(&Record
         site: texts[1],
         route: texts[2],
         answered_by: texts[3],
+        cache: texts[5],
+        cache_detail: texts[6],
         upstream: texts[4],
         endpoint: texts[5],
         upstream_connect_us: numbers[5],

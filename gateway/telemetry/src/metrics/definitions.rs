@@ -67,6 +67,17 @@ metrics! {
     ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
         "1 while an endpoint is given requests, 0 while it is held back.";
 
+    CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
+        "Requests of routes with a cache, by what the cache did, in the words of the access log.";
+    CACHE_OBJECTS: Gauge = "janua_cache_objects" ["store"]
+        "Responses stored now, in memory and on disk.";
+    CACHE_BYTES: Gauge = "janua_cache_bytes" ["store"]
+        "Bytes that they take of the budget.";
+    CACHE_BUDGET: Gauge = "janua_cache_budget_bytes" ["store"]
+        "The most that may be stored.";
+    CACHE_EVICTIONS: Counter = "janua_cache_evictions_total" ["store"]
+        "Responses let go to make room for others.";
+
     POLICY_CALLS: Counter = "janua_policy_calls_total" ["policy"]
         "Verdicts for which the component was called.";
     POLICY_HITS: Counter = "janua_policy_memo_hits_total" ["policy"]

@@ -1,0 +1,346 @@
+//! The target `upstream` with the shared cache before it (RFC 9111).
+//!
+//! What is stored and fresh is delivered. Else the first who misses leads: what
+//! it asks of the upstream is asked in a task of its own ([`crate::fill`]), so
+//! that no client can end it, and all who miss the same meanwhile wait for what
+//! comes of it, on any worker.
+
+mod key;
+mod report;
+
+use std::sync::Arc;
+
+use janua_cache::rules::invalidate::{Subject, changed, invalidates};
+use janua_cache::rules::{self, Detail, Judgement};
+use janua_cache::{Entry, Follow, Found, Joined, Landing, Loaded};
+use janua_http::Failure;
+use janua_http::failure::Kind;
+use tokio::sync::oneshot;
+
+pub(crate) use key::Personal;
+pub(crate) use report::Report;
+
+use crate::answer;
+use crate::client::Client;
+use crate::course::Course;
+use crate::exchange::{Exchange, Heads, Matched, Turn};
+use crate::facts::AnsweredBy;
+use crate::fill::{self, Handed, Passed};
+use crate::forward;
+use crate::policies::{self, Instead};
+use crate::represent::{self, Held};
+
+/// How often a request looks again, because a flight landed just before it
+/// joined or its leader went away, until it goes to the upstream by itself.
+const LOOKS: usize = 8;
+
+/// Answers from the cache, or has the upstream asked.
+///
+/// # Errors
+/// The upstream's failure where nothing stored may stand in.
+pub(crate) async fn cached(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    course: &Course,
+) -> Result<Turn, Failure> {
+    if let Some(why) = key::bypass(exchange) {
+        exchange.report = Report::bypass(why);
+        return forward::forward(exchange, client, course).await;
+    }
+    key::write(exchange, course);
+    for _ in 0..LOOKS {
+        let (stale, waits) = match look(exchange).await {
+            Look::Fresh(entry) => {
+                exchange.report = Report::hit(&entry, exchange.now.unix_ms);
+                return deliver(exchange, client, entry).await;
+            }
+            Look::Updating(entry) => {
+                refresh(exchange, course, &entry);
+                exchange.report = Report::updating(&entry, exchange.now.unix_ms);
+                return deliver(exchange, client, entry).await;
+            }
+            Look::Unfit(why) => {
+                exchange.report = Report::stale(why);
+                return forward::forward(exchange, client, course).await;
+            }
+            Look::Unsatisfiable => return Err(Kind::NotStored.into()),
+            Look::Stale(entry, why) => {
+                exchange.report = Report::stale(why);
+                (Some(entry), true)
+            }
+            Look::Nothing { vary } => {
+                exchange.report = Report::miss(vary);
+                (None, true)
+            }
+            Look::Pass => {
+                exchange.report = Report::miss(false);
+                (None, false)
+            }
+        };
+        if exchange.caching.asked.only_if_cached {
+            return Err(Kind::NotStored.into());
+        }
+        if exchange.caching.asked.is_head {
+            exchange.report.detail(Detail::Method);
+            return forward::forward(exchange, client, course).await;
+        }
+        match exchange.worker.estate.cache.join(&exchange.heads.key) {
+            Joined::Again => {}
+            Joined::Leader(lead) => {
+                let (hand, handed) = oneshot::channel();
+                fill::start(exchange, course, lead, stale.clone(), hand);
+                let handed = handed
+                    .await
+                    .unwrap_or(Handed::Failed(Kind::Internal.into()));
+                return lead_on(exchange, client, course, handed, stale).await;
+            }
+            Joined::Follower(_) if !waits => {
+                return forward::forward(exchange, client, course).await;
+            }
+            Joined::Follower(follow) => match wait(exchange, follow).await {
+                Landing::Retry => {}
+                Landing::Pass => return forward::forward(exchange, client, course).await,
+                Landing::Failed(failure) => {
+                    return instead_of(exchange, client, failure, stale).await;
+                }
+                Landing::Entry(entry) => {
+                    exchange.report.collapse();
+                    if !may_share(exchange, &entry) {
+                        return forward::forward(exchange, client, course).await;
+                    }
+                    exchange.report.stored(&entry, exchange.now.unix_ms);
+                    return deliver(exchange, client, entry).await;
+                }
+            },
+        }
+    }
+    forward::forward(exchange, client, course).await
+}
+
+/// What a look-up came to.
+enum Look {
+    Fresh(Arc<Entry>),
+    /// Stale, and served while it is validated.
+    Updating(Arc<Entry>),
+    Stale(Arc<Entry>, Detail),
+    Nothing {
+        vary: bool,
+    },
+    /// Known not to be storable: nobody waits for anybody.
+    Pass,
+    /// What is stored is not for this request.
+    Unfit(Detail),
+    /// The upstream would have to be asked, and the request forbids it.
+    Unsatisfiable,
+}
+
+async fn look(exchange: &mut Exchange) -> Look {
+    let mut vary = false;
+    for _ in 0..2 {
+        match find(exchange) {
+            Found::Entry(entry) => return judge(exchange, entry),
+            Found::Pass => return Look::Pass,
+            Found::Miss { vary } => return Look::Nothing { vary },
+            Found::OnDisk(on_disk) => {
+                let pool = exchange.worker.estate.files.pool();
+                match pool.run(move || on_disk.load()).await {
+                    Ok(Loaded::Entry(entry)) => return judge(exchange, entry),
+                    Ok(Loaded::Again) => vary = true,
+                    Ok(Loaded::Miss) | Err(_) => break,
+                }
+            }
+        }
+    }
+    Look::Nothing { vary }
+}
+
+fn find(exchange: &mut Exchange) -> Found {
+    let Heads { request, key, .. } = &mut *exchange.heads;
+    let personal = Personal::of(&exchange.caching);
+    let cache = &exchange.worker.estate.cache;
+    cache.find(key, &mut personal.variant(request), exchange.now.unix_ms)
+}
+
+fn judge(exchange: &Exchange, entry: Arc<Entry>) -> Look {
+    let purged = entry.is_purged_softly();
+    let asked = &exchange.caching.asked;
+    match rules::judge(&entry.terms(), asked, exchange.now.unix_ms) {
+        Judgement::Fresh | Judgement::StaleAsAsked => Look::Fresh(entry),
+        Judgement::Pass(why) => Look::Unfit(why),
+        Judgement::Unsatisfiable => Look::Unsatisfiable,
+        Judgement::StaleWhileRevalidate => Look::Updating(entry),
+        Judgement::Validate(_) if purged => Look::Stale(entry, Detail::Purged),
+        Judgement::Validate(why) => Look::Stale(entry, why),
+    }
+}
+
+/// Has a stale response validated while it is served.
+fn refresh(exchange: &Exchange, course: &Course, entry: &Arc<Entry>) {
+    if let Joined::Leader(lead) = exchange.worker.estate.cache.join(&exchange.heads.key) {
+        let (hand, _) = oneshot::channel();
+        fill::start(exchange, course, lead, Some(Arc::clone(entry)), hand);
+    }
+}
+
+async fn wait(exchange: &mut Exchange, follow: Follow<Failure>) -> Landing<Failure> {
+    let Heads { request, key, .. } = &mut *exchange.heads;
+    let personal = Personal::of(&exchange.caching);
+    follow.landing(key, &mut personal.variant(request)).await
+}
+
+/// Whether what another request fetched may answer this one too: only what
+/// could be served without asking (RFC 9111 §4).
+fn may_share(exchange: &Exchange, entry: &Arc<Entry>) -> bool {
+    let now = exchange.worker.clock.now();
+    matches!(
+        rules::judge(&entry.terms(), &exchange.caching.asked, now.unix_ms),
+        Judgement::Fresh | Judgement::StaleAsAsked | Judgement::StaleWhileRevalidate
+    )
+}
+
+/// What the leader does with what its errand came to.
+async fn lead_on(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    course: &Course,
+    handed: Handed,
+    stale: Option<Arc<Entry>>,
+) -> Result<Turn, Failure> {
+    match handed {
+        Handed::Entry(entry, fetched) => {
+            exchange.take_fetched(fetched);
+            deliver(exchange, client, entry).await
+        }
+        Handed::Made(made, fetched) => {
+            exchange.take_fetched(fetched);
+            let fate = answer::made(exchange, client, made, AnsweredBy::Policy).await?;
+            Ok(Turn::Done(fate))
+        }
+        Handed::Failed(failure) => instead_of(exchange, client, failure, stale).await,
+        Handed::Response(passed) => {
+            let Passed {
+                response,
+                open,
+                fetched,
+            } = *passed;
+            exchange.take_fetched(fetched);
+            if exchange.heads.request.fields.get(b"range").is_some() && response.status == 200 {
+                // All of it was asked for, to be stored; this client wants a part.
+                drop(open);
+                return forward::forward(exchange, client, course).await;
+            }
+            exchange.heads.response = response;
+            exchange.record.answered_by = Some(AnsweredBy::Upstream);
+            forward::resume(exchange, client, course, open).await
+        }
+    }
+}
+
+/// Where the upstream failed, what is stored may stand in (RFC 5861 §4).
+async fn instead_of(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    failure: Failure,
+    stale: Option<Arc<Entry>>,
+) -> Result<Turn, Failure> {
+    let now_ms = exchange.worker.clock.now().unix_ms;
+    match stale {
+        Some(entry)
+            if rules::may_serve_on_error(&entry.terms(), &exchange.caching.asked, now_ms) =>
+        {
+            exchange.record.fail(&failure);
+            exchange.report = Report::on_error(&entry, now_ms);
+            deliver(exchange, client, entry).await
+        }
+        _ => Err(failure),
+    }
+}
+
+/// Delivers a stored response, whole or still on its way.
+async fn deliver(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    entry: Arc<Entry>,
+) -> Result<Turn, Failure> {
+    let response = &mut exchange.heads.response;
+    response.clear();
+    response.status = entry.status();
+    entry.write_into(&mut response.fields);
+    let now_ms = exchange.worker.clock.now().unix_ms;
+    let age = entry.terms().age(now_ms);
+    if age > 0 || exchange.report.is_hit() {
+        let age = itoa::Buffer::new().format(age).to_owned();
+        response.fields.set(b"Age", age.as_bytes());
+    }
+    if let Some(turn) = missing(exchange, client, AnsweredBy::Cache).await? {
+        return Ok(turn);
+    }
+    let content = represent::select(exchange, &Held::Entry(entry)).await?;
+    exchange.write_additions();
+    let by = if exchange.report.is_hit() {
+        AnsweredBy::Cache
+    } else {
+        AnsweredBy::Upstream
+    };
+    answer::held(exchange, client, content, by)
+        .await
+        .map(Turn::Done)
+}
+
+/// Asks the policies what to serve instead of an upstream's 404.
+///
+/// # Errors
+/// A policy's failure.
+pub(crate) async fn missing(
+    exchange: &mut Exchange,
+    client: &mut Client,
+    by: AnsweredBy,
+) -> Result<Option<Turn>, Failure> {
+    match policies::instead(exchange, by)? {
+        None => Ok(None),
+        Some(Instead::Path(path)) => {
+            exchange.turn_to(path);
+            Ok(Some(Turn::Instead))
+        }
+        Some(Instead::Made(made)) => {
+            let fate = answer::made(exchange, client, made, AnsweredBy::Policy).await?;
+            Ok(Some(Turn::Done(fate)))
+        }
+    }
+}
+
+/// Lets go of what the answer to a request with an unsafe method makes untrue
+/// (RFC 9111 §4.4).
+pub(crate) fn invalidate(exchange: &Exchange) {
+    let Heads {
+        request, response, ..
+    } = &*exchange.heads;
+    let is_cached = |matched: &Matched| matched.route().caches;
+    if !exchange.matched.as_ref().is_some_and(is_cached)
+        || !invalidates(&request.method, response.status)
+    {
+        return;
+    }
+    let (path, query) = match &exchange.original {
+        Some(original) => (&original.path, &original.query),
+        None => (&request.path, &request.query),
+    };
+    let scheme = if exchange.origin.is_https {
+        "https"
+    } else {
+        "http"
+    };
+    let subject = Subject {
+        scheme,
+        authority: &request.authority,
+        path,
+        query: query.as_deref(),
+    };
+    let mut host = Vec::new();
+    request.authority.write_to(&mut host);
+    for changed in changed(subject, &response.fields) {
+        let (path, query) = (&changed.path, changed.query.as_deref());
+        let cache = &exchange.worker.estate.cache;
+        cache.invalidate(scheme.as_bytes(), &host, path, query);
+    }
+}

@@ -1,0 +1,125 @@
+//! What a response is stored under, and what tells its variants apart.
+
+use janua_cache::rules::Detail;
+use janua_cache::rules::vary::write_value;
+use janua_cache::{KeyParts, Parts, Variance};
+use janua_http::RequestHead;
+
+use crate::caching::{Caching, prefixed, query};
+use crate::course::Course;
+use crate::exchange::{Exchange, Heads};
+
+/// Why the cache is passed by.
+pub(crate) enum Bypass {
+    /// One of the fixed words.
+    Word(Detail),
+    /// A policy's own.
+    Policy(Box<str>),
+}
+
+/// Why the cache neither answers this request nor stores its response.
+pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
+    let caching = &exchange.caching;
+    if let Some(barred) = caching.asked.barred {
+        return Some(Bypass::Word(barred));
+    }
+    caching.bypass.clone().map(Bypass::Policy)
+}
+
+/// Writes the key of the request. It names the upstream, so that two routes
+/// for the same path never share a response.
+pub(super) fn write(exchange: &mut Exchange, course: &Course) {
+    collect_credentials(exchange);
+    let Heads { request, key, .. } = &mut *exchange.heads;
+    let (path, query, edited) = match &exchange.original {
+        Some(original) => (&original.path, &original.query, true),
+        None => (&request.path, &request.query, false),
+    };
+    let by = exchange.caching.lookup().map(|lookup| &lookup.query);
+    let keyed = by
+        .zip(query.as_deref())
+        .and_then(|(by, query)| query::keyed(query, by));
+    // What a policy made of the target is what the upstream is asked for.
+    let mut upstream_path = Vec::new();
+    if edited {
+        prefixed(&mut upstream_path, Some(&request.path));
+        prefixed(&mut upstream_path, request.query.as_deref());
+    }
+    let query = match &keyed {
+        Some(keyed) if keyed.is_empty() => None,
+        Some(keyed) => Some(keyed.as_slice()),
+        None => query.as_deref(),
+    };
+    let mut host = Vec::new();
+    request.authority.write_to(&mut host);
+    key.begin(&KeyParts {
+        upstream: course.forwarding().upstream.name().as_bytes(),
+        scheme: if exchange.origin.is_https {
+            b"https"
+        } else {
+            b"http"
+        },
+        host: &host,
+        path,
+        query,
+        query_edited: keyed.is_some(),
+        upstream_path: edited.then_some(&upstream_path),
+    });
+    if !exchange.caching.vary_on.is_empty() {
+        key.vary_on(Some(&exchange.caching.vary_on));
+    }
+}
+
+/// The credentials that the route's policies ask for, whatever they made of
+/// them: what the response depends on may be any of them.
+fn collect_credentials(exchange: &mut Exchange) {
+    let Some(matched) = exchange.matched.clone() else {
+        return;
+    };
+    let credentials = &matched.route().credentials;
+    if credentials.is_empty() || exchange.caching.has_credentials {
+        return;
+    }
+    let mut personal = std::mem::take(&mut exchange.caching.personal);
+    let mut value = Vec::new();
+    let view = exchange.view(&matched, None);
+    for credential in credentials {
+        value.clear();
+        let is_there = janua_wasm::Facts::input(&view, credential, &mut value);
+        prefixed(&mut personal, is_there.then_some(&*value));
+    }
+    exchange.caching.personal = personal;
+    exchange.caching.has_credentials = true;
+}
+
+/// What makes the response one user's.
+#[derive(Clone, Copy)]
+pub(crate) struct Personal<'a>(&'a [u8]);
+
+impl<'a> Personal<'a> {
+    pub(crate) fn of(caching: &'a Caching) -> Self {
+        Self(&caching.personal)
+    }
+
+    pub(crate) fn is_some(self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Writes a request's values of what a variance names.
+    pub(crate) fn variant(
+        self,
+        request: &'a RequestHead,
+    ) -> impl FnMut(&Variance, &mut Parts) + 'a {
+        move |variance, parts| {
+            let mut value = Vec::new();
+            for name in variance.names() {
+                value.clear();
+                let is_there = write_value(name, &request.fields, &mut value);
+                parts.push(is_there.then_some(&*value));
+            }
+            if variance.by_user() {
+                parts.push(Some(self.0));
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What the cache has to know of an exchange: collected while the policies
+//! run, used when a response is looked up and stored.
+
+pub(crate) mod query;
+
+use std::rc::Rc;
+
+use janua_cache::rules::Asked;
+use janua_wasm::{CacheLookup, CacheRule, Effect, Verdict};
+
+/// Collected on the way.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caching {
+    /// What the client says of caching, before any policy changed its head.
+    pub(crate) asked: Asked,
+    /// The credentials that the route asks for are among what is personal.
+    pub(crate) has_credentials: bool,
+    /// The verdict that says which part of the query counts.
+    pub(crate) lookup: Option<Rc<Verdict>>,
+    /// Values that policies want in the key, one behind the other.
+    pub(crate) vary_on: Vec<u8>,
+    /// Why the cache is passed by.
+    pub(crate) bypass: Option<Box<str>>,
+    /// What the response may depend on beside the key: credentials that the
+    /// route asks for, and what policies put into the head from the request.
+    pub(crate) personal: Vec<u8>,
+    /// The verdict whose rule says how to store the response.
+    pub(crate) rule: Option<Rc<Verdict>>,
+    /// Tags of the response.
+    pub(crate) tags: Vec<Box<str>>,
+}
+
+impl Caching {
+    /// How the response is to be found, as the last policy said.
+    pub(crate) fn lookup(&self) -> Option<&CacheLookup> {
+        let effects = self.lookup.as_ref()?.effects.iter();
+        effects.rev().find_map(|effect| match effect {
+            Effect::CacheLookup(lookup) => Some(&**lookup),
+            _ => None,
+        })
+    }
+
+    /// How the response is to be stored.
+    pub(crate) fn rule(&self) -> Option<&CacheRule> {
+        self.rule.as_deref().and_then(rule)
+    }
+}
+
+fn rule(verdict: &Verdict) -> Option<&CacheRule> {
+    verdict.effects.iter().find_map(|effect| match effect {
+        Effect::CacheRule(rule) => Some(&**rule),
+        _ => None,
+    })
+}
+
+/// Appends a value so that no two sequences of values look the same; what is
+/// absent differs from what is empty.
+pub(crate) fn prefixed(out: &mut Vec<u8>, value: Option<&[u8]>) {
+    let length = value.map_or(0, |value| value.len() as u64 + 1);
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(value.unwrap_or_default());
+}

@@ -1,0 +1,152 @@
+//! What answers the requests of a route.
+
+use janua_compress::{Coding, Compression, Levels};
+use janua_config::{self as config, Diagnostic};
+use janua_files::{Options, Retain, Symlinks};
+
+use super::Compiler;
+use crate::snapshot::{Fixed, HostField, Piece, Target, To, Tree};
+
+impl Compiler<'_, '_> {
+    pub(super) fn target(&mut self, route: &config::Route) -> Target {
+        match &route.target {
+            config::Target::Upstream(name) => Target::Upstream(self.upstream(route, name.as_str())),
+            config::Target::Files(files) => self.files(route, files),
+            config::Target::Respond(respond) => Target::Respond(Fixed {
+                status: respond.status.0,
+                headers: fields(&respond.headers),
+                body: respond.body.as_bytes().into(),
+            }),
+            config::Target::Redirect(redirect) => Target::Redirect {
+                status: redirect.code.0,
+                to: redirect.to.0.iter().map(piece).collect(),
+            },
+        }
+    }
+
+    /// Opens the directory, unless a route has it open already.
+    fn files(&mut self, route: &config::Route, files: &config::Files) -> Target {
+        let directory = files.root.path();
+        let options = options(files);
+        let root = match self.estate.root(&options) {
+            Ok(root) => root,
+            Err(error) => {
+                self.found
+                    .push(Diagnostic::error(directory.span, error.to_string()));
+                // Never seen: a configuration with errors does not run.
+                return Target::Respond(Fixed::default());
+            }
+        };
+        let alias = matches!(files.root, config::FilesRoot::Alias(_));
+        let strip_prefix = match route.path.as_deref() {
+            Some(config::PathPattern::Prefix(path) | config::PathPattern::Segment(path))
+                if alias =>
+            {
+                Some(path.as_str().into())
+            }
+            _ => None,
+        };
+        Target::Files(Tree { root, strip_prefix })
+    }
+
+    fn upstream(&self, route: &config::Route, name: &str) -> To {
+        let upstream = self.config.upstreams.get(name);
+        To {
+            // That there is one of this name, the file model has seen to.
+            upstream: self.places.get(name).copied().unwrap_or_default(),
+            host: match &route.host.value {
+                config::UpstreamHost::Preserve => HostField::Preserve,
+                config::UpstreamHost::Upstream => HostField::Endpoint,
+                config::UpstreamHost::Literal(host) => HostField::Fixed(host.as_str().into()),
+            },
+            strip_prefix: route
+                .strip_prefix
+                .as_ref()
+                .map(|prefix| prefix.as_str().into()),
+            attempts: route
+                .retries
+                .or_else(|| upstream?.retries)
+                .map_or(usize::MAX, |retries| retries as usize + 1),
+        }
+    }
+}
+
+fn options(files: &config::Files) -> Options {
+    Options {
+        root: files.root.path().value.clone(),
+        index: files
+            .index
+            .iter()
+            .map(|name| name.as_str().to_owned())
+            .collect(),
+        listing: files.listing,
+        precompressed: files
+            .precompressed
+            .iter()
+            .map(|it| coding(it.value))
+            .collect(),
+        symlinks: match files.symlinks {
+            config::Symlinks::Inside => Symlinks::Inside,
+            config::Symlinks::Refuse => Symlinks::Refuse,
+            config::Symlinks::Follow => Symlinks::Follow,
+        },
+        hidden: files.hidden,
+        retain: files.retain.map(|period| Retain {
+            period: period.value,
+            files: files
+                .retain_files
+                .iter()
+                .map(|glob| glob.as_str().to_owned())
+                .collect(),
+            store: files.retained_in(),
+        }),
+    }
+}
+
+/// The parameters of `compress = true`.
+pub(super) fn compression(config: &config::Compression) -> Compression {
+    Compression {
+        encodings: config.encodings.iter().map(|it| coding(it.value)).collect(),
+        min_length: config.min_length.bytes(),
+        types: config
+            .types
+            .iter()
+            .map(|kind| kind.as_str().into())
+            .collect(),
+        levels: Levels {
+            gzip: level(config.levels.gzip.0),
+            br: level(config.levels.br.0),
+            zstd: level(config.levels.zstd.0),
+        },
+    }
+}
+
+/// The file model has seen to it that it is a small number.
+fn level(level: u16) -> u8 {
+    u8::try_from(level).unwrap_or(u8::MAX)
+}
+
+fn coding(encoding: config::Encoding) -> Coding {
+    match encoding {
+        config::Encoding::Zstd => Coding::Zstd,
+        config::Encoding::Br => Coding::Brotli,
+        config::Encoding::Gzip => Coding::Gzip,
+    }
+}
+
+fn piece(part: &config::TemplatePart) -> Piece {
+    match part {
+        config::TemplatePart::Literal(text) => Piece::Literal(text.as_str().into()),
+        config::TemplatePart::Scheme => Piece::Scheme,
+        config::TemplatePart::Host => Piece::Host,
+        config::TemplatePart::Path => Piece::Path,
+        config::TemplatePart::Query => Piece::Query,
+    }
+}
+
+pub(super) fn fields(list: &config::HeaderList) -> Box<[(Box<str>, Box<str>)]> {
+    list.0
+        .iter()
+        .map(|header| (header.name.as_str().into(), header.value.as_str().into()))
+        .collect()
+}

@@ -1,0 +1,157 @@
+//! The leader's errand: asks the upstream for all who wait, in a task of its
+//! own, and stores what may be stored.
+
+mod store;
+
+use std::sync::Arc;
+
+use janua_cache::rules::judge::is_failure;
+use janua_cache::rules::may_serve_on_error;
+use janua_cache::rules::validate::{remove_conditions, set_validators};
+use janua_cache::{Entry, Lead};
+use janua_http::failure::Kind;
+use janua_http::{Failure, ResponseHead};
+use tokio::sync::oneshot;
+
+use crate::attempt::Open;
+use crate::cached::Report;
+use crate::course::Course;
+use crate::exchange::Exchange;
+use crate::fetch;
+use crate::record::Record;
+use crate::verdict::Made;
+
+/// For how long those who ask for what proved not to be storable do not wait
+/// for each other, in milliseconds.
+const PASS_MS: u64 = 10_000;
+
+/// What the one who led is told.
+pub(crate) enum Handed {
+    /// Stored; its body may still be on its way.
+    Entry(Arc<Entry>, Fetched),
+    /// Not stored: here it is, with its body still to be read.
+    Response(Box<Passed>),
+    /// A policy's response took its place.
+    Made(Made, Fetched),
+    /// There is none.
+    Failed(Failure),
+}
+
+/// What the log says about the asking.
+pub(crate) struct Fetched {
+    pub(crate) record: Record,
+    pub(crate) report: Report,
+}
+
+/// A response that is not stored.
+pub(crate) struct Passed {
+    pub(crate) response: ResponseHead,
+    pub(crate) open: Open,
+    pub(crate) fetched: Fetched,
+}
+
+/// Sends the errand out. `stale` is what is stored already and to be validated.
+pub(crate) fn start(
+    exchange: &Exchange,
+    course: &Course,
+    lead: Lead<Failure>,
+    stale: Option<Arc<Entry>>,
+    hand: oneshot::Sender<Handed>,
+) {
+    let errand = exchange.to_fetch();
+    let course = course.clone();
+    tokio::task::spawn_local(async move {
+        run(errand, course, lead, stale, hand).await;
+    });
+}
+
+async fn run(
+    mut exchange: Exchange,
+    course: Course,
+    lead: Lead<Failure>,
+    stale: Option<Arc<Entry>>,
+    hand: oneshot::Sender<Handed>,
+) {
+    prepare(&mut exchange, stale.as_deref());
+    let asked_ms = exchange.now.unix_ms;
+    let open = match fetch::fetch(&mut exchange, &course).await {
+        Ok(open) => open,
+        Err(failure) => {
+            lead.fail(failure.clone());
+            let _ = hand.send(Handed::Failed(failure));
+            return;
+        }
+    };
+    exchange.now = exchange.worker.clock.now();
+    let status = exchange.heads.response.status;
+    if let Some(stale) = &stale {
+        if status == 304 {
+            return store::revalidated(exchange, &course, lead, stale, open, hand, asked_ms);
+        }
+        let asked = &exchange.caching.asked;
+        if is_failure(status) && may_serve_on_error(&stale.terms(), asked, exchange.now.unix_ms) {
+            let failure = Failure::with(Kind::ResponseStatus, status.to_string());
+            lead.fail(failure.clone());
+            let _ = hand.send(Handed::Failed(failure));
+            return;
+        }
+    }
+    match store::fetched(&mut exchange, asked_ms) {
+        Ok(store::Verdict::Store(terms)) => {
+            store::store(exchange, course, lead, open, hand, terms).await;
+        }
+        Ok(store::Verdict::Pass(why)) => {
+            lead.pass(PASS_MS, exchange.now.unix_ms);
+            exchange.report.detail(why);
+            pass(exchange, open, hand);
+        }
+        Ok(store::Verdict::Made(made)) => {
+            lead.pass(0, exchange.now.unix_ms);
+            let fetched = exchange.fetched();
+            let _ = hand.send(Handed::Made(made, fetched));
+        }
+        Err(failure) => {
+            lead.fail(failure.clone());
+            let _ = hand.send(Handed::Failed(failure));
+        }
+    }
+}
+
+/// Makes the request one for the whole of it, whatever this client asked for.
+fn prepare(exchange: &mut Exchange, stale: Option<&Entry>) {
+    let fields = &mut exchange.heads.request.fields;
+    remove_conditions(fields);
+    if exchange
+        .terms
+        .as_ref()
+        .is_some_and(|terms| terms.compression.is_some())
+    {
+        // The gateway codes it itself: one body serves all.
+        fields.remove(b"accept-encoding");
+    }
+    if let Some(stale) = stale {
+        let mut stored = janua_http::Fields::default();
+        stale.write_into(&mut stored);
+        set_validators(&stored, fields);
+    }
+}
+
+/// Hands the response to the one who led; if that one is gone, nobody wants it.
+pub(super) fn pass(mut exchange: Exchange, open: Open, hand: oneshot::Sender<Handed>) {
+    let response = std::mem::take(&mut exchange.heads.response);
+    let fetched = exchange.fetched();
+    let _ = hand.send(Handed::Response(Box::new(Passed {
+        response,
+        open,
+        fetched,
+    })));
+}
+
+impl Exchange {
+    fn fetched(&mut self) -> Fetched {
+        Fetched {
+            record: std::mem::take(&mut self.record),
+            report: std::mem::take(&mut self.report),
+        }
+    }
+}

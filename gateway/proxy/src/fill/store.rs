@@ -1,0 +1,258 @@
+//! What becomes of a response that the errand brought.
+
+use std::sync::Arc;
+
+use janua_cache::rules::stored::retain_storable;
+use janua_cache::rules::update::renew;
+use janua_cache::rules::{self, Detail, Rule, Storage, Terms, Times, Vary};
+use janua_cache::{Entry, Fill, Lead, NewEntry, Refused, Variance};
+use janua_http::{Failure, Fields, Framing};
+use janua_wasm as wasm;
+use tokio::sync::oneshot;
+
+use super::{Handed, pass};
+use crate::attempt::{self, Open};
+use crate::body::{Receiver, Transfer};
+use crate::cached::Personal;
+use crate::course::Course;
+use crate::deadline::Deadline;
+use crate::exchange::Exchange;
+use crate::facts::AnsweredBy;
+use crate::policies;
+use crate::race;
+use crate::verdict::Made;
+
+/// What is to be done with a response.
+pub(super) enum Verdict {
+    Store(Terms),
+    Pass(Detail),
+    /// A policy's response took its place; that is not stored.
+    Made(Made),
+}
+
+/// Asks the policies of the phase `fetched`, and the rules. Afterwards the head
+/// is as it is stored and delivered.
+pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Verdict, Failure> {
+    if let Some(matched) = exchange.matched.take()
+        && let Some(made) = policies::fetched_phase(exchange, &matched, AnsweredBy::Upstream)?
+    {
+        return Ok(Verdict::Made(made));
+    }
+    let verdict = match admit(exchange, asked_ms) {
+        Ok(terms) => Verdict::Store(terms),
+        Err(why) => Verdict::Pass(why),
+    };
+    exchange.write_lifetimes();
+    if matches!(verdict, Verdict::Store(_)) {
+        retain_storable(&mut exchange.heads.response.fields);
+    }
+    Ok(verdict)
+}
+
+fn admit(exchange: &Exchange, asked_ms: u64) -> Result<Terms, Detail> {
+    let rule = exchange.caching.rule().map(rule);
+    let response = &exchange.heads.response;
+    rules::admit(
+        &exchange.caching.asked,
+        response.status,
+        &response.fields,
+        rule.as_ref(),
+        Times {
+            requested_ms: asked_ms,
+            received_ms: exchange.now.unix_ms,
+        },
+    )
+}
+
+fn rule(rule: &wasm::CacheRule) -> Rule<'_> {
+    Rule {
+        name: &rule.name,
+        store: match rule.store {
+            wasm::Storage::ByFields => Storage::ByFields,
+            wasm::Storage::ByFieldsOrHeuristic => Storage::ByFieldsOrHeuristic,
+            wasm::Storage::Never => Storage::Never,
+            wasm::Storage::Seconds(seconds) => Storage::Seconds(seconds),
+        },
+        stale_while_revalidate: rule.stale_while_revalidate,
+        stale_if_error: rule.stale_if_error,
+        shared: rule.shared,
+    }
+}
+
+/// Stores the response, and hands it on while its body comes.
+pub(super) async fn store(
+    mut exchange: Exchange,
+    course: Course,
+    lead: Lead<Failure>,
+    mut open: Open,
+    hand: oneshot::Sender<Handed>,
+    terms: Terms,
+) {
+    let framing = exchange.heads.response.framing;
+    let variance = variance(&exchange);
+    let stored = with_entry(&exchange, terms, |new| {
+        let personal = Personal::of(&exchange.caching);
+        let mut variant = personal.variant(&exchange.heads.request);
+        lead.store(new, &variance, &mut variant, framing.length())
+    });
+    let fill = match stored {
+        Ok(fill) => fill,
+        Err(refused) => {
+            exchange.report.detail(match refused {
+                Refused::TooLarge => Detail::TooLarge,
+                Refused::Full | Refused::Off | Refused::Unreasonable => Detail::NoSpace,
+            });
+            return pass(exchange, open, hand);
+        }
+    };
+    exchange.report.stored(fill.entry(), exchange.now.unix_ms);
+    let entry = Arc::clone(fill.entry());
+    let _ = hand.send(Handed::Entry(entry, exchange.fetched()));
+    if pump(&mut open, framing, fill, &course).await && exchange.heads.response.keep_alive {
+        attempt::put(&exchange, course.forwarding(), open);
+    }
+}
+
+/// A 304: what is stored goes on under a head that is up to date.
+pub(super) fn revalidated(
+    mut exchange: Exchange,
+    course: &Course,
+    lead: Lead<Failure>,
+    stale: &Arc<Entry>,
+    open: Open,
+    hand: oneshot::Sender<Handed>,
+    asked_ms: u64,
+) {
+    let news = std::mem::take(&mut exchange.heads.response.fields);
+    let response = &mut exchange.heads.response;
+    response.status = stale.status();
+    stale.write_into(&mut response.fields);
+    renew(&mut response.fields, &news, stale.terms().shares_cookies);
+    let says_lifetime = [&b"cache-control"[..], b"expires", b"cdn-cache-control"]
+        .into_iter()
+        .any(|name| news.get(name).is_some());
+    let verdict = match fetched(&mut exchange, asked_ms) {
+        Ok(verdict) => verdict,
+        Err(failure) => {
+            lead.fail(failure.clone());
+            let _ = hand.send(Handed::Failed(failure));
+            return;
+        }
+    };
+    let (terms, is_storable) = match verdict {
+        // What is stored may be a policy's `Cache-Control`, for browsers: the
+        // upstream's own is what it said the last time.
+        _ if !says_lifetime && exchange.caching.rule().is_none_or(is_by_fields) => {
+            let renewed = Terms {
+                received_ms: exchange.now.unix_ms,
+                initial_age: 0,
+                ..stale.terms()
+            };
+            (renewed, true)
+        }
+        Verdict::Store(terms) => (terms, true),
+        Verdict::Pass(_) => {
+            let spent = Terms {
+                received_ms: exchange.now.unix_ms,
+                no_cache: true,
+                ..Terms::default()
+            };
+            (spent, false)
+        }
+        Verdict::Made(made) => {
+            drop(lead);
+            let _ = hand.send(Handed::Made(made, exchange.fetched()));
+            return;
+        }
+    };
+    let entry = with_entry(&exchange, terms, |new| lead.revalidated(stale, new));
+    if !is_storable && let Some(address) = entry.address() {
+        let cache = &exchange.worker.estate.cache;
+        cache.invalidate(address.scheme, address.host, address.path, address.query);
+    }
+    exchange.report.revalidated(&entry, exchange.now.unix_ms);
+    if exchange.heads.response.keep_alive {
+        attempt::put(&exchange, course.forwarding(), open);
+    }
+    let _ = hand.send(Handed::Entry(entry, exchange.fetched()));
+}
+
+fn is_by_fields(rule: &wasm::CacheRule) -> bool {
+    matches!(
+        rule.store,
+        wasm::Storage::ByFields | wasm::Storage::ByFieldsOrHeuristic
+    )
+}
+
+/// What the response varies on: the fields that it names, and its user unless
+/// the rule says that users share it.
+fn variance(exchange: &Exchange) -> Variance {
+    let shared = exchange.caching.rule().is_some_and(|rule| rule.shared);
+    let by_user = Personal::of(&exchange.caching).is_some() && !shared;
+    let fields = &exchange.heads.response.fields;
+    // What the upstream was not told it cannot have gone by: see `prepare`.
+    let is_coded = fields.get(b"content-encoding").is_some();
+    let terms = exchange.terms.as_ref();
+    let codes_itself = terms.is_some_and(|terms| terms.compression.is_some()) && !is_coded;
+    let counts = |name: &&[u8]| !(codes_itself && name.eq_ignore_ascii_case(b"accept-encoding"));
+    Variance::new(Vary::of(fields).names().filter(counts), by_user)
+}
+
+fn with_entry<T>(exchange: &Exchange, terms: Terms, store: impl FnOnce(NewEntry<'_>) -> T) -> T {
+    let response = &exchange.heads.response;
+    let tags: Vec<&[u8]> = exchange
+        .caching
+        .tags
+        .iter()
+        .map(|tag| tag.as_bytes())
+        .collect();
+    store(NewEntry {
+        status: response.status,
+        head: &response.fields,
+        terms,
+        tags: &tags,
+        rule: exchange.caching.rule().map(|rule| Arc::from(&*rule.name)),
+    })
+}
+
+/// Takes the body in; true if it came to its end.
+async fn pump(open: &mut Open, framing: Framing, mut fill: Fill, course: &Course) -> bool {
+    let mut transfer = Transfer::new(framing, Framing::UntilClose, u64::MAX);
+    let mut deadline = Deadline::new(course.idle_timeout);
+    let reader = &mut open.connection.reader;
+    let taking = std::future::poll_fn(|context| {
+        while !transfer.is_done() {
+            std::task::ready!(fill.poll_ready(context));
+            if !fill.is_wanted() {
+                return std::task::Poll::Ready(false);
+            }
+            let taken = transfer.poll_piece(context, reader, &mut Into(&mut fill));
+            if std::task::ready!(taken).is_err() {
+                return std::task::Poll::Ready(false);
+            }
+        }
+        std::task::Poll::Ready(true)
+    });
+    let is_whole = race::paced(&mut deadline, course.idle_timeout, taking).await;
+    let is_whole = matches!(is_whole, Ok(true));
+    if is_whole {
+        fill.finish();
+    }
+    is_whole && open.connection.reader.buffered().is_empty()
+}
+
+/// A body that is stored.
+struct Into<'a>(&'a mut Fill);
+
+impl Receiver for Into<'_> {
+    fn send(&mut self, _: &mut std::task::Context<'_>, data: &[u8]) -> std::io::Result<()> {
+        self.0.write(data);
+        Ok(())
+    }
+
+    fn chunk(&mut self, data: &[u8]) {
+        self.0.write(data);
+    }
+
+    fn end(&mut self, _: &Fields) {}
+}

@@ -1,0 +1,147 @@
+//! Effects of verdicts that concern the cache.
+
+use std::rc::Rc;
+
+use janua_cache::Scope;
+use janua_wasm::{CacheLookup, Edit, Effect, Input, Part, Plan, Purge, PurgeScope, Value, Verdict};
+
+use crate::caching::{Caching, prefixed};
+use crate::estate::Estate;
+use crate::render::Rendered;
+use crate::verdict::Rendering;
+
+impl Rendering<'_> {
+    /// How the response is to be found. Of several policies the last one says
+    /// which part of the query counts; all their values join the key; the
+    /// first reason for a bypass stands.
+    pub(super) fn lookup(
+        &mut self,
+        lookup: &CacheLookup,
+        verdict: &Rc<Verdict>,
+        caching: &mut Caching,
+    ) {
+        caching.lookup = Some(Rc::clone(verdict));
+        self.rendered.clear();
+        for value in &lookup.vary_on {
+            self.rendered.push(value, self.plan, &self.view);
+        }
+        for (place, value) in lookup.vary_on.iter().enumerate() {
+            prefixed(&mut caching.vary_on, self.rendered.get(place, value));
+        }
+        if caching.bypass.is_none() {
+            caching.bypass.clone_from(&lookup.bypass);
+        }
+    }
+
+    /// Purges in the pool, since it waits for the disk; what is absent purges
+    /// nothing.
+    pub(super) fn purge(&mut self, purge: &Purge, estate: &Estate) {
+        let mut host = Vec::new();
+        self.view.request.authority.write_to(&mut host);
+        let mut text = Vec::new();
+        if let PurgeScope::Url(value) | PurgeScope::Prefix(value) | PurgeScope::Tag(value) =
+            &purge.scope
+        {
+            self.rendered.clear();
+            self.rendered.push(value, self.plan, &self.view);
+            match self.rendered.get(0, value) {
+                Some(value) => text.extend_from_slice(value),
+                None => return,
+            }
+        }
+        let kind = if purge.soft {
+            janua_cache::Purge::Soft {
+                now_ms: self.view.unix_seconds * 1000,
+            }
+        } else {
+            janua_cache::Purge::Hard
+        };
+        let scope = purge.scope.clone();
+        let cache = estate.cache.clone();
+        let scheme: &[u8] = if self.view.origin.is_https {
+            b"https"
+        } else {
+            b"http"
+        };
+        drop(estate.files.pool().run(move || {
+            let scope = match &scope {
+                PurgeScope::Site => Scope::Host(&host),
+                PurgeScope::Tag(_) => Scope::Tag(&text),
+                PurgeScope::Prefix(_) => Scope::Prefix {
+                    host: &host,
+                    path: &text,
+                },
+                PurgeScope::Url(_) => {
+                    let mut parts = text.splitn(2, |&byte| byte == b'?');
+                    Scope::Url {
+                        scheme,
+                        host: &host,
+                        path: parts.next().unwrap_or_default(),
+                        query: parts.next(),
+                    }
+                }
+            };
+            if let Err(error) = cache.purge(&scope, kind) {
+                tracing::warn!(%error, "a purge may be forgotten by a restart");
+            }
+        }));
+    }
+}
+
+/// Keeps what the edits of a verdict put into the request's head from the
+/// request itself, unless the key holds it anyway: what differs from user to
+/// user makes the response differ.
+pub(super) fn keep_personal(
+    verdict: &Verdict,
+    plan: &Plan,
+    rendered: &Rendered,
+    personal: &mut Vec<u8>,
+) {
+    let mut place = 0;
+    for edit in &verdict.edits {
+        match edit {
+            Edit::SetHeader { name, value }
+            | Edit::AppendHeader { name, value }
+            | Edit::DefaultHeader { name, value } => {
+                if is_personal(value, plan) {
+                    prefixed(personal, Some(name.as_bytes()));
+                    prefixed(personal, rendered.get(place, value));
+                }
+                place += 1;
+            }
+            Edit::SetPath(_) | Edit::SetQuery(_) => place += 1,
+            Edit::RemoveHeader(_) | Edit::SetStatus(_) => {}
+        }
+    }
+}
+
+fn is_personal(value: &Value, plan: &Plan) -> bool {
+    let Value::Parts(parts) = value else {
+        return false;
+    };
+    parts.iter().any(|part| {
+        let input = match part {
+            Part::Literal(_) => return false,
+            Part::Input(at) => plan.inputs.get(usize::from(*at)),
+            Part::Reference(at) => plan.references.get(usize::from(*at)),
+        };
+        !matches!(
+            input,
+            Some(
+                Input::Scheme
+                    | Input::OriginalHost
+                    | Input::OriginalPath
+                    | Input::Site
+                    | Input::Route
+            )
+        )
+    })
+}
+
+/// The rule that a verdict of the phase `fetched` gives, if any.
+pub(super) fn has_rule(verdict: &Verdict) -> bool {
+    verdict
+        .effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::CacheRule(_)))
+}
