@@ -20,8 +20,9 @@ export const KINDS = ["required", "optimal", "check"];
 /**
  * Counts results. `counts[kind][word]` are numbers of tests; `passes` are the
  * tests of the kinds `required` and `optimal` whose verdict is "pass";
- * `failures` are the required tests that apply and were not passed, without
- * those whose dependency failed: they say nothing about themselves.
+ * `failures` are the required tests whose verdict is "fail" (or a harness that
+ * broke: that is nobody's pass); `unjudged` are those of all kinds that came to
+ * no verdict.
  */
 export function grade(suite, results) {
   const counts = Object.fromEntries(KINDS.map((kind) => [kind, {}]));
@@ -36,12 +37,12 @@ export function grade(suite, results) {
       tests.push({ id: test.id, name: test.name, area: area.name, kind, word, message });
     }
   }
-  const silent = ["pass", "dependency failed", "not run"];
   return {
     counts,
     tests,
     run: Object.keys(results).length,
     passes: (counts.required.pass ?? 0) + (counts.optimal.pass ?? 0),
-    failures: tests.filter((test) => test.kind === "required" && !silent.includes(test.word)),
+    failures: tests.filter((test) => test.kind === "required" && ["fail", "harness failed"].includes(test.word)),
+    unjudged: tests.filter((test) => ["setup failed", "retried", "dependency failed"].includes(test.word)),
   };
 }

@@ -18,7 +18,8 @@ export function summary(found) {
     const words = Object.entries(graded.counts[kind]).map(([word, count]) => `${count} ${word}`);
     lines.push(`  ${kind}: ${words.join(", ")}`);
   }
-  for (const test of graded.failures) lines.push(`  ${test.word}: ${test.id}: ${test.message ?? ""}`);
+  const silent = graded.unjudged.filter((test) => test.kind === "required" && test.word !== "dependency failed");
+  for (const test of [...graded.failures, ...silent]) lines.push(`  ${test.word}: ${test.id}: ${test.message ?? ""}`);
   if (found.floor !== undefined && graded.passes < found.floor) lines.push(`  fewer than ${found.floor} passes`);
   return lines.join("\n");
 }
@@ -48,19 +49,18 @@ ${applicable} apply to a shared cache. Tested: ${who.version}, a debug build wit
 
 function table({ who, graded, peers }) {
   const rows = [{ name: `**${who.name}**`, version: "this build", graded }, ...peers];
-  const lines = rows.map(({ name, version, graded: { counts, passes, failures } }) => {
+  const lines = rows.map(({ name, version, graded: { counts, passes, failures, unjudged } }) => {
     const { required, optimal, check } = counts;
-    const dependencies = KINDS.reduce((sum, kind) => sum + of(counts[kind], "dependency failed"), 0);
     return (
       `| ${name} | ${version} | **${passes}** | ${of(required, "pass")} of ${total(required)} | ${failures.length} ` +
-      `| ${of(optimal, "pass")} of ${total(optimal)} | ${of(check, "yes")} of ${total(check)} | ${dependencies} |`
+      `| ${of(optimal, "pass")} of ${total(optimal)} | ${of(check, "yes")} of ${total(check)} | ${unjudged.length} |`
     );
   });
   return `## Beside its peers
 
 The others' results are those that the package carries, counted by the same rule.
 
-| cache | version | passes | required passed | required failed | optimal passed | checks answered yes | dependency failed |
+| cache | version | passes | required passed | required failed | optimal passed | checks answered yes | no verdict |
 |---|---|--:|--:|--:|--:|--:|--:|
 ${lines.join("\n")}`;
 }
@@ -75,10 +75,13 @@ gateway and for the others:
 - A **pass** is a required or optimal test that succeeded while all tests that it
   depends on succeeded too (a check among them with "yes"). Checks are never
   passes.
-- A test that depends on another that did not succeed is "dependency failed",
-  whatever it came to by itself: neither passed nor failed.
-- A **required failure** is a required test that ended in any other way: an
-  assertion, a setup that did not work, a request that was retried.
+- A **required failure** is a required test in which an assertion of what it is
+  about failed.
+- No verdict have: a test that depends on another that did not succeed
+  ("dependency failed", whatever it came to by itself); one that could not be set
+  up ("setup failed": often a response was not stored, which RFC 9111 leaves to
+  the cache); one of which the origin saw a request twice ("retried"). They are
+  neither passed nor failed, and are listed below with the rest.
 - Tests for browsers only are not run.
 
 \`make conformance\` fails on a required failure, and on fewer than ${floor} passes.`;

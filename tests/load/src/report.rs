@@ -212,7 +212,7 @@ pub(crate) fn measured(group: &Measured) -> String {
         text.push_str("\n\n");
     }
     for one in &group.contenders {
-        let _ = writeln!(text, "- {}: {}", one.name, one.about);
+        let _ = writeln!(text, "- {} ({}): {}", one.name, one.version, one.about);
     }
     for name in &group.absent {
         let _ = writeln!(text, "- {name}: not installed here");
