@@ -148,8 +148,10 @@ fn by_fields(
 
 /// The seconds count from when it was received, however old it was then.
 fn by_rule(seconds: u32, fields: &Fields, times: Times) -> Terms {
-    let apparent = u32::try_from(apparent_age(fields, times)).unwrap_or(MOST_SECONDS);
-    let age = initial_age(fields, times).unwrap_or(apparent.min(MOST_SECONDS));
+    let age = initial_age(fields, times).unwrap_or_else(|| {
+        let apparent = apparent_age(fields, times).min(u64::from(MOST_SECONDS));
+        u32::try_from(apparent).unwrap_or(MOST_SECONDS)
+    });
     Terms {
         received_ms: times.received_ms,
         initial_age: age,

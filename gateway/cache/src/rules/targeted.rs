@@ -41,7 +41,7 @@ fn take(control: &mut CacheControl, key: &[u8], item: Item<'_>) {
         Item::Integer(number) => u32::try_from(number)
             .ok()
             .map(|number| number.min(MOST_SECONDS))
-            .or((number > 0).then_some(MOST_SECONDS)),
+            .or_else(|| (number > 0).then_some(MOST_SECONDS)),
         _ => None,
     };
     let set = item != Item::Boolean(false);

@@ -1,0 +1,129 @@
+use super::*;
+
+fn request(method: &str, fields: &[(&str, &str)]) -> RequestHead {
+    let mut request = RequestHead {
+        method: method.as_bytes().to_vec(),
+        ..RequestHead::default()
+    };
+    for (name, value) in fields {
+        request.fields.append(name.as_bytes(), value.as_bytes());
+    }
+    request
+}
+
+#[test]
+fn directives_of_a_request() {
+    let none = Asked::default();
+    for (line, expected) in [
+        ("nothing-to-see-here", none),
+        (
+            "No-Cache",
+            Asked {
+                no_cache: true,
+                ..none
+            },
+        ),
+        (
+            "only-if-cached",
+            Asked {
+                only_if_cached: true,
+                ..none
+            },
+        ),
+        (
+            "max-age=5, max-age=9",
+            Asked {
+                max_age: Some(5),
+                ..none
+            },
+        ),
+        (
+            "max-age=x",
+            Asked {
+                max_age: Some(0),
+                ..none
+            },
+        ),
+        (
+            "min-fresh=20",
+            Asked {
+                min_fresh: Some(20),
+                ..none
+            },
+        ),
+        ("min-fresh=x", none),
+        (
+            "max-stale=1000",
+            Asked {
+                max_stale: Some(1000),
+                ..none
+            },
+        ),
+        (
+            "max-stale",
+            Asked {
+                max_stale: Some(u32::MAX),
+                ..none
+            },
+        ),
+        ("max-stale=x", none),
+        (
+            "no-store",
+            Asked {
+                barred: Some(Detail::RequestNoStore),
+                ..none
+            },
+        ),
+    ] {
+        let request = request("GET", &[("Cache-Control", line)]);
+        assert_eq!(Asked::of(&request, true), expected, "{line}");
+        assert_eq!(Asked::of(&request, false), none, "{line}");
+    }
+}
+
+#[test]
+fn pragma_says_nothing() {
+    let request = request("GET", &[("Pragma", "no-cache")]);
+    assert_eq!(Asked::of(&request, true), Asked::default());
+}
+
+#[test]
+fn bars() {
+    for (method, field, barred) in [
+        ("GET", "Accept", None),
+        ("HEAD", "Accept", None),
+        ("GET", "If-None-Match", None),
+        ("GET", "Range", None),
+        ("get", "Accept", Some(Detail::Method)),
+        ("POST", "Accept", Some(Detail::Method)),
+        ("M-SEARCH", "Accept", Some(Detail::Method)),
+        ("GET", "If-Match", Some(Detail::Precondition)),
+        ("GET", "If-Unmodified-Since", Some(Detail::Precondition)),
+    ] {
+        let asked = Asked::of(&request(method, &[(field, "x")]), false);
+        assert_eq!(asked.barred, barred, "{method} {field}");
+        assert_eq!(asked.is_head, method == "HEAD");
+    }
+    let upgrade = RequestHead {
+        upgrade: true,
+        ..request("GET", &[])
+    };
+    assert_eq!(Asked::of(&upgrade, true).barred, Some(Detail::Upgrade));
+    for (framing, barred) in [
+        (Framing::Length(0), None),
+        (Framing::Length(1), Some(Detail::RequestBody)),
+        (Framing::Chunked, Some(Detail::RequestBody)),
+    ] {
+        let body = RequestHead {
+            framing,
+            ..request("GET", &[])
+        };
+        assert_eq!(Asked::of(&body, true).barred, barred, "{framing:?}");
+    }
+}
+
+#[test]
+fn credentials_count_always() {
+    let request = request("GET", &[("authorization", "")]);
+    assert!(Asked::of(&request, false).is_authorized);
+}

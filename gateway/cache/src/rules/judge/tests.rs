@@ -1,0 +1,340 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// Fresh for the first 60 s, then 10 s and 20 s of grace.
+const TERMS: Terms = Terms {
+    received_ms: 0,
+    initial_age: 0,
+    lifetime: 60,
+    stale_while_revalidate: 10,
+    stale_if_error: 20,
+    source: crate::rules::Source::MaxAge,
+    no_cache: false,
+    must_revalidate: false,
+    ignores_max_stale: false,
+    shares_authorized: false,
+    shares_cookies: false,
+};
+
+fn plain() -> Asked {
+    Asked::default()
+}
+
+#[test]
+fn judgements() {
+    use Judgement::{Fresh, Pass, StaleAsAsked, StaleWhileRevalidate, Unsatisfiable, Validate};
+    let no_grace = Terms {
+        stale_while_revalidate: 0,
+        ..TERMS
+    };
+    let strict = Terms {
+        must_revalidate: true,
+        ..TERMS
+    };
+    let shared = Terms {
+        shares_authorized: true,
+        ..TERMS
+    };
+    for (terms, request, second, expected) in [
+        (TERMS, plain(), 0, Fresh),
+        (TERMS, plain(), 59, Fresh),
+        (TERMS, plain(), 60, StaleWhileRevalidate),
+        (TERMS, plain(), 69, StaleWhileRevalidate),
+        (TERMS, plain(), 70, Validate(Detail::Expired)),
+        (no_grace, plain(), 60, Validate(Detail::Expired)),
+        (strict, plain(), 59, Fresh),
+        (strict, plain(), 60, Validate(Detail::Expired)),
+        (
+            Terms {
+                no_cache: true,
+                ..TERMS
+            },
+            plain(),
+            0,
+            Validate(Detail::NoCache),
+        ),
+        (
+            TERMS,
+            Asked {
+                no_cache: true,
+                ..plain()
+            },
+            0,
+            Validate(Detail::RequestNoCache),
+        ),
+        (
+            TERMS,
+            Asked {
+                max_age: Some(0),
+                ..plain()
+            },
+            0,
+            Validate(Detail::RequestMaxAge),
+        ),
+        (
+            TERMS,
+            Asked {
+                max_age: Some(5),
+                ..plain()
+            },
+            5,
+            Fresh,
+        ),
+        (
+            TERMS,
+            Asked {
+                max_age: Some(5),
+                ..plain()
+            },
+            6,
+            Validate(Detail::RequestMaxAge),
+        ),
+        (
+            TERMS,
+            Asked {
+                min_fresh: Some(10),
+                ..plain()
+            },
+            50,
+            Fresh,
+        ),
+        (
+            TERMS,
+            Asked {
+                min_fresh: Some(10),
+                ..plain()
+            },
+            51,
+            Validate(Detail::RequestMinFresh),
+        ),
+        (
+            TERMS,
+            Asked {
+                min_fresh: Some(10),
+                ..plain()
+            },
+            61,
+            Validate(Detail::Expired),
+        ),
+        (
+            no_grace,
+            Asked {
+                max_stale: Some(5),
+                ..plain()
+            },
+            65,
+            StaleAsAsked,
+        ),
+        (
+            no_grace,
+            Asked {
+                max_stale: Some(5),
+                ..plain()
+            },
+            66,
+            Validate(Detail::Expired),
+        ),
+        (
+            no_grace,
+            Asked {
+                max_stale: Some(u32::MAX),
+                ..plain()
+            },
+            9_999,
+            StaleAsAsked,
+        ),
+        // Grace renews it as well.
+        (
+            TERMS,
+            Asked {
+                max_stale: Some(5),
+                ..plain()
+            },
+            65,
+            StaleWhileRevalidate,
+        ),
+        (
+            strict,
+            Asked {
+                max_stale: Some(5),
+                ..plain()
+            },
+            61,
+            Validate(Detail::Expired),
+        ),
+        (
+            Terms {
+                ignores_max_stale: true,
+                ..no_grace
+            },
+            Asked {
+                max_stale: Some(5),
+                ..plain()
+            },
+            61,
+            Validate(Detail::Expired),
+        ),
+        // s-maxage gives way to an explicit span.
+        (
+            Terms {
+                ignores_max_stale: true,
+                ..TERMS
+            },
+            plain(),
+            61,
+            StaleWhileRevalidate,
+        ),
+        (
+            TERMS,
+            Asked {
+                only_if_cached: true,
+                ..plain()
+            },
+            0,
+            Fresh,
+        ),
+        (
+            TERMS,
+            Asked {
+                only_if_cached: true,
+                ..plain()
+            },
+            70,
+            Unsatisfiable,
+        ),
+        (
+            TERMS,
+            Asked {
+                is_authorized: true,
+                ..plain()
+            },
+            0,
+            Pass(Detail::Authorization),
+        ),
+        (
+            shared,
+            Asked {
+                is_authorized: true,
+                ..plain()
+            },
+            0,
+            Fresh,
+        ),
+        (
+            TERMS,
+            Asked {
+                barred: Some(Detail::Method),
+                only_if_cached: true,
+                ..plain()
+            },
+            0,
+            Pass(Detail::Method),
+        ),
+    ] {
+        let judged = judge(&terms, &request, second * 1000);
+        assert_eq!(judged, expected, "{terms:?} {request:?} {second}");
+    }
+}
+
+#[test]
+fn errors() {
+    let strict = Terms {
+        must_revalidate: true,
+        ..TERMS
+    };
+    for (terms, request, second, expected) in [
+        (TERMS, plain(), 0, true),
+        (TERMS, plain(), 79, true),
+        (TERMS, plain(), 80, false),
+        (
+            Terms {
+                stale_if_error: 0,
+                ..TERMS
+            },
+            plain(),
+            60,
+            false,
+        ),
+        (strict, plain(), 59, true),
+        (strict, plain(), 60, false),
+        (
+            Terms {
+                no_cache: true,
+                ..TERMS
+            },
+            plain(),
+            0,
+            false,
+        ),
+        (
+            Terms {
+                ignores_max_stale: true,
+                ..TERMS
+            },
+            plain(),
+            70,
+            true,
+        ),
+        (
+            TERMS,
+            Asked {
+                no_cache: true,
+                ..plain()
+            },
+            0,
+            false,
+        ),
+        (
+            TERMS,
+            Asked {
+                max_age: Some(0),
+                ..plain()
+            },
+            0,
+            true,
+        ),
+        (
+            TERMS,
+            Asked {
+                is_authorized: true,
+                ..plain()
+            },
+            0,
+            false,
+        ),
+        (
+            TERMS,
+            Asked {
+                barred: Some(Detail::Method),
+                ..plain()
+            },
+            0,
+            false,
+        ),
+    ] {
+        let served = may_serve_on_error(&terms, &request, second * 1000);
+        assert_eq!(served, expected, "{terms:?} {request:?} {second}");
+    }
+    let failures: Vec<u16> = (100..600).filter(|&status| is_failure(status)).collect();
+    assert_eq!(failures, [500, 502, 503, 504]);
+}
+
+proptest! {
+    #[test]
+    fn nothing_overflows(
+        received_ms: u64, now_ms: u64, initial_age: u32, lifetime: u32, span: u32,
+        asked in proptest::option::of(any::<u32>()),
+    ) {
+        let terms = Terms {
+            received_ms, initial_age, lifetime,
+            stale_while_revalidate: span, stale_if_error: span,
+            ..Terms::default()
+        };
+        let request = Asked { max_age: asked, min_fresh: asked, max_stale: asked, ..plain() };
+        let _ = judge(&terms, &request, now_ms);
+        if judge(&terms, &plain(), now_ms) == Judgement::Fresh {
+            prop_assert!(may_serve_on_error(&terms, &plain(), now_ms));
+        }
+    }
+}
