@@ -57,13 +57,20 @@ impl WebhookUrl {
         &self.0
     }
 
+    /// The host, without its port.
+    pub fn host(&self) -> &str {
+        host(&self.0).unwrap_or_default()
+    }
+
     /// Whether what is sent there is seen by nobody on the way.
     fn is_private(&self) -> bool {
         self.0.starts_with("https://")
-            || host(&self.0).is_some_and(|host| {
-                let ip = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-                host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
-            })
+            || self.host() == "localhost"
+            || self
+                .host()
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback())
     }
 }
 

@@ -1,0 +1,243 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use janua_config::{Sources, Webhook, parse};
+use serde_json::{Value, json};
+
+use crate::{Caller, Outcome, Patience, Purged};
+
+const SOON: Patience = Patience {
+    call: Duration::from_secs(5),
+    tries: 3,
+    pause: Duration::from_millis(1),
+    all: Duration::from_secs(20),
+};
+
+/// A server that gives these answers, one a connection, and then what it was sent.
+fn stand_in(answers: &[&str]) -> (String, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answers: Vec<String> = answers.iter().map(|&answer| answer.to_owned()).collect();
+    let served = std::thread::spawn(move || {
+        let serve = |answer: &String| {
+            let mut stream = listener.accept().unwrap().0;
+            let mut request = Vec::new();
+            let mut piece = [0; 4096];
+            loop {
+                let length = stream.read(&mut piece).unwrap();
+                request.extend_from_slice(&piece[..length]);
+                let text = String::from_utf8_lossy(&request).into_owned();
+                let Some((head, body)) = text.split_once("\r\n\r\n") else {
+                    continue;
+                };
+                let head = head.to_ascii_lowercase();
+                let length = head
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: "));
+                if body.len() == length.unwrap().trim().parse::<usize>().unwrap() {
+                    stream.write_all(answer.as_bytes()).unwrap();
+                    return text;
+                }
+            }
+        };
+        answers.iter().map(serve).collect()
+    });
+    (format!("http://{address}/zones/z/purge_cache"), served)
+}
+
+fn answer(status: u16, body: &str) -> String {
+    let length = body.len();
+    format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}")
+}
+
+fn webhook(url: &str, rest: &str) -> Webhook {
+    let text =
+        format!("[listeners.x]\naddress = \"*:80\"\n[[cache.webhooks]]\nurl = \"{url}\"\n{rest}\n");
+    let loaded = parse(Sources::single("a.toml", text)).unwrap_or_else(|errors| panic!("{errors}"));
+    loaded.config.cache.webhooks[0].clone()
+}
+
+const CLOUDFLARE: &str = "template = \"cloudflare\"";
+
+fn body(request: &str) -> Value {
+    serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+fn host() -> Purged {
+    Purged {
+        hosts: vec!["app.example.com".to_owned()],
+        ..Purged::default()
+    }
+}
+
+#[test]
+fn cloudflare_is_called_as_it_documents() {
+    let ok = answer(200, r#"{"success":true}"#);
+    let (url, served) = stand_in(&[&ok, &ok, &ok, &ok]);
+    let purged = Purged {
+        urls: vec!["https://a.example/ü\"".to_owned()],
+        prefixes: vec!["a.example/assets/".to_owned()],
+        hosts: vec!["a.example".to_owned()],
+        tags: vec!["one".to_owned(), "two".to_owned()],
+        everything: false,
+    };
+    let outcome = Caller::new(SOON).call(&webhook(&url, CLOUDFLARE), Some("secret"), &purged);
+    let expected = Outcome {
+        status: Some(200),
+        calls: 4,
+        error: None,
+    };
+    assert_eq!(outcome, expected);
+    let requests = served.join().unwrap();
+    let first = requests[0].to_ascii_lowercase();
+    assert!(
+        first.starts_with("post /zones/z/purge_cache http/1.1\r\n"),
+        "{first}"
+    );
+    assert!(
+        first.contains("\r\nauthorization: bearer secret\r\n"),
+        "{first}"
+    );
+    assert!(
+        first.contains("\r\ncontent-type: application/json\r\n"),
+        "{first}"
+    );
+    let bodies: Vec<_> = requests.iter().map(|request| body(request)).collect();
+    let expected = [
+        json!({ "files": ["https://a.example/ü\""] }),
+        json!({ "prefixes": ["a.example/assets/"] }),
+        json!({ "hosts": ["a.example"] }),
+        json!({ "tags": ["one", "two"] }),
+    ];
+    assert_eq!(bodies, expected);
+}
+
+#[test]
+fn everything_is_one_call_and_many_names_are_several() {
+    let ok = answer(200, "{}");
+    let (url, served) = stand_in(&[&ok]);
+    let purged = Purged {
+        everything: true,
+        ..host()
+    };
+    Caller::new(SOON).call(&webhook(&url, CLOUDFLARE), None, &purged);
+    let requests = served.join().unwrap();
+    assert_eq!(body(&requests[0]), json!({ "purge_everything": true }));
+    assert!(!requests[0].to_ascii_lowercase().contains("authorization"));
+
+    let (url, served) = stand_in(&[&ok, &ok]);
+    let purged = Purged {
+        tags: (0..31).map(|n| n.to_string()).collect(),
+        ..Purged::default()
+    };
+    let outcome = Caller::new(SOON).call(&webhook(&url, CLOUDFLARE), None, &purged);
+    assert_eq!((outcome.calls, outcome.error), (2, None));
+    let requests = served.join().unwrap();
+    assert_eq!(body(&requests[1]), json!({ "tags": ["30"] }));
+}
+
+#[test]
+fn a_body_of_ones_own_has_what_was_purged_in_its_places() {
+    let (url, served) = stand_in(&[&answer(204, "")]);
+    let own = r#"body = '{"h": {hosts}, "all": {everything}, "n": [{urls}, {tags}]}'
+        headers = { x-key = "k" }"#;
+    let outcome = Caller::new(SOON).call(&webhook(&url, own), None, &host());
+    assert_eq!((outcome.status, outcome.error), (Some(204), None));
+    let request = &served.join().unwrap()[0];
+    let expected = json!({ "h": ["app.example.com"], "all": false, "n": [[], []] });
+    assert_eq!(body(request), expected);
+    assert!(
+        request.to_ascii_lowercase().contains("\r\nx-key: k\r\n"),
+        "{request}"
+    );
+}
+
+#[test]
+fn what_may_pass_is_tried_again_and_a_refusal_is_not() {
+    let refused = r#"{"success":false,"errors":[{"message":"Invalid zone"}]}"#;
+    type Case<'a> = (&'a [(u16, &'a str)], u32, Option<u16>, Option<&'a str>);
+    let table: [Case<'_>; 6] = [
+        (&[(503, ""), (429, ""), (200, "")], 3, Some(200), None),
+        (
+            &[(500, ""), (502, ""), (503, "")],
+            3,
+            Some(503),
+            Some("it answered 503"),
+        ),
+        (&[(403, "")], 1, Some(403), Some("it answered 403")),
+        (
+            &[(403, refused)],
+            1,
+            Some(403),
+            Some("it answered 403: Invalid zone"),
+        ),
+        (
+            &[(200, refused)],
+            1,
+            Some(200),
+            Some("it answered 200: Invalid zone"),
+        ),
+        // Not followed: the token is for the configured host.
+        (&[(302, "")], 1, Some(302), Some("it answered 302")),
+    ];
+    for (answers, calls, status, error) in table {
+        let answers: Vec<_> = answers
+            .iter()
+            .map(|(status, body)| answer(*status, body))
+            .collect();
+        let answers: Vec<_> = answers.iter().map(String::as_str).collect();
+        let (url, served) = stand_in(&answers);
+        let outcome = Caller::new(SOON).call(&webhook(&url, CLOUDFLARE), Some("secret"), &host());
+        let error = error.map(str::to_owned);
+        assert_eq!(
+            outcome,
+            Outcome {
+                status,
+                calls,
+                error
+            }
+        );
+        assert_eq!(served.join().unwrap().len(), answers.len());
+    }
+}
+
+#[test]
+fn nobody_there_and_nobody_answering_are_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let hasty = Patience {
+        call: Duration::from_millis(100),
+        ..SOON
+    };
+    let begun = Instant::now();
+    let silent = Caller::new(hasty).call(&webhook(&url, CLOUDFLARE), Some("secret"), &host());
+    assert_eq!((silent.status, silent.calls), (None, 3));
+    assert!(silent.error.is_some_and(|error| error.contains("timeout")));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    drop(listener);
+    let gone = Caller::new(SOON).call(&webhook(&url, CLOUDFLARE), Some("secret"), &host());
+    assert_eq!((gone.status, gone.calls), (None, 3));
+    assert!(gone.error.is_some_and(|error| !error.contains("secret")));
+}
+
+/// The certificates and the TLS of this build are put together right: a server
+/// that does not speak it is a failure in words, and is asked no token.
+#[test]
+fn https_is_spoken() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", listener.local_addr().unwrap());
+    let heard = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut hello = [0; 3];
+        stream.read_exact(&mut hello).unwrap();
+        hello
+    });
+    let once = Patience { tries: 1, ..SOON };
+    let outcome = Caller::new(once).call(&webhook(&url, CLOUDFLARE), Some("secret"), &host());
+    assert_eq!((outcome.status, outcome.calls), (None, 1));
+    assert!(outcome.error.is_some_and(|error| !error.contains("secret")));
+    // A handshake record of TLS.
+    assert_eq!(heard.join().unwrap(), [0x16, 3, 1]);
+}
