@@ -1,21 +1,217 @@
-//! The cache's one thread: sweeps after purges, and all writing to the disk.
+//! The cache's one thread: it sweeps after purges, and does all writing to the
+//! disk. It works in small steps, so that neither waits for the other.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use crate::disk::OpenError;
+use crate::disk::{OpenError, Upkeep};
+use crate::purge::Standing;
 use crate::store::Store;
+use crate::store::index::{Index, Slot};
 
+/// The thread; it ends when this is dropped, after what it is at.
 #[derive(Debug)]
-pub(crate) struct Background;
+pub(crate) struct Background {
+    signals: Arc<Signals>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Signals {
+    asked: Mutex<Asked>,
+    woken: Condvar,
+    sweeping: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    stop: bool,
+    /// There is something to do.
+    work: bool,
+    sweep: Option<Urgency>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    /// A person or a deploy purged: what it freed is wanted back.
+    Soon,
+    /// An address was invalidated: the lines only must not pile up.
+    Later,
+}
+
+/// How long an invalidation may wait for its sweep.
+const LATER: Duration = Duration::from_secs(30);
+
+/// A sweep takes at most one part in so many of a core.
+const SHARE: u32 = 10;
+
+/// How long the thread sleeps if nobody wakes it.
+const IDLE: Duration = Duration::from_millis(200);
 
 impl Background {
-    pub(crate) fn start(_store: &Arc<Store>) -> Result<Self, OpenError> {
-        Ok(Self)
+    pub(crate) fn start(store: &Arc<Store>) -> Result<Self, OpenError> {
+        let signals = Arc::new(Signals::default());
+        let work = Work {
+            store: Arc::clone(store),
+            signals: Arc::clone(&signals),
+            upkeep: Upkeep::default(),
+            swept: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("janua-cache".into())
+            .spawn(move || work.run())
+            .map_err(OpenError::Thread)?;
+        Ok(Self {
+            signals,
+            thread: Some(thread),
+        })
     }
-    pub(crate) fn wake(&self) {}
-    pub(crate) fn sweep(&self) {}
-    pub(crate) fn sweep_later(&self) {}
+
+    /// There is something to do.
+    pub(crate) fn wake(&self) {
+        self.signals.lock().work = true;
+        self.signals.woken.notify_one();
+    }
+
+    pub(crate) fn sweep(&self) {
+        self.signals.lock().sweep = Some(Urgency::Soon);
+        self.signals.woken.notify_one();
+    }
+
+    pub(crate) fn sweep_later(&self) {
+        self.signals.lock().sweep.get_or_insert(Urgency::Later);
+    }
+
     pub(crate) fn is_sweeping(&self) -> bool {
-        false
+        self.signals.sweeping.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        self.signals.lock().stop = true;
+        self.signals.woken.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Signals {
+    fn lock(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread's own state.
+struct Work {
+    store: Arc<Store>,
+    signals: Arc<Signals>,
+    upkeep: Upkeep,
+    /// When the last sweep ended, and how long it took.
+    swept: Option<(Instant, Duration)>,
+}
+
+impl Work {
+    fn run(mut self) {
+        let mut busy = true;
+        loop {
+            let asked = self.wait(busy);
+            if asked.stop {
+                // What waits is written: a restart finds it.
+                while self.write() {}
+                return;
+            }
+            busy = self.write();
+            if asked.sweep.is_some_and(|urgency| self.is_due(urgency)) && self.has_scanned() {
+                self.signals.lock().sweep = None;
+                self.sweep();
+            }
+        }
+    }
+
+    /// Sleeps unless there is something to do.
+    fn wait(&self, busy: bool) -> Asked {
+        let mut asked = self.signals.lock();
+        if !busy && !asked.work && !asked.stop {
+            asked = match self.signals.woken.wait_timeout(asked, IDLE) {
+                Ok((asked, _)) => asked,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        asked.work = false;
+        *asked
+    }
+
+    /// Some of the work on the disk; true if more waits.
+    fn write(&mut self) -> bool {
+        let Some(disk) = &self.store.disk else {
+            return false;
+        };
+        let store = &self.store;
+        self.upkeep.step(disk, |entry| store.written(entry))
+    }
+
+    fn has_scanned(&self) -> bool {
+        self.store.disk.is_none() || self.upkeep.has_scanned()
+    }
+
+    fn is_due(&self, urgency: Urgency) -> bool {
+        let Some((ended, took)) = self.swept else {
+            return urgency == Urgency::Soon || self.store.purges.lines() > 1024;
+        };
+        let pause = took * SHARE;
+        ended.elapsed()
+            >= match urgency {
+                Urgency::Soon => pause,
+                Urgency::Later => pause.max(LATER),
+            }
+    }
+
+    /// Judges all there is, frees what is dead, and clears the lines.
+    fn sweep(&mut self) {
+        let began = Instant::now();
+        self.signals.sweeping.store(true, Ordering::Relaxed);
+        let number = self.store.purges.newest();
+        sweep_index(&self.store, &self.store.index);
+        sweep_index(&self.store, &self.store.opened);
+        if self.sweep_disk(number) {
+            self.store.purges.clear(number);
+        } else {
+            // The lines stay and act; a later sweep clears them.
+            self.signals.lock().sweep.get_or_insert(Urgency::Later);
+        }
+        self.signals.sweeping.store(false, Ordering::Relaxed);
+        self.swept = Some((Instant::now(), began.elapsed()));
+    }
+
+    fn sweep_disk(&mut self, number: u64) -> bool {
+        let Some(disk) = &self.store.disk else {
+            return true;
+        };
+        let mut end = Some(usize::MAX);
+        while let Some(from) = end {
+            let store = &self.store;
+            self.upkeep.step(disk, |entry| store.written(entry));
+            end = self.upkeep.sweep(disk, from);
+            if self.signals.lock().stop {
+                return false;
+            }
+        }
+        self.upkeep.swept(disk, number)
+    }
+}
+
+fn sweep_index(store: &Store, index: &Index) {
+    for (slot, found) in index.iter() {
+        if let Slot::Entry(entry) = found
+            && entry.standing(&store.purges) == Standing::Dead
+        {
+            index.remove_if(slot, |found| {
+                matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, &entry))
+            });
+        }
     }
 }

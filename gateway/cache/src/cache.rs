@@ -5,7 +5,7 @@
 //!       ├─ OnDisk ─ load in the pool of blocking work, then as above
 //!       ├─ Pass ─── ask, store nothing
 //!       └─ Miss ─── join ─┬─ Leader ─── ask ─ store / pass / fail
-//!                         ├─ Follower ─ outcome
+//!                         ├─ Follower ─ landing
 //!                         └─ Again ──── find
 //! ```
 
@@ -103,12 +103,13 @@ impl<F> Cache<F> {
     /// [`OpenError`] if the disk store's folder cannot be used, or the thread
     /// not be started.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
-        let purges = Arc::new(Purges::new(0));
         let disk = match &options.disk {
-            Some(disk) if options.memory_bytes > 0 => {
-                Some(Disk::open(&disk.path, disk.bytes, &purges)?)
-            }
+            Some(disk) if options.memory_bytes > 0 => Some(Disk::open(&disk.path, disk.bytes)?),
             _ => None,
+        };
+        let purges = match &disk {
+            Some(disk) => Arc::clone(disk.purges()),
+            None => Arc::new(Purges::new(0, 0)),
         };
         let store = Arc::new(Store::new(
             options.memory_bytes,
@@ -281,3 +282,6 @@ impl<F> Cache<F> {
         crate::figures::inspect(&self.store, wanted)
     }
 }
+
+#[cfg(test)]
+mod tests;

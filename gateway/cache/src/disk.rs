@@ -1,51 +1,320 @@
-//! The disk store.
+//! The disk store: a file for each response, written by the background thread,
+//! read in the caller's pool of blocking work.
+//!
+//! A file is found by its name, which is the hash of its key: no index has to
+//! be read before the first lookup. Nothing is flushed when it is written; what
+//! a crash tore is told by its checksums. So whatever is wrong with a file, or
+//! with the folder, is a miss.
 
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::entry::Entry;
+use crate::entry::{Body, Entry};
 use crate::figures::DiskFigures;
 use crate::key::Variance;
 use crate::purge::{Purge, Purges, Scope};
+
+mod folder;
+mod format;
+mod journal;
+mod known;
+mod read;
+mod upkeep;
+mod write;
+
+pub(crate) use folder::name;
+pub(crate) use read::Content;
+pub(crate) use upkeep::Upkeep;
+
+use folder::Folder;
+use journal::Journal;
+use known::Known;
 
 /// Why the cache could not be opened.
 #[derive(Debug)]
 pub enum OpenError {
     /// The folder cannot be used.
-    Folder(PathBuf, std::io::Error),
-    /// The folder is another user's, or others may write to it.
+    Folder(PathBuf, io::Error),
+    /// The folder is another user's, or no folder.
     Unsafe(PathBuf),
     /// Another process uses the folder.
     InUse(PathBuf),
     /// The thread could not be started.
-    Thread(std::io::Error),
+    Thread(io::Error),
 }
 
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(path, error) => write!(f, "cache folder {}: {error}", path.display()),
+            Self::Unsafe(path) => {
+                write!(f, "cache folder {} belongs to another user", path.display())
+            }
+            Self::InUse(path) => {
+                write!(f, "cache folder {} is used by another process", path.display())
+            }
+            Self::Thread(error) => write!(f, "the cache's thread could not be started: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// What waits to be written, in bytes and in number, at most.
+const MAX_WAITING_BYTES: u64 = 64 << 20;
+const MAX_WAITING: usize = 4096;
+
+/// Opens a file for writing. Apart, so that a full disk can be had in a test.
+pub(crate) type Create = dyn Fn(&Path) -> io::Result<Box<dyn Write>> + Send + Sync;
+
 /// The disk store.
-#[derive(Debug)]
 pub(crate) struct Disk {
-    path: PathBuf,
+    folder: Arc<Folder>,
+    journal: Journal,
+    purges: Arc<Purges>,
+    known: Mutex<Known>,
+    waiting: Mutex<Waiting>,
+    create: Box<Create>,
+    budget: AtomicU64,
+    counts: Counts,
+    /// True while there may be something to write to the journal.
+    journal_waits: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    bytes: u64,
+}
+
+/// What the thread is to write.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Entry(Arc<Entry>),
+    Variance {
+        primary: Box<[u8]>,
+        variance: Variance,
+        level: u64,
+    },
+    /// A file that was found broken.
+    Remove(u128),
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    evictions: AtomicU64,
+    writes: AtomicU64,
+    loads: AtomicU64,
+    dropped: AtomicU64,
+    failed: AtomicU64,
+    corrupt: AtomicU64,
 }
 
 impl Disk {
-    pub(crate) fn open(path: &Path, _bytes: u64, _purges: &Arc<Purges>) -> Result<Self, OpenError> {
-        Ok(Self { path: path.into() })
+    /// Opens the folder and takes up the purges that were not carried out.
+    pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self, OpenError> {
+        let at = |error| OpenError::Folder(path.into(), error);
+        let folder = Arc::new(Folder::open(path)?);
+        folder.remove_temporaries();
+        let mut replayed = Vec::new();
+        let (journal, cleared) = Journal::open(&folder, &mut |scope, purge, number| {
+            replayed.push((Owned::of(scope), purge, number));
+        })
+        .map_err(at)?;
+        let purges = Purges::new(u64::from(folder.opened) << 32, cleared);
+        for (scope, purge, number) in &replayed {
+            purges.replay(&scope.scope(), *purge, *number);
+        }
+        Ok(Self {
+            folder,
+            journal,
+            purges: Arc::new(purges),
+            known: Mutex::default(),
+            waiting: Mutex::default(),
+            create: Box::new(|path| {
+                let file = folder::options()
+                    .write(true)
+                    .create_new(true)
+                    .open(path)?;
+                Ok(Box::new(file))
+            }),
+            budget: AtomicU64::new(bytes),
+            counts: Counts::default(),
+            journal_waits: AtomicBool::new(false),
+        })
     }
+
+    /// The purges, numbered on from those before the restart.
+    pub(crate) fn purges(&self) -> &Arc<Purges> {
+        &self.purges
+    }
+
     pub(crate) fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
     }
-    pub(crate) fn set_budget(&self, _bytes: u64) {}
-    pub(crate) fn probe(&self, _primary: &[u8], _variant: &[u8]) -> Option<u128> {
-        None
+
+    pub(crate) fn set_budget(&self, bytes: u64) {
+        self.budget.store(bytes, Ordering::Relaxed);
     }
-    pub(crate) fn write(&self, _entry: &Arc<Entry>) {}
-    pub(crate) fn write_variance(&self, _primary: &[u8], _variance: &Variance) {}
-    pub(crate) fn journal(&self, _: &Scope<'_>, _: Purge, _: u64) -> std::io::Result<()> {
-        Ok(())
+
+    #[cfg(test)]
+    pub(crate) fn set_create(&mut self, create: Box<Create>) {
+        self.create = create;
     }
-    pub(crate) fn journal_later(&self, _: &Scope<'_>, _: Purge, _: u64) {}
+
+    /// The name of a key's file, unless it is certain that there is none.
+    pub(crate) fn probe(&self, primary: &[u8], variant: &[u8]) -> Option<u128> {
+        let name = name(primary, variant);
+        lock(&self.known).may_hold(name).then_some(name)
+    }
+
+    /// Hands an entry to the thread; it is not written if too much waits.
+    pub(crate) fn write(&self, entry: &Arc<Entry>) {
+        let bytes = match entry.body() {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::File { .. } => 0,
+            // It comes again when it is whole.
+            Body::Growing(_) => return,
+        };
+        // What is there is older from now on.
+        let name = name(entry.primary(), entry.variant());
+        lock(&self.known).remove(name);
+        if !self.wait(Job::Entry(Arc::clone(entry)), bytes) {
+            self.wait(Job::Remove(name), 0);
+        }
+    }
+
+    pub(crate) fn write_variance(&self, primary: &[u8], variance: &Variance) {
+        let job = Job::Variance {
+            primary: primary.into(),
+            variance: variance.clone(),
+            level: self.purges.newest(),
+        };
+        self.wait(job, 0);
+    }
+
+    /// False if too much waits already.
+    fn wait(&self, job: Job, bytes: u64) -> bool {
+        let mut waiting = lock(&self.waiting);
+        // Removals are small, and must not be lost.
+        let most = match job {
+            Job::Remove(_) => 16 * MAX_WAITING,
+            Job::Entry(_) | Job::Variance { .. } => MAX_WAITING,
+        };
+        if waiting.jobs.len() >= most || waiting.bytes + bytes > MAX_WAITING_BYTES {
+            drop(waiting);
+            self.counts.dropped.fetch_add(1, Ordering::Relaxed);
+            return false;
+        }
+        waiting.bytes += bytes;
+        waiting.jobs.push_back(job);
+        true
+    }
+
+    /// Writes a purge to the journal, and returns once the disk has it.
+    pub(crate) fn journal(&self, scope: &Scope<'_>, purge: Purge, number: u64) -> io::Result<()> {
+        self.journal.add(scope, purge, number);
+        self.journal.flush()
+    }
+
+    /// Writes a purge to the journal by and by.
+    pub(crate) fn journal_later(&self, scope: &Scope<'_>, purge: Purge, number: u64) {
+        self.journal.add(scope, purge, number);
+        self.journal_waits.store(true, Ordering::Release);
+    }
+
     pub(crate) fn figures(&self) -> DiskFigures {
-        DiskFigures::default()
+        let (objects, bytes, scanning) = {
+            let known = lock(&self.known);
+            (known.len() as u64, known.bytes(), !known.is_complete())
+        };
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        DiskFigures {
+            objects,
+            bytes,
+            budget: count(&self.budget),
+            evictions: count(&self.counts.evictions),
+            writes: count(&self.counts.writes),
+            loads: count(&self.counts.loads),
+            dropped: count(&self.counts.dropped),
+            failed: count(&self.counts.failed),
+            corrupt: count(&self.counts.corrupt),
+            opened: 0,
+            scanning,
+        }
     }
-    pub(crate) fn each(&self, _: impl FnMut(Entry)) {}
 }
+
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disk")
+            .field("folder", &self.folder)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A scope with its own memory.
+#[derive(Debug)]
+enum Owned {
+    Url(Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>),
+    Prefix(Vec<u8>, Vec<u8>),
+    Host(Vec<u8>),
+    Tag(Vec<u8>),
+    All,
+}
+
+impl Owned {
+    fn of(scope: &Scope<'_>) -> Self {
+        match *scope {
+            Scope::Url {
+                scheme,
+                host,
+                path,
+                query,
+            } => Self::Url(
+                scheme.into(),
+                host.into(),
+                path.into(),
+                query.map(Into::into),
+            ),
+            Scope::Prefix { host, path } => Self::Prefix(host.into(), path.into()),
+            Scope::Host(host) => Self::Host(host.into()),
+            Scope::Tag(tag) => Self::Tag(tag.into()),
+            Scope::All => Self::All,
+        }
+    }
+
+    fn scope(&self) -> Scope<'_> {
+        match self {
+            Self::Url(scheme, host, path, query) => Scope::Url {
+                scheme,
+                host,
+                path,
+                query: query.as_deref(),
+            },
+            Self::Prefix(host, path) => Scope::Prefix { host, path },
+            Self::Host(host) => Scope::Host(host),
+            Self::Tag(tag) => Scope::Tag(tag),
+            Self::All => Scope::All,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Reads `length` bytes from `offset` on.
+fn read_at(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, offset)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

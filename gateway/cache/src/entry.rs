@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use bytes::Bytes;
 use janua_http::Fields;
 
-use crate::Terms;
 use crate::fill::{FillReader, Growth};
 use crate::key::{Address, Parts, PartsReader, Variance};
 use crate::purge::{Purges, Standing, Subject};
+use crate::rules::Terms;
 
 /// What is told of a response when it is stored.
 #[derive(Debug)]
@@ -27,8 +27,6 @@ pub struct NewEntry<'a> {
     pub tags: &'a [&'a [u8]],
     /// Name of the rule that stored it.
     pub rule: Option<Arc<str>>,
-    /// Milliseconds since the Unix epoch.
-    pub now_ms: u64,
 }
 
 /// A stored response.
@@ -43,7 +41,8 @@ pub struct Entry {
     hits: AtomicU32,
     /// The level of purges (see [`Purges`]) times four, and the standing.
     judged: AtomicU64,
-    stored_ms: u64,
+    /// When a soft purge reached it, in milliseconds since the Unix epoch.
+    purged_ms: AtomicU64,
     rule: Option<Arc<str>>,
     encoded: Option<Box<Encoded>>,
     pub(crate) body: Body,
@@ -149,7 +148,6 @@ impl Entry {
             status: new.status,
             terms: new.terms,
             rule: new.rule,
-            stored_ms: new.now_ms,
             level,
             standing: Standing::Live,
             body,
@@ -170,7 +168,10 @@ impl Entry {
             head_at: offset(head_at),
             hits: AtomicU32::new(0),
             judged: AtomicU64::new(pack(parts.level, parts.standing)),
-            stored_ms: parts.stored_ms,
+            purged_ms: AtomicU64::new(match parts.standing {
+                Standing::Stale { at_ms } => at_ms,
+                Standing::Live | Standing::Dead => 0,
+            }),
             rule: parts.rule,
             encoded: None,
             body: parts.body,
@@ -188,11 +189,11 @@ impl Entry {
             head_at: self.head_at,
             hits: AtomicU32::new(self.hits()),
             judged: AtomicU64::new(self.judged.load(Ordering::Acquire)),
-            stored_ms: self.stored_ms,
+            purged_ms: AtomicU64::new(self.purged_ms.load(Ordering::Acquire)),
             rule: self.rule.clone(),
             encoded,
             body,
-            terms: self.terms.clone(),
+            terms: self.terms,
             status: self.status,
         }
     }
@@ -246,9 +247,18 @@ impl Entry {
         }
     }
 
-    /// What the rules go by.
+    /// What the rules go by: as they were stored, and stale since a soft purge
+    /// if one came.
     #[must_use]
-    pub fn terms(&self) -> &Terms {
+    pub fn terms(&self) -> Terms {
+        match self.judged() {
+            (_, Standing::Stale { at_ms }) => self.terms.expired(at_ms),
+            (_, Standing::Live | Standing::Dead) => self.terms,
+        }
+    }
+
+    /// The terms as they were stored.
+    pub(crate) fn stored_terms(&self) -> &Terms {
         &self.terms
     }
 
@@ -256,12 +266,6 @@ impl Entry {
     #[must_use]
     pub fn rule(&self) -> Option<&Arc<str>> {
         self.rule.as_ref()
-    }
-
-    /// When it was stored or last validated, in milliseconds since the Unix epoch.
-    #[must_use]
-    pub fn stored_ms(&self) -> u64 {
-        self.stored_ms
     }
 
     /// Its tags.
@@ -327,7 +331,7 @@ impl Entry {
     /// True if a soft purge reached it: it is validated before it is used.
     #[must_use]
     pub fn is_purged_softly(&self) -> bool {
-        unpack(self.judged.load(Ordering::Acquire)).1 == Standing::Stale
+        matches!(self.judged().1, Standing::Stale { .. })
     }
 
     pub(crate) fn hit(&self) {
@@ -337,16 +341,15 @@ impl Entry {
     /// How it stands after all purges so far; remembered.
     pub(crate) fn standing(&self, purges: &Purges) -> Standing {
         let judged = self.judged.load(Ordering::Acquire);
-        let (level, standing) = unpack(judged);
+        let (level, standing) = self.unpack(judged);
         if standing == Standing::Dead || level >= purges.newest() {
             return standing;
         }
         let (now, level) = purges.judge(level, &self.subject());
-        let standing = match (standing, now) {
-            (_, Standing::Dead) => Standing::Dead,
-            (Standing::Live, now) => now,
-            (before, _) => before,
-        };
+        let standing = standing.and(now);
+        if let Standing::Stale { at_ms } = standing {
+            self.purged_ms.store(at_ms, Ordering::Release);
+        }
         // Two at once come to the same answer, or one to a newer: either stands.
         let _ = self.judged.compare_exchange(
             judged,
@@ -359,7 +362,22 @@ impl Entry {
 
     /// The level it has been judged at.
     pub(crate) fn level(&self) -> u64 {
-        unpack(self.judged.load(Ordering::Acquire)).0
+        self.judged().0
+    }
+
+    fn judged(&self) -> (u64, Standing) {
+        self.unpack(self.judged.load(Ordering::Acquire))
+    }
+
+    fn unpack(&self, judged: u64) -> (u64, Standing) {
+        let standing = match judged & 3 {
+            0 => Standing::Live,
+            1 => Standing::Stale {
+                at_ms: self.purged_ms.load(Ordering::Acquire),
+            },
+            _ => Standing::Dead,
+        };
+        (judged >> 2, standing)
     }
 
     pub(crate) fn subject(&self) -> Subject<'_> {
@@ -422,7 +440,6 @@ pub(crate) struct Assembly<'a> {
     pub(crate) status: u16,
     pub(crate) terms: Terms,
     pub(crate) rule: Option<Arc<str>>,
-    pub(crate) stored_ms: u64,
     pub(crate) level: u64,
     pub(crate) standing: Standing,
     pub(crate) body: Body,
@@ -432,18 +449,9 @@ fn pack(level: u64, standing: Standing) -> u64 {
     (level << 2)
         | match standing {
             Standing::Live => 0,
-            Standing::Stale => 1,
+            Standing::Stale { .. } => 1,
             Standing::Dead => 2,
         }
-}
-
-fn unpack(judged: u64) -> (u64, Standing) {
-    let standing = match judged & 3 {
-        0 => Standing::Live,
-        1 => Standing::Stale,
-        _ => Standing::Dead,
-    };
-    (judged >> 2, standing)
 }
 
 /// Keys and heads are limited to far less than 4 GiB before they come here.

@@ -21,7 +21,7 @@ pub(crate) use table::{Flights, Ticket};
 
 /// What a flight came to, told to each of its waiters.
 #[derive(Debug)]
-pub enum Outcome<F> {
+pub enum Landing<F> {
     /// Stored; it answers this request.
     Entry(Arc<Entry>),
     /// Not storable: ask the upstream yourself, without another flight.
@@ -61,20 +61,20 @@ pub struct Follow<F> {
 impl<F: Clone> Follow<F> {
     /// Waits for the flight to land. `key` and `variant` are those of the
     /// lookup: they tell whether a stored entry answers this request too.
-    pub async fn outcome(
+    pub async fn landing(
         mut self,
         key: &mut Key,
         variant: &mut dyn FnMut(&Variance, &mut Parts),
-    ) -> Outcome<F> {
+    ) -> Landing<F> {
         let landed = match self.receiver.wait_for(Option::is_some).await {
             Ok(landed) => landed.clone(),
             Err(_) => None,
         };
         match landed {
-            Some(Landed::Entry(entry)) if serves(&entry, key, variant) => Outcome::Entry(entry),
-            Some(Landed::Entry(_)) | None => Outcome::Retry,
-            Some(Landed::Pass) => Outcome::Pass,
-            Some(Landed::Failed(failure)) => Outcome::Failed(failure),
+            Some(Landed::Entry(entry)) if serves(&entry, key, variant) => Landing::Entry(entry),
+            Some(Landed::Entry(_)) | None => Landing::Retry,
+            Some(Landed::Pass) => Landing::Pass,
+            Some(Landed::Failed(failure)) => Landing::Failed(failure),
         }
     }
 }

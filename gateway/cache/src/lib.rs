@@ -17,17 +17,16 @@ mod key;
 mod on_disk;
 mod purge;
 mod store;
+#[cfg(test)]
+mod testing;
 
 pub use cache::{Cache, DiskOptions, Found, Options, Reconfigured};
 pub use disk::OpenError;
 pub use entry::{Body, Coding, Entry, Growing, NewEntry};
 pub use figures::{CacheFigures, Described, DiskFigures, Place, Wanted};
 pub use fill::{Aborted, Fill, FillReader, MAX_LAG};
-pub use flight::{Follow, Joined, Lead, Outcome, Refused};
+pub use flight::{Follow, Joined, Landing, Lead, Refused};
 pub use key::{Address, Key, KeyParts, Parts, Variance};
 pub use on_disk::{Loaded, OnDisk};
 pub use purge::{Purge, Scope};
-
-/// Until the rules bring theirs.
-#[derive(Clone, Debug, Default)]
-pub struct Terms {}
+pub use rules::Terms;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::entry::Entry;
+use crate::disk::Content;
+use crate::entry::{Body, Entry};
 use crate::key::Key;
 use crate::store::Store;
 
@@ -41,7 +42,33 @@ impl OnDisk {
     /// with the file is a miss.
     #[must_use]
     pub fn load(self) -> Loaded {
-        let _ = (&self.store, self.name, &self.primary, &self.variant);
-        Loaded::Miss
+        let store = &self.store;
+        // Another request may have loaded it while this one waited for a thread.
+        if let Some(entry) = store.in_memory(&self.primary, &self.variant) {
+            return Loaded::Entry(entry);
+        }
+        let Some(disk) = &store.disk else {
+            return Loaded::Miss;
+        };
+        match disk.load(self.name, &self.primary, &self.variant) {
+            None => Loaded::Miss,
+            Some(Content::Variance(variance)) => {
+                store.mark(&self.primary, &variance);
+                Loaded::Again
+            }
+            Some(Content::Entry(entry)) => {
+                let entry = Arc::new(entry);
+                store.take_up(&entry);
+                // A newer file may have come while this one was read; its
+                // writer looked for us before or finds us now.
+                if let Body::File { file, .. } = entry.body()
+                    && !disk.is_current(self.name, file)
+                {
+                    store.forget(&entry);
+                }
+                entry.hit();
+                Loaded::Entry(entry)
+            }
+        }
     }
 }

@@ -55,7 +55,10 @@ pub enum Scope<'a> {
 pub enum Purge {
     /// Stale: it is validated before it is used again, and may serve where a
     /// stale response may (RFC 5861).
-    Soft,
+    Soft {
+        /// Stale since now, in milliseconds since the Unix epoch.
+        now_ms: u64,
+    },
     /// Gone.
     Hard,
 }
@@ -64,8 +67,20 @@ pub enum Purge {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Live,
-    Stale,
+    /// Stale since this time, in milliseconds since the Unix epoch.
+    Stale { at_ms: u64 },
     Dead,
+}
+
+impl Standing {
+    /// After one judgement and a later one.
+    pub(crate) fn and(self, later: Self) -> Self {
+        match (self, later) {
+            (_, Self::Dead) | (Self::Dead, _) => Self::Dead,
+            (Self::Live, later) => later,
+            (stale, _) => stale,
+        }
+    }
 }
 
 /// What of an entry the tables are asked about.
@@ -87,7 +102,7 @@ const MAX_TAGS: usize = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct Purges {
     /// Number that counting began with.
-    base: AtomicU64,
+    base: u64,
     newest: AtomicU64,
     tables: RwLock<Tables>,
     hasher: ahash::RandomState,
@@ -109,6 +124,8 @@ struct Tables {
 struct Mark {
     hard: u64,
     soft: u64,
+    /// When the soft one came.
+    soft_ms: u64,
 }
 
 #[derive(Debug)]
@@ -119,12 +136,15 @@ struct Prefix {
 }
 
 impl Purges {
-    /// Numbers go on from `base`.
-    pub(crate) fn new(base: u64) -> Self {
+    /// Numbers go on from `base`; all up to `cleared` have been swept.
+    pub(crate) fn new(base: u64, cleared: u64) -> Self {
         Self {
-            base: AtomicU64::new(base),
+            base,
             newest: AtomicU64::new(base),
-            tables: RwLock::default(),
+            tables: RwLock::new(Tables {
+                cleared,
+                ..Tables::default()
+            }),
             hasher: ahash::RandomState::new(),
         }
     }
@@ -136,7 +156,7 @@ impl Purges {
 
     /// How many purges there were since the start.
     pub(crate) fn counted(&self) -> u64 {
-        self.newest() - self.base.load(Ordering::Relaxed)
+        self.newest() - self.base
     }
 
     /// Number up to which all purges have been swept.
@@ -295,7 +315,9 @@ impl Tables {
         if newest.hard > level {
             Standing::Dead
         } else if newest.soft > level {
-            Standing::Stale
+            Standing::Stale {
+                at_ms: newest.soft_ms,
+            }
         } else {
             Standing::Live
         }
@@ -306,14 +328,21 @@ impl Mark {
     fn set(&mut self, purge: Purge, number: u64) {
         match purge {
             Purge::Hard => self.hard = self.hard.max(number),
-            Purge::Soft => self.soft = self.soft.max(number),
+            Purge::Soft { now_ms } if number > self.soft => {
+                self.soft = number;
+                self.soft_ms = now_ms;
+            }
+            Purge::Soft { .. } => {}
         }
     }
 
     fn join(&mut self, other: Option<&Self>) {
         if let Some(other) = other {
             self.hard = self.hard.max(other.hard);
-            self.soft = self.soft.max(other.soft);
+            if other.soft > self.soft {
+                self.soft = other.soft;
+                self.soft_ms = other.soft_ms;
+            }
         }
     }
 

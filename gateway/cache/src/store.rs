@@ -176,6 +176,37 @@ impl Store {
         self.index.insert(slot, Slot::Pass(Arc::new(marker)));
     }
 
+    /// An entry whose file was written now: an older one that is open is not
+    /// the newest any more.
+    pub(crate) fn written(&self, entry: &Arc<Entry>) {
+        let slot = self.hasher.slot(entry.primary(), entry.variant());
+        self.opened.remove_if(slot, |found| {
+            !matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, entry))
+        });
+    }
+
+    /// The entry of a key, if memory has it or its file is open.
+    pub(crate) fn in_memory(&self, primary: &[u8], variant: &[u8]) -> Option<Arc<Entry>> {
+        let slot = self.hasher.slot(primary, variant);
+        [&self.index, &self.opened]
+            .into_iter()
+            .find_map(|table| match table.peek(slot, primary, variant) {
+                Some(Slot::Entry(entry)) => self.alive(entry, slot),
+                _ => None,
+            })
+    }
+
+    /// An entry from the disk, which gives way to a newer one.
+    pub(crate) fn take_up(&self, entry: &Arc<Entry>) {
+        let slot = self.hasher.slot(entry.primary(), entry.variant());
+        match entry.body() {
+            Body::File { .. } => self.opened.insert(slot, Slot::Entry(Arc::clone(entry))),
+            Body::Bytes(_) | Body::Growing(_) => {
+                self.index.insert_if_absent(slot, Slot::Entry(Arc::clone(entry)));
+            }
+        }
+    }
+
     /// Puts an entry in the place of another, if that is still there.
     pub(crate) fn replace(&self, old: &Arc<Entry>, new: &Arc<Entry>) {
         let slot = self.hasher.slot(old.primary(), old.variant());

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, GuardResult};
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
 use super::hash::Identity;
@@ -100,6 +100,18 @@ impl Index {
 
     pub(crate) fn insert(&self, slot: u64, value: Slot) {
         self.slots.insert(slot, value);
+    }
+
+    /// Puts a value in an empty slot, or in the place of a marker to pass.
+    pub(crate) fn insert_if_absent(&self, slot: u64, value: Slot) {
+        match self
+            .slots
+            .get_value_or_guard(&slot, Some(std::time::Duration::ZERO))
+        {
+            GuardResult::Guard(guard) => drop(guard.insert(value)),
+            GuardResult::Value(Slot::Pass(_)) => self.slots.insert(slot, value),
+            GuardResult::Value(Slot::Entry(_) | Slot::Variance(_)) | GuardResult::Timeout => {}
+        }
     }
 
     /// Removes what `dead` says is dead.

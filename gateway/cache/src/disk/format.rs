@@ -1,0 +1,263 @@
+//! The form of a file: a fixed header, what is told of the response, the body.
+//!
+//! ```text
+//!  0  magic and version                 8 bytes
+//!  8  LIVE, or when a soft purge came   8
+//! 16  identity of the folder            8
+//! 24  level of purges                   8
+//! 32  length of the meta part           4
+//! 36  kind: entry or variance           4
+//! 40  length of the body                8
+//! 48  checksum of the body              8
+//! 56  checksum of the head: all above but bytes 8 to 16, and the meta part
+//! 64  meta part, then the body
+//! ```
+//!
+//! Numbers are little-endian, checksums are XXH3 with 64 bits: they guard
+//! against torn writes and broken disks, not against who may write to the
+//! folder, which is nobody but us. Bytes 8 to 16 are outside of the checksum,
+//! so that a sweep changes them in place; only one value of 2^64 means live.
+
+use std::sync::Arc;
+
+use twox_hash::XxHash3_64;
+
+use crate::entry::{Assembly, Body, Entry};
+use crate::key::{Parts, PartsReader, Variance};
+use crate::purge::Standing;
+use crate::rules::Terms;
+
+const MAGIC: [u8; 8] = *b"janua\0c1";
+const LIVE: u64 = 0x6c69_7665_6a61_6e75;
+pub(crate) const HEADER: usize = 64;
+/// Where the standing lies.
+pub(crate) const STANDING_AT: u64 = 8;
+/// A meta part above this is not ours.
+pub(crate) const MAX_META: u32 = 1 << 20;
+
+const ENTRY: u32 = 0;
+const VARIANCE: u32 = 1;
+
+/// The fixed header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) standing: Standing,
+    pub(crate) identity: u64,
+    pub(crate) level: u64,
+    pub(crate) meta_length: u32,
+    pub(crate) body_length: u64,
+    pub(crate) body_sum: u64,
+    kind: u32,
+    sum: u64,
+}
+
+impl Header {
+    /// `None` for what is no header of ours.
+    pub(crate) fn read(bytes: &[u8; HEADER]) -> Option<Self> {
+        let (magic, rest) = bytes.split_first_chunk::<8>()?;
+        let (standing, rest) = take(rest)?;
+        let (identity, rest) = take(rest)?;
+        let (level, rest) = take(rest)?;
+        let (lengths, rest) = take(rest)?;
+        let (body_length, rest) = take(rest)?;
+        let (body_sum, rest) = take(rest)?;
+        let (sum, _) = take(rest)?;
+        let header = Self {
+            standing: match standing {
+                LIVE => Standing::Live,
+                at_ms => Standing::Stale { at_ms },
+            },
+            identity,
+            level,
+            meta_length: u32::try_from(lengths & u64::from(u32::MAX)).ok()?,
+            kind: u32::try_from(lengths >> 32).ok()?,
+            body_length,
+            body_sum,
+            sum,
+        };
+        (*magic == MAGIC && header.meta_length <= MAX_META && header.level < 1 << 62)
+            .then_some(header)
+    }
+
+    fn write(&self) -> [u8; HEADER] {
+        let standing = match self.standing {
+            Standing::Live => LIVE,
+            Standing::Stale { at_ms } => at_ms,
+            Standing::Dead => 0,
+        };
+        let lengths = u64::from(self.meta_length) | u64::from(self.kind) << 32;
+        let mut bytes = [0; HEADER];
+        let words = [
+            u64::from_le_bytes(MAGIC),
+            standing,
+            self.identity,
+            self.level,
+            lengths,
+            self.body_length,
+            self.body_sum,
+            self.sum,
+        ];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// The checksum of the head as it should be.
+    fn head_sum(&self, meta: &[u8]) -> u64 {
+        let unsealed = Self {
+            standing: Standing::Live,
+            sum: 0,
+            ..*self
+        };
+        let mut hash = XxHash3_64::new();
+        std::hash::Hasher::write(&mut hash, &unsealed.write());
+        std::hash::Hasher::write(&mut hash, meta);
+        std::hash::Hasher::finish(&hash)
+    }
+
+    /// Reads the meta part: `None` unless its checksum is right.
+    pub(crate) fn meta<'m>(&self, meta: &'m [u8]) -> Option<Meta<'m>> {
+        if self.head_sum(meta) != self.sum {
+            return None;
+        }
+        let mut parts = PartsReader(meta);
+        match self.kind {
+            ENTRY => Some(Meta::Entry {
+                primary: parts.next()??,
+                variant: parts.next()??,
+                tags: parts.next()??,
+                head: parts.next()??,
+                rule: parts.next()?,
+                status: u16::from_le_bytes(parts.next()??.try_into().ok()?),
+                terms: Terms::read(parts.next()??.try_into().ok()?)?,
+            }),
+            VARIANCE => Some(Meta::Variance {
+                primary: parts.next()??,
+                variance: Variance::of(parts.next()??)?.0,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The standing as a sweep writes it at [`STANDING_AT`].
+pub(crate) fn stale_since(at_ms: u64) -> [u8; 8] {
+    at_ms.to_le_bytes()
+}
+
+/// What a file tells of itself.
+#[derive(Debug)]
+pub(crate) enum Meta<'m> {
+    Entry {
+        primary: &'m [u8],
+        variant: &'m [u8],
+        tags: &'m [u8],
+        head: &'m [u8],
+        rule: Option<&'m [u8]>,
+        status: u16,
+        terms: Terms,
+    },
+    Variance {
+        primary: &'m [u8],
+        variance: Variance,
+    },
+}
+
+impl Meta<'_> {
+    /// The entry of this meta part; `None` if it is none.
+    pub(crate) fn entry(&self, level: u64, standing: Standing, body: Body) -> Option<Entry> {
+        let &Self::Entry {
+            primary,
+            variant,
+            tags,
+            head,
+            rule,
+            status,
+            terms,
+        } = self
+        else {
+            return None;
+        };
+        Some(Entry::assemble(Assembly {
+            primary,
+            variant,
+            tags,
+            head,
+            status,
+            terms,
+            rule: rule.map(|rule| Arc::from(String::from_utf8_lossy(rule))),
+            level,
+            standing,
+            body,
+        }))
+    }
+}
+
+/// Header and meta part of an entry.
+pub(crate) fn of_entry(
+    entry: &Entry,
+    identity: u64,
+    standing: Standing,
+    body_length: u64,
+    body_sum: u64,
+) -> Vec<u8> {
+    let mut meta = Parts::default();
+    meta.push(Some(entry.primary()));
+    meta.push(Some(entry.variant()));
+    meta.push(Some(entry.tag_bytes()));
+    meta.push(Some(entry.head()));
+    meta.push(entry.rule().map(|rule| rule.as_bytes()));
+    meta.push(Some(&entry.status().to_le_bytes()));
+    let mut terms = Vec::with_capacity(Terms::SIZE);
+    entry.stored_terms().write(&mut terms);
+    meta.push(Some(&terms));
+    let header = Header {
+        standing,
+        identity,
+        level: entry.level(),
+        meta_length: 0,
+        kind: ENTRY,
+        body_length,
+        body_sum,
+        sum: 0,
+    };
+    seal(header, &meta.0)
+}
+
+/// A file that says what the entries of a key vary on.
+pub(crate) fn of_variance(primary: &[u8], variance: &Variance, identity: u64, level: u64) -> Vec<u8> {
+    let mut names = Parts::default();
+    variance.begin(&mut names);
+    let mut meta = Parts::default();
+    meta.push(Some(primary));
+    meta.push(Some(&names.0));
+    let header = Header {
+        standing: Standing::Live,
+        identity,
+        level,
+        meta_length: 0,
+        kind: VARIANCE,
+        body_length: 0,
+        body_sum: sum(&[]),
+        sum: 0,
+    };
+    seal(header, &meta.0)
+}
+
+/// The checksum of a body.
+pub(crate) fn sum(body: &[u8]) -> u64 {
+    XxHash3_64::oneshot(body)
+}
+
+fn seal(mut header: Header, meta: &[u8]) -> Vec<u8> {
+    // Texts are limited far below where they enter.
+    header.meta_length = u32::try_from(meta.len()).unwrap_or(u32::MAX);
+    header.sum = header.head_sum(meta);
+    [&header.write()[..], meta].concat()
+}
+
+fn take(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (word, rest) = bytes.split_first_chunk::<8>()?;
+    Some((u64::from_le_bytes(*word), rest))
+}

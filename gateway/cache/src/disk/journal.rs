@@ -1,0 +1,265 @@
+//! The journal: purges that are not carried out on all files yet.
+//!
+//! A purge is written and flushed before it is reported as done, so that a
+//! crash does not bring back what it took. A sweep that has carried purges out
+//! writes the journal anew without them, by a second file and a rename.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::folder::{Folder, options};
+use super::format;
+use crate::key::{Parts, PartsReader};
+use crate::purge::{Purge, Scope};
+
+const MAGIC: [u8; 8] = *b"janua\0j1";
+const HEADER: usize = 32;
+
+/// Above so many lines everything is purged instead.
+const MAX_LINES: usize = 1 << 17;
+
+/// The journal of a folder.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    folder: Arc<Folder>,
+    /// Locked while the disk is waited for.
+    file: Mutex<File>,
+    /// Never locked for longer than it takes to add or to copy: workers add.
+    lines: Mutex<Lines>,
+}
+
+#[derive(Debug, Default)]
+struct Lines {
+    /// All purges up to here are carried out.
+    cleared: u64,
+    /// Scope and kind → number.
+    all: HashMap<Box<[u8]>, u64, ahash::RandomState>,
+    /// Records that are not in the file yet.
+    pending: Vec<u8>,
+}
+
+/// Told each purge that was read back.
+pub(crate) type Replay<'a> = dyn FnMut(&Scope<'_>, Purge, u64) + 'a;
+
+impl Journal {
+    /// Opens the journal, tells `replay` each purge in it, and returns the
+    /// number up to which all are carried out.
+    pub(crate) fn open(folder: &Arc<Folder>, replay: &mut Replay<'_>) -> io::Result<(Self, u64)> {
+        let mut content = Vec::new();
+        match options().read(true).open(folder.path().join("journal")) {
+            Ok(mut file) => drop(file.read_to_end(&mut content)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let (cleared, records) = read_header(&content, folder.identity).unwrap_or((0, &[]));
+        let mut lines = Lines {
+            cleared,
+            ..Lines::default()
+        };
+        for (number, line) in Records(records) {
+            if let Some((scope, purge)) = read_line(line) {
+                replay(&scope, purge, number);
+                lines.all.insert(line.into(), number);
+            }
+        }
+        // Written anew: what was torn at its end is gone, and so is another's.
+        let file = write_anew(folder, &lines.content(folder.identity))?;
+        let journal = Self {
+            folder: Arc::clone(folder),
+            file: Mutex::new(file),
+            lines: Mutex::new(lines),
+        };
+        Ok((journal, cleared))
+    }
+
+    /// Adds a line, which [`flush`](Self::flush) writes.
+    pub(crate) fn add(&self, scope: &Scope<'_>, purge: Purge, number: u64) {
+        let mut lines = lock(&self.lines);
+        let line = if lines.all.len() < MAX_LINES {
+            write_line(scope, purge)
+        } else {
+            lines.all.clear();
+            write_line(&Scope::All, Purge::Hard)
+        };
+        lines.pending.extend_from_slice(&record(number, &line));
+        lines.all.insert(line.into(), number);
+    }
+
+    /// Writes what was added, and returns once the disk has it. Cheap if there
+    /// is nothing.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        let mut file = lock(&self.file);
+        let pending = std::mem::take(&mut lock(&self.lines).pending);
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let written = file.write_all(&pending).and_then(|()| file.sync_data());
+        if written.is_err() {
+            // A torn record would hide those after it: all lines, anew.
+            let content = lock(&self.lines).content(self.folder.identity);
+            match write_anew(&self.folder, &content) {
+                Ok(anew) => *file = anew,
+                Err(error) => {
+                    // The next flush tries again.
+                    lock(&self.lines).pending.extend_from_slice(&pending);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the lines up to `number`, which are carried out.
+    pub(crate) fn clear(&self, number: u64) -> io::Result<()> {
+        let mut file = lock(&self.file);
+        let content = {
+            let mut lines = lock(&self.lines);
+            lines.cleared = lines.cleared.max(number);
+            lines.all.retain(|_, own| *own > number);
+            lines.pending.clear();
+            lines.content(self.folder.identity)
+        };
+        *file = write_anew(&self.folder, &content)?;
+        Ok(())
+    }
+}
+
+impl Lines {
+    /// The whole file.
+    fn content(&self, identity: u64) -> Vec<u8> {
+        let mut content = MAGIC.to_vec();
+        content.extend_from_slice(&identity.to_le_bytes());
+        content.extend_from_slice(&self.cleared.to_le_bytes());
+        let sum = format::sum(&content);
+        content.extend_from_slice(&sum.to_le_bytes());
+        for (line, number) in &self.all {
+            content.extend_from_slice(&record(*number, line));
+        }
+        content
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write_anew(folder: &Folder, content: &[u8]) -> io::Result<File> {
+    folder.write_durably("journal", content)?;
+    let mut file = options()
+        .write(true)
+        .open(folder.path().join("journal"))?;
+    file.seek(SeekFrom::End(0))?;
+    Ok(file)
+}
+
+fn read_header(content: &[u8], identity: u64) -> Option<(u64, &[u8])> {
+    let (header, records) = content.split_first_chunk::<HEADER>()?;
+    let (sealed, sum) = header.split_first_chunk::<24>()?;
+    let (magic, rest) = sealed.split_first_chunk::<8>()?;
+    let (own, cleared) = rest.split_first_chunk::<8>()?;
+    let right = *magic == MAGIC
+        && *own == identity.to_le_bytes()
+        && sum == format::sum(sealed).to_le_bytes();
+    right.then(|| Some((u64::from_le_bytes(cleared.try_into().ok()?), records)))?
+}
+
+/// Length, checksum, number, line.
+fn record(number: u64, line: &[u8]) -> Vec<u8> {
+    let body = [&number.to_le_bytes()[..], line].concat();
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    [
+        &length.to_le_bytes()[..],
+        &format::sum(&body).to_le_bytes(),
+        &body,
+    ]
+    .concat()
+}
+
+/// Reads records up to the first that is not whole.
+struct Records<'a>(&'a [u8]);
+
+impl<'a> Iterator for Records<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (length, rest) = self.0.split_first_chunk::<4>()?;
+        let (sum, rest) = rest.split_first_chunk::<8>()?;
+        let (body, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        if format::sum(body).to_le_bytes() != *sum {
+            return None;
+        }
+        self.0 = rest;
+        let (number, line) = body.split_first_chunk::<8>()?;
+        Some((u64::from_le_bytes(*number), line))
+    }
+}
+
+fn write_line(scope: &Scope<'_>, purge: Purge) -> Vec<u8> {
+    let mut line = Parts::default();
+    let at_ms = match purge {
+        Purge::Hard => None,
+        Purge::Soft { now_ms } => Some(now_ms.to_le_bytes()),
+    };
+    line.push(at_ms.as_ref().map(|bytes| &bytes[..]));
+    match *scope {
+        Scope::Url {
+            scheme,
+            host,
+            path,
+            query,
+        } => {
+            line.push(Some(b"url"));
+            line.push(Some(scheme));
+            line.push(Some(host));
+            line.push(Some(path));
+            line.push(query);
+        }
+        Scope::Prefix { host, path } => {
+            line.push(Some(b"prefix"));
+            line.push(Some(host));
+            line.push(Some(path));
+        }
+        Scope::Host(host) => {
+            line.push(Some(b"host"));
+            line.push(Some(host));
+        }
+        Scope::Tag(tag) => {
+            line.push(Some(b"tag"));
+            line.push(Some(tag));
+        }
+        Scope::All => line.push(Some(b"all")),
+    }
+    line.0
+}
+
+fn read_line(line: &[u8]) -> Option<(Scope<'_>, Purge)> {
+    let mut parts = PartsReader(line);
+    let purge = match parts.next()? {
+        None => Purge::Hard,
+        Some(at_ms) => Purge::Soft {
+            now_ms: u64::from_le_bytes(at_ms.try_into().ok()?),
+        },
+    };
+    let scope = match parts.next()?? {
+        b"url" => Scope::Url {
+            scheme: parts.next()??,
+            host: parts.next()??,
+            path: parts.next()??,
+            query: parts.next()?,
+        },
+        b"prefix" => Scope::Prefix {
+            host: parts.next()??,
+            path: parts.next()??,
+        },
+        b"host" => Scope::Host(parts.next()??),
+        b"tag" => Scope::Tag(parts.next()??),
+        b"all" => Scope::All,
+        _ => return None,
+    };
+    Some((scope, purge))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! The thread's part of the disk store, in small steps: what waits is written,
+//! the folder is scanned after a start, and what is too much is deleted.
+
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::format::{self, Meta};
+use super::write::{Dirty, Done};
+use super::{Disk, folder, lock};
+use crate::entry::Entry;
+use crate::purge::{Standing, Subject};
+
+/// Where the thread is with its work on the disk.
+#[derive(Debug, Default)]
+pub(crate) struct Upkeep {
+    /// The next of the 256 folders to scan.
+    scan: u16,
+    dirty: Dirty,
+}
+
+/// Jobs between looks at other work.
+const BATCH: usize = 64;
+
+impl Upkeep {
+    /// Does some of what waits; true if more does. `written` is told each entry
+    /// whose file is there now.
+    pub(crate) fn step(&mut self, disk: &Disk, mut written: impl FnMut(&Arc<Entry>)) -> bool {
+        if disk.journal_waits.swap(false, Ordering::AcqRel) && disk.journal.flush().is_err() {
+            disk.counts.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut more = false;
+        for _ in 0..BATCH {
+            let Some(job) = disk.next_job() else {
+                break;
+            };
+            more = true;
+            if let Done::Written(entry) = disk.carry_out(job, &mut self.dirty) {
+                written(&entry);
+            }
+        }
+        if let Ok(number) = u8::try_from(self.scan) {
+            self.scan += 1;
+            scan(disk, number);
+            more = true;
+        } else if !lock(&disk.known).is_complete() {
+            lock(&disk.known).complete();
+        }
+        self.evict(disk) || more
+    }
+
+    /// True once the folder has been scanned.
+    pub(crate) fn has_scanned(&self) -> bool {
+        self.scan > u16::from(u8::MAX)
+    }
+
+    /// Deletes what was used long ago, while there is more than the budget;
+    /// true if there still is.
+    fn evict(&mut self, disk: &Disk) -> bool {
+        let budget = disk.budget.load(Ordering::Relaxed);
+        for _ in 0..BATCH {
+            let victim = {
+                let known = lock(&disk.known);
+                (known.bytes() > budget).then(|| known.victim()).flatten()
+            };
+            let Some(victim) = victim else {
+                return false;
+            };
+            disk.remove(victim, &mut self.dirty);
+            disk.counts.evictions.fetch_add(1, Ordering::Relaxed);
+        }
+        true
+    }
+
+    /// Judges some files before the place `end` and removes what is dead.
+    /// Returns the place to go on from; `None` at the end.
+    pub(crate) fn sweep(&mut self, disk: &Disk, end: usize) -> Option<usize> {
+        let (start, names) = lock(&disk.known).names_before(end, BATCH);
+        for name in names {
+            self.judge(disk, name);
+        }
+        (start > 0).then_some(start)
+    }
+
+    fn judge(&mut self, disk: &Disk, name: u128) {
+        // What cannot be judged cannot be kept: the lines that may reach it go.
+        let Ok(Some(head)) = disk.head(name) else {
+            return disk.remove(name, &mut self.dirty);
+        };
+        let Some(meta) = head.header.meta(&head.meta) else {
+            return disk.remove(name, &mut self.dirty);
+        };
+        let Meta::Entry { primary, tags, .. } = meta else {
+            return;
+        };
+        match disk.purges.judge(head.level, &Subject { primary, tags }).0 {
+            Standing::Live => {}
+            Standing::Dead => disk.remove(name, &mut self.dirty),
+            Standing::Stale { at_ms } => {
+                if head.header.standing != Standing::Live {
+                    return;
+                }
+                let marked = disk.folder.update(name).and_then(|file| {
+                    file.write_all_at(&format::stale_since(at_ms), format::STANDING_AT)?;
+                    // It must outlive a crash as the journal's line did.
+                    file.sync_data()
+                });
+                if marked.is_err() {
+                    disk.remove(name, &mut self.dirty);
+                }
+            }
+        }
+    }
+
+    /// A sweep has carried out all purges up to `number`: once the folders have
+    /// reached the disk, the journal forgets them. False if that failed: the
+    /// lines must stay.
+    pub(crate) fn swept(&mut self, disk: &Disk, number: u64) -> bool {
+        let mut flushed = true;
+        for folder in self.dirty.take() {
+            let synced = std::fs::File::open(disk.folder.folder(folder))
+                .and_then(|folder| folder.sync_all());
+            flushed &= match synced {
+                Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+                Ok(()) => true,
+            };
+        }
+        flushed && disk.journal.clear(number).is_ok()
+    }
+}
+
+/// Takes up the files of one of the 256 folders.
+fn scan(disk: &Disk, number: u8) {
+    let Ok(files) = std::fs::read_dir(disk.folder.folder(number)) else {
+        return;
+    };
+    for file in files.flatten() {
+        let Some(name) = folder::name_of(&file.file_name()) else {
+            continue;
+        };
+        let [first, ..] = name.to_be_bytes();
+        // Metadata of the name itself: a symbolic link is none of ours.
+        if let Ok(metadata) = file.metadata()
+            && metadata.is_file()
+            && first == number
+        {
+            let changed = u64::try_from(metadata.mtime()).unwrap_or(0);
+            lock(&disk.known).found(name, metadata.size(), changed);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Writing files: under another name first, whole or not at all.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::Ordering;
+
+use super::read::{each_piece, sum_of};
+use super::{Disk, Job, format, lock, name};
+use crate::entry::{Body, Entry};
+use crate::purge::Standing;
+
+/// What a job changed.
+pub(crate) enum Done {
+    /// The file of this key was written.
+    Written(std::sync::Arc<Entry>),
+    /// Anything else.
+    Other,
+}
+
+impl Disk {
+    /// Carries out the next job; `None` if there is none.
+    pub(super) fn next_job(&self) -> Option<Job> {
+        let mut waiting = lock(&self.waiting);
+        let job = waiting.jobs.pop_front()?;
+        if let Job::Entry(entry) = &job
+            && let Body::Bytes(bytes) = entry.body()
+        {
+            waiting.bytes = waiting.bytes.saturating_sub(bytes.len() as u64);
+        }
+        Some(job)
+    }
+
+    pub(super) fn carry_out(&self, job: Job, dirty: &mut Dirty) -> Done {
+        let (name, written) = match &job {
+            Job::Entry(entry) => {
+                let name = name(entry.primary(), entry.variant());
+                (name, self.write_entry(name, entry))
+            }
+            Job::Variance {
+                primary,
+                variance,
+                level,
+            } => {
+                let name = name(primary, b"");
+                let content =
+                    format::of_variance(primary, variance, self.folder.identity, *level);
+                (name, self.write_file(name, &content, |_| Ok(())).map(Some))
+            }
+            Job::Remove(name) => {
+                self.remove(*name, dirty);
+                return Done::Other;
+            }
+        };
+        dirty.mark(name);
+        match written {
+            Ok(Some(size)) => {
+                lock(&self.known).insert(name, size);
+                self.counts.writes.fetch_add(1, Ordering::Relaxed);
+                if let Job::Entry(entry) = job {
+                    return Done::Written(entry);
+                }
+            }
+            Ok(None) => {}
+            Err(_) => {
+                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                // What is there is older than what could not be written.
+                self.remove(name, dirty);
+            }
+        }
+        Done::Other
+    }
+
+    /// Removes a file, if it is there.
+    pub(super) fn remove(&self, name: u128, dirty: &mut Dirty) {
+        dirty.mark(name);
+        let _ = std::fs::remove_file(self.folder.file(name));
+        lock(&self.known).remove(name);
+    }
+
+    /// Its size, or `None` if a purge has taken the entry.
+    fn write_entry(&self, name: u128, entry: &Entry) -> io::Result<Option<u64>> {
+        let standing = entry.standing(&self.purges);
+        if standing == Standing::Dead {
+            return Ok(None);
+        }
+        match entry.body() {
+            Body::Growing(_) => Ok(None),
+            Body::Bytes(bytes) => {
+                let sum = format::sum(bytes);
+                let length = bytes.len() as u64;
+                let head = format::of_entry(entry, self.folder.identity, standing, length, sum);
+                self.write_file(name, &head, |file| file.write_all(bytes))
+                    .map(|size| Some(size + length))
+            }
+            Body::File {
+                file: body,
+                offset,
+                length,
+            } => {
+                let sum = sum_of(body, *offset, *length)?;
+                let head = format::of_entry(entry, self.folder.identity, standing, *length, sum);
+                self.write_file(name, &head, |file| {
+                    each_piece(body, *offset, *length, |piece| file.write_all(piece))
+                })
+                .map(|size| Some(size + length))
+            }
+        }
+    }
+
+    fn write_file(
+        &self,
+        name: u128,
+        head: &[u8],
+        body: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> io::Result<u64> {
+        let temporary = self.folder.temporary();
+        let written = (self.create)(&temporary).and_then(|mut file| {
+            file.write_all(head)?;
+            body(&mut *file)?;
+            file.flush()
+        });
+        let placed = written.and_then(|()| self.folder.place(&temporary, name));
+        if placed.is_err() {
+            let _ = std::fs::remove_file(&temporary);
+        }
+        placed.map(|()| head.len() as u64)
+    }
+}
+
+/// The folders in which files came or went since they were last flushed.
+#[derive(Debug)]
+pub(crate) struct Dirty([bool; 256]);
+
+impl Default for Dirty {
+    fn default() -> Self {
+        Self([false; 256])
+    }
+}
+
+impl Dirty {
+    fn mark(&mut self, name: u128) {
+        let [first, ..] = name.to_be_bytes();
+        if let Some(folder) = self.0.get_mut(usize::from(first)) {
+            *folder = true;
+        }
+    }
+
+    /// The folders, which are clean from now on.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = u8> + use<> {
+        let marked = std::mem::take(self);
+        (0..=u8::MAX)
+            .zip(marked.0)
+            .filter(|(_, dirty)| *dirty)
+            .map(|(number, _)| number)
+    }
+}
