@@ -11,10 +11,9 @@ impl Wanted {
     /// as they are offered.
     pub(crate) fn of(offered: &[Coding], accepted: &Accepted) -> Self {
         let mut wanted = [None; 3];
-        let mut slots = wanted.iter_mut();
         // Three rounds at most: there are three codings.
         let mut last: Option<(u16, usize)> = None;
-        while let Some(slot) = slots.next() {
+        for slot in &mut wanted {
             let next = offered
                 .iter()
                 .enumerate()

@@ -160,11 +160,11 @@ impl Directory {
         let mut rest = path;
         while let Some(slash) = rest.iter().position(|&byte| byte == b'/') {
             let (name, behind) = rest.split_at_checked(slash).ok_or(Errno::INVAL)?;
-            let from = at.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+            let from = at.as_ref().map_or_else(|| self.fd.as_fd(), AsFd::as_fd);
             at = Some(openat(from, name, through, Mode::empty())?);
             rest = behind.get(1..).unwrap_or_default();
         }
-        let from = at.as_ref().map_or(self.fd.as_fd(), AsFd::as_fd);
+        let from = at.as_ref().map_or_else(|| self.fd.as_fd(), AsFd::as_fd);
         openat(from, rest, flags | OFlags::NOFOLLOW, Mode::empty())
     }
 }

@@ -16,7 +16,7 @@ use crate::lookup::Lookup;
 use crate::name::Name;
 use crate::opened::{Opened, unix_now};
 use crate::options::Options;
-use crate::pool::{Pool, Refused};
+use crate::pool::{Pool, Refused, Work};
 use crate::root::{self, Root};
 use crate::search::Search;
 use crate::variants::{Variant, Variants};
@@ -36,8 +36,9 @@ pub struct Limits {
     pub variants: u64,
     /// How long a look answers.
     pub interval: Duration,
-    /// How often roots are looked through for what is to be retained.
-    pub retention_interval: Duration,
+    /// How often roots are looked through for what is to be retained; `None`: only
+    /// when [`Files::retain`] and [`Files::refresh`] say so.
+    pub retention_interval: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -49,7 +50,7 @@ impl Default for Limits {
             open_files: 512,
             variants: 16 * 1024 * 1024,
             interval: Duration::from_secs(1),
-            retention_interval: Duration::from_secs(2),
+            retention_interval: Some(Duration::from_secs(2)),
         }
     }
 }
@@ -139,16 +140,19 @@ impl Files {
         };
         let generation = root.0.generation();
         let start = |key| {
-            let files = Arc::clone(&self.0);
-            let root = Arc::clone(&root.0);
-            let landing = Landing {
-                files,
-                key,
-                generation,
-                result: None,
+            // Made only if there is room: its end is the flight's.
+            let work = || -> Work {
+                let files = Arc::clone(&self.0);
+                let root = Arc::clone(&root.0);
+                let landing = Landing {
+                    files,
+                    key,
+                    generation,
+                    result: None,
+                };
+                Box::new(move || landing.run(&root, &name, now))
             };
-            let pool = &self.0.pool;
-            pool.submit(Box::new(move || landing.run(&root, &name, now)))
+            self.0.pool.submit(work)
         };
         let Some(receiver) = self.0.flights.join(key.to_key(), generation, start) else {
             return Lookup::Busy;

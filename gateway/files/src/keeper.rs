@@ -18,7 +18,7 @@ const SWEEP: Duration = Duration::from_secs(30);
 /// Owns the thread, which is started with the first root and ends with this.
 pub(crate) struct Keeper {
     bell: Arc<Bell>,
-    interval: Duration,
+    interval: Option<Duration>,
     entries: Weak<Entries>,
     latest: Arc<AtomicU64>,
 }
@@ -39,7 +39,11 @@ struct State {
 }
 
 impl Keeper {
-    pub(crate) fn new(interval: Duration, entries: &Arc<Entries>, latest: &Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(
+        interval: Option<Duration>,
+        entries: &Arc<Entries>,
+        latest: &Arc<AtomicU64>,
+    ) -> Self {
         Self {
             bell: Arc::default(),
             interval,
@@ -58,7 +62,8 @@ impl Keeper {
         if !state.is_running {
             let round = Round {
                 bell: Arc::clone(&self.bell),
-                interval: self.interval,
+                // An instant has an end.
+                interval: self.interval.unwrap_or(SWEEP).min(SWEEP),
                 entries: Weak::clone(&self.entries),
                 latest: Arc::clone(&self.latest),
                 mark: 0,
@@ -68,7 +73,7 @@ impl Keeper {
                 .spawn(move || round.run())?;
             state.is_running = true;
         }
-        if root.retention.is_some() {
+        if root.retention.is_some() && self.interval.is_some() {
             state.roots.push(Arc::downgrade(root));
             drop(state);
             self.bell.ring();

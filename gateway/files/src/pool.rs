@@ -38,7 +38,7 @@ pub enum Refused {
 /// result is dropped.
 pub struct Job<T>(Option<oneshot::Receiver<T>>);
 
-type Work = Box<dyn FnOnce() + Send>;
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
 struct Shared {
     queue: Mutex<Queue>,
@@ -74,15 +74,17 @@ impl Pool {
     /// awaited.
     pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Job<T> {
         let (sender, receiver) = oneshot::channel();
-        let is_queued = self.submit(Box::new(move || {
-            // Nobody waits any more: nothing to do about it.
-            let _ = sender.send(job());
-        }));
+        let is_queued = self.submit(|| {
+            Box::new(move || {
+                // Nobody waits any more: nothing to do about it.
+                let _ = sender.send(job());
+            })
+        });
         Job(is_queued.then_some(receiver))
     }
 
-    /// Queues work; false if there is no room for it.
-    pub(crate) fn submit(&self, work: Work) -> bool {
+    /// Queues work; false if there is no room for it, and then it is not made.
+    pub(crate) fn submit(&self, work: impl FnOnce() -> Work) -> bool {
         let mut queue = self.shared.lock();
         if queue.idle > queue.work.len() || queue.threads >= self.shared.max_threads {
             if queue.work.len() >= self.shared.max_queued {
@@ -96,7 +98,7 @@ impl Pool {
         } else {
             queue.threads += 1;
         }
-        queue.work.push_back(work);
+        queue.work.push_back(work());
         drop(queue);
         self.shared.ring.notify_one();
         true

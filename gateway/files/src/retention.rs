@@ -338,8 +338,9 @@ impl Retention {
     fn save(&self) {
         let gone: Vec<(Box<[u8]>, i64)> = {
             let state = self.lock();
-            let gone = |(path, kept): (&Box<[u8]>, &Kept)| Some((path.clone(), kept.gone?));
-            state.kept.iter().filter_map(gone).collect()
+            let kept = state.kept.iter();
+            kept.filter_map(|(path, kept)| Some((path.clone(), kept.gone?)))
+                .collect()
         };
         let lines = gone.iter().map(|(path, gone)| (&**path, *gone));
         if let Err(error) = self.store.write_gone(lines) {

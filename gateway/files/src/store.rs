@@ -202,3 +202,42 @@ fn unescape(path: &[u8]) -> Option<Vec<u8>> {
     }
     Some(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn a_copy_has_content_and_time_of_its_original() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::write(&from, "content").unwrap();
+        let file = File::open(&from).unwrap();
+        let time = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000, 123);
+        file.set_modified(time).unwrap();
+        let facts = file.metadata().unwrap();
+        copy(&file, &facts, &to).unwrap();
+        assert_eq!(fs::read_to_string(&to).unwrap(), "content");
+        let copied = fs::metadata(&to).unwrap();
+        assert_ne!(copied.ino(), facts.ino());
+        assert_eq!(copied.modified().unwrap(), time);
+        // Written to meanwhile: nothing is kept rather than a mixture.
+        fs::write(&from, "con").unwrap();
+        remove(&to).unwrap();
+        assert!(copy(&file, &facts, &to).is_err());
+    }
+
+    #[test]
+    fn times_of_any_path_are_read_as_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&directory.path().join("store")).unwrap();
+        let paths: [&[u8]; 3] = [b"a/b c", b"x\ny%", b"\xff"];
+        store
+            .write_gone(paths.iter().map(|path| (*path, 12)))
+            .unwrap();
+        let read = store.read_gone();
+        assert_eq!(read.len(), 3);
+        assert!(paths.iter().all(|path| read.get(*path) == Some(&12)));
+    }
+}

@@ -1,1 +1,7 @@
+//! Whole looks against real directories.
 
+mod fixture;
+mod freshness;
+mod hostile;
+mod retention;
+mod served;

@@ -1,0 +1,330 @@
+//! What a deploy removed, and when it goes.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::fixture::{Site, directory, limits, options};
+use crate::opened::unix_now;
+use crate::retention::Retention;
+use crate::{Files, Limits, Lookup, OpenError, Options, Retain};
+
+const PERIOD: i64 = 3600;
+
+fn retaining(options: &mut Options) {
+    options.retain = Some(Retain {
+        period: Duration::from_secs(PERIOD.unsigned_abs()),
+        files: vec!["assets/**".to_owned(), "*.chunk.js".to_owned()],
+        store: None,
+    });
+}
+
+fn retention(site: &Site) -> &Retention {
+    site.root.0.retention.as_ref().unwrap()
+}
+
+fn kept(site: &Site) -> PathBuf {
+    site.directory.path().join("dist.retained/files")
+}
+
+/// One build.
+fn build(site: &Site, hash: &str) {
+    site.write("index.html", format!("main-{hash}.js"));
+    site.write(&format!("assets/main-{hash}.js"), hash);
+    site.write(&format!("assets/img/logo-{hash}.svg"), hash);
+    site.write(&format!("{hash}.chunk.js"), hash);
+    site.write(&format!("other-{hash}.js"), hash);
+}
+
+/// As `rsync --delete` does.
+fn unbuild(site: &Site, hash: &str) {
+    for path in [
+        "assets/main-X.js",
+        "assets/img/logo-X.svg",
+        "X.chunk.js",
+        "other-X.js",
+    ] {
+        fs::remove_file(site.path(&path.replace('X', hash))).unwrap();
+    }
+}
+
+#[test]
+fn old_assets_answer_until_their_time_is_over() {
+    let mut site = Site::new(retaining);
+    build(&site, "one");
+    let now = unix_now();
+    site.root.0.retain(now);
+    assert_eq!(retention(&site).kept(), 3);
+    let links = fs::metadata(site.path("assets/main-one.js"))
+        .unwrap()
+        .nlink();
+    assert_eq!(links, 2, "a link, not a copy");
+    build(&site, "two");
+    unbuild(&site, "one");
+    site.later();
+    for path in [
+        "/assets/main-one.js",
+        "/assets/img/logo-one.svg",
+        "/one.chunk.js",
+    ] {
+        assert_eq!(site.text(path), "one", "{path}");
+        assert!(site.open(path).retained, "{path}");
+    }
+    assert!(!site.open("/assets/main-two.js").retained);
+    // What no glob names is gone.
+    assert!(site.is_missing("/other-one.js"));
+    assert_eq!(site.text("/"), "main-two.js");
+    site.root.0.retain(now + 10);
+    site.root.0.retain(now + 9 + PERIOD);
+    site.later();
+    assert_eq!(site.text("/assets/main-one.js"), "one");
+    site.root.0.retain(now + 11 + PERIOD);
+    site.later();
+    assert!(site.is_missing("/assets/main-one.js"));
+    assert_eq!(site.text("/assets/main-two.js"), "two");
+    assert!(!kept(&site).join("assets/main-one.js").exists());
+    assert!(kept(&site).join("assets/main-two.js").exists());
+}
+
+#[test]
+fn a_restart_forgets_neither_files_nor_times() {
+    let site = Site::new(retaining);
+    build(&site, "one");
+    let now = unix_now();
+    site.root.0.retain(now - 100);
+    unbuild(&site, "one");
+    site.root.0.retain(now - 50);
+    let mut site = Site::over(Arc::clone(&site.directory), retaining);
+    assert_eq!(site.text("/assets/main-one.js"), "one");
+    site.root.0.retain(now - 51 + PERIOD);
+    site.later();
+    assert_eq!(site.text("/assets/main-one.js"), "one");
+    site.root.0.retain(now - 50 + PERIOD);
+    site.later();
+    assert!(site.is_missing("/assets/main-one.js"));
+    // A file that went while nobody looked counts from when it is noticed, and a
+    // list of times that cannot be read costs no more than that.
+    build(&site, "two");
+    site.root.0.retain(now);
+    unbuild(&site, "two");
+    site.root.0.retain(now);
+    let gone = site.directory.path().join("dist.retained/gone");
+    assert!(
+        fs::read_to_string(&gone)
+            .unwrap()
+            .contains(" assets/main-two.js\n")
+    );
+    fs::write(&gone, b"what\n\xff\n12\nx y z\n99999999999999999999 a\n").unwrap();
+    let mut site = Site::over(Arc::clone(&site.directory), retaining);
+    site.root.0.retain(now + 100);
+    site.root.0.retain(now + 99 + PERIOD);
+    assert_eq!(site.text("/assets/main-two.js"), "two");
+    site.root.0.retain(now + 100 + PERIOD);
+    site.later();
+    assert!(site.is_missing("/assets/main-two.js"));
+}
+
+#[test]
+fn what_is_back_is_no_longer_gone() {
+    let mut site = Site::new(retaining);
+    build(&site, "one");
+    let now = unix_now();
+    site.root.0.retain(now);
+    unbuild(&site, "one");
+    site.root.0.retain(now + 1);
+    build(&site, "one");
+    site.root.0.retain(now + 2);
+    site.root.0.retain(now + 2 + 2 * PERIOD);
+    unbuild(&site, "one");
+    site.later();
+    assert_eq!(site.text("/assets/main-one.js"), "one");
+}
+
+#[test]
+fn the_newest_content_of_a_name_is_kept() {
+    let mut site = Site::new(retaining);
+    let now = unix_now();
+    site.write("assets/a.js", "one");
+    site.root.0.retain(now);
+    site.write("next", "two, longer");
+    fs::rename(site.path("next"), site.path("assets/a.js")).unwrap();
+    site.root.0.retain(now);
+    fs::remove_file(site.path("assets/a.js")).unwrap();
+    site.later();
+    assert_eq!(site.text("/assets/a.js"), "two, longer");
+}
+
+/// The directory itself is exchanged, and no pass has seen its last files.
+#[test]
+fn a_root_that_is_exchanged_leaves_its_assets() {
+    let mut site = Site::new(retaining);
+    build(&site, "one");
+    assert_eq!(site.text("/"), "main-one.js");
+    let away = site.directory.path().join("away");
+    fs::rename(site.path("").parent().unwrap().join("dist"), &away).unwrap();
+    fs::create_dir(site.directory.path().join("dist")).unwrap();
+    build(&site, "two");
+    site.later();
+    // Notices the exchange.
+    assert_eq!(site.text("/"), "main-two.js");
+    site.root.0.retain(unix_now());
+    fs::remove_dir_all(away).unwrap();
+    site.later();
+    assert_eq!(site.text("/assets/main-one.js"), "one");
+    assert_eq!(site.text("/assets/main-two.js"), "two");
+}
+
+#[test]
+fn a_root_that_is_away_for_a_while_costs_nothing() {
+    let mut site = Site::new(retaining);
+    build(&site, "one");
+    let now = unix_now();
+    site.root.0.retain(now);
+    fs::remove_dir_all(site.path("")).unwrap();
+    site.root.0.retain(now + 1);
+    site.later();
+    assert_eq!(site.text("/assets/main-one.js"), "one");
+    assert!(site.is_missing("/"));
+    build(&site, "two");
+    site.root.0.retain(now + 2);
+    site.later();
+    assert_eq!(site.text("/assets/main-one.js"), "one");
+    assert_eq!(site.text("/assets/main-two.js"), "two");
+}
+
+/// Without waiting for a pass, and with the thread that does passes.
+#[test]
+fn what_was_served_is_kept_at_once() {
+    let held = directory();
+    let files = Files::new(Limits {
+        retention_interval: Some(Duration::from_secs(3600)),
+        ..limits()
+    });
+    let mut options = options(&held);
+    retaining(&mut options);
+    let mut site = Site {
+        root: files.open(&options).unwrap(),
+        files,
+        now: 1,
+        directory: held,
+    };
+    // The pass that opening a root asks for.
+    site.write("probe", "x");
+    site.write("assets/a.js", "a");
+    assert_eq!(site.text("/assets/a.js"), "a");
+    let until = Instant::now() + Duration::from_secs(10);
+    while !kept(&site).join("assets/a.js").exists() {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+    fs::remove_file(site.path("assets/a.js")).unwrap();
+    site.later();
+    assert_eq!(site.text("/assets/a.js"), "a");
+}
+
+#[test]
+fn passes_come_by_themselves() {
+    let held = directory();
+    let files = Files::new(Limits {
+        retention_interval: Some(Duration::from_millis(10)),
+        ..limits()
+    });
+    let mut options = options(&held);
+    retaining(&mut options);
+    let _root = files.open(&options).unwrap();
+    fs::create_dir(held.path().join("dist/assets")).unwrap();
+    fs::write(held.path().join("dist/assets/late.js"), "late").unwrap();
+    let kept = held.path().join("dist.retained/files/assets/late.js");
+    let until = Instant::now() + Duration::from_secs(10);
+    while !kept.exists() {
+        assert!(Instant::now() < until);
+        std::thread::yield_now();
+    }
+}
+
+/// Nothing but what matches, whoever put it there; and no link.
+#[test]
+fn the_store_serves_nothing_else() {
+    let site = Site::new(retaining);
+    site.write("assets/a.js", "a");
+    site.root.0.retain(unix_now());
+    fs::write(kept(&site).join("private"), "private").unwrap();
+    fs::write(kept(&site).join("assets/planted.js"), "planted").unwrap();
+    symlink("../../../secret", kept(&site).join("assets/link.js")).unwrap();
+    for path in [
+        "/private",
+        "/assets/planted.js",
+        "/assets/link.js",
+        "/assets/",
+        "/README",
+        "/gone",
+    ] {
+        assert!(site.is_missing(path), "{path}");
+    }
+    let again = Site::over(Arc::clone(&site.directory), retaining);
+    for path in ["/private", "/assets/link.js"] {
+        assert!(again.is_missing(path), "{path}");
+    }
+}
+
+#[test]
+fn links_are_kept_by_the_rules_for_links() {
+    let mut site = Site::new(retaining);
+    site.write("pool/a.js", "a");
+    fs::create_dir(site.path("assets")).unwrap();
+    symlink("../pool/a.js", site.path("assets/a.js")).unwrap();
+    symlink("../../secret", site.path("assets/secret.js")).unwrap();
+    symlink("..", site.path("assets/up")).unwrap();
+    site.root.0.retain(unix_now());
+    assert_eq!(retention(&site).kept(), 1);
+    fs::remove_dir_all(site.path("assets")).unwrap();
+    site.later();
+    assert_eq!(site.text("/assets/a.js"), "a");
+    assert!(site.is_missing("/assets/secret.js"));
+}
+
+#[test]
+fn a_denied_or_replaced_answer_is_not_covered_up() {
+    let mut site = Site::new(retaining);
+    site.write("assets/a", "a");
+    site.root.0.retain(unix_now());
+    fs::remove_file(site.path("assets/a")).unwrap();
+    site.write("assets/a/index.html", "now a directory");
+    site.later();
+    assert!(matches!(site.find("/assets/a"), Lookup::Redirect));
+    assert_eq!(site.text("/assets/a/"), "now a directory");
+}
+
+#[test]
+fn what_cannot_be_retained_is_said() {
+    let held = directory();
+    let files = Files::new(limits());
+    let open = |globs: &[&str], store: Option<&str>| {
+        let mut options = options(&held);
+        options.retain = Some(Retain {
+            period: Duration::from_secs(60),
+            files: globs.iter().map(|&glob| glob.to_owned()).collect(),
+            store: store.map(|store| held.path().join(store)),
+        });
+        files.open(&options)
+    };
+    assert!(matches!(open(&[], None), Err(OpenError::NothingToRetain)));
+    let error = open(&["a["], None).unwrap_err();
+    assert!(matches!(error, OpenError::Glob { .. }), "{error}");
+    for store in ["dist/kept", "dist", "", "dist/a/b/c"] {
+        let error = open(&["**"], Some(store)).unwrap_err();
+        assert!(
+            matches!(error, OpenError::StoreInRoot { .. }),
+            "{store}: {error}"
+        );
+    }
+    assert!(!held.path().join("dist/a").exists());
+    let error = open(&["**"], Some("distant")).unwrap_err();
+    assert!(matches!(error, OpenError::StoreTaken(_)), "{error}");
+    let error = open(&["**"], Some("secret")).unwrap_err();
+    assert!(error.to_string().contains("set `retain_in`"), "{error}");
+    open(&["**"], Some("fresh/deep")).unwrap();
+    open(&["**"], Some("fresh/deep")).unwrap();
+}
