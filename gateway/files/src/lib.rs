@@ -20,7 +20,7 @@
 //!
 //! # What is never served
 //! Anything whose path leads out of the root. The path is decoded once, refused
-//! by [a table of rules](name), and resolved by the kernel below the root's open
+//! by the rules of `name.rs`, and resolved by the kernel below the root's open
 //! directory (`openat2`, `RESOLVE_BENEATH`), so that no exchange of a symlink
 //! between check and use can lead out. What opens and is neither a regular file
 //! nor a directory is missing.

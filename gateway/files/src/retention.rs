@@ -63,6 +63,9 @@ struct State {
 #[derive(Clone, Copy)]
 struct Kept {
     stamp: Stamp,
+    /// True if a run before this one made it, perhaps as a copy: then the stamp
+    /// is the copy's, and tells length and time alone.
+    is_inherited: bool,
     /// Since when it is gone from the root, in seconds since 1970.
     gone: Option<i64>,
 }
@@ -118,7 +121,12 @@ impl Retention {
         let kept = list.into_iter().map(|(path, facts)| {
             let stamp = Stamp::of(&facts);
             let gone = gone.remove(&path);
-            (path.into(), Kept { stamp, gone })
+            let kept = Kept {
+                stamp,
+                is_inherited: true,
+                gone,
+            };
+            (path.into(), kept)
         });
         Ok(Self {
             branches: retain.files.iter().map(|glob| Branch::of(glob)).collect(),
@@ -237,7 +245,7 @@ impl Retention {
             let is_kept = {
                 let state = self.lock();
                 let kept = state.kept.get(path);
-                kept.is_some_and(|kept| kept.stamp.is_same(stamp))
+                kept.is_some_and(|kept| kept.is(stamp))
             };
             if !is_kept {
                 self.keep(pass, directory, path);
@@ -253,7 +261,7 @@ impl Retention {
         {
             let state = self.lock();
             match state.kept.get(path) {
-                Some(kept) if kept.stamp.is_same(&stamp) => return,
+                Some(kept) if kept.is(&stamp) => return,
                 None if state.kept.len() >= MAX_FILES => {
                     if !pass.warned_full {
                         pass.warned_full = true;
@@ -267,7 +275,11 @@ impl Retention {
         }
         match self.store.keep(path, &file, &facts) {
             Ok(()) => {
-                let kept = Kept { stamp, gone: None };
+                let kept = Kept {
+                    stamp,
+                    is_inherited: false,
+                    gone: None,
+                };
                 self.lock().kept.insert(path.into(), kept);
             }
             Err(error) => {
@@ -358,6 +370,16 @@ impl Retention {
     }
 }
 
+impl Kept {
+    /// True if it is what the root has. Length and time alone are not asked where
+    /// more is known: builds may give each file the same time.
+    fn is(&self, stamp: &Stamp) -> bool {
+        let own = &self.stamp;
+        own == stamp
+            || (self.is_inherited && (own.length, own.modified) == (stamp.length, stamp.modified))
+    }
+}
+
 impl Stamp {
     pub(crate) fn of(facts: &Metadata) -> Self {
         Self {
@@ -365,12 +387,6 @@ impl Stamp {
             length: facts.len(),
             modified: (facts.mtime(), facts.mtime_nsec()),
         }
-    }
-
-    /// A link is the same file; a copy has the same length and time.
-    fn is_same(&self, other: &Self) -> bool {
-        self.identity == other.identity
-            || (self.length == other.length && self.modified == other.modified)
     }
 }
 
