@@ -11,10 +11,11 @@ mod report;
 use std::sync::Arc;
 
 use janua_cache::rules::invalidate::{Subject, changed, invalidates};
+use janua_cache::rules::update::{HeadEffect, head_effect};
 use janua_cache::rules::{self, Detail, Judgement};
 use janua_cache::{Entry, Follow, Found, Joined, Landing, Loaded};
-use janua_http::Failure;
 use janua_http::failure::Kind;
+use janua_http::{Failure, Fields};
 use tokio::sync::oneshot;
 
 pub(crate) use key::Personal;
@@ -309,9 +310,31 @@ pub(crate) async fn missing(
     }
 }
 
-/// Lets go of what the answer to a request with an unsafe method makes untrue
-/// (RFC 9111 §4.4).
-pub(crate) fn invalidate(exchange: &Exchange) {
+/// Lets go of what is stored, if the answer to a `HEAD` tells that it is no
+/// longer so (RFC 9111 §4.3.5).
+fn compare(exchange: &mut Exchange) {
+    let Found::Entry(entry) = find(exchange) else {
+        return;
+    };
+    let mut stored = Fields::default();
+    entry.write_into(&mut stored);
+    let response = &exchange.heads.response;
+    let length = entry.length().unwrap_or_default();
+    let effect = head_effect(&stored, length, response.status, &response.fields);
+    if effect == HeadEffect::Expire
+        && let Some(address) = entry.address()
+    {
+        let cache = &exchange.worker.estate.cache;
+        cache.invalidate(address.scheme, address.host, address.path, address.query);
+    }
+}
+
+/// Lets go of what a response makes untrue: the answer to a request with an
+/// unsafe method (RFC 9111 §4.4), or to a `HEAD`.
+pub(crate) fn invalidate(exchange: &mut Exchange) {
+    if exchange.caching.asked.is_head && exchange.report.has_key() {
+        compare(exchange);
+    }
     let Heads {
         request, response, ..
     } = &*exchange.heads;

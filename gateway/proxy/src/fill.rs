@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use janua_cache::rules::judge::is_failure;
 use janua_cache::rules::may_serve_on_error;
+use janua_cache::rules::update::identifies;
 use janua_cache::rules::validate::{remove_conditions, set_validators};
 use janua_cache::{Entry, Lead};
 use janua_http::failure::Kind;
-use janua_http::{Failure, ResponseHead};
+use janua_http::{Failure, Fields, ResponseHead};
 use tokio::sync::oneshot;
 
-use crate::attempt::Open;
+use crate::attempt::{self, Open};
 use crate::cached::Report;
 use crate::course::Course;
 use crate::exchange::Exchange;
@@ -72,9 +73,9 @@ async fn run(
     stale: Option<Arc<Entry>>,
     hand: oneshot::Sender<Handed>,
 ) {
-    prepare(&mut exchange, stale.as_deref());
+    let mut stale = stale;
     let asked_ms = exchange.now.unix_ms;
-    let open = match fetch::fetch(&mut exchange, &course).await {
+    let open = match ask(&mut exchange, &course, &mut stale).await {
         Ok(open) => open,
         Err(failure) => {
             lead.fail(failure.clone());
@@ -117,8 +118,32 @@ async fn run(
     }
 }
 
+/// Asks whether what is stored still holds, or for the whole if nothing is; so
+/// too, a second time, if a 304 speaks of something else than what was named.
+async fn ask(
+    exchange: &mut Exchange,
+    course: &Course,
+    stale: &mut Option<Arc<Entry>>,
+) -> Result<Open, Failure> {
+    loop {
+        let mut stored = Fields::default();
+        if let Some(stale) = stale {
+            stale.write_into(&mut stored);
+        }
+        prepare(exchange, &stored);
+        let open = fetch::fetch(exchange, course).await?;
+        let response = &exchange.heads.response;
+        if stale.is_some() && response.status == 304 && !identifies(&stored, &response.fields) {
+            *stale = None;
+            attempt::put(exchange, course.forwarding(), open);
+            continue;
+        }
+        return Ok(open);
+    }
+}
+
 /// Makes the request one for the whole of it, whatever this client asked for.
-fn prepare(exchange: &mut Exchange, stale: Option<&Entry>) {
+fn prepare(exchange: &mut Exchange, stored: &Fields) {
     let fields = &mut exchange.heads.request.fields;
     remove_conditions(fields);
     if exchange
@@ -129,11 +154,7 @@ fn prepare(exchange: &mut Exchange, stale: Option<&Entry>) {
         // The gateway codes it itself: one body serves all.
         fields.remove(b"accept-encoding");
     }
-    if let Some(stale) = stale {
-        let mut stored = janua_http::Fields::default();
-        stale.write_into(&mut stored);
-        set_validators(&stored, fields);
-    }
+    set_validators(stored, fields);
 }
 
 /// Hands the response to the one who led; if that one is gone, nobody wants it.

@@ -121,6 +121,12 @@ impl Report {
         self.outcome.is_some() && self.forward.is_none()
     }
 
+    /// True if the request was looked up.
+    pub(super) fn has_key(&self) -> bool {
+        self.outcome
+            .is_some_and(|outcome| outcome != Outcome::Bypass)
+    }
+
     pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.outcome
     }

@@ -6,6 +6,7 @@ use janua_cache::rules::stored::retain_storable;
 use janua_cache::rules::update::renew;
 use janua_cache::rules::{self, Detail, Rule, Storage, Terms, Times, Vary};
 use janua_cache::{Entry, Fill, Lead, NewEntry, Refused, Variance};
+use janua_http::fields::Known;
 use janua_http::{Failure, Fields, Framing};
 use janua_wasm as wasm;
 use tokio::sync::oneshot;
@@ -33,6 +34,13 @@ pub(super) enum Verdict {
 /// Asks the policies of the phase `fetched`, and the rules. Afterwards the head
 /// is as it is stored and delivered.
 pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Verdict, Failure> {
+    let fields = &mut exchange.heads.response.fields;
+    if fields.known(Known::Date).next().is_none() {
+        // Later it would be dated by its delivery (RFC 9110 §6.6.1).
+        let mut date = Vec::new();
+        exchange.worker.clock.write_date(exchange.now, &mut date);
+        fields.append(b"Date", &date);
+    }
     if let Some(matched) = exchange.matched.take()
         && let Some(made) = policies::fetched_phase(exchange, &matched, AnsweredBy::Upstream)?
     {
