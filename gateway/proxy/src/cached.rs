@@ -9,6 +9,7 @@ mod key;
 mod report;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use janua_cache::rules::invalidate::{Subject, changed, invalidates};
 use janua_cache::rules::update::{HeadEffect, head_effect};
@@ -90,15 +91,14 @@ pub(crate) async fn cached(
             Joined::Leader(lead) => {
                 let (hand, handed) = oneshot::channel();
                 fill::start(exchange, course, lead, stale.clone(), hand);
-                let handed = handed
-                    .await
-                    .unwrap_or(Handed::Failed(Kind::Internal.into()));
+                let handed = within(client, handed).await?;
+                let handed = handed.unwrap_or(Handed::Failed(Kind::Internal.into()));
                 return lead_on(exchange, client, course, handed, stale).await;
             }
             Joined::Follower(_) if !waits => {
                 return forward::forward(exchange, client, course).await;
             }
-            Joined::Follower(follow) => match wait(exchange, follow).await {
+            Joined::Follower(follow) => match within(client, wait(exchange, follow)).await? {
                 Landing::Retry => {}
                 Landing::Pass => return forward::forward(exchange, client, course).await,
                 Landing::Failed(failure) => {
@@ -181,6 +181,14 @@ fn refresh(exchange: &Exchange, course: &Course, entry: &Arc<Entry>) {
         let (hand, _) = oneshot::channel();
         fill::start(exchange, course, lead, Some(Arc::clone(entry)), hand);
     }
+}
+
+/// Waits for another task, as long as the request may take as a whole. That
+/// one's waits have limits of their own.
+async fn within<T>(client: &mut Client, waiting: impl Future<Output = T>) -> Result<T, Failure> {
+    client.deadline.set(Duration::from_secs(86_400));
+    let waited = client.deadline.guard(waiting).await;
+    waited.map_err(|_| Kind::WholeTimeout.into())
 }
 
 async fn wait(exchange: &mut Exchange, follow: Follow<Failure>) -> Landing<Failure> {
