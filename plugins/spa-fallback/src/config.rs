@@ -21,6 +21,9 @@ pub struct Config {
     /// The `Cache-Control` of the index; empty leaves it.
     #[serde(default = "no_cache")]
     pub cache_control: String,
+    /// Whether pages that are there get it too, unless they have one.
+    #[serde(default = "yes")]
+    pub pages: bool,
 }
 
 fn index() -> String {

@@ -12,7 +12,8 @@ mod config;
 mod tests;
 
 use janua_sdk::{
-    Inputs, Missing, Optional, PathPattern, Policy, Slot, Subscription, Text, Verdict, syntax,
+    Fetched, Inputs, Missing, Number, Optional, PathPattern, Policy, Slot, Subscription, Text,
+    Verdict, syntax,
 };
 
 use crate::assets::Assets;
@@ -27,6 +28,16 @@ pub struct SpaFallback {
     exclude: Option<(Slot<Missing, Text>, Vec<PathPattern>)>,
     assets: Assets,
     serve: Verdict<Missing>,
+    pages: Option<Pages>,
+}
+
+/// The pages that are there: the index by its own name, which no phase
+/// `missing` sees.
+#[derive(Debug)]
+struct Pages {
+    status: Slot<Fetched, Number>,
+    content_type: Slot<Fetched, Optional>,
+    fresh: Verdict<Fetched>,
 }
 
 /// What tells a navigation from what a page loads.
@@ -49,6 +60,8 @@ impl Policy for SpaFallback {
         if !cache_control.is_empty() {
             serve = serve.set_header("cache-control", cache_control);
         }
+        let pages = config.pages && !cache_control.is_empty();
+        let pages = pages.then(|| Pages::new(cache_control, subscription));
         let phase = subscription.missing();
         let exclude = config.exclude.0;
         Ok(Self {
@@ -61,6 +74,7 @@ impl Policy for SpaFallback {
             exclude: (!exclude.is_empty()).then(|| (phase.path(), exclude)),
             assets: Assets::new(config.assets).map_err(|why| at("assets", &why))?,
             serve,
+            pages,
         })
     }
 
@@ -74,6 +88,13 @@ impl Policy for SpaFallback {
             false => Verdict::proceed().until_reload(),
         })
     }
+
+    fn on_fetched(&self, inputs: &Inputs<Fetched>) -> Result<Verdict<Fetched>, String> {
+        Ok(match &self.pages {
+            Some(pages) if pages.is_one(inputs) => pages.fresh.clone(),
+            _ => Verdict::proceed().until_reload(),
+        })
+    }
 }
 
 impl SpaFallback {
@@ -82,6 +103,29 @@ impl SpaFallback {
             let path = inputs.get(*path);
             patterns.iter().any(|pattern| pattern.matches(path))
         })
+    }
+}
+
+impl Pages {
+    /// By type and not by path, which would make each file a case of its own.
+    fn new(cache_control: &str, subscription: &mut Subscription) -> Self {
+        let phase = subscription.fetched();
+        Self {
+            status: phase.status(),
+            content_type: phase.response_header("content-type"),
+            fresh: Verdict::proceed()
+                .default_header("cache-control", cache_control)
+                .until_reload(),
+        }
+    }
+
+    fn is_one(&self, inputs: &Inputs<Fetched>) -> bool {
+        let kind = inputs.get(self.content_type).unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        let is_page = ["text/html", "application/xhtml+xml"]
+            .iter()
+            .any(|page| kind.eq_ignore_ascii_case(page));
+        is_page && inputs.get(self.status) == 200
     }
 }
 

@@ -124,6 +124,44 @@ fn excluded_paths_stay_missing() {
     assert!(!served(&one, &get("/api/orders")));
 }
 
+/// `/` and `/index.html` are not missing, and are the index all the same.
+#[test]
+fn pages_that_are_there_are_revalidated() {
+    let page = |status, kind: &str| {
+        let exchange = Exchange::get("https://a.example/").answered(status, "files");
+        exchange.response_header("content-type", kind)
+    };
+    for (status, kind, expected) in [
+        (200, "text/html; charset=utf-8", true),
+        (200, "Text/HTML", true),
+        (200, "application/xhtml+xml", true),
+        (200, "text/html-not", false),
+        (200, "text/css; charset=utf-8", false),
+        (200, "", false),
+        (404, "text/html", false),
+        (301, "text/html", false),
+    ] {
+        for (json, on) in [
+            ("{}", true),
+            (r#"{"pages": false}"#, false),
+            (r#"{"cache_control": ""}"#, false),
+        ] {
+            let got = configured(json).fetched(&page(status, kind));
+            assert!(got.answer.is_none() && got.note().is_none());
+            let lines = got.exchange.response_lines("cache-control");
+            let is_set = lines == ["no-cache"];
+            assert_eq!(is_set, expected && on, "{json} {status} {kind}: {lines:?}");
+            assert_eq!(lines.is_empty(), !is_set);
+        }
+    }
+    let own = page(200, "text/html").response_header("cache-control", "max-age=60");
+    let got = configured("{}").fetched(&own);
+    assert_eq!(got.exchange.response_lines("cache-control"), ["max-age=60"]);
+    let other = r#"{"cache_control": "no-store"}"#;
+    let got = configured(other).fetched(&page(200, "text/html"));
+    assert_eq!(got.exchange.response_lines("cache-control"), ["no-store"]);
+}
+
 /// One verdict for all routes of the application, unless paths are looked at.
 #[test]
 fn the_path_is_no_input_unless_it_must_be() {
@@ -139,7 +177,11 @@ fn the_path_is_no_input_unless_it_must_be() {
         assert_eq!(phase.inputs.len(), inputs, "{json}");
         let path = format!("{:?}", phase.inputs).contains("Path");
         assert_eq!(path, json.contains("exclude"), "{json}");
+        let fetched = subscription.fetched.as_ref().unwrap();
+        assert_eq!(fetched.inputs.len(), 2, "{json}");
     }
+    let quiet = configured(r#"{"pages": false}"#);
+    assert!(quiet.subscription().fetched.is_none());
 }
 
 #[test]
