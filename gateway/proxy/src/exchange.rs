@@ -4,13 +4,16 @@
 //! each step is a call into the file that bears its name, and none of them
 //! calls back up.
 
+mod heads;
+
 use std::rc::Rc;
 
-use janua_cache::Key;
 use janua_cache::rules::Asked;
+use janua_http::Failure;
 use janua_http::failure::Kind;
-use janua_http::{Failure, RequestHead, ResponseHead};
 use janua_wasm::Edit;
+
+pub(crate) use heads::Heads;
 
 use crate::answer;
 use crate::cached::{self, Report};
@@ -21,7 +24,6 @@ use crate::clock::Moment;
 use crate::course::Course;
 use crate::facts::{AnsweredBy, Original, View};
 use crate::files;
-use crate::fill::Fetched;
 use crate::forward;
 use crate::policies;
 use crate::receive;
@@ -30,7 +32,7 @@ use crate::redirect;
 use crate::request_id::RequestId;
 use crate::route::{self, Unrouted};
 use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site, Target, Tree};
-use crate::verdict::{Made, Quotas};
+use crate::verdict::Made;
 use crate::worker::Worker;
 
 /// What becomes of the client's connection.
@@ -55,24 +57,6 @@ pub(crate) enum Body {
     Begun,
     /// All of it.
     Read,
-}
-
-/// Both heads of an exchange; their memory goes from request to request.
-#[derive(Debug, Default)]
-pub(crate) struct Heads {
-    pub(crate) request: RequestHead,
-    pub(crate) response: ResponseHead,
-    /// What the buckets said of the request.
-    pub(crate) quotas: Quotas,
-    /// What the response is stored under.
-    pub(crate) key: Key,
-}
-
-impl Heads {
-    /// Adds what the buckets said to the response.
-    pub(crate) fn write_quotas(&mut self) {
-        self.quotas.write_to(&mut self.response.fields);
-    }
 }
 
 /// The route that takes a request, in the snapshot that it is held to.
@@ -330,64 +314,6 @@ impl Exchange {
             site: &matched.site().name,
             route: &matched.route().terms.label,
         }
-    }
-
-    /// Goes on with another path of the same target, without a query.
-    pub(crate) fn turn_to(&mut self, path: Vec<u8>) {
-        let request = &mut self.heads.request;
-        self.original.get_or_insert_with(|| Original {
-            path: request.path.clone(),
-            query: request.query.clone(),
-        });
-        request.path = path;
-        request.query = None;
-    }
-
-    /// Takes over what the log says about a fetch that another task did.
-    pub(crate) fn take_fetched(&mut self, fetched: Fetched) {
-        let notes = std::mem::take(&mut self.record.notes);
-        self.record = fetched.record;
-        self.record.notes.splice(0..0, notes);
-        self.report = fetched.report;
-    }
-
-    /// Replaces the lifetimes that the response states by those of the rule:
-    /// one line each, whatever the upstream said (C1, C3).
-    pub(crate) fn write_lifetimes(&mut self) {
-        let Some(rule) = self.caching.rule() else {
-            return;
-        };
-        let fields = &mut self.heads.response.fields;
-        if let Some(browser) = &rule.browser {
-            fields.set(b"Cache-Control", browser.as_bytes());
-            // Old caches would go by these instead.
-            fields.remove(b"expires");
-            fields.remove(b"pragma");
-        }
-        if let Some(cdn) = &rule.cdn {
-            fields.set(b"CDN-Cache-Control", cdn.as_bytes());
-        }
-    }
-
-    /// Adds what the gateway itself says on every response: what the buckets
-    /// said, and what the cache did.
-    pub(crate) fn write_additions(&mut self) {
-        self.heads.write_quotas();
-        if self.terms.as_ref().is_some_and(|terms| terms.cache_status) {
-            let rule = self.caching.rule().map(|rule| &*rule.name);
-            self.report.write_to(rule, &mut self.heads.response.fields);
-        }
-    }
-
-    /// Makes a reply the response.
-    pub(crate) fn take_made(&mut self, made: &Made) {
-        let response = &mut self.heads.response;
-        response.clear();
-        response.status = made.status;
-        for (name, value) in &made.headers {
-            response.fields.append(name, value);
-        }
-        self.write_additions();
     }
 
     /// Keeps what a policy wants said about this request.

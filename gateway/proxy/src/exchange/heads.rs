@@ -1,0 +1,87 @@
+//! The heads of an exchange, and what is done to them between its steps.
+
+use janua_cache::Key;
+use janua_http::{RequestHead, ResponseHead};
+
+use super::Exchange;
+use crate::facts::Original;
+use crate::fill::Fetched;
+use crate::verdict::{Made, Quotas};
+
+/// Both heads of an exchange; their memory goes from request to request.
+#[derive(Debug, Default)]
+pub(crate) struct Heads {
+    pub(crate) request: RequestHead,
+    pub(crate) response: ResponseHead,
+    /// What the buckets said of the request.
+    pub(crate) quotas: Quotas,
+    /// What the response is stored under.
+    pub(crate) key: Key,
+}
+
+impl Heads {
+    /// Adds what the buckets said to the response.
+    pub(crate) fn write_quotas(&mut self) {
+        self.quotas.write_to(&mut self.response.fields);
+    }
+}
+
+impl Exchange {
+    /// Goes on with another path of the same target, without a query.
+    pub(crate) fn turn_to(&mut self, path: Vec<u8>) {
+        let request = &mut self.heads.request;
+        self.original.get_or_insert_with(|| Original {
+            path: request.path.clone(),
+            query: request.query.clone(),
+        });
+        request.path = path;
+        request.query = None;
+    }
+
+    /// Takes over what the log says about a fetch that another task did.
+    pub(crate) fn take_fetched(&mut self, fetched: Fetched) {
+        let notes = std::mem::take(&mut self.record.notes);
+        self.record = fetched.record;
+        self.record.notes.splice(0..0, notes);
+        self.report = fetched.report;
+    }
+
+    /// Replaces the lifetimes that the response states by those of the rule:
+    /// one line each, whatever the upstream said (C1, C3).
+    pub(crate) fn write_lifetimes(&mut self) {
+        let Some(rule) = self.caching.rule() else {
+            return;
+        };
+        let fields = &mut self.heads.response.fields;
+        if let Some(browser) = &rule.browser {
+            fields.set(b"Cache-Control", browser.as_bytes());
+            // Old caches would go by these instead.
+            fields.remove(b"expires");
+            fields.remove(b"pragma");
+        }
+        if let Some(cdn) = &rule.cdn {
+            fields.set(b"CDN-Cache-Control", cdn.as_bytes());
+        }
+    }
+
+    /// Adds what the gateway itself says on every response: what the buckets
+    /// said, and what the cache did.
+    pub(crate) fn write_additions(&mut self) {
+        self.heads.write_quotas();
+        if self.terms.as_ref().is_some_and(|terms| terms.cache_status) {
+            let rule = self.caching.rule().map(|rule| &*rule.name);
+            self.report.write_to(rule, &mut self.heads.response.fields);
+        }
+    }
+
+    /// Makes a reply the response.
+    pub(crate) fn take_made(&mut self, made: &Made) {
+        let response = &mut self.heads.response;
+        response.clear();
+        response.status = made.status;
+        for (name, value) in &made.headers {
+            response.fields.append(name, value);
+        }
+        self.write_additions();
+    }
+}
