@@ -73,7 +73,7 @@ const REPEAT: &str = "\
 ## How to repeat
 
 ```sh
-make bench                # this page; a few minutes; wants a machine with nothing else to do
+make bench                # this page; about ten minutes; wants a machine with nothing else to do
 make bench-peers          # Envoy and Caddy, where the distribution has none
 target/release/janua-load compare --only nginx,hyper,janua,janua-5 --seconds 5
 target/release/janua-load cases --case static,hit-1k --only nginx,janua   # files, cache, compression
