@@ -44,11 +44,15 @@ enum Urgency {
 /// How long an invalidation may wait for its sweep.
 const LATER: Duration = Duration::from_secs(30);
 
-/// A sweep takes at most one part in so many of a core.
+/// Sweeps after invalidations take at most one part in so many of a core.
 const SHARE: u32 = 10;
 
-/// How long the thread sleeps if nobody wakes it.
-const IDLE: Duration = Duration::from_millis(200);
+/// How long the thread sleeps while workers may leave work without waking it:
+/// waking costs them a system call.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long it sleeps if there is no disk to write to.
+const IDLE: Duration = Duration::from_secs(5);
 
 impl Background {
     pub(crate) fn start(store: &Arc<Store>) -> Result<Self, OpenError> {
@@ -121,7 +125,9 @@ impl Work {
             let asked = self.wait(busy);
             if asked.stop {
                 // What waits is written: a restart finds it.
-                while self.write() {}
+                if let Some(disk) = &self.store.disk {
+                    self.upkeep.finish(disk);
+                }
                 return;
             }
             busy = self.write();
@@ -136,7 +142,9 @@ impl Work {
     fn wait(&self, busy: bool) -> Asked {
         let mut asked = self.signals.lock();
         if !busy && !asked.work && !asked.stop {
-            asked = match self.signals.woken.wait_timeout(asked, IDLE) {
+            let waits = self.store.disk.is_some() || asked.sweep.is_some();
+            let pause = if waits { PAUSE } else { IDLE };
+            asked = match self.signals.woken.wait_timeout(asked, pause) {
                 Ok((asked, _)) => asked,
                 Err(poisoned) => poisoned.into_inner().0,
             };
@@ -162,11 +170,10 @@ impl Work {
         let Some((ended, took)) = self.swept else {
             return urgency == Urgency::Soon || self.store.purges.lines() > 1024;
         };
-        let pause = took * SHARE;
         ended.elapsed()
             >= match urgency {
-                Urgency::Soon => pause,
-                Urgency::Later => pause.max(LATER),
+                Urgency::Soon => took * 2,
+                Urgency::Later => (took * SHARE).max(LATER),
             }
     }
 
@@ -209,9 +216,10 @@ fn sweep_index(store: &Store, index: &Index) {
         if let Slot::Entry(entry) = found
             && entry.standing(&store.purges) == Standing::Dead
         {
-            index.remove_if(slot, |found| {
-                matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, &entry))
-            });
+            index.remove_if(
+                slot,
+                |found| matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, &entry)),
+            );
         }
     }
 }

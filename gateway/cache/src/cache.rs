@@ -81,7 +81,6 @@ pub enum Found {
 pub struct Cache<F> {
     store: Arc<Store>,
     flights: Arc<Flights<F>>,
-    /// The options as given, to tell a change of the disk's folder.
     background: Arc<Background>,
 }
 
@@ -228,7 +227,8 @@ impl<F> Cache<F> {
     pub fn encoded(&self, entry: &Arc<Entry>, coding: Coding, bytes: Bytes) -> Arc<Entry> {
         let with = Arc::new(entry.with_encoded(coding, bytes));
         // One on its way in is about to be replaced.
-        if !matches!(entry.body(), Body::Growing(_)) && with.weight() <= self.store.index.largest() {
+        if !matches!(entry.body(), Body::Growing(_)) && with.weight() <= self.store.index.largest()
+        {
             self.store.replace(entry, &with);
         }
         with
@@ -251,9 +251,19 @@ impl<F> Cache<F> {
         written
     }
 
+    /// Purges without waiting for the disk, for the workers: no lookup finds
+    /// what it reached once this returns, and the journal has it a moment later.
+    pub fn purge_at_once(&self, scope: &Scope<'_>, purge: Purge) {
+        let number = self.store.purges.record(scope, purge);
+        if let Some(disk) = &self.store.disk {
+            disk.journal_later(scope, purge, number);
+        }
+        self.background.sweep();
+    }
+
     /// Takes one address away after a request with an unsafe method succeeded
-    /// (RFC 9111 §4.4). Never waits: it acts at once, and reaches the disk's
-    /// journal a moment later.
+    /// (RFC 9111 §4.4). Acts as [`purge_at_once`](Self::purge_at_once), and what
+    /// it frees is freed later: these come often.
     pub fn invalidate(&self, scheme: &[u8], host: &[u8], path: &[u8], query: Option<&[u8]>) {
         let scope = Scope::Url {
             scheme,
@@ -266,6 +276,12 @@ impl<F> Cache<F> {
             disk.journal_later(&scope, Purge::Hard, number);
         }
         self.background.sweep_later();
+    }
+
+    /// Largest body that is stored, in bytes.
+    #[must_use]
+    pub fn max_object(&self) -> u64 {
+        self.store.max_object()
     }
 
     /// What it holds and does.

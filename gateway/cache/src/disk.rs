@@ -56,7 +56,11 @@ impl std::fmt::Display for OpenError {
                 write!(f, "cache folder {} belongs to another user", path.display())
             }
             Self::InUse(path) => {
-                write!(f, "cache folder {} is used by another process", path.display())
+                write!(
+                    f,
+                    "cache folder {} is used by another process",
+                    path.display()
+                )
             }
             Self::Thread(error) => write!(f, "the cache's thread could not be started: {error}"),
         }
@@ -137,10 +141,7 @@ impl Disk {
             known: Mutex::default(),
             waiting: Mutex::default(),
             create: Box::new(|path| {
-                let file = folder::options()
-                    .write(true)
-                    .create_new(true)
-                    .open(path)?;
+                let file = folder::options().write(true).create_new(true).open(path)?;
                 Ok(Box::new(file))
             }),
             budget: AtomicU64::new(bytes),

@@ -18,7 +18,7 @@ use crate::store::Store;
 
 mod growth;
 
-pub(crate) use growth::{Growth, GrowingBytes};
+pub(crate) use growth::{GrowingBytes, Growth};
 
 /// How far the slowest reader may lag behind the writer of a body that is not
 /// kept, in bytes.
@@ -108,7 +108,10 @@ impl Fill {
     /// on; `None` if it could not be stored, or if fewer or more bytes came
     /// than were announced, which aborts it.
     pub fn finish(self) -> Option<Arc<Entry>> {
-        if self.length.is_some_and(|length| length != self.growth.written()) {
+        if self
+            .length
+            .is_some_and(|length| length != self.growth.written())
+        {
             return None;
         }
         let whole = self.growth.finish()?;

@@ -199,8 +199,11 @@ impl<F> Lead<F> {
     pub fn pass(mut self, ttl_ms: u64, now_ms: u64) {
         if ttl_ms > 0 {
             let flight = &self.ticket.flight;
-            self.store
-                .pass(&flight.primary, &flight.variant, now_ms.saturating_add(ttl_ms));
+            self.store.pass(
+                &flight.primary,
+                &flight.variant,
+                now_ms.saturating_add(ttl_ms),
+            );
         }
         self.land(Landed::Pass);
     }

@@ -334,10 +334,7 @@ mod tests {
         variant.push(None);
         let (read, values) = Variance::of(&variant.0).unwrap();
         assert_eq!(read, variance);
-        assert_eq!(
-            values.collect::<Vec<_>>(),
-            [Some(&b"text/html"[..]), None]
-        );
+        assert_eq!(values.collect::<Vec<_>>(), [Some(&b"text/html"[..]), None]);
         assert!(Variance::default().is_none());
         let union = Variance::new([&b"a"[..]], false).union(&Variance::new([&b"b"[..]], true));
         assert_eq!(union, Variance::new([&b"a"[..], b"b"], true));

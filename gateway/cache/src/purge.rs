@@ -68,7 +68,9 @@ pub enum Purge {
 pub(crate) enum Standing {
     Live,
     /// Stale since this time, in milliseconds since the Unix epoch.
-    Stale { at_ms: u64 },
+    Stale {
+        at_ms: u64,
+    },
     Dead,
 }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::disk::Disk;
 use crate::entry::{Body, Entry, NewEntry};
-use crate::fill::{Growth, GrowingBytes};
+use crate::fill::{GrowingBytes, Growth};
 use crate::flight::Refused;
 use crate::key::{Parts, Variance};
 use crate::purge::{Purges, Standing};
@@ -48,7 +48,12 @@ const MAX_TEXT: usize = 256 * 1024;
 const MAX_NAMES: usize = 64;
 
 impl Store {
-    pub(crate) fn new(memory: u64, max_object: u64, purges: Arc<Purges>, disk: Option<Disk>) -> Self {
+    pub(crate) fn new(
+        memory: u64,
+        max_object: u64,
+        purges: Arc<Purges>,
+        disk: Option<Disk>,
+    ) -> Self {
         let growing = Arc::new(GrowingBytes::default());
         // A shard must hold a few of the largest objects.
         let shards = (memory / max_object.saturating_mul(4).max(1 << 20)).clamp(1, 64);
@@ -180,20 +185,21 @@ impl Store {
     /// the newest any more.
     pub(crate) fn written(&self, entry: &Arc<Entry>) {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
-        self.opened.remove_if(slot, |found| {
-            !matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, entry))
-        });
+        self.opened.remove_if(
+            slot,
+            |found| !matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, entry)),
+        );
     }
 
     /// The entry of a key, if memory has it or its file is open.
     pub(crate) fn in_memory(&self, primary: &[u8], variant: &[u8]) -> Option<Arc<Entry>> {
         let slot = self.hasher.slot(primary, variant);
-        [&self.index, &self.opened]
-            .into_iter()
-            .find_map(|table| match table.peek(slot, primary, variant) {
+        [&self.index, &self.opened].into_iter().find_map(|table| {
+            match table.peek(slot, primary, variant) {
                 Some(Slot::Entry(entry)) => self.alive(entry, slot),
                 _ => None,
-            })
+            }
+        })
     }
 
     /// An entry from the disk, which gives way to a newer one.
@@ -202,7 +208,8 @@ impl Store {
         match entry.body() {
             Body::File { .. } => self.opened.insert(slot, Slot::Entry(Arc::clone(entry))),
             Body::Bytes(_) | Body::Growing(_) => {
-                self.index.insert_if_absent(slot, Slot::Entry(Arc::clone(entry)));
+                self.index
+                    .insert_if_absent(slot, Slot::Entry(Arc::clone(entry)));
             }
         }
     }
@@ -227,9 +234,10 @@ impl Store {
     pub(crate) fn forget(&self, entry: &Arc<Entry>) {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
         for table in [&self.index, &self.opened] {
-            table.remove_if(slot, |found| {
-                matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, entry))
-            });
+            table.remove_if(
+                slot,
+                |found| matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, entry)),
+            );
         }
     }
 
@@ -266,9 +274,10 @@ impl Store {
     pub(crate) fn alive(&self, entry: Arc<Entry>, slot: u64) -> Option<Arc<Entry>> {
         if entry.standing(&self.purges) == Standing::Dead {
             for table in [&self.index, &self.opened] {
-                table.remove_if(slot, |found| {
-                    matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, &entry))
-                });
+                table.remove_if(
+                    slot,
+                    |found| matches!(found, Slot::Entry(found) if Arc::ptr_eq(found, &entry)),
+                );
             }
             return None;
         }

@@ -113,11 +113,7 @@ pub(crate) fn find(cache: &Tests, path: &str) -> Option<Arc<Entry>> {
     find_key(cache, &mut key(path), "")
 }
 
-pub(crate) fn find_key(
-    cache: &Tests,
-    key: &mut Key,
-    as_value: &'static str,
-) -> Option<Arc<Entry>> {
+pub(crate) fn find_key(cache: &Tests, key: &mut Key, as_value: &'static str) -> Option<Arc<Entry>> {
     for _ in 0..3 {
         match cache.find(key, &mut value(as_value), 0) {
             Found::Entry(entry) => return Some(entry),

@@ -162,7 +162,12 @@ fn a_compressed_form_is_kept_beside() {
 fn the_budget_is_never_exceeded() {
     let cache = testing::memory(4 * MIB);
     for number in 0..3000 {
-        store(&cache, &format!("/{number}"), &[], &vec![0; number * 37 % 20_000]);
+        store(
+            &cache,
+            &format!("/{number}"),
+            &[],
+            &vec![0; number * 37 % 20_000],
+        );
         let figures = cache.status();
         assert!(figures.bytes <= 4 * MIB, "{figures:?}");
     }
@@ -213,7 +218,10 @@ fn an_object_that_would_not_fit_is_refused_not_lost() {
 fn turned_off_it_passes() {
     let cache = testing::memory(0);
     let key = &mut key("/");
-    assert!(matches!(cache.find(key, &mut testing::value(""), 0), Found::Pass));
+    assert!(matches!(
+        cache.find(key, &mut testing::value(""), 0),
+        Found::Pass
+    ));
     let stored = testing::lead(&cache, key, "").store_whole(
         testing::new(&testing::fields(), &[]),
         &Variance::default(),

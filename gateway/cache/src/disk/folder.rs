@@ -11,7 +11,9 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -106,7 +108,10 @@ impl Folder {
         match std::fs::rename(temporary, &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if let Some(folder) = path.parent() {
-                    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+                    DirBuilder::new()
+                        .recursive(true)
+                        .mode(0o700)
+                        .create(folder)?;
                 }
                 std::fs::rename(temporary, &path)
             }
@@ -147,7 +152,9 @@ pub(crate) fn name(primary: &[u8], variant: &[u8]) -> u128 {
 /// The name that a file's name spells; `None` if it is none of ours.
 pub(crate) fn name_of(file: &std::ffi::OsStr) -> Option<u128> {
     let text = file.to_str()?;
-    let hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let hex = text
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     (hex && text.len() == 32).then(|| u128::from_str_radix(text, 16).ok())?
 }
 
@@ -166,7 +173,10 @@ fn next_identity(path: &Path) -> io::Result<(u64, u32)> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (identity, rest) = rest.split_first_chunk::<8>()?;
         let (opened, rest) = rest.split_first_chunk::<4>()?;
-        let sealed = bytes.len().checked_sub(rest.len()).and_then(|end| bytes.get(..end))?;
+        let sealed = bytes
+            .len()
+            .checked_sub(rest.len())
+            .and_then(|end| bytes.get(..end))?;
         (magic == MAGIC && rest == format::sum(sealed).to_le_bytes())
             .then(|| (u64::from_le_bytes(*identity), u32::from_le_bytes(*opened)))
     });

@@ -226,7 +226,12 @@ pub(crate) fn of_entry(
 }
 
 /// A file that says what the entries of a key vary on.
-pub(crate) fn of_variance(primary: &[u8], variance: &Variance, identity: u64, level: u64) -> Vec<u8> {
+pub(crate) fn of_variance(
+    primary: &[u8],
+    variance: &Variance,
+    identity: u64,
+    level: u64,
+) -> Vec<u8> {
     let mut names = Parts::default();
     variance.begin(&mut names);
     let mut meta = Parts::default();

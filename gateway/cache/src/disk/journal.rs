@@ -147,9 +147,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn write_anew(folder: &Folder, content: &[u8]) -> io::Result<File> {
     folder.write_durably("journal", content)?;
-    let mut file = options()
-        .write(true)
-        .open(folder.path().join("journal"))?;
+    let mut file = options().write(true).open(folder.path().join("journal"))?;
     file.seek(SeekFrom::End(0))?;
     Ok(file)
 }

@@ -58,8 +58,9 @@ impl Disk {
             Meta::Variance {
                 primary: own,
                 variance,
-            } => (*own == primary && variant.is_empty())
-                .then(|| Content::Variance(variance.clone())),
+            } => {
+                (*own == primary && variant.is_empty()).then(|| Content::Variance(variance.clone()))
+            }
             Meta::Entry {
                 primary: own,
                 variant: own_variant,
@@ -126,13 +127,12 @@ impl Disk {
                 .then(|| Body::Bytes(Bytes::from(bytes.into_boxed_slice())))
         } else {
             let sum = sum_of(&head.file, offset, length).ok()?;
-            (sum == head.header.body_sum).then(|| {
-                Some(Body::File {
-                    file: Arc::new(head.file.try_clone().ok()?),
-                    offset,
-                    length,
-                })
-            })?
+            let file = Arc::new(head.file.try_clone().ok()?);
+            (sum == head.header.body_sum).then_some(Body::File {
+                file,
+                offset,
+                length,
+            })
         };
         if body.is_none() {
             self.broken(name);
@@ -221,7 +221,9 @@ pub(super) fn each_piece(
     let mut buffer = vec![0; 128 * 1024];
     let mut left = length;
     while left > 0 {
-        let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let wanted = usize::try_from(left)
+            .unwrap_or(usize::MAX)
+            .min(buffer.len());
         let read = match buffer.get_mut(..wanted) {
             Some(piece) => file.read_at(piece, offset)?,
             None => 0,

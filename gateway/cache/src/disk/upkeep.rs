@@ -26,19 +26,7 @@ impl Upkeep {
     /// Does some of what waits; true if more does. `written` is told each entry
     /// whose file is there now.
     pub(crate) fn step(&mut self, disk: &Disk, mut written: impl FnMut(&Arc<Entry>)) -> bool {
-        if disk.journal_waits.swap(false, Ordering::AcqRel) && disk.journal.flush().is_err() {
-            disk.counts.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        let mut more = false;
-        for _ in 0..BATCH {
-            let Some(job) = disk.next_job() else {
-                break;
-            };
-            more = true;
-            if let Done::Written(entry) = disk.carry_out(job, &mut self.dirty) {
-                written(&entry);
-            }
-        }
+        let mut more = self.write(disk, &mut written);
         if let Ok(number) = u8::try_from(self.scan) {
             self.scan += 1;
             scan(disk, number);
@@ -47,6 +35,26 @@ impl Upkeep {
             lock(&disk.known).complete();
         }
         self.evict(disk) || more
+    }
+
+    /// Writes all that waits, before the process ends.
+    pub(crate) fn finish(&mut self, disk: &Disk) {
+        while self.write(disk, &mut |_| ()) {}
+    }
+
+    fn write(&mut self, disk: &Disk, written: &mut dyn FnMut(&Arc<Entry>)) -> bool {
+        if disk.journal_waits.swap(false, Ordering::AcqRel) && disk.journal.flush().is_err() {
+            disk.counts.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        for _ in 0..BATCH {
+            let Some(job) = disk.next_job() else {
+                return false;
+            };
+            if let Done::Written(entry) = disk.carry_out(job, &mut self.dirty) {
+                written(&entry);
+            }
+        }
+        true
     }
 
     /// True once the folder has been scanned.

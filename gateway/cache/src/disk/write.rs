@@ -41,8 +41,7 @@ impl Disk {
                 level,
             } => {
                 let name = name(primary, b"");
-                let content =
-                    format::of_variance(primary, variance, self.folder.identity, *level);
+                let content = format::of_variance(primary, variance, self.folder.identity, *level);
                 (name, self.write_file(name, &content, |_| Ok(())).map(Some))
             }
             Job::Remove(name) => {

@@ -5,7 +5,13 @@ fn entry(body: &[u8]) -> Entry {
     let key = testing::key("/a");
     let body = Body::Bytes(Bytes::copy_from_slice(body));
     let fields = testing::fields();
-    Entry::new(&key.primary.0, &[], testing::new(&fields, &[b"t", b""]), body, 0)
+    Entry::new(
+        &key.primary.0,
+        &[],
+        testing::new(&fields, &[b"t", b""]),
+        body,
+        0,
+    )
 }
 
 #[test]
@@ -15,7 +21,10 @@ fn what_is_stored_is_read_back() {
     let mut fields = Fields::default();
     fields.append(b"Before", b"1");
     entry.write_into(&mut fields);
-    let lines: Vec<_> = fields.iter().map(|(_, name, value)| (name, value)).collect();
+    let lines: Vec<_> = fields
+        .iter()
+        .map(|(_, name, value)| (name, value))
+        .collect();
     assert_eq!(
         lines,
         [
@@ -62,13 +71,22 @@ fn a_soft_purge_makes_stale_once() {
     let purges = Purges::new(0, 0);
     let entry = entry(b"");
     assert!(entry.terms().is_fresh(1_010_000));
-    purges.record(&crate::Scope::Tag(b"t"), crate::Purge::Soft { now_ms: 1_010_000 });
-    assert_eq!(entry.standing(&purges), Standing::Stale { at_ms: 1_010_000 });
+    purges.record(
+        &crate::Scope::Tag(b"t"),
+        crate::Purge::Soft { now_ms: 1_010_000 },
+    );
+    assert_eq!(
+        entry.standing(&purges),
+        Standing::Stale { at_ms: 1_010_000 }
+    );
     assert!(entry.is_purged_softly());
     assert!(!entry.terms().is_fresh(1_010_000));
     // Remembered: it needs no line any more.
     purges.clear(1);
-    assert_eq!(entry.standing(&purges), Standing::Stale { at_ms: 1_010_000 });
+    assert_eq!(
+        entry.standing(&purges),
+        Standing::Stale { at_ms: 1_010_000 }
+    );
     purges.record(&crate::Scope::All, crate::Purge::Hard);
     assert_eq!(entry.standing(&purges), Standing::Dead);
 }

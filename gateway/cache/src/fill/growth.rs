@@ -193,17 +193,28 @@ impl Growth {
         }
     }
 
-    /// The whole body in one piece of exactly its size, if it was kept.
+    /// The whole body in one piece of exactly its size, if it was kept. Only
+    /// the writer writes: what it copies between the two locks does not change.
     pub(crate) fn finish(&self) -> Option<Bytes> {
-        let mut state = self.lock();
-        let whole = state.kept.then(|| {
-            let mut body = Vec::with_capacity(usize::try_from(state.end).unwrap_or_default());
-            for chunk in state.chunks.drain(..) {
+        let (chunks, length) = {
+            let state = self.lock();
+            let chunks = state
+                .kept
+                .then(|| state.chunks.iter().cloned().collect::<Vec<_>>());
+            (chunks, usize::try_from(state.end).unwrap_or_default())
+        };
+        let whole = chunks.map(|chunks| {
+            let mut body = Vec::with_capacity(length);
+            for chunk in chunks {
                 body.extend_from_slice(&chunk);
             }
-            self.budget.release(std::mem::take(&mut state.reserved));
             Bytes::from(body.into_boxed_slice())
         });
+        let mut state = self.lock();
+        if whole.is_some() {
+            state.chunks = VecDeque::new();
+            self.budget.release(std::mem::take(&mut state.reserved));
+        }
         state.outcome = Outcome::Whole(whole.clone());
         let waiting = state.take_wakers();
         drop(state);

@@ -30,7 +30,10 @@ fn landed(
 ) -> Option<Landing<&'static str>> {
     let mut variant = testing::value(as_value);
     let mut future = Box::pin(follow.landing(key, &mut variant));
-    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+    match future
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+    {
         Poll::Ready(landing) => Some(landing),
         Poll::Pending => None,
     }
@@ -57,7 +60,10 @@ fn each_outcome_reaches_the_waiters() {
     let still = follow(&cache, key, "");
     assert!(landed(still, key, "").is_none());
     leader.fail("refused");
-    assert!(matches!(landed(waits, key, ""), Some(Landing::Failed("refused"))));
+    assert!(matches!(
+        landed(waits, key, ""),
+        Some(Landing::Failed("refused"))
+    ));
 
     let leader = lead(&cache);
     let waits = follow(&cache, key, "");
@@ -103,7 +109,10 @@ fn a_pass_is_remembered_for_its_time() {
     let cache = testing::memory(16 * MIB);
     let key = &mut testing::key("/");
     testing::lead(&cache, key, "").pass(1000, 500);
-    assert!(matches!(cache.find(key, &mut testing::value(""), 1499), Found::Pass));
+    assert!(matches!(
+        cache.find(key, &mut testing::value(""), 1499),
+        Found::Pass
+    ));
     assert!(matches!(
         cache.find(key, &mut testing::value(""), 1500),
         Found::Miss { vary: false }
@@ -116,10 +125,16 @@ fn a_pass_is_remembered_for_its_time() {
 fn one_who_looked_before_a_landing_looks_again() {
     let cache = testing::memory(16 * MIB);
     let key = &mut testing::key("/");
-    assert!(matches!(cache.find(key, &mut testing::value(""), 0), Found::Miss { .. }));
+    assert!(matches!(
+        cache.find(key, &mut testing::value(""), 0),
+        Found::Miss { .. }
+    ));
     testing::store(&cache, "/", &[], b"stored");
     assert!(matches!(cache.join(key), Joined::Again));
-    assert!(matches!(cache.find(key, &mut testing::value(""), 0), Found::Entry(_)));
+    assert!(matches!(
+        cache.find(key, &mut testing::value(""), 0),
+        Found::Entry(_)
+    ));
 }
 
 #[test]
@@ -131,8 +146,14 @@ fn a_waiter_for_another_variant_looks_again() {
     let waits = follow(&cache, &mut german, "de");
     let other = follow(&cache, &mut french, "fr");
     store(leader, &variance, "de");
-    assert!(matches!(landed(waits, &mut german, "de"), Some(Landing::Entry(_))));
-    assert!(matches!(landed(other, &mut french, "fr"), Some(Landing::Retry)));
+    assert!(matches!(
+        landed(waits, &mut german, "de"),
+        Some(Landing::Entry(_))
+    ));
+    assert!(matches!(
+        landed(other, &mut french, "fr"),
+        Some(Landing::Retry)
+    ));
     // Known by now, so that variants fly apart.
     let french_lead = testing::lead(&cache, &mut french, "fr");
     let italian_lead = testing::lead(&cache, &mut testing::key("/"), "it");
@@ -148,9 +169,7 @@ fn a_purge_while_the_upstream_is_asked_reaches_the_answer() {
     assert!(testing::find(&cache, "/").is_none());
 
     let leader = testing::lead(&cache, &mut testing::key("/"), "");
-    cache
-        .purge(&Scope::Tag(b"elsewhere"), Purge::Hard)
-        .unwrap();
+    cache.purge(&Scope::Tag(b"elsewhere"), Purge::Hard).unwrap();
     store(leader, &Variance::default(), "");
     // Another's purge does not, unless its sweep came between.
     if cache.status().purge_lines > 0 {

@@ -58,8 +58,14 @@ fn what_a_scope_reaches() {
         (prefix(b"/a/"), [true, true, true, true, false]),
         (prefix(b"/b"), [false; 5]),
         (prefix(b""), [true, true, true, true, false]),
-        (Scope::Host(b"shop.EXAMPLE"), [true, true, true, true, false]),
-        (Scope::Host(b"shop.example:8443"), [false, false, false, true, false]),
+        (
+            Scope::Host(b"shop.EXAMPLE"),
+            [true, true, true, true, false],
+        ),
+        (
+            Scope::Host(b"shop.example:8443"),
+            [false, false, false, true, false],
+        ),
         (Scope::Tag(b"page"), [true; 5]),
         (Scope::Tag(b"Page"), [false; 5]),
         (Scope::Tag(b"pag"), [false; 5]),
@@ -69,7 +75,11 @@ fn what_a_scope_reaches() {
         let subjects = [&plain, &query, &edited, &port, &other];
         for (place, (subject, reached)) in subjects.into_iter().zip(reached).enumerate() {
             let standing = after(scope, subject, &tags(&["x", "page"]));
-            let wanted = if *reached { Standing::Dead } else { Standing::Live };
+            let wanted = if *reached {
+                Standing::Dead
+            } else {
+                Standing::Live
+            };
             assert_eq!(standing, wanted, "{scope:?}, subject {place}");
         }
     }

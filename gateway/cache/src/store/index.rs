@@ -70,7 +70,9 @@ impl Index {
     /// `shards` is a hint: each must be able to hold some of the largest objects.
     pub(crate) fn new(bytes: u64, shards: usize) -> Self {
         let evicted = Arc::new(AtomicU64::new(0));
-        let items = usize::try_from(bytes / AVERAGE).unwrap_or(usize::MAX).max(1024);
+        let items = usize::try_from(bytes / AVERAGE)
+            .unwrap_or(usize::MAX)
+            .max(1024);
         let mut options = OptionsBuilder::new();
         options
             .estimated_items_capacity(items)
