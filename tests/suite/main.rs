@@ -16,6 +16,11 @@
 
 mod clients;
 mod documents;
+mod files;
+mod files_conditional;
+mod files_found;
+mod files_hostile;
+mod files_precompressed;
 mod forwarding;
 mod framing;
 mod operate;

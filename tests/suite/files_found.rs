@@ -1,0 +1,252 @@
+//! Files: which path gets which file, and what its head says.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use janua_tests::{Framing, Request};
+
+use crate::files::{Disk, values};
+
+const ROUTE: &str = "files = \"{root}\"";
+
+/// `root` looks the whole path up, `alias` without the route's.
+#[tokio::test]
+async fn root_and_alias() {
+    let disk = Disk::with(&[("static/a.txt", "below static"), ("a.txt", "at the top")]);
+    for (files, body) in [
+        ("files = { root = \"{root}\" }", "below static"),
+        ("files = { alias = \"{root}\" }", "at the top"),
+        ("files = { alias = \"{root}/\" }", "at the top"),
+    ] {
+        let gateway = disk.serve(&format!("path = \"/static/\"\n{files}")).await;
+        let response = gateway.get("/static/a.txt").await;
+        assert_eq!((response.status, response.text()), (200, body), "{files}");
+        assert_eq!(gateway.get("/a.txt").await.status, 404, "{files}");
+        assert_eq!(gateway.get("/static/none.txt").await.status, 404, "{files}");
+    }
+}
+
+/// A path that is relative to the configuration's file.
+#[tokio::test]
+async fn a_relative_root() {
+    let disk = Disk::with(&[("a.txt", "here")]);
+    let config = disk.path("janua.toml");
+    std::fs::write(&config, disk.config("", "files = \"root\"")).unwrap();
+    // Seen from elsewhere: the gateway of a test runs in a directory of its own.
+    let include = format!("include = [\"{}\"]\n", config.display());
+    let gateway = janua_tests::Gateway::start(include).await;
+    assert_eq!(gateway.get("/a.txt").await.text(), "here");
+}
+
+#[tokio::test]
+async fn indexes_and_directories() {
+    let disk = Disk::with(&[
+        ("index.html", "the index"),
+        ("docs/start.html", "the start"),
+        ("docs/index.html", "not this one"),
+        ("a b/index.html", "spaced"),
+        ("empty/x.txt", "x"),
+    ]);
+    let gateway = disk
+        .serve("files = { root = \"{root}\", index = [\"start.html\", \"index.html\"] }")
+        .await;
+    for (target, status, expected) in [
+        ("/", 200, "the index"),
+        ("/?page=2", 200, "the index"),
+        ("/index.html", 200, "the index"),
+        ("/docs/", 200, "the start"),
+        ("/docs/index.html", 200, "not this one"),
+        ("/a%20b/", 200, "spaced"),
+        ("/docs", 301, "/docs/"),
+        ("/docs?a=1&b=%2F..", 301, "/docs/?a=1&b=%2F.."),
+        ("/docs?", 301, "/docs/?"),
+        ("/a%20b", 301, "/a%20b/"),
+        ("//docs", 301, "/docs/"),
+        ("/empty/", 404, ""),
+        ("/empty", 301, "/empty/"),
+        ("/docs/start.html/", 404, ""),
+        ("/none", 404, ""),
+        ("/none/", 404, ""),
+    ] {
+        let response = gateway.get(target).await;
+        assert_eq!(response.status, status, "{target}");
+        match status {
+            200 => assert_eq!(response.text(), expected, "{target}"),
+            301 => assert_eq!(response.header("location"), Some(expected), "{target}"),
+            _ => assert_eq!(
+                response.proxy_error(),
+                Some("destination_not_found"),
+                "{target}"
+            ),
+        }
+    }
+}
+
+/// A redirect leads nowhere but to a path of this host, whatever was asked for.
+#[tokio::test]
+async fn a_redirect_stays_on_the_host() {
+    let disk = Disk::with(&[("evil.example/x", "x")]);
+    let gateway = disk.serve(ROUTE).await;
+    for target in [
+        "//evil.example",
+        "///evil.example",
+        "/.//evil.example",
+        "/x/..//evil.example",
+    ] {
+        let response = gateway.get(target).await;
+        assert_eq!(response.status, 301, "{target}");
+        assert_eq!(
+            response.header("location"),
+            Some("/evil.example/"),
+            "{target}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn types_by_the_end_of_the_name() {
+    let types = [
+        ("index.html", "text/html; charset=utf-8"),
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("a.mjs", "text/javascript; charset=utf-8"),
+        ("a.wasm", "application/wasm"),
+        ("a.webmanifest", "application/manifest+json"),
+        ("a.json", "application/json"),
+        ("a.svg", "image/svg+xml"),
+        ("a.PNG", "image/png"),
+        ("a.woff2", "font/woff2"),
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("LICENSE", "application/octet-stream"),
+    ];
+    let disk = Disk::with(&types.map(|(name, _)| (name, name)));
+    let gateway = disk.serve(ROUTE).await;
+    let mut wire = gateway.connect().await;
+    for (name, kind) in types {
+        let response = wire.exchange(&Request::get(&format!("/{name}"))).await;
+        assert_eq!(response.text(), name);
+        assert_eq!(response.header("content-type"), Some(kind), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn head_says_what_get_says() {
+    let disk = Disk::with(&[("a.txt", "some text"), ("empty.txt", ""), ("d/x", "x")]);
+    let gateway = disk
+        .serve("files = { root = \"{root}\", listing = true }")
+        .await;
+    let names = [
+        "content-type",
+        "content-length",
+        "etag",
+        "last-modified",
+        "accept-ranges",
+        "location",
+    ];
+    for target in ["/a.txt", "/empty.txt", "/d", "/d/", "/none"] {
+        let mut wire = gateway.connect().await;
+        let get = wire.exchange(&Request::get(target)).await;
+        let head = wire.exchange(&Request::new("HEAD", target)).await;
+        assert_eq!(
+            (head.status, head.framing),
+            (get.status, Framing::None),
+            "{target}"
+        );
+        let length = get.body.len().to_string();
+        assert_eq!(
+            get.header("content-length"),
+            Some(length.as_str()),
+            "{target}"
+        );
+        // A 404 names the request, whose id is another.
+        if get.status != 404 {
+            assert_eq!(values(&head, names), values(&get, names), "{target}");
+        }
+    }
+    let file = gateway.get("/a.txt").await;
+    assert_eq!(file.header("accept-ranges"), Some("bytes"));
+    assert!(file.header("last-modified").unwrap().ends_with(" GMT"));
+    assert!(file.header("etag").unwrap().starts_with('"'));
+}
+
+#[tokio::test]
+async fn other_methods_are_405_and_the_connection_goes_on() {
+    let disk = Disk::with(&[("a.txt", "here")]);
+    let gateway = disk.serve(ROUTE).await;
+    let mut wire = gateway.connect().await;
+    for request in [
+        Request::new("DELETE", "/a.txt"),
+        Request::new("OPTIONS", "/a.txt"),
+        Request::post("/a.txt", "x".repeat(3000)),
+        Request::new("PUT", "/a.txt").chunked(&[b"one", b"GET / HTTP/1.1"], &[]),
+        Request::post("/none.txt", "not even there"),
+        Request::new("PROPFIND", "/"),
+    ] {
+        let response = wire.exchange(&request).await;
+        assert_eq!(response.status, 405, "{request:?}");
+        assert_eq!(response.header("allow"), Some("GET, HEAD"), "{request:?}");
+        if response.header("connection") == Some("close") {
+            // Allowed where the end of the body was not certain to come.
+            assert!(request.to_bytes().windows(7).any(|part| part == b"chunked"));
+            assert!(wire.is_closed().await);
+            wire = gateway.connect().await;
+        }
+        let after = wire.exchange(&Request::get("/a.txt")).await;
+        assert_eq!((after.status, after.text()), (200, "here"), "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_listing_where_it_is_wanted() {
+    let disk = Disk::with(&[
+        ("d/plain.txt", "x"),
+        ("d/<b>&\"'.txt", "x"),
+        ("d/javascript:alert(1)", "x"),
+        ("d/.hidden", "x"),
+        ("d/sub/x", "x"),
+        ("with/index.html", "an index"),
+    ]);
+    let gateway = disk
+        .serve("files = { root = \"{root}\", listing = true }")
+        .await;
+    let page = gateway.get("/d/").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    let text = page.text();
+    for part in [
+        "href=\"./plain.txt\"",
+        "href=\"./sub/\"",
+        "&lt;b&gt;&amp;&quot;&#39;.txt",
+        "href=\"./javascript%3Aalert%281%29\"",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains(".hidden") && !text.contains("<b>"), "{text}");
+    assert_eq!(gateway.get("/with/").await.text(), "an index");
+    assert_eq!(gateway.get("/d/.hidden").await.status, 404);
+    // Where it is not said, there is none.
+    let silent = disk.serve(ROUTE).await;
+    assert_eq!(silent.get("/d/").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_may_not_be_read_is_403() {
+    let disk = Disk::with(&[("private.txt", "private")]);
+    let none = std::fs::Permissions::from_mode(0o000);
+    std::fs::set_permissions(disk.below("private.txt"), none).unwrap();
+    // A superuser reads that all the same, but not what the kernel only takes.
+    let sys = "/sys/bus/clockevents";
+    let (root, target) = match std::fs::read(disk.below("private.txt")) {
+        Err(_) => ("{root}", "/private.txt"),
+        Ok(_) if std::fs::read(format!("{sys}/drivers_probe")).is_err() => (sys, "/drivers_probe"),
+        Ok(_) => return,
+    };
+    let gateway = disk.serve(&format!("files = \"{root}\"")).await;
+    let response = gateway.get(target).await;
+    assert_eq!(response.status, 403);
+    assert!(!response.text().contains("private"));
+    let line = gateway.log_line(target).await;
+    assert_eq!(line["status"], 403);
+}
