@@ -126,7 +126,7 @@ impl Work {
             if asked.stop {
                 // What waits is written: a restart finds it.
                 if let Some(disk) = &self.store.disk {
-                    self.upkeep.finish(disk);
+                    self.upkeep.drain(disk, |_| ());
                 }
                 return;
             }
@@ -207,6 +207,9 @@ impl Work {
                 return false;
             }
         }
+        // What waited to be written over was not judged.
+        let store = &self.store;
+        self.upkeep.drain(disk, |entry| store.written(entry));
         self.upkeep.swept(disk, number)
     }
 }

@@ -202,12 +202,9 @@ impl Disk {
     /// False if too much waits already.
     fn wait(&self, job: Job, bytes: u64) -> bool {
         let mut waiting = lock(&self.waiting);
-        // Removals are small, and must not be lost.
-        let most = match job {
-            Job::Remove(_) => 16 * MAX_WAITING,
-            Job::Entry(_) | Job::Variance { .. } => MAX_WAITING,
-        };
-        if waiting.jobs.len() >= most || waiting.bytes + bytes > MAX_WAITING_BYTES {
+        let full = waiting.jobs.len() >= MAX_WAITING || waiting.bytes + bytes > MAX_WAITING_BYTES;
+        // Removals are small, no more than there are files, and never lost.
+        if full && !matches!(job, Job::Remove(_)) {
             drop(waiting);
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);
             return false;

@@ -565,3 +565,38 @@ fn what_lies_on_the_disk_only_is_inspected() {
     assert_eq!(found[0].place, crate::Place::Disk);
     assert_eq!(found[0].entry.length(), Some(1));
 }
+
+/// While a newer response waits to be written, the older file is out of the
+/// sweep's sight: it must not come back after a restart.
+#[test]
+fn what_a_purge_took_does_not_come_back_from_under_a_write() {
+    let folder = TempDir::new().unwrap();
+    let disk = Disk::open(&folder.path().join("cache"), MIB).unwrap();
+    let key = testing::key("/a").primary.0;
+    let fields = testing::fields();
+    let level = disk.purges.newest();
+    let entry = |body: &'static [u8]| {
+        let body = Body::Bytes(bytes::Bytes::from_static(body));
+        Arc::new(Entry::new(
+            &key,
+            &[],
+            testing::new(&fields, &[]),
+            body,
+            level,
+        ))
+    };
+    let mut upkeep = Upkeep::default();
+    disk.write(&entry(b"first"));
+    while upkeep.step(&disk, |_| ()) {}
+    assert_eq!(files(folder.path()).len(), 1);
+    disk.write(&entry(b"second"));
+    let number = disk.purges.record(&Scope::All, Purge::Hard);
+    disk.journal(&Scope::All, Purge::Hard, number).unwrap();
+    assert_eq!(upkeep.sweep(&disk, usize::MAX), None);
+    upkeep.drain(&disk, |_| ());
+    assert!(upkeep.swept(&disk, number));
+    assert!(files(folder.path()).is_empty());
+    drop(disk);
+    let cache = open(folder.path());
+    assert!(find(&cache, "/a").is_none());
+}

@@ -37,9 +37,10 @@ impl Upkeep {
         self.evict(disk) || more
     }
 
-    /// Writes all that waits, before the process ends.
-    pub(crate) fn finish(&mut self, disk: &Disk) {
-        while self.write(disk, &mut |_| ()) {}
+    /// Writes all that waits: before the process ends, and before the lines of a
+    /// sweep are forgotten.
+    pub(crate) fn drain(&mut self, disk: &Disk, mut written: impl FnMut(&Arc<Entry>)) {
+        while self.write(disk, &mut written) {}
     }
 
     fn write(&mut self, disk: &Disk, written: &mut dyn FnMut(&Arc<Entry>)) -> bool {

@@ -58,7 +58,8 @@ impl Disk {
                     return Done::Written(entry);
                 }
             }
-            Ok(None) => {}
+            // What is there is older, and no sweep knows of it any more.
+            Ok(None) => self.remove(name, dirty),
             Err(_) => {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
                 // What is there is older than what could not be written.
