@@ -125,6 +125,9 @@ async fn ask(
     course: &Course,
     stale: &mut Option<Arc<Entry>>,
 ) -> Result<Open, Failure> {
+    // Names the device that `max-age=60;janua` is for (W3C Edge Architecture).
+    let fields = &mut exchange.heads.request.fields;
+    fields.append(b"Surrogate-Capability", b"janua=\"Surrogate/1.0\"");
     loop {
         let mut stored = Fields::default();
         if let Some(stale) = stale {

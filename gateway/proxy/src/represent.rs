@@ -9,6 +9,7 @@ use janua_cache::{Body, Entry};
 use janua_compress::{Coding, Compression, Eligible, Encoder, Levels, apply};
 use janua_files::{Opened, Variant};
 use janua_http::conditional::{self, Precondition, Validators};
+use janua_http::date;
 use janua_http::failure::Kind;
 use janua_http::fields::Known;
 use janua_http::range::{self, Multipart, Part, Ranges};
@@ -106,19 +107,26 @@ fn negotiate(exchange: &mut Exchange) -> Option<(Coding, Levels)> {
 }
 
 /// A file's preconditions are all its own to evaluate; a stored response leaves
-/// `If-Match` and its like to the origin (RFC 9111 §4.3.2).
+/// `If-Match` and its like to the origin, and was last modified when it was made
+/// if it does not say when (RFC 9111 §4.3.2).
 fn precondition(exchange: &Exchange, held: &Held) -> Precondition {
     let heads = &exchange.heads;
     if heads.response.status != 200 {
         return Precondition::Proceed;
     }
-    let validators = Validators::of(&heads.response.fields);
+    let fields = &heads.response.fields;
+    let mut validators = Validators::of(fields);
     match held {
         Held::File(_) => conditional::evaluate(&heads.request, validators),
-        Held::Entry(_) if conditional::not_modified(&heads.request, validators) => {
-            Precondition::NotModified
+        Held::Entry(_) => {
+            if validators.modified.is_none() {
+                validators.modified = fields.get(b"date").and_then(date::parse);
+            }
+            match conditional::not_modified(&heads.request, validators) {
+                true => Precondition::NotModified,
+                false => Precondition::Proceed,
+            }
         }
-        Held::Entry(_) => Precondition::Proceed,
     }
 }
 

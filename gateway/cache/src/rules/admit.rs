@@ -6,7 +6,7 @@ use janua_http::{Fields, status};
 use super::control::{CacheControl, MOST_SECONDS};
 use super::freshness::{apparent_age, heuristic, initial_age, lifetime};
 use super::stored::names_in_control;
-use super::targeted::cdn_cache_control;
+use super::targeted::targeted;
 use super::{Asked, Detail, Rule, Source, Storage, Terms, Times, Vary};
 
 /// Decides about the answer to a request; `fields` are the response's as the
@@ -53,8 +53,10 @@ pub fn admit(
     if Vary::of(fields) == Vary::Star {
         return Err(Detail::VaryStar);
     }
-    let targeted = cdn_cache_control(fields);
-    let control = targeted.unwrap_or_else(|| CacheControl::of(fields));
+    let (control, by) = match targeted(fields) {
+        Some((control, by)) => (control, Some(by)),
+        None => (CacheControl::of(fields), None),
+    };
     let may_share = rule.shared || says_shared(&control);
     let is_by_rule = matches!(rule.store, Storage::Seconds(_));
     if !is_by_rule {
@@ -73,7 +75,7 @@ pub fn admit(
         shares_cookies,
         ..match rule.store {
             Storage::Seconds(seconds) => by_rule(seconds, fields, times),
-            _ => by_fields(&control, targeted.is_some(), status, fields, &rule, times),
+            _ => by_fields(&control, by, status, fields, &rule, times),
         }
     };
     let terms = Terms {
@@ -117,13 +119,13 @@ fn sets_cookie(fields: &Fields) -> bool {
 
 fn by_fields(
     control: &CacheControl,
-    is_targeted: bool,
+    targeted: Option<Source>,
     status: u16,
     fields: &Fields,
     rule: &Rule<'_>,
     times: Times,
 ) -> Terms {
-    let (mut span, mut source) = lifetime(control, is_targeted, fields, times.received_ms);
+    let (mut span, mut source) = lifetime(control, targeted, fields, times.received_ms);
     if source == Source::None
         && rule.store == Storage::ByFieldsOrHeuristic
         && let Some(guess) = heuristic(control, status, fields, times.received_ms)

@@ -51,7 +51,7 @@ impl CacheControl {
         control
     }
 
-    fn take(&mut self, directive: Directive<'_>) {
+    pub(super) fn take(&mut self, directive: Directive<'_>) {
         let number = |slot: &mut Option<u32>| {
             slot.get_or_insert(directive.seconds().unwrap_or(0));
         };
@@ -82,6 +82,43 @@ pub(crate) struct Directive<'a> {
 }
 
 impl<'a> Directive<'a> {
+    /// Reads a member of the list; `None` if it is blank.
+    pub(super) fn parse(member: &'a [u8]) -> Option<Self> {
+        let member = member.trim_ascii();
+        if member.is_empty() {
+            return None;
+        }
+        let Some(equals) = memchr::memchr(b'=', member) else {
+            return Some(Self {
+                name: member,
+                argument: None,
+            });
+        };
+        let name = member.get(..equals).unwrap_or_default();
+        let argument = member.get(equals + 1..).unwrap_or_default();
+        Some(Self {
+            // `max-age =1` is no `max-age` by the grammar. To take it for one
+            // whose number is none keeps it from being reused either way.
+            name: name.trim_ascii_end(),
+            argument: Some(if name.last().is_some_and(u8::is_ascii_whitespace) {
+                b""
+            } else {
+                unquoted(argument)
+            }),
+        })
+    }
+
+    pub(super) fn without_argument(self) -> Self {
+        Self {
+            argument: None,
+            ..self
+        }
+    }
+
+    pub(super) fn argument(&self) -> Option<&'a [u8]> {
+        self.argument
+    }
+
     pub(crate) fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.as_bytes())
     }
@@ -122,38 +159,16 @@ pub(crate) fn directives(value: &[u8]) -> impl Iterator<Item = Directive<'_>> {
         while !rest.is_empty() {
             let (member, tail) = split_member(rest);
             rest = tail;
-            let member = member.trim_ascii();
-            if member.is_empty() {
-                continue;
+            if let Some(directive) = Directive::parse(member) {
+                return Some(directive);
             }
-            let Some(equals) = memchr::memchr(b'=', member) else {
-                return Some(Directive {
-                    name: member,
-                    argument: None,
-                });
-            };
-            let argument = member.get(equals + 1..).unwrap_or_default();
-            return Some(Directive {
-                // `max-age =1` is no `max-age` by the grammar. To take it for one
-                // whose number is none keeps it from being reused either way.
-                name: member.get(..equals).unwrap_or_default().trim_ascii_end(),
-                argument: Some(if member.get(..equals).is_some_and(ends_in_blank) {
-                    b""
-                } else {
-                    unquoted(argument)
-                }),
-            });
         }
         None
     })
 }
 
-fn ends_in_blank(name: &[u8]) -> bool {
-    name.last().is_some_and(u8::is_ascii_whitespace)
-}
-
 /// Up to the next comma outside quotes, and what follows it.
-fn split_member(text: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_member(text: &[u8]) -> (&[u8], &[u8]) {
     let mut quoted = false;
     let mut escaped = false;
     let end = text.iter().position(|&byte| {

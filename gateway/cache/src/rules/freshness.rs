@@ -65,25 +65,21 @@ fn stated_age(fields: &Fields) -> Result<u32, Malformed> {
 
 /// For how many seconds from its making a response is fresh, and what says so
 /// (§4.2.1). `Expires` counts only where `Cache-Control` is not replaced by a
-/// targeted field.
+/// `targeted` field.
 pub(crate) fn lifetime(
     control: &CacheControl,
-    is_targeted: bool,
+    targeted: Option<Source>,
     fields: &Fields,
     received_ms: u64,
 ) -> (u32, Source) {
-    let or_targeted = |source| match is_targeted {
-        true => Source::CdnCacheControl,
-        false => source,
-    };
     if let Some(seconds) = control.s_maxage {
-        return (seconds, or_targeted(Source::SMaxage));
+        return (seconds, targeted.unwrap_or(Source::SMaxage));
     }
     if let Some(seconds) = control.max_age {
-        return (seconds, or_targeted(Source::MaxAge));
+        return (seconds, targeted.unwrap_or(Source::MaxAge));
     }
     match fields.get(b"expires") {
-        Some(expires) if !is_targeted => {
+        Some(expires) if targeted.is_none() => {
             // What is no date is in the past (§5.3), `0` before all.
             let expires = date::parse(expires).unwrap_or(0);
             let span = expires.saturating_sub(made_at(fields, received_ms));

@@ -1,25 +1,36 @@
-//! `CDN-Cache-Control` (RFC 9213): directives for caches that stand before the
-//! origin, as this one does. Valid and not empty it replaces `Cache-Control`
-//! and `Expires` here; it stays in the response for the caches in front of us
-//! (§3.1).
+//! Directives for caches that stand before the origin, as this one does. They
+//! replace `Cache-Control` and `Expires` here. `CDN-Cache-Control` (RFC 9213),
+//! valid and not empty, goes before `Surrogate-Control` (see [`surrogate`]).
 //!
-//! It is a Dictionary of Structured Fields (RFC 9651 §3.2), not the grammar of
+//! `CDN-Cache-Control` stays in the response for the caches in front of us
+//! (§3.1). It is a Dictionary of Structured Fields (RFC 9651 §3.2), not the grammar of
 //! `Cache-Control`: one error and all of it is ignored, of two members with one
 //! key the last counts, keys are lower-case. Since `Cache-Control` then decides,
 //! an error opens nothing that is not open without the field.
 
 use janua_http::Fields;
 
+use super::Source;
 use super::control::{CacheControl, MOST_SECONDS};
 
 mod dictionary;
+mod surrogate;
 
 use dictionary::{Item, members};
 
+/// The directives for this cache, and the field that has them; `None` if
+/// `Cache-Control` decides.
+#[must_use]
+pub fn targeted(fields: &Fields) -> Option<(CacheControl, Source)> {
+    let cdn = cdn_cache_control(fields).map(|control| (control, Source::CdnCacheControl));
+    cdn.or_else(|| {
+        surrogate::surrogate_control(fields).map(|control| (control, Source::SurrogateControl))
+    })
+}
+
 /// The directives of `CDN-Cache-Control`; `None` if the field is absent, empty
 /// or malformed.
-#[must_use]
-pub fn cdn_cache_control(fields: &Fields) -> Option<CacheControl> {
+fn cdn_cache_control(fields: &Fields) -> Option<CacheControl> {
     let mut joined = Vec::new();
     if !fields.joined(b"cdn-cache-control", b",", &mut joined) {
         return None;
@@ -117,6 +128,21 @@ mod tests {
         assert!(control.must_revalidate && control.public);
         assert!(read("no-cache=\"a\"").unwrap().no_cache);
         assert!(read("no-store=()").unwrap().no_store);
+    }
+
+    #[test]
+    fn cdn_cache_control_goes_first() {
+        let mut fields = Fields::default();
+        assert_eq!(targeted(&fields), None);
+        fields.append(b"Surrogate-Control", b"max-age=60");
+        let source =
+            |fields: &Fields| targeted(fields).map(|(control, from)| (control.max_age, from));
+        assert_eq!(source(&fields), Some((Some(60), Source::SurrogateControl)));
+        fields.append(b"CDN-Cache-Control", b"max-age=600");
+        assert_eq!(source(&fields), Some((Some(600), Source::CdnCacheControl)));
+        // Malformed, it is ignored.
+        fields.set(b"CDN-Cache-Control", b"max-age=600,");
+        assert_eq!(source(&fields), Some((Some(60), Source::SurrogateControl)));
     }
 
     #[test]

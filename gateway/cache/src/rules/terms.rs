@@ -21,6 +21,8 @@ pub enum Source {
     Heuristic = 5,
     /// The number of seconds of a cache rule.
     Rule = 6,
+    /// `Surrogate-Control` (W3C Edge Architecture).
+    SurrogateControl = 7,
 }
 
 impl Source {
@@ -35,6 +37,7 @@ impl Source {
             Self::CdnCacheControl => "cdn-cache-control",
             Self::Heuristic => "heuristic",
             Self::Rule => "rule",
+            Self::SurrogateControl => "surrogate-control",
         }
     }
 
@@ -47,6 +50,7 @@ impl Source {
             Self::CdnCacheControl,
             Self::Heuristic,
             Self::Rule,
+            Self::SurrogateControl,
         ]
         .into_iter()
         .find(|source| *source as u8 == byte)

@@ -65,12 +65,26 @@ impl Exchange {
     }
 
     /// Adds what the gateway itself says on every response: what the buckets
-    /// said, and what the cache did.
+    /// said, and what the cache did. What was meant for the cache alone goes.
     pub(crate) fn write_additions(&mut self) {
+        self.withhold_surrogate_control();
         self.heads.write_quotas();
         if self.terms.as_ref().is_some_and(|terms| terms.cache_status) {
             let rule = self.caching.rule().map(|rule| &*rule.name);
             self.report.write_to(rule, &mut self.heads.response.fields);
+        }
+    }
+
+    /// The last surrogate takes `Surrogate-Control` out of the response (W3C
+    /// Edge Architecture): where this one looked at it, and the client does not
+    /// say that it is one too.
+    fn withhold_surrogate_control(&mut self) {
+        let Heads {
+            request, response, ..
+        } = &mut *self.heads;
+        if self.report.outcome().is_some() && request.fields.get(b"surrogate-capability").is_none()
+        {
+            response.fields.remove(b"surrogate-control");
         }
     }
 

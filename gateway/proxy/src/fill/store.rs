@@ -136,9 +136,14 @@ pub(super) fn revalidated(
     response.status = stale.status();
     stale.write_into(&mut response.fields);
     renew(&mut response.fields, &news, stale.terms().shares_cookies);
-    let says_lifetime = [&b"cache-control"[..], b"expires", b"cdn-cache-control"]
-        .into_iter()
-        .any(|name| news.get(name).is_some());
+    let says_lifetime = [
+        &b"cache-control"[..],
+        b"expires",
+        b"cdn-cache-control",
+        b"surrogate-control",
+    ]
+    .into_iter()
+    .any(|name| news.get(name).is_some());
     let verdict = match fetched(&mut exchange, asked_ms) {
         Ok(verdict) => verdict,
         Err(failure) => {

@@ -181,6 +181,28 @@ fn what_the_fields_say() {
             Err(NoStore),
         ),
         (
+            &[
+                ("Cache-Control", "no-store"),
+                ("Surrogate-Control", "max-age=600;janua"),
+            ],
+            Ok((600, Source::SurrogateControl)),
+        ),
+        (
+            &[
+                ("Cache-Control", "max-age=60"),
+                ("Expires", HOUR_AHEAD),
+                ("Surrogate-Control", "no-store"),
+            ],
+            Err(NoStore),
+        ),
+        (
+            &[
+                ("Cache-Control", "max-age=60"),
+                ("Surrogate-Control", "content=\"ESI/1.0\", max-age=5;other"),
+            ],
+            Ok((60, Source::MaxAge)),
+        ),
+        (
             &[("Expires", HOUR_AHEAD), ("CDN-Cache-Control", "none")],
             Err(NoFreshness),
         ),
@@ -188,13 +210,6 @@ fn what_the_fields_say() {
             &[
                 ("Cache-Control", "max-age=60"),
                 ("CDN-Cache-Control", "max-age=600, &&&"),
-            ],
-            Ok((60, Source::MaxAge)),
-        ),
-        (
-            &[
-                ("Cache-Control", "max-age=60"),
-                ("Surrogate-Control", "no-store"),
             ],
             Ok((60, Source::MaxAge)),
         ),

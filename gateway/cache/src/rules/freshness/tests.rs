@@ -140,7 +140,7 @@ fn lifetimes() {
     ] {
         let fields = fields(lines);
         let control = CacheControl::of(&fields);
-        let found = lifetime(&control, false, &fields, NOW * 1000);
+        let found = lifetime(&control, None, &fields, NOW * 1000);
         assert_eq!(found, expected, "{lines:?}");
     }
 }
@@ -153,11 +153,16 @@ fn a_targeted_field_leaves_no_expires() {
         ..CacheControl::default()
     };
     assert_eq!(
-        lifetime(&control, true, &fields, NOW * 1000),
+        lifetime(&control, Some(Source::CdnCacheControl), &fields, NOW * 1000),
         (5, Source::CdnCacheControl)
     );
     assert_eq!(
-        lifetime(&CacheControl::default(), true, &fields, NOW * 1000),
+        lifetime(
+            &CacheControl::default(),
+            Some(Source::SurrogateControl),
+            &fields,
+            NOW * 1000
+        ),
         (0, Source::None)
     );
 }
@@ -204,7 +209,7 @@ proptest! {
         let control = CacheControl::default();
         let times = Times { requested_ms, received_ms };
         prop_assert!(initial_age(&fields, times).is_none_or(|age| age <= MOST_SECONDS));
-        prop_assert!(lifetime(&control, false, &fields, received_ms).0 <= MOST_SECONDS);
+        prop_assert!(lifetime(&control, None, &fields, received_ms).0 <= MOST_SECONDS);
         prop_assert!(heuristic(&control, 200, &fields, received_ms).is_none_or(|span| span <= MOST_HEURISTIC));
     }
 }

@@ -56,7 +56,7 @@ fn other_bytes_are_refused() {
     TERMS.write(&mut bytes);
     let bytes: [u8; Terms::SIZE] = bytes.try_into().unwrap();
     assert_eq!(Terms::read(&bytes), Some(TERMS));
-    for (place, byte) in [(24, 7), (24, 255), (25, 32), (25, 255)] {
+    for (place, byte) in [(24, 8), (24, 255), (25, 32), (25, 255)] {
         let mut other = bytes;
         other[place] = byte;
         assert_eq!(Terms::read(&other), None, "{place} {byte}");
@@ -66,7 +66,7 @@ fn other_bytes_are_refused() {
 proptest! {
     #[test]
     fn what_is_written_is_read(
-        received_ms: u64, initial_age: u32, lifetime: u32, source in 0_u8..7, flags in 0_u8..32,
+        received_ms: u64, initial_age: u32, lifetime: u32, source in 0_u8..8, flags in 0_u8..32,
     ) {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&received_ms.to_le_bytes());
