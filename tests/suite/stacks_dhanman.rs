@@ -235,6 +235,7 @@ async fn f2_nothing_else_of_the_disk_is_served() {
             assert!(!response.text().contains("secret"), "{target}");
         }
     }
+    assert_eq!(stack.get("/static/js/link.js").await.status, 404);
 }
 
 #[tokio::test]

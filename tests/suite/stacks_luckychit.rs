@@ -505,10 +505,28 @@ async fn h5_failures_are_never_kept() {
     }
 }
 
+/// "502 Bad Gateway" while PM2 restarts: what is kept hides it for a day, even
+/// what was just purged, if it was purged softly.
+#[tokio::test]
+async fn what_is_kept_outlives_the_frontend() {
+    let mut stack = Stack::boot().await;
+    let code = stack.get("/main.dart.js").await;
+    stack.frontend = Upstream::always(Reply::new(500)).await;
+    let purge = ["cache", "purge", "--soft", "--tag", "frontend"];
+    let purge = run(stack.gateway.directory(), &purge).await;
+    assert_eq!(purge.code, Some(0), "{}", purge.stderr);
+
+    let kept = stack.get("/main.dart.js").await;
+    assert_eq!((kept.status, &kept.body), (200, &code.body));
+    assert_eq!(stack.get("/favicon.png").await.status, 502);
+}
+
 /// The pain of the stack: nobody knows which layer is stale.
 #[tokio::test]
 async fn every_answer_says_what_the_cache_did_and_why() {
     let stack = Stack::boot().await;
+    let response = stack.get("/api/members").await;
+    assert!(response.header("cache-status").is_some());
     for (target, rule) in [
         ("/", "pages-and-data"),
         ("/version.json", "pages-and-data"),
