@@ -10,6 +10,7 @@ use janua_http::Fields;
 
 use crate::fill::{FillReader, Growth};
 use crate::key::{Address, Parts, PartsReader, Variance};
+use crate::pages::Pages;
 use crate::purge::{Purges, Standing, Subject};
 use crate::rules::Terms;
 
@@ -55,6 +56,8 @@ pub struct Entry {
 pub enum Body {
     /// In memory.
     Bytes(Bytes),
+    /// In memory too, as pages: for `sendfile`.
+    Pages(Arc<Pages>),
     /// Still on its way from the upstream.
     Growing(Growing),
     /// In a file, whole and verified: for `sendfile`.
@@ -212,7 +215,7 @@ impl Entry {
     pub(crate) fn revalidated(&self, new: NewEntry<'_>, level: u64) -> Self {
         let body = match &self.body {
             Body::Growing(growing) => match growing.0.whole() {
-                Some(whole) => Body::Bytes(whole),
+                Some(whole) => Body::held(whole),
                 None => self.body.clone(),
             },
             other => other.clone(),
@@ -305,6 +308,7 @@ impl Entry {
     pub fn length(&self) -> Option<u64> {
         match &self.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
+            Body::Pages(pages) => Some(pages.length()),
             Body::Growing(growing) => growing.length(),
             Body::File { length, .. } => Some(*length),
         }
@@ -391,6 +395,7 @@ impl Entry {
     pub(crate) fn weight(&self) -> u64 {
         let body = match &self.body {
             Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Pages(pages) => pages.length(),
             // Counted by the fills, and on the disk.
             Body::Growing(_) | Body::File { .. } => 0,
         };

@@ -10,8 +10,13 @@ use janua_wasm::{Component, ConfigureError, Isolation, OnError, Policy, PolicySp
 use crate::estate::Estate;
 use crate::snapshot::{Snapshot, Use};
 
-/// Finds a bundled component by its name.
-pub type Bundled<'a> = dyn Fn(&str) -> Option<&'static [u8]> + 'a;
+/// The components that come with the gateway.
+pub struct Bundled<'a> {
+    /// All names, for who misspelt one.
+    pub names: &'a [&'a str],
+    /// Finds a component by its name.
+    pub component: &'a dyn Fn(&str) -> Option<&'static [u8]>,
+}
 
 /// The policies while a configuration is compiled.
 pub(crate) struct Provision<'a> {
@@ -170,9 +175,9 @@ impl<'a> Provision<'a> {
 
     fn load(&self, wanted: &Spanned<config::Component>) -> Result<Arc<Component>, Box<Diagnostic>> {
         let bytes = match &wanted.value {
-            config::Component::Bundled(name) => (self.bundled)(name).map(std::borrow::Cow::Borrowed).ok_or_else(|| {
+            config::Component::Bundled(name) => (self.bundled.component)(name).map(std::borrow::Cow::Borrowed).ok_or_else(|| {
                 Diagnostic::error(wanted.span, format!("there is no bundled component `{name}`"))
-                    .help("the bundled ones are api-key, headers and rate-limit; a component of your own is named by its path, which ends in \".wasm\"")
+                    .help(format!("the bundled ones are {}; a component of your own is named by its path, which ends in \".wasm\"", self.bundled.names.join(", ")))
             })?,
             config::Component::File(path) => std::fs::read(path).map(std::borrow::Cow::Owned).map_err(|error| {
                 Diagnostic::error(wanted.span, format!("the component {} cannot be read: {error}", path.display()))

@@ -24,6 +24,14 @@ const MAX_CODED: u64 = 8 * 1024 * 1024;
 /// pool and back would take about as long.
 const CODED_HERE: usize = 16 * 1024;
 
+/// The fields of a conditional request (RFC 9110 §13.1), without `If-Range`.
+const CONDITIONS: [&[u8]; 4] = [
+    b"if-none-match",
+    b"if-modified-since",
+    b"if-match",
+    b"if-unmodified-since",
+];
+
 /// Where the representation is.
 pub(crate) enum Held {
     File(Arc<Opened>),
@@ -111,7 +119,9 @@ fn negotiate(exchange: &mut Exchange) -> Option<(Coding, Levels)> {
 /// if it does not say when (RFC 9111 §4.3.2).
 fn precondition(exchange: &Exchange, held: &Held) -> Precondition {
     let heads = &exchange.heads;
-    if heads.response.status != 200 {
+    let is_conditional = |name: &&[u8]| heads.request.fields.get(name).is_some();
+    // Most requests have none, and to read the validators costs more than to look.
+    if heads.response.status != 200 || !CONDITIONS.iter().any(is_conditional) {
         return Precondition::Proceed;
     }
     let fields = &heads.response.fields;
@@ -171,6 +181,11 @@ fn whole(held: &Held, announced: Option<u64>) -> Result<Content, Failure> {
         Held::File(opened) => Content::whole(file(opened)),
         Held::Entry(entry) => match entry.body() {
             Body::Bytes(bytes) => Content::whole(Piece::Bytes(bytes.clone())),
+            Body::Pages(pages) => Content::whole(Piece::File(Extent {
+                file: Arc::clone(pages.file()),
+                offset: 0,
+                length: pages.length(),
+            })),
             Body::File {
                 file,
                 offset,
@@ -211,7 +226,8 @@ fn file(opened: &Opened) -> Piece {
 
 /// The parts that the request asks for (RFC 9110 §14).
 fn ranges(exchange: &mut Exchange, piece: Piece) -> Content {
-    if exchange.heads.response.status != 200 {
+    let heads = &exchange.heads;
+    if heads.response.status != 200 || heads.request.fields.get(b"range").is_none() {
         return Content::whole(piece);
     }
     let length = piece.length();
