@@ -37,7 +37,7 @@ deny: ## one version of a crate, known licences, known sources
 
 docs: policies ## write the generated references in docs/ anew
 	$(CARGO) build -p janua
-	@for page in cli config metrics access-log policies; do \
+	@for page in cli config metrics access-log cache-status policies; do \
 		$(CARGO_TARGET_DIR)/debug/janua reference $$page > docs/$$page.md; done; mv docs/config.md docs/configuration.md
 
 conformance: policies ## the RFC 9111 suite of cache-tests.fyi; writes docs/conformance.md (needs node and npm)

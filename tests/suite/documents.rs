@@ -7,11 +7,12 @@ use std::process::Command;
 use janua_tests::{Example, binary};
 
 /// The pages of `docs/` that `make docs` writes, and what writes them.
-const PAGES: [(&str, &str); 5] = [
+const PAGES: [(&str, &str); 6] = [
     ("cli", "cli"),
     ("config", "configuration"),
     ("metrics", "metrics"),
     ("access-log", "access-log"),
+    ("cache-status", "cache-status"),
     ("policies", "policies"),
 ];
 

@@ -118,5 +118,6 @@ pub(crate) enum Page {
     Config,
     Metrics,
     AccessLog,
+    CacheStatus,
     Policies,
 }

@@ -53,6 +53,23 @@ impl Outcome {
             Self::Bypass => "bypass",
         }
     }
+
+    /// What the word means, in a sentence for the reference.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Hit => "Answered with what is stored, without asking the upstream.",
+            Self::Miss => "Nothing was stored for the request: the upstream answered.",
+            Self::Expired => {
+                "Something was stored but would not do unasked, as the detail says: the upstream answered."
+            }
+            Self::Revalidated => "The upstream said that what is stored still holds (304).",
+            Self::Updating => "Answered with what had ended, while the upstream is asked.",
+            Self::Stale => "Answered with what had ended, since the upstream failed.",
+            Self::Collapsed => "Waited for what another request was just fetching.",
+            Self::Bypass => "The request passed the cache by.",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,6 +84,7 @@ mod tests {
                 .iter()
                 .filter(|other| other.word() == outcome.word());
             assert_eq!(same.count(), 1);
+            assert!(outcome.meaning().ends_with('.'), "{outcome:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
+use janua_cache::rules::{Detail, Outcome as CacheOutcome};
 use serde_json::Value;
 
 use super::inspect::{default, kind, load, schema};
@@ -16,6 +17,7 @@ pub(super) fn page(page: Page) -> Outcome {
         Page::Config => janua_config::reference_markdown(),
         Page::Metrics => janua_telemetry::metrics_reference(),
         Page::AccessLog => janua_telemetry::access_log_reference(),
+        Page::CacheStatus => cache_status(),
         Page::Policies => policies().map_err(Answer::failure)?,
     };
     Ok(Answer {
@@ -47,6 +49,35 @@ fn section(page: &mut String, command: &mut clap::Command) {
         |command: &&mut clap::Command| !command.is_hide_set() && command.get_name() != "help";
     for command in command.get_subcommands_mut().filter(shown) {
         section(page, command);
+    }
+}
+
+/// The words in which the cache says what it did, and why.
+fn cache_status() -> String {
+    let outcomes = CacheOutcome::ALL.map(|outcome| (outcome.word(), outcome.meaning()));
+    let details = Detail::ALL.map(|detail| (detail.word(), detail.meaning()));
+    let mut page = String::from(
+        "# What the cache says\n\n\
+         The words of the field `Cache-Status` (RFC 9211), the access log and the metrics. \
+         How to read them is in [caching.md](caching.md#why-this-response).\n\n\
+         ## Outcome\n\n\
+         `cache` in the access log, `outcome` in `janua_cache_requests_total`.\n",
+    );
+    words(&mut page, &outcomes);
+    page.push_str(
+        "\n## Detail\n\n\
+         `detail` in `Cache-Status`, `cache_detail` in the access log. Behind the word, or in its \
+         place, stands `rule:NAME` for the cache rule that decided, or `bypass:REASON` for the \
+         reason that a policy gave.\n",
+    );
+    words(&mut page, &details);
+    page
+}
+
+fn words(page: &mut String, words: &[(&str, &str)]) {
+    page.push_str("\n| word | meaning |\n|---|---|\n");
+    for (word, meaning) in words {
+        let _ = writeln!(page, "| `{word}` | {meaning} |");
     }
 }
 
@@ -154,7 +185,12 @@ mod tests {
 
     #[test]
     fn the_other_pages_have_a_title() {
-        for which in [Page::Config, Page::Metrics, Page::AccessLog] {
+        for which in [
+            Page::Config,
+            Page::Metrics,
+            Page::AccessLog,
+            Page::CacheStatus,
+        ] {
             assert!(page(which).unwrap().person.starts_with("# "), "{which:?}");
         }
     }
