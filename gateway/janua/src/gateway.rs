@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use janua_admin::{Control, ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary, Status};
 use janua_cache::{Cache, Reconfigured};
 use janua_config::{Diagnostics, Loaded};
-use janua_proxy::{Estate, Server, Snapshot};
+use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Runtime, RuntimeOptions};
 
@@ -97,7 +97,11 @@ fn compile(
     estate: &Estate,
     previous: Option<&Snapshot>,
 ) -> Result<Snapshot, Diagnostics> {
-    janua_proxy::compile(loaded, estate, &bundled::component, previous)
+    let bundled = Bundled {
+        names: &bundled::NAMES,
+        component: &bundled::component,
+    };
+    janua_proxy::compile(loaded, estate, &bundled, previous)
 }
 
 /// `state_dir`, or the place that the system has for caches.
