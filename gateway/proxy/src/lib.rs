@@ -2,20 +2,25 @@
 //!
 //! Thread per core. Each worker has its own runtime, listening sockets,
 //! upstream connections and policy instances; workers share the snapshot, the
-//! endpoints' counters and the rate-limit buckets, and nothing else.
+//! endpoints' counters, the rate-limit buckets, the cache, open files and the
+//! pool of blocking work, and nothing else.
 //!
 //! The modules in the order of a request's way:
 //!
 //! | step | module |
 //! |---|---|
 //! | accept, and one exchange after another | `accept`, `connection` |
-//! | the life of a request, a step a line | `exchange` |
+//! | the life of a request, a step a line | `exchange` and its `heads` |
 //! | receive the head, make it fit to be passed on | `receive`, `clean`, `client` |
 //! | find site and route | `route` |
-//! | ask the policies, carry out their verdicts | `policies`, `facts`, `render`, `verdict` |
+//! | ask the policies, carry out their verdicts | `policies` (`fetched`, `missing`, `effects`), `facts`, `render`, `verdict` |
 //! | answer here | `answer`, `redirect` |
+//! | or with a file | `files` |
+//! | or from the cache: the key, the look-up, what the cache reports | `cached` (`key`, `report`), `caching` |
+//! | what misses is fetched for all who wait, in a task of its own | `fill` (`store`), `fetch` |
 //! | or forward: endpoint, connection, both bodies at once | `course`, `attempt`, `forward`, `request_head`, `race`, `converse`, `tunnel` |
-//! | write to the client | `deliver`, `body` |
+//! | the form that the client gets: coded, in parts, or a 304 | `represent`, `content`, `encode` |
+//! | write to the client | `deliver` (`content`), `body` |
 //! | count and log, once | `record`, `stats` |
 //!
 //! Around it: `server` and `worker` run it, `compile` and `provision` make the
