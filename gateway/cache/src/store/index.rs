@@ -61,6 +61,7 @@ impl Slot {
 pub(crate) struct Index {
     slots: Cache<u64, Slot, Weigh, Identity, Evictions>,
     evicted: Arc<AtomicU64>,
+    replaced: AtomicU64,
 }
 
 /// What an average object is taken to weigh, for the number of ghosts.
@@ -84,7 +85,11 @@ impl Index {
             // Never: all that the builder asks for is given.
             Err(_) => Cache::with(items, bytes, Weigh, Identity, lifecycle),
         };
-        Self { slots, evicted }
+        Self {
+            slots,
+            evicted,
+            replaced: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn find(&self, slot: u64, primary: &[u8], variant: &[u8]) -> Option<Slot> {
@@ -101,6 +106,10 @@ impl Index {
     }
 
     pub(crate) fn insert(&self, slot: u64, value: Slot) {
+        // What is replaced is told as an eviction too, and made no room.
+        if self.slots.peek(&slot).is_some() {
+            self.replaced.fetch_add(1, Ordering::Relaxed);
+        }
         self.slots.insert(slot, value);
     }
 
@@ -111,7 +120,7 @@ impl Index {
             .get_value_or_guard(&slot, Some(std::time::Duration::ZERO))
         {
             GuardResult::Guard(guard) => drop(guard.insert(value)),
-            GuardResult::Value(Slot::Pass(_)) => self.slots.insert(slot, value),
+            GuardResult::Value(Slot::Pass(_)) => self.insert(slot, value),
             GuardResult::Value(Slot::Entry(_) | Slot::Variance(_)) | GuardResult::Timeout => {}
         }
     }
@@ -151,7 +160,10 @@ impl Index {
     }
 
     pub(crate) fn evicted(&self) -> u64 {
-        self.evicted.load(Ordering::Relaxed)
+        let replaced = self.replaced.load(Ordering::Relaxed);
+        self.evicted
+            .load(Ordering::Relaxed)
+            .saturating_sub(replaced)
     }
 }
 
@@ -174,5 +186,32 @@ impl Lifecycle<u64, Slot> for Evictions {
     fn on_evict(&self, evicted: &mut Vec<Slot>, _: u64, slot: Slot) {
         self.0.fetch_add(1, Ordering::Relaxed);
         evicted.push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pass(name: u64) -> Slot {
+        Slot::Pass(Arc::new(PassMarker {
+            primary: name.to_be_bytes().into(),
+            variant: Box::default(),
+            until_ms: 0,
+        }))
+    }
+
+    #[test]
+    fn what_makes_room_is_evicted_and_what_is_replaced_is_not() {
+        let index = Index::new(1 << 20, 1);
+        for _ in 0..100 {
+            index.insert(7, pass(7));
+        }
+        assert_eq!(index.evicted(), 0);
+        for name in 0..10_000 {
+            index.insert(name, pass(name));
+        }
+        assert!(index.len() < 10_000);
+        assert_eq!(index.evicted(), 10_000 - index.len());
     }
 }
