@@ -94,7 +94,34 @@ pub(super) fn samples(
             );
         }
     }
+    cache(estate, &mut samples);
     samples
+}
+
+/// How full the cache is; nothing where it is off.
+fn cache(estate: &Estate, samples: &mut Samples) {
+    let figures = estate.cache.status();
+    if figures.budget == 0 {
+        return;
+    }
+    let memory = [
+        figures.objects,
+        figures.bytes,
+        figures.budget,
+        figures.evictions,
+    ];
+    let disk = figures
+        .disk
+        .map(|disk| [disk.objects, disk.bytes, disk.budget, disk.evictions]);
+    for (store, figures) in [("memory", Some(memory)), ("disk", disk)] {
+        let Some([objects, bytes, budget, evictions]) = figures else {
+            continue;
+        };
+        samples.gauge(&definitions::CACHE_OBJECTS, [store], count(objects));
+        samples.gauge(&definitions::CACHE_BYTES, [store], count(bytes));
+        samples.gauge(&definitions::CACHE_BUDGET, [store], count(budget));
+        samples.counter(&definitions::CACHE_EVICTIONS, [store], count(evictions));
+    }
 }
 
 #[allow(
