@@ -249,6 +249,15 @@ impl Reply {
         self
     }
 
+    /// With this body if its status has one, and it has none yet.
+    #[must_use]
+    pub fn body_if_none(self, body: impl Into<Vec<u8>>) -> Self {
+        match self.raw.is_some() || !self.body.is_empty() || has_no_body(self.status) {
+            true => self,
+            false => self.body(body),
+        }
+    }
+
     /// 200 with a chunked body, a chunk each, and trailers.
     #[must_use]
     pub fn chunked(chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Self {

@@ -14,6 +14,9 @@
     reason = "these are tests"
 )]
 
+mod cache;
+mod cache_asked;
+mod cache_fresh;
 mod clients;
 mod documents;
 mod files;

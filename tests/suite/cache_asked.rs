@@ -1,0 +1,190 @@
+//! What a request says of caching, and what it makes untrue.
+
+use janua_tests::{Reply, Request};
+
+use crate::cache::{body, counting, fresh, gateway, told, with};
+
+#[tokio::test]
+async fn directives_of_requests() {
+    let upstream = counting(|_, _| fresh().header("Age", "30")).await;
+    let gateway = gateway(&upstream).await;
+    gateway.get("/").await;
+    for (directives, status, expected) in [
+        ("max-age=40", 200, "hit"),
+        ("min-fresh=10", 200, "hit"),
+        ("only-if-cached", 200, "hit"),
+        ("nonsense=1", 200, "hit"),
+        (
+            "max-age=10",
+            200,
+            "fwd=request; stored; detail=\"request-max-age\"",
+        ),
+        (
+            "min-fresh=50",
+            200,
+            "fwd=request; stored; detail=\"request-min-fresh\"",
+        ),
+        (
+            "no-cache",
+            200,
+            "fwd=request; stored; detail=\"request-no-cache\"",
+        ),
+        ("no-store", 200, "fwd=request; detail=\"request-no-store\""),
+    ] {
+        let before = upstream.request_count();
+        let request = Request::get("/").header("Cache-Control", directives);
+        let response = gateway.send(request).await;
+        assert_eq!(
+            (response.status, &*told(&response)),
+            (status, expected),
+            "{directives}"
+        );
+        let asked = upstream.request_count() - before;
+        assert_eq!(asked, usize::from(expected != "hit"), "{directives}");
+    }
+}
+
+#[tokio::test]
+async fn only_if_cached_never_asks_the_upstream() {
+    let upstream = counting(|_, _| {
+        Reply::new(200)
+            .header("Cache-Control", "max-age=0")
+            .header("ETag", "\"a\"")
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    let ask = || Request::get("/").header("Cache-Control", "only-if-cached");
+    assert_eq!(gateway.send(ask()).await.status, 504);
+    gateway.get("/").await;
+    // It is stored, but would have to be asked about.
+    assert_eq!(gateway.send(ask()).await.status, 504);
+    assert_eq!(upstream.request_count(), 1);
+    let max_stale = ask().header("Cache-Control", "max-stale=60");
+    let response = gateway.send(max_stale).await;
+    assert_eq!((response.status, response.text()), (200, "/ 1"));
+}
+
+#[tokio::test]
+async fn authorization_is_shared_only_where_the_answer_says_so() {
+    let upstream = counting(|request, _| {
+        let shared = if request.target == "/public" {
+            "max-age=60, public"
+        } else {
+            "max-age=60"
+        };
+        Reply::new(200).header("Cache-Control", shared)
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    let ask = |path: &str| Request::get(path).header("Authorization", "Basic YTpi");
+    for (request, expected) in [
+        (ask("/"), "fwd=uri-miss; detail=\"authorization\""),
+        (ask("/"), "fwd=uri-miss; detail=\"authorization\""),
+        (Request::get("/"), "fwd=uri-miss; stored"),
+        (Request::get("/"), "hit"),
+        // What was made for nobody in particular is not given to it either.
+        (ask("/"), "fwd=request; detail=\"authorization\""),
+        (ask("/public"), "fwd=uri-miss; stored"),
+        (ask("/public"), "hit"),
+        (Request::get("/public"), "hit"),
+    ] {
+        let response = gateway.send(request.clone()).await;
+        assert_eq!(told(&response), expected, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_cache_takes_no_part_in() {
+    let upstream = counting(|_, _| fresh().header("ETag", "\"a\"")).await;
+    let gateway = gateway(&upstream).await;
+    gateway.get("/").await;
+    for (request, word) in [
+        (
+            Request::new("OPTIONS", "/"),
+            "fwd=method; detail=\"method\"",
+        ),
+        (
+            Request::get("/").body("x"),
+            "fwd=request; detail=\"request-body\"",
+        ),
+        (
+            Request::get("/").header("If-Match", "\"b\""),
+            "fwd=request; detail=\"precondition\"",
+        ),
+        (
+            Request::get("/")
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket"),
+            "fwd=request; detail=\"upgrade\"",
+        ),
+    ] {
+        let before = upstream.request_count();
+        let response = gateway.send(request.clone()).await;
+        assert_eq!(told(&response), word, "{request:?}");
+        assert_eq!(upstream.request_count(), before + 1, "{request:?}");
+    }
+    // And leaves what is stored as it is.
+    assert_eq!(body(&gateway, Request::get("/")).await, "/ 1");
+}
+
+#[tokio::test]
+async fn head_is_answered_from_a_get() {
+    let upstream = counting(|_, _| fresh().header("X-A", "1")).await;
+    let gateway = gateway(&upstream).await;
+    let head = || Request::new("HEAD", "/");
+    let first = gateway.send(head()).await;
+    assert_eq!(told(&first), "fwd=uri-miss; detail=\"method\"");
+    assert_eq!(upstream.only_request().method, "HEAD");
+    let get = gateway.get("/").await;
+    assert_eq!(told(&get), "fwd=uri-miss; stored", "a HEAD stores nothing");
+    let response = gateway.send(head()).await;
+    assert_eq!((response.status, &*told(&response)), (200, "hit"));
+    assert_eq!(
+        response.header("content-length"),
+        get.header("content-length")
+    );
+    assert_eq!(
+        (response.header("x-a"), response.body.len()),
+        (Some("1"), 0)
+    );
+    assert_eq!(upstream.request_count(), 2);
+}
+
+#[tokio::test]
+async fn unsafe_methods_make_untrue_what_they_may_have_changed() {
+    let upstream = counting(|request, _| match request.method.as_str() {
+        "GET" => fresh(),
+        _ => {
+            let status = request.header("x-status").unwrap_or("200").parse().unwrap();
+            let fields = request.header("x-location").map(|to| ("Location", to));
+            with(Reply::new(status), fields.as_slice())
+        }
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    for (method, status, location, gone) in [
+        ("POST", "200", None, &["/a", "/a?q=1"][..1]),
+        ("PUT", "204", None, &["/a"]),
+        ("DELETE", "303", Some("/b"), &["/a", "/b"]),
+        ("POST", "201", Some("http://a.example/b"), &["/a", "/b"]),
+        // Another's is not this one's to say.
+        ("POST", "201", Some("http://b.example/b"), &["/a"]),
+        ("POST", "404", Some("/b"), &[]),
+        ("POST", "500", None, &[]),
+        ("OPTIONS", "200", None, &[]),
+    ] {
+        for path in ["/a", "/b", "/c"] {
+            gateway.get(path).await;
+        }
+        let mut request = Request::new(method, "/a").header("X-Status", status);
+        if let Some(location) = location {
+            request = request.header("X-Location", location);
+        }
+        gateway.send(request).await;
+        for path in ["/a", "/b", "/c"] {
+            let is_hit = told(&gateway.get(path).await) == "hit";
+            let case = format!("{method} {status} {location:?}: {path}");
+            assert_eq!(is_hit, !gone.contains(&path), "{case}");
+        }
+    }
+}
