@@ -173,6 +173,9 @@ pub(super) fn pass(mut exchange: Exchange, open: Open, hand: oneshot::Sender<Han
 
 impl Exchange {
     fn fetched(&mut self) -> Fetched {
+        if let Some(rule) = self.caching.rule() {
+            self.report.decided_by(&rule.name);
+        }
         Fetched {
             record: std::mem::take(&mut self.record),
             report: std::mem::take(&mut self.report),

@@ -102,6 +102,14 @@ impl Report {
         self.collapsed = true;
     }
 
+    /// The rule that said what becomes of the upstream's response. Who waits
+    /// for it was never asked about rules.
+    pub(crate) fn decided_by(&mut self, rule: &str) {
+        if self.rule.is_none() {
+            self.rule = Some(rule.into());
+        }
+    }
+
     /// The upstream's response is stored now.
     pub(crate) fn stored(&mut self, entry: &Entry, now_ms: u64) {
         self.stored = true;
