@@ -14,15 +14,21 @@
     reason = "these are tests"
 )]
 
-mod cache;
-mod cache_asked;
-mod cache_fresh;
 mod clients;
+mod coded;
+mod compression;
+mod compression_eligible;
+mod compression_kept;
+mod compression_streams;
 mod documents;
 mod files;
+mod files_changes;
 mod files_conditional;
 mod files_found;
 mod files_hostile;
+mod files_large;
+mod files_methods;
+mod files_policies;
 mod files_precompressed;
 mod forwarding;
 mod framing;
@@ -44,6 +50,8 @@ mod policies_suspended;
 mod policies_verdicts;
 mod routing;
 mod spa;
+mod spa_fallback;
+mod spa_fallback_upstream;
 mod stacks;
 mod stacks_dhanman;
 mod stacks_edroplets;

@@ -1,0 +1,198 @@
+//! Files: how soon a change is seen, and what outlives a deploy.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+use janua_tests::{Gateway, assert_eventually};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::files::Disk;
+
+/// A look is at most a second old; the rest is for a loaded machine.
+const SOON: Duration = Duration::from_secs(3);
+
+/// Waits until a path is answered so: how long it took.
+async fn until(gateway: &Gateway, target: &str, status: u16, body: &str) -> Duration {
+    let begin = Instant::now();
+    assert_eventually!(
+        {
+            let response = gateway.get(target).await;
+            response.status == status && (status == 404 || response.text() == body)
+        },
+        "{target} is not {status} {body}"
+    );
+    begin.elapsed()
+}
+
+#[tokio::test]
+async fn a_change_is_seen_soon() {
+    let disk = Disk::with(&[("a.txt", "one")]);
+    let gateway = disk.serve("files = \"{root}\"").await;
+    let replace = |content: &str| {
+        fs::write(disk.path("next"), content).unwrap();
+        fs::rename(disk.path("next"), disk.below("a.txt")).unwrap();
+    };
+    // Asked for all the time, so that it is never forgotten.
+    let steps: [(&dyn Fn(), u16, &str); 5] = [
+        (&|| {}, 200, "one"),
+        (&|| replace("two"), 200, "two"),
+        (
+            &|| fs::write(disk.below("a.txt"), "six").unwrap(),
+            200,
+            "six",
+        ),
+        (&|| fs::remove_file(disk.below("a.txt")).unwrap(), 404, ""),
+        (&|| replace("ten"), 200, "ten"),
+    ];
+    let mut tags = Vec::new();
+    for (change, status, body) in steps {
+        change();
+        let took = until(&gateway, "/a.txt", status, body).await;
+        assert!(took < SOON, "{status} {body} took {took:?}");
+        tags.push(
+            gateway
+                .get("/a.txt")
+                .await
+                .header("etag")
+                .map(str::to_owned),
+        );
+    }
+    tags.sort();
+    tags.dedup();
+    assert_eq!(tags.len(), 5, "each content has a tag of its own: {tags:?}");
+}
+
+/// A deploy that exchanges the whole directory, by a link or by a rename: there
+/// is no moment at which there is nothing.
+#[tokio::test]
+async fn a_root_that_is_exchanged() {
+    let disk = Disk::with(&[("index.html", "old"), ("gone.txt", "old")]);
+    fs::create_dir(disk.path("next")).unwrap();
+    fs::write(disk.path("next/index.html"), "new").unwrap();
+    symlink("root", disk.path("current")).unwrap();
+    let current = disk.path("current").display().to_string();
+    let by_name = disk.serve("files = \"{root}\"").await;
+    let by_link = disk.serve(&format!("files = \"{current}\"")).await;
+    for gateway in [&by_name, &by_link] {
+        assert_eq!(gateway.get("/").await.text(), "old");
+        assert_eq!(gateway.get("/gone.txt").await.text(), "old");
+    }
+
+    let (root, next) = (disk.path("root"), disk.path("next"));
+    renameat_with(CWD, &root, CWD, &next, RenameFlags::EXCHANGE).unwrap();
+    let begin = Instant::now();
+    for gateway in [&by_name, &by_link] {
+        loop {
+            let response = gateway.get("/").await;
+            assert_eq!(response.status, 200);
+            if response.text() == "new" {
+                break;
+            }
+            assert!(begin.elapsed() < SOON, "still the old one");
+        }
+        assert!(until(gateway, "/gone.txt", 404, "").await < SOON);
+    }
+
+    symlink("next", disk.path("switch")).unwrap();
+    fs::rename(disk.path("switch"), disk.path("current")).unwrap();
+    assert!(until(&by_link, "/", 200, "old").await < SOON);
+    assert_eq!(by_name.get("/").await.text(), "new");
+}
+
+/// A root that is not there for a while is no reason to end.
+#[tokio::test]
+async fn a_root_that_goes_and_comes_back() {
+    let disk = Disk::with(&[("a.txt", "here")]);
+    let gateway = disk.serve("files = \"{root}\"").await;
+    assert_eq!(gateway.get("/a.txt").await.status, 200);
+    fs::rename(disk.path("root"), disk.path("away")).unwrap();
+    assert!(until(&gateway, "/a.txt", 404, "").await < SOON);
+    fs::rename(disk.path("away"), disk.path("root")).unwrap();
+    assert!(until(&gateway, "/a.txt", 200, "here").await < SOON);
+}
+
+#[tokio::test]
+async fn what_a_deploy_removed_still_answers_for_a_time() {
+    let period = Duration::from_secs(6);
+    let disk = Disk::with(&[
+        ("index.html", "the index"),
+        ("assets/asked-1a2b.js", "asked for"),
+        ("assets/never-3c4d.js", "never asked for"),
+        ("assets/deep/chunk-5e6f.js", "deep"),
+        ("other.js", "not named"),
+    ]);
+    let gateway = disk
+        .serve("files = { root = \"{root}\", retain = \"6s\", retain_files = [\"assets/**\"] }")
+        .await;
+    assert_eq!(
+        gateway.get("/assets/asked-1a2b.js").await.text(),
+        "asked for"
+    );
+    let whole = gateway.get("/other.js").await;
+    assert_eq!(whole.status, 200);
+    // Written after the start, served once, and gone before any pass.
+    disk.write("assets/late-7a8b.js", "late");
+    assert_eventually!(gateway.get("/assets/late-7a8b.js").await.status == 200);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+
+    let removed = Instant::now();
+    fs::remove_dir_all(disk.below("assets")).unwrap();
+    fs::remove_file(disk.below("other.js")).unwrap();
+    // Once this one is missing, the others are too, were they not kept.
+    assert!(until(&gateway, "/other.js", 404, "").await < SOON);
+    let kept = [
+        ("/assets/asked-1a2b.js", "asked for"),
+        ("/assets/never-3c4d.js", "never asked for"),
+        ("/assets/deep/chunk-5e6f.js", "deep"),
+        ("/assets/late-7a8b.js", "late"),
+    ];
+    for (target, body) in kept {
+        let response = gateway.get(target).await;
+        assert_eq!((response.status, response.text()), (200, body), "{target}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("text/javascript; charset=utf-8")
+        );
+    }
+    for (target, _) in kept {
+        until(&gateway, target, 404, "").await;
+    }
+    let took = removed.elapsed();
+    assert!(took >= period && took < period * 3, "{took:?}");
+    assert_eq!(gateway.get("/").await.text(), "the index");
+}
+
+/// A deploy by exchanging the directory: the old build's chunks are in none
+/// that is served. The store is no way to what is not served.
+#[tokio::test]
+async fn chunks_outlive_an_exchanged_root() {
+    let disk = Disk::with(&[("index.html", "old"), ("assets/old.js", "old chunk")]);
+    fs::create_dir_all(disk.path("next/assets")).unwrap();
+    fs::write(disk.path("next/index.html"), "new").unwrap();
+    fs::write(disk.path("next/assets/new.js"), "new chunk").unwrap();
+    let gateway = disk
+        .serve("files = { root = \"{root}\", retain = \"1h\", retain_files = [\"assets/*.js\"] }")
+        .await;
+    assert_eq!(gateway.get("/assets/old.js").await.status, 200);
+    let (root, next) = (disk.path("root"), disk.path("next"));
+    renameat_with(CWD, &root, CWD, &next, RenameFlags::EXCHANGE).unwrap();
+    fs::remove_dir_all(&next).unwrap();
+    until(&gateway, "/", 200, "new").await;
+    for (target, body) in [
+        ("/assets/old.js", "old chunk"),
+        ("/assets/new.js", "new chunk"),
+    ] {
+        let response = gateway.get(target).await;
+        assert_eq!((response.status, response.text()), (200, body), "{target}");
+    }
+    for target in [
+        "/../root.retained/assets/old.js",
+        "/..%2froot.retained%2fassets%2fold.js",
+    ] {
+        assert!(
+            matches!(gateway.get(target).await.status, 400 | 404),
+            "{target}"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! Files: large ones, slow clients, and what happens to a file while it is
+//! sent.
+
+use std::fs::{self, File};
+use std::time::Duration;
+
+use janua_tests::{
+    Framing, Gateway, ReadError, Request, Settings, Wire, assert_eventually, filler,
+    filler_difference,
+};
+
+use crate::files::Disk;
+
+/// More than the sockets of both sides hold.
+const LARGE: usize = 20 * 1024 * 1024 + 7;
+
+fn disk() -> Disk {
+    let disk = Disk::with(&[("small.txt", "small")]);
+    disk.write("large.bin", filler(0, LARGE));
+    disk
+}
+
+/// A client that has read the head of the large file and nothing else.
+async fn begun(gateway: &Gateway) -> Wire {
+    let mut wire = gateway.connect().await;
+    wire.set_receive_buffer(16 * 1024);
+    wire.send(Request::get("/large.bin").to_bytes()).await;
+    let head = wire.receive_head("GET").await.unwrap();
+    assert_eq!((head.status, head.framing), (200, Framing::Length(LARGE)));
+    wire
+}
+
+#[tokio::test]
+async fn a_large_file_comes_whole() {
+    let disk = disk();
+    let gateway = disk.serve("files = \"{root}\"").await;
+    let mut wire = gateway.connect().await;
+    // Both at once: the second must begin where the first ends.
+    let two = [
+        Request::get("/large.bin").to_bytes(),
+        Request::get("/small.txt").to_bytes(),
+    ];
+    wire.send(two.concat()).await;
+    let large = wire.receive("GET").await;
+    assert_eq!((large.status, large.body.len()), (200, LARGE));
+    assert_eq!(filler_difference(0, &large.body), None);
+    assert_eq!(wire.receive("GET").await.text(), "small");
+    let middle = 9_000_001;
+    let range = format!("bytes={middle}-");
+    let part = wire
+        .exchange(&Request::get("/large.bin").header("Range", &range))
+        .await;
+    assert_eq!((part.status, part.body.len()), (206, LARGE - middle));
+    assert_eq!(filler_difference(middle, &part.body), None);
+    let old = gateway.send(Request::get("/large.bin").http10()).await;
+    assert_eq!(old.body.len(), LARGE);
+    let line = gateway.log_line("/large.bin").await;
+    assert_eq!(
+        (&line["bytes_out"], &line["answered_by"]),
+        (&LARGE.into(), &"files".into())
+    );
+}
+
+/// On the one worker there is.
+#[tokio::test]
+async fn slow_clients_hold_up_nobody() {
+    let disk = disk();
+    let gateway = disk
+        .serve_with(Settings::new().workers(1), "", "files = \"{root}\"")
+        .await;
+    let mut slow = Vec::new();
+    for _ in 0..8 {
+        slow.push(begun(&gateway).await);
+    }
+    for _ in 0..100 {
+        assert_eq!(gateway.get("/small.txt").await.text(), "small");
+    }
+    assert_eq!(gateway.get("/large.bin").await.body.len(), LARGE);
+    for mut wire in slow {
+        let (body, _) = wire.take_body(Framing::Length(LARGE)).await.unwrap();
+        assert_eq!(filler_difference(0, &body), None);
+        // The connection goes on.
+        assert_eq!(
+            wire.exchange(&Request::get("/small.txt")).await.text(),
+            "small"
+        );
+    }
+}
+
+/// What was promised cannot be kept: the client has to see that.
+#[tokio::test]
+async fn a_file_that_is_cut_short_breaks_the_connection() {
+    let disk = disk();
+    let gateway = disk
+        .serve_with(Settings::new().workers(1), "", "files = \"{root}\"")
+        .await;
+    let mut wire = begun(&gateway).await;
+    let file = File::options()
+        .write(true)
+        .open(disk.below("large.bin"))
+        .unwrap();
+    file.set_len(1000).unwrap();
+    let broken = wire.take_body(Framing::Length(LARGE)).await;
+    assert!(
+        matches!(broken, Err(ReadError::Incomplete(_))),
+        "it did not end early"
+    );
+    let line = gateway.log_line("/large.bin").await;
+    assert_eq!(line["status"], 200);
+    assert!(line["failure"].is_string(), "{line}");
+    // Nothing else is harmed, and the file is now as short as it is.
+    assert_eq!(gateway.get("/small.txt").await.text(), "small");
+    assert_eventually!(gateway.get("/large.bin").await.body.len() == 1000);
+}
+
+/// What was begun is ended with the same content, whatever becomes of the name.
+#[tokio::test]
+async fn a_download_outlives_its_name() {
+    let disk = disk();
+    let gateway = disk.serve("files = \"{root}\"").await;
+    let mut replaced = begun(&gateway).await;
+    let mut removed = begun(&gateway).await;
+    fs::write(disk.path("next.bin"), "another").unwrap();
+    fs::rename(disk.path("next.bin"), disk.below("large.bin")).unwrap();
+    assert_eventually!(gateway.get("/large.bin").await.body == b"another");
+    fs::remove_file(disk.below("large.bin")).unwrap();
+    assert_eventually!(gateway.get("/large.bin").await.status == 404);
+    for wire in [&mut replaced, &mut removed] {
+        let (body, _) = wire.take_body(Framing::Length(LARGE)).await.unwrap();
+        assert_eq!(filler_difference(0, &body), None);
+    }
+}
+
+#[tokio::test]
+async fn a_download_outlives_a_reload() {
+    let disk = disk();
+    let mut gateway = disk.serve("files = \"{root}\"").await;
+    let mut wire = begun(&gateway).await;
+    gateway
+        .reload(disk.config("", "respond = { status = 204 }"))
+        .await;
+    assert_eq!(gateway.get("/large.bin").await.status, 204);
+    let (body, _) = wire.take_body(Framing::Length(LARGE)).await.unwrap();
+    assert_eq!(filler_difference(0, &body), None);
+    // The connection is used again, under the new configuration.
+    assert_eq!(wire.exchange(&Request::get("/large.bin")).await.status, 204);
+}
+
+#[tokio::test]
+async fn clients_that_leave_leave_nothing_behind() {
+    let disk = disk();
+    let gateway = disk.serve("files = \"{root}\"").await;
+    // What is kept open of the file itself counts too.
+    gateway.get("/large.bin").await;
+    gateway.settled().await;
+    let open = || {
+        fs::read_dir(format!("/proc/{}/fd", gateway.pid()))
+            .unwrap()
+            .count()
+    };
+    let before = open();
+    for _ in 0..30 {
+        begun(&gateway).await.reset();
+    }
+    gateway.settled().await;
+    assert_eventually!(open() <= before, "{} of {before} are open", open());
+}
+
+/// A client that stops reading is given up in the end, and its file let go of.
+#[tokio::test]
+async fn a_client_that_stops_reading_is_given_up() {
+    let disk = disk();
+    let gateway = disk
+        .serve("idle_timeout = \"1s\"\nfiles = \"{root}\"")
+        .await;
+    let mut wire = begun(&gateway).await;
+    gateway.settled().await;
+    let broken = wire.take_body(Framing::Length(LARGE)).await;
+    assert!(matches!(broken, Err(ReadError::Incomplete(_))));
+    let line = gateway.log_line("/large.bin").await;
+    assert!(line["failure"].is_string(), "{line}");
+    // One that reads slowly, but reads, is not.
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/large.bin").to_bytes()).await;
+    wire.receive_head("GET").await.unwrap();
+    let mut at = 0;
+    while at < 10 * 1024 * 1024 {
+        let piece = wire.take(256 * 1024).await.unwrap();
+        assert_eq!(filler_difference(at, &piece), None);
+        at += piece.len();
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
