@@ -7,21 +7,28 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::runtime;
 use tokio::time::timeout;
 
-use crate::{ReloadError, ReloadSummary, Status};
+use crate::{
+    CacheEntry, CacheStatus, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary, ReloadError,
+    ReloadSummary, Status, query,
+};
 
 /// A gateway's state is read within this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A reload may have to compile large components.
 const RELOAD_PATIENCE: Duration = Duration::from_secs(300);
+
+/// A purge waits for webhooks, a deploy also for a look at all files.
+const WORK_PATIENCE: Duration = Duration::from_secs(300);
 
 /// Answers above this many bytes are not a gateway's.
 const ANSWER_BYTES: usize = 64 * 1024 * 1024;
@@ -43,6 +50,8 @@ pub enum ClientError {
     TimedOut(PathBuf, Duration),
     /// The configuration was refused; the old one is live.
     Refused(ReloadError),
+    /// It was not done, and why.
+    NotDone(String),
     /// The answer is not one of this version's.
     Unexpected(String),
     /// The connection failed.
@@ -113,10 +122,66 @@ impl Client {
         }
     }
 
+    /// Takes out of the cache what is named, and waits for the webhooks.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if nothing was purged.
+    pub fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, ClientError> {
+        self.post("/cache/purge", request)
+    }
+
+    /// What the cache holds and does.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn cache(&self) -> Result<CacheStatus, ClientError> {
+        let (status, body) = self.ask(Method::GET, "/cache", PATIENCE)?;
+        outcome(status, &body)
+    }
+
+    /// All that is stored for an address.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if it is no address.
+    pub fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, ClientError> {
+        let path = format!("/cache/entry?url={}", query::encode(url));
+        let (status, body) = self.ask(Method::GET, &path, WORK_PATIENCE)?;
+        outcome(status, &body)
+    }
+
+    /// Has the gateway carry out a step of a deploy.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if it cannot be done.
+    pub fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, ClientError> {
+        self.post("/deploy", request)
+    }
+
+    fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        request: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(request)
+            .map_err(|error| ClientError::Unexpected(error.to_string()))?;
+        let (status, body) = self.send(Method::POST, path, body.into(), WORK_PATIENCE)?;
+        outcome(status, &body)
+    }
+
     fn ask(
         &self,
         method: Method,
-        path: &'static str,
+        path: &str,
+        patience: Duration,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        self.send(method, path, Bytes::new(), patience)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
         patience: Duration,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let runtime = runtime::Builder::new_current_thread()
@@ -125,7 +190,7 @@ impl Client {
             .build()
             .map_err(ClientError::Io)?;
         runtime.block_on(async {
-            timeout(patience, self.exchange(method, path))
+            timeout(patience, self.exchange(method, path, body))
                 .await
                 .unwrap_or_else(|_| Err(ClientError::TimedOut(self.socket.clone(), patience)))
         })
@@ -134,7 +199,8 @@ impl Client {
     async fn exchange(
         &self,
         method: Method,
-        path: &'static str,
+        path: &str,
+        body: Bytes,
     ) -> Result<(StatusCode, Bytes), ClientError> {
         let stream =
             UnixStream::connect(&self.socket)
@@ -153,7 +219,7 @@ impl Client {
             .method(method)
             .uri(path)
             .header(header::HOST, "janua")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| ClientError::Unexpected(error.to_string()))?;
         let exchange = async {
             let response = requests.send_request(request).await.map_err(broken)?;
@@ -173,6 +239,20 @@ impl Client {
 
 fn broken(error: hyper::Error) -> ClientError {
     ClientError::Io(io::Error::other(error))
+}
+
+/// The answer to what may be refused with a line of text.
+fn outcome<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, ClientError> {
+    match status {
+        StatusCode::OK => parse(body),
+        StatusCode::BAD_REQUEST
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::UNPROCESSABLE_ENTITY => {
+            let words = String::from_utf8_lossy(body);
+            Err(ClientError::NotDone(words.trim_end().to_owned()))
+        }
+        _ => Err(unexpected(status, body)),
+    }
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ClientError> {
@@ -217,6 +297,7 @@ impl fmt::Display for ClientError {
                     refused.rendered.trim_end()
                 )
             }
+            ClientError::NotDone(why) => f.write_str(why),
             ClientError::Unexpected(what) => write!(
                 f,
                 "the answer was not understood; is the gateway of the same version? {what}"

@@ -29,8 +29,12 @@ pub(crate) async fn serve(stream: UnixStream, control: Arc<dyn Control>) {
     let service = service_fn(|request| {
         let (control, deadline) = (Arc::clone(&control), Rc::clone(&deadline));
         async move {
+            let request = endpoints::receive(request).await;
             deadline.set(None);
-            let response = endpoints::answer(&request, control).await;
+            let response = match request {
+                Ok(request) => endpoints::answer(request, control).await,
+                Err(refused) => refused,
+            };
             deadline.set(Some(Instant::now() + PATIENCE));
             Ok::<_, Infallible>(response)
         }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Status;
+use crate::{
+    CacheEntry, CacheStatus, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary, Status,
+};
 
 /// The gateway, as the admin endpoint sees it. Methods are called on threads
 /// that serve no traffic; all but [`Control::ready`] may block.
@@ -23,6 +25,31 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// The configuration was refused; the old one is still live.
     fn reload(&self) -> Result<ReloadSummary, ReloadError>;
+
+    /// Takes out of the cache what is named, and then tells the webhooks.
+    ///
+    /// # Errors
+    /// Why nothing was purged, in words. A webhook that fails is none: the
+    /// summary says so.
+    fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String>;
+
+    /// What the cache holds and does.
+    ///
+    /// # Errors
+    /// Why that cannot be said, in words.
+    fn cache(&self) -> Result<CacheStatus, String>;
+
+    /// All that is stored for an address.
+    ///
+    /// # Errors
+    /// Why that cannot be said, in words: it is no address.
+    fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String>;
+
+    /// Carries out a step of a deploy.
+    ///
+    /// # Errors
+    /// Why it cannot be done, in words.
+    fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String>;
 }
 
 /// What a reload did.

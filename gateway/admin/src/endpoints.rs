@@ -1,24 +1,46 @@
 //! What is answered where.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 
-use crate::Control;
+use crate::{Control, query};
 
 type Answer = Response<Full<Bytes>>;
 
-/// The answer to a request. Bodies of requests are not read: nothing here takes
-/// one.
-pub(crate) async fn answer<B>(request: &Request<B>, control: Arc<dyn Control>) -> Answer {
+/// The longest body that is read, in bytes: a thousand long addresses.
+const BODY_BYTES: usize = 1024 * 1024;
+
+/// Reads a request whole, or says why that is not done.
+pub(crate) async fn receive<B>(request: Request<B>) -> Result<Request<Bytes>, Answer>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    match Limited::new(body, BODY_BYTES).collect().await {
+        Ok(body) => Ok(Request::from_parts(head, body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Err(text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("a request here has at most {BODY_BYTES} bytes\n"),
+        )),
+        Err(_) => Err(text(StatusCode::BAD_REQUEST, "the request is not whole\n")),
+    }
+}
+
+/// The answer to a request.
+pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -> Answer {
     let path = request.uri().path();
     let allowed = match path {
-        "/healthz" | "/readyz" | "/metrics" | "/status" => Method::GET,
-        "/reload" => Method::POST,
+        "/healthz" | "/readyz" | "/metrics" | "/status" | "/cache" | "/cache/entry" => Method::GET,
+        "/reload" | "/cache/purge" | "/deploy" => Method::POST,
         _ => return text(StatusCode::NOT_FOUND, "there is no such endpoint\n"),
     };
     if request.method() != allowed {
@@ -33,10 +55,9 @@ pub(crate) async fn answer<B>(request: &Request<B>, control: Arc<dyn Control>) -
         "/readyz" if control.ready() => text(StatusCode::OK, "ready\n"),
         "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         _ => {
-            let path = path.to_owned();
-            // These may take locks or compile components; the socket goes on
-            // answering /healthz meanwhile.
-            spawn_blocking(move || blocking(&path, &*control))
+            // These may take locks, compile components, or call webhooks; the
+            // socket goes on answering /healthz meanwhile.
+            spawn_blocking(move || blocking(&request, &*control))
                 .await
                 .unwrap_or_else(|_| {
                     text(
@@ -48,8 +69,8 @@ pub(crate) async fn answer<B>(request: &Request<B>, control: Arc<dyn Control>) -
     }
 }
 
-fn blocking(path: &str, control: &dyn Control) -> Answer {
-    match path {
+fn blocking(request: &Request<Bytes>, control: &dyn Control) -> Answer {
+    match request.uri().path() {
         "/metrics" => {
             let mut page = text(StatusCode::OK, control.metrics());
             let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -57,10 +78,41 @@ fn blocking(path: &str, control: &dyn Control) -> Answer {
             page
         }
         "/status" => json(StatusCode::OK, &control.status()),
+        "/cache" => done(control.cache()),
+        "/cache/entry" => match query::value(request.uri().query().unwrap_or_default(), "url") {
+            Some(url) => done(control.cache_entries(&url)),
+            None => text(
+                StatusCode::BAD_REQUEST,
+                "the address is missing: /cache/entry?url=https%3A%2F%2Fapp.example.com%2F\n",
+            ),
+        },
+        "/cache/purge" => asked(request.body(), |purge| control.purge(purge)),
+        "/deploy" => asked(request.body(), |step| control.deploy(step)),
         _ => match control.reload() {
             Ok(summary) => json(StatusCode::OK, &summary),
             Err(refused) => json(StatusCode::UNPROCESSABLE_ENTITY, &refused),
         },
+    }
+}
+
+/// Carries out what a body asks for.
+fn asked<T: DeserializeOwned, R: Serialize>(
+    body: &[u8],
+    act: impl FnOnce(&T) -> Result<R, String>,
+) -> Answer {
+    match serde_json::from_slice(body) {
+        Ok(request) => done(act(&request)),
+        Err(error) => {
+            let words = format!("the request is not understood: {error}\n");
+            text(StatusCode::BAD_REQUEST, words)
+        }
+    }
+}
+
+fn done(outcome: Result<impl Serialize, String>) -> Answer {
+    match outcome {
+        Ok(value) => json(StatusCode::OK, &value),
+        Err(words) => text(StatusCode::UNPROCESSABLE_ENTITY, words + "\n"),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The commands, and how each ends: with something for a person, the same as
 //! JSON, and an exit code.
 
+mod cache;
 mod check;
+mod deploy;
 mod inspect;
 mod reach;
 mod reference;
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Command, Policy};
+use crate::cli::{Cache, Command, Policy};
 
 /// What a command has to say.
 #[derive(Debug)]
@@ -38,6 +40,10 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Check(check) => (check::check(&check.config), check.json),
         Command::Reload(reach) => (reload::reload(&reach), reach.json),
         Command::Status(reach) => (status::status(&reach), reach.json),
+        Command::Cache(Cache::Purge(purge)) => (cache::purge(&purge), purge.reach.json),
+        Command::Cache(Cache::Status(reach)) => (cache::status(&reach), reach.json),
+        Command::Cache(Cache::Get(get)) => (cache::get(&get), get.reach.json),
+        Command::Deploy(deploy) => (deploy::deploy(&deploy), deploy.reach.json),
         Command::Policy(Policy::Inspect(inspect)) => {
             (inspect::inspect(&inspect.file), inspect.json)
         }

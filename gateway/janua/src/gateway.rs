@@ -5,24 +5,32 @@
 //! snapshot, bind what is not bound yet, publish. Until the last step nothing
 //! has changed, so an error leaves everything as it was.
 
+mod address;
 mod cache;
 mod changes;
+mod deploy;
 mod log;
 mod policies;
+mod purge;
 mod samples;
 mod status;
+mod stored;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use janua_admin::{Control, ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary, Status};
+use janua_admin::{
+    CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary,
+    ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary, Status,
+};
 use janua_cache::{Cache, Reconfigured};
 use janua_config::{Diagnostics, Loaded};
 use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Runtime, RuntimeOptions};
+use janua_webhook::{Caller, Patience};
 
 use crate::bundled;
 use log::AccessLogSink;
@@ -39,6 +47,7 @@ pub(crate) struct Gateway {
     ready: AtomicBool,
     /// Reloads wait for one another here, and nobody else does.
     reloading: Mutex<()>,
+    webhooks: Caller,
     state: Mutex<State>,
 }
 
@@ -142,6 +151,7 @@ impl Gateway {
             started: SystemTime::now(),
             ready: AtomicBool::new(false),
             reloading: Mutex::default(),
+            webhooks: Caller::new(Patience::default()),
             state: Mutex::new(State {
                 server: Some(server),
                 loaded,
@@ -223,6 +233,20 @@ impl Gateway {
         })
     }
 
+    /// Purges, and tells the webhooks of the live configuration.
+    fn purge_now(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
+        // Copied out: webhooks take their time, and the lock is for a moment.
+        let webhooks = self.state().loaded.config.cache.webhooks.clone();
+        let now_ms = unix_ms(SystemTime::now());
+        purge::purge(
+            request,
+            &self.estate.cache,
+            &webhooks,
+            &self.webhooks,
+            now_ms,
+        )
+    }
+
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -265,6 +289,22 @@ impl Control for Gateway {
             error: outcome.as_ref().err().map(|error| error.rendered.clone()),
         });
         outcome
+    }
+
+    fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
+        self.purge_now(request)
+    }
+
+    fn cache(&self) -> Result<CacheStatus, String> {
+        Ok(stored::status(&self.estate.cache, &self.estate.metrics))
+    }
+
+    fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String> {
+        stored::entries(&self.estate.cache, url, unix_ms(SystemTime::now()))
+    }
+
+    fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
+        deploy::deploy(self, request)
     }
 }
 

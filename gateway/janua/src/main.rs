@@ -4,6 +4,7 @@ mod bundled;
 mod cli;
 mod commands;
 mod gateway;
+mod release;
 mod run;
 
 use std::process::ExitCode;

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::{
-    Client, ClientError, Control, Health, PolicyState, ReloadDiagnostic, ReloadError,
-    ReloadSummary, Reuse, Server, SocketOptions, Status,
+    CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
+    DeployRequest, Health, PolicyState, PurgeRequest, PurgeSummary, ReloadDiagnostic, ReloadError,
+    ReloadSummary, Reuse, Server, SocketOptions, Status, WebhookOutcome,
 };
 
 /// A gateway that only has what the endpoint asks for.
@@ -42,6 +43,25 @@ impl Control for Gateway {
             true => Ok(summary()),
             false => Err(refusal()),
         }
+    }
+
+    fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
+        purge(request)
+    }
+
+    fn cache(&self) -> Result<CacheStatus, String> {
+        Ok(cache())
+    }
+
+    fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String> {
+        Ok(vec![CacheEntry {
+            url: url.to_owned(),
+            ..CacheEntry::default()
+        }])
+    }
+
+    fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
+        deploy(request)
     }
 }
 
@@ -183,6 +203,112 @@ fn what_is_not_offered_is_refused() {
 }
 
 #[test]
+fn a_purge_is_heard_as_it_was_said() {
+    let running = running();
+    let request = PurgeRequest {
+        url: vec!["https://a.example/ü?x=\"".to_owned()],
+        tag: vec!["a".to_owned(), "b".to_owned()],
+        soft: true,
+        webhooks: false,
+        ..PurgeRequest::default()
+    };
+    let summary = running.client.purge(&request).unwrap();
+    assert_eq!(summary.purged, ["https://a.example/ü?x=\" a b soft"]);
+    assert_eq!(summary.webhooks[0].host, "cdn.example");
+
+    let nothing = running.client.purge(&PurgeRequest::default()).unwrap_err();
+    assert_eq!(nothing.to_string(), "nothing is named");
+}
+
+#[test]
+fn a_purge_may_name_one_or_many() {
+    let running = running();
+    let table = [
+        (r#"{"tag":"a"}"#, "200", r#"["a webhooks"]"#),
+        (
+            r#"{"host":["a","b"],"soft":true}"#,
+            "200",
+            r#"["a b soft webhooks"]"#,
+        ),
+        (r#"{"all":true,"webhooks":false}"#, "200", r#"["all"]"#),
+        ("{}", "422", "nothing is named\n"),
+        (r#"{"tags":"a"}"#, "400", "unknown field `tags`"),
+        (r#"{"tag":3}"#, "400", "a string, or a list of strings"),
+        (r#"{"tag":"a"} x"#, "400", "trailing characters"),
+        ("", "400", "the request is not understood"),
+    ];
+    for (body, status, said) in table {
+        let answer = running.raw(&post("/cache/purge", body));
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{body}: {answer}"
+        );
+        assert!(answer.contains(said), "{body}: {answer}");
+    }
+}
+
+#[test]
+fn the_cache_is_asked_about() {
+    let running = running();
+    assert_eq!(running.client.cache().unwrap(), cache());
+    let url = "https://a.example/b?c=d&e=%20";
+    assert_eq!(running.client.cache_entries(url).unwrap()[0].url, url);
+    let answer = running.raw(b"GET /cache/entry HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[test]
+fn a_deploy_goes_step_by_step() {
+    let running = running();
+    let request = DeployRequest {
+        site: "app.example.com".to_owned(),
+        route: None,
+        phase: DeployPhase::Begin,
+        tags: vec![],
+        webhooks: true,
+    };
+    let answer = running.client.deploy(&request).unwrap();
+    assert_eq!(answer.root, "/srv/app");
+    let unknown = DeployRequest {
+        site: "other".to_owned(),
+        ..request
+    };
+    let error = running.client.deploy(&unknown).unwrap_err();
+    assert!(
+        matches!(&error, ClientError::NotDone(why) if why == "there is no site `other`"),
+        "{error}"
+    );
+    let answer = running.raw(&post("/deploy", r#"{"site":"x","phase":"end"}"#));
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("unknown variant `end`"), "{answer}");
+}
+
+#[test]
+fn a_body_without_end_is_cut_off() {
+    let running = running();
+    let answer = running.raw(&post("/cache/purge", &" ".repeat((1 << 20) + 1)));
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+/// A body that was announced and never comes does not hold a place for ever.
+#[test]
+fn a_body_that_does_not_come_is_given_up() {
+    let running = running();
+    let mut stream = running.connect();
+    stream
+        .write_all(b"POST /cache/purge HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
+        .unwrap();
+    let begun = Instant::now();
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).unwrap();
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        begun.elapsed()
+    );
+}
+
+#[test]
 fn a_head_without_end_is_cut_off() {
     let running = running();
     let mut stream = running.connect();
@@ -235,6 +361,25 @@ fn a_client_that_does_not_read_is_dropped() {
         fn reload(&self) -> Result<ReloadSummary, ReloadError> {
             Ok(summary())
         }
+
+        fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
+            purge(request)
+        }
+
+        fn cache(&self) -> Result<CacheStatus, String> {
+            Ok(cache())
+        }
+
+        fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String> {
+            Ok(vec![CacheEntry {
+                url: url.to_owned(),
+                ..CacheEntry::default()
+            }])
+        }
+
+        fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
+            deploy(request)
+        }
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("admin.sock");
@@ -286,6 +431,68 @@ fn what_is_no_gateway_is_not_believed() {
     let error = Client::new(&path).status().unwrap_err();
     assert!(matches!(error, ClientError::Unexpected(_)), "{error}");
     other.join().unwrap();
+}
+
+fn post(path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}").into()
+}
+
+/// Says what it was asked for.
+fn purge(request: &PurgeRequest) -> Result<PurgeSummary, String> {
+    if request.is_empty() {
+        return Err("nothing is named".to_owned());
+    }
+    let flags = [
+        (request.all, "all"),
+        (request.soft, "soft"),
+        (request.webhooks, "webhooks"),
+    ];
+    let flags = flags
+        .iter()
+        .filter(|(on, _)| *on)
+        .map(|(_, word)| (*word).to_owned());
+    let PurgeRequest {
+        url,
+        prefix,
+        host,
+        tag,
+        ..
+    } = request.clone();
+    let words = [url, prefix, host, tag].concat().into_iter().chain(flags);
+    Ok(PurgeSummary {
+        purged: vec![words.collect::<Vec<_>>().join(" ")],
+        webhooks: vec![WebhookOutcome {
+            host: "cdn.example".to_owned(),
+            status: Some(200),
+            calls: 1,
+            error: None,
+        }],
+        ..PurgeSummary::default()
+    })
+}
+
+fn cache() -> CacheStatus {
+    CacheStatus {
+        objects: 7,
+        bytes: 4096,
+        budget: 1 << 26,
+        ..CacheStatus::default()
+    }
+}
+
+fn deploy(request: &DeployRequest) -> Result<DeployAnswer, String> {
+    if request.site != "app.example.com" {
+        return Err(format!("there is no site `{}`", request.site));
+    }
+    Ok(DeployAnswer {
+        site: request.site.clone(),
+        route: "/".to_owned(),
+        root: "/srv/app".to_owned(),
+        retains: true,
+        hosts: vec![request.site.clone()],
+        purge: None,
+    })
 }
 
 fn summary() -> ReloadSummary {

@@ -64,6 +64,25 @@ impl Registry {
         }
     }
 
+    /// What the counters of a metric have counted, by the values of one of its
+    /// labels, the first being 0.
+    pub fn totals<const N: usize>(
+        &self,
+        metric: &Metric<Counter, N>,
+        label: usize,
+    ) -> BTreeMap<Box<str>, u64> {
+        let metrics = self.lock();
+        let mut totals = BTreeMap::new();
+        for (labels, series) in metrics.get(metric.doc.name).into_iter().flatten() {
+            if let (Some(value), Instrument::Counter(counter)) =
+                (labels.get(label), &series.instrument)
+            {
+                *totals.entry(value.clone()).or_default() += counter.value();
+            }
+        }
+        totals
+    }
+
     /// The gauge with these label values.
     pub fn gauge<const N: usize>(
         &self,
@@ -168,7 +187,7 @@ impl Instrument {
 #[cfg(test)]
 mod tests {
     use super::{Registry, Samples};
-    use crate::metrics::definitions::{GENERATION, RELOADS, UPSTREAM_RETRIES};
+    use crate::metrics::definitions::{CACHE_REQUESTS, GENERATION, RELOADS, UPSTREAM_RETRIES};
 
     #[test]
     fn the_same_labels_are_the_same_counter() {
@@ -179,6 +198,19 @@ mod tests {
         first.increment(0);
         second.increment(1);
         assert_eq!((first.value(), other.value()), (2, 0));
+    }
+
+    #[test]
+    fn totals_are_over_the_other_labels() {
+        let registry = Registry::new(2);
+        for (site, word, n) in [("a", "hit", 1), ("b", "hit", 2), ("b", "miss", 4)] {
+            let counter = registry.counter(&CACHE_REQUESTS, [site, "/", word]);
+            counter.add(1, n);
+        }
+        let totals = registry.totals(&CACHE_REQUESTS, 2);
+        let totals: Vec<_> = totals.iter().map(|(word, n)| (&**word, *n)).collect();
+        assert_eq!(totals, [("hit", 3), ("miss", 4)]);
+        assert!(registry.totals(&RELOADS, 0).is_empty());
     }
 
     #[test]

@@ -1,0 +1,220 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use clap::Parser as _;
+use janua_admin::{
+    CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest, PurgeRequest,
+    PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status, WebhookOutcome,
+};
+
+use super::super::Outcome;
+use crate::cli::{Cli, Command};
+
+/// A gateway that takes part in deploys and in nothing else.
+struct Gateway {
+    root: PathBuf,
+    /// The phase that fails.
+    fails: Option<DeployPhase>,
+    webhook: Option<&'static str>,
+    /// What was asked, and what was served at that moment.
+    seen: Mutex<Vec<(DeployRequest, String)>>,
+}
+
+impl Control for Gateway {
+    fn ready(&self) -> bool {
+        true
+    }
+    fn metrics(&self) -> String {
+        String::new()
+    }
+    fn status(&self) -> Status {
+        unimplemented!()
+    }
+    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+        unimplemented!()
+    }
+    fn purge(&self, _: &PurgeRequest) -> Result<PurgeSummary, String> {
+        unimplemented!()
+    }
+    fn cache(&self) -> Result<CacheStatus, String> {
+        unimplemented!()
+    }
+    fn cache_entries(&self, _: &str) -> Result<Vec<CacheEntry>, String> {
+        unimplemented!()
+    }
+    fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
+        let served = fs::read_to_string(self.root.join("index.html")).unwrap_or_default();
+        self.seen.lock().unwrap().push((request.clone(), served));
+        if self.fails == Some(request.phase) {
+            return Err(format!("no {:?}", request.phase));
+        }
+        let hook = |error: &str| WebhookOutcome {
+            host: "cdn.example".to_owned(),
+            status: None,
+            calls: 3,
+            error: Some(error.to_owned()),
+        };
+        Ok(DeployAnswer {
+            site: "app".to_owned(),
+            route: "/".to_owned(),
+            root: self.root.to_str().unwrap().to_owned(),
+            retains: true,
+            hosts: vec!["app.example.com".to_owned()],
+            purge: (request.phase == DeployPhase::Commit).then(|| PurgeSummary {
+                purged: vec!["host app.example.com".to_owned()],
+                webhooks: self.webhook.map(hook).into_iter().collect(),
+                ..PurgeSummary::default()
+            }),
+        })
+    }
+}
+
+struct Running {
+    gateway: Arc<Gateway>,
+    folder: tempfile::TempDir,
+    _server: Server,
+}
+
+fn running(fails: Option<DeployPhase>, webhook: Option<&'static str>) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("site/app"), "old");
+    write(&folder.path().join("build"), "new");
+    let gateway = Arc::new(Gateway {
+        root: folder.path().join("site/app"),
+        fails,
+        webhook,
+        seen: Mutex::default(),
+    });
+    let options = SocketOptions {
+        path: folder.path().join("admin.sock"),
+        mode: 0o600,
+        group: None,
+    };
+    let control: Arc<dyn Control> = Arc::<Gateway>::clone(&gateway);
+    Running {
+        gateway,
+        _server: Server::start(&options, control).unwrap(),
+        folder,
+    }
+}
+
+fn write(folder: &Path, content: &str) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("index.html"), content).unwrap();
+}
+
+impl Running {
+    fn deploy(&self, more: &[&str]) -> Outcome {
+        let folder = self.folder.path();
+        let (build, socket) = (folder.join("build"), folder.join("admin.sock"));
+        let line = ["janua", "deploy", "--site", "app.example.com", "--admin"];
+        let line = line.into_iter().chain([socket.to_str().unwrap()]);
+        let line = line
+            .chain([build.to_str().unwrap()])
+            .chain(more.iter().copied());
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Deploy(deploy) => super::deploy(&deploy),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn phases(&self) -> Vec<(DeployPhase, String)> {
+        let seen = self.gateway.seen.lock().unwrap();
+        let phases = seen
+            .iter()
+            .map(|(request, served)| (request.phase, served.clone()));
+        phases.collect()
+    }
+
+    /// What is served, and what else there is beside it.
+    fn site(&self) -> (String, usize) {
+        let beside = fs::read_dir(self.folder.path().join("site")).unwrap();
+        let served = fs::read_to_string(self.gateway.root.join("index.html")).unwrap();
+        (served, beside.count() - 1)
+    }
+}
+
+#[test]
+fn the_gateway_is_asked_before_and_told_after() {
+    let running = running(None, None);
+    let answer = running.deploy(&["--tag", "api", "--no-webhooks"]).unwrap();
+    assert_eq!(running.site(), ("new".to_owned(), 0));
+    let expected = [
+        (DeployPhase::Look, "old".to_owned()),
+        (DeployPhase::Begin, "old".to_owned()),
+        (DeployPhase::Commit, "new".to_owned()),
+    ];
+    assert_eq!(running.phases(), expected);
+    let (commit, _) = running.gateway.seen.lock().unwrap()[2].clone();
+    assert_eq!(
+        (commit.tags, commit.webhooks),
+        (vec!["api".to_owned()], false)
+    );
+    assert!(
+        answer.person.starts_with("app is live: 1 file (3 B) in ")
+            && answer.person.ends_with("\npurged: host app.example.com"),
+        "{}",
+        answer.person
+    );
+    assert_eq!(answer.json["files"], 1);
+    assert_eq!(answer.json["purge"]["purged"][0], "host app.example.com");
+}
+
+#[test]
+fn whatever_fails_nothing_has_changed() {
+    for phase in [DeployPhase::Look, DeployPhase::Begin, DeployPhase::Commit] {
+        let running = running(Some(phase), None);
+        let refused = running.deploy(&[]).unwrap_err();
+        let said = format!("janua: no {phase:?}");
+        assert!(refused.person.starts_with(&said), "{}", refused.person);
+        assert_eq!(running.site(), ("old".to_owned(), 0), "{phase:?}");
+    }
+}
+
+#[test]
+fn a_dry_run_only_looks() {
+    let running = running(None, None);
+    let answer = running.deploy(&["--dry-run", "--tag", "api"]).unwrap();
+    assert_eq!(running.site(), ("old".to_owned(), 0));
+    assert_eq!(running.phases().len(), 1);
+    for part in [
+        "would deploy 1 file (3 B) to app, route /",
+        "is exchanged for it",
+        "purges host app.example.com, tag api",
+    ] {
+        assert!(answer.person.contains(part), "{}", answer.person);
+    }
+    assert_eq!(answer.json["dry_run"], true);
+}
+
+#[test]
+fn what_is_no_build_is_refused_unless_it_is_meant() {
+    let running = running(None, None);
+    let build = running.folder.path().join("build");
+    fs::rename(build.join("index.html"), build.join("main.html")).unwrap();
+    let refused = running.deploy(&[]).unwrap_err();
+    assert!(
+        refused.person.contains("has no index.html"),
+        "{}",
+        refused.person
+    );
+    assert!(
+        refused.person.ends_with("nothing has changed"),
+        "{}",
+        refused.person
+    );
+    assert_eq!(running.site(), ("old".to_owned(), 0));
+    running.deploy(&["--force"]).unwrap();
+    assert!(running.gateway.root.join("main.html").exists());
+}
+
+/// It is deployed; the exit code says that somebody was not told.
+#[test]
+fn a_webhook_that_fails_is_said() {
+    let running = running(None, Some("it answered 503"));
+    let answer = running.deploy(&[]).unwrap_err();
+    assert_eq!(running.site(), ("new".to_owned(), 0));
+    let said = "cdn.example: failed after 3 calls: it answered 503";
+    assert!(answer.person.contains(said), "{}", answer.person);
+}

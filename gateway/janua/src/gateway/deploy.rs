@@ -1,0 +1,209 @@
+//! The gateway's part in a deploy of files: it says where they are, keeps what
+//! must outlive them, and notices what is new.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use janua_admin::{DeployAnswer, DeployPhase, DeployRequest, PurgeRequest};
+use janua_config::{Config, HostPattern, Site};
+use janua_files::Root;
+use janua_proxy::{Directory, Estate};
+
+use super::Gateway;
+
+/// Carries out a step of a deploy. Blocks.
+///
+/// # Errors
+/// Why it cannot be done, in words.
+pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<DeployAnswer, String> {
+    let (answer, root) = {
+        let snapshot = gateway.estate.snapshot();
+        let snapshot = snapshot.ok_or("the gateway is not serving yet")?;
+        let state = gateway.state();
+        let site = site(&state.loaded.config, &request.site)?;
+        let root = root(snapshot.roots(), site, request.route.as_deref())?;
+        let path = std::path::absolute(&root.root.options().root)
+            .map_err(|error| format!("the directory of the files cannot be told: {error}"))?;
+        let answer = DeployAnswer {
+            site: site.label(),
+            route: root.route.to_owned(),
+            root: path
+                .into_os_string()
+                .into_string()
+                .map_err(|path| format!("{} is not UTF-8", Path::new(&path).display()))?,
+            retains: root.root.options().retain.is_some(),
+            hosts: hosts(site),
+            purge: None,
+        };
+        (answer, root.root.clone())
+    };
+    match request.phase {
+        DeployPhase::Look => Ok(answer),
+        DeployPhase::Begin => {
+            wait(&gateway.estate, &root, Work::Retain)?;
+            Ok(answer)
+        }
+        DeployPhase::Commit => {
+            // Modes of the new files may keep the gateway out: said while the
+            // old ones can still be put back.
+            fs::read_dir(&answer.root)
+                .map_err(|error| format!("the gateway cannot read {}: {error}", answer.root))?;
+            wait(&gateway.estate, &root, Work::Refresh)?;
+            tracing::info!(site = answer.site, root = answer.root, "deployed");
+            purge(gateway, request, answer)
+        }
+    }
+}
+
+/// The site that is meant, by one of its hosts or by its name.
+fn site<'c>(config: &'c Config, wanted: &str) -> Result<&'c Site, String> {
+    let is_host = |host: &HostPattern| host.to_string().eq_ignore_ascii_case(wanted);
+    let sites = &config.sites;
+    let by_host = sites
+        .iter()
+        .find(|site| site.hosts.iter().any(|host| is_host(host)));
+    let found = by_host.or_else(|| sites.iter().find(|site| site.label() == wanted));
+    found.ok_or_else(|| {
+        let mut why = format!("there is no site `{wanted}`");
+        let known: Vec<String> = sites.iter().take(20).map(Site::label).collect();
+        // Writing to a String cannot fail.
+        let _ = write!(why, "; there are `{}`", known.join("`, `"));
+        why
+    })
+}
+
+/// The directory of the site that is meant.
+fn root<'s>(
+    roots: impl Iterator<Item = Directory<'s>>,
+    site: &Site,
+    route: Option<&str>,
+) -> Result<Directory<'s>, String> {
+    let label = site.label();
+    let mut roots: Vec<Directory<'s>> = roots.filter(|root| root.site == label).collect();
+    if let Some(route) = route {
+        let known = labels(&roots);
+        roots.retain(|root| root.route == route);
+        return match roots.first() {
+            Some(root) => Ok(*root),
+            None if known.is_empty() => Err(format!("no route of the site `{label}` has files")),
+            None => Err(format!(
+                "the site `{label}` has no route `{route}` with files; there are `{known}`"
+            )),
+        };
+    }
+    // Several routes may well answer from one directory.
+    let directories = |root: &Directory<'_>| root.root.options().root.clone();
+    match roots.first() {
+        Some(first)
+            if roots
+                .iter()
+                .all(|root| directories(root) == directories(first)) =>
+        {
+            Ok(*first)
+        }
+        Some(_) => Err(format!(
+            "several routes of the site `{label}` have files; name one with --route: `{}`",
+            labels(&roots)
+        )),
+        None => Err(format!("no route of the site `{label}` has files")),
+    }
+}
+
+fn labels(roots: &[Directory<'_>]) -> String {
+    let labels: Vec<&str> = roots.iter().map(|root| root.route).collect();
+    labels.join("`, `")
+}
+
+/// The hosts of a site that can be purged: those that are written out.
+fn hosts(site: &Site) -> Vec<String> {
+    let exact = site.hosts.iter().filter_map(|host| match &host.value {
+        HostPattern::Exact(host) => Some(host.clone()),
+        HostPattern::Below(_) | HostPattern::Any => None,
+    });
+    exact.collect()
+}
+
+/// What is done with a directory in the pool of blocking work.
+enum Work {
+    Retain,
+    Refresh,
+}
+
+fn wait(estate: &Estate, root: &Root, work: Work) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let done = runtime.block_on(async {
+        match work {
+            Work::Retain => estate.files.retain(root).await,
+            Work::Refresh => estate.files.refresh(root).await,
+        }
+    });
+    done.map_err(|_| "the gateway's disks are busy; try again".to_owned())
+}
+
+/// What the cache holds of the site may be of the old build.
+fn purge(
+    gateway: &Gateway,
+    request: &DeployRequest,
+    mut answer: DeployAnswer,
+) -> Result<DeployAnswer, String> {
+    let purge = PurgeRequest {
+        host: answer.hosts.clone(),
+        tag: request.tags.clone(),
+        webhooks: request.webhooks,
+        ..PurgeRequest::default()
+    };
+    // A site of patterns alone, and no tags: there is nothing to name.
+    if !purge.is_empty() {
+        answer.purge = Some(gateway.purge_now(&purge)?);
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use janua_config::{Config, Sources, Target, parse};
+
+    use super::{hosts, site};
+
+    fn config() -> Config {
+        let text = r#"
+            listeners.public.address = "*:80"
+            [[sites]]
+            name = "app"
+            hosts = ["app.example.com", "*.example.com"]
+            routes = [{ files = "dist" }]
+            [[sites]]
+            hosts = ["*"]
+            routes = [{ respond = {} }]
+        "#;
+        parse(Sources::single("a.toml", text)).unwrap().config
+    }
+
+    #[test]
+    fn a_site_is_found_by_host_and_by_name() {
+        let config = config();
+        for wanted in ["app", "app.example.com", "APP.example.com", "*.example.com"] {
+            let found = site(&config, wanted).unwrap();
+            assert!(
+                matches!(found.routes[0].target, Target::Files(_)),
+                "{wanted}"
+            );
+        }
+        assert_eq!(site(&config, "*").unwrap().label(), "*");
+        let why = site(&config, "www.example.com").unwrap_err();
+        assert_eq!(
+            why,
+            "there is no site `www.example.com`; there are `app`, `*`"
+        );
+    }
+
+    #[test]
+    fn hosts_that_are_written_out_are_purged() {
+        let config = config();
+        assert_eq!(hosts(&config.sites[0]), ["app.example.com"]);
+        assert!(hosts(&config.sites[1]).is_empty());
+    }
+}

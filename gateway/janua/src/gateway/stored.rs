@@ -1,0 +1,177 @@
+//! What the cache holds and does, for the admin endpoint.
+
+use janua_admin::{CacheCount, CacheEntry, CacheStatus, DiskStatus};
+use janua_cache::rules::Outcome;
+use janua_cache::{Cache, CacheFigures, Described, Place, Wanted};
+use janua_http::Failure;
+use janua_telemetry::metrics::{Registry, definitions};
+
+use super::address::Address;
+
+/// Figures of the moment, and what became of requests since the start.
+pub(super) fn status(cache: &Cache<Failure>, metrics: &Registry) -> CacheStatus {
+    let CacheFigures {
+        objects,
+        bytes,
+        budget,
+        evictions,
+        fills,
+        fill_bytes,
+        flights,
+        purges,
+        purge_lines,
+        disk,
+        ..
+    } = cache.status();
+    CacheStatus {
+        objects,
+        bytes,
+        budget,
+        evictions,
+        fills,
+        fill_bytes,
+        flights,
+        purges,
+        purges_to_sweep: purge_lines,
+        requests: requests(metrics),
+        disk: disk.map(|disk| DiskStatus {
+            objects: disk.objects,
+            bytes: disk.bytes,
+            budget: disk.budget,
+            evictions: disk.evictions,
+            writes: disk.writes,
+            loads: disk.loads,
+            dropped: disk.dropped,
+            failed: disk.failed,
+            corrupt: disk.corrupt,
+            scanning: disk.scanning,
+        }),
+    }
+}
+
+/// Requests by what the cache did, over all sites and routes.
+fn requests(metrics: &Registry) -> Vec<CacheCount> {
+    const OUTCOME: usize = 2;
+    let totals = metrics.totals(&definitions::CACHE_REQUESTS, OUTCOME);
+    Outcome::ALL
+        .into_iter()
+        .map(|outcome| CacheCount {
+            word: outcome.word().to_owned(),
+            hit: is_hit(outcome),
+            requests: totals.get(outcome.word()).copied().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// Whether the body came out of the cache.
+fn is_hit(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Hit
+        | Outcome::Revalidated
+        | Outcome::Updating
+        | Outcome::Stale
+        | Outcome::Collapsed => true,
+        Outcome::Miss | Outcome::Expired | Outcome::Bypass => false,
+    }
+}
+
+/// All that is stored for an address, of either scheme.
+///
+/// # Errors
+/// It is no address.
+pub(super) fn entries(
+    cache: &Cache<Failure>,
+    url: &str,
+    now_ms: u64,
+) -> Result<Vec<CacheEntry>, String> {
+    let address = Address::url(url)?;
+    let found = cache.inspect(&Wanted {
+        scheme: None,
+        host: &address.host,
+        path: &address.path,
+        query: address.query.as_deref(),
+    });
+    Ok(found.iter().map(|found| entry(found, now_ms)).collect())
+}
+
+fn entry(described: &Described, now_ms: u64) -> CacheEntry {
+    let entry = &described.entry;
+    let terms = entry.terms();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let url = entry.address().map(|address| {
+        let query = address.query.map(|query| format!("?{}", text(query)));
+        format!(
+            "{}://{}{}{}",
+            text(address.scheme),
+            text(address.host),
+            text(address.path),
+            query.unwrap_or_default()
+        )
+    });
+    let names = entry.variance().unwrap_or_default();
+    let vary = names.names().map(text).zip(entry.variant_values());
+    let vary = vary.map(|(name, value)| match is_secret(&name) {
+        true => (name, value.map(|_| HIDDEN.to_owned())),
+        false => (name, value.map(text)),
+    });
+    CacheEntry {
+        url: url.unwrap_or_default(),
+        place: match described.place {
+            Place::Memory => "memory",
+            Place::Filling => "filling",
+            Place::Disk => "disk",
+        }
+        .to_owned(),
+        status: entry.status(),
+        length: entry.length(),
+        received_unix_ms: terms.received_ms,
+        age: terms.age(now_ms).into(),
+        ttl: terms.ttl(now_ms),
+        lifetime: terms.lifetime.into(),
+        source: terms.source.word().to_owned(),
+        stale_while_revalidate: terms.stale_while_revalidate.into(),
+        stale_if_error: terms.stale_if_error.into(),
+        no_cache: terms.no_cache,
+        rule: entry.rule().map(ToString::to_string),
+        tags: entry.tags().map(text).collect(),
+        vary: vary.collect(),
+        per_user: names.by_user(),
+        hits: entry.hits().into(),
+        purged_softly: entry.is_purged_softly(),
+        head: text(entry.head()).lines().map(shown).collect(),
+    }
+}
+
+/// Stands for a value that is nobody's but a user's.
+const HIDDEN: &str = "…";
+
+/// A line of a head, without what belongs to a user.
+fn shown(line: &str) -> String {
+    match line.split_once(':') {
+        Some((name, _)) if is_secret(name) => format!("{name}: {HIDDEN}"),
+        _ => line.to_owned(),
+    }
+}
+
+fn is_secret(name: &str) -> bool {
+    [
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "set-cookie",
+    ]
+    .iter()
+    .any(|secret| name.eq_ignore_ascii_case(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn what_belongs_to_a_user_is_not_shown() {
+        assert_eq!(shown("Set-Cookie: id=secret"), "Set-Cookie: …");
+        assert_eq!(shown("etag: \"x\""), "etag: \"x\"");
+        assert_eq!(shown("odd"), "odd");
+    }
+}

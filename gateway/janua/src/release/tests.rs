@@ -1,0 +1,259 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use super::Plan;
+
+struct Stage {
+    folder: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A build in `build`, and what was there before in `site/app`.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("build"), "new");
+        fs::create_dir(folder.path().join("site")).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    fn plan(&self) -> Result<Plan, String> {
+        Plan::new(&self.path("build"), &self.path("site/app"))
+    }
+
+    /// What is in the folder of the site, names that hold a number without it.
+    fn site(&self) -> Vec<String> {
+        names(&self.path("site"))
+    }
+
+    fn served(&self) -> String {
+        fs::read_to_string(self.path("site/app/index.html")).unwrap()
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn write(folder: &Path, content: &str) {
+    fs::create_dir_all(folder.join("assets")).unwrap();
+    fs::write(folder.join("index.html"), content).unwrap();
+    fs::write(folder.join(format!("assets/{content}.js")), "x").unwrap();
+}
+
+#[test]
+fn the_first_deploy_makes_the_directory() {
+    let stage = Stage::new();
+    let plan = stage.plan().unwrap();
+    assert_eq!((plan.files, plan.bytes), (2, 4));
+    assert!(
+        plan.words().ends_with("site/app is new"),
+        "{}",
+        plan.words()
+    );
+    let live = plan.stage().unwrap().publish().unwrap();
+    assert_eq!(stage.served(), "new");
+    assert_eq!(live.finish().unwrap(), None);
+    assert_eq!(stage.site(), ["app"]);
+    assert_eq!(names(&stage.path("build")), ["assets", "index.html"]);
+}
+
+#[test]
+fn a_directory_is_exchanged_and_the_old_one_removed() {
+    let stage = Stage::new();
+    write(&stage.path("site/app"), "old");
+    let staged = stage.plan().unwrap().stage().unwrap();
+    assert_eq!(stage.served(), "old");
+    let live = staged.publish().unwrap();
+    assert_eq!(stage.served(), "new");
+    // The old files are there until the gateway has kept what must outlive them.
+    assert_eq!(stage.site().len(), 2);
+    assert_eq!(live.finish().unwrap(), None);
+    assert_eq!(stage.site(), ["app"]);
+    assert_eq!(names(&stage.path("site/app/assets")), ["new.js"]);
+}
+
+#[test]
+fn a_trailing_slash_is_no_difference() {
+    let stage = Stage::new();
+    write(&stage.path("site/app"), "old");
+    let plan = Plan::new(&stage.path("build/"), &stage.path("site/app/")).unwrap();
+    plan.stage().unwrap().publish().unwrap().finish().unwrap();
+    assert_eq!(stage.served(), "new");
+    assert_eq!(stage.site(), ["app"]);
+}
+
+#[test]
+fn a_link_is_switched_and_the_old_release_stays() {
+    for (text, releases) in [("releases/1", "site/releases"), ("1", "site")] {
+        let stage = Stage::new();
+        write(&stage.path("site").join(text), "old");
+        symlink(text, stage.path("site/app")).unwrap();
+        let live = stage.plan().unwrap().stage().unwrap().publish().unwrap();
+        assert_eq!(stage.served(), "new");
+        let leads = fs::read_link(stage.path("site/app")).unwrap();
+        let name = leads.file_name().unwrap().to_str().unwrap();
+        assert!(
+            leads.is_relative() && name.starts_with("release-"),
+            "{leads:?}"
+        );
+        assert_eq!(live.finish().unwrap(), Some(stage.path("site").join(text)));
+        assert_eq!(
+            names(&stage.path(releases))
+                .iter()
+                .filter(|it| *it == "1")
+                .count(),
+            1
+        );
+        // And again.
+        write(&stage.path("build"), "newer");
+        stage
+            .plan()
+            .unwrap()
+            .stage()
+            .unwrap()
+            .publish()
+            .unwrap()
+            .finish()
+            .unwrap();
+        assert_eq!(stage.served(), "newer");
+    }
+}
+
+#[test]
+fn what_is_reverted_is_as_it_was() {
+    for make in [
+        |_: &Stage| (),
+        |stage: &Stage| write(&stage.path("site/app"), "old"),
+        |stage: &Stage| {
+            write(&stage.path("site/1"), "old");
+            symlink("1", stage.path("site/app")).unwrap();
+        },
+    ] {
+        let stage = Stage::new();
+        make(&stage);
+        let before = stage.site();
+        let live = stage.plan().unwrap().stage().unwrap().publish().unwrap();
+        assert_eq!(stage.served(), "new");
+        live.revert().unwrap();
+        assert_eq!(stage.site(), before);
+        if !before.is_empty() {
+            assert_eq!(stage.served(), "old");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_published_leaves_nothing() {
+    let stage = Stage::new();
+    write(&stage.path("site/app"), "old");
+    let staged = stage.plan().unwrap().stage().unwrap();
+    assert_eq!(stage.site().len(), 2);
+    drop(staged);
+    assert_eq!(stage.site(), ["app"]);
+    assert_eq!(stage.served(), "old");
+}
+
+#[test]
+fn a_failure_on_the_way_leaves_nothing() {
+    let stage = Stage::new();
+    write(&stage.path("site/app"), "old");
+    let plan = stage.plan().unwrap();
+    // Between the look and the copy.
+    symlink("/etc/passwd", stage.path("build/assets/leak")).unwrap();
+    let why = plan.stage().unwrap_err();
+    assert!(why.contains("leak") && why.contains("/etc/passwd"), "{why}");
+    assert_eq!(stage.site(), ["app"]);
+
+    fs::remove_file(stage.path("build/assets/leak")).unwrap();
+    let staged = stage.plan().unwrap().stage().unwrap();
+    // The place is gone before the exchange.
+    fs::remove_dir_all(stage.path("site/app")).unwrap();
+    let why = staged.publish().unwrap_err();
+    assert!(
+        why.contains("cannot put") && why.contains("in place"),
+        "{why}"
+    );
+    assert!(stage.site().is_empty(), "{:?}", stage.site());
+}
+
+#[test]
+fn links_that_stay_inside_are_kept_as_they_are() {
+    let stage = Stage::new();
+    symlink("../index.html", stage.path("build/assets/index")).unwrap();
+    symlink("assets/../assets", stage.path("build/static")).unwrap();
+    stage.plan().unwrap().stage().unwrap().publish().unwrap();
+    let index = stage.path("site/app/assets/index");
+    assert_eq!(fs::read_link(&index).unwrap(), Path::new("../index.html"));
+    assert_eq!(
+        fs::read_to_string(stage.path("site/app/static/index")).unwrap(),
+        "new"
+    );
+
+    for text in ["/etc/passwd", "../x", "assets/../../x"] {
+        let link = stage.path("build/bad");
+        symlink(text, &link).unwrap();
+        let why = stage.plan().unwrap_err();
+        assert!(why.contains("leads out") && why.contains(text), "{why}");
+        fs::remove_file(link).unwrap();
+    }
+}
+
+#[test]
+fn modes_are_kept_and_nothing_else_of_them() {
+    let stage = Stage::new();
+    let mode = |path: &str| fs::metadata(stage.path(path)).unwrap().permissions().mode() & 0o7777;
+    let set = |path: &str, mode| {
+        fs::set_permissions(stage.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("build", 0o755);
+    set("build/assets", 0o750);
+    set("build/index.html", 0o4644);
+    stage.plan().unwrap().stage().unwrap().publish().unwrap();
+    assert_eq!(mode("site/app"), 0o755);
+    assert_eq!(mode("site/app/assets"), 0o750);
+    assert_eq!(mode("site/app/index.html"), 0o644);
+}
+
+#[test]
+fn what_cannot_be_is_said() {
+    let stage = Stage::new();
+    write(&stage.path("site/app"), "old");
+    let (build, app) = (stage.path("build"), stage.path("site/app"));
+    let table = [
+        (stage.path("none"), app.clone(), "cannot read"),
+        (build.join("index.html"), app.clone(), "is not a directory"),
+        (
+            build.clone(),
+            build.join("index.html"),
+            "is not a directory",
+        ),
+        (build.clone(), stage.path("none/app"), "cannot read"),
+        (
+            build.clone(),
+            PathBuf::from("/"),
+            "nothing can take the place",
+        ),
+        (app.clone(), app.clone(), "one within the other"),
+        (app.join("assets"), app.clone(), "one within the other"),
+        (stage.path("site"), app.clone(), "one within the other"),
+        (build.clone(), build.join("app"), "one within the other"),
+    ];
+    for (from, root, said) in table {
+        let why = Plan::new(&from, &root).unwrap_err();
+        assert!(why.contains(said), "{from:?} {root:?}: {why}");
+    }
+    assert!(stage.plan().unwrap().lacks("main.html"));
+    assert!(!stage.plan().unwrap().lacks("index.html"));
+    assert_eq!(stage.served(), "old");
+    assert_eq!(stage.site(), ["app"]);
+}
