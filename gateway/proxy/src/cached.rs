@@ -76,6 +76,10 @@ pub(crate) async fn cached(
             }
             Look::Pass => {
                 exchange.report = Report::miss(false);
+                if exchange.heads.request.fields.get(b"range").is_some() {
+                    // Nothing is likely to be stored: the part alone will do.
+                    return forward::forward(exchange, client, course).await;
+                }
                 (None, false)
             }
         };

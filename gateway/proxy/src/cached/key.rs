@@ -32,8 +32,9 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     collect_credentials(exchange);
     let Heads { request, key, .. } = &mut *exchange.heads;
     let (path, query, edited) = match &exchange.original {
-        Some(original) => (&original.path, &original.query, true),
-        None => (&request.path, &request.query, false),
+        // The fallback of many paths is stored once, under its own.
+        Some(original) if !exchange.was_missing => (&original.path, &original.query, true),
+        _ => (&request.path, &request.query, false),
     };
     let by = exchange.caching.lookup().map(|lookup| &lookup.query);
     let keyed = by

@@ -88,7 +88,9 @@ fn carry_out(
     };
     let worker = Rc::clone(&exchange.worker);
     let rendered = &mut *worker.rendered.borrow_mut();
-    if !verdict.edits.is_empty() {
+    // A reply is sent with the fields that it brings itself.
+    let is_reply = matches!(verdict.outcome, Outcome::Respond(_));
+    if !verdict.edits.is_empty() && !is_reply {
         verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
         verdict::settle(verdict, rendered, &mut exchange.settled);
     }
