@@ -19,7 +19,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, Fields};
 use tokio::sync::oneshot;
 
-pub(crate) use key::Personal;
+pub(crate) use key::{Personal, keep_credentials};
 pub(crate) use report::Report;
 
 use crate::answer;

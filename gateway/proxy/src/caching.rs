@@ -13,8 +13,6 @@ use janua_wasm::{CacheLookup, CacheRule, Effect, Verdict};
 pub(crate) struct Caching {
     /// What the client says of caching, before any policy changed its head.
     pub(crate) asked: Asked,
-    /// The credentials that the route asks for are among what is personal.
-    pub(crate) has_credentials: bool,
     /// The verdict that says which part of the query counts.
     pub(crate) lookup: Option<Rc<Verdict>>,
     /// Values that policies want in the key, one behind the other.

@@ -186,6 +186,7 @@ impl Exchange {
         receive::check_body(self, client)?;
         if matched.route().caches {
             self.caching.asked = Asked::of(&self.heads.request, true);
+            cached::keep_credentials(self, &matched);
         }
         if let Some(made) = policies::request_phase(self, &matched)? {
             return Ok(Step::Answer(made, AnsweredBy::Policy));
@@ -252,7 +253,7 @@ impl Exchange {
             origin: self.origin.clone(),
             hop: Hop::default(),
             now: self.worker.clock.now(),
-            request_id: self.request_id.clone(),
+            request_id: self.request_id,
             original: self.original.clone(),
             caching: self.caching.clone(),
             report: self.report.clone(),

@@ -7,7 +7,7 @@ use janua_http::RequestHead;
 
 use crate::caching::{Caching, prefixed, query};
 use crate::course::Course;
-use crate::exchange::{Exchange, Heads};
+use crate::exchange::{Exchange, Heads, Matched};
 
 /// Why the cache is passed by.
 pub(crate) enum Bypass {
@@ -29,7 +29,6 @@ pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
 /// Writes the key of the request. It names the upstream, so that two routes
 /// for the same path never share a response.
 pub(super) fn write(exchange: &mut Exchange, course: &Course) {
-    collect_credentials(exchange);
     let Heads { request, key, .. } = &mut *exchange.heads;
     let (path, query, edited) = match &exchange.original {
         // The fallback of many paths is stored once, under its own.
@@ -71,26 +70,24 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     }
 }
 
-/// The credentials that the route's policies ask for, whatever they made of
-/// them: what the response depends on may be any of them.
-fn collect_credentials(exchange: &mut Exchange) {
-    let Some(matched) = exchange.matched.clone() else {
-        return;
-    };
+/// Keeps the credentials that the route's policies ask for, whatever they make
+/// of them: what the response depends on may be any of them. They are the
+/// client's own, so this is called before the first policy, which may take them
+/// out of the head.
+pub(crate) fn keep_credentials(exchange: &mut Exchange, matched: &Matched) {
     let credentials = &matched.route().credentials;
-    if credentials.is_empty() || exchange.caching.has_credentials {
+    if credentials.is_empty() {
         return;
     }
     let mut personal = std::mem::take(&mut exchange.caching.personal);
     let mut value = Vec::new();
-    let view = exchange.view(&matched, None);
+    let view = exchange.view(matched, None);
     for credential in credentials {
         value.clear();
         let is_there = janua_wasm::Facts::input(&view, credential, &mut value);
         prefixed(&mut personal, is_there.then_some(&*value));
     }
     exchange.caching.personal = personal;
-    exchange.caching.has_credentials = true;
 }
 
 /// What makes the response one user's.
