@@ -13,10 +13,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use janua_http::accept_encoding::Coding;
 
 use crate::background::Background;
 use crate::disk::{Disk, OpenError};
-use crate::entry::{Body, Coding, Entry};
+use crate::entry::{Body, Entry};
 use crate::figures::{CacheFigures, Described, Wanted};
 use crate::flight::table::Boarded;
 use crate::flight::{Flights, Follow, Joined, Lead};

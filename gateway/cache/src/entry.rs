@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use janua_http::Fields;
+use janua_http::accept_encoding::Coding;
 
 use crate::fill::{FillReader, Growth};
 use crate::key::{Address, Parts, PartsReader, Variance};
@@ -90,17 +91,6 @@ impl Growing {
     }
 }
 
-/// A content coding that a body was compressed to after it was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coding {
-    /// `gzip`.
-    Gzip,
-    /// `br`.
-    Br,
-    /// `zstd`.
-    Zstd,
-}
-
 /// The body in other content codings.
 #[derive(Clone, Debug, Default)]
 struct Encoded {
@@ -113,7 +103,7 @@ impl Encoded {
     fn slot(&mut self, coding: Coding) -> &mut Option<Bytes> {
         match coding {
             Coding::Gzip => &mut self.gzip,
-            Coding::Br => &mut self.br,
+            Coding::Brotli => &mut self.br,
             Coding::Zstd => &mut self.zstd,
         }
     }
@@ -321,7 +311,7 @@ impl Entry {
         let encoded = self.encoded.as_deref()?;
         match coding {
             Coding::Gzip => encoded.gzip.as_ref(),
-            Coding::Br => encoded.br.as_ref(),
+            Coding::Brotli => encoded.br.as_ref(),
             Coding::Zstd => encoded.zstd.as_ref(),
         }
     }

@@ -23,7 +23,7 @@ mod testing;
 
 pub use cache::{Cache, DiskOptions, Found, Options, Reconfigured};
 pub use disk::OpenError;
-pub use entry::{Body, Coding, Entry, Growing, NewEntry};
+pub use entry::{Body, Entry, Growing, NewEntry};
 pub use figures::{CacheFigures, Described, DiskFigures, Place, Wanted};
 pub use fill::{Aborted, Fill, FillReader, MAX_LAG};
 pub use flight::{Follow, Joined, Landing, Lead, Refused};

@@ -297,7 +297,7 @@ async fn coded(
         Held::File(opened) => return coded_file(exchange, opened, coding, levels).await,
         Held::Entry(entry) => entry,
     };
-    if let Some(kept) = entry.encoded(stored(coding)) {
+    if let Some(kept) = entry.encoded(coding) {
         return Ok(Some(Content::whole(Piece::Bytes(kept.clone()))));
     }
     let piece = match whole(held, announced(exchange))? {
@@ -333,17 +333,8 @@ async fn coded(
     };
     let made = Bytes::from(made);
     let cache = &exchange.worker.estate.cache;
-    cache.encoded(entry, stored(coding), made.clone());
+    cache.encoded(entry, coding, made.clone());
     Ok(Some(Content::whole(Piece::Bytes(made))))
-}
-
-/// The cache's word for it.
-fn stored(coding: Coding) -> janua_cache::Coding {
-    match coding {
-        Coding::Gzip => janua_cache::Coding::Gzip,
-        Coding::Brotli => janua_cache::Coding::Br,
-        Coding::Zstd => janua_cache::Coding::Zstd,
-    }
 }
 
 async fn coded_file(

@@ -2,7 +2,9 @@ use std::time::Instant;
 
 use super::*;
 use crate::testing::{self, MIB, Tests, find, find_key, key, key_at, store, store_key};
-use crate::{Coding, NewEntry, Refused};
+use janua_http::accept_encoding::Coding;
+
+use crate::{NewEntry, Refused};
 
 fn purge(cache: &Tests, scope: &Scope<'_>, purge: Purge) {
     cache.purge(scope, purge).unwrap();
@@ -150,11 +152,11 @@ fn a_compressed_form_is_kept_beside() {
     cache.encoded(&entry, Coding::Gzip, Bytes::from_static(&[1; 500]));
     let found = find(&cache, "/a").unwrap();
     assert_eq!(found.encoded(Coding::Gzip).unwrap().len(), 500);
-    assert_eq!(found.encoded(Coding::Br), None);
+    assert_eq!(found.encoded(Coding::Brotli), None);
     assert_eq!(cache.status().bytes, before + 500);
     // Of an entry that is no longer there, nothing is kept.
     store(&cache, "/a", &[], b"new");
-    cache.encoded(&found, Coding::Br, Bytes::from_static(&[1; 500]));
+    cache.encoded(&found, Coding::Brotli, Bytes::from_static(&[1; 500]));
     assert_eq!(testing::body(&find(&cache, "/a").unwrap()), b"new");
 }
 

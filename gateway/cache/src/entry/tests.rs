@@ -60,9 +60,9 @@ fn the_weight_counts_all_bytes() {
     let small = entry(b"");
     let large = entry(&[0; 1000]);
     assert_eq!(large.weight(), small.weight() + 1000);
-    let coded = large.with_encoded(Coding::Br, Bytes::from_static(&[0; 70]));
+    let coded = large.with_encoded(Coding::Brotli, Bytes::from_static(&[0; 70]));
     assert_eq!(coded.weight(), large.weight() + 70);
-    assert_eq!(coded.encoded(Coding::Br).unwrap().len(), 70);
+    assert_eq!(coded.encoded(Coding::Brotli).unwrap().len(), 70);
     assert_eq!(coded.encoded(Coding::Gzip), None);
 }
 
