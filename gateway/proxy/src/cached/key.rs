@@ -35,10 +35,11 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
         Some(original) if !exchange.was_missing => (&original.path, &original.query, true),
         _ => (&request.path, &request.query, false),
     };
-    let by = exchange.caching.lookup().map(|lookup| &lookup.query);
-    let keyed = by
-        .zip(query.as_deref())
-        .and_then(|(by, query)| query::keyed(query, by));
+    // A request without a query has the key of those whose query does not count.
+    let keyed = exchange
+        .caching
+        .lookup()
+        .and_then(|by| query::keyed(query.as_deref().unwrap_or_default(), &by.query));
     // What a policy made of the target is what the upstream is asked for.
     let mut upstream_path = Vec::new();
     if edited {
