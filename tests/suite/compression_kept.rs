@@ -155,3 +155,27 @@ async fn what_an_upstream_has_coded_is_stored_so() {
         }
     }
 }
+
+/// Whether it is worth coding is told by how long it is, not by how it came.
+#[tokio::test]
+async fn a_stored_response_that_came_in_chunks_is_coded() {
+    for size in [1000, 20_000, 200_000] {
+        let upstream = Upstream::http(move |_: Received| {
+            let reply = Reply::chunked(&[text(size).as_bytes()], &[])
+                .header("Content-Type", "text/plain")
+                .header("Cache-Control", "max-age=600");
+            std::future::ready(reply)
+        })
+        .await;
+        let proxy = Proxy::to(upstream.endpoint()).site("compress = true\ncache = true");
+        let gateway = Gateway::start(proxy).await;
+        gateway.send(coded("/", "identity")).await;
+        let is_stored = async || is_hit(&gateway.send(coded("/", "identity")).await);
+        assert_eventually!(is_stored().await);
+        let response = gateway.send(coded("/", "gzip")).await;
+        let expected = (size > 1024).then_some("gzip");
+        assert_eq!(response.header("content-encoding"), expected, "{size}");
+        assert!(body_of(&response) == text(size).as_bytes(), "{size}");
+        assert_eq!(upstream.request_count(), 1);
+    }
+}

@@ -84,6 +84,46 @@ async fn a_slow_body_is_as_slow_as_it_is_made() {
     }
 }
 
+/// Who joins while a body is on its way gets it in a coding of its own, from
+/// its beginning.
+#[tokio::test]
+async fn those_who_wait_for_one_body_get_each_their_own_coding() {
+    const KIND: &str = "text/plain\r\nCache-Control: max-age=60";
+    let (upstream, pieces) = paced(KIND).await;
+    let proxy = Proxy::to(upstream.endpoint()).site("compress = true\ncache = true");
+    let gateway = Gateway::start(proxy).await;
+    let first = text(3000);
+    let mut wires = vec![("", asked(&gateway, "identity").await)];
+    pieces.send(first.clone()).await.unwrap();
+    for coding in CODINGS {
+        wires.push((coding, asked(&gateway, coding).await));
+    }
+    let mut all = Vec::new();
+    for (coding, mut wire) in wires {
+        let head = wire.receive_head("GET").await.unwrap();
+        assert_eq!(head.header("content-encoding").unwrap_or_default(), coding);
+        let mut coded = Vec::new();
+        while so_far(coding, &coded).len() < first.len() {
+            coded.extend(wire.take_chunk().await.unwrap());
+        }
+        all.push((coding, wire, coded));
+    }
+    pieces.send("and the rest\n".to_owned()).await.unwrap();
+    pieces.send(String::new()).await.unwrap();
+    for (coding, mut wire, mut coded) in all {
+        loop {
+            let chunk = wire.take_chunk().await.unwrap();
+            if chunk.is_empty() {
+                break;
+            }
+            coded.extend(chunk);
+        }
+        let whole = format!("{first}and the rest\n").into_bytes();
+        assert_eq!(decode(coding, &coded), (whole, true), "{coding}");
+    }
+    assert_eq!(upstream.request_count(), 1);
+}
+
 /// Also if the type were among those that are coded.
 #[tokio::test]
 async fn events_are_neither_coded_nor_held_back() {

@@ -112,6 +112,25 @@ async fn a_root_that_goes_and_comes_back() {
     assert!(until(&gateway, "/a.txt", 200, "here").await < SOON);
 }
 
+/// At the start it is a mistake, which is named.
+#[tokio::test]
+async fn a_root_that_was_never_there_is_refused() {
+    let disk = Disk::with(&[("a.txt", "here")]);
+    let gateway = disk.serve("files = \"{root}\"").await;
+    for (files, words) in [
+        ("files = \"{root}/none\"", "none"),
+        ("files = \"{root}/a.txt\"", "a.txt"),
+    ] {
+        let refused = gateway.try_reload(disk.config("", files)).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(
+            refused.contains(words) && refused.contains("janua.toml"),
+            "{refused}"
+        );
+        assert_eq!(gateway.get("/a.txt").await.text(), "here");
+    }
+}
+
 #[tokio::test]
 async fn what_a_deploy_removed_still_answers_for_a_time() {
     let period = Duration::from_secs(6);

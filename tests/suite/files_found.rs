@@ -21,6 +21,14 @@ async fn root_and_alias() {
         assert_eq!(gateway.get("/a.txt").await.status, 404, "{files}");
         assert_eq!(gateway.get("/static/none.txt").await.status, 404, "{files}");
     }
+    // The client knows nothing of the alias.
+    let disk = Disk::with(&[("sub/index.html", "x")]);
+    let gateway = disk
+        .serve("path = \"/static/\"\nfiles = { alias = \"{root}\" }")
+        .await;
+    let redirect = gateway.get("/static/sub?a=1").await;
+    assert_eq!(redirect.header("location"), Some("/static/sub/?a=1"));
+    assert_eq!(gateway.get("/static/sub/").await.text(), "x");
 }
 
 /// A path that is relative to the configuration's file.

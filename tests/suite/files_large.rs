@@ -2,6 +2,7 @@
 //! sent.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::time::Duration;
 
 use janua_tests::{
@@ -129,6 +130,24 @@ async fn a_download_outlives_its_name() {
         let (body, _) = wire.take_body(Framing::Length(LARGE)).await.unwrap();
         assert_eq!(filler_difference(0, &body), None);
     }
+}
+
+/// What is added meanwhile was not promised.
+#[tokio::test]
+async fn a_file_that_grows_is_sent_as_long_as_it_was() {
+    let disk = disk();
+    let gateway = disk.serve("files = \"{root}\"").await;
+    let mut wire = begun(&gateway).await;
+    let mut file = File::options()
+        .append(true)
+        .open(disk.below("large.bin"))
+        .unwrap();
+    file.write_all(b"some more").unwrap();
+    let (body, _) = wire.take_body(Framing::Length(LARGE)).await.unwrap();
+    assert_eq!(filler_difference(0, &body), None);
+    let after = wire.exchange(&Request::get("/small.txt")).await;
+    assert_eq!(after.text(), "small");
+    assert_eventually!(gateway.get("/large.bin").await.body.len() == LARGE + 9);
 }
 
 #[tokio::test]

@@ -95,3 +95,38 @@ async fn an_upstreams_404_stands_where_nothing_is_said() {
     );
     assert_eq!(upstream.request_count(), 1);
 }
+
+/// A 404 that may be stored is stored, and asked about each time it is used.
+#[tokio::test]
+async fn a_stored_404_is_as_missing() {
+    let upstream = Upstream::http(async |request: Received| {
+        let reply = match request.target.as_str() {
+            "/index.html" => Reply::ok(INDEX).header("Cache-Control", "max-age=60"),
+            _ => Reply::new(404)
+                .body("not here")
+                .header("Cache-Control", "max-age=60"),
+        };
+        reply.header("Content-Type", "text/html")
+    })
+    .await;
+    let lines = "policies = [\"spa\"]\nmissing = true\ncache = true";
+    let proxy = Proxy::to(upstream.endpoint()).route(lines);
+    let gateway = Gateway::start(format!("{POLICY}{proxy}")).await;
+    for _ in 0..3 {
+        let page = Request::get("/orders/7?a=1").header("Accept", PAGE);
+        let page = gateway.send(page).await;
+        let got = (page.status, page.text(), page.header("cache-control"));
+        assert_eq!(got, (200, INDEX, Some("no-cache")));
+        // The same path, asked for by what is no navigation.
+        let data = Request::get("/orders/7?a=1").header("Accept", "application/json");
+        let data = gateway.send(data).await;
+        assert_eq!((data.status, data.text()), (404, "not here"));
+    }
+    let mut targets: Vec<_> = upstream
+        .requests()
+        .into_iter()
+        .map(|request| request.target)
+        .collect();
+    targets.sort();
+    assert_eq!(targets, ["/index.html", "/orders/7?a=1"]);
+}

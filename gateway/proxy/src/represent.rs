@@ -41,8 +41,9 @@ pub(crate) enum Held {
 /// Chooses the form, and adapts the head to it.
 ///
 /// # Errors
-/// The pool of blocking work has no room.
+/// A body that can no longer be read, or no memory to code it.
 pub(crate) async fn select(exchange: &mut Exchange, held: &Held) -> Result<Content, Failure> {
+    exchange.heads.response.framing = framing(held);
     let coding = negotiate(exchange);
     match precondition(exchange, held) {
         Precondition::Proceed => {}
@@ -172,6 +173,20 @@ fn failed(exchange: &mut Exchange, status: u16) {
         b"last-modified",
     ] {
         response.fields.remove(name);
+    }
+}
+
+/// How the representation would come from its origin: whether it is worth coding
+/// depends on its length, which a head that came in chunks does not state.
+fn framing(held: &Held) -> Framing {
+    match held {
+        Held::File(opened) => Framing::Length(opened.length),
+        Held::Entry(entry) => match entry.body() {
+            Body::Bytes(bytes) => Framing::Length(bytes.len() as u64),
+            Body::Pages(pages) => Framing::Length(pages.length()),
+            Body::File { length, .. } => Framing::Length(*length),
+            Body::Growing(_) => Framing::Chunked,
+        },
     }
 }
 
