@@ -27,10 +27,10 @@ use crate::client::Client;
 use crate::course::Course;
 use crate::exchange::{Exchange, Heads, Matched, Turn};
 use crate::facts::AnsweredBy;
-use crate::fill::{self, Handed, Passed};
+use crate::fill::{self, Handed, Held, Passed};
 use crate::forward;
 use crate::policies::{self, Instead};
-use crate::represent::{self, Held};
+use crate::represent;
 
 /// How often a request looks again, because a flight landed just before it
 /// joined or its leader went away, until it goes to the upstream by itself.
@@ -52,14 +52,14 @@ pub(crate) async fn cached(
     key::write(exchange, course);
     for _ in 0..LOOKS {
         let (stale, waits) = match look(exchange).await {
-            Look::Fresh(entry) => {
-                exchange.report = Report::hit(&entry, exchange.now.unix_ms);
-                return deliver(exchange, client, entry).await;
+            Look::Fresh(held) => {
+                exchange.report = Report::hit(&held.entry, exchange.now.unix_ms);
+                return deliver(exchange, client, held).await;
             }
-            Look::Updating(entry) => {
-                refresh(exchange, course, &entry);
-                exchange.report = Report::updating(&entry, exchange.now.unix_ms);
-                return deliver(exchange, client, entry).await;
+            Look::Updating(held) => {
+                refresh(exchange, course, &held.entry);
+                exchange.report = Report::updating(&held.entry, exchange.now.unix_ms);
+                return deliver(exchange, client, held).await;
             }
             Look::Unfit(why) => {
                 exchange.report = Report::stale(why);
@@ -113,8 +113,12 @@ pub(crate) async fn cached(
                     if !may_share(exchange, &entry) {
                         return forward::forward(exchange, client, course).await;
                     }
-                    exchange.report.stored(&entry, exchange.now.unix_ms);
-                    return deliver(exchange, client, entry).await;
+                    let Some(held) = Held::of(entry) else {
+                        exchange.report.detail(Detail::TooLarge);
+                        return forward::forward(exchange, client, course).await;
+                    };
+                    exchange.report.stored(&held.entry, exchange.now.unix_ms);
+                    return deliver(exchange, client, held).await;
                 }
             },
         }
@@ -124,9 +128,9 @@ pub(crate) async fn cached(
 
 /// What a look-up came to.
 enum Look {
-    Fresh(Arc<Entry>),
+    Fresh(Held),
     /// Stale, and served while it is validated.
-    Updating(Arc<Entry>),
+    Updating(Held),
     Stale(Arc<Entry>, Detail),
     Nothing {
         vary: bool,
@@ -169,11 +173,16 @@ fn find(exchange: &mut Exchange) -> Found {
 fn judge(exchange: &Exchange, entry: Arc<Entry>) -> Look {
     let purged = entry.is_purged_softly();
     let asked = &exchange.caching.asked;
+    // What proves too large on its way is as good as not there.
+    let or_nothing = |look: fn(Held) -> Look, entry| match Held::of(entry) {
+        Some(held) => look(held),
+        None => Look::Nothing { vary: false },
+    };
     match rules::judge(&entry.terms(), asked, exchange.now.unix_ms) {
-        Judgement::Fresh | Judgement::StaleAsAsked => Look::Fresh(entry),
+        Judgement::Fresh | Judgement::StaleAsAsked => or_nothing(Look::Fresh, entry),
         Judgement::Pass(why) => Look::Unfit(why),
         Judgement::Unsatisfiable => Look::Unsatisfiable,
-        Judgement::StaleWhileRevalidate => Look::Updating(entry),
+        Judgement::StaleWhileRevalidate => or_nothing(Look::Updating, entry),
         Judgement::Validate(_) if purged => Look::Stale(entry, Detail::Purged),
         Judgement::Validate(why) => Look::Stale(entry, why),
     }
@@ -220,9 +229,9 @@ async fn lead_on(
     stale: Option<Arc<Entry>>,
 ) -> Result<Turn, Failure> {
     match handed {
-        Handed::Entry(entry, fetched) => {
+        Handed::Entry(held, fetched) => {
             exchange.take_fetched(fetched);
-            deliver(exchange, client, entry).await
+            deliver(exchange, client, held).await
         }
         Handed::Made(made, fetched) => {
             exchange.take_fetched(fetched);
@@ -257,15 +266,15 @@ async fn instead_of(
     stale: Option<Arc<Entry>>,
 ) -> Result<Turn, Failure> {
     let now_ms = exchange.worker.clock.now().unix_ms;
-    match stale {
-        Some(entry)
-            if rules::may_serve_on_error(&entry.terms(), &exchange.caching.asked, now_ms) =>
-        {
+    let asked = &exchange.caching.asked;
+    let may_serve = |entry: &Arc<Entry>| rules::may_serve_on_error(&entry.terms(), asked, now_ms);
+    match stale.filter(may_serve).and_then(Held::of) {
+        Some(held) => {
             exchange.record.fail(&failure);
-            exchange.report = Report::on_error(&entry, now_ms);
-            deliver(exchange, client, entry).await
+            exchange.report = Report::on_error(&held.entry, now_ms);
+            deliver(exchange, client, held).await
         }
-        _ => Err(failure),
+        None => Err(failure),
     }
 }
 
@@ -273,8 +282,9 @@ async fn instead_of(
 async fn deliver(
     exchange: &mut Exchange,
     client: &mut Client,
-    entry: Arc<Entry>,
+    held: Held,
 ) -> Result<Turn, Failure> {
+    let entry = Arc::clone(&held.entry);
     let response = &mut exchange.heads.response;
     response.clear();
     response.status = entry.status();
@@ -288,7 +298,8 @@ async fn deliver(
     if let Some(turn) = missing(exchange, client, AnsweredBy::Cache).await? {
         return Ok(turn);
     }
-    let content = represent::select(exchange, &Held::Entry(entry)).await?;
+    let content = represent::select(exchange, &represent::Held::Entry(entry)).await?;
+    drop(held);
     exchange.write_additions();
     let by = if exchange.report.is_hit() {
         AnsweredBy::Cache

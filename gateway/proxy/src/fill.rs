@@ -9,7 +9,7 @@ use janua_cache::rules::judge::is_failure;
 use janua_cache::rules::may_serve_on_error;
 use janua_cache::rules::update::identifies;
 use janua_cache::rules::validate::{remove_conditions, set_validators};
-use janua_cache::{Entry, Lead};
+use janua_cache::{Body, Entry, FillReader, Lead};
 use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, ResponseHead};
 use tokio::sync::oneshot;
@@ -29,13 +29,35 @@ const PASS_MS: u64 = 10_000;
 /// What the one who led is told.
 pub(crate) enum Handed {
     /// Stored; its body may still be on its way.
-    Entry(Arc<Entry>, Fetched),
+    Entry(Held, Fetched),
     /// Not stored: here it is, with its body still to be read.
     Response(Box<Passed>),
     /// A policy's response took its place.
     Made(Made, Fetched),
     /// There is none.
     Failed(Failure),
+}
+
+/// A stored response, all of whose body can be read.
+pub(crate) struct Held {
+    pub(crate) entry: Arc<Entry>,
+    /// Has read nothing: as long as it is there, so is the beginning of a body
+    /// that is on its way and proves too large to be kept.
+    _beginning: Option<FillReader>,
+}
+
+impl Held {
+    /// None if its body is on its way and its beginning is gone already.
+    pub(crate) fn of(entry: Arc<Entry>) -> Option<Self> {
+        let beginning = match entry.body() {
+            Body::Growing(growing) => Some(growing.reader()?),
+            _ => None,
+        };
+        Some(Self {
+            entry,
+            _beginning: beginning,
+        })
+    }
 }
 
 /// What the log says about the asking.

@@ -6,12 +6,13 @@ use janua_cache::rules::stored::retain_storable;
 use janua_cache::rules::update::renew;
 use janua_cache::rules::{self, Detail, Rule, Storage, Terms, Times, Vary};
 use janua_cache::{Entry, Fill, Lead, NewEntry, Refused, Variance};
+use janua_http::failure::Kind;
 use janua_http::fields::Known;
 use janua_http::{Failure, Fields, Framing};
 use janua_wasm as wasm;
 use tokio::sync::oneshot;
 
-use super::{Handed, pass};
+use super::{Handed, Held, pass};
 use crate::attempt::{self, Open};
 use crate::body::{Receiver, Transfer};
 use crate::cached::Personal;
@@ -114,8 +115,10 @@ pub(super) async fn store(
         }
     };
     exchange.report.stored(fill.entry(), exchange.now.unix_ms);
-    let entry = Arc::clone(fill.entry());
-    let _ = hand.send(Handed::Entry(entry, exchange.fetched()));
+    // Before the first byte is taken in: nobody else may be reading yet.
+    if let Some(held) = Held::of(Arc::clone(fill.entry())) {
+        let _ = hand.send(Handed::Entry(held, exchange.fetched()));
+    }
     if pump(&mut open, framing, fill, &course).await && exchange.heads.response.keep_alive {
         attempt::put(&exchange, course.forwarding(), open);
     }
@@ -187,7 +190,10 @@ pub(super) fn revalidated(
     if exchange.heads.response.keep_alive {
         attempt::put(&exchange, course.forwarding(), open);
     }
-    let _ = hand.send(Handed::Entry(entry, exchange.fetched()));
+    let _ = hand.send(match Held::of(entry) {
+        Some(held) => Handed::Entry(held, exchange.fetched()),
+        None => Handed::Failed(Kind::Internal.into()),
+    });
 }
 
 fn is_by_fields(rule: &wasm::CacheRule) -> bool {
