@@ -10,7 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use crate::files::Disk;
 
 /// A look is at most a second old; the rest is for a loaded machine.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(5);
 
 /// Waits until a path is answered so: how long it took.
 async fn until(gateway: &Gateway, target: &str, status: u16, body: &str) -> Duration {

@@ -14,6 +14,7 @@
     reason = "these are tests"
 )]
 
+mod cache_too_large;
 mod clients;
 mod coded;
 mod compression;

@@ -1,0 +1,45 @@
+//! The shared cache: bodies that prove too large to be stored while others wait
+//! for them.
+
+use janua_tests::{Proxy, Request, Settings, Upstream, Visit, filler, filler_difference};
+
+const LARGE: usize = 3 * 1024 * 1024;
+
+/// Nobody knows before that it is too large: all get it whole, from the one who
+/// asked first or from the upstream.
+#[tokio::test]
+async fn a_body_that_becomes_too_large_reaches_all_who_wait() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        while visit.request().await.is_ok() {
+            let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n\
+                        Transfer-Encoding: chunked\r\n\r\n";
+            let mut sent = format!("{head}{LARGE:x}\r\n").into_bytes();
+            sent.extend(filler(0, LARGE));
+            sent.extend(b"\r\n0\r\n\r\n");
+            if visit.wire.try_send(sent).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+    let config = format!(
+        "[cache]\nmax_object = \"16KiB\"\n{}",
+        Proxy::to(upstream.endpoint()).route("cache = true")
+    );
+    let gateway = Settings::new().workers(4).start(config).await;
+    for round in 0..5 {
+        let mut wires = Vec::new();
+        for _ in 0..24 {
+            wires.push(gateway.connect().await);
+        }
+        let target = format!("/{round}");
+        for wire in &mut wires {
+            wire.send(Request::get(&target).to_bytes()).await;
+        }
+        for mut wire in wires {
+            let response = wire.receive("GET").await;
+            assert_eq!((response.status, response.body.len()), (200, LARGE));
+            assert_eq!(filler_difference(0, &response.body), None);
+        }
+    }
+}
