@@ -14,7 +14,17 @@
     reason = "these are tests"
 )]
 
+mod cache_collapse;
+mod cache_disk;
+mod cache_fresh;
+mod cache_limits;
+mod cache_purge;
+mod cache_ranges;
+mod cache_rules;
+mod cache_stale;
 mod cache_too_large;
+mod cache_users;
+mod cache_words;
 mod clients;
 mod coded;
 mod compression;

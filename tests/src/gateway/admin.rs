@@ -5,12 +5,17 @@ use crate::message::{Request, Response};
 use crate::wire::Wire;
 
 impl Gateway {
-    /// Sends a request to the admin socket.
+    /// Sends a request without a body to the admin socket.
     pub async fn ask(&self, method: &str, target: &str) -> Response {
+        self.ask_with(&Request::new(method, target)).await
+    }
+
+    /// Sends a request to the admin socket.
+    pub async fn ask_with(&self, request: &Request) -> Response {
         let path = self.directory().join("admin.sock");
         let wire = Wire::connect_unix(&path).await;
         let mut wire = wire.unwrap_or_else(|error| panic!("the admin socket: {error}"));
-        wire.exchange(&Request::new(method, target)).await
+        wire.exchange(request).await
     }
 
     /// True once `/readyz` says so.

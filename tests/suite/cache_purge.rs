@@ -1,0 +1,163 @@
+//! Purges from outside: through the admin endpoint and the command line.
+
+use janua_tests::{Gateway, Reply, Request, Upstream, run};
+use serde_json::{Value, json};
+
+use crate::cache::{counting, told};
+
+const PAGES: [(&str, &str); 6] = [
+    ("a.example", "/"),
+    ("a.example", "/list?page=1"),
+    ("a.example", "/list?page=2"),
+    ("a.example", "/list/all"),
+    ("b.example", "/"),
+    ("b.example", "/list/all"),
+];
+
+/// Answers are tagged: `page`, and `list` where the path says so.
+async fn tagged() -> (Upstream, Gateway) {
+    let upstream = counting(|request, _| {
+        let tags = if request.target.starts_with("/list") {
+            "page list"
+        } else {
+            "page"
+        };
+        let is_known = request.header("if-none-match").is_some();
+        Reply::new(if is_known { 304 } else { 200 })
+            .header("Cache-Control", "max-age=60")
+            .header("ETag", "\"a\"")
+            .header("Cache-Tag", tags)
+    })
+    .await;
+    let proxy = crate::cache::before(&upstream).route("cache = true\npolicies = [\"rules\"]");
+    let config = format!(
+        "[policies.rules]\ncomponent = \"cache-rules\"\nconfig = {{ tags_from = [\"cache-tag\"] }}\n{proxy}"
+    );
+    let gateway = Gateway::start(config).await;
+    (upstream, gateway)
+}
+
+/// Asks for all pages: what is said of each.
+async fn all(gateway: &Gateway) -> Vec<String> {
+    let mut words = Vec::new();
+    for (host, path) in PAGES {
+        words.push(told(&gateway.send(Request::get(path).host(host)).await));
+    }
+    words
+}
+
+async fn purge(gateway: &Gateway, what: &Value) -> Value {
+    let request = Request::post("/cache/purge", what.to_string());
+    let answer = gateway.ask_with(&request).await;
+    assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+    answer.json()
+}
+
+#[tokio::test]
+async fn what_is_named_is_gone_and_nothing_else() {
+    let (upstream, gateway) = tagged().await;
+    all(&gateway).await;
+    for (what, gone) in [
+        (json!({"url": "http://a.example/"}), &[0][..]),
+        (json!({"url": ["https://b.example/"]}), &[4]),
+        (json!({"url": "http://a.example/list?page=2"}), &[2]),
+        // Without a query: with every query.
+        (json!({"url": "http://a.example/list"}), &[1, 2]),
+        (json!({"prefix": "http://a.example/list"}), &[1, 2, 3]),
+        (json!({"prefix": "a.example/list/"}), &[3]),
+        (json!({"host": "b.example"}), &[4, 5]),
+        (
+            json!({"host": ["A.Example", "b.example"]}),
+            &[0, 1, 2, 3, 4, 5],
+        ),
+        (json!({"tag": "list"}), &[1, 2, 3, 5]),
+        (json!({"tag": ["nothing"]}), &[]),
+        (json!({"host": "c.example", "prefix": "b.example/l"}), &[5]),
+        (json!({"all": true}), &[0, 1, 2, 3, 4, 5]),
+    ] {
+        for soft in [false, true] {
+            let before = upstream.request_count();
+            let mut what = what.clone();
+            what["soft"] = soft.into();
+            let summary = purge(&gateway, &what).await;
+            assert_eq!(summary["soft"], soft, "{summary}");
+            for (place, words) in all(&gateway).await.iter().enumerate() {
+                let expected = match (gone.contains(&place), soft) {
+                    (false, _) => "hit",
+                    (true, false) => "fwd=uri-miss; stored",
+                    (true, true) => "fwd=stale; fwd-status=304; stored; detail=\"purged\"",
+                };
+                assert_eq!(words, expected, "{what}: {:?}", PAGES[place]);
+            }
+            assert_eq!(upstream.request_count() - before, gone.len(), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_purges_nothing() {
+    let (_upstream, gateway) = tagged().await;
+    all(&gateway).await;
+    for body in [
+        "{}",
+        "",
+        "nonsense",
+        "{\"soft\": true}",
+        "{\"all\": false}",
+        "{\"urls\": \"http://a.example/\"}",
+        "{\"url\": \"/no-host\"}",
+        "{\"url\": [\"http://a.example/\", \"\"]}",
+        "{\"tag\": \"\"}",
+    ] {
+        let request = Request::post("/cache/purge", body);
+        let answer = gateway.ask_with(&request).await;
+        assert!(
+            (400..500).contains(&answer.status),
+            "{body}: {}",
+            answer.status
+        );
+    }
+    assert!(all(&gateway).await.iter().all(|words| words == "hit"));
+}
+
+#[tokio::test]
+async fn the_command_line() {
+    let (_upstream, gateway) = tagged().await;
+    all(&gateway).await;
+    let janua = async |arguments: &[&str]| {
+        let ran = run(gateway.directory(), &[&["cache"], arguments].concat()).await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.stdout
+    };
+    let text = janua(&["get", "http://a.example/list?page=1"]).await;
+    for word in ["max-age", "list", "200"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    let text = janua(&["purge", "--tag", "list", "--soft"]).await;
+    assert!(text.contains("list"), "{text}");
+    janua(&["purge", "--url", "http://a.example/"]).await;
+    let words = all(&gateway).await;
+    assert_eq!(words[0], "fwd=uri-miss; stored");
+    assert!(words[1].contains("purged"), "{words:?}");
+    assert_eq!(words[4], "hit");
+    let status = janua(&["status", "--json"]).await;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["objects"], PAGES.len(), "{status}");
+    assert_eq!(
+        status["purges"].as_u64().map(|purges| purges >= 2),
+        Some(true),
+        "{status}"
+    );
+    janua(&["purge", "--all"]).await;
+    let words = all(&gateway).await;
+    assert!(
+        words.iter().all(|words| words == "fwd=uri-miss; stored"),
+        "{words:?}"
+    );
+    let ran = run(
+        gateway.directory(),
+        &["cache", "purge", "--url", "nonsense"],
+    )
+    .await;
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+}

@@ -1,0 +1,139 @@
+//! What has ended, and is served all the same: while it is renewed, or because
+//! the upstream fails.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+
+use janua_tests::{Gateway, Habits, Reply, Request, Upstream, Vacant, assert_eventually};
+use tokio::sync::Semaphore;
+
+use crate::cache::{before, counting, gateway, told};
+
+fn ended(spans: &str) -> Reply {
+    Reply::new(200).header("Cache-Control", &format!("max-age=0, {spans}"))
+}
+
+#[tokio::test]
+async fn what_ended_is_served_while_it_is_renewed() {
+    let permits = Arc::new(Semaphore::new(1));
+    let upstream = Upstream::http({
+        let permits = Arc::clone(&permits);
+        move |request| {
+            let permits = Arc::clone(&permits);
+            async move {
+                permits.acquire().await.unwrap().forget();
+                let reply = ended("stale-while-revalidate=60");
+                reply.body(format!("{} {:?}", request.target, request.header("x-n")))
+            }
+        }
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    let ask = |number: &str| Request::get("/").header("X-N", number);
+    let first = gateway.send(ask("1")).await;
+    assert_eq!(told(&first), "fwd=uri-miss; stored");
+    // The upstream does not answer now; the clients do not wait for it, and
+    // ask it once.
+    for _ in 0..3 {
+        let stale = gateway.send(ask("2")).await;
+        assert_eq!(stale.text(), first.text());
+        assert_eq!(told(&stale), "hit; detail=\"stale\"");
+    }
+    assert_eventually!(upstream.request_count() == 2);
+    permits.add_permits(1);
+    assert_eventually!(gateway.send(ask("3")).await.text() != first.text());
+    assert_eventually!(upstream.request_count() == 3);
+    let updating = || {
+        gateway
+            .log()
+            .into_iter()
+            .filter(|line| line["cache"] == "updating")
+    };
+    assert_eventually!(updating().count() >= 3);
+    permits.add_permits(100);
+}
+
+#[tokio::test]
+async fn where_the_upstream_fails() {
+    for status in [500, 502, 503, 504, 404, 501] {
+        let fails = Arc::new(AtomicBool::new(false));
+        let upstream = {
+            let fails = Arc::clone(&fails);
+            counting(move |_, _| match fails.load(SeqCst) {
+                true => Reply::new(status),
+                false => ended("stale-if-error=60"),
+            })
+            .await
+        };
+        let gateway = gateway(&upstream).await;
+        gateway.get("/").await;
+        fails.store(true, SeqCst);
+        let response = gateway.get("/").await;
+        if matches!(status, 404 | 501) {
+            assert_eq!(response.status, status, "it is an answer");
+        } else {
+            assert_eq!((response.status, response.text()), (200, "/ 1"), "{status}");
+            assert_eq!(told(&response), "hit; detail=\"upstream-error\"");
+            assert!(response.header("age").is_some());
+        }
+        // Who asks for what is certainly fresh is told the truth.
+        let request = Request::get("/").header("Cache-Control", "no-cache");
+        assert_eq!(gateway.send(request).await.status, status);
+        fails.store(false, SeqCst);
+        assert_eq!(gateway.get("/").await.status, 200);
+    }
+}
+
+/// An upstream that answers one request, and then refuses connections.
+async fn dies_after_one(reply: Reply) -> (Upstream, Gateway) {
+    let habits = Habits {
+        requests: 1,
+        ..Habits::default()
+    };
+    let upstream = Upstream::http_with(habits, move |_| std::future::ready(reply.clone())).await;
+    let gateway = gateway(&upstream).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn where_the_connection_is_refused() {
+    for (spans, expected) in [
+        ("stale-if-error=60", 200),
+        ("x=1", 502),
+        ("stale-if-error=60, must-revalidate", 502),
+    ] {
+        let reply = ended(spans).header("ETag", "\"a\"").body("once");
+        let (upstream, gateway) = dies_after_one(reply).await;
+        assert_eq!(gateway.get("/").await.text(), "once");
+        drop(upstream);
+        for _ in 0..2 {
+            let response = gateway.get("/").await;
+            // Of an endpoint that is out of use for a while there are none left.
+            let status = if response.status == 503 {
+                502
+            } else {
+                response.status
+            };
+            assert_eq!(status, expected, "{spans}");
+            if expected == 200 {
+                assert_eq!(response.text(), "once");
+                assert_eq!(told(&response), "hit; detail=\"upstream-error\"");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_told_to_all_who_wait_and_not_kept() {
+    let vacant = Vacant::refusing();
+    let config = janua_tests::Proxy::to(vacant.endpoint()).route("cache = true");
+    let mut gateway = Gateway::start(config).await;
+    for _ in 0..2 {
+        let response = gateway.get("/").await;
+        assert!(matches!(response.status, 502 | 503), "{response:?}");
+    }
+    let upstream = counting(|_, _| Reply::new(200)).await;
+    gateway.reload(before(&upstream)).await;
+    assert_eq!(gateway.get("/").await.status, 200);
+}
