@@ -14,6 +14,8 @@
     reason = "these are tests"
 )]
 
+mod cache;
+mod cache_asked;
 mod cache_collapse;
 mod cache_disk;
 mod cache_fresh;
