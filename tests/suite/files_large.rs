@@ -24,7 +24,6 @@ fn disk() -> Disk {
 /// A client that has read the head of the large file and nothing else.
 async fn begun(gateway: &Gateway) -> Wire {
     let mut wire = gateway.connect().await;
-    wire.set_receive_buffer(16 * 1024);
     wire.send(Request::get("/large.bin").to_bytes()).await;
     let head = wire.receive_head("GET").await.unwrap();
     assert_eq!((head.status, head.framing), (200, Framing::Length(LARGE)));
@@ -199,9 +198,7 @@ async fn a_client_that_stops_reading_is_given_up() {
     let line = gateway.log_line("/large.bin").await;
     assert!(line["failure"].is_string(), "{line}");
     // One that reads slowly, but reads, is not.
-    let mut wire = gateway.connect().await;
-    wire.send(Request::get("/large.bin").to_bytes()).await;
-    wire.receive_head("GET").await.unwrap();
+    let mut wire = begun(&gateway).await;
     let mut at = 0;
     while at < 10 * 1024 * 1024 {
         let piece = wire.take(256 * 1024).await.unwrap();
