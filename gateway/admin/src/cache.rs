@@ -207,7 +207,7 @@ pub struct CacheEntry {
     /// For how many seconds it is fresh in all.
     pub lifetime: u64,
     /// Where that lifetime comes from: `s-maxage`, `max-age`, `expires`,
-    /// `cdn-cache-control`, `heuristic`, `rule`, `none`.
+    /// `cdn-cache-control`, `surrogate-control`, `heuristic`, `rule`, `none`.
     pub source: String,
     /// Seconds that it may be served stale while it is fetched anew.
     pub stale_while_revalidate: u64,

@@ -17,7 +17,7 @@ table! {
         /// The shortest body that is compressed.
         min_length: Size = default("1024");
         /// The media types that are compressed, without parameters.
-        types: Vec<Spanned<MediaType>> = default("[\"text/html\", \"text/plain\", \"text/css\", \"text/xml\", \"text/javascript\", \"text/csv\", \"text/markdown\", \"application/javascript\", \"application/x-javascript\", \"application/json\", \"application/ld+json\", \"application/problem+json\", \"application/manifest+json\", \"application/xml\", \"application/xhtml+xml\", \"application/rss+xml\", \"application/atom+xml\", \"application/xml+rss\", \"application/wasm\", \"image/svg+xml\"]");
+        types: Vec<Spanned<MediaType>> = default("[\"text/plain\", \"text/html\", \"text/css\", \"text/csv\", \"text/markdown\", \"text/xml\", \"text/javascript\", \"application/javascript\", \"application/x-javascript\", \"application/json\", \"application/ld+json\", \"application/geo+json\", \"application/problem+json\", \"application/graphql-response+json\", \"application/manifest+json\", \"application/x-ndjson\", \"application/xml\", \"application/xml+rss\", \"application/rss+xml\", \"application/atom+xml\", \"application/xhtml+xml\", \"application/wasm\", \"application/vnd.ms-fontobject\", \"font/otf\", \"font/ttf\", \"image/bmp\", \"image/svg+xml\", \"image/x-icon\"]");
         /// How much work is put in.
         levels: CompressionLevels = default("{}");
     }

@@ -169,7 +169,7 @@ impl Plan {
             hidden.push(format!(".deploy-{}-{attempt}", std::process::id()));
             hidden
         })?;
-        copy(&self.from, &new.0, 0)?;
+        copy(&self.from, &new.0, 0, SystemTime::now())?;
         Ok(Staged { plan: self, new })
     }
 
@@ -359,8 +359,10 @@ fn deeper(path: &Path, depth: usize) -> Result<usize, String> {
     Ok(depth + 1)
 }
 
-/// Copies what is in a directory into one that is there, and waits for the disk.
-fn copy(from: &Path, to: &Path, depth: usize) -> Result<(), String> {
+/// Copies what is in a directory into one that is there, and waits for the
+/// disk. All files get one time: a compressed sibling that were older than its
+/// original would not be served.
+fn copy(from: &Path, to: &Path, depth: usize, at: SystemTime) -> Result<(), String> {
     for entry in entries(from)? {
         let target = to.join(&entry.name);
         let failed = |error: io::Error| format!("cannot copy {}: {error}", entry.path.display());
@@ -371,7 +373,7 @@ fn copy(from: &Path, to: &Path, depth: usize) -> Result<(), String> {
                     .mode(0o700)
                     .create(&target)
                     .map_err(failed)?;
-                copy(&entry.path, &target, depth)?;
+                copy(&entry.path, &target, depth, at)?;
             }
             Kind::File(_) => {
                 let mut source = File::open(&entry.path).map_err(failed)?;
@@ -382,6 +384,7 @@ fn copy(from: &Path, to: &Path, depth: usize) -> Result<(), String> {
                 // time and length to two contents, and then one ETag.
                 copied
                     .set_permissions(Permissions::from_mode(mode & 0o777))
+                    .and_then(|()| copied.set_modified(at))
                     .and_then(|()| copied.sync_all())
                     .map_err(failed)?;
             }

@@ -56,6 +56,10 @@ pub(crate) async fn cached(
                 exchange.report = Report::hit(&held.entry, exchange.now.unix_ms);
                 return deliver(exchange, client, held).await;
             }
+            Look::AsAsked(held) => {
+                exchange.report = Report::as_asked(&held.entry, exchange.now.unix_ms);
+                return deliver(exchange, client, held).await;
+            }
             Look::Updating(held) => {
                 refresh(exchange, course, &held.entry);
                 exchange.report = Report::updating(&held.entry, exchange.now.unix_ms);
@@ -65,7 +69,10 @@ pub(crate) async fn cached(
                 exchange.report = Report::stale(why);
                 return forward::forward(exchange, client, course).await;
             }
-            Look::Unsatisfiable => return Err(Kind::NotStored.into()),
+            Look::Unsatisfiable => {
+                exchange.report = Report::stale(Detail::OnlyIfCached);
+                return Err(Kind::NotStored.into());
+            }
             Look::Stale(entry, why) => {
                 exchange.report = Report::stale(why);
                 (Some(entry), true)
@@ -84,6 +91,7 @@ pub(crate) async fn cached(
             }
         };
         if exchange.caching.asked.only_if_cached {
+            exchange.report.detail(Detail::OnlyIfCached);
             return Err(Kind::NotStored.into());
         }
         if exchange.caching.asked.is_head {
@@ -100,17 +108,22 @@ pub(crate) async fn cached(
                 return lead_on(exchange, client, course, handed, stale).await;
             }
             Joined::Follower(_) if !waits => {
+                exchange.report.detail(Detail::Uncacheable);
                 return forward::forward(exchange, client, course).await;
             }
             Joined::Follower(follow) => match within(client, wait(exchange, follow)).await? {
                 Landing::Retry => {}
-                Landing::Pass => return forward::forward(exchange, client, course).await,
+                Landing::Pass => {
+                    exchange.report.detail(Detail::Uncacheable);
+                    return forward::forward(exchange, client, course).await;
+                }
                 Landing::Failed(failure) => {
                     return instead_of(exchange, client, failure, stale).await;
                 }
                 Landing::Entry(entry) => {
                     exchange.report.collapse();
                     if !may_share(exchange, &entry) {
+                        exchange.report.detail(Detail::Uncacheable);
                         return forward::forward(exchange, client, course).await;
                     }
                     let Some(held) = Held::of(entry) else {
@@ -129,6 +142,8 @@ pub(crate) async fn cached(
 /// What a look-up came to.
 enum Look {
     Fresh(Held),
+    /// Stale, and the request allows that.
+    AsAsked(Held),
     /// Stale, and served while it is validated.
     Updating(Held),
     Stale(Arc<Entry>, Detail),
@@ -179,7 +194,8 @@ fn judge(exchange: &Exchange, entry: Arc<Entry>) -> Look {
         None => Look::Nothing { vary: false },
     };
     match rules::judge(&entry.terms(), asked, exchange.now.unix_ms) {
-        Judgement::Fresh | Judgement::StaleAsAsked => or_nothing(Look::Fresh, entry),
+        Judgement::Fresh => or_nothing(Look::Fresh, entry),
+        Judgement::StaleAsAsked => or_nothing(Look::AsAsked, entry),
         Judgement::Pass(why) => Look::Unfit(why),
         Judgement::Unsatisfiable => Look::Unsatisfiable,
         Judgement::StaleWhileRevalidate => or_nothing(Look::Updating, entry),

@@ -22,7 +22,6 @@ pub enum Detail {
     Bypass,
     Expired,
     Purged,
-    Invalidated,
     NoCache,
     NoStore,
     Private,
@@ -34,7 +33,6 @@ pub enum Detail {
     Stale,
     RuleNever,
     TooLarge,
-    Incomplete,
     NoSpace,
     Uncacheable,
     UpstreamError,
@@ -42,7 +40,7 @@ pub enum Detail {
 
 impl Detail {
     /// All of them, in the order of a request.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 28] = [
         Self::Off,
         Self::Upgrade,
         Self::Method,
@@ -57,7 +55,6 @@ impl Detail {
         Self::Bypass,
         Self::Expired,
         Self::Purged,
-        Self::Invalidated,
         Self::NoCache,
         Self::NoStore,
         Self::Private,
@@ -69,7 +66,6 @@ impl Detail {
         Self::Stale,
         Self::RuleNever,
         Self::TooLarge,
-        Self::Incomplete,
         Self::NoSpace,
         Self::Uncacheable,
         Self::UpstreamError,
@@ -93,7 +89,6 @@ impl Detail {
             Self::Bypass => "bypass",
             Self::Expired => "expired",
             Self::Purged => "purged",
-            Self::Invalidated => "invalidated",
             Self::NoCache => "no-cache",
             Self::NoStore => "no-store",
             Self::Private => "private",
@@ -105,7 +100,6 @@ impl Detail {
             Self::Stale => "stale",
             Self::RuleNever => "rule-never",
             Self::TooLarge => "too-large",
-            Self::Incomplete => "incomplete",
             Self::NoSpace => "no-space",
             Self::Uncacheable => "uncacheable",
             Self::UpstreamError => "upstream-error",
@@ -136,7 +130,6 @@ impl Detail {
             Self::Bypass => "A policy said to neither look up nor store; its reason follows.",
             Self::Expired => "What is stored is past its end.",
             Self::Purged => "What is stored was purged softly: it is stale.",
-            Self::Invalidated => "An unsafe method changed the resource since it was stored.",
             Self::NoCache => {
                 "The response says no-cache: the upstream is asked each time, or it has no validator to ask with and is not stored."
             }
@@ -152,7 +145,6 @@ impl Detail {
             Self::Stale => "The response was past its end when it came, and has no validator.",
             Self::RuleNever => "A cache rule says never to store it.",
             Self::TooLarge => "The body is larger than max_object.",
-            Self::Incomplete => "The body broke off.",
             Self::NoSpace => "The store took it not in: full, or the disk failed.",
             Self::Uncacheable => {
                 "A waiting request went to the upstream itself, since the answer it waited for may not be shared."

@@ -53,7 +53,7 @@ impl From<Detail> for Forward {
             | Detail::Authorization
             | Detail::RequestBody
             | Detail::Upgrade => Self::Request,
-            Detail::Expired | Detail::Purged | Detail::Invalidated | Detail::NoCache => Self::Stale,
+            Detail::Expired | Detail::Purged | Detail::NoCache => Self::Stale,
             Detail::Off | Detail::Bypass => Self::Bypass,
             Detail::Range => Self::Partial,
             _ => Self::Miss,

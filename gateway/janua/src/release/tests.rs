@@ -209,6 +209,23 @@ fn links_that_stay_inside_are_kept_as_they_are() {
 }
 
 #[test]
+fn all_files_are_of_one_time() {
+    let stage = Stage::new();
+    for name in ["a.js.br", "z.js", "z.js.gz", "assets/b.css"] {
+        fs::write(stage.path("build").join(name), "x").unwrap();
+    }
+    stage.plan().unwrap().stage().unwrap().publish().unwrap();
+    let time = |name: &str| {
+        let file = stage.path("site/app").join(name);
+        fs::metadata(file).unwrap().modified().unwrap()
+    };
+    let of_index = time("index.html");
+    for name in ["a.js.br", "z.js", "z.js.gz", "assets/b.css"] {
+        assert_eq!(time(name), of_index, "{name}");
+    }
+}
+
+#[test]
 fn modes_are_kept_and_nothing_else_of_them() {
     let stage = Stage::new();
     let mode = |path: &str| fs::metadata(stage.path(path)).unwrap().permissions().mode() & 0o7777;

@@ -45,6 +45,15 @@ impl Report {
         }
     }
 
+    /// Stale, and served because the request allows that.
+    pub(super) fn as_asked(entry: &Entry, now_ms: u64) -> Self {
+        Self {
+            outcome: Some(Outcome::Stale),
+            detail: Some(Detail::Stale),
+            ..Self::hit(entry, now_ms)
+        }
+    }
+
     /// Stale, and served because the upstream failed.
     pub(super) fn on_error(entry: &Entry, now_ms: u64) -> Self {
         Self {

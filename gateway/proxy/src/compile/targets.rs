@@ -150,3 +150,21 @@ pub(super) fn fields(list: &config::HeaderList) -> Box<[(Box<str>, Box<str>)]> {
         .map(|header| (header.name.as_str().into(), header.value.as_str().into()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use janua_compress::DEFAULT_TYPES;
+
+    /// The list of the configuration's reference is that of the crate that compresses.
+    #[test]
+    fn the_types_that_are_compressed_by_default_are_one_list() {
+        let text = "[listeners.a]\naddress = \"127.0.0.1:0\"\n[[sites]]\nhosts = [\"*\"]\n\
+                    [[sites.routes]]\nrespond = { status = 200 }\n";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("janua.toml");
+        std::fs::write(&file, text).unwrap();
+        let config = janua_config::load(&file).unwrap().config;
+        let types = config.compression.types.iter().map(|kind| kind.as_str());
+        assert_eq!(types.collect::<Vec<_>>(), DEFAULT_TYPES);
+    }
+}
