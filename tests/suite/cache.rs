@@ -86,3 +86,11 @@ pub(crate) async fn page(gateway: &Gateway, path: &str) -> (u16, String) {
 pub(crate) async fn body(gateway: &Gateway, request: Request) -> String {
     gateway.send(request).await.text().to_owned()
 }
+
+/// True once nobody fetches anything: no flight and no body on its way in.
+pub(crate) async fn is_idle(gateway: &Gateway) -> bool {
+    let cache = gateway.ask("GET", "/cache").await.json();
+    ["flights", "fills", "fill_bytes"]
+        .iter()
+        .all(|figure| cache[figure] == 0)
+}

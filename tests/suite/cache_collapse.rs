@@ -7,7 +7,7 @@ use janua_tests::{Gateway, Request, Settings, Upstream, Visit, assert_eventually
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::cache::{before, told};
+use crate::cache::{before, is_idle, told};
 
 const HALF: usize = 50_000;
 const FRESH: &str = "Cache-Control: max-age=60\r\n";
@@ -130,6 +130,7 @@ async fn a_client_that_goes_away_ends_nothing() {
         assert_eq!(told(&gateway.get("/").await), "hit");
         assert_eq!(upstream.request_count(), 1);
         gateway.settled().await;
+        assert_eventually!(is_idle(&gateway).await);
     }
 }
 

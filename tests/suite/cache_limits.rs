@@ -9,7 +9,7 @@ use janua_tests::{
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
-use crate::cache::{before, body, counting, fresh, page, told};
+use crate::cache::{before, body, counting, fresh, is_idle, page, told};
 
 const KIB: usize = 1024;
 const FRESH: &str = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n";
@@ -128,6 +128,7 @@ async fn what_breaks_off_is_broken_for_clients_and_not_stored() {
                 "{broken:?}"
             );
         }
+        assert_eventually!(is_idle(&gateway).await);
         assert_eq!(page(&gateway, "/").await, (200, "whole".to_owned()));
         assert_eq!(told(&gateway.get("/").await), "hit");
     }

@@ -9,7 +9,9 @@ use crate::policies_api_key::digest;
 /// Answers with who asks, as the policies before it say: `alice 1`.
 async fn names_users() -> Upstream {
     counting(|request, number| {
-        let user = request.header("x-user").or(request.header("x-consumer"));
+        let user = ["x-user", "x-consumer"]
+            .iter()
+            .find_map(|name| request.header(name));
         fresh().body(format!("{} {number}", user.unwrap_or("nobody")))
     })
     .await

@@ -70,7 +70,7 @@ async fn words() {
     let stored = || STORED.map(str::to_owned);
     let upstream = origin(PAGES).await;
     let gateway = gateway(&upstream).await;
-    for (path, expected) in [
+    let cases = [
         ("/silent", not("no-freshness")),
         ("/fresh", stored()),
         ("/shared", stored()),
@@ -93,26 +93,26 @@ async fn words() {
                 "fwd=stale; fwd-status=304; stored; detail=\"no-cache\"".to_owned(),
             ],
         ),
-    ] {
-        // One connection is one worker, which logs in order.
-        let mut wire = gateway.connect().await;
+    ];
+    // One connection is one worker, which logs in order.
+    let mut wire = gateway.connect().await;
+    for (path, expected) in &cases {
         let first = wire.exchange(&Request::get(path)).await;
         let second = wire.exchange(&Request::get(path)).await;
-        assert_eq!([told(&first), told(&second)], expected, "{path}");
+        assert_eq!([told(&first), told(&second)], *expected, "{path}");
         let is_again = first.text() == second.text();
         assert_eq!(is_again, !expected[1].starts_with("fwd=uri"), "{path}");
-        let why = expected[1].split_once("detail=\"");
-        let why = why.map(|(_, why)| why.trim_end_matches('"').to_owned());
-        let lines = || {
-            gateway
-                .log()
-                .into_iter()
-                .filter(|line| line["path"] == path)
-        };
-        assert_eventually!(lines().count() == 2);
-        let logged = lines().next_back().unwrap();
-        let logged = logged["cache_detail"].as_str().map(str::to_owned);
-        assert_eq!(logged, why, "{path}");
+    }
+    assert_eventually!(gateway.log().len() == 2 * cases.len());
+    let log = gateway.log();
+    for ((path, expected), lines) in cases.iter().zip(log.chunks(2)) {
+        for (words, line) in expected.iter().zip(lines) {
+            assert_eq!(line["path"], *path);
+            let why = words
+                .split_once("detail=\"")
+                .map(|(_, why)| why.trim_end_matches('"'));
+            assert_eq!(line["cache_detail"].as_str(), why, "{path}");
+        }
     }
 }
 
