@@ -309,7 +309,7 @@ async fn coded(
 ) -> Result<Option<Content>, Failure> {
     let entry = match held {
         Held::File(opened) if opened.length > MAX_CODED => return Ok(None),
-        Held::File(opened) => return coded_file(exchange, opened, coding, levels).await,
+        Held::File(opened) => return Ok(coded_file(exchange, opened, coding, levels).await),
         Held::Entry(entry) => entry,
     };
     if let Some(kept) = entry.encoded(coding) {
@@ -340,7 +340,8 @@ async fn coded(
                 let bytes = read(piece).ok()?;
                 janua_compress::whole(coding, levels, &bytes).ok()
             });
-            made.await.map_err(|_| Failure::from(Kind::FilesBusy))?
+            // Where there is no room for it, it goes out as it is.
+            made.await.ok().flatten()
         }
     };
     let Some(made) = made else {
@@ -357,7 +358,7 @@ async fn coded_file(
     opened: &Arc<Opened>,
     coding: Coding,
     levels: Levels,
-) -> Result<Option<Content>, Failure> {
+) -> Option<Content> {
     let files = &exchange.worker.estate.files;
     let variant = match files.variant_now(opened, coding) {
         Some(variant) => variant,
@@ -366,14 +367,13 @@ async fn coded_file(
                 let made = janua_compress::whole(coding, levels, &content).ok()?;
                 (made.len() < content.len()).then(|| made.into())
             };
-            let made = files.variant(opened, coding, encode).await;
-            made.map_err(|_| Failure::from(Kind::FilesBusy))?
+            files.variant(opened, coding, encode).await.ok()?
         }
     };
-    Ok(match variant {
+    match variant {
         Variant::Made(bytes) => Some(Content::whole(Piece::Bytes(bytes))),
         Variant::Pointless => None,
-    })
+    }
 }
 
 fn read(piece: Piece) -> std::io::Result<Bytes> {
