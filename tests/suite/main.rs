@@ -26,6 +26,7 @@ mod cache_rules;
 mod cache_stale;
 mod cache_too_large;
 mod cache_users;
+mod cache_webhooks;
 mod cache_words;
 mod clients;
 mod coded;
