@@ -53,4 +53,5 @@ bench-peers: ## install the peers of the benchmark, Envoy and Caddy too
 	tests/load/peers.sh --all
 
 bench-micro: policies ## router, memo hit, policy call, cache
-	$(CARGO) bench -p janua-router -p janua-wasm -p janua-cache
+	$(CARGO) bench -p janua-router -p janua-wasm
+	$(CARGO) run --release -p janua-cache --example measure

@@ -1,4 +1,5 @@
-//! Measures the store: memory per object, time per hit, time per purge.
+//! Measures the store: memory per object, time per hit, time per purge, hit
+//! ratio.
 //!
 //! ```text
 //! cargo run --release -p janua-cache --example measure -- [objects [folder]]
@@ -8,6 +9,7 @@
 //!
 //! Memory is the growth of the process (resident), less keys, heads and bodies.
 
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::hint::black_box;
 use std::time::Instant;
@@ -94,9 +96,131 @@ fn main() -> Result<(), Failure> {
         std::thread::yield_now();
     }
     println!("swept and freed after {} ms", began.elapsed().as_millis());
+    drop(cache);
+    hit_ratios()?;
     match std::env::args().nth(2) {
         Some(folder) => disk(&folder),
         None => Ok(()),
+    }
+}
+
+/// How often what is asked for is there, beside a plain LRU of as many objects:
+/// requests by Zipf's law over a million objects, room for a tenth, and from
+/// time to time somebody who asks for everything once, such as a crawler.
+fn hit_ratios() -> Result<(), Failure> {
+    const OBJECTS: u64 = 1_000_000;
+    const REQUESTS: u64 = 2_000_000;
+    const SCAN: u64 = 50_000;
+    let zipf = Zipf::new(OBJECTS);
+    for scans in [false, true] {
+        let cache: Cache<()> = Cache::open(&Options {
+            memory_bytes: OBJECTS / 10 * 650,
+            max_object: 4096,
+            disk: None,
+        })?;
+        // What fits, so that both have room for as many.
+        for number in 0..OBJECTS / 4 {
+            store(&cache, OBJECTS * 2 + number, None)?;
+        }
+        let room = usize::try_from(cache.status().objects)?;
+        let mut lru = Lru::new(room);
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut hits, mut lru_hits, mut asked) = (0_u64, 0_u64, 0_u64);
+        let mut key = Key::default();
+        let mut scanned = OBJECTS * 10;
+        for request in 0..REQUESTS {
+            let number = zipf.draw(&mut random);
+            let is_hit = ask(&cache, &mut key, number)?;
+            let is_lru_hit = lru.ask(number);
+            // The first half fills both.
+            if request >= REQUESTS / 2 {
+                asked += 1;
+                hits += u64::from(is_hit);
+                lru_hits += u64::from(is_lru_hit);
+            }
+            if scans && request % 200_000 == 0 {
+                for _ in 0..SCAN {
+                    scanned += 1;
+                    ask(&cache, &mut key, scanned)?;
+                    lru.ask(scanned);
+                }
+            }
+        }
+        let percent = |hits: u64| hits as f64 * 100.0 / asked as f64;
+        println!(
+            "hit ratio, Zipf 1.0 over {OBJECTS} objects, room for {room}{}: {:.1} %, LRU {:.1} %",
+            if scans { ", with scans" } else { "" },
+            percent(hits),
+            percent(lru_hits),
+        );
+    }
+    Ok(())
+}
+
+/// Looks an object up and stores it if it is not there; whether it was.
+fn ask(cache: &Cache<()>, key: &mut Key, number: u64) -> Result<bool, Failure> {
+    begin(key, number);
+    if let Found::Entry(_) = cache.find(key, &mut no_values, 0) {
+        return Ok(true);
+    }
+    store(cache, number, None)?;
+    Ok(false)
+}
+
+/// Numbers by Zipf's law with the exponent 1: the k-th is asked for 1/k as
+/// often as the first.
+struct Zipf(Vec<f64>);
+
+impl Zipf {
+    fn new(objects: u64) -> Self {
+        let mut sum = 0.0;
+        Self(
+            (1..=objects)
+                .map(|rank| {
+                    sum += 1.0 / rank as f64;
+                    sum
+                })
+                .collect(),
+        )
+    }
+
+    fn draw(&self, random: &mut fastrand::Rng) -> u64 {
+        let at = random.f64() * self.0.last().copied().unwrap_or_default();
+        self.0.partition_point(|&sum| sum < at) as u64
+    }
+}
+
+/// Exactly what was asked for last.
+struct Lru {
+    room: usize,
+    clock: u64,
+    used: HashMap<u64, u64>,
+    order: BTreeMap<u64, u64>,
+}
+
+impl Lru {
+    fn new(room: usize) -> Self {
+        Self {
+            room,
+            clock: 0,
+            used: HashMap::new(),
+            order: BTreeMap::new(),
+        }
+    }
+
+    fn ask(&mut self, number: u64) -> bool {
+        self.clock += 1;
+        let before = self.used.insert(number, self.clock);
+        if let Some(before) = before {
+            self.order.remove(&before);
+        }
+        self.order.insert(self.clock, number);
+        if self.used.len() > self.room
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.used.remove(&oldest);
+        }
+        before.is_some()
     }
 }
 

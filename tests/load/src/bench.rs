@@ -156,27 +156,25 @@ fn keep<T>(result: anyhow::Result<T>, all: &mut Vec<T>) {
 /// What `cargo bench` prints about the router, the policy host and the cache.
 fn microbenchmarks() -> anyhow::Result<String> {
     progress("microbenchmarks");
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args([
-            "bench",
-            "-q",
-            "-p",
-            "janua-router",
-            "-p",
-            "janua-wasm",
-            "-p",
-            "janua-cache",
-            "--benches",
-        ])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cargo bench")?;
-    if !output.status.success() {
-        bail!("cargo bench: {}", output.status);
-    }
-    let text = String::from_utf8_lossy(&output.stdout);
+    let benches = [
+        "bench",
+        "-q",
+        "-p",
+        "janua-router",
+        "-p",
+        "janua-wasm",
+        "--benches",
+    ];
+    let store = [
+        "run",
+        "-q",
+        "--release",
+        "-p",
+        "janua-cache",
+        "--example",
+        "measure",
+    ];
+    let text = cargo(&benches)? + "\nthe cache's store\n" + &cargo(&store)?;
     // The test harness of a library prints too, and says nothing here.
     let lines: Vec<&str> = text
         .lines()
@@ -185,4 +183,19 @@ fn microbenchmarks() -> anyhow::Result<String> {
         .map(str::trim_end)
         .collect();
     Ok(lines.join("\n").trim_end().to_owned())
+}
+
+/// What it prints.
+fn cargo(arguments: &[&str]) -> anyhow::Result<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cargo")?;
+    if !output.status.success() {
+        bail!("cargo {}: {}", arguments.join(" "), output.status);
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
