@@ -161,3 +161,43 @@ async fn the_command_line() {
     .await;
     assert_ne!(ran.code, Some(0), "{ran:?}");
 }
+
+#[tokio::test]
+async fn a_policy_purges_what_it_was_granted_to() {
+    let upstream = counting(|_, _| crate::cache::fresh().header("Cache-Tag", "list")).await;
+    let start = async |grants: &str| {
+        let proxy = crate::cache::before(&upstream).route("cache = true\npolicies = [\"rules\"]");
+        let probe = janua_tests::component("probe");
+        Gateway::start(format!(
+            r#"[policies.rules]
+component = "cache-rules"
+config = {{ tags_from = ["cache-tag"] }}
+[policies.flush]
+component = "{}"
+config = {{ label = "flush", purge = "{{header:x-tag}}", answer = 204 }}
+grants = [{grants}]
+{proxy}
+[[sites.routes]]
+path = "/flush"
+policies = ["flush"]
+upstream = "app"
+"#,
+            probe.display()
+        ))
+        .await
+    };
+    let gateway = start("\"effect:purge\"").await;
+    let page = async || told(&gateway.get("/page").await);
+    assert_eq!(page().await, "fwd=uri-miss; stored");
+    assert_eq!(page().await, "hit");
+    let flush = |tag| Request::get("/flush").header("X-Tag", tag);
+    assert_eq!(gateway.send(flush("other")).await.status, 204);
+    assert_eq!(page().await, "hit");
+    assert_eq!(gateway.send(flush("list")).await.status, 204);
+    // It is carried out beside the answer.
+    janua_tests::assert_eventually!(page().await == "fwd=uri-miss; stored");
+    let gateway = start("").await;
+    assert_eq!(gateway.get("/page").await.status, 200);
+    assert_eq!(gateway.send(flush("list")).await.status, 503);
+    assert_eq!(told(&gateway.get("/page").await), "hit");
+}

@@ -30,7 +30,7 @@ use crate::facts::AnsweredBy;
 use crate::fill::{self, Handed, Held, Passed};
 use crate::forward;
 use crate::policies::{self, Instead};
-use crate::represent;
+use crate::represent::{self, Representation};
 
 /// How often a request looks again, because a flight landed just before it
 /// joined or its leader went away, until it goes to the upstream by itself.
@@ -314,7 +314,7 @@ async fn deliver(
     if let Some(turn) = missing(exchange, client, AnsweredBy::Cache).await? {
         return Ok(turn);
     }
-    let content = represent::select(exchange, &represent::Held::Entry(entry)).await?;
+    let content = represent::select(exchange, &Representation::Entry(entry)).await?;
     drop(held);
     exchange.write_additions();
     let by = if exchange.report.is_hit() {

@@ -13,7 +13,7 @@ use crate::content::{Content, Piece};
 use crate::exchange::{Exchange, Fate};
 use crate::facts::AnsweredBy;
 use crate::policies::{self, Instead};
-use crate::represent::{self, Held};
+use crate::represent::{self, Representation};
 use crate::request_head::strip;
 use crate::snapshot::Tree;
 use crate::verdict::Made;
@@ -97,7 +97,7 @@ async fn file(
         }
         exchange.write_lifetimes();
     }
-    let content = represent::select(exchange, &Held::File(opened)).await?;
+    let content = represent::select(exchange, &Representation::File(opened)).await?;
     exchange.write_additions();
     answer::held(exchange, client, content, AnsweredBy::Files).await
 }

@@ -33,7 +33,7 @@ const CONDITIONS: [&[u8]; 4] = [
 ];
 
 /// Where the representation is.
-pub(crate) enum Held {
+pub(crate) enum Representation {
     File(Arc<Opened>),
     Entry(Arc<Entry>),
 }
@@ -42,10 +42,13 @@ pub(crate) enum Held {
 ///
 /// # Errors
 /// A body that can no longer be read, or no memory to code it.
-pub(crate) async fn select(exchange: &mut Exchange, held: &Held) -> Result<Content, Failure> {
-    exchange.heads.response.framing = framing(held);
+pub(crate) async fn select(
+    exchange: &mut Exchange,
+    of: &Representation,
+) -> Result<Content, Failure> {
+    exchange.heads.response.framing = framing(of);
     let coding = negotiate(exchange);
-    match precondition(exchange, held) {
+    match precondition(exchange, of) {
         Precondition::Proceed => {}
         Precondition::NotModified => {
             not_modified(exchange, coding);
@@ -58,12 +61,12 @@ pub(crate) async fn select(exchange: &mut Exchange, held: &Held) -> Result<Conte
     }
     if let Some((coding, levels)) = coding
         && exchange.heads.request.fields.get(b"range").is_none()
-        && let Some(content) = coded(exchange, held, coding, levels).await?
+        && let Some(content) = coded(exchange, of, coding, levels).await?
     {
         apply::mark(&mut exchange.heads.response.fields, coding);
         return Ok(content);
     }
-    Ok(match whole(held, announced(exchange))? {
+    Ok(match whole(of, announced(exchange))? {
         Content::Pieces(pieces) => match pieces.into_iter().next() {
             Some(piece) => ranges(exchange, piece),
             None => Content::empty(),
@@ -118,7 +121,7 @@ fn negotiate(exchange: &mut Exchange) -> Option<(Coding, Levels)> {
 /// A file's preconditions are all its own to evaluate; a stored response leaves
 /// `If-Match` and its like to the origin, and was last modified when it was made
 /// if it does not say when (RFC 9111 §4.3.2).
-fn precondition(exchange: &Exchange, held: &Held) -> Precondition {
+fn precondition(exchange: &Exchange, of: &Representation) -> Precondition {
     let heads = &exchange.heads;
     let is_conditional = |name: &&[u8]| heads.request.fields.get(name).is_some();
     // Most requests have none, and to read the validators costs more than to look.
@@ -127,9 +130,9 @@ fn precondition(exchange: &Exchange, held: &Held) -> Precondition {
     }
     let fields = &heads.response.fields;
     let mut validators = Validators::of(fields);
-    match held {
-        Held::File(_) => conditional::evaluate(&heads.request, validators),
-        Held::Entry(_) => {
+    match of {
+        Representation::File(_) => conditional::evaluate(&heads.request, validators),
+        Representation::Entry(_) => {
             if validators.modified.is_none() {
                 validators.modified = fields.get(b"date").and_then(date::parse);
             }
@@ -178,10 +181,10 @@ fn failed(exchange: &mut Exchange, status: u16) {
 
 /// How the representation would come from its origin: whether it is worth coding
 /// depends on its length, which a head that came in chunks does not state.
-fn framing(held: &Held) -> Framing {
-    match held {
-        Held::File(opened) => Framing::Length(opened.length),
-        Held::Entry(entry) => match entry.body() {
+fn framing(of: &Representation) -> Framing {
+    match of {
+        Representation::File(opened) => Framing::Length(opened.length),
+        Representation::Entry(entry) => match entry.body() {
             Body::Bytes(bytes) => Framing::Length(bytes.len() as u64),
             Body::Pages(pages) => Framing::Length(pages.length()),
             Body::File { length, .. } => Framing::Length(*length),
@@ -191,10 +194,10 @@ fn framing(held: &Held) -> Framing {
 }
 
 /// The representation as it is; `announced` is the length that its head states.
-fn whole(held: &Held, announced: Option<u64>) -> Result<Content, Failure> {
-    Ok(match held {
-        Held::File(opened) => Content::whole(file(opened)),
-        Held::Entry(entry) => match entry.body() {
+fn whole(of: &Representation, announced: Option<u64>) -> Result<Content, Failure> {
+    Ok(match of {
+        Representation::File(opened) => Content::whole(file(opened)),
+        Representation::Entry(entry) => match entry.body() {
             Body::Bytes(bytes) => Content::whole(Piece::Bytes(bytes.clone())),
             Body::Pages(pages) => Content::whole(Piece::File(Extent {
                 file: Arc::clone(pages.file()),
@@ -303,19 +306,21 @@ fn multipart(exchange: &mut Exchange, piece: &Piece, parts: &[Part], length: u64
 /// too long.
 async fn coded(
     exchange: &Exchange,
-    held: &Held,
+    of: &Representation,
     coding: Coding,
     levels: Levels,
 ) -> Result<Option<Content>, Failure> {
-    let entry = match held {
-        Held::File(opened) if opened.length > MAX_CODED => return Ok(None),
-        Held::File(opened) => return Ok(coded_file(exchange, opened, coding, levels).await),
-        Held::Entry(entry) => entry,
+    let entry = match of {
+        Representation::File(opened) if opened.length > MAX_CODED => return Ok(None),
+        Representation::File(opened) => {
+            return Ok(coded_file(exchange, opened, coding, levels).await);
+        }
+        Representation::Entry(entry) => entry,
     };
     if let Some(kept) = entry.encoded(coding) {
         return Ok(Some(Content::whole(Piece::Bytes(kept.clone()))));
     }
-    let piece = match whole(held, announced(exchange))? {
+    let piece = match whole(of, announced(exchange))? {
         Content::Growing { reader, length } => {
             let encoder = match length {
                 Some(length) => Encoder::for_length(coding, levels, length),

@@ -180,6 +180,7 @@ fn microbenchmarks() -> anyhow::Result<String> {
         .lines()
         .skip_while(|line| line.trim().is_empty())
         .filter(|line| !line.starts_with("test result") && !line.starts_with("running "))
+        .filter(|line| line.is_empty() || line.bytes().any(|byte| byte != b'i'))
         .map(str::trim_end)
         .collect();
     Ok(lines.join("\n").trim_end().to_owned())

@@ -329,7 +329,7 @@ fn micro(output: Option<&str>) -> String {
     let output = output.unwrap_or("not measured yet: janua-load bench --micro");
     format!(
         "## Microbenchmarks\n\n\
-         `cargo bench -p janua-router -p janua-wasm -p janua-cache`: routing, a memo hit, a policy call, \
+         `make bench-micro`: routing, a memo hit, a policy call, \
          the cache's store. \
          These are absolute times, of the run that had `--micro`.\n\n\
          {MICRO_BEGIN}{output}{MICRO_END}"
