@@ -2,8 +2,8 @@
 //! output; each time is an argument.
 //!
 //! In the order of a request: [`asked`] reads what the request says of caching,
-//! [`judge`] decides about what is stored, [`validate`] makes the request
-//! conditional, [`admit`] decides whether the answer is stored and under which
+//! [`judge()`] decides about what is stored, [`validate`] makes the request
+//! conditional, [`admit()`] decides whether the answer is stored and under which
 //! [`terms`], [`stored`] which of its fields are, [`update`] what a 304 or the
 //! answer to a `HEAD` changes, [`invalidate`] what an unsafe method makes stale.
 //! [`status`], [`detail`] and [`outcome`] hold the words in which all of it is

@@ -2,7 +2,7 @@
 //!
 //! The contenders of a [`Group`] share one configuration each and are started
 //! together; its [`Case`]s are measured one after the other, by the rules of
-//! [`compare`](crate::compare).
+//! [`compare`].
 
 use std::fs;
 use std::path::{Path, PathBuf};

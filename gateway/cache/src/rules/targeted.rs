@@ -1,6 +1,6 @@
 //! Directives for caches that stand before the origin, as this one does. They
 //! replace `Cache-Control` and `Expires` here. `CDN-Cache-Control` (RFC 9213),
-//! valid and not empty, goes before `Surrogate-Control` (see [`surrogate`]).
+//! valid and not empty, goes before `Surrogate-Control` (see `surrogate`).
 //!
 //! `CDN-Cache-Control` stays in the response for the caches in front of us
 //! (§3.1). It is a Dictionary of Structured Fields (RFC 9651 §3.2), not the grammar of

@@ -1,7 +1,7 @@
 //! What a 304, or the answer to a `HEAD`, changes in what is stored
 //! (RFC 9111 §3.2, §4.3.3 to §4.3.5).
 //!
-//! To renew: [`identifies`], then [`renew`], then [`admit`](super::admit) on the
+//! To renew: [`identifies`], then [`renew`], then [`admit`](super::admit()) on the
 //! result, and only then [`retain_storable`](super::stored::retain_storable).
 //! `Vary` may have changed with it.
 
