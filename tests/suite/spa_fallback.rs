@@ -69,7 +69,11 @@ async fn navigations_get_the_index_and_assets_do_not() {
             assert!(!response.text().contains("index"), "{case}");
         }
     }
-    let line = gateway.log_line("/orders/7").await;
+    // A path of its own: which worker's line comes first is open.
+    let (name, value) = TAKES;
+    let request = Request::get("/only/here").header(name, value);
+    assert_eq!(gateway.send(request).await.status, 200);
+    let line = gateway.log_line("/only/here").await;
     assert_eq!(
         (&line["answered_by"], &line["status"]),
         (&"files".into(), &200.into())
