@@ -178,8 +178,7 @@ impl Disk {
     pub(crate) fn write(&self, entry: &Arc<Entry>) {
         let bytes = match entry.body() {
             Body::Bytes(bytes) => bytes.len() as u64,
-            // Memory that the store counts.
-            Body::Pages(_) | Body::File { .. } => 0,
+            Body::File { .. } => 0,
             // It comes again when it is whole.
             Body::Growing(_) => return,
         };

@@ -11,7 +11,6 @@ use janua_http::accept_encoding::Coding;
 
 use crate::fill::{FillReader, Growth};
 use crate::key::{Address, Parts, PartsReader, Variance};
-use crate::pages::Pages;
 use crate::purge::{Purges, Standing, Subject};
 use crate::rules::Terms;
 
@@ -57,8 +56,6 @@ pub struct Entry {
 pub enum Body {
     /// In memory.
     Bytes(Bytes),
-    /// In memory too, as pages: for `sendfile`.
-    Pages(Arc<Pages>),
     /// Still on its way from the upstream.
     Growing(Growing),
     /// In a file, whole and verified: for `sendfile`.
@@ -205,7 +202,7 @@ impl Entry {
     pub(crate) fn revalidated(&self, new: NewEntry<'_>, level: u64) -> Self {
         let body = match &self.body {
             Body::Growing(growing) => match growing.0.whole() {
-                Some(whole) => Body::held(whole),
+                Some(whole) => Body::Bytes(whole),
                 None => self.body.clone(),
             },
             other => other.clone(),
@@ -298,7 +295,6 @@ impl Entry {
     pub fn length(&self) -> Option<u64> {
         match &self.body {
             Body::Bytes(bytes) => Some(bytes.len() as u64),
-            Body::Pages(pages) => Some(pages.length()),
             Body::Growing(growing) => growing.length(),
             Body::File { length, .. } => Some(*length),
         }
@@ -385,7 +381,6 @@ impl Entry {
     pub(crate) fn weight(&self) -> u64 {
         let body = match &self.body {
             Body::Bytes(bytes) => bytes.len() as u64,
-            Body::Pages(pages) => pages.length(),
             // Counted by the fills, and on the disk.
             Body::Growing(_) | Body::File { .. } => 0,
         };

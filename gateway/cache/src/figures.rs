@@ -135,7 +135,7 @@ pub(crate) fn inspect(store: &Store, wanted: &Wanted<'_>) -> Vec<Described> {
             return;
         }
         let place = match entry.body() {
-            Body::Bytes(_) | Body::Pages(_) => Place::Memory,
+            Body::Bytes(_) => Place::Memory,
             Body::Growing(_) => Place::Filling,
             Body::File { .. } => Place::Disk,
         };

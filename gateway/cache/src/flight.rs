@@ -177,7 +177,7 @@ impl<F> Lead<F> {
             self.land(Landed::Pass);
             return Err(refused);
         }
-        let body = Body::held(bytes::Bytes::copy_from_slice(body));
+        let body = Body::Bytes(bytes::Bytes::copy_from_slice(body));
         let entry = self.publish(new, variance, variant, body)?;
         self.store.write_to_disk(&entry);
         Ok(entry)

@@ -15,7 +15,6 @@ mod fill;
 mod flight;
 mod key;
 mod on_disk;
-mod pages;
 mod purge;
 mod store;
 #[cfg(test)]
@@ -29,6 +28,5 @@ pub use fill::{Aborted, Fill, FillReader, MAX_LAG};
 pub use flight::{Follow, Joined, Landing, Lead, Refused};
 pub use key::{Address, Key, KeyParts, Parts, Variance};
 pub use on_disk::{Loaded, OnDisk};
-pub use pages::Pages;
 pub use purge::{Purge, Scope};
 pub use rules::Terms;

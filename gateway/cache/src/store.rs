@@ -157,7 +157,7 @@ impl Store {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
         let table = match entry.body() {
             Body::File { .. } => &self.opened,
-            Body::Bytes(_) | Body::Pages(_) | Body::Growing(_) => {
+            Body::Bytes(_) | Body::Growing(_) => {
                 // What memory holds now is newer than a file that is open.
                 self.opened.remove_if(slot, |_| true);
                 &self.index
@@ -207,7 +207,7 @@ impl Store {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
         match entry.body() {
             Body::File { .. } => self.opened.insert(slot, Slot::Entry(Arc::clone(entry))),
-            Body::Bytes(_) | Body::Pages(_) | Body::Growing(_) => {
+            Body::Bytes(_) | Body::Growing(_) => {
                 self.index
                     .insert_if_absent(slot, Slot::Entry(Arc::clone(entry)));
             }
@@ -219,7 +219,7 @@ impl Store {
         let slot = self.hasher.slot(old.primary(), old.variant());
         let table = match old.body() {
             Body::File { .. } => &self.opened,
-            Body::Bytes(_) | Body::Pages(_) | Body::Growing(_) => &self.index,
+            Body::Bytes(_) | Body::Growing(_) => &self.index,
         };
         let still = matches!(
             table.peek(slot, old.primary(), old.variant()),
@@ -253,11 +253,11 @@ impl Store {
         let current = match self.index.peek(slot, entry.primary(), entry.variant()) {
             Some(Slot::Entry(current)) if current.body().is_growing_as(growth) => current,
             Some(Slot::Entry(_) | Slot::Pass(_) | Slot::Variance(_)) => {
-                return Arc::new(entry.with_body(Body::held(whole)));
+                return Arc::new(entry.with_body(Body::Bytes(whole)));
             }
             None => Arc::clone(entry),
         };
-        let settled = Arc::new(current.with_body(Body::held(whole)));
+        let settled = Arc::new(current.with_body(Body::Bytes(whole)));
         self.insert(&settled);
         self.write_to_disk(&settled);
         settled

@@ -133,11 +133,6 @@ pub(crate) fn body(entry: &Entry) -> Vec<u8> {
     match entry.body() {
         Body::Bytes(bytes) => bytes.to_vec(),
         Body::Growing(_) => panic!("still growing"),
-        Body::Pages(pages) => {
-            let mut body = vec![0; pages.length() as usize];
-            std::os::unix::fs::FileExt::read_exact_at(&**pages.file(), &mut body, 0).unwrap();
-            body
-        }
         Body::File {
             file,
             offset,

@@ -186,7 +186,6 @@ fn framing(of: &Representation) -> Framing {
         Representation::File(opened) => Framing::Length(opened.length),
         Representation::Entry(entry) => match entry.body() {
             Body::Bytes(bytes) => Framing::Length(bytes.len() as u64),
-            Body::Pages(pages) => Framing::Length(pages.length()),
             Body::File { length, .. } => Framing::Length(*length),
             Body::Growing(_) => Framing::Chunked,
         },
@@ -199,11 +198,6 @@ fn whole(of: &Representation, announced: Option<u64>) -> Result<Content, Failure
         Representation::File(opened) => Content::whole(file(opened)),
         Representation::Entry(entry) => match entry.body() {
             Body::Bytes(bytes) => Content::whole(Piece::Bytes(bytes.clone())),
-            Body::Pages(pages) => Content::whole(Piece::File(Extent {
-                file: Arc::clone(pages.file()),
-                offset: 0,
-                length: pages.length(),
-            })),
             Body::File {
                 file,
                 offset,

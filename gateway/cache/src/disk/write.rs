@@ -1,6 +1,5 @@
 //! Writing files: under another name first, whole or not at all.
 
-use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 
@@ -92,30 +91,19 @@ impl Disk {
                 self.write_file(name, &head, |file| file.write_all(bytes))
                     .map(|size| Some(size + length))
             }
-            Body::Pages(pages) => self.copy(name, entry, standing, pages.file(), 0, pages.length()),
             Body::File {
-                file,
+                file: body,
                 offset,
                 length,
-            } => self.copy(name, entry, standing, file, *offset, *length),
+            } => {
+                let sum = sum_of(body, *offset, *length)?;
+                let head = format::of_entry(entry, self.folder.identity, standing, *length, sum);
+                self.write_file(name, &head, |file| {
+                    each_piece(body, *offset, *length, |piece| file.write_all(piece))
+                })
+                .map(|size| Some(size + length))
+            }
         }
-    }
-
-    fn copy(
-        &self,
-        name: u128,
-        entry: &Entry,
-        standing: Standing,
-        body: &File,
-        offset: u64,
-        length: u64,
-    ) -> io::Result<Option<u64>> {
-        let sum = sum_of(body, offset, length)?;
-        let head = format::of_entry(entry, self.folder.identity, standing, length, sum);
-        self.write_file(name, &head, |file| {
-            each_piece(body, offset, length, |piece| file.write_all(piece))
-        })
-        .map(|size| Some(size + length))
     }
 
     fn write_file(
