@@ -2,8 +2,6 @@
 //! the head of what comes back. No client takes part, so none can hold it up
 //! or end it.
 
-use std::time::Duration;
-
 use janua_http::Failure;
 use janua_http::failure::Kind;
 
@@ -43,10 +41,11 @@ async fn attempt(exchange: &mut Exchange, course: &Course, mut open: Open) -> At
         let _ = connection.writer.flush().await;
         converse::head(exchange, &mut connection.reader, None, course, &open.picked).await
     };
-    let failure = match within(forwarding.response_head_timeout, talking).await {
-        Some(Ok(())) => return Attempt::Done(open),
-        Some(Err(failure)) => failure,
-        None => Kind::ResponseTimeout.into(),
+    let talked = tokio::time::timeout(forwarding.response_head_timeout, talking).await;
+    let failure = match talked {
+        Ok(Ok(())) => return Attempt::Done(open),
+        Ok(Err(failure)) => failure,
+        Err(_) => Kind::ResponseTimeout.into(),
     };
     let connection = &open.connection;
     let progress = Progress {
@@ -54,8 +53,4 @@ async fn attempt(exchange: &mut Exchange, course: &Course, mut open: Open) -> At
         nothing_sent: connection.writer.sent() == sent_before,
     };
     attempt::judge(exchange, course, &open, failure, &progress)
-}
-
-async fn within<T>(patience: Duration, step: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(patience, step).await.ok()
 }

@@ -31,10 +31,7 @@ pub(crate) fn request_phase(
     matched: &Matched,
 ) -> Result<Option<Made>, Failure> {
     for policy_use in &matched.route().request {
-        let Some(local) = matched.local.policies.get(policy_use.policy) else {
-            continue;
-        };
-        let Some(verdict) = ask(exchange, matched, local, *policy_use, Phase::Request, None)?
+        let Some((local, verdict)) = ask(exchange, matched, *policy_use, Phase::Request, None)?
         else {
             continue;
         };
@@ -90,18 +87,8 @@ fn ask_response(
     policy_use: Use,
     by: AnsweredBy,
 ) -> Result<Option<Made>, Failure> {
-    let Some(local) = matched.local.policies.get(policy_use.policy) else {
-        return Ok(None);
-    };
-    match ask(
-        exchange,
-        matched,
-        local,
-        policy_use,
-        Phase::Response,
-        Some(by),
-    )? {
-        Some(verdict) => carry_out_response(exchange, matched, local, &verdict, by),
+    match ask(exchange, matched, policy_use, Phase::Response, Some(by))? {
+        Some((local, verdict)) => carry_out_response(exchange, matched, local, &verdict, by),
         None => Ok(None),
     }
 }
@@ -112,14 +99,20 @@ fn count_answer(exchange: &Exchange, matched: &Matched, policy_use: Use) {
     }
 }
 
-fn ask(
+/// A policy and what it decided.
+type Decided<'a> = (&'a Rc<RefCell<WorkerPolicy>>, Rc<Verdict>);
+
+/// Asks one policy. None if it failed where `on_error` says skip.
+fn ask<'a>(
     exchange: &mut Exchange,
-    matched: &Matched,
-    local: &Rc<RefCell<WorkerPolicy>>,
+    matched: &'a Matched,
     policy_use: Use,
     phase: Phase,
     by: Option<AnsweredBy>,
-) -> Result<Option<Rc<Verdict>>, Failure> {
+) -> Result<Option<Decided<'a>>, Failure> {
+    let Some(local) = matched.local.policies.get(policy_use.policy) else {
+        return Ok(None);
+    };
     let decision = {
         let view = exchange.view(matched, by);
         local
@@ -131,7 +124,7 @@ fn ask(
             if let Some(note) = &verdict.note {
                 exchange.note(local.borrow().policy().name(), note);
             }
-            Ok(Some(verdict))
+            Ok(Some((local, verdict)))
         }
         Decision::NotUtf8(input) => Err(Failure::with(
             Kind::PolicyInput,

@@ -24,17 +24,7 @@ pub(crate) fn fetched_phase(
     by: AnsweredBy,
 ) -> Result<Option<Made>, Failure> {
     for policy_use in &matched.route().fetched {
-        let Some(local) = matched.local.policies.get(policy_use.policy) else {
-            continue;
-        };
-        let Some(verdict) = ask(
-            exchange,
-            matched,
-            local,
-            *policy_use,
-            Phase::Fetched,
-            Some(by),
-        )?
+        let Some((local, verdict)) = ask(exchange, matched, *policy_use, Phase::Fetched, Some(by))?
         else {
             continue;
         };

@@ -51,17 +51,7 @@ fn missing_phase(
     by: AnsweredBy,
 ) -> Result<Option<Instead>, Failure> {
     for policy_use in &matched.route().missing {
-        let Some(local) = matched.local.policies.get(policy_use.policy) else {
-            continue;
-        };
-        let Some(verdict) = ask(
-            exchange,
-            matched,
-            local,
-            *policy_use,
-            Phase::Missing,
-            Some(by),
-        )?
+        let Some((local, verdict)) = ask(exchange, matched, *policy_use, Phase::Missing, Some(by))?
         else {
             continue;
         };
