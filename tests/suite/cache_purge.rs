@@ -162,6 +162,25 @@ async fn the_command_line() {
     assert_ne!(ran.code, Some(0), "{ran:?}");
 }
 
+/// A 304 that says nothing of a lifetime renews the one that was stored, and
+/// not what the purge left of it.
+#[tokio::test]
+async fn what_was_purged_softly_and_still_holds_is_fresh_again() {
+    let upstream = counting(|request, _| match request.header("if-none-match") {
+        Some(_) => Reply::new(304).header("ETag", "\"a\""),
+        None => crate::cache::fresh().header("ETag", "\"a\""),
+    })
+    .await;
+    let gateway = crate::cache::gateway(&upstream).await;
+    let page = async || told(&gateway.get("/").await);
+    assert_eq!(page().await, "fwd=uri-miss; stored");
+    purge(&gateway, &json!({"all": true, "soft": true})).await;
+    let renewed = "fwd=stale; fwd-status=304; stored; detail=\"purged\"";
+    assert_eq!(page().await, renewed);
+    assert_eq!(page().await, "hit");
+    assert_eq!(upstream.request_count(), 2);
+}
+
 #[tokio::test]
 async fn a_policy_purges_what_it_was_granted_to() {
     let upstream = counting(|_, _| crate::cache::fresh().header("Cache-Tag", "list")).await;

@@ -247,8 +247,10 @@ impl Entry {
         }
     }
 
-    /// The terms as they were stored.
-    pub(crate) fn stored_terms(&self) -> &Terms {
+    /// The terms as they were stored, whatever was purged since: what a
+    /// validation renews.
+    #[must_use]
+    pub fn stored_terms(&self) -> &Terms {
         &self.terms
     }
 

@@ -156,13 +156,18 @@ pub(super) fn revalidated(
         }
     };
     let (terms, is_storable) = match verdict {
+        Verdict::Made(made) => {
+            drop(lead);
+            let _ = hand.send(Handed::Made(made, exchange.fetched()));
+            return;
+        }
         // What is stored may be a policy's `Cache-Control`, for browsers: the
         // upstream's own is what it said the last time.
         _ if !says_lifetime && exchange.caching.rule().is_none_or(is_by_fields) => {
             let renewed = Terms {
                 received_ms: exchange.now.unix_ms,
                 initial_age: 0,
-                ..stale.terms()
+                ..*stale.stored_terms()
             };
             (renewed, true)
         }
@@ -174,11 +179,6 @@ pub(super) fn revalidated(
                 ..Terms::default()
             };
             (spent, false)
-        }
-        Verdict::Made(made) => {
-            drop(lead);
-            let _ = hand.send(Handed::Made(made, exchange.fetched()));
-            return;
         }
     };
     let entry = with_entry(&exchange, terms, |new| lead.revalidated(stale, new));
