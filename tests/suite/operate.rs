@@ -452,7 +452,7 @@ async fn a_thousand_reloads_leave_nothing_behind() {
             Proxy::to(upstream.endpoint()).site(&format!("max_body = {n}"))
         )
     };
-    let mut gateway = Settings::new()
+    let gateway = Settings::new()
         .open_files(8192)
         .level("warn")
         .start(config(1))
@@ -470,7 +470,13 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         if wires.len() > 50 {
             wires.pop_front();
         }
-        gateway.reload(config(n)).await;
+        // What is asked meanwhile takes threads; the reload keeps to its own.
+        let (reloaded, _, _) = tokio::join!(
+            gateway.try_reload(config(n)),
+            gateway.status(),
+            gateway.metrics()
+        );
+        reloaded.unwrap_or_else(|refused| panic!("refused: {refused}"));
         if n == 100 {
             before = gateway.rss_kib();
         }
@@ -485,10 +491,11 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         "an old generation is held"
     );
     let after = gateway.rss_kib();
-    // The allocator's own plateau is some MiB; a generation that was held
-    // would be a hundred KiB, and there are nine hundred.
+    // The allocator's own unrest is below one MiB; a generation that was held
+    // would be a hundred KiB, and there are nine hundred. A second thread that
+    // compiled would be eight MiB.
     assert!(
-        after <= before + (before / 20).max(8 * 1024),
+        after <= before + (before / 20).max(4 * 1024),
         "{before} KiB, and {after} KiB after"
     );
     assert_eventually!(gateway.status().await["in_flight"] == 50);

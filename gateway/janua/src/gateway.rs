@@ -12,6 +12,7 @@ mod deploy;
 mod log;
 mod policies;
 mod purge;
+mod reload;
 mod samples;
 mod status;
 mod stored;
@@ -23,9 +24,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use janua_admin::{
     CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary,
-    ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary, Status,
+    ReloadError, ReloadStatus, ReloadSummary, Status,
 };
-use janua_cache::{Cache, Reconfigured};
+use janua_cache::Cache;
 use janua_config::{Diagnostics, Loaded};
 use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
@@ -34,6 +35,7 @@ use janua_webhook::{Caller, Patience};
 
 use crate::bundled;
 use log::AccessLogSink;
+use reload::Reloader;
 
 /// How long a start or a reload waits for the first look-up of a new name.
 const FIRST_LOOKUP: Duration = Duration::from_secs(2);
@@ -45,8 +47,7 @@ pub(crate) struct Gateway {
     workers: usize,
     started: SystemTime,
     ready: AtomicBool,
-    /// Reloads wait for one another here, and nobody else does.
-    reloading: Mutex<()>,
+    reloader: Reloader,
     webhooks: Caller,
     state: Mutex<State>,
 }
@@ -144,13 +145,14 @@ impl Gateway {
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         server.log(log.destination());
-        Ok(Arc::new(Self {
+        let (reloader, reloads) = Reloader::new();
+        let gateway = Arc::new(Self {
             estate,
             config: config.to_owned(),
             workers,
             started: SystemTime::now(),
             ready: AtomicBool::new(false),
-            reloading: Mutex::default(),
+            reloader,
             webhooks: Caller::new(Patience::default()),
             state: Mutex::new(State {
                 server: Some(server),
@@ -158,7 +160,11 @@ impl Gateway {
                 log,
                 last_reload: None,
             }),
-        }))
+        });
+        reloads
+            .start(&gateway)
+            .map_err(|error| StartError::Machine(error.to_string()))?;
+        Ok(gateway)
     }
 
     /// Listens: from here on requests are served.
@@ -195,44 +201,6 @@ impl Gateway {
         self.state().log.drain();
     }
 
-    fn try_reload(&self) -> Result<ReloadSummary, ReloadError> {
-        let begin = Instant::now();
-        let loaded = janua_config::load(&self.config).map_err(|found| refusal(&found))?;
-        let previous = self.estate.snapshot();
-        let snapshot =
-            compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
-        wait_for_names(&self.estate);
-        // All that takes time is done; from here on it is a moment.
-        let mut state = self.state();
-        let state = &mut *state;
-        let Some(server) = &mut state.server else {
-            return Err(ReloadError::plain("the gateway is shutting down"));
-        };
-        let opened = server.open(&loaded).map_err(|found| refusal(&found))?;
-        if !log::is_same(&loaded.config.log, &state.loaded.config.log) {
-            let log = AccessLogSink::open(&loaded.config.log, &self.estate.metrics)
-                .map_err(ReloadError::plain)?;
-            server.log(log.destination());
-            state.log = log;
-        }
-        let (old, new) = (&state.loaded.config, &loaded.config);
-        let changed = changes::between(old, new, previous.as_deref(), &snapshot);
-        let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
-        warnings.extend(changes::needs_restart(old, new));
-        if self.estate.cache.reconfigure(&cache::options(new)) == Reconfigured::DiskAtRestart {
-            warnings.push("the folder of the cache changes with the next start".to_owned());
-        }
-        let generation = snapshot.generation;
-        server.publish(Some(snapshot), opened);
-        state.loaded = loaded;
-        Ok(ReloadSummary {
-            generation,
-            changed,
-            warnings,
-            took_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
-        })
-    }
-
     /// Purges, and tells the webhooks of the live configuration.
     fn purge_now(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
         // Copied out: webhooks take their time, and the lock is for a moment.
@@ -267,28 +235,7 @@ impl Control for Gateway {
     }
 
     fn reload(&self) -> Result<ReloadSummary, ReloadError> {
-        let _one_at_a_time = self
-            .reloading
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let outcome = self.try_reload();
-        let registry = &self.estate.metrics;
-        let gauge = registry.gauge(&definitions::RELOAD_OK, []);
-        gauge.add(0, i64::from(outcome.is_ok()) - gauge.value());
-        let word = if outcome.is_ok() { "ok" } else { "refused" };
-        registry.counter(&definitions::RELOADS, [word]).increment(0);
-        match &outcome {
-            Ok(summary) => tracing::info!(generation = summary.generation, "reloaded"),
-            Err(error) => tracing::error!(
-                "reload refused, the old configuration stays live:\n{}",
-                error.rendered
-            ),
-        }
-        self.state().last_reload = Some(ReloadStatus {
-            at_unix_ms: unix_ms(SystemTime::now()),
-            error: outcome.as_ref().err().map(|error| error.rendered.clone()),
-        });
-        outcome
+        self.reloader.reload()
     }
 
     fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
@@ -327,30 +274,6 @@ fn wait_for_names(estate: &Estate) {
     };
     while waiting() && Instant::now() < deadline {
         std::thread::park_timeout(Duration::from_millis(5));
-    }
-}
-
-/// Diagnostics as the admin endpoint hands them on.
-pub(crate) fn refusal(found: &Diagnostics) -> ReloadError {
-    let errors = found.iter().map(|diagnostic| {
-        let place = diagnostic
-            .span()
-            .and_then(|span| found.sources().locate(span));
-        ReloadDiagnostic {
-            file: place.as_ref().map(|place| place.path.display().to_string()),
-            line: place
-                .as_ref()
-                .and_then(|place| u32::try_from(place.line).ok()),
-            column: place
-                .as_ref()
-                .and_then(|place| u32::try_from(place.column).ok()),
-            message: diagnostic.message().to_owned(),
-            help: diagnostic.suggestion().map(str::to_owned),
-        }
-    });
-    ReloadError {
-        errors: errors.collect(),
-        rendered: found.render(false),
     }
 }
 

@@ -1,0 +1,146 @@
+//! The one thread that reloads.
+//!
+//! A configuration is compiled on one thread and freed on others, so that the
+//! allocator keeps some MiB for each thread that ever compiled one: on a pool
+//! of threads a gateway grew with each thread that happened to take its turn.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Weak};
+use std::time::{Instant, SystemTime};
+
+use janua_admin::{ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary};
+use janua_cache::Reconfigured;
+use janua_config::Diagnostics;
+use janua_telemetry::metrics::definitions;
+
+use super::{AccessLogSink, Gateway, cache, changes, compile, log, unix_ms, wait_for_names};
+
+type Outcome = Result<ReloadSummary, ReloadError>;
+
+/// Where reloads are asked for. They are carried out one after the other.
+pub(super) struct Reloader(Sender<SyncSender<Outcome>>);
+
+/// The reloads that are asked for.
+pub(super) struct Reloads(Receiver<SyncSender<Outcome>>);
+
+impl Reloader {
+    pub(super) fn new() -> (Self, Reloads) {
+        let (sender, receiver) = mpsc::channel();
+        (Self(sender), Reloads(receiver))
+    }
+
+    /// Reloads, and waits for the outcome.
+    pub(super) fn reload(&self) -> Outcome {
+        let (outcome, wait) = mpsc::sync_channel(1);
+        let lost = || ReloadError::plain("the reload failed unexpectedly; see the log");
+        self.0.send(outcome).map_err(|_| lost())?;
+        wait.recv().unwrap_or_else(|_| Err(lost()))
+    }
+}
+
+impl Reloads {
+    /// Starts the thread; it ends with the gateway.
+    pub(super) fn start(self, gateway: &Arc<Gateway>) -> std::io::Result<()> {
+        let gateway = Arc::downgrade(gateway);
+        std::thread::Builder::new()
+            .name("janua-reload".into())
+            .spawn(move || self.run(&gateway))
+            .map(drop)
+    }
+
+    fn run(&self, gateway: &Weak<Gateway>) {
+        while let (Ok(asked), Some(gateway)) = (self.0.recv(), gateway.upgrade()) {
+            // What panics is this reload; the next one finds its thread.
+            let outcome = catch_unwind(AssertUnwindSafe(|| gateway.reload_now()));
+            if let Ok(outcome) = outcome {
+                let _ = asked.send(outcome);
+            }
+        }
+    }
+}
+
+impl Gateway {
+    fn reload_now(&self) -> Result<ReloadSummary, ReloadError> {
+        let outcome = self.try_reload();
+        let registry = &self.estate.metrics;
+        let gauge = registry.gauge(&definitions::RELOAD_OK, []);
+        gauge.add(0, i64::from(outcome.is_ok()) - gauge.value());
+        let word = if outcome.is_ok() { "ok" } else { "refused" };
+        registry.counter(&definitions::RELOADS, [word]).increment(0);
+        match &outcome {
+            Ok(summary) => tracing::info!(generation = summary.generation, "reloaded"),
+            Err(error) => tracing::error!(
+                "reload refused, the old configuration stays live:\n{}",
+                error.rendered
+            ),
+        }
+        self.state().last_reload = Some(ReloadStatus {
+            at_unix_ms: unix_ms(SystemTime::now()),
+            error: outcome.as_ref().err().map(|error| error.rendered.clone()),
+        });
+        outcome
+    }
+
+    fn try_reload(&self) -> Result<ReloadSummary, ReloadError> {
+        let begin = Instant::now();
+        let loaded = janua_config::load(&self.config).map_err(|found| refusal(&found))?;
+        let previous = self.estate.snapshot();
+        let snapshot =
+            compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
+        wait_for_names(&self.estate);
+        // All that takes time is done; from here on it is a moment.
+        let mut state = self.state();
+        let state = &mut *state;
+        let Some(server) = &mut state.server else {
+            return Err(ReloadError::plain("the gateway is shutting down"));
+        };
+        let opened = server.open(&loaded).map_err(|found| refusal(&found))?;
+        if !log::is_same(&loaded.config.log, &state.loaded.config.log) {
+            let log = AccessLogSink::open(&loaded.config.log, &self.estate.metrics)
+                .map_err(ReloadError::plain)?;
+            server.log(log.destination());
+            state.log = log;
+        }
+        let (old, new) = (&state.loaded.config, &loaded.config);
+        let changed = changes::between(old, new, previous.as_deref(), &snapshot);
+        let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(changes::needs_restart(old, new));
+        if self.estate.cache.reconfigure(&cache::options(new)) == Reconfigured::DiskAtRestart {
+            warnings.push("the folder of the cache changes with the next start".to_owned());
+        }
+        let generation = snapshot.generation;
+        server.publish(Some(snapshot), opened);
+        state.loaded = loaded;
+        Ok(ReloadSummary {
+            generation,
+            changed,
+            warnings,
+            took_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// Diagnostics as the admin endpoint hands them on.
+fn refusal(found: &Diagnostics) -> ReloadError {
+    let errors = found.iter().map(|diagnostic| {
+        let place = diagnostic
+            .span()
+            .and_then(|span| found.sources().locate(span));
+        ReloadDiagnostic {
+            file: place.as_ref().map(|place| place.path.display().to_string()),
+            line: place
+                .as_ref()
+                .and_then(|place| u32::try_from(place.line).ok()),
+            column: place
+                .as_ref()
+                .and_then(|place| u32::try_from(place.column).ok()),
+            message: diagnostic.message().to_owned(),
+            help: diagnostic.suggestion().map(str::to_owned),
+        }
+    });
+    ReloadError {
+        errors: errors.collect(),
+        rendered: found.render(false),
+    }
+}
