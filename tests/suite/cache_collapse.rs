@@ -134,6 +134,40 @@ async fn a_client_that_goes_away_ends_nothing() {
     }
 }
 
+/// Whoever waits for what another one fetches, and resets, is let go at once:
+/// before the head and in the middle of the body.
+#[tokio::test]
+async fn whoever_resets_while_it_waits_is_let_go() {
+    for first in [0, 2] {
+        let steps = Arc::new(Semaphore::new(0));
+        let upstream = stepwise(FRESH, &steps).await;
+        let gateway = on_four_workers(&upstream).await;
+        let mut wires = Vec::new();
+        for _ in 0..5 {
+            let mut wire = gateway.connect().await;
+            wire.send(Request::get("/").to_bytes()).await;
+            wires.push(wire);
+        }
+        assert_eventually!(is_in_flight(&gateway.status().await, 5));
+        steps.add_permits(first);
+        if first > 0 {
+            for wire in &mut wires {
+                wire.receive_head("GET").await.unwrap();
+                wire.take(100).await.unwrap();
+            }
+        }
+        for wire in wires {
+            wire.reset();
+        }
+        // The upstream has not gone on meanwhile.
+        assert_eventually!(is_in_flight(&gateway.status().await, 0));
+        assert_eq!(upstream.request_count(), 1);
+        steps.add_permits(3 - first);
+        assert_eventually!(told(&gateway.get("/").await) == "hit");
+        assert_eq!(upstream.request_count(), 1);
+    }
+}
+
 /// The last one who waited is gone: it is stored all the same.
 #[tokio::test]
 async fn what_nobody_waits_for_any_more_is_stored() {

@@ -212,6 +212,31 @@ async fn a_reader_that_stops_reading_is_given_up() {
     assert_nothing_leaks(&gateway).await;
 }
 
+/// Bytes of requests to come are no sign that a response is being read.
+#[tokio::test]
+async fn a_reader_that_stops_reading_but_goes_on_sending_is_given_up() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        let _ = visit.request().await;
+        let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
+        while visit.wire.try_send(vec![b'x'; 10_000]).await.is_ok() {}
+    })
+    .await;
+    let config = Proxy::to(upstream.endpoint()).route("idle_timeout = \"500ms\"");
+    let gateway = Gateway::start(config).await;
+    let mut wire = gateway.connect().await;
+    wire.set_receive_buffer(4096);
+    wire.send(Request::get("/").to_bytes()).await;
+    wire.receive_head("GET").await.unwrap();
+    let begin = Instant::now();
+    while upstream.open() > 0 && begin.elapsed() < Duration::from_secs(10) {
+        let _ = wire.try_send("G").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(upstream.open(), 0);
+    drop(wire);
+    assert_nothing_leaks(&gateway).await;
+}
+
 #[tokio::test]
 async fn a_thousand_idle_connections() {
     let upstream = Upstream::echo().await;

@@ -9,7 +9,6 @@ mod key;
 mod report;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use janua_cache::rules::invalidate::{Subject, changed, invalidates};
 use janua_cache::rules::update::{HeadEffect, head_effect};
@@ -30,6 +29,7 @@ use crate::facts::AnsweredBy;
 use crate::fill::{self, Handed, Held, Passed};
 use crate::forward;
 use crate::policies::{self, Instead};
+use crate::race;
 use crate::represent::{self, Representation};
 
 /// How often a request looks again, because a flight landed just before it
@@ -103,7 +103,7 @@ pub(crate) async fn cached(
             Joined::Leader(lead) => {
                 let (hand, handed) = oneshot::channel();
                 fill::start(exchange, course, lead, stale.clone(), hand);
-                let handed = within(client, handed).await?;
+                let handed = race::watched(client, handed).await?;
                 let handed = handed.unwrap_or(Handed::Failed(Kind::Internal.into()));
                 return lead_on(exchange, client, course, handed, stale).await;
             }
@@ -111,29 +111,31 @@ pub(crate) async fn cached(
                 exchange.report.detail(Detail::Uncacheable);
                 return forward::forward(exchange, client, course).await;
             }
-            Joined::Follower(follow) => match within(client, wait(exchange, follow)).await? {
-                Landing::Retry => {}
-                Landing::Pass => {
-                    exchange.report.detail(Detail::Uncacheable);
-                    return forward::forward(exchange, client, course).await;
-                }
-                Landing::Failed(failure) => {
-                    return instead_of(exchange, client, failure, stale).await;
-                }
-                Landing::Entry(entry) => {
-                    exchange.report.collapse();
-                    if !may_share(exchange, &entry) {
+            Joined::Follower(follow) => {
+                match race::watched(client, wait(exchange, follow)).await? {
+                    Landing::Retry => {}
+                    Landing::Pass => {
                         exchange.report.detail(Detail::Uncacheable);
                         return forward::forward(exchange, client, course).await;
                     }
-                    let Some(held) = Held::of(entry) else {
-                        exchange.report.detail(Detail::TooLarge);
-                        return forward::forward(exchange, client, course).await;
-                    };
-                    exchange.report.stored(&held.entry, exchange.now.unix_ms);
-                    return deliver(exchange, client, held).await;
+                    Landing::Failed(failure) => {
+                        return instead_of(exchange, client, failure, stale).await;
+                    }
+                    Landing::Entry(entry) => {
+                        exchange.report.collapse();
+                        if !may_share(exchange, &entry) {
+                            exchange.report.detail(Detail::Uncacheable);
+                            return forward::forward(exchange, client, course).await;
+                        }
+                        let Some(held) = Held::of(entry) else {
+                            exchange.report.detail(Detail::TooLarge);
+                            return forward::forward(exchange, client, course).await;
+                        };
+                        exchange.report.stored(&held.entry, exchange.now.unix_ms);
+                        return deliver(exchange, client, held).await;
+                    }
                 }
-            },
+            }
         }
     }
     forward::forward(exchange, client, course).await
@@ -210,14 +212,6 @@ fn refresh(exchange: &Exchange, course: &Course, entry: &Arc<Entry>) {
         let (hand, _) = oneshot::channel();
         fill::start(exchange, course, lead, Some(Arc::clone(entry)), hand);
     }
-}
-
-/// Waits for another task, as long as the request may take as a whole. That
-/// one's waits have limits of their own.
-async fn within<T>(client: &mut Client, waiting: impl Future<Output = T>) -> Result<T, Failure> {
-    client.deadline.set(Duration::from_secs(86_400));
-    let waited = client.deadline.guard(waiting).await;
-    waited.map_err(|_| Kind::WholeTimeout.into())
 }
 
 async fn wait(exchange: &mut Exchange, follow: Follow<Failure>) -> Landing<Failure> {

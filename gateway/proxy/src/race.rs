@@ -10,6 +10,7 @@ use janua_http::Failure;
 use janua_http::failure::Kind;
 
 use crate::body::{Transfer, TransferError};
+use crate::client::Client;
 use crate::deadline::{Deadline, Elapsed};
 use crate::exchange::Body;
 use crate::wire::{self, Reader, Writer};
@@ -17,6 +18,8 @@ use crate::wire::{self, Reader, Writer};
 /// A client that has closed its sending side may still want the response, or
 /// be gone: it cannot be told. So it gets what comes without a longer pause.
 const HALF_CLOSED_PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than anything is waited for.
+const UNLIMITED: Duration = Duration::from_secs(86_400);
 /// How much of the next request is taken in while this one is answered.
 const READ_AHEAD: usize = 64 * 1024;
 
@@ -99,18 +102,32 @@ impl<'a> Upload<'a> {
                 Poll::Ready(Err(error)) => return Poll::Ready(error.of_request()),
             }
         }
-        while self.state == State::Watching && self.reader.buffered().len() < READ_AHEAD {
-            match self.reader.poll_fill(context) {
-                Poll::Ready(Ok(0)) => self.state = State::HalfClosed,
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => {
-                    return Poll::Ready(Failure::with(Kind::ClientGone, error.kind().to_string()));
-                }
-                Poll::Pending => break,
+        if self.state == State::Watching {
+            match poll_closed(self.reader, context) {
+                Poll::Ready(Ok(())) => self.state = State::HalfClosed,
+                Poll::Ready(Err(failure)) => return Poll::Ready(failure),
+                Poll::Pending => {}
             }
         }
         Poll::Pending
     }
+}
+
+/// An eye on a client that has sent its request: ready once it has closed its
+/// side, or reset. What it sends meanwhile is kept for its turn, and is no sign
+/// that it takes its response.
+fn poll_closed(reader: &mut Reader, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+    while reader.buffered().len() < READ_AHEAD {
+        match std::task::ready!(wire::uncounted(|| reader.poll_fill(context))) {
+            Ok(0) => return Poll::Ready(Ok(())),
+            Ok(_) => {}
+            Err(error) => {
+                let gone = Failure::with(Kind::ClientGone, error.kind().to_string());
+                return Poll::Ready(Err(gone));
+            }
+        }
+    }
+    Poll::Pending
 }
 
 impl TransferError {
@@ -177,6 +194,64 @@ pub(crate) async fn race<T>(
         deadline.poll(context).map(|_| Raced::Elapsed {
             capped: deadline.is_capped(),
         })
+    })
+    .await
+}
+
+/// Waits for another task, whose own waits have limits, with an eye on the
+/// client; as long as the request may take as a whole.
+///
+/// # Errors
+/// The client is gone, or the time is over.
+pub(crate) async fn watched<T>(
+    client: &mut Client,
+    waiting: impl Future<Output = T>,
+) -> Result<T, Failure> {
+    let Client {
+        reader, deadline, ..
+    } = client;
+    let mut waiting = std::pin::pin!(waiting);
+    let mut is_half_closed = false;
+    deadline.set(UNLIMITED);
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(output) = waiting.as_mut().poll(context) {
+            return Poll::Ready(Ok(output));
+        }
+        if !is_half_closed && let Poll::Ready(closed) = poll_closed(reader, context) {
+            closed?;
+            is_half_closed = true;
+            deadline.set(HALF_CLOSED_PATIENCE);
+        }
+        std::task::ready!(deadline.poll(context));
+        Poll::Ready(Err(if deadline.is_capped() {
+            Kind::WholeTimeout.into()
+        } else {
+            Failure::with(Kind::ClientGone, "closed its side, and nothing came")
+        }))
+    })
+    .await
+}
+
+/// Runs `main`, which delivers what comes from elsewhere, unless the client
+/// resets meanwhile. One that closes its side may still be reading.
+///
+/// # Errors
+/// Those of `main`, or that the client is gone.
+pub(crate) async fn unless_reset<T>(
+    reader: &mut Reader,
+    main: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut main = std::pin::pin!(main);
+    let mut is_open = true;
+    std::future::poll_fn(|context| {
+        if let Poll::Ready(output) = main.as_mut().poll(context) {
+            return Poll::Ready(output);
+        }
+        if is_open && let Poll::Ready(closed) = poll_closed(reader, context) {
+            is_open = false;
+            closed?;
+        }
+        Poll::Pending
     })
     .await
 }

@@ -170,3 +170,42 @@ fn poll_io<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::{TcpListener, UnixStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_is_quiet_until_the_other_side_speaks_or_closes() {
+        let (unix, mut other) = UnixStream::pair().unwrap();
+        let (half, _write) = from_upstream(Connection::Unix(unix));
+        assert!(half.is_quiet());
+        other.write_all(b"x").await.unwrap();
+        loud(&half).await;
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (other, _) = listener.accept().await.unwrap();
+        let (half, _write) = from_upstream(Connection::Tcp(stream));
+        assert!(half.is_quiet());
+        drop(other);
+        loud(&half).await;
+    }
+
+    /// Waits until the event loop has heard of it.
+    async fn loud(half: &ReadHalf) {
+        for _ in 0..100 {
+            if !half.is_quiet() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("still quiet");
+    }
+}

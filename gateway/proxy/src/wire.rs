@@ -36,6 +36,14 @@ pub(crate) fn moved() -> u64 {
     MOVED.get()
 }
 
+/// Runs `step`, whose bytes are no progress of what is under way.
+pub(crate) fn uncounted<T>(step: impl FnOnce() -> T) -> T {
+    let before = MOVED.get();
+    let output = step();
+    MOVED.set(before);
+    output
+}
+
 fn count_moved(count: usize) {
     MOVED.set(MOVED.get().wrapping_add(count as u64));
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -14,30 +14,6 @@ pub enum Connection {
     Tcp(TcpStream),
     /// Over a Unix socket.
     Unix(UnixStream),
-}
-
-impl Connection {
-    /// Whether nothing came in and the other side has not closed, as far as
-    /// the event loop has heard. An idle connection that is not quiet is of no
-    /// use any more. Costs no system call, unless there was an event; what it
-    /// finds, it may read away.
-    pub fn is_quiet(&self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        let ready = match self {
-            Self::Tcp(stream) => stream.poll_read_ready(&mut context),
-            Self::Unix(stream) => stream.poll_read_ready(&mut context),
-        };
-        let read = match ready {
-            Poll::Pending => return true,
-            Poll::Ready(Err(_)) => return false,
-            Poll::Ready(Ok(())) => match self {
-                Self::Tcp(stream) => stream.try_read(&mut [0]),
-                Self::Unix(stream) => stream.try_read(&mut [0]),
-            },
-        };
-        // Readiness can be left over from a read that took everything.
-        read.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
-    }
 }
 
 macro_rules! each {

@@ -47,8 +47,12 @@ pub(crate) async fn send(
         .unwrap_or(PATIENCE);
     let sent = Cell::new(0);
     let Client {
-        writer, deadline, ..
+        reader: client_reader,
+        writer,
+        deadline,
+        ..
     } = client;
+    let comes_from_elsewhere = !matches!(content, Content::Pieces(_));
     let worker = std::rc::Rc::clone(&exchange.worker);
     let pool = worker.estate.files.pool();
     let is_chunked = outgoing == Framing::Chunked;
@@ -86,7 +90,12 @@ pub(crate) async fn send(
         }
         writer.flush().await.map_err(gone)
     };
-    let ended = race::paced(deadline, patience, sending).await;
+    let ended = if comes_from_elsewhere {
+        let sending = race::unless_reset(client_reader, sending);
+        race::paced(deadline, patience, sending).await
+    } else {
+        race::paced(deadline, patience, sending).await
+    };
     exchange.record.bytes_out = sent.get();
     match ended {
         Ok(result) => result,
