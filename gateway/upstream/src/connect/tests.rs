@@ -5,6 +5,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::{ConnectError, Remote};
+use crate::Connection;
 use crate::address::Address;
 use crate::endpoint::Endpoint;
 
