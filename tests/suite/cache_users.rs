@@ -1,6 +1,6 @@
 //! Whose a stored response is.
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Settings, Upstream};
+use janua_tests::{Gateway, Proxy, Reply, Request, Settings, Upstream, component};
 use tokio::task::JoinSet;
 
 use crate::cache::{body, counting, fresh, told};
@@ -64,6 +64,113 @@ async fn what_a_policy_tells_the_upstream_makes_variants() {
         // The client cannot name itself.
         let liar = Request::get("/").header("X-User", "alice");
         assert_eq!(body(&gateway, liar).await, "nobody 5");
+    }
+}
+
+/// A decision about the request is as good as a part of it: what it put into the
+/// head makes the response differ.
+#[tokio::test]
+async fn what_a_policy_decides_about_the_request_makes_variants() {
+    let upstream = counting(|request, number| {
+        let said = request.header("x-probe").unwrap_or("nothing");
+        fresh().body(format!("{said} {number}"))
+    })
+    .await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"probe\"]");
+    let gateway = Settings::new()
+        .workers(1)
+        .start(format!(
+            "[policies.probe]\ncomponent = \"{}\"\n\
+             config = {{ label = \"p\", show = [\"header:x-lang\"] }}\n{proxy}",
+            component("probe").display()
+        ))
+        .await;
+    let lang = |lang| Request::get("/").header("X-Lang", lang);
+    for (asked, expected) in [("de", "1"), ("en", "2"), ("de", "1"), ("en", "2")] {
+        let expected = format!("p header:x-lang={asked} {expected}");
+        assert_eq!(body(&gateway, lang(asked)).await, expected);
+    }
+}
+
+/// What a policy writes into the stored response for one request is not kept
+/// for the others.
+#[tokio::test]
+async fn what_is_edited_for_one_is_not_stored() {
+    let upstream = counting(|_, number| fresh().body(number.to_string())).await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"probe\"]");
+    let start = |shown: &str| {
+        Gateway::start(format!(
+            "[policies.probe]\ncomponent = \"{}\"\n\
+             config = {{ label = \"p\", show_fetched = [\"{shown}\"] }}\n{proxy}",
+            component("probe").display()
+        ))
+    };
+    let gateway = start("header:x-lang").await;
+    for lang in ["de", "en"] {
+        let request = Request::get("/").header("X-Lang", lang);
+        let response = gateway.send(request).await;
+        let expected = format!("p header:x-lang={lang}");
+        assert_eq!(response.header("x-fetched"), Some(&*expected));
+        assert_eq!(told(&response), "fwd=uri-miss; detail=\"private\"");
+    }
+    // What the key tells is fine.
+    let gateway = start("original_path").await;
+    for word in ["fwd=uri-miss; stored", "hit"] {
+        let response = gateway.get("/x").await;
+        assert_eq!(response.header("x-fetched"), Some("p original_path=/x"));
+        assert_eq!(told(&response), word);
+    }
+}
+
+/// Two routes of one path and one upstream, told apart by a field.
+#[tokio::test]
+async fn routes_never_share() {
+    let upstream = counting(|request, number| {
+        let host = request.header("host").unwrap_or_default();
+        fresh().body(format!("{host} {number}"))
+    })
+    .await;
+    let address = upstream.endpoint();
+    let gateway = Gateway::start(format!(
+        "[listeners.public]\naddress = \"127.0.0.1:0\"\n\
+         [upstreams.app]\nendpoints = [\"{address}\"]\n\
+         [[sites]]\nhosts = [\"*\"]\ncache = true\nroutes = [\n\
+         {{ upstream = \"app\", headers = {{ x-canary = \"1\" }}, host = \"canary.internal\" }},\n\
+         {{ upstream = \"app\", headers = {{ x-canary = \"2\" }} }},\n\
+         {{ upstream = \"app\" }},\n]\n"
+    ))
+    .await;
+    let canary = |number| {
+        Request::get("/")
+            .header("Host", "a")
+            .header("X-Canary", number)
+    };
+    for _ in 0..2 {
+        assert_eq!(body(&gateway, canary("1")).await, "canary.internal 1");
+        assert_eq!(body(&gateway, canary("2")).await, "a 2");
+        assert_eq!(body(&gateway, canary("3")).await, "a 3");
+    }
+}
+
+/// Spellings of one host are one host, for the cache and for the upstream.
+#[tokio::test]
+async fn a_host_has_one_spelling() {
+    let upstream = counting(|request, number| {
+        let fields = ["host", "x-forwarded-host"].map(|name| request.header(name).unwrap_or("-"));
+        fresh().body(format!("{fields:?} {number}"))
+    })
+    .await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true");
+    let gateway = Gateway::start(proxy).await;
+    for (host, expected) in [
+        ("A.Example.", "[\"a.example\", \"a.example\"] 1"),
+        ("a.example", "[\"a.example\", \"a.example\"] 1"),
+        ("a.example:", "[\"a.example\", \"a.example\"] 1"),
+        ("A.example:080", "[\"a.example\", \"a.example\"] 1"),
+        ("a.example:81", "[\"a.example:81\", \"a.example:81\"] 2"),
+    ] {
+        let request = Request::get("/").header("Host", host);
+        assert_eq!(body(&gateway, request).await, expected, "{host}");
     }
 }
 

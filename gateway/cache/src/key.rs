@@ -8,8 +8,8 @@
 /// The parts of a primary key, borrowed from the request.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyParts<'a> {
-    /// Name of the upstream the response comes from.
-    pub upstream: &'a [u8],
+    /// Stands for the way that the request takes: the route and its upstream.
+    pub way: &'a [u8],
     /// `http` or `https`.
     pub scheme: &'a [u8],
     /// Host and port as in the request's authority; kept in lower case.
@@ -54,7 +54,7 @@ impl Key {
         self.variant.0.clear();
         self.place = Place::default();
         self.primary.0.push(u8::from(parts.query_edited));
-        self.primary.push(Some(parts.upstream));
+        self.primary.push(Some(parts.way));
         self.primary.push(Some(parts.scheme));
         self.primary.push_lowercase(parts.host);
         self.primary.push(Some(parts.path));
@@ -254,7 +254,7 @@ mod tests {
 
     fn parts<'a>(path: &'a [u8], query: Option<&'a [u8]>) -> KeyParts<'a> {
         KeyParts {
-            upstream: b"u",
+            way: b"u",
             scheme: b"https",
             host: b"Shop.Example:8443",
             path,

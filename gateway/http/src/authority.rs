@@ -63,6 +63,31 @@ impl Authority {
         }
     }
 
+    /// The same, without a port that the scheme implies (RFC 9110 §4.2.3).
+    pub fn write_without_default(&self, is_https: bool, out: &mut Vec<u8>) {
+        let implied = if is_https { 443 } else { 80 };
+        if self.port == Some(implied) {
+            out.extend_from_slice(self.host.as_bytes());
+        } else {
+            self.write_to(out);
+        }
+    }
+
+    /// True if `text` is what [`Self::write_to`] writes.
+    #[must_use]
+    pub fn is_written(&self, text: &[u8]) -> bool {
+        let Some(rest) = text.strip_prefix(self.host.as_bytes()) else {
+            return false;
+        };
+        match self.port {
+            None => rest.is_empty(),
+            Some(port) => {
+                let mut digits = itoa::Buffer::new();
+                rest.strip_prefix(b":") == Some(digits.format(port).as_bytes())
+            }
+        }
+    }
+
     fn reject(&mut self) -> bool {
         self.clear();
         false

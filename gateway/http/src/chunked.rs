@@ -173,7 +173,9 @@ fn is_allowed(name: &[u8]) -> bool {
         "set-cookie",
         "range",
     ];
+    // Behind CGI and its kin `X_Real_IP` and `X-Real-IP` are one name.
     Known::of(name) == Known::Other
+        && !name.contains(&b'_')
         && !REFUSED
             .iter()
             .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes()))

@@ -40,7 +40,12 @@ pub fn decode(text: &[u8], out: &mut Vec<u8>) {
 /// (RFC 6265 §4.2.1), as sent.
 #[must_use]
 pub fn cookie<'a>(field: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    field.split(|&byte| byte == b';').find_map(|pair| {
+    cookies(field, name).next()
+}
+
+/// The values of all cookies of this name in one `Cookie` field.
+pub fn cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    field.split(|&byte| byte == b';').filter_map(move |pair| {
         let equals = memchr::memchr(b'=', pair)?;
         let key = pair.get(..equals)?.trim_ascii();
         (key == name.as_bytes()).then(|| pair.get(equals + 1..).unwrap_or_default().trim_ascii())

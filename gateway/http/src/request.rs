@@ -107,19 +107,31 @@ impl RequestHead {
 
     /// Exactly one `Host` in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112 §3.2).
     fn take_host(&mut self) -> Result<(), HeadError> {
-        let mut hosts = self.fields.known(Known::Host);
-        let first = hosts.next();
-        if hosts.next().is_some() {
+        let (first, second) = {
+            let mut hosts = self.fields.known(Known::Host);
+            (hosts.next(), hosts.next())
+        };
+        if second.is_some() {
             return Err(HeadError::Malformed("more than one Host"));
         }
         match first {
-            None if self.version == Version::Http10 => Ok(()),
-            None => Err(HeadError::Malformed("no Host")),
+            None if self.version == Version::Http10 => return Ok(()),
+            None => return Err(HeadError::Malformed("no Host")),
             // An empty one is allowed where the target has no authority.
-            Some(b"") => Ok(()),
-            Some(host) if self.authority.read(host) => Ok(()),
-            Some(_) => Err(HeadError::Malformed("bad Host")),
+            Some(b"") => return Ok(()),
+            Some(host) if self.authority.read(host) => {
+                if self.authority.is_written(host) {
+                    return Ok(());
+                }
+            }
+            Some(_) => return Err(HeadError::Malformed("bad Host")),
         }
+        // What decides here and what the upstream reads is one spelling
+        // (RFC 9110 §4.2.3).
+        let mut host = Vec::new();
+        self.authority.write_to(&mut host);
+        self.fields.set(b"Host", &host);
+        Ok(())
     }
 
     /// The forms of the target (RFC 9112 §3.2).

@@ -38,6 +38,7 @@ enum Source {
 pub(crate) struct Transfer {
     source: Source,
     rechunk: bool,
+    drops_trailers: bool,
     /// Bytes of body that may still come.
     allowance: u64,
     size: u64,
@@ -56,8 +57,17 @@ impl Transfer {
         Self {
             source,
             rechunk: to == Framing::Chunked,
+            drops_trailers: false,
             allowance: limit,
             size: 0,
+        }
+    }
+
+    /// The same without what stands behind the body.
+    pub(crate) fn without_trailers(self) -> Self {
+        Self {
+            drops_trailers: true,
+            ..self
         }
     }
 
@@ -198,6 +208,9 @@ impl Transfer {
                     decoder
                         .trailers(&mut trailers)
                         .map_err(|bad| TransferError::Malformed(bad.0))?;
+                    if self.drops_trailers {
+                        trailers.clear();
+                    }
                     if self.rechunk {
                         writer.end(&trailers);
                     }

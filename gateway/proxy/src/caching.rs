@@ -15,6 +15,9 @@ pub(crate) struct Caching {
     pub(crate) asked: Asked,
     /// The verdict that says which part of the query counts.
     pub(crate) lookup: Option<Rc<Verdict>>,
+    /// The query as a rule has it in the key. The upstream is asked with this
+    /// one: what the key lacks must not shape what is stored under it.
+    pub(crate) keyed_query: Option<Vec<u8>>,
     /// Values that policies want in the key, one behind the other.
     pub(crate) vary_on: Vec<u8>,
     /// Why the cache is passed by.
@@ -24,6 +27,9 @@ pub(crate) struct Caching {
     pub(crate) personal: Vec<u8>,
     /// The verdict whose rule says how to store the response.
     pub(crate) rule: Option<Rc<Verdict>>,
+    /// A policy of the phase `fetched` edited the response by what the key does
+    /// not tell: it is for nobody else.
+    pub(crate) edited_for_one: bool,
     /// Tags of the response.
     pub(crate) tags: Vec<Box<str>>,
 }

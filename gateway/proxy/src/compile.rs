@@ -105,12 +105,17 @@ struct Compiler<'a, 'p> {
 impl Compiler<'_, '_> {
     fn site(&mut self, site: &SiteConfig) -> Site {
         let name: Arc<str> = site.label().into();
-        let routes = site
-            .routes
-            .iter()
-            .map(|route| self.route(site, route, &name));
+        let mut labels: Vec<String> = Vec::new();
+        let mut routes = Vec::with_capacity(site.routes.len());
+        for route in site.routes.iter() {
+            let label = route.label();
+            // Routes without a name may have one path, and differ otherwise.
+            let place = labels.iter().filter(|other| **other == label).count();
+            routes.push(self.route(site, route, &name, place));
+            labels.push(label);
+        }
         Site {
-            routes: routes.collect(),
+            routes: routes.into(),
             encoded_slash: match site.encoded_slash {
                 config::EncodedSlash::Keep => EncodedSlash::Keep,
                 config::EncodedSlash::Refuse => EncodedSlash::Refuse,
@@ -120,19 +125,27 @@ impl Compiler<'_, '_> {
         }
     }
 
-    fn route(&mut self, site: &SiteConfig, route: &RouteConfig, site_name: &Arc<str>) -> Route {
+    /// `place` is its place among the routes of the same label.
+    fn route(
+        &mut self,
+        site: &SiteConfig,
+        route: &RouteConfig,
+        site_name: &Arc<str>,
+        place: usize,
+    ) -> Route {
         let label: Box<str> = route.label().into();
         let uses: Vec<Use> = site
             .policies(route)
             .filter_map(|policy_use| self.provision.policy(policy_use))
             .collect();
+        let drops_trailers = !uses.is_empty();
         let backward: Box<[Use]> = uses.iter().rev().copied().collect();
         Route {
             request: uses.into(),
             fetched: backward.clone(),
             missing: backward.clone(),
             response: backward,
-            target: self.target(route),
+            target: self.target(route, (site_name, &label, place)),
             caches: site.cache(route),
             asks_missing: route.missing.value,
             credentials: Box::default(),
@@ -140,6 +153,7 @@ impl Compiler<'_, '_> {
                 stats: Arc::new(RouteStats::new(&self.estate.metrics, site_name, &label)),
                 site: Arc::clone(site_name),
                 max_body: site.max_body(route).unwrap_or(u64::MAX),
+                drops_trailers,
                 idle_timeout: route.idle_timeout.map(limit),
                 request_timeout: site.request_timeout(route),
                 access_log: route.access_log,

@@ -12,6 +12,8 @@ use crate::snapshot::{Forwarding, HostField, LocalUpstream, To};
 #[derive(Clone)]
 pub(crate) struct Course {
     pub(crate) upstream: Rc<LocalUpstream>,
+    /// See [`To::way`].
+    pub(crate) way: [u8; 8],
     pub(crate) host: HostField,
     pub(crate) strip_prefix: Option<Arc<str>>,
     /// Endpoints that are tried at most.
@@ -25,6 +27,7 @@ impl Course {
     pub(crate) fn new(to: &To, matched: &Matched) -> Option<Self> {
         let upstream = matched.local.upstreams.get(to.upstream)?;
         Some(Self {
+            way: to.way,
             host: to.host.clone(),
             strip_prefix: to.strip_prefix.clone(),
             attempts: to.attempts,

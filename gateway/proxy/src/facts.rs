@@ -150,6 +150,15 @@ impl View<'_> {
         true
     }
 
+    /// Whether cookies of this name came more than once.
+    pub(crate) fn repeats_cookie(&self, name: &str) -> bool {
+        let lines = self.request.fields.get_all(b"cookie");
+        lines
+            .flat_map(|line| query::cookies(line, name))
+            .nth(1)
+            .is_some()
+    }
+
     fn cookie(&self, name: &str) -> Option<&[u8]> {
         let mut lines = self.request.fields.get_all(b"cookie");
         lines.find_map(|line| query::cookie(line, name))

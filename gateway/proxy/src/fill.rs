@@ -148,8 +148,12 @@ async fn ask(
     stale: &mut Option<Arc<Entry>>,
 ) -> Result<Open, Failure> {
     // Names the device that `max-age=60;janua` is for (W3C Edge Architecture).
-    let fields = &mut exchange.heads.request.fields;
-    fields.append(b"Surrogate-Capability", b"janua=\"Surrogate/1.0\"");
+    let request = &mut exchange.heads.request;
+    let name = b"Surrogate-Capability";
+    request.fields.append(name, b"janua=\"Surrogate/1.0\"");
+    if let Some(query) = exchange.caching.keyed_query.take() {
+        request.query = (!query.is_empty()).then_some(query);
+    }
     loop {
         let mut stored = Fields::default();
         if let Some(stale) = stale {

@@ -99,11 +99,15 @@ async fn attempt(
         .terms
         .as_ref()
         .map_or(u64::MAX, |terms| terms.max_body);
-    let mut upload = Upload::new(
-        &mut client.reader,
-        &mut connection.writer,
-        Transfer::new(framing, framing, limit),
-    );
+    let mut transfer = Transfer::new(framing, framing, limit);
+    if exchange
+        .terms
+        .as_ref()
+        .is_none_or(|terms| terms.drops_trailers)
+    {
+        transfer = transfer.without_trailers();
+    }
+    let mut upload = Upload::new(&mut client.reader, &mut connection.writer, transfer);
     let pace = Pace {
         patience: Cell::new(forwarding.response_head_timeout),
         awaits_head: Cell::new(true),

@@ -149,6 +149,9 @@ pub(crate) struct Terms {
     pub(crate) site: Arc<str>,
     pub(crate) label: Box<str>,
     pub(crate) max_body: u64,
+    /// Policies decide about requests: a trailer, which none of them sees, could
+    /// say what they took out of the head or put into it.
+    pub(crate) drops_trailers: bool,
     /// Between two reads or writes.
     pub(crate) idle_timeout: Option<Duration>,
     /// From the head to the last byte.
@@ -189,6 +192,10 @@ pub(crate) struct Tree {
 /// Which upstream, and what of the request it sees.
 #[derive(Debug)]
 pub(crate) struct To {
+    /// Stands for all that the configuration makes of a request before the
+    /// upstream sees it. It is part of the cache key, so that two routes never
+    /// share a response, nor a route and what it was before a reload.
+    pub(crate) way: [u8; 8],
     /// Its place among the snapshot's upstreams.
     pub(crate) upstream: usize,
     pub(crate) host: HostField,

@@ -26,8 +26,8 @@ pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
     caching.bypass.clone().map(Bypass::Policy)
 }
 
-/// Writes the key of the request. It names the upstream, so that two routes
-/// for the same path never share a response.
+/// Writes the key of the request. It names the route's way to its upstream, so
+/// that two routes for the same path never share a response.
 pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     let Heads { request, key, .. } = &mut *exchange.heads;
     let (path, query, edited) = match &exchange.original {
@@ -51,15 +51,12 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
         Some(keyed) => Some(keyed.as_slice()),
         None => query.as_deref(),
     };
+    let is_https = exchange.origin.is_https;
     let mut host = Vec::new();
-    request.authority.write_to(&mut host);
+    request.authority.write_without_default(is_https, &mut host);
     key.begin(&KeyParts {
-        upstream: course.forwarding().upstream.name().as_bytes(),
-        scheme: if exchange.origin.is_https {
-            b"https"
-        } else {
-            b"http"
-        },
+        way: &course.way,
+        scheme: if is_https { b"https" } else { b"http" },
         host: &host,
         path,
         query,
@@ -69,6 +66,8 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     if !exchange.caching.vary_on.is_empty() {
         key.vary_on(Some(&exchange.caching.vary_on));
     }
+    // An edited path stands in the key with the whole query that goes with it.
+    exchange.caching.keyed_query = keyed.filter(|_| !edited);
 }
 
 /// Keeps the credentials that the route's policies ask for, whatever they make

@@ -40,7 +40,8 @@ fn name(parameter: &[u8]) -> &[u8] {
 }
 
 /// Names are compared as they were sent: who escapes `utm_source` in another
-/// way gets an entry of their own, and never another's page.
+/// way gets an entry of their own. Never another's page: what an upstream might
+/// read in another way, and does not count here, it is not told.
 fn covers(names: &[ParameterName], name: &[u8]) -> bool {
     names.iter().any(|listed| match listed {
         ParameterName::Exact(listed) => listed.as_bytes() == name,

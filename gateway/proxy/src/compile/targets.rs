@@ -1,16 +1,25 @@
 //! What answers the requests of a route.
 
+use std::hash::{Hash as _, Hasher as _};
+
 use janua_compress::{Coding, Compression, Levels};
 use janua_config::{self as config, Diagnostic};
 use janua_files::{Options, Retain, Symlinks};
+use siphasher::sip::SipHasher13;
 
 use super::Compiler;
 use crate::snapshot::{Fixed, HostField, Piece, Target, To, Tree};
 
+/// What names a route: its site, its label, and its place among those of the
+/// same label.
+type Named<'a> = (&'a str, &'a str, usize);
+
 impl Compiler<'_, '_> {
-    pub(super) fn target(&mut self, route: &config::Route) -> Target {
+    pub(super) fn target(&mut self, route: &config::Route, named: Named<'_>) -> Target {
         match &route.target {
-            config::Target::Upstream(name) => Target::Upstream(self.upstream(route, name.as_str())),
+            config::Target::Upstream(name) => {
+                Target::Upstream(self.upstream(route, name.as_str(), named))
+            }
             config::Target::Files(files) => self.files(route, files),
             config::Target::Respond(respond) => Target::Respond(Fixed {
                 status: respond.status.0,
@@ -49,9 +58,10 @@ impl Compiler<'_, '_> {
         Target::Files(Tree { root, strip_prefix })
     }
 
-    fn upstream(&self, route: &config::Route, name: &str) -> To {
+    fn upstream(&self, route: &config::Route, name: &str, named: Named<'_>) -> To {
         let upstream = self.config.upstreams.get(name);
         To {
+            way: way(route, name, named),
             // That there is one of this name, the file model has seen to.
             upstream: self.places.get(name).copied().unwrap_or_default(),
             host: match &route.host.value {
@@ -69,6 +79,19 @@ impl Compiler<'_, '_> {
                 .map_or(usize::MAX, |retries| retries as usize + 1),
         }
     }
+}
+
+/// Only the operator chooses what goes in here, so 64 bits tell them apart.
+fn way(route: &config::Route, upstream: &str, named: Named<'_>) -> [u8; 8] {
+    let host = match &route.host.value {
+        config::UpstreamHost::Preserve => (0, ""),
+        config::UpstreamHost::Upstream => (1, ""),
+        config::UpstreamHost::Literal(host) => (2, host.as_str()),
+    };
+    let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
+    let mut hasher = SipHasher13::new();
+    (named, upstream, host, strip_prefix).hash(&mut hasher);
+    hasher.finish().to_le_bytes()
 }
 
 fn options(files: &config::Files) -> Options {

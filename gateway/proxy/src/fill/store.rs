@@ -60,6 +60,9 @@ pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Verdict,
 
 fn admit(exchange: &Exchange, asked_ms: u64) -> Result<Terms, Detail> {
     let rule = exchange.caching.rule().map(rule);
+    if exchange.caching.edited_for_one && !rule.as_ref().is_some_and(|rule| rule.shared) {
+        return Err(Detail::Private);
+    }
     let response = &exchange.heads.response;
     rules::admit(
         &exchange.caching.asked,
@@ -163,7 +166,10 @@ pub(super) fn revalidated(
         }
         // What is stored may be a policy's `Cache-Control`, for browsers: the
         // upstream's own is what it said the last time.
-        _ if !says_lifetime && exchange.caching.rule().is_none_or(is_by_fields) => {
+        _ if !says_lifetime
+            && !exchange.caching.edited_for_one
+            && exchange.caching.rule().is_none_or(is_by_fields) =>
+        {
             let renewed = Terms {
                 received_ms: exchange.now.unix_ms,
                 initial_age: 0,

@@ -27,6 +27,15 @@ impl Rendering<'_> {
         }
         for (place, value) in lookup.vary_on.iter().enumerate() {
             prefixed(&mut caching.vary_on, self.rendered.get(place, value));
+            // Of two cookies of one name some upstreams read the last.
+            let mut asked = parts_of(value, self.plan);
+            if asked
+                .any(|input| matches!(input, Input::Cookie(name) if self.view.repeats_cookie(name)))
+            {
+                for line in self.view.request.fields.get_all(b"cookie") {
+                    prefixed(&mut caching.vary_on, Some(line));
+                }
+            }
         }
         if caching.bypass.is_none() {
             caching.bypass.clone_from(&lookup.bypass);
@@ -88,54 +97,79 @@ impl Rendering<'_> {
     }
 }
 
-/// Keeps what the edits of a verdict put into the request's head from the
-/// request itself, unless the key holds it anyway: what differs from user to
-/// user makes the response differ.
+/// Keeps what the edits of a verdict put into the request's head, unless the
+/// key tells it anyway: what differs from user to user makes the response
+/// differ. That is what comes from the request itself, and all that a decision
+/// about the request brought.
 pub(super) fn keep_personal(
     verdict: &Verdict,
     plan: &Plan,
     rendered: &Rendered,
     personal: &mut Vec<u8>,
 ) {
+    let decides = plan.inputs.iter().any(is_beside_key);
     let mut place = 0;
     for edit in &verdict.edits {
         match edit {
             Edit::SetHeader { name, value }
             | Edit::AppendHeader { name, value }
             | Edit::DefaultHeader { name, value } => {
-                if is_personal(value, plan) {
+                if decides || is_personal(value, plan) {
                     prefixed(personal, Some(name.as_bytes()));
                     prefixed(personal, rendered.get(place, value));
                 }
                 place += 1;
             }
             Edit::SetPath(_) | Edit::SetQuery(_) => place += 1,
+            Edit::RemoveHeader(name) if decides => {
+                prefixed(personal, Some(name.as_bytes()));
+                prefixed(personal, None);
+            }
             Edit::RemoveHeader(_) | Edit::SetStatus(_) => {}
         }
     }
 }
 
 fn is_personal(value: &Value, plan: &Plan) -> bool {
-    let Value::Parts(parts) = value else {
-        return false;
+    parts_of(value, plan).any(is_beside_key)
+}
+
+/// What a value takes from the request.
+fn parts_of<'a>(value: &'a Value, plan: &'a Plan) -> impl Iterator<Item = &'a Input> {
+    let parts = match value {
+        Value::Parts(parts) => &**parts,
+        Value::Literal(_) => &[],
     };
-    parts.iter().any(|part| {
-        let input = match part {
-            Part::Literal(_) => return false,
-            Part::Input(at) => plan.inputs.get(usize::from(*at)),
-            Part::Reference(at) => plan.references.get(usize::from(*at)),
-        };
-        !matches!(
-            input,
-            Some(
-                Input::Scheme
-                    | Input::OriginalHost
-                    | Input::OriginalPath
-                    | Input::Site
-                    | Input::Route
-            )
-        )
+    parts.iter().filter_map(|part| match part {
+        Part::Literal(_) => None,
+        Part::Input(at) => plan.inputs.get(usize::from(*at)),
+        Part::Reference(at) => plan.references.get(usize::from(*at)),
     })
+}
+
+/// Whether two requests of one key may differ in it.
+fn is_beside_key(input: &Input) -> bool {
+    !matches!(
+        input,
+        Input::Scheme
+            | Input::OriginalHost
+            | Input::OriginalPath
+            | Input::Path
+            | Input::Method
+            | Input::Extension
+            | Input::Site
+            | Input::Route
+            | Input::Status
+            | Input::ResponseHeader(_)
+            | Input::ResponseHeaderPresent(_)
+    )
+}
+
+/// Whether a verdict of the phase `fetched` made the response what it is for
+/// this request alone.
+pub(super) fn is_for_one(verdict: &Verdict, plan: &Plan) -> bool {
+    !verdict.edits.is_empty()
+        && (plan.inputs.iter().any(is_beside_key) || plan.references.iter().any(is_beside_key))
 }
 
 /// The rule that a verdict of the phase `fetched` gives, if any.

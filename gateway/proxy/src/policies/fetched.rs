@@ -52,6 +52,7 @@ fn carry_out(
     if !verdict.edits.is_empty() {
         verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
         verdict::edit_response(&verdict.edits, rendered, &mut exchange.heads.response)?;
+        exchange.caching.edited_for_one |= effects::is_for_one(verdict, plan);
     }
     let mut tags = std::mem::take(&mut exchange.caching.tags);
     let view = exchange.view(matched, Some(by));
