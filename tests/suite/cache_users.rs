@@ -122,9 +122,10 @@ async fn what_is_edited_for_one_is_not_stored() {
     }
 }
 
-/// Two routes of one path and one upstream, told apart by a field.
+/// Routes of one path and one upstream, told apart by a field: those that make
+/// something else of the request share nothing.
 #[tokio::test]
-async fn routes_never_share() {
+async fn routes_share_what_comes_by_the_same_way() {
     let upstream = counting(|request, number| {
         let host = request.header("host").unwrap_or_default();
         fresh().body(format!("{host} {number}"))
@@ -132,23 +133,23 @@ async fn routes_never_share() {
     .await;
     let address = upstream.endpoint();
     let gateway = Gateway::start(format!(
-        "[listeners.public]\naddress = \"127.0.0.1:0\"\n\
+        "[policies.beta]\ncomponent = \"headers\"\n\
+         config = {{ request = {{ set = {{ X-Beta = \"1\" }} }} }}\n\
+         [listeners.public]\naddress = \"127.0.0.1:0\"\n\
          [upstreams.app]\nendpoints = [\"{address}\"]\n\
          [[sites]]\nhosts = [\"*\"]\ncache = true\nroutes = [\n\
          {{ upstream = \"app\", headers = {{ x-canary = \"1\" }}, host = \"canary.internal\" }},\n\
-         {{ upstream = \"app\", headers = {{ x-canary = \"2\" }} }},\n\
+         {{ upstream = \"app\", headers = {{ x-canary = \"2\" }}, policies = [\"beta\"] }},\n\
+         {{ upstream = \"app\", headers = {{ x-canary = \"3\" }}, name = \"third\" }},\n\
          {{ upstream = \"app\" }},\n]\n"
     ))
     .await;
-    let canary = |number| {
-        Request::get("/")
-            .header("Host", "a")
-            .header("X-Canary", number)
-    };
+    let canary = |number| Request::get("/").host("a").header("X-Canary", number);
     for _ in 0..2 {
         assert_eq!(body(&gateway, canary("1")).await, "canary.internal 1");
         assert_eq!(body(&gateway, canary("2")).await, "a 2");
         assert_eq!(body(&gateway, canary("3")).await, "a 3");
+        assert_eq!(body(&gateway, canary("4")).await, "a 3");
     }
 }
 
@@ -169,7 +170,7 @@ async fn a_host_has_one_spelling() {
         ("A.example:080", "[\"a.example\", \"a.example\"] 1"),
         ("a.example:81", "[\"a.example:81\", \"a.example:81\"] 2"),
     ] {
-        let request = Request::get("/").header("Host", host);
+        let request = Request::get("/").host(host);
         assert_eq!(body(&gateway, request).await, expected, "{host}");
     }
 }

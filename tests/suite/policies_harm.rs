@@ -193,6 +193,7 @@ async fn talk_is_cut() {
         assert_eq!(response.status, 200, "{what}: {}", response.text());
     }
     traffic.finish().await;
+    assert_eventually!(gateway.messages().contains("line 0"));
     let messages = gateway.messages();
     assert!(
         messages.contains("line 0") && messages.contains("policy=\"log\""),

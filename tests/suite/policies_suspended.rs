@@ -134,7 +134,7 @@ async fn what_eats_a_workers_time_is_suspended() {
         (&0.into(), &0.into()),
         "{state}"
     );
-    assert!(
+    assert_eventually!(
         gateway
             .messages()
             .contains("is suspended policy=\"greedy\"")

@@ -1,6 +1,6 @@
 //! Verdicts that break the contract, or lie.
 
-use janua_tests::{Gateway, Settings, Upstream};
+use janua_tests::{Gateway, Settings, Upstream, assert_eventually};
 
 use crate::policies_beside::{beside, healthy, marked, misbehaving};
 use crate::policies_seen::{failures, lines, state_of};
@@ -156,7 +156,7 @@ async fn a_lie_about_reuse_is_found() {
             .contains("lies about reuse"),
         "{state}"
     );
-    assert!(gateway.messages().contains("lies about reuse"));
+    assert_eventually!(gateway.messages().contains("lies about reuse"));
     // From now on it is asked each time.
     assert_eq!(
         (told("/liar/b").await, told("/liar/b").await),

@@ -8,7 +8,8 @@
 /// The parts of a primary key, borrowed from the request.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyParts<'a> {
-    /// Stands for the way that the request takes: the route and its upstream.
+    /// Stands for the way that the request takes: the upstream, and what the
+    /// route makes of request and response.
     pub way: &'a [u8],
     /// `http` or `https`.
     pub scheme: &'a [u8],

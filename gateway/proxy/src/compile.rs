@@ -8,6 +8,7 @@ mod targets;
 mod upstreams;
 
 use std::collections::BTreeMap;
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +17,11 @@ use janua_config::{self as config, Diagnostics, Loaded, Route as RouteConfig, Si
 use janua_http::EncodedSlash;
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Input, Phase, Plan, Policy};
+use siphasher::sip::SipHasher13;
 
 use crate::estate::Estate;
 use crate::provision::{Bundled, Provision};
-use crate::snapshot::{Route, Site, Snapshot, Terms, Use};
+use crate::snapshot::{Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
 use targets::compression;
 
@@ -105,17 +107,12 @@ struct Compiler<'a, 'p> {
 impl Compiler<'_, '_> {
     fn site(&mut self, site: &SiteConfig) -> Site {
         let name: Arc<str> = site.label().into();
-        let mut labels: Vec<String> = Vec::new();
-        let mut routes = Vec::with_capacity(site.routes.len());
-        for route in site.routes.iter() {
-            let label = route.label();
-            // Routes without a name may have one path, and differ otherwise.
-            let place = labels.iter().filter(|other| **other == label).count();
-            routes.push(self.route(site, route, &name, place));
-            labels.push(label);
-        }
+        let routes = site
+            .routes
+            .iter()
+            .map(|route| self.route(site, route, &name));
         Site {
-            routes: routes.into(),
+            routes: routes.collect(),
             encoded_slash: match site.encoded_slash {
                 config::EncodedSlash::Keep => EncodedSlash::Keep,
                 config::EncodedSlash::Refuse => EncodedSlash::Refuse,
@@ -125,14 +122,7 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// `place` is its place among the routes of the same label.
-    fn route(
-        &mut self,
-        site: &SiteConfig,
-        route: &RouteConfig,
-        site_name: &Arc<str>,
-        place: usize,
-    ) -> Route {
+    fn route(&mut self, site: &SiteConfig, route: &RouteConfig, site_name: &Arc<str>) -> Route {
         let label: Box<str> = route.label().into();
         let uses: Vec<Use> = site
             .policies(route)
@@ -145,7 +135,7 @@ impl Compiler<'_, '_> {
             fetched: backward.clone(),
             missing: backward.clone(),
             response: backward,
-            target: self.target(route, (site_name, &label, place)),
+            target: self.target(route),
             caches: site.cache(route),
             asks_missing: route.missing.value,
             credentials: Box::default(),
@@ -199,6 +189,14 @@ fn order(route: &mut Route, policies: &[Arc<Policy>]) {
         }
     }
     route.credentials = found.into();
+    if let Target::Upstream(to) = &mut route.target {
+        // What makes of a response what is stored.
+        let fetched = route.fetched.iter().filter_map(policy);
+        let names: Vec<&str> = fetched.map(|policy| &**policy.name()).collect();
+        let mut hasher = SipHasher13::new();
+        (to.way, names).hash(&mut hasher);
+        to.way = hasher.finish().to_le_bytes();
+    }
 }
 
 /// In the file 0 is no limit.

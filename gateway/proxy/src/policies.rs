@@ -167,7 +167,7 @@ fn carry_out_request(
             &mut exchange.original,
         )?;
         if matched.route().caches {
-            effects::keep_personal(verdict, plan, rendered, &mut exchange.caching.personal);
+            effects::keep_edits(verdict, plan, rendered, &mut exchange.caching);
         }
     }
     let mut quotas = std::mem::take(&mut exchange.heads.quotas);

@@ -192,9 +192,11 @@ pub(crate) struct Tree {
 /// Which upstream, and what of the request it sees.
 #[derive(Debug)]
 pub(crate) struct To {
-    /// Stands for all that the configuration makes of a request before the
-    /// upstream sees it. It is part of the cache key, so that two routes never
-    /// share a response, nor a route and what it was before a reload.
+    /// Stands for all that the route makes of a request and of the response
+    /// that is stored: the upstream, its `Host`, the prefix that is taken off,
+    /// the policies of the phase `fetched`. It is part of the cache key, so that
+    /// routes that differ there share nothing; names of routes are not in it,
+    /// so that a reload which renames one loses nothing.
     pub(crate) way: [u8; 8],
     /// Its place among the snapshot's upstreams.
     pub(crate) upstream: usize,

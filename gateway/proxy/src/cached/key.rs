@@ -26,8 +26,8 @@ pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
     caching.bypass.clone().map(Bypass::Policy)
 }
 
-/// Writes the key of the request. It names the route's way to its upstream, so
-/// that two routes for the same path never share a response.
+/// Writes the key of the request. It has the route's way to its upstream, so
+/// that routes for the same path share what comes by the same way alone.
 pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     let Heads { request, key, .. } = &mut *exchange.heads;
     let (path, query, edited) = match &exchange.original {

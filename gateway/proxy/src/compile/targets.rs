@@ -10,16 +10,10 @@ use siphasher::sip::SipHasher13;
 use super::Compiler;
 use crate::snapshot::{Fixed, HostField, Piece, Target, To, Tree};
 
-/// What names a route: its site, its label, and its place among those of the
-/// same label.
-type Named<'a> = (&'a str, &'a str, usize);
-
 impl Compiler<'_, '_> {
-    pub(super) fn target(&mut self, route: &config::Route, named: Named<'_>) -> Target {
+    pub(super) fn target(&mut self, route: &config::Route) -> Target {
         match &route.target {
-            config::Target::Upstream(name) => {
-                Target::Upstream(self.upstream(route, name.as_str(), named))
-            }
+            config::Target::Upstream(name) => Target::Upstream(self.upstream(route, name.as_str())),
             config::Target::Files(files) => self.files(route, files),
             config::Target::Respond(respond) => Target::Respond(Fixed {
                 status: respond.status.0,
@@ -58,10 +52,10 @@ impl Compiler<'_, '_> {
         Target::Files(Tree { root, strip_prefix })
     }
 
-    fn upstream(&self, route: &config::Route, name: &str, named: Named<'_>) -> To {
+    fn upstream(&self, route: &config::Route, name: &str) -> To {
         let upstream = self.config.upstreams.get(name);
         To {
-            way: way(route, name, named),
+            way: way(route, name),
             // That there is one of this name, the file model has seen to.
             upstream: self.places.get(name).copied().unwrap_or_default(),
             host: match &route.host.value {
@@ -82,7 +76,7 @@ impl Compiler<'_, '_> {
 }
 
 /// Only the operator chooses what goes in here, so 64 bits tell them apart.
-fn way(route: &config::Route, upstream: &str, named: Named<'_>) -> [u8; 8] {
+fn way(route: &config::Route, upstream: &str) -> [u8; 8] {
     let host = match &route.host.value {
         config::UpstreamHost::Preserve => (0, ""),
         config::UpstreamHost::Upstream => (1, ""),
@@ -90,7 +84,7 @@ fn way(route: &config::Route, upstream: &str, named: Named<'_>) -> [u8; 8] {
     };
     let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
     let mut hasher = SipHasher13::new();
-    (named, upstream, host, strip_prefix).hash(&mut hasher);
+    (upstream, host, strip_prefix).hash(&mut hasher);
     hasher.finish().to_le_bytes()
 }
 

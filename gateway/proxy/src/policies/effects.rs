@@ -97,35 +97,36 @@ impl Rendering<'_> {
     }
 }
 
-/// Keeps what the edits of a verdict put into the request's head, unless the
-/// key tells it anyway: what differs from user to user makes the response
-/// differ. That is what comes from the request itself, and all that a decision
-/// about the request brought.
-pub(super) fn keep_personal(
+/// Keeps what the edits of a verdict made of the request's head, which is what
+/// the response answers. What comes from the request itself, and what a decision
+/// about it brought, differs from user to user; the rest joins the key.
+pub(super) fn keep_edits(
     verdict: &Verdict,
     plan: &Plan,
     rendered: &Rendered,
-    personal: &mut Vec<u8>,
+    caching: &mut Caching,
 ) {
     let decides = plan.inputs.iter().any(is_beside_key);
+    let mut keep = |name: &str, value: Option<&[u8]>, is_personal: bool| {
+        let kept = match decides || is_personal {
+            true => &mut caching.personal,
+            false => &mut caching.vary_on,
+        };
+        prefixed(kept, Some(name.as_bytes()));
+        prefixed(kept, value);
+    };
     let mut place = 0;
     for edit in &verdict.edits {
         match edit {
             Edit::SetHeader { name, value }
             | Edit::AppendHeader { name, value }
             | Edit::DefaultHeader { name, value } => {
-                if decides || is_personal(value, plan) {
-                    prefixed(personal, Some(name.as_bytes()));
-                    prefixed(personal, rendered.get(place, value));
-                }
+                keep(name, rendered.get(place, value), is_personal(value, plan));
                 place += 1;
             }
             Edit::SetPath(_) | Edit::SetQuery(_) => place += 1,
-            Edit::RemoveHeader(name) if decides => {
-                prefixed(personal, Some(name.as_bytes()));
-                prefixed(personal, None);
-            }
-            Edit::RemoveHeader(_) | Edit::SetStatus(_) => {}
+            Edit::RemoveHeader(name) => keep(name, None, false),
+            Edit::SetStatus(_) => {}
         }
     }
 }
@@ -157,8 +158,6 @@ fn is_beside_key(input: &Input) -> bool {
             | Input::Path
             | Input::Method
             | Input::Extension
-            | Input::Site
-            | Input::Route
             | Input::Status
             | Input::ResponseHeader(_)
             | Input::ResponseHeaderPresent(_)
