@@ -43,6 +43,7 @@ mod mime;
 mod name;
 mod opened;
 mod options;
+mod place;
 mod pool;
 mod retention;
 mod root;

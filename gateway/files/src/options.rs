@@ -1,6 +1,6 @@
 //! The rules of one root, as the configuration has them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use janua_http::accept_encoding::Coding;
@@ -66,17 +66,4 @@ pub struct Retain {
     /// The gateway's own directory for them; `None` is `<root>.retained`, beside
     /// the root. On the same file system it costs no space until the deploy.
     pub store: Option<PathBuf>,
-}
-
-impl Retain {
-    /// Where the store of a root is.
-    #[must_use]
-    pub fn store_of(&self, root: &Path) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| {
-            // `dist/` and `dist` have the same store.
-            let mut name: std::ffi::OsString = root.components().as_path().into();
-            name.push(".retained");
-            name.into()
-        })
-    }
 }

@@ -13,22 +13,23 @@
 //! directories are not walked into (they may lead in circles); what lies behind
 //! them is kept when it is first served.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
-use std::fs::Metadata;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+mod globs;
+mod ledger;
+
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-
+use self::globs::Globs;
+use self::ledger::{Ledger, Standing, is_over};
 use crate::directory::{Directory, Identity};
 use crate::error::OpenError;
 use crate::keeper::Bell;
 use crate::options::{Options, Retain};
+use crate::place;
 use crate::store::Store;
-use crate::tree::{Branch, Tree};
+use crate::tree::Tree;
+
+pub(crate) use self::ledger::Stamp;
 
 /// More than any build has; a glob that matches more was meant otherwise.
 const MAX_FILES: usize = 100_000;
@@ -38,8 +39,7 @@ const MAX_FILES: usize = 100_000;
 const THOROUGH: u64 = 30;
 
 pub(crate) struct Retention {
-    globs: GlobSet,
-    branches: Vec<Branch>,
+    globs: Globs,
     /// In seconds.
     period: i64,
     hidden: bool,
@@ -52,30 +52,11 @@ pub(crate) struct Retention {
 
 #[derive(Default)]
 struct State {
-    kept: HashMap<Box<[u8]>, Kept, ahash::RandomState>,
+    ledger: Ledger,
     /// Served or missed, and to be compared with the root.
     asked: HashSet<Box<[u8]>>,
     /// Directories that the root was until now.
     replaced: Vec<Arc<Directory>>,
-}
-
-/// A file of the store.
-#[derive(Clone, Copy)]
-struct Kept {
-    stamp: Stamp,
-    /// True if a run before this one made it, perhaps as a copy: then the stamp
-    /// is the copy's, and tells length and time alone.
-    is_inherited: bool,
-    /// Since when it is gone from the root, in seconds since 1970.
-    gone: Option<i64>,
-}
-
-/// Which content it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    identity: Identity,
-    length: u64,
-    modified: (i64, i64),
 }
 
 #[derive(Default)]
@@ -94,48 +75,20 @@ impl Retention {
         retain: &Retain,
         bell: Arc<Bell>,
     ) -> Result<Self, OpenError> {
-        if retain.files.is_empty() {
-            return Err(OpenError::NothingToRetain);
-        }
-        let mut globs = GlobSetBuilder::new();
-        for glob in &retain.files {
-            let built = GlobBuilder::new(glob.trim_start_matches('/'))
-                .literal_separator(true)
-                .build();
-            globs.add(built.map_err(|error| OpenError::Glob {
-                glob: glob.clone(),
-                why: error.kind().to_string(),
-            })?);
-        }
-        let globs = globs.build().map_err(|error| OpenError::Glob {
-            glob: retain.files.join(", "),
-            why: error.kind().to_string(),
-        })?;
-        let path = retain.store_of(&options.root);
-        refuse_nesting(&path, &options.root)?;
+        let globs = Globs::of(&retain.files)?;
+        let path = place::of(retain, &options.root)?;
         let store = Store::open(&path)?;
-        let mut gone = store.read_gone();
         let list = store
             .list(MAX_FILES)
             .map_err(|error| OpenError::Store { store: path, error })?;
-        let kept = list.into_iter().map(|(path, facts)| {
-            let stamp = Stamp::of(&facts);
-            let gone = gone.remove(&path);
-            let kept = Kept {
-                stamp,
-                is_inherited: true,
-                gone,
-            };
-            (path.into(), kept)
-        });
+        let ledger = Ledger::inherit(list, store.read_gone());
         Ok(Self {
-            branches: retain.files.iter().map(|glob| Branch::of(glob)).collect(),
             globs,
             period: i64::try_from(retain.period.as_secs()).unwrap_or(i64::MAX),
             hidden: options.hidden,
             store,
             state: Mutex::new(State {
-                kept: kept.collect(),
+                ledger,
                 ..State::default()
             }),
             pass: Mutex::default(),
@@ -146,15 +99,14 @@ impl Retention {
     /// Where to find a file that is missing in the root: nowhere unless it
     /// matches, is kept, and its time is not over.
     pub(crate) fn find(&self, path: &[u8], now: i64) -> Option<&Directory> {
-        if !self.matches(path) {
+        if !self.globs.name(path) {
             return None;
         }
         let mut state = self.lock();
-        let kept = state.kept.get(path)?;
-        match kept.gone {
-            Some(gone) if now.saturating_sub(gone) >= self.period => return None,
-            Some(_) => {}
-            None => {
+        match state.ledger.standing(path)? {
+            Standing::Gone(since) if is_over(since, self.period, now) => return None,
+            Standing::Gone(_) => {}
+            Standing::There => {
                 // The pass has not seen yet that it is gone.
                 state.asked.insert(path.into());
                 drop(state);
@@ -166,11 +118,11 @@ impl Retention {
 
     /// Keeps a file that was served, if no pass has met it yet.
     pub(crate) fn was_served(&self, path: &[u8]) {
-        if !self.matches(path) {
+        if !self.globs.name(path) {
             return;
         }
         let mut state = self.lock();
-        if state.kept.contains_key(path) || state.kept.len() >= MAX_FILES {
+        if state.ledger.standing(path).is_some() || state.ledger.len() >= MAX_FILES {
             return;
         }
         state.asked.insert(path.into());
@@ -232,21 +184,18 @@ impl Retention {
     /// How many files are kept.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
-        self.lock().kept.len()
+        self.lock().ledger.len()
     }
 
     fn read(&self, tree: &mut Tree, directory: &Directory, now: i64) -> bool {
-        let matches = |path: &[u8]| self.matches(path);
-        tree.read(directory, &self.branches, self.hidden, &matches, now)
+        let matches = |path: &[u8]| self.globs.name(path);
+        tree.read(directory, &self.globs.branches, self.hidden, &matches, now)
     }
 
     fn keep_all(&self, pass: &mut Pass, directory: &Directory, tree: &Tree) {
         for (path, stamp) in tree.files() {
-            let is_kept = {
-                let state = self.lock();
-                let kept = state.kept.get(path);
-                kept.is_some_and(|kept| kept.is(stamp))
-            };
+            // Locked for no longer than to look.
+            let is_kept = self.lock().ledger.has(path, stamp);
             if !is_kept {
                 self.keep(pass, directory, path);
             }
@@ -260,28 +209,20 @@ impl Retention {
         let stamp = Stamp::of(&facts);
         {
             let state = self.lock();
-            match state.kept.get(path) {
-                Some(kept) if kept.is(&stamp) => return,
-                None if state.kept.len() >= MAX_FILES => {
-                    if !pass.warned_full {
-                        pass.warned_full = true;
-                        let store = self.store.path().display();
-                        tracing::warn!(%store, most = MAX_FILES, "no more removed files are kept");
-                    }
-                    return;
+            if state.ledger.has(path, &stamp) {
+                return;
+            }
+            if state.ledger.standing(path).is_none() && state.ledger.len() >= MAX_FILES {
+                if !pass.warned_full {
+                    pass.warned_full = true;
+                    let store = self.store.path().display();
+                    tracing::warn!(%store, most = MAX_FILES, "no more removed files are kept");
                 }
-                _ => {}
+                return;
             }
         }
         match self.store.keep(path, &file, &facts) {
-            Ok(()) => {
-                let kept = Kept {
-                    stamp,
-                    is_inherited: false,
-                    gone: None,
-                };
-                self.lock().kept.insert(path.into(), kept);
-            }
+            Ok(()) => self.lock().ledger.insert(path, stamp),
             Err(error) => {
                 if !pass.failed {
                     let path = String::from_utf8_lossy(path);
@@ -310,34 +251,21 @@ impl Retention {
         };
         let paths: Vec<Box<[u8]>> = match only {
             Some(only) => only.iter().cloned().collect(),
-            None => self.lock().kept.keys().cloned().collect(),
+            None => self.lock().ledger.paths(),
         };
         let mut is_other = false;
         for path in paths {
+            // Asked before the lock is taken: it may wait for the disk.
             let is_there = is_there(&path);
-            if let Some(kept) = self.lock().kept.get_mut(&path)
-                && kept.gone.is_none() != is_there
-            {
-                kept.gone = (!is_there).then_some(now);
-                is_other = true;
-            }
+            is_other |= self.lock().ledger.note(&path, is_there, now);
         }
         is_other
     }
 
     /// Removes what is gone for so long; true if there was any.
     fn expire(&self, now: i64) -> bool {
-        let is_over = |kept: &Kept| {
-            kept.gone
-                .is_some_and(|gone| now.saturating_sub(gone) >= self.period)
-        };
-        let over: Vec<Box<[u8]>> = {
-            let state = self.lock();
-            let over = state.kept.iter().filter(|(_, kept)| is_over(kept));
-            over.map(|(path, _)| path.clone()).collect()
-        };
+        let over = self.lock().ledger.take_over(self.period, now);
         for path in &over {
-            self.lock().kept.remove(path);
             if let Err(error) = self.store.remove(path) {
                 let path = String::from_utf8_lossy(path);
                 let store = self.store.path().display();
@@ -348,12 +276,7 @@ impl Retention {
     }
 
     fn save(&self) {
-        let gone: Vec<(Box<[u8]>, i64)> = {
-            let state = self.lock();
-            let kept = state.kept.iter();
-            kept.filter_map(|(path, kept)| Some((path.clone(), kept.gone?)))
-                .collect()
-        };
+        let gone = self.lock().ledger.gone();
         let lines = gone.iter().map(|(path, gone)| (&**path, *gone));
         if let Err(error) = self.store.write_gone(lines) {
             let store = self.store.path().display();
@@ -361,61 +284,7 @@ impl Retention {
         }
     }
 
-    fn matches(&self, path: &[u8]) -> bool {
-        self.globs.is_match(Path::new(OsStr::from_bytes(path)))
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Kept {
-    /// True if it is what the root has. Length and time alone are not asked where
-    /// more is known: builds may give each file the same time.
-    fn is(&self, stamp: &Stamp) -> bool {
-        let own = &self.stamp;
-        own == stamp
-            || (self.is_inherited && (own.length, own.modified) == (stamp.length, stamp.modified))
-    }
-}
-
-impl Stamp {
-    pub(crate) fn of(facts: &Metadata) -> Self {
-        Self {
-            identity: Identity::of(facts),
-            length: facts.len(),
-            modified: (facts.mtime(), facts.mtime_nsec()),
-        }
-    }
-}
-
-/// A store below the root would be served and kept in itself; a root below the
-/// store would be removed with it.
-fn refuse_nesting(store: &Path, root: &Path) -> Result<(), OpenError> {
-    // The store may not be there yet: what is there of its path decides.
-    let existing = |path: &Path| {
-        let mut rest = Vec::new();
-        for ancestor in path.ancestors() {
-            let ancestor = if ancestor.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                ancestor
-            };
-            if let Ok(mut full) = ancestor.canonicalize() {
-                full.extend(rest.iter().rev());
-                return full;
-            }
-            rest.extend(ancestor.file_name().map(OsStr::to_owned));
-        }
-        path.to_owned()
-    };
-    let (store_path, root_path) = (existing(store), existing(root));
-    if store_path.starts_with(&root_path) || root_path.starts_with(&store_path) {
-        return Err(OpenError::StoreInRoot {
-            store: store.to_owned(),
-            root: root.to_owned(),
-        });
-    }
-    Ok(())
 }
