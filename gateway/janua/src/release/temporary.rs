@@ -1,0 +1,72 @@
+//! A directory on its way.
+
+use std::ffi::OsString;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+/// A directory that is removed when this is dropped, unless it is kept.
+#[derive(Debug)]
+pub(super) struct Temporary(PathBuf, bool);
+
+impl Temporary {
+    /// A new directory beside `path`, under the first of the names that is free.
+    pub(super) fn make(path: &Path, name: impl Fn(u32) -> OsString) -> Result<Self, String> {
+        let mut attempt = 0;
+        loop {
+            let new = path.with_file_name(name(attempt));
+            match DirBuilder::new().mode(0o700).create(&new) {
+                Ok(()) => return Ok(Self(new, true)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => {
+                    attempt += 1;
+                }
+                Err(error) => return Err(format!("cannot make {}: {error}", new.display())),
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A drop removes it no more.
+    pub(super) fn keep(&mut self) {
+        self.1 = false;
+    }
+
+    /// Moves it to a lasting name beside `path`: a release is where a link
+    /// leads for long.
+    pub(super) fn settle(mut self, path: &Path) -> Result<Self, String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let seconds = now.unwrap_or_default().as_secs();
+        let mut attempt = 0;
+        loop {
+            let name = match attempt {
+                0 => format!("release-{seconds}"),
+                attempt => format!("release-{seconds}-{attempt}"),
+            };
+            let settled = path.with_file_name(name);
+            match renameat_with(CWD, &self.0, CWD, &settled, RenameFlags::NOREPLACE) {
+                Ok(()) => {
+                    self.keep();
+                    return Ok(Self(settled, true));
+                }
+                Err(rustix::io::Errno::EXIST) if attempt < 100 => attempt += 1,
+                Err(error) => return Err(format!("cannot make {}: {error}", settled.display())),
+            }
+        }
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if self.1 {
+            // What cannot be removed is in nobody's way.
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+}
