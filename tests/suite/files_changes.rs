@@ -215,3 +215,39 @@ async fn chunks_outlive_an_exchanged_root() {
         );
     }
 }
+
+/// Releases whose root is behind the link that is switched (`current/public`),
+/// the old ones being removed.
+#[tokio::test]
+async fn chunks_outlive_their_release() {
+    let disk = Disk::new();
+    for number in ["1", "2", "3"] {
+        disk.write(&format!("{number}/public/index.html"), number);
+        disk.write(&format!("{number}/public/assets/{number}.js"), number);
+    }
+    let switch = |number: &str| {
+        symlink(number, disk.below("next")).unwrap();
+        fs::rename(disk.below("next"), disk.below("current")).unwrap();
+    };
+    switch("1");
+    let lines = "files = { root = \"{root}/current/public\", retain = \"1h\", \
+                 retain_files = [\"assets/**\"] }";
+    let gateway = disk.serve(lines).await;
+    for number in ["1", "2", "3"] {
+        switch(number);
+        until(&gateway, "/", 200, number).await;
+        let kept = format!("current.public.retained/files/assets/{number}.js");
+        assert_eventually!(disk.below(&kept).exists());
+    }
+    for number in ["1", "2"] {
+        fs::remove_dir_all(disk.below(number)).unwrap();
+    }
+    tokio::time::sleep(SOON).await;
+    let again = disk.serve(lines).await;
+    for gateway in [&gateway, &again] {
+        for number in ["1", "2", "3"] {
+            let response = gateway.get(&format!("/assets/{number}.js")).await;
+            assert_eq!((response.status, response.text()), (200, number));
+        }
+    }
+}

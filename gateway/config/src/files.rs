@@ -1,6 +1,6 @@
 //! `files = …`: a route whose target are files below a directory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use globset::GlobBuilder;
@@ -32,7 +32,7 @@ table! {
         /// Which files these are, below the directory: `["assets/**"]`. Those whose names change with their content.
         retain_files: Vec<Spanned<Glob>> = default("[]");
         /// Where they are kept meanwhile: a directory of its own on the same file system.
-        retain_in: Option<Spanned<PathBuf>> = optional("`<root>.retained`, beside it");
+        retain_in: Option<Spanned<PathBuf>> = optional("`<root>.retained`, beside it or the link that it is behind");
     }
     short root
     check whole
@@ -66,12 +66,13 @@ fn whole(files: &Files, decoder: &mut Decoder<'_>) {
         );
     }
     let root = files.root.path();
-    match (&files.retain_in, files.retained_in()) {
-        (None, None) => decoder.push(
+    match &files.retain_in {
+        // `/` and `..` have no name of their own.
+        None if root.value.file_name().is_none() => decoder.push(
             Diagnostic::error(root.span, "there is nothing beside this directory")
                 .help("write where removed files are kept: `retain_in = \"/var/lib/janua/app\"`"),
         ),
-        (Some(given), _) if given.starts_with(&root.value) => decoder.push(
+        Some(given) if given.starts_with(&root.value) => decoder.push(
             Diagnostic::error(
                 given.span,
                 "`retain_in` is inside the directory it keeps for",
@@ -80,20 +81,6 @@ fn whole(files: &Files, decoder: &mut Decoder<'_>) {
             .help("name a directory beside it, on the same file system"),
         ),
         _ => {}
-    }
-}
-
-impl Files {
-    /// Where removed files are kept; none if there is no such place: the
-    /// root has no name of its own (`/`, `..`).
-    pub fn retained_in(&self) -> Option<PathBuf> {
-        if let Some(given) = &self.retain_in {
-            return Some(given.value.clone());
-        }
-        let root: &Path = self.root.path();
-        let mut name = root.file_name()?.to_owned();
-        name.push(".retained");
-        Some(root.with_file_name(name))
     }
 }
 

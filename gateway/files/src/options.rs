@@ -64,6 +64,6 @@ pub struct Retain {
     /// slash. At least one.
     pub files: Vec<String>,
     /// The gateway's own directory for them; `None` is `<root>.retained`, beside
-    /// the root. On the same file system it costs no space until the deploy.
+    /// the root, or beside the last link on the way to it. On the same file system it costs no space until the deploy.
     pub store: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! Where the store of a root is.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
@@ -16,10 +17,22 @@ pub(crate) fn of(retain: &Retain, root: &Path) -> Result<PathBuf, OpenError> {
     Ok(place)
 }
 
-/// `<root>.retained`.
+/// `<root>.retained`. Where the way to the root leads through a link
+/// (`current/public` of releases that are switched), a store beside the root
+/// would be part of one release and go with it: then it is beside the link.
 fn beside(root: &Path) -> PathBuf {
     // `dist/` and `dist` have the same store.
-    let mut name: OsString = root.components().as_path().into();
+    let root = root.components().as_path();
+    let is_link = |path: &&Path| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
+    // The last one: those before it are rarely switched, and lead to where the
+    // gateway's user may not write.
+    let link = root.ancestors().skip(1).find(is_link);
+    let mut name: OsString = link.unwrap_or(root).into();
+    let below = link.and_then(|link| root.strip_prefix(link).ok());
+    for part in below.into_iter().flatten() {
+        name.push(".");
+        name.push(part);
+    }
     name.push(".retained");
     name.into()
 }

@@ -115,7 +115,7 @@ fn options(files: &config::Files) -> Options {
                 .iter()
                 .map(|glob| glob.as_str().to_owned())
                 .collect(),
-            store: files.retained_in(),
+            store: files.retain_in.as_ref().map(|path| path.value.clone()),
         }),
     }
 }
