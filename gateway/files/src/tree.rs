@@ -17,6 +17,11 @@ const SETTLING: i64 = 2;
 /// A root with more is not a build, and is not walked to its end.
 const MAX_DIRECTORIES: usize = 100_000;
 
+/// Which state of a directory it is: when it was last changed, by the clock of
+/// the system. The time of modification does not tell: `rsync -a` and `tar` set
+/// it back to that of the build, which may be the same for all builds.
+type Stamped = (Identity, (i64, i64));
+
 /// Where files of one glob can be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Branch {
@@ -33,7 +38,7 @@ pub(crate) struct Tree {
 }
 
 struct Seen {
-    stamp: (Identity, (i64, i64)),
+    stamp: Stamped,
     is_settled: bool,
     files: Vec<(Box<[u8]>, Stamp)>,
     directories: Vec<Box<[u8]>>,
@@ -129,7 +134,7 @@ impl Seen {
         let facts = opened.metadata().ok()?;
         let mut seen = Self {
             stamp: stamp(&facts),
-            is_settled: now.saturating_sub(facts.mtime()) > SETTLING,
+            is_settled: now.saturating_sub(facts.ctime().max(facts.mtime())) > SETTLING,
             files: Vec::new(),
             directories: Vec::new(),
         };
@@ -183,8 +188,8 @@ impl Seen {
     }
 }
 
-fn stamp(facts: &Metadata) -> (Identity, (i64, i64)) {
-    (Identity::of(facts), (facts.mtime(), facts.mtime_nsec()))
+fn stamp(facts: &Metadata) -> Stamped {
+    (Identity::of(facts), (facts.ctime(), facts.ctime_nsec()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::fixture::{Site, directory, limits, options};
+use super::fixture::{Site, age, directory, limits, options};
 use crate::opened::unix_now;
 use crate::retention::Retention;
 use crate::{Files, Limits, Lookup, OpenError, Options, Retain};
@@ -166,6 +166,75 @@ fn the_newest_content_of_a_name_is_kept() {
     fs::remove_file(site.path("assets/a.js")).unwrap();
     site.later();
     assert_eq!(site.text("/assets/a.js"), "TWO, LONGER");
+}
+
+/// `rsync -a` and `tar` set the times of directories back to those of the build,
+/// which may be the same for all builds.
+#[test]
+fn a_directory_whose_time_is_set_back_is_read_again() {
+    let mut site = Site::new(retaining);
+    site.write("assets/one.js", "one");
+    let assets = site.path("assets");
+    age(&assets, 1_000_000);
+    let now = unix_now() + 10;
+    site.root.0.retain(now);
+    site.write("assets/two.js", "two");
+    fs::remove_file(site.path("assets/one.js")).unwrap();
+    let time = fs::metadata(&assets).unwrap().modified().unwrap();
+    age(&assets, 1_000_000);
+    assert_ne!(fs::metadata(&assets).unwrap().modified().unwrap(), time);
+    site.root.0.retain(now + 1);
+    assert_eq!(retention(&site).kept(), 2);
+    assert_eq!(site.text("/assets/one.js"), "one");
+    site.root.0.retain(now + 1 + PERIOD);
+    site.later();
+    assert!(site.is_missing("/assets/one.js"));
+    fs::remove_file(site.path("assets/two.js")).unwrap();
+    site.later();
+    assert_eq!(site.text("/assets/two.js"), "two");
+}
+
+/// `current/public`, where `current` is switched from release to release and old
+/// releases are removed.
+#[test]
+fn what_is_kept_is_no_part_of_a_release() {
+    let held = directory();
+    let release = |number: &str| {
+        let public = held.path().join(number).join("public");
+        fs::create_dir_all(public.join("assets")).unwrap();
+        fs::write(public.join(format!("assets/{number}.js")), number).unwrap();
+    };
+    let switch = |number: &str| {
+        symlink(number, held.path().join("next")).unwrap();
+        fs::rename(held.path().join("next"), held.path().join("current")).unwrap();
+    };
+    let over = |held: &Arc<tempfile::TempDir>| {
+        let root = held.path().join("current/public");
+        Site::over(Arc::clone(held), |options| {
+            retaining(options);
+            options.root = root;
+        })
+    };
+    for number in ["1", "2", "3"] {
+        release(number);
+    }
+    switch("1");
+    let mut site = over(&held);
+    for next in ["2", "3"] {
+        site.root.0.retain(unix_now());
+        switch(next);
+        site.later();
+    }
+    site.root.0.retain(unix_now());
+    for old in ["1", "2"] {
+        fs::remove_dir_all(held.path().join(old)).unwrap();
+    }
+    for number in ["1", "2", "3"] {
+        assert_eq!(site.text(format!("/assets/{number}.js")), number);
+    }
+    let again = over(&held);
+    assert_eq!(again.text("/assets/1.js"), "1");
+    assert!(held.path().join("current.public.retained/README").exists());
 }
 
 /// The directory itself is exchanged, and no pass has seen its last files.
