@@ -4,7 +4,7 @@
 //! <store>/README     that it is the gateway's
 //! <store>/gone       since when each is gone from the root, which survives a restart
 //! <store>/files/…    the files, at their paths below the root
-//! <store>/new        a file on its way there
+//! <store>/new-…      a file on its way there
 //! ```
 //!
 //! A hard link costs no space and no time, and is the file: if somebody writes
@@ -20,6 +20,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD};
 
@@ -31,12 +32,14 @@ use crate::options::Symlinks;
 const README: &str = "README";
 const GONE: &str = "gone";
 const FILES: &str = "files";
-const NEW: &str = "new";
+const NEW: &str = "new-";
 
 const WORDS: &str = "Janua keeps files here that a deploy has removed, so that pages that are \
 still open find them.\nIt removes them itself, after the time that `retain` says.\n";
 
 pub(crate) struct Store {
+    /// No other of this run has it.
+    id: u64,
     path: PathBuf,
     files: Directory,
 }
@@ -61,7 +64,10 @@ impl Store {
         fs::write(path.join(README), WORDS).map_err(failed)?;
         make(&path.join(FILES)).map_err(failed)?;
         let files = Directory::open(&path.join(FILES), Symlinks::Refuse).map_err(failed)?;
+        remove_stale(path).map_err(failed)?;
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             path: path.to_owned(),
             files,
         })
@@ -101,7 +107,10 @@ impl Store {
 
     /// Keeps an open file under a path, in place of what was kept there.
     pub(crate) fn keep(&self, path: &[u8], source: &File, facts: &Metadata) -> io::Result<()> {
-        let new = self.path.join(NEW);
+        // Another run, which ends as this one begins, may be at the same store.
+        let new = self
+            .path
+            .join(format!("{NEW}{}-{}", std::process::id(), self.id));
         remove(&new)?;
         // Through the descriptor: it is the file that was opened below the root,
         // whatever has its name by now.
@@ -181,6 +190,18 @@ fn copy(source: &File, facts: &Metadata, to: &Path) -> io::Result<()> {
     target.set_times(FileTimes::new().set_modified(facts.modified()?))
 }
 
+/// Removes what runs that were killed have left on its way. One that is alive
+/// tries again with its next pass.
+fn remove_stale(store: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(store)? {
+        let entry = entry?;
+        if entry.file_name().as_bytes().starts_with(NEW.as_bytes()) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -226,6 +247,41 @@ mod tests {
         fs::write(&from, "con").unwrap();
         remove(&to).unwrap();
         assert!(copy(&file, &facts, &to).is_err());
+    }
+
+    /// The end of one run and the beginning of the next overlap.
+    #[test]
+    fn two_at_one_store_do_not_mix_files_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        let [one, other] = [(); 2].map(|()| Store::open(&path).unwrap());
+        let source = |name: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, name).unwrap();
+            let file = File::open(path).unwrap();
+            let facts = file.metadata().unwrap();
+            (file, facts)
+        };
+        let (sources, others) = (source("one"), source("other"));
+        std::thread::scope(|scope| {
+            let keep = |store: &Store, name: &str, (file, facts): &(File, Metadata)| {
+                for round in 0..500 {
+                    let kept = format!("{name}/{round}");
+                    store.keep(kept.as_bytes(), file, facts).unwrap();
+                }
+            };
+            scope.spawn(move || keep(&one, "one", &sources));
+            scope.spawn(move || keep(&other, "other", &others));
+        });
+        for name in ["one", "other"] {
+            for round in 0..500 {
+                let kept = path.join(FILES).join(name).join(round.to_string());
+                assert_eq!(fs::read_to_string(&kept).unwrap(), name, "{round}");
+            }
+        }
+        fs::write(path.join("new-0-0"), "left behind").unwrap();
+        Store::open(&path).unwrap();
+        assert!(!path.join("new-0-0").exists());
     }
 
     #[test]
