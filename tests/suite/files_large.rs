@@ -214,3 +214,35 @@ async fn a_client_that_stops_reading_is_given_up() {
         tokio::time::sleep(Duration::from_millis(40)).await;
     }
 }
+
+/// Files that are held open to be quick take no descriptor that is needed.
+#[tokio::test]
+async fn open_files_leave_room_for_connections() {
+    let disk = Disk::new();
+    for number in 0..150 {
+        disk.write(&number.to_string(), vec![0; 70 * 1024]);
+    }
+    let settings = Settings::new().open_files(128);
+    let gateway = disk.serve_with(settings, "", "files = \"{root}\"").await;
+    let mut first = gateway.connect().await;
+    for number in 0..100 {
+        let response = first.exchange(&Request::get(&format!("/{number}"))).await;
+        assert_eq!(response.status, 200, "{number}");
+    }
+    // Each of these is more than is left, if files kept what they took.
+    let mut others = Vec::new();
+    for _ in 0..50 {
+        let mut wire = gateway.connect().await;
+        assert_eq!(wire.exchange(&Request::get("/0")).await.status, 200);
+        others.push(wire);
+    }
+    // And now none is left but theirs.
+    for _ in 0..40 {
+        others.push(gateway.connect().await);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for number in 100..150 {
+        let response = first.exchange(&Request::get(&format!("/{number}"))).await;
+        assert_eq!(response.status, 200, "{number}");
+    }
+}

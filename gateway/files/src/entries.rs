@@ -4,6 +4,7 @@
 //! how recently (`quick_cache`, S3-FIFO), so that a crawler that walks through
 //! everything, or a scan for what is not there, does not push out what is hot.
 
+use std::cell::Cell;
 use std::hash::{Hash, Hasher};
 
 use ahash::RandomState;
@@ -102,6 +103,17 @@ impl Entries {
     /// they hold open.
     pub(crate) fn sweep(&self, before: u64) {
         self.0.retain(|_, entry| entry.looked > before);
+    }
+
+    /// Drops all that hold a file open; false if there were none.
+    pub(crate) fn close_files(&self) -> bool {
+        let is_any = Cell::new(false);
+        self.0.retain(|_, entry| {
+            let is_open = entry.lookup.holds_a_file();
+            is_any.set(is_any.get() || is_open);
+            !is_open
+        });
+        is_any.get()
     }
 
     /// Drops what a root has of directories before this one.

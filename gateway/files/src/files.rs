@@ -8,6 +8,7 @@ use bytes::Bytes;
 use janua_http::accept_encoding::{Accepted, Coding};
 
 use crate::coding::Wanted;
+use crate::directory::Directory;
 use crate::entries::{Entries, Entry, Key, KeyRef};
 use crate::error::OpenError;
 use crate::flight::Flights;
@@ -30,7 +31,8 @@ pub struct Limits {
     pub queue: usize,
     /// What the cache of looks may hold, in bytes: small files mostly.
     pub memory: u64,
-    /// How many larger files the cache of looks may hold open.
+    /// How many larger files the cache of looks may hold open; never more than
+    /// a quarter of what the process may, the rest of which is for connections.
     pub open_files: u64,
     /// What compressed variants may hold, in bytes.
     pub variants: u64,
@@ -75,7 +77,8 @@ impl Files {
     /// With these limits; starts no thread yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let entries = Arc::new(Entries::new(limits.memory, limits.open_files));
+        let open_files = limits.open_files.min(descriptors() / 4);
+        let entries = Arc::new(Entries::new(limits.memory, open_files));
         let latest = Arc::new(AtomicU64::new(0));
         Self(Arc::new(Inner {
             pool: Pool::new(limits.threads, limits.queue),
@@ -247,6 +250,7 @@ impl Inner {
     /// One look at the disk.
     fn look(&self, root: &root::Inner, name: &Name, key: &Key, now: u64) -> Lookup {
         let (directory, generation) = root.current();
+        let directory = directory.as_deref();
         let before = match self.entries.peek(key.as_ref()) {
             Some(Entry {
                 lookup: Lookup::File(opened),
@@ -254,32 +258,12 @@ impl Inner {
             }) => Some(opened),
             _ => None,
         };
-        let search = |directory, retained| Search {
-            directory,
-            options: &root.options,
-            wanted: key.wanted,
-            retained,
-            before: before.as_ref(),
-        };
-        let found = directory.as_deref().map_or(Lookup::Missing, |directory| {
-            search(directory, false).run(name)
-        });
-        let lookup = match &root.retention {
-            Some(retention) if !name.is_directory => match found {
-                Lookup::File(_) => {
-                    retention.was_served(&name.path);
-                    found
-                }
-                Lookup::Missing => match retention.find(&name.path, unix_now()) {
-                    Some(store) => search(store, true)
-                        .file_alone(&name.path)
-                        .unwrap_or_else(Lookup::from),
-                    None => found,
-                },
-                _ => found,
-            },
-            _ => found,
-        };
+        let mut lookup = search(root, directory, name, key.wanted, before.as_ref());
+        // What is held open only to be quick must not keep others from opening.
+        if lookup.lacks_descriptors() && self.entries.close_files() {
+            lookup = search(root, directory, name, key.wanted, before.as_ref());
+        }
+        lookup.log(&root.options.root, &name.path);
         if !matches!(lookup, Lookup::Failed(_) | Lookup::Busy) {
             self.latest.fetch_max(now, Ordering::Relaxed);
             let entry = Entry {
@@ -290,6 +274,48 @@ impl Inner {
             self.entries.insert(key.clone(), entry);
         }
         lookup
+    }
+}
+
+/// How many files and connections the process may have open.
+fn descriptors() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.unwrap_or(u64::MAX)
+}
+
+/// Searches a root, and where it has no such file what is retained of it.
+fn search(
+    root: &root::Inner,
+    directory: Option<&Directory>,
+    name: &Name,
+    wanted: Wanted,
+    before: Option<&Arc<Opened>>,
+) -> Lookup {
+    let search = |directory, retained| Search {
+        directory,
+        options: &root.options,
+        wanted,
+        retained,
+        before,
+    };
+    let found = directory.map_or(Lookup::Missing, |directory| {
+        search(directory, false).run(name)
+    });
+    let Some(retention) = root.retention.as_ref().filter(|_| !name.is_directory) else {
+        return found;
+    };
+    match found {
+        Lookup::File(_) => {
+            retention.was_served(&name.path);
+            found
+        }
+        Lookup::Missing => match retention.find(&name.path, unix_now()) {
+            Some(store) => search(store, true)
+                .file_alone(&name.path)
+                .unwrap_or_else(Lookup::from),
+            None => found,
+        },
+        _ => found,
     }
 }
 

@@ -37,19 +37,7 @@ impl Search<'_> {
         } else {
             self.file(&name.path)
         };
-        let lookup = found.unwrap_or_else(Lookup::from);
-        match &lookup {
-            Lookup::Denied => {
-                let path = String::from_utf8_lossy(&name.path);
-                tracing::warn!(root = %self.options.root.display(), %path, "may not be read");
-            }
-            Lookup::Failed(error) => {
-                let path = String::from_utf8_lossy(&name.path);
-                tracing::error!(root = %self.options.root.display(), %path, %error, "cannot be read");
-            }
-            _ => {}
-        }
-        lookup
+        found.unwrap_or_else(Lookup::from)
     }
 
     /// A regular file by its path, alone: no index and no listing. For what is
@@ -60,9 +48,12 @@ impl Search<'_> {
     }
 
     fn file(&self, path: &[u8]) -> Result<Lookup, Trouble> {
-        match self.directory.find(path)? {
-            Object::File(file, facts) => self.serve(path, file, facts),
-            Object::Directory(_) => Ok(Lookup::Redirect),
+        match self.directory.find(path) {
+            Ok(Object::File(file, facts)) => self.serve(path, file, facts),
+            Ok(Object::Directory(_)) => Ok(Lookup::Redirect),
+            // What is in it may be asked for, also where it may not be listed.
+            Err(Trouble::Denied) if self.directory.facts(path)?.is_dir() => Ok(Lookup::Redirect),
+            Err(trouble) => Err(trouble),
         }
     }
 

@@ -91,13 +91,37 @@ fn directories() {
 
 #[test]
 fn what_may_not_be_read_is_denied() {
-    let site = Site::new(|_| {});
-    site.write("private", "x");
-    fs::set_permissions(site.path("private"), fs::Permissions::from_mode(0o000)).unwrap();
-    // A superuser reads it all the same.
-    if fs::read(site.path("private")).is_err() {
-        assert!(matches!(site.find("/private"), Lookup::Denied));
-    }
+    // In a thread that is no superuser, nor are those that it starts.
+    let checked = std::thread::spawn(|| {
+        let site = Site::new(|_| {});
+        site.write("private", "x");
+        site.write("closed/a", "x");
+        site.write("unlisted/index.html", "index");
+        let modes = [
+            ("private", 0o000),
+            ("closed", 0o600),
+            ("unlisted", 0o311),
+            ("", 0o755),
+            ("..", 0o755),
+        ];
+        for (path, mode) in modes {
+            fs::set_permissions(site.path(path), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        if rustix::process::geteuid().is_root() {
+            rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65_534)).unwrap();
+        }
+        assert!(matches!(site.find("/closed"), Lookup::Redirect));
+        for path in ["/private", "/closed/", "/closed/a", "/closed/b"] {
+            assert!(matches!(site.find(path), Lookup::Denied), "{path}");
+        }
+        // Of a directory that cannot be listed, what is in it can be had.
+        assert!(matches!(site.find("/unlisted"), Lookup::Redirect));
+        assert_eq!(site.text("/unlisted/"), "index");
+        assert!(site.is_missing("/unlisted/other"));
+        site
+    });
+    // Removed by who made it.
+    drop(checked.join().unwrap());
 }
 
 #[test]
