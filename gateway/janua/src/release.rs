@@ -7,12 +7,13 @@
 //! is switched; where there is nothing, the new directory is moved in.
 
 mod build;
+mod claim;
+mod mounts;
 mod steps;
 mod temporary;
 #[cfg(test)]
 mod tests;
 
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use std::time::SystemTime;
 use rustix::fs::RenameFlags;
 
 use self::build::{Size, copy};
+use self::claim::Claim;
 use self::steps::{parent, remove, rename, switch, sync};
 use self::temporary::Temporary;
 
@@ -50,6 +52,7 @@ enum Place {
 pub(crate) struct Staged {
     plan: Plan,
     new: Temporary,
+    old: Claim,
 }
 
 /// The new files in their place.
@@ -57,6 +60,8 @@ pub(crate) struct Staged {
 pub(crate) struct Live {
     root: PathBuf,
     was: Was,
+    /// On what is live no longer; `was` has that on what is.
+    _old: Claim,
 }
 
 /// What was in the place, and where it is now.
@@ -104,14 +109,23 @@ impl Plan {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Place::Nothing,
             Err(error) => return Err(format!("cannot read {shown}: {error}")),
         };
-        let overlaps = match root.canonicalize() {
-            Ok(real) => real.starts_with(&from_real) || from_real.starts_with(&real),
-            Err(_) => false,
-        };
+        let real = root.canonicalize().ok();
+        let overlaps = real
+            .as_ref()
+            .is_some_and(|real| real.starts_with(&from_real) || from_real.starts_with(real));
         if overlaps || parent.starts_with(&from_real) {
             return Err(format!(
                 "{} and {shown} are one within the other",
                 from.display()
+            ));
+        }
+        if place == Place::Directory
+            && let Some(mounted) = real.and_then(|real| mounts::within(&real))
+        {
+            return Err(format!(
+                "{} is a mount point: it can neither be exchanged nor removed with {shown}; \
+                 deploy to a directory without mounts, or make {shown} a link to one",
+                mounted.display()
             ));
         }
         let size = Size::of(&from_real)?;
@@ -143,23 +157,26 @@ impl Plan {
     }
 
     /// Copies the files beside the place, and waits until they are on the disk.
+    /// What a deploy that was killed has left there is removed.
     ///
     /// # Errors
-    /// Why that failed, in words. Nothing is left behind.
+    /// Why that failed, in words, be it that another deploy is under way. Nothing
+    /// is left behind.
     pub(crate) fn stage(self) -> Result<Staged, String> {
+        let old = Claim::on(&self.root);
+        if matches!(old, Claim::Theirs) {
+            let root = self.root.display();
+            return Err(format!("another deploy to {root} is under way"));
+        }
         let beside = match &self.place {
             Place::Link(text) => self.target(text),
             Place::Nothing | Place::Directory => self.root.clone(),
         };
-        let name = beside.file_name().unwrap_or_default();
-        let new = Temporary::make(&beside, |attempt| {
-            let mut hidden = OsString::from(".");
-            hidden.push(name);
-            hidden.push(format!(".deploy-{}-{attempt}", std::process::id()));
-            hidden
-        })?;
+        claim::sweep(&beside);
+        let new = Temporary::make(&beside)?;
         copy(&self.from, new.path(), SystemTime::now())?;
-        Ok(Staged { plan: self, new })
+        let plan = self;
+        Ok(Staged { plan, new, old })
     }
 
     /// What the link in the place leads to.
@@ -174,7 +191,7 @@ impl Staged {
     /// # Errors
     /// Why that failed, in words. Nothing has changed then.
     pub(crate) fn publish(self) -> Result<Live, String> {
-        let Self { plan, mut new } = self;
+        let Self { plan, mut new, old } = self;
         let root = plan.root.clone();
         let was = match plan.place.clone() {
             Place::Nothing => {
@@ -194,7 +211,11 @@ impl Staged {
                 Was::Link { text, release }
             }
         };
-        let mut live = Live { root, was };
+        let mut live = Live {
+            root,
+            was,
+            _old: old,
+        };
         live.hold();
         match sync(parent(&live.root)) {
             Ok(()) => Ok(live),

@@ -28,6 +28,8 @@ pub(super) fn switch(link: &Path, text: &Path) -> Result<(), String> {
     name.push(link.file_name().unwrap_or_default());
     name.push(format!(".link-{}", std::process::id()));
     let new = link.with_file_name(name);
+    // One that was killed may have left it, under the same number.
+    let _ = fs::remove_file(&new);
     symlink(text, &new)
         .and_then(|()| fs::rename(&new, link))
         .map_err(|error| {

@@ -1,6 +1,5 @@
 //! A directory on its way.
 
-use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -9,18 +8,31 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
+use super::claim::{Claim, hidden};
+
 /// A directory that is removed when this is dropped, unless it is kept.
 #[derive(Debug)]
-pub(super) struct Temporary(PathBuf, bool);
+pub(super) struct Temporary {
+    path: PathBuf,
+    is_removed: bool,
+    _claim: Claim,
+}
 
 impl Temporary {
     /// A new directory beside `path`, under the first of the names that is free.
-    pub(super) fn make(path: &Path, name: impl Fn(u32) -> OsString) -> Result<Self, String> {
+    pub(super) fn make(path: &Path) -> Result<Self, String> {
+        let name = path.file_name().unwrap_or_default();
         let mut attempt = 0;
         loop {
-            let new = path.with_file_name(name(attempt));
+            let new = path.with_file_name(hidden(name, attempt));
             match DirBuilder::new().mode(0o700).create(&new) {
-                Ok(()) => return Ok(Self(new, true)),
+                Ok(()) => {
+                    return Ok(Self {
+                        _claim: Claim::on(&new),
+                        path: new,
+                        is_removed: true,
+                    });
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < 100 => {
                     attempt += 1;
                 }
@@ -30,12 +42,12 @@ impl Temporary {
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// A drop removes it no more.
     pub(super) fn keep(&mut self) {
-        self.1 = false;
+        self.is_removed = false;
     }
 
     /// Moves it to a lasting name beside `path`: a release is where a link
@@ -50,10 +62,10 @@ impl Temporary {
                 attempt => format!("release-{seconds}-{attempt}"),
             };
             let settled = path.with_file_name(name);
-            match renameat_with(CWD, &self.0, CWD, &settled, RenameFlags::NOREPLACE) {
+            match renameat_with(CWD, &self.path, CWD, &settled, RenameFlags::NOREPLACE) {
                 Ok(()) => {
-                    self.keep();
-                    return Ok(Self(settled, true));
+                    self.path = settled;
+                    return Ok(self);
                 }
                 Err(rustix::io::Errno::EXIST) if attempt < 100 => attempt += 1,
                 Err(error) => return Err(format!("cannot make {}: {error}", settled.display())),
@@ -64,9 +76,9 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if self.1 {
+        if self.is_removed {
             // What cannot be removed is in nobody's way.
-            let _ = fs::remove_dir_all(&self.0);
+            let _ = fs::remove_dir_all(&self.path);
         }
     }
 }

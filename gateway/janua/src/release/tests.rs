@@ -274,3 +274,56 @@ fn what_cannot_be_is_said() {
     assert_eq!(stage.served(), "old");
     assert_eq!(stage.site(), ["app"]);
 }
+
+/// Killed at any point, a deploy leaves a directory at most.
+#[test]
+fn what_a_deploy_that_was_killed_has_left_is_removed() {
+    let stage = Stage::new();
+    write(&stage.path("site/app"), "old");
+    write(&stage.path("site/.app.deploy-4242-0"), "half");
+    fs::create_dir(stage.path("site/.app.deploy-keys")).unwrap();
+    fs::create_dir(stage.path("site/.other.deploy-4242-0")).unwrap();
+    let link = format!(".app.link-{}", std::process::id());
+    symlink("nowhere", stage.path("site").join(&link)).unwrap();
+    let live = stage.plan().unwrap().stage().unwrap().publish().unwrap();
+    live.finish().unwrap();
+    let left = [".app.deploy-keys", &link, ".other.deploy-4242-0", "app"];
+    assert_eq!(stage.site(), left);
+
+    // The link too may be there already, under the number of this process.
+    fs::rename(stage.path("site/app"), stage.path("site/first")).unwrap();
+    symlink("first", stage.path("site/app")).unwrap();
+    let live = stage.plan().unwrap().stage().unwrap().publish().unwrap();
+    live.finish().unwrap();
+    assert!(!stage.path("site").join(&link).exists());
+}
+
+#[test]
+fn two_deploys_to_one_place_are_not_under_way_at_once() {
+    let stage = Stage::new();
+    // The first ones make it: neither takes the other's directory away.
+    let first = stage.plan().unwrap().stage().unwrap();
+    let second = stage.plan().unwrap().stage().unwrap();
+    assert_eq!(stage.site().len(), 2);
+    let live = first.publish().unwrap();
+    second.publish().unwrap_err();
+    live.finish().unwrap();
+
+    for is_link in [false, true] {
+        if is_link {
+            fs::rename(stage.path("site/app"), stage.path("site/first")).unwrap();
+            symlink("first", stage.path("site/app")).unwrap();
+        }
+        let staged = stage.plan().unwrap().stage().unwrap();
+        let refused = || {
+            let why = stage.plan().unwrap().stage().unwrap_err();
+            assert!(why.ends_with("site/app is under way"), "{why}");
+        };
+        refused();
+        let live = staged.publish().unwrap();
+        refused();
+        live.finish().unwrap();
+        // And then it is free.
+        drop(stage.plan().unwrap().stage().unwrap());
+    }
+}
