@@ -56,6 +56,9 @@ pub struct DeployAnswer {
     pub retains: bool,
     /// The hosts of the site that are purged.
     pub hosts: Vec<String>,
+    /// The hosts that are patterns, which cannot be purged.
+    #[serde(default)]
+    pub patterns: Vec<String>,
     /// What was purged; only by a commit.
     pub purge: Option<PurgeSummary>,
 }

@@ -491,6 +491,7 @@ fn deploy(request: &DeployRequest) -> Result<DeployAnswer, String> {
         root: "/srv/app".to_owned(),
         retains: true,
         hosts: vec![request.site.clone()],
+        patterns: Vec::new(),
         purge: None,
     })
 }

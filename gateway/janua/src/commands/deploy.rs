@@ -110,8 +110,12 @@ fn warnings(looked: &DeployAnswer) -> Vec<String> {
             "the old build's files answer no more: `retain` keeps them for open pages".to_owned(),
         );
     }
-    if looked.hosts.is_empty() {
-        warnings.push("the site names no host that could be purged, only patterns".to_owned());
+    if !looked.patterns.is_empty() {
+        warnings.push(format!(
+            "hosts that are patterns are not purged ({}): name a tag, or purge each that is in \
+             use with `janua cache purge --host`",
+            looked.patterns.join(", ")
+        ));
     }
     warnings
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use janua_admin::{DeployAnswer, DeployPhase, DeployRequest, PurgeRequest};
@@ -34,6 +35,7 @@ pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<Deplo
                 .map_err(|path| format!("{} is not UTF-8", Path::new(&path).display()))?,
             retains: root.root.options().retain.is_some(),
             hosts: hosts(site),
+            patterns: patterns(site),
             purge: None,
         };
         (answer, root.root.clone())
@@ -45,10 +47,8 @@ pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<Deplo
             Ok(answer)
         }
         DeployPhase::Commit => {
-            // Modes of the new files may keep the gateway out: said while the
-            // old ones can still be put back.
-            fs::read_dir(&answer.root)
-                .map_err(|error| format!("the gateway cannot read {}: {error}", answer.root))?;
+            // Said while the old files can still be put back.
+            check(Path::new(&answer.root), &root.options().index)?;
             wait(&gateway.estate, &root, Work::Refresh)?;
             tracing::info!(site = answer.site, root = answer.root, "deployed");
             purge(gateway, request, answer)
@@ -124,6 +124,35 @@ fn hosts(site: &Site) -> Vec<String> {
     exact.collect()
 }
 
+/// Those of which nobody knows what they stand for.
+fn patterns(site: &Site) -> Vec<String> {
+    let patterns = site.hosts.iter().filter(|host| match &host.value {
+        HostPattern::Exact(_) => false,
+        HostPattern::Below(_) | HostPattern::Any => true,
+    });
+    patterns.map(ToString::to_string).collect()
+}
+
+/// Whether the new files can be read, as far as one look tells: modes may keep
+/// the gateway out.
+fn check(root: &Path, index: &[String]) -> Result<(), String> {
+    let refused = |path: &Path, error: io::Error| {
+        let path = path.display();
+        Err(format!("the gateway cannot read {path}: {error}"))
+    };
+    if let Err(error) = fs::read_dir(root) {
+        return refused(root, error);
+    }
+    for index in index {
+        let path = root.join(index);
+        match fs::File::open(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return refused(&path, error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// What is done with a directory in the pool of blocking work.
 enum Work {
     Retain,
@@ -166,7 +195,7 @@ fn purge(
 mod tests {
     use janua_config::{Config, Sources, Target, parse};
 
-    use super::{hosts, site};
+    use super::{check, hosts, patterns, site};
 
     fn config() -> Config {
         let text = r#"
@@ -205,5 +234,22 @@ mod tests {
         let config = config();
         assert_eq!(hosts(&config.sites[0]), ["app.example.com"]);
         assert!(hosts(&config.sites[1]).is_empty());
+        assert_eq!(patterns(&config.sites[0]), ["*.example.com"]);
+        assert_eq!(patterns(&config.sites[1]), ["*"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = ["index.html".to_owned(), "index.htm".to_owned()];
+        check(folder.path(), &index).unwrap();
+        // A superuser may read whatever there is: a link in a circle cannot be.
+        std::os::unix::fs::symlink("index.htm", folder.path().join("index.htm")).unwrap();
+        let why = check(folder.path(), &index).unwrap_err();
+        assert!(
+            why.contains("cannot read") && why.contains("index.htm"),
+            "{why}"
+        );
+        assert!(check(&folder.path().join("away"), &index).is_err());
     }
 }

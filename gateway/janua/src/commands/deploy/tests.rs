@@ -11,12 +11,16 @@ use janua_admin::{
 use super::super::Outcome;
 use crate::cli::{Cli, Command};
 
+/// What a deploy asks for by a step of its own, or not at all.
+const NOT_ASKED: &str = "a deploy does not ask for this";
+
 /// A gateway that takes part in deploys and in nothing else.
 struct Gateway {
     root: PathBuf,
     /// The phase that fails.
     fails: Option<DeployPhase>,
     webhook: Option<&'static str>,
+    patterns: &'static [&'static str],
     /// What was asked, and what was served at that moment.
     seen: Mutex<Vec<(DeployRequest, String)>>,
 }
@@ -29,19 +33,41 @@ impl Control for Gateway {
         String::new()
     }
     fn status(&self) -> Status {
-        unimplemented!()
+        Status {
+            version: String::new(),
+            pid: 0,
+            config: String::new(),
+            generation: 1,
+            started_unix_ms: 0,
+            uptime_ms: 0,
+            ready: true,
+            workers: 0,
+            connections: 0,
+            in_flight: 0,
+            requests: 0,
+            sites: 1,
+            routes: 1,
+            listeners: Vec::new(),
+            upstreams: Vec::new(),
+            policies: Vec::new(),
+            warnings: Vec::new(),
+            last_reload: None,
+        }
     }
     fn reload(&self) -> Result<ReloadSummary, ReloadError> {
-        unimplemented!()
+        Err(ReloadError {
+            rendered: NOT_ASKED.to_owned(),
+            errors: Vec::new(),
+        })
     }
     fn purge(&self, _: &PurgeRequest) -> Result<PurgeSummary, String> {
-        unimplemented!()
+        Err(NOT_ASKED.to_owned())
     }
     fn cache(&self) -> Result<CacheStatus, String> {
-        unimplemented!()
+        Err(NOT_ASKED.to_owned())
     }
     fn cache_entries(&self, _: &str) -> Result<Vec<CacheEntry>, String> {
-        unimplemented!()
+        Err(NOT_ASKED.to_owned())
     }
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
         let served = fs::read_to_string(self.root.join("index.html")).unwrap_or_default();
@@ -61,6 +87,7 @@ impl Control for Gateway {
             root: self.root.to_str().unwrap().to_owned(),
             retains: true,
             hosts: vec!["app.example.com".to_owned()],
+            patterns: self.patterns.iter().map(|&host| host.to_owned()).collect(),
             purge: (request.phase == DeployPhase::Commit).then(|| PurgeSummary {
                 purged: vec!["host app.example.com".to_owned()],
                 webhooks: self.webhook.map(hook).into_iter().collect(),
@@ -77,6 +104,14 @@ struct Running {
 }
 
 fn running(fails: Option<DeployPhase>, webhook: Option<&'static str>) -> Running {
+    running_with(fails, webhook, &[])
+}
+
+fn running_with(
+    fails: Option<DeployPhase>,
+    webhook: Option<&'static str>,
+    patterns: &'static [&'static str],
+) -> Running {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("site/app"), "old");
     write(&folder.path().join("build"), "new");
@@ -84,6 +119,7 @@ fn running(fails: Option<DeployPhase>, webhook: Option<&'static str>) -> Running
         root: folder.path().join("site/app"),
         fails,
         webhook,
+        patterns,
         seen: Mutex::default(),
     });
     let options = SocketOptions {
@@ -217,4 +253,14 @@ fn a_webhook_that_fails_is_said() {
     assert_eq!(running.site(), ("new".to_owned(), 0));
     let said = "cdn.example: failed after 3 calls: it answered 503";
     assert!(answer.person.contains(said), "{}", answer.person);
+}
+
+/// What is purged of the site's other hosts does not hide it.
+#[test]
+fn hosts_that_cannot_be_purged_are_said() {
+    let running = running_with(None, None, &["*.example.com", "*"]);
+    let answer = running.deploy(&[]).unwrap();
+    let said = "warning: hosts that are patterns are not purged (*.example.com, *): name a tag";
+    assert!(answer.person.contains(said), "{}", answer.person);
+    assert!(answer.person.contains("purged: host app.example.com"));
 }
