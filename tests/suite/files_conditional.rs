@@ -200,3 +200,30 @@ async fn a_range_of_this_very_version() {
     let fields = [("Range", "bytes=99-"), ("If-Match", "\"x\"")];
     assert_eq!(with(&gateway, "/a.txt", &fields).await.status, 412);
 }
+
+/// A client that has the beginning of the compressed form must not get the end of
+/// the other to go with it: both were modified at one time.
+#[tokio::test]
+async fn a_date_does_not_tell_codings_apart() {
+    let disk = Disk::with(&[("a.txt", &"some text".repeat(500))]);
+    let gateway = disk.serve("compress = true\nfiles = \"{root}\"").await;
+    let plain = gateway.get("/a.txt").await;
+    let [tag, date] = values(&plain, ["etag", "last-modified"]).map(str::to_owned);
+    let accepts = ("Accept-Encoding", "br");
+    let coded = with(&gateway, "/a.txt", &[accepts]).await;
+    let weak = coded.header("etag").unwrap().to_owned();
+    assert_eq!(
+        values(&coded, ["content-encoding", "last-modified"]),
+        ["br", &date]
+    );
+    let range = ("Range", "bytes=10-");
+    for (fields, status) in [
+        (&[range, accepts, ("If-Range", &date)][..], 200),
+        (&[range, accepts, ("If-Range", &weak)], 200),
+        (&[range, accepts, ("If-Range", &tag)], 206),
+        (&[range, ("If-Range", &date)], 206),
+    ] {
+        let response = with(&gateway, "/a.txt", fields).await;
+        assert_eq!(response.status, status, "{fields:?}");
+    }
+}
