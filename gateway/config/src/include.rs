@@ -100,7 +100,13 @@ pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     let mut found = Vec::new();
     match read(path) {
         Ok(text) => drop(sources.add(path, text)),
-        Err(why) => found.push(Diagnostic::file(path, why)),
+        Err(why) => {
+            let fault = Diagnostic::file(path, format!("the configuration {why}"));
+            found.push(match path.exists() {
+                true => fault,
+                false => fault.help("name the file by `--config FILE`"),
+            });
+        }
     }
     let mut oddities = Vec::new();
     for (path, pattern) in included(path, &sources, &mut found, &mut oddities) {

@@ -61,7 +61,7 @@ impl<T: Decode> Decode for NonEmpty<T> {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match node.get_ref() {
             DeValue::Array(_) => OneOrMany::decode(node, decoder).map(|many| Self(many.0)),
-            _ => decoder.mismatch(node, &Self::kind()),
+            _ => not_a_list(node, decoder, &Self::kind()),
         }
     }
 
@@ -78,7 +78,7 @@ impl<T: Decode> Decode for Vec<T> {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match node.get_ref() {
             DeValue::Array(items) => Some(elements(items, decoder)),
-            _ => decoder.mismatch(node, &Self::kind()),
+            _ => not_a_list(node, decoder, &Self::kind()),
         }
     }
 
@@ -89,6 +89,18 @@ impl<T: Decode> Decode for Vec<T> {
     fn describe(path: &str, fields: &mut Vec<FieldDoc>) {
         T::describe(&format!("{path}[]"), fields);
     }
+}
+
+/// Refuses a value in place of a list; a string only lacks its brackets.
+fn not_a_list<T>(node: &Node<'_>, decoder: &mut Decoder<'_>, expected: &str) -> Option<T> {
+    let DeValue::String(text) = node.get_ref() else {
+        return decoder.mismatch(node, expected);
+    };
+    let span = decoder.span(node);
+    decoder.refuse(
+        Diagnostic::error(span, format!("expected {expected}, found a string"))
+            .help(format!("write `[{text:?}]`")),
+    )
 }
 
 /// Every element that can be read; the faults of the others are noted.

@@ -36,10 +36,19 @@ pub(crate) struct KeyPlace {
 }
 
 impl PolicyConfig {
-    /// Where a key stands, by its path (`request.set`) or by its name alone
-    /// (`set`: the first one of that name).
+    /// Where a key stands, by its path (`request.set`, `rules[1].store`) or by
+    /// its name alone (`set`: the first one of that name). Of a path that is
+    /// not there, the deepest part that is: a field that is missing is missing
+    /// in its table.
     pub fn key_span(&self, key: &str) -> Option<Span> {
-        let by_path = self.places.iter().find(|place| place.path.join(".") == key);
+        let path: Vec<&str> = key
+            .split(['.', '[', ']'])
+            .filter(|part| !part.is_empty())
+            .collect();
+        let at = |path: &[&str]| self.places.iter().find(|place| place.path == path);
+        let by_path = (1..=path.len())
+            .rev()
+            .find_map(|depth| at(path.get(..depth)?));
         let by_name = || {
             let named = |place: &&KeyPlace| place.path.last().is_some_and(|last| last == key);
             self.places.iter().find(named)

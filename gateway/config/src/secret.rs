@@ -110,13 +110,13 @@ impl Walk<'_> {
     /// What a string leads to, if its key says that it is a reference.
     fn content(&mut self, text: &str) -> Option<String> {
         let key = self.path.last()?;
-        let content = if key.ends_with("_file") {
+        let (content, help) = if key.ends_with("_file") {
             let path = self.config.directory.join(text);
             let content = file(&path);
             self.files.insert(path);
-            content
+            (content, "a path is relative to the file that it stands in")
         } else if key.ends_with("_env") {
-            variable(text, self.env)
+            (variable(text, self.env), "set it for the gateway's process")
         } else {
             return None;
         };
@@ -124,7 +124,7 @@ impl Walk<'_> {
             Ok(content) => Some(content),
             Err(why) => {
                 let span = self.config.value_span(&self.path);
-                self.found.push(Diagnostic::error(span, why));
+                self.found.push(Diagnostic::error(span, why).help(help));
                 None
             }
         }

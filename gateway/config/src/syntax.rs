@@ -30,8 +30,12 @@ pub(crate) fn parse(source: SourceId, text: &str) -> (At<DeTable<'_>>, Vec<Fault
         let range = error.span().unwrap_or(0..0);
         let span = Span::new(source, range.clone());
         if error.message() != "duplicate key" {
+            let diagnostic = Diagnostic::error(span, error.message());
             return Fault {
-                diagnostic: Diagnostic::error(span, error.message()),
+                diagnostic: match bare_value(text, range.start) {
+                    Some(value) => diagnostic.help(format!("text stands in quotes: \"{value}\"")),
+                    None => diagnostic,
+                },
                 duplicate: false,
             };
         }
@@ -46,6 +50,20 @@ pub(crate) fn parse(source: SourceId, text: &str) -> (At<DeTable<'_>>, Vec<Fault
         }
     });
     (document, faults.collect())
+}
+
+/// The value around this place, if it looks like text that lacks its quotes:
+/// `never`, `127.0.0.1:80`, `/srv/app`.
+fn bare_value(text: &str, at: usize) -> Option<&str> {
+    let (before, after) = text.split_at_checked(at)?;
+    let ends = |c: char| c.is_whitespace() || "=,[]{}#\"'".contains(c);
+    let start = before.rfind(ends).map_or(0, |at| at + 1);
+    let end = at + after.find(ends).unwrap_or(after.len());
+    let line = text.get(..start)?.lines().next_back()?;
+    let is_value = line.contains('=') && line.trim_end().ends_with(['=', '[', ',']);
+    let value = text.get(start..end)?;
+    let is_text = value.contains(|c: char| c.is_ascii_alphabetic() || "/:*".contains(c));
+    (is_value && is_text).then_some(value)
 }
 
 /// Where a key that is given twice was given first: the parser does not say.

@@ -192,11 +192,19 @@ impl<'a> Provision<'a> {
 }
 
 /// A policy's refusal at the place of its configuration: of the key that the
-/// message names in backquotes, if it names one.
+/// message names in backquotes, if it names one. After "`rules[1]`: unknown
+/// field `tag`" that is `rules[1].tag`.
 fn refused(named: &Named<config::Policy>, error: &ConfigureError) -> Diagnostic {
     let message = error.to_string();
-    let quoted = message.split('`').skip(1).step_by(2);
-    let key = quoted.filter_map(|key| named.config.key_span(key)).next();
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let table = quoted.next().unwrap_or_default();
+    let inner = message.strip_prefix(&format!("`{table}`: unknown field `"));
+    let field = inner.and_then(|rest| rest.split('`').next());
+    let key = match field {
+        Some(field) => named.config.key_span(&format!("{table}.{field}")),
+        None => named.config.key_span(table),
+    };
+    let key = key.or_else(|| quoted.find_map(|key| named.config.key_span(key)));
     let span = match error {
         ConfigureError::Refused(_) => key.unwrap_or(named.config.span),
         _ => named.component.span,

@@ -24,7 +24,9 @@ pub struct BuildError {
     pub site: usize,
     /// The route's place within the site; none if it is about the site itself.
     pub route: Option<usize>,
-    /// What is wrong, for the operator.
+    /// Another route of the site that has a part in it.
+    pub other: Option<usize>,
+    /// What is wrong, for the operator: one line.
     pub message: String,
 }
 
@@ -77,9 +79,14 @@ struct Build {
 
 impl Build {
     fn error(&mut self, message: String) {
+        self.error_with(None, message);
+    }
+
+    fn error_with(&mut self, other: Option<usize>, message: String) {
         self.errors.push(BuildError {
             site: self.site,
             route: self.route,
+            other,
             message,
         });
     }
@@ -132,11 +139,12 @@ impl Build {
             fields.dedup();
             let identity = (route.path.clone(), route.methods.clone(), fields);
             if let Some(first) = seen.insert(identity, number) {
-                self.error(format!(
-                    "same path, methods and headers as route {first} of this site, which takes \
-                     every request of this one",
-                    first = first + 1
-                ));
+                self.error_with(
+                    Some(first),
+                    "same path, methods and headers as another route of this site, which takes \
+                     every request of this one"
+                        .to_owned(),
+                );
             }
             site.place(number, &route.path);
             site.routes.push(route);
@@ -236,7 +244,11 @@ impl Build {
                 Some(place)
             }
             Err(error) => {
-                self.error(format!("regular expression `{text}`: {error}"));
+                // The parser draws a picture of several lines; the last says why.
+                let error = error.to_string();
+                let why = error.lines().last().unwrap_or_default();
+                let why = why.trim().trim_start_matches("error: ");
+                self.error(format!("regular expression `{text}`: {why}"));
                 None
             }
         }

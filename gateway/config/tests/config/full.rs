@@ -229,7 +229,10 @@ fn keys_of_a_policy_have_places() {
         ("burst", "burst"),
         ("nested.list", "list"),
         ("nested.list.0.deep", "deep"),
+        ("nested.list[0].deep", "deep"),
         ("deep", "deep"),
+        // What is missing is missing in its table.
+        ("nested.none", "nested"),
     ] {
         let span = limit.key_span(key).unwrap();
         assert_eq!(&text[span.start..span.end], written, "{key}");

@@ -90,12 +90,20 @@ fn router(
         Err(errors) => {
             for error in errors {
                 let site = served.get(error.site);
-                let route = error.route.and_then(|route| site?.routes.get(route));
-                let span = route
-                    .and_then(|route| route.path.as_ref().map(|path| path.span))
+                let path = |route: Option<usize>| {
+                    let route = site?.routes.get(route?)?;
+                    Some(route.path.as_ref().map_or(route.span, |path| path.span))
+                };
+                let span = path(error.route)
                     .or_else(|| site.and_then(|site| site.hosts.first().map(|host| host.span)));
                 if let Some(span) = span {
-                    found.push(Diagnostic::error(span, error.message));
+                    let fault = Diagnostic::error(span, error.message);
+                    found.push(match path(error.other) {
+                        Some(other) => fault.note(other, "the other one").help(
+                            "put them together, or give one `methods`, `headers` or another path",
+                        ),
+                        None => fault,
+                    });
                 }
             }
             None

@@ -34,8 +34,10 @@ impl Compiler<'_, '_> {
         let root = match self.estate.root(&options) {
             Ok(root) => root,
             Err(error) => {
-                self.found
-                    .push(Diagnostic::error(directory.span, error.to_string()));
+                self.found.push(
+                    Diagnostic::error(directory.span, error.to_string())
+                        .help("a path is relative to the file that it stands in"),
+                );
                 // Never seen: a configuration with errors does not run.
                 return Target::Respond(Fixed::default());
             }
