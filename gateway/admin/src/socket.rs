@@ -60,6 +60,8 @@ pub(crate) struct SocketFile {
 }
 
 const MAX_PATH: usize = 100;
+/// What a right to another place does not help against.
+const GIVE: &str = "give to its group";
 
 /// Binds the socket under a passing name, gives it mode and group before it
 /// listens, and renames it into place: nobody can connect to it before its
@@ -117,7 +119,7 @@ fn place(
         })
     };
     if let Some(group) = group {
-        step("give to its group", chown(passing, None, Some(group)))?;
+        step(GIVE, chown(passing, None, Some(group)))?;
     }
     step(
         "set the mode of",
@@ -260,7 +262,13 @@ impl fmt::Display for BindError {
                 path,
                 source,
             } => {
-                write!(f, "cannot {doing} {}: {source}", path.display())
+                write!(f, "cannot {doing} {}: {source}", path.display())?;
+                match source.kind() {
+                    io::ErrorKind::PermissionDenied if *doing != GIVE => {
+                        f.write_str("; name another place by `socket` in `[admin]`")
+                    }
+                    _ => Ok(()),
+                }
             }
         }
     }

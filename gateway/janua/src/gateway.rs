@@ -27,7 +27,7 @@ use janua_admin::{
     ReloadError, ReloadStatus, ReloadSummary, Status,
 };
 use janua_cache::Cache;
-use janua_config::{Diagnostics, Loaded};
+use janua_config::{Diagnostics, Loaded, Severity};
 use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Runtime, RuntimeOptions};
@@ -67,6 +67,24 @@ pub(crate) enum StartError {
     Refused(Diagnostics),
     /// The machine does not let it.
     Machine(String),
+}
+
+/// Reads a configuration. A token that is not there is a warning: it is read
+/// at each purge, and nothing else waits for it.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+    let mut loaded = janua_config::load(path)?;
+    let environment = |name: &str| std::env::var(name).ok();
+    for webhook in &loaded.config.cache.webhooks {
+        if let Err(mut fault) = webhook.token.resolve(&environment) {
+            fault.severity = Severity::Warning;
+            let help = "until it is there the webhook fails; the gateway's own environment counts";
+            loaded.warnings.push(fault.help(help));
+        }
+    }
+    Ok(loaded)
 }
 
 /// Compiles a configuration without running it: binds nothing, and leaves

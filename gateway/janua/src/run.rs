@@ -13,14 +13,14 @@ use janua_admin::{Control, Server, SocketOptions};
 use janua_config::Loaded;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::gateway::{Gateway, StartError};
+use crate::gateway::{self, Gateway, StartError};
 
 /// Runs the gateway until it is told to end.
 ///
 /// # Errors
 /// It could not start, in words for the terminal.
 pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
-    let loaded = janua_config::load(config).map_err(|found| found.render(false))?;
+    let loaded = gateway::load(config).map_err(|found| found.render(false))?;
     let _diagnostics = janua_telemetry::diagnostics::init(loaded.config.log.level.as_str(), false)
         .map_err(|error| error.to_string())?;
     for warning in loaded.warnings.iter() {

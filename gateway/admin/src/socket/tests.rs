@@ -36,6 +36,22 @@ fn a_folder_that_is_there_is_left_as_it_is() {
     assert_eq!(mode & 0o777, 0o755);
 }
 
+/// The default is below /run, which is root's: who starts the gateway by hand
+/// has to be told what to write.
+#[test]
+fn a_folder_that_must_not_be_made_says_what_to_write() {
+    let refused = |doing| BindError::Io {
+        doing,
+        path: "/run/janua".into(),
+        source: std::io::ErrorKind::PermissionDenied.into(),
+    };
+    let words = refused("make the folder").to_string();
+    assert!(words.contains("/run/janua"), "{words}");
+    assert!(words.ends_with("by `socket` in `[admin]`"), "{words}");
+    let words = refused(super::GIVE).to_string();
+    assert!(!words.contains("[admin]"), "{words}");
+}
+
 #[test]
 fn the_group_is_set() {
     let folder = tempfile::tempdir().unwrap();

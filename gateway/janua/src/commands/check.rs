@@ -11,7 +11,7 @@ use super::{Answer, Outcome};
 use crate::gateway::{self, StartError};
 
 pub(super) fn check(config: &Path) -> Outcome {
-    let loaded = janua_config::load(config).map_err(|found| refused(config, &found))?;
+    let loaded = gateway::load(config).map_err(|found| refused(config, &found))?;
     let (sites, routes, policies) = gateway::check(&loaded).map_err(|error| match error {
         StartError::Refused(found) => refused(config, &found),
         StartError::Machine(why) => Answer::failure(why),

@@ -84,7 +84,7 @@ impl Gateway {
 
     fn try_reload(&self) -> Result<ReloadSummary, ReloadError> {
         let begin = Instant::now();
-        let loaded = janua_config::load(&self.config).map_err(|found| refusal(&found))?;
+        let loaded = super::load(&self.config).map_err(|found| refusal(&found))?;
         let previous = self.estate.snapshot();
         let snapshot =
             compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
