@@ -95,9 +95,21 @@ fn mismatch(found: &dyn Display, expected: &dyn Expected) -> Error {
     let expected = match expected.to_string() {
         rust if rust == "a map" || rust.starts_with("struct ") => "a table".to_owned(),
         rust if rust == "a sequence" => "a list".to_owned(),
-        other => other,
+        rust => integer(&rust).map_or(rust.clone(), str::to_owned),
     };
     Error::new(format!("expected {expected}, found {found}"))
+}
+
+/// The words for one of Rust's integer types.
+fn integer(rust: &str) -> Option<&'static str> {
+    Some(match rust {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "u128" | "usize" => "a whole number from 0",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        _ => return None,
+    })
 }
 
 fn unknown(what: &str, name: &str, expected: &[&str]) -> Error {

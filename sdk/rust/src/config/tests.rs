@@ -177,15 +177,15 @@ fn mistakes_have_a_path() {
     let cases = [
         (
             r#"{"number": 65536}"#,
-            "`number`: expected u16, found 65536",
+            "`number`: expected a whole number from 0 to 65535, found 65536",
         ),
         (
             r#"{"number": 1.5}"#,
-            "`number`: expected u16, found a number with a fraction",
+            "`number`: expected a whole number from 0 to 65535, found a number with a fraction",
         ),
         (
             r#"{"number": "1"}"#,
-            "`number`: expected u16, found a string",
+            "`number`: expected a whole number from 0 to 65535, found a string",
         ),
         (
             r#"{"text": true}"#,
@@ -195,7 +195,10 @@ fn mistakes_have_a_path() {
             r#"{"flag": null}"#,
             "`flag`: expected a boolean, found nothing",
         ),
-        (r#"{"list": [1, 256]}"#, "`list[1]`: expected u8, found 256"),
+        (
+            r#"{"list": [1, 256]}"#,
+            "`list[1]`: expected a whole number from 0 to 255, found 256",
+        ),
         (r#"{"list": {}}"#, "`list`: expected a list, found a table"),
         (r#"{"table": {"k": {}}}"#, "`table.k`: missing field `list`"),
         (

@@ -173,7 +173,7 @@ fn a_configuration_is_refused_with_its_path() {
         (r#"{"header": "x", "limit": 10}"#, "`limit`: at most 9"),
         (
             r#"{"header": "x", "limit": -1}"#,
-            "`limit`: expected u32, found -1",
+            "`limit`: expected a whole number from 0 to 4294967295, found -1",
         ),
     ];
     for (json, message) in cases {
