@@ -1,0 +1,98 @@
+//! Policies as they are configured: what they ask for, and what is refused.
+
+use super::*;
+
+#[test]
+fn a_bad_configuration_is_refused_in_the_policys_words() {
+    let mut spec = rate_limit();
+    spec.config = r#"{"rate":"often"}"#.to_owned();
+    let ConfigureError::Refused(message) = refusal(spec) else {
+        panic!("not refused by the policy");
+    };
+    assert!(message.contains("rate"), "{message}");
+}
+
+#[test]
+fn credentials_need_a_grant_and_it_can_be_pasted() {
+    let mut spec = PolicySpec::new("head", component("janua_policy_headers"));
+    spec.config =
+        r#"{"request":{"set":{"X-Token":"{header:authorization}{cookie:session}"}}}"#.to_owned();
+    let error = refusal(spec.clone());
+    let words = error.to_string();
+    assert!(
+        words.ends_with(r#"grants = ["cookie:session", "header:authorization"]"#),
+        "{words}"
+    );
+    spec.grants = vec!["cookie:session".into(), "header:authorization".into()];
+    RUNTIME.configure(spec.clone()).unwrap();
+    spec.grants.clear();
+    spec.bundled = true;
+    RUNTIME.configure(spec).unwrap();
+}
+
+#[test]
+fn every_phase_is_asked_and_remembers_for_itself() {
+    for phase in Phase::ALL {
+        let what = format!(r#""do":"nothing","phase":"{}""#, phase.name());
+        let mut asker = Asker::new(misbehaving(&what));
+        for (path, expected) in [("/a", 1), ("/a", 1), ("/b", 2)] {
+            asker.decide(phase, &Request::path(path));
+            assert_eq!(asker.counts().calls, expected, "{phase:?} {path}");
+        }
+        for other in Phase::ALL {
+            asker.decide(other, &Request::path("/a"));
+        }
+        assert_eq!(asker.counts().calls, 2, "{phase:?} alone is asked for");
+    }
+}
+
+#[test]
+fn what_is_not_carried_out_is_said_at_configure() {
+    let error = refusal(misbehaving(r#""do":"body-input""#));
+    assert!(
+        matches!(error, ConfigureError::NotCarriedOut(_)),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("`body-text(1024)`"), "{error}");
+}
+
+#[test]
+fn a_subscription_that_breaks_the_contract_is_refused() {
+    for (what, named) in [
+        ("too-many-inputs", "33"),
+        ("bad-input-name", "x y"),
+        ("bad-sensitive", "99"),
+    ] {
+        let error = refusal(misbehaving(&format!(r#""do":"{what}""#)));
+        assert!(error.to_string().contains(named), "{what}: {error}");
+    }
+}
+
+#[test]
+fn a_runaway_configure_is_refused() {
+    for what in ["loop", "memory", "recursion", "trap"] {
+        let mut spec = misbehaving(&format!(r#""do":"{what}","phase":"configure""#));
+        spec.configure_deadline = Duration::from_millis(200);
+        let error = refusal(spec);
+        assert!(
+            matches!(error, ConfigureError::Failed(_)),
+            "{what}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn identity_is_of_everything_that_counts() {
+    let base = rate_limit();
+    let mut config = base.clone();
+    config.config.push(' ');
+    let mut secret = base.clone();
+    secret.identity_extra = b"a new key".to_vec();
+    let mut lenient = base.clone();
+    lenient.on_error = OnError::Skip;
+    let same = base.clone();
+    assert_eq!(base.identity(), same.identity());
+    for other in [config, secret, lenient, api_key()] {
+        assert_ne!(base.identity(), other.identity());
+    }
+}

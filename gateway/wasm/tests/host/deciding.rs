@@ -1,0 +1,157 @@
+//! Verdicts: when a policy is asked, and when what it said is used again.
+
+use super::*;
+
+#[test]
+fn a_constant_verdict_is_asked_for_once() {
+    let mut spec = rate_limit();
+    spec.grants = vec!["effect:take".into()];
+    let mut asker = Asker::new(spec);
+    let (verdict, reused) = asker.verdict(&Request::default());
+    assert!(!reused);
+    let Effect::Take(take) = &verdict.effects[0] else {
+        panic!("another effect");
+    };
+    assert_eq!((take.tokens, take.period_ms, take.burst), (10, 1_000, 5));
+    assert_eq!(take.key, Value::Parts(Box::from([Part::Reference(0)])));
+    assert_eq!(
+        asker
+            .policy
+            .policy()
+            .plan(Phase::Request)
+            .unwrap()
+            .references,
+        [Input::ClientIp]
+    );
+    for _ in 0..10 {
+        assert!(asker.verdict(&Request::path("/x")).1);
+    }
+    assert_eq!((asker.counts().calls, asker.counts().hits), (1, 10));
+}
+
+#[test]
+fn an_effect_needs_a_grant_and_the_failure_says_so() {
+    let mut asker = Asker::new(rate_limit());
+    let FailureKind::BadVerdict(words) = asker.failure(Phase::Request, &Request::default()) else {
+        panic!("carried out without a grant");
+    };
+    assert!(words.ends_with(r#"grants = ["effect:take"]"#), "{words}");
+}
+
+#[test]
+fn a_key_is_asked_for_once_and_keys_are_apart() {
+    let mut asker = Asker::new(api_key());
+    for reused in [false, true, true] {
+        let (good, was) = asker.verdict(&Request::key("key-000001"));
+        assert_eq!((&good.outcome, was), (&Outcome::Proceed, reused));
+        let (bad, was) = asker.verdict(&Request::key("key-000002"));
+        assert_eq!(was, reused);
+        assert!(matches!(&bad.outcome, Outcome::Respond(reply) if reply.status == 401));
+        let (none, _) = asker.verdict(&Request::default());
+        assert!(matches!(&none.outcome, Outcome::Respond(reply) if reply.status == 401));
+    }
+    assert_eq!(asker.counts().calls, 3);
+}
+
+#[test]
+fn a_phase_that_is_not_asked_for_costs_nothing() {
+    let mut asker = Asker::new(api_key());
+    let decision = asker.decide(Phase::Response, &Request::default());
+    assert!(
+        matches!(decision, Decision::Verdict { verdict, .. } if *verdict == Verdict::proceed())
+    );
+    assert_eq!(asker.counts().calls, 0);
+}
+
+#[test]
+fn the_memo_can_be_turned_off_and_capped() {
+    let mut off = api_key();
+    off.memo = false;
+    let mut asker = Asker::new(off);
+    asker.verdict(&Request::key("k"));
+    assert!(!asker.verdict(&Request::key("k")).1);
+
+    let mut capped = api_key();
+    capped.max_reuse = Some(Duration::from_secs(2));
+    let mut asker = Asker::new(capped);
+    asker.verdict(&Request::key("k"));
+    asker.now_ms += 1_999;
+    assert!(asker.verdict(&Request::key("k")).1);
+    asker.now_ms += 1;
+    assert!(!asker.verdict(&Request::key("k")).1);
+}
+
+#[test]
+fn an_input_that_is_not_utf8_is_named() {
+    let mut asker = Asker::new(api_key());
+    let request = Request::default().with(Input::Header("x-api-key".into()), &b"\xff"[..]);
+    let decision = asker.decide(Phase::Request, &request);
+    assert!(
+        matches!(&decision, Decision::NotUtf8(Input::Header(name)) if &**name == "x-api-key"),
+        "{decision:?}"
+    );
+}
+
+#[test]
+fn many_configurations_live_in_one_instance_and_come_back_after_a_trap() {
+    let host = WorkerHost::new(&RUNTIME);
+    let quiet = configure(misbehaving(r#""do":"nothing""#));
+    let bad = configure(misbehaving(r#""do":"trap","marked":true"#));
+    let mut quiet = Asker::on(quiet, &host);
+    let mut bad = Asker::on(bad, &host);
+    quiet.verdict(&Request::path("/1"));
+    bad.verdict(&Request::path("/1"));
+    assert_eq!(
+        bad.failure(Phase::Request, &Request::marked()),
+        FailureKind::Trap
+    );
+    // Both are configured anew in the next instance.
+    assert!(!quiet.verdict(&Request::path("/2")).1);
+    assert!(!bad.verdict(&Request::path("/2")).1);
+    // One of them going away leaves the other.
+    drop(bad);
+    assert!(!quiet.verdict(&Request::path("/3")).1);
+}
+
+#[test]
+fn the_clock_and_random_numbers_forbid_reuse() {
+    let mut asker = Asker::new(misbehaving(r#""do":"clock""#));
+    for _ in 0..3 {
+        assert!(!asker.verdict(&Request::path("/")).1);
+    }
+    let mut asker = Asker::new(misbehaving(r#""do":"random""#));
+    asker.verdict(&Request::path("/"));
+    assert!(!asker.verdict(&Request::path("/")).1);
+}
+
+#[test]
+fn a_verdict_that_lies_about_reuse_is_found() {
+    let mut spec = misbehaving(r#""do":"lie""#);
+    spec.sample = 10;
+    let mut asker = Asker::new(spec);
+    // The count of calls is in the verdict; a fresh instance counts from 0.
+    asker.verdict(&Request::path("/0"));
+    let request = Request::path("/1");
+    let caught = (0..100).position(|_| {
+        asker.verdict(&request);
+        asker.policy.policy().status(0).lied_about_reuse
+    });
+    assert!(caught.is_some());
+    assert!(!asker.verdict(&request).1, "nothing is reused any more");
+    let status = asker.policy.policy().status(0);
+    assert_eq!(status.counts.lies, 1);
+    assert!(status.last_error.unwrap().contains("lies about reuse"));
+}
+
+#[test]
+fn an_honest_verdict_survives_sampling() {
+    let mut spec = api_key();
+    spec.sample = 2;
+    let mut asker = Asker::new(spec);
+    for _ in 0..50 {
+        asker.verdict(&Request::key("key-000001"));
+    }
+    assert!(asker.counts().samples > 10);
+    assert_eq!(asker.counts().lies, 0);
+    assert!(!asker.policy.policy().status(0).lied_about_reuse);
+}

@@ -1,0 +1,168 @@
+//! Components that do harm: what each costs, and that it ends there.
+
+use super::*;
+
+#[test]
+fn each_harm_is_told_apart_and_ends_the_instance_only() {
+    let table = [
+        ("trap", FailureKind::Trap),
+        ("loop", FailureKind::Deadline),
+        ("recursion", FailureKind::Trap),
+        ("memory", FailureKind::Memory),
+    ];
+    for (what, kind) in table {
+        let mut spec = misbehaving(&format!(r#""do":"{what}","marked":true"#));
+        // Touching 64 MiB takes longer than 10 ms on a slow machine.
+        spec.deadline = Duration::from_millis(if what == "memory" { 2_000 } else { 10 });
+        spec.breaker.share_percent = 100;
+        let mut asker = Asker::new(spec);
+        assert_eq!(
+            asker.failure(Phase::Request, &Request::marked()),
+            kind,
+            "{what}"
+        );
+        asker.verdict(&Request::path("/"));
+    }
+}
+
+#[test]
+fn a_panics_words_are_kept() {
+    let mut asker = Asker::new(misbehaving(r#""do":"trap""#));
+    let Decision::Failed(failure) = asker.decide(Phase::Request, &Request::default()) else {
+        panic!("did not fail");
+    };
+    assert!(failure.detail.contains("told to panic"), "{failure}");
+    let status = asker.policy.policy().status(asker.now_ms);
+    assert!(status.last_error.unwrap().contains("told to panic"));
+}
+
+#[test]
+fn an_error_is_a_message_and_the_instance_lives_on() {
+    let mut asker = Asker::new(misbehaving(r#""do":"error""#));
+    for _ in 0..20 {
+        let kind = asker.failure(Phase::Request, &Request::default());
+        assert_eq!(kind, FailureKind::Error("told to fail".into()));
+    }
+    let mut asker = Asker::new(misbehaving(r#""do":"long-error","amount":100000"#));
+    let FailureKind::Error(text) = asker.failure(Phase::Request, &Request::default()) else {
+        panic!("no error");
+    };
+    assert_eq!(text.len(), 512);
+}
+
+#[test]
+fn a_verdict_that_breaks_the_contract_is_refused() {
+    let table = [
+        ("name-crlf", ""),
+        ("name-nul", ""),
+        ("name-empty", ""),
+        ("value-crlf", ""),
+        ("value-nul", ""),
+        ("reply-crlf", ""),
+        ("owned-field", ""),
+        ("bad-input", ""),
+        ("bad-reference", ""),
+        ("bad-reply", ""),
+        ("bad-status", r#","phase":"response""#),
+        ("bad-status", r#","amount":404"#),
+        ("set-path", r#","phase":"response""#),
+        ("serve", ""),
+        ("cache-rule", ""),
+        ("empty-take", ""),
+        ("no-upstream", ""),
+        ("edits", r#","amount":257"#),
+        ("long-value", r#","amount":8193"#),
+        ("body", r#","amount":262145"#),
+    ];
+    for (what, more) in table {
+        let mut asker = Asker::new(misbehaving(&format!(r#""do":"{what}"{more}"#)));
+        let phase = if more.contains("response") {
+            Phase::Response
+        } else {
+            Phase::Request
+        };
+        let kind = asker.failure(phase, &Request::path("/"));
+        assert!(
+            matches!(kind, FailureKind::BadVerdict(_)),
+            "{what}: {kind:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_within_the_bounds_is_carried_out() {
+    let mut asker = Asker::new(misbehaving(r#""do":"edits","amount":256"#));
+    assert_eq!(asker.verdict(&Request::path("/")).0.edits.len(), 256);
+    let mut asker = Asker::new(misbehaving(r#""do":"body","amount":262144"#));
+    let (verdict, _) = asker.verdict(&Request::path("/"));
+    assert!(matches!(&verdict.outcome, Outcome::Respond(reply) if reply.body.len() == 262_144));
+    let mut asker = Asker::new(misbehaving(r#""do":"set-path""#));
+    assert!(matches!(
+        &asker.verdict(&Request::path("/")).0.edits[0],
+        Edit::SetPath(_)
+    ));
+}
+
+#[test]
+fn an_enormous_verdict_costs_the_gateway_nothing() {
+    for what in [
+        r#""do":"edits","amount":100000"#,
+        r#""do":"body","amount":33554432"#,
+    ] {
+        let mut spec = misbehaving(what);
+        spec.deadline = Duration::from_secs(5);
+        spec.memory_limit = 256 * 1024 * 1024;
+        let mut asker = Asker::new(spec);
+        let before = resident();
+        let kind = asker.failure(Phase::Request, &Request::path("/"));
+        assert_eq!(kind, FailureKind::Trap, "{what}");
+        drop(asker);
+        let grown = resident().saturating_sub(before);
+        assert!(grown < 64 * 1024 * 1024, "{what}: {grown} bytes");
+    }
+}
+
+/// This process's resident bytes.
+fn resident() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
+}
+
+/// As on a worker, inside a runtime: WASI's streams must not block in it, not
+/// even when they are dropped.
+#[test]
+fn output_is_cut_and_never_ends_the_call() {
+    let worker = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    worker.block_on(async {
+        for what in [
+            r#""do":"log","amount":2000"#,
+            r#""do":"print","amount":2000"#,
+            r#""do":"long-line","amount":500000"#,
+        ] {
+            let mut spec = misbehaving(what);
+            spec.deadline = Duration::from_secs(5);
+            spec.breaker.share_percent = 100;
+            Asker::new(spec).verdict(&Request::path("/"));
+        }
+        let mut asker = Asker::new(misbehaving(r#""do":"trap""#));
+        let kind = asker.failure(Phase::Request, &Request::default());
+        assert_eq!(kind, FailureKind::Trap);
+    });
+}
+
+#[test]
+fn a_leaking_instance_is_replaced_before_it_fails() {
+    let mut spec = misbehaving(r#""do":"leak","amount":1048576"#);
+    spec.memory_limit = 16 * 1024 * 1024;
+    spec.memo = false;
+    spec.deadline = Duration::from_millis(500);
+    spec.breaker.share_percent = 100;
+    let mut asker = Asker::new(spec);
+    for n in 0..100 {
+        asker.verdict(&Request::path(&format!("/{n}")));
+    }
+    assert!(asker.counts().recycled >= 5);
+    assert_eq!(asker.counts().memory, 0);
+}
