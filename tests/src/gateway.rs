@@ -36,6 +36,11 @@ impl Gateway {
         Settings::new().start(config).await
     }
 
+    /// Starts a gateway of one worker: what it keeps, the next request finds.
+    pub async fn start_one_worker(config: impl Display) -> Self {
+        Settings::new().workers(1).start(config).await
+    }
+
     pub(crate) async fn start_with(settings: Settings, config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path();

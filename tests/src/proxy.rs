@@ -12,6 +12,8 @@ pub struct Proxy {
     upstream: String,
     site: String,
     route: String,
+    also: String,
+    beside: String,
 }
 
 impl Proxy {
@@ -55,6 +57,30 @@ impl Proxy {
         lines.clone_into(&mut self.route);
         self
     }
+
+    /// With another route of the site, to the same upstream unless its lines name
+    /// another target.
+    #[must_use]
+    pub fn also(mut self, path: &str, lines: &str) -> Self {
+        let targets = ["upstream", "files", "respond", "redirect"];
+        let has_target = lines
+            .lines()
+            .any(|line| targets.iter().any(|target| line.starts_with(target)));
+        let target = if has_target {
+            ""
+        } else {
+            "upstream = \"app\"\n"
+        };
+        self.also += &format!("\n[[sites.routes]]\npath = \"{path}\"\n{target}{lines}\n");
+        self
+    }
+
+    /// With another upstream, of one endpoint.
+    #[must_use]
+    pub fn beside(mut self, name: &str, endpoint: &str) -> Self {
+        self.beside += &format!("\n[upstreams.{name}]\nendpoints = [\"{endpoint}\"]\n");
+        self
+    }
 }
 
 impl fmt::Display for Proxy {
@@ -65,6 +91,8 @@ impl fmt::Display for Proxy {
             upstream,
             site,
             route,
+            also,
+            beside,
         } = self;
         let quoted = endpoints.iter().map(|endpoint| {
             if endpoint.starts_with('{') {
@@ -84,7 +112,7 @@ address = "127.0.0.1:0"
 [upstreams.app]
 endpoints = [{endpoints}]
 {upstream}
-
+{beside}
 [[sites]]
 hosts = ["*"]
 {site}
@@ -92,7 +120,7 @@ hosts = ["*"]
 [[sites.routes]]
 upstream = "app"
 {route}
-"#
+{also}"#
         )
     }
 }

@@ -1,10 +1,11 @@
 //! What is generated is what the code says now.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use janua_tests::{Example, binary};
+use janua_tests::{Example, binary, run};
+use serde_json::Value;
 
 /// The pages of `docs/` that `make docs` writes, and what writes them.
 const PAGES: [(&str, &str); 6] = [
@@ -76,4 +77,105 @@ fn examples_pass_the_check() {
         assert!(checked.iter().any(|checked| checked == name), "{checked:?}");
     }
     assert!(checked.len() > DIRECTORIES.len(), "{checked:?}");
+}
+
+/// The SDK refuses when it reads a configuration what the gateway would refuse
+/// on each request, so both have the list, and the contract says it.
+#[test]
+fn the_sdk_and_the_gateway_own_the_same_fields() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let text = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let owned = |path: &str| {
+        let source = text(path);
+        let list = source.split("const OWNED: [&str; ").nth(1);
+        let list = list.and_then(|list| list.split("];").next()).unwrap();
+        let names = list.split('"').skip(1).step_by(2).map(str::to_owned);
+        names.collect::<Vec<_>>()
+    };
+    let gateway = owned("gateway/wasm/src/rules.rs");
+    assert!(gateway.len() > 4, "{gateway:?}");
+    assert_eq!(owned("sdk/rust/src/syntax.rs"), gateway);
+    for document in ["wit/types.wit", "wit/README.md"] {
+        let document = text(document).to_lowercase();
+        for name in &gateway {
+            assert!(document.contains(name), "{name}");
+        }
+    }
+}
+
+/// What is shown as a configuration is one: of the errors of a fragment only
+/// those are forgiven that are due to what stands around it.
+#[tokio::test]
+async fn configurations_in_documents_have_no_faults() {
+    const DUE: [&str; 5] = [
+        "unknown upstream",
+        "unknown policy",
+        "cannot be read",
+        "cannot serve files",
+        "the route has no target",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let scratch = tempfile::tempdir().unwrap();
+    let mut checked = 0;
+    for folder in [".", "docs", "plugins/*", "wit", "sdk/*", "examples/*"] {
+        for page in pages(&root, folder) {
+            let text = fs::read_to_string(&page).unwrap();
+            for block in text.split("```toml\n").skip(1) {
+                let block = block.split("```").next().unwrap();
+                // A Cargo.toml.
+                if block.contains("[lib]") {
+                    continue;
+                }
+                fs::write(scratch.path().join("janua.toml"), whole(block)).unwrap();
+                let ran = run(scratch.path(), &["check", "--json"]).await;
+                let said: Value = serde_json::from_str(&ran.stdout)
+                    .unwrap_or_else(|_| panic!("{}: {ran:?}", page.display()));
+                for error in said["errors"].as_array().unwrap() {
+                    let message = error["message"].as_str().unwrap();
+                    let due = DUE.iter().any(|due| message.contains(due));
+                    assert!(due, "{}: {message}\n{block}", page.display());
+                }
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 10, "{checked}");
+}
+
+/// A fragment with the tables that it leaves out.
+fn whole(fragment: &str) -> String {
+    const SITE: &str = "[[sites]]\nhosts = [\"*\"]\n";
+    const ROUTE: &str = "[[sites.routes]]\n";
+    let mut text = match fragment.contains("[[sites]]") {
+        true => fragment.to_owned(),
+        false => fragment.replacen(ROUTE, &format!("{SITE}{ROUTE}"), 1),
+    };
+    if !text.trim_start().starts_with(['[', '#']) {
+        // Fields of a route.
+        text = format!("{SITE}{ROUTE}{text}");
+    }
+    if text.contains("[[sites]]") && !text.contains("routes]]") {
+        text = format!("{text}\n{ROUTE}respond = {{}}\n");
+    }
+    if !text.contains("[listeners.") {
+        text = format!("{text}\n[listeners.any]\naddress = \"127.0.0.1:0\"\n");
+    }
+    text
+}
+
+/// The Markdown of a folder; `*` at its end stands for all folders in it.
+fn pages(root: &Path, folder: &str) -> Vec<PathBuf> {
+    let folders = match folder.strip_suffix("/*") {
+        Some(above) => {
+            let entries = fs::read_dir(root.join(above)).unwrap();
+            entries.map(|entry| entry.unwrap().path()).collect()
+        }
+        None => vec![root.join(folder)],
+    };
+    let entries = folders
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok());
+    let files = entries.flatten().map(|entry| entry.unwrap().path());
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "md");
+    files.filter(is_page).collect()
 }

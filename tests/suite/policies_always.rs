@@ -31,25 +31,12 @@ config = { keys = { nobody = "sha256:0000000000000000000000000000000000000000000
     let proxy = Proxy::to(upstream.endpoint())
         .listener("headers = { X-Listener = \"1\" }")
         .site("policies = [\"usual\", \"every\", \"own\"]")
-        .route("path = \"/status/\"");
-    let gateway = Gateway::start(format!(
-        r#"{POLICIES}{proxy}
-[[sites.routes]]
-path = "/closed"
-policies = ["keys"]
-upstream = "app"
-[[sites.routes]]
-path = "/dead"
-upstream = "dead"
-[[sites.routes]]
-path = "/said"
-respond = {{ status = 404, body = "no" }}
-[upstreams.dead]
-endpoints = ["{}"]
-"#,
-        vacant.endpoint()
-    ))
-    .await;
+        .route("path = \"/status/\"")
+        .beside("dead", &vacant.endpoint())
+        .also("/closed", "policies = [\"keys\"]")
+        .also("/dead", "upstream = \"dead\"")
+        .also("/said", "respond = { status = 404, body = \"no\" }");
+    let gateway = Gateway::start(format!("{POLICIES}{proxy}")).await;
     let table = [
         // path, status, usual, every, own, listener
         ("/status/200", 200, true, true, false, false),
@@ -123,7 +110,19 @@ async fn security_headers_on_everything() {
     let vacant = Vacant::refusing();
     let proxy = Proxy::to(upstream.endpoint())
         .site("policies = [\"security-headers\"]")
-        .route("path = \"/up\"");
+        .route("path = \"/up\"")
+        .beside("dead", &vacant.endpoint())
+        .also("/closed", "policies = [\"keys\"]")
+        .also("/dead", "upstream = \"dead\"")
+        .also("/fixed", "respond = { status = 200 }")
+        .also(
+            "/moved",
+            "redirect = { code = 301, to = \"https://{host}{path}\" }",
+        )
+        .also(
+            "/other",
+            "without = [\"security-headers\"]\npolicies = [\"hsts\"]",
+        );
     let gateway = Gateway::start(format!(
         r#"
 [policies.security-headers]
@@ -138,29 +137,7 @@ config = {{ response = {{ always = true, set = {{ Strict-Transport-Security = "m
 [policies.keys]
 component = "api-key"
 config = {{ keys = {{ nobody = "sha256:{zeros}" }} }}
-{proxy}
-[[sites.routes]]
-path = "/closed"
-policies = ["keys"]
-upstream = "app"
-[[sites.routes]]
-path = "/dead"
-upstream = "dead"
-[[sites.routes]]
-path = "/fixed"
-respond = {{ status = 200 }}
-[[sites.routes]]
-path = "/moved"
-redirect = {{ code = 301, to = "https://{{host}}{{path}}" }}
-[[sites.routes]]
-path = "/other"
-without = ["security-headers"]
-policies = ["hsts"]
-upstream = "app"
-[upstreams.dead]
-endpoints = ["{}"]
-"#,
-        vacant.endpoint(),
+{proxy}"#,
         zeros = "0".repeat(64),
     ))
     .await;

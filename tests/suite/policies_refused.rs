@@ -56,6 +56,18 @@ async fn a_refused_configuration_has_a_line() {
             "brust",
         ),
         (
+            "cache-rules",
+            "[[policies.x.config.rules]]\nstore = \"1d\"\n[[policies.x.config.rules]]\nstore = \"1 day\"",
+            6,
+            "is not a time",
+        ),
+        (
+            "cache-rules",
+            "[[policies.x.config.rules]]\nstore = \"1d\"\n[[policies.x.config.rules]]\nstor = \"1d\"",
+            6,
+            "did you mean `store`",
+        ),
+        (
             "api-key",
             "[policies.x.config]\nheader = \"x-api-key\"",
             3,

@@ -28,3 +28,15 @@ pub(crate) fn has(response: &Response, field: &str, name: &str) -> bool {
     list.split(',')
         .any(|item| item.trim().eq_ignore_ascii_case(name))
 }
+
+/// Checks that this is the page that has this text.
+pub(crate) fn expect_page(response: &Response, text: &str, target: &str) {
+    assert_eq!(response.status, 200, "{target}");
+    assert!(
+        response.text().contains(text),
+        "{target}: {}",
+        response.text()
+    );
+    let kind = response.header("content-type");
+    assert_eq!(kind, Some("text/html; charset=utf-8"), "{target}");
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use janua_tests::{Example, Gateway, Request, Response, assert_eventually};
 use tempfile::TempDir;
 
-use crate::stacks::{has, navigation, resource};
+use crate::stacks::{expect_page, has, navigation, resource};
 
 const HOST: &str = "app.dhanman.com";
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
@@ -135,6 +135,7 @@ async fn c3_assets_are_immutable_for_a_year() {
             Some(IMMUTABLE),
             "{target}"
         );
+        assert_eq!(response.header("expires"), None, "{target}");
         let etag = response.header("etag").expect("it has a validator");
         let again = resource(HOST, &target).header("If-None-Match", etag);
         let again = stack.gateway.send(again).await;
@@ -178,20 +179,19 @@ async fn f1_files_directories_and_the_index() {
         ("/help/unknown", "build 1"),
         ("/static/", "build 1"),
         ("/a%20b/%C3%A4", "build 1"),
+        ("/users/jane.doe", "build 1"),
     ] {
         let response = stack.open(target).await;
-        assert_eq!(response.status, 200, "{target}");
-        assert!(
-            response.text().contains(text),
-            "{target}: {}",
-            response.text()
-        );
-        assert_eq!(
-            response.header("content-type"),
-            Some("text/html; charset=utf-8"),
-            "{target}"
-        );
+        expect_page(&response, text, target);
     }
+    // What a script asks for is no page.
+    let data = Request::get("/invoices/7").host(HOST);
+    let data = data.header("Accept", "application/json");
+    assert_eq!(stack.gateway.send(data).await.status, 404);
+    for target in ["/gone.json", "/static/js/main.gone.js.map"] {
+        assert_eq!(stack.open(target).await.status, 404, "{target}");
+    }
+
     let directory = stack.open("/help?x=1").await;
     assert_eq!(directory.status, 301);
     assert_eq!(directory.header("location"), Some("/help/?x=1"));
@@ -268,6 +268,8 @@ async fn f4_the_types_of_the_stack_are_compressed() {
             }
         }
         let plain = stack.get(&format!("/{name}")).await;
+        // Also to who takes no coding: `gzip_vary`.
+        assert_eq!(has(&plain, "vary", "Accept-Encoding"), coded, "{name}");
         assert_eq!(plain.header("content-encoding"), None, "{name}");
         assert_eq!(plain.text(), long, "{name}");
     }

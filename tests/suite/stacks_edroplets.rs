@@ -5,7 +5,7 @@ use std::path::Path;
 use janua_tests::{Example, Gateway, Received, Reply, Request, Response, Upstream};
 use tempfile::TempDir;
 
-use crate::stacks::{has, navigation, resource};
+use crate::stacks::{expect_page, has, navigation, resource};
 
 const HOST: &str = "edroplets.org";
 
@@ -23,7 +23,11 @@ impl Stack {
         let backend = Upstream::http(async |request| answer(&request)).await;
         let example = Example::of("edroplets")
             .listener("*:80")
-            .endpoint("edroplets_backend:3000", &backend.endpoint())
+            // By a name, as in the file.
+            .endpoint(
+                "edroplets_backend:3000",
+                &format!("localhost:{}", backend.port()),
+            )
             .directory("/srv/edroplets", disk.path());
         Self {
             gateway: Gateway::start(example).await,
@@ -121,19 +125,10 @@ async fn f1_pages_fall_back_to_the_index() {
         ("/editor/42", "the index"),
         ("/editor/42?step=2", "the index"),
         ("/docs/unknown", "the index"),
+        ("/devices/rev2.1", "the index"),
     ] {
         let response = stack.open(target).await;
-        assert_eq!(response.status, 200, "{target}");
-        assert!(
-            response.text().contains(text),
-            "{target}: {}",
-            response.text()
-        );
-        assert_eq!(
-            response.header("content-type"),
-            Some("text/html; charset=utf-8"),
-            "{target}"
-        );
+        expect_page(&response, text, target);
         assert_eq!(
             response.header("cache-control"),
             Some("no-cache"),

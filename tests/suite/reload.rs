@@ -1,0 +1,182 @@
+//! Another configuration goes live, or is refused and nothing has changed.
+
+use std::net::TcpListener;
+
+use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, assert_eventually, run};
+use rustix::process::Signal;
+
+/// A listener on a free port, a site that says this.
+pub(crate) fn says(word: &str) -> String {
+    format!(
+        "[listeners.public]\naddress = \"127.0.0.1:0\"\n\
+         [[sites]]\nhosts = [\"*\"]\nroutes = [{{ respond = {{ body = \"{word}\" }} }}]\n"
+    )
+}
+
+/// Answers once it is told to.
+pub(crate) async fn held() -> (Upstream, tokio::sync::watch::Sender<bool>) {
+    let (release, released) = tokio::sync::watch::channel(false);
+    let upstream = Upstream::http(move |_| {
+        let mut released = released.clone();
+        async move {
+            let _ = released.wait_for(|released| *released).await;
+            Reply::ok("at last")
+        }
+    })
+    .await;
+    (upstream, release)
+}
+
+#[tokio::test]
+async fn a_reload_changes_what_is_answered() {
+    let mut gateway = Gateway::start(says("one")).await;
+    assert_eq!(gateway.get("/").await.text(), "one");
+    let address = gateway.address();
+    let mut wire = gateway.connect().await;
+    assert_eq!(wire.exchange(&Request::get("/")).await.text(), "one");
+    let summary = gateway.reload(says("two")).await;
+    assert_eq!(summary["generation"], 2);
+    // At once, on every worker, and on connections that were there.
+    for _ in 0..20 {
+        assert_eq!(gateway.get("/").await.text(), "two");
+    }
+    assert_eq!(wire.exchange(&Request::get("/")).await.text(), "two");
+    assert_eq!(
+        gateway.address(),
+        address,
+        "an address that stays is not bound again"
+    );
+    assert_eq!(gateway.status().await["generation"], 2);
+}
+
+#[tokio::test]
+async fn a_request_in_flight_ends_as_it_began() {
+    let (upstream, release) = held().await;
+    let mut gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    assert_eventually!(upstream.request_count() == 1);
+    gateway.reload(says("new")).await;
+    assert_eq!(gateway.get("/").await.text(), "new");
+    release.send(true).unwrap();
+    assert_eq!(wire.receive("GET").await.text(), "at last");
+    assert_eq!(wire.exchange(&Request::get("/")).await.text(), "new");
+}
+
+#[tokio::test]
+async fn sighup_reloads() {
+    let gateway = Gateway::start(says("one")).await;
+    gateway.write_config(says("two"));
+    assert_eq!(gateway.get("/").await.text(), "one", "nothing was said yet");
+    gateway.signal(Signal::HUP);
+    assert_eventually!(gateway.get("/").await.text() == "two");
+    // A bad one leaves the old, and says so.
+    gateway.write_config("[listeners.public]\naddress = 7\n");
+    gateway.signal(Signal::HUP);
+    assert_eventually!(
+        gateway.messages().contains("janua.toml:2"),
+        "{}",
+        gateway.messages()
+    );
+    assert_eq!(gateway.get("/").await.text(), "two");
+    assert_eventually!(
+        gateway
+            .metrics()
+            .await
+            .sum("janua_config_last_reload_ok", &[])
+            == 0.0
+    );
+}
+
+#[tokio::test]
+async fn the_command_reload() {
+    let gateway = Gateway::start(says("one")).await;
+    gateway.write_config(says("two"));
+    let reload = ["reload", "--admin", "admin.sock"];
+    let ran = run(gateway.directory(), &reload).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(gateway.get("/").await.text(), "two");
+
+    gateway.write_config("\n[listeners.public]\nadress = \"127.0.0.1:0\"\n");
+    let ran = run(gateway.directory(), &reload).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let said = ran.stdout + &ran.stderr;
+    assert!(said.contains("janua.toml:3:1"), "{said}");
+    assert!(said.contains("address"), "the suggestion: {said}");
+    assert_eq!(gateway.get("/").await.text(), "two");
+    let status = gateway.status().await;
+    assert_eq!(status["generation"], 2);
+    assert!(
+        status["last_reload"]["error"].is_string(),
+        "{}",
+        status["last_reload"]
+    );
+    assert_eq!(
+        gateway
+            .metrics()
+            .await
+            .sum("janua_reloads_total", &[("outcome", "refused")]),
+        1.0
+    );
+}
+
+#[tokio::test]
+async fn listeners_come_and_go() {
+    let mut gateway = Gateway::start(says("x")).await;
+    let first = gateway.address();
+    let second = "[listeners.second]\naddress = \"127.0.0.1:0\"\n";
+    gateway.reload(format!("{second}{}", says("x"))).await;
+    assert_eq!(gateway.address_of("public"), first);
+    let mut wire = janua_tests::Wire::connect(gateway.address_of("second")).await;
+    assert_eq!(wire.exchange(&Request::get("/")).await.text(), "x");
+    let gone = gateway.address_of("second");
+
+    gateway.reload(says("y")).await;
+    assert_eventually!(tokio::net::TcpStream::connect(gone).await.is_err());
+    assert_eq!(gateway.get("/").await.text(), "y");
+    // What it had accepted ends in good order: answered, or closed before.
+    let _ = wire.try_send(Request::get("/").to_bytes()).await;
+    if let Ok(response) = wire.try_receive("GET").await {
+        assert!([200, 503].contains(&response.status), "{}", response.status);
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_refused_at_its_place() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut gateway = Gateway::start(says("one")).await;
+    let config = says("two").replace(
+        "[[sites]]",
+        &format!("[listeners.second]\naddress = \"{address}\"\n[[sites]]"),
+    );
+    let refused = gateway.try_reload(&config).await.unwrap_err();
+    assert_eq!(refused["errors"][0]["line"], 4, "{refused}");
+    assert!(
+        refused["rendered"]
+            .as_str()
+            .unwrap()
+            .contains("janua.toml:4"),
+        "{refused}"
+    );
+    assert_eq!(gateway.get("/").await.text(), "one", "nothing has changed");
+    drop(taken);
+    gateway.reload(&config).await;
+    assert_eq!(gateway.address_of("second"), address);
+}
+
+#[tokio::test]
+async fn a_second_gateway_does_not_take_half_of_the_traffic() {
+    let first = Gateway::start(says("first")).await;
+    let address = first.address().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let config = says("second").replace("127.0.0.1:0", &address)
+        + "[admin]\nsocket = \"admin.sock\"\n[server]\nstate_dir = \"state\"\n";
+    std::fs::write(directory.path().join("second.toml"), config).unwrap();
+    let ran = run(directory.path(), &["run", "--config", "second.toml"]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("second.toml:2"), "{}", ran.stderr);
+    for _ in 0..10 {
+        assert_eq!(first.get("/").await.text(), "first");
+    }
+}

@@ -1,0 +1,200 @@
+//! Which endpoint of an upstream is asked: balance, health, limits, and the kinds
+//! of address.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use janua_tests::{
+    Endpoint, Gateway, Proxy, Reply, Request, Settings, Upstream, Vacant, Visit, assert_eventually,
+};
+
+/// How many of `count` requests over connections of their own were answered
+/// by whom.
+async fn shares(gateway: &Gateway, count: usize) -> BTreeMap<String, usize> {
+    let mut shares = BTreeMap::new();
+    for _ in 0..count {
+        let response = gateway.get("/").await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        *shares.entry(response.text().to_owned()).or_default() += 1;
+    }
+    shares
+}
+
+pub(crate) async fn named(name: &'static str) -> Upstream {
+    Upstream::always(Reply::ok(name)).await
+}
+
+#[tokio::test]
+async fn least_conn_counts_all_workers() {
+    let busy = Upstream::silent().await;
+    let free = named("free").await;
+    let config = Proxy::to(busy.endpoint())
+        .and(free.endpoint())
+        .upstream("balance = \"least_conn\"");
+    let gateway = Settings::new().workers(4).start(config).await;
+    let mut held = Vec::new();
+    // One after another, until the busy one has its first.
+    for answered in 0.. {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        assert_eventually!(busy.request_count() == 1 || free.request_count() > answered);
+        if busy.request_count() == 1 {
+            held.push(wire);
+            break;
+        }
+        assert_eq!(wire.receive("GET").await.text(), "free");
+        assert!(answered < 100, "equals take turns");
+    }
+    // From now on no worker sends it another.
+    assert_eq!(shares(&gateway, 100).await["free"], 100);
+    assert_eq!(busy.request_count(), 1);
+}
+
+#[tokio::test]
+async fn weights_hold_over_four_workers() {
+    let (a, b, c) = (named("a").await, named("b").await, named("c").await);
+    let weighted = |upstream: &Upstream, weight| {
+        format!(
+            "{{ address = \"{}\", weight = {weight} }}",
+            upstream.endpoint()
+        )
+    };
+    let config = Proxy::to(weighted(&a, 5))
+        .and(weighted(&b, 2))
+        .and(weighted(&c, 1));
+    let gateway = Settings::new().workers(4).start(config).await;
+    let shares = shares(&gateway, 400).await;
+    // 250, 100 and 50, but for a round that each worker has not finished.
+    for (name, expected) in [("a", 250), ("b", 100), ("c", 50)] {
+        let count = shares[name];
+        assert!(
+            count.abs_diff(expected) <= 12,
+            "{name}: {count} of {expected}, {shares:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_fails_is_left_alone_and_comes_back() {
+    let port_holder = Vacant::refusing();
+    let address = port_holder.address();
+    let alive = named("alive").await;
+    let config = Proxy::to(address.to_string())
+        .and(alive.endpoint())
+        .upstream("passive_health = { max_fails = 3, fail_timeout = \"2s\" }");
+    let gateway = Settings::new().workers(2).start(config).await;
+    let down = async || gateway.status().await["upstreams"][0]["endpoints"][0]["health"] == "down";
+    let failed = async || {
+        let labels = [("kind", "refused")];
+        gateway
+            .metrics()
+            .await
+            .sum("janua_upstream_failures_total", &labels)
+    };
+    let begin = Instant::now();
+    while !down().await {
+        assert_eq!(gateway.get("/").await.text(), "alive", "no client sees it");
+        assert!(begin.elapsed() < Duration::from_secs(10));
+    }
+    assert_eq!(failed().await, 3.0);
+    assert_eq!(shares(&gateway, 50).await["alive"], 50);
+    if begin.elapsed() < Duration::from_millis(1900) {
+        assert_eq!(failed().await, 3.0, "it is not asked while it is out");
+    }
+    // It comes back: the port is given free and a server takes it.
+    drop(port_holder);
+    let back = Upstream::at(Endpoint::Tcp(address), |mut visit: Visit| async move {
+        while visit.request().await.is_ok() {
+            visit.wire.send(Reply::ok("back").to_bytes("GET")).await;
+        }
+    })
+    .await;
+    assert_eventually!(gateway.get("/").await.text() == "back");
+    assert_eventually!(!down().await);
+    assert!(back.request_count() > 0);
+}
+
+/// The last one is never put out: that would only turn a failure into another.
+#[tokio::test]
+async fn if_all_are_out_all_are_tried() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        if let Ok(request) = visit.request().await
+            && request.target == "/ok"
+        {
+            visit.wire.send(Reply::ok("x").to_bytes("GET")).await;
+        }
+    })
+    .await;
+    let other = Vacant::refusing();
+    let config = Proxy::to(upstream.endpoint())
+        .and(other.endpoint())
+        .upstream("passive_health = { max_fails = 1, fail_timeout = \"60s\" }");
+    let gateway = Gateway::start(config).await;
+    for _ in 0..6 {
+        assert_eq!(gateway.get("/fail").await.status, 502);
+    }
+    assert_eq!(gateway.get("/ok").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_most_connections_of_an_endpoint() {
+    let busy = Upstream::silent().await;
+    let endpoint = format!(
+        "{{ address = \"{}\", max_connections = 2 }}",
+        busy.endpoint()
+    );
+    let gateway = Settings::new().workers(4).start(Proxy::to(endpoint)).await;
+    let mut held = Vec::new();
+    for n in 1..=2 {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        assert_eventually!(busy.request_count() == n);
+        held.push(wire);
+    }
+    let refused = gateway.get("/limit").await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.proxy_error(), Some("connection_limit_reached"));
+    // A place is free again as soon as a client is gone.
+    held.pop().unwrap().reset();
+    assert_eventually!(busy.open() == 1);
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    assert_eventually!(busy.request_count() == 3);
+}
+
+#[tokio::test]
+async fn a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let upstream = Upstream::unix_echo(&path).await;
+    let config = Proxy::to(upstream.endpoint()).route("host = \"upstream\"");
+    let gateway = Gateway::start_one_worker(config).await;
+    for _ in 0..5 {
+        let response = gateway.send(Request::post("/x", "body")).await;
+        assert_eq!(response.json()["body"], "body");
+        assert_eq!(response.json()["headers"]["host"], "localhost");
+    }
+    assert_eq!(upstream.connections(), 1);
+    drop(upstream);
+    std::fs::remove_file(&path).unwrap();
+    assert_eventually!(gateway.get("/").await.status == 502);
+}
+
+/// R10: both families are tried, whichever of them the server listens on.
+#[tokio::test]
+async fn a_name() {
+    let four = Upstream::echo().await;
+    let config = Proxy::to(format!("localhost:{}", four.port()));
+    let gateway = Gateway::start(config).await;
+    assert_eventually!(gateway.get("/").await.status == 200);
+
+    let address = Endpoint::Tcp("[::1]:0".parse().unwrap());
+    let six = Upstream::at(address, |mut visit: Visit| async move {
+        while visit.request().await.is_ok() {
+            visit.wire.send(Reply::ok("six").to_bytes("GET")).await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(Proxy::to(format!("localhost:{}", six.port()))).await;
+    assert_eventually!(gateway.get("/").await.text() == "six");
+}

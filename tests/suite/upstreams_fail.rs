@@ -1,0 +1,181 @@
+//! Upstreams that refuse, keep silent, or take too long.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use janua_tests::{Gateway, Proxy, ReadError, Request, Upstream, Vacant, Visit, assert_eventually};
+
+use crate::upstreams_balance::named;
+
+#[tokio::test]
+async fn another_endpoint_is_tried_if_one_refuses() {
+    let refusing = Vacant::refusing();
+    let upstream = named("alive").await;
+    for method in ["GET", "POST"] {
+        let config = Proxy::to(refusing.endpoint())
+            .and(upstream.endpoint())
+            .and(Vacant::refusing().endpoint())
+            .upstream("passive_health = { max_fails = 0 }");
+        let gateway = Gateway::start(config).await;
+        for _ in 0..20 {
+            let response = gateway.send(Request::new(method, "/").body("once")).await;
+            assert_eq!((response.status, response.text()), (200, "alive"));
+        }
+        let metrics = gateway.metrics().await;
+        let refused = [
+            ("endpoint", refusing.endpoint()),
+            ("kind", "refused".to_owned()),
+        ];
+        let refused = refused
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        assert!(metrics.sum("janua_upstream_failures_total", &refused) > 0.0);
+        assert_eq!(
+            metrics.sum("janua_failures_total", &[]),
+            0.0,
+            "no client saw one"
+        );
+    }
+}
+
+#[tokio::test]
+async fn if_all_refuse_it_is_502() {
+    let (one, two) = (Vacant::refusing(), Vacant::refusing());
+    let gateway = Gateway::start(Proxy::to(one.endpoint()).and(two.endpoint())).await;
+    for _ in 0..3 {
+        let response = gateway.get("/refused").await;
+        assert_eq!(response.status, 502);
+        assert_eq!(response.proxy_error(), Some("connection_refused"));
+        assert_eq!(
+            response.header("proxy-status"),
+            Some("janua; error=connection_refused")
+        );
+    }
+    let line = gateway.log_line("/refused").await;
+    assert_eq!(line["failure"], "refused");
+    assert_eq!(line["upstream"], "app");
+    assert_eq!(line["answered_by"], "gateway");
+    gateway.settled().await;
+    let kind = [("kind", "refused")];
+    assert_eq!(
+        gateway.metrics().await.sum("janua_failures_total", &kind),
+        3.0
+    );
+}
+
+#[tokio::test]
+async fn retries_can_be_turned_off() {
+    let refusing = Vacant::refusing();
+    let upstream = named("alive").await;
+    let config = Proxy::to(refusing.endpoint())
+        .and(upstream.endpoint())
+        .upstream("retries = 0\npassive_health = { max_fails = 0 }");
+    let gateway = Gateway::start(config).await;
+    let mut statuses = BTreeMap::new();
+    for _ in 0..20 {
+        *statuses.entry(gateway.get("/").await.status).or_insert(0) += 1;
+    }
+    assert!(
+        statuses.contains_key(&200) && statuses.contains_key(&502),
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_connect_timeout_is_504() {
+    let silent = Vacant::never_accepting();
+    let config = Proxy::to(silent.endpoint()).upstream("connect_timeout = \"300ms\"");
+    let gateway = Gateway::start(config).await;
+    let begin = Instant::now();
+    let response = gateway.get("/").await;
+    assert_eq!(response.status, 504, "{}", response.text());
+    assert_eq!(response.proxy_error(), Some("connection_timeout"));
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    assert_eq!(gateway.log_line("/").await["failure"], "connect_timeout");
+}
+
+#[tokio::test]
+async fn a_response_timeout_is_504() {
+    let upstream = Upstream::silent().await;
+    let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"300ms\"");
+    let gateway = Gateway::start(config).await;
+    let begin = Instant::now();
+    let response = gateway.get("/").await;
+    assert_eq!(response.status, 504);
+    assert_eq!(response.proxy_error(), Some("http_response_timeout"));
+    assert!(begin.elapsed() >= Duration::from_millis(300));
+    assert_eq!(gateway.log_line("/").await["failure"], "response_timeout");
+    assert_eventually!(
+        upstream.open() == 0,
+        "the upstream's connection is given up"
+    );
+}
+
+#[tokio::test]
+async fn a_response_head_that_drips_is_cut_off() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        let _ = visit.request().await;
+        let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\nX: ").await;
+        while visit.wire.try_send("y").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"500ms\"");
+    let gateway = Gateway::start(config).await;
+    // `response_head_timeout` is how long the head may take, not a byte of it.
+    let response = gateway.get("/").await;
+    assert_eq!(response.status, 504);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_coming_is_broken_off() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        let _ = visit.request().await;
+        let _ = visit
+            .wire
+            .try_send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+            .await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let config = Proxy::to(upstream.endpoint()).upstream("idle_timeout = \"300ms\"");
+    let gateway = Gateway::start(config).await;
+    expect_break(&gateway).await;
+    assert_eq!(gateway.log_line("/").await["failure"], "response_timeout");
+}
+
+#[tokio::test]
+async fn a_request_may_be_limited_as_a_whole() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        let _ = visit.request().await;
+        let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
+        // There is always some progress.
+        while visit.wire.try_send("x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let config = Proxy::to(upstream.endpoint()).route("request_timeout = \"500ms\"");
+    let gateway = Gateway::start(config).await;
+    expect_break(&gateway).await;
+    assert_eq!(gateway.log_line("/").await["failure"], "whole_timeout");
+}
+
+/// A name that does not resolve stops neither the start nor other routes.
+#[tokio::test]
+async fn a_name_that_there_is_not() {
+    let gateway = Gateway::start(Proxy::to("nowhere.invalid:80")).await;
+    let response = gateway.get("/").await;
+    assert_eq!(response.status, 502);
+    assert_eq!(response.proxy_error(), Some("dns_error"));
+    assert_eq!(gateway.log_line("/").await["failure"], "dns");
+}
+
+/// Asks, and gets half an answer.
+async fn expect_break(gateway: &Gateway) {
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    let error = wire.try_receive("GET").await.unwrap_err();
+    assert!(matches!(error, ReadError::Incomplete(_)), "{error}");
+}
