@@ -17,8 +17,8 @@ run: policies ## build everything and boot examples/quickstart
 
 # JavaScript, Python and the browser's application where their tools are there;
 # CI has all (CI=true).
-HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js spa)
-HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python)
+HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js sdk-js-test spa)
+HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python sdk-python-test)
 
 test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
 	$(CARGO) build --workspace --exclude janua-load

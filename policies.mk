@@ -12,7 +12,7 @@ POLICY_CRATES := \
 	janua-example-policy-rust \
 	janua-fixture-misbehave janua-fixture-probe janua-fixture-unknown-import
 
-.PHONY: policies policies-js policies-python
+.PHONY: policies policies-js policies-python sdk-js-test sdk-python-test
 
 ## policies: build the components that are written in Rust
 policies:
@@ -60,3 +60,15 @@ $(POLICY_DIR)/example_python.wasm: $(PYTHON_INSTALLED) $(PYTHON_EXAMPLE)/policie
 		--python-path $(PYTHON_EXAMPLE) --python-path sdk/python \
 		policies --output $(PYTHON_TOOLS)/example_python.wasm
 	mv $(PYTHON_TOOLS)/example_python.wasm $@
+
+## sdk-js-test: run the tests of the JavaScript SDK (needs node)
+sdk-js-test:
+	cd sdk/javascript && node --test
+
+# Against the types that componentize-py makes of the contract.
+## sdk-python-test: run the tests of the Python SDK (needs python3)
+sdk-python-test: $(PYTHON_INSTALLED)
+	rm -rf $(PYTHON_TOOLS)/bindings
+	$(PYTHON_TOOLS)/bin/componentize-py --quiet --wit-path wit --world policy bindings $(PYTHON_TOOLS)/bindings
+	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(PYTHON_TOOLS)/bindings \
+		$(PYTHON_TOOLS)/bin/python -m unittest discover sdk/python
