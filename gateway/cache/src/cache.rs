@@ -224,15 +224,25 @@ impl<F> Cache<F> {
     }
 
     /// Keeps a compressed form of an entry's body beside it, counted in the
-    /// budget. Returns the entry that has it.
+    /// budget; empty bytes say that there is no point in it. Returns the entry
+    /// as it stands in the store, which has what else was kept meanwhile.
     pub fn encoded(&self, entry: &Arc<Entry>, coding: Coding, bytes: Bytes) -> Arc<Entry> {
-        let with = Arc::new(entry.with_encoded(coding, bytes));
+        let current = self.store.current(entry);
+        let with = Arc::new(current.with_encoded(coding, bytes));
         // One on its way in is about to be replaced.
-        if !matches!(entry.body(), Body::Growing(_)) && with.weight() <= self.store.index.largest()
+        if !matches!(current.body(), Body::Growing(_))
+            && with.weight() <= self.store.index.largest()
         {
-            self.store.replace(entry, &with);
+            self.store.replace(&current, &with);
         }
         with
+    }
+
+    /// The entry that has this one's place in the store by now, if it is of the
+    /// same body: with a newer head, or another coding kept; otherwise this one.
+    #[must_use]
+    pub fn current(&self, entry: &Arc<Entry>) -> Arc<Entry> {
+        self.store.current(entry)
     }
 
     /// Purges, and returns once no lookup on any worker finds what it reached

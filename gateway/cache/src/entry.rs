@@ -111,7 +111,7 @@ impl Encoded {
 }
 
 /// What an entry costs beyond its text and body, in bytes: itself, its place in
-/// the index, and what the allocator rounds up. Measured, see `examples/compare.rs`.
+/// the index, and what the allocator rounds up. Measured, see `examples/measure.rs`.
 pub(crate) const OVERHEAD: u64 = 300;
 
 impl Entry {

@@ -214,6 +214,14 @@ impl Store {
         }
     }
 
+    /// The entry in this one's place, if it is of the same body.
+    pub(crate) fn current(&self, entry: &Arc<Entry>) -> Arc<Entry> {
+        match self.in_memory(entry.primary(), entry.variant()) {
+            Some(current) if current.body().is_same(entry.body()) => current,
+            _ => Arc::clone(entry),
+        }
+    }
+
     /// Puts an entry in the place of another, if that is still there.
     pub(crate) fn replace(&self, old: &Arc<Entry>, new: &Arc<Entry>) {
         let slot = self.hasher.slot(old.primary(), old.variant());

@@ -12,15 +12,8 @@ use crate::zstd::Zstd;
 /// The streaming encoder of one body.
 ///
 /// What goes in comes out at some time; [`flush`](Self::flush) makes it now.
-/// Memory does not grow with the body. It is bounded by coding and level, and
-/// less if the length is known to be small. Measured in KiB, of a body of
-/// unknown length:
-///
-/// | coding | level: KiB |
-/// |---|---|
-/// | gzip | 1: 320, 5: 335, 9: 345 |
-/// | br | 0: 170, 2: 1,040, 4: 1,980, 5: 3,580, 6: 4,600, 9: 36,800, 11: 6,600 |
-/// | zstd | 1: 600, 3: 1,070, 5: 1,820, 9: 3,130, 15: 4,230, 19: 5,260 |
+/// Memory does not grow with the body. It is bounded by coding and level (see
+/// [`Levels::memory`]), and less if the length is known to be small.
 #[derive(Debug)]
 pub struct Encoder(Inner);
 
@@ -92,6 +85,15 @@ impl Encoder {
         Self::start(coding, levels, Extent::Stream(Some(length)))
     }
 
+    /// An encoder of a body that is at hand, of so many bytes: with windows as
+    /// large as it needs, up to what every client must take (RFC 9659: 8 MiB).
+    ///
+    /// # Errors
+    /// [`EncodeError`] if the library cannot start.
+    pub fn for_body(coding: Coding, levels: Levels, length: u64) -> Result<Self, EncodeError> {
+        Self::start(coding, levels, Extent::Whole(length))
+    }
+
     fn start(coding: Coding, levels: Levels, extent: Extent) -> Result<Self, EncodeError> {
         let level = levels.of(coding);
         Ok(Self(match coding {
@@ -149,13 +151,12 @@ impl Encoder {
     }
 }
 
-/// Codes a body that is there as a whole, as for a cached variant: with windows
-/// as large as it needs, up to what every client must take (RFC 9659: 8 MiB).
+/// Codes a body that is at hand in one go, as [`Encoder::for_body`].
 ///
 /// # Errors
 /// [`EncodeError`].
 pub fn whole(coding: Coding, levels: Levels, body: &[u8]) -> Result<Vec<u8>, EncodeError> {
-    let mut encoder = Encoder::start(coding, levels, Extent::Whole(body.len() as u64))?;
+    let mut encoder = Encoder::for_body(coding, levels, body.len() as u64)?;
     // Text becomes a quarter or less; what does not, grows the vector.
     let mut out = Vec::with_capacity(body.len() / 4 + 64);
     encoder.drive(body, &mut out, Step::Finish)?;

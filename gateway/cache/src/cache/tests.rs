@@ -154,8 +154,15 @@ fn a_compressed_form_is_kept_beside() {
     assert_eq!(found.encoded(Coding::Gzip).unwrap().len(), 500);
     assert_eq!(found.encoded(Coding::Brotli), None);
     assert_eq!(cache.status().bytes, before + 500);
+    // Two codings made of the same entry at one time: both are kept.
+    cache.encoded(&entry, Coding::Zstd, Bytes::from_static(&[2; 400]));
+    let found = find(&cache, "/a").unwrap();
+    assert_eq!(found.encoded(Coding::Gzip).unwrap().len(), 500);
+    assert_eq!(found.encoded(Coding::Zstd).unwrap().len(), 400);
+    assert!(Arc::ptr_eq(&cache.current(&entry), &found));
     // Of an entry that is no longer there, nothing is kept.
     store(&cache, "/a", &[], b"new");
+    assert!(Arc::ptr_eq(&cache.current(&entry), &entry));
     cache.encoded(&found, Coding::Brotli, Bytes::from_static(&[1; 500]));
     assert_eq!(testing::body(&find(&cache, "/a").unwrap()), b"new");
 }

@@ -69,4 +69,3 @@ fn multipart(exchange: &mut Exchange, piece: &Piece, parts: &[Part], length: u64
     fields.set(b"Content-Type", &value);
     Content::Pieces(pieces)
 }
-
