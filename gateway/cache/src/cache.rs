@@ -230,9 +230,7 @@ impl<F> Cache<F> {
         let current = self.store.current(entry);
         let with = Arc::new(current.with_encoded(coding, bytes));
         // One on its way in is about to be replaced.
-        if !matches!(current.body(), Body::Growing(_))
-            && with.weight() <= self.store.index.largest()
-        {
+        if !matches!(current.body(), Body::Growing(_)) {
             self.store.replace(&current, &with);
         }
         with

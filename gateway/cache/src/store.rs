@@ -41,6 +41,12 @@ pub(crate) struct Store {
 /// Open files at most; each is one file descriptor.
 const MAX_OPENED: u64 = 1024;
 
+/// What the compressed forms of open files may hold, in bytes: a part of the
+/// memory budget beside it, and at least so much that each has a kilobyte.
+fn opened_bytes(memory: u64) -> u64 {
+    (memory / 4).clamp(MAX_OPENED * 1024, 64 << 20)
+}
+
 /// Heads and keys larger than this are not stored, in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 
@@ -60,8 +66,9 @@ impl Store {
         let shards = usize::try_from(shards).unwrap_or(1);
         let store = Self {
             hasher: KeyHasher::new(),
-            index: Index::new(memory, shards),
-            opened: Index::new(MAX_OPENED * 1024, 4),
+            index: Index::new(memory, shards, 0),
+            // So heavy that no more than that many fit.
+            opened: Index::new(opened_bytes(memory), 4, opened_bytes(memory) / MAX_OPENED),
             purges,
             growing,
             disk,
@@ -222,13 +229,17 @@ impl Store {
         }
     }
 
-    /// Puts an entry in the place of another, if that is still there.
+    /// Puts an entry in the place of another, if that is still there and the
+    /// new one is not too large.
     pub(crate) fn replace(&self, old: &Arc<Entry>, new: &Arc<Entry>) {
         let slot = self.hasher.slot(old.primary(), old.variant());
         let table = match old.body() {
             Body::File { .. } => &self.opened,
             Body::Bytes(_) | Body::Growing(_) => &self.index,
         };
+        if new.weight() > table.largest() {
+            return;
+        }
         let still = matches!(
             table.peek(slot, old.primary(), old.variant()),
             Some(Slot::Entry(found)) if Arc::ptr_eq(&found, old)

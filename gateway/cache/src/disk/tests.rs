@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 
 use janua_http::Fields;
+use janua_http::accept_encoding::Coding;
 use tempfile::TempDir;
 
 use super::*;
@@ -86,6 +87,29 @@ fn a_restart_finds_what_was_stored() {
     }
     let figures = figures(&cache);
     assert_eq!((figures.loads, figures.objects, figures.opened), (3, 3, 1));
+}
+
+/// What is served from a file is coded once too, though it is no small thing.
+#[test]
+fn a_compressed_form_of_an_open_file_is_kept() {
+    let folder = TempDir::new().unwrap();
+    let cache = open(folder.path());
+    let large: Vec<u8> = (0..900_000u32).map(|n| n as u8).collect();
+    for path in ["/a", "/b", "/c"] {
+        store(&cache, path, &[], &large);
+    }
+    let cache = restart(cache, folder.path());
+    for path in ["/a", "/b", "/c"] {
+        let entry = find(&cache, path).unwrap();
+        assert!(matches!(entry.body(), Body::File { .. }));
+        let coded = bytes::Bytes::from(vec![1; 300_000]);
+        cache.encoded(&entry, Coding::Gzip, coded);
+    }
+    for path in ["/a", "/b", "/c"] {
+        let found = find(&cache, path).unwrap();
+        let kept = found.encoded(Coding::Gzip).map(|coded| coded.len());
+        assert_eq!(kept, Some(300_000), "{path}");
+    }
 }
 
 #[test]

@@ -71,9 +71,10 @@ const AVERAGE: u64 = 512;
 
 impl Index {
     /// `shards` is a hint: each must be able to hold some of the largest objects.
-    pub(crate) fn new(bytes: u64, shards: usize) -> Self {
+    /// Every slot weighs at least `least`.
+    pub(crate) fn new(bytes: u64, shards: usize, least: u64) -> Self {
         let evicted = Arc::new(AtomicU64::new(0));
-        let items = usize::try_from(bytes / AVERAGE)
+        let items = usize::try_from(bytes / AVERAGE.max(least))
             .unwrap_or(usize::MAX)
             .max(1024);
         let mut options = OptionsBuilder::new();
@@ -83,9 +84,9 @@ impl Index {
             .shards(shards);
         let lifecycle = Evictions(Arc::clone(&evicted));
         let slots = match options.build() {
-            Ok(options) => Cache::with_options(options, Weigh, Identity, lifecycle),
+            Ok(options) => Cache::with_options(options, Weigh(least), Identity, lifecycle),
             // Never: all that the builder asks for is given.
-            Err(_) => Cache::with(items, bytes, Weigh, Identity, lifecycle),
+            Err(_) => Cache::with(items, bytes, Weigh(least), Identity, lifecycle),
         };
         Self {
             slots,
@@ -170,11 +171,11 @@ impl Index {
 }
 
 #[derive(Clone, Debug)]
-struct Weigh;
+struct Weigh(u64);
 
 impl Weighter<u64, Slot> for Weigh {
     fn weight(&self, _: &u64, slot: &Slot) -> u64 {
-        slot.weight()
+        slot.weight().max(self.0)
     }
 }
 
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_makes_room_is_evicted_and_what_is_replaced_is_not() {
-        let index = Index::new(1 << 20, 1);
+        let index = Index::new(1 << 20, 1, 0);
         for _ in 0..100 {
             index.insert(7, pass(7));
         }

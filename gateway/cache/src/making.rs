@@ -1,0 +1,166 @@
+//! Bodies that are made here while they are read: of a stored body in a content
+//! coding, say. Each has one writer and any number of readers from the first
+//! byte on, on any thread, as a body on its way in has (see [`crate::fill`]),
+//! and no entry of its own.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use crate::entry::Body;
+use crate::fill::{FillReader, GrowingBytes, Growth};
+
+/// What all makings together hold, and may hold.
+#[derive(Clone, Debug)]
+pub struct Makings(Arc<GrowingBytes>);
+
+/// The writing end. Dropped without [`finish`](Self::finish), it aborts the body.
+#[derive(Debug)]
+pub struct Making(Arc<Growth>);
+
+/// Finds the body that a [`Making`] writes, and does not keep it.
+#[derive(Clone, Debug)]
+pub struct Made(Arc<Growth>);
+
+impl Makings {
+    /// Together they keep at most so many bytes whole; what comes beyond that
+    /// still reaches all readers, and is held only as far as they lag behind.
+    #[must_use]
+    pub fn new(limit: u64) -> Self {
+        let bytes = GrowingBytes::default();
+        bytes.set_limit(limit);
+        Self(Arc::new(bytes))
+    }
+
+    /// Begins a body. `None`: too much is held already.
+    #[must_use]
+    pub fn begin(&self) -> Option<Making> {
+        Growth::begin(&self.0, 0).map(Making)
+    }
+}
+
+impl Making {
+    /// Where others find it.
+    #[must_use]
+    pub fn made(&self) -> Made {
+        Made(Arc::clone(&self.0))
+    }
+
+    /// Ready while more may be written without outrunning the readers. Never
+    /// pends while all of it is kept.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.poll_ready(cx)
+    }
+
+    /// False if it is not kept any more and nobody reads it.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.0.is_wanted()
+    }
+
+    /// Appends `data`.
+    pub fn write(&mut self, data: Bytes) {
+        if !data.is_empty() {
+            self.0.write(data, u64::MAX);
+        }
+    }
+
+    /// Says that it is whole. `None` if it was not kept.
+    #[must_use]
+    pub fn finish(self) -> Option<Bytes> {
+        self.0.finish()
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Made {
+    /// A reader from the first byte on; `None` if the beginning is gone.
+    #[must_use]
+    pub fn reader(&self) -> Option<FillReader> {
+        Growth::reader(&self.0)
+    }
+}
+
+impl Body {
+    /// True if both are one body: the same bytes in the same place, or one on
+    /// its way in and what it came to.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bytes(one), Self::Bytes(other)) => {
+                one.as_ptr() == other.as_ptr() && one.len() == other.len()
+            }
+            (Self::Growing(one), Self::Growing(other)) => Arc::ptr_eq(&one.0, &other.0),
+            (Self::Growing(growing), Self::Bytes(bytes))
+            | (Self::Bytes(bytes), Self::Growing(growing)) => growing
+                .0
+                .whole()
+                .is_some_and(|whole| Self::Bytes(whole).is_same(&Self::Bytes(bytes.clone()))),
+            (
+                Self::File { file, offset, .. },
+                Self::File {
+                    file: other,
+                    offset: from,
+                    ..
+                },
+            ) => Arc::ptr_eq(file, other) && offset == from,
+            (Self::File { .. }, _) | (_, Self::File { .. }) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fill::Aborted;
+
+    #[tokio::test]
+    async fn each_reader_gets_all_of_it() {
+        let mut making = Makings::new(1000).begin().unwrap();
+        let made = making.made();
+        let mut early = made.reader().unwrap();
+        making.write(Bytes::from_static(b"one "));
+        making.write(Bytes::new());
+        making.write(Bytes::from_static(b"two"));
+        let mut late = made.reader().unwrap();
+        assert_eq!(making.finish().unwrap(), "one two");
+        for reader in [&mut early, &mut late, &mut made.reader().unwrap()] {
+            let mut all = Vec::new();
+            while let Some(piece) = reader.next().await {
+                all.extend(piece.unwrap());
+            }
+            assert_eq!(all, b"one two");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_breaks_off() {
+        let mut making = Makings::new(1000).begin().unwrap();
+        let mut reader = making.made().reader().unwrap();
+        making.write(Bytes::from_static(b"one"));
+        drop(making);
+        assert_eq!(reader.next().await, Some(Err(Aborted)));
+    }
+
+    /// Beyond the limit it reaches its readers all the same.
+    #[tokio::test]
+    async fn what_is_too_much_is_not_kept() {
+        let mut making = Makings::new(10).begin().unwrap();
+        let made = making.made();
+        let mut reader = made.reader().unwrap();
+        making.write(Bytes::from_static(&[7; 100]));
+        assert_eq!(reader.next().await.unwrap().unwrap().len(), 100);
+        making.write(Bytes::from_static(&[7; 100]));
+        assert!(made.reader().is_none(), "its beginning is gone");
+        assert!(making.is_wanted());
+        drop(reader);
+        assert!(!making.is_wanted());
+        assert_eq!(making.finish(), None);
+    }
+}
