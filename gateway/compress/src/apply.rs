@@ -25,11 +25,7 @@ const UNTRUE: [&[u8]; 6] = [
 /// same bytes (RFC 9110 §8.8.3.3). So it still answers `If-None-Match`, and no
 /// longer `If-Range`. What is not an entity tag is taken out.
 pub fn mark(fields: &mut Fields, coding: Coding) {
-    fields.retain(|_, name, _| {
-        !UNTRUE
-            .iter()
-            .any(|untrue| name.eq_ignore_ascii_case(untrue))
-    });
+    retain_true(fields);
     fields.set(b"Content-Encoding", coding.token().as_bytes());
     let Some(tag) = fields.get(b"etag") else {
         return;
@@ -44,6 +40,15 @@ pub fn mark(fields: &mut Fields, coding: Coding) {
             fields.remove(b"etag");
         }
     }
+}
+
+/// Takes out the fields, or trailers, that speak of the bytes before.
+pub fn retain_true(fields: &mut Fields) {
+    fields.retain(|_, name, _| {
+        !UNTRUE
+            .iter()
+            .any(|untrue| name.eq_ignore_ascii_case(untrue))
+    });
 }
 
 /// Says that the answer depends on `Accept-Encoding` (RFC 9110 §12.5.5), once;

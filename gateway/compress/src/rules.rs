@@ -52,6 +52,8 @@ pub struct Compression {
     pub types: Vec<Box<str>>,
     /// How hard each coding tries.
     pub levels: Levels,
+    /// What the encoders of all streams may hold together, in bytes.
+    pub memory: u64,
 }
 
 impl Default for Compression {
@@ -61,6 +63,7 @@ impl Default for Compression {
             min_length: 1024,
             types: DEFAULT_TYPES.iter().map(|&name| name.into()).collect(),
             levels: Levels::default(),
+            memory: 256 << 20,
         }
     }
 }
@@ -72,7 +75,7 @@ pub enum Eligible {
     /// [`vary`](crate::apply::vary) its head.
     Yes(Coding),
     /// It would be, but this client takes none of the codings offered, or rather
-    /// has the body as it is: [`vary`](crate::apply::vary) its head all the same,
+    /// has the body as it is, or a part of it; or forbids it: [`vary`](crate::apply::vary) its head all the same,
     /// for another client gets another answer.
     NegotiatedIdentity,
     /// It is the same for every client.
@@ -84,13 +87,11 @@ pub enum Eligible {
 pub enum Refusal {
     /// Neither `GET` nor `HEAD` nor `POST`.
     Method,
-    /// 1xx, 204, 205, 206 or 304.
+    /// 1xx, 204, 205, 304 or 416.
     Status,
     /// It has a `Content-Encoding` already.
     Coded,
-    /// It is a part, by `Content-Range`: offsets would mean something else.
-    Range,
-    /// Client or origin forbids it: `no-transform` (RFC 9111 §5.2).
+    /// The origin forbids it: `no-transform` (RFC 9111 §5.2.2.6).
     NoTransform,
     /// Not one of the types, or a stream of events, which would wait.
     Type,
@@ -106,7 +107,6 @@ impl Refusal {
             Self::Method => "method",
             Self::Status => "status",
             Self::Coded => "coded",
-            Self::Range => "range",
             Self::NoTransform => "no-transform",
             Self::Type => "type",
             Self::Length => "length",
@@ -119,6 +119,11 @@ impl Refusal {
 pub fn eligible(request: &RequestHead, response: &ResponseHead, options: &Compression) -> Eligible {
     if let Some(refusal) = refusal(request, response, options) {
         return Eligible::No(refusal);
+    }
+    // Offsets into a part would mean something else.
+    let is_part = response.status == 206 || response.fields.get(b"content-range").is_some();
+    if is_part || forbids_transforming(&request.fields) {
+        return Eligible::NegotiatedIdentity;
     }
     match Accepted::of(&request.fields).choose(&options.encodings) {
         Some(coding) => Eligible::Yes(coding),
@@ -136,17 +141,15 @@ pub fn refusal(
     let fields = &response.fields;
     if !matches!(request.method.as_slice(), b"GET" | b"HEAD" | b"POST") {
         Some(Refusal::Method)
-    } else if status::has_no_body(response.status) || matches!(response.status, 205 | 206) {
+    } else if status::has_no_body(response.status) || matches!(response.status, 205 | 416) {
         Some(Refusal::Status)
     } else if is_coded(fields) {
         Some(Refusal::Coded)
-    } else if fields.get(b"content-range").is_some() {
-        Some(Refusal::Range)
-    } else if forbids_transforming(fields) || forbids_transforming(&request.fields) {
+    } else if forbids_transforming(fields) {
         Some(Refusal::NoTransform)
     } else if !has_type(fields, &options.types) {
         Some(Refusal::Type)
-    } else if length(request, response).is_some_and(|length| length < options.min_length) {
+    } else if length(request, response).is_some_and(|length| length < options.min_length.max(1)) {
         Some(Refusal::Length)
     } else {
         None
@@ -191,15 +194,23 @@ fn is_of_type(essence: &[u8], pattern: &[u8]) -> bool {
             .is_some_and(|(front, rest)| !rest.is_empty() && front.eq_ignore_ascii_case(kind))
 }
 
-/// The length of the body that a `GET` would have, as far as it is known. An
-/// answer to `HEAD` has no framing, only the field.
+/// The length of the body that a `GET` of the whole would have, as far as it is
+/// known. An answer to `HEAD` has no framing, only the field; a part names the
+/// whole's length behind its offsets.
 fn length(request: &RequestHead, response: &ResponseHead) -> Option<u64> {
-    let stated = response.fields.known(Known::ContentLength).next();
-    match stated {
-        Some(digits) => std::str::from_utf8(digits).ok()?.trim().parse().ok(),
+    if let Some(range) = response.fields.get(b"content-range") {
+        let whole = range.rsplit(|&byte| byte == b'/').next()?;
+        return number(whole);
+    }
+    match response.fields.known(Known::ContentLength).next() {
+        Some(digits) => number(digits),
         None if request.method == b"HEAD" => None,
         None => response.framing.length(),
     }
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -20,12 +20,46 @@ table! {
         types: Vec<Spanned<MediaType>> = default("[\"text/plain\", \"text/html\", \"text/css\", \"text/csv\", \"text/markdown\", \"text/xml\", \"text/javascript\", \"application/javascript\", \"application/x-javascript\", \"application/json\", \"application/ld+json\", \"application/geo+json\", \"application/problem+json\", \"application/graphql-response+json\", \"application/manifest+json\", \"application/x-ndjson\", \"application/xml\", \"application/xml+rss\", \"application/rss+xml\", \"application/atom+xml\", \"application/xhtml+xml\", \"application/wasm\", \"application/vnd.ms-fontobject\", \"font/otf\", \"font/ttf\", \"image/bmp\", \"image/svg+xml\", \"image/x-icon\"]");
         /// How much work is put in.
         levels: CompressionLevels = default("{}");
+        /// What the encoders of all responses that are compressed as they pass may hold together. A response for which there is no more is sent as it is. 0: only files and stored responses are compressed.
+        memory: Size = default("\"256MiB\"");
     }
     check once
 }
 
 fn once(compression: &Compression, decoder: &mut Decoder<'_>) {
     distinct(&compression.encodings, decoder);
+    let levels = &compression.levels;
+    heavy(Encoding::Br, &levels.br, decoder);
+    heavy(Encoding::Zstd, &levels.zstd, decoder);
+}
+
+/// Warns of a level that is for bodies which are compressed once.
+fn heavy<const MOST: u16>(
+    encoding: Encoding,
+    level: &Spanned<CompressionLevel<MOST>>,
+    decoder: &mut Decoder<'_>,
+) {
+    let Some(Heavy { mib, speed }) = encoding.heavy(level.value.0) else {
+        return;
+    };
+    let word = encoding.as_str();
+    let text = format!("at this level of {word} each response that passes takes up to {mib} MiB");
+    let usual = if encoding == Encoding::Br { 5 } else { 9 };
+    decoder.push(
+        Diagnostic::warning(level.span, format!("{text}, and is sent at {speed} MB a second")).help(format!(
+            "`{word} = {usual}` or less is for responses that pass; more is for files and stored responses, \
+             which are compressed once (`memory = 0` compresses only those)"
+        )),
+    );
+}
+
+/// What a heavy level costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heavy {
+    /// What one response holds while it is compressed, in MiB.
+    pub mib: u64,
+    /// What a processor compresses, in MB a second.
+    pub speed: u16,
 }
 
 /// Refuses an encoding that a list names twice.
@@ -54,15 +88,32 @@ words! {
     }
 }
 
+impl Encoding {
+    /// What the level costs, if that is more than a response that passes is
+    /// worth mostly: measured, see `docs/files.md`.
+    #[must_use]
+    pub fn heavy(self, level: u16) -> Option<Heavy> {
+        let (mib, speed) = match (self, level) {
+            (Self::Br, 7) => (11, 20),
+            (Self::Br, 8) => (19, 12),
+            (Self::Br, 9) => (37, 5),
+            (Self::Br, 10..) => (8, 1),
+            (Self::Zstd, 16..) => (6, 3),
+            (Self::Br | Self::Zstd | Self::Gzip, _) => return None,
+        };
+        Some(Heavy { mib, speed })
+    }
+}
+
 table! {
     /// How much work is put into compressing: more is smaller and slower.
     pub struct CompressionLevels("a table such as `{ gzip = 5, br = 4, zstd = 3 }`") {
         /// 1 to 9.
-        gzip: CompressionLevel<9> = default("5");
+        gzip: Spanned<CompressionLevel<9>> = default("5");
         /// 1 to 11.
-        br: CompressionLevel<11> = default("4");
+        br: Spanned<CompressionLevel<11>> = default("4");
         /// 1 to 19.
-        zstd: CompressionLevel<19> = default("3");
+        zstd: Spanned<CompressionLevel<19>> = default("3");
     }
 }
 

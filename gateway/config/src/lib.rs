@@ -42,7 +42,9 @@ mod webhook;
 
 pub use admin::Admin;
 pub use cache::{Cache, CacheDisk};
-pub use compression::{Compression, CompressionLevel, CompressionLevels, Encoding, MediaType};
+pub use compression::{
+    Compression, CompressionLevel, CompressionLevels, Encoding, Heavy, MediaType,
+};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Config, Loaded, parse};
 pub use files::{Files, FilesRoot, Glob, IndexName, Symlinks};

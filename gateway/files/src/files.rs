@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use janua_http::accept_encoding::{Accepted, Coding};
 
 use crate::coding::Wanted;
@@ -171,20 +170,9 @@ impl Files {
         self.0.variants.get(opened, coding)
     }
 
-    /// A compressed variant, made in the pool by `encode` unless it is there:
-    /// once, however many ask. `encode` says `None` if there is no point in it.
-    /// The whole content is read into memory: the caller bounds the length.
-    ///
-    /// # Errors
-    /// If the pool has no room; the file is then better sent as it is.
-    pub async fn variant(
-        &self,
-        opened: &Arc<Opened>,
-        coding: Coding,
-        encode: impl FnOnce(Bytes) -> Option<Bytes> + Send + 'static,
-    ) -> Result<Variant, Refused> {
-        let variants = &self.0.variants;
-        variants.make(&self.0.pool, opened, coding, encode).await
+    /// Keeps a compressed variant for those who ask later, while there is room.
+    pub fn keep_variant(&self, opened: &Opened, coding: Coding, variant: Variant) {
+        self.0.variants.keep(opened, coding, variant);
     }
 
     /// Looks everything up anew from now on, for a deploy that has just ended.
@@ -210,7 +198,7 @@ impl Files {
         self.0.pool.run(move || root.retain(unix_now())).await
     }
 
-    /// The pool, for other work that blocks: reading, or compressing a whole body.
+    /// The pool, for other work that blocks.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.0.pool

@@ -132,7 +132,8 @@ impl Opened {
     }
 
     /// Another number for each look that found something else.
-    pub(crate) fn id(&self) -> u64 {
+    #[must_use]
+    pub fn id(&self) -> u64 {
         self.id
     }
 

@@ -23,6 +23,8 @@ use tokio::sync::oneshot;
 /// are at; what is queued is then dropped.
 pub struct Pool {
     shared: Arc<Shared>,
+    /// Of its threads.
+    name: &'static str,
 }
 
 /// Why a job has no result.
@@ -67,7 +69,15 @@ impl Pool {
                 max_threads: max_threads.max(1),
                 max_queued: max_queued.max(1),
             }),
+            name: "janua-disk",
         }
+    }
+
+    /// The same with threads of another name: at most 15 bytes are seen.
+    #[must_use]
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
     }
 
     /// Runs a job on one of the threads. It runs whether or not the result is
@@ -91,7 +101,7 @@ impl Pool {
                 return false;
             }
         } else if let Err(error) = self.start_thread() {
-            tracing::warn!(%error, "cannot start a thread for files");
+            tracing::warn!(%error, "cannot start a thread of the pool");
             if queue.threads == 0 || queue.work.len() >= self.shared.max_queued {
                 return false;
             }
@@ -107,7 +117,7 @@ impl Pool {
     fn start_thread(&self) -> std::io::Result<()> {
         let shared = Arc::clone(&self.shared);
         thread::Builder::new()
-            .name("janua-disk".to_owned())
+            .name(self.name.to_owned())
             .spawn(move || shared.work())
             .map(drop)
     }

@@ -1,6 +1,4 @@
-//! Bodies that were made of a file: its compressed forms, made once.
-
-use std::sync::Arc;
+//! Bodies that were made of a file: its compressed forms, kept.
 
 use ahash::RandomState;
 use bytes::Bytes;
@@ -9,7 +7,6 @@ use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use crate::opened::Opened;
-use crate::pool::{Pool, Refused};
 
 /// What a file came to in a coding.
 #[derive(Clone, Debug)]
@@ -43,35 +40,8 @@ impl Variants {
         self.0.get(&(opened.id(), coding))
     }
 
-    pub(crate) async fn make(
-        &self,
-        pool: &Pool,
-        opened: &Arc<Opened>,
-        coding: Coding,
-        encode: impl FnOnce(Bytes) -> Option<Bytes> + Send + 'static,
-    ) -> Result<Variant, Refused> {
-        // One makes it; if that one leaves, the next does.
-        let guard = match self
-            .0
-            .get_value_or_guard_async(&(opened.id(), coding))
-            .await
-        {
-            Ok(variant) => return Ok(variant),
-            Err(guard) => guard,
-        };
-        let source = Arc::clone(opened);
-        let variant = pool
-            .run(move || match source.content() {
-                Ok(content) => encode(content).map_or(Variant::Pointless, Variant::Made),
-                Err(error) => {
-                    tracing::warn!(%error, "cannot read a file to compress it");
-                    Variant::Pointless
-                }
-            })
-            .await?;
-        // If it was dropped meanwhile, it serves this one answer.
-        let _ = guard.insert(variant.clone());
-        Ok(variant)
+    pub(crate) fn keep(&self, opened: &Opened, coding: Coding, variant: Variant) {
+        self.0.insert((opened.id(), coding), variant);
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) async fn held(
         content = replacement.body.into();
         exchange.record.answered_by = Some(AnsweredBy::Policy);
     }
+    exchange.mark_again();
     exchange.matched = None;
     Ok(send(exchange, client, content).await)
 }

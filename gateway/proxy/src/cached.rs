@@ -308,7 +308,7 @@ async fn deliver(
     if let Some(turn) = missing(exchange, client, AnsweredBy::Cache).await? {
         return Ok(turn);
     }
-    let content = represent::select(exchange, &Representation::Entry(entry)).await?;
+    let content = represent::select(exchange, &Representation::Entry(entry))?;
     drop(held);
     exchange.write_additions();
     let by = if exchange.report.is_hit() {

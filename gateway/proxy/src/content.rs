@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use janua_cache::FillReader;
-use janua_compress::Encoder;
 
 /// A run of a file's bytes.
 #[derive(Clone, Debug)]
@@ -30,16 +29,11 @@ pub(crate) enum Content {
     /// All of it, one piece after another: mostly a single one, more for
     /// `multipart/byteranges`.
     Pieces(Vec<Piece>),
-    /// A response that is still on its way into the cache.
+    /// On its way into the cache, or being compressed.
     Growing {
         reader: FillReader,
-        /// As announced by the upstream.
+        /// As announced by the upstream, and not compressed.
         length: Option<u64>,
-    },
-    /// The same, in a content coding.
-    Coded {
-        reader: FillReader,
-        encoder: Box<Encoder>,
     },
 }
 
@@ -81,7 +75,6 @@ impl Content {
         match self {
             Self::Pieces(pieces) => Some(pieces.iter().map(Piece::length).sum()),
             Self::Growing { length, .. } => *length,
-            Self::Coded { .. } => None,
         }
     }
 }

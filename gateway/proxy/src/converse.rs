@@ -130,12 +130,13 @@ pub(crate) async fn body(
             return replace(exchange, writer, &made.body).await;
         }
     }
-    let encoder = represent::encoder(exchange)?;
+    let coder = represent::coder(exchange);
     exchange.write_additions();
     let framing = exchange.heads.response.framing;
     if let Some(made) = last_hook(exchange)? {
         return replace(exchange, writer, &made.body).await;
     }
+    exchange.mark_again();
     let mut keep = exchange.heads.response.keep_alive;
     if has_no_body(exchange.heads.response.status) && framing != Framing::None {
         // A policy made it a status without a body.
@@ -144,8 +145,8 @@ pub(crate) async fn body(
         keep = false;
     }
     let framing = exchange.heads.response.framing;
-    let coding = encoder.filter(|_| framing != Framing::None);
-    if coding.is_some() {
+    let coder = coder.filter(|_| framing != Framing::None);
+    if coder.is_some() {
         exchange.heads.response.framing = Framing::Chunked;
     }
     let outgoing = deliver::outgoing(
@@ -158,9 +159,9 @@ pub(crate) async fn body(
         exchange.fate()
     };
     deliver::begin(exchange, writer, fate);
-    match coding {
+    match coder {
         None => pass(exchange, reader, writer, framing, outgoing).await,
-        Some(encoder) => encode::pass(exchange, reader, writer, framing, outgoing, encoder).await,
+        Some(coder) => encode::pass(exchange, reader, writer, framing, outgoing, coder).await,
     }?;
     // What follows a response unasked belongs to nothing.
     Ok(Conversed::Delivered {

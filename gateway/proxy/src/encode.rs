@@ -8,11 +8,12 @@ use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use janua_compress::{EncodeError, Encoder};
+use janua_compress::apply;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, Framing, chunked};
 
 use crate::body::{Receiver, Transfer, TransferError};
+use crate::coder::{Coder, SLICE, Step};
 use crate::exchange::Exchange;
 use crate::wire::{Reader, Writer};
 
@@ -29,120 +30,95 @@ pub(crate) async fn pass(
     writer: &mut Writer,
     framing: Framing,
     outgoing: Framing,
-    encoder: Box<Encoder>,
+    mut coder: Coder,
 ) -> Result<(), Failure> {
-    let mut transfer = Transfer::new(framing, Framing::UntilClose, u64::MAX);
-    let mut coding = Coding {
-        encoder: Some(encoder),
-        coded: Vec::new(),
-        is_chunked: outgoing == Framing::Chunked,
-        holds_back: false,
-        size: 0,
-    };
-    poll_fn(|context| {
-        let passed = poll(&mut transfer, &mut coding, context, reader, writer);
-        exchange.record.bytes_out = coding.size;
-        passed
-    })
-    .await
+    // As chunks, since only those have trailers.
+    let mut transfer = Transfer::new(framing, Framing::Chunked, u64::MAX);
+    let mut came = Came::default();
+    let mut coded = Vec::new();
+    let is_chunked = outgoing == Framing::Chunked;
+    loop {
+        let next = poll_fn(|context| poll(&mut transfer, &mut came, context, reader, writer));
+        let step = next.await?;
+        coder.code(&mut came.data, step, &mut coded).await?;
+        exchange.record.bytes_out += coded.len() as u64;
+        write(&mut coded, is_chunked, writer);
+        if step == Step::Finish {
+            break;
+        }
+    }
+    if is_chunked {
+        apply::retain_true(&mut came.trailers);
+        chunked::write_end(writer.pending(), &came.trailers);
+    }
+    writer.flush().await.map_err(gone)
 }
 
+/// Takes what has come, as much as is coded at once; says what is to be done
+/// with it. What waits for the client goes out meanwhile.
 fn poll(
     transfer: &mut Transfer,
-    coding: &mut Coding,
+    came: &mut Came,
     context: &mut Context<'_>,
     reader: &mut Reader,
     writer: &mut Writer,
-) -> Poll<Result<(), Failure>> {
+) -> Poll<Result<Step, Failure>> {
     loop {
-        if transfer.is_done() {
-            coding.finish(writer).map_err(broken)?;
-            return writer.poll_flush(context).map_err(gone);
-        }
         if writer.backlog() >= BACKLOG {
             ready!(writer.poll_flush(context)).map_err(gone)?;
         }
-        match transfer.poll_piece(context, reader, coding) {
-            Poll::Ready(taken) => {
-                taken.map_err(TransferError::of_response)?;
-                coding.write(writer);
-            }
-            Poll::Pending => {
-                coding.flush(writer).map_err(broken)?;
+        if transfer.is_done() {
+            return Poll::Ready(Ok(Step::Finish));
+        }
+        if came.data.len() >= SLICE {
+            return Poll::Ready(Ok(Step::Write));
+        }
+        match transfer.poll_piece(context, reader, came) {
+            Poll::Ready(taken) => taken.map_err(TransferError::of_response)?,
+            Poll::Pending if came.data.is_empty() => {
                 ready!(writer.poll_flush(context)).map_err(gone)?;
                 return Poll::Pending;
             }
+            Poll::Pending => return Poll::Ready(Ok(Step::Flush)),
         }
     }
 }
 
-struct Coding {
-    /// None once it is finished.
-    encoder: Option<Box<Encoder>>,
-    coded: Vec<u8>,
-    is_chunked: bool,
-    /// Something went in since the last flush.
-    holds_back: bool,
-    size: u64,
-}
-
-impl Coding {
-    fn flush(&mut self, writer: &mut Writer) -> Result<(), EncodeError> {
-        if std::mem::take(&mut self.holds_back)
-            && let Some(encoder) = &mut self.encoder
-        {
-            encoder.flush(&mut self.coded)?;
-            self.write(writer);
-        }
-        Ok(())
+/// Makes what is coded so far pending.
+fn write(coded: &mut Vec<u8>, is_chunked: bool, writer: &mut Writer) {
+    if coded.is_empty() {
+        return;
     }
-
-    fn finish(&mut self, writer: &mut Writer) -> Result<(), EncodeError> {
-        let Some(encoder) = self.encoder.take() else {
-            return Ok(());
-        };
-        encoder.finish(&mut self.coded)?;
-        self.write(writer);
-        if self.is_chunked {
-            chunked::write_end(writer.pending(), &Fields::default());
-        }
-        Ok(())
+    let pending = writer.pending();
+    if is_chunked {
+        chunked::write_size(pending, coded.len());
     }
-
-    /// Makes what is coded so far pending.
-    fn write(&mut self, writer: &mut Writer) {
-        if self.coded.is_empty() {
-            return;
-        }
-        self.size += self.coded.len() as u64;
-        let pending = writer.pending();
-        if self.is_chunked {
-            chunked::write_size(pending, self.coded.len());
-        }
-        pending.append(&mut self.coded);
-        if self.is_chunked {
-            pending.extend_from_slice(b"\r\n");
-        }
+    pending.append(coded);
+    if is_chunked {
+        pending.extend_from_slice(b"\r\n");
     }
 }
 
-impl Receiver for Coding {
+/// What has come and is not coded yet.
+#[derive(Default)]
+struct Came {
+    data: Vec<u8>,
+    trailers: Fields,
+}
+
+impl Receiver for Came {
     fn send(&mut self, _: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
-        self.holds_back = true;
-        let Some(encoder) = &mut self.encoder else {
-            return Ok(());
-        };
-        let coded = encoder.write(data, &mut self.coded);
-        coded.map_err(|_| io::ErrorKind::Other.into())
+        self.chunk(data);
+        Ok(())
     }
 
-    fn chunk(&mut self, _: &[u8]) {}
+    fn chunk(&mut self, data: &[u8]) {
+        self.data.extend_from_slice(data);
+    }
 
-    fn end(&mut self, _: &Fields) {}
-}
-
-fn broken(_: EncodeError) -> Failure {
-    Failure::with(Kind::Internal, "the response could not be compressed")
+    fn end(&mut self, trailers: &Fields) {
+        self.trailers.clone_from(trailers);
+    }
 }
 
 fn gone(error: io::Error) -> Failure {

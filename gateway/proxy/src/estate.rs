@@ -13,6 +13,7 @@ use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
 
+use crate::coding::Codings;
 use crate::snapshot::Snapshot;
 
 /// The process's lasting state.
@@ -39,6 +40,8 @@ pub struct Estate {
     /// Every snapshot that was published and that somebody may still hold.
     generations: Mutex<Vec<Weak<Snapshot>>>,
     pub(crate) in_flight: Arc<Gauge>,
+    /// What is compressed now, and what that holds.
+    pub(crate) codings: Codings,
     /// All requests, whatever became of them.
     pub(crate) requests: Counter,
     /// All listeners there ever were; a listener's place here is its place in
@@ -77,6 +80,7 @@ impl Estate {
             generations: Mutex::default(),
             in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
             requests: Counter::new(workers),
+            codings: Codings::new(&metrics, workers),
             metrics,
             listeners: Mutex::default(),
         })

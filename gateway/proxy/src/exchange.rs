@@ -9,6 +9,7 @@ mod heads;
 use std::rc::Rc;
 
 use janua_cache::rules::Asked;
+use janua_compress::Coding;
 use janua_http::Failure;
 use janua_http::failure::Kind;
 use janua_wasm::Edit;
@@ -123,6 +124,8 @@ pub(crate) struct Exchange {
     /// What is kept of the route beyond that.
     pub(crate) terms: Option<Rc<LocalTerms>>,
     pub(crate) body: Body,
+    /// The coding that the gateway puts the response's body in.
+    pub(crate) coding: Option<Coding>,
     /// True once a byte of the final response may have gone out.
     pub(crate) has_begun: bool,
     pub(crate) record: Record,
@@ -234,6 +237,7 @@ impl Exchange {
             site: None,
             terms: None,
             body: Body::Untouched,
+            coding: None,
             has_begun: false,
             record: Record::default(),
             worker: Rc::clone(worker),
@@ -265,6 +269,7 @@ impl Exchange {
             site: None,
             terms: self.terms.clone(),
             body: Body::Read,
+            coding: None,
             has_begun: false,
             record: Record::default(),
         }

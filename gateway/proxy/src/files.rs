@@ -97,7 +97,7 @@ async fn file(
         }
         exchange.write_lifetimes();
     }
-    let content = represent::select(exchange, &Representation::File(opened)).await?;
+    let content = represent::select(exchange, &Representation::File(opened))?;
     exchange.write_additions();
     answer::held(exchange, client, content, AnsweredBy::Files).await
 }

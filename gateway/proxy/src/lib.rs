@@ -19,7 +19,7 @@
 //! | or from the cache: the key, the look-up, what the cache reports | `cached` (`key`, `report`), `caching` |
 //! | what misses is fetched for all who wait, in a task of its own | `fill` (`store`), `fetch` |
 //! | or forward: endpoint, connection, both bodies at once | `course`, `attempt`, `forward`, `request_head`, `race`, `converse`, `tunnel` |
-//! | the form that the client gets: coded, in parts, or a 304 | `represent`, `content`, `encode` |
+//! | the form that the client gets: coded, in parts, or a 304 | `represent` (`coded`, `ranges`), `content`, `coding`, `coder`, `encode` |
 //! | write to the client | `deliver` (`content`), `body` |
 //! | count and log, once | `record`, `stats` |
 //!
@@ -36,6 +36,8 @@ mod caching;
 mod clean;
 mod client;
 mod clock;
+mod coder;
+mod coding;
 mod compile;
 mod connection;
 mod content;

@@ -2,28 +2,26 @@
 //! the exchange: as it is, in a content coding, some ranges of it, or only the
 //! news that it has not changed.
 
+mod coded;
 mod ranges;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use janua_cache::{Body, Entry};
-use janua_compress::{Coding, Compression, Eligible, Encoder, Levels, apply};
-use janua_files::{Opened, Variant};
+use janua_compress::{Coding, Compression, Eligible, apply};
+use janua_files::Opened;
 use janua_http::conditional::{self, Precondition, Validators};
 use janua_http::date;
 use janua_http::failure::Kind;
-use janua_http::fields::Known;
+use janua_http::fields::{Known, list};
 use janua_http::{Failure, Framing};
 
+use crate::coder::Coder;
+use crate::coding::Of;
 use crate::content::{Content, Extent, Piece};
-use crate::exchange::Exchange;
-
-/// What is longer is not compressed: it would have to be held in memory whole.
-const MAX_CODED: u64 = 8 * 1024 * 1024;
-/// What is at most this is compressed by the worker itself: to hand it to the
-/// pool and back would take about as long.
-const CODED_HERE: usize = 16 * 1024;
+use crate::exchange::{Exchange, Heads};
+use crate::snapshot::LocalTerms;
 
 /// The fields of a conditional request (RFC 9110 §13.1), without `If-Range`.
 const CONDITIONS: [&[u8]; 4] = [
@@ -34,6 +32,7 @@ const CONDITIONS: [&[u8]; 4] = [
 ];
 
 /// Where the representation is.
+#[derive(Clone)]
 pub(crate) enum Representation {
     File(Arc<Opened>),
     Entry(Arc<Entry>),
@@ -42,13 +41,12 @@ pub(crate) enum Representation {
 /// Chooses the form, and adapts the head to it.
 ///
 /// # Errors
-/// A body that can no longer be read, or no memory to code it.
-pub(crate) async fn select(
-    exchange: &mut Exchange,
-    of: &Representation,
-) -> Result<Content, Failure> {
+/// A body that can no longer be read.
+pub(crate) fn select(exchange: &mut Exchange, of: &Representation) -> Result<Content, Failure> {
     exchange.heads.response.framing = framing(of);
     let coding = negotiate(exchange);
+    let estate = &exchange.worker.estate;
+    let coding = coding.filter(|&coding| of.may_be_coded(estate, coding));
     match precondition(exchange, of) {
         Precondition::Proceed => {}
         Precondition::NotModified => {
@@ -60,11 +58,11 @@ pub(crate) async fn select(
             return Ok(Content::empty());
         }
     }
-    if let Some((coding, levels)) = coding
+    if let Some(coding) = coding
         && exchange.heads.request.fields.get(b"range").is_none()
-        && let Some(content) = coded(exchange, of, coding, levels).await?
+        && let Some(content) = coded::coded(exchange, of, coding)
     {
-        apply::mark(&mut exchange.heads.response.fields, coding);
+        exchange.mark(coding);
         return Ok(content);
     }
     Ok(match whole(of, announced(exchange))? {
@@ -80,39 +78,81 @@ pub(crate) async fn select(
 }
 
 /// What codes a body that passes through, if the client gets it coded; adapts
-/// the head.
-///
-/// # Errors
-/// No memory for it.
-pub(crate) fn encoder(exchange: &mut Exchange) -> Result<Option<Box<Encoder>>, Failure> {
-    let Some((coding, levels)) = negotiate(exchange) else {
-        return Ok(None);
-    };
-    let response = &mut exchange.heads.response;
-    let encoder = match response.framing {
-        Framing::None => None,
-        framing => {
-            let encoder = match framing.length() {
-                Some(length) => Encoder::for_length(coding, levels, length),
-                None => Encoder::new(coding, levels),
-            };
-            Some(Box::new(encoder.map_err(|_| Kind::Internal)?))
+/// the head. Without memory for it, it passes as it is.
+pub(crate) fn coder(exchange: &mut Exchange) -> Option<Coder> {
+    if exchange.heads.response.status == 304 {
+        still_coded(exchange);
+        return None;
+    }
+    let coding = negotiate(exchange)?;
+    let framing = exchange.heads.response.framing;
+    if exchange.heads.request.method == b"HEAD" || framing.is_empty() {
+        exchange.mark(coding);
+        return None;
+    }
+    let terms = exchange.terms.clone()?;
+    let options = terms.compression.as_deref()?;
+    let worker = Rc::clone(&exchange.worker);
+    let (levels, memory) = (options.levels, options.memory);
+    let coder = Coder::start(&worker.estate, coding, levels, framing.length(), memory);
+    let codings = &worker.estate.codings;
+    match coder {
+        Some(_) => {
+            codings.count(worker.index, Of::Passing, coding);
+            exchange.mark(coding);
         }
+        None => codings.count_skipped(worker.index),
+    }
+    coder
+}
+
+/// An upstream that says 304 to the weak tag of a body that was coded here
+/// speaks of that one: under its own strong tag, a cache would not find it
+/// (RFC 9111 §4.3.4).
+fn still_coded(exchange: &mut Exchange) {
+    let compresses = |terms: &Rc<LocalTerms>| terms.compression.is_some();
+    let Heads {
+        request, response, ..
+    } = &mut *exchange.heads;
+    let Some(tag) = response.fields.get(b"etag") else {
+        return;
     };
-    apply::mark(&mut response.fields, coding);
-    Ok(encoder)
+    let weak = [b"W/", tag].concat();
+    let mut named = request.fields.get_all(b"if-none-match").flat_map(list);
+    if exchange.terms.as_ref().is_some_and(compresses) && named.any(|named| named == weak) {
+        response.fields.set(b"ETag", &weak);
+        apply::vary(&mut response.fields);
+    }
+}
+
+impl Exchange {
+    /// Marks the response as coded; see [`Exchange::mark_again`].
+    fn mark(&mut self, coding: Coding) {
+        apply::mark(&mut self.heads.response.fields, coding);
+        self.coding = Some(coding);
+    }
+
+    /// Whatever the policies of the response phase made of the head, a body that
+    /// is coded is said to be.
+    pub(crate) fn mark_again(&mut self) {
+        if let Some(coding) = self.coding {
+            let fields = &mut self.heads.response.fields;
+            apply::mark(fields, coding);
+            apply::vary(fields);
+        }
+    }
 }
 
 /// The coding that the client gets, if it may be any; says to caches between
 /// that another client may get another.
-fn negotiate(exchange: &mut Exchange) -> Option<(Coding, Levels)> {
+fn negotiate(exchange: &mut Exchange) -> Option<Coding> {
     let terms = exchange.terms.clone()?;
     let options: &Compression = terms.compression.as_deref()?;
     let heads = &mut exchange.heads;
     match janua_compress::eligible(&heads.request, &heads.response, options) {
         Eligible::Yes(coding) => {
             apply::vary(&mut heads.response.fields);
-            Some((coding, options.levels))
+            Some(coding)
         }
         Eligible::NegotiatedIdentity => {
             apply::vary(&mut heads.response.fields);
@@ -150,9 +190,9 @@ fn precondition(exchange: &Exchange, of: &Representation) -> Precondition {
 
 /// What a 304 does not say again: it is of a body that is not sent (RFC 9110
 /// §15.4.5).
-fn not_modified(exchange: &mut Exchange, coding: Option<(Coding, Levels)>) {
+fn not_modified(exchange: &mut Exchange, coding: Option<Coding>) {
     let response = &mut exchange.heads.response;
-    if let Some((coding, _)) = coding {
+    if let Some(coding) = coding {
         apply::mark(&mut response.fields, coding);
     }
     response.status = 304;
@@ -237,96 +277,5 @@ fn file(opened: &Opened) -> Piece {
             offset: 0,
             length: opened.length,
         }),
-    }
-}
-
-/// The body in a coding: as it was kept, or made now, and kept. None if it is
-/// too long.
-async fn coded(
-    exchange: &Exchange,
-    of: &Representation,
-    coding: Coding,
-    levels: Levels,
-) -> Result<Option<Content>, Failure> {
-    let entry = match of {
-        Representation::File(opened) if opened.length > MAX_CODED => return Ok(None),
-        Representation::File(opened) => {
-            return Ok(coded_file(exchange, opened, coding, levels).await);
-        }
-        Representation::Entry(entry) => entry,
-    };
-    if let Some(kept) = entry.encoded(coding) {
-        return Ok(Some(Content::whole(Piece::Bytes(kept.clone()))));
-    }
-    let piece = match whole(of, announced(exchange))? {
-        Content::Growing { reader, length } => {
-            let encoder = match length {
-                Some(length) => Encoder::for_length(coding, levels, length),
-                None => Encoder::new(coding, levels),
-            };
-            let encoder = Box::new(encoder.map_err(|_| Kind::Internal)?);
-            return Ok(Some(Content::Coded { reader, encoder }));
-        }
-        Content::Pieces(mut pieces) => pieces.pop(),
-        Content::Coded { .. } => None,
-    };
-    let Some(piece) = piece.filter(|piece| piece.length() <= MAX_CODED) else {
-        return Ok(None);
-    };
-    let made = match piece {
-        Piece::Bytes(bytes) if bytes.len() <= CODED_HERE => {
-            janua_compress::whole(coding, levels, &bytes).ok()
-        }
-        piece => {
-            let pool = exchange.worker.estate.files.pool();
-            let made = pool.run(move || {
-                let bytes = read(piece).ok()?;
-                janua_compress::whole(coding, levels, &bytes).ok()
-            });
-            // Where there is no room for it, it goes out as it is.
-            made.await.ok().flatten()
-        }
-    };
-    let Some(made) = made else {
-        return Ok(None);
-    };
-    let made = Bytes::from(made);
-    let cache = &exchange.worker.estate.cache;
-    cache.encoded(entry, coding, made.clone());
-    Ok(Some(Content::whole(Piece::Bytes(made))))
-}
-
-async fn coded_file(
-    exchange: &Exchange,
-    opened: &Arc<Opened>,
-    coding: Coding,
-    levels: Levels,
-) -> Option<Content> {
-    let files = &exchange.worker.estate.files;
-    let variant = match files.variant_now(opened, coding) {
-        Some(variant) => variant,
-        None => {
-            let encode = move |content: Bytes| {
-                let made = janua_compress::whole(coding, levels, &content).ok()?;
-                (made.len() < content.len()).then(|| made.into())
-            };
-            files.variant(opened, coding, encode).await.ok()?
-        }
-    };
-    match variant {
-        Variant::Made(bytes) => Some(Content::whole(Piece::Bytes(bytes))),
-        Variant::Pointless => None,
-    }
-}
-
-fn read(piece: Piece) -> std::io::Result<Bytes> {
-    use std::os::unix::fs::FileExt;
-    match piece {
-        Piece::Bytes(bytes) => Ok(bytes),
-        Piece::File(extent) => {
-            let mut bytes = vec![0; usize::try_from(extent.length).unwrap_or_default()];
-            extent.file.read_exact_at(&mut bytes, extent.offset)?;
-            Ok(bytes.into())
-        }
     }
 }

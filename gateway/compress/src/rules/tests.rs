@@ -40,7 +40,8 @@ fn methods_and_statuses() {
         ("GET", 103, Eligible::No(Refusal::Status)),
         ("GET", 204, Eligible::No(Refusal::Status)),
         ("GET", 205, Eligible::No(Refusal::Status)),
-        ("GET", 206, Eligible::No(Refusal::Status)),
+        ("GET", 206, Eligible::NegotiatedIdentity),
+        ("GET", 416, Eligible::No(Refusal::Status)),
         ("GET", 304, Eligible::No(Refusal::Status)),
     ] {
         assert_eq!(
@@ -62,7 +63,16 @@ fn fields_of_the_answer() {
         (("Content-Encoding", "identity, gzip"), no(Refusal::Coded)),
         (("Content-Encoding", "Identity"), yes),
         (("Content-Encoding", ""), yes),
-        (("Content-Range", "bytes */100"), no(Refusal::Range)),
+        // A part, of a whole that would be coded or not.
+        (
+            ("Content-Range", "bytes 0-9/2000"),
+            Eligible::NegotiatedIdentity,
+        ),
+        (
+            ("Content-Range", "bytes 0-9/*"),
+            Eligible::NegotiatedIdentity,
+        ),
+        (("Content-Range", "bytes 0-9/1000"), no(Refusal::Length)),
         (
             ("Cache-Control", "public, No-Transform"),
             no(Refusal::NoTransform),
@@ -155,7 +165,7 @@ fn negotiation() {
         (&[], Eligible::NegotiatedIdentity),
         (
             &[GZIP, ("Cache-Control", "no-transform")],
-            Eligible::No(Refusal::NoTransform),
+            Eligible::NegotiatedIdentity,
         ),
     ] {
         assert_eq!(ask("GET", asked, 200, &[JSON]), expected, "{asked:?}");
@@ -187,4 +197,25 @@ fn a_framed_length_counts_where_no_field_states_one() {
             "{framing:?}"
         );
     }
+}
+
+/// Also where every length is wanted, nothing is made of nothing.
+#[test]
+fn an_empty_body_is_left_alone() {
+    let mut request = RequestHead::default();
+    request.method.extend_from_slice(b"GET");
+    let mut response = ResponseHead {
+        status: 200,
+        framing: Framing::Length(0),
+        ..ResponseHead::default()
+    };
+    response.fields.append(b"Content-Type", b"text/plain");
+    let options = Compression {
+        min_length: 0,
+        ..Compression::default()
+    };
+    let refused = |response: &ResponseHead| refusal(&request, response, &options);
+    assert_eq!(refused(&response), Some(Refusal::Length));
+    response.framing = Framing::Length(1);
+    assert_eq!(refused(&response), None);
 }

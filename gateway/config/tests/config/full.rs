@@ -425,7 +425,10 @@ fn compression() {
     let types: Vec<_> = compression.types.iter().map(|it| it.as_str()).collect();
     assert_eq!(types, ["text/html", "image/svg+xml"]);
     let levels = compression.levels;
-    assert_eq!((levels.gzip.0, levels.br.0, levels.zstd.0), (9, 11, 19));
+    assert_eq!(
+        (levels.gzip.value.0, levels.br.value.0, levels.zstd.value.0),
+        (9, 11, 19)
+    );
 }
 
 #[test]
@@ -443,8 +446,12 @@ fn cache_and_compression_defaults() {
     for name in ["text/html", "application/x-javascript", "application/wasm"] {
         assert!(types.contains(&name), "{name}: {types:?}");
     }
+    assert_eq!(compression.memory.bytes(), 256 << 20);
     let levels = compression.levels;
-    assert_eq!((levels.gzip.0, levels.br.0, levels.zstd.0), (5, 4, 3));
+    assert_eq!(
+        (levels.gzip.value.0, levels.br.value.0, levels.zstd.value.0),
+        (5, 4, 3)
+    );
     let site = &config.sites[0];
     assert!(!site.cache(&site.routes[0]));
     assert!(!site.compress(&site.routes[0]));

@@ -3,8 +3,6 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -293,37 +291,25 @@ fn a_full_queue_is_busy() {
 }
 
 #[test]
-fn a_variant_is_made_once() {
+fn variants_are_kept_by_file_and_coding() {
     let site = Site::new(|_| {});
     site.write("a.js", "content");
     let opened = site.open("/a.js");
     assert!(site.files.variant_now(&opened, Coding::Gzip).is_none());
-    let made = Arc::new(AtomicUsize::new(0));
-    let encode = || {
-        let made = Arc::clone(&made);
-        move |content: Bytes| {
-            made.fetch_add(1, Ordering::Relaxed);
-            assert_eq!(content, "content");
-            Some(Bytes::from_static(b"small"))
-        }
-    };
-    block_on(async {
-        let one = site.files.variant(&opened, Coding::Gzip, encode());
-        let other = site.files.variant(&opened, Coding::Gzip, encode());
-        let (one, other) = tokio::join!(one, other);
-        for variant in [one, other] {
-            assert!(matches!(variant.unwrap(), Variant::Made(body) if body == "small"));
-        }
-    });
-    assert_eq!(made.load(Ordering::Relaxed), 1);
-    assert!(site.files.variant_now(&opened, Coding::Gzip).is_some());
-    assert!(site.files.variant_now(&opened, Coding::Zstd).is_none());
-    let pointless = site.files.variant(&opened, Coding::Zstd, |_| None);
-    assert!(matches!(block_on(pointless), Ok(Variant::Pointless)));
+    let small = Bytes::from_static(b"small");
+    site.files
+        .keep_variant(&opened, Coding::Gzip, Variant::Made(small));
+    site.files
+        .keep_variant(&opened, Coding::Zstd, Variant::Pointless);
+    assert!(matches!(
+        site.files.variant_now(&opened, Coding::Gzip),
+        Some(Variant::Made(body)) if body == "small"
+    ));
     assert!(matches!(
         site.files.variant_now(&opened, Coding::Zstd),
         Some(Variant::Pointless)
     ));
+    assert!(site.files.variant_now(&opened, Coding::Brotli).is_none());
 }
 
 #[test]

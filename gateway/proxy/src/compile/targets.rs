@@ -133,10 +133,11 @@ pub(super) fn compression(config: &config::Compression) -> Compression {
             .map(|kind| kind.as_str().into())
             .collect(),
         levels: Levels {
-            gzip: level(config.levels.gzip.0),
-            br: level(config.levels.br.0),
-            zstd: level(config.levels.zstd.0),
+            gzip: level(config.levels.gzip.value.0),
+            br: level(config.levels.br.value.0),
+            zstd: level(config.levels.zstd.value.0),
         },
+        memory: config.memory.bytes(),
     }
 }
 
@@ -172,7 +173,34 @@ pub(super) fn fields(list: &config::HeaderList) -> Box<[(Box<str>, Box<str>)]> {
 
 #[cfg(test)]
 mod tests {
-    use janua_compress::DEFAULT_TYPES;
+    use janua_compress::{Coding, DEFAULT_TYPES, Levels};
+    use janua_config::Encoding;
+
+    /// What is warned of is what the crate that compresses has measured.
+    #[test]
+    fn warnings_of_heavy_levels_name_what_they_take() {
+        for (encoding, coding) in [
+            (Encoding::Gzip, Coding::Gzip),
+            (Encoding::Br, Coding::Brotli),
+            (Encoding::Zstd, Coding::Zstd),
+        ] {
+            for level in Levels::lowest(coding)..=Levels::highest(coding) {
+                let levels = Levels {
+                    gzip: level,
+                    br: level,
+                    zstd: level,
+                };
+                let mib = levels.memory(coding).div_ceil(1 << 20);
+                match encoding.heavy(level.into()) {
+                    Some(heavy) => {
+                        assert_eq!(heavy.mib, mib, "{coding:?} {level}");
+                        assert!(levels.is_slow(coding), "{coding:?} {level}");
+                    }
+                    None => assert!(mib <= 5, "{coding:?} {level} takes {mib} MiB"),
+                }
+            }
+        }
+    }
 
     /// The list of the configuration's reference is that of the crate that compresses.
     #[test]

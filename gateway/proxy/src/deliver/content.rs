@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use janua_cache::FillReader;
-use janua_compress::EncodeError;
 use janua_files::Pool;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, Framing, chunked};
@@ -70,21 +69,6 @@ pub(crate) async fn send(
                 while let Some(bytes) = next(&mut reader, writer).await? {
                     send_part(writer, &bytes, is_chunked, &sent).await?;
                 }
-                end(writer, is_chunked);
-            }
-            Content::Coded {
-                mut reader,
-                mut encoder,
-            } => {
-                let mut coded = Vec::new();
-                while let Some(bytes) = next(&mut reader, writer).await? {
-                    encoder.write(&bytes, &mut coded).map_err(uncoded)?;
-                    encoder.flush(&mut coded).map_err(uncoded)?;
-                    let piece = Bytes::from(std::mem::take(&mut coded));
-                    send_part(writer, &piece, is_chunked, &sent).await?;
-                }
-                encoder.finish(&mut coded).map_err(uncoded)?;
-                send_part(writer, &coded.into(), is_chunked, &sent).await?;
                 end(writer, is_chunked);
             }
         }
@@ -234,10 +218,6 @@ fn is_resident(file: &File, offset: u64, count: usize) -> bool {
         let read = rustix::io::preadv2(file, &mut buffers, at, ReadWriteFlags::NOWAIT);
         read != Err(Errno::AGAIN)
     })
-}
-
-fn uncoded(_: EncodeError) -> Failure {
-    Failure::with(Kind::Internal, "the response could not be compressed")
 }
 
 fn gone(error: io::Error) -> Failure {

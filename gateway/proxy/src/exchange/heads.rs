@@ -90,6 +90,7 @@ impl Exchange {
 
     /// Makes a reply the response.
     pub(crate) fn take_made(&mut self, made: &Made) {
+        self.coding = None;
         let response = &mut self.heads.response;
         response.clear();
         response.status = made.status;

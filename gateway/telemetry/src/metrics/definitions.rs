@@ -69,6 +69,11 @@ metrics! {
 
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
         "Requests of routes with a cache, by what the cache did, in the words of the access log.";
+    COMPRESSIONS: Counter = "janua_compressions_total" ["body", "coding"]
+        "Bodies compressed, by kind: passing (for one response), stored and file (once for all who ask).";
+    COMPRESSIONS_SKIPPED: Counter = "janua_compressions_skipped_total" []
+        "Responses sent uncompressed because `compression.memory` was taken.";
+
     CACHE_OBJECTS: Gauge = "janua_cache_objects" ["store"]
         "Responses stored now, in memory and on disk.";
     CACHE_BYTES: Gauge = "janua_cache_bytes" ["store"]

@@ -1,0 +1,220 @@
+//! A representation in a content coding: as it was kept, or made now, once for
+//! all who ask meanwhile, and kept.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use janua_cache::{Body, FillReader};
+use janua_compress::{Coding, Compression, Encoder, Levels};
+use janua_files::Variant;
+
+use super::{Representation, file};
+use crate::coder::{Coder, SLICE, Step};
+use crate::coding::{self, Coded, Kept, Maker, Of};
+use crate::content::{Content, Extent, Piece};
+use crate::estate::Estate;
+use crate::exchange::Exchange;
+
+/// What is longer is not compressed: it would have to be held in memory whole.
+const MAX_CODED: u64 = 8 * 1024 * 1024;
+/// What is at most this is compressed by the worker itself, if the level is
+/// fast: to hand it to the pool and back would take about as long.
+const CODED_HERE: usize = SLICE;
+/// What a flush costs is nothing where they are at least so far apart, in bytes.
+const DENSE: u64 = 32 * 1024;
+
+impl Representation {
+    /// Its length in bytes, as far as it is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Self::File(opened) => Some(opened.length),
+            Self::Entry(entry) => entry.length(),
+        }
+    }
+
+    /// True if both are the same body.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(one), Self::File(other)) => one.id() == other.id(),
+            (Self::Entry(one), Self::Entry(other)) => one.body().is_same(other.body()),
+            _ => false,
+        }
+    }
+
+    /// The same body as it is stored by now.
+    pub(crate) fn current(&self, estate: &Estate) -> Self {
+        match self {
+            Self::File(_) => self.clone(),
+            Self::Entry(entry) => Self::Entry(estate.cache.current(entry)),
+        }
+    }
+
+    /// What is known already of it in a coding.
+    pub(crate) fn kept(&self, estate: &Estate, coding: Coding) -> Option<Kept> {
+        match self {
+            Self::File(opened) => match estate.files.variant_now(opened, coding)? {
+                Variant::Made(bytes) => Some(Kept::Bytes(bytes)),
+                Variant::Pointless => Some(Kept::Pointless),
+            },
+            Self::Entry(entry) => match entry.encoded(coding)? {
+                none if none.is_empty() => Some(Kept::Pointless),
+                bytes => Some(Kept::Bytes(bytes.clone())),
+            },
+        }
+    }
+
+    /// True if it would be sent in the coding.
+    pub(super) fn may_be_coded(&self, estate: &Estate, coding: Coding) -> bool {
+        match self.kept(estate, coding) {
+            Some(Kept::Pointless) => false,
+            Some(_) => true,
+            None => self.length().is_none_or(|length| length <= MAX_CODED),
+        }
+    }
+}
+
+/// The body in a coding. None if it is to be sent as it is.
+pub(super) fn coded(exchange: &Exchange, of: &Representation, coding: Coding) -> Option<Content> {
+    let terms = exchange.terms.as_ref()?;
+    let options: &Compression = terms.compression.as_deref()?;
+    let worker = &exchange.worker;
+    let estate = &worker.estate;
+    let levels = options.levels;
+    let start = || match of {
+        Representation::File(opened) => Some((Of::File, Source::AtHand(file(opened)))),
+        Representation::Entry(entry) => match entry.body() {
+            Body::Bytes(bytes) => Some(Source::AtHand(Piece::Bytes(bytes.clone()))),
+            Body::File {
+                file,
+                offset,
+                length,
+            } => Some(Source::AtHand(Piece::File(Extent {
+                file: Arc::clone(file),
+                offset: *offset,
+                length: *length,
+            }))),
+            Body::Growing(body) => {
+                let length = super::announced(exchange);
+                let coder = Coder::start(estate, coding, levels, length, options.memory);
+                if coder.is_none() {
+                    estate.codings.count_skipped(worker.index);
+                }
+                let (coder, reader) = (coder?, body.reader()?);
+                Some(Source::Growing(reader, Box::new(coder)))
+            }
+        }
+        .map(|source| (Of::Stored, source)),
+    };
+    let (maker, (kind, source)) = match coding::join(estate, of, coding, start) {
+        Coded::Kept(bytes) => return Some(Content::whole(Piece::Bytes(bytes))),
+        Coded::Reader(reader) => return Some(growing(reader)),
+        Coded::Plain => return None,
+        Coded::Maker(maker, with) => (maker, with),
+    };
+    estate.codings.count(worker.index, kind, coding);
+    let reader = maker.reader()?;
+    match source {
+        Source::Growing(source, coder) => {
+            tokio::task::spawn_local(follow(maker, source, *coder));
+            Some(growing(reader))
+        }
+        Source::AtHand(Piece::Bytes(bytes))
+            if bytes.len() <= CODED_HERE && !levels.is_slow(coding) =>
+        {
+            let made = make(maker, &bytes, coding, levels)?;
+            (made.len() < bytes.len()).then(|| Content::whole(Piece::Bytes(made)))
+        }
+        Source::AtHand(piece) => {
+            drop(estate.codings.bodies.run(move || match read(piece) {
+                Ok(bytes) => drop(make(maker, &bytes, coding, levels)),
+                Err(error) => tracing::warn!(%error, "cannot read a body to compress it"),
+            }));
+            Some(growing(reader))
+        }
+    }
+}
+
+/// What there is of a body that is to be coded.
+enum Source {
+    AtHand(Piece),
+    /// On its way in, and what codes it as it comes.
+    Growing(FillReader, Box<Coder>),
+}
+
+fn growing(reader: FillReader) -> Content {
+    Content::Growing {
+        reader,
+        length: None,
+    }
+}
+
+/// Codes a body at hand; those who read it get it as it is made.
+fn make(mut maker: Maker, body: &[u8], coding: Coding, levels: Levels) -> Option<Bytes> {
+    let mut encoder = Encoder::for_body(coding, levels, body.len() as u64).ok()?;
+    let mut coded = Vec::new();
+    for slice in body.chunks(SLICE) {
+        encoder.write(slice, &mut coded).ok()?;
+        if coded.len() >= SLICE / 2 {
+            maker.write(&mut coded);
+        }
+    }
+    encoder.finish(&mut coded).ok()?;
+    maker.write(&mut coded);
+    maker.finish(true)
+}
+
+/// Codes a body that is on its way in, as it comes.
+async fn follow(mut maker: Maker, mut source: FillReader, mut coder: Coder) {
+    let (mut input, mut coded) = (Vec::new(), Vec::new());
+    let (mut length, mut flushes) = (0, 0);
+    loop {
+        let piece = poll_fn(|context| match source.poll_next(context) {
+            Poll::Ready(piece) => Poll::Ready(Some(piece)),
+            Poll::Pending if input.is_empty() => Poll::Pending,
+            Poll::Pending => Poll::Ready(None),
+        });
+        let step = match piece.await {
+            Some(Some(Ok(bytes))) => {
+                length += bytes.len() as u64;
+                input.extend_from_slice(&bytes);
+                if input.len() < SLICE {
+                    continue;
+                }
+                Step::Write
+            }
+            // Dropped unfinished, it breaks off for all who read it.
+            Some(Some(Err(_))) => return,
+            Some(None) => Step::Finish,
+            None => {
+                flushes += 1;
+                Step::Flush
+            }
+        };
+        if coder.code(&mut input, step, &mut coded).await.is_err() {
+            return;
+        }
+        poll_fn(|context| maker.poll_ready(context)).await;
+        if !maker.is_wanted() {
+            return;
+        }
+        maker.write(&mut coded);
+        if step == Step::Finish {
+            maker.finish(flushes * DENSE <= length + DENSE);
+            return;
+        }
+    }
+}
+
+fn read(piece: Piece) -> std::io::Result<Bytes> {
+    use std::os::unix::fs::FileExt;
+    match piece {
+        Piece::Bytes(bytes) => Ok(bytes),
+        Piece::File(extent) => {
+            let mut bytes = vec![0; usize::try_from(extent.length).unwrap_or_default()];
+            extent.file.read_exact_at(&mut bytes, extent.offset)?;
+            Ok(bytes.into())
+        }
+    }
+}
