@@ -1,10 +1,10 @@
 //! Compression: which answers are coded, and which are left as they are.
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Upstream};
+use janua_tests::{Gateway, Proxy, Received, Reply, Request, Upstream};
 
 use crate::coded::{body_of, text};
 use crate::compression::{SITE, TAG, accepting, plain, server};
-use crate::files::values;
+use crate::files::{Disk, values};
 
 /// What the upstream says stands: it is not coded again, nor at all.
 #[tokio::test]
@@ -45,7 +45,10 @@ async fn what_is_left_as_it_is() {
         let sent = reply.to_bytes("GET");
         assert!(sent.ends_with(&response.body), "{reply:?}");
         assert_eq!(values(&response, ["content-encoding"]), [coding]);
-        for name in ["etag", "accept-ranges", "vary", "cache-control"] {
+        // Of a part another client may get the whole, coded.
+        let is_part = response.status == 206;
+        assert_eq!(values(&response, ["vary"]) == ["Accept-Encoding"], is_part);
+        for name in ["etag", "accept-ranges", "cache-control"] {
             let before = String::from_utf8_lossy(&sent).to_ascii_lowercase();
             assert_eq!(
                 response.header(name).is_some(),
@@ -64,7 +67,75 @@ async fn what_is_left_as_it_is() {
     let upstream = server().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint()).site(SITE)).await;
     let request = accepting("/length", "gzip").header("Cache-Control", "no-transform");
-    assert_eq!(gateway.send(request).await.header("content-encoding"), None);
+    let left = gateway.send(request).await;
+    let [encoding, vary] = values(&left, ["content-encoding", "vary"]);
+    assert_eq!((encoding, vary), ("", "Accept-Encoding"));
+}
+
+/// An upstream's 304 to the tag of a body that was coded here is told under
+/// that tag, or a cache on the way could not tell what is unchanged.
+#[tokio::test]
+async fn an_upstreams_304_speaks_of_the_coded_body() {
+    let upstream =
+        Upstream::http(
+            async |request: Received| match request.header("if-none-match") {
+                Some(_) => Reply::new(304).header("ETag", TAG),
+                None => plain(),
+            },
+        )
+        .await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint()).site(SITE)).await;
+    for (named, tag, vary) in [
+        ("W/\"v1\"", "W/\"v1\"", "Accept-Encoding"),
+        ("\"v0\", W/\"v1\"", "W/\"v1\"", "Accept-Encoding"),
+        ("\"v1\"", "\"v1\"", ""),
+        ("*", "\"v1\"", ""),
+    ] {
+        let request = accepting("/", "gzip").header("If-None-Match", named);
+        let unchanged = gateway.send(request).await;
+        assert_eq!(unchanged.status, 304, "{named}");
+        assert_eq!(values(&unchanged, ["etag", "vary"]), [tag, vary], "{named}");
+    }
+}
+
+/// A policy of the response phase comes after the decision to code: it cannot
+/// make the head lie about the body.
+#[tokio::test]
+async fn a_policy_cannot_hide_the_coding() {
+    let policy = r#"
+[policies.edit]
+component = "headers"
+[policies.edit.config.response]
+remove = ["Content-Encoding", "Vary"]
+set = { ETag = "\"own\"", Content-Digest = "sha-256=:AA==:" }
+"#;
+    let reply = plain().header("Cache-Control", "max-age=60");
+    let upstream = Upstream::always(reply).await;
+    let disk = Disk::with(&[("file.txt", &text(20_000))]);
+    let files = format!(
+        "[[sites.routes]]\npath = \"/file.txt\"\nfiles = \"{}\"\n",
+        disk.path("root").display()
+    );
+    for lines in ["", "cache = true"] {
+        let proxy = Proxy::to(upstream.endpoint())
+            .site("compress = true\npolicies = [\"edit\"]")
+            .route(lines);
+        let gateway = Gateway::start(format!("{policy}{proxy}{files}")).await;
+        for target in ["/", "/", "/file.txt"] {
+            let response = gateway.send(accepting(target, "gzip")).await;
+            assert_eq!(
+                values(
+                    &response,
+                    ["content-encoding", "vary", "etag", "content-digest"]
+                ),
+                ["gzip", "Accept-Encoding", "W/\"own\"", ""],
+                "{lines} {target}"
+            );
+            assert!(body_of(&response) == text(20_000).into_bytes());
+            let plain = gateway.send(accepting(target, "identity")).await;
+            assert_eq!(values(&plain, ["etag"]), ["\"own\""]);
+        }
+    }
 }
 
 /// An error page is as long as others, and a POST's answer too.

@@ -1,37 +1,34 @@
 //! Compression: what is coded once, for all who ask.
 
-use std::fs;
 use std::time::Duration;
 
 use janua_tests::{
-    Gateway, Proxy, Received, Reply, Request, Settings, Upstream, assert_eventually,
+    Framing, Gateway, Proxy, Received, Reply, Request, Settings, Upstream, assert_eventually,
 };
 
 use crate::coded::{body_of, text};
 use crate::files::{Disk, values};
 use crate::stacks::is_hit;
 
-/// As much work as there is, so that it shows.
+/// As much work as there is: whoever asks while it is done has time to.
 const HARD: &str = "[compression]\nencodings = [\"br\", \"gzip\"]\nlevels = { br = 11 }\n";
 
-/// What the process has worked so far, in clock ticks.
-fn worked(gateway: &Gateway) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", gateway.pid())).unwrap();
-    let (_, fields) = stat.rsplit_once(") ").unwrap();
-    let ticks = fields.split(' ').skip(11).take(2);
-    ticks.map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+/// How many bodies of this kind were coded so far.
+async fn coded_so_far(gateway: &Gateway, body: &str) -> u32 {
+    let metrics = gateway.metrics().await;
+    metrics.sum("janua_compressions_total", &[("body", body)]) as u32
 }
 
 fn coded(target: &str, coding: &str) -> Request {
     Request::get(target).header("Accept-Encoding", coding)
 }
 
-/// Asks for it by so many at once: what that cost.
-async fn cost(gateway: &Gateway, target: &str, clients: usize, body: &str) -> u64 {
-    let before = worked(gateway);
+/// Asks for it by so many at once; all get all of it, coded.
+async fn together(gateway: &Gateway, target: &str, clients: usize, body: &str) {
     let mut wires = Vec::new();
     for _ in 0..clients {
         let mut wire = gateway.connect().await;
+        wire.set_patience(Duration::from_secs(60));
         wire.send(coded(target, "br").to_bytes()).await;
         wires.push(wire);
     }
@@ -40,55 +37,143 @@ async fn cost(gateway: &Gateway, target: &str, clients: usize, body: &str) -> u6
         assert_eq!(response.header("content-encoding"), Some("br"));
         assert!(body_of(&response) == body.as_bytes());
     }
-    worked(gateway) - before
+}
+
+fn stored(body: &str) -> Reply {
+    Reply::ok(body)
+        .header("Content-Type", "text/plain")
+        .header("Cache-Control", "max-age=600")
+        .header("ETag", "\"v1\"")
 }
 
 #[tokio::test]
 async fn a_file_is_coded_once() {
-    let body = text(600_000);
-    let disk = Disk::with(&[("a.txt", &body), ("b.txt", &body)]);
+    let body = text(300_000);
+    let disk = Disk::with(&[("a.txt", &body)]);
     let lines = "compress = true\nfiles = \"{root}\"";
-    let gateway = disk.serve_with(Settings::new(), HARD, lines).await;
+    let gateway = disk
+        .serve_with(Settings::new().workers(2), HARD, lines)
+        .await;
     // A file that changed a moment ago could change again without a trace, so
     // that until it has settled each look finds another.
     tokio::time::sleep(Duration::from_secs(4)).await;
-    // Once is what the first costs.
-    let once = cost(&gateway, "/a.txt", 1, &body).await;
-    assert!(once >= 10, "{once} ticks are too few to tell");
-    let together = cost(&gateway, "/b.txt", 12, &body).await;
-    assert!(
-        together < once * 3,
-        "{together} ticks for 12, {once} for one"
-    );
-    let later = cost(&gateway, "/a.txt", 24, &body).await;
-    assert!(
-        later < once,
-        "{later} ticks for 24 more, {once} for the first"
-    );
+    together(&gateway, "/a.txt", 32, &body).await;
+    assert_eq!(coded_so_far(&gateway, "file").await, 1);
+    together(&gateway, "/a.txt", 8, &body).await;
+    assert_eq!(coded_so_far(&gateway, "file").await, 1);
+    // Now its length is known before.
+    let response = gateway.send(coded("/a.txt", "br")).await;
+    assert_eq!(response.framing, Framing::Length(response.body.len()));
     // Another content is coded anew.
-    let other = text(500_000).replace("line", "verse");
+    let other = text(200_000).replace("line", "verse");
     disk.write("a.txt", &other);
     assert_eventually!(
         body_of(&gateway.send(coded("/a.txt", "br")).await) == other.as_bytes(),
         "the old content stays"
     );
+    assert!(coded_so_far(&gateway, "file").await > 1);
+}
+
+/// Many first hits of one stored body: one of them codes it, the others get
+/// what that one makes, as it is made.
+#[tokio::test]
+async fn a_stored_response_is_coded_once_however_many_ask() {
+    let body = text(300_000);
+    let upstream = Upstream::always(stored(&body)).await;
+    let proxy = Proxy::to(upstream.endpoint()).site("compress = true\ncache = true");
+    let gateway = Settings::new()
+        .workers(2)
+        .start(format!("{HARD}{proxy}"))
+        .await;
+    gateway.send(coded("/", "identity")).await;
+    assert_eventually!(is_hit(&gateway.send(coded("/", "identity")).await));
+    together(&gateway, "/", 64, &body).await;
+    assert_eq!(coded_so_far(&gateway, "stored").await, 1);
+    together(&gateway, "/", 8, &body).await;
+    assert_eq!(coded_so_far(&gateway, "stored").await, 1);
+    assert_eq!(upstream.request_count(), 1);
+}
+
+/// And many who miss it: what comes is stored as it is and coded for all of
+/// them at once, and that is kept too.
+#[tokio::test]
+async fn a_response_on_its_way_in_is_coded_once_however_many_ask() {
+    let body = text(300_000);
+    let reply = stored(&body);
+    let upstream = Upstream::http(move |_: Received| {
+        let reply = reply.clone();
+        async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            reply
+        }
+    })
+    .await;
+    let proxy = Proxy::to(upstream.endpoint()).site("compress = true\ncache = true");
+    let gateway = Settings::new()
+        .workers(2)
+        .start(format!("{HARD}{proxy}"))
+        .await;
+    together(&gateway, "/", 64, &body).await;
+    together(&gateway, "/", 8, &body).await;
+    assert_eq!(coded_so_far(&gateway, "stored").await, 1);
+    assert_eq!(upstream.request_count(), 1);
+}
+
+/// Who began it may leave: it is made for the others all the same, and kept.
+#[tokio::test]
+async fn the_one_who_asked_first_may_leave() {
+    let body = text(300_000);
+    let upstream = Upstream::always(stored(&body)).await;
+    let proxy = Proxy::to(upstream.endpoint()).site("compress = true\ncache = true");
+    let gateway = Gateway::start(format!("{HARD}{proxy}")).await;
+    gateway.send(coded("/", "identity")).await;
+    assert_eventually!(is_hit(&gateway.send(coded("/", "identity")).await));
+    let mut first = gateway.connect().await;
+    first.send(coded("/", "br").to_bytes()).await;
+    first.receive_head("GET").await.unwrap();
+    first.reset();
+    together(&gateway, "/", 4, &body).await;
+    assert_eq!(coded_so_far(&gateway, "stored").await, 1);
+}
+
+/// What does not become shorter is sent as it is, and not tried again.
+#[tokio::test]
+async fn there_is_no_point_in_noise() {
+    let mut state = 1_u64;
+    let noise: Vec<u8> = (0..9000)
+        .map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 56) as u8
+        })
+        .collect();
+    let reply = stored("").body(noise.clone());
+    let upstream = Upstream::always(reply).await;
+    let proxy = Proxy::to(upstream.endpoint()).site("compress = true\ncache = true");
+    let gateway = Gateway::start(proxy).await;
+    gateway.send(coded("/", "identity")).await;
+    assert_eventually!(is_hit(&gateway.send(coded("/", "identity")).await));
+    for _ in 0..3 {
+        let response = gateway.send(coded("/", "gzip")).await;
+        assert!(response.body == noise);
+        assert_eq!(
+            values(&response, ["content-encoding", "etag", "vary"]),
+            ["", "\"v1\"", "Accept-Encoding"]
+        );
+    }
+    assert_eq!(coded_so_far(&gateway, "stored").await, 1);
+    // Its tag is as strong as the answer says.
+    let unchanged = coded("/", "gzip").header("If-None-Match", "\"v1\"");
+    let unchanged = gateway.send(unchanged).await;
+    assert_eq!(values(&unchanged, ["etag"]), ["\"v1\""]);
 }
 
 /// One body is stored, as it is, and each form is made of it.
 #[tokio::test]
-async fn a_stored_response_is_coded_once() {
-    let body = text(600_000);
-    let upstream = {
-        let body = body.clone();
-        Upstream::http(move |_: Received| {
-            let reply = Reply::ok(body.clone())
-                .header("Content-Type", "text/plain")
-                .header("Cache-Control", "max-age=600")
-                .header("ETag", "\"v1\"");
-            std::future::ready(reply)
-        })
-        .await
-    };
+async fn each_form_of_a_stored_response_is_coded_once() {
+    let body = text(300_000);
+    let upstream = Upstream::always(stored(&body)).await;
     let proxy = Proxy::to(upstream.endpoint()).site("compress = true\ncache = true");
     let gateway = Gateway::start(format!("{HARD}{proxy}")).await;
     let first = gateway.send(coded("/", "gzip")).await;
@@ -96,13 +181,9 @@ async fn a_stored_response_is_coded_once() {
     assert!(body_of(&first) == body.as_bytes());
     assert_eq!(upstream.only_request().header("accept-encoding"), None);
 
-    let once = cost(&gateway, "/", 1, &body).await;
-    assert!(once >= 10, "{once} ticks are too few to tell");
-    let later = cost(&gateway, "/", 24, &body).await;
-    assert!(
-        later < once,
-        "{later} ticks for 24 more, {once} for the first"
-    );
+    together(&gateway, "/", 24, &body).await;
+    // Twice: each form once.
+    assert_eq!(coded_so_far(&gateway, "stored").await, 2);
 
     for (coding, tag) in [
         ("gzip", "W/\"v1\""),

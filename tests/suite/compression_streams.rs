@@ -1,9 +1,12 @@
 //! Compression: bodies that come slowly, are long, or break off.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use janua_tests::{Gateway, Proxy, ReadError, Request, Upstream, Visit, Wire, filler};
+use janua_tests::{
+    Gateway, Proxy, ReadError, Received, Reply, Request, Settings, Upstream, Visit, Wire,
+    assert_eventually, filler,
+};
 use tokio::sync::{Mutex, mpsc};
 
 use crate::coded::{decode, so_far, text};
@@ -203,4 +206,111 @@ async fn a_long_body_comes_whole() {
         let (body, is_whole) = decode(coding, &response.body);
         assert!(is_whole && body == expected, "{coding}");
     }
+}
+
+/// The hardest level takes seconds for this body: meanwhile the only worker
+/// answers others.
+#[tokio::test]
+async fn a_slow_level_holds_up_nobody_else() {
+    let body = text(1_500_000);
+    let upstream = {
+        let body = body.clone();
+        Upstream::http(move |request: Received| {
+            let is_short = request.target == "/short";
+            let body = if is_short { "short" } else { &body };
+            let reply = Reply::ok(body)
+                .header("Content-Type", "text/plain")
+                .header("Cache-Control", "max-age=60");
+            std::future::ready(reply)
+        })
+        .await
+    };
+    let table = "[compression]\nlevels = { br = 11, gzip = 9, zstd = 19 }\n";
+    for lines in ["", "cache = true"] {
+        for coding in ["br", "zstd"] {
+            let proxy = Proxy::to(upstream.endpoint())
+                .site("compress = true")
+                .route(lines);
+            let gateway = Settings::new()
+                .workers(1)
+                .start(format!("{table}{proxy}"))
+                .await;
+            let mut wire = gateway.connect().await;
+            wire.set_patience(Duration::from_secs(120));
+            let request = Request::get("/").header("Accept-Encoding", coding);
+            wire.send(request.to_bytes()).await;
+            let long = tokio::spawn(async move { wire.receive("GET").await });
+            let (mut answers, mut longest) = (0, Duration::ZERO);
+            while !long.is_finished() {
+                let begin = Instant::now();
+                assert_eq!(gateway.get("/short").await.text(), "short");
+                longest = longest.max(begin.elapsed());
+                answers += 1;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let long = long.await.unwrap();
+            assert_eq!(long.header("content-encoding"), Some(coding));
+            assert!(decode(coding, &long.body) == (body.clone().into_bytes(), true));
+            assert!(
+                answers > 10 && longest < Duration::from_secs(1),
+                "{lines} {coding}: {answers} answers, one after {longest:?}"
+            );
+        }
+    }
+}
+
+/// Trailers come through; those that speak of the bytes before do not.
+#[tokio::test]
+async fn trailers_follow_a_coded_body() {
+    let trailers = [("X-Sum", "12"), ("Content-Digest", "sha-256=:AA==:")];
+    let reply = Reply::chunked(&[text(5000).as_bytes()], &trailers)
+        .header("Content-Type", "text/plain")
+        .header("Trailer", "X-Sum, Content-Digest");
+    let upstream = Upstream::always(reply).await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint()).site("compress = true")).await;
+    for coding in CODINGS {
+        let mut wire = asked(&gateway, coding).await;
+        let response = wire.receive("GET").await;
+        assert_eq!(response.header("content-encoding"), Some(coding));
+        assert_eq!(
+            response.trailers,
+            [("X-Sum".to_owned(), "12".to_owned())],
+            "{coding}"
+        );
+    }
+}
+
+/// Beyond the memory for them, responses pass as they are.
+#[tokio::test]
+async fn streams_have_a_budget() {
+    let (upstream, pieces) = paced("text/plain").await;
+    let table = "[compression]\nmemory = \"1MiB\"\n";
+    let proxy = Proxy::to(upstream.endpoint()).site("compress = true");
+    let gateway = Gateway::start(format!("{table}{proxy}")).await;
+    // Of gzip two have room, of the others none.
+    let mut wires = Vec::new();
+    for (coding, expected) in [
+        ("gzip", Some("gzip")),
+        ("zstd", None),
+        ("gzip", Some("gzip")),
+        ("gzip", None),
+    ] {
+        let mut wire = asked(&gateway, coding).await;
+        let head = wire.receive_head("GET").await.unwrap();
+        assert_eq!(head.header("content-encoding"), expected, "{coding}");
+        assert_eq!(head.header("vary"), Some("Accept-Encoding"));
+        wires.push(wire);
+    }
+    let metrics = gateway.metrics().await;
+    let skipped = metrics.sum("janua_compressions_skipped_total", &[]);
+    assert!((skipped - 2.0).abs() < 0.5, "{skipped}");
+    // It is given back with the stream.
+    drop(wires);
+    drop(pieces);
+    let again = async || {
+        let mut wire = asked(&gateway, "gzip").await;
+        let head = wire.receive_head("GET").await.unwrap();
+        head.header("content-encoding") == Some("gzip")
+    };
+    assert_eventually!(again().await);
 }
