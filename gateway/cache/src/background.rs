@@ -57,6 +57,10 @@ const IDLE: Duration = Duration::from_secs(5);
 impl Background {
     pub(crate) fn start(store: &Arc<Store>) -> Result<Self, OpenError> {
         let signals = Arc::new(Signals::default());
+        if store.purges.lines() > 0 {
+            // From before a restart: what they took still fills the disk.
+            signals.lock().sweep = Some(Urgency::Soon);
+        }
         let work = Work {
             store: Arc::clone(store),
             signals: Arc::clone(&signals),

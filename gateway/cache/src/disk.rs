@@ -130,7 +130,7 @@ impl Disk {
             replayed.push((Owned::of(scope), purge, number));
         })
         .map_err(at)?;
-        let purges = Purges::new(u64::from(folder.opened) << 32, cleared);
+        let purges = Purges::new(folder.first_number(), cleared);
         for (scope, purge, number) in &replayed {
             purges.replay(&scope.scope(), *purge, *number);
         }

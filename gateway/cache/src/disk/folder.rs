@@ -119,8 +119,14 @@ impl Folder {
         }
     }
 
-    /// Writes a small file so that it is either whole or as before, crash or not.
-    pub(crate) fn write_durably(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    /// The number that counting purges begins with this time.
+    pub(crate) fn first_number(&self) -> u64 {
+        u64::from(self.opened) << 32
+    }
+
+    /// Writes a small file so that it is either whole or as before, crash or
+    /// not. Returns it, open at its end.
+    pub(crate) fn write_durably(&self, name: &str, content: &[u8]) -> io::Result<File> {
         write_durably(&self.path, name, content)
     }
 
@@ -206,7 +212,7 @@ fn read_small(path: &Path) -> Option<Vec<u8>> {
     Some(content)
 }
 
-fn write_durably(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+fn write_durably(folder: &Path, name: &str, content: &[u8]) -> io::Result<File> {
     let temporary = folder.join(format!("tmp-{name}"));
     let mut file = options()
         .write(true)
@@ -216,5 +222,6 @@ fn write_durably(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     file.write_all(content)?;
     file.sync_all()?;
     std::fs::rename(&temporary, folder.join(name))?;
-    File::open(folder)?.sync_all()
+    File::open(folder)?.sync_all()?;
+    Ok(file)
 }

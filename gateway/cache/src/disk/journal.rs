@@ -3,10 +3,12 @@
 //! A purge is written and flushed before it is reported as done, so that a
 //! crash does not bring back what it took. A sweep that has carried purges out
 //! writes the journal anew without them, by a second file and a rename.
+//!
+//! What cannot be read back may have been any purge: then everything is purged.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::folder::{Folder, options};
@@ -24,8 +26,9 @@ const MAX_LINES: usize = 1 << 17;
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: Arc<Folder>,
-    /// Locked while the disk is waited for.
-    file: Mutex<File>,
+    /// Open at its end; none if what is there is torn, or not the newest. Locked
+    /// while the disk is waited for.
+    file: Mutex<Option<File>>,
     /// Never locked for longer than it takes to add or to copy: workers add.
     lines: Mutex<Lines>,
 }
@@ -53,22 +56,34 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let (cleared, records) = read_header(&content, folder.identity).unwrap_or((0, &[]));
+        let header = read_header(&content, folder.identity);
+        let (cleared, records) = header.unwrap_or((0, &[]));
         let mut lines = Lines {
             cleared,
             ..Lines::default()
         };
-        for (number, line) in Records(records) {
-            if let Some((scope, purge)) = read_line(line) {
-                replay(&scope, purge, number);
-                lines.all.insert(line.into(), number);
-            }
+        let mut records = Records(records);
+        let mut is_whole = header.is_some();
+        for (number, line) in records.by_ref() {
+            let Some((scope, purge)) = read_line(line) else {
+                is_whole = false;
+                continue;
+            };
+            replay(&scope, purge, number);
+            lines.all.insert(line.into(), number);
+        }
+        // A folder that is new has nothing to purge.
+        if folder.opened > 1 && !(is_whole && records.0.is_empty()) {
+            let number = folder.first_number();
+            replay(&Scope::All, Purge::Hard, number);
+            let line = write_line(&Scope::All, Purge::Hard);
+            lines.all.insert(line.into(), number);
         }
         // Written anew: what was torn at its end is gone, and so is another's.
         let file = write_anew(folder, &lines.content(folder.identity))?;
         let journal = Self {
             folder: Arc::clone(folder),
-            file: Mutex::new(file),
+            file: Mutex::new(Some(file)),
             lines: Mutex::new(lines),
         };
         Ok((journal, cleared))
@@ -92,22 +107,19 @@ impl Journal {
     pub(crate) fn flush(&self) -> io::Result<()> {
         let mut file = lock(&self.file);
         let pending = std::mem::take(&mut lock(&self.lines).pending);
-        if pending.is_empty() {
-            return Ok(());
-        }
-        let written = file.write_all(&pending).and_then(|()| file.sync_data());
-        if written.is_err() {
-            // A torn record would hide those after it: all lines, anew.
-            let content = lock(&self.lines).content(self.folder.identity);
-            match write_anew(&self.folder, &content) {
-                Ok(anew) => *file = anew,
-                Err(error) => {
-                    // The next flush tries again.
-                    lock(&self.lines).pending.extend_from_slice(&pending);
-                    return Err(error);
-                }
+        if let Some(open) = &mut *file {
+            let done = match pending.is_empty() {
+                true => Ok(()),
+                false => open.write_all(&pending).and_then(|()| open.sync_data()),
+            };
+            if done.is_ok() {
+                return Ok(());
             }
         }
+        // A torn record would hide those after it: all lines, anew.
+        *file = None;
+        let content = lock(&self.lines).content(self.folder.identity);
+        *file = Some(write_anew(&self.folder, &content)?);
         Ok(())
     }
 
@@ -121,7 +133,8 @@ impl Journal {
             lines.pending.clear();
             lines.content(self.folder.identity)
         };
-        *file = write_anew(&self.folder, &content)?;
+        *file = None;
+        *file = Some(write_anew(&self.folder, &content)?);
         Ok(())
     }
 }
@@ -146,10 +159,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn write_anew(folder: &Folder, content: &[u8]) -> io::Result<File> {
-    folder.write_durably("journal", content)?;
-    let mut file = options().write(true).open(folder.path().join("journal"))?;
-    file.seek(SeekFrom::End(0))?;
-    Ok(file)
+    folder.write_durably("journal", content)
 }
 
 fn read_header(content: &[u8], identity: u64) -> Option<(u64, &[u8])> {

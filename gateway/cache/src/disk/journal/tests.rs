@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use tempfile::TempDir;
 
 use super::*;
@@ -112,4 +114,90 @@ fn too_many_lines_purge_everything() {
     journal.flush().unwrap();
     let (_, _, lines) = open(&folder);
     assert!(lines.iter().any(|line| line.0 == "All"));
+}
+
+/// The folder as the next process opens it, and what it reads there.
+fn next(path: &Path) -> (Arc<Folder>, Journal, Vec<Line>) {
+    let folder = Arc::new(Folder::open(path).unwrap());
+    let (journal, _, lines) = open(&folder);
+    (folder, journal, lines)
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_purges_everything() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("c");
+    let journal_at = path.join("journal");
+    drop(next(&path));
+    let (_, journal, lines) = next(&path);
+    assert_eq!(lines.len(), 0, "an empty one is whole");
+    journal.add(&Scope::Tag(b"a"), Purge::Hard, 1);
+    journal.add(&Scope::Tag(b"b"), Purge::Hard, 2);
+    journal.flush().unwrap();
+    drop(journal);
+    let whole = std::fs::read(&journal_at).unwrap();
+    let mut torn = vec![None];
+    torn.extend((0..whole.len()).map(|length| Some(whole[..length].to_vec())));
+    torn.extend((0..whole.len()).map(|place| {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 1;
+        Some(damaged)
+    }));
+    // Cut after a whole record, it looks whole: no flush is cut there.
+    let (_, rest) = whole.split_at(HEADER);
+    let one = HEADER + 12 + u32::from_le_bytes(*rest.first_chunk().unwrap()) as usize;
+    for (number, content) in torn.into_iter().enumerate() {
+        let at_end_of_record = content
+            .as_ref()
+            .is_some_and(|content| content.len() == one || content.len() == HEADER);
+        match content {
+            Some(content) => std::fs::write(&journal_at, content).unwrap(),
+            None => std::fs::remove_file(&journal_at).unwrap(),
+        }
+        let (folder, _, lines) = next(&path);
+        let all = lines.iter().find(|line| line.0 == "All");
+        assert_eq!(all.is_none(), at_end_of_record, "{number}: {lines:?}");
+        if let Some((_, purge, level)) = all {
+            assert_eq!((*purge, *level), (Purge::Hard, folder.first_number()));
+            // It is remembered like any other.
+            drop(folder);
+            assert!(next(&path).2.iter().any(|line| line.0 == "All"));
+        }
+    }
+}
+
+#[test]
+fn what_a_full_disk_tore_is_written_anew() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("c");
+    drop(next(&path));
+    let (folder, journal, _) = next(&path);
+    let journal_at = path.join("journal");
+    // A file that takes nothing, and no room for another.
+    let blocked = path.join("tmp-journal");
+    let refuse = |journal: &Journal| {
+        *lock(&journal.file) = Some(File::open(&journal_at).unwrap());
+        std::fs::create_dir(&blocked).unwrap();
+    };
+    refuse(&journal);
+    journal.add(&Scope::Tag(b"a"), Purge::Hard, 1);
+    assert!(journal.flush().is_err());
+    // As a full disk leaves it: part of the record.
+    let mut content = std::fs::read(&journal_at).unwrap();
+    content.extend_from_slice(&[40, 0, 0, 0, 1, 2, 3]);
+    std::fs::write(&journal_at, &content).unwrap();
+    std::fs::remove_dir(&blocked).unwrap();
+    journal.add(&Scope::Tag(b"b"), Purge::Hard, 2);
+    journal.flush().unwrap();
+
+    // So too if a sweep could not write it anew.
+    refuse(&journal);
+    journal.add(&Scope::Tag(b"c"), Purge::Hard, 3);
+    assert!(journal.clear(1).is_err());
+    assert!(journal.flush().is_err(), "it is not on the disk yet");
+    std::fs::remove_dir(&blocked).unwrap();
+    journal.flush().unwrap();
+    drop((journal, folder));
+    let numbers: Vec<u64> = next(&path).2.iter().map(|line| line.2).collect();
+    assert_eq!(numbers, [2, 3]);
 }
