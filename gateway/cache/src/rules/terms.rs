@@ -85,14 +85,22 @@ pub struct Terms {
     pub shares_cookies: bool,
 }
 
+/// How far the time of receipt may lie ahead, in milliseconds: a request that
+/// waited for another's answer still goes by the time at which it came itself.
+const AHEAD_MS: u64 = 60_000;
+
 impl Terms {
     /// How many bytes [`write`](Self::write) writes.
     pub const SIZE: usize = 26;
 
-    /// How old it is, in seconds, for `Age` (RFC 9111 §4.2.3). A clock that ran
-    /// backwards makes nothing younger than it was received.
+    /// How old it is, in seconds, for `Age` (RFC 9111 §4.2.3). What was received
+    /// in the future is of unknown age, as old as can be: the clock was set back,
+    /// and nothing may stay fresh until it has caught up.
     #[must_use]
     pub fn age(&self, now_ms: u64) -> u32 {
+        if self.received_ms > now_ms.saturating_add(AHEAD_MS) {
+            return u32::MAX;
+        }
         let resident = now_ms.saturating_sub(self.received_ms) / 1000;
         let resident = u32::try_from(resident).unwrap_or(u32::MAX);
         self.initial_age.saturating_add(resident)

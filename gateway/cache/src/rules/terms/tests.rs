@@ -19,7 +19,10 @@ const TERMS: Terms = Terms {
 #[test]
 fn age_and_ttl() {
     for (now_ms, age, ttl) in [
-        (0, 30, 30),
+        // Set back by more than a minute.
+        (0, u32::MAX, 60 - i64::from(u32::MAX)),
+        (939_999, u32::MAX, 60 - i64::from(u32::MAX)),
+        (940_000, 30, 30),
         (1_000_000, 30, 30),
         (1_000_999, 30, 30),
         (1_001_000, 31, 29),
