@@ -91,10 +91,30 @@ fn bar(request: &RequestHead) -> Option<Detail> {
         () if !matches!(request.framing, Framing::None | Framing::Length(0)) => {
             Some(Detail::RequestBody)
         }
+        // Frameworks take the request for another's then; whoever asks without
+        // the field is not to be shown what that one answered.
+        () if request
+            .fields
+            .iter()
+            .any(|(_, name, _)| renames_method(name)) =>
+        {
+            Some(Detail::Method)
+        }
         // Only the origin can evaluate them (RFC 9111 §4.3.2).
         () if has(b"if-match") || has(b"if-unmodified-since") => Some(Detail::Precondition),
         () => None,
     }
+}
+
+/// True for the fields in which a client may write another method.
+fn renames_method(name: &[u8]) -> bool {
+    [
+        "x-http-method-override",
+        "x-http-method",
+        "x-method-override",
+    ]
+    .iter()
+    .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 #[cfg(test)]

@@ -97,6 +97,9 @@ fn bars() {
         ("get", "Accept", Some(Detail::Method)),
         ("POST", "Accept", Some(Detail::Method)),
         ("M-SEARCH", "Accept", Some(Detail::Method)),
+        ("GET", "X-HTTP-Method-Override", Some(Detail::Method)),
+        ("HEAD", "x-method-override", Some(Detail::Method)),
+        ("GET", "x-http-method", Some(Detail::Method)),
         ("GET", "If-Match", Some(Detail::Precondition)),
         ("GET", "If-Unmodified-Since", Some(Detail::Precondition)),
     ] {
