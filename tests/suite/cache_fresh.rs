@@ -131,3 +131,67 @@ async fn clients_conditions_are_answered_from_what_is_stored() {
     assert_eq!(upstream.only_request().header("if-none-match"), None);
     assert_eq!(page(&gateway, "/").await, (200, "/ 1".to_owned()));
 }
+
+#[tokio::test]
+async fn a_304_may_say_that_others_get_another() {
+    let upstream = counting(|request, number| {
+        let language = request.header("accept-language").unwrap_or("en");
+        let same = request.header("if-none-match") == Some("\"en\"") && language == "en";
+        let reply = Reply::new(if same { 304 } else { 200 }).body(language);
+        let reply = reply.header("ETag", &format!("\"{language}\""));
+        match number {
+            // It says so only from the second answer on.
+            1 => reply.header("Cache-Control", "max-age=0"),
+            _ => with(
+                reply,
+                &[("Cache-Control", "max-age=60"), ("Vary", "Accept-Language")],
+            ),
+        }
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    let ask = |language: &'static str| {
+        gateway.send(Request::get("/").header("Accept-Language", language))
+    };
+    assert_eq!(ask("en").await.text(), "en");
+    let renewed = ask("en").await;
+    assert_eq!(renewed.text(), "en");
+    assert!(told(&renewed).contains("fwd-status=304"), "{renewed:?}");
+    let other = ask("de").await;
+    assert_eq!(
+        (other.text(), &*told(&other)),
+        ("de", "fwd=vary-miss; stored")
+    );
+    for language in ["en", "de"] {
+        let hit = ask(language).await;
+        assert_eq!((hit.text(), &*told(&hit)), (language, "hit"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_is_in_a_coding_that_its_variant_takes() {
+    // Prefers what the gateway does not know.
+    let upstream = counting(|request, _| {
+        let accepted = request.header("accept-encoding").unwrap_or_default();
+        let coding = ["deflate", "gzip"]
+            .into_iter()
+            .find(|coding| accepted.contains(coding));
+        let reply = fresh().header("Vary", "Accept-Encoding");
+        match coding {
+            Some(coding) => reply.header("Content-Encoding", coding).body(coding),
+            None => reply.body("plain"),
+        }
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    for (path, first, second, expected) in [
+        ("/a", "deflate", "", "plain"),
+        ("/b", "gzip, deflate", "gzip", "gzip"),
+    ] {
+        for accepted in [first, second] {
+            let request = Request::get(path).header("Accept-Encoding", accepted);
+            assert_eq!(body(&gateway, request).await, expected, "{path} {accepted}");
+        }
+    }
+    assert_eq!(upstream.request_count(), 2);
+}

@@ -1,9 +1,14 @@
 //! Purges from outside: through the admin endpoint and the command line.
 
-use janua_tests::{Gateway, Reply, Request, Upstream, run};
-use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 
-use crate::cache::{counting, told};
+use janua_tests::{Gateway, Reply, Request, Upstream, assert_eventually, run};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::cache::{counting, fresh, told};
 
 const PAGES: [(&str, &str); 6] = [
     ("a.example", "/"),
@@ -219,4 +224,38 @@ upstream = "app"
     assert_eq!(gateway.get("/page").await.status, 200);
     assert_eq!(gateway.send(flush("list")).await.status, 503);
     assert_eq!(told(&gateway.get("/page").await), "hit");
+}
+
+#[tokio::test]
+async fn who_comes_after_a_purge_gets_nothing_from_before_it() {
+    let permits = Arc::new(Semaphore::new(0));
+    let count = Arc::new(AtomicUsize::new(0));
+    let upstream = Upstream::http({
+        let permits = Arc::clone(&permits);
+        move |_| {
+            let number = count.fetch_add(1, SeqCst) + 1;
+            let permits = Arc::clone(&permits);
+            async move {
+                permits.acquire().await.unwrap().forget();
+                fresh().body(format!("version {number}"))
+            }
+        }
+    })
+    .await;
+    let gateway = crate::cache::gateway(&upstream).await;
+    for (number, soft) in [(1, false), (3, true)] {
+        let mut before = gateway.connect().await;
+        let before = tokio::spawn(async move { before.exchange(&Request::get("/")).await });
+        assert_eventually!(upstream.request_count() == number);
+        purge(&gateway, &json!({"host": "a.example", "soft": soft})).await;
+        let mut after = gateway.connect().await;
+        let after = tokio::spawn(async move { after.exchange(&Request::get("/")).await });
+        assert_eventually!(gateway.status().await["in_flight"] == 2);
+        permits.add_permits(2);
+        let new = format!("version {}", number + 1);
+        assert_eq!(before.await.unwrap().text(), format!("version {number}"));
+        assert_eq!(after.await.unwrap().text(), new, "soft: {soft}");
+        assert_eq!(gateway.get("/").await.text(), new);
+        purge(&gateway, &json!({"all": true})).await;
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use janua_tests::{Gateway, Habits, Reply, Request, Upstream, Vacant, assert_eventually};
 use tokio::sync::Semaphore;
 
-use crate::cache::{before, counting, gateway, told};
+use crate::cache::{before, counting, fresh, gateway, is_idle, told};
 
 fn ended(spans: &str) -> Reply {
     Reply::new(200).header("Cache-Control", &format!("max-age=0, {spans}"))
@@ -136,4 +136,63 @@ async fn a_failure_is_told_to_all_who_wait_and_not_kept() {
     let upstream = counting(|_, _| Reply::new(200)).await;
     gateway.reload(before(&upstream)).await;
     assert_eq!(gateway.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_failing_upstream_takes_nothing_away() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let upstream = {
+        let fails = Arc::clone(&fails);
+        counting(
+            move |request, _| match (fails.load(SeqCst), &*request.target) {
+                (true, _) => Reply::new(503),
+                (_, "/fresh") => fresh(),
+                (_, "/updating") => ended("stale-while-revalidate=60"),
+                _ => ended("stale-if-error=60"),
+            },
+        )
+        .await
+    };
+    let gateway = gateway(&upstream).await;
+    let pages = [
+        ("/fresh", "hit"),
+        ("/updating", "hit; detail=\"stale\""),
+        ("/on-error", "hit; detail=\"upstream-error\""),
+    ];
+    for (path, _) in pages {
+        gateway.get(path).await;
+    }
+    fails.store(true, SeqCst);
+    for (path, words) in pages {
+        // Who asks anew is told the truth, and that concerns nobody else.
+        let anew = Request::get(path).header("Cache-Control", "no-cache");
+        assert_eq!(gateway.send(anew).await.status, 503);
+        for _ in 0..3 {
+            let asked = upstream.request_count();
+            let response = gateway.get(path).await;
+            assert_eq!((response.status, &*told(&response)), (200, words), "{path}");
+            // What is renewed in the background has failed by the next look.
+            let renews = usize::from(path != "/fresh");
+            assert_eventually!(upstream.request_count() == asked + renews);
+            assert_eventually!(is_idle(&gateway).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_finds_what_ended_has_all_of_it_renewed() {
+    let upstream = counting(|request, _| {
+        let reply = ended("stale-while-revalidate=60").header("X-Method", &request.method);
+        reply.header("ETag", "\"a\"")
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    gateway.get("/").await;
+    let head = gateway.send(Request::new("HEAD", "/")).await;
+    assert_eq!(told(&head), "hit; detail=\"stale\"");
+    assert_eventually!(upstream.request_count() == 2 && is_idle(&gateway).await);
+    let renewed = gateway.get("/").await;
+    assert_eq!(told(&renewed), "hit; detail=\"stale\"");
+    assert_eq!(renewed.text(), "/ 2");
+    assert_eq!(renewed.header("x-method"), Some("GET"));
 }

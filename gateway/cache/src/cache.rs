@@ -218,7 +218,10 @@ impl<F> Cache<F> {
                 ticket,
                 level,
             )),
-            Boarded::Waits(receiver) => Joined::Follower(Follow { receiver }),
+            Boarded::Waits(receiver) => Joined::Follower(Follow {
+                store: Arc::clone(&self.store),
+                receiver,
+            }),
             Boarded::Again => Joined::Again,
         }
     }

@@ -198,8 +198,8 @@ impl Entry {
         self.again(self.body.clone(), Some(encoded))
     }
 
-    /// After a 304: the same body under a new head.
-    pub(crate) fn revalidated(&self, new: NewEntry<'_>, level: u64) -> Self {
+    /// After a 304: the same body under a new head, for this variant.
+    pub(crate) fn revalidated(&self, variant: &[u8], new: NewEntry<'_>, level: u64) -> Self {
         let body = match &self.body {
             Body::Growing(growing) => match growing.0.whole() {
                 Some(whole) => Body::Bytes(whole),
@@ -207,7 +207,7 @@ impl Entry {
             },
             other => other.clone(),
         };
-        let mut entry = Self::new(self.primary(), self.variant(), new, body, level);
+        let mut entry = Self::new(self.primary(), variant, new, body, level);
         entry.hits = AtomicU32::new(self.hits());
         entry.encoded.clone_from(&self.encoded);
         entry

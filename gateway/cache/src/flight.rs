@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use crate::entry::{Body, Entry, Growing, NewEntry};
 use crate::fill::{Fill, Growth};
 use crate::key::{Key, Parts, Variance};
+use crate::purge::Standing;
 use crate::store::Store;
 
 pub(crate) mod table;
@@ -28,8 +29,8 @@ pub enum Landing<F> {
     Pass,
     /// The leader got no response.
     Failed(F),
-    /// Look again and join again: the leader went away unsaid, or what it
-    /// stored answers another variant.
+    /// Look again and join again: the leader went away unsaid, what it stored
+    /// answers another variant, or a purge has reached that.
     Retry,
 }
 
@@ -55,12 +56,15 @@ pub enum Joined<F> {
 /// A waiter in a flight. Dropped, it just leaves.
 #[derive(Debug)]
 pub struct Follow<F> {
+    pub(crate) store: Arc<Store>,
     pub(crate) receiver: watch::Receiver<Option<Landed<F>>>,
 }
 
 impl<F: Clone> Follow<F> {
     /// Waits for the flight to land. `key` and `variant` are those of the
-    /// lookup: they tell whether a stored entry answers this request too.
+    /// lookup: they tell whether a stored entry answers this request too. One
+    /// that a purge reached on its way does not: whoever came after the purge
+    /// may not be shown it.
     pub async fn landing(
         mut self,
         key: &mut Key,
@@ -71,7 +75,12 @@ impl<F: Clone> Follow<F> {
             Err(_) => None,
         };
         match landed {
-            Some(Landed::Entry(entry)) if serves(&entry, key, variant) => Landing::Entry(entry),
+            Some(Landed::Entry(entry))
+                if serves(&entry, key, variant)
+                    && entry.standing(&self.store.purges) == Standing::Live =>
+            {
+                Landing::Entry(entry)
+            }
             Some(Landed::Entry(_)) | None => Landing::Retry,
             Some(Landed::Pass) => Landing::Pass,
             Some(Landed::Failed(failure)) => Landing::Failed(failure),
@@ -184,13 +193,43 @@ impl<F> Lead<F> {
     }
 
     /// After a 304: the stored body goes on under a new head. Returns the entry
-    /// as it is stored from now on, which all who wait are given too.
-    pub fn revalidated(mut self, entry: &Entry, new: NewEntry<'_>) -> Arc<Entry> {
-        let entry = Arc::new(entry.revalidated(new, self.level));
-        self.store.insert(&entry);
-        self.store.write_to_disk(&entry);
-        self.land(Landed::Entry(Arc::clone(&entry)));
+    /// as it is from now on, which all who wait are given too.
+    ///
+    /// Where the 304 says that the response varies on more than it was stored
+    /// under, the entry becomes that of the request that was answered, whose
+    /// values `variant` writes: to others it was never said to belong.
+    pub fn revalidated(
+        mut self,
+        entry: &Entry,
+        new: NewEntry<'_>,
+        variance: &Variance,
+        variant: &mut dyn FnMut(&Variance, &mut Parts),
+    ) -> Arc<Entry> {
+        let known = entry.variance().unwrap_or_default();
+        let all = known.union(variance);
+        if all == known {
+            let entry = Arc::new(entry.revalidated(entry.variant(), new, self.level));
+            self.keep(&entry);
+            return entry;
+        }
+        let varies = self.store.vary(entry.primary(), &all);
+        let mut values = Parts::default();
+        let all = varies.as_ref().unwrap_or(&all);
+        all.begin(&mut values);
+        variant(all, &mut values);
+        let entry = Arc::new(entry.revalidated(&values.0, new, self.level));
+        // A body that is still on its way would settle in its old place.
+        match varies.is_ok() && !matches!(entry.body(), Body::Growing(_)) {
+            true => self.keep(&entry),
+            false => self.land(Landed::Pass),
+        }
         entry
+    }
+
+    fn keep(&mut self, entry: &Arc<Entry>) {
+        self.store.insert(entry);
+        self.store.write_to_disk(entry);
+        self.land(Landed::Entry(Arc::clone(entry)));
     }
 
     /// Nothing is stored: all who wait go to the upstream at once. For `ttl_ms`

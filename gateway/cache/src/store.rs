@@ -132,7 +132,7 @@ impl Store {
     }
 
     /// What the entries of a key vary on from now on: all that any of them did.
-    fn vary(&self, primary: &[u8], variance: &Variance) -> Result<Variance, Refused> {
+    pub(crate) fn vary(&self, primary: &[u8], variance: &Variance) -> Result<Variance, Refused> {
         let slot = self.hasher.slot(primary, b"");
         let variance = match self.index.peek(slot, primary, b"") {
             Some(Slot::Variance(known)) if known.variance == *variance => {

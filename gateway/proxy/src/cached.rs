@@ -248,7 +248,7 @@ async fn lead_on(
             let fate = answer::made(exchange, client, made, AnsweredBy::Policy).await?;
             Ok(Turn::Done(fate))
         }
-        Handed::Failed(failure) => instead_of(exchange, client, failure, stale).await,
+        Handed::Failed(failure) => instead_of(exchange, client, course, failure, stale).await,
         Handed::Response(passed) => {
             let Passed {
                 response,
@@ -272,6 +272,7 @@ async fn lead_on(
 async fn instead_of(
     exchange: &mut Exchange,
     client: &mut Client,
+    course: &Course,
     failure: Failure,
     stale: Option<Arc<Entry>>,
 ) -> Result<Turn, Failure> {
@@ -283,6 +284,12 @@ async fn instead_of(
             exchange.record.fail(&failure);
             exchange.report = Report::on_error(&held.entry, now_ms);
             deliver(exchange, client, held).await
+        }
+        // An answer of the upstream's own: who may not have what is stored gets
+        // one too.
+        None if failure.kind == Kind::ResponseStatus => {
+            exchange.report.detail(Detail::Uncacheable);
+            forward::forward(exchange, client, course).await
         }
         None => Err(failure),
     }

@@ -249,6 +249,11 @@ impl Exchange {
     pub(crate) fn to_fetch(&self) -> Self {
         let mut heads = self.worker.take_heads();
         heads.request.clone_from(&self.heads.request);
+        // What is stored is the answer to a GET, also where a HEAD found it stale.
+        heads.request.method.clear();
+        heads.request.method.extend_from_slice(b"GET");
+        let mut caching = self.caching.clone();
+        caching.asked.is_head = false;
         Self {
             heads,
             role: Role::Fetch,
@@ -259,7 +264,7 @@ impl Exchange {
             now: self.worker.clock.now(),
             request_id: self.request_id,
             original: self.original.clone(),
-            caching: self.caching.clone(),
+            caching,
             report: self.report.clone(),
             settled: Vec::new(),
             was_missing: self.was_missing,

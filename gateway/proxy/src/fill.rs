@@ -10,6 +10,7 @@ use janua_cache::rules::may_serve_on_error;
 use janua_cache::rules::update::identifies;
 use janua_cache::rules::validate::{remove_conditions, set_validators};
 use janua_cache::{Body, Entry, FillReader, Lead};
+use janua_http::accept_encoding::Accepted;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, ResponseHead};
 use tokio::sync::oneshot;
@@ -113,7 +114,7 @@ async fn run(
         }
         let asked = &exchange.caching.asked;
         if is_failure(status) && may_serve_on_error(&stale.terms(), asked, exchange.now.unix_ms) {
-            let failure = Failure::with(Kind::ResponseStatus, status.to_string());
+            let failure = answered_with(status);
             lead.fail(failure.clone());
             let _ = hand.send(Handed::Failed(failure));
             return;
@@ -124,7 +125,12 @@ async fn run(
             store::store(exchange, course, lead, open, hand, terms).await;
         }
         Ok(store::Verdict::Pass(why)) => {
-            lead.pass(PASS_MS, exchange.now.unix_ms);
+            // A failing upstream takes nothing away that is stored: it may yet
+            // be served stale, or be fresh and only this client asked anew.
+            match stale.is_some() && is_failure(status) {
+                true => lead.fail(answered_with(status)),
+                false => lead.pass(PASS_MS, exchange.now.unix_ms),
+            }
             exchange.report.detail(why);
             pass(exchange, open, hand);
         }
@@ -138,6 +144,12 @@ async fn run(
             let _ = hand.send(Handed::Failed(failure));
         }
     }
+}
+
+/// The upstream's answer as a failure, for those who may be served what is
+/// stored instead.
+fn answered_with(status: u16) -> Failure {
+    Failure::with(Kind::ResponseStatus, status.to_string())
 }
 
 /// Asks whether what is stored still holds, or for the whole if nothing is; so
@@ -173,15 +185,21 @@ async fn ask(
 
 /// Makes the request one for the whole of it, whatever this client asked for.
 fn prepare(exchange: &mut Exchange, stored: &Fields) {
-    let fields = &mut exchange.heads.request.fields;
-    remove_conditions(fields);
-    if exchange
+    let codes_itself = exchange
         .terms
         .as_ref()
-        .is_some_and(|terms| terms.compression.is_some())
-    {
-        // The gateway codes it itself: one body serves all.
+        .is_some_and(|terms| terms.compression.is_some());
+    let fields = &mut exchange.heads.request.fields;
+    remove_conditions(fields);
+    if codes_itself {
+        // One body serves all.
         fields.remove(b"accept-encoding");
+    } else if fields.get(b"accept-encoding").is_some() {
+        // Only what the variant says: who takes `gzip` alone shares it with who
+        // takes `deflate` too, and could not read an answer in that.
+        let mut normalised = Vec::new();
+        Accepted::of(fields).write_normalised(&mut normalised);
+        fields.set(b"Accept-Encoding", &normalised);
     }
     set_validators(stored, fields);
 }

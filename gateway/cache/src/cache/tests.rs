@@ -136,6 +136,8 @@ fn a_soft_purge_leaves_what_may_be_validated() {
             tags: &[b"t"],
             rule: None,
         },
+        &Variance::default(),
+        &mut testing::value(""),
     );
     assert!(!entry.is_purged_softly());
     let found = find(&cache, "/a").unwrap();

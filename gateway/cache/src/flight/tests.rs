@@ -276,3 +276,88 @@ fn all(requests: impl Iterator<Item = impl Future<Output = ()> + 'static>) {
         }
     });
 }
+
+#[test]
+fn who_joins_after_a_purge_is_not_shown_what_was_asked_for_before() {
+    let cache = testing::memory(16 * MIB);
+    let key = &mut testing::key("/");
+    for purge in [Purge::Hard, Purge::Soft { now_ms: 1 }] {
+        let leader = testing::lead(&cache, &mut testing::key("/"), "");
+        cache.purge(&Scope::All, purge).unwrap();
+        let waits = follow(&cache, key, "");
+        store(leader, &Variance::default(), "");
+        assert!(
+            matches!(landed(waits, key, ""), Some(Landing::Retry)),
+            "{purge:?}"
+        );
+        cache.purge(&Scope::All, Purge::Hard).unwrap();
+    }
+}
+
+fn renew(
+    lead: Lead<&'static str>,
+    entry: &Entry,
+    names: &[&[u8]],
+    as_value: &'static str,
+) -> Arc<Entry> {
+    lead.revalidated(
+        entry,
+        testing::new(&testing::fields(), &[]),
+        &Variance::new(names.iter().copied(), false),
+        &mut testing::value(as_value),
+    )
+}
+
+#[test]
+fn a_304_that_varies_on_more_belongs_to_the_request_that_it_answers() {
+    let cache = testing::memory(16 * MIB);
+    let key = &mut testing::key("/");
+    let found = |value| testing::find_key(&cache, &mut testing::key("/"), value);
+    let plain = store(testing::lead(&cache, key, "en"), &Variance::default(), "en");
+    assert!(found("de").is_some());
+
+    let lead = testing::lead(&cache, key, "en");
+    let waits = [follow(&cache, key, "de"), follow(&cache, key, "en")];
+    let own = renew(lead, &plain, &[b"accept-language"], "en");
+    let [german, english] = waits;
+    assert!(matches!(landed(german, key, "de"), Some(Landing::Retry)));
+    assert!(matches!(
+        landed(english, key, "en"),
+        Some(Landing::Entry(_))
+    ));
+    assert_eq!(testing::body(&own), b"body");
+    assert!(found("en").is_some());
+    assert!(found("de").is_none(), "another's language");
+
+    // One that names less, or the same, changes nothing of that.
+    for names in [&[][..], &[&b"Accept-Language"[..]]] {
+        let again = renew(testing::lead(&cache, key, "en"), &own, names, "de");
+        assert!(Arc::ptr_eq(&found("en").unwrap(), &again));
+        assert!(found("de").is_none());
+    }
+}
+
+#[test]
+fn a_304_that_varies_on_more_while_the_body_comes_is_kept_for_nobody() {
+    let cache = testing::memory(16 * MIB);
+    let key = &mut testing::key("/");
+    let head = testing::fields();
+    let mut fill = testing::lead(&cache, key, "")
+        .store(
+            testing::new(&head, &[]),
+            &Variance::default(),
+            &mut testing::value(""),
+            None,
+        )
+        .unwrap();
+    let entry = Arc::clone(fill.entry());
+    let lead = testing::lead(&cache, key, "en");
+    let waits = follow(&cache, key, "en");
+    let own = renew(lead, &entry, &[b"accept-language"], "en");
+    assert!(matches!(landed(waits, key, "en"), Some(Landing::Pass)));
+    assert!(matches!(own.body(), Body::Growing(_)));
+    fill.write(b"body");
+    fill.finish().unwrap();
+    assert!(testing::find_key(&cache, key, "en").is_none());
+    assert_eq!(cache.status().fill_bytes, 0);
+}

@@ -158,6 +158,7 @@ pub(super) fn revalidated(
             return;
         }
     };
+    let is_one_clients = matches!(verdict, Verdict::Pass(Detail::VaryStar));
     let (terms, is_storable) = match verdict {
         Verdict::Made(made) => {
             drop(lead);
@@ -168,6 +169,7 @@ pub(super) fn revalidated(
         // upstream's own is what it said the last time.
         _ if !says_lifetime
             && !exchange.caching.edited_for_one
+            && !is_one_clients
             && exchange.caching.rule().is_none_or(is_by_fields) =>
         {
             let renewed = Terms {
@@ -187,7 +189,12 @@ pub(super) fn revalidated(
             (spent, false)
         }
     };
-    let entry = with_entry(&exchange, terms, |new| lead.revalidated(stale, new));
+    let variance = variance(&exchange);
+    let entry = with_entry(&exchange, terms, |new| {
+        let personal = Personal::of(&exchange.caching);
+        let mut variant = personal.variant(&exchange.heads.request);
+        lead.revalidated(stale, new, &variance, &mut variant)
+    });
     if !is_storable && let Some(address) = entry.address() {
         let cache = &exchange.worker.estate.cache;
         cache.invalidate(address.scheme, address.host, address.path, address.query);
