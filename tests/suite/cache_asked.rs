@@ -1,6 +1,10 @@
 //! What a request says of caching, and what it makes untrue.
 
-use janua_tests::{Reply, Request};
+use std::sync::Arc;
+
+use janua_tests::{Reply, Request, Upstream, assert_eventually};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::cache::{body, counting, fresh, gateway, told, with};
 
@@ -91,6 +95,54 @@ async fn authorization_is_shared_only_where_the_answer_says_so() {
         let response = gateway.send(request.clone()).await;
         assert_eq!(told(&response), expected, "{request:?}");
     }
+}
+
+#[tokio::test]
+async fn credentials_of_one_do_not_part_the_others() {
+    const OTHERS: usize = 20;
+    let permits = Arc::new(Semaphore::new(0));
+    let upstream = Upstream::http({
+        let permits = Arc::clone(&permits);
+        move |_| {
+            let permits = Arc::clone(&permits);
+            async move {
+                permits.acquire().await.unwrap().forget();
+                fresh().body("page")
+            }
+        }
+    })
+    .await;
+    let gateway = gateway(&upstream).await;
+    let mut clients = JoinSet::new();
+    let mut send = async |request: Request| {
+        let mut wire = gateway.connect().await;
+        clients.spawn(async move { wire.exchange(&request).await });
+    };
+    send(Request::get("/").header("Authorization", "Basic YTpi")).await;
+    assert_eventually!(upstream.request_count() == 1);
+    for _ in 0..OTHERS {
+        send(Request::get("/")).await;
+    }
+    assert_eventually!(gateway.status().await["in_flight"] == OTHERS + 1);
+    permits.add_permits(100);
+    while let Some(response) = clients.join_next().await {
+        assert_eq!(response.unwrap().text(), "page");
+    }
+    assert_eq!(upstream.request_count(), 2);
+}
+
+#[tokio::test]
+async fn the_port_of_the_scheme_names_the_same_address() {
+    let upstream = counting(|_, _| fresh()).await;
+    let gateway = gateway(&upstream).await;
+    let ask = |host: &str| gateway.send(Request::get("/").host(host));
+    assert_eq!(told(&ask("a.example").await), "fwd=uri-miss; stored");
+    assert_eq!(told(&ask("a.example:80").await), "hit");
+    assert_eq!(told(&ask("a.example:443").await), "fwd=uri-miss; stored");
+    let purge = Request::post("/cache/purge", r#"{"url": "http://a.example/"}"#);
+    assert_eq!(gateway.ask_with(&purge).await.status, 200);
+    assert_eq!(told(&ask("a.example:80").await), "fwd=uri-miss; stored");
+    assert_eq!(told(&ask("a.example:443").await), "hit");
 }
 
 #[tokio::test]

@@ -27,6 +27,9 @@ pub enum Landing<F> {
     Entry(Arc<Entry>),
     /// Not storable: ask the upstream yourself, without another flight.
     Pass,
+    /// Not storable, because of the leader's own credentials: who has none may
+    /// look again and join again, who has some asks the upstream themselves.
+    Own,
     /// The leader got no response.
     Failed(F),
     /// Look again and join again: the leader went away unsaid, what it stored
@@ -39,6 +42,7 @@ pub enum Landing<F> {
 pub(crate) enum Landed<F> {
     Entry(Arc<Entry>),
     Pass,
+    Own,
     Failed(F),
 }
 
@@ -83,6 +87,7 @@ impl<F: Clone> Follow<F> {
             }
             Some(Landed::Entry(_)) | None => Landing::Retry,
             Some(Landed::Pass) => Landing::Pass,
+            Some(Landed::Own) => Landing::Own,
             Some(Landed::Failed(failure)) => Landing::Failed(failure),
         }
     }
@@ -245,6 +250,12 @@ impl<F> Lead<F> {
             );
         }
         self.land(Landed::Pass);
+    }
+
+    /// Nothing is stored, because of the credentials of this request alone: says
+    /// nothing of the key, and is told to all who wait.
+    pub fn own(mut self) {
+        self.land(Landed::Own);
     }
 
     /// No response: all who wait are told so.

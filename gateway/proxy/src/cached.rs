@@ -114,12 +114,15 @@ pub(crate) async fn cached(
             Joined::Follower(follow) => {
                 match race::watched(client, wait(exchange, follow)).await? {
                     Landing::Retry => {}
-                    Landing::Pass => {
+                    // The leader's credentials are its own; the next who has
+                    // none leads for all of those.
+                    Landing::Own if !exchange.caching.asked.is_authorized => {}
+                    Landing::Pass | Landing::Own => {
                         exchange.report.detail(Detail::Uncacheable);
                         return forward::forward(exchange, client, course).await;
                     }
                     Landing::Failed(failure) => {
-                        return instead_of(exchange, client, failure, stale).await;
+                        return instead_of(exchange, client, course, failure, stale).await;
                     }
                     Landing::Entry(entry) => {
                         exchange.report.collapse();
@@ -400,7 +403,8 @@ pub(crate) fn invalidate(exchange: &mut Exchange) {
         query: query.as_deref(),
     };
     let mut host = Vec::new();
-    request.authority.write_to(&mut host);
+    let is_https = exchange.origin.is_https;
+    request.authority.write_without_default(is_https, &mut host);
     for changed in changed(subject, &response.fields) {
         let (path, query) = (&changed.path, changed.query.as_deref());
         let cache = &exchange.worker.estate.cache;

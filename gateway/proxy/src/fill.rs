@@ -5,6 +5,7 @@ mod store;
 
 use std::sync::Arc;
 
+use janua_cache::rules::Detail;
 use janua_cache::rules::judge::is_failure;
 use janua_cache::rules::may_serve_on_error;
 use janua_cache::rules::update::identifies;
@@ -127,9 +128,12 @@ async fn run(
         Ok(store::Verdict::Pass(why)) => {
             // A failing upstream takes nothing away that is stored: it may yet
             // be served stale, or be fresh and only this client asked anew.
-            match stale.is_some() && is_failure(status) {
-                true => lead.fail(answered_with(status)),
-                false => lead.pass(PASS_MS, exchange.now.unix_ms),
+            if stale.is_some() && is_failure(status) {
+                lead.fail(answered_with(status));
+            } else if why == Detail::Authorization {
+                lead.own();
+            } else {
+                lead.pass(PASS_MS, exchange.now.unix_ms);
             }
             exchange.report.detail(why);
             pass(exchange, open, hand);

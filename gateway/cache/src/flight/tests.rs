@@ -77,6 +77,13 @@ fn each_outcome_reaches_the_waiters() {
 
     let leader = lead(&cache);
     let waits = follow(&cache, key, "");
+    leader.own();
+    assert!(matches!(landed(waits, key, ""), Some(Landing::Own)));
+    let found = cache.find(key, &mut testing::value(""), 0);
+    assert!(matches!(found, Found::Miss { .. }), "later ones collapse");
+
+    let leader = lead(&cache);
+    let waits = follow(&cache, key, "");
     let fill = leader
         .store(
             testing::new(&testing::fields(), &[]),

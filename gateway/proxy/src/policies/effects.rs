@@ -46,7 +46,9 @@ impl Rendering<'_> {
     /// nothing.
     pub(super) fn purge(&mut self, purge: &Purge, estate: &Estate) {
         let mut host = Vec::new();
-        self.view.request.authority.write_to(&mut host);
+        let is_https = self.view.origin.is_https;
+        let authority = &self.view.request.authority;
+        authority.write_without_default(is_https, &mut host);
         let mut text = Vec::new();
         if let PurgeScope::Url(value) | PurgeScope::Prefix(value) | PurgeScope::Tag(value) =
             &purge.scope
