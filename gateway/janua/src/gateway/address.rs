@@ -53,6 +53,7 @@ impl Address {
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        no_pattern(authority)?;
         let (raw, query) = match rest.split_once('?') {
             Some((path, query)) => (path, Some(query)),
             None => (rest, None),
@@ -87,6 +88,7 @@ impl fmt::Display for Address {
 /// # Errors
 /// Why it is none, and what to write.
 pub(super) fn host(text: &str) -> Result<Vec<u8>, String> {
+    no_pattern(text)?;
     let plain = scheme(text).1.split('/').next().unwrap_or_default();
     match authority_of(text, None) {
         Some(host) => Ok(host),
@@ -94,6 +96,16 @@ pub(super) fn host(text: &str) -> Result<Vec<u8>, String> {
             Err(format!("`{text}` is not a host: write \"{plain}\""))
         }
         None => Err(format!("`{text}` is not a host: write \"app.example.com\"")),
+    }
+}
+
+/// What is stored is stored for one host: a pattern would name nothing.
+fn no_pattern(host: &str) -> Result<(), String> {
+    match host.contains('*') {
+        true => Err(format!(
+            "`{host}` is a pattern: name each host by itself, or a tag that all of them have"
+        )),
+        false => Ok(()),
     }
 }
 

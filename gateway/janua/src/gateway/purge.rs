@@ -37,8 +37,16 @@ impl Named {
             let read: Result<Vec<_>, _> = texts.iter().map(|text| read(text)).collect();
             read
         };
-        if request.tag.iter().any(String::is_empty) {
-            return Err("a tag is empty".into());
+        for tag in &request.tag {
+            if tag.is_empty() {
+                return Err("a tag is empty".into());
+            }
+            // None that is stored has one: they separate tags there.
+            if tag.contains([',', ' ', '\t']) {
+                return Err(format!(
+                    "`{tag}` is no tag: commas and spaces separate tags, name each by itself"
+                ));
+            }
         }
         Ok(Self {
             urls: each(&request.url, Address::url)?,
@@ -253,7 +261,17 @@ mod tests {
             all: true,
             ..PurgeRequest::default()
         };
+        let two = PurgeRequest {
+            tag: vec!["a, b".into()],
+            ..PurgeRequest::default()
+        };
+        let pattern = PurgeRequest {
+            host: vec!["*.example".into()],
+            ..PurgeRequest::default()
+        };
         for (request, said) in [
+            (two, "`a, b` is no tag"),
+            (pattern, "`*.example` is a pattern"),
             (none, "nothing is named"),
             (many, "at most 1000"),
             (empty, "a tag is empty"),
