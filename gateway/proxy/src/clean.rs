@@ -43,6 +43,7 @@ pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Res
         Known::Other => {
             !name.contains(&b'_')
                 && !name.eq_ignore_ascii_case(b"http2-settings")
+                && (trusted || !is_of_a_proxy(name))
                 && !listed
                     .iter()
                     .any(|listed| listed.eq_ignore_ascii_case(name))
@@ -86,6 +87,24 @@ fn listed(head: &RequestHead) -> Vec<Vec<u8>> {
         .filter(|option| !option.eq_ignore_ascii_case(b"close"))
         .map(<[u8]>::to_vec)
         .collect()
+}
+
+/// True for what a proxy before an application may say of the address that was
+/// asked for. Applications that believe it answer for another address than the
+/// one that was routed, checked by policies, and is the cache's key.
+fn is_of_a_proxy(name: &[u8]) -> bool {
+    [
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-scheme",
+        "x-forwarded-server",
+        "x-forwarded-ssl",
+        "x-original-host",
+        "x-original-url",
+        "x-rewrite-url",
+    ]
+    .iter()
+    .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 fn forwarded(head: &mut RequestHead, peer: &Peer, origin: &Origin) {
@@ -159,6 +178,31 @@ mod tests {
         );
         assert_eq!(head.fields.get(b"forwarded"), None);
         assert_eq!(head.fields.get(b"x_real_ip"), None);
+    }
+
+    #[test]
+    fn a_stranger_names_no_other_address() {
+        let names = [
+            "X-Forwarded-Port",
+            "X-Forwarded-Prefix",
+            "X-Original-URL",
+            "x-rewrite-url",
+        ];
+        let lines: String = names.iter().map(|name| format!("{name}: /x\r\n")).collect();
+        let trusted = Origin {
+            is_trusted: true,
+            ..STRANGER
+        };
+        for (origin, is_there) in [(STRANGER, false), (trusted, true)] {
+            let (head, _) = cleaned(&lines, &origin);
+            for name in names {
+                assert_eq!(
+                    head.fields.get(name.as_bytes()).is_some(),
+                    is_there,
+                    "{name}"
+                );
+            }
+        }
     }
 
     #[test]
