@@ -4,6 +4,7 @@
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::format::{self, Meta};
 use super::write::{Dirty, Done};
@@ -17,7 +18,12 @@ pub(crate) struct Upkeep {
     /// The next of the 256 folders to scan.
     scan: u16,
     dirty: Dirty,
+    /// When it was last said that writing fails.
+    warned: Option<Instant>,
 }
+
+/// How long nothing more is said of it.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Jobs between looks at other work.
 const BATCH: usize = 64;
@@ -51,11 +57,23 @@ impl Upkeep {
             let Some(job) = disk.next_job() else {
                 return false;
             };
-            if let Done::Written(entry) = disk.carry_out(job, &mut self.dirty) {
-                written(&entry);
+            match disk.carry_out(job, &mut self.dirty) {
+                Done::Written(entry) => written(&entry),
+                Done::Failed(error) => self.warn(disk, &error),
+                Done::Other => {}
             }
         }
         true
+    }
+
+    /// Says that nothing is written, which no request notices: a full disk, a
+    /// folder that somebody removed. Not for each response.
+    fn warn(&mut self, disk: &Disk, error: &std::io::Error) {
+        if self.warned.is_none_or(|at| at.elapsed() >= SILENCE) {
+            self.warned = Some(Instant::now());
+            let path = disk.path().display();
+            tracing::warn!(%path, %error, "responses are not written to the cache's disk");
+        }
     }
 
     /// True once the folder has been scanned.

@@ -12,6 +12,8 @@ use crate::purge::Standing;
 pub(crate) enum Done {
     /// The file of this key was written.
     Written(std::sync::Arc<Entry>),
+    /// It could not be written.
+    Failed(io::Error),
     /// Anything else.
     Other,
 }
@@ -60,10 +62,11 @@ impl Disk {
             }
             // What is there is older, and no sweep knows of it any more.
             Ok(None) => self.remove(name, dirty),
-            Err(_) => {
+            Err(error) => {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
                 // What is there is older than what could not be written.
                 self.remove(name, dirty);
+                return Done::Failed(error);
             }
         }
         Done::Other
