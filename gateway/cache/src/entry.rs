@@ -1,18 +1,24 @@
 //! A stored response. It never changes: what replaces it is a new entry, and
 //! whoever still sends the old one keeps it.
 
-use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use janua_http::Fields;
 use janua_http::accept_encoding::Coding;
 
-use crate::fill::{FillReader, Growth};
 use crate::key::{Address, Parts, PartsReader, Variance};
 use crate::purge::{Purges, Standing, Subject};
 use crate::rules::Terms;
+
+mod body;
+mod judged;
+
+pub use body::{Body, Growing};
+
+use body::Encoded;
+use judged::Judged;
 
 /// What is told of a response when it is stored.
 #[derive(Debug)]
@@ -40,74 +46,12 @@ pub struct Entry {
     tags_at: u32,
     head_at: u32,
     hits: AtomicU32,
-    /// The level of purges (see [`Purges`]) times four, and the standing.
-    judged: AtomicU64,
-    /// When a soft purge reached it, in milliseconds since the Unix epoch.
-    purged_ms: AtomicU64,
+    judged: Judged,
     rule: Option<Arc<str>>,
     encoded: Option<Box<Encoded>>,
     pub(crate) body: Body,
     terms: Terms,
     status: u16,
-}
-
-/// A stored body.
-#[derive(Clone, Debug)]
-pub enum Body {
-    /// In memory.
-    Bytes(Bytes),
-    /// Still on its way from the upstream.
-    Growing(Growing),
-    /// In a file, whole and verified: for `sendfile`.
-    File {
-        /// Open for reading; its offset is not used.
-        file: Arc<File>,
-        /// Where the body begins, in bytes.
-        offset: u64,
-        /// Bytes.
-        length: u64,
-    },
-}
-
-/// A body on its way in, seen by those who read it.
-#[derive(Clone, Debug)]
-pub struct Growing(pub(crate) Arc<Growth>);
-
-impl Growing {
-    /// A reader from the first byte on; `None` if the beginning is gone,
-    /// because the body proved too large to be stored: ask the upstream.
-    #[must_use]
-    pub fn reader(&self) -> Option<FillReader> {
-        Growth::reader(&self.0)
-    }
-
-    /// Length in bytes, once it is whole.
-    #[must_use]
-    pub fn length(&self) -> Option<u64> {
-        self.0.whole().map(|body| body.len() as u64)
-    }
-}
-
-/// The body in other content codings.
-#[derive(Clone, Debug, Default)]
-struct Encoded {
-    gzip: Option<Bytes>,
-    br: Option<Bytes>,
-    zstd: Option<Bytes>,
-}
-
-impl Encoded {
-    fn slot(&mut self, coding: Coding) -> &mut Option<Bytes> {
-        match coding {
-            Coding::Gzip => &mut self.gzip,
-            Coding::Brotli => &mut self.br,
-            Coding::Zstd => &mut self.zstd,
-        }
-    }
-
-    fn all(&self) -> [&Option<Bytes>; 3] {
-        [&self.gzip, &self.br, &self.zstd]
-    }
 }
 
 /// What an entry costs beyond its text and body, in bytes: itself, its place in
@@ -157,11 +101,7 @@ impl Entry {
             tags_at: offset(tags_at),
             head_at: offset(head_at),
             hits: AtomicU32::new(0),
-            judged: AtomicU64::new(pack(parts.level, parts.standing)),
-            purged_ms: AtomicU64::new(match parts.standing {
-                Standing::Stale { at_ms } => at_ms,
-                Standing::Live | Standing::Dead => 0,
-            }),
+            judged: Judged::new(parts.level, parts.standing),
             rule: parts.rule,
             encoded: None,
             body: parts.body,
@@ -178,8 +118,7 @@ impl Entry {
             tags_at: self.tags_at,
             head_at: self.head_at,
             hits: AtomicU32::new(self.hits()),
-            judged: AtomicU64::new(self.judged.load(Ordering::Acquire)),
-            purged_ms: AtomicU64::new(self.purged_ms.load(Ordering::Acquire)),
+            judged: self.judged.clone(),
             rule: self.rule.clone(),
             encoded,
             body,
@@ -241,7 +180,7 @@ impl Entry {
     /// if one came.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        match self.judged() {
+        match self.judged.get() {
             (_, Standing::Stale { at_ms }) => self.terms.expired(at_ms),
             (_, Standing::Live | Standing::Dead) => self.terms,
         }
@@ -295,23 +234,14 @@ impl Entry {
     /// Length of the body in bytes, if it is known already.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
-        match &self.body {
-            Body::Bytes(bytes) => Some(bytes.len() as u64),
-            Body::Growing(growing) => growing.length(),
-            Body::File { length, .. } => Some(*length),
-        }
+        self.body.length()
     }
 
     /// The body in a coding that [`Cache::encoded`](crate::Cache::encoded) was
     /// given before.
     #[must_use]
     pub fn encoded(&self, coding: Coding) -> Option<&Bytes> {
-        let encoded = self.encoded.as_deref()?;
-        match coding {
-            Coding::Gzip => encoded.gzip.as_ref(),
-            Coding::Brotli => encoded.br.as_ref(),
-            Coding::Zstd => encoded.zstd.as_ref(),
-        }
+        self.encoded.as_deref()?.get(coding)
     }
 
     /// How often it was found.
@@ -323,7 +253,7 @@ impl Entry {
     /// True if a soft purge reached it: it is validated before it is used.
     #[must_use]
     pub fn is_purged_softly(&self) -> bool {
-        matches!(self.judged().1, Standing::Stale { .. })
+        matches!(self.judged.get().1, Standing::Stale { .. })
     }
 
     pub(crate) fn hit(&self) {
@@ -332,44 +262,12 @@ impl Entry {
 
     /// How it stands after all purges so far; remembered.
     pub(crate) fn standing(&self, purges: &Purges) -> Standing {
-        let judged = self.judged.load(Ordering::Acquire);
-        let (level, standing) = self.unpack(judged);
-        if standing == Standing::Dead || level >= purges.newest() {
-            return standing;
-        }
-        let (now, level) = purges.judge(level, &self.subject());
-        let standing = standing.and(now);
-        if let Standing::Stale { at_ms } = standing {
-            self.purged_ms.store(at_ms, Ordering::Release);
-        }
-        // Two at once come to the same answer, or one to a newer: either stands.
-        let _ = self.judged.compare_exchange(
-            judged,
-            pack(level, standing),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
-        standing
+        self.judged.after(purges, &self.subject())
     }
 
     /// The level it has been judged at.
     pub(crate) fn level(&self) -> u64 {
-        self.judged().0
-    }
-
-    fn judged(&self) -> (u64, Standing) {
-        self.unpack(self.judged.load(Ordering::Acquire))
-    }
-
-    fn unpack(&self, judged: u64) -> (u64, Standing) {
-        let standing = match judged & 3 {
-            0 => Standing::Live,
-            1 => Standing::Stale {
-                at_ms: self.purged_ms.load(Ordering::Acquire),
-            },
-            _ => Standing::Dead,
-        };
-        (judged >> 2, standing)
+        self.judged.get().0
     }
 
     pub(crate) fn subject(&self) -> Subject<'_> {
@@ -381,20 +279,8 @@ impl Entry {
 
     /// Bytes that it counts for in the memory store's budget.
     pub(crate) fn weight(&self) -> u64 {
-        let body = match &self.body {
-            Body::Bytes(bytes) => bytes.len() as u64,
-            // Counted by the fills, and on the disk.
-            Body::Growing(_) | Body::File { .. } => 0,
-        };
-        let encoded = self.encoded.as_deref().map_or(0, |encoded| {
-            encoded
-                .all()
-                .into_iter()
-                .flatten()
-                .map(|bytes| bytes.len() as u64)
-                .sum()
-        });
-        OVERHEAD + self.text.len() as u64 + body + encoded
+        let encoded = self.encoded.as_deref().map_or(0, Encoded::weight);
+        OVERHEAD + self.text.len() as u64 + self.body.weight() + encoded
     }
 
     pub(crate) fn text_len(&self) -> usize {
@@ -435,15 +321,6 @@ pub(crate) struct Assembly<'a> {
     pub(crate) level: u64,
     pub(crate) standing: Standing,
     pub(crate) body: Body,
-}
-
-fn pack(level: u64, standing: Standing) -> u64 {
-    (level << 2)
-        | match standing {
-            Standing::Live => 0,
-            Standing::Stale { .. } => 1,
-            Standing::Dead => 2,
-        }
 }
 
 /// Keys and heads are limited to far less than 4 GiB before they come here.

@@ -16,9 +16,11 @@ use bytes::Bytes;
 use crate::entry::{Body, Entry};
 use crate::store::Store;
 
+mod budget;
 mod growth;
 
-pub(crate) use growth::{GrowingBytes, Growth};
+pub(crate) use budget::GrowingBytes;
+pub(crate) use growth::Growth;
 
 /// How far the slowest reader may lag behind the writer of a body that is not
 /// kept, in bytes.

@@ -1,49 +1,14 @@
 //! What the two ends of a body on its way in share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use slab::Slab;
 
+use super::budget::GrowingBytes;
 use super::{Aborted, FillReader, MAX_LAG};
-
-/// What all fills together hold, and may hold.
-#[derive(Debug, Default)]
-pub(crate) struct GrowingBytes {
-    held: AtomicU64,
-    limit: AtomicU64,
-    fills: AtomicU64,
-}
-
-impl GrowingBytes {
-    pub(crate) fn set_limit(&self, bytes: u64) {
-        self.limit.store(bytes, Ordering::Relaxed);
-    }
-
-    pub(crate) fn held(&self) -> u64 {
-        self.held.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn fills(&self) -> u64 {
-        self.fills.load(Ordering::Relaxed)
-    }
-
-    fn reserve(&self, bytes: u64) -> bool {
-        let limit = self.limit.load(Ordering::Relaxed);
-        self.held
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| {
-                held.checked_add(bytes).filter(|&sum| sum <= limit)
-            })
-            .is_ok()
-    }
-
-    fn release(&self, bytes: u64) {
-        self.held.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
 
 /// A body on its way in.
 #[derive(Debug)]
@@ -107,7 +72,7 @@ impl Growth {
         if !budget.reserve(expected) {
             return None;
         }
-        budget.fills.fetch_add(1, Ordering::Relaxed);
+        budget.begin();
         Some(Arc::new(Self {
             state: Mutex::new(State {
                 chunks: VecDeque::new(),
@@ -341,7 +306,7 @@ impl Drop for Growth {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         self.budget.release(state.reserved);
-        self.budget.fills.fetch_sub(1, Ordering::Relaxed);
+        self.budget.end();
     }
 }
 

@@ -1,0 +1,101 @@
+//! Where a stored body is, and the coded forms that are kept beside it.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use janua_http::accept_encoding::Coding;
+
+use crate::fill::{FillReader, Growth};
+
+/// A stored body.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// In memory.
+    Bytes(Bytes),
+    /// Still on its way from the upstream.
+    Growing(Growing),
+    /// In a file, whole and verified: for `sendfile`.
+    File {
+        /// Open for reading; its offset is not used.
+        file: Arc<File>,
+        /// Where the body begins, in bytes.
+        offset: u64,
+        /// Bytes.
+        length: u64,
+    },
+}
+
+impl Body {
+    /// Length in bytes, if it is known already.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes.len() as u64),
+            Self::Growing(growing) => growing.length(),
+            Self::File { length, .. } => Some(*length),
+        }
+    }
+
+    /// Bytes that it takes of the memory store's budget: what grows is counted
+    /// by the fills, and a file on the disk.
+    pub(super) fn weight(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Growing(_) | Self::File { .. } => 0,
+        }
+    }
+}
+
+/// A body on its way in, seen by those who read it.
+#[derive(Clone, Debug)]
+pub struct Growing(pub(crate) Arc<Growth>);
+
+impl Growing {
+    /// A reader from the first byte on; `None` if the beginning is gone,
+    /// because the body proved too large to be stored: ask the upstream.
+    #[must_use]
+    pub fn reader(&self) -> Option<FillReader> {
+        Growth::reader(&self.0)
+    }
+
+    /// Length in bytes, once it is whole.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
+        self.0.whole().map(|body| body.len() as u64)
+    }
+}
+
+/// The body in other content codings.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Encoded {
+    gzip: Option<Bytes>,
+    br: Option<Bytes>,
+    zstd: Option<Bytes>,
+}
+
+impl Encoded {
+    pub(super) fn get(&self, coding: Coding) -> Option<&Bytes> {
+        match coding {
+            Coding::Gzip => self.gzip.as_ref(),
+            Coding::Brotli => self.br.as_ref(),
+            Coding::Zstd => self.zstd.as_ref(),
+        }
+    }
+
+    pub(super) fn slot(&mut self, coding: Coding) -> &mut Option<Bytes> {
+        match coding {
+            Coding::Gzip => &mut self.gzip,
+            Coding::Brotli => &mut self.br,
+            Coding::Zstd => &mut self.zstd,
+        }
+    }
+
+    /// Bytes of all of them.
+    pub(super) fn weight(&self) -> u64 {
+        let all = [&self.gzip, &self.br, &self.zstd];
+        all.into_iter()
+            .flatten()
+            .map(|bytes| bytes.len() as u64)
+            .sum()
+    }
+}
