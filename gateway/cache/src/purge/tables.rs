@@ -9,10 +9,10 @@ use crate::store::hash::Identity;
 
 /// Above these numbers of lines a purge is widened: a URL or a prefix to its
 /// host, a host or a tag to everything. Sweeps keep the tables far below them.
-const MAX_URLS: usize = 1 << 17;
-const MAX_PREFIXES: usize = 256;
-const MAX_HOSTS: usize = 4096;
-const MAX_TAGS: usize = 1 << 16;
+pub(super) const MAX_URLS: usize = 1 << 17;
+pub(super) const MAX_PREFIXES: usize = 256;
+pub(super) const MAX_HOSTS: usize = 4096;
+pub(super) const MAX_TAGS: usize = 1 << 16;
 
 /// The lines.
 #[derive(Debug, Default)]
@@ -279,7 +279,7 @@ fn hash(hasher: &ahash::RandomState, parts: &[&[u8]]) -> u64 {
 }
 
 /// `[::1]:80` → `[::1]`; a host without a port as it is.
-fn without_port(host: &[u8]) -> &[u8] {
+pub(super) fn without_port(host: &[u8]) -> &[u8] {
     let digits = host
         .iter()
         .rev()

@@ -1,3 +1,4 @@
+use super::tables::{MAX_PREFIXES, MAX_TAGS, MAX_URLS, without_port};
 use super::*;
 use crate::key::{Key, KeyParts, Parts};
 
