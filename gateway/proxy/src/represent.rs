@@ -67,10 +67,7 @@ pub(crate) fn select(exchange: &mut Exchange, of: &Representation) -> Result<Con
     }
     Ok(match whole(of, announced(exchange))? {
         Content::Pieces(pieces) => match pieces.into_iter().next() {
-            Some(piece) => {
-                let is_coded = coding.is_some() && piece.length() <= MAX_CODED;
-                ranges::ranges(exchange, piece, is_coded)
-            }
+            Some(piece) => ranges::ranges(exchange, piece, coding.is_some()),
             None => Content::empty(),
         },
         growing => growing,
