@@ -95,7 +95,7 @@ fn mismatch(found: &dyn Display, expected: &dyn Expected) -> Error {
     let expected = match expected.to_string() {
         rust if rust == "a map" || rust.starts_with("struct ") => "a table".to_owned(),
         rust if rust == "a sequence" => "a list".to_owned(),
-        rust => integer(&rust).map_or(rust.clone(), str::to_owned),
+        rust => integer(&rust).map_or_else(|| rust.clone(), str::to_owned),
     };
     Error::new(format!("expected {expected}, found {found}"))
 }
