@@ -174,6 +174,10 @@ impl Work {
         let Some((ended, took)) = self.swept else {
             return urgency == Urgency::Soon || self.store.purges.lines() > 1024;
         };
+        let urgency = match self.store.purges.are_many() {
+            true => Urgency::Soon,
+            false => urgency,
+        };
         ended.elapsed()
             >= match urgency {
                 Urgency::Soon => took * 2,

@@ -133,6 +133,11 @@ impl Purges {
         self.read().lines()
     }
 
+    /// True if so many wait that a sweep should not.
+    pub(crate) fn are_many(&self) -> bool {
+        self.read().are_many()
+    }
+
     /// Records a purge and returns its number. It acts on every lookup that
     /// begins after the return.
     pub(crate) fn record(&self, scope: &Scope<'_>, purge: Purge) -> u64 {

@@ -318,3 +318,17 @@ fn a_purge_takes_less_than_a_millisecond_whatever_it_reaches() {
     assert!(best < 1000, "{best} µs");
     assert!(find(&cache, "/5").is_none());
 }
+
+/// Anybody who may send unsafe requests adds lines to the table: before it is
+/// full, which would widen them to whole hosts, it is swept.
+#[test]
+fn many_invalidations_are_swept_without_delay() {
+    let cache = testing::memory(16 * MIB);
+    purge(&cache, &Scope::Host(b"other.example"), Purge::Hard);
+    testing::eventually("the first sweep", || cache.status().purge_lines == 0);
+    for number in 0..40_000 {
+        let path = format!("/{number}");
+        cache.invalidate(b"https", b"shop.example", path.as_bytes(), None);
+    }
+    testing::eventually("the second sweep", || cache.status().purge_lines == 0);
+}

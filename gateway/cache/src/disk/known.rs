@@ -18,9 +18,13 @@ pub(crate) struct Known {
 #[derive(Clone, Copy, Debug)]
 struct KnownFile {
     name: u128,
+    /// What it takes of the disk.
     size: u64,
     used: u64,
 }
+
+/// The block of the usual file systems, in bytes.
+const BLOCK: u64 = 4096;
 
 /// How many are looked at to find one that was used long ago.
 const SAMPLE: usize = 16;
@@ -108,6 +112,7 @@ impl Known {
     }
 
     fn put(&mut self, name: u128, size: u64, used: u64) {
+        let size = on_disk(size);
         let known = KnownFile { name, size, used };
         let before = match self.place(name) {
             Some(file) => std::mem::replace(file, known).size,
@@ -131,6 +136,12 @@ impl Known {
     }
 }
 
+/// A file takes whole blocks: a million small ones would be ten times as much
+/// as their bytes.
+pub(super) fn on_disk(size: u64) -> u64 {
+    size.div_ceil(BLOCK).saturating_mul(BLOCK)
+}
+
 /// Four thousand million files fill a folder long before this saturates.
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
@@ -146,13 +157,13 @@ mod tests {
         for name in 0..100 {
             known.insert(name, 10);
         }
-        known.insert(5, 30);
-        assert_eq!((known.len(), known.bytes()), (100, 1020));
+        known.insert(5, 4097);
+        assert_eq!((known.len(), known.bytes()), (100, 101 * BLOCK));
         for name in 0..50 {
             assert!(known.remove(name));
         }
         assert!(!known.remove(7));
-        assert_eq!((known.len(), known.bytes()), (50, 500));
+        assert_eq!((known.len(), known.bytes()), (50, 50 * BLOCK));
         known.complete();
         for name in 0..100 {
             assert_eq!(known.may_hold(name), name >= 50);

@@ -9,7 +9,10 @@ use crate::store::hash::Identity;
 
 /// Above these numbers of lines a purge is widened: a URL or a prefix to its
 /// host, a host or a tag to everything. Sweeps keep the tables far below them.
-pub(super) const MAX_URLS: usize = 1 << 17;
+pub(super) const MAX_URLS: usize = 1 << 18;
+/// Above this number of addresses a sweep is due at once: anybody who may send
+/// unsafe requests adds lines, and must not be the one who widens purges.
+const MANY_URLS: usize = MAX_URLS / 8;
 pub(super) const MAX_PREFIXES: usize = 256;
 pub(super) const MAX_HOSTS: usize = 4096;
 pub(super) const MAX_TAGS: usize = 1 << 16;
@@ -62,6 +65,11 @@ impl Tables {
             + self.tags.len()
             + self.prefixes.len()
             + usize::from(!self.all.is_empty())
+    }
+
+    /// True if a sweep should not wait.
+    pub(super) fn are_many(&self) -> bool {
+        self.urls.len() > MANY_URLS
     }
 
     /// Forgets those up to a number.
@@ -155,9 +163,11 @@ impl Tables {
             }
         }
         if !self.urls.is_empty() {
-            let url = Url::new(hasher, address.scheme, address.host, address.path);
-            for line in url.lines_of_entry(&address).into_iter().flatten() {
-                newest.join(self.urls.get(&line));
+            for host in [address.host, without_port(address.host)] {
+                let url = Url::new(hasher, address.scheme, host, address.path);
+                for line in url.lines_of_entry(&address).into_iter().flatten() {
+                    newest.join(self.urls.get(&line));
+                }
             }
         }
         for prefix in &self.prefixes {

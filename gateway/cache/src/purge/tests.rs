@@ -52,7 +52,7 @@ fn what_a_scope_reaches() {
         path,
     };
     let rows: &[(Scope<'_>, [bool; 5])] = &[
-        (url("/a/b", None), [true, true, true, false, false]),
+        (url("/a/b", None), [true, true, true, true, false]),
         (url("/a/b", Some("x=1")), [false, true, true, false, false]),
         (url("/a/b", Some("y=2")), [false, false, true, false, false]),
         (url("/a", None), [false; 5]),
