@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-/// The directory that the place is in; [`Plan::new`] has seen that there is one.
+/// The directory that the place is in; `Plan::new` has seen that there is one.
 pub(super) fn parent(root: &Path) -> &Path {
     root.parent().unwrap_or(root)
 }
