@@ -139,10 +139,18 @@ async fn the_port_of_the_scheme_names_the_same_address() {
     assert_eq!(told(&ask("a.example").await), "fwd=uri-miss; stored");
     assert_eq!(told(&ask("a.example:80").await), "hit");
     assert_eq!(told(&ask("a.example:443").await), "fwd=uri-miss; stored");
-    let purge = Request::post("/cache/purge", r#"{"url": "http://a.example/"}"#);
-    assert_eq!(gateway.ask_with(&purge).await.status, 200);
-    assert_eq!(told(&ask("a.example:80").await), "fwd=uri-miss; stored");
-    assert_eq!(told(&ask("a.example:443").await), "hit");
+    for (url, other_port) in [
+        ("http://a.example:80/", "fwd=uri-miss; stored"),
+        ("http://a.example:443/", "fwd=uri-miss; stored"),
+        ("http://a.example:81/", "hit"),
+    ] {
+        let body = format!("{{\"url\": \"{url}\"}}");
+        let purge = Request::post("/cache/purge", body);
+        assert_eq!(gateway.ask_with(&purge).await.status, 200);
+        assert_eq!(told(&ask("a.example:443").await), other_port, "{url}");
+    }
+    // The scheme's own port is none, and without one it is every port.
+    assert_eq!(told(&ask("a.example").await), "fwd=uri-miss; stored");
 }
 
 #[tokio::test]
