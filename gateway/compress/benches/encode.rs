@@ -7,11 +7,14 @@
     reason = "a benchmark whose encoder does not start has nothing to measure"
 )]
 
-use std::fmt::Write as _;
+#[path = "../testing/json.rs"]
+mod json;
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use janua_compress::{Coding, Encoder, Levels, whole};
+
+use json::json;
 
 const SIZES: [usize; 2] = [2_000, 100_000];
 
@@ -20,24 +23,6 @@ const PIECE: usize = 16 << 10;
 
 fn main() {
     divan::main();
-}
-
-/// Objects as an API lists them, no two alike.
-fn json(size: usize) -> Vec<u8> {
-    let mut text = String::from("[");
-    let mut n = 0_u64;
-    while text.len() < size {
-        let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let _ = write!(
-            text,
-            r#"{{"id":{n},"token":"{noise:016x}","name":"user {}","active":{}}},"#,
-            noise % 1000,
-            n.is_multiple_of(3)
-        );
-        n += 1;
-    }
-    text.truncate(size);
-    text.into_bytes()
 }
 
 fn stream(bencher: Bencher<'_, '_>, coding: Coding, size: usize) {

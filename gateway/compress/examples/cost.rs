@@ -11,13 +11,17 @@
     reason = "a measurement that cannot be taken has nothing to go on with"
 )]
 
+#[path = "../testing/json.rs"]
+mod json;
+
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 use std::time::Instant;
 
 use janua_compress::{Coding, Encoder, Levels, whole};
+
+use json::json;
 
 /// So many streams at once, so that the rest of the process does not count.
 const STREAMS: usize = 24;
@@ -111,22 +115,4 @@ fn resident() -> usize {
     let statm = fs::read_to_string("/proc/self/statm").expect("Linux");
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
     pages.unwrap_or(0_usize) * 4
-}
-
-/// Objects as an API lists them, no two alike.
-fn json(size: usize) -> Vec<u8> {
-    let mut text = String::from("[");
-    let mut n = 0_u64;
-    while text.len() < size {
-        let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let _ = write!(
-            text,
-            r#"{{"id":{n},"token":"{noise:016x}","name":"user {}","active":{}}},"#,
-            noise % 1000,
-            n.is_multiple_of(3)
-        );
-        n += 1;
-    }
-    text.truncate(size);
-    text.into_bytes()
 }

@@ -1,3 +1,6 @@
+#[path = "../../testing/json.rs"]
+mod json;
+
 use std::io::Read;
 
 use flate2::{Decompress, FlushDecompress};
@@ -5,22 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// JSON as an API gives it.
-fn json(size: usize) -> Vec<u8> {
-    let mut text = String::from("[");
-    let mut n = 0_u64;
-    while text.len() < size {
-        let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        text.push_str(&format!(
-            r#"{{"id":{n},"token":"{noise:016x}","name":"user {}","active":{}}},"#,
-            noise % 1000,
-            n.is_multiple_of(3)
-        ));
-        n += 1;
-    }
-    text.truncate(size);
-    text.into_bytes()
-}
+use json::json;
 
 /// What a client has after these bytes, which need not be all.
 fn decode(coding: Coding, coded: &[u8]) -> Vec<u8> {
