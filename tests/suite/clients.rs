@@ -192,8 +192,9 @@ async fn a_client_that_leaves_in_the_middle_of_a_head() {
     assert_eq!(upstream.connections(), 0);
 }
 
-#[tokio::test]
-async fn a_reader_that_stops_reading_is_given_up() {
+/// An upstream whose response never ends, and a client that has its head and
+/// reads no more.
+async fn unread() -> (Upstream, Gateway, Wire) {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         let _ = visit.request().await;
         let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
@@ -206,6 +207,12 @@ async fn a_reader_that_stops_reading_is_given_up() {
     wire.set_receive_buffer(4096);
     wire.send(Request::get("/").to_bytes()).await;
     wire.receive_head("GET").await.unwrap();
+    (upstream, gateway, wire)
+}
+
+#[tokio::test]
+async fn a_reader_that_stops_reading_is_given_up() {
+    let (upstream, gateway, wire) = unread().await;
     assert_eventually!(upstream.open() == 0);
     assert_eq!(gateway.log_line("/").await["failure"], "client_gone");
     drop(wire);
@@ -215,18 +222,7 @@ async fn a_reader_that_stops_reading_is_given_up() {
 /// Bytes of requests to come are no sign that a response is being read.
 #[tokio::test]
 async fn a_reader_that_stops_reading_but_goes_on_sending_is_given_up() {
-    let upstream = Upstream::raw(|mut visit: Visit| async move {
-        let _ = visit.request().await;
-        let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
-        while visit.wire.try_send(vec![b'x'; 10_000]).await.is_ok() {}
-    })
-    .await;
-    let config = Proxy::to(upstream.endpoint()).route("idle_timeout = \"500ms\"");
-    let gateway = Gateway::start(config).await;
-    let mut wire = gateway.connect().await;
-    wire.set_receive_buffer(4096);
-    wire.send(Request::get("/").to_bytes()).await;
-    wire.receive_head("GET").await.unwrap();
+    let (upstream, gateway, mut wire) = unread().await;
     let begin = Instant::now();
     while upstream.open() > 0 && begin.elapsed() < Duration::from_secs(10) {
         let _ = wire.try_send("G").await;
