@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use janua_compress::apply;
 use janua_http::failure::Kind;
-use janua_http::{Failure, Fields, Framing, chunked};
+use janua_http::{Failure, Fields, Framing};
 
 use crate::body::{Receiver, Transfer, TransferError};
 use crate::coder::{Coder, SLICE, Step};
@@ -49,7 +49,7 @@ pub(crate) async fn pass(
     }
     if is_chunked {
         apply::retain_true(&mut came.trailers);
-        chunked::write_end(writer.pending(), &came.trailers);
+        writer.end(&came.trailers);
     }
     writer.flush().await.map_err(gone)
 }
@@ -89,13 +89,11 @@ fn write(coded: &mut Vec<u8>, is_chunked: bool, writer: &mut Writer) {
     if coded.is_empty() {
         return;
     }
-    let pending = writer.pending();
     if is_chunked {
-        chunked::write_size(pending, coded.len());
-    }
-    pending.append(coded);
-    if is_chunked {
-        pending.extend_from_slice(b"\r\n");
+        writer.chunk(coded);
+        coded.clear();
+    } else {
+        writer.pending().append(coded);
     }
 }
 

@@ -51,7 +51,6 @@ pub(crate) async fn send(
         deadline,
         ..
     } = client;
-    let comes_from_elsewhere = !matches!(content, Content::Pieces(_));
     let worker = std::rc::Rc::clone(&exchange.worker);
     let pool = worker.estate.files.pool();
     let is_chunked = outgoing == Framing::Chunked;
@@ -66,20 +65,20 @@ pub(crate) async fn send(
                 }
             }
             Content::Growing { mut reader, .. } => {
-                while let Some(bytes) = next(&mut reader, writer).await? {
-                    send_part(writer, &bytes, is_chunked, &sent).await?;
-                }
+                // What it waits for is not the client's to end.
+                race::unless_reset(client_reader, async {
+                    while let Some(bytes) = next(&mut reader, writer).await? {
+                        send_part(writer, &bytes, is_chunked, &sent).await?;
+                    }
+                    Ok(())
+                })
+                .await?;
                 end(writer, is_chunked);
             }
         }
         writer.flush().await.map_err(gone)
     };
-    let ended = if comes_from_elsewhere {
-        let sending = race::unless_reset(client_reader, sending);
-        race::paced(deadline, patience, sending).await
-    } else {
-        race::paced(deadline, patience, sending).await
-    };
+    let ended = race::paced(deadline, patience, sending).await;
     exchange.record.bytes_out = sent.get();
     match ended {
         Ok(result) => result,

@@ -158,7 +158,8 @@ pub(super) fn revalidated(
             return;
         }
     };
-    let is_one_clients = matches!(verdict, Verdict::Pass(Detail::VaryStar));
+    let is_one_clients = exchange.caching.edited_for_one
+        || matches!(verdict, Verdict::Pass(Detail::VaryStar));
     let (terms, is_storable) = match verdict {
         Verdict::Made(made) => {
             drop(lead);
@@ -168,7 +169,6 @@ pub(super) fn revalidated(
         // What is stored may be a policy's `Cache-Control`, for browsers: the
         // upstream's own is what it said the last time.
         _ if !says_lifetime
-            && !exchange.caching.edited_for_one
             && !is_one_clients
             && exchange.caching.rule().is_none_or(is_by_fields) =>
         {
