@@ -8,7 +8,6 @@ mod targets;
 mod upstreams;
 
 use std::collections::BTreeMap;
-use std::hash::{Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +16,12 @@ use janua_config::{self as config, Diagnostics, Loaded, Route as RouteConfig, Si
 use janua_http::EncodedSlash;
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Input, Phase, Plan, Policy};
-use siphasher::sip::SipHasher13;
 
 use crate::estate::Estate;
 use crate::provision::{Bundled, Provision};
 use crate::snapshot::{Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
-use targets::compression;
+use targets::{compression, fingerprint};
 
 /// What "no limit" is where something waits: longer than any connection lives.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -193,9 +191,7 @@ fn order(route: &mut Route, policies: &[Arc<Policy>]) {
         // What makes of a response what is stored.
         let fetched = route.fetched.iter().filter_map(policy);
         let names: Vec<&str> = fetched.map(|policy| &**policy.name()).collect();
-        let mut hasher = SipHasher13::new();
-        (to.way, names).hash(&mut hasher);
-        to.way = hasher.finish().to_le_bytes();
+        to.way = fingerprint((to.way, names));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What answers the requests of a route.
 
-use std::hash::{Hash as _, Hasher as _};
+use std::hash::{Hash, Hasher as _};
 
 use janua_compress::{Coding, Compression, Levels};
 use janua_config::{self as config, Diagnostic};
@@ -85,8 +85,12 @@ fn way(route: &config::Route, upstream: &str) -> [u8; 8] {
         config::UpstreamHost::Literal(host) => (2, host.as_str()),
     };
     let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
+    fingerprint((upstream, host, strip_prefix))
+}
+
+pub(super) fn fingerprint(of: impl Hash) -> [u8; 8] {
     let mut hasher = SipHasher13::new();
-    (upstream, host, strip_prefix).hash(&mut hasher);
+    of.hash(&mut hasher);
     hasher.finish().to_le_bytes()
 }
 
