@@ -391,20 +391,14 @@ pub(crate) fn invalidate(exchange: &mut Exchange) {
         Some(original) => (&original.path, &original.query),
         None => (&request.path, &request.query),
     };
-    let scheme = if exchange.origin.is_https {
-        "https"
-    } else {
-        "http"
-    };
+    let scheme = exchange.origin.scheme();
     let subject = Subject {
         scheme,
         authority: &request.authority,
         path,
         query: query.as_deref(),
     };
-    let mut host = Vec::new();
-    let is_https = exchange.origin.is_https;
-    request.authority.write_without_default(is_https, &mut host);
+    let host = exchange.origin.host(&request.authority);
     for changed in changed(subject, &response.fields) {
         let (path, query) = (&changed.path, changed.query.as_deref());
         let cache = &exchange.worker.estate.cache;

@@ -116,7 +116,7 @@ fn forwarded(head: &mut RequestHead, peer: &Peer, origin: &Origin) {
     } else {
         head.fields.append(b"X-Forwarded-For", peer.text.as_bytes());
     }
-    let scheme: &[u8] = if origin.is_https { b"https" } else { b"http" };
+    let scheme = origin.scheme().as_bytes();
     match origin.client {
         Some(client) => head.fields.set(b"X-Real-IP", client.to_string().as_bytes()),
         None if origin.is_trusted => head.fields.set(b"X-Real-IP", peer.text.as_bytes()),

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use janua_http::RequestHead;
+use janua_http::{Authority, RequestHead};
 use janua_http::fields::{Known, list};
 
 use crate::deadline::Deadline;
@@ -46,6 +46,21 @@ pub(crate) struct Origin {
     pub(crate) client: Option<IpAddr>,
     pub(crate) is_trusted: bool,
     pub(crate) is_https: bool,
+}
+
+impl Origin {
+    /// `http` or `https`.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.is_https { "https" } else { "http" }
+    }
+
+    /// The host as keys and purges have it: with its port, unless the scheme
+    /// implies that.
+    pub(crate) fn host(&self, authority: &Authority) -> Vec<u8> {
+        let mut host = Vec::new();
+        authority.write_without_default(self.is_https, &mut host);
+        host
+    }
 }
 
 /// Looks through the trusted proxies: from the right of `X-Forwarded-For`, the

@@ -56,8 +56,7 @@ impl Facts for View<'_> {
         let head = self.request;
         let value: &[u8] = match input {
             Input::Method => &head.method,
-            Input::Scheme if self.origin.is_https => b"https",
-            Input::Scheme => b"http",
+            Input::Scheme => self.origin.scheme().as_bytes(),
             Input::HttpVersion if head.version == Version::Http10 => b"1.0",
             Input::HttpVersion => b"1.1",
             Input::ClientIp => return self.client_ip(out),

@@ -134,11 +134,7 @@ impl Exchange {
             request_id: self.request_id.as_bytes(),
             client_ip: self.origin.client.unwrap_or(self.peer.address),
             method: std::str::from_utf8(&request.method).unwrap_or_default(),
-            scheme: if self.origin.is_https {
-                "https"
-            } else {
-                "http"
-            },
+            scheme: self.origin.scheme(),
             host: request.authority.host().as_bytes(),
             path,
             query: query.as_deref(),

@@ -12,8 +12,7 @@ pub(crate) fn redirect(status: u16, to: &[Piece], head: &RequestHead, origin: &O
     for piece in to {
         match piece {
             Piece::Literal(text) => location.extend_from_slice(text.as_bytes()),
-            Piece::Scheme if origin.is_https => location.extend_from_slice(b"https"),
-            Piece::Scheme => location.extend_from_slice(b"http"),
+            Piece::Scheme => location.extend_from_slice(origin.scheme().as_bytes()),
             Piece::Host => location.extend_from_slice(head.authority.host().as_bytes()),
             Piece::Path => location.extend_from_slice(&head.path),
             Piece::Query => {

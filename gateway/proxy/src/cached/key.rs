@@ -51,12 +51,10 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
         Some(keyed) => Some(keyed.as_slice()),
         None => query.as_deref(),
     };
-    let is_https = exchange.origin.is_https;
-    let mut host = Vec::new();
-    request.authority.write_without_default(is_https, &mut host);
+    let host = exchange.origin.host(&request.authority);
     key.begin(&KeyParts {
         way: &course.way,
-        scheme: if is_https { b"https" } else { b"http" },
+        scheme: exchange.origin.scheme().as_bytes(),
         host: &host,
         path,
         query,

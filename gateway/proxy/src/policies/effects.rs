@@ -45,10 +45,7 @@ impl Rendering<'_> {
     /// Purges in the pool, since it waits for the disk; what is absent purges
     /// nothing.
     pub(super) fn purge(&mut self, purge: &Purge, estate: &Estate) {
-        let mut host = Vec::new();
-        let is_https = self.view.origin.is_https;
-        let authority = &self.view.request.authority;
-        authority.write_without_default(is_https, &mut host);
+        let host = self.view.origin.host(&self.view.request.authority);
         let mut text = Vec::new();
         if let PurgeScope::Url(value) | PurgeScope::Prefix(value) | PurgeScope::Tag(value) =
             &purge.scope
@@ -69,11 +66,7 @@ impl Rendering<'_> {
         };
         let scope = purge.scope.clone();
         let cache = estate.cache.clone();
-        let scheme: &[u8] = if self.view.origin.is_https {
-            b"https"
-        } else {
-            b"http"
-        };
+        let scheme = self.view.origin.scheme().as_bytes();
         drop(estate.files.pool().run(move || {
             let scope = match &scope {
                 PurgeScope::Site => Scope::Host(&host),
