@@ -11,8 +11,11 @@ help: ## this list
 include policies.mk
 include spa.mk
 
+# The last two for their features: see tests/Cargo.toml.
+RUN_CRATES := -p janua -p janua-quickstart -p janua-sdk -p janua-tests
+
 run: policies ## build everything and boot examples/quickstart
-	$(CARGO) build -p janua -p janua-quickstart
+	$(CARGO) build $(RUN_CRATES)
 	$(CARGO_TARGET_DIR)/debug/janua-quickstart
 
 # JavaScript, Python and the browser's application where their tools are there;
@@ -21,7 +24,7 @@ HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js sdk-js-t
 HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python sdk-python-test)
 
 test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
-	$(CARGO) build --workspace --exclude janua-load
+	$(CARGO) build $(RUN_CRATES)
 	$(CARGO) test --workspace
 
 lint: policies ## formatting, clippy, documentation
