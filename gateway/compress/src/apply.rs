@@ -44,11 +44,15 @@ pub fn mark(fields: &mut Fields, coding: Coding) {
 
 /// Takes out the fields, or trailers, that speak of the bytes before.
 pub fn retain_true(fields: &mut Fields) {
-    fields.retain(|_, name, _| {
-        !UNTRUE
-            .iter()
-            .any(|untrue| name.eq_ignore_ascii_case(untrue))
-    });
+    fields.retain(|_, name, _| !is_untrue(name));
+}
+
+/// Whether a field, or trailer, of this name speaks of the bytes before.
+#[must_use]
+pub fn is_untrue(name: &[u8]) -> bool {
+    UNTRUE
+        .iter()
+        .any(|untrue| name.eq_ignore_ascii_case(untrue))
 }
 
 /// Says that the answer depends on `Accept-Encoding` (RFC 9110 §12.5.5), once;

@@ -1,14 +1,19 @@
 //! The chunked transfer coding (RFC 9112 §7.1), read strictly and written anew.
 //!
 //! The reader holds no data: it says which part of what came is data. Chunk
-//! extensions are dropped, as a recipient may; trailer lines are collected.
+//! extensions are checked and dropped, as a recipient may; trailer lines are
+//! collected.
 
-use crate::fields::{Fields, Known, write_field};
+use crate::fields::{Fields, Known, list, write_field};
 use crate::path::hex;
 
-/// The most bytes of one chunk-size line, and of all trailer lines together.
-const MAX_LINE: usize = 4096;
+/// The most bytes of all trailer lines of a body together.
 const MAX_TRAILERS: usize = 16 * 1024;
+/// The most bytes that a body may spend on framing that it could do without:
+/// chunk extensions, spaces, and leading zeros of a chunk size. Without a limit
+/// for the whole body, a sender could have the gateway read thousands of bytes
+/// for each byte of data that counts towards `max_body`.
+const MAX_SURPLUS: usize = 16 * 1024;
 
 /// Why a chunked body was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +33,7 @@ pub enum Piece {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Size { digits: u8 },
-    Extension,
+    Extension(Extension),
     SizeLf,
     Data,
     DataCr,
@@ -37,12 +42,71 @@ enum State {
     Done,
 }
 
+/// Where in `*( BWS ";" BWS name [ BWS "=" BWS value ] )` the reader stands
+/// (RFC 9112 §7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extension {
+    /// Behind white space, which only another extension may follow.
+    BeforeSemicolon,
+    BeforeName,
+    Name,
+    /// Behind a name and white space.
+    AfterName,
+    BeforeValue,
+    Token,
+    Quoted,
+    /// Behind the backslash in a quoted string.
+    Escaped,
+    AfterQuoted,
+}
+
+impl Extension {
+    /// What follows this byte; `None` if the byte cannot stand here. The end
+    /// of the line is not among them, see [`Self::may_end`].
+    fn step(self, byte: u8) -> Option<Self> {
+        let is_space = matches!(byte, b' ' | b'\t');
+        Some(match (self, byte) {
+            (Self::BeforeSemicolon | Self::AfterQuoted | Self::Token, _) if is_space => {
+                Self::BeforeSemicolon
+            }
+            (Self::BeforeName | Self::AfterName | Self::BeforeValue, _) if is_space => self,
+            (Self::Name, _) if is_space => Self::AfterName,
+            (Self::Quoted, b'"') => Self::AfterQuoted,
+            (Self::Quoted, b'\\') => Self::Escaped,
+            (Self::Quoted | Self::Escaped, b'\t' | b' '..=b'~' | 0x80..) => Self::Quoted,
+            (Self::BeforeValue, b'"') => Self::Quoted,
+            (
+                Self::BeforeSemicolon
+                | Self::Name
+                | Self::AfterName
+                | Self::Token
+                | Self::AfterQuoted,
+                b';',
+            ) => Self::BeforeName,
+            (Self::Name | Self::AfterName, b'=') => Self::BeforeValue,
+            (Self::BeforeName | Self::Name, _) if is_token(byte) => Self::Name,
+            (Self::BeforeValue | Self::Token, _) if is_token(byte) => Self::Token,
+            _ => return None,
+        })
+    }
+
+    /// True where the line may end.
+    fn may_end(self) -> bool {
+        matches!(self, Self::Name | Self::Token | Self::AfterQuoted)
+    }
+}
+
+/// A character of a token (RFC 9110 §5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
 /// Reads a chunked body piece by piece.
 #[derive(Debug)]
 pub struct Decoder {
     state: State,
     remaining: u64,
-    line: usize,
+    surplus: usize,
     trailers: Vec<u8>,
 }
 
@@ -51,10 +115,28 @@ impl Default for Decoder {
         Self {
             state: State::Size { digits: 0 },
             remaining: 0,
-            line: 0,
+            surplus: 0,
             trailers: Vec::new(),
         }
     }
+}
+
+/// Reads as much of a body as there is, to find out whether it is chunked to
+/// the letter so far.
+///
+/// # Errors
+/// The first thing that is not.
+pub fn check(front: &[u8]) -> Result<(), BadChunk> {
+    let mut decoder = Decoder::default();
+    let mut rest = front;
+    while !rest.is_empty() {
+        let count = match decoder.next(rest)? {
+            Piece::Syntax(count) | Piece::Data(count) => count,
+            Piece::End(_) => return decoder.trailers(&mut Fields::default()),
+        };
+        rest = rest.get(count..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 impl Decoder {
@@ -90,45 +172,68 @@ impl Decoder {
                 if digits == 16 {
                     return Err(BadChunk("chunk size too large"));
                 }
+                if digits > 0 && self.remaining == 0 {
+                    self.spend()?;
+                }
                 self.remaining = self.remaining << 4 | u64::from(hex(byte).unwrap_or_default());
                 State::Size { digits: digits + 1 }
             }
             (State::Size { digits: 1.. }, b'\r') => State::SizeLf,
-            (State::Size { digits: 1.. }, b';' | b' ' | b'\t') => State::Extension,
-            (State::Extension, b'\r') => State::SizeLf,
-            (State::Extension, byte) if byte != b'\n' && byte != 0 => {
-                self.line += 1;
-                if self.line > MAX_LINE {
-                    return Err(BadChunk("chunk extension too long"));
-                }
-                State::Extension
+            (State::Size { digits: 1.. }, b';') => {
+                self.spend()?;
+                State::Extension(Extension::BeforeName)
             }
-            (State::SizeLf, b'\n') => {
-                self.line = 0;
-                if self.remaining == 0 {
-                    State::Trailers
-                } else {
-                    State::Data
-                }
-            }
-            (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::Size { digits: 0 },
-            (State::Trailers, byte) => {
-                self.trailers.push(byte);
-                if self.trailers.len() > MAX_TRAILERS {
-                    return Err(BadChunk("trailers too long"));
-                }
-                if self.trailers == b"\r\n" || self.trailers.ends_with(b"\r\n\r\n") {
-                    State::Done
-                } else {
-                    State::Trailers
-                }
+            (State::Size { digits: 1.. }, b' ' | b'\t') => {
+                self.spend()?;
+                State::Extension(Extension::BeforeSemicolon)
             }
             (State::Size { .. }, _) => return Err(BadChunk("bad chunk size")),
-            (State::Extension | State::SizeLf, _) => return Err(BadChunk("bad chunk size line")),
-            _ => return Err(BadChunk("bad chunk end")),
+            (State::Extension(extension), b'\r') if extension.may_end() => State::SizeLf,
+            (State::Extension(extension), _) => {
+                self.spend()?;
+                let next = extension.step(byte);
+                State::Extension(next.ok_or(BadChunk("bad chunk extension"))?)
+            }
+            (State::SizeLf, b'\n') if self.remaining == 0 => State::Trailers,
+            (State::SizeLf, b'\n') => State::Data,
+            (State::SizeLf, _) => return Err(BadChunk("bad chunk size line")),
+            (State::DataCr, b'\r') => State::DataLf,
+            (State::DataLf, b'\n') => State::Size { digits: 0 },
+            (State::Trailers, _) => self.trailer(byte)?,
+            (State::Data | State::DataCr | State::DataLf | State::Done, _) => {
+                return Err(BadChunk("bad chunk end"));
+            }
         };
         Ok(())
+    }
+
+    /// One byte more of framing that the body could do without.
+    fn spend(&mut self) -> Result<(), BadChunk> {
+        self.surplus += 1;
+        if self.surplus > MAX_SURPLUS {
+            return Err(BadChunk("too many bytes of chunk framing"));
+        }
+        Ok(())
+    }
+
+    /// Takes in a byte of the trailer section. What can never become one is
+    /// refused at once: the sender would wait for an answer, and the gateway
+    /// for the section's end.
+    fn trailer(&mut self, byte: u8) -> Result<State, BadChunk> {
+        const BAD: BadChunk = BadChunk("bad trailer");
+        let is_behind_cr = self.trailers.last() == Some(&b'\r');
+        if is_behind_cr != (byte == b'\n') {
+            return Err(BAD);
+        }
+        if matches!(byte, 0x7f | 0..=0x1f) && !matches!(byte, b'\t' | b'\r' | b'\n') {
+            return Err(BAD);
+        }
+        if self.trailers.len() == MAX_TRAILERS {
+            return Err(BadChunk("trailers too long"));
+        }
+        self.trailers.push(byte);
+        let is_end = self.trailers == b"\r\n" || self.trailers.ends_with(b"\r\n\r\n");
+        Ok(if is_end { State::Done } else { State::Trailers })
     }
 
     /// The trailer fields, once the body is at its end. Those that concern
@@ -140,9 +245,6 @@ impl Decoder {
         fields.clear();
         if self.trailers.len() <= 2 {
             return Ok(());
-        }
-        if crate::head::has_lone_lf(&self.trailers) {
-            return Err(BadChunk("bad trailer"));
         }
         let mut table = [httparse::EMPTY_HEADER; 64];
         match httparse::parse_headers(&self.trailers, &mut table) {
@@ -160,8 +262,10 @@ impl Decoder {
     }
 }
 
+/// True for a field that may stand behind a body. Those that concern framing,
+/// routing or authentication may not (RFC 9110 §6.5.1).
 fn is_allowed(name: &[u8]) -> bool {
-    const REFUSED: [&str; 10] = [
+    const REFUSED: [&str; 18] = [
         "authorization",
         "cache-control",
         "content-encoding",
@@ -172,6 +276,16 @@ fn is_allowed(name: &[u8]) -> bool {
         "proxy-authorization",
         "set-cookie",
         "range",
+        // Behind a proxy applications believe these about the address that was
+        // asked for.
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-scheme",
+        "x-forwarded-server",
+        "x-forwarded-ssl",
+        "x-original-host",
+        "x-original-url",
+        "x-rewrite-url",
     ];
     // Behind CGI and its kin `X_Real_IP` and `X-Real-IP` are one name.
     Known::of(name) == Known::Other
@@ -179,6 +293,15 @@ fn is_allowed(name: &[u8]) -> bool {
         && !REFUSED
             .iter()
             .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes()))
+}
+
+/// The members of a `Trailer` field that name fields which are passed on; none
+/// if there are none left.
+#[must_use]
+pub fn announced(trailer: &[u8], passes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+    let names = list(trailer).filter(|name| is_allowed(name) && passes(name));
+    let kept: Vec<&[u8]> = names.collect();
+    (!kept.is_empty()).then(|| kept.join(&b", "[..]))
 }
 
 /// Appends the line before a chunk of this many bytes, which is not 0.
@@ -229,7 +352,7 @@ mod tests {
 
     #[test]
     fn reads_at_any_cut() {
-        let input = b"5;x=\"y\"\r\nhello\r\n00A \r\n, world...\r\n0\r\nX-T: 1\r\nContent-Length: 9\r\n\r\nNEXT";
+        let input = b"5;x=\"y\"\r\nhello\r\n00A\r\n, world...\r\n0\r\nX-T: 1\r\nContent-Length: 9\r\n\r\nNEXT";
         for step in 1..input.len() {
             let (data, end, decoder) = decode(input, step).unwrap();
             assert_eq!(data, b"hello, world...");
@@ -255,6 +378,26 @@ mod tests {
             b";\r\n",
             b"1;\0\r\n",
             b"11111111111111111\r\n",
+            b"5;\r\nhello\r\n",
+            b"5 \r\nhello\r\n",
+            b"5 GARBAGE\r\nhello\r\n",
+            b"5;bad[=x\r\nhello\r\n",
+            b"5;a=\r\nhello\r\n",
+            b"5;a=b \r\nhello\r\n",
+            b"5;a b\r\nhello\r\n",
+            b"5;a;;b\r\nhello\r\n",
+            b"5;=b\r\nhello\r\n",
+            b"5;a=;b\r\nhello\r\n",
+            b"5;a=\"b\x07\"\r\nhello\r\n",
+            b"5;a=\"b\r\nhello\r\n",
+            b"5;a=\"b\"c\r\nhello\r\n",
+            b"5;a=\x80\r\nhello\r\n",
+            b"5;a\x1b\r\nhello\r\n",
+            b"0\r\n\n",
+            b"0\r\n\r\r",
+            b"0\r\nX: y\n",
+            b"0\r\nX: y\rZ",
+            b"0\r\nX: \0",
         ] {
             assert!(
                 matches!(decode(input, 1), Err(BadChunk(why)) if why != "unfinished"),
@@ -265,6 +408,76 @@ mod tests {
         assert!(decode(&long, 4096).is_err());
         let trailers = [b"0\r\n".to_vec(), b"X: y\r\n".repeat(4000)].concat();
         assert!(decode(&trailers, 4096).is_err());
+    }
+
+    #[test]
+    fn extensions_to_the_letter_are_dropped() {
+        for line in [
+            "5;a",
+            "5;a=b",
+            "5 ; a = b",
+            "5\t;\ta;b=\"c;d\"",
+            "5;a=\"\\\"\u{e4}\"",
+            "5;a=\"\" ;b",
+            "05",
+        ] {
+            let body = format!("{line}\r\nhello\r\n0;last\r\n\r\n");
+            let (data, _, _) =
+                decode(body.as_bytes(), 1).unwrap_or_else(|bad| panic!("{line}: {bad:?}"));
+            assert_eq!(data, b"hello", "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_body_could_do_without_is_limited_for_all_of_it() {
+        let extension = format!("1;{}\r\nx\r\n", "a".repeat(4000)).repeat(4);
+        assert_eq!(
+            decode(extension.as_bytes(), 4096).err(),
+            Some(BadChunk("unfinished"))
+        );
+        for surplus in [
+            ";a".repeat(400),
+            " ".repeat(400) + ";a",
+            ";a=\"".to_owned() + &"b".repeat(400) + "\"",
+        ] {
+            let body = format!("1{surplus}\r\nx\r\n").repeat(100);
+            let refused = decode(body.as_bytes(), 4096).err();
+            assert_eq!(
+                refused,
+                Some(BadChunk("too many bytes of chunk framing")),
+                "{surplus}"
+            );
+        }
+        let zeros = format!("{:016x}\r\nx\r\n", 1).repeat(2000);
+        assert!(
+            matches!(decode(zeros.as_bytes(), 4096), Err(BadChunk(why)) if why != "unfinished")
+        );
+        let plain = "1\r\nx\r\n".repeat(100_000) + "0\r\n\r\n";
+        assert_eq!(decode(plain.as_bytes(), 4096).unwrap().0.len(), 100_000);
+    }
+
+    #[test]
+    fn a_front_is_checked_as_far_as_it_goes() {
+        for front in ["", "5", "5\r\nhel", "5\r\nhello\r\n0\r\n\r\nNEXT"] {
+            assert_eq!(check(front.as_bytes()), Ok(()), "{front}");
+        }
+        for front in ["x", "5\r\nhello0", "5\r\nhello\r\n0\r\n: x\r\n\r\n"] {
+            assert!(check(front.as_bytes()).is_err(), "{front}");
+        }
+    }
+
+    #[test]
+    fn announced_is_what_is_passed_on() {
+        let passes = |name: &[u8]| !name.eq_ignore_ascii_case(b"x-request-id");
+        for (trailer, expected) in [
+            ("Expires, X-Sum", Some("Expires, X-Sum")),
+            ("Content-Length, X-Sum,Authorization", Some("X-Sum")),
+            ("X-Request-Id", None),
+            ("", None),
+        ] {
+            let kept = announced(trailer.as_bytes(), passes);
+            assert_eq!(kept.as_deref(), expected.map(str::as_bytes), "{trailer}");
+        }
     }
 
     #[test]

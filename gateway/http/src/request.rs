@@ -73,7 +73,7 @@ impl RequestHead {
         let status = request.parse_with_uninit_headers(text, &mut table);
         self.method
             .extend_from_slice(request.method.unwrap_or_default().as_bytes());
-        let size = match status.map_err(parse_error)? {
+        let size = match status.map_err(|error| start_line(error, text))? {
             httparse::Status::Complete(size) if size <= limits.bytes => size,
             httparse::Status::Partial if text.len() <= limits.bytes => return Ok(None),
             _ => return Err(HeadError::TooLarge),
@@ -186,6 +186,24 @@ impl RequestHead {
         self.authority.write_to(&mut host);
         self.fields.set(b"Host", &host);
         Ok(tail)
+    }
+}
+
+/// The parser takes whatever stands behind the target for the version, so that
+/// a space in the target would be told as a version that is not spoken.
+fn start_line(error: httparse::Error, text: &[u8]) -> HeadError {
+    let line = text.split(|&byte| byte == b'\r' || byte == b'\n').next();
+    let mut words = line.unwrap_or_default().split(|&byte| byte == b' ').skip(2);
+    let is_version = |word: &[u8]| {
+        matches!(
+            word,
+            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']
+        )
+    };
+    let names_version = words.next().is_some_and(is_version) && words.next().is_none();
+    match parse_error(error) {
+        HeadError::Version if !names_version => HeadError::Malformed("bad start line"),
+        other => other,
     }
 }
 

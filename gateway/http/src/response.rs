@@ -24,6 +24,10 @@ pub struct ResponseHead {
     pub keep_alive_timeout: Option<u32>,
     /// The protocol it answered in.
     pub version: Version,
+    /// True if a body was left out that another request would have got: the
+    /// answer to a `HEAD`, and a 304. Faulty upstreams send it all the same,
+    /// and perhaps late.
+    pub is_cut_short: bool,
 }
 
 impl ResponseHead {
@@ -36,6 +40,7 @@ impl ResponseHead {
         self.keep_alive = false;
         self.keep_alive_timeout = None;
         self.version = Version::Http11;
+        self.is_cut_short = false;
     }
 
     /// Reads a head from the front of `buffer`, in answer to a request that
@@ -75,8 +80,18 @@ impl ResponseHead {
         self.reason
             .extend_from_slice(response.reason.unwrap_or_default().as_bytes());
         let meaning = take_fields(response.headers, limits, &mut self.fields)?;
+        if meaning.transfer_encoding && self.version == Version::Http10 {
+            return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
+        }
+        // Such a response has no body (RFC 9112 §6.3), yet its sender means one:
+        // what follows would be taken for the next response. A `Content-Length`
+        // in a 304 is that of the response to a GET.
+        if self.status == 204 && meaning.framing().is_some_and(|body| !body.is_empty()) {
+            return Err(HeadError::Malformed("body in a 204"));
+        }
         self.keep_alive = meaning.persists(self.version);
         self.keep_alive_timeout = self.fields.known(Known::KeepAlive).find_map(timeout);
+        self.is_cut_short = answers_head || self.status == 304;
         self.framing = if answers_head || status::has_no_body(self.status) {
             Framing::None
         } else {
@@ -148,6 +163,12 @@ mod tests {
                 true,
             ),
             (
+                "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+                false,
+                Framing::None,
+                true,
+            ),
+            (
                 "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
                 false,
                 Framing::None,
@@ -199,6 +220,9 @@ mod tests {
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             "HTTP/1.1 200 OK\nContent-Length: 5\n\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+            "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n",
             "garbage\r\n\r\n",
         ] {
             assert!(
