@@ -18,6 +18,10 @@ use crate::transport;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
 
+/// How many pipelined requests are answered in one turn: then other connections
+/// of the worker have theirs.
+const TURN: u32 = 16;
+
 /// Counts a connection for as long as it lives, however it ends.
 struct Open {
     worker: Rc<Worker>,
@@ -43,12 +47,22 @@ pub(crate) async fn serve(
         listener,
         requests: 0,
     };
+    let mut in_turn = 0;
     while wait(&mut client, &worker, open.number).await {
         // Boxed, so that an idle connection holds none of it.
         match Box::pin(Exchange::run(&mut client, &worker)).await {
             Fate::KeepAlive => {
                 client.reader.rest();
                 client.writer.rest();
+                in_turn = if client.reader.buffered().is_empty() {
+                    0
+                } else {
+                    in_turn + 1
+                };
+                if in_turn == TURN {
+                    in_turn = 0;
+                    tokio::task::yield_now().await;
+                }
             }
             Fate::Close => return Box::pin(deliver::linger(&mut client)).await,
             Fate::Abort => return client.writer.reset(),
