@@ -82,4 +82,5 @@ mod upstreams_balance;
 mod upstreams_fail;
 mod upstreams_kept;
 mod upstreams_malformed;
+mod upstreams_unasked;
 mod websocket;

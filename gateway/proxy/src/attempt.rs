@@ -13,13 +13,18 @@ use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, method};
-use janua_upstream::{ConnectError, Outcome, Picked, Tried, Unavailable};
+use janua_upstream::{ConnectError, Lease, Outcome, Picked, Tried, Unavailable};
 
 use crate::course::Course;
 use crate::exchange::Exchange;
 use crate::snapshot::Forwarding;
-use crate::transport;
+use crate::transport::{self, Idle};
 use crate::wire::{Reader, Writer};
+
+/// How long a connection rests after a response whose body was left out (to a
+/// `HEAD`, a 304), in milliseconds: an upstream that sends it all the same may
+/// send it late, and it would be taken for the next response.
+const REST_MS: u64 = 100;
 
 /// A connection to an endpoint.
 pub(crate) struct Upstreamed {
@@ -70,7 +75,7 @@ pub(crate) async fn attempts<T>(
             forwarding.stats.retries.increment(shard);
         }
         exchange.record.endpoint = Some((Rc::clone(&course.upstream), picked.index));
-        let kept = take(exchange, &picked);
+        let kept = take(exchange, forwarding, &picked);
         let may_replace = kept.is_some() && !replaced;
         let connection = match kept {
             Some(connection) => {
@@ -116,14 +121,52 @@ fn unavailable(why: Unavailable) -> Failure {
     }
 }
 
-/// A kept connection that the upstream has not closed.
-fn take(exchange: &Exchange, picked: &Picked) -> Option<Upstreamed> {
+/// A kept connection on which nothing has happened since.
+fn take(exchange: &Exchange, forwarding: &Forwarding, picked: &Picked) -> Option<Upstreamed> {
     let mut pool = exchange.worker.pool.borrow_mut();
     loop {
         let kept: Upstreamed = pool.take(picked.in_flight.endpoint(), exchange.now.monotonic_ms)?;
-        if kept.reader.is_quiet() {
-            return Some(kept);
+        match kept.reader.look() {
+            Idle::Quiet => return Some(kept),
+            Idle::Closed => {}
+            Idle::Spoken => distrust(exchange, forwarding, picked),
         }
+    }
+}
+
+/// Looks at a connection before a request is sent on it.
+///
+/// # Errors
+/// It was closed, or something came that no request had asked for.
+pub(crate) fn look(
+    exchange: &Exchange,
+    forwarding: &Forwarding,
+    open: &Open,
+) -> Result<(), Failure> {
+    match open.connection.reader.look() {
+        Idle::Quiet => Ok(()),
+        Idle::Closed => Err(Kind::ConnectionReset.into()),
+        Idle::Spoken => {
+            distrust(exchange, forwarding, &open.picked);
+            Err(Failure::with(
+                Kind::ConnectionReset,
+                "spoke before it was asked",
+            ))
+        }
+    }
+}
+
+/// The endpoint put bytes on a connection that no request had asked for.
+pub(crate) fn distrust(exchange: &Exchange, forwarding: &Forwarding, picked: &Picked) {
+    let shard = exchange.worker.index;
+    forwarding.stats.count_unsolicited(shard, picked.index);
+    let now_ms = exchange.worker.clock.now().monotonic_ms;
+    if picked.in_flight.endpoint().distrust(now_ms) {
+        tracing::warn!(
+            upstream = forwarding.upstream.name(),
+            endpoint = forwarding.stats.endpoint(picked.index),
+            "endpoint sent bytes behind a complete response; for a minute each request gets a new connection"
+        );
     }
 }
 
@@ -191,13 +234,23 @@ pub(crate) fn judge<T>(
     Attempt::Failed(failure)
 }
 
-/// Keeps a connection for the next request.
+/// Keeps a connection for the next request, unless something follows the
+/// response, or did so lately.
 pub(crate) fn put(exchange: &Exchange, forwarding: &Forwarding, open: Open) {
     let Open {
         picked,
         mut connection,
         ..
     } = open;
+    match Idle::of(connection.reader.buffered()) {
+        Idle::Quiet => {}
+        Idle::Closed => return,
+        Idle::Spoken => return distrust(exchange, forwarding, &picked),
+    }
+    let now_ms = exchange.worker.clock.now().monotonic_ms;
+    if picked.in_flight.endpoint().is_distrusted(now_ms) {
+        return;
+    }
     connection.reader.rest();
     connection.writer.rest();
     let own = forwarding.upstream.idle_timeout;
@@ -206,13 +259,20 @@ pub(crate) fn put(exchange: &Exchange, forwarding: &Forwarding, open: Open) {
         Duration::from_secs(u64::from(seconds)).saturating_sub(Duration::from_secs(1))
     });
     let lifetime = theirs.map_or(own, |theirs| theirs.min(own));
-    let now = exchange.worker.clock.now();
-    let expires = now.monotonic_ms + u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX / 2);
+    let rest_ms = if exchange.heads.response.is_cut_short {
+        REST_MS
+    } else {
+        0
+    };
+    let lease = Lease {
+        from_ms: now_ms + rest_ms,
+        until_ms: now_ms + u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX / 2),
+    };
     let mut pool = exchange.worker.pool.borrow_mut();
     pool.put(
         picked.in_flight.endpoint(),
         connection,
-        expires,
+        lease,
         forwarding.upstream.keepalive,
     );
 }

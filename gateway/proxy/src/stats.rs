@@ -174,6 +174,15 @@ impl UpstreamStats {
         }
     }
 
+    /// Counts a connection on which something came unasked. Seldom, so it is
+    /// looked up.
+    pub(crate) fn count_unsolicited(&self, shard: usize, endpoint: usize) {
+        let labels = [&*self.name, self.endpoint(endpoint)];
+        self.registry
+            .counter(&definitions::UPSTREAM_UNSOLICITED, labels)
+            .increment(shard);
+    }
+
     /// Counts an attempt that failed. Seldom, so it is looked up.
     pub(crate) fn count_failure(&self, shard: usize, endpoint: usize, kind: Kind) {
         let labels = [&*self.name, self.endpoint(endpoint), kind.word()];

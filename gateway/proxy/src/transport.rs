@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use janua_upstream::Connection;
-use rustix::net::SendFlags;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, tcp, unix};
 
@@ -20,6 +21,33 @@ pub(crate) enum ReadHalf {
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
+}
+
+/// What the other side of an idle connection has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Idle {
+    /// Nothing: the connection can be used again.
+    Quiet,
+    /// It has closed the connection, or it failed.
+    Closed,
+    /// It has sent bytes that no request asked for.
+    Spoken,
+}
+
+impl Idle {
+    /// What bytes that nothing asked for mean.
+    pub(crate) fn of(unasked: &[u8]) -> Self {
+        // How some servers say that they close an idle connection (RFC 9110
+        // §15.5.9).
+        let is_farewell = [b"HTTP/1.1 408", b"HTTP/1.0 408"]
+            .iter()
+            .any(|farewell| unasked.starts_with(*farewell));
+        match unasked {
+            [] => Self::Quiet,
+            _ if is_farewell => Self::Closed,
+            _ => Self::Spoken,
+        }
+    }
 }
 
 /// Splits an accepted connection.
@@ -64,20 +92,24 @@ impl ReadHalf {
         polled.map(drop)
     }
 
-    /// True if nothing has come and the peer has not closed: an idle
-    /// connection that may be used again. Mostly a look at a flag; a system
-    /// call only if the runtime was told of an event.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        if self.poll_readable(&mut context).is_pending() {
-            return true;
+    /// What has happened on an idle connection. It asks the socket itself: the
+    /// runtime hears of what has come only when it next asks the kernel, and
+    /// whatever is there now must not be taken for the next response.
+    pub(crate) fn look(&self) -> Idle {
+        let mut front = [0; 12];
+        loop {
+            let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+            let peeked = match self {
+                Self::Tcp(half) => recv(half.as_ref(), &mut front, flags),
+                Self::Unix(half) => recv(half.as_ref(), &mut front, flags),
+            };
+            return match peeked {
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => Idle::Quiet,
+                Err(_) | Ok((_, 0)) => Idle::Closed,
+                Ok((count, _)) => Idle::of(front.get(..count).unwrap_or_default()),
+            };
         }
-        let mut byte = [0];
-        let read = match self {
-            Self::Tcp(half) => half.try_read(&mut byte),
-            Self::Unix(half) => half.try_read(&mut byte),
-        };
-        matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 }
 
@@ -173,39 +205,42 @@ fn poll_io<T>(
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::{TcpListener, UnixStream};
 
     use super::*;
 
-    #[tokio::test]
-    async fn a_connection_is_quiet_until_the_other_side_speaks_or_closes() {
-        let (unix, mut other) = UnixStream::pair().unwrap();
-        let (half, _write) = from_upstream(Connection::Unix(unix));
-        assert!(half.is_quiet());
-        other.write_all(b"x").await.unwrap();
-        loud(&half).await;
-
+    async fn tcp() -> (ReadHalf, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stream = TcpStream::connect(address).await.unwrap();
         let (other, _) = listener.accept().await.unwrap();
-        let (half, _write) = from_upstream(Connection::Tcp(stream));
-        assert!(half.is_quiet());
-        drop(other);
-        loud(&half).await;
+        (from_upstream(Connection::Tcp(stream)).0, other)
     }
 
-    /// Waits until the event loop has heard of it.
-    async fn loud(half: &ReadHalf) {
-        for _ in 0..100 {
-            if !half.is_quiet() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+    /// On loopback what was written, or that it was closed, is there at once.
+    /// The runtime has not heard of it: nothing here awaits it.
+    #[tokio::test]
+    async fn a_look_sees_what_has_come_before_the_runtime_hears_of_it() {
+        for (sent, expected) in [
+            (&b"HTTP/1.1 200 OK"[..], Idle::Spoken),
+            (b"x", Idle::Spoken),
+            (b"HTTP/1.1 408 Request Timeout\r\n", Idle::Closed),
+        ] {
+            let (half, mut other) = tcp().await;
+            assert_eq!(half.look(), Idle::Quiet);
+            other.try_write(sent).unwrap();
+            assert_eq!(half.look(), expected);
+            other.shutdown().await.unwrap();
         }
-        panic!("still quiet");
+        let (half, other) = tcp().await;
+        drop(other);
+        assert_eq!(half.look(), Idle::Closed);
+
+        let (unix, mut other) = UnixStream::pair().unwrap();
+        let (half, _write) = from_upstream(Connection::Unix(unix));
+        assert_eq!(half.look(), Idle::Quiet);
+        other.write_all(b"x").await.unwrap();
+        assert_eq!(half.look(), Idle::Spoken);
     }
 }

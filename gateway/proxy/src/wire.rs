@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use janua_http::HeadError;
 
-use crate::transport::{ReadHalf, WriteHalf};
+use crate::transport::{Idle, ReadHalf, WriteHalf};
 
 /// How much is read at once of a body.
 const SCRATCH: usize = 128 * 1024;
@@ -112,9 +112,12 @@ impl Reader {
         }
     }
 
-    /// See [`ReadHalf::is_quiet`].
-    pub(crate) fn is_quiet(&self) -> bool {
-        self.buffered().is_empty() && self.half.is_quiet()
+    /// What the other side has done since all that was asked for has come.
+    pub(crate) fn look(&self) -> Idle {
+        match Idle::of(self.buffered()) {
+            Idle::Quiet => self.half.look(),
+            unasked => unasked,
+        }
     }
 
     /// Ready once there is something to read, or the end.

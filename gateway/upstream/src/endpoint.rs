@@ -14,6 +14,10 @@ use tokio::sync::Notify;
 use crate::address::Address;
 use crate::health::{Cell, Change, Health, Outcome, PassiveHealth};
 
+/// For how long an endpoint that sent bytes unasked gets a new connection for
+/// each request, in milliseconds.
+pub const DISTRUST_MS: u64 = 60_000;
+
 /// A number that no other endpoint of this process has or had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointId(u64);
@@ -57,6 +61,8 @@ struct Shared {
     /// The resolver has said something, good or bad.
     answered: AtomicBool,
     failures: AtomicU64,
+    /// See [`Endpoint::distrust`].
+    distrusted_until_ms: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -123,6 +129,7 @@ impl Endpoint {
                 resolved: AtomicBool::new(known),
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
+                distrusted_until_ms: AtomicU64::new(0),
             }),
             connections: CachePadded::default(),
         }
@@ -156,6 +163,19 @@ impl Endpoint {
     /// Its passive health.
     pub fn health(&self) -> Health {
         self.shared.health.load()
+    }
+
+    /// It sent bytes that no request had asked for: for [`DISTRUST_MS`] from now
+    /// no connection to it is used for more than one request, by any worker.
+    /// True if it was not distrusted before.
+    pub fn distrust(&self, now_ms: u64) -> bool {
+        let until = &self.shared.distrusted_until_ms;
+        until.fetch_max(now_ms + DISTRUST_MS, Relaxed) <= now_ms
+    }
+
+    /// Whether [`Self::distrust`] holds.
+    pub fn is_distrusted(&self, now_ms: u64) -> bool {
+        self.shared.distrusted_until_ms.load(Relaxed) > now_ms
     }
 
     /// Requests on their way now, of all workers.

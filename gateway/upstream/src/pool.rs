@@ -1,4 +1,11 @@
 //! One worker's idle connections.
+//!
+//! A connection that an upstream put bytes on which no request had asked for is
+//! dangerous: whoever sends the next request over it would get them as the
+//! response, and so would all who follow. Two rules are about that here. A
+//! connection may be made to rest first, so that what comes late is seen before
+//! it is used again; and an endpoint that was caught is not kept connections to
+//! for a while (see [`Endpoint::distrust`]).
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -27,7 +34,17 @@ struct Slot<C> {
 #[derive(Debug)]
 struct Idle<C> {
     connection: C,
-    expires_ms: u64,
+    lease: Lease,
+}
+
+/// When a kept connection may be used, in milliseconds of the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Not before: until then it rests.
+    pub from_ms: u64,
+    /// Not from then on: now and the upstream's idle timeout, or less if the
+    /// upstream said `Keep-Alive: timeout`.
+    pub until_ms: u64,
 }
 
 impl<C> Pool<C> {
@@ -38,14 +55,21 @@ impl<C> Pool<C> {
         }
     }
 
-    /// The newest connection to this endpoint that has not expired. Whether
-    /// the other side has closed it in the meantime is for the caller to see.
+    /// The newest connection to this endpoint that has rested and not expired;
+    /// none if the endpoint is distrusted. Whether the other side has closed it
+    /// in the meantime is for the caller to see.
     pub fn take(&mut self, endpoint: &Endpoint, now_ms: u64) -> Option<C> {
         let slot = self.slots.get_mut(&endpoint.id())?;
         let before = slot.idle.len();
+        if endpoint.is_distrusted(now_ms) {
+            slot.idle.clear();
+        }
         let mut found = None;
-        while let Some(idle) = slot.idle.pop_back() {
-            if idle.expires_ms > now_ms {
+        let has_rested = |idle: &Idle<C>| idle.lease.from_ms <= now_ms;
+        while let Some(newest) = slot.idle.iter().rposition(has_rested)
+            && let Some(idle) = slot.idle.remove(newest)
+        {
+            if idle.lease.until_ms > now_ms {
                 found = Some(idle.connection);
                 break;
             }
@@ -58,16 +82,9 @@ impl<C> Pool<C> {
         found
     }
 
-    /// Keeps a connection until `expires_ms`: now and the upstream's idle
-    /// timeout, or less if the upstream said `Keep-Alive: timeout`. Beyond
-    /// `keepalive` connections the oldest is closed.
-    pub fn put(
-        &mut self,
-        endpoint: &Arc<Endpoint>,
-        connection: C,
-        expires_ms: u64,
-        keepalive: usize,
-    ) {
+    /// Keeps a connection for as long as its lease says. Beyond `keepalive`
+    /// connections the oldest is closed.
+    pub fn put(&mut self, endpoint: &Arc<Endpoint>, connection: C, lease: Lease, keepalive: usize) {
         if keepalive == 0 {
             return;
         }
@@ -80,10 +97,7 @@ impl<C> Pool<C> {
             slot.idle.pop_front();
             closed += 1;
         }
-        slot.idle.push_back(Idle {
-            connection,
-            expires_ms,
-        });
+        slot.idle.push_back(Idle { connection, lease });
         endpoint.connections.idle.fetch_add(1, Relaxed);
         subtract_idle(endpoint, closed);
     }
@@ -98,7 +112,7 @@ impl<C> Pool<C> {
             if endpoint.is_none() {
                 slot.idle.clear();
             }
-            slot.idle.retain(|idle| idle.expires_ms > now_ms);
+            slot.idle.retain(|idle| idle.lease.until_ms > now_ms);
             let gone = before - slot.idle.len();
             closed += gone;
             if let Some(endpoint) = endpoint {

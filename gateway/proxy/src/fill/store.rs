@@ -158,8 +158,8 @@ pub(super) fn revalidated(
             return;
         }
     };
-    let is_one_clients = exchange.caching.edited_for_one
-        || matches!(verdict, Verdict::Pass(Detail::VaryStar));
+    let is_one_clients =
+        exchange.caching.edited_for_one || matches!(verdict, Verdict::Pass(Detail::VaryStar));
     let (terms, is_storable) = match verdict {
         Verdict::Made(made) => {
             drop(lead);
@@ -270,7 +270,7 @@ async fn pump(open: &mut Open, framing: Framing, mut fill: Fill, course: &Course
     if is_whole {
         fill.finish();
     }
-    is_whole && open.connection.reader.buffered().is_empty()
+    is_whole
 }
 
 /// A body that is stored.

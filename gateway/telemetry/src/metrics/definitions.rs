@@ -60,6 +60,8 @@ metrics! {
         "Connections opened to endpoints.";
     UPSTREAM_REUSED: Counter = "janua_upstream_connections_reused_total" ["upstream"]
         "Requests that went over a kept connection.";
+    UPSTREAM_UNSOLICITED: Counter = "janua_upstream_unsolicited_total" ["upstream", "endpoint"]
+        "Connections closed because bytes came on them that no request had asked for.";
     UPSTREAM_IDLE: Gauge = "janua_upstream_connections_idle" ["upstream"]
         "Kept connections that wait for a request now.";
     ENDPOINT_IN_FLIGHT: Gauge = "janua_endpoint_in_flight" ["upstream", "endpoint"]
