@@ -12,6 +12,10 @@ use janua_http::{Fields, Framing};
 
 use crate::wire::{Reader, Writer};
 
+/// How much is passed on in one turn, in bytes: then other connections of the
+/// worker have theirs.
+const TURN: u64 = 256 * 1024;
+
 /// Why a body could not be passed on.
 #[derive(Debug)]
 pub(crate) enum TransferError {
@@ -38,7 +42,7 @@ enum Source {
 pub(crate) struct Transfer {
     source: Source,
     rechunk: bool,
-    drops_trailers: bool,
+    trailers: Trailers,
     /// Bytes of body that may still come.
     allowance: u64,
     size: u64,
@@ -57,18 +61,15 @@ impl Transfer {
         Self {
             source,
             rechunk: to == Framing::Chunked,
-            drops_trailers: false,
+            trailers: Trailers::Pass,
             allowance: limit,
             size: 0,
         }
     }
 
-    /// The same without what stands behind the body.
-    pub(crate) fn without_trailers(self) -> Self {
-        Self {
-            drops_trailers: true,
-            ..self
-        }
+    /// The same, with this rule for what stands behind the body.
+    pub(crate) fn with_trailers(self, trailers: Trailers) -> Self {
+        Self { trailers, ..self }
     }
 
     /// True once the end has been read.
@@ -81,13 +82,15 @@ impl Transfer {
         self.size
     }
 
-    /// Passes on what there is until the end has been read and written.
+    /// Passes on what there is until the end has been read and written, or it
+    /// is the turn of others.
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
         reader: &mut Reader,
         writer: &mut Writer,
     ) -> Poll<Result<(), TransferError>> {
+        let end_of_turn = reader.received() + TURN;
         loop {
             // What is buffered already joins the head in one write.
             let has_room = writer.backlog() == 0
@@ -97,6 +100,10 @@ impl Transfer {
                 if self.is_done() {
                     return Poll::Ready(Ok(()));
                 }
+            }
+            if reader.received() >= end_of_turn {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             let polled = reader.poll_take(context, |context, input| {
                 match self.pass(context, input, writer) {
@@ -208,9 +215,7 @@ impl Transfer {
                     decoder
                         .trailers(&mut trailers)
                         .map_err(|bad| TransferError::Malformed(bad.0))?;
-                    if self.drops_trailers {
-                        trailers.clear();
-                    }
+                    self.trailers.apply(&mut trailers);
                     if self.rechunk {
                         writer.end(&trailers);
                     }
@@ -248,6 +253,35 @@ impl Transfer {
             writer.end(&Fields::default());
         }
         Ok(())
+    }
+}
+
+/// Which trailers are passed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trailers {
+    Pass,
+    /// All but the field of this name, which the gateway sets itself in heads.
+    PassBut(Box<str>),
+    Drop,
+}
+
+impl Trailers {
+    fn apply(&self, fields: &mut Fields) {
+        fields.retain(|_, name, _| self.passes(name));
+    }
+
+    fn passes(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Pass => true,
+            Self::PassBut(own) => !name.eq_ignore_ascii_case(own.as_bytes()),
+            Self::Drop => false,
+        }
+    }
+
+    /// What a `Trailer` field with this value announces truthfully, if
+    /// anything (RFC 9110 §6.6.2).
+    pub(crate) fn announced(&self, value: &[u8]) -> Option<Vec<u8>> {
+        chunked::announced(value, |name| self.passes(name))
     }
 }
 

@@ -142,6 +142,7 @@ impl Compiler<'_, '_> {
                 site: Arc::clone(site_name),
                 max_body: site.max_body(route).unwrap_or(u64::MAX),
                 drops_trailers,
+                request_id_header: self.config.server.request_id_header.as_str().into(),
                 idle_timeout: route.idle_timeout.map(limit),
                 request_timeout: site.request_timeout(route),
                 access_log: route.access_log,

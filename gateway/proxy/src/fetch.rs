@@ -6,6 +6,7 @@ use janua_http::Failure;
 use janua_http::failure::Kind;
 
 use crate::attempt::{self, Attempt, Open, Progress};
+use crate::body::Trailers;
 use crate::converse;
 use crate::course::Course;
 use crate::exchange::Exchange;
@@ -30,6 +31,7 @@ async fn attempt(exchange: &mut Exchange, course: &Course, mut open: Open) -> At
         exchange,
         course,
         forwarding.stats.endpoint(open.picked.index),
+        &Trailers::Drop,
         connection.writer.pending(),
     );
     exchange.record.begin_upstream();

@@ -6,12 +6,20 @@
 use janua_http::Framing;
 use janua_http::fields::{Known, write_field};
 
+use crate::body::Trailers;
 use crate::course::Course;
 use crate::exchange::Exchange;
 use crate::snapshot::HostField;
 
-/// Appends the head of the request for an endpoint.
-pub(crate) fn write(exchange: &Exchange, course: &Course, endpoint: &str, out: &mut Vec<u8>) {
+/// Appends the head of the request for an endpoint. `trailers` says what will
+/// follow the body.
+pub(crate) fn write(
+    exchange: &Exchange,
+    course: &Course,
+    endpoint: &str,
+    trailers: &Trailers,
+    out: &mut Vec<u8>,
+) {
     let request = &exchange.heads.request;
     out.extend_from_slice(&request.method);
     out.push(b' ');
@@ -31,8 +39,14 @@ pub(crate) fn write(exchange: &Exchange, course: &Course, endpoint: &str, out: &
     // HTTP/1.1 asks for one even if an HTTP/1.0 client sent none.
     write_field(out, b"Host", host.unwrap_or_default());
     for (known, name, value) in request.fields.iter() {
-        if known != Known::Host {
-            write_field(out, name, value);
+        match known {
+            Known::Host => {}
+            Known::Trailer => {
+                if let Some(announced) = trailers.announced(value) {
+                    write_field(out, name, &announced);
+                }
+            }
+            _ => write_field(out, name, value),
         }
     }
     if request.framing == Framing::Chunked {

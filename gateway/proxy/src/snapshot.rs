@@ -152,6 +152,8 @@ pub(crate) struct Terms {
     /// Policies decide about requests: a trailer, which none of them sees, could
     /// say what they took out of the head or put into it.
     pub(crate) drops_trailers: bool,
+    /// As in [`Snapshot`].
+    pub(crate) request_id_header: Box<str>,
     /// Between two reads or writes.
     pub(crate) idle_timeout: Option<Duration>,
     /// From the head to the last byte.
