@@ -82,8 +82,8 @@ const HOSTILE: &[(&str, &[u8], u16)] = &[
     ("a host list", b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400),
     ("a port that is none", b"GET / HTTP/1.1\r\nHost: a:http\r\n\r\n", 400),
     ("a port too large", b"GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n", 400),
-    // What stands behind the space is no version.
-    ("a target with a space", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 505),
+    ("a target with a space", b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    ("a target with two spaces", b"GET /a b c HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target with a fragment", b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("a target without a slash", b"GET a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("an asterisk", b"GET * HTTP/1.1\r\nHost: a\r\n\r\n", 400),
@@ -94,7 +94,7 @@ const HOSTILE: &[(&str, &[u8], u16)] = &[
     ("a NUL in the path", b"GET /a%00.html HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("half an escape", b"GET /a%4 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     ("no version", b"GET /\r\nHost: a\r\n\r\n", 400),
-    ("another protocol", b"GET / JANUA/1.1\r\nHost: a\r\n\r\n", 505),
+    ("another protocol", b"GET / JANUA/1.1\r\nHost: a\r\n\r\n", 400),
     ("HTTP/2 by name", b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
     ("HTTP/1.2", b"GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
     ("HTTP/0.9 by name", b"GET / HTTP/0.9\r\nHost: a\r\n\r\n", 505),
@@ -111,6 +111,13 @@ const HOSTILE: &[(&str, &[u8], u16)] = &[
     ("a chunk past 64 bits", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000001\r\na\r\n0\r\n\r\n", 400),
     ("a chunk's line end without CR", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n", 400),
     ("an extension with a lone LF", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;x\ny\r\na\r\n0\r\n\r\n", 400),
+    ("a chunk's size with a semicolon alone", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\nhello\r\n0\r\n\r\n", 400),
+    ("a chunk's size with a space behind", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 \r\nhello\r\n0\r\n\r\n", 400),
+    ("a chunk's size with a word behind", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5 GARBAGE\r\nhello\r\n0\r\n\r\n", 400),
+    ("an extension that is no token", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;bad[=x\r\nhello\r\n0\r\n\r\n", 400),
+    ("a control character in an extension", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"\x01\"\r\nhello\r\n0\r\n\r\n", 400),
+    ("a trailer's line end without CR", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\n\r\n", 400),
+    ("a CR in the end of a body", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\r\n", 400),
     ("an end without CR", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\n", 400),
     ("a folded trailer", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n z\r\n\r\n", 400),
 ];
@@ -209,6 +216,43 @@ async fn h2c_is_not_offered_to_the_upstream() {
     for gone in ["upgrade", "http2-settings", "connection"] {
         assert!(echo["headers"].get(gone).is_none(), "{gone}: {echo}");
     }
+}
+
+/// What a body spends on framing that it could do without is limited for all of
+/// it: no `max_body` counts it, and it costs the gateway as much as data.
+#[tokio::test]
+async fn a_body_made_of_chunk_extensions_is_cut_short() {
+    let upstream = Upstream::echo().await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let mut wire = gateway.connect().await;
+    wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .await;
+    let chunk = format!("1;{}\r\nx\r\n", "a".repeat(4000));
+    let mut sent = 0;
+    // Far more than it takes, and more than all buffers on the way hold.
+    while sent < 64 << 20 && wire.try_send(&chunk).await.is_ok() {
+        sent += chunk.len();
+    }
+    assert!(sent < 64 << 20, "all of it was read");
+    assert_eq!(gateway.log_line("/").await["failure"], "bad_request");
+}
+
+/// It asks the server and no resource (RFC 9110 §9.3.7).
+#[tokio::test]
+async fn the_server_itself_has_options() {
+    let upstream = Upstream::echo().await;
+    let config = Proxy::to(upstream.endpoint()).listener("headers = { X-Listener = \"1\" }");
+    let gateway = Gateway::start(config).await;
+    let mut wire = gateway.connect().await;
+    for host in ["a.example", "other.example"] {
+        let response = wire
+            .exchange(&Request::new("OPTIONS", "*").host(host))
+            .await;
+        assert_eq!(response.status, 200);
+        assert_eq!(response.header("content-length"), Some("0"));
+        assert_eq!(response.header("x-listener"), Some("1"));
+    }
+    assert_eq!(upstream.request_count(), 0);
 }
 
 #[tokio::test]

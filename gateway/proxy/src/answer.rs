@@ -45,6 +45,9 @@ pub(crate) async fn held(
     by: AnsweredBy,
 ) -> Result<Fate, Failure> {
     exchange.record.answered_by = Some(by);
+    if exchange.matched.is_none() {
+        add_default_headers(exchange, client);
+    }
     let mut content = content;
     if let Some(matched) = exchange.matched.clone()
         && let Some(replacement) = policies::response_phase(exchange, &matched, by)?
@@ -55,6 +58,16 @@ pub(crate) async fn held(
     exchange.mark_again();
     exchange.matched = None;
     Ok(send(exchange, client, content).await)
+}
+
+/// What `OPTIONS *` is told, which asks the server and no resource (RFC 9110
+/// §9.3.7): it is there.
+pub(crate) fn to_options() -> Made {
+    Made {
+        status: 200,
+        headers: Vec::new(),
+        body: Box::default(),
+    }
 }
 
 /// Answers a failure. What has begun cannot be answered any more: then the
@@ -141,6 +154,8 @@ fn add_default_headers(exchange: &mut Exchange, client: &Client) {
 async fn send(exchange: &mut Exchange, client: &mut Client, content: Content) -> Fate {
     let response = &mut exchange.heads.response;
     response.fields.remove(b"content-length");
+    // Nothing stands behind a body that the gateway holds.
+    response.fields.remove(b"trailer");
     response.framing = match content.length() {
         _ if has_no_body(response.status) => Framing::None,
         Some(bytes) => {

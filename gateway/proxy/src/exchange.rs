@@ -182,6 +182,9 @@ impl Exchange {
         self.origin = client::origin(&self.peer, listener, &self.heads.request);
         self.hop = clean::clean(&mut self.heads.request, &self.peer, &self.origin)?;
         self.identify(&local);
+        if self.heads.request.path == b"*" {
+            return Ok(Step::Answer(answer::to_options(), AnsweredBy::Gateway));
+        }
         let matched = route::route(&self.heads.request, &local, client.listener)
             .map_err(|unrouted| self.without_route(unrouted))?;
         self.keep(&matched);
