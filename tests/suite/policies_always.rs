@@ -1,7 +1,7 @@
 //! Which answers the fields of `headers` are on: `always`, and security
 //! headers on everything.
 
-use janua_tests::{Gateway, Proxy, Reply, Upstream, Vacant};
+use janua_tests::{Gateway, Proxy, Reply, Upstream, Vacant, component};
 
 use crate::policies_seen::lines;
 
@@ -165,4 +165,49 @@ config = {{ keys = {{ nobody = "sha256:{zeros}" }} }}
         "the upstream's own"
     );
     assert_eq!(other.header("referrer-policy"), None);
+}
+
+/// A policy's reply in any phase is a response like another: the response phase
+/// is asked about it.
+#[tokio::test]
+async fn a_reply_of_any_phase_gets_its_fields() {
+    let upstream = Upstream::http(async |request| {
+        Reply::new(if request.target == "/missing" {
+            404
+        } else {
+            200
+        })
+    })
+    .await;
+    let probe = component("probe");
+    let probe = probe.display();
+    let policies = format!(
+        "[policies.security]\ncomponent = \"headers\"\n\
+         config = {{ response = {{ always = true, set = {{ X-Frame-Options = \"DENY\" }} }} }}\n\
+         [policies.request]\ncomponent = \"{probe}\"\nconfig = {{ label = \"r\", show = [], answer = 418 }}\n\
+         [policies.fetched]\ncomponent = \"{probe}\"\n\
+         config = {{ label = \"f\", show_fetched = [], replace_fetched = 418 }}\n\
+         [policies.missing]\ncomponent = \"{probe}\"\n\
+         config = {{ label = \"m\", show_missing = [], replace_missing = 418 }}\n"
+    );
+    for cache in ["", "cache = true\n"] {
+        let proxy = Proxy::to(upstream.endpoint())
+            .site("policies = [\"security\"]")
+            .also("/request", "policies = [\"request\"]")
+            .also("/fetched", &format!("{cache}policies = [\"fetched\"]"))
+            .also(
+                "/missing",
+                &format!("{cache}missing = true\npolicies = [\"missing\"]"),
+            );
+        let gateway = Gateway::start(format!("{policies}{proxy}")).await;
+        for path in ["/request", "/fetched", "/missing"] {
+            let response = gateway.get(path).await;
+            assert_eq!(response.status, 418, "{path} {cache}");
+            assert_eq!(
+                response.header("x-frame-options"),
+                Some("DENY"),
+                "{path} {cache}"
+            );
+        }
+    }
 }

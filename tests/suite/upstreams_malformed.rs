@@ -1,10 +1,11 @@
 //! Upstreams that answer with what is no response, or with half of one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use janua_tests::{Gateway, Proxy, ReadError, Reply, Request, Upstream};
+use janua_tests::{Gateway, Proxy, ReadError, Reply, Request, Upstream, Visit};
+use tokio::sync::Notify;
 
-/// P8, and what else is no response.
 #[tokio::test]
 async fn bad_responses_are_502() {
     let long = format!(
@@ -57,6 +58,37 @@ async fn bad_responses_are_502() {
             bad,
             bad_word,
         ),
+        (
+            "/204-length",
+            "HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nbody",
+            bad,
+            bad_word,
+        ),
+        (
+            "/204-chunked",
+            "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            bad,
+            bad_word,
+        ),
+        (
+            "/coding-1.0",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+            bad,
+            bad_word,
+        ),
+        // With the head: nothing was sent to the client yet.
+        (
+            "/chunk",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n",
+            bad,
+            bad_word,
+        ),
+        (
+            "/trailer",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n: x\r\n\r\n",
+            bad,
+            bad_word,
+        ),
         ("/interim", &interim, bad, bad_word),
         (
             "/cut",
@@ -105,11 +137,6 @@ async fn a_body_that_ends_too_early_is_never_complete() {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
             "response_incomplete",
         ),
-        (
-            "/bad",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n",
-            "response_malformed",
-        ),
     ];
     let upstream = Upstream::http(move |request| {
         let (_, reply, _) = table
@@ -132,4 +159,35 @@ async fn a_body_that_ends_too_early_is_never_complete() {
         }
         assert_eq!(gateway.log_line(path).await["failure"], word, "{path}");
     }
+}
+
+/// A chunk that is wrong once the client has the beginning.
+#[tokio::test]
+async fn a_body_that_turns_bad_is_never_complete() {
+    let has_begun = Arc::new(Notify::new());
+    let at_client = Arc::clone(&has_begun);
+    let upstream = Upstream::raw(move |mut visit: Visit| {
+        let has_begun = Arc::clone(&has_begun);
+        async move {
+            let _ = visit.request().await;
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+            let _ = visit.wire.try_send(head).await;
+            has_begun.notified().await;
+            let _ = visit.wire.try_send("zz\r\n").await;
+        }
+    })
+    .await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    for request in [Request::get("/bad"), Request::get("/bad").http10()] {
+        let mut wire = gateway.connect().await;
+        wire.send(request.to_bytes()).await;
+        wire.take_until(b"abc").await.unwrap();
+        at_client.notify_one();
+        let rest = wire.take_rest().await;
+        assert!(rest.is_err(), "ended in good order: {rest:?}");
+    }
+    assert_eq!(
+        gateway.log_line("/bad").await["failure"],
+        "response_malformed"
+    );
 }

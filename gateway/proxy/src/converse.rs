@@ -2,11 +2,12 @@
 
 use std::future::poll_fn;
 
+use janua_compress::apply;
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, list};
 use janua_http::head::{Limits, Version};
 use janua_http::status::has_no_body;
-use janua_http::{Failure, Framing, HeadError, ResponseHead};
+use janua_http::{Failure, Framing, HeadError, ResponseHead, chunked};
 use janua_upstream::{Outcome, Picked};
 
 use crate::body::{Transfer, TransferError};
@@ -55,6 +56,12 @@ pub(crate) async fn converse(
     pace.awaits_head.set(false);
     pace.patience.set(course.idle_timeout);
     if exchange.heads.response.status == 101 {
+        // The new protocol begins behind the request, and what is left of the
+        // body would be taken for it (RFC 9110 §7.8).
+        if !pace.is_uploaded.get() {
+            let words = "101 before the whole request was sent";
+            return Err(Failure::with(Kind::ResponseMalformed, words));
+        }
         return switch(exchange, writer).await;
     }
     cached::invalidate(exchange);
@@ -62,8 +69,7 @@ pub(crate) async fn converse(
         && !matched.route().fetched.is_empty()
     {
         if let Some(made) = policies::fetched_phase(exchange, &matched, AnsweredBy::Upstream)? {
-            exchange.take_made(&made);
-            return replace(exchange, writer, &made.body).await;
+            return reply(exchange, writer, made).await;
         }
         exchange.write_lifetimes();
     }
@@ -125,15 +131,12 @@ pub(crate) async fn body(
             exchange.turn_to(path);
             return Ok(Conversed::Instead);
         }
-        Some(Instead::Made(made)) => {
-            exchange.take_made(&made);
-            return replace(exchange, writer, &made.body).await;
-        }
+        Some(Instead::Made(made)) => return reply(exchange, writer, made).await,
     }
     let coder = represent::coder(exchange);
     exchange.write_additions();
     let framing = exchange.heads.response.framing;
-    if let Some(made) = last_hook(exchange)? {
+    if let Some(made) = last_hook(exchange, AnsweredBy::Upstream)? {
         return replace(exchange, writer, &made.body).await;
     }
     exchange.mark_again();
@@ -153,6 +156,7 @@ pub(crate) async fn body(
         exchange.heads.response.framing,
         exchange.heads.request.version,
     );
+    announce(&mut exchange.heads.response, outgoing, coder.is_some());
     let fate = if outgoing == Framing::UntilClose {
         Fate::Close
     } else {
@@ -163,10 +167,23 @@ pub(crate) async fn body(
         None => pass(exchange, reader, writer, framing, outgoing).await,
         Some(coder) => encode::pass(exchange, reader, writer, framing, outgoing, coder).await,
     }?;
-    // What follows a response unasked belongs to nothing.
-    Ok(Conversed::Delivered {
-        keep: keep && reader.buffered().is_empty(),
-    })
+    Ok(Conversed::Delivered { keep })
+}
+
+/// Leaves of `Trailer` what will stand behind the body (RFC 9110 §6.6.2).
+fn announce(response: &mut ResponseHead, outgoing: Framing, is_coded: bool) {
+    let mut value = Vec::new();
+    if !response.fields.joined(b"Trailer", b", ", &mut value) {
+        return;
+    }
+    let passes = |name: &[u8]| !(is_coded && apply::is_untrue(name));
+    let announced = chunked::announced(&value, passes).filter(|_| outgoing == Framing::Chunked);
+    match announced {
+        Some(announced) => response.fields.set(b"Trailer", &announced),
+        None => {
+            response.fields.remove(b"trailer");
+        }
+    }
 }
 
 /// Passes the body on as it comes.
@@ -189,11 +206,11 @@ async fn pass(
 }
 
 /// Asks the policies of the response phase, and then lets go of the snapshot.
-fn last_hook(exchange: &mut Exchange) -> Result<Option<Made>, Failure> {
+fn last_hook(exchange: &mut Exchange, by: AnsweredBy) -> Result<Option<Made>, Failure> {
     let Some(matched) = exchange.matched.clone() else {
         return Ok(None);
     };
-    let replacement = policies::response_phase(exchange, &matched, AnsweredBy::Upstream)?;
+    let replacement = policies::response_phase(exchange, &matched, by)?;
     exchange.matched = None;
     Ok(replacement)
 }
@@ -237,6 +254,12 @@ async fn final_head(
                     .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
             }
             102..=199 => {}
+            // As long as nothing was sent to the client, what is wrong with the
+            // body can still be said with a status.
+            _ if response.framing == Framing::Chunked => {
+                return chunked::check(reader.buffered())
+                    .map_err(|bad| TransferError::Malformed(bad.0).of_response());
+            }
             _ => return Ok(()),
         }
     }
@@ -277,6 +300,19 @@ fn clean(head: &mut ResponseHead) {
             .any(|listed| listed.eq_ignore_ascii_case(name)),
         _ => !known.is_hop_by_hop(),
     });
+}
+
+/// A policy of an earlier phase answers instead of the upstream: the response
+/// phase is asked about it as about any other response.
+async fn reply(
+    exchange: &mut Exchange,
+    writer: &mut Writer,
+    made: Made,
+) -> Result<Conversed, Failure> {
+    exchange.take_made(&made);
+    let replacement = last_hook(exchange, AnsweredBy::Policy)?;
+    let made = replacement.unwrap_or(made);
+    replace(exchange, writer, &made.body).await
 }
 
 /// A policy's response takes the place of the upstream's, whose body is not
@@ -320,7 +356,7 @@ async fn switch(exchange: &mut Exchange, writer: &mut Writer) -> Result<Converse
         .or_else(|| exchange.hop.upgrade.clone())
         .unwrap_or_default();
     clean(response);
-    if let Some(made) = last_hook(exchange)? {
+    if let Some(made) = last_hook(exchange, AnsweredBy::Upstream)? {
         return replace(exchange, writer, &made.body).await;
     }
     let response = &mut exchange.heads.response;
