@@ -1,4 +1,4 @@
-//! Upgraded connections (P5).
+//! Upgraded connections.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Visit, Wire, assert_eventually};
 
@@ -27,6 +27,64 @@ async fn accepting() -> Upstream {
         }
     })
     .await
+}
+
+/// Java's `HttpClient` says `Content-Length: 0`, the Docker client sends what it
+/// asks for as a body: the new protocol begins behind it.
+#[tokio::test]
+async fn an_upgrade_may_have_a_body() {
+    let upstream = accepting().await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    for request in [
+        upgrade("/exec").body(""),
+        Request::new("POST", "/exec")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "tcp")
+            .body(r#"{"Detach":false}"#),
+        Request::new("POST", "/exec")
+            .header("Connection", "Upgrade")
+            .header("Upgrade", "tcp")
+            .chunked(&[b"{", b"}"], &[]),
+    ] {
+        let mut wire = gateway.connect().await;
+        // What follows at once belongs to the new protocol.
+        let both = [request.to_bytes(), b"early".to_vec()].concat();
+        wire.send(both).await;
+        let response = wire.receive(request.method()).await;
+        assert_eq!(response.status, 101, "{request:?}: {}", response.text());
+        assert_eq!(wire.take(5).await.unwrap(), b"early");
+        say(&mut wire, "late").await;
+    }
+    let bodies: Vec<Vec<u8>> = upstream
+        .requests()
+        .into_iter()
+        .map(|request| request.body)
+        .collect();
+    assert_eq!(bodies, [&b""[..], br#"{"Detach":false}"#, b"{}"]);
+    for request in upstream.requests() {
+        assert!(request.header("upgrade").is_some(), "{request:?}");
+    }
+}
+
+/// The rest of the body would be taken for the new protocol.
+#[tokio::test]
+async fn a_101_before_the_whole_request_is_502() {
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        let _ = visit.wire.receive_request_head().await;
+        let _ = visit.wire.try_send(ACCEPT).await;
+        let _ = visit.wire.take_rest().await;
+    })
+    .await;
+    let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
+    let mut wire = gateway.connect().await;
+    let whole = upgrade("/ws").body("0123456789").to_bytes();
+    wire.send(&whole[..whole.len() - 1]).await;
+    let response = wire.receive("GET").await;
+    assert_eq!(response.status, 502);
+    assert_eq!(
+        gateway.log_line("/ws").await["failure"],
+        "response_malformed"
+    );
 }
 
 async fn open(gateway: &Gateway) -> Wire {
@@ -198,12 +256,7 @@ async fn a_refused_upgrade_is_a_response() {
 async fn an_upgrade_that_nobody_asked_for_is_502() {
     let upstream = Upstream::always(Reply::raw(format!("{ACCEPT}HTTP/1.1 200 OK\r\n\r\n"))).await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
-    for request in [
-        Request::get("/"),
-        upgrade("/").http10(),
-        // A body before the change: where would the new protocol begin?
-        upgrade("/").body("x"),
-    ] {
+    for request in [Request::get("/"), upgrade("/").http10()] {
         let response = gateway.send(request).await;
         assert_eq!(response.status, 502);
         assert_eq!(response.proxy_error(), Some("http_protocol_error"));

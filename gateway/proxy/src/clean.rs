@@ -5,7 +5,7 @@
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, list};
 use janua_http::method;
-use janua_http::{EncodedSlash, Failure, Framing, RequestHead};
+use janua_http::{EncodedSlash, Failure, RequestHead};
 
 use crate::client::{Origin, Peer};
 
@@ -62,10 +62,10 @@ pub(crate) fn check_slash(head: &RequestHead, rule: EncodedSlash) -> Result<(), 
     Ok(())
 }
 
-/// `h2c` would carry requests past every rule of this gateway, and a body
-/// before the change leaves it unclear where the new protocol begins.
+/// `h2c` would carry requests past every rule of this gateway. A body is no
+/// obstacle: the new protocol begins behind it (RFC 9110 §7.8).
 fn upgrade(head: &RequestHead) -> Option<Vec<u8>> {
-    if !head.upgrade || head.framing != Framing::None {
+    if !head.upgrade {
         return None;
     }
     let protocols = head.fields.known(Known::Upgrade).next()?;
@@ -264,8 +264,12 @@ mod tests {
                 None,
             ),
             (
-                "Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n",
-                None,
+                "Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n",
+                Some("tcp"),
+            ),
+            (
+                "Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 3\r\n",
+                Some("tcp"),
             ),
             ("Upgrade: websocket\r\n", None),
         ] {

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
-use janua_http::{Authority, RequestHead};
 use janua_http::fields::{Known, list};
+use janua_http::{Authority, RequestHead};
 
 use crate::deadline::Deadline;
 use crate::snapshot::Listener;

@@ -1,13 +1,11 @@
 //! The target `upstream`, without a cache: sends the request and delivers what
 //! comes back as it comes.
 
-use std::cell::Cell;
-
 use janua_http::failure::Kind;
 use janua_http::{Failure, Framing};
 
 use crate::attempt::{self, Attempt, Open, Progress};
-use crate::body::Transfer;
+use crate::body::{Trailers, Transfer};
 use crate::client::Client;
 use crate::converse::{self, Conversed};
 use crate::course::Course;
@@ -49,10 +47,7 @@ pub(crate) async fn resume(
         &mut connection.writer,
         Transfer::new(Framing::None, Framing::None, 0),
     );
-    let pace = Pace {
-        patience: Cell::new(course.idle_timeout),
-        awaits_head: Cell::new(false),
-    };
+    let pace = Pace::of_body(course.idle_timeout);
     let delivering = converse::body(exchange, &mut connection.reader, &mut client.writer);
     let raced = race::race(&mut client.deadline, &pace, &mut upload, delivering).await;
     let way = Way::of(&upload);
@@ -74,13 +69,6 @@ async fn attempt(
     mut open: Open,
 ) -> Attempt<Turn> {
     let forwarding = course.forwarding();
-    let connection = &mut open.connection;
-    request_head::write(
-        exchange,
-        course,
-        forwarding.stats.endpoint(open.picked.index),
-        connection.writer.pending(),
-    );
     if exchange.heads.request.expects_continue && !exchange.heads.request.framing.is_empty() {
         exchange.heads.request.expects_continue = false;
         client
@@ -90,28 +78,35 @@ async fn attempt(
         if deliver::flush(client).await.is_err() {
             return Attempt::Failed(Kind::ClientGone.into());
         }
+        // That may have taken a while, in which the upstream was not looked at.
+        if let Err(failure) = attempt::look(exchange, forwarding, &open) {
+            let nothing = Progress {
+                nothing_came: true,
+                nothing_sent: true,
+            };
+            return attempt::judge(exchange, course, &open, failure, &nothing);
+        }
     }
+    let framing = exchange.heads.request.framing;
+    let trailers = trailers(exchange, framing);
+    let connection = &mut open.connection;
+    request_head::write(
+        exchange,
+        course,
+        forwarding.stats.endpoint(open.picked.index),
+        &trailers,
+        connection.writer.pending(),
+    );
     exchange.record.begin_upstream();
     let received_before = connection.reader.received();
     let sent_before = connection.writer.sent();
-    let framing = exchange.heads.request.framing;
     let limit = exchange
         .terms
         .as_ref()
         .map_or(u64::MAX, |terms| terms.max_body);
-    let mut transfer = Transfer::new(framing, framing, limit);
-    if exchange
-        .terms
-        .as_ref()
-        .is_none_or(|terms| terms.drops_trailers)
-    {
-        transfer = transfer.without_trailers();
-    }
+    let transfer = Transfer::new(framing, framing, limit).with_trailers(trailers);
     let mut upload = Upload::new(&mut client.reader, &mut connection.writer, transfer);
-    let pace = Pace {
-        patience: Cell::new(forwarding.response_head_timeout),
-        awaits_head: Cell::new(true),
-    };
+    let pace = Pace::until_head(forwarding.response_head_timeout);
     let conversing = converse::converse(
         exchange,
         &mut connection.reader,
@@ -135,6 +130,17 @@ async fn attempt(
         nothing_sent: connection.writer.sent() == sent_before && untouched,
     };
     attempt::judge(exchange, course, &open, failure, &progress)
+}
+
+/// Which trailers the upstream gets. What the gateway sets in the head itself
+/// would count for more behind the body.
+fn trailers(exchange: &Exchange, framing: Framing) -> Trailers {
+    match &exchange.terms {
+        Some(terms) if framing == Framing::Chunked && !terms.drops_trailers => {
+            Trailers::PassBut(terms.request_id_header.clone())
+        }
+        _ => Trailers::Drop,
+    }
 }
 
 /// How far the request had come when the race ended.

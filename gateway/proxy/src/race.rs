@@ -161,6 +161,28 @@ pub(crate) struct Pace {
     pub(crate) patience: Cell<Duration>,
     /// The response's head has not come yet.
     pub(crate) awaits_head: Cell<bool>,
+    /// The whole request has been read and sent.
+    pub(crate) is_uploaded: Cell<bool>,
+}
+
+impl Pace {
+    /// Before anything is sent, to a target whose head may take this long.
+    pub(crate) fn until_head(patience: Duration) -> Self {
+        Self {
+            patience: Cell::new(patience),
+            awaits_head: Cell::new(true),
+            is_uploaded: Cell::new(false),
+        }
+    }
+
+    /// Once the head has come.
+    pub(crate) fn of_body(patience: Duration) -> Self {
+        Self {
+            patience: Cell::new(patience),
+            awaits_head: Cell::new(false),
+            is_uploaded: Cell::new(true),
+        }
+    }
 }
 
 /// Runs `main` beside the upload. Whatever moves bytes moves the deadline
@@ -181,6 +203,7 @@ pub(crate) async fn race<T>(
         if let Poll::Ready(failure) = upload.poll(context) {
             return Poll::Ready(Raced::Side(failure));
         }
+        pace.is_uploaded.set(upload.is_done());
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(Raced::Main(output));
         }
