@@ -180,3 +180,30 @@ async fn a_second_gateway_does_not_take_half_of_the_traffic() {
         assert_eq!(first.get("/").await.text(), "first");
     }
 }
+
+/// A request without a route is counted for the site that it came to, also if
+/// another configuration, in which another site has its place, is published
+/// before it is over.
+#[tokio::test]
+async fn an_unrouted_request_is_counted_for_its_own_site() {
+    let site = |name: &str| {
+        format!(
+            "[[sites]]\nhosts = [\"{name}.example\"]\nname = \"{name}\"\n\
+             routes = [{{ path = \"/here\", respond = {{ body = \"x\" }} }}]\n"
+        )
+    };
+    let listener = "[listeners.public]\naddress = \"127.0.0.1:0\"\n";
+    let (first, second) = (site("first"), site("second"));
+    let mut gateway = Gateway::start(format!("{listener}{first}{second}")).await;
+    let mut wire = gateway.connect().await;
+    // The answer does not wait for the body, but the request ends with it.
+    wire.send("POST /nowhere HTTP/1.1\r\nHost: first.example\r\nContent-Length: 3\r\n\r\n")
+        .await;
+    assert_eq!(wire.receive("POST").await.status, 404);
+    gateway.reload(format!("{listener}{second}{first}")).await;
+    wire.send("abc").await;
+    gateway.settled().await;
+    let metrics = gateway.metrics().await;
+    let counted = |site| metrics.sum("janua_requests_total", &[("site", site)]);
+    assert_eq!((counted("first"), counted("second")), (1.0, 0.0));
+}

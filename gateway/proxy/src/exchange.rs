@@ -7,6 +7,7 @@
 mod heads;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use janua_cache::rules::Asked;
 use janua_compress::Coding;
@@ -33,6 +34,7 @@ use crate::redirect;
 use crate::request_id::RequestId;
 use crate::route::{self, Unrouted};
 use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site, Target, Tree};
+use crate::stats::RouteStats;
 use crate::verdict::Made;
 use crate::worker::Worker;
 
@@ -119,8 +121,8 @@ pub(crate) struct Exchange {
     pub(crate) failed_policy: Option<usize>,
     /// Where it came in.
     pub(crate) listener: usize,
-    /// The site, if it has no route for this.
-    pub(crate) site: Option<usize>,
+    /// The counters of the site, if it has no route for this.
+    pub(crate) site_stats: Option<Arc<RouteStats>>,
     /// What is kept of the route beyond that.
     pub(crate) terms: Option<Rc<LocalTerms>>,
     pub(crate) body: Body,
@@ -237,7 +239,7 @@ impl Exchange {
             matched: None,
             failed_policy: None,
             listener: client.listener,
-            site: None,
+            site_stats: None,
             terms: None,
             body: Body::Untouched,
             coding: None,
@@ -274,7 +276,7 @@ impl Exchange {
             matched: self.matched.clone(),
             failed_policy: None,
             listener: self.listener,
-            site: None,
+            site_stats: None,
             terms: self.terms.clone(),
             body: Body::Read,
             coding: None,
@@ -297,7 +299,7 @@ impl Exchange {
     }
 
     fn without_route(&mut self, unrouted: Unrouted) -> Failure {
-        self.site = unrouted.site;
+        self.site_stats = unrouted.stats;
         unrouted.failure
     }
 

@@ -81,9 +81,9 @@ impl Exchange {
             .status
             .or_else(|| (record.failure == Some(Kind::ClientGone)).then_some(499));
         let local = worker.snapshot();
-        let stats = match (&self.terms, self.site) {
+        let stats = match (&self.terms, &self.site_stats) {
             (Some(terms), _) => Some(&terms.stats),
-            (None, Some(site)) => local.snapshot.sites.get(site).map(|site| &site.stats),
+            (None, Some(stats)) => Some(stats),
             (None, None) => local
                 .listener(self.listener)
                 .map(|listener| &listener.stats),

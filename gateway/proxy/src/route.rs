@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, RequestHead};
@@ -9,6 +10,7 @@ use janua_router::{Match, Request};
 
 use crate::exchange::Matched;
 use crate::snapshot::LocalSnapshot;
+use crate::stats::RouteStats;
 
 struct Asked<'a>(&'a RequestHead);
 
@@ -37,10 +39,13 @@ impl Request for Asked<'_> {
     }
 }
 
-/// No route, and the site if there is one.
+/// No route, and where the request is counted nevertheless.
 pub(crate) struct Unrouted {
     pub(crate) failure: Failure,
-    pub(crate) site: Option<usize>,
+    /// The counters of the site, if there is one. The counters themselves and
+    /// not the site's place: a reload may publish another list of sites before
+    /// the request is counted.
+    pub(crate) stats: Option<Arc<RouteStats>>,
 }
 
 /// The route of a request.
@@ -54,7 +59,7 @@ pub(crate) fn route(
 ) -> Result<Matched, Unrouted> {
     let gone = || Unrouted {
         failure: Kind::Draining.into(),
-        site: None,
+        stats: None,
     };
     let settings = local.listener(listener).ok_or_else(gone)?;
     let router = local.routers.get(listener).and_then(Option::as_ref);
@@ -77,5 +82,9 @@ pub(crate) fn route(
         Match::NoRoute { site } => (Kind::NoRoute.into(), of_site(site)),
         Match::NoSite => (Kind::NoSite.into(), None),
     };
-    Err(Unrouted { failure, site })
+    let site = site.and_then(|site| local.snapshot.sites.get(site));
+    Err(Unrouted {
+        failure,
+        stats: site.map(|site| Arc::clone(&site.stats)),
+    })
 }
