@@ -1,9 +1,14 @@
 //! Upstreams that refuse, keep silent, or take too long.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
-use janua_tests::{Gateway, Proxy, ReadError, Request, Upstream, Vacant, Visit, assert_eventually};
+use janua_tests::{
+    Gateway, Proxy, ReadError, Reply, Request, Upstream, Vacant, Visit, assert_eventually,
+};
 
 use crate::upstreams_balance::named;
 
@@ -170,6 +175,44 @@ async fn a_name_that_there_is_not() {
     assert_eq!(response.status, 502);
     assert_eq!(response.proxy_error(), Some("dns_error"));
     assert_eq!(gateway.log_line("/").await["failure"], "dns");
+}
+
+/// Which endpoints are held back is judged at the time of each attempt: after
+/// the long wait for the first endpoint, the time of the second is over.
+#[tokio::test]
+async fn each_attempt_is_judged_at_its_own_time() {
+    let is_well = Arc::new(AtomicBool::new(false));
+    let upstream = Upstream::raw({
+        let is_well = Arc::clone(&is_well);
+        move |mut visit: Visit| {
+            let is_well = Arc::clone(&is_well);
+            async move {
+                if visit.request().await.is_ok() && is_well.load(SeqCst) {
+                    visit.wire.send(Reply::ok("back").to_bytes("GET")).await;
+                }
+            }
+        }
+    })
+    .await;
+    let never = Vacant::never_accepting();
+    let often = format!(
+        "{{ address = \"{}\", weight = 1000 }}",
+        upstream.endpoint()
+    );
+    let config = Proxy::to(often)
+        .and(never.endpoint())
+        .upstream(
+            "connect_timeout = \"1500ms\"\n\
+             passive_health = { max_fails = 2, fail_timeout = \"1s\" }",
+        )
+        .also("/once", "retries = 0");
+    let gateway = Gateway::start_one_worker(config).await;
+    assert_eventually!({
+        gateway.get("/once").await;
+        gateway.status().await["upstreams"][0]["endpoints"][0]["health"] == "down"
+    });
+    is_well.store(true, SeqCst);
+    assert_eq!(gateway.get("/").await.text(), "back");
 }
 
 /// Asks, and gets half an answer.

@@ -67,7 +67,9 @@ pub(crate) async fn attempts<T>(
         if tried.count() as usize >= course.attempts {
             return Err(last.unwrap_or_else(|| Kind::NoneHealthy.into()));
         }
-        let picked = match pick(course, &tried, exchange.now.monotonic_ms) {
+        // The time of this attempt: the one before may have taken long.
+        let now_ms = exchange.worker.clock.now().monotonic_ms;
+        let picked = match pick(course, &tried, now_ms) {
             Ok(picked) => picked,
             Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
         };
@@ -75,7 +77,7 @@ pub(crate) async fn attempts<T>(
             forwarding.stats.retries.increment(shard);
         }
         exchange.record.endpoint = Some((Rc::clone(&course.upstream), picked.index));
-        let kept = take(exchange, forwarding, &picked);
+        let kept = take(exchange, forwarding, &picked, now_ms);
         let may_replace = kept.is_some() && !replaced;
         let connection = match kept {
             Some(connection) => {
@@ -122,10 +124,15 @@ fn unavailable(why: Unavailable) -> Failure {
 }
 
 /// A kept connection on which nothing has happened since.
-fn take(exchange: &Exchange, forwarding: &Forwarding, picked: &Picked) -> Option<Upstreamed> {
+fn take(
+    exchange: &Exchange,
+    forwarding: &Forwarding,
+    picked: &Picked,
+    now_ms: u64,
+) -> Option<Upstreamed> {
     let mut pool = exchange.worker.pool.borrow_mut();
     loop {
-        let kept: Upstreamed = pool.take(picked.in_flight.endpoint(), exchange.now.monotonic_ms)?;
+        let kept: Upstreamed = pool.take(picked.in_flight.endpoint(), now_ms)?;
         match kept.reader.look() {
             Idle::Quiet => return Some(kept),
             Idle::Closed => {}
