@@ -40,6 +40,11 @@ async fn another_endpoint_is_tried_if_one_refuses() {
             0.0,
             "no client saw one"
         );
+        assert_eq!(
+            metrics.sum("janua_upstream_retries_total", &[]),
+            0.0,
+            "nothing was sent to an endpoint that refused"
+        );
     }
 }
 

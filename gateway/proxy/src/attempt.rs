@@ -45,7 +45,11 @@ pub(crate) struct Open {
 pub(crate) enum Attempt<T> {
     Done(T),
     /// Another attempt does no harm.
-    Again(Failure),
+    Again {
+        failure: Failure,
+        /// A byte of the request had gone out.
+        was_sent: bool,
+    },
     Failed(Failure),
 }
 
@@ -62,6 +66,8 @@ pub(crate) async fn attempts<T>(
     let shard = exchange.worker.index;
     let mut tried = Tried::new();
     let mut replaced = false;
+    // A byte of the request has gone out, to whichever endpoint.
+    let mut was_sent = false;
     let mut last: Option<Failure> = None;
     loop {
         if tried.count() as usize >= course.attempts {
@@ -73,9 +79,6 @@ pub(crate) async fn attempts<T>(
             Ok(picked) => picked,
             Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
         };
-        if last.is_some() {
-            forwarding.stats.retries.increment(shard);
-        }
         exchange.record.endpoint = Some((Rc::clone(&course.upstream), picked.index));
         let kept = take(exchange, forwarding, &picked, now_ms);
         let may_replace = kept.is_some() && !replaced;
@@ -94,6 +97,9 @@ pub(crate) async fn attempts<T>(
                 }
             },
         };
+        if was_sent {
+            forwarding.stats.retries.increment(shard);
+        }
         let open = Open {
             picked,
             connection,
@@ -102,7 +108,13 @@ pub(crate) async fn attempts<T>(
         match attempt(exchange, open).await {
             Attempt::Done(done) => return Ok(done),
             Attempt::Failed(failure) => return Err(failure),
-            Attempt::Again(failure) => last = Some(failure),
+            Attempt::Again {
+                failure,
+                was_sent: now_sent,
+            } => {
+                was_sent |= now_sent;
+                last = Some(failure);
+            }
         }
         replaced = true;
     }
@@ -235,7 +247,10 @@ pub(crate) fn judge<T>(
         && !exchange.has_begun
         && (is_replayable || progress.nothing_sent)
     {
-        return Attempt::Again(failure);
+        return Attempt::Again {
+            failure,
+            was_sent: !progress.nothing_sent,
+        };
     }
     report(exchange, course.forwarding(), &open.picked, &failure);
     Attempt::Failed(failure)

@@ -51,7 +51,7 @@ metrics! {
     UPSTREAM_FAILURES: Counter = "janua_upstream_failures_total" ["upstream", "endpoint", "kind"]
         "Attempts at an endpoint that failed.";
     UPSTREAM_RETRIES: Counter = "janua_upstream_retries_total" ["upstream"]
-        "Requests sent a second time.";
+        "Requests sent again, to the same or another endpoint, after a connection died before its response; failed connects are not among them.";
     UPSTREAM_CONNECT: Histogram = "janua_upstream_connect_seconds" ["upstream"]
         "Time to open a connection to an endpoint, TLS included.";
     UPSTREAM_HEAD: Histogram = "janua_upstream_head_seconds" ["upstream"]
