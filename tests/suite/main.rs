@@ -82,5 +82,6 @@ mod upstreams_balance;
 mod upstreams_fail;
 mod upstreams_kept;
 mod upstreams_malformed;
+mod upstreams_repeat;
 mod upstreams_unasked;
 mod websocket;

@@ -41,7 +41,7 @@ table! {
         idle_timeout: Option<Duration> = optional("as the upstream says");
         /// The longest request body; a longer one is answered 413. 0: no limit.
         max_body: Option<Size> = optional("as the site says");
-        /// Further endpoints that are tried after one that could not be connected to. 0: none.
+        /// Further endpoints that are tried after one that could not be connected to, or that closed the connection before it answered a request that may be repeated. 0: none.
         retries: Option<u32> = optional("as the upstream says");
         /// Whether responses of the upstream are stored in the shared cache, as RFC 9111 lets them be.
         cache: Option<Spanned<bool>> = optional("as the site says");

@@ -36,7 +36,7 @@ table! {
         max_response_head: Spanned<Size> = default("\"64KiB\"");
         /// When an endpoint that fails is left alone.
         passive_health: PassiveHealth = default("{}");
-        /// Further endpoints that are tried after one that could not be connected to. 0: none.
+        /// Further endpoints that are tried after one that could not be connected to, or that closed the connection before it answered a request that may be repeated. 0: none.
         retries: Option<u32> = optional("the number of endpoints");
         /// TLS is not carried out by this version: only `false`.
         tls: NotYet<UpstreamTls> = default("false");

@@ -2,11 +2,15 @@
 //! connection, and after a failure another, as far as that does no harm.
 //!
 //! An attempt that failed is followed by another only while nothing can have
-//! been done twice: after a failed connect always; after a kept connection
-//! died before a byte of the response came, once, if the request has no body
-//! and its method is idempotent, or if nothing of it was sent (RFC 9110
-//! §9.2.2). Such a connection was most likely closed by the upstream while
-//! the request was on its way, the best-known source of random 502s.
+//! been done twice: after a failed connect always; after a connection died
+//! before a byte of the response came, if the request has no body and its
+//! method is idempotent, or if nothing of it was sent (RFC 9110 §9.2.2).
+//!
+//! Who is to blame depends on the connection. A kept one was most likely closed
+//! by the upstream while the request was on its way, the best-known source of
+//! random 502s: the endpoint's health is not told, and it may be chosen once
+//! more, over a new connection. An endpoint where a new one dies has failed: its
+//! health is told, and this request does not go there again.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,9 +40,8 @@ pub(crate) struct Upstreamed {
 pub(crate) struct Open {
     pub(crate) picked: Picked,
     pub(crate) connection: Upstreamed,
-    /// It was kept from before, and none was replaced yet: if it dies now, the
-    /// request may be sent again.
-    pub(crate) may_replace: bool,
+    /// It was kept from an earlier request, and not made for this one.
+    is_kept: bool,
 }
 
 /// How an attempt ended.
@@ -64,24 +67,33 @@ pub(crate) async fn attempts<T>(
 ) -> Result<T, Failure> {
     let forwarding = course.forwarding();
     let shard = exchange.worker.index;
-    let mut tried = Tried::new();
-    let mut replaced = false;
+    // At most one attempt for each endpoint, in all.
+    let most = course.attempts.min(forwarding.upstream.members().len());
+    let mut attempted = 0;
+    // Endpoints that have failed, and those where a kept connection has died.
+    let (mut failed, mut worn) = (Tried::new(), Tried::new());
     // A byte of the request has gone out, to whichever endpoint.
     let mut was_sent = false;
     let mut last: Option<Failure> = None;
     loop {
-        if tried.count() as usize >= course.attempts {
-            return Err(last.unwrap_or_else(|| Kind::NoneHealthy.into()));
+        if attempted >= most
+            && let Some(last) = last
+        {
+            return Err(last);
         }
         // The time of this attempt: the one before may have taken long.
         let now_ms = exchange.worker.clock.now().monotonic_ms;
-        let picked = match pick(course, &tried, now_ms) {
+        let picked = match pick(course, &failed, now_ms) {
             Ok(picked) => picked,
             Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
         };
         exchange.record.endpoint = Some((Rc::clone(&course.upstream), picked.index));
-        let kept = take(exchange, forwarding, &picked, now_ms);
-        let may_replace = kept.is_some() && !replaced;
+        let index = picked.index;
+        let kept = match worn.contains(index) {
+            true => None,
+            false => take(exchange, forwarding, &picked, now_ms),
+        };
+        let is_kept = kept.is_some();
         let connection = match kept {
             Some(connection) => {
                 forwarding.stats.reused.increment(shard);
@@ -91,7 +103,8 @@ pub(crate) async fn attempts<T>(
                 Ok(connection) => connection,
                 Err(failure) => {
                     report(exchange, forwarding, &picked, &failure);
-                    tried.insert(picked.index);
+                    failed.insert(index);
+                    attempted += 1;
                     last = Some(failure);
                     continue;
                 }
@@ -103,7 +116,7 @@ pub(crate) async fn attempts<T>(
         let open = Open {
             picked,
             connection,
-            may_replace,
+            is_kept,
         };
         match attempt(exchange, open).await {
             Attempt::Done(done) => return Ok(done),
@@ -116,7 +129,14 @@ pub(crate) async fn attempts<T>(
                 last = Some(failure);
             }
         }
-        replaced = true;
+        // The first kept connection that dies costs no attempt: it says nothing
+        // about any endpoint, and may be the only attempt that there is.
+        attempted += usize::from(!is_kept || worn.count() > 0);
+        if is_kept {
+            worn.insert(index);
+        } else {
+            failed.insert(index);
+        }
     }
 }
 
@@ -230,8 +250,8 @@ pub(crate) struct Progress {
     pub(crate) nothing_sent: bool,
 }
 
-/// Whether another attempt may follow this failure. If not, the endpoint's
-/// health is told.
+/// Whether another attempt may follow this failure. The endpoint's health is
+/// told of it, unless it was a kept connection that was closed meanwhile.
 pub(crate) fn judge<T>(
     exchange: &Exchange,
     course: &Course,
@@ -241,19 +261,20 @@ pub(crate) fn judge<T>(
 ) -> Attempt<T> {
     let request = &exchange.heads.request;
     let is_replayable = request.framing.is_empty() && method::is_idempotent(&request.method);
-    if failure.kind == Kind::ConnectionReset
-        && open.may_replace
+    let may_follow = failure.kind == Kind::ConnectionReset
         && progress.nothing_came
         && !exchange.has_begun
-        && (is_replayable || progress.nothing_sent)
-    {
-        return Attempt::Again {
-            failure,
-            was_sent: !progress.nothing_sent,
-        };
+        && (is_replayable || progress.nothing_sent);
+    if !(may_follow && open.is_kept) {
+        report(exchange, course.forwarding(), &open.picked, &failure);
     }
-    report(exchange, course.forwarding(), &open.picked, &failure);
-    Attempt::Failed(failure)
+    if !may_follow {
+        return Attempt::Failed(failure);
+    }
+    Attempt::Again {
+        failure,
+        was_sent: !progress.nothing_sent,
+    }
 }
 
 /// Keeps a connection for the next request, unless something follows the
