@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use janua_tests::{
-    Gateway, Proxy, ReadError, Reply, Request, Upstream, Vacant, Visit, assert_eventually,
+    Endpoint, Gateway, Proxy, ReadError, Reply, Request, Upstream, Vacant, Visit,
+    assert_eventually, run,
 };
 
 use crate::upstreams_balance::named;
@@ -180,6 +181,57 @@ async fn a_name_that_there_is_not() {
     assert_eq!(response.status, 502);
     assert_eq!(response.proxy_error(), Some("dns_error"));
     assert_eq!(gateway.log_line("/").await["failure"], "dns");
+}
+
+/// It is asked all the same, for there is no other; but nobody is told that it is
+/// well.
+#[tokio::test]
+async fn a_single_dead_endpoint_is_said_to_be_down() {
+    let port_holder = Vacant::refusing();
+    let address = port_holder.address();
+    let gateway = Gateway::start(Proxy::to(address.to_string())).await;
+    let healthy = async || {
+        let labels = [("upstream", "app")];
+        gateway.metrics().await.sum("janua_endpoint_healthy", &labels)
+    };
+    let endpoint = async || gateway.status().await["upstreams"][0]["endpoints"][0].clone();
+    let page = async || {
+        let ran = run(gateway.directory(), &["status", "--admin", "admin.sock"]).await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        ran.stdout
+    };
+    assert_eq!(endpoint().await["health"], "up", "nothing is known of it yet");
+    for _ in 0..30 {
+        assert_eq!(gateway.get("/").await.status, 502);
+    }
+    let state = endpoint().await;
+    assert_eq!(state["health"], "down", "{state:#}");
+    assert_eq!(state["last_error"], "refused");
+    assert!(state["down_since_unix_ms"].as_u64().is_some_and(|ms| ms > 0));
+    assert_eq!(healthy().await, 0.0);
+    let attention = page().await;
+    let (_, attention) = attention.split_once("attention").unwrap();
+    assert!(attention.contains("no endpoint is up"), "{attention}");
+    let line = format!("upstream app: {address}: down for ");
+    assert!(attention.contains(&line), "{attention}");
+    assert!(attention.contains("last failure: refused"), "{attention}");
+    let said = gateway.messages();
+    assert_eq!(said.matches("endpoint is down").count(), 1, "{said}");
+
+    drop(port_holder);
+    let _back = Upstream::at(Endpoint::Tcp(address), |mut visit: Visit| async move {
+        while visit.request().await.is_ok() {
+            visit.wire.send(Reply::ok("back").to_bytes("GET")).await;
+        }
+    })
+    .await;
+    assert_eq!(gateway.get("/").await.text(), "back", "it is never held back");
+    assert_eq!(endpoint().await["health"], "up");
+    assert_eq!(endpoint().await["down_since_unix_ms"], serde_json::Value::Null);
+    assert_eq!(healthy().await, 1.0);
+    assert!(!page().await.contains("attention"));
+    let said = gateway.messages();
+    assert_eq!(said.matches("endpoint is back").count(), 1, "{said}");
 }
 
 /// Which endpoints are held back is judged at the time of each attempt: after

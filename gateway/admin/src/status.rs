@@ -87,7 +87,11 @@ pub struct EndpointStatus {
     pub requests: u64,
     /// Failures in the current window of passive health.
     pub fails: u64,
-    /// The last failure.
+    /// Since when every request to it has failed, if it is down.
+    #[serde(default)]
+    pub down_since_unix_ms: Option<u64>,
+    /// Why it is down, in the word of the last failure; or why its name could not
+    /// be looked up.
     pub last_error: Option<String>,
 }
 
@@ -106,7 +110,8 @@ pub struct AddressStatus {
 pub enum Health {
     /// It is given requests.
     Up,
-    /// It failed too often and is held back for a while.
+    /// It failed too often and is held back for a while; or it fails, and is
+    /// given requests all the same because no endpoint would be left.
     Down,
     /// Its name has not been resolved.
     Unresolved,

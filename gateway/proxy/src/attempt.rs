@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, method};
-use janua_upstream::{ConnectError, Lease, Outcome, Picked, Tried, Unavailable};
+use janua_upstream::{Change, ConnectError, Lease, Outcome, Picked, Tried, Unavailable};
 
 use crate::course::Course;
 use crate::exchange::Exchange;
@@ -331,16 +331,24 @@ pub(crate) fn report(
         return;
     }
     let now = exchange.worker.clock.now();
-    let change = picked.in_flight.report(Outcome::Failed, now.monotonic_ms);
+    let word = failure.kind.word();
+    let outcome = Outcome::Failed(word);
+    let change = picked.in_flight.report(outcome, now.monotonic_ms);
     forwarding
         .stats
         .count_failure(exchange.worker.index, picked.index, failure.kind);
-    if change.is_some() {
-        tracing::warn!(
-            upstream = forwarding.upstream.name(),
-            endpoint = forwarding.stats.endpoint(picked.index),
-            failure = failure.kind.word(),
-            "endpoint held back"
-        );
+    let upstream = forwarding.upstream.name();
+    let endpoint = forwarding.stats.endpoint(picked.index);
+    match change {
+        Some(Change::WentOut) => {
+            tracing::warn!(upstream, endpoint, failure = word, "endpoint held back");
+        }
+        Some(Change::Failing) => tracing::warn!(
+            upstream,
+            endpoint,
+            failure = word,
+            "endpoint is down; requests are still sent to it"
+        ),
+        Some(Change::CameBack) | None => {}
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::address::Address;
 use crate::health::{Cell, Change, Health, Outcome, PassiveHealth};
+use crate::standing::{Failing, Standing};
 
 /// For how long an endpoint that sent bytes unasked gets a new connection for
 /// each request, in milliseconds.
@@ -56,6 +57,7 @@ struct Load {
 #[derive(Debug)]
 struct Shared {
     health: Cell,
+    standing: Standing,
     /// There is an address to connect to.
     resolved: AtomicBool,
     /// The resolver has said something, good or bad.
@@ -126,6 +128,7 @@ impl Endpoint {
             load: CachePadded::default(),
             shared: CachePadded::new(Shared {
                 health: Cell::new(),
+                standing: Standing::default(),
                 resolved: AtomicBool::new(known),
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
@@ -176,6 +179,12 @@ impl Endpoint {
     /// Whether [`Self::distrust`] holds.
     pub fn is_distrusted(&self, now_ms: u64) -> bool {
         self.shared.distrusted_until_ms.load(Relaxed) > now_ms
+    }
+
+    /// Since when and why every request to it has failed; none if the last one
+    /// did not.
+    pub fn failing(&self) -> Option<Failing> {
+        self.shared.standing.failing()
     }
 
     /// Requests on their way now, of all workers.
@@ -276,11 +285,15 @@ impl InFlight {
     /// Says how the request went. Answers with the change of health that this
     /// made, if it made one, to be logged.
     pub fn report(&self, outcome: Outcome, now_ms: u64) -> Option<Change> {
-        if outcome == Outcome::Failed {
-            self.endpoint.shared.failures.fetch_add(1, Relaxed);
+        let shared = &self.endpoint.shared;
+        if let Outcome::Failed(_) = outcome {
+            shared.failures.fetch_add(1, Relaxed);
         }
-        let rule = self.rule.as_ref()?;
-        self.endpoint.shared.health.report(outcome, now_ms, rule)
+        let change = shared.standing.report(outcome, now_ms);
+        match &self.rule {
+            Some(rule) => shared.health.report(outcome, now_ms, rule),
+            None => change,
+        }
     }
 }
 

@@ -35,8 +35,9 @@ impl Default for PassiveHealth {
 pub enum Outcome {
     /// It answered.
     Ok,
-    /// It did not, or not in time, or with what counts as a failure.
-    Failed,
+    /// It did not, or not in time, or with what counts as a failure; in the
+    /// failure's word, such as `refused`.
+    Failed(&'static str),
 }
 
 /// A change of health that an operator wants to hear of.
@@ -44,7 +45,10 @@ pub enum Outcome {
 pub enum Change {
     /// Failures put the endpoint out.
     WentOut,
-    /// A probe brought it back.
+    /// It fails, and is given requests all the same: there is no other, or the
+    /// configuration holds none back.
+    Failing,
+    /// It answers again.
     CameBack,
 }
 
@@ -103,7 +107,7 @@ impl Health {
             // Successes do not wipe out failures: one in ten requests failing
             // must add up.
             (Self::In { .. }, Outcome::Ok) => self,
-            (Self::In { fails, since_ms }, Outcome::Failed) => {
+            (Self::In { fails, since_ms }, Outcome::Failed(_)) => {
                 let old = now_ms > since_ms.saturating_add(window) || fails == 0;
                 let (fails, since_ms) = if old {
                     (1, now_ms)
@@ -120,7 +124,7 @@ impl Health {
             // Requests from before it went out say nothing new.
             (Self::Out { .. }, _) => self,
             (Self::Probing { .. }, Outcome::Ok) => Self::NEW,
-            (Self::Probing { .. }, Outcome::Failed) => Self::Out {
+            (Self::Probing { .. }, Outcome::Failed(_)) => Self::Out {
                 until_ms: now_ms.saturating_add(window),
             },
         }

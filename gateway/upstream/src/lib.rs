@@ -26,6 +26,7 @@ mod health;
 mod pool;
 mod registry;
 mod resolver;
+mod standing;
 mod upstream;
 
 pub use address::Address;
@@ -37,4 +38,5 @@ pub use health::{Change, Health, Outcome, PassiveHealth};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::Resolver;
+pub use standing::Failing;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};

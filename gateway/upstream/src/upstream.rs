@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::balance::{Balance, Candidate, Cursor, Tried};
 use crate::endpoint::{Endpoint, InFlight};
-use crate::health::{Admission, PassiveHealth};
+use crate::health::{Admission, Health, PassiveHealth};
 
 /// An upstream as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,15 @@ impl Upstream {
     /// How it spreads its requests.
     pub fn balance(&self) -> Balance {
         self.balance
+    }
+
+    /// Whether one of its endpoints is taken to be well. One that is never held
+    /// back is not while its last request failed.
+    pub fn is_up(&self, member: &Member) -> bool {
+        match self.rule {
+            Some(_) => matches!(member.endpoint.health(), Health::In { .. }),
+            None => member.endpoint.failing().is_none(),
+        }
     }
 
     /// Chooses an endpoint that `tried` does not name, and counts the request

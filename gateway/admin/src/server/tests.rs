@@ -557,6 +557,7 @@ fn status() -> Status {
                 idle: 8,
                 requests: 500,
                 fails: 2,
+                down_since_unix_ms: None,
                 last_error: None,
             }],
         }],

@@ -69,8 +69,7 @@ fn headlines(status: &Status) -> String {
         ),
     ];
     if let Some(ReloadStatus { at_unix_ms, error }) = &status.last_reload {
-        let now = status.started_unix_ms.saturating_add(status.uptime_ms);
-        let ago = duration(now.saturating_sub(*at_unix_ms));
+        let ago = duration(now_unix_ms(status).saturating_sub(*at_unix_ms));
         let how = if error.is_some() { "refused" } else { "ok" };
         lines.push(format!("last reload {ago} ago: {how}"));
     }
@@ -183,9 +182,9 @@ fn attention(status: &Status) -> Vec<String> {
             lines.push(format!("upstream {}: no endpoint is up", upstream.name));
         }
         for endpoint in endpoints {
-            if let (Some(error), true) = (&endpoint.last_error, endpoint.health != Health::Up) {
+            if let Some(trouble) = trouble(endpoint, now_unix_ms(status)) {
                 lines.push(format!(
-                    "upstream {}: {}: {error}",
+                    "upstream {}: {}: {trouble}",
                     upstream.name, endpoint.address
                 ));
             }
@@ -222,6 +221,26 @@ fn attention(status: &Status) -> Vec<String> {
         .iter()
         .map(|line| printable(line).replace('\n', "\n    "))
         .collect()
+}
+
+/// What is wrong with an endpoint, since when and why.
+fn trouble(endpoint: &EndpointStatus, now_unix_ms: u64) -> Option<String> {
+    let why = endpoint.last_error.as_deref();
+    match (endpoint.health, endpoint.down_since_unix_ms) {
+        (Health::Up, _) => None,
+        (Health::Unresolved, _) => why.map(str::to_owned),
+        (Health::Down, Some(since)) => Some(format!(
+            "down for {}, last failure: {}",
+            duration(now_unix_ms.saturating_sub(since)),
+            why.unwrap_or("unknown")
+        )),
+        (Health::Down, None) => Some("held back after failures".to_owned()),
+    }
+}
+
+/// The gateway's time when it answered.
+fn now_unix_ms(status: &Status) -> u64 {
+    status.started_unix_ms.saturating_add(status.uptime_ms)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use janua_proxy::Estate;
 use janua_telemetry::metrics::{Samples, definitions};
-use janua_upstream::Health;
 use janua_wasm::BreakerState;
 
 use super::{State, policies, unix_ms};
@@ -45,7 +44,7 @@ pub(super) fn samples(
             let counters = member.endpoint.counters();
             idle += counters.idle;
             let labels = [upstream.name(), address.as_str()];
-            let is_in = matches!(member.endpoint.health(), Health::In { .. });
+            let is_up = member.endpoint.is_resolved() && upstream.is_up(member);
             samples.gauge(
                 &definitions::ENDPOINT_IN_FLIGHT,
                 labels,
@@ -54,7 +53,7 @@ pub(super) fn samples(
             samples.gauge(
                 &definitions::ENDPOINT_HEALTHY,
                 labels,
-                f64::from(u8::from(is_in)),
+                f64::from(u8::from(is_up)),
             );
         }
         samples.gauge(&definitions::UPSTREAM_IDLE, [upstream.name()], count(idle));

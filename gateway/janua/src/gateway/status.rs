@@ -1,13 +1,14 @@
 //! The state of everything, for `janua status`.
 
 use std::fmt::Write as _;
+use std::time::SystemTime;
 
 use janua_admin::{
     AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, Reuse,
     Status, UpstreamStatus,
 };
 use janua_config::Component;
-use janua_upstream::{Balance, Member, Upstream};
+use janua_upstream::{Balance, Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
 use super::{Gateway, State, policies, unix_ms};
@@ -39,7 +40,7 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         upstreams: snapshot
             .iter()
             .flat_map(|snapshot| snapshot.upstreams())
-            .map(|upstream| upstream_status(upstream))
+            .map(|upstream| upstream_status(upstream, estate.now_ms()))
             .collect(),
         policies: snapshot
             .iter()
@@ -77,25 +78,32 @@ fn listeners(gateway: &Gateway, state: &State) -> Vec<ListenerStatus> {
         .collect()
 }
 
-fn upstream_status(upstream: &Upstream) -> UpstreamStatus {
+fn upstream_status(upstream: &Upstream, now_ms: u64) -> UpstreamStatus {
+    let members = upstream.members().iter();
+    let endpoints = members.map(|member| endpoint_status(upstream, member, now_ms));
     UpstreamStatus {
         name: upstream.name().to_owned(),
         balance: match upstream.balance() {
             Balance::RoundRobin => "round_robin".to_owned(),
             Balance::LeastConn => "least_conn".to_owned(),
         },
-        endpoints: upstream.members().iter().map(endpoint_status).collect(),
+        endpoints: endpoints.collect(),
     }
 }
 
-fn endpoint_status(member: &Member) -> EndpointStatus {
+fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {
     let endpoint = &member.endpoint;
     let counters = endpoint.counters();
     let resolution = endpoint.resolution();
-    let health = match endpoint.health() {
+    let health = match upstream.is_up(member) {
         _ if !endpoint.is_resolved() => Health::Unresolved,
-        janua_upstream::Health::In { .. } => Health::Up,
-        janua_upstream::Health::Out { .. } | janua_upstream::Health::Probing { .. } => Health::Down,
+        true => Health::Up,
+        false => Health::Down,
+    };
+    let failing = endpoint.failing().filter(|_| health == Health::Down);
+    let since = |failing: Failing| {
+        let ago = now_ms.saturating_sub(failing.since_ms);
+        unix_ms(SystemTime::now()).saturating_sub(ago)
     };
     EndpointStatus {
         address: endpoint.address().to_string(),
@@ -113,7 +121,11 @@ fn endpoint_status(member: &Member) -> EndpointStatus {
         idle: counters.idle,
         requests: counters.requests,
         fails: counters.failures,
-        last_error: resolution.error.clone(),
+        down_since_unix_ms: failing.map(since),
+        last_error: match failing {
+            Some(failing) => Some(failing.why.to_owned()),
+            None => resolution.error.clone(),
+        },
     }
 }
 

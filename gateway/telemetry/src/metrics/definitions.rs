@@ -67,7 +67,7 @@ metrics! {
     ENDPOINT_IN_FLIGHT: Gauge = "janua_endpoint_in_flight" ["upstream", "endpoint"]
         "Requests at an endpoint now.";
     ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
-        "1 while an endpoint is given requests, 0 while it is held back.";
+        "1 while an endpoint is taken to be well, 0 while it is held back, while it fails and there is no other, and while its name has no address.";
 
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
         "Requests of routes with a cache, by what the cache did, in the words of the access log.";

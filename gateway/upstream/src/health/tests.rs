@@ -1,7 +1,9 @@
 use std::time::Duration;
 
-use super::Outcome::{Failed, Ok};
+use super::Outcome::{self, Ok};
 use super::{Admission, Cell, Change, Health, PassiveHealth};
+
+const FAILED: Outcome = Outcome::Failed("refused");
 
 const RULE: PassiveHealth = PassiveHealth {
     max_fails: 3,
@@ -22,17 +24,17 @@ fn probing(until_ms: u64) -> Health {
 fn outcomes_change_health() {
     let cases = [
         // The first failure begins the time they are counted over.
-        (Health::NEW, Failed, 5_000, inn(1, 5_000)),
-        (inn(1, 5_000), Failed, 35_000, inn(2, 5_000)),
-        (inn(2, 5_000), Failed, 35_001, inn(1, 35_001)),
+        (Health::NEW, FAILED, 5_000, inn(1, 5_000)),
+        (inn(1, 5_000), FAILED, 35_000, inn(2, 5_000)),
+        (inn(2, 5_000), FAILED, 35_001, inn(1, 35_001)),
         // Successes in between do not wipe them out.
         (inn(2, 5_000), Ok, 6_000, inn(2, 5_000)),
-        (inn(2, 5_000), Failed, 6_000, out(36_000)),
+        (inn(2, 5_000), FAILED, 6_000, out(36_000)),
         // What was on its way when it went out says nothing.
-        (out(36_000), Failed, 7_000, out(36_000)),
+        (out(36_000), FAILED, 7_000, out(36_000)),
         (out(36_000), Ok, 7_000, out(36_000)),
         (probing(70_000), Ok, 40_000, Health::NEW),
-        (probing(70_000), Failed, 40_000, out(70_000)),
+        (probing(70_000), FAILED, 40_000, out(70_000)),
     ];
     for (before, outcome, now, after) in cases {
         assert_eq!(
@@ -45,7 +47,7 @@ fn outcomes_change_health() {
         max_fails: 0,
         ..RULE
     };
-    assert_eq!(inn(7, 0).after(Failed, 1, &off), inn(8, 0));
+    assert_eq!(inn(7, 0).after(FAILED, 1, &off), inn(8, 0));
 }
 
 #[test]
@@ -69,19 +71,19 @@ fn a_cell_goes_out_once_probes_once_and_comes_back() {
     let cell = Cell::new();
     let report = |outcome, now| cell.report(outcome, now, &RULE);
     assert_eq!(report(Ok, 0), None);
-    assert_eq!(report(Failed, 1_000), None);
-    assert_eq!(report(Failed, 1_000), None);
+    assert_eq!(report(FAILED, 1_000), None);
+    assert_eq!(report(FAILED, 1_000), None);
     assert_eq!(cell.load(), inn(2, 1_000));
     assert!(
         !cell.claim(1_000, &RULE),
         "it takes requests, none is a probe"
     );
-    assert_eq!(report(Failed, 2_000), Some(Change::WentOut));
-    assert_eq!(report(Failed, 2_000), None);
+    assert_eq!(report(FAILED, 2_000), Some(Change::WentOut));
+    assert_eq!(report(FAILED, 2_000), None);
     assert!(!cell.claim(31_999, &RULE));
     assert!(cell.claim(32_000, &RULE));
     assert!(!cell.claim(32_000, &RULE), "a second probe");
-    assert_eq!(report(Failed, 33_000), None);
+    assert_eq!(report(FAILED, 33_000), None);
     assert_eq!(cell.load(), out(63_000));
     assert!(cell.claim(63_000, &RULE));
     assert_eq!(report(Ok, 63_500), Some(Change::CameBack));
@@ -94,7 +96,7 @@ fn tried_anyway_its_outcome_counts() {
     cell.try_anyway(0, &RULE);
     assert_eq!(cell.load(), Health::NEW);
     for _ in 0..3 {
-        cell.report(Failed, 0, &RULE);
+        cell.report(FAILED, 0, &RULE);
     }
     cell.try_anyway(10, &RULE);
     assert_eq!(cell.load(), probing(30_010));

@@ -45,7 +45,7 @@ fn a_reload_keeps_health_and_counts_of_what_stays() {
     let mut tried = Tried::new();
     tried.insert(1);
     let picked = old[0].pick(&mut Cursor::new(), &tried, 0).unwrap();
-    picked.in_flight.report(Outcome::Failed, 0);
+    picked.in_flight.report(Outcome::Failed("refused"), 0);
 
     let mut changed = spec("one", &[C, A]);
     changed.endpoints[1].weight = 7;

@@ -6,6 +6,7 @@ use crate::address::Address;
 use crate::balance::{Balance, Cursor, Tried};
 use crate::endpoint::Endpoint;
 use crate::health::{Change, Outcome, PassiveHealth};
+use crate::standing::Failing;
 
 fn spec(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> UpstreamSpec {
     UpstreamSpec {
@@ -52,8 +53,8 @@ fn put_out(upstream: &Upstream, index: usize, now_ms: u64) {
         .pick(&mut Cursor::from_seed(0), &only, now_ms)
         .unwrap();
     assert_eq!(picked.index, index);
-    assert_eq!(picked.in_flight.report(Outcome::Failed, now_ms), None);
-    let change = picked.in_flight.report(Outcome::Failed, now_ms);
+    assert_eq!(picked.in_flight.report(Outcome::Failed("refused"), now_ms), None);
+    let change = picked.in_flight.report(Outcome::Failed("refused"), now_ms);
     assert_eq!(change, Some(Change::WentOut));
 }
 
@@ -121,9 +122,21 @@ fn a_single_endpoint_is_never_put_out() {
         let picked = upstream
             .pick(&mut Cursor::new(), &Tried::new(), now)
             .unwrap();
-        assert_eq!(picked.in_flight.report(Outcome::Failed, now), None);
+        let change = picked.in_flight.report(Outcome::Failed("refused"), now);
+        assert_eq!(change, (now == 0).then_some(Change::Failing), "at {now}");
     }
-    assert_eq!(upstream.members()[0].endpoint.counters().failures, 10);
+    let member = &upstream.members()[0];
+    assert_eq!(member.endpoint.counters().failures, 10);
+    assert!(!upstream.is_up(member), "but it is said to be down");
+    let failing = Failing {
+        since_ms: 0,
+        why: "refused",
+    };
+    assert_eq!(member.endpoint.failing(), Some(failing));
+    let picked = upstream.pick(&mut Cursor::new(), &Tried::new(), 10).unwrap();
+    let change = picked.in_flight.report(Outcome::Ok, 10);
+    assert_eq!(change, Some(Change::CameBack));
+    assert!(upstream.is_up(member));
 }
 
 #[test]

@@ -18,6 +18,7 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
         idle: 8,
         requests,
         fails: 0,
+        down_since_unix_ms: None,
         last_error: None,
     }
 }
@@ -42,7 +43,7 @@ fn policy(name: &str, hits: u64, misses: u64) -> PolicyStatus {
     }
 }
 
-fn healthy() -> Status {
+fn running() -> Status {
     Status {
         version: "0.1.0".to_owned(),
         pid: 17,
@@ -68,7 +69,11 @@ fn healthy() -> Status {
             balance: "least_conn".to_owned(),
             endpoints: vec![
                 endpoint("127.0.0.1:5006", Health::Up, 1_200_000),
-                endpoint("127.0.0.1:5007", Health::Down, 7),
+                EndpointStatus {
+                    down_since_unix_ms: Some(4_640_000),
+                    last_error: Some("refused".to_owned()),
+                    ..endpoint("127.0.0.1:5007", Health::Down, 7)
+                },
             ],
         }],
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
@@ -81,7 +86,7 @@ fn healthy() -> Status {
 }
 
 #[test]
-fn a_healthy_gateway_on_one_page() {
+fn a_gateway_on_one_page() {
     let expected = "\
 janua 0.1.0, serving, up 1 h 1 min, process 17
 /etc/janua/janua.toml, generation 7: 1 site, 9 routes
@@ -100,13 +105,16 @@ upstreams
 policies
   NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES    MEMO
   security  headers    0123456789ab  ok         1    99 %         0  20 KiB
-  fresh     headers    0123456789ab  ok         0       -         0  20 KiB";
-    assert_eq!(person(&healthy()), expected);
+  fresh     headers    0123456789ab  ok         0       -         0  20 KiB
+
+attention
+  upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused";
+    assert_eq!(person(&running()), expected);
 }
 
 #[test]
 fn what_is_wrong_is_said_last_and_in_words() {
-    let mut status = healthy();
+    let mut status = running();
     status.ready = false;
     status.last_reload = Some(ReloadStatus {
         at_unix_ms: 4_640_000,
@@ -128,6 +136,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
 attention
   upstream sales: no endpoint is up
   upstream sales: 127.0.0.1:5006: no such name\u{fffd}[2J
+  upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused
   policy security: last failure: trap: unreachable
   policy fresh: verdicts are not reused: it read a clock
   the last reload was refused:
@@ -138,7 +147,7 @@ attention
 
 #[test]
 fn an_endpoint_that_is_partly_up_says_how_far() {
-    let mut status = healthy();
+    let mut status = running();
     let mut half = endpoint("sales.internal:80", Health::Up, 0);
     half.addresses.push(AddressStatus {
         address: "10.0.0.9:80".to_owned(),
