@@ -16,6 +16,7 @@ pub struct Settings {
     open_files: Option<u64>,
     environment: Vec<(String, String)>,
     state_dir: Option<PathBuf>,
+    hosts: Option<String>,
 }
 
 impl Settings {
@@ -29,6 +30,7 @@ impl Settings {
             open_files: None,
             environment: Vec::new(),
             state_dir: None,
+            hosts: None,
         }
     }
 
@@ -75,6 +77,13 @@ impl Settings {
         self
     }
 
+    /// With a hosts file of its own: `127.0.0.1 backend`.
+    #[must_use]
+    pub fn hosts(mut self, lines: &str) -> Self {
+        self.hosts = Some(lines.to_owned());
+        self
+    }
+
     /// Starts a gateway, which must become ready.
     pub async fn start(self, config: impl Display) -> Gateway {
         Gateway::start_with(self, &config.to_string()).await
@@ -92,6 +101,12 @@ impl Settings {
     pub(crate) fn complete(&self, config: &str, directory: &Path) -> String {
         let own = directory.join("state");
         let state_dir = self.state_dir.as_deref().unwrap_or(&own).display();
+        let hosts_file = self.hosts.as_ref().map(|lines| {
+            let path = directory.join("hosts");
+            std::fs::write(&path, lines).expect("the hosts file can be written");
+            format!("hosts_file = \"{}\"\n", path.display())
+        });
+        let hosts_file = hosts_file.unwrap_or_default();
         let directory = directory.display();
         let mut text = config.to_owned();
         let _ = write!(
@@ -101,7 +116,7 @@ impl Settings {
 workers = {}
 drain_timeout = \"{}\"
 state_dir = \"{state_dir}\"
-
+{hosts_file}
 [admin]
 socket = \"{directory}/admin.sock\"
 

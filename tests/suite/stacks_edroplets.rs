@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use janua_tests::{Example, Gateway, Received, Reply, Request, Response, Upstream};
+use janua_tests::{Example, Gateway, Received, Reply, Request, Response, Settings, Upstream};
 use tempfile::TempDir;
 
 use crate::stacks::{expect_page, has, navigation, resource};
@@ -23,14 +23,17 @@ impl Stack {
         let backend = Upstream::http(async |request| answer(&request)).await;
         let example = Example::of("edroplets")
             .listener("*:80")
-            // By a name, as in the file.
+            // Under its own name, which the hosts file has; the port alone is another.
             .endpoint(
                 "edroplets_backend:3000",
-                &format!("localhost:{}", backend.port()),
+                &format!("edroplets_backend:{}", backend.port()),
             )
             .directory("/srv/edroplets", disk.path());
         Self {
-            gateway: Gateway::start(example).await,
+            gateway: Settings::new()
+                .hosts("127.0.0.1 edroplets_backend\n")
+                .start(example)
+                .await,
             backend,
             _disk: disk,
         }

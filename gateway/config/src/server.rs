@@ -21,6 +21,8 @@ table! {
         request_id_header: Spanned<FieldName> = default("\"x-request-id\"");
         /// Directory of the compile cache, relative to this file. It must belong to the user of the process.
         state_dir: Option<Spanned<PathBuf>> = optional("`$XDG_CACHE_HOME/janua`, or `/var/cache/janua`");
+        /// The file with the names of hosts that no name server is asked for, relative to this file.
+        hosts_file: Option<Spanned<PathBuf>> = optional("`/etc/hosts`");
         /// How many rate-limit buckets are kept, shared by all workers.
         buckets: Spanned<NonZeroU32> = default("1_000_000");
     }

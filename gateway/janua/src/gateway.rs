@@ -116,7 +116,9 @@ fn estate(
     let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);
     let cache =
         Cache::open(cache).map_err(|error| StartError::Machine(format!("the cache: {error}")))?;
-    Estate::new(runtime, workers, buckets, cache)
+    let hosts_file = loaded.config.server.hosts_file.as_ref();
+    let hosts_file = hosts_file.map(|path| path.value.clone());
+    Estate::new(runtime, workers, buckets, cache, hosts_file)
         .map_err(|error| StartError::Machine(error.to_string()))
 }
 

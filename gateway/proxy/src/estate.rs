@@ -1,6 +1,7 @@
 //! What outlives a reload, in one place and found by identity: endpoints with
 //! their health, buckets, counters, compiled components, listeners' places.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -57,7 +58,8 @@ struct Lasting {
 
 impl Estate {
     /// The state of a process with this many workers. `buckets` is the most
-    /// rate-limit buckets there may be.
+    /// rate-limit buckets there may be, `hosts_file` has the names that no name
+    /// server is asked for: none is the system's.
     ///
     /// # Errors
     /// No thread for the resolver of names.
@@ -66,11 +68,13 @@ impl Estate {
         workers: usize,
         buckets: usize,
         cache: Cache<Failure>,
+        hosts_file: Option<PathBuf>,
     ) -> std::io::Result<Self> {
         let metrics = Arc::new(Registry::new(workers));
+        let hosts_file = hosts_file.unwrap_or_else(|| janua_upstream::HOSTS_FILE.into());
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
-            endpoints: janua_upstream::Registry::start()?,
+            endpoints: janua_upstream::Registry::start(hosts_file)?,
             cache,
             files: Files::new(Limits::default()),
             roots: Mutex::default(),

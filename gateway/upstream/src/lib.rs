@@ -37,6 +37,6 @@ pub use endpoint::{Counters, DISTRUST_MS, Endpoint, EndpointId, InFlight, Resolu
 pub use health::{Change, Health, Outcome, PassiveHealth};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
-pub use resolver::Resolver;
+pub use resolver::{HOSTS_FILE, Resolver};
 pub use standing::Failing;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};

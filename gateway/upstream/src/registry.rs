@@ -1,6 +1,7 @@
 //! What outlives a reload: endpoints, found again by identity.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ahash::{HashMap, HashMapExt as _};
@@ -28,12 +29,12 @@ pub struct Registry {
 type Identity = (Box<str>, Address);
 
 impl Registry {
-    /// An empty registry with a resolver for its names.
+    /// An empty registry with a resolver for its names; see [`Resolver::start`].
     ///
     /// # Errors
     /// If the resolver's thread cannot be started.
-    pub fn start() -> io::Result<Self> {
-        Ok(Self::new(Resolver::start()?))
+    pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
+        Ok(Self::new(Resolver::start(hosts_file)?))
     }
 
     /// An empty registry over this resolver.

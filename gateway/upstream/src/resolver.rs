@@ -11,6 +11,7 @@ mod system;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -24,13 +25,16 @@ use crate::endpoint::Endpoint;
 
 /// A TTL counts as no less and no more than this. The least keeps a TTL of
 /// zero, and connections that fail, from becoming a flood of queries; the most
-/// bounds how long a new answer of `/etc/hosts` goes unseen.
+/// bounds how long a new answer of the hosts file goes unseen.
 const REFRESH: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(300);
 /// After a failure, the first wait; doubled with each until the last.
 const RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
 /// What one look-up may take, with all its own retries.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The hosts file of the system.
+pub const HOSTS_FILE: &str = "/etc/hosts";
 
 /// A handle to the resolver's thread, which ends with it.
 #[derive(Debug, Clone)]
@@ -39,11 +43,12 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Starts the thread.
+    /// Starts the thread. `hosts_file` has the names that no name server is
+    /// asked for; on most systems it is [`HOSTS_FILE`].
     ///
     /// # Errors
     /// If the system gives no thread, or its runtime no event loop.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
         let (names, new) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -52,7 +57,7 @@ impl Resolver {
             .name("dns".to_owned())
             .spawn(move || {
                 let tasks = LocalSet::new();
-                tasks.block_on(&runtime, serve(new, system::System::default()));
+                tasks.block_on(&runtime, serve(new, system::System::new(hosts_file)));
             })?;
         Ok(Self { names })
     }

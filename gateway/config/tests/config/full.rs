@@ -49,6 +49,7 @@ fn process() {
     assert_eq!(server.drain_timeout, 60 * SECOND);
     assert_eq!(server.request_id_header.as_str(), "x-correlation-id");
     assert_eq!(*server.state_dir.unwrap(), Path::new("etc/state"));
+    assert_eq!(*server.hosts_file.unwrap(), Path::new("etc/hosts"));
     assert_eq!(server.buckets.get(), 5_000);
     assert_eq!(*admin.socket, Path::new("etc/admin.sock"));
     assert_eq!(admin.mode.0, 0o600);

@@ -1,36 +1,69 @@
-//! Look-ups as the system is configured: `/etc/resolv.conf` and `/etc/hosts`.
+//! Look-ups as the system is configured: `/etc/resolv.conf` and the hosts file.
 //!
 //! By hickory-resolver and not by `getaddrinfo`: the latter gives no TTL, and
 //! holds a thread for as long as a dead DNS server likes. What is given up for
 //! it: sources of `nsswitch.conf` other than files and DNS, such as mDNS.
+//!
+//! A name is plain ASCII here, with underscores if it has them: container
+//! networks have names such as `app_backend`, which the rules of
+//! internationalised names refuse.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Instant, SystemTime};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
-use hickory_resolver::config::{LookupIpStrategy, NameServerConfig, ResolverConfig};
+use hickory_resolver::config::{
+    LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig,
+};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::{ResolverBuilder, TokioResolver};
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{Hosts, ResolverBuilder, TokioResolver};
 
 use super::{Answer, Lookup};
 
-/// The files that say how to look up; read again when one has changed, as when
-/// a machine joins another network.
-const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// A resolver, and the files' times from when it was made.
-#[derive(Default)]
+/// How long an address out of the hosts file holds. The file has no TTL; the
+/// resolver looks again sooner, when its longest time is over.
+const HOSTS_TTL: Duration = Duration::from_secs(3600);
+
+/// What looks up, and how it was configured when it was made.
 pub(super) struct System {
-    current: RefCell<Option<(Times, TokioResolver)>>,
+    hosts_file: PathBuf,
+    current: RefCell<Option<Current>>,
 }
 
-type Times = [Option<SystemTime>; FILES.len()];
+#[derive(Clone)]
+struct Current {
+    /// The files' times; they are read again when one has changed, as when a
+    /// machine joins another network.
+    times: Times,
+    hosts: Arc<Hosts>,
+    resolver: TokioResolver,
+}
+
+type Times = [Option<SystemTime>; 2];
 
 impl Lookup for System {
     async fn lookup(&self, host: &str) -> Result<Answer, String> {
-        let resolver = self.resolver().map_err(|error| error.to_string())?;
-        let found = resolver.lookup_ip(host).await;
+        let name = Name::from_ascii(host).map_err(|error| error.to_string())?;
+        let current = self.current().map_err(|error| error.to_string())?;
+        // As everywhere, a name of the hosts file is not asked for elsewhere:
+        // neither with a search domain nor in its other family.
+        // `localhost` has both families, whatever the file has (RFC 6761 §6.3).
+        let known = in_hosts(&current.hosts, &name);
+        if !known.is_empty() && !name.is_localhost() {
+            return Ok(Answer {
+                addresses: known,
+                ttl: HOSTS_TTL,
+            });
+        }
+        let found = current.resolver.lookup_ip(name).await;
         let found = found.map_err(|error| error.to_string())?;
         let addresses: Vec<IpAddr> = found.iter().collect();
         if addresses.is_empty() {
@@ -44,40 +77,87 @@ impl Lookup for System {
 }
 
 impl System {
-    fn resolver(&self) -> Result<TokioResolver, NetError> {
-        let times = times();
-        let mut current = self.current.borrow_mut();
-        if let Some((_, resolver)) = current.as_ref().filter(|(then, _)| *then == times) {
-            return Ok(resolver.clone());
+    /// With this hosts file.
+    pub(super) fn new(hosts_file: PathBuf) -> Self {
+        Self {
+            hosts_file,
+            current: RefCell::default(),
         }
-        let resolver = resolver()?;
-        *current = Some((times, resolver.clone()));
-        Ok(resolver)
+    }
+
+    fn current(&self) -> Result<Current, NetError> {
+        let times = self.times();
+        let mut current = self.current.borrow_mut();
+        if let Some(current) = current.as_ref().filter(|current| current.times == times) {
+            return Ok(current.clone());
+        }
+        let fresh = Current::new(times, read_hosts(&self.hosts_file), system())?;
+        *current = Some(fresh.clone());
+        Ok(fresh)
+    }
+
+    fn times(&self) -> Times {
+        [Path::new(RESOLV_CONF), &self.hosts_file]
+            .map(|file| std::fs::metadata(file).and_then(|m| m.modified()).ok())
     }
 }
 
-fn times() -> Times {
-    FILES.map(|file| std::fs::metadata(file).and_then(|m| m.modified()).ok())
+impl Current {
+    fn new(
+        times: Times,
+        hosts: Hosts,
+        mut builder: ResolverBuilder<TokioRuntimeProvider>,
+    ) -> Result<Self, NetError> {
+        let options = builder.options_mut();
+        options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+        // Each endpoint keeps its addresses for their TTL. A second cache would
+        // only hide a change when a failed connection makes us look again.
+        options.cache_size = 0;
+        // Which file that is, the configuration says.
+        options.use_hosts_file = ResolveHosts::Never;
+        let hosts = Arc::new(hosts);
+        let mut resolver = builder.build()?;
+        resolver.set_hosts(Arc::clone(&hosts));
+        Ok(Self {
+            times,
+            hosts,
+            resolver,
+        })
+    }
 }
 
-fn resolver() -> Result<TokioResolver, NetError> {
-    // Without the file the name server is the local one: resolv.conf(5).
-    let builder = TokioResolver::builder_tokio().unwrap_or_else(|error| {
+/// As `/etc/resolv.conf` says; without the file the name server is the local
+/// one: resolv.conf(5).
+fn system() -> ResolverBuilder<TokioRuntimeProvider> {
+    TokioResolver::builder_tokio().unwrap_or_else(|error| {
         tracing::warn!(%error, "no usable /etc/resolv.conf, asking 127.0.0.1");
         let local = NameServerConfig::udp_and_tcp(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let config = ResolverConfig::from_name_servers(vec![local]);
         TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-    });
-    finish(builder)
+    })
 }
 
-fn finish(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
-    let options = builder.options_mut();
-    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    // Each endpoint keeps its addresses for their TTL. A second cache would
-    // only hide a change when a failed connection makes us look again.
-    options.cache_size = 0;
-    builder.build()
+/// A file that is not there has no names.
+fn read_hosts(path: &Path) -> Hosts {
+    let mut hosts = Hosts::default();
+    let read = File::open(path).and_then(|file| hosts.read_hosts_conf(file));
+    if let Err(error) = read {
+        tracing::warn!(file = %path.display(), %error, "the hosts file cannot be read");
+    }
+    hosts
+}
+
+/// The addresses of a name in the hosts file.
+fn in_hosts(hosts: &Hosts, name: &Name) -> Vec<IpAddr> {
+    let of_type = |kind| hosts.lookup_static_host(&Query::query(name.clone(), kind));
+    [RecordType::A, RecordType::AAAA]
+        .into_iter()
+        .filter_map(of_type)
+        .flat_map(|found| {
+            let addresses = found.answers().iter().filter_map(|it| it.data.ip_addr());
+            addresses.collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::rr::Name;
+use hickory_resolver::{Hosts, TokioResolver};
 use tokio::net::UdpSocket;
 use tokio::task::LocalSet;
 
-use super::{System, finish, times};
+use super::{Current, System};
 use crate::resolver::Lookup as _;
 
 const A: u16 = 1;
@@ -19,13 +20,29 @@ const AAAA: u16 = 28;
 /// seconds.
 type Zone = Rc<RefCell<Vec<(IpAddr, u32)>>>;
 
+/// The names that a name server was asked for.
+type Asked = Rc<RefCell<Vec<String>>>;
+
 /// Answers every question out of the zone; "no such name" if it is empty.
-async fn name_server(socket: UdpSocket, zone: Zone) {
+async fn name_server(socket: UdpSocket, zone: Zone, asked: Asked) {
     let mut query = [0; 512];
     while let Ok((len, from)) = socket.recv_from(&mut query).await {
+        asked.borrow_mut().push(name_of(&query[..len]));
         let answer = answer(&query[..len], &zone.borrow());
         socket.send_to(&answer, from).await.unwrap();
     }
+}
+
+/// The name that a query asks for (RFC 1035, section 4.1.2).
+fn name_of(query: &[u8]) -> String {
+    let mut name = String::new();
+    let mut rest = &query[12..];
+    while rest[0] > 0 {
+        let (label, after) = rest[1..].split_at(usize::from(rest[0]));
+        name += &format!("{}.", String::from_utf8_lossy(label));
+        rest = after;
+    }
+    name
 }
 
 /// A message of RFC 1035, section 4.1: the query's head and question, and a
@@ -59,26 +76,89 @@ fn answer(query: &[u8], zone: &[(IpAddr, u32)]) -> Vec<u8> {
     out
 }
 
-fn asking(server: SocketAddr) -> System {
+/// Looks up with this hosts file, at this name server, in this search domain.
+fn system(hosts: &str, server: SocketAddr, search: Option<&str>) -> System {
     let mut udp = ConnectionConfig::udp();
     udp.port = server.port();
     let server = NameServerConfig::new(server.ip(), true, vec![udp]);
-    let config = ResolverConfig::from_name_servers(vec![server]);
-    let provider = TokioRuntimeProvider::default();
-    let resolver = finish(TokioResolver::builder_with_config(config, provider)).unwrap();
-    System {
-        current: RefCell::new(Some((times(), resolver))),
-    }
+    let search = search.iter().map(|name| Name::from_ascii(name).unwrap());
+    let config = ResolverConfig::from_parts(None, search.collect(), vec![server]);
+    let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+    let mut known = Hosts::default();
+    known.read_hosts_conf(hosts.as_bytes()).unwrap();
+    let system = System::new("/nowhere/hosts".into());
+    let current = Current::new(system.times(), known, builder).unwrap();
+    *system.current.borrow_mut() = Some(current);
+    system
+}
+
+async fn loopback() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// A container's name, as `docker compose` makes it, is what the name server
+/// is asked for, with the search domain and without.
+#[tokio::test]
+async fn names_with_an_underscore_are_asked_for_in_the_search_domain_too() {
+    let zone = Zone::default();
+    let asked = Asked::default();
+    let (socket, server) = loopback().await;
+    let system = system("", server, Some("stack.test."));
+    let tasks = LocalSet::new();
+    tasks.spawn_local(name_server(socket, Rc::clone(&zone), Rc::clone(&asked)));
+    let test = async {
+        assert!(system.lookup("app_backend").await.is_err());
+        let mut names = std::mem::take(&mut *asked.borrow_mut());
+        names.sort();
+        names.dedup();
+        assert_eq!(names, ["app_backend.", "app_backend.stack.test."]);
+
+        let address: IpAddr = "192.0.2.7".parse().unwrap();
+        *zone.borrow_mut() = vec![(address, 70)];
+        let found = system.lookup("app_backend").await.unwrap();
+        assert_eq!(found.addresses, [address]);
+        assert!(asked.borrow().iter().all(|it| it == "app_backend.stack.test."));
+    };
+    tasks.run_until(test).await;
+}
+
+/// Nobody is asked for what stands in the hosts file.
+#[tokio::test]
+async fn the_hosts_file_comes_first() {
+    let hosts = "127.0.0.1 localhost\n127.0.0.7 other app_backend\n::7 App_Backend # both families\n";
+    let asked = Asked::default();
+    let (socket, server) = loopback().await;
+    let system = system(hosts, server, Some("stack.test."));
+    let tasks = LocalSet::new();
+    tasks.spawn_local(name_server(socket, Zone::default(), Rc::clone(&asked)));
+    let test = async {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        for (name, expected) in [
+            ("app_backend", vec![ip("127.0.0.7"), ip("::7")]),
+            ("app_backend.", vec![ip("127.0.0.7"), ip("::7")]),
+            ("other", vec![ip("127.0.0.7")]),
+            ("localhost", vec![ip("127.0.0.1"), ip("::1")]),
+        ] {
+            let found = system.lookup(name).await.unwrap();
+            assert_eq!(found.addresses, expected, "{name}");
+        }
+        assert!(asked.borrow().is_empty(), "{asked:?}");
+        assert!(system.lookup("unknown").await.is_err());
+        assert!(!asked.borrow().is_empty());
+    };
+    tasks.run_until(test).await;
 }
 
 #[tokio::test]
 async fn a_server_s_answers_come_with_both_families_their_ttl_and_no_cache() {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let system = asking(socket.local_addr().unwrap());
+    let (socket, server) = loopback().await;
+    let system = system("", server, None);
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     let zone = Zone::default();
     let tasks = LocalSet::new();
-    tasks.spawn_local(name_server(socket, Rc::clone(&zone)));
+    tasks.spawn_local(name_server(socket, Rc::clone(&zone), Asked::default()));
     let test = async {
         let look = || system.lookup("backend.test.");
         let missing = look().await.unwrap_err();
