@@ -363,3 +363,57 @@ routes = [{ respond = { body = "two" } }]
         assert_eq!(wire.exchange(&Request::get("/")).await.text(), name);
     }
 }
+
+/// nginx's redirect of `/api` where a location `/api/` passes on.
+#[tokio::test]
+async fn a_bare_path_is_sent_to_the_one_with_its_slash() {
+    let upstream = Upstream::echo().await;
+    let endpoint = upstream.endpoint();
+    let gateway = Gateway::start(format!(
+        r#"
+[listeners.public]
+address = "127.0.0.1:0"
+trusted_proxies = ["127.0.0.0/8"]
+
+[upstreams.app]
+endpoints = ["{endpoint}"]
+
+[[sites]]
+hosts = ["*"]
+routes = [
+  {{ path = "/api/", bare = "redirect", strip_prefix = "/api", upstream = "app" }},
+  {{ path = "/plain/", upstream = "app" }},
+  {{ path = "/taken/", bare = "redirect", upstream = "app" }},
+  {{ path = {{ exact = "/taken" }}, respond = {{ body = "taken" }} }},
+  {{ path = "/read/", bare = "redirect", methods = ["GET"], upstream = "app" }},
+]
+"#
+    ))
+    .await;
+    for (request, location) in [
+        (Request::get("/api"), "/api/"),
+        (Request::get("/api?a=1&b=/%20"), "/api/?a=1&b=/%20"),
+        (Request::get("//x/..//%61pi?"), "/api/?"),
+        (Request::new("HEAD", "/api"), "/api/"),
+        (Request::post("/api", "body"), "/api/"),
+        // The address is relative, so that it is right behind a proxy that ends TLS.
+        (
+            Request::get("/api")
+                .host("shop.example:8443")
+                .header("X-Forwarded-Proto", "https"),
+            "/api/",
+        ),
+        (Request::get("/read"), "/read/"),
+    ] {
+        let response = gateway.send(request.clone()).await;
+        assert_eq!(response.status, 301, "{request:?}");
+        assert_eq!(response.header("location"), Some(location), "{request:?}");
+    }
+    assert_eq!(upstream.request_count(), 0);
+    assert_eq!(gateway.get("/api/x").await.json()["target"], "/x");
+    assert_eq!(gateway.get("/plain").await.status, 404);
+    assert_eq!(gateway.get("/apix").await.status, 404);
+    assert_eq!(gateway.get("/taken").await.text(), "taken");
+    let refused = gateway.send(Request::post("/read", "x")).await;
+    assert_eq!(refused.status, 405);
+}

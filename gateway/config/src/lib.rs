@@ -58,7 +58,7 @@ pub use path::PathPattern;
 pub use policy::{Component, Grant, Isolation, OnError, Policy, PolicyUse};
 pub use policy_config::PolicyConfig;
 pub use reference::{FieldDoc, reference, reference_markdown};
-pub use route::{Route, UpstreamHost};
+pub use route::{Bare, Route, UpstreamHost};
 pub use secret::{Resolved, Token, resolve_references};
 pub use server::Server;
 pub use site::{EncodedSlash, HostPattern, Site};

@@ -6,7 +6,7 @@ use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::files::FilesRoot;
 use crate::header::{HeaderMatches, Method};
-use crate::macros::table;
+use crate::macros::{table, words};
 use crate::names::PolicyName;
 use crate::path::PathPattern;
 use crate::policy::PolicyUse;
@@ -19,6 +19,8 @@ table! {
     pub struct Route("a route (`[[sites.routes]]`)") {
         /// Which paths. `"/api"`: `/api` and all below; `"/api/"`: all below; or a table that says how: `exact`, `prefix` (also `/apifoo`), `segment`, `suffix` or `regex`.
         path: Option<Spanned<PathPattern>> = optional("all paths");
+        /// Whether a path such as `/api/` also takes `/api` alone: `"ignore"`: no; `"redirect"`: it is answered with 301 to `/api/`, query kept, unless another route takes `/api`.
+        bare: Spanned<Bare> = default("\"ignore\"");
         /// Which methods. An empty list: all of them.
         methods: Vec<Spanned<Method>> = default("[]");
         /// Which header fields a request must have: `{ x-canary = "1" }`, `{ x-canary = { present = true } }` or `{ x-canary = { regex = "^[0-9]+$" } }`.
@@ -56,6 +58,7 @@ table! {
 }
 
 fn whole(route: &Route, decoder: &mut Decoder<'_>) {
+    bare(route, decoder);
     strip(route, decoder);
     alias(route, decoder);
     if matches!(route.target, Target::Upstream(_)) {
@@ -77,6 +80,22 @@ fn whole(route: &Route, decoder: &mut Decoder<'_>) {
             _ => no_effect,
         });
     }
+}
+
+/// A bare path is a path that lacks the slash which the route's paths begin with.
+fn bare(route: &Route, decoder: &mut Decoder<'_>) {
+    if route.bare.value == Bare::Ignore || route.bare_path().is_some() {
+        return;
+    }
+    let fault = Diagnostic::error(
+        route.bare.span,
+        "`bare = \"redirect\"` needs a prefix that ends with `/` and is not the root",
+    )
+    .help("write a path such as `path = \"/api/\"`: `/api` is then sent to `/api/`");
+    decoder.push(match &route.path {
+        Some(path) => fault.note(path.span, "the paths of this route"),
+        None => fault,
+    });
 }
 
 /// An alias takes the route's path off: there must be one that begins every
@@ -158,6 +177,17 @@ fn is_below(path: &str, top: &str) -> bool {
 }
 
 impl Route {
+    /// The path that is sent to the route's own with 301: `/api` to `/api/`. None
+    /// if the route does not say so, or has no such path.
+    pub fn bare_path(&self) -> Option<&str> {
+        match self.path.as_deref()? {
+            PathPattern::Prefix(path) if self.bare.value == Bare::Redirect => {
+                path.strip_suffix('/').filter(|bare| !bare.is_empty())
+            }
+            _ => None,
+        }
+    }
+
     /// What to call the route in logs and metrics.
     pub fn label(&self) -> String {
         match (&self.name, &self.path) {
@@ -165,6 +195,16 @@ impl Route {
             (None, Some(path)) => path.to_string(),
             (None, None) => "/".to_owned(),
         }
+    }
+}
+
+words! {
+    /// What becomes of a path that lacks the slash at the end of the route's.
+    pub enum Bare {
+        /// The route does not take it.
+        Ignore = "ignore",
+        /// It is answered with 301 to the path with the slash.
+        Redirect = "redirect",
     }
 }
 

@@ -136,6 +136,7 @@ impl Compiler<'_, '_> {
             target: self.target(route),
             caches: site.cache(route),
             asks_missing: route.missing.value,
+            bare_path: route.bare_path().map(|path| path.as_bytes().into()),
             credentials: Box::default(),
             terms: Arc::new(Terms {
                 stats: Arc::new(RouteStats::new(&self.estate.metrics, site_name, &label)),

@@ -199,6 +199,11 @@ impl Exchange {
         if let Some(made) = policies::request_phase(self, &matched)? {
             return Ok(Step::Answer(made, AnsweredBy::Policy));
         }
+        let bare_path = matched.route().bare_path.as_deref();
+        if bare_path.is_some_and(|bare| bare == self.heads.request.path) {
+            let made = files::with_slash(self);
+            return Ok(Step::Answer(made, AnsweredBy::Gateway));
+        }
         Ok(match &matched.route().target {
             Target::Upstream(to) => {
                 let course = Course::new(to, &matched).ok_or(Kind::Internal)?;

@@ -48,7 +48,7 @@ pub(crate) async fn serve(
     match lookup {
         Lookup::File(opened) => file(exchange, client, opened).await,
         Lookup::Redirect => {
-            let made = to_directory(exchange);
+            let made = with_slash(exchange);
             answer::made(exchange, client, made, AnsweredBy::Files).await
         }
         Lookup::Listing(page) => {
@@ -121,9 +121,10 @@ fn write_head(exchange: &mut Exchange, opened: &Opened) {
     }
 }
 
-/// A directory is asked for with its slash, so that relative links in its index
-/// lead where they should.
-fn to_directory(exchange: &Exchange) -> Made {
+/// Sends the client to the same path with a slash at its end, so that relative
+/// links in what is there lead where they should. The address is relative: what
+/// a proxy before this one has done with scheme and host stays as it is.
+pub(crate) fn with_slash(exchange: &Exchange) -> Made {
     let request = &exchange.heads.request;
     let mut location = request.path.clone();
     location.push(b'/');

@@ -137,6 +137,8 @@ pub(crate) struct Route {
     pub(crate) caches: bool,
     /// A 404 of the upstream asks the policies what to serve instead.
     pub(crate) asks_missing: bool,
+    /// The path that is answered with 301 to the same with a slash: `/api`.
+    pub(crate) bare_path: Option<Box<[u8]>>,
     /// What tells users apart: the credentials that its policies ask for.
     pub(crate) credentials: Box<[Input]>,
     pub(crate) terms: Arc<Terms>,

@@ -37,6 +37,7 @@ impl Request for Asked {
 fn site(hosts: HostPattern, paths: Vec<PathPattern>) -> SiteSpec {
     let route = |path| RouteSpec {
         path,
+        bare: false,
         methods: Vec::new(),
         headers: Vec::new(),
     };

@@ -146,7 +146,7 @@ impl Build {
                         .to_owned(),
                 );
             }
-            site.place(number, &route.path);
+            site.place(number, &route);
             site.routes.push(route);
         }
         site.suffixes.link();
@@ -182,6 +182,7 @@ impl Build {
         }
         (self.errors.len() == before).then(|| Route {
             path: path.unwrap_or(Path::Any),
+            bare: spec.bare,
             methods: Methods::new(&spec.methods),
             fields,
         })
@@ -257,8 +258,11 @@ impl Build {
 
 impl Site {
     /// Enters a route into the table for its kind of path.
-    fn place(&mut self, number: usize, path: &Path) {
-        match path {
+    fn place(&mut self, number: usize, route: &Route) {
+        if let Some(routes) = route.bare_path().and_then(|bare| self.prefixes.entry(bare)) {
+            routes.bare.push(number);
+        }
+        match &route.path {
             Path::Any => self.any.push(number),
             Path::Exact(text) => self.exact.entry(text.clone()).or_default().push(number),
             Path::Regex(at) => self.regexes.push((*at, number)),

@@ -71,7 +71,7 @@ impl Router {
     }
 
     fn refusal(&self, route: &Route, request: &impl Request) -> Outcome {
-        if !route.path.matches(request.path(), &self.regexes) {
+        if !route.takes_path(request.path(), &self.regexes) {
             return Outcome::Path;
         }
         if !route.methods.take(request.method()) {

@@ -19,7 +19,8 @@
 //! 1. an exact path;
 //! 2. regular expressions and suffixes, in the order of the file;
 //! 3. prefixes, the longest first; at the same length a segment prefix before
-//!    a raw prefix;
+//!    a raw prefix. A route for `/api/` that takes the bare `/api` too does so
+//!    last among the prefixes `/api`;
 //! 4. any path.
 //!
 //! So a suffix such as `.css` wins over the prefix `/`, and also over the

@@ -27,6 +27,8 @@ pub(crate) struct Site {
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) path: Path,
+    /// See [`crate::RouteSpec::bare`].
+    pub(crate) bare: bool,
     pub(crate) methods: Methods,
     pub(crate) fields: Vec<Field>,
 }
@@ -50,6 +52,8 @@ pub(crate) enum Path {
 pub(crate) struct PrefixRoutes {
     pub(crate) segment: Vec<usize>,
     pub(crate) raw: Vec<usize>,
+    /// Routes whose prefix is this and a slash, and that take this alone too.
+    pub(crate) bare: Vec<usize>,
 }
 
 impl Site {
@@ -106,6 +110,9 @@ impl Site {
                 each(&entry.value.segment)?;
             }
             each(&entry.value.raw)?;
+            if path.len() == entry.len {
+                each(&entry.value.bare)?;
+            }
             at = self.prefixes.shorter(entry);
         }
         each(&self.any)
@@ -165,15 +172,30 @@ impl Site {
 }
 
 impl Route {
+    /// Whether its path matches, without the tables. For explanations; requests
+    /// are routed by [`Site::route`].
+    pub(crate) fn takes_path(&self, path: &[u8], regexes: &[Regex]) -> bool {
+        let is_bare = self.bare_path().is_some_and(|bare| bare == path);
+        is_bare || self.path.matches(path, regexes)
+    }
+
+    /// The path that it takes beside its own: its prefix without the slash.
+    pub(crate) fn bare_path(&self) -> Option<&[u8]> {
+        match &self.path {
+            Path::Prefix(text) if self.bare => {
+                text.strip_suffix(b"/").filter(|bare| !bare.is_empty())
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn fields_hold(&self, request: &impl Request, regexes: &[Regex]) -> bool {
         self.fields.iter().all(|f| f.holds(request, regexes))
     }
 }
 
 impl Path {
-    /// Whether this one path matches, without the tables. For explanations;
-    /// requests are routed by [`Site::route`].
-    pub(crate) fn matches(&self, path: &[u8], regexes: &[Regex]) -> bool {
+    fn matches(&self, path: &[u8], regexes: &[Regex]) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(text) => **text == *path,

@@ -63,6 +63,10 @@ pub enum ValuePattern {
 pub struct RouteSpec {
     /// The paths it takes.
     pub path: PathPattern,
+    /// For a prefix `/api/` that ends in a slash: it takes `/api` too, unless
+    /// another route takes it as an exact path, by an expression or a suffix, or
+    /// by a prefix of just that. Other paths are not concerned.
+    pub bare: bool,
     /// The methods it takes, upper-case; none means all. `GET` brings `HEAD`.
     pub methods: Vec<String>,
     /// Conditions on the head; all must hold.

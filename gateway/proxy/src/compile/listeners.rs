@@ -128,6 +128,7 @@ fn site_spec(site: &SiteConfig) -> SiteSpec {
                 config::PathPattern::Suffix(suffixes) => PathPattern::Suffix(suffixes.clone()),
                 config::PathPattern::Regex(regex) => PathPattern::Regex(regex.clone()),
             }),
+        bare: route.bare_path().is_some(),
         methods: route
             .methods
             .iter()

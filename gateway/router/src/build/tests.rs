@@ -8,6 +8,7 @@ fn exact(name: &str) -> HostPattern {
 fn route(path: PathPattern, methods: &[&str], headers: &[(&str, ValuePattern)]) -> RouteSpec {
     RouteSpec {
         path,
+        bare: false,
         methods: methods.iter().map(|m| (*m).to_owned()).collect(),
         headers: headers
             .iter()

@@ -54,7 +54,7 @@ fn path(text: &str) -> PathPattern {
     }
 }
 
-/// `GET,POST /path`, or `/path` for all methods.
+/// `GET,POST /path`, or `/path` for all methods; `/path/!` takes `/path` too.
 fn route(text: &str) -> RouteSpec {
     let (methods, text) = match text.split_once(' ') {
         Some((methods, path)) if methods.starts_with(char::is_uppercase) => {
@@ -62,8 +62,10 @@ fn route(text: &str) -> RouteSpec {
         }
         _ => (Vec::new(), text),
     };
+    let bare = text.strip_suffix('!');
     RouteSpec {
-        path: path(text),
+        path: path(bare.unwrap_or(text)),
+        bare: bare.is_some(),
         methods,
         headers: Vec::new(),
     }
@@ -239,6 +241,36 @@ fn with_header(path: &str, name: &str, value: ValuePattern) -> RouteSpec {
 }
 
 #[test]
+fn a_bare_path_is_taken_unless_another_route_does() {
+    for (routes, method, target, expected) in [
+        (&["/api/!"][..], "GET", "/api", Some(0)),
+        (&["/api/!"], "GET", "/api/x", Some(0)),
+        (&["/api/!"], "GET", "/apix", None),
+        (&["/api/!"], "GET", "/ap", None),
+        (&["/api/"], "GET", "/api", None),
+        // Only a slash at the end leaves something out, and all paths have the root.
+        (&["=/api/!"], "GET", "/api", None),
+        (&["/!"], "GET", "", None),
+        (&["/", "/api/!"], "GET", "/api", Some(1)),
+        (&["*", "/api/!"], "GET", "/api", Some(1)),
+        (&["/api/!", "=/api"], "GET", "/api", Some(1)),
+        (&["/api/!", "/api"], "GET", "/api", Some(1)),
+        (&["/api/!", "/api"], "GET", "/api/", Some(0)),
+        (&["/api/!", "^/api"], "GET", "/api", Some(1)),
+        (&["/api/!", "~^/a"], "GET", "/api", Some(1)),
+        (&["/api/!", "$pi"], "GET", "/api", Some(1)),
+        (&["/api/!", "POST /api"], "GET", "/api", Some(0)),
+        (&["GET /api/!", "POST /api/!"], "POST", "/api", Some(1)),
+    ] {
+        let found = match chosen(routes, method, target) {
+            Match::Route { route, .. } => Some(route),
+            _ => None,
+        };
+        assert_eq!(found, expected, "{routes:?} {method} {target}");
+    }
+}
+
+#[test]
 fn conditions_on_head_fields_are_tried_in_the_order_of_the_file() {
     let router = Router::new(&[SiteSpec {
         hosts: vec![HostPattern::Default],
@@ -331,12 +363,17 @@ fn scan(routes: &[RouteSpec], request: &Asked) -> Match {
                 (2, usize::MAX - p.len(), 1, i)
             }
             PathPattern::Prefix(p) if under(p) => (2, usize::MAX - p.len(), 1, i),
+            PathPattern::Segment(p) | PathPattern::Prefix(p)
+                if route.bare && p.len() > 1 && format!("{target}/") == *p =>
+            {
+                (2, usize::MAX - target.len(), 2, i)
+            }
             PathPattern::Any => (3, 0, 0, i),
             _ => continue,
         };
         // A segment that ends in a slash ranks as the raw prefix that it is.
         let rank = match &route.path {
-            PathPattern::Segment(p) if p.ends_with('/') => (rank.0, rank.1, 1, i),
+            PathPattern::Segment(p) if p.ends_with('/') => (rank.0, rank.1, rank.2.max(1), i),
             _ => rank,
         };
         matching.push((i, rank));
@@ -420,8 +457,11 @@ fn some_route() -> impl Strategy<Value = RouteSpec> {
         });
     let methods = prop::collection::vec(method.prop_map(str::to_owned), 0..2);
     let headers = prop::collection::vec(header, 0..2);
-    (path, methods, headers).prop_map(|(path, methods, headers)| RouteSpec {
+    let bare = any::<bool>();
+    let parts = (path, bare, methods, headers);
+    parts.prop_map(|(path, bare, methods, headers)| RouteSpec {
         path,
+        bare,
         methods,
         headers,
     })
