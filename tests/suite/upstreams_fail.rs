@@ -192,7 +192,10 @@ async fn a_single_dead_endpoint_is_said_to_be_down() {
     let gateway = Gateway::start(Proxy::to(address.to_string())).await;
     let healthy = async || {
         let labels = [("upstream", "app")];
-        gateway.metrics().await.sum("janua_endpoint_healthy", &labels)
+        gateway
+            .metrics()
+            .await
+            .sum("janua_endpoint_healthy", &labels)
     };
     let endpoint = async || gateway.status().await["upstreams"][0]["endpoints"][0].clone();
     let page = async || {
@@ -200,14 +203,22 @@ async fn a_single_dead_endpoint_is_said_to_be_down() {
         assert_eq!(ran.code, Some(0), "{ran:?}");
         ran.stdout
     };
-    assert_eq!(endpoint().await["health"], "up", "nothing is known of it yet");
+    assert_eq!(
+        endpoint().await["health"],
+        "up",
+        "nothing is known of it yet"
+    );
     for _ in 0..30 {
         assert_eq!(gateway.get("/").await.status, 502);
     }
     let state = endpoint().await;
     assert_eq!(state["health"], "down", "{state:#}");
     assert_eq!(state["last_error"], "refused");
-    assert!(state["down_since_unix_ms"].as_u64().is_some_and(|ms| ms > 0));
+    assert!(
+        state["down_since_unix_ms"]
+            .as_u64()
+            .is_some_and(|ms| ms > 0)
+    );
     assert_eq!(healthy().await, 0.0);
     let attention = page().await;
     let (_, attention) = attention.split_once("attention").unwrap();
@@ -225,9 +236,16 @@ async fn a_single_dead_endpoint_is_said_to_be_down() {
         }
     })
     .await;
-    assert_eq!(gateway.get("/").await.text(), "back", "it is never held back");
+    assert_eq!(
+        gateway.get("/").await.text(),
+        "back",
+        "it is never held back"
+    );
     assert_eq!(endpoint().await["health"], "up");
-    assert_eq!(endpoint().await["down_since_unix_ms"], serde_json::Value::Null);
+    assert_eq!(
+        endpoint().await["down_since_unix_ms"],
+        serde_json::Value::Null
+    );
     assert_eq!(healthy().await, 1.0);
     assert!(!page().await.contains("attention"));
     let said = gateway.messages();
@@ -252,10 +270,7 @@ async fn each_attempt_is_judged_at_its_own_time() {
     })
     .await;
     let never = Vacant::never_accepting();
-    let often = format!(
-        "{{ address = \"{}\", weight = 1000 }}",
-        upstream.endpoint()
-    );
+    let often = format!("{{ address = \"{}\", weight = 1000 }}", upstream.endpoint());
     let config = Proxy::to(often)
         .and(never.endpoint())
         .upstream(

@@ -86,9 +86,7 @@ async fn an_endpoint_that_is_killed_costs_no_request() {
         wire.send(Request::get("/").to_bytes()).await;
         waiting.push(wire);
     }
-    assert_eventually!(
-        killed.request_count() + one.request_count() + two.request_count() == 36
-    );
+    assert_eventually!(killed.request_count() + one.request_count() + two.request_count() == 36);
     assert!(killed.request_count() > before);
     drop(killed);
     for wire in &mut waiting {

@@ -98,7 +98,12 @@ mod tests {
             (50_000, REFUSED, None, failing(2, "refused")),
             (50_001, OK, Some(Change::CameBack), None),
             (50_002, OK, None, None),
-            (50_003, RESET, Some(Change::Failing), failing(50_003, "reset")),
+            (
+                50_003,
+                RESET,
+                Some(Change::Failing),
+                failing(50_003, "reset"),
+            ),
         ] {
             assert_eq!(standing.report(outcome, now_ms), said, "at {now_ms}");
             assert_eq!(standing.failing(), state, "at {now_ms}");

@@ -1,7 +1,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use janua_config::{Sources, Webhook, parse};
 use serde_json::{Value, json};
@@ -211,11 +211,9 @@ fn nobody_there_and_nobody_answering_are_given_up() {
         call: Duration::from_millis(100),
         ..SOON
     };
-    let begun = Instant::now();
     let silent = Caller::new(hasty).call(&webhook(&url, CLOUDFLARE), Some("secret"), &host());
     assert_eq!((silent.status, silent.calls), (None, 3));
     assert!(silent.error.is_some_and(|error| error.contains("timeout")));
-    assert!(begun.elapsed() < Duration::from_secs(5));
     drop(listener);
     let gone = Caller::new(SOON).call(&webhook(&url, CLOUDFLARE), Some("secret"), &host());
     assert_eq!((gone.status, gone.calls), (None, 3));

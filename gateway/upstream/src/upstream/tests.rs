@@ -53,7 +53,10 @@ fn put_out(upstream: &Upstream, index: usize, now_ms: u64) {
         .pick(&mut Cursor::from_seed(0), &only, now_ms)
         .unwrap();
     assert_eq!(picked.index, index);
-    assert_eq!(picked.in_flight.report(Outcome::Failed("refused"), now_ms), None);
+    assert_eq!(
+        picked.in_flight.report(Outcome::Failed("refused"), now_ms),
+        None
+    );
     let change = picked.in_flight.report(Outcome::Failed("refused"), now_ms);
     assert_eq!(change, Some(Change::WentOut));
 }
@@ -133,7 +136,9 @@ fn a_single_endpoint_is_never_put_out() {
         why: "refused",
     };
     assert_eq!(member.endpoint.failing(), Some(failing));
-    let picked = upstream.pick(&mut Cursor::new(), &Tried::new(), 10).unwrap();
+    let picked = upstream
+        .pick(&mut Cursor::new(), &Tried::new(), 10)
+        .unwrap();
     let change = picked.in_flight.report(Outcome::Ok, 10);
     assert_eq!(change, Some(Change::CameBack));
     assert!(upstream.is_up(member));

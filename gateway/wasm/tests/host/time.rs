@@ -65,7 +65,7 @@ fn a_policy_that_eats_a_workers_time_is_suspended() {
 #[test]
 fn a_preempted_call_is_not_blamed() {
     let slow = |deadline| {
-        let mut spec = misbehaving(r#""do":"slow","amount":10000000"#);
+        let mut spec = misbehaving(r#""do":"slow","amount":50000000"#);
         spec.memo = false;
         spec.deadline = deadline;
         spec.breaker.share_percent = 100;
@@ -76,7 +76,7 @@ fn a_preempted_call_is_not_blamed() {
     };
     // By the thread's own time: other tests run at the same time.
     let (_, alone) = slow(Duration::from_secs(60));
-    let deadline = alone * 3;
+    let deadline = alone * 4;
     let stop = Arc::new(AtomicBool::new(false));
     let cores = std::thread::available_parallelism().unwrap().get();
     let busy: Vec<_> = (0..cores * 8)
@@ -89,13 +89,11 @@ fn a_preempted_call_is_not_blamed() {
             })
         })
         .collect();
-    let (crowded, _) = slow(deadline);
+    // Until it was kept from running for long enough: each call in between has
+    // its verdict too.
+    while slow(deadline).0 <= deadline {}
     stop.store(true, Ordering::Relaxed);
     busy.into_iter().for_each(|thread| thread.join().unwrap());
-    assert!(
-        crowded > deadline,
-        "it was not kept from running: {crowded:?} of {deadline:?}"
-    );
 }
 
 /// How long this thread has run.

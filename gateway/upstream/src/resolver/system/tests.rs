@@ -119,7 +119,12 @@ async fn names_with_an_underscore_are_asked_for_in_the_search_domain_too() {
         *zone.borrow_mut() = vec![(address, 70)];
         let found = system.lookup("app_backend").await.unwrap();
         assert_eq!(found.addresses, [address]);
-        assert!(asked.borrow().iter().all(|it| it == "app_backend.stack.test."));
+        assert!(
+            asked
+                .borrow()
+                .iter()
+                .all(|it| it == "app_backend.stack.test.")
+        );
     };
     tasks.run_until(test).await;
 }
@@ -127,7 +132,8 @@ async fn names_with_an_underscore_are_asked_for_in_the_search_domain_too() {
 /// Nobody is asked for what stands in the hosts file.
 #[tokio::test]
 async fn the_hosts_file_comes_first() {
-    let hosts = "127.0.0.1 localhost\n127.0.0.7 other app_backend\n::7 App_Backend # both families\n";
+    let hosts =
+        "127.0.0.1 localhost\n127.0.0.7 other app_backend\n::7 App_Backend # both families\n";
     let asked = Asked::default();
     let (socket, server) = loopback().await;
     let system = system(hosts, server, Some("stack.test."));
