@@ -14,6 +14,7 @@
     reason = "these are tests"
 )]
 
+mod building;
 mod cache;
 mod cache_asked;
 mod cache_collapse;
