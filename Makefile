@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help run test lint deny docs conformance bench bench-peers bench-micro
+.PHONY: help run release test lint deny docs conformance bench bench-peers bench-micro
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
@@ -17,6 +17,14 @@ RUN_CRATES := -p janua -p janua-quickstart -p janua-sdk -p janua-tests
 run: policies ## build everything and boot examples/quickstart
 	$(CARGO) build $(RUN_CRATES)
 	$(CARGO_TARGET_DIR)/debug/janua-quickstart
+
+RELEASE := $(CARGO_TARGET_DIR)/release
+
+release: policies ## the binary to install, target/release/janua, and its symbols beside it
+	$(CARGO) build --release -p janua
+	objcopy --only-keep-debug $(RELEASE)/janua $(RELEASE)/janua.debug
+	cd $(RELEASE) && objcopy --strip-all --add-gnu-debuglink=janua.debug janua janua.stripped
+	mv $(RELEASE)/janua.stripped $(RELEASE)/janua
 
 # JavaScript, Python and the browser's application where their tools are there;
 # CI has all (CI=true).
