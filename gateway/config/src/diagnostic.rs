@@ -151,6 +151,27 @@ impl Diagnostics {
         self.list.iter()
     }
 
+    /// Each in one line with its places, for a log: `janua.toml:8:1: what; what
+    /// to write instead (janua.toml:4:1: a second place)`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let place = |span: Span| match self.sources.locate(span) {
+            Some(at) => format!("{}:{}:{}: ", at.path.display(), at.line, at.column),
+            None => String::new(),
+        };
+        self.list.iter().map(move |found| {
+            let mut line = match &found.place {
+                Place::Span(span) => place(*span),
+                Place::File(path) => format!("{}: ", path.display()),
+            };
+            // Writing to a String does not fail.
+            let _ = write!(line, "{found}");
+            for (span, note) in &found.notes {
+                let _ = write!(line, " ({}{note})", place(*span));
+            }
+            printable(&line)
+        })
+    }
+
     /// The files that they point into.
     pub fn sources(&self) -> &Sources {
         &self.sources

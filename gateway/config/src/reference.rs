@@ -83,7 +83,8 @@ pub fn reference_markdown() -> String {
         "# Configuration reference\n\n\
          Durations are a whole number and a unit: `250ms`, `10s`, `5m`, `24h`, `7d`. \
          Sizes are `512B`, `64KiB`, `1MiB`, `1GiB`, or a plain number of bytes. \
-         Relative paths start from the directory of the file that they stand in.\n",
+         Relative paths start from the directory of the file that they stand in. \
+         Which route takes a request: [routing.md](routing.md).\n",
     );
     let fields = reference();
     let mut tables: Vec<&str> = Vec::new();

@@ -84,6 +84,8 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
             loaded.warnings.push(fault.help(help));
         }
     }
+    let shadowed = janua_proxy::shadowed_routes(&loaded.config);
+    loaded.warnings.extend(shadowed);
     Ok(loaded)
 }
 

@@ -23,6 +23,8 @@ use crate::snapshot::{Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
 use targets::{compression, fingerprint};
 
+pub use listeners::shadowed_routes;
+
 /// What "no limit" is where something waits: longer than any connection lives.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 

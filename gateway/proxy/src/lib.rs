@@ -74,7 +74,7 @@ mod verdict;
 mod wire;
 mod worker;
 
-pub use compile::compile;
+pub use compile::{compile, shadowed_routes};
 pub use estate::Estate;
 pub use provision::Bundled;
 pub use server::{Opened, Server};

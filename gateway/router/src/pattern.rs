@@ -56,6 +56,15 @@ impl Methods {
         }
     }
 
+    /// Whether it takes every method that `other` takes.
+    pub(crate) fn covers(&self, other: &Self) -> bool {
+        if self.is_any() || other.is_any() {
+            return self.is_any();
+        }
+        other.standard & !self.standard == 0
+            && other.other.iter().all(|method| self.other.contains(method))
+    }
+
     /// Adds what is in `more`.
     pub(crate) fn join(&mut self, more: &Self) {
         self.standard |= more.standard;

@@ -133,4 +133,4 @@ impl Hosts {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

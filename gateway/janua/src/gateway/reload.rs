@@ -104,7 +104,10 @@ impl Gateway {
         }
         let (old, new) = (&state.loaded.config, &loaded.config);
         let changed = changes::between(old, new, previous.as_deref(), &snapshot);
-        let mut warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        let mut warnings: Vec<String> = loaded.warnings.lines().collect();
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
         warnings.extend(changes::needs_restart(old, new));
         if self.estate.cache.reconfigure(&cache::options(new)) == Reconfigured::DiskAtRestart {
             warnings.push("the folder of the cache changes with the next start".to_owned());

@@ -48,12 +48,7 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .map(|(policy, status)| policy_status(policy, status, state))
             .collect(),
         last_reload: state.last_reload.clone(),
-        warnings: state
-            .loaded
-            .warnings
-            .iter()
-            .map(ToString::to_string)
-            .collect(),
+        warnings: state.loaded.warnings.lines().collect(),
     }
 }
 

@@ -8,7 +8,8 @@ use janua_config::{
 };
 use janua_http::head::{Limits, MAX_FIELDS};
 use janua_router::{
-    HeaderPattern, HostPattern, PathPattern, RouteSpec, Router, SiteSpec, ValuePattern,
+    HeaderPattern, HostPattern, PathPattern, RouteSpec, Router, Shadowed, SiteSpec, ValuePattern,
+    shadowed,
 };
 
 use super::targets::fields;
@@ -109,6 +110,35 @@ fn router(
             None
         }
     }
+}
+
+/// Warns of routes that no request reaches, because another one of their site
+/// takes all of theirs.
+pub fn shadowed_routes(config: &Config) -> Vec<Diagnostic> {
+    let warn = |site: &SiteConfig, found: Shadowed| {
+        let (route, by) = (site.routes.get(found.route)?, site.routes.get(found.by)?);
+        let place = |route: &RouteConfig| route.path.as_ref().map_or(route.span, |path| path.span);
+        let is_same = route.path.as_deref() == by.path.as_deref();
+        Some(
+            Diagnostic::warning(place(route), "no request reaches this route")
+                .note(place(by), "this one takes all of its requests")
+                .help(if is_same {
+                    "of routes with one path the first in the file is tried first: move it up, \
+                     or leave it out"
+                } else {
+                    "expressions and suffixes are tried before prefixes, and among themselves in \
+                     the order of the file: make it an exact path or an expression further up, \
+                     or leave it out"
+                }),
+        )
+    };
+    let sites = config.sites.iter();
+    sites
+        .flat_map(|site| {
+            let found = shadowed(&site_spec(site).routes);
+            found.into_iter().filter_map(|found| warn(site, found))
+        })
+        .collect()
 }
 
 fn site_spec(site: &SiteConfig) -> SiteSpec {

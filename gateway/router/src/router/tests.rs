@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::{Match, Request, Router};
 use crate::explain::Outcome;
+use crate::shadow::shadowed;
 use crate::spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
 
 /// A request in a test's words: method, host, path, header lines.
@@ -55,7 +56,7 @@ fn path(text: &str) -> PathPattern {
 }
 
 /// `GET,POST /path`, or `/path` for all methods; `/path/!` takes `/path` too.
-fn route(text: &str) -> RouteSpec {
+pub(crate) fn route(text: &str) -> RouteSpec {
     let (methods, text) = match text.split_once(' ') {
         Some((methods, path)) if methods.starts_with(char::is_uppercase) => {
             (methods.split(',').map(str::to_owned).collect(), path)
@@ -229,7 +230,7 @@ fn head_goes_elsewhere_if_a_route_above_names_it() {
     );
 }
 
-fn with_header(path: &str, name: &str, value: ValuePattern) -> RouteSpec {
+pub(crate) fn with_header(path: &str, name: &str, value: ValuePattern) -> RouteSpec {
     let headers = vec![HeaderPattern {
         name: name.to_owned(),
         value,
@@ -507,6 +508,27 @@ proptest! {
         for request in requests {
             let expected = scan(&routes, &request);
             prop_assert_eq!(router.route(&request), expected, "{:?} {:?}", request, routes);
+        }
+    }
+
+    #[test]
+    fn a_shadowed_route_is_never_chosen(
+        mut routes in prop::collection::vec(some_route(), 0..30),
+        requests in prop::collection::vec(some_request(), 20),
+    ) {
+        let build = |routes: &[RouteSpec]| Router::new(&[SiteSpec {
+            hosts: vec![HostPattern::Default],
+            routes: routes.to_vec(),
+        }]);
+        while let Err(errors) = build(&routes) {
+            routes.remove(errors[0].route.unwrap());
+        }
+        let router = build(&routes).unwrap();
+        let shadowed: Vec<usize> = shadowed(&routes).iter().map(|it| it.route).collect();
+        for request in requests {
+            if let Match::Route { route, .. } = router.route(&request) {
+                prop_assert!(!shadowed.contains(&route), "{} {:?}", route, routes);
+            }
         }
     }
 

@@ -1,0 +1,117 @@
+use super::{Shadowed, shadowed};
+use crate::router::tests::{route, with_header};
+use crate::spec::{RouteSpec, ValuePattern};
+
+/// Of two routes, whether the second is never chosen because of the first, and
+/// the other way round.
+fn pair(first: &RouteSpec, second: &RouteSpec) -> [bool; 2] {
+    let found = shadowed(&[first.clone(), second.clone()]);
+    let has = |route, by| found.contains(&Shadowed { route, by });
+    [has(1, 0), has(0, 1)]
+}
+
+#[test]
+fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
+    const SECOND: [bool; 2] = [true, false];
+    const FIRST: [bool; 2] = [false, true];
+    const NONE: [bool; 2] = [false, false];
+    for (first, second, expected) in [
+        // One path: the methods decide.
+        ("/api", "GET /api", SECOND),
+        ("GET /api", "/api", NONE),
+        ("GET,POST /api", "POST /api", SECOND),
+        ("GET /api", "HEAD /api", SECOND),
+        ("HEAD /api", "GET /api", NONE),
+        ("PURGE,GET /api", "PURGE /api", SECOND),
+        ("*", "GET *", SECOND),
+        ("=/x", "GET =/x", SECOND),
+        ("~a+", "GET ~a+", SECOND),
+        // A longer prefix is tried first, wherever it stands.
+        ("/", "/api", NONE),
+        ("/api", "/", NONE),
+        ("/api", "^/api", NONE),
+        ("/a/", "GET ^/a/", SECOND),
+        ("/api", "=/api", NONE),
+        ("/", "*", NONE),
+        // The path without the slash is one more.
+        ("/a/", "GET /a/!", NONE),
+        ("/a/!", "GET /a/", SECOND),
+        ("/a/!", "GET /a/!", SECOND),
+        ("~^/a/", "/a/!", NONE),
+        ("~^/a", "/a/!", SECOND),
+        // Expressions come before prefixes, in any place, and after exact paths.
+        ("/static/", "~^/static/", FIRST),
+        ("~^/static/", "/static/a", SECOND),
+        ("~^/static", "/static", SECOND),
+        ("~^/static/", "/static", NONE),
+        ("~^/static$", "/static", NONE),
+        ("~^/st.tic/", "/static/", NONE),
+        ("~^/a\\.b", "/a.b/c", SECOND),
+        ("~^/\\d", "/d", NONE),
+        ("~", "*", SECOND),
+        ("~^", "/", SECOND),
+        ("~", "=/x", NONE),
+        ("POST ~", "/", NONE),
+        // Among themselves they are tried in the order of the file.
+        ("~^/a", "~^/ab", SECOND),
+        ("~^/ab", "~^/a", NONE),
+        ("~b", "~^/ab", SECOND),
+        ("~b$", "~ab$", SECOND),
+        ("~b$", "~ab", NONE),
+        ("~^/a$", "~^/a", NONE),
+        ("$.js", "$.min.js", SECOND),
+        ("$.min.js", "$.js", NONE),
+        ("$.css .js", "$.min.css .JS", SECOND),
+        ("$.css .js", "$.js .png", NONE),
+        ("$.css .js", "GET $.js .css", SECOND),
+        // A suffix counts in any case, a text does not.
+        ("~\\.js$", "$.js", NONE),
+        ("~", "$.js", SECOND),
+    ] {
+        assert_eq!(
+            pair(&route(first), &route(second)),
+            expected,
+            "{first} and {second}"
+        );
+    }
+}
+
+#[test]
+fn conditions_on_header_fields_let_requests_through() {
+    let equals = || ValuePattern::Equals("1".to_owned());
+    let plain = route("/x");
+    let present = with_header("/x", "X-A", ValuePattern::Present);
+    let absent = with_header("/x", "x-a", ValuePattern::Absent);
+    let one = with_header("/x", "x-a", equals());
+    let other = with_header("/x", "x-b", equals());
+    for (first, second, expected) in [
+        (&plain, &present, true),
+        (&present, &plain, false),
+        (&present, &one, true),
+        (&one, &present, false),
+        (&present, &absent, false),
+        (&one, &other, false),
+    ] {
+        assert_eq!(
+            pair(first, second),
+            [expected, false],
+            "{first:?} {second:?}"
+        );
+    }
+}
+
+/// What is refused anyway is not warned of as well.
+#[test]
+fn a_repeated_route_is_not_said_twice() {
+    for text in ["/x", "GET /x", "~^/x", "$.js"] {
+        assert_eq!(pair(&route(text), &route(text)), [false, false], "{text}");
+    }
+}
+
+#[test]
+fn each_route_is_named_once() {
+    let routes = ["/a", "GET /a", "POST /a", "/b", "~^/b"].map(route);
+    let found = shadowed(&routes);
+    let expected = [(1, 0), (2, 0), (3, 4)].map(|(route, by)| Shadowed { route, by });
+    assert_eq!(found, expected);
+}
