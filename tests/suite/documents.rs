@@ -154,7 +154,7 @@ fn whole(fragment: &str) -> String {
         // Fields of a route.
         text = format!("{SITE}{ROUTE}{text}");
     }
-    if text.contains("[[sites]]") && !text.contains("routes]]") {
+    if text.contains("[[sites]]") && !text.contains("routes]]") && !text.contains("routes = ") {
         text = format!("{text}\n{ROUTE}respond = {{}}\n");
     }
     if !text.contains("[listeners.") {

@@ -417,3 +417,71 @@ routes = [
     let refused = gateway.send(Request::post("/read", "x")).await;
     assert_eq!(refused.status, 405);
 }
+
+/// The text between two lines.
+fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
+    let (_, rest) = page.split_once(begin).expect(begin);
+    rest.split_once(end).expect(end).0
+}
+
+/// What docs/routing.md says of its example is what the gateway does, and what
+/// it warns of.
+#[tokio::test]
+async fn the_documented_order() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/routing.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let sites = between(&page, "```toml\n", "```");
+    let config = format!("{LISTENER}\n{sites}");
+    let gateway = Gateway::start(&config).await;
+    let mut rows = 0;
+    for line in page.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let mut words = cells[1].trim_matches('`').splitn(3, ' ');
+        let (method, address) = (words.next().unwrap(), words.next().unwrap());
+        let (host, _) = address.split_once('/').unwrap();
+        let mut request = Request::new(method, &address[host.len()..]).host(host);
+        if let Some((name, value)) = words.next().and_then(|field| field.split_once(": ")) {
+            request = request.header(name, value);
+        }
+        let response = gateway.send(request).await;
+        let (status, body) = match cells[2].parse() {
+            Ok(status) => (status, None),
+            Err(_) => (200, Some(cells[2])),
+        };
+        assert_eq!(response.status, status, "{line}");
+        match body {
+            Some(body) if method == "HEAD" => {
+                let length = body.len().to_string();
+                assert_eq!(response.header("content-length"), Some(&*length), "{line}");
+            }
+            Some(body) => assert_eq!(response.text(), body, "{line}"),
+            None => {}
+        }
+        rows += 1;
+    }
+    assert!(rows > 20, "{rows} rows");
+    // What is shown of `check` stands in the page word for word.
+    std::fs::write(gateway.directory().join("other.toml"), &config).unwrap();
+    let check = ["check", "--config", "other.toml"];
+    let ran = janua_tests::run(gateway.directory(), &check).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let warning = between(&page, "```console\n", "```").replace("janua.toml", "other.toml");
+    let warning = warning.trim_end();
+    assert!(ran.stdout.contains(warning), "{}\n{warning}", ran.stdout);
+    assert_eq!(ran.stdout.matches("warning:").count(), 1, "{}", ran.stdout);
+    // So do the log and the status, in a line with both places.
+    let line = |file: &str| {
+        format!(
+            "{file}:10:12: no request reaches this route; of routes with one path the first in \
+             the file is tried first: move it up, or leave it out ({file}:8:12: this one takes \
+             all of its requests)"
+        )
+    };
+    let said = gateway.messages();
+    assert!(said.contains(&line("janua.toml")), "{said}");
+    let status = gateway.status().await;
+    assert_eq!(status["warnings"][0], line("janua.toml"), "{status:#}");
+    let mut gateway = gateway;
+    let summary = gateway.reload(&config).await;
+    assert_eq!(summary["warnings"][0], line("janua.toml"), "{summary:#}");
+}
