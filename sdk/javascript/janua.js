@@ -4,6 +4,9 @@
  * The contract wants every list, every tag and an error for every failure;
  * this module fills them in, hands inputs over by name, and turns whatever is
  * thrown into a message, since anything but an Error would end the instance.
+ *
+ * A key that nothing reads is refused wherever an object of options is taken:
+ * a misspelt phase or option would otherwise do nothing, in silence.
  */
 
 /** Inputs of the contract without a name of their own, as `input.clientIp`. */
@@ -95,7 +98,19 @@ export class Verdict {
     return this.edit("set-status", status);
   }
   /** Takes tokens from a bucket of the gateway. Request only. */
-  take({ tokens, periodMs, burst = 0, cost = 1, key = [], absent = "share", bucket = "", otherwise }) {
+  take(options) {
+    options = known("take", options, [
+      "tokens",
+      "periodMs",
+      "burst",
+      "cost",
+      "key",
+      "absent",
+      "bucket",
+      "otherwise",
+    ]);
+    const { tokens, periodMs, burst = 0, cost = 1, key = [], bucket = "", otherwise } = options;
+    const absent = oneOf("`absent` of take", options.absent ?? "share", ["share", "refuse", "skip"]);
     const refusal = reply(otherwise ?? { status: 429 });
     return this.effect("take", {
       bucket,
@@ -114,7 +129,12 @@ export class Verdict {
    * `{ without: ["utm_*"] }`; the values of `varyOn` join the key; `bypass` is
    * a reason to neither look up nor store.
    */
-  cacheLookup({ query = "whole", varyOn = [], bypass } = {}) {
+  cacheLookup(options = {}) {
+    const { query = "whole", varyOn = [], bypass } = known("cacheLookup", options, [
+      "query",
+      "varyOn",
+      "bypass",
+    ]);
     return this.effect("cache-lookup", {
       query: queryKey(query),
       varyOn: varyOn.map(parts),
@@ -125,18 +145,36 @@ export class Verdict {
    * Says what the cache does with the response. Phase `fetched` only. `store`
    * is "by-fields", "by-fields-or-heuristic", "never" or a number of seconds.
    */
-  cacheRule({
-    name,
-    store = "by-fields",
-    browser,
-    cdn,
-    staleWhileRevalidate,
-    staleIfError,
-    shared = false,
-  }) {
+  cacheRule(options) {
+    const {
+      name,
+      store = "by-fields",
+      browser,
+      cdn,
+      staleWhileRevalidate,
+      staleIfError,
+      shared = false,
+    } = known("cacheRule", options, [
+      "name",
+      "store",
+      "browser",
+      "cdn",
+      "staleWhileRevalidate",
+      "staleIfError",
+      "shared",
+    ]);
     return this.effect("cache-rule", {
       name,
-      store: typeof store === "number" ? { tag: "seconds", val: store } : { tag: store },
+      store:
+        typeof store === "number"
+          ? { tag: "seconds", val: store }
+          : {
+              tag: oneOf("`store` of cacheRule", store, [
+                "by-fields",
+                "by-fields-or-heuristic",
+                "never",
+              ]),
+            },
       browser,
       cdn,
       staleWhileRevalidate,
@@ -153,7 +191,13 @@ export class Verdict {
    * this site; with `soft: true` it becomes stale instead of going away.
    * Phases `request` and `response`.
    */
-  purge({ url, prefix, tag, soft = false } = {}) {
+  purge(options = {}) {
+    const { url, prefix, tag, soft = false } = known("purge", options, [
+      "url",
+      "prefix",
+      "tag",
+      "soft",
+    ]);
     const given = Object.entries({ url, prefix, tag }).filter(([, value]) => value !== undefined);
     if (given.length > 1) throw new Error("purge takes one of url, prefix and tag");
     const [scope] = given.map(([kind, value]) => ({ tag: kind, val: parts(value) }));
@@ -189,7 +233,11 @@ export class Verdict {
 /** Goes on. */
 export const proceed = () => new Verdict({ tag: "proceed" });
 
-/** Ends here: `respond({ status: 403, text: "No\n", headers: { "x-why": "…" } })`. */
+/**
+ * Ends here: `respond({ status: 403, text: "No\n", headers: { "x-why": "…" } })`.
+ * The body is `text`, `bytes`, or `json`: any value that `JSON.stringify` takes,
+ * sent as `application/json`.
+ */
 export const respond = (answer) => new Verdict({ tag: "respond", val: reply(answer) });
 
 /** Phase `missing` only: serves this path of the same target instead. */
@@ -205,7 +253,15 @@ export const serve = (path) => new Verdict({ tag: "serve", val: parts(path) });
  * `undefined` where one is absent; `at` holds what a header value may point
  * at, inputs and references alike.
  */
-export function define({ name, version, summary = "", configSchema, configure }) {
+export function define(definition) {
+  const {
+    name,
+    version,
+    summary = "",
+    configSchema,
+    configure,
+  } = known("define", definition, ["name", "version", "summary", "configSchema", "configure"]);
+  if (typeof configure !== "function") throw new Error("define: `configure` is not a function");
   class Policy {
     constructor(phases) {
       this.phases = phases;
@@ -214,8 +270,8 @@ export function define({ name, version, summary = "", configSchema, configure })
       return safely(() => {
         const document = JSON.parse(config.trim() || "{}") ?? {};
         const phases = {};
-        for (const [name, phase] of Object.entries(configure(document))) {
-          phases[name] = prepare(phase);
+        for (const [name, phase] of Object.entries(known("configure", configure(document), PHASES))) {
+          if (phase !== undefined) phases[name] = prepare(name, phase);
         }
         return new Policy(phases);
       });
@@ -262,8 +318,22 @@ export function define({ name, version, summary = "", configSchema, configure })
   };
 }
 
+/** The phases that a policy may take part in. */
+const PHASES = ["request", "fetched", "missing", "response"];
+
 /** A phase as the contract has it, and what a verdict in it may point at. */
-function prepare({ inputs = {}, references = {}, decide }) {
+function prepare(phase, options) {
+  const {
+    inputs = {},
+    references = {},
+    decide,
+  } = known(`the phase ${phase}`, options, ["inputs", "references", "decide"]);
+  if (typeof decide !== "function") throw new Error(`the phase ${phase}: \`decide\` is not a function`);
+  for (const [name, asked] of [...Object.entries(inputs), ...Object.entries(references)]) {
+    if (typeof asked?.tag !== "string") {
+      throw new Error(`the phase ${phase}: \`${name}\` is not an input; write one of \`input\``);
+    }
+  }
   const names = Object.keys(inputs);
   const plain = ({ tag, val }) => (val === undefined ? { tag } : { tag, val });
   const at = {};
@@ -289,27 +359,88 @@ function prepare({ inputs = {}, references = {}, decide }) {
 /** A value from a text, from something of `at`, or from a list of both. */
 function parts(value) {
   const list = Array.isArray(value) ? value : [value];
-  return list.map((part) =>
-    typeof part === "object" ? part : { tag: "literal", val: String(part) },
-  );
+  return list.map((part) => {
+    if (part === undefined || part === null) {
+      throw new Error(`a value is ${part}; it holds texts and what \`at\` has by the names of the phase`);
+    }
+    return typeof part === "object" ? part : { tag: "literal", val: String(part) };
+  });
 }
 
 function queryKey(query) {
-  if (typeof query === "string") return { tag: query };
-  const [[tag, val]] = Object.entries(query);
+  if (typeof query === "string") {
+    return { tag: oneOf("`query` of cacheLookup", query, ["whole", "sorted", "ignored"]) };
+  }
+  const given = Object.entries(known("`query` of cacheLookup", query, ["only", "without"]));
+  if (given.length !== 1) throw new Error("`query` of cacheLookup takes one of only and without");
+  const [[tag, val]] = given;
   return { tag, val };
 }
 
-function reply({ status, headers = {}, text, bytes }) {
+function reply(options) {
+  const {
+    status,
+    headers = {},
+    text,
+    bytes,
+    json,
+  } = known("a response", options, ["status", "headers", "text", "bytes", "json"]);
+  const bodies = ["text", "bytes", "json"].filter((name) => options[name] !== undefined);
+  if (bodies.length > 1) throw new Error(`a response takes one body, not ${bodies.join(" and ")}`);
   const fields = Object.entries(headers).map(([name, value]) => ({ name, value: parts(value) }));
   const typed = fields.some(({ name }) => name.toLowerCase() === "content-type");
-  if (text !== undefined && !typed) {
-    fields.push({ name: "content-type", value: parts("text/plain; charset=utf-8") });
-  }
+  const type = (of) => {
+    if (!typed) fields.push({ name: "content-type", value: parts(of) });
+  };
+  if (text !== undefined) type("text/plain; charset=utf-8");
   let body = { tag: "empty" };
   if (text !== undefined) body = { tag: "text", val: text };
   if (bytes !== undefined) body = { tag: "bytes", val: bytes };
+  if ("json" in options) {
+    const val = JSON.stringify(json);
+    if (val === undefined) throw new Error(`a response's json is ${typeof json}, which JSON does not have`);
+    type("application/json");
+    body = { tag: "text", val };
+  }
   return { status, headers: fields, body };
+}
+
+/** The options, if they are an object and each of its keys is one of `names`. */
+function known(what, options, names) {
+  if (options === null || typeof options !== "object" || Array.isArray(options)) {
+    throw new Error(`${what}: expected an object with ${names.join(", ")}`);
+  }
+  for (const key of Object.keys(options)) {
+    if (!names.includes(key)) throw new Error(`${what}: unknown key \`${key}\`; ${instead(key, names)}`);
+  }
+  return options;
+}
+
+/** The word, if it is one of `words`. */
+function oneOf(what, word, words) {
+  if (!words.includes(word)) throw new Error(`${what}: unknown word \`${word}\`; ${instead(word, words)}`);
+  return word;
+}
+
+/** The nearest of `names` if one is near, else all of them. */
+function instead(given, names) {
+  const distances = names.map((name) => [distance(String(given).toLowerCase(), name.toLowerCase()), name]);
+  const [best, nearest] = distances.reduce((a, b) => (b[0] < a[0] ? b : a));
+  if (best <= Math.max(2, nearest.length / 3)) return `did you mean \`${nearest}\`?`;
+  return `there are ${names.join(", ")}`;
+}
+
+/** How many characters have to be changed, added or taken away (Levenshtein). */
+function distance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length];
 }
 
 /** Only an Error becomes a message of the contract; anything else would trap. */

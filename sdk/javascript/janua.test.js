@@ -139,3 +139,95 @@ test("serve takes a value", () => {
   const verdict = serve("/index.html").setHeader("cache-control", "no-cache");
   assert.deepEqual(verdict.contract.outcome, { tag: "serve", val: literal("/index.html") });
 });
+
+const phases = (phases) => () =>
+  define({ name: "try", version: "1.0.0", configure: () => phases }).Policy.configure("{}");
+
+test("a key that nothing reads is refused, with the nearest", () => {
+  const decide = () => proceed();
+  const table = [
+    [phases({ requests: { decide } }), "configure: unknown key `requests`; did you mean `request`?"],
+    [phases({ Request: { decide } }), "configure: unknown key `Request`; did you mean `request`?"],
+    [
+      phases({ always: { decide } }),
+      "configure: unknown key `always`; there are request, fetched, missing, response",
+    ],
+    [
+      phases({ request: { input: {}, decide } }),
+      "the phase request: unknown key `input`; did you mean `inputs`?",
+    ],
+    [phases({ request: { inputs: {} } }), "the phase request: `decide` is not a function"],
+    [
+      phases({ request: { inputs: { ip: input.clientIP }, decide } }),
+      "the phase request: `ip` is not an input; write one of `input`",
+    ],
+    [
+      phases({ request: { references: { host: input.header }, decide } }),
+      "the phase request: `host` is not an input; write one of `input`",
+    ],
+    [phases(undefined), "configure: expected an object with request, fetched, missing, response"],
+    [() => define({ name: "a", version: "1", config: 1 }), "define: unknown key `config`"],
+    [() => define({ name: "a", version: "1" }), "define: `configure` is not a function"],
+    [() => respond({ status: 200, body: "x" }), "a response: unknown key `body`"],
+    [() => respond({ status: 200, text: "a", json: 1 }), "a response takes one body, not text and json"],
+    [() => respond(403), "a response: expected an object with status"],
+    [() => proceed().take({ tokens: 1, period: 1 }), "take: unknown key `period`"],
+    [
+      () => proceed().take({ tokens: 1, periodMs: 1, absent: "deny" }),
+      "`absent` of take: unknown word `deny`; there are share, refuse, skip",
+    ],
+    [
+      () => proceed().take({ tokens: 1, periodMs: 1, otherwise: { statuss: 1 } }),
+      "a response: unknown key `statuss`; did you mean `status`?",
+    ],
+    [
+      () => proceed().cacheLookup({ vary: [] }),
+      "cacheLookup: unknown key `vary`; did you mean `varyOn`?",
+    ],
+    [() => proceed().cacheLookup({ query: "hole" }), "did you mean `whole`?"],
+    [() => proceed().cacheLookup({ query: { onyl: ["a"] } }), "did you mean `only`?"],
+    [
+      () => proceed().cacheLookup({ query: { only: ["a"], without: ["b"] } }),
+      "takes one of only and without",
+    ],
+    [() => proceed().cacheRule({ name: "a", ttl: 1 }), "cacheRule: unknown key `ttl`"],
+    [() => proceed().cacheRule({ name: "a", store: "no" }), "unknown word `no`"],
+    [() => proceed().purge({ Url: "/" }), "purge: unknown key `Url`; did you mean `url`?"],
+    [() => proceed().setHeader("x-a", undefined), "a value is undefined"],
+    [() => proceed().setHeader("x-a", ["a", null]), "a value is null"],
+  ];
+  for (const [run, message] of table) {
+    assert.throws(run, (error) => {
+      assert.ok(error.message.includes(message), error.message);
+      return true;
+    });
+  }
+});
+
+test("a phase that is undefined is not taken part in", () => {
+  const { request, response } = phases({ request: undefined })().subscription();
+  assert.deepEqual([request, response], [undefined, undefined]);
+});
+
+test("json is a body with its type", () => {
+  const of = (answer) => respond(answer).contract.outcome.val;
+  for (const [json, val] of [
+    [{ a: [1, "é"] }, '{"a":[1,"é"]}'],
+    [null, "null"],
+    ["", '""'],
+  ]) {
+    const { headers, body } = of({ status: 200, json });
+    assert.deepEqual(body, { tag: "text", val });
+    assert.deepEqual(headers, [{ name: "content-type", value: literal("application/json") }]);
+  }
+  const { headers } = of({
+    status: 400,
+    json: {},
+    headers: { "Content-Type": "application/problem+json" },
+  });
+  assert.deepEqual(headers, [
+    { name: "Content-Type", value: literal("application/problem+json") },
+  ]);
+  assert.throws(() => of({ status: 200, json: undefined }), /json is undefined/);
+  assert.throws(() => of({ status: 200, json: () => 1 }), /json is function/);
+});
