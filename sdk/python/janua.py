@@ -3,9 +3,15 @@
 The contract wants every list filled in, and takes only ``Err`` for an error:
 any other exception would end the instance. This module does both, and hands
 inputs over by name.
+
+What nothing reads is refused: a misspelt phase or hook would otherwise do
+nothing, in silence.
 """
 
+import difflib
 import json
+import os
+import traceback
 
 from componentize_py_types import Err
 from wit_world.imports import types
@@ -59,6 +65,12 @@ STATUS = types.Input_Status()
 ANSWERED_BY = types.Input_AnsweredBy()
 
 
+class ConfigError(Exception):
+    """Raised to refuse a configuration in words of the policy's own: the operator
+    reads the message alone. Of any other exception its type and its place in the
+    policy's code are said too."""
+
+
 class Phase:
     """What a policy asks for in one phase.
 
@@ -71,13 +83,22 @@ class Phase:
         self._inputs = inputs or {}
         self._references = references or {}
         self._names = list(self._inputs)
+        for name, asked in [*self._inputs.items(), *self._references.items()]:
+            if not type(asked).__name__.startswith("Input_"):
+                raise TypeError(f"`{name}` is not an input: write header(…), PATH and the like")
+        for name in sensitive:
+            if name not in self._inputs:
+                raise LookupError(f"sensitive: no input `{name}`; {_instead(name, self._names)}")
         self._sensitive = [self._names.index(name) for name in sensitive]
 
     def __getitem__(self, name):
         """What a value points at: ``self.request["client"]``."""
         if name in self._inputs:
             return types.Part_Input(self._names.index(name))
-        return types.Part_Reference(list(self._references).index(name))
+        references = list(self._references)
+        if name not in references:
+            raise LookupError(f"no input `{name}`; {_instead(name, self._names + references)}")
+        return types.Part_Reference(references.index(name))
 
     def _contract(self):
         inputs = list(self._inputs.values())
@@ -153,12 +174,14 @@ class Verdict:
         a name may end in ``*``. The values of ``vary_on`` join the key.
         ``bypass`` is a reason to neither look up nor store.
         """
+        if only is not None and without is not None:
+            raise ValueError("cache_lookup takes one of only and without")
         if only is not None:
             part = types.QueryKey_Only(list(only))
         elif without is not None:
             part = types.QueryKey_Without(list(without))
         else:
-            part = _QUERIES[query]()
+            part = _word("query", query, _QUERIES)()
         values = [_parts(_several(value)) for value in vary_on]
         return self.effect(types.Effect_CacheLookup(types.CacheLookup(part, values, bypass)))
 
@@ -177,7 +200,7 @@ class Verdict:
         ``store`` is ``"by-fields"``, ``"by-fields-or-heuristic"``, ``"never"``
         or a number of seconds.
         """
-        span = types.Storage_Seconds(store) if isinstance(store, int) else _STORAGES[store]()
+        span = types.Storage_Seconds(store) if isinstance(store, int) else _word("store", store, _STORAGES)()
         rule = types.CacheRule(
             name, span, browser, cdn, stale_while_revalidate, stale_if_error, shared
         )
@@ -247,7 +270,28 @@ def serve(*path):
 
 
 def _parts(value):
-    return [types.Part_Literal(part) if isinstance(part, str) else part for part in value]
+    return [_part(part) for part in value]
+
+
+def _part(part):
+    if isinstance(part, str):
+        return types.Part_Literal(part)
+    if type(part).__name__.startswith("Part_"):
+        return part
+    kind = type(part).__name__
+    raise TypeError(f"a value holds texts and what a phase has by name, not {kind}")
+
+
+def _word(what, word, words):
+    if word not in words:
+        raise ValueError(f"{what}: unknown word `{word}`; {_instead(word, words)}")
+    return words[word]
+
+
+def _instead(given, names):
+    """The nearest of the names if one is near, else all of them."""
+    near = difflib.get_close_matches(str(given), names, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names) or 'none'}"
 
 
 def _several(value):
@@ -270,7 +314,7 @@ _STORAGES = {
 class Policy:
     """What an author derives from.
 
-    ``__init__`` reads the configuration, refuses it by raising, and sets
+    ``__init__`` reads the configuration, refuses it by ``ConfigError``, and sets
     ``request``, ``fetched``, ``missing`` or ``response`` to a ``Phase`` to take
     part in it. The hooks get the inputs by name, ``None`` where one is absent.
     """
@@ -314,7 +358,9 @@ def export(policy_type):
         def configure(cls, config):
             def configure():
                 document = json.loads(config.strip() or "{}")
-                return cls(policy_type({} if document is None else document))
+                policy = policy_type({} if document is None else document)
+                _check(policy)
+                return cls(policy)
 
             return _safely(configure)
 
@@ -358,10 +404,48 @@ def export(policy_type):
 _PHASES = ("request", "fetched", "missing", "response")
 
 
+def _check(policy):
+    """Refuses a policy part of which would never be asked."""
+    hooks = [f"on_{name}" for name in _PHASES]
+    for name, value in vars(policy).items():
+        if isinstance(value, Phase) and name not in _PHASES:
+            raise AttributeError(f"there is no phase `{name}`; {_instead(name, _PHASES)}")
+    for name in dir(policy):
+        if name.startswith("on_") and name not in hooks and callable(getattr(policy, name)):
+            raise AttributeError(f"there is no hook `{name}`; {_instead(name, hooks)}")
+    for name, hook in zip(_PHASES, hooks):
+        phase = getattr(policy, name)
+        is_written = getattr(type(policy), hook) is not getattr(Policy, hook)
+        if phase is not None and not isinstance(phase, Phase):
+            raise TypeError(f"`{name}` is not a Phase")
+        if phase is not None and not is_written:
+            raise AttributeError(f"the phase `{name}` is set and `{hook}` is missing")
+        if phase is None and is_written:
+            raise AttributeError(f"`{hook}` is never asked: set `self.{name}` to a Phase")
+
+
 def _safely(run):
     try:
         return run()
     except Err:
         raise
+    except ConfigError as refusal:
+        raise Err(str(refusal)) from refusal
     except Exception as error:
-        raise Err(str(error) or type(error).__name__) from error
+        raise Err(_told(error)) from error
+
+
+def _told(error):
+    """An exception's type and message, and where in the policy's own code it was."""
+    words = type(error).__name__
+    if str(error):
+        words += f": {error}"
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    if own:
+        words += f" ({os.path.basename(own[-1].filename)}, line {own[-1].lineno})"
+    return words
+
+
+def _is_own(filename):
+    """Whether it is the policy's: neither this file nor of Python's library."""
+    return filename != __file__ and os.path.dirname(os.__file__) not in filename and filename[:1] != "<"

@@ -70,5 +70,114 @@ class Effects(unittest.TestCase):
         self.assertEqual(outcome, types.Outcome_Serve(_literal("/index.html")))
 
 
+def _configured(policy_type, config="{}"):
+    _, exported = janua.export(policy_type)
+    return exported.configure(config)
+
+
+class _Try(janua.Policy):
+    def __init__(self, config):
+        self.request = janua.Phase({"id": janua.header("x-id")}, {"client": janua.CLIENT_IP})
+        if "refuse" in config:
+            raise janua.ConfigError("`refuse`: not this one")
+        if "fault" in config:
+            int(config["fault"])
+
+    def on_request(self, inputs):
+        return janua.proceed().set_header("x-id", inputs["idd"])
+
+
+class Errors(unittest.TestCase):
+    def _refused(self, run):
+        with self.assertRaises(janua.Err) as caught:
+            run()
+        return caught.exception.value
+
+    def test_a_refusal_is_in_the_policys_words(self):
+        words = self._refused(lambda: _configured(_Try, '{"refuse": 1}'))
+        self.assertEqual(words, "`refuse`: not this one")
+
+    def test_a_fault_has_its_type_and_line(self):
+        configured = _configured(_Try)
+        line = _Try.on_request.__code__.co_firstlineno + 1
+        words = self._refused(lambda: configured.on_request(["a"]))
+        self.assertEqual(words, f"KeyError: 'idd' (test_janua.py, line {line})")
+        words = self._refused(lambda: _configured(_Try, '{"fault": "x"}'))
+        line = _Try.__init__.__code__.co_firstlineno + 5
+        self.assertEqual(
+            words,
+            "ValueError: invalid literal for int() with base 10: 'x'"
+            f" (test_janua.py, line {line})",
+        )
+
+    def test_a_fault_below_is_told_at_the_policys_line(self):
+        class Below(_Try):
+            def on_request(self, inputs):
+                return janua.proceed().cache_lookup(query="hole")
+
+        words = self._refused(lambda: _configured(Below).on_request(["a"]))
+        line = Below.on_request.__code__.co_firstlineno + 1
+        self.assertEqual(
+            words,
+            f"ValueError: query: unknown word `hole`; did you mean `whole`? (test_janua.py, line {line})",
+        )
+        words = self._refused(lambda: _configured(_Try, "nonsense"))
+        self.assertEqual(words, "JSONDecodeError: Expecting value: line 1 column 1 (char 0)")
+
+    def test_what_nothing_reads_is_refused(self):
+        def changed(**names):
+            class Changed(_Try):
+                def __init__(self, config):
+                    super().__init__(config)
+                    for name, value in names.items():
+                        setattr(self, name, value)
+
+            return Changed
+
+        class Hook(_Try):
+            def on_requests(self, inputs):
+                return janua.proceed()
+
+        class NoHook(janua.Policy):
+            def __init__(self, config):
+                self.request = janua.Phase()
+
+        class NoPhase(janua.Policy):
+            def __init__(self, config):
+                pass
+
+            def on_response(self, inputs):
+                return janua.proceed()
+
+        table = [
+            (changed(requests=janua.Phase()), "no phase `requests`; did you mean `request`?"),
+            (changed(request={"a": janua.PATH}), "`request` is not a Phase"),
+            (Hook, "no hook `on_requests`; did you mean `on_request`?"),
+            (NoHook, "the phase `request` is set and `on_request` is missing"),
+            (NoPhase, "`on_response` is never asked: set `self.response` to a Phase"),
+        ]
+        for policy_type, words in table:
+            self.assertIn(words, self._refused(lambda: _configured(policy_type)))
+
+    def test_phases_and_values_hold_what_they_can(self):
+        phase = janua.Phase({"path": janua.PATH}, {"client": janua.CLIENT_IP})
+        table = [
+            (lambda: phase["clinet"], LookupError, "did you mean `client`?"),
+            (lambda: janua.Phase({"a": janua.header}), TypeError, "`a` is not an input"),
+            (lambda: janua.Phase({"key": janua.PATH}, sensitive=["kee"]), LookupError, "`key`?"),
+            (lambda: janua.proceed().set_header("x-a", None), TypeError, "not NoneType"),
+            (lambda: janua.proceed().cache_rule("a", "no"), ValueError, "unknown word `no`"),
+            (
+                lambda: janua.proceed().cache_lookup(only=["a"], without=["b"]),
+                ValueError,
+                "one of only and without",
+            ),
+        ]
+        for run, kind, words in table:
+            with self.assertRaises(kind) as caught:
+                run()
+            self.assertIn(words, str(caught.exception))
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,7 +1,7 @@
 """The example policy ``tenant``: lets in known tenants and says which tier they
 have. The same in Rust and JavaScript beside it."""
 
-from janua import Phase, Policy, export, header, proceed, respond
+from janua import ConfigError, Phase, Policy, export, header, proceed, respond
 
 
 class Tenant(Policy):
@@ -31,17 +31,17 @@ def check(config):
     """Refuses what the other two refuse, in the same words."""
     for name in config:
         if name != "tiers":
-            raise ValueError(f"unknown field `{name}`; there are tiers")
+            raise ConfigError(f"unknown field `{name}`; there are tiers")
     if "tiers" not in config:
-        raise ValueError("missing field `tiers`")
+        raise ConfigError("missing field `tiers`")
     tiers = config["tiers"]
     if not isinstance(tiers, dict):
-        raise ValueError("`tiers`: expected a table")
+        raise ConfigError("`tiers`: expected a table")
     for tenant, tier in tiers.items():
         if not isinstance(tier, str):
-            raise ValueError(f"`tiers.{tenant}`: expected a string")
+            raise ConfigError(f"`tiers.{tenant}`: expected a string")
     if not tiers:
-        raise ValueError("`tiers`: name at least one tenant")
+        raise ConfigError("`tiers`: name at least one tenant")
     return tiers
 
 
