@@ -46,7 +46,9 @@ impl Outcome {
         });
         let mut tags = Vec::new();
         for value in values {
-            let words = value.split([',', ' ']).filter(|word| !word.is_empty());
+            let words = value
+                .split([',', ' ', '\t'])
+                .filter(|word| !word.is_empty());
             tags.extend(words.map(ToOwned::to_owned));
         }
         tags

@@ -162,7 +162,8 @@ fn apply(
             fields.retain(|(known, _)| *known != name);
         }
         Edit::SetPath(path) => {
-            exchange.path = resolve(phase, before, path)?.unwrap_or_default();
+            let path = resolve(phase, before, path)?;
+            exchange.path = path.ok_or("the new path is absent: the request is answered 400")?;
         }
         Edit::SetQuery(query) => exchange.query = resolve(phase, before, query)?,
         Edit::SetStatus(status) => exchange.status = syntax::status(*status)?,
