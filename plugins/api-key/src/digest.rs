@@ -1,7 +1,9 @@
 //! The hash of a key.
 
+use std::hash::{Hash, Hasher};
+
 use sha2::{Digest as _, Sha256};
-use subtle::{Choice, ConstantTimeEq};
+use subtle::ConstantTimeEq;
 
 /// What to write instead of a key. Never with the key in it: the message is
 /// logged.
@@ -36,9 +38,19 @@ impl Digest {
         }
         Ok(Self(digest))
     }
+}
 
-    /// Whether both are the same, in a time that does not tell where they differ.
-    pub(crate) fn same(&self, other: &Self) -> Choice {
-        self.0.ct_eq(&other.0)
+/// In a time that does not tell where they differ.
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Digest {}
+
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
     }
 }

@@ -1,5 +1,7 @@
 //! Policies as they are configured: what they ask for, and what is refused.
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 
 #[test]
@@ -66,6 +68,43 @@ fn a_subscription_that_breaks_the_contract_is_refused() {
         let error = refusal(misbehaving(&format!(r#""do":"{what}""#)));
         assert!(error.to_string().contains(named), "{what}: {error}");
     }
+}
+
+/// A hundred thousand keys: configured within the default memory, and a miss
+/// costs no more than among a few.
+#[test]
+fn many_keys_are_known_and_found() {
+    let mut lines = String::new();
+    for n in 0..100_000 {
+        use std::fmt::Write as _;
+        let digest = Sha256::digest(format!("secret-{n:06}"));
+        let _ = write!(lines, "consumer-{n:06}:sha256:");
+        digest.iter().for_each(|byte| {
+            let _ = write!(lines, "{byte:02x}");
+        });
+        lines.push_str("\\n");
+    }
+    let mut spec = api_key();
+    spec.config = format!(r#"{{"keys_file":"{lines}"}}"#);
+    // CPU time, of a test that is not to fail on a slow machine: by default 1 s.
+    spec.configure_deadline = Duration::from_secs(30);
+    let start = Instant::now();
+    let mut asker = Asker::new(spec);
+    let configured = start.elapsed();
+    for n in [0, 50_000, 99_999] {
+        let key = format!("secret-{n:06}");
+        let verdict = asker.verdict(&Request::key(&key)).0;
+        assert_eq!(verdict.outcome, Outcome::Proceed, "{key}");
+    }
+    let start = Instant::now();
+    for n in 0..1_000 {
+        let verdict = asker.verdict(&Request::key(&format!("guess-{n}"))).0;
+        assert!(matches!(verdict.outcome, Outcome::Respond(_)));
+    }
+    eprintln!(
+        "100,000 keys: configured in {configured:?}, a miss in {:?}",
+        start.elapsed() / 1_000
+    );
 }
 
 #[test]
