@@ -57,16 +57,44 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// May this call be made?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Permit {
-    /// Yes.
-    Call,
-    /// Yes, and its end decides: report it by [`Breaker::succeeded`] or
-    /// [`Breaker::failed`].
-    Probe,
-    /// No.
-    Refused,
+/// Leave to make one call. Of a probe it is also the duty to say how it ended;
+/// a probe that is dropped without a word is given back, and the next call is one.
+#[derive(Debug)]
+#[must_use = "dropped at once, a probe is given back before it was made"]
+pub(crate) struct Permit<'a> {
+    breaker: &'a Breaker,
+    /// The `open_until` that this call is the probe of.
+    probe_of: Option<u64>,
+}
+
+impl Permit<'_> {
+    /// The call ended well: a probe closes the breaker, unless the breaker was
+    /// opened anew in the meantime.
+    pub(crate) fn succeeded(self) {
+        if let Some(open_until) = self.probe_of {
+            let open = &self.breaker.open_until;
+            let _ = open.compare_exchange(open_until, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+
+    /// The call failed in a way that cost its instance. True if this opened the breaker.
+    pub(crate) fn failed(self, now_ms: u64) -> bool {
+        match self.probe_of {
+            Some(_) => {
+                self.breaker.open(now_ms);
+                true
+            }
+            None => self.breaker.count_failure(now_ms),
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if self.probe_of.is_some() {
+            self.breaker.probing.store(false, Ordering::Release);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +103,7 @@ pub(crate) struct Breaker {
     /// 0 while closed, else the moment from which a probe may be made.
     /// Relaxed reads suffice: a call more or less around the edge is no harm.
     open_until: AtomicU64,
+    /// Whether a probe is under way. Only its [`Permit`] takes this back.
     probing: AtomicBool,
     /// The last failures. Locked only on a failure.
     recent: Mutex<VecDeque<u64>>,
@@ -90,29 +119,35 @@ impl Breaker {
         }
     }
 
-    pub(crate) fn permit(&self, now_ms: u64) -> Permit {
+    /// Leave to make a call that answers a request; `None` while calls are suspended.
+    pub(crate) fn permit(&self, now_ms: u64) -> Option<Permit<'_>> {
         let open_until = self.open_until.load(Ordering::Relaxed);
         if open_until == 0 {
-            return Permit::Call;
+            return Some(Permit {
+                breaker: self,
+                probe_of: None,
+            });
         }
         if now_ms < open_until || self.probing.swap(true, Ordering::AcqRel) {
-            return Permit::Refused;
+            return None;
         }
-        Permit::Probe
+        let permit = Permit {
+            breaker: self,
+            probe_of: Some(open_until),
+        };
+        // An earlier probe may have ended between the load and the swap: what
+        // it decided stands, and this one is given back.
+        (self.open_until.load(Ordering::Acquire) == open_until).then_some(permit)
     }
 
-    /// A probe ended well.
-    pub(crate) fn succeeded(&self) {
-        self.open_until.store(0, Ordering::Relaxed);
-        self.probing.store(false, Ordering::Release);
+    /// Whether calls are made. For calls that no request waits for: they leave
+    /// the probe to one that does.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.open_until.load(Ordering::Relaxed) == 0
     }
 
-    /// A call failed in a way that cost its instance. True if this opened the breaker.
-    pub(crate) fn failed(&self, permit: Permit, now_ms: u64) -> bool {
-        if permit == Permit::Probe {
-            self.open(now_ms);
-            return true;
-        }
+    /// Counts a failure of a call that was no probe. True if this opened the breaker.
+    pub(crate) fn count_failure(&self, now_ms: u64) -> bool {
         let needed = usize::try_from(self.options.failures).unwrap_or(usize::MAX);
         if needed == 0 {
             return false;
@@ -138,8 +173,12 @@ impl Breaker {
     /// Opens it at once: the policy ate more than its share.
     pub(crate) fn open(&self, now_ms: u64) {
         let until = now_ms.saturating_add(millis(self.options.cool_down)).max(1);
-        self.open_until.store(until, Ordering::Relaxed);
-        self.probing.store(false, Ordering::Release);
+        self.open_until.store(until, Ordering::Release);
+    }
+
+    /// How long no call is made once it opens.
+    pub(crate) fn cool_down(&self) -> Duration {
+        self.options.cool_down
     }
 
     pub(crate) fn state(&self, now_ms: u64) -> BreakerState {
@@ -179,25 +218,57 @@ mod tests {
             let breaker = breaker();
             let opened = moments
                 .iter()
-                .fold(false, |_, &at| breaker.failed(Permit::Call, at));
+                .fold(false, |_, &at| breaker.count_failure(at));
             assert_eq!(opened, *opens, "{moments:?}");
         }
+    }
+
+    fn is_probe(permit: &Option<Permit<'_>>) -> bool {
+        permit
+            .as_ref()
+            .is_some_and(|permit| permit.probe_of.is_some())
     }
 
     #[test]
     fn one_probe_after_the_cool_down_decides() {
         let breaker = breaker();
         breaker.open(1_000);
-        assert_eq!(breaker.permit(5_999), Permit::Refused);
+        assert!(breaker.permit(5_999).is_none());
         assert_eq!(breaker.state(5_999), BreakerState::Open { for_ms: 1 });
-        assert_eq!(breaker.permit(6_000), Permit::Probe);
-        assert_eq!(breaker.permit(6_000), Permit::Refused, "only one probe");
-        assert!(breaker.failed(Permit::Probe, 6_001));
-        assert_eq!(breaker.permit(6_002), Permit::Refused);
-        assert_eq!(breaker.permit(11_001), Permit::Probe);
-        breaker.succeeded();
-        assert_eq!(breaker.permit(11_002), Permit::Call);
+        let probe = breaker.permit(6_000);
+        assert!(is_probe(&probe));
+        assert!(breaker.permit(6_000).is_none(), "only one probe");
+        assert!(probe.unwrap().failed(6_001));
+        assert!(breaker.permit(6_002).is_none());
+        let probe = breaker.permit(11_001);
+        assert!(is_probe(&probe));
+        probe.unwrap().succeeded();
+        let call = breaker.permit(11_002);
+        assert!(call.is_some() && !is_probe(&call));
         assert_eq!(breaker.state(11_002), BreakerState::Closed);
+    }
+
+    #[test]
+    fn a_probe_that_says_nothing_is_given_back() {
+        let breaker = breaker();
+        breaker.open(1_000);
+        drop(breaker.permit(6_000));
+        assert!(!breaker.is_closed());
+        assert!(is_probe(&breaker.permit(6_000)));
+    }
+
+    /// A call that began before it opened fails while a probe is under way, or
+    /// the probe itself takes too much time.
+    #[test]
+    fn a_probe_does_not_close_what_was_opened_anew() {
+        let breaker = breaker();
+        breaker.open(1_000);
+        let probe = breaker.permit(6_000);
+        breaker.open(6_001);
+        assert!(breaker.permit(11_001).is_none(), "still only one probe");
+        probe.unwrap().succeeded();
+        assert!(!breaker.is_closed());
+        assert!(is_probe(&breaker.permit(11_001)));
     }
 
     #[test]
@@ -206,6 +277,6 @@ mod tests {
             failures: 0,
             ..BreakerOptions::default()
         });
-        assert!((0..1_000).all(|at| !breaker.failed(Permit::Call, at)));
+        assert!((0..1_000).all(|at| !breaker.count_failure(at)));
     }
 }

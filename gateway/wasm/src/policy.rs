@@ -320,6 +320,15 @@ impl Policy {
         *self.last_error() = Some(format!("a verdict lies about reuse: {why}"));
     }
 
+    /// Says that its failures opened the breaker.
+    pub(crate) fn log_suspension(&self) {
+        tracing::warn!(
+            policy = &*self.name,
+            for_ms = u64::try_from(self.breaker.cool_down().as_millis()).unwrap_or(u64::MAX),
+            "the policy failed too often and is suspended"
+        );
+    }
+
     pub(crate) fn note_failure(&self, failure: &PolicyFailure) {
         *self.last_error() = Some(failure.to_string());
     }

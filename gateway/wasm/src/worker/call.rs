@@ -2,11 +2,11 @@
 //! made and configured when it is missing, and back with a checked verdict.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use wasmtime::component::ResourceAny;
 
 use super::WorkerPolicy;
-use crate::breaker::Permit;
 use crate::convert::{self, Reuse};
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::handover::InputBuffer;
@@ -26,18 +26,19 @@ impl WorkerPolicy {
         inputs: &InputBuffer,
         now: Now,
     ) -> Result<(Verdict, Reuse), PolicyFailure> {
-        let permit = self.policy.breaker.permit(now.monotonic_ms);
-        if permit == Permit::Refused {
+        let policy = Arc::clone(&self.policy);
+        let Some(permit) = policy.breaker.permit(now.monotonic_ms) else {
             self.counters.suspended.add_one();
             return Err(PolicyFailure::plain(FailureKind::BreakerOpen));
-        }
+        };
         let result = self.call(phase, plan, inputs, now);
         match &result {
             Err(failure) if failure.kind.ends_the_instance() => {
-                self.policy.breaker.failed(permit, now.monotonic_ms);
+                if permit.failed(now.monotonic_ms) {
+                    policy.log_suspension();
+                }
             }
-            _ if permit == Permit::Probe => self.policy.breaker.succeeded(),
-            _ => {}
+            _ => permit.succeeded(),
         }
         if let Err(failure) = &result {
             self.note(failure);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::WorkerPolicy;
-use crate::breaker::Permit;
 use crate::host::{configure, new_instance};
 use crate::input::{Facts, Now, Phase};
 use crate::verdict::Verdict;
@@ -24,9 +23,7 @@ impl WorkerPolicy {
             return;
         };
         let mut inputs = std::mem::take(&mut self.inputs);
-        if inputs.fill(plan, facts, now).is_ok()
-            && policy.breaker.permit(now.monotonic_ms) == Permit::Call
-        {
+        if policy.breaker.is_closed() && inputs.fill(plan, facts, now).is_ok() {
             self.counters.samples.add_one();
             let caller = &self.host.caller;
             let fresh = new_instance(&policy, caller).and_then(|mut instance| {
@@ -48,7 +45,9 @@ impl WorkerPolicy {
                 // A failure says nothing about the verdict; it counts as one.
                 Err(failure) => {
                     if failure.kind.ends_the_instance() {
-                        policy.breaker.failed(Permit::Call, now.monotonic_ms);
+                        if policy.breaker.count_failure(now.monotonic_ms) {
+                            policy.log_suspension();
+                        }
                     }
                     self.note(&failure);
                 }

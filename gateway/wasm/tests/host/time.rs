@@ -38,6 +38,30 @@ fn a_policy_that_keeps_trapping_is_suspended_and_probed() {
     asker.verdict(&Request::path("/newer"));
 }
 
+/// Remembered verdicts that are compared meanwhile do not use up the probe, and
+/// neither does a request that never comes to a call.
+#[test]
+fn the_probe_is_left_to_a_request_and_never_lost() {
+    let mut spec = misbehaving(r#""do":"trap","marked":true"#);
+    spec.sample = 1;
+    let mut asker = Asker::new(spec);
+    asker.verdict(&Request::path("/known"));
+    for _ in 0..5 {
+        let kind = asker.failure(Phase::Request, &Request::marked());
+        assert_eq!(kind, FailureKind::Trap);
+    }
+    asker.now_ms += 5_000;
+    for _ in 0..10 {
+        assert!(asker.verdict(&Request::path("/known")).1);
+    }
+    asker.verdict(&Request::path("/new"));
+    asker.verdict(&Request::path("/newer"));
+    assert_eq!(
+        asker.policy.policy().status(asker.now_ms).breaker,
+        BreakerState::Closed
+    );
+}
+
 #[test]
 fn a_policy_that_eats_a_workers_time_is_suspended() {
     let mut spec = misbehaving(r#""do":"slow","amount":2000000"#);
