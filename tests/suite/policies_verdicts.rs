@@ -1,6 +1,8 @@
 //! Verdicts that break the contract, or lie.
 
-use janua_tests::{Gateway, Settings, Upstream, assert_eventually};
+use janua_tests::{
+    Gateway, Proxy, Reply, Request, Settings, Upstream, assert_eventually, component,
+};
 
 use crate::policies_beside::{beside, healthy, marked, misbehaving};
 use crate::policies_seen::{failures, lines, state_of};
@@ -221,4 +223,77 @@ async fn the_largest_verdicts_are_carried_out() {
         (&"x".into(), &"x".into())
     );
     assert_eq!(gateway.get("/path/").await.json()["target"], "/elsewhere");
+}
+
+/// All values of a verdict are worked out before its first edit: a policy can take
+/// a field away and still count, tag and answer by it.
+#[tokio::test]
+async fn edits_do_not_change_what_the_verdict_points_at() {
+    let upstream = Upstream::http(|_| async {
+        Reply::new(200)
+            .header("X-Group", "list")
+            .header("Cache-Control", "max-age=60")
+    })
+    .await;
+    let probe = component("probe");
+    let policy = |name: &str, grants: &str, config: &str| {
+        format!(
+            "[policies.{name}]\ncomponent = \"{}\"\ngrants = [{grants}]\nconfig = {{ label = \"{name}\", {config} }}\n",
+            probe.display()
+        )
+    };
+    let route = |name: &str| {
+        format!(
+            "[[sites.routes]]\npath = \"/{name}\"\npolicies = [\"{name}\"]\ncache = true\nupstream = \"app\"\n"
+        )
+    };
+    let proxy = Proxy::to(upstream.endpoint()).route("path = \"/none\"");
+    let gateway = Gateway::start(
+        policy(
+            "take",
+            "\"effect:take\"",
+            "remove = [\"x-key\"], take = \"{header:x-key}\"",
+        ) + &policy(
+            "answer",
+            "",
+            "remove = [\"x-key\"], reply = \"{header:x-key}\", answer = 200",
+        ) + &policy(
+            "tag",
+            "\"effect:tag\"",
+            "remove = [\"x-group\"], tag = \"{response_header:x-group}\", show_fetched = []",
+        ) + &policy(
+            "replace",
+            "",
+            "remove = [\"x-group\"], reply_response = \"{response_header:x-group}\", replace = 200",
+        ) + &proxy.to_string()
+            + &["take", "answer", "tag", "replace"].map(route).concat(),
+    )
+    .await;
+    let keyed = |path, key| Request::get(path).header("X-Key", key);
+    for (key, status) in [("a", 200), ("a", 429), ("b", 200), ("b", 429)] {
+        assert_eq!(
+            gateway.send(keyed("/take", key)).await.status,
+            status,
+            "{key}"
+        );
+    }
+    let taken = upstream.requests();
+    assert!(
+        taken
+            .iter()
+            .all(|request| request.header("x-key").is_none())
+    );
+    let answer = gateway.send(keyed("/answer", "a")).await;
+    assert_eq!(answer.header("x-reply"), Some("a"));
+    let replaced = gateway.get("/replace").await;
+    assert_eq!(replaced.header("x-reply"), Some("list"));
+    for words in ["fwd=uri-miss; stored", "hit"] {
+        let tagged = gateway.get("/tag").await;
+        assert_eq!(tagged.header("x-group"), None);
+        assert_eq!(crate::cache::told(&tagged), words);
+    }
+    let purge = serde_json::json!({"tag": "list"});
+    crate::cache_purge::purge(&gateway, &purge).await;
+    let again = gateway.get("/tag").await;
+    assert_eq!(crate::cache::told(&again), "fwd=uri-miss; stored");
 }

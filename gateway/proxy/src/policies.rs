@@ -18,7 +18,8 @@ use janua_wasm::{Decision, Effect, OnError, Outcome, Phase, Verdict, WorkerPolic
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::snapshot::Use;
-use crate::verdict::{self, Made, Rendering};
+use crate::verdict::{self, Made, Taking};
+use effects::Rendering;
 
 /// Asks the policies of the request phase in order, each seeing the head as
 /// edited so far. `Some` is a policy's own response.
@@ -158,8 +159,8 @@ fn carry_out_request(
     };
     let worker = Rc::clone(&exchange.worker);
     let rendered = &mut *worker.rendered.borrow_mut();
+    verdict::render(verdict, plan, &exchange.view(matched, None), rendered);
     if !verdict.edits.is_empty() {
-        verdict::render_edits(verdict, plan, &exchange.view(matched, None), rendered);
         verdict::edit_request(
             verdict,
             rendered,
@@ -172,21 +173,25 @@ fn carry_out_request(
     }
     let mut quotas = std::mem::take(&mut exchange.heads.quotas);
     let mut caching = std::mem::take(&mut exchange.caching);
-    let now_ms = exchange.now.monotonic_ms;
-    let mut rendering = Rendering {
+    let rendering = Rendering {
         plan,
         view: exchange.view(matched, None),
         rendered,
     };
+    let mut taking = Taking {
+        policy: policy.name(),
+        buckets: &worker.estate.buckets,
+        now_ms: exchange.now.monotonic_ms,
+        quotas: &mut quotas,
+    };
     let mut refusal = Ok(None);
-    for effect in &verdict.effects {
+    for (place, effect) in verdict.placed_effects() {
         match effect {
-            Effect::Take(take) => {
-                let buckets = &worker.estate.buckets;
-                refusal = rendering.take(take, policy.name(), buckets, now_ms, &mut quotas);
+            Effect::Take(take) => refusal = taking.take(take, place, rendering.rendered),
+            Effect::CacheLookup(lookup) => {
+                rendering.lookup(lookup, place, verdict, &mut caching);
             }
-            Effect::CacheLookup(lookup) => rendering.lookup(lookup, verdict, &mut caching),
-            Effect::Purge(purge) => rendering.purge(purge, &worker.estate),
+            Effect::Purge(purge) => rendering.purge(purge, place, &worker.estate),
             Effect::CacheRule(_) | Effect::Tag(_) => {}
         }
         if !matches!(refusal, Ok(None)) {
@@ -194,7 +199,9 @@ fn carry_out_request(
         }
     }
     let made = match (refusal, &verdict.outcome) {
-        (Ok(None), Outcome::Respond(reply)) => rendering.reply(reply).map(Some),
+        (Ok(None), Outcome::Respond(reply)) => {
+            verdict::reply(reply, verdict.outcome_place(), rendering.rendered).map(Some)
+        }
         (refusal, _) => refusal,
     };
     exchange.heads.quotas = quotas;
@@ -215,22 +222,22 @@ fn carry_out_response(
     };
     let worker = Rc::clone(&exchange.worker);
     let rendered = &mut *worker.rendered.borrow_mut();
-    if !verdict.edits.is_empty() {
-        verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
-        verdict::edit_response(&verdict.edits, rendered, &mut exchange.heads.response)?;
-    }
-    let mut rendering = Rendering {
+    verdict::render(verdict, plan, &exchange.view(matched, Some(by)), rendered);
+    verdict::edit_response(&verdict.edits, rendered, &mut exchange.heads.response)?;
+    let rendering = Rendering {
         plan,
         view: exchange.view(matched, Some(by)),
         rendered,
     };
-    for effect in &verdict.effects {
+    for (place, effect) in verdict.placed_effects() {
         if let Effect::Purge(purge) = effect {
-            rendering.purge(purge, &worker.estate);
+            rendering.purge(purge, place, &worker.estate);
         }
     }
     match &verdict.outcome {
         Outcome::Proceed | Outcome::Serve(_) => Ok(None),
-        Outcome::Respond(reply) => rendering.reply(reply).map(Some),
+        Outcome::Respond(reply) => {
+            verdict::reply(reply, verdict.outcome_place(), rendering.rendered).map(Some)
+        }
     }
 }

@@ -28,24 +28,11 @@ pub(crate) struct Quotas {
     limit: Vec<u8>,
 }
 
-/// Works out the values of all edits.
-pub(crate) fn render_edits(
-    verdict: &Verdict,
-    plan: &Plan,
-    view: &View<'_>,
-    rendered: &mut Rendered,
-) {
+/// Works out all values of a verdict, before anything of it is carried out: an
+/// edit must not change what an effect or a reply of the same verdict points at.
+pub(crate) fn render(verdict: &Verdict, plan: &Plan, view: &View<'_>, rendered: &mut Rendered) {
     rendered.clear();
-    for edit in &verdict.edits {
-        match edit {
-            Edit::SetHeader { value, .. }
-            | Edit::AppendHeader { value, .. }
-            | Edit::DefaultHeader { value, .. }
-            | Edit::SetPath(value)
-            | Edit::SetQuery(value) => rendered.push(value, plan, view),
-            Edit::RemoveHeader(_) | Edit::SetStatus(_) => {}
-        }
-    }
+    verdict.for_each_value(|value| rendered.push(value, plan, view));
 }
 
 /// Carries out the edits of the request phase.
@@ -172,57 +159,52 @@ fn edit_fields(
     Ok(())
 }
 
-/// Works out what a verdict says beyond its edits.
-pub(crate) struct Rendering<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) view: View<'a>,
-    pub(crate) rendered: &'a mut Rendered,
+/// A policy's reply; the values of its fields begin at this place.
+///
+/// # Errors
+/// A value that cannot stand in a head.
+pub(crate) fn reply(reply: &Reply, place: usize, rendered: &Rendered) -> Result<Made, Failure> {
+    let mut made = Made {
+        status: reply.status,
+        headers: Vec::new(),
+        body: reply.body.clone(),
+    };
+    for (place, (name, value)) in (place..).zip(&reply.headers) {
+        if let Some(value) = rendered.field(place, value).map_err(unfit)? {
+            made.headers.push((name.as_bytes().into(), value.into()));
+        }
+    }
+    Ok(made)
 }
 
-impl Rendering<'_> {
-    /// A policy's reply, with its values worked out.
-    ///
-    /// # Errors
-    /// A value that cannot stand in a head.
-    pub(crate) fn reply(&mut self, reply: &Reply) -> Result<Made, Failure> {
-        self.rendered.clear();
-        for (_, value) in &reply.headers {
-            self.rendered.push(value, self.plan, &self.view);
-        }
-        let mut made = Made {
-            status: reply.status,
-            headers: Vec::new(),
-            body: reply.body.clone(),
-        };
-        for (place, (name, value)) in reply.headers.iter().enumerate() {
-            if let Some(value) = self.rendered.field(place, value).map_err(unfit)? {
-                made.headers.push((name.as_bytes().into(), value.into()));
-            }
-        }
-        Ok(made)
-    }
+/// The buckets as a request finds them.
+pub(crate) struct Taking<'a> {
+    /// The name of the policy whose buckets they are.
+    pub(crate) policy: &'a str,
+    pub(crate) buckets: &'a Buckets,
+    pub(crate) now_ms: u64,
+    pub(crate) quotas: &'a mut Quotas,
+}
 
-    /// Takes tokens from a bucket. `Some` is the refusal.
+impl Taking<'_> {
+    /// Takes tokens from a bucket. `Some` is the refusal. Its values begin at
+    /// this place: the key, then those of the refusal.
     ///
     /// # Errors
     /// A value of the refusal that cannot stand in a head.
     pub(crate) fn take(
         &mut self,
         take: &Take,
-        policy: &str,
-        buckets: &Buckets,
-        now_ms: u64,
-        quotas: &mut Quotas,
+        place: usize,
+        rendered: &Rendered,
     ) -> Result<Option<Made>, Failure> {
-        self.rendered.clear();
-        self.rendered.push(&take.key, self.plan, &self.view);
-        let key = self.rendered.get(0, &take.key);
+        let key = rendered.get(place, &take.key);
         let outcome = match (key, take.absent) {
             (None, AbsentKey::Skip) => return Ok(None),
             (None, AbsentKey::Refuse) => TakeOutcome::Refused {
                 retry_after_ms: u64::from(take.period_ms),
             },
-            (key, _) => buckets.take(policy, key, take, now_ms),
+            (key, _) => self.buckets.take(self.policy, key, take, self.now_ms),
         };
         let (remaining, reset_ms) = match outcome {
             TakeOutcome::Taken {
@@ -234,16 +216,17 @@ impl Rendering<'_> {
         let limit = u64::from(take.burst) + 1;
         let window_ms = (limit * u64::from(take.period_ms)).div_ceil(u64::from(take.tokens.max(1)));
         let name = if take.bucket.is_empty() {
-            policy
+            self.policy
         } else {
             &take.bucket
         };
         let window = window_ms.div_ceil(1000).max(1);
-        quotas.push(name, limit, window, remaining, reset_ms.div_ceil(1000));
+        self.quotas
+            .push(name, limit, window, remaining, reset_ms.div_ceil(1000));
         let TakeOutcome::Refused { retry_after_ms } = outcome else {
             return Ok(None);
         };
-        let mut refusal = self.reply(&take.otherwise)?;
+        let mut refusal = reply(&take.otherwise, place + 1, rendered)?;
         // Whole seconds, and never 0: that would invite the next try at once.
         let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
         refusal
@@ -294,7 +277,7 @@ impl Quotas {
 }
 
 fn has_value(edit: &Edit) -> bool {
-    !matches!(edit, Edit::RemoveHeader(_) | Edit::SetStatus(_))
+    edit.value().is_some()
 }
 
 fn keep_original(head: &RequestHead, original: &mut Option<Original>) {

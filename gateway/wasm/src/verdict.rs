@@ -32,6 +32,41 @@ impl Verdict {
             note: None,
         }
     }
+
+    /// Visits its values: those of the edits, of the effects, of the outcome,
+    /// each in order. A value's place in this order is how the proxy finds what
+    /// it worked out before it carried out the first edit.
+    pub fn for_each_value(&self, mut visit: impl FnMut(&Value)) {
+        self.edits
+            .iter()
+            .filter_map(Edit::value)
+            .for_each(&mut visit);
+        for effect in &self.effects {
+            effect.for_each_value(&mut visit);
+        }
+        match &self.outcome {
+            Outcome::Proceed => {}
+            Outcome::Respond(reply) => reply.values().for_each(visit),
+            Outcome::Serve(path) => visit(path),
+        }
+    }
+
+    /// The effects, each with the place of its first value.
+    pub fn placed_effects(&self) -> impl Iterator<Item = (usize, &Effect)> {
+        let edits = self.edits.iter().filter_map(Edit::value).count();
+        self.effects.iter().scan(edits, |next, effect| {
+            let place = *next;
+            *next += effect.value_count();
+            Some((place, effect))
+        })
+    }
+
+    /// The place of the outcome's first value.
+    pub fn outcome_place(&self) -> usize {
+        let edits = self.edits.iter().filter_map(Edit::value).count();
+        let effects: usize = self.effects.iter().map(Effect::value_count).sum();
+        edits + effects
+    }
 }
 
 /// What becomes of the exchange.
@@ -137,6 +172,11 @@ impl Verdict {
 }
 
 impl Reply {
+    /// The values of its fields, in order.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &Value> {
+        self.headers.iter().map(|(_, value)| value)
+    }
+
     fn heap_bytes(&self) -> usize {
         let headers: usize = self
             .headers
@@ -148,6 +188,18 @@ impl Reply {
 }
 
 impl Edit {
+    /// What it writes; `None` if it only removes, or sets a status.
+    pub fn value(&self) -> Option<&Value> {
+        match self {
+            Self::SetHeader { value, .. }
+            | Self::AppendHeader { value, .. }
+            | Self::DefaultHeader { value, .. }
+            | Self::SetPath(value)
+            | Self::SetQuery(value) => Some(value),
+            Self::RemoveHeader(_) | Self::SetStatus(_) => None,
+        }
+    }
+
     fn heap_bytes(&self) -> usize {
         match self {
             Self::SetHeader { name, value }

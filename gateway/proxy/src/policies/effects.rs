@@ -7,25 +7,30 @@ use janua_wasm::{CacheLookup, Edit, Effect, Input, Part, Plan, Purge, PurgeScope
 
 use crate::caching::{Caching, prefixed};
 use crate::estate::Estate;
+use crate::facts::View;
 use crate::render::Rendered;
-use crate::verdict::Rendering;
+
+/// What the effects of a verdict need: its values, worked out before its edits,
+/// and the exchange after them. Each effect's values begin at its `place`.
+pub(super) struct Rendering<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) view: View<'a>,
+    pub(super) rendered: &'a Rendered,
+}
 
 impl Rendering<'_> {
     /// How the response is to be found. Of several policies the last one says
     /// which part of the query counts; all their values join the key; the
     /// first reason for a bypass stands.
     pub(super) fn lookup(
-        &mut self,
+        &self,
         lookup: &CacheLookup,
+        place: usize,
         verdict: &Rc<Verdict>,
         caching: &mut Caching,
     ) {
         caching.lookup = Some(Rc::clone(verdict));
-        self.rendered.clear();
-        for value in &lookup.vary_on {
-            self.rendered.push(value, self.plan, &self.view);
-        }
-        for (place, value) in lookup.vary_on.iter().enumerate() {
+        for (place, value) in (place..).zip(&lookup.vary_on) {
             prefixed(&mut caching.vary_on, self.rendered.get(place, value));
             // Of two cookies of one name some upstreams read the last.
             let mut asked = parts_of(value, self.plan);
@@ -44,15 +49,13 @@ impl Rendering<'_> {
 
     /// Purges in the pool, since it waits for the disk; what is absent purges
     /// nothing.
-    pub(super) fn purge(&mut self, purge: &Purge, estate: &Estate) {
+    pub(super) fn purge(&self, purge: &Purge, place: usize, estate: &Estate) {
         let host = self.view.origin.host(&self.view.request.authority);
         let mut text = Vec::new();
         if let PurgeScope::Url(value) | PurgeScope::Prefix(value) | PurgeScope::Tag(value) =
             &purge.scope
         {
-            self.rendered.clear();
-            self.rendered.push(value, self.plan, &self.view);
-            match self.rendered.get(0, value) {
+            match self.rendered.get(place, value) {
                 Some(value) => text.extend_from_slice(value),
                 None => return,
             }

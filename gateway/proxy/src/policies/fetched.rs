@@ -10,7 +10,7 @@ use janua_wasm::{Effect, Outcome, Phase, Verdict, WorkerPolicy};
 use super::{ask, count_answer, effects};
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
-use crate::verdict::{self, Made, Rendering};
+use crate::verdict::{self, Made};
 
 /// Asks the policies about the response's head, the last of the file first,
 /// so that the rule of a route comes before that of its site. `Some` replaces
@@ -49,31 +49,23 @@ fn carry_out(
     };
     let worker = Rc::clone(&exchange.worker);
     let rendered = &mut *worker.rendered.borrow_mut();
+    verdict::render(verdict, plan, &exchange.view(matched, Some(by)), rendered);
     if !verdict.edits.is_empty() {
-        verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
         verdict::edit_response(&verdict.edits, rendered, &mut exchange.heads.response)?;
         exchange.caching.edited_for_one |= effects::is_for_one(verdict, plan);
     }
-    let mut tags = std::mem::take(&mut exchange.caching.tags);
-    let view = exchange.view(matched, Some(by));
-    for effect in &verdict.effects {
+    for (place, effect) in verdict.placed_effects() {
         if let Effect::Tag(value) = effect {
-            rendered.clear();
-            rendered.push(value, plan, &view);
-            tags.extend(split(rendered.get(0, value).unwrap_or_default()));
+            let tags = split(rendered.get(place, value).unwrap_or_default());
+            exchange.caching.tags.extend(tags);
         }
     }
     let outcome = match &verdict.outcome {
         Outcome::Proceed | Outcome::Serve(_) => Ok(None),
-        Outcome::Respond(reply) => Rendering {
-            plan,
-            view,
-            rendered,
+        Outcome::Respond(reply) => {
+            verdict::reply(reply, verdict.outcome_place(), rendered).map(Some)
         }
-        .reply(reply)
-        .map(Some),
     };
-    exchange.caching.tags = tags;
     if exchange.caching.rule.is_none() && effects::has_rule(verdict) {
         exchange.caching.rule = Some(Rc::clone(verdict));
     }

@@ -11,7 +11,7 @@ use janua_wasm::{Outcome, Phase, Verdict, WorkerPolicy};
 use super::{ask, count_answer};
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
-use crate::verdict::{self, Made, Rendering};
+use crate::verdict::{self, Made};
 
 /// What is served where there is nothing.
 pub(crate) enum Instead {
@@ -80,24 +80,19 @@ fn carry_out(
     let rendered = &mut *worker.rendered.borrow_mut();
     // A reply is sent with the fields that it brings itself.
     let is_reply = matches!(verdict.outcome, Outcome::Respond(_));
-    if !verdict.edits.is_empty() && !is_reply {
-        verdict::render_edits(verdict, plan, &exchange.view(matched, Some(by)), rendered);
+    verdict::render(verdict, plan, &exchange.view(matched, Some(by)), rendered);
+    if !is_reply {
         verdict::settle(verdict, rendered, &mut exchange.settled);
     }
-    let view = exchange.view(matched, Some(by));
+    let place = verdict.outcome_place();
     match &verdict.outcome {
         Outcome::Proceed => Ok(None),
-        Outcome::Respond(reply) => Rendering {
-            plan,
-            view,
-            rendered,
+        Outcome::Respond(reply) => {
+            let made = verdict::reply(reply, place, rendered)?;
+            Ok(Some(Instead::Made(made)))
         }
-        .reply(reply)
-        .map(|made| Some(Instead::Made(made))),
         Outcome::Serve(value) => {
-            rendered.clear();
-            rendered.push(value, plan, &view);
-            let Some(target) = rendered.get(0, value) else {
+            let Some(target) = rendered.get(place, value) else {
                 return Ok(None);
             };
             let mut normalised = Vec::new();

@@ -145,6 +145,33 @@ pub enum PurgeScope {
 }
 
 impl Effect {
+    /// Visits its values, in order.
+    pub(super) fn for_each_value(&self, visit: &mut impl FnMut(&Value)) {
+        match self {
+            Self::Take(take) => {
+                visit(&take.key);
+                take.otherwise.values().for_each(visit);
+            }
+            Self::CacheLookup(lookup) => lookup.vary_on.iter().for_each(visit),
+            Self::CacheRule(_) => {}
+            Self::Tag(value) => visit(value),
+            Self::Purge(purge) => {
+                if let PurgeScope::Url(value) | PurgeScope::Prefix(value) | PurgeScope::Tag(value) =
+                    &purge.scope
+                {
+                    visit(value);
+                }
+            }
+        }
+    }
+
+    /// How many values it has.
+    pub(super) fn value_count(&self) -> usize {
+        let mut count = 0;
+        self.for_each_value(&mut |_| count += 1);
+        count
+    }
+
     /// Roughly the bytes that it holds on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
