@@ -191,7 +191,7 @@ fn carry_out_request(
             Effect::CacheLookup(lookup) => {
                 rendering.lookup(lookup, place, verdict, &mut caching);
             }
-            Effect::Purge(purge) => rendering.purge(purge, place, &worker.estate),
+            Effect::Purge(purge) => rendering.purge(purge, place, &worker.estate.cache),
             Effect::CacheRule(_) | Effect::Tag(_) => {}
         }
         if !matches!(refusal, Ok(None)) {
@@ -231,7 +231,7 @@ fn carry_out_response(
     };
     for (place, effect) in verdict.placed_effects() {
         if let Effect::Purge(purge) = effect {
-            rendering.purge(purge, place, &worker.estate);
+            rendering.purge(purge, place, &worker.estate.cache);
         }
     }
     match &verdict.outcome {

@@ -50,8 +50,15 @@ impl Upkeep {
     }
 
     fn write(&mut self, disk: &Disk, written: &mut dyn FnMut(&Arc<Entry>)) -> bool {
-        if disk.journal_waits.swap(false, Ordering::AcqRel) && disk.journal.flush().is_err() {
+        if disk.journal_waits.swap(false, Ordering::AcqRel)
+            && let Err(error) = disk.journal.flush()
+        {
             disk.counts.failed.fetch_add(1, Ordering::Relaxed);
+            self.warn(
+                disk,
+                &error,
+                "purges are not written to the cache's disk: a restart may forget them",
+            );
         }
         for _ in 0..BATCH {
             let Some(job) = disk.next_job() else {
@@ -59,7 +66,13 @@ impl Upkeep {
             };
             match disk.carry_out(job, &mut self.dirty) {
                 Done::Written(entry) => written(&entry),
-                Done::Failed(error) => self.warn(disk, &error),
+                Done::Failed(error) => {
+                    self.warn(
+                        disk,
+                        &error,
+                        "responses are not written to the cache's disk",
+                    );
+                }
                 Done::Other => {}
             }
         }
@@ -68,11 +81,11 @@ impl Upkeep {
 
     /// Says that nothing is written, which no request notices: a full disk, a
     /// folder that somebody removed. Not for each response.
-    fn warn(&mut self, disk: &Disk, error: &std::io::Error) {
+    fn warn(&mut self, disk: &Disk, error: &std::io::Error, what: &str) {
         if self.warned.is_none_or(|at| at.elapsed() >= SILENCE) {
             self.warned = Some(Instant::now());
             let path = disk.path().display();
-            tracing::warn!(%path, %error, "responses are not written to the cache's disk");
+            tracing::warn!(%path, %error, "{what}");
         }
     }
 

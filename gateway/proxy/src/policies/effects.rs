@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use janua_cache::Scope;
+use janua_cache::{Cache, Scope};
+use janua_http::Failure;
 use janua_wasm::{CacheLookup, Edit, Effect, Input, Part, Plan, Purge, PurgeScope, Value, Verdict};
 
 use crate::caching::{Caching, prefixed};
-use crate::estate::Estate;
 use crate::facts::View;
 use crate::render::Rendered;
 
@@ -47,19 +47,26 @@ impl Rendering<'_> {
         }
     }
 
-    /// Purges in the pool, since it waits for the disk; what is absent purges
-    /// nothing.
-    pub(super) fn purge(&self, purge: &Purge, place: usize, estate: &Estate) {
+    /// Purges at once: no look-up on any worker that begins after this finds what
+    /// was purged. The disk's journal is written behind it. What is absent
+    /// purges nothing.
+    pub(super) fn purge(&self, purge: &Purge, place: usize, cache: &Cache<Failure>) {
         let host = self.view.origin.host(&self.view.request.authority);
-        let mut text = Vec::new();
-        if let PurgeScope::Url(value) | PurgeScope::Prefix(value) | PurgeScope::Tag(value) =
-            &purge.scope
-        {
-            match self.rendered.get(place, value) {
-                Some(value) => text.extend_from_slice(value),
-                None => return,
-            }
-        }
+        let value = |value| self.rendered.get(place, value);
+        let scope = match &purge.scope {
+            PurgeScope::Site => Some(Scope::Host(&host)),
+            PurgeScope::Tag(tag) => value(tag).map(Scope::Tag),
+            PurgeScope::Prefix(path) => value(path).map(|path| Scope::Prefix { host: &host, path }),
+            PurgeScope::Url(url) => value(url).map(|url| {
+                let mut parts = url.splitn(2, |&byte| byte == b'?');
+                Scope::Url {
+                    scheme: self.view.origin.scheme().as_bytes(),
+                    host: &host,
+                    path: parts.next().unwrap_or_default(),
+                    query: parts.next(),
+                }
+            }),
+        };
         let kind = if purge.soft {
             janua_cache::Purge::Soft {
                 now_ms: self.view.unix_seconds * 1000,
@@ -67,31 +74,9 @@ impl Rendering<'_> {
         } else {
             janua_cache::Purge::Hard
         };
-        let scope = purge.scope.clone();
-        let cache = estate.cache.clone();
-        let scheme = self.view.origin.scheme().as_bytes();
-        drop(estate.files.pool().run(move || {
-            let scope = match &scope {
-                PurgeScope::Site => Scope::Host(&host),
-                PurgeScope::Tag(_) => Scope::Tag(&text),
-                PurgeScope::Prefix(_) => Scope::Prefix {
-                    host: &host,
-                    path: &text,
-                },
-                PurgeScope::Url(_) => {
-                    let mut parts = text.splitn(2, |&byte| byte == b'?');
-                    Scope::Url {
-                        scheme,
-                        host: &host,
-                        path: parts.next().unwrap_or_default(),
-                        query: parts.next(),
-                    }
-                }
-            };
-            if let Err(error) = cache.purge(&scope, kind) {
-                tracing::warn!(%error, "a purge may be forgotten by a restart");
-            }
-        }));
+        if let Some(scope) = scope {
+            cache.purge_at_once(&scope, kind);
+        }
     }
 }
 
