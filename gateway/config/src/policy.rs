@@ -24,7 +24,9 @@ table! {
         on_error: OnError = default("\"deny\"");
         /// CPU time that one call may take.
         deadline: Spanned<Duration> = default("\"10ms\"");
-        /// Memory that one instance may have.
+        /// CPU time that reading its configuration may take, and making an instance. At most `30s`: each worker does both when it first needs the policy.
+        configure_deadline: Spanned<Duration> = default("\"1s\"");
+        /// Memory that one instance may have. At most `4GiB`.
         memory: Spanned<Size> = default("\"64MiB\"");
         /// The longest time that a verdict may be used again. `0s`: never.
         max_reuse: Option<Duration> = optional("as long as the verdict says");
@@ -42,11 +44,29 @@ impl Definition for Policy {
     const KIND: Kind = Kind::Policy;
 }
 
+/// The longest `configure_deadline`: a worker does nothing else meanwhile.
+const MAX_CONFIGURE: Duration = Duration::from_secs(30);
+/// The most that 32-bit WebAssembly can address.
+const MAX_MEMORY: u64 = 4 << 30;
+
 fn budgets(policy: &Policy, decoder: &mut Decoder<'_>) {
     if policy.deadline.is_zero() {
         decoder.push(
             Diagnostic::error(policy.deadline.span, "`deadline` must not be 0")
                 .help("write the CPU time that a call may take: \"10ms\""),
+        );
+    }
+    if policy.configure_deadline.is_zero() || policy.configure_deadline.value > MAX_CONFIGURE {
+        let span = policy.configure_deadline.span;
+        decoder.push(
+            Diagnostic::error(span, "`configure_deadline` is not between 1ms and 30s")
+                .help("write the CPU time that reading the configuration may take: \"1s\""),
+        );
+    }
+    if policy.memory.bytes() > MAX_MEMORY {
+        decoder.push(
+            Diagnostic::error(policy.memory.span, "`memory` is more than a component can have")
+                .help("write at most \"4GiB\", which is all that 32-bit WebAssembly can address; the default is \"64MiB\""),
         );
     }
     // WebAssembly memory comes in pages of 64 KiB.

@@ -131,6 +131,7 @@ impl<'a> Provision<'a> {
                 .collect(),
             on_error: on_error(named.on_error),
             deadline,
+            configure_deadline: named.configure_deadline.value,
             memory_limit: usize::try_from(named.memory.bytes()).unwrap_or(usize::MAX),
             max_reuse: named.max_reuse,
             memo_bytes: usize::try_from(named.memo.bytes()).unwrap_or(usize::MAX),
