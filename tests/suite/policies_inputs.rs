@@ -7,8 +7,12 @@ use crate::policies_seen::lines;
 
 fn probe(config: &str) -> String {
     let component = component("probe");
+    let grants = match config.contains("cookie:c\"") {
+        true => "\"cookie:c\"",
+        false => "",
+    };
     format!(
-        "[policies.probe]\ncomponent = \"{}\"\ngrants = [\"cookie:c\"]\nconfig = {{ label = \"probe\", {config} }}\n",
+        "[policies.probe]\ncomponent = \"{}\"\ngrants = [{grants}]\nconfig = {{ label = \"probe\", {config} }}\n",
         component.display()
     )
 }

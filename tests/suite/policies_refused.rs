@@ -134,6 +134,111 @@ X-A = "{{header:authorization}} {{cookie:session}} {{header:accept}}"
     );
 }
 
+/// What no component can use is refused at its place: grants that this one does
+/// not need or that nothing carries out, and limits out of bounds.
+#[tokio::test]
+async fn grants_and_limits_that_are_of_no_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let headers = "component = \"headers\"\nconfig = { request = { set = { X-A = \"{path}\" } } }";
+    let misbehave = format!("component = \"{}\"", component("misbehave").display());
+    let misbehave = format!("{misbehave}\nconfig = {{ do = \"nothing\" }}");
+    // The bundled one is granted what it needs; as a file it is a stranger.
+    let own_limit = format!(
+        "component = \"{}\"\nconfig = {{ rate = \"1/s\" }}",
+        component("janua_policy_rate_limit").display()
+    );
+    for (policy, more, line, words) in [
+        (
+            &*misbehave,
+            "grants = [\"header:authorization\"]",
+            4,
+            "policy `x` has no use for the grant `header:authorization`",
+        ),
+        (
+            &misbehave,
+            "grants = [\"effect:purge\",\n\"effect:tag\"]",
+            5,
+            "has no use for the grant `effect:tag`",
+        ),
+        (
+            headers,
+            "grants = [\"cookie:session\"]",
+            4,
+            "has no use for the grant `cookie:session`",
+        ),
+        (
+            &misbehave,
+            "grants = [\"header:accept\"]",
+            4,
+            "the grant `header:accept` has no effect",
+        ),
+        (
+            &misbehave,
+            "grants = [\"effect:verify\"]",
+            4,
+            "`effect:verify` is not carried out",
+        ),
+        (
+            &misbehave,
+            "grants = [\"key-value\"]",
+            4,
+            "`key-value` is not carried out",
+        ),
+        (
+            &misbehave,
+            "grants = [\"effect:tak\"]",
+            4,
+            "there is no grant `effect:tak`",
+        ),
+        // Its verdict is the same for all, so it is known to fail.
+        (&own_limit, "", 2, "grants = [\"effect:take\"]"),
+        (
+            headers,
+            "memory = \"1000GiB\"",
+            4,
+            "`memory` is more than a component can have",
+        ),
+        (
+            headers,
+            "configure_deadline = \"1h\"",
+            4,
+            "`configure_deadline` is not between",
+        ),
+    ] {
+        // A use with a deadline of its own is configured for itself, and says no
+        // error again.
+        let config = format!(
+            "[policies.x]\n{policy}\n{more}\n{}\n[[sites.routes]]\npath = \"/b\"\npolicies = [{{ name = \"x\", deadline = \"5ms\" }}]\nupstream = \"app\"\n",
+            Proxy::to("127.0.0.1:9").route("policies = [\"x\"]")
+        );
+        let found = errors(folder.path(), &config).await;
+        let message = found[0]["message"].as_str().unwrap();
+        assert!(message.contains(words), "{more}: {message}");
+        assert_eq!(found[0]["line"], line, "{more}: {}", found[0]);
+        if more.starts_with("grants") {
+            assert_eq!(found.len(), 1, "{more}: {found:#?}");
+        }
+    }
+}
+
+/// Reading a large configuration may take the time that the file allows.
+#[tokio::test]
+async fn the_time_to_configure_is_bounded_as_the_file_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |deadline: &str| {
+        format!(
+            "[policies.own]\ncomponent = \"{}\"\nconfig = {{ do = \"slow\", amount = 100000000, phase = \"configure\" }}\n{deadline}\n{}",
+            component("misbehave").display(),
+            Proxy::to("127.0.0.1:9").route("policies = [\"own\"]")
+        )
+    };
+    let found = errors(folder.path(), &with("configure_deadline = \"10ms\"")).await;
+    let message = found[0]["message"].as_str().unwrap();
+    assert!(message.contains("used up its CPU time"), "{message}");
+    let found = errors(folder.path(), &with("configure_deadline = \"30s\"")).await;
+    assert!(found.is_empty(), "{found:#?}");
+}
+
 /// A configure that traps or never ends is refused; what runs goes on.
 #[tokio::test]
 async fn a_configure_that_misbehaves() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
-use janua_wasm::{Component, ConfigureError, Isolation, OnError, Policy, PolicySpec};
+use janua_wasm::{Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec};
 
 use crate::estate::Estate;
 use crate::snapshot::{Snapshot, Use};
@@ -100,16 +100,7 @@ impl<'a> Provision<'a> {
         named: &Named<config::Policy>,
         deadline: Duration,
     ) -> Option<Arc<Policy>> {
-        for grant in named
-            .grants
-            .iter()
-            .filter(|grant| !janua_wasm::is_grant(grant.as_str()))
-        {
-            self.found.push(
-                Diagnostic::error(grant.span, format!("there is no grant `{}`", grant.as_str()))
-                    .help("grants look like \"header:authorization\", \"cookie:session\" or \"effect:take\""),
-            );
-        }
+        self.check_grants(named);
         let component = self.component(&named.component)?;
         let environment = |name: &str| std::env::var(name).ok();
         let resolved =
@@ -154,11 +145,69 @@ impl<'a> Provision<'a> {
             return Some(Arc::clone(kept));
         }
         match self.estate.runtime.configure(spec) {
-            Ok(policy) => Some(policy),
+            Ok(policy) => {
+                self.check_use_of_grants(named, &policy);
+                Some(policy)
+            }
             Err(error) => {
                 self.found.push(refused(named, &error));
                 None
             }
+        }
+    }
+
+    /// That each grant of a policy is one that a policy can make use of.
+    fn check_grants(&mut self, named: &Named<config::Policy>) {
+        for grant in &named.grants {
+            let name = grant.as_str();
+            let (message, help) = match janua_wasm::grant_name(name) {
+                GrantName::Known => continue,
+                GrantName::Unknown => (
+                    format!("there is no grant `{name}`"),
+                    "grants look like \"header:authorization\", \"cookie:session\" or \"effect:take\"",
+                ),
+                GrantName::NotNeeded => (
+                    format!("the grant `{name}` has no effect"),
+                    "this field may be read without a grant: remove it",
+                ),
+                GrantName::NotCarriedOut => (
+                    format!("`{name}` is not carried out by this version of the gateway"),
+                    "a policy that needs it would fail on every request: leave the policy out",
+                ),
+            };
+            self.refuse_grant(grant, message, help);
+        }
+    }
+
+    /// That each grant is of use to this policy. One that is not was meant for
+    /// something that the policy does not do, and would be there unnoticed for
+    /// whatever takes the component's place.
+    fn check_use_of_grants(&mut self, named: &Named<config::Policy>, policy: &Policy) {
+        for unused in policy.unused_grants() {
+            let is_unused = |grant: &&Spanned<config::Grant>| grant.as_str() == unused;
+            for grant in named.grants.iter().filter(is_unused) {
+                let message = format!(
+                    "policy `{}` has no use for the grant `{unused}`",
+                    named.name.value
+                );
+                let help = match unused.starts_with("effect:") {
+                    true => {
+                        "it takes no part in a phase that this effect belongs to: remove the grant"
+                    }
+                    false => "with this configuration it does not ask for it: remove the grant",
+                };
+                self.refuse_grant(grant, message, help);
+            }
+        }
+    }
+
+    /// Once for each grant: a policy is configured anew for each deadline that a
+    /// use sets itself.
+    fn refuse_grant(&mut self, grant: &Spanned<config::Grant>, message: String, help: &str) {
+        let place = Some(grant.span);
+        if !self.found.iter().any(|known| known.span() == place) {
+            let error = Diagnostic::error(grant.span, message).help(help);
+            self.found.push(error);
         }
     }
 

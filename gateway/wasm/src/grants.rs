@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::input::Input;
+use crate::input::{Input, Phase};
 use crate::plan::Plan;
 
 /// What a policy was granted. Bundled ones carry theirs.
@@ -40,6 +40,33 @@ impl Grants {
         name.starts_with("cookie:") && self.allows("header:cookie")
     }
 
+    /// What was given and no plan can use.
+    pub(crate) fn unused<'p>(&self, plan: impl Fn(Phase) -> Option<&'p Plan>) -> Vec<String> {
+        let plans: Vec<(Phase, &Plan)> = Phase::ALL
+            .into_iter()
+            .filter_map(|phase| Some((phase, plan(phase)?)))
+            .collect();
+        let asked: BTreeSet<String> = plans
+            .iter()
+            .flat_map(|(_, plan)| plan.inputs.iter().chain(&plan.references))
+            .filter_map(needed)
+            .collect();
+        let is_used = |name: &String| match name.strip_prefix("effect:") {
+            Some(effect) => {
+                let phases = phases_of(effect);
+                plans.iter().any(|(phase, _)| phases.contains(phase))
+            }
+            None if name == "header:cookie" => {
+                let is_cookie =
+                    |name: &String| name == "header:cookie" || name.starts_with("cookie:");
+                asked.iter().any(is_cookie)
+            }
+            None => asked.contains(name),
+        };
+        let unused = self.given.iter().filter(|name| !is_used(name));
+        unused.cloned().collect()
+    }
+
     /// The line to paste: what was given and what is missing.
     pub(crate) fn line_with(&self, missing: &BTreeSet<String>) -> String {
         let all: Vec<String> = self
@@ -51,25 +78,52 @@ impl Grants {
     }
 }
 
-/// Whether there is such a grant; a misspelt one would give nothing, in silence.
-pub fn is_grant(name: &str) -> bool {
-    const EFFECTS: [&str; 8] = [
-        "take",
-        "verify",
-        "choose-upstream",
-        "cache-lookup",
-        "cache-rule",
-        "tag",
-        "purge",
-        "ban",
-    ];
+/// What the name of a grant stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantName {
+    /// Something that a policy can be allowed.
+    Known,
+    /// A field that every policy may read.
+    NotNeeded,
+    /// Something of the contract that this version does not carry out: a policy
+    /// that needs it would not do what it is there for.
+    NotCarriedOut,
+    /// Nothing; a misspelt one would give nothing, in silence.
+    Unknown,
+}
+
+/// What the name of a grant stands for, for example `effect:take`.
+pub fn grant_name(name: &str) -> GrantName {
     match name.split_once(':') {
-        Some(("effect", effect)) => EFFECTS.contains(&effect),
-        Some(("header" | "cookie" | "response-header" | "secret" | "outbound", of)) => {
-            !of.is_empty()
+        Some(("effect", "verify" | "choose-upstream" | "ban")) => GrantName::NotCarriedOut,
+        Some(("effect", effect)) if !phases_of(effect).is_empty() => GrantName::Known,
+        Some((_, "")) => GrantName::Unknown,
+        Some(("cookie", _)) => GrantName::Known,
+        Some(("header", of)) => guarded(&Input::Header(of.to_ascii_lowercase().into())),
+        Some(("response-header", of)) => {
+            guarded(&Input::ResponseHeader(of.to_ascii_lowercase().into()))
         }
-        Some(_) => false,
-        None => name == "key-value",
+        Some(("secret" | "outbound", _)) => GrantName::NotCarriedOut,
+        None if name == "key-value" => GrantName::NotCarriedOut,
+        _ => GrantName::Unknown,
+    }
+}
+
+fn guarded(input: &Input) -> GrantName {
+    match needed(input) {
+        Some(_) => GrantName::Known,
+        None => GrantName::NotNeeded,
+    }
+}
+
+/// The phases that an effect belongs to; none if there is no such effect, or
+/// it is not carried out.
+pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
+    match effect {
+        "take" | "cache-lookup" => &[Phase::Request],
+        "cache-rule" | "tag" => &[Phase::Fetched],
+        "purge" => &[Phase::Request, Phase::Response],
+        _ => &[],
     }
 }
 
@@ -101,16 +155,61 @@ mod tests {
     #[test]
     fn grants_are_known_by_name() {
         for (name, known) in [
-            ("effect:take", true),
-            ("header:authorization", true),
-            ("cookie:session", true),
-            ("key-value", true),
-            ("effect:tak", false),
-            ("headers:authorization", false),
-            ("header:", false),
-            ("take", false),
+            ("effect:take", GrantName::Known),
+            ("header:authorization", GrantName::Known),
+            ("cookie:session", GrantName::Known),
+            ("effect:verify", GrantName::NotCarriedOut),
+            ("effect:ban", GrantName::NotCarriedOut),
+            ("key-value", GrantName::NotCarriedOut),
+            ("outbound:app", GrantName::NotCarriedOut),
+            ("secret:a", GrantName::NotCarriedOut),
+            ("header:accept", GrantName::NotNeeded),
+            ("response-header:vary", GrantName::NotNeeded),
+            ("response-header:set-cookie", GrantName::Known),
+            ("secret:", GrantName::Unknown),
+            ("effect:tak", GrantName::Unknown),
+            ("headers:authorization", GrantName::Unknown),
+            ("header:", GrantName::Unknown),
+            ("take", GrantName::Unknown),
         ] {
-            assert_eq!(is_grant(name), known, "{name}");
+            assert_eq!(grant_name(name), known, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_grant_that_nothing_needs_is_unused() {
+        let authorization = Input::Header("authorization".into());
+        let session = Input::Cookie("session".into());
+        let present = Input::HeaderPresent("authorization".into());
+        let table: &[(Phase, &Input, &str, bool)] = &[
+            (Phase::Request, &authorization, "header:authorization", true),
+            (
+                Phase::Response,
+                &authorization,
+                "header:authorization",
+                true,
+            ),
+            (Phase::Request, &present, "header:authorization", false),
+            (Phase::Request, &Input::Path, "header:authorization", false),
+            (Phase::Request, &session, "cookie:session", true),
+            (Phase::Request, &session, "header:cookie", true),
+            (Phase::Request, &session, "cookie:other", false),
+            (Phase::Request, &Input::Path, "effect:take", true),
+            (Phase::Fetched, &Input::Path, "effect:take", false),
+            (Phase::Fetched, &Input::Path, "effect:tag", true),
+            (Phase::Missing, &Input::Path, "effect:purge", false),
+            (Phase::Response, &Input::Path, "effect:purge", true),
+        ];
+        for (phase, input, grant, used) in table {
+            // Pointed at or handed over: both are uses.
+            let plan = Plan::new(Vec::new(), vec![(*input).clone()], &[]).unwrap();
+            let grants = Grants::new(false, &[(*grant).to_owned()]);
+            let unused = grants.unused(|asked| (asked == *phase).then_some(&plan));
+            assert_eq!(
+                unused.is_empty(),
+                *used,
+                "{grant} with {input} in {phase:?}"
+            );
         }
     }
 

@@ -58,7 +58,7 @@ pub use component::{Component, Description, LoadError};
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
-pub use grants::is_grant;
+pub use grants::{GrantName, grant_name};
 pub use host::WorkerHost;
 pub use input::{Facts, Input, Now, Phase};
 pub use plan::Plan;

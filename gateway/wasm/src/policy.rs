@@ -287,6 +287,12 @@ impl Policy {
         self.plans.of(phase)
     }
 
+    /// Its grants that nothing it asks for needs. Of effects that is known by
+    /// the phases alone: which ones a verdict will hold nobody can tell.
+    pub fn unused_grants(&self) -> Vec<String> {
+        self.grants.unused(|phase| self.plan(phase))
+    }
+
     /// How it is doing. `now_ms` is the proxy's monotonic clock.
     pub fn status(&self, now_ms: u64) -> PolicyStatus {
         let sum = self.counters.sum();
