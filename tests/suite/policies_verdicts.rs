@@ -104,21 +104,25 @@ async fn a_verdict_that_breaks_the_contract_is_none() {
     traffic.finish().await;
 }
 
-/// Effects need a grant, and some are not carried out yet: said in words.
+/// Effects need a grant, and some are not carried out yet: said in words, and
+/// never passed over, or a signature check that the gateway does not know would
+/// let everybody through.
 #[tokio::test]
 async fn effects_that_are_not_to_be() {
     let upstream = Upstream::echo().await;
     let grant = "grants = [\"effect:take\"]";
     let policies = misbehaving("ungranted", "do = \"empty-take\"", "")
         + &misbehaving("empty", "do = \"empty-take\"", grant)
-        + &misbehaving("nowhere", "do = \"no-upstream\"", "")
-        + &misbehaving("cached", "do = \"cache-rule\"", "");
+        + &misbehaving("nowhere", "do = \"no-upstream\"", "on_error = \"skip\"")
+        + &misbehaving("cached", "do = \"cache-rule\"", "on_error = \"skip\"")
+        + &misbehaving("lax", "do = \"empty-take\"", "on_error = \"skip\"");
     let gateway = Gateway::start(beside(&upstream, &policies)).await;
     for (name, words) in [
         ("ungranted", grant),
         ("empty", "must be at least 1"),
         ("nowhere", "choose-upstream"),
         ("cached", "`cache-rule` belongs to the phase `fetched`"),
+        ("lax", grant),
     ] {
         assert_eq!(
             gateway.get(&format!("/{name}/")).await.status,

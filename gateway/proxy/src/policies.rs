@@ -133,15 +133,17 @@ fn ask<'a>(
         )),
         Decision::Failed(failure) => {
             let worker_policy = local.borrow();
-            let name = worker_policy.policy().name();
+            let policy = worker_policy.policy();
+            let name = policy.name();
             exchange.note(name, failure.kind.word());
-            match policy_use.on_error {
-                OnError::Deny => Err(Failure::with(
-                    Kind::PolicyFailed,
-                    format!("{name}: {}", failure.kind.word()),
-                )),
-                OnError::Skip => Ok(None),
+            let is_denied = policy_use.on_error == OnError::Deny || failure.kind.always_denies();
+            if !is_denied {
+                return Ok(None);
             }
+            Err(Failure::with(
+                Kind::PolicyFailed,
+                format!("{name}: {}", failure.kind.word()),
+            ))
         }
     }
 }

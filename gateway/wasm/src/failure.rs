@@ -26,6 +26,9 @@ pub enum FailureKind {
     Error(String),
     /// Its verdict breaks the contract; this says how.
     BadVerdict(String),
+    /// Its verdict holds an effect that cannot be carried out: this version does
+    /// not know how, it was not granted, or it belongs to another phase. This says which.
+    EffectRefused(String),
     /// It failed or ran too much of late and is not asked for a while.
     BreakerOpen,
 }
@@ -38,9 +41,16 @@ impl FailureKind {
             Self::Deadline => "deadline",
             Self::Memory => "memory",
             Self::Error(_) => "error",
-            Self::BadVerdict(_) => "bad_verdict",
+            Self::BadVerdict(_) | Self::EffectRefused(_) => "bad_verdict",
             Self::BreakerOpen => "breaker_open",
         }
+    }
+
+    /// Whether the request is refused whatever `on_error` says. A policy that asks
+    /// for an effect that is never carried out fails each time: if it were
+    /// skipped, a signature check or a ban would let everyone through for ever.
+    pub fn always_denies(&self) -> bool {
+        matches!(self, Self::EffectRefused(_))
     }
 
     /// Whether the instance is lost with it.
@@ -66,6 +76,9 @@ impl fmt::Display for PolicyFailure {
             FailureKind::Memory => f.write_str("the policy wanted more memory than its limit")?,
             FailureKind::Error(message) => write!(f, "the policy returned an error: {message}")?,
             FailureKind::BadVerdict(why) => write!(f, "the policy's verdict is not valid: {why}")?,
+            FailureKind::EffectRefused(why) => {
+                write!(f, "the policy's verdict cannot be carried out: {why}")?;
+            }
             FailureKind::BreakerOpen => {
                 f.write_str("the policy failed or ran too much of late and is suspended")?;
             }

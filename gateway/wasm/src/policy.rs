@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use wasmtime::component::ResourceAny;
+
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
 use crate::component::Component;
-use crate::convert::RawSubscription;
+use crate::convert::{self, RawSubscription};
 use crate::counters::{AllCounters, Counts};
+use crate::deadline::Caller;
 use crate::engine::Runtime;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::fingerprint::Fingerprint;
@@ -17,6 +20,7 @@ use crate::grants::Grants;
 use crate::input::Phase;
 use crate::instance::Instance;
 use crate::plan::{Plan, Plans};
+use crate::rules::Rules;
 
 /// What becomes of a request whose policy failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -202,6 +206,14 @@ pub enum ConfigureError {
     NotCarriedOut(String),
     /// It trapped, ran out of time or memory, or broke the contract.
     Failed(String),
+    /// In a phase without inputs it gives every request the same verdict, and
+    /// that one cannot be carried out.
+    Constant {
+        /// The phase.
+        phase: Phase,
+        /// Why not.
+        why: String,
+    },
 }
 
 impl Runtime {
@@ -226,7 +238,6 @@ impl Runtime {
         let subscription = instance
             .subscription(&caller, time, configured)
             .map_err(ConfigureError::failed)?;
-        drop(instance);
 
         let plans = Plans::new(&subscription)?;
         let grants = Grants::new(spec.bundled, &spec.grants);
@@ -241,6 +252,18 @@ impl Runtime {
                 missing: missing.into_iter().collect(),
             });
         }
+        for phase in Phase::ALL {
+            let Some(plan) = plans.of(phase).filter(|plan| plan.inputs.is_empty()) else {
+                continue;
+            };
+            let rules = Rules {
+                phase,
+                plan,
+                grants: &grants,
+            };
+            try_constant(&mut instance, &caller, time, configured, &rules)?;
+        }
+        drop(instance);
         Ok(Arc::new(Policy {
             name,
             identity: spec.identity(),
@@ -253,6 +276,32 @@ impl Runtime {
             last_error: Mutex::default(),
             spec,
         }))
+    }
+}
+
+/// Asks for the one verdict of a phase without inputs, which is the same for all
+/// requests: if it cannot be carried out, that is known now. A failure is not
+/// held against the policy here, and neither is a verdict that came of a clock
+/// or of chance: the next one may be better.
+fn try_constant(
+    instance: &mut Instance,
+    caller: &Caller,
+    time: Duration,
+    configured: ResourceAny,
+    rules: &Rules<'_>,
+) -> Result<(), ConfigureError> {
+    match instance.ask(caller, time, rules.phase, configured, &[]) {
+        Ok(answer) if !answer.impure => match convert::v0_1::verdict(answer.verdict, rules) {
+            Ok(_) => Ok(()),
+            Err(unusable) => {
+                let failure = PolicyFailure::plain(unusable.into());
+                Err(ConfigureError::Constant {
+                    phase: rules.phase,
+                    why: failure.to_string(),
+                })
+            }
+        },
+        _ => Ok(()),
     }
 }
 
@@ -366,6 +415,11 @@ impl fmt::Display for ConfigureError {
                 "the policy asks for {what}, which is not carried out by this version of the gateway"
             ),
             Self::Failed(why) => write!(f, "the policy could not be configured: {why}"),
+            Self::Constant { phase, why } => write!(
+                f,
+                "in the phase `{}` it gives every request the same verdict, which fails: {why}",
+                phase.name()
+            ),
         }
     }
 }

@@ -3,12 +3,39 @@
 
 pub(crate) mod v0_1;
 
+use crate::failure::FailureKind;
+use crate::rules::Broken;
+
 /// For how long a verdict may be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reuse {
     Never,
     UntilReload,
     Seconds(u32),
+}
+
+/// Why a verdict cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// It breaks the contract.
+    Broken(Broken),
+    /// It holds an effect that cannot be carried out at all.
+    Effect(Broken),
+}
+
+impl From<Broken> for Unusable {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl From<Unusable> for FailureKind {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Broken(why) => Self::BadVerdict(why),
+            Unusable::Effect(why) => Self::EffectRefused(why),
+        }
+    }
 }
 
 /// What the guest said about its subscription, before it is compiled.

@@ -5,7 +5,7 @@ mod effect;
 use tracing::Level;
 use wasmtime::component::{HasSelf, Linker};
 
-use super::{RawPhase, RawSubscription, Reuse};
+use super::{RawPhase, RawSubscription, Reuse, Unusable};
 use crate::bindings::v0_1::janua::policy::{log, types as raw};
 use crate::component::Description;
 use crate::input::{Input, Phase};
@@ -102,8 +102,8 @@ fn input(raw: raw::Input) -> Result<Input, Broken> {
     })
 }
 
-/// Checks a verdict and compiles it. An error says what breaks the contract.
-pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, Reuse), Broken> {
+/// Checks a verdict and compiles it. An error says why it cannot be used.
+pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, Reuse), Unusable> {
     rules::at_most("edits", raw.edits.len(), rules::MAX_EDITS)?;
     rules::at_most("effects", raw.effects.len(), rules::MAX_EFFECTS)?;
     let outcome = match raw.outcome {
@@ -118,12 +118,12 @@ pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, 
         .edits
         .into_iter()
         .map(|raw| edit(raw, rules))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, Broken>>()?;
     let effects = raw
         .effects
         .into_iter()
         .map(|raw| effect::effect(raw, rules))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, Unusable>>()?;
     let note = raw
         .note
         .map(|note| rules::word("the note", &note))

@@ -105,7 +105,7 @@ impl WorkerPolicy {
             grants,
         };
         let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
-            .map_err(|why| PolicyFailure::plain(FailureKind::BadVerdict(why)))?;
+            .map_err(|unusable| PolicyFailure::plain(unusable.into()))?;
         let reuse = if answer.impure { Reuse::Never } else { reuse };
         Ok((verdict, reuse))
     }
@@ -149,7 +149,7 @@ impl WorkerPolicy {
             FailureKind::Deadline => &counters.overruns,
             FailureKind::Memory => &counters.memory,
             FailureKind::Error(_) => &counters.errors,
-            FailureKind::BadVerdict(_) => &counters.bad_verdicts,
+            FailureKind::BadVerdict(_) | FailureKind::EffectRefused(_) => &counters.bad_verdicts,
             FailureKind::BreakerOpen => &counters.suspended,
         };
         counter.add_one();

@@ -62,11 +62,19 @@ fn a_steady_state_is_a_memo_hit() {
 
 #[test]
 fn rules_need_grants_where_they_are_not_bundled() {
+    // Without a condition there are no inputs, and the one verdict is known.
     let mut spec = cache_rules(r#"{"rules": [{"store": "never"}]}"#);
+    spec.bundled = false;
+    let words = refusal(spec).to_string();
+    assert!(
+        words.ends_with(r#"grants = ["effect:cache-rule"]"#),
+        "{words}"
+    );
+    let mut spec = cache_rules(r#"{"rules": [{"extension": ["js"], "store": "never"}]}"#);
     spec.bundled = false;
     let facts = fetched("js", "200");
     let kind = Asker::new(spec.clone()).failure(Phase::Fetched, &facts);
-    let FailureKind::BadVerdict(words) = kind else {
+    let FailureKind::EffectRefused(words) = kind else {
         panic!("{kind:?}");
     };
     assert!(

@@ -31,9 +31,15 @@ fn a_constant_verdict_is_asked_for_once() {
 
 #[test]
 fn an_effect_needs_a_grant_and_the_failure_says_so() {
-    let mut asker = Asker::new(rate_limit());
-    let FailureKind::BadVerdict(words) = asker.failure(Phase::Request, &Request::default()) else {
-        panic!("carried out without a grant");
+    // A reference alone is no input: the one verdict is known when it is configured.
+    let words = refusal(rate_limit()).to_string();
+    assert!(words.contains("in the phase `request`"), "{words}");
+    assert!(words.ends_with(r#"grants = ["effect:take"]"#), "{words}");
+
+    let mut asker = Asker::new(misbehaving(r#""do":"empty-take""#));
+    let kind = asker.failure(Phase::Request, &Request::path("/"));
+    let FailureKind::EffectRefused(words) = kind else {
+        panic!("{kind:?}");
     };
     assert!(words.ends_with(r#"grants = ["effect:take"]"#), "{words}");
 }

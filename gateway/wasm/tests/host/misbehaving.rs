@@ -67,9 +67,6 @@ fn a_verdict_that_breaks_the_contract_is_refused() {
         ("bad-status", r#","amount":404"#),
         ("set-path", r#","phase":"response""#),
         ("serve", ""),
-        ("cache-rule", ""),
-        ("empty-take", ""),
-        ("no-upstream", ""),
         ("edits", r#","amount":257"#),
         ("long-value", r#","amount":8193"#),
         ("body", r#","amount":262145"#),
@@ -87,6 +84,27 @@ fn a_verdict_that_breaks_the_contract_is_refused() {
             "{what}: {kind:?}"
         );
     }
+}
+
+/// Whatever `on_error` says: an effect that never comes about is no reason to go on.
+#[test]
+fn an_effect_that_cannot_be_carried_out_always_denies() {
+    for what in ["cache-rule", "empty-take", "no-upstream"] {
+        let mut asker = Asker::new(misbehaving(&format!(r#""do":"{what}""#)));
+        let kind = asker.failure(Phase::Request, &Request::path("/"));
+        assert!(
+            matches!(kind, FailureKind::EffectRefused(_)),
+            "{what}: {kind:?}"
+        );
+        assert!(kind.always_denies());
+    }
+    // One that is carried out, with a number that it cannot have, is a mistake
+    // like others.
+    let mut spec = misbehaving(r#""do":"empty-take""#);
+    spec.grants = vec!["effect:take".to_owned()];
+    let kind = Asker::new(spec).failure(Phase::Request, &Request::path("/"));
+    assert!(matches!(kind, FailureKind::BadVerdict(_)), "{kind:?}");
+    assert!(!kind.always_denies());
 }
 
 #[test]

@@ -1,42 +1,46 @@
 //! The effects of a verdict: each in its phase, granted, and within its bounds.
 
 use super::{raw, reply, value};
-use crate::input::Phase;
+use crate::convert::Unusable;
+use crate::grants::phases_of;
 use crate::rules::{self, Broken, Place, Rules};
 use crate::verdict::{
     AbsentKey, CacheLookup, CacheRule, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
     Take,
 };
 
-pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Broken> {
-    let allowed = |phases: &[Phase], name: &str| {
-        rules.only_in(phases, name)?;
-        rules.granted(name)
+pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unusable> {
+    let allowed = |name: &str| {
+        rules
+            .only_in(phases_of(name), name)
+            .and_then(|()| rules.granted(name))
+            .map_err(Unusable::Effect)
     };
+    let not_carried_out = |name: &str| Err(Unusable::Effect(rules::not_carried_out(name)));
     Ok(match raw {
         raw::Effect::Take(raw) => {
-            allowed(&[Phase::Request], "take")?;
+            allowed("take")?;
             Effect::Take(Box::new(take(raw, rules)?))
         }
         raw::Effect::CacheLookup(raw) => {
-            allowed(&[Phase::Request], "cache-lookup")?;
+            allowed("cache-lookup")?;
             Effect::CacheLookup(Box::new(cache_lookup(raw, rules)?))
         }
         raw::Effect::CacheRule(raw) => {
-            allowed(&[Phase::Fetched], "cache-rule")?;
+            allowed("cache-rule")?;
             Effect::CacheRule(Box::new(cache_rule(raw)?))
         }
         raw::Effect::Tag(raw) => {
-            allowed(&[Phase::Fetched], "tag")?;
+            allowed("tag")?;
             Effect::Tag(value(raw, Place::Field, rules)?)
         }
         raw::Effect::Purge(raw) => {
-            allowed(&[Phase::Request, Phase::Response], "purge")?;
+            allowed("purge")?;
             Effect::Purge(Box::new(purge(raw, rules)?))
         }
-        raw::Effect::Verify(_) => return Err(rules::not_carried_out("verify")),
-        raw::Effect::ChooseUpstream(_) => return Err(rules::not_carried_out("choose-upstream")),
-        raw::Effect::Ban(_) => return Err(rules::not_carried_out("ban")),
+        raw::Effect::Verify(_) => return not_carried_out("verify"),
+        raw::Effect::ChooseUpstream(_) => return not_carried_out("choose-upstream"),
+        raw::Effect::Ban(_) => return not_carried_out("ban"),
     })
 }
 

@@ -74,7 +74,10 @@ fn checked(
         reuse: raw::Reuse::Never,
         note: None,
     };
-    verdict(raw, &rules).map(|(verdict, _)| verdict)
+    match verdict(raw, &rules) {
+        Ok((verdict, _)) => Ok(verdict),
+        Err(Unusable::Broken(why) | Unusable::Effect(why)) => Err(why),
+    }
 }
 
 /// With every grant.
