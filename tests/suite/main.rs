@@ -55,6 +55,7 @@ mod observe;
 mod policies_always;
 mod policies_api_key;
 mod policies_beside;
+mod policies_failures;
 mod policies_harm;
 mod policies_headers;
 mod policies_inputs;

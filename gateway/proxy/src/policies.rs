@@ -2,6 +2,7 @@
 //! everything about the response.
 
 mod effects;
+mod failures;
 mod fetched;
 mod missing;
 
@@ -137,6 +138,14 @@ fn ask<'a>(
             let name = policy.name();
             exchange.note(name, failure.kind.word());
             let is_denied = policy_use.on_error == OnError::Deny || failure.kind.always_denies();
+            failures::log(
+                policy,
+                &failure,
+                phase,
+                matched,
+                is_denied,
+                &exchange.worker,
+            );
             if !is_denied {
                 return Ok(None);
             }

@@ -31,6 +31,7 @@ mod counters;
 mod deadline;
 mod engine;
 mod failure;
+mod failure_log;
 mod fingerprint;
 mod grants;
 mod handover;

@@ -15,6 +15,7 @@ use crate::counters::{AllCounters, Counts};
 use crate::deadline::Caller;
 use crate::engine::Runtime;
 use crate::failure::{FailureKind, PolicyFailure};
+use crate::failure_log::{self, FailureLog};
 use crate::fingerprint::Fingerprint;
 use crate::grants::Grants;
 use crate::input::Phase;
@@ -147,6 +148,7 @@ pub struct Policy {
     pub(crate) grants: Grants,
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
+    pub(crate) failures: FailureLog,
     /// Sampling found a verdict that lied about reuse.
     reuse_off: AtomicBool,
     last_error: Mutex<Option<String>>,
@@ -272,6 +274,7 @@ impl Runtime {
             grants,
             breaker: Breaker::new(spec.breaker.clone()),
             counters: AllCounters::default(),
+            failures: FailureLog::default(),
             reuse_off: AtomicBool::new(false),
             last_error: Mutex::default(),
             spec,
@@ -340,6 +343,26 @@ impl Policy {
     /// the phases alone: which ones a verdict will hold nobody can tell.
     pub fn unused_grants(&self) -> Vec<String> {
         self.grants.unused(|phase| self.plan(phase))
+    }
+
+    /// Takes in a failure that answered a request. `Some` if it is to be logged
+    /// now, with the number of earlier ones that were not; see
+    /// [`claim_failure_summary`](Self::claim_failure_summary) for the rest.
+    pub fn admit_failure(&self, now_ms: u64) -> Option<u64> {
+        self.failures.admit(now_ms)
+    }
+
+    /// After a failure that was not to be logged: how long from now the caller
+    /// is to ask for the [`failure_summary`](Self::failure_summary). `None` if
+    /// another caller does.
+    pub fn claim_failure_summary(&self) -> Option<Duration> {
+        let is_mine = self.failures.claim_summary();
+        is_mine.then_some(Duration::from_millis(failure_log::INTERVAL_MS))
+    }
+
+    /// How many failures no line has told of yet; from now on they count as told.
+    pub fn failure_summary(&self, now_ms: u64) -> u64 {
+        self.failures.summary(now_ms)
     }
 
     /// How it is doing. `now_ms` is the proxy's monotonic clock.

@@ -50,6 +50,15 @@ impl WorkerPolicy {
                         }
                     }
                     self.note(&failure);
+                    if let Some(unreported) = policy.failures.admit(now.monotonic_ms) {
+                        tracing::warn!(
+                            policy = &**policy.name(),
+                            phase = phase.name(),
+                            error = failure.to_string().as_str(),
+                            unreported,
+                            "a policy failed while a remembered verdict was compared with a fresh one"
+                        );
+                    }
                 }
             }
         }

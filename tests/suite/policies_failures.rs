@@ -1,0 +1,71 @@
+//! Failures of policies in the gateway's log.
+
+use janua_tests::{Settings, Upstream, assert_eventually};
+
+use crate::policies_beside::{beside, marked, misbehaving};
+
+/// How many failures of a policy the lines of the log tell of.
+fn told(messages: &str, policy: &str) -> u64 {
+    let named = format!("policy=\"{policy}\"");
+    let number = |line: &str, key: &str| {
+        let rest = line.split(key).nth(1)?;
+        rest.split(' ').next()?.parse::<u64>().ok()
+    };
+    let lines = messages
+        .lines()
+        .filter(|line| line.contains("a policy failed") && line.contains(&named));
+    lines
+        .map(|line| match number(line, " failures=") {
+            Some(failures) => failures,
+            None => 1 + number(line, " unreported=").unwrap(),
+        })
+        .sum()
+}
+
+/// The first one at once, with all that an operator needs to find it; of the rest
+/// no more than a line a second, and none is left out of the count.
+#[tokio::test]
+async fn failures_are_logged_and_counted() {
+    let upstream = Upstream::echo().await;
+    let policies = misbehaving("bad", "do = \"error\", marked = true", "")
+        + &misbehaving(
+            "lax",
+            "do = \"trap\", marked = true, phase = \"response\"",
+            "on_error = \"skip\"",
+        );
+    let gateway = Settings::new()
+        .workers(2)
+        .start(beside(&upstream, &policies))
+        .await;
+    assert_eq!(gateway.get("/bad/healthy").await.status, 200);
+    assert!(!gateway.messages().contains("a policy failed"));
+
+    assert_eq!(gateway.send(marked("/bad/x")).await.status, 503);
+    let words = [
+        "a policy failed and the request was denied policy=\"bad\" phase=\"request\" site=",
+        " route=\"/bad/\" error=\"the policy returned an error: told to fail\"",
+    ];
+    let line = |messages: String| {
+        let mut lines = messages.lines();
+        lines.any(|line| words.iter().all(|words| line.contains(words)))
+    };
+    assert_eventually!(line(gateway.messages()));
+    for _ in 0..29 {
+        assert_eq!(gateway.send(marked("/bad/x")).await.status, 503);
+    }
+    assert_eventually!(told(&gateway.messages(), "bad") == 30);
+    let lines = gateway.messages().matches("a policy failed").count();
+    assert!(lines < 30, "{lines}");
+
+    for _ in 0..6 {
+        assert_eq!(gateway.send(marked("/lax/x")).await.status, 200);
+    }
+    let skipped =
+        "a policy failed and the request went on without it policy=\"lax\" phase=\"response\"";
+    assert_eventually!(gateway.messages().contains(skipped));
+    assert!(gateway.messages().contains("told to panic"));
+    // After five it is not asked any more, which is said once and is no failure.
+    assert_eventually!(told(&gateway.messages(), "lax") == 5);
+    let suspended = "the policy failed too often and is suspended policy=\"lax\"";
+    assert_eq!(gateway.messages().matches(suspended).count(), 1);
+}
