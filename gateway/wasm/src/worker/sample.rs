@@ -44,10 +44,10 @@ impl WorkerPolicy {
                 }
                 // A failure says nothing about the verdict; it counts as one.
                 Err(failure) => {
-                    if failure.kind.ends_the_instance() {
-                        if policy.breaker.count_failure(now.monotonic_ms) {
-                            policy.log_suspension();
-                        }
+                    if failure.kind.ends_the_instance()
+                        && policy.breaker.count_failure(now.monotonic_ms)
+                    {
+                        policy.log_suspension();
                     }
                     self.note(&failure);
                     if let Some(unreported) = policy.failures.admit(now.monotonic_ms) {
