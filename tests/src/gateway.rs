@@ -187,6 +187,11 @@ impl Gateway {
         self.process.signal(signal);
     }
 
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().is_some()
+    }
+
     /// Waits until it has ended by itself: its exit code, none after a signal.
     pub async fn ended(&mut self) -> Option<i32> {
         let ended = eventually(async || self.process.try_wait()).await;

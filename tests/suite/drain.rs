@@ -3,7 +3,7 @@
 use janua_tests::{Proxy, Request, Settings, assert_eventually};
 use rustix::process::Signal;
 
-use crate::reload::held;
+use crate::reload::{held, says};
 
 #[tokio::test]
 async fn sigterm_finishes_what_is_on_its_way() {
@@ -45,6 +45,76 @@ async fn draining_has_an_end() {
         "/cut",
         "also this one has its line"
     );
+    let said = gateway.messages();
+    let cut_off = "requests were cut off requests=1 drain_timeout=300ms";
+    assert!(said.contains(cut_off), "{said}");
+}
+
+/// What waits to be accepted when draining begins has been told that it is
+/// connected.
+#[tokio::test]
+async fn what_waits_to_be_accepted_is_served() {
+    let mut gateway = Settings::new()
+        .workers(1)
+        .drain_timeout("20s")
+        .start(says("served"))
+        .await;
+    gateway.signal(Signal::STOP);
+    let mut waiting = Vec::new();
+    for _ in 0..300 {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        waiting.push(wire);
+    }
+    gateway.signal(Signal::TERM);
+    gateway.signal(Signal::CONT);
+    for (n, wire) in waiting.iter_mut().enumerate() {
+        let response = wire.receive("GET").await;
+        assert_eq!(response.text(), "served", "{n}");
+    }
+    assert_eq!(gateway.ended().await, Some(0));
+    let said = gateway.messages();
+    assert!(!said.contains("cut off"), "{said}");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_at_once_and_says_what_it_cut_off() {
+    let (upstream, _release) = held().await;
+    let config = Proxy::to(upstream.endpoint());
+    let mut gateway = Settings::new().drain_timeout("1h").start(config).await;
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    assert_eventually!(upstream.request_count() == 1);
+    gateway.signal(Signal::TERM);
+    assert_eventually!(gateway.messages().contains("draining"));
+    gateway.signal(Signal::TERM);
+    assert_eq!(gateway.ended().await, Some(0));
+    assert!(wire.try_receive("GET").await.is_err());
+    let said = gateway.messages();
+    let cut_off = "a second signal: requests were cut off requests=1";
+    assert!(said.contains(cut_off), "{said}");
+}
+
+/// Nothing is said of requests where there are none, however often it is told.
+#[tokio::test]
+async fn signals_to_an_idle_gateway_cut_nothing_off() {
+    let mut gateway = Settings::new().start(says("x")).await;
+    let idle = gateway.connect().await;
+    assert_eventually!({
+        gateway.signal(Signal::TERM);
+        gateway.messages().contains("draining")
+    });
+    assert_eventually!({
+        let is_over = gateway.has_ended();
+        if !is_over {
+            gateway.signal(Signal::TERM);
+        }
+        is_over
+    });
+    drop(idle);
+    assert_eq!(gateway.ended().await, Some(0));
+    let said = gateway.messages();
+    assert!(!said.contains("WARN"), "{said}");
 }
 
 #[tokio::test]

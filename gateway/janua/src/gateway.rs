@@ -223,6 +223,11 @@ impl Gateway {
         self.state().log.drain();
     }
 
+    /// Requests that are being worked on now.
+    pub(crate) fn requests_in_flight(&self) -> u64 {
+        self.estate.requests().0
+    }
+
     /// Purges, and tells the webhooks of the live configuration.
     fn purge_now(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
         // Copied out: webhooks take their time, and the lock is for a moment.

@@ -8,12 +8,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use janua_admin::{Control, Server, SocketOptions};
 use janua_config::Loaded;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::gateway::{self, Gateway, StartError};
+
+/// How long a second signal waits for the logs, if no request is in flight.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// Runs the gateway until it is told to end.
 ///
@@ -74,11 +78,21 @@ async fn obey(gateway: Arc<Gateway>) -> std::io::Result<()> {
         }
     }
     tracing::info!("draining");
-    let draining = tokio::task::spawn_blocking(move || gateway.drain());
+    let draining = {
+        let gateway = Arc::clone(&gateway);
+        tokio::task::spawn_blocking(move || gateway.drain())
+    };
+    tokio::pin!(draining);
     tokio::select! {
-        _ = draining => {}
-        _ = terminate.recv() => tracing::warn!("ended before all requests were done"),
-        _ = interrupt.recv() => tracing::warn!("ended before all requests were done"),
+        biased;
+        _ = &mut draining => return Ok(()),
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    match gateway.requests_in_flight() {
+        // Nothing is cut off: what is left is to write the log to its end.
+        0 => drop(tokio::time::timeout(LAST_WRITES, draining).await),
+        requests => tracing::warn!(requests, "a second signal: requests were cut off"),
     }
     Ok(())
 }

@@ -1,12 +1,10 @@
 //! Accepts connections and starts a task for each.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
 use std::time::Duration;
 
 use janua_telemetry::metrics::{Counter, Gauge, definitions};
@@ -53,8 +51,18 @@ pub(crate) async fn accept(
             }
         }
     }
-    while let Some(Ok((stream, address))) = now(socket.accept()).await {
-        serve(&worker, stream, address, listener, &stats);
+    // Asked of the kernel itself: the runtime may not have heard yet of what
+    // waits there.
+    let Ok(socket) = socket.into_std() else {
+        return;
+    };
+    while let Ok((stream, address)) = socket.accept() {
+        let stream = stream
+            .set_nonblocking(true)
+            .and_then(|()| TcpStream::from_std(stream));
+        if let Ok(stream) = stream {
+            serve(&worker, stream, address, listener, &stats);
+        }
     }
 }
 
@@ -74,13 +82,8 @@ fn serve(
     }
     // A response is written whole; waiting for more to send would only delay it.
     let _ = stream.set_nodelay(true);
-    tokio::task::spawn_local(connection::serve(
-        Rc::clone(worker),
-        stream,
-        address,
-        listener,
-        Rc::clone(stats),
-    ));
+    let open = connection::Open::new(worker, Rc::clone(stats));
+    tokio::task::spawn_local(connection::serve(open, stream, address, listener));
 }
 
 impl ListenerStats {
@@ -94,16 +97,6 @@ impl ListenerStats {
             refused: registry.counter(&definitions::CONNECTIONS_REFUSED, [&*name, "limit"]),
         })
     }
-}
-
-/// What a future gives without waiting.
-async fn now<T>(step: impl Future<Output = T>) -> Option<T> {
-    let mut step = std::pin::pin!(step);
-    std::future::poll_fn(|context| match step.as_mut().poll(context) {
-        Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }
 
 /// The client was gone before it was accepted.

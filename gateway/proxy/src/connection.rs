@@ -22,22 +22,17 @@ use crate::worker::Worker;
 /// of the worker have theirs.
 const TURN: u32 = 16;
 
-/// Counts a connection for as long as it lives, however it ends.
-struct Open {
+/// Counts a connection for as long as it lives, however it ends; made when it is
+/// accepted, so that no moment sees it neither in the queue nor here.
+pub(crate) struct Open {
     worker: Rc<Worker>,
     stats: Rc<ListenerStats>,
     number: usize,
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(
-    worker: Rc<Worker>,
-    stream: TcpStream,
-    address: SocketAddr,
-    listener: usize,
-    stats: Rc<ListenerStats>,
-) {
-    let open = Open::new(&worker, stats);
+pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, listener: usize) {
+    let worker = &open.worker;
     let (read, write) = transport::from_tcp(stream);
     let mut client = Client {
         reader: Reader::new(read),
@@ -48,9 +43,9 @@ pub(crate) async fn serve(
         requests: 0,
     };
     let mut in_turn = 0;
-    while wait(&mut client, &worker, open.number).await {
+    while wait(&mut client, worker, open.number).await {
         // Boxed, so that an idle connection holds none of it.
-        match Box::pin(Exchange::run(&mut client, &worker)).await {
+        match Box::pin(Exchange::run(&mut client, worker)).await {
             Fate::KeepAlive => {
                 client.reader.rest();
                 client.writer.rest();
@@ -110,7 +105,7 @@ async fn wait(client: &mut Client, worker: &Rc<Worker>, number: usize) -> bool {
 }
 
 impl Open {
-    fn new(worker: &Rc<Worker>, stats: Rc<ListenerStats>) -> Self {
+    pub(crate) fn new(worker: &Rc<Worker>, stats: Rc<ListenerStats>) -> Self {
         stats.gauge.add(worker.index, 1);
         stats.open.fetch_add(1, Relaxed);
         Self {

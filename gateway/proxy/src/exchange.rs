@@ -224,6 +224,7 @@ impl Exchange {
 
     fn new(client: &Client, worker: &Rc<Worker>) -> Self {
         worker.estate.in_flight.add(worker.index, 1);
+        worker.requests.set(worker.requests.get() + 1);
         Self {
             heads: worker.take_heads(),
             role: Role::Client,
@@ -368,7 +369,9 @@ impl Matched {
 impl Drop for Exchange {
     fn drop(&mut self) {
         if self.role == Role::Client {
-            self.worker.estate.in_flight.add(self.worker.index, -1);
+            let worker = &self.worker;
+            worker.estate.in_flight.add(worker.index, -1);
+            worker.requests.set(worker.requests.get().saturating_sub(1));
             self.conclude();
         }
         self.worker.put_heads(std::mem::take(&mut self.heads));

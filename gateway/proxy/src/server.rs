@@ -32,7 +32,8 @@ pub struct Server {
 
 struct Running {
     commands: mpsc::UnboundedSender<Command>,
-    thread: JoinHandle<()>,
+    /// Gives the requests that were cut off at its end.
+    thread: JoinHandle<usize>,
 }
 
 /// A listener's place and an address as configured.
@@ -69,9 +70,10 @@ impl Server {
             let (commands, receiver) = mpsc::unbounded_channel();
             let (estate, snapshot) = (Arc::clone(&estate), Arc::clone(&snapshot));
             let work = move || {
-                if let Err(error) = worker::run(index, estate, snapshot, receiver) {
+                worker::run(index, estate, snapshot, receiver).unwrap_or_else(|error| {
                     tracing::error!(%error, index, "a worker could not start");
-                }
+                    0
+                })
             };
             let thread = std::thread::Builder::new()
                 .name(format!("worker-{index}"))
@@ -192,10 +194,19 @@ impl Server {
     /// `patience` whatever is left.
     pub fn drain(self, patience: Duration) {
         self.tell(|_| Command::Drain(patience));
+        let mut requests = 0;
         for running in self.workers {
-            if running.thread.join().is_err() {
-                tracing::error!("a worker ended in a panic");
+            match running.thread.join() {
+                Ok(cut_off) => requests += cut_off,
+                Err(_) => tracing::error!("a worker ended in a panic"),
             }
+        }
+        if requests > 0 {
+            tracing::warn!(
+                requests,
+                drain_timeout = ?patience,
+                "`drain_timeout` was over, requests were cut off"
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use janua_upstream::Pool;
 use janua_wasm::WorkerHost;
 use slab::Slab;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use crate::accept;
 use crate::attempt::Upstreamed;
@@ -59,7 +59,11 @@ pub(crate) struct Worker {
     pub(crate) clock: Clock,
     pub(crate) draining: Cell<bool>,
     /// Open connections.
-    pub(crate) open: Cell<usize>,
+    open: Cell<usize>,
+    /// Told when the last connection of a worker that drains is closed.
+    emptied: Notify,
+    /// Requests of clients that are being worked on.
+    pub(crate) requests: Cell<usize>,
     local: RefCell<Rc<LocalSnapshot>>,
     #[allow(
         clippy::vec_box,
@@ -84,6 +88,8 @@ impl Worker {
             clock: Clock::new(estate.origin),
             draining: Cell::new(false),
             open: Cell::new(0),
+            emptied: Notify::new(),
+            requests: Cell::new(0),
             local: RefCell::new(Rc::new(local)),
             heads: RefCell::default(),
             waiting: RefCell::default(),
@@ -158,9 +164,14 @@ impl Worker {
     pub(crate) fn unregister(&self, connection: usize) {
         self.waiting.borrow_mut().try_remove(connection);
         self.open.set(self.open.get().saturating_sub(1));
+        if self.open.get() == 0 && self.draining.get() {
+            self.emptied.notify_one();
+        }
     }
 
-    fn drain(&self) {
+    /// Has connections closed once their request is done, and waits for all of
+    /// them.
+    async fn drain(&self) {
         self.draining.set(true);
         for waker in self
             .waiting
@@ -170,28 +181,33 @@ impl Worker {
         {
             waker.wake_by_ref();
         }
+        while self.open.get() > 0 {
+            self.emptied.notified().await;
+        }
     }
 }
 
-/// Runs a worker on this thread until it is drained.
+/// Runs a worker on this thread until it is drained. Answers how many requests
+/// were cut off then.
 pub(crate) fn run(
     index: usize,
     estate: Arc<Estate>,
     snapshot: Arc<Snapshot>,
     commands: mpsc::UnboundedReceiver<Command>,
-) -> std::io::Result<()> {
+) -> std::io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let tasks = LocalSet::new();
     let worker = Rc::new(Worker::new(index, estate, snapshot));
-    tasks.block_on(&runtime, obey(worker, commands));
-    Ok(())
+    Ok(tasks.block_on(&runtime, obey(worker, commands)))
 }
 
-/// Does what the server says, and what has to be done every second.
-async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
+/// Does what the server says, and what has to be done every second. Answers how
+/// many requests are left at its end.
+async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) -> usize {
     let mut sockets: HashMap<u64, Rc<Notify>> = HashMap::new();
+    let mut accepting: JoinSet<()> = JoinSet::new();
     let mut second = tokio::time::interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -201,6 +217,7 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>
                 let now = worker.clock.now();
                 worker.pool.borrow_mut().sweep(now.monotonic_ms);
                 worker.log.borrow_mut().flush();
+                while accepting.try_join_next().is_some() {}
                 continue;
             }
         };
@@ -217,7 +234,7 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>
                 Ok(socket) => {
                     let closing = Rc::new(Notify::new());
                     sockets.insert(key, Rc::clone(&closing));
-                    tokio::task::spawn_local(accept::accept(
+                    accepting.spawn_local(accept::accept(
                         Rc::clone(&worker),
                         socket,
                         listener,
@@ -241,17 +258,17 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>
                 for (_, closing) in sockets.drain() {
                     closing.notify_one();
                 }
-                // The queues are emptied before the connections are told.
-                tokio::task::yield_now().await;
-                worker.drain();
-                let begin = tokio::time::Instant::now();
-                while worker.open.get() > 0 && begin.elapsed() < patience {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
+                let drained = async {
+                    // Once nothing is accepted any more, all connections are known.
+                    while accepting.join_next().await.is_some() {}
+                    worker.drain().await;
+                };
+                let _ = tokio::time::timeout(patience, drained).await;
                 break;
             }
             None => break,
         }
     }
     worker.log.borrow_mut().flush();
+    worker.requests.get()
 }
