@@ -55,7 +55,7 @@ impl Settings {
         self
     }
 
-    /// With a soft limit of open files (`ulimit -S -n`).
+    /// With this limit of open files (`ulimit -n`).
     #[must_use]
     pub fn open_files(mut self, limit: u64) -> Self {
         self.open_files = Some(limit);

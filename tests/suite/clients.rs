@@ -6,6 +6,8 @@ use janua_tests::{
     Gateway, Proxy, Reply, Request, Settings, Upstream, Visit, Wire, assert_eventually,
 };
 
+use crate::reload::held;
+
 async fn assert_nothing_leaks(gateway: &Gateway) {
     assert_eventually!(gateway.status().await["in_flight"] == 0);
     assert_eventually!(gateway.status().await["connections"] == 0);
@@ -261,6 +263,53 @@ async fn a_thousand_idle_connections() {
     }
     drop(wires);
     assert_nothing_leaks(&gateway).await;
+}
+
+/// Without descriptors nobody new is accepted; but whoever is connected is served
+/// through to the upstream, all of them at once too, and those who wait are
+/// accepted when others leave.
+#[tokio::test]
+async fn running_out_of_descriptors_stops_new_clients_only() {
+    let (upstream, release) = held().await;
+    let config = Proxy::to(upstream.endpoint()).upstream("keepalive = 0");
+    let settings = Settings::new().workers(1).open_files(128);
+    let gateway = settings.start(config).await;
+    let mut wires = Vec::new();
+    for _ in 0..160 {
+        wires.push(gateway.connect().await);
+    }
+    let warned = || {
+        gateway
+            .messages()
+            .matches("no file descriptors left")
+            .count()
+    };
+    assert_eventually!(warned() == 1);
+    // The first came first. Each of these needs another descriptor.
+    for wire in &mut wires[..12] {
+        wire.send(Request::get("/").to_bytes()).await;
+    }
+    assert_eventually!(upstream.request_count() == 12);
+    release.send(true).unwrap();
+    for wire in &mut wires[..12] {
+        assert_eq!(wire.receive("GET").await.text(), "at last");
+    }
+    for wire in &mut wires[12..40] {
+        assert_eq!(wire.exchange(&Request::get("/")).await.text(), "at last");
+    }
+    let mut last = wires.pop().unwrap();
+    last.send(Request::get("/").to_bytes()).await;
+    // As long as nobody leaves, there is no place: this one has to wait.
+    let mut first = wires.remove(0);
+    assert_eq!(first.exchange(&Request::get("/")).await.status, 200);
+    let before = upstream.request_count();
+    wires.truncate(60);
+    assert_eq!(last.receive("GET").await.text(), "at last");
+    assert_eq!(upstream.request_count(), before + 1);
+    assert_eq!(gateway.get("/").await.status, 200);
+    assert_eq!(warned(), 1, "{}", gateway.messages());
+    let failures = gateway.metrics().await.sum("janua_failures_total", &[]);
+    assert!(failures < 1.0, "{failures}");
 }
 
 #[tokio::test]

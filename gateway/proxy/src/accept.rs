@@ -12,9 +12,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::connection;
+use crate::reserve::is_out_of_descriptors;
 use crate::worker::Worker;
 
-/// How long accepting pauses when the process has no file descriptor left.
+/// How long accepting pauses after an error that nobody has foreseen.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the connections of a listener count themselves in.
@@ -37,7 +38,14 @@ pub(crate) async fn accept(
     let Some(stats) = ListenerStats::new(&worker, listener).map(Rc::new) else {
         return;
     };
+    let reserve = &worker.estate.reserve;
     loop {
+        if !reserve.is_whole() {
+            tokio::select! {
+                () = reserve.wait() => continue,
+                () = closing.notified() => break,
+            }
+        }
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
             () = closing.notified() => break,
@@ -45,8 +53,15 @@ pub(crate) async fn accept(
         match accepted {
             Ok((stream, address)) => serve(&worker, stream, address, listener, &stats),
             Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if is_out_of_descriptors(&error) => {
+                reserve.run_out();
+                tokio::select! {
+                    () = reserve.wait() => {}
+                    () = closing.notified() => break,
+                }
+            }
             Err(error) => {
-                tracing::warn!(%error, "cannot accept; is the limit of open files too low?");
+                tracing::warn!(%error, "cannot accept");
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -56,12 +71,16 @@ pub(crate) async fn accept(
     let Ok(socket) = socket.into_std() else {
         return;
     };
-    while let Ok((stream, address)) = socket.accept() {
-        let stream = stream
-            .set_nonblocking(true)
-            .and_then(|()| TcpStream::from_std(stream));
-        if let Ok(stream) = stream {
-            serve(&worker, stream, address, listener, &stats);
+    loop {
+        let accepted = socket.accept().and_then(|(stream, address)| {
+            stream.set_nonblocking(true)?;
+            Ok((TcpStream::from_std(stream)?, address))
+        });
+        match accepted {
+            Ok((stream, address)) => serve(&worker, stream, address, listener, &stats),
+            Err(error) if is_out_of_descriptors(&error) && reserve.give() => {}
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => break,
         }
     }
 }

@@ -21,6 +21,7 @@ use janua_upstream::{Change, ConnectError, Lease, Outcome, Picked, Tried, Unavai
 
 use crate::course::Course;
 use crate::exchange::Exchange;
+use crate::reserve;
 use crate::snapshot::Forwarding;
 use crate::transport::{self, Idle};
 use crate::wire::{Reader, Writer};
@@ -216,7 +217,11 @@ async fn connect(
 ) -> Result<Upstreamed, Failure> {
     let begin = exchange.worker.clock.now();
     let within = forwarding.upstream.connect_timeout;
-    let connected = picked.in_flight.endpoint().connect(within).await;
+    let endpoint = picked.in_flight.endpoint();
+    let mut connected = endpoint.connect(within).await;
+    while is_out_of_descriptors(&connected) && exchange.worker.estate.reserve.give() {
+        connected = endpoint.connect(within).await;
+    }
     let took = begin.instant.elapsed();
     exchange.record.connect = Some(took);
     forwarding
@@ -237,9 +242,17 @@ async fn connect(
             ConnectError::Refused => Kind::ConnectionRefused.into(),
             ConnectError::Timeout => Kind::ConnectTimeout.into(),
             ConnectError::Unreachable => Kind::Unreachable.into(),
+            // It says nothing about the endpoint.
+            ConnectError::Other(error) if reserve::is_out_of_descriptors(&error) => {
+                Failure::with(Kind::Internal, "no file descriptors left")
+            }
             ConnectError::Other(error) => Failure::with(Kind::Unreachable, error.to_string()),
         }),
     }
+}
+
+fn is_out_of_descriptors<T>(connected: &Result<T, ConnectError>) -> bool {
+    matches!(connected, Err(ConnectError::Other(error)) if reserve::is_out_of_descriptors(error))
 }
 
 /// What is known of an attempt that failed before its response had begun.

@@ -121,5 +121,6 @@ impl Drop for Open {
         self.stats.gauge.add(self.worker.index, -1);
         self.stats.open.fetch_sub(1, Relaxed);
         self.worker.unregister(self.number);
+        self.worker.estate.reserve.freed();
     }
 }

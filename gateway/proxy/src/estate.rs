@@ -15,6 +15,7 @@ use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
 
 use crate::coding::Codings;
+use crate::reserve::Reserve;
 use crate::snapshot::Snapshot;
 
 /// The process's lasting state.
@@ -40,6 +41,8 @@ pub struct Estate {
     published: ArcSwapOption<Snapshot>,
     /// Every snapshot that was published and that somebody may still hold.
     generations: Mutex<Vec<Weak<Snapshot>>>,
+    /// File descriptors that no new client gets.
+    pub(crate) reserve: Reserve,
     pub(crate) in_flight: Arc<Gauge>,
     /// What is compressed now, and what that holds.
     pub(crate) codings: Codings,
@@ -82,6 +85,7 @@ impl Estate {
             origin: Instant::now(),
             published: ArcSwapOption::empty(),
             generations: Mutex::default(),
+            reserve: Reserve::default(),
             in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
             requests: Counter::new(workers),
             codings: Codings::new(&metrics, workers),

@@ -64,6 +64,7 @@ mod render;
 mod represent;
 mod request_head;
 mod request_id;
+mod reserve;
 mod route;
 mod server;
 mod snapshot;

@@ -63,6 +63,7 @@ impl Server {
     /// # Errors
     /// A thread could not be started.
     pub fn start(estate: Arc<Estate>, workers: usize, snapshot: Snapshot) -> std::io::Result<Self> {
+        estate.reserve.take();
         let snapshot = Arc::new(snapshot);
         estate.publish(Arc::clone(&snapshot));
         let mut running = Vec::with_capacity(workers);

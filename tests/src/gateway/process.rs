@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::settings::Settings;
-use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// How long the process may take to end once it was asked to.
 const END: Duration = Duration::from_secs(20);
@@ -107,7 +107,7 @@ impl Process {
                 .open(&messages)
                 .unwrap()
         };
-        let child = Command::new(binary())
+        let child = Self::command(settings.open_file_limit())
             .args(["run", "--config", "janua.toml"])
             .current_dir(directory)
             .env("NO_COLOR", "1")
@@ -117,15 +117,22 @@ impl Process {
             .stderr(output())
             .spawn()
             .expect("the gateway can be started");
-        let process = Self {
+        Self {
             child,
             messages,
             ended: None,
-        };
-        if let Some(limit) = settings.open_file_limit() {
-            process.limit_open_files(limit);
         }
-        process
+    }
+
+    /// The binary, with this limit of open files from its start on.
+    fn command(open_files: Option<u64>) -> Command {
+        let Some(limit) = open_files else {
+            return Command::new(binary());
+        };
+        let mut command = Command::new("/bin/sh");
+        let script = format!("ulimit -n {limit} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script]).arg(binary());
+        command
     }
 
     pub(super) fn pid(&self) -> i32 {
@@ -160,15 +167,6 @@ impl Process {
         number
             .and_then(|number| number.parse().ok())
             .expect("RssAnon in KiB")
-    }
-
-    fn limit_open_files(&self, limit: u64) {
-        let limits = Rlimit {
-            current: Some(limit),
-            maximum: Some(limit),
-        };
-        let pid = Some(Pid::from_child(&self.child));
-        rustix::process::prlimit(pid, Resource::Nofile, limits).expect("the limit can be set");
     }
 
     /// Asks it to end and waits; kills it after [`END`].
