@@ -127,6 +127,8 @@ pub(crate) struct TableReader<'d, 's, 'n, 'i> {
     /// A field that stands for the whole table.
     short: Option<(&'static str, &'n Node<'i>)>,
     known: Vec<&'static str>,
+    /// Fields that must be there and are not.
+    missing: Vec<(&'static str, Diagnostic)>,
 }
 
 impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
@@ -142,6 +144,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
                 table: Some(table),
                 short: None,
                 known: Vec::new(),
+                missing: Vec::new(),
             }),
             _ => decoder.mismatch(node, expected),
         }
@@ -155,6 +158,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
             table: Some(document.get_ref()),
             short: None,
             known: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -170,6 +174,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
             table: None,
             short: Some((field, node)),
             known: Vec::new(),
+            missing: Vec::new(),
         }
     }
 
@@ -198,11 +203,10 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         match self.node(key) {
             Some(node) => T::decode(node, self.decoder),
             None => {
-                let kind = T::kind();
-                self.decoder.refuse(
-                    Diagnostic::error(self.span, format!("`{key}` is missing"))
-                        .help(format!("add `{key}`: {kind}")),
-                )
+                let help = format!("add `{key}`: {}", T::kind());
+                let fault = Diagnostic::error(self.span, format!("`{key}` is missing")).help(help);
+                self.missing.push((key, fault));
+                None
             }
         }
     }
@@ -221,21 +225,28 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
     }
 
     /// Refuses what was not asked for. `refused` are fields that are known
-    /// of, but not carried out, each with the reason.
+    /// of, but not carried out, each with the reason. Then says what is missing,
+    /// but for what is only misspelt.
     pub(crate) fn finish(self, refused: &[(&str, &str)]) -> (Span, &'d mut Decoder<'s>) {
+        let mut misspelt = Vec::new();
         for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
             if self.known.contains(&name) {
                 continue;
             }
+            misspelt.extend(suggest::nearest(name, self.known.iter().copied()));
             let span = self.decoder.span(key);
             let diagnostic = match refused.iter().find(|(refused, _)| *refused == name) {
                 Some((_, why)) => Diagnostic::error(span, format!("`{name}`: {why}")),
-                None => Diagnostic::error(span, format!("unknown field `{name}`")).help(
-                    suggest::one_of(name, self.known.iter().copied(), "the fields here are"),
-                ),
+                None => Diagnostic::error(span, format!("unknown field `{name}`"))
+                    .help(suggest::field(name, &self.known)),
             };
             self.decoder.push(diagnostic);
+        }
+        for (key, fault) in self.missing {
+            if !misspelt.contains(&key) {
+                self.decoder.push(fault);
+            }
         }
         (self.span, self.decoder)
     }

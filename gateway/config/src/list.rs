@@ -93,8 +93,17 @@ impl<T: Decode> Decode for Vec<T> {
 
 /// Refuses a value in place of a list; a string only lacks its brackets.
 fn not_a_list<T>(node: &Node<'_>, decoder: &mut Decoder<'_>, expected: &str) -> Option<T> {
-    let DeValue::String(text) = node.get_ref() else {
-        return decoder.mismatch(node, expected);
+    let text = match node.get_ref() {
+        DeValue::String(text) => text,
+        // `[sites]` in the place of `[[sites]]`.
+        DeValue::Table(_) => {
+            let span = decoder.span(node);
+            return decoder.refuse(
+                Diagnostic::error(span, format!("expected {expected}, found a table"))
+                    .help("an element of a list is written with two brackets: `[[sites]]`"),
+            );
+        }
+        _ => return decoder.mismatch(node, expected),
     };
     let span = decoder.span(node);
     decoder.refuse(

@@ -101,6 +101,14 @@ impl ListenAddress {
 
 impl Decode for ListenAddress {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        if let toml::de::DeValue::Integer(port) = node.get_ref() {
+            let span = decoder.span(node);
+            return decoder.refuse(
+                Diagnostic::error(span, "expected an address to listen on, found an integer").help(
+                    format!("write \"*:{port}\" for all addresses of IPv4 and IPv6"),
+                ),
+            );
+        }
         let text = decoder.text(node, &Self::kind())?;
         if let Some(port) = text.strip_prefix("*:") {
             if let Ok(port) = port.parse() {

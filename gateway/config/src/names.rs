@@ -215,7 +215,12 @@ fn unknown<'a>(
     };
     let mut known: Vec<_> = known.collect();
     known.truncate(20);
+    let is_address = kind == Kind::Upstream && name.contains([':', '/']);
     let help = match known.is_empty() {
+        _ if is_address => format!(
+            "an upstream is named here: give `[upstreams.app]` the `endpoints = [\"{}\"]`, and write \"app\"",
+            name.trim_start_matches("http://")
+        ),
         true => format!("define it: `[{section}.{name}]`"),
         false => suggest::one_of(name, known, "defined are"),
     };

@@ -103,10 +103,16 @@ fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
             format!("a path takes all below it: write \"{plain}\", or use `regex` or `suffix`"),
         ))
     } else if !text.starts_with('/') {
-        Some(fault(
-            "a path begins with `/`",
-            format!("write \"/{text}\""),
-        ))
+        // Of nginx.
+        let help = match text.split_once(char::is_whitespace) {
+            Some(("=", path)) => format!("write `{{ exact = \"{}\" }}`", path.trim()),
+            Some(("~" | "~*", expression)) => {
+                format!("write `{{ regex = '{}' }}`", expression.trim())
+            }
+            Some(("^~", path)) => format!("write \"{}\"", path.trim()),
+            _ => format!("write \"/{text}\""),
+        };
+        Some(fault("a path begins with `/`", help))
     } else if let Some(at) = text.find(['?', '#']) {
         let plain = text.get(..at).unwrap_or_default();
         Some(fault(

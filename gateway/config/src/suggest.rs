@@ -2,6 +2,7 @@
 
 use crate::decode::{Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::reference::reference;
 
 /// The candidate that `word` was most likely meant to be.
 pub(crate) fn nearest<'c>(
@@ -17,6 +18,70 @@ pub(crate) fn nearest<'c>(
         .min()
         .map(|(_, candidate)| candidate)
 }
+
+/// What to write in the place of a field that is not one of these: the field
+/// that was most likely meant, where it belongs, or what other proxies' word
+/// for it is called here.
+pub(crate) fn field(name: &str, fields: &[&str]) -> String {
+    if nearest(name, fields.iter().copied()).is_some() {
+        return one_of(name, fields.iter().copied(), "");
+    }
+    if let Some((_, here)) = OTHER_WORDS.iter().find(|(word, _)| *word == name) {
+        return format!("write {here}");
+    }
+    let all = reference();
+    let tables = all
+        .iter()
+        .filter_map(|field| match field.path.rsplit_once('.') {
+            Some((table, last)) if last == name => Some(format!("`{table}`")),
+            None if field.path == name => Some("the file, outside of all tables".to_owned()),
+            _ => None,
+        });
+    let tables: Vec<String> = tables.collect();
+    match tables.len() {
+        1..=3 => format!("`{name}` is a field of {}", tables.join(" and of ")),
+        _ => one_of(name, fields.iter().copied(), "the fields here are"),
+    }
+}
+
+/// Words of nginx and Caddy, and what says the same.
+const OTHER_WORDS: [(&str, &str); 17] = [
+    ("listen", "`[listeners.public]` with `address = \"*:80\"`"),
+    (
+        "server_name",
+        "`hosts = [\"www.example.com\"]` in `[[sites]]`",
+    ),
+    ("location", "`[[sites.routes]]` with `path = \"/api/\"`"),
+    ("routes", "`[[sites.routes]]`, below its `[[sites]]`"),
+    ("site", "`[[sites]]`"),
+    (
+        "proxy_pass",
+        "`upstream = \"app\"`, and its endpoints in `[upstreams.app]`",
+    ),
+    (
+        "reverse_proxy",
+        "`upstream = \"app\"`, and its endpoints in `[upstreams.app]`",
+    ),
+    ("root", "`files = \"dist\"`"),
+    ("alias", "`files = { alias = \"static\" }`"),
+    ("file_server", "`files = \"dist\"`"),
+    (
+        "try_files",
+        "`files = \"dist\"`, with the policy `spa-fallback` for an application",
+    ),
+    (
+        "return",
+        "`redirect = { to = \"https://{host}{path}{query}\" }`, or `respond = { status = 404 }`",
+    ),
+    ("rewrite", "`redirect`, or `strip_prefix`"),
+    ("client_max_body_size", "`max_body = \"10MiB\"`"),
+    (
+        "proxy_read_timeout",
+        "`response_head_timeout` and `idle_timeout` in the upstream",
+    ),
+    ("add_header", "a policy with the component `headers`"),
+    ("gzip", "`compress = true`"),
+];
 
 /// "did you mean `x`?", or the whole list, introduced by `these_are`.
 pub(crate) fn one_of<'c>(

@@ -1,10 +1,13 @@
 //! TOML itself: parsing with recovery, and what is said when it fails.
 
+use std::ops::Range;
+
 use toml::Spanned as At;
 use toml::de::DeTable;
 
 use crate::diagnostic::Diagnostic;
 use crate::span::{SourceId, Span};
+use crate::units::truth;
 
 /// A fault in the TOML.
 pub(crate) struct Fault {
@@ -23,24 +26,27 @@ impl Fault {
     }
 }
 
-/// Parses a file as far as that goes, with every fault in it.
+/// Parses a file as far as that goes. Of the faults in its syntax only the
+/// first is given: a quote that is missing makes faults of the lines below it,
+/// which go away with it. Keys that are given twice are given all, if there is
+/// no other fault.
 pub(crate) fn parse(source: SourceId, text: &str) -> (At<DeTable<'_>>, Vec<Fault>) {
     let (document, errors) = DeTable::parse_recoverable(text);
+    let start = |error: &toml::de::Error| error.span().map_or(0, |range| range.start);
+    let broken = errors.iter().filter(|error| !is_duplicate(error));
+    if let Some(first) = broken.min_by_key(|error| start(error)) {
+        let fault = Fault {
+            diagnostic: broken_syntax(source, text, first),
+            duplicate: false,
+        };
+        return (document, vec![fault]);
+    }
     let faults = errors.iter().map(|error| {
         let range = error.span().unwrap_or(0..0);
-        let span = Span::new(source, range.clone());
-        if error.message() != "duplicate key" {
-            let diagnostic = Diagnostic::error(span, error.message());
-            return Fault {
-                diagnostic: match bare_value(text, range.start) {
-                    Some(value) => diagnostic.help(format!("text stands in quotes: \"{value}\"")),
-                    None => diagnostic,
-                },
-                duplicate: false,
-            };
-        }
         let key = text.get(range.clone()).unwrap_or_default();
-        let mut diagnostic = Diagnostic::error(span, format!("`{key}` is given twice"));
+        let span = Span::new(source, range.clone());
+        let mut diagnostic = Diagnostic::error(span, format!("`{key}` is given twice"))
+            .help("keep one of them: TOML knows each key and each table once");
         if let Some(first) = first_of(text, range.start, key) {
             diagnostic = diagnostic.note(Span::new(source, first), "first here");
         }
@@ -52,9 +58,95 @@ pub(crate) fn parse(source: SourceId, text: &str) -> (At<DeTable<'_>>, Vec<Fault
     (document, faults.collect())
 }
 
-/// The value around this place, if it looks like text that lacks its quotes:
+fn is_duplicate(error: &toml::de::Error) -> bool {
+    error.message() == "duplicate key"
+}
+
+/// A fault in the syntax, in the operator's words where the parser's are those
+/// of its grammar.
+fn broken_syntax(source: SourceId, text: &str, error: &toml::de::Error) -> Diagnostic {
+    let range = error.span().unwrap_or(0..0);
+    let span = Span::new(source, range.clone());
+    if let Some(range) = bare_value(text, range.start) {
+        let value = text.get(range.clone()).unwrap_or_default();
+        let span = Span::new(source, range.clone());
+        if let Some(truth) = truth(value) {
+            return Diagnostic::error(span, format!("`{value}` is neither true nor false"))
+                .help(format!("write {truth}"));
+        }
+        let plain = value.trim_matches(['“', '”', '„', '‘', '’', '‚']);
+        return Diagnostic::error(span, "text must stand in quotes")
+            .help(format!("write \"{plain}\""));
+    }
+    let (what, _) = error
+        .message()
+        .split_once(", expected ")
+        .unwrap_or((error.message(), ""));
+    let rest = text.get(range.start..).unwrap_or_default();
+    let at_line_end = rest.is_empty() || rest.starts_with(['\n', '\r']);
+    let (what, help) = match what {
+        "invalid unquoted key" if rest.starts_with(':') => (
+            "a key and its value have `=` between them, not `:`",
+            "write `key = value`",
+        ),
+        "invalid basic string" | "invalid literal string" if at_line_end => (
+            "the quote that begins this text is not closed on its line",
+            "close it with the same quote",
+        ),
+        "invalid multi-line basic string" | "invalid multi-line literal string"
+            if rest.is_empty() =>
+        {
+            (
+                "the text in triple quotes is not closed",
+                "close it with the same three quotes",
+            )
+        }
+        "missing opening quote" => (
+            "the quote that begins this text is missing",
+            "write the text in quotes: \"text\"",
+        ),
+        "missing escaped value" => (
+            "in double quotes a backslash begins an escape sequence, and there is none like this",
+            "write `\\\\` for a backslash, or the whole text in single quotes",
+        ),
+        "unclosed table" | "unclosed array table" => (
+            "the header of the table is not closed",
+            "write `[table]`, or `[[table]]` for an element of a list",
+        ),
+        "unclosed array" => ("the list is not closed", "write `]` after its last element"),
+        "missing comma between array elements" => (
+            "there is no comma between two elements of the list",
+            "write `,` between them, or close the list with `]`",
+        ),
+        "unclosed inline table" => ("the table is not closed", "write `}` after its last field"),
+        "missing comma between key-value pairs" => (
+            "there is no comma between two fields of the table",
+            "write `,` between them, or close the table with `}`",
+        ),
+        "extra `=`" | "extra assignment between key-value pairs" => {
+            ("there is one `=` too many", "write `key = value`")
+        }
+        "key with no value"
+        | "missing value"
+        | "missing value for key"
+        | "missing assignment between key-value pairs" => {
+            ("the key has no value", "write `key = value`")
+        }
+        "unexpected key or value" => (
+            "something follows the value",
+            "write each `key = value` on a line of its own, and a comment after `#`",
+        ),
+        other => (
+            other,
+            "write `key = value`, a value being \"text\", 1, true, [1, 2] or { key = 1 }",
+        ),
+    };
+    Diagnostic::error(span, what).help(help)
+}
+
+/// Where the value around this place stands, if it looks like text that lacks its quotes:
 /// `never`, `127.0.0.1:80`, `/srv/app`.
-fn bare_value(text: &str, at: usize) -> Option<&str> {
+fn bare_value(text: &str, at: usize) -> Option<Range<usize>> {
     let (before, after) = text.split_at_checked(at)?;
     let ends = |c: char| c.is_whitespace() || "=,[]{}#\"'".contains(c);
     let start = before.rfind(ends).map_or(0, |at| at + 1);
@@ -63,13 +155,13 @@ fn bare_value(text: &str, at: usize) -> Option<&str> {
     let is_value = line.contains('=') && line.trim_end().ends_with(['=', '[', ',']);
     let value = text.get(start..end)?;
     let is_text = value.contains(|c: char| c.is_ascii_alphabetic() || "/:*".contains(c));
-    (is_value && is_text).then_some(value)
+    (is_value && is_text).then_some(start..end)
 }
 
 /// Where a key that is given twice was given first: the parser does not say.
 /// Looks at the lines above for the same header, or for the same key in the
 /// same table; finds nothing in tables that are written in line.
-fn first_of(text: &str, second: usize, key: &str) -> Option<std::ops::Range<usize>> {
+fn first_of(text: &str, second: usize, key: &str) -> Option<Range<usize>> {
     let above = text.get(..second)?;
     let line_start = above.rfind('\n').map_or(0, |at| at + 1);
     let line = text.get(line_start..)?.lines().next()?.trim();

@@ -24,12 +24,29 @@ impl Decode for bool {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match node.get_ref() {
             DeValue::Boolean(value) => Some(*value),
+            DeValue::String(text) => {
+                let span = decoder.span(node);
+                let fault = Diagnostic::error(span, "expected true or false, found a string");
+                decoder.refuse(match truth(text) {
+                    Some(value) => fault.help(format!("write {value}, without quotes")),
+                    None => fault.help("write true or false, without quotes"),
+                })
+            }
             _ => decoder.mismatch(node, &Self::kind()),
         }
     }
 
     fn kind() -> String {
         "true or false".to_owned()
+    }
+}
+
+/// What a word means that stands for true or false elsewhere.
+pub(crate) fn truth(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" => Some(true),
+        "false" | "no" | "off" => Some(false),
+        _ => None,
     }
 }
 
@@ -137,8 +154,15 @@ impl Decode for Duration {
                     .help("the longest duration is \"3660d\""),
             ),
             None => decoder.refuse(
-                Diagnostic::error(span, format!("`{text}` is not a duration"))
-                    .help("write a whole number and ms, s, m, h or d: \"250ms\", \"10s\", \"5m\""),
+                Diagnostic::error(span, format!("`{text}` is not a duration")).help(
+                    likely_duration(text).map_or_else(
+                        || {
+                            "write a whole number and ms, s, m, h or d: \"250ms\", \"10s\", \"5m\""
+                                .to_owned()
+                        },
+                        |likely| format!("write \"{likely}\""),
+                    ),
+                ),
             ),
         }
     }
@@ -161,6 +185,20 @@ fn duration(text: &str) -> Option<Duration> {
     };
     // What overflows is longer than the longest, and refused as such.
     Some(Duration::from_secs(number.saturating_mul(seconds)))
+}
+
+/// A duration with a unit that is spelt out, or without one.
+fn likely_duration(text: &str) -> Option<String> {
+    let (number, unit) = split(text.trim())?;
+    let unit = match unit.trim().trim_end_matches('s') {
+        "" if text.ends_with("ms") => "ms",
+        "" | "sec" | "second" => "s",
+        "m" | "min" | "minute" => "m",
+        "h" | "hr" | "hour" => "h",
+        "d" | "day" => "d",
+        _ => return None,
+    };
+    Some(format!("{number}{unit}"))
 }
 
 /// Digits and what follows them.
@@ -207,6 +245,13 @@ impl Decode for Size {
 fn size(text: &str) -> Result<u64, String> {
     let write = || "write a whole number and B, KiB, MiB or GiB: \"64KiB\"".to_owned();
     let (number, unit) = split(text).ok_or_else(write)?;
+    let unit = match unit.trim_start() {
+        // A unit that is known, after a space.
+        known @ ("B" | "KiB" | "MiB" | "GiB") if known != unit => {
+            return Err(format!("write \"{number}{known}\""));
+        }
+        unit => unit,
+    };
     let shift = match unit {
         "B" | "" => 0,
         "KiB" => 10,
