@@ -6,13 +6,14 @@
 //! field falls back on its default, so that what depends on it is looked at
 //! too, and the configuration as a whole is refused at the end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned as At;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::Diagnostic;
 use crate::names::Reference;
+use crate::policy_config::PolicyConfig;
 use crate::reference::FieldDoc;
 use crate::span::{SourceId, Span, Spanned};
 use crate::suggest;
@@ -44,6 +45,10 @@ pub(crate) struct Decoder<'s> {
     pub(crate) references: Vec<Reference>,
     /// Names that were defined, also those whose tables are faulty.
     pub(crate) definitions: Vec<Reference>,
+    /// What policies are told, also those whose tables are faulty.
+    pub(crate) policy_configs: Vec<PolicyConfig>,
+    /// The files that policies run.
+    pub(crate) component_files: Vec<Spanned<PathBuf>>,
     /// While a default is read: the table it is left out of.
     left_out_of: Option<Span>,
 }
@@ -56,6 +61,8 @@ impl<'s> Decoder<'s> {
             diagnostics: Vec::new(),
             references: Vec::new(),
             definitions: Vec::new(),
+            policy_configs: Vec::new(),
+            component_files: Vec::new(),
             left_out_of: None,
         }
     }

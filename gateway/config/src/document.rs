@@ -1,7 +1,8 @@
 //! One file, and the configuration that several of them make.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::File;
+use std::path::{Component, Path, PathBuf};
 
 use toml::Spanned as At;
 use toml::de::DeTable;
@@ -17,6 +18,8 @@ use crate::log::Log;
 use crate::macros::table;
 use crate::names::{self, Names};
 use crate::policy::Policy;
+use crate::policy_config::PolicyConfig;
+use crate::secret;
 use crate::server::Server;
 use crate::site::{self, HostPattern, Site};
 use crate::span::{SourceId, Sources, Span, Spanned};
@@ -26,7 +29,7 @@ use crate::upstream::Upstream;
 table! {
     /// One file.
     pub(crate) struct Document("a file") {
-        /// Further files, relative to this one: `["sites/*.toml"]`. Their tables are added to those of this file, their sites come after its own, in the order of the file names. An included file includes no others.
+        /// Further files, relative to this one: `["sites/*.toml"]`. Their tables are added to those of this file, their sites come after its own, in the order of the file names. An included file includes no others; a pattern with `*` that fits this file leaves it out.
         include: Vec<Spanned<Pattern>> = default("[]");
         /// The process as a whole.
         server: Option<Server> = optional("all defaults");
@@ -92,19 +95,20 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong, at once.
 pub fn parse(sources: Sources) -> Result<Loaded, Diagnostics> {
-    let mut reading = Reading::default();
-    for (id, source) in sources.iter() {
-        let (document, faults) = syntax::parse(id, &source.text);
-        // What cannot be told apart as TOML would only be misread.
-        let readable = faults.iter().all(syntax::Fault::is_duplicate);
-        reading.complete &= readable;
-        reading
-            .found
-            .extend(faults.into_iter().map(syntax::Fault::into_diagnostic));
-        if readable {
-            reading.document(id, source.directory(), &document);
-        }
-    }
+    Reading::of(&sources).finish(sources)
+}
+
+/// Does the same, and looks whether what policies refer to can be read: their
+/// components, and the files and environment variables in their configuration.
+///
+/// # Errors
+/// Everything that is wrong, at once.
+pub(crate) fn parse_with_references(
+    sources: Sources,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, Diagnostics> {
+    let mut reading = Reading::of(&sources);
+    reading.look_at_references(&sources, env);
     reading.finish(sources)
 }
 
@@ -114,6 +118,8 @@ struct Reading {
     documents: Vec<Document>,
     definitions: Vec<names::Reference>,
     references: Vec<names::Reference>,
+    policy_configs: Vec<PolicyConfig>,
+    component_files: Vec<Spanned<PathBuf>>,
     /// Whether all files could be read, so that a name that is missing is missing.
     complete: bool,
 }
@@ -125,19 +131,60 @@ impl Default for Reading {
             documents: Vec::new(),
             definitions: Vec::new(),
             references: Vec::new(),
+            policy_configs: Vec::new(),
+            component_files: Vec::new(),
             complete: true,
         }
     }
 }
 
 impl Reading {
+    fn of(sources: &Sources) -> Self {
+        let mut reading = Self::default();
+        for (id, source) in sources.iter() {
+            let (document, faults) = syntax::parse(id, &source.text);
+            // What cannot be told apart as TOML would only be misread.
+            let readable = faults.iter().all(syntax::Fault::is_duplicate);
+            reading.complete &= readable;
+            reading
+                .found
+                .extend(faults.into_iter().map(syntax::Fault::into_diagnostic));
+            if readable {
+                reading.document(id, source.directory(), &document);
+            }
+        }
+        reading
+    }
+
     fn document(&mut self, id: SourceId, directory: &Path, document: &At<DeTable<'_>>) {
         let mut decoder = Decoder::new(id, directory);
         let read = Document::read(TableReader::document(document, &mut decoder));
         self.found.append(&mut decoder.diagnostics);
         self.definitions.append(&mut decoder.definitions);
         self.references.append(&mut decoder.references);
+        self.policy_configs.append(&mut decoder.policy_configs);
+        self.component_files.append(&mut decoder.component_files);
         self.documents.extend(read);
+    }
+
+    fn look_at_references(&mut self, sources: &Sources, env: &dyn Fn(&str) -> Option<String>) {
+        for file in &self.component_files {
+            if let Err(error) = File::open(&file.value) {
+                let path = file.value.display();
+                self.found.push(
+                    Diagnostic::error(
+                        file.span,
+                        format!("the component {path} cannot be read: {error}"),
+                    )
+                    .help("a path is relative to the file that it stands in"),
+                );
+            }
+        }
+        for config in &self.policy_configs {
+            if let Err(unresolved) = secret::resolve_references(config, sources, env) {
+                self.found.extend(unresolved.iter().cloned());
+            }
+        }
     }
 
     fn finish(mut self, sources: Sources) -> Result<Loaded, Diagnostics> {
@@ -145,7 +192,7 @@ impl Reading {
             self.found
                 .extend(names::check(&self.definitions, &self.references));
         }
-        let config = merge(self.documents, &mut self.found);
+        let config = merge(self.documents, &sources, &mut self.found);
         if let Some(config) = &config {
             hosts(config, &mut self.found);
             addresses(config, &mut self.found);
@@ -180,7 +227,11 @@ impl Reading {
 }
 
 /// Puts the files together. What stands in two of them is an error.
-fn merge(documents: Vec<Document>, found: &mut Vec<Diagnostic>) -> Option<Config> {
+fn merge(
+    documents: Vec<Document>,
+    sources: &Sources,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Config> {
     let start = Span {
         source: SourceId::MAIN,
         start: 0,
@@ -196,11 +247,8 @@ fn merge(documents: Vec<Document>, found: &mut Vec<Diagnostic>) -> Option<Config
     for document in documents {
         if document.span.source == SourceId::MAIN {
             include = document.include;
-        } else if let Some(pattern) = document.include.first() {
-            found.push(
-                Diagnostic::error(pattern.span, "an included file cannot include others")
-                    .help("name the files in the `include` of the main file"),
-            );
+        } else {
+            found.extend(nested_include(&document, sources));
         }
         once("server", &mut server, document.server, |it| it.span, found);
         once("admin", &mut admin, document.admin, |it| it.span, found);
@@ -232,6 +280,51 @@ fn merge(documents: Vec<Document>, found: &mut Vec<Diagnostic>) -> Option<Config
         policies,
         sites,
     })
+}
+
+/// Refuses an `include` in an included file. One that leads back is shown with
+/// the files it leads through.
+fn nested_include(document: &Document, sources: &Sources) -> Option<Diagnostic> {
+    let own = sources.path(document.span.source)?;
+    let main = sources.path(SourceId::MAIN)?;
+    let back = document.include.iter().find_map(|pattern| {
+        let target = normal(&pattern.directory.join(&pattern.name));
+        let leads_back = target == normal(main) || target == normal(own);
+        leads_back.then(|| {
+            let (main, own, target) = (main.display(), own.display(), target.display());
+            Diagnostic::error(
+                pattern.span,
+                format!(
+                    "the files include each other in a circle: `{main}` → `{own}` → `{target}`"
+                ),
+            )
+            .help("leave it out: an included file includes no others")
+        })
+    });
+    back.or_else(|| {
+        let first = document.include.first()?;
+        Some(
+            Diagnostic::error(first.span, "an included file cannot include others")
+                .help("name the files in the `include` of the main file"),
+        )
+    })
+}
+
+/// The path without `.`, and without `..` where that takes a name away. Links
+/// are not followed: nothing is opened here.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        let up = part == Component::ParentDir;
+        let takes_away =
+            up && matches!(normal.components().next_back(), Some(Component::Normal(_)));
+        if takes_away {
+            normal.pop();
+        } else if part != Component::CurDir {
+            normal.push(part);
+        }
+    }
+    normal
 }
 
 /// Keeps the first of a table that may be there once.

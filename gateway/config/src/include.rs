@@ -96,6 +96,28 @@ impl Decode for Pattern {
 /// Everything that is wrong, at once: files that cannot be read, faults in
 /// the TOML, values, and names.
 pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
+    load_and(path, document::parse)
+}
+
+/// Does the same, and looks whether what policies refer to can be read: their
+/// components, and the files and environment variables that their
+/// configuration names. Variables are looked up by `env`. Keeps no content.
+///
+/// # Errors
+/// Everything that is wrong, at once, with every reference that leads nowhere.
+pub fn load_with_references(
+    path: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<Loaded, Diagnostics> {
+    load_and(path, |sources| {
+        document::parse_with_references(sources, env)
+    })
+}
+
+fn load_and(
+    path: &Path,
+    parse: impl FnOnce(Sources) -> Result<Loaded, Diagnostics>,
+) -> Result<Loaded, Diagnostics> {
     let mut sources = Sources::default();
     let mut found = Vec::new();
     match read(path) {
@@ -119,7 +141,7 @@ pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
         }
     }
     if found.is_empty() {
-        let mut loaded = document::parse(sources)?;
+        let mut loaded = parse(sources)?;
         loaded.warnings.extend(oddities);
         return Ok(loaded);
     }
@@ -142,7 +164,8 @@ fn included(
     oddities: &mut Vec<Diagnostic>,
 ) -> Vec<(PathBuf, Span)> {
     let mut files = Vec::new();
-    let mut seen: Vec<PathBuf> = fs::canonicalize(main).into_iter().collect();
+    let main_identity = fs::canonicalize(main).ok();
+    let mut seen: Vec<PathBuf> = main_identity.clone().into_iter().collect();
     for pattern in patterns(sources) {
         let matched = match expand(&pattern) {
             Ok(matched) => matched,
@@ -159,6 +182,20 @@ fn included(
         for file in matched {
             // The same file by two patterns, or the main file by its own.
             let identity = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
+            // A pattern means the others; a name means this very file.
+            if Some(&identity) == main_identity.as_ref() && !pattern.name.contains('*') {
+                found.push(
+                    Diagnostic::error(
+                        pattern.span,
+                        format!(
+                            "the file includes itself: `{}` → `{}`",
+                            main.display(),
+                            file.display()
+                        ),
+                    )
+                    .help("leave it out: a file is read once"),
+                );
+            }
             if !seen.contains(&identity) {
                 seen.push(identity);
                 files.push((file, pattern.span));

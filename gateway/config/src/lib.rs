@@ -49,7 +49,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Config, Loaded, parse};
 pub use files::{Files, FilesRoot, Glob, IndexName, Symlinks};
 pub use header::{FieldName, Header, HeaderList, HeaderMatch, HeaderMatches, HeaderTest, Method};
-pub use include::{Pattern, load};
+pub use include::{Pattern, load, load_with_references};
 pub use list::{NonEmpty, OneOrMany};
 pub use listener::{ListenAddress, Listener, Tls, TrustedProxy};
 pub use log::{AccessFormat, AccessLog, AccessPath, Level, Log};

@@ -121,7 +121,10 @@ impl Decode for Component {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let text = decoder.text(node, &Self::kind())?;
         if text.ends_with(".wasm") {
-            return Some(Self::File(decoder.directory.join(text)));
+            let path = decoder.directory.join(text);
+            let file = Spanned::new(path.clone(), decoder.span(node));
+            decoder.component_files.push(file);
+            return Some(Self::File(path));
         }
         let bundled = !text.is_empty()
             && text

@@ -74,12 +74,14 @@ impl Decode for PolicyConfig {
             decoder,
         };
         let value = walk.table(table);
-        Some(Self {
+        let config = Self {
             value,
             places: walk.places,
             span: decoder.span(node),
             directory: decoder.directory.to_owned(),
-        })
+        };
+        decoder.policy_configs.push(config.clone());
+        Some(config)
     }
 
     fn kind() -> String {

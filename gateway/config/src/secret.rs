@@ -114,9 +114,15 @@ impl Walk<'_> {
             let path = self.config.directory.join(text);
             let content = file(&path);
             self.files.insert(path);
-            (content, "a path is relative to the file that it stands in")
+            (
+                content,
+                "a key that ends in `_file` names a file, by a path relative to this one",
+            )
         } else if key.ends_with("_env") {
-            (variable(text, self.env), "set it for the gateway's process")
+            (
+                variable(text, self.env),
+                "a key that ends in `_env` names a variable: set it for the gateway's process",
+            )
         } else {
             return None;
         };

@@ -142,6 +142,11 @@ impl Sources {
             .map(|(at, source)| (SourceId(at), &**source))
     }
 
+    /// The path of one file.
+    pub fn path(&self, id: SourceId) -> Option<&Path> {
+        self.0.get(id.0).map(|source| source.path.as_path())
+    }
+
     /// The paths of all files, as the watcher needs them.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(|source| source.path.as_path())

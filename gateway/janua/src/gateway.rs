@@ -76,6 +76,7 @@ pub(crate) enum StartError {
 /// Everything that is wrong with it.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     let mut loaded = janua_config::load(path)?;
+    let mut loaded = janua_config::load_with_references(path, &environment)?;
     let environment = |name: &str| std::env::var(name).ok();
     for webhook in &loaded.config.cache.webhooks {
         if let Err(mut fault) = webhook.token.resolve(&environment) {

@@ -101,7 +101,7 @@ impl<'a> Provision<'a> {
         deadline: Duration,
     ) -> Option<Arc<Policy>> {
         self.check_grants(named);
-        let component = self.component(&named.component)?;
+        let component = self.component(&named.component);
         let environment = |name: &str| std::env::var(name).ok();
         let resolved =
             match config::resolve_references(&named.config, &self.loaded.sources, &environment) {
@@ -111,6 +111,7 @@ impl<'a> Provision<'a> {
                     return None;
                 }
             };
+        let component = component?;
         let spec = PolicySpec {
             bundled: matches!(named.component.value, config::Component::Bundled(_)),
             config: resolved.value.to_string(),

@@ -144,6 +144,38 @@ fn a_main_file_that_matches_its_own_pattern_is_read_once() {
 }
 
 #[test]
+fn a_file_that_includes_itself_is_refused_with_the_way_back() {
+    let listener = "[listeners.x]\naddress = \"*:80\"\n";
+    for own in ["janua.toml", "./janua.toml", "sites/../janua.toml"] {
+        let main = format!("include = [\"none*.toml\", \"{own}\"]\n{listener}");
+        let (folder, found) = loaded(&[("janua.toml", &main), ("sites/a.toml", "")]);
+        let said = said(folder.path(), &found.unwrap_err());
+        assert!(
+            said.contains(&format!(
+                "the file includes itself: `janua.toml` → `{own}`\n --> janua.toml:1:26"
+            )),
+            "{said}"
+        );
+    }
+    let main = format!("include = [\"sites/*.toml\"]\n{listener}");
+    for (includes, way) in [
+        (
+            "../janua.toml",
+            "`janua.toml` → `sites/a.toml` → `janua.toml`",
+        ),
+        ("a.toml", "`janua.toml` → `sites/a.toml` → `sites/a.toml`"),
+    ] {
+        let included = format!("include = [\"b.toml\", \"{includes}\"]\n");
+        let (folder, found) = loaded(&[("janua.toml", &main), ("sites/a.toml", &included)]);
+        let said = said(folder.path(), &found.unwrap_err());
+        let circle =
+            format!("the files include each other in a circle: {way}\n --> sites/a.toml:1:22");
+        assert!(said.contains(&circle), "{said}");
+        assert_eq!(said.matches("error:").count(), 1, "{said}");
+    }
+}
+
+#[test]
 fn files_that_cannot_be_read_say_why() {
     let folder = tempfile::tempdir().unwrap();
     let missing = load(&folder.path().join("none.toml"))

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use janua_config::{Diagnostics, Resolved, Sources, parse, resolve_references};
+use janua_config::{
+    Diagnostics, Resolved, Sources, load, load_with_references, parse, resolve_references,
+};
 use serde_json::json;
 
 /// Resolves the configuration of one policy whose file is in `folder`.
@@ -35,6 +37,49 @@ fn content_takes_the_place_of_references_at_any_depth() {
     );
     assert_eq!(resolved.files, [folder.path().join("keys")]);
     assert!(!format!("{resolved:?}").contains("from-env"));
+}
+
+#[test]
+fn every_reference_that_leads_nowhere_is_said_with_all_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let main = folder.path().join("janua.toml");
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    fs::write(folder.path().join("latin1"), b"\xe9").unwrap();
+    let long = fs::File::create(folder.path().join("long")).unwrap();
+    long.set_len((16 << 20) + 1).unwrap();
+    fs::write(
+        &main,
+        r#"
+        [policies.a]
+        component = "none.wasm"
+        config = { keys_file = "none", other_file = "folder" }
+        [policies.b]
+        component = 3
+        config.list = [{ keys_file = "long" }, { keys_file = "latin1", token_env = "NONE" }]
+        [listeners.x]
+        address = "*:80"
+        colour = 1
+        "#,
+    )
+    .unwrap();
+    let env = |name: &str| (name == "TOKEN").then(|| "from-env".to_owned());
+    let said = load_with_references(&main, &env).unwrap_err().to_string();
+    for (what, place) in [
+        ("none.wasm cannot be read: No such file", "janua.toml:3:21"),
+        ("the file cannot be read: No such file", "janua.toml:4:32"),
+        ("the file is a directory", "janua.toml:4:53"),
+        ("the file is longer than", "janua.toml:7:38"),
+        ("the file is not UTF-8 (line 1)", "janua.toml:7:62"),
+        ("variable `NONE` is not set", "janua.toml:7:84"),
+        ("unknown field `colour`", "janua.toml:10:9"),
+    ] {
+        let at = said.find(what).unwrap_or_else(|| panic!("{what}\n{said}"));
+        let block = said[at..].split("\n\n").next().unwrap();
+        assert!(block.contains(place), "{place}\n{block}");
+    }
+    // Who only looks for the socket needs no secret.
+    let said = load(&main).unwrap_err().to_string();
+    assert!(!said.contains("cannot be read"), "{said}");
 }
 
 #[test]
