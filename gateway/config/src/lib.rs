@@ -19,6 +19,7 @@ mod document;
 mod files;
 mod header;
 mod include;
+mod ignored;
 mod list;
 mod listener;
 mod log;

@@ -6,6 +6,7 @@ use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::files::FilesRoot;
 use crate::header::{HeaderMatches, Method};
+use crate::ignored;
 use crate::macros::{table, words};
 use crate::names::PolicyName;
 use crate::path::PathPattern;
@@ -44,7 +45,7 @@ table! {
         /// The longest request body; a longer one is answered 413. 0: no limit.
         max_body: Option<Size> = optional("as the site says");
         /// Further endpoints that are tried after one that could not be connected to, or that closed the connection before it answered a request that may be repeated. 0: none.
-        retries: Option<u32> = optional("as the upstream says");
+        retries: Option<Spanned<u32>> = optional("as the upstream says");
         /// Whether responses of the upstream are stored in the shared cache, as RFC 9111 lets them be.
         cache: Option<Spanned<bool>> = optional("as the site says");
         /// Whether responses are compressed, as `[compression]` says.
@@ -61,25 +62,7 @@ fn whole(route: &Route, decoder: &mut Decoder<'_>) {
     bare(route, decoder);
     strip(route, decoder);
     alias(route, decoder);
-    if matches!(route.target, Target::Upstream(_)) {
-        return;
-    }
-    if let Some(cache) = route.cache.filter(|cache| cache.value) {
-        decoder.push(Diagnostic::warning(
-            cache.span,
-            "`cache` has no effect: the route has no upstream",
-        ));
-    }
-    if route.missing.value {
-        let no_effect = Diagnostic::warning(
-            route.missing.span,
-            "`missing` has no effect: the route has no upstream",
-        );
-        decoder.push(match route.target {
-            Target::Files(_) => no_effect.help("a file that is not there always asks the policies"),
-            _ => no_effect,
-        });
-    }
+    ignored::check(route, decoder);
 }
 
 /// A bare path is a path that lacks the slash which the route's paths begin with.
@@ -155,18 +138,6 @@ fn strip(route: &Route, decoder: &mut Decoder<'_>) {
             )
             .note(path.span, "the paths of this route"),
         );
-    }
-    if !matches!(route.target, Target::Upstream(_)) {
-        let no_effect = Diagnostic::warning(
-            strip.span,
-            "`strip_prefix` has no effect: the route has no upstream",
-        );
-        decoder.push(match route.target {
-            Target::Files(_) => {
-                no_effect.help("`alias` in place of `root` takes the route's path off")
-            }
-            _ => no_effect,
-        });
     }
 }
 

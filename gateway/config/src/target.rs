@@ -144,7 +144,7 @@ impl Decode for Status {
 table! {
     /// Where the client is sent instead.
     pub struct Redirect("a table such as `{ to = \"https://{host}{path}{query}\", code = 301 }`") {
-        /// The new address. `{scheme}`, `{host}`, `{path}` and `{query}` (with its `?`) are those of the request.
+        /// The new address: `http://…`, `https://…`, or a path. `{scheme}`, `{host}`, `{path}` and `{query}` (with its `?`) are those of the request, and `$$` is a `$`. A request that names no host is answered 400 where `{host}` is used.
         to: Spanned<Template> = required;
         /// The status: 301 or 308 for good, 302 or 307 for now; 307 and 308 keep the method.
         code: RedirectCode = default("302");
@@ -207,9 +207,11 @@ impl Decode for Template {
     }
 }
 
+/// A sentence that says what is wrong, and what to write instead.
+type Refusal = (String, String);
+
 /// Reads a template, or says what is wrong and what to write instead.
-fn template(text: &str) -> Result<Vec<TemplatePart>, (String, String)> {
-    const PLACES: [&str; 4] = ["scheme", "host", "path", "query"];
+fn template(text: &str) -> Result<Vec<TemplatePart>, Refusal> {
     if text.is_empty() || text.chars().any(|c| c.is_control() || c == ' ') {
         return Err((
             format!("`{text}` is not an address"),
@@ -217,33 +219,156 @@ fn template(text: &str) -> Result<Vec<TemplatePart>, (String, String)> {
         ));
     }
     let mut parts = Vec::new();
+    let mut literal = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        if !before.is_empty() {
-            parts.push(TemplatePart::Literal(before.to_owned()));
+    while let Some(at) = rest.find(['{', '$']) {
+        let (before, after) = rest.split_at(at);
+        literal.push_str(before);
+        if let Some(after) = after.strip_prefix('$') {
+            rest = dollar(after)?;
+            literal.push('$');
+            continue;
         }
-        let Some((place, after)) = after.split_once('}') else {
+        let Some((place, after)) = after.get(1..).and_then(|after| after.split_once('}')) else {
             return Err((
                 "`{` is not closed".to_owned(),
                 "write `}` after the name of the part".to_owned(),
             ));
         };
-        parts.push(match place {
-            "scheme" => TemplatePart::Scheme,
-            "host" => TemplatePart::Host,
-            "path" => TemplatePart::Path,
-            "query" => TemplatePart::Query,
-            other => {
-                return Err((
-                    format!("`{{{other}}}` is not a part of the request"),
-                    crate::suggest::one_of(other, PLACES, "the parts are"),
-                ));
-            }
-        });
+        if !literal.is_empty() {
+            parts.push(TemplatePart::Literal(std::mem::take(&mut literal)));
+        }
+        parts.push(part(place)?);
         rest = after;
     }
-    if !rest.is_empty() {
-        parts.push(TemplatePart::Literal(rest.to_owned()));
+    literal.push_str(rest);
+    if !literal.is_empty() {
+        parts.push(TemplatePart::Literal(literal));
+    }
+    let starts = ["http://", "https://", "{scheme}://", "/", "{path}"];
+    if !starts.iter().any(|start| text.starts_with(start)) {
+        return Err((
+            format!("`{text}` is neither an address of `http` or `https` nor a path"),
+            "write \"https://www.example.com{path}{query}\", or \"/path\" on the same host"
+                .to_owned(),
+        ));
     }
     Ok(parts)
+}
+
+fn part(name: &str) -> Result<TemplatePart, Refusal> {
+    const NAMES: [&str; 4] = ["scheme", "host", "path", "query"];
+    Ok(match name {
+        "scheme" => TemplatePart::Scheme,
+        "host" => TemplatePart::Host,
+        "path" => TemplatePart::Path,
+        "query" => TemplatePart::Query,
+        other => {
+            let help = match elsewhere(other.trim_start_matches("http.request.")) {
+                Some(own) => format!("write `{own}`"),
+                None => crate::suggest::one_of(other, NAMES, "the parts are"),
+            };
+            return Err((format!("`{{{other}}}` is not a part of the request"), help));
+        }
+    })
+}
+
+/// What follows a `$` that stands for itself: any but a name, or a second `$`.
+/// A name is a variable of nginx, and would be sent to clients as it stands.
+fn dollar(after: &str) -> Result<&str, Refusal> {
+    if let Some(rest) = after.strip_prefix('$') {
+        return Ok(rest);
+    }
+    let name = after.trim_start_matches('{');
+    let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let name = name.get(..end.unwrap_or(name.len())).unwrap_or_default();
+    if name.is_empty() && !after.starts_with('{') {
+        return Ok(after);
+    }
+    let help = match elsewhere(name) {
+        Some(own) => format!("write `{own}`"),
+        None => "the parts are `{scheme}`, `{host}`, `{path}`, `{query}`; write `$$` for a `$`"
+            .to_owned(),
+    };
+    Err((format!("`${name}` is not a part of the request"), help))
+}
+
+/// What nginx and Caddy call otherwise.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "scheme" => "{scheme}",
+        "host" | "http_host" | "server_name" | "hostport" => "{host}",
+        "uri" | "request_uri" => "{path}{query}",
+        "document_uri" | "path" => "{path}",
+        "args" | "query_string" | "is_args" | "query" => "{query}",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TemplatePart as Part, template};
+
+    #[test]
+    fn parts_of_the_request_and_text() {
+        let literal = |text: &str| Part::Literal(text.to_owned());
+        let table: [(&str, &[Part]); 6] = [
+            (
+                "https://{host}{path}{query}",
+                &[literal("https://"), Part::Host, Part::Path, Part::Query],
+            ),
+            (
+                "{scheme}://a.example/",
+                &[Part::Scheme, literal("://a.example/")],
+            ),
+            ("/new", &[literal("/new")]),
+            ("/odata?$$filter=x", &[literal("/odata?$filter=x")]),
+            ("/a$$$$b$$", &[literal("/a$$b$")]),
+            ("/5$?x=$", &[literal("/5$?x=$")]),
+        ];
+        for (text, parts) in table {
+            assert_eq!(template(text).unwrap(), parts, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_part_is_refused_with_what_to_write() {
+        let table = [
+            ("https://$host/", "`$host` is", "write `{host}`"),
+            (
+                "$scheme://a$request_uri",
+                "`$scheme` is",
+                "write `{scheme}`",
+            ),
+            (
+                "https://a$request_uri",
+                "`$request_uri` is",
+                "write `{path}{query}`",
+            ),
+            ("https://a${uri}", "`$uri` is", "write `{path}{query}`"),
+            ("https://a/$filter", "`$filter` is", "write `$$` for a `$`"),
+            ("https://a{uri}", "`{uri}` is", "write `{path}{query}`"),
+            (
+                "https://{http.request.host}/",
+                "`{http.request.host}` is",
+                "write `{host}`",
+            ),
+            ("https://{hots}/", "`{hots}` is", "did you mean `host`?"),
+            ("{host}/x", "neither an address", "https://www.example.com"),
+            (
+                "www.example.com/x",
+                "neither an address",
+                "https://www.example.com",
+            ),
+            ("https://{host", "not closed", "write `}`"),
+            ("", "not an address", "write an address"),
+        ];
+        for (text, what, help) in table {
+            let (said, helped) = template(text).unwrap_err();
+            assert!(
+                said.contains(what) && helped.contains(help),
+                "{text}: {said}; {helped}"
+            );
+        }
+    }
 }

@@ -319,7 +319,7 @@ fn route() {
     assert_eq!(**route.strip_prefix.as_ref().unwrap(), "/api");
     assert_eq!(*route.host, UpstreamHost::Upstream);
     assert_eq!(route.idle_timeout, Some(86_400 * SECOND));
-    assert_eq!(route.retries, Some(0));
+    assert_eq!(route.retries.map(|retries| retries.value), Some(0));
     assert!(!route.access_log);
 }
 

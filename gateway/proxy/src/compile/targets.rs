@@ -71,6 +71,7 @@ impl Compiler<'_, '_> {
                 .map(|prefix| prefix.as_str().into()),
             attempts: route
                 .retries
+                .map(|retries| retries.value)
                 .or_else(|| upstream?.retries)
                 .map_or(usize::MAX, |retries| retries as usize + 1),
         }

@@ -1,0 +1,66 @@
+//! Fields of a route that its target would ignore. They are refused: what an
+//! operator wrote is either carried out or said to be wrong.
+
+use crate::decode::Decoder;
+use crate::diagnostic::Diagnostic;
+use crate::route::Route;
+use crate::span::Span;
+use crate::target::Target;
+
+/// Refuses the fields that act on an upstream where the route has none.
+/// `cache = false` and `missing = false` say what is so, and may stay.
+pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
+    let target = match &route.target {
+        Target::Upstream(_) => return,
+        Target::Files(_) => "files",
+        Target::Respond(_) => "respond",
+        Target::Redirect(_) => "redirect",
+    };
+    let is_files = target == "files";
+    let strip_prefix = route.strip_prefix.as_ref().map(|it| it.span);
+    let cache = route.cache.filter(|it| it.value).map(|it| it.span);
+    let missing = Some(route.missing.span).filter(|_| route.missing.value);
+    // What was left out points at its table.
+    let host = Some(route.host.span).filter(|span| *span != route.span);
+    let retries = route.retries.as_ref().map(|it| it.span);
+    let fields: [(&str, Option<Span>, &str); 5] = [
+        (
+            "strip_prefix",
+            strip_prefix,
+            match target {
+                "files" => "leave it out; `alias` in place of `root` takes the route's path off",
+                "redirect" => {
+                    "leave it out, and write the new path in `to`: `{path}` is the whole path of \
+                     the request"
+                }
+                _ => "leave it out",
+            },
+        ),
+        ("host", host, "leave it out"),
+        ("retries", retries, "leave it out"),
+        (
+            "cache",
+            cache,
+            "leave it out: only the responses of upstreams are stored",
+        ),
+        (
+            "missing",
+            missing,
+            match is_files {
+                true => "leave it out: a file that is not there always asks the policies",
+                false => "leave it out",
+            },
+        ),
+    ];
+    for (name, span, help) in fields {
+        if let Some(span) = span {
+            decoder.push(
+                Diagnostic::error(
+                    span,
+                    format!("`{name}` is for routes with `upstream`; this one has `{target}`"),
+                )
+                .help(help),
+            );
+        }
+    }
+}
