@@ -274,6 +274,36 @@ redirect = {{ to = "{{scheme}}://elsewhere.example/" }}
     }
 }
 
+/// Who names no host is not sent to `https:///a`.
+#[tokio::test]
+async fn a_redirect_to_the_host_of_a_request_without_one_is_400() {
+    let gateway = Gateway::start(format!(
+        "{LISTENER}[[sites]]\nhosts = [\"*\"]\n[[sites.routes]]\npath = \"/here\"\n\
+         redirect = {{ to = \"/there\" }}\n[[sites.routes]]\n\
+         redirect = {{ to = \"https://{{host}}{{path}}\" }}\n"
+    ))
+    .await;
+    for (head, status, location) in [
+        ("GET /a HTTP/1.0\r\n\r\n", 400, None),
+        ("GET /a HTTP/1.1\r\nHost:\r\n\r\n", 400, None),
+        ("GET /here HTTP/1.0\r\n\r\n", 302, Some("/there")),
+        (
+            "GET /a HTTP/1.0\r\nHost: a.example\r\n\r\n",
+            302,
+            Some("https://a.example/a"),
+        ),
+    ] {
+        let mut wire = gateway.connect().await;
+        wire.send(head).await;
+        let response = wire.receive("GET").await;
+        assert_eq!(response.status, status, "{head}");
+        assert_eq!(response.header("location"), location, "{head}");
+    }
+    let line = gateway.log_line("/a").await;
+    assert_eq!(line["status"], 400, "{line}");
+    assert!(line.to_string().contains("names no host"), "{line}");
+}
+
 /// A target like `//evil.example` must not become another site's address.
 #[tokio::test]
 async fn a_redirect_to_a_path_stays_here() {

@@ -216,7 +216,7 @@ impl Exchange {
             Target::Files(tree) => Step::Files(tree.clone()),
             Target::Respond(fixed) => Step::Answer(fixed.into(), AnsweredBy::Gateway),
             Target::Redirect { status, to } => {
-                let made = redirect::redirect(*status, to, &self.heads.request, &self.origin);
+                let made = redirect::redirect(*status, to, &self.heads.request, &self.origin)?;
                 Step::Answer(made, AnsweredBy::Gateway)
             }
         })
