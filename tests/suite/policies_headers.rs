@@ -120,3 +120,21 @@ Set-Cookie = "added=1"
     }
     assert_eq!(response.text(), "x");
 }
+
+/// `x-token_file` sets `x-token`; there is no field of the name `x-token_file`.
+#[tokio::test]
+async fn a_value_comes_from_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token.txt");
+    std::fs::write(&token, "{s3cret}\n").unwrap();
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"token\"]");
+    let policy = format!(
+        "[policies.token]\ncomponent = \"headers\"\nconfig.request.set = {{ X-Token_file = {token:?} }}\n"
+    );
+    let gateway = Gateway::start(format!("{policy}{proxy}")).await;
+    gateway.get("/").await;
+    let received = upstream.requests().pop().unwrap();
+    assert_eq!(received.header("x-token"), Some("{s3cret}"));
+    assert_eq!(received.header("x-token_file"), None);
+}

@@ -39,6 +39,32 @@ fn field_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Optio
     )
 }
 
+/// Refuses a key that is written like a reference to a file or variable. In a
+/// policy's configuration it would be one; here it would become the name of a
+/// field, and the path of a secret its value.
+fn no_reference<'n>(
+    text: &'n str,
+    span: crate::Span,
+    decoder: &mut Decoder<'_>,
+) -> Option<&'n str> {
+    let Some(name) = text
+        .strip_suffix("_file")
+        .or_else(|| text.strip_suffix("_env"))
+    else {
+        return Some(text);
+    };
+    decoder.refuse(
+        Diagnostic::error(
+            span,
+            format!("`{text}` would be the name of a header field: no reference is followed here"),
+        )
+        .help(format!(
+            "write `{name}` and its value; the policy `headers` sets fields from files and \
+             environment variables"
+        )),
+    )
+}
+
 /// RFC 9110 §5.6.2.
 fn is_token(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
@@ -203,7 +229,8 @@ fn fields<T>(
     let mut fields: Vec<(Spanned<FieldName>, T)> = Vec::new();
     for (key, node) in table.iter() {
         let span = decoder.span(key);
-        let name = field_name(key.get_ref(), span, decoder);
+        let name = no_reference(key.get_ref(), span, decoder)
+            .and_then(|name| field_name(name, span, decoder));
         let value = value(node, decoder);
         let (Some(name), Some(value)) = (name, value) else {
             continue;

@@ -16,7 +16,7 @@ table! {
     pub struct Policy("a table of policy settings") {
         /// The name of a bundled component (`"rate-limit"`), or the path of a `.wasm` file, relative to this file.
         component: Spanned<Component> = required;
-        /// What the component is told, as it documents it. In it, a key that ends in `_file` names a file, relative to this file, and one that ends in `_env` an environment variable: the component is handed the content.
+        /// What the component is told, as it documents it. In it, a key that ends in `_file` names a file, relative to this file, and one that ends in `_env` an environment variable: the component is handed the content under the same key, at any depth. Other tables of header fields (`listeners.<name>.headers` and the like) follow no references, and refuse such names.
         config: PolicyConfig = default("{}");
         /// What the component may see and do beyond the harmless. `check` prints the line to paste.
         grants: Vec<Spanned<Grant>> = default("[]");

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use crate::always::Always;
+use crate::fields::fields;
 
 /// The configuration.
 #[derive(Debug, Deserialize)]
@@ -26,8 +27,10 @@ pub struct Fields {
     /// Fields to remove.
     pub remove: Vec<String>,
     /// Fields to replace, or to remove where the value is absent.
+    #[serde(deserialize_with = "fields")]
     pub set: BTreeMap<String, Template>,
     /// Lines to add.
+    #[serde(deserialize_with = "fields")]
     pub append: BTreeMap<String, Lines>,
 }
 
@@ -39,8 +42,10 @@ pub struct ResponseFields {
     /// Fields to remove.
     pub remove: Vec<String>,
     /// Fields to replace, or to remove where the value is absent.
+    #[serde(deserialize_with = "fields")]
     pub set: BTreeMap<String, Template>,
     /// Lines to add.
+    #[serde(deserialize_with = "fields")]
     pub append: BTreeMap<String, Lines>,
     /// Which responses are edited.
     pub always: Always,
@@ -62,6 +67,12 @@ impl ResponseFields {
 /// One value, or a list of them.
 #[derive(Debug, PartialEq)]
 pub struct Lines(pub Vec<Template>);
+
+impl From<Template> for Lines {
+    fn from(line: Template) -> Self {
+        Self(vec![line])
+    }
+}
 
 impl<'de> Deserialize<'de> for Lines {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use janua_sdk::{Kind, Phase, Value, Verdict, syntax};
 
 use crate::config::Fields;
+use crate::fields::field_of;
 
 /// Edits with their names checked and their placeholders declared.
 #[derive(Debug)]
@@ -31,7 +32,8 @@ impl<P: Kind> Edits<P> {
         let mut set = Vec::new();
         let mut seen = BTreeSet::new();
         for (written, template) in fields.set {
-            let name = syntax::field_name(&written).map_err(|message| at("set", message))?;
+            let name =
+                syntax::field_name(field_of(&written)).map_err(|message| at("set", message))?;
             if !seen.insert(name.clone()) {
                 return Err(at("set", format!("`{name}` is there twice")));
             }
@@ -42,7 +44,8 @@ impl<P: Kind> Edits<P> {
 
         let mut append = Vec::new();
         for (written, lines) in fields.append {
-            let name = syntax::field_name(&written).map_err(|message| at("append", message))?;
+            let name =
+                syntax::field_name(field_of(&written)).map_err(|message| at("append", message))?;
             for template in lines.0 {
                 let value = template.value(phase);
                 let value = value.map_err(|message| at(&format!("append.{written}"), message))?;

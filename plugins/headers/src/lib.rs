@@ -7,6 +7,7 @@
 mod always;
 mod config;
 mod edits;
+mod fields;
 #[cfg(test)]
 mod tests;
 

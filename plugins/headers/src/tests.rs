@@ -30,6 +30,50 @@ fn a_request_is_edited_in_order() {
     assert_eq!(got, expected);
 }
 
+/// The gateway has put the contents in the places of the references.
+#[test]
+fn fields_from_files_and_variables() {
+    let policy = configured(
+        r#"{"request": {
+            "set": {"authorization_file": "Bearer {x}\n", "x-a_env": "a"},
+            "append": {"x-b_file": "b\r\n", "x-b": "{method}"}
+        }}"#,
+    );
+    let got = policy
+        .request(&Exchange::get("https://a.example/"))
+        .exchange;
+    let expected = Exchange::get("https://a.example/")
+        .header("authorization", "Bearer {x}")
+        .header("x-a", "a")
+        .header("x-b", "GET")
+        .header("x-b", "b");
+    assert_eq!(got, expected);
+}
+
+#[test]
+fn contents_that_no_field_can_hold_are_refused_and_not_said() {
+    for (json, said) in [
+        (r#"{"x_file": "s3cret\ns3cret"}"#, "`request.set.x_file`"),
+        (
+            r#"{"x_file": "\n"}"#,
+            "`request.set.x_file`: the file or variable is empty",
+        ),
+        (
+            r#"{"x_file": ["s3cret"]}"#,
+            "`request.set.x_file`: a reference is",
+        ),
+        (
+            r#"{"x_file": "s3cret", "x": "b"}"#,
+            "`request.set`: `x` is there twice",
+        ),
+        (r#"{"_file": "s3cret"}"#, "`request.set`"),
+    ] {
+        let json = format!(r#"{{"request": {{"set": {json}}}}}"#);
+        let why = configure::<Headers>(&json).unwrap_err();
+        assert!(why.starts_with(said) && !why.contains("s3cret"), "{why}");
+    }
+}
+
 #[test]
 fn a_verdict_on_a_request_has_no_inputs() {
     let policy = configured(r#"{"request": {"set": {"x": "{client_ip}{header:y}"}}}"#);

@@ -1,0 +1,73 @@
+//! Tables of header fields, in which a value may come from a file or an
+//! environment variable: `x-token_file = "token.txt"` sets `x-token`.
+//!
+//! The gateway puts the content in the place of the path and leaves the key as
+//! it is; what the key means is the policy's part.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use janua_sdk::Template;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+
+/// The name of the field that a key sets.
+pub(crate) fn field_of(key: &str) -> &str {
+    referred(key).unwrap_or(key)
+}
+
+/// The name before `_file` or `_env`, if the key is a reference.
+fn referred(key: &str) -> Option<&str> {
+    key.strip_suffix("_file")
+        .or_else(|| key.strip_suffix("_env"))
+}
+
+/// Reads such a table, under the keys as they are written.
+pub(crate) fn fields<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + From<Template>,
+{
+    deserializer.deserialize_map(Table(PhantomData))
+}
+
+struct Table<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de> + From<Template>> Visitor<'de> for Table<T> {
+    type Value = BTreeMap<String, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a table of header fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut fields = BTreeMap::new();
+        while let Some(key) = map.next_key::<String>()? {
+            let value = match referred(&key) {
+                Some(_) => T::from(map.next_value_seed(Content)?),
+                None => map.next_value()?,
+            };
+            fields.insert(key, value);
+        }
+        Ok(fields)
+    }
+}
+
+/// The content of a file or variable: sent as it is, without the line break at
+/// its end. Braces in it are no placeholders. Errors never say it.
+struct Content;
+
+impl<'de> DeserializeSeed<'de> for Content {
+    type Value = Template;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Template, D::Error> {
+        let content = String::deserialize(deserializer).map_err(|_| {
+            D::Error::custom("a reference is the path of one file, or one variable")
+        })?;
+        let text = content.trim_end_matches(['\r', '\n']);
+        if text.trim().is_empty() {
+            return Err(D::Error::custom("the file or variable is empty"));
+        }
+        Template::parse(&text.replace('{', "{{").replace('}', "}}")).map_err(D::Error::custom)
+    }
+}
