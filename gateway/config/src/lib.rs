@@ -12,14 +12,15 @@
 
 mod admin;
 mod cache;
+mod changes;
 mod compression;
 mod decode;
 mod diagnostic;
 mod document;
 mod files;
 mod header;
-mod include;
 mod ignored;
+mod include;
 mod list;
 mod listener;
 mod log;
@@ -37,12 +38,14 @@ mod span;
 mod suggest;
 mod syntax;
 mod target;
+mod tree;
 mod units;
 mod upstream;
 mod webhook;
 
 pub use admin::Admin;
 pub use cache::{Cache, CacheDisk};
+pub use changes::{Change, ChangeKind};
 pub use compression::{
     Compression, CompressionLevel, CompressionLevels, Encoding, Heavy, MediaType,
 };

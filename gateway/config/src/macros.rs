@@ -10,7 +10,8 @@
 ///   what happens then,
 /// - `flatten`: several fields of this table that together make one value.
 ///
-/// `short` names a field whose value may stand for the whole table;
+/// `short` names a field whose value may stand for the whole table; `called`
+/// names the method that says what a table of a list is called when two configurations are compared;
 /// `refused` lists fields that are known of but not carried out, with the
 /// reason; `check` names a function that looks at the whole.
 macro_rules! table {
@@ -23,6 +24,7 @@ macro_rules! table {
             )*
         }
         $(short $short:ident)?
+        $(called $noun:literal by $called:ident)?
         $(refused { $($key:literal: $why:expr,)* })?
         $(check $check:path)?
     ) => {
@@ -80,6 +82,35 @@ macro_rules! table {
                 )*
             }
         }
+
+        impl crate::tree::ToTree for $Table {
+            fn to_tree(&self) -> crate::tree::Tree {
+                let mut fields = Vec::new();
+                $(
+                    crate::macros::tree!(self, fields, $field, $rule);
+                )*
+                crate::tree::Tree::Table(fields)
+            }
+
+            $(
+                fn thing(&self) -> Option<String> {
+                    Some(format!(concat!($noun, " {}"), self.$called()))
+                }
+            )?
+        }
+    };
+}
+
+/// Adds one field to the tree of its table by its rule.
+macro_rules! tree {
+    ($table:ident, $fields:ident, $field:ident, flatten) => {
+        $fields.extend(crate::tree::ToFields::to_fields(&$table.$field))
+    };
+    ($table:ident, $fields:ident, $field:ident, $rule:ident) => {
+        $fields.push((
+            stringify!($field).to_owned(),
+            crate::tree::ToTree::to_tree(&$table.$field),
+        ))
     };
 }
 
@@ -139,6 +170,12 @@ macro_rules! words {
             }
         }
 
+        impl crate::tree::ToTree for $Choice {
+            fn to_tree(&self) -> crate::tree::Tree {
+                crate::tree::Tree::Value(self.as_str().to_owned())
+            }
+        }
+
         impl crate::decode::Decode for $Choice {
             fn decode(
                 node: &crate::decode::Node<'_>,
@@ -160,4 +197,4 @@ macro_rules! words {
     };
 }
 
-pub(crate) use {describe, field, table, words};
+pub(crate) use {describe, field, table, tree, words};

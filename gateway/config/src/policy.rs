@@ -179,7 +179,14 @@ table! {
         deadline: Option<Spanned<Duration>> = optional("as the policy says");
     }
     short name
+    called "use of policy" by label
     check use_budget
+}
+
+impl PolicyUse {
+    fn label(&self) -> String {
+        self.name.to_string()
+    }
 }
 
 fn use_budget(used: &PolicyUse, decoder: &mut Decoder<'_>) {

@@ -55,6 +55,7 @@ table! {
         /// Whether its requests are in the access log.
         access_log: bool = default("true");
     }
+    called "route" by label
     check whole
 }
 

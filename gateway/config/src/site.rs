@@ -39,6 +39,7 @@ table! {
         /// What is done with the requests.
         routes: NonEmpty<Route> = required;
     }
+    called "site" by label
     refused {
         "certificate": TLS,
         "tls": TLS,

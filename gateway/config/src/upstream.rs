@@ -114,6 +114,13 @@ table! {
         max_connections: Option<NonZeroU32> = optional("no limit");
     }
     short address
+    called "endpoint" by label
+}
+
+impl Endpoint {
+    fn label(&self) -> String {
+        self.address.to_string()
+    }
 }
 
 /// Where an endpoint is.

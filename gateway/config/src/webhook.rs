@@ -20,10 +20,18 @@ table! {
         /// Further header fields.
         headers: HeaderList = default("{}");
     }
+    called "webhook" by label
     refused {
         "token": "a secret does not stand in the configuration: write `token_file` or `token_env`",
     }
     check authorised
+}
+
+impl Webhook {
+    /// Its address may be a secret, its host is not.
+    fn label(&self) -> String {
+        self.url.host().to_owned()
+    }
 }
 
 fn authorised(webhook: &Webhook, decoder: &mut Decoder<'_>) {
@@ -178,6 +186,11 @@ words! {
 pub struct WebhookText(String);
 
 impl WebhookText {
+    /// The text as it is written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The lists that have a place in it.
     const LISTS: [&str; 4] = ["urls", "prefixes", "hosts", "tags"];
 

@@ -8,6 +8,7 @@
 )]
 
 mod arbitrary;
+mod changes;
 mod diagnostics;
 mod full;
 mod includes;

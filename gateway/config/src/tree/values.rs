@@ -1,0 +1,294 @@
+//! The values at the ends of the tree, and which of them are secret.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{ToFields, ToTree, Tree};
+use crate::compression::{CompressionLevel, MediaType};
+use crate::files::{FilesRoot, Glob, IndexName};
+use crate::header::{FieldName, HeaderList, HeaderMatches, HeaderTest, Method};
+use crate::include::Pattern;
+use crate::listener::{ListenAddress, TrustedProxy};
+use crate::log::AccessPath;
+use crate::names::{ListenerName, PolicyName, UpstreamName};
+use crate::path::PathPattern;
+use crate::policy::{Component, Grant};
+use crate::policy_config::PolicyConfig;
+use crate::route::UpstreamHost;
+use crate::secret::Token;
+use crate::site::HostPattern;
+use crate::target::{RedirectCode, Status, Target, Template, TemplatePart};
+use crate::units::{FileMode, NotYet, Size};
+use crate::upstream::EndpointAddress;
+use crate::webhook::{WebhookBody, WebhookText, WebhookUrl};
+
+/// Values that are shown, each by an expression for its text.
+macro_rules! shown {
+    ($($Type:ty: |$value:ident| $text:expr;)*) => {
+        $(
+            impl ToTree for $Type {
+                fn to_tree(&self) -> Tree {
+                    let $value = self;
+                    Tree::Value($text.to_string())
+                }
+            }
+        )*
+    };
+}
+
+shown! {
+    String: |text| text;
+    bool: |value| value;
+    u32: |number| number;
+    NonZeroU32: |number| number;
+    PathBuf: |path| path.display();
+    Duration: |time| duration(*time);
+    Size: |size| bytes(size.bytes());
+    FileMode: |mode| format!("{:04o}", mode.0);
+    Pattern: |pattern| pattern.directory.join(&pattern.name).display();
+    ListenAddress: |address| listen_address(*address);
+    TrustedProxy: |proxy| proxy.0;
+    FieldName: |name| name.as_str();
+    Method: |method| method.as_str();
+    ListenerName: |name| name;
+    UpstreamName: |name| name;
+    PolicyName: |name| name;
+    AccessPath: |path| access_path(path);
+    PathPattern: |pattern| path_pattern(pattern);
+    Component: |component| component_name(component);
+    Grant: |grant| grant.as_str();
+    UpstreamHost: |host| upstream_host(host);
+    HostPattern: |host| host;
+    Status: |status| status.0;
+    RedirectCode: |code| code.0;
+    Template: |template| template_text(template);
+    EndpointAddress: |address| address;
+    MediaType: |kind| kind.as_str();
+    Glob: |glob| glob.as_str();
+    IndexName: |name| name.as_str();
+}
+
+impl<const MOST: u16> ToTree for CompressionLevel<MOST> {
+    fn to_tree(&self) -> Tree {
+        Tree::Value(self.0.to_string())
+    }
+}
+
+impl<R> ToTree for NotYet<R> {
+    fn to_tree(&self) -> Tree {
+        Tree::Value("false".to_owned())
+    }
+}
+
+/// What a component is told is known to the component: any of it may be secret.
+impl ToTree for PolicyConfig {
+    fn to_tree(&self) -> Tree {
+        let fields = self.value.as_object().into_iter().flatten();
+        let secret = |value: &serde_json::Value| Tree::Secret(value.to_string());
+        Tree::Table(
+            fields
+                .map(|(key, value)| (key.clone(), secret(value)))
+                .collect(),
+        )
+    }
+}
+
+/// Values of header fields: among them are credentials for a webhook.
+impl ToTree for HeaderList {
+    fn to_tree(&self) -> Tree {
+        let field = |(name, value): (&FieldName, &String)| {
+            (name.as_str().to_owned(), Tree::Secret(value.clone()))
+        };
+        let fields = self.0.iter();
+        Tree::Table(
+            fields
+                .map(|header| field((&header.name, &header.value)))
+                .collect(),
+        )
+    }
+}
+
+/// A value that a request must bring may be what a CDN proves itself by.
+impl ToTree for HeaderMatches {
+    fn to_tree(&self) -> Tree {
+        let test = |test: &HeaderTest| {
+            Tree::Secret(match test {
+                HeaderTest::Equals(value) => format!("= {value}"),
+                HeaderTest::Present => "present".to_owned(),
+                HeaderTest::Absent => "absent".to_owned(),
+                HeaderTest::Regex(expression) => format!("~ {expression}"),
+            })
+        };
+        let fields = self.0.iter();
+        Tree::Table(
+            fields
+                .map(|header| (header.name.as_str().to_owned(), test(&header.test)))
+                .collect(),
+        )
+    }
+}
+
+/// Services of this kind put the secret into the address.
+impl ToTree for WebhookUrl {
+    fn to_tree(&self) -> Tree {
+        Tree::Secret(self.as_str().to_owned())
+    }
+}
+
+impl ToTree for WebhookText {
+    fn to_tree(&self) -> Tree {
+        Tree::Secret(self.as_str().to_owned())
+    }
+}
+
+impl ToFields for WebhookBody {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        match self {
+            Self::Template(template) => vec![("template".to_owned(), template.to_tree())],
+            Self::Text(text) => vec![("body".to_owned(), text.to_tree())],
+        }
+    }
+}
+
+/// Where the token is may be shown; what it is was never read.
+impl ToFields for Token {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        match self {
+            Self::None => Vec::new(),
+            Self::File(path) => vec![("token_file".to_owned(), path.to_tree())],
+            Self::Env(name) => vec![("token_env".to_owned(), name.to_tree())],
+        }
+    }
+}
+
+impl ToFields for FilesRoot {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        let name = match self {
+            Self::Root(_) => "root",
+            Self::Alias(_) => "alias",
+        };
+        vec![(name.to_owned(), self.path().to_tree())]
+    }
+}
+
+impl ToFields for Target {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        let (name, tree) = match self {
+            Self::Upstream(name) => ("upstream", name.to_tree()),
+            Self::Files(files) => ("files", files.to_tree()),
+            Self::Respond(respond) => ("respond", respond.to_tree()),
+            Self::Redirect(redirect) => ("redirect", redirect.to_tree()),
+        };
+        vec![(name.to_owned(), tree)]
+    }
+}
+
+/// In the largest unit that leaves a whole number.
+fn duration(time: Duration) -> String {
+    let ms = time.as_millis();
+    let units = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+    ];
+    match units.iter().find(|(_, unit)| ms > 0 && ms % unit == 0) {
+        Some((word, unit)) => format!("{}{word}", ms / unit),
+        None if ms == 0 => "0s".to_owned(),
+        None => format!("{ms}ms"),
+    }
+}
+
+/// In the largest unit that leaves a whole number.
+fn bytes(bytes: u64) -> String {
+    let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
+    let fits = |shift: u32| bytes > 0 && bytes.trailing_zeros() >= shift;
+    match units.iter().find(|(_, shift)| fits(*shift)) {
+        Some((word, shift)) => format!("{}{word}", bytes >> shift),
+        None => bytes.to_string(),
+    }
+}
+
+fn listen_address(address: ListenAddress) -> String {
+    match address {
+        ListenAddress::Socket(address) => address.to_string(),
+        ListenAddress::BothFamilies { port } => format!("*:{port}"),
+    }
+}
+
+fn access_path(path: &AccessPath) -> String {
+    match path {
+        AccessPath::Stdout => "stdout".to_owned(),
+        AccessPath::Stderr => "stderr".to_owned(),
+        AccessPath::Off => "off".to_owned(),
+        AccessPath::File(path) => path.display().to_string(),
+    }
+}
+
+/// With the form, which the label of a route leaves out where it is clear.
+fn path_pattern(pattern: &PathPattern) -> String {
+    match pattern {
+        PathPattern::Exact(path) => format!("exact {path}"),
+        PathPattern::Prefix(path) => format!("prefix {path}"),
+        PathPattern::Segment(path) => format!("segment {path}"),
+        PathPattern::Suffix(ends) => format!("suffix {}", ends.join(", ")),
+        PathPattern::Regex(expression) => format!("regex {expression}"),
+    }
+}
+
+fn component_name(component: &Component) -> String {
+    match component {
+        Component::Bundled(name) => name.clone(),
+        Component::File(path) => path.display().to_string(),
+    }
+}
+
+fn upstream_host(host: &UpstreamHost) -> String {
+    match host {
+        UpstreamHost::Preserve => "preserve".to_owned(),
+        UpstreamHost::Upstream => "upstream".to_owned(),
+        UpstreamHost::Literal(host) => host.clone(),
+    }
+}
+
+fn template_text(template: &Template) -> String {
+    let part = |part: &TemplatePart| match part {
+        TemplatePart::Literal(text) => text.replace('$', "$$"),
+        TemplatePart::Scheme => "{scheme}".to_owned(),
+        TemplatePart::Host => "{host}".to_owned(),
+        TemplatePart::Path => "{path}".to_owned(),
+        TemplatePart::Query => "{query}".to_owned(),
+    };
+    template.0.iter().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{bytes, duration};
+
+    #[test]
+    fn in_the_units_of_the_file() {
+        for (ms, text) in [
+            (0, "0s"),
+            (250, "250ms"),
+            (1_000, "1s"),
+            (90_000, "90s"),
+            (120_000, "2m"),
+            (86_400_000, "1d"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(ms)), text);
+        }
+        for (number, text) in [
+            (0, "0"),
+            (1_000, "1000"),
+            (1024, "1KiB"),
+            (64 << 20, "64MiB"),
+            (3 << 30, "3GiB"),
+        ] {
+            assert_eq!(bytes(number), text);
+        }
+    }
+}

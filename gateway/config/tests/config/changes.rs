@@ -1,0 +1,450 @@
+//! What is said of a configuration that became another one.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use janua_config::{Change, Config, Sources, parse, reference};
+use serde_json::{Map, Value, json};
+use toml::de::{DeTable, DeValue};
+
+fn config(text: &str) -> Config {
+    parse(Sources::single("janua.toml", text))
+        .unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+        .config
+}
+
+/// What is said of a change from one text to the other.
+fn said(old: &str, new: &str) -> Vec<String> {
+    let changes = config(old).changes(&config(new));
+    changes.iter().map(Change::to_string).collect()
+}
+
+const BASE: &str = r#"
+include = []
+[server]
+drain_timeout = "30s"
+[listeners.public]
+address = ["*:80", "*:81"]
+trusted_proxies = ["10.0.0.0/8"]
+[upstreams.app]
+endpoints = ["127.0.0.1:1", { address = "127.0.0.1:2", weight = 2 }]
+[policies.clients]
+component = "api-key"
+config = { keys = { s3cret = "s3cret" }, header = "s3cret" }
+[policies.other]
+component = "headers"
+[[sites]]
+hosts = ["a.example", "b.example"]
+policies = ["clients", "other"]
+[[sites.routes]]
+path = "/api"
+upstream = "app"
+headers = { x-secret = "s3cret" }
+[[sites.routes]]
+redirect = { to = "https://a.example{path}?$$a=1" }
+[[sites]]
+hosts = ["*"]
+routes = [{ respond = { body = "no" } }]
+"#;
+
+#[test]
+fn each_change_is_said_by_name() {
+    let table: &[(&str, &str, &[&str])] = &[
+        // What an operator does not mean is not said.
+        ("[server]", "# a comment\n[server]", &[]),
+        ("include = []", "", &[]),
+        (
+            "drain_timeout = \"30s\"",
+            "drain_timeout = \"30000ms\"",
+            &[],
+        ),
+        ("\"30s\"", "\"1m\"", &["server: drain_timeout 30s → 1m"]),
+        (
+            "[server]\ndrain_timeout = \"30s\"",
+            "[server]\nworkers = 4",
+            &["server: workers 4 added"],
+        ),
+        (
+            "\"*:81\"",
+            "\"*:82\"",
+            &[
+                "listener public: address *:82 added",
+                "listener public: address *:81 removed",
+            ],
+        ),
+        (
+            "[\"10.0.0.0/8\"]",
+            "[]",
+            &["listener public: trusted_proxies 10.0.0.0/8 removed"],
+        ),
+        (
+            "\"*:80\", \"*:81\"",
+            "\"*:81\", \"*:80\"",
+            &["listener public: order of address changed"],
+        ),
+        (
+            "{ address = \"127.0.0.1:2\", weight = 2 }",
+            "\"127.0.0.1:3\"",
+            &[
+                "upstream app: endpoint 127.0.0.1:3 added",
+                "upstream app: endpoint 127.0.0.1:2 removed",
+            ],
+        ),
+        (
+            "weight = 2",
+            "weight = 3",
+            &["upstream app: endpoint 127.0.0.1:2: weight 2 → 3"],
+        ),
+        (
+            "endpoints =",
+            "balance = \"least_conn\"\nretries = 0\nendpoints =",
+            &[
+                "upstream app: balance round_robin → least_conn",
+                "upstream app: retries 0 added",
+            ],
+        ),
+        (
+            "[upstreams.app]",
+            "[upstreams.b]\nendpoints = [\"127.0.0.1:9\"]\n[upstreams.app]",
+            &["upstream b added"],
+        ),
+        // What may be a secret is not shown.
+        (
+            "keys = { s3cret = \"s3cret\" }",
+            "keys = { s3cret = \"other\" }",
+            &["policy clients: config.keys changed"],
+        ),
+        (
+            "x-secret = \"s3cret\"",
+            "x-secret = \"other\"",
+            &["site a.example: route /api: headers.x-secret changed"],
+        ),
+        (
+            ", header = \"s3cret\"",
+            "",
+            &["policy clients: config.header removed"],
+        ),
+        (
+            "[\"clients\", \"other\"]",
+            "[\"other\", \"clients\"]",
+            &["site a.example: order of policies changed"],
+        ),
+        (
+            "[\"clients\", \"other\"]",
+            "[\"clients\"]",
+            &["site a.example: use of policy other removed"],
+        ),
+        (
+            "\"b.example\"",
+            "\"c.example\"",
+            &[
+                "site a.example: hosts c.example added",
+                "site a.example: hosts b.example removed",
+            ],
+        ),
+        (
+            "path = \"/api\"",
+            "path = { prefix = \"/api\" }\nname = \"/api\"",
+            &[
+                "site a.example: route /api: path \"segment /api\" → \"prefix /api\"",
+                "site a.example: route /api: name /api added",
+            ],
+        ),
+        (
+            "path = \"/api\"",
+            "path = \"/b\"",
+            &[
+                "site a.example: route /b added",
+                "site a.example: route /api removed",
+            ],
+        ),
+        (
+            "?$$a=1",
+            "",
+            &[
+                "site a.example: route /: redirect.to https://a.example{path}?$$a=1 → https://a.example{path}",
+            ],
+        ),
+        (
+            "upstream = \"app\"\nheaders",
+            "respond = {}\nheaders",
+            &[
+                "site a.example: route /api: upstream app removed",
+                "site a.example: route /api: respond added",
+            ],
+        ),
+        (
+            "hosts = [\"*\"]",
+            "hosts = [\"*\"]\ncache = true",
+            &["site *: cache false → true"],
+        ),
+        (
+            "body = \"no\"",
+            "body = \"a\\nb\"",
+            &["site *: route /: respond.body no → \"a b\""],
+        ),
+    ];
+    for (from, to, expected) in table {
+        assert!(BASE.contains(from), "{from}");
+        let found = said(BASE, &BASE.replacen(from, to, 1));
+        assert_eq!(found, *expected, "{from} → {to}");
+        assert!(!found.concat().contains("s3cret"));
+    }
+}
+
+#[test]
+fn routes_of_one_label_are_told_apart() {
+    let route = "[[sites.routes]]\npath = \"/api\"\nmethods = [\"POST\"]\nmax_body = 1\nupstream = \"app\"\n";
+    let with = BASE.replacen(
+        "[[sites]]\nhosts = [\"*\"]",
+        &format!("{route}[[sites]]\nhosts = [\"*\"]"),
+        1,
+    );
+    assert_eq!(said(BASE, &with), ["site a.example: route /api (2) added"]);
+    assert_eq!(
+        said(&with, &with.replace("max_body = 1", "max_body = \"1KiB\"")),
+        ["site a.example: route /api (2): max_body 1 → 1KiB"]
+    );
+}
+
+#[test]
+fn sites_in_another_order() {
+    let (first, last) = BASE.split_at(BASE.find("[[sites]]").unwrap());
+    let (a, any) = last.split_at(last.rfind("[[sites]]").unwrap());
+    assert_eq!(
+        said(BASE, &format!("{first}{any}\n{a}")),
+        ["order of sites changed"]
+    );
+}
+
+#[test]
+fn long_values_are_cut_and_long_lists_counted_as_one_change() {
+    let body = "x".repeat(200);
+    let found = said(
+        BASE,
+        &BASE.replace("body = \"no\"", &format!("body = \"{body}\"")),
+    );
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].ends_with('…') && found[0].chars().count() < 130,
+        "{found:?}"
+    );
+    let many: Vec<String> = (0..40).map(|n| format!("\"10.{n}.0.0/16\"")).collect();
+    let found = said(BASE, &BASE.replace("\"10.0.0.0/8\"", &many.join(", ")));
+    assert_eq!(found, ["listener public: trusted_proxies changed"]);
+}
+
+#[test]
+fn as_json() {
+    let changes = config(BASE).changes(&config(&BASE.replace("\"30s\"", "\"1m\"")));
+    assert_eq!(
+        serde_json::to_value(changes).unwrap(),
+        json!([{ "what": "server", "field": "drain_timeout", "change": "changed", "old": "30s", "new": "1m" }])
+    );
+}
+
+/// Fields that cannot be left out of the file, or not alone; which text of the
+/// fixture becomes which. Without a text: those that have one value only, and
+/// the targets and bodies of which there is one, which are tested above.
+const EDITS: [(&str, &str, &str); 26] = [
+    ("cache.webhooks[].template", "", ""),
+    ("sites[].policies[].name", "", ""),
+    ("sites[].routes[].policies[].on_error", "", ""),
+    ("sites[].routes[].policies[].deadline", "", ""),
+    ("sites[].routes[].files", "", ""),
+    ("sites[].routes[].respond", "", ""),
+    ("sites[].routes[].redirect", "", ""),
+    ("include", "", ""),
+    ("listeners.<name>.address", "*:80", "*:90"),
+    ("listeners.<name>.tls", "", ""),
+    ("upstreams.<name>.tls", "", ""),
+    (
+        "upstreams.<name>.endpoints",
+        "127.0.0.1:5006",
+        "127.0.0.1:5008",
+    ),
+    (
+        "upstreams.<name>.endpoints[].address",
+        "127.0.0.1:5006",
+        "127.0.0.1:5008",
+    ),
+    ("policies.<name>.component", "rate-limit", "headers"),
+    ("sites[].hosts", "*.sales.example.com", "*.example.org"),
+    ("sites[].routes", "/static/", "/moved/"),
+    ("sites[].routes[].upstream", "", ""),
+    (
+        "sites[].routes[].redirect.to",
+        "{scheme}://www.example.com/",
+        "/",
+    ),
+    ("sites[].routes[].files.alias", "static", "other"),
+    ("sites[].routes[].files.root", "dist/", "other/"),
+    ("sites[].routes[].files.retain", "24h", "25h"),
+    ("sites[].routes[].files.retain_files", "*.{js,css}", "*.js"),
+    ("cache.disk.path", "cache", "other"),
+    (
+        "cache.webhooks[].url",
+        "https://cdn.example.com:8443/purge?x=1",
+        "https://cdn.example.com/",
+    ),
+    (
+        "cache.webhooks[].body",
+        "{\"u\": {urls}, \"p\": {prefixes}, \"h\": {hosts}, \"t\": {tags}, \"all\": {everything}}",
+        "{urls}",
+    ),
+    ("sites[].routes[].policies[].name", "", ""),
+];
+
+/// The fixture has every field, with a value that is not the default: whichever
+/// is left out, that is a change of this field. A field of the reference that
+/// is nowhere in the fixture fails here, and so does one that is not compared.
+#[test]
+fn no_field_goes_unreported() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/accepted/full.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let full = from_toml(&DeValue::Table(DeTable::parse(&text).unwrap().into_inner()));
+    let base = config(&to_toml(&full));
+    let again = base.changes(&config(&text));
+    assert!(again.is_empty(), "{again:?}");
+    let mut unreported = BTreeSet::new();
+    for field in reference() {
+        let path = field.path.as_str();
+        // Tables by name, and lists of tables: their fields are looked at.
+        if [
+            "listeners",
+            "upstreams",
+            "policies",
+            "sites",
+            "cache.webhooks",
+        ]
+        .contains(&path)
+        {
+            continue;
+        }
+        let edit = EDITS.iter().find(|(edited, _, _)| *edited == path);
+        let edited = match edit {
+            Some((_, "", "")) => continue,
+            Some((_, from, to)) => {
+                let mut edited = full.clone();
+                replace(&mut edited, from, to).then_some(edited)
+            }
+            None => without(&full, path),
+        };
+        let is_reported = edited.is_some_and(|edited| {
+            let edited = parse(Sources::single("janua.toml", to_toml(&edited)));
+            edited.is_ok_and(|edited| {
+                let changes = base.changes(&edited.config);
+                changes.iter().any(|change| is_about(change, path))
+            })
+        });
+        if !is_reported {
+            unreported.insert(field.path);
+        }
+    }
+    assert!(unreported.is_empty(), "{unreported:#?}");
+}
+
+/// Whether a change is about the field of this path, or a thing that it lists.
+fn is_about(change: &Change, path: &str) -> bool {
+    let path = path.replace("[]", "").replace(".<name>", "");
+    let last = path.rsplit('.').next().unwrap();
+    let is_at = |field: &str| path == field || path.ends_with(&format!(".{field}"));
+    match &change.field {
+        // `headers.x-a` is about `headers`, and all of `[server]` about `server`.
+        Some(field) => {
+            let above = field.match_indices('.').map(|(at, _)| &field[..at]);
+            change.what == path || is_at(field) || above.into_iter().any(is_at)
+        }
+        None => {
+            let thing = match last {
+                "endpoints" | "address" => "endpoint ",
+                "policies" => "use of policy ",
+                "routes" | "path" => "route ",
+                "name" => "site ",
+                _ => return false,
+            };
+            change.what.contains(thing)
+        }
+    }
+}
+
+/// The document without the first field at this path.
+fn without(document: &Value, path: &str) -> Option<Value> {
+    let mut copy = document.clone();
+    let parts: Vec<&str> = path.split('.').collect();
+    remove(&mut copy, &parts).then_some(copy)
+}
+
+fn remove(value: &mut Value, path: &[&str]) -> bool {
+    let (Some((first, rest)), Some(table)) = (path.split_first(), value.as_object_mut()) else {
+        return false;
+    };
+    if *first == "<name>" {
+        return table.values_mut().any(|value| remove(value, rest));
+    }
+    let name = first.trim_end_matches("[]");
+    if rest.is_empty() {
+        return table.remove(name).is_some();
+    }
+    match table.get_mut(name) {
+        Some(Value::Array(items)) => items.iter_mut().any(|item| remove(item, rest)),
+        Some(value) => remove(value, rest),
+        None => false,
+    }
+}
+
+/// Puts another string in the place of the first that is this one.
+fn replace(value: &mut Value, from: &str, to: &str) -> bool {
+    match value {
+        Value::String(text) if text == from => {
+            to.clone_into(text);
+            true
+        }
+        Value::Array(items) => items.iter_mut().any(|item| replace(item, from, to)),
+        Value::Object(table) => table.values_mut().any(|value| replace(value, from, to)),
+        _ => false,
+    }
+}
+
+fn from_toml(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => json!(text),
+        DeValue::Integer(number) => json!(number.as_str().parse::<i64>().unwrap()),
+        DeValue::Float(number) => json!(number.as_str().parse::<f64>().unwrap()),
+        DeValue::Boolean(value) => json!(value),
+        DeValue::Datetime(time) => json!(time.to_string()),
+        DeValue::Array(items) => items.iter().map(|item| from_toml(item.get_ref())).collect(),
+        DeValue::Table(table) => Value::Object(
+            table
+                .iter()
+                .map(|(key, value)| (key.get_ref().to_string(), from_toml(value.get_ref())))
+                .collect::<Map<_, _>>(),
+        ),
+    }
+}
+
+/// Each field of the file on a line, tables written in line.
+fn to_toml(document: &Value) -> String {
+    fn value(of: &Value) -> String {
+        match of {
+            Value::Array(items) => {
+                format!(
+                    "[{}]",
+                    items.iter().map(value).collect::<Vec<_>>().join(", ")
+                )
+            }
+            Value::Object(table) => {
+                let field = |(key, of): (&String, &Value)| format!("{key:?} = {}", value(of));
+                format!(
+                    "{{ {} }}",
+                    table.iter().map(field).collect::<Vec<_>>().join(", ")
+                )
+            }
+            other => other.to_string(),
+        }
+    }
+    let fields = document.as_object().unwrap().iter();
+    fields
+        .map(|(key, of)| format!("{key} = {}\n", value(of)))
+        .collect()
+}
