@@ -70,6 +70,7 @@ mod policies_suspended;
 mod policies_verdicts;
 mod reload;
 mod reload_often;
+mod reload_changes;
 mod routing;
 mod spa;
 mod spa_fallback;

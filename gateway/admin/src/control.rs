@@ -57,13 +57,33 @@ pub trait Control: Send + Sync + 'static {
 pub struct ReloadSummary {
     /// The generation that is live now.
     pub generation: u64,
-    /// What differs from the generation before, a line each, for a person
-    /// (`upstream sales: endpoint 10.0.0.3:80 added`). Empty: nothing does.
-    pub changed: Vec<String>,
+    /// What differs from the generation before. Empty: nothing does.
+    pub changed: Vec<ReloadChange>,
     /// What was accepted but deserves a look, a line each.
     pub warnings: Vec<String>,
     /// Milliseconds from the request to the last worker's switch.
     pub took_ms: u64,
+}
+
+/// One thing that differs from the generation before. Holds no secret: of
+/// what may be one it says only that it differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadChange {
+    /// All of it, for a person: `upstream sales: retries 1 → 2`.
+    pub text: String,
+    /// What it is about: `site shop: route /api`, `server`.
+    pub what: String,
+    /// The field, if it is about one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// `added`, `removed`, `changed` or `reordered`.
+    pub change: String,
+    /// The value before, if there was one that may be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// The value now, if there is one that may be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
 }
 
 /// Why a reload changed nothing.

@@ -37,7 +37,7 @@ pub use cache::{
     WebhookOutcome,
 };
 pub use client::{Client, ClientError};
-pub use control::{Control, ReloadDiagnostic, ReloadError, ReloadSummary};
+pub use control::{Control, ReloadChange, ReloadDiagnostic, ReloadError, ReloadSummary};
 pub use deploy::{DeployAnswer, DeployPhase, DeployRequest};
 pub use server::Server;
 pub use socket::{BindError, SocketOptions};

@@ -56,6 +56,25 @@ impl PolicyConfig {
         by_path.or_else(by_name).map(|place| place.key)
     }
 
+    /// The keys of the references to files and environment variables in it:
+    /// `keys_file`, `request.set.x_env`.
+    pub fn references(&self) -> impl Iterator<Item = String> {
+        let is_reference = |place: &&KeyPlace| {
+            let key = place.path.last();
+            let named = key.is_some_and(|key| key.ends_with("_file") || key.ends_with("_env"));
+            let pointer: String = place
+                .path
+                .iter()
+                .map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")))
+                .collect();
+            named && self.value.pointer(&pointer).is_some_and(Value::is_string)
+        };
+        self.places
+            .iter()
+            .filter(is_reference)
+            .map(|place| place.path.join("."))
+    }
+
     /// Where the value of a key stands, by the whole path to it.
     pub(crate) fn value_span(&self, path: &[String]) -> Span {
         let place = self.places.iter().find(|place| place.path == path);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crate::{
     CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
-    DeployRequest, Health, PolicyState, PurgeRequest, PurgeSummary, ReloadDiagnostic, ReloadError,
-    ReloadSummary, Reuse, Server, SocketOptions, Status, WebhookOutcome,
+    DeployRequest, Health, PolicyState, PurgeRequest, PurgeSummary, ReloadChange, ReloadDiagnostic,
+    ReloadError, ReloadSummary, Reuse, Server, SocketOptions, Status, WebhookOutcome,
 };
 
 /// A gateway that only has what the endpoint asks for.
@@ -483,7 +483,14 @@ fn deploy(request: &DeployRequest) -> Result<DeployAnswer, String> {
 fn summary() -> ReloadSummary {
     ReloadSummary {
         generation: 8,
-        changed: vec!["upstream sales: endpoint 10.0.0.3:80 added".to_owned()],
+        changed: vec![ReloadChange {
+            text: "upstream sales: endpoint 10.0.0.3:80 added".to_owned(),
+            what: "upstream sales: endpoint 10.0.0.3:80".to_owned(),
+            field: None,
+            change: "added".to_owned(),
+            old: None,
+            new: None,
+        }],
         warnings: vec![],
         took_ms: 12,
     }

@@ -26,7 +26,12 @@ fn person(summary: &ReloadSummary) -> String {
     )];
     match summary.changed.is_empty() {
         true => lines.push("  nothing has changed".to_owned()),
-        false => lines.extend(summary.changed.iter().map(|change| format!("  {change}"))),
+        false => lines.extend(
+            summary
+                .changed
+                .iter()
+                .map(|change| format!("  {}", change.text)),
+        ),
     }
     lines.extend(
         summary
@@ -43,18 +48,23 @@ fn person(summary: &ReloadSummary) -> String {
 
 #[cfg(test)]
 mod tests {
-    use janua_admin::ReloadSummary;
+    use janua_admin::{ReloadChange, ReloadSummary};
 
     use super::person;
 
     #[test]
     fn a_line_for_each_change() {
+        let change = |text: &str| ReloadChange {
+            text: text.to_owned(),
+            what: String::new(),
+            field: None,
+            change: "changed".to_owned(),
+            old: None,
+            new: None,
+        };
         let mut summary = ReloadSummary {
             generation: 8,
-            changed: vec![
-                "policy jwt changed".to_owned(),
-                "upstream sales added".to_owned(),
-            ],
+            changed: vec![change("policy jwt changed"), change("upstream sales added")],
             warnings: vec!["`server.workers` has changed".to_owned()],
             took_ms: 120,
         };

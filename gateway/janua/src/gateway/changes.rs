@@ -1,61 +1,100 @@
-//! What a reload changed, for a person.
+//! What a reload changed, for a person and as data.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use janua_config::{Config, Names};
+use janua_admin::ReloadChange;
+use janua_config::{Change, ChangeKind, Config};
 use janua_proxy::Snapshot;
+use janua_wasm::Policy;
 
-/// A line for each thing that differs.
+/// What differs: first of the configuration, field by field; then of what it
+/// refers to, the components and the files that policies are told of.
 pub(super) fn between(
     old: &Config,
     new: &Config,
     before: Option<&Snapshot>,
     after: &Snapshot,
-) -> Vec<String> {
-    let mut changes = Vec::new();
-    names("listener", &old.listeners, &new.listeners, &mut changes);
-    names("upstream", &old.upstreams, &new.upstreams, &mut changes);
-    names("policy", &old.policies, &new.policies, &mut changes);
-    for (name, upstream) in &new.upstreams {
-        if let Some(previous) = old.upstreams.get(name) {
-            let addresses = |upstream: &janua_config::Upstream| -> BTreeSet<String> {
-                upstream
-                    .endpoints
-                    .iter()
-                    .map(|endpoint| endpoint.address.value.to_string())
-                    .collect()
+) -> Vec<ReloadChange> {
+    let mut changes: Vec<ReloadChange> = old.changes(new).iter().map(entry).collect();
+    let Some(before) = before else {
+        return changes;
+    };
+    for policy in after.policies() {
+        let what = format!("policy {}", policy.name());
+        for (field, why) in contents(old, new, before, policy) {
+            let change = ReloadChange {
+                text: format!("{what}: {why}"),
+                what: what.clone(),
+                field,
+                change: "changed".to_owned(),
+                old: None,
+                new: None,
             };
-            let (was, is) = (addresses(&previous.table), addresses(&upstream.table));
-            changes.extend(
-                is.difference(&was)
-                    .map(|address| format!("upstream {name}: endpoint {address} added")),
-            );
-            changes.extend(
-                was.difference(&is)
-                    .map(|address| format!("upstream {name}: endpoint {address} removed")),
-            );
-        }
-    }
-    if let Some(before) = before {
-        for policy in after.policies() {
-            let same_name = before
-                .policies()
-                .iter()
-                .filter(|known| known.name() == policy.name());
-            let identities: Vec<_> = same_name.map(|known| known.identity()).collect();
-            if !identities.is_empty() && !identities.contains(&policy.identity()) {
-                changes.push(format!("policy {} changed", policy.name()));
+            // A policy that is used with several deadlines is there for each.
+            if !changes.contains(&change) {
+                changes.push(change);
             }
-        }
-        let (was, is) = (before.size(), after.size());
-        if was != is {
-            changes.push(format!(
-                "sites {} → {}, routes {} → {}",
-                was.0, is.0, was.1, is.1
-            ));
         }
     }
     changes
+}
+
+fn entry(change: &Change) -> ReloadChange {
+    ReloadChange {
+        text: change.to_string(),
+        what: change.what.clone(),
+        field: change.field.clone(),
+        change: match change.change {
+            ChangeKind::Added => "added",
+            ChangeKind::Removed => "removed",
+            ChangeKind::Changed => "changed",
+            ChangeKind::Reordered => "reordered",
+        }
+        .to_owned(),
+        old: change.old.clone(),
+        new: change.new.clone(),
+    }
+}
+
+/// What is different about a policy although its table says the same.
+fn contents(
+    old: &Config,
+    new: &Config,
+    before: &Snapshot,
+    policy: &Arc<Policy>,
+) -> Vec<(Option<String>, String)> {
+    let mut found = Vec::new();
+    let (name, policies) = (policy.name(), before.policies());
+    let (Some(was), Some(is)) = (old.policies.get(&**name), new.policies.get(&**name)) else {
+        return found;
+    };
+    let known: Vec<&Arc<Policy>> = policies.iter().filter(|it| it.name() == name).collect();
+    if known.is_empty() {
+        return found;
+    }
+    let component = policy.component().hash();
+    if was.component == is.component && !known.iter().any(|it| it.component().hash() == component) {
+        found.push((
+            Some("component".to_owned()),
+            "the content of its component changed".to_owned(),
+        ));
+    }
+    let told = &policy.spec().identity_extra;
+    if was.config.value == is.config.value
+        && !known.iter().any(|it| it.spec().identity_extra == *told)
+    {
+        let keys: Vec<String> = is.config.references().collect();
+        let field = match keys.as_slice() {
+            [key] => Some(format!("config.{key}")),
+            _ => None,
+        };
+        let keys = keys.join("` or `");
+        found.push((
+            field,
+            format!("the content that `{keys}` refers to changed"),
+        ));
+    }
+    found
 }
 
 /// What the new file says that only a restart carries out.
@@ -89,13 +128,4 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     }
     let warn = |field| format!("`{field}` has changed; it is carried out at the next start");
     fields.into_iter().map(warn).collect()
-}
-
-fn names<T>(kind: &str, old: &Names<T>, new: &Names<T>, changes: &mut Vec<String>) {
-    let missing = |from: &Names<T>, other: &Names<T>, word: &str| -> Vec<String> {
-        let gone = from.keys().filter(|name| !other.contains_key(*name));
-        gone.map(|name| format!("{kind} {name} {word}")).collect()
-    };
-    changes.extend(missing(new, old, "added"));
-    changes.extend(missing(old, new, "removed"));
 }
