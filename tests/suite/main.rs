@@ -81,6 +81,7 @@ mod stacks_edroplets;
 mod stacks_luckychit;
 mod stacks_luckychit_cache;
 mod streaming;
+mod start;
 mod upstreams_balance;
 mod upstreams_fail;
 mod upstreams_kept;

@@ -27,7 +27,7 @@ use janua_admin::{
     ReloadError, ReloadStatus, ReloadSummary, Status,
 };
 use janua_cache::Cache;
-use janua_config::{Diagnostics, Loaded, Severity};
+use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
 use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Runtime, RuntimeOptions};
@@ -75,9 +75,8 @@ pub(crate) enum StartError {
 /// # Errors
 /// Everything that is wrong with it.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
-    let mut loaded = janua_config::load(path)?;
-    let mut loaded = janua_config::load_with_references(path, &environment)?;
     let environment = |name: &str| std::env::var(name).ok();
+    let mut loaded = janua_config::load_with_references(path, &environment)?;
     for webhook in &loaded.config.cache.webhooks {
         if let Err(mut fault) = webhook.token.resolve(&environment) {
             fault.severity = Severity::Warning;
@@ -102,7 +101,16 @@ pub(crate) fn check(loaded: &Loaded) -> Result<(usize, usize, usize), StartError
         ..cache::options(&loaded.config)
     };
     let estate = estate(loaded, 1, &options)?;
-    let snapshot = compile(loaded, &estate, None).map_err(StartError::Refused)?;
+    let mut found = Diagnostics::new(loaded.sources.clone());
+    found.extend(log::check(&loaded.config.log));
+    let snapshot = match compile(loaded, &estate, None) {
+        Ok(snapshot) if found.is_empty() => snapshot,
+        compiled => {
+            let errors = compiled.err().unwrap_or_default();
+            found.extend(errors.iter().cloned());
+            return Err(StartError::Refused(found));
+        }
+    };
     let (sites, routes) = snapshot.size();
     Ok((sites, routes, snapshot.policies().len()))
 }
@@ -137,6 +145,13 @@ fn compile(
     janua_proxy::compile(loaded, estate, &bundled, previous)
 }
 
+/// One thing that is wrong, with the files to show it in.
+fn only(fault: Diagnostic, loaded: &Loaded) -> Diagnostics {
+    let mut found = Diagnostics::new(loaded.sources.clone());
+    found.push(fault);
+    found
+}
+
 /// `state_dir`, or the place that the system has for caches.
 fn cache_dir(loaded: &Loaded) -> Option<PathBuf> {
     if let Some(directory) = &loaded.config.server.state_dir {
@@ -163,7 +178,7 @@ impl Gateway {
         let estate = Arc::new(estate(&loaded, workers, &cache::options(&loaded.config))?);
         let snapshot = compile(&loaded, &estate, None).map_err(StartError::Refused)?;
         let log = AccessLogSink::open(&loaded.config.log, &estate.metrics)
-            .map_err(StartError::Machine)?;
+            .map_err(|fault| StartError::Refused(only(fault, &loaded)))?;
         wait_for_names(&estate);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;

@@ -14,7 +14,7 @@ use janua_cache::Reconfigured;
 use janua_config::Diagnostics;
 use janua_telemetry::metrics::definitions;
 
-use super::{AccessLogSink, Gateway, cache, changes, compile, log, unix_ms, wait_for_names};
+use super::{AccessLogSink, Gateway, cache, changes, compile, log, only, unix_ms, wait_for_names};
 
 type Outcome = Result<ReloadSummary, ReloadError>;
 
@@ -98,7 +98,7 @@ impl Gateway {
         let opened = server.open(&loaded).map_err(|found| refusal(&found))?;
         if !log::is_same(&loaded.config.log, &state.loaded.config.log) {
             let log = AccessLogSink::open(&loaded.config.log, &self.estate.metrics)
-                .map_err(ReloadError::plain)?;
+                .map_err(|fault| refusal(&only(fault, &loaded)))?;
             server.log(log.destination());
             state.log = log;
         }

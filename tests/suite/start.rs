@@ -1,0 +1,117 @@
+//! What an operator is told by `check`, and by `run` where it does not start.
+
+use std::fs;
+
+use janua_tests::run;
+
+use crate::reload::says;
+
+/// A log that cannot be written to is said by both, at its place, in words.
+#[tokio::test]
+async fn a_log_that_cannot_be_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    for (path, why, help) in [
+        (
+            "none/access.log",
+            "its directory does not exist",
+            "make the directory none",
+        ),
+        ("folder", "it is a directory", "name a file in it"),
+        (
+            "janua.toml/access.log",
+            "a part of the path is not a directory",
+            "name another file",
+        ),
+    ] {
+        let config = format!(
+            "{}[log]\naccess = {{ path = \"{path}\" }}\n[admin]\nsocket = \"a.sock\"\n\
+             [server]\nstate_dir = \"state\"\n",
+            says("x")
+        );
+        fs::write(folder.path().join("janua.toml"), config).unwrap();
+        for command in ["check", "run"] {
+            let ran = run(folder.path(), &[command]).await;
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            let said = ran.stderr;
+            let message = format!("the access log {path} cannot be opened for writing: {why}");
+            assert!(said.contains(&message), "{command}: {said}");
+            assert!(said.contains("--> janua.toml:7:19"), "{command}: {said}");
+            assert!(said.contains(help), "{command}: {said}");
+        }
+    }
+}
+
+/// One that can be written to is not made by a check.
+#[tokio::test]
+async fn a_check_makes_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let config =
+        says("x") + "[log]\naccess = { path = \"access.log\" }\n[server]\nstate_dir = \"state\"\n";
+    fs::write(folder.path().join("janua.toml"), config).unwrap();
+    let ran = run(folder.path(), &["check"]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(!folder.path().join("access.log").exists());
+}
+
+/// The socket is made under a passing name, which the operator never sees.
+#[tokio::test]
+async fn an_admin_socket_that_cannot_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    // No directory, and a name that is too long for a directory to hold it.
+    for socket in ["file/a.sock", "/proc/a.sock"] {
+        let config = format!(
+            "{}[admin]\nsocket = \"{socket}\"\n[server]\nstate_dir = \"state\"\n",
+            says("x")
+        );
+        fs::write(folder.path().join("janua.toml"), config).unwrap();
+        let ran = run(folder.path(), &["run"]).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let said = ran.stderr;
+        assert!(said.contains("--> janua.toml:7:10"), "{said}");
+        assert!(
+            said.contains("name another place by `socket` in `[admin]`"),
+            "{said}"
+        );
+        let message = said
+            .lines()
+            .find(|line| line.starts_with("error: "))
+            .unwrap();
+        assert!(
+            message.contains(socket.split("/a").next().unwrap()),
+            "{message}"
+        );
+        let passing = message
+            .split(|c: char| !c.is_ascii_digit())
+            .any(|digits| digits.len() > 2);
+        assert!(!passing, "{message}");
+    }
+}
+
+/// Everything that a policy refers to and that is not there is said at once,
+/// with what else is wrong.
+#[tokio::test]
+async fn all_that_is_not_there_is_said_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = says("x")
+        + "[policies.a]\ncomponent = \"api-key\"\nconfig = { keys_file = \"none\" }\n\
+           [policies.b]\ncomponent = \"api-key\"\nconfig = { keys_env = \"JANUA_NONE\" }\n\
+           [policies.c]\ncomponent = \"none.wasm\"\ncolour = 1\n";
+    fs::write(folder.path().join("janua.toml"), config).unwrap();
+    let ran = run(folder.path(), &["check"]).await;
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    for place in [
+        "janua.toml:8:24",
+        "janua.toml:11:23",
+        "janua.toml:13:13",
+        "janua.toml:14:1",
+    ] {
+        assert!(ran.stderr.contains(place), "{place}: {}", ran.stderr);
+    }
+    assert!(
+        ran.stderr.contains("janua.toml: 4 errors"),
+        "{}",
+        ran.stderr
+    );
+}
