@@ -76,24 +76,22 @@ pub(crate) fn bind(options: &SocketOptions) -> Result<BoundSocket, BindError> {
     refuse_living(path)?;
 
     let passing = path.with_extension(format!("{}", std::process::id()));
-    let doing = |doing, path: &Path| {
-        let path = path.to_owned();
-        move |source| BindError::Io {
-            doing,
-            path,
-            source,
-        }
+    let failed = |source| BindError::Io {
+        doing: "make the admin socket",
+        path: path.clone(),
+        source,
     };
+    // The passing name means nothing to who reads it: errors say the socket's own.
     match fs::remove_file(&passing) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(doing("remove", &passing)(error));
+            return Err(failed(error));
         }
         _ => {}
     }
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(doing("make", path))?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(failed)?;
     SockAddr::unix(&passing)
         .and_then(|address| socket.bind(&address))
-        .map_err(doing("bind", &passing))?;
+        .map_err(failed)?;
     let placed = place(&socket, &passing, options, group);
     if placed.is_err() {
         let _ = fs::remove_file(&passing);
@@ -263,11 +261,9 @@ impl fmt::Display for BindError {
                 source,
             } => {
                 write!(f, "cannot {doing} {}: {source}", path.display())?;
-                match source.kind() {
-                    io::ErrorKind::PermissionDenied if *doing != GIVE => {
-                        f.write_str("; name another place by `socket` in `[admin]`")
-                    }
-                    _ => Ok(()),
+                match *doing {
+                    GIVE => Ok(()),
+                    _ => f.write_str("; name another place by `socket` in `[admin]`"),
                 }
             }
         }

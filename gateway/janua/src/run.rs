@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use janua_admin::{Control, Server, SocketOptions};
-use janua_config::Loaded;
+use janua_admin::{BindError, Control, Server, SocketOptions};
+use janua_config::{Diagnostic, Diagnostics, Loaded, Sources, Span};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::gateway::{self, Gateway, StartError};
@@ -30,14 +30,17 @@ pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
     for warning in loaded.warnings.lines() {
         tracing::warn!("{warning}");
     }
+    let is_configured = admin.is_none();
     let socket = socket(&loaded, admin);
     let words = |error| match error {
         StartError::Refused(found) => found.render(false),
         StartError::Machine(words) => words,
     };
+    let named = (loaded.config.admin.socket.span, loaded.sources.clone());
     let gateway = Gateway::start(config, loaded).map_err(words)?;
     let control: Arc<dyn Control> = Arc::clone(&gateway) as Arc<dyn Control>;
-    let admin = Server::start(&socket, control).map_err(|error| error.to_string())?;
+    let admin = Server::start(&socket, control)
+        .map_err(|error| refused_socket(&error, is_configured.then_some(named)))?;
     tracing::info!(socket = %admin.path().display(), "admin endpoint");
     // Last of all: whoever is connected now is served.
     gateway.serve().map_err(words)?;
@@ -57,6 +60,18 @@ fn socket(loaded: &Loaded, path: Option<PathBuf>) -> SocketOptions {
         path: path.unwrap_or_else(|| admin.socket.value.clone()),
         mode: admin.mode.value.0,
         group: admin.group.as_ref().map(|group| group.value.clone()),
+    }
+}
+
+/// Why there is no admin socket, at the place where it is named, if it is.
+fn refused_socket(error: &BindError, named: Option<(Span, Sources)>) -> String {
+    match named {
+        Some((span, sources)) if span.end > span.start => {
+            let mut found = Diagnostics::new(sources);
+            found.push(Diagnostic::error(span, error.to_string()));
+            found.render(false)
+        }
+        _ => error.to_string(),
     }
 }
 
