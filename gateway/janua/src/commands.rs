@@ -9,6 +9,7 @@ mod reach;
 mod reference;
 mod reload;
 mod run;
+mod schema;
 mod status;
 mod table;
 mod version;

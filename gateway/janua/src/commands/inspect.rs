@@ -7,7 +7,8 @@ use std::sync::Arc;
 use janua_wasm::{Component, Runtime, RuntimeOptions};
 use serde_json::{Value, json};
 
-use super::table::{Table, counted, size};
+use super::schema::fields;
+use super::table::{counted, size};
 use super::{Answer, Outcome, printable};
 use crate::bundled;
 
@@ -57,10 +58,15 @@ fn json(component: &Component) -> Value {
 fn person(component: &Component) -> String {
     let description = component.description();
     let mut page = format!(
-        "{} {}: {}\n\n  contract  janua:policy@{}\n  size      {}\n  sha256    {}\n",
-        description.name,
-        description.version,
-        description.summary,
+        "{}\n  contract  janua:policy@{}\n  size      {}\n  sha256    {}\n",
+        wrapped(
+            &format!(
+                "{} {}: {}",
+                description.name, description.version, description.summary
+            ),
+            0,
+            2
+        ),
         component.contract(),
         size(component.size() as u64),
         hash(component),
@@ -84,61 +90,55 @@ fn person(component: &Component) -> String {
     }
     page.push_str("\nconfiguration\n");
     page.push_str(&match schema(component) {
-        Some(schema) => fields(&schema),
+        Some(schema) => configuration(&schema),
         None => "  it does not say\n".to_owned(),
     });
     printable(page.trim_end())
 }
 
-/// The schema's properties; what is nested is in `--json`.
-fn fields(schema: &Value) -> String {
-    let empty = serde_json::Map::new();
-    let properties = schema["properties"].as_object().unwrap_or(&empty);
-    if properties.is_empty() {
-        return "  none\n".to_owned();
-    }
-    let mut table = Table::new(["field", "value", "default", "meaning"]);
-    for (name, field) in properties {
-        table.row([
-            name.clone(),
-            kind(field),
-            default(schema, name, field),
-            field["description"].as_str().unwrap_or_default().to_owned(),
-        ]);
-    }
-    table.render()
-}
+/// How wide a page is: that of a terminal that nobody has made wider.
+const WIDTH: usize = 80;
 
-/// A property's type in words.
-pub(super) fn kind(field: &Value) -> String {
-    let listed = |words: &Vec<Value>, between: &str| {
-        let words: Vec<String> = words
-            .iter()
-            .map(|word| {
-                word.as_str()
-                    .map_or_else(|| word.to_string(), str::to_owned)
-            })
-            .collect();
-        words.join(between)
-    };
-    match (&field["enum"], &field["type"]) {
-        (Value::Array(values), _) => listed(values, " | "),
-        (_, Value::String(kind)) => kind.clone(),
-        (_, Value::Array(kinds)) => listed(kinds, " | "),
-        _ => "-".to_owned(),
-    }
-}
-
-/// A property's default, `required`, or nothing.
-pub(super) fn default(schema: &Value, name: &str, field: &Value) -> String {
-    let required = schema["required"].as_array();
-    match &field["default"] {
-        Value::Null if required.is_some_and(|names| names.iter().any(|n| n == name)) => {
-            "required".to_owned()
+/// The schema's fields, each with its meaning below it.
+fn configuration(schema: &Value) -> String {
+    let mut page = String::new();
+    for field in fields(schema) {
+        let mut facts = field.kind.clone();
+        match field.default.as_str() {
+            "" => {}
+            default if field.is_required() => facts.extend(["; ", default]),
+            default => facts.extend(["; default ", default]),
         }
-        Value::Null => String::new(),
-        value => value.to_string(),
+        page.push_str(&wrapped(&format!("{}  {facts}", field.path), 2, 6));
+        page.push_str(&wrapped(&field.meaning, 6, 6));
     }
+    match page.is_empty() {
+        true => "  none\n".to_owned(),
+        false => page,
+    }
+}
+
+/// Text in lines of at most [`WIDTH`], indented, unless a word is longer.
+fn wrapped(text: &str, first: usize, rest: usize) -> String {
+    let mut page = String::new();
+    let mut line = " ".repeat(first);
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            page.extend([line.trim_end(), "\n"]);
+            line = " ".repeat(rest);
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    if !line.trim().is_empty() {
+        page.extend([line.trim_end(), "\n"]);
+    }
+    page
 }
 
 pub(super) fn hash(component: &Component) -> String {
@@ -153,7 +153,7 @@ pub(super) fn hash(component: &Component) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{fields, inspect};
+    use super::{configuration, inspect};
     use crate::bundled;
 
     #[test]
@@ -184,28 +184,50 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_as_a_table() {
+    fn fields_with_their_meaning_below_them() {
         let schema = serde_json::json!({
             "required": ["rate"],
             "properties": {
                 "rate": { "type": "string", "description": "The rate." },
-                "burst": { "type": "integer", "default": 0, "description": "At once." },
+                "burst": { "type": "integer", "default": 0, "description": "Requests at once beyond the rate, none of which is delayed. The bucket holds one more." },
                 "absent": { "enum": ["share", "skip"] },
-                "odd": true,
             },
         });
-        let table = fields(&schema);
-        for line in [
-            "  rate    string        required  The rate.",
-            "  burst   integer       0         At once.",
-            "  absent  share | skip",
-            "  odd     -",
-        ] {
-            assert!(
-                table.lines().any(|found| found == line),
-                "{line:?} is not in\n{table}"
-            );
+        let expected = "\
+  rate  string; required
+      The rate.
+  burst  integer; default 0
+      Requests at once beyond the rate, none of which is delayed. The bucket
+      holds one more.
+  absent  \"share\" | \"skip\"
+";
+        let found = configuration(&schema);
+        let sorted = |text: &str| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        // In the order of the schema's own properties, which serde_json may sort.
+        assert_eq!(sorted(&found), sorted(expected));
+        assert_eq!(configuration(&serde_json::json!(7)), "  none\n");
+    }
+
+    #[test]
+    fn every_bundled_policy_fits_a_terminal() {
+        for name in bundled::NAMES {
+            let page = inspect(Path::new(name)).unwrap().person;
+            for line in page.lines() {
+                assert!(line.chars().count() <= 80, "{name}: {line}");
+            }
         }
-        assert_eq!(fields(&serde_json::json!(7)), "  none\n");
+        let rules = inspect(Path::new("cache-rules")).unwrap().person;
+        assert!(
+            rules.contains("  rules  list of tables; default []\n"),
+            "{rules}"
+        );
+        assert!(
+            rules.contains("  rules[].store  string | integer; default \"fields\"\n"),
+            "{rules}"
+        );
     }
 }

@@ -6,7 +6,8 @@ use clap::CommandFactory as _;
 use janua_cache::rules::{Detail, Outcome as CacheOutcome};
 use serde_json::Value;
 
-use super::inspect::{default, kind, load, schema};
+use super::inspect::{load, schema};
+use super::schema::fields;
 use super::{Answer, Outcome};
 use crate::bundled;
 use crate::cli::{Cli, Page};
@@ -90,56 +91,30 @@ fn policies() -> Result<String, String> {
         let summary = &component.description().summary;
         let _ = write!(page, "\n## {name}\n\n{summary}\n");
         if let Some(schema) = schema(&component) {
-            fields(&mut page, &schema);
+            rows(&mut page, &schema);
         }
     }
     Ok(page)
 }
 
-/// A table of the schema's properties, and one of each that has its own.
-fn fields(page: &mut String, schema: &Value) {
+/// A row for each field, nested ones included.
+fn rows(page: &mut String, schema: &Value) {
     page.push_str("\n| field | value | default | meaning |\n|---|---|---|---|\n");
-    rows(page, "", schema, schema);
-}
-
-/// Nested tables, lists of tables and references into `$defs` are followed; a schema that goes
-/// round in circles ends where its names get long.
-fn rows(page: &mut String, prefix: &str, root: &Value, schema: &Value) {
-    const DEPTH: usize = 4;
-    let properties = schema["properties"].as_object().into_iter().flatten();
-    for (name, field) in properties {
-        let field = resolved(root, field);
-        let path = format!("{prefix}{name}");
-        let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
-        let default = default(schema, name, field);
-        let default = if default.is_empty() || default == "required" {
-            default
-        } else {
-            format!("`{default}`")
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    for field in fields(schema) {
+        let default = match field.default.as_str() {
+            "" | "required" => field.default.clone(),
+            default => format!("`{default}`"),
         };
-        let meaning = field["description"].as_str().unwrap_or_default();
         let _ = writeln!(
             page,
-            "| `{path}` | {} | {} | {} |",
-            cell(&kind(field)),
+            "| `{}` | {} | {} | {} |",
+            field.path,
+            cell(&field.kind),
             cell(&default),
-            cell(meaning)
+            cell(&field.meaning)
         );
-        if path.matches('.').count() < DEPTH {
-            rows(page, &format!("{path}."), root, field);
-            let entry = resolved(root, &field["items"]);
-            rows(page, &format!("{path}[]."), root, entry);
-        }
     }
-}
-
-fn resolved<'s>(root: &'s Value, field: &'s Value) -> &'s Value {
-    let target = field["$ref"]
-        .as_str()
-        .and_then(|target| target.strip_prefix('#'));
-    target
-        .and_then(|target| root.pointer(target))
-        .unwrap_or(field)
 }
 
 #[cfg(test)]
