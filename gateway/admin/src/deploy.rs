@@ -56,9 +56,14 @@ pub struct DeployAnswer {
     pub retains: bool,
     /// The hosts of the site that are purged.
     pub hosts: Vec<String>,
-    /// The hosts that are patterns, which cannot be purged.
+    /// The hosts that are patterns, where they cannot be purged: other sites
+    /// use the cache, and what is stored does not say whose it is.
     #[serde(default)]
     pub patterns: Vec<String>,
+    /// Whether everything is purged: the site has hosts that are patterns, and
+    /// no other site uses the cache, so that all of it is this site's.
+    #[serde(default)]
+    pub everything: bool,
     /// What was purged; only by a commit.
     pub purge: Option<PurgeSummary>,
 }

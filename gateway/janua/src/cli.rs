@@ -47,7 +47,8 @@ pub(crate) enum Command {
     /// Copies DIR beside the directory that the site's files are in, exchanges
     /// the two in one step, and has the gateway notice: what `retain` names of
     /// the old build still answers, and what the cache holds of the site's hosts
-    /// is purged. If something fails, nothing has changed.
+    /// is purged: everything, if one of them is a pattern and no other site uses
+    /// the cache. If something fails, nothing has changed.
     ///
     /// Run it on the gateway's machine, as a user that may write where the
     /// files are and may use the admin socket.

@@ -476,6 +476,7 @@ fn deploy(request: &DeployRequest) -> Result<DeployAnswer, String> {
         retains: true,
         hosts: vec![request.site.clone()],
         patterns: Vec::new(),
+        everything: false,
         purge: None,
     })
 }

@@ -112,8 +112,8 @@ fn warnings(looked: &DeployAnswer) -> Vec<String> {
     }
     if !looked.patterns.is_empty() {
         warnings.push(format!(
-            "hosts that are patterns are not purged ({}): name a tag, or purge each that is in \
-             use with `janua cache purge --host`",
+            "hosts that are patterns are not purged ({}), as other sites use the cache: name a \
+             tag, or purge each that is in use with `janua cache purge --host`",
             looked.patterns.join(", ")
         ));
     }
@@ -123,7 +123,8 @@ fn warnings(looked: &DeployAnswer) -> Vec<String> {
 fn would(report: &Report, looked: &DeployAnswer, deploy: &Deploy, place: &str) -> String {
     let hosts = looked.hosts.iter().map(|host| format!("host {host}"));
     let tags = deploy.tag.iter().map(|tag| format!("tag {tag}"));
-    let purged: Vec<String> = hosts.chain(tags).collect();
+    let everything = looked.everything.then(|| "everything".to_owned());
+    let purged: Vec<String> = hosts.chain(tags).chain(everything).collect();
     let mut lines = vec![
         format!(
             "would deploy {} ({}) to {}, route {}",

@@ -22,7 +22,9 @@ pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<Deplo
         let snapshot = gateway.estate.snapshot();
         let snapshot = snapshot.ok_or("the gateway is not serving yet")?;
         let state = gateway.state();
-        let site = site(&state.loaded.config, &request.site)?;
+        let config = &state.loaded.config;
+        let site = site(config, &request.site)?;
+        let everything = has_pattern(site) && is_alone_in_cache(config, site);
         let root = root(snapshot.roots(), site, request.route.as_deref())?;
         let path = std::path::absolute(&root.root.options().root)
             .map_err(|error| format!("the directory of the files cannot be told: {error}"))?;
@@ -35,7 +37,11 @@ pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<Deplo
                 .map_err(|path| format!("{} is not UTF-8", Path::new(&path).display()))?,
             retains: root.root.options().retain.is_some(),
             hosts: hosts(site),
-            patterns: patterns(site),
+            patterns: match everything {
+                true => Vec::new(),
+                false => patterns(site),
+            },
+            everything,
             purge: None,
         };
         (answer, root.root.clone())
@@ -124,6 +130,18 @@ fn hosts(site: &Site) -> Vec<String> {
     exact.collect()
 }
 
+fn has_pattern(site: &Site) -> bool {
+    !patterns(site).is_empty()
+}
+
+/// Whether all that is stored is this site's. Which hosts a pattern has stood
+/// for nobody knows; but then all of them are of this site.
+fn is_alone_in_cache(config: &Config, site: &Site) -> bool {
+    let others = config.sites.iter().filter(|other| other.span != site.span);
+    let mut routes = others.flat_map(|other| other.routes.iter().map(move |route| (other, route)));
+    !routes.any(|(other, route)| other.cache(route))
+}
+
 /// Those of which nobody knows what they stand for.
 fn patterns(site: &Site) -> Vec<String> {
     let patterns = site.hosts.iter().filter(|host| match &host.value {
@@ -181,10 +199,11 @@ fn purge(
     let purge = PurgeRequest {
         host: answer.hosts.clone(),
         tag: request.tags.clone(),
+        all: answer.everything,
         webhooks: request.webhooks,
         ..PurgeRequest::default()
     };
-    // A site of patterns alone, and no tags: there is nothing to name.
+    // A site of patterns alone beside others, and no tags: there is nothing to name.
     if !purge.is_empty() {
         answer.purge = Some(gateway.purge_now(&purge)?);
     }
@@ -195,7 +214,7 @@ fn purge(
 mod tests {
     use janua_config::{Config, Sources, Target, parse};
 
-    use super::{check, hosts, patterns, site};
+    use super::{check, hosts, is_alone_in_cache, patterns, site};
 
     fn config() -> Config {
         let text = r#"
@@ -236,6 +255,33 @@ mod tests {
         assert!(hosts(&config.sites[1]).is_empty());
         assert_eq!(patterns(&config.sites[0]), ["*.example.com"]);
         assert_eq!(patterns(&config.sites[1]), ["*"]);
+    }
+
+    #[test]
+    fn all_that_is_stored_is_of_the_only_site_that_caches() {
+        let text = r#"
+            listeners.public.address = "*:80"
+            upstreams.api.endpoints = ["127.0.0.1:9"]
+            [[sites]]
+            hosts = ["*"]
+            routes = [{ files = "dist" }, { path = "/api", cache = true, upstream = "api" }]
+            [[sites]]
+            hosts = ["other.example.com"]
+            routes = [{ files = "other" }, { path = "/api", upstream = "api" }]
+        "#;
+        let alone = |text: &str, at: usize| {
+            let config = parse(Sources::single("a.toml", text)).unwrap().config;
+            is_alone_in_cache(&config, &config.sites[at])
+        };
+        assert!(alone(text, 0));
+        assert!(!alone(text, 1), "the first one caches");
+        let both = text
+            .replace("[\"other", "[\"x.example.com\", \"other")
+            .replace(
+                "{ files = \"other\" }, { ",
+                "{ files = \"other\" }, { cache = true, ",
+            );
+        assert!(!alone(&both, 0));
     }
 
     #[test]

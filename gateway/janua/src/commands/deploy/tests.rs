@@ -87,7 +87,14 @@ impl Control for Gateway {
             root: self.root.to_str().unwrap().to_owned(),
             retains: true,
             hosts: vec!["app.example.com".to_owned()],
-            patterns: self.patterns.iter().map(|&host| host.to_owned()).collect(),
+            everything: self.patterns == ["*"],
+            patterns: match self.patterns {
+                ["*"] => &[][..],
+                patterns => patterns,
+            }
+            .iter()
+            .map(|&host| host.to_owned())
+            .collect(),
             purge: (request.phase == DeployPhase::Commit).then(|| PurgeSummary {
                 purged: vec!["host app.example.com".to_owned()],
                 webhooks: self.webhook.map(hook).into_iter().collect(),
@@ -255,12 +262,20 @@ fn a_webhook_that_fails_is_said() {
     assert!(answer.person.contains(said), "{}", answer.person);
 }
 
+#[test]
+fn everything_is_said_before_it_is_purged() {
+    let running = running_with(None, None, &["*"]);
+    let answer = running.deploy(&["--dry-run"]).unwrap();
+    let said = "purges host app.example.com, everything";
+    assert!(answer.person.contains(said), "{}", answer.person);
+}
+
 /// What is purged of the site's other hosts does not hide it.
 #[test]
 fn hosts_that_cannot_be_purged_are_said() {
     let running = running_with(None, None, &["*.example.com", "*"]);
     let answer = running.deploy(&[]).unwrap();
-    let said = "warning: hosts that are patterns are not purged (*.example.com, *): name a tag";
+    let said = "warning: hosts that are patterns are not purged (*.example.com, *), as other sites";
     assert!(answer.person.contains(said), "{}", answer.person);
     assert!(answer.person.contains("purged: host app.example.com"));
 }
