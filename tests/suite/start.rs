@@ -115,3 +115,28 @@ async fn all_that_is_not_there_is_said_at_once() {
         ran.stderr
     );
 }
+
+/// Once the file itself is right, what policies refuse comes with what is not there.
+#[tokio::test]
+async fn what_policies_refuse_is_said_with_what_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = says("x")
+        + "[policies.a]\ncomponent = \"api-key\"\nconfig = { keys_file = \"none\" }\n\
+           [policies.b]\ncomponent = \"rate-limit\"\nconfig = { rat = \"10/s\" }\n\
+           [policies.c]\ncomponent = \"none.wasm\"\nconfig = { keys_file = \"none\" }\n";
+    fs::write(folder.path().join("janua.toml"), config).unwrap();
+    let ran = run(folder.path(), &["check"]).await;
+    for place in [
+        "janua.toml:8:24",
+        "janua.toml:11:12",
+        "janua.toml:13:13",
+        "janua.toml:14:24",
+    ] {
+        assert!(ran.stderr.contains(place), "{place}: {}", ran.stderr);
+    }
+    assert!(
+        ran.stderr.contains("janua.toml: 4 errors"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -98,8 +98,10 @@ pub fn parse(sources: Sources) -> Result<Loaded, Diagnostics> {
     Reading::of(&sources).finish(sources)
 }
 
-/// Does the same, and looks whether what policies refer to can be read: their
-/// components, and the files and environment variables in their configuration.
+/// Does the same. If anything is wrong, it also looks whether what policies
+/// refer to can be read: their components, and the files and environment
+/// variables in their configuration. If nothing is, who configures the policies
+/// says that, with all that they themselves refuse.
 ///
 /// # Errors
 /// Everything that is wrong, at once.
@@ -108,8 +110,28 @@ pub(crate) fn parse_with_references(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Loaded, Diagnostics> {
     let mut reading = Reading::of(&sources);
-    reading.look_at_references(&sources, env);
-    reading.finish(sources)
+    let component_files = std::mem::take(&mut reading.component_files);
+    let policy_configs = std::mem::take(&mut reading.policy_configs);
+    reading.finish(sources).map_err(|mut errors| {
+        errors.extend(component_files.iter().filter_map(unreadable));
+        for config in &policy_configs {
+            let resolved = secret::resolve_references(config, &errors.sources().clone(), env);
+            if let Err(unresolved) = resolved {
+                errors.extend(unresolved.iter().cloned());
+            }
+        }
+        errors
+    })
+}
+
+fn unreadable(component: &Spanned<PathBuf>) -> Option<Diagnostic> {
+    let error = File::open(&component.value).err()?;
+    let path = component.value.display();
+    let fault = Diagnostic::error(
+        component.span,
+        format!("the component {path} cannot be read: {error}"),
+    );
+    Some(fault.help("a path is relative to the file that it stands in"))
 }
 
 /// What was read so far.
@@ -165,26 +187,6 @@ impl Reading {
         self.policy_configs.append(&mut decoder.policy_configs);
         self.component_files.append(&mut decoder.component_files);
         self.documents.extend(read);
-    }
-
-    fn look_at_references(&mut self, sources: &Sources, env: &dyn Fn(&str) -> Option<String>) {
-        for file in &self.component_files {
-            if let Err(error) = File::open(&file.value) {
-                let path = file.value.display();
-                self.found.push(
-                    Diagnostic::error(
-                        file.span,
-                        format!("the component {path} cannot be read: {error}"),
-                    )
-                    .help("a path is relative to the file that it stands in"),
-                );
-            }
-        }
-        for config in &self.policy_configs {
-            if let Err(unresolved) = secret::resolve_references(config, sources, env) {
-                self.found.extend(unresolved.iter().cloned());
-            }
-        }
     }
 
     fn finish(mut self, sources: Sources) -> Result<Loaded, Diagnostics> {

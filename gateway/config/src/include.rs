@@ -99,9 +99,10 @@ pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     load_and(path, document::parse)
 }
 
-/// Does the same, and looks whether what policies refer to can be read: their
-/// components, and the files and environment variables that their
-/// configuration names. Variables are looked up by `env`. Keeps no content.
+/// Does the same. If anything is wrong, it also looks whether what policies
+/// refer to can be read: their components, and the files and environment
+/// variables that their configuration names. Variables are looked up by `env`.
+/// If nothing is, who configures the policies says that. Keeps no content.
 ///
 /// # Errors
 /// Everything that is wrong, at once, with every reference that leads nowhere.

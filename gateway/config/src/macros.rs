@@ -85,11 +85,8 @@ macro_rules! table {
 
         impl crate::tree::ToTree for $Table {
             fn to_tree(&self) -> crate::tree::Tree {
-                let mut fields = Vec::new();
-                $(
-                    crate::macros::tree!(self, fields, $field, $rule);
-                )*
-                crate::tree::Tree::Table(fields)
+                let fields = [$(crate::macros::tree!(self, $field, $rule)),*];
+                crate::tree::Tree::Table(fields.into_iter().flatten().collect())
             }
 
             $(
@@ -101,16 +98,16 @@ macro_rules! table {
     };
 }
 
-/// Adds one field to the tree of its table by its rule.
+/// What one field is in the tree of its table, by its rule.
 macro_rules! tree {
-    ($table:ident, $fields:ident, $field:ident, flatten) => {
-        $fields.extend(crate::tree::ToFields::to_fields(&$table.$field))
+    ($table:ident, $field:ident, flatten) => {
+        crate::tree::ToFields::to_fields(&$table.$field)
     };
-    ($table:ident, $fields:ident, $field:ident, $rule:ident) => {
-        $fields.push((
+    ($table:ident, $field:ident, $rule:ident) => {
+        vec![(
             stringify!($field).to_owned(),
             crate::tree::ToTree::to_tree(&$table.$field),
-        ))
+        )]
     };
 }
 

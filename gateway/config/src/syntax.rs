@@ -69,7 +69,7 @@ fn broken_syntax(source: SourceId, text: &str, error: &toml::de::Error) -> Diagn
     let span = Span::new(source, range.clone());
     if let Some(range) = bare_value(text, range.start) {
         let value = text.get(range.clone()).unwrap_or_default();
-        let span = Span::new(source, range.clone());
+        let span = Span::new(source, range);
         if let Some(truth) = truth(value) {
             return Diagnostic::error(span, format!("`{value}` is neither true nor false"))
                 .help(format!("write {truth}"));
@@ -78,10 +78,10 @@ fn broken_syntax(source: SourceId, text: &str, error: &toml::de::Error) -> Diagn
         return Diagnostic::error(span, "text must stand in quotes")
             .help(format!("write \"{plain}\""));
     }
-    let (what, _) = error
-        .message()
+    let message = error.message();
+    let what = message
         .split_once(", expected ")
-        .unwrap_or((error.message(), ""));
+        .map_or(message, |(what, _)| what);
     let rest = text.get(range.start..).unwrap_or_default();
     let at_line_end = rest.is_empty() || rest.starts_with(['\n', '\r']);
     let (what, help) = match what {

@@ -193,7 +193,10 @@ fn duration(time: Duration) -> String {
         ("m", 60_000),
         ("s", 1_000),
     ];
-    match units.iter().find(|(_, unit)| ms > 0 && ms % unit == 0) {
+    match units
+        .iter()
+        .find(|(_, unit)| ms > 0 && ms.is_multiple_of(*unit))
+    {
         Some((word, unit)) => format!("{}{word}", ms / unit),
         None if ms == 0 => "0s".to_owned(),
         None => format!("{ms}ms"),
