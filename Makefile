@@ -47,12 +47,12 @@ deny: ## one version of a crate, known licences, known sources
 	PATH="$(POLICY_TOOLS)/cargo/bin:$$PATH" cargo-deny check licenses bans sources
 
 docs: policies ## write the generated references in docs/ anew
-	$(CARGO) build -p janua
+	$(CARGO) build $(RUN_CRATES)
 	@for page in cli config metrics access-log cache-status policies; do \
 		$(CARGO_TARGET_DIR)/debug/janua reference $$page > docs/$$page.md; done; mv docs/config.md docs/configuration.md
 
 conformance: policies ## the RFC 9111 suite of cache-tests.fyi; writes docs/conformance.md (needs node and npm)
-	$(CARGO) build -p janua
+	$(CARGO) build $(RUN_CRATES)
 	tests/conformance/run
 
 bench: policies ## CPU per request, memory and reloads beside the peers; writes docs/benchmarks.md

@@ -29,7 +29,8 @@ pub(super) fn page(page: Page) -> Outcome {
 
 /// The help of every command, as the commands print it.
 fn cli() -> String {
-    let mut command = Cli::command();
+    // Whatever terminal it is printed on.
+    let mut command = Cli::command().term_width(100);
     command.build();
     let mut page = String::from("# Command line\n");
     section(&mut page, &mut command);
