@@ -9,21 +9,14 @@ fn endpoint(port: u16) -> Arc<Endpoint> {
     Arc::new(Endpoint::new("u", address))
 }
 
-fn until(until_ms: u64) -> Lease {
-    Lease {
-        from_ms: 0,
-        until_ms,
-    }
-}
-
 #[test]
 fn the_newest_that_is_not_expired_comes_first() {
     let (a, b) = (endpoint(1), endpoint(2));
     let mut pool = Pool::new();
-    pool.put(&a, "old", until(100), 8);
-    pool.put(&a, "new", until(200), 8);
-    pool.put(&a, "short", until(50), 8);
-    pool.put(&b, "other", until(100), 8);
+    pool.put(&a, "old", Lease::at_once(100), 8);
+    pool.put(&a, "new", Lease::at_once(200), 8);
+    pool.put(&a, "short", Lease::at_once(50), 8);
+    pool.put(&b, "other", Lease::at_once(100), 8);
     assert_eq!((a.counters().idle, pool.len()), (3, 4));
     assert_eq!(pool.take(&a, 50), Some("new"));
     // The one that expired at 50 was dropped on the way.
@@ -40,12 +33,12 @@ fn beyond_its_bound_the_oldest_goes() {
     let a = endpoint(1);
     let mut pool = Pool::new();
     for n in 1..=5 {
-        pool.put(&a, n, until(100), 2);
+        pool.put(&a, n, Lease::at_once(100), 2);
     }
     assert_eq!((a.counters().idle, pool.len()), (2, 2));
     assert_eq!(pool.take(&a, 0), Some(5));
     assert_eq!(pool.take(&a, 0), Some(4));
-    pool.put(&a, 6, until(100), 0);
+    pool.put(&a, 6, Lease::at_once(100), 0);
     assert_eq!(pool.take(&a, 0), None);
 }
 
@@ -55,9 +48,9 @@ fn a_sweep_closes_what_expired_and_what_belongs_to_nobody() {
     let alive = Arc::new(());
     let mut pool = Pool::new();
     for expires in [10, 30, 20] {
-        pool.put(&a, Arc::clone(&alive), until(expires), 8);
+        pool.put(&a, Arc::clone(&alive), Lease::at_once(expires), 8);
     }
-    pool.put(&b, Arc::clone(&alive), until(1_000), 8);
+    pool.put(&b, Arc::clone(&alive), Lease::at_once(1_000), 8);
     assert_eq!(pool.sweep(20), 2);
     assert_eq!((a.counters().idle, Arc::strong_count(&alive)), (1, 3));
     drop(b);
@@ -66,7 +59,7 @@ fn a_sweep_closes_what_expired_and_what_belongs_to_nobody() {
     assert_eq!(pool.sweep(30), 1);
     assert!(pool.is_empty());
 
-    pool.put(&a, Arc::clone(&alive), until(100), 8);
+    pool.put(&a, Arc::clone(&alive), Lease::at_once(100), 8);
     drop(pool);
     assert_eq!((a.counters().idle, Arc::strong_count(&alive)), (0, 1));
 }
@@ -75,18 +68,33 @@ fn a_sweep_closes_what_expired_and_what_belongs_to_nobody() {
 fn a_connection_that_rests_is_left_alone() {
     let a = endpoint(1);
     let mut pool = Pool::new();
-    pool.put(&a, "rested", until(1_000), 8);
-    let resting = Lease {
-        from_ms: 100,
-        until_ms: 1_000,
-    };
-    pool.put(&a, "resting", resting, 8);
-    assert_eq!(pool.take(&a, 99), Some("rested"));
+    pool.put(&a, "ready", Lease::at_once(1_000), 8);
+    pool.put(&a, "resting", Lease::after_a_rest(0, 1_000), 8);
+    pool.put(&a, "resting too", Lease::after_a_rest(1, 1_000), 8);
+    assert_eq!(pool.take(&a, 99), Some("ready"));
     assert_eq!(pool.take(&a, 99), None);
     assert_eq!(pool.sweep(99), 0);
-    assert_eq!(a.counters().idle, 1);
+    assert_eq!(a.counters().idle, 2);
     assert_eq!(pool.take(&a, 100), Some("resting"));
+    assert_eq!(pool.take(&a, 100), None);
+    assert_eq!(pool.take(&a, 1_000), None, "expired");
     assert_eq!(a.counters().idle, 0);
+}
+
+/// Else a busy endpoint would need a new connection for each `HEAD`, and those
+/// that rest would push out those that are ready.
+#[test]
+fn those_that_rest_have_places_of_their_own() {
+    let a = endpoint(1);
+    let mut pool = Pool::new();
+    pool.put(&a, 0, Lease::at_once(1_000), 2);
+    for n in 1..=20 {
+        pool.put(&a, n, Lease::after_a_rest(0, 1_000), 2);
+    }
+    assert_eq!((a.counters().idle, pool.len()), (17, 17));
+    assert_eq!(pool.take(&a, 50), Some(0));
+    let rested: Vec<i32> = std::iter::from_fn(|| pool.take(&a, 100)).collect();
+    assert_eq!(rested, Vec::from_iter(1..=16));
 }
 
 #[test]
@@ -94,7 +102,7 @@ fn nothing_is_used_again_of_an_endpoint_that_is_distrusted() {
     let (a, b) = (endpoint(1), endpoint(2));
     let mut pool = Pool::new();
     for endpoint in [&a, &b] {
-        pool.put(endpoint, "kept", until(1_000_000), 8);
+        pool.put(endpoint, "kept", Lease::at_once(1_000_000), 8);
     }
     assert!(a.distrust(500));
     assert!(!a.distrust(600), "was distrusted before");
