@@ -219,8 +219,14 @@ impl Text {
         while let Some(character) = characters.next() {
             match character {
                 '$' if characters.peek().is_none() => is_end = true,
-                // An escaped mark is itself; an escaped letter is a class.
-                '\\' => text.push(characters.next().filter(char::is_ascii_punctuation)?),
+                // An escaped mark is itself, but for the ends of words; an escaped
+                // letter is a class.
+                '\\' => text.push(
+                    characters
+                        .next()
+                        .filter(char::is_ascii_punctuation)
+                        .filter(|mark| !matches!(mark, '<' | '>'))?,
+                ),
                 '.' | '+' | '*' | '?' | '(' | ')' | '|' | '[' | ']' | '{' | '}' | '^' | '$' => {
                     return None;
                 }

@@ -48,6 +48,7 @@ fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
         ("~^/st.tic/", "/static/", NONE),
         ("~^/a\\.b", "/a.b/c", SECOND),
         ("~^/\\d", "/d", NONE),
+        ("~<a", "~\\<ab", NONE),
         ("~", "*", SECOND),
         ("~^", "/", SECOND),
         ("~", "=/x", NONE),
