@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use janua_admin::{BindError, Control, Server, SocketOptions};
 use janua_config::{Diagnostic, Diagnostics, Loaded, Sources, Span};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::gateway::{self, Gateway, StartError};
 
@@ -42,13 +42,18 @@ pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
     let admin = Server::start(&socket, control)
         .map_err(|error| refused_socket(&error, is_configured.then_some(named)))?;
     tracing::info!(socket = %admin.path().display(), "admin endpoint");
-    // Last of all: whoever is connected now is served.
-    gateway.serve().map_err(words)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let ended = runtime.block_on(obey(gateway));
+    // Before anyone can see that it is there, and have it end.
+    let signals = {
+        let _runtime = runtime.enter();
+        Signals::catch().map_err(|error| error.to_string())?
+    };
+    // Last of all: whoever is connected now is served.
+    gateway.serve().map_err(words)?;
+    let ended = runtime.block_on(obey(gateway, signals));
     // A second signal does not wait for what is still being drained.
     runtime.shutdown_background();
     ended.map_err(|error| error.to_string())
@@ -75,11 +80,33 @@ fn refused_socket(error: &BindError, named: Option<(Span, Sources)>) -> String {
     }
 }
 
-async fn obey(gateway: Arc<Gateway>) -> std::io::Result<()> {
-    let mut hangup = signal(SignalKind::hangup())?;
-    let mut user1 = signal(SignalKind::user_defined1())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// The signals that the gateway obeys.
+struct Signals {
+    hangup: Signal,
+    user1: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Catches them from now on.
+    fn catch() -> std::io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            user1: signal(SignalKind::user_defined1())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+}
+
+async fn obey(gateway: Arc<Gateway>, signals: Signals) -> std::io::Result<()> {
+    let Signals {
+        mut hangup,
+        mut user1,
+        mut terminate,
+        mut interrupt,
+    } = signals;
     loop {
         let gateway = Arc::clone(&gateway);
         tokio::select! {
