@@ -67,7 +67,9 @@ impl Reserve {
         if !self.is_short.load(Relaxed) {
             return true;
         }
-        let is_whole = self.held().fill();
+        // Under the lock, so that nobody takes one between the two.
+        let mut held = self.held();
+        let is_whole = held.fill();
         if is_whole {
             self.is_short.store(false, Relaxed);
         }
