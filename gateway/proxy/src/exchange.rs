@@ -196,12 +196,15 @@ impl Exchange {
             self.caching.asked = Asked::of(&self.heads.request, true);
             cached::keep_credentials(self, &matched);
         }
+        // As it was routed: what policies make of the path changes no route.
+        let bare_path = matched.route().bare_path.as_deref();
+        let to_slash = bare_path
+            .filter(|bare| *bare == self.heads.request.path)
+            .map(|_| files::with_slash(self));
         if let Some(made) = policies::request_phase(self, &matched)? {
             return Ok(Step::Answer(made, AnsweredBy::Policy));
         }
-        let bare_path = matched.route().bare_path.as_deref();
-        if bare_path.is_some_and(|bare| bare == self.heads.request.path) {
-            let made = files::with_slash(self);
+        if let Some(made) = to_slash {
             return Ok(Step::Answer(made, AnsweredBy::Gateway));
         }
         Ok(match &matched.route().target {
