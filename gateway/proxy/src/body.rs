@@ -4,6 +4,7 @@
 //! It reads no more while something waits to be written, which is all the
 //! backpressure there is and all that is needed.
 
+use std::future::Future as _;
 use std::io;
 use std::task::{Context, Poll, ready};
 
@@ -14,7 +15,7 @@ use crate::wire::{Reader, Writer};
 
 /// How much is passed on in one turn, in bytes: then other connections of the
 /// worker have theirs.
-const TURN: u64 = 256 * 1024;
+pub(crate) const TURN: u64 = 256 * 1024;
 
 /// Why a body could not be passed on.
 #[derive(Debug)]
@@ -102,7 +103,7 @@ impl Transfer {
                 }
             }
             if reader.received() >= end_of_turn {
-                context.waker().wake_by_ref();
+                give_way(context);
                 return Poll::Pending;
             }
             let polled = reader.poll_take(context, |context, input| {
@@ -254,6 +255,14 @@ impl Transfer {
         }
         Ok(())
     }
+}
+
+/// Has the task go on once the others have had their turn, and what came on other
+/// connections was looked at: a mere wake would come back before that.
+pub(crate) fn give_way(context: &mut Context<'_>) {
+    let others = std::pin::pin!(tokio::task::yield_now());
+    // Its first poll leaves the waker behind, to be woken in time.
+    let _ = others.poll(context);
 }
 
 /// Which trailers are passed on.
