@@ -12,6 +12,7 @@
 //! more, over a new connection. An endpoint where a new one dies has failed: its
 //! health is told, and this request does not go there again.
 
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -25,11 +26,6 @@ use crate::reserve;
 use crate::snapshot::Forwarding;
 use crate::transport::{self, Idle};
 use crate::wire::{Reader, Writer};
-
-/// How long a connection rests after a response whose body was left out (to a
-/// `HEAD`, a 304), in milliseconds: an upstream that sends it all the same may
-/// send it late, and it would be taken for the next response.
-const REST_MS: u64 = 100;
 
 /// A connection to an endpoint.
 pub(crate) struct Upstreamed {
@@ -246,6 +242,9 @@ async fn connect(
             ConnectError::Other(error) if reserve::is_out_of_descriptors(&error) => {
                 Failure::with(Kind::Internal, "no file descriptors left")
             }
+            ConnectError::Other(error) if error.kind() == ErrorKind::AddrNotAvailable => {
+                Failure::with(Kind::Internal, "no local port left")
+            }
             ConnectError::Other(error) => Failure::with(Kind::Unreachable, error.to_string()),
         }),
     }
@@ -274,11 +273,9 @@ pub(crate) fn judge<T>(
 ) -> Attempt<T> {
     let request = &exchange.heads.request;
     let is_replayable = request.framing.is_empty() && method::is_idempotent(&request.method);
-    let may_follow = failure.kind == Kind::ConnectionReset
-        && progress.nothing_came
-        && !exchange.has_begun
-        && (is_replayable || progress.nothing_sent);
-    if !(may_follow && open.is_kept) {
+    let is_dead = failure.kind == Kind::ConnectionReset && progress.nothing_came;
+    let may_follow = is_dead && !exchange.has_begun && (is_replayable || progress.nothing_sent);
+    if !(is_dead && open.is_kept) {
         report(exchange, course.forwarding(), &open.picked, &failure);
     }
     if !may_follow {
@@ -315,14 +312,11 @@ pub(crate) fn put(exchange: &Exchange, forwarding: &Forwarding, open: Open) {
         Duration::from_secs(u64::from(seconds)).saturating_sub(Duration::from_secs(1))
     });
     let lifetime = theirs.map_or(own, |theirs| theirs.min(own));
-    let rest_ms = if exchange.heads.response.is_cut_short {
-        REST_MS
+    let until_ms = now_ms + u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX / 2);
+    let lease = if exchange.heads.response.is_cut_short {
+        Lease::after_a_rest(now_ms, until_ms)
     } else {
-        0
-    };
-    let lease = Lease {
-        from_ms: now_ms + rest_ms,
-        until_ms: now_ms + u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX / 2),
+        Lease::at_once(until_ms)
     };
     let mut pool = exchange.worker.pool.borrow_mut();
     pool.put(

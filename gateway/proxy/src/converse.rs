@@ -56,12 +56,7 @@ pub(crate) async fn converse(
     pace.awaits_head.set(false);
     pace.patience.set(course.idle_timeout);
     if exchange.heads.response.status == 101 {
-        // The new protocol begins behind the request, and what is left of the
-        // body would be taken for it (RFC 9110 §7.8).
-        if !pace.is_uploaded.get() {
-            let words = "101 before the whole request was sent";
-            return Err(Failure::with(Kind::ResponseMalformed, words));
-        }
+        pace.uploaded().await;
         return switch(exchange, writer).await;
     }
     cached::invalidate(exchange);

@@ -2,7 +2,7 @@
 //! the response comes down, under one deadline.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -175,6 +175,18 @@ impl Pace {
         }
     }
 
+    /// Waits until the whole request has been read and sent. An upstream may
+    /// change the protocol as soon as it has the head; the new one begins behind
+    /// the body (RFC 9110 §7.8).
+    pub(crate) async fn uploaded(&self) {
+        // The race asks the upload before it asks this again.
+        poll_fn(|_| match self.is_uploaded.get() {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+    }
+
     /// Once the head has come.
     pub(crate) fn of_body(patience: Duration) -> Self {
         Self {
@@ -196,7 +208,7 @@ pub(crate) async fn race<T>(
 ) -> Raced<T> {
     let mut main = std::pin::pin!(main);
     deadline.set(pace.patience.get());
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         let moved = wire::moved();
         let was_open = !upload.is_half_closed();
         let was_fixed = upload.is_done() && pace.awaits_head.get();
@@ -236,7 +248,7 @@ pub(crate) async fn watched<T>(
     let mut waiting = std::pin::pin!(waiting);
     let mut is_half_closed = false;
     deadline.set(UNLIMITED);
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         if let Poll::Ready(output) = waiting.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
@@ -266,7 +278,7 @@ pub(crate) async fn unless_reset<T>(
 ) -> Result<T, Failure> {
     let mut main = std::pin::pin!(main);
     let mut is_open = true;
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(output);
         }
@@ -287,7 +299,7 @@ pub(crate) async fn paced<T>(
 ) -> Result<T, Elapsed> {
     let mut main = std::pin::pin!(main);
     deadline.set(patience);
-    std::future::poll_fn(|context| {
+    poll_fn(|context| {
         let moved = wire::moved();
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
