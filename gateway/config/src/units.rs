@@ -190,8 +190,14 @@ fn duration(text: &str) -> Option<Duration> {
 /// A duration with a unit that is spelt out, or without one.
 fn likely_duration(text: &str) -> Option<String> {
     let (number, unit) = split(text.trim())?;
-    let unit = match unit.trim().trim_end_matches('s') {
-        "" if text.ends_with("ms") => "ms",
+    let unit = unit.trim();
+    // Without the plural; `ms` is none.
+    let unit = match unit
+        .strip_suffix('s')
+        .filter(|_| unit != "ms")
+        .unwrap_or(unit)
+    {
+        "ms" | "msec" | "milli" | "millisecond" => "ms",
         "" | "sec" | "second" => "s",
         "m" | "min" | "minute" => "m",
         "h" | "hr" | "hour" => "h",
