@@ -96,23 +96,19 @@ fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
     let fault = |message: &str, help: String| {
         Diagnostic::error(span, format!("`{text}`: {message}")).help(help)
     };
-    let fault = if text.contains('*') {
+    let fault = if let Some(help) = nginx(text) {
+        Some(fault("a path begins with `/`", help))
+    } else if text.contains('*') {
         let plain = text.split('*').next().unwrap_or_default();
         Some(fault(
             "`*` is not a wildcard here",
             format!("a path takes all below it: write \"{plain}\", or use `regex` or `suffix`"),
         ))
     } else if !text.starts_with('/') {
-        // Of nginx.
-        let help = match text.split_once(char::is_whitespace) {
-            Some(("=", path)) => format!("write `{{ exact = \"{}\" }}`", path.trim()),
-            Some(("~" | "~*", expression)) => {
-                format!("write `{{ regex = '{}' }}`", expression.trim())
-            }
-            Some(("^~", path)) => format!("write \"{}\"", path.trim()),
-            _ => format!("write \"/{text}\""),
-        };
-        Some(fault("a path begins with `/`", help))
+        Some(fault(
+            "a path begins with `/`",
+            format!("write \"/{text}\""),
+        ))
     } else if let Some(at) = text.find(['?', '#']) {
         let plain = text.get(..at).unwrap_or_default();
         Some(fault(
@@ -136,6 +132,79 @@ fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
         Some(fault) => decoder.refuse(fault),
         None => Some(text.to_owned()),
     }
+}
+
+/// What to write in the place of an nginx `location` with a modifier: `~* \.js$`.
+fn nginx(text: &str) -> Option<String> {
+    // nginx takes the modifier with and without a space behind it. `~*` before
+    // `~`, which it begins with.
+    let (modifier, rest) = ["=", "~*", "~", "^~"]
+        .into_iter()
+        .find_map(|modifier| Some((modifier, text.strip_prefix(modifier)?.trim())))?;
+    let plain = |path: &str| path.starts_with('/') && !path.contains(['"', '\\']);
+    match modifier {
+        "=" if plain(rest) => Some(format!("write `{{ exact = \"{rest}\" }}`")),
+        "^~" if plain(rest) => Some(format!(
+            "expressions and suffixes come before prefixes, in the file's order: write \
+             `{{ regex = {} }}`, in a route above those with `regex` or `suffix`",
+            literal_string(&format!("^{}", quoted(rest)))
+        )),
+        "~*" => Some(match plain_suffixes(rest) {
+            Some(ends) => format!("write `{{ suffix = [{}] }}`", ends.join(", ")),
+            None => format!(
+                "write `{{ regex = {} }}`",
+                literal_string(&format!("(?i){rest}"))
+            ),
+        }),
+        "~" => Some(format!("write `{{ regex = {} }}`", literal_string(rest))),
+        _ => Some("write the path alone, with `/` in front: \"/x\"".to_owned()),
+    }
+}
+
+/// A string of TOML in which a backslash is a backslash.
+fn literal_string(text: &str) -> String {
+    match text.contains('\'') {
+        true => format!("\'\'\'{text}\'\'\'"),
+        false => format!("'{text}'"),
+    }
+}
+
+/// The path as an expression that matches it alone.
+fn quoted(path: &str) -> String {
+    let mut expression = String::with_capacity(path.len());
+    for c in path.chars() {
+        if r"\.+*?()|[]{}^$".contains(c) {
+            expression.push('\\');
+        }
+        expression.push(c);
+    }
+    expression
+}
+
+/// The suffixes that an expression such as `\.(js|css)$` stands for, in quotes.
+fn plain_suffixes(expression: &str) -> Option<Vec<String>> {
+    let end = expression.strip_prefix(r"\.")?.strip_suffix('$')?;
+    let in_group = end
+        .strip_prefix('(')
+        .and_then(|group| group.strip_suffix(')'));
+    let words = match in_group {
+        Some(group) => group.strip_prefix("?:").unwrap_or(group),
+        None => end,
+    };
+    let is_plain = |word: &str| {
+        !word.is_empty()
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    let words: Vec<&str> = match in_group {
+        Some(_) => words.split('|').collect(),
+        None => vec![words],
+    };
+    words
+        .iter()
+        .all(|word| is_plain(word))
+        .then(|| words.iter().map(|word| format!("\".{word}\"")).collect())
 }
 
 /// One suffix or a list of them.
