@@ -39,19 +39,16 @@ fn field_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Optio
     )
 }
 
-/// Refuses a key that is written like a reference to a file or variable. In a
-/// policy's configuration it would be one; here it would become the name of a
-/// field, and the path of a secret its value.
-fn no_reference<'n>(
-    text: &'n str,
-    span: crate::Span,
-    decoder: &mut Decoder<'_>,
-) -> Option<&'n str> {
+/// The name of a field that is set. Refuses one that is written like a
+/// reference to a file or variable: in a policy's configuration it would be one;
+/// here it would become the name of a field, and the path of a secret its value.
+/// Where fields are only looked at, such a name is one like any other.
+fn set_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Option<FieldName> {
     let Some(name) = text
         .strip_suffix("_file")
         .or_else(|| text.strip_suffix("_env"))
     else {
-        return Some(text);
+        return field_name(text, span, decoder);
     };
     decoder.refuse(
         Diagnostic::error(
@@ -125,7 +122,7 @@ pub struct Header {
 
 impl Decode for HeaderList {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let fields = fields(node, decoder, &Self::kind(), |node, decoder| {
+        let fields = fields(node, decoder, &Self::kind(), set_name, |node, decoder| {
             let text = decoder.text(node, "the value of a header field")?;
             // RFC 9110 §5.5: no CR, LF, NUL, and none of the other controls.
             if !text.chars().any(|c| c.is_control() && c != '\t') && text.trim() == text {
@@ -176,7 +173,7 @@ pub enum HeaderTest {
 
 impl Decode for HeaderMatches {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let fields = fields(node, decoder, &Self::kind(), Spanned::decode)?;
+        let fields = fields(node, decoder, &Self::kind(), field_name, Spanned::decode)?;
         let fields = fields.into_iter();
         Some(Self(
             fields
@@ -221,6 +218,7 @@ fn fields<T>(
     node: &Node<'_>,
     decoder: &mut Decoder<'_>,
     expected: &str,
+    name: fn(&str, crate::Span, &mut Decoder<'_>) -> Option<FieldName>,
     mut value: impl FnMut(&Node<'_>, &mut Decoder<'_>) -> Option<T>,
 ) -> Option<Vec<(Spanned<FieldName>, T)>> {
     let DeValue::Table(table) = node.get_ref() else {
@@ -229,8 +227,7 @@ fn fields<T>(
     let mut fields: Vec<(Spanned<FieldName>, T)> = Vec::new();
     for (key, node) in table.iter() {
         let span = decoder.span(key);
-        let name = no_reference(key.get_ref(), span, decoder)
-            .and_then(|name| field_name(name, span, decoder));
+        let name = name(key.get_ref(), span, decoder);
         let value = value(node, decoder);
         let (Some(name), Some(value)) = (name, value) else {
             continue;
