@@ -15,7 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::names::Reference;
 use crate::policy_config::PolicyConfig;
 use crate::reference::FieldDoc;
-use crate::span::{SourceId, Span, Spanned};
+use crate::span::{Source, SourceId, Span, Spanned};
 use crate::suggest;
 
 /// A value of the document and its place in the file.
@@ -51,20 +51,49 @@ pub(crate) struct Decoder<'s> {
     pub(crate) component_files: Vec<Spanned<PathBuf>>,
     /// While a default is read: the table it is left out of.
     left_out_of: Option<Span>,
+    /// The content of the file.
+    text: &'s str,
+    /// The keys of the tables that lead to the value which is read.
+    keys: Vec<String>,
 }
 
 impl<'s> Decoder<'s> {
-    pub(crate) fn new(source: SourceId, directory: &'s Path) -> Self {
+    pub(crate) fn new(id: SourceId, source: &'s Source) -> Self {
         Self {
-            source,
-            directory,
+            source: id,
+            directory: source.directory(),
             diagnostics: Vec::new(),
             references: Vec::new(),
             definitions: Vec::new(),
             policy_configs: Vec::new(),
             component_files: Vec::new(),
             left_out_of: None,
+            text: &source.text,
+            keys: Vec::new(),
         }
+    }
+
+    /// A node as it stands in the file; of a table with a header, that header.
+    pub(crate) fn written<T>(&self, node: &At<T>) -> &'s str {
+        self.text.get(node.span()).unwrap_or_default()
+    }
+
+    /// The value that is read, as a header of a table would name it: `sites.routes`.
+    pub(crate) fn path(&self) -> String {
+        self.keys.join(".")
+    }
+
+    /// Reads the value of a key.
+    pub(crate) fn value<T: Decode>(&mut self, key: &str, node: &Node<'_>) -> Option<T> {
+        let is_bare = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        self.keys
+            .push(match !key.is_empty() && key.bytes().all(is_bare) {
+                true => key.to_owned(),
+                false => format!("{key:?}"),
+            });
+        let value = T::decode(node, self);
+        self.keys.pop();
+        value
     }
 
     /// The place of a node or key.
@@ -208,7 +237,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
     /// A field that must be there.
     pub(crate) fn required<T: Decode>(&mut self, key: &'static str) -> Option<T> {
         match self.node(key) {
-            Some(node) => T::decode(node, self.decoder),
+            Some(node) => self.decoder.value(key, node),
             None => {
                 let help = format!("add `{key}`: {}", T::kind());
                 let fault = Diagnostic::error(self.span, format!("`{key}` is missing")).help(help);
@@ -221,14 +250,14 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
     /// A field that may be left out and then is `toml`.
     pub(crate) fn default<T: Decode>(&mut self, key: &'static str, toml: &str) -> Option<T> {
         let node = self.node(key);
-        node.and_then(|node| T::decode(node, self.decoder))
+        node.and_then(|node| self.decoder.value(key, node))
             .or_else(|| self.decoder.default(toml, self.span))
     }
 
     /// A field that may be left out.
     pub(crate) fn optional<T: Decode>(&mut self, key: &'static str) -> Option<Option<T>> {
         let node = self.node(key);
-        Some(node.and_then(|node| T::decode(node, self.decoder)))
+        Some(node.and_then(|node| self.decoder.value(key, node)))
     }
 
     /// Refuses what was not asked for. `refused` are fields that are known

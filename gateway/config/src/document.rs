@@ -22,7 +22,7 @@ use crate::policy_config::PolicyConfig;
 use crate::secret;
 use crate::server::Server;
 use crate::site::{self, HostPattern, Site};
-use crate::span::{SourceId, Sources, Span, Spanned};
+use crate::span::{Source, SourceId, Sources, Span, Spanned};
 use crate::syntax;
 use crate::upstream::Upstream;
 
@@ -172,14 +172,14 @@ impl Reading {
                 .found
                 .extend(faults.into_iter().map(syntax::Fault::into_diagnostic));
             if readable {
-                reading.document(id, source.directory(), &document);
+                reading.document(id, source, &document);
             }
         }
         reading
     }
 
-    fn document(&mut self, id: SourceId, directory: &Path, document: &At<DeTable<'_>>) {
-        let mut decoder = Decoder::new(id, directory);
+    fn document(&mut self, id: SourceId, source: &Source, document: &At<DeTable<'_>>) {
+        let mut decoder = Decoder::new(id, source);
         let read = Document::read(TableReader::document(document, &mut decoder));
         self.found.append(&mut decoder.diagnostics);
         self.definitions.append(&mut decoder.definitions);
@@ -269,7 +269,11 @@ fn merge(
         policies.extend(document.policies);
         sites.extend(document.sites);
     }
-    let mut defaults = Decoder::new(SourceId::MAIN, Path::new(""));
+    let no_file = Source {
+        path: PathBuf::new(),
+        text: String::new(),
+    };
+    let mut defaults = Decoder::new(SourceId::MAIN, &no_file);
     Some(Config {
         include,
         server: server.or_else(|| defaults.default("{}", start))?,

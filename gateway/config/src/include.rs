@@ -212,7 +212,7 @@ fn patterns(sources: &Sources) -> Vec<Spanned<Pattern>> {
         return Vec::new();
     };
     let (document, _) = syntax::parse(id, &source.text);
-    let mut decoder = Decoder::new(id, source.directory());
+    let mut decoder = Decoder::new(id, source);
     let mut table = TableReader::document(&document, &mut decoder);
     table.default("include", "[]").unwrap_or_default()
 }

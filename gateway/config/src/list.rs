@@ -61,7 +61,7 @@ impl<T: Decode> Decode for NonEmpty<T> {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match node.get_ref() {
             DeValue::Array(_) => OneOrMany::decode(node, decoder).map(|many| Self(many.0)),
-            _ => not_a_list(node, decoder, &Self::kind()),
+            _ => not_a_list::<T, Self>(node, decoder),
         }
     }
 
@@ -78,7 +78,7 @@ impl<T: Decode> Decode for Vec<T> {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match node.get_ref() {
             DeValue::Array(items) => Some(elements(items, decoder)),
-            _ => not_a_list(node, decoder, &Self::kind()),
+            _ => not_a_list::<T, Self>(node, decoder),
         }
     }
 
@@ -91,25 +91,35 @@ impl<T: Decode> Decode for Vec<T> {
     }
 }
 
-/// Refuses a value in place of a list; a string only lacks its brackets.
-fn not_a_list<T>(node: &Node<'_>, decoder: &mut Decoder<'_>, expected: &str) -> Option<T> {
-    let text = match node.get_ref() {
-        DeValue::String(text) => text,
-        // `[sites]` in the place of `[[sites]]`.
-        DeValue::Table(_) => {
-            let span = decoder.span(node);
-            return decoder.refuse(
-                Diagnostic::error(span, format!("expected {expected}, found a table"))
-                    .help("an element of a list is written with two brackets: `[[sites]]`"),
-            );
+/// Refuses a value in place of a list of `T`; a string or a table may only lack
+/// its brackets.
+fn not_a_list<T: Decode, List: Decode>(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<List> {
+    let expected = List::kind();
+    let (found, help) = match node.get_ref() {
+        DeValue::String(text) => ("a string", format!("write `[{text:?}]`")),
+        DeValue::Table(_) if is_table::<T>() => {
+            let help = match decoder.written(node).starts_with('{') {
+                true => "write `[{ … }]`: a list of tables".to_owned(),
+                // `[sites]` in the place of `[[sites]]`.
+                false => format!(
+                    "an element of a list is written with two brackets: `[[{}]]`",
+                    decoder.path()
+                ),
+            };
+            ("a table", help)
         }
-        _ => return decoder.mismatch(node, expected),
+        _ => return decoder.mismatch(node, &expected),
     };
     let span = decoder.span(node);
-    decoder.refuse(
-        Diagnostic::error(span, format!("expected {expected}, found a string"))
-            .help(format!("write `[{text:?}]`")),
-    )
+    decoder
+        .refuse(Diagnostic::error(span, format!("expected {expected}, found {found}")).help(help))
+}
+
+/// Whether a value of this type is written as a table: only tables have fields.
+fn is_table<T: Decode>() -> bool {
+    let mut fields = Vec::new();
+    T::describe("", &mut fields);
+    !fields.is_empty()
 }
 
 /// Every element that can be read; the faults of the others are noted.

@@ -55,7 +55,7 @@ impl<T: Definition> Decode for Names<T> {
                     "a name has 1 to 128 characters, and no control characters",
                 ));
             }
-            if let Some(table) = T::decode(node, decoder) {
+            if let Some(table) = decoder.value(&name, node) {
                 names.insert(name.value.clone(), Named { name, table });
             }
         }
