@@ -10,7 +10,7 @@ use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::reference::FieldDoc;
 use crate::span::Spanned;
-use crate::suggest;
+use crate::{suggest, upstream};
 
 /// A table of the file that has a name: `[upstreams.sales]`.
 #[derive(Debug, Clone)]
@@ -217,10 +217,15 @@ fn unknown<'a>(
     known.truncate(20);
     let is_address = kind == Kind::Upstream && name.contains([':', '/']);
     let help = match known.is_empty() {
-        _ if is_address => format!(
-            "an upstream is named here: give `[upstreams.app]` the `endpoints = [\"{}\"]`, and write \"app\"",
-            name.trim_start_matches("http://")
-        ),
+        _ if is_address => {
+            let endpoints = match upstream::host_and_port(name) {
+                Some(address) => format!("the `endpoints = [\"{address}\"]`"),
+                None => "its `endpoints`".to_owned(),
+            };
+            format!(
+                "an upstream is named here: give `[upstreams.app]` {endpoints}, and write \"app\""
+            )
+        }
         true => format!("define it: `[{section}.{name}]`"),
         false => suggest::one_of(name, known, "defined are"),
     };

@@ -23,11 +23,12 @@ pub(crate) fn nearest<'c>(
 /// that was most likely meant, where it belongs, or what other proxies' word
 /// for it is called here.
 pub(crate) fn field(name: &str, fields: &[&str]) -> String {
-    if nearest(name, fields.iter().copied()).is_some() {
-        return one_of(name, fields.iter().copied(), "");
-    }
+    // First of all: `listen` is near `listeners` and means something else.
     if let Some((_, here)) = OTHER_WORDS.iter().find(|(word, _)| *word == name) {
         return format!("write {here}");
+    }
+    if nearest(name, fields.iter().copied()).is_some() {
+        return one_of(name, fields.iter().copied(), "");
     }
     let all = reference();
     let tables = all

@@ -219,6 +219,19 @@ fn address(text: &str) -> Result<EndpointAddress, String> {
     Err("write \"address:port\", \"name:port\" or \"unix:/path\"".to_owned())
 }
 
+/// Host and port of an address that stands where an upstream is named: with or
+/// without `http://` and a slash at its end. None if it says more or less than
+/// that, as by a path or another scheme.
+pub(crate) fn host_and_port(text: &str) -> Option<&str> {
+    let text = text.strip_prefix("http://").unwrap_or(text);
+    let text = text.strip_suffix('/').unwrap_or(text);
+    let is_there = matches!(
+        address(text),
+        Ok(EndpointAddress::Socket(_) | EndpointAddress::Name { .. })
+    );
+    is_there.then_some(text)
+}
+
 /// A name that a resolver can be asked for. Underscores are let through:
 /// container networks use them.
 fn is_dns_name(host: &str) -> bool {
