@@ -170,42 +170,53 @@ fn tables(
     new: &[(String, Tree)],
     changes: &mut Vec<Change>,
 ) {
-    let find =
-        |table: &[(String, Tree)], name: &str| table.iter().position(|(known, _)| known == name);
+    fn by_name(table: &[(String, Tree)]) -> BTreeMap<&str, &Tree> {
+        let fields = table.iter();
+        fields.map(|(name, tree)| (name.as_str(), tree)).collect()
+    }
+    let (was_by_name, is_by_name) = (by_name(old), by_name(new));
     for (name, was) in old {
-        let is = find(new, name).and_then(|at| new.get(at));
-        let is = is.map_or(&Tree::Absent, |(_, is)| is);
-        compare(&place.field(name), was, is, changes);
+        let is = is_by_name.get(name.as_str()).copied();
+        compare(
+            &place.field(name),
+            was,
+            is.unwrap_or(&Tree::Absent),
+            changes,
+        );
     }
     for (name, is) in new {
-        if find(old, name).is_none() {
+        if !was_by_name.contains_key(name.as_str()) {
             compare(&place.field(name), &Tree::Absent, is, changes);
         }
     }
 }
 
 fn things(place: &Place, old: &[Thing], new: &[Thing], changes: &mut Vec<Change>) {
-    let by_name = |things: &'_ [Thing]| -> BTreeMap<String, usize> {
-        let names = things.iter().map(|thing| thing.name.clone());
-        names.zip(0..).collect()
-    };
+    fn by_name(things: &[Thing]) -> BTreeMap<&str, &Thing> {
+        let things = things.iter();
+        things.map(|thing| (thing.name.as_str(), thing)).collect()
+    }
     let (was, is) = (by_name(old), by_name(new));
     for thing in new {
-        let before = was.get(&thing.name).and_then(|at| old.get(*at));
+        let before = was.get(thing.name.as_str());
         let place = place.thing(&thing.name);
         match before {
             None => changes.push(place.change(ChangeKind::Added, None, None)),
             Some(before) => compare(&place, &before.fields, &thing.fields, changes),
         }
     }
-    for thing in old.iter().filter(|thing| !is.contains_key(&thing.name)) {
+    let is_gone = |thing: &&Thing| !is.contains_key(thing.name.as_str());
+    for thing in old.iter().filter(is_gone) {
         let place = place.thing(&thing.name);
         changes.push(place.change(ChangeKind::Removed, None, None));
     }
-    let kept_of_old = old.iter().filter(|thing| is.contains_key(&thing.name));
-    let kept_of_new = new.iter().filter(|thing| was.contains_key(&thing.name));
-    let names = |thing: &Thing| thing.name.clone();
-    if !kept_of_old.map(names).eq(kept_of_new.map(names)) {
+    let names = |things: &[Thing], others: &BTreeMap<&str, &Thing>| -> Vec<String> {
+        let names = things.iter().map(|thing| thing.name.clone());
+        names
+            .filter(|name| others.contains_key(name.as_str()))
+            .collect()
+    };
+    if names(old, &is) != names(new, &was) {
         changes.push(place.change(ChangeKind::Reordered, None, None));
     }
 }
@@ -231,12 +242,15 @@ fn lists(place: &Place, old: &[Tree], new: &[Tree], changes: &mut Vec<Change>) {
 
 /// The elements of one list that the other does not have, as often as it lacks them.
 fn without<'t>(list: &'t [Tree], other: &[Tree]) -> Vec<&'t Tree> {
-    let mut left: Vec<&Tree> = other.iter().collect();
+    let mut left: BTreeMap<&Tree, usize> = BTreeMap::new();
+    for tree in other {
+        *left.entry(tree).or_default() += 1;
+    }
     let mut missing = Vec::new();
     for tree in list {
-        match left.iter().position(|known| *known == tree) {
-            Some(at) => drop(left.swap_remove(at)),
-            None => missing.push(tree),
+        match left.get_mut(tree) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => missing.push(tree),
         }
     }
     missing

@@ -5,12 +5,14 @@
 
 mod values;
 
+use std::collections::HashMap;
+
 use crate::list::{NonEmpty, OneOrMany};
 use crate::names::{Definition, Named, Names};
 use crate::span::Spanned;
 
 /// A value, with all that is below it. Has no `Debug`: it holds secrets.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tree {
     /// It was left out, and has no default.
     Absent,
@@ -27,7 +29,7 @@ pub(crate) enum Tree {
 }
 
 /// What has a name of its own.
-#[derive(PartialEq, Eq)]
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Thing {
     /// What it is called: `upstream sales`. Different from all beside it.
     pub(crate) name: String,
@@ -103,16 +105,27 @@ impl<T: ToTree + Definition> ToTree for Names<T> {
 /// A list of values, or of things. Those of one name are told apart by number.
 fn list<T: ToTree>(items: &[T]) -> Tree {
     let mut things: Vec<Thing> = Vec::new();
+    // Every name that is taken, and how many things wanted it.
+    let mut taken: HashMap<String, usize> = HashMap::new();
     for item in items {
         let Some(name) = item.thing() else {
             return Tree::List(items.iter().map(T::to_tree).collect());
         };
-        let is_taken = |name: &String| things.iter().any(|thing| thing.name == *name);
-        let numbered = (2..).map(|n| format!("{name} ({n})"));
-        let name = std::iter::once(name.clone())
-            .chain(numbered)
-            .find(|name| !is_taken(name))
-            .unwrap_or(name);
+        let mut wanted = *taken.entry(name.clone()).or_insert(0) + 1;
+        let mut own = name.clone();
+        if wanted > 1 {
+            // Something else may be called `x (2)` by itself.
+            own = loop {
+                let numbered = format!("{name} ({wanted})");
+                if !taken.contains_key(&numbered) {
+                    break numbered;
+                }
+                wanted += 1;
+            };
+            taken.insert(own.clone(), 1);
+        }
+        taken.insert(name, wanted);
+        let name = own;
         things.push(Thing {
             name,
             fields: item.to_tree(),
