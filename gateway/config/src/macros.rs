@@ -11,7 +11,8 @@
 /// - `flatten`: several fields of this table that together make one value.
 ///
 /// `short` names a field whose value may stand for the whole table; `called`
-/// names the method that says what a table of a list is called when two configurations are compared;
+/// gives a noun and the method that tells one table of a list from the others
+/// (`called "endpoint" by label`), which is how `janua reload` names it;
 /// `refused` lists fields that are known of but not carried out, with the
 /// reason; `check` names a function that looks at the whole.
 macro_rules! table {
