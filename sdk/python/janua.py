@@ -4,8 +4,8 @@ The contract wants every list filled in, and takes only ``Err`` for an error:
 any other exception would end the instance. This module does both, and hands
 inputs over by name.
 
-What nothing reads is refused: a misspelt phase or hook would otherwise do
-nothing, in silence.
+A misspelt phase or hook is refused, as is a policy that takes part in no phase:
+it would otherwise do nothing, in silence.
 """
 
 import difflib
@@ -405,23 +405,37 @@ _PHASES = ("request", "fetched", "missing", "response")
 
 
 def _check(policy):
-    """Refuses a policy part of which would never be asked."""
+    """Refuses a policy that asks for nothing, or has a misspelt phase or hook.
+
+    A hook without its phase is fine: which phases a policy takes part in may
+    depend on its configuration. So are methods of its own, whatever their names,
+    unless the name is nearly that of a hook.
+    """
     hooks = [f"on_{name}" for name in _PHASES]
     for name, value in vars(policy).items():
         if isinstance(value, Phase) and name not in _PHASES:
             raise AttributeError(f"there is no phase `{name}`; {_instead(name, _PHASES)}")
     for name in dir(policy):
-        if name.startswith("on_") and name not in hooks and callable(getattr(policy, name)):
-            raise AttributeError(f"there is no hook `{name}`; {_instead(name, hooks)}")
+        if name in hooks or not name.startswith("on_"):
+            continue
+        near = difflib.get_close_matches(name, hooks, n=1, cutoff=0.85)
+        if near and callable(getattr(policy, name, None)):
+            raise AttributeError(f"there is no hook `{name}`; did you mean `{near[0]}`?")
     for name, hook in zip(_PHASES, hooks):
         phase = getattr(policy, name)
-        is_written = getattr(type(policy), hook) is not getattr(Policy, hook)
         if phase is not None and not isinstance(phase, Phase):
             raise TypeError(f"`{name}` is not a Phase")
-        if phase is not None and not is_written:
+        if phase is not None and not _is_written(policy, hook):
             raise AttributeError(f"the phase `{name}` is set and `{hook}` is missing")
-        if phase is None and is_written:
-            raise AttributeError(f"`{hook}` is never asked: set `self.{name}` to a Phase")
+    if all(getattr(policy, name) is None for name in _PHASES):
+        raise AttributeError(
+            f"the policy takes part in no phase: set one of {', '.join(_PHASES)} to a Phase"
+        )
+
+
+def _is_written(policy, hook):
+    """Whether the policy has a hook of its own."""
+    return getattr(type(policy), hook) is not getattr(Policy, hook)
 
 
 def _safely(run):

@@ -135,6 +135,10 @@ class Errors(unittest.TestCase):
             return Changed
 
         class Hook(_Try):
+            def on_respons(self, inputs):
+                return janua.proceed()
+
+        class Beside(_Try):
             def on_requests(self, inputs):
                 return janua.proceed()
 
@@ -152,12 +156,33 @@ class Errors(unittest.TestCase):
         table = [
             (changed(requests=janua.Phase()), "no phase `requests`; did you mean `request`?"),
             (changed(request={"a": janua.PATH}), "`request` is not a Phase"),
-            (Hook, "no hook `on_requests`; did you mean `on_request`?"),
+            (Hook, "no hook `on_respons`; did you mean `on_response`?"),
+            (Beside, "no hook `on_requests`; did you mean `on_request`?"),
             (NoHook, "the phase `request` is set and `on_request` is missing"),
-            (NoPhase, "`on_response` is never asked: set `self.response` to a Phase"),
+            (NoPhase, "takes part in no phase: set one of request, fetched, missing, response"),
         ]
         for policy_type, words in table:
             self.assertIn(words, self._refused(lambda: _configured(policy_type)))
+
+    def test_phases_may_depend_on_the_configuration(self):
+        class Sometimes(_Try):
+            def __init__(self, config):
+                super().__init__(config)
+                if config.get("responses"):
+                    self.response = janua.Phase()
+
+            def on_response(self, inputs):
+                return janua.proceed()
+
+            def on_something(self):
+                return None
+
+            def on_request_of_a_bot(self):
+                return None
+
+        self.assertIsNone(_configured(Sometimes).subscription().response)
+        asked = _configured(Sometimes, '{"responses": true}').subscription()
+        self.assertIsNotNone(asked.response)
 
     def test_phases_and_values_hold_what_they_can(self):
         phase = janua.Phase({"path": janua.PATH}, {"client": janua.CLIENT_IP})
