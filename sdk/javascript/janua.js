@@ -6,7 +6,8 @@
  * thrown into a message, since anything but an Error would end the instance.
  *
  * A key that nothing reads is refused wherever an object of options is taken:
- * a misspelt phase or option would otherwise do nothing, in silence.
+ * a misspelt phase or option would otherwise do nothing, in silence. A key whose
+ * value is `undefined` counts as not given, in each of them.
  */
 
 /** Inputs of the contract without a name of their own, as `input.clientIp`. */
@@ -198,9 +199,9 @@ export class Verdict {
       "tag",
       "soft",
     ]);
-    const given = Object.entries({ url, prefix, tag }).filter(([, value]) => value !== undefined);
-    if (given.length > 1) throw new Error("purge takes one of url, prefix and tag");
-    const [scope] = given.map(([kind, value]) => ({ tag: kind, val: parts(value) }));
+    const scopes = Object.entries(given({ url, prefix, tag }));
+    if (scopes.length > 1) throw new Error("purge takes one of url, prefix and tag");
+    const [scope] = scopes.map(([kind, value]) => ({ tag: kind, val: parts(value) }));
     return this.effect("purge", { scope: scope ?? { tag: "site" }, soft });
   }
   /** Any effect of the contract, with all of its fields. */
@@ -271,7 +272,7 @@ export function define(definition) {
         const document = JSON.parse(config.trim() || "{}") ?? {};
         const phases = {};
         for (const [name, phase] of Object.entries(known("configure", configure(document), PHASES))) {
-          if (phase !== undefined) phases[name] = prepare(name, phase);
+          phases[name] = prepare(name, phase);
         }
         return new Policy(phases);
       });
@@ -371,21 +372,16 @@ function queryKey(query) {
   if (typeof query === "string") {
     return { tag: oneOf("`query` of cacheLookup", query, ["whole", "sorted", "ignored"]) };
   }
-  const given = Object.entries(known("`query` of cacheLookup", query, ["only", "without"]));
-  if (given.length !== 1) throw new Error("`query` of cacheLookup takes one of only and without");
-  const [[tag, val]] = given;
+  const keys = Object.entries(known("`query` of cacheLookup", query, ["only", "without"]));
+  if (keys.length !== 1) throw new Error("`query` of cacheLookup takes one of only and without");
+  const [[tag, val]] = keys;
   return { tag, val };
 }
 
 function reply(options) {
-  const {
-    status,
-    headers = {},
-    text,
-    bytes,
-    json,
-  } = known("a response", options, ["status", "headers", "text", "bytes", "json"]);
-  const bodies = ["text", "bytes", "json"].filter((name) => options[name] !== undefined);
+  options = known("a response", options, ["status", "headers", "text", "bytes", "json"]);
+  const { status, headers = {}, text, bytes, json } = options;
+  const bodies = ["text", "bytes", "json"].filter((name) => name in options);
   if (bodies.length > 1) throw new Error(`a response takes one body, not ${bodies.join(" and ")}`);
   const fields = Object.entries(headers).map(([name, value]) => ({ name, value: parts(value) }));
   const typed = fields.some(({ name }) => name.toLowerCase() === "content-type");
@@ -405,15 +401,24 @@ function reply(options) {
   return { status, headers: fields, body };
 }
 
-/** The options, if they are an object and each of its keys is one of `names`. */
+/**
+ * The options, if they are an object and each of its keys is one of `names`. A
+ * key whose value is `undefined` counts as not given.
+ */
 function known(what, options, names) {
   if (options === null || typeof options !== "object" || Array.isArray(options)) {
     throw new Error(`${what}: expected an object with ${names.join(", ")}`);
   }
+  options = given(options);
   for (const key of Object.keys(options)) {
     if (!names.includes(key)) throw new Error(`${what}: unknown key \`${key}\`; ${instead(key, names)}`);
   }
   return options;
+}
+
+/** The entries of an object but for those that are `undefined`. */
+function given(object) {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }
 
 /** The word, if it is one of `words`. */
