@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use janua_tests::{Gateway, Request, run};
+use janua_tests::{Gateway, Reply, Request, run};
+use serde_json::{Value, json};
 
 use crate::cache::{counting, fresh, told};
 
@@ -63,6 +64,49 @@ async fn the_only_site_that_caches_purges_everything() {
     assert!(!ran.stdout.contains("not purged"), "{}", ran.stdout);
     assert_eq!(gateway.get("/").await.text(), "new");
     assert!(api(&gateway).await.contains("stored"));
+}
+
+/// A CDN holds what other sites have, too, whether the gateway stores it or not.
+#[tokio::test]
+async fn webhooks_are_told_to_purge_everything_only_for_the_only_site() {
+    let beside = "[[sites]]\nhosts = [\"b.example\"]\nroutes = [{ upstream = \"api\" }]\n";
+    let warning = "warning: everything is purged in the gateway's own cache alone";
+    for (more, tag, expected) in [
+        ("", None, Some(json!({"purge_everything": true}))),
+        (beside, None, None),
+        (
+            beside,
+            Some("catalogue"),
+            Some(json!({"tags": ["catalogue"]})),
+        ),
+    ] {
+        let cdn = counting(|_, _| Reply::ok("{\"success\":true,\"errors\":[]}")).await;
+        let webhook = format!(
+            "[[cache.webhooks]]\nurl = \"http://{}/\"\ntemplate = \"cloudflare\"\n\
+             token_file = \"dist/index.html\"\n",
+            cdn.endpoint()
+        );
+        let (_upstream, gateway) = started(&format!("{more}{webhook}")).await;
+        assert!(api(&gateway).await.contains("stored"));
+        let line = DEPLOY.into_iter().chain(tag.map(|_| "--tag")).chain(tag);
+        let ran = run(gateway.directory(), &line.collect::<Vec<_>>()).await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let bodies: Vec<Value> = cdn
+            .requests()
+            .iter()
+            .map(|call| serde_json::from_slice(&call.body).unwrap())
+            .collect();
+        assert_eq!(bodies, Vec::from_iter(expected), "{more}");
+        // The gateway's own cache is this site's in any case.
+        assert!(
+            ran.stdout.contains("purged: everything\n"),
+            "{}",
+            ran.stdout
+        );
+        assert!(api(&gateway).await.contains("stored"));
+        let warned = ran.stdout.contains(warning);
+        assert_eq!(warned, !more.is_empty(), "{}", ran.stdout);
+    }
 }
 
 /// What is another site's stays, and the operator is told what to do.

@@ -60,10 +60,16 @@ pub struct DeployAnswer {
     /// use the cache, and what is stored does not say whose it is.
     #[serde(default)]
     pub patterns: Vec<String>,
-    /// Whether everything is purged: the site has hosts that are patterns, and
-    /// no other site uses the cache, so that all of it is this site's.
+    /// Whether everything in the gateway's own cache is purged: the site has
+    /// hosts that are patterns, and no other site uses the cache, so that all of
+    /// it is this site's.
     #[serde(default)]
     pub everything: bool,
+    /// The hosts that are patterns, where the webhooks are told of the other
+    /// hosts and the tags alone: a CDN may hold what is another site's, cached
+    /// here or not.
+    #[serde(default)]
+    pub untold: Vec<String>,
     /// What was purged; only by a commit.
     pub purge: Option<PurgeSummary>,
 }

@@ -47,8 +47,10 @@ pub(crate) enum Command {
     /// Copies DIR beside the directory that the site's files are in, exchanges
     /// the two in one step, and has the gateway notice: what `retain` names of
     /// the old build still answers, and what the cache holds of the site's hosts
-    /// is purged: everything, if one of them is a pattern and no other site uses
-    /// the cache. If something fails, nothing has changed.
+    /// is purged: everything in the gateway's own cache, if one of them is a
+    /// pattern and no other site uses the cache. Webhooks are told to purge
+    /// everything only if there is no other site at all. If something fails,
+    /// nothing has changed.
     ///
     /// Run it on the gateway's machine, as a user that may write where the
     /// files are and may use the admin socket.

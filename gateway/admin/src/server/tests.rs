@@ -477,6 +477,7 @@ fn deploy(request: &DeployRequest) -> Result<DeployAnswer, String> {
         hosts: vec![request.site.clone()],
         patterns: Vec::new(),
         everything: false,
+        untold: Vec::new(),
         purge: None,
     })
 }

@@ -65,7 +65,11 @@ pub(super) fn deploy(deploy: &Deploy) -> Outcome {
     step(&client, deploy, DeployPhase::Begin)?;
     let live = staged.publish().map_err(refused)?;
     match step(&client, deploy, DeployPhase::Commit) {
-        Ok(committed) => report.purge = committed.purge,
+        Ok(committed) => {
+            // A reload in between may have changed what can be purged.
+            report.warnings = warnings(&committed);
+            report.purge = committed.purge;
+        }
         Err(mut why) => {
             let back = match live.revert() {
                 Ok(()) => "the old files are back in place".to_owned(),
@@ -117,13 +121,25 @@ fn warnings(looked: &DeployAnswer) -> Vec<String> {
             looked.patterns.join(", ")
         ));
     }
+    if !looked.untold.is_empty() {
+        warnings.push(format!(
+            "everything is purged in the gateway's own cache alone; the webhooks are not told to \
+             purge everything, as a CDN may hold other sites' content too: what it holds of hosts \
+             that are patterns ({}) may be of the old build; name a tag, or purge each that is in \
+             use with `janua cache purge --host`",
+            looked.untold.join(", ")
+        ));
+    }
     warnings
 }
 
 fn would(report: &Report, looked: &DeployAnswer, deploy: &Deploy, place: &str) -> String {
     let hosts = looked.hosts.iter().map(|host| format!("host {host}"));
     let tags = deploy.tag.iter().map(|tag| format!("tag {tag}"));
-    let everything = looked.everything.then(|| "everything".to_owned());
+    let everything = looked.everything.then(|| match looked.untold.is_empty() {
+        true => "everything".to_owned(),
+        false => "everything in the gateway's own cache".to_owned(),
+    });
     let purged: Vec<String> = hosts.chain(tags).chain(everything).collect();
     let mut lines = vec![
         format!(

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use janua_admin::{DeployAnswer, DeployPhase, DeployRequest, PurgeRequest};
+use janua_admin::{DeployAnswer, DeployPhase, DeployRequest, PurgeRequest, PurgeSummary};
 use janua_config::{Config, HostPattern, Site};
 use janua_files::Root;
 use janua_proxy::{Directory, Estate};
@@ -42,6 +42,10 @@ pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<Deplo
                 false => patterns(site),
             },
             everything,
+            untold: match everything && request.webhooks && is_beside_others_at_webhooks(config) {
+                true => patterns(site),
+                false => Vec::new(),
+            },
             purge: None,
         };
         (answer, root.root.clone())
@@ -142,6 +146,12 @@ fn is_alone_in_cache(config: &Config, site: &Site) -> bool {
     !routes.any(|(other, route)| other.cache(route))
 }
 
+/// Whether what the webhooks purge may be another site's: a CDN also holds what
+/// the gateway itself does not store.
+fn is_beside_others_at_webhooks(config: &Config) -> bool {
+    config.sites.len() > 1 && !config.cache.webhooks.is_empty()
+}
+
 /// Those of which nobody knows what they stand for.
 fn patterns(site: &Site) -> Vec<String> {
     let patterns = site.hosts.iter().filter(|host| match &host.value {
@@ -196,25 +206,51 @@ fn purge(
     request: &DeployRequest,
     mut answer: DeployAnswer,
 ) -> Result<DeployAnswer, String> {
-    let purge = PurgeRequest {
+    let named = PurgeRequest {
         host: answer.hosts.clone(),
         tag: request.tags.clone(),
-        all: answer.everything,
         webhooks: request.webhooks,
         ..PurgeRequest::default()
     };
-    // A site of patterns alone beside others, and no tags: there is nothing to name.
-    if !purge.is_empty() {
-        answer.purge = Some(gateway.purge_now(&purge)?);
-    }
+    let everything = PurgeRequest {
+        all: answer.everything,
+        ..named.clone()
+    };
+    answer.purge = match answer.untold.is_empty() {
+        // A site of patterns alone beside others, and no tags: there is nothing to name.
+        true if everything.is_empty() => None,
+        true => Some(gateway.purge_now(&everything)?),
+        false => {
+            let here = PurgeRequest {
+                all: true,
+                webhooks: false,
+                ..PurgeRequest::default()
+            };
+            let here = gateway.purge_now(&here)?;
+            match named.is_empty() {
+                true => Some(here),
+                false => Some(both(gateway.purge_now(&named)?, here)),
+            }
+        }
+    };
     Ok(answer)
+}
+
+/// Two purges of one deploy as one.
+fn both(mut first: PurgeSummary, second: PurgeSummary) -> PurgeSummary {
+    first.purged.extend(second.purged);
+    first.webhooks.extend(second.webhooks);
+    first.warnings.extend(second.warnings);
+    first.warnings.dedup();
+    first.took_us = first.took_us.saturating_add(second.took_us);
+    first
 }
 
 #[cfg(test)]
 mod tests {
     use janua_config::{Config, Sources, Target, parse};
 
-    use super::{check, hosts, is_alone_in_cache, patterns, site};
+    use super::{check, hosts, is_alone_in_cache, is_beside_others_at_webhooks, patterns, site};
 
     fn config() -> Config {
         let text = r#"
@@ -282,6 +318,28 @@ mod tests {
                 "{ files = \"other\" }, { cache = true, ",
             );
         assert!(!alone(&both, 0));
+    }
+
+    /// Whether the other site stores anything here does not matter: the CDN does.
+    #[test]
+    fn a_webhook_beside_another_site_is_not_told_to_purge_everything() {
+        let webhook = r#"
+            [[cache.webhooks]]
+            url = "https://cdn.example.com/purge"
+            template = "cloudflare"
+            token_file = "token"
+        "#;
+        let alone = "listeners.public.address = \"*:80\"\n[[sites]]\nhosts = [\"*\"]\n\
+                     routes = [{ files = \"dist\" }]\n";
+        let other = "[[sites]]\nhosts = [\"b.example.com\"]\nroutes = [{ files = \"b\" }]\n";
+        for (text, expected) in [
+            (format!("{alone}{webhook}"), false),
+            (format!("{alone}{other}"), false),
+            (format!("{alone}{other}{webhook}"), true),
+        ] {
+            let config = parse(Sources::single("a.toml", &text)).unwrap().config;
+            assert_eq!(is_beside_others_at_webhooks(&config), expected, "{text}");
+        }
     }
 
     #[test]

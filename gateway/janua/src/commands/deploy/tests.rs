@@ -88,6 +88,10 @@ impl Control for Gateway {
             retains: true,
             hosts: vec!["app.example.com".to_owned()],
             everything: self.patterns == ["*"],
+            untold: match (self.patterns, self.webhook) {
+                (["*"], Some(_)) => vec!["*".to_owned()],
+                _ => Vec::new(),
+            },
             patterns: match self.patterns {
                 ["*"] => &[][..],
                 patterns => patterns,
@@ -268,6 +272,20 @@ fn everything_is_said_before_it_is_purged() {
     let answer = running.deploy(&["--dry-run"]).unwrap();
     let said = "purges host app.example.com, everything";
     assert!(answer.person.contains(said), "{}", answer.person);
+}
+
+/// A CDN also holds what other sites have: it is told of hosts and tags alone.
+#[test]
+fn webhooks_that_are_not_told_to_purge_everything_are_said() {
+    let running = running_with(None, Some("it answered 503"), &["*"]);
+    let answer = running.deploy(&["--dry-run"]).unwrap();
+    for said in [
+        "purges host app.example.com, everything in the gateway's own cache\n",
+        "warning: everything is purged in the gateway's own cache alone; the webhooks are not told",
+        "hosts that are patterns (*)",
+    ] {
+        assert!(answer.person.contains(said), "{}", answer.person);
+    }
 }
 
 /// What is purged of the site's other hosts does not hide it.
