@@ -55,7 +55,8 @@ pub(crate) struct Gateway {
 /// What a reload changes. Locked for a moment only.
 struct State {
     server: Option<Server>,
-    loaded: Loaded,
+    /// Shared, so that it can be compared with a new one without the lock.
+    loaded: Arc<Loaded>,
     log: AccessLogSink,
     last_reload: Option<ReloadStatus>,
 }
@@ -194,7 +195,7 @@ impl Gateway {
             webhooks: Caller::new(Patience::default()),
             state: Mutex::new(State {
                 server: Some(server),
-                loaded,
+                loaded: Arc::new(loaded),
                 log,
                 last_reload: None,
             }),

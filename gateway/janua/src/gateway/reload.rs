@@ -88,6 +88,10 @@ impl Gateway {
         let previous = self.estate.snapshot();
         let snapshot =
             compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
+        // Only this thread replaces what is loaded.
+        let live = Arc::clone(&self.state().loaded);
+        let changed =
+            changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         wait_for_names(&self.estate);
         // All that takes time is done; from here on it is a moment.
         let mut state = self.state();
@@ -96,14 +100,13 @@ impl Gateway {
             return Err(ReloadError::plain("the gateway is shutting down"));
         };
         let opened = server.open(&loaded).map_err(|found| refusal(&found))?;
-        if !log::is_same(&loaded.config.log, &state.loaded.config.log) {
+        if !log::is_same(&loaded.config.log, &live.config.log) {
             let log = AccessLogSink::open(&loaded.config.log, &self.estate.metrics)
                 .map_err(|fault| refusal(&only(fault, &loaded)))?;
             server.log(log.destination());
             state.log = log;
         }
-        let (old, new) = (&state.loaded.config, &loaded.config);
-        let changed = changes::between(old, new, previous.as_deref(), &snapshot);
+        let (old, new) = (&live.config, &loaded.config);
         let mut warnings: Vec<String> = loaded.warnings.lines().collect();
         for warning in &warnings {
             tracing::warn!("{warning}");
@@ -114,7 +117,7 @@ impl Gateway {
         }
         let generation = snapshot.generation;
         server.publish(Some(snapshot), opened);
-        state.loaded = loaded;
+        state.loaded = Arc::new(loaded);
         Ok(ReloadSummary {
             generation,
             changed,
