@@ -59,7 +59,7 @@ async fn a_check_makes_no_log() {
 async fn an_admin_socket_that_cannot_be_made() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
-    // No directory, and a name that is too long for a directory to hold it.
+    // A file where a directory is needed, and a file system that takes no files.
     for socket in ["file/a.sock", "/proc/a.sock"] {
         let config = format!(
             "{}[admin]\nsocket = \"{socket}\"\n[server]\nstate_dir = \"state\"\n",
@@ -71,7 +71,7 @@ async fn an_admin_socket_that_cannot_be_made() {
         let said = ran.stderr;
         assert!(said.contains("--> janua.toml:7:10"), "{said}");
         assert!(
-            said.contains("name another place by `socket` in `[admin]`"),
+            said.contains("help: name another path by `socket` in `[admin]`"),
             "{said}"
         );
         let message = said
@@ -86,6 +86,28 @@ async fn an_admin_socket_that_cannot_be_made() {
             .split(|c: char| !c.is_ascii_digit())
             .any(|digits| digits.len() > 2);
         assert!(!passing, "{message}");
+    }
+}
+
+/// The advice names what the operator wrote, and is left out where it is of no use.
+#[tokio::test]
+async fn an_admin_socket_by_option_that_cannot_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "").unwrap();
+    let base = says("x") + "[server]\nstate_dir = \"state\"\n";
+    let groupless = format!("{base}[admin]\nsocket = \"a.sock\"\ngroup = \"no-such-group\"\n");
+    let by_option: &[&str] = &["run", "--admin", "file/a.sock"];
+    for (config, line, help) in [
+        (&base, by_option, Some("name another path by `--admin`")),
+        (&groupless, &["run"], None),
+    ] {
+        fs::write(folder.path().join("janua.toml"), config).unwrap();
+        let ran = run(folder.path(), line).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(!ran.stderr.contains("`socket` in `[admin]`"), "{ran:?}");
+        let advises = ran.stderr.contains("name another path");
+        assert_eq!(advises, help.is_some(), "{ran:?}");
+        assert!(help.is_none_or(|help| ran.stderr.contains(help)), "{ran:?}");
     }
 }
 

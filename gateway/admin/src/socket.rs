@@ -60,8 +60,10 @@ pub(crate) struct SocketFile {
 }
 
 const MAX_PATH: usize = 100;
-/// What a right to another place does not help against.
+/// What fails at every path, if it does at one.
 const GIVE: &str = "give to its group";
+/// The same.
+const READ_GROUPS: &str = "read";
 
 /// Binds the socket under a passing name, gives it mode and group before it
 /// listens, and renames it into place: nobody can connect to it before its
@@ -200,7 +202,7 @@ fn group_id(group: &str) -> Result<u32, BindError> {
     }
     let path = Path::new("/etc/group");
     let groups = fs::read_to_string(path).map_err(|source| BindError::Io {
-        doing: "read",
+        doing: READ_GROUPS,
         path: path.to_owned(),
         source,
     })?;
@@ -233,17 +235,45 @@ impl BoundSocket {
     }
 }
 
+impl BindError {
+    /// Whether the socket could be made at another path: how to name one, who
+    /// chose this one knows.
+    #[must_use]
+    pub fn is_about_the_path(&self) -> bool {
+        match self {
+            BindError::InUse(_) | BindError::Occupied(_) | BindError::TooLong(_) => true,
+            BindError::NoGroup(_) => false,
+            BindError::Io { doing, .. } if [GIVE, READ_GROUPS].contains(doing) => false,
+            // Others, such as too many open files, are met at every path.
+            BindError::Io { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::PermissionDenied
+                    | io::ErrorKind::NotFound
+                    | io::ErrorKind::AlreadyExists
+                    | io::ErrorKind::NotADirectory
+                    | io::ErrorKind::IsADirectory
+                    | io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::InvalidInput
+                    | io::ErrorKind::InvalidFilename
+                    | io::ErrorKind::Unsupported
+            ),
+        }
+    }
+}
+
 impl fmt::Display for BindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BindError::InUse(path) => write!(
                 f,
-                "another gateway answers on {}; stop it, or give this one a socket of its own",
+                "another gateway answers on {}: stop it, or give this one a socket of its own",
                 path.display()
             ),
             BindError::Occupied(path) => write!(
                 f,
-                "{} is there and is no socket; move it away, or name another path",
+                "{} is there and is no socket: move it away, or give the socket another path",
                 path.display()
             ),
             BindError::TooLong(path) => write!(
@@ -259,13 +289,7 @@ impl fmt::Display for BindError {
                 doing,
                 path,
                 source,
-            } => {
-                write!(f, "cannot {doing} {}: {source}", path.display())?;
-                match *doing {
-                    GIVE => Ok(()),
-                    _ => f.write_str("; name another place by `socket` in `[admin]`"),
-                }
-            }
+            } => write!(f, "cannot {doing} {}: {source}", path.display()),
         }
     }
 }

@@ -30,17 +30,19 @@ pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
     for warning in loaded.warnings.lines() {
         tracing::warn!("{warning}");
     }
-    let is_configured = admin.is_none();
+    let is_by_option = admin.is_some();
     let socket = socket(&loaded, admin);
     let words = |error| match error {
         StartError::Refused(found) => found.render(false),
         StartError::Machine(words) => words,
     };
-    let named = (loaded.config.admin.socket.span, loaded.sources.clone());
+    let named = match is_by_option {
+        true => Named::ByOption,
+        false => Named::InFile(loaded.config.admin.socket.span, loaded.sources.clone()),
+    };
     let gateway = Gateway::start(config, loaded).map_err(words)?;
     let control: Arc<dyn Control> = Arc::clone(&gateway) as Arc<dyn Control>;
-    let admin = Server::start(&socket, control)
-        .map_err(|error| refused_socket(&error, is_configured.then_some(named)))?;
+    let admin = Server::start(&socket, control).map_err(|error| refused_socket(&error, named))?;
     tracing::info!(socket = %admin.path().display(), "admin endpoint");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -68,15 +70,36 @@ fn socket(loaded: &Loaded, path: Option<PathBuf>) -> SocketOptions {
     }
 }
 
-/// Why there is no admin socket, at the place where it is named, if it is.
-fn refused_socket(error: &BindError, named: Option<(Span, Sources)>) -> String {
+/// Where the path of the admin socket is from.
+enum Named {
+    /// `--admin`.
+    ByOption,
+    /// The configuration. The span is empty if it is the default.
+    InFile(Span, Sources),
+}
+
+/// Why there is no admin socket, at the place where its path is written, if it
+/// is; and how to name another, if that helps.
+fn refused_socket(error: &BindError, named: Named) -> String {
+    let help = match named {
+        Named::ByOption => "name another path by `--admin`",
+        Named::InFile(..) => "name another path by `socket` in `[admin]`",
+    };
+    let help = error.is_about_the_path().then_some(help);
     match named {
-        Some((span, sources)) if span.end > span.start => {
+        Named::InFile(span, sources) if span.end > span.start => {
+            let fault = Diagnostic::error(span, error.to_string());
             let mut found = Diagnostics::new(sources);
-            found.push(Diagnostic::error(span, error.to_string()));
+            found.push(match help {
+                Some(help) => fault.help(help),
+                None => fault,
+            });
             found.render(false)
         }
-        _ => error.to_string(),
+        _ => match help {
+            Some(help) => format!("{error}; {help}"),
+            None => error.to_string(),
+        },
     }
 }
 

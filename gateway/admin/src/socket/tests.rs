@@ -45,11 +45,20 @@ fn a_folder_that_must_not_be_made_says_what_to_write() {
         path: "/run/janua".into(),
         source: std::io::ErrorKind::PermissionDenied.into(),
     };
-    let words = refused("make the folder").to_string();
-    assert!(words.contains("/run/janua"), "{words}");
-    assert!(words.ends_with("by `socket` in `[admin]`"), "{words}");
-    let words = refused(super::GIVE).to_string();
-    assert!(!words.contains("[admin]"), "{words}");
+    let error = refused("make the folder");
+    assert!(error.to_string().contains("/run/janua"), "{error}");
+    assert!(error.is_about_the_path());
+    for doing in [super::GIVE, super::READ_GROUPS] {
+        assert!(!refused(doing).is_about_the_path(), "{doing}");
+    }
+    // EMFILE and the like have no kind of their own.
+    let busy = BindError::Io {
+        doing: "make the admin socket",
+        path: "/run/janua/admin.sock".into(),
+        source: std::io::Error::other("Too many open files"),
+    };
+    assert!(!busy.is_about_the_path());
+    assert!(!BindError::NoGroup("deploy".into()).is_about_the_path());
 }
 
 #[test]
