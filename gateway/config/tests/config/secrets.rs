@@ -77,7 +77,8 @@ fn every_reference_that_leads_nowhere_is_said_with_all_else() {
         let block = said[at..].split("\n\n").next().unwrap();
         assert!(block.contains(place), "{place}\n{block}");
     }
-    // Who only looks for the socket needs no secret.
+    // Without references, as `janua status` loads it to find the socket, none of
+    // them is read.
     let said = load(&main).unwrap_err().to_string();
     assert!(!said.contains("cannot be read"), "{said}");
 }
