@@ -207,6 +207,29 @@ fn routes_of_one_label_are_told_apart() {
     );
 }
 
+/// So many that comparing each with each would take minutes.
+#[test]
+fn thousands_of_routes_of_one_label_and_long_lists_are_compared() {
+    let many = |last: &str| {
+        let hosts: Vec<String> = (0..20_000).map(|n| format!("\"h{n}.example\"")).collect();
+        let routes = "[[sites.routes]]\nmethods = [\"POST\"]\nrespond = {}\n".repeat(5_000);
+        let hosts = hosts.join(", ");
+        format!(
+            "listeners.a.address = \"*:80\"\n[[sites]]\nname = \"a\"\nhosts = [{hosts}, \"{last}\"]\n{routes}"
+        )
+    };
+    let (old, mut new) = (many("x.example"), many("y.example"));
+    new.push_str("max_body = 1\n");
+    assert_eq!(
+        said(&old, &new),
+        [
+            "site a: hosts y.example added",
+            "site a: hosts x.example removed",
+            "site a: route / (5000): max_body 1 added",
+        ]
+    );
+}
+
 #[test]
 fn sites_in_another_order() {
     let (first, last) = BASE.split_at(BASE.find("[[sites]]").unwrap());
