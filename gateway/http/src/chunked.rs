@@ -4,7 +4,7 @@
 //! extensions are checked and dropped, as a recipient may; trailer lines are
 //! collected.
 
-use crate::fields::{Fields, Known, list, write_field};
+use crate::fields::{Fields, Known, is_of_a_proxy, list, write_field};
 use crate::path::hex;
 
 /// The most bytes of all trailer lines of a body together.
@@ -265,7 +265,7 @@ impl Decoder {
 /// True for a field that may stand behind a body. Those that concern framing,
 /// routing or authentication may not (RFC 9110 §6.5.1).
 fn is_allowed(name: &[u8]) -> bool {
-    const REFUSED: [&str; 18] = [
+    const REFUSED: [&str; 10] = [
         "authorization",
         "cache-control",
         "content-encoding",
@@ -276,20 +276,11 @@ fn is_allowed(name: &[u8]) -> bool {
         "proxy-authorization",
         "set-cookie",
         "range",
-        // Behind a proxy applications believe these about the address that was
-        // asked for.
-        "x-forwarded-port",
-        "x-forwarded-prefix",
-        "x-forwarded-scheme",
-        "x-forwarded-server",
-        "x-forwarded-ssl",
-        "x-original-host",
-        "x-original-url",
-        "x-rewrite-url",
     ];
     // Behind CGI and its kin `X_Real_IP` and `X-Real-IP` are one name.
     Known::of(name) == Known::Other
         && !name.contains(&b'_')
+        && !is_of_a_proxy(name)
         && !REFUSED
             .iter()
             .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes()))

@@ -87,6 +87,25 @@ impl Known {
     }
 }
 
+/// True for what a proxy before an application may say of the address that was
+/// asked for. Applications that believe it answer for another address than the
+/// one that was routed, checked by policies, and is the cache's key.
+#[must_use]
+pub fn is_of_a_proxy(name: &[u8]) -> bool {
+    [
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-scheme",
+        "x-forwarded-server",
+        "x-forwarded-ssl",
+        "x-original-host",
+        "x-original-url",
+        "x-rewrite-url",
+    ]
+    .iter()
+    .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u32,

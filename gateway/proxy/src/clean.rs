@@ -3,7 +3,7 @@
 //! gateway says about the client takes the place of what the client said.
 
 use janua_http::failure::Kind;
-use janua_http::fields::{Known, list};
+use janua_http::fields::{Known, is_of_a_proxy, list};
 use janua_http::method;
 use janua_http::{EncodedSlash, Failure, RequestHead};
 
@@ -87,24 +87,6 @@ fn listed(head: &RequestHead) -> Vec<Vec<u8>> {
         .filter(|option| !option.eq_ignore_ascii_case(b"close"))
         .map(<[u8]>::to_vec)
         .collect()
-}
-
-/// True for what a proxy before an application may say of the address that was
-/// asked for. Applications that believe it answer for another address than the
-/// one that was routed, checked by policies, and is the cache's key.
-fn is_of_a_proxy(name: &[u8]) -> bool {
-    [
-        "x-forwarded-port",
-        "x-forwarded-prefix",
-        "x-forwarded-scheme",
-        "x-forwarded-server",
-        "x-forwarded-ssl",
-        "x-original-host",
-        "x-original-url",
-        "x-rewrite-url",
-    ]
-    .iter()
-    .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
 fn forwarded(head: &mut RequestHead, peer: &Peer, origin: &Origin) {
