@@ -333,3 +333,62 @@ impl Receiver for Nowhere {
 
     fn end(&mut self, _: &Fields) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::io::Read as _;
+
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::transport;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let one = TcpStream::connect(listener.local_addr().unwrap()).await;
+        (one.unwrap(), listener.accept().await.unwrap().0)
+    }
+
+    /// All the kernel holds has come already, and the receiver takes everything:
+    /// nothing but its turn ends a poll.
+    #[tokio::test]
+    async fn a_body_gives_way_after_its_turn() {
+        let (from, came) = pair().await;
+        let (goes, to) = pair().await;
+        let (read, _keep) = transport::from_tcp(came);
+        let (_keep_too, write) = transport::from_tcp(goes);
+        let (mut reader, mut writer) = (Reader::new(read), Writer::new(write));
+        from.writable().await.unwrap();
+        let mut filled = 0;
+        while let Ok(count) = from.try_write(&[0; 64 * 1024]) {
+            filled += count as u64;
+        }
+        let mut to = to.into_std().unwrap();
+        to.set_nonblocking(false).unwrap();
+        let taken = std::thread::spawn(move || {
+            let mut scratch = vec![0; 1 << 20];
+            while to.read(&mut scratch).is_ok_and(|count| count > 0) {}
+        });
+        let length = Framing::Length(filled);
+        let mut transfer = Transfer::new(length, length, u64::MAX);
+        let mut most = 0;
+        loop {
+            let before = transfer.size();
+            let polled =
+                poll_fn(|context| Poll::Ready(transfer.poll(context, &mut reader, &mut writer)));
+            let polled = polled.await;
+            most = most.max(transfer.size() - before);
+            if let Poll::Ready(passed) = polled {
+                passed.unwrap();
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(transfer.size(), filled);
+        // And one read more, which began within it.
+        assert!(most <= TURN + 128 * 1024, "{most} bytes in one turn");
+        drop((writer, _keep_too, _keep));
+        taken.join().unwrap();
+    }
+}
