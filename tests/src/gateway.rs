@@ -163,7 +163,8 @@ impl Gateway {
             .collect()
     }
 
-    /// The first line of the access log about this path, once it is written.
+    /// The first line of the access log about this path, once it is written. Of several
+    /// requests with one path it is anybody's: each worker writes its own lines.
     pub async fn log_line(&self, path: &str) -> Value {
         eventually(async || self.log().into_iter().find(|line| line["path"] == path))
             .await
