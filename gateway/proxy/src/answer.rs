@@ -86,12 +86,6 @@ pub(crate) async fn failure(
         return Fate::Abort;
     }
     let response = made_of(exchange, &failure);
-    if exchange.matched.is_none() {
-        exchange.take_made(&response);
-        add_default_headers(exchange, client);
-        exchange.record.answered_by = Some(AnsweredBy::Gateway);
-        return send(exchange, client, response.body.into()).await;
-    }
     let second = match made(exchange, client, response, AnsweredBy::Gateway).await {
         Ok(fate) => return fate,
         Err(second) => second,
