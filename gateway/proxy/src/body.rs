@@ -15,7 +15,7 @@ use crate::wire::{Reader, Writer};
 
 /// How much is passed on in one turn, in bytes: then other connections of the
 /// worker have theirs.
-pub(crate) const TURN: u64 = 256 * 1024;
+const TURN: u64 = 256 * 1024;
 
 /// Why a body could not be passed on.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl Transfer {
         reader: &mut Reader,
         writer: &mut Writer,
     ) -> Poll<Result<(), TransferError>> {
-        let end_of_turn = reader.received() + TURN;
+        let turn = Turn::begin(reader);
         loop {
             // What is buffered already joins the head in one write.
             let has_room = writer.backlog() == 0
@@ -102,10 +102,7 @@ impl Transfer {
                     return Poll::Ready(Ok(()));
                 }
             }
-            if reader.received() >= end_of_turn {
-                give_way(context);
-                return Poll::Pending;
-            }
+            ready!(turn.poll(context, reader));
             let polled = reader.poll_take(context, |context, input| {
                 match self.pass(context, input, writer) {
                     Ok(count) => (count, Ok(())),
@@ -257,12 +254,32 @@ impl Transfer {
     }
 }
 
-/// Has the task go on once the others have had their turn, and what came on other
-/// connections was looked at: a mere wake would come back before that.
-pub(crate) fn give_way(context: &mut Context<'_>) {
-    let others = std::pin::pin!(tokio::task::yield_now());
-    // Its first poll leaves the waker behind, to be woken in time.
-    let _ = others.poll(context);
+/// One poll's share of the worker, as long as which it may read on.
+pub(crate) struct Turn {
+    /// What the reader has received when it is over.
+    end: u64,
+}
+
+impl Turn {
+    /// A turn that begins now.
+    pub(crate) fn begin(reader: &Reader) -> Self {
+        Self {
+            end: reader.received() + TURN,
+        }
+    }
+
+    /// Pending once it is over. The task then goes on when the others have had
+    /// their turn, and what came on other connections was looked at: a mere wake
+    /// would come back before that.
+    pub(crate) fn poll(&self, context: &mut Context<'_>, reader: &Reader) -> Poll<()> {
+        if reader.received() < self.end {
+            return Poll::Ready(());
+        }
+        let others = std::pin::pin!(tokio::task::yield_now());
+        // Its first poll leaves the waker behind, to be woken in time.
+        let _ = others.poll(context);
+        Poll::Pending
+    }
 }
 
 /// Which trailers are passed on.

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::{Handed, Held, pass};
 use crate::attempt::{self, Open};
-use crate::body::{Receiver, TURN, Transfer, give_way};
+use crate::body::{Receiver, Transfer, Turn};
 use crate::cached::Personal;
 use crate::course::Course;
 use crate::deadline::Deadline;
@@ -253,12 +253,9 @@ async fn pump(open: &mut Open, framing: Framing, mut fill: Fill, course: &Course
     let mut deadline = Deadline::new(course.idle_timeout);
     let reader = &mut open.connection.reader;
     let taking = std::future::poll_fn(|context| {
-        let end_of_turn = reader.received() + TURN;
+        let turn = Turn::begin(reader);
         while !transfer.is_done() {
-            if reader.received() >= end_of_turn {
-                give_way(context);
-                return std::task::Poll::Pending;
-            }
+            std::task::ready!(turn.poll(context, reader));
             std::task::ready!(fill.poll_ready(context));
             if !fill.is_wanted() {
                 return std::task::Poll::Ready(false);
