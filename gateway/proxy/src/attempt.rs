@@ -25,13 +25,8 @@ use crate::exchange::Exchange;
 use crate::reserve;
 use crate::snapshot::Forwarding;
 use crate::transport::{self, Idle};
+use crate::upstreamed::Upstreamed;
 use crate::wire::{Reader, Writer};
-
-/// A connection to an endpoint.
-pub(crate) struct Upstreamed {
-    pub(crate) reader: Reader,
-    pub(crate) writer: Writer,
-}
 
 /// A connection on which a request is about to be sent.
 pub(crate) struct Open {

@@ -5,32 +5,33 @@
 //! that no client can end it, and all who miss the same meanwhile wait for what
 //! comes of it, on any worker.
 
+mod invalidate;
 mod key;
-mod report;
 
 use std::sync::Arc;
 
-use janua_cache::rules::invalidate::{Subject, changed, invalidates};
-use janua_cache::rules::update::{HeadEffect, head_effect};
 use janua_cache::rules::{self, Detail, Judgement};
 use janua_cache::{Entry, Follow, Found, Joined, Landing, Loaded};
+use janua_http::Failure;
 use janua_http::failure::Kind;
-use janua_http::{Failure, Fields};
 use tokio::sync::oneshot;
 
-pub(crate) use key::{Personal, keep_credentials};
-pub(crate) use report::Report;
+pub(crate) use invalidate::invalidate;
+pub(crate) use key::keep_credentials;
 
 use crate::answer;
+use crate::caching::{Personal, Report};
 use crate::client::Client;
 use crate::course::Course;
-use crate::exchange::{Exchange, Heads, Matched, Turn};
+use crate::exchange::{Exchange, Turn};
 use crate::facts::AnsweredBy;
 use crate::fill::{self, Handed, Held, Passed};
 use crate::forward;
+use crate::heads::Heads;
 use crate::policies::{self, Instead};
 use crate::race;
-use crate::represent::{self, Representation};
+use crate::represent;
+use crate::representation::Representation;
 
 /// How often a request looks again, because a flight landed just before it
 /// joined or its leader went away, until it goes to the upstream by itself.
@@ -166,7 +167,7 @@ enum Look {
 async fn look(exchange: &mut Exchange) -> Look {
     let mut vary = false;
     for _ in 0..2 {
-        match find(exchange) {
+        match key::find(exchange) {
             Found::Entry(entry) => return judge(exchange, entry),
             Found::Pass => return Look::Pass,
             Found::Miss { vary } => return Look::Nothing { vary },
@@ -181,13 +182,6 @@ async fn look(exchange: &mut Exchange) -> Look {
         }
     }
     Look::Nothing { vary }
-}
-
-fn find(exchange: &mut Exchange) -> Found {
-    let Heads { request, key, .. } = &mut *exchange.heads;
-    let personal = Personal::of(&exchange.caching);
-    let cache = &exchange.worker.estate.cache;
-    cache.find(key, &mut personal.variant(request), exchange.now.unix_ms)
 }
 
 fn judge(exchange: &Exchange, entry: Arc<Entry>) -> Look {
@@ -350,58 +344,5 @@ pub(crate) async fn missing(
             let fate = answer::made(exchange, client, made, AnsweredBy::Policy).await?;
             Ok(Some(Turn::Done(fate)))
         }
-    }
-}
-
-/// Lets go of what is stored, if the answer to a `HEAD` tells that it is no
-/// longer so (RFC 9111 §4.3.5).
-fn compare(exchange: &mut Exchange) {
-    let Found::Entry(entry) = find(exchange) else {
-        return;
-    };
-    let mut stored = Fields::default();
-    entry.write_into(&mut stored);
-    let response = &exchange.heads.response;
-    let length = entry.length().unwrap_or_default();
-    let effect = head_effect(&stored, length, response.status, &response.fields);
-    if effect == HeadEffect::Expire
-        && let Some(address) = entry.address()
-    {
-        let cache = &exchange.worker.estate.cache;
-        cache.invalidate(address.scheme, address.host, address.path, address.query);
-    }
-}
-
-/// Lets go of what a response makes untrue: the answer to a request with an
-/// unsafe method (RFC 9111 §4.4), or to a `HEAD`.
-pub(crate) fn invalidate(exchange: &mut Exchange) {
-    if exchange.caching.asked.is_head && exchange.report.has_key() {
-        compare(exchange);
-    }
-    let Heads {
-        request, response, ..
-    } = &*exchange.heads;
-    let is_cached = |matched: &Matched| matched.route().caches;
-    if !exchange.matched.as_ref().is_some_and(is_cached)
-        || !invalidates(&request.method, response.status)
-    {
-        return;
-    }
-    let (path, query) = match &exchange.original {
-        Some(original) => (&original.path, &original.query),
-        None => (&request.path, &request.query),
-    };
-    let scheme = exchange.origin.scheme();
-    let subject = Subject {
-        scheme,
-        authority: &request.authority,
-        path,
-        query: query.as_deref(),
-    };
-    let host = exchange.origin.host(&request.authority);
-    for changed in changed(subject, &response.fields) {
-        let (path, query) = (&changed.path, changed.query.as_deref());
-        let cache = &exchange.worker.estate.cache;
-        cache.invalidate(scheme.as_bytes(), &host, path, query);
     }
 }

@@ -2,11 +2,17 @@
 //! run, used when a response is looked up and stored.
 
 pub(crate) mod query;
+mod report;
 
 use std::rc::Rc;
 
 use janua_cache::rules::Asked;
+use janua_cache::rules::vary::write_value;
+use janua_cache::{Parts, Variance};
+use janua_http::RequestHead;
 use janua_wasm::{CacheLookup, CacheRule, Effect, Verdict};
+
+pub(crate) use report::{Bypass, Report};
 
 /// Collected on the way.
 #[derive(Clone, Debug, Default)]
@@ -63,4 +69,36 @@ pub(crate) fn prefixed(out: &mut Vec<u8>, value: Option<&[u8]>) {
     let length = value.map_or(0, |value| value.len() as u64 + 1);
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(value.unwrap_or_default());
+}
+
+/// What makes the response one user's.
+#[derive(Clone, Copy)]
+pub(crate) struct Personal<'a>(&'a [u8]);
+
+impl<'a> Personal<'a> {
+    pub(crate) fn of(caching: &'a Caching) -> Self {
+        Self(&caching.personal)
+    }
+
+    pub(crate) fn is_some(self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// Writes a request's values of what a variance names.
+    pub(crate) fn variant(
+        self,
+        request: &'a RequestHead,
+    ) -> impl FnMut(&Variance, &mut Parts) + 'a {
+        move |variance, parts| {
+            let mut value = Vec::new();
+            for name in variance.names() {
+                value.clear();
+                let is_there = write_value(name, &request.fields, &mut value);
+                parts.push(is_there.then_some(&*value));
+            }
+            if variance.by_user() {
+                parts.push(Some(self.0));
+            }
+        }
+    }
 }

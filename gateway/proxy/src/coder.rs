@@ -13,7 +13,7 @@ use janua_compress::{Coding, EncodeError, Encoder, Levels};
 use janua_http::Failure;
 use janua_http::failure::Kind;
 
-use crate::coding::{Codings, Hold};
+use crate::codings::{Codings, Hold};
 use crate::estate::Estate;
 
 /// How much is coded before others have their turn, in bytes.

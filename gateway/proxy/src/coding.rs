@@ -1,57 +1,17 @@
 //! What the process codes: each body that is kept once, however many ask for it
 //! at one time, and of what passes through as much as there is memory for.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use janua_cache::{FillReader, Made, Making, Makings};
+use janua_cache::{FillReader, Making};
 use janua_compress::Coding;
-use janua_files::{Pool, Variant};
-use janua_telemetry::metrics::{Counter, Registry, definitions};
+use janua_files::Variant;
 
+use crate::codings::{MAX_UNDERWAY, Underway};
 use crate::estate::Estate;
-use crate::represent::Representation;
-
-/// Bodies that are coded at one time; beyond them what is asked for is sent as
-/// it is.
-const MAX_UNDERWAY: usize = 256;
-/// What bodies that are being coded may hold together, in bytes of the result.
-const MAX_HELD: u64 = 64 * 1024 * 1024;
-
-/// The kinds of bodies, as metrics name them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
-    Passing,
-    Stored,
-    File,
-}
-
-const OF: [&str; 3] = ["passing", "stored", "file"];
-
-/// What is coded now, and what that holds.
-pub(crate) struct Codings {
-    underway: Mutex<Vec<Underway>>,
-    makings: Makings,
-    /// For bodies at hand, which may take seconds; apart from the pool of disks,
-    /// which would then stand still, and from that of streams. Neither queue has
-    /// a bound of its own: bodies have [`MAX_UNDERWAY`], and a stream waits for
-    /// its only job.
-    pub(crate) bodies: Pool,
-    pub(crate) streams: Pool,
-    /// What the encoders of streams hold, in bytes.
-    held: Arc<AtomicU64>,
-    registry: Arc<Registry>,
-    counts: [[OnceLock<Arc<Counter>>; Coding::ALL.len()]; OF.len()],
-    skipped: OnceLock<Arc<Counter>>,
-}
-
-struct Underway {
-    of: Representation,
-    coding: Coding,
-    made: Made,
-}
+use crate::representation::{Kept, Representation};
 
 /// A body in a coding, for one who asks.
 pub(crate) enum Coded<T> {
@@ -65,13 +25,6 @@ pub(crate) enum Coded<T> {
     Plain,
 }
 
-/// What was made before.
-pub(crate) enum Kept {
-    Bytes(Bytes),
-    /// It did not become shorter: the body is sent as it is.
-    Pointless,
-}
-
 /// The right to make one: nobody else does meanwhile.
 pub(crate) struct Maker {
     estate: Arc<Estate>,
@@ -79,64 +32,6 @@ pub(crate) struct Maker {
     coding: Coding,
     /// None once it is finished.
     making: Option<Making>,
-}
-
-/// A share of the memory for streams.
-pub(crate) struct Hold {
-    held: Arc<AtomicU64>,
-    bytes: u64,
-}
-
-impl Codings {
-    pub(crate) fn new(registry: &Arc<Registry>, workers: usize) -> Self {
-        Self {
-            underway: Mutex::default(),
-            makings: Makings::new(MAX_HELD),
-            bodies: Pool::new(workers, usize::MAX).named("janua-code"),
-            streams: Pool::new(workers, usize::MAX).named("janua-code"),
-            held: Arc::default(),
-            registry: Arc::clone(registry),
-            counts: [const { [const { OnceLock::new() }; Coding::ALL.len()] }; OF.len()],
-            skipped: OnceLock::new(),
-        }
-    }
-
-    /// Takes memory for a stream, as long as all together have at most `limit`.
-    pub(crate) fn hold(&self, bytes: u64, limit: u64) -> Option<Hold> {
-        let more = |held: u64| held.checked_add(bytes).filter(|&sum| sum <= limit);
-        let order = Ordering::Relaxed;
-        self.held.fetch_update(order, order, more).ok()?;
-        Some(Hold {
-            held: Arc::clone(&self.held),
-            bytes,
-        })
-    }
-
-    /// Counts one that begins.
-    pub(crate) fn count(&self, shard: usize, of: Of, coding: Coding) {
-        let place = Coding::ALL.iter().position(|known| *known == coding);
-        let slots = self.counts.get(of as usize);
-        if let (Some(slots), Some(place)) = (slots, place)
-            && let (Some(slot), Some(word)) = (slots.get(place), OF.get(of as usize))
-        {
-            let labels = [*word, coding.token()];
-            slot.get_or_init(|| self.registry.counter(&definitions::COMPRESSIONS, labels))
-                .increment(shard);
-        }
-    }
-
-    /// Counts one for which there was no memory.
-    pub(crate) fn count_skipped(&self, shard: usize) {
-        let skipped = &definitions::COMPRESSIONS_SKIPPED;
-        let slot = self
-            .skipped
-            .get_or_init(|| self.registry.counter(skipped, []));
-        slot.increment(shard);
-    }
-
-    fn underway(&self) -> MutexGuard<'_, Vec<Underway>> {
-        self.underway.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<T> From<Kept> for Coded<T> {
@@ -157,7 +52,7 @@ pub(crate) fn join<T>(
     coding: Coding,
     start: impl FnOnce() -> Option<T>,
 ) -> Coded<T> {
-    if let Some(kept) = of.kept(estate, coding) {
+    if let Some(kept) = of.kept(&estate.files, coding) {
         return kept.into();
     }
     let mut underway = estate.codings.underway();
@@ -167,7 +62,7 @@ pub(crate) fn join<T>(
     }
     // It may have been finished since; and what is kept is kept before it is
     // taken from the list.
-    if let Some(kept) = of.current(estate).kept(estate, coding) {
+    if let Some(kept) = of.current(&estate.cache).kept(&estate.files, coding) {
         return kept.into();
     }
     if underway.len() >= MAX_UNDERWAY {
@@ -251,11 +146,5 @@ impl Drop for Maker {
     fn drop(&mut self) {
         let mut underway = self.estate.codings.underway();
         underway.retain(|one| one.coding != self.coding || !one.of.is_same(&self.of));
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

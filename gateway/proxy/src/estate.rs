@@ -14,7 +14,7 @@ use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
 
-use crate::coding::Codings;
+use crate::codings::Codings;
 use crate::reserve::Reserve;
 use crate::snapshot::Snapshot;
 

@@ -17,11 +17,10 @@ use janua_http::{Failure, Fields, ResponseHead};
 use tokio::sync::oneshot;
 
 use crate::attempt::{self, Open};
-use crate::cached::Report;
 use crate::course::Course;
 use crate::exchange::Exchange;
 use crate::fetch;
-use crate::record::Record;
+use crate::record::Fetched;
 use crate::verdict::Made;
 
 /// For how long those who ask for what proved not to be storable do not wait
@@ -60,12 +59,6 @@ impl Held {
             _beginning: beginning,
         })
     }
-}
-
-/// What the log says about the asking.
-pub(crate) struct Fetched {
-    pub(crate) record: Record,
-    pub(crate) report: Report,
 }
 
 /// A response that is not stored.

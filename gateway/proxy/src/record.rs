@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
-use janua_http::head::Version;
-use janua_telemetry::access_log;
 use tokio::time::Instant;
 
-use crate::exchange::Exchange;
+use crate::caching::Report;
 use crate::facts::AnsweredBy;
 use crate::snapshot::LocalUpstream;
 
@@ -28,12 +26,18 @@ pub(crate) struct Record {
     pub(crate) connect: Option<Duration>,
     pub(crate) head: Option<Duration>,
     /// When the request was sent to the endpoint, and when its response was complete.
-    upstream_begin: Option<Instant>,
-    upstream_end: Option<Instant>,
+    pub(crate) upstream_begin: Option<Instant>,
+    pub(crate) upstream_end: Option<Instant>,
     /// Bytes of body from the client.
     pub(crate) bytes_in: u64,
     /// Bytes of body to the client.
     pub(crate) bytes_out: u64,
+}
+
+/// What the log says about the asking.
+pub(crate) struct Fetched {
+    pub(crate) record: Record,
+    pub(crate) report: Report,
 }
 
 impl Record {
@@ -63,112 +67,4 @@ impl Record {
     pub(crate) fn end_upstream(&mut self) {
         self.upstream_end = Some(Instant::now());
     }
-}
-
-impl Exchange {
-    /// Counts the exchange, and writes its line if its route has a log.
-    pub(crate) fn conclude(&self) {
-        let record = &self.record;
-        if record.status.is_none() && record.failure.is_none() && self.terms.is_none() {
-            // No request ever came.
-            return;
-        }
-        let worker = &self.worker;
-        worker.estate.requests.increment(worker.index);
-        let duration = self.now.instant.elapsed();
-        // A client that left before an answer is 499, as in nginx's log.
-        let status = record
-            .status
-            .or_else(|| (record.failure == Some(Kind::ClientGone)).then_some(499));
-        let local = worker.snapshot();
-        let stats = match (&self.terms, &self.site_stats) {
-            (Some(terms), _) => Some(&terms.stats),
-            (None, Some(stats)) => Some(stats),
-            (None, None) => local
-                .listener(self.listener)
-                .map(|listener| &listener.stats),
-        };
-        if let Some(stats) = stats {
-            stats.count(
-                worker.index,
-                record.status,
-                duration,
-                record.bytes_in,
-                record.bytes_out,
-            );
-            if let Some(outcome) = self.report.outcome() {
-                stats.count_cache(worker.index, outcome);
-            }
-            if let Some(kind) = record.failure {
-                stats.count_failure(worker.index, kind);
-            }
-        }
-        if self.terms.as_ref().is_none_or(|terms| terms.access_log) && worker.is_logging.get() {
-            self.log(status, duration);
-        }
-    }
-
-    fn log(&self, status: Option<u16>, duration: Duration) {
-        let record = &self.record;
-        let request = &self.heads.request;
-        let notes: Vec<access_log::Note<'_>> = record
-            .notes
-            .iter()
-            .map(|(policy, text)| access_log::Note { policy, text })
-            .collect();
-        let (path, query) = match &self.original {
-            Some(original) => (&original.path, &original.query),
-            None => (&request.path, &request.query),
-        };
-        let upstream = record
-            .endpoint
-            .as_ref()
-            .map(|(upstream, index)| (&upstream.forwarding.stats, *index));
-        let cache = self.report.outcome().map(|outcome| outcome.word());
-        let why = cache.map(|_| {
-            self.report
-                .words(self.caching.rule().map(|rule| &*rule.name))
-        });
-        self.worker.log.borrow_mut().record(&access_log::Record {
-            time_unix_millis: self.now.unix_ms,
-            request_id: self.request_id.as_bytes(),
-            client_ip: self.origin.client.unwrap_or(self.peer.address),
-            method: std::str::from_utf8(&request.method).unwrap_or_default(),
-            scheme: self.origin.scheme(),
-            host: request.authority.host().as_bytes(),
-            path,
-            query: query.as_deref(),
-            http_version: if request.version == Version::Http10 {
-                "1.0"
-            } else {
-                "1.1"
-            },
-            tls_version: None,
-            status,
-            bytes_in: record.bytes_in,
-            bytes_out: record.bytes_out,
-            duration_us: micros(duration),
-            site: self.terms.as_ref().map(|terms| &*terms.site),
-            route: self.terms.as_ref().map(|terms| &*terms.label),
-            answered_by: record.answered_by.map(AnsweredBy::word),
-            cache,
-            cache_detail: why.as_deref().filter(|why| !why.is_empty()),
-            upstream: upstream.map(|(stats, _)| stats.name()),
-            endpoint: upstream.map(|(stats, index)| stats.endpoint(index)),
-            upstream_connect_us: record.connect.map(micros),
-            upstream_head_us: record.head.map(micros),
-            upstream_total_us: record
-                .upstream_begin
-                .zip(record.upstream_end)
-                .map(|(begin, end)| micros(end.saturating_duration_since(begin))),
-            failure: record.failure.map(Kind::word),
-            notes: &notes,
-            user_agent: request.fields.get(b"user-agent"),
-            referer: request.fields.get(b"referer"),
-        });
-    }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

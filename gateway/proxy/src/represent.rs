@@ -8,7 +8,7 @@ mod ranges;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use janua_cache::{Body, Entry};
+use janua_cache::Body;
 use janua_compress::{Coding, Compression, Eligible, apply};
 use janua_files::Opened;
 use janua_http::conditional::{self, Precondition, Validators};
@@ -18,9 +18,11 @@ use janua_http::fields::{Known, list};
 use janua_http::{Failure, Framing};
 
 use crate::coder::Coder;
-use crate::coding::Of;
+use crate::codings::Of;
 use crate::content::{Content, Extent, Piece};
-use crate::exchange::{Exchange, Heads};
+use crate::exchange::Exchange;
+use crate::heads::Heads;
+use crate::representation::Representation;
 use crate::snapshot::LocalTerms;
 
 /// The fields of a conditional request (RFC 9110 §13.1), without `If-Range`.
@@ -31,13 +33,6 @@ const CONDITIONS: [&[u8]; 4] = [
     b"if-unmodified-since",
 ];
 
-/// Where the representation is.
-#[derive(Clone)]
-pub(crate) enum Representation {
-    File(Arc<Opened>),
-    Entry(Arc<Entry>),
-}
-
 /// Chooses the form, and adapts the head to it.
 ///
 /// # Errors
@@ -46,7 +41,7 @@ pub(crate) fn select(exchange: &mut Exchange, of: &Representation) -> Result<Con
     exchange.heads.response.framing = framing(of);
     let coding = negotiate(exchange);
     let estate = &exchange.worker.estate;
-    let coding = coding.filter(|&coding| of.may_be_coded(estate, coding));
+    let coding = coding.filter(|&coding| coded::may_be_coded(of, &estate.files, coding));
     match precondition(exchange, of) {
         Precondition::Proceed => {}
         Precondition::NotModified => {

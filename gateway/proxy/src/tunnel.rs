@@ -9,10 +9,10 @@ use std::time::Duration;
 use janua_http::Framing;
 use janua_http::failure::Kind;
 
-use crate::attempt::Upstreamed;
 use crate::body::{Transfer, TransferError};
 use crate::client::Client;
 use crate::exchange::{Exchange, Fate};
+use crate::upstreamed::Upstreamed;
 use crate::wire::{self, Reader, Writer};
 
 /// One direction.

@@ -1,21 +1,11 @@
 //! What a response is stored under, and what tells its variants apart.
 
-use janua_cache::rules::Detail;
-use janua_cache::rules::vary::write_value;
-use janua_cache::{KeyParts, Parts, Variance};
-use janua_http::RequestHead;
+use janua_cache::{Found, KeyParts};
 
-use crate::caching::{Caching, prefixed, query};
+use crate::caching::{Bypass, Personal, prefixed, query};
 use crate::course::Course;
-use crate::exchange::{Exchange, Heads, Matched};
-
-/// Why the cache is passed by.
-pub(crate) enum Bypass {
-    /// One of the fixed words.
-    Word(Detail),
-    /// A policy's own.
-    Policy(Box<str>),
-}
+use crate::exchange::{Exchange, Matched};
+use crate::heads::Heads;
 
 /// Why the cache neither answers this request nor stores its response.
 pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
@@ -88,34 +78,10 @@ pub(crate) fn keep_credentials(exchange: &mut Exchange, matched: &Matched) {
     exchange.caching.personal = personal;
 }
 
-/// What makes the response one user's.
-#[derive(Clone, Copy)]
-pub(crate) struct Personal<'a>(&'a [u8]);
-
-impl<'a> Personal<'a> {
-    pub(crate) fn of(caching: &'a Caching) -> Self {
-        Self(&caching.personal)
-    }
-
-    pub(crate) fn is_some(self) -> bool {
-        !self.0.is_empty()
-    }
-
-    /// Writes a request's values of what a variance names.
-    pub(crate) fn variant(
-        self,
-        request: &'a RequestHead,
-    ) -> impl FnMut(&Variance, &mut Parts) + 'a {
-        move |variance, parts| {
-            let mut value = Vec::new();
-            for name in variance.names() {
-                value.clear();
-                let is_there = write_value(name, &request.fields, &mut value);
-                parts.push(is_there.then_some(&*value));
-            }
-            if variance.by_user() {
-                parts.push(Some(self.0));
-            }
-        }
-    }
+/// Looks for what is stored for the request, under its key and for its variant.
+pub(super) fn find(exchange: &mut Exchange) -> Found {
+    let Heads { request, key, .. } = &mut *exchange.heads;
+    let personal = Personal::of(&exchange.caching);
+    let cache = &exchange.worker.estate.cache;
+    cache.find(key, &mut personal.variant(request), exchange.now.unix_ms)
 }

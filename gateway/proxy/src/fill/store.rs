@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::{Handed, Held, pass};
 use crate::attempt::{self, Open};
 use crate::body::{Receiver, Transfer, Turn};
-use crate::cached::Personal;
+use crate::caching::Personal;
 use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::exchange::Exchange;

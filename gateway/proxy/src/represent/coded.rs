@@ -8,14 +8,15 @@ use std::task::Poll;
 use bytes::Bytes;
 use janua_cache::{Body, FillReader};
 use janua_compress::{Coding, Compression, Encoder, Levels};
-use janua_files::Variant;
+use janua_files::Files;
 
-use super::{Representation, file};
+use super::file;
 use crate::coder::{Coder, SLICE, Step};
-use crate::coding::{self, Coded, Kept, Maker, Of};
+use crate::coding::{self, Coded, Maker};
+use crate::codings::Of;
 use crate::content::{Content, Extent, Piece};
-use crate::estate::Estate;
 use crate::exchange::Exchange;
+use crate::representation::{Kept, Representation};
 
 /// What is longer is not compressed: it would have to be held in memory whole.
 const MAX_CODED: u64 = 8 * 1024 * 1024;
@@ -25,53 +26,12 @@ const CODED_HERE: usize = SLICE;
 /// What a flush costs is nothing where they are at least so far apart, in bytes.
 const DENSE: u64 = 32 * 1024;
 
-impl Representation {
-    /// Its length in bytes, as far as it is known.
-    pub(crate) fn length(&self) -> Option<u64> {
-        match self {
-            Self::File(opened) => Some(opened.length),
-            Self::Entry(entry) => entry.length(),
-        }
-    }
-
-    /// True if both are the same body.
-    pub(crate) fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::File(one), Self::File(other)) => one.id() == other.id(),
-            (Self::Entry(one), Self::Entry(other)) => one.body().is_same(other.body()),
-            _ => false,
-        }
-    }
-
-    /// The same body as it is stored by now.
-    pub(crate) fn current(&self, estate: &Estate) -> Self {
-        match self {
-            Self::File(_) => self.clone(),
-            Self::Entry(entry) => Self::Entry(estate.cache.current(entry)),
-        }
-    }
-
-    /// What is known already of it in a coding.
-    pub(crate) fn kept(&self, estate: &Estate, coding: Coding) -> Option<Kept> {
-        match self {
-            Self::File(opened) => match estate.files.variant_now(opened, coding)? {
-                Variant::Made(bytes) => Some(Kept::Bytes(bytes)),
-                Variant::Pointless => Some(Kept::Pointless),
-            },
-            Self::Entry(entry) => match entry.encoded(coding)? {
-                none if none.is_empty() => Some(Kept::Pointless),
-                bytes => Some(Kept::Bytes(bytes.clone())),
-            },
-        }
-    }
-
-    /// True if it would be sent in the coding.
-    pub(super) fn may_be_coded(&self, estate: &Estate, coding: Coding) -> bool {
-        match self.kept(estate, coding) {
-            Some(Kept::Pointless) => false,
-            Some(_) => true,
-            None => self.length().is_none_or(|length| length <= MAX_CODED),
-        }
+/// True if the representation would be sent in the coding.
+pub(super) fn may_be_coded(of: &Representation, files: &Files, coding: Coding) -> bool {
+    match of.kept(files, coding) {
+        Some(Kept::Pointless) => false,
+        Some(_) => true,
+        None => of.length().is_none_or(|length| length <= MAX_CODED),
     }
 }
 

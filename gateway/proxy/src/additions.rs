@@ -1,30 +1,10 @@
-//! The heads of an exchange, and what is done to them between its steps.
+//! What the gateway does to the heads of an exchange between its steps.
 
-use janua_cache::Key;
-use janua_http::{RequestHead, ResponseHead};
-
-use super::Exchange;
+use crate::exchange::Exchange;
 use crate::facts::Original;
-use crate::fill::Fetched;
-use crate::verdict::{Made, Quotas};
-
-/// Both heads of an exchange; their memory goes from request to request.
-#[derive(Debug, Default)]
-pub(crate) struct Heads {
-    pub(crate) request: RequestHead,
-    pub(crate) response: ResponseHead,
-    /// What the buckets said of the request.
-    pub(crate) quotas: Quotas,
-    /// What the response is stored under.
-    pub(crate) key: Key,
-}
-
-impl Heads {
-    /// Adds what the buckets said to the response.
-    pub(crate) fn write_quotas(&mut self) {
-        self.quotas.write_to(&mut self.response.fields);
-    }
-}
+use crate::heads::Heads;
+use crate::record::Fetched;
+use crate::verdict::Made;
 
 impl Exchange {
     /// Goes on with another path of the same target, without a query.
