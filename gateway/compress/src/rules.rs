@@ -114,10 +114,16 @@ impl Refusal {
     }
 }
 
-/// Whether and how the answer to a request is coded.
+/// Whether and how the answer to a request is coded. `known` is the length of
+/// its body in bytes, where that is known although the head may not state it.
 #[must_use]
-pub fn eligible(request: &RequestHead, response: &ResponseHead, options: &Compression) -> Eligible {
-    if let Some(refusal) = refusal(request, response, options) {
+pub fn eligible(
+    request: &RequestHead,
+    response: &ResponseHead,
+    known: Option<u64>,
+    options: &Compression,
+) -> Eligible {
+    if let Some(refusal) = refusal(request, response, known, options) {
         return Eligible::No(refusal);
     }
     // Offsets into a part would mean something else.
@@ -136,6 +142,7 @@ pub fn eligible(request: &RequestHead, response: &ResponseHead, options: &Compre
 pub fn refusal(
     request: &RequestHead,
     response: &ResponseHead,
+    known: Option<u64>,
     options: &Compression,
 ) -> Option<Refusal> {
     let fields = &response.fields;
@@ -149,7 +156,9 @@ pub fn refusal(
         Some(Refusal::NoTransform)
     } else if !has_type(fields, &options.types) {
         Some(Refusal::Type)
-    } else if length(request, response).is_some_and(|length| length < options.min_length.max(1)) {
+    } else if length(request, response, known)
+        .is_some_and(|length| length < options.min_length.max(1))
+    {
         Some(Refusal::Length)
     } else {
         None
@@ -197,7 +206,7 @@ fn is_of_type(essence: &[u8], pattern: &[u8]) -> bool {
 /// The length of the body that a `GET` of the whole would have, as far as it is
 /// known. An answer to `HEAD` has no framing, only the field; a part names the
 /// whole's length behind its offsets.
-fn length(request: &RequestHead, response: &ResponseHead) -> Option<u64> {
+fn length(request: &RequestHead, response: &ResponseHead, known: Option<u64>) -> Option<u64> {
     if let Some(range) = response.fields.get(b"content-range") {
         let whole = range.rsplit(|&byte| byte == b'/').next()?;
         return number(whole);
@@ -205,7 +214,7 @@ fn length(request: &RequestHead, response: &ResponseHead) -> Option<u64> {
     match response.fields.known(Known::ContentLength).next() {
         Some(digits) => number(digits),
         None if request.method == b"HEAD" => None,
-        None => response.framing.length(),
+        None => known,
     }
 }
 

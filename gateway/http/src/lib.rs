@@ -26,7 +26,7 @@ pub mod status;
 pub use authority::Authority;
 pub use failure::{Failure, Fault};
 pub use fields::{Fields, Known};
-pub use framing::Framing;
+pub use framing::{Framing, Length};
 pub use head::HeadError;
 pub use path::EncodedSlash;
 pub use request::RequestHead;

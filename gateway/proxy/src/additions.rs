@@ -68,6 +68,17 @@ impl Exchange {
         }
     }
 
+    /// Adds the fields of responses that no route made.
+    pub(crate) fn add_default_headers(&mut self) {
+        let local = self.worker.snapshot();
+        if let Some(listener) = local.listener(self.listener) {
+            let fields = &mut self.heads.response.fields;
+            for (name, value) in &listener.headers {
+                fields.set(name.as_bytes(), value.as_bytes());
+            }
+        }
+    }
+
     /// Makes a reply the response.
     pub(crate) fn take_made(&mut self, made: &Made) {
         self.coding = None;
@@ -77,6 +88,5 @@ impl Exchange {
         for (name, value) in &made.headers {
             response.fields.append(name, value);
         }
-        self.write_additions();
     }
 }

@@ -19,19 +19,17 @@ use tokio::sync::oneshot;
 pub(crate) use invalidate::invalidate;
 pub(crate) use key::keep_credentials;
 
-use crate::answer;
+use crate::answer::{Answer, Body};
 use crate::caching::{Personal, Report};
-use crate::client::Client;
 use crate::course::Course;
-use crate::exchange::{Exchange, Turn};
+use crate::downstream::Downstream;
+use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
-use crate::fill::{self, Handed, Held, Passed};
+use crate::fill::{self, Handed, Passed};
 use crate::forward;
 use crate::heads::Heads;
-use crate::policies::{self, Instead};
 use crate::race;
-use crate::represent;
-use crate::representation::Representation;
+use crate::representation::Held;
 
 /// How often a request looks again, because a flight landed just before it
 /// joined or its leader went away, until it goes to the upstream by itself.
@@ -43,9 +41,9 @@ const LOOKS: usize = 8;
 /// The upstream's failure where nothing stored may stand in.
 pub(crate) async fn cached(
     exchange: &mut Exchange,
-    client: &mut Client,
+    client: &mut Downstream<'_>,
     course: &Course,
-) -> Result<Turn, Failure> {
+) -> Result<Answer, Failure> {
     if let Some(why) = key::bypass(exchange) {
         exchange.report = Report::bypass(why);
         return forward::forward(exchange, client, course).await;
@@ -55,16 +53,16 @@ pub(crate) async fn cached(
         let (stale, waits) = match look(exchange).await {
             Look::Fresh(held) => {
                 exchange.report = Report::hit(&held.entry, exchange.now.unix_ms);
-                return deliver(exchange, client, held).await;
+                return Ok(deliver(exchange, held));
             }
             Look::AsAsked(held) => {
                 exchange.report = Report::as_asked(&held.entry, exchange.now.unix_ms);
-                return deliver(exchange, client, held).await;
+                return Ok(deliver(exchange, held));
             }
             Look::Updating(held) => {
                 refresh(exchange, course, &held.entry);
                 exchange.report = Report::updating(&held.entry, exchange.now.unix_ms);
-                return deliver(exchange, client, held).await;
+                return Ok(deliver(exchange, held));
             }
             Look::Unfit(why) => {
                 exchange.report = Report::stale(why);
@@ -104,7 +102,7 @@ pub(crate) async fn cached(
             Joined::Leader(lead) => {
                 let (hand, handed) = oneshot::channel();
                 fill::start(exchange, course, lead, stale.clone(), hand);
-                let handed = race::watched(client, handed).await?;
+                let handed = race::watched(client.incoming, client.deadline, handed).await?;
                 let handed = handed.unwrap_or(Handed::Failed(Kind::Internal.into()));
                 return lead_on(exchange, client, course, handed, stale).await;
             }
@@ -113,7 +111,8 @@ pub(crate) async fn cached(
                 return forward::forward(exchange, client, course).await;
             }
             Joined::Follower(follow) => {
-                match race::watched(client, wait(exchange, follow)).await? {
+                let waiting = wait(exchange, follow);
+                match race::watched(client.incoming, client.deadline, waiting).await? {
                     Landing::Retry => {}
                     // The leader's credentials are its own; the next who has
                     // none leads for all of those.
@@ -136,7 +135,7 @@ pub(crate) async fn cached(
                             return forward::forward(exchange, client, course).await;
                         };
                         exchange.report.stored(&held.entry, exchange.now.unix_ms);
-                        return deliver(exchange, client, held).await;
+                        return Ok(deliver(exchange, held));
                     }
                 }
             }
@@ -230,37 +229,38 @@ fn may_share(exchange: &Exchange, entry: &Arc<Entry>) -> bool {
 /// What the leader does with what its errand came to.
 async fn lead_on(
     exchange: &mut Exchange,
-    client: &mut Client,
+    client: &mut Downstream<'_>,
     course: &Course,
     handed: Handed,
     stale: Option<Arc<Entry>>,
-) -> Result<Turn, Failure> {
+) -> Result<Answer, Failure> {
     match handed {
         Handed::Entry(held, fetched) => {
             exchange.take_fetched(fetched);
-            deliver(exchange, client, held).await
+            Ok(deliver(exchange, held))
         }
         Handed::Made(made, fetched) => {
             exchange.take_fetched(fetched);
-            let fate = answer::made(exchange, client, made, AnsweredBy::Policy).await?;
-            Ok(Turn::Done(fate))
+            exchange.take_made(&made);
+            let content = Body::Content(made.body.into());
+            Ok(Answer::settled(AnsweredBy::Policy, content))
         }
         Handed::Failed(failure) => instead_of(exchange, client, course, failure, stale).await,
         Handed::Response(passed) => {
             let Passed {
                 response,
-                open,
+                called,
                 fetched,
             } = *passed;
             exchange.take_fetched(fetched);
             if exchange.heads.request.fields.get(b"range").is_some() && response.status == 200 {
                 // All of it was asked for, to be stored; this client wants a part.
-                drop(open);
+                drop(called);
                 return forward::forward(exchange, client, course).await;
             }
             exchange.heads.response = response;
-            exchange.record.answered_by = Some(AnsweredBy::Upstream);
-            forward::resume(exchange, client, course, open).await
+            let passing = Body::Passing(Box::new(called));
+            Ok(Answer::settled(AnsweredBy::Upstream, passing))
         }
     }
 }
@@ -268,11 +268,11 @@ async fn lead_on(
 /// Where the upstream failed, what is stored may stand in (RFC 5861 §4).
 async fn instead_of(
     exchange: &mut Exchange,
-    client: &mut Client,
+    client: &mut Downstream<'_>,
     course: &Course,
     failure: Failure,
     stale: Option<Arc<Entry>>,
-) -> Result<Turn, Failure> {
+) -> Result<Answer, Failure> {
     let now_ms = exchange.worker.clock.now().unix_ms;
     let asked = &exchange.caching.asked;
     let may_serve = |entry: &Arc<Entry>| rules::may_serve_on_error(&entry.terms(), asked, now_ms);
@@ -280,7 +280,7 @@ async fn instead_of(
         Some(held) => {
             exchange.record.fail(&failure);
             exchange.report = Report::on_error(&held.entry, now_ms);
-            deliver(exchange, client, held).await
+            Ok(deliver(exchange, held))
         }
         // An answer of the upstream's own: who may not have what is stored gets
         // one too.
@@ -292,12 +292,8 @@ async fn instead_of(
     }
 }
 
-/// Delivers a stored response, whole or still on its way.
-async fn deliver(
-    exchange: &mut Exchange,
-    client: &mut Client,
-    held: Held,
-) -> Result<Turn, Failure> {
+/// Answers with a stored response, whole or still on its way.
+fn deliver(exchange: &mut Exchange, held: Held) -> Answer {
     let entry = Arc::clone(&held.entry);
     let response = &mut exchange.heads.response;
     response.clear();
@@ -309,40 +305,10 @@ async fn deliver(
         let age = itoa::Buffer::new().format(age).to_owned();
         response.fields.set(b"Age", age.as_bytes());
     }
-    if let Some(turn) = missing(exchange, client, AnsweredBy::Cache).await? {
-        return Ok(turn);
-    }
-    let content = represent::select(exchange, &Representation::Entry(entry))?;
-    drop(held);
-    exchange.write_additions();
     let by = if exchange.report.is_hit() {
         AnsweredBy::Cache
     } else {
         AnsweredBy::Upstream
     };
-    answer::held(exchange, client, content, by)
-        .await
-        .map(Turn::Done)
-}
-
-/// Asks the policies what to serve instead of an upstream's 404.
-///
-/// # Errors
-/// A policy's failure.
-pub(crate) async fn missing(
-    exchange: &mut Exchange,
-    client: &mut Client,
-    by: AnsweredBy,
-) -> Result<Option<Turn>, Failure> {
-    match policies::instead(exchange, by)? {
-        None => Ok(None),
-        Some(Instead::Path(path)) => {
-            exchange.turn_to(path);
-            Ok(Some(Turn::Instead))
-        }
-        Some(Instead::Made(made)) => {
-            let fate = answer::made(exchange, client, made, AnsweredBy::Policy).await?;
-            Ok(Some(Turn::Done(fate)))
-        }
-    }
+    Answer::settled(by, Body::Stored(held))
 }

@@ -7,13 +7,14 @@ use janua_http::fields::{Known, list};
 use janua_http::{Authority, RequestHead};
 
 use crate::deadline::Deadline;
+use crate::incoming::Incoming;
+use crate::outgoing::Outgoing;
 use crate::snapshot::Listener;
-use crate::wire::{Reader, Writer};
 
 /// A client's connection.
 pub(crate) struct Client {
-    pub(crate) reader: Reader,
-    pub(crate) writer: Writer,
+    pub(crate) incoming: Incoming,
+    pub(crate) outgoing: Outgoing,
     pub(crate) deadline: Deadline,
     pub(crate) peer: Rc<Peer>,
     /// The listener's place in the snapshots.

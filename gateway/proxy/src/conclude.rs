@@ -6,26 +6,23 @@ use janua_http::failure::Kind;
 use janua_http::head::Version;
 use janua_telemetry::access_log;
 
-use crate::exchange::{Exchange, Role};
+use crate::exchange::{Counted, Exchange};
 use crate::facts::AnsweredBy;
 
 /// Counted and logged here, so that it happens once, also when the worker
 /// ends or the client goes away.
-impl Drop for Exchange {
+impl Drop for Counted {
     fn drop(&mut self) {
-        if self.role == Role::Client {
-            let worker = &self.worker;
-            worker.estate.in_flight.add(worker.index, -1);
-            worker.requests.set(worker.requests.get().saturating_sub(1));
-            self.conclude();
-        }
-        self.worker.put_heads(std::mem::take(&mut self.heads));
+        let worker = &self.exchange.worker;
+        worker.estate.in_flight.add(worker.index, -1);
+        worker.requests.set(worker.requests.get().saturating_sub(1));
+        self.exchange.conclude();
     }
 }
 
 impl Exchange {
     /// Counts the exchange, and writes its line if its route has a log.
-    pub(crate) fn conclude(&self) {
+    fn conclude(&self) {
         let record = &self.record;
         if record.status.is_none() && record.failure.is_none() && self.terms.is_none() {
             // No request ever came.
@@ -78,10 +75,8 @@ impl Exchange {
             Some(original) => (&original.path, &original.query),
             None => (&request.path, &request.query),
         };
-        let upstream = record
-            .endpoint
-            .as_ref()
-            .map(|(upstream, index)| (&upstream.forwarding.stats, *index));
+        let attempt = record.attempts.last();
+        let stats = attempt.map(|attempt| &attempt.upstream.forwarding.stats);
         let cache = self.report.outcome().map(|outcome| outcome.word());
         let why = cache.map(|_| {
             self.report
@@ -111,13 +106,14 @@ impl Exchange {
             answered_by: record.answered_by.map(AnsweredBy::word),
             cache,
             cache_detail: why.as_deref().filter(|why| !why.is_empty()),
-            upstream: upstream.map(|(stats, _)| stats.name()),
-            endpoint: upstream.map(|(stats, index)| stats.endpoint(index)),
-            upstream_connect_us: record.connect.map(micros),
-            upstream_head_us: record.head.map(micros),
-            upstream_total_us: record
-                .upstream_begin
-                .zip(record.upstream_end)
+            upstream: stats.map(|stats| stats.name()),
+            endpoint: attempt
+                .zip(stats)
+                .map(|(attempt, stats)| stats.endpoint(attempt.endpoint)),
+            upstream_connect_us: attempt.and_then(|attempt| attempt.connect).map(micros),
+            upstream_head_us: attempt.and_then(|attempt| attempt.head).map(micros),
+            upstream_total_us: attempt
+                .and_then(|attempt| attempt.begin.zip(attempt.end))
                 .map(|(begin, end)| micros(end.saturating_duration_since(begin))),
             failure: record.failure.map(Kind::word),
             notes: &notes,

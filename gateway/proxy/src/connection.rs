@@ -12,8 +12,11 @@ use tokio::net::TcpStream;
 use crate::accept::ListenerStats;
 use crate::client::{Client, Peer};
 use crate::deadline::Deadline;
-use crate::deliver;
-use crate::exchange::{Exchange, Fate};
+use crate::incoming::Incoming;
+use crate::life;
+use crate::linger;
+use crate::outgoing::Outgoing;
+use crate::responder::Fate;
 use crate::transport;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
@@ -35,8 +38,8 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
     let worker = &open.worker;
     let (read, write) = transport::from_tcp(stream);
     let mut client = Client {
-        reader: Reader::new(read),
-        writer: Writer::new(write),
+        incoming: Incoming::new(Reader::new(read)),
+        outgoing: Outgoing::new(Writer::new(write)),
         deadline: Deadline::new(Duration::from_secs(60)),
         peer: Rc::new(Peer::new(address)),
         listener,
@@ -45,11 +48,11 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
     let mut in_turn = 0;
     while wait(&mut client, worker, open.number).await {
         // Boxed, so that an idle connection holds none of it.
-        match Box::pin(Exchange::run(&mut client, worker)).await {
+        match Box::pin(life::run(&mut client, worker)).await {
             Fate::KeepAlive => {
-                client.reader.rest();
-                client.writer.rest();
-                in_turn = if client.reader.buffered().is_empty() {
+                client.incoming.reader.rest();
+                client.outgoing.writer.rest();
+                in_turn = if client.incoming.reader.buffered().is_empty() {
                     0
                 } else {
                     in_turn + 1
@@ -59,8 +62,8 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
                     tokio::task::yield_now().await;
                 }
             }
-            Fate::Close => return Box::pin(deliver::linger(&mut client)).await,
-            Fate::Abort => return client.writer.reset(),
+            Fate::Close => return Box::pin(linger::linger(&mut client)).await,
+            Fate::Abort => return client.outgoing.writer.reset(),
         }
     }
 }
@@ -80,8 +83,9 @@ async fn wait(client: &mut Client, worker: &Rc<Worker>, number: usize) -> bool {
     drop(local);
     let is_new = client.requests == 0;
     let Client {
-        reader, deadline, ..
+        incoming, deadline, ..
     } = client;
+    let reader = &mut incoming.reader;
     deadline.set_cap(None);
     deadline.set(patience);
     poll_fn(|context| {

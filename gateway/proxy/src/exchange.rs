@@ -19,54 +19,12 @@ use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site};
 use crate::stats::RouteStats;
 use crate::worker::Worker;
 
-/// What becomes of the client's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It waits for the next request.
-    KeepAlive,
-    /// It is closed in good order.
-    Close,
-    /// It is reset, so that the client cannot take a fragment for the whole:
-    /// to HTTP/1.0 an orderly end of the connection is the end of the message.
-    Abort,
-}
-
-/// How much of the request's body has been read from the client. Whoever wants
-/// to read on must know, or would take the next request for the rest of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Body {
-    /// Nothing of it.
-    Untouched,
-    /// Some of it; nobody knows any more where it ends.
-    Begun,
-    /// All of it.
-    Read,
-}
-
 /// The route that takes a request, in the snapshot that it is held to.
 #[derive(Clone)]
 pub(crate) struct Matched {
     pub(crate) local: Rc<LocalSnapshot>,
     pub(crate) site: usize,
     pub(crate) route: usize,
-}
-
-/// What became of a try to answer.
-pub(crate) enum Turn {
-    /// It is answered.
-    Done(Fate),
-    /// The target has no such thing and a policy named another path, which
-    /// stands in the request's head now: once more.
-    Instead,
-}
-
-/// Whose an exchange is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// A client's: counted and logged.
-    Client,
-    /// The cache's own: it fetches what clients wait for.
-    Fetch,
 }
 
 /// One request and its response.
@@ -81,7 +39,6 @@ pub(crate) struct Exchange {
     pub(crate) original: Option<Original>,
     /// The snapshot; let go after the last policy hook.
     pub(crate) matched: Option<Matched>,
-    pub(crate) role: Role,
     /// What the cache has to know.
     pub(crate) caching: Caching,
     /// What the cache did.
@@ -98,21 +55,15 @@ pub(crate) struct Exchange {
     pub(crate) site_stats: Option<Arc<RouteStats>>,
     /// What is kept of the route beyond that.
     pub(crate) terms: Option<Rc<LocalTerms>>,
-    pub(crate) body: Body,
     /// The coding that the gateway puts the response's body in.
     pub(crate) coding: Option<Coding>,
-    /// True once a byte of the final response may have gone out.
-    pub(crate) has_begun: bool,
     pub(crate) record: Record,
 }
 
 impl Exchange {
-    pub(crate) fn new(client: &Client, worker: &Rc<Worker>) -> Self {
-        worker.estate.in_flight.add(worker.index, 1);
-        worker.requests.set(worker.requests.get() + 1);
+    fn new(client: &Client, worker: &Rc<Worker>) -> Self {
         Self {
             heads: worker.take_heads(),
-            role: Role::Client,
             caching: Caching::default(),
             report: Report::default(),
             settled: Vec::new(),
@@ -132,9 +83,7 @@ impl Exchange {
             listener: client.listener,
             site_stats: None,
             terms: None,
-            body: Body::Untouched,
             coding: None,
-            has_begun: false,
             record: Record::default(),
             worker: Rc::clone(worker),
         }
@@ -152,7 +101,6 @@ impl Exchange {
         caching.asked.is_head = false;
         Self {
             heads,
-            role: Role::Fetch,
             worker: Rc::clone(&self.worker),
             peer: Rc::clone(&self.peer),
             origin: self.origin.clone(),
@@ -169,9 +117,7 @@ impl Exchange {
             listener: self.listener,
             site_stats: None,
             terms: self.terms.clone(),
-            body: Body::Read,
             coding: None,
-            has_begun: false,
             record: Record::default(),
         }
     }
@@ -218,5 +164,28 @@ impl Matched {
     )]
     pub(crate) fn route(&self) -> &Route {
         &self.site().routes[self.route]
+    }
+}
+
+/// An exchange of a client's: counted among those that are worked on, and at its
+/// end counted and logged. See [`crate::conclude`].
+pub(crate) struct Counted {
+    pub(crate) exchange: Exchange,
+}
+
+impl Counted {
+    /// A request of this client is awaited.
+    pub(crate) fn new(client: &Client, worker: &Rc<Worker>) -> Self {
+        worker.estate.in_flight.add(worker.index, 1);
+        worker.requests.set(worker.requests.get() + 1);
+        Self {
+            exchange: Exchange::new(client, worker),
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.worker.put_heads(std::mem::take(&mut self.heads));
     }
 }

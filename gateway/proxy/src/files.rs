@@ -1,56 +1,38 @@
 //! The target `files`: what lies below a directory.
 
-use std::sync::Arc;
-
 use janua_files::{Lookup, Opened};
 use janua_http::Failure;
 use janua_http::accept_encoding::Accepted;
 use janua_http::failure::Kind;
 
-use crate::answer;
-use crate::client::Client;
+use crate::answer::{Answer, Body};
+use crate::call::request_head::strip;
 use crate::content::{Content, Piece};
-use crate::exchange::{Exchange, Fate};
+use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
-use crate::policies::{self, Instead};
-use crate::represent;
 use crate::representation::Representation;
-use crate::request_head::strip;
 use crate::snapshot::Tree;
 use crate::verdict::Made;
 
 /// Answers with a file, or says that there is none.
 ///
 /// # Errors
-/// No file, or one that cannot be read; a policy's failure.
-pub(crate) async fn serve(
-    exchange: &mut Exchange,
-    client: &mut Client,
-    tree: Tree,
-) -> Result<Fate, Failure> {
+/// A file that cannot be read.
+pub(crate) async fn files(exchange: &mut Exchange, tree: &Tree) -> Result<Answer, Failure> {
     if !matches!(&*exchange.heads.request.method, b"GET" | b"HEAD") {
         return Err(Failure::with(Kind::MethodNotAllowed, "GET, HEAD"));
     }
-    let mut lookup = look_up(exchange, &tree).await;
-    if matches!(lookup, Lookup::Missing) {
-        exchange.heads.response.clear();
-        exchange.heads.response.status = 404;
-        match policies::instead(exchange, AnsweredBy::Files)? {
-            None => {}
-            Some(Instead::Made(made)) => {
-                return answer::made(exchange, client, made, AnsweredBy::Policy).await;
-            }
-            Some(Instead::Path(path)) => {
-                exchange.turn_to(path);
-                lookup = look_up(exchange, &tree).await;
-            }
+    let by = AnsweredBy::Files;
+    match look_up(exchange, tree).await {
+        Lookup::File(opened) => {
+            write_head(exchange, &opened);
+            let whole = Representation::File(opened);
+            Ok(Answer::fresh(by, Body::Whole(whole)))
         }
-    }
-    match lookup {
-        Lookup::File(opened) => file(exchange, client, opened).await,
         Lookup::Redirect => {
             let made = with_slash(exchange);
-            answer::made(exchange, client, made, AnsweredBy::Files).await
+            exchange.take_made(&made);
+            Ok(Answer::settled(by, Body::Content(made.body.into())))
         }
         Lookup::Listing(page) => {
             let response = &mut exchange.heads.response;
@@ -59,11 +41,15 @@ pub(crate) async fn serve(
             response
                 .fields
                 .append(b"Content-Type", b"text/html; charset=utf-8");
-            exchange.write_additions();
             let content = Content::whole(Piece::Bytes(page));
-            answer::held(exchange, client, content, AnsweredBy::Files).await
+            Ok(Answer::settled(by, Body::Content(content)))
         }
-        Lookup::Missing => Err(Kind::NoFile.into()),
+        Lookup::Missing => {
+            exchange.heads.response.clear();
+            exchange.heads.response.status = 404;
+            let failure = Kind::NoFile.into();
+            Ok(Answer::settled(by, Body::Missing(failure)))
+        }
         Lookup::Denied => Err(Kind::FileDenied.into()),
         Lookup::Busy => Err(Kind::FilesBusy.into()),
         Lookup::Failed(error) => Err(Failure::with(Kind::FileFailed, error.kind().to_string())),
@@ -82,25 +68,6 @@ async fn look_up(exchange: &Exchange, tree: &Tree) -> Lookup {
         Some(lookup) => lookup,
         None => files.find(&tree.root, path, accepted, now_ms).await,
     }
-}
-
-async fn file(
-    exchange: &mut Exchange,
-    client: &mut Client,
-    opened: Arc<Opened>,
-) -> Result<Fate, Failure> {
-    write_head(exchange, &opened);
-    if let Some(matched) = exchange.matched.clone()
-        && !matched.route().fetched.is_empty()
-    {
-        if let Some(made) = policies::fetched_phase(exchange, &matched, AnsweredBy::Files)? {
-            return answer::made(exchange, client, made, AnsweredBy::Policy).await;
-        }
-        exchange.write_lifetimes();
-    }
-    let content = represent::select(exchange, &Representation::File(opened))?;
-    exchange.write_additions();
-    answer::held(exchange, client, content, AnsweredBy::Files).await
 }
 
 fn write_head(exchange: &mut Exchange, opened: &Opened) {

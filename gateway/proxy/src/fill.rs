@@ -10,17 +10,19 @@ use janua_cache::rules::judge::is_failure;
 use janua_cache::rules::may_serve_on_error;
 use janua_cache::rules::update::identifies;
 use janua_cache::rules::validate::{remove_conditions, set_validators};
-use janua_cache::{Body, Entry, FillReader, Lead};
+use janua_cache::{Entry, Lead};
 use janua_http::accept_encoding::Accepted;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, ResponseHead};
 use tokio::sync::oneshot;
 
-use crate::attempt::{self, Open};
+use crate::call::{self, Call, Caller, UpstreamResponse};
 use crate::course::Course;
+use crate::deadline::Deadline;
 use crate::exchange::Exchange;
-use crate::fetch;
+use crate::heads::Heads;
 use crate::record::Fetched;
+use crate::representation::Held;
 use crate::verdict::Made;
 
 /// For how long those who ask for what proved not to be storable do not wait
@@ -39,32 +41,10 @@ pub(crate) enum Handed {
     Failed(Failure),
 }
 
-/// A stored response, all of whose body can be read.
-pub(crate) struct Held {
-    pub(crate) entry: Arc<Entry>,
-    /// Has read nothing: as long as it is there, so is the beginning of a body
-    /// that is on its way and proves too large to be kept.
-    _beginning: Option<FillReader>,
-}
-
-impl Held {
-    /// None if its body is on its way and its beginning is gone already.
-    pub(crate) fn of(entry: Arc<Entry>) -> Option<Self> {
-        let beginning = match entry.body() {
-            Body::Growing(growing) => Some(growing.reader()?),
-            _ => None,
-        };
-        Some(Self {
-            entry,
-            _beginning: beginning,
-        })
-    }
-}
-
 /// A response that is not stored.
 pub(crate) struct Passed {
     pub(crate) response: ResponseHead,
-    pub(crate) open: Open,
+    pub(crate) called: UpstreamResponse,
     pub(crate) fetched: Fetched,
 }
 
@@ -92,8 +72,8 @@ async fn run(
 ) {
     let mut stale = stale;
     let asked_ms = exchange.now.unix_ms;
-    let open = match ask(&mut exchange, &course, &mut stale).await {
-        Ok(open) => open,
+    let called = match ask(&mut exchange, &course, &mut stale).await {
+        Ok(called) => called,
         Err(failure) => {
             lead.fail(failure.clone());
             let _ = hand.send(Handed::Failed(failure));
@@ -104,7 +84,7 @@ async fn run(
     let status = exchange.heads.response.status;
     if let Some(stale) = &stale {
         if status == 304 {
-            return store::revalidated(exchange, &course, lead, stale, open, hand, asked_ms);
+            return store::revalidated(exchange, lead, stale, called, hand, asked_ms);
         }
         let asked = &exchange.caching.asked;
         if is_failure(status) && may_serve_on_error(&stale.terms(), asked, exchange.now.unix_ms) {
@@ -116,7 +96,7 @@ async fn run(
     }
     match store::fetched(&mut exchange, asked_ms) {
         Ok(store::Verdict::Store(terms)) => {
-            store::store(exchange, course, lead, open, hand, terms).await;
+            store::store(exchange, lead, called, hand, terms).await;
         }
         Ok(store::Verdict::Pass(why)) => {
             // A failing upstream takes nothing away that is stored: it may yet
@@ -129,7 +109,7 @@ async fn run(
                 lead.pass(PASS_MS, exchange.now.unix_ms);
             }
             exchange.report.detail(why);
-            pass(exchange, open, hand);
+            pass(exchange, called, hand);
         }
         Ok(store::Verdict::Made(made)) => {
             lead.pass(0, exchange.now.unix_ms);
@@ -155,7 +135,7 @@ async fn ask(
     exchange: &mut Exchange,
     course: &Course,
     stale: &mut Option<Arc<Entry>>,
-) -> Result<Open, Failure> {
+) -> Result<UpstreamResponse, Failure> {
     // Names the device that `max-age=60;janua` is for (W3C Edge Architecture).
     let request = &mut exchange.heads.request;
     let name = b"Surrogate-Capability";
@@ -169,15 +149,36 @@ async fn ask(
             stale.write_into(&mut stored);
         }
         prepare(exchange, &stored);
-        let open = fetch::fetch(exchange, course).await?;
+        let called = fetch(exchange, course).await?;
         let response = &exchange.heads.response;
         if stale.is_some() && response.status == 304 && !identifies(&stored, &response.fields) {
             *stale = None;
-            attempt::put(exchange, course.forwarding(), open);
+            called.put_back(&exchange.worker, response);
             continue;
         }
-        return Ok(open);
+        return Ok(called);
     }
+}
+
+/// Sends the request that stands in the exchange, which has no body. No client
+/// takes part, so none can hold it up or end it.
+async fn fetch(exchange: &mut Exchange, course: &Course) -> Result<UpstreamResponse, Failure> {
+    let Heads {
+        request, response, ..
+    } = &mut *exchange.heads;
+    let call = Call {
+        worker: &exchange.worker,
+        course,
+        head: request,
+        hop: &exchange.hop,
+        now_ms: exchange.now.monotonic_ms,
+    };
+    let mut caller = Caller {
+        incoming: None,
+        responder: None,
+        deadline: &mut Deadline::new(course.forwarding().response_head_timeout),
+    };
+    call::call(&call, &mut caller, response, &mut exchange.record.attempts).await
 }
 
 /// Makes the request one for the whole of it, whatever this client asked for.
@@ -202,12 +203,16 @@ fn prepare(exchange: &mut Exchange, stored: &Fields) {
 }
 
 /// Hands the response to the one who led; if that one is gone, nobody wants it.
-pub(super) fn pass(mut exchange: Exchange, open: Open, hand: oneshot::Sender<Handed>) {
+pub(super) fn pass(
+    mut exchange: Exchange,
+    called: UpstreamResponse,
+    hand: oneshot::Sender<Handed>,
+) {
     let response = std::mem::take(&mut exchange.heads.response);
     let fetched = exchange.fetched();
     let _ = hand.send(Handed::Response(Box::new(Passed {
         response,
-        open,
+        called,
         fetched,
     })));
 }

@@ -1,158 +1,161 @@
-//! The life of a request.
+//! The life of a request. The only file that names all of its steps.
 //!
-//! [`Exchange::run`] reads from top to bottom as what happens to a request;
-//! each step is a call into the file that bears its name, and none of them
-//! calls back up.
+//! [`run`] reads from top to bottom as what happens to a request; each step is
+//! a call into the file that bears its name, and none of them calls back up. A
+//! target only gives an [`Answer`]; what becomes of it happens here, whatever
+//! the target was.
 
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use janua_cache::rules::Asked;
 use janua_http::Failure;
 use janua_http::failure::Kind;
 
-use crate::answer;
+use crate::answer::{Answer, Body};
 use crate::cached;
-use crate::clean;
-use crate::client::{self, Client};
-use crate::course::Course;
-use crate::exchange::{Exchange, Fate, Matched, Turn};
+use crate::client::Client;
+use crate::content::Content;
+use crate::decide::{Decision, decide};
+use crate::deliver;
+use crate::downstream::Downstream;
+use crate::exchange::{Counted, Exchange};
 use crate::facts::AnsweredBy;
+use crate::failed;
 use crate::files;
 use crate::forward;
-use crate::policies;
+use crate::policies::{self, Instead};
 use crate::receive;
-use crate::redirect;
-use crate::request_id::RequestId;
-use crate::route::{self, Unrouted};
-use crate::snapshot::{LocalSnapshot, Target, Tree};
+use crate::represent::{self, Form};
+use crate::responder::{Fate, Responder};
 use crate::verdict::Made;
 use crate::worker::Worker;
 
-/// What was decided about a request.
-enum Step {
-    Forward(Course),
-    Cached(Course),
-    Files(Tree),
-    Answer(Made, AnsweredBy),
+/// Receives a request and answers it.
+pub(crate) async fn run(client: &mut Client, worker: &Rc<Worker>) -> Fate {
+    let mut counted = Counted::new(client, worker);
+    let exchange = &mut counted.exchange;
+    let received = receive::receive(exchange, client).await;
+    let mut client = Downstream {
+        incoming: &mut client.incoming,
+        responder: Responder::new(&mut client.outgoing, &exchange.heads.request),
+        deadline: &mut client.deadline,
+    };
+    match received {
+        Ok(receive::Received::Request) => {}
+        Ok(receive::Received::Nothing) => return Fate::Close,
+        Err(failure) => {
+            fail(exchange, client, failure).await;
+            return Fate::Close;
+        }
+    }
+    match answer(exchange, &mut client).await {
+        Ok(form) => deliver::deliver(exchange, client, form).await,
+        Err(failure) => fail(exchange, client, failure).await,
+    }
 }
 
-impl Exchange {
-    /// Receives a request and answers it.
-    pub(crate) async fn run(client: &mut Client, worker: &Rc<Worker>) -> Fate {
-        let mut exchange = Self::new(client, worker);
-        match receive::receive(&mut exchange, client).await {
-            Ok(receive::Received::Request) => {}
-            Ok(receive::Received::Nothing) => return Fate::Close,
-            Err(failure) => {
-                answer::failure(&mut exchange, client, failure).await;
-                return Fate::Close;
+/// From the head that was received to a response that only has to be sent.
+async fn answer(exchange: &mut Exchange, client: &mut Downstream<'_>) -> Result<Form, Failure> {
+    let decision = decide(exchange, client)?;
+    if let Decision::Answer(made, by) = decision {
+        let answer = made_here(exchange, made, by);
+        return complete(exchange, answer);
+    }
+    loop {
+        let answer = match &decision {
+            Decision::Forward(course) => forward::forward(exchange, client, course).await?,
+            Decision::Cached(course) => Box::pin(cached::cached(exchange, client, course)).await?,
+            Decision::Files(tree) => Box::pin(files::files(exchange, tree)).await?,
+            Decision::Answer(..) => return Err(Kind::Internal.into()),
+        };
+        if let ControlFlow::Break(answer) = review(exchange, client, answer)? {
+            return complete(exchange, answer);
+        }
+    }
+}
+
+/// Asks the policies of the phases `fetched` and `missing` about an answer of
+/// the target. To go on means to ask the target once more: a policy has named
+/// another path, which stands in the request's head now.
+fn review(
+    exchange: &mut Exchange,
+    client: &Downstream<'_>,
+    answer: Answer,
+) -> Result<ControlFlow<Answer>, Failure> {
+    let Answer { by, body, is_fresh } = answer;
+    if is_fresh && let Some(made) = policies::fetched_phase(exchange, by)? {
+        let answer = made_here(exchange, made, AnsweredBy::Policy);
+        return Ok(ControlFlow::Break(answer));
+    }
+    // A body of the request has been sent by now, and cannot be sent again.
+    if client.incoming.length().is_empty() {
+        let by = match &body {
+            Body::Stored(_) => AnsweredBy::Cache,
+            _ => by,
+        };
+        match policies::instead(exchange, by)? {
+            None => {}
+            Some(Instead::Path(path)) => {
+                exchange.turn_to(path);
+                return Ok(ControlFlow::Continue(()));
+            }
+            Some(Instead::Made(made)) => {
+                let answer = made_here(exchange, made, AnsweredBy::Policy);
+                return Ok(ControlFlow::Break(answer));
             }
         }
-        match exchange.respond(client).await {
-            Ok(fate) => fate,
-            Err(failure) => answer::failure(&mut exchange, client, failure).await,
-        }
     }
+    match body {
+        Body::Missing(failure) => Err(failure),
+        body => Ok(ControlFlow::Break(Answer::settled(by, body))),
+    }
+}
 
-    /// From the head that was received to the last byte of the response.
-    async fn respond(&mut self, client: &mut Client) -> Result<Fate, Failure> {
-        match self.decide(client)? {
-            Step::Forward(course) => self.pass_on(client, course).await,
-            Step::Cached(course) => Box::pin(self.look_up(client, course)).await,
-            Step::Files(tree) => Box::pin(files::serve(self, client, tree)).await,
-            Step::Answer(made, by) => answer::made(self, client, made, by).await,
-        }
+/// Chooses the form that the client gets, and asks the policies of the phase
+/// `response`, which may replace it. The snapshot is let go afterwards.
+fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
+    let mut form = represent::represent(exchange, answer.body)?;
+    exchange.record.answered_by = Some(answer.by);
+    let Some(matched) = exchange.matched.clone() else {
+        exchange.add_default_headers();
+        return Ok(form);
+    };
+    if let Some(made) = policies::response_phase(exchange, &matched, answer.by)? {
+        form = Form::Content(made.body.into());
+        exchange.record.answered_by = Some(AnsweredBy::Policy);
     }
+    exchange.mark_again();
+    exchange.matched = None;
+    Ok(form)
+}
 
-    async fn pass_on(&mut self, client: &mut Client, course: Course) -> Result<Fate, Failure> {
-        loop {
-            if let Turn::Done(fate) = forward::forward(self, client, &course).await? {
-                return Ok(fate);
-            }
-        }
+/// Answers a failure, as long as no response has begun.
+async fn fail(exchange: &mut Exchange, client: Downstream<'_>, failure: Failure) -> Fate {
+    exchange.record.fail(&failure);
+    if failure.kind == Kind::ClientGone {
+        return Fate::Abort;
     }
+    let form = tell(exchange, &failure).or_else(|second| {
+        // A policy of the response phase failed on the failure, or was it: now
+        // without that one, which cannot fail again.
+        exchange.record.fail(&second);
+        tell(exchange, &second)
+    });
+    match form {
+        Ok(form) => deliver::deliver(exchange, client, form).await,
+        Err(_) => Fate::Abort,
+    }
+}
 
-    async fn look_up(&mut self, client: &mut Client, course: Course) -> Result<Fate, Failure> {
-        loop {
-            if let Turn::Done(fate) = cached::cached(self, client, &course).await? {
-                return Ok(fate);
-            }
-        }
-    }
+/// The response that tells the client of a failure.
+fn tell(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
+    let made = failed::made_of(failure, &exchange.request_id);
+    let answer = made_here(exchange, made, AnsweredBy::Gateway);
+    complete(exchange, answer)
+}
 
-    /// All that is decided before anything is sent. Nothing here waits.
-    fn decide(&mut self, client: &mut Client) -> Result<Step, Failure> {
-        let local = self.worker.snapshot();
-        let listener = local.listener(client.listener).ok_or(Kind::Draining)?;
-        self.origin = client::origin(&self.peer, listener, &self.heads.request);
-        self.hop = clean::clean(&mut self.heads.request, &self.peer, &self.origin)?;
-        self.identify(&local);
-        if self.heads.request.path == b"*" {
-            return Ok(Step::Answer(answer::to_options(), AnsweredBy::Gateway));
-        }
-        let matched = route::route(&self.heads.request, &local, client.listener)
-            .map_err(|unrouted| self.without_route(unrouted))?;
-        self.keep(&matched);
-        clean::check_slash(&self.heads.request, matched.site().encoded_slash)?;
-        receive::check_body(self, client)?;
-        if matched.route().caches {
-            self.caching.asked = Asked::of(&self.heads.request, true);
-            cached::keep_credentials(self, &matched);
-        }
-        // As it was routed: what policies make of the path changes no route.
-        let bare_path = matched.route().bare_path.as_deref();
-        let to_slash = bare_path
-            .filter(|bare| *bare == self.heads.request.path)
-            .map(|_| files::with_slash(self));
-        if let Some(made) = policies::request_phase(self, &matched)? {
-            return Ok(Step::Answer(made, AnsweredBy::Policy));
-        }
-        if let Some(made) = to_slash {
-            return Ok(Step::Answer(made, AnsweredBy::Gateway));
-        }
-        Ok(match &matched.route().target {
-            Target::Upstream(to) => {
-                let course = Course::new(to, &matched).ok_or(Kind::Internal)?;
-                if matched.route().caches {
-                    Step::Cached(course)
-                } else {
-                    Step::Forward(course)
-                }
-            }
-            Target::Files(tree) => Step::Files(tree.clone()),
-            Target::Respond(fixed) => Step::Answer(fixed.into(), AnsweredBy::Gateway),
-            Target::Redirect { status, to } => {
-                let made = redirect::redirect(*status, to, &self.heads.request, &self.origin)?;
-                Step::Answer(made, AnsweredBy::Gateway)
-            }
-        })
-    }
-
-    /// Gives the request its identifier: that of a trusted proxy, or a new one.
-    fn identify(&mut self, local: &LocalSnapshot) {
-        let name = local.snapshot.request_id_header.as_bytes();
-        let fields = &mut self.heads.request.fields;
-        let given = fields.get(name).filter(|_| self.origin.is_trusted);
-        if let Some(id) = given.and_then(RequestId::given) {
-            self.request_id = id;
-            return;
-        }
-        self.request_id = self.worker.identifier();
-        fields.set(name, self.request_id.as_bytes());
-    }
-
-    fn without_route(&mut self, unrouted: Unrouted) -> Failure {
-        self.site_stats = unrouted.stats;
-        unrouted.failure
-    }
-
-    fn keep(&mut self, matched: &Matched) {
-        self.terms = matched
-            .local
-            .terms
-            .get(matched.site)
-            .and_then(|site| site.get(matched.route))
-            .cloned();
-        self.matched = Some(matched.clone());
-    }
+/// An answer that was made here: its head is written.
+fn made_here(exchange: &mut Exchange, made: Made, by: AnsweredBy) -> Answer {
+    exchange.take_made(&made);
+    Answer::settled(by, Body::Content(Content::from(made.body)))
 }

@@ -70,6 +70,7 @@ pub(crate) fn response_phase(
             Ok(Some(made)) => {
                 count_answer(exchange, matched, *policy_use);
                 exchange.take_made(&made);
+                exchange.write_additions();
                 by = AnsweredBy::Policy;
                 replacement = Some(made);
             }

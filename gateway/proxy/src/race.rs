@@ -1,45 +1,38 @@
-//! The two directions of an exchange at once: the request body goes up while
-//! the response comes down, under one deadline.
+//! What is waited for at one time, and how long: a response beside the upload
+//! of its request, a body beside an eye on the client.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
 
-use crate::body::{Transfer, TransferError};
-use crate::client::Client;
 use crate::deadline::{Deadline, Elapsed};
-use crate::exchange::Body;
-use crate::wire::{self, Reader, Writer};
+use crate::incoming::Incoming;
+use crate::upload::{Upload, poll_closed};
 
 /// A client that has closed its sending side may still want the response, or
 /// be gone: it cannot be told. So it gets what comes without a longer pause.
 const HALF_CLOSED_PATIENCE: Duration = Duration::from_secs(10);
 /// Longer than anything is waited for.
 const UNLIMITED: Duration = Duration::from_secs(86_400);
-/// How much of the next request is taken in while this one is answered.
-const READ_AHEAD: usize = 64 * 1024;
 
-/// The request on its way up, and then an eye on the client.
-pub(crate) struct Upload<'a> {
-    reader: &'a mut Reader,
-    writer: &'a mut Writer,
-    transfer: Transfer,
-    state: State,
-}
+/// How many bytes have moved. Whoever moves some says so here: that a task was
+/// woken is no progress, for it may have been the timer that woke it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(Cell<u64>);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Sending,
-    /// All is sent.
-    Watching,
-    /// All is sent and the client has closed its side.
-    HalfClosed,
-    /// The upstream takes no more. It may have answered before it closed.
-    Broken,
+impl Progress {
+    /// So many in all.
+    pub(crate) fn set(&self, total: u64) {
+        self.0.set(total);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.get()
+    }
 }
 
 /// How a race ended.
@@ -50,108 +43,6 @@ pub(crate) enum Raced<T> {
     Side(Failure),
     /// The deadline passed.
     Elapsed { capped: bool },
-}
-
-impl<'a> Upload<'a> {
-    /// The request's body, behind its head that is pending in `writer`.
-    pub(crate) fn new(reader: &'a mut Reader, writer: &'a mut Writer, transfer: Transfer) -> Self {
-        Self {
-            reader,
-            writer,
-            transfer,
-            state: State::Sending,
-        }
-    }
-
-    /// True once the whole request has been read and sent.
-    pub(crate) fn is_done(&self) -> bool {
-        matches!(self.state, State::Watching | State::HalfClosed)
-    }
-
-    /// True if the client has closed its side.
-    pub(crate) fn is_half_closed(&self) -> bool {
-        self.state == State::HalfClosed
-    }
-
-    /// How much the upstream has not taken yet.
-    pub(crate) fn backlog(&self) -> usize {
-        self.writer.backlog()
-    }
-
-    /// How much of the body has been read.
-    pub(crate) fn body(&self) -> Body {
-        match self.transfer.size() {
-            _ if self.transfer.is_done() => Body::Read,
-            0 => Body::Untouched,
-            _ => Body::Begun,
-        }
-    }
-
-    /// Bytes of body so far.
-    pub(crate) fn size(&self) -> u64 {
-        self.transfer.size()
-    }
-
-    /// Goes on; ready only if the exchange cannot be completed.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
-        if self.state == State::Sending {
-            match self.transfer.poll(context, self.reader, self.writer) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => self.state = State::Watching,
-                Poll::Ready(Err(TransferError::Write(_))) => self.state = State::Broken,
-                Poll::Ready(Err(error)) => return Poll::Ready(error.of_request()),
-            }
-        }
-        if self.state == State::Watching {
-            match poll_closed(self.reader, context) {
-                Poll::Ready(Ok(())) => self.state = State::HalfClosed,
-                Poll::Ready(Err(failure)) => return Poll::Ready(failure),
-                Poll::Pending => {}
-            }
-        }
-        Poll::Pending
-    }
-}
-
-/// An eye on a client that has sent its request: ready once it has closed its
-/// side, or reset. What it sends meanwhile is kept for its turn, and is no sign
-/// that it takes its response.
-fn poll_closed(reader: &mut Reader, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-    while reader.buffered().len() < READ_AHEAD {
-        match std::task::ready!(wire::uncounted(|| reader.poll_fill(context))) {
-            Ok(0) => return Poll::Ready(Ok(())),
-            Ok(_) => {}
-            Err(error) => {
-                let gone = Failure::with(Kind::ClientGone, error.kind().to_string());
-                return Poll::Ready(Err(gone));
-            }
-        }
-    }
-    Poll::Pending
-}
-
-impl TransferError {
-    /// As a failure while the request was received.
-    pub(crate) fn of_request(self) -> Failure {
-        match self {
-            Self::Read(error) => Failure::with(Kind::ClientGone, error.kind().to_string()),
-            Self::Incomplete => Failure::with(Kind::ClientGone, "closed in the middle of the body"),
-            Self::Malformed(words) => Failure::with(Kind::BadRequest, words),
-            Self::TooLarge => Kind::RequestBodyTooLarge.into(),
-            Self::Write(error) => Failure::with(Kind::ConnectionReset, error.kind().to_string()),
-        }
-    }
-
-    /// As a failure while the response was passed on.
-    pub(crate) fn of_response(self) -> Failure {
-        match self {
-            Self::Read(error) => Failure::with(Kind::ResponseIncomplete, error.kind().to_string()),
-            Self::Incomplete => Kind::ResponseIncomplete.into(),
-            Self::Malformed(words) => Failure::with(Kind::ResponseMalformed, words),
-            Self::TooLarge => Kind::Internal.into(),
-            Self::Write(error) => Failure::with(Kind::ClientGone, error.kind().to_string()),
-        }
-    }
 }
 
 /// How long the race waits for what.
@@ -175,18 +66,6 @@ impl Pace {
         }
     }
 
-    /// Waits until the whole request has been read and sent. An upstream may
-    /// change the protocol as soon as it has the head; the new one begins behind
-    /// the body (RFC 9110 §7.8).
-    pub(crate) async fn uploaded(&self) {
-        // The race asks the upload before it asks this again.
-        poll_fn(|_| match self.is_uploaded.get() {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
-        })
-        .await;
-    }
-
     /// Once the head has come.
     pub(crate) fn of_body(patience: Duration) -> Self {
         Self {
@@ -204,12 +83,13 @@ pub(crate) async fn race<T>(
     deadline: &mut Deadline,
     pace: &Pace,
     upload: &mut Upload<'_>,
+    progress: &Progress,
     main: impl Future<Output = T>,
 ) -> Raced<T> {
     let mut main = std::pin::pin!(main);
     deadline.set(pace.patience.get());
+    let mut moved = upload.progress() + progress.get();
     poll_fn(|context| {
-        let moved = wire::moved();
         let was_open = !upload.is_half_closed();
         let was_fixed = upload.is_done() && pace.awaits_head.get();
         if let Poll::Ready(failure) = upload.poll(context) {
@@ -220,7 +100,8 @@ pub(crate) async fn race<T>(
             return Poll::Ready(Raced::Main(output));
         }
         let is_fixed = was_fixed && pace.awaits_head.get();
-        let has_moved = moved != wire::moved() && !is_fixed;
+        let before = std::mem::replace(&mut moved, upload.progress() + progress.get());
+        let has_moved = moved != before && !is_fixed;
         if upload.is_half_closed() && (was_open || has_moved) {
             deadline.set(HALF_CLOSED_PATIENCE.min(pace.patience.get()));
         } else if has_moved {
@@ -239,12 +120,10 @@ pub(crate) async fn race<T>(
 /// # Errors
 /// The client is gone, or the time is over.
 pub(crate) async fn watched<T>(
-    client: &mut Client,
+    incoming: &mut Incoming,
+    deadline: &mut Deadline,
     waiting: impl Future<Output = T>,
 ) -> Result<T, Failure> {
-    let Client {
-        reader, deadline, ..
-    } = client;
     let mut waiting = std::pin::pin!(waiting);
     let mut is_half_closed = false;
     deadline.set(UNLIMITED);
@@ -252,7 +131,7 @@ pub(crate) async fn watched<T>(
         if let Poll::Ready(output) = waiting.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
-        if !is_half_closed && let Poll::Ready(closed) = poll_closed(reader, context) {
+        if !is_half_closed && let Poll::Ready(closed) = poll_closed(&mut incoming.reader, context) {
             closed?;
             is_half_closed = true;
             deadline.set(HALF_CLOSED_PATIENCE);
@@ -273,7 +152,7 @@ pub(crate) async fn watched<T>(
 /// # Errors
 /// Those of `main`, or that the client is gone.
 pub(crate) async fn unless_reset<T>(
-    reader: &mut Reader,
+    incoming: &mut Incoming,
     main: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let mut main = std::pin::pin!(main);
@@ -282,7 +161,7 @@ pub(crate) async fn unless_reset<T>(
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(output);
         }
-        if is_open && let Poll::Ready(closed) = poll_closed(reader, context) {
+        if is_open && let Poll::Ready(closed) = poll_closed(&mut incoming.reader, context) {
             is_open = false;
             closed?;
         }
@@ -295,16 +174,17 @@ pub(crate) async fn unless_reset<T>(
 pub(crate) async fn paced<T>(
     deadline: &mut Deadline,
     patience: Duration,
+    progress: &Progress,
     main: impl Future<Output = T>,
 ) -> Result<T, Elapsed> {
     let mut main = std::pin::pin!(main);
     deadline.set(patience);
     poll_fn(|context| {
-        let moved = wire::moved();
+        let moved = progress.get();
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(Ok(output));
         }
-        if moved != wire::moved() {
+        if moved != progress.get() {
             deadline.set(patience);
         }
         deadline.poll(context).map(Err)

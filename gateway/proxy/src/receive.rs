@@ -3,9 +3,11 @@
 use std::future::poll_fn;
 
 use janua_http::failure::Kind;
-use janua_http::{Failure, HeadError};
+use janua_http::{Failure, HeadError, Length};
 
+use crate::body::Trailers;
 use crate::client::Client;
+use crate::downstream::Downstream;
 use crate::exchange::Exchange;
 use crate::wire::ReadError;
 
@@ -37,18 +39,19 @@ pub(crate) async fn receive(
         .set_from(exchange.now.instant, listener.head_timeout);
     drop(local);
     let Client {
-        reader, deadline, ..
+        incoming, deadline, ..
     } = client;
     let request = &mut exchange.heads.request;
     let parse = &mut |bytes: &[u8]| request.parse(bytes, limits);
     let read = deadline
         .guard(poll_fn(|context| {
-            reader.poll_head(context, limits.bytes, parse)
+            incoming.reader.poll_head(context, limits.bytes, parse)
         }))
         .await;
     match read {
         Ok(Ok(())) => {
             client.requests += 1;
+            incoming.begin(request.framing);
             Ok(Received::Request)
         }
         Ok(Err(ReadError::Closed)) => Ok(Received::Nothing),
@@ -60,13 +63,17 @@ pub(crate) async fn receive(
             Err(Failure::with(Kind::ClientGone, error.kind().to_string()))
         }
         Ok(Err(ReadError::Head(error))) => Err(refusal(error)),
-        Err(_) if reader.buffered().is_empty() => Ok(Received::Nothing),
+        Err(_) if incoming.reader.buffered().is_empty() => Ok(Received::Nothing),
         Err(_) => Err(Kind::RequestTimeout.into()),
     }
 }
 
-/// Refuses a body that says that it is larger than the route allows.
-pub(crate) fn check_body(exchange: &Exchange, client: &mut Client) -> Result<(), Failure> {
+/// Holds the body of the request to what its route says: how long it may be,
+/// what may stand behind it, and how long all of this may take.
+///
+/// # Errors
+/// A body that says that it is larger than the route allows.
+pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Result<(), Failure> {
     let Some(terms) = &exchange.terms else {
         return Ok(());
     };
@@ -74,13 +81,21 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Client) -> Result<(),
         .request_timeout
         .map(|timeout| exchange.now.instant + timeout);
     client.deadline.set_cap(cap);
-    let length = exchange.heads.request.framing.length().unwrap_or_default();
-    if length > terms.max_body {
+    let length = client.incoming.length();
+    let bytes = length.known().unwrap_or_default();
+    if bytes > terms.max_body {
         return Err(Failure::with(
             Kind::RequestBodyTooLarge,
-            format!("{length} bytes, the limit is {}", terms.max_body),
+            format!("{bytes} bytes, the limit is {}", terms.max_body),
         ));
     }
+    client.incoming.limit(terms.max_body);
+    // What the gateway sets in the head itself would count for more behind the
+    // body.
+    client.incoming.set_trailers(match length {
+        Length::Open if !terms.drops_trailers => Trailers::PassBut(terms.request_id_header.clone()),
+        _ => Trailers::Drop,
+    });
     Ok(())
 }
 

@@ -1,16 +1,11 @@
 //! What the access log and the metrics say of an exchange. Filled in on the
 //! way, written once at its end.
 
-use std::rc::Rc;
-use std::time::Duration;
-
-use janua_http::Failure;
-use janua_http::failure::Kind;
-use tokio::time::Instant;
-
+use crate::attempts::Attempts;
 use crate::caching::Report;
 use crate::facts::AnsweredBy;
-use crate::snapshot::LocalUpstream;
+use janua_http::Failure;
+use janua_http::failure::Kind;
 
 /// What is known of an exchange so far.
 #[derive(Default)]
@@ -21,13 +16,8 @@ pub(crate) struct Record {
     pub(crate) answered_by: Option<AnsweredBy>,
     /// Policies and what they want said.
     pub(crate) notes: Vec<(Box<str>, Box<str>)>,
-    /// The upstream and the place of the endpoint that was asked last.
-    pub(crate) endpoint: Option<(Rc<LocalUpstream>, usize)>,
-    pub(crate) connect: Option<Duration>,
-    pub(crate) head: Option<Duration>,
-    /// When the request was sent to the endpoint, and when its response was complete.
-    pub(crate) upstream_begin: Option<Instant>,
-    pub(crate) upstream_end: Option<Instant>,
+    /// What was tried to have the request answered by an upstream.
+    pub(crate) attempts: Attempts,
     /// Bytes of body from the client.
     pub(crate) bytes_in: u64,
     /// Bytes of body to the client.
@@ -50,21 +40,5 @@ impl Record {
                     .push((failure.kind.word().into(), failure.detail.as_ref().into()));
             }
         }
-    }
-
-    /// The request goes to an endpoint.
-    pub(crate) fn begin_upstream(&mut self) {
-        self.upstream_begin = Some(Instant::now());
-    }
-
-    /// How long ago that was.
-    pub(crate) fn since_begin(&self) -> Duration {
-        self.upstream_begin
-            .map_or(Duration::ZERO, |begin| begin.elapsed())
-    }
-
-    /// The upstream's response has come to its end.
-    pub(crate) fn end_upstream(&mut self) {
-        self.upstream_end = Some(Instant::now());
     }
 }

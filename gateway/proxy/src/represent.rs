@@ -15,8 +15,10 @@ use janua_http::conditional::{self, Precondition, Validators};
 use janua_http::date;
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, list};
-use janua_http::{Failure, Framing};
+use janua_http::{Failure, Length};
 
+use crate::answer::Body as AnswerBody;
+use crate::call::UpstreamResponse;
 use crate::coder::Coder;
 use crate::codings::Of;
 use crate::content::{Content, Extent, Piece};
@@ -33,13 +35,43 @@ const CONDITIONS: [&[u8]; 4] = [
     b"if-unmodified-since",
 ];
 
-/// Chooses the form, and adapts the head to it.
+/// The form in which the client gets a response.
+pub(crate) enum Form {
+    /// The gateway holds the body.
+    Content(Content),
+    /// It passes through, coded or as it is.
+    Passing(Box<UpstreamResponse>, Option<Coder>),
+    /// There is none: the connection speaks another protocol from now on.
+    Switched(Box<UpstreamResponse>),
+}
+
+/// Chooses the form, and adapts the head to it. What the gateway itself says on
+/// every response is added.
 ///
 /// # Errors
 /// A body that can no longer be read.
-pub(crate) fn select(exchange: &mut Exchange, of: &Representation) -> Result<Content, Failure> {
-    exchange.heads.response.framing = framing(of);
-    let coding = negotiate(exchange);
+pub(crate) fn represent(exchange: &mut Exchange, body: AnswerBody) -> Result<Form, Failure> {
+    let form = match body {
+        AnswerBody::Content(content) => Form::Content(content),
+        AnswerBody::Whole(whole) => Form::Content(select(exchange, &whole)?),
+        AnswerBody::Stored(held) => {
+            let whole = Representation::Entry(Arc::clone(&held.entry));
+            Form::Content(select(exchange, &whole)?)
+        }
+        AnswerBody::Passing(response) => {
+            let coder = coder(exchange, response.connection.incoming.length());
+            Form::Passing(response, coder)
+        }
+        AnswerBody::Switched(response) => return Ok(Form::Switched(response)),
+        AnswerBody::Missing(failure) => return Err(failure),
+    };
+    exchange.write_additions();
+    Ok(form)
+}
+
+/// Chooses the form of a whole representation.
+fn select(exchange: &mut Exchange, of: &Representation) -> Result<Content, Failure> {
+    let coding = negotiate(exchange, length(of));
     let estate = &exchange.worker.estate;
     let coding = coding.filter(|&coding| coded::may_be_coded(of, &estate.files, coding));
     match precondition(exchange, of) {
@@ -71,14 +103,13 @@ pub(crate) fn select(exchange: &mut Exchange, of: &Representation) -> Result<Con
 
 /// What codes a body that passes through, if the client gets it coded; adapts
 /// the head. Without memory for it, it passes as it is.
-pub(crate) fn coder(exchange: &mut Exchange) -> Option<Coder> {
+fn coder(exchange: &mut Exchange, length: Length) -> Option<Coder> {
     if exchange.heads.response.status == 304 {
         still_coded(exchange);
         return None;
     }
-    let coding = negotiate(exchange)?;
-    let framing = exchange.heads.response.framing;
-    if exchange.heads.request.method == b"HEAD" || framing.is_empty() {
+    let coding = negotiate(exchange, length)?;
+    if exchange.heads.request.method == b"HEAD" || length.is_empty() {
         exchange.mark(coding);
         return None;
     }
@@ -86,7 +117,7 @@ pub(crate) fn coder(exchange: &mut Exchange) -> Option<Coder> {
     let options = terms.compression.as_deref()?;
     let worker = Rc::clone(&exchange.worker);
     let (levels, memory) = (options.levels, options.memory);
-    let coder = Coder::start(&worker.estate, coding, levels, framing.length(), memory);
+    let coder = Coder::start(&worker.estate, coding, levels, length.known(), memory);
     let codings = &worker.estate.codings;
     match coder {
         Some(_) => {
@@ -137,11 +168,12 @@ impl Exchange {
 
 /// The coding that the client gets, if it may be any; says to caches between
 /// that another client may get another.
-fn negotiate(exchange: &mut Exchange) -> Option<Coding> {
+fn negotiate(exchange: &mut Exchange, length: Length) -> Option<Coding> {
     let terms = exchange.terms.clone()?;
     let options: &Compression = terms.compression.as_deref()?;
     let heads = &mut exchange.heads;
-    match janua_compress::eligible(&heads.request, &heads.response, options) {
+    let known = length.known();
+    match janua_compress::eligible(&heads.request, &heads.response, known, options) {
         Eligible::Yes(coding) => {
             apply::vary(&mut heads.response.fields);
             Some(coding)
@@ -215,16 +247,12 @@ fn failed(exchange: &mut Exchange, status: u16) {
     }
 }
 
-/// How the representation would come from its origin: whether it is worth coding
-/// depends on its length, which a head that came in chunks does not state.
-fn framing(of: &Representation) -> Framing {
-    match of {
-        Representation::File(opened) => Framing::Length(opened.length),
-        Representation::Entry(entry) => match entry.body() {
-            Body::Bytes(bytes) => Framing::Length(bytes.len() as u64),
-            Body::File { length, .. } => Framing::Length(*length),
-            Body::Growing(_) => Framing::Chunked,
-        },
+/// How long the representation is: whether it is worth coding depends on that,
+/// and a head that came in chunks does not state it.
+fn length(of: &Representation) -> Length {
+    match of.length_at_hand() {
+        Some(length) => Length::Exactly(length),
+        None => Length::Open,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use janua_cache::{Cache, Entry};
+use janua_cache::{Body, Cache, Entry, FillReader};
 use janua_compress::Coding;
 use janua_files::{Files, Opened, Variant};
 use janua_http::Failure;
@@ -28,6 +28,18 @@ impl Representation {
         match self {
             Self::File(opened) => Some(opened.length),
             Self::Entry(entry) => entry.length(),
+        }
+    }
+
+    /// Its length in bytes, if all of it is at hand.
+    pub(crate) fn length_at_hand(&self) -> Option<u64> {
+        match self {
+            Self::File(opened) => Some(opened.length),
+            Self::Entry(entry) => match entry.body() {
+                Body::Bytes(bytes) => Some(bytes.len() as u64),
+                Body::File { length, .. } => Some(*length),
+                Body::Growing(_) => None,
+            },
         }
     }
 
@@ -60,5 +72,27 @@ impl Representation {
                 bytes => Some(Kept::Bytes(bytes.clone())),
             },
         }
+    }
+}
+
+/// A stored response, all of whose body can be read.
+pub(crate) struct Held {
+    pub(crate) entry: Arc<Entry>,
+    /// Has read nothing: as long as it is there, so is the beginning of a body
+    /// that is on its way and proves too large to be kept.
+    _beginning: Option<FillReader>,
+}
+
+impl Held {
+    /// None if its body is on its way and its beginning is gone already.
+    pub(crate) fn of(entry: Arc<Entry>) -> Option<Self> {
+        let beginning = match entry.body() {
+            Body::Growing(growing) => Some(growing.reader()?),
+            _ => None,
+        };
+        Some(Self {
+            entry,
+            _beginning: beginning,
+        })
     }
 }

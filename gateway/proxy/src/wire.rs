@@ -6,7 +6,7 @@
 //! connection's own buffer. So an idle connection holds no buffer at all.
 //! What is written is collected and goes out in one system call.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -26,26 +26,6 @@ thread_local! {
     // One a worker: every poll borrows it for the length of one read, and no
     // borrow lives across an await.
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
-    static MOVED: Cell<u64> = const { Cell::new(0) };
-}
-
-/// Bytes that this worker has read and written so far, on all connections. If
-/// it is another after a poll than before, that poll has made progress, and
-/// was not woken by a timer alone.
-pub(crate) fn moved() -> u64 {
-    MOVED.get()
-}
-
-/// Runs `step`, whose bytes are no progress of what is under way.
-pub(crate) fn uncounted<T>(step: impl FnOnce() -> T) -> T {
-    let before = MOVED.get();
-    let output = step();
-    MOVED.set(before);
-    output
-}
-
-fn count_moved(count: usize) {
-    MOVED.set(MOVED.get().wrapping_add(count as u64));
 }
 
 /// Looks for a whole head, and says how many bytes it takes.
@@ -225,7 +205,6 @@ impl Reader {
     ) -> Poll<io::Result<usize>> {
         let count = ready!(self.half.poll_read(context, buffer))?;
         self.received += count as u64;
-        count_moved(count);
         Poll::Ready(Ok(count))
     }
 
@@ -285,7 +264,6 @@ impl Writer {
             }
             self.written += count;
             self.sent += count as u64;
-            count_moved(count);
         }
         self.forget();
         Poll::Ready(Ok(()))
@@ -315,7 +293,6 @@ impl Writer {
             Poll::Pending => 0,
         };
         self.sent += count as u64;
-        count_moved(count);
         let of_pending = count.min(pending.len());
         self.written += of_pending;
         let rest = data.get(count - of_pending..).unwrap_or_default();
@@ -348,7 +325,6 @@ impl Writer {
             self.written += of_pending;
             *at += count - of_pending;
             self.sent += count as u64;
-            count_moved(count);
             if self.backlog() == 0 {
                 self.forget();
             }
@@ -369,12 +345,10 @@ impl Writer {
             let count = ready!(self.half.poll_write_more(context, pending))?;
             self.written += count;
             self.sent += count as u64;
-            count_moved(count);
         }
         self.forget();
         let count = ready!(self.half.poll_send_file(context, file, offset, count))?;
         self.sent += count as u64;
-        count_moved(count);
         Poll::Ready(Ok(count))
     }
 

@@ -17,7 +17,7 @@ use crate::heads::Heads;
 use crate::render::Rendered;
 use crate::request_id::RequestId;
 use crate::snapshot::{LocalSnapshot, Snapshot};
-use crate::upstreamed::Upstreamed;
+use crate::upstream_connection::UpstreamConnection;
 
 /// Heads kept for the next requests.
 const SPARE_HEADS: usize = 64;
@@ -29,7 +29,7 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) estate: Arc<Estate>,
     pub(crate) host: Rc<WorkerHost>,
-    pub(crate) pool: RefCell<Pool<Upstreamed>>,
+    pub(crate) pool: RefCell<Pool<UpstreamConnection>>,
     pub(crate) rendered: RefCell<Rendered>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) is_logging: Cell<bool>,

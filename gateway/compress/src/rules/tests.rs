@@ -18,7 +18,12 @@ fn ask(method: &str, asked: Lines<'_>, status: u16, answered: Lines<'_>) -> Elig
     for (name, value) in answered {
         response.fields.append(name.as_bytes(), value.as_bytes());
     }
-    eligible(&request, &response, &Compression::default())
+    eligible(
+        &request,
+        &response,
+        response.framing.length(),
+        &Compression::default(),
+    )
 }
 
 const GZIP: (&str, &str) = ("Accept-Encoding", "gzip");
@@ -192,7 +197,7 @@ fn a_framed_length_counts_where_no_field_states_one() {
         response.framing = framing;
         let options = Compression::default();
         assert_eq!(
-            refusal(&request, &response, &options),
+            refusal(&request, &response, response.framing.length(), &options),
             expected,
             "{framing:?}"
         );
@@ -214,7 +219,8 @@ fn an_empty_body_is_left_alone() {
         min_length: 0,
         ..Compression::default()
     };
-    let refused = |response: &ResponseHead| refusal(&request, response, &options);
+    let refused =
+        |response: &ResponseHead| refusal(&request, response, response.framing.length(), &options);
     assert_eq!(refused(&response), Some(Refusal::Length));
     response.framing = Framing::Length(1);
     assert_eq!(refused(&response), None);

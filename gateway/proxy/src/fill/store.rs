@@ -8,20 +8,20 @@ use janua_cache::rules::{self, Detail, Rule, Storage, Terms, Times, Vary};
 use janua_cache::{Entry, Fill, Lead, NewEntry, Refused, Variance};
 use janua_http::failure::Kind;
 use janua_http::fields::Known;
-use janua_http::{Failure, Fields, Framing};
+use janua_http::{Failure, Fields};
 use janua_wasm as wasm;
 use tokio::sync::oneshot;
 
-use super::{Handed, Held, pass};
-use crate::attempt::{self, Open};
-use crate::body::{Receiver, Transfer, Turn};
+use super::{Handed, pass};
+use crate::body::{Receiver, Turn};
 use crate::caching::Personal;
-use crate::course::Course;
+use crate::call::UpstreamResponse;
 use crate::deadline::Deadline;
 use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::policies;
-use crate::race;
+use crate::race::{self, Progress};
+use crate::representation::Held;
 use crate::verdict::Made;
 
 /// What is to be done with a response.
@@ -42,11 +42,10 @@ pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Verdict,
         exchange.worker.clock.write_date(exchange.now, &mut date);
         fields.append(b"Date", &date);
     }
-    if let Some(matched) = exchange.matched.take()
-        && let Some(made) = policies::fetched_phase(exchange, &matched, AnsweredBy::Upstream)?
-    {
+    if let Some(made) = policies::fetched_phase(exchange, AnsweredBy::Upstream)? {
         return Ok(Verdict::Made(made));
     }
+    exchange.matched = None;
     let verdict = match admit(exchange, asked_ms) {
         Ok(terms) => Verdict::Store(terms),
         Err(why) => Verdict::Pass(why),
@@ -94,18 +93,17 @@ fn rule(rule: &wasm::CacheRule) -> Rule<'_> {
 /// Stores the response, and hands it on while its body comes.
 pub(super) async fn store(
     mut exchange: Exchange,
-    course: Course,
     lead: Lead<Failure>,
-    mut open: Open,
+    mut called: UpstreamResponse,
     hand: oneshot::Sender<Handed>,
     terms: Terms,
 ) {
-    let framing = exchange.heads.response.framing;
+    let length = called.connection.incoming.length();
     let variance = variance(&exchange);
     let stored = with_entry(&exchange, terms, |new| {
         let personal = Personal::of(&exchange.caching);
         let mut variant = personal.variant(&exchange.heads.request);
-        lead.store(new, &variance, &mut variant, framing.length())
+        lead.store(new, &variance, &mut variant, length.known())
     });
     let fill = match stored {
         Ok(fill) => fill,
@@ -114,7 +112,7 @@ pub(super) async fn store(
                 Refused::TooLarge => Detail::TooLarge,
                 Refused::Full | Refused::Off | Refused::Unreasonable => Detail::NoSpace,
             });
-            return pass(exchange, open, hand);
+            return pass(exchange, called, hand);
         }
     };
     exchange.report.stored(fill.entry(), exchange.now.unix_ms);
@@ -122,18 +120,17 @@ pub(super) async fn store(
     if let Some(held) = Held::of(Arc::clone(fill.entry())) {
         let _ = hand.send(Handed::Entry(held, exchange.fetched()));
     }
-    if pump(&mut open, framing, fill, &course).await && exchange.heads.response.keep_alive {
-        attempt::put(&exchange, course.forwarding(), open);
+    if pump(&mut called, fill).await && exchange.heads.response.keep_alive {
+        called.put_back(&exchange.worker, &exchange.heads.response);
     }
 }
 
 /// A 304: what is stored goes on under a head that is up to date.
 pub(super) fn revalidated(
     mut exchange: Exchange,
-    course: &Course,
     lead: Lead<Failure>,
     stale: &Arc<Entry>,
-    open: Open,
+    called: UpstreamResponse,
     hand: oneshot::Sender<Handed>,
     asked_ms: u64,
 ) {
@@ -201,7 +198,7 @@ pub(super) fn revalidated(
     }
     exchange.report.revalidated(&entry, exchange.now.unix_ms);
     if exchange.heads.response.keep_alive {
-        attempt::put(&exchange, course.forwarding(), open);
+        called.put_back(&exchange.worker, &exchange.heads.response);
     }
     let _ = hand.send(match Held::of(entry) {
         Some(held) => Handed::Entry(held, exchange.fetched()),
@@ -248,26 +245,28 @@ fn with_entry<T>(exchange: &Exchange, terms: Terms, store: impl FnOnce(NewEntry<
 }
 
 /// Takes the body in; true if it came to its end.
-async fn pump(open: &mut Open, framing: Framing, mut fill: Fill, course: &Course) -> bool {
-    let mut transfer = Transfer::new(framing, Framing::UntilClose, u64::MAX);
-    let mut deadline = Deadline::new(course.idle_timeout);
-    let reader = &mut open.connection.reader;
+async fn pump(called: &mut UpstreamResponse, mut fill: Fill) -> bool {
+    let patience = called.idle_timeout;
+    let incoming = &mut called.connection.incoming;
+    let mut deadline = Deadline::new(patience);
+    let progress = Progress::default();
     let taking = std::future::poll_fn(|context| {
-        let turn = Turn::begin(reader);
-        while !transfer.is_done() {
-            std::task::ready!(turn.poll(context, reader));
+        let turn = Turn::begin(&incoming.reader);
+        while !incoming.is_done() {
+            std::task::ready!(turn.poll(context, &incoming.reader));
             std::task::ready!(fill.poll_ready(context));
             if !fill.is_wanted() {
                 return std::task::Poll::Ready(false);
             }
-            let taken = transfer.poll_piece(context, reader, &mut Into(&mut fill));
+            let taken = incoming.poll_piece(context, &mut Into(&mut fill));
+            progress.set(incoming.reader.received());
             if std::task::ready!(taken).is_err() {
                 return std::task::Poll::Ready(false);
             }
         }
         std::task::Poll::Ready(true)
     });
-    let is_whole = race::paced(&mut deadline, course.idle_timeout, taking).await;
+    let is_whole = race::paced(&mut deadline, patience, &progress, taking).await;
     let is_whole = matches!(is_whole, Ok(true));
     if is_whole {
         fill.finish();
@@ -279,13 +278,9 @@ async fn pump(open: &mut Open, framing: Framing, mut fill: Fill, course: &Course
 struct Into<'a>(&'a mut Fill);
 
 impl Receiver for Into<'_> {
-    fn send(&mut self, _: &mut std::task::Context<'_>, data: &[u8]) -> std::io::Result<()> {
+    fn data(&mut self, _: &mut std::task::Context<'_>, data: &[u8]) -> std::io::Result<()> {
         self.0.write(data);
         Ok(())
-    }
-
-    fn chunk(&mut self, data: &[u8]) {
-        self.0.write(data);
     }
 
     fn end(&mut self, _: &Fields) {}

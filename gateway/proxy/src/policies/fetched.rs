@@ -14,11 +14,29 @@ use crate::verdict::{self, Made};
 
 /// Asks the policies about the response's head, the last of the file first,
 /// so that the rule of a route comes before that of its site. `Some` replaces
-/// the response.
+/// the response. Otherwise the lifetimes that a rule gives stand in the head
+/// afterwards.
 ///
 /// # Errors
 /// A policy that failed where `on_error` says deny.
 pub(crate) fn fetched_phase(
+    exchange: &mut Exchange,
+    by: AnsweredBy,
+) -> Result<Option<Made>, Failure> {
+    let Some(matched) = exchange.matched.clone() else {
+        return Ok(None);
+    };
+    if matched.route().fetched.is_empty() {
+        return Ok(None);
+    }
+    let made = ask_all(exchange, &matched, by)?;
+    if made.is_none() {
+        exchange.write_lifetimes();
+    }
+    Ok(made)
+}
+
+fn ask_all(
     exchange: &mut Exchange,
     matched: &Matched,
     by: AnsweredBy,

@@ -3,24 +3,23 @@
 //! The target is the normalised path, so that gateway and upstream cannot
 //! disagree about it, and the query as the client sent it.
 
-use janua_http::Framing;
+use janua_http::Length;
 use janua_http::fields::{Known, write_field};
 
+use super::Call;
 use crate::body::Trailers;
-use crate::course::Course;
-use crate::exchange::Exchange;
 use crate::snapshot::HostField;
 
-/// Appends the head of the request for an endpoint. `trailers` says what will
-/// follow the body.
-pub(crate) fn write(
-    exchange: &Exchange,
-    course: &Course,
+/// Appends the head of the request for an endpoint. `length` is the body's, and
+/// `trailers` says what will follow it.
+pub(super) fn write(
+    call: &Call<'_>,
     endpoint: &str,
+    length: Length,
     trailers: &Trailers,
     out: &mut Vec<u8>,
 ) {
-    let request = &exchange.heads.request;
+    let (request, course) = (call.head, call.course);
     out.extend_from_slice(&request.method);
     out.push(b' ');
     out.extend_from_slice(strip(&request.path, course.strip_prefix.as_deref()));
@@ -49,10 +48,10 @@ pub(crate) fn write(
             _ => write_field(out, name, value),
         }
     }
-    if request.framing == Framing::Chunked {
+    if length == Length::Open {
         write_field(out, b"Transfer-Encoding", b"chunked");
     }
-    match (&exchange.hop.upgrade, exchange.hop.takes_trailers) {
+    match (&call.hop.upgrade, call.hop.takes_trailers) {
         (Some(protocol), _) => {
             write_field(out, b"Connection", b"upgrade");
             write_field(out, b"Upgrade", protocol);

@@ -1,0 +1,187 @@
+//! Connections to endpoints: taken from the pool, made, looked at, and kept for
+//! the next request.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use janua_http::failure::Kind;
+use janua_http::{Failure, ResponseHead};
+use janua_upstream::{Change, ConnectError, Lease, Outcome, Picked};
+
+use super::Call;
+use super::search::Open;
+use crate::attempts::Attempts;
+use crate::incoming::Incoming;
+use crate::outgoing::Outgoing;
+use crate::reserve;
+use crate::snapshot::Forwarding;
+use crate::transport::{self, Idle};
+use crate::upstream_connection::UpstreamConnection;
+use crate::wire::{Reader, Writer};
+use crate::worker::Worker;
+
+/// A kept connection on which nothing has happened since.
+pub(super) fn take(
+    worker: &Worker,
+    forwarding: &Forwarding,
+    picked: &Picked,
+    now_ms: u64,
+) -> Option<UpstreamConnection> {
+    let mut pool = worker.pool.borrow_mut();
+    loop {
+        let kept = pool.take(picked.in_flight.endpoint(), now_ms)?;
+        match kept.look() {
+            Idle::Quiet => return Some(kept),
+            Idle::Closed => {}
+            Idle::Spoken => distrust(worker, forwarding, picked),
+        }
+    }
+}
+
+/// Looks at a connection before a request is sent on it.
+///
+/// # Errors
+/// It was closed, or something came that no request had asked for.
+pub(super) fn look(call: &Call<'_>, open: &Open) -> Result<(), Failure> {
+    match open.connection.look() {
+        Idle::Quiet => Ok(()),
+        Idle::Closed => Err(Kind::ConnectionReset.into()),
+        Idle::Spoken => {
+            distrust(call.worker, call.course.forwarding(), &open.picked);
+            Err(Failure::with(
+                Kind::ConnectionReset,
+                "spoke before it was asked",
+            ))
+        }
+    }
+}
+
+/// The endpoint put bytes on a connection that no request had asked for.
+fn distrust(worker: &Worker, forwarding: &Forwarding, picked: &Picked) {
+    forwarding
+        .stats
+        .count_unsolicited(worker.index, picked.index);
+    let now_ms = worker.clock.now().monotonic_ms;
+    if picked.in_flight.endpoint().distrust(now_ms) {
+        tracing::warn!(
+            upstream = forwarding.upstream.name(),
+            endpoint = forwarding.stats.endpoint(picked.index),
+            "endpoint sent bytes behind a complete response; for a minute each request gets a new connection"
+        );
+    }
+}
+
+/// A new connection.
+pub(super) async fn connect(
+    call: &Call<'_>,
+    picked: &Picked,
+    attempts: &mut Attempts,
+) -> Result<UpstreamConnection, Failure> {
+    let (worker, forwarding) = (call.worker, call.course.forwarding());
+    let begin = worker.clock.now();
+    let within = forwarding.upstream.connect_timeout;
+    let endpoint = picked.in_flight.endpoint();
+    let mut connected = endpoint.connect(within).await;
+    while is_out_of_descriptors(&connected) && worker.estate.reserve.give() {
+        connected = endpoint.connect(within).await;
+    }
+    let took = begin.instant.elapsed();
+    attempts.connected(took);
+    forwarding.stats.connect.observe(worker.index, took);
+    match connected {
+        Ok((connection, _)) => {
+            forwarding.stats.opened.increment(worker.index);
+            let (read, write) = transport::from_upstream(connection);
+            Ok(UpstreamConnection {
+                incoming: Incoming::new(Reader::new(read)),
+                outgoing: Outgoing::new(Writer::new(write)),
+            })
+        }
+        Err(error) => Err(match error {
+            ConnectError::Unresolved => Kind::Dns.into(),
+            ConnectError::Refused => Kind::ConnectionRefused.into(),
+            ConnectError::Timeout => Kind::ConnectTimeout.into(),
+            ConnectError::Unreachable => Kind::Unreachable.into(),
+            // It says nothing about the endpoint.
+            ConnectError::Other(error) if reserve::is_out_of_descriptors(&error) => {
+                Failure::with(Kind::Internal, "no file descriptors left")
+            }
+            ConnectError::Other(error) if error.kind() == ErrorKind::AddrNotAvailable => {
+                Failure::with(Kind::Internal, "no local port left")
+            }
+            ConnectError::Other(error) => Failure::with(Kind::Unreachable, error.to_string()),
+        }),
+    }
+}
+
+fn is_out_of_descriptors<T>(connected: &Result<T, ConnectError>) -> bool {
+    matches!(connected, Err(ConnectError::Other(error)) if reserve::is_out_of_descriptors(error))
+}
+
+/// Keeps a connection for the next request, unless something follows the
+/// response, or did so lately.
+pub(super) fn put(
+    worker: &Worker,
+    forwarding: &Forwarding,
+    picked: &Picked,
+    mut connection: UpstreamConnection,
+    head: &ResponseHead,
+) {
+    match Idle::of(connection.incoming.reader.buffered()) {
+        Idle::Quiet => {}
+        Idle::Closed => return,
+        Idle::Spoken => return distrust(worker, forwarding, picked),
+    }
+    let now_ms = worker.clock.now().monotonic_ms;
+    if picked.in_flight.endpoint().is_distrusted(now_ms) {
+        return;
+    }
+    connection.rest();
+    let own = forwarding.upstream.idle_timeout;
+    // A second early: a request sent just as the upstream closes is lost.
+    let theirs = head.keep_alive_timeout.map(|seconds| {
+        Duration::from_secs(u64::from(seconds)).saturating_sub(Duration::from_secs(1))
+    });
+    let lifetime = theirs.map_or(own, |theirs| theirs.min(own));
+    let until_ms = now_ms + u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX / 2);
+    let lease = if head.is_cut_short {
+        Lease::after_a_rest(now_ms, until_ms)
+    } else {
+        Lease::at_once(until_ms)
+    };
+    let mut pool = worker.pool.borrow_mut();
+    pool.put(
+        picked.in_flight.endpoint(),
+        connection,
+        lease,
+        forwarding.upstream.keepalive,
+    );
+}
+
+/// Tells the endpoint's health and the counters of a failed attempt.
+pub(super) fn report(worker: &Worker, forwarding: &Forwarding, picked: &Picked, failure: &Failure) {
+    if failure.kind.fault() != janua_http::Fault::Upstream {
+        return;
+    }
+    let now = worker.clock.now();
+    let word = failure.kind.word();
+    let outcome = Outcome::Failed(word);
+    let change = picked.in_flight.report(outcome, now.monotonic_ms);
+    forwarding
+        .stats
+        .count_failure(worker.index, picked.index, failure.kind);
+    let upstream = forwarding.upstream.name();
+    let endpoint = forwarding.stats.endpoint(picked.index);
+    match change {
+        Some(Change::WentOut) => {
+            tracing::warn!(upstream, endpoint, failure = word, "endpoint held back");
+        }
+        Some(Change::Failing) => tracing::warn!(
+            upstream,
+            endpoint,
+            failure = word,
+            "endpoint is down; requests are still sent to it"
+        ),
+        Some(Change::CameBack) | None => {}
+    }
+}

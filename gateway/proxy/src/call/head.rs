@@ -1,0 +1,125 @@
+//! Receives the final head of a response, and passes interim ones on.
+
+use std::task::{Context, Poll, ready};
+
+use janua_http::failure::Kind;
+use janua_http::fields::{Known, list};
+use janua_http::{Failure, Framing, HeadError, ResponseHead, chunked};
+
+use super::Call;
+use crate::body::TransferError;
+use crate::incoming::Incoming;
+use crate::responder::Responder;
+use crate::wire::ReadError;
+
+/// Heads that an upstream may send for one request, interim ones included.
+const MAX_HEADS: usize = 16;
+
+/// How far the final head has come.
+#[derive(Default)]
+pub(super) struct FinalHead {
+    /// Heads that have come.
+    heads: usize,
+    /// An interim response is on its way to the client.
+    is_passing: bool,
+    /// What a `101` changes the connection to.
+    pub(super) protocol: Option<Vec<u8>>,
+}
+
+impl FinalHead {
+    /// Reads heads until the final one stands in `response`; interim ones go on to
+    /// those who know them. Then the body begins.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        call: &Call<'_>,
+        incoming: &mut Incoming,
+        response: &mut ResponseHead,
+        mut responder: Option<&mut Responder<'_>>,
+    ) -> Poll<Result<(), Failure>> {
+        let limits = call.course.forwarding().response_limits;
+        let answers_head = call.head.method == b"HEAD";
+        loop {
+            if self.is_passing
+                && let Some(responder) = &mut responder
+            {
+                ready!(responder.poll_flush(context))?;
+                self.is_passing = false;
+            }
+            if self.heads == MAX_HEADS {
+                let words = "too many interim responses";
+                return Poll::Ready(Err(Failure::with(Kind::ResponseMalformed, words)));
+            }
+            let parse = &mut |bytes: &[u8]| response.parse(bytes, limits, answers_head);
+            let reader = &mut incoming.reader;
+            ready!(reader.poll_head(context, limits.bytes, parse)).map_err(failure)?;
+            self.heads += 1;
+            match response.status {
+                101 if call.hop.upgrade.is_some() => {
+                    let named = response.fields.known(Known::Upgrade).next();
+                    let named = named.map(<[u8]>::to_vec);
+                    self.protocol = named.or_else(|| call.hop.upgrade.clone());
+                    clean(response);
+                    break;
+                }
+                101 => {
+                    let words = "101 without being asked";
+                    return Poll::Ready(Err(Failure::with(Kind::ResponseMalformed, words)));
+                }
+                // The gateway has said this one itself.
+                100 => {}
+                102..=199 => {
+                    if let Some(responder) = &mut responder {
+                        clean(response);
+                        self.is_passing = responder.interim(response);
+                    }
+                }
+                _ => {
+                    clean(response);
+                    break;
+                }
+            }
+        }
+        // As long as nothing was sent to the client, what is wrong with the body
+        // can still be said with a status.
+        if response.framing == Framing::Chunked {
+            chunked::check(incoming.reader.buffered())
+                .map_err(|bad| TransferError::Malformed(bad.0).of_response())?;
+        }
+        incoming.begin(response.framing);
+        Poll::Ready(Ok(()))
+    }
+}
+
+fn failure(error: ReadError) -> Failure {
+    match error {
+        ReadError::Closed => Kind::ConnectionReset.into(),
+        ReadError::Incomplete => {
+            Failure::with(Kind::ConnectionReset, "closed in the middle of the head")
+        }
+        ReadError::Io(error) => Failure::with(Kind::ConnectionReset, error.kind().to_string()),
+        ReadError::Head(HeadError::TooLarge | HeadError::TooManyFields) => {
+            Kind::ResponseHeadTooLarge.into()
+        }
+        ReadError::Head(error) => Failure::with(Kind::ResponseMalformed, error.words()),
+    }
+}
+
+/// Removes what is of the upstream's connection (RFC 9110 §7.6.1).
+fn clean(head: &mut ResponseHead) {
+    let options = head.fields.known(Known::Connection).flat_map(list);
+    let listed: Vec<Vec<u8>> = options
+        .filter(|option| {
+            Known::of(option) == Known::Other && !option.eq_ignore_ascii_case(b"close")
+        })
+        .map(<[u8]>::to_vec)
+        .collect();
+    let drops_length = head.status == 204 || head.status < 200;
+    head.fields.retain(|known, name, _| match known {
+        Known::ContentLength => !drops_length,
+        Known::Other => !listed
+            .iter()
+            .any(|listed| listed.eq_ignore_ascii_case(name)),
+        _ => !known.is_hop_by_hop(),
+    });
+}

@@ -1,0 +1,310 @@
+//! Sends a body that the gateway holds.
+
+use std::fs::File;
+use std::future::poll_fn;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use janua_cache::FillReader;
+use janua_files::Pool;
+use janua_http::failure::Kind;
+use janua_http::{Failure, Fields, Length};
+use rustix::io::{Errno, ReadWriteFlags};
+
+use super::length_with;
+use crate::body::Receiver as _;
+use crate::content::{Content, Extent, Piece};
+use crate::deadline::Deadline;
+use crate::downstream::Downstream;
+use crate::exchange::Exchange;
+use crate::incoming::{Incoming, State};
+use crate::outgoing::Outgoing;
+use crate::race::{self, Progress};
+use crate::responder::Fate;
+
+/// How long and how much of a request's body is read and dropped, so that the
+/// connection can be used again after an answer that did not wait for it.
+const DRAIN_BYTES: u64 = 64 * 1024;
+const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
+/// The longest time between two writes, where the route says nothing.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How much of a file is looked at and sent at once.
+const WINDOW: usize = 1024 * 1024;
+/// What is at most this joins the head in one write, by a copy.
+const SMALL: usize = 4 * 1024;
+
+/// Sends the head and then all of the content.
+///
+/// # Errors
+/// The client does not take it, or the source broke off.
+pub(super) async fn deliver(
+    exchange: &mut Exchange,
+    client: Downstream<'_>,
+    content: Content,
+) -> Result<Fate, Failure> {
+    let head = &mut exchange.heads.response;
+    head.fields.remove(b"content-length");
+    // Nothing stands behind a body that the gateway holds.
+    head.fields.remove(b"trailer");
+    let length = content.length().map_or(Length::Open, Length::Exactly);
+    let length = length_with(head, length);
+    if let Length::Exactly(bytes) = length {
+        let digits = itoa::Buffer::new().format(bytes).to_owned();
+        head.fields.append(b"Content-Length", digits.as_bytes());
+    }
+    let rest = client.incoming.state();
+    let fate = match rest {
+        _ if exchange.record.failure.is_some_and(breaks_framing) => Fate::Close,
+        _ if !client.responder.is_self_delimited(length) => Fate::Close,
+        State::Read => exchange.fate(),
+        State::Untouched if may_drain(exchange, &client) => exchange.fate(),
+        State::Untouched | State::Begun => Fate::Close,
+    };
+    exchange.record.status = Some(exchange.heads.response.status);
+    let clock = (&exchange.worker.clock, exchange.now);
+    let Downstream {
+        incoming,
+        responder,
+        deadline,
+    } = client;
+    let outgoing = responder.begin(&exchange.heads.response, length, fate, clock);
+    let has_body = length != Length::None && exchange.heads.request.method != b"HEAD";
+    let content = if has_body { content } else { Content::empty() };
+    send(exchange, incoming, outgoing, deadline, content).await?;
+    if fate == Fate::KeepAlive && rest == State::Untouched && !drain(incoming, deadline).await {
+        return Ok(Fate::Close);
+    }
+    Ok(fate)
+}
+
+/// After these nobody knows where the next request would begin.
+fn breaks_framing(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::BadRequest
+            | Kind::RequestHeadTooLarge
+            | Kind::RequestBodyTooLarge
+            | Kind::RequestTimeout
+            | Kind::TransferCoding
+            | Kind::HttpVersion
+            | Kind::MethodRefused
+            | Kind::Draining
+    )
+}
+
+/// True if the rest of the request is short and sure to come, so that it can
+/// be read and dropped. A client that waits for `100 Continue` may send it or
+/// not (RFC 9110 §10.1.1).
+fn may_drain(exchange: &Exchange, client: &Downstream<'_>) -> bool {
+    let waits = exchange.heads.request.expects_continue && client.responder.may_continue();
+    let left = client.incoming.length().known().unwrap_or(u64::MAX);
+    left == 0 || (left <= DRAIN_BYTES && !waits)
+}
+
+/// Reads the rest of a request's body and drops it; true if it came to its end.
+async fn drain(incoming: &mut Incoming, deadline: &mut Deadline) -> bool {
+    incoming.limit(DRAIN_BYTES);
+    deadline.set(DRAIN_PATIENCE);
+    let drained = deadline
+        .guard(poll_fn(|context| incoming.poll_drop(context)))
+        .await;
+    matches!(drained, Ok(Ok(())))
+}
+
+async fn send(
+    exchange: &mut Exchange,
+    incoming: &mut Incoming,
+    outgoing: &mut Outgoing,
+    deadline: &mut Deadline,
+    content: Content,
+) -> Result<(), Failure> {
+    let patience = exchange
+        .terms
+        .as_ref()
+        .and_then(|terms| terms.idle_timeout)
+        .unwrap_or(PATIENCE);
+    let worker = std::rc::Rc::clone(&exchange.worker);
+    let mut sending = Sending {
+        outgoing,
+        pool: worker.estate.files.pool(),
+        progress: &Progress::default(),
+        sent: &mut exchange.record.bytes_out,
+    };
+    let progress = sending.progress;
+    let sending = async {
+        match content {
+            Content::Pieces(pieces) => {
+                for piece in pieces {
+                    match piece {
+                        Piece::Bytes(bytes) => sending.bytes(&bytes).await?,
+                        Piece::File(extent) => sending.file(extent).await?,
+                    }
+                }
+            }
+            Content::Growing { mut reader, .. } => {
+                // What it waits for is not the client's to end.
+                race::unless_reset(incoming, async {
+                    while let Some(bytes) = sending.next(&mut reader).await? {
+                        sending.part(&bytes).await?;
+                    }
+                    Ok(())
+                })
+                .await?;
+                sending.outgoing.end(&Fields::default());
+            }
+        }
+        sending.flush().await
+    };
+    let ended = race::paced(deadline, patience, progress, sending).await;
+    ended.unwrap_or_else(|_| {
+        Err(Failure::with(
+            Kind::ClientGone,
+            "stopped reading the response",
+        ))
+    })
+}
+
+/// A body on its way to the client.
+struct Sending<'a> {
+    outgoing: &'a mut Outgoing,
+    pool: &'a Pool,
+    progress: &'a Progress,
+    /// Bytes of body so far.
+    sent: &'a mut u64,
+}
+
+impl Sending<'_> {
+    /// What comes next of a body that is on its way; what is pending goes out
+    /// before it is waited for.
+    async fn next(&mut self, reader: &mut FillReader) -> Result<Option<Bytes>, Failure> {
+        let next = poll_fn(|context| match reader.poll_next(context) {
+            Poll::Ready(next) => Poll::Ready(Ok(next)),
+            Poll::Pending => match self.poll_flush(context) {
+                Poll::Ready(Err(failure)) => Poll::Ready(Err(failure)),
+                _ => Poll::Pending,
+            },
+        });
+        match next.await? {
+            Some(Ok(bytes)) => Ok(Some(bytes)),
+            Some(Err(_)) => Err(Kind::ResponseIncomplete.into()),
+            None => Ok(None),
+        }
+    }
+
+    /// A part of a body whose length may not be known.
+    async fn part(&mut self, bytes: &Bytes) -> Result<(), Failure> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.outgoing.begin_data(bytes.len());
+        self.bytes(bytes).await?;
+        self.outgoing.end_data();
+        Ok(())
+    }
+
+    async fn bytes(&mut self, bytes: &Bytes) -> Result<(), Failure> {
+        if bytes.len() <= SMALL {
+            self.outgoing.writer.pending().extend_from_slice(bytes);
+            *self.sent += bytes.len() as u64;
+            return Ok(());
+        }
+        let before = *self.sent;
+        let mut at = 0;
+        poll_fn(|context| {
+            let writer = &mut self.outgoing.writer;
+            let polled = writer.poll_send_all(context, bytes, &mut at);
+            self.progress.set(writer.sent());
+            *self.sent = before + at as u64;
+            polled
+        })
+        .await
+        .map_err(gone)
+    }
+
+    async fn file(&mut self, extent: Extent) -> Result<(), Failure> {
+        let Extent {
+            file,
+            mut offset,
+            length,
+        } = extent;
+        let end = offset + length;
+        let mut warm_to = offset;
+        while offset < end {
+            let count = usize::try_from(end - offset).map_or(WINDOW, |left| left.min(WINDOW));
+            if offset >= warm_to {
+                warm(self.pool, &file, offset, count).await?;
+                warm_to = offset + count as u64;
+            }
+            let moved = poll_fn(|context| {
+                let writer = &mut self.outgoing.writer;
+                let polled = writer.poll_send_file(context, &file, offset, count);
+                self.progress.set(writer.sent());
+                polled
+            })
+            .await
+            .map_err(gone)?;
+            if moved == 0 {
+                // Somebody has cut the file short since its length was promised.
+                let words = "the file ended early";
+                return Err(Failure::with(Kind::ResponseIncomplete, words));
+            }
+            offset += moved as u64;
+            *self.sent += moved as u64;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Failure> {
+        poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let flushed = self.outgoing.writer.poll_flush(context);
+        self.progress.set(self.outgoing.writer.sent());
+        flushed.map_err(gone)
+    }
+}
+
+/// Has the file's next bytes read into memory by the pool, unless they are
+/// there: to send them would make the worker wait for the disk.
+async fn warm(pool: &Pool, file: &Arc<File>, offset: u64, count: usize) -> Result<(), Failure> {
+    if is_resident(file, offset, count) {
+        return Ok(());
+    }
+    let file = Arc::clone(file);
+    let read = pool.run(move || {
+        let mut buffer = vec![0; count];
+        let mut at = 0;
+        while let Some(rest) = buffer.get_mut(at..).filter(|rest| !rest.is_empty()) {
+            match file.read_at(rest, offset + at as u64) {
+                Ok(0) | Err(_) => break,
+                Ok(count) => at += count,
+            }
+        }
+    });
+    match read.await {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Kind::FilesBusy.into()),
+    }
+}
+
+/// Looks at the first and the last byte, which a file that is read in order
+/// has in memory together mostly. A file system that cannot say is taken to be
+/// one in memory.
+fn is_resident(file: &File, offset: u64, count: usize) -> bool {
+    let last = offset + (count as u64).saturating_sub(1);
+    [offset, last].into_iter().all(|at| {
+        let mut byte = [0];
+        let mut buffers = [io::IoSliceMut::new(&mut byte)];
+        let read = rustix::io::preadv2(file, &mut buffers, at, ReadWriteFlags::NOWAIT);
+        read != Err(Errno::AGAIN)
+    })
+}
+
+fn gone(error: io::Error) -> Failure {
+    Failure::with(Kind::ClientGone, error.kind().to_string())
+}

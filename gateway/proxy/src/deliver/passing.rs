@@ -1,0 +1,120 @@
+//! Passes a response on as it comes from an upstream.
+
+use std::future::poll_fn;
+
+use janua_compress::apply;
+use janua_http::failure::Kind;
+use janua_http::{Failure, Framing, Length, ResponseHead, chunked};
+
+use super::{coded, length_with};
+use crate::body::TransferError;
+use crate::call::UpstreamResponse;
+use crate::coder::Coder;
+use crate::downstream::Downstream;
+use crate::exchange::Exchange;
+use crate::race::{self, Pace, Progress, Raced};
+use crate::responder::Fate;
+
+/// Sends the head, and passes the body on: as it is, or coded. What is left of
+/// the request's body goes up meanwhile.
+///
+/// # Errors
+/// The upstream's failure, or a client that does not take the response.
+pub(super) async fn deliver(
+    exchange: &mut Exchange,
+    client: Downstream<'_>,
+    mut response: UpstreamResponse,
+    coder: Option<Coder>,
+) -> Result<Fate, Failure> {
+    let head = &mut exchange.heads.response;
+    let came = response.connection.incoming.length();
+    let length = length_with(head, came);
+    let mut keep = head.keep_alive;
+    if length != came {
+        // A policy made it a status without a body: what comes is not read.
+        head.fields.remove(b"content-length");
+        response.connection.incoming.begin(Framing::None);
+        keep = false;
+    }
+    let coder = coder.filter(|_| length != Length::None);
+    let length = if coder.is_some() {
+        Length::Open
+    } else {
+        length
+    };
+    let takes_trailers = client.responder.takes_trailers(length);
+    announce(head, takes_trailers, coder.is_some());
+    let is_self_delimited = client.responder.is_self_delimited(length);
+    let fate = match is_self_delimited {
+        true => exchange.fate(),
+        false => Fate::Close,
+    };
+    exchange.record.status = Some(exchange.heads.response.status);
+    let clock = (&exchange.worker.clock, exchange.now);
+    let Downstream {
+        incoming,
+        responder,
+        deadline,
+    } = client;
+    let outgoing = responder.begin(&exchange.heads.response, length, fate, clock);
+    let is_coded = coder.is_some();
+    let pace = Pace::of_body(response.idle_timeout);
+    let progress = Progress::default();
+    let bytes_out = &mut exchange.record.bytes_out;
+    let (body, mut upload) = response.split(incoming);
+    let raced = match coder {
+        None => {
+            let passing = poll_fn(|context| {
+                let passed = body.poll_pass(context, outgoing);
+                progress.set(body.reader.received() + outgoing.writer.sent());
+                passed.map_err(TransferError::of_response)
+            });
+            race::race(deadline, &pace, &mut upload, &progress, passing).await
+        }
+        Some(coder) => {
+            let passing = coded::pass(body, outgoing, coder, &progress, bytes_out);
+            race::race(deadline, &pace, &mut upload, &progress, passing).await
+        }
+    };
+    let (uploaded, is_half_closed) = (upload.is_done(), upload.is_half_closed());
+    exchange.record.bytes_in = incoming.size();
+    if !is_coded {
+        exchange.record.bytes_out = response.connection.incoming.size();
+    }
+    let failure = match raced {
+        Raced::Main(Ok(())) => {
+            if keep && uploaded {
+                response.put_back(&exchange.worker, &exchange.heads.response);
+            }
+            exchange.record.attempts.complete();
+            let is_reusable = uploaded && !is_half_closed && is_self_delimited;
+            return Ok(if is_reusable { fate } else { Fate::Close });
+        }
+        Raced::Main(Err(failure)) | Raced::Side(failure) => failure,
+        Raced::Elapsed { capped: true } => Kind::WholeTimeout.into(),
+        Raced::Elapsed { .. } if outgoing.writer.backlog() > 0 => {
+            Failure::with(Kind::ClientGone, "stopped reading the response")
+        }
+        Raced::Elapsed { .. } => {
+            Failure::with(Kind::ResponseTimeout, "no progress with the response body")
+        }
+    };
+    response.fail(&exchange.worker, &failure);
+    exchange.record.attempts.failed(failure.kind);
+    Err(failure)
+}
+
+/// Leaves of `Trailer` what will stand behind the body (RFC 9110 §6.6.2).
+fn announce(head: &mut ResponseHead, takes_trailers: bool, is_coded: bool) {
+    let mut value = Vec::new();
+    if !head.fields.joined(b"Trailer", b", ", &mut value) {
+        return;
+    }
+    let passes = |name: &[u8]| !(is_coded && apply::is_untrue(name));
+    match chunked::announced(&value, passes).filter(|_| takes_trailers) {
+        Some(announced) => head.fields.set(b"Trailer", &announced),
+        None => {
+            head.fields.remove(b"trailer");
+        }
+    }
+}

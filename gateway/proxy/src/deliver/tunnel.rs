@@ -1,0 +1,113 @@
+//! After `101`: bytes both ways until either side is done.
+//!
+//! A tunnel keeps its route's terms and its endpoint, and no snapshot: it may
+//! live for a day through any number of reloads.
+
+use std::task::{Context, Poll};
+
+use janua_http::failure::Kind;
+use janua_http::{Failure, Framing};
+
+use crate::body::TransferError;
+use crate::call::UpstreamResponse;
+use crate::downstream::Downstream;
+use crate::exchange::Exchange;
+use crate::incoming::Incoming;
+use crate::outgoing::Outgoing;
+use crate::responder::Fate;
+
+/// One direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Open,
+    /// All has been passed on; the receiver has not been told yet.
+    Ended,
+    /// The receiver knows that nothing more comes.
+    Closed,
+}
+
+impl Side {
+    /// Passes on what there is, and tells the receiver of the end, once.
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        from: &mut Incoming,
+        to: &mut Outgoing,
+    ) -> Result<(), TransferError> {
+        if *self == Self::Open
+            && let Poll::Ready(passed) = from.poll_pass(context, to)
+        {
+            passed?;
+            *self = Self::Ended;
+        }
+        if *self == Self::Ended && to.writer.poll_shutdown(context).is_ready() {
+            *self = Self::Closed;
+        }
+        Ok(())
+    }
+}
+
+/// Passes the `101` on, and then bytes both ways. When one side has closed, the
+/// other may go on for as long as the idle timeout allows.
+///
+/// # Errors
+/// A client that does not take the response.
+pub(super) async fn deliver(
+    exchange: &mut Exchange,
+    client: Downstream<'_>,
+    response: UpstreamResponse,
+) -> Result<Fate, Failure> {
+    let idle = response.idle_timeout;
+    // `Connection` and `Upgrade` are of this hop, so they are written anew, and no
+    // policy has a say in them.
+    let head = &mut exchange.heads.response;
+    head.status = 101;
+    head.fields.append(b"Connection", b"upgrade");
+    let protocol = response.protocol.as_deref().unwrap_or_default();
+    head.fields.append(b"Upgrade", protocol);
+    // Keeps the endpoint's count of its connections.
+    let (mut upstream, _picked) = response.into_parts();
+    exchange.record.status = Some(101);
+    let Downstream {
+        incoming,
+        responder,
+        deadline,
+    } = client;
+    let outgoing = responder.upgrade(&exchange.heads.response);
+    outgoing
+        .writer
+        .flush()
+        .await
+        .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
+    incoming.begin(Framing::UntilClose);
+    outgoing.begin(false);
+    upstream.incoming.begin(Framing::UntilClose);
+    upstream.outgoing.begin(false);
+    let (mut up, mut down) = (Side::Open, Side::Open);
+    deadline.set_cap(None);
+    deadline.set(idle);
+    let mut moved = 0;
+    let ended = std::future::poll_fn(|context| {
+        let up_polled = up.poll(context, incoming, &mut upstream.outgoing);
+        let down_polled = down.poll(context, &mut upstream.incoming, outgoing);
+        if up_polled.is_err() || down_polled.is_err() {
+            return Poll::Ready(Ok(()));
+        }
+        if up == Side::Closed && down == Side::Closed {
+            return Poll::Ready(Ok(()));
+        }
+        let received = incoming.reader.received() + upstream.incoming.reader.received();
+        let sent = outgoing.writer.sent() + upstream.outgoing.writer.sent();
+        if std::mem::replace(&mut moved, received + sent) != moved {
+            deadline.set(idle);
+        }
+        deadline.poll(context).map(|_| Err(()))
+    })
+    .await;
+    exchange.record.bytes_in = incoming.size();
+    exchange.record.bytes_out = upstream.incoming.size();
+    if ended.is_err() {
+        exchange.record.fail(&Kind::ResponseTimeout.into());
+    }
+    Ok(Fate::Close)
+}

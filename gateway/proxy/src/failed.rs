@@ -1,0 +1,56 @@
+//! The one place where a failure becomes a response.
+
+use std::fmt::Write as _;
+
+use janua_http::failure::Kind;
+use janua_http::status::reason;
+use janua_http::{Failure, Fault};
+
+use crate::request_id::RequestId;
+use crate::verdict::{Line, Made};
+
+/// The response that tells the client of a failure.
+pub(crate) fn made_of(failure: &Failure, request_id: &RequestId) -> Made {
+    let kind = failure.kind;
+    let status = kind.status();
+    let mut proxy_status = format!("janua; error={}", kind.proxy_status());
+    let mut headers: Vec<Line> = Vec::new();
+    match kind {
+        Kind::MethodNotAllowed => headers.push((name(b"Allow"), failure.detail.as_bytes().into())),
+        Kind::MethodRefused => headers.push((name(b"Allow"), Box::default())),
+        // The detail may name what is inside: it is for the log.
+        _ if kind.fault() == Fault::Client && !failure.detail.is_empty() => {
+            let _ = write!(proxy_status, "; details=\"{}\"", quoted(&failure.detail));
+        }
+        _ => {}
+    }
+    headers.push((name(b"Proxy-Status"), proxy_status.into_bytes().into()));
+    headers.push((name(b"Content-Type"), name(b"text/plain; charset=utf-8")));
+    headers.push((name(b"Cache-Control"), name(b"no-store")));
+    let mut body = format!("{status} {}: {}\n", reason(status), kind.words());
+    if let Ok(id) = std::str::from_utf8(request_id.as_bytes())
+        && !id.is_empty()
+    {
+        let _ = writeln!(body, "request {id}");
+    }
+    Made {
+        status,
+        headers,
+        body: body.into_bytes().into(),
+    }
+}
+
+fn name(text: &[u8]) -> Box<[u8]> {
+    text.into()
+}
+
+/// As a quoted string of a structured field (RFC 9651 §3.3.3).
+fn quoted(text: &str) -> String {
+    text.chars()
+        .filter(|character| (' '..='~').contains(character))
+        .flat_map(|character| {
+            let escape = matches!(character, '"' | '\\').then_some('\\');
+            escape.into_iter().chain([character])
+        })
+        .collect()
+}

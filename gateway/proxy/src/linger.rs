@@ -1,0 +1,41 @@
+//! The orderly end of a client's connection.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use crate::client::Client;
+
+/// How long a client may take for what is only read to be dropped.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How much is read at most.
+const BYTES: u64 = 1024 * 1024;
+
+/// Says that nothing more will come, and reads on for a moment: to close
+/// while data of the client is on its way would reset the connection, and the
+/// client could lose the response that it has not read yet (RFC 9112 §9.6).
+pub(crate) async fn linger(client: &mut Client) {
+    let Client {
+        incoming,
+        outgoing,
+        deadline,
+        ..
+    } = client;
+    let reader = &mut incoming.reader;
+    if outgoing.writer.shutdown().await.is_err() {
+        return;
+    }
+    let end = reader.received() + BYTES;
+    deadline.set_cap(None);
+    deadline.set(PATIENCE);
+    let rest = poll_fn(|context| {
+        loop {
+            let take =
+                |_: &mut std::task::Context<'_>, bytes: &[u8]| (bytes.len(), bytes.is_empty());
+            match std::task::ready!(reader.poll_take(context, take)) {
+                Ok(false) if reader.received() < end => {}
+                _ => return std::task::Poll::Ready(()),
+            }
+        }
+    });
+    let _ = deadline.guard(rest).await;
+}
