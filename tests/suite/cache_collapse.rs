@@ -149,6 +149,7 @@ async fn whoever_resets_while_it_waits_is_let_go() {
             wires.push(wire);
         }
         assert_eventually!(is_in_flight(&gateway.status().await, 5));
+        assert_eventually!(upstream.request_count() == 1);
         steps.add_permits(first);
         if first > 0 {
             for wire in &mut wires {
