@@ -2,30 +2,19 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use janua_telemetry::metrics::{Counter, Gauge, definitions};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::connection;
+use crate::listener_stats::ListenerStats;
 use crate::reserve::is_out_of_descriptors;
 use crate::worker::Worker;
 
 /// How long accepting pauses after an error that nobody has foreseen.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// What the connections of a listener count themselves in.
-pub(crate) struct ListenerStats {
-    pub(crate) gauge: Arc<Gauge>,
-    /// Of all workers, for the limit.
-    pub(crate) open: Arc<AtomicUsize>,
-    accepted: Arc<Counter>,
-    refused: Arc<Counter>,
-}
 
 /// Accepts until `closing` is told. What waits in the queue by then is still
 /// accepted: those clients have been told that they are connected.
@@ -103,19 +92,6 @@ fn serve(
     let _ = stream.set_nodelay(true);
     let open = connection::Open::new(worker, Rc::clone(stats));
     tokio::task::spawn_local(connection::serve(open, stream, address, listener));
-}
-
-impl ListenerStats {
-    fn new(worker: &Worker, listener: usize) -> Option<Self> {
-        let (name, open) = worker.estate.listener(listener)?;
-        let registry = &worker.estate.metrics;
-        Some(Self {
-            gauge: registry.gauge(&definitions::CONNECTIONS, [&*name]),
-            open,
-            accepted: registry.counter(&definitions::CONNECTIONS_ACCEPTED, [&*name]),
-            refused: registry.counter(&definitions::CONNECTIONS_REFUSED, [&*name, "limit"]),
-        })
-    }
 }
 
 /// The client was gone before it was accepted.

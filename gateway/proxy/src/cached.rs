@@ -5,8 +5,7 @@
 //! that no client can end it, and all who miss the same meanwhile wait for what
 //! comes of it, on any worker.
 
-mod invalidate;
-mod key;
+pub(crate) mod key;
 
 use std::sync::Arc;
 
@@ -16,7 +15,6 @@ use janua_http::Failure;
 use janua_http::failure::Kind;
 use tokio::sync::oneshot;
 
-pub(crate) use invalidate::invalidate;
 pub(crate) use key::keep_credentials;
 
 use crate::answer::{Answer, Body};

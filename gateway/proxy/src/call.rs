@@ -105,7 +105,7 @@ async fn exchange_heads(
     {
         responder.send_continue(caller.deadline).await?;
         // That may have taken a while, in which the upstream was not looked at.
-        connect::look(call, open)?;
+        connect::look(call, &open.picked, &open.connection)?;
     }
     let length = caller
         .incoming

@@ -1,27 +1,11 @@
-//! A client's connection, and who is believed to be behind it.
+//! Who a client is, and who is believed to be behind it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
 
 use janua_http::fields::{Known, list};
 use janua_http::{Authority, RequestHead};
 
-use crate::deadline::Deadline;
-use crate::incoming::Incoming;
-use crate::outgoing::Outgoing;
 use crate::snapshot::Listener;
-
-/// A client's connection.
-pub(crate) struct Client {
-    pub(crate) incoming: Incoming,
-    pub(crate) outgoing: Outgoing,
-    pub(crate) deadline: Deadline,
-    pub(crate) peer: Rc<Peer>,
-    /// The listener's place in the snapshots.
-    pub(crate) listener: usize,
-    /// How many requests it has sent.
-    pub(crate) requests: u64,
-}
 
 /// The other end of a connection.
 pub(crate) struct Peer {

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use crate::accept::ListenerStats;
-use crate::client::{Client, Peer};
+use crate::client::Peer;
 use crate::deadline::Deadline;
 use crate::incoming::Incoming;
 use crate::life;
 use crate::linger;
+use crate::listener_stats::ListenerStats;
 use crate::outgoing::Outgoing;
 use crate::responder::Fate;
+use crate::session::Session;
 use crate::transport;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
@@ -37,7 +38,7 @@ pub(crate) struct Open {
 pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, listener: usize) {
     let worker = &open.worker;
     let (read, write) = transport::from_tcp(stream);
-    let mut client = Client {
+    let mut session = Session {
         incoming: Incoming::new(Reader::new(read)),
         outgoing: Outgoing::new(Writer::new(write)),
         deadline: Deadline::new(Duration::from_secs(60)),
@@ -46,13 +47,13 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
         requests: 0,
     };
     let mut in_turn = 0;
-    while wait(&mut client, worker, open.number).await {
+    while wait(&mut session, worker, open.number).await {
         // Boxed, so that an idle connection holds none of it.
-        match Box::pin(life::run(&mut client, worker)).await {
+        match Box::pin(life::run(&mut session, worker)).await {
             Fate::KeepAlive => {
-                client.incoming.reader.rest();
-                client.outgoing.writer.rest();
-                in_turn = if client.incoming.reader.buffered().is_empty() {
+                session.incoming.reader.rest();
+                session.outgoing.writer.rest();
+                in_turn = if session.incoming.reader.buffered().is_empty() {
                     0
                 } else {
                     in_turn + 1
@@ -62,29 +63,29 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
                     tokio::task::yield_now().await;
                 }
             }
-            Fate::Close => return Box::pin(linger::linger(&mut client)).await,
-            Fate::Abort => return client.outgoing.writer.reset(),
+            Fate::Close => return Box::pin(linger::linger(&mut session)).await,
+            Fate::Abort => return session.outgoing.writer.reset(),
         }
     }
 }
 
 /// Waits for a request; false if the connection has been idle for too long or
 /// the worker drains. The first request has only as long as a head may take.
-async fn wait(client: &mut Client, worker: &Rc<Worker>, number: usize) -> bool {
+async fn wait(session: &mut Session, worker: &Rc<Worker>, number: usize) -> bool {
     let local = worker.snapshot();
-    let Some(listener) = local.listener(client.listener) else {
+    let Some(listener) = local.listener(session.listener) else {
         return false;
     };
-    let patience = if client.requests == 0 {
+    let patience = if session.requests == 0 {
         listener.head_timeout
     } else {
         listener.idle_timeout
     };
     drop(local);
-    let is_new = client.requests == 0;
-    let Client {
+    let is_new = session.requests == 0;
+    let Session {
         incoming, deadline, ..
-    } = client;
+    } = session;
     let reader = &mut incoming.reader;
     deadline.set_cap(None);
     deadline.set(patience);

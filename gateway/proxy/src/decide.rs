@@ -8,27 +8,21 @@ use janua_http::failure::Kind;
 use crate::cached;
 use crate::clean;
 use crate::client;
-use crate::course::Course;
 use crate::downstream::Downstream;
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::files;
-use crate::policies;
+use crate::policies::{self, Carry};
 use crate::receive;
-use crate::redirect;
 use crate::request_id::RequestId;
 use crate::route::{self, Unrouted};
-use crate::snapshot::{LocalSnapshot, Target, Tree};
+use crate::snapshot::LocalSnapshot;
 use crate::verdict::Made;
 
 /// What was decided about a request.
 pub(crate) enum Decision {
-    /// The upstream is asked.
-    Forward(Course),
-    /// The cache is asked, and the upstream only where that does not help.
-    Cached(Course),
-    /// A file is looked for.
-    Files(Tree),
+    /// The route's target answers.
+    Target(Matched),
     /// This is the answer.
     Answer(Made, AnsweredBy),
 }
@@ -41,6 +35,7 @@ pub(crate) enum Decision {
 pub(crate) fn decide(
     exchange: &mut Exchange,
     client: &mut Downstream<'_>,
+    carry: Carry,
 ) -> Result<Decision, Failure> {
     let local = exchange.worker.snapshot();
     let listener = local.listener(exchange.listener).ok_or(Kind::Draining)?;
@@ -68,28 +63,13 @@ pub(crate) fn decide(
     let to_slash = bare_path
         .filter(|bare| *bare == exchange.heads.request.path)
         .map(|_| files::with_slash(exchange));
-    if let Some(made) = policies::request_phase(exchange, &matched)? {
+    if let Some(made) = policies::request_phase(exchange, &matched, carry)? {
         return Ok(Decision::Answer(made, AnsweredBy::Policy));
     }
     if let Some(made) = to_slash {
         return Ok(Decision::Answer(made, AnsweredBy::Gateway));
     }
-    Ok(match &matched.route().target {
-        Target::Upstream(to) => {
-            let course = Course::new(to, &matched).ok_or(Kind::Internal)?;
-            if matched.route().caches {
-                Decision::Cached(course)
-            } else {
-                Decision::Forward(course)
-            }
-        }
-        Target::Files(tree) => Decision::Files(tree.clone()),
-        Target::Respond(fixed) => Decision::Answer(fixed.into(), AnsweredBy::Gateway),
-        Target::Redirect { status, to } => {
-            let made = redirect::redirect(*status, to, &exchange.heads.request, &exchange.origin)?;
-            Decision::Answer(made, AnsweredBy::Gateway)
-        }
-    })
+    Ok(Decision::Target(matched))
 }
 
 /// What `OPTIONS *` is told, which asks the server and no resource (RFC 9110

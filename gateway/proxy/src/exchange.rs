@@ -9,12 +9,13 @@ use janua_wasm::Edit;
 
 use crate::caching::{Caching, Report};
 use crate::clean::Hop;
-use crate::client::{Client, Origin, Peer};
+use crate::client::{Origin, Peer};
 use crate::clock::Moment;
 use crate::facts::{AnsweredBy, Original, View};
 use crate::heads::Heads;
 use crate::record::Record;
 use crate::request_id::RequestId;
+use crate::session::Session;
 use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site};
 use crate::stats::RouteStats;
 use crate::worker::Worker;
@@ -44,7 +45,7 @@ pub(crate) struct Exchange {
     /// What the cache did.
     pub(crate) report: Report,
     /// Edits that wait for the response: those of the phase `missing`.
-    pub(crate) settled: Vec<Edit>,
+    pub(crate) deferred_edits: Vec<Edit>,
     /// The phase `missing` was asked: what it names is not asked about again.
     pub(crate) was_missing: bool,
     /// The policy whose failure in the response phase is being answered.
@@ -61,14 +62,14 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    fn new(client: &Client, worker: &Rc<Worker>) -> Self {
+    fn new(session: &Session, worker: &Rc<Worker>) -> Self {
         Self {
             heads: worker.take_heads(),
             caching: Caching::default(),
             report: Report::default(),
-            settled: Vec::new(),
+            deferred_edits: Vec::new(),
             was_missing: false,
-            peer: Rc::clone(&client.peer),
+            peer: Rc::clone(&session.peer),
             origin: Origin {
                 client: None,
                 is_trusted: false,
@@ -80,7 +81,7 @@ impl Exchange {
             original: None,
             matched: None,
             failed_policy: None,
-            listener: client.listener,
+            listener: session.listener,
             site_stats: None,
             terms: None,
             coding: None,
@@ -110,7 +111,7 @@ impl Exchange {
             original: self.original.clone(),
             caching,
             report: self.report.clone(),
-            settled: Vec::new(),
+            deferred_edits: Vec::new(),
             was_missing: self.was_missing,
             matched: self.matched.clone(),
             failed_policy: None,
@@ -175,11 +176,11 @@ pub(crate) struct Counted {
 
 impl Counted {
     /// A request of this client is awaited.
-    pub(crate) fn new(client: &Client, worker: &Rc<Worker>) -> Self {
+    pub(crate) fn new(session: &Session, worker: &Rc<Worker>) -> Self {
         worker.estate.in_flight.add(worker.index, 1);
         worker.requests.set(worker.requests.get() + 1);
         Self {
-            exchange: Exchange::new(client, worker),
+            exchange: Exchange::new(session, worker),
         }
     }
 }

@@ -4,13 +4,13 @@
 use janua_http::Failure;
 
 use crate::answer::{Answer, Body};
-use crate::cached;
 use crate::call::{self, Call, Caller};
 use crate::course::Course;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::heads::Heads;
+use crate::invalidate;
 
 /// Forwards the request.
 ///
@@ -45,6 +45,6 @@ pub(crate) async fn forward(
             Body::Switched(called),
         ));
     }
-    cached::invalidate(exchange);
+    invalidate::invalidate(exchange);
     Ok(Answer::fresh(AnsweredBy::Upstream, Body::Passing(called)))
 }

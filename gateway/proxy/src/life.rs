@@ -12,8 +12,6 @@ use janua_http::Failure;
 use janua_http::failure::Kind;
 
 use crate::answer::{Answer, Body};
-use crate::cached;
-use crate::client::Client;
 use crate::content::Content;
 use crate::decide::{Decision, decide};
 use crate::deliver;
@@ -21,24 +19,24 @@ use crate::downstream::Downstream;
 use crate::exchange::{Counted, Exchange};
 use crate::facts::AnsweredBy;
 use crate::failed;
-use crate::files;
-use crate::forward;
-use crate::policies::{self, Instead};
+use crate::policies::{self, Carry, Instead};
 use crate::receive;
 use crate::represent::{self, Form};
 use crate::responder::{Fate, Responder};
+use crate::session::Session;
+use crate::target;
 use crate::verdict::Made;
 use crate::worker::Worker;
 
 /// Receives a request and answers it.
-pub(crate) async fn run(client: &mut Client, worker: &Rc<Worker>) -> Fate {
-    let mut counted = Counted::new(client, worker);
+pub(crate) async fn run(session: &mut Session, worker: &Rc<Worker>) -> Fate {
+    let mut counted = Counted::new(session, worker);
     let exchange = &mut counted.exchange;
-    let received = receive::receive(exchange, client).await;
+    let received = receive::receive(exchange, session).await;
     let mut client = Downstream {
-        incoming: &mut client.incoming,
-        responder: Responder::new(&mut client.outgoing, &exchange.heads.request),
-        deadline: &mut client.deadline,
+        incoming: &mut session.incoming,
+        responder: Responder::new(&mut session.outgoing, &exchange.heads.request),
+        deadline: &mut session.deadline,
     };
     match received {
         Ok(receive::Received::Request) => {}
@@ -56,18 +54,15 @@ pub(crate) async fn run(client: &mut Client, worker: &Rc<Worker>) -> Fate {
 
 /// From the head that was received to a response that only has to be sent.
 async fn answer(exchange: &mut Exchange, client: &mut Downstream<'_>) -> Result<Form, Failure> {
-    let decision = decide(exchange, client)?;
-    if let Decision::Answer(made, by) = decision {
-        let answer = made_here(exchange, made, by);
-        return complete(exchange, answer);
-    }
+    let matched = match decide(exchange, client, Carry::Out)? {
+        Decision::Target(matched) => matched,
+        Decision::Answer(made, by) => {
+            let answer = made_here(exchange, made, by);
+            return complete(exchange, answer);
+        }
+    };
     loop {
-        let answer = match &decision {
-            Decision::Forward(course) => forward::forward(exchange, client, course).await?,
-            Decision::Cached(course) => Box::pin(cached::cached(exchange, client, course)).await?,
-            Decision::Files(tree) => Box::pin(files::files(exchange, tree)).await?,
-            Decision::Answer(..) => return Err(Kind::Internal.into()),
-        };
+        let answer = target::answer(exchange, client, &matched).await?;
         if let ControlFlow::Break(answer) = review(exchange, client, answer)? {
             return complete(exchange, answer);
         }
@@ -87,13 +82,14 @@ fn review(
         let answer = made_here(exchange, made, AnsweredBy::Policy);
         return Ok(ControlFlow::Break(answer));
     }
+    let is_of_target = matches!(body, Body::Passing(_) | Body::Stored(_) | Body::Missing(_));
     // A body of the request has been sent by now, and cannot be sent again.
-    if client.incoming.length().is_empty() {
+    if is_of_target && client.incoming.length().is_empty() {
         let by = match &body {
             Body::Stored(_) => AnsweredBy::Cache,
             _ => by,
         };
-        match policies::instead(exchange, by)? {
+        match policies::missing_phase(exchange, by)? {
             None => {}
             Some(Instead::Path(path)) => {
                 exchange.turn_to(path);

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::time::Duration;
 
-use crate::client::Client;
+use crate::session::Session;
 
 /// How long a client may take for what is only read to be dropped.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -13,13 +13,13 @@ const BYTES: u64 = 1024 * 1024;
 /// Says that nothing more will come, and reads on for a moment: to close
 /// while data of the client is on its way would reset the connection, and the
 /// client could lose the response that it has not read yet (RFC 9112 §9.6).
-pub(crate) async fn linger(client: &mut Client) {
-    let Client {
+pub(crate) async fn linger(session: &mut Session) {
+    let Session {
         incoming,
         outgoing,
         deadline,
         ..
-    } = client;
+    } = session;
     let reader = &mut incoming.reader;
     if outgoing.writer.shutdown().await.is_err() {
         return;

@@ -2,25 +2,52 @@
 //! everything about the response.
 
 mod effects;
+mod execute;
 mod failures;
-mod fetched;
-mod missing;
-
-pub(crate) use fetched::fetched_phase;
-pub(crate) use missing::{Instead, instead};
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
-use janua_wasm::{Decision, Effect, OnError, Outcome, Phase, Verdict, WorkerPolicy};
+use janua_wasm::{Decision, OnError, Phase, Verdict, WorkerPolicy};
 
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::snapshot::Use;
-use crate::verdict::{self, Made, Taking};
-use effects::Rendering;
+use crate::verdict::{self, Made};
+
+/// Whether the effects of verdicts reach anything beyond the exchange itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carry {
+    /// Buckets are taken from and the cache is purged.
+    Out,
+    /// No bucket and no stored response is touched, so that a request can be
+    /// decided about without being made. A bucket counts as full.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "explaining and shadow runs will construct it")
+    )]
+    Nothing,
+}
+
+/// What takes the place of a response.
+pub(crate) enum Instead {
+    /// A policy's own response.
+    Made(Made),
+    /// What this path of the same target gives, normalised.
+    Path(Vec<u8>),
+}
+
+/// What the policies are asked about.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    matched: &'a Matched,
+    phase: Phase,
+    /// What made the response, in the phases that have one.
+    by: Option<AnsweredBy>,
+    carry: Carry,
+}
 
 /// Asks the policies of the request phase in order, each seeing the head as
 /// edited so far. `Some` is a policy's own response.
@@ -31,18 +58,78 @@ use effects::Rendering;
 pub(crate) fn request_phase(
     exchange: &mut Exchange,
     matched: &Matched,
+    carry: Carry,
 ) -> Result<Option<Made>, Failure> {
-    for policy_use in &matched.route().request {
-        let Some((local, verdict)) = ask(exchange, matched, *policy_use, Phase::Request, None)?
-        else {
-            continue;
-        };
-        if let Some(made) = carry_out_request(exchange, matched, local, &verdict)? {
-            count_answer(exchange, matched, *policy_use);
-            return Ok(Some(made));
-        }
+    let question = Question {
+        matched,
+        phase: Phase::Request,
+        by: None,
+        carry,
+    };
+    let instead = ask_in_turn(exchange, question, &matched.route().request)?;
+    Ok(instead.and_then(Instead::made))
+}
+
+/// Asks the policies of the phase `fetched` about the head of an answer, once,
+/// before the cache stores it: the last of the file first, so that the rule of
+/// a route comes before that of its site. `Some` replaces the response. Otherwise
+/// the lifetimes that a rule gives stand in the head afterwards.
+///
+/// # Errors
+/// A policy that failed where `on_error` says deny.
+pub(crate) fn fetched_phase(
+    exchange: &mut Exchange,
+    by: AnsweredBy,
+) -> Result<Option<Made>, Failure> {
+    let Some(matched) = exchange.matched.clone() else {
+        return Ok(None);
+    };
+    let uses = &matched.route().fetched;
+    if uses.is_empty() {
+        return Ok(None);
     }
-    Ok(None)
+    let question = Question {
+        matched: &matched,
+        phase: Phase::Fetched,
+        by: Some(by),
+        carry: Carry::Out,
+    };
+    let instead = ask_in_turn(exchange, question, uses)?;
+    if instead.is_none() {
+        exchange.write_lifetimes();
+    }
+    Ok(instead.and_then(Instead::made))
+}
+
+/// Asks the policies of the phase `missing` about a 404 in the exchange's
+/// response, once for a request, the last of the file first. The edits of a
+/// verdict are carried out on the response that is delivered in the end,
+/// whatever that is.
+///
+/// # Errors
+/// A policy that failed where `on_error` says deny.
+pub(crate) fn missing_phase(
+    exchange: &mut Exchange,
+    by: AnsweredBy,
+) -> Result<Option<Instead>, Failure> {
+    if exchange.heads.response.status != 404 || exchange.was_missing {
+        return Ok(None);
+    }
+    let Some(matched) = exchange.matched.clone() else {
+        return Ok(None);
+    };
+    let route = matched.route();
+    if by != AnsweredBy::Files && !route.asks_missing {
+        return Ok(None);
+    }
+    exchange.was_missing = true;
+    let question = Question {
+        matched: &matched,
+        phase: Phase::Missing,
+        by: Some(by),
+        carry: Carry::Out,
+    };
+    ask_in_turn(exchange, question, &route.missing)
 }
 
 /// Asks the policies of the response phase, the last of the file first. `Some`
@@ -59,19 +146,23 @@ pub(crate) fn response_phase(
     by: AnsweredBy,
 ) -> Result<Option<Made>, Failure> {
     let mut replacement = None;
-    let mut by = by;
-    missing::edit(exchange)?;
+    let mut question = Question {
+        matched,
+        phase: Phase::Response,
+        by: Some(by),
+        carry: Carry::Out,
+    };
+    edit_deferred(exchange)?;
     for policy_use in &matched.route().response {
         if exchange.failed_policy == Some(policy_use.policy) {
             continue;
         }
-        match ask_response(exchange, matched, *policy_use, by) {
-            Ok(None) => {}
-            Ok(Some(made)) => {
-                count_answer(exchange, matched, *policy_use);
+        match ask(exchange, question, *policy_use) {
+            Ok(None | Some(Instead::Path(_))) => {}
+            Ok(Some(Instead::Made(made))) => {
                 exchange.take_made(&made);
                 exchange.write_additions();
-                by = AnsweredBy::Policy;
+                question.by = Some(AnsweredBy::Policy);
                 replacement = Some(made);
             }
             Err(_) if exchange.failed_policy.is_some() => {}
@@ -84,38 +175,68 @@ pub(crate) fn response_phase(
     Ok(replacement)
 }
 
-fn ask_response(
-    exchange: &mut Exchange,
-    matched: &Matched,
-    policy_use: Use,
-    by: AnsweredBy,
-) -> Result<Option<Made>, Failure> {
-    match ask(exchange, matched, policy_use, Phase::Response, Some(by))? {
-        Some((local, verdict)) => carry_out_response(exchange, matched, local, &verdict, by),
-        None => Ok(None),
+/// Carries out the edits that the phase `missing` left for the response.
+fn edit_deferred(exchange: &mut Exchange) -> Result<(), Failure> {
+    if exchange.deferred_edits.is_empty() {
+        return Ok(());
     }
+    let edits = std::mem::take(&mut exchange.deferred_edits);
+    let rendered = &*exchange.worker.rendered.borrow();
+    verdict::edit_response(&edits, rendered, &mut exchange.heads.response)
 }
 
-fn count_answer(exchange: &Exchange, matched: &Matched, policy_use: Use) {
-    if let Some(answers) = matched.local.snapshot.answers.get(policy_use.policy) {
-        answers.increment(exchange.worker.index);
+/// Asks one policy after another, until one has something else to say than to
+/// go on.
+fn ask_in_turn(
+    exchange: &mut Exchange,
+    question: Question<'_>,
+    uses: &[Use],
+) -> Result<Option<Instead>, Failure> {
+    for policy_use in uses {
+        if let Some(instead) = ask(exchange, question, *policy_use)? {
+            return Ok(Some(instead));
+        }
     }
+    Ok(None)
 }
 
-/// A policy and what it decided.
-type Decided<'a> = (&'a Rc<RefCell<WorkerPolicy>>, Rc<Verdict>);
-
-/// Asks one policy. None if it failed where `on_error` says skip.
-fn ask<'a>(
+/// Asks one policy, and carries out what it decided.
+fn ask(
     exchange: &mut Exchange,
-    matched: &'a Matched,
+    question: Question<'_>,
     policy_use: Use,
-    phase: Phase,
-    by: Option<AnsweredBy>,
-) -> Result<Option<Decided<'a>>, Failure> {
+) -> Result<Option<Instead>, Failure> {
+    let matched = question.matched;
     let Some(local) = matched.local.policies.get(policy_use.policy) else {
         return Ok(None);
     };
+    let Some(verdict) = decide(exchange, question, policy_use, local)? else {
+        return Ok(None);
+    };
+    let local = local.borrow();
+    let Some(plan) = local.policy().plan(question.phase) else {
+        return Ok(None);
+    };
+    let name = local.policy().name();
+    let instead = execute::carry_out(exchange, question, (name, plan), &verdict)?;
+    if let Some(Instead::Made(_)) = &instead
+        && let Some(answers) = matched.local.snapshot.answers.get(policy_use.policy)
+    {
+        answers.increment(exchange.worker.index);
+    }
+    Ok(instead)
+}
+
+/// What a policy decides. None if it failed where `on_error` says skip.
+fn decide(
+    exchange: &mut Exchange,
+    question: Question<'_>,
+    policy_use: Use,
+    local: &Rc<RefCell<WorkerPolicy>>,
+) -> Result<Option<Rc<Verdict>>, Failure> {
+    let Question {
+        matched, phase, by, ..
+    } = question;
     let decision = {
         let view = exchange.view(matched, by);
         local
@@ -127,7 +248,7 @@ fn ask<'a>(
             if let Some(note) = &verdict.note {
                 exchange.note(local.borrow().policy().name(), note);
             }
-            Ok(Some((local, verdict)))
+            Ok(Some(verdict))
         }
         Decision::NotUtf8(input) => Err(Failure::with(
             Kind::PolicyInput,
@@ -139,14 +260,8 @@ fn ask<'a>(
             let name = policy.name();
             exchange.note(name, failure.kind.word());
             let is_denied = policy_use.on_error == OnError::Deny || failure.kind.always_denies();
-            failures::log(
-                policy,
-                &failure,
-                phase,
-                matched,
-                is_denied,
-                &exchange.worker,
-            );
+            let worker = &exchange.worker;
+            failures::log(policy, &failure, phase, matched, is_denied, worker);
             if !is_denied {
                 return Ok(None);
             }
@@ -158,98 +273,12 @@ fn ask<'a>(
     }
 }
 
-fn carry_out_request(
-    exchange: &mut Exchange,
-    matched: &Matched,
-    local: &Rc<RefCell<WorkerPolicy>>,
-    verdict: &Rc<Verdict>,
-) -> Result<Option<Made>, Failure> {
-    let worker_policy = local.borrow();
-    let policy = worker_policy.policy();
-    let Some(plan) = policy.plan(Phase::Request) else {
-        return Ok(None);
-    };
-    let worker = Rc::clone(&exchange.worker);
-    let rendered = &mut *worker.rendered.borrow_mut();
-    verdict::render(verdict, plan, &exchange.view(matched, None), rendered);
-    if !verdict.edits.is_empty() {
-        verdict::edit_request(
-            verdict,
-            rendered,
-            &mut exchange.heads.request,
-            &mut exchange.original,
-        )?;
-        if matched.route().caches {
-            effects::keep_edits(verdict, plan, rendered, &mut exchange.caching);
-        }
-    }
-    let mut quotas = std::mem::take(&mut exchange.heads.quotas);
-    let mut caching = std::mem::take(&mut exchange.caching);
-    let rendering = Rendering {
-        plan,
-        view: exchange.view(matched, None),
-        rendered,
-    };
-    let mut taking = Taking {
-        policy: policy.name(),
-        buckets: &worker.estate.buckets,
-        now_ms: exchange.now.monotonic_ms,
-        quotas: &mut quotas,
-    };
-    let mut refusal = Ok(None);
-    for (place, effect) in verdict.placed_effects() {
-        match effect {
-            Effect::Take(take) => refusal = taking.take(take, place, rendering.rendered),
-            Effect::CacheLookup(lookup) => {
-                rendering.lookup(lookup, place, verdict, &mut caching);
-            }
-            Effect::Purge(purge) => rendering.purge(purge, place, &worker.estate.cache),
-            Effect::CacheRule(_) | Effect::Tag(_) => {}
-        }
-        if !matches!(refusal, Ok(None)) {
-            break;
-        }
-    }
-    let made = match (refusal, &verdict.outcome) {
-        (Ok(None), Outcome::Respond(reply)) => {
-            verdict::reply(reply, verdict.outcome_place(), rendering.rendered).map(Some)
-        }
-        (refusal, _) => refusal,
-    };
-    exchange.heads.quotas = quotas;
-    exchange.caching = caching;
-    made
-}
-
-fn carry_out_response(
-    exchange: &mut Exchange,
-    matched: &Matched,
-    local: &Rc<RefCell<WorkerPolicy>>,
-    verdict: &Verdict,
-    by: AnsweredBy,
-) -> Result<Option<Made>, Failure> {
-    let worker_policy = local.borrow();
-    let Some(plan) = worker_policy.policy().plan(Phase::Response) else {
-        return Ok(None);
-    };
-    let worker = Rc::clone(&exchange.worker);
-    let rendered = &mut *worker.rendered.borrow_mut();
-    verdict::render(verdict, plan, &exchange.view(matched, Some(by)), rendered);
-    verdict::edit_response(&verdict.edits, rendered, &mut exchange.heads.response)?;
-    let rendering = Rendering {
-        plan,
-        view: exchange.view(matched, Some(by)),
-        rendered,
-    };
-    for (place, effect) in verdict.placed_effects() {
-        if let Effect::Purge(purge) = effect {
-            rendering.purge(purge, place, &worker.estate.cache);
-        }
-    }
-    match &verdict.outcome {
-        Outcome::Proceed | Outcome::Serve(_) => Ok(None),
-        Outcome::Respond(reply) => {
-            verdict::reply(reply, verdict.outcome_place(), rendering.rendered).map(Some)
+impl Instead {
+    /// The response; a path is named in the phase `missing` alone.
+    fn made(self) -> Option<Made> {
+        match self {
+            Self::Made(made) => Some(made),
+            Self::Path(_) => None,
         }
     }
 }

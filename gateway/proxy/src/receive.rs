@@ -6,9 +6,9 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, HeadError, Length};
 
 use crate::body::Trailers;
-use crate::client::Client;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
+use crate::session::Session;
 use crate::wire::ReadError;
 
 /// What came.
@@ -26,21 +26,21 @@ pub(crate) enum Received {
 /// Something that is no head, or not in time. The connection is of no more use.
 pub(crate) async fn receive(
     exchange: &mut Exchange,
-    client: &mut Client,
+    session: &mut Session,
 ) -> Result<Received, Failure> {
     let local = exchange.worker.snapshot();
-    let Some(listener) = local.listener(client.listener) else {
+    let Some(listener) = local.listener(session.listener) else {
         return Ok(Received::Nothing);
     };
     let limits = listener.limits;
-    client.deadline.set_cap(None);
-    client
+    session.deadline.set_cap(None);
+    session
         .deadline
         .set_from(exchange.now.instant, listener.head_timeout);
     drop(local);
-    let Client {
+    let Session {
         incoming, deadline, ..
-    } = client;
+    } = session;
     let request = &mut exchange.heads.request;
     let parse = &mut |bytes: &[u8]| request.parse(bytes, limits);
     let read = deadline
@@ -50,7 +50,7 @@ pub(crate) async fn receive(
         .await;
     match read {
         Ok(Ok(())) => {
-            client.requests += 1;
+            session.requests += 1;
             incoming.begin(request.framing);
             Ok(Received::Request)
         }

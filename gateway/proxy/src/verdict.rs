@@ -95,14 +95,14 @@ pub(crate) fn edit_response(
 
 /// Edits with their values worked out, to be carried out on a head that is
 /// not there yet.
-pub(crate) fn settle(verdict: &Verdict, rendered: &Rendered, settled: &mut Vec<Edit>) {
+pub(crate) fn resolve(verdict: &Verdict, rendered: &Rendered, deferred: &mut Vec<Edit>) {
     let mut place = 0;
     for edit in &verdict.edits {
         let value = |value| {
             let bytes: Option<&[u8]> = rendered.get(place, value);
             bytes.map(|bytes| Value::Literal(bytes.into()))
         };
-        let settle = match edit {
+        let resolved = match edit {
             Edit::SetHeader { name, value: of } => Some(match value(of) {
                 Some(value) => Edit::SetHeader {
                     name: name.clone(),
@@ -121,7 +121,7 @@ pub(crate) fn settle(verdict: &Verdict, rendered: &Rendered, settled: &mut Vec<E
             Edit::RemoveHeader(_) | Edit::SetStatus(_) => Some(edit.clone()),
             Edit::SetPath(_) | Edit::SetQuery(_) => None,
         };
-        settled.extend(settle);
+        deferred.extend(resolved);
         place += usize::from(has_value(edit));
     }
 }

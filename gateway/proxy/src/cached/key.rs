@@ -79,7 +79,7 @@ pub(crate) fn keep_credentials(exchange: &mut Exchange, matched: &Matched) {
 }
 
 /// Looks for what is stored for the request, under its key and for its variant.
-pub(super) fn find(exchange: &mut Exchange) -> Found {
+pub(crate) fn find(exchange: &mut Exchange) -> Found {
     let Heads { request, key, .. } = &mut *exchange.heads;
     let personal = Personal::of(&exchange.caching);
     let cache = &exchange.worker.estate.cache;

@@ -9,7 +9,6 @@ use janua_http::{Failure, ResponseHead};
 use janua_upstream::{Change, ConnectError, Lease, Outcome, Picked};
 
 use super::Call;
-use super::search::Open;
 use crate::attempts::Attempts;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
@@ -42,12 +41,16 @@ pub(super) fn take(
 ///
 /// # Errors
 /// It was closed, or something came that no request had asked for.
-pub(super) fn look(call: &Call<'_>, open: &Open) -> Result<(), Failure> {
-    match open.connection.look() {
+pub(super) fn look(
+    call: &Call<'_>,
+    picked: &Picked,
+    connection: &UpstreamConnection,
+) -> Result<(), Failure> {
+    match connection.look() {
         Idle::Quiet => Ok(()),
         Idle::Closed => Err(Kind::ConnectionReset.into()),
         Idle::Spoken => {
-            distrust(call.worker, call.course.forwarding(), &open.picked);
+            distrust(call.worker, call.course.forwarding(), picked);
             Err(Failure::with(
                 Kind::ConnectionReset,
                 "spoke before it was asked",

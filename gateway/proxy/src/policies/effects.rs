@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use janua_cache::{Cache, Scope};
 use janua_http::Failure;
-use janua_wasm::{CacheLookup, Edit, Effect, Input, Part, Plan, Purge, PurgeScope, Value, Verdict};
+use janua_wasm::{CacheLookup, Edit, Input, Part, Plan, Purge, PurgeScope, Value, Verdict};
 
 use crate::caching::{Caching, prefixed};
 use crate::facts::View;
@@ -89,7 +89,7 @@ pub(super) fn keep_edits(
     rendered: &Rendered,
     caching: &mut Caching,
 ) {
-    let decides = plan.inputs.iter().any(is_beside_key);
+    let decides = plan.inputs.iter().any(is_outside_cache_key);
     let mut keep = |name: &str, value: Option<&[u8]>, is_personal: bool| {
         let kept = match decides || is_personal {
             true => &mut caching.personal,
@@ -115,7 +115,7 @@ pub(super) fn keep_edits(
 }
 
 fn is_personal(value: &Value, plan: &Plan) -> bool {
-    parts_of(value, plan).any(is_beside_key)
+    parts_of(value, plan).any(is_outside_cache_key)
 }
 
 /// What a value takes from the request.
@@ -131,8 +131,8 @@ fn parts_of<'a>(value: &'a Value, plan: &'a Plan) -> impl Iterator<Item = &'a In
     })
 }
 
-/// Whether two requests of one key may differ in it.
-fn is_beside_key(input: &Input) -> bool {
+/// Whether two requests with one cache key can differ in this input.
+fn is_outside_cache_key(input: &Input) -> bool {
     !matches!(
         input,
         Input::Scheme
@@ -149,15 +149,16 @@ fn is_beside_key(input: &Input) -> bool {
 
 /// Whether a verdict of the phase `fetched` made the response what it is for
 /// this request alone.
-pub(super) fn is_for_one(verdict: &Verdict, plan: &Plan) -> bool {
+pub(super) fn depends_on_requester(verdict: &Verdict, plan: &Plan) -> bool {
     !verdict.edits.is_empty()
-        && (plan.inputs.iter().any(is_beside_key) || plan.references.iter().any(is_beside_key))
+        && (plan.inputs.iter().any(is_outside_cache_key)
+            || plan.references.iter().any(is_outside_cache_key))
 }
 
-/// The rule that a verdict of the phase `fetched` gives, if any.
-pub(super) fn has_rule(verdict: &Verdict) -> bool {
-    verdict
-        .effects
-        .iter()
-        .any(|effect| matches!(effect, Effect::CacheRule(_)))
+/// Tags are separated by commas or spaces, as CDNs write them.
+pub(super) fn tags(value: &[u8]) -> impl Iterator<Item = Box<str>> {
+    value
+        .split(|byte| matches!(byte, b',' | b' ' | b'\t'))
+        .filter(|tag| !tag.is_empty())
+        .map(|tag| String::from_utf8_lossy(tag).into())
 }

@@ -5,7 +5,7 @@ use janua_cache::rules::invalidate::{Subject, changed, invalidates};
 use janua_cache::rules::update::{HeadEffect, head_effect};
 use janua_http::Fields;
 
-use super::key::find;
+use crate::cached::key::find;
 use crate::exchange::{Exchange, Matched};
 use crate::heads::Heads;
 

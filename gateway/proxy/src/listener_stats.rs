@@ -1,0 +1,30 @@
+//! What the connections of a listener are counted in.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use janua_telemetry::metrics::{Counter, Gauge, definitions};
+
+use crate::worker::Worker;
+
+/// What the connections of a listener count themselves in.
+pub(crate) struct ListenerStats {
+    pub(crate) gauge: Arc<Gauge>,
+    /// Of all workers, for the limit.
+    pub(crate) open: Arc<AtomicUsize>,
+    pub(crate) accepted: Arc<Counter>,
+    pub(crate) refused: Arc<Counter>,
+}
+
+impl ListenerStats {
+    pub(crate) fn new(worker: &Worker, listener: usize) -> Option<Self> {
+        let (name, open) = worker.estate.listener(listener)?;
+        let registry = &worker.estate.metrics;
+        Some(Self {
+            gauge: registry.gauge(&definitions::CONNECTIONS, [&*name]),
+            open,
+            accepted: registry.counter(&definitions::CONNECTIONS_ACCEPTED, [&*name]),
+            refused: registry.counter(&definitions::CONNECTIONS_REFUSED, [&*name, "limit"]),
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Has the target of a route answer. A target kind is a case of
+//! [`crate::snapshot::Target`] and a line here.
+
+use janua_http::Failure;
+use janua_http::failure::Kind;
+
+use crate::answer::{Answer, Body};
+use crate::cached;
+use crate::course::Course;
+use crate::downstream::Downstream;
+use crate::exchange::{Exchange, Matched};
+use crate::facts::AnsweredBy;
+use crate::files;
+use crate::forward;
+use crate::redirect;
+use crate::snapshot::Target;
+use crate::verdict::Made;
+
+/// Asks the target.
+///
+/// # Errors
+/// What the target failed with, or that the client is gone.
+pub(crate) async fn answer(
+    exchange: &mut Exchange,
+    client: &mut Downstream<'_>,
+    matched: &Matched,
+) -> Result<Answer, Failure> {
+    let route = matched.route();
+    match &route.target {
+        Target::Upstream(to) => {
+            let course = Course::new(to, matched).ok_or(Kind::Internal)?;
+            if route.caches {
+                return Box::pin(cached::cached(exchange, client, &course)).await;
+            }
+            forward::forward(exchange, client, &course).await
+        }
+        Target::Files(tree) => Box::pin(files::files(exchange, tree)).await,
+        Target::Respond(fixed) => Ok(made(exchange, &fixed.into())),
+        Target::Redirect { status, to } => {
+            let request = &exchange.heads.request;
+            let redirect = redirect::redirect(*status, to, request, &exchange.origin)?;
+            Ok(made(exchange, &redirect))
+        }
+    }
+}
+
+/// An answer that the configuration gives.
+fn made(exchange: &mut Exchange, made: &Made) -> Answer {
+    exchange.take_made(made);
+    let content = made.body.clone().into();
+    Answer::settled(AnsweredBy::Gateway, Body::Content(content))
+}
