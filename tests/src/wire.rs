@@ -71,6 +71,11 @@ impl Wire {
 
     /// Breaks the connection off, so that the peer sees a reset.
     pub fn reset(self) {
+        self.reset_on_drop();
+    }
+
+    /// Makes the end of this connection a reset, once it is dropped.
+    pub fn reset_on_drop(&self) {
         if let Stream::Tcp(stream) = &self.stream {
             let socket = socket2::SockRef::from(stream);
             socket.set_linger(Some(Duration::ZERO)).unwrap();

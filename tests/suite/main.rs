@@ -35,6 +35,7 @@ mod compression;
 mod compression_eligible;
 mod compression_kept;
 mod compression_streams;
+mod corpus;
 mod deploy;
 mod documents;
 mod drain;
