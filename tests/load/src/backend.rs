@@ -4,8 +4,9 @@
 //! are answered with that many zero bytes under a fixed Content-Length, `/json`
 //! with a document of 100 KiB, anything else with 404. Below `/cached` are the
 //! same with an hour of freshness. A query changes nothing. `/requests` says how
-//! many requests came before. It reads heads only: a request with a body is not
-//! expected.
+//! many requests came before. `POST /upload` is answered with a byte once the body,
+//! which must have a `Content-Length`, has come. `/tunnel` is answered with 101, and
+//! then with whatever is sent.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -112,6 +113,7 @@ struct Answers {
     /// By path.
     prepared: Vec<(String, Answer)>,
     missing: Answer,
+    tunnel: Answer,
     /// Requests so far.
     requests: u64,
 }
@@ -124,6 +126,7 @@ impl Answers {
             ("/100k", octets, vec![0; 100 * 1024]),
             ("/1m", octets, vec![0; 1024 * 1024]),
             ("/json", "application/json", document::json(JSON_LENGTH)),
+            ("/upload", octets, vec![0]),
         ];
         let mut prepared = Vec::new();
         for (path, kind, body) in bodies {
@@ -135,13 +138,17 @@ impl Answers {
         Self {
             prepared,
             missing: response("404 Not Found", octets, "", &[]),
+            tunnel: SWITCH.into(),
             requests: 0,
         }
     }
 
     /// The answer to a request whose head this is.
     fn to(&mut self, head: &[u8]) -> Answer {
-        let path = head.strip_prefix(b"GET ").unwrap_or_default();
+        let path = head
+            .strip_prefix(b"GET ")
+            .or_else(|| head.strip_prefix(b"POST "));
+        let path = path.unwrap_or_default();
         let end = path.iter().position(|byte| matches!(byte, b' ' | b'?'));
         let path = path.get(..end.unwrap_or(0)).unwrap_or_default();
         if path == b"/requests" {
@@ -149,11 +156,17 @@ impl Answers {
             return response("200 OK", "text/plain", "", count.as_bytes());
         }
         self.requests += 1;
+        if path == b"/tunnel" {
+            return Rc::clone(&self.tunnel);
+        }
         let mut prepared = self.prepared.iter();
         let known = prepared.find(|(known, _)| known.as_bytes() == path);
         Rc::clone(known.map_or(&self.missing, |(_, answer)| answer))
     }
 }
+
+const SWITCH: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
 
 /// Least length of the document `/json`, in bytes.
 const JSON_LENGTH: usize = 100 * 1024;
@@ -170,6 +183,10 @@ fn response(status: &str, kind: &str, fields: &str, body: &[u8]) -> Answer {
 struct Peer {
     stream: TcpStream,
     head: Vec<u8>,
+    /// The answer to the request whose body is still coming, and bytes of it left.
+    uploading: Option<(Answer, usize)>,
+    /// Whether what comes is sent back.
+    is_tunnel: bool,
     writing: Option<(Answer, usize)>,
 }
 
@@ -178,6 +195,8 @@ impl Peer {
         Self {
             stream,
             head: Vec::with_capacity(1024),
+            uploading: None,
+            is_tunnel: false,
             writing: None,
         }
     }
@@ -209,7 +228,7 @@ impl Peer {
             if drained && !ending {
                 return true;
             }
-            let mut chunk = [0u8; 4096];
+            let mut chunk = [0u8; 16 * 1024];
             match self.stream.read(&mut chunk) {
                 Ok(0) => return false,
                 Ok(read) => {
@@ -239,13 +258,45 @@ impl Peer {
         Progress::Done
     }
 
-    /// Takes the next whole head off the front of what has come.
+    /// Takes the next whole request off the front of what has come: its answer.
     fn next_request(&mut self, answers: &mut Answers) -> Option<Answer> {
-        let end = self.head.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-        let answer = answers.to(self.head.get(..end).unwrap_or_default());
-        self.head.drain(..end);
+        if self.is_tunnel {
+            let came = std::mem::take(&mut self.head);
+            return (!came.is_empty()).then(|| came.into());
+        }
+        let (answer, left) = match self.uploading.take() {
+            Some(upload) => upload,
+            None => {
+                let end = self.head.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+                let head = self.head.get(..end).unwrap_or_default();
+                let answer = answers.to(head);
+                let length = content_length(head);
+                self.is_tunnel = answer.as_ref() == SWITCH;
+                self.head.drain(..end);
+                (answer, length)
+            }
+        };
+        let came = left.min(self.head.len());
+        self.head.drain(..came);
+        if came < left {
+            self.uploading = Some((answer, left - came));
+            return None;
+        }
         Some(answer)
     }
+}
+
+/// The length of a request's body.
+fn content_length(head: &[u8]) -> usize {
+    if head.starts_with(b"GET ") {
+        return 0;
+    }
+    let text = String::from_utf8_lossy(head).to_lowercase();
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix("content-length:"));
+    value
+        .and_then(|value| value.trim().parse().ok())
+        .unwrap_or(0)
 }
 
 enum Progress {

@@ -11,9 +11,10 @@ use crate::affinity;
 use crate::case::{self, GROUPS};
 use crate::collapse;
 use crate::compare::{self, Plan, Size};
-use crate::contender::{self, LOAD_CORE, known};
+use crate::contender::{self, Contender, LOAD_CORE, known};
 use crate::kernel;
 use crate::memory::{self, Footprint};
+use crate::process::Process;
 use crate::reload::{self, Survival};
 use crate::report::{self, Findings};
 use crate::trace::{self, Counts};
@@ -38,6 +39,9 @@ pub(crate) struct Order {
 
 const SMALL_RATE: f64 = 2000.0;
 const SMALL_CONNECTIONS: usize = 32;
+/// Who is measured at saturation: the more share the core, the longer each waits.
+const SATURATED: &[&str] = &["nginx", "nginx-policies", "haproxy", "janua", "janua-5"];
+const SATURATED_CONNECTIONS: usize = 16;
 const LARGE_RATE: f64 = 100.0;
 const LARGE_CONNECTIONS: usize = 16;
 
@@ -82,7 +86,7 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     }
     let plan = |size: Size, rate, connections| Plan {
         ask: size.ask(),
-        rate,
+        rate: Some(rate),
         connections,
         window: order.window,
         rounds: order.rounds,
@@ -94,6 +98,8 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     let large = plan(Size::Large, LARGE_RATE, LARGE_CONNECTIONS);
     let large = compare::compare(&running, &backend, &large)?;
     drop(running);
+    progress("CPU per request, 1 KiB, saturated");
+    let saturated = saturated(order, &contenders, &backend)?;
 
     let cases = case::Order {
         only: &order.only,
@@ -119,6 +125,7 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
         contenders,
         absent,
         small,
+        saturated,
         large,
         cases,
         collapses,
@@ -130,6 +137,28 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     write(&order.out, &report::page(&findings))?;
     progress(&format!("written: {}", order.out.display()));
     Ok(())
+}
+
+/// Compares those of [`SATURATED`] at as many requests as the core bears.
+fn saturated(
+    order: &Order,
+    contenders: &[Contender],
+    backend: &Process,
+) -> anyhow::Result<compare::Comparison> {
+    let wanted = contenders.iter();
+    let wanted: Vec<Contender> = wanted
+        .filter(|one| SATURATED.contains(&one.name))
+        .cloned()
+        .collect();
+    let running = compare::start_all(&wanted, &order.work, backend);
+    let plan = Plan {
+        ask: Size::Small.ask(),
+        rate: None,
+        connections: SATURATED_CONNECTIONS,
+        window: order.window,
+        rounds: order.rounds,
+    };
+    compare::compare(&running, backend, &plan)
 }
 
 fn write(out: &Path, page: &str) -> anyhow::Result<()> {

@@ -144,7 +144,7 @@ impl Group {
             eprintln!("bench: {}", case.name);
             let plan = Plan {
                 ask: (case.ask)(),
-                rate: case.rate,
+                rate: Some(case.rate),
                 connections: case.connections,
                 window: order.window,
                 rounds: order.rounds,
@@ -187,9 +187,14 @@ pub(crate) struct Order<'a> {
 }
 
 /// The files of the group `static`; readiness of all is seen by `/1k`.
-fn write_files(directory: &Path) -> anyhow::Result<()> {
+pub(crate) fn write_files(directory: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(directory)?;
-    for (name, length) in [("1k", KIB), ("100k", 100 * KIB), ("10m", 10 * MIB)] {
+    for (name, length) in [
+        ("1k", KIB),
+        ("100k", 100 * KIB),
+        ("1m", MIB),
+        ("10m", 10 * MIB),
+    ] {
         fs::write(directory.join(name), vec![0; length])
             .with_context(|| directory.display().to_string())?;
     }

@@ -16,6 +16,8 @@ use crate::process::{self, Launch, Process};
 
 /// More of the contenders' core than this and they wait for each other.
 const BUSY_LIMIT: f64 = 0.7;
+/// Whose cost the others' is divided by: the first of these that takes part.
+const MEASURES: &[&str] = &["nginx", "before"];
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// What is asked, how often, how long.
@@ -23,8 +25,9 @@ const WARM_UP: Duration = Duration::from_secs(2);
 pub(crate) struct Plan {
     /// What is asked for.
     pub(crate) ask: Ask,
-    /// Requests a second to each contender, at most.
-    pub(crate) rate: f64,
+    /// Requests a second to each contender, at most; none to have each connection ask
+    /// again as soon as it has its answer.
+    pub(crate) rate: Option<f64>,
     /// Keep-alive connections to each contender.
     pub(crate) connections: usize,
     /// Length of a round.
@@ -56,8 +59,11 @@ impl Size {
 
 /// What a comparison found.
 pub(crate) struct Comparison {
-    /// The rate that was kept, which may be lower than planned.
-    pub(crate) rate: f64,
+    /// The rate that was kept, which may be lower than planned; none if each answer
+    /// was followed by the next request.
+    pub(crate) rate: Option<f64>,
+    /// Whose cost the ratios are held against.
+    pub(crate) measure: &'static str,
     /// One line a contender, in the order they were given.
     pub(crate) lines: Vec<Line>,
     /// Share of the contenders' core that they used, 0 to 1.
@@ -74,7 +80,7 @@ pub(crate) struct Line {
     pub(crate) name: &'static str,
     /// CPU per request, user and system, in microseconds; median of rounds.
     pub(crate) micros: f64,
-    /// The same divided by nginx's of the same round; median of rounds.
+    /// The same divided by the measure's of the same round; median of rounds.
     pub(crate) ratio: Option<f64>,
     /// The least and the greatest ratio among the rounds.
     pub(crate) spread: Option<(f64, f64)>,
@@ -148,9 +154,11 @@ pub(crate) fn compare_from(
         let (usage, _) = round(&mut generator, running, WARM_UP)?;
         let used: f64 = usage.iter().map(|cpu| cpu.nanos as f64 / 1e9).sum();
         let share = used / WARM_UP.as_secs_f64();
-        if share > BUSY_LIMIT {
-            rate *= BUSY_LIMIT * 0.95 / share;
-            generator.set_rate(rate);
+        if let Some(rate) = &mut rate
+            && share > BUSY_LIMIT
+        {
+            *rate *= BUSY_LIMIT * 0.95 / share;
+            generator.set_rate(*rate);
         }
     }
 
@@ -173,9 +181,13 @@ pub(crate) fn compare_from(
     let load = Cpu::alone(std::process::id()).nanos.saturating_sub(ours)
         + Cpu::of(backend.id()).since(behind).nanos;
 
+    let mut measures = MEASURES.iter().copied();
+    let measure = measures.find(|name| running.iter().any(|one| one.contender.name == *name));
+    let measure = measure.unwrap_or("nginx");
     Ok(Comparison {
         rate,
-        lines: lines(running, &rounds),
+        measure,
+        lines: lines(running, &rounds, measure),
         proxy_core: proxies,
         elsewhere: (busy - proxies).max(0.0),
         load_core: load as f64 / 1e9 / elapsed,
@@ -190,7 +202,7 @@ fn target(one: &Running, plan: &Plan) -> Target {
         address: one.process.address,
         ask: plan.ask.clone(),
         connections: plan.connections,
-        pace: Pace::PerSecond(plan.rate),
+        pace: plan.rate.map_or(Pace::Closed, Pace::PerSecond),
     }
 }
 
@@ -215,13 +227,13 @@ fn round(
     Ok((used.collect(), outcomes))
 }
 
-fn lines(running: &[Running], rounds: &[Round]) -> Vec<Line> {
+fn lines(running: &[Running], rounds: &[Round], measure: &str) -> Vec<Line> {
     let per_round: Vec<Vec<f64>> = (0..running.len())
         .map(|index| rounds.iter().map(|round| micros(round, index)).collect())
         .collect();
     let measure = running
         .iter()
-        .position(|one| one.contender.name == "nginx")
+        .position(|one| one.contender.name == measure)
         .and_then(|index| per_round.get(index));
     let with = running.iter().zip(&per_round).enumerate();
     with.map(|(index, (one, costs))| {
@@ -233,10 +245,10 @@ fn lines(running: &[Running], rounds: &[Round]) -> Vec<Line> {
             }
             user += usage.get(index).map_or(0.0, |cpu| cpu.user_share());
         }
-        let ratios: Option<Vec<f64>> = measure.map(|nginx| {
+        let ratios: Option<Vec<f64>> = measure.map(|measured| {
             costs
                 .iter()
-                .zip(nginx)
+                .zip(measured)
                 .map(|(cost, base)| cost / base)
                 .collect()
         });

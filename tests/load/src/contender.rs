@@ -3,6 +3,7 @@
 mod flavour;
 pub(crate) mod known;
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,36 @@ pub(crate) fn installed(
     (present, absent)
 }
 
+/// Builds of the gateway beside each other, in the configuration of one row. The first
+/// is called `janua`, the others by [`EARLIER`].
+///
+/// # Errors
+/// A build is not there, or there are too many.
+pub(crate) fn builds(row: &Row, binaries: &[PathBuf]) -> anyhow::Result<Vec<Contender>> {
+    let &(_, flavour, template, memo, about) = row;
+    let names = std::iter::once(&"janua").chain(EARLIER);
+    if binaries.len() > EARLIER.len() + 1 {
+        anyhow::bail!("at most {} builds", EARLIER.len() + 1);
+    }
+    let each = binaries.iter().zip(names);
+    each.map(|(binary, &name)| {
+        let program = fs::canonicalize(binary).with_context(|| binary.display().to_string())?;
+        Ok(Contender {
+            name,
+            about,
+            version: flavour.version(&program),
+            program,
+            flavour,
+            template,
+            memo,
+        })
+    })
+    .collect()
+}
+
+/// The names of builds that another is held against.
+const EARLIER: &[&str] = &["before", "before-2", "before-3"];
+
 impl Contender {
     /// Writes the configuration and starts the process, alone on its core and
     /// with nothing left of an earlier run.
@@ -103,6 +134,20 @@ impl Contender {
     /// # Errors
     /// See [`Process::start`].
     pub(crate) fn start(&self, work: &Path, backend: SocketAddr) -> anyhow::Result<Running> {
+        self.start_under(&[], work, backend)
+    }
+
+    /// The same under another program, whose command line `tool` is: it is given the
+    /// contender's behind its own.
+    ///
+    /// # Errors
+    /// See [`Process::start`].
+    pub(crate) fn start_under(
+        &self,
+        tool: &[OsString],
+        work: &Path,
+        backend: SocketAddr,
+    ) -> anyhow::Result<Running> {
         let directory = work.join(self.name);
         // What is not there need not go.
         let _ = fs::remove_dir_all(&directory);
@@ -114,7 +159,7 @@ impl Contender {
         };
         self.configure(&place, "a")?;
         let launch = Launch {
-            command: self.flavour.command(&self.program, &place),
+            command: [tool, &self.flavour.command(&self.program, &place)].concat(),
             environment: vec![
                 ("GOMAXPROCS", "1".into()),
                 ("XDG_DATA_HOME", place.directory.clone().into()),

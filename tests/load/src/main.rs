@@ -20,6 +20,7 @@ mod memory;
 mod process;
 mod reload;
 mod report;
+mod scenario;
 mod trace;
 
 use std::ffi::OsString;
@@ -35,6 +36,7 @@ use compare::{Plan, Size};
 use contender::{Contender, LOAD_CORE, known};
 use generator::{Ask, Generator, Pace, Target};
 use process::Process;
+use scenario::SCENARIOS;
 
 // Janua's allocator, so that the bare hyper proxy does not pay for another.
 #[global_allocator]
@@ -92,12 +94,24 @@ enum Action {
     Compare {
         #[command(flatten)]
         whom: Whom,
+        /// An earlier build of the gateway; may be given again. Then `--janua` is held
+        /// against it in several scenarios, and nobody else is measured.
+        #[arg(long)]
+        before: Vec<PathBuf>,
+        /// With `--before`, names of scenarios, separated by commas; all without it:
+        /// plain-1k, plain-1m, upload-128k, hit-1k, file-1m, policies-5, and memory.
+        #[arg(long, value_delimiter = ',', requires = "before")]
+        case: Vec<String>,
         /// Length of the answers.
         #[arg(long, default_value = "1k")]
         size: Size,
         /// Requests a second to each, lowered if the core cannot bear it.
         #[arg(long, default_value_t = 2000.0)]
         rate: f64,
+        /// As many requests as the core bears instead of a rate: each connection asks
+        /// again as soon as it has its answer.
+        #[arg(long, conflicts_with_all = ["rate", "before"])]
+        saturated: bool,
         /// Keep-alive connections to each.
         #[arg(long, default_value_t = 32)]
         connections: usize,
@@ -236,17 +250,24 @@ fn main() -> anyhow::Result<()> {
         }
         Action::Compare {
             whom,
+            before,
+            case,
             size,
             rate,
+            saturated,
             connections,
             seconds,
             rounds,
         } => {
+            let window = Duration::from_secs_f64(seconds);
+            if !before.is_empty() {
+                return run_builds(&whom, &before, &case, window, rounds);
+            }
             let plan = Plan {
                 ask: size.ask(),
-                rate,
+                rate: (!saturated).then_some(rate),
                 connections,
-                window: Duration::from_secs_f64(seconds),
+                window,
                 rounds,
             };
             run_compare(&whom, &plan)
@@ -300,6 +321,31 @@ fn run_compare(whom: &Whom, plan: &Plan) -> anyhow::Result<()> {
     let running = compare::start_all(&contenders, &whom.work, &backend);
     let comparison = compare::compare(&running, &backend, plan)?;
     println!("{}", report::comparison(&comparison));
+    Ok(())
+}
+
+/// Holds a build of the gateway against earlier ones.
+fn run_builds(
+    whom: &Whom,
+    before: &[PathBuf],
+    wanted: &[String],
+    window: Duration,
+    rounds: usize,
+) -> anyhow::Result<()> {
+    affinity::raise_open_files();
+    affinity::pin(LOAD_CORE).context("two cores are needed")?;
+    let backend = compare::start_backend(&whom.work)?;
+    let mut builds = vec![whom.janua.clone()];
+    builds.extend_from_slice(before);
+    for scenario in SCENARIOS.iter().filter(|one| one.is_wanted(wanted)) {
+        if let Some(found) = scenario.compare(&builds, &whom.work, &backend, window, rounds)? {
+            println!("### {}\n\n{}\n", scenario.name, report::comparison(&found));
+        }
+    }
+    if wanted.is_empty() || wanted.iter().any(|name| name == "memory") {
+        let found = scenario::footprints(&builds, &whom.work, &backend)?;
+        println!("{}", report::footprints(&found));
+    }
     Ok(())
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Findings {
     pub(crate) absent: Vec<&'static str>,
     /// Answers of 1 KiB.
     pub(crate) small: Comparison,
+    /// Answers of 1 KiB, as many as the core bears.
+    pub(crate) saturated: Comparison,
     /// Answers of 1 MiB.
     pub(crate) large: Comparison,
     /// Files, cache hits and compression.
@@ -48,6 +50,13 @@ pub(crate) fn page(found: &Findings) -> String {
             comparison(&found.small)
         ),
         policies(&found.small),
+        format!(
+            "## CPU per request, 1 KiB, saturated\n\n\
+             The core has no time left: each connection asks again as soon as it has its answer. \
+             Wake-ups are few and their cost is shared by many requests, so this is closer to the \
+             cost of the code itself.\n\n{}",
+            comparison(&found.saturated)
+        ),
         format!(
             "## CPU per request, 1 MiB\n\nThe same with long answers.\n\n{}",
             comparison(&found.large)
@@ -103,9 +112,10 @@ fn introduction(found: &Findings) -> String {
 
 /// A comparison as a table, with what qualifies it below.
 pub(crate) fn comparison(found: &Comparison) -> String {
-    let mut text = String::from(
-        "| contender | ratio to nginx | least – greatest | CPU µs | of it user µs | p50 µs | p99 µs | answered | failed | unsent |\n\
+    let mut text = format!(
+        "| contender | ratio to {} | least – greatest | CPU µs | of it user µs | p50 µs | p99 µs | answered | failed | unsent |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        found.measure,
     );
     for line in &found.lines {
         let ratio = line
@@ -131,9 +141,12 @@ pub(crate) fn comparison(found: &Comparison) -> String {
     }
     let _ = write!(
         text,
-        "\n{:.0} requests/s to each. The contenders used {:.0} % of their core, other work {:.0} %; \
+        "\n{}. The contenders used {:.0} % of their core, other work {:.0} %; \
          backend and load used {:.0} % of theirs. Latency is that of a core shared by all.",
-        found.rate,
+        found.rate.map_or_else(
+            || "Each connection asked again as soon as it had its answer".to_owned(),
+            |rate| format!("{rate:.0} requests/s to each"),
+        ),
         found.proxy_core * 100.0,
         found.elsewhere * 100.0,
         found.load_core * 100.0,

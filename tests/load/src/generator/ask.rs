@@ -9,6 +9,8 @@ pub(crate) struct Ask {
     paths: Vec<String>,
     /// The value of `Accept-Encoding`, if one is sent.
     encoding: Option<&'static str>,
+    /// Bytes of body to be sent; a request with any is a `POST`.
+    upload: usize,
     /// The body of a right answer.
     pub(super) body: Body,
 }
@@ -38,6 +40,7 @@ impl Ask {
         Self {
             paths: vec![path.into()],
             encoding: None,
+            upload: 0,
             body: Body::Plain(length),
         }
     }
@@ -48,7 +51,16 @@ impl Ask {
         Self {
             paths: vec![path.into()],
             encoding: Some(coding),
+            upload: 0,
             body: Body::Encoded(coding, limit),
+        }
+    }
+
+    /// A body of `upload` bytes to one path, whose answer has `length` bytes of body.
+    pub(crate) fn upload(path: impl Into<String>, upload: usize, length: usize) -> Self {
+        Self {
+            upload,
+            ..Self::plain(path, length)
         }
     }
 
@@ -64,16 +76,22 @@ impl Ask {
     }
 
     /// The requests as they are sent.
-    pub(super) fn requests(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
         let coding = self.encoding.map_or_else(String::new, |coding| {
             format!("Accept-Encoding: {coding}\r\n")
         });
+        let (method, length) = match self.upload {
+            0 => ("GET", String::new()),
+            upload => ("POST", format!("Content-Length: {upload}\r\n")),
+        };
         let request = |path: &String| {
-            format!(
-                "GET {path} HTTP/1.1\r\nHost: load.example\r\nUser-Agent: janua-load\r\n\
-                 Accept: */*\r\n{coding}X-Api-Key: {API_KEY}\r\n\r\n"
+            let mut request = format!(
+                "{method} {path} HTTP/1.1\r\nHost: load.example\r\nUser-Agent: janua-load\r\n\
+                 Accept: */*\r\n{coding}{length}X-Api-Key: {API_KEY}\r\n\r\n"
             )
-            .into_bytes()
+            .into_bytes();
+            request.resize(request.len() + self.upload, 0);
+            request
         };
         self.paths.iter().map(request).collect()
     }

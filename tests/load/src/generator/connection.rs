@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{RecvFlags, recv};
 
 use super::ask::Body;
@@ -11,6 +12,8 @@ use super::chunks::Chunks;
 use super::outcome::Failure;
 
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
+/// Requests up to this length fit into any socket's buffer.
+const SMALL_REQUEST: usize = 8 * 1024;
 const HEAD_LIMIT: usize = 16 * 1024;
 
 /// A connection with at most one request under way.
@@ -75,9 +78,14 @@ impl Connection {
         self.pending.is_some()
     }
 
-    /// Sends a request; its latency counts from `due`. A request is far
-    /// shorter than a socket's buffer, so one that does not fit is a failure.
+    /// Sends a request; its latency counts from `due`. A request is shorter than a
+    /// socket's buffer, which is enlarged for an upload, so one that does not fit is
+    /// a failure.
     pub(super) fn send(&mut self, request: &[u8], due: Instant) -> Result<(), Failure> {
+        if request.len() > SMALL_REQUEST {
+            // Twice, for what the kernel adds; it may grant less.
+            let _ = set_socket_send_buffer_size(&self.stream, 2 * request.len());
+        }
         match self.stream.write(request) {
             Ok(written) if written == request.len() => {
                 self.pending = Some(Pending {
