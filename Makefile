@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help run release test lint deny docs conformance bench bench-peers bench-micro
+.PHONY: help run release test lint deny docs conformance bench bench-peers bench-micro bench-instructions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
@@ -62,6 +62,10 @@ bench: policies ## CPU per request, memory and reloads beside the peers; writes 
 
 bench-peers: ## install the peers of the benchmark, Envoy and Caddy too
 	tests/load/peers.sh --all
+
+bench-instructions: policies ## user instructions per request; BEFORE=path holds another build against this one (needs valgrind)
+	$(CARGO) build --release -p janua -p janua-load
+	$(RELEASE)/janua-load instructions $(if $(BEFORE),--janua $(BEFORE)) --janua $(RELEASE)/janua
 
 bench-micro: policies ## router, memo hit, policy call, cache
 	$(CARGO) bench -p janua-router -p janua-wasm

@@ -15,6 +15,7 @@ mod compare;
 mod contender;
 mod document;
 mod generator;
+mod instructions;
 mod kernel;
 mod memory;
 mod process;
@@ -89,6 +90,19 @@ enum Action {
         /// Keep-alive connections.
         #[arg(long, default_value_t = 32)]
         connections: usize,
+    },
+    /// Instructions per request of builds of the gateway, printed. Needs valgrind.
+    Instructions {
+        /// A build; given again, further ones, held against the first.
+        #[arg(long, default_value = "target/release/janua")]
+        janua: Vec<PathBuf>,
+        /// Names of scenarios, separated by commas; all without it: plain-1k, plain-1m,
+        /// upload-128k, hit-1k, file-1m, policies-5, tunnel.
+        #[arg(long, value_delimiter = ',')]
+        case: Vec<String>,
+        /// Where configurations and counts are put.
+        #[arg(long, default_value = "target/load")]
+        work: PathBuf,
     },
     /// CPU per request of some contenders, printed.
     Compare {
@@ -246,6 +260,13 @@ fn main() -> anyhow::Result<()> {
                 .map(|one| trace::count(one, rate, connections))
                 .collect();
             println!("{}", report::counts(&found?));
+            Ok(())
+        }
+        Action::Instructions { janua, case, work } => {
+            affinity::pin(LOAD_CORE).context("two cores are needed")?;
+            let backend = compare::start_backend(&work)?;
+            let counted = instructions::count(&janua, &case, &work, &backend)?;
+            println!("{}", report::instructions(&counted));
             Ok(())
         }
         Action::Compare {

@@ -6,6 +6,7 @@ use crate::case::Measured;
 use crate::collapse::{BEFORE_HEAD, BODY_TIME, CLIENTS, Collapse};
 use crate::compare::{Comparison, Line};
 use crate::contender::Contender;
+use crate::instructions::Counted;
 use crate::memory::{Footprint, IDLE_CONNECTIONS};
 use crate::reload::{CONNECTIONS, RELOADS, Survival};
 use crate::trace::Counts;
@@ -280,6 +281,23 @@ pub(crate) fn counts(all: &[Counts]) -> String {
             one.name,
             cell(one.calls, 1),
             cell(one.instructions, 0)
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+/// Instructions per request of builds of the gateway.
+pub(crate) fn instructions(all: &[Counted]) -> String {
+    let mut text = String::from(
+        "| scenario | build | instructions per request | least – greatest | ratio to the first |\n\
+         |---|---|--:|--:|--:|\n",
+    );
+    for one in all {
+        let (least, most) = one.spread;
+        let _ = writeln!(
+            text,
+            "| {} | {} | {:.0} | {least:.0} – {most:.0} | **{:.3}** |",
+            one.scenario, one.build, one.instructions, one.ratio,
         );
     }
     text.trim_end().to_owned()

@@ -1,0 +1,249 @@
+//! Instructions per request of builds of the gateway, counted by valgrind.
+//!
+//! Time on a shared machine moves by tens of percent; the instructions that a request
+//! takes in user code hardly move. One connection asks one request after the other, so
+//! that nothing depends on what arrives together. What is not seen: the kernel, caches,
+//! and the cost of waking up.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::compare::median;
+use crate::contender::{Contender, Running};
+use crate::process::Process;
+use crate::scenario::{Exchange, SCENARIOS, Scenario};
+
+/// What a build took in a scenario.
+pub(crate) struct Counted {
+    /// The scenario's name.
+    pub(crate) scenario: &'static str,
+    /// The build, as it was named.
+    pub(crate) build: String,
+    /// Instructions per request, median of the rounds.
+    pub(crate) instructions: f64,
+    /// The least and the greatest of the rounds.
+    pub(crate) spread: (f64, f64),
+    /// The median divided by that of the first build.
+    pub(crate) ratio: f64,
+}
+
+/// Requests before the first that counts: memos, pools and buffers take their shape.
+const WARM_UP: usize = 200;
+/// Requests of a round. A body of megabytes takes as many instructions as hundreds of
+/// small requests.
+const REQUESTS: usize = 500;
+const ROUNDS: usize = 3;
+/// How long an answer may take: valgrind makes a program some fifty times slower.
+const LIMIT: Duration = Duration::from_secs(60);
+const MESSAGE: &[u8] = &[b'm'; 64];
+const UPGRADE: &[u8] = b"GET /tunnel HTTP/1.1\r\nHost: load.example\r\nConnection: Upgrade\r\n\
+    Upgrade: echo\r\n\r\n";
+
+/// Counts all scenarios that are wanted, of all builds. What a build does not bear
+/// under valgrind is reported and left out.
+///
+/// # Errors
+/// valgrind is not installed, a build is not there, or nothing could be counted.
+pub(crate) fn count(
+    binaries: &[PathBuf],
+    wanted: &[String],
+    work: &Path,
+    backend: &Process,
+) -> anyhow::Result<Vec<Counted>> {
+    for tool in ["valgrind", "vgdb"] {
+        let found = Command::new(tool).arg("--version").output();
+        found.with_context(|| format!("{tool} is needed: install the package valgrind"))?;
+    }
+    let mut all = Vec::new();
+    for scenario in SCENARIOS.iter().filter(|one| one.is_wanted(wanted)) {
+        let (builds, work) = scenario.prepare(binaries, work)?;
+        let mut first = None;
+        for (build, binary) in builds.iter().zip(binaries) {
+            let binary = binary.display().to_string();
+            eprintln!("instructions: {}, {binary}", scenario.name);
+            let rounds = match rounds(scenario, build, &work, backend) {
+                Ok(rounds) => rounds,
+                Err(error) => {
+                    eprintln!("left out: {}, {binary}: {error:#}", scenario.name);
+                    continue;
+                }
+            };
+            let instructions = median(&rounds);
+            let least = rounds.iter().copied().fold(f64::INFINITY, f64::min);
+            all.push(Counted {
+                scenario: scenario.name,
+                build: binary,
+                instructions,
+                spread: (least, rounds.iter().copied().fold(0.0, f64::max)),
+                ratio: instructions / *first.get_or_insert(instructions),
+            });
+        }
+    }
+    if all.is_empty() {
+        bail!("nothing was counted");
+    }
+    Ok(all)
+}
+
+/// Instructions per request in each round.
+fn rounds(
+    scenario: &Scenario,
+    build: &Contender,
+    work: &Path,
+    backend: &Process,
+) -> anyhow::Result<Vec<f64>> {
+    // At full speed first: its policies are compiled, and kept for the next start.
+    drop(build.start(work, backend.address)?);
+    let out = work.join(format!("{}.callgrind", build.name));
+    let mut tool: Vec<OsString> = Vec::new();
+    // Policies are machine code that is made at run time, or loaded from a file that
+    // valgrind knows nothing of.
+    for word in ["valgrind", "--tool=callgrind", "--smc-check=all-non-file"] {
+        tool.push(word.into());
+    }
+    let mut file = OsString::from("--callgrind-out-file=");
+    file.push(fs::canonicalize(work)?.join(out.file_name().unwrap_or_default()));
+    tool.push(file);
+    let running = build.start_under(&tool, work, backend.address)?;
+
+    let mut client = Client::connect(running.process.address, &scenario.exchange)?;
+    for _ in 0..WARM_UP {
+        client.ask()?;
+    }
+    dump(&running)?;
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        for _ in 0..REQUESTS {
+            client.ask()?;
+        }
+        dump(&running)?;
+        // Dumps are numbered from 1; the first was that of start and warm-up.
+        let mut name = out.clone().into_os_string();
+        name.push(format!(".{}", round + 2));
+        rounds.push(total(Path::new(&name))? / REQUESTS as f64);
+    }
+    Ok(rounds)
+}
+
+/// Has the counts so far written, and set to zero.
+fn dump(running: &Running) -> anyhow::Result<()> {
+    let mut command = Command::new("vgdb");
+    command
+        .arg(format!("--pid={}", running.process.id()))
+        .arg("dump");
+    let output = command.output().context("vgdb")?;
+    if !output.status.success() {
+        bail!("vgdb: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// All instructions of a dump.
+fn total(file: &Path) -> anyhow::Result<f64> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    total_of(&text).with_context(|| format!("{} has no total", file.display()))
+}
+
+fn total_of(dump: &str) -> Option<f64> {
+    let mut lines = dump.lines();
+    let value = lines.find_map(|line| line.strip_prefix("totals: "))?;
+    value.trim().parse().ok()
+}
+
+/// One connection, on which the same is asked again and again.
+struct Client {
+    connection: TcpStream,
+    request: Vec<u8>,
+    /// Bytes of body in an answer; none in a tunnel, whose answer is the message.
+    body: Option<usize>,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    fn connect(address: SocketAddr, exchange: &Exchange) -> anyhow::Result<Self> {
+        let connection = TcpStream::connect_timeout(&address, LIMIT)?;
+        connection.set_read_timeout(Some(LIMIT))?;
+        connection.set_nodelay(true)?;
+        let mut this = Self {
+            connection,
+            request: Vec::new(),
+            body: None,
+            buffer: vec![0; 256 * 1024],
+        };
+        match exchange {
+            Exchange::Request(ask, body) => {
+                this.request = ask().requests().pop().context("no request")?;
+                this.body = Some(*body);
+            }
+            Exchange::Tunnel => {
+                this.connection.write_all(UPGRADE)?;
+                let (status, rest) = this.head()?;
+                if status != 101 || rest != 0 {
+                    bail!("the upgrade is answered {status}");
+                }
+                this.request = MESSAGE.to_vec();
+            }
+        }
+        Ok(this)
+    }
+
+    fn ask(&mut self) -> anyhow::Result<()> {
+        self.connection.write_all(&self.request)?;
+        let Some(body) = self.body else {
+            let message = self.buffer.get_mut(..MESSAGE.len()).unwrap_or_default();
+            self.connection.read_exact(message)?;
+            if message != MESSAGE {
+                bail!("another message came back");
+            }
+            return Ok(());
+        };
+        let (status, mut came) = self.head()?;
+        while came < body {
+            match self.connection.read(&mut self.buffer)? {
+                0 => bail!("closed within the answer"),
+                more => came += more,
+            }
+        }
+        if status != 200 || came != body {
+            bail!("answered {status} with {came} bytes of body");
+        }
+        Ok(())
+    }
+
+    /// Reads a head: its status, and how many bytes of the body came with it.
+    fn head(&mut self) -> anyhow::Result<(u16, usize)> {
+        let mut came = 0;
+        loop {
+            let free = self.buffer.get_mut(came..).unwrap_or_default();
+            match self.connection.read(free)? {
+                0 => bail!("closed within a head"),
+                more => came += more,
+            }
+            let mut fields = [httparse::EMPTY_HEADER; 64];
+            let mut response = httparse::Response::new(&mut fields);
+            let all = self.buffer.get(..came).unwrap_or_default();
+            if let httparse::Status::Complete(end) = response.parse(all)? {
+                return Ok((response.code.context("no status")?, came - end));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_of_dumps_are_read() {
+        let dump = "# callgrind format\nevents: Ir\nfn=(1) f\n1 20\n\ntotals: 12345\n";
+        assert_eq!(total_of(dump), Some(12345.0));
+        assert_eq!(total_of("events: Ir\n"), None);
+    }
+}
