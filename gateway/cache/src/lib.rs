@@ -13,6 +13,7 @@ mod entry;
 mod figures;
 mod fill;
 mod flight;
+mod hash;
 mod key;
 mod making;
 mod on_disk;

@@ -14,13 +14,12 @@ use crate::disk::Disk;
 use crate::entry::{Body, Entry, NewEntry};
 use crate::fill::{GrowingBytes, Growth};
 use crate::flight::Refused;
+use crate::hash::KeyHasher;
 use crate::key::{Parts, Variance};
 use crate::purge::{Purges, Standing};
 
-pub(crate) mod hash;
 pub(crate) mod index;
 
-use hash::KeyHasher;
 use index::{Index, Marker, PassMarker, Slot};
 
 /// What all parts of the cache share.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _};
 
 use super::{Purge, Scope, Standing, Subject};
+use crate::hash::Identity;
 use crate::key::{Address, PartsReader};
-use crate::store::hash::Identity;
 
 /// Above these numbers of lines a purge is widened: a URL or a prefix to its
 /// host, a host or a tag to everything. Sweeps keep the tables far below them.

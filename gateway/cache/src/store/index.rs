@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quick_cache::sync::{Cache, GuardResult};
 use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 
-use super::hash::Identity;
 use crate::entry::{Entry, OVERHEAD};
+use crate::hash::Identity;
 use crate::key::Variance;
 
 /// What a slot holds.
