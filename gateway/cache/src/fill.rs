@@ -5,38 +5,17 @@
 //! what may be stored, or the fills together hold too much, it leaves the
 //! index: later requests do not find it, its present readers still get all of
 //! it, only what the slowest of them lacks is kept, and the writer waits while
-//! that is more than [`MAX_LAG`]. A writer that goes away before the end is
-//! told to every reader as [`Aborted`], and the entry is gone.
+//! that is more than [`MAX_LAG`](crate::MAX_LAG). A writer that goes away before the end is
+//! told to every reader as [`Aborted`](crate::Aborted), and the entry is gone.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::entry::{Body, Entry};
+use crate::entry::Entry;
+use crate::growth::{FillReader, Growth, Written};
 use crate::store::Store;
-
-mod budget;
-mod growth;
-
-pub(crate) use budget::GrowingBytes;
-pub(crate) use growth::Growth;
-
-/// How far the slowest reader may lag behind the writer of a body that is not
-/// kept, in bytes.
-pub const MAX_LAG: u64 = 1 << 20;
-
-/// The body ended before it was whole: its writer failed or went away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Aborted;
-
-impl std::fmt::Display for Aborted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the body ended before it was whole")
-    }
-}
-
-impl std::error::Error for Aborted {}
 
 /// The writing end of a body that is being stored. Dropped without
 /// [`finish`](Self::finish), it aborts the body.
@@ -101,7 +80,7 @@ impl Fill {
             return;
         }
         let limit = self.store.max_object();
-        if self.growth.write(data, limit) == growth::Written::TooLarge {
+        if self.growth.write(data, limit) == Written::TooLarge {
             self.store.forget(&self.entry);
         }
     }
@@ -126,44 +105,6 @@ impl Drop for Fill {
         if self.growth.abort() {
             self.store.forget(&self.entry);
         }
-    }
-}
-
-impl Body {
-    /// True if it is this body on its way in.
-    pub(crate) fn is_growing_as(&self, growth: &Arc<Growth>) -> bool {
-        matches!(self, Self::Growing(growing) if Arc::ptr_eq(&growing.0, growth))
-    }
-}
-
-/// The reading end. Dropped, it no longer holds the writer up.
-#[derive(Debug)]
-pub struct FillReader {
-    growth: Arc<Growth>,
-    id: usize,
-}
-
-impl FillReader {
-    /// The next piece; `None` after the last one of a whole body.
-    ///
-    /// # Errors
-    /// [`Aborted`] if the writer went away before the end.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
-        self.growth.poll_next(self.id, cx)
-    }
-
-    /// As [`poll_next`](Self::poll_next), to be awaited.
-    ///
-    /// # Errors
-    /// [`Aborted`] if the writer went away before the end.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Aborted>> {
-        std::future::poll_fn(|cx| self.poll_next(cx)).await
-    }
-}
-
-impl Drop for FillReader {
-    fn drop(&mut self) {
-        self.growth.leave(self.id);
     }
 }
 

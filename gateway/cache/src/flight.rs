@@ -11,7 +11,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::entry::{Body, Entry, Growing, NewEntry};
-use crate::fill::{Fill, Growth};
+use crate::fill::Fill;
+use crate::growth::Growth;
 use crate::key::{Key, Parts, Variance};
 use crate::purge::Standing;
 use crate::store::Store;

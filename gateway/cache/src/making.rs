@@ -1,6 +1,6 @@
 //! Bodies that are made here while they are read: of a stored body in a content
 //! coding, say. Each has one writer and any number of readers from the first
-//! byte on, on any thread, as a body on its way in has (see [`crate::fill`]),
+//! byte on, on any thread, as a body on its way in has (see [`crate::growth`]),
 //! and no entry of its own.
 
 use std::sync::Arc;
@@ -8,8 +8,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::entry::Body;
-use crate::fill::{FillReader, GrowingBytes, Growth};
+use crate::growth::{FillReader, GrowingBytes, Growth};
 
 /// What all makings together hold, and may hold.
 #[derive(Clone, Debug)]
@@ -87,38 +86,10 @@ impl Made {
     }
 }
 
-impl Body {
-    /// True if both are one body: the same bytes in the same place, or one on
-    /// its way in and what it came to.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Bytes(one), Self::Bytes(other)) => {
-                one.as_ptr() == other.as_ptr() && one.len() == other.len()
-            }
-            (Self::Growing(one), Self::Growing(other)) => Arc::ptr_eq(&one.0, &other.0),
-            (Self::Growing(growing), Self::Bytes(bytes))
-            | (Self::Bytes(bytes), Self::Growing(growing)) => growing
-                .0
-                .whole()
-                .is_some_and(|whole| Self::Bytes(whole).is_same(&Self::Bytes(bytes.clone()))),
-            (
-                Self::File { file, offset, .. },
-                Self::File {
-                    file: other,
-                    offset: from,
-                    ..
-                },
-            ) => Arc::ptr_eq(file, other) && offset == from,
-            (Self::File { .. }, _) | (_, Self::File { .. }) => false,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fill::Aborted;
+    use crate::growth::Aborted;
 
     #[tokio::test]
     async fn each_reader_gets_all_of_it() {

@@ -12,8 +12,8 @@ use bytes::Bytes;
 
 use crate::disk::Disk;
 use crate::entry::{Body, Entry, NewEntry};
-use crate::fill::{GrowingBytes, Growth};
 use crate::flight::Refused;
+use crate::growth::{GrowingBytes, Growth};
 use crate::hash::KeyHasher;
 use crate::key::{Parts, Variance};
 use crate::purge::{Purges, Standing};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use janua_http::accept_encoding::Coding;
 
-use crate::fill::{FillReader, Growth};
+use crate::growth::{FillReader, Growth};
 
 /// A stored body.
 #[derive(Clone, Debug)]
@@ -43,6 +43,37 @@ impl Body {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::Growing(_) | Self::File { .. } => 0,
         }
+    }
+
+    /// True if both are one body: the same bytes in the same place, or one on
+    /// its way in and what it came to.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bytes(one), Self::Bytes(other)) => {
+                one.as_ptr() == other.as_ptr() && one.len() == other.len()
+            }
+            (Self::Growing(one), Self::Growing(other)) => Arc::ptr_eq(&one.0, &other.0),
+            (Self::Growing(growing), Self::Bytes(bytes))
+            | (Self::Bytes(bytes), Self::Growing(growing)) => growing
+                .0
+                .whole()
+                .is_some_and(|whole| Self::Bytes(whole).is_same(&Self::Bytes(bytes.clone()))),
+            (
+                Self::File { file, offset, .. },
+                Self::File {
+                    file: other,
+                    offset: from,
+                    ..
+                },
+            ) => Arc::ptr_eq(file, other) && offset == from,
+            (Self::File { .. }, _) | (_, Self::File { .. }) => false,
+        }
+    }
+
+    /// True if it is this body on its way in.
+    pub(crate) fn is_growing_as(&self, growth: &Arc<Growth>) -> bool {
+        matches!(self, Self::Growing(growing) if Arc::ptr_eq(&growing.0, growth))
     }
 }
 

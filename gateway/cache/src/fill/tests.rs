@@ -1,7 +1,8 @@
 use std::task::Waker;
 
 use super::*;
-use crate::entry::Growing;
+use crate::entry::{Body, Growing};
+use crate::growth::Aborted;
 use crate::testing::{self, MIB, Tests};
 use crate::{Found, Variance};
 

@@ -7,8 +7,27 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use slab::Slab;
 
-use super::budget::GrowingBytes;
-use super::{Aborted, FillReader, MAX_LAG};
+mod budget;
+mod reader;
+
+pub(crate) use budget::GrowingBytes;
+pub use reader::FillReader;
+
+/// How far the slowest reader may lag behind the writer of a body that is not
+/// kept, in bytes.
+pub const MAX_LAG: u64 = 1 << 20;
+
+/// The body ended before it was whole: its writer failed or went away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aborted;
+
+impl std::fmt::Display for Aborted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the body ended before it was whole")
+    }
+}
+
+impl std::error::Error for Aborted {}
 
 /// A body on its way in.
 #[derive(Debug)]
@@ -87,22 +106,6 @@ impl Growth {
             }),
             budget: Arc::clone(budget),
         }))
-    }
-
-    pub(crate) fn reader(this: &Arc<Self>) -> Option<FillReader> {
-        let mut state = this.lock();
-        if state.start > 0 && !matches!(state.outcome, Outcome::Whole(Some(_))) {
-            return None;
-        }
-        let reader = Reader {
-            chunk: state.first,
-            ..Reader::default()
-        };
-        let id = state.readers.insert(reader);
-        Some(FillReader {
-            growth: Arc::clone(this),
-            id,
-        })
     }
 
     pub(crate) fn written(&self) -> u64 {
