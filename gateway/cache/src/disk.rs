@@ -10,64 +10,33 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::entry::{Body, Entry};
-use crate::figures::DiskFigures;
 use crate::key::Variance;
 use crate::purge::{Purge, Purges, Scope};
 
+mod figures;
 mod folder;
 mod format;
 mod journal;
 mod known;
+mod open_error;
 mod read;
 mod upkeep;
 mod write;
 
+pub use figures::DiskFigures;
 pub(crate) use folder::name;
+pub use open_error::OpenError;
 pub(crate) use read::Content;
 pub(crate) use upkeep::Upkeep;
 
 use folder::Folder;
 use journal::Journal;
 use known::Known;
-
-/// Why the cache could not be opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The folder cannot be used.
-    Folder(PathBuf, io::Error),
-    /// The folder is another user's, or no folder.
-    Unsafe(PathBuf),
-    /// Another process uses the folder.
-    InUse(PathBuf),
-    /// The thread could not be started.
-    Thread(io::Error),
-}
-
-impl std::fmt::Display for OpenError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Folder(path, error) => write!(f, "cache folder {}: {error}", path.display()),
-            Self::Unsafe(path) => {
-                write!(f, "cache folder {} belongs to another user", path.display())
-            }
-            Self::InUse(path) => {
-                write!(
-                    f,
-                    "cache folder {} is used by another process",
-                    path.display()
-                )
-            }
-            Self::Thread(error) => write!(f, "the cache's thread could not be started: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
 
 /// What waits to be written, in bytes and in number, at most.
 const MAX_WAITING_BYTES: u64 = 64 << 20;
@@ -224,27 +193,6 @@ impl Disk {
     pub(crate) fn journal_later(&self, scope: &Scope<'_>, purge: Purge, number: u64) {
         self.journal.add(scope, purge, number);
         self.journal_waits.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn figures(&self) -> DiskFigures {
-        let (objects, bytes, scanning) = {
-            let known = lock(&self.known);
-            (known.len() as u64, known.bytes(), !known.is_complete())
-        };
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        DiskFigures {
-            objects,
-            bytes,
-            budget: count(&self.budget),
-            evictions: count(&self.counts.evictions),
-            writes: count(&self.counts.writes),
-            loads: count(&self.counts.loads),
-            dropped: count(&self.counts.dropped),
-            failed: count(&self.counts.failed),
-            corrupt: count(&self.counts.corrupt),
-            opened: 0,
-            scanning,
-        }
     }
 }
 

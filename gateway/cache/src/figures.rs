@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::background::Background;
+use crate::disk::DiskFigures;
 use crate::entry::{Body, Entry};
 use crate::key::Address;
 use crate::purge::Standing;
@@ -34,33 +35,6 @@ pub struct CacheFigures {
     pub sweeping: bool,
     /// The disk store, if there is one.
     pub disk: Option<DiskFigures>,
-}
-
-/// Figures of the disk store.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DiskFigures {
-    /// Files.
-    pub objects: u64,
-    /// Their size in bytes.
-    pub bytes: u64,
-    /// What they may take.
-    pub budget: u64,
-    /// Deleted for lack of room.
-    pub evictions: u64,
-    /// Written.
-    pub writes: u64,
-    /// Read back.
-    pub loads: u64,
-    /// Not written, because too much waited to be written.
-    pub dropped: u64,
-    /// Writes that failed, a full disk included.
-    pub failed: u64,
-    /// Files that were found broken, and deleted.
-    pub corrupt: u64,
-    /// Open files that are served from.
-    pub opened: u64,
-    /// True while the folder is still scanned for what is there.
-    pub scanning: bool,
 }
 
 impl CacheFigures {

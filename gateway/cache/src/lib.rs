@@ -24,9 +24,9 @@ mod store;
 mod testing;
 
 pub use cache::{Cache, DiskOptions, Found, Options, Reconfigured};
-pub use disk::OpenError;
+pub use disk::{DiskFigures, OpenError};
 pub use entry::{Body, Entry, Growing, NewEntry};
-pub use figures::{CacheFigures, Described, DiskFigures, Place, Wanted};
+pub use figures::{CacheFigures, Described, Place, Wanted};
 pub use fill::Fill;
 pub use flight::{Follow, Joined, Landing, Lead, Refused};
 pub use growth::{Aborted, FillReader, MAX_LAG};

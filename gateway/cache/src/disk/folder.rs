@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FlockOperation, OFlags};
 use sha2::{Digest as _, Sha256};
 
-use super::OpenError;
 use super::format;
+use super::open_error::OpenError;
 
 const MAGIC: &[u8; 8] = b"janua\0i1";
 
