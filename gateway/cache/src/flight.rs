@@ -15,7 +15,7 @@ use crate::fill::Fill;
 use crate::growth::Growth;
 use crate::key::{Key, Parts, Variance};
 use crate::purge::Standing;
-use crate::store::Store;
+use crate::store::{Refused, Store};
 
 pub(crate) mod table;
 
@@ -104,19 +104,6 @@ fn serves(entry: &Entry, key: &mut Key, variant: &mut dyn FnMut(&Variance, &mut 
     variance.begin(&mut key.variant);
     variant(&variance, &mut key.variant);
     entry.variant() == key.variant.0
-}
-
-/// Nothing was stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Larger than what may be stored.
-    TooLarge,
-    /// All fills together hold as much as they may.
-    Full,
-    /// The cache is off.
-    Off,
-    /// A head, a key or a `Vary` beyond all measure.
-    Unreasonable,
 }
 
 /// The one who asks the upstream for all who wait. Dropped unsaid, one of the

@@ -12,7 +12,6 @@ use bytes::Bytes;
 
 use crate::disk::Disk;
 use crate::entry::{Body, Entry, NewEntry};
-use crate::flight::Refused;
 use crate::growth::{GrowingBytes, Growth};
 use crate::hash::KeyHasher;
 use crate::key::{Parts, Variance};
@@ -21,6 +20,19 @@ use crate::purge::{Purges, Standing};
 pub(crate) mod index;
 
 use index::{Index, Marker, PassMarker, Slot};
+
+/// Nothing was stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Larger than what may be stored.
+    TooLarge,
+    /// All fills together hold as much as they may.
+    Full,
+    /// The cache is off.
+    Off,
+    /// A head, a key or a `Vary` beyond all measure.
+    Unreasonable,
+}
 
 /// What all parts of the cache share.
 #[derive(Debug)]
