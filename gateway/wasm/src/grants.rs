@@ -127,16 +127,10 @@ pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     }
 }
 
-/// The grant that an input needs, if any.
+/// The grant that an input needs, if any: credentials need one.
 fn needed(input: &Input) -> Option<String> {
-    match input {
-        Input::Header(name) if input.is_credential() => Some(format!("header:{name}")),
-        Input::Cookie(name) => Some(format!("cookie:{name}")),
-        Input::ResponseHeader(name) if input.is_credential() => {
-            Some(format!("response-header:{name}"))
-        }
-        _ => None,
-    }
+    let name = input.name().filter(|_| input.is_credential())?;
+    Some(format!("{}:{name}", input.kind()))
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureE
         return Ok(None);
     };
     for input in raw.inputs.iter().chain(&raw.references) {
-        if input.is_waiting_for_a_later_version() {
+        if !input.is_provided() {
             return Err(ConfigureError::NotCarriedOut(format!(
                 "the input `{input}`"
             )));

@@ -89,7 +89,7 @@ pub(super) fn keep_edits(
     rendered: &Rendered,
     caching: &mut Caching,
 ) {
-    let decides = plan.inputs.iter().any(is_outside_cache_key);
+    let decides = plan.inputs.iter().any(Input::is_outside_cache_key);
     let mut keep = |name: &str, value: Option<&[u8]>, is_personal: bool| {
         let kept = match decides || is_personal {
             true => &mut caching.personal,
@@ -115,7 +115,7 @@ pub(super) fn keep_edits(
 }
 
 fn is_personal(value: &Value, plan: &Plan) -> bool {
-    parts_of(value, plan).any(is_outside_cache_key)
+    parts_of(value, plan).any(Input::is_outside_cache_key)
 }
 
 /// What a value takes from the request.
@@ -131,28 +131,12 @@ fn parts_of<'a>(value: &'a Value, plan: &'a Plan) -> impl Iterator<Item = &'a In
     })
 }
 
-/// Whether two requests with one cache key can differ in this input.
-fn is_outside_cache_key(input: &Input) -> bool {
-    !matches!(
-        input,
-        Input::Scheme
-            | Input::OriginalHost
-            | Input::OriginalPath
-            | Input::Path
-            | Input::Method
-            | Input::Extension
-            | Input::Status
-            | Input::ResponseHeader(_)
-            | Input::ResponseHeaderPresent(_)
-    )
-}
-
 /// Whether a verdict of the phase `fetched` made the response what it is for
 /// this request alone.
 pub(super) fn depends_on_requester(verdict: &Verdict, plan: &Plan) -> bool {
     !verdict.edits.is_empty()
-        && (plan.inputs.iter().any(is_outside_cache_key)
-            || plan.references.iter().any(is_outside_cache_key))
+        && (plan.inputs.iter().any(Input::is_outside_cache_key)
+            || plan.references.iter().any(Input::is_outside_cache_key))
 }
 
 /// Tags are separated by commas or spaces, as CDNs write them.

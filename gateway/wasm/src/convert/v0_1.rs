@@ -8,7 +8,7 @@ use wasmtime::component::{HasSelf, Linker};
 use super::{RawPhase, RawSubscription, Reuse, Unusable};
 use crate::bindings::v0_1::janua::policy::{log, types as raw};
 use crate::component::Description;
-use crate::input::{Input, Phase};
+use crate::input::{Input, Phase, for_each_input};
 use crate::rules::{self, Broken, Place, RawPart, Rules};
 use crate::state::HostState;
 use crate::verdict::{Edit, Outcome, Reply, Value, Verdict};
@@ -62,45 +62,31 @@ fn phase(raw: raw::Phase) -> Result<RawPhase, Broken> {
     })
 }
 
-fn input(raw: raw::Input) -> Result<Input, Broken> {
-    use raw::Input as From;
-    let field = |name: String| rules::field_name_to_read(&name);
-    Ok(match raw {
-        From::Method => Input::Method,
-        From::Scheme => Input::Scheme,
-        From::HttpVersion => Input::HttpVersion,
-        From::ClientIp => Input::ClientIp,
-        From::PeerIp => Input::PeerIp,
-        From::RequestId => Input::RequestId,
-        From::Site => Input::Site,
-        From::Route => Input::Route,
-        From::OriginalHost => Input::OriginalHost,
-        From::OriginalPath => Input::OriginalPath,
-        From::OriginalQuery => Input::OriginalQuery,
-        From::Host => Input::Host,
-        From::Path => Input::Path,
-        From::RawPath => Input::RawPath,
-        From::Extension => Input::Extension,
-        From::Query => Input::Query,
-        From::Header(name) => Input::Header(field(name)?),
-        From::HeaderPresent(name) => Input::HeaderPresent(field(name)?),
-        From::Cookie(name) => Input::Cookie(name.into()),
-        From::CookiePresent(name) => Input::CookiePresent(name.into()),
-        From::QueryParameter(name) => Input::QueryParameter(name.into()),
-        From::RawQueryParameter(name) => Input::RawQueryParameter(name.into()),
-        From::TlsVersion => Input::TlsVersion,
-        From::TlsServerName => Input::TlsServerName,
-        From::TlsClientSubject => Input::TlsClientSubject,
-        From::TlsClientFingerprint => Input::TlsClientFingerprint,
-        From::Now => Input::Now,
-        From::BodyText(limit) => Input::BodyText(limit),
-        From::BodyBase64(limit) => Input::BodyBase64(limit),
-        From::Status => Input::Status,
-        From::ResponseHeader(name) => Input::ResponseHeader(field(name)?),
-        From::ResponseHeaderPresent(name) => Input::ResponseHeaderPresent(field(name)?),
-        From::AnsweredBy => Input::AnsweredBy,
-    })
+/// Checks and converts what stands in parentheses behind an input.
+macro_rules! argument {
+    (field $value:ident) => {
+        rules::field_name_to_read(&$value)?
+    };
+    (name $value:ident) => {
+        $value.into()
+    };
+    (limit $value:ident) => {
+        $value
+    };
 }
+
+/// Converts an input: this version has the cases of the table, under the same names.
+macro_rules! define_conversion {
+    ($($(#[$doc:meta])* $Input:ident $(($kind:ident))?: $row:expr;)*) => {
+        fn input(raw: raw::Input) -> Result<Input, Broken> {
+            Ok(match raw {
+                $(raw::Input::$Input $(($kind))? => Input::$Input $((argument!($kind $kind)))?,)*
+            })
+        }
+    };
+}
+
+for_each_input!(define_conversion);
 
 /// Checks a verdict and compiles it. An error says why it cannot be used.
 pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, Reuse), Unusable> {

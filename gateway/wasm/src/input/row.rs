@@ -1,0 +1,100 @@
+//! What the gateway needs to know of an input, apart from its value.
+
+use super::Phase;
+
+/// One row of the table of inputs. [`Row::new`] holds for most inputs; a row says
+/// what differs.
+pub(super) struct Row {
+    /// Its name in the contract.
+    pub(super) name: &'static str,
+    /// The phases in which it has a value.
+    pub(super) phases: &'static [Phase],
+    pub(super) credential: Credential,
+    /// Whether all requests with one cache key have the same value of it.
+    pub(super) is_fixed_by_cache_key: bool,
+    /// Whether this version of the gateway gives it to policies.
+    pub(super) is_provided: bool,
+}
+
+/// Whether an input is a credential.
+pub(super) enum Credential {
+    Never,
+    Always,
+    /// If it names one of these fields.
+    Named(&'static [&'static str]),
+}
+
+impl Credential {
+    pub(super) fn holds(&self, name: Option<&str>) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::Named(fields) => name.is_some_and(|name| fields.contains(&name)),
+        }
+    }
+}
+
+impl Row {
+    /// Provided in every phase, no credential, and free to differ between two
+    /// requests with one cache key: the assumption that never shares too much.
+    pub(super) const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            phases: &Phase::ALL,
+            credential: Credential::Never,
+            is_fixed_by_cache_key: false,
+            is_provided: true,
+        }
+    }
+
+    /// It describes the response.
+    pub(super) const fn of_response(self) -> Self {
+        const WITH_RESPONSE: &[Phase] = &[Phase::Fetched, Phase::Missing, Phase::Response];
+        Self {
+            phases: WITH_RESPONSE,
+            ..self
+        }
+    }
+
+    /// It is known when the response is delivered, and not before.
+    pub(super) const fn on_delivery(self) -> Self {
+        Self {
+            phases: &[Phase::Response],
+            ..self
+        }
+    }
+
+    /// It is always a credential.
+    pub(super) const fn credential(self) -> Self {
+        Self {
+            credential: Credential::Always,
+            ..self
+        }
+    }
+
+    /// It is a credential if it names one of these fields.
+    pub(super) const fn credential_if(self, fields: &'static [&'static str]) -> Self {
+        Self {
+            credential: Credential::Named(fields),
+            ..self
+        }
+    }
+
+    /// All requests with one cache key have the same value of it: it is part of
+    /// the key, or of the response that is stored under the key.
+    pub(super) const fn fixed_by_cache_key(self) -> Self {
+        Self {
+            is_fixed_by_cache_key: true,
+            ..self
+        }
+    }
+
+    /// The contract has it, and this version of the gateway does not provide it
+    /// yet: a policy that asks for it is refused.
+    pub(super) const fn not_provided_yet(self) -> Self {
+        Self {
+            is_provided: false,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The inputs, a row each: all that the gateway knows of one but its value, which
+//! the proxy looks up.
+
+/// Hands the rows to the macro `$then`, in the order of `wit/types.wit`.
+///
+/// Each row is named as the case of the contract's variant. In parentheses stands
+/// what the case holds: the name of a `field`, another `name`, or a `limit` in bytes.
+macro_rules! for_each_input {
+    ($then:ident) => {
+        $then! {
+            /// The request method.
+            Method: Row::new("method").fixed_by_cache_key();
+            /// `http` or `https`.
+            Scheme: Row::new("scheme").fixed_by_cache_key();
+            /// `1.0`, `1.1` or `2`.
+            HttpVersion: Row::new("http-version");
+            /// The client's address behind trusted proxies.
+            ClientIp: Row::new("client-ip");
+            /// The address of the connection's peer.
+            PeerIp: Row::new("peer-ip");
+            /// The identifier of the request.
+            RequestId: Row::new("request-id");
+            /// The first name of the matched site.
+            Site: Row::new("site");
+            /// The path or name of the matched route.
+            Route: Row::new("route");
+            /// The host as the client asked for it.
+            OriginalHost: Row::new("original-host").fixed_by_cache_key();
+            /// The normalised path as the client asked for it.
+            OriginalPath: Row::new("original-path").fixed_by_cache_key();
+            /// The query as the client sent it.
+            OriginalQuery: Row::new("original-query");
+            /// The host as edited so far.
+            Host: Row::new("host");
+            /// The path as edited so far.
+            Path: Row::new("path").fixed_by_cache_key();
+            /// The path exactly as sent.
+            RawPath: Row::new("raw-path");
+            /// The extension of the last path segment.
+            Extension: Row::new("extension").fixed_by_cache_key();
+            /// The query as edited so far.
+            Query: Row::new("query");
+            /// A request field.
+            Header(field): Row::new("header")
+                .credential_if(&["authorization", "proxy-authorization", "cookie"]);
+            /// Whether the request has a field.
+            HeaderPresent(field): Row::new("header-present");
+            /// The first cookie of this name.
+            Cookie(name): Row::new("cookie").credential();
+            /// Whether there is a cookie of this name.
+            CookiePresent(name): Row::new("cookie-present");
+            /// A query parameter, decoded.
+            QueryParameter(name): Row::new("query-parameter");
+            /// A query parameter, as sent.
+            RawQueryParameter(name): Row::new("raw-query-parameter");
+            /// The TLS version.
+            TlsVersion: Row::new("tls-version");
+            /// The server name that the client indicated.
+            TlsServerName: Row::new("tls-server-name");
+            /// The subject of the client's certificate.
+            TlsClientSubject: Row::new("tls-client-subject").not_provided_yet();
+            /// The fingerprint of the client's certificate.
+            TlsClientFingerprint: Row::new("tls-client-fingerprint").not_provided_yet();
+            /// Unix seconds. Handed over, but no part of the memo key.
+            Now: Row::new("now");
+            /// The body as text, up to this many bytes.
+            BodyText(limit): Row::new("body-text").not_provided_yet();
+            /// The body in base64, up to this many bytes.
+            BodyBase64(limit): Row::new("body-base64").not_provided_yet();
+            /// The status of the response.
+            Status: Row::new("status").of_response().fixed_by_cache_key();
+            /// A response field.
+            ResponseHeader(field): Row::new("response-header")
+                .of_response()
+                .fixed_by_cache_key()
+                .credential_if(&["set-cookie"]);
+            /// Whether the response has a field.
+            ResponseHeaderPresent(field): Row::new("response-header-present").of_response().fixed_by_cache_key();
+            /// What made the response.
+            AnsweredBy: Row::new("answered-by").on_delivery();
+        }
+    };
+}
+
+pub(crate) use for_each_input;

@@ -1,0 +1,51 @@
+use super::*;
+
+/// The names of the variant `input`, read from the contract itself.
+fn names_in_contract() -> Vec<&'static str> {
+    let contract = include_str!("../../../../wit/types.wit");
+    let (_, variant) = contract.split_once("variant input {").unwrap();
+    let (cases, _) = variant.split_once("\n    }").unwrap();
+    let lines = cases.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with("///"))
+        .map(|line| line.split(['(', ',']).next().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_rows_are_the_cases_of_the_contract() {
+    let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+    assert_eq!(names, names_in_contract());
+}
+
+#[test]
+fn inputs_are_spelt_as_in_the_contract() {
+    for (input, text) in [
+        (Input::Path, "path"),
+        (Input::Header("x-api-key".into()), "header(x-api-key)"),
+        (Input::Cookie("session".into()), "cookie(session)"),
+        (Input::BodyText(4096), "body-text(4096)"),
+    ] {
+        assert_eq!(input.to_string(), text);
+    }
+}
+
+#[test]
+fn what_the_cache_key_does_not_hold_can_differ() {
+    for (input, is_outside) in [
+        (Input::Method, false),
+        (Input::OriginalPath, false),
+        (Input::Extension, false),
+        (Input::Status, false),
+        (Input::ResponseHeader("vary".into()), false),
+        // A rule may leave out parts of the query, and requests may name one path
+        // in several ways.
+        (Input::Query, true),
+        (Input::RawPath, true),
+        (Input::Header("accept".into()), true),
+        (Input::ClientIp, true),
+        (Input::AnsweredBy, true),
+    ] {
+        assert_eq!(input.is_outside_cache_key(), is_outside, "{input}");
+    }
+}
