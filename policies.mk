@@ -6,11 +6,11 @@ CARGO_TARGET_DIR ?= target
 POLICY_DIR := $(CARGO_TARGET_DIR)/wasm32-wasip2/policy
 POLICY_TOOLS := $(CARGO_TARGET_DIR)/tools
 
+# A folder is a crate: its name tells the crate's.
 POLICY_CRATES := \
-	janua-policy-api-key janua-policy-cache-rules janua-policy-headers \
-	janua-policy-rate-limit janua-policy-spa-fallback \
+	$(patsubst plugins/%/Cargo.toml,janua-policy-%,$(wildcard plugins/*/Cargo.toml)) \
 	janua-example-policy-rust \
-	janua-fixture-misbehave janua-fixture-probe janua-fixture-unknown-import
+	$(patsubst tests/fixtures/policies/%/Cargo.toml,janua-fixture-%,$(wildcard tests/fixtures/policies/*/Cargo.toml))
 
 .PHONY: policies policies-js policies-python sdk-js-test sdk-python-test
 

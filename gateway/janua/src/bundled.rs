@@ -1,22 +1,15 @@
 //! The bundled policies, embedded in the binary.
 
+/// Name and component of each, in alphabetical order; `build.rs` writes the list.
+static POLICIES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
 /// The names that [`component`] knows.
-pub(crate) const NAMES: [&str; 5] = [
-    "api-key",
-    "cache-rules",
-    "headers",
-    "rate-limit",
-    "spa-fallback",
-];
+pub(crate) fn names() -> Vec<&'static str> {
+    POLICIES.iter().map(|(name, _)| *name).collect()
+}
 
 /// The component of this name.
 pub(crate) fn component(name: &str) -> Option<&'static [u8]> {
-    Some(match name {
-        "api-key" => include_bytes!(concat!(env!("OUT_DIR"), "/api_key.wasm")),
-        "cache-rules" => include_bytes!(concat!(env!("OUT_DIR"), "/cache_rules.wasm")),
-        "headers" => include_bytes!(concat!(env!("OUT_DIR"), "/headers.wasm")),
-        "rate-limit" => include_bytes!(concat!(env!("OUT_DIR"), "/rate_limit.wasm")),
-        "spa-fallback" => include_bytes!(concat!(env!("OUT_DIR"), "/spa_fallback.wasm")),
-        _ => return None,
-    })
+    let (_, component) = POLICIES.iter().find(|(known, _)| *known == name)?;
+    Some(component)
 }

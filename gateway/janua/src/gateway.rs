@@ -140,7 +140,7 @@ fn compile(
     previous: Option<&Snapshot>,
 ) -> Result<Snapshot, Diagnostics> {
     let bundled = Bundled {
-        names: &bundled::NAMES,
+        names: &bundled::names(),
         component: &bundled::component,
     };
     janua_proxy::compile(loaded, estate, &bundled, previous)

@@ -86,7 +86,7 @@ fn words(page: &mut String, words: &[(&str, &str)]) {
 /// The bundled policies, as each describes itself.
 fn policies() -> Result<String, String> {
     let mut page = String::from("# Bundled policies\n");
-    for name in bundled::NAMES {
+    for name in bundled::names() {
         let bytes = bundled::component(name).unwrap_or_default();
         let component = load(bytes).map_err(|why| format!("{name}: {why}"))?;
         let summary = &component.description().summary;
@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn bundled_policies_show_their_fields() {
         let page = policies().unwrap();
-        for name in bundled::NAMES {
+        for name in bundled::names() {
             assert!(page.contains(&format!("\n## {name}\n")));
         }
         assert!(page.contains("| `rate` | string | required |"), "{page}");
