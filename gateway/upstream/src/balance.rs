@@ -68,8 +68,9 @@ impl Cursor {
         among.clear();
         // Taken down once: the counts move while other workers are at it.
         among.extend(candidates);
-        if balance == Balance::LeastConn {
-            keep_least_loaded(&mut among);
+        match balance {
+            Balance::RoundRobin => {}
+            Balance::LeastConn => keep_least_loaded(&mut among),
         }
         let chosen = self.turn(&among);
         self.candidates = among;

@@ -127,11 +127,6 @@ impl Upstream {
         &self.members
     }
 
-    /// How it spreads its requests.
-    pub fn balance(&self) -> Balance {
-        self.balance
-    }
-
     /// Whether one of its endpoints is taken to be well. One that is never held
     /// back is not while its last request failed.
     pub fn is_up(&self, member: &Member) -> bool {

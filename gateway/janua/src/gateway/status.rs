@@ -8,7 +8,7 @@ use janua_admin::{
     Status, UpstreamStatus,
 };
 use janua_config::Component;
-use janua_upstream::{Balance, Failing, Member, Upstream};
+use janua_upstream::{Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
 use super::{Gateway, State, policies, unix_ms};
@@ -40,7 +40,7 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         upstreams: snapshot
             .iter()
             .flat_map(|snapshot| snapshot.upstreams())
-            .map(|upstream| upstream_status(upstream, estate.now_ms()))
+            .map(|upstream| upstream_status(upstream, state, estate.now_ms()))
             .collect(),
         policies: snapshot
             .iter()
@@ -73,15 +73,15 @@ fn listeners(gateway: &Gateway, state: &State) -> Vec<ListenerStatus> {
         .collect()
 }
 
-fn upstream_status(upstream: &Upstream, now_ms: u64) -> UpstreamStatus {
+fn upstream_status(upstream: &Upstream, state: &State, now_ms: u64) -> UpstreamStatus {
+    let configured = state.loaded.config.upstreams.get(upstream.name());
     let members = upstream.members().iter();
     let endpoints = members.map(|member| endpoint_status(upstream, member, now_ms));
     UpstreamStatus {
         name: upstream.name().to_owned(),
-        balance: match upstream.balance() {
-            Balance::RoundRobin => "round_robin".to_owned(),
-            Balance::LeastConn => "least_conn".to_owned(),
-        },
+        balance: configured
+            .map(|configured| configured.balance.as_str().to_owned())
+            .unwrap_or_default(),
         endpoints: endpoints.collect(),
     }
 }
