@@ -270,7 +270,7 @@ fn disk(folder: &str) -> Result<(), Failure> {
 fn begin(key: &mut Key, number: u64) {
     let path = format!("/assets/{number}/index-3fa94c.js");
     key.begin(&KeyParts {
-        way: b"frontend",
+        cache_scope: b"frontend",
         scheme: b"https",
         host: b"shop.example",
         path: path.as_bytes(),

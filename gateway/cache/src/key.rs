@@ -2,15 +2,15 @@
 //!
 //! Both are sequences of length-prefixed parts, so that no two different
 //! requests write the same bytes; an absent part differs from an empty one.
-//! They are compared in full on every lookup: a hash alone would one day, or on
-//! somebody's purpose, hand out another's page.
+//! They are compared in full on every lookup: with a hash alone a collision, by chance
+//! or by an attacker, would hand out the response of another request.
 
 /// The parts of a primary key, borrowed from the request.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyParts<'a> {
-    /// Stands for the way that the request takes: the upstream, and what the
-    /// route makes of request and response.
-    pub way: &'a [u8],
+    /// Digest of all that shapes the stored response besides the request: the
+    /// upstream, and what the route changes in request and response.
+    pub cache_scope: &'a [u8],
     /// `http` or `https`.
     pub scheme: &'a [u8],
     /// Host and port as in the request's authority; kept in lower case.
@@ -55,7 +55,7 @@ impl Key {
         self.variant.0.clear();
         self.place = Place::default();
         self.primary.0.push(u8::from(parts.query_edited));
-        self.primary.push(Some(parts.way));
+        self.primary.push(Some(parts.cache_scope));
         self.primary.push(Some(parts.scheme));
         self.primary.push_lowercase(parts.host);
         self.primary.push(Some(parts.path));
@@ -255,7 +255,7 @@ mod tests {
 
     fn parts<'a>(path: &'a [u8], query: Option<&'a [u8]>) -> KeyParts<'a> {
         KeyParts {
-            way: b"u",
+            cache_scope: b"u",
             scheme: b"https",
             host: b"Shop.Example:8443",
             path,

@@ -32,7 +32,7 @@ pub(crate) fn key(path: &str) -> Key {
 pub(crate) fn key_at(host: &str, path: &str, query: Option<&str>) -> Key {
     let mut key = Key::default();
     key.begin(&KeyParts {
-        way: b"shop",
+        cache_scope: b"shop",
         scheme: b"https",
         host: host.as_bytes(),
         path: path.as_bytes(),

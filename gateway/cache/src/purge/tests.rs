@@ -5,7 +5,7 @@ use crate::key::{Key, KeyParts, Parts};
 fn primary(host: &str, path: &str, query: Option<&str>, query_edited: bool) -> Vec<u8> {
     let mut key = Key::default();
     key.begin(&KeyParts {
-        way: b"u",
+        cache_scope: b"u",
         scheme: b"https",
         host: host.as_bytes(),
         path: path.as_bytes(),

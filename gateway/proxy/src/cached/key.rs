@@ -43,7 +43,7 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     };
     let host = exchange.origin.host(&request.authority);
     key.begin(&KeyParts {
-        way: &course.way,
+        cache_scope: &course.way,
         scheme: exchange.origin.scheme().as_bytes(),
         host: &host,
         path,
