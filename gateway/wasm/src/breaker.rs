@@ -3,8 +3,8 @@
 //! Closed: calls are made. After K failures within T it opens: no call is made
 //! for a cool-down. Then one call is let through as a probe; it closes the
 //! breaker or opens it again. A policy that ate more than its share of a
-//! worker's second (`share`) is suspended by the same door. Answers from the
-//! memo need no call and go on while it is open.
+//! worker's second (`share`) is suspended in the same way. Verdicts from the
+//! memo need no call and are used while it is open.
 //!
 //! What counts as a failure: a trap, an overrun, an overgrown memory, which
 //! each cost an instance. A returned error or a bad verdict costs one call and
@@ -57,8 +57,8 @@ pub enum BreakerState {
     HalfOpen,
 }
 
-/// Leave to make one call. Of a probe it is also the duty to say how it ended;
-/// a probe that is dropped without a word is given back, and the next call is one.
+/// Permission to make one call. The result of a probe must be reported; if its permit
+/// is dropped without a report, the next call becomes the probe.
 #[derive(Debug)]
 #[must_use = "dropped at once, a probe is given back before it was made"]
 pub(crate) struct Permit<'a> {
@@ -119,7 +119,7 @@ impl Breaker {
         }
     }
 
-    /// Leave to make a call that answers a request; `None` while calls are suspended.
+    /// Permission for a call that answers a request; `None` while calls are suspended.
     pub(crate) fn permit(&self, now_ms: u64) -> Option<Permit<'_>> {
         let open_until = self.open_until.load(Ordering::Relaxed);
         if open_until == 0 {
@@ -135,13 +135,13 @@ impl Breaker {
             breaker: self,
             probe_of: Some(open_until),
         };
-        // An earlier probe may have ended between the load and the swap: what
-        // it decided stands, and this one is given back.
+        // An earlier probe may have ended between the load and the swap. Its result
+        // stands, and this permit is returned.
         (self.open_until.load(Ordering::Acquire) == open_until).then_some(permit)
     }
 
-    /// Whether calls are made. For calls that no request waits for: they leave
-    /// the probe to one that does.
+    /// Whether the breaker is closed. For calls that no request waits for: they leave
+    /// the probe to a call of a request.
     pub(crate) fn is_closed(&self) -> bool {
         self.open_until.load(Ordering::Relaxed) == 0
     }

@@ -45,7 +45,7 @@ impl std::fmt::Debug for Shared {
 #[repr(align(128))]
 struct Calling(AtomicBool);
 
-/// A worker's hold on the ticker.
+/// A worker's handle of the ticker.
 #[derive(Debug)]
 pub(crate) struct Caller {
     ticker: Arc<Shared>,

@@ -1,11 +1,12 @@
-//! Which inputs and effects need the operator's word.
+//! The permissions (`grants`) that an operator gives a policy, and the inputs and effects
+//! that need one.
 
 use std::collections::BTreeSet;
 
 use crate::input::{Input, Phase};
 use crate::plan::Plan;
 
-/// What a policy was granted. Bundled ones carry theirs.
+/// What a policy was granted. Bundled policies need no grants.
 #[derive(Debug, Clone)]
 pub(crate) struct Grants {
     bundled: bool,
@@ -35,12 +36,12 @@ impl Grants {
             .collect()
     }
 
-    /// Who may see the whole `Cookie` field may see one cookie.
+    /// A policy that may see the whole `Cookie` field may see each cookie.
     fn allows_by_the_whole(&self, name: &str) -> bool {
         name.starts_with("cookie:") && self.allows("header:cookie")
     }
 
-    /// What was given and no plan can use.
+    /// The grants that no plan can use.
     pub(crate) fn unused<'p>(&self, plan: impl Fn(Phase) -> Option<&'p Plan>) -> Vec<String> {
         let plans: Vec<(Phase, &Plan)> = Phase::ALL
             .into_iter()
@@ -88,7 +89,7 @@ pub enum GrantName {
     /// Something of the contract that this version does not carry out: a policy
     /// that needs it would not do what it is there for.
     NotCarriedOut,
-    /// Nothing; a misspelt one would give nothing, in silence.
+    /// Nothing. It is refused, because a misspelt grant would have no effect in silence.
     Unknown,
 }
 

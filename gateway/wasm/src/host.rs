@@ -28,7 +28,7 @@ type SlotKey = ([u8; 32], usize);
 /// A place for one instance, and for those that take its place when it is gone.
 pub(crate) struct Slot {
     pub(crate) instance: RefCell<Option<Instance>>,
-    /// Which instance it is: handles of an earlier one are void.
+    /// Numbers the instances of this place: handles of an earlier one are invalid.
     pub(crate) generation: Cell<u64>,
 }
 
@@ -78,8 +78,8 @@ pub(crate) fn new_instance(policy: &Policy, caller: &Caller) -> Result<Instance,
     )
 }
 
-/// Configures a policy that has accepted this configuration before. It must
-/// subscribe to the same: the plan that verdicts are checked against is of then.
+/// Configures a policy that has accepted this configuration before. Its subscription
+/// must be the same as then, since verdicts are checked against the plan made of it.
 pub(crate) fn configure(
     policy: &Policy,
     instance: &mut Instance,

@@ -19,7 +19,7 @@ pub(crate) struct Interner {
     budget: usize,
 }
 
-/// A verdict and whether the interner pays for it. Otherwise the memo does.
+/// A verdict, and whether the interner counts its memory. Otherwise the memo does.
 pub(crate) struct Interned {
     pub(crate) verdict: Rc<Verdict>,
     pub(crate) shared: bool,

@@ -24,7 +24,7 @@ impl MemoryLimit {
         }
     }
 
-    /// Whether growth was refused since the last question.
+    /// Whether growth was refused since this was last called.
     pub(crate) fn take_refused(&mut self) -> bool {
         std::mem::take(&mut self.refused)
     }

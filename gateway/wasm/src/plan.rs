@@ -10,9 +10,9 @@ pub(crate) const MAX_INPUTS: usize = 32;
 /// What a policy asks for in one phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Handed over in this order.
+    /// The inputs that the policy gets, in this order.
     pub inputs: Vec<Input>,
-    /// Only pointed at.
+    /// What values may refer to; the policy does not get these.
     pub references: Vec<Input>,
     /// Whether the input at the same position is a secret: declared so, or a
     /// credential by nature.
@@ -122,7 +122,7 @@ fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureE
 mod tests {
     use super::*;
 
-    /// Inputs and references alike: a plan with one out of place is refused.
+    /// A plan with an input or a reference that has no value in its phase is refused.
     #[test]
     fn inputs_belong_to_phases() {
         let of_response = [Phase::Fetched, Phase::Missing, Phase::Response];

@@ -149,7 +149,7 @@ pub struct Policy {
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
     pub(crate) failures: FailureLog,
-    /// Sampling found a verdict that lied about reuse.
+    /// True if a sample showed that the policy allows the reuse of verdicts that differ.
     reuse_off: AtomicBool,
     last_error: Mutex<Option<String>>,
 }
@@ -176,8 +176,8 @@ pub struct PolicyStatus {
 }
 
 impl PolicyStatus {
-    /// Takes in another part of what is one policy to the operator: uses with
-    /// a deadline of their own are policies of their own here.
+    /// Adds the figures of another use of the same configured policy: uses with their own
+    /// deadline are separate policies here, and one to the operator.
     pub fn join(&mut self, other: Self) {
         self.counts += other.counts;
         if self.breaker == BreakerState::Closed {
@@ -283,9 +283,9 @@ impl Runtime {
 }
 
 /// Asks for the one verdict of a phase without inputs, which is the same for all
-/// requests: if it cannot be carried out, that is known now. A failure is not
-/// held against the policy here, and neither is a verdict that came of a clock
-/// or of chance: the next one may be better.
+/// requests: if it cannot be carried out, the configuration is refused. A failed
+/// call does not refuse it, and neither does a verdict that depends on a clock or on
+/// random numbers, because the next one may differ.
 fn try_constant(
     instance: &mut Instance,
     caller: &Caller,
@@ -345,8 +345,8 @@ impl Policy {
         self.grants.unused(|phase| self.plan(phase))
     }
 
-    /// Takes in a failure that answered a request. `Some` if it is to be logged
-    /// now, with the number of earlier ones that were not; see
+    /// Records a failure that affected a request. `Some` if it is to be logged now, with
+    /// the number of earlier failures that were not logged; see
     /// [`claim_failure_summary`](Self::claim_failure_summary) for the rest.
     pub fn admit_failure(&self, now_ms: u64) -> Option<u64> {
         self.failures.admit(now_ms)
@@ -360,7 +360,7 @@ impl Policy {
         is_mine.then_some(Duration::from_millis(failure_log::INTERVAL_MS))
     }
 
-    /// How many failures no line has told of yet; from now on they count as told.
+    /// How many failures have not been logged yet. From now on they count as logged.
     pub fn failure_summary(&self, now_ms: u64) -> u64 {
         self.failures.summary(now_ms)
     }
@@ -398,7 +398,7 @@ impl Policy {
         *self.last_error() = Some(format!("a verdict lies about reuse: {why}"));
     }
 
-    /// Says that its failures opened the breaker.
+    /// Logs that its failures opened the breaker.
     pub(crate) fn log_suspension(&self) {
         tracing::warn!(
             policy = &*self.name,

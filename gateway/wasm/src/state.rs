@@ -39,7 +39,7 @@ impl HostState {
         }
     }
 
-    /// Whether a clock or random numbers were asked for since the last question.
+    /// Whether a clock or random numbers were read since this was last called.
     pub(crate) fn take_impure(&self) -> bool {
         self.impure.load(Ordering::Relaxed) && self.impure.swap(false, Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! A worker's side of the policies: remembers verdicts, and asks the component
-//! when it does not know.
+//! The policies of one worker: reuses the verdicts that it remembers, and calls the
+//! component for others.
 
 mod call;
 mod memory;
@@ -26,7 +26,7 @@ use crate::sampler::Sampler;
 use crate::share::Share;
 use crate::verdict::Verdict;
 
-/// What came of asking a policy.
+/// The result of asking a policy about an exchange.
 #[derive(Debug)]
 pub enum Decision {
     /// A verdict, to be carried out.
@@ -38,7 +38,7 @@ pub enum Decision {
     },
     /// This declared input is not UTF-8: the request is answered 400.
     NotUtf8(Input),
-    /// There is none; [`Policy::on_error`] decides about the request.
+    /// The call failed; [`Policy::on_error`] decides about the request.
     Failed(PolicyFailure),
 }
 

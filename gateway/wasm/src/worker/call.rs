@@ -1,5 +1,5 @@
-//! The way to the component: through the breaker, into an instance that is
-//! made and configured when it is missing, and back with a checked verdict.
+//! Calls the component: asks the breaker, creates and configures the instance if there
+//! is none, and checks the verdict.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -110,8 +110,8 @@ impl WorkerPolicy {
         Ok((verdict, reuse))
     }
 
-    /// The handle of this policy's configuration in the living instance; makes
-    /// and configures what is missing.
+    /// The handle of this policy's configuration in the instance. Creates the instance
+    /// and configures the policy in it if need be.
     pub(super) fn configured(&mut self) -> Result<ResourceAny, PolicyFailure> {
         let slot = &self.slot;
         let mut place = slot.instance.borrow_mut();
@@ -158,8 +158,8 @@ impl WorkerPolicy {
 }
 
 impl Drop for WorkerPolicy {
-    /// Gives the configuration back, so that an instance shared by many does
-    /// not fill up over reloads.
+    /// Drops the configuration in the instance, so that an instance shared by many
+    /// policies does not fill up over reloads.
     fn drop(&mut self) {
         let Some((generation, configured)) = self.configured.take() else {
             return;
@@ -170,7 +170,7 @@ impl Drop for WorkerPolicy {
         let Ok(mut place) = self.slot.instance.try_borrow_mut() else {
             return;
         };
-        // Nobody else holds the slot: the instance goes as a whole.
+        // No other policy uses the instance: it is dropped as a whole.
         if Rc::strong_count(&self.slot) == 1 {
             *place = None;
             return;

@@ -1,4 +1,4 @@
-//! Whether a remembered verdict is still what the component would say.
+//! Checks whether the component would still give a remembered verdict.
 
 use std::sync::Arc;
 
