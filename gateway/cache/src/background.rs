@@ -1,5 +1,5 @@
-//! The cache's one thread: it sweeps after purges, and does all writing to the
-//! disk. It works in small steps, so that neither waits for the other.
+//! The cache's own thread. It removes purged entries (a sweep) and does all writing
+//! to the disk, in small steps, so that neither task waits for the other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,7 @@ use crate::purge::Standing;
 use crate::store::Store;
 use crate::store::index::{Index, Slot};
 
-/// The thread; it ends when this is dropped, after what it is at.
+/// The thread. It is stopped and joined when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Background {
     signals: Arc<Signals>,
@@ -35,20 +35,20 @@ struct Asked {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Urgency {
-    /// A person or a deploy purged: what it freed is wanted back.
+    /// After a purge by a person or a deploy: its memory should be freed soon.
     Soon,
-    /// An address was invalidated: the lines only must not pile up.
+    /// After an invalidation: it is enough that the recorded purges do not pile up.
     Later,
 }
 
 /// How long an invalidation may wait for its sweep.
 const LATER: Duration = Duration::from_secs(30);
 
-/// Sweeps after invalidations take at most one part in so many of a core.
+/// Sweeps after invalidations take at most `1 / SHARE` of a core's time.
 const SHARE: u32 = 10;
 
-/// How long the thread sleeps while workers may leave work without waking it:
-/// waking costs them a system call.
+/// How long the thread sleeps between looks at the queue. Workers add to the queue
+/// without waking the thread, since that would cost them a system call.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long it sleeps if there is no disk to write to.
@@ -58,7 +58,7 @@ impl Background {
     pub(crate) fn start(store: &Arc<Store>) -> Result<Self, OpenError> {
         let signals = Arc::new(Signals::default());
         if store.purges.lines() > 0 {
-            // From before a restart: what they took still fills the disk.
+            // Purges from before a restart: the purged files are still on the disk.
             signals.lock().sweep = Some(Urgency::Soon);
         }
         let work = Work {
@@ -128,7 +128,7 @@ impl Work {
         loop {
             let asked = self.wait(busy);
             if asked.stop {
-                // What waits is written: a restart finds it.
+                // Write what is queued, so that it is found after a restart.
                 if let Some(disk) = &self.store.disk {
                     self.upkeep.drain(disk, |_| ());
                 }
@@ -157,13 +157,14 @@ impl Work {
         *asked
     }
 
-    /// Some of the work on the disk; true if more waits.
+    /// Does some of the writing to the disk; true if more is queued.
     fn write(&mut self) -> bool {
         let Some(disk) = &self.store.disk else {
             return false;
         };
         let store = &self.store;
-        self.upkeep.step(disk, |entry| store.written(entry))
+        self.upkeep
+            .step(disk, |entry| store.close_older_file(entry))
     }
 
     fn has_scanned(&self) -> bool {
@@ -185,7 +186,8 @@ impl Work {
             }
     }
 
-    /// Judges all there is, frees what is dead, and clears the lines.
+    /// Compares every entry with the recorded purges, removes the purged ones, and
+    /// then forgets those purges.
     fn sweep(&mut self) {
         let began = Instant::now();
         self.signals.sweeping.store(true, Ordering::Relaxed);
@@ -195,7 +197,7 @@ impl Work {
         if self.sweep_disk(number) {
             self.store.purges.clear(number);
         } else {
-            // The lines stay and act; a later sweep clears them.
+            // The purges stay recorded and in effect; a later sweep tries again.
             self.signals.lock().sweep.get_or_insert(Urgency::Later);
         }
         self.signals.sweeping.store(false, Ordering::Relaxed);
@@ -209,15 +211,17 @@ impl Work {
         let mut end = Some(usize::MAX);
         while let Some(from) = end {
             let store = &self.store;
-            self.upkeep.step(disk, |entry| store.written(entry));
+            self.upkeep
+                .step(disk, |entry| store.close_older_file(entry));
             end = self.upkeep.sweep(disk, from);
             if self.signals.lock().stop {
                 return false;
             }
         }
-        // What waited to be written over was not judged.
+        // Files that were about to be overwritten were not compared: overwrite them now.
         let store = &self.store;
-        self.upkeep.drain(disk, |entry| store.written(entry));
+        self.upkeep
+            .drain(disk, |entry| store.close_older_file(entry));
         self.upkeep.swept(disk, number)
     }
 }

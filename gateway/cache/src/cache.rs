@@ -50,24 +50,24 @@ pub struct DiskOptions {
     pub bytes: u64,
 }
 
-/// What a change of [`Options`] came to.
+/// When a change of [`Options`] takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconfigured {
-    /// All of it acts now.
+    /// All of it is in effect.
     Now,
-    /// The disk store's folder stays as it is until a restart; the rest acts.
+    /// The folder of the disk store changes with the next start; the rest is in effect.
     DiskAtRestart,
 }
 
-/// What is known of a request's key.
+/// The result of looking a request up.
 #[derive(Debug)]
 pub enum Found {
-    /// A stored response, fresh or not: the rules tell.
+    /// A stored response. Whether it is fresh is for [`rules`](crate::rules) to say.
     Entry(Arc<Entry>),
-    /// Not in memory, perhaps on the disk: load it in the pool of blocking work.
+    /// Not in memory, but possibly on the disk: load it on a thread that may block.
     OnDisk(OnDisk),
-    /// A short while ago there was nothing to store for this key: ask the
-    /// upstream without a flight.
+    /// Recently the response for this key could not be stored: send the request to
+    /// the upstream without making others wait for it.
     Pass,
     /// Nothing is stored.
     Miss {
@@ -76,8 +76,8 @@ pub enum Found {
     },
 }
 
-/// The shared cache; clones are handles to one and the same. `F` is what a
-/// leader that got no response tells those who wait.
+/// The shared cache. Clones are handles to the same cache. `F` is the failure that a
+/// leader without a response reports to the requests that wait for it.
 #[derive(Debug)]
 pub struct Cache<F> {
     store: Arc<Store>,
@@ -125,8 +125,8 @@ impl<F> Cache<F> {
         })
     }
 
-    /// Takes new budgets. What is above them is let go at once, on the disk by
-    /// and by.
+    /// Applies new budgets. Entries above the memory budget are evicted at once,
+    /// files above the disk budget in the background.
     pub fn reconfigure(&self, options: &Options) -> Reconfigured {
         self.store
             .set_limits(options.memory_bytes, options.max_object);
@@ -173,11 +173,11 @@ impl<F> Cache<F> {
         }
         match found {
             Some(Slot::Entry(entry)) => {
-                if let Some(entry) = store.alive(entry, key.place.slot) {
+                if let Some(entry) = store.unless_purged(entry, key.place.slot) {
                     entry.hit();
                     return Found::Entry(entry);
                 }
-                // A purge took it; the disk's copy fell to the same purge.
+                // A purge removed it, and the same purge removed the copy on the disk.
                 return Found::Miss { vary };
             }
             Some(Slot::Pass(marker)) if now_ms < marker.until_ms => return Found::Pass,
@@ -195,7 +195,7 @@ impl<F> Cache<F> {
             .opened
             .find(key.place.slot, &key.primary.0, &key.variant.0);
         if let Some(Slot::Entry(entry)) = opened
-            && let Some(entry) = store.alive(entry, key.place.slot)
+            && let Some(entry) = store.unless_purged(entry, key.place.slot)
         {
             entry.hit();
             return Found::Entry(entry);
@@ -209,7 +209,8 @@ impl<F> Cache<F> {
     /// Joins the flight of the key that was looked up last, or begins it. Also
     /// for an entry that is to be validated.
     pub fn join(&self, key: &Key) -> Joined<F> {
-        // Before the flight is on: a purge from here on reaches what it brings.
+        // Read before the flight begins, so that a purge from now on applies to the
+        // response that the flight brings.
         let level = self.store.purges.newest();
         match self.flights.board(key) {
             Boarded::First(ticket) => Joined::Leader(Lead::new(
@@ -226,33 +227,33 @@ impl<F> Cache<F> {
         }
     }
 
-    /// Keeps a compressed form of an entry's body beside it, counted in the
-    /// budget; empty bytes say that there is no point in it. Returns the entry
-    /// as it stands in the store, which has what else was kept meanwhile.
+    /// Keeps a compressed form of an entry's body with the entry, counted in the
+    /// budget; empty bytes record that compression does not pay. Returns the entry
+    /// that is stored now, with all forms that others have added meanwhile.
     pub fn encoded(&self, entry: &Arc<Entry>, coding: Coding, bytes: Bytes) -> Arc<Entry> {
         let current = self.store.current(entry);
         let with = Arc::new(current.with_encoded(coding, bytes));
-        // One on its way in is about to be replaced.
+        // An entry whose body is still being received is replaced when it is complete.
         if !matches!(current.body(), Body::Growing(_)) {
             self.store.replace(&current, &with);
         }
         with
     }
 
-    /// The entry that has this one's place in the store by now, if it is of the
-    /// same body: with a newer head, or another coding kept; otherwise this one.
+    /// The newest stored entry of the same key, if it has the same body (with a newer
+    /// head, or with another compressed form); otherwise `entry` itself.
     #[must_use]
     pub fn current(&self, entry: &Arc<Entry>) -> Arc<Entry> {
         self.store.current(entry)
     }
 
-    /// Purges, and returns once no lookup on any worker finds what it reached
-    /// and, with a disk store, once that outlives a crash: it waits for the
-    /// disk, so call it off the workers.
+    /// Purges. When it returns, no lookup on any worker finds a purged response and,
+    /// with a disk store, the purge survives a crash. It waits for the disk, so do
+    /// not call it on a worker.
     ///
     /// # Errors
-    /// The disk store's journal could not be written: the purge acts now, but
-    /// may be forgotten by a restart.
+    /// The journal of the disk store could not be written: the purge is in effect,
+    /// but a restart may forget it.
     pub fn purge(&self, scope: &Scope<'_>, purge: Purge) -> std::io::Result<()> {
         let number = self.store.purges.record(scope, purge);
         let written = match &self.store.disk {
@@ -263,8 +264,8 @@ impl<F> Cache<F> {
         written
     }
 
-    /// Purges without waiting for the disk, for the workers: no lookup finds
-    /// what it reached once this returns, and the journal has it a moment later.
+    /// Purges without waiting for the disk, so a worker may call it. When it returns,
+    /// no lookup finds a purged response; the journal is written a moment later.
     pub fn purge_at_once(&self, scope: &Scope<'_>, purge: Purge) {
         let number = self.store.purges.record(scope, purge);
         if let Some(disk) = &self.store.disk {
@@ -273,9 +274,9 @@ impl<F> Cache<F> {
         self.background.sweep();
     }
 
-    /// Takes one address away after a request with an unsafe method succeeded
-    /// (RFC 9111 §4.4). Acts as [`purge_at_once`](Self::purge_at_once), and what
-    /// it frees is freed later: these come often.
+    /// Invalidates one address after a request with an unsafe method succeeded
+    /// (RFC 9111 §4.4). Works like [`purge_at_once`](Self::purge_at_once), but the
+    /// memory is freed later, since invalidations are frequent.
     pub fn invalidate(&self, scheme: &[u8], host: &[u8], path: &[u8], query: Option<&[u8]>) {
         let scope = Scope::Url {
             scheme,
@@ -296,10 +297,10 @@ impl<F> Cache<F> {
         self.store.max_object()
     }
 
-    /// What it holds and does.
+    /// The figures of the moment.
     #[must_use]
     pub fn status(&self) -> CacheFigures {
-        CacheFigures::of(&self.store, self.flights.in_the_air(), &self.background)
+        CacheFigures::of(&self.store, self.flights.pending(), &self.background)
     }
 
     /// All that is stored for an address, whatever the rest of its key. Looks

@@ -1,9 +1,9 @@
 //! The disk store: a file for each response, written by the background thread,
 //! read in the caller's pool of blocking work.
 //!
-//! A file is found by its name, which is the hash of its key: no index has to
-//! be read before the first lookup. Nothing is flushed when it is written; what
-//! a crash tore is told by its checksums. So whatever is wrong with a file, or
+//! A file is found by its name, which is the hash of its key, so no index has to
+//! be read before the first lookup. Files are not flushed when they are written;
+//! checksums tell which ones a crash has damaged. Whatever is wrong with a file, or
 //! with the folder, is a miss.
 
 use std::collections::VecDeque;
@@ -38,11 +38,11 @@ use folder::Folder;
 use journal::Journal;
 use known::Known;
 
-/// What waits to be written, in bytes and in number, at most.
+/// The most bytes, and the most jobs, that may be queued for writing.
 const MAX_WAITING_BYTES: u64 = 64 << 20;
 const MAX_WAITING: usize = 4096;
 
-/// Opens a file for writing. Apart, so that a full disk can be had in a test.
+/// Opens a file for writing. Exchangeable, so that tests can simulate a full disk.
 pub(crate) type Create = dyn Fn(&Path) -> io::Result<Box<dyn Write>> + Send + Sync;
 
 /// The disk store.
@@ -55,7 +55,7 @@ pub(crate) struct Disk {
     create: Box<Create>,
     budget: AtomicU64,
     counts: Counts,
-    /// True while there may be something to write to the journal.
+    /// True while the journal may hold lines that are not flushed.
     journal_waits: AtomicBool,
 }
 
@@ -65,7 +65,7 @@ struct Waiting {
     bytes: u64,
 }
 
-/// What the thread is to write.
+/// A job of the thread.
 #[derive(Debug)]
 pub(crate) enum Job {
     Entry(Arc<Entry>),
@@ -74,7 +74,7 @@ pub(crate) enum Job {
         variance: Variance,
         level: u64,
     },
-    /// A file that was found broken.
+    /// Removes a file that is damaged or outdated.
     Remove(u128),
 }
 
@@ -89,14 +89,15 @@ struct Counts {
 }
 
 impl Disk {
-    /// Opens the folder and takes up the purges that were not carried out.
+    /// Opens the folder and records the purges of earlier processes that no sweep has
+    /// carried out.
     pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self, OpenError> {
         let at = |error| OpenError::Folder(path.into(), error);
         let folder = Arc::new(Folder::open(path)?);
         folder.remove_temporaries();
         let mut replayed = Vec::new();
         let (journal, cleared) = Journal::open(&folder, &mut |scope, purge, number| {
-            replayed.push((Owned::of(scope), purge, number));
+            replayed.push((OwnedScope::of(scope), purge, number));
         })
         .map_err(at)?;
         let purges = Purges::new(folder.first_number(), cleared);
@@ -119,7 +120,7 @@ impl Disk {
         })
     }
 
-    /// The purges, numbered on from those before the restart.
+    /// The purges, those from before the restart included.
     pub(crate) fn purges(&self) -> &Arc<Purges> {
         &self.purges
     }
@@ -143,19 +144,19 @@ impl Disk {
         lock(&self.known).may_hold(name).then_some(name)
     }
 
-    /// Hands an entry to the thread; it is not written if too much waits.
+    /// Queues an entry for writing; it is dropped if too much is queued.
     pub(crate) fn write(&self, entry: &Arc<Entry>) {
         let bytes = match entry.body() {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::File { .. } => 0,
-            // It comes again when it is whole.
+            // It is handed over again once it is complete.
             Body::Growing(_) => return,
         };
-        // What is there is older from now on.
+        // An existing file of this key is outdated from now on.
         let name = name(entry.primary(), entry.variant());
         lock(&self.known).remove(name);
-        if !self.wait(Job::Entry(Arc::clone(entry)), bytes) {
-            self.wait(Job::Remove(name), 0);
+        if !self.queue(Job::Entry(Arc::clone(entry)), bytes) {
+            self.queue(Job::Remove(name), 0);
         }
     }
 
@@ -165,11 +166,11 @@ impl Disk {
             variance: variance.clone(),
             level: self.purges.newest(),
         };
-        self.wait(job, 0);
+        self.queue(job, 0);
     }
 
-    /// False if too much waits already.
-    fn wait(&self, job: Job, bytes: u64) -> bool {
+    /// False if too much is queued already.
+    fn queue(&self, job: Job, bytes: u64) -> bool {
         let mut waiting = lock(&self.waiting);
         let full = waiting.jobs.len() >= MAX_WAITING || waiting.bytes + bytes > MAX_WAITING_BYTES;
         // Removals are small, no more than there are files, and never lost.
@@ -183,13 +184,13 @@ impl Disk {
         true
     }
 
-    /// Writes a purge to the journal, and returns once the disk has it.
+    /// Writes a purge to the journal and waits until it is on the disk.
     pub(crate) fn journal(&self, scope: &Scope<'_>, purge: Purge, number: u64) -> io::Result<()> {
         self.journal.add(scope, purge, number);
         self.journal.flush()
     }
 
-    /// Writes a purge to the journal by and by.
+    /// Adds a purge to the journal, which the thread flushes a moment later.
     pub(crate) fn journal_later(&self, scope: &Scope<'_>, purge: Purge, number: u64) {
         self.journal.add(scope, purge, number);
         self.journal_waits.store(true, Ordering::Release);
@@ -204,9 +205,9 @@ impl std::fmt::Debug for Disk {
     }
 }
 
-/// A scope with its own memory.
+/// A scope that owns its text.
 #[derive(Debug)]
-enum Owned {
+enum OwnedScope {
     Url(Vec<u8>, Vec<u8>, Vec<u8>, Option<Vec<u8>>),
     Prefix(Vec<u8>, Vec<u8>),
     Host(Vec<u8>),
@@ -214,7 +215,7 @@ enum Owned {
     All,
 }
 
-impl Owned {
+impl OwnedScope {
     fn of(scope: &Scope<'_>) -> Self {
         match *scope {
             Scope::Url {

@@ -1,4 +1,4 @@
-//! What the cache tells of itself: figures, and what is stored for an address.
+//! The figures of the cache, and what it stores for an address.
 
 use std::sync::Arc;
 
@@ -19,17 +19,17 @@ pub struct CacheFigures {
     pub bytes: u64,
     /// What they may weigh.
     pub budget: u64,
-    /// Let go for lack of room.
+    /// Entries evicted for lack of room.
     pub evictions: u64,
-    /// Bodies on their way in.
+    /// Bodies that are being received.
     pub fills: u64,
-    /// What those hold, in bytes.
+    /// The memory that those hold, in bytes.
     pub fill_bytes: u64,
-    /// Requests to upstreams that others may wait for.
+    /// Requests to upstreams that other requests may wait for.
     pub flights: u64,
     /// Number of the newest purge; counts purges and invalidations.
     pub purges: u64,
-    /// Purges that no sweep has carried out yet.
+    /// Recorded purges that no sweep has carried out yet.
     pub purge_lines: u64,
     /// True while a sweep runs.
     pub sweeping: bool,
@@ -58,7 +58,7 @@ impl CacheFigures {
     }
 }
 
-/// The address that a person asks about.
+/// The address that `janua cache get` asks about.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
     /// `http` or `https`; `None` is either.
@@ -80,7 +80,7 @@ impl Wanted<'_> {
     }
 }
 
-/// A stored response, and where it lies.
+/// A stored response and where its body is.
 #[derive(Clone, Debug)]
 pub struct Described {
     /// The entry: status, terms, tags, rule, variant, hits.
@@ -89,12 +89,12 @@ pub struct Described {
     pub place: Place,
 }
 
-/// Where a body lies.
+/// Where a body is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In memory.
     Memory,
-    /// On its way in.
+    /// It is still being received.
     Filling,
     /// On the disk only.
     Disk,

@@ -1,12 +1,12 @@
-//! A body on its way in: written by the one who asked the upstream, read by
-//! everyone who wants it, on any worker, from the first byte on.
+//! Storing a body while it arrives: the request that fetches it writes it, and any
+//! request on any worker may read it from the first byte on.
 //!
-//! While it may still be stored, all of it is kept. Once it proves larger than
-//! what may be stored, or the fills together hold too much, it leaves the
-//! index: later requests do not find it, its present readers still get all of
-//! it, only what the slowest of them lacks is kept, and the writer waits while
-//! that is more than [`MAX_LAG`](crate::MAX_LAG). A writer that goes away before the end is
-//! told to every reader as [`Aborted`](crate::Aborted), and the entry is gone.
+//! While the body may still be stored, all of it is kept. Once it proves too large
+//! to be stored, or all bodies that are being received hold too much memory, its entry
+//! leaves the index. Later requests do not find it then. Its present readers still
+//! get all of it: what the slowest of them has not read is kept, and the writer waits
+//! while that is more than [`MAX_LAG`](crate::MAX_LAG). If the writer goes away before the end,
+//! every reader is told by [`Aborted`](crate::Aborted), and the entry is gone.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -43,26 +43,26 @@ impl Fill {
         }
     }
 
-    /// The entry as it was published; its body is this one.
+    /// The entry whose body this writes.
     #[must_use]
     pub fn entry(&self) -> &Arc<Entry> {
         &self.entry
     }
 
-    /// A reader from the first byte on; `None` once the beginning is gone.
+    /// A reader from the first byte on; `None` once the beginning has been dropped.
     #[must_use]
     pub fn reader(&self) -> Option<FillReader> {
         Growth::reader(&self.growth)
     }
 
-    /// Ready while more may be written without outrunning the readers. Never
-    /// pends while the body may still be stored.
+    /// Ready if more may be written. Pending while the slowest reader is too far
+    /// behind, which never happens while the body may still be stored.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.growth.poll_ready(cx)
     }
 
-    /// False if the body can no longer be stored and nobody reads it: the rest
-    /// need not be fetched.
+    /// False if the body can no longer be stored and has no reader: the rest need not
+    /// be fetched.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.growth.is_wanted()
@@ -73,8 +73,8 @@ impl Fill {
         self.write_bytes(Bytes::copy_from_slice(data));
     }
 
-    /// Appends `data`, which is held as it is: a small piece of a large buffer
-    /// keeps all of that in memory until the body is whole.
+    /// Appends `data` without a copy. A small slice of a large buffer keeps the whole
+    /// buffer in memory until the body is complete.
     pub fn write_bytes(&mut self, data: Bytes) {
         if data.is_empty() {
             return;
@@ -85,9 +85,9 @@ impl Fill {
         }
     }
 
-    /// Says that the body is whole. Returns the entry as it is stored from now
-    /// on; `None` if it could not be stored, or if fewer or more bytes came
-    /// than were announced, which aborts it.
+    /// Ends a complete body. Returns the entry that is stored from now on; `None` if it
+    /// could not be stored, or if its length is not that of `Content-Length`, which
+    /// aborts the body.
     pub fn finish(self) -> Option<Arc<Entry>> {
         if self
             .length
@@ -96,7 +96,7 @@ impl Fill {
             return None;
         }
         let whole = self.growth.finish()?;
-        Some(self.store.settle(&self.entry, &self.growth, whole))
+        Some(self.store.complete(&self.entry, &self.growth, whole))
     }
 }
 

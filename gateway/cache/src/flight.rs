@@ -1,10 +1,11 @@
-//! Request collapsing: of all who miss one key at a time, the first asks the
-//! upstream and the others wait for what comes of it.
+//! Request collapsing: of all requests that miss one key at the same time, the first
+//! is sent to the upstream and the others wait for its response. Together they are
+//! a flight; it lands when the response, or its absence, is known.
 //!
-//! The first holds the [`Lead`] and must say what came: an entry, whose body
-//! may still be on its way; nothing to store, so that each goes to the upstream
-//! itself; or a failure. A lead that is dropped unsaid makes one of the waiters
-//! the next leader. All of them wait without a lock and on any worker.
+//! The leader holds the [`Lead`] and must report the result: an entry, whose body
+//! may still be arriving; a response that may not be stored, so that each waiter goes
+//! to the upstream itself; or a failure. If the lead is dropped without a report, one
+//! of the waiters becomes the next leader. Waiters hold no lock and may be on any worker.
 
 use std::sync::Arc;
 
@@ -21,24 +22,26 @@ pub(crate) mod table;
 
 pub(crate) use table::{Flights, Ticket};
 
-/// What a flight came to, told to each of its waiters.
+/// The result of a flight for one of its waiters.
 #[derive(Debug)]
 pub enum Landing<F> {
-    /// Stored; it answers this request.
+    /// The response is stored and answers this request.
     Entry(Arc<Entry>),
-    /// Not storable: ask the upstream yourself, without another flight.
+    /// The response may not be stored: send the request to the upstream, without
+    /// another flight.
     Pass,
-    /// Not storable, because of the leader's own credentials: who has none may
-    /// look again and join again, who has some asks the upstream themselves.
+    /// The response may not be stored because of the leader's credentials. A request
+    /// without credentials may look up and join again; one with credentials goes to
+    /// the upstream.
     Own,
     /// The leader got no response.
     Failed(F),
-    /// Look again and join again: the leader went away unsaid, what it stored
-    /// answers another variant, or a purge has reached that.
+    /// Look up and join again: the leader ended without a report, its response is
+    /// another variant, or a purge has removed it.
     Retry,
 }
 
-/// What a landed flight leaves for its waiters.
+/// What the leader reported.
 #[derive(Clone, Debug)]
 pub(crate) enum Landed<F> {
     Entry(Arc<Entry>),
@@ -47,18 +50,18 @@ pub(crate) enum Landed<F> {
     Failed(F),
 }
 
-/// What [`Cache::join`](crate::Cache::join) makes of a request.
+/// The role of a request in the flight of its key; see [`Cache::join`](crate::Cache::join).
 #[derive(Debug)]
 pub enum Joined<F> {
-    /// Ask the upstream, and say what came.
+    /// Send the request to the upstream, and report the result.
     Leader(Lead<F>),
-    /// Another asks already.
+    /// Another request was sent already: wait for its result.
     Follower(Follow<F>),
-    /// A flight landed since the lookup: look again.
+    /// A flight landed since the lookup: look up again.
     Again,
 }
 
-/// A waiter in a flight. Dropped, it just leaves.
+/// A waiter in a flight. It may be dropped at any time.
 #[derive(Debug)]
 pub struct Follow<F> {
     pub(crate) store: Arc<Store>,
@@ -67,9 +70,9 @@ pub struct Follow<F> {
 
 impl<F: Clone> Follow<F> {
     /// Waits for the flight to land. `key` and `variant` are those of the
-    /// lookup: they tell whether a stored entry answers this request too. One
-    /// that a purge reached on its way does not: whoever came after the purge
-    /// may not be shown it.
+    /// lookup: they tell whether the stored entry answers this request too. An
+    /// entry that was purged meanwhile does not, since this request may have come
+    /// after the purge.
     pub async fn landing(
         mut self,
         key: &mut Key,
@@ -106,8 +109,8 @@ fn serves(entry: &Entry, key: &mut Key, variant: &mut dyn FnMut(&Variance, &mut 
     entry.variant() == key.variant.0
 }
 
-/// The one who asks the upstream for all who wait. Dropped unsaid, one of the
-/// waiters is told to lead.
+/// The duty of the request that is sent to the upstream for all that wait. If it is
+/// dropped without a report, one of the waiters becomes the leader.
 #[derive(Debug)]
 pub struct Lead<F> {
     store: Arc<Store>,
@@ -132,8 +135,8 @@ impl<F> Lead<F> {
         }
     }
 
-    /// Publishes a response whose body is on its way, to the index and to all
-    /// who wait. `length` is its `Content-Length`, if it has one.
+    /// Stores a response whose body is still arriving, and gives it to all waiters.
+    /// `length` is its `Content-Length`, if it has one.
     ///
     /// # Errors
     /// [`Refused`] if it may not be stored; the waiters go to the upstream
@@ -162,8 +165,7 @@ impl<F> Lead<F> {
         }
     }
 
-    /// As [`store`](Self::store), for a body that has come whole: one copy, and
-    /// nothing else on the way.
+    /// As [`store`](Self::store), for a complete body, which is copied once.
     ///
     /// # Errors
     /// [`Refused`] if it may not be stored; the waiters go to the upstream
@@ -185,12 +187,12 @@ impl<F> Lead<F> {
         Ok(entry)
     }
 
-    /// After a 304: the stored body goes on under a new head. Returns the entry
-    /// as it is from now on, which all who wait are given too.
+    /// After a 304: stores the body under the updated head. Returns the new entry,
+    /// which the waiters get too.
     ///
     /// Where the 304 says that the response varies on more than it was stored
-    /// under, the entry becomes that of the request that was answered, whose
-    /// values `variant` writes: to others it was never said to belong.
+    /// under, the new entry answers only requests with the values of this one, which
+    /// `variant` writes: the upstream did not select it for any others.
     pub fn revalidated(
         mut self,
         entry: &Entry,
@@ -211,7 +213,7 @@ impl<F> Lead<F> {
         all.begin(&mut values);
         variant(all, &mut values);
         let entry = Arc::new(entry.revalidated(&values.0, new, self.level));
-        // A body that is still on its way would settle in its old place.
+        // A body that is still arriving would be completed under the old variant.
         match varies.is_ok() && !matches!(entry.body(), Body::Growing(_)) {
             true => self.keep(&entry),
             false => self.land(Landed::Pass),
@@ -225,9 +227,9 @@ impl<F> Lead<F> {
         self.land(Landed::Entry(Arc::clone(entry)));
     }
 
-    /// Nothing is stored: all who wait go to the upstream at once. For `ttl_ms`
-    /// milliseconds (0 for not at all) later requests of the key do not wait
-    /// for each other either.
+    /// Reports that the response may not be stored: all waiters go to the upstream at
+    /// once. For `ttl_ms` milliseconds later requests for the key do not wait for each
+    /// other either; 0 stands for no such time.
     pub fn pass(mut self, ttl_ms: u64, now_ms: u64) {
         if ttl_ms > 0 {
             let flight = &self.ticket.flight;
@@ -240,13 +242,13 @@ impl<F> Lead<F> {
         self.land(Landed::Pass);
     }
 
-    /// Nothing is stored, because of the credentials of this request alone: says
-    /// nothing of the key, and is told to all who wait.
+    /// Reports that the response may not be stored because of the credentials of this
+    /// request. That says nothing about other requests for the key.
     pub fn own(mut self) {
         self.land(Landed::Own);
     }
 
-    /// No response: all who wait are told so.
+    /// Reports that there is no response.
     pub fn fail(mut self, failure: F) {
         self.land(Landed::Failed(failure));
     }

@@ -1,4 +1,8 @@
-//! What the two ends of a body on its way in share.
+//! A body that is read while it is still being received: one writer, and any number
+//! of readers on any worker, each from the first byte on.
+//!
+//! The lowest part of the crate: stored entries hold such a body, and it knows none
+//! of them.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +33,7 @@ impl std::fmt::Display for Aborted {
 
 impl std::error::Error for Aborted {}
 
-/// A body on its way in.
+/// A body that is being received.
 #[derive(Debug)]
 pub(crate) struct Growth {
     state: Mutex<State>,
@@ -45,19 +49,19 @@ struct State {
     start: u64,
     /// Bytes written so far.
     end: u64,
-    /// Bytes of the common budget that are taken for this body.
+    /// Bytes of the shared budget that this body has reserved.
     reserved: u64,
     /// True while all of it is kept, so that it can be stored.
     kept: bool,
-    outcome: Outcome,
+    progress: Progress,
     readers: Slab<Reader>,
     writer: Option<Waker>,
 }
 
 #[derive(Debug)]
-enum Outcome {
-    Running,
-    /// All of it, if it was kept; the chunks are then gone.
+enum Progress {
+    Growing,
+    /// The body is complete. If all of it was kept it is here, and no longer in `chunks`.
     Whole(Option<Bytes>),
     Aborted,
 }
@@ -71,17 +75,17 @@ struct Reader {
     waker: Option<Waker>,
 }
 
-/// What became of written bytes.
+/// Whether the body can still be stored after a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Kept,
-    /// The body is no longer kept from this write on.
+    /// From this write on the beginning of the body is dropped once all readers have it.
     TooLarge,
-    /// It was no longer kept before.
+    /// That was so before this write.
     Passing,
 }
 
-/// What a chunk costs beyond its bytes.
+/// Bytes of memory that a chunk takes beside its content.
 const CHUNK: u64 = 64;
 
 impl Growth {
@@ -100,7 +104,7 @@ impl Growth {
                 end: 0,
                 reserved: expected,
                 kept: true,
-                outcome: Outcome::Running,
+                progress: Progress::Growing,
                 readers: Slab::new(),
                 writer: None,
             }),
@@ -113,8 +117,8 @@ impl Growth {
     }
 
     pub(crate) fn whole(&self) -> Option<Bytes> {
-        match &self.lock().outcome {
-            Outcome::Whole(whole) => whole.clone(),
+        match &self.lock().progress {
+            Progress::Whole(whole) => whole.clone(),
             _ => None,
         }
     }
@@ -183,20 +187,20 @@ impl Growth {
             state.chunks = VecDeque::new();
             self.budget.release(std::mem::take(&mut state.reserved));
         }
-        state.outcome = Outcome::Whole(whole.clone());
+        state.progress = Progress::Whole(whole.clone());
         let waiting = state.take_wakers();
         drop(state);
         waiting.into_iter().for_each(Waker::wake);
         whole
     }
 
-    /// Ends it unless it has ended; true if it had not.
+    /// Aborts the body; false if it had ended already.
     pub(crate) fn abort(&self) -> bool {
         let mut state = self.lock();
-        if !matches!(state.outcome, Outcome::Running) {
+        if !matches!(state.progress, Progress::Growing) {
             return false;
         }
-        state.outcome = Outcome::Aborted;
+        state.progress = Progress::Aborted;
         state.chunks.clear();
         self.budget.release(std::mem::take(&mut state.reserved));
         let waiting = state.take_wakers();
@@ -214,7 +218,7 @@ impl Growth {
         let State {
             chunks,
             first,
-            outcome,
+            progress,
             readers,
             start,
             end,
@@ -223,19 +227,19 @@ impl Growth {
         let Some(reader) = readers.get_mut(id) else {
             return Poll::Ready(None);
         };
-        match outcome {
-            Outcome::Aborted => return Poll::Ready(Some(Err(Aborted))),
-            Outcome::Whole(Some(_)) | Outcome::Running | Outcome::Whole(None)
-                if reader.at == *end && !matches!(outcome, Outcome::Running) =>
+        match progress {
+            Progress::Aborted => return Poll::Ready(Some(Err(Aborted))),
+            Progress::Whole(Some(_)) | Progress::Growing | Progress::Whole(None)
+                if reader.at == *end && !matches!(progress, Progress::Growing) =>
             {
                 return Poll::Ready(None);
             }
-            Outcome::Whole(Some(whole)) => {
+            Progress::Whole(Some(whole)) => {
                 let rest = whole.slice(usize::try_from(reader.at).unwrap_or(usize::MAX)..);
                 reader.at = *end;
                 return Poll::Ready(Some(Ok(rest)));
             }
-            Outcome::Running | Outcome::Whole(None) => {}
+            Progress::Growing | Progress::Whole(None) => {}
         }
         let index = usize::try_from(reader.chunk.saturating_sub(*first)).unwrap_or(usize::MAX);
         let Some(chunk) = chunks.get(index).cloned() else {
@@ -270,8 +274,8 @@ impl Growth {
         }
     }
 
-    /// Drops what every reader has, and gives the budget what it took. Returns
-    /// the writer if it waits and may go on.
+    /// Drops the chunks that every reader has read and returns their bytes to the
+    /// budget. Returns the waker of the writer if it waits and may go on.
     fn trim(&self, state: &mut State) -> Option<Waker> {
         let slowest = state
             .readers

@@ -1,7 +1,7 @@
-//! Bodies that are made here while they are read: of a stored body in a content
-//! coding, say. Each has one writer and any number of readers from the first
-//! byte on, on any thread, as a body on its way in has (see [`crate::growth`]),
-//! and no entry of its own.
+//! Bodies that the gateway itself produces while they are read, such as the
+//! compressed form of a stored body. Like a body that is being received (see
+//! [`crate::growth`]) each has one writer and any number of readers from the first
+//! byte on, on any thread; it has no entry of its own.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::growth::{FillReader, GrowingBytes, Growth};
 
-/// What all makings together hold, and may hold.
+/// The bodies that are being produced, and the memory that they may hold together.
 #[derive(Clone, Debug)]
 pub struct Makings(Arc<GrowingBytes>);
 
@@ -18,13 +18,13 @@ pub struct Makings(Arc<GrowingBytes>);
 #[derive(Debug)]
 pub struct Making(Arc<Growth>);
 
-/// Finds the body that a [`Making`] writes, and does not keep it.
+/// A handle by which readers find the body that a [`Making`] writes.
 #[derive(Clone, Debug)]
 pub struct Made(Arc<Growth>);
 
 impl Makings {
-    /// Together they keep at most so many bytes whole; what comes beyond that
-    /// still reaches all readers, and is held only as far as they lag behind.
+    /// Complete bodies are kept up to `limit` bytes together. A body beyond that still
+    /// reaches all its readers, but what they have read is dropped.
     #[must_use]
     pub fn new(limit: u64) -> Self {
         let bytes = GrowingBytes::default();
@@ -32,7 +32,7 @@ impl Makings {
         Self(Arc::new(bytes))
     }
 
-    /// Begins a body. `None`: too much is held already.
+    /// Begins a body. `None` if the limit is reached already.
     #[must_use]
     pub fn begin(&self) -> Option<Making> {
         Growth::begin(&self.0, 0).map(Making)
@@ -40,19 +40,19 @@ impl Makings {
 }
 
 impl Making {
-    /// Where others find it.
+    /// A handle for the readers.
     #[must_use]
     pub fn made(&self) -> Made {
         Made(Arc::clone(&self.0))
     }
 
-    /// Ready while more may be written without outrunning the readers. Never
-    /// pends while all of it is kept.
+    /// Ready if more may be written. Pending while the slowest reader is too far
+    /// behind, which never happens while all of the body is kept.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.poll_ready(cx)
     }
 
-    /// False if it is not kept any more and nobody reads it.
+    /// False if the body is not kept and has no reader.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.0.is_wanted()
@@ -65,7 +65,7 @@ impl Making {
         }
     }
 
-    /// Says that it is whole. `None` if it was not kept.
+    /// Ends a complete body, and returns it if all of it was kept.
     #[must_use]
     pub fn finish(self) -> Option<Bytes> {
         self.0.finish()
@@ -79,7 +79,7 @@ impl Drop for Making {
 }
 
 impl Made {
-    /// A reader from the first byte on; `None` if the beginning is gone.
+    /// A reader from the first byte on; `None` if the beginning has been dropped.
     #[must_use]
     pub fn reader(&self) -> Option<FillReader> {
         Growth::reader(&self.0)

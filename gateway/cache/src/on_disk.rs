@@ -1,4 +1,4 @@
-//! Loading from the disk: blocking, in the pool of the caller.
+//! Loading a response from the disk. It blocks, and the caller provides the thread.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::entry::{Body, Entry};
 use crate::key::Key;
 use crate::store::Store;
 
-/// A response that is perhaps on the disk.
+/// A response that is possibly on the disk.
 #[derive(Debug)]
 pub struct OnDisk {
     store: Arc<Store>,
@@ -16,15 +16,15 @@ pub struct OnDisk {
     variant: Box<[u8]>,
 }
 
-/// What was on the disk.
+/// The result of loading.
 #[derive(Debug)]
 pub enum Loaded {
-    /// This response; it is in the index now.
+    /// The response was there; it is in the index now.
     Entry(Arc<Entry>),
-    /// What the key varies on: look again, which knows the variant then. A
-    /// second `Again` for one request is a miss.
+    /// There was a record of what the key varies on. Look up again, which can now
+    /// compute the variant; a second `Again` for one request is a miss.
     Again,
-    /// Nothing that may be used: join the flight.
+    /// There was nothing usable: join the flight of the key.
     Miss,
 }
 
@@ -38,8 +38,8 @@ impl OnDisk {
         }
     }
 
-    /// Reads it. Blocks: run it in the pool of blocking work. Whatever is wrong
-    /// with the file is a miss.
+    /// Reads the file. This blocks: do not call it on a worker. A missing or damaged
+    /// file is a miss.
     #[must_use]
     pub fn load(self) -> Loaded {
         let store = &self.store;
@@ -58,9 +58,10 @@ impl OnDisk {
             }
             Some(Content::Entry(entry)) => {
                 let entry = Arc::new(entry);
-                store.take_up(&entry);
-                // A newer file may have come while this one was read; its
-                // writer looked for us before or finds us now.
+                store.insert_loaded(&entry);
+                // A newer file may have replaced this one while it was read. Its writer
+                // either finds this entry in the index and removes it, or looked before
+                // it was added: that is noticed here.
                 if let Body::File { file, .. } = entry.body()
                     && !disk.is_current(self.name, file)
                 {

@@ -62,7 +62,7 @@ pub enum Purge {
     Hard,
 }
 
-/// How an entry stands after all purges so far.
+/// What all purges so far did to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Live,
@@ -74,7 +74,7 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
-    /// After one judgement and a later one.
+    /// The combined effect of earlier purges and later ones.
     pub(crate) fn and(self, later: Self) -> Self {
         match (self, later) {
             (_, Self::Dead) | (Self::Dead, _) => Self::Dead,
@@ -84,7 +84,7 @@ impl Standing {
     }
 }
 
-/// What of an entry the tables are asked about.
+/// What of an entry purges are compared with.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) primary: &'a [u8],
@@ -92,10 +92,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) tags: &'a [u8],
 }
 
-/// The purges that no sweep has carried out yet.
+/// The recorded purges that no sweep has carried out yet.
 #[derive(Debug)]
 pub(crate) struct Purges {
-    /// Number that counting began with.
+    /// The number before the first purge of this process.
     base: u64,
     newest: AtomicU64,
     tables: RwLock<Tables>,
@@ -103,7 +103,7 @@ pub(crate) struct Purges {
 }
 
 impl Purges {
-    /// Numbers go on from `base`; all up to `cleared` have been swept.
+    /// New purges are numbered from `base + 1`; all up to `cleared` have been swept.
     pub(crate) fn new(base: u64, cleared: u64) -> Self {
         Self {
             base,
@@ -113,7 +113,8 @@ impl Purges {
         }
     }
 
-    /// Number of the newest purge: the level of what is asked for from now on.
+    /// Number of the newest purge. It is the level of a response that is fetched from
+    /// now on.
     pub(crate) fn newest(&self) -> u64 {
         self.newest.load(Ordering::Acquire)
     }
@@ -128,18 +129,18 @@ impl Purges {
         self.read().cleared()
     }
 
-    /// How many lines wait for a sweep.
+    /// How many table lines wait for a sweep.
     pub(crate) fn lines(&self) -> usize {
         self.read().lines()
     }
 
-    /// True if so many wait that a sweep should not.
+    /// True if there are so many lines that the sweep should not be put off.
     pub(crate) fn are_many(&self) -> bool {
         self.read().are_many()
     }
 
-    /// Records a purge and returns its number. It acts on every lookup that
-    /// begins after the return.
+    /// Records a purge and returns its number. It affects every lookup that begins
+    /// after the return.
     pub(crate) fn record(&self, scope: &Scope<'_>, purge: Purge) -> u64 {
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         let number = self.newest.load(Ordering::Relaxed) + 1;
@@ -155,7 +156,8 @@ impl Purges {
         self.newest.fetch_max(number, Ordering::Release);
     }
 
-    /// How something of this level stands, and the level it has now.
+    /// What the purges after `level` do to an entry, and the level up to which it has
+    /// been compared now.
     pub(crate) fn judge(&self, level: u64, subject: &Subject<'_>) -> (Standing, u64) {
         if level >= self.newest() {
             return (Standing::Live, level);

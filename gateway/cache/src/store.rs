@@ -21,16 +21,16 @@ pub(crate) mod index;
 
 use index::{Index, Marker, PassMarker, Slot};
 
-/// Nothing was stored.
+/// Why a response was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Larger than what may be stored.
     TooLarge,
-    /// All fills together hold as much as they may.
+    /// The bodies that are being received hold as much memory as they may together.
     Full,
     /// The cache is off.
     Off,
-    /// A head, a key or a `Vary` beyond all measure.
+    /// The head, the key or the list of `Vary` exceeds a fixed limit.
     Unreasonable,
 }
 
@@ -49,11 +49,11 @@ pub(crate) struct Store {
     memory: AtomicU64,
 }
 
-/// Open files at most; each is one file descriptor.
+/// The most files that are held open; each takes a file descriptor.
 const MAX_OPENED: u64 = 1024;
 
-/// What the compressed forms of open files may hold, in bytes: a part of the
-/// memory budget beside it, and at least so much that each has a kilobyte.
+/// How many bytes the compressed forms of open files may hold. This comes on top
+/// of the memory budget, is a quarter of it, and is at least a kilobyte a file.
 fn opened_bytes(memory: u64) -> u64 {
     (memory / 4).clamp(MAX_OPENED * 1024, 64 << 20)
 }
@@ -61,7 +61,7 @@ fn opened_bytes(memory: u64) -> u64 {
 /// Heads and keys larger than this are not stored, in bytes.
 const MAX_TEXT: usize = 256 * 1024;
 
-/// Names of `Vary` at most.
+/// The most field names that one response may list in `Vary`.
 const MAX_NAMES: usize = 64;
 
 impl Store {
@@ -78,7 +78,7 @@ impl Store {
         let store = Self {
             hasher: KeyHasher::new(),
             index: Index::new(memory, shards, 0),
-            // So heavy that no more than that many fit.
+            // Each entry counts for at least so many bytes that `MAX_OPENED` fill it.
             opened: Index::new(opened_bytes(memory), 4, opened_bytes(memory) / MAX_OPENED),
             purges,
             growing,
@@ -95,7 +95,7 @@ impl Store {
         self.memory.store(memory, Ordering::Relaxed);
         let largest = max_object.min(self.index.largest());
         self.max_object.store(largest, Ordering::Relaxed);
-        // Beside the budget, so that a full store can still be filled.
+        // On top of the budget, so that a full store can still take in new bodies.
         self.growing.set_limit((memory / 4).max(4 * largest));
     }
 
@@ -142,7 +142,8 @@ impl Store {
         Ok(entry)
     }
 
-    /// What the entries of a key vary on from now on: all that any of them did.
+    /// Records what the entries of a key vary on, and returns it: the union of what
+    /// all of them have named so far.
     pub(crate) fn vary(&self, primary: &[u8], variance: &Variance) -> Result<Variance, Refused> {
         let slot = self.hasher.slot(primary, b"");
         let variance = match self.index.peek(slot, primary, b"") {
@@ -176,7 +177,7 @@ impl Store {
         let table = match entry.body() {
             Body::File { .. } => &self.opened,
             Body::Bytes(_) | Body::Growing(_) => {
-                // What memory holds now is newer than a file that is open.
+                // The entry in memory is newer than the open file of the same key.
                 self.opened.remove_if(slot, |_| true);
                 &self.index
             }
@@ -187,7 +188,7 @@ impl Store {
     /// Leaves a marker that nothing is stored for this key for a while.
     pub(crate) fn pass(&self, primary: &[u8], variant: &[u8], until_ms: u64) {
         let slot = self.hasher.slot(primary, variant);
-        // Other variants must stay within reach.
+        // This slot leads to the other variants: do not overwrite it.
         if let Some(Slot::Variance(_)) = self.index.peek(slot, primary, variant) {
             return;
         }
@@ -199,9 +200,9 @@ impl Store {
         self.index.insert(slot, Slot::Pass(Arc::new(marker)));
     }
 
-    /// An entry whose file was written now: an older one that is open is not
-    /// the newest any more.
-    pub(crate) fn written(&self, entry: &Arc<Entry>) {
+    /// Called when the file of an entry has been written: an open file of an older
+    /// entry of the same key is let go.
+    pub(crate) fn close_older_file(&self, entry: &Arc<Entry>) {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
         self.opened.remove_if(
             slot,
@@ -209,19 +210,19 @@ impl Store {
         );
     }
 
-    /// The entry of a key, if memory has it or its file is open.
+    /// The entry of a key, if its body is in memory or its file is open.
     pub(crate) fn in_memory(&self, primary: &[u8], variant: &[u8]) -> Option<Arc<Entry>> {
         let slot = self.hasher.slot(primary, variant);
         [&self.index, &self.opened].into_iter().find_map(|table| {
             match table.peek(slot, primary, variant) {
-                Some(Slot::Entry(entry)) => self.alive(entry, slot),
+                Some(Slot::Entry(entry)) => self.unless_purged(entry, slot),
                 _ => None,
             }
         })
     }
 
-    /// An entry from the disk, which gives way to a newer one.
-    pub(crate) fn take_up(&self, entry: &Arc<Entry>) {
+    /// Adds an entry that was loaded from the disk, unless memory has a newer one.
+    pub(crate) fn insert_loaded(&self, entry: &Arc<Entry>) {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
         match entry.body() {
             Body::File { .. } => self.opened.insert(slot, Slot::Entry(Arc::clone(entry))),
@@ -232,7 +233,7 @@ impl Store {
         }
     }
 
-    /// The entry in this one's place, if it is of the same body.
+    /// The newest entry of the same key if it has the same body; otherwise `entry`.
     pub(crate) fn current(&self, entry: &Arc<Entry>) -> Arc<Entry> {
         match self.in_memory(entry.primary(), entry.variant()) {
             Some(current) if current.body().is_same(entry.body()) => current,
@@ -240,8 +241,7 @@ impl Store {
         }
     }
 
-    /// Puts an entry in the place of another, if that is still there and the
-    /// new one is not too large.
+    /// Replaces `old` by `new`, if `old` is still stored and `new` is not too large.
     pub(crate) fn replace(&self, old: &Arc<Entry>, new: &Arc<Entry>) {
         let slot = self.hasher.slot(old.primary(), old.variant());
         let table = match old.body() {
@@ -251,11 +251,11 @@ impl Store {
         if new.weight() > table.largest() {
             return;
         }
-        let still = matches!(
+        let is_still_stored = matches!(
             table.peek(slot, old.primary(), old.variant()),
             Some(Slot::Entry(found)) if Arc::ptr_eq(&found, old)
         );
-        if still {
+        if is_still_stored {
             table.insert(slot, Slot::Entry(Arc::clone(new)));
         }
     }
@@ -271,15 +271,15 @@ impl Store {
         }
     }
 
-    /// A body has come whole: its entry is stored again with it.
-    pub(crate) fn settle(
+    /// Stores the entry again once its body is complete.
+    pub(crate) fn complete(
         &self,
         entry: &Arc<Entry>,
         growth: &Arc<Growth>,
         whole: Bytes,
     ) -> Arc<Entry> {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
-        // A revalidation may have come between; it has this body too.
+        // A revalidation may have replaced the entry; the new one has the same body.
         let current = match self.index.peek(slot, entry.primary(), entry.variant()) {
             Some(Slot::Entry(current)) if current.body().is_growing_as(growth) => current,
             Some(Slot::Entry(_) | Slot::Pass(_) | Slot::Variance(_)) => {
@@ -287,10 +287,10 @@ impl Store {
             }
             None => Arc::clone(entry),
         };
-        let settled = Arc::new(current.with_body(Body::Bytes(whole)));
-        self.insert(&settled);
-        self.write_to_disk(&settled);
-        settled
+        let complete = Arc::new(current.with_body(Body::Bytes(whole)));
+        self.insert(&complete);
+        self.write_to_disk(&complete);
+        complete
     }
 
     /// Hands an entry to the disk, if there is one.
@@ -300,8 +300,8 @@ impl Store {
         }
     }
 
-    /// An entry, unless a purge has taken it.
-    pub(crate) fn alive(&self, entry: Arc<Entry>, slot: u64) -> Option<Arc<Entry>> {
+    /// Returns the entry unless a purge has removed it, in which case it leaves the index.
+    pub(crate) fn unless_purged(&self, entry: Arc<Entry>, slot: u64) -> Option<Arc<Entry>> {
         if entry.standing(&self.purges) == Standing::Dead {
             for table in [&self.index, &self.opened] {
                 table.remove_if(

@@ -1,5 +1,5 @@
-//! Which files there are: name, size and last use, for lookups and eviction.
-//! What they hold is read when it is asked for.
+//! Which files exist, with size and last use, for lookups and eviction. Their content
+//! is read when it is requested.
 
 use std::collections::HashMap;
 
@@ -9,16 +9,16 @@ pub(crate) struct Known {
     files: Vec<KnownFile>,
     places: HashMap<u128, u32, ahash::RandomState>,
     bytes: u64,
-    /// Goes up with each use.
+    /// Increases with each use of a file.
     clock: u64,
-    /// True once the folder has been scanned: what is not here is not there.
+    /// True once the folder has been scanned: a file that is not listed does not exist.
     complete: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct KnownFile {
     name: u128,
-    /// What it takes of the disk.
+    /// Bytes that it takes on the disk.
     size: u64,
     used: u64,
 }
@@ -26,10 +26,11 @@ struct KnownFile {
 /// The block of the usual file systems, in bytes.
 const BLOCK: u64 = 4096;
 
-/// How many are looked at to find one that was used long ago.
+/// How many files are sampled to find one that was not used for long.
 const SAMPLE: usize = 16;
 
-/// Uses count from here, above every time of a file's last change.
+/// The clock starts here, above the modification time (in seconds) of every file: a
+/// file that was used since the start counts as newer than one that was only scanned.
 const FIRST_USE: u64 = 1 << 40;
 
 impl Known {
@@ -83,7 +84,7 @@ impl Known {
         true
     }
 
-    /// One that was used longest ago, out of a few taken by chance.
+    /// The least recently used file of a random sample.
     pub(crate) fn victim(&self) -> Option<u128> {
         (0..SAMPLE)
             .filter_map(|_| {
@@ -94,8 +95,8 @@ impl Known {
             .map(|file| file.name)
     }
 
-    /// Some names from a place on, and the place to go on from. What is removed
-    /// meanwhile moves one from the end to its place, so a walk goes backwards.
+    /// Up to `count` names before a place, and the place to continue from. A walk goes
+    /// backwards, because the removal of a file moves the last one into its place.
     pub(crate) fn names_before(&self, end: usize, count: usize) -> (usize, Vec<u128>) {
         let end = end.min(self.files.len());
         let start = end.saturating_sub(count);

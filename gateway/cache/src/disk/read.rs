@@ -179,7 +179,7 @@ impl Disk {
     /// The file is not what we wrote: the thread removes it.
     fn broken(&self, name: u128) {
         self.counts.corrupt.fetch_add(1, Ordering::Relaxed);
-        self.wait(Job::Remove(name), 0);
+        self.queue(Job::Remove(name), 0);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The thread's part of the disk store, in small steps: what waits is written,
-//! the folder is scanned after a start, and what is too much is deleted.
+//! What the cache's thread does for the disk store, in small steps: it writes what is
+//! queued, scans the folder after a start, and deletes files beyond the budget.
 
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use super::{Disk, folder, lock};
 use crate::entry::Entry;
 use crate::purge::{Standing, Subject};
 
-/// Where the thread is with its work on the disk.
+/// The state of that work.
 #[derive(Debug, Default)]
 pub(crate) struct Upkeep {
     /// The next of the 256 folders to scan.
     scan: u16,
     dirty: Dirty,
-    /// When it was last said that writing fails.
+    /// When a failed write was last logged.
     warned: Option<Instant>,
 }
 
-/// How long nothing more is said of it.
+/// The least time between two log lines about failed writes.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// Jobs between looks at other work.
+/// How many jobs are done before other work is looked at.
 const BATCH: usize = 64;
 
 impl Upkeep {
-    /// Does some of what waits; true if more does. `written` is told each entry
-    /// whose file is there now.
+    /// Does some of the queued work; true if there is more. Calls `written` for each
+    /// entry whose file has been written.
     pub(crate) fn step(&mut self, disk: &Disk, mut written: impl FnMut(&Arc<Entry>)) -> bool {
         let mut more = self.write(disk, &mut written);
         if let Ok(number) = u8::try_from(self.scan) {
@@ -43,8 +43,8 @@ impl Upkeep {
         self.evict(disk) || more
     }
 
-    /// Writes all that waits: before the process ends, and before the lines of a
-    /// sweep are forgotten.
+    /// Writes all that is queued: before the process ends, and before a sweep forgets
+    /// the purges that it has carried out.
     pub(crate) fn drain(&mut self, disk: &Disk, mut written: impl FnMut(&Arc<Entry>)) {
         while self.write(disk, &mut written) {}
     }
@@ -79,8 +79,8 @@ impl Upkeep {
         true
     }
 
-    /// Says that nothing is written, which no request notices: a full disk, a
-    /// folder that somebody removed. Not for each response.
+    /// Logs that writing fails (a full disk, a removed folder), since no request notices
+    /// it. At most one line a minute.
     fn warn(&mut self, disk: &Disk, error: &std::io::Error, what: &str) {
         if self.warned.is_none_or(|at| at.elapsed() >= SILENCE) {
             self.warned = Some(Instant::now());
@@ -94,8 +94,8 @@ impl Upkeep {
         self.scan > u16::from(u8::MAX)
     }
 
-    /// Deletes what was used long ago, while there is more than the budget;
-    /// true if there still is.
+    /// Deletes files that were not used for long while all files exceed the budget; true
+    /// if they still do.
     fn evict(&mut self, disk: &Disk) -> bool {
         let budget = disk.budget.load(Ordering::Relaxed);
         for _ in 0..BATCH {
@@ -112,8 +112,8 @@ impl Upkeep {
         true
     }
 
-    /// Judges some files before the place `end` and removes what is dead.
-    /// Returns the place to go on from; `None` at the end.
+    /// Compares some files before the place `end` with the purges and removes the purged
+    /// ones. Returns the place to continue from; `None` at the end.
     pub(crate) fn sweep(&mut self, disk: &Disk, end: usize) -> Option<usize> {
         let (start, names) = lock(&disk.known).names_before(end, BATCH);
         for name in names {

@@ -79,7 +79,7 @@ impl Disk {
         lock(&self.known).remove(name);
     }
 
-    /// Its size, or `None` if a purge has taken the entry.
+    /// Returns the size of the file, or `None` if the entry has been purged.
     fn write_entry(&self, name: u128, entry: &Entry) -> io::Result<Option<u64>> {
         let standing = entry.standing(&self.purges);
         if standing == Standing::Dead {
@@ -129,7 +129,7 @@ impl Disk {
     }
 }
 
-/// The folders in which files came or went since they were last flushed.
+/// The folders in which files were added or removed since the folders were last flushed.
 #[derive(Debug)]
 pub(crate) struct Dirty([bool; 256]);
 

@@ -13,7 +13,7 @@ use crate::growth::{FillReader, Growth};
 pub enum Body {
     /// In memory.
     Bytes(Bytes),
-    /// Still on its way from the upstream.
+    /// Still being received from the upstream.
     Growing(Growing),
     /// In a file, whole and verified: for `sendfile`.
     File {
@@ -45,8 +45,8 @@ impl Body {
         }
     }
 
-    /// True if both are one body: the same bytes in the same place, or one on
-    /// its way in and what it came to.
+    /// True if both are the same body: the same bytes in the same place, or a body
+    /// that was being received and the complete one that it became.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -71,25 +71,25 @@ impl Body {
         }
     }
 
-    /// True if it is this body on its way in.
+    /// True if it is this body that is being received.
     pub(crate) fn is_growing_as(&self, growth: &Arc<Growth>) -> bool {
         matches!(self, Self::Growing(growing) if Arc::ptr_eq(&growing.0, growth))
     }
 }
 
-/// A body on its way in, seen by those who read it.
+/// A body that is being received, as its readers see it.
 #[derive(Clone, Debug)]
 pub struct Growing(pub(crate) Arc<Growth>);
 
 impl Growing {
-    /// A reader from the first byte on; `None` if the beginning is gone,
-    /// because the body proved too large to be stored: ask the upstream.
+    /// A reader from the first byte on; `None` if the beginning has been dropped because
+    /// the body proved too large to be stored: send the request to the upstream.
     #[must_use]
     pub fn reader(&self) -> Option<FillReader> {
         Growth::reader(&self.0)
     }
 
-    /// Length in bytes, once it is whole.
+    /// Length in bytes, once the body is complete.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.0.whole().map(|body| body.len() as u64)

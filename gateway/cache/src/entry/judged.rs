@@ -1,11 +1,11 @@
-//! How an entry stands after the purges so far: remembered, so that a hit pays
-//! one comparison (see [`Purges`]).
+//! What the purges so far did to an entry. It is remembered up to a level, so that a
+//! hit costs one comparison (see [`Purges`]).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::purge::{Purges, Standing, Subject};
 
-/// Level and standing.
+/// The number of the newest purge that the entry was compared with, and the result.
 #[derive(Debug)]
 pub(super) struct Judged {
     /// The level of purges times four, and the standing.
@@ -25,12 +25,12 @@ impl Judged {
         }
     }
 
-    /// As it was judged last.
+    /// The remembered level and result.
     pub(super) fn get(&self) -> (u64, Standing) {
         self.unpack(self.packed.load(Ordering::Acquire))
     }
 
-    /// Judged by all purges so far.
+    /// Compares the entry with the purges since the remembered level.
     pub(super) fn after(&self, purges: &Purges, subject: &Subject<'_>) -> Standing {
         let packed = self.packed.load(Ordering::Acquire);
         let (level, standing) = self.unpack(packed);
@@ -42,7 +42,7 @@ impl Judged {
         if let Standing::Stale { at_ms } = standing {
             self.purged_ms.store(at_ms, Ordering::Release);
         }
-        // Two at once come to the same answer, or one to a newer: either stands.
+        // Two threads come to the same result, or one to a newer one: either is right.
         let _ = self.packed.compare_exchange(
             packed,
             pack(level, standing),

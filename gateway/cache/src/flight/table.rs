@@ -1,4 +1,4 @@
-//! The flights that are in the air, in shards.
+//! The flights that have not landed yet, in shards.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::Landed;
 use crate::key::Key;
 
-/// A power of two: far more than workers, so that they seldom meet.
+/// Far more than there are workers, so that two workers seldom need one lock.
 const SHARDS: usize = 64;
 
 /// All flights.
@@ -20,14 +20,14 @@ pub(crate) struct Flights<F> {
 
 #[derive(Debug)]
 struct Shard<F> {
-    /// How many have landed: whoever looked before must look again. Changes
-    /// under the lock, and is read by every lookup without it.
+    /// How many flights have landed. A request that looked its key up before the last
+    /// landing must look again. Changed under the lock, read without it.
     landed: AtomicU64,
-    flights: Mutex<HashTable<InTheAir<F>>>,
+    flights: Mutex<HashTable<Pending<F>>>,
 }
 
 #[derive(Debug)]
-struct InTheAir<F> {
+struct Pending<F> {
     flight: Arc<Flight>,
     receiver: watch::Receiver<Option<Landed<F>>>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Ticket<F> {
     sender: Option<watch::Sender<Option<Landed<F>>>>,
 }
 
-/// What came of boarding.
+/// The result of joining the flight of a key.
 pub(crate) enum Boarded<F> {
     First(Ticket<F>),
     Waits(watch::Receiver<Option<Landed<F>>>),
@@ -68,20 +68,21 @@ impl<F> Flights<F> {
         }
     }
 
-    /// How many have landed where this key's would; read before a lookup.
+    /// How many flights have landed in the shard of this key. Read before a lookup.
     pub(crate) fn landed(&self, primary: u64) -> u64 {
         self.shard(primary)
             .map_or(0, |shard| shard.landed.load(Ordering::Acquire))
     }
 
-    pub(crate) fn in_the_air(&self) -> usize {
+    /// How many flights have not landed yet.
+    pub(crate) fn pending(&self) -> usize {
         self.shards
             .iter()
             .map(|shard| lock(&shard.flights).len())
             .sum()
     }
 
-    /// Boards the flight of a key that was looked up.
+    /// Joins the flight of a key that was looked up, or begins it.
     pub(crate) fn board(&self, key: &Key) -> Boarded<F> {
         let Some(shard) = self.shard(key.place.primary) else {
             return Boarded::Again;
@@ -106,7 +107,7 @@ impl<F> Flights<F> {
         let (sender, receiver) = watch::channel(None);
         flights.insert_unique(
             slot,
-            InTheAir {
+            Pending {
                 flight: Arc::clone(&flight),
                 receiver,
             },
@@ -118,8 +119,8 @@ impl<F> Flights<F> {
         })
     }
 
-    /// Takes a flight out of the air and tells its waiters; what landed must be
-    /// in the index by now. Does nothing the second time.
+    /// Ends a flight and tells its waiters. The response must be in the index
+    /// already. Calling it again has no effect.
     pub(crate) fn land(&self, ticket: &mut Ticket<F>, landed: Option<Landed<F>>) {
         let Some(sender) = ticket.sender.take() else {
             return;

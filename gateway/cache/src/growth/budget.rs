@@ -1,9 +1,9 @@
-//! What bodies on their way in hold, all together: beside the budget of what is
-//! stored, and bounded like it.
+//! The memory that all bodies being received hold together. It is limited, apart from
+//! the budget of the memory store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What all fills together hold, and may hold.
+/// How much is held, and may be held.
 #[derive(Debug, Default)]
 pub(crate) struct GrowingBytes {
     held: AtomicU64,
@@ -24,7 +24,7 @@ impl GrowingBytes {
         self.fills.load(Ordering::Relaxed)
     }
 
-    /// Takes so many bytes; false, and none, if that is too much.
+    /// Reserves so many bytes, or none and returns false if that exceeds the limit.
     pub(super) fn reserve(&self, bytes: u64) -> bool {
         let limit = self.limit.load(Ordering::Relaxed);
         self.held
@@ -38,12 +38,12 @@ impl GrowingBytes {
         self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// A fill begins.
+    /// Counts a body that begins.
     pub(super) fn begin(&self) {
         self.fills.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A fill is gone.
+    /// Counts a body that has ended.
     pub(super) fn end(&self) {
         self.fills.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,13 +1,13 @@
-//! Reading a body while it grows.
+//! Reads a body while it is being received.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::{Aborted, Growth, Outcome, Reader};
+use super::{Aborted, Growth, Progress, Reader};
 
-/// The reading end. Dropped, it no longer holds the writer up.
+/// A reader. Once dropped, it no longer makes the writer wait.
 #[derive(Debug)]
 pub struct FillReader {
     growth: Arc<Growth>,
@@ -41,7 +41,7 @@ impl Drop for FillReader {
 impl Growth {
     pub(crate) fn reader(this: &Arc<Self>) -> Option<FillReader> {
         let mut state = this.lock();
-        if state.start > 0 && !matches!(state.outcome, Outcome::Whole(Some(_))) {
+        if state.start > 0 && !matches!(state.progress, Progress::Whole(Some(_))) {
             return None;
         }
         let reader = Reader {

@@ -1,4 +1,5 @@
-//! The lines of purges, and what asks them: by host, address, tag and prefix.
+//! The recorded purges in tables by address, prefix, host and tag, and how an entry
+//! is compared with them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _};
@@ -10,14 +11,14 @@ use crate::key::{Address, PartsReader};
 /// Above these numbers of lines a purge is widened: a URL or a prefix to its
 /// host, a host or a tag to everything. Sweeps keep the tables far below them.
 pub(super) const MAX_URLS: usize = 1 << 18;
-/// Above this number of addresses a sweep is due at once: anybody who may send
-/// unsafe requests adds lines, and must not be the one who widens purges.
+/// Above this number of addresses a sweep is due at once: any client that may send
+/// unsafe requests adds lines, and must not be able to widen purges.
 const MANY_URLS: usize = MAX_URLS / 8;
 pub(super) const MAX_PREFIXES: usize = 256;
 pub(super) const MAX_HOSTS: usize = 4096;
 pub(super) const MAX_TAGS: usize = 1 << 16;
 
-/// The lines.
+/// The tables.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     /// All lines up to this number have been swept and cleared.
