@@ -10,12 +10,10 @@ use crate::target::Target;
 /// Refuses the fields that act on an upstream where the route has none.
 /// `cache = false` and `missing = false` say what is so, and may stay.
 pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
-    let target = match &route.target {
-        Target::Upstream(_) => return,
-        Target::Files(_) => "files",
-        Target::Respond(_) => "respond",
-        Target::Redirect(_) => "redirect",
-    };
+    if matches!(route.target, Target::Upstream(_)) {
+        return;
+    }
+    let target = route.target.name();
     let is_files = target == "files";
     let strip_prefix = route.strip_prefix.as_ref().map(|it| it.span);
     let cache = route.cache.filter(|it| it.value).map(|it| it.span);

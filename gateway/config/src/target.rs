@@ -8,6 +8,7 @@ use crate::macros::table;
 use crate::names::UpstreamName;
 use crate::reference::{FieldDoc, Presence};
 use crate::span::Spanned;
+use crate::tree::{ToFields, ToTree as _, Tree};
 
 /// What is done with the requests of a route.
 #[derive(Debug, Clone)]
@@ -27,7 +28,30 @@ const CARRIED_OUT: [&str; 4] = ["upstream", "files", "respond", "redirect"];
 /// The field that will be a target.
 const NOT_YET: &str = "handler";
 
+impl ToFields for Target {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        let tree = match self {
+            Self::Upstream(name) => name.to_tree(),
+            Self::Files(files) => files.to_tree(),
+            Self::Respond(respond) => respond.to_tree(),
+            Self::Redirect(redirect) => redirect.to_tree(),
+        };
+        vec![(self.name().to_owned(), tree)]
+    }
+}
+
 impl Target {
+    /// The field that it is written in.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Upstream(_) => "upstream",
+            Self::Files(_) => "files",
+            Self::Respond(_) => "respond",
+            Self::Redirect(_) => "redirect",
+        }
+    }
+
     /// Takes the one target out of a route.
     pub(crate) fn take(route: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
         let given: Vec<_> = CARRIED_OUT

@@ -18,7 +18,7 @@ use crate::policy_config::PolicyConfig;
 use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
-use crate::target::{RedirectCode, Status, Target, Template, TemplatePart};
+use crate::target::{RedirectCode, Status, Template, TemplatePart};
 use crate::units::{FileMode, NotYet, Size};
 use crate::upstream::EndpointAddress;
 use crate::webhook::{WebhookBody, WebhookText, WebhookUrl};
@@ -169,18 +169,6 @@ impl ToFields for FilesRoot {
             Self::Alias(_) => "alias",
         };
         vec![(name.to_owned(), self.path().to_tree())]
-    }
-}
-
-impl ToFields for Target {
-    fn to_fields(&self) -> Vec<(String, Tree)> {
-        let (name, tree) = match self {
-            Self::Upstream(name) => ("upstream", name.to_tree()),
-            Self::Files(files) => ("files", files.to_tree()),
-            Self::Respond(respond) => ("respond", respond.to_tree()),
-            Self::Redirect(redirect) => ("redirect", redirect.to_tree()),
-        };
-        vec![(name.to_owned(), tree)]
     }
 }
 
