@@ -5,27 +5,25 @@
 //! endpoints' counters, the rate-limit buckets, the cache, open files and the
 //! pool of blocking work, and nothing else.
 //!
-//! The modules in the order of a request's way:
+//! [`life`] is the spine: the only module that names all steps of a request. The
+//! table of the steps and the layers that the modules lie in are in
+//! ARCHITECTURE.md; `tests/layers.rs` holds the imports against it.
 //!
 //! | step | module |
 //! |---|---|
-//! | accept, and one exchange after another | `accept`, `connection` |
-//! | the life of a request, a step a line | `exchange` and its `heads` |
-//! | receive the head, make it fit to be passed on | `receive`, `clean`, `client` |
-//! | find site and route | `route` |
-//! | ask the policies, carry out their verdicts | `policies` (`fetched`, `missing`, `effects`), `facts`, `render`, `verdict` |
-//! | answer here | `answer`, `redirect` |
-//! | or with a file | `files` |
-//! | or from the cache: the key, the look-up, what the cache reports | `cached` (`key`, `report`), `caching` |
-//! | what misses is fetched for all who wait, in a task of its own | `fill` (`store`), `fetch` |
-//! | or forward: endpoint, connection, both bodies at once | `course`, `attempt`, `forward`, `request_head`, `race`, `converse`, `tunnel` |
-//! | the form that the client gets: coded, in parts, or a 304 | `represent` (`coded`, `ranges`), `content`, `coding`, `coder`, `encode` |
-//! | write to the client | `deliver` (`content`), `body` |
-//! | count and log, once | `record`, `stats` |
+//! | accept, and one exchange after another | `accept`, `connection`, `session` |
+//! | receive the head, and decide about it | `receive`, `decide`, `client`, `clean`, `route` |
+//! | ask the policies, carry out their verdicts | `policies` (`execute`, `effects`), `facts`, `render`, `verdict` |
+//! | have the target answer | `target`, `answer` |
+//! | from an upstream | `forward`, `call` (`search`, `connect`, `request_head`, `head`, `response`) |
+//! | from the cache, filled in a task of its own | `cached` (`key`), `caching`, `fill` (`store`), `invalidate` |
+//! | from a directory, or from the configuration | `files`, `redirect` |
+//! | choose the form that the client gets | `represent` (`coded`, `ranges`), `representation`, `coding`, `coder` |
+//! | send it | `deliver` (`held`, `passing`, `coded`, `tunnel`), `responder` |
+//! | count and log, once | `conclude`, `record`, `attempts`, `stats` |
 //!
-//! Around it: `server` and `worker` run it, `compile` and `provision` make the
-//! `snapshot` that it goes by, `estate` holds what outlives snapshots, and
-//! `wire`, `transport`, `deadline` and `clock` are what it runs on.
+//! Bodies run between `incoming` and `outgoing`, at the pace that `race` and
+//! `upload` set, over `wire` and `transport`.
 
 mod accept;
 mod additions;

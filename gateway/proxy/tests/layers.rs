@@ -82,7 +82,10 @@ fn no_module_names_one_of_a_layer_above() {
         };
         for other in named(&fs::read_to_string(&path).unwrap()) {
             if place.get(other.as_str()).is_some_and(|above| above < own) {
-                faults.push(format!("{} names {other}, of a layer above", inside.display()));
+                faults.push(format!(
+                    "{} names {other}, of a layer above",
+                    inside.display()
+                ));
             }
         }
     }
