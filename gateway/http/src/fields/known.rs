@@ -1,0 +1,84 @@
+//! The fields that the gateway itself reads or writes.
+
+/// A field that the gateway itself reads or writes. Told apart once, when the
+/// field is stored, so that later steps compare a byte and not a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Any other field.
+    Other,
+    /// `Connection` (RFC 9110 §7.6.1).
+    Connection,
+    /// `Content-Length` (RFC 9110 §8.6).
+    ContentLength,
+    /// `Date` (RFC 9110 §6.6.1).
+    Date,
+    /// `Expect` (RFC 9110 §10.1.1).
+    Expect,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `Host` (RFC 9110 §7.2).
+    Host,
+    /// `Keep-Alive`, hop-by-hop by old use.
+    KeepAlive,
+    /// `Proxy-Connection`, hop-by-hop by old use.
+    ProxyConnection,
+    /// `TE` (RFC 9110 §10.1.4).
+    Te,
+    /// `Trailer` (RFC 9110 §6.6.2).
+    Trailer,
+    /// `Transfer-Encoding` (RFC 9112 §6.1).
+    TransferEncoding,
+    /// `Upgrade` (RFC 9110 §7.8).
+    Upgrade,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `X-Forwarded-Host`.
+    XForwardedHost,
+    /// `X-Forwarded-Proto`.
+    XForwardedProto,
+    /// `X-Real-IP`.
+    XRealIp,
+}
+
+impl Known {
+    /// Which known field a name is, whatever its letter case.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        match name.len() {
+            2 if is("te") => Self::Te,
+            4 if is("host") => Self::Host,
+            4 if is("date") => Self::Date,
+            6 if is("expect") => Self::Expect,
+            7 if is("trailer") => Self::Trailer,
+            7 if is("upgrade") => Self::Upgrade,
+            9 if is("x-real-ip") => Self::XRealIp,
+            9 if is("forwarded") => Self::Forwarded,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::KeepAlive,
+            14 if is("content-length") => Self::ContentLength,
+            15 if is("x-forwarded-for") => Self::XForwardedFor,
+            16 if is("proxy-connection") => Self::ProxyConnection,
+            16 if is("x-forwarded-host") => Self::XForwardedHost,
+            17 if is("transfer-encoding") => Self::TransferEncoding,
+            17 if is("x-forwarded-proto") => Self::XForwardedProto,
+            _ => Self::Other,
+        }
+    }
+
+    /// True for the fields that speak of one connection or of this message's
+    /// framing and are never passed on as they came (RFC 9110 §7.6.1).
+    /// `Trailer` is not one: it announces fields that are passed on.
+    #[must_use]
+    pub fn is_hop_by_hop(self) -> bool {
+        matches!(
+            self,
+            Self::Connection
+                | Self::KeepAlive
+                | Self::ProxyConnection
+                | Self::Te
+                | Self::TransferEncoding
+                | Self::Upgrade
+        )
+    }
+}
