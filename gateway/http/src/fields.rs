@@ -1,10 +1,13 @@
 //! The fields of one head, in the order and the letter case they came in.
 //!
-//! All bytes live in one arena that is cleared, not freed, between messages,
-//! so that a keep-alive connection allocates nothing for its heads. An edit
+//! All lines live in one arena that is cleared, not freed, between messages,
+//! so that a keep-alive connection allocates nothing for its heads. A received
+//! section is copied there as it is, and a field is a range of it. An edit
 //! appends to the arena; what it replaced stays behind until `clear`.
 
 mod known;
+
+use std::ops::Range;
 
 pub use known::Known;
 
@@ -27,43 +30,68 @@ pub fn is_of_a_proxy(name: &[u8]) -> bool {
     .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
+/// Where a line lies in the arena. It always stands there as `name: value CRLF`,
+/// so that neighbours are written with one copy.
 #[derive(Clone, Copy, Debug)]
-struct Span {
+struct Line {
     start: u32,
-    end: u32,
+    name: u32,
+    value: u32,
+    known: Known,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    name: Span,
-    value: Span,
-    known: Known,
+/// What a line has beside its name and its value: `: ` and CRLF.
+const PUNCTUATION: usize = 4;
+
+impl Line {
+    fn name(self, arena: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        arena
+            .get(start..start + self.name as usize)
+            .unwrap_or_default()
+    }
+
+    fn value(self, arena: &[u8]) -> &[u8] {
+        let start = self.start as usize + self.name as usize + 2;
+        arena
+            .get(start..start + self.value as usize)
+            .unwrap_or_default()
+    }
+
+    fn range(self) -> Range<usize> {
+        let start = self.start as usize;
+        start..start + self.name as usize + self.value as usize + PUNCTUATION
+    }
+
+    fn is_named(self, arena: &[u8], name: &[u8]) -> bool {
+        self.name as usize == name.len() && self.name(arena).eq_ignore_ascii_case(name)
+    }
 }
 
 /// The fields of a head.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     arena: Vec<u8>,
-    entries: Vec<Entry>,
+    lines: Vec<Line>,
 }
 
 impl Fields {
     /// Forgets all fields and keeps the memory.
     pub fn clear(&mut self) {
         self.arena.clear();
-        self.entries.clear();
+        self.lines.clear();
     }
 
     /// How many lines there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.lines.len()
     }
 
     /// True if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.lines.is_empty()
     }
 
     /// Bytes held for reuse.
@@ -80,48 +108,83 @@ impl Fields {
     /// Adds a line at the end and says which field it is.
     pub fn append_known(&mut self, name: &[u8], value: &[u8]) -> Known {
         let known = Known::of(name);
-        let name = self.store(name);
-        let value = self.store(value);
-        self.entries.push(Entry { name, value, known });
+        let start = offset(self.arena.len());
+        write_field(&mut self.arena, name, value);
+        self.lines.push(Line {
+            start,
+            name: offset(name.len()),
+            value: offset(value.len()),
+            known,
+        });
         known
     }
 
-    /// Replaces all lines of this name by one, which stands where the first stood.
+    /// Copies the lines of a received section into the arena at once. Each is
+    /// then told by [`Self::append_copied`], in order and without a gap.
+    pub(crate) fn copy_section(&mut self, section: &[u8]) -> Copied {
+        let next = offset(self.arena.len());
+        self.arena.extend_from_slice(section);
+        Copied { next }
+    }
+
+    /// Adds the next line of a copied section at the end, and says which field
+    /// it is.
+    pub(crate) fn append_copied(
+        &mut self,
+        copied: &mut Copied,
+        name: &[u8],
+        value: &[u8],
+    ) -> Known {
+        let line = Line {
+            start: copied.next,
+            name: offset(name.len()),
+            value: offset(value.len()),
+            known: Known::of(name),
+        };
+        copied.next = offset(line.range().end);
+        self.lines.push(line);
+        line.known
+    }
+
+    /// Replaces all lines of this name by one, which stands where the first
+    /// stood and is spelled as that one was.
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
-        let Some(first) = self.position(name) else {
+        let Self { arena, lines } = self;
+        let mut same = lines
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, line)| line.is_named(arena, name));
+        let Some((first, line)) = same.next() else {
             return self.append(name, value);
         };
-        let value = self.store(value);
-        if let Some(entry) = self.entries.get_mut(first) {
-            entry.value = value;
+        let is_repeated = same.next().is_some();
+        let start = arena.len();
+        arena.extend_from_within(line.range().start..line.range().start + name.len());
+        write_value(arena, value);
+        line.start = offset(start);
+        line.value = offset(value.len());
+        if is_repeated {
+            let mut index = 0;
+            lines.retain(|line| {
+                let keep = index <= first || !line.is_named(arena, name);
+                index += 1;
+                keep
+            });
         }
-        let Self { arena, entries } = self;
-        let mut index = 0;
-        entries.retain(|entry| {
-            let keep = index <= first || !bytes(arena, entry.name).eq_ignore_ascii_case(name);
-            index += 1;
-            keep
-        });
     }
 
     /// Removes all lines of this name; true if there were any.
     pub fn remove(&mut self, name: &[u8]) -> bool {
-        let Self { arena, entries } = self;
-        let before = entries.len();
-        entries.retain(|entry| !bytes(arena, entry.name).eq_ignore_ascii_case(name));
-        entries.len() < before
+        let Self { arena, lines } = self;
+        let before = lines.len();
+        lines.retain(|line| !line.is_named(arena, name));
+        lines.len() < before
     }
 
     /// Keeps the lines for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(Known, &[u8], &[u8]) -> bool) {
-        let Self { arena, entries } = self;
-        entries.retain(|entry| {
-            keep(
-                entry.known,
-                bytes(arena, entry.name),
-                bytes(arena, entry.value),
-            )
-        });
+        let Self { arena, lines } = self;
+        lines.retain(|line| keep(line.known, line.name(arena), line.value(arena)));
     }
 
     /// The value of the first line of this name.
@@ -135,21 +198,18 @@ impl Fields {
         &'a self,
         name: &'n [u8],
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.entries
+        self.lines
             .iter()
-            .filter(move |entry| {
-                (entry.name.end - entry.name.start) as usize == name.len()
-                    && bytes(&self.arena, entry.name).eq_ignore_ascii_case(name)
-            })
-            .map(|entry| bytes(&self.arena, entry.value))
+            .filter(move |line| line.is_named(&self.arena, name))
+            .map(|line| line.value(&self.arena))
     }
 
     /// The values of all lines of a known field.
     pub fn known(&self, known: Known) -> impl Iterator<Item = &[u8]> {
-        self.entries
+        self.lines
             .iter()
-            .filter(move |entry| entry.known == known)
-            .map(|entry| bytes(&self.arena, entry.value))
+            .filter(move |line| line.known == known)
+            .map(|line| line.value(&self.arena))
     }
 
     /// Appends the values of all lines of this name, joined with `separator`
@@ -168,41 +228,47 @@ impl Fields {
 
     /// Known field, name and value of each line, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Known, &[u8], &[u8])> {
-        self.entries.iter().map(|entry| {
-            (
-                entry.known,
-                bytes(&self.arena, entry.name),
-                bytes(&self.arena, entry.value),
-            )
-        })
+        self.lines
+            .iter()
+            .map(|line| (line.known, line.name(&self.arena), line.value(&self.arena)))
     }
 
     /// Appends all lines as `Name: value CRLF`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        for (_, name, value) in self.iter() {
-            write_field(out, name, value);
-        }
+        self.write_where(|_| true, out);
     }
 
-    fn position(&self, name: &[u8]) -> Option<usize> {
-        self.entries
-            .iter()
-            .position(|entry| bytes(&self.arena, entry.name).eq_ignore_ascii_case(name))
-    }
-
-    fn store(&mut self, text: &[u8]) -> Span {
-        let start = offset(self.arena.len());
-        self.arena.extend_from_slice(text);
-        Span {
-            start,
-            end: offset(self.arena.len()),
+    /// Appends the lines of those fields that `is_written` takes, as
+    /// [`Self::write_to`] does. Lines that are neighbours in the arena, as most
+    /// received ones are, cost one copy.
+    pub fn write_where(&self, is_written: impl Fn(Known) -> bool, out: &mut Vec<u8>) {
+        out.reserve(self.arena.len());
+        let mut run = 0..0;
+        for line in self.lines.iter().filter(|line| is_written(line.known)) {
+            let Range { start, end } = line.range();
+            if start != run.end {
+                out.extend_from_slice(self.arena.get(run).unwrap_or_default());
+                run = start..end;
+            }
+            run.end = end;
         }
+        out.extend_from_slice(self.arena.get(run).unwrap_or_default());
     }
+}
+
+/// How far the lines of a copied section have been told.
+pub(crate) struct Copied {
+    next: u32,
 }
 
 /// Appends one line of a field section.
 pub fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.reserve(name.len() + value.len() + PUNCTUATION);
     out.extend_from_slice(name);
+    write_value(out, value);
+}
+
+fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
@@ -232,12 +298,6 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .split(|&byte| byte == b',')
         .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
-}
-
-fn bytes(arena: &[u8], span: Span) -> &[u8] {
-    arena
-        .get(span.start as usize..span.end as usize)
-        .unwrap_or_default()
 }
 
 /// Heads are limited to far less than 4 GiB long before they come here.

@@ -72,9 +72,56 @@ pub(crate) fn parse_error(error: httparse::Error) -> HeadError {
     }
 }
 
-/// The parser takes a lone LF for a line end; whoever stands before or behind
-/// the gateway may not, so it is refused (RFC 9112 §2.2).
-pub(crate) fn has_lone_lf(head: &[u8]) -> bool {
+/// A parsed head whose line ends are right.
+pub(crate) struct Parsed<'h> {
+    headers: &'h [httparse::Header<'h>],
+    /// The field section, if each of its lines is `name: value CRLF`, with one
+    /// space and no other whitespace around the value, as nearly all are sent.
+    canonical: Option<&'h [u8]>,
+}
+
+impl<'h> Parsed<'h> {
+    /// The lines that the parser found in `head`.
+    ///
+    /// # Errors
+    /// A lone LF. The parser takes it for a line end; whoever stands before or
+    /// behind the gateway may not, so it is refused (RFC 9112 §2.2).
+    pub(crate) fn new(
+        head: &'h [u8],
+        headers: &'h [httparse::Header<'h>],
+    ) -> Result<Self, HeadError> {
+        let canonical = canonical(head, headers);
+        // Canonical lines end in CRLF, so that only the start line is left to be searched.
+        let searched = head.len() - canonical.map_or(0, <[u8]>::len);
+        if has_lone_lf(head.get(..searched).unwrap_or_default()) {
+            return Err(HeadError::Malformed("line end without CR"));
+        }
+        Ok(Self { headers, canonical })
+    }
+}
+
+/// The field section at the end of `head`, if all of its lines are canonical.
+fn canonical<'h>(head: &'h [u8], headers: &[httparse::Header<'_>]) -> Option<&'h [u8]> {
+    let place = |part: &[u8]| head.element_offset(part.first()?);
+    let start = place(headers.first()?.name.as_bytes())?;
+    let mut next = start;
+    for header in headers {
+        let name_end = next + header.name.len();
+        let value_end = name_end + 2 + header.value.len();
+        // An empty value lies nowhere; then both ends are next to each other.
+        let is_canonical = place(header.name.as_bytes()) == Some(next)
+            && (header.value.is_empty() || place(header.value) == Some(name_end + 2))
+            && head.get(name_end..name_end + 2) == Some(b": ")
+            && head.get(value_end..value_end + 2) == Some(b"\r\n");
+        if !is_canonical {
+            return None;
+        }
+        next = value_end + 2;
+    }
+    (head.get(next..) == Some(b"\r\n")).then(|| head.get(start..))?
+}
+
+fn has_lone_lf(head: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', head).any(|at| at == 0 || head.get(at - 1) != Some(&b'\r'))
 }
 
@@ -90,11 +137,11 @@ pub(crate) struct Meaning {
 /// Stores the parsed lines and reads those that decide about framing
 /// (RFC 9112 §6). Whatever two parsers could read differently is an error.
 pub(crate) fn take_fields(
-    headers: &[httparse::Header<'_>],
+    parsed: &Parsed<'_>,
     limits: Limits,
     fields: &mut Fields,
 ) -> Result<Meaning, HeadError> {
-    if headers.len() > limits.fields {
+    if parsed.headers.len() > limits.fields {
         return Err(HeadError::TooManyFields);
     }
     let mut meaning = Meaning {
@@ -104,8 +151,13 @@ pub(crate) fn take_fields(
         keep_alive: false,
         upgrade: false,
     };
-    for header in headers {
-        let known = fields.append_known(header.name.as_bytes(), header.value);
+    let mut copied = parsed.canonical.map(|section| fields.copy_section(section));
+    for header in parsed.headers {
+        let name = header.name.as_bytes();
+        let known = match &mut copied {
+            Some(copied) => fields.append_copied(copied, name, header.value),
+            None => fields.append_known(name, header.value),
+        };
         match known {
             Known::TransferEncoding => {
                 if meaning.transfer_encoding || !header.value.eq_ignore_ascii_case(b"chunked") {
@@ -164,3 +216,6 @@ fn length(value: &[u8]) -> Result<u64, HeadError> {
         .and_then(|digits| digits.parse().ok())
         .ok_or(bad)
 }
+
+#[cfg(test)]
+mod tests;

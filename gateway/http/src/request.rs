@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use crate::authority::Authority;
 use crate::fields::{Fields, Known};
 use crate::framing::Framing;
-use crate::head::{HeadError, Limits, Table, Version, has_lone_lf, parse_error, take_fields};
+use crate::head::{HeadError, Limits, Parsed, Table, Version, parse_error, take_fields};
 use crate::{method, path};
 
 /// A request's head, read into memory that is used again.
@@ -78,15 +78,13 @@ impl RequestHead {
             httparse::Status::Partial if text.len() <= limits.bytes => return Ok(None),
             _ => return Err(HeadError::TooLarge),
         };
-        if has_lone_lf(text.get(..size).unwrap_or_default()) {
-            return Err(HeadError::Malformed("line end without CR"));
-        }
+        let parsed = Parsed::new(text.get(..size).unwrap_or_default(), request.headers)?;
         self.version = match request.version {
             Some(1) => Version::Http11,
             Some(0) => Version::Http10,
             _ => return Err(HeadError::Version),
         };
-        let meaning = take_fields(request.headers, limits, &mut self.fields)?;
+        let meaning = take_fields(&parsed, limits, &mut self.fields)?;
         if meaning.transfer_encoding && self.version == Version::Http10 {
             return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
         }

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use crate::fields::{Fields, Known, list};
 use crate::framing::Framing;
-use crate::head::{HeadError, Limits, Table, Version, has_lone_lf, parse_error, take_fields};
+use crate::head::{HeadError, Limits, Parsed, Table, Version, parse_error, take_fields};
 use crate::status;
 
 /// A response's head, read into memory that is used again.
@@ -65,9 +65,7 @@ impl ResponseHead {
             httparse::Status::Partial if buffer.len() <= limits.bytes => return Ok(None),
             _ => return Err(HeadError::TooLarge),
         };
-        if has_lone_lf(buffer.get(..size).unwrap_or_default()) {
-            return Err(HeadError::Malformed("line end without CR"));
-        }
+        let parsed = Parsed::new(buffer.get(..size).unwrap_or_default(), response.headers)?;
         self.version = match response.version {
             Some(1) => Version::Http11,
             Some(0) => Version::Http10,
@@ -79,7 +77,7 @@ impl ResponseHead {
         }
         self.reason
             .extend_from_slice(response.reason.unwrap_or_default().as_bytes());
-        let meaning = take_fields(response.headers, limits, &mut self.fields)?;
+        let meaning = take_fields(&parsed, limits, &mut self.fields)?;
         if meaning.transfer_encoding && self.version == Version::Http10 {
             return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
         }

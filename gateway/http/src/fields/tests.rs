@@ -43,6 +43,80 @@ fn remove_takes_all_lines_and_clear_keeps_memory() {
     assert_eq!(fields.capacity(), capacity);
 }
 
+/// Lines that were received together, as they are after the parser.
+fn received() -> Fields {
+    let mut fields = Fields::default();
+    let lines = [("Host", "a"), ("X-A", "1"), ("Accept", "b"), ("x-a", "2")];
+    let section: String = lines
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"))
+        .collect();
+    let mut copied = fields.copy_section(section.as_bytes());
+    for (name, value) in lines {
+        fields.append_copied(&mut copied, name.as_bytes(), value.as_bytes());
+    }
+    fields
+}
+
+#[test]
+fn received_lines_are_edited_as_appended_ones() {
+    let mut appended = Fields::default();
+    for (_, name, value) in received().iter() {
+        appended.append(name, value);
+    }
+    type Edit = fn(&mut Fields);
+    let edits: [(Edit, &str); 6] = [
+        (|_| {}, "Host: a\r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\n"),
+        (
+            |fields| fields.set(b"x-a", b"long enough"),
+            "Host: a\r\nX-A: long enough\r\nAccept: b\r\n",
+        ),
+        (
+            |fields| fields.set(b"HOST", b""),
+            "Host: \r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\n",
+        ),
+        (
+            |fields| assert!(fields.remove(b"X-A")),
+            "Host: a\r\nAccept: b\r\n",
+        ),
+        (
+            |fields| {
+                fields.retain(|known, name, value| {
+                    known == Known::Host || name == b"x-a" && value == b"2"
+                })
+            },
+            "Host: a\r\nx-a: 2\r\n",
+        ),
+        (
+            |fields| fields.append(b"New", b"n"),
+            "Host: a\r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\nNew: n\r\n",
+        ),
+    ];
+    for (edit, expected) in edits {
+        for mut fields in [received(), appended.clone()] {
+            edit(&mut fields);
+            assert_eq!(text(&fields), expected);
+            fields.set(b"Last", b"1");
+            fields.set(b"last", b"2");
+            assert_eq!(text(&fields), format!("{expected}Last: 2\r\n"));
+        }
+    }
+}
+
+#[test]
+fn lines_that_are_left_out_leave_no_gap() {
+    let fields = received();
+    for (left_out, expected) in [
+        (Known::Date, "Host: a\r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\n"),
+        (Known::Host, "X-A: 1\r\nAccept: b\r\nx-a: 2\r\n"),
+        (Known::Other, "Host: a\r\n"),
+    ] {
+        let mut out = b"> ".to_vec();
+        fields.write_where(|known| known != left_out, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("> {expected}"));
+    }
+}
+
 #[test]
 fn known_fields_are_told_apart_in_any_case() {
     for (name, known) in [

@@ -3,8 +3,8 @@
 //! The target is the normalised path, so that gateway and upstream cannot
 //! disagree about it, and the query as the client sent it.
 
-use janua_http::Length;
 use janua_http::fields::{Known, write_field};
+use janua_http::{Length, RequestHead};
 
 use super::Call;
 use crate::body::Trailers;
@@ -37,16 +37,11 @@ pub(super) fn write(
     };
     // HTTP/1.1 asks for one even if an HTTP/1.0 client sent none.
     write_field(out, b"Host", host.unwrap_or_default());
-    for (known, name, value) in request.fields.iter() {
-        match known {
-            Known::Host => {}
-            Known::Trailer => {
-                if let Some(announced) = trailers.announced(value) {
-                    write_field(out, name, &announced);
-                }
-            }
-            _ => write_field(out, name, value),
-        }
+    if request.fields.known(Known::Trailer).next().is_none() {
+        let is_written = |known| known != Known::Host;
+        request.fields.write_where(is_written, out);
+    } else {
+        write_fields(request, trailers, out);
     }
     if length == Length::Open {
         write_field(out, b"Transfer-Encoding", b"chunked");
@@ -63,6 +58,21 @@ pub(super) fn write(
         (None, false) => {}
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// Appends all fields but `Host`, and of `Trailer` what holds true, in their order.
+fn write_fields(request: &RequestHead, trailers: &Trailers, out: &mut Vec<u8>) {
+    for (known, name, value) in request.fields.iter() {
+        match known {
+            Known::Host => {}
+            Known::Trailer => {
+                if let Some(announced) = trailers.announced(value) {
+                    write_field(out, name, &announced);
+                }
+            }
+            _ => write_field(out, name, value),
+        }
+    }
 }
 
 /// The path without the prefix that the route strips, always with a slash in
