@@ -19,13 +19,35 @@ use crate::transport::{Idle, ReadHalf, WriteHalf};
 const SCRATCH: usize = 128 * 1024;
 /// How much is read at once where a head is expected: what follows it must be copied.
 const HEAD_READ: usize = 16 * 1024;
-/// A buffer that grew larger than this is given back when it is empty.
+/// The size of a fresh buffer. One that grew larger is freed when it is empty.
 const KEEP: usize = 4 * 1024;
+/// Buffers that a worker keeps for the connections that need one next.
+const SPARE_BUFFERS: usize = 64;
 
 thread_local! {
     // One a worker: every poll borrows it for the length of one read, and no
     // borrow lives across an await.
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A buffer with room for a head and a small body, so that neither makes it grow.
+fn lend() -> Vec<u8> {
+    let spare = SPARE.with_borrow_mut(Vec::pop);
+    spare.unwrap_or_else(|| Vec::with_capacity(KEEP))
+}
+
+/// Takes a buffer back, for the next connection that needs one.
+fn give_back(mut buffer: Vec<u8>) {
+    if buffer.capacity() != KEEP {
+        return;
+    }
+    buffer.clear();
+    SPARE.with_borrow_mut(|spare| {
+        if spare.len() < SPARE_BUFFERS {
+            spare.push(buffer);
+        }
+    });
 }
 
 /// Looks for a whole head, and says how many bytes it takes.
@@ -87,7 +109,7 @@ impl Reader {
     /// Gives back all memory; only if nothing is buffered.
     pub(crate) fn rest(&mut self) {
         if self.buffered().is_empty() {
-            self.buffer = Vec::new();
+            give_back(std::mem::take(&mut self.buffer));
             self.consumed = 0;
         }
     }
@@ -135,11 +157,11 @@ impl Reader {
                     }));
                 }
                 if self.buffered().is_empty() {
-                    let size = parse(came).map_err(ReadError::Head)?;
-                    self.keep(came.get(size.unwrap_or_default()..).unwrap_or_default());
-                    if size.is_some() {
+                    if let Some(size) = parse(came).map_err(ReadError::Head)? {
+                        self.keep_behind_head(came.get(size..).unwrap_or_default());
                         return Poll::Ready(Ok(()));
                     }
+                    self.keep(came);
                     continue;
                 }
                 let seen = self.buffered().len();
@@ -211,6 +233,19 @@ impl Reader {
     fn keep(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
+
+    /// Keeps what came with a whole head, the front of its body or the next
+    /// message: unlike a head that drips in, it is taken before long, and a lent
+    /// buffer with it.
+    fn keep_behind_head(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.buffer.capacity() == 0 && bytes.len() <= KEEP {
+            self.buffer = lend();
+        }
+        self.keep(bytes);
+    }
 }
 
 /// The writing side of a connection.
@@ -238,6 +273,9 @@ impl Writer {
 
     /// Where to put what goes out with the next flush.
     pub(crate) fn pending(&mut self) -> &mut Vec<u8> {
+        if self.pending.capacity() == 0 {
+            self.pending = lend();
+        }
         &mut self.pending
     }
 
@@ -249,7 +287,7 @@ impl Writer {
     /// Gives back all memory; only if nothing is pending.
     pub(crate) fn rest(&mut self) {
         if self.backlog() == 0 {
-            self.pending = Vec::new();
+            give_back(std::mem::take(&mut self.pending));
             self.written = 0;
         }
     }
@@ -373,5 +411,31 @@ impl Writer {
         if self.pending.capacity() > KEEP {
             self.pending = Vec::new();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_that_did_not_grow_is_lent_again() {
+        let mut buffer = lend();
+        buffer.extend_from_slice(&[b'x'; KEEP]);
+        let place = buffer.as_ptr();
+        give_back(buffer);
+        let again = lend();
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+        // The one and only spare buffer is lent, and a large one takes no place.
+        give_back(vec![0; KEEP + 1]);
+        give_back(Vec::new());
+        assert_eq!(lend().capacity(), KEEP);
+    }
+
+    #[test]
+    fn no_more_buffers_are_kept_than_are_worth_it() {
+        let lent: Vec<_> = (0..=SPARE_BUFFERS).map(|_| lend()).collect();
+        lent.into_iter().for_each(give_back);
+        assert_eq!(SPARE.with_borrow(Vec::len), SPARE_BUFFERS);
     }
 }
