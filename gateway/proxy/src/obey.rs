@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use janua_telemetry::access_log::AccessLog;
+use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 
 use crate::accept;
 use crate::estate::Estate;
@@ -41,12 +42,13 @@ pub(crate) fn run(
     snapshot: Arc<Snapshot>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> std::io::Result<usize> {
+    // The runtime itself runs what stays on this thread: a `LocalSet` would be a
+    // second scheduler, which each wake-up goes through.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()?;
-    let tasks = LocalSet::new();
+        .build_local(LocalOptions::default())?;
     let worker = Rc::new(Worker::new(index, estate, snapshot));
-    Ok(tasks.block_on(&runtime, obey(worker, commands)))
+    Ok(runtime.block_on(obey(worker, commands)))
 }
 
 /// Does what the server says, and what has to be done every second. Answers how
