@@ -3,19 +3,23 @@
 //! A timer of tokio's costs a lock when it is set and when it is dropped,
 //! and a request has five waits or more. So a connection owns one, and moves
 //! a target instead: the timer is touched only if the target lies before the
-//! moment it is armed for, and when it fires too early it is armed again.
+//! moment it is armed for, and when it fires too early it is armed again. Once
+//! it has the task's waker it is not polled either until it has fired.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
 /// What a wait may take.
 pub(crate) struct Deadline {
     sleep: Pin<Box<Sleep>>,
     armed: Instant,
+    /// Whom the timer wakes, once it was polled.
+    waiting: Option<Waker>,
     target: Instant,
     /// Nothing may wait longer than this, however often the target moves.
     cap: Option<Instant>,
@@ -32,6 +36,7 @@ impl Deadline {
         Self {
             sleep: Box::pin(tokio::time::sleep_until(armed)),
             armed,
+            waiting: None,
             target: armed,
             cap: None,
         }
@@ -63,13 +68,32 @@ impl Deadline {
 
     /// Ready once the deadline has passed.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Elapsed> {
-        while self.sleep.as_mut().poll(context).is_ready() {
+        if self.is_waiting(context) {
+            return Poll::Pending;
+        }
+        // Without a budget: a poll that is put off because the task has used up its
+        // own would leave the timer without the waker.
+        while Pin::new(&mut unconstrained(self.sleep.as_mut()))
+            .poll(context)
+            .is_ready()
+        {
             if Instant::now() >= self.target {
                 return Poll::Ready(Elapsed);
             }
             self.arm();
         }
+        self.waiting = Some(context.waker().clone());
         Poll::Pending
+    }
+
+    /// True if the timer has not fired and will wake this task: a poll would
+    /// change nothing.
+    fn is_waiting(&self, context: &Context<'_>) -> bool {
+        let knows_task = self
+            .waiting
+            .as_ref()
+            .is_some_and(|waiting| waiting.will_wake(context.waker()));
+        knows_task && !self.sleep.is_elapsed()
     }
 
     /// Waits for `step` as long as the deadline allows.
@@ -86,12 +110,18 @@ impl Deadline {
 
     fn arm(&mut self) {
         self.armed = self.target;
+        // If it had fired, it knows nobody any more.
+        self.waiting = None;
         self.sleep.as_mut().reset(self.target);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
+    use tokio::task::coop;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -120,5 +150,35 @@ mod tests {
         assert!(deadline.is_capped());
         assert!(deadline.guard(std::future::pending::<()>()).await.is_err());
         assert_eq!(begin.elapsed().as_secs(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn passes_for_a_task_that_has_used_up_its_budget() {
+        let begin = Instant::now();
+        let mut deadline = Deadline::new(Duration::from_secs(75));
+        deadline.set(Duration::from_secs(5));
+        let waited = poll_fn(|context| {
+            while coop::has_budget_remaining() {
+                let _ = std::pin::pin!(coop::consume_budget()).poll(context);
+            }
+            deadline.poll(context)
+        });
+        let waited = tokio::time::timeout(Duration::from_secs(60), waited).await;
+        assert_eq!(waited, Ok(Elapsed));
+        assert_eq!(begin.elapsed().as_secs(), 5);
+    }
+
+    /// The task that waits next is not the one that the timer knows.
+    #[tokio::test(start_paused = true)]
+    async fn wakes_whoever_polled_it_last() {
+        let begin = Instant::now();
+        let mut deadline = Deadline::new(Duration::from_secs(5));
+        let polled = poll_fn(|context| Poll::Ready(deadline.poll(context)));
+        assert!(polled.await.is_pending());
+        let waiting = async move { deadline.guard(std::future::pending::<()>()).await };
+        let other = tokio::spawn(waiting);
+        let waited = tokio::time::timeout(Duration::from_secs(60), other).await;
+        assert_eq!(waited.unwrap().unwrap(), Err(Elapsed));
+        assert_eq!(begin.elapsed().as_secs(), 5);
     }
 }
