@@ -26,10 +26,10 @@ impl Authority {
             };
             self.port = Some(number);
         }
-        self.host.extend(
-            host.iter()
-                .map(|byte| char::from(byte.to_ascii_lowercase())),
-        );
+        // `split` lets only ASCII through.
+        self.host
+            .push_str(std::str::from_utf8(host).unwrap_or_default());
+        self.host.make_ascii_lowercase();
         if self.host.len() > 1 && self.host.ends_with('.') {
             self.host.pop();
         }
@@ -121,8 +121,23 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What may stand in a registered name, without percent-encoding, which no
 /// DNS name needs and which would be a second spelling of the same host.
+#[allow(
+    clippy::indexing_slicing,
+    reason = "the table is made at compile time, where a bad index does not compile"
+)]
 fn is_reg_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte)
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let allowed =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+;=";
+        let mut index = 0;
+        while index < allowed.len() {
+            table[allowed[index] as usize] = true;
+            index += 1;
+        }
+        table
+    };
+    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -143,6 +158,15 @@ mod tests {
             let mut authority = Authority::default();
             assert!(authority.read(text.as_bytes()), "{text}");
             assert_eq!((authority.host(), authority.port()), (host, port), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_letters_digits_and_these_are_of_a_name() {
+        for byte in 0..=u8::MAX {
+            let expected = byte.is_ascii_alphanumeric() || b"-._~!$&'()*+;=".contains(&byte);
+            let read = Authority::default().read(&[b'a', byte, b'b']);
+            assert_eq!(read, expected, "{byte}");
         }
     }
 
