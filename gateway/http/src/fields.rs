@@ -119,6 +119,28 @@ impl Fields {
         known
     }
 
+    /// Adds a line at the end with the value of the first line of `known`, if
+    /// there is one and it is not empty.
+    pub fn append_value_of(&mut self, known: Known, name: &[u8]) {
+        let line = self.lines.iter().find(|line| line.known == known).copied();
+        let Some(line) = line.filter(|line| line.value > 0) else {
+            return;
+        };
+        let start = self.arena.len();
+        let value = line.range().end - 2 - line.value as usize..line.range().end;
+        self.arena
+            .reserve(name.len() + line.value as usize + PUNCTUATION);
+        self.arena.extend_from_slice(name);
+        self.arena.extend_from_slice(b": ");
+        self.arena.extend_from_within(value);
+        self.lines.push(Line {
+            start: offset(start),
+            name: offset(name.len()),
+            value: line.value,
+            known: Known::of(name),
+        });
+    }
+
     /// Copies the lines of a received section into the arena at once. Each is
     /// then told by [`Self::append_copied`], in order and without a gap.
     pub(crate) fn copy_section(&mut self, section: &[u8]) -> Copied {

@@ -90,8 +90,9 @@ fn listed(head: &RequestHead) -> Vec<Vec<u8>> {
 }
 
 fn forwarded(head: &mut RequestHead, peer: &Peer, origin: &Origin) {
-    let mut value = Vec::new();
-    if head.fields.joined(b"X-Forwarded-For", b", ", &mut value) {
+    if head.fields.known(Known::XForwardedFor).next().is_some() {
+        let mut value = Vec::new();
+        head.fields.joined(b"X-Forwarded-For", b", ", &mut value);
         value.extend_from_slice(b", ");
         value.extend_from_slice(peer.text.as_bytes());
         head.fields.set(b"X-Forwarded-For", &value);
@@ -110,10 +111,8 @@ fn forwarded(head: &mut RequestHead, peer: &Peer, origin: &Origin) {
         head.fields.set(b"X-Forwarded-Proto", scheme);
     }
     if head.fields.known(Known::XForwardedHost).next().is_none() {
-        let host = head.fields.known(Known::Host).next().map(<[u8]>::to_vec);
-        if let Some(host) = host.filter(|host| !host.is_empty()) {
-            head.fields.append(b"X-Forwarded-Host", &host);
-        }
+        head.fields
+            .append_value_of(Known::Host, b"X-Forwarded-Host");
     }
 }
 

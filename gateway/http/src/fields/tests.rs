@@ -104,6 +104,21 @@ fn received_lines_are_edited_as_appended_ones() {
 }
 
 #[test]
+fn a_value_is_repeated_under_another_name() {
+    let mut fields = received();
+    fields.append_value_of(Known::Host, b"X-Forwarded-Host");
+    fields.append_value_of(Known::XForwardedHost, b"Again");
+    fields.append_value_of(Known::Date, b"Absent");
+    fields.set(b"host", b"");
+    fields.append_value_of(Known::Host, b"Empty");
+    assert_eq!(
+        text(&fields),
+        "Host: \r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\nX-Forwarded-Host: a\r\nAgain: a\r\n"
+    );
+    assert_eq!(fields.known(Known::XForwardedHost).next(), Some(&b"a"[..]));
+}
+
+#[test]
 fn lines_that_are_left_out_leave_no_gap() {
     let fields = received();
     for (left_out, expected) in [
