@@ -5,10 +5,12 @@
 //! section is copied there as it is, and a field is a range of it. An edit
 //! appends to the arena; what it replaced stays behind until `clear`.
 
+mod constant;
 mod known;
 
 use std::ops::Range;
 
+pub use constant::ConstantLines;
 pub use known::Known;
 
 /// True for what a proxy before an application may say of the address that was

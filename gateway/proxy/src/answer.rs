@@ -26,9 +26,9 @@ pub(crate) enum Body {
     /// The same, of a stored response, which may still be on its way.
     Stored(Held),
     /// It passes through.
-    Passing(Box<UpstreamResponse>),
+    Passing(UpstreamResponse),
     /// There is none: from now on the connection speaks another protocol.
-    Switched(Box<UpstreamResponse>),
+    Switched(UpstreamResponse),
     /// The target has no such thing, unless a policy knows what to serve instead.
     Missing(Failure),
 }

@@ -34,13 +34,13 @@ pub(crate) struct Attempts {
 
 impl Attempts {
     /// Another one begins.
-    pub(crate) fn begin(&mut self, upstream: &Rc<LocalUpstream>, endpoint: usize) {
+    pub(crate) fn begin(&mut self, upstream: &Rc<LocalUpstream>, endpoint: usize, now: Instant) {
         self.earlier.extend(self.last.take());
         self.last = Some(Attempt {
             upstream: Rc::clone(upstream),
             endpoint,
             connect: None,
-            begin: None,
+            begin: Some(now),
             head: None,
             end: None,
             failure: None,
@@ -58,9 +58,19 @@ impl Attempts {
         self.earlier.iter().chain(&self.last)
     }
 
-    /// The request is about to be sent.
-    pub(crate) fn sending(&mut self) {
-        self.update(|last| last.begin = Some(Instant::now()));
+    /// The request is about to be sent: since when.
+    pub(crate) fn sending(&mut self) -> Instant {
+        let begin = self.last.as_ref().and_then(|last| last.begin);
+        begin.unwrap_or_else(|| {
+            let now = Instant::now();
+            self.update(|last| last.begin = Some(now));
+            now
+        })
+    }
+
+    /// Something else took its time before the request is sent.
+    pub(crate) fn restart(&mut self) {
+        self.update(|last| last.begin = None);
     }
 
     /// The head of the response has come; after how long.
@@ -72,8 +82,8 @@ impl Attempts {
     }
 
     /// The whole response has come.
-    pub(crate) fn complete(&mut self) {
-        self.update(|last| last.end = Some(Instant::now()));
+    pub(crate) fn complete(&mut self, now: Instant) {
+        self.update(|last| last.end = Some(now));
     }
 
     /// It has failed.
@@ -83,7 +93,10 @@ impl Attempts {
 
     /// It took so long to connect.
     pub(crate) fn connected(&mut self, took: Duration) {
-        self.update(|last| last.connect = Some(took));
+        self.update(|last| {
+            last.connect = Some(took);
+            last.begin = None;
+        });
     }
 
     fn update(&mut self, update: impl FnOnce(&mut Attempt)) {

@@ -257,7 +257,7 @@ async fn lead_on(
                 return forward::forward(exchange, client, course).await;
             }
             exchange.heads.response = response;
-            let passing = Body::Passing(Box::new(called));
+            let passing = Body::Passing(called);
             Ok(Answer::settled(AnsweredBy::Upstream, passing))
         }
     }

@@ -106,6 +106,7 @@ async fn exchange_heads(
         responder.send_continue(caller.deadline).await?;
         // That may have taken a while, in which the upstream was not looked at.
         connect::look(call, &open.picked, &open.connection)?;
+        attempts.restart();
     }
     let length = caller
         .incoming
@@ -126,7 +127,9 @@ async fn exchange_heads(
     connection
         .outgoing
         .begin(length == janua_http::Length::Open);
-    attempts.sending();
+    caller
+        .deadline
+        .set_from(attempts.sending(), forwarding.response_head_timeout);
     let mut state = upload::State::Sending;
     let mut upload = Upload::new(
         caller.incoming.as_deref_mut(),

@@ -16,6 +16,14 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
+    fn read(origin: Instant, instant: Instant) -> Self {
+        Self {
+            instant,
+            monotonic_ms: millis(instant.saturating_duration_since(origin)),
+            unix_ms: unix_ms(),
+        }
+    }
+
     pub(crate) fn for_policies(self) -> Now {
         Now {
             monotonic_ms: self.monotonic_ms,
@@ -28,7 +36,8 @@ impl Moment {
 /// between the monotonic one carries it on, which saves a call a request.
 pub(crate) struct Clock {
     origin: Instant,
-    base: Cell<(Instant, u64)>,
+    /// When the wall clock was read last, on each of the three.
+    base: Cell<Moment>,
     date: RefCell<(u64, String)>,
 }
 
@@ -36,27 +45,26 @@ impl Clock {
     /// `origin` is the process's, so that all workers' milliseconds agree.
     pub(crate) fn new(origin: Instant) -> Self {
         Self {
+            base: Cell::new(Moment::read(origin, Instant::now())),
             origin,
-            base: Cell::new((Instant::now(), unix_ms())),
             date: RefCell::new((0, String::new())),
         }
     }
 
     pub(crate) fn now(&self) -> Moment {
         let instant = Instant::now();
-        let (base, base_ms) = self.base.get();
-        let since = instant.saturating_duration_since(base);
-        let unix_ms = if since < Duration::from_secs(1) {
-            base_ms + millis(since)
-        } else {
-            let fresh = unix_ms();
-            self.base.set((instant, fresh));
-            fresh
-        };
+        let base = self.base.get();
+        let since = instant.saturating_duration_since(base.instant);
+        if since >= Duration::from_secs(1) {
+            let fresh = Moment::read(self.origin, instant);
+            self.base.set(fresh);
+            return fresh;
+        }
+        let since_ms = u64::from(since.subsec_millis());
         Moment {
             instant,
-            monotonic_ms: millis(instant.saturating_duration_since(self.origin)),
-            unix_ms,
+            monotonic_ms: base.monotonic_ms + since_ms,
+            unix_ms: base.unix_ms + since_ms,
         }
     }
 

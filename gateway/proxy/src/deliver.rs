@@ -18,10 +18,9 @@ use crate::responder::Fate;
 pub(crate) async fn deliver(exchange: &mut Exchange, client: Downstream<'_>, form: Form) -> Fate {
     let delivered = match form {
         Form::Content(content) => held::deliver(exchange, client, content).await,
-        Form::Passing(response, coder) => {
-            passing::deliver(exchange, client, *response, coder).await
-        }
-        Form::Switched(response) => tunnel::deliver(exchange, client, *response).await,
+        Form::Passing(response, coder) => passing::deliver(exchange, client, response, coder).await,
+        // Boxed, so that other responses do not carry the room that it takes.
+        Form::Switched(response) => Box::pin(tunnel::deliver(exchange, client, response)).await,
     };
     // What has begun cannot be answered any more: the connection is broken off,
     // so that the client does not take the fragment for the whole.

@@ -153,7 +153,8 @@ async fn ask(
         let response = &exchange.heads.response;
         if stale.is_some() && response.status == 304 && !identifies(&stored, &response.fields) {
             *stale = None;
-            called.put_back(&exchange.worker, response);
+            let now = exchange.worker.clock.now();
+            called.put_back(&exchange.worker, response, now);
             continue;
         }
         return Ok(called);

@@ -38,7 +38,7 @@ pub(crate) async fn forward(
     };
     let called = call::call(&call, &mut caller, response, &mut exchange.record.attempts).await;
     exchange.record.bytes_in = client.incoming.size();
-    let called = Box::new(called?);
+    let called = called?;
     if exchange.heads.response.status == 101 {
         return Ok(Answer::settled(
             AnsweredBy::Upstream,

@@ -62,6 +62,7 @@ mod life;
 mod linger;
 mod listen;
 mod listener_stats;
+mod local_policy;
 mod obey;
 mod outgoing;
 mod policies;

@@ -38,18 +38,18 @@ pub(crate) async fn run(session: &mut Session, worker: &Rc<Worker>) -> Fate {
         responder: Responder::new(&mut session.outgoing, &exchange.heads.request),
         deadline: &mut session.deadline,
     };
-    match received {
-        Ok(receive::Received::Request) => {}
+    let is_request = received.is_ok();
+    let form = match received {
+        Ok(receive::Received::Request) => answer(exchange, &mut client).await,
         Ok(receive::Received::Nothing) => return Fate::Close,
-        Err(failure) => {
-            fail(exchange, client, failure).await;
-            return Fate::Close;
-        }
-    }
-    match answer(exchange, &mut client).await {
+        Err(failure) => Err(failure),
+    };
+    let fate = match form.or_else(|failure| tell(exchange, &failure)) {
         Ok(form) => deliver::deliver(exchange, client, form).await,
-        Err(failure) => fail(exchange, client, failure).await,
-    }
+        Err(_) => Fate::Abort,
+    };
+    // Behind what is no request nobody knows where the next one would begin.
+    if is_request { fate } else { Fate::Close }
 }
 
 /// From the head that was received to a response that only has to be sent.
@@ -125,26 +125,24 @@ fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
     Ok(form)
 }
 
-/// Answers a failure, as long as no response has begun.
-async fn fail(exchange: &mut Exchange, client: Downstream<'_>, failure: Failure) -> Fate {
-    exchange.record.fail(&failure);
+/// The response that tells the client of a failure.
+///
+/// # Errors
+/// There is nobody to tell.
+fn tell(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
+    exchange.record.fail(failure);
     if failure.kind == Kind::ClientGone {
-        return Fate::Abort;
+        return Err(failure.clone());
     }
-    let form = tell(exchange, &failure).or_else(|second| {
+    word(exchange, failure).or_else(|second| {
         // A policy of the response phase failed on the failure, or was it: now
         // without that one, which cannot fail again.
         exchange.record.fail(&second);
-        tell(exchange, &second)
-    });
-    match form {
-        Ok(form) => deliver::deliver(exchange, client, form).await,
-        Err(_) => Fate::Abort,
-    }
+        word(exchange, &second)
+    })
 }
 
-/// The response that tells the client of a failure.
-fn tell(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
+fn word(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
     let made = failed::made_of(failure, &exchange.request_id);
     let answer = made_here(exchange, made, AnsweredBy::Gateway);
     complete(exchange, answer)

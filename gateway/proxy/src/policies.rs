@@ -5,15 +5,15 @@ mod effects;
 mod execute;
 mod failures;
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
-use janua_wasm::{Decision, OnError, Phase, Verdict, WorkerPolicy};
+use janua_wasm::{Decision, OnError, Phase, Plan, Verdict};
 
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
+use crate::local_policy::{LocalPolicy, Prepared};
 use crate::snapshot::Use;
 use crate::verdict::{self, Made};
 
@@ -47,6 +47,17 @@ struct Question<'a> {
     /// What made the response, in the phases that have one.
     by: Option<AnsweredBy>,
     carry: Carry,
+}
+
+/// What a policy decided.
+#[derive(Clone, Copy)]
+struct Decided<'a> {
+    /// The policy's name.
+    policy: &'a str,
+    plan: &'a Plan,
+    verdict: &'a Rc<Verdict>,
+    /// What of it comes to the same for every request, where that is known.
+    prepared: Option<&'a Prepared>,
 }
 
 /// Asks the policies of the request phase in order, each seeing the head as
@@ -213,12 +224,19 @@ fn ask(
     let Some(verdict) = decide(exchange, question, policy_use, local)? else {
         return Ok(None);
     };
-    let local = local.borrow();
-    let Some(plan) = local.policy().plan(question.phase) else {
+    let prepared = local.prepared(question.phase, &verdict);
+    let worker_policy = local.worker.borrow();
+    let policy = worker_policy.policy();
+    let Some(plan) = policy.plan(question.phase) else {
         return Ok(None);
     };
-    let name = local.policy().name();
-    let instead = execute::carry_out(exchange, question, (name, plan), &verdict)?;
+    let decided = Decided {
+        policy: policy.name(),
+        plan,
+        verdict: &verdict,
+        prepared: prepared.as_deref(),
+    };
+    let instead = execute::carry_out(exchange, question, decided)?;
     if let Some(Instead::Made(_)) = &instead
         && let Some(answers) = matched.local.snapshot.answers.get(policy_use.policy)
     {
@@ -232,7 +250,7 @@ fn decide(
     exchange: &mut Exchange,
     question: Question<'_>,
     policy_use: Use,
-    local: &Rc<RefCell<WorkerPolicy>>,
+    local: &LocalPolicy,
 ) -> Result<Option<Rc<Verdict>>, Failure> {
     let Question {
         matched, phase, by, ..
@@ -240,13 +258,14 @@ fn decide(
     let decision = {
         let view = exchange.view(matched, by);
         local
+            .worker
             .borrow_mut()
             .decide(phase, &view, exchange.now.for_policies())
     };
     match decision {
         Decision::Verdict { verdict, .. } => {
             if let Some(note) = &verdict.note {
-                exchange.note(local.borrow().policy().name(), note);
+                exchange.note(local.worker.borrow().policy().name(), note);
             }
             Ok(Some(verdict))
         }
@@ -255,7 +274,7 @@ fn decide(
             format!("{input} is not UTF-8"),
         )),
         Decision::Failed(failure) => {
-            let worker_policy = local.borrow();
+            let worker_policy = local.worker.borrow();
             let policy = worker_policy.policy();
             let name = policy.name();
             exchange.note(name, failure.kind.word());

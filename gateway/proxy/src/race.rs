@@ -76,7 +76,7 @@ impl Pace {
     }
 }
 
-/// Runs `main` beside the upload. Whatever moves bytes moves the deadline
+/// Runs `main` beside the upload, under a deadline that was set just now. Whatever moves bytes moves the deadline
 /// further; a wake-up by itself does not, for it may be the timer's, and once
 /// all is sent no byte does until the response's head is complete.
 pub(crate) async fn race<T>(
@@ -87,7 +87,7 @@ pub(crate) async fn race<T>(
     main: impl Future<Output = T>,
 ) -> Raced<T> {
     let mut main = std::pin::pin!(main);
-    deadline.set(pace.patience.get());
+    let mut is_first = true;
     let mut moved = upload.progress() + progress.get();
     poll_fn(|context| {
         let was_open = !upload.is_half_closed();
@@ -104,9 +104,10 @@ pub(crate) async fn race<T>(
         let has_moved = moved != before && !is_fixed;
         if upload.is_half_closed() && (was_open || has_moved) {
             deadline.set(HALF_CLOSED_PATIENCE.min(pace.patience.get()));
-        } else if has_moved {
+        } else if has_moved && !is_first {
             deadline.set(pace.patience.get());
         }
+        is_first = false;
         deadline.poll(context).map(|_| Raced::Elapsed {
             capped: deadline.is_capped(),
         })

@@ -40,9 +40,9 @@ pub(crate) enum Form {
     /// The gateway holds the body.
     Content(Content),
     /// It passes through, coded or as it is.
-    Passing(Box<UpstreamResponse>, Option<Coder>),
+    Passing(UpstreamResponse, Option<Coder>),
     /// There is none: the connection speaks another protocol from now on.
-    Switched(Box<UpstreamResponse>),
+    Switched(UpstreamResponse),
 }
 
 /// Chooses the form, and adapts the head to it. What the gateway itself says on

@@ -23,6 +23,7 @@ use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
 
+use crate::local_policy::LocalPolicy;
 use crate::stats::{RouteStats, UpstreamStats};
 
 /// One generation of the configuration.
@@ -255,7 +256,7 @@ pub(crate) struct Forwarding {
 pub(crate) struct LocalSnapshot {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) routers: Vec<Option<Router>>,
-    pub(crate) policies: Vec<Rc<RefCell<WorkerPolicy>>>,
+    pub(crate) policies: Vec<Rc<LocalPolicy>>,
     pub(crate) upstreams: Vec<Rc<LocalUpstream>>,
     /// By site and route.
     pub(crate) terms: Vec<Vec<Rc<LocalTerms>>>,
@@ -300,12 +301,12 @@ impl LocalSnapshot {
             let local = previous?.policies.iter();
             local
                 .clone()
-                .find(|local| Arc::ptr_eq(local.borrow().policy(), policy))
+                .find(|local| Arc::ptr_eq(local.worker.borrow().policy(), policy))
                 .cloned()
         };
         let policies = snapshot.policies.iter().map(|policy| {
             kept(policy).unwrap_or_else(|| {
-                Rc::new(RefCell::new(WorkerPolicy::new(
+                Rc::new(LocalPolicy::new(WorkerPolicy::new(
                     Arc::clone(policy),
                     Rc::clone(host),
                 )))

@@ -29,7 +29,7 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) estate: Arc<Estate>,
     pub(crate) host: Rc<WorkerHost>,
-    pub(crate) pool: RefCell<Pool<UpstreamConnection>>,
+    pub(crate) pool: RefCell<Pool<Box<UpstreamConnection>>>,
     pub(crate) rendered: RefCell<Rendered>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) is_logging: Cell<bool>,

@@ -10,6 +10,7 @@ use janua_upstream::{Change, ConnectError, Lease, Outcome, Picked};
 
 use super::Call;
 use crate::attempts::Attempts;
+use crate::clock::Moment;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::reserve;
@@ -25,7 +26,7 @@ pub(super) fn take(
     forwarding: &Forwarding,
     picked: &Picked,
     now_ms: u64,
-) -> Option<UpstreamConnection> {
+) -> Option<Box<UpstreamConnection>> {
     let mut pool = worker.pool.borrow_mut();
     loop {
         let kept = pool.take(picked.in_flight.endpoint(), now_ms)?;
@@ -79,7 +80,7 @@ pub(super) async fn connect(
     call: &Call<'_>,
     picked: &Picked,
     attempts: &mut Attempts,
-) -> Result<UpstreamConnection, Failure> {
+) -> Result<Box<UpstreamConnection>, Failure> {
     let (worker, forwarding) = (call.worker, call.course.forwarding());
     let begin = worker.clock.now();
     let within = forwarding.upstream.connect_timeout;
@@ -95,10 +96,10 @@ pub(super) async fn connect(
         Ok((connection, _)) => {
             forwarding.stats.opened.increment(worker.index);
             let (read, write) = transport::from_upstream(connection);
-            Ok(UpstreamConnection {
+            Ok(Box::new(UpstreamConnection {
                 incoming: Incoming::new(Reader::new(read)),
                 outgoing: Outgoing::new(Writer::new(write)),
-            })
+            }))
         }
         Err(error) => Err(match error {
             ConnectError::Unresolved => Kind::Dns.into(),
@@ -127,15 +128,16 @@ pub(super) fn put(
     worker: &Worker,
     forwarding: &Forwarding,
     picked: &Picked,
-    mut connection: UpstreamConnection,
+    mut connection: Box<UpstreamConnection>,
     head: &ResponseHead,
+    now: Moment,
 ) {
     match Idle::of(connection.incoming.reader.buffered()) {
         Idle::Quiet => {}
         Idle::Closed => return,
         Idle::Spoken => return distrust(worker, forwarding, picked),
     }
-    let now_ms = worker.clock.now().monotonic_ms;
+    let now_ms = now.monotonic_ms;
     if picked.in_flight.endpoint().is_distrusted(now_ms) {
         return;
     }

@@ -8,6 +8,7 @@ use janua_upstream::Picked;
 
 use super::connect;
 use super::search::Open;
+use crate::clock::Moment;
 use crate::course::Course;
 use crate::incoming::Incoming;
 use crate::snapshot::LocalUpstream;
@@ -17,7 +18,7 @@ use crate::worker::Worker;
 
 /// A response on its way. Dropped before its end, its connection is closed.
 pub(crate) struct UpstreamResponse {
-    pub(crate) connection: UpstreamConnection,
+    pub(crate) connection: Box<UpstreamConnection>,
     /// How far the request has come: what is left of it is sent while the body
     /// of the response is read.
     pub(crate) upload: upload::State,
@@ -61,9 +62,9 @@ impl UpstreamResponse {
 
     /// Keeps the connection for the next request, once all of this one was
     /// sent and all of its response has come.
-    pub(crate) fn put_back(self, worker: &Worker, head: &ResponseHead) {
+    pub(crate) fn put_back(self, worker: &Worker, head: &ResponseHead, now: Moment) {
         let forwarding = &self.upstream.forwarding;
-        connect::put(worker, forwarding, &self.picked, self.connection, head);
+        connect::put(worker, forwarding, &self.picked, self.connection, head, now);
     }
 
     /// The response could not be read to its end: tells the endpoint's health.
@@ -73,7 +74,7 @@ impl UpstreamResponse {
 
     /// Leaves the connection, which now speaks another protocol, and what keeps
     /// the endpoint's count of it.
-    pub(crate) fn into_parts(self) -> (UpstreamConnection, Picked) {
+    pub(crate) fn into_parts(self) -> (Box<UpstreamConnection>, Picked) {
         (self.connection, self.picked)
     }
 }

@@ -24,7 +24,8 @@ use crate::upstream_connection::UpstreamConnection;
 /// A connection on which a request is about to be sent.
 pub(super) struct Open {
     pub(super) picked: Picked,
-    pub(super) connection: UpstreamConnection,
+    /// Boxed, since it goes from hand to hand.
+    pub(super) connection: Box<UpstreamConnection>,
     /// It was kept from an earlier request, and not made for this one.
     is_kept: bool,
 }
@@ -84,12 +85,13 @@ impl Search {
                 return Err(last);
             }
             // The time of this attempt: the one before may have taken long.
-            let now_ms = worker.clock.now().monotonic_ms;
+            let now = worker.clock.now();
+            let now_ms = now.monotonic_ms;
             let picked = match pick(course, &self.failed, now_ms) {
                 Ok(picked) => picked,
                 Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
             };
-            attempts.begin(&course.upstream, picked.index);
+            attempts.begin(&course.upstream, picked.index, now.instant);
             let kept = match self.worn.contains(picked.index) {
                 true => None,
                 false => connect::take(worker, course.forwarding(), &picked, now_ms),

@@ -59,6 +59,7 @@ pub(super) async fn deliver(
     let outgoing = responder.begin(&exchange.heads.response, length, fate, clock);
     let is_coded = coder.is_some();
     let pace = Pace::of_body(response.idle_timeout);
+    deadline.set(response.idle_timeout);
     let progress = Progress::default();
     let bytes_out = &mut exchange.record.bytes_out;
     let (body, mut upload) = response.split(incoming);
@@ -72,7 +73,7 @@ pub(super) async fn deliver(
             race::race(deadline, &pace, &mut upload, &progress, passing).await
         }
         Some(coder) => {
-            let passing = coded::pass(body, outgoing, coder, &progress, bytes_out);
+            let passing = Box::pin(coded::pass(body, outgoing, coder, &progress, bytes_out));
             race::race(deadline, &pace, &mut upload, &progress, passing).await
         }
     };
@@ -83,10 +84,11 @@ pub(super) async fn deliver(
     }
     let failure = match raced {
         Raced::Main(Ok(())) => {
+            let now = exchange.worker.clock.now();
             if keep && uploaded {
-                response.put_back(&exchange.worker, &exchange.heads.response);
+                response.put_back(&exchange.worker, &exchange.heads.response, now);
             }
-            exchange.record.attempts.complete();
+            exchange.record.attempts.complete(now.instant);
             let is_reusable = uploaded && !is_half_closed && is_self_delimited;
             return Ok(if is_reusable { fate } else { Fate::Close });
         }

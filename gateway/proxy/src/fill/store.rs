@@ -121,7 +121,8 @@ pub(super) async fn store(
         let _ = hand.send(Handed::Entry(held, exchange.fetched()));
     }
     if pump(&mut called, fill).await && exchange.heads.response.keep_alive {
-        called.put_back(&exchange.worker, &exchange.heads.response);
+        let now = exchange.worker.clock.now();
+        called.put_back(&exchange.worker, &exchange.heads.response, now);
     }
 }
 
@@ -198,7 +199,8 @@ pub(super) fn revalidated(
     }
     exchange.report.revalidated(&entry, exchange.now.unix_ms);
     if exchange.heads.response.keep_alive {
-        called.put_back(&exchange.worker, &exchange.heads.response);
+        let now = exchange.worker.clock.now();
+        called.put_back(&exchange.worker, &exchange.heads.response, now);
     }
     let _ = hand.send(match Held::of(entry) {
         Some(held) => Handed::Entry(held, exchange.fetched()),

@@ -5,34 +5,41 @@
 use std::rc::Rc;
 
 use janua_http::failure::Kind;
+use janua_http::fields::ConstantLines;
 use janua_http::{Failure, path};
-use janua_wasm::{Effect, Outcome, Phase, Plan, Verdict};
+use janua_wasm::{Effect, Outcome, Phase, Verdict};
 
 use super::effects::{self, Rendering};
-use super::{Carry, Instead, Question};
+use super::{Carry, Decided, Instead, Question};
 use crate::exchange::Exchange;
 use crate::render::Rendered;
 use crate::verdict::{self, Made, Taking};
 
-/// Carries out a verdict of the policy with this name and plan.
+/// Carries out what a policy decided.
 ///
 /// # Errors
 /// A value of the request that cannot stand where the verdict puts it.
 pub(super) fn carry_out(
     exchange: &mut Exchange,
     question: Question<'_>,
-    policy: (&str, &Plan),
-    verdict: &Rc<Verdict>,
+    decided: Decided<'_>,
 ) -> Result<Option<Instead>, Failure> {
+    let Decided { verdict, .. } = decided;
     let worker = Rc::clone(&exchange.worker);
     let rendered = &mut *worker.rendered.borrow_mut();
-    let view = exchange.view(question.matched, question.by);
-    verdict::render(verdict, policy.1, &view, rendered);
+    // Literals stand in the verdict itself.
+    if decided
+        .prepared
+        .is_none_or(|prepared| prepared.has_variables)
+    {
+        let view = exchange.view(question.matched, question.by);
+        verdict::render(verdict, decided.plan, &view, rendered);
+    }
     if !verdict.edits.is_empty() {
-        edit(exchange, question, policy.1, verdict, rendered)?;
+        edit(exchange, question, decided, rendered)?;
     }
     if !verdict.effects.is_empty()
-        && let Some(refusal) = affect(exchange, question, policy, verdict, rendered)?
+        && let Some(refusal) = affect(exchange, question, decided, rendered)?
     {
         return Ok(Some(Instead::Made(refusal)));
     }
@@ -58,26 +65,33 @@ pub(super) fn carry_out(
 fn edit(
     exchange: &mut Exchange,
     question: Question<'_>,
-    plan: &Plan,
-    verdict: &Verdict,
+    decided: Decided<'_>,
     rendered: &Rendered,
 ) -> Result<(), Failure> {
+    let Decided { plan, verdict, .. } = decided;
+    let lines = decided
+        .prepared
+        .and_then(|prepared| prepared.lines.as_ref());
     match question.phase {
         Phase::Request => {
             let request = &mut exchange.heads.request;
-            verdict::edit_request(verdict, rendered, request, &mut exchange.original)?;
+            match lines {
+                Some(lines) => request.fields.set_all(lines),
+                None => {
+                    let original = &mut exchange.original;
+                    verdict::edit_request(verdict, rendered, request, original)?;
+                }
+            }
             if question.matched.route().caches {
                 effects::keep_edits(verdict, plan, rendered, &mut exchange.caching);
             }
         }
         Phase::Fetched => {
-            let response = &mut exchange.heads.response;
-            verdict::edit_response(&verdict.edits, rendered, response)?;
+            edit_response(exchange, verdict, lines, rendered)?;
             exchange.caching.edited_for_one |= effects::depends_on_requester(verdict, plan);
         }
         Phase::Response => {
-            let response = &mut exchange.heads.response;
-            verdict::edit_response(&verdict.edits, rendered, response)?;
+            edit_response(exchange, verdict, lines, rendered)?;
         }
         // A reply is sent with the fields that it brings itself.
         Phase::Missing => {
@@ -89,29 +103,44 @@ fn edit(
     Ok(())
 }
 
+fn edit_response(
+    exchange: &mut Exchange,
+    verdict: &Verdict,
+    lines: Option<&ConstantLines>,
+    rendered: &Rendered,
+) -> Result<(), Failure> {
+    let response = &mut exchange.heads.response;
+    match lines {
+        Some(lines) => response.fields.set_all(lines),
+        None => verdict::edit_response(&verdict.edits, rendered, response)?,
+    }
+    Ok(())
+}
+
 /// Carries out the effects, in their order. `Some` is the refusal of a bucket that
 /// is empty; what comes after it is not carried out.
 fn affect(
     exchange: &mut Exchange,
     question: Question<'_>,
-    (name, plan): (&str, &Plan),
-    verdict: &Rc<Verdict>,
+    decided: Decided<'_>,
     rendered: &Rendered,
 ) -> Result<Option<Made>, Failure> {
+    let Decided { plan, verdict, .. } = decided;
     let is_carried_out = question.carry == Carry::Out;
-    let mut quotas = std::mem::take(&mut exchange.heads.quotas);
-    let mut caching = std::mem::take(&mut exchange.caching);
-    let worker = &exchange.worker;
+    let worker = Rc::clone(&exchange.worker);
+    let estate = &worker.estate;
+    let now_ms = exchange.now.monotonic_ms;
+    let (view, quotas, caching) = exchange.view_beside(question.matched, question.by);
     let rendering = Rendering {
         plan,
-        view: exchange.view(question.matched, question.by),
+        view,
         rendered,
     };
     let mut taking = Taking {
-        policy: name,
-        buckets: &worker.estate.buckets,
-        now_ms: exchange.now.monotonic_ms,
-        quotas: &mut quotas,
+        policy: decided.policy,
+        buckets: &estate.buckets,
+        now_ms,
+        quotas,
     };
     let mut refusal = Ok(None);
     for (place, effect) in verdict.placed_effects() {
@@ -123,10 +152,10 @@ fn affect(
                 }
             }
             Effect::Purge(purge) if is_carried_out => {
-                rendering.purge(purge, place, &worker.estate.cache);
+                rendering.purge(purge, place, &estate.cache);
             }
             Effect::Take(_) | Effect::Purge(_) => {}
-            Effect::CacheLookup(lookup) => rendering.lookup(lookup, place, verdict, &mut caching),
+            Effect::CacheLookup(lookup) => rendering.lookup(lookup, place, verdict, caching),
             Effect::CacheRule(_) if caching.rule.is_none() => {
                 caching.rule = Some(Rc::clone(verdict));
             }
@@ -137,7 +166,5 @@ fn affect(
             }
         }
     }
-    exchange.heads.quotas = quotas;
-    exchange.caching = caching;
     refusal
 }
