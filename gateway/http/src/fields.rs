@@ -200,9 +200,16 @@ impl Fields {
     /// Removes all lines of this name; true if there were any.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let Self { arena, lines } = self;
-        let before = lines.len();
-        lines.retain(|line| !line.is_named(arena, name));
-        lines.len() < before
+        let is_named = |line: &Line| line.is_named(arena, name);
+        let Some(first) = lines.iter().position(is_named) else {
+            return false;
+        };
+        lines.remove(first);
+        // Seldom is there a second one.
+        if lines.get(first..).unwrap_or_default().iter().any(is_named) {
+            lines.retain(|line| !is_named(line));
+        }
+        true
     }
 
     /// Keeps the lines for which `keep` is true.

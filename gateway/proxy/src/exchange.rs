@@ -164,8 +164,13 @@ impl Exchange {
         (view, &mut heads.quotas, &mut self.caching)
     }
 
-    /// Keeps what a policy wants said about this request.
+    /// Keeps what a policy wants said about this request, if there is a log that
+    /// it can be said in.
     pub(crate) fn note(&mut self, policy: &str, text: &str) {
+        let is_logged = self.terms.as_ref().is_none_or(|terms| terms.access_log);
+        if !is_logged || !self.worker.is_logging.get() {
+            return;
+        }
         self.record.notes.push((policy.into(), text.into()));
     }
 }

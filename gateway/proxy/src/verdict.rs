@@ -255,10 +255,12 @@ impl Quotas {
             }
             field.push(b'"');
             // A policy's name is free text in the file; here it is a quoted string.
-            field.extend(
-                name.bytes()
-                    .filter(|byte| (b' '..=b'~').contains(byte) && !b"\"\\".contains(byte)),
-            );
+            let fits = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+            if name.as_bytes().iter().all(fits) {
+                field.extend_from_slice(name.as_bytes());
+            } else {
+                field.extend(name.bytes().filter(fits));
+            }
             field.push(b'"');
             for (parameter, value) in [first, second] {
                 field.extend_from_slice(parameter.as_bytes());
