@@ -1,5 +1,5 @@
-//! From what the configuration says to the router's tables, or to everything
-//! that is wrong with it.
+//! Compiles the configured sites and routes into the router's tables, and
+//! collects every error on the way.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,20 +13,22 @@ use crate::site::{Path, Route, Site};
 use crate::spec::{HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
 use crate::trie::Trie;
 
-/// What one compiled regular expression may occupy, in bytes; the same bound
-/// holds again for the scratch space of its automaton on each thread.
+/// The most memory that one compiled regular expression may occupy, in bytes.
+/// The scratch space of its automaton on each thread has the same limit.
 const REGEX_LIMIT: usize = 1 << 20;
 
 /// Something wrong with a site or one of its routes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildError {
-    /// The site's place among those given.
+    /// Index of the site in the given list.
     pub site: usize,
-    /// The route's place within the site; none if it is about the site itself.
+    /// Index of the route within the site; none if the error concerns the site
+    /// itself.
     pub route: Option<usize>,
-    /// Another route of the site that has a part in it.
+    /// Index of another route of the site that is involved, such as the one
+    /// repeated.
     pub other: Option<usize>,
-    /// What is wrong, for the operator: one line.
+    /// The error in one line, for the operator.
     pub message: String,
 }
 
@@ -63,16 +65,16 @@ pub(crate) fn build(specs: &[SiteSpec]) -> Result<Router, Vec<BuildError>> {
     })
 }
 
-/// A build on its way. Errors are collected, not returned: the operator gets
-/// all of them at once.
+/// A build in progress. Errors are collected instead of returned, so that the
+/// operator sees all of them at once.
 #[derive(Default)]
 struct Build {
-    /// Where it is now, for errors.
+    /// The site and route being built, for errors.
     site: usize,
     route: Option<usize>,
     hosts: Hosts,
     regexes: Vec<Regex>,
-    /// The place of each expression that was compiled already.
+    /// The index of each expression that is already compiled.
     regex_places: HashMap<String, usize>,
     errors: Vec<BuildError>,
 }
@@ -154,8 +156,8 @@ impl Build {
         site
     }
 
-    /// None if there was an error; it is noted then, and nothing is served
-    /// from the tables.
+    /// None if the route has an error, which is then in `errors`: the tables
+    /// are not used in that case.
     fn route(&mut self, spec: &RouteSpec) -> Option<Route> {
         let before = self.errors.len();
         let path = self.path(&spec.path);
@@ -193,7 +195,8 @@ impl Build {
             PathPattern::Any => Some(Path::Any),
             PathPattern::Exact(text) => self.rooted(text).map(Path::Exact),
             PathPattern::Prefix(text) => self.rooted(text).map(Path::Prefix),
-            // After a trailing slash every byte begins a new segment anyway.
+            // After a trailing slash every byte begins a new segment, so the
+            // two are equal.
             PathPattern::Segment(text) if text.ends_with('/') => {
                 self.rooted(text).map(Path::Prefix)
             }
@@ -245,7 +248,8 @@ impl Build {
                 Some(place)
             }
             Err(error) => {
-                // The parser draws a picture of several lines; the last says why.
+                // The parser prints the expression over several lines; the last
+                // line has the reason.
                 let error = error.to_string();
                 let why = error.lines().last().unwrap_or_default();
                 let why = why.trim().trim_start_matches("error: ");
@@ -257,7 +261,7 @@ impl Build {
 }
 
 impl Site {
-    /// Enters a route into the table for its kind of path.
+    /// Adds a route to the table for its kind of path.
     fn place(&mut self, number: usize, route: &Route) {
         if let Some(routes) = route.bare_path().and_then(|bare| self.prefixes.entry(bare)) {
             routes.bare.push(number);
@@ -321,7 +325,7 @@ fn method_fault(method: &str) -> Option<String> {
     })
 }
 
-/// A token of RFC 9110, section 5.6.2.
+/// Whether the text is a token as RFC 9110, section 5.6.2, defines it.
 fn is_token(text: &str) -> bool {
     let known = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     !text.is_empty() && text.bytes().all(known)

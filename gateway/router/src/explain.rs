@@ -1,52 +1,54 @@
-//! Why a request went where it went: every route of its site with the reason
-//! for which it was or was not taken. For people; the request path never asks.
+//! Explains how a request was routed: lists every route of its site, with the
+//! reason why it was or was not chosen. For operators; not used to serve
+//! requests.
 
 use crate::pattern::Methods;
 use crate::router::{Match, Request, Router};
 use crate::site::Route;
 
-/// The answer of [`Router::explain`].
+/// The result of [`Router::explain`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// What [`Router::route`] answers.
+    /// The result of [`Router::route`].
     pub answer: Match,
-    /// Every route of the site, in the order of the file; empty without a site.
+    /// Every route of the site, in the order of the file; empty if no site was
+    /// found.
     pub candidates: Vec<Candidate>,
 }
 
-/// One route and what became of it.
+/// One route, and why it was or was not chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The route's place within the site.
+    /// Index of the route within the site.
     pub route: usize,
-    /// Whether it took the request, or why not.
-    pub outcome: Outcome,
+    /// Why it was or was not chosen.
+    pub reason: Reason,
 }
 
-/// Whether a route took the request, or why not.
+/// Why a route was or was not chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It took the request.
+pub enum Reason {
+    /// It was chosen.
     Chosen,
-    /// It would have taken it, but the chosen route wins.
+    /// It matches, but the chosen route has precedence.
     LessSpecific,
     /// Its path does not match.
     Path,
-    /// Its path matches, the method does not.
+    /// Its path matches, but its method does not.
     Method {
         /// The methods that it takes, as in `Allow`.
         allow: String,
     },
-    /// Path and method match; a condition on a head field does not hold.
+    /// Path and method match, but a condition on a header field does not hold.
     Header {
-        /// The condition's place in the route's `headers`.
+        /// Index of the condition in the route's `headers`.
         condition: usize,
     },
 }
 
 impl Router {
-    /// Routes the request and says of each route of its site why it was or was
-    /// not taken. Costs a scan over all of them.
+    /// Routes the request and explains for each route of its site why it was or
+    /// was not chosen. Costs a scan over all of them.
     pub fn explain(&self, request: &impl Request) -> Explanation {
         let answer = self.route(request);
         let (site, chosen) = match answer {
@@ -59,10 +61,10 @@ impl Router {
             let each = site.routes.iter().enumerate();
             each.map(|(number, route)| Candidate {
                 route: number,
-                outcome: if chosen == Some(number) {
-                    Outcome::Chosen
+                reason: if chosen == Some(number) {
+                    Reason::Chosen
                 } else {
-                    self.refusal(route, request)
+                    self.reason(route, request)
                 },
             })
             .collect()
@@ -70,18 +72,18 @@ impl Router {
         Explanation { answer, candidates }
     }
 
-    fn refusal(&self, route: &Route, request: &impl Request) -> Outcome {
+    fn reason(&self, route: &Route, request: &impl Request) -> Reason {
         if !route.takes_path(request.path(), &self.regexes) {
-            return Outcome::Path;
+            return Reason::Path;
         }
         if !route.methods.take(request.method()) {
             let allow = Methods::allow(&route.methods);
-            return Outcome::Method { allow };
+            return Reason::Method { allow };
         }
         let mut fields = route.fields.iter();
         match fields.position(|field| !field.holds(request, &self.regexes)) {
-            Some(condition) => Outcome::Header { condition },
-            None => Outcome::LessSpecific,
+            Some(condition) => Reason::Header { condition },
+            None => Reason::LessSpecific,
         }
     }
 }

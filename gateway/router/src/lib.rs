@@ -1,55 +1,56 @@
-//! Which site and which route a request belongs to.
+//! Routing: which site and which route a request belongs to.
 //!
-//! A pure decision: no socket, no clock, no file. On a request's way it stands
-//! after the head has been cleaned and before the first policy. [`Router::new`]
-//! compiles what the configuration says into tables, or says everything that
-//! is wrong with it; [`Router::route`] answers one request out of them.
+//! Routing is a pure decision: it uses no socket, no clock and no file. A
+//! request is routed after its head has been cleaned and before the first
+//! policy runs. [`Router::new`] compiles the configured sites and routes into
+//! lookup tables, or returns every error in them; [`Router::route`] routes one
+//! request.
 //!
 //! # Which rule wins
 //!
 //! **Site, by host.** An exact name wins over a wildcard; among wildcards the
-//! longest wins (`*.qa.example.com` before `*.example.com`); the default site
-//! (`*`) takes the rest, and requests without a host. `*.example.com` stands
-//! for one or more labels and does not take `example.com` itself. A site that
-//! was chosen is never left again: a route missing there is not looked for in
-//! the default site.
+//! longest wins (`*.qa.example.com` before `*.example.com`). The default site
+//! (`*`) takes all other hosts, and requests without a host. `*.example.com`
+//! matches one or more labels and does not match `example.com` itself. The
+//! choice of the site is final: if it has no matching route, the default site
+//! is not searched for one.
 //!
 //! **Route, by path**, most specific first:
 //!
 //! 1. an exact path;
 //! 2. regular expressions and suffixes, in the order of the file;
-//! 3. prefixes, the longest first; at the same length a segment prefix before
-//!    a raw prefix. A route for `/api/` that takes the bare `/api` too does so
-//!    last among the prefixes `/api`;
+//! 3. prefixes, the longest first. At the same length a segment prefix comes
+//!    before a raw prefix, and a route for `/api/` that also takes the bare
+//!    path `/api` comes last;
 //! 4. any path.
 //!
-//! So a suffix such as `.css` wins over the prefix `/`, and also over the
-//! prefix `/api/`, as in nginx.
+//! A suffix such as `.css` therefore wins over the prefix `/`, and also over
+//! the prefix `/api/`, as a regular expression does in nginx.
 //!
-//! **Among routes of the same path**, the first in the file whose methods and
+//! **Among routes with the same path**, the first in the file whose methods and
 //! headers match.
 //!
-//! A route matches as a whole or not at all: where its path matches and its
+//! A route matches as a whole or not at all: if its path matches but its
 //! methods or headers do not, the next less specific route is tried. If no
-//! route matches and at least one failed by its method alone, the answer is
-//! 405 with the methods of all of those.
+//! route matches and at least one failed only because of its method, the
+//! response is 405, and its `Allow` field lists the methods of all such routes.
 //!
-//! A route for `GET` takes `HEAD` too (RFC 9110, section 9.1: a server that
-//! answers one answers the other). To send `HEAD` elsewhere, name it in a
-//! route above.
+//! A route for `GET` also takes `HEAD`, because a resource that supports `GET`
+//! supports `HEAD` (RFC 9110, section 9.1). To route `HEAD` elsewhere, name it
+//! in a route above.
 //!
 //! # What it costs
 //!
-//! A host costs a hash lookup, and one more for each different length among
-//! the wildcards at whose place the host has a dot. An exact path costs a hash
-//! lookup; prefixes and suffixes one walk down a trie, bounded by the length of
-//! the path whatever the number of routes. `benches/route.rs` measures it: from
-//! 10 routes to 10,000, exact paths and suffixes cost the same, prefixes some
-//! 45 ns more, which are the levels that the trie is deeper.
+//! Finding the site costs one hash lookup, and one more for each distinct
+//! wildcard length that fits the host. An exact path costs one hash lookup.
+//! Prefixes and suffixes cost one walk down a trie, bounded by the length of
+//! the path and not by the number of routes. `benches/route.rs` measures this:
+//! between 10 and 10,000 routes, exact paths and suffixes cost the same, and
+//! prefixes cost about 45 ns more because the trie is deeper.
 //!
-//! What does grow: regular expressions are tried one after another, each in
-//! time linear in the path, and routes of one same path are tried one after
-//! another.
+//! Two things do grow with the number of routes: regular expressions are tried
+//! one after another, each in time linear in the path's length, and so are
+//! routes with the same path.
 
 mod build;
 mod explain;
@@ -61,7 +62,7 @@ mod spec;
 mod trie;
 
 pub use build::BuildError;
-pub use explain::{Candidate, Explanation, Outcome};
+pub use explain::{Candidate, Explanation, Reason};
 pub use router::{Match, Request, Router};
 pub use shadow::{Shadowed, shadowed};
 pub use spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};

@@ -1,4 +1,4 @@
-//! The compiled conditions of one route: methods and head fields.
+//! The compiled conditions of one route on methods and header fields.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use regex::bytes::Regex;
 
 use crate::router::Request;
 
-/// Methods that have a bit of their own in [`Methods`].
+/// Methods that are one bit each in [`Methods`].
 pub(crate) const STANDARD: [&str; 9] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE",
 ];
@@ -14,7 +14,7 @@ pub(crate) const STANDARD: [&str; 9] = [
 const GET: usize = 0;
 const HEAD: usize = 1;
 
-/// A set of methods. The empty set, built from no names, takes every method.
+/// A set of methods. The empty set, built from no names, accepts every method.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Methods {
     standard: u16,
@@ -41,7 +41,7 @@ impl Methods {
         }
     }
 
-    /// Whether it takes every method.
+    /// Whether every method is accepted.
     pub(crate) fn is_any(&self) -> bool {
         self.standard == 0 && self.other.is_empty()
     }
@@ -56,7 +56,7 @@ impl Methods {
         }
     }
 
-    /// Whether it takes every method that `other` takes.
+    /// Whether every method that `other` accepts is accepted.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         if self.is_any() || other.is_any() {
             return self.is_any();
@@ -65,7 +65,7 @@ impl Methods {
             && other.other.iter().all(|method| self.other.contains(method))
     }
 
-    /// Adds what is in `more`.
+    /// Adds the methods of `more`.
     pub(crate) fn join(&mut self, more: &Self) {
         self.standard |= more.standard;
         let mut other = std::mem::take(&mut self.other).into_vec();
@@ -100,7 +100,7 @@ fn place(method: &[u8]) -> Option<usize> {
     STANDARD.iter().position(|name| name.as_bytes() == method)
 }
 
-/// A condition on one head field.
+/// A condition on one header field.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Field {
     /// Lower-case.
@@ -113,7 +113,7 @@ pub(crate) enum Value {
     Equals(Box<[u8]>),
     Present,
     Absent,
-    /// Place among the router's expressions.
+    /// Index into the router's expressions.
     Regex(usize),
 }
 

@@ -1,4 +1,4 @@
-//! The router: from a request to its site and route.
+//! The router: finds the site and route of a request.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -10,8 +10,9 @@ use crate::build::{BuildError, build};
 use crate::site::Site;
 use crate::spec::SiteSpec;
 
-/// What routing reads of a request. Everything is asked for lazily; a request
-/// whose routes have no header conditions is never asked for a header.
+/// The parts of a request that routing reads. Each part is read only when it is
+/// needed: no header is read for a request whose routes have no header
+/// conditions.
 pub trait Request {
     /// The host: lower-case, without port and trailing dot; empty if there is
     /// none.
@@ -25,54 +26,54 @@ pub trait Request {
     fn header(&self, name: &str) -> Option<Cow<'_, [u8]>>;
 }
 
-/// Where a request belongs. Sites and routes are named by their place in what
-/// [`Router::new`] was given.
+/// The result of routing. Sites and routes are identified by their index in the
+/// list given to [`Router::new`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
-    /// This route takes it.
+    /// This route takes the request.
     Route {
-        /// The site.
+        /// Index of the site.
         site: usize,
-        /// The route within the site.
+        /// Index of the route within the site.
         route: usize,
     },
-    /// Answer 405: routes of this site would take it, if not for its method.
+    /// Respond with 405: routes of this site match except for the method.
     MethodNotAllowed {
-        /// The site.
+        /// Index of the site.
         site: usize,
-        /// The value for `Allow`: the methods of all those routes, in the
-        /// order in which the routes were tried.
+        /// The value for `Allow`: the methods of all those routes, in the order
+        /// in which the routes were tried.
         allow: String,
     },
-    /// The site has no route for it.
+    /// No route of the site matches.
     NoRoute {
-        /// The site.
+        /// Index of the site.
         site: usize,
     },
-    /// No site answers for the host, and there is no default site.
+    /// No site has this host, and there is no default site.
     NoSite,
 }
 
 /// Compiled sites and routes.
 ///
-/// A clone shares the tables and brings scratch space of its own for the
-/// regular expressions. Give each thread a clone: threads that share one
-/// contend for that scratch space.
+/// A clone shares the tables and has its own scratch space for regular
+/// expressions. Give each thread a clone: threads that share one contend for
+/// the scratch space.
 #[derive(Debug, Clone)]
 pub struct Router {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) sites: Arc<[Site]>,
-    /// All regular expressions; routes name them by their place.
+    /// All regular expressions; routes refer to them by index.
     pub(crate) regexes: Vec<Regex>,
 }
 
-/// From a host to its site.
+/// Finds the site of a host.
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     pub(crate) exact: HashMap<Box<str>, usize>,
-    /// By what follows `*.`.
+    /// Keyed by the part after `*.`.
     pub(crate) wildcard: HashMap<Box<str>, usize>,
-    /// The lengths of the keys of `wildcard`, longest first, each once.
+    /// The distinct lengths of the keys of `wildcard`, longest first.
     pub(crate) wildcard_lengths: Vec<usize>,
     pub(crate) default: Option<usize>,
 }
@@ -81,10 +82,10 @@ impl Router {
     /// Compiles the sites.
     ///
     /// # Errors
-    /// Everything that is wrong, all at once: malformed or repeated hosts,
-    /// paths that do not begin with `/`, unknown spellings of methods, regular
-    /// expressions that do not compile or grow beyond 1 MiB, and routes that
-    /// repeat another one's path, methods and headers.
+    /// All errors at once: malformed or repeated hosts, paths that do not begin
+    /// with `/`, malformed methods, regular expressions that do not compile or
+    /// exceed 1 MiB, and routes that repeat another route's path, methods and
+    /// headers.
     pub fn new(sites: &[SiteSpec]) -> Result<Self, Vec<BuildError>> {
         build(sites)
     }
@@ -113,7 +114,8 @@ impl Hosts {
             return Some(site);
         }
         for &len in &self.wildcard_lengths {
-            // At least one byte and a dot must stand in front.
+            // A wildcard needs at least one byte and a dot before the rest of
+            // the name.
             let Some((front, tail)) = host
                 .len()
                 .checked_sub(len)

@@ -1,8 +1,10 @@
-//! Routes that no request can reach, because another one takes all of theirs.
+//! Finds routes that no request can reach because another route takes all of their
+//! requests.
 //!
-//! For people, before the router is built. Only pairs are looked at, and of
-//! regular expressions only those that stand for a plain text: what is found is
-//! certain, and what is not found may still be unreachable.
+//! The result is a warning for the operator, computed before the router is built.
+//! Routes are compared in pairs only, and a regular expression is understood only
+//! if it is a literal text. Every route reported is certainly unreachable; a route
+//! that is not reported may still be.
 
 use ahash::HashMap;
 
@@ -12,20 +14,20 @@ use crate::spec::{HeaderPattern, PathPattern, RouteSpec, ValuePattern};
 /// A route of a site that is never chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shadowed {
-    /// The route's place within the site.
+    /// Index of the unreachable route within the site.
     pub route: usize,
-    /// The place of the route that takes its requests.
+    /// Index of the route that takes all of its requests.
     pub by: usize,
 }
 
-/// The routes of a site that are never chosen, each once, in the file's order.
-/// Routes that repeat another one's path, methods and headers are not among
-/// them: [`crate::Router::new`] refuses those.
+/// The routes of a site that are never chosen, in the order of the file. Routes
+/// that repeat another route's path, methods and headers are not included, because
+/// [`crate::Router::new`] refuses them.
 pub fn shadowed(routes: &[RouteSpec]) -> Vec<Shadowed> {
-    let known: Vec<Known<'_>> = routes.iter().map(Known::of).collect();
+    let known: Vec<ComparableRoute<'_>> = routes.iter().map(ComparableRoute::of).collect();
     let index = Index::of(&known);
     let found = known.iter().enumerate().filter_map(|(number, route)| {
-        let by = index.above(number, route, &known).find(|&other| {
+        let by = index.tried_before(number, route, &known).find(|&other| {
             known
                 .get(other)
                 .is_some_and(|other| other.takes_all_of(route))
@@ -35,16 +37,18 @@ pub fn shadowed(routes: &[RouteSpec]) -> Vec<Shadowed> {
     found.collect()
 }
 
-/// A route in the form in which two can be compared.
-struct Known<'a> {
+/// A route in a normalised form, so that two routes can be compared.
+struct ComparableRoute<'a> {
     path: Path<'a>,
-    /// It takes its prefix without the slash too: `/api` beside `/api/`.
+    /// The prefix without its slash, if the route takes that path too: `/api` for
+    /// `/api/`.
     bare: Option<&'a str>,
     methods: Methods,
     headers: Vec<(String, &'a ValuePattern)>,
 }
 
-/// A path in the order in which they are tried: see the crate's documentation.
+/// The kinds of path in the order in which they are tried: see the crate's
+/// documentation.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Path<'a> {
     Exact(&'a str),
@@ -56,27 +60,27 @@ enum Path<'a> {
     Any,
 }
 
-/// Where the routes are that may take another one's requests.
+/// Finds the routes that may take all requests of another route.
 #[derive(Default)]
 struct Index<'a> {
-    /// Routes by their whole path.
+    /// Routes by their path pattern.
     same: HashMap<Path<'a>, Vec<usize>>,
     /// Routes by each of their suffixes.
     suffixes: HashMap<String, Vec<usize>>,
-    /// Expressions that stand for a text, and their routes.
-    texts: Vec<(Text, usize)>,
+    /// Regular expressions that are a literal text, and their routes.
+    texts: Vec<(Literal, usize)>,
 }
 
-/// What an expression without operators finds.
-struct Text {
-    /// It is found only where the path begins (`^`).
+/// A regular expression without operators, which is a literal text to find.
+struct Literal {
+    /// It begins with `^`: the text must be at the start of the path.
     is_start: bool,
-    /// It is found only where the path ends (`$`).
+    /// It ends with `$`: the text must be at the end of the path.
     is_end: bool,
     text: String,
 }
 
-impl<'a> Known<'a> {
+impl<'a> ComparableRoute<'a> {
     fn of(spec: &'a RouteSpec) -> Self {
         let header = |header: &'a HeaderPattern| (header.name.to_ascii_lowercase(), &header.value);
         let prefix = match &spec.path {
@@ -104,8 +108,8 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Whether its methods and headers let through whatever those of `other` do,
-    /// and are not simply the same: then one of the two is refused.
+    /// Whether this route's methods and headers accept every request that those of
+    /// `other` accept. False for an exact repetition, which is an error already.
     fn takes_all_of(&self, other: &Self) -> bool {
         let holds = |(name, value): &(String, &ValuePattern)| {
             other.headers.iter().any(|(other_name, other_value)| {
@@ -118,7 +122,8 @@ impl<'a> Known<'a> {
             && self.methods == other.methods
             && self.headers.len() == other.headers.len()
             && other.headers.iter().all(|it| self.headers.contains(it));
-        // A path beside that of a prefix is taken by the same, or by an expression.
+        // The bare path is taken as well by a route with the same one, or by an
+        // expression.
         let takes_bare =
             other.bare.is_none() || self.bare == other.bare || matches!(self.path, Path::Regex(_));
         takes_bare
@@ -129,7 +134,7 @@ impl<'a> Known<'a> {
 }
 
 impl<'a> Index<'a> {
-    fn of(routes: &[Known<'a>]) -> Self {
+    fn of(routes: &[ComparableRoute<'a>]) -> Self {
         let mut index = Self::default();
         for (number, route) in routes.iter().enumerate() {
             index
@@ -146,7 +151,7 @@ impl<'a> Index<'a> {
                 Path::Regex(expression) => {
                     index
                         .texts
-                        .extend(Text::of(expression).map(|text| (text, number)));
+                        .extend(Literal::of(expression).map(|text| (text, number)));
                 }
                 _ => {}
             }
@@ -154,27 +159,28 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// The routes that are tried before this one for every path that it takes.
-    fn above<'i>(
+    /// The routes that are tried before `route` and match every path that it
+    /// matches.
+    fn tried_before<'i>(
         &'i self,
         number: usize,
-        route: &'i Known<'a>,
-        routes: &'i [Known<'a>],
+        route: &'i ComparableRoute<'a>,
+        routes: &'i [ComparableRoute<'a>],
     ) -> impl Iterator<Item = usize> + 'i {
         let before = move |other: &&usize| **other < number;
         let same = self.same.get(&route.path).into_iter().flatten();
-        // Expressions and suffixes are tried in the order of the file, and
-        // before all prefixes.
+        // Expressions and suffixes are tried in the order of the file, and before
+        // all prefixes.
         let is_pattern = matches!(route.path, Path::Suffix(_) | Path::Regex(_));
         let path = match route.bare {
             Some(bare) => Path::Segment(bare),
             None => route.path.clone(),
         };
         let texts = self.texts.iter().filter(move |(text, other)| {
-            (!is_pattern || *other < number) && text.is_in_all_of(&path)
+            (!is_pattern || *other < number) && text.occurs_in_all(&path)
         });
         let suffixes = match &route.path {
-            Path::Suffix(ends) => self.wider(ends, routes),
+            Path::Suffix(ends) => self.with_shorter_suffixes(ends, routes),
             _ => Vec::new(),
         };
         same.filter(before)
@@ -187,8 +193,9 @@ impl<'a> Index<'a> {
             .chain(suffixes.into_iter().filter(move |other| *other < number))
     }
 
-    /// Routes of which each of these suffixes ends in one.
-    fn wider(&self, ends: &[String], routes: &[Known<'a>]) -> Vec<usize> {
+    /// Suffix routes in which each of `ends` has a suffix: a route for `.js`
+    /// contains one for `.min.js`.
+    fn with_shorter_suffixes(&self, ends: &[String], routes: &[ComparableRoute<'a>]) -> Vec<usize> {
         let Some((first, rest)) = ends.split_first() else {
             return Vec::new();
         };
@@ -206,8 +213,8 @@ impl<'a> Index<'a> {
     }
 }
 
-impl Text {
-    /// None for an expression with operators.
+impl Literal {
+    /// None if the expression has operators.
     fn of(expression: &str) -> Option<Self> {
         let (is_start, rest) = match expression.strip_prefix('^') {
             Some(rest) => (true, rest),
@@ -219,8 +226,8 @@ impl Text {
         while let Some(character) = characters.next() {
             match character {
                 '$' if characters.peek().is_none() => is_end = true,
-                // An escaped mark is itself, but for the ends of words; an escaped
-                // letter is a class.
+                // An escaped punctuation mark stands for itself, except `\<` and
+                // `\>`, which are word boundaries; an escaped letter is a class.
                 '\\' => text.push(
                     characters
                         .next()
@@ -240,9 +247,9 @@ impl Text {
         })
     }
 
-    /// Whether it is found in every path that such a route takes. Routes with a
-    /// less specific path only: an exact one is tried before.
-    fn is_in_all_of(&self, path: &Path<'_>) -> bool {
+    /// Whether the text occurs in every path that matches `path`. Exact paths are
+    /// left out: they are tried before any expression.
+    fn occurs_in_all(&self, path: &Path<'_>) -> bool {
         match path {
             Path::Prefix(prefix) | Path::Segment(prefix) => {
                 !self.is_end
@@ -252,7 +259,7 @@ impl Text {
                         prefix.contains(&self.text)
                     }
             }
-            // Any path at all, where only the empty expression is found.
+            // Only the empty expression is found in every path.
             Path::Any | Path::Suffix(_) => self.text.is_empty() && !(self.is_start && self.is_end),
             Path::Regex(expression) => Self::of(expression).is_some_and(|other| {
                 let is_found = match (self.is_start, self.is_end) {

@@ -1,5 +1,5 @@
-//! One site's routes, by path, and the walk from the most specific to the
-//! least.
+//! The routes of one site, in tables by kind of path, and the search from the
+//! most specific to the least specific.
 
 use std::ops::ControlFlow;
 
@@ -10,20 +10,20 @@ use crate::pattern::{Field, Methods};
 use crate::router::Request;
 use crate::trie::{Entry, Trie};
 
-/// The routes of one site. Lists of routes are in the order of the file.
+/// The routes of one site. Each list is in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) routes: Vec<Route>,
     pub(crate) exact: HashMap<Box<[u8]>, Vec<usize>>,
-    /// Regular expression, as a place among the router's, and route.
+    /// Pairs of a regular expression's index in the router and a route's index.
     pub(crate) regexes: Vec<(usize, usize)>,
-    /// Lower-case suffixes, read backwards.
+    /// Lower-case suffixes, with their bytes reversed.
     pub(crate) suffixes: Trie<Vec<usize>>,
     pub(crate) prefixes: Trie<PrefixRoutes>,
     pub(crate) any: Vec<usize>,
 }
 
-/// What a route asks for; its place in [`Site::routes`] is its number.
+/// The conditions of a route. Its index in [`Site::routes`] is its number.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) path: Path,
@@ -33,26 +33,28 @@ pub(crate) struct Route {
     pub(crate) fields: Vec<Field>,
 }
 
-/// A route's path in a form in which equal patterns are equal.
+/// A route's path, normalised so that equal patterns compare as equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Path {
     Any,
     Exact(Box<[u8]>),
-    /// Does not end in a slash; one that does is a raw prefix.
+    /// Has no slash at its end: a segment that ends in a slash becomes a
+    /// prefix.
     Segment(Box<[u8]>),
     Prefix(Box<[u8]>),
     /// Lower-case, sorted, each once.
     Suffix(Vec<Box<[u8]>>),
-    /// Place among the router's expressions; the same text has the same place.
+    /// Index into the router's expressions; equal texts share one index.
     Regex(usize),
 }
 
-/// Routes whose path is the same prefix.
+/// Routes that have the same prefix.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct PrefixRoutes {
     pub(crate) segment: Vec<usize>,
     pub(crate) raw: Vec<usize>,
-    /// Routes whose prefix is this and a slash, and that take this alone too.
+    /// Routes whose prefix is this one with a slash, and that also take the
+    /// bare path.
     pub(crate) bare: Vec<usize>,
 }
 
@@ -70,9 +72,9 @@ impl Site {
         found.break_value()
     }
 
-    /// The `Allow` value, if there are routes that would take the request with
-    /// another method. Asked only once [`Site::route`] has found nothing, so
-    /// that requests which match do not pay for it.
+    /// The value of `Allow`, if there are routes that would take the request
+    /// with another method. It is computed only if [`Site::route`] found
+    /// nothing, so that requests that match do not pay for it.
     pub(crate) fn allow(&self, request: &impl Request, regexes: &[Regex]) -> Option<String> {
         let mut methods = Methods::default();
         let _ = self.visit(request.path(), regexes, |_, route| {
@@ -85,7 +87,7 @@ impl Site {
     }
 
     /// Calls `visit` with each route whose path matches, the most specific
-    /// first, until it breaks.
+    /// first, until it returns `Break`.
     fn visit<B>(
         &self,
         path: &[u8],
@@ -118,7 +120,8 @@ impl Site {
         each(&self.any)
     }
 
-    /// Regular expressions and suffixes, merged into the order of the file.
+    /// Visits regular expressions and suffixes, merged in the order of the
+    /// file.
     fn visit_patterns<B>(
         &self,
         path: &[u8],
@@ -154,7 +157,7 @@ impl Site {
         self.suffixes.deepest(backwards)
     }
 
-    /// The first route numbered `from` or above among the suffixes that match.
+    /// The first route numbered `from` or above whose suffix matches.
     fn next_suffix(&self, deepest: Option<&Entry<Vec<usize>>>, from: usize) -> Option<usize> {
         let mut first = None;
         let mut at = deepest;
@@ -172,14 +175,14 @@ impl Site {
 }
 
 impl Route {
-    /// Whether its path matches, without the tables. For explanations; requests
-    /// are routed by [`Site::route`].
+    /// Whether the path matches, checked without the tables. Only for
+    /// explanations; requests are routed by [`Site::route`].
     pub(crate) fn takes_path(&self, path: &[u8], regexes: &[Regex]) -> bool {
         let is_bare = self.bare_path().is_some_and(|bare| bare == path);
         is_bare || self.path.matches(path, regexes)
     }
 
-    /// The path that it takes beside its own: its prefix without the slash.
+    /// The prefix without its slash, if the route takes that path too.
     pub(crate) fn bare_path(&self) -> Option<&[u8]> {
         match &self.path {
             Path::Prefix(text) if self.bare => {

@@ -1,41 +1,41 @@
-//! What a router is built from: sites and routes as plain data.
+//! The sites and routes from which a router is built, as plain data.
 
-/// Which hosts a site answers for.
+/// The hosts that a site serves.
 ///
 /// Names are lower-case ASCII (an internationalised name in its `xn--` form),
 /// without port and without a trailing dot. An IPv6 literal keeps its brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum HostPattern {
-    /// This name and no other.
+    /// Exactly this name.
     Exact(String),
-    /// `example.com` for `*.example.com`: one or more labels in front of it.
+    /// `example.com` for `*.example.com`: matches one or more labels before it.
     Wildcard(String),
-    /// Every host that no other site names, and requests without one.
+    /// Every host that no other site has, and requests without a host.
     Default,
 }
 
-/// Which paths a route answers for. Matched against the normalised path,
-/// without its query.
+/// The paths that a route matches. They are matched against the normalised
+/// path, without the query.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PathPattern {
-    /// Every request target, also `*`.
+    /// Every request target, including `*`.
     Any,
-    /// This path and no other.
+    /// Exactly this path.
     Exact(String),
-    /// Whole segments: `/api` takes `/api` and `/api/x`, not `/apix`;
-    /// `/api/` takes `/api/` and `/api/x`, not `/api`.
+    /// Whole segments: `/api` matches `/api` and `/api/x`, not `/apix`; `/api/`
+    /// matches `/api/` and `/api/x`, not `/api`.
     Segment(String),
-    /// Raw bytes, as an nginx `location` does: `/api` takes `/apix` too.
+    /// Raw bytes, as in an nginx `location`: `/api` matches `/apix` too.
     Prefix(String),
-    /// Ends in one of these, ASCII case ignored: `.js`, `.css`.
+    /// The path ends in one of these, ignoring ASCII case: `.js`, `.css`.
     Suffix(Vec<String>),
-    /// A regular expression that is found anywhere in the path; anchor it with
-    /// `^` and `$`. Without look-around and back-references, so that it runs in
-    /// linear time.
+    /// A regular expression that may match anywhere in the path; anchor it with
+    /// `^` and `$`. Look-around and back-references are not supported, because
+    /// the match must run in linear time.
     Regex(String),
 }
 
-/// One condition on a head field.
+/// One condition on a header field.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HeaderPattern {
     /// The field's name, in any case.
@@ -44,39 +44,41 @@ pub struct HeaderPattern {
     pub value: ValuePattern,
 }
 
-/// What the value of a head field must be. Several lines of one field count
-/// as one value, joined with `", "`.
+/// What the value of a header field must be. Several field lines with one name
+/// count as one value, joined with `", "`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ValuePattern {
-    /// These bytes exactly.
+    /// Exactly these bytes.
     Equals(String),
-    /// There, with any value, also an empty one.
+    /// The field is present, with any value, even an empty one.
     Present,
-    /// Not there.
+    /// The field is absent.
     Absent,
-    /// The expression is found anywhere in the value.
+    /// The expression matches anywhere in the value.
     Regex(String),
 }
 
 /// One route of a site.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RouteSpec {
-    /// The paths it takes.
+    /// The paths it matches.
     pub path: PathPattern,
-    /// For a prefix `/api/` that ends in a slash: it takes `/api` too, unless
-    /// another route takes it as an exact path, by an expression or a suffix, or
-    /// by a prefix of just that. Other paths are not concerned.
+    /// For a prefix that ends in a slash, such as `/api/`: the route also takes
+    /// the bare path `/api`, unless another route takes that by an exact path,
+    /// an expression, a suffix, or a prefix of its own. Ignored for other
+    /// paths.
     pub bare: bool,
-    /// The methods it takes, upper-case; none means all. `GET` brings `HEAD`.
+    /// The methods it accepts, in upper case; empty means all. `GET` includes
+    /// `HEAD`.
     pub methods: Vec<String>,
-    /// Conditions on the head; all must hold.
+    /// Conditions on header fields; all must hold.
     pub headers: Vec<HeaderPattern>,
 }
 
 /// One site: the hosts it answers for and its routes in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SiteSpec {
-    /// The hosts; a site without one is never chosen.
+    /// The hosts; a site without hosts is never chosen.
     pub hosts: Vec<HostPattern>,
     /// The routes, in the order of the file.
     pub routes: Vec<RouteSpec>,

@@ -1,9 +1,10 @@
-//! A radix trie over bytes that finds every stored key that begins a text.
+//! A radix trie over bytes that finds every stored key which is a prefix of a
+//! text.
 //!
-//! It serves prefixes, and suffixes read backwards. A walk costs at most one
-//! step per byte of the text, whatever the number of keys.
+//! It stores prefixes, and suffixes with their bytes reversed. A search costs
+//! at most one step per byte of the text, whatever the number of keys.
 
-/// Keys with a value each. Build with [`Trie::entry`], ask with
+/// Maps keys to values. Build it with [`Trie::entry`], search it with
 /// [`Trie::deepest`].
 #[derive(Debug, Clone)]
 pub(crate) struct Trie<V> {
@@ -27,7 +28,8 @@ pub(crate) struct Entry<V> {
     pub(crate) len: usize,
     /// What is stored under it.
     pub(crate) value: V,
-    /// The longest stored key that begins this one. Set by [`Trie::link`].
+    /// The longest stored key that is a proper prefix of this one. Set by
+    /// [`Trie::link`].
     shorter: Option<u32>,
 }
 
@@ -40,8 +42,8 @@ impl<V: Default> Trie<V> {
         }
     }
 
-    /// The value under `key`, put there if it is new. Call [`Trie::link`] once
-    /// all keys are in.
+    /// The value of `key`, inserted if it is new. Call [`Trie::link`] once all
+    /// keys are inserted.
     pub(crate) fn entry(&mut self, key: &[u8]) -> Option<&mut V> {
         let node = self.node_for(key)?;
         let next = u32::try_from(self.entries.len()).ok()?;
@@ -58,7 +60,7 @@ impl<V: Default> Trie<V> {
             .map(|entry| &mut entry.value)
     }
 
-    /// Connects each key with the next shorter one that begins it.
+    /// Links each key to the longest other key that is a prefix of it.
     pub(crate) fn link(&mut self) {
         let mut open = vec![(0_u32, None)];
         while let Some((index, above)) = open.pop() {
@@ -73,7 +75,7 @@ impl<V: Default> Trie<V> {
         }
     }
 
-    /// The node that stands for exactly `key`, made if it is not there.
+    /// The node for exactly `key`, created if it does not exist.
     fn node_for(&mut self, key: &[u8]) -> Option<usize> {
         let mut at = 0;
         let mut rest = key;
@@ -106,8 +108,8 @@ impl<V: Default> Trie<V> {
         Some(at)
     }
 
-    /// Cuts the label of `index` after `keep` bytes; what was there moves into
-    /// a new child.
+    /// Cuts the label of node `index` after `keep` bytes; the rest of the
+    /// label, the children and the entry move to a new child.
     fn split(&mut self, index: usize, keep: usize) -> Option<()> {
         let node = self.nodes.get_mut(index)?;
         let (head, tail) = node.label.split_at_checked(keep)?;
@@ -132,7 +134,7 @@ impl<V: Default> Trie<V> {
 }
 
 impl<V> Trie<V> {
-    /// The longest key that begins `text`; the others follow by
+    /// The longest key that is a prefix of `text`; get the others with
     /// [`Trie::shorter`].
     pub(crate) fn deepest(&self, text: impl IntoIterator<Item = u8>) -> Option<&Entry<V>> {
         let mut text = text.into_iter();
@@ -153,12 +155,12 @@ impl<V> Trie<V> {
         self.entries.get(found? as usize)
     }
 
-    /// The longest key that begins the key of `entry`.
+    /// The longest key that is a proper prefix of the key of `entry`.
     pub(crate) fn shorter(&self, entry: &Entry<V>) -> Option<&Entry<V>> {
         self.entries.get(entry.shorter? as usize)
     }
 
-    /// Nothing is stored here.
+    /// Whether the trie has no keys.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

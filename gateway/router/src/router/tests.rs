@@ -3,11 +3,11 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 
 use super::{Match, Request, Router};
-use crate::explain::Outcome;
+use crate::explain::Reason;
 use crate::shadow::shadowed;
 use crate::spec::{HeaderPattern, HostPattern, PathPattern, RouteSpec, SiteSpec, ValuePattern};
 
-/// A request in a test's words: method, host, path, header lines.
+/// A request as the tests write it: method, host, path and header lines.
 #[derive(Debug, Clone)]
 struct Asked {
     method: String,
@@ -118,7 +118,7 @@ fn the_most_specific_host_wins() {
         let expected = Match::Route { site, route: 0 };
         assert_eq!(router.route(&ask("GET", host, "/")), expected, "{host}");
     }
-    // A chosen site is not left for the default one.
+    // A site without a matching route does not fall back to the default site.
     let empty = router.route(&ask("GET", "empty.org", "/"));
     assert_eq!(empty, Match::NoRoute { site: 4 });
 }
@@ -306,7 +306,7 @@ fn conditions_on_head_fields_are_tried_in_the_order_of_the_file() {
             "{lines:?}"
         );
     }
-    // Its header refuses it too, so the method is not what is wrong.
+    // Its header condition fails too, so the method is not the only reason.
     let refused = with("PUT", &[("x-user", "a")]);
     assert_eq!(refused, Match::NoRoute { site: 0 });
     let allow = "GET, HEAD".to_owned();
@@ -323,25 +323,25 @@ fn an_explanation_names_a_reason_for_every_route() {
         .unwrap()
         .explain(&ask("GET", "", "/api/x"));
     assert_eq!(explanation.answer, Match::Route { site: 0, route: 1 });
-    let outcomes: Vec<_> = explanation
+    let reasons: Vec<_> = explanation
         .candidates
         .into_iter()
-        .map(|c| c.outcome)
+        .map(|c| c.reason)
         .collect();
     let expected = [
-        Outcome::LessSpecific,
-        Outcome::Chosen,
-        Outcome::Method {
+        Reason::LessSpecific,
+        Reason::Chosen,
+        Reason::Method {
             allow: "POST".to_owned(),
         },
-        Outcome::Path,
-        Outcome::LessSpecific,
-        Outcome::Header { condition: 0 },
+        Reason::Path,
+        Reason::LessSpecific,
+        Reason::Header { condition: 0 },
     ];
-    assert_eq!(outcomes, expected);
+    assert_eq!(reasons, expected);
 }
 
-/// The documented order, by a scan over all routes.
+/// The documented order of precedence, implemented as a scan over all routes.
 fn scan(routes: &[RouteSpec], request: &Asked) -> Match {
     let mut matching: Vec<(usize, (u8, usize, u8, usize))> = Vec::new();
     let target = request.path.as_str();
@@ -372,7 +372,8 @@ fn scan(routes: &[RouteSpec], request: &Asked) -> Match {
             PathPattern::Any => (3, 0, 0, i),
             _ => continue,
         };
-        // A segment that ends in a slash ranks as the raw prefix that it is.
+        // A segment that ends in a slash ranks as a raw prefix, which it
+        // equals.
         let rank = match &route.path {
             PathPattern::Segment(p) if p.ends_with('/') => (rank.0, rank.1, rank.2.max(1), i),
             _ => rank,
@@ -491,7 +492,7 @@ proptest! {
         mut routes in prop::collection::vec(some_route(), 0..30),
         requests in prop::collection::vec(some_request(), 8),
     ) {
-        // Repeated routes are refused; leave the first of each.
+        // Repeated routes are an error; keep only the first of each.
         let build = |routes: &[RouteSpec]| Router::new(&[SiteSpec {
             hosts: vec![HostPattern::Default],
             routes: routes.to_vec(),

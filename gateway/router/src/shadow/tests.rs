@@ -2,8 +2,8 @@ use super::{Shadowed, shadowed};
 use crate::router::tests::{route, with_header};
 use crate::spec::{RouteSpec, ValuePattern};
 
-/// Of two routes, whether the second is never chosen because of the first, and
-/// the other way round.
+/// Whether the second route is never chosen because of the first, and whether
+/// the first is never chosen because of the second.
 fn pair(first: &RouteSpec, second: &RouteSpec) -> [bool; 2] {
     let found = shadowed(&[first.clone(), second.clone()]);
     let has = |route, by| found.contains(&Shadowed { route, by });
@@ -16,7 +16,7 @@ fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
     const FIRST: [bool; 2] = [false, true];
     const NONE: [bool; 2] = [false, false];
     for (first, second, expected) in [
-        // One path: the methods decide.
+        // With the same path, the methods decide.
         ("/api", "GET /api", SECOND),
         ("GET /api", "/api", NONE),
         ("GET,POST /api", "POST /api", SECOND),
@@ -26,20 +26,21 @@ fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
         ("*", "GET *", SECOND),
         ("=/x", "GET =/x", SECOND),
         ("~a+", "GET ~a+", SECOND),
-        // A longer prefix is tried first, wherever it stands.
+        // A longer prefix is tried first, wherever it is in the file.
         ("/", "/api", NONE),
         ("/api", "/", NONE),
         ("/api", "^/api", NONE),
         ("/a/", "GET ^/a/", SECOND),
         ("/api", "=/api", NONE),
         ("/", "*", NONE),
-        // The path without the slash is one more.
+        // A route that also takes the bare path has one path more.
         ("/a/", "GET /a/!", NONE),
         ("/a/!", "GET /a/", SECOND),
         ("/a/!", "GET /a/!", SECOND),
         ("~^/a/", "/a/!", NONE),
         ("~^/a", "/a/!", SECOND),
-        // Expressions come before prefixes, in any place, and after exact paths.
+        // Expressions come before prefixes, wherever they are, and after exact
+        // paths.
         ("/static/", "~^/static/", FIRST),
         ("~^/static/", "/static/a", SECOND),
         ("~^/static", "/static", SECOND),
@@ -53,7 +54,8 @@ fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
         ("~^", "/", SECOND),
         ("~", "=/x", NONE),
         ("POST ~", "/", NONE),
-        // Among themselves they are tried in the order of the file.
+        // Among themselves, expressions and suffixes are tried in the order of
+        // the file.
         ("~^/a", "~^/ab", SECOND),
         ("~^/ab", "~^/a", NONE),
         ("~b", "~^/ab", SECOND),
@@ -65,7 +67,7 @@ fn a_route_is_shadowed_by_one_that_takes_all_of_its_requests() {
         ("$.css .js", "$.min.css .JS", SECOND),
         ("$.css .js", "$.js .png", NONE),
         ("$.css .js", "GET $.js .css", SECOND),
-        // A suffix counts in any case, a text does not.
+        // A suffix ignores case, a literal text does not.
         ("~\\.js$", "$.js", NONE),
         ("~", "$.js", SECOND),
     ] {
@@ -101,16 +103,16 @@ fn conditions_on_header_fields_let_requests_through() {
     }
 }
 
-/// What is refused anyway is not warned of as well.
+/// A repetition is an error already, so there is no warning about it.
 #[test]
-fn a_repeated_route_is_not_said_twice() {
+fn a_repeated_route_gets_no_warning() {
     for text in ["/x", "GET /x", "~^/x", "$.js"] {
         assert_eq!(pair(&route(text), &route(text)), [false, false], "{text}");
     }
 }
 
 #[test]
-fn each_route_is_named_once() {
+fn each_unreachable_route_is_reported_once() {
     let routes = ["/a", "GET /a", "POST /a", "/b", "~^/b"].map(route);
     let found = shadowed(&routes);
     let expected = [(1, 0), (2, 0), (3, 4)].map(|(route, by)| Shadowed { route, by });
