@@ -12,7 +12,7 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::address::Address;
-use crate::health::{Cell, Change, Health, Outcome, PassiveHealth};
+use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
 use crate::standing::{Failing, Standing};
 
 /// For how long an endpoint that sent bytes unasked gets a new connection for
@@ -284,9 +284,9 @@ impl InFlight {
 
     /// Says how the request went. Answers with the change of health that this
     /// made, if it made one, to be logged.
-    pub fn report(&self, outcome: Outcome, now_ms: u64) -> Option<Change> {
+    pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         let shared = &self.endpoint.shared;
-        if let Outcome::Failed(_) = outcome {
+        if let AttemptOutcome::Failed(_) = outcome {
             shared.failures.fetch_add(1, Relaxed);
         }
         let change = shared.standing.report(outcome, now_ms);

@@ -32,7 +32,7 @@ impl Default for PassiveHealth {
 
 /// How a request at an endpoint went, as far as the endpoint's health goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// It answered.
     Ok,
     /// It did not, or not in time, or with what counts as a failure; in the
@@ -101,13 +101,13 @@ impl Health {
     }
 
     /// The health after a request went this way.
-    pub(crate) fn after(self, outcome: Outcome, now_ms: u64, rule: &PassiveHealth) -> Self {
+    pub(crate) fn after(self, outcome: AttemptOutcome, now_ms: u64, rule: &PassiveHealth) -> Self {
         let window = window_ms(rule);
         match (self, outcome) {
             // Successes do not wipe out failures: one in ten requests failing
             // must add up.
-            (Self::In { .. }, Outcome::Ok) => self,
-            (Self::In { fails, since_ms }, Outcome::Failed(_)) => {
+            (Self::In { .. }, AttemptOutcome::Ok) => self,
+            (Self::In { fails, since_ms }, AttemptOutcome::Failed(_)) => {
                 let old = now_ms > since_ms.saturating_add(window) || fails == 0;
                 let (fails, since_ms) = if old {
                     (1, now_ms)
@@ -123,8 +123,8 @@ impl Health {
             }
             // Requests from before it went out say nothing new.
             (Self::Out { .. }, _) => self,
-            (Self::Probing { .. }, Outcome::Ok) => Self::NEW,
-            (Self::Probing { .. }, Outcome::Failed(_)) => Self::Out {
+            (Self::Probing { .. }, AttemptOutcome::Ok) => Self::NEW,
+            (Self::Probing { .. }, AttemptOutcome::Failed(_)) => Self::Out {
                 until_ms: now_ms.saturating_add(window),
             },
         }
@@ -177,7 +177,7 @@ impl Cell {
 
     pub(crate) fn report(
         &self,
-        outcome: Outcome,
+        outcome: AttemptOutcome,
         now_ms: u64,
         rule: &PassiveHealth,
     ) -> Option<Change> {

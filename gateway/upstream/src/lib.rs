@@ -34,7 +34,7 @@ pub use balance::{Balance, Cursor, Tried};
 pub use connect::{ConnectError, Remote};
 pub use connection::Connection;
 pub use endpoint::{Counters, DISTRUST_MS, Endpoint, EndpointId, InFlight, Resolution};
-pub use health::{Change, Health, Outcome, PassiveHealth};
+pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::{HOSTS_FILE, Resolver};

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::health::{Change, Outcome};
+use crate::health::{AttemptOutcome, Change};
 
 /// How long after it was said that an endpoint fails it is not said again. One
 /// that fails now and then would fill the log.
@@ -49,16 +49,16 @@ impl Standing {
 
     /// Takes an outcome in. Answers with what is to be said of it: once that the
     /// endpoint fails, and if that was said, once that it is back.
-    pub(crate) fn report(&self, outcome: Outcome, now_ms: u64) -> Option<Change> {
+    pub(crate) fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         match outcome {
-            Outcome::Ok if !self.fails.load(Relaxed) => None,
-            Outcome::Ok => {
+            AttemptOutcome::Ok if !self.fails.load(Relaxed) => None,
+            AttemptOutcome::Ok => {
                 let mut run = self.run();
                 self.fails.store(false, Relaxed);
                 run.failing = None;
                 std::mem::take(&mut run.is_said).then_some(Change::CameBack)
             }
-            Outcome::Failed(why) => {
+            AttemptOutcome::Failed(why) => {
                 let mut run = self.run();
                 self.fails.store(true, Relaxed);
                 let since_ms = run.failing.map_or(now_ms, |failing| failing.since_ms);
@@ -83,9 +83,9 @@ impl Standing {
 mod tests {
     use super::*;
 
-    const OK: Outcome = Outcome::Ok;
-    const REFUSED: Outcome = Outcome::Failed("refused");
-    const RESET: Outcome = Outcome::Failed("reset");
+    const OK: AttemptOutcome = AttemptOutcome::Ok;
+    const REFUSED: AttemptOutcome = AttemptOutcome::Failed("refused");
+    const RESET: AttemptOutcome = AttemptOutcome::Failed("reset");
 
     #[test]
     fn a_run_of_failures_is_said_once_and_so_is_its_end() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead};
-use janua_upstream::{Change, ConnectError, Lease, Outcome, Picked};
+use janua_upstream::{AttemptOutcome, Change, ConnectError, Lease, Picked};
 
 use super::Call;
 use crate::attempts::Attempts;
@@ -170,7 +170,7 @@ pub(super) fn report(worker: &Worker, forwarding: &Forwarding, picked: &Picked, 
     }
     let now = worker.clock.now();
     let word = failure.kind.word();
-    let outcome = Outcome::Failed(word);
+    let outcome = AttemptOutcome::Failed(word);
     let change = picked.in_flight.report(outcome, now.monotonic_ms);
     forwarding
         .stats

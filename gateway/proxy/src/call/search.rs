@@ -14,7 +14,7 @@
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead, method};
-use janua_upstream::{Outcome, Picked, Tried as Endpoints, Unavailable};
+use janua_upstream::{AttemptOutcome, Picked, Tried as Endpoints, Unavailable};
 
 use super::{Call, connect};
 use crate::attempts::Attempts;
@@ -174,7 +174,10 @@ impl Open {
         let index = self.picked.index;
         forwarding.stats.head.observe(shard, took);
         forwarding.stats.count(shard, index, response.status);
-        let change = self.picked.in_flight.report(Outcome::Ok, call.now_ms);
+        let change = self
+            .picked
+            .in_flight
+            .report(AttemptOutcome::Ok, call.now_ms);
         if change.is_some() {
             tracing::info!(
                 upstream = forwarding.upstream.name(),

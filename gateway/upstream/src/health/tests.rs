@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use super::Outcome::{self, Ok};
+use super::AttemptOutcome::{self, Ok};
 use super::{Admission, Cell, Change, Health, PassiveHealth};
 
-const FAILED: Outcome = Outcome::Failed("refused");
+const FAILED: AttemptOutcome = AttemptOutcome::Failed("refused");
 
 const RULE: PassiveHealth = PassiveHealth {
     max_fails: 3,

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::Registry;
 use crate::address::Address;
 use crate::balance::{Balance, Cursor, Tried};
-use crate::health::{Health, Outcome, PassiveHealth};
+use crate::health::{AttemptOutcome, Health, PassiveHealth};
 use crate::resolver::{HOSTS_FILE, Resolver};
 use crate::upstream::{EndpointSpec, UpstreamSpec};
 
@@ -45,7 +45,9 @@ fn a_reload_keeps_health_and_counts_of_what_stays() {
     let mut tried = Tried::new();
     tried.insert(1);
     let picked = old[0].pick(&mut Cursor::new(), &tried, 0).unwrap();
-    picked.in_flight.report(Outcome::Failed("refused"), 0);
+    picked
+        .in_flight
+        .report(AttemptOutcome::Failed("refused"), 0);
 
     let mut changed = spec("one", &[C, A]);
     changed.endpoints[1].weight = 7;

@@ -5,7 +5,7 @@ use super::{EndpointSpec, Picked, Unavailable, Upstream, UpstreamSpec};
 use crate::address::Address;
 use crate::balance::{Balance, Cursor, Tried};
 use crate::endpoint::Endpoint;
-use crate::health::{Change, Outcome, PassiveHealth};
+use crate::health::{AttemptOutcome, Change, PassiveHealth};
 use crate::standing::Failing;
 
 fn spec(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> UpstreamSpec {
@@ -54,10 +54,14 @@ fn put_out(upstream: &Upstream, index: usize, now_ms: u64) {
         .unwrap();
     assert_eq!(picked.index, index);
     assert_eq!(
-        picked.in_flight.report(Outcome::Failed("refused"), now_ms),
+        picked
+            .in_flight
+            .report(AttemptOutcome::Failed("refused"), now_ms),
         None
     );
-    let change = picked.in_flight.report(Outcome::Failed("refused"), now_ms);
+    let change = picked
+        .in_flight
+        .report(AttemptOutcome::Failed("refused"), now_ms);
     assert_eq!(change, Some(Change::WentOut));
 }
 
@@ -99,7 +103,7 @@ fn what_is_out_is_passed_over_then_probed_once() {
     let at = picked.iter().position(|p| p.index == 1).unwrap();
     let probe = picked.swap_remove(at);
     assert!(picked.iter().all(|p| p.index != 1), "one probe only");
-    let change = probe.in_flight.report(Outcome::Ok, 31_100);
+    let change = probe.in_flight.report(AttemptOutcome::Ok, 31_100);
     assert_eq!(change, Some(Change::CameBack));
     assert_eq!(reached(&upstream, 31_100, 30), [0, 1, 2]);
 }
@@ -113,7 +117,7 @@ fn when_all_are_out_all_are_tried_and_one_success_brings_one_back() {
     assert_eq!(reached(&upstream, 10, 30), [0, 1, 2]);
     let only = tried_all_but(&upstream, 2);
     let picked = upstream.pick(&mut Cursor::new(), &only, 20).unwrap();
-    let change = picked.in_flight.report(Outcome::Ok, 30);
+    let change = picked.in_flight.report(AttemptOutcome::Ok, 30);
     assert_eq!(change, Some(Change::CameBack));
     assert_eq!(reached(&upstream, 40, 30), [2]);
 }
@@ -125,7 +129,9 @@ fn a_single_endpoint_is_never_put_out() {
         let picked = upstream
             .pick(&mut Cursor::new(), &Tried::new(), now)
             .unwrap();
-        let change = picked.in_flight.report(Outcome::Failed("refused"), now);
+        let change = picked
+            .in_flight
+            .report(AttemptOutcome::Failed("refused"), now);
         assert_eq!(change, (now == 0).then_some(Change::Failing), "at {now}");
     }
     let member = &upstream.members()[0];
@@ -139,7 +145,7 @@ fn a_single_endpoint_is_never_put_out() {
     let picked = upstream
         .pick(&mut Cursor::new(), &Tried::new(), 10)
         .unwrap();
-    let change = picked.in_flight.report(Outcome::Ok, 10);
+    let change = picked.in_flight.report(AttemptOutcome::Ok, 10);
     assert_eq!(change, Some(Change::CameBack));
     assert!(upstream.is_up(member));
 }
