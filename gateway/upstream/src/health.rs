@@ -44,12 +44,12 @@ pub enum AttemptOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Failures put the endpoint out.
-    WentOut,
+    Ejected,
     /// It fails, and is given requests all the same: there is no other, or the
     /// configuration holds none back.
     Failing,
     /// It answers again.
-    CameBack,
+    Recovered,
 }
 
 /// An endpoint's health. Times are in milliseconds on the caller's clock.
@@ -188,8 +188,8 @@ impl Cell {
         let before = unpack(old.ok()?);
         let after = before.after(outcome, now_ms, rule);
         match (before, after) {
-            (Health::In { .. }, Health::Out { .. }) => Some(Change::WentOut),
-            (Health::Probing { .. }, Health::In { .. }) => Some(Change::CameBack),
+            (Health::In { .. }, Health::Out { .. }) => Some(Change::Ejected),
+            (Health::Probing { .. }, Health::In { .. }) => Some(Change::Recovered),
             _ => None,
         }
     }

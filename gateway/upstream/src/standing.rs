@@ -56,7 +56,7 @@ impl Standing {
                 let mut run = self.run();
                 self.fails.store(false, Relaxed);
                 run.failing = None;
-                std::mem::take(&mut run.is_said).then_some(Change::CameBack)
+                std::mem::take(&mut run.is_said).then_some(Change::Recovered)
             }
             AttemptOutcome::Failed(why) => {
                 let mut run = self.run();
@@ -96,7 +96,7 @@ mod tests {
             (2, REFUSED, Some(Change::Failing), failing(2, "refused")),
             (3, RESET, None, failing(2, "reset")),
             (50_000, REFUSED, None, failing(2, "refused")),
-            (50_001, OK, Some(Change::CameBack), None),
+            (50_001, OK, Some(Change::Recovered), None),
             (50_002, OK, None, None),
             (
                 50_003,

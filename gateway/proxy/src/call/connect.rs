@@ -178,7 +178,7 @@ pub(super) fn report(worker: &Worker, forwarding: &Forwarding, picked: &Picked, 
     let upstream = forwarding.upstream.name();
     let endpoint = forwarding.stats.endpoint(picked.index);
     match change {
-        Some(Change::WentOut) => {
+        Some(Change::Ejected) => {
             tracing::warn!(upstream, endpoint, failure = word, "endpoint held back");
         }
         Some(Change::Failing) => tracing::warn!(
@@ -187,6 +187,6 @@ pub(super) fn report(worker: &Worker, forwarding: &Forwarding, picked: &Picked, 
             failure = word,
             "endpoint is down; requests are still sent to it"
         ),
-        Some(Change::CameBack) | None => {}
+        Some(Change::Recovered) | None => {}
     }
 }

@@ -78,7 +78,7 @@ fn a_cell_goes_out_once_probes_once_and_comes_back() {
         !cell.claim(1_000, &RULE),
         "it takes requests, none is a probe"
     );
-    assert_eq!(report(FAILED, 2_000), Some(Change::WentOut));
+    assert_eq!(report(FAILED, 2_000), Some(Change::Ejected));
     assert_eq!(report(FAILED, 2_000), None);
     assert!(!cell.claim(31_999, &RULE));
     assert!(cell.claim(32_000, &RULE));
@@ -86,7 +86,7 @@ fn a_cell_goes_out_once_probes_once_and_comes_back() {
     assert_eq!(report(FAILED, 33_000), None);
     assert_eq!(cell.load(), out(63_000));
     assert!(cell.claim(63_000, &RULE));
-    assert_eq!(report(Ok, 63_500), Some(Change::CameBack));
+    assert_eq!(report(Ok, 63_500), Some(Change::Recovered));
     assert_eq!(cell.load(), Health::NEW);
 }
 
@@ -100,7 +100,7 @@ fn tried_anyway_its_outcome_counts() {
     }
     cell.try_anyway(10, &RULE);
     assert_eq!(cell.load(), probing(30_010));
-    assert_eq!(cell.report(Ok, 20, &RULE), Some(Change::CameBack));
+    assert_eq!(cell.report(Ok, 20, &RULE), Some(Change::Recovered));
 }
 
 #[test]

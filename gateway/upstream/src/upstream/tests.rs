@@ -62,7 +62,7 @@ fn put_out(upstream: &Upstream, index: usize, now_ms: u64) {
     let change = picked
         .in_flight
         .report(AttemptOutcome::Failed("refused"), now_ms);
-    assert_eq!(change, Some(Change::WentOut));
+    assert_eq!(change, Some(Change::Ejected));
 }
 
 fn tried_all_but(upstream: &Upstream, index: usize) -> Tried {
@@ -104,7 +104,7 @@ fn what_is_out_is_passed_over_then_probed_once() {
     let probe = picked.swap_remove(at);
     assert!(picked.iter().all(|p| p.index != 1), "one probe only");
     let change = probe.in_flight.report(AttemptOutcome::Ok, 31_100);
-    assert_eq!(change, Some(Change::CameBack));
+    assert_eq!(change, Some(Change::Recovered));
     assert_eq!(reached(&upstream, 31_100, 30), [0, 1, 2]);
 }
 
@@ -118,7 +118,7 @@ fn when_all_are_out_all_are_tried_and_one_success_brings_one_back() {
     let only = tried_all_but(&upstream, 2);
     let picked = upstream.pick(&mut Cursor::new(), &only, 20).unwrap();
     let change = picked.in_flight.report(AttemptOutcome::Ok, 30);
-    assert_eq!(change, Some(Change::CameBack));
+    assert_eq!(change, Some(Change::Recovered));
     assert_eq!(reached(&upstream, 40, 30), [2]);
 }
 
@@ -146,7 +146,7 @@ fn a_single_endpoint_is_never_put_out() {
         .pick(&mut Cursor::new(), &Tried::new(), 10)
         .unwrap();
     let change = picked.in_flight.report(AttemptOutcome::Ok, 10);
-    assert_eq!(change, Some(Change::CameBack));
+    assert_eq!(change, Some(Change::Recovered));
     assert!(upstream.is_up(member));
 }
 
