@@ -1,21 +1,22 @@
-//! Where an endpoint is: an IP address, a name or a Unix socket.
+//! The address of an endpoint: an IP address, a host name or a Unix socket.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// Longest path of a Unix socket in bytes: `sun_path` less its final NUL.
+/// The longest path of a Unix socket in bytes: `sun_path` without its final
+/// NUL.
 const UNIX_PATH_LIMIT: usize = 107;
 
-/// Where an endpoint listens.
+/// The address at which an endpoint listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
     /// `127.0.0.1:80`, `[::1]:80`.
     Ip(SocketAddr),
-    /// `backend:80`; resolved while the gateway runs.
+    /// `backend:80`; the name is resolved while the gateway runs.
     Name {
-        /// Lower-case; a trailing dot keeps search domains away.
+        /// Lower-case; a trailing dot prevents the use of search domains.
         host: String,
         /// The port, not zero.
         port: u16,
@@ -28,7 +29,7 @@ impl Address {
     /// Reads an address as it is written in the configuration.
     ///
     /// # Errors
-    /// What is wrong with it, for the operator.
+    /// What is wrong with the text, for the operator.
     pub fn parse(text: &str) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path);
@@ -75,7 +76,7 @@ impl FromStr for Address {
 }
 
 impl fmt::Display for Address {
-    /// As it is written in the configuration.
+    /// Writes the address as in the configuration.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(address) => address.fmt(f),
@@ -113,8 +114,8 @@ fn host_fault(host: &str) -> Option<&'static str> {
     if !name.bytes().all(known) {
         return Some("has a character that no host name has");
     }
-    // `127.1` and `300.0.0.1` are meant as addresses; a resolver would search
-    // for them in vain, or find what nobody meant.
+    // `127.1` and `300.0.0.1` are meant as addresses. Resolved as names, they
+    // would not be found, or lead to an endpoint that was not meant.
     let last = name.rsplit('.').next().unwrap_or_default();
     let number = last.bytes().all(|b| b.is_ascii_digit());
     number.then_some("is not an IPv4 address: it takes four numbers up to 255")

@@ -1,32 +1,34 @@
-//! Balancing: which of several endpoints is next.
+//! Load balancing: chooses the next endpoint among several.
 //!
-//! Smooth weighted round robin, nginx's: every endpoint gains its weight, the
-//! richest is chosen and pays the sum of all. Weights 5, 1, 1 give a a b a c a a
-//! and not a a a a a b c. Each worker goes round on its own, from a random
-//! start, so that many workers do not all begin with the first endpoint.
+//! This is nginx's smooth weighted round robin: in each turn every endpoint's
+//! credit grows by its weight, the endpoint with the most credit is chosen, and
+//! the sum of all weights is subtracted from its credit. Weights 5, 1, 1 give
+//! the order a a b a c a a instead of a a a a a b c. Each worker goes through
+//! the endpoints independently, from a random start, because otherwise all
+//! workers would begin with the first endpoint.
 
 use std::hash::{BuildHasher as _, RandomState};
 
 /// How an upstream spreads its requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Balance {
-    /// By weight, in turns.
+    /// Weighted round robin.
     #[default]
     RoundRobin,
-    /// To the endpoint with the fewest requests in flight for its weight, over
-    /// all workers; in turns among equals.
+    /// To the endpoint with the fewest requests in flight relative to its
+    /// weight, counted over all workers; round robin among equals.
     LeastConn,
 }
 
-/// One unit of weight. More than 1, so that a random start can lie between two
-/// turns.
+/// The credit that one unit of weight adds. It is more than 1 so that a random
+/// start can lie between two turns.
 const UNIT: i64 = 1 << 16;
 
-/// Where one worker stands in the round of one upstream. Keep one for each
-/// upstream of a snapshot; it fits itself to the number of endpoints.
+/// The position of one worker in the round robin of one upstream. Keep one for
+/// each upstream of a snapshot; it adapts to the number of endpoints.
 #[derive(Debug)]
 pub struct Cursor {
-    /// What each endpoint has saved up.
+    /// The credit of each endpoint.
     credit: Vec<i64>,
     seed: u64,
     /// Space for [`Cursor::candidates`], kept to save the allocation.
@@ -42,12 +44,12 @@ pub(crate) struct Candidate {
 }
 
 impl Cursor {
-    /// At a random start.
+    /// A cursor with a random start.
     pub fn new() -> Self {
         Self::from_seed(RandomState::new().hash_one(0))
     }
 
-    /// At the start that belongs to `seed`.
+    /// A cursor whose start is derived from `seed`.
     pub fn from_seed(seed: u64) -> Self {
         Self {
             credit: Vec::new(),
@@ -56,7 +58,7 @@ impl Cursor {
         }
     }
 
-    /// Chooses among `candidates`; none if there are none.
+    /// Chooses one of `candidates`; none if there are none.
     pub(crate) fn choose(
         &mut self,
         balance: Balance,
@@ -66,7 +68,7 @@ impl Cursor {
         self.fit(len);
         let mut among = std::mem::take(&mut self.candidates);
         among.clear();
-        // Taken down once: the counts move while other workers are at it.
+        // Copied once, because other workers change the counts meanwhile.
         among.extend(candidates);
         match balance {
             Balance::RoundRobin => {}
@@ -95,7 +97,7 @@ impl Cursor {
         Some(index)
     }
 
-    /// Starts anew when the number of endpoints is another.
+    /// Resets the cursor if the number of endpoints has changed.
     fn fit(&mut self, len: usize) {
         if self.credit.len() != len {
             let seed = &mut self.seed;
@@ -111,9 +113,10 @@ impl Default for Cursor {
     }
 }
 
-/// Leaves those whose load, requests in flight over weight, is the least.
+/// Keeps only the candidates with the lowest load: requests in flight per
+/// weight.
 fn keep_least_loaded(among: &mut Vec<Candidate>) {
-    // a/b < c/d as a*d < c*b: no rounding.
+    // Compares a/b with c/d as a*d with c*b, which needs no rounding.
     let load = |a: &Candidate, b: &Candidate| {
         let (a, b) = (
             u64::from(a.in_flight) * u64::from(b.weight),
@@ -135,22 +138,23 @@ fn random(seed: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// The endpoints that one request was sent to already. Of one upstream, by
-/// their place in it.
+/// The endpoints to which one request has already been sent, as indexes into
+/// the upstream's members.
 #[derive(Debug, Clone, Default)]
 pub struct Tried {
     low: u64,
-    /// Beyond the first 64; almost never needed, and no allocation until then.
+    /// Bits for indexes from 64 on; rarely needed, and not allocated until
+    /// then.
     high: Vec<u64>,
 }
 
 impl Tried {
-    /// None so far.
+    /// No endpoint was tried yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Notes the endpoint at this place.
+    /// Marks the endpoint with this index as tried.
     pub fn insert(&mut self, index: usize) {
         let bit = 1 << (index % 64);
         match (index / 64).checked_sub(1) {
@@ -166,7 +170,7 @@ impl Tried {
         }
     }
 
-    /// Whether the endpoint at this place was tried.
+    /// Whether the endpoint with this index was tried.
     pub fn contains(&self, index: usize) -> bool {
         let word = match (index / 64).checked_sub(1) {
             None => self.low,
@@ -175,7 +179,7 @@ impl Tried {
         word & 1 << (index % 64) != 0
     }
 
-    /// How many were tried.
+    /// How many endpoints were tried.
     pub fn count(&self) -> u32 {
         self.low.count_ones() + self.high.iter().map(|word| word.count_ones()).sum::<u32>()
     }

@@ -1,8 +1,9 @@
-//! Connecting to an endpoint: each of its addresses in turn.
+//! Connects to an endpoint by trying its addresses in turn.
 //!
-//! One after another and not side by side as RFC 8305 has it: upstreams are
-//! near, and the address that was last connected to is tried first, so that a
-//! family that does not work is paid for once and not with every connection.
+//! The addresses are tried one after another, not in parallel as in Happy
+//! Eyeballs (RFC 8305): upstreams are nearby, and the address of the last
+//! successful connection is tried first, so that an address family that does
+//! not work costs time once and not with every connection.
 
 use std::fmt;
 use std::future::Future;
@@ -19,7 +20,7 @@ use crate::address::Address;
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 
-/// The address that was connected to.
+/// The address to which a connection was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remote {
     /// Over TCP.
@@ -28,30 +29,29 @@ pub enum Remote {
     Unix(PathBuf),
 }
 
-/// Why an endpoint could not be connected to. With several addresses, the
-/// reason of the last one tried.
+/// Why connecting to an endpoint failed. With several addresses, the reason for
+/// the last one tried.
 #[derive(Debug)]
 pub enum ConnectError {
-    /// Its name has no address.
+    /// The endpoint's name has no address.
     Unresolved,
-    /// Nobody listens there.
+    /// The connection was refused: nothing listens at the address.
     Refused,
-    /// Not within the time.
+    /// The connection was not established within the time limit.
     Timeout,
-    /// There is no way there.
+    /// The network or host is unreachable.
     Unreachable,
-    /// Anything else, such as no more file descriptors.
+    /// Any other error, such as too many open file descriptors.
     Other(io::Error),
 }
 
 impl Endpoint {
-    /// Connects, within `within` over all its addresses. The first of them may
-    /// take only its share, so that one that swallows packets leaves time for
-    /// the others.
+    /// Connects, with `within` as the limit over all addresses. An address that
+    /// is not the last gets only an equal share of the remaining time, so that
+    /// one which drops packets leaves time for the others.
     ///
-    /// # Errors
-    /// The reason of the last address tried. The resolver is then asked to look
-    /// the name up again before its time.
+    /// # Errors The reason for the last address tried. The resolver is then
+    /// asked to resolve the name again before its TTL expires.
     pub async fn connect(&self, within: Duration) -> Result<(Connection, Remote), ConnectError> {
         let connected = match self.address() {
             Address::Unix(path) => {
@@ -63,7 +63,7 @@ impl Endpoint {
         match &connected {
             Ok(_) => self.connections.opened.fetch_add(1, Relaxed),
             Err(_) => {
-                self.hurry.notify_one();
+                self.wake_resolver.notify_one();
                 self.connections.failed.fetch_add(1, Relaxed)
             }
         };
@@ -109,7 +109,8 @@ async fn limited<T>(
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // A Unix socket whose file is not there: nobody listens.
+            // The file of a Unix socket does not exist, so nothing listens
+            // there.
             ErrorKind::ConnectionRefused | ErrorKind::NotFound => Self::Refused,
             ErrorKind::TimedOut => Self::Timeout,
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {

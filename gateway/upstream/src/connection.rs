@@ -10,7 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 /// A connected stream.
 #[derive(Debug)]
 pub enum Connection {
-    /// Over TCP, without Nagle's delay.
+    /// Over TCP, with Nagle's algorithm off (`TCP_NODELAY`).
     Tcp(TcpStream),
     /// Over a Unix socket.
     Unix(UnixStream),

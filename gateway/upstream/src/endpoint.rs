@@ -12,21 +12,21 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::address::Address;
+use crate::failure_streak::{Failing, FailureStreak};
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
-use crate::standing::{Failing, Standing};
 
-/// For how long an endpoint that sent bytes unasked gets a new connection for
-/// each request, in milliseconds.
+/// How long connections to an endpoint are not reused after it sent unsolicited
+/// bytes, in milliseconds.
 pub const DISTRUST_MS: u64 = 60_000;
 
-/// A number that no other endpoint of this process has or had.
+/// A number that identifies an endpoint for the life of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointId(u64);
 
 /// One endpoint of an upstream.
 ///
-/// It lives as long as a snapshot or a request holds it. What may change by a
-/// reload while the endpoint stays the same (weight, limits) is in
+/// It lives as long as a snapshot or a request refers to it. Settings that a
+/// reload may change without replacing the endpoint (weight, limits) are in
 /// [`crate::Member`].
 #[derive(Debug)]
 pub struct Endpoint {
@@ -34,17 +34,19 @@ pub struct Endpoint {
     upstream: Box<str>,
     address: Address,
     resolution: ArcSwap<Resolution>,
-    /// The place of the address that was last connected to; tried first.
+    /// The index of the address of the last successful connection; it is tried
+    /// first.
     pub(crate) preferred: AtomicUsize,
-    /// Wakes the resolver: look now, or look no more.
-    pub(crate) hurry: Arc<Notify>,
-    /// Wakes who waits for the first answer of the resolver.
+    /// Wakes the resolver's task for this endpoint, to resolve the name again
+    /// or to end.
+    pub(crate) wake_resolver: Arc<Notify>,
+    /// Wakes tasks that wait for the first result of the resolver.
     answer: Notify,
-    /// Written with every request.
+    /// Written for every request.
     load: CachePadded<Load>,
-    /// Read with every request, written seldom.
+    /// Read for every request, written rarely.
     shared: CachePadded<Shared>,
-    /// Written with every connection.
+    /// Written for every connection.
     pub(crate) connections: CachePadded<Connections>,
 }
 
@@ -57,10 +59,10 @@ struct Load {
 #[derive(Debug)]
 struct Shared {
     health: Cell,
-    standing: Standing,
-    /// There is an address to connect to.
+    failure_streak: FailureStreak,
+    /// There is at least one address to connect to.
     resolved: AtomicBool,
-    /// The resolver has said something, good or bad.
+    /// The resolver has reported a result, success or failure.
     answered: AtomicBool,
     failures: AtomicU64,
     /// See [`Endpoint::distrust`].
@@ -75,38 +77,38 @@ pub(crate) struct Connections {
     pub(crate) idle: AtomicU64,
 }
 
-/// What is known of an endpoint's addresses.
+/// The result of resolving an endpoint's name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Resolution {
-    /// The addresses in the order in which to try them; none for a Unix socket
+    /// The addresses in the order in which to try them. Empty for a Unix socket
     /// and for a name that was never resolved.
     pub addresses: Box<[SocketAddr]>,
     /// Why the last look-up failed, if it did; `addresses` are then those of
-    /// the last one that succeeded.
+    /// the last successful look-up.
     pub error: Option<String>,
 }
 
-/// An endpoint's numbers since it came to be, and now.
+/// An endpoint's counters since its creation, and its current gauges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counters {
-    /// Requests on their way now.
+    /// Requests in flight now.
     pub in_flight: u32,
-    /// Requests sent here so far, also those that failed.
+    /// Requests sent to the endpoint so far, including failed ones.
     pub requests: u64,
-    /// Requests that were reported as failed.
+    /// Requests reported as failed.
     pub failures: u64,
     /// Connections opened.
     pub opened: u64,
     /// Connections that could not be opened.
     pub connect_failures: u64,
-    /// Times that an idle connection was used again.
+    /// How often an idle connection was reused.
     pub reused: u64,
-    /// Idle connections now, of all workers.
+    /// Idle connections now, in all workers.
     pub idle: u64,
 }
 
 impl Endpoint {
-    /// An endpoint of `upstream`. A name is unresolved at first.
+    /// An endpoint of `upstream`. A host name is unresolved at first.
     pub(crate) fn new(upstream: &str, address: Address) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let addresses: Box<[SocketAddr]> = match &address {
@@ -123,12 +125,12 @@ impl Endpoint {
                 error: None,
             }),
             preferred: AtomicUsize::new(0),
-            hurry: Arc::new(Notify::new()),
+            wake_resolver: Arc::new(Notify::new()),
             answer: Notify::new(),
             load: CachePadded::default(),
             shared: CachePadded::new(Shared {
                 health: Cell::new(),
-                standing: Standing::default(),
+                failure_streak: FailureStreak::default(),
                 resolved: AtomicBool::new(known),
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
@@ -138,7 +140,7 @@ impl Endpoint {
         }
     }
 
-    /// Its number.
+    /// The endpoint's identifier.
     pub fn id(&self) -> EndpointId {
         self.id
     }
@@ -148,12 +150,12 @@ impl Endpoint {
         &self.upstream
     }
 
-    /// Where it is, as configured.
+    /// Its address, as configured.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// What is known of its addresses.
+    /// The latest result of resolving its name.
     pub fn resolution(&self) -> Arc<Resolution> {
         self.resolution.load_full()
     }
@@ -168,31 +170,31 @@ impl Endpoint {
         self.shared.health.load()
     }
 
-    /// It sent bytes that no request had asked for: for [`DISTRUST_MS`] from now
-    /// no connection to it is used for more than one request, by any worker.
-    /// True if it was not distrusted before.
+    /// Records that the endpoint sent unsolicited bytes. For [`DISTRUST_MS`]
+    /// from now, all workers use each connection to it for one request only.
+    /// True if the endpoint was not distrusted before.
     pub fn distrust(&self, now_ms: u64) -> bool {
         let until = &self.shared.distrusted_until_ms;
         until.fetch_max(now_ms + DISTRUST_MS, Relaxed) <= now_ms
     }
 
-    /// Whether [`Self::distrust`] holds.
+    /// Whether [`Self::distrust`] is in effect.
     pub fn is_distrusted(&self, now_ms: u64) -> bool {
         self.shared.distrusted_until_ms.load(Relaxed) > now_ms
     }
 
-    /// Since when and why every request to it has failed; none if the last one
-    /// did not.
+    /// Since when, and why, every request to it has failed; none if the last
+    /// request succeeded.
     pub fn failing(&self) -> Option<Failing> {
-        self.shared.standing.failing()
+        self.shared.failure_streak.failing()
     }
 
-    /// Requests on their way now, of all workers.
+    /// Requests in flight now, in all workers.
     pub fn in_flight(&self) -> u32 {
         self.load.in_flight.load(Relaxed)
     }
 
-    /// Its numbers. Each is exact, all together are no one moment's.
+    /// Its counters. Each is exact, but they are not read at one instant.
     pub fn counters(&self) -> Counters {
         Counters {
             in_flight: self.in_flight(),
@@ -205,18 +207,19 @@ impl Endpoint {
         }
     }
 
-    /// Waits until the resolver has looked its name up once, with or without
-    /// success. At once for addresses that need no look-up.
+    /// Waits until the resolver has looked the name up once, successfully or
+    /// not. Returns at once for addresses that need no look-up.
     pub async fn answered(&self) {
         let answer = self.answer.notified();
-        // Asked after `notified`, so that an answer between the two is not
-        // missed.
+        // Checked after `notified` is registered, so that a result in between
+        // is not missed.
         if !self.shared.answered.load(Acquire) {
             answer.await;
         }
     }
 
-    /// Takes the resolver's answer in; the old addresses stay if it failed.
+    /// Stores the resolver's result; after a failure the old addresses are
+    /// kept.
     pub(crate) fn set_resolution(&self, found: Result<Box<[SocketAddr]>, String>) {
         let resolution = match found {
             Ok(addresses) => Resolution {
@@ -241,8 +244,9 @@ impl Endpoint {
         &self.shared.health
     }
 
-    /// Counts a request in, unless `limit` of them are on their way.
-    /// `rule` is the passive health to report by; none if it is off.
+    /// Counts a request as in flight, unless `limit` requests already are.
+    /// `rule` is the passive health check that its result is reported to; none
+    /// if it is off.
     pub(crate) fn enter(
         self: &Arc<Self>,
         limit: Option<u32>,
@@ -263,13 +267,14 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        // The resolver finds it gone and stops refreshing its name.
-        self.hurry.notify_one();
+        // The resolver's task finds the endpoint gone and stops refreshing its
+        // name.
+        self.wake_resolver.notify_one();
     }
 }
 
-/// A request on its way to an endpoint; dropping it counts it out. It holds no
-/// part of a snapshot, so that a tunnel may keep it for days.
+/// A request in flight to an endpoint; dropping it decrements the count. It
+/// holds no part of a snapshot, so that a tunnel may keep it for days.
 #[derive(Debug)]
 pub struct InFlight {
     endpoint: Arc<Endpoint>,
@@ -282,14 +287,14 @@ impl InFlight {
         &self.endpoint
     }
 
-    /// Says how the request went. Answers with the change of health that this
-    /// made, if it made one, to be logged.
+    /// Reports the outcome of the request. Returns the change of health that
+    /// this caused, if any, for the log.
     pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         let shared = &self.endpoint.shared;
         if let AttemptOutcome::Failed(_) = outcome {
             shared.failures.fetch_add(1, Relaxed);
         }
-        let change = shared.standing.report(outcome, now_ms);
+        let change = shared.failure_streak.report(outcome, now_ms);
         match &self.rule {
             Some(rule) => shared.health.report(outcome, now_ms, rule),
             None => change,
@@ -298,7 +303,7 @@ impl InFlight {
 }
 
 impl InFlight {
-    /// Counts the request out as one that was never sent.
+    /// Undoes the count for a request that was never sent.
     pub(crate) fn forget(self) {
         self.endpoint.load.requests.fetch_sub(1, Relaxed);
     }

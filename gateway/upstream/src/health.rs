@@ -1,27 +1,30 @@
-//! Passive health: what an endpoint's failures say about it.
+//! Passive health checks: how failures of requests change an endpoint's health.
 //!
-//! `max_fails` failures within `fail_timeout` put an endpoint out for
-//! `fail_timeout`: the same time counts the failures and keeps it out, as in
-//! nginx. After that one request probes it; its success brings the endpoint
-//! back, its failure keeps it out for another `fail_timeout`.
+//! As in nginx, `max_fails` failures within `fail_timeout` eject an endpoint,
+//! which then gets no requests for `fail_timeout`. After that, one request
+//! probes it: if it succeeds, the endpoint is healthy again; if it fails, the
+//! endpoint stays ejected for another `fail_timeout`.
 //!
-//! The decisions are functions over [`Health`]; [`Cell`] holds one in an atomic
-//! word, so that all workers see one state and no two probe at once.
+//! The decisions are pure functions of [`Health`]. [`Cell`] holds a `Health` in
+//! one atomic word, so that all workers see the same state and only one request
+//! probes.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-/// When failures put an endpoint out.
+/// When failures eject an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassiveHealth {
-    /// Failures within `fail_timeout` that put the endpoint out; 0 never does.
+    /// Failures within `fail_timeout` that eject the endpoint; 0 disables
+    /// ejection.
     pub max_fails: u32,
-    /// The time that failures are counted over, and the time out.
+    /// The period over which failures are counted, and the duration of an
+    /// ejection.
     pub fail_timeout: Duration,
 }
 
 impl Default for PassiveHealth {
-    /// nginx's: one failure, ten seconds.
+    /// The defaults of nginx: one failure, ten seconds.
     fn default() -> Self {
         Self {
             max_fails: 1,
@@ -30,84 +33,84 @@ impl Default for PassiveHealth {
     }
 }
 
-/// How a request at an endpoint went, as far as the endpoint's health goes.
+/// The outcome of one attempt at an endpoint, as far as health is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// It answered.
+    /// The endpoint responded.
     Ok,
-    /// It did not, or not in time, or with what counts as a failure; in the
-    /// failure's word, such as `refused`.
+    /// It did not respond, not in time, or with what counts as a failure. Holds
+    /// the failure's word, such as `refused`.
     Failed(&'static str),
 }
 
-/// A change of health that an operator wants to hear of.
+/// A change of health that is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Failures put the endpoint out.
+    /// Failures ejected the endpoint.
     Ejected,
-    /// It fails, and is given requests all the same: there is no other, or the
-    /// configuration holds none back.
+    /// Its requests fail, but it still gets requests, because it is the only
+    /// endpoint or ejection is disabled.
     Failing,
-    /// It answers again.
+    /// It responds again.
     Recovered,
 }
 
 /// An endpoint's health. Times are in milliseconds on the caller's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Health {
-    /// It takes requests.
-    In {
+    /// It gets requests.
+    Healthy {
         /// Failures since `since_ms`, within one `fail_timeout`.
         fails: u32,
-        /// When the first of them came.
+        /// Time of the first of these failures.
         since_ms: u64,
     },
-    /// It takes none.
-    Out {
-        /// From then on, one request may probe it.
+    /// It gets no requests.
+    Ejected {
+        /// From this time on, one request may probe it.
         until_ms: u64,
     },
-    /// A request is on its way to find out.
+    /// A probe is in flight.
     Probing {
-        /// If nothing was heard of it by then, another may.
+        /// If the probe has no result by this time, another request may probe.
         until_ms: u64,
     },
 }
 
-/// Whether a request may go to an endpoint.
+/// Whether a request may be sent to an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
     Yes,
-    /// As the one probe, which must be claimed with [`Cell::claim`].
+    /// Yes, as the only probe, which must be claimed with [`Cell::claim`].
     Probe,
     No,
 }
 
 impl Health {
-    /// Of an endpoint of which nothing is known.
-    pub(crate) const NEW: Self = Self::In {
+    /// The initial health of an endpoint.
+    pub(crate) const NEW: Self = Self::Healthy {
         fails: 0,
         since_ms: 0,
     };
 
     pub(crate) fn admits(self, now_ms: u64) -> Admission {
         match self {
-            Self::In { .. } => Admission::Yes,
-            Self::Out { until_ms } | Self::Probing { until_ms } if now_ms >= until_ms => {
+            Self::Healthy { .. } => Admission::Yes,
+            Self::Ejected { until_ms } | Self::Probing { until_ms } if now_ms >= until_ms => {
                 Admission::Probe
             }
-            Self::Out { .. } | Self::Probing { .. } => Admission::No,
+            Self::Ejected { .. } | Self::Probing { .. } => Admission::No,
         }
     }
 
-    /// The health after a request went this way.
+    /// The health after an attempt with this outcome.
     pub(crate) fn after(self, outcome: AttemptOutcome, now_ms: u64, rule: &PassiveHealth) -> Self {
         let window = window_ms(rule);
         match (self, outcome) {
-            // Successes do not wipe out failures: one in ten requests failing
-            // must add up.
-            (Self::In { .. }, AttemptOutcome::Ok) => self,
-            (Self::In { fails, since_ms }, AttemptOutcome::Failed(_)) => {
+            // A success does not reset the count: failures of one request in
+            // ten must add up.
+            (Self::Healthy { .. }, AttemptOutcome::Ok) => self,
+            (Self::Healthy { fails, since_ms }, AttemptOutcome::Failed(_)) => {
                 let old = now_ms > since_ms.saturating_add(window) || fails == 0;
                 let (fails, since_ms) = if old {
                     (1, now_ms)
@@ -116,15 +119,15 @@ impl Health {
                 };
                 if rule.max_fails > 0 && fails >= rule.max_fails {
                     let until_ms = now_ms.saturating_add(window);
-                    Self::Out { until_ms }
+                    Self::Ejected { until_ms }
                 } else {
-                    Self::In { fails, since_ms }
+                    Self::Healthy { fails, since_ms }
                 }
             }
-            // Requests from before it went out say nothing new.
-            (Self::Out { .. }, _) => self,
+            // Requests sent before the ejection give no new information.
+            (Self::Ejected { .. }, _) => self,
             (Self::Probing { .. }, AttemptOutcome::Ok) => Self::NEW,
-            (Self::Probing { .. }, AttemptOutcome::Failed(_)) => Self::Out {
+            (Self::Probing { .. }, AttemptOutcome::Failed(_)) => Self::Ejected {
                 until_ms: now_ms.saturating_add(window),
             },
         }
@@ -154,7 +157,7 @@ impl Cell {
         unpack(self.0.load(Relaxed))
     }
 
-    /// Takes the probe; false if another request was faster.
+    /// Claims the probe; false if another request has claimed it first.
     pub(crate) fn claim(&self, now_ms: u64, rule: &PassiveHealth) -> bool {
         let old = self.0.load(Relaxed);
         let until_ms = now_ms.saturating_add(window_ms(rule));
@@ -165,13 +168,13 @@ impl Cell {
                 .is_ok()
     }
 
-    /// Makes the next outcome count although the endpoint is out: it is tried
-    /// for want of a better one.
+    /// Makes the next outcome count although the endpoint is ejected: a request
+    /// is sent to it because all endpoints are.
     pub(crate) fn try_anyway(&self, now_ms: u64, rule: &PassiveHealth) {
         let until_ms = now_ms.saturating_add(window_ms(rule));
         let probing = pack(Health::Probing { until_ms });
         let _ = self.0.fetch_update(Relaxed, Relaxed, |word| {
-            matches!(unpack(word), Health::Out { .. }).then_some(probing)
+            matches!(unpack(word), Health::Ejected { .. }).then_some(probing)
         });
     }
 
@@ -188,8 +191,8 @@ impl Cell {
         let before = unpack(old.ok()?);
         let after = before.after(outcome, now_ms, rule);
         match (before, after) {
-            (Health::In { .. }, Health::Out { .. }) => Some(Change::Ejected),
-            (Health::Probing { .. }, Health::In { .. }) => Some(Change::Recovered),
+            (Health::Healthy { .. }, Health::Ejected { .. }) => Some(Change::Ejected),
+            (Health::Probing { .. }, Health::Healthy { .. }) => Some(Change::Recovered),
             _ => None,
         }
     }
@@ -197,8 +200,8 @@ impl Cell {
 
 fn pack(health: Health) -> u64 {
     let (state, fails, time) = match health {
-        Health::In { fails, since_ms } => (0, u64::from(fails).min(FAILS_MASK), since_ms),
-        Health::Out { until_ms } => (1, 0, until_ms),
+        Health::Healthy { fails, since_ms } => (0, u64::from(fails).min(FAILS_MASK), since_ms),
+        Health::Ejected { until_ms } => (1, 0, until_ms),
         Health::Probing { until_ms } => (2, 0, until_ms),
     };
     state << STATE_SHIFT | fails << TIME_BITS | time.min(TIME_MASK)
@@ -207,12 +210,12 @@ fn pack(health: Health) -> u64 {
 fn unpack(word: u64) -> Health {
     let time = word & TIME_MASK;
     match word >> STATE_SHIFT {
-        0 => Health::In {
-            // Fourteen bits always fit.
+        0 => Health::Healthy {
+            // The count has fourteen bits, so it always fits.
             fails: u32::try_from(word >> TIME_BITS & FAILS_MASK).unwrap_or(u32::MAX),
             since_ms: time,
         },
-        1 => Health::Out { until_ms: time },
+        1 => Health::Ejected { until_ms: time },
         _ => Health::Probing { until_ms: time },
     }
 }

@@ -1,32 +1,33 @@
-//! Upstreams: which endpoint takes a request, and how to reach it.
+//! Upstreams: choosing the endpoint for a request, and connecting to it.
 //!
-//! On a request's way this stands between the cache and the sending of the
-//! request: [`Upstream::pick`] chooses an endpoint, [`Pool::take`] looks for an
-//! idle connection to it, [`Endpoint::connect`] makes a new one, and
-//! [`InFlight::report`] says how it went.
+//! For each attempt, [`Upstream::pick`] chooses an endpoint, [`Pool::take`]
+//! looks for an idle connection to it, [`Endpoint::connect`] makes a new one,
+//! and [`InFlight::report`] reports the outcome.
 //!
-//! What belongs to whom:
+//! Ownership:
 //!
-//! - **Shared by all workers, and kept across reloads**: the [`Endpoint`], with
-//!   its in-flight count, health, addresses and counters, all atomics. The
-//!   [`Registry`] finds it again by the upstream's name and its address.
-//! - **Shared by all workers, of one snapshot**: the [`Upstream`], immutable.
-//! - **Of one worker**: its [`Cursor`] in each upstream and its [`Pool`].
+//! - **Shared by all workers, and kept across reloads**: the [`Endpoint`] with
+//!   its in-flight count, health, addresses and counters, which are atomics.
+//!   The [`Registry`] finds it again by the upstream's name and the endpoint's
+//!   address.
+//! - **Shared by all workers, for one snapshot**: the [`Upstream`], which is
+//!   immutable.
+//! - **Owned by one worker**: its [`Pool`], and a [`Cursor`] for each upstream.
 //!
-//! Names are resolved on a thread of their own, see [`Resolver`]; nothing here
-//! waits for it. Deciding takes `now_ms` as an argument: milliseconds on a
-//! monotonic clock that is one and the same for all workers.
+//! Names are resolved on a separate thread, see [`Resolver`]; nothing else
+//! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
+//! monotonic clock that all workers share.
 
 mod address;
 mod balance;
 mod connect;
 mod connection;
 mod endpoint;
+mod failure_streak;
 mod health;
 mod pool;
 mod registry;
 mod resolver;
-mod standing;
 mod upstream;
 
 pub use address::Address;
@@ -34,9 +35,9 @@ pub use balance::{Balance, Cursor, Tried};
 pub use connect::{ConnectError, Remote};
 pub use connection::Connection;
 pub use endpoint::{Counters, DISTRUST_MS, Endpoint, EndpointId, InFlight, Resolution};
+pub use failure_streak::Failing;
 pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::{HOSTS_FILE, Resolver};
-pub use standing::Failing;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};

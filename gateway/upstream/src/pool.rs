@@ -1,11 +1,12 @@
 //! One worker's idle connections.
 //!
-//! A connection that an upstream put bytes on which no request had asked for is
-//! dangerous: whoever sends the next request over it would get them as the
-//! response, and so would all who follow. Two rules are about that here. A
-//! connection may be made to rest first, so that what comes late is seen before
-//! it is used again; and an endpoint that was caught is not kept connections to
-//! for a while (see [`Endpoint::distrust`]).
+//! A connection on which an upstream sent bytes that belong to no request must
+//! not be reused: the next request would get them as its response, and every
+//! later response would be off by one. Two rules guard against this. A
+//! connection may be left unused for a while first (it rests), so that late
+//! bytes are seen before the next request; and after an endpoint was seen to
+//! send unsolicited bytes, its connections are not reused for a while (see
+//! [`Endpoint::distrust`]).
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
@@ -15,9 +16,9 @@ use ahash::{HashMap, HashMapExt as _};
 
 use crate::endpoint::{Endpoint, EndpointId};
 
-/// Idle connections of one worker, by endpoint. The one used last is used
-/// next: it is the least likely to have been closed, and the others may grow
-/// old and go.
+/// Idle connections of one worker, by endpoint. The connection that was used
+/// last is reused first: it is the least likely to have been closed, and the
+/// others can reach their idle timeout.
 #[derive(Debug)]
 pub struct Pool<C> {
     slots: HashMap<EndpointId, Slot<C>>,
@@ -25,11 +26,11 @@ pub struct Pool<C> {
 
 #[derive(Debug)]
 struct Slot<C> {
-    /// Weak, so that a connection does not keep its endpoint.
+    /// Weak, so that an idle connection does not keep its endpoint alive.
     endpoint: Weak<Endpoint>,
-    /// The newest is last.
+    /// Connections that are ready for reuse, the newest last.
     idle: VecDeque<Idle<C>>,
-    /// Those that rest first, in the order in which they have rested.
+    /// Connections that are resting, in the order in which their rest ends.
     resting: VecDeque<Idle<C>>,
 }
 
@@ -39,27 +40,28 @@ struct Idle<C> {
     lease: Lease,
 }
 
-/// How long a connection rests after a response whose body was left out (to a
-/// `HEAD`, a 304), in milliseconds: an upstream that sends it all the same may
-/// send it late.
+/// How long a connection rests after a response without the content that its
+/// head announced (to a `HEAD`, or a 304), in milliseconds. A faulty upstream
+/// that sends the content all the same may send it late.
 const REST_MS: u64 = 100;
 
-/// How many connections may rest for each that is kept. With so many as requests
-/// come in a rest, a busy endpoint needs no new connection for each of them.
+/// How many connections may rest, as a multiple of those kept. At this number a
+/// busy endpoint does not need a new connection for each such request.
 const RESTING: usize = 8;
 
-/// When a kept connection may be used, in milliseconds of the monotonic clock.
+/// When a kept connection may be reused, in milliseconds of the monotonic
+/// clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Until then it rests; 0 if it need not.
+    /// The connection rests until then; 0 if it need not rest.
     rests_until_ms: u64,
-    /// From then on it is not used any more.
+    /// The connection is not reused from then on.
     until_ms: u64,
 }
 
 impl Lease {
-    /// From now on, until the upstream's idle timeout is over, or less if the
-    /// upstream said `Keep-Alive: timeout`.
+    /// Reusable at once, until the upstream's idle timeout, or less if the
+    /// upstream sent a shorter `Keep-Alive: timeout`.
     pub fn at_once(until_ms: u64) -> Self {
         Self {
             rests_until_ms: 0,
@@ -67,7 +69,7 @@ impl Lease {
         }
     }
 
-    /// The same, once it has rested.
+    /// Reusable after a rest of [`REST_MS`], until `until_ms`.
     pub fn after_a_rest(now_ms: u64, until_ms: u64) -> Self {
         Self {
             rests_until_ms: now_ms + REST_MS,
@@ -77,16 +79,16 @@ impl Lease {
 }
 
 impl<C> Pool<C> {
-    /// Without connections.
+    /// An empty pool.
     pub fn new() -> Self {
         Self {
             slots: HashMap::new(),
         }
     }
 
-    /// The newest connection to this endpoint that has rested and not expired;
-    /// none if the endpoint is distrusted. Whether the other side has closed it
-    /// in the meantime is for the caller to see.
+    /// The newest connection to this endpoint that is not resting and not
+    /// expired; none if the endpoint is distrusted. The caller must check
+    /// whether the peer has closed it meanwhile.
     pub fn take(&mut self, endpoint: &Endpoint, now_ms: u64) -> Option<C> {
         let slot = self.slots.get_mut(&endpoint.id())?;
         let before = slot.len();
@@ -109,9 +111,9 @@ impl<C> Pool<C> {
         found
     }
 
-    /// Keeps a connection for as long as its lease says. Beyond `keepalive`
-    /// connections the oldest is closed; those that rest are not counted among
-    /// them, and beyond eight times as many no more are kept.
+    /// Keeps a connection for the time of its lease. If more than `keepalive`
+    /// are kept, the oldest is closed. Resting connections are counted
+    /// separately, and at most eight times as many are kept.
     pub fn put(&mut self, endpoint: &Arc<Endpoint>, connection: C, lease: Lease, keepalive: usize) {
         if keepalive == 0 {
             return;
@@ -139,8 +141,8 @@ impl<C> Pool<C> {
         subtract_idle(endpoint, closed);
     }
 
-    /// Closes what has expired, and every connection to an endpoint that is
-    /// gone. Call it every second or so. Answers how many it closed.
+    /// Closes expired connections, and connections whose endpoint is gone. Call
+    /// it about every second. Returns how many it closed.
     pub fn sweep(&mut self, now_ms: u64) -> usize {
         let mut closed = 0;
         self.slots.retain(|_, slot| {
@@ -162,12 +164,12 @@ impl<C> Pool<C> {
         closed
     }
 
-    /// Idle connections, to all endpoints.
+    /// The number of idle connections to all endpoints.
     pub fn len(&self) -> usize {
         self.slots.values().map(Slot::len).sum()
     }
 
-    /// Whether there are none.
+    /// Whether there are no idle connections.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -184,7 +186,7 @@ impl<C> Slot<C> {
         self.idle.len() + self.resting.len()
     }
 
-    /// The one that has rested for longest, if it has for long enough.
+    /// The connection whose rest ended first, if it has ended.
     fn rested(&mut self, now_ms: u64) -> Option<Idle<C>> {
         let front = self.resting.front()?;
         if front.lease.rests_until_ms > now_ms {

@@ -1,4 +1,4 @@
-//! What outlives a reload: endpoints, found again by identity.
+//! The registry of endpoints, which lets endpoints outlive a reload.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,21 +11,21 @@ use crate::endpoint::Endpoint;
 use crate::resolver::Resolver;
 use crate::upstream::{Upstream, UpstreamSpec};
 
-/// All endpoints that something holds: a snapshot that runs, one that is being
-/// built, or a request on its way.
+/// All endpoints in use: by the running snapshot, by one that is being built,
+/// or by a request in flight.
 ///
-/// It holds none of them itself. So a configuration that is refused after its
-/// upstreams were made leaves no trace, and nobody has to say that an endpoint
-/// is gone: with the last snapshot and request that knew it, it is.
+/// The registry holds weak references only. A configuration that is refused
+/// after its upstreams were created therefore leaves nothing behind, and no
+/// endpoint has to be removed explicitly: it ends with the last snapshot or
+/// request that uses it.
 #[derive(Debug)]
 pub struct Registry {
     known: Mutex<HashMap<Identity, Weak<Endpoint>>>,
     resolver: Resolver,
 }
 
-/// The upstream's name, and the address. An address in two upstreams is two
-/// endpoints: one may be unwell through one and well through the other, by
-/// their rules.
+/// The upstream's name, and the address. The same address in two upstreams is
+/// two endpoints, because each upstream has its own rules for health.
 type Identity = (Box<str>, Address);
 
 impl Registry {
@@ -37,7 +37,7 @@ impl Registry {
         Ok(Self::new(Resolver::start(hosts_file)?))
     }
 
-    /// An empty registry over this resolver.
+    /// An empty registry that uses this resolver.
     pub fn new(resolver: Resolver) -> Self {
         Self {
             known: Mutex::new(HashMap::new()),
@@ -47,10 +47,10 @@ impl Registry {
 
     /// The upstreams of a new snapshot, one for each spec, in their order.
     ///
-    /// An endpoint that is known by its upstream's name and its address is the
-    /// same one, with its health, its requests in flight and its numbers; the
-    /// others are made, and their names given to the resolver. Does not wait
-    /// for it; see [`Endpoint::answered`].
+    /// An endpoint already known under its upstream's name and its address is
+    /// reused, with its health, in-flight requests and counters. Other
+    /// endpoints are created, and their names handed to the resolver. This does
+    /// not wait for the resolver; see [`Endpoint::answered`].
     pub fn reconcile(&self, specs: &[UpstreamSpec]) -> Vec<Arc<Upstream>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|_, endpoint| endpoint.strong_count() > 0);
@@ -64,7 +64,7 @@ impl Registry {
         upstreams.collect()
     }
 
-    /// All endpoints that something holds, in no order.
+    /// All endpoints in use, in no particular order.
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.values().filter_map(Weak::upgrade).collect()

@@ -1,10 +1,10 @@
-//! Names into addresses, on a thread of their own.
+//! Resolves host names, on a separate thread.
 //!
-//! Nobody waits for it: an endpoint begins unresolved and is passed over until
-//! its name has an address. A name is looked up again at its TTL, and before
-//! its time when connecting fails. If a look-up fails, the old addresses stay:
-//! a DNS server that is down must not take the upstreams down. An endpoint that
-//! is gone is looked up no more.
+//! Nothing waits for a look-up: an endpoint is unresolved at first and is
+//! skipped until its name has an address. A name is looked up again when its
+//! TTL expires, and earlier if connecting fails. If a look-up fails, the old
+//! addresses are kept, so that a DNS server that is down does not take the
+//! upstreams down. Look-ups for an endpoint end when the endpoint is dropped.
 
 mod system;
 
@@ -23,31 +23,32 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::address::Address;
 use crate::endpoint::Endpoint;
 
-/// A TTL counts as no less and no more than this. The least keeps a TTL of
-/// zero, and connections that fail, from becoming a flood of queries; the most
-/// bounds how long a new answer of the hosts file goes unseen.
+/// The bounds for a TTL. The lower bound prevents a flood of queries if the TTL
+/// is zero or connections keep failing; the upper bound limits how long a
+/// change of the hosts file goes unnoticed.
 const REFRESH: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(300);
-/// After a failure, the first wait; doubled with each until the last.
+/// The wait after a first failed look-up, doubled after each further one, and
+/// its limit.
 const RETRY: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(30);
-/// What one look-up may take, with all its own retries.
+/// The time limit of one look-up, including its own retries.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The hosts file of the system.
+/// The hosts file of the operating system.
 pub const HOSTS_FILE: &str = "/etc/hosts";
 
-/// A handle to the resolver's thread, which ends with it.
+/// A handle to the resolver's thread, which ends when the last handle is
+/// dropped.
 #[derive(Debug, Clone)]
 pub struct Resolver {
     names: mpsc::UnboundedSender<Weak<Endpoint>>,
 }
 
 impl Resolver {
-    /// Starts the thread. `hosts_file` has the names that no name server is
-    /// asked for; on most systems it is [`HOSTS_FILE`].
+    /// Starts the thread. `hosts_file` names the file that is consulted before
+    /// any name server; on most systems it is [`HOSTS_FILE`].
     ///
-    /// # Errors
-    /// If the system gives no thread, or its runtime no event loop.
+    /// # Errors If the thread or its event loop cannot be started.
     pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
         let (names, new) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -62,18 +63,19 @@ impl Resolver {
         Ok(Self { names })
     }
 
-    /// Looks the endpoint's name up, now and again, as long as it lives.
+    /// Resolves the endpoint's name now, and again as needed while the endpoint
+    /// exists.
     pub(crate) fn follow(&self, endpoint: &Arc<Endpoint>) {
-        // Fails only if the thread is gone; the endpoint stays unresolved then,
-        // which is what it is.
+        // This fails only if the thread has ended; the endpoint then stays
+        // unresolved.
         let _ = self.names.send(Arc::downgrade(endpoint));
     }
 }
 
-/// Looks one name up.
+/// Looks up one name.
 trait Lookup {
-    /// The addresses in the order in which to try them, at least one, and how
-    /// long they hold.
+    /// The addresses in the order in which to try them, at least one, and their
+    /// TTL.
     fn lookup(&self, host: &str) -> impl Future<Output = Result<Answer, String>>;
 }
 
@@ -90,13 +92,13 @@ async fn serve(mut new: mpsc::UnboundedReceiver<Weak<Endpoint>>, lookup: impl Lo
     }
 }
 
-/// Follows one endpoint to its end.
+/// Keeps one endpoint's addresses current until the endpoint is dropped.
 async fn follow(endpoint: Weak<Endpoint>, lookup: Rc<impl Lookup>) {
-    let Some((host, port, hurry)) = endpoint.upgrade().and_then(|e| name(&e)) else {
+    let Some((host, port, wake)) = endpoint.upgrade().and_then(|e| name(&e)) else {
         return;
     };
     let mut retry = *RETRY.start();
-    // The endpoint is not held while waiting.
+    // The endpoint is held weakly while waiting, so that it can be dropped.
     while endpoint.strong_count() > 0 {
         let asked = Instant::now();
         let found = match timeout(LOOKUP_TIMEOUT, lookup.lookup(&host)).await {
@@ -126,14 +128,16 @@ async fn follow(endpoint: Weak<Endpoint>, lookup: Rc<impl Lookup>) {
         drop(endpoint);
         tokio::select! {
             () = sleep_until(Instant::now() + wait) => {}
-            () = hurry.notified() => sleep_until(asked + *REFRESH.start()).await,
+            () = wake.notified() => sleep_until(asked + *REFRESH.start()).await,
         }
     }
 }
 
 fn name(endpoint: &Endpoint) -> Option<(String, u16, Arc<Notify>)> {
     match endpoint.address() {
-        Address::Name { host, port } => Some((host.clone(), *port, Arc::clone(&endpoint.hurry))),
+        Address::Name { host, port } => {
+            Some((host.clone(), *port, Arc::clone(&endpoint.wake_resolver)))
+        }
         Address::Ip(_) | Address::Unix(_) => None,
     }
 }

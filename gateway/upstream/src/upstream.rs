@@ -1,5 +1,4 @@
-//! An upstream: endpoints that answer for one another, and the choice among
-//! them.
+//! An upstream: a group of equivalent endpoints, and the choice among them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,41 +11,43 @@ use crate::health::{Admission, Health, PassiveHealth};
 /// An upstream as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamSpec {
-    /// Its name, unique in the configuration.
+    /// The name, unique in the configuration.
     pub name: String,
-    /// Its endpoints, no address twice.
+    /// The endpoints; no address occurs twice.
     pub endpoints: Vec<EndpointSpec>,
-    /// How requests are spread over them.
+    /// How requests are balanced over the endpoints.
     pub balance: Balance,
-    /// When failures put an endpoint out.
+    /// When failures eject an endpoint.
     pub passive_health: PassiveHealth,
-    /// Idle connections that each worker keeps to each endpoint; 0 keeps none.
+    /// Idle connections that each worker keeps per endpoint; 0 keeps none.
     pub keepalive: usize,
     /// How long an idle connection is kept.
     pub idle_timeout: Duration,
-    /// How long connecting to an endpoint may take, over all its addresses.
+    /// The time limit for connecting to an endpoint, over all its addresses.
     pub connect_timeout: Duration,
 }
 
 /// An endpoint as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSpec {
-    /// Where it is.
+    /// The address of the endpoint.
     pub address: Address,
-    /// Its share beside the others; 0 counts as 1.
+    /// The share of requests relative to the other endpoints; 0 counts as 1.
     pub weight: u32,
-    /// Requests that may be in flight at once, of all workers; none: no limit.
+    /// The most requests in flight at once, over all workers; none means no
+    /// limit.
     pub max_connections: Option<u32>,
 }
 
-/// An upstream of one snapshot. Immutable; what changes is in its endpoints.
+/// An upstream of one snapshot. It is immutable; the mutable state is in its
+/// endpoints.
 #[derive(Debug)]
 pub struct Upstream {
     name: Box<str>,
     members: Box<[Member]>,
     balance: Balance,
-    /// None if it is off, or if there is but one endpoint: to put that one out
-    /// would only turn a failure into another.
+    /// None if passive health checks are off, or if there is only one endpoint:
+    /// ejecting that one would only replace one failure by another.
     rule: Option<PassiveHealth>,
     /// See [`UpstreamSpec::keepalive`].
     pub keepalive: usize,
@@ -56,23 +57,23 @@ pub struct Upstream {
     pub connect_timeout: Duration,
 }
 
-/// An endpoint within an upstream, with what a reload may change.
+/// An endpoint of an upstream, with the settings that a reload may change.
 #[derive(Debug)]
 pub struct Member {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
-    /// Its share beside the others, at least 1.
+    /// The share of requests relative to the other endpoints, at least 1.
     pub weight: u32,
-    /// Requests that may be in flight at once.
+    /// The most requests in flight at once.
     pub max_connections: Option<u32>,
 }
 
-/// An endpoint that was chosen for a request.
+/// An endpoint chosen for a request.
 #[derive(Debug)]
 pub struct Picked {
-    /// Its place in the upstream, for [`Tried::insert`].
+    /// The endpoint's index in the upstream, for [`Tried::insert`].
     pub index: usize,
-    /// The request, counted in.
+    /// The request, counted as in flight.
     pub in_flight: InFlight,
 }
 
@@ -81,19 +82,19 @@ pub struct Picked {
 pub enum Unavailable {
     /// The upstream has no endpoints.
     Empty,
-    /// Every endpoint that could be chosen was tried already.
+    /// Every endpoint was already tried for this request.
     Tried,
-    /// No endpoint that is left has an address: its name was not resolved.
+    /// No remaining endpoint has an address: its name is not resolved.
     Dns,
-    /// Those that are left have as many requests in flight as they may have.
+    /// The remaining endpoints have reached their limit of requests in flight.
     Limit,
-    /// Those that are left are out, and others are not.
+    /// The remaining endpoints are ejected, while others are healthy.
     Unhealthy,
 }
 
 impl Upstream {
-    /// Builds the upstream over endpoints that are there already, one for each
-    /// of the spec's, in its order.
+    /// Builds the upstream from existing endpoints, one for each endpoint of
+    /// the spec, in its order.
     pub(crate) fn new(spec: &UpstreamSpec, endpoints: Vec<Arc<Endpoint>>) -> Self {
         let members: Box<[Member]> = spec
             .endpoints
@@ -117,46 +118,46 @@ impl Upstream {
         }
     }
 
-    /// Its name.
+    /// The name of the upstream.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its endpoints, in the order of the file.
+    /// The endpoints, in the order of the file.
     pub fn members(&self) -> &[Member] {
         &self.members
     }
 
-    /// Whether one of its endpoints is taken to be well. One that is never held
-    /// back is not while its last request failed.
+    /// Whether an endpoint of this upstream counts as up. An endpoint that is
+    /// never ejected is down while its last request failed.
     pub fn is_up(&self, member: &Member) -> bool {
         match self.rule {
-            Some(_) => matches!(member.endpoint.health(), Health::In { .. }),
+            Some(_) => matches!(member.endpoint.health(), Health::Healthy { .. }),
             None => member.endpoint.failing().is_none(),
         }
     }
 
-    /// Chooses an endpoint that `tried` does not name, and counts the request
-    /// in there.
+    /// Chooses an endpoint that is not in `tried`, and counts the request as in
+    /// flight there.
     ///
-    /// Endpoints that are out are passed over, and one whose time is up is
-    /// chosen for one probe. If all are out, all are tried: a wrong guess about
-    /// health must not take a whole upstream down.
+    /// Ejected endpoints are skipped, and one whose ejection is over is chosen
+    /// for one probe. If all endpoints are ejected, all are candidates: a wrong
+    /// conclusion about health must not take a whole upstream down.
     ///
-    /// # Errors
-    /// Why there is none. The fault that the operator can do most about is
-    /// named first: see the order of [`Unavailable`].
+    /// # Errors Why there is none. If there are several reasons, the one that
+    /// the operator can act on best is returned: see the order of
+    /// [`Unavailable`].
     pub fn pick(
         &self,
         cursor: &mut Cursor,
         tried: &Tried,
         now_ms: u64,
     ) -> Result<Picked, Unavailable> {
-        let all_out = !self
+        let all_ejected = !self
             .members
             .iter()
             .any(|m| m.endpoint.is_resolved() && self.admits(m, now_ms) != Admission::No);
-        // Each turn that finds no way in takes one endpoint off the list.
+        // Each pass that cannot enter its choice excludes one endpoint more.
         let mut passed = tried.clone();
         loop {
             let candidates = self
@@ -166,7 +167,7 @@ impl Upstream {
                 .filter_map(|(index, member)| {
                     let free = !passed.contains(index)
                         && member.endpoint.is_resolved()
-                        && (all_out || self.admits(member, now_ms) != Admission::No);
+                        && (all_ejected || self.admits(member, now_ms) != Admission::No);
                     member.candidate(index).filter(|_| free)
                 });
             let Some(index) = cursor.choose(self.balance, self.members.len(), candidates) else {
@@ -175,16 +176,16 @@ impl Upstream {
             let Some(member) = self.members.get(index) else {
                 return Err(Unavailable::Empty);
             };
-            match self.enter(member, all_out, now_ms) {
+            match self.enter(member, all_ejected, now_ms) {
                 Some(in_flight) => return Ok(Picked { index, in_flight }),
                 None => passed.insert(index),
             }
         }
     }
 
-    /// Counts the request in; none if the last place or the probe went to
-    /// another request in between.
-    fn enter(&self, member: &Member, all_out: bool, now_ms: u64) -> Option<InFlight> {
+    /// Counts the request as in flight; none if another request has taken the
+    /// last place or the probe meanwhile.
+    fn enter(&self, member: &Member, all_ejected: bool, now_ms: u64) -> Option<InFlight> {
         let in_flight = member.endpoint.enter(member.max_connections, self.rule)?;
         let Some(rule) = &self.rule else {
             return Some(in_flight);
@@ -193,7 +194,7 @@ impl Upstream {
         match self.admits(member, now_ms) {
             Admission::Yes => Some(in_flight),
             Admission::Probe if health.claim(now_ms, rule) => Some(in_flight),
-            Admission::Probe | Admission::No if all_out => {
+            Admission::Probe | Admission::No if all_ejected => {
                 health.try_anyway(now_ms, rule);
                 Some(in_flight)
             }
@@ -211,7 +212,7 @@ impl Upstream {
         }
     }
 
-    /// Asked only when there was nothing to choose.
+    /// Why there is no candidate. Called only if no endpoint could be chosen.
     fn unavailable(&self, tried: &Tried, now_ms: u64) -> Unavailable {
         if self.members.is_empty() {
             return Unavailable::Empty;
@@ -239,7 +240,7 @@ impl Upstream {
 }
 
 impl Member {
-    /// As one that may be chosen, unless it is full.
+    /// The endpoint as a candidate, unless it has reached its limit.
     fn candidate(&self, index: usize) -> Option<Candidate> {
         let in_flight = self.endpoint.in_flight();
         let full = self.max_connections.is_some_and(|limit| in_flight >= limit);

@@ -33,8 +33,8 @@ fn turns_follow_the_weights_exactly_and_without_runs() {
     for seed in 0..50 {
         let chosen = turns(&mut Cursor::from_seed(seed), &[5, 1, 1], 70);
         assert_eq!(counts(&chosen, 3), [50, 10, 10], "{chosen:?}");
-        // Never all five in a row, as weighting by repetition would have it;
-        // around the end of a round up to four meet.
+        // Never all five in a row, as with weighting by repetition; across the
+        // end of a round, up to four are in a row.
         assert!(!chosen.windows(5).any(|w| w == [0; 5]), "{chosen:?}");
     }
 }
@@ -56,7 +56,7 @@ fn four_workers_start_apart_and_spread_evenly_together() {
     }
     let counts = counts(&all, 3);
     for (have, expected) in counts.iter().zip([200_usize, 133, 67]) {
-        // At most one turn off for each worker.
+        // Each worker deviates by at most one turn.
         assert!(have.abs_diff(expected) <= 4, "{counts:?}");
     }
 }
@@ -105,13 +105,14 @@ fn among_equals_least_conn_takes_turns_by_weight() {
 }
 
 #[test]
-fn passed_over_endpoints_save_nothing_up() {
+fn skipped_endpoints_gain_no_credit() {
     let mut cursor = Cursor::from_seed(0);
     for _ in 0..100 {
         let among = candidates(&[1, 1], &[0, 0]).into_iter().skip(1);
         assert_eq!(cursor.choose(Balance::RoundRobin, 2, among), Some(1));
     }
-    // The other is back and does not get a hundred in a row.
+    // After its return the other endpoint does not get a hundred requests in a
+    // row.
     let counts = counts(&turns(&mut cursor, &[1, 1], 10), 2);
     assert_eq!(counts, [5, 5]);
     let none = cursor.choose(Balance::RoundRobin, 2, [].into_iter());

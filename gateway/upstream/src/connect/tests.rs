@@ -40,7 +40,7 @@ async fn each_address_is_tried_and_the_one_that_worked_is_tried_first() {
     assert!(stream.nodelay().unwrap());
     assert_eq!(endpoint.preferred.load(super::Relaxed), 1);
     endpoint.connect(SOON).await.unwrap();
-    // Fewer addresses than before: the preferred place is taken round.
+    // There are fewer addresses than before: the preferred index wraps around.
     endpoint.set_resolution(Ok(Box::new([open])));
     endpoint.connect(SOON).await.unwrap();
     let counters = endpoint.counters();
@@ -48,7 +48,7 @@ async fn each_address_is_tried_and_the_one_that_worked_is_tried_first() {
 }
 
 #[tokio::test]
-async fn failures_are_told_apart() {
+async fn each_failure_has_its_own_error() {
     let endpoint = named(&[closed().await, closed().await]);
     let error = endpoint.connect(SOON).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused), "{error:?}");
@@ -73,8 +73,8 @@ async fn an_address_that_never_answers_takes_only_its_share() {
 
 #[tokio::test]
 async fn a_listener_whose_queue_is_full_times_out_and_the_next_is_reached() {
-    // A queue of one, and nobody accepts: the third connection's SYN is
-    // dropped.
+    // The accept queue has one place and is never emptied: the third
+    // connection's SYN is dropped.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let full = socket.listen(0).unwrap();

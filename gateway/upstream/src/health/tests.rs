@@ -10,11 +10,11 @@ const RULE: PassiveHealth = PassiveHealth {
     fail_timeout: Duration::from_secs(30),
 };
 
-fn inn(fails: u32, since_ms: u64) -> Health {
-    Health::In { fails, since_ms }
+fn healthy(fails: u32, since_ms: u64) -> Health {
+    Health::Healthy { fails, since_ms }
 }
-fn out(until_ms: u64) -> Health {
-    Health::Out { until_ms }
+fn ejected(until_ms: u64) -> Health {
+    Health::Ejected { until_ms }
 }
 fn probing(until_ms: u64) -> Health {
     Health::Probing { until_ms }
@@ -23,18 +23,18 @@ fn probing(until_ms: u64) -> Health {
 #[test]
 fn outcomes_change_health() {
     let cases = [
-        // The first failure begins the time they are counted over.
-        (Health::NEW, FAILED, 5_000, inn(1, 5_000)),
-        (inn(1, 5_000), FAILED, 35_000, inn(2, 5_000)),
-        (inn(2, 5_000), FAILED, 35_001, inn(1, 35_001)),
-        // Successes in between do not wipe them out.
-        (inn(2, 5_000), Ok, 6_000, inn(2, 5_000)),
-        (inn(2, 5_000), FAILED, 6_000, out(36_000)),
-        // What was on its way when it went out says nothing.
-        (out(36_000), FAILED, 7_000, out(36_000)),
-        (out(36_000), Ok, 7_000, out(36_000)),
+        // The first failure starts the period over which failures are counted.
+        (Health::NEW, FAILED, 5_000, healthy(1, 5_000)),
+        (healthy(1, 5_000), FAILED, 35_000, healthy(2, 5_000)),
+        (healthy(2, 5_000), FAILED, 35_001, healthy(1, 35_001)),
+        // Successes in between do not reset the count.
+        (healthy(2, 5_000), Ok, 6_000, healthy(2, 5_000)),
+        (healthy(2, 5_000), FAILED, 6_000, ejected(36_000)),
+        // A request sent before the ejection changes nothing.
+        (ejected(36_000), FAILED, 7_000, ejected(36_000)),
+        (ejected(36_000), Ok, 7_000, ejected(36_000)),
         (probing(70_000), Ok, 40_000, Health::NEW),
-        (probing(70_000), FAILED, 40_000, out(70_000)),
+        (probing(70_000), FAILED, 40_000, ejected(70_000)),
     ];
     for (before, outcome, now, after) in cases {
         assert_eq!(
@@ -47,18 +47,18 @@ fn outcomes_change_health() {
         max_fails: 0,
         ..RULE
     };
-    assert_eq!(inn(7, 0).after(FAILED, 1, &off), inn(8, 0));
+    assert_eq!(healthy(7, 0).after(FAILED, 1, &off), healthy(8, 0));
 }
 
 #[test]
 fn health_decides_about_admission() {
     let cases = [
         (Health::NEW, 0, Admission::Yes),
-        (inn(2, 5), 6, Admission::Yes),
-        (out(100), 99, Admission::No),
-        (out(100), 100, Admission::Probe),
+        (healthy(2, 5), 6, Admission::Yes),
+        (ejected(100), 99, Admission::No),
+        (ejected(100), 100, Admission::Probe),
         (probing(100), 99, Admission::No),
-        // The probe was lost, with its client perhaps.
+        // The probe had no result, perhaps because its client went away.
         (probing(100), 100, Admission::Probe),
     ];
     for (health, now, expected) in cases {
@@ -67,13 +67,13 @@ fn health_decides_about_admission() {
 }
 
 #[test]
-fn a_cell_goes_out_once_probes_once_and_comes_back() {
+fn a_cell_is_ejected_once_probed_once_and_recovers() {
     let cell = Cell::new();
     let report = |outcome, now| cell.report(outcome, now, &RULE);
     assert_eq!(report(Ok, 0), None);
     assert_eq!(report(FAILED, 1_000), None);
     assert_eq!(report(FAILED, 1_000), None);
-    assert_eq!(cell.load(), inn(2, 1_000));
+    assert_eq!(cell.load(), healthy(2, 1_000));
     assert!(
         !cell.claim(1_000, &RULE),
         "it takes requests, none is a probe"
@@ -84,7 +84,7 @@ fn a_cell_goes_out_once_probes_once_and_comes_back() {
     assert!(cell.claim(32_000, &RULE));
     assert!(!cell.claim(32_000, &RULE), "a second probe");
     assert_eq!(report(FAILED, 33_000), None);
-    assert_eq!(cell.load(), out(63_000));
+    assert_eq!(cell.load(), ejected(63_000));
     assert!(cell.claim(63_000, &RULE));
     assert_eq!(report(Ok, 63_500), Some(Change::Recovered));
     assert_eq!(cell.load(), Health::NEW);
@@ -107,16 +107,16 @@ fn tried_anyway_its_outcome_counts() {
 fn a_word_holds_every_state() {
     let states = [
         Health::NEW,
-        inn(16_383, (1 << 48) - 1),
-        out(1 << 47),
+        healthy(16_383, (1 << 48) - 1),
+        ejected(1 << 47),
         probing(12),
     ];
     for health in states {
         assert_eq!(super::unpack(super::pack(health)), health);
     }
-    // What does not fit is cut, not spilt over.
+    // Values that are too large are truncated and do not affect other fields.
     assert_eq!(
-        super::unpack(super::pack(inn(u32::MAX, u64::MAX))),
+        super::unpack(super::pack(healthy(u32::MAX, u64::MAX))),
         states[1]
     );
 }

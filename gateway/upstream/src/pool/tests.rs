@@ -19,7 +19,7 @@ fn the_newest_that_is_not_expired_comes_first() {
     pool.put(&b, "other", Lease::at_once(100), 8);
     assert_eq!((a.counters().idle, pool.len()), (3, 4));
     assert_eq!(pool.take(&a, 50), Some("new"));
-    // The one that expired at 50 was dropped on the way.
+    // The one that expired at 50 was dropped meanwhile.
     assert_eq!((a.counters().idle, a.counters().reused), (1, 1));
     assert_eq!(pool.take(&a, 99), Some("old"));
     assert_eq!(pool.take(&a, 99), None);
@@ -29,7 +29,7 @@ fn the_newest_that_is_not_expired_comes_first() {
 }
 
 #[test]
-fn beyond_its_bound_the_oldest_goes() {
+fn beyond_the_limit_the_oldest_is_closed() {
     let a = endpoint(1);
     let mut pool = Pool::new();
     for n in 1..=5 {
@@ -43,7 +43,7 @@ fn beyond_its_bound_the_oldest_goes() {
 }
 
 #[test]
-fn a_sweep_closes_what_expired_and_what_belongs_to_nobody() {
+fn a_sweep_closes_expired_connections_and_those_of_dropped_endpoints() {
     let (a, b) = (endpoint(1), endpoint(2));
     let alive = Arc::new(());
     let mut pool = Pool::new();
@@ -65,7 +65,7 @@ fn a_sweep_closes_what_expired_and_what_belongs_to_nobody() {
 }
 
 #[test]
-fn a_connection_that_rests_is_left_alone() {
+fn a_resting_connection_is_not_taken() {
     let a = endpoint(1);
     let mut pool = Pool::new();
     pool.put(&a, "ready", Lease::at_once(1_000), 8);
@@ -81,10 +81,10 @@ fn a_connection_that_rests_is_left_alone() {
     assert_eq!(a.counters().idle, 0);
 }
 
-/// Else a busy endpoint would need a new connection for each `HEAD`, and those
-/// that rest would push out those that are ready.
+/// Otherwise a busy endpoint would need a new connection for each `HEAD`, and resting
+/// connections would displace those that are ready.
 #[test]
-fn those_that_rest_have_places_of_their_own() {
+fn resting_connections_have_a_limit_of_their_own() {
     let a = endpoint(1);
     let mut pool = Pool::new();
     pool.put(&a, 0, Lease::at_once(1_000), 2);
@@ -98,7 +98,7 @@ fn those_that_rest_have_places_of_their_own() {
 }
 
 #[test]
-fn nothing_is_used_again_of_an_endpoint_that_is_distrusted() {
+fn connections_to_a_distrusted_endpoint_are_not_reused() {
     let (a, b) = (endpoint(1), endpoint(2));
     let mut pool = Pool::new();
     for endpoint in [&a, &b] {

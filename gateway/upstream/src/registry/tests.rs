@@ -56,7 +56,7 @@ fn a_reload_keeps_health_and_counts_of_what_stays() {
     assert!(Arc::ptr_eq(&kept.endpoint, &old[0].members()[0].endpoint));
     assert_eq!(kept.weight, 7);
     assert_eq!(kept.endpoint.in_flight(), 1);
-    assert!(matches!(kept.endpoint.health(), Health::Out { .. }));
+    assert!(matches!(kept.endpoint.health(), Health::Ejected { .. }));
     assert_eq!(new[0].members()[0].endpoint.health(), Health::NEW);
 
     drop(old);
@@ -68,7 +68,7 @@ fn a_reload_keeps_health_and_counts_of_what_stays() {
     left.sort_unstable();
     assert_eq!(left, [format!("one {A}"), format!("one {C}")]);
     drop(new);
-    // The request is still on its way.
+    // The request in flight still holds the endpoint.
     assert_eq!(registry.endpoints().len(), 1);
     drop(picked);
     assert!(registry.endpoints().is_empty());

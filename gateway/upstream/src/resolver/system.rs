@@ -1,12 +1,14 @@
-//! Look-ups as the system is configured: `/etc/resolv.conf` and the hosts file.
+//! Resolves names with the system's configuration: `/etc/resolv.conf` and the
+//! hosts file.
 //!
-//! By hickory-resolver and not by `getaddrinfo`: the latter gives no TTL, and
-//! holds a thread for as long as a dead DNS server likes. What is given up for
-//! it: sources of `nsswitch.conf` other than files and DNS, such as mDNS.
+//! It uses hickory-resolver instead of `getaddrinfo`, which reports no TTL and
+//! blocks a thread for as long as a DNS server does not respond. The price is
+//! that sources in `nsswitch.conf` other than files and DNS, such as mDNS, are
+//! not used.
 //!
-//! A name is plain ASCII here, with underscores if it has them: container
-//! networks have names such as `app_backend`, which the rules of
-//! internationalised names refuse.
+//! A name is plain ASCII and may contain underscores: container networks have
+//! names such as `app_backend`, which the rules for internationalised names
+//! refuse.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -26,11 +28,12 @@ use super::{Answer, Lookup};
 
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
-/// How long an address out of the hosts file holds. The file has no TTL; the
-/// resolver looks again sooner, when its longest time is over.
+/// How long an address from the hosts file is valid. The file has no TTL, and
+/// the resolver's upper bound ends the period earlier.
 const HOSTS_TTL: Duration = Duration::from_secs(3600);
 
-/// What looks up, and how it was configured when it was made.
+/// The resolver, and the modification times of the files it was configured
+/// from.
 pub(super) struct System {
     hosts_file: PathBuf,
     current: RefCell<Option<Current>>,
@@ -38,8 +41,8 @@ pub(super) struct System {
 
 #[derive(Clone)]
 struct Current {
-    /// The files' times; they are read again when one has changed, as when a
-    /// machine joins another network.
+    /// The modification times of the files, which are read again when one has
+    /// changed, for example when a machine joins another network.
     times: Times,
     hosts: Arc<Hosts>,
     resolver: TokioResolver,
@@ -51,9 +54,10 @@ impl Lookup for System {
     async fn lookup(&self, host: &str) -> Result<Answer, String> {
         let name = Name::from_ascii(host).map_err(|error| error.to_string())?;
         let current = self.current().map_err(|error| error.to_string())?;
-        // As everywhere, a name of the hosts file is not asked for elsewhere:
-        // neither with a search domain nor in its other family.
-        // `localhost` has both families, whatever the file has (RFC 6761 §6.3).
+        // As in other resolvers, a name in the hosts file is not looked up
+        // elsewhere, neither with a search domain nor for its other address
+        // family. `localhost` resolves to both families, whatever the file says
+        // (RFC 6761, section 6.3).
         let known = in_hosts(&current.hosts, &name);
         if !known.is_empty() && !name.is_localhost() {
             return Ok(Answer {
@@ -75,7 +79,7 @@ impl Lookup for System {
 }
 
 impl System {
-    /// With this hosts file.
+    /// A resolver that reads this hosts file.
     pub(super) fn new(hosts_file: PathBuf) -> Self {
         Self {
             hosts_file,
@@ -109,9 +113,9 @@ impl Current {
         let options = builder.options_mut();
         options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
         // Each endpoint keeps its addresses for their TTL. A second cache would
-        // only hide a change when a failed connection makes us look again.
+        // only hide a change when a failed connection causes another look-up.
         options.cache_size = 0;
-        // Which file that is, the configuration says.
+        // The path of the hosts file is configurable, so the file is read here.
         options.use_hosts_file = ResolveHosts::Never;
         let hosts = Arc::new(hosts);
         let mut resolver = builder.build()?;
@@ -124,8 +128,8 @@ impl Current {
     }
 }
 
-/// As `/etc/resolv.conf` says; without the file the name server is the local
-/// one: resolv.conf(5).
+/// Configured by `/etc/resolv.conf`. If the file does not exist, the name
+/// server is the local one, as in resolv.conf(5).
 fn system() -> ResolverBuilder<TokioRuntimeProvider> {
     TokioResolver::builder_tokio().unwrap_or_else(|error| {
         tracing::warn!(%error, "no usable /etc/resolv.conf, asking 127.0.0.1");
@@ -135,7 +139,7 @@ fn system() -> ResolverBuilder<TokioRuntimeProvider> {
     })
 }
 
-/// A file that is not there has no names.
+/// The entries of the hosts file; none if the file does not exist.
 fn read_hosts(path: &Path) -> Hosts {
     let mut hosts = Hosts::default();
     let read = File::open(path).and_then(|file| hosts.read_hosts_conf(file));

@@ -13,7 +13,8 @@ use super::{Answer, Lookup, serve};
 use crate::address::Address;
 use crate::endpoint::Endpoint;
 
-/// Answers in turn, the last one for ever, and notes when it was asked.
+/// Gives its results in turn, repeating the last, and records the time of each
+/// call.
 #[derive(Clone)]
 struct Script {
     answers: Rc<RefCell<VecDeque<Result<Answer, String>>>>,
@@ -37,7 +38,7 @@ impl Script {
         }
     }
 
-    /// Seconds since the start at which it was asked.
+    /// The times of the look-ups, in seconds since the start.
     fn asked(&self) -> Vec<u64> {
         self.asked.borrow().clone()
     }
@@ -125,7 +126,7 @@ async fn failures_keep_the_old_addresses_and_are_tried_again_ever_slower() {
         let error = endpoint.resolution().error.clone();
         assert_eq!(error.as_deref(), Some("server failure"));
         sleep(Duration::from_secs(120)).await;
-        // Ten seconds of silence before the fourth.
+        // The look-up before the fourth took ten seconds to time out.
         assert_eq!(script.asked(), [0, 5, 6, 18, 22, 30, 46, 76, 106]);
         assert_eq!(addresses(&endpoint), ["127.0.0.1:3000"]);
     })
@@ -133,7 +134,7 @@ async fn failures_keep_the_old_addresses_and_are_tried_again_ever_slower() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_name_is_answered_for_and_found_later() {
+async fn an_unknown_name_gets_a_result_and_is_found_later() {
     let script = Script::new(&[Err("no such name"), Ok(("127.0.0.1", 60))]);
     let endpoint = endpoint();
     with(&script, &endpoint, async {
@@ -147,17 +148,17 @@ async fn an_unknown_name_is_answered_for_and_found_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_connection_hastens_the_look_up_but_not_without_bound() {
+async fn a_failed_connection_causes_an_early_look_up_at_a_limited_rate() {
     let script = Script::new(&[Ok(("127.0.0.1", 300))]);
     let endpoint = endpoint();
     with(&script, &endpoint, async {
         endpoint.answered().await;
         sleep(Duration::from_secs(100)).await;
         for _ in 0..50 {
-            endpoint.hurry.notify_one();
+            endpoint.wake_resolver.notify_one();
             sleep(Duration::from_millis(100)).await;
         }
-        // Five seconds of failures: at most a query a second.
+        // Connecting fails for five seconds: at most one query per second.
         assert_eq!(script.asked(), [0, 100, 101, 102, 103, 104]);
     })
     .await;
@@ -182,11 +183,11 @@ async fn an_endpoint_that_is_gone_is_looked_up_no_more() {
     let test = async {
         names.send(weak.clone()).unwrap();
         sleep(Duration::from_secs(1)).await;
-        let hurry = Arc::clone(&endpoint.hurry);
+        let wake_resolver = Arc::clone(&endpoint.wake_resolver);
         drop(endpoint);
         assert_eq!(weak.strong_count(), 0, "the resolver holds no endpoint");
         sleep(Duration::from_secs(2)).await;
-        assert_eq!(Arc::strong_count(&hurry), 1, "its task has ended");
+        assert_eq!(Arc::strong_count(&wake_resolver), 1, "its task has ended");
         sleep(Duration::from_secs(600)).await;
         assert_eq!(script.asked(), [0]);
     };

@@ -5,8 +5,8 @@ use super::{EndpointSpec, Picked, Unavailable, Upstream, UpstreamSpec};
 use crate::address::Address;
 use crate::balance::{Balance, Cursor, Tried};
 use crate::endpoint::Endpoint;
+use crate::failure_streak::Failing;
 use crate::health::{AttemptOutcome, Change, PassiveHealth};
-use crate::standing::Failing;
 
 fn spec(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> UpstreamSpec {
     UpstreamSpec {
@@ -46,8 +46,8 @@ const THREE: [(&str, u32, Option<u32>); 3] = [
     ("127.0.0.1:3", 1, None),
 ];
 
-/// Fails the endpoint until it is out.
-fn put_out(upstream: &Upstream, index: usize, now_ms: u64) {
+/// Reports failures of the endpoint until it is ejected.
+fn eject(upstream: &Upstream, index: usize, now_ms: u64) {
     let only = tried_all_but(upstream, index);
     let picked = upstream
         .pick(&mut Cursor::from_seed(0), &only, now_ms)
@@ -73,7 +73,7 @@ fn tried_all_but(upstream: &Upstream, index: usize) -> Tried {
     tried
 }
 
-/// Which endpoints this many requests go to, sorted, each once.
+/// The endpoints that this many requests go to, sorted and without repetition.
 fn reached(upstream: &Upstream, now_ms: u64, requests: usize) -> Vec<usize> {
     let mut cursor = Cursor::from_seed(9);
     let mut all: Vec<usize> = (0..requests)
@@ -90,9 +90,9 @@ fn reached(upstream: &Upstream, now_ms: u64, requests: usize) -> Vec<usize> {
 }
 
 #[test]
-fn what_is_out_is_passed_over_then_probed_once() {
+fn ejected_endpoints_are_skipped_then_probed_once() {
     let upstream = upstream(Balance::RoundRobin, &THREE);
-    put_out(&upstream, 1, 1_000);
+    eject(&upstream, 1, 1_000);
     assert_eq!(reached(&upstream, 1_000, 30), [0, 2]);
     assert_eq!(reached(&upstream, 30_999, 30), [0, 2]);
 
@@ -109,10 +109,10 @@ fn what_is_out_is_passed_over_then_probed_once() {
 }
 
 #[test]
-fn when_all_are_out_all_are_tried_and_one_success_brings_one_back() {
+fn when_all_are_ejected_all_are_tried_and_a_success_restores_one() {
     let upstream = upstream(Balance::RoundRobin, &THREE);
     for index in 0..3 {
-        put_out(&upstream, index, 0);
+        eject(&upstream, index, 0);
     }
     assert_eq!(reached(&upstream, 10, 30), [0, 1, 2]);
     let only = tried_all_but(&upstream, 2);
@@ -123,7 +123,7 @@ fn when_all_are_out_all_are_tried_and_one_success_brings_one_back() {
 }
 
 #[test]
-fn a_single_endpoint_is_never_put_out() {
+fn a_single_endpoint_is_never_ejected() {
     let upstream = upstream(Balance::RoundRobin, &THREE[..1]);
     for now in 0..10 {
         let picked = upstream
@@ -151,7 +151,7 @@ fn a_single_endpoint_is_never_put_out() {
 }
 
 #[test]
-fn why_there_is_none_is_said() {
+fn the_error_says_why_there_is_none() {
     let names = [("a:80", 1, None), ("b:80", 1, None)];
     let pick = |upstream: &Upstream, tried: &Tried| {
         let picked = upstream.pick(&mut Cursor::new(), tried, 0);
@@ -173,13 +173,13 @@ fn why_there_is_none_is_said() {
     assert_eq!(pick(&unresolved, &tried), Err(Unavailable::Tried));
 
     let three = upstream(Balance::RoundRobin, &THREE);
-    put_out(&three, 0, 0);
+    eject(&three, 0, 0);
     let tried = tried_all_but(&three, 0);
     assert_eq!(pick(&three, &tried), Err(Unavailable::Unhealthy));
 }
 
 #[test]
-fn limits_hold_and_are_given_back() {
+fn limits_hold_and_are_released() {
     let limited = [("127.0.0.1:1", 1, Some(2)), ("127.0.0.1:2", 1, Some(1))];
     let upstream = upstream(Balance::RoundRobin, &limited);
     let mut cursor = Cursor::from_seed(5);
@@ -236,8 +236,8 @@ fn four_threads_keep_the_limit_and_lose_no_count() {
                         Err(_) => held.clear(),
                     }
                     let over = upstream.members().iter().any(|m| {
-                        // A thread that is about to be refused shows for a
-                        // moment.
+                        // A thread whose request is about to be refused is
+                        // counted briefly.
                         m.endpoint.in_flight() > 3 + 3
                     });
                     assert!(!over);

@@ -16,14 +16,14 @@ use crate::resolver::Lookup as _;
 const A: u16 = 1;
 const AAAA: u16 = 28;
 
-/// What a name server on loopback answers with: addresses and their TTL in
+/// The records of a name server on loopback: addresses and their TTL in
 /// seconds.
 type Zone = Rc<RefCell<Vec<(IpAddr, u32)>>>;
 
 /// The names that a name server was asked for.
 type Asked = Rc<RefCell<Vec<String>>>;
 
-/// Answers every question out of the zone; "no such name" if it is empty.
+/// Answers every query from the zone; with "no such name" if the zone is empty.
 async fn name_server(socket: UdpSocket, zone: Zone, asked: Asked) {
     let mut query = [0; 512];
     while let Ok((len, from)) = socket.recv_from(&mut query).await {
@@ -33,7 +33,7 @@ async fn name_server(socket: UdpSocket, zone: Zone, asked: Asked) {
     }
 }
 
-/// The name that a query asks for (RFC 1035, section 4.1.2).
+/// The name in a query (RFC 1035, section 4.1.2).
 fn name_of(query: &[u8]) -> String {
     let mut name = String::new();
     let mut rest = &query[12..];
@@ -45,8 +45,8 @@ fn name_of(query: &[u8]) -> String {
     name
 }
 
-/// A message of RFC 1035, section 4.1: the query's head and question, and a
-/// record for each address of the family asked for.
+/// A response (RFC 1035, section 4.1): the query's header and question, and a
+/// record for each address of the queried family.
 fn answer(query: &[u8], zone: &[(IpAddr, u32)]) -> Vec<u8> {
     let name_end = 12 + query[12..].iter().position(|&b| b == 0).unwrap();
     let question = &query[12..name_end + 5];
@@ -76,7 +76,7 @@ fn answer(query: &[u8], zone: &[(IpAddr, u32)]) -> Vec<u8> {
     out
 }
 
-/// Looks up with this hosts file, at this name server, in this search domain.
+/// A resolver with this hosts file, this name server and this search domain.
 fn system(hosts: &str, server: SocketAddr, search: Option<&str>) -> System {
     let mut udp = ConnectionConfig::udp();
     udp.port = server.port();
@@ -98,10 +98,10 @@ async fn loopback() -> (UdpSocket, SocketAddr) {
     (socket, address)
 }
 
-/// A container's name, as `docker compose` makes it, is what the name server
-/// is asked for, with the search domain and without.
+/// The name of a container as `docker compose` makes it is queried with the
+/// search domain and without it.
 #[tokio::test]
-async fn names_with_an_underscore_are_asked_for_in_the_search_domain_too() {
+async fn names_with_an_underscore_are_looked_up_in_the_search_domain_too() {
     let zone = Zone::default();
     let asked = Asked::default();
     let (socket, server) = loopback().await;
@@ -129,7 +129,7 @@ async fn names_with_an_underscore_are_asked_for_in_the_search_domain_too() {
     tasks.run_until(test).await;
 }
 
-/// Nobody is asked for what stands in the hosts file.
+/// A name in the hosts file causes no query.
 #[tokio::test]
 async fn the_hosts_file_comes_first() {
     let hosts =
@@ -170,8 +170,7 @@ async fn a_server_s_answers_come_with_both_families_their_ttl_and_no_cache() {
         let missing = look().await.unwrap_err();
         assert!(missing.contains("no records found"), "{missing}");
 
-        // The name is found as soon as it is there, and the new address as
-        // soon as it has changed.
+        // A new name is found at once, and so is a changed address.
         *zone.borrow_mut() = vec![(ip("2001:db8::7"), 900), (ip("192.0.2.7"), 70)];
         let both = look().await.unwrap();
         assert_eq!(both.addresses, [ip("192.0.2.7"), ip("2001:db8::7")]);

@@ -1,34 +1,34 @@
-//! Whether an endpoint's requests fail, since when and why: what an operator is
-//! told.
+//! Tracks whether an endpoint's requests fail, since when and why, for the
+//! operator.
 //!
-//! [`crate::health`] decides which endpoints are held back, and counts for that.
-//! An endpoint that is never held back, because it is the only one or because
-//! `max_fails` is 0, has no such health; it counts as down from a failure to the
-//! next success.
+//! [`crate::health`] counts failures to eject endpoints. An endpoint that is
+//! never ejected, because it is the only one or because `max_fails` is 0, has no
+//! such health; it counts as down from a failure until the next success.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::health::{AttemptOutcome, Change};
 
-/// How long after it was said that an endpoint fails it is not said again. One
-/// that fails now and then would fill the log.
+/// The shortest time between two messages that the endpoint fails, in
+/// milliseconds. An endpoint that fails now and then would otherwise fill the
+/// log.
 const QUIET_MS: u64 = 10_000;
 
-/// A run of failures without a success in between.
+/// A streak of failures without a success in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failing {
-    /// When the first of them came, in milliseconds on the caller's clock.
+    /// When the first of them happened, in milliseconds on the caller's clock.
     pub since_ms: u64,
     /// The last failure's word, such as `refused`.
     pub why: &'static str,
 }
 
-/// The standing of one endpoint.
+/// The current failure streak of one endpoint, if there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Standing {
-    /// There is a run of failures. Read with every request; the rest only while
-    /// requests fail.
+pub(crate) struct FailureStreak {
+    /// A streak is in progress. Read for every request; the mutex is locked only
+    /// while requests fail.
     fails: AtomicBool,
     run: Mutex<Run>,
 }
@@ -36,19 +36,19 @@ pub(crate) struct Standing {
 #[derive(Debug, Default)]
 struct Run {
     failing: Option<Failing>,
-    /// It was said of this run that the endpoint fails.
-    is_said: bool,
-    /// When that was last said, of this run or of an earlier one.
-    said_ms: Option<u64>,
+    /// A message was logged for this streak.
+    is_logged: bool,
+    /// When a message was last logged, for this or an earlier streak.
+    logged_ms: Option<u64>,
 }
 
-impl Standing {
+impl FailureStreak {
     pub(crate) fn failing(&self) -> Option<Failing> {
         self.run().failing
     }
 
-    /// Takes an outcome in. Answers with what is to be said of it: once that the
-    /// endpoint fails, and if that was said, once that it is back.
+    /// Records an outcome. Returns the change to log: once per streak that the
+    /// endpoint fails, and, if that was logged, that it has recovered.
     pub(crate) fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         match outcome {
             AttemptOutcome::Ok if !self.fails.load(Relaxed) => None,
@@ -56,19 +56,19 @@ impl Standing {
                 let mut run = self.run();
                 self.fails.store(false, Relaxed);
                 run.failing = None;
-                std::mem::take(&mut run.is_said).then_some(Change::Recovered)
+                std::mem::take(&mut run.is_logged).then_some(Change::Recovered)
             }
             AttemptOutcome::Failed(why) => {
                 let mut run = self.run();
                 self.fails.store(true, Relaxed);
                 let since_ms = run.failing.map_or(now_ms, |failing| failing.since_ms);
                 run.failing = Some(Failing { since_ms, why });
-                let quiet = |said_ms: u64| now_ms < said_ms.saturating_add(QUIET_MS);
-                if run.is_said || run.said_ms.is_some_and(quiet) {
+                let quiet = |logged_ms: u64| now_ms < logged_ms.saturating_add(QUIET_MS);
+                if run.is_logged || run.logged_ms.is_some_and(quiet) {
                     return None;
                 }
-                run.is_said = true;
-                run.said_ms = Some(now_ms);
+                run.is_logged = true;
+                run.logged_ms = Some(now_ms);
                 Some(Change::Failing)
             }
         }
@@ -88,8 +88,8 @@ mod tests {
     const RESET: AttemptOutcome = AttemptOutcome::Failed("reset");
 
     #[test]
-    fn a_run_of_failures_is_said_once_and_so_is_its_end() {
-        let standing = Standing::default();
+    fn a_failure_streak_is_logged_once_and_so_is_its_end() {
+        let failure_streak = FailureStreak::default();
         let failing = |since_ms, why| Some(Failing { since_ms, why });
         for (now_ms, outcome, said, state) in [
             (1, OK, None, None),
@@ -105,28 +105,37 @@ mod tests {
                 failing(50_003, "reset"),
             ),
         ] {
-            assert_eq!(standing.report(outcome, now_ms), said, "at {now_ms}");
-            assert_eq!(standing.failing(), state, "at {now_ms}");
+            assert_eq!(failure_streak.report(outcome, now_ms), said, "at {now_ms}");
+            assert_eq!(failure_streak.failing(), state, "at {now_ms}");
         }
     }
 
-    /// An endpoint that fails now and then is not said to at each failure; but
-    /// one that has come to fail for good is, in the end.
+    /// An endpoint that fails now and then is not logged for each failure, but
+    /// one that fails for good is logged eventually.
     #[test]
-    fn what_changes_often_is_said_seldom() {
-        let standing = Standing::default();
+    fn what_changes_often_is_logged_seldom() {
+        let failure_streak = FailureStreak::default();
         let said: Vec<(u64, Change)> = (0..40_000)
             .flat_map(|turn| {
                 let outcome = if turn % 100 == 0 { RESET } else { OK };
-                standing.report(outcome, turn).map(|change| (turn, change))
+                failure_streak
+                    .report(outcome, turn)
+                    .map(|change| (turn, change))
             })
             .collect();
         let failing = said.iter().filter(|(_, change)| *change == Change::Failing);
         let at: Vec<u64> = failing.map(|(turn, _)| *turn).collect();
         assert_eq!(at, [0, 10_000, 20_000, 30_000]);
-        assert_eq!(said.len(), 8, "each is followed by its end: {said:?}");
+        assert_eq!(
+            said.len(),
+            8,
+            "each streak is followed by its recovery: {said:?}"
+        );
 
-        assert_eq!(standing.report(REFUSED, 39_990), None);
-        assert_eq!(standing.report(REFUSED, 40_000), Some(Change::Failing));
+        assert_eq!(failure_streak.report(REFUSED, 39_990), None);
+        assert_eq!(
+            failure_streak.report(REFUSED, 40_000),
+            Some(Change::Failing)
+        );
     }
 }
