@@ -1,6 +1,6 @@
-//! What coding costs: bytes of JSON per second at the default levels, of a body
-//! that streams and of one at hand, and of a small one, where starting an
-//! encoder is most of it.
+//! The throughput of each coding at the default levels, in bytes of JSON per
+//! second: for a streamed body, for a body that is complete, and for a small
+//! one, where most of the cost is starting the encoder.
 
 #![allow(
     clippy::expect_used,
@@ -18,7 +18,7 @@ use json::json;
 
 const SIZES: [usize; 2] = [2_000, 100_000];
 
-/// What is read from a connection at a time.
+/// The size of one read from a connection.
 const PIECE: usize = 16 << 10;
 
 fn main() {

@@ -1,5 +1,6 @@
-//! What each level costs: memory of one stream, bytes a second, and what is
-//! left of the body; the tables in `docs/files.md` and in `levels` are from here.
+//! Measures the cost of each level: memory per stream, throughput, and the
+//! compressed size. The tables in `docs/files.md` and in `levels` come from
+//! here.
 //!
 //! ```sh
 //! cargo run --release -p janua-compress --example cost
@@ -23,11 +24,12 @@ use janua_compress::{Coding, Encoder, Levels, whole};
 
 use json::json;
 
-/// So many streams at once, so that the rest of the process does not count.
+/// The number of concurrent streams, so that the rest of the process does not
+/// matter.
 const STREAMS: usize = 24;
-/// Past every window, in bytes.
+/// Larger than every window, in bytes.
 const BODY: usize = 3 << 20;
-/// What is coded between two looks at the clock, in bytes.
+/// The bytes encoded between two readings of the clock.
 const SLICE: usize = 32 << 10;
 
 fn main() {
@@ -65,7 +67,7 @@ fn all(level: u8) -> Levels {
     }
 }
 
-/// In a process of its own, where nothing that was freed before is used again.
+/// Measures in a separate process, which reuses no memory freed earlier.
 fn memory_apart(coding: Coding, level: u8) -> usize {
     let program = env::current_exe().expect("this program");
     let mut command = Command::new(program);
@@ -74,12 +76,12 @@ fn memory_apart(coding: Coding, level: u8) -> usize {
     text.trim().parse().expect("a number")
 }
 
-/// KiB of one stream in the middle of a body of unknown length.
+/// KiB held by one stream in the middle of a body of unknown length.
 fn memory(coding: Coding, levels: Levels, body: &[u8]) -> usize {
     let mut encoders = Vec::with_capacity(STREAMS);
     let mut out = Vec::with_capacity(BODY);
     let before = resident();
-    // Past the window, and no longer than it takes.
+    // Past the window, but no longer than necessary.
     let part = body.get(..768 << 10).unwrap_or(body);
     for _ in 0..STREAMS {
         let mut encoder = Encoder::new(coding, levels).expect("it starts");
@@ -92,7 +94,7 @@ fn memory(coding: Coding, levels: Levels, body: &[u8]) -> usize {
     resident().saturating_sub(before) / STREAMS
 }
 
-/// Megabytes a second, and the milliseconds of the longest step.
+/// Megabytes per second, and the duration of the longest step in milliseconds.
 fn stream(coding: Coding, levels: Levels, body: &[u8]) -> (f64, f64) {
     let mut encoder = Encoder::new(coding, levels).expect("it starts");
     let mut out = Vec::with_capacity(BODY);

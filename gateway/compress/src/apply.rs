@@ -1,14 +1,14 @@
-//! What a coding does to the head of an answer.
+//! The changes that a content coding makes to the head of a response.
 
 use janua_http::accept_encoding::Coding;
 use janua_http::etag::EntityTag;
 use janua_http::fields::{Fields, list};
 
-/// Fields that speak of the bytes before they were coded. Offsets into these
-/// mean nothing any more, and all digests are of other bytes: those of the
-/// content (`Content-Digest`, `Content-MD5`) and those of the representation
-/// too (`Repr-Digest`, `Digest`), whose data is what the coding makes (RFC 9530
-/// §2, §3; RFC 9110 §8.1).
+/// Fields that describe the uncoded bytes. Byte offsets no longer apply, and
+/// every digest is of other bytes: those of the content (`Content-Digest`,
+/// `Content-MD5`), and those of the representation (`Repr-Digest`, `Digest`),
+/// because representation data includes the content coding (RFC 9530, sections
+/// 2 and 3; RFC 9110, section 8.1).
 const UNTRUE: [&[u8]; 6] = [
     b"content-length",
     b"accept-ranges",
@@ -18,12 +18,13 @@ const UNTRUE: [&[u8]; 6] = [
     b"content-md5",
 ];
 
-/// Marks a head as that of a body in this coding. The caller frames the body
-/// anew and calls [`vary`].
+/// Changes a head to that of a body in this coding. The caller must reset the
+/// framing and call [`vary`].
 ///
-/// A strong entity tag becomes weak: it stands for the same meaning, not the
-/// same bytes (RFC 9110 §8.8.3.3). So it still answers `If-None-Match`, and no
-/// longer `If-Range`. What is not an entity tag is taken out.
+/// A strong entity tag becomes weak, because it now identifies an equivalent
+/// representation and not the same bytes (RFC 9110, section 8.8.3.3). It still
+/// serves `If-None-Match`, but not `If-Range`. A malformed entity tag is
+/// removed.
 pub fn mark(fields: &mut Fields, coding: Coding) {
     retain_true(fields);
     fields.set(b"Content-Encoding", coding.token().as_bytes());
@@ -42,12 +43,12 @@ pub fn mark(fields: &mut Fields, coding: Coding) {
     }
 }
 
-/// Takes out the fields, or trailers, that speak of the bytes before.
+/// Removes the fields, or trailers, that describe the uncoded bytes.
 pub fn retain_true(fields: &mut Fields) {
     fields.retain(|_, name, _| !is_untrue(name));
 }
 
-/// Whether a field, or trailer, of this name speaks of the bytes before.
+/// Whether a field, or trailer, of this name describes the uncoded bytes.
 #[must_use]
 pub fn is_untrue(name: &[u8]) -> bool {
     UNTRUE
@@ -55,8 +56,8 @@ pub fn is_untrue(name: &[u8]) -> bool {
         .any(|untrue| name.eq_ignore_ascii_case(untrue))
 }
 
-/// Says that the answer depends on `Accept-Encoding` (RFC 9110 §12.5.5), once;
-/// `*` says so already.
+/// Adds `Accept-Encoding` to `Vary` (RFC 9110, section 12.5.5), unless it is
+/// listed already or `Vary` is `*`.
 pub fn vary(fields: &mut Fields) {
     let is_said = fields
         .get_all(b"vary")

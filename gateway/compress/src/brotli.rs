@@ -1,4 +1,4 @@
-//! Brotli (RFC 7932) by the `brotli` crate.
+//! Brotli (RFC 7932), using the `brotli` crate.
 
 use std::fmt;
 
@@ -10,19 +10,20 @@ use janua_http::accept_encoding::Coding;
 
 use crate::encoder::{EncodeError, Extent, Step};
 
-/// A stream's window: 256 KiB, and with it the ring that holds the input twice.
+/// The window of a streamed body: 256 KiB. It also sets the size of the ring
+/// buffer, which holds the input twice.
 const STREAM_WINDOW_LOG: u32 = 18;
 
-/// The window of a body at hand, 4 MiB: what the format is made for by default.
+/// The window of a complete body: 4 MiB, the format's usual default.
 const WHOLE_WINDOW_LOG: u32 = 22;
 
-/// The largest length that the encoder is told of a stream: from 1 MiB on it
-/// would take the larger hash tables.
+/// The largest body length that the encoder is told for a stream: from 1 MiB on
+/// it would allocate the larger hash tables.
 const STREAM_HINT: u64 = 1 << STREAM_WINDOW_LOG;
 
 const LEAST_WINDOW_LOG: u32 = 12;
 
-/// Room on the stack for what one step puts out, in bytes.
+/// The size of the output buffer on the stack, in bytes.
 const ROOM: usize = 4 << 10;
 
 pub(crate) struct Brotli(BrotliEncoderStateStruct<StandardAlloc>);
@@ -53,7 +54,7 @@ impl Brotli {
             (BrotliEncoderParameter::BROTLI_PARAM_LGWIN, window),
             (BrotliEncoderParameter::BROTLI_PARAM_SIZE_HINT, hint),
         ] {
-            // Refused only once the encoder runs.
+            // An invalid value is reported only when the encoder runs.
             state.set_parameter(parameter, value);
         }
         Self(state)

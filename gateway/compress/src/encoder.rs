@@ -1,4 +1,4 @@
-//! One body on its way into a content coding.
+//! Encodes one body in a content coding.
 
 use std::fmt;
 
@@ -11,9 +11,9 @@ use crate::zstd::Zstd;
 
 /// The streaming encoder of one body.
 ///
-/// What goes in comes out at some time; [`flush`](Self::flush) makes it now.
-/// Memory does not grow with the body. It is bounded by coding and level (see
-/// [`Levels::memory`]), and less if the length is known to be small.
+/// Output may lag behind input; [`flush`](Self::flush) forces it out. Memory
+/// does not grow with the body: it is bounded by the coding and its level (see
+/// [`Levels::memory`]), and smaller if the length is known to be small.
 #[derive(Debug)]
 pub struct Encoder(Inner);
 
@@ -24,8 +24,8 @@ enum Inner {
     Zstd(Zstd),
 }
 
-/// The library refused to go on, for want of memory or by a bug in it. What was
-/// written so far cannot be completed: the answer has to be broken off.
+/// The compression library failed, because of a lack of memory or a bug. The
+/// output so far cannot be completed: the response must be aborted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodeError(pub Coding);
 
@@ -37,7 +37,7 @@ impl fmt::Display for EncodeError {
 
 impl std::error::Error for EncodeError {}
 
-/// What a call asks of an encoder beyond taking its input.
+/// What a call asks of an encoder besides consuming its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     Write,
@@ -45,17 +45,18 @@ pub(crate) enum Step {
     Finish,
 }
 
-/// Who holds the input.
+/// How the input is provided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// It comes in pieces; this many bytes in all, if that is known.
+    /// In pieces; with the total number of bytes, if it is known.
     Stream(Option<u64>),
-    /// All of it is at hand, this many bytes.
+    /// The complete body at once, with its length in bytes.
     Whole(u64),
 }
 
 impl Extent {
-    /// The exponent of a window that holds the body, within the bounds.
+    /// The base-2 logarithm of a window that fits the body, within the given
+    /// bounds.
     pub(crate) fn window_log(self, least: u32, most: u32) -> u32 {
         match self {
             Self::Stream(None) => most,
@@ -76,8 +77,8 @@ impl Encoder {
         Self::start(coding, levels, Extent::Stream(None))
     }
 
-    /// An encoder of a body of so many bytes: a small one needs less memory. A
-    /// length that proves wrong costs density, nothing else.
+    /// An encoder for a body of known length in bytes: a small body needs less
+    /// memory. A wrong length only makes the compression less effective.
     ///
     /// # Errors
     /// [`EncodeError`] if the library cannot start.
@@ -85,8 +86,9 @@ impl Encoder {
         Self::start(coding, levels, Extent::Stream(Some(length)))
     }
 
-    /// An encoder of a body that is at hand, of so many bytes: with windows as
-    /// large as it needs, up to what every client must take (RFC 9659: 8 MiB).
+    /// An encoder for a complete body of known length in bytes. Its windows are
+    /// as large as the body needs, up to the 8 MiB that every client must
+    /// support (RFC 9659).
     ///
     /// # Errors
     /// [`EncodeError`] if the library cannot start.
@@ -103,7 +105,7 @@ impl Encoder {
         }))
     }
 
-    /// The coding it makes.
+    /// The coding that is produced.
     #[must_use]
     pub fn coding(&self) -> Coding {
         match self.0 {
@@ -113,7 +115,8 @@ impl Encoder {
         }
     }
 
-    /// Takes all of `input`; appends what is ready, which may be nothing.
+    /// Consumes all of `input` and appends the output that is ready, possibly
+    /// none.
     ///
     /// # Errors
     /// [`EncodeError`].
@@ -124,9 +127,10 @@ impl Encoder {
         self.drive(input, out, Step::Write)
     }
 
-    /// Appends what is still held back, so that the peer can decode all that
-    /// went in. Costs a few bytes and some density each time; if nothing came
-    /// in since the last, perhaps nothing.
+    /// Appends all pending output, so that the peer can decode all input so
+    /// far. Each flush costs a few bytes and makes the compression less
+    /// effective. May append nothing if there was no input since the last
+    /// flush.
     ///
     /// # Errors
     /// [`EncodeError`].
@@ -134,7 +138,8 @@ impl Encoder {
         self.drive(&[], out, Step::Flush)
     }
 
-    /// Appends the rest and the end of the coding, and gives the memory back.
+    /// Appends the remaining output and the end of the coding, and frees the
+    /// encoder.
     ///
     /// # Errors
     /// [`EncodeError`].
@@ -151,13 +156,13 @@ impl Encoder {
     }
 }
 
-/// Codes a body that is at hand in one go, as [`Encoder::for_body`].
+/// Encodes a complete body in one go, as [`Encoder::for_body`] would.
 ///
 /// # Errors
 /// [`EncodeError`].
 pub fn whole(coding: Coding, levels: Levels, body: &[u8]) -> Result<Vec<u8>, EncodeError> {
     let mut encoder = Encoder::for_body(coding, levels, body.len() as u64)?;
-    // Text becomes a quarter or less; what does not, grows the vector.
+    // Text shrinks to a quarter or less; for other content the vector grows.
     let mut out = Vec::with_capacity(body.len() / 4 + 64);
     encoder.drive(body, &mut out, Step::Finish)?;
     Ok(out)

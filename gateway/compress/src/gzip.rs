@@ -1,15 +1,15 @@
-//! gzip by zlib-rs: DEFLATE with a header and a checksum (RFC 1952).
+//! The gzip coding (RFC 1952), using zlib-rs.
 
 use flate2::{Compress, Compression, FlushCompress, Status};
 use janua_http::accept_encoding::Coding;
 
 use crate::encoder::{EncodeError, Extent, Step};
 
-/// Room that is made in the output before each step, in bytes.
+/// Space reserved in the output before each step, in bytes.
 const ROOM: usize = 4 << 10;
 
-/// DEFLATE's largest window: 32 KiB. The smallest that zlib makes is 512 bytes,
-/// below 2 KiB nothing is gained.
+/// DEFLATE's largest window, 32 KiB. zlib supports windows from 512 bytes, but
+/// below 2 KiB they save nothing.
 const WINDOW_LOG: (u32, u32) = (11, 15);
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Gzip {
             input = input.get(taken..).ok_or(error)?;
             let is_done = match step {
                 Step::Write => input.is_empty(),
-                // Room that is left says that nothing is held back any more.
+                // Space left in the output means that no output is pending.
                 Step::Flush => out.len() < out.capacity(),
                 Step::Finish => status == Status::StreamEnd,
             };

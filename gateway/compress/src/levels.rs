@@ -1,9 +1,9 @@
-//! How hard each coding tries.
+//! The compression level of each coding.
 
 use janua_http::accept_encoding::Coding;
 
-/// What a stream of unknown length holds at each level, in KiB: measured by
-/// `examples/cost.rs`, and rounded up.
+/// The memory of a stream of unknown length at each level, in KiB: measured by
+/// `examples/cost.rs` and rounded up.
 const GZIP_KIB: u64 = 352;
 const BR_KIB: [u64; 12] = [
     256, 256, 1_152, 1_152, 2_560, 3_968, 4_992, 11_264, 19_456, 37_888, 8_192, 8_192,
@@ -13,15 +13,15 @@ const ZSTD_KIB: [u64; 20] = [
     4_352, 4_352, 5_376, 5_376, 5_376, 5_376,
 ];
 
-/// The level of each coding. A number beyond what the coding has counts as the
-/// nearest that it has.
+/// The level of each coding. A number out of range counts as the nearest level
+/// in range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Levels {
     /// 1 to 9.
     pub gzip: u8,
-    /// 0 to 11; from 10 on a hundred times slower than the default.
+    /// 0 to 11; from 10 on, a hundred times slower than the default.
     pub br: u8,
-    /// 1 to 19; those above need windows that browsers refuse (RFC 9659).
+    /// 1 to 19; higher levels need windows that browsers refuse (RFC 9659).
     pub zstd: u8,
 }
 
@@ -45,7 +45,7 @@ impl Levels {
         }
     }
 
-    /// The level of a coding, one that it has.
+    /// The level of a coding, within its range.
     #[must_use]
     pub fn of(self, coding: Coding) -> u8 {
         let level = match coding {
@@ -56,7 +56,7 @@ impl Levels {
         level.clamp(Self::lowest(coding), Self::highest(coding))
     }
 
-    /// About the most that the encoder of one stream holds, in bytes.
+    /// Roughly the most memory that the encoder of one stream uses, in bytes.
     #[must_use]
     pub fn memory(self, coding: Coding) -> u64 {
         let level = usize::from(self.of(coding));
@@ -68,9 +68,9 @@ impl Levels {
         kib.copied().unwrap_or_default() * 1024
     }
 
-    /// True if it codes less than about 40 MB a second, or takes in much before
-    /// it codes it in one go: then a step takes longer than who shares a thread
-    /// with others may.
+    /// True if the coding runs at less than about 40 MB/s, or buffers much
+    /// input before it encodes it in one step: one step then blocks a shared
+    /// thread for too long.
     #[must_use]
     pub fn is_slow(self, coding: Coding) -> bool {
         let fast = match coding {
@@ -83,7 +83,7 @@ impl Levels {
 }
 
 impl Default for Levels {
-    /// What pays while a client waits.
+    /// The levels that pay off while a client waits.
     fn default() -> Self {
         Self {
             gzip: 5,

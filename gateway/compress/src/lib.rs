@@ -1,12 +1,12 @@
-//! Content codings on the fly (RFC 9110 §8.4): which answers are coded, what
-//! that does to their heads, and the encoders.
+//! Content codings applied by the gateway (RFC 9110, section 8.4): which
+//! responses are encoded, how that changes their heads, and the encoders.
 //!
-//! [`rules`] and [`apply`] are pure: heads in, a decision or edits out. An
-//! [`Encoder`] is driven by slices and owns no task and no socket; what a client
-//! accepts is read by [`janua_http::accept_encoding`].
+//! [`rules`] and [`apply`] are pure: they turn heads into a decision or into
+//! edits. An [`Encoder`] works on byte slices and uses no task and no socket.
+//! The client's `Accept-Encoding` is read by [`janua_http::accept_encoding`].
 //!
-//! Decoding is deliberately missing: an answer that comes coded is passed on as
-//! it is.
+//! Decoding is deliberately missing: a response that arrives encoded is passed
+//! on unchanged.
 
 pub mod apply;
 pub mod encoder;

@@ -1,5 +1,5 @@
-//! Which answers are coded: a pure decision on two heads and the parameters of
-//! `[compression]`.
+//! Decides which responses are encoded, from the heads of request and response
+//! and the parameters of `[compression]`.
 
 use janua_http::accept_encoding::{Accepted, Coding};
 use janua_http::fields::{Fields, Known, list};
@@ -7,9 +7,9 @@ use janua_http::{RequestHead, ResponseHead, status};
 
 use crate::levels::Levels;
 
-/// The types that are coded if the configuration does not say: text in all its
-/// forms, and what is stored uncompressed. Images, video, archives and fonts in
-/// WOFF are compressed already.
+/// The media types encoded by default: all kinds of text, and formats that are
+/// not compressed themselves. Images, video, archives and WOFF fonts already
+/// are.
 pub const DEFAULT_TYPES: &[&str] = &[
     "text/plain",
     "text/html",
@@ -44,15 +44,16 @@ pub const DEFAULT_TYPES: &[&str] = &[
 /// The parameters of compression.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compression {
-    /// The codings offered, the preferred one first.
+    /// The codings offered, in order of preference.
     pub encodings: Vec<Coding>,
-    /// A body known to be shorter, in bytes, is left as it is.
+    /// A body known to be shorter than this, in bytes, is not encoded.
     pub min_length: u64,
-    /// Media types without parameters, or `text/*` for all of a kind.
+    /// Media types without parameters, or `text/*` for all subtypes.
     pub types: Vec<Box<str>>,
-    /// How hard each coding tries.
+    /// The level of each coding.
     pub levels: Levels,
-    /// What the encoders of all streams may hold together, in bytes.
+    /// The most memory that the encoders of all streams may use together, in
+    /// bytes.
     pub memory: u64,
 }
 
@@ -68,39 +69,41 @@ impl Default for Compression {
     }
 }
 
-/// What becomes of an answer.
+/// Whether a response is encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Eligible {
-    /// It is sent in this coding: [`mark`](crate::apply::mark) and
-    /// [`vary`](crate::apply::vary) its head.
+    /// It is sent in this coding: call [`mark`](crate::apply::mark) and
+    /// [`vary`](crate::apply::vary) on its head.
     Yes(Coding),
-    /// It would be, but this client takes none of the codings offered, or rather
-    /// has the body as it is, or a part of it; or forbids it: [`vary`](crate::apply::vary) its head all the same,
-    /// for another client gets another answer.
+    /// It could be encoded, but not for this client, which accepts none of the
+    /// offered codings, prefers or requires the identity coding, or asks for a
+    /// range. Call [`vary`](crate::apply::vary) on its head, because other
+    /// clients get another response.
     NegotiatedIdentity,
-    /// It is the same for every client.
+    /// It is encoded for no client.
     No(Refusal),
 }
 
-/// Why an answer is never coded.
+/// Why a response is not encoded for any client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Neither `GET` nor `HEAD` nor `POST`.
+    /// The method is not `GET`, `HEAD` or `POST`.
     Method,
-    /// 1xx, 204, 205, 304 or 416.
+    /// The status is 1xx, 204, 205, 304 or 416.
     Status,
     /// It has a `Content-Encoding` already.
     Coded,
-    /// The origin forbids it: `no-transform` (RFC 9111 §5.2.2.6).
+    /// The origin forbids it with `no-transform` (RFC 9111, section 5.2.2.6).
     NoTransform,
-    /// Not one of the types, or a stream of events, which would wait.
+    /// The media type is not listed, or is an event stream, which encoding
+    /// would delay.
     Type,
-    /// Shorter than the least length.
+    /// The body is shorter than the minimum length.
     Length,
 }
 
 impl Refusal {
-    /// The word for logs.
+    /// The reason as a word for logs.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -114,8 +117,8 @@ impl Refusal {
     }
 }
 
-/// Whether and how the answer to a request is coded. `known` is the length of
-/// its body in bytes, where that is known although the head may not state it.
+/// Decides whether and how the response to a request is encoded. `known` is the
+/// length of the body in bytes if it is known without being in the head.
 #[must_use]
 pub fn eligible(
     request: &RequestHead,
@@ -126,7 +129,7 @@ pub fn eligible(
     if let Some(refusal) = refusal(request, response, known, options) {
         return Eligible::No(refusal);
     }
-    // Offsets into a part would mean something else.
+    // The byte range of a partial response would refer to other bytes.
     let is_part = response.status == 206 || response.fields.get(b"content-range").is_some();
     if is_part || forbids_transforming(&request.fields) {
         return Eligible::NegotiatedIdentity;
@@ -137,7 +140,7 @@ pub fn eligible(
     }
 }
 
-/// What forbids to code the answer for any client, if something does.
+/// Why the response cannot be encoded for any client; none if it can.
 #[must_use]
 pub fn refusal(
     request: &RequestHead,
@@ -179,7 +182,7 @@ fn forbids_transforming(fields: &Fields) -> bool {
         .any(|directive| directive.eq_ignore_ascii_case(b"no-transform"))
 }
 
-/// True if the one `Content-Type` is among the types, whatever its parameters.
+/// True if there is exactly one `Content-Type` and its type is listed.
 fn has_type(fields: &Fields, types: &[Box<str>]) -> bool {
     let mut values = fields.get_all(b"content-type");
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -203,9 +206,9 @@ fn is_of_type(essence: &[u8], pattern: &[u8]) -> bool {
             .is_some_and(|(front, rest)| !rest.is_empty() && front.eq_ignore_ascii_case(kind))
 }
 
-/// The length of the body that a `GET` of the whole would have, as far as it is
-/// known. An answer to `HEAD` has no framing, only the field; a part names the
-/// whole's length behind its offsets.
+/// The length of the full body that a `GET` would return, if it is known. A
+/// response to `HEAD` has it only in the field; a partial response has the
+/// complete length after its offsets.
 fn length(request: &RequestHead, response: &ResponseHead, known: Option<u64>) -> Option<u64> {
     if let Some(range) = response.fields.get(b"content-range") {
         let whole = range.rsplit(|&byte| byte == b'/').next()?;

@@ -1,4 +1,4 @@
-//! Zstandard (RFC 8878) by the reference library.
+//! Zstandard (RFC 8878), using the reference library.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer};
 
 use crate::encoder::{EncodeError, Extent, Step};
 
-/// Room that is made in the output before each step, in bytes.
+/// Space reserved in the output before each step, in bytes.
 const ROOM: usize = 4 << 10;
 
-/// A stream's window: 256 KiB.
+/// The window of a streamed body: 256 KiB.
 const STREAM_WINDOW_LOG: u32 = 18;
 
-/// The window of a body at hand: the 8 MiB that a client must take at least and
-/// an encoder may use at most (RFC 9659 §3).
+/// The window of a complete body: 8 MiB, which every client must support and no
+/// encoder may exceed (RFC 9659, section 3).
 const WHOLE_WINDOW_LOG: u32 = 23;
 
 const LEAST_WINDOW_LOG: u32 = 10;
@@ -40,8 +40,9 @@ impl Zstd {
         for parameter in [
             CParameter::CompressionLevel(i32::from(level)),
             CParameter::WindowLog(window),
-            // Else the tables are made for gigabytes, whatever the window. Of a
-            // body at hand the library knows better, and asks this not.
+            // Without this the tables are sized for gigabytes, whatever the
+            // window. For a complete body the library knows its size and
+            // ignores this parameter.
             CParameter::SrcSizeHint(1 << window),
         ] {
             context.set_parameter(parameter).map_err(|_| error)?;

@@ -1,8 +1,8 @@
-//! A body such as is compressed most: for tests, benchmarks and measurements.
+//! A typical compressible body, for tests, benchmarks and measurements.
 
 use std::fmt::Write as _;
 
-/// Objects as an API lists them, no two alike.
+/// A JSON list of distinct objects, as an API returns.
 pub(crate) fn json(size: usize) -> Vec<u8> {
     let mut text = String::from("[");
     let mut n = 0_u64;

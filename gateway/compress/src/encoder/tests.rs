@@ -10,7 +10,7 @@ use super::*;
 
 use json::json;
 
-/// What a client has after these bytes, which need not be all.
+/// Decodes these bytes, which may be the incomplete start of a coded body.
 fn decode(coding: Coding, coded: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     match coding {
@@ -31,7 +31,7 @@ fn decode(coding: Coding, coded: &[u8]) -> Vec<u8> {
         Coding::Brotli => {
             let mut decoder = brotli::Decompressor::new(coded, 4096);
             let mut piece = [0; 4096];
-            // Ends with an error where the rest is missing.
+            // An incomplete body ends with a decoding error.
             while let Ok(size @ 1..) = decoder.read(&mut piece) {
                 out.extend_from_slice(&piece[..size]);
             }
@@ -107,7 +107,7 @@ fn what_is_flushed_can_be_decoded() {
 }
 
 #[test]
-fn a_flush_is_what_makes_it_so() {
+fn without_a_flush_it_cannot_be_decoded() {
     for coding in Coding::ALL {
         let mut encoder = Encoder::new(coding, Levels::default()).unwrap();
         let mut out = Vec::new();
@@ -117,7 +117,7 @@ fn a_flush_is_what_makes_it_so() {
 }
 
 #[test]
-fn nothing_is_a_body_too() {
+fn an_empty_body_can_be_encoded() {
     for coding in Coding::ALL {
         let mut out = Vec::new();
         let encoder = Encoder::new(coding, Levels::default()).unwrap();
@@ -143,9 +143,9 @@ fn a_wrong_length_loses_nothing() {
     }
 }
 
-/// The decoder of these tests refuses windows above 8 MiB, as browsers do.
+/// The decoder in these tests refuses windows above 8 MiB, as browsers do.
 #[test]
-fn a_body_beyond_all_windows() {
+fn a_body_larger_than_all_windows() {
     let body = json(20 << 20);
     let levels = Levels {
         gzip: 1,

@@ -68,7 +68,7 @@ fn fields_of_the_answer() {
         (("Content-Encoding", "identity, gzip"), no(Refusal::Coded)),
         (("Content-Encoding", "Identity"), yes),
         (("Content-Encoding", ""), yes),
-        // A part, of a whole that would be coded or not.
+        // A partial response, whose whole would be encoded or not.
         (
             ("Content-Range", "bytes 0-9/2000"),
             Eligible::NegotiatedIdentity,
@@ -85,7 +85,8 @@ fn fields_of_the_answer() {
         (("Cache-Control", "public, max-age=3"), yes),
         (("Content-Length", "1023"), no(Refusal::Length)),
         (("Content-Length", "1024"), yes),
-        // Two types: who knows which one the client takes.
+        // With two `Content-Type` fields it is unknown which one the client
+        // uses.
         (("Content-Type", "text/html"), no(Refusal::Type)),
     ] {
         assert_eq!(
@@ -135,7 +136,7 @@ fn patterns() {
         let found = is_of_type(essence.as_bytes(), pattern.as_bytes());
         assert_eq!(found, expected, "{essence} {pattern}");
     }
-    // A stream of events is none of them.
+    // An event stream is not encoded.
     let mut fields = Fields::default();
     fields.append(b"Content-Type", b"text/event-stream");
     assert!(!has_type(
@@ -204,7 +205,7 @@ fn a_framed_length_counts_where_no_field_states_one() {
     }
 }
 
-/// Also where every length is wanted, nothing is made of nothing.
+/// An empty body is not encoded, even if there is no minimum length.
 #[test]
 fn an_empty_body_is_left_alone() {
     let mut request = RequestHead::default();
