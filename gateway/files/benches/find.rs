@@ -1,5 +1,6 @@
-//! What a hit in the cache of looks costs, which is what a hot small file costs
-//! before its response is written; and a look at the disk beside it.
+//! The cost of a hit in the lookup cache, which is what finding a small file
+//! costs if it is requested often, and for comparison the cost of a lookup on
+//! the disk.
 
 #![allow(
     clippy::unwrap_used,
@@ -66,8 +67,8 @@ fn hit_with_siblings(bencher: Bencher<'_, '_>) {
     );
 }
 
-/// Once a second for each path that is asked for: the way to the pool and back,
-/// and the system calls.
+/// Paid once per second for each requested path: the hand-over to the pool and
+/// back, and the system calls.
 #[divan::bench]
 fn look_again(bencher: Bencher<'_, '_>) {
     let site = site(Vec::new());
@@ -75,8 +76,8 @@ fn look_again(bencher: Bencher<'_, '_>) {
     let mut now = 0;
     bencher.bench_local(|| {
         now += 1000;
-        let look = site.files.find(&site.root, b"/asset-1.js", &accepted, now);
-        site.runtime.block_on(look)
+        let lookup = site.files.find(&site.root, b"/asset-1.js", &accepted, now);
+        site.runtime.block_on(lookup)
     });
 }
 
@@ -87,7 +88,7 @@ fn missing_again(bencher: Bencher<'_, '_>) {
     let mut now = 0;
     bencher.bench_local(|| {
         now += 1000;
-        let look = site.files.find(&site.root, b"/none.js", &accepted, now);
-        site.runtime.block_on(look)
+        let lookup = site.files.find(&site.root, b"/none.js", &accepted, now);
+        site.runtime.block_on(lookup)
     });
 }

@@ -1,17 +1,18 @@
-//! The siblings that one client gets, in its order.
+//! The precompressed siblings that one client accepts, in its order of
+//! preference.
 
 use janua_http::accept_encoding::{Accepted, Coding};
 
-/// The codings to look for, the most wanted first.
+/// The codings to look for, in order of preference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Wanted([Option<Coding>; 3]);
 
 impl Wanted {
-    /// Those of `offered` that the client wants; of those that it wants equally,
-    /// as they are offered.
+    /// The codings in `offered` that the client accepts. Codings that it
+    /// prefers equally keep the order of `offered`.
     pub(crate) fn of(offered: &[Coding], accepted: &Accepted) -> Self {
         let mut wanted = [None; 3];
-        // Three rounds at most: there are three codings.
+        // At most three rounds, because there are three codings.
         let mut last: Option<(u16, usize)> = None;
         for slot in &mut wanted {
             let next = offered
@@ -39,7 +40,7 @@ impl Wanted {
     }
 }
 
-/// What the name of a sibling ends in.
+/// The extension of a sibling's name.
 pub(crate) fn suffix(coding: Coding) -> &'static [u8] {
     match coding {
         Coding::Brotli => b".br",

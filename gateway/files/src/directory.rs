@@ -1,10 +1,10 @@
-//! Opening what lies below a directory, and nothing else.
+//! Opens files below a directory, and nothing outside of it.
 //!
-//! `openat2` resolves a whole path in the kernel, below a directory that is held
-//! open, in one step: nothing can be exchanged between a check and its use.
-//! Where it is missing (before Linux 5.6, or a container's filter from before it)
-//! the path is walked name by name without following any link, which is as safe
-//! and refuses more.
+//! `openat2` resolves a whole path in the kernel, relative to a directory that is
+//! held open, in one step: nothing can be replaced between a check and its use.
+//! Where `openat2` is not available (before Linux 5.6, or under a container's
+//! seccomp filter that predates it), the path is walked one segment at a time
+//! without following any symbolic link, which is as safe but refuses more.
 
 use std::fs::File;
 use std::io;
@@ -18,10 +18,10 @@ use rustix::io::Errno;
 
 use crate::options::Symlinks;
 
-/// How often a resolution is tried that a rename elsewhere has disturbed.
+/// How often a path resolution is retried after a concurrent rename disturbed it.
 const ATTEMPTS: usize = 16;
 
-/// A directory that is held open, and how links below it are taken.
+/// An open directory, and the rule for symbolic links below it.
 #[derive(Debug)]
 pub(crate) struct Directory {
     fd: OwnedFd,
@@ -29,26 +29,27 @@ pub(crate) struct Directory {
     means: Means,
 }
 
-/// Which file it is, whatever its name. Nothing else has the same while one
-/// holds it open.
+/// The identity of a file, independent of its name: device and inode. No other
+/// file has the same while this one is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
     pub(crate) device: u64,
     pub(crate) inode: u64,
 }
 
-/// Why there is nothing to serve.
+/// Why a path cannot be served.
 #[derive(Debug)]
-pub(crate) enum Trouble {
-    /// It is not there, leads out of the root, or is neither file nor directory.
+pub(crate) enum OpenFailure {
+    /// It does not exist, leads out of the root, or is neither a file nor a
+    /// directory.
     Missing,
-    /// The process may not read it.
+    /// The process has no permission to read it.
     Denied,
-    /// Anything else.
+    /// Any other error.
     Failed(io::Error),
 }
 
-/// What a path led to.
+/// The result of opening a path.
 #[derive(Debug)]
 pub(crate) enum Object {
     File(File, std::fs::Metadata),
@@ -57,16 +58,16 @@ pub(crate) enum Object {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Means {
-    /// `openat2` with these.
+    /// `openat2` with these flags.
     Kernel(ResolveFlags),
-    /// `openat`, which follows what there is.
+    /// `openat`, which follows all symbolic links.
     Plain,
-    /// Name by name, following nothing.
+    /// One segment at a time, without following symbolic links.
     Walk,
 }
 
 impl Directory {
-    /// Opens a root by its path, following links in it.
+    /// Opens a root by its path, following symbolic links.
     pub(crate) fn open(path: &Path, symlinks: Symlinks) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())?;
@@ -87,7 +88,7 @@ impl Directory {
         Self::of(fd, means)
     }
 
-    /// As on a kernel without `openat2`.
+    /// Behaves as on a kernel without `openat2`.
     #[cfg(test)]
     pub(crate) fn open_walking(path: &Path) -> io::Result<Self> {
         Self::of(File::open(path)?.into(), Means::Walk)
@@ -108,33 +109,34 @@ impl Directory {
         self.identity
     }
 
-    /// Opens a path below (empty: the directory itself) for reading, if it is a
-    /// regular file or a directory. A pipe or a terminal does not hold it up.
-    pub(crate) fn find(&self, path: &[u8]) -> Result<Object, Trouble> {
+    /// Opens a path below the directory for reading (an empty path is the
+    /// directory itself) if it is a regular file or a directory. Never blocks on
+    /// a pipe or a terminal.
+    pub(crate) fn find(&self, path: &[u8]) -> Result<Object, OpenFailure> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(self.open_below(path, flags)?);
-        let facts = file.metadata().map_err(Trouble::Failed)?;
+        let facts = file.metadata().map_err(OpenFailure::Failed)?;
         if facts.is_file() {
             Ok(Object::File(file, facts))
         } else if facts.is_dir() {
             Ok(Object::Directory(file))
         } else {
-            Err(Trouble::Missing)
+            Err(OpenFailure::Missing)
         }
     }
 
-    /// Opens a regular file below.
-    pub(crate) fn find_file(&self, path: &[u8]) -> Result<(File, std::fs::Metadata), Trouble> {
+    /// Opens a regular file below the directory.
+    pub(crate) fn find_file(&self, path: &[u8]) -> Result<(File, std::fs::Metadata), OpenFailure> {
         match self.find(path)? {
             Object::File(file, facts) => Ok((file, facts)),
-            Object::Directory(_) => Err(Trouble::Missing),
+            Object::Directory(_) => Err(OpenFailure::Missing),
         }
     }
 
-    /// What a path below is, without opening it.
-    pub(crate) fn facts(&self, path: &[u8]) -> Result<std::fs::Metadata, Trouble> {
+    /// The metadata of a path below the directory, without opening it.
+    pub(crate) fn facts(&self, path: &[u8]) -> Result<std::fs::Metadata, OpenFailure> {
         let fd = self.open_below(path, OFlags::PATH | OFlags::CLOEXEC)?;
-        File::from(fd).metadata().map_err(Trouble::Failed)
+        File::from(fd).metadata().map_err(OpenFailure::Failed)
     }
 
     fn open_below(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
@@ -178,11 +180,12 @@ impl Identity {
     }
 }
 
-impl From<Errno> for Trouble {
+impl From<Errno> for OpenFailure {
     fn from(error: Errno) -> Self {
         match error {
-            // XDEV: out of the root. LOOP: a link where none may be. NXIO, NODEV:
-            // a socket, or a device that is not there.
+            // EXDEV: the path leads out of the root. ELOOP: a symbolic link that
+            // may not be followed. ENXIO, ENODEV: a socket, or a device that does
+            // not exist.
             Errno::NOENT
             | Errno::NOTDIR
             | Errno::XDEV
@@ -197,7 +200,8 @@ impl From<Errno> for Trouble {
     }
 }
 
-/// ENOSYS from an old kernel, EPERM from a filter that does not know it.
+/// ENOSYS comes from an old kernel, EPERM from a seccomp filter without
+/// `openat2`.
 fn has_openat2(root: BorrowedFd<'_>) -> bool {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let answer = openat2(root, c".", flags, Mode::empty(), ResolveFlags::BENEATH);

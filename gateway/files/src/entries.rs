@@ -1,8 +1,10 @@
-//! The cache of looks: what each path came to, and when.
+//! The lookup cache: the result of looking up each path, and when it was
+//! obtained.
 //!
-//! Bounded by weight, and evicted by how often entries are asked for rather than
-//! how recently (`quick_cache`, S3-FIFO), so that a crawler that walks through
-//! everything, or a scan for what is not there, does not push out what is hot.
+//! It is bounded by weight and evicts by how often entries are used rather than
+//! how recently (`quick_cache`, S3-FIFO), so that a crawler that visits
+//! everything, or a scan for files that do not exist, does not displace what is
+//! used often.
 
 use std::cell::Cell;
 use std::hash::{Hash, Hasher};
@@ -15,14 +17,14 @@ use crate::coding::Wanted;
 use crate::lookup::Lookup;
 use crate::opened::Body;
 
-/// What an entry takes besides path and content, in bytes: key, value, the
-/// cache's own, and the allocations of what was opened.
+/// The estimated overhead of an entry besides path and content, in bytes: key,
+/// value, the cache's own data, and the allocations for the opened file.
 const OVERHEAD: u64 = 512;
-/// More is not gained by more locks on machines of today's size, and each has
-/// its own share of the weight.
+/// The number of shards. Each has its own lock and its own share of the weight;
+/// more would gain nothing on today's machines.
 const SHARDS: usize = 16;
 
-/// A path of one root, for clients that get the same of it.
+/// A path of one root, for clients that get the same response for it.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) root: u64,
@@ -30,7 +32,7 @@ pub(crate) struct Key {
     pub(crate) path: Box<[u8]>,
 }
 
-/// The same, borrowed, so that a hit allocates nothing.
+/// The same key, borrowed, so that a hit allocates nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyRef<'a> {
     pub(crate) root: u64,
@@ -38,13 +40,14 @@ pub(crate) struct KeyRef<'a> {
     pub(crate) path: &'a [u8],
 }
 
-/// What a look found.
+/// A cached lookup.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) lookup: Lookup,
-    /// When it was asked for, in milliseconds of the callers' clock.
-    pub(crate) looked: u64,
-    /// Which of the directories that the root has been.
+    /// When the lookup was requested, in milliseconds on the callers' clock.
+    pub(crate) looked_up: u64,
+    /// The generation of the root: it counts the directories that had the
+    /// root's path.
     pub(crate) generation: u64,
 }
 
@@ -52,12 +55,13 @@ pub(crate) struct Entries(Cache<Key, Entry, Weight, RandomState>);
 
 #[derive(Clone, Copy, Debug)]
 struct Weight {
-    /// What an open file weighs: the budget divided by how many may be open.
+    /// The weight of an open file: the memory limit divided by the limit of
+    /// open files.
     file: u64,
 }
 
 impl Entries {
-    /// Room for so many bytes, and so many open files.
+    /// A cache for this many bytes and this many open files.
     pub(crate) fn new(memory: u64, open_files: u64) -> Self {
         let weight = Weight {
             file: memory / open_files.max(1),
@@ -66,7 +70,7 @@ impl Entries {
         options
             .shards(SHARDS)
             .weight_capacity(memory)
-            // Small files; the table grows if they are smaller still.
+            // Assumes small files; the table grows if they are even smaller.
             .estimated_items_capacity(usize::try_from(memory / 16_384).unwrap_or(1024));
         let cache = match options.build() {
             Ok(options) => Cache::with_options(
@@ -90,7 +94,7 @@ impl Entries {
         self.0.get(&key)
     }
 
-    /// Without making it hotter.
+    /// Gets an entry without counting it as a use.
     pub(crate) fn peek(&self, key: KeyRef<'_>) -> Option<Entry> {
         self.0.peek(&key)
     }
@@ -99,13 +103,13 @@ impl Entries {
         self.0.insert(key, entry);
     }
 
-    /// Drops all that were not looked up after a time, and so the files that
-    /// they hold open.
+    /// Drops all entries that were not looked up after a given time, and
+    /// thereby closes the files that they hold open.
     pub(crate) fn sweep(&self, before: u64) {
-        self.0.retain(|_, entry| entry.looked > before);
+        self.0.retain(|_, entry| entry.looked_up > before);
     }
 
-    /// Drops all that hold a file open; false if there were none.
+    /// Drops all entries that hold a file open; false if there were none.
     pub(crate) fn close_files(&self) -> bool {
         let is_any = Cell::new(false);
         self.0.retain(|_, entry| {
@@ -116,7 +120,7 @@ impl Entries {
         is_any.get()
     }
 
-    /// Drops what a root has of directories before this one.
+    /// Drops a root's entries from generations before this one.
     pub(crate) fn forget(&self, root: u64, generation: u64) {
         self.0
             .retain(|key, entry| key.root != root || entry.generation >= generation);

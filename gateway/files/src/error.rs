@@ -1,47 +1,48 @@
-//! Why a root cannot be served.
+//! The errors of opening a root.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a root cannot be served; said in words when the configuration is read.
+/// Why a root cannot be served. Shown to the operator when the configuration is
+/// read.
 #[derive(Debug)]
 pub enum OpenError {
     /// The directory cannot be opened.
     Root {
         /// As configured.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system call.
         error: io::Error,
     },
-    /// A name of `index` that is no plain file name.
+    /// An entry of `index` that is not a plain file name.
     Index(String),
-    /// `retain` without a glob that says what.
+    /// `retain` is set without `retain_files`.
     NothingToRetain,
-    /// A glob of `retain_files` that cannot be read.
+    /// A glob in `retain_files` that is malformed.
     Glob {
         /// As configured.
         glob: String,
         /// What is wrong with it.
         why: String,
     },
-    /// Store and root lie one in the other.
+    /// The store lies in the root, or the root in the store.
     StoreInRoot {
         /// The store.
         store: PathBuf,
         /// The root.
         root: PathBuf,
     },
-    /// The store's directory holds files of somebody else.
+    /// The store's directory holds files that are not the gateway's.
     StoreTaken(PathBuf),
     /// The store cannot be written.
     Store {
         /// The store.
         store: PathBuf,
-        /// What the system says.
+        /// The error of the system call.
         error: io::Error,
     },
-    /// The thread that looks after stores cannot be started.
+    /// The thread that maintains the roots cannot be started.
     Thread(io::Error),
 }
 

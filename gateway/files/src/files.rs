@@ -1,4 +1,4 @@
-//! The files of the process: the pool, the cache of looks, and the roots.
+//! All file serving of the process: the pool, the lookup cache and the roots.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,24 +21,24 @@ use crate::root::{self, Root};
 use crate::search::Search;
 use crate::variants::{Variant, Variants};
 
-/// How much of the process files may take.
+/// How much of the process's resources serving files may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Threads that work on disks; they are started as needed.
+    /// Threads for blocking disk work; they are started as needed.
     pub threads: usize,
-    /// Jobs that wait for a thread, beyond which asking is refused.
+    /// Jobs that may wait for a thread; further jobs are refused.
     pub queue: usize,
-    /// What the cache of looks may hold, in bytes: small files mostly.
+    /// The size of the lookup cache in bytes, used mostly by small files.
     pub memory: u64,
-    /// How many larger files the cache of looks may hold open; never more than
-    /// a quarter of what the process may, the rest of which is for connections.
+    /// How many larger files the lookup cache may hold open, but at most a
+    /// quarter of the process's limit: the rest is for connections.
     pub open_files: u64,
-    /// What compressed variants may hold, in bytes.
+    /// The size of the cache of compressed variants, in bytes.
     pub variants: u64,
-    /// How long a look answers.
+    /// How long the result of a lookup is valid.
     pub interval: Duration,
-    /// How often roots are looked through for what is to be retained; `None`: only
-    /// when [`Files::retain`] and [`Files::refresh`] say so.
+    /// How often roots are scanned for files to retain. `None`: only when
+    /// [`Files::retain`] or [`Files::refresh`] is called.
     pub retention_interval: Option<Duration>,
 }
 
@@ -56,7 +56,7 @@ impl Default for Limits {
     }
 }
 
-/// The files of the process; cloning is cheap, and all clones are one.
+/// A handle to the file serving of the process; clones share one state.
 #[derive(Clone)]
 pub struct Files(Arc<Inner>);
 
@@ -68,12 +68,12 @@ struct Inner {
     keeper: Keeper,
     /// In milliseconds.
     interval: u64,
-    /// The latest time that a caller named, in milliseconds.
+    /// The latest time that a caller passed, in milliseconds.
     latest: Arc<AtomicU64>,
 }
 
 impl Files {
-    /// With these limits; starts no thread yet.
+    /// File serving with these limits; starts no thread yet.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let open_files = limits.open_files.min(descriptors() / 4);
@@ -90,10 +90,11 @@ impl Files {
         }))
     }
 
-    /// Opens a root. Blocks: for when a configuration is read, not for a worker.
+    /// Opens a root. Blocks: call it when a configuration is read, never on a
+    /// worker.
     ///
     /// # Errors
-    /// See [`OpenError`]; in words for the operator.
+    /// See [`OpenError`]; its text is for the operator.
     pub fn open(&self, options: &Options) -> Result<Root, OpenError> {
         let keeper = &self.0.keeper;
         let inner = root::Inner::open(options, &self.0.entries, keeper.bell())?;
@@ -102,12 +103,12 @@ impl Files {
         Ok(root)
     }
 
-    /// The answer for a normalised path (of the request, or what a route's
-    /// `alias` leaves of it, with its leading slash), out of the cache: no system
-    /// call. `None`: ask [`Files::find`].
+    /// The result for a normalised path, from the cache and without a system
+    /// call. The path is that of the request, or what a route's `alias` makes of
+    /// it, with its leading slash. `None` means that [`Files::find`] must be
+    /// called.
     ///
-    /// `now` is in milliseconds of a clock that never goes back; all callers
-    /// have the same.
+    /// `now` is in milliseconds of a monotonic clock that all callers share.
     #[must_use]
     pub fn find_now(
         &self,
@@ -124,9 +125,9 @@ impl Files {
         self.0.cached(root, key, now)
     }
 
-    /// The answer for a path as in [`Files::find_now`], looked up in the pool
-    /// unless the cache has it. Many that ask for the same wait for one look,
-    /// which goes on if they leave.
+    /// The result for a path as in [`Files::find_now`], looked up in the pool
+    /// unless it is cached. Concurrent requests for the same path wait for one
+    /// lookup, which continues if they go away.
     pub async fn find(&self, root: &Root, path: &[u8], accepted: &Accepted, now: u64) -> Lookup {
         let key = KeyRef {
             root: root.0.id,
@@ -136,17 +137,18 @@ impl Files {
         if let Some(lookup) = self.0.cached(root, key, now) {
             return lookup;
         }
-        // What is refused costs neither the pool nor the cache anything.
+        // A refused path uses neither the pool nor the cache.
         let Some(name) = Name::parse(path, root.0.options.hidden) else {
             return Lookup::Missing;
         };
         let generation = root.0.generation();
         let start = |key| {
-            // Made only if there is room: its end is the flight's.
+            // Created only if the queue has room, because dropping it ends the
+            // shared lookup.
             let work = || -> Work {
                 let files = Arc::clone(&self.0);
                 let root = Arc::clone(&root.0);
-                let landing = Landing {
+                let landing = LookupGuard {
                     files,
                     key,
                     generation,
@@ -160,58 +162,62 @@ impl Files {
             return Lookup::Busy;
         };
         receiver.await.unwrap_or_else(|_| {
-            Lookup::Failed(Arc::new(std::io::Error::other("the look came to no end")))
+            Lookup::Failed(Arc::new(std::io::Error::other(
+                "the lookup ended without a result",
+            )))
         })
     }
 
-    /// A compressed variant that is there already.
+    /// A compressed variant, if it is cached.
     #[must_use]
     pub fn variant_now(&self, opened: &Opened, coding: Coding) -> Option<Variant> {
         self.0.variants.get(opened, coding)
     }
 
-    /// Keeps a compressed variant for those who ask later, while there is room.
+    /// Caches a compressed variant for later requests.
     pub fn keep_variant(&self, opened: &Opened, coding: Coding, variant: Variant) {
         self.0.variants.keep(opened, coding, variant);
     }
 
-    /// Looks everything up anew from now on, for a deploy that has just ended.
+    /// Invalidates all cached lookups of the root, for a deploy that has just
+    /// ended.
     ///
     /// # Errors
-    /// If the pool has no room; then the interval does it.
+    /// If the pool's queue is full; cached lookups then expire after the
+    /// interval.
     pub async fn refresh(&self, root: &Root) -> Result<(), Refused> {
         let root = Arc::clone(&root.0);
         let refreshed = self.0.pool.run(move || {
             root.refresh();
-            // What the old directory had is kept as long as it is there.
+            // Retains the old directory's files while they still exist.
             root.retain(unix_now());
         });
         refreshed.await
     }
 
-    /// Keeps what is to be retained now, for a deploy that is about to begin.
+    /// Retains the matching files now, for a deploy that is about to begin.
     ///
     /// # Errors
-    /// If the pool has no room.
+    /// If the pool's queue is full.
     pub async fn retain(&self, root: &Root) -> Result<(), Refused> {
         let root = Arc::clone(&root.0);
         self.0.pool.run(move || root.retain(unix_now())).await
     }
 
-    /// The pool, for other work that blocks.
+    /// The pool, for other blocking work.
     #[must_use]
     pub fn pool(&self) -> &Pool {
         &self.0.pool
     }
 
-    /// How many looks are cached.
+    /// The number of cached lookups.
     #[must_use]
     pub fn entries(&self) -> usize {
         self.0.entries.len()
     }
 
-    /// What the cache of looks weighs, in bytes; an open file counts as the
-    /// share of the budget that one may have.
+    /// The weight of the lookup cache, in bytes. An open file counts as the
+    /// memory limit divided by the limit of open files.
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.0.entries.weight()
@@ -229,14 +235,14 @@ impl std::fmt::Debug for Files {
 impl Inner {
     fn cached(&self, root: &Root, key: KeyRef<'_>, now: u64) -> Option<Lookup> {
         let entry = self.entries.get(key)?;
-        // A clock of another thread may be a little ahead.
-        let is_fresh = now.saturating_sub(entry.looked) < self.interval
+        // The clock of another thread may be slightly ahead.
+        let is_fresh = now.saturating_sub(entry.looked_up) < self.interval
             && entry.generation == root.0.generation();
         is_fresh.then_some(entry.lookup)
     }
 
-    /// One look at the disk.
-    fn look(&self, root: &root::Inner, name: &Name, key: &Key, now: u64) -> Lookup {
+    /// One lookup on the disk.
+    fn look_up(&self, root: &root::Inner, name: &Name, key: &Key, now: u64) -> Lookup {
         let (directory, generation) = root.current();
         let directory = directory.as_deref();
         let before = match self.entries.peek(key.as_ref()) {
@@ -247,7 +253,8 @@ impl Inner {
             _ => None,
         };
         let mut lookup = search(root, directory, name, key.wanted, before.as_ref());
-        // What is held open only to be quick must not keep others from opening.
+        // Files held open only for speed must not prevent others from being
+        // opened.
         if lookup.lacks_descriptors() && self.entries.close_files() {
             lookup = search(root, directory, name, key.wanted, before.as_ref());
         }
@@ -256,7 +263,7 @@ impl Inner {
             self.latest.fetch_max(now, Ordering::Relaxed);
             let entry = Entry {
                 lookup: lookup.clone(),
-                looked: now,
+                looked_up: now,
                 generation,
             };
             self.entries.insert(key.clone(), entry);
@@ -265,13 +272,13 @@ impl Inner {
     }
 }
 
-/// How many files and connections the process may have open.
+/// The process's limit of open file descriptors.
 fn descriptors() -> u64 {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
     limit.current.unwrap_or(u64::MAX)
 }
 
-/// Searches a root, and where it has no such file what is retained of it.
+/// Searches a root, and its retained files if the root has no such file.
 fn search(
     root: &root::Inner,
     directory: Option<&Directory>,
@@ -307,21 +314,22 @@ fn search(
     }
 }
 
-/// Whoever waits for a look learns its end, also if it panics or is dropped.
-struct Landing {
+/// Gives the result to everyone who waits for a lookup, even if the lookup
+/// panics or is dropped.
+struct LookupGuard {
     files: Arc<Inner>,
     key: Key,
     generation: u64,
     result: Option<Lookup>,
 }
 
-impl Landing {
+impl LookupGuard {
     fn run(mut self, root: &root::Inner, name: &Name, now: u64) {
-        self.result = Some(self.files.look(root, name, &self.key, now));
+        self.result = Some(self.files.look_up(root, name, &self.key, now));
     }
 }
 
-impl Drop for Landing {
+impl Drop for LookupGuard {
     fn drop(&mut self) {
         let (flights, result) = (&self.files.flights, self.result.as_ref());
         flights.land(self.key.clone(), self.generation, result);

@@ -1,4 +1,4 @@
-//! One look for many that ask for the same at the same time.
+//! Shares one lookup among concurrent requests for the same path.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,15 +9,16 @@ use tokio::sync::oneshot;
 use crate::entries::Key;
 use crate::lookup::Lookup;
 
-/// The looks that are under way, and who waits for each.
+/// The lookups in progress, and who waits for each.
 #[derive(Default)]
 pub(crate) struct Flights(Mutex<HashMap<(Key, u64), Waiting, RandomState>>);
 
 type Waiting = Vec<oneshot::Sender<Lookup>>;
 
 impl Flights {
-    /// Waits for the look at this key in this generation of its root; if there
-    /// is none, `start` begins one, and says false if it cannot.
+    /// Waits for the lookup of this key in this generation of its root. If none
+    /// is in progress, calls `start` to begin one; `start` returns false if it
+    /// cannot.
     pub(crate) fn join(
         &self,
         key: Key,
@@ -30,8 +31,8 @@ impl Flights {
             waiting.push(sender);
             return Some(receiver);
         }
-        // Under the lock, so that nobody joins what was refused. Starting is a
-        // push to a queue.
+        // Called under the lock, so that no request waits for a lookup that was
+        // refused. Starting only pushes to a queue.
         if !start(key.clone()) {
             return None;
         }
@@ -39,12 +40,12 @@ impl Flights {
         Some(receiver)
     }
 
-    /// Ends a look. Without a result, those who wait learn that it was lost.
+    /// Ends a lookup. Without a result, those who wait learn that it was lost.
     pub(crate) fn land(&self, key: Key, generation: u64, result: Option<&Lookup>) {
         let waiting = self.lock().remove(&(key, generation)).unwrap_or_default();
         if let Some(result) = result {
             for sender in waiting {
-                // One that has gone away does not matter.
+                // A receiver that was dropped needs no result.
                 let _ = sender.send(result.clone());
             }
         }

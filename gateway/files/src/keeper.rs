@@ -1,5 +1,5 @@
-//! The one thread that comes back: for what is to be retained, and for cached
-//! looks that nobody asks for any more.
+//! A background thread that periodically retains files and drops cached lookups
+//! that are no longer used.
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,11 +11,12 @@ use crate::entries::Entries;
 use crate::opened::unix_now;
 use crate::root;
 
-/// How often cached looks are dropped that were not renewed since the last time.
-/// A file that was deleted takes its space until then, if it is held open.
+/// How often unused cached lookups are dropped. A deleted file that is held
+/// open occupies disk space until then.
 const SWEEP: Duration = Duration::from_secs(30);
 
-/// Owns the thread, which is started with the first root and ends with this.
+/// Owns the thread, which starts with the first root and ends when this is
+/// dropped.
 pub(crate) struct Keeper {
     bell: Arc<Bell>,
     interval: Option<Duration>,
@@ -23,7 +24,7 @@ pub(crate) struct Keeper {
     latest: Arc<AtomicU64>,
 }
 
-/// Wakes the thread before its time.
+/// Wakes the thread early.
 #[derive(Default)]
 pub(crate) struct Bell {
     state: Mutex<State>,
@@ -56,13 +57,13 @@ impl Keeper {
         &self.bell
     }
 
-    /// Looks after a root from now on, as long as it is there.
+    /// Maintains a root from now on, for as long as it exists.
     pub(crate) fn add(&self, root: &Arc<root::Inner>) -> io::Result<()> {
         let mut state = self.bell.lock();
         if !state.is_running {
             let round = Round {
                 bell: Arc::clone(&self.bell),
-                // An instant has an end.
+                // Capped so that adding it to an `Instant` cannot overflow.
                 interval: self.interval.unwrap_or(SWEEP).min(SWEEP),
                 entries: Weak::clone(&self.entries),
                 latest: Arc::clone(&self.latest),
@@ -95,7 +96,8 @@ impl Bell {
         self.ring.notify_all();
     }
 
-    /// Waits until rung or for so long; false if it is over. Gives the roots.
+    /// Waits until woken or until the time is over, and returns the roots;
+    /// false means that the thread must end.
     fn wait(&self, interval: Duration) -> Option<Vec<Arc<root::Inner>>> {
         let mut state = self.lock();
         state.roots.retain(|root| root.strong_count() > 0);
@@ -122,13 +124,13 @@ impl Bell {
     }
 }
 
-/// What the thread has.
+/// The state of the thread.
 struct Round {
     bell: Arc<Bell>,
     interval: Duration,
     entries: Weak<Entries>,
     latest: Arc<AtomicU64>,
-    /// The latest look at the last sweep.
+    /// The latest lookup time at the previous sweep.
     mark: u64,
 }
 

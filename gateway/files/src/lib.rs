@@ -1,34 +1,32 @@
-//! Files below a root: what a route with `files` answers from.
+//! Serves files below a root directory, for routes with `files`.
 //!
-//! [`Files`] is one for the process. It holds a bounded pool of threads for all
+//! There is one [`Files`] per process. It has a bounded pool of threads for all
 //! work that may wait for a disk, so that no worker ever does, and a cache of
-//! open files. A [`Root`] is one directory with its rules. On a request's way:
+//! lookups that holds files open. A [`Root`] is one directory with its rules.
+//! For each request:
 //!
-//! 1. [`Files::find_now`] answers from the cache without a system call, if what
-//!    it holds was looked up less than a second ago.
-//! 2. Else [`Files::find`] looks again, in the pool; many that ask for the same
-//!    wait for one look.
-//! 3. The caller makes a response of the [`Lookup`]: it evaluates conditions and
-//!    ranges and sends the body of [`Opened`], from memory or from the file.
+//! 1. [`Files::find_now`] answers from the lookup cache without a system call,
+//!    if the cached result is less than a second old.
+//! 2. Otherwise [`Files::find`] looks the path up again, in the pool; concurrent
+//!    requests for the same path wait for one lookup.
+//! 3. The caller turns the [`Lookup`] into a response: it evaluates conditions
+//!    and ranges and sends the body of [`Opened`], from memory or from the file.
 //!
-//! # How fresh
-//! Nothing is answered from a look that is older than the interval of
-//! revalidation (1 s): not an old index after a deploy, not a 404 for what has
-//! appeared, not a file of a directory that was exchanged. There is no serving
-//! of the old while the new is looked up. [`Files::refresh`] shortens the second
-//! to nothing for one root.
+//! # Freshness No response is based on a lookup older than the revalidation
+//! interval of 1 s: no old index after a deploy, no 404 for a file that now
+//! exists, no file of a directory that was replaced. Stale results are never
+//! served during revalidation. [`Files::refresh`] invalidates one root at once.
 //!
-//! # What is never served
-//! Anything whose path leads out of the root. The path is decoded once, refused
-//! by the rules of `name.rs`, and resolved by the kernel below the root's open
-//! directory (`openat2`, `RESOLVE_BENEATH`), so that no exchange of a symlink
-//! between check and use can lead out. What opens and is neither a regular file
-//! nor a directory is missing.
+//! # What is never served Nothing outside of the root is served. The path is
+//! decoded once, checked by the rules in `name.rs`, and resolved by the kernel
+//! below the root's open directory (`openat2`, `RESOLVE_BENEATH`), so that
+//! replacing a symbolic link between check and use cannot lead out. Whatever is
+//! neither a regular file nor a directory counts as missing.
 //!
-//! # What is deliberately not here
-//! No socket, no header of a request except what `Accept-Encoding` came to, no
-//! fallback to an index of an application (a policy's), no watching by inotify
-//! (not on network file systems, and not needed at one look a second).
+//! # Deliberately absent There is no socket, no header field of the request
+//! except the parsed `Accept-Encoding`, no fallback to an application's index (a
+//! policy does that), and no inotify (it does not work on network file systems,
+//! and one lookup per second makes it unnecessary).
 
 mod coding;
 mod directory;
@@ -43,12 +41,12 @@ mod mime;
 mod name;
 mod opened;
 mod options;
-mod place;
 mod pool;
 mod retention;
 mod root;
 mod search;
 mod store;
+mod store_path;
 mod tree;
 mod variants;
 

@@ -1,5 +1,4 @@
-//! The page that lists a directory: plain HTML, no script, no style from
-//! elsewhere.
+//! The HTML page that lists a directory, without scripts and external styles.
 
 use std::fmt::Write as _;
 use std::fs::{File, Metadata};
@@ -14,7 +13,7 @@ use crate::directory::Directory;
 use crate::name::{Name, escape, is_name};
 use crate::options::Options;
 
-/// More than anybody reads; the page says that there are more.
+/// The most entries listed; the page says if there are more.
 const MAX_ENTRIES: usize = 10_000;
 
 const HEAD: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -34,7 +33,8 @@ struct Entry {
     modified: u64,
 }
 
-/// The page of a directory: what could be served of it, directories first.
+/// The page of a directory: the entries that could be served, directories
+/// first.
 pub(crate) fn page(
     root: &Directory,
     options: &Options,
@@ -65,7 +65,8 @@ fn read(
             is_cut = true;
             break;
         }
-        // By the rules for links: what leads out is not shown.
+        // Applies the rule for symbolic links: links that lead out are not
+        // listed.
         let Ok(facts) = root.facts(&name.child(child)) else {
             continue;
         };
@@ -119,7 +120,7 @@ fn write(name: &Name, entries: &[Entry], is_cut: bool) -> String {
 
 fn row(entry: &Entry, out: &mut String) {
     let slash = if entry.is_directory { "/" } else { "" };
-    // `./`: a name such as `javascript:x` is then a name and no scheme.
+    // With `./`, a name such as `javascript:x` is a path and not a scheme.
     out.push_str("<tr><td><a href=\"./");
     escape(&entry.name, out);
     let _ = write!(out, "{slash}\">");
@@ -135,7 +136,7 @@ fn row(entry: &Entry, out: &mut String) {
     out.push_str("</td></tr>\n");
 }
 
-/// `512 B`, `1.5 KiB`.
+/// Formats a size, such as `512 B` or `1.5 KiB`.
 fn size(bytes: u64, out: &mut String) {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {
@@ -154,7 +155,7 @@ fn size(bytes: u64, out: &mut String) {
     let _ = write!(out, "{}.{} {unit}", tenths / 10, tenths % 10);
 }
 
-/// Text between tags, or in an attribute.
+/// Escapes text for use between tags or in an attribute.
 fn text(words: &str, out: &mut String) {
     for character in words.chars() {
         match character {
@@ -163,8 +164,9 @@ fn text(words: &str, out: &mut String) {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            // Names may hold anything; neither HTML nor a reader takes these,
-            // nor what turns the direction of the text around.
+            // File names may contain any character. Control characters are
+            // invalid in HTML, and bidirectional controls would change how the
+            // rest of the text is displayed.
             _ if character.is_control()
                 || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
             {

@@ -1,4 +1,4 @@
-//! What a path of a request came to.
+//! The result of looking up the path of a request.
 
 use std::io;
 use std::path::Path;
@@ -7,43 +7,45 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rustix::io::Errno;
 
-use crate::directory::Trouble;
+use crate::directory::OpenFailure;
 use crate::opened::{Body, Opened};
 
-/// What a path of a request came to. Cloning is cheap.
+/// The result of looking up the path of a request. Cloning is cheap.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// A file.
     File(Arc<Opened>),
-    /// A directory whose path lacks its slash: 301 to the path with it.
+    /// A directory requested without its trailing slash: 301 to the path with
+    /// it.
     Redirect,
-    /// The page that lists a directory: HTML in UTF-8.
+    /// The HTML page that lists a directory, in UTF-8.
     Listing(Bytes),
-    /// Nothing that may be served: 404, after policies were asked.
+    /// There is nothing to serve: 404, once the policies of the phase `missing`
+    /// have run.
     Missing,
-    /// It is there, and the process may not read it: 403, as nginx says. Logged.
+    /// The process has no permission to read it: 403, as in nginx. Logged.
     Denied,
-    /// The pool has no room: 503.
+    /// The pool's queue is full: 503.
     Busy,
-    /// The system failed: 500. Logged.
+    /// A system call failed: 500. Logged.
     Failed(Arc<io::Error>),
 }
 
 impl Lookup {
-    /// True if it keeps a descriptor.
+    /// True if it holds a file descriptor.
     pub(crate) fn holds_a_file(&self) -> bool {
         matches!(self, Self::File(opened) if matches!(opened.body, Body::File(_)))
     }
 
-    /// True if it failed since no more files may be open, in this process or on
-    /// the machine.
+    /// True if it failed because the process or the machine has reached its
+    /// limit of open files.
     pub(crate) fn lacks_descriptors(&self) -> bool {
         const FULL: [Errno; 2] = [Errno::MFILE, Errno::NFILE];
         matches!(self, Self::Failed(error) if Errno::from_io_error(error)
             .is_some_and(|error| FULL.contains(&error)))
     }
 
-    /// Says to the operator what is wrong on the disk, if anything is.
+    /// Logs what is wrong on the disk, if anything is.
     pub(crate) fn log(&self, root: &Path, path: &[u8]) {
         let path = String::from_utf8_lossy(path);
         match self {
@@ -56,12 +58,12 @@ impl Lookup {
     }
 }
 
-impl From<Trouble> for Lookup {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Missing => Self::Missing,
-            Trouble::Denied => Self::Denied,
-            Trouble::Failed(error) => Self::Failed(Arc::new(error)),
+impl From<OpenFailure> for Lookup {
+    fn from(failure: OpenFailure) -> Self {
+        match failure {
+            OpenFailure::Missing => Self::Missing,
+            OpenFailure::Denied => Self::Denied,
+            OpenFailure::Failed(error) => Self::Failed(Arc::new(error)),
         }
     }
 }

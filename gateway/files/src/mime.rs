@@ -1,16 +1,16 @@
-//! The content type of a file, by the end of its name.
+//! The content type of a file, by its extension.
 //!
-//! The table is a crate's; what is here is where it is behind the registry of
-//! IANA or where the web does otherwise.
+//! A crate provides the table; the overrides here are for types where it is
+//! behind the IANA registry or differs from the practice of the web.
 
 use std::path::Path;
 
 use bytes::Bytes;
 
-/// What is not known; a browser then offers it for download.
+/// For unknown extensions; a browser then offers the file for download.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// What the table has not, or not right.
+/// Extensions that the table lacks or has wrong.
 const OVERRIDES: &[(&str, &str)] = &[
     // RFC 9239: all JavaScript is text/javascript. Browsers refuse a module of
     // an unknown type.
@@ -20,9 +20,10 @@ const OVERRIDES: &[(&str, &str)] = &[
     // Source maps.
     ("map", "application/json"),
     ("md", "text/markdown"),
-    // As nginx: lists of types to compress name it so. RFC 7303 §9.2: the same.
+    // As in nginx, whose lists of compressed types name it so. It is equivalent
+    // to `application/xml` (RFC 7303, section 9.2).
     ("xml", "text/xml"),
-    // The compressed form needs a Content-Encoding that nobody says.
+    // It would need a `Content-Encoding`, which is not known from the name.
     ("svgz", UNKNOWN),
     ("wasm", "application/wasm"),
     ("webmanifest", "application/manifest+json"),
@@ -30,7 +31,7 @@ const OVERRIDES: &[(&str, &str)] = &[
     ("zst", "application/zstd"),
 ];
 
-/// The value of `Content-Type` for a path. Text is said to be UTF-8.
+/// The value of `Content-Type` for a path. Text is declared to be UTF-8.
 pub(crate) fn content_type(path: &[u8]) -> Bytes {
     let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
     let Ok(name) = std::str::from_utf8(name) else {
@@ -50,8 +51,8 @@ pub(crate) fn content_type(path: &[u8]) -> Bytes {
     Bytes::from_static(kind.as_bytes())
 }
 
-/// XML says its encoding itself, and a parameter would overrule it (RFC 7303
-/// §3.2).
+/// XML declares its encoding itself, and a charset parameter would take
+/// precedence (RFC 7303, section 3.2).
 fn is_utf8_text(kind: &str) -> bool {
     kind.starts_with("text/") && kind != "text/xml"
 }

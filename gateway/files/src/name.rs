@@ -1,15 +1,17 @@
-//! The name of a file, out of the path of a request.
+//! Converts the path of a request to the name of a file.
 //!
-//! The gateway's normalised path still has escapes for what is not unreserved.
-//! They are decoded here, once, and what then could mean something else to a
-//! file system than it meant to the router is refused: such a path has no file.
+//! The gateway's normalised path still contains percent-encoded characters.
+//! They are decoded here, once. A path that could then mean something else to
+//! the file system than it meant to the router is refused and counts as
+//! missing.
 
-/// The longest path that the kernel takes, without its end.
+/// The longest path that the kernel accepts, without the final NUL.
 const MAX_PATH: usize = 4095;
-/// The longest name in a directory.
+/// The longest name of a directory entry.
 const MAX_SEGMENT: usize = 255;
 
-/// A path below a root: no empty, dot or dot-dot segment, no NUL, no backslash.
+/// A path below a root. It has no empty, dot or dot-dot segment, no NUL and no
+/// backslash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Name {
     /// Decoded, without a slash at either end; empty for the root itself.
@@ -19,15 +21,15 @@ pub(crate) struct Name {
 }
 
 impl Name {
-    /// Reads a normalised path, with its leading slash; `None` is refused:
-    /// nothing answers to it, whatever lies below the root.
+    /// Parses a normalised path, with its leading slash; `None` if it is
+    /// refused: such a path has no file.
     pub(crate) fn parse(path: &[u8], hidden: bool) -> Option<Self> {
         let rest = path.strip_prefix(b"/")?;
         let (rest, is_directory) = match rest.strip_suffix(b"/") {
             Some(rest) => (rest, true),
             None => (rest, rest.is_empty()),
         };
-        // `//` is no spelling of the root.
+        // `//` is not the root.
         if rest.is_empty() && path.len() > 1 {
             return None;
         }
@@ -40,7 +42,7 @@ impl Name {
         (is_allowed && path.len() <= MAX_PATH).then_some(Self { path, is_directory })
     }
 
-    /// The name of something in this directory.
+    /// The path of an entry of this directory.
     pub(crate) fn child(&self, name: &[u8]) -> Vec<u8> {
         let mut path = Vec::with_capacity(self.path.len() + 1 + name.len());
         path.extend_from_slice(&self.path);
@@ -52,21 +54,21 @@ impl Name {
     }
 }
 
-/// True for a name that may stand in a path; `dots` lets it begin with one.
+/// True for a valid file name; `dots` allows it to begin with a dot.
 pub(crate) fn is_name(segment: &[u8], dots: bool) -> bool {
     !matches!(segment, b"" | b"." | b"..")
         && segment.len() <= MAX_SEGMENT
         && (dots || segment.first() != Some(&b'.'))
-        && !segment.iter().any(|&byte| is_hostile(byte))
+        && !segment.iter().any(|&byte| is_forbidden(byte))
 }
 
-/// A backslash is an ordinary byte here. Nobody names files with it, and it
-/// comes in attempts to climb on other systems.
-fn is_hostile(byte: u8) -> bool {
+/// On Linux a backslash is an ordinary byte. No file name needs it, and it
+/// occurs in attempts at path traversal on other systems.
+fn is_forbidden(byte: u8) -> bool {
     matches!(byte, 0 | b'/' | b'\\')
 }
 
-/// RFC 8615: only at the top.
+/// RFC 8615: `.well-known` is special only as the first segment.
 fn is_well_known(place: usize, segment: &[u8]) -> bool {
     place == 0 && segment == b".well-known"
 }
@@ -82,8 +84,9 @@ fn decode(path: &[u8]) -> Option<Vec<u8>> {
         let high = janua_http::path::hex(rest.next()?)?;
         let low = janua_http::path::hex(rest.next()?)?;
         let value = high << 4 | low;
-        // An escaped slash is part of its segment, and no name has one.
-        if is_hostile(value) {
+        // A decoded slash would be part of a segment, and no file name contains
+        // one.
+        if is_forbidden(value) {
             return None;
         }
         out.push(value);
@@ -91,7 +94,7 @@ fn decode(path: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Appends a path with all but unreserved characters and slashes escaped.
+/// Appends a path, percent-encoding all but unreserved characters and slashes.
 pub(crate) fn escape(path: &[u8], out: &mut String) {
     use std::fmt::Write as _;
     for &byte in path {
@@ -118,12 +121,12 @@ mod tests {
             ("/a%20b%C3%A9", Some("a b\u{e9}|")),
             ("/%61", Some("a|")),
             ("/a%25b", Some("a%b|")),
-            // Decoded once.
+            // Decoded only once.
             ("/%252e%252e/x", Some("%2e%2e/x|")),
             ("/...", None),
             ("/.well-known/acme", Some(".well-known/acme|")),
             ("/.well-known/", Some(".well-known|/")),
-            // Hostile, or no normalised path.
+            // Malicious paths, and paths that are not normalised.
             ("", None),
             ("a", None),
             ("//", None),

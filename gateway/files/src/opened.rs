@@ -1,4 +1,4 @@
-//! A file that was looked up, with all that its response's head says of it.
+//! A file that was looked up, with the metadata for its response's head.
 
 use std::fs::{File, Metadata};
 use std::hash::Hasher;
@@ -21,76 +21,78 @@ pub(crate) const SMALL: u64 = 64 * 1024;
 /// in seconds: clocks of file systems tick between milliseconds and two seconds.
 const SETTLING: i64 = 2;
 
-/// A file that was looked up. It stays as it is, whatever becomes of the name;
-/// a new look makes a new one if the file has changed.
+/// A file that was looked up. It is immutable; a new lookup creates a new one if
+/// the file has changed.
 #[derive(Debug)]
 pub struct Opened {
-    /// What to send.
+    /// The body to send.
     pub body: Body,
     /// The length of the body, in bytes.
     pub length: u64,
     /// When it was last modified, in seconds since 1970; never in the future.
     pub modified: u64,
-    /// `Last-Modified`: the same, as the field has it.
+    /// The value of `Last-Modified`, from the same time.
     pub last_modified: Bytes,
-    /// `ETag`, with its quotes.
+    /// The value of `ETag`, with its quotes.
     ///
-    /// Of a small file it is a hash of the content: the same on each machine
-    /// that has it, and another when the content is another, though length and
-    /// time be the same, as they are for files out of a reproducible build. Of
-    /// a large one it is the time (in nanoseconds) and the length, as nginx has
-    /// them; weak while the last change is so young that another could have the
-    /// same time (RFC 9110 §8.8.1).
+    /// For a small file it is a hash of the content: equal on every machine that
+    /// has the content, and different if the content differs, even if length and
+    /// time are the same as in a reproducible build. For a large file it
+    /// consists of the modification time (in nanoseconds) and the length, as in
+    /// nginx. It is weak while the last change is so recent that another change
+    /// could have the same time (RFC 9110, section 8.8.1).
     pub etag: Bytes,
-    /// `Content-Type`; a compressed sibling has that of its original.
+    /// The value of `Content-Type`; a compressed sibling has that of its
+    /// original.
     pub content_type: Bytes,
-    /// `Content-Encoding`, if this is a compressed sibling.
+    /// The value of `Content-Encoding`, if this is a compressed sibling.
     pub coding: Option<Coding>,
-    /// True if the answer depends on `Accept-Encoding` (`Vary`): the root has
-    /// siblings, also where this file has none.
+    /// True if the response depends on `Accept-Encoding` (`Vary`): the root has
+    /// precompressed siblings, even if this file has none.
     pub varies: bool,
-    /// True if it is gone from the root and comes out of what is retained.
+    /// True if the file was removed from the root and is served from the
+    /// retained files.
     pub retained: bool,
     id: u64,
     stamp: Stamp,
 }
 
-/// What to send.
+/// Where the body is read from.
 #[derive(Clone, Debug)]
 pub enum Body {
     /// The whole content of a small file.
     Memory(Bytes),
-    /// A larger file, from its start. If somebody truncates it while it is sent,
-    /// there is less than the length says, and the connection has to be closed.
+    /// A larger file, from its start. If it is truncated while it is being sent,
+    /// the body is shorter than announced, and the connection must be closed.
     File(Arc<File>),
 }
 
-/// What tells a look at a file from an earlier one.
+/// Identifies the version of a file, to detect changes between lookups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     identity: Identity,
     length: u64,
     modified: (i64, i64),
     changed: (i64, i64),
-    /// False if a further change could leave all of the above as they are.
+    /// False if a further change could leave all other fields the same.
     is_settled: bool,
 }
 
-/// How a file came to be the answer.
+/// How the file was selected as the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Manner {
+pub(crate) struct Selection {
     pub(crate) coding: Option<Coding>,
     pub(crate) varies: bool,
     pub(crate) retained: bool,
 }
 
 impl Opened {
-    /// Reads what there is to know; a small file whole.
+    /// Reads the metadata, and the content of a small file.
     pub(crate) fn read(
         file: File,
         facts: &Metadata,
         content_type: Bytes,
-        manner: Manner,
+        selection: Selection,
     ) -> io::Result<Self> {
         let now = unix_now();
         let stamp = Stamp::of(facts, now);
@@ -100,8 +102,8 @@ impl Opened {
             None
         };
         let etag = match &content {
-            Some(content) => etag_of_content(content, manner.coding),
-            None => etag_of_time(&stamp, manner.coding, now),
+            Some(content) => etag_of_content(content, selection.coding),
+            None => etag_of_time(&stamp, selection.coding, now),
         };
         let modified = u64::try_from(stamp.modified.0.min(now)).unwrap_or(0);
         let mut last_modified = Vec::with_capacity(29);
@@ -116,31 +118,32 @@ impl Opened {
             last_modified: last_modified.into(),
             etag,
             content_type,
-            coding: manner.coding,
-            varies: manner.varies,
-            retained: manner.retained,
+            coding: selection.coding,
+            varies: selection.varies,
+            retained: selection.retained,
             id: next_id(),
             stamp,
         })
     }
 
-    /// True if a new look found the same, so that this one can be kept.
-    pub(crate) fn is_still(&self, facts: &Metadata, manner: Manner) -> bool {
+    /// True if a new lookup found the same version, so that this one can be
+    /// kept.
+    pub(crate) fn is_still(&self, facts: &Metadata, selection: Selection) -> bool {
         self.stamp.is_settled
             && self.stamp == Stamp::of(facts, unix_now())
-            && self.manner() == manner
+            && self.selection() == selection
     }
 
-    /// Another number for each look that found something else.
+    /// A number that identifies this version of the file in this process.
     #[must_use]
     pub fn id(&self) -> u64 {
         self.id
     }
 
-    /// The whole content; reads a large file, which blocks.
+    /// The whole content. Blocks if the file is large.
     ///
     /// # Errors
-    /// What the system says; `UnexpectedEof` if it has become shorter.
+    /// The system's error; `UnexpectedEof` if the file has become shorter.
     pub fn content(&self) -> io::Result<Bytes> {
         match &self.body {
             Body::Memory(content) => Ok(content.clone()),
@@ -156,8 +159,8 @@ impl Opened {
         }
     }
 
-    fn manner(&self) -> Manner {
-        Manner {
+    fn selection(&self) -> Selection {
+        Selection {
             coding: self.coding,
             varies: self.varies,
             retained: self.retained,
@@ -179,7 +182,7 @@ impl Stamp {
     }
 }
 
-/// The content, or nothing if the file changes so busily that none can be told.
+/// The content; none if the file keeps changing while it is read.
 fn read_small(file: &File, stamp: &Stamp, now: i64) -> io::Result<Option<Bytes>> {
     const ATTEMPTS: usize = 3;
     let length = usize::try_from(stamp.length).unwrap_or(0);
@@ -194,8 +197,8 @@ fn read_small(file: &File, stamp: &Stamp, now: i64) -> io::Result<Option<Bytes>>
         if after == *stamp {
             return Ok(Some(content.into()));
         }
-        // A link more changes nothing but `changed`; another length cannot be
-        // sent under this one.
+        // An additional hard link changes only `changed`. If the length differs,
+        // the content cannot be sent, because the head announces the old length.
         if after.length != stamp.length {
             return Ok(None);
         }
@@ -206,10 +209,10 @@ fn read_small(file: &File, stamp: &Stamp, now: i64) -> io::Result<Option<Bytes>>
     Ok(None)
 }
 
-/// 64 bits of hash and the length: not against forgery, which nobody gains from
-/// who can write the files.
+/// 64 bits of hash and the length. It need not resist forgery: whoever can write
+/// the files gains nothing by a collision.
 fn etag_of_content(content: &[u8], coding: Option<Coding>) -> Bytes {
-    // No key: all machines come to the same.
+    // Without a key, so that all machines compute the same tag.
     let mut hasher = SipHasher13::new();
     hasher.write(content);
     let (hash, length) = (hasher.finish(), content.len());
@@ -224,7 +227,7 @@ fn etag_of_time(stamp: &Stamp, coding: Option<Coding>, now: i64) -> Bytes {
     format!("{weak}\"{seconds:x}.{nanoseconds:x}-{length:x}{ending}\"").into()
 }
 
-/// Two codings of one file are never the same bytes.
+/// Two codings of one file must have different tags.
 fn ending(coding: Option<Coding>) -> &'static str {
     match coding {
         None => "",

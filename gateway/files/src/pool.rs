@@ -1,12 +1,12 @@
-//! One bounded pool of threads for all work that may wait for a disk or take
-//! long on a processor, so that no worker does.
+//! A bounded pool of threads for all work that may wait for a disk or use a
+//! processor for long, so that no worker does.
 //!
-//! Threads are started when there is work and none is idle. The queue is bounded
-//! too: when disks do not keep up, asking is refused at once, which the caller
-//! says as 503, rather than queued for longer than a client waits.
+//! A thread is started when there is work and none is idle. The queue is
+//! bounded too: if the disks cannot keep up, further work is refused at once,
+//! which becomes a 503, instead of waiting for longer than a client would.
 //!
-//! `tokio`'s own blocking pool belongs to one runtime, and each worker has its
-//! own; it has no bound on its queue either.
+//! Tokio's own blocking pool is not used because each worker's runtime has its
+//! own pool, and its queue is unbounded.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -19,11 +19,11 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-/// The threads and their queue. Dropped, it ends its threads after what they
-/// are at; what is queued is then dropped.
+/// The threads and their queue. When the pool is dropped, its threads end after
+/// their current job, and queued jobs are dropped.
 pub struct Pool {
     shared: Arc<Shared>,
-    /// Of its threads.
+    /// The name of the threads.
     name: &'static str,
 }
 
@@ -32,12 +32,12 @@ pub struct Pool {
 pub enum Refused {
     /// The queue is full.
     Busy,
-    /// It panicked, or the pool ended first.
+    /// The job panicked, or the pool ended before it ran.
     Lost,
 }
 
-/// A job in the pool: wakes whoever awaits it. Dropped, the job runs on and its
-/// result is dropped.
+/// The result of a job in the pool, to be awaited. If this is dropped, the job
+/// still runs and its result is dropped.
 pub struct Job<T>(Option<oneshot::Receiver<T>>);
 
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
@@ -58,8 +58,8 @@ struct Queue {
 }
 
 impl Pool {
-    /// A pool of at most so many threads (at least one) that queues at most so
-    /// many jobs beyond those that run.
+    /// A pool of at most `max_threads` threads (at least one), with at most
+    /// `max_queued` jobs waiting.
     #[must_use]
     pub fn new(max_threads: usize, max_queued: usize) -> Self {
         Self {
@@ -73,27 +73,27 @@ impl Pool {
         }
     }
 
-    /// The same with threads of another name: at most 15 bytes are seen.
+    /// Sets the name of the threads, of which the kernel keeps at most 15
+    /// bytes.
     #[must_use]
     pub fn named(mut self, name: &'static str) -> Self {
         self.name = name;
         self
     }
 
-    /// Runs a job on one of the threads. It runs whether or not the result is
-    /// awaited.
+    /// Runs a job on one of the threads, whether or not the result is awaited.
     pub fn run<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Job<T> {
         let (sender, receiver) = oneshot::channel();
         let is_queued = self.submit(|| {
             Box::new(move || {
-                // Nobody waits any more: nothing to do about it.
+                // Fails if nothing awaits the result any more, which is fine.
                 let _ = sender.send(job());
             })
         });
         Job(is_queued.then_some(receiver))
     }
 
-    /// Queues work; false if there is no room for it, and then it is not made.
+    /// Queues work; returns false without calling `work` if the queue is full.
     pub(crate) fn submit(&self, work: impl FnOnce() -> Work) -> bool {
         let mut queue = self.shared.lock();
         if queue.idle > queue.work.len() || queue.threads >= self.shared.max_threads {
@@ -131,7 +131,8 @@ impl Drop for Pool {
             std::mem::take(&mut queue.work)
         };
         self.shared.ring.notify_all();
-        // Outside of the lock: what they hold may do anything when dropped.
+        // Outside of the lock, because dropping the jobs may run arbitrary
+        // code.
         drop(left);
     }
 }
@@ -139,7 +140,7 @@ impl Drop for Pool {
 impl Shared {
     fn work(&self) {
         while let Some(work) = self.next() {
-            // The panic is logged by its hook; the thread is as good as before.
+            // The panic hook logs the panic; the thread can continue.
             let _ = catch_unwind(AssertUnwindSafe(work));
         }
     }
@@ -162,7 +163,7 @@ impl Shared {
         }
     }
 
-    /// Nothing panics while it is held.
+    /// The lock cannot be poisoned: nothing panics while it is held.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,8 +183,8 @@ impl<T> Future for Job<T> {
 impl fmt::Display for Refused {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
-            Self::Busy => "too much waits for the disk already",
-            Self::Lost => "the work came to no end",
+            Self::Busy => "too many jobs are waiting for the disk",
+            Self::Lost => "the job ended without a result",
         })
     }
 }

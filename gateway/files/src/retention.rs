@@ -1,17 +1,17 @@
-//! What still answers after a deploy has removed it.
+//! Keeps serving files for a while after a deploy has removed them.
 //!
-//! A page that was open before a deploy asks for the chunks of the old build,
-//! whose names hold hashes of their content. Those that match the globs of
-//! `retain_files` are kept in a [`Store`] while they are there, and answer from
-//! it for a time after they have gone.
+//! A page that was opened before a deploy requests the assets of the old build,
+//! whose names contain hashes of their content. Files that match the globs of
+//! `retain_files` are copied or linked into a [`Store`] while they exist, and
+//! served from there for some time after their removal.
 //!
-//! The root is looked through when it is opened, every two seconds, and before
-//! and after a deploy that says so. A pass over a root in which nothing changed
-//! costs one `stat` a directory: only directories whose time has changed are
-//! read. A file that is served before a pass has seen it is kept at once, so that
-//! what somebody holds a page of is kept whatever the timing. Symbolic links to
-//! directories are not walked into (they may lead in circles); what lies behind
-//! them is kept when it is first served.
+//! The root is scanned when it is opened, every two seconds, and before and
+//! after a deploy that announces itself. A scan (a pass) of an unchanged root
+//! costs one `stat` per directory: only directories whose time has changed are
+//! read. A file that is served before a pass has found it is retained at once,
+//! so that the files of a page already delivered are retained whatever the
+//! timing. Symbolic links to directories are not followed, because they may form
+//! cycles; files behind them are retained when they are first served.
 
 mod globs;
 mod ledger;
@@ -20,22 +20,22 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::globs::Globs;
-use self::ledger::{Ledger, Standing, is_over};
+use self::ledger::{Ledger, Presence, is_over};
 use crate::directory::{Directory, Identity};
 use crate::error::OpenError;
 use crate::keeper::Bell;
 use crate::options::{Options, Retain};
-use crate::place;
 use crate::store::Store;
+use crate::store_path;
 use crate::tree::Tree;
 
 pub(crate) use self::ledger::Stamp;
 
-/// More than any build has; a glob that matches more was meant otherwise.
+/// More than any build has; a glob that matches more is probably a mistake.
 const MAX_FILES: usize = 100_000;
 
-/// Each so many passes all that is kept is compared with the root, also if no
-/// directory has changed: for what lies behind links.
+/// The number of passes after which all retained files are compared with the
+/// root, even if no directory has changed, because files behind links may have.
 const THOROUGH: u64 = 30;
 
 pub(crate) struct Retention {
@@ -45,7 +45,7 @@ pub(crate) struct Retention {
     hidden: bool,
     store: Store,
     state: Mutex<State>,
-    /// Held for a whole pass, over the disk; `state` never is.
+    /// Locked for a whole pass, including its disk access; `state` never is.
     pass: Mutex<Pass>,
     bell: Arc<Bell>,
 }
@@ -53,9 +53,9 @@ pub(crate) struct Retention {
 #[derive(Default)]
 struct State {
     ledger: Ledger,
-    /// Served or missed, and to be compared with the root.
+    /// Paths that were served or missing, to be compared with the root.
     asked: HashSet<Box<[u8]>>,
-    /// Directories that the root was until now.
+    /// Directories that were the root before and were replaced.
     replaced: Vec<Arc<Directory>>,
 }
 
@@ -64,7 +64,7 @@ struct Pass {
     tree: Tree,
     of: Option<Identity>,
     count: u64,
-    /// Something could not be kept, and is tried again.
+    /// A file could not be retained; the next pass tries again.
     failed: bool,
     warned_full: bool,
 }
@@ -76,7 +76,7 @@ impl Retention {
         bell: Arc<Bell>,
     ) -> Result<Self, OpenError> {
         let globs = Globs::of(&retain.files)?;
-        let path = place::of(retain, &options.root)?;
+        let path = store_path::of(retain, &options.root)?;
         let store = Store::open(&path)?;
         let list = store
             .list(MAX_FILES)
@@ -96,18 +96,18 @@ impl Retention {
         })
     }
 
-    /// Where to find a file that is missing in the root: nowhere unless it
-    /// matches, is kept, and its time is not over.
+    /// The directory that has a file missing from the root; none unless the file
+    /// matches, is retained, and its period is not over.
     pub(crate) fn find(&self, path: &[u8], now: i64) -> Option<&Directory> {
         if !self.globs.name(path) {
             return None;
         }
         let mut state = self.lock();
-        match state.ledger.standing(path)? {
-            Standing::Gone(since) if is_over(since, self.period, now) => return None,
-            Standing::Gone(_) => {}
-            Standing::There => {
-                // The pass has not seen yet that it is gone.
+        match state.ledger.presence(path)? {
+            Presence::Gone(since) if is_over(since, self.period, now) => return None,
+            Presence::Gone(_) => {}
+            Presence::There => {
+                // No pass has noticed yet that the file is gone.
                 state.asked.insert(path.into());
                 drop(state);
                 self.bell.ring();
@@ -116,13 +116,13 @@ impl Retention {
         Some(self.store.directory())
     }
 
-    /// Keeps a file that was served, if no pass has met it yet.
+    /// Retains a file that was served, if no pass has found it yet.
     pub(crate) fn was_served(&self, path: &[u8]) {
         if !self.globs.name(path) {
             return;
         }
         let mut state = self.lock();
-        if state.ledger.standing(path).is_some() || state.ledger.len() >= MAX_FILES {
+        if state.ledger.presence(path).is_some() || state.ledger.len() >= MAX_FILES {
             return;
         }
         state.asked.insert(path.into());
@@ -130,14 +130,15 @@ impl Retention {
         self.bell.ring();
     }
 
-    /// Keeps what a directory has that is no longer the root.
+    /// Retains the files of a directory that is no longer the root.
     pub(crate) fn was_replaced(&self, directory: Arc<Directory>) {
         self.lock().replaced.push(directory);
         self.bell.ring();
     }
 
-    /// Brings the store up to the root as it is now, in seconds since 1970.
-    /// Blocks.
+    /// Updates the store to the current state of the root; `now` is in seconds
+    /// since
+    /// 1970. Blocks.
     pub(crate) fn pass(&self, root: Option<&Directory>, now: i64) {
         let mut pass = self.pass.lock().unwrap_or_else(PoisonError::into_inner);
         let (asked, replaced) = {
@@ -146,7 +147,8 @@ impl Retention {
             (asked, std::mem::take(&mut state.replaced))
         };
         for old in replaced {
-            // Before the root itself, whose own files then take their place.
+            // Replaced directories come first, so that the current root's files
+            // win.
             let mut tree = Tree::default();
             self.read(&mut tree, &old, now);
             self.keep_all(&mut pass, &old, &tree);
@@ -181,7 +183,7 @@ impl Retention {
         }
     }
 
-    /// How many files are kept.
+    /// The number of retained files.
     #[cfg(test)]
     pub(crate) fn kept(&self) -> usize {
         self.lock().ledger.len()
@@ -194,7 +196,7 @@ impl Retention {
 
     fn keep_all(&self, pass: &mut Pass, directory: &Directory, tree: &Tree) {
         for (path, stamp) in tree.files() {
-            // Locked for no longer than to look.
+            // Locked only for the check, not for the disk access.
             let is_kept = self.lock().ledger.has(path, stamp);
             if !is_kept {
                 self.keep(pass, directory, path);
@@ -212,7 +214,7 @@ impl Retention {
             if state.ledger.has(path, &stamp) {
                 return;
             }
-            if state.ledger.standing(path).is_none() && state.ledger.len() >= MAX_FILES {
+            if state.ledger.presence(path).is_none() && state.ledger.len() >= MAX_FILES {
                 if !pass.warned_full {
                     pass.warned_full = true;
                     let store = self.store.path().display();
@@ -234,8 +236,8 @@ impl Retention {
         }
     }
 
-    /// Notes what is gone and what is back, of all that is kept or of some; true
-    /// if there was any.
+    /// Records which of the given retained files are missing from the root and
+    /// which are back; true if any state changed.
     fn compare(
         &self,
         tree: &Tree,
@@ -255,14 +257,15 @@ impl Retention {
         };
         let mut is_other = false;
         for path in paths {
-            // Asked before the lock is taken: it may wait for the disk.
+            // Checked before the lock is taken, because it may wait for the
+            // disk.
             let is_there = is_there(&path);
             is_other |= self.lock().ledger.note(&path, is_there, now);
         }
         is_other
     }
 
-    /// Removes what is gone for so long; true if there was any.
+    /// Removes files whose period is over; true if there were any.
     fn expire(&self, now: i64) -> bool {
         let over = self.lock().ledger.take_over(self.period, now);
         for path in &over {

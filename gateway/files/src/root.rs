@@ -1,9 +1,10 @@
-//! One directory that is served, whichever directory has its path now.
+//! One served directory, identified by its path.
 //!
-//! A deploy may exchange the directory itself: a symlink that is switched, a
-//! rename. So each look at the disk first asks which directory the path leads
-//! to, which costs a microsecond; another one begins a new generation, and what
-//! is cached of those before no longer answers.
+//! A deploy may replace the directory itself, by switching a symbolic link or
+//! by a rename. Each lookup on the disk therefore first checks which directory
+//! the path leads to, which costs about a microsecond. A different one begins a
+//! new generation, and cached results of earlier generations are no longer
+//! used.
 
 use std::fmt;
 use std::io;
@@ -19,13 +20,13 @@ use crate::name::is_name;
 use crate::options::Options;
 use crate::retention::Retention;
 
-/// A directory that is served. Cloning is cheap; with the last clone goes what
-/// is cached of it.
+/// A served directory. Clones share it; its cached lookups are dropped with the
+/// last clone.
 #[derive(Clone)]
 pub struct Root(pub(crate) Arc<Inner>);
 
 impl Root {
-    /// The rules of the root: two roots with the same are the same.
+    /// The rules of the root. Roots with equal rules are the same root.
     #[must_use]
     pub fn options(&self) -> &Options {
         &self.0.options
@@ -80,14 +81,13 @@ impl Inner {
         })
     }
 
-    /// Which of the directories that it has been, by what is known without
-    /// asking the system.
+    /// The current generation, as far as known without a system call.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The directory that has the path now, and its generation; `None` while
-    /// there is none. Blocks.
+    /// The directory that the path leads to now, and its generation; `None` if
+    /// it does not exist. Blocks.
     pub(crate) fn current(&self) -> (Option<Arc<Directory>>, u64) {
         let found = identity(&self.options.root);
         let mut current = self.lock();
@@ -97,12 +97,12 @@ impl Inner {
             (None, Err(_)) => {}
             (_, found) => self.exchange(&mut current, found.err()),
         }
-        // Under the lock, which all who change it hold.
+        // Read under the lock that is held for every change of it.
         (current.clone(), self.generation())
     }
 
-    /// Begins a new generation, whatever was found: what is cached is looked up
-    /// anew. Blocks.
+    /// Begins a new generation in any case, so that all paths are looked up
+    /// again. Blocks.
     pub(crate) fn refresh(&self) {
         self.current();
         let generation = {
@@ -114,7 +114,7 @@ impl Inner {
         }
     }
 
-    /// One pass of what is retained. Blocks.
+    /// Runs one pass of the retention. Blocks.
     pub(crate) fn retain(&self, now: i64) {
         if let Some(retention) = &self.retention {
             let (directory, _) = self.current();
@@ -146,7 +146,8 @@ impl Inner {
         let old = std::mem::replace(current, next);
         self.generation.fetch_add(1, Ordering::AcqRel);
         if let (Some(retention), Some(old)) = (&self.retention, old) {
-            // Its files may still be there, under another path or none.
+            // The old directory's files may still exist, under another path or
+            // without one.
             retention.was_replaced(old);
         }
     }

@@ -1,8 +1,8 @@
-//! One look at the disk for one name: file, index, sibling, listing.
+//! One lookup on the disk: the file, index, sibling or listing for one name.
 //!
-//! Runs in the pool. Each name is opened by its whole path below the root's open
-//! directory, so that what is found is below that one whatever is renamed
-//! meanwhile.
+//! It runs in the pool. Every name is opened by its whole path below the root's
+//! open directory, so that the result lies below that directory even if
+//! something is renamed meanwhile.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -11,21 +11,22 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::coding::{Wanted, suffix};
-use crate::directory::{Directory, Object, Trouble};
+use crate::directory::{Directory, Object, OpenFailure};
 use crate::listing;
 use crate::lookup::Lookup;
 use crate::mime;
 use crate::name::Name;
-use crate::opened::{Manner, Opened};
+use crate::opened::{Opened, Selection};
 use crate::options::Options;
 
-/// One look: below which directory, by which rules, and what was known before.
+/// One lookup: its directory, its rules, and an earlier result.
 pub(crate) struct Search<'a> {
     pub(crate) directory: &'a Directory,
     pub(crate) options: &'a Options,
     pub(crate) wanted: Wanted,
     pub(crate) retained: bool,
-    /// What an earlier look found, kept if it is still that.
+    /// The result of an earlier lookup, which is reused if the file is
+    /// unchanged.
     pub(crate) before: Option<&'a Arc<Opened>>,
 }
 
@@ -40,30 +41,32 @@ impl Search<'_> {
         found.unwrap_or_else(Lookup::from)
     }
 
-    /// A regular file by its path, alone: no index and no listing. For what is
-    /// retained.
-    pub(crate) fn file_alone(&self, path: &[u8]) -> Result<Lookup, Trouble> {
+    /// Looks up a regular file only, without index and listing. Used for
+    /// retained files.
+    pub(crate) fn file_alone(&self, path: &[u8]) -> Result<Lookup, OpenFailure> {
         let (file, facts) = self.directory.find_file(path)?;
         self.serve(path, file, facts)
     }
 
-    fn file(&self, path: &[u8]) -> Result<Lookup, Trouble> {
+    fn file(&self, path: &[u8]) -> Result<Lookup, OpenFailure> {
         match self.directory.find(path) {
             Ok(Object::File(file, facts)) => self.serve(path, file, facts),
             Ok(Object::Directory(_)) => Ok(Lookup::Redirect),
-            // What is in it may be asked for, also where it may not be listed.
-            Err(Trouble::Denied) if self.directory.facts(path)?.is_dir() => Ok(Lookup::Redirect),
-            Err(trouble) => Err(trouble),
+            // A directory that cannot be read may still contain files that can.
+            Err(OpenFailure::Denied) if self.directory.facts(path)?.is_dir() => {
+                Ok(Lookup::Redirect)
+            }
+            Err(failure) => Err(failure),
         }
     }
 
-    fn index(&self, name: &Name) -> Result<Lookup, Trouble> {
+    fn index(&self, name: &Name) -> Result<Lookup, OpenFailure> {
         for index in &self.options.index {
             let path = name.child(index.as_bytes());
             match self.directory.find_file(&path) {
                 Ok((file, facts)) => return self.serve(&path, file, facts),
-                Err(Trouble::Missing) => {}
-                Err(trouble) => return Err(trouble),
+                Err(OpenFailure::Missing) => {}
+                Err(failure) => return Err(failure),
             }
         }
         if !self.options.listing {
@@ -72,18 +75,19 @@ impl Search<'_> {
         match self.directory.find(&name.path)? {
             Object::Directory(opened) => {
                 let page = listing::page(self.directory, self.options, name, &opened);
-                page.map(Lookup::Listing).map_err(Trouble::from)
+                page.map(Lookup::Listing).map_err(OpenFailure::from)
             }
             Object::File(..) => Ok(Lookup::Missing),
         }
     }
 
-    /// The most wanted sibling that is there and no older, else the file itself.
+    /// The preferred sibling that exists and is not older than the file, else
+    /// the file.
     ///
-    /// nginx does not look at the times. Then a file that is edited without its
-    /// sibling is served as it was to those who take the coding, and as it is to
-    /// the rest.
-    fn serve(&self, path: &[u8], file: File, facts: Metadata) -> Result<Lookup, Trouble> {
+    /// nginx does not compare the times. If a file is then edited without its
+    /// sibling, clients that accept the coding get the old content and others
+    /// the new.
+    fn serve(&self, path: &[u8], file: File, facts: Metadata) -> Result<Lookup, OpenFailure> {
         let content_type = || mime::content_type(path);
         for coding in self.wanted.iter() {
             let sibling = [path, suffix(coding)].concat();
@@ -106,16 +110,20 @@ impl Search<'_> {
         facts: &Metadata,
         content_type: impl FnOnce() -> Bytes,
         coding: Option<janua_http::accept_encoding::Coding>,
-    ) -> Result<Lookup, Trouble> {
-        let manner = Manner {
+    ) -> Result<Lookup, OpenFailure> {
+        let selection = Selection {
             coding,
             varies: !self.options.precompressed.is_empty(),
             retained: self.retained,
         };
-        if let Some(before) = self.before.filter(|before| before.is_still(facts, manner)) {
+        if let Some(before) = self
+            .before
+            .filter(|before| before.is_still(facts, selection))
+        {
             return Ok(Lookup::File(Arc::clone(before)));
         }
-        let opened = Opened::read(file, facts, content_type(), manner).map_err(Trouble::Failed)?;
+        let opened =
+            Opened::read(file, facts, content_type(), selection).map_err(OpenFailure::Failed)?;
         Ok(Lookup::File(Arc::new(opened)))
     }
 }

@@ -1,17 +1,18 @@
-//! The directory where removed files live on: hard links or copies of them.
+//! The directory of retained files, which holds hard links or copies of them.
 //!
 //! ```text
-//! <store>/README     that it is the gateway's
-//! <store>/gone       since when each is gone from the root, which survives a restart
+//! <store>/README     says that the directory is the gateway's
+//! <store>/gone       when each file went missing; survives a restart
 //! <store>/files/…    the files, at their paths below the root
-//! <store>/new-…      a file on its way there
+//! <store>/new-…      a file being stored
 //! ```
 //!
-//! A hard link costs no space and no time, and is the file: if somebody writes
-//! into it in place, what is kept changes too. Tools that deploy do not (they
-//! write a new file and rename it), and files with a hash of their content in
-//! their name have no reason to. Where links are not possible (another file
-//! system; files of another user, `fs.protected_hardlinks`) it is copied.
+//! A hard link costs no space and no time. It shares the file's content, so a
+//! write into the file in place also changes what is retained. Deploy tools do not
+//! write in place (they write a new file and rename it), and files with a hash in
+//! their name have no reason to change. If linking is not possible (another file
+//! system; files of another user under `fs.protected_hardlinks`), the file is
+//! copied.
 
 use std::collections::HashMap;
 use std::fs::{self, File, FileTimes, Metadata};
@@ -38,14 +39,14 @@ const WORDS: &str = "Janua keeps files here that a deploy has removed, so that p
 still open find them.\nIt removes them itself, after the time that `retain` says.\n";
 
 pub(crate) struct Store {
-    /// No other of this run has it.
+    /// Distinguishes this store from others of the same process.
     id: u64,
     path: PathBuf,
     files: Directory,
 }
 
 impl Store {
-    /// Opens or makes the store, and shows that it can be written.
+    /// Opens or creates the store, and checks that it can be written.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Store {
             store: path.to_owned(),
@@ -53,7 +54,8 @@ impl Store {
         };
         let make = |path: &Path| {
             let mut builder = fs::DirBuilder::new();
-            // What is kept may be served to nobody else on this machine.
+            // Other users of the machine may have no right to read the retained
+            // files.
             builder.recursive(true).mode(0o700).create(path)
         };
         make(path).map_err(failed)?;
@@ -73,7 +75,7 @@ impl Store {
         })
     }
 
-    /// What is served from.
+    /// The directory that holds the retained files.
     pub(crate) fn directory(&self) -> &Directory {
         &self.files
     }
@@ -82,7 +84,7 @@ impl Store {
         &self.path
     }
 
-    /// All that is kept, by path below the root; at most so many.
+    /// All retained files, by path below the root; at most `most`.
     pub(crate) fn list(&self, most: usize) -> io::Result<Vec<(Vec<u8>, Metadata)>> {
         let base = self.path.join(FILES);
         let mut found = Vec::new();
@@ -105,15 +107,15 @@ impl Store {
         Ok(found)
     }
 
-    /// Keeps an open file under a path, in place of what was kept there.
+    /// Stores an open file under a path, replacing what was stored there.
     pub(crate) fn keep(&self, path: &[u8], source: &File, facts: &Metadata) -> io::Result<()> {
-        // Another run, which ends as this one begins, may be at the same store.
+        // A previous run that is just ending may still use the same store.
         let new = self
             .path
             .join(format!("{NEW}{}-{}", std::process::id(), self.id));
         remove(&new)?;
-        // Through the descriptor: it is the file that was opened below the root,
-        // whatever has its name by now.
+        // Linked through its descriptor: this is the file that was opened below
+        // the root, whatever file has its name now.
         let opened = format!("/proc/self/fd/{}", source.as_raw_fd());
         let linked = rustix::fs::linkat(CWD, opened, CWD, &new, AtFlags::SYMLINK_FOLLOW);
         if linked.is_err() {
@@ -124,11 +126,12 @@ impl Store {
             fs::create_dir_all(parent)?;
         }
         fs::rename(&new, &place)?;
-        // A rename between two links of one file does nothing.
+        // A rename between two links to one file does nothing, so the link
+        // remains.
         remove(&new)
     }
 
-    /// Removes a file, and directories that it leaves empty.
+    /// Removes a file, and the directories that this leaves empty.
     pub(crate) fn remove(&self, path: &[u8]) -> io::Result<()> {
         let place = self.place(path);
         remove(&place)?;
@@ -141,8 +144,8 @@ impl Store {
         Ok(())
     }
 
-    /// Since when each is gone, in seconds since 1970. What cannot be read is
-    /// left out, and so is gone only from now on.
+    /// Since when each file is missing, in seconds since 1970. Unreadable entries
+    /// are skipped, and those files count as missing from now on.
     pub(crate) fn read_gone(&self) -> HashMap<Vec<u8>, i64> {
         let text = fs::read(self.path.join(GONE)).unwrap_or_default();
         let line = |line: &[u8]| {
@@ -152,7 +155,7 @@ impl Store {
         text.split(|&byte| byte == b'\n').filter_map(line).collect()
     }
 
-    /// Writes the same, whole or not at all.
+    /// Writes the times, replacing the file atomically.
     pub(crate) fn write_gone<'a>(
         &self,
         gone: impl Iterator<Item = (&'a [u8], i64)>,
@@ -176,10 +179,11 @@ impl Store {
     }
 }
 
-/// With the time of the original, which the entity tag of a large file is made of.
+/// Copies the file with its modification time, which is part of the entity tag of
+/// a large file.
 fn copy(source: &File, facts: &Metadata, to: &Path) -> io::Result<()> {
     let opened = format!("/proc/self/fd/{}", source.as_raw_fd());
-    // Its own position, not the one that others may share.
+    // A new descriptor has a file position of its own.
     let source = File::open(opened)?;
     let mut target = File::create_new(to)?;
     let copied = io::copy(&mut (&source).take(facts.len()), &mut target)?;
@@ -190,7 +194,7 @@ fn copy(source: &File, facts: &Metadata, to: &Path) -> io::Result<()> {
     target.set_times(FileTimes::new().set_modified(facts.modified()?))
 }
 
-/// Removes what runs that were killed have left on its way. One that is alive
+/// Removes temporary files of runs that were killed. A run that is still alive
 /// tries again with its next pass.
 fn remove_stale(store: &Path) -> io::Result<()> {
     for entry in fs::read_dir(store)? {
@@ -243,15 +247,15 @@ mod tests {
         let copied = fs::metadata(&to).unwrap();
         assert_ne!(copied.ino(), facts.ino());
         assert_eq!(copied.modified().unwrap(), time);
-        // Written to meanwhile: nothing is kept rather than a mixture.
+        // The file was changed meanwhile: nothing is stored rather than a mixture.
         fs::write(&from, "con").unwrap();
         remove(&to).unwrap();
         assert!(copy(&file, &facts, &to).is_err());
     }
 
-    /// The end of one run and the beginning of the next overlap.
+    /// A new run may begin before the previous one has ended.
     #[test]
-    fn two_at_one_store_do_not_mix_files_up() {
+    fn two_runs_sharing_a_store_do_not_mix_files_up() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
         let [one, other] = [(); 2].map(|()| Store::open(&path).unwrap());

@@ -1,4 +1,4 @@
-//! Whole looks against real directories.
+//! Tests of complete lookups in real directories.
 
 mod fixture;
 mod freshness;

@@ -1,4 +1,5 @@
-//! What of a root may be retained, as it was last seen, directory by directory.
+//! The last seen state of those parts of a root that may be retained, by
+//! directory.
 
 use std::collections::HashMap;
 use std::fs::{File, Metadata};
@@ -11,27 +12,28 @@ use crate::directory::{Directory, Identity, Object};
 use crate::name::is_name;
 use crate::retention::Stamp;
 
-/// As of files: a directory that changed less than so many seconds ago may
-/// change again without its time telling.
+/// As for files, in seconds: a directory that changed more recently may change
+/// again with the same time.
 const SETTLING: i64 = 2;
-/// A root with more is not a build, and is not walked to its end.
+/// A root with more directories is not a build, and is not scanned completely.
 const MAX_DIRECTORIES: usize = 100_000;
 
-/// Which state of a directory it is: when it was last changed, by the clock of
-/// the system. The time of modification does not tell: `rsync -a` and `tar` set
+/// Identifies the state of a directory by its change time (`ctime`), which the
+/// system sets. The modification time is not reliable: `rsync -a` and `tar` set
+/// it to that of the build, which may be the same for all builds.
 /// it back to that of the build, which may be the same for all builds.
 type Stamped = (Identity, (i64, i64));
 
-/// Where files of one glob can be.
+/// The directories that may contain files matching one glob.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Branch {
-    /// The directory that the glob names; empty is the root.
+    /// The fixed directory at the start of the glob; empty for the root.
     path: Vec<u8>,
-    /// How many levels of directories below it; `None`: all.
+    /// How many levels below it to scan; `None` for all.
     depth: Option<usize>,
 }
 
-/// What was seen.
+/// The directories and files that were found.
 #[derive(Default)]
 pub(crate) struct Tree {
     directories: HashMap<Box<[u8]>, Seen, ahash::RandomState>,
@@ -54,7 +56,7 @@ impl Branch {
             .take_while(|segment| !segment.contains(['*', '?', '[', ']', '{', '}', '\\']))
             .count();
         let path = segments.iter().take(named).copied().collect::<Vec<_>>();
-        // Braces may hold slashes.
+        // Braces may contain slashes, so the depth is unknown.
         let is_bounded = !glob.contains("**") && !glob.contains('{');
         Self {
             path: path.join("/").into_bytes(),
@@ -70,7 +72,7 @@ impl Tree {
         files.map(|(path, stamp)| (&**path, stamp))
     }
 
-    /// Looks again; true if any directory is not as it was.
+    /// Scans again; true if any directory has changed.
     pub(crate) fn read(
         &mut self,
         root: &Directory,
@@ -108,7 +110,7 @@ impl Tree {
             }
             self.directories.insert(path, seen);
         }
-        // Those that are gone.
+        // Directories that were not found again count as a change.
         is_changed || !before.is_empty()
     }
 }
@@ -163,7 +165,7 @@ impl Seen {
         matches: &dyn Fn(&[u8]) -> bool,
     ) {
         let kind = match entry.file_type() {
-            // Some file systems do not say.
+            // Some file systems do not report the type.
             FileType::Unknown => {
                 let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
                 match rustix::fs::statat(opened.as_fd(), entry.file_name(), flags) {
@@ -176,7 +178,7 @@ impl Seen {
         match kind {
             FileType::Directory => self.directories.push(child.into()),
             FileType::RegularFile | FileType::Symlink if matches(&child) => {
-                // By the rules for links.
+                // The rule for symbolic links applies.
                 if let Ok(facts) = root.facts(&child)
                     && facts.is_file()
                 {

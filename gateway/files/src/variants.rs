@@ -1,4 +1,4 @@
-//! Bodies that were made of a file: its compressed forms, kept.
+//! A cache of compressed forms of files.
 
 use ahash::RandomState;
 use bytes::Bytes;
@@ -8,18 +8,18 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 
 use crate::opened::Opened;
 
-/// What a file came to in a coding.
+/// The result of compressing a file.
 #[derive(Clone, Debug)]
 pub enum Variant {
     /// The compressed body.
     Made(Bytes),
-    /// There is no point in it: the file is sent as it is.
+    /// Compression saves nothing: the file is sent uncompressed.
     Pointless,
 }
 
-/// The variants of all files, apart from the files: a variant is evicted by how
-/// often it is asked for itself, and ages out when its file changes, since that
-/// has another number then.
+/// The variants of all files. They have their own cache, because a variant is
+/// evicted by how often it is used itself. When a file changes it gets a new
+/// id, and its old variants are no longer used and evicted in time.
 pub(crate) struct Variants(Cache<(u64, Coding), Variant, Weight, RandomState>);
 
 #[derive(Clone, Copy, Debug)]

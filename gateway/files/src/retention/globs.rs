@@ -1,4 +1,4 @@
-//! Which files are to be retained, as the configuration names them.
+//! The configured globs of the files to retain.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -12,7 +12,7 @@ use crate::tree::Branch;
 /// The globs of `retain_files`.
 pub(super) struct Globs {
     set: GlobSet,
-    /// Where files of each can be.
+    /// The directories in which matching files can be.
     pub(super) branches: Vec<Branch>,
 }
 
@@ -41,7 +41,7 @@ impl Globs {
         })
     }
 
-    /// Whether a path below the root is one of them.
+    /// Whether a path below the root matches one of the globs.
     pub(super) fn name(&self, path: &[u8]) -> bool {
         self.set.is_match(Path::new(OsStr::from_bytes(path)))
     }

@@ -1,4 +1,5 @@
-//! What is kept of a root, and since when it is gone from there. Touches no disk.
+//! The list of retained files, and since when each is missing from the root. It
+//! does not access the disk.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
@@ -6,29 +7,30 @@ use std::os::unix::fs::MetadataExt;
 
 use crate::directory::Identity;
 
-/// What is kept, by its path below the root.
+/// The retained files, by path below the root.
 #[derive(Default)]
 pub(super) struct Ledger(HashMap<Box<[u8]>, Kept, ahash::RandomState>);
 
 /// A file of the store.
 struct Kept {
     stamp: Stamp,
-    /// True if a run before this one made it, perhaps as a copy: then the stamp
-    /// is the copy's, and tells length and time alone.
+    /// True if an earlier run of the gateway stored it, perhaps as a copy: then
+    /// only length and modification time of the stamp can be compared with the
+    /// original.
     is_inherited: bool,
-    standing: Standing,
+    presence: Presence,
 }
 
-/// Whether a file that is kept is still in the root.
+/// Whether a retained file is still in the root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// As far as anybody has looked.
+pub(super) enum Presence {
+    /// It was, when it was last checked.
     There,
-    /// Since so many seconds after 1970.
+    /// It has been missing since this time, in seconds since 1970.
     Gone(i64),
 }
 
-/// Which content it is.
+/// Identifies one version of a file's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     identity: Identity,
@@ -37,17 +39,17 @@ pub(crate) struct Stamp {
 }
 
 impl Ledger {
-    /// What a run before this one has left, and since when each is gone.
+    /// The files that an earlier run left, and since when each is missing.
     pub(super) fn inherit(
         found: Vec<(Vec<u8>, Metadata)>,
         mut gone: HashMap<Vec<u8>, i64>,
     ) -> Self {
         let kept = found.into_iter().map(|(path, facts)| {
-            let standing = gone.remove(&path).map_or(Standing::There, Standing::Gone);
+            let presence = gone.remove(&path).map_or(Presence::There, Presence::Gone);
             let kept = Kept {
                 stamp: Stamp::of(&facts),
                 is_inherited: true,
-                standing,
+                presence,
             };
             (path.into(), kept)
         });
@@ -58,11 +60,11 @@ impl Ledger {
         self.0.len()
     }
 
-    pub(super) fn standing(&self, path: &[u8]) -> Option<Standing> {
-        self.0.get(path).map(|kept| kept.standing)
+    pub(super) fn presence(&self, path: &[u8]) -> Option<Presence> {
+        self.0.get(path).map(|kept| kept.presence)
     }
 
-    /// Whether this very content is kept under this path.
+    /// Whether exactly this version is retained under this path.
     pub(super) fn has(&self, path: &[u8], stamp: &Stamp) -> bool {
         self.0.get(path).is_some_and(|kept| kept.is(stamp))
     }
@@ -71,61 +73,63 @@ impl Ledger {
         self.0.keys().cloned().collect()
     }
 
-    /// What was kept just now.
+    /// Records a file that has just been stored.
     pub(super) fn insert(&mut self, path: &[u8], stamp: Stamp) {
         let kept = Kept {
             stamp,
             is_inherited: false,
-            standing: Standing::There,
+            presence: Presence::There,
         };
         self.0.insert(path.into(), kept);
     }
 
-    /// Notes whether the root has a path; true if that is news.
+    /// Records whether the root has a path; true if that changed.
     pub(super) fn note(&mut self, path: &[u8], is_there: bool, now: i64) -> bool {
         let Some(kept) = self.0.get_mut(path) else {
             return false;
         };
-        if (kept.standing == Standing::There) == is_there {
+        if (kept.presence == Presence::There) == is_there {
             return false;
         }
-        kept.standing = match is_there {
-            true => Standing::There,
-            false => Standing::Gone(now),
+        kept.presence = match is_there {
+            true => Presence::There,
+            false => Presence::Gone(now),
         };
         true
     }
 
-    /// Takes out what is gone for so many seconds.
+    /// Removes and returns the entries that have been missing for `period`
+    /// seconds.
     pub(super) fn take_over(&mut self, period: i64, now: i64) -> Vec<Box<[u8]>> {
-        let over = self.0.extract_if(|_, kept| match kept.standing {
-            Standing::There => false,
-            Standing::Gone(since) => is_over(since, period, now),
+        let over = self.0.extract_if(|_, kept| match kept.presence {
+            Presence::There => false,
+            Presence::Gone(since) => is_over(since, period, now),
         });
         over.map(|(path, _)| path).collect()
     }
 
-    /// What is gone, and since when.
+    /// The missing files, and since when each is missing.
     pub(super) fn gone(&self) -> Vec<(Box<[u8]>, i64)> {
         let gone = self
             .0
             .iter()
-            .filter_map(|(path, kept)| match kept.standing {
-                Standing::There => None,
-                Standing::Gone(since) => Some((path.clone(), since)),
+            .filter_map(|(path, kept)| match kept.presence {
+                Presence::There => None,
+                Presence::Gone(since) => Some((path.clone(), since)),
             });
         gone.collect()
     }
 }
 
-/// Whether what is gone since then has been so for long enough; all in seconds.
+/// Whether a file missing since `since` has been so for `period`; all in seconds.
 pub(super) fn is_over(since: i64, period: i64, now: i64) -> bool {
     now.saturating_sub(since) >= period
 }
 
 impl Kept {
-    /// True if it is what the root has. Length and time alone are not asked where
-    /// more is known: builds may give each file the same time.
+    /// True if the retained file is the same version. The inode and change time
+    /// are compared where they are known, because a build may give all files one
+    /// modification time.
     fn is(&self, stamp: &Stamp) -> bool {
         let own = &self.stamp;
         own == stamp

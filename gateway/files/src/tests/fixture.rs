@@ -1,4 +1,5 @@
-//! A temporary directory with a root in it, and a secret beside the root.
+//! A temporary directory that contains a root, and a secret file next to the
+//! root.
 
 use std::fs;
 use std::future::Future;
@@ -16,7 +17,7 @@ pub(super) const SECRET: &str = "the secret";
 pub(super) struct Site {
     pub(super) files: Files,
     pub(super) root: Root,
-    /// What callers say the time is, in milliseconds.
+    /// The time that callers pass, in milliseconds.
     pub(super) now: u64,
     pub(super) directory: Arc<tempfile::TempDir>,
 }
@@ -30,7 +31,7 @@ pub(super) fn directory() -> Arc<tempfile::TempDir> {
     Arc::new(directory)
 }
 
-/// Not looked after but by the tests themselves.
+/// Limits without a background thread: the tests trigger retention themselves.
 pub(super) fn limits() -> Limits {
     Limits {
         retention_interval: None,
@@ -101,7 +102,7 @@ impl Site {
         matches!(self.find(path), Lookup::Missing)
     }
 
-    /// So that what is cached has to be looked up again.
+    /// Advances the time so that cached lookups expire.
     pub(super) fn later(&mut self) {
         self.now += 1000;
     }
@@ -114,7 +115,7 @@ pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
         .block_on(future)
 }
 
-/// Sets the time of a file to so many seconds ago.
+/// Sets the modification time of a file to so many seconds ago.
 pub(super) fn age(path: &Path, seconds: u64) {
     let time = SystemTime::now() - Duration::from_secs(seconds);
     let file = fs::File::open(path).unwrap();

@@ -1,4 +1,4 @@
-//! Nothing answers from a look that is older than the interval.
+//! No response is based on a lookup older than the interval.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use super::fixture::{Site, age, block_on, directory};
 use crate::Lookup;
 
 #[test]
-fn what_is_written_over_in_place() {
+fn a_file_overwritten_in_place() {
     let mut site = Site::new(|_| {});
     site.write("index.html", "one");
     assert_eq!(site.text("/"), "one");
@@ -21,7 +21,7 @@ fn what_is_written_over_in_place() {
 }
 
 #[test]
-fn what_is_replaced_appears_and_disappears() {
+fn files_appear_and_disappear() {
     let mut site = Site::new(|_| {});
     site.write("a", "one");
     assert_eq!(site.text("/a"), "one");
@@ -38,11 +38,11 @@ fn what_is_replaced_appears_and_disappears() {
 }
 
 #[test]
-fn what_is_unchanged_is_kept() {
+fn an_unchanged_file_is_kept() {
     let mut site = Site::new(|_| {});
     site.write("a", "one");
     age(&site.path("a"), 3600);
-    // The change of its time is as young as a write would be.
+    // Setting the time is as recent a change as a write.
     std::thread::park_timeout(std::time::Duration::from_millis(3100));
     let one = site.open("/a");
     site.later();
@@ -84,7 +84,8 @@ fn a_root_that_is_exchanged_at_once() {
     let dist = site.directory.path().join("dist");
     rustix::fs::renameat_with(CWD, &next, CWD, &dist, RenameFlags::EXCHANGE).unwrap();
     site.now += 500;
-    // A look for something else notices, and then nothing of before answers.
+    // A lookup of another path notices the change, and then no older result is
+    // used.
     assert!(site.is_missing("/unheard-of"));
     assert_eq!(site.text("/"), "two");
     assert!(site.is_missing("/other"));
@@ -116,7 +117,7 @@ fn a_root_that_vanishes_comes_back() {
 }
 
 #[test]
-fn many_wait_for_one_look() {
+fn concurrent_requests_share_one_lookup() {
     let site = Site::new(|_| {});
     site.write("a", "a");
     let accepted = janua_http::accept_encoding::Accepted::IDENTITY;
@@ -130,9 +131,9 @@ fn many_wait_for_one_look() {
     });
 }
 
-/// Whoever began the look may leave.
+/// The request that began a lookup may go away.
 #[test]
-fn a_look_goes_on_when_the_first_leaves() {
+fn a_lookup_continues_when_its_first_request_goes_away() {
     let site = Site::new(|_| {});
     site.write("a", "a");
     let accepted = janua_http::accept_encoding::Accepted::IDENTITY;

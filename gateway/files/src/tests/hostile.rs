@@ -1,4 +1,4 @@
-//! What tries to get out, and does not.
+//! Attempts to read files outside of the root.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::fixture::{SECRET, Site, directory};
-use crate::directory::{Directory, Object, Trouble};
+use crate::directory::{Directory, Object, OpenFailure};
 use crate::{Lookup, Symlinks};
 
 fn with_links(symlinks: Symlinks) -> Site {
@@ -26,11 +26,11 @@ fn with_links(symlinks: Symlinks) -> Site {
         ("fd", "/proc/self/fd/0".into()),
         ("loop", "loop".into()),
         ("dangling", "nowhere".into()),
-        // These stay below.
+        // These stay below the root.
         ("within", "a/inside".into()),
         ("a/back", "../a/inside".into()),
         ("folder", "a".into()),
-        // Out and in again.
+        // Leaves the root and returns to it.
         ("around", "../dist/a/inside".into()),
         ("absolutely", site.path("a/inside")),
     ] as [(&str, std::path::PathBuf); 15]
@@ -40,7 +40,7 @@ fn with_links(symlinks: Symlinks) -> Site {
     site
 }
 
-/// Whatever the rule for links, no spelling of a path climbs.
+/// No spelling of a path leaves the root, whatever the rule for links.
 #[test]
 fn no_path_climbs() {
     for symlinks in [Symlinks::Inside, Symlinks::Refuse, Symlinks::Follow] {
@@ -179,7 +179,7 @@ fn links_followed_by_choice() {
     assert!(site.is_missing("/loop"));
 }
 
-/// An index, a sibling and a listing obey the rules for links too.
+/// Indexes, siblings and listings obey the rule for links too.
 #[test]
 fn links_beside_and_below() {
     let site = Site::new(|options| {
@@ -231,7 +231,7 @@ fn dot_files() {
 }
 
 #[test]
-fn what_is_no_file_is_missing_and_holds_nothing_up() {
+fn special_files_are_missing_and_do_not_block() {
     let site = Site::new(|_| {});
     let status = std::process::Command::new("mkfifo")
         .arg(site.path("pipe"))
@@ -239,7 +239,7 @@ fn what_is_no_file_is_missing_and_holds_nothing_up() {
         .unwrap();
     assert!(status.success());
     let _socket = UnixListener::bind(site.path("socket")).unwrap();
-    // Opening a pipe that nobody writes to would wait for good.
+    // Opening a pipe without a writer would block forever.
     for path in ["/pipe", "/socket", "/pipe/", "/socket/"] {
         assert!(site.is_missing(path), "{path}");
     }
@@ -250,7 +250,8 @@ fn what_is_no_file_is_missing_and_holds_nothing_up() {
     assert!(site.is_missing("/device"));
 }
 
-/// A symlink is switched all the time between inside and outside.
+/// A symbolic link is switched continually between a target inside and one
+/// outside.
 #[test]
 fn a_race_never_leads_out() {
     let site = Site::new(|_| {});
@@ -266,7 +267,7 @@ fn a_race_never_leads_out() {
                     symlink(target, &other).unwrap();
                     fs::rename(&other, &link).unwrap();
                 }
-                // And as a directory that moves.
+                // The same with a directory that is moved.
                 let moved = link.with_file_name("moved");
                 fs::rename(link.with_file_name("real"), &moved).unwrap();
                 fs::rename(&moved, link.with_file_name("real")).unwrap();
@@ -300,7 +301,7 @@ fn a_race_never_leads_out() {
     assert!(switching.join().unwrap() > 10);
 }
 
-/// As where there is no `openat2`.
+/// As on a kernel without `openat2`.
 #[test]
 fn walking_follows_nothing() {
     let held = directory();
@@ -316,7 +317,7 @@ fn walking_follows_nothing() {
     assert!(matches!(walking.find(b""), Ok(Object::Directory(_))));
     for path in ["link/b/c", "out", "a/b/last", "a/b/c/d", "none", "link"] {
         assert!(
-            matches!(walking.find(path.as_bytes()), Err(Trouble::Missing)),
+            matches!(walking.find(path.as_bytes()), Err(OpenFailure::Missing)),
             "{path}"
         );
     }

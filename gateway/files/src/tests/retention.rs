@@ -1,4 +1,4 @@
-//! What a deploy removed, and when it goes.
+//! Files that a deploy removed, and when they expire.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -29,7 +29,7 @@ fn kept(site: &Site) -> PathBuf {
     site.directory.path().join("dist.retained/files")
 }
 
-/// One build.
+/// Writes the files of one build.
 fn build(site: &Site, hash: &str) {
     site.write("index.html", format!("main-{hash}.js"));
     site.write(&format!("assets/main-{hash}.js"), hash);
@@ -38,7 +38,7 @@ fn build(site: &Site, hash: &str) {
     site.write(&format!("other-{hash}.js"), hash);
 }
 
-/// As `rsync --delete` does.
+/// Removes files as `rsync --delete` does.
 fn unbuild(site: &Site, hash: &str) {
     for path in [
         "assets/main-X.js",
@@ -73,7 +73,7 @@ fn old_assets_answer_until_their_time_is_over() {
         assert!(site.open(path).retained, "{path}");
     }
     assert!(!site.open("/assets/main-two.js").retained);
-    // What no glob names is gone.
+    // A file that no glob matches is not retained.
     assert!(site.is_missing("/other-one.js"));
     assert_eq!(site.text("/"), "main-two.js");
     site.root.0.retain(now + 10);
@@ -104,8 +104,9 @@ fn a_restart_forgets_neither_files_nor_times() {
     site.root.0.retain(now - 50 + PERIOD);
     site.later();
     assert!(site.is_missing("/assets/main-one.js"));
-    // A file that went while nobody looked counts from when it is noticed, and a
-    // list of times that cannot be read costs no more than that.
+    // A file that disappeared while the gateway was down is counted from when
+    // its absence is noticed, and so is every file if the list of times is
+    // unreadable.
     build(&site, "two");
     site.root.0.retain(now);
     unbuild(&site, "two");
@@ -127,7 +128,7 @@ fn a_restart_forgets_neither_files_nor_times() {
 }
 
 #[test]
-fn what_is_back_is_no_longer_gone() {
+fn a_file_that_returns_is_no_longer_missing() {
     let mut site = Site::new(retaining);
     build(&site, "one");
     let now = unix_now();
@@ -151,7 +152,7 @@ fn the_newest_content_of_a_name_is_kept() {
     site.write("next", "two, longer");
     fs::rename(site.path("next"), site.path("assets/a.js")).unwrap();
     site.root.0.retain(now);
-    // Of the same length and time, as out of a reproducible build.
+    // With the same length and time, as in a reproducible build.
     let time = fs::metadata(site.path("assets/a.js"))
         .unwrap()
         .modified()
@@ -168,7 +169,7 @@ fn the_newest_content_of_a_name_is_kept() {
     assert_eq!(site.text("/assets/a.js"), "TWO, LONGER");
 }
 
-/// `rsync -a` and `tar` set the times of directories back to those of the build,
+/// `rsync -a` and `tar` set the times of directories to those of the build,
 /// which may be the same for all builds.
 #[test]
 fn a_directory_whose_time_is_set_back_is_read_again() {
@@ -197,7 +198,7 @@ fn a_directory_whose_time_is_set_back_is_read_again() {
 /// `current/public`, where `current` is switched from release to release and old
 /// releases are removed.
 #[test]
-fn what_is_kept_is_no_part_of_a_release() {
+fn retained_files_do_not_belong_to_a_release() {
     let held = directory();
     let release = |number: &str| {
         let public = held.path().join(number).join("public");
@@ -237,7 +238,7 @@ fn what_is_kept_is_no_part_of_a_release() {
     assert!(held.path().join("current.public.retained/README").exists());
 }
 
-/// The directory itself is exchanged, and no pass has seen its last files.
+/// The directory itself is replaced before a pass has seen its last files.
 #[test]
 fn a_root_that_is_exchanged_leaves_its_assets() {
     let mut site = Site::new(retaining);
@@ -248,7 +249,7 @@ fn a_root_that_is_exchanged_leaves_its_assets() {
     fs::create_dir(site.directory.path().join("dist")).unwrap();
     build(&site, "two");
     site.later();
-    // Notices the exchange.
+    // This lookup notices the replacement.
     assert_eq!(site.text("/"), "main-two.js");
     site.root.0.retain(unix_now());
     fs::remove_dir_all(away).unwrap();
@@ -258,7 +259,7 @@ fn a_root_that_is_exchanged_leaves_its_assets() {
 }
 
 #[test]
-fn a_root_that_is_away_for_a_while_costs_nothing() {
+fn a_root_that_is_missing_for_a_while_loses_nothing() {
     let mut site = Site::new(retaining);
     build(&site, "one");
     let now = unix_now();
@@ -275,9 +276,9 @@ fn a_root_that_is_away_for_a_while_costs_nothing() {
     assert_eq!(site.text("/assets/main-two.js"), "two");
 }
 
-/// Without waiting for a pass, and with the thread that does passes.
+/// Before any pass, and while the background thread is running.
 #[test]
-fn what_was_served_is_kept_at_once() {
+fn a_served_file_is_retained_at_once() {
     let held = directory();
     let files = Files::new(Limits {
         retention_interval: Some(Duration::from_secs(3600)),
@@ -291,7 +292,7 @@ fn what_was_served_is_kept_at_once() {
         now: 1,
         directory: held,
     };
-    // The pass that opening a root asks for.
+    // Opening a root triggers a pass.
     site.write("probe", "x");
     site.write("assets/a.js", "a");
     assert_eq!(site.text("/assets/a.js"), "a");
@@ -306,7 +307,7 @@ fn what_was_served_is_kept_at_once() {
 }
 
 #[test]
-fn passes_come_by_themselves() {
+fn passes_run_periodically() {
     let held = directory();
     let files = Files::new(Limits {
         retention_interval: Some(Duration::from_millis(10)),
@@ -325,7 +326,8 @@ fn passes_come_by_themselves() {
     }
 }
 
-/// Nothing but what matches, whoever put it there; and no link.
+/// Files that do not match are not served from the store, whoever put them
+/// there; nor are links.
 #[test]
 fn the_store_serves_nothing_else() {
     let site = Site::new(retaining);
@@ -367,7 +369,7 @@ fn links_are_kept_by_the_rules_for_links() {
 }
 
 #[test]
-fn a_denied_or_replaced_answer_is_not_covered_up() {
+fn retained_files_do_not_hide_a_denied_or_replaced_file() {
     let mut site = Site::new(retaining);
     site.write("assets/a", "a");
     site.root.0.retain(unix_now());
@@ -379,7 +381,7 @@ fn a_denied_or_replaced_answer_is_not_covered_up() {
 }
 
 #[test]
-fn what_cannot_be_retained_is_said() {
+fn each_retention_error_is_reported() {
     let held = directory();
     let files = Files::new(limits());
     let open = |globs: &[&str], store: Option<&str>| {

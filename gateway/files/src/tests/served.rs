@@ -1,4 +1,4 @@
-//! What a path comes to.
+//! The result of looking up a path.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -47,7 +47,7 @@ fn a_large_file_stays_on_disk() {
     );
 }
 
-/// Builds may give each file the same time.
+/// A build may give all files the same modification time.
 #[test]
 fn a_tag_tells_contents_of_one_time_and_length_apart() {
     let mut site = Site::new(|_| {});
@@ -89,7 +89,8 @@ fn directories() {
 
 #[test]
 fn what_may_not_be_read_is_denied() {
-    // In a thread that is no superuser, nor are those that it starts.
+    // On a thread without superuser rights, which the threads it starts
+    // inherit.
     let checked = std::thread::spawn(|| {
         let site = Site::new(|_| {});
         site.write("private", "x");
@@ -112,13 +113,13 @@ fn what_may_not_be_read_is_denied() {
         for path in ["/private", "/closed/", "/closed/a", "/closed/b"] {
             assert!(matches!(site.find(path), Lookup::Denied), "{path}");
         }
-        // Of a directory that cannot be listed, what is in it can be had.
+        // A directory that cannot be listed may contain files that can be read.
         assert!(matches!(site.find("/unlisted"), Lookup::Redirect));
         assert_eq!(site.text("/unlisted/"), "index");
         assert!(site.is_missing("/unlisted/other"));
         site
     });
-    // Removed by who made it.
+    // Removed by the user who created them.
     drop(checked.join().unwrap());
 }
 
@@ -200,7 +201,7 @@ fn listing() {
     );
     let (z, a) = (page.find("./z/").unwrap(), page.find("./a.txt").unwrap());
     assert!(z < a, "directories first");
-    // What it links to is served.
+    // The file that the listing links to is served.
     assert_eq!(site.text("/files/%3Cb%3E%26%22.txt"), "x");
     assert_eq!(site.text(b"/files/%FF%0A"), "x");
     let Lookup::Listing(top) = site.find("/") else {
@@ -225,7 +226,7 @@ fn hits_answer_without_the_pool() {
     assert!(matches!(now("/none", 1), Some(Lookup::Missing)));
     assert!(matches!(now("/a", 1000), Some(Lookup::File(_))));
     assert!(now("/a", 1001).is_none());
-    // What is refused takes no room.
+    // A refused path takes no place in the cache.
     let held = site.files.entries();
     assert!(site.is_missing("/../a"));
     assert_eq!(site.files.entries(), held);
@@ -253,10 +254,10 @@ fn the_cache_is_bounded() {
         }
     }
     assert!(files.weight() <= 4 << 20);
-    // Other tests open files in this process too.
+    // Other tests of this process open files too.
     assert!(open() < before + 200, "{before} {}", open());
     drop(root);
-    // The last look still held it while it answered.
+    // The last lookup still held it open while it ran.
     let until = Instant::now() + Duration::from_secs(10);
     while files.entries() > 0 {
         assert!(Instant::now() < until);
@@ -313,7 +314,7 @@ fn variants_are_kept_by_file_and_coding() {
 }
 
 #[test]
-fn what_cannot_be_opened_is_said() {
+fn each_opening_error_is_reported() {
     let held = directory();
     let files = Files::new(limits());
     let mut none = options(&held);
@@ -342,6 +343,6 @@ fn what_cannot_be_opened_is_said() {
     link.symlinks = Symlinks::Refuse;
     link.root = held.path().join("current");
     std::os::unix::fs::symlink("dist", &link.root).unwrap();
-    // The root itself may be a link whatever the rule.
+    // The root itself may be a link, whatever the rule.
     files.open(&link).unwrap();
 }

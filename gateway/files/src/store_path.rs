@@ -1,4 +1,4 @@
-//! Where the store of a root is.
+//! Determines the path of a root's store of retained files.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -7,25 +7,24 @@ use std::path::{Path, PathBuf};
 use crate::error::OpenError;
 use crate::options::Retain;
 
-/// Where what is retained of a root is kept.
+/// The path of the store.
 ///
-/// # Errors
-/// It would be in the root, or the root in it.
+/// # Errors If the store would lie in the root, or the root in the store.
 pub(crate) fn of(retain: &Retain, root: &Path) -> Result<PathBuf, OpenError> {
     let place = retain.store.clone().unwrap_or_else(|| beside(root));
     refuse_nesting(&place, root)?;
     Ok(place)
 }
 
-/// `<root>.retained`. Where the way to the root leads through a link
-/// (`current/public` of releases that are switched), a store beside the root
-/// would be part of one release and go with it: then it is beside the link.
+/// `<root>.retained`. If the path of the root contains a symbolic link that
+/// switches releases (`current/public`), a store next to the root would belong
+/// to one release and be removed with it: the store is then next to the link.
 fn beside(root: &Path) -> PathBuf {
-    // `dist/` and `dist` have the same store.
+    // `dist/` and `dist` must have the same store.
     let root = root.components().as_path();
     let is_link = |path: &&Path| fs::symlink_metadata(path).is_ok_and(|facts| facts.is_symlink());
-    // The last one: those before it are rarely switched, and lead to where the
-    // gateway's user may not write.
+    // The last link is used: earlier ones are rarely switched, and are often in
+    // directories where the gateway's user may not write.
     let link = root.ancestors().skip(1).find(is_link);
     let mut name: OsString = link.unwrap_or(root).into();
     let below = link.and_then(|link| root.strip_prefix(link).ok());
@@ -37,10 +36,11 @@ fn beside(root: &Path) -> PathBuf {
     name.into()
 }
 
-/// A store below the root would be served and kept in itself; a root below the
+/// A store below the root would be served and retained itself; a root below the
 /// store would be removed with it.
 fn refuse_nesting(store: &Path, root: &Path) -> Result<(), OpenError> {
-    // The store may not be there yet: what is there of its path decides.
+    // The store may not exist yet: the part of its path that exists is
+    // compared.
     let existing = |path: &Path| {
         let mut rest = Vec::new();
         for ancestor in path.ancestors() {
