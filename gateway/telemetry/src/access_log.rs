@@ -1,8 +1,9 @@
-//! The access log: one line per request, written by nobody who serves one.
+//! The access log: one line per request, written to its destination by a
+//! separate thread.
 //!
-//! A worker has an [`AccessLog`] of its own per destination. A record is
-//! formatted straight into its buffer (no map, no `serde`, no allocation), and
-//! the buffer goes to the [`Sink`] when it is full or when the worker calls
+//! Each worker has its own [`AccessLog`] per destination. A record is formatted
+//! directly into its buffer (without a map, `serde` or an allocation). The
+//! buffer goes to the [`Sink`] when it is full or when the worker calls
 //! [`AccessLog::flush`], which it does whenever it is idle and at least every
 //! few hundred milliseconds.
 
@@ -24,26 +25,26 @@ use crate::sink::Sink;
 /// A buffer is handed to the writer once it holds this many bytes.
 pub const BATCH_BYTES: usize = 32 * 1024;
 
-/// How a line looks.
+/// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// A JSON object with the fields of [`FIELDS`]; absent ones are left out.
+    /// A JSON object with the fields of [`FIELDS`]; absent ones are omitted.
     #[default]
     Json,
-    /// The combined format that nginx and Apache made common, followed by the
-    /// remaining fields as `name=value`.
+    /// The combined format of nginx and Apache, followed by the remaining
+    /// fields as `name=value`.
     Text,
 }
 
-/// A worker's end of an access log.
+/// The part of an access log that belongs to one worker.
 #[derive(Debug)]
 pub struct AccessLog {
-    /// None: the log is off.
+    /// None if the log is off.
     batch: Option<Batch>,
 }
 
 impl AccessLog {
-    /// A log for the worker whose counters are in `shard`.
+    /// A log for the worker whose metrics use this `shard`.
     #[must_use]
     pub fn new(sink: Sink, format: Format, shard: usize) -> Self {
         Self {
@@ -58,21 +59,21 @@ impl AccessLog {
         }
     }
 
-    /// A log that drops every record, at the cost of a comparison.
+    /// A log that discards every record, at the cost of a comparison.
     #[must_use]
     pub fn off() -> Self {
         Self { batch: None }
     }
 
-    /// Adds the record's line. Never waits.
+    /// Adds the line of a record. Never blocks.
     pub fn record(&mut self, record: &Record<'_>) {
         if let Some(batch) = &mut self.batch {
             batch.record(record);
         }
     }
 
-    /// Hands what is buffered to the writer. Never waits; nothing to do if
-    /// nothing is buffered.
+    /// Hands buffered lines to the writer thread. Never blocks; does nothing if
+    /// no line is buffered.
     pub fn flush(&mut self) {
         if let Some(batch) = &mut self.batch {
             batch.flush();
@@ -80,7 +81,7 @@ impl AccessLog {
     }
 }
 
-/// Lines on their way to a sink.
+/// Buffered lines that have not yet been handed to the sink.
 #[derive(Debug)]
 struct Batch {
     sink: Sink,
@@ -104,8 +105,9 @@ impl Batch {
         if self.lines == 0 {
             return;
         }
-        // The next batch is likely to be about as long as this one: a quiet
-        // log does not hold 32 KiB, a busy one does not grow step by step.
+        // The next batch is likely to be about as long as this one: a quiet log
+        // then does not hold 32 KiB, and the buffer of a busy one is not
+        // regrown.
         let next = Vec::with_capacity(self.buffer.len());
         let bytes = mem::replace(&mut self.buffer, next);
         self.sink

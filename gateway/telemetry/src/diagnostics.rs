@@ -1,8 +1,9 @@
-//! The gateway's own diagnostics: `tracing`, to standard error, without ever
-//! making a worker wait for a terminal or a journal that does not read.
+//! The gateway's own diagnostics: `tracing` events, written to standard error
+//! by a separate thread, so that no worker waits for a slow terminal or
+//! journal.
 //!
-//! `tracing-appender` does the same with a channel and a thread of its own; the
-//! [`Sink`](crate::sink) is there already and counts what it drops.
+//! `tracing-appender` does the same with its own channel and thread; the
+//! [`Sink`](crate::sink) exists anyway and counts what it drops.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
@@ -15,8 +16,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::metrics::Counter;
 use crate::sink::{Destination, Sink};
 
-/// Keeps the diagnostics' writer; drained when it is dropped at the end of the
-/// process.
+/// Keeps the writer of the diagnostics; dropping it at the end of the process
+/// writes what is pending.
 #[derive(Debug)]
 #[must_use = "dropped at once, the last lines before the end are lost"]
 pub struct Diagnostics {
@@ -26,24 +27,24 @@ pub struct Diagnostics {
 /// Why `tracing` was not set up.
 #[derive(Debug)]
 pub enum Error {
-    /// The filter is not one: a level (`info`) or directives
+    /// The filter is neither a level (`info`) nor a list of directives
     /// (`info,janua_proxy=debug`).
     Filter(String),
     /// The writer thread could not be started.
     Writer(io::Error),
-    /// Somebody set a subscriber before.
+    /// A subscriber was already set.
     AlreadySet,
 }
 
-/// Sends events of `filter`'s levels to standard error, one line each: text, or
-/// JSON objects.
+/// Writes events that pass the filter to standard error, one per line, as text
+/// or as JSON objects.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn init(filter: &str, json: bool) -> Result<Diagnostics, Error> {
     let filter = EnvFilter::try_new(filter).map_err(|error| Error::Filter(error.to_string()))?;
-    // Nobody scrapes this one: diagnostics that are lost cannot be read about
-    // elsewhere.
+    // This counter is not exported: if diagnostics are lost, they cannot be
+    // reported elsewhere either.
     let dropped = Arc::new(Counter::new(1));
     let sink = Sink::open(Destination::Stderr, dropped).map_err(Error::Writer)?;
     let lines = tracing_subscriber::fmt()
@@ -87,8 +88,8 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// The subscriber formats an event into a buffer of its own and writes it in
-/// one piece, so a write is a line.
+/// The subscriber formats each event into its own buffer and writes it in one
+/// call, so each write is one line.
 impl Write for &Sink {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.send(line.to_vec(), 1, 0);

@@ -1,15 +1,14 @@
-//! What the gateway says about itself: metrics, the access log, and its own
-//! diagnostics.
+//! Telemetry: metrics, the access log, and the gateway's own diagnostics.
 //!
-//! Everything here is touched once a request or more, so the rule is the same
-//! in each part: a worker writes only to memory of its own (a counter's shard,
-//! a log's buffer) and never waits; somebody else adds up, encodes and writes.
+//! All of this runs at least once per request, so one rule holds everywhere: a
+//! worker writes only to its own memory (a shard of a counter, the buffer of a
+//! log) and never blocks. Other threads sum, encode and write.
 //!
-//! - [`metrics`]: counters, gauges and histograms behind handles that are made
+//! - [`metrics`]: counters, gauges and histograms with handles that are created
 //!   when a snapshot is built, and their Prometheus exposition.
-//! - [`access_log`]: a line per request, JSON or text.
-//! - [`sink`]: the writer thread behind every log.
-//! - [`diagnostics`]: the set-up of `tracing` to standard error.
+//! - [`access_log`]: one line per request, as JSON or text.
+//! - [`sink`]: the writer thread of a log.
+//! - [`diagnostics`]: sets up `tracing` to write to standard error.
 
 pub mod access_log;
 pub mod diagnostics;

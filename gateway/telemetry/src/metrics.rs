@@ -1,15 +1,16 @@
-//! Metrics: what is counted, and how it is counted without contention.
+//! Metrics, counted without contention between workers.
 //!
-//! A metric is declared once, in [`definitions`], as a typed constant: its
-//! kind, its labels and its help are there and nowhere else. Building a
-//! snapshot turns a constant and label values into a handle
-//! ([`Registry::counter`] and its siblings); a request touches handles only.
+//! A metric is declared once, in [`definitions`], as a typed constant with its
+//! kind, labels and help text. When a snapshot is built, a constant and label
+//! values become a handle ([`Registry::counter`] and its siblings); requests
+//! use handles only.
 //!
-//! Why an exposition of our own: `prometheus-client` writes OpenMetrics only
-//! and its `Family` finds a series by hashing labels; `prometheus` and
-//! `metrics` keep one contended atomic per series. Each would leave us to write
-//! sharded instruments, series that die with a generation and the collector
-//! anyway; the text format that would be saved is a page (`exposition`).
+//! Why this is not a library: `prometheus-client` writes only OpenMetrics, and
+//! its `Family` finds a series by hashing labels; `prometheus` and `metrics`
+//! keep one contended atomic per series. With any of them, sharded instruments,
+//! series that end with a configuration, and the collector would still have to
+//! be written here; only the text format, about a page in `exposition`, would
+//! be saved.
 
 mod counter;
 pub mod definitions;

@@ -1,5 +1,5 @@
-//! The reference pages of this crate, made from the tables that the code runs
-//! on: `docs/metrics.md` and `docs/access-log.md`.
+//! Generates the reference pages of this crate, `docs/metrics.md` and
+//! `docs/access-log.md`, from the tables that the code uses.
 
 use std::fmt::Write as _;
 
@@ -29,7 +29,7 @@ pub fn metrics_reference() -> String {
     let _ = writeln!(
         page,
         "\nHistograms have the buckets {} and +Inf, in seconds. A series that the \
-         configuration no longer has is dropped after the reload after next.",
+         configuration no longer uses is dropped at the second reload after that.",
         bounds.join(", ")
     );
     page
@@ -54,15 +54,15 @@ pub fn access_log_reference() -> String {
     page.push_str(
         "\n## Text\n\n\
          The combined format of nginx and Apache, in UTC, followed by the fields that it lacks as \
-         `name=value`; a client that left before an answer is 499.\n\n\
+         `name=value`; if the client closed the connection before a response, the status is 499.\n\n\
          ```text\n\
          203.0.113.9 - - [31/Jan/2026:23:59:59 +0000] \"GET /api/?page=2 HTTP/1.1\" 200 1024 \
          \"-\" \"curl/8.5.0\" request_id=\"0f3a\" scheme=\"https\" host=\"sales.example.com\" …\n\
          ```\n\n\
          ## Escaping\n\n\
-         JSON: what is not UTF-8 becomes U+FFFD; control characters, line separators and \
-         characters that reorder text are written as `\\uXXXX`. Text: every byte but printable \
-         ASCII, the quote and the backslash are written as `\\xHH`.\n",
+         JSON: invalid UTF-8 becomes U+FFFD; control characters, line separators and \
+         characters that reorder text are written as `\\uXXXX`. Text: the quote, the backslash \
+         and every byte that is not printable ASCII are written as `\\xHH`.\n",
     );
     page
 }

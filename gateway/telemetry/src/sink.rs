@@ -1,10 +1,10 @@
 //! The writer thread behind a log.
 //!
-//! A worker must not wait for a disk, a pipe or a terminal, so it hands over
-//! batches of whole lines through a bounded queue. When the queue is full the
-//! batch is dropped and counted: a log that cannot keep up loses lines, the
-//! gateway does not lose time. A sink per destination, so that a stuck pipe
-//! holds up no other log.
+//! A worker must not wait for a disk, a pipe or a terminal, so it hands batches
+//! of complete lines to a bounded queue. When the queue is full, the batch is
+//! dropped and counted: if a destination is too slow, lines are lost and the
+//! gateway is not slowed down. Each destination has its own sink, so a blocked
+//! pipe affects no other log.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -22,19 +22,20 @@ use crate::metrics::Counter;
 /// at about 4 MiB.
 const QUEUE: usize = 128;
 
-/// Where a log goes.
+/// The destination of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// Standard output.
     Stdout,
     /// Standard error.
     Stderr,
-    /// A file, appended to, made with mode 0640 if it is not there.
+    /// A file, opened for appending and created with mode 0640 if it does not
+    /// exist.
     File(PathBuf),
 }
 
 /// The sending side of a log's writer thread. Cheap to clone; the thread ends
-/// once the last clone is gone and the queue is written.
+/// when the last clone is dropped and the queue is written.
 #[derive(Debug, Clone)]
 pub struct Sink {
     queue: SyncSender<Message>,
@@ -48,18 +49,18 @@ enum Message {
         bytes: Vec<u8>,
         lines: u64,
     },
-    /// Wakes an idle writer so that it sees the `reopen` flag.
+    /// Wakes an idle writer so that it checks the flag `reopen`.
     Wake,
-    /// Answered once everything sent before is written.
+    /// Acknowledged when everything sent before it is written.
     Drain(SyncSender<()>),
 }
 
 impl Sink {
-    /// Opens the destination and starts its writer. `dropped` counts the lines
-    /// that were not written, for want of room in the queue or by an error.
+    /// Opens the destination and starts its writer. `dropped` counts lines that
+    /// were not written, because the queue was full or because of an error.
     ///
     /// # Errors
-    /// The file cannot be opened, or no thread can be started.
+    /// If the file cannot be opened, or the thread cannot be started.
     pub fn open(destination: Destination, dropped: Arc<Counter>) -> io::Result<Self> {
         let (queue, messages) = sync_channel(QUEUE);
         let reopen = Arc::new(AtomicBool::new(false));
@@ -81,7 +82,8 @@ impl Sink {
         })
     }
 
-    /// Hands over `lines` whole lines, each ended by a newline. Never waits.
+    /// Hands over `lines` complete lines, each ended by a newline. Never
+    /// blocks.
     pub fn send(&self, bytes: Vec<u8>, lines: u64, shard: usize) {
         if self
             .queue
@@ -92,16 +94,17 @@ impl Sink {
         }
     }
 
-    /// Has the file opened anew before the next line is written, as log
-    /// rotation asks for. Nothing for standard output and error.
+    /// Reopens the file before the next line is written, as log rotation
+    /// requires. Has no effect on standard output and standard error.
     pub fn reopen(&self) {
         self.reopen.store(true, Ordering::Release);
-        // A full queue wakes the writer as well.
+        // If the queue is full, the writer is awake anyway.
         let _ = self.queue.try_send(Message::Wake);
     }
 
-    /// Waits until everything sent so far is written, at most `timeout`.
-    /// Returns whether it is. For the end of the process, not for a worker.
+    /// Waits until everything sent so far is written, for at most `timeout`,
+    /// and returns whether it was. For the end of the process, not for a
+    /// worker.
     #[must_use]
     pub fn drain(&self, timeout: Duration) -> bool {
         let (done, written) = sync_channel(1);
@@ -129,7 +132,7 @@ struct Writer {
     messages: Receiver<Message>,
     reopen: Arc<AtomicBool>,
     dropped: Arc<Counter>,
-    /// The last write broke off inside a line.
+    /// The last write ended within a line.
     torn: bool,
 }
 
@@ -157,8 +160,8 @@ impl Output {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            // The lock's own buffer is emptied by the flush: it holds nothing
-            // between two writes.
+            // The flush empties the buffer of the lock, so that it is empty
+            // between writes.
             Output::Stdout => {
                 let mut out = io::stdout().lock();
                 out.write_all(bytes)?;
@@ -192,8 +195,8 @@ impl Writer {
         }
     }
 
-    /// A full disk may cut a line short. The next line then starts on a line of
-    /// its own, so that one is lost and not two.
+    /// A full disk may truncate a line. The next line then begins on a new
+    /// line, so that only one line is lost.
     fn write(&mut self, bytes: &[u8], lines: u64) {
         if self.torn && self.write_all(b"\n").is_err() {
             self.dropped.add(usize::MAX, lines);
@@ -207,15 +210,15 @@ impl Writer {
                 let written = bytes.len() - rest.len();
                 bytes.get(written - 1) != Some(&b'\n')
             };
-            // Not logged when this is the log's own thread to standard error:
-            // the line could not be written either.
+            // Not logged by the thread that writes to standard error: the
+            // message could not be written either.
             if self.destination != Destination::Stderr {
                 tracing::error!(destination = ?self.destination, %error, lost, "log lines lost");
             }
         }
     }
 
-    /// On an error, what was not written.
+    /// An error comes with the bytes that were not written.
     fn write_all<'b>(&mut self, bytes: &'b [u8]) -> Result<(), (&'b [u8], io::Error)> {
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -1,5 +1,5 @@
-//! The fields of a line: the single place where one is declared. Both formats
-//! and the reference are made from this table.
+//! The fields of a log line. Each is declared only here: both formats and the
+//! reference are generated from this table.
 
 use std::net::IpAddr;
 
@@ -7,14 +7,14 @@ use super::json;
 use super::record::{Note, Record};
 use super::text;
 
-/// What is said about a field, for the reference.
+/// The description of a field, for the reference.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// Its name in both formats.
     pub name: &'static str,
     /// Its JSON type: `string`, `number` or `array of strings`.
     pub kind: &'static str,
-    /// What it holds, with its unit, and when it is absent.
+    /// Its content and unit, and when it is absent.
     pub help: &'static str,
 }
 
@@ -25,8 +25,8 @@ pub(super) struct Line<'a> {
     pub(super) time: &'a str,
 }
 
-/// `combined`: already in the combined part of a text line. `own`: follows it
-/// as `name=value`.
+/// `combined`: the field is in the combined part of a text line. `own`: it
+/// follows that part as `name=value`.
 macro_rules! fields {
     ($($place:ident $name:literal $kind:literal = |$line:ident| $value:expr, $help:literal;)*) => {
         /// Every field, in the order of a line.
@@ -39,12 +39,12 @@ macro_rules! fields {
                 let $line = line;
                 $value.json_member(concat!("\"", $name, "\":"), out);
             })*
-            // Each member ends in a comma; the time is always there.
+            // Each member ends in a comma; the time is always present.
             out.pop();
             out.push(b'}');
         }
 
-        /// The fields that the combined format lacks.
+        /// Writes the fields that the combined format does not have.
         pub(super) fn write_text(line: &Line<'_>, out: &mut Vec<u8>) {
             $(fields!(@$place $name, line, |$line| $value, out);)*
         }
@@ -58,7 +58,7 @@ macro_rules! fields {
 
 fields! {
     combined "time" "string" = |line| line.time.as_bytes(),
-        "When the request head was parsed, RFC 3339 in UTC with milliseconds.";
+        "When the request head was parsed, in RFC 3339 format, UTC, with milliseconds.";
     own "request_id" "string" = |line| line.record.request_id,
         "The request's id, also sent to the upstream.";
     combined "client_ip" "string" = |line| line.record.client_ip,
@@ -68,17 +68,17 @@ fields! {
     own "scheme" "string" = |line| line.record.scheme.as_bytes(),
         "`http` or `https`.";
     own "host" "string" = |line| line.record.host,
-        "The host asked for, without port.";
+        "The requested host, without its port.";
     combined "path" "string" = |line| line.record.path,
-        "The path that the client asked for, normalised.";
+        "The requested path, normalised, before policies changed it.";
     combined "query" "string" = |line| line.record.query,
-        "The query without its question mark; absent if there was none.";
+        "The query without its question mark; absent if there is none.";
     combined "http_version" "string" = |line| line.record.http_version.as_bytes(),
         "`1.0`, `1.1` or `2`.";
     own "tls_version" "string" = |line| line.record.tls_version.map(str::as_bytes),
         "`1.2` or `1.3`; absent without TLS.";
     combined "status" "number" = |line| line.record.status.map(u64::from),
-        "The status sent; absent if the client left before one was.";
+        "The status code sent; absent if the client closed the connection before one was sent.";
     own "bytes_in" "number" = |line| line.record.bytes_in,
         "Body bytes received from the client.";
     combined "bytes_out" "number" = |line| line.record.bytes_out,
@@ -90,33 +90,33 @@ fields! {
     own "route" "string" = |line| line.record.route.map(str::as_bytes),
         "The route that matched; absent if none did.";
     own "answered_by" "string" = |line| line.record.answered_by.map(str::as_bytes),
-        "Who made the answer: `upstream`, `files`, `cache`, `policy` or `gateway`.";
+        "The source of the response: `upstream`, `files`, `cache`, `policy` or `gateway`.";
     own "cache" "string" = |line| line.record.cache.map(str::as_bytes),
-        "What the cache did: `hit`, `miss`, `expired`, `revalidated`, `updating`, `stale`, `collapsed` or `bypass`; absent where the route has no cache.";
+        "How the cache handled the request: `hit`, `miss`, `expired`, `revalidated`, `updating`, `stale`, `collapsed` or `bypass`; absent if the route has no cache.";
     own "cache_detail" "string" = |line| line.record.cache_detail.map(str::as_bytes),
-        "Why, in the words of the `detail` of `Cache-Status`; absent if there is nothing to say.";
+        "The reason, as in the `detail` of `Cache-Status`; absent if there is none.";
     own "upstream" "string" = |line| line.record.upstream.map(str::as_bytes),
-        "The upstream's name; absent if none was asked.";
+        "The upstream's name; absent if the request was not sent to one.";
     own "endpoint" "string" = |line| line.record.endpoint.map(str::as_bytes),
-        "The address of the endpoint that was asked last.";
+        "The address of the endpoint of the last attempt.";
     own "upstream_connect_us" "number" = |line| line.record.upstream_connect_us,
-        "Microseconds to open the connection, TLS included; absent on a kept one.";
+        "Microseconds to open the connection, including TLS; absent if a connection was reused.";
     own "upstream_head_us" "number" = |line| line.record.upstream_head_us,
         "Microseconds from sending the request to the endpoint's response head.";
     own "upstream_total_us" "number" = |line| line.record.upstream_total_us,
         "Microseconds from sending the request to the end of the endpoint's response.";
     own "failure" "string" = |line| line.record.failure.map(str::as_bytes),
-        "What went wrong, in the words of `Proxy-Status` and the metrics; absent if nothing did.";
+        "The failure, by the same word as in `Proxy-Status` and the metrics; absent if there was none.";
     own "notes" "array of strings" = |line| line.record.notes,
-        "What policies said about the request, each as `policy: note`; absent if nothing.";
+        "The notes that policies left on the request, each as `policy: note`; absent if there are none.";
     combined "user_agent" "string" = |line| line.record.user_agent,
         "`User-Agent` as sent.";
     combined "referer" "string" = |line| line.record.referer,
         "`Referer` as sent.";
 }
 
-/// A value that writes itself into a line, name first; absent ones write
-/// nothing.
+/// A value that writes itself into a line with its name before it; an absent
+/// value writes nothing.
 trait Member {
     /// `"name":value,`
     fn json_member(self, key: &str, out: &mut Vec<u8>);

@@ -1,16 +1,18 @@
-//! JSON strings (RFC 8259 §7) from bytes that anybody may have sent.
+//! JSON strings (RFC 8259, section 7) from untrusted bytes.
 
-/// The bytes as a quoted JSON string.
+/// Writes the bytes as a quoted JSON string.
 pub(super) fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     escape(bytes, out);
     out.push(b'"');
 }
 
-/// The bytes as the inside of a JSON string. What is not UTF-8 becomes U+FFFD;
-/// what could break a line, or change how a terminal shows it, is escaped.
+/// Writes the bytes as the inside of a JSON string. Invalid UTF-8 becomes
+/// U+FFFD; characters that could break a line, or change how a terminal
+/// displays it, are escaped.
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
-    // Nearly every value is plain; the fold has no branch and is vectorised.
+    // Nearly all values need no escape; the fold has no branch and is
+    // vectorised.
     if !bytes
         .iter()
         .fold(false, |special, byte| special | is_special(*byte))
@@ -28,7 +30,7 @@ pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Not printable ASCII, or a quote or backslash.
+/// Whether the byte is a quote, a backslash, or not printable ASCII.
 pub(super) fn is_special(byte: u8) -> bool {
     !(0x20..0x7f).contains(&byte) || byte == b'"' || byte == b'\\'
 }
@@ -40,8 +42,9 @@ fn character(c: char, out: &mut Vec<u8>) {
         '\n' => out.extend_from_slice(b"\\n"),
         '\r' => out.extend_from_slice(b"\\r"),
         '\t' => out.extend_from_slice(b"\\t"),
-        // Control characters of both sets; the line and paragraph separators,
-        // at which some readers break lines; and those that reorder text.
+        // Control characters (C0 and C1); the line and paragraph separators, at
+        // which some readers break lines; and bidirectional controls, which
+        // reorder text.
         '\0'..='\u{1f}'
         | '\u{7f}'..='\u{9f}'
         | '\u{2028}'..='\u{202e}'
@@ -49,7 +52,7 @@ fn character(c: char, out: &mut Vec<u8>) {
             out.extend_from_slice(b"\\u");
             let code = u32::from(c);
             for shift in [12, 8, 4, 0] {
-                // Below 16, so always a digit.
+                // The value is below 16, so it is always a digit.
                 let digit = char::from_digit(code >> shift & 0xf, 16).unwrap_or('0');
                 out.push(digit as u8);
             }
@@ -85,10 +88,11 @@ mod tests {
             ("\u{202e}\u{2066}".as_bytes(), r#""\u202e\u2066""#),
             ("größe 😀".as_bytes(), r#""größe 😀""#),
             (b"a\xffb", "\"a\u{fffd}b\""),
-            // A character cut short is replaced once, as from_utf8_lossy does.
+            // A truncated character is replaced once, as `from_utf8_lossy`
+            // does.
             (b"\xe2\x82", "\"\u{fffd}\""),
             (b"\xf0\x9f\x98x", "\"\u{fffd}x\""),
-            // An overlong newline is no newline.
+            // An overlong encoding of a newline is not a newline.
             (b"\xc0\x8a", "\"\u{fffd}\u{fffd}\""),
         ];
         for (bytes, expected) in table {

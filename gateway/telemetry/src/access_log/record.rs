@@ -1,10 +1,10 @@
-//! What is known about a request once it is over.
+//! The data of a finished request, for its log line.
 
 use std::net::IpAddr;
 
-/// A finished request. Everything is borrowed; whatever a client or an upstream
-/// may have chosen is bytes, and is written as text with what is not UTF-8
-/// replaced.
+/// A finished request. Everything is borrowed. Values that a client or an
+/// upstream may have chosen are bytes; invalid UTF-8 in them is replaced when
+/// they are written.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     /// When the request head was parsed: milliseconds since the Unix epoch.
@@ -17,17 +17,18 @@ pub struct Record<'a> {
     pub method: &'a str,
     /// `http` or `https`.
     pub scheme: &'a str,
-    /// The host asked for, without port.
+    /// The requested host, without its port.
     pub host: &'a [u8],
-    /// The path as the client sent it.
+    /// The requested path, normalised.
     pub path: &'a [u8],
-    /// The query without its question mark, if there was one.
+    /// The query without its question mark, if there is one.
     pub query: Option<&'a [u8]>,
     /// `1.0`, `1.1` or `2`.
     pub http_version: &'a str,
     /// `1.2` or `1.3`; none without TLS.
     pub tls_version: Option<&'a str>,
-    /// The status sent; none if the client left before one was.
+    /// The status code sent; none if the client closed the connection before
+    /// one was.
     pub status: Option<u16>,
     /// Body bytes received from the client.
     pub bytes_in: u64,
@@ -39,25 +40,26 @@ pub struct Record<'a> {
     pub site: Option<&'a str>,
     /// The route that matched.
     pub route: Option<&'a str>,
-    /// Who made the answer: `upstream`, `files`, `cache`, `policy`, `gateway`.
+    /// The source of the response: `upstream`, `files`, `cache`, `policy`,
+    /// `gateway`.
     pub answered_by: Option<&'a str>,
-    /// What the cache did, in a word.
+    /// How the cache handled the request, in one word.
     pub cache: Option<&'a str>,
-    /// Why.
+    /// The reason, as in the `detail` of `Cache-Status`.
     pub cache_detail: Option<&'a str>,
     /// The upstream's name.
     pub upstream: Option<&'a str>,
-    /// The address of the endpoint that was asked last.
+    /// The address of the endpoint of the last attempt.
     pub endpoint: Option<&'a str>,
-    /// Microseconds to open the connection; none on a kept one.
+    /// Microseconds to open the connection; none if a connection was reused.
     pub upstream_connect_us: Option<u64>,
     /// Microseconds from sending the request to the response head.
     pub upstream_head_us: Option<u64>,
     /// Microseconds from sending the request to the end of the response body.
     pub upstream_total_us: Option<u64>,
-    /// What went wrong, in the words of `Proxy-Status` and the metrics.
+    /// The failure, by the same word as in `Proxy-Status` and the metrics.
     pub failure: Option<&'a str>,
-    /// What policies had to say about this request, in order.
+    /// The notes that policies left on the request, in order.
     pub notes: &'a [Note<'a>],
     /// `User-Agent` as sent.
     pub user_agent: Option<&'a [u8]>,
@@ -70,6 +72,6 @@ pub struct Record<'a> {
 pub struct Note<'a> {
     /// The policy's name in the configuration.
     pub policy: &'a str,
-    /// What it said.
+    /// The text of the note.
     pub text: &'a str,
 }

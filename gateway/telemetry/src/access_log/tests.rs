@@ -77,7 +77,7 @@ fn line(format: Format, record: &Record<'_>) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// What a record must read back as, said apart from the code that writes it.
+/// The expected content of a record, independent of the code that writes it.
 fn expected(record: &Record<'_>) -> Value {
     let text = |bytes: &[u8]| Value::from(String::from_utf8_lossy(bytes));
     let notes: Vec<String> = record
@@ -217,7 +217,7 @@ fn a_log_that_is_off_is_silent() {
     assert!(log.batch.is_none());
 }
 
-/// The pieces of a record, owned; ten byte strings, five texts, six numbers.
+/// The parts of a record, owned: ten byte strings, five texts, six numbers.
 type Pieces = (
     [Option<Vec<u8>>; 6],
     [Option<String>; 8],
@@ -293,7 +293,7 @@ proptest! {
             let line = line(Format::Text, record);
             let line = line.strip_suffix('\n').unwrap();
             assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
-            // Quotes only ever come in pairs: no value ends another one's.
+            // Quotes are balanced: no value can end another one's quotes.
             assert_eq!(line.matches('"').count() % 2, 0);
             let quoted = line.matches("=\"").count() * 2 + 6;
             assert!(line.matches('"').count() <= quoted);

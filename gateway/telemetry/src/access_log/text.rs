@@ -1,4 +1,4 @@
-//! The text format: nginx's `combined`, and how its values are quoted.
+//! The text format: nginx's `combined` format and its escaping.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -23,7 +23,7 @@ pub(super) fn write_combined(line: &Line<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b" HTTP/");
     escape(record.http_version.as_bytes(), out);
     out.extend_from_slice(b"\" ");
-    // nginx's own word for a client that left.
+    // nginx's status for a client that closed the connection.
     let mut number = itoa::Buffer::new();
     out.extend_from_slice(number.format(record.status.unwrap_or(499)).as_bytes());
     out.push(b' ');
@@ -34,18 +34,19 @@ pub(super) fn write_combined(line: &Line<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// The bytes in quotes.
+/// Writes the bytes in quotes.
 pub(super) fn quoted(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     escape(bytes, out);
     out.push(b'"');
 }
 
-/// As nginx escapes: everything but printable ASCII, the quote and the
-/// backslash as `\xHH`, so that a value ends neither its quotes nor its line.
+/// Escapes as nginx does: everything except printable ASCII, and also the quote
+/// and the backslash, becomes `\xHH`, so that a value ends neither its quotes
+/// nor its line.
 pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    // As for JSON: nearly every value is plain and copied in one piece.
+    // As in JSON, nearly all values need no escape and are copied in one piece.
     if !bytes
         .iter()
         .fold(false, |special, byte| special | is_special(*byte))
@@ -65,10 +66,10 @@ pub(super) fn escape(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// An address needs no quoting in either format.
+/// Writes an address, which needs no quoting in either format.
 pub(super) fn address(address: IpAddr, out: &mut Vec<u8>) {
     match address {
-        // The common case without the formatting machinery.
+        // The common case, without the formatting machinery.
         IpAddr::V4(v4) => {
             let mut number = itoa::Buffer::new();
             for (n, octet) in v4.octets().into_iter().enumerate() {

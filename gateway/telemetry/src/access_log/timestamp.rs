@@ -1,12 +1,12 @@
-//! Times as text. Formatting a date costs more than the rest of a line, and
-//! most lines fall into the second of the line before: the text of a second is
-//! kept, and only its milliseconds are written anew.
+//! Formats times. Formatting a date costs more than the rest of a line, and
+//! most lines fall into the same second as the line before: the text of the
+//! last second is kept, and only its milliseconds are replaced.
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// The last second that was formatted.
+/// The last formatted second.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     second: Option<u64>,
@@ -14,7 +14,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// `2026-01-31T23:59:59.042Z`. A clock is asked for one form only.
+    /// Formats as `2026-01-31T23:59:59.042Z`. Use a clock for one format only.
     pub(super) fn rfc3339(&mut self, unix_millis: u64) -> &str {
         let second = unix_millis / 1000;
         if self.second != Some(second) {
@@ -36,7 +36,7 @@ impl Clock {
         &self.text
     }
 
-    /// `31/Jan/2026:23:59:59 +0000`, the common log format's.
+    /// Formats as `31/Jan/2026:23:59:59 +0000`, as in the common log format.
     pub(super) fn common(&mut self, unix_millis: u64) -> &str {
         let second = unix_millis / 1000;
         if self.second != Some(second) {
@@ -56,9 +56,9 @@ fn time(unix_seconds: u64) -> (u64, u64, u64) {
     (second / 3600, second / 60 % 60, second % 60)
 }
 
-/// Year, month (from 1) and day of a day since the epoch, in the Gregorian
-/// calendar. Counts in eras of 400 years that begin on a first of March, so
-/// that the leap day is the last of its year.
+/// Converts a day since the epoch to year, month (from 1) and day in the
+/// Gregorian calendar. It counts in eras of 400 years that begin on a first of
+/// March, so that the leap day is the last day of its year.
 fn date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
@@ -116,12 +116,12 @@ mod tests {
         assert_eq!(clock.rfc3339(1_500), "1970-01-01T00:00:01.500Z");
         assert_eq!(clock.rfc3339(1_009), "1970-01-01T00:00:01.009Z");
         assert_eq!(clock.rfc3339(2_000), "1970-01-01T00:00:02.000Z");
-        // Clocks are set back, too.
+        // Clocks can also be set back.
         assert_eq!(clock.rfc3339(1_999), "1970-01-01T00:00:01.999Z");
     }
 
     #[test]
-    fn far_away_is_no_panic() {
+    fn far_away_times_do_not_panic() {
         assert!(Clock::default().rfc3339(u64::MAX).ends_with('Z'));
         assert!(Clock::default().common(u64::MAX).ends_with("+0000"));
     }

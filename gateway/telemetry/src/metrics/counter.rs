@@ -1,18 +1,18 @@
-//! A counter whose every worker adds to a cache line of its own.
+//! A counter in which every worker has its own cache line.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-/// A count that only grows. One padded atomic per shard: two workers never
-/// write to the same line, so an addition costs a few nanoseconds at any load.
+/// A monotonic counter with one padded atomic per shard. No two workers write
+/// to the same cache line, so an addition costs a few nanoseconds at any load.
 #[derive(Debug)]
 pub struct Counter {
     shards: Box<[CachePadded<AtomicU64>]>,
 }
 
 impl Counter {
-    /// A counter at 0, with a shard for each of so many threads.
+    /// A counter at 0 with this many shards, one per thread.
     #[must_use]
     pub fn new(shards: usize) -> Self {
         Self {
@@ -20,8 +20,8 @@ impl Counter {
         }
     }
 
-    /// Adds `n` in the shard of the calling worker. A shard that does not exist
-    /// counts in the last one: contended, but never lost.
+    /// Adds `n` in the shard of the calling worker. An unknown shard is counted
+    /// in the last one: this may contend, but loses nothing.
     pub fn add(&self, shard: usize, n: u64) {
         if let Some(count) = self.shards.get(shard).or_else(|| self.shards.last()) {
             count.fetch_add(n, Ordering::Relaxed);
@@ -33,8 +33,8 @@ impl Counter {
         self.add(shard, 1);
     }
 
-    /// The sum over all shards. Shards are read one after another, so additions
-    /// under way may or may not be in it.
+    /// The sum over all shards. Shards are read one after another, so
+    /// concurrent additions may or may not be included.
     #[must_use]
     pub fn value(&self) -> u64 {
         self.shards

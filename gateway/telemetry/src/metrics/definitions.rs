@@ -1,10 +1,11 @@
-//! Every metric of the gateway: the single place where one is declared.
+//! Every metric of the gateway; each is declared only here.
 //!
-//! To add a metric, add its lines here, make its handle where the snapshot is
-//! built, and count. Exposition and reference follow by themselves.
+//! To add a metric, declare it here, create its handle where the snapshot is
+//! built, and update it. The exposition and the reference follow automatically.
 //!
-//! A label holds a name from the configuration or one of few fixed words,
-//! never anything a client sends: the number of series is bounded by the file.
+//! A label's value is a name from the configuration or one of a few fixed
+//! words, never anything that a client sends: the configuration bounds the
+//! number of series.
 
 use super::{Counter, Gauge, Histogram, Kind, Metric, MetricDoc};
 
@@ -27,7 +28,7 @@ macro_rules! metrics {
 
 metrics! {
     REQUESTS: Counter = "janua_requests_total" ["site", "route", "status"]
-        "Requests answered, by status class (1xx to 5xx; none: the client left before an answer).";
+        "Requests, by status class of the response (1xx to 5xx; none: the client closed the connection before a response).";
     REQUEST_DURATION: Histogram = "janua_request_duration_seconds" ["site", "route"]
         "Time from the parsed request head to the last byte of the response.";
     REQUEST_BYTES: Counter = "janua_request_bytes_total" ["site", "route"]
@@ -35,81 +36,81 @@ metrics! {
     RESPONSE_BYTES: Counter = "janua_response_bytes_total" ["site", "route"]
         "Response body bytes sent to clients.";
     REQUESTS_IN_FLIGHT: Gauge = "janua_requests_in_flight" []
-        "Requests being worked on now.";
+        "Requests in progress.";
     FAILURES: Counter = "janua_failures_total" ["site", "route", "kind"]
-        "Requests that failed, by the same words as in the access log and Proxy-Status.";
+        "Requests that failed, by the same word as in the access log and Proxy-Status.";
 
     CONNECTIONS: Gauge = "janua_connections" ["listener"]
         "Client connections open now.";
     CONNECTIONS_ACCEPTED: Counter = "janua_connections_accepted_total" ["listener"]
         "Client connections accepted.";
     CONNECTIONS_REFUSED: Counter = "janua_connections_refused_total" ["listener", "reason"]
-        "Client connections closed before a request: limit.";
+        "Client connections closed on accept, by reason (limit).";
 
     UPSTREAM_REQUESTS: Counter = "janua_upstream_requests_total" ["upstream", "endpoint", "status"]
-        "Requests answered by an endpoint, by status class.";
+        "Responses received from an endpoint, by status class.";
     UPSTREAM_FAILURES: Counter = "janua_upstream_failures_total" ["upstream", "endpoint", "kind"]
-        "Attempts at an endpoint that failed.";
+        "Failed attempts at an endpoint.";
     UPSTREAM_RETRIES: Counter = "janua_upstream_retries_total" ["upstream"]
-        "Requests sent again, to the same or another endpoint, after a connection died before its response; failed connects are not among them.";
+        "Requests sent again, to the same or another endpoint, after a connection was lost before its response; failed connection attempts are not counted.";
     UPSTREAM_CONNECT: Histogram = "janua_upstream_connect_seconds" ["upstream"]
-        "Time to open a connection to an endpoint, TLS included.";
+        "Time to open a connection to an endpoint, including TLS.";
     UPSTREAM_HEAD: Histogram = "janua_upstream_head_seconds" ["upstream"]
         "Time from sending a request to the endpoint's response head.";
     UPSTREAM_OPENED: Counter = "janua_upstream_connections_opened_total" ["upstream"]
         "Connections opened to endpoints.";
     UPSTREAM_REUSED: Counter = "janua_upstream_connections_reused_total" ["upstream"]
-        "Requests that went over a kept connection.";
+        "Requests sent over a reused connection.";
     UPSTREAM_UNSOLICITED: Counter = "janua_upstream_unsolicited_total" ["upstream", "endpoint"]
-        "Connections closed because bytes came on them that no request had asked for.";
+        "Connections closed because the endpoint sent bytes that belong to no request.";
     UPSTREAM_IDLE: Gauge = "janua_upstream_connections_idle" ["upstream"]
-        "Kept connections that wait for a request now.";
+        "Idle connections kept for reuse.";
     ENDPOINT_IN_FLIGHT: Gauge = "janua_endpoint_in_flight" ["upstream", "endpoint"]
-        "Requests at an endpoint now.";
+        "Requests in flight to an endpoint.";
     ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
-        "1 while an endpoint is taken to be well, 0 while it is held back, while it fails and there is no other, and while its name has no address.";
+        "1 while an endpoint is up; 0 while it is ejected after failures, while its requests fail although it cannot be ejected, and while its name is not resolved.";
 
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
-        "Requests of routes with a cache, by what the cache did, in the words of the access log.";
+        "Requests of routes with a cache, by outcome, as in the access log.";
     COMPRESSIONS: Counter = "janua_compressions_total" ["body", "coding"]
-        "Bodies compressed, by kind: passing (for one response), stored and file (once for all who ask).";
+        "Bodies compressed, by kind: passing (for one response), stored and file (once for all requests).";
     COMPRESSIONS_SKIPPED: Counter = "janua_compressions_skipped_total" []
-        "Responses sent uncompressed because `compression.memory` was taken.";
+        "Responses sent uncompressed because `compression.memory` was used up.";
 
     CACHE_OBJECTS: Gauge = "janua_cache_objects" ["store"]
-        "Responses stored now, in memory and on disk.";
+        "Responses currently stored, in memory and on disk.";
     CACHE_BYTES: Gauge = "janua_cache_bytes" ["store"]
-        "Bytes that they take of the budget.";
+        "Bytes used by stored responses, as counted against the limit.";
     CACHE_BUDGET: Gauge = "janua_cache_budget_bytes" ["store"]
-        "The most that may be stored.";
+        "Limit of the bytes used by stored responses.";
     CACHE_EVICTIONS: Counter = "janua_cache_evictions_total" ["store"]
-        "Responses let go to make room for others.";
+        "Responses evicted to make room for others.";
 
     POLICY_CALLS: Counter = "janua_policy_calls_total" ["policy"]
         "Verdicts for which the component was called.";
     POLICY_HITS: Counter = "janua_policy_memo_hits_total" ["policy"]
         "Verdicts taken from the memo.";
     POLICY_RESPONSES: Counter = "janua_policy_responses_total" ["policy"]
-        "Requests that the policy answered itself.";
+        "Requests that the policy answered with a response of its own.";
     POLICY_FAILURES: Counter = "janua_policy_failures_total" ["policy", "kind"]
         "Requests without a verdict: trap, deadline, memory, error, bad_verdict, breaker_open.";
     POLICY_OPEN: Gauge = "janua_policy_open" ["policy"]
-        "1 while the policy's breaker keeps it from being called.";
+        "1 while the policy's circuit breaker is open, so that it is not called.";
     POLICY_MEMO_BYTES: Gauge = "janua_policy_memo_bytes" ["policy"]
-        "Memory held by the policy's memo, all workers together.";
+        "Memory used by the policy's memo, over all workers.";
     POLICY_MEMO_ENTRIES: Gauge = "janua_policy_memo_entries" ["policy"]
-        "Verdicts held by the policy's memo, all workers together.";
+        "Verdicts in the policy's memo, over all workers.";
 
     RELOADS: Counter = "janua_reloads_total" ["outcome"]
-        "Reloads asked for, by outcome: ok or refused.";
+        "Reloads, by outcome: ok or refused.";
     RELOAD_OK: Gauge = "janua_config_last_reload_ok" []
-        "1 if the last reload went live, 0 if it was refused.";
+        "1 if the last reload was applied, 0 if it was refused.";
     RELOAD_TIME: Gauge = "janua_config_last_reload_timestamp_seconds" []
         "Unix time of the last reload.";
     GENERATION: Gauge = "janua_config_generation" []
-        "Generation of the configuration that is live.";
+        "Generation of the live configuration.";
     LIVE_GENERATIONS: Gauge = "janua_config_live_generations" []
-        "Generations that are held: the live one, and older ones that requests still go by.";
+        "Generations in use: the live one, and older ones that requests in progress still use.";
     LOG_DROPPED: Counter = "janua_access_log_dropped_total" []
         "Access log lines dropped because the log could not be written fast enough.";
     WORKERS: Gauge = "janua_workers" []

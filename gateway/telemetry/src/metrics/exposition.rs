@@ -9,9 +9,9 @@ use super::{BUCKETS, Counter, Gauge, Histogram, METRICS, Metric, MetricDoc};
 /// The media type of what [`Registry::render`](super::Registry::render) returns.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Values that somebody else keeps (an endpoint's health, a memo's size), read
-/// when a scrape asks, so that they are not kept twice. Where the registry has
-/// a series with the same labels, the sample is shown instead.
+/// Values that are kept elsewhere (an endpoint's health, the size of a memo)
+/// and read at the time of a scrape, so that they are not stored twice. A
+/// sample replaces a registered series with the same labels.
 #[derive(Debug, Default)]
 pub struct Samples {
     values: BTreeMap<&'static str, BTreeMap<LabelValues, f64>>,
@@ -111,7 +111,7 @@ fn buckets(out: &mut String, name: &str, labels: &str, histogram: &Histogram) {
         );
     }
     let count = totals.cumulative.last().copied().unwrap_or(0);
-    // Written from whole numbers: a float would show its rounding.
+    // Formatted from integers: a float would show rounding errors.
     let sum = format!("{}.{:09}", totals.sum.as_secs(), totals.sum.subsec_nanos());
     let labels = braced(labels);
     let _ = writeln!(
@@ -120,7 +120,7 @@ fn buckets(out: &mut String, name: &str, labels: &str, histogram: &Histogram) {
     );
 }
 
-/// `a="1",b="2"` without braces, since a histogram adds a label.
+/// `a="1",b="2"` without braces, because a histogram adds a label.
 fn label_set(names: &[&str], values: &[Box<str>]) -> String {
     let mut out = String::new();
     for (name, value) in names.iter().zip(values) {

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-/// A whole number that goes up and down, sharded as a
-/// [`Counter`](super::Counter) is: a connection may be counted in by one worker
-/// and out by another, only the sum has a meaning.
+/// An integer that goes up and down, sharded like a
+/// [`Counter`](super::Counter). One worker may count a connection when it opens
+/// and another when it closes; only the sum is meaningful.
 #[derive(Debug)]
 pub struct Gauge {
     shards: Box<[CachePadded<AtomicI64>]>,
@@ -40,7 +40,7 @@ mod tests {
     use super::Gauge;
 
     #[test]
-    fn in_on_one_shard_and_out_on_another_is_nothing() {
+    fn an_increment_and_a_decrement_on_different_shards_cancel_out() {
         let gauge = Gauge::new(2);
         gauge.add(0, 1);
         gauge.add(1, -1);

@@ -1,12 +1,12 @@
-//! Durations counted in fixed buckets.
+//! Durations, counted in fixed buckets.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_utils::CachePadded;
 
-/// The upper bounds of the buckets, as written in the `le` label (seconds) and
-/// as compared. An observation above the last one counts in `+Inf` only.
+/// The upper bounds of the buckets, as written in the label `le` (in seconds)
+/// and as compared. A larger duration is counted in `+Inf` only.
 pub const BUCKETS: [(&str, Duration); 11] = [
     ("0.005", Duration::from_millis(5)),
     ("0.01", Duration::from_millis(10)),
@@ -21,8 +21,8 @@ pub const BUCKETS: [(&str, Duration); 11] = [
     ("10", Duration::from_secs(10)),
 ];
 
-/// Observed durations. A shard per worker, as in a [`Counter`](super::Counter);
-/// an observation is two additions.
+/// Observed durations, with one shard per worker, as in a
+/// [`Counter`](super::Counter). An observation costs two additions.
 #[derive(Debug)]
 pub struct Histogram {
     shards: Box<[CachePadded<Shard>]>,
@@ -32,14 +32,14 @@ pub struct Histogram {
 struct Shard {
     /// Observations per bucket, not cumulative; the last one is `+Inf`.
     buckets: [AtomicU64; BUCKETS.len() + 1],
-    /// Nanoseconds: 584 years before it wraps.
+    /// In nanoseconds: it overflows after 584 years.
     sum: AtomicU64,
 }
 
-/// A histogram added up.
+/// The sums over all shards of a histogram.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
-    /// Observations at or below each bound, `+Inf` last: cumulative.
+    /// Observations at or below each bound, cumulative, `+Inf` last.
     pub(super) cumulative: [u64; BUCKETS.len() + 1],
     pub(super) sum: Duration,
 }

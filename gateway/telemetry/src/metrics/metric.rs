@@ -1,12 +1,12 @@
-//! A metric's declaration: kind and number of labels are part of its type, so
-//! that a handle of the wrong kind or with a label too few does not compile.
+//! The declaration of a metric. Kind and number of labels are part of the type,
+//! so a handle of the wrong kind, or with a label missing, does not compile.
 
 use std::marker::PhantomData;
 
-/// What a metric is, as Prometheus knows it.
+/// The kind of a metric in Prometheus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Only ever grows; starts at zero with the process.
+    /// Only grows; starts at zero with the process.
     Counter,
     /// A value that goes up and down.
     Gauge,
@@ -26,7 +26,7 @@ impl Kind {
     }
 }
 
-/// All that is said about a metric, for the exposition and for the reference.
+/// The documentation of a metric, for the exposition and the reference.
 #[derive(Debug, Clone, Copy)]
 pub struct MetricDoc {
     /// The name with its unit as suffix (`_seconds`, `_bytes`, `_total`).
@@ -65,7 +65,7 @@ impl<I, const N: usize> Metric<I, N> {
         }
     }
 
-    /// What is said about this metric.
+    /// The documentation of this metric.
     #[must_use]
     pub const fn doc(&self) -> MetricDoc {
         self.doc

@@ -1,4 +1,4 @@
-//! The registry: from a declared metric and label values to a handle.
+//! The registry, which gives a handle for a declared metric and label values.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::exposition::{self, Samples};
 use super::{Counter, Gauge, Histogram, Metric};
 
-/// All series of the process. Shared behind an `Arc`; made once and kept over
-/// reloads.
+/// All series of the process. It is shared behind an `Arc`, created once and
+/// kept across reloads.
 ///
-/// Asking for a series takes a lock and allocates: do it when a snapshot is
-/// built, keep the handle, never ask on the request path.
+/// Getting a handle takes a lock and allocates: do it when a snapshot is built
+/// and keep the handle; never do it for a request.
 #[derive(Debug)]
 pub struct Registry {
     shards: usize,
@@ -20,14 +20,14 @@ pub struct Registry {
 /// The values of a series' labels, in the order of the declaration.
 pub(super) type LabelValues = Box<[Box<str>]>;
 
-/// By metric name, then by label values: both orders are stable, so that two
-/// scrapes list the same series in the same order.
+/// Keyed by metric name, then by label values. The order is stable, so that
+/// scrapes list the series in the same order.
 type SeriesByMetric = BTreeMap<&'static str, BTreeMap<LabelValues, Series>>;
 
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) instrument: Instrument,
-    /// Nobody held it at the last sweep.
+    /// No handle existed at the last sweep.
     idle: bool,
 }
 
@@ -39,7 +39,7 @@ pub(super) enum Instrument {
 }
 
 impl Registry {
-    /// An empty registry whose instruments have a shard for each of `workers`
+    /// An empty registry whose instruments have one shard for each of `workers`
     /// threads.
     #[must_use]
     pub fn new(workers: usize) -> Self {
@@ -49,8 +49,8 @@ impl Registry {
         }
     }
 
-    /// The counter with these label values: the same values give the same
-    /// counter, so that it goes on counting over a reload.
+    /// The counter with these label values. Equal values give the same counter,
+    /// which therefore continues across reloads.
     pub fn counter<const N: usize>(
         &self,
         metric: &Metric<Counter, N>,
@@ -59,13 +59,13 @@ impl Registry {
         let made = || Instrument::Counter(Arc::new(Counter::new(self.shards)));
         match self.instrument(metric.doc.name, &labels, made) {
             Instrument::Counter(counter) => counter,
-            // Not reached: a metric's name belongs to one kind.
+            // Unreachable: the name of a metric belongs to one kind.
             _ => Arc::new(Counter::new(self.shards)),
         }
     }
 
-    /// What the counters of a metric have counted, by the values of one of its
-    /// labels, the first being 0.
+    /// The values of a metric's counters, summed by the values of its first
+    /// label.
     pub fn totals<const N: usize>(
         &self,
         metric: &Metric<Counter, N>,
@@ -109,18 +109,18 @@ impl Registry {
         }
     }
 
-    /// Drops the series that nobody holds now and nobody held at the sweep
-    /// before. Called after each publication of a snapshot: a series outlives
-    /// the generation that used it by one, so that its last counts are scraped
-    /// and a rollback goes on counting. Returns how many were dropped.
+    /// Drops series that have no handle now and had none at the previous sweep.
+    /// Called after each new snapshot is published: a series outlives the last
+    /// generation that used it by one, so that its last counts are scraped and
+    /// a rollback continues it. Returns how many were dropped.
     pub fn sweep(&self) -> usize {
         let mut dropped = 0;
         let mut metrics = self.lock();
         for series in metrics.values_mut() {
             let before = series.len();
             series.retain(|_, series| {
-                // New handles come from this map under this lock or from
-                // somebody who holds one, so a count of one stays one.
+                // New handles come from this map, under this lock, or from an
+                // existing handle, so a count of one cannot grow meanwhile.
                 let idle = series.instrument.holders() == 1;
                 let keep = !(idle && series.idle);
                 series.idle = idle;
@@ -132,11 +132,11 @@ impl Registry {
         dropped
     }
 
-    /// Everything in the Prometheus text format, together with values that are
-    /// kept elsewhere and were read for this scrape.
+    /// All series in the Prometheus text format, including values that are kept
+    /// elsewhere and were read for this scrape.
     #[must_use]
     pub fn render(&self, samples: &Samples) -> String {
-        // Copied out, so that a long exposition holds up no reload.
+        // Copied, so that a long exposition does not block a reload.
         let series = self
             .lock()
             .iter()
@@ -168,8 +168,8 @@ impl Registry {
     }
 
     fn lock(&self) -> MutexGuard<'_, SeriesByMetric> {
-        // The map is whole after every statement; a panic elsewhere while it
-        // was held is no reason to stop counting.
+        // The map is consistent after every statement, so counting can continue
+        // after a panic elsewhere.
         self.series.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -226,7 +226,7 @@ mod tests {
         drop(counter);
         assert_eq!(registry.sweep(), 0);
         assert!(shown(&registry));
-        // Asked for again: counts on.
+        // Requested again, it continues.
         let again = registry.counter(&UPSTREAM_RETRIES, ["sales"]);
         assert_eq!((again.value(), registry.sweep()), (5, 0));
         drop(again);

@@ -35,7 +35,7 @@ fn lines_are_appended_in_order() {
 }
 
 #[test]
-fn a_new_file_is_not_for_everybody() {
+fn a_new_file_is_not_world_readable() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("access.log");
@@ -74,9 +74,10 @@ fn rotation_moves_to_the_new_file_even_if_nothing_is_logged() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "new\n");
 }
 
-/// A named pipe whose reader does not read is a log that is stuck for good.
+/// A named pipe that is not read stands for a destination that is blocked
+/// forever.
 #[test]
-fn a_stuck_destination_costs_lines_and_no_time() {
+fn a_blocked_destination_loses_lines_but_does_not_block() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo")
@@ -84,7 +85,8 @@ fn a_stuck_destination_costs_lines_and_no_time() {
         .status()
         .unwrap();
     assert!(made.success());
-    // Opened for both, so that neither open waits for the other side.
+    // Opened for reading and writing, so that neither open waits for the other
+    // side.
     let mut reader = fs::File::options()
         .read(true)
         .write(true)
@@ -94,11 +96,11 @@ fn a_stuck_destination_costs_lines_and_no_time() {
     let mut batch = vec![b'x'; 256 * 1024];
     batch.push(b'\n');
     let sent = QUEUE as u64 + 50;
-    // One that waited would wait for good.
+    // If sending could block, it would block forever here.
     for _ in 0..sent {
         sink.send(batch.clone(), 1, 0);
     }
-    // One may be with the writer, the queue holds the rest.
+    // The writer may hold one batch; the queue holds the others.
     let lost = dropped.value();
     assert!((49..=50).contains(&lost), "{lost} lines lost");
     assert!(
@@ -106,7 +108,7 @@ fn a_stuck_destination_costs_lines_and_no_time() {
         "nothing can be written"
     );
 
-    // Read again, it writes again.
+    // Once the pipe is read, the writer continues.
     let mut left = (sent - lost) as usize * batch.len();
     let mut buffer = vec![0; 1 << 20];
     while left > 0 {
@@ -118,7 +120,7 @@ fn a_stuck_destination_costs_lines_and_no_time() {
     assert_eq!(dropped.value(), lost);
 }
 
-/// `/dev/full` takes nothing: every line is lost, and none in silence.
+/// `/dev/full` fails every write: every line is lost and counted.
 #[test]
 fn a_full_disk_is_counted() {
     let (sink, dropped) = sink(Path::new("/dev/full"));

@@ -75,7 +75,7 @@ fn label_values_are_escaped() {
 }
 
 #[test]
-fn samples_join_their_family_and_stand_for_a_series_of_the_same_labels() {
+fn samples_join_their_family_and_replace_series_with_the_same_labels() {
     let registry = Registry::new(1);
     let _ = registry.gauge(&ENDPOINT_HEALTHY, ["sales", "10.0.0.1:80"]);
     registry.gauge(&REQUESTS_IN_FLIGHT, []).add(0, 3);
@@ -99,6 +99,6 @@ fn samples_join_their_family_and_stand_for_a_series_of_the_same_labels() {
 }
 
 #[test]
-fn nothing_counted_is_nothing_said() {
+fn an_empty_registry_has_an_empty_exposition() {
     assert_eq!(Registry::new(1).render(&Samples::default()), "");
 }
