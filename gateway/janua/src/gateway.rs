@@ -31,7 +31,7 @@ use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
 use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Runtime, RuntimeOptions};
-use janua_webhook::{Caller, Patience};
+use janua_webhook::{Caller, RetryPolicy};
 
 use crate::bundled;
 use log::AccessLogSink;
@@ -192,7 +192,7 @@ impl Gateway {
             started: SystemTime::now(),
             ready: AtomicBool::new(false),
             reloader,
-            webhooks: Caller::new(Patience::default()),
+            webhooks: Caller::new(RetryPolicy::default()),
             state: Mutex::new(State {
                 server: Some(server),
                 loaded: Arc::new(loaded),

@@ -1,35 +1,35 @@
-//! What is sent, and what a known service answers.
+//! The bodies of webhook calls, and how a known service reports a refusal.
 
 use janua_config::{WebhookTemplate, WebhookText};
 use serde::Deserialize;
 use serde_json::json;
 
-/// What was purged.
+/// What was purged from the cache.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Addresses: `https://app.example.com/a?x=1`.
+    /// URLs: `https://app.example.com/a?x=1`.
     pub urls: Vec<String>,
-    /// Hosts and beginnings of paths, without a scheme: `app.example.com/assets/`.
+    /// URL prefixes without a scheme: `app.example.com/assets/`.
     pub prefixes: Vec<String>,
     /// Hosts.
     pub hosts: Vec<String>,
     /// Tags.
     pub tags: Vec<String>,
-    /// All there is.
+    /// Whether the whole cache was purged.
     pub everything: bool,
 }
 
-/// Cloudflare takes this many names in one call of every plan.
+/// The most names that Cloudflare accepts in one call on every plan.
 const CLOUDFLARE_MOST: usize = 30;
 
-/// The bodies that a service wants, in order.
+/// The request bodies that a service expects, in order.
 pub(crate) fn template(template: WebhookTemplate, purged: &Purged) -> Vec<String> {
     match template {
         WebhookTemplate::Cloudflare => cloudflare(purged),
     }
 }
 
-/// One kind of name a call; everything needs no names beside it.
+/// One kind of name per call; a purge of everything contains no names.
 fn cloudflare(purged: &Purged) -> Vec<String> {
     if purged.everything {
         return vec![json!({ "purge_everything": true }).to_string()];
@@ -50,7 +50,7 @@ fn cloudflare(purged: &Purged) -> Vec<String> {
         .collect()
 }
 
-/// The operator's own text.
+/// The operator's own body with its placeholders filled in.
 pub(crate) fn text(text: &WebhookText, purged: &Purged) -> String {
     text.fill(|name| match name {
         "urls" => json!(purged.urls),
@@ -61,7 +61,8 @@ pub(crate) fn text(text: &WebhookText, purged: &Purged) -> String {
     })
 }
 
-/// Why a service did not do it, if its answer says so; also with status 200.
+/// The reason for a refusal if the response body gives one, even with status
+/// 200.
 pub(crate) fn refusal(template: WebhookTemplate, answer: &[u8]) -> Option<String> {
     match template {
         WebhookTemplate::Cloudflare => {
@@ -76,7 +77,7 @@ pub(crate) fn refusal(template: WebhookTemplate, answer: &[u8]) -> Option<String
     }
 }
 
-/// What is read of Cloudflare's answer.
+/// The part of Cloudflare's response that is read.
 #[derive(Deserialize)]
 struct Cloudflare {
     success: bool,

@@ -1,13 +1,13 @@
-//! After a purge from outside: the calls that tell a CDN, or whoever else keeps
-//! copies.
+//! Webhooks: HTTP calls that tell a CDN, or another cache, about a purge.
 //!
-//! [`Caller::call`] blocks until the other side has taken the call or refused
-//! it, or the tries are used up: it belongs on a thread that serves no traffic.
-//! No redirect is followed: the token is for the host that is configured.
+//! [`Caller::call`] blocks until the receiver has accepted or refused the call,
+//! or all attempts have failed: call it on a thread that serves no traffic.
+//! Redirects are not followed, because the token is meant for the configured
+//! host only.
 //!
-//! By `ureq`, which blocks and is small; `reqwest` would bring a second client
-//! on top of hyper, and hyper itself with rustls would be a client to maintain
-//! here. Certificates are those that the machine trusts.
+//! It uses `ureq`, which is blocking and small. `reqwest` would add a second
+//! client on top of hyper, and a client of hyper and rustls would have to be
+//! maintained here. The machine's trusted certificates are used.
 
 mod body;
 
@@ -21,24 +21,25 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 pub use body::Purged;
 
-/// The longest answer that is looked at, in bytes.
+/// The most bytes of a response that are read.
 const ANSWER_BYTES: u64 = 64 * 1024;
 
-/// How patient calls are.
+/// Timeouts and retries of webhook calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// How long one call may take as a whole.
+pub struct RetryPolicy {
+    /// The time limit of one HTTP call.
     pub call: Duration,
-    /// How often a call is made at the most.
+    /// The maximum number of attempts.
     pub tries: u32,
-    /// How long the second try waits; each after that waits four times as long.
+    /// The wait before the second attempt; each later wait is four times as
+    /// long.
     pub pause: Duration,
-    /// After this long no further call begins: a purge of many names takes
-    /// several.
+    /// After this time no further HTTP call is started: a purge of many names
+    /// needs several.
     pub all: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             call: Duration::from_secs(10),
@@ -49,51 +50,52 @@ impl Default for Patience {
     }
 }
 
-/// What became of a webhook.
+/// The result of calling a webhook.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// The status of the last answer; none if there was no answer.
+pub struct CallResult {
+    /// The status of the last response; none if there was none.
     pub status: Option<u16>,
-    /// Calls that were made, repetitions included.
+    /// The number of HTTP calls, including retries.
     pub calls: u32,
-    /// Why it failed; none if it did not. Never has the token in it.
+    /// Why it failed; none if it succeeded. Never contains the token.
     pub error: Option<String>,
 }
 
-/// Makes the calls. Keeps connections and the machine's certificates.
+/// Calls webhooks. It keeps connections open and caches the machine's
+/// certificates.
 pub struct Caller {
-    patience: Patience,
+    policy: RetryPolicy,
     agent: OnceLock<Agent>,
 }
 
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Caller")
-            .field("patience", &self.patience)
+            .field("policy", &self.policy)
             .finish_non_exhaustive()
     }
 }
 
 impl Caller {
-    /// Opens nothing and reads no certificates before the first call.
+    /// Opens no connection and reads no certificates before the first call.
     #[must_use]
-    pub fn new(patience: Patience) -> Self {
+    pub fn new(policy: RetryPolicy) -> Self {
         Self {
-            patience,
+            policy,
             agent: OnceLock::new(),
         }
     }
 
-    /// Tells one webhook of a purge. Blocks.
-    pub fn call(&self, webhook: &Webhook, token: Option<&str>, purged: &Purged) -> Outcome {
+    /// Tells one webhook about a purge. Blocks.
+    pub fn call(&self, webhook: &Webhook, token: Option<&str>, purged: &Purged) -> CallResult {
         let bodies = match &webhook.body {
             WebhookBody::Template(template) => body::template(*template, purged),
             WebhookBody::Text(text) => vec![body::text(text, purged)],
         };
         let begun = Instant::now();
-        let mut outcome = Outcome::default();
+        let mut outcome = CallResult::default();
         for body in bodies {
-            let told = self.tell(webhook, token, &body, begun, &mut outcome);
+            let told = self.send_with_retries(webhook, token, &body, begun, &mut outcome);
             if let Err(why) = told {
                 outcome.error = Some(why);
                 break;
@@ -102,35 +104,35 @@ impl Caller {
         let (host, error) = (webhook.url.host(), outcome.error.as_deref());
         let (status, calls) = (outcome.status, outcome.calls);
         match error {
-            None => tracing::info!(host, status, calls, "webhook told of a purge"),
+            None => tracing::info!(host, status, calls, "webhook called"),
             Some(error) => tracing::warn!(host, status, calls, error, "webhook failed"),
         }
         outcome
     }
 
-    /// One body, until it is taken.
-    fn tell(
+    /// Sends one body, with retries, until it is accepted.
+    fn send_with_retries(
         &self,
         webhook: &Webhook,
         token: Option<&str>,
         body: &str,
         begun: Instant,
-        outcome: &mut Outcome,
+        outcome: &mut CallResult,
     ) -> Result<(), String> {
-        let mut pause = self.patience.pause;
+        let mut pause = self.policy.pause;
         let mut tries = 0;
         loop {
-            if begun.elapsed() > self.patience.all {
+            if begun.elapsed() > self.policy.all {
                 return Err("it took too long".to_owned());
             }
             tries += 1;
             outcome.calls += 1;
-            let again = match self.once(webhook, token, body) {
+            let again = match self.send(webhook, token, body) {
                 Ok(answer) => {
                     outcome.status = Some(answer.status);
-                    match answer.verdict(&webhook.body) {
+                    match answer.result(&webhook.body) {
                         Ok(()) => return Ok(()),
-                        Err(why) if answer.may_pass() => why,
+                        Err(why) if answer.is_retryable() => why,
                         Err(why) => return Err(why),
                     }
                 }
@@ -139,7 +141,7 @@ impl Caller {
                     why
                 }
             };
-            if tries >= self.patience.tries {
+            if tries >= self.policy.tries {
                 return Err(again);
             }
             std::thread::park_timeout(pause);
@@ -147,7 +149,7 @@ impl Caller {
         }
     }
 
-    fn once(&self, webhook: &Webhook, token: Option<&str>, body: &str) -> Result<Answer, String> {
+    fn send(&self, webhook: &Webhook, token: Option<&str>, body: &str) -> Result<Answer, String> {
         let mut request = self
             .agent()
             .post(webhook.url.as_str())
@@ -161,7 +163,7 @@ impl Caller {
         let mut response = request.send(body).map_err(|error| error.to_string())?;
         let status = response.status().as_u16();
         let body = response.body_mut().with_config().limit(ANSWER_BYTES);
-        // The status says it all where the rest is lost.
+        // If the body cannot be read, the status alone must do.
         let body = body.read_to_vec().unwrap_or_default();
         Ok(Answer { status, body })
     }
@@ -179,7 +181,7 @@ impl Caller {
                 .http_status_as_error(false)
                 .max_redirects(0)
                 .max_redirects_will_error(false)
-                .timeout_global(Some(self.patience.call))
+                .timeout_global(Some(self.policy.call))
                 .user_agent(concat!("janua/", env!("CARGO_PKG_VERSION")))
                 .tls_config(tls)
                 .build()
@@ -192,7 +194,7 @@ impl Caller {
 fn trusted() -> RootCerts {
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
-        tracing::warn!("no trusted certificates were found: webhooks over https will fail");
+        tracing::warn!("no trusted certificates found: webhooks over https will fail");
     }
     let certificates = found.certs.iter();
     let certificates: Vec<_> = certificates
@@ -207,8 +209,8 @@ struct Answer {
 }
 
 impl Answer {
-    /// Whether it was taken, or what the other side says.
-    fn verdict(&self, sent: &WebhookBody) -> Result<(), String> {
+    /// Whether the call was accepted; otherwise the reason.
+    fn result(&self, sent: &WebhookBody) -> Result<(), String> {
         let refusal = match sent {
             WebhookBody::Template(template) => body::refusal(*template, &self.body),
             WebhookBody::Text(_) => None,
@@ -220,8 +222,8 @@ impl Answer {
         }
     }
 
-    /// Whether the next try may fare better.
-    fn may_pass(&self) -> bool {
+    /// Whether a retry may succeed.
+    fn is_retryable(&self) -> bool {
         matches!(self.status, 429 | 500..=599)
     }
 }

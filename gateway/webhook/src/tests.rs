@@ -6,16 +6,17 @@ use std::time::Duration;
 use janua_config::{Sources, Webhook, parse};
 use serde_json::{Value, json};
 
-use crate::{Caller, Outcome, Patience, Purged};
+use crate::{CallResult, Caller, Purged, RetryPolicy};
 
-const SOON: Patience = Patience {
+const SOON: RetryPolicy = RetryPolicy {
     call: Duration::from_secs(5),
     tries: 3,
     pause: Duration::from_millis(1),
     all: Duration::from_secs(20),
 };
 
-/// A server that gives these answers, one a connection, and then what it was sent.
+/// A server that gives these responses, one per connection, and returns the
+/// requests.
 fn stand_in(answers: &[&str]) -> (String, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -84,7 +85,7 @@ fn cloudflare_is_called_as_it_documents() {
         everything: false,
     };
     let outcome = Caller::new(SOON).call(&webhook(&url, CLOUDFLARE), Some("secret"), &purged);
-    let expected = Outcome {
+    let expected = CallResult {
         status: Some(200),
         calls: 4,
         error: None,
@@ -139,7 +140,7 @@ fn everything_is_one_call_and_many_names_are_several() {
 }
 
 #[test]
-fn a_body_of_ones_own_has_what_was_purged_in_its_places() {
+fn placeholders_in_a_custom_body_are_filled_in() {
     let (url, served) = stand_in(&[&answer(204, "")]);
     let own = r#"body = '{"h": {hosts}, "all": {everything}, "n": [{urls}, {tags}]}'
         headers = { x-key = "k" }"#;
@@ -155,7 +156,7 @@ fn a_body_of_ones_own_has_what_was_purged_in_its_places() {
 }
 
 #[test]
-fn what_may_pass_is_tried_again_and_a_refusal_is_not() {
+fn temporary_failures_are_retried_and_refusals_are_not() {
     let refused = r#"{"success":false,"errors":[{"message":"Invalid zone"}]}"#;
     type Case<'a> = (&'a [(u16, &'a str)], u32, Option<u16>, Option<&'a str>);
     let table: [Case<'_>; 6] = [
@@ -179,7 +180,7 @@ fn what_may_pass_is_tried_again_and_a_refusal_is_not() {
             Some(200),
             Some("it answered 200: Invalid zone"),
         ),
-        // Not followed: the token is for the configured host.
+        // Not followed: the token is meant for the configured host only.
         (&[(302, "")], 1, Some(302), Some("it answered 302")),
     ];
     for (answers, calls, status, error) in table {
@@ -193,7 +194,7 @@ fn what_may_pass_is_tried_again_and_a_refusal_is_not() {
         let error = error.map(str::to_owned);
         assert_eq!(
             outcome,
-            Outcome {
+            CallResult {
                 status,
                 calls,
                 error
@@ -204,10 +205,10 @@ fn what_may_pass_is_tried_again_and_a_refusal_is_not() {
 }
 
 #[test]
-fn nobody_there_and_nobody_answering_are_given_up() {
+fn a_closed_port_and_a_silent_server_fail() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let hasty = Patience {
+    let hasty = RetryPolicy {
         call: Duration::from_millis(100),
         ..SOON
     };
@@ -220,10 +221,10 @@ fn nobody_there_and_nobody_answering_are_given_up() {
     assert!(gone.error.is_some_and(|error| !error.contains("secret")));
 }
 
-/// The certificates and the TLS of this build are put together right: a server
-/// that does not speak it is a failure in words, and is asked no token.
+/// The TLS stack of this build works: a server that does not speak TLS causes
+/// an error message and receives no token.
 #[test]
-fn https_is_spoken() {
+fn https_works() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
     let heard = std::thread::spawn(move || {
@@ -232,10 +233,10 @@ fn https_is_spoken() {
         stream.read_exact(&mut hello).unwrap();
         hello
     });
-    let once = Patience { tries: 1, ..SOON };
+    let once = RetryPolicy { tries: 1, ..SOON };
     let outcome = Caller::new(once).call(&webhook(&url, CLOUDFLARE), Some("secret"), &host());
     assert_eq!((outcome.status, outcome.calls), (None, 1));
     assert!(outcome.error.is_some_and(|error| !error.contains("secret")));
-    // A handshake record of TLS.
+    // The start of a TLS handshake record.
     assert_eq!(heard.join().unwrap(), [0x16, 3, 1]);
 }
