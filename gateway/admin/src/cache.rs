@@ -1,22 +1,23 @@
-//! The shared cache, as the endpoint tells of it and purges it. Times are
-//! milliseconds since the Unix epoch.
+//! The cache's part of the admin API: its state, its entries, and purges. Times
+//! are in milliseconds since the Unix epoch.
 
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
-/// What a purge may name at once: more is a mistake, or a `prefix`.
+/// The most names in one purge: a request with more is probably a mistake and
+/// should use a `prefix`.
 pub const PURGE_MOST: usize = 1000;
 
-/// What to take out of the cache. Each of the lists may be written as one
+/// What to purge from the cache. Each list may also be written as a single
 /// string.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PurgeRequest {
-    /// Addresses, in every variant: `https://app.example.com/a?x=1`. One
-    /// without a query reaches every query of its path.
+    /// URLs, in every variant: `https://app.example.com/a?x=1`. A URL without a
+    /// query matches every query of its path.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "strings")]
     pub url: Vec<String>,
-    /// Beginnings of addresses: `https://app.example.com/assets/`.
+    /// URL prefixes: `https://app.example.com/assets/`.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "strings")]
     pub prefix: Vec<String>,
     /// Hosts: `app.example.com`.
@@ -25,23 +26,24 @@ pub struct PurgeRequest {
     /// Tags.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "strings")]
     pub tag: Vec<String>,
-    /// Everything.
+    /// Whether to purge everything.
     pub all: bool,
-    /// It is stale from now on and validated before it is used again, not gone.
+    /// A soft purge: responses become stale and are validated before reuse,
+    /// instead of being removed.
     pub soft: bool,
-    /// Whether the webhooks of the configuration are told.
+    /// Whether the configured webhooks are called.
     #[serde(default = "yes")]
     pub webhooks: bool,
 }
 
 impl PurgeRequest {
-    /// Whether it names nothing.
+    /// Whether the request names nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         !self.all && self.named() == 0
     }
 
-    /// How many addresses, prefixes, hosts and tags it names.
+    /// The number of URLs, prefixes, hosts and tags that it names.
     #[must_use]
     pub fn named(&self) -> usize {
         self.url.len() + self.prefix.len() + self.host.len() + self.tag.len()
@@ -77,67 +79,66 @@ fn strings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D:
     deserializer.deserialize_any(Strings)
 }
 
-/// What a purge did. It acts on every request from now on.
+/// The result of a purge. The purge applies to every later request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurgeSummary {
-    /// What was purged, a line each, as it was understood.
+    /// What was purged, in normalised form, one line each.
     pub purged: Vec<String>,
-    /// Stale, not gone.
+    /// Whether it was a soft purge.
     pub soft: bool,
-    /// What became of the webhooks, in the order of the configuration; empty if
-    /// there are none, or they were not asked for.
+    /// The results of the webhooks, in the order of the configuration; empty if
+    /// there are none, or if they were not to be called.
     pub webhooks: Vec<WebhookOutcome>,
-    /// What was done and deserves a look, a line each.
+    /// Warnings about what was done, one line each.
     pub warnings: Vec<String>,
-    /// Microseconds that the purge took, without the webhooks.
+    /// The duration of the purge in microseconds, without the webhooks.
     pub took_us: u64,
 }
 
-/// What became of a webhook.
+/// The result of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookOutcome {
     /// The host that was called.
     pub host: String,
-    /// The status of the last answer; none if there was no answer.
+    /// The status of the last response; none if there was none.
     pub status: Option<u16>,
-    /// Calls that were made, repetitions included.
+    /// The number of calls made, including retries.
     pub calls: u32,
-    /// Why it failed; none if it did not.
+    /// Why it failed; none if it succeeded.
     pub error: Option<String>,
 }
 
-/// What the cache holds and does. Counters count since the start.
+/// The state of the cache. Counters count since the start of the process.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheStatus {
     /// Stored responses in memory.
     pub objects: u64,
-    /// What they weigh, in bytes.
+    /// The bytes that they use.
     pub bytes: u64,
-    /// What they may weigh, in bytes.
+    /// The limit of the bytes used.
     pub budget: u64,
-    /// Responses let go for lack of room.
+    /// Responses evicted for lack of space.
     pub evictions: u64,
-    /// Responses on their way in, and what they hold in bytes.
+    /// Responses that are being received and stored (fills).
     pub fills: u64,
-    /// What those hold, in bytes.
+    /// The bytes that fills use.
     pub fill_bytes: u64,
-    /// Requests to upstreams that others may wait for.
+    /// Requests to upstreams whose response other requests may wait for.
     pub flights: u64,
-    /// Purges and invalidations.
+    /// Purges and invalidations so far.
     pub purges: u64,
-    /// Purges that the sweep in the background has not carried out yet. They
-    /// act all the same.
+    /// Purges whose entries the background sweep has not yet removed. They are
+    /// in effect all the same.
     pub purges_to_sweep: u64,
-    /// Requests that the cache was asked about, by what it did: the words of
-    /// `Cache-Status`.
+    /// Requests that used the cache, by outcome, as in the access log.
     pub requests: Vec<CacheCount>,
-    /// The part on disk, if there is one.
+    /// The disk store, if there is one.
     pub disk: Option<DiskStatus>,
 }
 
 impl CacheStatus {
-    /// Hits among all requests that it was asked about, 0 to 1; none before the
-    /// first.
+    /// The share of hits among all requests that used the cache, 0 to 1; none
+    /// before the first request.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -151,84 +152,83 @@ impl CacheStatus {
     }
 }
 
-/// How many requests the cache treated in one way.
+/// The number of requests with one cache outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheCount {
-    /// The word of the access log and the metrics.
+    /// The outcome's word in the access log and the metrics.
     pub word: String,
-    /// Whether the response came out of the cache.
+    /// Whether the response came from the cache.
     pub hit: bool,
-    /// Requests.
+    /// The number of requests.
     pub requests: u64,
 }
 
-/// The part of the cache on disk.
+/// The state of the disk store.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskStatus {
     /// Files.
     pub objects: u64,
     /// Their size in bytes.
     pub bytes: u64,
-    /// What they may take, in bytes.
+    /// The limit of their size, in bytes.
     pub budget: u64,
-    /// Files deleted for lack of room.
+    /// Files deleted for lack of space.
     pub evictions: u64,
     /// Responses written.
     pub writes: u64,
-    /// Responses read back.
+    /// Responses read from the disk.
     pub loads: u64,
-    /// Responses not written, because too much waited to be written.
+    /// Responses not written because the write queue was full.
     pub dropped: u64,
     /// Writes that failed, a full disk included.
     pub failed: u64,
-    /// Files that were found broken, and deleted.
+    /// Files found to be corrupt, and deleted.
     pub corrupt: u64,
-    /// Whether it is still looked through for what is there.
+    /// Whether the start-up scan of the files is still running.
     pub scanning: bool,
 }
 
 /// One stored response.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CacheEntry {
-    /// The address it answers.
+    /// The URL that it is stored for.
     pub url: String,
     /// `memory`, `filling` or `disk`.
     pub place: String,
     /// Its status.
     pub status: u16,
-    /// The length of its body in bytes; none while that is not known.
+    /// The length of its body in bytes; none if it is not known yet.
     pub length: Option<u64>,
     /// When it was received, or validated last.
     pub received_unix_ms: u64,
-    /// Its age in seconds, as it would be sent.
+    /// When it was received, or last validated.
     pub age: u64,
-    /// For how many seconds it is fresh from now on; negative if it is stale.
+    /// Its current age in seconds, as in the field `Age`.
     pub ttl: i64,
-    /// For how many seconds it is fresh in all.
+    /// The remaining freshness lifetime in seconds; negative if it is stale.
     pub lifetime: u64,
-    /// Where that lifetime comes from: `s-maxage`, `max-age`, `expires`,
+    /// The total freshness lifetime in seconds.
     /// `cdn-cache-control`, `surrogate-control`, `heuristic`, `rule`, `none`.
     pub source: String,
     /// Seconds that it may be served stale while it is fetched anew.
     pub stale_while_revalidate: u64,
-    /// Seconds that it may be served stale when the upstream fails.
+    /// For how many seconds it may be served stale while it is revalidated.
     pub stale_if_error: u64,
-    /// Whether it is validated before each use.
+    /// For how many seconds it may be served stale if the upstream fails.
     pub no_cache: bool,
-    /// The rule of a policy that decided on it, if one did.
+    /// The policy rule that decided how it is cached, if there was one.
     pub rule: Option<String>,
     /// Its tags.
     pub tags: Vec<String>,
-    /// What it varies on: the names of the fields, and the values of the
-    /// request that it answers. Those of credentials are left out.
+    /// What it varies on: field names with the values of the request for which
+    /// it was stored. The values of credentials are omitted.
     pub vary: Vec<(String, Option<String>)>,
-    /// Whether it belongs to one user.
+    /// Whether it is stored for one user only.
     pub per_user: bool,
-    /// How often it was found.
+    /// How often it was used for a response.
     pub hits: u64,
-    /// Whether a soft purge reached it.
+    /// Whether a soft purge has made it stale.
     pub purged_softly: bool,
-    /// The fields of its head, as they were stored; values of cookies are left
-    /// out.
+    /// The header fields as they are stored; the values of cookies are omitted.
     pub head: Vec<String>,
 }

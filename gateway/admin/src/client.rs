@@ -1,4 +1,4 @@
-//! The client that the command line uses.
+//! The client of the admin socket, used by the command line.
 
 use std::fmt;
 use std::io;
@@ -21,40 +21,42 @@ use crate::{
     ReloadSummary, Status, query,
 };
 
-/// A gateway's state is read within this time.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for reading the state.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A reload may have to compile large components.
-const RELOAD_PATIENCE: Duration = Duration::from_secs(300);
+/// The time limit for a reload, which may have to compile large components.
+const RELOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// A purge waits for webhooks, a deploy also for a look at all files.
-const WORK_PATIENCE: Duration = Duration::from_secs(300);
+/// The time limit for purges, which call webhooks, and deploys, which also scan
+/// files.
+const WORK_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// Answers above this many bytes are not a gateway's.
-const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// The most bytes accepted as a response; no gateway sends more.
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// Asks the gateway behind a socket. Blocks; not for use on a runtime's thread.
+/// A client of a gateway's admin socket. Its calls block; do not use it on a
+/// runtime's thread.
 #[derive(Debug, Clone)]
 pub struct Client {
     socket: PathBuf,
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 #[derive(Debug)]
 pub enum ClientError {
-    /// Nobody listens on the socket, or there is none.
+    /// Nothing listens on the socket, or it does not exist.
     NoGateway(PathBuf),
-    /// The socket's mode or group keeps this user out.
+    /// The socket's permissions do not allow this user to connect.
     NotAllowed(PathBuf),
-    /// There is a gateway, and it does not answer in time.
+    /// The gateway did not respond in time.
     TimedOut(PathBuf, Duration),
     /// The configuration was refused; the old one is live.
     Refused(ReloadError),
-    /// It was not done, and why.
+    /// The new configuration was refused; the old one is still live.
     NotDone(String),
-    /// The answer is not one of this version's.
+    /// The gateway did not carry out the request, for this reason.
     Unexpected(String),
-    /// The connection failed.
+    /// The response is not one that this version understands.
     Io(io::Error),
 }
 
@@ -72,24 +74,24 @@ impl Client {
         &self.socket
     }
 
-    /// The gateway's state.
+    /// The state of the gateway.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub fn status(&self) -> Result<Status, ClientError> {
-        let (status, body) = self.ask(Method::GET, "/status", PATIENCE)?;
+        let (status, body) = self.ask(Method::GET, "/status", READ_TIMEOUT)?;
         match status {
             StatusCode::OK => parse(&body),
             _ => Err(unexpected(status, &body)),
         }
     }
 
-    /// Has the gateway read its configuration anew, and waits until it is live.
+    /// Makes the gateway reload its configuration, and waits until it is live.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] if the configuration was not taken.
+    /// [`ClientError::Refused`] if the configuration was refused.
     pub fn reload(&self) -> Result<ReloadSummary, ClientError> {
-        let (status, body) = self.ask(Method::POST, "/reload", RELOAD_PATIENCE)?;
+        let (status, body) = self.ask(Method::POST, "/reload", RELOAD_TIMEOUT)?;
         match status {
             StatusCode::OK => parse(&body),
             StatusCode::UNPROCESSABLE_ENTITY => Err(ClientError::Refused(parse(&body)?)),
@@ -102,7 +104,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn metrics(&self) -> Result<String, ClientError> {
-        let (status, body) = self.ask(Method::GET, "/metrics", PATIENCE)?;
+        let (status, body) = self.ask(Method::GET, "/metrics", READ_TIMEOUT)?;
         match status {
             StatusCode::OK => Ok(String::from_utf8_lossy(&body).into_owned()),
             _ => Err(unexpected(status, &body)),
@@ -114,7 +116,7 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn ready(&self) -> Result<bool, ClientError> {
-        let (status, body) = self.ask(Method::GET, "/readyz", PATIENCE)?;
+        let (status, body) = self.ask(Method::GET, "/readyz", READ_TIMEOUT)?;
         match status {
             StatusCode::OK => Ok(true),
             StatusCode::SERVICE_UNAVAILABLE => Ok(false),
@@ -122,7 +124,7 @@ impl Client {
         }
     }
 
-    /// Takes out of the cache what is named, and waits for the webhooks.
+    /// Purges the cache, and waits for the webhooks.
     ///
     /// # Errors
     /// [`ClientError::NotDone`] if nothing was purged.
@@ -130,29 +132,29 @@ impl Client {
         self.post("/cache/purge", request)
     }
 
-    /// What the cache holds and does.
+    /// The state of the cache.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub fn cache(&self) -> Result<CacheStatus, ClientError> {
-        let (status, body) = self.ask(Method::GET, "/cache", PATIENCE)?;
+        let (status, body) = self.ask(Method::GET, "/cache", READ_TIMEOUT)?;
         outcome(status, &body)
     }
 
-    /// All that is stored for an address.
+    /// All responses stored for a URL.
     ///
     /// # Errors
-    /// [`ClientError::NotDone`] if it is no address.
+    /// [`ClientError::NotDone`] if it is not a URL.
     pub fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, ClientError> {
         let path = format!("/cache/entry?url={}", query::encode(url));
-        let (status, body) = self.ask(Method::GET, &path, WORK_PATIENCE)?;
+        let (status, body) = self.ask(Method::GET, &path, WORK_TIMEOUT)?;
         outcome(status, &body)
     }
 
-    /// Has the gateway carry out a step of a deploy.
+    /// Carries out a step of a deploy.
     ///
     /// # Errors
-    /// [`ClientError::NotDone`] if it cannot be done.
+    /// [`ClientError::NotDone`] if that is not possible.
     pub fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, ClientError> {
         self.post("/deploy", request)
     }
@@ -164,7 +166,7 @@ impl Client {
     ) -> Result<T, ClientError> {
         let body = serde_json::to_vec(request)
             .map_err(|error| ClientError::Unexpected(error.to_string()))?;
-        let (status, body) = self.send(Method::POST, path, body.into(), WORK_PATIENCE)?;
+        let (status, body) = self.send(Method::POST, path, body.into(), WORK_TIMEOUT)?;
         outcome(status, &body)
     }
 
@@ -224,14 +226,14 @@ impl Client {
         let exchange = async {
             let response = requests.send_request(request).await.map_err(broken)?;
             let status = response.status();
-            let body = Limited::new(response.into_body(), ANSWER_BYTES);
+            let body = Limited::new(response.into_body(), MAX_RESPONSE_BYTES);
             let body = body
                 .collect()
                 .await
                 .map_err(|error| ClientError::Io(io::Error::other(error)))?;
             Ok((status, body.to_bytes()))
         };
-        // The connection's own error reaches the exchange as one of its own.
+        // An error of the connection is also returned by the exchange.
         let (exchanged, _) = tokio::join!(exchange, connection);
         exchanged
     }
@@ -241,7 +243,7 @@ fn broken(error: hyper::Error) -> ClientError {
     ClientError::Io(io::Error::other(error))
 }
 
-/// The answer to what may be refused with a line of text.
+/// Parses the response to a request that may be refused with one line of text.
 fn outcome<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, ClientError> {
     match status {
         StatusCode::OK => parse(body),

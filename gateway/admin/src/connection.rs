@@ -1,4 +1,4 @@
-//! A connection to the admin socket, with an end to everybody's patience.
+//! A connection to the admin socket, with time limits.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -15,17 +15,18 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{Control, endpoints};
 
-/// A client has this long to send its request, and to read the answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit for a client to send its request and to read the response.
+pub(crate) const CLIENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A request head may be this large; hyper takes no less.
+/// The maximum size of a request head; hyper does not accept a lower limit.
 const HEAD_BYTES: usize = 8 * 1024;
 
-/// Serves one request and closes. Without keep-alive nobody can hold one of the
-/// few places by doing nothing.
+/// Serves one request and closes. There is no keep-alive, so that an idle
+/// client cannot occupy one of the few connections.
 pub(crate) async fn serve(stream: UnixStream, control: Arc<dyn Control>) {
-    // Counts the client's time only: it stands still while we work.
-    let deadline = Rc::new(Cell::new(Some(Instant::now() + PATIENCE)));
+    // Runs only while the client sends or reads; there is none while the
+    // request is being carried out.
+    let deadline = Rc::new(Cell::new(Some(Instant::now() + CLIENT_TIMEOUT)));
     let service = service_fn(|request| {
         let (control, deadline) = (Arc::clone(&control), Rc::clone(&deadline));
         async move {
@@ -35,21 +36,23 @@ pub(crate) async fn serve(stream: UnixStream, control: Arc<dyn Control>) {
                 Ok(request) => endpoints::answer(request, control).await,
                 Err(refused) => refused,
             };
-            deadline.set(Some(Instant::now() + PATIENCE));
+            deadline.set(Some(Instant::now() + CLIENT_TIMEOUT));
             Ok::<_, Infallible>(response)
         }
     });
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(PATIENCE)
+            .header_read_timeout(CLIENT_TIMEOUT)
             .max_buf_size(HEAD_BYTES)
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), service)
     );
     loop {
-        // While we work there is no deadline; look again now and then.
-        let until = deadline.get().unwrap_or_else(|| Instant::now() + PATIENCE);
+        // Without a deadline, check again later.
+        let until = deadline
+            .get()
+            .unwrap_or_else(|| Instant::now() + CLIENT_TIMEOUT);
         tokio::select! {
             served = connection.as_mut() => {
                 if let Err(error) = served {

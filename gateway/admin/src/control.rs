@@ -1,4 +1,4 @@
-//! What the endpoint asks of the gateway.
+//! The interface through which the admin endpoint controls the gateway.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,99 +6,98 @@ use crate::{
     CacheEntry, CacheStatus, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary, Status,
 };
 
-/// The gateway, as the admin endpoint sees it. Methods are called on threads
-/// that serve no traffic; all but [`Control::ready`] may block.
+/// The gateway as the admin endpoint sees it. Methods are called on threads
+/// that serve no traffic; all except [`Control::ready`] may block.
 pub trait Control: Send + Sync + 'static {
-    /// Whether requests are served: false before the first snapshot is live and
-    /// from the moment draining begins.
+    /// Whether requests are served: false until the first snapshot is live, and
+    /// again once draining begins.
     fn ready(&self) -> bool;
 
-    /// The exposition in the Prometheus text format 0.0.4.
+    /// The metrics in the Prometheus text format 0.0.4.
     fn metrics(&self) -> String;
 
-    /// The state of everything, as of now.
+    /// The current state of the gateway.
     fn status(&self) -> Status;
 
-    /// Reads the configuration anew and puts it live, or changes nothing.
-    /// Returns once every worker has the new snapshot.
+    /// Reads the configuration again and makes it live, or changes nothing.
+    /// Returns when every worker uses the new snapshot.
     ///
     /// # Errors
-    /// The configuration was refused; the old one is still live.
+    /// If the configuration was refused; the old one is then still live.
     fn reload(&self) -> Result<ReloadSummary, ReloadError>;
 
-    /// Takes out of the cache what is named, and then tells the webhooks.
+    /// Purges the cache, and then calls the webhooks.
     ///
-    /// # Errors
-    /// Why nothing was purged, in words. A webhook that fails is none: the
-    /// summary says so.
+    /// # Errors Why nothing was purged, for the operator. A failed webhook is
+    /// not an error; it is reported in the summary.
     fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String>;
 
-    /// What the cache holds and does.
+    /// The state of the cache.
     ///
-    /// # Errors
-    /// Why that cannot be said, in words.
+    /// # Errors Why it is not available, for the operator.
     fn cache(&self) -> Result<CacheStatus, String>;
 
-    /// All that is stored for an address.
+    /// All responses stored for a URL.
     ///
-    /// # Errors
-    /// Why that cannot be said, in words: it is no address.
+    /// # Errors Why there is no result, for the operator: the text is not a
+    /// URL.
     fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String>;
 
     /// Carries out a step of a deploy.
     ///
     /// # Errors
-    /// Why it cannot be done, in words.
+    /// Why it was not carried out, for the operator.
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String>;
 }
 
-/// What a reload did.
+/// The result of a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadSummary {
-    /// The generation that is live now.
+    /// The number of the generation that is live now.
     pub generation: u64,
-    /// What differs from the generation before. Empty: nothing does.
+    /// The differences from the previous generation; empty if there are none.
     pub changed: Vec<ReloadChange>,
-    /// What was accepted but deserves a look, a line each.
+    /// Warnings about the configuration, one line each.
     pub warnings: Vec<String>,
-    /// Milliseconds from the request to the last worker's switch.
+    /// Milliseconds from the request until the last worker uses the new
+    /// snapshot.
     pub took_ms: u64,
 }
 
-/// One thing that differs from the generation before. Holds no secret: of
-/// what may be one it says only that it differs.
+/// One difference from the previous generation. It contains no secret: for a
+/// value that may be one, it states only that it differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadChange {
-    /// All of it, for a person: `upstream sales: retries 1 → 2`.
+    /// The whole difference as text: `upstream sales: retries 1 → 2`.
     pub text: String,
-    /// What it is about: `site shop: route /api`, `server`.
+    /// The object that differs: `site shop: route /api`, `server`.
     pub what: String,
-    /// The field, if it is about one.
+    /// The field that differs, if it is a single field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
     /// `added`, `removed`, `changed` or `reordered`.
     pub change: String,
-    /// The value before, if there was one that may be shown.
+    /// The old value, if there was one that may be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old: Option<String>,
-    /// The value now, if there is one that may be shown.
+    /// The new value, if there is one that may be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
 }
 
-/// Why a reload changed nothing.
+/// Why a reload was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadError {
-    /// All errors for a terminal: files, lines, carets, suggestions.
+    /// All errors, formatted for a terminal: files, lines, carets, suggestions.
     pub rendered: String,
-    /// The same, apart.
+    /// The same errors, as data.
     pub errors: Vec<ReloadDiagnostic>,
 }
 
 /// One error in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadDiagnostic {
-    /// The file, if it is about one.
+    /// The file, if the error is in a file.
     pub file: Option<String>,
     /// The line, from 1.
     pub line: Option<u32>,
@@ -106,12 +105,12 @@ pub struct ReloadDiagnostic {
     pub column: Option<u32>,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// How to correct it.
     pub help: Option<String>,
 }
 
 impl ReloadError {
-    /// A refusal that is about no place in a file.
+    /// A refusal without a position in a file.
     #[must_use]
     pub fn plain(message: impl Into<String>) -> Self {
         let message = message.into();

@@ -1,6 +1,6 @@
-//! A deploy of files, as far as the gateway takes part in it: it says where the
-//! files of a site are, keeps those that must outlive the deploy, and notices
-//! what is new. The files themselves are put in place by who deploys.
+//! The gateway's part in a deploy of static files: it reports where the files of
+//! a site are, retains files that must outlive the deploy, and notices new ones.
+//! The deploying user puts the files in place.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,17 +10,17 @@ use crate::PurgeSummary;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeployRequest {
-    /// A host of the site, or its name.
+    /// A host of the site, or the site's name.
     pub site: String,
-    /// The label of the route, where several of the site have files.
+    /// The label of the route, needed if several routes of the site serve files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<String>,
-    /// Which step.
+    /// The step to carry out.
     pub phase: DeployPhase,
-    /// Tags to purge besides the hosts of the site.
+    /// Tags to purge in addition to the hosts of the site.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// Whether the webhooks of the configuration are told of the purge.
+    /// Whether the configured webhooks are told about the purge.
     #[serde(default = "yes")]
     pub webhooks: bool,
 }
@@ -33,43 +33,44 @@ fn yes() -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeployPhase {
-    /// Where would it go? Does nothing.
+    /// Reports where the files would go; changes nothing.
     Look,
-    /// Before the new files go live: what must outlive the old ones is kept.
+    /// Before the new files go live: retains the files that must outlive the old
+    /// release.
     Begin,
-    /// The new files are live: they are noticed, what must outlive them is kept,
-    /// and what the cache holds of the site is purged. Answered when all of that
-    /// is done.
+    /// The new files are live: makes the gateway notice them, retains files, and
+    /// purges the site's responses from the cache. The response is sent when all
+    /// of this is done.
     Commit,
 }
 
-/// What a step of a deploy came to.
+/// The result of a step of a deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployAnswer {
     /// The site's name.
     pub site: String,
     /// The route's label.
     pub route: String,
-    /// The directory of the files, an absolute path.
+    /// The directory of the files, as an absolute path.
     pub root: String,
-    /// Whether removed files are kept for a while.
+    /// Whether removed files are retained for a while.
     pub retains: bool,
-    /// The hosts of the site that are purged.
+    /// The hosts of the site that are purged from the cache.
     pub hosts: Vec<String>,
-    /// The hosts that are patterns, where they cannot be purged: other sites
-    /// use the cache, and what is stored does not say whose it is.
+    /// The site's host patterns, if they cannot be purged: other sites use the
+    /// cache, and stored responses do not record their site.
     #[serde(default)]
     pub patterns: Vec<String>,
-    /// Whether everything in the gateway's own cache is purged: the site has
-    /// hosts that are patterns, and no other site uses the cache, so that all of
-    /// it is this site's.
+    /// Whether the gateway's whole cache is purged. This is done if the site has
+    /// host patterns and no other site uses the cache, which then contains only
+    /// responses of this site.
     #[serde(default)]
     pub everything: bool,
-    /// The hosts that are patterns, where the webhooks are told of the other
-    /// hosts and the tags alone: a CDN may hold what is another site's, cached
-    /// here or not.
+    /// The site's host patterns, if webhooks are told only about the other hosts
+    /// and the tags: a CDN may hold responses of other sites, whether they are
+    /// cached here or not.
     #[serde(default)]
     pub untold: Vec<String>,
-    /// What was purged; only by a commit.
+    /// The purge; only present for a commit.
     pub purge: Option<PurgeSummary>,
 }

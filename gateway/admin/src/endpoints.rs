@@ -1,4 +1,4 @@
-//! What is answered where.
+//! The endpoints of the admin API.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,13 +13,14 @@ use tokio::task::spawn_blocking;
 
 use crate::{Control, query};
 
-type Answer = Response<Full<Bytes>>;
+type AdminResponse = Response<Full<Bytes>>;
 
-/// The longest body that is read, in bytes: a thousand long addresses.
+/// The maximum length of a request body, in bytes: enough for a thousand long
+/// URLs.
 const BODY_BYTES: usize = 1024 * 1024;
 
-/// Reads a request whole, or says why that is not done.
-pub(crate) async fn receive<B>(request: Request<B>) -> Result<Request<Bytes>, Answer>
+/// Reads a complete request, or returns the response that refuses it.
+pub(crate) async fn receive<B>(request: Request<B>) -> Result<Request<Bytes>, AdminResponse>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -35,8 +36,8 @@ where
     }
 }
 
-/// The answer to a request.
-pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -> Answer {
+/// Produces the response to a request.
+pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -> AdminResponse {
     let path = request.uri().path();
     let allowed = match path {
         "/healthz" | "/readyz" | "/metrics" | "/status" | "/cache" | "/cache/entry" => Method::GET,
@@ -55,8 +56,8 @@ pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -
         "/readyz" if control.ready() => text(StatusCode::OK, "ready\n"),
         "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         _ => {
-            // These may take locks, compile components, or call webhooks; the
-            // socket goes on answering /healthz meanwhile.
+            // These may take locks, compile components, or call webhooks;
+            // meanwhile the socket continues to answer `/healthz`.
             spawn_blocking(move || blocking(&request, &*control))
                 .await
                 .unwrap_or_else(|_| {
@@ -69,7 +70,7 @@ pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -
     }
 }
 
-fn blocking(request: &Request<Bytes>, control: &dyn Control) -> Answer {
+fn blocking(request: &Request<Bytes>, control: &dyn Control) -> AdminResponse {
     match request.uri().path() {
         "/metrics" => {
             let mut page = text(StatusCode::OK, control.metrics());
@@ -95,11 +96,11 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control) -> Answer {
     }
 }
 
-/// Carries out what a body asks for.
+/// Carries out the request in a JSON body.
 fn asked<T: DeserializeOwned, R: Serialize>(
     body: &[u8],
     act: impl FnOnce(&T) -> Result<R, String>,
-) -> Answer {
+) -> AdminResponse {
     match serde_json::from_slice(body) {
         Ok(request) => done(act(&request)),
         Err(error) => {
@@ -109,30 +110,30 @@ fn asked<T: DeserializeOwned, R: Serialize>(
     }
 }
 
-fn done(outcome: Result<impl Serialize, String>) -> Answer {
+fn done(outcome: Result<impl Serialize, String>) -> AdminResponse {
     match outcome {
         Ok(value) => json(StatusCode::OK, &value),
         Err(words) => text(StatusCode::UNPROCESSABLE_ENTITY, words + "\n"),
     }
 }
 
-fn text(status: StatusCode, body: impl Into<Bytes>) -> Answer {
+fn text(status: StatusCode, body: impl Into<Bytes>) -> AdminResponse {
     respond(status, "text/plain; charset=utf-8", body.into())
 }
 
-fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+fn json(status: StatusCode, value: &impl Serialize) -> AdminResponse {
     match serde_json::to_vec(value) {
         Ok(body) => respond(status, "application/json", body.into()),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
     }
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
+fn respond(status: StatusCode, kind: &'static str, body: Bytes) -> AdminResponse {
     let mut answer = Response::new(Full::new(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    // A state of now is of no use later.
+    // The response describes the current state and must not be cached.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }

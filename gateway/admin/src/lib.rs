@@ -1,24 +1,24 @@
-//! The admin endpoint: HTTP/1.1 on a Unix socket, on a thread of its own, and
-//! the client with which the command line asks it.
+//! The admin API: HTTP/1.1 on a Unix socket, served by a separate thread, and the
+//! client for it that the command line uses.
 //!
-//! | request | answer |
+//! | request | response |
 //! |---|---|
-//! | `GET /healthz` | 200 while the process lives |
-//! | `GET /readyz` | 200 while requests are served, 503 before and while draining |
+//! | `GET /healthz` | 200 while the process is alive |
+//! | `GET /readyz` | 200 while requests are served; 503 before that, and while draining |
 //! | `GET /metrics` | the Prometheus text format |
 //! | `GET /status` | a [`Status`] as JSON |
-//! | `POST /reload` | waits; 200 with a [`ReloadSummary`], 422 with a [`ReloadError`] |
+//! | `POST /reload` | blocks; 200 with a [`ReloadSummary`], or 422 with a [`ReloadError`] |
 //! | `GET /cache` | a [`CacheStatus`] as JSON |
-//! | `GET /cache/entry?url=…` | what is stored for an address: a list of [`CacheEntry`] |
-//! | `POST /cache/purge` | a [`PurgeRequest`]; 200 with a [`PurgeSummary`] |
-//! | `POST /deploy` | a [`DeployRequest`]; 200 with a [`DeployAnswer`] |
+//! | `GET /cache/entry?url=…` | the responses stored for a URL: a list of [`CacheEntry`] |
+//! | `POST /cache/purge` | body: a [`PurgeRequest`]; 200 with a [`PurgeSummary`] |
+//! | `POST /deploy` | body: a [`DeployRequest`]; 200 with a [`DeployAnswer`] |
 //!
-//! What cannot be read is answered 400, what cannot be done 422, both with the
-//! reason as a line of text.
+//! A malformed request gets 400, and one that cannot be carried out gets 422, both with
+//! the reason as a line of text.
 //!
-//! Who may use it is a matter of the socket's group and mode alone. What it can
-//! do is ask, reload, purge and notice a deploy: a deploy user in that group can
-//! do no more. Nothing here knows the data plane; the binary hands in a
+//! Access is controlled only by the group and mode of the socket. The API can query,
+//! reload, purge and take part in a deploy, so a deploy user in that group can do no
+//! more than that. This crate does not know the data plane; the binary passes in a
 //! [`Control`].
 
 mod cache;

@@ -1,7 +1,7 @@
-//! The query of a request: one value in it, percent-encoded (RFC 3986 §2.1).
+//! Percent-encoded values in the query of a request (RFC 3986, section 2.1).
 
-/// The value of the first parameter of this name; none if there is none, or it
-/// is not UTF-8. A `+` is a `+`.
+/// The value of the first parameter with this name; none if it does not exist
+/// or is not UTF-8. A `+` is not decoded as a space.
 pub(crate) fn value(query: &str, name: &str) -> Option<String> {
     let value = query
         .split('&')
@@ -22,7 +22,7 @@ fn digit(byte: u8) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// A value as it stands in a query.
+/// Encodes a value for use in a query.
 pub(crate) fn encode(value: &str) -> String {
     let mut encoded = String::with_capacity(value.len());
     for byte in value.bytes() {
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_is_none() {
+    fn a_missing_or_malformed_value_is_none() {
         for query in [
             "", "url", "x=1", "urls=1", "url=%", "url=%2", "url=%zz", "url=%ff",
         ] {

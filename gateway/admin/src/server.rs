@@ -1,4 +1,5 @@
-//! The endpoint's thread: accepts connections and ends with the server.
+//! The thread of the admin socket: accepts connections until the server is
+//! dropped.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,11 @@ use tokio::task::LocalSet;
 use crate::socket::{self, BindError, BoundSocket, SocketOptions};
 use crate::{Control, connection};
 
-/// Connections served at the same time; more wait in the socket's queue.
+/// The most connections served at once; more wait in the socket's accept queue.
 const CONNECTIONS: usize = 32;
 
-/// A running admin endpoint. It ends, and its socket is removed, when this is
-/// dropped.
+/// A running admin endpoint. Dropping it ends the thread and removes the
+/// socket.
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
@@ -27,10 +28,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds the socket and answers on it from a thread of its own.
+    /// Binds the socket and serves it on a separate thread.
     ///
-    /// # Errors
-    /// See [`BindError`]. Nothing is left behind.
+    /// # Errors See [`BindError`]. After an error nothing remains.
     pub fn start(options: &SocketOptions, control: Arc<dyn Control>) -> Result<Self, BindError> {
         let bound = socket::bind(options)?;
         let path = bound.path().to_owned();
@@ -45,7 +45,7 @@ impl Server {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
             .enable_time()
-            // Reloads wait for one another; the rest are short.
+            // Reloads run one at a time; the other requests are short.
             .max_blocking_threads(8)
             .build()
             .map_err(failed("start the runtime of"))?;
@@ -57,7 +57,7 @@ impl Server {
                 if let Err(error) = served {
                     tracing::error!(%error, "the admin endpoint ended");
                 }
-                // A reload under way is not waited for.
+                // Does not wait for a reload in progress.
                 runtime.shutdown_background();
             })
             .map_err(failed("start the thread of"))?;
@@ -79,7 +79,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // It panicked, if it did, in the open; there is nothing to add.
+            // A panic of the thread has already been logged.
             let _ = thread.join();
         }
     }
@@ -111,14 +111,15 @@ async fn serve(
                 });
             }
             Err(error) => {
-                // Out of file descriptors, most likely: the traffic's, not ours.
+                // Probably out of file descriptors, because of the traffic
+                // served.
                 tracing::warn!(%error, "the admin socket cannot accept");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
     }
-    // The file goes before the last connection does: who connects from now on
-    // is told at once that nobody is there.
+    // The socket's file is removed before the last connection ends, so that new
+    // clients see at once that no gateway is running.
     drop(file);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The admin socket's place in the file system.
+//! Creates and removes the admin socket in the file system.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, Permissions};
@@ -11,33 +11,33 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Where the socket is and who may use it.
+/// The path of the socket, and who may use it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketOptions {
-    /// Its path; at most 100 bytes, so that the name it is made under fits into
-    /// a socket address, too.
+    /// The path; at most 100 bytes, so that the temporary name used while
+    /// creating it also fits into a socket address.
     pub path: PathBuf,
-    /// Its permission bits; to connect takes write permission. 0o600 lets the
-    /// gateway's own user in, 0o660 the group as well.
+    /// The permission bits; connecting requires write permission. 0o600 admits
+    /// only the gateway's own user, 0o660 also the group.
     pub mode: u32,
-    /// The group it is given to: a name of `/etc/group` or a number.
+    /// The group of the socket: a name in `/etc/group`, or a number.
     pub group: Option<String>,
 }
 
-/// Why there is no admin socket.
+/// Why the admin socket could not be created.
 #[derive(Debug)]
 pub enum BindError {
-    /// A gateway answers on this socket already.
+    /// Another gateway is running on this socket.
     InUse(PathBuf),
-    /// Something that is no socket is in its place; it is left alone.
+    /// The path exists and is not a socket; it is left unchanged.
     Occupied(PathBuf),
     /// The path does not fit into a socket address.
     TooLong(PathBuf),
-    /// There is no such group.
+    /// The group does not exist.
     NoGroup(String),
-    /// The system refused.
+    /// A system call failed.
     Io {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
         /// The path concerned.
         path: PathBuf,
@@ -46,7 +46,8 @@ pub enum BindError {
     },
 }
 
-/// A bound socket; its file is removed with it, if it is still its own.
+/// A bound socket; dropping it removes its file, unless another socket has
+/// replaced it.
 #[derive(Debug)]
 pub(crate) struct BoundSocket {
     pub(crate) listener: UnixListener,
@@ -60,14 +61,15 @@ pub(crate) struct SocketFile {
 }
 
 const MAX_PATH: usize = 100;
-/// What fails at every path, if it does at one.
+/// An operation that would fail at every path.
 const GIVE: &str = "give to its group";
-/// The same.
+/// Another one.
 const READ_GROUPS: &str = "read";
 
-/// Binds the socket under a passing name, gives it mode and group before it
-/// listens, and renames it into place: nobody can connect to it before its
-/// permissions are set, and one left by a dead gateway is replaced in one step.
+/// Binds the socket under a temporary name, sets mode and group before it
+/// listens, and renames it into place. Nobody can connect before the
+/// permissions are set, and the socket of a dead gateway is replaced
+/// atomically.
 pub(crate) fn bind(options: &SocketOptions) -> Result<BoundSocket, BindError> {
     let path = &options.path;
     if path.as_os_str().len() > MAX_PATH {
@@ -83,7 +85,8 @@ pub(crate) fn bind(options: &SocketOptions) -> Result<BoundSocket, BindError> {
         path: path.clone(),
         source,
     };
-    // The passing name means nothing to who reads it: errors say the socket's own.
+    // Errors name the final path, because the temporary one means nothing to
+    // the operator.
     match fs::remove_file(&passing) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(failed(error));
@@ -139,8 +142,8 @@ fn place(
     })
 }
 
-/// A missing folder is made for the owner alone, and passable for the group if
-/// the socket is the group's. One that is there is left as it is.
+/// A missing folder is created for the owner only; the group may enter it if
+/// the socket belongs to the group. An existing folder is left unchanged.
 fn make_parent(path: &Path, group: Option<u32>) -> Result<(), BindError> {
     let Some(parent) = path
         .parent()
@@ -167,7 +170,7 @@ fn make_parent(path: &Path, group: Option<u32>) -> Result<(), BindError> {
         })
 }
 
-/// Ok if the path is free, or has a socket on which nobody answers.
+/// Ok if the path is free, or is a socket on which nothing listens.
 fn refuse_living(path: &Path) -> Result<(), BindError> {
     let failed = |source| BindError::Io {
         doing: "look at",
@@ -183,7 +186,7 @@ fn refuse_living(path: &Path) -> Result<(), BindError> {
         Ok(_) => {}
     }
     match UnixStream::connect(path) {
-        // A full queue is somebody's, too.
+        // A full accept queue also means that a process listens.
         Ok(_) => Err(BindError::InUse(path.to_owned())),
         Err(error) => match error.kind() {
             io::ErrorKind::WouldBlock => Err(BindError::InUse(path.to_owned())),
@@ -193,9 +196,9 @@ fn refuse_living(path: &Path) -> Result<(), BindError> {
     }
 }
 
-/// A number, or a name looked up in `/etc/group`. The name service switch would
-/// need libc's resolver, which is not safe to call and absent in a static
-/// binary; groups of a directory service are given by number.
+/// Parses a number, or finds a name in `/etc/group`. The name service switch
+/// would need libc's resolver, which is not thread-safe and missing in a static
+/// binary; groups of a directory service must be given by number.
 fn group_id(group: &str) -> Result<u32, BindError> {
     if let Ok(id) = group.parse() {
         return Ok(id);
@@ -209,7 +212,8 @@ fn group_id(group: &str) -> Result<u32, BindError> {
     group_in(&groups, group).ok_or_else(|| BindError::NoGroup(group.to_owned()))
 }
 
-/// The id of a group in the form of `/etc/group`: `name:password:id:members`.
+/// The id of a group in a file with the format of `/etc/group`:
+/// `name:password:id:members`.
 fn group_in(groups: &str, group: &str) -> Option<u32> {
     groups.lines().find_map(|line| {
         let mut columns = line.split(':');
@@ -236,15 +240,16 @@ impl BoundSocket {
 }
 
 impl BindError {
-    /// Whether the socket could be made at another path: how to name one, who
-    /// chose this one knows.
+    /// Whether a different path could solve the problem. The caller who chose
+    /// the path knows how to choose another.
     #[must_use]
     pub fn is_about_the_path(&self) -> bool {
         match self {
             BindError::InUse(_) | BindError::Occupied(_) | BindError::TooLong(_) => true,
             BindError::NoGroup(_) => false,
             BindError::Io { doing, .. } if [GIVE, READ_GROUPS].contains(doing) => false,
-            // Others, such as too many open files, are met at every path.
+            // Other errors, such as too many open files, would occur at every
+            // path.
             BindError::Io { source, .. } => matches!(
                 source.kind(),
                 io::ErrorKind::PermissionDenied

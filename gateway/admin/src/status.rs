@@ -1,36 +1,36 @@
-//! The state of the gateway, as `GET /status` tells it and `janua status`
-//! prints it. Times are milliseconds since the Unix epoch.
+//! The state of the gateway, returned by `GET /status` and printed by `janua
+//! status`. Times are in milliseconds since the Unix epoch.
 
 use serde::{Deserialize, Serialize};
 
-/// Everything at a moment.
+/// The whole state at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// The gateway's version.
     pub version: String,
-    /// The process.
+    /// The process id.
     pub pid: u32,
     /// The configuration file that is live.
     pub config: String,
-    /// Counts the configurations that went live, from 1.
+    /// The number of the live configuration; they are counted from 1.
     pub generation: u64,
     /// When the process started.
     pub started_unix_ms: u64,
-    /// For how long it has run, by a clock that is never set back.
+    /// How long it has run, measured by a monotonic clock.
     pub uptime_ms: u64,
     /// Whether requests are served; false while draining.
     pub ready: bool,
-    /// Worker threads.
+    /// The number of worker threads.
     pub workers: u32,
     /// Client connections open now.
     pub connections: u64,
-    /// Requests being worked on now.
+    /// Requests in progress.
     pub in_flight: u64,
     /// Requests since the start.
     pub requests: u64,
     /// Sites of the live configuration.
     pub sites: u32,
-    /// Routes of the live configuration, all sites together.
+    /// Routes of the live configuration, over all sites.
     pub routes: u32,
     /// By name.
     pub listeners: Vec<ListenerStatus>,
@@ -38,9 +38,9 @@ pub struct Status {
     pub upstreams: Vec<UpstreamStatus>,
     /// By name.
     pub policies: Vec<PolicyStatus>,
-    /// The last reload; none since the start.
+    /// The last reload; none if there was none since the start.
     pub last_reload: Option<ReloadStatus>,
-    /// What needs attention, a line each.
+    /// Conditions that need attention, one line each.
     pub warnings: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ pub struct ListenerStatus {
 pub struct UpstreamStatus {
     /// Its name in the configuration.
     pub name: String,
-    /// How an endpoint is chosen.
+    /// How endpoints are chosen.
     pub balance: String,
     /// In the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
@@ -71,27 +71,27 @@ pub struct UpstreamStatus {
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointStatus {
-    /// As the configuration names it.
+    /// The address as configured.
     pub address: String,
-    /// What the name resolved to; the address itself where there is no name.
+    /// The addresses that the name resolved to, or the address itself.
     pub addresses: Vec<AddressStatus>,
-    /// Its share of requests.
+    /// Its share of requests relative to the other endpoints.
     pub weight: u32,
-    /// Whether it is given requests.
+    /// Whether it gets requests.
     pub health: Health,
-    /// Requests there now, all workers together.
+    /// Requests in flight to it, over all workers.
     pub in_flight: u64,
-    /// Kept connections that wait for a request, all workers together.
+    /// Idle connections kept for reuse, over all workers.
     pub idle: u64,
-    /// Requests since it is known.
+    /// Requests since the endpoint was first configured.
     pub requests: u64,
-    /// Failures in the current window of passive health.
+    /// Failures in the current window of the passive health check.
     pub fails: u64,
     /// Since when every request to it has failed, if it is down.
     #[serde(default)]
     pub down_since_unix_ms: Option<u64>,
-    /// Why it is down, in the word of the last failure; or why its name could not
-    /// be looked up.
+    /// The word of the last failure, if it is down; or why its name could not
+    /// be resolved.
     pub last_error: Option<String>,
 }
 
@@ -100,18 +100,18 @@ pub struct EndpointStatus {
 pub struct AddressStatus {
     /// Address and port.
     pub address: String,
-    /// Whether it is given requests.
+    /// Whether it gets requests.
     pub health: Health,
 }
 
-/// Whether requests are given to something.
+/// Whether an endpoint or address gets requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// It is given requests.
+    /// It gets requests.
     Up,
-    /// It failed too often and is held back for a while; or it fails, and is
-    /// given requests all the same because no endpoint would be left.
+    /// It is ejected for a while after too many failures; or its requests fail,
+    /// but it still gets them because no other endpoint would be left.
     Down,
     /// Its name has not been resolved.
     Unresolved,
@@ -122,14 +122,15 @@ pub enum Health {
 pub struct PolicyStatus {
     /// Its name in the configuration.
     pub name: String,
-    /// A bundled component's name or a file.
+    /// The name of a bundled component, or a file.
     pub component: String,
     /// The component's SHA-256, hexadecimal.
     pub hash: String,
-    /// Of component, configuration and files referred to, hexadecimal: another
-    /// identity is another policy, with an empty memo.
+    /// The hash of the component, its configuration and the files it refers to,
+    /// in hexadecimal. A different identity is a different policy, with an
+    /// empty memo.
     pub identity: String,
-    /// Whether it is called.
+    /// Whether it is called, or its circuit breaker is open.
     pub state: PolicyState,
     /// Verdicts for which the component was called.
     pub calls: u64,
@@ -137,24 +138,25 @@ pub struct PolicyStatus {
     pub hits: u64,
     /// Verdicts looked for in the memo and not found.
     pub misses: u64,
-    /// Calls that trapped.
+    /// Look-ups in the memo that found no verdict.
     pub traps: u64,
     /// Calls that ran out of time.
     pub overruns: u64,
-    /// Calls that answered with an error.
+    /// Calls that exceeded their deadline.
     pub errors: u64,
-    /// The last trap, overrun or error, in one line.
+    /// Calls that returned an error.
     pub last_error: Option<String>,
-    /// Whether verdicts are reused.
+    /// Whether its verdicts are reused.
     pub reuse: Reuse,
-    /// Bytes held by its memo, all workers together.
+    /// Bytes used by its memo, over all workers.
     pub memo_bytes: u64,
-    /// Verdicts held by its memo, all workers together.
+    /// Verdicts in its memo, over all workers.
     pub memo_entries: u64,
 }
 
 impl PolicyStatus {
-    /// Hits among all look-ups, 0 to 1; none before the first.
+    /// The share of hits among all look-ups, 0 to 1; none before the first
+    /// look-up.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -172,8 +174,8 @@ impl PolicyStatus {
 pub enum PolicyState {
     /// It is called.
     Ok,
-    /// It failed too often, or used more than its share of a worker: its
-    /// `on_error` decides until a probe succeeds.
+    /// Its circuit breaker is open, because it failed too often or used more
+    /// than its share of a worker: `on_error` applies until a probe succeeds.
     Open,
 }
 
@@ -181,17 +183,17 @@ pub enum PolicyState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "mode", content = "why")]
 pub enum Reuse {
-    /// As the policy says.
+    /// As the policy's rules allow.
     On,
-    /// Never, and why.
+    /// Never, for this reason.
     Off(String),
 }
 
 /// A reload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadStatus {
-    /// When it was over.
+    /// When it ended.
     pub at_unix_ms: u64,
-    /// Why it was not put live; none if it was.
+    /// Why it was refused; none if it was applied.
     pub error: Option<String>,
 }

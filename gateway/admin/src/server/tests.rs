@@ -12,12 +12,12 @@ use crate::{
     ReloadError, ReloadSummary, Reuse, Server, SocketOptions, Status, WebhookOutcome,
 };
 
-/// A gateway that only has what the endpoint asks for.
+/// A gateway with just the state that the endpoint needs.
 struct Gateway {
     ready: AtomicBool,
     valid: AtomicBool,
     reloads: AtomicUsize,
-    /// A reload waits for a word from here, if there is one to wait for.
+    /// If set, a reload waits for a message on this channel.
     gate: Mutex<Option<Receiver<()>>>,
 }
 
@@ -134,7 +134,7 @@ fn a_reload_waits_and_tells_what_it_did() {
     let go = running.hold_reload();
     let client = running.client.clone();
     let reload = std::thread::spawn(move || client.reload());
-    // The endpoint goes on answering meanwhile.
+    // Meanwhile the endpoint continues to answer.
     assert!(running.client.ready().unwrap());
     assert_eq!(running.client.status().unwrap(), status());
     assert!(!reload.is_finished());
@@ -203,7 +203,7 @@ fn what_is_not_offered_is_refused() {
 }
 
 #[test]
-fn a_purge_is_heard_as_it_was_said() {
+fn a_purge_request_arrives_unchanged() {
     let running = running();
     let request = PurgeRequest {
         url: vec!["https://a.example/ü?x=\"".to_owned()],
@@ -290,7 +290,8 @@ fn a_body_without_end_is_cut_off() {
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
 
-/// A body that was announced and never comes does not hold a place for ever.
+/// A body that was announced and never arrives does not occupy a connection
+/// forever.
 #[test]
 fn a_body_that_does_not_come_is_given_up() {
     let running = running();
@@ -298,7 +299,7 @@ fn a_body_that_does_not_come_is_given_up() {
     stream
         .write_all(b"POST /cache/purge HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{")
         .unwrap();
-    // Without a limit this would not end.
+    // Without a time limit this read would not return.
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).unwrap();
 }
@@ -309,26 +310,27 @@ fn a_head_without_end_is_cut_off() {
     let mut stream = running.connect();
     let mut sent = 0;
     stream.write_all(b"GET /status HTTP/1.1\r\n").unwrap();
-    // Writing fails once the other side has closed.
+    // Writing fails once the server has closed the connection.
     while stream.write_all(b"x: 0123456789abcdef\r\n").is_ok() {
         sent += 20;
         assert!(sent < 4 << 20, "4 MiB of head were taken");
     }
 }
 
-/// More idle connections than there are places, and still an answer in time.
+/// There are more idle connections than the limit, and a response still comes
+/// in time.
 #[test]
-fn silent_clients_hold_nobody_up_for_long() {
+fn silent_clients_do_not_block_others_for_long() {
     let running = running();
     let mut silent: Vec<UnixStream> = (0..40).map(|_| running.connect()).collect();
     silent[0].write_all(b"GET /status HT").unwrap();
     assert_eq!(running.client.status().unwrap(), status());
-    // The half request was given up, answered or not.
+    // The incomplete request was given up, with or without a response.
     let mut rest = Vec::new();
     silent[0].read_to_end(&mut rest).unwrap();
 }
 
-/// A client that asks for something large and never reads it.
+/// A client that requests something large and never reads it.
 #[test]
 fn a_client_that_does_not_read_is_dropped() {
     struct Large;
@@ -387,7 +389,7 @@ fn a_client_that_does_not_read_is_dropped() {
 }
 
 #[test]
-fn no_gateway_is_said_in_words() {
+fn a_missing_gateway_is_reported() {
     let mut running = running();
     drop(running.server.take());
     assert!(!running.path.exists());
@@ -400,7 +402,7 @@ fn no_gateway_is_said_in_words() {
 }
 
 #[test]
-fn what_is_no_gateway_is_not_believed() {
+fn a_response_of_another_server_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.sock");
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
@@ -422,7 +424,7 @@ fn post(path: &str, body: &str) -> Vec<u8> {
     format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}").into()
 }
 
-/// Says what it was asked for.
+/// Returns the request's content.
 fn purge(request: &PurgeRequest) -> Result<PurgeSummary, String> {
     if request.is_empty() {
         return Err("nothing is named".to_owned());

@@ -36,8 +36,8 @@ fn a_folder_that_is_there_is_left_as_it_is() {
     assert_eq!(mode & 0o777, 0o755);
 }
 
-/// The default is below /run, which is root's: who starts the gateway by hand
-/// has to be told what to write.
+/// The default path is below /run, which belongs to root: a user who starts the
+/// gateway by hand must be told how to choose another.
 #[test]
 fn a_folder_that_must_not_be_made_says_what_to_write() {
     let refused = |doing| BindError::Io {
@@ -51,7 +51,7 @@ fn a_folder_that_must_not_be_made_says_what_to_write() {
     for doing in [super::GIVE, super::READ_GROUPS] {
         assert!(!refused(doing).is_about_the_path(), "{doing}");
     }
-    // EMFILE and the like have no kind of their own.
+    // EMFILE and similar errors have no `ErrorKind`.
     let busy = BindError::Io {
         doing: "make the admin socket",
         path: "/run/janua/admin.sock".into(),
@@ -64,7 +64,7 @@ fn a_folder_that_must_not_be_made_says_what_to_write() {
 #[test]
 fn the_group_is_set() {
     let folder = tempfile::tempdir().unwrap();
-    // A group that any user may give a file to: the one that it has.
+    // Any user may give a file to a group that the user belongs to.
     let own = fs::metadata(folder.path()).unwrap().gid();
     let path = folder.path().join("run/admin.sock");
     let group = Some(own.to_string());
