@@ -1,4 +1,5 @@
-//! `[cache]`: the shared cache of the process, and who is told of a purge.
+//! `[cache]`: the shared cache of the process, and the webhooks called after a
+//! purge.
 
 use std::path::PathBuf;
 
@@ -10,31 +11,35 @@ use crate::units::Size;
 use crate::webhook::Webhook;
 
 table! {
-    /// The shared cache of the process. Which routes use it, `cache = true` there says.
+    /// The shared cache of the process. A site or route uses it if it has
+    /// `cache = true`.
     pub struct Cache("a table of cache settings") {
         /// Memory for stored responses, over all workers.
         memory: Spanned<Size> = default("\"64MiB\"");
-        /// The longest body that is stored; a longer one passes by.
+        /// The longest body that is stored; a longer one is passed through
+        /// without being stored.
         max_object: Spanned<Size> = default("\"8MiB\"");
-        /// Where responses are also stored so that they survive a restart.
+        /// Where responses are also stored on disk, so that they survive a
+        /// restart.
         disk: Option<CacheDisk> = optional("memory only");
-        /// Who is told of a purge that comes from outside (the command line, the admin socket): the CDN in front.
+        /// HTTP calls that are made after a purge by the command line or the
+        /// admin socket, for example to purge a CDN.
         webhooks: Vec<Webhook> = default("[]");
     }
     check budgets
 }
 
 table! {
-    /// The part of the cache that survives a restart.
+    /// The disk store, whose responses survive a restart.
     pub struct CacheDisk("a table such as `{ path = \"cache\", size = \"10GiB\" }`") {
-        /// A directory that is the cache's own, relative to this file.
+        /// A directory used only for the cache, relative to this file.
         path: Spanned<PathBuf> = required;
-        /// The most that is stored in it.
+        /// The maximum size of the store.
         size: Spanned<Size> = default("\"10GiB\"");
     }
 }
 
-/// An object must fit in whatever it is stored in.
+/// Checks that the largest object fits into the memory and into the disk store.
 fn budgets(cache: &Cache, decoder: &mut Decoder<'_>) {
     let object = &cache.max_object;
     if object.bytes() == 0 {

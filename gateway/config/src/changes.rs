@@ -1,4 +1,4 @@
-//! What differs between two configurations, field by field.
+//! The differences between two configurations, field by field.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,58 +6,59 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::document::Config;
-use crate::tree::{Thing, ToTree, Tree};
+use crate::tree::{NamedObject, ToTree, Tree};
 
-/// One difference. Holds no secret: of fields that may hold one it says only
-/// that they differ.
+/// One difference. It contains no secret: for a field that may hold one, it states
+/// only that the field differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// What it is about, from the outside in: `site shop: route /api`,
-    /// `server`. Empty for the file as a whole.
+    /// The object that differs, from the outermost to the innermost: `site shop:
+    /// route /api`, `server`. Empty for the top level of the file.
     pub what: String,
-    /// The field, dotted where it is in a table: `files.listing`. None if the
-    /// thing itself came or went.
+    /// The field; with dots if it is in a table: `files.listing`. None if the
+    /// object itself was added or removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What became of it.
+    /// How it differs.
     pub change: ChangeKind,
-    /// The value before, if there was one that may be shown.
+    /// The old value, if there was one that may be shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old: Option<String>,
-    /// The value now, if there is one that may be shown.
+    /// The new value, if there is one that may be shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new: Option<String>,
 }
 
-/// What became of a thing or a field.
+/// How an object or a field differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeKind {
-    /// It was not there before; of a list: this element.
+    /// It was added; in a list: this element was added.
     Added,
-    /// It is not there any more; of a list: this element.
+    /// It was removed; in a list: this element was removed.
     Removed,
-    /// It is another one.
+    /// Its value is different.
     Changed,
-    /// The same elements are in another order.
+    /// It has the same elements in a different order.
     Reordered,
 }
 
-/// Values are shown up to this many characters.
+/// Longer values are shortened to this many characters.
 const LONGEST: usize = 80;
-/// Of a list so many elements are named that came, and so many that went.
+/// The most added, and the most removed, elements of a list that are named.
 const MOST_ELEMENTS: usize = 16;
 
 impl Config {
-    /// What differs in `new`. Comments, spaces, the order of tables and which
-    /// file they stand in are no difference, nor is a default that is written out.
+    /// The changes that lead to `new`. Comments, white space, the order of tables
+    /// and the file that contains them make no difference, nor does writing out a
+    /// default.
     #[must_use]
     pub fn changes(&self, new: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
         let new = new.tables();
         for ((name, old), (_, new)) in self.tables().iter().zip(&new) {
             let place = match (old, new) {
-                (Tree::Table(_), Tree::Table(_)) => Place::of_thing((*name).to_owned()),
+                (Tree::Table(_), Tree::Table(_)) => Place::of_object((*name).to_owned()),
                 _ => Place::default().field(name),
             };
             compare(&place, old, new, &mut changes);
@@ -66,7 +67,7 @@ impl Config {
     }
 
     fn tables(&self) -> [(&'static str, Tree); 10] {
-        // In full, so that a table which is added is compared, too.
+        // Destructured without `..`, so that a new table cannot be forgotten here.
         let Self {
             include,
             server,
@@ -94,7 +95,7 @@ impl Config {
     }
 }
 
-/// Where in the tree.
+/// A position in the tree.
 #[derive(Clone, Default)]
 struct Place {
     what: String,
@@ -102,7 +103,7 @@ struct Place {
 }
 
 impl Place {
-    fn of_thing(what: String) -> Self {
+    fn of_object(what: String) -> Self {
         Self {
             what,
             field: String::new(),
@@ -120,8 +121,8 @@ impl Place {
         }
     }
 
-    fn thing(&self, name: &str) -> Self {
-        Self::of_thing(match self.what.as_str() {
+    fn object(&self, name: &str) -> Self {
+        Self::of_object(match self.what.as_str() {
             "" => name.to_owned(),
             outer => format!("{outer}: {name}"),
         })
@@ -144,13 +145,13 @@ fn compare(place: &Place, old: &Tree, new: &Tree, changes: &mut Vec<Change>) {
     }
     match (old, new) {
         (Tree::Table(old), Tree::Table(new)) => tables(place, old, new, changes),
-        (Tree::Things(old), Tree::Things(new)) => things(place, old, new, changes),
+        (Tree::Objects(old), Tree::Objects(new)) => objects(place, old, new, changes),
         (Tree::List(old), Tree::List(new)) => lists(place, old, new, changes),
-        // An empty list says nothing of what would be in it.
-        (Tree::Things(none), Tree::List(new)) if none.is_empty() => {
+        // An empty list does not tell whether its elements would be named objects.
+        (Tree::Objects(none), Tree::List(new)) if none.is_empty() => {
             lists(place, &[], new, changes);
         }
-        (Tree::List(old), Tree::Things(none)) if none.is_empty() => {
+        (Tree::List(old), Tree::Objects(none)) if none.is_empty() => {
             lists(place, old, &[], changes);
         }
         _ => {
@@ -191,27 +192,29 @@ fn tables(
     }
 }
 
-fn things(place: &Place, old: &[Thing], new: &[Thing], changes: &mut Vec<Change>) {
-    fn by_name(things: &[Thing]) -> BTreeMap<&str, &Thing> {
-        let things = things.iter();
-        things.map(|thing| (thing.name.as_str(), thing)).collect()
+fn objects(place: &Place, old: &[NamedObject], new: &[NamedObject], changes: &mut Vec<Change>) {
+    fn by_name(objects: &[NamedObject]) -> BTreeMap<&str, &NamedObject> {
+        let objects = objects.iter();
+        objects
+            .map(|object| (object.name.as_str(), object))
+            .collect()
     }
     let (was, is) = (by_name(old), by_name(new));
-    for thing in new {
-        let before = was.get(thing.name.as_str());
-        let place = place.thing(&thing.name);
+    for object in new {
+        let before = was.get(object.name.as_str());
+        let place = place.object(&object.name);
         match before {
             None => changes.push(place.change(ChangeKind::Added, None, None)),
-            Some(before) => compare(&place, &before.fields, &thing.fields, changes),
+            Some(before) => compare(&place, &before.fields, &object.fields, changes),
         }
     }
-    let is_gone = |thing: &&Thing| !is.contains_key(thing.name.as_str());
-    for thing in old.iter().filter(is_gone) {
-        let place = place.thing(&thing.name);
+    let is_gone = |object: &&NamedObject| !is.contains_key(object.name.as_str());
+    for object in old.iter().filter(is_gone) {
+        let place = place.object(&object.name);
         changes.push(place.change(ChangeKind::Removed, None, None));
     }
-    let names = |things: &[Thing], others: &BTreeMap<&str, &Thing>| -> Vec<String> {
-        let names = things.iter().map(|thing| thing.name.clone());
+    let names = |objects: &[NamedObject], others: &BTreeMap<&str, &NamedObject>| -> Vec<String> {
+        let names = objects.iter().map(|object| object.name.clone());
         names
             .filter(|name| others.contains_key(name.as_str()))
             .collect()
@@ -240,7 +243,7 @@ fn lists(place: &Place, old: &[Tree], new: &[Tree], changes: &mut Vec<Change>) {
     }
 }
 
-/// The elements of one list that the other does not have, as often as it lacks them.
+/// The elements of a list that are missing in the other, counting repetitions.
 fn without<'t>(list: &'t [Tree], other: &[Tree]) -> Vec<&'t Tree> {
     let mut left: BTreeMap<&Tree, usize> = BTreeMap::new();
     for tree in other {
@@ -256,7 +259,7 @@ fn without<'t>(list: &'t [Tree], other: &[Tree]) -> Vec<&'t Tree> {
     missing
 }
 
-/// A value that may be shown, in one line.
+/// A value that may be shown, on one line.
 fn shown(tree: &Tree) -> Option<String> {
     let Tree::Value(text) = tree else {
         return None;
@@ -270,14 +273,15 @@ fn shown(tree: &Tree) -> Option<String> {
     Some(line)
 }
 
-/// A line for a person: `upstream sales: retries 1 → 2`.
+/// One line for the operator: `upstream sales: retries 1 → 2`.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(field) = &self.field else {
             return match self.change {
                 ChangeKind::Added => write!(f, "{} added", self.what),
                 ChangeKind::Removed => write!(f, "{} removed", self.what),
-                // Of things that have an order, but no field: they have one.
+                // A list of objects, which has no field name: its order has
+                // changed.
                 ChangeKind::Changed | ChangeKind::Reordered => write!(f, "{} changed", self.what),
             };
         };
@@ -299,7 +303,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// In quotes where it would not stand out as one word.
+/// Quotes a value that would not be recognised as one word.
 fn quoted(value: &str) -> String {
     match value.is_empty() || value.contains(' ') {
         true => format!("\"{value}\""),

@@ -1,4 +1,4 @@
-//! `[compression]`: the parameters of `compress = true`.
+//! `[compression]`: how responses are compressed for `compress = true`.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,21 @@ use crate::span::Spanned;
 use crate::units::Size;
 
 table! {
-    /// What holds where responses are compressed. Which routes compress, `compress = true` there says.
+    /// How responses are compressed. A site or route compresses its responses
+    /// if it has `compress = true`.
     pub struct Compression("a table of compression settings") {
-        /// The encodings, the preferred one first where the client takes several alike.
+        /// The content codings, in order of preference among those that the
+        /// client prefers equally.
         encodings: NonEmpty<Spanned<Encoding>> = default("[\"zstd\", \"br\", \"gzip\"]");
-        /// The shortest body that is compressed.
+        /// Shorter bodies are not compressed.
         min_length: Size = default("1024");
-        /// The media types that are compressed, without parameters.
+        /// The media types to compress, without parameters.
         types: Vec<Spanned<MediaType>> = default("[\"text/plain\", \"text/html\", \"text/css\", \"text/csv\", \"text/markdown\", \"text/xml\", \"text/javascript\", \"application/javascript\", \"application/x-javascript\", \"application/json\", \"application/ld+json\", \"application/geo+json\", \"application/problem+json\", \"application/graphql-response+json\", \"application/manifest+json\", \"application/x-ndjson\", \"application/xml\", \"application/xml+rss\", \"application/rss+xml\", \"application/atom+xml\", \"application/xhtml+xml\", \"application/wasm\", \"application/vnd.ms-fontobject\", \"font/otf\", \"font/ttf\", \"image/bmp\", \"image/svg+xml\", \"image/x-icon\"]");
-        /// How much work is put in.
+        /// The compression level of each coding.
         levels: CompressionLevels = default("{}");
-        /// What the encoders of all responses that are compressed as they pass may hold together. A response for which there is no more is sent as it is. 0: only files and stored responses are compressed.
+        /// The most memory that the encoders of all streamed responses may use
+        /// together. When it is used up, further responses are sent
+        /// uncompressed. 0: only files and stored responses are compressed.
         memory: Size = default("\"256MiB\"");
     }
     check once
@@ -33,7 +37,8 @@ fn once(compression: &Compression, decoder: &mut Decoder<'_>) {
     heavy(Encoding::Zstd, &levels.zstd, decoder);
 }
 
-/// Warns of a level that is for bodies which are compressed once.
+/// Warns about a level that is only reasonable for bodies which are compressed
+/// once.
 fn heavy<const MOST: u16>(
     encoding: Encoding,
     level: &Spanned<CompressionLevel<MOST>>,
@@ -53,16 +58,16 @@ fn heavy<const MOST: u16>(
     );
 }
 
-/// What a heavy level costs.
+/// The cost of a heavy level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Heavy {
-    /// What one response holds while it is compressed, in MiB.
+    /// The memory used to compress one response, in MiB.
     pub mib: u64,
-    /// What a processor compresses, in MB a second.
+    /// The throughput of one processor, in MB/s.
     pub speed: u16,
 }
 
-/// Refuses an encoding that a list names twice.
+/// Refuses a coding that occurs twice in a list.
 pub(crate) fn distinct(encodings: &[Spanned<Encoding>], decoder: &mut Decoder<'_>) {
     let mut seen = BTreeSet::new();
     for encoding in encodings {
@@ -89,8 +94,8 @@ words! {
 }
 
 impl Encoding {
-    /// What the level costs, if that is more than a response that passes is
-    /// worth mostly: measured, see `docs/files.md`.
+    /// The cost of the level, if it is too heavy for most streamed responses,
+    /// as measured in `docs/files.md`.
     #[must_use]
     pub fn heavy(self, level: u16) -> Option<Heavy> {
         let (mib, speed) = match (self, level) {
@@ -106,7 +111,8 @@ impl Encoding {
 }
 
 table! {
-    /// How much work is put into compressing: more is smaller and slower.
+    /// The compression level of each coding: a higher level compresses better
+    /// and is slower.
     pub struct CompressionLevels("a table such as `{ gzip = 5, br = 4, zstd = 3 }`") {
         /// 1 to 9.
         gzip: Spanned<CompressionLevel<9>> = default("5");
@@ -117,7 +123,7 @@ table! {
     }
 }
 
-/// A level of compression from 1 to `MOST`.
+/// A compression level from 1 to `MOST`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompressionLevel<const MOST: u16>(pub u16);
 

@@ -1,10 +1,10 @@
-//! The decoder: walks the parsed document, notes every fault, and goes on.
+//! The decoder: reads the parsed document, collects every error, and continues.
 //!
-//! A type says by [`Decode`] how it is read; [`table!`](crate::table) writes
-//! that for a table out of one definition of its fields, together with the
-//! defaults and the reference. A fault in a field never ends the walk: the
-//! field falls back on its default, so that what depends on it is looked at
-//! too, and the configuration as a whole is refused at the end.
+//! A type implements [`Decode`] to define how it is read.
+//! [`table!`](crate::table) implements it for a table from one definition of its
+//! fields, together with the defaults and the reference. After an error in a
+//! field the decoder continues with the field's default, so that later checks
+//! can still run, and the configuration as a whole is refused at the end.
 
 use std::path::{Path, PathBuf};
 
@@ -18,42 +18,43 @@ use crate::reference::FieldDoc;
 use crate::span::{Source, SourceId, Span, Spanned};
 use crate::suggest;
 
-/// A value of the document and its place in the file.
+/// A value of the document with its position in the file.
 pub(crate) type Node<'i> = At<DeValue<'i>>;
 
 /// How a type is read from the document.
 pub(crate) trait Decode: Sized {
-    /// Reads it, or notes what is wrong and gives nothing.
+    /// Reads the value, or records an error and returns none.
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self>;
 
-    /// What to call it in a message and in the reference: "a duration".
+    /// The description of the value in messages and in the reference: "a
+    /// duration".
     fn kind() -> String;
 
     /// Adds the fields below `path` to the reference.
     fn describe(_path: &str, _fields: &mut Vec<FieldDoc>) {}
 }
 
-/// The state of one walk through one file.
+/// The state of decoding one file.
 pub(crate) struct Decoder<'s> {
-    /// The file that is walked.
+    /// The file being decoded.
     pub(crate) source: SourceId,
-    /// The directory that relative paths start from.
+    /// The directory to which relative paths refer.
     pub(crate) directory: &'s Path,
-    /// What was found wrong so far.
+    /// The errors and warnings found so far.
     pub(crate) diagnostics: Vec<Diagnostic>,
-    /// Names that were used.
+    /// Names that are used.
     pub(crate) references: Vec<Reference>,
-    /// Names that were defined, also those whose tables are faulty.
+    /// Names that are defined, even by a table with errors.
     pub(crate) definitions: Vec<Reference>,
-    /// What policies are told, also those whose tables are faulty.
+    /// The configurations of policies, even of policies with errors.
     pub(crate) policy_configs: Vec<PolicyConfig>,
-    /// The files that policies run.
+    /// The component files of policies.
     pub(crate) component_files: Vec<Spanned<PathBuf>>,
-    /// While a default is read: the table it is left out of.
+    /// While a default is decoded: the table that lacks the field.
     left_out_of: Option<Span>,
     /// The content of the file.
     text: &'s str,
-    /// The keys of the tables that lead to the value which is read.
+    /// The keys of the tables that contain the value being read.
     keys: Vec<String>,
 }
 
@@ -73,17 +74,18 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    /// A node as it stands in the file; of a table with a header, that header.
+    /// The text of a node as it is in the file; for a table with a header, the
+    /// header.
     pub(crate) fn written<T>(&self, node: &At<T>) -> &'s str {
         self.text.get(node.span()).unwrap_or_default()
     }
 
-    /// The value that is read, as a header of a table would name it: `sites.routes`.
+    /// The path of the value being read, as in a table's header: `sites.routes`.
     pub(crate) fn path(&self) -> String {
         self.keys.join(".")
     }
 
-    /// Reads the value of a key.
+    /// Decodes the value of a key.
     pub(crate) fn value<T: Decode>(&mut self, key: &str, node: &Node<'_>) -> Option<T> {
         let is_bare = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         self.keys
@@ -96,7 +98,7 @@ impl<'s> Decoder<'s> {
         value
     }
 
-    /// The place of a node or key.
+    /// The position of a node or key.
     pub(crate) fn span<T>(&self, node: &At<T>) -> Span {
         self.left_out_of
             .unwrap_or_else(|| Span::new(self.source, node.span()))
@@ -106,13 +108,13 @@ impl<'s> Decoder<'s> {
         self.diagnostics.push(diagnostic);
     }
 
-    /// Notes an error and gives nothing, so that a decoder can end with it.
+    /// Records an error and returns none, for use as the result of a decoder.
     pub(crate) fn refuse<T>(&mut self, diagnostic: Diagnostic) -> Option<T> {
         self.push(diagnostic);
         None
     }
 
-    /// Notes that a value is of another type than it should be.
+    /// Records that a value has the wrong type.
     pub(crate) fn mismatch<T>(&mut self, node: &Node<'_>, expected: &str) -> Option<T> {
         let found = found(node.get_ref());
         let span = self.span(node);
@@ -122,7 +124,7 @@ impl<'s> Decoder<'s> {
         ))
     }
 
-    /// The text of a node that must be a string.
+    /// The text of a node, which must be a string.
     pub(crate) fn text<'n>(&mut self, node: &'n Node<'_>, expected: &str) -> Option<&'n str> {
         match node.get_ref().as_str() {
             Some(text) => Some(text),
@@ -130,7 +132,7 @@ impl<'s> Decoder<'s> {
         }
     }
 
-    /// Reads a default, written as TOML, for a field that `table` left out.
+    /// Decodes a default, written as TOML, for a field that `table` lacks.
     pub(crate) fn default<T: Decode>(&mut self, toml: &str, table: Span) -> Option<T> {
         let node = DeValue::parse(toml).ok()?;
         let outer = self.left_out_of.replace(table);
@@ -140,7 +142,7 @@ impl<'s> Decoder<'s> {
     }
 }
 
-/// The word for a value's type.
+/// The name of a value's type.
 pub(crate) fn found(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
@@ -153,9 +155,9 @@ pub(crate) fn found(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A table whose fields are taken one by one; what is left over is refused.
+/// A table whose fields are read one by one; fields that were not read are refused.
 pub(crate) struct TableReader<'d, 's, 'n, 'i> {
-    /// Where faults go.
+    /// Collects the errors.
     pub(crate) decoder: &'d mut Decoder<'s>,
     /// The whole table, or its header.
     pub(crate) span: Span,
@@ -163,7 +165,7 @@ pub(crate) struct TableReader<'d, 's, 'n, 'i> {
     /// A field that stands for the whole table.
     short: Option<(&'static str, &'n Node<'i>)>,
     known: Vec<&'static str>,
-    /// Fields that must be there and are not.
+    /// Required fields that are missing.
     missing: Vec<(&'static str, Diagnostic)>,
 }
 
@@ -186,7 +188,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         }
     }
 
-    /// The whole document as a table.
+    /// The document as a table.
     pub(crate) fn document(document: &'n At<DeTable<'i>>, decoder: &'d mut Decoder<'s>) -> Self {
         Self {
             span: decoder.span(document),
@@ -198,7 +200,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         }
     }
 
-    /// A value that stands for a table with this one field.
+    /// A value that is short for a table with only this field.
     pub(crate) fn short(
         node: &'n Node<'i>,
         decoder: &'d mut Decoder<'s>,
@@ -214,12 +216,12 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         }
     }
 
-    /// Whether a value stands for the whole table.
+    /// Whether the table was written as a single value.
     pub(crate) fn is_short(&self) -> bool {
         self.short.is_some()
     }
 
-    /// The value of a field, and from now on its name is known.
+    /// The value of a field, whose name counts as known from now on.
     pub(crate) fn node(&mut self, key: &'static str) -> Option<&'n Node<'i>> {
         self.known.push(key);
         match self.short {
@@ -228,13 +230,13 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         }
     }
 
-    /// The place of a key that is there.
+    /// The position of a key, if it is present.
     pub(crate) fn key_span(&self, key: &str) -> Option<Span> {
         let (key, _) = self.table?.get_key_value(key)?;
         Some(self.decoder.span(key))
     }
 
-    /// A field that must be there.
+    /// Reads a required field.
     pub(crate) fn required<T: Decode>(&mut self, key: &'static str) -> Option<T> {
         match self.node(key) {
             Some(node) => self.decoder.value(key, node),
@@ -247,22 +249,22 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         }
     }
 
-    /// A field that may be left out and then is `toml`.
+    /// Reads an optional field whose default is `toml`.
     pub(crate) fn default<T: Decode>(&mut self, key: &'static str, toml: &str) -> Option<T> {
         let node = self.node(key);
         node.and_then(|node| self.decoder.value(key, node))
             .or_else(|| self.decoder.default(toml, self.span))
     }
 
-    /// A field that may be left out.
+    /// Reads an optional field without a default.
     pub(crate) fn optional<T: Decode>(&mut self, key: &'static str) -> Option<Option<T>> {
         let node = self.node(key);
         Some(node.and_then(|node| self.decoder.value(key, node)))
     }
 
-    /// Refuses what was not asked for. `refused` are fields that are known
-    /// of, but not carried out, each with the reason. Then says what is missing,
-    /// but for what is only misspelt.
+    /// Refuses unknown fields. `refused` lists fields that are known but not
+    /// supported, each with the reason. Then reports missing fields, except
+    /// those that are only misspelt.
     pub(crate) fn finish(self, refused: &[(&str, &str)]) -> (Span, &'d mut Decoder<'s>) {
         let mut misspelt = Vec::new();
         for (key, _) in self.table.into_iter().flatten() {
@@ -317,7 +319,7 @@ impl<T: Decode> Decode for Box<T> {
     }
 }
 
-/// Only for the reference: how a field is left out is [`TableReader::optional`].
+/// Only for the reference: an absent field is read by [`TableReader::optional`].
 impl<T: Decode> Decode for Option<T> {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         T::decode(node, decoder).map(Some)

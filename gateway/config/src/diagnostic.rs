@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, for a person and as JSON.
+//! Errors and warnings about a configuration, for terminals, logs and as JSON.
 
 use std::fmt::{self, Display, Write};
 use std::path::PathBuf;
@@ -7,29 +7,29 @@ use serde::Serialize;
 
 use crate::span::{Sources, Span};
 
-/// How much it matters.
+/// How serious a diagnostic is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The configuration is refused.
     Error,
-    /// It is accepted, but most likely not meant so.
+    /// It is accepted, but probably a mistake.
     Warning,
 }
 
-/// Where a diagnostic points.
+/// The position of a diagnostic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
     Span(Span),
     File(PathBuf),
 }
 
-/// One thing that is wrong, where, and what to do about it.
+/// One error or warning, with its position and advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// How much it matters.
+    /// How serious it is.
     pub severity: Severity,
-    /// What is wrong: one sentence, without a full stop.
+    /// What is wrong, in one sentence without a full stop.
     pub message: String,
     place: Place,
     help: Option<String>,
@@ -37,17 +37,18 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// What makes the configuration unusable.
+    /// An error: the configuration is refused.
     pub fn error(span: Span, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, Place::Span(span), message.into())
     }
 
-    /// What is accepted, but most likely not meant.
+    /// A warning: the configuration is accepted, but this is probably a
+    /// mistake.
     pub fn warning(span: Span, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, Place::Span(span), message.into())
     }
 
-    /// An error about a file as a whole: it cannot be read.
+    /// An error about a whole file, such as one that cannot be read.
     pub fn file(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, Place::File(path.into()), message.into())
     }
@@ -62,31 +63,31 @@ impl Diagnostic {
         }
     }
 
-    /// What is wrong.
+    /// The message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Says what to write instead.
+    /// Adds advice on what to write instead.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Names a second place that matters.
+    /// Adds a message about a second position.
     #[must_use]
     pub fn note(mut self, span: Span, message: impl Into<String>) -> Self {
         self.notes.push((span, message.into()));
         self
     }
 
-    /// What to write instead, if that is known.
+    /// The advice on what to write instead, if there is any.
     pub fn suggestion(&self) -> Option<&str> {
         self.help.as_deref()
     }
 
-    /// Where it points; none if at a file as a whole.
+    /// The position; none if it concerns a whole file.
     pub fn span(&self) -> Option<Span> {
         match &self.place {
             Place::Span(span) => Some(*span),
@@ -95,7 +96,7 @@ impl Diagnostic {
     }
 }
 
-/// Everything that was found, with the sources to show it in. Sorted by place.
+/// All diagnostics, sorted by position, with the sources that they refer to.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -103,7 +104,7 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// None yet.
+    /// An empty list.
     pub fn new(sources: Sources) -> Self {
         Self {
             list: Vec::new(),
@@ -111,11 +112,11 @@ impl Diagnostics {
         }
     }
 
-    /// Adds one; the same one twice is kept once.
+    /// Adds a diagnostic, unless an equal one is present.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         if !self.list.contains(&diagnostic) {
             self.list.push(diagnostic);
-            // Stable: what is found at one place stays in the order of finding.
+            // The sort is stable: diagnostics at one position keep their order.
             self.list.sort_by_key(Diagnostic::span);
         }
     }
@@ -135,24 +136,24 @@ impl Diagnostics {
         self.errors() > 0
     }
 
-    /// How many of them are errors.
+    /// The number of errors.
     pub fn errors(&self) -> usize {
         let is_error = |found: &&Diagnostic| found.severity == Severity::Error;
         self.list.iter().filter(is_error).count()
     }
 
-    /// Whether there are none at all.
+    /// Whether there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// All of them.
+    /// All diagnostics.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
     }
 
-    /// Each in one line with its places, for a log: `janua.toml:8:1: what; what
-    /// to write instead (janua.toml:4:1: a second place)`.
+    /// Each diagnostic on one line, for a log: `janua.toml:8:1: message; advice
+    /// (janua.toml:4:1: second position)`.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let place = |span: Span| match self.sources.locate(span) {
             Some(at) => format!("{}:{}:{}: ", at.path.display(), at.line, at.column),
@@ -172,12 +173,12 @@ impl Diagnostics {
         })
     }
 
-    /// The files that they point into.
+    /// The files that they refer to.
     pub fn sources(&self) -> &Sources {
         &self.sources
     }
 
-    /// For a terminal; `color` with ANSI colours.
+    /// Formatted for a terminal; `color` uses ANSI colours.
     pub fn render(&self, color: bool) -> String {
         let mut page = String::new();
         for found in &self.list {
@@ -223,7 +224,8 @@ impl Diagnostics {
         let path = printable(&at.path.display().to_string());
         let number = at.line.to_string();
         let margin = " ".repeat(number.len());
-        // The text before the caret, kept in width: a tab stays a tab.
+        // The text before the caret, replaced by spaces; tabs are kept for
+        // their width.
         let before = at.text.chars().take(at.column - 1);
         let indent: String = before.map(|c| if c == '\t' { c } else { ' ' }).collect();
         let carets = format!("{} {}", "^".repeat(at.width), printable(label));
@@ -249,7 +251,8 @@ impl Paint {
     }
 }
 
-/// Text that cannot steer a terminal: a file's content is shown, not obeyed.
+/// Removes control characters, so that the content of a file cannot control the
+/// terminal.
 fn printable(text: &str) -> String {
     let show = |c: char| {
         if c.is_control() && c != '\t' {
@@ -261,7 +264,7 @@ fn printable(text: &str) -> String {
     text.chars().map(show).collect()
 }
 
-/// One line, without its place.
+/// One line, without the position.
 impl Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
@@ -280,7 +283,7 @@ impl Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
-/// The form in JSON: a list of objects.
+/// The JSON form: a list of objects.
 #[derive(Serialize)]
 struct Entry<'d> {
     severity: Severity,
@@ -293,7 +296,7 @@ struct Entry<'d> {
     notes: Vec<NoteEntry<'d>>,
 }
 
-/// A place in JSON; line, column and width count from 1, in characters.
+/// A position in JSON; line, column and width count from 1, in characters.
 #[derive(Serialize, Default)]
 struct PlaceEntry<'d> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -320,7 +323,7 @@ impl Serialize for Diagnostics {
         let place = |span: Span| match self.sources.locate(span) {
             None => PlaceEntry::default(),
             Some(at) => PlaceEntry {
-                // Paths need not be UTF-8, JSON does.
+                // Paths need not be UTF-8, but JSON strings must be.
                 file: Some(at.path.display().to_string()),
                 line: Some(at.line),
                 column: Some(at.column),

@@ -1,4 +1,4 @@
-//! One file, and the configuration that several of them make.
+//! One configuration file, and the configuration that all files together form.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -27,52 +27,56 @@ use crate::syntax;
 use crate::upstream::Upstream;
 
 table! {
-    /// One file.
+    /// One configuration file.
     pub(crate) struct Document("a file") {
-        /// Further files, relative to this one: `["sites/*.toml"]`. Their tables are added to those of this file, their sites come after its own, in the order of the file names. An included file includes no others; a pattern with `*` that fits this file leaves it out.
+        /// Further files, relative to this one: `["sites/*.toml"]`. Their
+        /// tables are added to those of this file, and their sites follow its
+        /// sites, in the order of the file names. An included file cannot
+        /// include others. A pattern with `*` never includes the main file.
         include: Vec<Spanned<Pattern>> = default("[]");
-        /// The process as a whole.
+        /// Settings of the whole process.
         server: Option<Server> = optional("all defaults");
-        /// The socket that the commands speak to.
+        /// The socket that the commands use.
         admin: Option<Admin> = optional("all defaults");
-        /// What is logged.
+        /// Logging.
         log: Option<Log> = optional("all defaults");
         /// The shared cache of the process.
         cache: Option<Cache> = optional("all defaults");
-        /// What holds where responses are compressed.
+        /// How responses are compressed.
         compression: Option<Compression> = optional("all defaults");
         /// The addresses that clients connect to.
         listeners: Names<Listener> = default("{}");
-        /// The servers that requests are passed on to.
+        /// The servers that requests are forwarded to.
         upstreams: Names<Upstream> = default("{}");
-        /// Configured components, under names that sites and routes use.
+        /// Components with their configuration, under names that sites and
+        /// routes use.
         policies: Names<Policy> = default("{}");
-        /// Hosts, and what is done with their requests.
+        /// Hosts and their routes.
         sites: Vec<Site> = default("[]");
     }
 }
 
-/// A whole configuration as it was written: plain data, checked by itself and
-/// by its names, with nothing opened, resolved or compiled.
+/// A whole configuration as it was written. It is plain data, and its values
+/// and names have been checked; nothing has been opened, resolved or compiled.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The patterns of included files.
     pub include: Vec<Spanned<Pattern>>,
-    /// The process as a whole.
+    /// Settings of the whole process.
     pub server: Server,
-    /// The socket that the commands speak to.
+    /// The socket that the commands use.
     pub admin: Admin,
-    /// What is logged.
+    /// Logging.
     pub log: Log,
     /// The shared cache of the process.
     pub cache: Cache,
-    /// What holds where responses are compressed.
+    /// How responses are compressed.
     pub compression: Compression,
     /// The addresses that clients connect to; at least one.
     pub listeners: Names<Listener>,
-    /// The servers that requests are passed on to.
+    /// The servers that requests are forwarded to.
     pub upstreams: Names<Upstream>,
-    /// Configured components.
+    /// Components with their configuration.
     pub policies: Names<Policy>,
     /// Hosts and their routes, in the order of the files.
     pub sites: Vec<Site>,
@@ -81,30 +85,29 @@ pub struct Config {
 /// A configuration that was accepted.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// What it says.
+    /// The configuration.
     pub config: Config,
-    /// Its files.
+    /// The files that it was read from.
     pub sources: Sources,
-    /// What is most likely not meant so.
+    /// Warnings.
     pub warnings: Diagnostics,
 }
 
-/// Decodes and checks a set of files that is already read, the main file
-/// first. Patterns of includes are not followed.
+/// Decodes and checks a set of files whose text is already read, the main file
+/// first. Does not read the files that includes name.
 ///
-/// # Errors
-/// Everything that is wrong, at once.
+/// # Errors All errors at once.
 pub fn parse(sources: Sources) -> Result<Loaded, Diagnostics> {
     Reading::of(&sources).finish(sources)
 }
 
-/// Does the same. If anything is wrong, it also looks whether what policies
-/// refer to can be read: their components, and the files and environment
-/// variables in their configuration. If nothing is, who configures the policies
-/// says that, with all that they themselves refuse.
+/// Like [`parse`]; if there is an error, it also checks whether the files that
+/// policies refer to can be read: their components, and the files and
+/// environment variables in their configuration. If there is no error, these
+/// are checked later, when the policies are configured, together with the
+/// errors that the policies report.
 ///
-/// # Errors
-/// Everything that is wrong, at once.
+/// # Errors All errors at once.
 pub(crate) fn parse_with_references(
     sources: Sources,
     env: &dyn Fn(&str) -> Option<String>,
@@ -134,7 +137,7 @@ fn unreadable(component: &Spanned<PathBuf>) -> Option<Diagnostic> {
     Some(fault.help("a path is relative to the file that it stands in"))
 }
 
-/// What was read so far.
+/// The state of reading a configuration.
 struct Reading {
     found: Vec<Diagnostic>,
     documents: Vec<Document>,
@@ -142,7 +145,7 @@ struct Reading {
     references: Vec<names::Reference>,
     policy_configs: Vec<PolicyConfig>,
     component_files: Vec<Spanned<PathBuf>>,
-    /// Whether all files could be read, so that a name that is missing is missing.
+    /// Whether all files could be read; only then is a missing name an error.
     complete: bool,
 }
 
@@ -165,7 +168,7 @@ impl Reading {
         let mut reading = Self::default();
         for (id, source) in sources.iter() {
             let (document, faults) = syntax::parse(id, &source.text);
-            // What cannot be told apart as TOML would only be misread.
+            // A document with syntax errors would only be misinterpreted.
             let readable = faults.iter().all(syntax::Fault::is_duplicate);
             reading.complete &= readable;
             reading
@@ -228,7 +231,8 @@ impl Reading {
     }
 }
 
-/// Puts the files together. What stands in two of them is an error.
+/// Merges the files. A table that may exist only once must not be in two of
+/// them.
 fn merge(
     documents: Vec<Document>,
     sources: &Sources,
@@ -263,7 +267,7 @@ fn merge(
             |it| it.span,
             found,
         );
-        // Names that are taken twice were found by `names::check`.
+        // Names that are defined twice are reported by `names::check`.
         listeners.extend(document.listeners);
         upstreams.extend(document.upstreams);
         policies.extend(document.policies);
@@ -288,8 +292,8 @@ fn merge(
     })
 }
 
-/// Refuses an `include` in an included file. One that leads back is shown with
-/// the files it leads through.
+/// Refuses an `include` in an included file. For a circular include, the
+/// message lists the files in the circle.
 fn nested_include(document: &Document, sources: &Sources) -> Option<Diagnostic> {
     let own = sources.path(document.span.source)?;
     let main = sources.path(SourceId::MAIN)?;
@@ -316,8 +320,9 @@ fn nested_include(document: &Document, sources: &Sources) -> Option<Diagnostic> 
     })
 }
 
-/// The path without `.`, and without `..` where that takes a name away. Links
-/// are not followed: nothing is opened here.
+/// The path without `.` segments, and without `..` where the segment before it
+/// can be removed. Symbolic links are not followed, because nothing is opened
+/// here.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
@@ -333,7 +338,7 @@ fn normal(path: &Path) -> PathBuf {
     normal
 }
 
-/// Keeps the first of a table that may be there once.
+/// Keeps the first of two tables of which only one may exist.
 fn once<T>(
     name: &str,
     kept: &mut Option<T>,
@@ -352,7 +357,7 @@ fn once<T>(
     }
 }
 
-/// Finds hosts that two sites claim on the same listener.
+/// Finds hosts that belong to two sites on the same listener.
 fn hosts(config: &Config, found: &mut Vec<Diagnostic>) {
     let mut claims: BTreeMap<&HostPattern, Vec<(&Spanned<HostPattern>, &Site)>> = BTreeMap::new();
     for site in &config.sites {
@@ -375,7 +380,7 @@ fn hosts(config: &Config, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// Finds addresses that two listeners claim.
+/// Finds addresses that belong to two listeners.
 fn addresses(config: &Config, found: &mut Vec<Diagnostic>) {
     let mut claimed: Vec<&Spanned<ListenAddress>> = Vec::new();
     for listener in config.listeners.values() {

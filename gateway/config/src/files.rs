@@ -1,4 +1,4 @@
-//! `files = …`: a route whose target are files below a directory.
+//! `files = …`: a route that serves files from a directory.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,25 +13,31 @@ use crate::reference::{FieldDoc, Presence};
 use crate::span::Spanned;
 
 table! {
-    /// Files below a directory.
+    /// Serves files from a directory.
     pub struct Files("a directory, or a table with one") {
-        /// Where the files are.
+        /// The directory.
         root: FilesRoot = flatten;
-        /// The files that stand for a directory; the first that is there.
+        /// The names of index files for a directory; the first that exists is served.
         index: Vec<Spanned<IndexName>> = default("[\"index.html\"]");
-        /// Whether a directory without an index is answered with a list of its files.
+        /// Whether a directory without an index file is answered with a list of its
+        /// entries.
         listing: bool = default("false");
-        /// Which compressed siblings are looked for: `x.br`, `x.zst`, `x.gz` beside `x`. The preferred one first where the client takes several alike.
+        /// Which precompressed siblings of a file are served: `x.br`, `x.zst`, `x.gz`
+        /// for `x`. In order of preference among the codings that the client prefers
+        /// equally.
         precompressed: Vec<Spanned<Encoding>> = default("[]");
         /// Which symbolic links are followed.
         symlinks: Symlinks = default("\"inside\"");
         /// Whether names that begin with a dot are served. `/.well-known/` always is.
         hidden: bool = default("false");
-        /// How long files that a deploy removed still answer. Needs `retain_files`.
+        /// How long files are still served after a deploy has removed them. Needs
+        /// `retain_files`.
         retain: Option<Spanned<Duration>> = optional("not at all");
-        /// Which files these are, below the directory: `["assets/**"]`. Those whose names change with their content.
+        /// Which files are retained, as patterns of paths below the directory:
+        /// `["assets/**"]`. Use it for files whose names change with their content.
         retain_files: Vec<Spanned<Glob>> = default("[]");
-        /// Where they are kept meanwhile: a directory of its own on the same file system.
+        /// The directory for retained files: one used for nothing else, on the same
+        /// file system.
         retain_in: Option<Spanned<PathBuf>> = optional("`<root>.retained`, beside it or the link that it is behind");
     }
     short root
@@ -67,7 +73,7 @@ fn whole(files: &Files, decoder: &mut Decoder<'_>) {
     }
     let root = files.root.path();
     match &files.retain_in {
-        // `/` and `..` have no name of their own.
+        // `/` and `..` have no file name, so no sibling can be named after them.
         None if root.value.file_name().is_none() => decoder.push(
             Diagnostic::error(root.span, "there is nothing beside this directory")
                 .help("write where removed files are kept: `retain_in = \"/var/lib/janua/app\"`"),
@@ -84,13 +90,13 @@ fn whole(files: &Files, decoder: &mut Decoder<'_>) {
     }
 }
 
-/// A directory, and which part of a request's path is looked up in it. The
+/// A directory, and the part of the request's path that is looked up in it. The
 /// directory is relative to the working directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilesRoot {
-    /// The whole path.
+    /// The whole path is looked up.
     Root(Spanned<PathBuf>),
-    /// What is left of the path once the route's is taken off.
+    /// The rest of the path after the route's path is looked up.
     Alias(Spanned<PathBuf>),
 }
 
@@ -102,7 +108,7 @@ impl FilesRoot {
         }
     }
 
-    /// Takes the one directory out of a target.
+    /// Reads the one directory of a target.
     pub(crate) fn take(files: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
         let root = files.optional("root")?;
         let alias = files.optional("alias")?;
@@ -112,7 +118,7 @@ impl FilesRoot {
                     .note(root, "the other one")
                     .help("keep `root` to look the whole path up, `alias` to take the route's path off first"),
             ),
-            // A string that stands for the table is its `root`, and has no key.
+            // A string that is short for the table is its `root`, and has no key.
             (None, None) if root.is_none() && !files.is_short() => files.decoder.refuse(
                 Diagnostic::error(files.span, "the files have no directory")
                     .help("write `root = \"dist\"`, or `alias = \"static\"` to take the route's path off first"),
@@ -146,16 +152,16 @@ impl FilesRoot {
 words! {
     /// Which symbolic links are followed.
     pub enum Symlinks {
-        /// Those that lead to what is below the root.
+        /// Those whose target lies below the directory.
         Inside = "inside",
         /// None.
         Refuse = "refuse",
-        /// All: what they lead to is served, wherever it is.
+        /// All: files are served wherever a link leads.
         Follow = "follow",
     }
 }
 
-/// The name of a file in a directory.
+/// The name of an index file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexName(String);
 
@@ -192,8 +198,7 @@ impl Decode for IndexName {
     }
 }
 
-/// Which files, below a directory: `assets/**`. `*` and `?` do not stand for
-/// `/`.
+/// A pattern of paths below a directory: `assets/**`. `*` and `?` do not match `/`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob(String);
 

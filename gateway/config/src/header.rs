@@ -1,4 +1,4 @@
-//! Header fields and methods, as RFC 9110 lets them be.
+//! Header fields and methods, validated by the rules of RFC 9110.
 
 use toml::de::DeValue;
 
@@ -39,10 +39,10 @@ fn field_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Optio
     )
 }
 
-/// The name of a field that is set. Refuses one that is written like a
-/// reference to a file or variable: in a policy's configuration it would be one;
-/// here it would become the name of a field, and the path of a secret its value.
-/// Where fields are only looked at, such a name is one like any other.
+/// The name of a field that is sent. Names that look like a reference to a file
+/// or an environment variable are refused: they work only in a policy's
+/// configuration. Here the name would become a header field, and the path of a
+/// secret its value. In conditions on fields such a name is allowed.
 fn set_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Option<FieldName> {
     let Some(name) = text
         .strip_suffix("_file")
@@ -62,13 +62,14 @@ fn set_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Option<
     )
 }
 
-/// RFC 9110 §5.6.2.
+/// Whether the text is a token (RFC 9110, section 5.6.2).
 fn is_token(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     !text.is_empty() && text.bytes().all(fits)
 }
 
-/// A request method: a token, as it is sent (methods are case-sensitive).
+/// A request method: a token, in its exact spelling, because methods are
+/// case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Method(String);
 
@@ -89,7 +90,7 @@ impl Decode for Method {
                     .help("write a method: \"GET\""),
             );
         }
-        // Methods are case-sensitive: "get" would never match, and is a slip.
+        // Methods are case-sensitive: "get" would never match, and is a mistake.
         if text.bytes().any(|b| b.is_ascii_lowercase()) {
             return decoder.refuse(
                 Diagnostic::error(
@@ -124,7 +125,7 @@ impl Decode for HeaderList {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let fields = fields(node, decoder, &Self::kind(), set_name, |node, decoder| {
             let text = decoder.text(node, "the value of a header field")?;
-            // RFC 9110 §5.5: no CR, LF, NUL, and none of the other controls.
+            // RFC 9110, section 5.5: no CR, LF, NUL or other control characters.
             if !text.chars().any(|c| c.is_control() && c != '\t') && text.trim() == text {
                 return Some(Spanned::new(text.to_owned(), decoder.span(node)));
             }
@@ -145,29 +146,29 @@ impl Decode for HeaderList {
     }
 }
 
-/// The header fields that a request must have, all of them.
+/// Conditions on the header fields of a request, all of which must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HeaderMatches(pub Vec<HeaderMatch>);
 
-/// What one header field of a request must be.
+/// A condition on one header field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderMatch {
     /// Its name.
     pub name: Spanned<FieldName>,
-    /// What is asked of its value.
+    /// The condition on its value.
     pub test: Spanned<HeaderTest>,
 }
 
-/// What is asked of a header field.
+/// A condition on the value of a header field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderTest {
-    /// Its value is this.
+    /// The value equals this text.
     Equals(String),
-    /// It is there.
+    /// The field is present.
     Present,
-    /// It is not there.
+    /// The field is absent.
     Absent,
-    /// This expression is found in its value. Not compiled yet.
+    /// The value contains a match of this expression, which is compiled later.
     Regex(String),
 }
 
@@ -232,7 +233,7 @@ fn fields<T>(
         let (Some(name), Some(value)) = (name, value) else {
             continue;
         };
-        // TOML tells `X-A` from `x-a`, HTTP does not.
+        // TOML distinguishes `X-A` from `x-a`, but HTTP does not.
         if let Some((first, _)) = fields.iter().find(|(known, _)| known.value == name) {
             let fault = Diagnostic::error(span, format!("`{}` is given twice", name.as_str()))
                 .note(first.span, "first here");

@@ -1,5 +1,5 @@
-//! Fields of a route that its target would ignore. They are refused: what an
-//! operator wrote is either carried out or said to be wrong.
+//! Refuses fields that the target of a route would ignore: every setting must
+//! either have an effect or cause an error.
 
 use crate::decode::Decoder;
 use crate::diagnostic::Diagnostic;
@@ -7,8 +7,10 @@ use crate::route::Route;
 use crate::span::Span;
 use crate::target::Target;
 
-/// Refuses the fields that act on an upstream where the route has none.
-/// `cache = false` and `missing = false` say what is so, and may stay.
+/// Refuses fields that apply only to an upstream if the route has none.
+/// `cache = false` and `missing = false` are allowed, because they state what
+/// is the case.
+/// case.
 pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     if matches!(route.target, Target::Upstream(_)) {
         return;
@@ -18,7 +20,7 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     let strip_prefix = route.strip_prefix.as_ref().map(|it| it.span);
     let cache = route.cache.filter(|it| it.value).map(|it| it.span);
     let missing = Some(route.missing.span).filter(|_| route.missing.value);
-    // What was left out points at its table.
+    // The position of a default is its table.
     let host = Some(route.host.span).filter(|span| *span != route.span);
     let retries = route.retries.as_ref().map(|it| it.span);
     let fields: [(&str, Option<Span>, &str); 5] = [

@@ -1,4 +1,4 @@
-//! `include`: reading the files of a configuration.
+//! `include`: reads the files of a configuration.
 
 use std::fs;
 use std::io::{self, Read};
@@ -10,24 +10,24 @@ use crate::document::{self, Loaded};
 use crate::span::{Sources, Span, Spanned};
 use crate::syntax;
 
-/// The longest file that is read, in bytes: a slip that names a device or a
-/// log must not take the memory.
+/// The longest file that is read, in bytes: naming a device or a log by mistake
+/// must not exhaust the memory.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
-/// Which files to include: a directory, and a name in which `*` stands for
-/// any letters.
+/// A pattern for included files: a directory, and a file name in which `*`
+/// matches any characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// Where the files are, relative to the working directory. The watcher
-    /// looks here for new ones.
+    /// The directory, relative to the working directory. It must be watched for
+    /// new files.
     pub directory: PathBuf,
     /// The name, with any number of `*`.
     pub name: String,
 }
 
 impl Pattern {
-    /// Whether a file name fits. A `*` at the front does not stand for a
-    /// dot: the leftovers of editors stay out.
+    /// Whether a file name matches. A leading `*` does not match a dot, so that
+    /// temporary files of editors are excluded.
     pub fn matches(&self, name: &str) -> bool {
         if name.starts_with('.') && self.name.starts_with('*') {
             return false;
@@ -43,7 +43,8 @@ impl Pattern {
             if pieces.peek().is_none() {
                 return left.ends_with(piece);
             }
-            // The earliest place leaves the most to the rest.
+            // The earliest match leaves the most text for the rest of the
+            // pattern.
             let Some((_, after)) = left.split_once(piece) else {
                 return false;
             };
@@ -92,20 +93,19 @@ impl Decode for Pattern {
 /// Reads a configuration with its includes, decodes and checks it. Opens
 /// nothing else: no socket, no component, no secret.
 ///
-/// # Errors
-/// Everything that is wrong, at once: files that cannot be read, faults in
-/// the TOML, values, and names.
+/// # Errors All errors at once: files that cannot be read, and errors in the
+/// TOML, in values and in names.
 pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     load_and(path, document::parse)
 }
 
-/// Does the same. If anything is wrong, it also looks whether what policies
-/// refer to can be read: their components, and the files and environment
-/// variables that their configuration names. Variables are looked up by `env`.
-/// If nothing is, who configures the policies says that. Keeps no content.
+/// Like [`load`]; if there is an error, it also checks whether everything that
+/// policies refer to can be read: their components, and the files and
+/// environment variables in their configuration. Variables are looked up by
+/// `env`. If there is no error, this is checked when the policies are
+/// configured. Keeps no content.
 ///
-/// # Errors
-/// Everything that is wrong, at once, with every reference that leads nowhere.
+/// # Errors All errors at once, including every reference that cannot be read.
 pub fn load_with_references(
     path: &Path,
     env: &dyn Fn(&str) -> Option<String>,
@@ -146,8 +146,8 @@ fn load_and(
         loaded.warnings.extend(oddities);
         return Ok(loaded);
     }
-    // Names may be defined in the file that is missing: only what cannot be
-    // read is said, and what is wrong with the files that can be parsed.
+    // A name may be defined in the file that cannot be read: only unreadable
+    // files and errors within the others are reported.
     let mut all = Diagnostics::new(sources.clone());
     for (id, source) in sources.iter() {
         let (_, faults) = syntax::parse(id, &source.text);
@@ -157,7 +157,7 @@ fn load_and(
     Err(all)
 }
 
-/// The included files, each once, with the place of the pattern.
+/// The included files, each once, with the position of the pattern.
 fn included(
     main: &Path,
     sources: &Sources,
@@ -181,9 +181,9 @@ fn included(
             oddities.push(Diagnostic::warning(pattern.span, "no file matches"));
         }
         for file in matched {
-            // The same file by two patterns, or the main file by its own.
+            // The same file may match two patterns, or be the main file.
             let identity = fs::canonicalize(&file).unwrap_or_else(|_| file.clone());
-            // A pattern means the others; a name means this very file.
+            // A pattern skips the main file; naming the main file is an error.
             if Some(&identity) == main_identity.as_ref() && !pattern.name.contains('*') {
                 found.push(
                     Diagnostic::error(
@@ -206,7 +206,8 @@ fn included(
     files
 }
 
-/// The patterns of the main file; their faults are noted when it is decoded.
+/// The patterns of the main file; errors in them are reported when it is
+/// decoded.
 fn patterns(sources: &Sources) -> Vec<Spanned<Pattern>> {
     let Some((id, source)) = sources.iter().next() else {
         return Vec::new();
@@ -217,12 +218,13 @@ fn patterns(sources: &Sources) -> Vec<Spanned<Pattern>> {
     table.default("include", "[]").unwrap_or_default()
 }
 
-/// The files that a pattern names, in the order of their names.
+/// The files that match a pattern, in the order of their names.
 fn expand(pattern: &Pattern) -> io::Result<Vec<PathBuf>> {
     if !pattern.name.contains('*') {
         return Ok(vec![pattern.directory.join(&pattern.name)]);
     }
-    // The parent of a bare file name is "", which cannot be read.
+    // The parent of a bare file name is "", which cannot be read as a
+    // directory.
     let directory = match pattern.directory.as_os_str().is_empty() {
         true => Path::new("."),
         false => &pattern.directory,
@@ -241,7 +243,7 @@ fn expand(pattern: &Pattern) -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The text of a file, or why there is none.
+/// The text of a file, or why it cannot be read.
 pub(crate) fn read(path: &Path) -> Result<String, String> {
     let file = fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
     let kind = file

@@ -1,14 +1,14 @@
-//! The file model of a Janua configuration: what was typed, as plain data,
-//! with the place of everything that may still be found wrong.
+//! The file model of a Janua configuration: plain data as it was written, with
+//! the position of every value that a later check may refuse.
 //!
-//! [`load`] reads the file and its includes; [`Config`] is what they say.
-//! Whatever is wrong is found in one go and comes back as [`Diagnostics`],
-//! each with file, line, a caret, and what to write instead. Later stages
-//! add their own by the same means:
+//! [`load`] reads the file and its includes into a [`Config`]. All errors are
+//! found in one pass and returned as [`Diagnostics`], each with file, line, a
+//! caret, and advice. Later stages add their own in the same way:
 //! `Diagnostic::error(listener.address.span, "…").help("…")`.
 //!
-//! Nothing here runs: no socket is bound, no name resolved, no expression
-//! compiled, no component opened. That is the snapshot's part.
+//! Nothing is executed here: no socket is bound, no name resolved, no
+//! expression compiled, no component opened. That is done when the snapshot is
+//! built.
 
 mod admin;
 mod cache;
@@ -68,6 +68,6 @@ pub use server::Server;
 pub use site::{EncodedSlash, HostPattern, Site};
 pub use span::{Location, Source, SourceId, Sources, Span, Spanned};
 pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, TemplatePart};
-pub use units::{FileMode, NotYet, Reason, Size};
+pub use units::{FileMode, Reason, Size, Unsupported};
 pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream, UpstreamTls};
 pub use webhook::{Webhook, WebhookBody, WebhookTemplate, WebhookText, WebhookUrl};

@@ -1,4 +1,4 @@
-//! Lists, and what may stand for one.
+//! Lists, and single values that are short for a list.
 
 use std::ops::Deref;
 
@@ -91,8 +91,8 @@ impl<T: Decode> Decode for Vec<T> {
     }
 }
 
-/// Refuses a value in place of a list of `T`; a string or a table may only lack
-/// its brackets.
+/// Refuses a value where a list of `T` is expected. If it is a string or a
+/// table, perhaps only the brackets are missing.
 fn not_a_list<T: Decode, List: Decode>(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<List> {
     let expected = List::kind();
     let (found, help) = match node.get_ref() {
@@ -100,7 +100,7 @@ fn not_a_list<T: Decode, List: Decode>(node: &Node<'_>, decoder: &mut Decoder<'_
         DeValue::Table(_) if is_table::<T>() => {
             let help = match decoder.written(node).starts_with('{') {
                 true => "write `[{ … }]`: a list of tables".to_owned(),
-                // `[sites]` in the place of `[[sites]]`.
+                // `[sites]` instead of `[[sites]]`.
                 false => format!(
                     "an element of a list is written with two brackets: `[[{}]]`",
                     decoder.path()
@@ -122,7 +122,7 @@ fn is_table<T: Decode>() -> bool {
     !fields.is_empty()
 }
 
-/// Every element that can be read; the faults of the others are noted.
+/// Every element that can be decoded; errors in the others are recorded.
 fn elements<T: Decode>(items: &DeArray<'_>, decoder: &mut Decoder<'_>) -> Vec<T> {
     items
         .iter()

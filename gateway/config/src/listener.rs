@@ -13,29 +13,34 @@ use crate::list::OneOrMany;
 use crate::macros::table;
 use crate::names::{Definition, Kind};
 use crate::span::Spanned;
-use crate::units::{NotYet, Size};
+use crate::units::{Size, Unsupported};
 
 table! {
-    /// Addresses that clients connect to, and what holds for their connections.
+    /// Addresses that clients connect to, and settings of those connections.
     pub struct Listener("a table of listener settings") {
         /// `"0.0.0.0:80"`, `"[::1]:80"`, or `"*:80"` for IPv4 and IPv6; one or a list.
         address: OneOrMany<Spanned<ListenAddress>> = required;
-        /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed: addresses or networks.
+        /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted:
+        /// addresses or networks.
         trusted_proxies: Vec<Spanned<TrustedProxy>> = default("[]");
-        /// Header fields of answers to requests that no route matches.
+        /// Header fields of responses to requests that no route matches.
         headers: HeaderList = default("{}");
-        /// The longest request head. A longer one is answered 431.
+        /// The maximum size of a request head. A larger one is answered with
+        /// 431.
         max_head: Spanned<Size> = default("\"32KiB\"");
-        /// The most header fields in a request. More are answered 431.
+        /// The maximum number of header fields in a request. More are answered
+        /// with 431.
         max_fields: Spanned<NonZeroU32> = default("100");
-        /// How long a connection may wait for its next request. `0s`: no limit.
+        /// How long an idle connection is kept open for its next request. `0s`:
+        /// no limit.
         idle_timeout: Duration = default("\"75s\"");
-        /// How long a request head may take from its first byte. `0s`: no limit.
+        /// The time limit for receiving a request head, from its first byte.
+        /// `0s`: no limit.
         head_timeout: Duration = default("\"30s\"");
-        /// The most connections at once, over all workers. 0: no limit.
+        /// The maximum number of connections, over all workers. 0: no limit.
         max_connections: u32 = default("0");
-        /// TLS is not carried out by this version: only `false`.
-        tls: NotYet<Tls> = default("false");
+        /// TLS is not supported by this version: only `false`.
+        tls: Unsupported<Tls> = default("false");
     }
     check limits
 }
@@ -48,7 +53,8 @@ fn limits(listener: &Listener, decoder: &mut Decoder<'_>) {
     head_limit("max_head", &listener.max_head, decoder);
 }
 
-/// A limit of a head that no head fits in, or that is none.
+/// Refuses a limit that no head could satisfy, or that is too large to protect
+/// memory.
 pub(crate) fn head_limit(field: &str, limit: &Spanned<Size>, decoder: &mut Decoder<'_>) {
     if !(1024..=16 << 20).contains(&limit.bytes()) {
         decoder.push(
@@ -58,7 +64,7 @@ pub(crate) fn head_limit(field: &str, limit: &Spanned<Size>, decoder: &mut Decod
     }
 }
 
-/// Says why `tls = true` is refused.
+/// The reason why `tls = true` is refused.
 #[derive(Debug, Clone, Copy)]
 pub struct Tls;
 
@@ -66,11 +72,11 @@ impl crate::units::Reason for Tls {
     const WHY: &'static str = TLS;
 }
 
-/// Why the fields about TLS are refused.
-pub(crate) const TLS: &str = "TLS is not carried out by this version; \
+/// Why fields about TLS are refused.
+pub(crate) const TLS: &str = "TLS is not supported by this version; \
     put a proxy that ends TLS in front, and name it in `trusted_proxies`";
 
-/// Where to listen.
+/// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ListenAddress {
     /// One address and port.
@@ -83,8 +89,9 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
-    /// Whether both cannot be listened on. An address of one interface may
-    /// stand beside the one for all; port 0 is another port each time.
+    /// Whether both addresses cannot be bound at once. An address of one
+    /// interface may be combined with the wildcard address; port 0 is a
+    /// different port each time.
     pub(crate) fn clashes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Socket(one), Self::Socket(two)) => one == two && one.port() != 0,
@@ -134,7 +141,7 @@ impl Decode for ListenAddress {
     }
 }
 
-/// A network whose forwarded fields are believed.
+/// A network whose forwarding header fields are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TrustedProxy(pub IpNet);
 

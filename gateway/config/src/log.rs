@@ -1,4 +1,4 @@
-//! `[log]`: the access log and the gateway's own messages.
+//! `[log]`: the access log and the gateway's own log messages.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,12 @@ use crate::macros::{table, words};
 use crate::span::Spanned;
 
 table! {
-    /// What is written, and where to.
+    /// What is logged, and where.
     pub struct Log("a table of log settings") {
-        /// The access log: one line a request.
+        /// The access log: one line per request.
         access: AccessLog = default("{}");
-        /// The least level of the gateway's own messages; they go to the standard error stream.
+        /// The minimum level of the gateway's own messages, which go to standard
+        /// error.
         level: Level = default("\"info\"");
     }
 }
@@ -21,12 +22,12 @@ table! {
     pub struct AccessLog("a table such as `{ path = \"stdout\", format = \"json\" }`") {
         /// `stdout`, `stderr`, `off`, or the path of a file, relative to this file.
         path: Spanned<AccessPath> = default("\"stdout\"");
-        /// How a line is written.
+        /// The format of a line.
         format: AccessFormat = default("\"json\"");
     }
 }
 
-/// Where the access log goes.
+/// The destination of the access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccessPath {
     /// The standard output stream.
@@ -35,7 +36,7 @@ pub enum AccessPath {
     Stderr,
     /// Nowhere.
     Off,
-    /// A file that is appended to.
+    /// A file, opened for appending.
     File(PathBuf),
 }
 
@@ -55,25 +56,25 @@ impl Decode for AccessPath {
 }
 
 words! {
-    /// How a line of the access log is written.
+    /// The format of a line of the access log.
     pub enum AccessFormat {
         /// A JSON object.
         Json = "json",
-        /// For a person.
+        /// Text for reading: the combined format with further fields.
         Text = "text",
     }
 }
 
 words! {
-    /// How much the gateway says about itself.
+    /// The level of the gateway's own messages.
     pub enum Level {
-        /// Something is wrong.
+        /// Failures.
         Error = "error",
-        /// Something is odd.
+        /// Unexpected conditions.
         Warn = "warn",
-        /// Worth knowing.
+        /// Important events.
         Info = "info",
-        /// For a developer.
+        /// Details for debugging.
         Debug = "debug",
         /// Everything.
         Trace = "trace",

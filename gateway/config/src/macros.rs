@@ -1,20 +1,21 @@
-//! One definition of a table or a word gives type, decoder, defaults and reference.
+//! Macros that derive type, decoder, defaults and reference of a table or a
+//! choice of words from one definition.
 
-/// Defines a table of the file.
+/// Defines a table of the configuration file.
 ///
-/// Each field is `name: Type = rule;` under its doc comment, where the rule is
+/// Each field is `name: Type = rule;` after its doc comment. The rules are:
 /// - `required`,
-/// - `default("…")`: the default, written as TOML, and read by the decoder
-///   that reads what the operator wrote,
-/// - `optional("…")` with an `Option`: left out is `None`, and the words say
-///   what happens then,
-/// - `flatten`: several fields of this table that together make one value.
+/// - `default("…")`: the default, written as TOML and decoded like a value in
+///   the file,
+/// - `optional("…")` for an `Option`: `None` if the field is absent; the text
+///   describes what happens then,
+/// - `flatten`: several fields of this table that together form one value.
 ///
-/// `short` names a field whose value may stand for the whole table; `called`
-/// gives a noun and the method that tells one table of a list from the others
-/// (`called "endpoint" by label`), which is how `janua reload` names it;
-/// `refused` lists fields that are known of but not carried out, with the
-/// reason; `check` names a function that looks at the whole.
+/// `short` names a field whose value may be written in place of the whole
+/// table. `called` gives a noun and the method that identifies a table in a
+/// list (`called "endpoint" by label`), for the messages of `janua reload`.
+/// `refused` lists fields that are known but not supported, with the reason.
+/// `check` names a function that checks the table as a whole.
 macro_rules! table {
     (
         $(#[doc = $about:literal])*
@@ -32,7 +33,7 @@ macro_rules! table {
         $(#[doc = $about])*
         #[derive(Debug, Clone)]
         $vis struct $Table {
-            /// Where the table, or its header, stands.
+            /// The position of the table, or of its header.
             $vis span: crate::span::Span,
             $(
                 $(#[doc = $doc])*
@@ -41,7 +42,7 @@ macro_rules! table {
         }
 
         impl $Table {
-            /// Takes the fields out of a table that is open.
+            /// Reads the fields from an open table.
             pub(crate) fn read(
                 mut table: crate::decode::TableReader<'_, '_, '_, '_>,
             ) -> Option<Self> {
@@ -91,7 +92,7 @@ macro_rules! table {
             }
 
             $(
-                fn thing(&self) -> Option<String> {
+                fn object_name(&self) -> Option<String> {
                     Some(format!(concat!($noun, " {}"), self.$called()))
                 }
             )?
@@ -99,7 +100,7 @@ macro_rules! table {
     };
 }
 
-/// What one field is in the tree of its table, by its rule.
+/// Converts one field for the tree of its table, by its rule.
 macro_rules! tree {
     ($table:ident, $field:ident, flatten) => {
         crate::tree::ToFields::to_fields(&$table.$field)
@@ -112,7 +113,7 @@ macro_rules! tree {
     };
 }
 
-/// Reads one field by its rule.
+/// Decodes one field by its rule.
 macro_rules! field {
     ($table:ident, $field:ident, $Type:ty, required) => {
         $table.required(stringify!($field))
@@ -144,7 +145,7 @@ macro_rules! describe {
     };
 }
 
-/// Defines a choice among words.
+/// Defines a choice of words.
 macro_rules! words {
     (
         $(#[doc = $about:literal])*

@@ -1,4 +1,4 @@
-//! Names that tables are defined under, and their uses elsewhere.
+//! The names of tables, and the references to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,12 +12,12 @@ use crate::reference::FieldDoc;
 use crate::span::Spanned;
 use crate::{suggest, upstream};
 
-/// A table of the file that has a name: `[upstreams.sales]`.
+/// A table with a name: `[upstreams.sales]`.
 #[derive(Debug, Clone)]
 pub struct Named<T> {
-    /// Its name and where that is written.
+    /// The name and its position.
     pub name: Spanned<String>,
-    /// What it says.
+    /// The content of the table.
     pub table: T,
 }
 
@@ -32,9 +32,9 @@ impl<T> Deref for Named<T> {
 /// Tables by name.
 pub type Names<T> = BTreeMap<String, Named<T>>;
 
-/// A table that is found by its name.
+/// A table that is referred to by its name.
 pub(crate) trait Definition: Decode {
-    /// What it defines.
+    /// The kind of object that it defines.
     const KIND: Kind;
 }
 
@@ -71,7 +71,7 @@ impl<T: Definition> Decode for Names<T> {
     }
 }
 
-/// What a name stands for.
+/// The kind of object that a name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Listener,
@@ -89,7 +89,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A name in the file, defined or used.
+/// A name in the file, in a definition or a use.
 #[derive(Debug)]
 pub(crate) struct Reference {
     kind: Kind,
@@ -106,8 +106,9 @@ impl Reference {
     }
 }
 
-/// Names are noted as they are read, not looked for in the finished model:
-/// so a use is checked even where a field beside it is faulty.
+/// Names are recorded while they are decoded, not collected from the finished
+/// model, so that a use is checked even if another field of its table has an
+/// error.
 macro_rules! name {
     ($(#[doc = $about:literal])* $Name:ident, $kind:expr, $words:literal) => {
         $(#[doc = $about])*
@@ -143,26 +144,26 @@ macro_rules! name {
 }
 
 name!(
-    /// The name of a listener that is defined.
+    /// The name of a defined listener.
     ListenerName,
     Kind::Listener,
     "the name of a listener"
 );
 name!(
-    /// The name of an upstream that is defined.
+    /// The name of a defined upstream.
     UpstreamName,
     Kind::Upstream,
     "the name of an upstream"
 );
 name!(
-    /// The name of a policy that is defined.
+    /// The name of a defined policy.
     PolicyName,
     Kind::Policy,
     "the name of a policy"
 );
 
-/// Finds names that are used and not defined, defined in two files, or
-/// defined and not used.
+/// Finds names that are used but not defined, defined twice, or defined but not
+/// used.
 pub(crate) fn check(definitions: &[Reference], references: &[Reference]) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut defined: BTreeMap<Kind, BTreeMap<&str, &Spanned<String>>> = BTreeMap::new();
@@ -187,7 +188,7 @@ pub(crate) fn check(definitions: &[Reference], references: &[Reference]) -> Vec<
         }
     }
     for (kind, names) in &defined {
-        // A listener is used by every site that names none.
+        // A listener is used by every site that does not list its listeners.
         if *kind == Kind::Listener {
             continue;
         }

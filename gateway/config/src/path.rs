@@ -1,4 +1,4 @@
-//! Which paths a route takes.
+//! Patterns for the paths that a route matches.
 
 use std::fmt;
 
@@ -7,19 +7,20 @@ use toml::de::DeValue;
 use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::Diagnostic;
 
-/// Which paths a route takes. Matched against the normalised path.
+/// The paths that a route matches. Compared with the normalised path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathPattern {
-    /// This path alone.
+    /// Exactly this path.
     Exact(String),
-    /// Every path that begins so, letter by letter: `/api` also takes `/apifoo`.
+    /// Every path that begins with this text: `/api` also matches `/apifoo`.
     Prefix(String),
-    /// This path and all below it: `/api` takes `/api` and `/api/x`, not
-    /// `/apifoo`. Without a trailing slash.
+    /// This path and all paths below it: `/api` matches `/api` and `/api/x`, not
+    /// `/apifoo`. Has no trailing slash.
     Segment(String),
-    /// Every path that ends in one of these, whatever the case. In lower case.
+    /// Every path that ends in one of these, ignoring case. In lower case.
     Suffix(Vec<String>),
-    /// Every path in which this expression is found. Not compiled yet.
+    /// Every path that contains a match of this expression, which is compiled
+    /// later.
     Regex(String),
 }
 
@@ -36,7 +37,7 @@ impl fmt::Display for PathPattern {
     }
 }
 
-/// The ways to say it in a table.
+/// The fields of a path that is written as a table.
 const FORMS: [&str; 5] = ["exact", "prefix", "segment", "suffix", "regex"];
 
 impl Decode for PathPattern {
@@ -56,7 +57,7 @@ impl Decode for PathPattern {
         let before = table.decoder.diagnostics.len();
         let (span, decoder) = table.finish(&[]);
         let &[(form, value)] = given.as_slice() else {
-            // A form that is misspelt is said already.
+            // A misspelt field has already been reported.
             if given.is_empty() && decoder.diagnostics.len() > before {
                 return None;
             }
@@ -73,7 +74,7 @@ impl Decode for PathPattern {
             "segment" => {
                 let path = literal(value, decoder)?;
                 Some(match path.strip_suffix('/') {
-                    // All paths are below the root.
+                    // The root is above all paths.
                     Some("") => Self::Prefix("/".to_owned()),
                     Some(path) => Self::Segment(path.to_owned()),
                     None => Self::Segment(path),
@@ -89,7 +90,7 @@ impl Decode for PathPattern {
     }
 }
 
-/// A path as it is after normalisation; one that never can be is refused.
+/// A literal path. A path that cannot result from normalisation is refused.
 fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
     let text = decoder.text(node, &PathPattern::kind())?;
     let span = decoder.span(node);
@@ -134,10 +135,10 @@ fn literal(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<String> {
     }
 }
 
-/// What to write in the place of an nginx `location` with a modifier: `~* \.js$`.
+/// The equivalent of an nginx `location` with a modifier: `~* \.js$`.
 fn nginx(text: &str) -> Option<String> {
-    // nginx takes the modifier with and without a space behind it. `~*` before
-    // `~`, which it begins with.
+    // nginx accepts the modifier with and without a space after it. `~*` is
+    // tried before `~`, which is a prefix of it.
     let (modifier, rest) = ["=", "~*", "~", "^~"]
         .into_iter()
         .find_map(|modifier| Some((modifier, text.strip_prefix(modifier)?.trim())))?;
@@ -161,7 +162,7 @@ fn nginx(text: &str) -> Option<String> {
     }
 }
 
-/// A string of TOML in which a backslash is a backslash.
+/// A TOML string without escape sequences.
 fn literal_string(text: &str) -> String {
     match text.contains('\'') {
         true => format!("\'\'\'{text}\'\'\'"),
@@ -169,7 +170,7 @@ fn literal_string(text: &str) -> String {
     }
 }
 
-/// The path as an expression that matches it alone.
+/// A regular expression that matches only this path.
 fn quoted(path: &str) -> String {
     let mut expression = String::with_capacity(path.len());
     for c in path.chars() {
@@ -181,7 +182,8 @@ fn quoted(path: &str) -> String {
     expression
 }
 
-/// The suffixes that an expression such as `\.(js|css)$` stands for, in quotes.
+/// The suffixes that an expression such as `\.(js|css)$` is equivalent to, in
+/// quotes.
 fn plain_suffixes(expression: &str) -> Option<Vec<String>> {
     let end = expression.strip_prefix(r"\.")?.strip_suffix('$')?;
     let in_group = end
@@ -221,7 +223,7 @@ fn suffixes(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<PathPattern> {
     Some(PathPattern::Suffix(ends))
 }
 
-/// An expression; the snapshot compiles it.
+/// A regular expression, which is compiled when the snapshot is built.
 fn expression(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<PathPattern> {
     let text = decoder.text(node, "a regular expression")?;
     Some(PathPattern::Regex(text.to_owned()))

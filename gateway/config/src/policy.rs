@@ -1,4 +1,4 @@
-//! `[policies.<name>]`: configured components, and their uses.
+//! `[policies.<name>]`: components with their configuration, and their uses.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,25 +16,34 @@ table! {
     pub struct Policy("a table of policy settings") {
         /// The name of a bundled component (`"rate-limit"`), or the path of a `.wasm` file, relative to this file.
         component: Spanned<Component> = required;
-        /// What the component is told, as it documents it. In it, a key that ends in `_file` names a file, relative to this file, and one that ends in `_env` an environment variable: the component is handed the content under the same key, at any depth. Other tables of header fields (`listeners.<name>.headers` and the like) follow no references, and refuse such names.
+        /// The configuration of the component, as its documentation describes. A
+        /// key that ends in `_file` refers to a file, relative to this file, and
+        /// one that ends in `_env` to an environment variable: the component gets
+        /// the content under the same key, at any depth. Other tables of header
+        /// fields (`listeners.<name>.headers` and the like) do not support such
+        /// references, and refuse such names.
         config: PolicyConfig = default("{}");
-        /// What the component may see and do beyond the harmless. `check` prints the line to paste.
+        /// Permissions that the component needs beyond what every component may do.
+        /// `janua check` prints the line to add.
         grants: Vec<Spanned<Grant>> = default("[]");
-        /// What becomes of a request whose policy fails: denied with 503, or passed on as if the policy were not there.
+        /// What happens to a request whose policy fails: it is denied with 503, or
+        /// continues as if the policy did not exist.
         on_error: OnError = default("\"deny\"");
-        /// CPU time that one call may take.
+        /// The CPU time limit of one call.
         deadline: Spanned<Duration> = default("\"10ms\"");
-        /// CPU time that reading its configuration may take, and making an instance. At most `30s`: each worker does both when it first needs the policy.
+        /// The CPU time limit for creating an instance and for configuring it. At
+        /// most `30s`: each worker does both when it first needs the policy.
         configure_deadline: Spanned<Duration> = default("\"1s\"");
-        /// Memory that one instance may have. At most `4GiB`.
+        /// The memory limit of one instance. At most `4GiB`.
         memory: Spanned<Size> = default("\"64MiB\"");
-        /// The longest time that a verdict may be used again. `0s`: never.
+        /// The longest time for which a verdict may be reused. `0s`: never.
         max_reuse: Option<Duration> = optional("as long as the verdict says");
-        /// Memory for verdicts to use again, for each worker. 0: none.
+        /// The memory for reusable verdicts, per worker. 0: none.
         memo: Size = default("\"1MiB\"");
-        /// One in this many reused verdicts is computed anew and compared. 0: none.
+        /// One in this many reused verdicts is recomputed and compared. 0: none.
         memo_sample: u32 = default("8192");
-        /// Whether policies of the same component share an instance in each worker, or this one has its own.
+        /// Whether policies with the same component share an instance in each
+        /// worker, or this one has its own.
         isolation: Isolation = default("\"shared\"");
     }
     check budgets
@@ -44,9 +53,9 @@ impl Definition for Policy {
     const KIND: Kind = Kind::Policy;
 }
 
-/// The longest `configure_deadline`: a worker does nothing else meanwhile.
+/// The upper bound of `configure_deadline`: the worker is blocked for that time.
 const MAX_CONFIGURE: Duration = Duration::from_secs(30);
-/// The most that 32-bit WebAssembly can address.
+/// The largest memory that 32-bit WebAssembly can address.
 const MAX_MEMORY: u64 = 4 << 30;
 
 fn budgets(policy: &Policy, decoder: &mut Decoder<'_>) {
@@ -78,8 +87,8 @@ fn budgets(policy: &Policy, decoder: &mut Decoder<'_>) {
     }
 }
 
-/// Something that a component is allowed: `header:authorization`,
-/// `outbound:<upstream>`. Which there are, the host of the components knows.
+/// A permission of a component: `header:authorization`, `outbound:<upstream>`. The
+/// policy host knows which exist.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Grant(String);
 
@@ -93,7 +102,7 @@ impl Grant {
 impl Decode for Grant {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let text = decoder.text(node, &Self::kind())?.to_owned();
-        // An upstream that only a policy calls is used, and must be there.
+        // An upstream that only a policy calls counts as used, and must be defined.
         if let Some(upstream) = text.strip_prefix("outbound:") {
             let name = Spanned::new(upstream.to_owned(), decoder.span(node));
             decoder
@@ -108,12 +117,12 @@ impl Decode for Grant {
     }
 }
 
-/// Which component a policy runs.
+/// The component of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Component {
-    /// One that comes with the gateway, by its name.
+    /// A component that comes with the gateway, by its name.
     Bundled(String),
-    /// A file, its path made relative to the working directory.
+    /// A file; the path is made relative to the working directory.
     File(PathBuf),
 }
 
@@ -148,21 +157,21 @@ impl Decode for Component {
 }
 
 words! {
-    /// What becomes of a request whose policy fails.
+    /// What happens to a request whose policy fails.
     pub enum OnError {
-        /// It is answered 503.
+        /// It is answered with 503.
         Deny = "deny",
-        /// It goes on as if the policy were not there.
+        /// It continues as if the policy did not exist.
         Skip = "skip",
     }
 }
 
 words! {
-    /// Who shares an instance.
+    /// Which policies share an instance.
     pub enum Isolation {
-        /// All policies of the component.
+        /// All policies with the same component.
         Shared = "shared",
-        /// This policy alone.
+        /// Only this policy.
         Policy = "policy",
     }
 }
@@ -173,9 +182,9 @@ table! {
     pub struct PolicyUse("a use of a policy: its name, or a table with it") {
         /// The name of a policy.
         name: Spanned<PolicyName> = required;
-        /// Instead of the policy's `on_error`.
+        /// Overrides the policy's `on_error`.
         on_error: Option<OnError> = optional("as the policy says");
-        /// Instead of the policy's `deadline`.
+        /// Overrides the policy's `deadline`.
         deadline: Option<Spanned<Duration>> = optional("as the policy says");
     }
     short name

@@ -1,4 +1,5 @@
-//! What a component is told: any TOML table, as JSON, with its places kept.
+//! The configuration of a component: any TOML table, converted to JSON, with
+//! the position of each key.
 
 use serde_json::{Map, Number, Value};
 use std::path::PathBuf;
@@ -10,24 +11,25 @@ use crate::diagnostic::Diagnostic;
 use crate::span::Span;
 use crate::units::integer;
 
-/// The configuration of a policy. The gateway does not know what is in it; a
-/// component that refuses it can be answered with the place of the key that
-/// it names.
+/// The configuration of a policy. The gateway does not interpret it. If a
+/// component refuses it and names a key, the error can be shown at the position
+/// of that key.
 #[derive(Debug, Clone)]
 pub struct PolicyConfig {
     /// The table as JSON. Dates and times are strings of RFC 3339.
     pub value: Value,
-    /// The whole table, or its header.
+    /// The position of the table, or of its header.
     pub span: Span,
-    /// Where relative paths in it start from.
+    /// The directory to which relative paths refer.
     pub directory: PathBuf,
     pub(crate) places: Vec<KeyPlace>,
 }
 
-/// A key of the table and where it stands.
+/// A key of the table and its position.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyPlace {
-    /// The keys from the top down to this one; elements of lists by number.
+    /// The keys from the outermost to this one; list elements are given by
+    /// number.
     pub(crate) path: Vec<String>,
     /// The key.
     pub(crate) key: Span,
@@ -36,10 +38,10 @@ pub(crate) struct KeyPlace {
 }
 
 impl PolicyConfig {
-    /// Where a key stands, by its path (`request.set`, `rules[1].store`) or by
-    /// its name alone (`set`: the first one of that name). Of a path that is
-    /// not there, the deepest part that is: a field that is missing is missing
-    /// in its table.
+    /// The position of a key, given by its path (`request.set`,
+    /// `rules[1].store`) or only by its name (`set`: the first key with that
+    /// name). If the path does not exist, the position of its deepest existing
+    /// part: a missing field is reported at its table.
     pub fn key_span(&self, key: &str) -> Option<Span> {
         let path: Vec<&str> = key
             .split(['.', '[', ']'])
@@ -56,7 +58,7 @@ impl PolicyConfig {
         by_path.or_else(by_name).map(|place| place.key)
     }
 
-    /// The keys of the references to files and environment variables in it:
+    /// The keys of all references to files and environment variables:
     /// `keys_file`, `request.set.x_env`.
     pub fn references(&self) -> impl Iterator<Item = String> {
         let is_reference = |place: &&KeyPlace| {
@@ -75,7 +77,7 @@ impl PolicyConfig {
             .map(|place| place.path.join("."))
     }
 
-    /// Where the value of a key stands, by the whole path to it.
+    /// The position of the value at this path.
     pub(crate) fn value_span(&self, path: &[String]) -> Span {
         let place = self.places.iter().find(|place| place.path == path);
         place.map_or(self.span, |place| place.value)
@@ -108,7 +110,7 @@ impl Decode for PolicyConfig {
     }
 }
 
-/// The way down through the table. No deeper than the parser goes (80).
+/// A traversal of the table. The parser limits its depth to 80.
 struct Walk<'d, 's> {
     path: Vec<String>,
     places: Vec<KeyPlace>,

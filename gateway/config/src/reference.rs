@@ -1,4 +1,4 @@
-//! The reference of all fields, from the same definitions that decode them.
+//! Generates the reference of all fields from the definitions that decode them.
 
 use std::fmt::Write;
 
@@ -7,22 +7,22 @@ use serde::Serialize;
 use crate::decode::Decode;
 use crate::document::Document;
 
-/// One field of the file.
+/// One field of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FieldDoc {
-    /// Where it stands: `upstreams.<name>.keepalive`, `sites[].hosts`.
+    /// Its path: `upstreams.<name>.keepalive`, `sites[].hosts`.
     pub path: String,
-    /// What its value is, in words.
+    /// The type of its value, in words.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The default as TOML, or in words what its absence means; none if the
-    /// field must be there.
+    /// The default as TOML, or what happens if the field is absent; none if the
+    /// field is required.
     pub default: Option<String>,
-    /// What it means, with its unit.
+    /// Its meaning, with its unit.
     pub doc: String,
 }
 
-/// Whether a field must be there, and what holds if it is not.
+/// Whether a field is required, and what applies if it is absent.
 pub(crate) enum Presence {
     Required,
     Default(&'static str),
@@ -44,7 +44,7 @@ impl Presence {
 }
 
 impl FieldDoc {
-    /// Adds a field, and the fields below it.
+    /// Adds a field, and the fields of its table.
     pub(crate) fn add<T: Decode>(
         fields: &mut Vec<Self>,
         table: &str,
@@ -70,21 +70,21 @@ impl FieldDoc {
     }
 }
 
-/// All fields of the file, in the order of their definition.
+/// All fields, in the order of their definition.
 pub fn reference() -> Vec<FieldDoc> {
     let mut fields = Vec::new();
     Document::describe("", &mut fields);
     fields
 }
 
-/// The reference as a page: a section for each table, a row for each field.
+/// The reference as a Markdown page: a section per table, a row per field.
 pub fn reference_markdown() -> String {
     let mut page = String::from(
         "# Configuration reference\n\n\
          Durations are a whole number and a unit: `250ms`, `10s`, `5m`, `24h`, `7d`. \
          Sizes are `512B`, `64KiB`, `1MiB`, `1GiB`, or a plain number of bytes. \
-         Relative paths start from the directory of the file that they stand in. \
-         Which route takes a request: [routing.md](routing.md).\n",
+         Relative paths refer to the directory of the file that contains them. \
+         How a route is chosen for a request: [routing.md](routing.md).\n",
     );
     let fields = reference();
     let mut tables: Vec<&str> = Vec::new();
@@ -121,12 +121,12 @@ pub fn reference_markdown() -> String {
     page
 }
 
-/// The table that a field stands in.
+/// The table that contains a field.
 fn parent(path: &str) -> &str {
     path.rsplit_once('.').map_or("", |(table, _)| table)
 }
 
-/// Text that fits in a cell.
+/// Escapes text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

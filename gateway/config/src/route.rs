@@ -1,4 +1,5 @@
-//! `[[sites.routes]]`: which requests, and what is done with them.
+//! `[[sites.routes]]`: conditions on requests, and how matching requests are
+//! handled.
 
 use std::time::Duration;
 
@@ -16,43 +17,60 @@ use crate::target::Target;
 use crate::units::Size;
 
 table! {
-    /// Which requests, and what is done with them.
+    /// Conditions on requests, and how matching requests are handled.
     pub struct Route("a route (`[[sites.routes]]`)") {
-        /// Which paths. `"/api"`: `/api` and all below; `"/api/"`: all below; or a table that says how: `exact`, `prefix` (also `/apifoo`), `segment`, `suffix` or `regex`.
+        /// Which paths match. `"/api"`: `/api` and all paths below; `"/api/"`:
+        /// all paths below; or a table with one of `exact`, `prefix` (which also
+        /// matches `/apifoo`), `segment`, `suffix` or `regex`.
         path: Option<Spanned<PathPattern>> = optional("all paths");
-        /// Whether a path such as `/api/` also takes `/api` alone: `"ignore"`: no; `"redirect"`: it is answered with 301 to `/api/`, query kept, unless another route takes `/api`.
+        /// Whether a route for `/api/` also matches the bare path `/api`.
+        /// `"ignore"`: no; `"redirect"`: it is answered with 301 to `/api/`,
+        /// keeping the query, unless another route matches `/api`.
         bare: Spanned<Bare> = default("\"ignore\"");
-        /// Which methods. An empty list: all of them.
+        /// Which methods match. An empty list: all of them.
         methods: Vec<Spanned<Method>> = default("[]");
-        /// Which header fields a request must have: `{ x-canary = "1" }`, `{ x-canary = { present = true } }` or `{ x-canary = { regex = "^[0-9]+$" } }`.
+        /// Conditions on header fields of the request: `{ x-canary = "1" }`,
+        /// `{ x-canary = { present = true } }` or
+        /// `{ x-canary = { regex = "^[0-9]+$" } }`.
         headers: HeaderMatches = default("{}");
         /// A label for logs and metrics.
         name: Option<Spanned<String>> = optional("the path as it is written");
         /// The policies of the route, after those of the site.
         policies: Vec<PolicyUse> = default("[]");
-        /// Policies of the site that the route does without.
+        /// Policies of the site that are not used on this route.
         without: Vec<Spanned<PolicyName>> = default("[]");
-        /// What is done with the requests: one of these.
+        /// How requests are handled: one of these fields.
         target: Target = flatten;
-        /// What is taken off the front of the path before the upstream sees it.
+        /// A prefix that is removed from the path before the request is sent to
+        /// the upstream.
         strip_prefix: Option<Spanned<String>> = optional("nothing");
-        /// The `Host` that the upstream sees: the client's (`"preserve"`), the endpoint's (`"upstream"`), or this value.
+        /// The `Host` that the upstream gets: the client's (`"preserve"`), the
+        /// endpoint's (`"upstream"`), or this value.
         host: Spanned<UpstreamHost> = default("\"preserve\"");
-        /// How long a request may take as a whole. `0s`: no limit.
+        /// The time limit of a whole request. `0s`: no limit.
         request_timeout: Option<Duration> = optional("as the site says");
-        /// The longest time between two reads or writes of a body, or of an upgraded connection. `0s`: no limit. WebSockets and event streams want a long one.
+        /// The longest time between two reads or writes of a body, or of an
+        /// upgraded connection. `0s`: no limit. WebSockets and event streams need
+        /// a long one.
         idle_timeout: Option<Duration> = optional("as the upstream says");
-        /// The longest request body; a longer one is answered 413. 0: no limit.
+        /// The maximum size of a request body; a larger one is answered with 413.
+        /// 0: no limit.
         max_body: Option<Size> = optional("as the site says");
-        /// Further endpoints that are tried after one that could not be connected to, or that closed the connection before it answered a request that may be repeated. 0: none.
+        /// How many further endpoints are tried if connecting fails, or if the
+        /// connection is closed before the response to a request that may be
+        /// repeated. 0: none.
         retries: Option<Spanned<u32>> = optional("as the upstream says");
-        /// Whether responses of the upstream are stored in the shared cache, as RFC 9111 lets them be.
+        /// Whether responses of the upstream are stored in the shared cache, as
+        /// far as RFC 9111 allows.
         cache: Option<Spanned<bool>> = optional("as the site says");
-        /// Whether responses are compressed, as `[compression]` says.
+        /// Whether responses are compressed, with the settings in
+        /// `[compression]`.
         compress: Option<bool> = optional("as the site says");
-        /// Whether a 404 of the upstream asks the policies of the phase `missing` what to serve instead. A file that is not there always does.
+        /// Whether after a 404 of the upstream the policies of the phase
+        /// `missing` choose what to serve instead. For a missing file they always
+        /// do.
         missing: Spanned<bool> = default("false");
-        /// Whether its requests are in the access log.
+        /// Whether requests are written to the access log.
         access_log: bool = default("true");
     }
     called "route" by label
@@ -66,7 +84,7 @@ fn whole(route: &Route, decoder: &mut Decoder<'_>) {
     ignored::check(route, decoder);
 }
 
-/// A bare path is a path that lacks the slash which the route's paths begin with.
+/// A bare path exists only for a path that ends in a slash.
 fn bare(route: &Route, decoder: &mut Decoder<'_>) {
     if route.bare.value == Bare::Ignore || route.bare_path().is_some() {
         return;
@@ -82,8 +100,8 @@ fn bare(route: &Route, decoder: &mut Decoder<'_>) {
     });
 }
 
-/// An alias takes the route's path off: there must be one that begins every
-/// path of the route.
+/// `alias` removes the route's path from the request's path, so the route must
+/// match by a fixed prefix.
 fn alias(route: &Route, decoder: &mut Decoder<'_>) {
     let Target::Files(files) = &route.target else {
         return;
@@ -109,7 +127,7 @@ fn alias(route: &Route, decoder: &mut Decoder<'_>) {
     }
 }
 
-/// What `strip_prefix` must be.
+/// Checks the value of `strip_prefix`.
 fn strip(route: &Route, decoder: &mut Decoder<'_>) {
     let Some(strip) = &route.strip_prefix else {
         return;
@@ -149,8 +167,8 @@ fn is_below(path: &str, top: &str) -> bool {
 }
 
 impl Route {
-    /// The path that is sent to the route's own with 301: `/api` to `/api/`. None
-    /// if the route does not say so, or has no such path.
+    /// The path that is redirected to the route's own path with 301: `/api` to
+    /// `/api/`. None if the route has no redirect or no such path.
     pub fn bare_path(&self) -> Option<&str> {
         match self.path.as_deref()? {
             PathPattern::Prefix(path) if self.bare.value == Bare::Redirect => {
@@ -160,7 +178,7 @@ impl Route {
         }
     }
 
-    /// What to call the route in logs and metrics.
+    /// The label of the route in logs and metrics.
     pub fn label(&self) -> String {
         match (&self.name, &self.path) {
             (Some(name), _) => name.value.clone(),
@@ -171,23 +189,23 @@ impl Route {
 }
 
 words! {
-    /// What becomes of a path that lacks the slash at the end of the route's.
+    /// How a path without the final slash of the route's path is handled.
     pub enum Bare {
-        /// The route does not take it.
+        /// The route does not match it.
         Ignore = "ignore",
         /// It is answered with 301 to the path with the slash.
         Redirect = "redirect",
     }
 }
 
-/// The `Host` that an upstream sees.
+/// The `Host` that an upstream gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamHost {
     /// The one that the client sent.
     Preserve,
     /// The address of the endpoint.
     Upstream,
-    /// This one.
+    /// This value.
     Literal(String),
 }
 

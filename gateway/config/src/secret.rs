@@ -1,5 +1,5 @@
-//! Secrets are not written in a configuration but referred to: files and
-//! environment variables.
+//! Resolves references to secrets. A configuration contains no secrets, but
+//! refers to files and environment variables that do.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -15,16 +15,17 @@ use crate::policy_config::PolicyConfig;
 use crate::reference::{FieldDoc, Presence};
 use crate::span::{Sources, Span, Spanned};
 
-/// A policy's configuration as the component is handed it. Holds secrets:
-/// `Debug` leaves the value out.
+/// A policy's configuration as the component gets it. It contains secrets,
+/// which `Debug` omits.
 #[derive(Clone)]
 pub struct Resolved {
-    /// The configuration with the content of every reference in its place.
+    /// The configuration, with every reference replaced by the content it
+    /// refers to.
     pub value: Value,
-    /// SHA-256 of that: changes whenever a file or variable changes, and
-    /// tells nothing of them.
+    /// The SHA-256 of the value: it changes whenever a file or variable
+    /// changes, and reveals nothing about the content.
     pub identity: [u8; 32],
-    /// The files that were read, to be watched.
+    /// The files that were read, which must be watched for changes.
     pub files: Vec<PathBuf>,
 }
 
@@ -37,15 +38,14 @@ impl fmt::Debug for Resolved {
     }
 }
 
-/// Puts the content of files and environment variables in the place of the
-/// references to them: a string whose key ends in `_file` is the path of a
-/// file, relative to the file of the configuration; one whose key ends in
-/// `_env` is the name of a variable, looked up by `env`. At any depth. The
-/// key stays, and the content is taken byte for byte.
+/// Replaces references to files and environment variables by their content. A
+/// string whose key ends in `_file` is the path of a file, relative to the
+/// configuration file; one whose key ends in `_env` is the name of a variable,
+/// looked up by `env`. This applies at any depth. The key is kept, and the
+/// content is not changed.
 ///
-/// # Errors
-/// Every reference that leads nowhere, or to what is not UTF-8, at its place
-/// in the configuration. Never says any content.
+/// # Errors Every reference that cannot be resolved, or whose content is not
+/// UTF-8, with its position. The messages contain no content.
 pub fn resolve_references(
     config: &PolicyConfig,
     sources: &Sources,
@@ -63,7 +63,8 @@ pub fn resolve_references(
     if walk.found.has_errors() {
         return Err(walk.found);
     }
-    // The keys of an object come in one order, so equal values are equal bytes.
+    // The keys of an object are in a fixed order, so equal values give equal
+    // bytes.
     let identity = Sha256::digest(value.to_string()).into();
     Ok(Resolved {
         value,
@@ -72,7 +73,7 @@ pub fn resolve_references(
     })
 }
 
-/// The way down through the value.
+/// A traversal of the value.
 struct Walk<'a> {
     config: &'a PolicyConfig,
     env: &'a dyn Fn(&str) -> Option<String>,
@@ -107,7 +108,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What a string leads to, if its key says that it is a reference.
+    /// The content that a string refers to, if its key marks it as a reference.
     fn content(&mut self, text: &str) -> Option<String> {
         let key = self.path.last()?;
         let (content, help) = if key.ends_with("_file") {
@@ -145,24 +146,23 @@ fn variable(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, 
     env(name).ok_or_else(|| format!("the environment variable `{name}` is not set, or not UTF-8"))
 }
 
-/// Where the token of a call is: `token_file` or `token_env`.
+/// The source of a webhook's token: `token_file` or `token_env`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Token {
     /// There is none.
     None,
-    /// In this file, relative to the working directory.
+    /// A file, relative to the working directory.
     File(Spanned<PathBuf>),
-    /// In the environment variable of this name.
+    /// The environment variable with this name.
     Env(Spanned<String>),
 }
 
 impl Token {
-    /// The token without white space at its ends, if there is one. Variables
-    /// are looked up by `env`.
+    /// The token without leading and trailing white space, if there is one.
+    /// Variables are looked up by `env`.
     ///
-    /// # Errors
-    /// The reference leads nowhere, or to what no header field can carry.
-    /// Never says any content.
+    /// # Errors If the reference cannot be resolved, or the content is not
+    /// valid in a header field. The messages contain no content.
     pub fn resolve(
         &self,
         env: &dyn Fn(&str) -> Option<String>,
@@ -183,7 +183,7 @@ impl Token {
         Ok(Some(token.to_owned()))
     }
 
-    /// Where it is referred to.
+    /// The position of the reference.
     pub(crate) fn span(&self) -> Option<Span> {
         match self {
             Self::None => None,
@@ -192,7 +192,7 @@ impl Token {
         }
     }
 
-    /// Takes the token out of a table.
+    /// Reads the token from a table.
     pub(crate) fn take(table: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
         let file = table.optional("token_file")?.map(Self::File);
         let env = table.optional("token_env")?.map(Self::Env);

@@ -1,4 +1,4 @@
-//! `[server]`: the process as a whole.
+//! `[server]`: settings of the whole process.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -11,25 +11,29 @@ use crate::macros::table;
 use crate::span::Spanned;
 
 table! {
-    /// What concerns the process as a whole.
+    /// Settings of the whole process.
     pub struct Server("a table of server settings") {
         /// Worker threads. Each has its own listening sockets, upstream connections and policy instances.
         workers: Option<Spanned<NonZeroU32>> = optional("one per core");
-        /// How long requests in flight may take to end when the process stops. `0s`: they are cut off at once.
+        /// How long the process waits for requests in progress when it stops.
+        /// `0s`: they are aborted at once.
         drain_timeout: Duration = default("\"30s\"");
-        /// The header field that carries the id of a request to the upstream. A trusted proxy's is kept.
+        /// The header field that carries the request id to the upstream. If a
+        /// trusted proxy sent one, that id is kept.
         request_id_header: Spanned<FieldName> = default("\"x-request-id\"");
-        /// Directory of the compile cache, relative to this file. It must belong to the user of the process.
+        /// The directory of the compile cache, relative to this file. It must
+        /// belong to the user of the process.
         state_dir: Option<Spanned<PathBuf>> = optional("`$XDG_CACHE_HOME/janua`, or `/var/cache/janua`");
-        /// The file with the names of hosts that no name server is asked for, relative to this file.
+        /// The hosts file, whose names are not looked up in DNS, relative to
+        /// this file.
         hosts_file: Option<Spanned<PathBuf>> = optional("`/etc/hosts`");
-        /// How many rate-limit buckets are kept, shared by all workers.
+        /// The number of rate-limit buckets that are kept, over all workers.
         buckets: Spanned<NonZeroU32> = default("1_000_000");
     }
     check bounds
 }
 
-/// Slips that would take the machine down.
+/// Refuses values so large that they would exhaust the machine.
 fn bounds(server: &Server, decoder: &mut Decoder<'_>) {
     if let Some(workers) = server.workers.filter(|workers| workers.get() > 1024) {
         decoder.push(

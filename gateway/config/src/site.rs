@@ -1,4 +1,4 @@
-//! `[[sites]]`: hosts, and the routes below them.
+//! `[[sites]]`: hosts and their routes.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,27 +16,31 @@ use crate::target::Target;
 use crate::units::Size;
 
 table! {
-    /// Hosts that are served alike.
+    /// Hosts that have the same routes.
     pub struct Site("a site") {
-        /// The hosts: `"a.example"`, `"*.b.example"` for all names below, `"*"` for every host that no other site names.
+        /// The hosts: `"a.example"`, `"*.b.example"` for all names below it, `"*"` for every
+        /// host that no other site has.
         hosts: NonEmpty<Spanned<HostPattern>> = required;
         /// A label for logs and metrics.
         name: Option<Spanned<String>> = optional("the first host");
-        /// The listeners that the site is served on.
+        /// The listeners on which the site is served.
         listeners: Option<NonEmpty<Spanned<ListenerName>>> = optional("all");
-        /// The policies of all its routes, in order; those of the route come after them.
+        /// The policies of all routes, in order; those of the route follow.
         policies: Vec<PolicyUse> = default("[]");
         /// Whether `%2F` in a path is kept as it is, or the request is refused with 400.
         encoded_slash: EncodedSlash = default("\"keep\"");
-        /// The longest request body; a longer one is answered 413. 0: no limit. Routes may say otherwise.
+        /// The maximum size of a request body; a larger one is answered with 413. 0: no
+        /// limit. Routes may override it.
         max_body: Size = default("\"1MiB\"");
-        /// How long a request may take as a whole. `0s`: no limit. Routes may say otherwise.
+        /// The time limit of a whole request. `0s`: no limit. Routes may override it.
         request_timeout: Duration = default("\"0s\"");
-        /// Whether responses of upstreams are stored in the shared cache, as RFC 9111 lets them be. Routes may say otherwise.
+        /// Whether responses of upstreams are stored in the shared cache, as far as RFC 9111
+        /// allows. Routes may override it.
         cache: bool = default("false");
-        /// Whether responses are compressed, as `[compression]` says. Routes may say otherwise.
+        /// Whether responses are compressed, with the settings in `[compression]`. Routes
+        /// may override it.
         compress: bool = default("false");
-        /// What is done with the requests.
+        /// Which requests are handled how.
         routes: NonEmpty<Route> = required;
     }
     called "site" by label
@@ -47,7 +51,7 @@ table! {
 }
 
 impl Site {
-    /// What to call the site in logs and metrics.
+    /// The label of the site in logs and metrics.
     pub fn label(&self) -> String {
         match (&self.name, self.hosts.first()) {
             (Some(name), _) => name.value.clone(),
@@ -56,20 +60,19 @@ impl Site {
         }
     }
 
-    /// The body limit of a route in bytes; `None` is no limit.
+    /// The body limit of a route in bytes; `None` means no limit.
     pub fn max_body(&self, route: &Route) -> Option<u64> {
         let limit = route.max_body.unwrap_or(self.max_body).bytes();
         (limit > 0).then_some(limit)
     }
 
-    /// The time limit of a whole request; `None` is no limit.
+    /// The time limit of a whole request; `None` means no limit.
     pub fn request_timeout(&self, route: &Route) -> Option<Duration> {
         let limit = route.request_timeout.unwrap_or(self.request_timeout);
         (!limit.is_zero()).then_some(limit)
     }
 
-    /// Whether the shared cache is used on a route: only where there is an
-    /// upstream to save.
+    /// Whether a route uses the shared cache; only possible if its target is an upstream.
     pub fn cache(&self, route: &Route) -> bool {
         matches!(route.target, Target::Upstream(_)) && route.cache.map_or(self.cache, |it| it.value)
     }
@@ -79,7 +82,7 @@ impl Site {
         route.compress.unwrap_or(self.compress)
     }
 
-    /// Whether there is a listener that both sites are served on.
+    /// Whether there is a listener on which both sites are served.
     pub(crate) fn shares_listener(&self, other: &Self) -> bool {
         match (&self.listeners, &other.listeners) {
             (Some(mine), Some(others)) => mine.iter().any(|name| others.contains(name)),
@@ -87,8 +90,8 @@ impl Site {
         }
     }
 
-    /// The uses of policies on a route, in the order of the request phase:
-    /// the site's but for those in `without`, then the route's.
+    /// The policies of a route, in the order of the request phase: those of the site except
+    /// the ones in `without`, then those of the route.
     pub fn policies<'a>(&'a self, route: &'a Route) -> impl Iterator<Item = &'a PolicyUse> {
         let kept = move |used: &&PolicyUse| !route.without.contains(&used.name);
         self.policies.iter().filter(kept).chain(&route.policies)
@@ -96,23 +99,23 @@ impl Site {
 }
 
 words! {
-    /// What becomes of a path with `%2F` in it.
+    /// How a path that contains `%2F` is handled.
     pub enum EncodedSlash {
-        /// It is passed on as `%2F`, and is no separator.
+        /// It is passed on as `%2F`, which does not separate segments.
         Keep = "keep",
-        /// The request is answered 400.
+        /// The request is answered with 400.
         Refuse = "refuse",
     }
 }
 
-/// Which hosts a site serves. In lower case, without a port.
+/// The hosts that a site serves, in lower case, without port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostPattern {
     /// One host.
     Exact(String),
-    /// All names below this one: `*.b.example` is `b.example` here.
+    /// All names below this one: `*.b.example` is stored as `b.example`.
     Below(String),
-    /// Every host that no other site names.
+    /// Every host that no other site has.
     Any,
 }
 
@@ -144,7 +147,7 @@ impl Decode for HostPattern {
     }
 }
 
-/// Reads a host, or says what to write instead.
+/// Parses a host, or returns advice on what to write instead.
 fn host(text: &str) -> Result<HostPattern, String> {
     if text == "*" {
         return Ok(HostPattern::Any);
@@ -194,7 +197,7 @@ fn host(text: &str) -> Result<HostPattern, String> {
     }
 }
 
-/// The names in `without` that the site does not use: they have no effect.
+/// The names in `without` that have no effect because the site does not use them.
 pub(crate) fn without_effect(site: &Site) -> impl Iterator<Item = &Spanned<PolicyName>> {
     let used = |name: &PolicyName| site.policies.iter().any(|used| used.name.value == *name);
     site.routes

@@ -1,11 +1,11 @@
-//! Where a value stands in the files: spans, and the sources they point into.
+//! Positions of values in the files: spans, and the sources that they refer to.
 
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Which of the [`Sources`] a span points into: 0 is the main file.
+/// Identifies one of the [`Sources`]; 0 is the main file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(usize);
 
@@ -35,24 +35,23 @@ impl Span {
     }
 }
 
-/// A value and where it was written. A value that was left out, and so is the
-/// default, points at the table it was left out of. Equality looks at the
-/// value alone.
+/// A value with its position in the file. The position of a default is the
+/// table that lacks the field. Equality compares only the value.
 #[derive(Debug, Clone, Copy)]
 pub struct Spanned<T> {
-    /// What was written.
+    /// The value.
     pub value: T,
-    /// Where.
+    /// The position.
     pub span: Span,
 }
 
 impl<T> Spanned<T> {
-    /// Puts a value and its place together.
+    /// Combines a value with its position.
     pub fn new(value: T, span: Span) -> Self {
         Self { value, span }
     }
 
-    /// Another value at the same place.
+    /// Another value at the same position.
     pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Spanned<U> {
         Spanned::new(with(self.value), self.span)
     }
@@ -90,19 +89,19 @@ pub struct Source {
 }
 
 impl Source {
-    /// The directory that relative paths in it start from; empty for the
-    /// working directory.
+    /// The directory to which relative paths in it refer; empty for the working
+    /// directory.
     pub fn directory(&self) -> &Path {
         self.path.parent().unwrap_or_else(|| Path::new(""))
     }
 }
 
-/// The files of one configuration: the main file first, then the included
-/// ones in the order of their names. Cheap to clone.
+/// The files of one configuration: the main file first, then the included ones
+/// in the order of their names. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Sources(Vec<Arc<Source>>);
 
-/// A place as a person counts it.
+/// A position as line and column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location<'s> {
     /// The file.
@@ -113,12 +112,12 @@ pub struct Location<'s> {
     pub column: usize,
     /// The whole line, without its end.
     pub text: &'s str,
-    /// How many characters of that line the span covers, at least 1.
+    /// The number of characters of that line that the span covers, at least 1.
     pub width: usize,
 }
 
 impl Sources {
-    /// One source: the main file.
+    /// A single source, which is the main file.
     pub fn single(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
         let mut sources = Self::default();
         sources.add(path, text);
@@ -147,12 +146,13 @@ impl Sources {
         self.0.get(id.0).map(|source| source.path.as_path())
     }
 
-    /// The paths of all files, as the watcher needs them.
+    /// The paths of all files, which must be watched for changes.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
         self.0.iter().map(|source| source.path.as_path())
     }
 
-    /// Line and column of a span; none if it points into another set of sources.
+    /// The line and column of a span; none if it belongs to another set of
+    /// sources.
     pub fn locate(&self, span: Span) -> Option<Location<'_>> {
         let source = self.0.get(span.source.0)?;
         let text = source.text.as_str();

@@ -1,10 +1,10 @@
-//! "Did you mean": the nearest of the words that would have been right.
+//! "Did you mean": finds the valid word nearest to an unknown one.
 
 use crate::decode::{Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::reference::reference;
 
-/// The candidate that `word` was most likely meant to be.
+/// The candidate that `word` is most likely a misspelling of.
 pub(crate) fn nearest<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
@@ -13,17 +13,16 @@ pub(crate) fn nearest<'c>(
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&word, candidate), candidate))
-        // A third of the letters may differ, and one in the shortest words.
+        // Up to a third of the letters may differ, and at least one.
         .filter(|(distance, candidate)| *distance <= (candidate.chars().count() / 3).max(1))
         .min()
         .map(|(_, candidate)| candidate)
 }
 
-/// What to write in the place of a field that is not one of these: the field
-/// that was most likely meant, where it belongs, or what other proxies' word
-/// for it is called here.
+/// Advice for an unknown field: the field that was probably meant, the table
+/// where it belongs, or the equivalent of another proxy's word.
 pub(crate) fn field(name: &str, fields: &[&str]) -> String {
-    // First of all: `listen` is near `listeners` and means something else.
+    // Checked first: `listen` resembles `listeners` but means something else.
     if let Some((_, here)) = OTHER_WORDS.iter().find(|(word, _)| *word == name) {
         return format!("write {here}");
     }
@@ -45,7 +44,7 @@ pub(crate) fn field(name: &str, fields: &[&str]) -> String {
     }
 }
 
-/// Words of nginx and Caddy, and what says the same.
+/// Words of nginx and Caddy, and their equivalents.
 const OTHER_WORDS: [(&str, &str); 17] = [
     ("listen", "`[listeners.public]` with `address = \"*:80\"`"),
     (
@@ -84,7 +83,7 @@ const OTHER_WORDS: [(&str, &str); 17] = [
     ("gzip", "`compress = true`"),
 ];
 
-/// "did you mean `x`?", or the whole list, introduced by `these_are`.
+/// "did you mean `x`?", or the complete list, introduced by `these_are`.
 pub(crate) fn one_of<'c>(
     word: &str,
     candidates: impl IntoIterator<Item = &'c str>,
@@ -98,8 +97,8 @@ pub(crate) fn one_of<'c>(
     format!("{these_are} `{}`", candidates.join("`, `"))
 }
 
-/// Refuses a word that is none of a choice; `refused` are words that are
-/// known of but not carried out.
+/// Refuses a word that is not one of a choice; `refused` lists words that are
+/// known but not supported.
 pub(crate) fn refuse_word<T>(
     node: &Node<'_>,
     decoder: &mut Decoder<'_>,

@@ -1,4 +1,4 @@
-//! TOML itself: parsing with recovery, and what is said when it fails.
+//! Parses TOML with error recovery, and explains syntax errors.
 
 use std::ops::Range;
 
@@ -9,14 +9,15 @@ use crate::diagnostic::Diagnostic;
 use crate::span::{SourceId, Span};
 use crate::units::truth;
 
-/// A fault in the TOML.
+/// An error in the TOML.
 pub(crate) struct Fault {
     diagnostic: Diagnostic,
     duplicate: bool,
 }
 
 impl Fault {
-    /// Whether a key was given twice: then the rest of the file can be read.
+    /// Whether a key was given twice; the rest of the file is then still
+    /// usable.
     pub(crate) fn is_duplicate(&self) -> bool {
         self.duplicate
     }
@@ -26,10 +27,9 @@ impl Fault {
     }
 }
 
-/// Parses a file as far as that goes. Of the faults in its syntax only the
-/// first is given: a quote that is missing makes faults of the lines below it,
-/// which go away with it. Keys that are given twice are given all, if there is
-/// no other fault.
+/// Parses a file as far as possible. Only the first syntax error is returned,
+/// because a missing quote causes errors in the lines below it. If there are no
+/// other errors, all duplicate keys are returned.
 pub(crate) fn parse(source: SourceId, text: &str) -> (At<DeTable<'_>>, Vec<Fault>) {
     let (document, errors) = DeTable::parse_recoverable(text);
     let start = |error: &toml::de::Error| error.span().map_or(0, |range| range.start);
@@ -62,8 +62,8 @@ fn is_duplicate(error: &toml::de::Error) -> bool {
     error.message() == "duplicate key"
 }
 
-/// A fault in the syntax, in the operator's words where the parser's are those
-/// of its grammar.
+/// Describes a syntax error, in simpler words where the parser's message refers
+/// to its grammar.
 fn broken_syntax(source: SourceId, text: &str, error: &toml::de::Error) -> Diagnostic {
     let range = error.span().unwrap_or(0..0);
     let span = Span::new(source, range.clone());
@@ -144,8 +144,8 @@ fn broken_syntax(source: SourceId, text: &str, error: &toml::de::Error) -> Diagn
     Diagnostic::error(span, what).help(help)
 }
 
-/// Where the value around this place stands, if it looks like text that lacks its quotes:
-/// `never`, `127.0.0.1:80`, `/srv/app`.
+/// The range of the value at this position, if it looks like text without
+/// quotes: `never`, `127.0.0.1:80`, `/srv/app`.
 fn bare_value(text: &str, at: usize) -> Option<Range<usize>> {
     let (before, after) = text.split_at_checked(at)?;
     let ends = |c: char| c.is_whitespace() || "=,[]{}#\"'".contains(c);
@@ -158,9 +158,9 @@ fn bare_value(text: &str, at: usize) -> Option<Range<usize>> {
     (is_value && is_text).then_some(start..end)
 }
 
-/// Where a key that is given twice was given first: the parser does not say.
-/// Looks at the lines above for the same header, or for the same key in the
-/// same table; finds nothing in tables that are written in line.
+/// Finds where a duplicate key was first given, which the parser does not
+/// report. Searches the lines above for the same header, or for the same key in
+/// the same table; finds nothing in inline tables.
 fn first_of(text: &str, second: usize, key: &str) -> Option<Range<usize>> {
     let above = text.get(..second)?;
     let line_start = above.rfind('\n').map_or(0, |at| at + 1);

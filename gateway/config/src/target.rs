@@ -1,4 +1,4 @@
-//! What is done with the requests of a route.
+//! The target of a route: how its requests are handled.
 
 use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::Diagnostic;
@@ -10,22 +10,22 @@ use crate::reference::{FieldDoc, Presence};
 use crate::span::Spanned;
 use crate::tree::{ToFields, ToTree as _, Tree};
 
-/// What is done with the requests of a route.
+/// How the requests of a route are handled.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// They are passed on.
+    /// They are forwarded to an upstream.
     Upstream(Spanned<UpstreamName>),
     /// They are answered with files.
     Files(Box<Files>),
-    /// They are answered as written here.
+    /// They are answered with a fixed response.
     Respond(Respond),
-    /// They are sent elsewhere.
+    /// They are redirected.
     Redirect(Redirect),
 }
 
 /// The fields that are targets.
 const CARRIED_OUT: [&str; 4] = ["upstream", "files", "respond", "redirect"];
-/// The field that will be a target.
+/// The field of a future target.
 const NOT_YET: &str = "handler";
 
 impl ToFields for Target {
@@ -52,7 +52,7 @@ impl Target {
         }
     }
 
-    /// Takes the one target out of a route.
+    /// Reads the one target of a route.
     pub(crate) fn take(route: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
         let given: Vec<_> = CARRIED_OUT
             .into_iter()
@@ -65,7 +65,7 @@ impl Target {
 
         let refused = route.node(NOT_YET).is_some();
         if let Some(span) = route.key_span(NOT_YET) {
-            let message = format!("`{NOT_YET}` is not carried out by this version");
+            let message = format!("`{NOT_YET}` is not supported by this version");
             route.decoder.push(
                 Diagnostic::error(span, message)
                     .help("use `upstream`, `files`, `respond` or `redirect`"),
@@ -97,7 +97,7 @@ impl Target {
         }
     }
 
-    /// The fields that a target can be, for the reference.
+    /// The fields of the targets, for the reference.
     pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
         let one_of = || Presence::optional("one of `upstream`, `files`, `respond`, `redirect`");
         FieldDoc::add::<UpstreamName>(
@@ -105,36 +105,24 @@ impl Target {
             path,
             "upstream",
             one_of(),
-            "The upstream that the requests are passed on to.",
+            "The upstream that requests are forwarded to.",
         );
         FieldDoc::add::<Files>(
             fields,
             path,
             "files",
             one_of(),
-            "Files below a directory: its path, or a table with more. `GET` and `HEAD` only.",
+            "A directory whose files are served: its path, or a table. Only for `GET` and `HEAD`.",
         );
-        FieldDoc::add::<Respond>(
-            fields,
-            path,
-            "respond",
-            one_of(),
-            "An answer that the gateway gives by itself.",
-        );
-        FieldDoc::add::<Redirect>(
-            fields,
-            path,
-            "redirect",
-            one_of(),
-            "Where the client is sent instead.",
-        );
+        FieldDoc::add::<Respond>(fields, path, "respond", one_of(), "A fixed response.");
+        FieldDoc::add::<Redirect>(fields, path, "redirect", one_of(), "A redirect.");
     }
 }
 
 table! {
-    /// An answer that the gateway gives by itself.
+    /// A fixed response.
     pub struct Respond("a table such as `{ status = 200, body = \"ok\" }`") {
-        /// The status, 200 to 599.
+        /// The status code, 200 to 599.
         status: Status = default("200");
         /// The body.
         body: String = default("\"\"");
@@ -143,7 +131,7 @@ table! {
     }
 }
 
-/// A final status.
+/// A final status code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status(pub u16);
 
@@ -166,16 +154,20 @@ impl Decode for Status {
 }
 
 table! {
-    /// Where the client is sent instead.
+    /// A redirect.
     pub struct Redirect("a table such as `{ to = \"https://{host}{path}{query}\", code = 301 }`") {
-        /// The new address: `http://…`, `https://…`, or a path. `{scheme}`, `{host}`, `{path}` and `{query}` (with its `?`) are those of the request, and `$$` is a `$`. A request that names no host is answered 400 where `{host}` is used.
+        /// The URL to redirect to: `http://…`, `https://…`, or a path.
+        /// `{scheme}`, `{host}`, `{path}` and `{query}` (with its `?`) are
+        /// those of the request, and `$$` is a `$`. If `{host}` is used, a
+        /// request without a host is answered with 400.
         to: Spanned<Template> = required;
-        /// The status: 301 or 308 for good, 302 or 307 for now; 307 and 308 keep the method.
+        /// The status code: 301 and 308 are permanent, 302 and 307 are
+        /// temporary; 307 and 308 keep the method.
         code: RedirectCode = default("302");
     }
 }
 
-/// The status of a redirect.
+/// The status code of a redirect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RedirectCode(pub u16);
 
@@ -197,7 +189,7 @@ impl Decode for RedirectCode {
     }
 }
 
-/// Text with places for parts of the request.
+/// Text with placeholders for parts of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(pub Vec<TemplatePart>);
 
@@ -206,13 +198,13 @@ pub struct Template(pub Vec<TemplatePart>);
 pub enum TemplatePart {
     /// This text.
     Literal(String),
-    /// `http` or `https`, as the client came.
+    /// `http` or `https`, as the client connected.
     Scheme,
-    /// The host that the client named, without a port.
+    /// The host that the client named, without its port.
     Host,
     /// The normalised path.
     Path,
-    /// `?` and the query; nothing if there is none.
+    /// `?` and the query; empty if there is no query.
     Query,
 }
 
@@ -231,10 +223,10 @@ impl Decode for Template {
     }
 }
 
-/// A sentence that says what is wrong, and what to write instead.
+/// An error message, and advice on what to write instead.
 type Refusal = (String, String);
 
-/// Reads a template, or says what is wrong and what to write instead.
+/// Parses a template, or returns an error message and advice.
 fn template(text: &str) -> Result<Vec<TemplatePart>, Refusal> {
     if text.is_empty() || text.chars().any(|c| c.is_control() || c == ' ') {
         return Err((
@@ -297,8 +289,9 @@ fn part(name: &str) -> Result<TemplatePart, Refusal> {
     })
 }
 
-/// What follows a `$` that stands for itself: any but a name, or a second `$`.
-/// A name is a variable of nginx, and would be sent to clients as it stands.
+/// The text after a `$` that stands for itself. A name after it would be a
+/// variable of nginx, which would be sent to clients unchanged, so it is an
+/// error.
 fn dollar(after: &str) -> Result<&str, Refusal> {
     if let Some(rest) = after.strip_prefix('$') {
         return Ok(rest);
@@ -317,7 +310,7 @@ fn dollar(after: &str) -> Result<&str, Refusal> {
     Err((format!("`${name}` is not a part of the request"), help))
 }
 
-/// What nginx and Caddy call otherwise.
+/// The equivalent of a variable of nginx or Caddy.
 fn elsewhere(name: &str) -> Option<&'static str> {
     Some(match name {
         "scheme" => "{scheme}",

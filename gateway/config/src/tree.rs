@@ -1,7 +1,6 @@
-//! A configuration as a tree of named values, so that two of them can be
-//! compared field by field. [`table!`](crate::table) writes the tree of a
-//! table out of the definition of its fields: a field that is added later is in
-//! it, or does not compile.
+//! A configuration as a tree of named values, for comparing two configurations
+//! field by field. [`table!`](crate::table) generates the tree of a table from
+//! the definition of its fields, so a new field cannot be forgotten.
 
 mod values;
 
@@ -11,43 +10,44 @@ use crate::list::{NonEmpty, OneOrMany};
 use crate::names::{Definition, Named, Names};
 use crate::span::Spanned;
 
-/// A value, with all that is below it. Has no `Debug`: it holds secrets.
+/// A value and everything below it. It has no `Debug`, because it contains
+/// secrets.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tree {
-    /// It was left out, and has no default.
+    /// The field is absent and has no default.
     Absent,
-    /// A value as an operator would write it, without its quotes.
+    /// A value as it would be written in the file, without quotes.
     Value(String),
-    /// A value that is compared and never shown.
+    /// A value that is compared but never shown.
     Secret(String),
-    /// Values of one kind.
+    /// A list of unnamed values.
     List(Vec<Tree>),
     /// Fields by their names.
     Table(Vec<(String, Tree)>),
-    /// What has a name of its own: sites, routes, upstreams, endpoints.
-    Things(Vec<Thing>),
+    /// A list of named objects: sites, routes, upstreams, endpoints.
+    Objects(Vec<NamedObject>),
 }
 
-/// What has a name of its own.
+/// An object with a name of its own.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Thing {
-    /// What it is called: `upstream sales`. Different from all beside it.
+pub(crate) struct NamedObject {
+    /// The name: `upstream sales`. Unique within its list.
     pub(crate) name: String,
     pub(crate) fields: Tree,
 }
 
-/// What has a place in the tree.
+/// Types that can be converted to a tree.
 pub(crate) trait ToTree {
     fn to_tree(&self) -> Tree;
 
-    /// What it is called among others in a list: `endpoint 10.0.0.3:80`. None
-    /// if it is known by its value.
-    fn thing(&self) -> Option<String> {
+    /// The name of this object in a list: `endpoint 10.0.0.3:80`. None if it is
+    /// identified by its value.
+    fn object_name(&self) -> Option<String> {
         None
     }
 }
 
-/// Several fields of a table that together make one value.
+/// Several fields of a table that together form one value.
 pub(crate) trait ToFields {
     fn to_fields(&self) -> Vec<(String, Tree)>;
 }
@@ -57,8 +57,8 @@ impl<T: ToTree> ToTree for Spanned<T> {
         self.value.to_tree()
     }
 
-    fn thing(&self) -> Option<String> {
-        self.value.thing()
+    fn object_name(&self) -> Option<String> {
+        self.value.object_name()
     }
 }
 
@@ -94,27 +94,27 @@ impl<T: ToTree> ToTree for NonEmpty<T> {
 
 impl<T: ToTree + Definition> ToTree for Names<T> {
     fn to_tree(&self) -> Tree {
-        let thing = |Named { name, table }: &Named<T>| Thing {
+        let object = |Named { name, table }: &Named<T>| NamedObject {
             name: format!("{} {name}", T::KIND),
             fields: table.to_tree(),
         };
-        Tree::Things(self.values().map(thing).collect())
+        Tree::Objects(self.values().map(object).collect())
     }
 }
 
-/// A list of values, or of things. Those of one name are told apart by number.
+/// A list of values or of objects. Objects with equal names are numbered.
 fn list<T: ToTree>(items: &[T]) -> Tree {
-    let mut things: Vec<Thing> = Vec::new();
-    // Every name that is taken, and how many things wanted it.
+    let mut objects: Vec<NamedObject> = Vec::new();
+    // The names in use, and how many objects have each of them.
     let mut taken: HashMap<String, usize> = HashMap::new();
     for item in items {
-        let Some(name) = item.thing() else {
+        let Some(name) = item.object_name() else {
             return Tree::List(items.iter().map(T::to_tree).collect());
         };
         let mut wanted = *taken.entry(name.clone()).or_insert(0) + 1;
         let mut own = name.clone();
         if wanted > 1 {
-            // Something else may be called `x (2)` by itself.
+            // Another object may already be called `x (2)`.
             own = loop {
                 let numbered = format!("{name} ({wanted})");
                 if !taken.contains_key(&numbered) {
@@ -126,10 +126,10 @@ fn list<T: ToTree>(items: &[T]) -> Tree {
         }
         taken.insert(name, wanted);
         let name = own;
-        things.push(Thing {
+        objects.push(NamedObject {
             name,
             fields: item.to_tree(),
         });
     }
-    Tree::Things(things)
+    Tree::Objects(objects)
 }

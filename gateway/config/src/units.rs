@@ -41,7 +41,7 @@ impl Decode for bool {
     }
 }
 
-/// What a word means that stands for true or false elsewhere.
+/// The meaning of a word that other formats use for true or false.
 pub(crate) fn truth(word: &str) -> Option<bool> {
     match word.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" => Some(true),
@@ -69,7 +69,7 @@ impl Decode for PathBuf {
     }
 }
 
-/// The value of an integer, if it is one that 64 bits hold.
+/// The value of an integer, if it fits into 64 bits.
 pub(crate) fn integer(value: &DeInteger<'_>) -> Option<i128> {
     i128::from_str_radix(value.as_str(), value.radix()).ok()
 }
@@ -131,7 +131,7 @@ impl Decode for NonZeroU32 {
     }
 }
 
-/// The longest duration that may be written: ten years. What adds it to an
+/// The longest duration that may be configured: ten years. Adding it to an
 /// `Instant` cannot overflow.
 const LONGEST: Duration = Duration::from_secs(3660 * 86_400);
 
@@ -183,15 +183,15 @@ fn duration(text: &str) -> Option<Duration> {
         "d" => 86_400,
         _ => return None,
     };
-    // What overflows is longer than the longest, and refused as such.
+    // On overflow the value is too long in any case, and is refused as such.
     Some(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
-/// A duration with a unit that is spelt out, or without one.
+/// The duration that was probably meant, if its unit is spelt out or missing.
 fn likely_duration(text: &str) -> Option<String> {
     let (number, unit) = split(text.trim())?;
     let unit = unit.trim();
-    // Without the plural; `ms` is none.
+    // Without the plural `s`, except in `ms`.
     let unit = match unit
         .strip_suffix('s')
         .filter(|_| unit != "ms")
@@ -207,7 +207,7 @@ fn likely_duration(text: &str) -> Option<String> {
     Some(format!("{number}{unit}"))
 }
 
-/// Digits and what follows them.
+/// Splits leading digits from the rest.
 fn split(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
@@ -247,12 +247,12 @@ impl Decode for Size {
     }
 }
 
-/// A number of bytes, or what to write instead.
+/// The number of bytes, or advice on what to write instead.
 fn size(text: &str) -> Result<u64, String> {
     let write = || "write a whole number and B, KiB, MiB or GiB: \"64KiB\"".to_owned();
     let (number, unit) = split(text).ok_or_else(write)?;
     let unit = match unit.trim_start() {
-        // A unit that is known, after a space.
+        // A known unit after a space.
         known @ ("B" | "KiB" | "MiB" | "GiB") if known != unit => {
             return Err(format!("write \"{number}{known}\""));
         }
@@ -263,7 +263,7 @@ fn size(text: &str) -> Result<u64, String> {
         "KiB" => 10,
         "MiB" => 20,
         "GiB" => 30,
-        // `1k` and `1KB` mean 1,000 to some and 1,024 to others.
+        // `1k` and `1KB` may mean 1,000 or 1,024.
         "k" | "K" | "kb" | "KB" | "kB" | "kib" => return Err(format!("write \"{number}KiB\"")),
         "m" | "M" | "mb" | "MB" | "mib" => return Err(format!("write \"{number}MiB\"")),
         "g" | "G" | "gb" | "GB" | "gib" => return Err(format!("write \"{number}GiB\"")),
@@ -281,7 +281,7 @@ pub struct FileMode(pub u32);
 
 impl Decode for FileMode {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        // As an integer it would be ambiguous: 660 is not 0o660.
+        // An integer would be ambiguous: 660 is not 0o660.
         let text = decoder.text(node, &Self::kind())?;
         let digits = text.bytes().all(|b| (b'0'..=b'7').contains(&b));
         match u32::from_str_radix(text, 8) {
@@ -301,18 +301,18 @@ impl Decode for FileMode {
     }
 }
 
-/// A switch for what this version does not carry out: only `false` is
-/// accepted, so a file may say aloud that it does without.
+/// A switch for a feature that this version does not support: only `false` is
+/// accepted, so that a file can state explicitly that the feature is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotYet<R>(PhantomData<R>);
+pub struct Unsupported<R>(PhantomData<R>);
 
 /// Why a switch cannot be turned on.
 pub trait Reason {
-    /// In words for the operator.
+    /// The reason, for the operator.
     const WHY: &'static str;
 }
 
-impl<R: Reason> Decode for NotYet<R> {
+impl<R: Reason> Decode for Unsupported<R> {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         match node.get_ref() {
             DeValue::Boolean(false) => Some(Self(PhantomData)),

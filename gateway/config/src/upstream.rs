@@ -1,4 +1,4 @@
-//! `[upstreams.<name>]`: the servers that requests are passed on to.
+//! `[upstreams.<name>]`: the servers that requests are forwarded to.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -13,38 +13,43 @@ use crate::listener::head_limit;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind};
 use crate::span::Spanned;
-use crate::units::{NotYet, Reason, Size};
+use crate::units::{Reason, Size, Unsupported};
 
 table! {
-    /// Servers that do the same work, and how requests are spread over them.
+    /// Equivalent servers, and how requests are balanced over them.
     pub struct Upstream("a table of upstream settings") {
-        /// The servers: `"127.0.0.1:3000"`, `"unix:/run/app.sock"`, `"app.internal:3000"`, or tables with an address and more.
+        /// The servers: `"127.0.0.1:3000"`, `"unix:/run/app.sock"`,
+        /// `"app.internal:3000"`, or tables with an address and further settings.
         endpoints: OneOrMany<Endpoint> = required;
         /// How an endpoint is chosen.
         balance: Balance = default("\"round_robin\"");
-        /// Idle connections that each worker keeps. 0: none.
+        /// Idle connections that each worker keeps per endpoint. 0: none.
         keepalive: u32 = default("32");
         /// How long an idle connection is kept. `0s`: no limit.
         keepalive_timeout: Duration = default("\"60s\"");
-        /// How long connecting may take. `0s`: no limit.
+        /// The time limit for connecting to an endpoint. `0s`: no limit.
         connect_timeout: Duration = default("\"5s\"");
-        /// How long the head of the response may take, once the request is sent. `0s`: no limit.
+        /// The time limit for the response head, after the request has been sent.
+        /// `0s`: no limit.
         response_head_timeout: Duration = default("\"60s\"");
         /// The longest time between two reads or writes of a body. `0s`: no limit.
         idle_timeout: Duration = default("\"60s\"");
-        /// The longest response head. A longer one is answered 502.
+        /// The maximum size of a response head. A larger one is answered with 502.
         max_response_head: Spanned<Size> = default("\"64KiB\"");
-        /// When an endpoint that fails is left alone.
+        /// When a failing endpoint is ejected, so that it gets no requests for a
+        /// while.
         passive_health: PassiveHealth = default("{}");
-        /// Further endpoints that are tried after one that could not be connected to, or that closed the connection before it answered a request that may be repeated. 0: none.
+        /// How many further endpoints are tried if connecting fails, or if the
+        /// connection is closed before the response to a request that may be
+        /// repeated. 0: none.
         retries: Option<u32> = optional("the number of endpoints");
-        /// TLS is not carried out by this version: only `false`.
-        tls: NotYet<UpstreamTls> = default("false");
+        /// TLS to upstreams is not supported by this version: only `false`.
+        tls: Unsupported<UpstreamTls> = default("false");
     }
     refused {
-        "health": "active health checks are not carried out by this version; `passive_health` is",
-        "active_health": "active health checks are not carried out by this version; `passive_health` is",
-        "proxy_protocol": "the PROXY protocol is not carried out by this version",
+        "health": "active health checks are not supported by this version; `passive_health` is",
+        "active_health": "active health checks are not supported by this version; `passive_health` is",
+        "proxy_protocol": "the PROXY protocol is not supported by this version",
     }
     check limits
 }
@@ -57,38 +62,39 @@ impl Definition for Upstream {
     const KIND: Kind = Kind::Upstream;
 }
 
-/// Says why `tls = true` is refused.
+/// The reason why `tls = true` is refused.
 #[derive(Debug, Clone, Copy)]
 pub struct UpstreamTls;
 
 impl Reason for UpstreamTls {
-    const WHY: &'static str = "TLS to an upstream is not carried out by this version; \
+    const WHY: &'static str = "TLS to an upstream is not supported by this version; \
         the endpoint must speak plain HTTP/1.1";
 }
 
 words! {
     /// How an endpoint is chosen.
     pub enum Balance {
-        /// One after the other, as often as their weights say.
+        /// Round robin, in proportion to the weights.
         RoundRobin = "round_robin",
-        /// The one with the fewest requests in flight for its weight.
+        /// The endpoint with the fewest requests in flight, relative to its weight.
         LeastConn = "least_conn",
     }
     refused {
-        "ip_hash": "not carried out by this version",
-        "random": "not carried out by this version",
-        "consistent_hash": "not carried out by this version",
-        "cookie": "not carried out by this version",
+        "ip_hash": "not supported by this version",
+        "random": "not supported by this version",
+        "consistent_hash": "not supported by this version",
+        "cookie": "not supported by this version",
     }
 }
 
 table! {
-    /// When an endpoint is left alone: after `max_fails` failures within
+    /// When an endpoint is ejected: after `max_fails` failures within
     /// `fail_timeout`, for `fail_timeout`.
     pub struct PassiveHealth("a table such as `{ max_fails = 3, fail_timeout = \"30s\" }`") {
-        /// Failures that put an endpoint out. 0: never.
+        /// The number of failures after which an endpoint is ejected. 0: never.
         max_fails: u32 = default("1");
-        /// How long failures are counted, and how long the endpoint then stays out.
+        /// The period over which failures are counted, and how long the endpoint is
+        /// then ejected.
         fail_timeout: Spanned<Duration> = default("\"10s\"");
     }
     check fails
@@ -108,9 +114,9 @@ table! {
     pub struct Endpoint("an endpoint: an address, or a table with one") {
         /// `"127.0.0.1:3000"`, `"unix:/run/app.sock"` or `"app.internal:3000"`.
         address: Spanned<EndpointAddress> = required;
-        /// Its share of the requests, beside the other weights.
+        /// Its share of the requests, relative to the other weights.
         weight: NonZeroU32 = default("1");
-        /// The most requests at once, over all workers.
+        /// The maximum number of concurrent requests, over all workers.
         max_connections: Option<NonZeroU32> = optional("no limit");
     }
     short address
@@ -123,7 +129,7 @@ impl Endpoint {
     }
 }
 
-/// Where an endpoint is.
+/// The address of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EndpointAddress {
     /// An IP address and port.
@@ -170,7 +176,7 @@ impl Decode for EndpointAddress {
     }
 }
 
-/// Reads an address, or says what to write instead.
+/// Parses an address, or returns advice on what to write instead.
 fn address(text: &str) -> Result<EndpointAddress, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path {
@@ -219,9 +225,9 @@ fn address(text: &str) -> Result<EndpointAddress, String> {
     Err("write \"address:port\", \"name:port\" or \"unix:/path\"".to_owned())
 }
 
-/// Host and port of an address that stands where an upstream is named: with or
-/// without `http://` and a slash at its end. None if it says more or less than
-/// that, as by a path or another scheme.
+/// Host and port of an address given where the name of an upstream is expected,
+/// with or without `http://` and a trailing slash. None if the address has other
+/// parts, such as a path or another scheme.
 pub(crate) fn host_and_port(text: &str) -> Option<&str> {
     let text = text.strip_prefix("http://").unwrap_or(text);
     let text = text.strip_suffix('/').unwrap_or(text);
@@ -232,8 +238,8 @@ pub(crate) fn host_and_port(text: &str) -> Option<&str> {
     is_there.then_some(text)
 }
 
-/// A name that a resolver can be asked for. Underscores are let through:
-/// container networks use them.
+/// Whether a resolver accepts the name. Underscores are allowed, because container
+/// networks use them.
 fn is_dns_name(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= 253

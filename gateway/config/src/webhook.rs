@@ -1,4 +1,4 @@
-//! `[[cache.webhooks]]`: who is told of a purge.
+//! `[[cache.webhooks]]`: HTTP calls that are made after a purge.
 
 use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::Diagnostic;
@@ -9,13 +9,15 @@ use crate::secret::Token;
 use crate::span::Spanned;
 
 table! {
-    /// A call that is made after a purge from outside.
+    /// An HTTP call that is made after a purge by the command line or the admin
+    /// socket.
     pub struct Webhook("a webhook (`[[cache.webhooks]]`)") {
-        /// Where it is sent, by `POST`: `"https://api.cloudflare.com/client/v4/zones/ZONE/purge_cache"`.
+        /// The URL, called by `POST`:
+        /// `"https://api.cloudflare.com/client/v4/zones/ZONE/purge_cache"`.
         url: Spanned<WebhookUrl> = required;
-        /// What is sent: one of these.
+        /// The body: one of these fields.
         body: WebhookBody = flatten;
-        /// What it is authorised by.
+        /// The token that authorises the call.
         token: Token = flatten;
         /// Further header fields.
         headers: HeaderList = default("{}");
@@ -28,7 +30,7 @@ table! {
 }
 
 impl Webhook {
-    /// Its address may be a secret, its host is not.
+    /// The URL may be a secret, but its host is not.
     fn label(&self) -> String {
         self.url.host().to_owned()
     }
@@ -55,12 +57,12 @@ fn authorised(webhook: &Webhook, decoder: &mut Decoder<'_>) {
     }
 }
 
-/// An absolute address of `http` or `https`, without user and fragment.
+/// An absolute `http` or `https` URL, without user and fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookUrl(String);
 
 impl WebhookUrl {
-    /// The address.
+    /// The URL.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,7 +72,7 @@ impl WebhookUrl {
         host(&self.0).unwrap_or_default()
     }
 
-    /// Whether what is sent there is seen by nobody on the way.
+    /// Whether the connection is encrypted, or stays on this machine.
     fn is_private(&self) -> bool {
         self.0.starts_with("https://")
             || self.host() == "localhost"
@@ -85,7 +87,7 @@ impl WebhookUrl {
 impl Decode for WebhookUrl {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let text = decoder.text(node, &Self::kind())?;
-        // Visible ASCII: what else there is in an address is percent-encoded.
+        // Visible ASCII: other characters in a URL must be percent-encoded.
         let visible = text.bytes().all(|b| b.is_ascii_graphic());
         let help = match host(text) {
             Some(host) if !host.is_empty() && visible && !text.contains('#') => {
@@ -105,8 +107,8 @@ impl Decode for WebhookUrl {
     }
 }
 
-/// The host of an address without its port; none if the address is not one
-/// of `http` or `https`, names a user, or its port is no number.
+/// The host of a URL without its port; none if the URL is not `http` or
+/// `https`, has a user, or its port is not a number.
 fn host(url: &str) -> Option<&str> {
     let rest = url
         .strip_prefix("https://")
@@ -121,17 +123,17 @@ fn host(url: &str) -> Option<&str> {
     (port > 0 && !host.contains('@')).then_some(host)
 }
 
-/// What a webhook is sent.
+/// The body of a webhook call.
 #[derive(Debug, Clone)]
 pub enum WebhookBody {
-    /// The call of a known service.
+    /// The body that a known service expects.
     Template(WebhookTemplate),
-    /// JSON text with places for what was purged.
+    /// JSON text with placeholders.
     Text(Spanned<WebhookText>),
 }
 
 impl WebhookBody {
-    /// Takes the one body out of a webhook.
+    /// Reads the one body of a webhook.
     pub(crate) fn take(webhook: &mut TableReader<'_, '_, '_, '_>) -> Option<Self> {
         let template = webhook.optional("template")?;
         let text = webhook.optional::<Spanned<WebhookText>>("body")?;
@@ -152,7 +154,7 @@ impl WebhookBody {
         }
     }
 
-    /// The fields that a body can be, for the reference.
+    /// The fields of the bodies, for the reference.
     pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
         let one_of = || Presence::optional("one of `template`, `body`");
         FieldDoc::add::<WebhookTemplate>(
@@ -174,14 +176,14 @@ impl WebhookBody {
 }
 
 words! {
-    /// A service whose purge call is known.
+    /// A service whose purge API is known.
     pub enum WebhookTemplate {
         /// Cloudflare's `purge_cache`.
         Cloudflare = "cloudflare",
     }
 }
 
-/// JSON text with places for what was purged.
+/// JSON text with placeholders for what was purged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookText(String);
 
@@ -191,11 +193,11 @@ impl WebhookText {
         &self.0
     }
 
-    /// The lists that have a place in it.
+    /// The placeholders that are lists.
     const LISTS: [&str; 4] = ["urls", "prefixes", "hosts", "tags"];
 
-    /// The text with the lists of what was purged in their places, as JSON.
-    /// What is put in is not looked through for places again.
+    /// The text with the placeholders replaced by JSON values. Inserted values
+    /// are not searched for placeholders.
     pub fn fill(&self, value: impl Fn(&str) -> serde_json::Value) -> String {
         let mut text = String::with_capacity(self.0.len());
         let mut rest = self.0.as_str();
@@ -233,7 +235,8 @@ impl Decode for WebhookText {
         };
         let span = decoder.span(node);
         let why = why.to_string();
-        // Line and column are those of the filled text, which nobody has seen.
+        // The line and column refer to the filled-in text, which the operator
+        // never sees.
         let why = why.split(" at line ").next().unwrap_or_default();
         decoder.refuse(
             Diagnostic::error(span, format!("the body is not JSON: {why}")).help(

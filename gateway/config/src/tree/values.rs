@@ -1,4 +1,5 @@
-//! The values at the ends of the tree, and which of them are secret.
+//! Converts values of single fields to trees, and decides which of them are
+//! secret.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -19,11 +20,12 @@ use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
 use crate::target::{RedirectCode, Status, Template, TemplatePart};
-use crate::units::{FileMode, NotYet, Size};
+use crate::units::{FileMode, Size, Unsupported};
 use crate::upstream::EndpointAddress;
 use crate::webhook::{WebhookBody, WebhookText, WebhookUrl};
 
-/// Values that are shown, each by an expression for its text.
+/// Implements `ToTree` for values that may be shown, each by an expression for
+/// its text.
 macro_rules! shown {
     ($($Type:ty: |$value:ident| $text:expr;)*) => {
         $(
@@ -75,13 +77,13 @@ impl<const MOST: u16> ToTree for CompressionLevel<MOST> {
     }
 }
 
-impl<R> ToTree for NotYet<R> {
+impl<R> ToTree for Unsupported<R> {
     fn to_tree(&self) -> Tree {
         Tree::Value("false".to_owned())
     }
 }
 
-/// What a component is told is known to the component: any of it may be secret.
+/// Any part of a component's configuration may be secret.
 impl ToTree for PolicyConfig {
     fn to_tree(&self) -> Tree {
         let fields = self.value.as_object().into_iter().flatten();
@@ -94,7 +96,7 @@ impl ToTree for PolicyConfig {
     }
 }
 
-/// Values of header fields: among them are credentials for a webhook.
+/// Values of header fields may be credentials, for example for a webhook.
 impl ToTree for HeaderList {
     fn to_tree(&self) -> Tree {
         let field = |(name, value): (&FieldName, &String)| {
@@ -109,7 +111,8 @@ impl ToTree for HeaderList {
     }
 }
 
-/// A value that a request must bring may be what a CDN proves itself by.
+/// A required header value may be the secret by which a CDN authenticates
+/// itself.
 impl ToTree for HeaderMatches {
     fn to_tree(&self) -> Tree {
         let test = |test: &HeaderTest| {
@@ -129,7 +132,7 @@ impl ToTree for HeaderMatches {
     }
 }
 
-/// Services of this kind put the secret into the address.
+/// Some services use a secret in the URL.
 impl ToTree for WebhookUrl {
     fn to_tree(&self) -> Tree {
         Tree::Secret(self.as_str().to_owned())
@@ -151,7 +154,7 @@ impl ToFields for WebhookBody {
     }
 }
 
-/// Where the token is may be shown; what it is was never read.
+/// The source of the token may be shown; its value was never read.
 impl ToFields for Token {
     fn to_fields(&self) -> Vec<(String, Tree)> {
         match self {
@@ -172,7 +175,7 @@ impl ToFields for FilesRoot {
     }
 }
 
-/// In the largest unit that leaves a whole number.
+/// Formats a duration in the largest unit that gives a whole number.
 fn duration(time: Duration) -> String {
     let ms = time.as_millis();
     let units = [
@@ -191,7 +194,7 @@ fn duration(time: Duration) -> String {
     }
 }
 
-/// In the largest unit that leaves a whole number.
+/// Formats a size in the largest unit that gives a whole number.
 fn bytes(bytes: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let fits = |shift: u32| bytes > 0 && bytes.trailing_zeros() >= shift;
@@ -217,7 +220,7 @@ fn access_path(path: &AccessPath) -> String {
     }
 }
 
-/// With the form, which the label of a route leaves out where it is clear.
+/// Includes the kind of pattern, which a route's label omits if it is clear.
 fn path_pattern(pattern: &PathPattern) -> String {
     match pattern {
         PathPattern::Exact(path) => format!("exact {path}"),

@@ -77,7 +77,7 @@ fn json_counts_lines_and_columns_from_one() {
         first["message"]
             .as_str()
             .unwrap()
-            .contains("TLS is not carried out")
+            .contains("TLS is not supported")
     );
     assert_eq!(json.as_array().unwrap().len(), 1 + 1, "{json:#}");
 }
