@@ -54,8 +54,9 @@ fn names() -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// `JANUA_POLICIES_DIR`, or where `make policies` puts them: in the same target
-/// directory, which `OUT_DIR` lies in as `<target>/<profile>/build/<crate>/out`.
+/// `JANUA_POLICIES_DIR`, or the directory where `make policies` puts the
+/// components: it is in the same target directory as `OUT_DIR`, which is
+/// `<target>/<profile>/build/<crate>/out`.
 fn built(out: &Path) -> PathBuf {
     if let Some(given) = env::var_os("JANUA_POLICIES_DIR") {
         return given.into();

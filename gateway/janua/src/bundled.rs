@@ -8,7 +8,7 @@ pub(crate) fn names() -> Vec<&'static str> {
     POLICIES.iter().map(|(name, _)| *name).collect()
 }
 
-/// The component of this name.
+/// The component of the bundled policy with this name.
 pub(crate) fn component(name: &str) -> Option<&'static [u8]> {
     let (_, component) = POLICIES.iter().find(|(known, _)| *known == name)?;
     Some(component)

@@ -1,4 +1,4 @@
-//! The command line: one definition for the parser, the help and
+//! The command line: one definition for the parser, the help texts and
 //! `docs/cli.md`.
 
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// An API gateway whose policies are WebAssembly components.
 ///
-/// Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+/// Exit codes: 0 success, 1 refused or failed, 2 wrong usage.
 #[derive(Debug, Parser)]
 #[command(
     name = "janua",
@@ -22,45 +22,46 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run the gateway until it is told to end
+    /// Run the gateway until it is told to stop
     ///
-    /// SIGHUP reloads, SIGUSR1 opens the access log anew, SIGTERM and SIGINT
-    /// finish what is on its way and end; a second one ends at once.
+    /// SIGHUP reloads the configuration, SIGUSR1 reopens the access log, SIGTERM
+    /// and SIGINT finish the requests in progress and then stop; a second one
+    /// stops at once.
     Run(Run),
-    /// Say what is wrong with a configuration, without running it
+    /// Check a configuration without running it
     ///
     /// Reads the file and everything it refers to, loads and configures every
-    /// policy, and binds nothing.
+    /// policy, and binds no socket.
     Check(Check),
-    /// Have the running gateway take its configuration anew
+    /// Make the running gateway reload its configuration
     ///
-    /// Waits until it is live. A configuration that is refused is shown with
-    /// all its errors; the old one stays live.
+    /// Waits until the new configuration is live. If it is refused, all its
+    /// errors are shown, and the old one stays live.
     Reload(Reach),
-    /// Show what the running gateway is doing
+    /// Show the state of the running gateway
     Status(Reach),
     /// Work with the shared cache of the running gateway
     #[command(subcommand)]
     Cache(Cache),
-    /// Put a new build of a site's files live, all at once
+    /// Put a new build of a site's files live in one step
     ///
-    /// Copies DIR beside the directory that the site's files are in, exchanges
-    /// the two in one step, and has the gateway notice: what `retain` names of
-    /// the old build still answers, and what the cache holds of the site's hosts
-    /// is purged: everything in the gateway's own cache, if one of them is a
-    /// pattern and no other site uses the cache. Webhooks are told to purge
-    /// everything only if there is no other site at all. If something fails,
-    /// nothing has changed.
+    /// Copies DIR next to the directory of the site's files and exchanges the two
+    /// atomically. Removed files that match the `retain_files` of the route are
+    /// still served for the time of `retain`, and the responses of the site's
+    /// hosts are purged from the cache. If one of the hosts is a pattern and no
+    /// other site uses the cache, the whole cache is purged. Webhooks are told to
+    /// purge everything only if there is no other site at all. If something
+    /// fails, the old files stay live.
     ///
-    /// Run it on the gateway's machine, as a user that may write where the
-    /// files are and may use the admin socket.
+    /// Run it on the gateway's machine, as a user who may write to the parent
+    /// directory of the files and may use the admin socket.
     Deploy(Deploy),
     /// Work with policy components
     #[command(subcommand)]
     Policy(Policy),
     /// Show the version
     Version(Version),
-    /// Print a page of the reference as Markdown
+    /// Show the version
     #[command(hide = true)]
     Reference(Reference),
 }
@@ -70,7 +71,7 @@ pub(crate) struct Run {
     /// The configuration file
     #[arg(short, long, value_name = "FILE", default_value = "janua.toml")]
     pub(crate) config: PathBuf,
-    /// Listen for `reload` and `status` on this socket, not on the configured one
+    /// The path of the admin socket, instead of the configured one
     #[arg(long, value_name = "SOCKET")]
     pub(crate) admin: Option<PathBuf>,
 }
@@ -85,13 +86,14 @@ pub(crate) struct Check {
     pub(crate) json: bool,
 }
 
-/// How a running gateway is found.
+/// How to find a running gateway.
 #[derive(Debug, Args)]
 pub(crate) struct Reach {
-    /// The gateway's admin socket [default: the one that the configuration names]
+    /// The gateway's admin socket [default: the one named in the configuration]
     #[arg(long, value_name = "SOCKET")]
     pub(crate) admin: Option<PathBuf>,
-    /// The configuration file that names the socket [default: janua.toml, if there is one]
+    /// The configuration file that names the socket [default: janua.toml, if it
+    /// exists]
     #[arg(short, long, value_name = "FILE", conflicts_with = "admin")]
     pub(crate) config: Option<PathBuf>,
     /// Print JSON
@@ -101,14 +103,14 @@ pub(crate) struct Reach {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cache {
-    /// Take out of the cache what is named
+    /// Purge responses from the cache
     ///
-    /// Acts on every request from now on. Then the webhooks of the
-    /// configuration are told; one that fails is shown, and the exit code is 1.
+    /// The purge applies to every later request. Then the configured webhooks are
+    /// called; if one fails, the failure is shown and the exit code is 1.
     Purge(Purge),
-    /// Show how full the cache is, and what it does for requests
+    /// Show how full the cache is, and how it handled requests
     Status(Reach),
-    /// Show what is stored for an address, why, and until when
+    /// Show what is stored for a URL, why, and until when
     Get(Get),
 }
 
@@ -116,30 +118,31 @@ pub(crate) enum Cache {
 pub(crate) struct Purge {
     #[command(flatten)]
     pub(crate) named: Named,
-    /// Have it validated before it is used again, not fetched anew
+    /// Make responses stale, so that they are validated before reuse, instead of
+    /// removing them
     #[arg(long)]
     pub(crate) soft: bool,
-    /// Do not tell the webhooks
+    /// Do not call the webhooks
     #[arg(long)]
     pub(crate) no_webhooks: bool,
     #[command(flatten)]
     pub(crate) reach: Reach,
 }
 
-/// What a purge names: one of these at least, each as often as is needed.
+/// What to purge: at least one of these; each may be repeated.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 pub(crate) struct Named {
-    /// An address, in every variant; without a query, with every query
+    /// A URL, in every variant; without a query, it matches every query
     #[arg(long, value_name = "URL")]
     pub(crate) url: Vec<String>,
-    /// All addresses that begin so: app.example.com/assets/
+    /// All URLs with this prefix: app.example.com/assets/
     #[arg(long, value_name = "URL-PREFIX")]
     pub(crate) prefix: Vec<String>,
-    /// All of a host
+    /// All URLs of a host
     #[arg(long, value_name = "HOST")]
     pub(crate) host: Vec<String>,
-    /// All that carry a tag
+    /// All responses with a tag
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
     /// Everything
@@ -149,7 +152,7 @@ pub(crate) struct Named {
 
 #[derive(Debug, Args)]
 pub(crate) struct Get {
-    /// The address; without a query, with every query
+    /// The URL; without a query, it matches every query
     #[arg(value_name = "URL")]
     pub(crate) url: String,
     #[command(flatten)]
@@ -158,25 +161,25 @@ pub(crate) struct Get {
 
 #[derive(Debug, Args)]
 pub(crate) struct Deploy {
-    /// A host of the site, or its name
+    /// A host of the site, or the site's name
     #[arg(long, value_name = "SITE")]
     pub(crate) site: String,
-    /// The label of the route, where several of the site have files
+    /// The label of the route, if several routes of the site serve files
     #[arg(long, value_name = "LABEL")]
     pub(crate) route: Option<String>,
-    /// A tag to purge besides the hosts of the site; may be repeated
+    /// A tag to purge in addition to the hosts of the site; may be repeated
     #[arg(long, value_name = "TAG")]
     pub(crate) tag: Vec<String>,
-    /// Do not tell the webhooks
+    /// Do not call the webhooks
     #[arg(long)]
     pub(crate) no_webhooks: bool,
-    /// Also without an index.html
+    /// Deploy even if there is no index.html
     #[arg(long)]
     pub(crate) force: bool,
-    /// Say what would happen, and do nothing
+    /// Show what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// The new build
+    /// The directory with the new build
     #[arg(value_name = "DIR")]
     pub(crate) dir: PathBuf,
     #[command(flatten)]
@@ -185,13 +188,13 @@ pub(crate) struct Deploy {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
-    /// Show what a component is, what it needs, and how it is configured
+    /// Show what a component does, what it needs, and how it is configured
     Inspect(Inspect),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Inspect {
-    /// A component, or the name of a bundled one
+    /// A component file, or the name of a bundled policy
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Print JSON
@@ -211,7 +214,7 @@ pub(crate) struct Reference {
     pub(crate) page: Page,
 }
 
-/// A page of the reference, named as its file in `docs/`.
+/// A page of the reference, named after its file in `docs/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Page {
     Cli,

@@ -1,5 +1,5 @@
-//! The commands, and how each ends: with something for a person, the same as
-//! JSON, and an exit code.
+//! The commands. Each ends with text for the terminal, the same as JSON, and an
+//! exit code.
 
 mod cache;
 mod check;
@@ -22,19 +22,20 @@ use serde_json::{Value, json};
 
 use crate::cli::{Cache, Command, Policy};
 
-/// What a command has to say.
+/// The output of a command.
 #[derive(Debug)]
-struct Answer {
-    /// For a terminal; without the last newline.
+struct Output {
+    /// Text for a terminal, without the last newline.
     person: String,
     /// For `--json`.
     json: Value,
 }
 
-/// Done, or refused.
-type Outcome = Result<Answer, Answer>;
+/// The output of a command that succeeded, or of one that was refused or
+/// failed.
+type CommandResult = Result<Output, Output>;
 
-/// Carries a command out and says what came of it.
+/// Runs a command and prints its output.
 pub(crate) fn execute(command: Command) -> ExitCode {
     let (outcome, json) = match command {
         Command::Run(run) => (run::run(run), false),
@@ -54,12 +55,12 @@ pub(crate) fn execute(command: Command) -> ExitCode {
     say(outcome, json)
 }
 
-fn say(outcome: Outcome, json: bool) -> ExitCode {
+fn say(outcome: CommandResult, json: bool) -> ExitCode {
     let (answer, code) = match outcome {
         Ok(answer) => (answer, ExitCode::SUCCESS),
         Err(answer) => (answer, ExitCode::FAILURE),
     };
-    // A reader that has seen enough, as `head` has, is no failure of ours.
+    // If the reader has closed the pipe, as `head` does, that is not an error.
     let _ = match (json, code == ExitCode::SUCCESS) {
         (true, _) => writeln!(io::stdout(), "{:#}", answer.json),
         (false, _) if answer.person.is_empty() => Ok(()),
@@ -69,13 +70,13 @@ fn say(outcome: Outcome, json: bool) -> ExitCode {
     code
 }
 
-impl Answer {
+impl Output {
     fn new(person: String, json: &impl Serialize) -> Self {
         let json = serde_json::to_value(json).unwrap_or_else(|error| failure(&error.to_string()));
         Self { person, json }
     }
 
-    /// A failure that is one sentence.
+    /// A failure described by one sentence.
     fn failure(why: impl ToString) -> Self {
         let why = why.to_string();
         Self {
@@ -89,8 +90,8 @@ fn failure(why: &str) -> Value {
     json!({ "error": why })
 }
 
-/// Text from outside (a component's, an upstream's, a file's) that cannot steer
-/// the terminal it is shown on.
+/// Removes control characters from text of a component, an upstream or a file,
+/// so that it cannot control the terminal.
 fn printable(text: &str) -> String {
     let show = |c: char| match c {
         '\n' => c,

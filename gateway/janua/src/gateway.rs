@@ -1,9 +1,9 @@
-//! The running gateway: everything assembled, and what the admin endpoint may
-//! ask of it.
+//! The running gateway: its parts, and the operations that the admin endpoint
+//! calls.
 //!
-//! Starting and reloading take the same way: decode the file, compile a
-//! snapshot, bind what is not bound yet, publish. Until the last step nothing
-//! has changed, so an error leaves everything as it was.
+//! Starting and reloading take the same steps: decode the file, compile a
+//! snapshot, bind new addresses, publish. Nothing changes until the last step, so
+//! an error leaves everything as it was.
 
 mod address;
 mod cache;
@@ -37,10 +37,10 @@ use crate::bundled;
 use log::AccessLogSink;
 use reload::Reloader;
 
-/// How long a start or a reload waits for the first look-up of a new name.
+/// How long a start or a reload waits for the first look-up of new names.
 const FIRST_LOOKUP: Duration = Duration::from_secs(2);
 
-/// A gateway that runs.
+/// A running gateway.
 pub(crate) struct Gateway {
     estate: Arc<Estate>,
     config: PathBuf,
@@ -52,7 +52,7 @@ pub(crate) struct Gateway {
     state: Mutex<State>,
 }
 
-/// What a reload changes. Locked for a moment only.
+/// The state that a reload changes. Locked only briefly.
 struct State {
     server: Option<Server>,
     /// Shared, so that it can be compared with a new one without the lock.
@@ -66,15 +66,14 @@ struct State {
 pub(crate) enum StartError {
     /// The configuration is refused.
     Refused(Diagnostics),
-    /// The machine does not let it.
+    /// The system refuses something that the gateway needs.
     Machine(String),
 }
 
-/// Reads a configuration. A token that is not there is a warning: it is read
-/// at each purge, and nothing else waits for it.
+/// Reads a configuration. A missing webhook token is only a warning: it is read at
+/// each purge, and only the webhook needs it.
 ///
-/// # Errors
-/// Everything that is wrong with it.
+/// # Errors All errors in it.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     let environment = |name: &str| std::env::var(name).ok();
     let mut loaded = janua_config::load_with_references(path, &environment)?;
@@ -90,13 +89,12 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     Ok(loaded)
 }
 
-/// Compiles a configuration without running it: binds nothing, and leaves
+/// Compiles a configuration without running it: binds no socket, and leaves
 /// nothing behind.
 ///
-/// # Errors
-/// Everything that is wrong with it.
+/// # Errors All errors in it.
 pub(crate) fn check(loaded: &Loaded) -> Result<(usize, usize, usize), StartError> {
-    // The folder of the disk store belongs to the gateway that runs.
+    // The directory of the disk store belongs to the running gateway.
     let options = janua_cache::Options {
         disk: None,
         ..cache::options(&loaded.config)
@@ -146,14 +144,14 @@ fn compile(
     janua_proxy::compile(loaded, estate, &bundled, previous)
 }
 
-/// One thing that is wrong, with the files to show it in.
+/// A single error, with the files for displaying it.
 fn only(fault: Diagnostic, loaded: &Loaded) -> Diagnostics {
     let mut found = Diagnostics::new(loaded.sources.clone());
     found.push(fault);
     found
 }
 
-/// `state_dir`, or the place that the system has for caches.
+/// `state_dir`, or the system's directory for caches.
 fn cache_dir(loaded: &Loaded) -> Option<PathBuf> {
     if let Some(directory) = &loaded.config.server.state_dir {
         return Some(directory.value.clone());
@@ -169,11 +167,10 @@ fn cache_dir(loaded: &Loaded) -> Option<PathBuf> {
 }
 
 impl Gateway {
-    /// Compiles the configuration and starts the workers; nothing is listened
-    /// on yet.
+    /// Compiles the configuration and starts the workers, which do not listen yet.
     ///
-    /// # Errors
-    /// The configuration is refused, or the machine does not let it. Nothing runs then.
+    /// # Errors If the configuration is refused, or the system refuses something.
+    /// Nothing runs then.
     pub(crate) fn start(config: &Path, loaded: Loaded) -> Result<Arc<Self>, StartError> {
         let workers = workers(&loaded);
         let estate = Arc::new(estate(&loaded, workers, &cache::options(&loaded.config))?);
@@ -206,10 +203,9 @@ impl Gateway {
         Ok(gateway)
     }
 
-    /// Listens: from here on requests are served.
+    /// Binds the listeners and serves requests.
     ///
-    /// # Errors
-    /// An address that cannot be listened on; nothing is served then.
+    /// # Errors If an address cannot be bound; nothing is served then.
     pub(crate) fn serve(&self) -> Result<(), StartError> {
         let mut state = self.state();
         let State { server, loaded, .. } = &mut *state;
@@ -223,12 +219,12 @@ impl Gateway {
         Ok(())
     }
 
-    /// Opens the access log's file anew, as log rotation asks for.
+    /// Reopens the access log's file, as log rotation requires.
     pub(crate) fn reopen_log(&self) {
         self.state().log.reopen();
     }
 
-    /// Stops accepting, finishes what is on its way, and returns when all is done.
+    /// Stops accepting connections, and returns when all requests are finished.
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
         let mut state = self.state();
@@ -240,14 +236,15 @@ impl Gateway {
         self.state().log.drain();
     }
 
-    /// Requests that are being worked on now.
+    /// The number of requests in progress.
     pub(crate) fn requests_in_flight(&self) -> u64 {
         self.estate.requests().0
     }
 
-    /// Purges, and tells the webhooks of the live configuration.
+    /// Purges, and calls the webhooks of the live configuration.
     fn purge_now(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {
-        // Copied out: webhooks take their time, and the lock is for a moment.
+        // Copied, because webhooks take long and the lock must be held only
+        // briefly.
         let webhooks = self.state().loaded.config.cache.webhooks.clone();
         let now_ms = unix_ms(SystemTime::now());
         purge::purge(
@@ -305,8 +302,8 @@ fn workers(loaded: &Loaded) -> usize {
     configured.map_or_else(cores, |workers| usize::try_from(workers.get()).unwrap_or(1))
 }
 
-/// Gives names that were never looked up a moment, so that the first requests
-/// find their endpoints. Boot and reload go on without an answer.
+/// Waits briefly for names that were never looked up, so that the first requests
+/// have endpoints. Start and reload continue without a result.
 fn wait_for_names(estate: &Estate) {
     let deadline = Instant::now() + FIRST_LOOKUP;
     let waiting = || {

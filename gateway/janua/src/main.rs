@@ -1,4 +1,4 @@
-//! The binary `janua`: the command line, and the gateway behind `janua run`.
+//! The program `janua`: the command line, and the gateway that `janua run` starts.
 
 mod bundled;
 mod cli;

@@ -1,10 +1,10 @@
-//! A directory takes the place of another in one step, or not at all.
+//! Replaces a directory by another atomically.
 //!
-//! The new files are copied beside the old ones, on the same file system, and
-//! written to the disk; then one system call puts them in place. Whoever looks
-//! sees all of the old or all of the new. Where the place is a directory, the
-//! two are exchanged (`RENAME_EXCHANGE`); where it is a symbolic link, the link
-//! is switched; where there is nothing, the new directory is moved in.
+//! The new files are copied next to the old ones, on the same file system, and
+//! flushed to the disk; then a single system call puts them in place, so that a
+//! reader sees either all old or all new files. If the place is a directory,
+//! the two are exchanged (`RENAME_EXCHANGE`); if it is a symbolic link, the
+//! link is switched; if it does not exist, the new directory is moved there.
 
 mod build;
 mod claim;
@@ -26,15 +26,15 @@ use self::claim::Claim;
 use self::steps::{parent, remove, rename, switch, sync};
 use self::temporary::Temporary;
 
-/// What is to happen, checked as far as that goes without doing it.
+/// A planned release, checked as far as possible without changing anything.
 #[derive(Debug)]
 pub(crate) struct Plan {
     from: PathBuf,
     root: PathBuf,
     place: Place,
-    /// Files that are copied.
+    /// The number of files to copy.
     pub(crate) files: u64,
-    /// Their size in bytes.
+    /// Their total size in bytes.
     pub(crate) bytes: u64,
 }
 
@@ -43,11 +43,11 @@ pub(crate) struct Plan {
 enum Place {
     Nothing,
     Directory,
-    /// A symbolic link, and what is written in it.
+    /// A symbolic link, with its text.
     Link(PathBuf),
 }
 
-/// The new files, beside the place. Dropped, they are gone again.
+/// The new files, copied next to the place. Dropping this removes them.
 #[derive(Debug)]
 pub(crate) struct Staged {
     plan: Plan,
@@ -60,11 +60,11 @@ pub(crate) struct Staged {
 pub(crate) struct Live {
     root: PathBuf,
     was: Was,
-    /// On what is live no longer; `was` has that on what is.
+    /// The claim on the old directory; `was` holds the claim on the new one.
     _old: Claim,
 }
 
-/// What was in the place, and where it is now.
+/// What was in the place before, and where it is now.
 #[derive(Debug)]
 enum Was {
     Nothing,
@@ -73,12 +73,11 @@ enum Was {
 }
 
 impl Plan {
-    /// Looks at the directory and at its place-to-be.
+    /// Checks the new directory and the place where it is to go.
     ///
-    /// # Errors
-    /// Why it cannot go there, in words.
+    /// # Errors Why it cannot go there, for the operator.
     pub(crate) fn new(from: &Path, root: &Path) -> Result<Self, String> {
-        // Without a trailing slash, behind which a link would be followed.
+        // Without a trailing slash, which would make the system follow a link.
         let root: PathBuf = root.components().collect();
         let shown = root.display();
         let from_real = from
@@ -138,13 +137,13 @@ impl Plan {
         })
     }
 
-    /// Whether the new files are without this one at their top.
+    /// Whether the new files lack this name at the top level.
     pub(crate) fn lacks(&self, name: &str) -> bool {
         !self.from.join(name).is_file()
     }
 
-    /// What will happen to the place, for a person.
-    pub(crate) fn words(&self) -> String {
+    /// What will happen to the place, as text.
+    pub(crate) fn description(&self) -> String {
         let root = self.root.display();
         match &self.place {
             Place::Nothing => format!("{root} is new"),
@@ -156,12 +155,11 @@ impl Plan {
         }
     }
 
-    /// Copies the files beside the place, and waits until they are on the disk.
-    /// What a deploy that was killed has left there is removed.
+    /// Copies the files next to the place, and waits until they are on the
+    /// disk. Removes what a killed deploy has left there.
     ///
-    /// # Errors
-    /// Why that failed, in words, be it that another deploy is under way. Nothing
-    /// is left behind.
+    /// # Errors Why that failed, for the operator, for example because another
+    /// deploy is in progress. Nothing is left behind.
     pub(crate) fn stage(self) -> Result<Staged, String> {
         let old = Claim::on(&self.root);
         if matches!(old, Claim::Theirs) {
@@ -179,7 +177,7 @@ impl Plan {
         Ok(Staged { plan, new, old })
     }
 
-    /// What the link in the place leads to.
+    /// The target of the link in the place.
     fn target(&self, text: &Path) -> PathBuf {
         parent(&self.root).join(text)
     }
@@ -188,8 +186,7 @@ impl Plan {
 impl Staged {
     /// Puts the new files in place, in one step.
     ///
-    /// # Errors
-    /// Why that failed, in words. Nothing has changed then.
+    /// # Errors Why that failed, for the operator. Nothing has changed then.
     pub(crate) fn publish(self) -> Result<Live, String> {
         let Self { plan, mut new, old } = self;
         let root = plan.root.clone();
@@ -201,7 +198,8 @@ impl Staged {
             }
             Place::Directory => {
                 rename(new.path(), &root, RenameFlags::EXCHANGE)?;
-                // What is dropped from here on is the old one.
+                // From here on, the directory that a drop removes is the old
+                // one.
                 Was::Directory(new)
             }
             Place::Link(text) => {
@@ -216,7 +214,7 @@ impl Staged {
             was,
             _old: old,
         };
-        live.hold();
+        live.disarm();
         match sync(parent(&live.root)) {
             Ok(()) => Ok(live),
             Err(why) => match live.revert() {
@@ -228,8 +226,8 @@ impl Staged {
 }
 
 impl Live {
-    /// From here on nothing that is in use is removed by a drop.
-    fn hold(&mut self) {
+    /// Prevents a drop from removing anything that is in use.
+    fn disarm(&mut self) {
         match &mut self.was {
             Was::Nothing => {}
             Was::Directory(old) => old.keep(),
@@ -237,10 +235,10 @@ impl Live {
         }
     }
 
-    /// Puts back what was there before.
+    /// Restores what was in the place before.
     ///
-    /// # Errors
-    /// Why that failed, in words: the new files are still in place.
+    /// # Errors Why that failed, for the operator: the new files are still in
+    /// place.
     pub(crate) fn revert(self) -> Result<(), String> {
         match self.was {
             Was::Nothing => remove(&self.root),
@@ -255,11 +253,11 @@ impl Live {
         }
     }
 
-    /// Removes the old directory. One that a link led to stays, and is named:
-    /// it has a place of its own, and may be gone back to.
+    /// Removes the old directory. A directory that a link led to is kept and
+    /// returned: it has its own path, and may be needed for a rollback.
     ///
-    /// # Errors
-    /// Why it could not be removed, in words. The new files are in place.
+    /// # Errors Why it could not be removed, for the operator. The new files
+    /// are in place.
     pub(crate) fn finish(self) -> Result<Option<PathBuf>, String> {
         match self.was {
             Was::Nothing => Ok(None),

@@ -1,10 +1,10 @@
-//! `janua run`: from the file to serving, and the signals in between.
+//! `janua run`: starts the gateway, and handles signals.
 //!
-//! | signal | |
+//! | signal | effect |
 //! |---|---|
 //! | SIGHUP | reload |
-//! | SIGUSR1 | open the access log's file anew |
-//! | SIGTERM, SIGINT | drain and end; a second one ends at once |
+//! | SIGUSR1 | reopen the access log's file |
+//! | SIGTERM, SIGINT | drain and stop; a second one stops at once |
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::gateway::{self, Gateway, StartError};
 
-/// How long a second signal waits for the logs, if no request is in flight.
+/// How long a second signal waits for the logs to be written, if no request is
+/// in progress.
 const LAST_WRITES: Duration = Duration::from_secs(1);
 
-/// Runs the gateway until it is told to end.
+/// Runs the gateway until it is told to stop.
 ///
-/// # Errors
-/// It could not start, in words for the terminal.
+/// # Errors Why it could not start, as text for the terminal.
 pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
     let loaded = gateway::load(config).map_err(|found| found.render(false))?;
     let _diagnostics = janua_telemetry::diagnostics::init(loaded.config.log.level.as_str(), false)
@@ -48,15 +48,15 @@ pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    // Before anyone can see that it is there, and have it end.
+    // Installed before anyone can see that the gateway runs and send a signal.
     let signals = {
         let _runtime = runtime.enter();
         Signals::catch().map_err(|error| error.to_string())?
     };
-    // Last of all: whoever is connected now is served.
+    // Last of all: from here on, clients are served.
     gateway.serve().map_err(words)?;
-    let ended = runtime.block_on(obey(gateway, signals));
-    // A second signal does not wait for what is still being drained.
+    let ended = runtime.block_on(handle_signals(gateway, signals));
+    // After a second signal, requests still in progress are not waited for.
     runtime.shutdown_background();
     ended.map_err(|error| error.to_string())
 }
@@ -70,16 +70,16 @@ fn socket(loaded: &Loaded, path: Option<PathBuf>) -> SocketOptions {
     }
 }
 
-/// Where the path of the admin socket is from.
+/// The source of the admin socket's path.
 enum Named {
     /// `--admin`.
     ByOption,
-    /// The configuration. The span is empty if it is the default.
+    /// The configuration. The span is empty for the default.
     InFile(Span, Sources),
 }
 
-/// Why there is no admin socket, at the place where its path is written, if it
-/// is; and how to name another, if that helps.
+/// The message for a failed admin socket, with the position of its path if
+/// there is one, and how to choose another path if that would help.
 fn refused_socket(error: &BindError, named: Named) -> String {
     let help = match named {
         Named::ByOption => "name another path by `--admin`",
@@ -103,7 +103,7 @@ fn refused_socket(error: &BindError, named: Named) -> String {
     }
 }
 
-/// The signals that the gateway obeys.
+/// The signals that the gateway handles.
 struct Signals {
     hangup: Signal,
     user1: Signal,
@@ -112,7 +112,7 @@ struct Signals {
 }
 
 impl Signals {
-    /// Catches them from now on.
+    /// Starts to receive them.
     fn catch() -> std::io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
@@ -123,7 +123,7 @@ impl Signals {
     }
 }
 
-async fn obey(gateway: Arc<Gateway>, signals: Signals) -> std::io::Result<()> {
+async fn handle_signals(gateway: Arc<Gateway>, signals: Signals) -> std::io::Result<()> {
     let Signals {
         mut hangup,
         mut user1,
@@ -134,7 +134,7 @@ async fn obey(gateway: Arc<Gateway>, signals: Signals) -> std::io::Result<()> {
         let gateway = Arc::clone(&gateway);
         tokio::select! {
             _ = hangup.recv() => {
-                // What it says is in the log.
+                // Its result is in the log.
                 let _ = tokio::task::spawn_blocking(move || gateway.reload()).await;
             }
             _ = user1.recv() => gateway.reopen_log(),
@@ -155,7 +155,7 @@ async fn obey(gateway: Arc<Gateway>, signals: Signals) -> std::io::Result<()> {
         _ = interrupt.recv() => {}
     }
     match gateway.requests_in_flight() {
-        // Nothing is cut off: what is left is to write the log to its end.
+        // No request is aborted; only the log remains to be written.
         0 => drop(tokio::time::timeout(LAST_WRITES, draining).await),
         requests => tracing::warn!(requests, "a second signal: requests were cut off"),
     }

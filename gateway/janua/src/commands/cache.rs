@@ -1,4 +1,4 @@
-//! `janua cache`: purge, status, get.
+//! `janua cache`: the commands `purge`, `status` and `get`.
 
 use janua_admin::{ClientError, PurgeRequest, PurgeSummary, WebhookOutcome};
 
@@ -9,10 +9,10 @@ pub(super) use get::get;
 pub(super) use status::status;
 
 use super::table::counted;
-use super::{Answer, Outcome, printable, reach};
+use super::{CommandResult, Output, printable, reach};
 use crate::cli::Purge;
 
-pub(super) fn purge(purge: &Purge) -> Outcome {
+pub(super) fn purge(purge: &Purge) -> CommandResult {
     let client = reach::client(&purge.reach)?;
     let named = &purge.named;
     let request = PurgeRequest {
@@ -25,25 +25,27 @@ pub(super) fn purge(purge: &Purge) -> Outcome {
         webhooks: !purge.no_webhooks,
     };
     let summary = client.purge(&request).map_err(failure)?;
-    let answer = Answer::new(printable(&purged(&summary).join("\n")), &summary);
+    let answer = Output::new(printable(&purged(&summary).join("\n")), &summary);
     match told(&summary) {
         true => Ok(answer),
-        // It is purged here; elsewhere the old may still answer.
+        // The gateway's cache is purged, but another cache may still have old
+        // responses.
         false => Err(answer),
     }
 }
 
-/// What the gateway says may hold what somebody typed.
-pub(super) fn failure(error: ClientError) -> Answer {
-    Answer::failure(printable(&error.to_string()))
+/// The message is sanitised, because the gateway's may contain text from a
+/// user.
+pub(super) fn failure(error: ClientError) -> Output {
+    Output::failure(printable(&error.to_string()))
 }
 
-/// Whether every webhook took the call.
+/// Whether every webhook succeeded.
 pub(super) fn told(summary: &PurgeSummary) -> bool {
     summary.webhooks.iter().all(|hook| hook.error.is_none())
 }
 
-/// A line each: what was purged, what became of the webhooks.
+/// One line for each purged name and for each webhook.
 pub(super) fn purged(summary: &PurgeSummary) -> Vec<String> {
     let how = match summary.soft {
         true => "purged softly",

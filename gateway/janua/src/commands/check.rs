@@ -7,20 +7,20 @@ use janua_config::Diagnostics;
 use serde_json::json;
 
 use super::table::counted;
-use super::{Answer, Outcome};
+use super::{CommandResult, Output};
 use crate::gateway::{self, StartError};
 
-pub(super) fn check(config: &Path) -> Outcome {
+pub(super) fn check(config: &Path) -> CommandResult {
     let loaded = gateway::load(config).map_err(|found| refused(config, &found))?;
     let (sites, routes, policies) = gateway::check(&loaded).map_err(|error| match error {
         StartError::Refused(found) => refused(config, &found),
-        StartError::Machine(why) => Answer::failure(why),
+        StartError::Machine(why) => Output::failure(why),
     })?;
     let size = [(sites, "site"), (routes, "route"), (policies, "policy")]
         .map(|(n, noun)| counted(n as u64, noun))
         .join(", ");
     let warnings = &loaded.warnings;
-    Ok(Answer {
+    Ok(Output {
         person: format!(
             "{}{} is valid: {size}",
             warnings.render(io::stdout().is_terminal() && wants_color()),
@@ -37,14 +37,14 @@ pub(super) fn check(config: &Path) -> Outcome {
     })
 }
 
-fn refused(config: &Path, found: &Diagnostics) -> Answer {
+fn refused(config: &Path, found: &Diagnostics) -> Output {
     let (errors, warnings): (Vec<_>, Vec<_>) = serde_json::to_value(found)
         .ok()
         .and_then(|found| found.as_array().cloned())
         .unwrap_or_default()
         .into_iter()
         .partition(|entry| entry["severity"] == "error");
-    Answer {
+    Output {
         person: format!(
             "{}{}: {}",
             found.render(io::stderr().is_terminal() && wants_color()),

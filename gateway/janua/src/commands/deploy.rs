@@ -1,12 +1,10 @@
-//! `janua deploy`: a new build goes live at once, with the gateway's help.
+//! `janua deploy`: puts a new build live in one step, with the gateway's help.
 //!
-//! ```text
-//! look   where do the files go?            nothing is done
-//! stage  copy beside them                  dropped again on failure
-//! begin  the gateway keeps what it must
-//! publish                                  one system call
-//! commit the gateway notices, and purges   on failure all is put back
-//! finish remove the old files
+//! ```text look    ask the gateway where the files go   changes nothing stage
+//! copy the new files next to them      removed again on failure begin   the
+//! gateway retains old files publish exchange the directories             one
+//! system call commit  the gateway notices, and purges      reverted on failure
+//! finish  remove the old files
 //! ```
 
 use std::path::Path;
@@ -16,11 +14,11 @@ use serde::Serialize;
 
 use super::cache::{failure, purged, told};
 use super::table::{counted, size};
-use super::{Answer, Outcome, printable, reach};
+use super::{CommandResult, Output, printable, reach};
 use crate::cli::Deploy;
 use crate::release::Plan;
 
-/// What a deploy came to.
+/// The result of a deploy.
 #[derive(Debug, Serialize)]
 struct Report {
     site: String,
@@ -29,13 +27,13 @@ struct Report {
     files: u64,
     bytes: u64,
     dry_run: bool,
-    /// The directory that a link led to before, which stays.
+    /// The target that a symbolic link had before, which is kept.
     previous: Option<String>,
     purge: Option<PurgeSummary>,
     warnings: Vec<String>,
 }
 
-pub(super) fn deploy(deploy: &Deploy) -> Outcome {
+pub(super) fn deploy(deploy: &Deploy) -> CommandResult {
     let client = reach::client(&deploy.reach)?;
     let looked = step(&client, deploy, DeployPhase::Look)?;
     let plan = Plan::new(&deploy.dir, Path::new(&looked.root)).map_err(refused)?;
@@ -57,8 +55,8 @@ pub(super) fn deploy(deploy: &Deploy) -> Outcome {
         warnings: warnings(&looked),
     };
     if deploy.dry_run {
-        let person = would(&report, &looked, deploy, &plan.words());
-        return Ok(Answer::new(person, &report));
+        let person = would(&report, &looked, deploy, &plan.description());
+        return Ok(Output::new(person, &report));
     }
 
     let staged = plan.stage().map_err(refused)?;
@@ -75,24 +73,24 @@ pub(super) fn deploy(deploy: &Deploy) -> Outcome {
                 Ok(()) => "the old files are back in place".to_owned(),
                 Err(also) => format!("and the new files are still in place: {also}"),
             };
-            // Whatever the gateway made of the new ones, it looks anew.
+            // Whatever the gateway cached of the new files is looked up again.
             why.person = format!("{}\n{}", why.person, printable(&back));
             return Err(why);
         }
     }
     match live.finish() {
         Ok(previous) => report.previous = previous.map(|path| path.display().to_string()),
-        // The deploy is done; that it left something behind is worth a word.
+        // The deploy succeeded, but left something behind, which is reported.
         Err(why) => report.warnings.push(why),
     }
-    let answer = Answer::new(done(&report), &report);
+    let answer = Output::new(done(&report), &report);
     match report.purge.as_ref().is_none_or(told) {
         true => Ok(answer),
         false => Err(answer),
     }
 }
 
-fn step(client: &Client, deploy: &Deploy, phase: DeployPhase) -> Result<DeployAnswer, Answer> {
+fn step(client: &Client, deploy: &Deploy, phase: DeployPhase) -> Result<DeployAnswer, Output> {
     let request = DeployRequest {
         site: deploy.site.clone(),
         route: deploy.route.clone(),
@@ -103,8 +101,8 @@ fn step(client: &Client, deploy: &Deploy, phase: DeployPhase) -> Result<DeployAn
     client.deploy(&request).map_err(failure)
 }
 
-fn refused(why: String) -> Answer {
-    Answer::failure(printable(&format!("{why}\nnothing has changed")))
+fn refused(why: String) -> Output {
+    Output::failure(printable(&format!("{why}\nnothing has changed")))
 }
 
 fn warnings(looked: &DeployAnswer) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! `janua policy inspect`: what a component is, before anybody trusts it.
+//! `janua policy inspect`: describes a component before it is trusted.
 
 use std::fs;
 use std::path::Path;
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::schema::fields;
 use super::table::{counted, size};
-use super::{Answer, Outcome, printable};
+use super::{CommandResult, Output, printable};
 use crate::bundled;
 
-pub(super) fn inspect(file: &Path) -> Outcome {
+pub(super) fn inspect(file: &Path) -> CommandResult {
     let shown = file.display();
     let bytes = match fs::read(file) {
         Ok(bytes) => bytes,
@@ -20,22 +20,23 @@ pub(super) fn inspect(file: &Path) -> Outcome {
             .to_str()
             .and_then(bundled::component)
             .map(<[u8]>::to_vec)
-            .ok_or_else(|| Answer::failure(format!("cannot read {shown}: {error}")))?,
+            .ok_or_else(|| Output::failure(format!("cannot read {shown}: {error}")))?,
     };
-    let component = load(&bytes).map_err(|why| Answer::failure(format!("{shown}: {why}")))?;
-    Ok(Answer {
+    let component = load(&bytes).map_err(|why| Output::failure(format!("{shown}: {why}")))?;
+    Ok(Output {
         person: person(&component),
         json: json(&component),
     })
 }
 
-/// Compiles a component and asks it to describe itself. Nothing is kept.
+/// Compiles a component and runs its `describe`. Nothing is kept.
 pub(super) fn load(bytes: &[u8]) -> Result<Arc<Component>, String> {
     let runtime = Runtime::new(RuntimeOptions::default()).map_err(|error| error.to_string())?;
     runtime.load(bytes).map_err(|error| error.to_string())
 }
 
-/// The JSON Schema of its configuration; none if it has none that is JSON.
+/// The JSON Schema of its configuration; none if it has none or the schema is
+/// not JSON.
 pub(super) fn schema(component: &Component) -> Option<Value> {
     let schema = component.description().config_schema.as_deref()?;
     serde_json::from_str(schema).ok()
@@ -72,8 +73,8 @@ fn person(component: &Component) -> String {
         hash(component),
     );
     page.push_str("\nimports\n");
-    // What a language's standard library drags along is inert unless granted,
-    // and would bury the one line that matters. `--json` has all of it.
+    // What a language's standard library imports has no effect unless granted,
+    // and would hide the lines that matter. `--json` shows all imports.
     let (wasi, own): (Vec<&String>, Vec<&String>) = component
         .imports()
         .iter()
@@ -96,10 +97,10 @@ fn person(component: &Component) -> String {
     printable(page.trim_end())
 }
 
-/// How wide a page is: that of a terminal that nobody has made wider.
+/// The width of a page: that of a terminal of default size.
 const WIDTH: usize = 80;
 
-/// The schema's fields, each with its meaning below it.
+/// The fields of the schema, each with its meaning below it.
 fn configuration(schema: &Value) -> String {
     let mut page = String::new();
     for field in fields(schema) {
@@ -118,7 +119,8 @@ fn configuration(schema: &Value) -> String {
     }
 }
 
-/// Text in lines of at most [`WIDTH`], indented, unless a word is longer.
+/// Wraps text at [`WIDTH`] characters, with indentation. Longer words are not
+/// broken.
 fn wrapped(text: &str, first: usize, rest: usize) -> String {
     let mut page = String::new();
     let mut line = " ".repeat(first);
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_component_is_said() {
+    fn a_file_that_is_no_component_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("notes.wasm");
         let missing = inspect(&file).unwrap_err();

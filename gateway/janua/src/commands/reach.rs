@@ -6,17 +6,17 @@ use std::path::{Path, PathBuf};
 use janua_admin::Client;
 use toml::de::{DeTable, DeValue};
 
-use super::Answer;
+use super::Output;
 use crate::cli::Reach;
 
-/// Where the socket is if no configuration says otherwise.
+/// The default path of the socket.
 const SOCKET: &str = "/run/janua/admin.sock";
 
-/// The file that is looked into if none is named.
+/// The default configuration file, which is used if it exists.
 const CONFIG: &str = "janua.toml";
 
-/// The client for the gateway that is meant.
-pub(super) fn client(reach: &Reach) -> Result<Client, Answer> {
+/// A client for the running gateway that the options select.
+pub(super) fn client(reach: &Reach) -> Result<Client, Output> {
     let socket = match (&reach.admin, &reach.config) {
         (Some(socket), _) => socket.clone(),
         (None, Some(config)) => configured(config)?,
@@ -27,20 +27,20 @@ pub(super) fn client(reach: &Reach) -> Result<Client, Answer> {
 }
 
 /// The socket that a configuration names. The gateway may run with an earlier
-/// and better version of the file, so whatever else is wrong with it must not
-/// keep anybody from asking.
-fn configured(config: &Path) -> Result<PathBuf, Answer> {
+/// version of the file that was valid, so other errors in the file must not
+/// prevent commands.
+fn configured(config: &Path) -> Result<PathBuf, Output> {
     if let Ok(loaded) = janua_config::load(config) {
         return Ok(loaded.config.admin.socket.value);
     }
     let text = fs::read_to_string(config).map_err(|error| {
         let config = config.display();
-        Answer::failure(format!(
+        Output::failure(format!(
             "cannot read {config}: {error}; use --admin to name the socket"
         ))
     })?;
     let folder = config.parent().unwrap_or_else(|| Path::new(""));
-    // With broken TOML, whatever of it can be read.
+    // Invalid TOML is read as far as possible.
     let (document, _) = DeTable::parse_recoverable(&text);
     let socket = match document.get_ref().get("admin").map(|admin| admin.get_ref()) {
         Some(DeValue::Table(admin)) => match admin.get("socket").map(|socket| socket.get_ref()) {
@@ -75,7 +75,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("janua.toml");
         let table = [
-            // Wrong in every way but its TOML.
+            // Valid TOML, but otherwise completely wrong.
             (
                 "[admin]\nsocket = \"a.sock\"\n[sites]\nx = 1\n",
                 folder.path().join("a.sock"),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_said() {
+    fn a_missing_file_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let answer = configured(&folder.path().join("none.toml")).unwrap_err();
         assert!(answer.person.contains("none.toml") && answer.person.contains("--admin"));

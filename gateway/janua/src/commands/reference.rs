@@ -1,4 +1,5 @@
-//! `janua reference`: the pages of `docs/` that are made from definitions.
+//! `janua reference`: generates the pages of `docs/` from the definitions in
+//! the code.
 
 use std::fmt::Write as _;
 
@@ -8,28 +9,28 @@ use serde_json::Value;
 
 use super::inspect::{load, schema};
 use super::schema::fields;
-use super::{Answer, Outcome};
+use super::{CommandResult, Output};
 use crate::bundled;
 use crate::cli::{Cli, Page};
 
-pub(super) fn page(page: Page) -> Outcome {
+pub(super) fn page(page: Page) -> CommandResult {
     let text = match page {
         Page::Cli => cli(),
         Page::Config => janua_config::reference_markdown(),
         Page::Metrics => janua_telemetry::metrics_reference(),
         Page::AccessLog => janua_telemetry::access_log_reference(),
         Page::CacheStatus => cache_status(),
-        Page::Policies => policies().map_err(Answer::failure)?,
+        Page::Policies => policies().map_err(Output::failure)?,
     };
-    Ok(Answer {
+    Ok(Output {
         person: text.trim_end().to_owned(),
         json: Value::Null,
     })
 }
 
-/// The help of every command, as the commands print it.
+/// The help of every command, exactly as the command prints it.
 fn cli() -> String {
-    // Whatever terminal it is printed on.
+    // Independent of the width of the terminal.
     let mut command = Cli::command().term_width(100);
     command.build();
     let mut page = String::from("# Command line\n");
@@ -54,7 +55,7 @@ fn section(page: &mut String, command: &mut clap::Command) {
     }
 }
 
-/// The words in which the cache says what it did, and why.
+/// The words for cache outcomes and for their reasons.
 fn cache_status() -> String {
     let outcomes = CacheOutcome::ALL.map(|outcome| (outcome.word(), outcome.meaning()));
     let details = Detail::ALL.map(|detail| (detail.word(), detail.meaning()));
@@ -83,7 +84,7 @@ fn words(page: &mut String, words: &[(&str, &str)]) {
     }
 }
 
-/// The bundled policies, as each describes itself.
+/// The bundled policies with their own descriptions.
 fn policies() -> Result<String, String> {
     let mut page = String::from("# Bundled policies\n");
     for name in bundled::names() {
@@ -98,7 +99,7 @@ fn policies() -> Result<String, String> {
     Ok(page)
 }
 
-/// A row for each field, nested ones included.
+/// A row for each field, including nested ones.
 fn rows(page: &mut String, schema: &Value) {
     page.push_str("\n| field | value | default | meaning |\n|---|---|---|---|\n");
     let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");

@@ -3,18 +3,18 @@
 use janua_admin::{ClientError, ReloadSummary};
 
 use super::table::duration;
-use super::{Answer, Outcome, printable, reach};
+use super::{CommandResult, Output, printable, reach};
 use crate::cli::Reach;
 
-pub(super) fn reload(reach: &Reach) -> Outcome {
+pub(super) fn reload(reach: &Reach) -> CommandResult {
     let client = reach::client(reach)?;
     match client.reload() {
-        Ok(summary) => Ok(Answer::new(person(&summary), &summary)),
-        Err(ClientError::Refused(refused)) => Err(Answer::new(
+        Ok(summary) => Ok(Output::new(person(&summary), &summary)),
+        Err(ClientError::Refused(refused)) => Err(Output::new(
             printable(&ClientError::Refused(refused.clone()).to_string()),
             &refused,
         )),
-        Err(error) => Err(Answer::failure(error)),
+        Err(error) => Err(Output::failure(error)),
     }
 }
 
@@ -38,7 +38,7 @@ fn person(summary: &ReloadSummary) -> String {
             .warnings
             .iter()
             .map(|warning| match warning.contains('\n') {
-                // A diagnostic with its place brings its own word.
+                // A diagnostic with a position already begins with its severity.
                 true => format!("\n{}", warning.trim_end()),
                 false => format!("warning: {warning}"),
             }),

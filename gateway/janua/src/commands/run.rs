@@ -1,20 +1,20 @@
 //! `janua run`.
 
-use super::{Answer, Outcome};
+use super::{CommandResult, Output};
 use crate::cli::Run;
 
-pub(super) fn run(run: Run) -> Outcome {
+pub(super) fn run(run: Run) -> CommandResult {
     match crate::run::run(&run.config, run.admin) {
-        // It has said in its log what there was to say.
-        Ok(()) => Ok(Answer {
+        // What there was to report is in the log.
+        Ok(()) => Ok(Output {
             person: String::new(),
             json: serde_json::Value::Null,
         }),
-        // Diagnostics with their places need no further word.
-        Err(why) if why.contains('\n') => Err(Answer {
+        // Diagnostics with positions need no prefix.
+        Err(why) if why.contains('\n') => Err(Output {
             person: why.trim_end().to_owned(),
             json: serde_json::Value::Null,
         }),
-        Err(why) => Err(Answer::failure(why)),
+        Err(why) => Err(Output::failure(why)),
     }
 }

@@ -1,31 +1,32 @@
-//! The fields of a policy's configuration, out of its JSON Schema.
+//! Reads the fields of a policy's configuration from its JSON Schema.
 
 use serde_json::Value;
 
-/// A field, in words.
+/// A field, described in words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Field {
-    /// Where it stands: `rules[].store`.
+    /// Its path: `rules[].store`.
     pub(super) path: String,
-    /// What its value is: `string | list of strings`.
+    /// The type of its value: `string | list of strings`.
     pub(super) kind: String,
     /// The default as JSON, or `required`; empty if there is neither.
     pub(super) default: String,
-    /// What it is for.
+    /// Its meaning.
     pub(super) meaning: String,
 }
 
 impl Field {
-    /// Whether it must be there.
+    /// Whether the field is required.
     pub(super) fn is_required(&self) -> bool {
         self.default == "required"
     }
 }
 
-/// A schema that goes round in circles ends at this many tables in tables.
+/// The depth at which a recursive schema is cut off.
 const DEPTH: usize = 4;
 
-/// All fields, those of nested tables and of lists of tables below their own.
+/// All fields; those of nested tables and of lists of tables follow their own
+/// field.
 pub(super) fn fields(schema: &Value) -> Vec<Field> {
     let mut fields = Vec::new();
     add(&mut fields, "", schema, schema);
@@ -60,7 +61,8 @@ fn resolved<'s>(root: &'s Value, field: &'s Value) -> &'s Value {
         .unwrap_or(field)
 }
 
-/// What a value is, in the words of TOML; `-` if the schema does not say.
+/// The type of a value in the terms of TOML; `-` if the schema does not state
+/// it.
 fn kind(root: &Value, field: &Value, depth: usize) -> String {
     let Some(deeper) = depth.checked_sub(1) else {
         return "-".to_owned();

@@ -5,16 +5,17 @@ use janua_admin::{
 };
 
 use super::table::{Table, counted, duration, number, size};
-use super::{Answer, Outcome, printable, reach};
+use super::{CommandResult, Output, printable, reach};
 use crate::cli::Reach;
 
-pub(super) fn status(reach: &Reach) -> Outcome {
+pub(super) fn status(reach: &Reach) -> CommandResult {
     let client = reach::client(reach)?;
-    let status = client.status().map_err(Answer::failure)?;
-    Ok(Answer::new(person(&status), &status))
+    let status = client.status().map_err(Output::failure)?;
+    Ok(Output::new(person(&status), &status))
 }
 
-/// Headlines first, then a table a kind, then what needs attention.
+/// Headlines, then one table for each kind of object, then conditions that need
+/// attention.
 fn person(status: &Status) -> String {
     let mut page = headlines(status);
     section(&mut page, "listeners", status.listeners.len(), || {
@@ -120,7 +121,8 @@ fn upstreams(status: &Status) -> String {
     table.render()
 }
 
-/// How many of its addresses are up, where they differ.
+/// The endpoint's health, with the number of addresses that are up if they
+/// differ.
 fn health(endpoint: &EndpointStatus) -> String {
     let addresses = &endpoint.addresses;
     let up = addresses
@@ -167,13 +169,13 @@ fn policies(status: &Status) -> String {
 
 fn reused(policy: &PolicyStatus) -> String {
     match policy.hit_ratio() {
-        // Rounded down: 100 % means every one.
+        // Rounded down, so that 100 % means all of them.
         Some(ratio) => format!("{:.0} %", (ratio * 100.0).floor()),
         None => "-".to_owned(),
     }
 }
 
-/// Whatever an operator would want to know before anything else goes wrong.
+/// Conditions that an operator should know about.
 fn attention(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
     for upstream in &status.upstreams {
@@ -238,7 +240,7 @@ fn trouble(endpoint: &EndpointStatus, now_unix_ms: u64) -> Option<String> {
     }
 }
 
-/// The gateway's time when it answered.
+/// The gateway's time when it responded.
 fn now_unix_ms(status: &Status) -> u64 {
     status.started_unix_ms.saturating_add(status.uptime_ms)
 }

@@ -1,7 +1,7 @@
-//! Aligned columns.
+//! Tables with aligned columns.
 
-/// Rows under a heading, two spaces in and two between columns. Numbers stand
-/// at the right of their column, everything else at the left.
+/// Rows under a heading, indented by two spaces, with two spaces between
+/// columns. Numbers are right-aligned, everything else is left-aligned.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -14,7 +14,8 @@ impl Table {
         Self { rows: vec![heads] }
     }
 
-    /// Adds a row. Line breaks would end it, so they are shown as spaces.
+    /// Adds a row. Line breaks are shown as spaces, because they would end the
+    /// row.
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
         let cells = cells.map(|cell| super::printable(&cell).replace('\n', " "));
         self.rows.push(cells.into());
@@ -87,7 +88,7 @@ pub(super) fn counted(n: u64, one: &str) -> String {
     }
 }
 
-/// Bytes in the largest unit that leaves a number above 9.
+/// Bytes in the largest unit that gives a number above 9.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..10_240 => format!("{bytes} B"),

@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::Answer;
+use super::Output;
 
-/// The contract with policies that this version speaks.
+/// The policy contract that this version implements.
 const CONTRACT: &str = "janua:policy@0.1";
 
-pub(super) fn version() -> Answer {
+pub(super) fn version() -> Output {
     let version = env!("CARGO_PKG_VERSION");
-    Answer {
+    Output {
         person: format!("janua {version}, policies of {CONTRACT}"),
         json: json!({ "version": version, "contract": CONTRACT }),
     }

@@ -1,16 +1,17 @@
-//! Addresses as a person writes them, in the form in which the cache has them.
+//! Parses URLs written by the operator and normalises them as in the cache's
+//! keys.
 
 use std::fmt;
 
 use janua_http::authority::Authority;
 use janua_http::path::normalise;
 
-/// Host, path and query of an address; or of the beginning of one.
+/// Host, path and query of a URL or of a URL prefix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Address {
-    /// `http` or `https`; none where it was left out.
+    /// `http` or `https`; none if it was omitted.
     pub(super) scheme: Option<&'static str>,
-    /// In lower case, with the port unless it is the scheme's own.
+    /// In lower case, with the port unless it is the default of the scheme.
     pub(super) host: Vec<u8>,
     /// Normalised.
     pub(super) path: Vec<u8>,
@@ -19,10 +20,9 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// `https://app.example.com/a?x=1`.
+    /// Parses a URL: `https://app.example.com/a?x=1`.
     ///
-    /// # Errors
-    /// Why it is no address, and what to write.
+    /// # Errors Why it is not a URL, and what to write.
     pub(super) fn url(text: &str) -> Result<Self, String> {
         match scheme(text) {
             (None, _) => Err(format!(
@@ -32,10 +32,10 @@ impl Address {
         }
     }
 
-    /// `https://app.example.com/assets/`, with or without the scheme.
+    /// Parses a URL prefix: `https://app.example.com/assets/`, with or without
+    /// the scheme.
     ///
-    /// # Errors
-    /// Why it is no beginning of an address, and what to write.
+    /// # Errors Why it is not a URL prefix, and what to write.
     pub(super) fn prefix(text: &str) -> Result<Self, String> {
         let (scheme, rest) = scheme(text);
         let read = Self::read(text, scheme, rest)?;
@@ -71,7 +71,7 @@ impl Address {
     }
 }
 
-/// Without the scheme, as a CDN wants prefixes.
+/// Without the scheme, as CDNs expect prefixes.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |bytes| String::from_utf8_lossy(bytes);
@@ -83,10 +83,9 @@ impl fmt::Display for Address {
     }
 }
 
-/// A host, with or without a port.
+/// Parses a host, with or without a port.
 ///
-/// # Errors
-/// Why it is none, and what to write.
+/// # Errors Why it is not a host, and what to write.
 pub(super) fn host(text: &str) -> Result<Vec<u8>, String> {
     no_pattern(text)?;
     let plain = scheme(text).1.split('/').next().unwrap_or_default();
@@ -99,7 +98,7 @@ pub(super) fn host(text: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// What is stored is stored for one host: a pattern would name nothing.
+/// Refuses a pattern: responses are stored under a host, never under a pattern.
 fn no_pattern(host: &str) -> Result<(), String> {
     match host.contains('*') {
         true => Err(format!(

@@ -1,9 +1,9 @@
-//! The shared cache, as the configuration wants it.
+//! The options of the shared cache, from the configuration.
 
 use janua_cache::{DiskOptions, Options};
 use janua_config::Config;
 
-/// How large it may be. Where no route uses it, it is off and takes no memory.
+/// The sizes of the cache. If no route uses it, it is off and uses no memory.
 pub(super) fn options(config: &Config) -> Options {
     let on_disk = config.cache.disk.is_some();
     let is_used = on_disk

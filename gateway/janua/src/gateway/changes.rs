@@ -1,4 +1,4 @@
-//! What a reload changed, for a person and as data.
+//! What a reload changed, as text and as data.
 
 use std::sync::Arc;
 
@@ -7,8 +7,9 @@ use janua_config::{Change, ChangeKind, Config};
 use janua_proxy::Snapshot;
 use janua_wasm::Policy;
 
-/// What differs: first of the configuration, field by field; then of what it
-/// refers to, the components and the files that policies are told of.
+/// The differences: first of the configuration, field by field, then of the
+/// files it refers to, which are the components and the files in policies'
+/// configurations.
 pub(super) fn between(
     old: &Config,
     new: &Config,
@@ -30,7 +31,8 @@ pub(super) fn between(
                 old: None,
                 new: None,
             };
-            // A policy that is used with several deadlines is there for each.
+            // A policy that is used with several deadlines has several
+            // instances here.
             if !changes.contains(&change) {
                 changes.push(change);
             }
@@ -56,7 +58,7 @@ fn entry(change: &Change) -> ReloadChange {
     }
 }
 
-/// What is different about a policy although its table says the same.
+/// What has changed for a policy although its table is the same.
 fn contents(
     old: &Config,
     new: &Config,
@@ -97,7 +99,7 @@ fn contents(
     found
 }
 
-/// What the new file says that only a restart carries out.
+/// The changed settings that take effect only after a restart.
 pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     let mut fields = Vec::new();
     if old.server.workers != new.server.workers {

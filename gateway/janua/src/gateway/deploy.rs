@@ -1,5 +1,5 @@
-//! The gateway's part in a deploy of files: it says where they are, keeps what
-//! must outlive them, and notices what is new.
+//! The gateway's part in a deploy of static files: it reports where they are,
+//! retains removed files, and notices new ones.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,8 +15,7 @@ use super::Gateway;
 
 /// Carries out a step of a deploy. Blocks.
 ///
-/// # Errors
-/// Why it cannot be done, in words.
+/// # Errors Why it cannot be carried out, for the operator.
 pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<DeployAnswer, String> {
     let (answer, root) = {
         let snapshot = gateway.estate.snapshot();
@@ -57,7 +56,7 @@ pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<Deplo
             Ok(answer)
         }
         DeployPhase::Commit => {
-            // Said while the old files can still be put back.
+            // Checked while the old files can still be restored.
             check(Path::new(&answer.root), &root.options().index)?;
             wait(&gateway.estate, &root, Work::Refresh)?;
             tracing::info!(site = answer.site, root = answer.root, "deployed");
@@ -66,7 +65,7 @@ pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<Deplo
     }
 }
 
-/// The site that is meant, by one of its hosts or by its name.
+/// The site with this host or this name.
 fn site<'c>(config: &'c Config, wanted: &str) -> Result<&'c Site, String> {
     let is_host = |host: &HostPattern| host.to_string().eq_ignore_ascii_case(wanted);
     let sites = &config.sites;
@@ -83,7 +82,7 @@ fn site<'c>(config: &'c Config, wanted: &str) -> Result<&'c Site, String> {
     })
 }
 
-/// The directory of the site that is meant.
+/// The directory to deploy to.
 fn root<'s>(
     roots: impl Iterator<Item = Directory<'s>>,
     site: &Site,
@@ -102,7 +101,7 @@ fn root<'s>(
             )),
         };
     }
-    // Several routes may well answer from one directory.
+    // Several routes may serve the same directory.
     let directories = |root: &Directory<'_>| root.root.options().root.clone();
     match roots.first() {
         Some(first)
@@ -125,7 +124,7 @@ fn labels(roots: &[Directory<'_>]) -> String {
     labels.join("`, `")
 }
 
-/// The hosts of a site that can be purged: those that are written out.
+/// The hosts of a site that can be purged: those that are not patterns.
 fn hosts(site: &Site) -> Vec<String> {
     let exact = site.hosts.iter().filter_map(|host| match &host.value {
         HostPattern::Exact(host) => Some(host.clone()),
@@ -138,21 +137,22 @@ fn has_pattern(site: &Site) -> bool {
     !patterns(site).is_empty()
 }
 
-/// Whether all that is stored is this site's. Which hosts a pattern has stood
-/// for nobody knows; but then all of them are of this site.
+/// Whether everything stored belongs to this site. It is unknown which hosts a
+/// pattern has matched, but if no other site uses the cache, all of them belong
+/// to this site.
 fn is_alone_in_cache(config: &Config, site: &Site) -> bool {
     let others = config.sites.iter().filter(|other| other.span != site.span);
     let mut routes = others.flat_map(|other| other.routes.iter().map(move |route| (other, route)));
     !routes.any(|(other, route)| other.cache(route))
 }
 
-/// Whether what the webhooks purge may be another site's: a CDN also holds what
-/// the gateway itself does not store.
+/// Whether a webhook that purges everything could affect another site: a CDN may
+/// also hold responses that the gateway does not store.
 fn is_beside_others_at_webhooks(config: &Config) -> bool {
     config.sites.len() > 1 && !config.cache.webhooks.is_empty()
 }
 
-/// Those of which nobody knows what they stand for.
+/// The patterns among the site's hosts, whose stored hosts are unknown.
 fn patterns(site: &Site) -> Vec<String> {
     let patterns = site.hosts.iter().filter(|host| match &host.value {
         HostPattern::Exact(_) => false,
@@ -161,8 +161,8 @@ fn patterns(site: &Site) -> Vec<String> {
     patterns.map(ToString::to_string).collect()
 }
 
-/// Whether the new files can be read, as far as one look tells: modes may keep
-/// the gateway out.
+/// Whether the new files can be read, as far as a single check tells: their
+/// permissions may exclude the gateway.
 fn check(root: &Path, index: &[String]) -> Result<(), String> {
     let refused = |path: &Path, error: io::Error| {
         let path = path.display();
@@ -181,7 +181,7 @@ fn check(root: &Path, index: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// What is done with a directory in the pool of blocking work.
+/// An operation on a directory, for the pool of blocking work.
 enum Work {
     Retain,
     Refresh,
@@ -200,7 +200,7 @@ fn wait(estate: &Estate, root: &Root, work: Work) -> Result<(), String> {
     done.map_err(|_| "the gateway's disks are busy; try again".to_owned())
 }
 
-/// What the cache holds of the site may be of the old build.
+/// Purges the site's responses, which may be of the old build.
 fn purge(
     gateway: &Gateway,
     request: &DeployRequest,
@@ -217,7 +217,8 @@ fn purge(
         ..named.clone()
     };
     answer.purge = match answer.untold.is_empty() {
-        // A site of patterns alone beside others, and no tags: there is nothing to name.
+        // The site has only patterns and shares the cache: there is nothing to
+        // name.
         true if everything.is_empty() => None,
         true => Some(gateway.purge_now(&everything)?),
         false => {
@@ -236,7 +237,7 @@ fn purge(
     Ok(answer)
 }
 
-/// Two purges of one deploy as one.
+/// Merges the results of two purges of one deploy.
 fn both(mut first: PurgeSummary, second: PurgeSummary) -> PurgeSummary {
     first.purged.extend(second.purged);
     first.webhooks.extend(second.webhooks);
@@ -320,7 +321,8 @@ mod tests {
         assert!(!alone(&both, 0));
     }
 
-    /// Whether the other site stores anything here does not matter: the CDN does.
+    /// It does not matter that the other site stores nothing here, because the
+    /// CDN may.
     #[test]
     fn a_webhook_beside_another_site_is_not_told_to_purge_everything() {
         let webhook = r#"
@@ -347,7 +349,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let index = ["index.html".to_owned(), "index.htm".to_owned()];
         check(folder.path(), &index).unwrap();
-        // A superuser may read whatever there is: a link in a circle cannot be.
+        // A superuser may read everything, but not a link that leads to itself.
         std::os::unix::fs::symlink("index.htm", folder.path().join("index.htm")).unwrap();
         let why = check(folder.path(), &index).unwrap_err();
         assert!(

@@ -1,4 +1,4 @@
-//! The access log's writer, as the configuration asks for it.
+//! The writer of the access log, from the configuration.
 
 use std::fs;
 use std::io;
@@ -12,17 +12,16 @@ use janua_telemetry::metrics::{Registry, definitions};
 use janua_telemetry::sink::{Destination, Sink};
 use rustix::fs::{Access, access};
 
-/// Where the access log goes; nowhere if there is no sink.
+/// The destination of the access log; none if the log is off.
 pub(super) struct AccessLogSink {
     sink: Option<Sink>,
     format: Format,
 }
 
 impl AccessLogSink {
-    /// Opens it.
+    /// Opens the destination.
     ///
-    /// # Errors
-    /// The file cannot be opened, at the place where it is named.
+    /// # Errors If the file cannot be opened, at the position of its name.
     pub(super) fn open(log: &Log, registry: &Arc<Registry>) -> Result<Self, Diagnostic> {
         let destination = match &log.access.path.value {
             AccessPath::Stdout => Some(Destination::Stdout),
@@ -60,8 +59,8 @@ impl AccessLogSink {
     }
 }
 
-/// Looks whether the access log could be opened for writing, and leaves nothing
-/// behind: a file that is not there is not made.
+/// Checks whether the access log could be opened for writing, without creating
+/// its file.
 pub(super) fn check(log: &Log) -> Option<Diagnostic> {
     let AccessPath::File(path) = &log.access.path.value else {
         return None;
@@ -71,7 +70,8 @@ pub(super) fn check(log: &Log) -> Option<Diagnostic> {
 
 fn writable(path: &Path) -> io::Result<()> {
     match fs::metadata(path) {
-        // It may be a pipe without a reader: opening it would wait.
+        // The file may be a pipe without a reader, which would block when
+        // opened.
         Ok(found) if !found.is_dir() => Ok(access(path, Access::WRITE_OK)?),
         Ok(_) => Err(io::ErrorKind::IsADirectory.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -85,7 +85,7 @@ fn writable(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The directory of a file; of a bare name that is the working directory.
+/// The directory of a file; for a bare name, the working directory.
 fn folder(path: &Path) -> &Path {
     let parent = path.parent().unwrap_or_else(|| Path::new("/"));
     match parent.as_os_str().is_empty() {
@@ -125,7 +125,7 @@ fn refused(log: &Log, error: &io::Error) -> Diagnostic {
     .help(help)
 }
 
-/// True if both write to the same place in the same way.
+/// Whether both have the same destination and format.
 pub(super) fn is_same(one: &Log, other: &Log) -> bool {
     one.access.path.value == other.access.path.value && one.access.format == other.access.format
 }

@@ -1,5 +1,5 @@
-//! The policies as the operator names them: one that some uses give a deadline
-//! of their own is several to the host, and one here.
+//! The policies by their configured names. A policy whose uses have different deadlines
+//! is several policies for the host, but one here.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use janua_proxy::Snapshot;
 use janua_wasm::{Policy, PolicyStatus};
 
-/// Each name once, in the order of the snapshot, with the sum of its parts.
+/// Each name once, in the order of the snapshot, with the counters added up.
 pub(super) fn by_name(snapshot: &Snapshot, now_ms: u64) -> Vec<(&Arc<Policy>, PolicyStatus)> {
     let mut named: Vec<(&Arc<Policy>, PolicyStatus)> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();

@@ -1,5 +1,5 @@
-//! What a purge from outside names, and carrying it out: in the cache first,
-//! then at the webhooks.
+//! Carries out a purge that an operator requests: first in the cache, then by
+//! the webhooks.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use janua_webhook::{Caller, Purged};
 
 use super::address::{Address, host};
 
-/// Everything that is named, understood.
+/// The names in a purge request, parsed.
 #[derive(Debug, Default)]
 pub(super) struct Named {
     urls: Vec<Address>,
@@ -22,10 +22,9 @@ pub(super) struct Named {
 }
 
 impl Named {
-    /// Reads what a request names.
+    /// Parses the names in a request.
     ///
-    /// # Errors
-    /// The first thing in it that cannot be meant, in words.
+    /// # Errors The first invalid name, for the operator.
     pub(super) fn read(request: &PurgeRequest) -> Result<Self, String> {
         if request.is_empty() {
             return Err("nothing is named: write `url`, `prefix`, `host`, `tag` or `all`".into());
@@ -41,7 +40,8 @@ impl Named {
             if tag.is_empty() {
                 return Err("a tag is empty".into());
             }
-            // None that is stored has one: they separate tags there.
+            // No stored tag contains these characters, because they separate
+            // tags.
             if tag.contains([',', ' ', '\t']) {
                 return Err(format!(
                     "`{tag}` is no tag: commas and spaces separate tags, name each by itself"
@@ -61,8 +61,9 @@ impl Named {
         })
     }
 
-    /// What the cache is told. A URL is purged of either scheme: behind a proxy
-    /// that ends TLS, who purges `https://…` means what is stored under `http`.
+    /// The scopes to purge. A URL is purged for both schemes: behind a proxy
+    /// that terminates TLS, the response for `https://…` is stored under
+    /// `http`.
     fn scopes(&self) -> impl Iterator<Item = Scope<'_>> {
         let urls = self.urls.iter().flat_map(|url| {
             [&b"http"[..], b"https"].map(|scheme| Scope::Url {
@@ -82,7 +83,7 @@ impl Named {
         urls.chain(prefixes).chain(hosts).chain(tags).chain(all)
     }
 
-    /// The same, for a person.
+    /// The names as text, one line each.
     fn lines(&self) -> Vec<String> {
         let urls = self.urls.iter().map(|url| match &url.query {
             Some(_) => format!("url {url}"),
@@ -103,8 +104,9 @@ impl Named {
             .collect()
     }
 
-    /// The same, for webhooks. URLs as they were named: a CDN knows them so.
-    fn told(&self, request: &PurgeRequest) -> Purged {
+    /// The names for webhooks. URLs are passed on as written, because a CDN
+    /// knows them so.
+    fn for_webhooks(&self, request: &PurgeRequest) -> Purged {
         let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
         Purged {
             urls: request.url.clone(),
@@ -116,11 +118,10 @@ impl Named {
     }
 }
 
-/// Purges, and then tells the webhooks. Blocks until they have answered.
+/// Purges, and then calls the webhooks. Blocks until they have responded.
 /// `now_ms` is milliseconds since the Unix epoch.
 ///
-/// # Errors
-/// Something is named that cannot be meant. Nothing was purged then.
+/// # Errors If a name is invalid. Nothing was purged then.
 pub(super) fn purge(
     request: &PurgeRequest,
     cache: &Cache<Failure>,
@@ -146,7 +147,7 @@ pub(super) fn purge(
     let purged = named.lines();
     tracing::info!(purged = purged.join("; "), soft = request.soft, "purged");
     let webhooks = match request.webhooks {
-        true => tell(webhooks, caller, &named.told(request)),
+        true => call_all(webhooks, caller, &named.for_webhooks(request)),
         false => Vec::new(),
     };
     Ok(PurgeSummary {
@@ -158,8 +159,8 @@ pub(super) fn purge(
     })
 }
 
-/// Tells all webhooks at the same time, each on a thread of its own.
-fn tell(webhooks: &[Webhook], caller: &Caller, purged: &Purged) -> Vec<WebhookOutcome> {
+/// Calls all webhooks in parallel, each on its own thread.
+fn call_all(webhooks: &[Webhook], caller: &Caller, purged: &Purged) -> Vec<WebhookOutcome> {
     std::thread::scope(|scope| {
         let calls: Vec<_> = webhooks
             .iter()
@@ -174,7 +175,7 @@ fn tell(webhooks: &[Webhook], caller: &Caller, purged: &Purged) -> Vec<WebhookOu
 }
 
 fn call(webhook: &Webhook, caller: &Caller, purged: &Purged) -> WebhookOutcome {
-    // Read for each purge: a token may be renewed while the gateway runs.
+    // The token is read for each purge, because it may be renewed at run time.
     let token = match webhook.token.resolve(&|name| std::env::var(name).ok()) {
         Ok(token) => token,
         Err(fault) => return failed(webhook, Diagnostic::message(&fault)),
@@ -229,14 +230,14 @@ mod tests {
                 "tag Tag",
             ]
         );
-        // Two of each URL, for the two schemes.
+        // Each URL counts twice, for the two schemes.
         assert_eq!(named.scopes().count(), 7);
     }
 
     #[test]
     fn webhooks_are_told_urls_as_they_were_named() {
         let named = Named::read(&request()).unwrap();
-        let told = named.told(&request());
+        let told = named.for_webhooks(&request());
         assert_eq!(told.urls, request().url);
         assert_eq!(told.prefixes, ["a.example/assets/"]);
         assert_eq!(
@@ -246,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_said() {
+    fn invalid_names_are_errors() {
         let none = PurgeRequest::default();
         let many = PurgeRequest {
             tag: vec!["x".into(); 1001],

@@ -1,8 +1,9 @@
-//! The one thread that reloads.
+//! The thread that reloads the configuration.
 //!
-//! A configuration is compiled on one thread and freed on others, so that the
-//! allocator keeps some MiB for each thread that ever compiled one: on a pool
-//! of threads a gateway grew with each thread that happened to take its turn.
+//! A configuration is allocated on one thread and freed on others, and the
+//! allocator retains some MiB for each thread that has ever allocated one. On a
+//! pool of threads the gateway would grow with each thread that happened to do
+//! a reload.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
@@ -16,13 +17,13 @@ use janua_telemetry::metrics::definitions;
 
 use super::{AccessLogSink, Gateway, cache, changes, compile, log, only, unix_ms, wait_for_names};
 
-type Outcome = Result<ReloadSummary, ReloadError>;
+type ReloadResult = Result<ReloadSummary, ReloadError>;
 
-/// Where reloads are asked for. They are carried out one after the other.
-pub(super) struct Reloader(Sender<SyncSender<Outcome>>);
+/// Accepts requests to reload. They are carried out one after another.
+pub(super) struct Reloader(Sender<SyncSender<ReloadResult>>);
 
-/// The reloads that are asked for.
-pub(super) struct Reloads(Receiver<SyncSender<Outcome>>);
+/// The receiving side: pending reloads.
+pub(super) struct Reloads(Receiver<SyncSender<ReloadResult>>);
 
 impl Reloader {
     pub(super) fn new() -> (Self, Reloads) {
@@ -30,8 +31,8 @@ impl Reloader {
         (Self(sender), Reloads(receiver))
     }
 
-    /// Reloads, and waits for the outcome.
-    pub(super) fn reload(&self) -> Outcome {
+    /// Reloads, and waits for the result.
+    pub(super) fn reload(&self) -> ReloadResult {
         let (outcome, wait) = mpsc::sync_channel(1);
         let lost = || ReloadError::plain("the reload failed unexpectedly; see the log");
         self.0.send(outcome).map_err(|_| lost())?;
@@ -51,7 +52,7 @@ impl Reloads {
 
     fn run(&self, gateway: &Weak<Gateway>) {
         while let (Ok(asked), Some(gateway)) = (self.0.recv(), gateway.upgrade()) {
-            // What panics is this reload; the next one finds its thread.
+            // A panic ends only this reload, not the thread.
             let outcome = catch_unwind(AssertUnwindSafe(|| gateway.reload_now()));
             if let Ok(outcome) = outcome {
                 let _ = asked.send(outcome);
@@ -88,12 +89,12 @@ impl Gateway {
         let previous = self.estate.snapshot();
         let snapshot =
             compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
-        // Only this thread replaces what is loaded.
+        // Only this thread replaces the loaded configuration.
         let live = Arc::clone(&self.state().loaded);
         let changed =
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         wait_for_names(&self.estate);
-        // All that takes time is done; from here on it is a moment.
+        // All slow work is done; the lock is held only briefly from here.
         let mut state = self.state();
         let state = &mut *state;
         let Some(server) = &mut state.server else {
@@ -127,7 +128,7 @@ impl Gateway {
     }
 }
 
-/// Diagnostics as the admin endpoint hands them on.
+/// Converts diagnostics for the admin endpoint.
 fn refusal(found: &Diagnostics) -> ReloadError {
     let errors = found.iter().map(|diagnostic| {
         let place = diagnostic

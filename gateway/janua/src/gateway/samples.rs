@@ -1,4 +1,4 @@
-//! Metrics that are kept elsewhere and read when a scrape asks.
+//! Metrics that are kept elsewhere and read at the time of a scrape.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use janua_wasm::BreakerState;
 
 use super::{State, policies, unix_ms};
 
-/// The state of endpoints and policies, and of the process.
+/// Samples for endpoints, policies and the process.
 pub(super) fn samples(
     estate: &Estate,
     workers: usize,
@@ -97,7 +97,7 @@ pub(super) fn samples(
     samples
 }
 
-/// How full the cache is; nothing where it is off.
+/// Samples for the cache; none if it is off.
 fn cache(estate: &Estate, samples: &mut Samples) {
     let figures = estate.cache.status();
     if figures.budget == 0 {

@@ -1,4 +1,4 @@
-//! The state of everything, for `janua status`.
+//! Collects the state of the gateway for `janua status`.
 
 use std::fmt::Write as _;
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! What the cache holds and does, for the admin endpoint.
+//! The state and content of the cache, for the admin endpoint.
 
 use janua_admin::{CacheCount, CacheEntry, CacheStatus, DiskStatus};
 use janua_cache::rules::Outcome;
@@ -8,7 +8,7 @@ use janua_telemetry::metrics::{Registry, definitions};
 
 use super::address::Address;
 
-/// Figures of the moment, and what became of requests since the start.
+/// Current figures, and counts of requests since the start.
 pub(super) fn status(cache: &Cache<Failure>, metrics: &Registry) -> CacheStatus {
     let CacheFigures {
         objects,
@@ -49,7 +49,7 @@ pub(super) fn status(cache: &Cache<Failure>, metrics: &Registry) -> CacheStatus 
     }
 }
 
-/// Requests by what the cache did, over all sites and routes.
+/// Requests by cache outcome, over all sites and routes.
 fn requests(metrics: &Registry) -> Vec<CacheCount> {
     const OUTCOME: usize = 2;
     let totals = metrics.totals(&definitions::CACHE_REQUESTS, OUTCOME);
@@ -63,7 +63,7 @@ fn requests(metrics: &Registry) -> Vec<CacheCount> {
         .collect()
 }
 
-/// Whether the body came out of the cache.
+/// Whether the body came from the cache.
 fn is_hit(outcome: Outcome) -> bool {
     match outcome {
         Outcome::Hit
@@ -75,10 +75,9 @@ fn is_hit(outcome: Outcome) -> bool {
     }
 }
 
-/// All that is stored for an address, of either scheme.
+/// All responses stored for a URL, for both schemes.
 ///
-/// # Errors
-/// It is no address.
+/// # Errors If it is not a URL.
 pub(super) fn entries(
     cache: &Cache<Failure>,
     url: &str,
@@ -142,10 +141,10 @@ fn entry(described: &Described, now_ms: u64) -> CacheEntry {
     }
 }
 
-/// Stands for a value that is nobody's but a user's.
+/// Replaces a value that belongs to a user.
 const HIDDEN: &str = "…";
 
-/// A line of a head, without what belongs to a user.
+/// A header line, without values that belong to a user.
 fn shown(line: &str) -> String {
     match line.split_once(':') {
         Some((name, _)) if is_secret(name) => format!("{name}: {HIDDEN}"),
@@ -169,7 +168,7 @@ mod tests {
     use super::shown;
 
     #[test]
-    fn what_belongs_to_a_user_is_not_shown() {
+    fn values_that_belong_to_a_user_are_hidden() {
         assert_eq!(shown("Set-Cookie: id=secret"), "Set-Cookie: …");
         assert_eq!(shown("etag: \"x\""), "etag: \"x\"");
         assert_eq!(shown("odd"), "odd");

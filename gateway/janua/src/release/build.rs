@@ -1,4 +1,4 @@
-//! What is deployed: looked through first, then copied.
+//! The build to deploy: checked first, then copied.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -9,19 +9,20 @@ use std::time::SystemTime;
 
 use super::steps::sync;
 
-/// Deeper than any build: a directory that holds itself by a mount.
+/// Deeper than any build; protects against a directory that is mounted within
+/// itself.
 const DEPTH: usize = 64;
 
-/// How much it is.
+/// The size of a build.
 #[derive(Debug, Default)]
 pub(super) struct Size {
     pub(super) files: u64,
-    /// Of all files together.
+    /// The size of all files together.
     pub(super) bytes: u64,
 }
 
 impl Size {
-    /// Looks through a directory, also for what cannot be deployed.
+    /// Measures a directory, and refuses entries that cannot be deployed.
     pub(super) fn of(directory: &Path) -> Result<Self, String> {
         let mut size = Self::default();
         size.add(directory, 0)?;
@@ -55,7 +56,7 @@ enum Kind {
     Directory,
     /// With its size.
     File(u64),
-    /// With what is written in it.
+    /// With its text.
     Link(PathBuf),
 }
 
@@ -88,9 +89,9 @@ fn deeper(path: &Path, depth: usize) -> Result<usize, String> {
     Ok(depth + 1)
 }
 
-/// Copies what is in a directory into one that is there, and waits for the
-/// disk. All files get one time: a compressed sibling that were older than its
-/// original would not be served.
+/// Copies the content of a directory into an existing one, and waits until it
+/// is on the disk. All files get the same time: a precompressed sibling that is
+/// older than its original would not be served.
 pub(super) fn copy(from: &Path, to: &Path, at: SystemTime) -> Result<(), String> {
     copy_level(from, to, 0, at)
 }
@@ -113,8 +114,9 @@ fn copy_level(from: &Path, to: &Path, depth: usize, at: SystemTime) -> Result<()
                 let mut copied = File::create_new(&target).map_err(failed)?;
                 io::copy(&mut source, &mut copied).map_err(failed)?;
                 let mode = source.metadata().map_err(failed)?.permissions().mode();
-                // Its time is that of the deploy: two builds may have given one
-                // time and length to two contents, and then one ETag.
+                // The time of the deploy replaces the file's own: two builds
+                // may have files of the same time and length but different
+                // content, and they would get one ETag.
                 copied
                     .set_permissions(Permissions::from_mode(mode & 0o777))
                     .and_then(|()| copied.set_modified(at))
@@ -133,7 +135,7 @@ fn copy_level(from: &Path, to: &Path, depth: usize, at: SystemTime) -> Result<()
     sync(to)
 }
 
-/// Whether a link in a directory so many levels down leads to what is deployed
+/// Whether a link in a directory at this depth leads to a file that is deployed
 /// with it.
 fn stays_inside(text: &Path, depth: usize) -> bool {
     let mut level = depth;

@@ -1,5 +1,5 @@
-//! Who is at a directory: two deploys never are, and what one that was killed has
-//! left behind is nobody's.
+//! Locks on directories, so that two deploys never work on the same one and
+//! leftovers of a killed deploy can be recognised.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, TryLockError};
@@ -9,32 +9,33 @@ use std::path::Path;
 use super::mounts;
 use super::steps::parent;
 
-/// A directory that this deploy works on. The system lets go of it when the
-/// process ends, however it ends.
+/// The lock of a deploy on a directory. The system releases it when the process
+/// ends in any way.
 #[derive(Debug)]
 pub(super) enum Claim {
-    /// Nobody else's as long as this is there.
+    /// Held by this deploy, for as long as this value exists.
     Ours(#[expect(dead_code, reason = "closing it is what it is for")] File),
-    /// Another deploy's.
+    /// Held by another deploy.
     Theirs,
-    /// It is not there, or its file system has no locks.
-    Untold,
+    /// The directory does not exist, or its file system has no locks.
+    Unknown,
 }
 
 impl Claim {
     pub(super) fn on(directory: &Path) -> Self {
         let Ok(file) = File::open(directory) else {
-            return Self::Untold;
+            return Self::Unknown;
         };
         match file.try_lock() {
             Ok(()) => Self::Ours(file),
             Err(TryLockError::WouldBlock) => Self::Theirs,
-            Err(TryLockError::Error(_)) => Self::Untold,
+            Err(TryLockError::Error(_)) => Self::Unknown,
         }
     }
 }
 
-/// The name of a directory on its way to a place of this name.
+/// The temporary name of a directory that will be moved to a place with this
+/// name.
 pub(super) fn hidden(name: &OsStr, attempt: u32) -> OsString {
     let mut hidden = OsString::from(".");
     hidden.push(name);
@@ -42,8 +43,8 @@ pub(super) fn hidden(name: &OsStr, attempt: u32) -> OsString {
     hidden
 }
 
-/// Removes what deploys to a place that were killed have left beside it. What
-/// cannot be removed is in nobody's way.
+/// Removes what killed deploys to this place have left next to it. Directories
+/// that cannot be removed do no harm.
 pub(super) fn sweep(place: &Path) {
     let name = place.file_name().unwrap_or_default();
     for entry in fs::read_dir(parent(place)).into_iter().flatten().flatten() {
@@ -58,7 +59,8 @@ pub(super) fn sweep(place: &Path) {
     }
 }
 
-/// Whether it is a name as [`hidden`] gives, exactly: others may begin so.
+/// Whether the name has exactly the form that [`hidden`] gives: others may have
+/// the same prefix.
 fn is_hidden(hidden: &OsStr, name: &OsStr) -> bool {
     let numbers = hidden
         .as_bytes()

@@ -1,19 +1,19 @@
-//! What is mounted within a directory. It would move with the directory, and
-//! its files would be removed with it.
+//! Finds mount points within a directory. They would be moved with the
+//! directory, and the files on them would be removed with it.
 
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-/// The first place at or below a directory where something is mounted, as far as
-/// the system says; without links in the path of the directory.
+/// The first mount point at or below a directory, as far as the system reports
+/// them. The path must contain no symbolic links.
 pub(super) fn within(directory: &Path) -> Option<PathBuf> {
     let table = fs::read("/proc/self/mountinfo").ok()?;
     first(&table, directory)
 }
 
-/// See proc_pid_mountinfo(5): the fifth field of a line is the place.
+/// See proc_pid_mountinfo(5): the fifth field of a line is the mount point.
 fn first(table: &[u8], directory: &Path) -> Option<PathBuf> {
     let lines = table.split(|&byte| byte == b'\n');
     let places = lines.filter_map(|line| line.split(|&byte| byte == b' ').nth(4));
@@ -22,7 +22,7 @@ fn first(table: &[u8], directory: &Path) -> Option<PathBuf> {
         .find(|place| place.starts_with(directory))
 }
 
-/// Space, tab, line feed and backslash are written in octal.
+/// Space, tab, line feed and backslash are written as octal escapes.
 fn unescape(field: &[u8]) -> PathBuf {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;

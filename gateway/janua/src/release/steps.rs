@@ -1,4 +1,4 @@
-//! Single steps on the disk, each with its error in words.
+//! File system operations, each with an error message for the operator.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -7,7 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
-/// The directory that the place is in; `Plan::new` has seen that there is one.
+/// The parent directory of the place; `Plan::new` has checked that there is
+/// one.
 pub(super) fn parent(root: &Path) -> &Path {
     root.parent().unwrap_or(root)
 }
@@ -22,13 +23,13 @@ pub(super) fn rename(from: &Path, to: &Path, flags: RenameFlags) -> Result<(), S
     })
 }
 
-/// Has a link lead elsewhere, in one step.
+/// Changes the target of a link atomically.
 pub(super) fn switch(link: &Path, text: &Path) -> Result<(), String> {
     let mut name = OsString::from(".");
     name.push(link.file_name().unwrap_or_default());
     name.push(format!(".link-{}", std::process::id()));
     let new = link.with_file_name(name);
-    // One that was killed may have left it, under the same number.
+    // A killed process with the same id may have left it.
     let _ = fs::remove_file(&new);
     symlink(text, &new)
         .and_then(|()| fs::rename(&new, link))
@@ -38,7 +39,7 @@ pub(super) fn switch(link: &Path, text: &Path) -> Result<(), String> {
         })
 }
 
-/// Waits until what a directory holds by name is on the disk.
+/// Waits until the entries of a directory are on the disk.
 pub(super) fn sync(directory: &Path) -> Result<(), String> {
     File::open(directory)
         .and_then(|directory| directory.sync_all())

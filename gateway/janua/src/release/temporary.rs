@@ -1,4 +1,4 @@
-//! A directory on its way.
+//! A temporary directory for a release.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -10,7 +10,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::claim::{Claim, hidden};
 
-/// A directory that is removed when this is dropped, unless it is kept.
+/// A directory that is removed when this is dropped, unless `keep` was called.
 #[derive(Debug)]
 pub(super) struct Temporary {
     path: PathBuf,
@@ -19,7 +19,7 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// A new directory beside `path`, under the first of the names that is free.
+    /// Creates a directory next to `path`, with the first free name.
     pub(super) fn make(path: &Path) -> Result<Self, String> {
         let name = path.file_name().unwrap_or_default();
         let mut attempt = 0;
@@ -45,13 +45,13 @@ impl Temporary {
         &self.path
     }
 
-    /// A drop removes it no more.
+    /// Prevents the removal on drop.
     pub(super) fn keep(&mut self) {
         self.is_removed = false;
     }
 
-    /// Moves it to a lasting name beside `path`: a release is where a link
-    /// leads for long.
+    /// Moves it to a permanent name next to `path`, because it will be the
+    /// target of a link for long.
     pub(super) fn settle(mut self, path: &Path) -> Result<Self, String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let seconds = now.unwrap_or_default().as_secs();
@@ -77,7 +77,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if self.is_removed {
-            // What cannot be removed is in nobody's way.
+            // A directory that cannot be removed does no harm.
             let _ = fs::remove_dir_all(&self.path);
         }
     }

@@ -9,7 +9,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// A build in `build`, and what was there before in `site/app`.
+    /// A build in `build`, and the previous files in `site/app`.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join("build"), "new");
@@ -25,7 +25,7 @@ impl Stage {
         Plan::new(&self.path("build"), &self.path("site/app"))
     }
 
-    /// What is in the folder of the site, names that hold a number without it.
+    /// The entries of the site's directory, with numbers in names removed.
     fn site(&self) -> Vec<String> {
         names(&self.path("site"))
     }
@@ -56,9 +56,9 @@ fn the_first_deploy_makes_the_directory() {
     let plan = stage.plan().unwrap();
     assert_eq!((plan.files, plan.bytes), (2, 4));
     assert!(
-        plan.words().ends_with("site/app is new"),
+        plan.description().ends_with("site/app is new"),
         "{}",
-        plan.words()
+        plan.description()
     );
     let live = plan.stage().unwrap().publish().unwrap();
     assert_eq!(stage.served(), "new");
@@ -75,7 +75,7 @@ fn a_directory_is_exchanged_and_the_old_one_removed() {
     assert_eq!(stage.served(), "old");
     let live = staged.publish().unwrap();
     assert_eq!(stage.served(), "new");
-    // The old files are there until the gateway has kept what must outlive them.
+    // The old files stay until the gateway has retained what must outlive them.
     assert_eq!(stage.site().len(), 2);
     assert_eq!(live.finish().unwrap(), None);
     assert_eq!(stage.site(), ["app"]);
@@ -114,7 +114,7 @@ fn a_link_is_switched_and_the_old_release_stays() {
                 .count(),
             1
         );
-        // And again.
+        // The same again.
         write(&stage.path("build"), "newer");
         stage
             .plan()
@@ -168,7 +168,7 @@ fn a_failure_on_the_way_leaves_nothing() {
     let stage = Stage::new();
     write(&stage.path("site/app"), "old");
     let plan = stage.plan().unwrap();
-    // Between the look and the copy.
+    // Changed between the check and the copy.
     symlink("/etc/passwd", stage.path("build/assets/leak")).unwrap();
     let why = plan.stage().unwrap_err();
     assert!(why.contains("leak") && why.contains("/etc/passwd"), "{why}");
@@ -176,7 +176,7 @@ fn a_failure_on_the_way_leaves_nothing() {
 
     fs::remove_file(stage.path("build/assets/leak")).unwrap();
     let staged = stage.plan().unwrap().stage().unwrap();
-    // The place is gone before the exchange.
+    // The place disappears before the exchange.
     fs::remove_dir_all(stage.path("site/app")).unwrap();
     let why = staged.publish().unwrap_err();
     assert!(
@@ -275,7 +275,7 @@ fn what_cannot_be_is_said() {
     assert_eq!(stage.site(), ["app"]);
 }
 
-/// Killed at any point, a deploy leaves a directory at most.
+/// A deploy that is killed at any point leaves at most one directory.
 #[test]
 fn what_a_deploy_that_was_killed_has_left_is_removed() {
     let stage = Stage::new();
@@ -290,7 +290,8 @@ fn what_a_deploy_that_was_killed_has_left_is_removed() {
     let left = [".app.deploy-keys", &link, ".other.deploy-4242-0", "app"];
     assert_eq!(stage.site(), left);
 
-    // The link too may be there already, under the number of this process.
+    // The temporary link may also exist already, with the number of this
+    // process.
     fs::rename(stage.path("site/app"), stage.path("site/first")).unwrap();
     symlink("first", stage.path("site/app")).unwrap();
     let live = stage.plan().unwrap().stage().unwrap().publish().unwrap();
@@ -301,7 +302,7 @@ fn what_a_deploy_that_was_killed_has_left_is_removed() {
 #[test]
 fn two_deploys_to_one_place_are_not_under_way_at_once() {
     let stage = Stage::new();
-    // The first ones make it: neither takes the other's directory away.
+    // Both create it at first: neither removes the other's directory.
     let first = stage.plan().unwrap().stage().unwrap();
     let second = stage.plan().unwrap().stage().unwrap();
     assert_eq!(stage.site().len(), 2);
@@ -323,7 +324,7 @@ fn two_deploys_to_one_place_are_not_under_way_at_once() {
         let live = staged.publish().unwrap();
         refused();
         live.finish().unwrap();
-        // And then it is free.
+        // Then the lock is free.
         drop(stage.plan().unwrap().stage().unwrap());
     }
 }

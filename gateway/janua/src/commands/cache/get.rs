@@ -1,26 +1,26 @@
-//! `janua cache get`: what is stored for an address, why, and until when.
+//! `janua cache get`: what is stored for a URL, why, and until when.
 
 use janua_admin::CacheEntry;
 
 use super::super::table::{duration, number, size};
-use super::super::{Answer, Outcome, printable, reach};
+use super::super::{CommandResult, Output, printable, reach};
 use super::failure;
 use crate::cli::Get;
 
-pub(in crate::commands) fn get(get: &Get) -> Outcome {
+pub(in crate::commands) fn get(get: &Get) -> CommandResult {
     let client = reach::client(&get.reach)?;
     let entries = client.cache_entries(&get.url).map_err(failure)?;
     if entries.is_empty() {
-        return Err(Answer {
+        return Err(Output {
             person: format!("janua: nothing is stored for {}", printable(&get.url)),
             json: serde_json::json!([]),
         });
     }
     let pages: Vec<String> = entries.iter().map(entry).collect();
-    Ok(Answer::new(printable(&pages.join("\n\n")), &entries))
+    Ok(Output::new(printable(&pages.join("\n\n")), &entries))
 }
 
-/// An address, and under it what there is to say.
+/// A URL, and below it the details of the stored response.
 fn entry(entry: &CacheEntry) -> String {
     let seconds = |seconds: u64| duration(seconds.saturating_mul(1000));
     let length = entry

@@ -1,16 +1,16 @@
-//! `janua cache status`: what the cache holds and does.
+//! `janua cache status`: the content of the cache, and how it handled requests.
 
 use janua_admin::CacheStatus;
 
 use super::super::table::{Table, counted, number, size};
-use super::super::{Answer, Outcome, reach};
+use super::super::{CommandResult, Output, reach};
 use super::failure;
 use crate::cli::Reach;
 
-pub(in crate::commands) fn status(reach: &Reach) -> Outcome {
+pub(in crate::commands) fn status(reach: &Reach) -> CommandResult {
     let client = reach::client(reach)?;
     let status = client.cache().map_err(failure)?;
-    Ok(Answer::new(figures(&status), &status))
+    Ok(Output::new(figures(&status), &status))
 }
 
 fn figures(status: &CacheStatus) -> String {
@@ -56,7 +56,7 @@ fn figures(status: &CacheStatus) -> String {
 
 fn headlines(status: &CacheStatus) -> Vec<String> {
     let ratio = match status.hit_ratio() {
-        // Rounded down: 100 % means every one.
+        // Rounded down, so that 100 % means all of them.
         Some(ratio) => format!("{:.1} % of requests", (ratio * 1000.0).floor() / 10.0),
         None => "no requests yet".to_owned(),
     };

@@ -8,20 +8,20 @@ use janua_admin::{
     PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status, WebhookOutcome,
 };
 
-use super::super::Outcome;
+use super::super::CommandResult;
 use crate::cli::{Cli, Command};
 
-/// What a deploy asks for by a step of its own, or not at all.
+/// The error of operations that a deploy must not call.
 const NOT_ASKED: &str = "a deploy does not ask for this";
 
-/// A gateway that takes part in deploys and in nothing else.
+/// A gateway that only takes part in deploys.
 struct Gateway {
     root: PathBuf,
     /// The phase that fails.
     fails: Option<DeployPhase>,
     webhook: Option<&'static str>,
     patterns: &'static [&'static str],
-    /// What was asked, and what was served at that moment.
+    /// The requests, and the content served at the time of each.
     seen: Mutex<Vec<(DeployRequest, String)>>,
 }
 
@@ -152,7 +152,7 @@ fn write(folder: &Path, content: &str) {
 }
 
 impl Running {
-    fn deploy(&self, more: &[&str]) -> Outcome {
+    fn deploy(&self, more: &[&str]) -> CommandResult {
         let folder = self.folder.path();
         let (build, socket) = (folder.join("build"), folder.join("admin.sock"));
         let line = ["janua", "deploy", "--site", "app.example.com", "--admin"];
@@ -174,7 +174,7 @@ impl Running {
         phases.collect()
     }
 
-    /// What is served, and what else there is beside it.
+    /// The content served, and what else is next to it.
     fn site(&self) -> (String, usize) {
         let beside = fs::read_dir(self.folder.path().join("site")).unwrap();
         let served = fs::read_to_string(self.gateway.root.join("index.html")).unwrap();
@@ -256,7 +256,7 @@ fn what_is_no_build_is_refused_unless_it_is_meant() {
     assert!(running.gateway.root.join("main.html").exists());
 }
 
-/// It is deployed; the exit code says that somebody was not told.
+/// The deploy succeeds; the exit code reports that a webhook failed.
 #[test]
 fn a_webhook_that_fails_is_said() {
     let running = running(None, Some("it answered 503"));
@@ -274,7 +274,8 @@ fn everything_is_said_before_it_is_purged() {
     assert!(answer.person.contains(said), "{}", answer.person);
 }
 
-/// A CDN also holds what other sites have: it is told of hosts and tags alone.
+/// A CDN may hold responses of other sites: it is told only about hosts and
+/// tags.
 #[test]
 fn webhooks_that_are_not_told_to_purge_everything_are_said() {
     let running = running_with(None, Some("it answered 503"), &["*"]);
@@ -288,7 +289,7 @@ fn webhooks_that_are_not_told_to_purge_everything_are_said() {
     }
 }
 
-/// What is purged of the site's other hosts does not hide it.
+/// The purge of the site's other hosts does not hide this warning.
 #[test]
 fn hosts_that_cannot_be_purged_are_said() {
     let running = running_with(None, None, &["*.example.com", "*"]);
