@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Handle};
 
-/// The runtime of the servers. It lives as long as the test process: a test's
-/// own runtime ends with the test, and stands still when the test blocks.
+/// The runtime of the stand-in servers. It lives as long as the test process, whereas a
+/// test's own runtime ends with the test and does nothing while the test blocks.
 pub(crate) fn runtime() -> &'static Handle {
     static RUNTIME: OnceLock<Handle> = OnceLock::new();
     RUNTIME.get_or_init(|| {

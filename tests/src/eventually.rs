@@ -1,14 +1,15 @@
-//! Waiting for a condition, and never for a time.
+//! Waits for a condition instead of a fixed time.
 
 use std::time::{Duration, Instant};
 
-/// How long a condition may take to come true. Long, for a loaded machine: a
-/// test that passes never waits for it.
+/// How long a condition may take to become true. It is long because the machine
+/// may be busy; a test that passes never waits for all of it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Asks again and again until there is an answer; none after [`PATIENCE`].
+/// Calls the closure repeatedly until it returns a value; none after
+/// [`PATIENCE`].
 pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
     let begin = Instant::now();
     loop {
@@ -22,8 +23,9 @@ pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T>
     }
 }
 
-/// Fails if a condition does not come true in time. It may await; what follows
-/// it is said on failure, worked out then.
+/// Fails if a condition does not become true in time. The condition may await.
+/// Further arguments are a message for the failure, which is formatted only
+/// then.
 #[macro_export]
 macro_rules! assert_eventually {
     ($condition:expr $(,)?) => {

@@ -1,11 +1,11 @@
-//! The configurations of `examples/`, booted as they are.
+//! Runs the configurations of `examples/` with as few changes as possible.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A configuration of `examples/` with other addresses and directories: the
-/// rest of the file runs as it is written. Each replacement names the field
-/// and the value that is written there, and fails if they are not.
+/// A configuration of `examples/` with other addresses and directories; the
+/// rest of the file is used unchanged. Each replacement names a field and its
+/// value in the file, and fails if they do not occur.
 #[derive(Clone, Debug)]
 pub struct Example {
     name: String,
@@ -15,8 +15,7 @@ pub struct Example {
 impl Example {
     /// `examples/<name>/janua.toml`.
     ///
-    /// # Panics
-    /// It cannot be read.
+    /// # Panics If it cannot be read.
     #[must_use]
     pub fn of(name: &str) -> Self {
         let path = folder().join(name).join("janua.toml");
@@ -27,38 +26,38 @@ impl Example {
         }
     }
 
-    /// A free port of the loopback address instead of a listener's `address`.
+    /// Replaces a listener's `address` by a free port of the loopback address.
     #[must_use]
     pub fn listener(self, written: &str) -> Self {
         self.replace(&["address"], written, "127.0.0.1:0")
     }
 
-    /// This network instead of a trusted proxy's, the first of its list.
+    /// Replaces the first of the trusted proxies by this network.
     #[must_use]
     pub fn trusted_proxy(self, written: &str, network: &str) -> Self {
         self.replace(&["trusted_proxies"], written, network)
     }
 
-    /// This endpoint instead of an upstream's, the first of its list.
+    /// Replaces the first endpoint of an upstream by this one.
     #[must_use]
     pub fn endpoint(self, written: &str, endpoint: &str) -> Self {
         self.replace(&["endpoints"], written, endpoint)
     }
 
-    /// This directory instead of the `root` of a target.
+    /// Replaces the `root` of a target by this directory.
     #[must_use]
     pub fn directory(self, written: &str, path: &Path) -> Self {
         let path = path.to_str().expect("the path is text");
         self.replace(&["files", "root", "alias"], written, path)
     }
 
-    /// This address instead of the `url` of a webhook.
+    /// Replaces the `url` of a webhook by this URL.
     #[must_use]
     pub fn webhook(self, written: &str, url: &str) -> Self {
         self.replace(&["url"], written, url)
     }
 
-    /// Replaces a string wherever one of these fields has it.
+    /// Replaces a string wherever it is the value of one of these fields.
     fn replace(mut self, fields: &[&str], written: &str, value: &str) -> Self {
         let quoted = format!("\"{written}\"");
         let mut pieces = self.text.split(&quoted);
@@ -89,8 +88,8 @@ impl fmt::Display for Example {
     }
 }
 
-/// Whether what comes after this text is the value of a field, or the first
-/// in its list.
+/// Whether a string after this text is the value of a field, or the first in
+/// its list.
 fn is_value_of(field: &str, before: &str) -> bool {
     let before = before.trim_end().trim_end_matches('[').trim_end();
     let Some(before) = before.strip_suffix('=') else {

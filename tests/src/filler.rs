@@ -1,7 +1,8 @@
 //! Large bodies that can be checked without a second copy.
 
-/// `size` bytes from the middle of an endless sequence, from `offset` on. No
-/// two windows of it are alike, so that a lost or repeated piece shows.
+/// `size` bytes of an endless pseudo-random sequence, from `offset` on. No two
+/// parts of the sequence are alike, so that lost or repeated bytes are
+/// detected.
 #[must_use]
 pub fn filler(offset: usize, size: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(size + 8);
@@ -15,7 +16,8 @@ pub fn filler(offset: usize, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Where `bytes` first differs from the sequence from `offset` on.
+/// The first position at which `bytes` differs from the sequence that starts at
+/// `offset`.
 #[must_use]
 pub fn filler_difference(offset: usize, bytes: &[u8]) -> Option<usize> {
     let expected = filler(offset, bytes.len());

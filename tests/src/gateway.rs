@@ -1,4 +1,4 @@
-//! The gateway as a process.
+//! The gateway as a child process.
 
 mod admin;
 mod process;
@@ -18,12 +18,12 @@ use crate::wire::Wire;
 use process::Process;
 pub use process::{Ran, binary, built, component, run};
 
-/// A gateway that runs, with a directory of its own. When it is dropped it is
-/// asked to end, and has to do so with success; if the test has failed by
-/// then, what it said is printed.
+/// A running gateway with its own directory. Dropping it stops the process,
+/// which must exit successfully; if the test has failed, its output is printed.
 #[derive(Debug)]
 pub struct Gateway {
-    // Dropped in this order: the process ends before its directory is gone.
+    // Fields are dropped in this order: the process ends before its directory is
+    // removed.
     process: Process,
     directory: TempDir,
     settings: Settings,
@@ -31,12 +31,13 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a gateway, which must become ready.
+    /// Starts a gateway, and waits until it is ready.
     pub async fn start(config: impl Display) -> Self {
         Settings::new().start(config).await
     }
 
-    /// Starts a gateway of one worker: what it keeps, the next request finds.
+    /// Starts a gateway with one worker, so that a later request finds the state
+    /// of earlier ones.
     pub async fn start_one_worker(config: impl Display) -> Self {
         Settings::new().workers(1).start(config).await
     }
@@ -60,7 +61,7 @@ impl Gateway {
         gateway
     }
 
-    /// The directory that relative paths of the configuration start from.
+    /// The directory to which relative paths of the configuration refer.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -99,12 +100,12 @@ impl Gateway {
         self.connect().await.exchange(&request).await
     }
 
-    /// `GET` over a connection of its own.
+    /// Sends a `GET` over a connection of its own and reads the response.
     pub async fn get(&self, target: &str) -> Response {
         self.send(Request::get(target)).await
     }
 
-    /// Writes another configuration, and leaves it at that.
+    /// Writes another configuration without reloading it.
     pub fn write_config(&self, config: impl Display) {
         let text = self
             .settings
@@ -112,17 +113,16 @@ impl Gateway {
         std::fs::write(self.config_path(), text).unwrap();
     }
 
-    /// Puts another configuration live, which must succeed.
+    /// Reloads with another configuration, which must succeed.
     pub async fn reload(&mut self, config: impl Display) -> Value {
         let answer = self.try_reload(config).await;
         self.find_addresses().await;
         answer.unwrap_or_else(|refused| panic!("refused: {refused}"))
     }
 
-    /// Asks for another configuration to be put live.
+    /// Reloads with another configuration.
     ///
-    /// # Errors
-    /// Why it was refused.
+    /// # Errors Why it was refused.
     pub async fn try_reload(&self, config: impl Display) -> Result<Value, Value> {
         self.write_config(config);
         let answer = self.ask("POST", "/reload").await;
@@ -133,19 +133,19 @@ impl Gateway {
         }
     }
 
-    /// The metrics of now.
+    /// The current metrics.
     pub async fn metrics(&self) -> Metrics {
         Metrics::parse(self.ask("GET", "/metrics").await.text())
     }
 
-    /// Waits until no request is in flight: a client has its response before
-    /// the request is counted and logged.
+    /// Waits until no request is in flight: a client has its response before the
+    /// request is counted and logged.
     pub async fn settled(&self) {
         let settled = eventually(async || (self.status().await["in_flight"] == 0).then_some(()));
         assert!(settled.await.is_some(), "requests stay in flight");
     }
 
-    /// The state of now.
+    /// The current status.
     pub async fn status(&self) -> Value {
         self.ask("GET", "/status").await.json()
     }
@@ -155,7 +155,7 @@ impl Gateway {
     pub fn log(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.directory().join("access.log"));
         let text = text.unwrap_or_default();
-        // A line that is not at its end yet is being written.
+        // The last line may not be complete yet.
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let lines = whole.lines();
         lines
@@ -163,15 +163,16 @@ impl Gateway {
             .collect()
     }
 
-    /// The first line of the access log about this path, once it is written. Of several
-    /// requests with one path it is anybody's: each worker writes its own lines.
+    /// The first line of the access log with this path, once it is written. If
+    /// several requests have the path, any of their lines may be first: each
+    /// worker writes its own.
     pub async fn log_line(&self, path: &str) -> Value {
         eventually(async || self.log().into_iter().find(|line| line["path"] == path))
             .await
             .unwrap_or_else(|| panic!("no line about {path} in {:#?}", self.log()))
     }
 
-    /// What the gateway said so far.
+    /// The gateway's own log so far.
     #[must_use]
     pub fn messages(&self) -> String {
         std::fs::read_to_string(self.directory().join("messages")).unwrap_or_default()
@@ -193,14 +194,15 @@ impl Gateway {
         self.process.try_wait().is_some()
     }
 
-    /// Waits until it has ended by itself: its exit code, none after a signal.
+    /// Waits until it has exited by itself. Returns its exit code; none after a
+    /// signal.
     pub async fn ended(&mut self) -> Option<i32> {
         let ended = eventually(async || self.process.try_wait()).await;
         ended.expect("the gateway ends").code()
     }
 
-    /// Resident memory of its own in KiB: without the pages of its binary,
-    /// which come and go as the kernel sees fit.
+    /// Its resident memory in KiB without file-backed pages, which the kernel
+    /// may load and drop at any time.
     #[must_use]
     pub fn rss_kib(&self) -> u64 {
         self.process.rss_kib()

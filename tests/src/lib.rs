@@ -1,4 +1,4 @@
-//! The harness of the end-to-end suite: the real binary between real sockets.
+//! The harness of the end-to-end suite: runs the real binary with real sockets.
 //!
 //! | what | where |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
 //!
-//! Every test starts what it needs on free ports and ends it, so all of them
-//! run at once. Stand-in servers run on a thread of their own: a test may
+//! Every test starts everything it needs on free ports and stops it again, so all tests
+//! can run at once. Stand-in servers run on a thread of their own, so that a test may
 //! block without stopping them.
 
 #![allow(

@@ -1,4 +1,4 @@
-//! Requests and responses as tests write and read them.
+//! Requests and responses as the tests write and read them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Request {
     body: Vec<u8>,
 }
 
-/// A response that was read, strictly.
+/// A response that was parsed strictly.
 #[derive(Clone, Debug)]
 pub struct Response {
     /// `HTTP/1.1`.
@@ -21,15 +21,15 @@ pub struct Response {
     pub status: u16,
     /// The reason phrase.
     pub reason: String,
-    /// The fields as they came.
+    /// The field lines as received.
     pub fields: Vec<(String, String)>,
     /// How the body was delimited.
     pub framing: Framing,
-    /// The body, without its coding.
+    /// The decoded body.
     pub body: Vec<u8>,
-    /// Fields behind a chunked body.
+    /// The trailer fields of a chunked body.
     pub trailers: Vec<(String, String)>,
-    /// Interim responses that came before.
+    /// The interim responses before it.
     pub interim: Vec<Response>,
 }
 
@@ -42,19 +42,19 @@ pub struct Received {
     pub target: String,
     /// `HTTP/1.1`.
     pub version: String,
-    /// The fields as they came.
+    /// The field lines as received.
     pub fields: Vec<(String, String)>,
     /// How the body was delimited.
     pub framing: Framing,
-    /// The body, without its coding.
+    /// The decoded body.
     pub body: Vec<u8>,
-    /// Fields behind a chunked body.
+    /// The trailer fields of a chunked body.
     pub trailers: Vec<(String, String)>,
-    /// On which connection, counted from 0.
+    /// The number of the connection on which it was received, from 0.
     pub connection: usize,
 }
 
-/// What an upstream answers.
+/// A reply of a stand-in upstream.
 #[derive(Clone, Debug)]
 pub struct Reply {
     status: u16,
@@ -63,7 +63,7 @@ pub struct Reply {
     raw: Option<Vec<u8>>,
 }
 
-/// How a body is delimited (RFC 9112 §6.3).
+/// How the length of a body is determined (RFC 9112, section 6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// There is none.
@@ -81,11 +81,11 @@ pub enum Framing {
 pub enum ReadError {
     /// The connection ended before the first byte.
     Closed,
-    /// The connection ended, in good order or not, in the middle.
+    /// The connection ended within the message, by a close or a reset.
     Incomplete(String),
-    /// What came is not HTTP as it should be.
+    /// The message is not valid HTTP.
     Malformed(String),
-    /// Nothing came in time.
+    /// Nothing arrived in time.
     TimedOut,
 }
 
@@ -114,7 +114,7 @@ impl Request {
         Self::new("POST", target).body(body)
     }
 
-    /// To another host.
+    /// Sets another host.
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         self.fields.retain(|(name, _)| name != "Host");
@@ -122,21 +122,21 @@ impl Request {
         self
     }
 
-    /// As HTTP/1.0.
+    /// Uses HTTP/1.0.
     #[must_use]
     pub fn http10(mut self) -> Self {
         self.version = "HTTP/1.0";
         self
     }
 
-    /// With another field line.
+    /// Adds a field line.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With a body and its length.
+    /// Adds a body and its length.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -144,7 +144,7 @@ impl Request {
         self.header("Content-Length", &length)
     }
 
-    /// With a chunked body, a chunk each, and trailers.
+    /// Adds a chunked body, with one chunk per element, and trailers.
     #[must_use]
     pub fn chunked(mut self, chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Self {
         self.body = chunked(chunks, trailers);
@@ -157,7 +157,7 @@ impl Request {
         &self.method
     }
 
-    /// As it goes out.
+    /// The bytes to send.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let start = format!("{} {} {}\r\n", self.method, self.target, self.version);
@@ -166,7 +166,7 @@ impl Request {
 }
 
 impl Response {
-    /// The value of a field that must not be there twice.
+    /// The value of a field, which must not occur twice.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         only(&self.fields, name)
@@ -186,7 +186,7 @@ impl Response {
         })
     }
 
-    /// The error of `Proxy-Status`, without its details.
+    /// The error in `Proxy-Status`, without its other parameters.
     #[must_use]
     pub fn proxy_error(&self) -> Option<&str> {
         let value = self.header("proxy-status")?;
@@ -196,7 +196,7 @@ impl Response {
 }
 
 impl Received {
-    /// The value of a field that must not be there twice.
+    /// The value of a field, which must not occur twice.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         only(&self.fields, name)
@@ -210,7 +210,7 @@ impl Received {
 }
 
 impl Reply {
-    /// A status alone.
+    /// A reply that has only a status.
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self {
@@ -227,7 +227,7 @@ impl Reply {
         Self::new(200).body(body)
     }
 
-    /// These very bytes.
+    /// A reply of exactly these bytes.
     #[must_use]
     pub fn raw(bytes: impl Into<Vec<u8>>) -> Self {
         let mut reply = Self::new(0);
@@ -235,21 +235,21 @@ impl Reply {
         reply
     }
 
-    /// With another field line.
+    /// Adds a field line.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.fields.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With a body.
+    /// Adds a body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// With this body if its status has one, and it has none yet.
+    /// Adds this body if the status allows one and there is none yet.
     #[must_use]
     pub fn body_if_none(self, body: impl Into<Vec<u8>>) -> Self {
         match self.raw.is_some() || !self.body.is_empty() || has_no_body(self.status) {
@@ -258,7 +258,7 @@ impl Reply {
         }
     }
 
-    /// 200 with a chunked body, a chunk each, and trailers.
+    /// 200 with a chunked body, with one chunk per element, and trailers.
     #[must_use]
     pub fn chunked(chunks: &[&[u8]], trailers: &[(&str, &str)]) -> Self {
         let mut reply = Self::new(200).header("Transfer-Encoding", "chunked");
@@ -266,13 +266,13 @@ impl Reply {
         reply
     }
 
-    /// True if the connection ends with it: it says so, or is made of bytes
-    /// that say nothing that a server could know.
+    /// Whether the server must close the connection afterwards: the reply says
+    /// so, or consists of raw bytes that the server does not interpret.
     pub(crate) fn closes(&self) -> bool {
         self.raw.is_some() || only(&self.fields, "connection") == Some("close")
     }
 
-    /// As it goes out; without the body in answer to `HEAD`.
+    /// The bytes to send; without the body in response to `HEAD`.
     #[must_use]
     pub fn to_bytes(&self, method: &str) -> Vec<u8> {
         if let Some(raw) = &self.raw {
@@ -304,7 +304,7 @@ impl fmt::Display for ReadError {
 
 impl std::error::Error for ReadError {}
 
-/// Responses that never have a body (RFC 9110 §6.4.1).
+/// Responses that never have a body (RFC 9110, section 6.4.1).
 pub(crate) fn has_no_body(status: u16) -> bool {
     status < 200 || status == 204 || status == 304
 }

@@ -1,8 +1,8 @@
-//! The exposition, read by the letter of the Prometheus text format 0.0.4.
+//! Parses the metrics strictly by the Prometheus text format 0.0.4.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// All series at a moment.
+/// All series at one time.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
     /// Values by name and labels: `janua_requests_total{site="a",route="/"}`.
@@ -11,11 +11,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Reads an exposition.
+    /// Parses the metrics.
     ///
-    /// # Panics
-    /// It is not one: a line that is none, a series without `TYPE`, twice, or
-    /// apart from others of its name.
+    /// # Panics If the text is invalid: a malformed line, a series without
+    /// `TYPE`, a duplicate series, or series of one metric that are not
+    /// together.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut metrics = Self::default();
@@ -62,7 +62,7 @@ impl Metrics {
         metrics
     }
 
-    /// The sum of all series of this name that have all of these labels.
+    /// The sum of all series with this name and these labels.
     #[must_use]
     pub fn sum(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let has = |series: &str| {

@@ -1,10 +1,10 @@
-//! The configuration that most tests need.
+//! The configuration that most tests use.
 
 use std::fmt;
 
-/// A configuration that passes everything on: a listener `public` on a free
-/// port, an upstream `app`, a site `*`, one route. Further lines go into each
-/// of the tables.
+/// A configuration that forwards everything: a listener `public` on a free
+/// port, an upstream `app`, a site `*`, and one route. Further lines can be
+/// added to each table.
 #[derive(Clone, Debug, Default)]
 pub struct Proxy {
     endpoints: Vec<String>,
@@ -17,49 +17,49 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// To an endpoint: an address, or a table with one.
+    /// Forwards to an endpoint, given as an address or a table.
     #[must_use]
     pub fn to(endpoint: impl Into<String>) -> Self {
         Self::default().and(endpoint)
     }
 
-    /// To another endpoint too.
+    /// Adds another endpoint.
     #[must_use]
     pub fn and(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
     }
 
-    /// With these lines in the listener.
+    /// Adds these lines to the listener.
     #[must_use]
     pub fn listener(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.listener);
         self
     }
 
-    /// With these lines in the upstream.
+    /// Adds these lines to the upstream.
     #[must_use]
     pub fn upstream(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.upstream);
         self
     }
 
-    /// With these lines in the site.
+    /// Adds these lines to the site.
     #[must_use]
     pub fn site(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.site);
         self
     }
 
-    /// With these lines in the route.
+    /// Adds these lines to the route.
     #[must_use]
     pub fn route(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.route);
         self
     }
 
-    /// With another route of the site, to the same upstream unless its lines name
-    /// another target.
+    /// Adds another route to the site. Its target is the same upstream, unless
+    /// its lines name another target.
     #[must_use]
     pub fn also(mut self, path: &str, lines: &str) -> Self {
         let targets = ["upstream", "files", "respond", "redirect"];
@@ -75,7 +75,7 @@ impl Proxy {
         self
     }
 
-    /// With another upstream, of one endpoint.
+    /// Adds another upstream with one endpoint.
     #[must_use]
     pub fn beside(mut self, name: &str, endpoint: &str) -> Self {
         self.beside += &format!("\n[upstreams.{name}]\nendpoints = [\"{endpoint}\"]\n");

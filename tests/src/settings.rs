@@ -1,4 +1,4 @@
-//! What a gateway is started with beside the configuration under test.
+//! The settings of a gateway in addition to the configuration under test.
 
 use std::fmt::Display;
 use std::fmt::Write as _;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::gateway::Gateway;
 
-/// The tables `[server]`, `[admin]` and `[log]`, which are added behind a
-/// test's own text, so that lines in messages are those of the test.
+/// The tables `[server]`, `[admin]` and `[log]`. They are added after the
+/// test's own text, so that line numbers in messages are those of the test.
 #[derive(Clone, Debug)]
 pub struct Settings {
     workers: usize,
@@ -20,7 +20,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Two workers, requests in flight are given a second at the end.
+    /// Two workers, and one second for requests in progress when the gateway
+    /// stops.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -34,57 +35,57 @@ impl Settings {
         }
     }
 
-    /// With so many workers.
+    /// Sets the number of workers.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// With another `drain_timeout`.
+    /// Sets another `drain_timeout`.
     #[must_use]
     pub fn drain_timeout(mut self, timeout: &str) -> Self {
         timeout.clone_into(&mut self.drain_timeout);
         self
     }
 
-    /// With another level of messages.
+    /// Sets another level of log messages.
     #[must_use]
     pub fn level(mut self, level: &str) -> Self {
         level.clone_into(&mut self.level);
         self
     }
 
-    /// With this limit of open files (`ulimit -n`).
+    /// Sets the limit of open files (`ulimit -n`).
     #[must_use]
     pub fn open_files(mut self, limit: u64) -> Self {
         self.open_files = Some(limit);
         self
     }
 
-    /// With this variable in the environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With another `state_dir` than one of its own, so that large components
-    /// are compiled once.
+    /// Uses a shared `state_dir`, so that large components are compiled only
+    /// once.
     #[must_use]
     pub fn state_dir(mut self, path: &Path) -> Self {
         self.state_dir = Some(path.to_owned());
         self
     }
 
-    /// With a hosts file of its own: `127.0.0.1 backend`.
+    /// Uses a hosts file with one entry: `127.0.0.1 backend`.
     #[must_use]
     pub fn hosts(mut self, lines: &str) -> Self {
         self.hosts = Some(lines.to_owned());
         self
     }
 
-    /// Starts a gateway, which must become ready.
+    /// Starts a gateway, and waits until it is ready.
     pub async fn start(self, config: impl Display) -> Gateway {
         Gateway::start_with(self, &config.to_string()).await
     }
@@ -97,7 +98,7 @@ impl Settings {
         &self.environment
     }
 
-    /// The whole file.
+    /// The complete configuration file.
     pub(crate) fn complete(&self, config: &str, directory: &Path) -> String {
         let own = directory.join("state");
         let state_dir = self.state_dir.as_deref().unwrap_or(&own).display();

@@ -1,4 +1,4 @@
-//! Servers that stand in for upstreams.
+//! Stand-in servers for upstreams.
 
 mod serve;
 mod vacant;
@@ -21,7 +21,7 @@ use crate::message::{ReadError, Received, Reply};
 use crate::wire::Wire;
 pub use vacant::Vacant;
 
-/// A server on a free port or a Unix socket, until it is dropped.
+/// A server on a free port or a Unix socket, which runs until it is dropped.
 #[derive(Debug)]
 pub struct Upstream {
     endpoint: Endpoint,
@@ -29,7 +29,7 @@ pub struct Upstream {
     task: AbortHandle,
 }
 
-/// Where a server is.
+/// The address of a server.
 #[derive(Clone, Debug)]
 pub enum Endpoint {
     /// On this port of the loopback address.
@@ -38,7 +38,7 @@ pub enum Endpoint {
     Unix(std::path::PathBuf),
 }
 
-/// One connection to a server that speaks by itself.
+/// One connection to a stand-in server that is controlled by a test's handler.
 #[derive(Debug)]
 pub struct Visit {
     /// The connection.
@@ -48,16 +48,16 @@ pub struct Visit {
     seen: Arc<Seen>,
 }
 
-/// How a server that speaks HTTP treats its connections.
+/// When a stand-in HTTP server closes its connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Habits {
-    /// It closes a connection after so many requests, without saying so.
+    /// It closes a connection without announcement after this many requests.
     pub requests: usize,
-    /// It closes a connection that has been idle for so long.
+    /// It closes a connection that has been idle for this time.
     pub idle: Duration,
 }
 
-/// What a server has seen so far.
+/// What a server has received so far.
 #[derive(Debug, Default)]
 struct Seen {
     connections: AtomicUsize,
@@ -81,14 +81,14 @@ impl Default for Habits {
 }
 
 impl Upstream {
-    /// Answers with what it received, as JSON: `method`, `target`, `version`,
-    /// `fields` (a list of pairs as they came), `headers` (the values by name
-    /// in lower case, lines joined), `body`, `framing` and `trailers`.
+    /// Answers with the received request as JSON: `method`, `target`,
+    /// `version`, `fields` (a list of pairs as received), `headers` (values by
+    /// lower-case name, lines joined), `body`, `framing` and `trailers`.
     pub async fn echo() -> Self {
         Self::http(async |request| serve::echo(&request)).await
     }
 
-    /// The same at a Unix socket.
+    /// The same on a Unix socket.
     pub async fn unix_echo(path: &Path) -> Self {
         let endpoint = Endpoint::Unix(path.to_owned());
         let handler = Arc::new(async |request: Received| serve::echo(&request));
@@ -98,12 +98,12 @@ impl Upstream {
         .await
     }
 
-    /// Answers everything with this.
+    /// Answers every request with this reply.
     pub async fn always(reply: Reply) -> Self {
         Self::http(move |_| std::future::ready(reply.clone())).await
     }
 
-    /// Answers as `handler` says.
+    /// Answers with the replies of `handler`.
     pub async fn http<F, R>(handler: F) -> Self
     where
         F: Fn(Received) -> R + Send + Sync + 'static,
@@ -112,7 +112,8 @@ impl Upstream {
         Self::http_with(Habits::default(), handler).await
     }
 
-    /// Answers as `handler` says, and closes connections as `habits` say.
+    /// Answers with the replies of `handler`, and closes connections as
+    /// `habits` describes.
     pub async fn http_with<F, R>(habits: Habits, handler: F) -> Self
     where
         F: Fn(Received) -> R + Send + Sync + 'static,
@@ -122,8 +123,8 @@ impl Upstream {
         Self::raw(move |visit| serve::serve(visit, habits, Arc::clone(&handler))).await
     }
 
-    /// Takes a request on each connection and never answers, until the
-    /// connection is closed. A body is read and not waited for.
+    /// Accepts a request on each connection and never answers until the
+    /// connection is closed. A body is read if it arrives.
     pub async fn silent() -> Self {
         Self::raw(|mut visit: Visit| async move {
             if let Ok(head) = visit.wire.receive_request_head().await {
@@ -134,7 +135,7 @@ impl Upstream {
         .await
     }
 
-    /// Does with each connection what `handler` does.
+    /// Runs `handler` for each connection.
     pub async fn raw<F, R>(handler: F) -> Self
     where
         F: Fn(Visit) -> R + Send + Sync + 'static,
@@ -144,7 +145,7 @@ impl Upstream {
         Self::at(Endpoint::Tcp(any_port), handler).await
     }
 
-    /// The same at an address of the caller's choice.
+    /// The same at a given address.
     pub async fn at<F, R>(endpoint: Endpoint, handler: F) -> Self
     where
         F: Fn(Visit) -> R + Send + Sync + 'static,
@@ -164,7 +165,7 @@ impl Upstream {
         }
     }
 
-    /// As a configuration names it.
+    /// The address in the form used by the configuration.
     #[must_use]
     pub fn endpoint(&self) -> String {
         match &self.endpoint {
@@ -188,19 +189,19 @@ impl Upstream {
         self.seen.connections.load(SeqCst)
     }
 
-    /// Connections that its side has not let go of.
+    /// Connections that this server has not closed.
     #[must_use]
     pub fn open(&self) -> usize {
         self.seen.open.load(SeqCst)
     }
 
-    /// Requests that were received whole.
+    /// Requests that were received completely.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.seen.requests.lock().unwrap().clone()
     }
 
-    /// How many these are.
+    /// The number of requests received.
     #[must_use]
     pub fn request_count(&self) -> usize {
         self.seen.requests.lock().unwrap().len()
@@ -216,14 +217,14 @@ impl Upstream {
 }
 
 impl Drop for Upstream {
-    /// Nothing listens any more, and the connections are closed.
+    /// Stops listening, and closes the connections.
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 impl Visit {
-    /// Receives a request, which is counted.
+    /// Receives a request and counts it.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -235,8 +236,8 @@ impl Visit {
     }
 }
 
-/// A type with `Drop` is also captured whole by a closure that names only one
-/// of its fields, so that a visit lasts as long as its handler.
+/// A closure that uses only one field of a value captures the whole value if
+/// its type implements `Drop`, so a visit lasts as long as its handler.
 impl Drop for Visit {
     fn drop(&mut self) {
         self.seen.open.fetch_sub(1, SeqCst);
@@ -244,7 +245,7 @@ impl Drop for Visit {
 }
 
 impl Listener {
-    /// Listens, and says where.
+    /// Binds a listener, and returns its address.
     async fn open(endpoint: Endpoint) -> io::Result<(Self, Endpoint)> {
         match endpoint {
             Endpoint::Tcp(address) => {
@@ -266,7 +267,7 @@ impl Listener {
     }
 }
 
-/// Accepts until it is aborted, and all visits with it.
+/// Accepts connections until it is aborted, which also aborts all visits.
 async fn accept<F, R>(listener: Listener, seen: Arc<Seen>, handler: F)
 where
     F: Fn(Visit) -> R,
@@ -277,7 +278,8 @@ where
         let Ok(mut wire) = listener.accept().await else {
             continue;
         };
-        // Upstreams wait for as long as it takes; tests lose patience first.
+        // Stand-in upstreams wait without a limit; the tests have their own
+        // timeouts.
         wire.set_patience(Duration::from_secs(3600));
         seen.open.fetch_add(1, SeqCst);
         visits.spawn(handler(Visit {

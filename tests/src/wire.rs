@@ -1,5 +1,5 @@
-//! A connection under full control, from either end: bytes go out as they are
-//! given, and messages are read by the letter of RFC 9112.
+//! A connection under full control of a test, on either side: bytes are sent
+//! exactly as given, and messages are parsed strictly by RFC 9112.
 
 mod read;
 mod stream;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::message::{ReadError, Request, Response};
 use stream::Stream;
 
-/// A connection and what was read ahead on it.
+/// A connection, and bytes already read from it.
 #[derive(Debug)]
 pub struct Wire {
     stream: Stream,
@@ -32,21 +32,19 @@ impl Wire {
 
     /// Connects to a Unix socket.
     ///
-    /// # Errors
-    /// Nobody listens there.
+    /// # Errors If nothing listens there.
     pub async fn connect_unix(path: &Path) -> std::io::Result<Self> {
         UnixStream::connect(path).await.map(Self::from)
     }
 
-    /// How long one read may take; [`crate::PATIENCE`] unless said otherwise.
+    /// The time limit of one read; [`crate::PATIENCE`] by default.
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
     /// Sends bytes.
     ///
-    /// # Errors
-    /// The peer takes no more.
+    /// # Errors If the peer does not accept the bytes.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.stream.write_all(bytes.as_ref()).await
     }
@@ -64,12 +62,12 @@ impl Wire {
         self.receive(request.method()).await
     }
 
-    /// Says that nothing more will be sent.
+    /// Closes the sending side.
     pub async fn finish(&mut self) {
         let _ = self.stream.shutdown().await;
     }
 
-    /// Breaks the connection off, so that the peer sees a reset.
+    /// Aborts the connection with a reset.
     pub fn reset(self) {
         self.reset_on_drop();
     }
@@ -82,8 +80,8 @@ impl Wire {
         }
     }
 
-    /// Sets the size of the socket's receive buffer in bytes: a small one makes
-    /// a reader that does not read show at once.
+    /// Sets the size of the socket's receive buffer in bytes. With a small one,
+    /// the effect of a client that does not read is visible sooner.
     pub fn set_receive_buffer(&self, size: usize) {
         if let Stream::Tcp(stream) = &self.stream {
             socket2::SockRef::from(stream)
@@ -92,10 +90,9 @@ impl Wire {
         }
     }
 
-    /// Reads until there are at least `size` bytes, and takes these.
+    /// Reads until at least `size` bytes are there, and returns these.
     ///
-    /// # Errors
-    /// The connection ended, or nothing came in time.
+    /// # Errors If the connection ends, or nothing arrives in time.
     pub async fn take(&mut self, size: usize) -> Result<Vec<u8>, ReadError> {
         while self.buffer.len() < size {
             self.fill("the bytes that were waited for").await?;
@@ -104,10 +101,9 @@ impl Wire {
         Ok(std::mem::replace(&mut self.buffer, rest))
     }
 
-    /// Reads until `needle` has come, and takes all up to its end.
+    /// Reads until `needle` has arrived, and returns everything up to its end.
     ///
-    /// # Errors
-    /// The connection ended, or nothing came in time.
+    /// # Errors If the connection ends, or nothing arrives in time.
     pub async fn take_until(&mut self, needle: &[u8]) -> Result<Vec<u8>, ReadError> {
         let mut from = 0;
         loop {
@@ -122,10 +118,10 @@ impl Wire {
         }
     }
 
-    /// Takes what is there, or comes next; empty at the end of the stream.
+    /// Returns the bytes that are there or arrive next; empty at the end of the
+    /// stream.
     ///
-    /// # Errors
-    /// The connection was broken off, or nothing came in time.
+    /// # Errors If the connection is reset, or nothing arrives in time.
     pub async fn take_some(&mut self) -> Result<Vec<u8>, ReadError> {
         if self.buffer.is_empty() {
             match self.fill("a read").await {
@@ -137,10 +133,9 @@ impl Wire {
         Ok(std::mem::take(&mut self.buffer))
     }
 
-    /// Takes all that comes until the peer closes in good order.
+    /// Returns everything until the peer closes the connection.
     ///
-    /// # Errors
-    /// The connection was broken off, or nothing came in time.
+    /// # Errors If the connection is reset, or nothing arrives in time.
     pub async fn take_rest(&mut self) -> Result<Vec<u8>, ReadError> {
         let mut all = Vec::new();
         loop {
@@ -152,7 +147,8 @@ impl Wire {
         }
     }
 
-    /// True once the peer has closed or broken off, with nothing left to read.
+    /// Whether the peer has closed or reset the connection, with nothing left
+    /// to read.
     pub async fn is_closed(&mut self) -> bool {
         match self.take_some().await {
             Ok(rest) => rest.is_empty(),
@@ -160,7 +156,7 @@ impl Wire {
         }
     }
 
-    /// True if nothing comes, not even the end, for so long.
+    /// Whether nothing, not even a close, arrives within this time.
     pub async fn is_silent_for(&mut self, time: Duration) -> bool {
         let patience = std::mem::replace(&mut self.patience, time);
         let silent = self.fill("silence").await == Err(ReadError::TimedOut);
@@ -168,8 +164,8 @@ impl Wire {
         silent && self.buffer.is_empty()
     }
 
-    /// Reads some more into the buffer. The end before the first byte of
-    /// something is [`ReadError::Closed`].
+    /// Reads more bytes into the buffer. If the connection ends before the
+    /// first byte of a message, the error is [`ReadError::Closed`].
     async fn fill(&mut self, what: &str) -> Result<(), ReadError> {
         match timeout(self.patience, self.stream.read_buf(&mut self.buffer)).await {
             Err(_) => Err(ReadError::TimedOut),
@@ -183,7 +179,8 @@ impl Wire {
 
 impl From<TcpStream> for Wire {
     fn from(stream: TcpStream) -> Self {
-        // Pieces that a test sends apart are to arrive apart.
+        // With Nagle's algorithm, writes that a test makes separately might be
+        // merged.
         let _ = stream.set_nodelay(true);
         Self::over(Stream::Tcp(stream))
     }

@@ -1,4 +1,4 @@
-//! The admin socket, spoken to without the gateway's own client.
+//! The admin socket, used without the gateway's own client.
 
 use super::Gateway;
 use crate::message::{Request, Response};
@@ -18,7 +18,7 @@ impl Gateway {
         wire.exchange(request).await
     }
 
-    /// True once `/readyz` says so.
+    /// Whether `/readyz` answers with 200.
     pub async fn is_ready(&self) -> bool {
         let path = self.directory().join("admin.sock");
         let Ok(mut wire) = Wire::connect_unix(&path).await else {

@@ -1,4 +1,4 @@
-//! The binary, run.
+//! Runs the binary.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use crate::settings::Settings;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long the process may take to end once it was asked to.
+/// The time limit for the process to exit after it was told to.
 const END: Duration = Duration::from_secs(20);
 
-/// A command that has run to its end.
+/// A finished command.
 #[derive(Clone, Debug)]
 pub struct Ran {
     /// Its exit code; none after a signal.
@@ -22,10 +22,10 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// The gateway's binary, beside the tests': `make test` builds it first.
+/// The gateway's binary, next to the tests' executable: `make test` builds it
+/// first.
 ///
-/// # Panics
-/// It is not there.
+/// # Panics If it does not exist.
 #[must_use]
 pub fn binary() -> PathBuf {
     let path = std::env::var_os("JANUA_BINARY")
@@ -38,10 +38,9 @@ pub fn binary() -> PathBuf {
     path
 }
 
-/// A policy's component, by the name of its file: `misbehave`.
+/// The component of a test policy, by the name of its file: `misbehave`.
 ///
-/// # Panics
-/// It is not there.
+/// # Panics If it does not exist.
 #[must_use]
 pub fn component(name: &str) -> PathBuf {
     let target = target_directory();
@@ -55,15 +54,15 @@ pub fn component(name: &str) -> PathBuf {
     path
 }
 
-/// Something else that `make` has built, by its path below the target
-/// directory: `spa/a`. It may not be there.
+/// Another file that `make` builds, by its path below the target directory:
+/// `spa/a`. It may not exist.
 #[must_use]
 pub fn built(path: &str) -> PathBuf {
     target_directory().parent().unwrap().join(path)
 }
 
-/// Runs `janua` with these arguments to its end, without blocking the test's
-/// other tasks.
+/// Runs `janua` with these arguments until it exits, without blocking the other
+/// tasks of the test.
 pub async fn run(directory: &Path, arguments: &[&str]) -> Ran {
     let mut command = Command::new(binary());
     command
@@ -124,7 +123,7 @@ impl Process {
         }
     }
 
-    /// The binary, with this limit of open files from its start on.
+    /// The command for the binary with this limit of open files.
     fn command(open_files: Option<u64>) -> Command {
         let Some(limit) = open_files else {
             return Command::new(binary());
@@ -141,7 +140,7 @@ impl Process {
 
     pub(super) fn signal(&self, signal: Signal) {
         assert!(self.ended.is_none(), "the gateway has ended already");
-        // Not waited for yet, so the id is still its own.
+        // The process has not been waited for yet, so the id is still valid.
         kill_process(Pid::from_child(&self.child), signal).expect("it can be signalled");
     }
 
@@ -169,7 +168,7 @@ impl Process {
             .expect("RssAnon in KiB")
     }
 
-    /// Asks it to end and waits; kills it after [`END`].
+    /// Tells it to stop and waits; kills it after [`END`].
     fn end(&mut self) -> Result<(), String> {
         if self.try_wait().is_none() {
             self.signal(Signal::TERM);
@@ -191,7 +190,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // An end that a test has seen is for the test to judge.
+        // A test that has waited for the exit checks the exit code itself.
         let ended = if self.ended.is_some() {
             Ok(())
         } else {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 for stand-in servers: a request, its reply, and the next.
+//! HTTP/1.1 for stand-in servers: reads requests and sends replies.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -29,7 +29,7 @@ where
     }
 }
 
-/// What was received, as JSON.
+/// The received request, as JSON.
 pub(super) fn echo(request: &Received) -> Reply {
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &request.fields {

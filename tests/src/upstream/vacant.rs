@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use socket2::{Domain, Socket, Type};
 
-/// A port that is held, so that nobody else gets it, and where nobody serves.
+/// A reserved port on which nothing accepts connections.
 #[derive(Debug)]
 pub struct Vacant {
     address: SocketAddr,
@@ -12,7 +12,7 @@ pub struct Vacant {
 }
 
 impl Vacant {
-    /// Connections are refused: the port is bound and not listened on.
+    /// Connections are refused: the port is bound, but not listening.
     #[must_use]
     pub fn refusing() -> Self {
         let (socket, address) = bound();
@@ -22,13 +22,14 @@ impl Vacant {
         }
     }
 
-    /// Connections are never completed: the queue is full and never emptied.
+    /// Connections are never established: the accept queue is full and never
+    /// emptied.
     #[must_use]
     pub fn never_accepting() -> Self {
         let (socket, address) = bound();
         socket.listen(0).unwrap();
         let mut held = vec![socket];
-        // A queue of length 0 holds one; what comes later gets no answer.
+        // A queue of length 0 holds one connection; later ones get no response.
         for _ in 0..4 {
             let waiting = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
             waiting.set_nonblocking(true).unwrap();
@@ -41,7 +42,7 @@ impl Vacant {
         }
     }
 
-    /// As a configuration names it.
+    /// The address in the form used by the configuration.
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.address.to_string()

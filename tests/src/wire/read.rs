@@ -1,5 +1,6 @@
-//! Messages by the letter of RFC 9112. What a lenient reader would let pass is
-//! an error here: the gateway's output has to be right, not understandable.
+//! Parses messages strictly by RFC 9112. Output that only a lenient parser
+//! would accept is an error: the gateway's output must be correct, not just
+//! understandable.
 
 use super::Wire;
 use crate::message::{Framing, ReadError, Received, Response, has_no_body};
@@ -8,15 +9,15 @@ use crate::message::{Framing, ReadError, Received, Response, has_no_body};
 type FieldLines = Vec<(String, String)>;
 
 impl Wire {
-    /// Reads the response to a request of this method, interim ones included,
-    /// which must succeed.
+    /// Reads the response to a request with this method, including interim
+    /// responses, which must succeed.
     pub async fn receive(&mut self, method: &str) -> Response {
         self.try_receive(method)
             .await
             .unwrap_or_else(|error| panic!("no response: {error}"))
     }
 
-    /// Reads the response to a request of this method. Interim responses are
+    /// Reads the response to a request with this method. Interim responses are
     /// kept with the final one; `101` is final.
     ///
     /// # Errors
@@ -35,7 +36,7 @@ impl Wire {
         }
     }
 
-    /// Reads the head of one response, interim or final, and no body.
+    /// Reads the head of one response, interim or final, without its body.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -79,7 +80,7 @@ impl Wire {
         })
     }
 
-    /// Reads a whole request.
+    /// Reads a complete request.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -89,7 +90,7 @@ impl Wire {
         Ok(request)
     }
 
-    /// Reads the head of a request, and no body.
+    /// Reads the head of a request, without its body.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -111,7 +112,7 @@ impl Wire {
         })
     }
 
-    /// Reads a body and what follows it.
+    /// Reads a body and its trailers.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -127,7 +128,7 @@ impl Wire {
                 Framing::Chunked => self.take_chunks().await,
             }
         };
-        // The message has begun, so its end is never in good order.
+        // Within a message, a close is an error.
         whole.await.map_err(|error| match error {
             ReadError::Closed => ReadError::Incomplete("the body".to_owned()),
             error => error,
@@ -153,7 +154,7 @@ impl Wire {
         }
     }
 
-    /// Reads one chunk; the last one is empty, and trailers follow it.
+    /// Reads one chunk; the last one is empty and is followed by the trailers.
     ///
     /// # Errors
     /// See [`ReadError`].
