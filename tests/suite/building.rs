@@ -1,11 +1,12 @@
-//! What `make run` and `make test` compile.
+//! `make run` and `make test` must not compile crates twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-/// Cargo unifies the features of a crate over all that one command builds. Where
-/// two commands make that differ, wasmtime and Cranelift are compiled twice.
+/// Cargo unifies the features of a crate over all packages of one build
+/// command. If two commands of the Makefile built different packages, wasmtime
+/// and Cranelift would be compiled twice.
 #[test]
 fn running_and_testing_compile_each_crate_once() {
     let makefile = std::fs::read_to_string(workspace().join("Makefile")).unwrap();
@@ -25,8 +26,8 @@ fn running_and_testing_compile_each_crate_once() {
     assert!(differ.is_empty(), "see tests/Cargo.toml: {differ:#?}");
 }
 
-/// The sets of features that each package from elsewhere is built with: more
-/// than one where programs that run while building need others.
+/// The feature sets with which each external package is built. A package may
+/// have more than one if build scripts or macros need other features.
 fn features(selection: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
         .current_dir(workspace())
@@ -40,7 +41,8 @@ fn features(selection: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in String::from_utf8(output.stdout).unwrap().lines() {
         let (package, features) = line.split_once('|').unwrap_or((line, ""));
-        // Our own crates have no features; `(*)` says that the line was there.
+        // Our own crates have no features; `(*)` marks a repeated line of the
+        // output.
         if package.starts_with("janua") {
             continue;
         }

@@ -1,5 +1,5 @@
-//! What the tests of the cache share: an origin that counts, and what the
-//! gateway says that it did.
+//! Shared by the tests of the cache: an origin that counts requests, and
+//! helpers for what the gateway reports.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -9,9 +9,9 @@ use janua_tests::{Gateway, Proxy, Received, Reply, Request, Response, Upstream};
 
 pub(crate) type Fields = &'static [(&'static str, &'static str)];
 
-/// Answers each path with these fields, and 404 without any. The body says what
-/// was asked for and how many requests that made: `/a 1`. Who names the `ETag`
-/// that is there gets a 304 with the same fields.
+/// Answers each path with these fields, and other paths with 404. The body is
+/// the path and the number of requests for it: `/a 1`. A request with the
+/// current `ETag` gets a 304 with the same fields.
 pub(crate) async fn origin(pages: &'static [(&'static str, Fields)]) -> Upstream {
     counting(move |request, _| {
         let mut named = pages.iter().filter(|(path, _)| *path == request.target);
@@ -23,8 +23,8 @@ pub(crate) async fn origin(pages: &'static [(&'static str, Fields)]) -> Upstream
     .await
 }
 
-/// Answers as `answer` says, which is given the request and its number from 1
-/// on. A 2xx or 4xx without a body gets one: `/a 1`.
+/// Answers with the replies of `answer`, which gets the request and its number,
+/// from 1. A 2xx or 4xx without a body gets the body `/a 1`.
 pub(crate) async fn counting<F>(answer: F) -> Upstream
 where
     F: Fn(&Received, usize) -> Reply + Send + Sync + 'static,
@@ -50,12 +50,12 @@ pub(crate) fn fresh() -> Reply {
     Reply::new(200).header("Cache-Control", "max-age=60")
 }
 
-/// With the cache before an upstream.
+/// Enables the cache in front of an upstream.
 pub(crate) fn before(upstream: &Upstream) -> Proxy {
     Proxy::to(upstream.endpoint()).route("cache = true")
 }
 
-/// A gateway with the cache before an upstream.
+/// A gateway with the cache in front of an upstream.
 pub(crate) async fn gateway(upstream: &Upstream) -> Gateway {
     Gateway::start(before(upstream)).await
 }
@@ -69,25 +69,25 @@ pub(crate) fn told(response: &Response) -> String {
     words.join("; ")
 }
 
-/// The seconds that `Cache-Status` gives what is stored.
+/// The `ttl` in `Cache-Status`, in seconds.
 pub(crate) fn ttl(response: &Response) -> Option<i64> {
     let value = response.header("cache-status")?;
     let ttl = value.split("; ").find_map(|part| part.strip_prefix("ttl="));
     ttl.map(|ttl| ttl.parse().unwrap())
 }
 
-/// Gets a path; the status and the body.
+/// Gets a path; returns the status and the body.
 pub(crate) async fn page(gateway: &Gateway, path: &str) -> (u16, String) {
     let response = gateway.get(path).await;
     (response.status, response.text().to_owned())
 }
 
-/// Sends a request; the body, which is what tells answers of the origin apart.
+/// Sends a request; returns the body, which identifies the origin's response.
 pub(crate) async fn body(gateway: &Gateway, request: Request) -> String {
     gateway.send(request).await.text().to_owned()
 }
 
-/// True once nobody fetches anything: no flight and no body on its way in.
+/// Whether no fetch and no fill is in progress.
 pub(crate) async fn is_idle(gateway: &Gateway) -> bool {
     let cache = gateway.ask("GET", "/cache").await.json();
     ["flights", "fills", "fill_bytes"]

@@ -1,4 +1,4 @@
-//! What a request says of caching, and what it makes untrue.
+//! Cache directives of requests, and the invalidations that requests cause.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ async fn only_if_cached_never_asks_the_upstream() {
     let ask = || Request::get("/").header("Cache-Control", "only-if-cached");
     assert_eq!(gateway.send(ask()).await.status, 504);
     gateway.get("/").await;
-    // It is stored, but would have to be asked about.
+    // It is stored, but would have to be validated.
     assert_eq!(gateway.send(ask()).await.status, 504);
     assert_eq!(upstream.request_count(), 1);
     let max_stale = ask().header("Cache-Control", "max-stale=60");
@@ -69,7 +69,7 @@ async fn only_if_cached_never_asks_the_upstream() {
 }
 
 #[tokio::test]
-async fn authorization_is_shared_only_where_the_answer_says_so() {
+async fn responses_to_authorization_are_shared_only_if_they_allow_it() {
     let upstream = counting(|request, _| {
         let shared = if request.target == "/public" {
             "max-age=60, public"
@@ -86,7 +86,7 @@ async fn authorization_is_shared_only_where_the_answer_says_so() {
         (ask("/"), "fwd=uri-miss; detail=\"authorization\""),
         (Request::get("/"), "fwd=uri-miss; stored"),
         (Request::get("/"), "hit"),
-        // What was made for nobody in particular is not given to it either.
+        // A response stored without a user is not given to a user either.
         (ask("/"), "fwd=request; detail=\"authorization\""),
         (ask("/public"), "fwd=uri-miss; stored"),
         (ask("/public"), "hit"),
@@ -98,7 +98,7 @@ async fn authorization_is_shared_only_where_the_answer_says_so() {
 }
 
 #[tokio::test]
-async fn credentials_of_one_do_not_part_the_others() {
+async fn credentials_of_one_request_do_not_separate_the_others() {
     const OTHERS: usize = 20;
     let permits = Arc::new(Semaphore::new(0));
     let upstream = Upstream::http({
@@ -149,12 +149,13 @@ async fn the_port_of_the_scheme_names_the_same_address() {
         assert_eq!(gateway.ask_with(&purge).await.status, 200);
         assert_eq!(told(&ask("a.example:443").await), other_port, "{url}");
     }
-    // The scheme's own port is none, and without one it is every port.
+    // The default port of the scheme equals no port, and a URL without a port
+    // matches every port.
     assert_eq!(told(&ask("a.example").await), "fwd=uri-miss; stored");
 }
 
 #[tokio::test]
-async fn what_the_cache_takes_no_part_in() {
+async fn requests_that_bypass_the_cache() {
     let upstream = counting(|_, _| fresh().header("ETag", "\"a\"")).await;
     let gateway = gateway(&upstream).await;
     gateway.get("/").await;
@@ -183,7 +184,7 @@ async fn what_the_cache_takes_no_part_in() {
         assert_eq!(told(&response), word, "{request:?}");
         assert_eq!(upstream.request_count(), before + 1, "{request:?}");
     }
-    // And leaves what is stored as it is.
+    // The stored response is not affected.
     assert_eq!(body(&gateway, Request::get("/")).await, "/ 1");
 }
 
@@ -211,7 +212,7 @@ async fn head_is_answered_from_a_get() {
 }
 
 #[tokio::test]
-async fn unsafe_methods_make_untrue_what_they_may_have_changed() {
+async fn unsafe_methods_invalidate_what_they_may_have_changed() {
     let upstream = counting(|request, _| match request.method.as_str() {
         "GET" => fresh(),
         _ => {
@@ -227,7 +228,7 @@ async fn unsafe_methods_make_untrue_what_they_may_have_changed() {
         ("PUT", "204", None, &["/a"]),
         ("DELETE", "303", Some("/b"), &["/a", "/b"]),
         ("POST", "201", Some("http://a.example/b"), &["/a", "/b"]),
-        // Another's is not this one's to say.
+        // A URL of another origin is not invalidated.
         ("POST", "201", Some("http://b.example/b"), &["/a"]),
         ("POST", "404", Some("/b"), &[]),
         ("POST", "500", None, &[]),

@@ -1,4 +1,4 @@
-//! Many who miss the same at once are one request to the upstream.
+//! Concurrent misses of the same key become one request to the upstream.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::cache::{before, is_idle, told};
 const HALF: usize = 50_000;
 const FRESH: &str = "Cache-Control: max-age=60\r\n";
 
-/// Answers each request in three steps, each of which takes a permit: the head
-/// with these lines, the first half of the body, the second.
+/// Answers each request in three steps, each of which needs a permit: the head
+/// with these lines, the first half of the body, the second half.
 async fn stepwise(lines: &'static str, steps: &Arc<Semaphore>) -> Upstream {
     let steps = Arc::clone(steps);
     Upstream::raw(move |mut visit: Visit| {
@@ -86,7 +86,7 @@ async fn followers_get_what_has_come_before_the_end() {
         assert_eq!(wire.receive_head("GET").await.unwrap().status, 200);
         assert_eq!(wire.take(HALF).await.unwrap(), filler(0, HALF));
     }
-    // Who comes now joins in the middle.
+    // A request that comes now joins in the middle of the body.
     let mut late = gateway.connect().await;
     late.send(Request::get("/").to_bytes()).await;
     assert_eq!(late.receive_head("GET").await.unwrap().status, 200);
@@ -99,8 +99,8 @@ async fn followers_get_what_has_come_before_the_end() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// The client that led goes away: in the wait for the head, or in the middle
-/// of the body.
+/// The client of the first request goes away while it waits for the head, or in
+/// the middle of the body.
 #[tokio::test]
 async fn a_client_that_goes_away_ends_nothing() {
     for first in [0, 2] {
@@ -134,10 +134,10 @@ async fn a_client_that_goes_away_ends_nothing() {
     }
 }
 
-/// Whoever waits for what another one fetches, and resets, is let go at once:
-/// before the head and in the middle of the body.
+/// A client that waits for another's fetch and resets its connection is
+/// released at once, both before the head and in the middle of the body.
 #[tokio::test]
-async fn whoever_resets_while_it_waits_is_let_go() {
+async fn a_waiting_client_that_resets_is_released() {
     for first in [0, 2] {
         let steps = Arc::new(Semaphore::new(0));
         let upstream = stepwise(FRESH, &steps).await;
@@ -160,7 +160,7 @@ async fn whoever_resets_while_it_waits_is_let_go() {
         for wire in wires {
             wire.reset();
         }
-        // The upstream has not gone on meanwhile.
+        // The upstream has not continued meanwhile.
         assert_eventually!(is_in_flight(&gateway.status().await, 0));
         assert_eq!(upstream.request_count(), 1);
         steps.add_permits(3 - first);
@@ -169,9 +169,9 @@ async fn whoever_resets_while_it_waits_is_let_go() {
     }
 }
 
-/// The last one who waited is gone: it is stored all the same.
+/// The last waiting client is gone, and the response is stored all the same.
 #[tokio::test]
-async fn what_nobody_waits_for_any_more_is_stored() {
+async fn a_fetch_without_waiting_clients_is_stored() {
     let steps = Arc::new(Semaphore::new(0));
     let upstream = stepwise(FRESH, &steps).await;
     let gateway = on_four_workers(&upstream).await;
@@ -185,10 +185,10 @@ async fn what_nobody_waits_for_any_more_is_stored() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// The head says that it may not be stored, and the body of that answer never
-/// ends: nobody waits for it.
+/// The head shows that the response may not be stored, and its body never ends:
+/// no other request waits for it.
 #[tokio::test]
-async fn what_may_not_be_stored_holds_up_nobody() {
+async fn an_unstorable_response_delays_no_other_request() {
     const CLIENTS: usize = 20;
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         let is_first = visit.number == 0;

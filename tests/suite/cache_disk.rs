@@ -1,4 +1,4 @@
-//! The part of the cache on disk.
+//! The disk store of the cache.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ fn on_disk(path: &Path, upstream: &Upstream) -> String {
     format!("[cache]\ndisk = {disk}\n{}", before(upstream))
 }
 
-/// Answers with 20 KB, which differ by the path and by the request's number.
+/// Answers with 20 KB, which depend on the path and the request's number.
 async fn pages() -> Upstream {
     counting(|request, number| {
         let place: usize = request.target.trim_start_matches('/').parse().unwrap();
@@ -33,7 +33,7 @@ async fn disk(gateway: &Gateway, figure: &str) -> u64 {
         .unwrap_or_else(|| panic!("{cache}"))
 }
 
-/// Ends the gateway in good order, and starts another over the same directory.
+/// Stops the gateway, and starts another one with the same directory.
 async fn restarted(gateway: Gateway, config: &str) -> Gateway {
     drop(gateway);
     let gateway = Gateway::start(config).await;
@@ -41,7 +41,7 @@ async fn restarted(gateway: Gateway, config: &str) -> Gateway {
     gateway
 }
 
-/// All files below a directory that are about as long as a page.
+/// All files below a directory that have about the length of a page.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![directory.to_owned()];
@@ -96,7 +96,7 @@ async fn what_is_stored_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn what_is_damaged_is_asked_for_again() {
+async fn damaged_files_are_fetched_again() {
     const PAGES: usize = 8;
     let directory = tempfile::tempdir().unwrap();
     let upstream = pages().await;
@@ -104,7 +104,7 @@ async fn what_is_damaged_is_asked_for_again() {
     drop(gateway);
     let files = files(directory.path());
     assert_eq!(files.len(), PAGES, "a file each");
-    // A flipped bit here and there, a torn end, nothing at all.
+    // Flipped bits in several places, a truncated file, and an empty one.
     for (place, file) in files.iter().enumerate() {
         let mut bytes = fs::read(file).unwrap();
         let last = bytes.len() - 1;
@@ -144,7 +144,7 @@ async fn what_is_damaged_is_asked_for_again() {
     );
 }
 
-/// Nothing that was purged comes back, and nothing of half a directory.
+/// Nothing that was purged returns, and nothing from an incomplete directory.
 #[tokio::test]
 async fn a_purge_survives_a_restart_too() {
     let directory = tempfile::tempdir().unwrap();

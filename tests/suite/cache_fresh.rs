@@ -1,4 +1,5 @@
-//! How long what is stored is served, to whom, and how it is renewed.
+//! How long stored responses are served, to which requests, and how they are
+//! revalidated.
 
 use janua_tests::{Reply, Request, assert_eventually};
 
@@ -30,7 +31,8 @@ async fn variants() {
     })
     .await;
     let gateway = gateway(&upstream).await;
-    // Of each path: a field's values, and which of them are the same to it.
+    // For each path: values of a field, and which of them select the same
+    // variant.
     for (name, values) in [
         (
             "Accept-Encoding",
@@ -115,7 +117,7 @@ async fn clients_conditions_are_answered_from_what_is_stored() {
     })
     .await;
     let gateway = gateway(&upstream).await;
-    // The miss is for the whole, whatever this client asked for.
+    // A miss fetches the complete response, whatever this client asked for.
     for (name, value, status) in [
         ("If-None-Match", "\"a\"", 304),
         ("If-None-Match", "W/\"a\", \"b\"", 304),
@@ -133,14 +135,14 @@ async fn clients_conditions_are_answered_from_what_is_stored() {
 }
 
 #[tokio::test]
-async fn a_304_may_say_that_others_get_another() {
+async fn a_304_may_add_fields_to_vary() {
     let upstream = counting(|request, number| {
         let language = request.header("accept-language").unwrap_or("en");
         let same = request.header("if-none-match") == Some("\"en\"") && language == "en";
         let reply = Reply::new(if same { 304 } else { 200 }).body(language);
         let reply = reply.header("ETag", &format!("\"{language}\""));
         match number {
-            // It says so only from the second answer on.
+            // Only the second and later responses have this field.
             1 => reply.header("Cache-Control", "max-age=0"),
             _ => with(
                 reply,
@@ -170,7 +172,7 @@ async fn a_304_may_say_that_others_get_another() {
 
 #[tokio::test]
 async fn what_is_stored_is_in_a_coding_that_its_variant_takes() {
-    // Prefers what the gateway does not know.
+    // The client prefers a coding that the gateway does not know.
     let upstream = counting(|request, _| {
         let accepted = request.header("accept-encoding").unwrap_or_default();
         let coding = ["deflate", "gzip"]

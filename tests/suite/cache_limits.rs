@@ -1,4 +1,5 @@
-//! What is too large, breaks off, or finds no room; and a reload in the middle.
+//! Bodies that are too large, incomplete, or find no space, and reloads during
+//! a fetch.
 
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ fn limited(limits: &str, upstream: &Upstream) -> String {
     format!("[cache]\n{limits}\n{}", before(upstream))
 }
 
-/// A response that is fresh, with these bytes as its body; with the length
-/// before it, or in chunks.
+/// A fresh response with these bytes as its body, with `Content-Length` or in
+/// chunks.
 fn reply(body: &[u8], has_length: bool) -> Reply {
     if has_length {
         return fresh().body(body);
@@ -68,7 +69,7 @@ async fn what_is_too_large_passes_by_and_comes_whole() {
 }
 
 #[tokio::test]
-async fn what_breaks_off_is_broken_for_clients_and_not_stored() {
+async fn an_incomplete_body_is_an_error_for_clients_and_not_stored() {
     for framing in [
         "Content-Length: 100000\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\nc350\r\n",
@@ -134,7 +135,7 @@ async fn what_breaks_off_is_broken_for_clients_and_not_stored() {
     }
 }
 
-/// Far more than there is room for, over and over, all at once.
+/// Far more than fits, repeatedly and concurrently.
 #[tokio::test]
 async fn a_tiny_budget_is_kept_and_every_answer_right() {
     const PAGES: usize = 300;
@@ -151,7 +152,7 @@ async fn a_tiny_budget_is_kept_and_every_answer_right() {
         clients.spawn(async move {
             let mut random = fastrand::Rng::with_seed(client);
             for _ in 0..400 {
-                // Most ask for few.
+                // Most requests are for a few paths.
                 let most = if random.bool() { PAGES } else { 8 };
                 let number = random.usize(..most);
                 let response = wire.exchange(&Request::get(&format!("/{number}"))).await;
@@ -173,8 +174,8 @@ async fn a_tiny_budget_is_kept_and_every_answer_right() {
     assert!(upstream.request_count() < 8 * 400, "there were hits");
 }
 
-/// What is on its way when another configuration goes live comes whole, and is
-/// stored; with another upstream it is another page.
+/// A fetch in progress during a reload is completed and stored; with another
+/// upstream it is a different page.
 #[tokio::test]
 async fn a_reload_loses_nothing() {
     let steps = Arc::new(Semaphore::new(0));

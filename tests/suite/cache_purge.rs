@@ -1,4 +1,4 @@
-//! Purges from outside: through the admin endpoint and the command line.
+//! Purges by the admin endpoint, the command line and policies.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -19,7 +19,7 @@ const PAGES: [(&str, &str); 6] = [
     ("b.example", "/list/all"),
 ];
 
-/// Answers are tagged: `page`, and `list` where the path says so.
+/// Responses have tags: `page`, and `list` if the path contains it.
 async fn tagged() -> (Upstream, Gateway) {
     let upstream = counting(|request, _| {
         let tags = if request.target.starts_with("/list") {
@@ -42,7 +42,7 @@ async fn tagged() -> (Upstream, Gateway) {
     (upstream, gateway)
 }
 
-/// Asks for all pages: what is said of each.
+/// Requests all pages, and returns the cache status of each.
 async fn all(gateway: &Gateway) -> Vec<String> {
     let mut words = Vec::new();
     for (host, path) in PAGES {
@@ -59,7 +59,7 @@ pub(crate) async fn purge(gateway: &Gateway, what: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_named_is_gone_and_nothing_else() {
+async fn only_what_is_named_is_purged() {
     let (upstream, gateway) = tagged().await;
     all(&gateway).await;
     for (what, gone) in [
@@ -100,7 +100,7 @@ async fn what_is_named_is_gone_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_purges_nothing() {
+async fn invalid_names_purge_nothing() {
     let (_upstream, gateway) = tagged().await;
     all(&gateway).await;
     for body in [
@@ -167,10 +167,10 @@ async fn the_command_line() {
     assert_ne!(ran.code, Some(0), "{ran:?}");
 }
 
-/// A 304 that says nothing of a lifetime renews the one that was stored, and
-/// not what the purge left of it.
+/// A 304 without a lifetime restores the stored response's original lifetime, not
+/// the one that the purge left.
 #[tokio::test]
-async fn what_was_purged_softly_and_still_holds_is_fresh_again() {
+async fn a_softly_purged_response_that_is_validated_is_fresh_again() {
     let upstream = counting(|request, _| match request.header("if-none-match") {
         Some(_) => Reply::new(304).header("ETag", "\"a\""),
         None => crate::cache::fresh().header("ETag", "\"a\""),
@@ -216,8 +216,8 @@ upstream = "app"
     let flush = |tag| Request::get("/flush").header("X-Tag", tag);
     assert_eq!(gateway.send(flush("other")).await.status, 204);
     assert_eq!(page().await, "hit");
-    // Whoever comes after the answer gets nothing from before it: sent in one go,
-    // the second is read as soon as the first has been answered.
+    // A request sent after the response gets nothing older: both requests are
+    // sent at once, so the second is read as soon as the first has been answered.
     let mut wire = gateway.connect().await;
     for _ in 0..100 {
         let both = [flush("list").to_bytes(), Request::get("/page").to_bytes()].concat();
@@ -225,7 +225,8 @@ upstream = "app"
         assert_eq!(wire.receive("GET").await.status, 204);
         assert_eq!(told(&wire.receive("GET").await), "fwd=uri-miss; stored");
     }
-    // It only points at the field, so its one verdict is known when it is configured.
+    // It uses the field only as a reference, so its only verdict is known when it
+    // is configured.
     let refused = gateway.try_reload(config("")).await.unwrap_err();
     let message = refused["errors"][0]["message"].as_str().unwrap();
     assert!(
@@ -236,7 +237,7 @@ upstream = "app"
 }
 
 #[tokio::test]
-async fn who_comes_after_a_purge_gets_nothing_from_before_it() {
+async fn a_request_after_a_purge_gets_no_older_response() {
     let permits = Arc::new(Semaphore::new(0));
     let count = Arc::new(AtomicUsize::new(0));
     let upstream = Upstream::http({

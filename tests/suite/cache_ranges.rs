@@ -1,4 +1,4 @@
-//! Parts of what is stored whole.
+//! Ranges of stored responses.
 
 use std::sync::Arc;
 
@@ -32,8 +32,8 @@ fn content_range(response: &Response) -> &str {
 async fn single_parts() {
     let upstream = digits().await;
     let gateway = gateway(&upstream).await;
-    // The upstream is asked for all of it, and as any server may, the gateway
-    // passes all of it on while it comes.
+    // The upstream is asked for the complete response, and the gateway passes
+    // all of it on while it is received, as any server may.
     let miss = gateway.send(range("bytes=2-4")).await;
     assert_eq!(told(&miss), "fwd=uri-miss; stored");
     assert!(matches!(miss.text(), BODY | "234"), "{miss:?}");
@@ -81,7 +81,7 @@ async fn several_parts() {
         response.text().trim_start_matches("\r\n").trim_end(),
         expected
     );
-    // More than there is: all of it.
+    // A range longer than the response: all of it.
     let response = gateway.send(range("bytes=0-8,1-9,0-9")).await;
     assert_eq!(response.body.len(), BODY.len(), "{response:?}");
 }
@@ -116,7 +116,7 @@ async fn a_part_of_what_the_client_has_or_all_of_it() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_stored_is_the_upstreams_to_cut() {
+async fn ranges_of_unstorable_responses_are_the_upstreams() {
     let upstream = counting(|request, _| match request.header("range") {
         Some(_) => Reply::new(206)
             .header("Content-Range", "bytes 2-4/10")
@@ -132,7 +132,8 @@ async fn what_may_not_be_stored_is_the_upstreams_to_cut() {
     }
 }
 
-/// A client that wants a part, while the whole is still on its way.
+/// A client requests a range while the complete response is still being
+/// received.
 #[tokio::test]
 async fn a_part_while_the_whole_still_comes() {
     const SIZE: usize = 200_000;
@@ -163,7 +164,7 @@ async fn a_part_while_the_whole_still_comes() {
     assert_eventually!(gateway.status().await["in_flight"] == 2);
     go.notify_one();
     let response = part.receive("GET").await;
-    // A part, or, as any server may, all of it.
+    // A range, or the complete response, as any server may send.
     let from = if response.status == 206 { SIZE - 10 } else { 0 };
     assert_eq!(
         response.body,

@@ -1,4 +1,4 @@
-//! What the component `cache-rules` says, carried out.
+//! The rules of the component `cache-rules`.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream};
 
@@ -71,7 +71,7 @@ async fn rules_by_type_path_and_status() {
             let response = gateway.get(path).await;
             assert_eq!(response.status, status, "{path}");
             assert_eq!(told(&response), *words, "{path}");
-            // One line, whatever the upstream said.
+            // One line, whatever the upstream sent.
             assert_eq!(response.header("cache-control"), browser, "{path}");
             assert_eq!(response.header("cdn-cache-control"), cdn, "{path}");
         }
@@ -102,7 +102,7 @@ async fn bypass_by_cookie_and_path() {
         );
         assert_eq!(words == "hit", !passes, "{words}: {request:?}");
     }
-    // Nothing was stored of it either.
+    // It was not stored either.
     assert_eq!(told(&gateway.get("/p/a").await), "fwd=uri-miss; stored");
     assert_eq!(body(&gateway, Request::get("/")).await, "/ 1");
 }
@@ -157,7 +157,7 @@ async fn the_part_of_the_query_that_counts() {
                 assert_eq!(got, (place + 1).to_string(), "{key}: {target}");
             }
         }
-        // What does not count cannot shape what is stored.
+        // A parameter that is not part of the key does not reach the upstream.
         let first = &upstream.requests()[0];
         assert_eq!(first.target, told, "{key}");
     }
@@ -192,7 +192,7 @@ async fn parts_of_the_request_that_count() {
     }
 }
 
-/// The rule's spans, where the upstream states none.
+/// The stale periods of a rule apply if the upstream states none.
 #[tokio::test]
 async fn a_rule_lets_stale_answers_stand_in() {
     let upstream = counting(|_, number| match number {

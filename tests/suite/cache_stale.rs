@@ -1,5 +1,5 @@
-//! What has ended, and is served all the same: while it is renewed, or because
-//! the upstream fails.
+//! Stale responses: served while they are revalidated, or because the upstream
+//! fails.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +15,7 @@ fn ended(spans: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn what_ended_is_served_while_it_is_renewed() {
+async fn a_stale_response_is_served_while_it_is_revalidated() {
     let permits = Arc::new(Semaphore::new(1));
     let upstream = Upstream::http({
         let permits = Arc::clone(&permits);
@@ -33,8 +33,8 @@ async fn what_ended_is_served_while_it_is_renewed() {
     let ask = |number: &str| Request::get("/").header("X-N", number);
     let first = gateway.send(ask("1")).await;
     assert_eq!(told(&first), "fwd=uri-miss; stored");
-    // The upstream does not answer now; the clients do not wait for it, and
-    // ask it once.
+    // The upstream does not answer now; the clients do not wait for it, and it
+    // gets only one request.
     for _ in 0..3 {
         let stale = gateway.send(ask("2")).await;
         assert_eq!(stale.text(), first.text());
@@ -55,7 +55,7 @@ async fn what_ended_is_served_while_it_is_renewed() {
 }
 
 #[tokio::test]
-async fn where_the_upstream_fails() {
+async fn a_stale_response_is_served_if_the_upstream_fails() {
     for status in [500, 502, 503, 504, 404, 501] {
         let fails = Arc::new(AtomicBool::new(false));
         let upstream = {
@@ -77,7 +77,7 @@ async fn where_the_upstream_fails() {
             assert_eq!(told(&response), "hit; detail=\"upstream-error\"");
             assert!(response.header("age").is_some());
         }
-        // Who asks for what is certainly fresh is told the truth.
+        // A client that requires a fresh response gets the failure.
         let request = Request::get("/").header("Cache-Control", "no-cache");
         assert_eq!(gateway.send(request).await.status, status);
         fails.store(false, SeqCst);
@@ -97,7 +97,7 @@ async fn dies_after_one(reply: Reply) -> (Upstream, Gateway) {
 }
 
 #[tokio::test]
-async fn where_the_connection_is_refused() {
+async fn a_stale_response_is_served_if_the_connection_is_refused() {
     for (spans, expected) in [
         ("stale-if-error=60", 200),
         ("x=1", 502),
@@ -109,7 +109,7 @@ async fn where_the_connection_is_refused() {
         drop(upstream);
         for _ in 0..2 {
             let response = gateway.get("/").await;
-            // Of an endpoint that is out of use for a while there are none left.
+            // If the endpoint is ejected there is no other.
             let status = if response.status == 503 {
                 502
             } else {
@@ -125,7 +125,7 @@ async fn where_the_connection_is_refused() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all_who_wait_and_not_kept() {
+async fn a_failure_reaches_all_waiting_requests_and_is_not_stored() {
     let vacant = Vacant::refusing();
     let config = janua_tests::Proxy::to(vacant.endpoint()).route("cache = true");
     let mut gateway = Gateway::start(config).await;
@@ -139,7 +139,7 @@ async fn a_failure_is_told_to_all_who_wait_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_failing_upstream_takes_nothing_away() {
+async fn a_failing_upstream_removes_no_stored_response() {
     let fails = Arc::new(AtomicBool::new(false));
     let upstream = {
         let fails = Arc::clone(&fails);
@@ -164,14 +164,16 @@ async fn a_failing_upstream_takes_nothing_away() {
     }
     fails.store(true, SeqCst);
     for (path, words) in pages {
-        // Who asks anew is told the truth, and that concerns nobody else.
+        // A client that requires a new response gets the failure, which does
+        // not affect others.
         let anew = Request::get(path).header("Cache-Control", "no-cache");
         assert_eq!(gateway.send(anew).await.status, 503);
         for _ in 0..3 {
             let asked = upstream.request_count();
             let response = gateway.get(path).await;
             assert_eq!((response.status, &*told(&response)), (200, words), "{path}");
-            // What is renewed in the background has failed by the next look.
+            // The revalidation in the background has failed when the next
+            // request comes.
             let renews = usize::from(path != "/fresh");
             assert_eventually!(upstream.request_count() == asked + renews);
             assert_eventually!(is_idle(&gateway).await);
@@ -180,7 +182,7 @@ async fn a_failing_upstream_takes_nothing_away() {
 }
 
 #[tokio::test]
-async fn a_head_that_finds_what_ended_has_all_of_it_renewed() {
+async fn a_head_request_for_a_stale_response_revalidates_all_of_it() {
     let upstream = counting(|request, _| {
         let reply = ended("stale-while-revalidate=60").header("X-Method", &request.method);
         reply.header("ETag", "\"a\"")

@@ -1,12 +1,11 @@
-//! The shared cache: bodies that prove too large to be stored while others wait
-//! for them.
+//! Bodies that prove too large to be stored while other requests wait for them.
 
 use janua_tests::{Proxy, Request, Settings, Upstream, Visit, filler, filler_difference};
 
 const LARGE: usize = 3 * 1024 * 1024;
 
-/// Nobody knows before that it is too large: all get it whole, from the one who
-/// asked first or from the upstream.
+/// The size is not known in advance: every client gets the complete body, from
+/// the shared fetch or from the upstream.
 #[tokio::test]
 async fn a_body_that_becomes_too_large_reaches_all_who_wait() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {

@@ -1,4 +1,4 @@
-//! Whose a stored response is.
+//! Stored responses belong to the right users.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Settings, Upstream, component};
 use tokio::task::JoinSet;
@@ -6,7 +6,8 @@ use tokio::task::JoinSet;
 use crate::cache::{body, counting, fresh, told};
 use crate::policies_api_key::digest;
 
-/// Answers with who asks, as the policies before it say: `alice 1`.
+/// Answers with the user that the policies have named in the request:
+/// `alice 1`.
 async fn names_users() -> Upstream {
     counting(|request, number| {
         let user = ["x-user", "x-consumer"]
@@ -17,7 +18,8 @@ async fn names_users() -> Upstream {
     .await
 }
 
-/// A policy that names the user to the upstream, and one of rules.
+/// A policy that names the user in the request to the upstream, and one with
+/// rules.
 fn named_by(place: &str, rule: &str, upstream: &Upstream) -> String {
     let proxy =
         Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"name\", \"rules\"]");
@@ -58,17 +60,17 @@ async fn what_a_policy_tells_the_upstream_makes_variants() {
         ] {
             assert_eq!(body(&gateway, user(place, name)).await, expected, "{place}");
         }
-        // Without any user it is a variant of its own.
+        // Requests without a user have a variant of their own.
         assert_eq!(body(&gateway, Request::get("/")).await, "nobody 5");
         assert_eq!(body(&gateway, Request::get("/")).await, "nobody 5");
-        // The client cannot name itself.
+        // A client cannot name itself.
         let liar = Request::get("/").header("X-User", "alice");
         assert_eq!(body(&gateway, liar).await, "nobody 5");
     }
 }
 
-/// A decision about the request is as good as a part of it: what it put into the
-/// head makes the response differ.
+/// A property of the request that decides about an edit counts like a value
+/// that is copied: the response depends on it.
 #[tokio::test]
 async fn what_a_policy_decides_about_the_request_makes_variants() {
     let upstream = counting(|request, number| {
@@ -92,10 +94,10 @@ async fn what_a_policy_decides_about_the_request_makes_variants() {
     }
 }
 
-/// What a policy writes into the stored response for one request is not kept
-/// for the others.
+/// A response that a policy has edited for one request is not stored for
+/// others.
 #[tokio::test]
-async fn what_is_edited_for_one_is_not_stored() {
+async fn a_response_edited_for_one_request_is_not_stored() {
     let upstream = counting(|_, number| fresh().body(number.to_string())).await;
     let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"probe\"]");
     let start = |shown: &str| {
@@ -113,7 +115,7 @@ async fn what_is_edited_for_one_is_not_stored() {
         assert_eq!(response.header("x-fetched"), Some(&*expected));
         assert_eq!(told(&response), "fwd=uri-miss; detail=\"private\"");
     }
-    // What the key tells is fine.
+    // An edit by a value that is part of the key does no harm.
     let gateway = start("original_path").await;
     for word in ["fwd=uri-miss; stored", "hit"] {
         let response = gateway.get("/x").await;
@@ -122,10 +124,10 @@ async fn what_is_edited_for_one_is_not_stored() {
     }
 }
 
-/// Routes of one path and one upstream, told apart by a field: those that make
-/// something else of the request share nothing.
+/// Routes with one path and one upstream that are distinguished by a field:
+/// they share nothing if they change the request differently.
 #[tokio::test]
-async fn routes_share_what_comes_by_the_same_way() {
+async fn routes_share_responses_of_equal_upstream_requests() {
     let upstream = counting(|request, number| {
         let host = request.header("host").unwrap_or_default();
         fresh().body(format!("{host} {number}"))
@@ -153,7 +155,8 @@ async fn routes_share_what_comes_by_the_same_way() {
     }
 }
 
-/// Spellings of one host are one host, for the cache and for the upstream.
+/// Different spellings of a host are the same host, for the cache and for the
+/// upstream.
 #[tokio::test]
 async fn a_host_has_one_spelling() {
     let upstream = counting(|request, number| {
@@ -192,7 +195,7 @@ async fn a_rule_can_say_that_users_share() {
 }
 
 #[tokio::test]
-async fn an_address_is_a_user_too() {
+async fn a_client_address_separates_users_too() {
     let upstream = names_users().await;
     let gateway = Gateway::start(named_by("client_ip", "shared = false", &upstream)).await;
     assert_eq!(body(&gateway, Request::get("/")).await, "127.0.0.1 1");
@@ -221,7 +224,7 @@ fn key(key: &str) -> Request {
 }
 
 #[tokio::test]
-async fn each_key_has_its_own() {
+async fn each_api_key_has_its_own_variant() {
     let upstream = names_users().await;
     let gateway = Gateway::start(with_keys(&upstream, "")).await;
     for _ in 0..2 {
@@ -237,7 +240,7 @@ async fn each_key_has_its_own() {
 }
 
 #[tokio::test]
-async fn a_key_is_still_asked_for_where_users_share() {
+async fn a_shared_response_still_needs_a_valid_key() {
     let upstream = names_users().await;
     let gateway = Gateway::start(with_keys(&upstream, ", \"rules\"")).await;
     for asked in ["a", "b", "b2"] {
@@ -247,9 +250,10 @@ async fn a_key_is_still_asked_for_where_users_share() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// All at once, on all workers, each wanting what another is just fetching.
+/// Concurrent requests of several users, on all workers, for what others are
+/// fetching.
 #[tokio::test]
-async fn users_never_cross_while_they_collapse() {
+async fn concurrent_requests_never_mix_users() {
     const USERS: usize = 12;
     let upstream = names_users().await;
     let config = named_by("header:x-login", "shared = false", &upstream);
@@ -272,8 +276,8 @@ async fn users_never_cross_while_they_collapse() {
     while let Some(ended) = clients.join_next().await {
         ended.unwrap();
     }
-    // Each user's each page once: more only where two asked for two variants
-    // of what nobody knew yet to have any.
+    // Each page once for each user; more only if two requests came before it
+    // was known that the page has variants.
     assert!(
         upstream.request_count() < 24 * 80 / 4,
         "{}",
@@ -281,7 +285,7 @@ async fn users_never_cross_while_they_collapse() {
     );
 }
 
-/// A response that a policy's answer takes the place of is nobody's.
+/// A response that is replaced by a policy's reply is not stored.
 #[tokio::test]
 async fn cookies_of_one_user_are_not_the_next_ones() {
     let upstream = counting(|request, _| {

@@ -1,11 +1,11 @@
-//! After a purge from outside: who keeps copies is told.
+//! Webhooks are called after a purge.
 
 use janua_tests::{Gateway, Received, Reply, Request, Settings, Upstream, Vacant, run};
 use serde_json::{Value, json};
 
 use crate::cache::{before, counting, fresh, told};
 
-/// A stand-in for Cloudflare's API: its first answers have these statuses.
+/// A stand-in for Cloudflare's API whose first responses have these statuses.
 async fn cdn(first: &'static [u16]) -> Upstream {
     counting(move |_, number| match first.get(number - 1) {
         Some(status) => Reply::new(*status).body("{\"success\":false,\"errors\":[]}"),
@@ -64,7 +64,7 @@ async fn cloudflare_is_told_what_was_purged() {
             json!({"host": "a.example", "tag": ["t", "u"]}),
             vec![json!({"hosts": ["a.example"]}), json!({"tags": ["t", "u"]})],
         ),
-        // As many as one call takes.
+        // As many as one call may contain.
         (
             json!({"url": many}),
             vec![json!({"files": many[..30]}), json!({"files": many[30..]})],
@@ -126,7 +126,7 @@ async fn a_call_that_fails_is_shown_and_the_purge_stands() {
     assert_eq!(seen[0], (json!(200), false), "{summary}");
     assert_eq!(seen[1], (json!(403), true), "{summary}");
     assert_eq!(seen[2], (json!(null), true), "{summary}");
-    // Who is busy is asked again, who refuses is not.
+    // A busy server is called again, a refusal is final.
     assert_eq!((busy.request_count(), refusing.request_count()), (3, 1));
     let told = [ran.stdout, ran.stderr, gateway.messages()].concat();
     assert!(!told.contains("secret-of-the-cdn"), "{told}");

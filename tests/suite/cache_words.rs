@@ -1,11 +1,12 @@
-//! The words in which the gateway says what the cache did: in `Cache-Status`, in
-//! the access log and in the metrics.
+//! The words for cache outcomes in `Cache-Status`, in the access log and in the
+//! metrics.
 
 use janua_tests::{Gateway, Proxy, Request, assert_eventually};
 
 use crate::cache::{Fields, gateway, origin, told};
 
-/// Fields of a response, and what is said of the first and the second request.
+/// Fields of a response, and the cache status of the first and the second
+/// request.
 const PAGES: &[(&str, Fields)] = &[
     ("/silent", &[]),
     ("/fresh", &[("Cache-Control", "max-age=60")]),
@@ -94,7 +95,7 @@ async fn words() {
             ],
         ),
     ];
-    // One connection is one worker, which logs in order.
+    // One connection belongs to one worker, which logs in order.
     let mut wire = gateway.connect().await;
     for (path, expected) in &cases {
         let first = wire.exchange(&Request::get(path)).await;
@@ -120,7 +121,7 @@ async fn words() {
 async fn the_access_log_and_the_metrics_use_the_same_words() {
     let upstream = origin(PAGES).await;
     let gateway = gateway(&upstream).await;
-    // One connection is one worker, which logs in order.
+    // One connection belongs to one worker, which logs in order.
     let mut wire = gateway.connect().await;
     for path in ["/fresh", "/fresh", "/fresh", "/asked", "/asked"] {
         wire.exchange(&Request::get(path)).await;
@@ -163,7 +164,7 @@ async fn a_route_without_a_cache_asks_each_time_and_says_so() {
         assert_eq!(told(&response), "fwd=bypass; detail=\"off\"");
     }
     assert_eq!(upstream.request_count(), 2);
-    // What is meant for surrogates is nothing of the gateway's here.
+    // Fields for surrogates are passed on: they are not for the gateway here.
     let response = gateway.get("/surrogate").await;
     assert!(response.header("surrogate-control").is_some());
 }
@@ -181,7 +182,7 @@ async fn a_surrogate_names_itself_and_keeps_what_was_meant_for_it() {
     let capability = upstream.only_request();
     let capability = capability.header("surrogate-capability");
     assert_eq!(capability, Some("janua=\"Surrogate/1.0\""));
-    // Not the last one: the next knows what to do with it.
+    // The gateway is not the last surrogate: the next one needs the field.
     let next = ask().header("Surrogate-Capability", "edge=\"Surrogate/1.0\"");
     let response = gateway.send(next).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Clients that are slow, rude or gone.
+//! Slow, misbehaving and disconnecting clients.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ async fn a_slow_head_is_408() {
     let gateway = Gateway::start(config).await;
     let mut wire = gateway.connect().await;
     let begin = Instant::now();
-    // A byte now and then is no excuse.
+    // Occasional bytes do not extend the time limit.
     wire.send("GET / HTTP/1.1\r\nHost: a\r\nX: ").await;
     while begin.elapsed() < Duration::from_millis(1500) {
         if wire.try_send("y").await.is_err() {
@@ -82,7 +82,7 @@ async fn a_slow_body_is_408() {
     assert_eventually!(upstream.open() == 0);
 }
 
-/// A body that comes slowly and steadily is no failure.
+/// A body that arrives slowly but steadily is not a failure.
 #[tokio::test]
 async fn a_steady_body_may_take_its_time() {
     let upstream = Upstream::echo().await;
@@ -194,8 +194,8 @@ async fn a_client_that_leaves_in_the_middle_of_a_head() {
     assert_eq!(upstream.connections(), 0);
 }
 
-/// An upstream whose response never ends, and a client that has its head and
-/// reads no more.
+/// An upstream whose response never ends, and a client that has read its head
+/// and does not read on.
 async fn unread() -> (Upstream, Gateway, Wire) {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         let _ = visit.request().await;
@@ -221,7 +221,7 @@ async fn a_reader_that_stops_reading_is_given_up() {
     assert_nothing_leaks(&gateway).await;
 }
 
-/// Bytes of requests to come are no sign that a response is being read.
+/// Bytes of further requests are no sign that a response is being read.
 #[tokio::test]
 async fn a_reader_that_stops_reading_but_goes_on_sending_is_given_up() {
     let (upstream, gateway, mut wire) = unread().await;
@@ -252,12 +252,13 @@ async fn a_thousand_idle_connections() {
     }
     assert_eq!(gateway.status().await["connections"], 1000);
     let grown = gateway.rss_kib().saturating_sub(before);
-    // Memory comes in pieces of some MiB; a buffer each would be 16 more.
+    // The allocator takes memory in steps of some MiB; a buffer for each would
+    // need 16 more.
     assert!(
         grown < 14 * 1024,
         "{grown} KiB for a thousand idle connections"
     );
-    // All of them are still good.
+    // All connections are still usable.
     for wire in wires.iter_mut().rev().step_by(50) {
         assert_eq!(wire.exchange(&Request::get("/")).await.status, 200);
     }
@@ -265,8 +266,8 @@ async fn a_thousand_idle_connections() {
     assert_nothing_leaks(&gateway).await;
 }
 
-/// Without descriptors nobody new is accepted; but whoever is connected is served
-/// through to the upstream, all of them at once too, and those who wait are
+/// Without descriptors no new client is accepted. Connected clients are still
+/// served through to the upstream, even all at once, and waiting clients are
 /// accepted when others leave.
 #[tokio::test]
 async fn running_out_of_descriptors_stops_new_clients_only() {
@@ -285,7 +286,8 @@ async fn running_out_of_descriptors_stops_new_clients_only() {
             .count()
     };
     assert_eventually!(warned() == 1);
-    // The first came first. Each of these needs another descriptor.
+    // The first clients are connected. Each of their requests needs another
+    // descriptor.
     for wire in &mut wires[..12] {
         wire.send(Request::get("/").to_bytes()).await;
     }
@@ -299,7 +301,7 @@ async fn running_out_of_descriptors_stops_new_clients_only() {
     }
     let mut last = wires.pop().unwrap();
     last.send(Request::get("/").to_bytes()).await;
-    // As long as nobody leaves, there is no place: this one has to wait.
+    // While nobody leaves, this client has to wait.
     let mut first = wires.remove(0);
     assert_eq!(first.exchange(&Request::get("/")).await.status, 200);
     let before = upstream.request_count();

@@ -1,12 +1,11 @@
-//! Content codings, undone: by the crates' decoders, and complete or not.
+//! Decodes content codings with the codec crates.
 
 use std::io::Read as _;
 
 use janua_tests::Response;
 use zstd_safe::{DCtx, InBuffer, OutBuffer};
 
-/// The body of a response without its `Content-Encoding`; fails if it does not
-/// end as the coding ends.
+/// The decoded body of a response; fails if the coding is not complete.
 pub(crate) fn body_of(response: &Response) -> Vec<u8> {
     let coding = response.header("content-encoding").unwrap_or_default();
     let (body, is_whole) = decode(coding, &response.body);
@@ -14,12 +13,12 @@ pub(crate) fn body_of(response: &Response) -> Vec<u8> {
     body
 }
 
-/// What can be decoded of the beginning of a coded body.
+/// What can be decoded of the start of a coded body.
 pub(crate) fn so_far(coding: &str, bytes: &[u8]) -> Vec<u8> {
     decode(coding, bytes).0
 }
 
-/// What can be decoded, and whether that is all of it.
+/// What can be decoded, and whether it is complete.
 pub(crate) fn decode(coding: &str, bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
     let is_whole = match coding {
@@ -58,7 +57,7 @@ fn zstd(bytes: &[u8], out: &mut Vec<u8>) -> bool {
     }
 }
 
-/// So many bytes of a text, which repeats itself as texts do.
+/// This many bytes of text that repeats itself, as real text does.
 pub(crate) fn text(size: usize) -> String {
     let lines =
         (0..).map(|n: usize| format!("line {n} of {} is {}\n", n * 7919 % 1000, n * n % 97));

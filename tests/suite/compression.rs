@@ -1,4 +1,4 @@
-//! Compression: who gets what.
+//! Compression: which clients get which coding.
 
 use janua_tests::{Framing, Gateway, Proxy, Received, Reply, Request, Upstream};
 
@@ -17,7 +17,7 @@ pub(crate) fn plain() -> Reply {
         .header("Accept-Ranges", "bytes")
 }
 
-/// `/length` and `/chunked` are alike but for their framing.
+/// `/length` and `/chunked` differ only in their framing.
 pub(crate) async fn server() -> Upstream {
     Upstream::http(async |request: Received| match request.target.as_str() {
         "/chunked" => {
@@ -36,7 +36,7 @@ pub(crate) fn accepting(target: &str, accepted: &str) -> Request {
     Request::get(target).header("Accept-Encoding", accepted)
 }
 
-/// The client's weights first, then the gateway's order, which is zstd, br, gzip.
+/// The client's weights decide first, then the gateway's order: zstd, br, gzip.
 #[tokio::test]
 async fn the_coding_is_negotiated() {
     let upstream = server().await;
@@ -136,7 +136,8 @@ async fn other_kinds_of_request() {
     let proxy = Proxy::to(upstream.endpoint()).site(SITE);
     let gateway = Gateway::start(format!("{proxy}{files}")).await;
     for target in ["/length", "/chunked", "/file.txt"] {
-        // HEAD: what GET says, but for a length that is not known before.
+        // HEAD has the fields of GET, except a length that is not known in
+        // advance.
         let names = [
             "content-encoding",
             "vary",
@@ -157,13 +158,13 @@ async fn other_kinds_of_request() {
             "{length:?}"
         );
 
-        // HTTP/1.0 knows no chunks.
+        // HTTP/1.0 has no chunked coding.
         let old = gateway.send(accepting(target, "gzip").http10()).await;
         assert_eq!(old.header("content-encoding"), Some("gzip"), "{target}");
         assert_ne!(old.framing, Framing::Chunked, "{target}");
         assert!(body_of(&old) == text(20_000).into_bytes(), "{target}");
     }
-    // A range is one of the bytes as they are.
+    // A range refers to the uncoded bytes.
     let range = accepting("/file.txt", "gzip").header("Range", "bytes=100-199");
     let part = gateway.send(range).await;
     assert_eq!((part.status, part.text()), (206, &text(20_000)[100..200]));
@@ -197,7 +198,8 @@ async fn a_route_decides_for_itself() {
     }
 }
 
-/// The weak tag of a coded body is good for a 304, whoever gave it.
+/// The weak entity tag of a coded body leads to a 304, wherever the tag came
+/// from.
 #[tokio::test]
 async fn an_unchanged_body_is_304() {
     let disk = Disk::with(&[("file.txt", &text(20_000))]);
@@ -217,7 +219,7 @@ async fn an_unchanged_body_is_304() {
         let ranged = accepting("/file.txt", "gzip")
             .header("Range", "bytes=0-9")
             .header("If-Range", tag);
-        // Offsets into coded bytes mean nothing in others.
+        // Offsets into coded bytes do not apply to another coding.
         let status = if first == "gzip" { 200 } else { 206 };
         assert_eq!(gateway.send(ranged).await.status, status, "{first}");
     }

@@ -1,4 +1,4 @@
-//! Compression: which answers are coded, and which are left as they are.
+//! Compression: which responses are coded.
 
 use janua_tests::{Gateway, Proxy, Received, Reply, Request, Upstream};
 
@@ -6,7 +6,7 @@ use crate::coded::{body_of, text};
 use crate::compression::{SITE, TAG, accepting, plain, server};
 use crate::files::{Disk, values};
 
-/// What the upstream says stands: it is not coded again, nor at all.
+/// The upstream's decision is respected: such responses are not coded.
 #[tokio::test]
 async fn what_is_left_as_it_is() {
     let cases = [
@@ -45,7 +45,7 @@ async fn what_is_left_as_it_is() {
         let sent = reply.to_bytes("GET");
         assert!(sent.ends_with(&response.body), "{reply:?}");
         assert_eq!(values(&response, ["content-encoding"]), [coding]);
-        // Of a part another client may get the whole, coded.
+        // Another client may get the complete response, coded.
         let is_part = response.status == 206;
         assert_eq!(values(&response, ["vary"]) == ["Accept-Encoding"], is_part);
         for name in ["etag", "accept-ranges", "cache-control"] {
@@ -63,7 +63,7 @@ async fn what_is_left_as_it_is() {
                 .starts_with("W/")
         );
     }
-    // The client may forbid it too.
+    // The client may forbid a transformation too.
     let upstream = server().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint()).site(SITE)).await;
     let request = accepting("/length", "gzip").header("Cache-Control", "no-transform");
@@ -72,8 +72,8 @@ async fn what_is_left_as_it_is() {
     assert_eq!((encoding, vary), ("", "Accept-Encoding"));
 }
 
-/// An upstream's 304 to the tag of a body that was coded here is told under
-/// that tag, or a cache on the way could not tell what is unchanged.
+/// An upstream's 304 for a body that the gateway has coded gets the entity tag
+/// of the coded body, so that a downstream cache can match it.
 #[tokio::test]
 async fn an_upstreams_304_speaks_of_the_coded_body() {
     let upstream =
@@ -98,8 +98,8 @@ async fn an_upstreams_304_speaks_of_the_coded_body() {
     }
 }
 
-/// A policy of the response phase comes after the decision to code: it cannot
-/// make the head lie about the body.
+/// A policy of the response phase runs after the decision about the coding: it
+/// cannot make the head contradict the body.
 #[tokio::test]
 async fn a_policy_cannot_hide_the_coding() {
     let policy = r#"
@@ -138,7 +138,7 @@ set = { ETag = "\"own\"", Content-Digest = "sha-256=:AA==:" }
     }
 }
 
-/// An error page is as long as others, and a POST's answer too.
+/// Error pages and responses to POST are coded like others.
 #[tokio::test]
 async fn whatever_has_a_body_is_coded() {
     for status in [200, 201, 404, 500] {

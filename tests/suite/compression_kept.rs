@@ -1,4 +1,4 @@
-//! Compression: what is coded once, for all who ask.
+//! Compression: a body is coded once for all clients.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::coded::{body_of, text};
 use crate::files::{Disk, values};
 use crate::stacks::is_hit;
 
-/// As much work as there is: whoever asks while it is done has time to.
+/// Enough work that concurrent requests arrive while it is being done.
 const HARD: &str = "[compression]\nencodings = [\"br\", \"gzip\"]\nlevels = { br = 11 }\n";
 
-/// How many bodies of this kind were coded so far.
+/// The number of bodies of this kind that were coded so far.
 async fn coded_so_far(gateway: &Gateway, body: &str) -> u32 {
     let metrics = gateway.metrics().await;
     metrics.sum("janua_compressions_total", &[("body", body)]) as u32
@@ -23,7 +23,7 @@ fn coded(target: &str, coding: &str) -> Request {
     Request::get(target).header("Accept-Encoding", coding)
 }
 
-/// Asks for it by so many at once; all get all of it, coded.
+/// Requests it concurrently this many times; all must get all of it, coded.
 async fn together(gateway: &Gateway, target: &str, clients: usize, body: &str) {
     let mut wires = Vec::new();
     for _ in 0..clients {
@@ -54,17 +54,17 @@ async fn a_file_is_coded_once() {
     let gateway = disk
         .serve_with(Settings::new().workers(2), HARD, lines)
         .await;
-    // A file that changed a moment ago could change again without a trace, so
-    // that until it has settled each look finds another.
+    // A file that was changed a moment ago could change again undetectably, so
+    // until some time has passed each lookup is a different version.
     tokio::time::sleep(Duration::from_secs(4)).await;
     together(&gateway, "/a.txt", 32, &body).await;
     assert_eq!(coded_so_far(&gateway, "file").await, 1);
     together(&gateway, "/a.txt", 8, &body).await;
     assert_eq!(coded_so_far(&gateway, "file").await, 1);
-    // Now its length is known before.
+    // Now its length is known in advance.
     let response = gateway.send(coded("/a.txt", "br")).await;
     assert_eq!(response.framing, Framing::Length(response.body.len()));
-    // Another content is coded anew.
+    // New content is coded again.
     let other = text(200_000).replace("line", "verse");
     disk.write("a.txt", &other);
     assert_eventually!(
@@ -74,8 +74,8 @@ async fn a_file_is_coded_once() {
     assert!(coded_so_far(&gateway, "file").await > 1);
 }
 
-/// Many first hits of one stored body: one of them codes it, the others get
-/// what that one makes, as it is made.
+/// Concurrent first hits of a stored body: one of them codes it, and the others
+/// get its output while it is produced.
 #[tokio::test]
 async fn a_stored_response_is_coded_once_however_many_ask() {
     let body = text(300_000);
@@ -94,8 +94,8 @@ async fn a_stored_response_is_coded_once_however_many_ask() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// And many who miss it: what comes is stored as it is and coded for all of
-/// them at once, and that is kept too.
+/// Concurrent misses: the response is stored uncoded and coded once for all of
+/// them, and the coded form is stored too.
 #[tokio::test]
 async fn a_response_on_its_way_in_is_coded_once_however_many_ask() {
     let body = text(300_000);
@@ -119,7 +119,7 @@ async fn a_response_on_its_way_in_is_coded_once_however_many_ask() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// Who began it may leave: it is made for the others all the same, and kept.
+/// The client that started the coding may leave: it is completed and kept.
 #[tokio::test]
 async fn the_one_who_asked_first_may_leave() {
     let body = text(300_000);
@@ -136,9 +136,9 @@ async fn the_one_who_asked_first_may_leave() {
     assert_eq!(coded_so_far(&gateway, "stored").await, 1);
 }
 
-/// What does not become shorter is sent as it is, and not tried again.
+/// A body that does not become shorter is sent uncoded, and not tried again.
 #[tokio::test]
-async fn there_is_no_point_in_noise() {
+async fn incompressible_bodies_are_sent_uncoded() {
     let mut state = 1_u64;
     let noise: Vec<u8> = (0..9000)
         .map(|_| {
@@ -163,13 +163,13 @@ async fn there_is_no_point_in_noise() {
         );
     }
     assert_eq!(coded_so_far(&gateway, "stored").await, 1);
-    // Its tag is as strong as the answer says.
+    // Its entity tag is as strong as the upstream's.
     let unchanged = coded("/", "gzip").header("If-None-Match", "\"v1\"");
     let unchanged = gateway.send(unchanged).await;
     assert_eq!(values(&unchanged, ["etag"]), ["\"v1\""]);
 }
 
-/// One body is stored, as it is, and each form is made of it.
+/// One body is stored uncoded, and each coded form is made from it.
 #[tokio::test]
 async fn each_form_of_a_stored_response_is_coded_once() {
     let body = text(300_000);
@@ -182,7 +182,7 @@ async fn each_form_of_a_stored_response_is_coded_once() {
     assert_eq!(upstream.only_request().header("accept-encoding"), None);
 
     together(&gateway, "/", 24, &body).await;
-    // Twice: each form once.
+    // Requested twice, each form is coded once.
     assert_eq!(coded_so_far(&gateway, "stored").await, 2);
 
     for (coding, tag) in [
@@ -215,8 +215,8 @@ async fn each_form_of_a_stored_response_is_coded_once() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// An upstream that codes by itself whatever it is asked: that is kept, and
-/// never coded twice.
+/// An upstream that codes by itself, whatever the request accepts: its body is
+/// stored as it is and not coded again.
 #[tokio::test]
 async fn what_an_upstream_has_coded_is_stored_so() {
     let reply = Reply::ok("coded by the upstream".repeat(200))
@@ -241,7 +241,7 @@ async fn what_an_upstream_has_coded_is_stored_so() {
     }
 }
 
-/// Whether it is worth coding is told by how long it is, not by how it came.
+/// The length of a body decides whether it is coded, not its framing.
 #[tokio::test]
 async fn a_stored_response_that_came_in_chunks_is_coded() {
     for size in [1000, 20_000, 200_000] {

@@ -1,4 +1,4 @@
-//! Compression: bodies that come slowly, are long, or break off.
+//! Compression of bodies that are slow, long or incomplete.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use crate::coded::{decode, so_far, text};
 
 const CODINGS: [&str; 3] = ["gzip", "br", "zstd"];
 
-/// An upstream whose answer of this type is made of the pieces that the test
-/// sends, one chunk each; an empty one is its end.
+/// An upstream whose response has this type and consists of the pieces that the
+/// test sends, one chunk each; an empty piece ends it.
 async fn paced(kind: &'static str) -> (Upstream, mpsc::Sender<String>) {
     let (pieces, receiver) = mpsc::channel::<String>(1);
     let receiver = Arc::new(Mutex::new(receiver));
@@ -46,7 +46,7 @@ async fn asked(gateway: &Gateway, coding: &str) -> Wire {
     wire
 }
 
-/// All that was sent so far can be decoded before more is sent.
+/// Everything sent so far can be decoded before more is sent.
 #[tokio::test]
 async fn a_slow_body_is_as_slow_as_it_is_made() {
     for lines in ["", "cache = true"] {
@@ -87,8 +87,8 @@ async fn a_slow_body_is_as_slow_as_it_is_made() {
     }
 }
 
-/// Who joins while a body is on its way gets it in a coding of its own, from
-/// its beginning.
+/// A client that joins while a body is being received gets it from the
+/// beginning, in its own coding.
 #[tokio::test]
 async fn those_who_wait_for_one_body_get_each_their_own_coding() {
     const KIND: &str = "text/plain\r\nCache-Control: max-age=60";
@@ -127,7 +127,7 @@ async fn those_who_wait_for_one_body_get_each_their_own_coding() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// Also if the type were among those that are coded.
+/// Even if the type is configured to be coded.
 #[tokio::test]
 async fn events_are_neither_coded_nor_held_back() {
     let table = "[compression]\nmin_length = 0\ntypes = [\"text/event-stream\", \"text/plain\"]\n";
@@ -145,7 +145,7 @@ async fn events_are_neither_coded_nor_held_back() {
     assert_eq!(wire.take_chunk().await.unwrap(), b"");
 }
 
-/// What breaks off must not look as if it were whole.
+/// An incomplete body must not look complete.
 #[tokio::test]
 async fn a_body_that_breaks_off() {
     for (framing, body) in [
@@ -176,7 +176,7 @@ async fn a_body_that_breaks_off() {
     }
 }
 
-/// Longer than what is ever held, and such as does not become shorter.
+/// Longer than any buffer, and incompressible.
 #[tokio::test]
 async fn a_long_body_comes_whole() {
     const SIZE: usize = 12 * 1024 * 1024 + 7;
@@ -199,7 +199,7 @@ async fn a_long_body_comes_whole() {
     let expected = filler(0, SIZE);
     for coding in CODINGS {
         let mut wire = asked(&gateway, coding).await;
-        // Two of its steps may be as far apart as the upstream's.
+        // The pauses between two chunks may be as long as the upstream's.
         wire.set_patience(Duration::from_secs(60));
         let response = wire.receive("GET").await;
         assert_eq!(response.header("content-encoding"), Some(coding));
@@ -208,8 +208,8 @@ async fn a_long_body_comes_whole() {
     }
 }
 
-/// The hardest level takes seconds for this body: meanwhile the only worker
-/// answers others.
+/// The highest level takes seconds for this body: meanwhile the only worker
+/// answers other requests.
 #[tokio::test]
 async fn a_slow_level_holds_up_nobody_else() {
     let body = text(1_500_000);
@@ -259,7 +259,7 @@ async fn a_slow_level_holds_up_nobody_else() {
     }
 }
 
-/// Trailers come through; those that speak of the bytes before do not.
+/// Trailers are passed on, except those that describe the uncoded bytes.
 #[tokio::test]
 async fn trailers_follow_a_coded_body() {
     let trailers = [("X-Sum", "12"), ("Content-Digest", "sha-256=:AA==:")];
@@ -280,14 +280,14 @@ async fn trailers_follow_a_coded_body() {
     }
 }
 
-/// Beyond the memory for them, responses pass as they are.
+/// When the memory for encoders is used up, responses are sent uncoded.
 #[tokio::test]
 async fn streams_have_a_budget() {
     let (upstream, pieces) = paced("text/plain").await;
     let table = "[compression]\nmemory = \"1MiB\"\n";
     let proxy = Proxy::to(upstream.endpoint()).site("compress = true");
     let gateway = Gateway::start(format!("{table}{proxy}")).await;
-    // Of gzip two have room, of the others none.
+    // There is memory for two gzip encoders, and for none of the others.
     let mut wires = Vec::new();
     for (coding, expected) in [
         ("gzip", Some("gzip")),
@@ -304,7 +304,7 @@ async fn streams_have_a_budget() {
     let metrics = gateway.metrics().await;
     let skipped = metrics.sum("janua_compressions_skipped_total", &[]);
     assert!((skipped - 2.0).abs() < 0.5, "{skipped}");
-    // It is given back with the stream.
+    // The memory is released with the stream.
     drop(wires);
     drop(pieces);
     let again = async || {

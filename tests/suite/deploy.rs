@@ -1,4 +1,4 @@
-//! `janua deploy` with a gateway that runs.
+//! `janua deploy` with a running gateway.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cache::{counting, fresh, told};
 
-/// Sites of files and of an API that is cached; `more` comes after them.
+/// Sites with files and a cached API, followed by `more`.
 async fn started(more: &str) -> (janua_tests::Upstream, Gateway) {
     let upstream = counting(|_, _| fresh()).await;
     let gateway = Gateway::start(format!(
@@ -46,10 +46,11 @@ async fn api(gateway: &Gateway) -> String {
 
 const DEPLOY: [&str; 6] = ["deploy", "--site", "*", "--admin", "admin.sock", "build"];
 
-/// Nobody knows which hosts `*` stood for: all of the cache is this site's.
+/// It is unknown which hosts `*` has matched, but the whole cache belongs to
+/// this site.
 #[tokio::test]
 async fn the_only_site_that_caches_purges_everything() {
-    // A site beside it that stores nothing does not keep it from that.
+    // Another site that stores nothing does not change that.
     let beside = "[[sites]]\nhosts = [\"b.example\"]\nroutes = [{ upstream = \"api\" }]\n";
     let (_upstream, gateway) = started(beside).await;
     assert!(api(&gateway).await.contains("stored"));
@@ -66,7 +67,8 @@ async fn the_only_site_that_caches_purges_everything() {
     assert!(api(&gateway).await.contains("stored"));
 }
 
-/// A CDN holds what other sites have, too, whether the gateway stores it or not.
+/// A CDN may hold responses of other sites, whether the gateway stores them or
+/// not.
 #[tokio::test]
 async fn webhooks_are_told_to_purge_everything_only_for_the_only_site() {
     let beside = "[[sites]]\nhosts = [\"b.example\"]\nroutes = [{ upstream = \"api\" }]\n";
@@ -97,7 +99,7 @@ async fn webhooks_are_told_to_purge_everything_only_for_the_only_site() {
             .map(|call| serde_json::from_slice(&call.body).unwrap())
             .collect();
         assert_eq!(bodies, Vec::from_iter(expected), "{more}");
-        // The gateway's own cache is this site's in any case.
+        // The gateway's own cache belongs to this site in any case.
         assert!(
             ran.stdout.contains("purged: everything\n"),
             "{}",
@@ -109,7 +111,7 @@ async fn webhooks_are_told_to_purge_everything_only_for_the_only_site() {
     }
 }
 
-/// What is another site's stays, and the operator is told what to do.
+/// Responses of other sites are kept, and the operator is told what to do.
 #[tokio::test]
 async fn a_pattern_beside_another_site_that_caches_is_not_purged_and_said() {
     let beside =

@@ -1,4 +1,4 @@
-//! What is generated is what the code says now.
+//! Generated pages are up to date, and examples in documents are valid.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 use janua_tests::{Example, binary, run};
 use serde_json::Value;
 
-/// The pages of `docs/` that `make docs` writes, and what writes them.
+/// The generated pages of `docs/`, and the names of the generator for each.
 const PAGES: [(&str, &str); 6] = [
     ("cli", "cli"),
     ("config", "configuration"),
@@ -34,14 +34,14 @@ fn generated_pages_are_not_stale() {
     }
 }
 
-/// What the files of an example are served from, elsewhere than on the machine
-/// that it is for.
+/// Directories of examples that exist only on the machine they were written
+/// for, and are replaced here.
 const DIRECTORIES: [(&str, &str); 2] = [
     ("dhanman-frontend", "/var/www/frontend/prod/build"),
     ("edroplets", "/srv/edroplets"),
 ];
 
-/// The configurations that the examples come with are accepted.
+/// The configurations of the examples are accepted.
 #[test]
 fn examples_pass_the_check() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
@@ -65,7 +65,7 @@ fn examples_pass_the_check() {
             .arg("check")
             .arg("--config")
             .arg(&config)
-            // A secret that an example refers to.
+            // An environment variable that an example refers to.
             .env("CLOUDFLARE_API_TOKEN", "x")
             .output();
         let check = check.unwrap();
@@ -79,8 +79,9 @@ fn examples_pass_the_check() {
     assert!(checked.len() > DIRECTORIES.len(), "{checked:?}");
 }
 
-/// The SDK refuses when it reads a configuration what the gateway would refuse
-/// on each request, so both have the list, and the contract says it.
+/// The SDK refuses, when a configuration is read, what the gateway would refuse
+/// on each request. Both have the same list, and the contract names the same
+/// fields.
 #[test]
 fn the_sdk_and_the_gateway_own_the_same_fields() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -103,8 +104,8 @@ fn the_sdk_and_the_gateway_own_the_same_fields() {
     }
 }
 
-/// What is shown as a configuration is one: of the errors of a fragment only
-/// those are forgiven that are due to what stands around it.
+/// Configurations shown in documents are valid. In a fragment, only errors
+/// caused by the omitted parts are allowed.
 #[tokio::test]
 async fn configurations_in_documents_have_no_faults() {
     const DUE: [&str; 5] = [
@@ -142,7 +143,7 @@ async fn configurations_in_documents_have_no_faults() {
     assert!(checked > 10, "{checked}");
 }
 
-/// A fragment with the tables that it leaves out.
+/// Completes a fragment with the tables that it omits.
 fn whole(fragment: &str) -> String {
     const SITE: &str = "[[sites]]\nhosts = [\"*\"]\n";
     const ROUTE: &str = "[[sites.routes]]\n";
@@ -151,7 +152,7 @@ fn whole(fragment: &str) -> String {
         false => fragment.replacen(ROUTE, &format!("{SITE}{ROUTE}"), 1),
     };
     if !text.trim_start().starts_with(['[', '#']) {
-        // Fields of a route.
+        // The fragment consists of fields of a route.
         text = format!("{SITE}{ROUTE}{text}");
     }
     if text.contains("[[sites]]") && !text.contains("routes]]") && !text.contains("routes = ") {
@@ -163,7 +164,8 @@ fn whole(fragment: &str) -> String {
     text
 }
 
-/// The Markdown of a folder; `*` at its end stands for all folders in it.
+/// The Markdown files of a directory; a final `*` stands for all its
+/// subdirectories.
 fn pages(root: &Path, folder: &str) -> Vec<PathBuf> {
     let folders = match folder.strip_suffix("/*") {
         Some(above) => {

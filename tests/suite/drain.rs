@@ -1,4 +1,4 @@
-//! How a gateway ends: what is on its way is finished, within a time.
+//! Stopping the gateway: requests in progress are finished within a time limit.
 
 use janua_tests::{Proxy, Request, Settings, assert_eventually};
 use rustix::process::Signal;
@@ -50,10 +50,10 @@ async fn draining_has_an_end() {
     assert!(said.contains(cut_off), "{said}");
 }
 
-/// What waits to be accepted when draining begins has been told that it is
-/// connected.
+/// A connection that waits to be accepted when draining begins is already
+/// established for its client.
 #[tokio::test]
-async fn what_waits_to_be_accepted_is_served() {
+async fn connections_waiting_to_be_accepted_are_served() {
     let mut gateway = Settings::new()
         .workers(1)
         .drain_timeout("20s")
@@ -95,7 +95,8 @@ async fn a_second_signal_ends_at_once_and_says_what_it_cut_off() {
     assert!(said.contains(cut_off), "{said}");
 }
 
-/// Nothing is said of requests where there are none, however often it is told.
+/// Without requests in progress no warning is logged, however many signals
+/// come.
 #[tokio::test]
 async fn signals_to_an_idle_gateway_cut_nothing_off() {
     let mut gateway = Settings::new().start(says("x")).await;

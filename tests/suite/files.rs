@@ -1,5 +1,5 @@
-//! What the tests of files have in common: a directory that is served, a
-//! secret beside it, and a gateway of one route.
+//! Shared by the tests of files: a served directory, a secret next to it, and a
+//! gateway with one route.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use janua_tests::{Gateway, Response, Settings};
 use tempfile::TempDir;
 
-/// What no request may ever be answered with.
+/// The content that no response may ever contain.
 pub(crate) const SECRET: &str = "the-secret-outside-of-the-root";
 
 /// A directory `root`, a file `secret.txt` beside it.
@@ -40,8 +40,8 @@ impl Disk {
         self.path("root").join(name)
     }
 
-    /// Writes a file below the root, an hour old: the tags of files that have
-    /// just changed are weak.
+    /// Writes a file below the root, with an age of an hour: the tags of
+    /// recently changed files are weak.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.below(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -49,13 +49,13 @@ impl Disk {
         set_age(&path, 3600);
     }
 
-    /// A gateway of one route, whose target are the files; `{root}` in the
-    /// lines is the root.
+    /// A gateway with one route whose target are the files; `{root}` in the
+    /// lines is replaced by the root.
     pub(crate) async fn serve(&self, lines: &str) -> Gateway {
         self.serve_with(Settings::new(), "", lines).await
     }
 
-    /// The same with other settings, and further tables before it.
+    /// The same with other settings, and with tables before the listener.
     pub(crate) async fn serve_with(
         &self,
         settings: Settings,
@@ -89,7 +89,7 @@ pub(crate) fn set_age(path: &Path, seconds: u64) {
     File::open(path).unwrap().set_modified(time).unwrap();
 }
 
-/// The fields of a response that are named, in this order; absent ones are "".
+/// The named fields of a response, in this order; absent ones are "".
 pub(crate) fn values<'a, const N: usize>(response: &'a Response, names: [&str; N]) -> [&'a str; N] {
     names.map(|name| response.header(name).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Files: how soon a change is seen, and what outlives a deploy.
+//! Files: how soon changes are visible, and what is retained after a deploy.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,11 +9,11 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::files::Disk;
 
-/// A look at the disk is at most a second old: whatever was seen before is
-/// forgotten after this.
+/// The result of a lookup is valid for at most a second: after this time every
+/// earlier result has expired.
 const SOON: Duration = Duration::from_secs(5);
 
-/// Waits until a path is answered so.
+/// Waits until a path has this response.
 async fn until(gateway: &Gateway, target: &str, status: u16, body: &str) {
     assert_eventually!(
         {
@@ -32,7 +32,7 @@ async fn a_change_is_seen_soon() {
         fs::write(disk.path("next"), content).unwrap();
         fs::rename(disk.path("next"), disk.below("a.txt")).unwrap();
     };
-    // Asked for all the time, so that it is never forgotten.
+    // Requested all the time, so that its cache entry is never evicted.
     let steps: [(&dyn Fn(), u16, &str); 5] = [
         (&|| {}, 200, "one"),
         (&|| replace("two"), 200, "two"),
@@ -61,8 +61,8 @@ async fn a_change_is_seen_soon() {
     assert_eq!(tags.len(), 5, "each content has a tag of its own: {tags:?}");
 }
 
-/// A deploy that exchanges the whole directory, by a link or by a rename: there
-/// is no moment at which there is nothing.
+/// A deploy that replaces the whole directory, by a link or by a rename: there
+/// is no moment without files.
 #[tokio::test]
 async fn a_root_that_is_exchanged() {
     let disk = Disk::with(&[("index.html", "old"), ("gone.txt", "old")]);
@@ -94,7 +94,7 @@ async fn a_root_that_is_exchanged() {
     assert_eq!(by_name.get("/").await.text(), "new");
 }
 
-/// A root that is not there for a while is no reason to end.
+/// A root that is missing for a while does not end the gateway.
 #[tokio::test]
 async fn a_root_that_goes_and_comes_back() {
     let disk = Disk::with(&[("a.txt", "here")]);
@@ -106,7 +106,7 @@ async fn a_root_that_goes_and_comes_back() {
     until(&gateway, "/a.txt", 200, "here").await;
 }
 
-/// At the start it is a mistake, which is named.
+/// A root that is missing at the start is an error.
 #[tokio::test]
 async fn a_root_that_was_never_there_is_refused() {
     let disk = Disk::with(&[("a.txt", "here")]);
@@ -144,7 +144,7 @@ async fn what_a_deploy_removed_still_answers_for_a_time() {
     );
     let whole = gateway.get("/other.js").await;
     assert_eq!(whole.status, 200);
-    // Written after the start, served once, and gone before any pass.
+    // Written after the start, served once, and removed before any pass.
     disk.write("assets/late-7a8b.js", "late");
     assert_eventually!(gateway.get("/assets/late-7a8b.js").await.status == 200);
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -152,7 +152,8 @@ async fn what_a_deploy_removed_still_answers_for_a_time() {
     let removed = Instant::now();
     fs::remove_dir_all(disk.below("assets")).unwrap();
     fs::remove_file(disk.below("other.js")).unwrap();
-    // Once this one is missing, the others are too, were they not kept.
+    // Once this one is missing, the others would be too if they were not
+    // retained.
     until(&gateway, "/other.js", 404, "").await;
     let kept = [
         ("/assets/asked-1a2b.js", "asked for"),
@@ -176,8 +177,8 @@ async fn what_a_deploy_removed_still_answers_for_a_time() {
     assert_eq!(gateway.get("/").await.text(), "the index");
 }
 
-/// A deploy by exchanging the directory: the old build's chunks are in none
-/// that is served. The store is no way to what is not served.
+/// A deploy that replaces the directory: the assets of the old build are in no
+/// served directory. The store gives no access to files that were not served.
 #[tokio::test]
 async fn chunks_outlive_an_exchanged_root() {
     let disk = Disk::with(&[("index.html", "old"), ("assets/old.js", "old chunk")]);
@@ -210,8 +211,8 @@ async fn chunks_outlive_an_exchanged_root() {
     }
 }
 
-/// Releases whose root is behind the link that is switched (`current/public`),
-/// the old ones being removed.
+/// Releases whose root lies behind the link that is switched
+/// (`current/public`), with old releases removed.
 #[tokio::test]
 async fn chunks_outlive_their_release() {
     let disk = Disk::new();

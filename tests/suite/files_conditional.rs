@@ -1,4 +1,4 @@
-//! Files: conditions (RFC 9110 §13) and ranges (§14).
+//! Files: conditional requests (RFC 9110, section 13) and ranges (section 14).
 
 use janua_tests::{Framing, Gateway, Request, Response, filler};
 
@@ -35,7 +35,7 @@ async fn conditions() {
         (&[("If-Modified-Since", LATER)], 304),
         (&[("If-Modified-Since", LONG_AGO)], 200),
         (&[("If-Modified-Since", "yesterday")], 200),
-        // The tag says more than the date.
+        // The entity tag takes precedence over the date.
         (
             &[("If-None-Match", "\"x\""), ("If-Modified-Since", &date)],
             200,
@@ -63,7 +63,7 @@ async fn conditions() {
             assert_eq!(known, [tag.as_str(), date.as_str(), ""], "{fields:?}");
         }
     }
-    // Of what is not there nothing is unchanged.
+    // A missing file cannot be unchanged.
     let missing = with(&gateway, "/none", &[("If-None-Match", "*")]).await;
     assert_eq!(missing.status, 404);
     let head = Request::new("HEAD", "/a.txt").header("If-None-Match", &tag);
@@ -89,7 +89,7 @@ async fn a_range_each() {
             ("bytes=-300".to_owned(), size - 300, size),
             (format!("bytes=-{}", size * 2), 0, size),
             ("Bytes=0-".to_owned(), 0, size),
-            // What overlaps or touches is one.
+            // Overlapping or adjacent ranges are merged.
             ("bytes=0-10,5-20,21-30".to_owned(), 0, 31),
         ] {
             let request = Request::get("/a.bin").header("Range", &range);
@@ -155,11 +155,11 @@ async fn several_ranges() {
             expected.extend_from_slice(&filler(first, 10));
         }
         expected.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-        // The first line end may be left out (RFC 2046 §5.1.1).
+        // The first line end may be omitted (RFC 2046, section 5.1.1).
         let body = String::from_utf8_lossy(&response.body);
         let expected = String::from_utf8_lossy(&expected);
         assert_eq!(body.trim(), expected.trim());
-        // Many that come to more than the whole are the whole.
+        // Ranges that together exceed the file lead to the complete file.
         let greedy = format!("bytes=0-,{}", vec!["0-"; 200].join(","));
         let response = with(&gateway, "/a.bin", &[("Range", &greedy)]).await;
         assert!(
@@ -194,15 +194,15 @@ async fn a_range_of_this_very_version() {
             "{condition}"
         );
     }
-    // The conditions come before the range.
+    // Conditions take precedence over ranges.
     let fields = [("Range", "bytes=2-3"), ("If-None-Match", tag.as_str())];
     assert_eq!(with(&gateway, "/a.txt", &fields).await.status, 304);
     let fields = [("Range", "bytes=99-"), ("If-Match", "\"x\"")];
     assert_eq!(with(&gateway, "/a.txt", &fields).await.status, 412);
 }
 
-/// A client that has the beginning of the compressed form must not get the end of
-/// the other to go with it: both were modified at one time.
+/// A client that has the start of the compressed form must not get the end of
+/// the uncompressed one: both have the same modification time.
 #[tokio::test]
 async fn a_date_does_not_tell_codings_apart() {
     let disk = Disk::with(&[("a.txt", &"some text".repeat(500))]);

@@ -1,4 +1,4 @@
-//! Files: which path gets which file, and what its head says.
+//! Files: which path leads to which file, and the fields of its response.
 
 use janua_tests::Request;
 
@@ -6,7 +6,7 @@ use crate::files::Disk;
 
 const ROUTE: &str = "files = \"{root}\"";
 
-/// `root` looks the whole path up, `alias` without the route's.
+/// `root` looks up the whole path, `alias` the path without the route's.
 #[tokio::test]
 async fn root_and_alias() {
     let disk = Disk::with(&[("static/a.txt", "below static"), ("a.txt", "at the top")]);
@@ -21,7 +21,7 @@ async fn root_and_alias() {
         assert_eq!(gateway.get("/a.txt").await.status, 404, "{files}");
         assert_eq!(gateway.get("/static/none.txt").await.status, 404, "{files}");
     }
-    // The client knows nothing of the alias.
+    // The client does not see the alias.
     let disk = Disk::with(&[("sub/index.html", "x")]);
     let gateway = disk
         .serve("path = \"/static/\"\nfiles = { alias = \"{root}\" }")
@@ -37,7 +37,8 @@ async fn a_relative_root() {
     let disk = Disk::with(&[("a.txt", "here")]);
     let config = disk.path("janua.toml");
     std::fs::write(&config, disk.config("", "files = \"root\"")).unwrap();
-    // Seen from elsewhere: the gateway of a test runs in a directory of its own.
+    // Run from another directory: a test's gateway runs in a directory of its
+    // own.
     let include = format!("include = [\"{}\"]\n", config.display());
     let gateway = janua_tests::Gateway::start(include).await;
     assert_eq!(gateway.get("/a.txt").await.text(), "here");
@@ -87,7 +88,7 @@ async fn indexes_and_directories() {
     }
 }
 
-/// A redirect leads nowhere but to a path of this host, whatever was asked for.
+/// A redirect always leads to a path on the same host, whatever was requested.
 #[tokio::test]
 async fn a_redirect_stays_on_the_host() {
     let disk = Disk::with(&[("evil.example/x", "x")]);
@@ -165,7 +166,7 @@ async fn a_listing_where_it_is_wanted() {
     assert!(!text.contains(".hidden") && !text.contains("<b>"), "{text}");
     assert_eq!(gateway.get("/with/").await.text(), "an index");
     assert_eq!(gateway.get("/d/.hidden").await.status, 404);
-    // Where it is not said, there is none.
+    // By default there is no listing.
     let silent = disk.serve(ROUTE).await;
     assert_eq!(silent.get("/d/").await.status, 404);
 }

@@ -1,4 +1,4 @@
-//! Files: nothing outside the root is ever served, and nothing hangs.
+//! Files: nothing outside the root is served, and nothing blocks.
 
 use std::os::unix::fs::symlink;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use janua_tests::{Gateway, ReadError, Settings, Wire};
 
 use crate::files::{Disk, SECRET};
 
-/// Sends a request line with these bytes for its target: the status, none if
-/// the connection was closed without one, and all that came.
+/// Sends a request with these bytes as its target. Returns the status, none if
+/// the connection was closed without one, and all bytes received.
 async fn ask(gateway: &Gateway, target: &[u8]) -> (Option<u16>, Vec<u8>) {
     let mut wire: Wire = gateway.connect().await;
     wire.set_patience(Duration::from_secs(5));
@@ -44,7 +44,7 @@ fn disk() -> Disk {
         ("sub/.htpasswd", SECRET),
         (".well-known/security.txt", "well known"),
         (".well-known/.hidden", SECRET),
-        // Names that a second decoding would make of others.
+        // Names that would change if they were decoded twice.
         ("%2e%2e", "an odd name"),
     ]);
     symlink(disk.path("secret.txt"), disk.below("absolute.txt")).unwrap();
@@ -58,7 +58,7 @@ fn disk() -> Disk {
 }
 
 #[tokio::test]
-async fn every_way_out_is_closed() {
+async fn no_path_leads_out_of_the_root() {
     let disk = disk();
     let gateway = disk.serve("files = \"{root}\"").await;
     let climbing: &[&[u8]] = &[
@@ -86,7 +86,7 @@ async fn every_way_out_is_closed() {
         b"/..%5Csecret.txt",
         b"/sub\\..\\..\\secret.txt",
         b"/%2e%2e%5csecret.txt",
-        // Overlong and other forms of UTF-8 and UTF-16.
+        // Overlong encodings and other forms of UTF-8 and UTF-16.
         b"/%c0%ae%c0%ae/secret.txt",
         b"/%c0%ae%c0%ae%c0%afsecret.txt",
         b"/..%c0%afsecret.txt",
@@ -146,7 +146,7 @@ async fn every_way_out_is_closed() {
             "{shown}: {status:?}"
         );
     }
-    // A name as long as no file's, and more segments than a path has.
+    // A name longer than any file's, and more segments than a path can have.
     for target in [
         format!("/{}", "a".repeat(300)),
         "/a".repeat(3000),
@@ -157,7 +157,7 @@ async fn every_way_out_is_closed() {
     }
 }
 
-/// What looks odd and stays inside is served.
+/// Unusual paths that stay inside are served.
 #[tokio::test]
 async fn what_stays_inside_is_served() {
     let disk = disk();
@@ -193,7 +193,7 @@ async fn links_and_hidden_names_by_choice() {
         ("symlinks = \"inside\"", "/relative.txt", 404),
         ("symlinks = \"follow\"", "/relative.txt", 200),
         ("symlinks = \"follow\"", "/up/secret.txt", 200),
-        // A link is followed, a path still does not climb.
+        // Links are followed, but a path still cannot leave the root.
         ("symlinks = \"follow\"", "/..%2fsecret.txt", 404),
         ("hidden = false", "/.env", 404),
         ("hidden = true", "/.env", 200),
@@ -209,7 +209,7 @@ async fn links_and_hidden_names_by_choice() {
     }
 }
 
-/// The root itself may be a link: that is how deploys switch.
+/// The root itself may be a link, which is how deploys switch releases.
 #[tokio::test]
 async fn the_root_may_be_a_link() {
     let disk = disk();
@@ -222,9 +222,10 @@ async fn the_root_may_be_a_link() {
     assert_eq!(gateway.get("/relative.txt").await.status, 404);
 }
 
-/// To open one waits for a writer: it is no file, and is not waited for.
+/// Opening a pipe would wait for a writer: it is not a regular file, and is not
+/// opened so.
 #[tokio::test]
-async fn what_is_no_file_is_missing_at_once() {
+async fn special_files_are_missing_at_once() {
     let disk = disk();
     let fifo = std::process::Command::new("mkfifo")
         .arg(disk.below("fifo.txt"))

@@ -1,4 +1,4 @@
-//! Files: large ones, slow clients, and what happens to a file while it is
+//! Files: large ones, slow clients, and changes of a file while it is being
 //! sent.
 
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use janua_tests::{
 
 use crate::files::Disk;
 
-/// More than the sockets of both sides hold.
+/// More than the socket buffers of both sides hold.
 const LARGE: usize = 20 * 1024 * 1024 + 7;
 
 fn disk() -> Disk {
@@ -21,7 +21,7 @@ fn disk() -> Disk {
     disk
 }
 
-/// A client that has read the head of the large file and nothing else.
+/// A client that has read only the head of the large file.
 async fn begun(gateway: &Gateway) -> Wire {
     let mut wire = gateway.connect().await;
     wire.send(Request::get("/large.bin").to_bytes()).await;
@@ -35,7 +35,8 @@ async fn a_large_file_comes_whole() {
     let disk = disk();
     let gateway = disk.serve("files = \"{root}\"").await;
     let mut wire = gateway.connect().await;
-    // Both at once: the second must begin where the first ends.
+    // Both requests at once: the second response must begin where the first
+    // ends.
     let two = [
         Request::get("/large.bin").to_bytes(),
         Request::get("/small.txt").to_bytes(),
@@ -61,9 +62,9 @@ async fn a_large_file_comes_whole() {
     );
 }
 
-/// On the one worker there is.
+/// With a single worker.
 #[tokio::test]
-async fn slow_clients_hold_up_nobody() {
+async fn slow_clients_do_not_delay_others() {
     let disk = disk();
     let gateway = disk
         .serve_with(Settings::new().workers(1), "", "files = \"{root}\"")
@@ -79,7 +80,7 @@ async fn slow_clients_hold_up_nobody() {
     for mut wire in slow {
         let (body, _) = wire.take_body(Framing::Length(LARGE)).await.unwrap();
         assert_eq!(filler_difference(0, &body), None);
-        // The connection goes on.
+        // The connection can be used again.
         assert_eq!(
             wire.exchange(&Request::get("/small.txt")).await.text(),
             "small"
@@ -87,7 +88,7 @@ async fn slow_clients_hold_up_nobody() {
     }
 }
 
-/// What was promised cannot be kept: the client has to see that.
+/// The announced length cannot be sent: the client must notice that.
 #[tokio::test]
 async fn a_file_that_is_cut_short_breaks_the_connection() {
     let disk = disk();
@@ -108,8 +109,8 @@ async fn a_file_that_is_cut_short_breaks_the_connection() {
     let line = gateway.log_line("/large.bin").await;
     assert_eq!(line["status"], 200);
     assert!(line["failure"].is_string(), "{line}");
-    // Nothing else is harmed, and the file is soon as short as it is; until the
-    // gateway has looked again, its length is still promised and not kept.
+    // Other requests are not affected, and the new length is used soon; until
+    // the next lookup, the old length is still announced.
     assert_eq!(gateway.get("/small.txt").await.text(), "small");
     let length = async || {
         let mut wire = gateway.connect().await;
@@ -120,7 +121,8 @@ async fn a_file_that_is_cut_short_breaks_the_connection() {
     assert_eventually!(length().await == 1000);
 }
 
-/// What was begun is ended with the same content, whatever becomes of the name.
+/// A download in progress continues with the same content, whatever happens to
+/// the name.
 #[tokio::test]
 async fn a_download_outlives_its_name() {
     let disk = disk();
@@ -138,7 +140,7 @@ async fn a_download_outlives_its_name() {
     }
 }
 
-/// What is added meanwhile was not promised.
+/// Content that is added meanwhile is not sent.
 #[tokio::test]
 async fn a_file_that_grows_is_sent_as_long_as_it_was() {
     let disk = disk();
@@ -167,15 +169,15 @@ async fn a_download_outlives_a_reload() {
     assert_eq!(gateway.get("/large.bin").await.status, 204);
     let (body, _) = wire.take_body(Framing::Length(LARGE)).await.unwrap();
     assert_eq!(filler_difference(0, &body), None);
-    // The connection is used again, under the new configuration.
+    // The connection is reused, with the new configuration.
     assert_eq!(wire.exchange(&Request::get("/large.bin")).await.status, 204);
 }
 
 #[tokio::test]
-async fn clients_that_leave_leave_nothing_behind() {
+async fn disconnected_clients_leak_nothing() {
     let disk = disk();
     let gateway = disk.serve("files = \"{root}\"").await;
-    // What is kept open of the file itself counts too.
+    // The descriptor held open for the file counts too.
     gateway.get("/large.bin").await;
     gateway.settled().await;
     let open = || {
@@ -191,7 +193,8 @@ async fn clients_that_leave_leave_nothing_behind() {
     assert_eventually!(open() <= before, "{} of {before} are open", open());
 }
 
-/// A client that stops reading is given up in the end, and its file let go of.
+/// A client that stops reading is disconnected eventually, and its file is
+/// closed.
 #[tokio::test]
 async fn a_client_that_stops_reading_is_given_up() {
     let disk = disk();
@@ -204,7 +207,7 @@ async fn a_client_that_stops_reading_is_given_up() {
     assert!(matches!(broken, Err(ReadError::Incomplete(_))));
     let line = gateway.log_line("/large.bin").await;
     assert!(line["failure"].is_string(), "{line}");
-    // One that reads slowly, but reads, is not.
+    // A client that reads slowly is not.
     let mut wire = begun(&gateway).await;
     let mut at = 0;
     while at < 10 * 1024 * 1024 {
@@ -215,7 +218,7 @@ async fn a_client_that_stops_reading_is_given_up() {
     }
 }
 
-/// Files that are held open to be quick take no descriptor that is needed.
+/// Files held open for speed take no descriptors that are needed elsewhere.
 #[tokio::test]
 async fn open_files_leave_room_for_connections() {
     let disk = Disk::new();
@@ -229,14 +232,14 @@ async fn open_files_leave_room_for_connections() {
         let response = first.exchange(&Request::get(&format!("/{number}"))).await;
         assert_eq!(response.status, 200, "{number}");
     }
-    // Each of these is more than is left, if files kept what they took.
+    // Without limits, files would use more descriptors than are left for these.
     let mut others = Vec::new();
     for _ in 0..50 {
         let mut wire = gateway.connect().await;
         assert_eq!(wire.exchange(&Request::get("/0")).await.status, 200);
         others.push(wire);
     }
-    // And now none is left but theirs.
+    // Now only their own descriptors are left.
     for _ in 0..40 {
         others.push(gateway.connect().await);
     }

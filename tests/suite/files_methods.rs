@@ -1,4 +1,4 @@
-//! Files: other methods than `GET`, and files that may not be read.
+//! Files: methods other than `GET`, and unreadable files.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -37,7 +37,7 @@ async fn head_says_what_get_says() {
             Some(length.as_str()),
             "{target}"
         );
-        // A 404 names the request, whose id is another.
+        // A 404 contains the request's id, which differs.
         if get.status != 404 {
             assert_eq!(values(&head, names), values(&get, names), "{target}");
         }
@@ -65,7 +65,8 @@ async fn other_methods_are_405_and_the_connection_goes_on() {
         assert_eq!(response.status, 405, "{request:?}");
         assert_eq!(response.header("allow"), Some("GET, HEAD"), "{request:?}");
         if response.header("connection") == Some("close") {
-            // Allowed where the end of the body was not certain to come.
+            // The connection may be closed if the end of the body was not
+            // certain.
             assert!(request.to_bytes().windows(7).any(|part| part == b"chunked"));
             assert!(wire.is_closed().await);
             wire = gateway.connect().await;
@@ -76,11 +77,12 @@ async fn other_methods_are_405_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_read_is_403() {
+async fn an_unreadable_file_is_403() {
     let disk = Disk::with(&[("private.txt", "private")]);
     let none = std::fs::Permissions::from_mode(0o000);
     std::fs::set_permissions(disk.below("private.txt"), none).unwrap();
-    // A superuser reads that all the same, but not what the kernel only takes.
+    // A superuser can read such files, but not this file, which the kernel
+    // refuses to open.
     let sys = "/sys/bus/clockevents";
     let (root, target) = match std::fs::read(disk.below("private.txt")) {
         Err(_) => ("{root}", "/private.txt"),

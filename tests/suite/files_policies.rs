@@ -1,4 +1,4 @@
-//! Files: what policies, other routes and the access log make of them.
+//! Files together with policies, other routes and the access log.
 
 use janua_tests::{Gateway, Proxy, Request, Upstream};
 
@@ -6,8 +6,8 @@ use crate::files::{Disk, values};
 
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// The phase `fetched`: one line of `Cache-Control`, on whatever says how long
-/// the file is good for.
+/// The phase `fetched`: one line of `Cache-Control`, on every response that can
+/// be cached.
 #[tokio::test]
 async fn cache_rules_speak_to_browsers() {
     const RULES: &str = r#"
@@ -46,7 +46,7 @@ config.rules = [
         ),
         (Request::get("/"), 200, Some("no-cache")),
         (Request::get("/a.txt"), 200, None),
-        // The gateway's own words.
+        // Responses that the gateway itself makes.
         (Request::get("/none.js"), 404, Some("no-store")),
     ] {
         let response = gateway.send(request).await;
@@ -102,7 +102,7 @@ set = { X-Seen = "{status} {answered_by} {response_header:content-type}" }
     }
 }
 
-/// Whoever may not have the file learns nothing of it.
+/// A client that may not have the file learns nothing about it.
 #[tokio::test]
 async fn a_guard_stands_before_files() {
     const GUARD: &str = r#"
@@ -158,7 +158,7 @@ async fn the_access_log_says_files() {
     );
 }
 
-/// Files for some paths, an upstream for the rest, over one connection.
+/// Files for some paths and an upstream for the others, over one connection.
 #[tokio::test]
 async fn files_beside_an_upstream() {
     let disk = Disk::with(&[("static/a.txt", "a file")]);

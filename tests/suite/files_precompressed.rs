@@ -1,4 +1,4 @@
-//! Files: compressed siblings.
+//! Files: precompressed siblings.
 
 use janua_tests::Request;
 
@@ -47,7 +47,8 @@ async fn siblings_by_the_clients_weights() {
         let response = wire.exchange(&request).await;
         assert_eq!(response.status, 200, "{case}");
         let [encoding, vary] = values(&response, ["content-encoding", "vary"]);
-        // Said also where there is none: another client may get another answer.
+        // Sent even if there is no sibling, because another client may get
+        // another response.
         assert_eq!((encoding, vary), (coding, "Accept-Encoding"), "{case}");
         let body = if coding.is_empty() { "plain" } else { coding };
         assert_eq!(response.text(), body, "{case}");
@@ -63,8 +64,8 @@ async fn siblings_by_the_clients_weights() {
     );
 }
 
-/// Each form has a tag of its own, a type that is the original's, and ranges
-/// of its own bytes.
+/// Each form has its own entity tag, the type of the original, and ranges of
+/// its own bytes.
 #[tokio::test]
 async fn a_sibling_is_a_representation() {
     let disk = Disk::with(&[("app.js", "the original"), ("app.js.gz", "the sibling")]);
@@ -89,7 +90,8 @@ async fn a_sibling_is_a_representation() {
     assert_eq!(part.header("content-encoding"), Some("gzip"));
 }
 
-/// Beside `compress`, a sibling is not compressed again, and what has none is.
+/// With `compress`, a sibling is not compressed again, and a file without one
+/// is.
 #[tokio::test]
 async fn siblings_and_compression() {
     let long = "a long text of words, ".repeat(200);

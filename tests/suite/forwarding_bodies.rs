@@ -1,5 +1,4 @@
-//! What becomes of a body on its way through: none where there must be none, its
-//! framing, its trailers, each of its bytes.
+//! Forwarded bodies: their absence, framing, trailers and content.
 
 use janua_tests::{Framing, Gateway, Proxy, Reply, Request, Upstream};
 
@@ -46,7 +45,7 @@ async fn a_204_with_a_length_loses_it() {
     let reply = Reply::raw("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n");
     let upstream = Upstream::always(reply).await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
-    // The reader refuses a length here (RFC 9110 §8.6).
+    // The harness refuses a length here (RFC 9110, section 8.6).
     assert_eq!(gateway.get("/").await.status, 204);
 }
 
@@ -114,7 +113,7 @@ async fn trailers_both_ways() {
     assert_eq!(upstream.only_request().header("te"), Some("trailers"));
 }
 
-/// `Trailer` names what stands behind the body, and nothing else does.
+/// `Trailer` lists the trailers that are passed on, and only those.
 #[tokio::test]
 async fn trailer_names_what_is_passed_on() {
     const TRAILERS: [(&str, &str); 2] = [("X-Sum", "1"), ("Set-Cookie", "a=b")];
@@ -136,8 +135,8 @@ async fn trailer_names_what_is_passed_on() {
     }
 }
 
-/// The gateway sets these itself in the head; behind the body they would count
-/// for more.
+/// The gateway sets these fields itself in the head; as trailers they could
+/// override them.
 #[tokio::test]
 async fn a_trailer_that_the_gateway_owns_is_dropped() {
     let upstream = Upstream::echo().await;
@@ -158,7 +157,8 @@ async fn a_trailer_that_the_gateway_owns_is_dropped() {
     assert_eq!(received.trailers, [("X-Fine".to_owned(), "1".to_owned())]);
 }
 
-/// No policy sees a trailer, which could say what it took out of the head.
+/// No policy sees trailers, which could contain what a policy removed from the
+/// head.
 #[tokio::test]
 async fn trailers_of_requests_end_where_policies_decide() {
     let upstream = Upstream::echo().await;
@@ -178,7 +178,8 @@ async fn trailers_of_requests_end_where_policies_decide() {
     assert_eq!(received.body, b"abc");
 }
 
-/// A trailer is no way around what was done to the head (RFC 9110 §6.5.1).
+/// Trailers cannot replace fields that were set in the head (RFC 9110, section
+/// 6.5.1).
 #[tokio::test]
 async fn trailers_that_would_change_the_head_are_dropped() {
     let upstream = Upstream::echo().await;

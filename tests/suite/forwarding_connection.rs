@@ -1,5 +1,5 @@
-//! What client and gateway agree on between themselves: versions, closing,
-//! `100-continue`, interim responses, pipelining.
+//! What concerns only the connection between client and gateway: versions,
+//! closing, `100-continue`, interim responses, pipelining.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream};
 
@@ -42,7 +42,7 @@ async fn clients_that_ask_to_close() {
         .await;
     assert_eq!(response.header("connection"), Some("close"));
     assert!(wire.is_closed().await);
-    // That is between client and gateway.
+    // The field concerns only the connection between client and gateway.
     gateway.get("/").await;
     assert_eq!(upstream.connections(), 1);
 }
@@ -105,7 +105,7 @@ async fn interim_responses() {
         Some("</a.css>; rel=preload")
     );
     assert_eq!(response.text(), "x");
-    // HTTP/1.0 knows none of them (RFC 9110 §15.2).
+    // HTTP/1.0 has no interim responses (RFC 9110, section 15.2).
     let response = gateway.send(Request::get("/").http10()).await;
     assert_eq!((response.interim.len(), response.text()), (0, "x"));
 }

@@ -1,10 +1,10 @@
-//! What becomes of the fields of a request and its response on their way through:
-//! who asks, for which host, what is of one hop, the request's id.
+//! Forwarded fields: the client's address, the host, hop-by-hop fields and the
+//! request id.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream};
 use serde_json::Value;
 
-/// The header fields that an echo says it received.
+/// The header fields that an echo reports as received.
 async fn fields_of(gateway: &Gateway, request: Request) -> Value {
     let response = gateway.send(request).await;
     assert_eq!(response.status, 200, "{}", response.text());
@@ -37,7 +37,7 @@ async fn a_client_cannot_say_who_it_is() {
         .header("X_Forwarded_For", "203.0.113.9")
         .header("Connection", "X-Real-IP, X-Forwarded-For, Host");
     let fields = fields_of(&gateway, request).await;
-    // Appended to, as nginx does: the last one is what this gateway saw.
+    // Appended as in nginx: the last address is the one that this gateway saw.
     assert_eq!(fields["x-forwarded-for"], "203.0.113.9, 127.0.0.1");
     assert_eq!(fields["x-real-ip"], "127.0.0.1");
     assert_eq!(fields["x-forwarded-proto"], "http");
@@ -56,7 +56,7 @@ async fn a_trusted_proxy_is_believed() {
     let config = Proxy::to(upstream.endpoint())
         .listener("trusted_proxies = [\"127.0.0.0/8\", \"10.0.0.0/8\"]");
     let gateway = Gateway::start(config).await;
-    // What stands left of the first stranger may be made up.
+    // Addresses to the left of the first untrusted one may be forged.
     let request = Request::get("/trusted")
         .header("X-Forwarded-For", "198.51.100.1, 203.0.113.9")
         .header("X-Forwarded-For", "10.1.2.3")

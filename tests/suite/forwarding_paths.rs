@@ -1,4 +1,4 @@
-//! What becomes of a path on its way through.
+//! The path of a forwarded request.
 
 use janua_tests::{Gateway, Proxy, Upstream};
 
@@ -49,7 +49,7 @@ async fn a_prefix_is_stripped() {
         let echo = gateway.get(sent).await.json();
         assert_eq!(echo["target"], received, "{sent}");
     }
-    // R9: `handle_path /api/*` does not match the bare prefix.
+    // As in Caddy, where `handle_path /api/*` does not match the bare path.
     assert_eq!(gateway.get("/api").await.status, 404);
     assert_eq!(gateway.get("/apix").await.status, 404);
 }

@@ -1,9 +1,9 @@
-//! Requests that two parsers could read in two ways, and limits: what is
-//! answered, and that no upstream ever sees them.
+//! Ambiguous requests and requests beyond limits: the response to each, and
+//! that they never reach an upstream.
 
 use janua_tests::{Framing, Gateway, Proxy, Request, Upstream, assert_eventually};
 
-/// Each: what is wrong with it, the bytes, the status.
+/// For each request: its fault, its bytes, the status of the response.
 const HOSTILE: &[(&str, &[u8], u16)] = &[
     (
         "both lengths",
@@ -122,11 +122,11 @@ const HOSTILE: &[(&str, &[u8], u16)] = &[
     ("a folded trailer", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: y\r\n z\r\n\r\n", 400),
 ];
 
-/// What would be smuggled if the one before it ended elsewhere.
+/// The request that would be smuggled if the previous one ended elsewhere.
 const NEXT: &[u8] = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
 #[tokio::test]
-async fn hostile_requests_are_refused_and_reach_nobody() {
+async fn hostile_requests_are_refused_and_reach_no_upstream() {
     let upstream = Upstream::echo().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let mut wrong = Vec::new();
@@ -150,7 +150,7 @@ async fn hostile_requests_are_refused_and_reach_nobody() {
 }
 
 #[tokio::test]
-async fn odd_requests_that_are_right_are_passed_on_right() {
+async fn unusual_but_valid_requests_are_forwarded_correctly() {
     let upstream = Upstream::echo().await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let table: [(&str, &[u8], &str, &str); 7] = [
@@ -218,8 +218,8 @@ async fn h2c_is_not_offered_to_the_upstream() {
     }
 }
 
-/// What a body spends on framing that it could do without is limited for all of
-/// it: no `max_body` counts it, and it costs the gateway as much as data.
+/// Framing overhead of a body is limited as a whole: no `max_body` counts it,
+/// but it costs the gateway as much as content.
 #[tokio::test]
 async fn a_body_made_of_chunk_extensions_is_cut_short() {
     let upstream = Upstream::echo().await;
@@ -229,7 +229,7 @@ async fn a_body_made_of_chunk_extensions_is_cut_short() {
         .await;
     let chunk = format!("1;{}\r\nx\r\n", "a".repeat(4000));
     let mut sent = 0;
-    // Far more than it takes, and more than all buffers on the way hold.
+    // Far more than the limit, and more than all buffers in between hold.
     while sent < 64 << 20 && wire.try_send(&chunk).await.is_ok() {
         sent += chunk.len();
     }
@@ -237,7 +237,7 @@ async fn a_body_made_of_chunk_extensions_is_cut_short() {
     assert_eq!(gateway.log_line("/").await["failure"], "bad_request");
 }
 
-/// It asks the server and no resource (RFC 9110 §9.3.7).
+/// `OPTIONS *` is for the server, not for a resource (RFC 9110, section 9.3.7).
 #[tokio::test]
 async fn the_server_itself_has_options() {
     let upstream = Upstream::echo().await;
@@ -274,7 +274,7 @@ async fn head_limits() {
     let upstream = Upstream::echo().await;
     let config = Proxy::to(upstream.endpoint()).listener("max_head = \"4KiB\"\nmax_fields = 10");
     let gateway = Gateway::start(config).await;
-    // All of the head counts, from its first byte to its empty line.
+    // The whole head counts, from its first byte to its empty line.
     let bare = Request::get("/").header("X", "").to_bytes().len();
     let of_size = |size: usize| Request::get("/").header("X", &"y".repeat(size - bare));
     assert_eq!(of_size(4096).to_bytes().len(), 4096);
@@ -291,7 +291,7 @@ async fn head_limits() {
     assert_eq!(gateway.send(with_fields(10)).await.status, 200);
     assert_eq!(gateway.send(with_fields(11)).await.status, 431);
 
-    // No end in sight: refused without waiting for it.
+    // A head without an end is refused without waiting for it.
     let mut wire = gateway.connect().await;
     wire.send(format!(
         "GET / HTTP/1.1\r\nHost: a\r\nX: {}",
@@ -319,14 +319,14 @@ async fn body_limits() {
     assert_eq!(gateway.send(chunked).await.status, 200);
     assert_eq!(upstream.request_count(), 2);
 
-    // By its length: refused before a byte of the body.
+    // By its length: refused before a byte of the body is read.
     let mut wire = gateway.connect().await;
     wire.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1025\r\n\r\n")
         .await;
     let refused = wire.receive("POST").await;
     assert_eq!(refused.status, 413);
     assert!(wire.is_closed().await);
-    // By what came, as soon as it came.
+    // By the content received, as soon as it exceeds the limit.
     let mut wire = gateway.connect().await;
     wire.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n401\r\n")
         .await;

@@ -1,9 +1,9 @@
-//! The end-to-end suite: what the gateway does, seen from its clients and its
-//! upstreams, over real sockets. `cargo test -p janua-tests framing` runs one
-//! area.
+//! The end-to-end suite: the behaviour of the gateway as its clients and
+//! upstreams see it, over real sockets. `cargo test -p janua-tests framing`
+//! runs one area.
 //!
-//! A test waits for conditions and never for a time, except where the time is
-//! what it is about.
+//! A test waits for a condition and never for a fixed time, unless it tests the
+//! time itself.
 
 #![allow(
     clippy::unwrap_used,

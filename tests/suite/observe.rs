@@ -1,4 +1,5 @@
-//! What the gateway says of itself: status, access log, metrics, and `check`.
+//! What the gateway reports about itself: status, access log, metrics, and
+//! `check`.
 
 use std::net::TcpListener;
 
@@ -83,7 +84,7 @@ routes = [
     for (field, value) in [("status", 201), ("bytes_in", 5), ("bytes_out", 7)] {
         assert_eq!(line[field], value, "{field}: {line:#}");
     }
-    // O3: the times, each within the one around it.
+    // Each of the times is contained in the next.
     let micros = |field: &str| {
         line[field]
             .as_u64()
@@ -95,7 +96,7 @@ routes = [
     assert!(line["time"].as_str().unwrap().ends_with('Z'));
     assert!(line.get("failure").is_none());
 
-    // One word for a failure, wherever it is said.
+    // A failure has the same word everywhere.
     let failed = gateway.log_line("/gone").await;
     assert_eq!(failed["failure"], "refused");
     assert_eq!(
@@ -158,7 +159,7 @@ async fn the_metrics_count() {
 }
 
 #[tokio::test]
-async fn check_binds_nothing_and_says_everything() {
+async fn check_binds_no_socket_and_reports_everything() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let directory = tempfile::tempdir().unwrap();
     let write = |text: &str| std::fs::write(directory.path().join("janua.toml"), text).unwrap();
@@ -194,8 +195,8 @@ respond = { status = 99 }
     }
 }
 
-/// It is read at each purge, so that its absence ends nothing; but nobody should
-/// find out by a purge that the CDN did not hear of.
+/// The token is read at each purge, so its absence is no error; but the
+/// operator should not have to find out by a purge that did not reach the CDN.
 #[tokio::test]
 async fn check_warns_of_a_token_that_is_not_there() {
     let directory = tempfile::tempdir().unwrap();

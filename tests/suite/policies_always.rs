@@ -1,11 +1,12 @@
-//! Which answers the fields of `headers` are on: `always`, and security
-//! headers on everything.
+//! Which responses get the fields of the policy `headers`: `always`, and
+//! security headers on every response.
 
 use janua_tests::{Gateway, Proxy, Reply, Upstream, Vacant, component};
 
 use crate::policies_seen::lines;
 
-/// Which answers get their fields: nginx's list, all, or a list of one's own.
+/// Responses with statuses as in nginx's list, all, or a list of the operator's
+/// own.
 #[tokio::test]
 async fn always() {
     const POLICIES: &str = r#"
@@ -59,7 +60,7 @@ config = { keys = { nobody = "sha256:0000000000000000000000000000000000000000000
         ("/said", 404, false, true, true, false),
         ("/no-route", 404, false, false, false, true),
     ];
-    // Twice: asked, and remembered.
+    // Twice: the first calls the policy, the second reuses the verdict.
     for (path, status, usual, every, own, listener) in table.iter().chain(&table) {
         let response = gateway.get(path).await;
         assert_eq!(response.status, *status, "{path}");
@@ -78,8 +79,8 @@ config = { keys = { nobody = "sha256:0000000000000000000000000000000000000000000
     }
 }
 
-/// The fields of two production configurations, letter by letter, on every
-/// kind of answer.
+/// The fields of two production configurations, exactly, on every kind of
+/// response.
 #[tokio::test]
 async fn security_headers_on_everything() {
     const FIELDS: [(&str, &str); 7] = [
@@ -167,8 +168,8 @@ config = {{ keys = {{ nobody = "sha256:{zeros}" }} }}
     assert_eq!(other.header("referrer-policy"), None);
 }
 
-/// A policy's reply in any phase is a response like another: the response phase
-/// is asked about it.
+/// A policy's reply in any phase is treated like other responses: the response
+/// phase runs on it.
 #[tokio::test]
 async fn a_reply_of_any_phase_gets_its_fields() {
     let upstream = Upstream::http(async |request| {

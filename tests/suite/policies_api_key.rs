@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use janua_tests::{Gateway, Proxy, Request, Settings, Upstream, run};
 use sha2::{Digest, Sha256};
 
-/// A key as a configuration holds it.
+/// A key in the form used in a configuration.
 pub(crate) fn digest(key: &str) -> String {
     Sha256::digest(key)
         .iter()
@@ -34,7 +34,7 @@ async fn known_keys_pass_and_others_do_not() {
         digest("bob's next")
     );
     let gateway = Gateway::start(guarded(&upstream, &keys)).await;
-    // Twice: asked, and remembered.
+    // Twice: the first calls the policy, the second reuses the verdict.
     for _ in 0..2 {
         for (key, consumer) in [
             ("alice's", "alice"),
@@ -58,7 +58,7 @@ async fn known_keys_pass_and_others_do_not() {
             (with("Alice's"), "unknown"),
             (with(""), "unknown"),
             (with("alice").header("X-Consumer", "alice"), "unknown"),
-            // Joined with ", ": neither of them.
+            // Joined with ", ", which is neither of the keys.
             (with("alice's").header("X-Api-Key", "alice's"), "unknown"),
             (with(&digest("alice's")), "unknown"),
             (with(&"x".repeat(8000)), "unknown"),
@@ -93,7 +93,7 @@ async fn known_keys_pass_and_others_do_not() {
 }
 
 #[tokio::test]
-async fn fields_of_ones_own() {
+async fn custom_fields() {
     let upstream = Upstream::echo().await;
     let config = format!(
         "header = \"X-Client-Key\", keys = {{ alice = \"{}\" }}, consumer_header = \"X-Who\", strip = false",
@@ -112,7 +112,7 @@ async fn fields_of_ones_own() {
 }
 
 /// An old key is refused as soon as the reload is done, on every worker and
-/// every connection: nothing that was remembered survives.
+/// every connection: no remembered verdict survives.
 #[tokio::test]
 async fn keys_are_rotated() {
     let upstream = Upstream::echo().await;
@@ -144,7 +144,7 @@ async fn keys_are_rotated() {
             assert_eq!(wire.exchange(&with(key)).await.status, status, "{key}");
         }
     }
-    // A file that is wrong leaves the keys as they are.
+    // An invalid file leaves the keys unchanged.
     std::fs::write(&file, "alice:sha256:12\n").unwrap();
     let refused = gateway.try_reload(&config).await.unwrap_err();
     let error = &refused["errors"][0];
@@ -169,7 +169,7 @@ async fn keys_of_the_environment() {
     for (key, status) in [("a", 200), ("b", 200), ("c", 401), ("SUITE_API_KEYS", 401)] {
         assert_eq!(gateway.send(with(key)).await.status, status, "{key}");
     }
-    // A variable that is not there is an error that names it.
+    // A missing variable is an error that names it.
     let folder = tempfile::tempdir().unwrap();
     let config = guarded(&upstream, "keys_env = \"SUITE_NO_SUCH_KEYS\"");
     std::fs::write(folder.path().join("janua.toml"), config).unwrap();

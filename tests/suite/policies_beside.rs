@@ -1,5 +1,5 @@
-//! Healthy requests beside a policy that misbehaves: whatever it does, they
-//! are answered, and rightly.
+//! Healthy requests while another policy misbehaves: they are always answered
+//! correctly.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use janua_tests::{
 };
 use tokio::task::JoinSet;
 
-/// A policy `name` that does `what`, and its route `/name/`.
+/// A policy `name` that does `what`, with its route `/name/`.
 pub(crate) fn misbehaving(name: &str, what: &str, more: &str) -> String {
     let component = component("misbehave");
     format!(
@@ -30,7 +30,7 @@ upstream = "app"
     )
 }
 
-/// A site with the route `/good`, its policy `good`, and these.
+/// A site with the route `/good`, its policy `good`, and these routes.
 pub(crate) fn beside(upstream: &Upstream, misbehaving: &str) -> String {
     let proxy = Proxy::to(upstream.endpoint()).route("path = \"/good\"\npolicies = [\"good\"]");
     format!(
@@ -48,8 +48,8 @@ pub(crate) fn marked(path: &str) -> Request {
     Request::get(path).header("X-Misbehave", "1")
 }
 
-/// Three healthy clients: over the route of a bundled policy, and over routes
-/// of a misbehaving component, remembered and asked anew.
+/// Three healthy clients: one uses a route of a bundled policy, two use routes
+/// of the misbehaving component, with and without remembered verdicts.
 pub(crate) async fn healthy(gateway: &Gateway, remembered: &'static str) -> Traffic {
     let make = move |n: usize| match n % 3 {
         0 => Request::get("/good"),
@@ -73,8 +73,8 @@ pub(crate) async fn healthy(gateway: &Gateway, remembered: &'static str) -> Traf
     Traffic::start(gateway.address(), 3, make, check).await
 }
 
-/// Clients that send requests all the time, each over a kept connection, and
-/// insist on the right answers.
+/// Clients that continually send requests, each over a persistent connection,
+/// and check every response.
 pub(crate) struct Traffic {
     stop: Arc<AtomicBool>,
     answered: Vec<Arc<AtomicBool>>,
@@ -82,8 +82,8 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// `make` gives the n-th request of a client, `check` judges its response.
-    /// Returns once each client has been answered.
+    /// `make` creates the n-th request of a client, `check` verifies its
+    /// response. Returns when each client has had a response.
     pub(crate) async fn start(
         address: SocketAddr,
         clients: usize,
@@ -108,7 +108,7 @@ impl Traffic {
                     check(n, &response);
                     n += 1;
                     answered.store(true, SeqCst);
-                    // Leaves the machine to what the test is about.
+                    // Leaves processor time for what the test is about.
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
                 n as u64
@@ -118,7 +118,7 @@ impl Traffic {
         assert_eventually!(
             match &mut traffic {
                 Some(traffic) => {
-                    // A client that has failed already is no reason to wait.
+                    // Does not wait for a client that has already failed.
                     if let Some(ended) = traffic.clients.try_join_next() {
                         ended.unwrap();
                     }
@@ -134,7 +134,8 @@ impl Traffic {
         traffic.take().unwrap()
     }
 
-    /// Ends, and fails if any answer was wrong. How many there were.
+    /// Stops the clients, and fails if any response was wrong. Returns the
+    /// number of requests.
     pub(crate) async fn finish(mut self) -> u64 {
         self.stop.store(true, SeqCst);
         let mut sum = 0;

@@ -1,10 +1,10 @@
-//! Failures of policies in the gateway's log.
+//! Failures of policies in the gateway's own log.
 
 use janua_tests::{Settings, Upstream, assert_eventually};
 
 use crate::policies_beside::{beside, marked, misbehaving};
 
-/// How many failures of a policy the lines of the log tell of.
+/// The number of failures of a policy that the log's lines account for.
 fn told(messages: &str, policy: &str) -> u64 {
     let named = format!("policy=\"{policy}\"");
     let number = |line: &str, key: &str| {
@@ -22,8 +22,8 @@ fn told(messages: &str, policy: &str) -> u64 {
         .sum()
 }
 
-/// The first one at once, with all that an operator needs to find it; of the rest
-/// no more than a line a second, and none is left out of the count.
+/// The first failure is logged at once, with everything needed to find the
+/// cause; of the others at most one line a second, and every failure is counted.
 #[tokio::test]
 async fn failures_are_logged_and_counted() {
     let upstream = Upstream::echo().await;
@@ -64,7 +64,8 @@ async fn failures_are_logged_and_counted() {
         "a policy failed and the request went on without it policy=\"lax\" phase=\"response\"";
     assert_eventually!(gateway.messages().contains(skipped));
     assert!(gateway.messages().contains("told to panic"));
-    // After five it is not asked any more, which is said once and is no failure.
+    // After five failures it is suspended, which is logged once and is not a
+    // failure.
     assert_eventually!(told(&gateway.messages(), "lax") == 5);
     let suspended = "the policy failed too often and is suspended policy=\"lax\"";
     assert_eq!(gateway.messages().matches(suspended).count(), 1);

@@ -1,5 +1,5 @@
-//! Components that trap, loop, eat memory or never stop talking: each harm
-//! costs its own request, and nobody else's.
+//! Components that trap, loop, exhaust memory or log without end affect only
+//! their own request.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::policies_seen::{failures, state_of};
 /// KiB in a MiB.
 const MIB: u64 = 1024;
 
-/// The most resident memory since the last call with `true`, in KiB.
+/// The peak resident memory since the last call with `true`, in KiB.
 fn peak_kib(gateway: &Gateway, begin: bool) -> u64 {
     let pid = gateway.pid();
     if begin {
@@ -26,8 +26,9 @@ fn peak_kib(gateway: &Gateway, begin: bool) -> u64 {
 }
 
 #[tokio::test]
-async fn each_harm_costs_its_own_request() {
-    // What, how `status` and the metrics call it, and a word of the last error.
+async fn each_harm_affects_only_its_own_request() {
+    // The harm, its name in `status` and the metrics, and a word of the last
+    // error.
     const HARMS: [(&str, &str, &str, &str); 8] = [
         ("trap", "trap", "traps", "told to panic"),
         ("loop", "deadline", "overruns", "CPU time"),
@@ -43,9 +44,10 @@ async fn each_harm_costs_its_own_request() {
     for (what, ..) in HARMS {
         let limits = match what {
             "loop" => "",
-            // Made of many small pieces; more of them would be a matter of time.
+            // Made of many small allocations; a larger size would take too
+            // long.
             "edits" => "deadline = \"2s\"\nmemory = \"8MiB\"",
-            // Touching 64 MiB takes its time on a loaded machine.
+            // Touching 64 MiB takes time on a busy machine.
             _ => "deadline = \"2s\"",
         };
         policies += &misbehaving(what, &format!("do = \"{what}\", marked = true"), limits);
@@ -87,7 +89,7 @@ upstream = "app"
             assert_eq!(echo["headers"]["x-good"], format!("/{what}-skipped/{n}"));
             assert_eq!(echo["headers"]["x-long"], serde_json::Value::Null);
         }
-        // The instance is made anew: who asks properly gets an answer.
+        // The instance is created again: a harmless request gets a response.
         assert_eq!(
             gateway.get(&format!("/{what}/fine")).await.status,
             200,
@@ -143,7 +145,7 @@ upstream = "app"
     );
 }
 
-/// An instance that leaks is replaced before it fails.
+/// An instance that leaks memory is replaced before it fails.
 #[tokio::test]
 async fn a_leak_is_recycled() {
     let upstream = Upstream::echo().await;
@@ -177,9 +179,9 @@ async fn a_leak_is_recycled() {
     );
 }
 
-/// What a component says is cut, and never ends a call or fills the log.
+/// Log lines are truncated and limited, and never end a call.
 #[tokio::test]
-async fn talk_is_cut() {
+async fn log_lines_are_limited() {
     let upstream = Upstream::echo().await;
     let mut policies = misbehaving("quiet", "do = \"nothing\"", "");
     for (what, amount) in [("log", 20_000), ("print", 20_000), ("long-line", 500_000)] {
@@ -208,8 +210,8 @@ async fn talk_is_cut() {
     assert!(longest < 5_000, "a line of {longest} bytes");
 }
 
-/// On the way back, too: denied means that the upstream's answer is not
-/// delivered, and skipped that it is, with what the other policies add.
+/// Also in the response phase: with `deny` the upstream's response is not
+/// delivered; with `skip` it is, including the edits of other policies.
 #[tokio::test]
 async fn a_harm_on_the_way_back() {
     let upstream = Upstream::echo().await;

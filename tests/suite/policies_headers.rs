@@ -1,4 +1,4 @@
-//! The bundled policy `headers`: the order of its edits, and what they refer to.
+//! The bundled policy `headers`: the order of its edits, and values with references.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream};
 
@@ -53,7 +53,7 @@ X-None = "{header:x-absent}"
         assert_eq!(lines(&received.fields, name), expected, "{name}");
     }
 
-    // Without anything to refer to: what the client says itself does not stay.
+    // If the referenced value is absent, a field sent by the client is removed.
     let request = Request::get("/p")
         .header("X-User", "root")
         .header("X-Both", "1");
@@ -121,7 +121,7 @@ Set-Cookie = "added=1"
     assert_eq!(response.text(), "x");
 }
 
-/// `x-token_file` sets `x-token`; there is no field of the name `x-token_file`.
+/// `x-token_file` sets `x-token`; no field with the name `x-token_file` is sent.
 #[tokio::test]
 async fn a_value_comes_from_a_file() {
     let folder = tempfile::tempdir().unwrap();

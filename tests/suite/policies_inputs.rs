@@ -1,5 +1,5 @@
-//! What reaches a policy of a request, what its edits reach, and values that
-//! have no place in a head.
+//! The inputs of policies, the effect of their edits, and values that are not
+//! valid in a head.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Wire, component};
 
@@ -17,8 +17,8 @@ fn probe(config: &str) -> String {
     )
 }
 
-/// An edit is seen by what comes later, reaches the upstream, and does not
-/// choose another route; what the client asked for stays known.
+/// An edit is visible to later policies, reaches the upstream, and does not
+/// change the route; the original request stays available.
 #[tokio::test]
 async fn edits_are_seen_and_do_not_reroute() {
     let upstream = Upstream::echo().await;
@@ -82,7 +82,8 @@ upstream = "app"
     );
 }
 
-/// A new path is normalised like any other, and never more than a path.
+/// A new path is normalised like any other, and cannot contain more than a
+/// path.
 #[tokio::test]
 async fn a_path_from_a_request_is_only_a_path() {
     let upstream = Upstream::echo().await;
@@ -110,7 +111,7 @@ async fn a_path_from_a_request_is_only_a_path() {
             assert_eq!(upstream.request_count(), before, "{query}");
         }
     }
-    // What would end the path is refused or escaped.
+    // Characters that would end the path are refused or escaped.
     for (query, raw) in [
         ("p=a%3Fb%3D1", '?'),
         ("p=a%20b", ' '),
@@ -153,7 +154,7 @@ async fn a_query_from_a_request_is_only_a_query() {
     }
 }
 
-/// A declared input is text; a reference passes any bytes on untouched.
+/// A declared input must be text; a reference passes any bytes on unchanged.
 #[tokio::test]
 async fn bytes_that_are_no_text() {
     let upstream = Upstream::raw(|mut visit| async move {
@@ -193,7 +194,7 @@ upstream = "app"
         ("/shown?q=%FF", b"X: 1", 400),
         ("/shown?q=%C3%BC", b"X: 1", 200),
         ("/shown", b"Cookie: c=\xff", 400),
-        // Of no interest to the policy.
+        // The policy does not use this value.
         ("/shown", b"X-Other: \xff", 200),
         ("/copied", b"X-B: a\xffb", 200),
     ] {
@@ -225,7 +226,8 @@ upstream = "app"
     );
 }
 
-/// A line end out of a query never gets into a head, on neither way.
+/// A line end in a query never gets into a head, neither of requests nor of
+/// responses.
 #[tokio::test]
 async fn a_line_end_never_gets_into_a_head() {
     let upstream = Upstream::echo().await;

@@ -1,13 +1,13 @@
-//! One small policy in Rust, JavaScript and Python (`examples/policies`): the
-//! same requests, the same answers, the same refusals.
+//! The same small policy in Rust, JavaScript and Python (`examples/policies`):
+//! the same requests get the same responses and refusals.
 
 use std::path::PathBuf;
 
 use janua_tests::{Proxy, Settings, Upstream, component, run};
 use serde_json::{Value, json};
 
-/// The languages whose components are there. Those that need other tools than
-/// Rust may be missing, except where `CI` says that all of it is to be run.
+/// The languages whose components exist. Those that need tools other than Rust
+/// may be missing, unless `CI` requires all tests to run.
 fn languages() -> Vec<(&'static str, PathBuf)> {
     let rust = component("example-rust");
     let folder = rust.parent().unwrap().to_owned();
@@ -43,13 +43,13 @@ config = {{ {config} }}
     table.collect()
 }
 
-/// Where what was compiled is kept from run to run: Cranelift takes its time
-/// for a whole Python.
+/// A shared directory of the compile cache: Cranelift takes long for a complete
+/// Python interpreter.
 fn state_dir() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("state")
 }
 
-/// Fills the cache, for as long as it takes.
+/// Fills the compile cache, however long it takes.
 async fn compile(config: &str) {
     let folder = tempfile::tempdir().unwrap();
     let state = state_dir();
@@ -110,7 +110,7 @@ async fn three_languages_answer_alike() {
         .state_dir(&state_dir())
         .start(text)
         .await;
-    // Twice: asked, and remembered.
+    // Twice: the first calls the policy, the second reuses the verdict.
     for round in 0..2 {
         for (fields, status, tier, note) in TABLE {
             for (language, _) in &languages {
@@ -146,13 +146,15 @@ async fn three_languages_answer_alike() {
     }
     let status = gateway.status().await;
     for state in status["policies"].as_array().unwrap() {
-        // Eleven different inputs that are text: whichever language, each is asked once.
+        // Eleven distinct textual inputs: in every language, each is evaluated
+        // once.
         assert_eq!(state["calls"], 11, "{state}");
         assert_eq!(state["traps"], 0, "{state}");
     }
 }
 
-/// A configuration is refused in the same words, at the place of its key.
+/// A configuration is refused with the same message, at the position of its
+/// key.
 #[tokio::test]
 async fn three_languages_refuse_alike() {
     let languages = languages();
@@ -187,7 +189,7 @@ async fn three_languages_refuse_alike() {
         for (place, (language, _)) in languages.iter().enumerate() {
             let error = &errors[place];
             let message = error["message"].as_str().unwrap();
-            // One may say more: what it found instead.
+            // A language may add what it found instead.
             assert!(
                 message.starts_with(&format!("policy `{language}`: {words}")),
                 "{message}"
@@ -200,7 +202,7 @@ async fn three_languages_refuse_alike() {
     }
 }
 
-/// A component can be replaced by one in another language while it is asked.
+/// A component is replaced by one in another language during traffic.
 #[tokio::test]
 async fn a_reload_to_another_language_drops_nothing() {
     let upstream = Upstream::echo().await;

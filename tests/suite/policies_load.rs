@@ -1,5 +1,5 @@
-//! Components as files: which are refused before anything runs, in which
-//! words and at which line, and one that must load for ever.
+//! Component files: which are refused before anything runs, with which message
+//! and position, and one that must always load.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ pub(crate) fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-/// Writes a configuration into a folder of its own and runs `janua` there.
+/// Writes a configuration into a directory of its own and runs `janua` there.
 pub(crate) async fn janua(folder: &Path, config: &str, arguments: &[&str]) -> Ran {
     let own = format!(
         "{config}\n[server]\nstate_dir = \"{0}/state\"\n[admin]\nsocket = \"{0}/admin.sock\"\n",
@@ -21,7 +21,7 @@ pub(crate) async fn janua(folder: &Path, config: &str, arguments: &[&str]) -> Ra
     run(folder, arguments).await
 }
 
-/// The errors that `check --json` finds.
+/// The errors reported by `check --json`.
 pub(crate) async fn errors(folder: &Path, config: &str) -> Vec<Value> {
     let checked = janua(folder, config, &["check", "--json"]).await;
     let answer: Value = serde_json::from_str(&checked.stdout).expect(&checked.stderr);
@@ -29,7 +29,7 @@ pub(crate) async fn errors(folder: &Path, config: &str) -> Vec<Value> {
     answer["errors"].as_array().unwrap().clone()
 }
 
-/// All at once, each at the line of its component.
+/// All are reported at once, each at the line of its component.
 #[tokio::test]
 async fn files_that_are_no_policy() {
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +86,7 @@ async fn files_that_are_no_policy() {
         assert_eq!(error["column"], 13, "{name}: {error}");
         assert_eq!(error["file"], "janua.toml", "{name}: {error}");
     }
-    // A start says the same, and does not run.
+    // `run` reports the same, and does not start.
     let route = Proxy::to("127.0.0.1:9").route("policies = [\"other-version\"]");
     let started = janua(folder.path(), &format!("{config}{route}"), &["run"]).await;
     assert_eq!(started.code, Some(1), "{}", started.stdout);
@@ -104,7 +104,8 @@ async fn files_that_are_no_policy() {
     );
 }
 
-/// A component that was built against the first contract loads for ever.
+/// A component built against the first version of the contract must always
+/// load.
 #[tokio::test]
 async fn the_frozen_component_runs() {
     let upstream = Upstream::echo().await;

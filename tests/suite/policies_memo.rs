@@ -1,4 +1,4 @@
-//! Verdicts that are used again: the same as if each had been asked for.
+//! Reused verdicts have the same effect as new ones.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Response, Settings, Upstream};
 use tokio::task::JoinSet;
@@ -8,7 +8,7 @@ use crate::policies_seen::{lines, state_of};
 
 const KEYS: [&str; 4] = ["alice's", "bob's", "carol's", "nobody's"];
 
-/// The bundled policies of a site, by a suffix of their names.
+/// The bundled policies of a site, with a suffix on their names.
 fn policies(suffix: &str, more: &str) -> String {
     format!(
         r#"
@@ -46,7 +46,7 @@ upstream = "app"
     )
 }
 
-/// A request out of few, so that most of them come again.
+/// One of a few requests, so that most of them repeat.
 fn any_request(random: &mut fastrand::Rng, host: &str) -> Request {
     let method = ["GET", "GET", "PUT", "DELETE"][random.usize(..4)];
     let path = ["/", "/200", "/404", "/500", "/301"][random.usize(..5)];
@@ -64,13 +64,14 @@ fn any_request(random: &mut fastrand::Rng, host: &str) -> Request {
     request
 }
 
-/// All of a response that does not change from one time to the next.
+/// The parts of a response that are the same for every repetition.
 fn outcome(response: &Response, suffix: &str) -> (u16, Vec<(String, String)>, String) {
     let fields = response.fields.iter().filter(|(name, _)| {
         !["date", "x-request-id", "retry-after"].contains(&name.to_ascii_lowercase().as_str())
     });
     let fields = fields.map(|(name, value)| {
-        // Without the seconds until the bucket is full, and the policy's name.
+        // Without the seconds until the bucket is full, and without the
+        // policy's name.
         let value = value.split(";t=").next().unwrap_or_default();
         (name.clone(), value.replace(&format!("-{suffix}\""), "\""))
     });
@@ -83,7 +84,7 @@ fn outcome(response: &Response, suffix: &str) -> (u16, Vec<(String, String)>, St
 }
 
 #[tokio::test]
-async fn remembered_or_asked_is_the_same() {
+async fn reused_and_new_verdicts_are_equal() {
     let upstream = Upstream::http(async |request| {
         let path = request.target.split('?').next().unwrap_or_default();
         let status = path.trim_start_matches('/').parse().unwrap_or(200);
@@ -156,8 +157,8 @@ fn with_header(upstream: &Upstream, value: &str, more: &str) -> String {
     )
 }
 
-/// Another configuration is another policy, with nothing remembered; the same
-/// one keeps what it remembers.
+/// A different configuration is a different policy with an empty memo; an equal
+/// one keeps its memo.
 #[tokio::test]
 async fn a_change_forgets_and_no_change_does_not() {
     let upstream = Upstream::echo().await;
@@ -206,7 +207,7 @@ async fn a_change_forgets_and_no_change_does_not() {
         "{changed}"
     );
 
-    // An operator's cap is a change too.
+    // Another limit set by the operator is a change too.
     gateway
         .reload(with_header(&upstream, "two", "max_reuse = \"0s\""))
         .await;
@@ -244,10 +245,10 @@ async fn reuse_ends_when_the_operator_says() {
     assert!(state["calls"].as_u64().unwrap() >= 2, "{state}");
 }
 
-/// Two users at once, on all workers: nobody is ever taken for the other, also
-/// while unknown keys push at the memo.
+/// Two users at once, on all workers, are never confused, even while unknown
+/// keys fill the memo.
 #[tokio::test]
-async fn users_never_cross() {
+async fn users_are_never_confused() {
     let upstream = Upstream::echo().await;
     let users: Vec<(String, String)> = (0..40)
         .map(|n| (format!("user-{n}"), format!("key-{n}")))

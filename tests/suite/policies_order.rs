@@ -1,5 +1,5 @@
-//! The order in which policies are asked, what each of them sees, and what a
-//! use says of its own.
+//! The order in which policies run, what each of them sees, and settings of a
+//! single use.
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Vacant, assert_eventually, component};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::policies_api_key::digest;
 use crate::policies_seen::{failures, lines, state_of};
 
-/// A fixture that says where it was asked: see its source.
+/// A test policy that records where it ran: see its source.
 fn probe(name: &str, config: &str) -> String {
     let component = component("probe");
     format!(
@@ -58,8 +58,8 @@ async fn the_sites_first_and_the_way_back_reversed() {
     assert_eq!(lines(&response.fields, "x-probe").len(), 2);
 }
 
-/// Whatever made the answer, every policy of the route sees it on its way
-/// back, also those that come after the one that answered.
+/// Whatever the source of the response, every policy of the route sees it in
+/// the response phase, including those after the one that replied.
 #[tokio::test]
 async fn the_way_back_of_every_answer() {
     let upstream = Upstream::always(Reply::new(404)).await;
@@ -93,7 +93,7 @@ config = {{ keys = {{ a = "{}" }} }}
         ("/dead", "k", 502, "gateway"),
         ("/fixed", "k", 203, "gateway"),
         ("/moved", "k", 308, "gateway"),
-        // What the replaced response had got so far is gone with it.
+        // The edits made to the replaced response are gone.
         ("/replaced", "k", 418, "policy"),
         ("/renumbered", "k", 299, "upstream"),
     ] {
@@ -117,7 +117,8 @@ config = {{ keys = {{ a = "{}" }} }}
     assert_eventually!(gateway.log().iter().any(by_upstream));
 }
 
-/// A policy that answers ends the request phase; the others are not asked.
+/// A policy that replies ends the request phase; later policies do not run in
+/// it.
 #[tokio::test]
 async fn an_answer_ends_the_way_there() {
     let upstream = Upstream::echo().await;
@@ -131,7 +132,8 @@ async fn an_answer_ends_the_way_there() {
     .await;
     let response = gateway.get("/").await;
     assert_eq!((response.status, response.text()), (402, "answers"));
-    // The contract: edits of the request phase are of the request, also before an answer.
+    // Edits of the request phase apply to the request, even if the policy
+    // replies.
     assert_eq!(lines(&response.fields, "x-probe").len(), 2);
     assert_eq!(upstream.request_count(), 0);
     assert_eq!(
@@ -142,7 +144,7 @@ async fn an_answer_ends_the_way_there() {
     assert_eq!(state_of(&gateway, "b").await["calls"], 1, "response only");
 }
 
-/// `on_error` and `deadline` of a use go before those of the policy.
+/// `on_error` and `deadline` of a use take precedence over those of the policy.
 #[tokio::test]
 async fn a_use_says_otherwise() {
     let upstream = Upstream::echo().await;
@@ -206,7 +208,7 @@ max_reuse = "0s"
         notes.contains("fails: error"),
         "a skipped policy is in the log: {notes}"
     );
-    // One policy with two deadlines is one policy to whoever watches it.
+    // A policy with two deadlines is one policy in the status and the metrics.
     assert_eq!(failures(&gateway, "slow", "deadline").await, 1.0);
     let calls = gateway
         .metrics()
@@ -221,8 +223,8 @@ max_reuse = "0s"
     );
 }
 
-/// A policy that fails on the way back is left out of the answer to its own
-/// failure; the others still have their say on it.
+/// A policy that fails in the response phase does not run on the response to
+/// its own failure; the others still do.
 #[tokio::test]
 async fn a_failure_on_the_way_back_keeps_the_others_fields() {
     let upstream = Upstream::echo().await;
@@ -249,7 +251,7 @@ config = {{ do = "error", phase = "response" }}
     assert_eq!(response.header("x-frame-options"), Some("DENY"));
     let line = gateway.log_line("/").await;
     assert_eq!(line["failure"], "policy_failed");
-    // Each was asked once, and not again for the answer to its failure.
+    // Each ran once, and not again for the response to its failure.
     let status = gateway.status().await;
     for name in ["fails", "fails-too"] {
         let policies = status["policies"].as_array().unwrap();

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use crate::policies_seen::lines;
 
-/// A gateway whose site has a policy `limit`.
+/// A gateway whose site has the policy `limit`.
 async fn limited(upstream: &Upstream, config: &str) -> Gateway {
     Settings::new()
         .workers(4)
@@ -44,8 +44,8 @@ async fn passed(gateway: &Gateway, count: usize, request: impl Fn() -> Request) 
     passed
 }
 
-/// No token comes back within the test, so the count is exact, whichever
-/// worker a connection is at.
+/// No token is added during the test, so the count is exact, whichever worker
+/// handles a connection.
 #[tokio::test]
 async fn the_burst_is_exact_across_workers() {
     let upstream = Upstream::echo().await;
@@ -78,7 +78,7 @@ async fn the_burst_is_exact_across_workers() {
 }
 
 #[tokio::test]
-async fn what_is_said_about_it() {
+async fn rate_limit_fields() {
     let upstream = Upstream::echo().await;
     let gateway = limited(&upstream, "rate = \"60/h\", burst = 2").await;
     for remaining in [2, 1, 0] {
@@ -120,7 +120,7 @@ async fn what_is_said_about_it() {
     assert_eventually!(refusals() == 1);
 }
 
-/// A token comes back when it should, and one only.
+/// A token is added when it should be, and only one.
 #[tokio::test]
 async fn tokens_come_back() {
     let upstream = Upstream::echo().await;
@@ -137,7 +137,7 @@ async fn tokens_come_back() {
 }
 
 #[tokio::test]
-async fn clients_are_told_apart() {
+async fn each_client_has_its_own_bucket() {
     let upstream = Upstream::echo().await;
     let gateway = limited(&upstream, "rate = \"1/d\", burst = 1").await;
     let from = |address: &'static str| move || Request::get("/").header("X-Forwarded-For", address);
@@ -147,13 +147,13 @@ async fn clients_are_told_apart() {
     assert_eq!(passed(&gateway, 4, from("2001:db8::1")).await, 2);
     assert_eq!(passed(&gateway, 2, from("2001:0db8:0:0::1")).await, 0);
     assert_eq!(passed(&gateway, 2, from("::ffff:192.0.2.1")).await, 0);
-    // What it says beyond the trusted hop is the client's word.
+    // Addresses beyond the trusted hop are only claimed by the client.
     let invented = || Request::get("/").header("X-Forwarded-For", "9.9.9.9, 192.0.2.1");
     assert_eq!(passed(&gateway, 2, invented).await, 0);
 }
 
 #[tokio::test]
-async fn keys_of_ones_own() {
+async fn custom_keys() {
     let upstream = Upstream::echo().await;
     let gateway = limited(
         &upstream,
@@ -174,7 +174,7 @@ async fn keys_of_ones_own() {
 }
 
 #[tokio::test]
-async fn what_no_key_means() {
+async fn absent_keys() {
     let upstream = Upstream::echo().await;
     for (absent, expected) in [("share", 2), ("refuse", 0), ("skip", 5)] {
         let config =
@@ -193,8 +193,8 @@ async fn what_no_key_means() {
     }
 }
 
-/// The buckets are the gateway's: a reload empties none, even if it changes
-/// the policy; another name is another bucket.
+/// Buckets belong to the gateway: a reload empties none, even if it changes the
+/// policy; another name is another bucket.
 #[tokio::test]
 async fn buckets_survive_a_reload() {
     let upstream = Upstream::echo().await;
@@ -220,7 +220,7 @@ async fn buckets_survive_a_reload() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_ones_own() {
+async fn a_custom_refusal() {
     let upstream = Upstream::echo().await;
     let config = "rate = \"1/d\", burst = 9, cost = 5, status = 503, body = \"Busy\", key = \"\"";
     let gateway = limited(&upstream, config).await;

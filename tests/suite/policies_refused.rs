@@ -1,13 +1,13 @@
-//! Configurations that a policy refuses, grants that it lacks, and a
-//! `configure` that misbehaves: `check`, a start and a reload say the same,
-//! with the line, and what runs goes on.
+//! Configurations that a policy refuses, missing grants, and a `configure` that
+//! misbehaves: `check`, `run` and `reload` report the same error with its line,
+//! and a running gateway continues.
 
 use janua_tests::{Gateway, Proxy, Request, Response, Upstream, component};
 
 use crate::policies_beside::Traffic;
 use crate::policies_load::{errors, fixtures, janua};
 
-/// A refusal points at the key that it names.
+/// A refusal points to the key that it names.
 #[tokio::test]
 async fn a_refused_configuration_has_a_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ X-A = "{{header:authorization}} {{cookie:session}} {{header:accept}}"
     );
     assert_eq!(found[0]["line"], 2);
     assert!(errors(folder.path(), &with(&line)).await.is_empty());
-    // One of them is not enough.
+    // One of them is not sufficient.
     let found = errors(folder.path(), &with("grants = [\"cookie:session\"]")).await;
     assert!(
         found[0]["message"]
@@ -134,15 +134,16 @@ X-A = "{{header:authorization}} {{cookie:session}} {{header:accept}}"
     );
 }
 
-/// What no component can use is refused at its place: grants that this one does
-/// not need or that nothing carries out, and limits out of bounds.
+/// Settings without effect are refused at their position: grants that this
+/// component does not need or that are not supported, and limits out of range.
 #[tokio::test]
 async fn grants_and_limits_that_are_of_no_use() {
     let folder = tempfile::tempdir().unwrap();
     let headers = "component = \"headers\"\nconfig = { request = { set = { X-A = \"{path}\" } } }";
     let misbehave = format!("component = \"{}\"", component("misbehave").display());
     let misbehave = format!("{misbehave}\nconfig = {{ do = \"nothing\" }}");
-    // The bundled one is granted what it needs; as a file it is a stranger.
+    // The bundled component has the grants it needs; the same component as a
+    // file has none.
     let own_limit = format!(
         "component = \"{}\"\nconfig = {{ rate = \"1/s\" }}",
         component("janua_policy_rate_limit").display()
@@ -190,7 +191,8 @@ async fn grants_and_limits_that_are_of_no_use() {
             4,
             "there is no grant `effect:tak`",
         ),
-        // Its verdict is the same for all, so it is known to fail.
+        // Its verdict is the same for all requests, so the failure is known in
+        // advance.
         (&own_limit, "", 2, "grants = [\"effect:take\"]"),
         (
             headers,
@@ -205,8 +207,8 @@ async fn grants_and_limits_that_are_of_no_use() {
             "`configure_deadline` is not between",
         ),
     ] {
-        // A use with a deadline of its own is configured for itself, and says no
-        // error again.
+        // A use with its own deadline is configured separately, and does not
+        // repeat the error.
         let config = format!(
             "[policies.x]\n{policy}\n{more}\n{}\n[[sites.routes]]\npath = \"/b\"\npolicies = [{{ name = \"x\", deadline = \"5ms\" }}]\nupstream = \"app\"\n",
             Proxy::to("127.0.0.1:9").route("policies = [\"x\"]")
@@ -221,7 +223,7 @@ async fn grants_and_limits_that_are_of_no_use() {
     }
 }
 
-/// Reading a large configuration may take the time that the file allows.
+/// Configuring may take the time that the file allows.
 #[tokio::test]
 async fn the_time_to_configure_is_bounded_as_the_file_says() {
     let folder = tempfile::tempdir().unwrap();
@@ -239,7 +241,8 @@ async fn the_time_to_configure_is_bounded_as_the_file_says() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
-/// A configure that traps or never ends is refused; what runs goes on.
+/// A `configure` that traps or never ends is refused; the running gateway
+/// continues.
 #[tokio::test]
 async fn a_configure_that_misbehaves() {
     let upstream = Upstream::echo().await;

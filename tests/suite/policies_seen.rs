@@ -1,4 +1,4 @@
-//! What policies did, as it is seen from outside.
+//! What the gateway reports about policies.
 
 use janua_tests::Gateway;
 use serde_json::Value;
@@ -11,7 +11,7 @@ pub(crate) fn lines<'a>(fields: &'a [(String, String)], name: &str) -> Vec<&'a s
     named.map(|(_, value)| value.as_str()).collect()
 }
 
-/// What `status` says of a policy.
+/// The status of a policy.
 pub(crate) async fn state_of(gateway: &Gateway, policy: &str) -> Value {
     let status = gateway.status().await;
     let all = status["policies"].as_array().unwrap();
@@ -23,7 +23,7 @@ pub(crate) async fn state_of(gateway: &Gateway, policy: &str) -> Value {
     state.clone()
 }
 
-/// A policy's failures of a kind, as the metrics count them.
+/// The number of a policy's failures of one kind, from the metrics.
 pub(crate) async fn failures(gateway: &Gateway, policy: &str, kind: &str) -> f64 {
     let labels = [("policy", policy), ("kind", kind)];
     gateway

@@ -1,5 +1,5 @@
-//! Policies that fail too often or take too much time: they are not asked for a
-//! while, which bounds what they cost.
+//! Policies that fail too often or use too much time are suspended for a while,
+//! which limits their cost.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use janua_tests::{Gateway, Request, Settings, Upstream, assert_eventually};
 use crate::policies_beside::{beside, healthy, marked, misbehaving};
 use crate::policies_seen::{failures, state_of};
 
-/// CPU time of the process so far.
+/// The CPU time used by the process.
 fn cpu(gateway: &Gateway) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", gateway.pid())).unwrap();
     let fields: Vec<&str> = stat
@@ -21,10 +21,10 @@ fn cpu(gateway: &Gateway) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
-/// After five lost instances it is not asked any more for a while; what is
-/// remembered goes on, and a probe that ends well opens the way again.
+/// After five lost instances it is not called for a while; remembered verdicts
+/// are still used, and a successful probe ends the suspension.
 #[tokio::test]
-async fn what_keeps_failing_is_suspended() {
+async fn a_policy_that_keeps_failing_is_suspended() {
     let upstream = Upstream::echo().await;
     let bad = misbehaving("bad", "do = \"trap\", marked = true", "");
     let quiet = misbehaving("quiet", "do = \"nothing\"", "");
@@ -55,7 +55,8 @@ async fn what_keeps_failing_is_suspended() {
         0.0
     );
 
-    // A new one is not asked: denied, or passed over. One that is known is.
+    // A request without a remembered verdict is denied or skips the policy; one
+    // with a remembered verdict is not affected.
     let calls = state["calls"].clone();
     let denied = gateway.get("/bad/new").await;
     assert_eq!(
@@ -69,7 +70,7 @@ async fn what_keeps_failing_is_suspended() {
     assert_eq!(state_of(&gateway, "bad").await["calls"], calls);
     assert_eq!(failures(&gateway, "bad", "breaker_open").await, 2.0);
 
-    // The cool-down is five seconds; a probe that traps begins another.
+    // The suspension lasts five seconds; a probe that traps begins another.
     assert_eventually!(gateway.get("/bad/newer").await.status == 200);
     let state = state_of(&gateway, "bad").await;
     assert_eq!(
@@ -94,7 +95,7 @@ async fn an_endless_loop_is_bounded_in_cpu() {
     }
     let used = cpu(&gateway).saturating_sub(before);
     // Five calls of 10 ms, exact to a tick or two; then it is suspended, with
-    // a probe for every five seconds that pass.
+    // one probe for every five seconds.
     let probes = u32::try_from(begin.elapsed().as_secs() / 5).unwrap();
     let most = Duration::from_millis(400) + probes * Duration::from_millis(40);
     assert!(used < most, "{used:?} of CPU");
@@ -106,10 +107,10 @@ async fn an_endless_loop_is_bounded_in_cpu() {
     );
 }
 
-/// A policy may be within its deadline each time, and still take more than
+/// A policy may stay within its deadline in each call, and still use more than
 /// its share of a worker.
 #[tokio::test]
-async fn what_eats_a_workers_time_is_suspended() {
+async fn a_policy_that_uses_too_much_of_a_worker_is_suspended() {
     let upstream = Upstream::echo().await;
     let policies = misbehaving(
         "greedy",

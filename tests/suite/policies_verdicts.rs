@@ -1,4 +1,4 @@
-//! Verdicts that break the contract, or lie.
+//! Verdicts that violate the contract, or state a wrong reuse.
 
 use janua_tests::{
     Gateway, Proxy, Reply, Request, Settings, Upstream, assert_eventually, component,
@@ -7,7 +7,7 @@ use janua_tests::{
 use crate::policies_beside::{beside, healthy, marked, misbehaving};
 use crate::policies_seen::{failures, lines, state_of};
 
-/// What is done, what is said of it, and in which phase.
+/// The verdict, the error message, and the phase.
 const BROKEN: [(&str, &str, &str, &str); 21] = [
     ("name-crlf", "", "request", "is no field name"),
     ("name-nul", "", "request", "is no field name"),
@@ -53,7 +53,7 @@ const BROKEN: [(&str, &str, &str, &str); 21] = [
 ];
 
 #[tokio::test]
-async fn a_verdict_that_breaks_the_contract_is_none() {
+async fn a_verdict_that_violates_the_contract_is_a_failure() {
     let upstream = Upstream::echo().await;
     let mut policies = misbehaving("quiet", "do = \"nothing\"", "");
     let name = |place: usize| format!("{}-{place}", BROKEN[place].0);
@@ -71,7 +71,8 @@ async fn a_verdict_that_breaks_the_contract_is_none() {
     for (place, (what, _, phase, words)) in BROKEN.iter().enumerate() {
         let name = name(place);
         assert_eq!(gateway.get(&format!("/{name}/healthy")).await.status, 200);
-        // More often than a breaker bears: these cost no instance.
+        // More often than the circuit breaker tolerates: these cost no
+        // instance.
         for _ in 0..7 {
             let denied = gateway.send(marked(&format!("/{name}/x"))).await;
             assert_eq!(denied.status, 503, "{name}");
@@ -104,11 +105,11 @@ async fn a_verdict_that_breaks_the_contract_is_none() {
     traffic.finish().await;
 }
 
-/// Effects need a grant, and some are not carried out yet: said in words, and
-/// never passed over, or a signature check that the gateway does not know would
-/// let everybody through.
+/// Effects need a grant, and some are not supported yet. Both cases are
+/// reported and never ignored: ignoring an unsupported signature check would
+/// let every request pass.
 #[tokio::test]
-async fn effects_that_are_not_to_be() {
+async fn effects_that_are_not_granted_or_not_supported() {
     let upstream = Upstream::echo().await;
     let grant = "grants = [\"effect:take\"]";
     let policies = misbehaving("ungranted", "do = \"empty-take\"", "")
@@ -137,9 +138,9 @@ async fn effects_that_are_not_to_be() {
     }
 }
 
-/// A verdict that says it can be reused and differs on a fresh instance.
+/// A verdict that declares itself reusable, but differs on a fresh instance.
 #[tokio::test]
-async fn a_lie_about_reuse_is_found() {
+async fn a_wrong_reuse_is_detected() {
     let upstream = Upstream::echo().await;
     let policies = misbehaving("liar", "do = \"lie\"", "memo_sample = 1")
         + &misbehaving("quiet", "do = \"nothing\"", "memo_sample = 1");
@@ -151,7 +152,7 @@ async fn a_lie_about_reuse_is_found() {
     assert_eq!(told("/liar/a").await, "0");
     assert_eq!(told("/liar/b").await, "1");
     assert_eq!(state_of(&gateway, "liar").await["reuse"]["mode"], "on");
-    // Reused, and asked again beside it.
+    // Reused, and recomputed for comparison.
     assert_eq!(told("/liar/b").await, "1");
     let state = state_of(&gateway, "liar").await;
     assert_eq!(state["reuse"]["mode"], "off", "{state}");
@@ -163,7 +164,7 @@ async fn a_lie_about_reuse_is_found() {
         "{state}"
     );
     assert_eventually!(gateway.messages().contains("lies about reuse"));
-    // From now on it is asked each time.
+    // From now on the policy is called for every request.
     assert_eq!(
         (told("/liar/b").await, told("/liar/b").await),
         ("2".into(), "3".into())
@@ -180,7 +181,8 @@ async fn a_lie_about_reuse_is_found() {
     );
 }
 
-/// What asked for the time or for random numbers may be otherwise next time.
+/// A verdict that depends on the time or on random numbers may differ next
+/// time.
 #[tokio::test]
 async fn the_clock_and_random_numbers_are_not_reused() {
     let upstream = Upstream::echo().await;
@@ -204,12 +206,12 @@ async fn the_clock_and_random_numbers_are_not_reused() {
             "{state}"
         );
     }
-    // Random numbers are drawn the first time in an instance only.
+    // Random numbers are drawn only for the first call of an instance.
     let state = state_of(&gateway, "random").await;
     assert!(state["calls"].as_u64().unwrap() >= 2, "{state}");
 }
 
-/// A reply of the largest size is one; a byte more is in the table above.
+/// A reply of the maximum size is valid; one byte more is in the table above.
 #[tokio::test]
 async fn the_largest_verdicts_are_carried_out() {
     let upstream = Upstream::echo().await;
@@ -229,8 +231,8 @@ async fn the_largest_verdicts_are_carried_out() {
     assert_eq!(gateway.get("/path/").await.json()["target"], "/elsewhere");
 }
 
-/// All values of a verdict are worked out before its first edit: a policy can take
-/// a field away and still count, tag and answer by it.
+/// All values of a verdict are computed before its first edit: a policy can
+/// remove a field and still use it for a bucket, a tag and a reply.
 #[tokio::test]
 async fn edits_do_not_change_what_the_verdict_points_at() {
     let upstream = Upstream::http(|_| async {

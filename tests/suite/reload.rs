@@ -1,11 +1,11 @@
-//! Another configuration goes live, or is refused and nothing has changed.
+//! A reload applies another configuration, or is refused and changes nothing.
 
 use std::net::TcpListener;
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, assert_eventually, run};
 use rustix::process::Signal;
 
-/// A listener on a free port, a site that says this.
+/// A listener on a free port, and a site with this response.
 pub(crate) fn says(word: &str) -> String {
     format!(
         "[listeners.public]\naddress = \"127.0.0.1:0\"\n\
@@ -13,7 +13,7 @@ pub(crate) fn says(word: &str) -> String {
     )
 }
 
-/// Answers once it is told to.
+/// Answers when it is told to.
 pub(crate) async fn held() -> (Upstream, tokio::sync::watch::Sender<bool>) {
     let (release, released) = tokio::sync::watch::channel(false);
     let upstream = Upstream::http(move |_| {
@@ -36,7 +36,7 @@ async fn a_reload_changes_what_is_answered() {
     assert_eq!(wire.exchange(&Request::get("/")).await.text(), "one");
     let summary = gateway.reload(says("two")).await;
     assert_eq!(summary["generation"], 2);
-    // At once, on every worker, and on connections that were there.
+    // At once, on every worker, and on existing connections.
     for _ in 0..20 {
         assert_eq!(gateway.get("/").await.text(), "two");
     }
@@ -70,7 +70,8 @@ async fn sighup_reloads() {
     assert_eq!(gateway.get("/").await.text(), "one", "nothing was said yet");
     gateway.signal(Signal::HUP);
     assert_eventually!(gateway.get("/").await.text() == "two");
-    // A bad one leaves the old, and says so.
+    // An invalid configuration leaves the old one live, and the error is
+    // logged.
     gateway.write_config("[listeners.public]\naddress = 7\n");
     gateway.signal(Signal::HUP);
     assert_eventually!(
@@ -134,7 +135,8 @@ async fn listeners_come_and_go() {
     gateway.reload(says("y")).await;
     assert_eventually!(tokio::net::TcpStream::connect(gone).await.is_err());
     assert_eq!(gateway.get("/").await.text(), "y");
-    // What it had accepted ends in good order: answered, or closed before.
+    // Accepted connections end properly: with a response, or by a close before
+    // it.
     let _ = wire.try_send(Request::get("/").to_bytes()).await;
     if let Ok(response) = wire.try_receive("GET").await {
         assert!([200, 503].contains(&response.status), "{}", response.status);
@@ -181,9 +183,9 @@ async fn a_second_gateway_does_not_take_half_of_the_traffic() {
     }
 }
 
-/// A request without a route is counted for the site that it came to, also if
-/// another configuration, in which another site has its place, is published
-/// before it is over.
+/// A request without a route is counted for its own site, even if a
+/// configuration with another site at the same position is published before the
+/// request ends.
 #[tokio::test]
 async fn an_unrouted_request_is_counted_for_its_own_site() {
     let site = |name: &str| {
@@ -196,7 +198,7 @@ async fn an_unrouted_request_is_counted_for_its_own_site() {
     let (first, second) = (site("first"), site("second"));
     let mut gateway = Gateway::start(format!("{listener}{first}{second}")).await;
     let mut wire = gateway.connect().await;
-    // The answer does not wait for the body, but the request ends with it.
+    // The response does not wait for the body, but the request ends with it.
     wire.send("POST /nowhere HTTP/1.1\r\nHost: first.example\r\nContent-Length: 3\r\n\r\n")
         .await;
     assert_eq!(wire.receive("POST").await.status, 404);

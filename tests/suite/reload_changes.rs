@@ -1,4 +1,4 @@
-//! What a reload says that it changed.
+//! What a reload reports as changed.
 
 use janua_tests::{Gateway, component, run};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ const KEYS: &str = "demo:sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6
 const OTHER_KEYS: &str =
     "demo:sha256:486ea46224d1bb4fb680f34f7c9ad96a8f24ec88be73ea8e5a6c65260e9cb8a7\n";
 
-/// A gateway with this configuration, and what belongs to it.
+/// A gateway with this configuration and the files it refers to.
 async fn started() -> Gateway {
     let gateway = Gateway::start("[listeners.public]\naddress = \"127.0.0.1:0\"\n").await;
     std::fs::write(gateway.directory().join("keys.txt"), KEYS).unwrap();
@@ -33,7 +33,7 @@ async fn started() -> Gateway {
     gateway
 }
 
-/// Puts another component in the place of the policy's own.
+/// Replaces the policy's component.
 fn own_is(gateway: &Gateway, name: &str) {
     std::fs::copy(component(name), gateway.directory().join("own.wasm")).unwrap();
 }
@@ -46,7 +46,7 @@ fn texts(summary: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn every_change_is_said_by_name_and_field() {
+async fn every_change_is_reported_by_name_and_field() {
     let mut gateway = started().await;
     let config = CONFIG.replace(
         "component = \"own.wasm\"",
@@ -98,9 +98,9 @@ async fn every_change_is_said_by_name_and_field() {
     );
 }
 
-/// The command says the same, in words and as JSON.
+/// The command reports the same, as text and as JSON.
 #[tokio::test]
-async fn the_command_says_what_changed() {
+async fn the_command_reports_what_changed() {
     let gateway = Gateway::start(crate::reload::says("one")).await;
     let reload = ["reload", "--admin", "admin.sock"];
     gateway.write_config(crate::reload::says("two"));
@@ -121,8 +121,8 @@ async fn the_command_says_what_changed() {
     assert_eq!(summary["changed"][0]["new"], "three", "{summary}");
 }
 
-/// Of a file that a policy refers to it is said that its content changed, and
-/// nothing of the content.
+/// For a file that a policy refers to, only the fact that its content changed
+/// is reported, not the content.
 #[tokio::test]
 async fn contents_of_files_and_components_are_changes() {
     let mut gateway = started().await;
@@ -139,7 +139,7 @@ async fn contents_of_files_and_components_are_changes() {
     assert_eq!(summary["changed"][0]["field"], "config.keys_file");
     assert!(!summary.to_string().contains("486ea46224d1"), "{summary}");
 
-    // The same policy with a custom section more: other bytes.
+    // The same policy with an additional custom section has different bytes.
     let own = gateway.directory().join("own.wasm");
     let mut bytes = std::fs::read(&own).unwrap();
     bytes.extend([0, 3, 1, b'x', b'y']);

@@ -1,10 +1,10 @@
-//! What a thousand reloads leave behind.
+//! A thousand reloads leak nothing.
 
 use std::collections::VecDeque;
 
 use janua_tests::{Proxy, Request, Settings, Upstream, Visit, assert_eventually};
 
-/// A WebSocket is opened in each generation and holds none of it.
+/// A WebSocket is opened in each generation and must not keep it alive.
 #[tokio::test]
 async fn a_thousand_reloads_leave_nothing_behind() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
@@ -15,7 +15,7 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         }
     })
     .await;
-    // Large enough that a generation that is held shows.
+    // Large enough that a leaked generation is noticeable.
     let routes: String = (0..200)
         .map(|n| format!("[[sites.routes]]\npath = \"/{n}\"\nrespond = {{ body = \"{n}\" }}\n"))
         .collect();
@@ -30,7 +30,7 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         .level("warn")
         .start(config(1))
         .await;
-    // Each generation has one; those of the last fifty are open.
+    // One is opened in each generation; those of the last fifty stay open.
     let mut wires = VecDeque::new();
     let (mut before, mut after) = (0, u64::MAX);
     for n in 1..=1000 {
@@ -43,22 +43,23 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         if wires.len() > 50 {
             wires.pop_front();
         }
-        // What is asked meanwhile takes threads; the reload keeps to its own.
+        // Requests meanwhile start threads; reloads stay on their own thread.
         let (reloaded, _, _) = tokio::join!(
             gateway.try_reload(config(n)),
             gateway.status(),
             gateway.metrics()
         );
         reloaded.unwrap_or_else(|refused| panic!("refused: {refused}"));
-        // What the allocator holds goes up and down by some MiB: the most of a
-        // while at first, and the least of a while at the end.
+        // The allocator's memory varies by some MiB, so the maximum over a
+        // period at the start is compared with the minimum over a period at the
+        // end.
         match n {
             100..=300 => before = before.max(gateway.rss_kib()),
             900.. => after = after.min(gateway.rss_kib()),
             _ => {}
         }
     }
-    // What has to hold, to the letter: fifty tunnels hold no generation.
+    // This must hold exactly: fifty tunnels keep no generation alive.
     assert_eventually!(
         gateway
             .metrics()
@@ -67,8 +68,8 @@ async fn a_thousand_reloads_leave_nothing_behind() {
             <= 1.0,
         "an old generation is held"
     );
-    // A generation that was held would be a hundred KiB, and six hundred have come
-    // since.
+    // A leaked generation would take a hundred KiB, and there were six hundred
+    // more.
     assert!(
         after <= before + (before / 20).max(4 * 1024),
         "{before} KiB, and {after} KiB after"

@@ -1,10 +1,10 @@
-//! Which request goes where, and what the gateway answers by itself.
+//! Routing, and the responses that the gateway itself makes.
 
 use janua_tests::{Gateway, Reply, Request, Upstream};
 
 const LISTENER: &str = "[listeners.public]\naddress = \"127.0.0.1:0\"\n";
 
-/// A route that answers with its own name.
+/// A route that responds with its own name.
 fn says(path: &str, name: &str) -> String {
     format!("[[sites.routes]]\npath = {path}\nrespond = {{ body = \"{name}\" }}\n")
 }
@@ -65,7 +65,7 @@ async fn without_a_default_site_an_unknown_host_is_404() {
     assert_eq!(gateway.log_line("/in/b").await["failure"], "no_site");
 }
 
-/// R7 and R8, and the order of the kinds among one another.
+/// Exact paths, expressions, suffixes and prefixes, and the order among them.
 #[tokio::test]
 async fn routes_by_path() {
     let routes = [
@@ -119,7 +119,7 @@ async fn routes_by_path() {
     }
 }
 
-/// R14: reads to the replicas, writes to the primary.
+/// Reads go to the replicas, writes to the primary.
 #[tokio::test]
 async fn routes_by_method() {
     let primary = Upstream::always(Reply::ok("primary")).await;
@@ -153,7 +153,7 @@ routes = [
     }
     gateway.send(Request::new("HEAD", "/x")).await;
     assert_eq!(replica.requests().last().unwrap().method, "HEAD");
-    // Another route takes what this one does not.
+    // Another route accepts the method that this one does not.
     assert_eq!(
         gateway.send(Request::new("DELETE", "/few/x")).await.text(),
         "primary"
@@ -218,7 +218,7 @@ routes = [
     }
 }
 
-/// R3, R4 and R5.
+/// Redirects to another host, to https, and to another path.
 #[tokio::test]
 async fn redirects() {
     let gateway = Gateway::start(format!(
@@ -264,7 +264,7 @@ redirect = {{ to = "{{scheme}}://elsewhere.example/" }}
         );
         assert_eq!(response.body, b"");
     }
-    // The connection goes on, also after a body that nobody read.
+    // The connection can be used again, even after a body that nothing read.
     let mut wire = gateway.connect().await;
     for _ in 0..2 {
         let response = wire
@@ -274,7 +274,7 @@ redirect = {{ to = "{{scheme}}://elsewhere.example/" }}
     }
 }
 
-/// Who names no host is not sent to `https:///a`.
+/// Without a host, a redirect must not lead to `https:///a`.
 #[tokio::test]
 async fn a_redirect_to_the_host_of_a_request_without_one_is_400() {
     let gateway = Gateway::start(format!(
@@ -299,13 +299,14 @@ async fn a_redirect_to_the_host_of_a_request_without_one_is_400() {
         assert_eq!(response.status, status, "{head}");
         assert_eq!(response.header("location"), location, "{head}");
     }
-    // Which worker's lines come first is open: only refused ones are of this path.
+    // The order of the workers' lines is undefined; only refused requests have
+    // this path.
     let line = gateway.log_line("/a").await;
     assert_eq!(line["status"], 400, "{line}");
     assert!(line.to_string().contains("names no host"), "{line}");
 }
 
-/// A target like `//evil.example` must not become another site's address.
+/// A target such as `//evil.example` must not become another site's URL.
 #[tokio::test]
 async fn a_redirect_to_a_path_stays_here() {
     let gateway = Gateway::start(format!(
@@ -391,7 +392,7 @@ routes = [{ respond = { body = "two" } }]
     }
 }
 
-/// nginx's redirect of `/api` where a location `/api/` passes on.
+/// nginx redirects `/api` if a location `/api/` proxies.
 #[tokio::test]
 async fn a_bare_path_is_sent_to_the_one_with_its_slash() {
     let upstream = Upstream::echo().await;
@@ -423,7 +424,8 @@ routes = [
         (Request::get("//x/..//%61pi?"), "/api/?"),
         (Request::new("HEAD", "/api"), "/api/"),
         (Request::post("/api", "body"), "/api/"),
-        // The address is relative, so that it is right behind a proxy that ends TLS.
+        // The URL is relative, so that it is correct behind a proxy that
+        // terminates TLS.
         (
             Request::get("/api")
                 .host("shop.example:8443")
@@ -451,8 +453,8 @@ fn between<'a>(page: &'a str, begin: &str, end: &str) -> &'a str {
     rest.split_once(end).expect(end).0
 }
 
-/// What docs/routing.md says of its example is what the gateway does, and what
-/// it warns of.
+/// The gateway behaves as docs/routing.md describes for its example, and prints
+/// the documented warning.
 #[tokio::test]
 async fn the_documented_order() {
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/routing.md");
@@ -487,7 +489,7 @@ async fn the_documented_order() {
         rows += 1;
     }
     assert!(rows > 20, "{rows} rows");
-    // What is shown of `check` stands in the page word for word.
+    // The output of `check` is in the page word for word.
     std::fs::write(gateway.directory().join("other.toml"), &config).unwrap();
     let check = ["check", "--config", "other.toml"];
     let ran = janua_tests::run(gateway.directory(), &check).await;
@@ -496,7 +498,7 @@ async fn the_documented_order() {
     let warning = warning.trim_end();
     assert!(ran.stdout.contains(warning), "{}\n{warning}", ran.stdout);
     assert_eq!(ran.stdout.matches("warning:").count(), 1, "{}", ran.stdout);
-    // So do the log and the status, in a line with both places.
+    // The log and the status have the warning on one line, with both positions.
     let line = |file: &str| {
         format!(
             "{file}:10:12: no request reaches this route; of routes with one path the first in \

@@ -1,5 +1,5 @@
-//! A real single-page application, in a real browser, while a new build of it
-//! is deployed. `tests/spa` has the application and the browser's steps;
+//! A real single-page application in a real browser, while a new build is
+//! deployed. `tests/spa` contains the application and the browser's steps;
 //! `examples/dhanman-frontend` serves it.
 
 use std::io::Write as _;
@@ -49,7 +49,7 @@ async fn a_browser_across_a_deploy() {
     );
 }
 
-/// The name of the chunk that is loaded when `/reports` is gone to.
+/// The name of the chunk that is loaded on navigation to `/reports`.
 fn lazy_chunk(root: &Path) -> String {
     let mut names = std::fs::read_dir(root.join("static"))
         .unwrap()
@@ -59,22 +59,22 @@ fn lazy_chunk(root: &Path) -> String {
         .expect("the build has a chunk for /reports")
 }
 
-/// Says so, past the test's captured output; where everything has to be
-/// tested, fails.
+/// Reports a skipped test, past the captured output; fails if all tests are
+/// required.
 fn left_out(why: &str) {
     assert!(std::env::var_os("CI").is_none(), "the browser's test {why}");
     let line = format!("\n*** NOT TESTED: the browser's test {why}\n\n");
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
-/// `$CHROMIUM`, or whatever it is called here.
+/// `$CHROMIUM`, or the first known name that exists.
 fn chromium() -> Option<PathBuf> {
     std::env::var_os("CHROMIUM")
         .map(PathBuf::from)
         .or_else(|| found(&["chromium", "chromium-browser", "google-chrome"]))
 }
 
-/// The first of these commands that is there.
+/// The first of these commands that exists.
 fn found(commands: &[&str]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let folders: Vec<_> = std::env::split_paths(&path).collect();

@@ -1,4 +1,4 @@
-//! The bundled policy `spa-fallback`: a navigation that finds nothing gets the
+//! The bundled policy `spa-fallback`: a navigation to a missing path gets the
 //! application's index.
 
 use janua_tests::{Gateway, Request};
@@ -14,7 +14,7 @@ config = { exclude = ["/api/*", "/healthz"] }
 "#;
 const ROUTE: &str = "policies = [\"spa\"]\nfiles = \"{root}\"";
 
-/// Of a request.
+/// Adds the fields of a navigation to a request.
 type Fields = &'static [(&'static str, &'static str)];
 
 fn disk() -> Disk {
@@ -69,7 +69,8 @@ async fn navigations_get_the_index_and_assets_do_not() {
             assert!(!response.text().contains("index"), "{case}");
         }
     }
-    // A path of its own: which worker's line comes first is open.
+    // A path used only here, because the order of the workers' log lines is
+    // undefined.
     let (name, value) = TAKES;
     let request = Request::get("/only/here").header(name, value);
     assert_eq!(gateway.send(request).await.status, 200);
@@ -81,8 +82,8 @@ async fn navigations_get_the_index_and_assets_do_not() {
     assert!(line["notes"].to_string().contains("spa-fallback"), "{line}");
 }
 
-/// What is there is as it is; a page is revalidated like the index, for it is
-/// one, and what a page loads is not.
+/// Existing files are served unchanged. A page is revalidated like the index,
+/// and what a page loads is not.
 #[tokio::test]
 async fn the_index_by_its_own_name_is_revalidated() {
     let disk = disk();
@@ -111,7 +112,7 @@ async fn the_index_by_its_own_name_is_revalidated() {
         ["/docs/", ""]
     );
 
-    // By choice not, and a rule says otherwise.
+    // This can be turned off, and a rule can override it.
     let quiet = "[policies.spa]\ncomponent = \"spa-fallback\"\nconfig = { pages = false }\n";
     let gateway = Gateway::start(disk.config(quiet, ROUTE)).await;
     assert_eq!(gateway.get("/").await.header("cache-control"), None);

@@ -1,11 +1,11 @@
-//! The bundled policy `spa-fallback` before an upstream.
+//! The bundled policy `spa-fallback` with an upstream.
 
 use janua_tests::{Gateway, Proxy, Received, Reply, Request, Upstream};
 
 use crate::spa_fallback::{INDEX, POLICY};
 use crate::stacks::{PAGE, is_hit};
 
-/// A server of files: what it has, and 404 with a page of its own.
+/// A file server that answers missing paths with its own 404 page.
 async fn server() -> Upstream {
     Upstream::http(async |request: Received| {
         let path = request.target.split('?').next().unwrap_or_default();
@@ -22,14 +22,14 @@ async fn server() -> Upstream {
     .await
 }
 
-/// Also where what was fetched is stored.
+/// Also on a route with a cache.
 #[tokio::test]
 async fn an_upstream_that_does_not_know_the_path() {
     for lines in ["missing = true", "missing = true\ncache = true"] {
         let upstream = server().await;
         let proxy = Proxy::to(upstream.endpoint()).route(&format!("policies = [\"spa\"]\n{lines}"));
         let gateway = Gateway::start(format!("{POLICY}{proxy}")).await;
-        // Each twice: the second may be a stored one's.
+        // Each request twice: the second may be answered from the cache.
         for target in [
             "/orders/7",
             "/orders/7",
@@ -80,7 +80,7 @@ async fn an_upstream_that_does_not_know_the_path() {
     }
 }
 
-/// An upstream's 404 is its own, unless the route says that it may be asked about.
+/// An upstream's 404 is sent unchanged, unless the route has `missing = true`.
 #[tokio::test]
 async fn an_upstreams_404_stands_where_nothing_is_said() {
     let upstream = server().await;
@@ -96,7 +96,8 @@ async fn an_upstreams_404_stands_where_nothing_is_said() {
     assert_eq!(upstream.request_count(), 1);
 }
 
-/// A 404 that may be stored is stored, and asked about each time it is used.
+/// A 404 that may be stored is stored, and the phase `missing` runs each time
+/// it is used.
 #[tokio::test]
 async fn a_stored_404_is_as_missing() {
     let upstream = Upstream::http(async |request: Received| {
@@ -117,7 +118,7 @@ async fn a_stored_404_is_as_missing() {
         let page = gateway.send(page).await;
         let got = (page.status, page.text(), page.header("cache-control"));
         assert_eq!(got, (200, INDEX, Some("no-cache")));
-        // The same path, asked for by what is no navigation.
+        // The same path, requested by something other than a navigation.
         let data = Request::get("/orders/7?a=1").header("Accept", "application/json");
         let data = gateway.send(data).await;
         assert_eq!((data.status, data.text()), (404, "not here"));

@@ -1,4 +1,4 @@
-//! `examples/dhanman-frontend`: a React application from disk.
+//! `examples/dhanman-frontend`: a React application served from disk.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use crate::stacks::{expect_page, has, navigation, resource};
 
 const HOST: &str = "app.dhanman.com";
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-/// The suffixes of the stack's `location ~*`.
+/// The suffixes of the `location ~*` in the nginx configuration that it
+/// replaces.
 const ASSETS: [&str; 12] = [
     "js", "css", "png", "jpg", "jpeg", "gif", "ico", "svg", "woff", "woff2", "ttf", "eot",
 ];
@@ -24,7 +25,7 @@ const SECURITY: [(&str, &str); 4] = [
     ("x-xss-protection", "1; mode=block"),
 ];
 
-/// The stack, with a build on disk.
+/// The configuration, with a build on disk.
 struct Stack {
     gateway: Gateway,
     disk: TempDir,
@@ -58,7 +59,7 @@ impl Stack {
     }
 }
 
-/// As Create React App lays it out.
+/// The layout of Create React App.
 fn write_build(root: &Path, build: u32) {
     for folder in ["static/js", "static/css", "static/media", "help"] {
         std::fs::create_dir_all(root.join(folder)).unwrap();
@@ -83,7 +84,7 @@ fn write_build(root: &Path, build: u32) {
 }
 
 #[tokio::test]
-async fn r2_one_host_and_no_other() {
+async fn one_host_and_no_other() {
     let stack = Stack::boot().await;
     let known = navigation("APP.dhanman.com:80", "/");
     assert_eq!(stack.gateway.send(known).await.status, 200);
@@ -94,9 +95,9 @@ async fn r2_one_host_and_no_other() {
     }
 }
 
-/// The suffix counts in any case and more than `/`.
+/// The suffix ignores case and takes precedence over the prefix `/`.
 #[tokio::test]
-async fn r8_a_missing_asset_is_404_and_never_the_index() {
+async fn a_missing_asset_is_404_and_never_the_index() {
     let stack = Stack::boot().await;
     for extension in ASSETS {
         for extension in [extension.to_owned(), extension.to_uppercase()] {
@@ -104,7 +105,7 @@ async fn r8_a_missing_asset_is_404_and_never_the_index() {
                 format!("/gone.{extension}"),
                 format!("/static/js/gone.chunk.{extension}?v=1"),
             ] {
-                // Also where somebody opens its address.
+                // Also if a user opens its URL directly.
                 for response in [stack.get(&target).await, stack.open(&target).await] {
                     assert_eq!(response.status, 404, "{target}");
                     assert!(!response.text().contains("build 1"), "{target}");
@@ -122,9 +123,9 @@ async fn r8_a_missing_asset_is_404_and_never_the_index() {
     assert_eq!(there.header("cache-control"), Some(IMMUTABLE));
 }
 
-/// One line, where nginx sends two.
+/// One line, whereas nginx sends two.
 #[tokio::test]
-async fn c3_assets_are_immutable_for_a_year() {
+async fn assets_are_immutable_for_a_year() {
     let stack = Stack::boot().await;
     for extension in ASSETS {
         let target = format!("/static/media/file.{extension}");
@@ -144,9 +145,9 @@ async fn c3_assets_are_immutable_for_a_year() {
     }
 }
 
-/// D7 of the original: nothing is said about the index, so browsers guess.
+/// The original says nothing about the index, so browsers guess its lifetime.
 #[tokio::test]
-async fn c3_but_not_what_is_named_alike_in_every_build() {
+async fn files_with_the_same_name_in_every_build_are_not_immutable() {
     let stack = Stack::boot().await;
     for target in [
         "/",
@@ -168,7 +169,7 @@ async fn c3_but_not_what_is_named_alike_in_every_build() {
 }
 
 #[tokio::test]
-async fn f1_files_directories_and_the_index() {
+async fn files_directories_and_the_index() {
     let stack = Stack::boot().await;
     for (target, text) in [
         ("/", "build 1"),
@@ -184,7 +185,7 @@ async fn f1_files_directories_and_the_index() {
         let response = stack.open(target).await;
         expect_page(&response, text, target);
     }
-    // What a script asks for is no page.
+    // A request of a script is not a navigation.
     let data = Request::get("/invoices/7").host(HOST);
     let data = data.header("Accept", "application/json");
     assert_eq!(stack.gateway.send(data).await.status, 404);
@@ -213,7 +214,7 @@ async fn f1_files_directories_and_the_index() {
 }
 
 #[tokio::test]
-async fn f2_nothing_else_of_the_disk_is_served() {
+async fn nothing_else_on_the_disk_is_served() {
     let stack = Stack::boot().await;
     symlink(
         stack.disk.path().join("secret.txt"),
@@ -239,7 +240,7 @@ async fn f2_nothing_else_of_the_disk_is_served() {
 }
 
 #[tokio::test]
-async fn f4_the_types_of_the_stack_are_compressed() {
+async fn the_types_of_the_stack_are_compressed() {
     let stack = Stack::boot().await;
     let long = "text ".repeat(400);
     for (name, coded) in [
@@ -268,7 +269,7 @@ async fn f4_the_types_of_the_stack_are_compressed() {
             }
         }
         let plain = stack.get(&format!("/{name}")).await;
-        // Also to who takes no coding: `gzip_vary`.
+        // Also for a client that accepts no coding: `gzip_vary`.
         assert_eq!(has(&plain, "vary", "Accept-Encoding"), coded, "{name}");
         assert_eq!(plain.header("content-encoding"), None, "{name}");
         assert_eq!(plain.text(), long, "{name}");
@@ -276,7 +277,7 @@ async fn f4_the_types_of_the_stack_are_compressed() {
 }
 
 #[tokio::test]
-async fn f4_from_1024_bytes_on() {
+async fn bodies_are_compressed_from_1024_bytes_on() {
     let stack = Stack::boot().await;
     for (length, coding) in [(1023, None), (1024, Some("gzip"))] {
         let target = format!("/{length}.css");
@@ -288,9 +289,9 @@ async fn f4_from_1024_bytes_on() {
     }
 }
 
-/// H1, H2 and H3 with `always` (H5): on whatever the site answers.
+/// Security headers with `always`: on every response of the site.
 #[tokio::test]
-async fn h5_security_headers_on_every_answer() {
+async fn security_headers_on_every_answer() {
     let stack = Stack::boot().await;
     let etag = stack.open("/").await.header("etag").unwrap().to_owned();
     let same = navigation(HOST, "/").header("If-None-Match", &etag);
@@ -311,7 +312,8 @@ async fn h5_security_headers_on_every_answer() {
     }
 }
 
-/// A deploy as the stack does it: what is gone is deleted under the open page.
+/// A deploy as it was done with nginx: removed files are deleted while a page
+/// is open.
 #[tokio::test]
 async fn a_page_that_is_open_during_a_deploy_finds_its_chunks() {
     let stack = Stack::boot().await;
@@ -322,8 +324,8 @@ async fn a_page_that_is_open_during_a_deploy_finds_its_chunks() {
     std::fs::remove_file(stack.root().join(&OLD[1..])).unwrap();
     std::fs::remove_file(stack.root().join("LOGO.PNG")).unwrap();
 
-    // What `retain_files` does not name is gone once the gateway has looked:
-    // from then on nothing answers because it is still open.
+    // A file that `retain_files` does not match is gone after the next lookup:
+    // from then on no response comes from a file that is still open.
     assert_eventually!(stack.get("/LOGO.PNG").await.status == 404);
     let kept = stack.get(OLD).await;
     assert_eq!((kept.status, &kept.body), (200, &old.body));

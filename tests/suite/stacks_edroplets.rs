@@ -9,7 +9,7 @@ use crate::stacks::{expect_page, has, navigation, resource};
 
 const HOST: &str = "edroplets.org";
 
-/// The stack, with a stand-in for the container.
+/// The configuration, with a stand-in for the container.
 struct Stack {
     gateway: Gateway,
     backend: Upstream,
@@ -23,7 +23,8 @@ impl Stack {
         let backend = Upstream::http(async |request| answer(&request)).await;
         let example = Example::of("edroplets")
             .listener("*:80")
-            // Under its own name, which the hosts file has; the port alone is another.
+            // Under the container's name, which is in the hosts file; only the
+            // port differs.
             .endpoint(
                 "edroplets_backend:3000",
                 &format!("edroplets_backend:{}", backend.port()),
@@ -67,7 +68,7 @@ fn write_site(root: &Path) {
     }
 }
 
-/// The backend: says what it was asked, and knows no `/missing`.
+/// The backend: returns the request, and answers `/missing` with 404.
 fn answer(request: &Received) -> Reply {
     if request.target == "/missing" {
         return Reply::new(404)
@@ -79,7 +80,7 @@ fn answer(request: &Received) -> Reply {
 }
 
 #[tokio::test]
-async fn r2_both_names_and_no_other() {
+async fn both_names_and_no_other() {
     let stack = Stack::boot().await;
     for host in ["edroplets.org", "www.edroplets.org"] {
         let response = stack.gateway.send(navigation(host, "/")).await;
@@ -94,7 +95,7 @@ async fn r2_both_names_and_no_other() {
 }
 
 #[tokio::test]
-async fn r9_the_api_without_its_prefix() {
+async fn the_api_without_its_prefix() {
     let stack = Stack::boot().await;
     for (target, seen) in [
         ("/api/users/7?x=1", "/users/7?x=1"),
@@ -107,7 +108,7 @@ async fn r9_the_api_without_its_prefix() {
         let response = stack.get(target).await;
         assert_eq!(response.json()["target"], seen, "{target}");
     }
-    // Not below it: pages.
+    // These paths are not below the prefix: pages.
     let before = stack.backend.request_count();
     for target in ["/api", "/apix", "/API/users"] {
         let response = stack.open(target).await;
@@ -119,7 +120,7 @@ async fn r9_the_api_without_its_prefix() {
 
 /// `{path}`, `{path}/`, then `/index.html`.
 #[tokio::test]
-async fn f1_pages_fall_back_to_the_index() {
+async fn pages_fall_back_to_the_index() {
     let stack = Stack::boot().await;
     for (target, text) in [
         ("/", "the index"),
@@ -143,9 +144,9 @@ async fn f1_pages_fall_back_to_the_index() {
     assert_eq!(stack.backend.request_count(), 0);
 }
 
-/// What the API does not know is the API's to say.
+/// A missing path of the API is answered by the API.
 #[tokio::test]
-async fn f1_the_api_is_excluded() {
+async fn the_api_is_excluded() {
     let stack = Stack::boot().await;
     let response = stack.open("/api/missing").await;
     assert_eq!(response.status, 404);
@@ -153,7 +154,7 @@ async fn f1_the_api_is_excluded() {
 }
 
 #[tokio::test]
-async fn f1_a_missing_asset_is_404() {
+async fn a_missing_asset_is_404() {
     let stack = Stack::boot().await;
     assert_eq!(stack.get("/js/app.js").await.status, 200);
     for target in ["/js/old.js", "/img/none.png", "/js/OLD.JS"] {
@@ -163,9 +164,9 @@ async fn f1_a_missing_asset_is_404() {
     }
 }
 
-/// A page is revalidated, and not sent again.
+/// A page is revalidated, and an unchanged one is not sent again.
 #[tokio::test]
-async fn f1_an_unchanged_page_is_304() {
+async fn an_unchanged_page_is_304() {
     let stack = Stack::boot().await;
     for target in ["/", "/editor/42"] {
         let page = stack.open(target).await;
@@ -177,7 +178,7 @@ async fn f1_an_unchanged_page_is_304() {
 
 /// Caddy's `encode zstd gzip`.
 #[tokio::test]
-async fn f4_pages_and_api_are_compressed() {
+async fn pages_and_api_are_compressed() {
     let stack = Stack::boot().await;
     for (accepted, coding) in [
         ("gzip, deflate, br, zstd", Some("zstd")),
@@ -203,9 +204,9 @@ async fn f4_pages_and_api_are_compressed() {
     assert_eq!(small.text(), "p{}\n");
 }
 
-/// Caddy does both by itself.
+/// Caddy does both by default.
 #[tokio::test]
-async fn p1_p2_the_host_and_the_client_are_passed_on() {
+async fn the_host_and_the_client_are_passed_on() {
     let stack = Stack::boot().await;
     let request = resource(HOST, "/api/users").header("X-Forwarded-For", "6.6.6.6");
     stack.gateway.send(request).await;
@@ -218,9 +219,9 @@ async fn p1_p2_the_host_and_the_client_are_passed_on() {
     assert_eq!(seen.header("x-forwarded-host"), Some(HOST));
 }
 
-/// A signed webhook: one byte more or less and its signature is wrong.
+/// A signed webhook: with one byte more or less its signature would be invalid.
 #[tokio::test]
-async fn r12_a_webhook_reaches_the_backend_byte_for_byte() {
+async fn a_webhook_reaches_the_backend_byte_for_byte() {
     let stack = Stack::boot().await;
     let body: Vec<u8> = (0..=255).cycle().take(5000).collect();
     let request = Request::post("/api/hooks/push", body.clone())

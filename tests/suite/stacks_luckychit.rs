@@ -1,6 +1,6 @@
 //! `examples/luckychit`: an API and a Flutter build behind Cloudflare, and one
-//! cache that a command empties. Here its hosts, routes and clients; its cache is
-//! in `stacks_luckychit_cache`.
+//! cache that a command purges. This file tests its hosts, routes and clients;
+//! its cache is tested in `stacks_luckychit_cache`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -15,24 +15,24 @@ use crate::stacks::{is_hit, navigation, resource};
 
 pub(crate) const HOST: &str = "chitfund.deepteklabs.com";
 
-/// What is never kept.
+/// The `Cache-Control` of responses that are never stored.
 pub(crate) const NEVER: &str = "no-cache, no-store, must-revalidate";
 
-/// What the application's servers say of everything.
+/// The `Cache-Control` that the application's servers send with every response.
 const THEIRS: &str = "public, max-age=3600";
 
-/// The stack, with stand-ins for what the gateway speaks to.
+/// The configuration, with stand-ins for its upstreams and Cloudflare.
 pub(crate) struct Stack {
     pub(crate) gateway: Gateway,
     pub(crate) api: Upstream,
     pub(crate) frontend: Upstream,
     pub(crate) cloudflare: Upstream,
-    /// Which build the frontend serves.
+    /// The build that the frontend serves.
     pub(crate) build: Arc<AtomicU32>,
 }
 
 impl Stack {
-    /// Cloudflare is whoever connects from this machine.
+    /// Every peer on this machine counts as Cloudflare.
     pub(crate) async fn boot() -> Self {
         let build = Arc::new(AtomicU32::new(1));
         let served = Arc::clone(&build);
@@ -54,18 +54,18 @@ impl Stack {
         }
     }
 
-    /// Something that a page asks for, as Cloudflare passes it on.
+    /// A request for a subresource, as Cloudflare forwards it.
     pub(crate) async fn get(&self, target: &str) -> Response {
         self.gateway.send(behind_cloudflare(target)).await
     }
 
-    /// A page, as Cloudflare passes it on.
+    /// A request for a page, as Cloudflare forwards it.
     pub(crate) async fn open(&self, target: &str) -> Response {
         let request = navigation(HOST, target);
         self.gateway.send(from_cloudflare(request)).await
     }
 
-    /// How often the frontend was asked for this.
+    /// The number of requests for this path that reached the frontend.
     pub(crate) fn asked(&self, target: &str) -> usize {
         let requests = self.frontend.requests();
         requests.iter().filter(|seen| seen.target == target).count()
@@ -98,7 +98,7 @@ fn from_cloudflare(request: Request) -> Request {
         .header("X-Forwarded-Proto", "https")
 }
 
-/// The Node API: cacheable, if one believed it.
+/// The Node API: cacheable, according to its fields.
 fn members(request: &Received) -> Reply {
     let body = json!({ "target": request.target, "members": vec!["someone"; 200] });
     Reply::ok(body.to_string())
@@ -106,8 +106,8 @@ fn members(request: &Received) -> Reply {
         .header("Cache-Control", THEIRS)
 }
 
-/// PM2's static server with a Flutter build: types by a short table, an ETag,
-/// an hour for everything, also for what is missing.
+/// PM2's static server with a Flutter build: a short table of types, an ETag,
+/// and a lifetime of an hour for everything, even for missing files.
 fn flutter(request: &Received, build: u32) -> Reply {
     let path = request.target.split('?').next().unwrap();
     let kind = match path.rsplit_once('.').map(|(_, extension)| extension) {
@@ -135,7 +135,7 @@ fn flutter(request: &Received, build: u32) -> Reply {
 }
 
 #[tokio::test]
-async fn r2_other_hosts_are_404() {
+async fn other_hosts_are_404() {
     let stack = Stack::boot().await;
     assert_eq!(stack.get("/").await.status, 200);
     for host in ["deepteklabs.com", "www.chitfund.deepteklabs.com", "[::1]"] {
@@ -146,10 +146,10 @@ async fn r2_other_hosts_are_404() {
     assert_eq!(stack.frontend.request_count(), 1);
 }
 
-/// TLS ends at Cloudflare: what came by https is not sent there again, and the
-/// servers behind learn how it came.
+/// Cloudflare terminates TLS: a request that used https is not redirected to
+/// https again, and the upstreams learn the scheme.
 #[tokio::test]
-async fn r6_no_redirect_loop_behind_cloudflare() {
+async fn no_redirect_loop_behind_cloudflare() {
     let stack = Stack::boot().await;
     for target in ["/", "/api/members"] {
         for proto in ["https", "http"] {
@@ -168,9 +168,9 @@ async fn r6_no_redirect_loop_behind_cloudflare() {
     assert_eq!(protos(&stack.api), ["https", "http"]);
 }
 
-/// With the very networks of the file, this machine is not Cloudflare.
+/// With the networks in the file, this machine is not Cloudflare.
 #[tokio::test]
-async fn r6_nobody_but_cloudflare_is_believed() {
+async fn only_cloudflare_is_trusted() {
     let api = Upstream::http(async |request| members(&request)).await;
     let nobody = Vacant::refusing();
     let webhook = format!("http://{}/", nobody.endpoint());
@@ -185,7 +185,7 @@ async fn r6_nobody_but_cloudflare_is_believed() {
 }
 
 #[tokio::test]
-async fn r7_the_api_and_the_frontend() {
+async fn the_api_and_the_frontend() {
     let stack = Stack::boot().await;
     for (target, to_api) in [
         ("/", false),
@@ -209,9 +209,9 @@ async fn r7_the_api_and_the_frontend() {
     }
 }
 
-/// The limit of nginx where none is written.
+/// The default limit of nginx.
 #[tokio::test]
-async fn p11_a_body_of_one_mebibyte_and_no_more() {
+async fn a_body_of_one_mebibyte_and_no_more() {
     let stack = Stack::boot().await;
     for (length, status) in [(1 << 20, 200), ((1 << 20) + 1, 413)] {
         let request = Request::post("/api/members", vec![b'x'; length]).host(HOST);
@@ -222,7 +222,7 @@ async fn p11_a_body_of_one_mebibyte_and_no_more() {
 }
 
 #[tokio::test]
-async fn p1_the_host_is_passed_on() {
+async fn the_host_is_passed_on() {
     let stack = Stack::boot().await;
     stack.get("/").await;
     stack.get("/api/members").await;
@@ -230,9 +230,9 @@ async fn p1_the_host_is_passed_on() {
     assert_eq!(stack.api.only_request().header("host"), Some(HOST));
 }
 
-/// D5 of the original: the client behind Cloudflare, not Cloudflare.
+/// The client behind Cloudflare, not Cloudflare.
 #[tokio::test]
-async fn p2_the_client_behind_cloudflare() {
+async fn the_client_behind_cloudflare() {
     let stack = Stack::boot().await;
     stack.get("/api/members").await;
     let seen = stack.api.only_request();
@@ -245,7 +245,7 @@ async fn p2_the_client_behind_cloudflare() {
     assert_eq!(line["client_ip"], "203.0.113.7");
 }
 
-/// Serves a file, and takes what was sent over an upgraded connection back.
+/// Serves a file, and echoes what is sent over an upgraded connection.
 async fn live(mut visit: Visit) {
     while let Ok(request) = visit.request().await {
         if request.header("upgrade").is_none() {
@@ -264,9 +264,9 @@ async fn live(mut visit: Visit) {
     }
 }
 
-/// P5 and P9: also on a path that the cache has an answer for.
+/// Even on a path for which the cache has a response.
 #[tokio::test]
-async fn p9_an_upgrade_passes_the_cache_by() {
+async fn an_upgrade_bypasses_the_cache() {
     let frontend = Upstream::raw(live).await;
     let nobody = Vacant::refusing();
     let webhook = format!("http://{}/", nobody.endpoint());
@@ -291,9 +291,9 @@ async fn p9_an_upgrade_passes_the_cache_by() {
     assert_eq!(kept.text(), "a file");
 }
 
-/// The original asks every request for an upgrade.
+/// The original configuration asks for an upgrade with every request.
 #[tokio::test]
-async fn d8_an_upgrade_only_if_asked_for() {
+async fn an_upgrade_only_if_asked_for() {
     let stack = Stack::boot().await;
     stack.get("/").await;
     let seen = stack.frontend.only_request();

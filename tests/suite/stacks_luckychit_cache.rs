@@ -1,5 +1,5 @@
-//! `examples/luckychit`: what is kept where, for how long, and the one command
-//! that empties it.
+//! `examples/luckychit`: what is cached where and for how long, and the one
+//! command that purges it.
 
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -10,7 +10,7 @@ use crate::stacks::{has, is_hit};
 use crate::stacks_luckychit::{HOST, NEVER, Stack, behind_cloudflare, start};
 
 #[tokio::test]
-async fn c1_pages_and_api_are_never_kept() {
+async fn pages_and_api_are_never_kept() {
     let stack = Stack::boot().await;
     for target in ["/api/members", "/api/members?page=2", "/api"] {
         let before = stack.api.request_count();
@@ -32,10 +32,10 @@ async fn c1_pages_and_api_are_never_kept() {
     }
 }
 
-/// The upstream gives an hour to whatever it answers. What has the same name in
-/// each build, and what is missing, must have none of it.
+/// The upstream sends a lifetime of an hour with every response. Files with the
+/// same name in each build, and missing files, must not be cached.
 #[tokio::test]
-async fn c1_neither_is_what_no_rule_names() {
+async fn files_without_a_rule_are_never_kept() {
     let stack = Stack::boot().await;
     for (target, status) in [
         ("/assets/AssetManifest.bin", 200),
@@ -61,7 +61,7 @@ async fn c1_neither_is_what_no_rule_names() {
 }
 
 #[tokio::test]
-async fn c2_images_css_and_js_are_kept_for_seven_days_html_and_json_never() {
+async fn images_css_and_js_are_kept_for_seven_days_html_and_json_never() {
     let stack = Stack::boot().await;
     for target in [
         "/main.dart.js",
@@ -90,10 +90,10 @@ async fn c2_images_css_and_js_are_kept_for_seven_days_html_and_json_never() {
     }
 }
 
-/// Browsers keep pictures for the week. Code has the same name in every build
-/// and cannot be purged there: it is revalidated, and seldom sent again.
+/// Browsers cache pictures for a week. Code has the same name in every build
+/// and cannot be purged in browsers: it is revalidated, and rarely sent again.
 #[tokio::test]
-async fn c2_browsers_revalidate_code() {
+async fn browsers_revalidate_code() {
     let stack = Stack::boot().await;
     let image = stack.get("/favicon.png").await;
     assert_eq!(
@@ -114,7 +114,7 @@ async fn c2_browsers_revalidate_code() {
 }
 
 #[tokio::test]
-async fn c4_one_command_purges_the_gateway_and_cloudflare() {
+async fn one_command_purges_the_gateway_and_cloudflare() {
     let stack = Stack::boot().await;
     const CODE: &str = "/main.dart.js";
     const URL: &str = "https://chitfund.deepteklabs.com/main.dart.js";
@@ -158,7 +158,7 @@ async fn c4_one_command_purges_the_gateway_and_cloudflare() {
 }
 
 #[tokio::test]
-async fn c5_cloudflare_keeps_what_is_static_and_passes_by_the_rest() {
+async fn cloudflare_caches_only_static_files() {
     let stack = Stack::boot().await;
     for (target, cdn) in [
         ("/main.dart.js", "max-age=604800"),
@@ -182,7 +182,7 @@ async fn c5_cloudflare_keeps_what_is_static_and_passes_by_the_rest() {
 }
 
 #[tokio::test]
-async fn f4_text_is_compressed() {
+async fn text_is_compressed() {
     let stack = Stack::boot().await;
     for (target, coded) in [
         ("/", true),
@@ -208,7 +208,7 @@ async fn f4_text_is_compressed() {
 }
 
 #[tokio::test]
-async fn f5_wasm_has_its_type() {
+async fn wasm_has_its_type() {
     let stack = Stack::boot().await;
     for target in ["/main.dart.wasm", "/canvaskit/canvaskit.wasm"] {
         for hit in [false, true] {
@@ -229,7 +229,7 @@ async fn f5_wasm_has_its_type() {
 }
 
 #[tokio::test]
-async fn f5_the_service_worker_is_never_kept() {
+async fn the_service_worker_is_never_kept() {
     let stack = Stack::boot().await;
     for target in ["/flutter_service_worker.js", "/flutter_bootstrap.js"] {
         for _ in 0..2 {
@@ -244,9 +244,9 @@ async fn f5_the_service_worker_is_never_kept() {
     }
 }
 
-/// The original's `add_header` leaves a 502 to whatever Cloudflare makes of it.
+/// The original's `add_header` leaves it to Cloudflare whether a 502 is cached.
 #[tokio::test]
-async fn h5_failures_are_never_kept() {
+async fn failures_are_never_kept() {
     let (api, frontend) = (Vacant::refusing(), Vacant::refusing());
     let webhook = format!("http://{}/", api.endpoint());
     let gateway = start(&api.endpoint(), &frontend.endpoint(), &webhook, true).await;
@@ -257,10 +257,10 @@ async fn h5_failures_are_never_kept() {
     }
 }
 
-/// "502 Bad Gateway" while PM2 restarts: what is kept hides it for a day, even
-/// what was just purged, if it was purged softly.
+/// While PM2 restarts, the frontend answers 502: stored responses are served
+/// for a day instead, even after a soft purge.
 #[tokio::test]
-async fn what_is_kept_outlives_the_frontend() {
+async fn stored_responses_outlive_the_frontend() {
     let mut stack = Stack::boot().await;
     let code = stack.get("/main.dart.js").await;
     stack.frontend = Upstream::always(Reply::new(500)).await;
@@ -273,7 +273,7 @@ async fn what_is_kept_outlives_the_frontend() {
     assert_eq!(stack.get("/favicon.png").await.status, 502);
 }
 
-/// The pain of the stack: nobody knows which layer is stale.
+/// With several caches it was unknown which one was stale.
 #[tokio::test]
 async fn every_answer_says_what_the_cache_did_and_why() {
     let stack = Stack::boot().await;

@@ -1,4 +1,4 @@
-//! What an operator is told by `check`, and by `run` where it does not start.
+//! What `check` reports, and `run` if it does not start.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use janua_tests::run;
 
 use crate::reload::says;
 
-/// A log that cannot be written to is said by both, at its place, in words.
+/// Both report a log that cannot be written to, at its position.
 #[tokio::test]
 async fn a_log_that_cannot_be_opened() {
     let folder = tempfile::tempdir().unwrap();
@@ -42,7 +42,7 @@ async fn a_log_that_cannot_be_opened() {
     }
 }
 
-/// One that can be written to is not made by a check.
+/// `check` does not create a log file.
 #[tokio::test]
 async fn a_check_makes_no_log() {
     let folder = tempfile::tempdir().unwrap();
@@ -54,12 +54,12 @@ async fn a_check_makes_no_log() {
     assert!(!folder.path().join("access.log").exists());
 }
 
-/// The socket is made under a passing name, which the operator never sees.
+/// The socket is created under a temporary name, which the operator never sees.
 #[tokio::test]
 async fn an_admin_socket_that_cannot_be_made() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("file"), "").unwrap();
-    // A file where a directory is needed, and a file system that takes no files.
+    // A file where a directory is needed, and a file system that accepts no files.
     for socket in ["file/a.sock", "/proc/a.sock"] {
         let config = format!(
             "{}[admin]\nsocket = \"{socket}\"\n[server]\nstate_dir = \"state\"\n",
@@ -89,7 +89,7 @@ async fn an_admin_socket_that_cannot_be_made() {
     }
 }
 
-/// The advice names what the operator wrote, and is left out where it is of no use.
+/// The advice names what the operator wrote, and is omitted if it would not help.
 #[tokio::test]
 async fn an_admin_socket_by_option_that_cannot_be_made() {
     let folder = tempfile::tempdir().unwrap();
@@ -111,10 +111,10 @@ async fn an_admin_socket_by_option_that_cannot_be_made() {
     }
 }
 
-/// Everything that a policy refers to and that is not there is said at once,
-/// with what else is wrong.
+/// Everything that a policy refers to and that is missing is reported at once,
+/// together with other errors.
 #[tokio::test]
-async fn all_that_is_not_there_is_said_at_once() {
+async fn everything_missing_is_reported_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let config = says("x")
         + "[policies.a]\ncomponent = \"api-key\"\nconfig = { keys_file = \"none\" }\n\
@@ -138,9 +138,10 @@ async fn all_that_is_not_there_is_said_at_once() {
     );
 }
 
-/// Once the file itself is right, what policies refuse comes with what is not there.
+/// Once the file itself is valid, errors of policies are reported with missing
+/// files.
 #[tokio::test]
-async fn what_policies_refuse_is_said_with_what_is_not_there() {
+async fn errors_of_policies_are_reported_with_missing_files() {
     let folder = tempfile::tempdir().unwrap();
     let config = says("x")
         + "[policies.a]\ncomponent = \"api-key\"\nconfig = { keys_file = \"none\" }\n\

@@ -1,5 +1,5 @@
-//! Bodies stream: large ones come whole, events come at once, slow readers
-//! slow the sender down, and both directions run at the same time.
+//! Streaming: large bodies arrive complete, events arrive at once, slow readers
+//! slow down the sender, and both directions run at the same time.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -13,12 +13,12 @@ use janua_tests::{
 
 const MIB: usize = 1 << 20;
 
-/// What a gateway that has just been started may grow by: memory is taken in
-/// pieces of some MiB, and code counts once it is used. The sockets of both
-/// sides hold up to 20 MiB, which are the kernel's.
+/// How much the memory of a new gateway may grow: the allocator takes memory in
+/// steps of some MiB, and code counts once it is used. The socket buffers of
+/// both sides hold up to 20 MiB, which belong to the kernel.
 const MEMORY_KIB: u64 = 16 * 1024;
 
-/// Reads a body of filler; how long it was.
+/// Reads a body of filler; returns its length.
 async fn check_filler(wire: &mut Wire, mut size: usize) -> usize {
     let mut at = 0;
     while size > 0 {
@@ -68,7 +68,7 @@ async fn large_bodies_pass_whole_in_both_directions() {
 #[tokio::test]
 async fn large_chunked_bodies_pass_whole_in_both_directions() {
     const CHUNKS: usize = 500;
-    // Sizes that fit no buffer.
+    // Chunk sizes that fit no buffer.
     let size_of = |n: usize| 1 + n * 7919 % 40_000;
     let upstream = Upstream::raw(move |mut visit: Visit| async move {
         let request = visit.wire.receive_request().await.unwrap();
@@ -129,7 +129,7 @@ async fn a_slow_reader_slows_the_upstream_down() {
     let mut wire = gateway.connect().await;
     wire.send(Request::get("/endless").to_bytes()).await;
     assert_eq!(wire.receive_head("GET").await.unwrap().status, 200);
-    // Nothing more is read: the upstream has to come to a standstill.
+    // Nothing more is read: the upstream must stall.
     let standstill = janua_tests::eventually(async || {
         let at = sent.load(SeqCst);
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -143,7 +143,7 @@ async fn a_slow_reader_slows_the_upstream_down() {
         at < 32 * MIB && grown < MEMORY_KIB,
         "{grown} KiB of {at} bytes are held"
     );
-    // And goes on once the client reads.
+    // It continues when the client reads again.
     let mut read = 0;
     while sent.load(SeqCst) == at {
         read += wire.take_some().await.unwrap().len();
@@ -230,7 +230,7 @@ async fn events_come_at_once() {
     for path in ["/chunked", "/close"] {
         let mut wire = gateway.connect().await;
         wire.send(Request::get(path).to_bytes()).await;
-        // The head comes before there is any event.
+        // The head arrives before there is any event.
         let head = wire.receive_head("GET").await.unwrap();
         assert_eq!(head.header("content-type"), Some("text/event-stream"));
         for event in ["data: 1\n\n", "data: two\n\n", ":\n\n"] {
@@ -250,7 +250,7 @@ async fn an_early_answer_comes_while_the_upload_goes_on() {
             .wire
             .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             .await;
-        // A conversation: each chunk is sent back.
+        // A conversation: each chunk is echoed.
         loop {
             let chunk = visit.wire.take_chunk().await.unwrap();
             let size = chunk.len();
@@ -295,6 +295,6 @@ async fn an_early_refusal_reaches_a_client_that_still_sends() {
     wire.send(vec![b'x'; 100_000]).await;
     let response = wire.receive("POST").await;
     assert_eq!((response.status, response.text()), (403, "no"));
-    // The rest of the body can be no request.
+    // The rest of the body must not be parsed as a request.
     assert!(wire.is_closed().await);
 }

@@ -1,5 +1,5 @@
-//! Which endpoint of an upstream is asked: balance, health, limits, and the kinds
-//! of address.
+//! The choice of an endpoint: balancing, health, limits, and the kinds of
+//! address.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,8 +8,8 @@ use janua_tests::{
     Endpoint, Gateway, Proxy, Reply, Request, Settings, Upstream, Vacant, Visit, assert_eventually,
 };
 
-/// How many of `count` requests over connections of their own were answered
-/// by whom.
+/// How many of `count` requests, each over its own connection, each endpoint
+/// answered.
 async fn shares(gateway: &Gateway, count: usize) -> BTreeMap<String, usize> {
     let mut shares = BTreeMap::new();
     for _ in 0..count {
@@ -33,7 +33,7 @@ async fn least_conn_counts_all_workers() {
         .upstream("balance = \"least_conn\"");
     let gateway = Settings::new().workers(4).start(config).await;
     let mut held = Vec::new();
-    // One after another, until the busy one has its first.
+    // One after another, until the busy endpoint has its first request.
     for answered in 0.. {
         let mut wire = gateway.connect().await;
         wire.send(Request::get("/").to_bytes()).await;
@@ -46,7 +46,7 @@ async fn least_conn_counts_all_workers() {
         assert!(answered < 100, "equals take turns");
     }
     // From now on no worker sends it another. A client has its response before
-    // the request is counted out, and equals take turns.
+    // the count is decremented, and equal endpoints take turns.
     for _ in 0..50 {
         assert_eventually!(gateway.status().await["in_flight"] == 1);
         assert_eq!(gateway.get("/").await.text(), "free");
@@ -68,7 +68,7 @@ async fn weights_hold_over_four_workers() {
         .and(weighted(&c, 1));
     let gateway = Settings::new().workers(4).start(config).await;
     let shares = shares(&gateway, 400).await;
-    // 250, 100 and 50, but for a round that each worker has not finished.
+    // 250, 100 and 50, except for a round that each worker has not finished.
     for (name, expected) in [("a", 250), ("b", 100), ("c", 50)] {
         let count = shares[name];
         assert!(
@@ -79,7 +79,7 @@ async fn weights_hold_over_four_workers() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_fails_is_left_alone_and_comes_back() {
+async fn a_failing_endpoint_is_ejected_and_recovers() {
     let port_holder = Vacant::refusing();
     let address = port_holder.address();
     let alive = named("alive").await;
@@ -105,7 +105,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_comes_back() {
     if begin.elapsed() < Duration::from_millis(1900) {
         assert_eq!(failed().await, 3.0, "it is not asked while it is out");
     }
-    // It comes back: the port is given free and a server takes it.
+    // It recovers: the port is released and a server uses it.
     drop(port_holder);
     let back = Upstream::at(Endpoint::Tcp(address), |mut visit: Visit| async move {
         while visit.request().await.is_ok() {
@@ -118,9 +118,10 @@ async fn an_endpoint_that_fails_is_left_alone_and_comes_back() {
     assert!(back.request_count() > 0);
 }
 
-/// The last one is never put out: that would only turn a failure into another.
+/// The last endpoint is never ejected: that would only replace one failure by
+/// another.
 #[tokio::test]
-async fn if_all_are_out_all_are_tried() {
+async fn if_all_are_ejected_all_are_tried() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         if let Ok(request) = visit.request().await
             && request.target == "/ok"
@@ -158,7 +159,7 @@ async fn the_most_connections_of_an_endpoint() {
     let refused = gateway.get("/limit").await;
     assert_eq!(refused.status, 503);
     assert_eq!(refused.proxy_error(), Some("connection_limit_reached"));
-    // A place is free again as soon as a client is gone.
+    // A place is available again as soon as a client is gone.
     held.pop().unwrap().reset();
     assert_eventually!(busy.open() == 1);
     let mut wire = gateway.connect().await;
@@ -184,7 +185,7 @@ async fn a_unix_socket() {
     assert_eventually!(gateway.get("/").await.status == 502);
 }
 
-/// R10: both families are tried, whichever of them the server listens on.
+/// Both address families are tried, whichever of them the server listens on.
 #[tokio::test]
 async fn a_name() {
     let four = Upstream::echo().await;

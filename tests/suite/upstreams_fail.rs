@@ -1,4 +1,4 @@
-//! Upstreams that refuse, keep silent, or take too long.
+//! Upstreams that refuse connections, do not respond, or take too long.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -134,7 +134,7 @@ async fn a_response_head_that_drips_is_cut_off() {
     .await;
     let config = Proxy::to(upstream.endpoint()).upstream("response_head_timeout = \"500ms\"");
     let gateway = Gateway::start(config).await;
-    // `response_head_timeout` is how long the head may take, not a byte of it.
+    // `response_head_timeout` applies to the whole head, not to each byte.
     let response = gateway.get("/").await;
     assert_eq!(response.status, 504);
 }
@@ -173,9 +173,9 @@ async fn a_request_may_be_limited_as_a_whole() {
     assert_eq!(gateway.log_line("/").await["failure"], "whole_timeout");
 }
 
-/// A name that does not resolve stops neither the start nor other routes.
+/// A name that does not resolve affects neither the start nor other routes.
 #[tokio::test]
-async fn a_name_that_there_is_not() {
+async fn a_name_that_does_not_exist() {
     let gateway = Gateway::start(Proxy::to("nowhere.invalid:80")).await;
     let response = gateway.get("/").await;
     assert_eq!(response.status, 502);
@@ -183,10 +183,10 @@ async fn a_name_that_there_is_not() {
     assert_eq!(gateway.log_line("/").await["failure"], "dns");
 }
 
-/// It is asked all the same, for there is no other; but nobody is told that it is
-/// well.
+/// It still gets requests, because there is no other endpoint; but it is
+/// reported as down.
 #[tokio::test]
-async fn a_single_dead_endpoint_is_said_to_be_down() {
+async fn a_single_dead_endpoint_is_reported_as_down() {
     let port_holder = Vacant::refusing();
     let address = port_holder.address();
     let gateway = Gateway::start(Proxy::to(address.to_string())).await;
@@ -252,8 +252,9 @@ async fn a_single_dead_endpoint_is_said_to_be_down() {
     assert_eq!(said.matches("endpoint is back").count(), 1, "{said}");
 }
 
-/// Which endpoints are held back is judged at the time of each attempt: after
-/// the long wait for the first endpoint, the time of the second is over.
+/// Whether endpoints are ejected is evaluated at the time of each attempt:
+/// after the long wait for the first endpoint, the second one's ejection is
+/// over.
 #[tokio::test]
 async fn each_attempt_is_judged_at_its_own_time() {
     let is_well = Arc::new(AtomicBool::new(false));
@@ -287,7 +288,7 @@ async fn each_attempt_is_judged_at_its_own_time() {
     assert_eq!(gateway.get("/").await.text(), "back");
 }
 
-/// Asks, and gets half an answer.
+/// Sends a request, and reads half of the response.
 async fn expect_break(gateway: &Gateway) {
     let mut wire = gateway.connect().await;
     wire.send(Request::get("/").to_bytes()).await;

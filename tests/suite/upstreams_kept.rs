@@ -1,4 +1,4 @@
-//! Connections to an upstream that are kept, used again, and found dead.
+//! Idle connections to an upstream: kept, reused, and found closed.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn connections_are_kept() {
 }
 
 #[tokio::test]
-async fn no_more_are_kept_than_said() {
+async fn no_more_are_kept_than_configured() {
     let upstream = Upstream::http(async |_| {
         tokio::time::sleep(Duration::from_millis(100)).await;
         Reply::ok("x")
@@ -58,8 +58,8 @@ async fn none_are_kept_if_told_so() {
     assert_eventually!(upstream.open() == 0);
 }
 
-/// The best-known source of random 502s: the upstream closes an idle
-/// connection just as a request goes out on it.
+/// The best-known cause of random 502s: the upstream closes an idle connection
+/// just when a request is sent on it.
 #[tokio::test]
 async fn an_upstream_that_closes_after_each_response_costs_no_request() {
     let habits = Habits {
@@ -76,8 +76,8 @@ async fn an_upstream_that_closes_after_each_response_costs_no_request() {
     assert_eq!(upstream.request_count(), 500);
 }
 
-/// The upstream reads the request and closes without an answer, so the close
-/// cannot be seen before sending.
+/// The upstream reads the request and closes without a response, so the close
+/// cannot be noticed before sending.
 #[tokio::test]
 async fn a_kept_connection_that_dies_is_replaced_for_get() {
     let upstream = dies_when_reused().await;
@@ -102,7 +102,7 @@ async fn a_post_is_never_sent_twice() {
         Request::post("/", "pay"),
         Request::new("POST", "/"),
         Request::new("PATCH", "/"),
-        // Idempotent, but part of its body may be gone.
+        // Idempotent, but part of its body may have been sent.
         Request::new("PUT", "/").body("put"),
     ] {
         assert_eq!(gateway.get("/").await.status, 200);
@@ -111,7 +111,8 @@ async fn a_post_is_never_sent_twice() {
         assert_eq!(response.status, 502, "{request:?}");
         assert_eq!(response.proxy_error(), Some("connection_terminated"));
         assert_eq!(upstream.request_count() - before, 1, "{request:?}");
-        // It was most likely closed because it was idle: nobody is to blame.
+        // The upstream probably closed it because it was idle: this is not a
+        // failure.
         let status = gateway.status().await;
         let endpoint = &status["upstreams"][0]["endpoints"][0];
         assert_eq!(endpoint["health"], "up", "{request:?}");
@@ -129,8 +130,8 @@ async fn dies_when_reused() -> Upstream {
     .await
 }
 
-/// A fresh connection that dies is no idle one that was closed: the upstream
-/// may have crashed on this very request.
+/// A new connection that is closed was not idle: the upstream may have crashed
+/// because of this very request.
 #[tokio::test]
 async fn a_fresh_connection_that_dies_is_502() {
     let upstream = Upstream::raw(|mut visit: Visit| async move {
@@ -147,7 +148,7 @@ async fn a_fresh_connection_that_dies_is_502() {
 
 #[tokio::test]
 async fn an_upstreams_keep_alive_timeout_is_honoured() {
-    // With a margin of a second, one second is none.
+    // With a margin of one second, a timeout of one second leaves nothing.
     let reply = Reply::ok("x").header("Keep-Alive", "timeout=1, max=100");
     let upstream = Upstream::always(reply).await;
     let gateway = Gateway::start_one_worker(Proxy::to(upstream.endpoint())).await;
@@ -180,8 +181,9 @@ async fn idle_connections_are_closed_in_time() {
 }
 
 #[tokio::test]
-async fn bytes_behind_a_response_belong_to_nobody() {
-    // A second response that nobody asked for must not answer the next request.
+async fn bytes_after_a_response_close_the_connection() {
+    // A second response that belongs to no request must not answer the next
+    // request.
     let upstream = Upstream::raw(|mut visit: Visit| async move {
         while visit.request().await.is_ok() {
             let mut bytes = Reply::ok("right").to_bytes("GET");

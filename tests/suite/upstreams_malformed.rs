@@ -1,4 +1,4 @@
-//! Upstreams that answer with what is no response, or with half of one.
+//! Upstreams whose responses are malformed or incomplete.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +76,8 @@ async fn bad_responses_are_502() {
             bad,
             bad_word,
         ),
-        // With the head: nothing was sent to the client yet.
+        // The head and the fault arrive together: nothing was sent to the
+        // client yet.
         (
             "/chunk",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n",
@@ -152,8 +153,8 @@ async fn a_body_that_ends_too_early_is_never_complete() {
             let mut wire = gateway.connect().await;
             wire.send(request.to_bytes()).await;
             let read = wire.try_receive("GET").await;
-            // Without a length the end of an HTTP/1.0 response is the end of
-            // the connection, so it must not end in good order.
+            // Without a length, the end of an HTTP/1.0 response is the end of
+            // the connection, which must therefore not be closed properly.
             let error = read.map(|whole| whole.body).unwrap_err();
             assert!(matches!(error, ReadError::Incomplete(_)), "{path}: {error}");
         }
@@ -161,7 +162,7 @@ async fn a_body_that_ends_too_early_is_never_complete() {
     }
 }
 
-/// A chunk that is wrong once the client has the beginning.
+/// A malformed chunk after the client has received the start of the response.
 #[tokio::test]
 async fn a_body_that_turns_bad_is_never_complete() {
     let has_begun = Arc::new(Notify::new());

@@ -1,5 +1,5 @@
-//! Requests that are sent to another endpoint because the connection died before
-//! the response, and those that must not be.
+//! Requests that are repeated at another endpoint because the connection was
+//! lost before the response, and those that must not be.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,7 +9,8 @@ use janua_tests::{Gateway, Proxy, Received, Reply, Request, Upstream, Visit, ass
 
 use crate::upstreams_balance::named;
 
-/// Failures hold no endpoint back, so that the bad ones are asked again and again.
+/// Failures eject no endpoint, so that the failing ones get requests again and
+/// again.
 const NEVER_HELD_BACK: &str = "passive_health = { max_fails = 0 }";
 
 /// Reads a request and closes the connection.
@@ -23,7 +24,7 @@ async fn closes() -> Upstream {
 #[tokio::test]
 async fn an_endpoint_that_accepts_and_closes_costs_no_idempotent_request() {
     let reads = closes().await;
-    // With the request unread this is a reset.
+    // Closing with the request unread causes a reset.
     let accepts = Upstream::raw(async |_| {}).await;
     let alive = named("alive").await;
     let config = Proxy::to(reads.endpoint())
@@ -51,8 +52,8 @@ async fn an_endpoint_that_accepts_and_closes_costs_no_idempotent_request() {
     assert!(metrics.sum("janua_upstream_retries_total", &[]) > 0.0);
 }
 
-/// One of three is killed while requests are on their way to it, over kept
-/// connections and new ones.
+/// One of three endpoints is killed while requests are in flight to it, over
+/// reused and new connections.
 #[tokio::test]
 async fn an_endpoint_that_is_killed_costs_no_request() {
     let hangs = Arc::new(AtomicBool::new(false));
@@ -95,9 +96,9 @@ async fn an_endpoint_that_is_killed_costs_no_request() {
     }
 }
 
-/// What may have been carried out is never repeated.
+/// A request that may have been carried out is never repeated.
 #[tokio::test]
-async fn what_may_have_been_done_is_sent_once() {
+async fn a_request_that_may_have_been_carried_out_is_sent_once() {
     let (one, two, three) = (closes().await, closes().await, closes().await);
     let config = Proxy::to(one.endpoint())
         .and(two.endpoint())
@@ -109,7 +110,7 @@ async fn what_may_have_been_done_is_sent_once() {
         Request::post("/", "pay"),
         Request::new("POST", "/"),
         Request::new("PATCH", "/"),
-        // Idempotent, but part of its body may be gone.
+        // Idempotent, but part of its body may have been sent.
         Request::new("PUT", "/").body("put"),
     ] {
         let before = sent();
@@ -120,7 +121,7 @@ async fn what_may_have_been_done_is_sent_once() {
     }
 }
 
-/// Each is asked once, and the client is told why.
+/// Each endpoint is tried once, and the client gets the reason.
 #[tokio::test]
 async fn if_all_close_it_is_502() {
     let (one, two, three) = (closes().await, closes().await, closes().await);

@@ -1,5 +1,6 @@
-//! Upstreams that send bytes behind a complete response: whoever asks next over
-//! that connection would get them as the response, and so would all after them.
+//! Upstreams that send bytes after a complete response: the next request on that
+//! connection would get them as its response, and every later one would be off
+//! by one.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -10,12 +11,12 @@ use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Visit, assert_eventu
 
 const POISON: &str = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
 
-/// How long a connection rests after a response without its body, with a
-/// margin: what this machine delays for longer is not what the tests are about.
+/// How long a connection rests after a response without its content, plus a
+/// margin for delays of this machine, which the tests are not about.
 const LATEST: Duration = Duration::from_millis(60);
 
-/// Answers everything with its target; to a `HEAD` and to `/304` it says no more
-/// than a head, and sends a whole response behind it after `gap`.
+/// Answers everything with its target. For a `HEAD` and for `/304` it sends only
+/// a head, and a complete response after `gap`.
 async fn late(gap: Duration, poisoned: Arc<AtomicUsize>) -> Upstream {
     Upstream::raw(move |mut visit: Visit| {
         let poisoned = Arc::clone(&poisoned);
@@ -47,10 +48,10 @@ async fn late(gap: Duration, poisoned: Arc<AtomicUsize>) -> Upstream {
     .await
 }
 
-/// Clients that pipeline, beside others: nobody gets what was sent unasked, at
-/// any gap.
+/// Several clients, some of which pipeline: none gets unsolicited bytes,
+/// whatever the gap.
 #[tokio::test]
-async fn a_late_body_of_a_response_without_one_reaches_nobody() {
+async fn a_late_body_of_a_bodiless_response_reaches_no_client() {
     for (gap, route) in [
         (0, ""),
         (1, ""),
@@ -83,15 +84,16 @@ async fn a_late_body_of_a_response_without_one_reaches_nobody() {
             while let Some(client) = clients.join_next().await {
                 client.unwrap();
             }
-            // A machine under load may send none within the time at the longest gap.
+            // On a busy machine there may be none in time at the longest gap.
             let sent = poisoned.load(SeqCst);
             assert!(sent > 0 || gap == 50, "gap {gap}: nothing was sent");
         }
     }
 }
 
-/// What has come when the connection is used again is seen, counted and logged,
-/// and from then on each request gets a connection of its own.
+/// Bytes that have arrived when the connection is about to be reused are
+/// detected, counted and logged, and from then on each request gets a new
+/// connection.
 #[tokio::test]
 async fn an_endpoint_that_sends_unasked_is_not_pooled_any_more() {
     let poisoned = Arc::new(AtomicUsize::new(0));
@@ -132,9 +134,10 @@ async fn an_endpoint_that_sends_unasked_is_not_pooled_any_more() {
     );
 }
 
-/// Some servers say so when they close an idle connection (RFC 9110 §15.5.9).
+/// Some servers send it when they close an idle connection (RFC 9110, section
+/// 15.5.9).
 #[tokio::test]
-async fn a_408_on_an_idle_connection_is_no_offence() {
+async fn a_408_on_an_idle_connection_causes_no_distrust() {
     let said = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&said);
     let upstream = Upstream::raw(move |mut visit: Visit| {

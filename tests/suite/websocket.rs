@@ -13,7 +13,7 @@ fn upgrade(target: &str) -> Request {
         .header("Sec-WebSocket-Version", "13")
 }
 
-/// Accepts the upgrade, and sends back what it is sent.
+/// Accepts the upgrade, and echoes what it receives.
 async fn accepting() -> Upstream {
     Upstream::raw(|mut visit: Visit| async move {
         if visit.request().await.is_err() {
@@ -29,8 +29,8 @@ async fn accepting() -> Upstream {
     .await
 }
 
-/// Java's `HttpClient` says `Content-Length: 0`, the Docker client sends what it
-/// asks for as a body: the new protocol begins behind it.
+/// Java's `HttpClient` sends `Content-Length: 0`, and the Docker client sends a
+/// request body: the new protocol begins after it.
 #[tokio::test]
 async fn an_upgrade_may_have_a_body() {
     let upstream = accepting().await;
@@ -47,7 +47,7 @@ async fn an_upgrade_may_have_a_body() {
             .chunked(&[b"{", b"}"], &[]),
     ] {
         let mut wire = gateway.connect().await;
-        // What follows at once belongs to the new protocol.
+        // Bytes that follow at once belong to the new protocol.
         let both = [request.to_bytes(), b"early".to_vec()].concat();
         wire.send(both).await;
         let response = wire.receive(request.method()).await;
@@ -66,8 +66,8 @@ async fn an_upgrade_may_have_a_body() {
     }
 }
 
-/// Many servers change the protocol as soon as they have the head. The client is
-/// told once its request is complete, and nobody is to blame.
+/// Many servers switch protocols as soon as they have the head. The client gets
+/// the `101` once its request is complete, and this is not a failure.
 #[tokio::test]
 async fn a_101_before_the_whole_request_waits_for_it() {
     let early = || {
@@ -95,11 +95,11 @@ async fn a_101_before_the_whole_request_waits_for_it() {
         );
         wire.send(last).await;
         assert_eq!(wire.receive("GET").await.status, 101);
-        // The upstream sends back what it takes for its protocol.
+        // The upstream echoes what it takes for its protocol.
         assert_eq!(wire.take(10).await.unwrap(), b"0123456789");
         say(&mut wire, "more").await;
 
-        // One that never completes its request is given up by itself.
+        // A request that is never completed times out.
         let mut half = gateway.connect().await;
         half.send(most).await;
         half.finish().await;
@@ -220,7 +220,8 @@ async fn it_survives_reloads() {
     let mut gateway = Gateway::start(&config).await;
     let mut wire = open(&gateway).await;
     say(&mut wire, "before").await;
-    // Unrelated, its own upstream gone, its own site gone.
+    // Changes that do not concern it, the removal of its upstream, the removal
+    // of its site.
     gateway
         .reload(config.clone().route("max_body = \"2MiB\""))
         .await;
@@ -242,7 +243,7 @@ async fn an_idle_one_ends() {
     let gateway = Gateway::start(config).await;
     let mut wire = open(&gateway).await;
     let begin = std::time::Instant::now();
-    // Whoever speaks stays.
+    // A tunnel with traffic stays open.
     while begin.elapsed().as_millis() < 1200 {
         say(&mut wire, "still here").await;
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
