@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use janua_upstream::Connection;
+use janua_upstream::{ConnectError, Connection, Endpoint};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -65,6 +66,18 @@ pub(crate) fn from_upstream(connection: Connection) -> (ReadHalf, WriteHalf) {
             (ReadHalf::Unix(read), WriteHalf::Unix(write))
         }
     }
+}
+
+/// Connects to an endpoint, within this time.
+///
+/// # Errors
+/// See [`Endpoint::connect`].
+pub(crate) async fn connect(
+    endpoint: &Endpoint,
+    within: Duration,
+) -> Result<(ReadHalf, WriteHalf), ConnectError> {
+    let (connection, _) = endpoint.connect(within).await?;
+    Ok(from_upstream(connection))
 }
 
 impl ReadHalf {
@@ -170,11 +183,14 @@ impl WriteHalf {
     /// Has the connection reset when its other half is dropped, instead of
     /// ended in order.
     pub(crate) fn reset(self) {
-        // A Unix socket knows no reset; clients come over TCP.
-        if let Self::Tcp(half) = self {
-            let _ = half.as_ref().set_zero_linger();
-            // Dropped, it would say first that nothing more comes.
-            half.forget();
+        match self {
+            Self::Tcp(half) => {
+                let _ = half.as_ref().set_zero_linger();
+                // Dropped, it would say first that nothing more comes.
+                half.forget();
+            }
+            // A Unix socket knows no reset; clients come over TCP.
+            Self::Unix(_) => {}
         }
     }
 

@@ -85,17 +85,16 @@ pub(super) async fn connect(
     let begin = worker.clock.now();
     let within = forwarding.upstream.connect_timeout;
     let endpoint = picked.in_flight.endpoint();
-    let mut connected = endpoint.connect(within).await;
+    let mut connected = transport::connect(endpoint, within).await;
     while is_out_of_descriptors(&connected) && worker.estate.reserve.give() {
-        connected = endpoint.connect(within).await;
+        connected = transport::connect(endpoint, within).await;
     }
     let took = begin.instant.elapsed();
     attempts.connected(took);
     forwarding.stats.connect.observe(worker.index, took);
     match connected {
-        Ok((connection, _)) => {
+        Ok((read, write)) => {
             forwarding.stats.opened.increment(worker.index);
-            let (read, write) = transport::from_upstream(connection);
             Ok(Box::new(UpstreamConnection {
                 incoming: Incoming::new(Reader::new(read)),
                 outgoing: Outgoing::new(Writer::new(write)),
