@@ -83,6 +83,8 @@ mod session;
 mod snapshot;
 mod stats;
 mod target;
+#[cfg(test)]
+mod testing;
 mod transport;
 mod upload;
 mod upstream_connection;

@@ -192,3 +192,6 @@ pub(crate) async fn paced<T>(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,12 +16,16 @@ use tokio::net::{TcpStream, tcp, unix};
 pub(crate) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
+    #[cfg(test)]
+    Memory(crate::testing::PipeReader),
 }
 
 /// The half that is written.
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
+    #[cfg(test)]
+    Memory(crate::testing::PipeWriter),
 }
 
 /// What the other side of an idle connection has done.
@@ -76,6 +80,10 @@ pub(crate) async fn connect(
     endpoint: &Endpoint,
     within: Duration,
 ) -> Result<(ReadHalf, WriteHalf), ConnectError> {
+    #[cfg(test)]
+    if let Some(connected) = crate::testing::connect(endpoint, within).await {
+        return connected;
+    }
     let (connection, _) = endpoint.connect(within).await?;
     Ok(from_upstream(connection))
 }
@@ -91,6 +99,8 @@ impl ReadHalf {
         let polled = match self {
             Self::Tcp(half) => Pin::new(half).poll_read(context, &mut buffer),
             Self::Unix(half) => Pin::new(half).poll_read(context, &mut buffer),
+            #[cfg(test)]
+            Self::Memory(half) => return half.poll_read(context, buffer.initialize_unfilled()),
         };
         polled.map_ok(|()| buffer.filled().len())
     }
@@ -101,6 +111,8 @@ impl ReadHalf {
         let polled = match self {
             Self::Tcp(half) => half.as_ref().poll_read_ready(context),
             Self::Unix(half) => half.as_ref().poll_read_ready(context),
+            #[cfg(test)]
+            Self::Memory(half) => half.poll_readable(context).map(Ok),
         };
         polled.map(drop)
     }
@@ -115,6 +127,11 @@ impl ReadHalf {
             let peeked = match self {
                 Self::Tcp(half) => recv(half.as_ref(), &mut front, flags),
                 Self::Unix(half) => recv(half.as_ref(), &mut front, flags),
+                #[cfg(test)]
+                Self::Memory(half) => {
+                    let front = half.peek(front.len());
+                    return front.map_or(Idle::Closed, |front| Idle::of(&front));
+                }
             };
             return match peeked {
                 Err(Errno::INTR) => continue,
@@ -138,12 +155,16 @@ impl WriteHalf {
             return match self {
                 Self::Tcp(half) => Pin::new(half).poll_write(context, first),
                 Self::Unix(half) => Pin::new(half).poll_write(context, first),
+                #[cfg(test)]
+                Self::Memory(half) => half.poll_write(context, first),
             };
         }
         let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
         match self {
             Self::Tcp(half) => Pin::new(half).poll_write_vectored(context, &slices),
             Self::Unix(half) => Pin::new(half).poll_write_vectored(context, &slices),
+            #[cfg(test)]
+            Self::Memory(half) => half.poll_write(context, &[first, second].concat()),
         }
     }
 
@@ -159,6 +180,8 @@ impl WriteHalf {
                 rustix::net::send(stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)
             }),
             Self::Unix(_) => self.poll_write(context, bytes, &[]),
+            #[cfg(test)]
+            Self::Memory(half) => half.poll_write(context, bytes),
         }
     }
 
@@ -177,6 +200,8 @@ impl WriteHalf {
             }),
             // Clients come over TCP.
             Self::Unix(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+            #[cfg(test)]
+            Self::Memory(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 
@@ -191,6 +216,8 @@ impl WriteHalf {
             }
             // A Unix socket knows no reset; clients come over TCP.
             Self::Unix(_) => {}
+            #[cfg(test)]
+            Self::Memory(mut half) => half.reset(),
         }
     }
 
@@ -199,6 +226,11 @@ impl WriteHalf {
         match self {
             Self::Tcp(half) => Pin::new(half).poll_shutdown(context),
             Self::Unix(half) => Pin::new(half).poll_shutdown(context),
+            #[cfg(test)]
+            Self::Memory(half) => {
+                half.close();
+                Poll::Ready(Ok(()))
+            }
         }
     }
 }

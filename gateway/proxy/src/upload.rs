@@ -123,3 +123,6 @@ pub(crate) fn poll_closed(
     }
     Poll::Pending
 }
+
+#[cfg(test)]
+mod tests;
