@@ -170,3 +170,6 @@ async fn exchange_heads(
         Raced::Elapsed { .. } => Err(Kind::ResponseTimeout.into()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -202,3 +202,6 @@ fn unavailable(why: Unavailable) -> Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
