@@ -48,3 +48,6 @@ pub(crate) async fn forward(
     invalidate::invalidate(exchange);
     Ok(Answer::fresh(AnsweredBy::Upstream, Body::Passing(called)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -308,3 +308,6 @@ fn is_resident(file: &File, offset: u64, count: usize) -> bool {
 fn gone(error: io::Error) -> Failure {
     Failure::with(Kind::ClientGone, error.kind().to_string())
 }
+
+#[cfg(test)]
+mod tests;

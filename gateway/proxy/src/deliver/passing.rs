@@ -120,3 +120,6 @@ fn announce(head: &mut ResponseHead, takes_trailers: bool, is_coded: bool) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

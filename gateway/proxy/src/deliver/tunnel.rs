@@ -111,3 +111,6 @@ pub(super) async fn deliver(
     }
     Ok(Fate::Close)
 }
+
+#[cfg(test)]
+mod tests;
