@@ -229,3 +229,6 @@ impl Exchange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
