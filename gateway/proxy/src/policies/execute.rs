@@ -168,3 +168,6 @@ fn affect(
     }
     refusal
 }
+
+#[cfg(test)]
+mod tests;
