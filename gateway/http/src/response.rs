@@ -27,7 +27,7 @@ pub struct ResponseHead {
     /// True if a body was left out that another request would have got: the
     /// answer to a `HEAD`, and a 304. Faulty upstreams send it all the same,
     /// and perhaps late.
-    pub is_cut_short: bool,
+    pub omits_body: bool,
 }
 
 impl ResponseHead {
@@ -40,7 +40,7 @@ impl ResponseHead {
         self.keep_alive = false;
         self.keep_alive_timeout = None;
         self.version = Version::Http11;
-        self.is_cut_short = false;
+        self.omits_body = false;
     }
 
     /// Reads a head from the front of `buffer`, in answer to a request that
@@ -89,7 +89,7 @@ impl ResponseHead {
         }
         self.keep_alive = meaning.persists(self.version);
         self.keep_alive_timeout = self.fields.known(Known::KeepAlive).find_map(timeout);
-        self.is_cut_short = answers_head || self.status == 304;
+        self.omits_body = answers_head || self.status == 304;
         self.framing = if answers_head || status::has_no_body(self.status) {
             Framing::None
         } else {

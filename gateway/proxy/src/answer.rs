@@ -1,5 +1,5 @@
-//! What a target answers with: a head, which stands in the exchange, and a
-//! body, wherever that is.
+//! The answer of a target. Its head is stored in the exchange; the type here tells
+//! where its body comes from.
 
 use janua_http::Failure;
 
@@ -12,30 +12,30 @@ use crate::representation::{Held, Representation};
 pub(crate) struct Answer {
     pub(crate) by: AnsweredBy,
     pub(crate) body: Body,
-    /// The policies of the phase `fetched` have not seen it yet, and are to.
+    /// The policies of the phase `fetched` are still to be called for it.
     pub(crate) is_fresh: bool,
 }
 
 /// The body of an answer.
 pub(crate) enum Body {
-    /// The gateway holds it, and it is sent as it is.
+    /// The gateway holds the body and sends it unchanged.
     Content(Content),
-    /// The gateway holds the whole of it: in which form the client gets it is
-    /// still to be chosen.
+    /// The gateway holds the whole body. Content coding and ranges are still to be
+    /// chosen.
     Whole(Representation),
-    /// The same, of a stored response, which may still be on its way.
+    /// The same for a stored response, whose body may still be arriving.
     Stored(Held),
-    /// It passes through.
+    /// The body is streamed from the upstream.
     Passing(UpstreamResponse),
-    /// There is none: from now on the connection speaks another protocol.
+    /// There is no body: the connection switches to another protocol.
     Switched(UpstreamResponse),
-    /// The target has no such thing, unless a policy knows what to serve instead.
+    /// The target has no such resource. A policy may choose another path.
     Missing(Failure),
 }
 
 impl Answer {
-    /// An answer that the target made for this request, and that the phase
-    /// `fetched` is asked about.
+    /// An answer that the target made for this request, so that the policies of the
+    /// phase `fetched` are to be called for it.
     pub(crate) fn fresh(by: AnsweredBy, body: Body) -> Self {
         Self {
             by,
@@ -44,7 +44,8 @@ impl Answer {
         }
     }
 
-    /// An answer that the phase `fetched` is not asked about (any more).
+    /// An answer for which the policies of the phase `fetched` have already been
+    /// called, or are not to be called.
     pub(crate) fn settled(by: AnsweredBy, body: Body) -> Self {
         Self {
             by,

@@ -1,4 +1,4 @@
-//! The attempts at endpoints that one request led to.
+//! The attempts at endpoints that were made for one request.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,21 +11,22 @@ use crate::snapshot::LocalUpstream;
 /// One attempt at an endpoint.
 pub(crate) struct Attempt {
     pub(crate) upstream: Rc<LocalUpstream>,
-    /// The endpoint's place in its upstream.
+    /// The index of the endpoint in its upstream.
     pub(crate) endpoint: usize,
-    /// How long it took to connect; none for a kept connection.
+    /// How long it took to connect; none for a connection from the pool.
     pub(crate) connect: Option<Duration>,
-    /// When the request was sent, how long its response's head took from then
-    /// on, and when the response was complete.
+    /// When the gateway began to send the request.
     pub(crate) begin: Option<Instant>,
+    /// How long it took from then until the head of the response was received.
     pub(crate) head: Option<Duration>,
+    /// When the response was complete.
     pub(crate) end: Option<Instant>,
-    /// Why another one followed, or none could.
+    /// Why the attempt failed.
     pub(crate) failure: Option<Kind>,
 }
 
-/// All attempts, in their order. A single one, as most requests have, costs no
-/// memory beyond the record.
+/// All attempts, in their order. The last one is stored inline, so that the single
+/// attempt of most requests needs no allocation.
 #[derive(Default)]
 pub(crate) struct Attempts {
     earlier: Vec<Attempt>,
@@ -33,7 +34,7 @@ pub(crate) struct Attempts {
 }
 
 impl Attempts {
-    /// Another one begins.
+    /// Begins another attempt.
     pub(crate) fn begin(&mut self, upstream: &Rc<LocalUpstream>, endpoint: usize, now: Instant) {
         self.earlier.extend(self.last.take());
         self.last = Some(Attempt {
@@ -47,18 +48,18 @@ impl Attempts {
         });
     }
 
-    /// The last one so far.
+    /// The latest attempt.
     pub(crate) fn last(&self) -> Option<&Attempt> {
         self.last.as_ref()
     }
 
-    /// All of them.
+    /// All attempts, in their order.
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Attempt> {
         self.earlier.iter().chain(&self.last)
     }
 
-    /// The request is about to be sent: since when.
+    /// Records that the request is about to be sent, and returns when.
     pub(crate) fn sending(&mut self) -> Instant {
         let begin = self.last.as_ref().and_then(|last| last.begin);
         begin.unwrap_or_else(|| {
@@ -68,30 +69,31 @@ impl Attempts {
         })
     }
 
-    /// Something else took its time before the request is sent.
+    /// Records that something else took its time before the request was sent.
     pub(crate) fn restart(&mut self) {
         self.update(|last| last.begin = None);
     }
 
-    /// The head of the response has come; after how long.
-    pub(crate) fn head_came(&mut self) -> Duration {
+    /// Records that the head of the response was received, and returns how long it
+    /// took since the request was sent.
+    pub(crate) fn head_received(&mut self) -> Duration {
         let begin = self.last.as_ref().and_then(|last| last.begin);
         let took = begin.map_or(Duration::ZERO, |begin| begin.elapsed());
         self.update(|last| last.head = Some(took));
         took
     }
 
-    /// The whole response has come.
+    /// Records that the whole response was received.
     pub(crate) fn complete(&mut self, now: Instant) {
         self.update(|last| last.end = Some(now));
     }
 
-    /// It has failed.
+    /// Records that the latest attempt failed.
     pub(crate) fn failed(&mut self, kind: Kind) {
         self.update(|last| last.failure = Some(kind));
     }
 
-    /// It took so long to connect.
+    /// Records how long it took to connect.
     pub(crate) fn connected(&mut self, took: Duration) {
         self.update(|last| {
             last.connect = Some(took);

@@ -1,8 +1,8 @@
-//! A call: sends a request to an upstream and receives the head of its
-//! response, whose body is still to be read.
+//! A call: sends a request to an upstream and receives the head of the
+//! response. The body of the response is left for the caller to read.
 //!
-//! It is made for a client's request as for a fetch of the cache's own, and
-//! knows neither: what it needs of the one it is made for is a [`Caller`].
+//! Calls are made both for clients' requests and for fetches of the cache. The
+//! code here does not distinguish them: all it needs is a [`Caller`].
 
 mod connect;
 mod head;
@@ -22,39 +22,39 @@ use crate::body::Trailers;
 use crate::clean::Hop;
 use crate::course::Course;
 use crate::deadline::Deadline;
-use crate::incoming::{Incoming, State};
+use crate::incoming::{BodyState, Incoming};
 use crate::race::{self, Pace, Progress, Raced};
 use crate::responder::Responder;
-use crate::upload::{self, Upload};
+use crate::upload::{Upload, UploadState};
 use crate::worker::Worker;
 use head::FinalHead;
 pub(crate) use response::UpstreamResponse;
-use search::{Search, Tried};
+use search::{EndpointConnection, FailedAttempt, Search};
 
-/// What is sent, and where.
+/// The request to send and the upstream to send it to.
 pub(crate) struct Call<'a> {
     pub(crate) worker: &'a Rc<Worker>,
     pub(crate) course: &'a Course,
     pub(crate) head: &'a RequestHead,
     pub(crate) hop: &'a Hop,
-    /// When the request came, in the worker's milliseconds.
+    /// When the request arrived, in milliseconds of the worker's monotonic clock.
     pub(crate) now_ms: u64,
 }
 
-/// The one for whom a call is made.
+/// The client side of a call, as far as there is a client.
 pub(crate) struct Caller<'a, 'c> {
-    /// The request's body, and after it an eye on the client. None for a request
-    /// without a body that no client waits for.
+    /// Supplies the request body, and afterwards tells whether the client has
+    /// closed its connection. None for a fetch, which has no body and no client.
     pub(crate) incoming: Option<&'a mut Incoming>,
-    /// Takes the interim responses.
+    /// Forwards interim responses to the client.
     pub(crate) responder: Option<&'a mut Responder<'c>>,
     pub(crate) deadline: &'a mut Deadline,
 }
 
-/// Makes a call. Afterwards the response's head stands in `response`.
+/// Makes a call and stores the head of the response in `response`.
 ///
 /// # Errors
-/// The failure of the last attempt, or of the caller's side.
+/// The failure of the last attempt, or a failure on the client's side.
 pub(crate) async fn call(
     call: &Call<'_>,
     caller: &mut Caller<'_, '_>,
@@ -63,40 +63,41 @@ pub(crate) async fn call(
 ) -> Result<UpstreamResponse, Failure> {
     let mut search = Search::new(call.course);
     loop {
-        let mut open = search.open(call, attempts).await?;
+        let mut open = search.next_connection(call, attempts).await?;
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
         let failure = match exchange_heads(call, caller, &mut open, response, attempts).await {
             Ok((upload, protocol)) => {
-                open.head_came(call, response, attempts);
+                open.head_received(call, response, attempts);
                 return Ok(UpstreamResponse::new(open, call.course, upload, protocol));
             }
             Err(failure) => failure,
         };
         let incoming = caller.incoming.as_deref();
-        let body = incoming.map_or(State::Read, |incoming| incoming.state());
+        let body = incoming.map_or(BodyState::Read, |incoming| incoming.state());
         let is_bodyless = incoming.is_none_or(|incoming| incoming.length().is_empty());
         let connection = &open.connection;
-        let tried = Tried {
-            nothing_came: connection.incoming.reader.received() == received,
+        let attempt = FailedAttempt {
+            nothing_received: connection.incoming.reader.received() == received,
             nothing_sent: connection.outgoing.writer.sent() == sent
-                && (is_bodyless || body == State::Untouched),
+                && (is_bodyless || body == BodyState::Untouched),
             is_bodyless,
         };
         attempts.failed(failure.kind);
-        search.judge(call, open, failure, &tried)?;
+        search.check_retry(call, open, failure, &attempt)?;
     }
 }
 
-/// Sends the request, and receives the head of the response while its body is
-/// on its way; how far that came.
+/// Sends the request and receives the head of the response, which may arrive
+/// while the request body is still being sent. Returns the state of that upload
+/// and, after a `101`, the new protocol.
 async fn exchange_heads(
     call: &Call<'_>,
     caller: &mut Caller<'_, '_>,
-    open: &mut search::Open,
+    open: &mut EndpointConnection,
     response: &mut ResponseHead,
     attempts: &mut Attempts,
-) -> Result<(upload::State, Option<Vec<u8>>), Failure> {
+) -> Result<(UploadState, Option<Vec<u8>>), Failure> {
     let forwarding = call.course.forwarding();
     if let (Some(incoming), Some(responder)) = (&caller.incoming, &mut caller.responder)
         && call.head.expects_continue
@@ -104,8 +105,8 @@ async fn exchange_heads(
         && responder.may_continue()
     {
         responder.send_continue(caller.deadline).await?;
-        // That may have taken a while, in which the upstream was not looked at.
-        connect::look(call, &open.picked, &open.connection)?;
+        // The connection was not watched while `100 Continue` was being written.
+        connect::check_idle(call, &open.picked, &open.connection)?;
         attempts.restart();
     }
     let length = caller
@@ -130,7 +131,7 @@ async fn exchange_heads(
     caller
         .deadline
         .set_from(attempts.sending(), forwarding.response_head_timeout);
-    let mut state = upload::State::Sending;
+    let mut state = UploadState::Sending;
     let mut upload = Upload::new(
         caller.incoming.as_deref_mut(),
         &mut connection.outgoing,
@@ -149,21 +150,21 @@ async fn exchange_heads(
             pace.awaits_head.set(false);
             pace.patience.set(call.course.idle_timeout);
         }
-        // An upstream may change the protocol as soon as it has the head; the new
-        // one begins behind the body (RFC 9110 §7.8). The race asks the upload
-        // before it asks this again.
+        // An upstream may send `101` before it has the whole request, but the new
+        // protocol begins only after the request body (RFC 9110 §7.8). `race` polls
+        // the upload before it polls this future again.
         if response.status == 101 && !pace.is_uploaded.get() {
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
     });
     let raced = race::race(caller.deadline, &pace, &mut upload, &progress, receiving).await;
-    let is_on_its_way = !upload.is_done() && !upload.is_stalled();
+    let is_uploading = !upload.is_done() && !upload.is_stalled();
     match raced {
-        Raced::Main(Ok(())) => Ok((state, head.protocol.take())),
-        Raced::Main(Err(failure)) | Raced::Side(failure) => Err(failure),
+        Raced::Finished(Ok(())) => Ok((state, head.protocol.take())),
+        Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => Err(failure),
         Raced::Elapsed { capped: true } => Err(Kind::WholeTimeout.into()),
-        Raced::Elapsed { .. } if is_on_its_way => Err(Failure::with(
+        Raced::Elapsed { .. } if is_uploading => Err(Failure::with(
             Kind::RequestTimeout,
             "no progress with the request body",
         )),

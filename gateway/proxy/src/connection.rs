@@ -51,8 +51,8 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
         // Boxed, so that an idle connection holds none of it.
         match Box::pin(life::run(&mut session, worker)).await {
             Fate::KeepAlive => {
-                session.incoming.reader.rest();
-                session.outgoing.writer.rest();
+                session.incoming.reader.release_buffer();
+                session.outgoing.writer.release_buffer();
                 in_turn = if session.incoming.reader.buffered().is_empty() {
                     0
                 } else {

@@ -1,5 +1,5 @@
-//! The target `upstream`, without a cache: has the upstream asked, and lets
-//! its response pass through.
+//! The target `upstream` without a cache: forwards the request, and the response
+//! is streamed to the client.
 
 use janua_http::Failure;
 
@@ -15,7 +15,7 @@ use crate::invalidate;
 /// Forwards the request.
 ///
 /// # Errors
-/// The failure of the last attempt, or of the client.
+/// The failure of the last attempt, or a failure on the client's side.
 pub(crate) async fn forward(
     exchange: &mut Exchange,
     client: &mut Downstream<'_>,

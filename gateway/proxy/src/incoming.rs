@@ -36,7 +36,7 @@ enum Source {
 /// How much of a body has been read. Whoever wants to read on must know, or
 /// would take the next request for the rest of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum BodyState {
     /// Nothing of it.
     Untouched,
     /// Some of it.
@@ -99,11 +99,11 @@ impl Incoming {
     }
 
     /// How much of the body has been read.
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> BodyState {
         match self.size {
-            _ if self.is_done() => State::Read,
-            0 => State::Untouched,
-            _ => State::Begun,
+            _ if self.is_done() => BodyState::Read,
+            0 => BodyState::Untouched,
+            _ => BodyState::Begun,
         }
     }
 

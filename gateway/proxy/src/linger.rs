@@ -1,18 +1,19 @@
-//! The orderly end of a client's connection.
+//! Closes a client's connection without losing its last response.
 
 use std::future::poll_fn;
 use std::time::Duration;
 
 use crate::session::Session;
 
-/// How long a client may take for what is only read to be dropped.
+/// How long the gateway reads on and discards what the client sends.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How much is read at most.
+/// How many bytes are read and discarded at most.
 const BYTES: u64 = 1024 * 1024;
 
-/// Says that nothing more will come, and reads on for a moment: to close
-/// while data of the client is on its way would reset the connection, and the
-/// client could lose the response that it has not read yet (RFC 9112 §9.6).
+/// Closes the sending side, and reads and discards what still arrives for a moment.
+/// To close the socket while data of the client is arriving would reset the
+/// connection, and the client could lose a response that it has not read yet
+/// (RFC 9112 §9.6).
 pub(crate) async fn linger(session: &mut Session) {
     let Session {
         incoming,

@@ -1,5 +1,5 @@
-//! What is waited for at one time, and how long: a response beside the upload
-//! of its request, a body beside an eye on the client.
+//! Futures that wait for several things at once, with a time limit: for a response
+//! while its request is uploaded, or for a body while the client is watched.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -13,19 +13,20 @@ use crate::deadline::{Deadline, Elapsed};
 use crate::incoming::Incoming;
 use crate::upload::{Upload, poll_closed};
 
-/// A client that has closed its sending side may still want the response, or
-/// be gone: it cannot be told. So it gets what comes without a longer pause.
+/// A client that has closed its sending side may still want the response, or may
+/// be gone; the gateway cannot distinguish the two. So the exchange continues, but
+/// not after a pause longer than this.
 const HALF_CLOSED_PATIENCE: Duration = Duration::from_secs(10);
-/// Longer than anything is waited for.
+/// Longer than any request takes.
 const UNLIMITED: Duration = Duration::from_secs(86_400);
 
-/// How many bytes have moved. Whoever moves some says so here: that a task was
-/// woken is no progress, for it may have been the timer that woke it.
+/// The number of bytes transferred, updated by the code that transfers them. A
+/// wake-up of the task is not progress: the timer may have caused it.
 #[derive(Debug, Default)]
 pub(crate) struct Progress(Cell<u64>);
 
 impl Progress {
-    /// So many in all.
+    /// Sets the total number of bytes.
     pub(crate) fn set(&self, total: u64) {
         self.0.set(total);
     }
@@ -37,27 +38,27 @@ impl Progress {
 
 /// How a race ended.
 pub(crate) enum Raced<T> {
-    /// The main future was done.
-    Main(T),
-    /// The request could not be received.
-    Side(Failure),
-    /// The deadline passed.
+    /// The main future is complete.
+    Finished(T),
+    /// The upload of the request failed on the client's side.
+    UploadFailed(Failure),
+    /// The deadline passed; `capped` if that was the timeout of the whole request.
     Elapsed { capped: bool },
 }
 
-/// How long the race waits for what.
+/// The time limits of a race, and what it currently waits for.
 pub(crate) struct Pace {
-    /// For the next byte of anything; while the response's head is awaited,
-    /// for the whole of it.
+    /// How long to wait for the next byte in either direction; while the head of
+    /// the response is awaited, for the whole head.
     pub(crate) patience: Cell<Duration>,
-    /// The response's head has not come yet.
+    /// The head of the response has not been received yet.
     pub(crate) awaits_head: Cell<bool>,
     /// The whole request has been read and sent.
     pub(crate) is_uploaded: Cell<bool>,
 }
 
 impl Pace {
-    /// Before anything is sent, to a target whose head may take this long.
+    /// For the time until the head of the response, which may take this long.
     pub(crate) fn until_head(patience: Duration) -> Self {
         Self {
             patience: Cell::new(patience),
@@ -66,7 +67,7 @@ impl Pace {
         }
     }
 
-    /// Once the head has come.
+    /// For the time after the head of the response.
     pub(crate) fn of_body(patience: Duration) -> Self {
         Self {
             patience: Cell::new(patience),
@@ -76,9 +77,9 @@ impl Pace {
     }
 }
 
-/// Runs `main` beside the upload, under a deadline that was set just now. Whatever moves bytes moves the deadline
-/// further; a wake-up by itself does not, for it may be the timer's, and once
-/// all is sent no byte does until the response's head is complete.
+/// Runs `main` and the upload concurrently. The deadline has just been set. Each transferred byte extends the
+/// deadline, with one exception: once the request has been sent, the deadline is
+/// fixed until the head of the response is complete.
 pub(crate) async fn race<T>(
     deadline: &mut Deadline,
     pace: &Pace,
@@ -93,11 +94,11 @@ pub(crate) async fn race<T>(
         let was_open = !upload.is_half_closed();
         let was_fixed = upload.is_done() && pace.awaits_head.get();
         if let Poll::Ready(failure) = upload.poll(context) {
-            return Poll::Ready(Raced::Side(failure));
+            return Poll::Ready(Raced::UploadFailed(failure));
         }
         pace.is_uploaded.set(upload.is_done());
         if let Poll::Ready(output) = main.as_mut().poll(context) {
-            return Poll::Ready(Raced::Main(output));
+            return Poll::Ready(Raced::Finished(output));
         }
         let is_fixed = was_fixed && pace.awaits_head.get();
         let before = std::mem::replace(&mut moved, upload.progress() + progress.get());
@@ -115,11 +116,11 @@ pub(crate) async fn race<T>(
     .await
 }
 
-/// Waits for another task, whose own waits have limits, with an eye on the
-/// client; as long as the request may take as a whole.
+/// Waits for another task, which has time limits of its own, and watches the
+/// client meanwhile. The timeout of the whole request applies.
 ///
 /// # Errors
-/// The client is gone, or the time is over.
+/// The client has gone away, or the timeout has passed.
 pub(crate) async fn watched<T>(
     incoming: &mut Incoming,
     deadline: &mut Deadline,
@@ -141,17 +142,20 @@ pub(crate) async fn watched<T>(
         Poll::Ready(Err(if deadline.is_capped() {
             Kind::WholeTimeout.into()
         } else {
-            Failure::with(Kind::ClientGone, "closed its side, and nothing came")
+            Failure::with(
+                Kind::ClientGone,
+                "the client closed its sending side, and no response came in time",
+            )
         }))
     })
     .await
 }
 
-/// Runs `main`, which delivers what comes from elsewhere, unless the client
-/// resets meanwhile. One that closes its side may still be reading.
+/// Runs `main`, which delivers a response, until the client resets the connection.
+/// A client that has only closed its sending side may still be reading.
 ///
 /// # Errors
-/// Those of `main`, or that the client is gone.
+/// Those of `main`, or that the client has gone away.
 pub(crate) async fn unless_reset<T>(
     incoming: &mut Incoming,
     main: impl Future<Output = Result<T, Failure>>,
@@ -171,7 +175,7 @@ pub(crate) async fn unless_reset<T>(
     .await
 }
 
-/// Runs `main` as long as bytes move at least once in `patience`.
+/// Runs `main` as long as no more than `patience` passes without progress.
 pub(crate) async fn paced<T>(
     deadline: &mut Deadline,
     patience: Duration,

@@ -1,7 +1,7 @@
-//! The client's end of one exchange: where its response goes.
+//! Writes the response of one exchange to the client.
 //!
-//! A response begins once. What begins it consumes the responder, so that no
-//! second one can follow on its heels.
+//! Methods that begin the response consume the responder, so that no second
+//! response can be sent.
 
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -16,10 +16,10 @@ use crate::clock::{Clock, Moment};
 use crate::deadline::Deadline;
 use crate::outgoing::Outgoing;
 
-/// How long a client may take for an interim response.
+/// How long the client may take to read an interim response.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the response goes.
+/// Writes the response to the client.
 pub(crate) struct Responder<'c> {
     outgoing: &'c mut Outgoing,
     version: Version,
@@ -27,20 +27,20 @@ pub(crate) struct Responder<'c> {
     has_continued: bool,
 }
 
-/// What becomes of the client's connection.
+/// What happens to the client's connection after the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// It waits for the next request.
     KeepAlive,
-    /// It is closed in good order.
+    /// It is closed in an orderly way.
     Close,
-    /// It is reset, so that the client cannot take a fragment for the whole:
-    /// to HTTP/1.0 an orderly end of the connection is the end of the message.
+    /// It is reset, so that the client cannot take an incomplete body for the whole:
+    /// in HTTP/1.0 an orderly close marks the end of the body.
     Abort,
 }
 
 impl<'c> Responder<'c> {
-    /// For the request with this head.
+    /// A responder for the request with this head.
     pub(crate) fn new(outgoing: &'c mut Outgoing, request: &RequestHead) -> Self {
         Self {
             outgoing,
@@ -57,7 +57,7 @@ impl<'c> Responder<'c> {
     /// Tells the client to send its request's body (RFC 9110 §10.1.1).
     ///
     /// # Errors
-    /// The client does not take it.
+    /// The client does not read it.
     pub(crate) async fn send_continue(&mut self, deadline: &mut Deadline) -> Result<(), Failure> {
         self.has_continued = true;
         let writer = &mut self.outgoing.writer;
@@ -70,7 +70,7 @@ impl<'c> Responder<'c> {
         }
     }
 
-    /// Makes an interim response pending, if the client knows them.
+    /// Queues an interim response; false if the client's version has none.
     pub(crate) fn interim(&mut self, head: &ResponseHead) -> bool {
         if self.version != Version::Http11 {
             return false;
@@ -82,7 +82,7 @@ impl<'c> Responder<'c> {
         true
     }
 
-    /// Writes what is pending.
+    /// Writes all queued bytes.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let flushed = ready!(self.outgoing.writer.poll_flush(context));
         Poll::Ready(
@@ -90,19 +90,19 @@ impl<'c> Responder<'c> {
         )
     }
 
-    /// True if the client will know by itself where a response of this length
-    /// ends. HTTP/1.0 knows no chunks: there the end of the connection is the end
-    /// of a body whose length nobody knows.
+    /// True if the framing tells the client where a response of this length ends.
+    /// HTTP/1.0 has no chunked coding: there a body of unknown length ends with the
+    /// connection.
     pub(crate) fn is_self_delimited(&self, length: Length) -> bool {
         length != Length::Open || self.version == Version::Http11
     }
 
-    /// True if the body goes out in chunks, which trailers can stand behind.
+    /// True if the body is sent in the chunked coding, which allows trailers.
     pub(crate) fn takes_trailers(&self, length: Length) -> bool {
         length == Length::Open && self.version == Version::Http11
     }
 
-    /// Makes the response's head pending. Its body follows, of this length.
+    /// Queues the head of the response. A body of this length follows.
     pub(crate) fn begin(
         self,
         head: &ResponseHead,
@@ -133,8 +133,7 @@ impl<'c> Responder<'c> {
         outgoing
     }
 
-    /// Makes a `101` pending, behind which the connection speaks another
-    /// protocol.
+    /// Queues a `101`, after which the connection uses another protocol.
     pub(crate) fn upgrade(self, head: &ResponseHead) -> &'c mut Outgoing {
         let out = self.outgoing.writer.pending();
         write_status_line(head, out);

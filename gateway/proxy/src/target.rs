@@ -1,5 +1,5 @@
-//! Has the target of a route answer. A target kind is a case of
-//! [`crate::snapshot::Target`] and a line here.
+//! Calls the target of a route. Each kind of target is a case of
+//! [`crate::snapshot::Target`] and has a line here.
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
@@ -16,10 +16,10 @@ use crate::redirect;
 use crate::snapshot::Target;
 use crate::verdict::Made;
 
-/// Asks the target.
+/// Gets the answer of the target.
 ///
 /// # Errors
-/// What the target failed with, or that the client is gone.
+/// The failure of the target, or that the client has gone away.
 pub(crate) async fn answer(
     exchange: &mut Exchange,
     client: &mut Downstream<'_>,
@@ -44,7 +44,7 @@ pub(crate) async fn answer(
     }
 }
 
-/// An answer that the configuration gives.
+/// An answer that is written in the configuration.
 fn made(exchange: &mut Exchange, made: &Made) -> Answer {
     exchange.take_made(made);
     let content = made.body.clone().into();

@@ -36,7 +36,7 @@ pub(crate) enum Idle {
     /// It has closed the connection, or it failed.
     Closed,
     /// It has sent bytes that no request asked for.
-    Spoken,
+    Unsolicited,
 }
 
 impl Idle {
@@ -50,7 +50,7 @@ impl Idle {
         match unasked {
             [] => Self::Quiet,
             _ if is_farewell => Self::Closed,
-            _ => Self::Spoken,
+            _ => Self::Unsolicited,
         }
     }
 }
@@ -120,7 +120,7 @@ impl ReadHalf {
     /// What has happened on an idle connection. It asks the socket itself: the
     /// runtime hears of what has come only when it next asks the kernel, and
     /// whatever is there now must not be taken for the next response.
-    pub(crate) fn look(&self) -> Idle {
+    pub(crate) fn idle_state(&self) -> Idle {
         let mut front = [0; 12];
         loop {
             let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
@@ -271,24 +271,24 @@ mod tests {
     #[tokio::test]
     async fn a_look_sees_what_has_come_before_the_runtime_hears_of_it() {
         for (sent, expected) in [
-            (&b"HTTP/1.1 200 OK"[..], Idle::Spoken),
-            (b"x", Idle::Spoken),
+            (&b"HTTP/1.1 200 OK"[..], Idle::Unsolicited),
+            (b"x", Idle::Unsolicited),
             (b"HTTP/1.1 408 Request Timeout\r\n", Idle::Closed),
         ] {
             let (half, mut other) = tcp().await;
-            assert_eq!(half.look(), Idle::Quiet);
+            assert_eq!(half.idle_state(), Idle::Quiet);
             other.try_write(sent).unwrap();
-            assert_eq!(half.look(), expected);
+            assert_eq!(half.idle_state(), expected);
             other.shutdown().await.unwrap();
         }
         let (half, other) = tcp().await;
         drop(other);
-        assert_eq!(half.look(), Idle::Closed);
+        assert_eq!(half.idle_state(), Idle::Closed);
 
         let (unix, mut other) = UnixStream::pair().unwrap();
         let (half, _write) = from_upstream(Connection::Unix(unix));
-        assert_eq!(half.look(), Idle::Quiet);
+        assert_eq!(half.idle_state(), Idle::Quiet);
         other.write_all(b"x").await.unwrap();
-        assert_eq!(half.look(), Idle::Spoken);
+        assert_eq!(half.idle_state(), Idle::Unsolicited);
     }
 }

@@ -1,5 +1,5 @@
-//! A request on its way to an upstream, and then an eye on the client that
-//! waits for the response.
+//! The upload of a request to an upstream. Once it is complete, the client is
+//! watched while it waits for the response.
 
 use std::task::{Context, Poll, ready};
 
@@ -11,36 +11,35 @@ use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::wire::Reader;
 
-/// How much of the next request is taken in while this one is answered.
+/// How many bytes of the next request are buffered while this one is answered.
 const READ_AHEAD: usize = 64 * 1024;
 
-/// How far a request has come.
+/// How far the upload of a request has progressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum UploadState {
     Sending,
-    /// All is sent.
+    /// The whole request has been sent.
     Sent,
-    /// All is sent and the client has closed its side.
+    /// The whole request has been sent, and the client has closed its sending side.
     HalfClosed,
-    /// The upstream takes no more. It may have answered before it closed.
+    /// The upstream accepts no more bytes. It may have responded before it closed.
     Broken,
 }
 
-/// The request on its way up.
+/// A request that is being sent.
 pub(crate) struct Upload<'a> {
-    /// Where its body comes from; none for a request that no client waits for,
-    /// which has no body.
+    /// Supplies the body; none for a fetch of the cache, which has no body.
     incoming: Option<&'a mut Incoming>,
     outgoing: &'a mut Outgoing,
-    state: &'a mut State,
+    state: &'a mut UploadState,
 }
 
 impl<'a> Upload<'a> {
-    /// The request's body, behind its head that is pending.
+    /// An upload whose head is already pending in `outgoing`.
     pub(crate) fn new(
         incoming: Option<&'a mut Incoming>,
         outgoing: &'a mut Outgoing,
-        state: &'a mut State,
+        state: &'a mut UploadState,
     ) -> Self {
         Self {
             incoming,
@@ -51,41 +50,41 @@ impl<'a> Upload<'a> {
 
     /// True once the whole request has been read and sent.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.state, State::Sent | State::HalfClosed)
+        matches!(self.state, UploadState::Sent | UploadState::HalfClosed)
     }
 
-    /// True if the client has closed its side.
+    /// True if the client has closed its sending side.
     pub(crate) fn is_half_closed(&self) -> bool {
-        *self.state == State::HalfClosed
+        *self.state == UploadState::HalfClosed
     }
 
-    /// True if the upstream has not taken yet all that was read.
+    /// True if bytes that were read are still waiting to be sent to the upstream.
     pub(crate) fn is_stalled(&self) -> bool {
         self.outgoing.writer.backlog() > 0
     }
 
-    /// Bytes that have moved so far. What the client sends ahead of its turn is
-    /// not among them: it is no sign that it takes its response.
+    /// The number of bytes transferred so far. Bytes of pipelined requests are not
+    /// counted: they do not show that the client reads its response.
     pub(crate) fn progress(&self) -> u64 {
         let read = self.incoming.as_ref().map_or(0, |incoming| incoming.size());
         read + self.outgoing.writer.sent()
     }
 
-    /// Goes on; ready only if the exchange cannot be completed.
+    /// Continues the upload. Ready only with a failure that ends the exchange.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Failure> {
-        if *self.state == State::Sending {
+        if *self.state == UploadState::Sending {
             match self.poll_send(context) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) => *self.state = State::Sent,
-                Poll::Ready(Err(TransferError::Write(_))) => *self.state = State::Broken,
+                Poll::Ready(Ok(())) => *self.state = UploadState::Sent,
+                Poll::Ready(Err(TransferError::Write(_))) => *self.state = UploadState::Broken,
                 Poll::Ready(Err(error)) => return Poll::Ready(error.of_request()),
             }
         }
-        if *self.state == State::Sent
+        if *self.state == UploadState::Sent
             && let Some(incoming) = &mut self.incoming
         {
             match poll_closed(&mut incoming.reader, context) {
-                Poll::Ready(Ok(())) => *self.state = State::HalfClosed,
+                Poll::Ready(Ok(())) => *self.state = UploadState::HalfClosed,
                 Poll::Ready(Err(failure)) => return Poll::Ready(failure),
                 Poll::Pending => {}
             }
@@ -105,8 +104,8 @@ impl<'a> Upload<'a> {
     }
 }
 
-/// An eye on a client that has sent its request: ready once it has closed its
-/// side, or reset. What it sends meanwhile is kept for its turn.
+/// Watches a client that has sent its request: ready once it has closed its sending
+/// side or reset the connection. Bytes of pipelined requests are buffered.
 pub(crate) fn poll_closed(
     reader: &mut Reader,
     context: &mut Context<'_>,

@@ -1,24 +1,24 @@
-//! A connection to an upstream.
+//! A persistent connection to an endpoint of an upstream.
 
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::transport::Idle;
 
-/// A connection to an endpoint, for one request after another.
+/// A connection to an endpoint. It carries one request after another.
 pub(crate) struct UpstreamConnection {
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
 }
 
 impl UpstreamConnection {
-    /// What the endpoint has done since all that was asked for has come.
-    pub(crate) fn look(&self) -> Idle {
-        self.incoming.reader.look()
+    /// What the endpoint has done on the connection since the last response.
+    pub(crate) fn idle_state(&self) -> Idle {
+        self.incoming.reader.idle_state()
     }
 
-    /// Gives back all memory that an idle connection does not need.
-    pub(crate) fn rest(&mut self) {
-        self.incoming.reader.rest();
-        self.outgoing.writer.rest();
+    /// Gives back the buffers, which an idle connection does not need.
+    pub(crate) fn release_buffers(&mut self) {
+        self.incoming.reader.release_buffer();
+        self.outgoing.writer.release_buffer();
     }
 }

@@ -107,7 +107,7 @@ impl Reader {
     }
 
     /// Gives back all memory; only if nothing is buffered.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn release_buffer(&mut self) {
         if self.buffered().is_empty() {
             give_back(std::mem::take(&mut self.buffer));
             self.consumed = 0;
@@ -115,9 +115,9 @@ impl Reader {
     }
 
     /// What the other side has done since all that was asked for has come.
-    pub(crate) fn look(&self) -> Idle {
+    pub(crate) fn idle_state(&self) -> Idle {
         match Idle::of(self.buffered()) {
-            Idle::Quiet => self.half.look(),
+            Idle::Quiet => self.half.idle_state(),
             unasked => unasked,
         }
     }
@@ -285,7 +285,7 @@ impl Writer {
     }
 
     /// Gives back all memory; only if nothing is pending.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn release_buffer(&mut self) {
         if self.backlog() == 0 {
             give_back(std::mem::take(&mut self.pending));
             self.written = 0;

@@ -1,5 +1,5 @@
-//! Connections to endpoints: taken from the pool, made, looked at, and kept for
-//! the next request.
+//! Connections to endpoints: takes them from the pool, opens new ones, checks
+//! them before use, and returns them to the pool.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::upstream_connection::UpstreamConnection;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
 
-/// A kept connection on which nothing has happened since.
+/// Takes a connection from the pool that is still open and silent.
 pub(super) fn take(
     worker: &Worker,
     forwarding: &Forwarding,
@@ -30,37 +30,38 @@ pub(super) fn take(
     let mut pool = worker.pool.borrow_mut();
     loop {
         let kept = pool.take(picked.in_flight.endpoint(), now_ms)?;
-        match kept.look() {
+        match kept.idle_state() {
             Idle::Quiet => return Some(kept),
             Idle::Closed => {}
-            Idle::Spoken => distrust(worker, forwarding, picked),
+            Idle::Unsolicited => distrust(worker, forwarding, picked),
         }
     }
 }
 
-/// Looks at a connection before a request is sent on it.
+/// Checks that a connection is still idle before a request is sent on it.
 ///
 /// # Errors
-/// It was closed, or something came that no request had asked for.
-pub(super) fn look(
+/// The upstream has closed the connection, or has sent bytes unsolicited.
+pub(super) fn check_idle(
     call: &Call<'_>,
     picked: &Picked,
     connection: &UpstreamConnection,
 ) -> Result<(), Failure> {
-    match connection.look() {
+    match connection.idle_state() {
         Idle::Quiet => Ok(()),
         Idle::Closed => Err(Kind::ConnectionReset.into()),
-        Idle::Spoken => {
+        Idle::Unsolicited => {
             distrust(call.worker, call.course.forwarding(), picked);
             Err(Failure::with(
                 Kind::ConnectionReset,
-                "spoke before it was asked",
+                "the upstream sent bytes before the request",
             ))
         }
     }
 }
 
-/// The endpoint put bytes on a connection that no request had asked for.
+/// Records that the endpoint has sent bytes that belong to no response. For a
+/// while no connection to it is reused.
 fn distrust(worker: &Worker, forwarding: &Forwarding, picked: &Picked) {
     forwarding
         .stats
@@ -75,7 +76,7 @@ fn distrust(worker: &Worker, forwarding: &Forwarding, picked: &Picked) {
     }
 }
 
-/// A new connection.
+/// Opens a new connection.
 pub(super) async fn connect(
     call: &Call<'_>,
     picked: &Picked,
@@ -105,7 +106,7 @@ pub(super) async fn connect(
             ConnectError::Refused => Kind::ConnectionRefused.into(),
             ConnectError::Timeout => Kind::ConnectTimeout.into(),
             ConnectError::Unreachable => Kind::Unreachable.into(),
-            // It says nothing about the endpoint.
+            // A local shortage says nothing about the endpoint's health.
             ConnectError::Other(error) if reserve::is_out_of_descriptors(&error) => {
                 Failure::with(Kind::Internal, "no file descriptors left")
             }
@@ -121,8 +122,8 @@ fn is_out_of_descriptors<T>(connected: &Result<T, ConnectError>) -> bool {
     matches!(connected, Err(ConnectError::Other(error)) if reserve::is_out_of_descriptors(error))
 }
 
-/// Keeps a connection for the next request, unless something follows the
-/// response, or did so lately.
+/// Returns a connection to the pool, unless bytes follow its response or the
+/// endpoint has recently sent such bytes.
 pub(super) fn put(
     worker: &Worker,
     forwarding: &Forwarding,
@@ -134,21 +135,22 @@ pub(super) fn put(
     match Idle::of(connection.incoming.reader.buffered()) {
         Idle::Quiet => {}
         Idle::Closed => return,
-        Idle::Spoken => return distrust(worker, forwarding, picked),
+        Idle::Unsolicited => return distrust(worker, forwarding, picked),
     }
     let now_ms = now.monotonic_ms;
     if picked.in_flight.endpoint().is_distrusted(now_ms) {
         return;
     }
-    connection.rest();
+    connection.release_buffers();
     let own = forwarding.upstream.idle_timeout;
-    // A second early: a request sent just as the upstream closes is lost.
+    // One second less than the upstream announces: a request that is sent just as
+    // the upstream closes the connection is lost.
     let theirs = head.keep_alive_timeout.map(|seconds| {
         Duration::from_secs(u64::from(seconds)).saturating_sub(Duration::from_secs(1))
     });
     let lifetime = theirs.map_or(own, |theirs| theirs.min(own));
     let until_ms = now_ms + u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX / 2);
-    let lease = if head.is_cut_short {
+    let lease = if head.omits_body {
         Lease::after_a_rest(now_ms, until_ms)
     } else {
         Lease::at_once(until_ms)
@@ -162,7 +164,7 @@ pub(super) fn put(
     );
 }
 
-/// Tells the endpoint's health and the counters of a failed attempt.
+/// Reports a failed attempt to the endpoint's passive health check and the metrics.
 pub(super) fn report(worker: &Worker, forwarding: &Forwarding, picked: &Picked, failure: &Failure) {
     if failure.kind.fault() != janua_http::Fault::Upstream {
         return;

@@ -1,4 +1,4 @@
-//! Receives the final head of a response, and passes interim ones on.
+//! Receives the final head of a response and forwards interim responses.
 
 use std::task::{Context, Poll, ready};
 
@@ -12,23 +12,24 @@ use crate::incoming::Incoming;
 use crate::responder::Responder;
 use crate::wire::ReadError;
 
-/// Heads that an upstream may send for one request, interim ones included.
+/// The most heads that an upstream may send for one request, including those of
+/// interim responses.
 const MAX_HEADS: usize = 16;
 
-/// How far the final head has come.
+/// Receives heads until the final one.
 #[derive(Default)]
 pub(super) struct FinalHead {
-    /// Heads that have come.
+    /// How many heads have been received.
     heads: usize,
-    /// An interim response is on its way to the client.
-    is_passing: bool,
-    /// What a `101` changes the connection to.
+    /// An interim response is being written to the client.
+    is_forwarding: bool,
+    /// The protocol that a `101` switches the connection to.
     pub(super) protocol: Option<Vec<u8>>,
 }
 
 impl FinalHead {
-    /// Reads heads until the final one stands in `response`; interim ones go on to
-    /// those who know them. Then the body begins.
+    /// Reads heads until `response` holds the final one, and prepares `incoming`
+    /// for the body. Interim responses are forwarded to clients that support them.
     pub(super) fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -40,11 +41,11 @@ impl FinalHead {
         let limits = call.course.forwarding().response_limits;
         let answers_head = call.head.method == b"HEAD";
         loop {
-            if self.is_passing
+            if self.is_forwarding
                 && let Some(responder) = &mut responder
             {
                 ready!(responder.poll_flush(context))?;
-                self.is_passing = false;
+                self.is_forwarding = false;
             }
             if self.heads == MAX_HEADS {
                 let words = "too many interim responses";
@@ -63,15 +64,15 @@ impl FinalHead {
                     break;
                 }
                 101 => {
-                    let words = "101 without being asked";
+                    let words = "101 although no upgrade was requested";
                     return Poll::Ready(Err(Failure::with(Kind::ResponseMalformed, words)));
                 }
-                // The gateway has said this one itself.
+                // The gateway has already sent its own `100 Continue`.
                 100 => {}
                 102..=199 => {
                     if let Some(responder) = &mut responder {
                         clean(response);
-                        self.is_passing = responder.interim(response);
+                        self.is_forwarding = responder.interim(response);
                     }
                 }
                 _ => {
@@ -80,8 +81,8 @@ impl FinalHead {
                 }
             }
         }
-        // As long as nothing was sent to the client, what is wrong with the body
-        // can still be said with a status.
+        // Nothing has been sent to the client yet, so that an error in the chunked
+        // coding can still be reported with a status code.
         if response.framing == Framing::Chunked {
             chunked::check(incoming.reader.buffered())
                 .map_err(|bad| TransferError::Malformed(bad.0).of_response())?;
@@ -105,7 +106,7 @@ fn failure(error: ReadError) -> Failure {
     }
 }
 
-/// Removes what is of the upstream's connection (RFC 9110 §7.6.1).
+/// Removes the fields that concern only the upstream's connection (RFC 9110 §7.6.1).
 fn clean(head: &mut ResponseHead) {
     let options = head.fields.known(Known::Connection).flat_map(list);
     let listed: Vec<Vec<u8>> = options

@@ -1,7 +1,7 @@
-//! Writes the head that an upstream gets.
+//! Writes the head of the request to an upstream.
 //!
-//! The target is the normalised path, so that gateway and upstream cannot
-//! disagree about it, and the query as the client sent it.
+//! The request target is the normalised path, so that gateway and upstream cannot
+//! disagree about it, followed by the query as the client sent it.
 
 use janua_http::fields::{Known, write_field};
 use janua_http::{Length, RequestHead};
@@ -10,8 +10,8 @@ use super::Call;
 use crate::body::Trailers;
 use crate::snapshot::HostField;
 
-/// Appends the head of the request for an endpoint. `length` is the body's, and
-/// `trailers` says what will follow it.
+/// Appends the head of the request to an endpoint. `length` is the length of the
+/// body, and `trailers` tells which trailers are forwarded after it.
 pub(super) fn write(
     call: &Call<'_>,
     endpoint: &str,
@@ -30,12 +30,12 @@ pub(super) fn write(
     out.extend_from_slice(b" HTTP/1.1\r\n");
     let host: Option<&[u8]> = match &course.host {
         HostField::Preserve => request.fields.known(Known::Host).next(),
-        // A Unix socket has no name that a Host could be.
+        // The path of a Unix socket is not a valid `Host`.
         HostField::Endpoint if endpoint.starts_with("unix:") => Some(b"localhost"),
         HostField::Endpoint => Some(endpoint.as_bytes()),
         HostField::Fixed(host) => Some(host.as_bytes()),
     };
-    // HTTP/1.1 asks for one even if an HTTP/1.0 client sent none.
+    // HTTP/1.1 requires a `Host`, even if an HTTP/1.0 client sent none.
     write_field(out, b"Host", host.unwrap_or_default());
     if request.fields.known(Known::Trailer).next().is_none() {
         let is_written = |known| known != Known::Host;
@@ -60,7 +60,8 @@ pub(super) fn write(
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends all fields but `Host`, and of `Trailer` what holds true, in their order.
+/// Appends all fields except `Host`, in their order. `Trailer` is reduced to the
+/// trailers that are forwarded.
 fn write_fields(request: &RequestHead, trailers: &Trailers, out: &mut Vec<u8>) {
     for (known, name, value) in request.fields.iter() {
         match known {
@@ -75,14 +76,14 @@ fn write_fields(request: &RequestHead, trailers: &Trailers, out: &mut Vec<u8>) {
     }
 }
 
-/// The path without the prefix that the route strips, always with a slash in
-/// front.
+/// The path without the prefix that the route strips. It always begins with a
+/// slash.
 pub(crate) fn strip<'a>(path: &'a [u8], prefix: Option<&str>) -> &'a [u8] {
     let rest = prefix.and_then(|prefix| path.strip_prefix(prefix.trim_end_matches('/').as_bytes()));
     match rest {
         Some(rest) if rest.first() == Some(&b'/') => rest,
         Some([]) => b"/",
-        // `/apix` does not lie under `/api`.
+        // A prefix ends at a segment: `/api` is no prefix of `/apix`.
         Some(_) | None => path,
     }
 }

@@ -1,4 +1,4 @@
-//! The response to a call: its head has come, its body is still to be read.
+//! The response to a call: its head has been received, its body not yet.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,24 +7,25 @@ use janua_http::{Failure, ResponseHead};
 use janua_upstream::Picked;
 
 use super::connect;
-use super::search::Open;
+use super::search::EndpointConnection;
 use crate::clock::Moment;
 use crate::course::Course;
 use crate::incoming::Incoming;
 use crate::snapshot::LocalUpstream;
-use crate::upload::{self, Upload};
+use crate::upload::{Upload, UploadState};
 use crate::upstream_connection::UpstreamConnection;
 use crate::worker::Worker;
 
-/// A response on its way. Dropped before its end, its connection is closed.
+/// A response whose body is still to be read. If it is dropped before the end of
+/// the body, the connection is closed.
 pub(crate) struct UpstreamResponse {
     pub(crate) connection: Box<UpstreamConnection>,
-    /// How far the request has come: what is left of it is sent while the body
-    /// of the response is read.
-    pub(crate) upload: upload::State,
-    /// Between two reads or writes.
+    /// How much of the request has been sent. The rest is sent while the body of
+    /// the response is read.
+    pub(crate) upload: UploadState,
+    /// The longest time between two reads or writes.
     pub(crate) idle_timeout: Duration,
-    /// What a `101` changes the connection to.
+    /// The protocol that a `101` switches the connection to.
     pub(crate) protocol: Option<Vec<u8>>,
     upstream: Rc<LocalUpstream>,
     picked: Picked,
@@ -32,9 +33,9 @@ pub(crate) struct UpstreamResponse {
 
 impl UpstreamResponse {
     pub(super) fn new(
-        open: Open,
+        open: EndpointConnection,
         course: &Course,
-        upload: upload::State,
+        upload: UploadState,
         protocol: Option<Vec<u8>>,
     ) -> Self {
         Self {
@@ -47,7 +48,7 @@ impl UpstreamResponse {
         }
     }
 
-    /// The response's body, and the upload of what is left of the request.
+    /// The body of the response, and the upload of the rest of the request.
     pub(crate) fn split<'a>(
         &'a mut self,
         request: &'a mut Incoming,
@@ -60,20 +61,21 @@ impl UpstreamResponse {
         (&mut self.connection.incoming, upload)
     }
 
-    /// Keeps the connection for the next request, once all of this one was
-    /// sent and all of its response has come.
+    /// Returns the connection to the pool. The whole request must have been sent
+    /// and the whole response received.
     pub(crate) fn put_back(self, worker: &Worker, head: &ResponseHead, now: Moment) {
         let forwarding = &self.upstream.forwarding;
         connect::put(worker, forwarding, &self.picked, self.connection, head, now);
     }
 
-    /// The response could not be read to its end: tells the endpoint's health.
+    /// Reports to the endpoint's passive health check that the response could not
+    /// be read to its end.
     pub(crate) fn fail(&self, worker: &Worker, failure: &Failure) {
         connect::report(worker, &self.upstream.forwarding, &self.picked, failure);
     }
 
-    /// Leaves the connection, which now speaks another protocol, and what keeps
-    /// the endpoint's count of it.
+    /// The connection, which now uses another protocol, and the guard that counts
+    /// it as a connection of the endpoint.
     pub(crate) fn into_parts(self) -> (Box<UpstreamConnection>, Picked) {
         (self.connection, self.picked)
     }

@@ -1,16 +1,17 @@
-//! The search for an endpoint that answers: chooses one, takes or makes a
-//! connection, and after a failure another, as far as that does no harm.
+//! The search for an endpoint that answers: chooses an endpoint, takes a connection
+//! from the pool or opens one, and retries after a failure where that is safe.
 //!
-//! An attempt that failed is followed by another only while nothing can have
-//! been done twice: after a failed connect always; after a connection died
-//! before a byte of the response came, if the request has no body and its
-//! method is idempotent, or if nothing of it was sent (RFC 9110 §9.2.2).
+//! A request is retried only if the upstream cannot have processed it twice:
+//! always after a failed connect; after a connection was lost before the first
+//! byte of the response, if the request has no body and an idempotent method, or
+//! if nothing of it was sent (RFC 9110 §9.2.2).
 //!
-//! Who is to blame depends on the connection. A kept one was most likely closed
-//! by the upstream while the request was on its way, the best-known source of
-//! random 502s: the endpoint's health is not told, and it may be chosen once
-//! more, over a new connection. An endpoint where a new one dies has failed: its
-//! health is told, and this request does not go there again.
+//! How a lost connection is judged depends on its age. A pooled connection was most
+//! likely closed by the upstream while the request was being sent, a well-known
+//! cause of sporadic 502s: passive health checks do not count it, and the endpoint
+//! may be chosen once more, over a new connection. If a new connection is lost, the
+//! endpoint has failed: passive health checks count it, and the endpoint is not
+//! chosen again for this request.
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead, method};
@@ -21,35 +22,35 @@ use crate::attempts::Attempts;
 use crate::course::Course;
 use crate::upstream_connection::UpstreamConnection;
 
-/// A connection on which a request is about to be sent.
-pub(super) struct Open {
+/// A connection to the chosen endpoint, on which the request is about to be sent.
+pub(super) struct EndpointConnection {
     pub(super) picked: Picked,
-    /// Boxed, since it goes from hand to hand.
+    /// Boxed, since it is handed on several times for each request.
     pub(super) connection: Box<UpstreamConnection>,
-    /// It was kept from an earlier request, and not made for this one.
-    is_kept: bool,
+    /// The connection comes from the pool; it was not opened for this request.
+    is_pooled: bool,
 }
 
-/// What is known of an attempt that failed before its response had begun.
-pub(super) struct Tried {
-    /// Not a byte of a response came.
-    pub(super) nothing_came: bool,
-    /// Not a byte of the request went out, and none of its body was read.
+/// How far an attempt got that failed before the head of the response was complete.
+pub(super) struct FailedAttempt {
+    /// No byte of a response was received.
+    pub(super) nothing_received: bool,
+    /// No byte of the request was sent, and none of its body was read.
     pub(super) nothing_sent: bool,
     /// The request has no body.
     pub(super) is_bodyless: bool,
 }
 
-/// Where has been asked already, and what came of it.
+/// The endpoints that have been tried for a request, and with which result.
 pub(super) struct Search {
-    /// At most one attempt for each endpoint, in all.
-    most: usize,
+    /// The most attempts, no more than there are endpoints.
+    max_attempts: usize,
     attempted: usize,
     /// Endpoints that have failed.
     failed: Endpoints,
-    /// Endpoints where a kept connection has died.
-    worn: Endpoints,
-    /// A byte of the request has gone out, to whichever endpoint.
+    /// Endpoints to which a pooled connection was lost.
+    lost_pooled: Endpoints,
+    /// Some byte of the request has been sent to some endpoint.
     was_sent: bool,
     last: Option<Failure>,
 }
@@ -58,33 +59,33 @@ impl Search {
     pub(super) fn new(course: &Course) -> Self {
         let members = course.forwarding().upstream.members().len();
         Self {
-            most: course.attempts.min(members),
+            max_attempts: course.attempts.min(members),
             attempted: 0,
             failed: Endpoints::new(),
-            worn: Endpoints::new(),
+            lost_pooled: Endpoints::new(),
             was_sent: false,
             last: None,
         }
     }
 
-    /// A connection to the endpoint that is asked next.
+    /// A connection to the endpoint that is tried next.
     ///
     /// # Errors
-    /// The failure of the last attempt, if there is nobody left to ask.
-    pub(super) async fn open(
+    /// The failure of the last attempt, if no endpoint is left to be tried.
+    pub(super) async fn next_connection(
         &mut self,
         call: &Call<'_>,
         attempts: &mut Attempts,
-    ) -> Result<Open, Failure> {
+    ) -> Result<EndpointConnection, Failure> {
         let (worker, course) = (call.worker, call.course);
         let stats = &course.forwarding().stats;
         loop {
-            if self.attempted >= self.most
+            if self.attempted >= self.max_attempts
                 && let Some(last) = self.last.take()
             {
                 return Err(last);
             }
-            // The time of this attempt: the one before may have taken long.
+            // Read anew for each attempt: the previous one may have taken long.
             let now = worker.clock.now();
             let now_ms = now.monotonic_ms;
             let picked = match pick(course, &self.failed, now_ms) {
@@ -92,12 +93,12 @@ impl Search {
                 Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
             };
             attempts.begin(&course.upstream, picked.index, now.instant);
-            let kept = match self.worn.contains(picked.index) {
+            let pooled = match self.lost_pooled.contains(picked.index) {
                 true => None,
                 false => connect::take(worker, course.forwarding(), &picked, now_ms),
             };
-            let is_kept = kept.is_some();
-            let connection = match kept {
+            let is_pooled = pooled.is_some();
+            let connection = match pooled {
                 Some(connection) => {
                     stats.reused.increment(worker.index);
                     connection
@@ -117,42 +118,42 @@ impl Search {
             if self.was_sent {
                 stats.retries.increment(worker.index);
             }
-            return Ok(Open {
+            return Ok(EndpointConnection {
                 picked,
                 connection,
-                is_kept,
+                is_pooled,
             });
         }
     }
 
-    /// Whether another attempt may follow this failure. The endpoint's health is
-    /// told of it, unless it was a kept connection that was closed meanwhile.
+    /// Records a failed attempt and decides whether another may follow. Passive
+    /// health checks count the failure, unless a pooled connection was lost.
     ///
     /// # Errors
-    /// The failure, if none may.
-    pub(super) fn judge(
+    /// The failure, if the request must not be retried.
+    pub(super) fn check_retry(
         &mut self,
         call: &Call<'_>,
-        open: Open,
+        open: EndpointConnection,
         failure: Failure,
-        tried: &Tried,
+        attempt: &FailedAttempt,
     ) -> Result<(), Failure> {
-        let is_replayable = tried.is_bodyless && method::is_idempotent(&call.head.method);
-        let is_dead = failure.kind == Kind::ConnectionReset && tried.nothing_came;
-        if !(is_dead && open.is_kept) {
+        let is_replayable = attempt.is_bodyless && method::is_idempotent(&call.head.method);
+        let is_lost = failure.kind == Kind::ConnectionReset && attempt.nothing_received;
+        if !(is_lost && open.is_pooled) {
             let forwarding = call.course.forwarding();
             connect::report(call.worker, forwarding, &open.picked, &failure);
         }
-        if !is_dead || !(is_replayable || tried.nothing_sent) {
+        if !is_lost || !(is_replayable || attempt.nothing_sent) {
             return Err(failure);
         }
-        self.was_sent |= !tried.nothing_sent;
+        self.was_sent |= !attempt.nothing_sent;
         self.last = Some(failure);
-        // The first kept connection that dies costs no attempt: it says nothing
-        // about any endpoint, and may be the only attempt that there is.
-        self.attempted += usize::from(!open.is_kept || self.worn.count() > 0);
-        let endpoints = match open.is_kept {
-            true => &mut self.worn,
+        // The first pooled connection that is lost does not count as an attempt: it
+        // says nothing about the endpoint, and only one attempt may be allowed.
+        self.attempted += usize::from(!open.is_pooled || self.lost_pooled.count() > 0);
+        let endpoints = match open.is_pooled {
+            true => &mut self.lost_pooled,
             false => &mut self.failed,
         };
         endpoints.insert(open.picked.index);
@@ -160,15 +161,16 @@ impl Search {
     }
 }
 
-impl Open {
-    /// The response's head has come: it is counted, and the endpoint is well.
-    pub(super) fn head_came(
+impl EndpointConnection {
+    /// Counts the received head of a response, and reports success to the passive
+    /// health check of the endpoint.
+    pub(super) fn head_received(
         &self,
         call: &Call<'_>,
         response: &ResponseHead,
         attempts: &mut Attempts,
     ) {
-        let took = attempts.head_came();
+        let took = attempts.head_received();
         let forwarding = call.course.forwarding();
         let shard = call.worker.index;
         let index = self.picked.index;

@@ -21,7 +21,7 @@ use crate::content::{Content, Extent, Piece};
 use crate::deadline::Deadline;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
-use crate::incoming::{Incoming, State};
+use crate::incoming::{BodyState, Incoming};
 use crate::outgoing::Outgoing;
 use crate::race::{self, Progress};
 use crate::responder::Fate;
@@ -60,9 +60,9 @@ pub(super) async fn deliver(
     let fate = match rest {
         _ if exchange.record.failure.is_some_and(breaks_framing) => Fate::Close,
         _ if !client.responder.is_self_delimited(length) => Fate::Close,
-        State::Read => exchange.fate(),
-        State::Untouched if may_drain(exchange, &client) => exchange.fate(),
-        State::Untouched | State::Begun => Fate::Close,
+        BodyState::Read => exchange.fate(),
+        BodyState::Untouched if may_drain(exchange, &client) => exchange.fate(),
+        BodyState::Untouched | BodyState::Begun => Fate::Close,
     };
     exchange.record.status = Some(exchange.heads.response.status);
     let clock = (&exchange.worker.clock, exchange.now);
@@ -75,7 +75,7 @@ pub(super) async fn deliver(
     let has_body = length != Length::None && exchange.heads.request.method != b"HEAD";
     let content = if has_body { content } else { Content::empty() };
     send(exchange, incoming, outgoing, deadline, content).await?;
-    if fate == Fate::KeepAlive && rest == State::Untouched && !drain(incoming, deadline).await {
+    if fate == Fate::KeepAlive && rest == BodyState::Untouched && !drain(incoming, deadline).await {
         return Ok(Fate::Close);
     }
     Ok(fate)

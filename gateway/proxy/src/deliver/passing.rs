@@ -83,7 +83,7 @@ pub(super) async fn deliver(
         exchange.record.bytes_out = response.connection.incoming.size();
     }
     let failure = match raced {
-        Raced::Main(Ok(())) => {
+        Raced::Finished(Ok(())) => {
             let now = exchange.worker.clock.now();
             if keep && uploaded {
                 response.put_back(&exchange.worker, &exchange.heads.response, now);
@@ -92,7 +92,7 @@ pub(super) async fn deliver(
             let is_reusable = uploaded && !is_half_closed && is_self_delimited;
             return Ok(if is_reusable { fate } else { Fate::Close });
         }
-        Raced::Main(Err(failure)) | Raced::Side(failure) => failure,
+        Raced::Finished(Err(failure)) | Raced::UploadFailed(failure) => failure,
         Raced::Elapsed { capped: true } => Kind::WholeTimeout.into(),
         Raced::Elapsed { .. } if outgoing.writer.backlog() > 0 => {
             Failure::with(Kind::ClientGone, "stopped reading the response")
