@@ -1,9 +1,9 @@
 //! The target `upstream` with the shared cache before it (RFC 9111).
 //!
-//! What is stored and fresh is delivered. Else the first who misses leads: what
-//! it asks of the upstream is asked in a task of its own ([`crate::fill`]), so
-//! that no client can end it, and all who miss the same meanwhile wait for what
-//! comes of it, on any worker.
+//! A stored response that is fresh is served. On a miss, the first request starts a
+//! fetch in a task of its own ([`crate::fill`]), so that no client can abort it.
+//! Requests that miss the same key meanwhile, on any worker, are collapsed: they
+//! wait for the result of that fetch.
 
 pub(crate) mod key;
 
@@ -23,20 +23,20 @@ use crate::course::Course;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
-use crate::fill::{self, Handed, Passed};
+use crate::fill::{self, FillResult, UnstoredResponse};
 use crate::forward;
 use crate::heads::Heads;
 use crate::race;
 use crate::representation::Held;
 
-/// How often a request looks again, because a flight landed just before it
-/// joined or its leader went away, until it goes to the upstream by itself.
-const LOOKS: usize = 8;
+/// How often a request is looked up, because a fetch ended just before the request
+/// joined it or its leader went away, until it is forwarded on its own.
+const MAX_LOOKUPS: usize = 8;
 
-/// Answers from the cache, or has the upstream asked.
+/// Answers from the cache, or from the upstream.
 ///
 /// # Errors
-/// The upstream's failure where nothing stored may stand in.
+/// The upstream's failure, unless a stale response may be served instead.
 pub(crate) async fn cached(
     exchange: &mut Exchange,
     client: &mut Downstream<'_>,
@@ -47,41 +47,41 @@ pub(crate) async fn cached(
         return forward::forward(exchange, client, course).await;
     }
     key::write(exchange, course);
-    for _ in 0..LOOKS {
-        let (stale, waits) = match look(exchange).await {
-            Look::Fresh(held) => {
+    for _ in 0..MAX_LOOKUPS {
+        let (stale, waits) = match look_up(exchange).await {
+            LookUp::Fresh(held) => {
                 exchange.report = Report::hit(&held.entry, exchange.now.unix_ms);
                 return Ok(deliver(exchange, held));
             }
-            Look::AsAsked(held) => {
-                exchange.report = Report::as_asked(&held.entry, exchange.now.unix_ms);
+            LookUp::StaleAccepted(held) => {
+                exchange.report = Report::stale_accepted(&held.entry, exchange.now.unix_ms);
                 return Ok(deliver(exchange, held));
             }
-            Look::Updating(held) => {
+            LookUp::Updating(held) => {
                 refresh(exchange, course, &held.entry);
                 exchange.report = Report::updating(&held.entry, exchange.now.unix_ms);
                 return Ok(deliver(exchange, held));
             }
-            Look::Unfit(why) => {
+            LookUp::Unusable(why) => {
                 exchange.report = Report::stale(why);
                 return forward::forward(exchange, client, course).await;
             }
-            Look::Unsatisfiable => {
+            LookUp::Unsatisfiable => {
                 exchange.report = Report::stale(Detail::OnlyIfCached);
                 return Err(Kind::NotStored.into());
             }
-            Look::Stale(entry, why) => {
+            LookUp::Stale(entry, why) => {
                 exchange.report = Report::stale(why);
                 (Some(entry), true)
             }
-            Look::Nothing { vary } => {
+            LookUp::Nothing { vary } => {
                 exchange.report = Report::miss(vary);
                 (None, true)
             }
-            Look::Pass => {
+            LookUp::Pass => {
                 exchange.report = Report::miss(false);
                 if exchange.heads.request.fields.get(b"range").is_some() {
-                    // Nothing is likely to be stored: the part alone will do.
+                    // The response will hardly be stored: fetch only the requested range.
                     return forward::forward(exchange, client, course).await;
                 }
                 (None, false)
@@ -98,29 +98,29 @@ pub(crate) async fn cached(
         match exchange.worker.estate.cache.join(&exchange.heads.key) {
             Joined::Again => {}
             Joined::Leader(lead) => {
-                let (hand, handed) = oneshot::channel();
-                fill::start(exchange, course, lead, stale.clone(), hand);
-                let handed = race::watched(client.incoming, client.deadline, handed).await?;
-                let handed = handed.unwrap_or(Handed::Failed(Kind::Internal.into()));
-                return lead_on(exchange, client, course, handed, stale).await;
+                let (sender, receiver) = oneshot::channel();
+                fill::start(exchange, course, lead, stale.clone(), sender);
+                let result = race::watched(client.incoming, client.deadline, receiver).await?;
+                let result = result.unwrap_or(FillResult::Failed(Kind::Internal.into()));
+                return answer_leader(exchange, client, course, result, stale).await;
             }
             Joined::Follower(_) if !waits => {
                 exchange.report.detail(Detail::Uncacheable);
                 return forward::forward(exchange, client, course).await;
             }
             Joined::Follower(follow) => {
-                let waiting = wait(exchange, follow);
+                let waiting = wait_for_leader(exchange, follow);
                 match race::watched(client.incoming, client.deadline, waiting).await? {
                     Landing::Retry => {}
-                    // The leader's credentials are its own; the next who has
-                    // none leads for all of those.
+                    // The response is for the leader's credentials alone. The next
+                    // request without credentials leads for the others without.
                     Landing::Own if !exchange.caching.asked.is_authorized => {}
                     Landing::Pass | Landing::Own => {
                         exchange.report.detail(Detail::Uncacheable);
                         return forward::forward(exchange, client, course).await;
                     }
                     Landing::Failed(failure) => {
-                        return instead_of(exchange, client, course, failure, stale).await;
+                        return stale_if_error(exchange, client, course, failure, stale).await;
                     }
                     Landing::Entry(entry) => {
                         exchange.report.collapse();
@@ -142,32 +142,33 @@ pub(crate) async fn cached(
     forward::forward(exchange, client, course).await
 }
 
-/// What a look-up came to.
-enum Look {
+/// The result of a look-up.
+enum LookUp {
     Fresh(Held),
-    /// Stale, and the request allows that.
-    AsAsked(Held),
-    /// Stale, and served while it is validated.
+    /// Stale, but the request accepts stale responses (`max-stale`).
+    StaleAccepted(Held),
+    /// Stale, and served while it is being validated.
     Updating(Held),
+    /// Stale: it has to be validated first.
     Stale(Arc<Entry>, Detail),
     Nothing {
         vary: bool,
     },
-    /// Known not to be storable: nobody waits for anybody.
+    /// Known to be uncacheable: requests are not collapsed.
     Pass,
-    /// What is stored is not for this request.
-    Unfit(Detail),
-    /// The upstream would have to be asked, and the request forbids it.
+    /// The stored response may not be used for this request.
+    Unusable(Detail),
+    /// The request would have to be forwarded, but it is `only-if-cached`.
     Unsatisfiable,
 }
 
-async fn look(exchange: &mut Exchange) -> Look {
+async fn look_up(exchange: &mut Exchange) -> LookUp {
     let mut vary = false;
     for _ in 0..2 {
         match key::find(exchange) {
             Found::Entry(entry) => return judge(exchange, entry),
-            Found::Pass => return Look::Pass,
-            Found::Miss { vary } => return Look::Nothing { vary },
+            Found::Pass => return LookUp::Pass,
+            Found::Miss { vary } => return LookUp::Nothing { vary },
             Found::OnDisk(on_disk) => {
                 let pool = exchange.worker.estate.files.pool();
                 match pool.run(move || on_disk.load()).await {
@@ -178,44 +179,44 @@ async fn look(exchange: &mut Exchange) -> Look {
             }
         }
     }
-    Look::Nothing { vary }
+    LookUp::Nothing { vary }
 }
 
-fn judge(exchange: &Exchange, entry: Arc<Entry>) -> Look {
+fn judge(exchange: &Exchange, entry: Arc<Entry>) -> LookUp {
     let purged = entry.is_purged_softly();
     let asked = &exchange.caching.asked;
-    // What proves too large on its way is as good as not there.
-    let or_nothing = |look: fn(Held) -> Look, entry| match Held::of(entry) {
+    // An entry whose body proves too large while it arrives counts as a miss.
+    let or_nothing = |look: fn(Held) -> LookUp, entry| match Held::of(entry) {
         Some(held) => look(held),
-        None => Look::Nothing { vary: false },
+        None => LookUp::Nothing { vary: false },
     };
     match rules::judge(&entry.terms(), asked, exchange.now.unix_ms) {
-        Judgement::Fresh => or_nothing(Look::Fresh, entry),
-        Judgement::StaleAsAsked => or_nothing(Look::AsAsked, entry),
-        Judgement::Pass(why) => Look::Unfit(why),
-        Judgement::Unsatisfiable => Look::Unsatisfiable,
-        Judgement::StaleWhileRevalidate => or_nothing(Look::Updating, entry),
-        Judgement::Validate(_) if purged => Look::Stale(entry, Detail::Purged),
-        Judgement::Validate(why) => Look::Stale(entry, why),
+        Judgement::Fresh => or_nothing(LookUp::Fresh, entry),
+        Judgement::StaleAsAsked => or_nothing(LookUp::StaleAccepted, entry),
+        Judgement::Pass(why) => LookUp::Unusable(why),
+        Judgement::Unsatisfiable => LookUp::Unsatisfiable,
+        Judgement::StaleWhileRevalidate => or_nothing(LookUp::Updating, entry),
+        Judgement::Validate(_) if purged => LookUp::Stale(entry, Detail::Purged),
+        Judgement::Validate(why) => LookUp::Stale(entry, why),
     }
 }
 
-/// Has a stale response validated while it is served.
+/// Starts the validation of a stale response that is served meanwhile.
 fn refresh(exchange: &Exchange, course: &Course, entry: &Arc<Entry>) {
     if let Joined::Leader(lead) = exchange.worker.estate.cache.join(&exchange.heads.key) {
-        let (hand, _) = oneshot::channel();
-        fill::start(exchange, course, lead, Some(Arc::clone(entry)), hand);
+        let (sender, _) = oneshot::channel();
+        fill::start(exchange, course, lead, Some(Arc::clone(entry)), sender);
     }
 }
 
-async fn wait(exchange: &mut Exchange, follow: Follow<Failure>) -> Landing<Failure> {
+async fn wait_for_leader(exchange: &mut Exchange, follow: Follow<Failure>) -> Landing<Failure> {
     let Heads { request, key, .. } = &mut *exchange.heads;
     let personal = Personal::of(&exchange.caching);
     follow.landing(key, &mut personal.variant(request)).await
 }
 
-/// Whether what another request fetched may answer this one too: only what
-/// could be served without asking (RFC 9111 §4).
+/// Whether the response to a collapsed request may be used for this one: only if it
+/// could be served without validation (RFC 9111 §4).
 fn may_share(exchange: &Exchange, entry: &Arc<Entry>) -> bool {
     let now = exchange.worker.clock.now();
     matches!(
@@ -224,35 +225,38 @@ fn may_share(exchange: &Exchange, entry: &Arc<Entry>) -> bool {
     )
 }
 
-/// What the leader does with what its errand came to.
-async fn lead_on(
+/// Answers the request that started a fetch with the result of that fetch.
+async fn answer_leader(
     exchange: &mut Exchange,
     client: &mut Downstream<'_>,
     course: &Course,
-    handed: Handed,
+    result: FillResult,
     stale: Option<Arc<Entry>>,
 ) -> Result<Answer, Failure> {
-    match handed {
-        Handed::Entry(held, fetched) => {
+    match result {
+        FillResult::Entry(held, fetched) => {
             exchange.take_fetched(fetched);
             Ok(deliver(exchange, held))
         }
-        Handed::Made(made, fetched) => {
+        FillResult::Made(made, fetched) => {
             exchange.take_fetched(fetched);
             exchange.take_made(&made);
             let content = Body::Content(made.body.into());
             Ok(Answer::settled(AnsweredBy::Policy, content))
         }
-        Handed::Failed(failure) => instead_of(exchange, client, course, failure, stale).await,
-        Handed::Response(passed) => {
-            let Passed {
+        FillResult::Failed(failure) => {
+            stale_if_error(exchange, client, course, failure, stale).await
+        }
+        FillResult::NotStored(unstored) => {
+            let UnstoredResponse {
                 response,
                 called,
                 fetched,
-            } = *passed;
+            } = *unstored;
             exchange.take_fetched(fetched);
             if exchange.heads.request.fields.get(b"range").is_some() && response.status == 200 {
-                // All of it was asked for, to be stored; this client wants a part.
+                // The fetch asked for the whole representation in order to store it,
+                // but this client wants a range.
                 drop(called);
                 return forward::forward(exchange, client, course).await;
             }
@@ -263,8 +267,8 @@ async fn lead_on(
     }
 }
 
-/// Where the upstream failed, what is stored may stand in (RFC 5861 §4).
-async fn instead_of(
+/// Serves a stale response if the upstream failed and that is allowed (RFC 5861 §4).
+async fn stale_if_error(
     exchange: &mut Exchange,
     client: &mut Downstream<'_>,
     course: &Course,
@@ -280,8 +284,8 @@ async fn instead_of(
             exchange.report = Report::on_error(&held.entry, now_ms);
             Ok(deliver(exchange, held))
         }
-        // An answer of the upstream's own: who may not have what is stored gets
-        // one too.
+        // The upstream responded with an error status. A client that must not get the
+        // stale response gets such a response, by a request of its own.
         None if failure.kind == Kind::ResponseStatus => {
             exchange.report.detail(Detail::Uncacheable);
             forward::forward(exchange, client, course).await
@@ -290,7 +294,7 @@ async fn instead_of(
     }
 }
 
-/// Answers with a stored response, whole or still on its way.
+/// Answers with a stored response, whose body may still be arriving.
 fn deliver(exchange: &mut Exchange, held: Held) -> Answer {
     let entry = Arc::clone(&held.entry);
     let response = &mut exchange.heads.response;

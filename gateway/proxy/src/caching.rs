@@ -1,5 +1,5 @@
-//! What the cache has to know of an exchange: collected while the policies
-//! run, used when a response is looked up and stored.
+//! What the cache needs to know about an exchange: collected while policies run, and
+//! used when a response is looked up and stored.
 
 pub(crate) mod query;
 mod report;
@@ -14,34 +14,34 @@ use janua_wasm::{CacheLookup, CacheRule, Effect, Verdict};
 
 pub(crate) use report::{Bypass, Report};
 
-/// Collected on the way.
+/// What has been collected so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caching {
-    /// What the client says of caching, before any policy changed its head.
+    /// The client's caching directives, from the head before any policy edited it.
     pub(crate) asked: Asked,
-    /// The verdict that says which part of the query counts.
+    /// The verdict that says which part of the query joins the cache key.
     pub(crate) lookup: Option<Rc<Verdict>>,
-    /// The query as a rule has it in the key. The upstream is asked with this
-    /// one: what the key lacks must not shape what is stored under it.
+    /// The query as a rule puts it into the key. The upstream gets this query too: a
+    /// parameter that is not in the key must not influence the stored response.
     pub(crate) keyed_query: Option<Vec<u8>>,
-    /// Values that policies want in the key, one behind the other.
+    /// Values that policies add to the key, concatenated with length prefixes.
     pub(crate) vary_on: Vec<u8>,
-    /// Why the cache is passed by.
+    /// Why a policy bypasses the cache.
     pub(crate) bypass: Option<Box<str>>,
-    /// What the response may depend on beside the key: credentials that the
-    /// route asks for, and what policies put into the head from the request.
+    /// What the response may depend on besides the key: the credentials that the route's
+    /// policies read, and values of the request that policies put into the head.
     pub(crate) personal: Vec<u8>,
     /// The verdict whose rule says how to store the response.
     pub(crate) rule: Option<Rc<Verdict>>,
-    /// A policy of the phase `fetched` edited the response by what the key does
-    /// not tell: it is for nobody else.
+    /// A policy of the phase `fetched` edited the response depending on an input that is
+    /// not in the key, so that it must not be shared.
     pub(crate) edited_for_one: bool,
     /// Tags of the response.
     pub(crate) tags: Vec<Box<str>>,
 }
 
 impl Caching {
-    /// How the response is to be found, as the last policy said.
+    /// How the response is looked up, as the last policy specified it.
     pub(crate) fn lookup(&self) -> Option<&CacheLookup> {
         let effects = self.lookup.as_ref()?.effects.iter();
         effects.rev().find_map(|effect| match effect {
@@ -50,7 +50,7 @@ impl Caching {
         })
     }
 
-    /// How the response is to be stored.
+    /// The rule by which the response is stored.
     pub(crate) fn rule(&self) -> Option<&CacheRule> {
         self.rule.as_deref().and_then(rule)
     }
@@ -63,15 +63,15 @@ fn rule(verdict: &Verdict) -> Option<&CacheRule> {
     })
 }
 
-/// Appends a value so that no two sequences of values look the same; what is
-/// absent differs from what is empty.
+/// Appends a value with a length prefix, so that different sequences of values give
+/// different bytes. An absent value differs from an empty one.
 pub(crate) fn prefixed(out: &mut Vec<u8>, value: Option<&[u8]>) {
     let length = value.map_or(0, |value| value.len() as u64 + 1);
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(value.unwrap_or_default());
 }
 
-/// What makes the response one user's.
+/// The values that make a response specific to one user.
 #[derive(Clone, Copy)]
 pub(crate) struct Personal<'a>(&'a [u8]);
 
@@ -84,7 +84,7 @@ impl<'a> Personal<'a> {
         !self.0.is_empty()
     }
 
-    /// Writes a request's values of what a variance names.
+    /// Writes the request's values for the fields that a variance names.
     pub(crate) fn variant(
         self,
         request: &'a RequestHead,

@@ -192,10 +192,10 @@ fn order(route: &mut Route, policies: &[Arc<Policy>]) {
     }
     route.credentials = found.into();
     if let Target::Upstream(to) = &mut route.target {
-        // What makes of a response what is stored.
+        // These policies edit the response before it is stored.
         let fetched = route.fetched.iter().filter_map(policy);
         let names: Vec<&str> = fetched.map(|policy| &**policy.name()).collect();
-        to.way = fingerprint((to.way, names));
+        to.cache_scope = fingerprint((to.cache_scope, names));
     }
 }
 

@@ -1,5 +1,5 @@
-//! What sending a request needs to know of its route, so that it need not hold
-//! the snapshot.
+//! The settings by which a request is sent to an upstream, copied from its route so that
+//! the request need not hold the snapshot.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,26 +8,26 @@ use std::time::Duration;
 use crate::exchange::Matched;
 use crate::snapshot::{Forwarding, HostField, LocalUpstream, To};
 
-/// The way of a request to its upstream.
+/// Where and how a request is sent.
 #[derive(Clone)]
 pub(crate) struct Course {
     pub(crate) upstream: Rc<LocalUpstream>,
-    /// See [`To::way`].
-    pub(crate) way: [u8; 8],
+    /// See [`To::cache_scope`].
+    pub(crate) cache_scope: [u8; 8],
     pub(crate) host: HostField,
     pub(crate) strip_prefix: Option<Arc<str>>,
-    /// Endpoints that are tried at most.
+    /// The most endpoints that are tried.
     pub(crate) attempts: usize,
     pub(crate) idle_timeout: Duration,
 }
 
 impl Course {
-    /// What a route says. None if the snapshot has no such upstream, which
+    /// The settings of a route. None if the snapshot has no such upstream, which
     /// compiling it rules out.
     pub(crate) fn new(to: &To, matched: &Matched) -> Option<Self> {
         let upstream = matched.local.upstreams.get(to.upstream)?;
         Some(Self {
-            way: to.way,
+            cache_scope: to.cache_scope,
             host: to.host.clone(),
             strip_prefix: to.strip_prefix.clone(),
             attempts: to.attempts,

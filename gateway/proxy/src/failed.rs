@@ -9,7 +9,7 @@ use janua_http::{Failure, Fault};
 use crate::request_id::RequestId;
 use crate::verdict::{Line, Made};
 
-/// The response that tells the client of a failure.
+/// The response that reports a failure to the client.
 pub(crate) fn made_of(failure: &Failure, request_id: &RequestId) -> Made {
     let kind = failure.kind;
     let status = kind.status();
@@ -18,7 +18,7 @@ pub(crate) fn made_of(failure: &Failure, request_id: &RequestId) -> Made {
     match kind {
         Kind::MethodNotAllowed => headers.push((name(b"Allow"), failure.detail.as_bytes().into())),
         Kind::MethodRefused => headers.push((name(b"Allow"), Box::default())),
-        // The detail may name what is inside: it is for the log.
+        // Other details may reveal internals, so they appear only in the log.
         _ if kind.fault() == Fault::Client && !failure.detail.is_empty() => {
             let _ = write!(proxy_status, "; details=\"{}\"", quoted(&failure.detail));
         }
@@ -44,7 +44,7 @@ fn name(text: &[u8]) -> Box<[u8]> {
     text.into()
 }
 
-/// As a quoted string of a structured field (RFC 9651 §3.3.3).
+/// The content of a quoted string of a structured field (RFC 9651 §3.3.3).
 fn quoted(text: &str) -> String {
     text.chars()
         .filter(|character| (' '..='~').contains(character))

@@ -1,4 +1,4 @@
-//! The target `files`: what lies below a directory.
+//! The target `files`: serves the files below a directory.
 
 use janua_files::{Lookup, Opened};
 use janua_http::Failure;
@@ -14,10 +14,10 @@ use crate::representation::Representation;
 use crate::snapshot::Tree;
 use crate::verdict::Made;
 
-/// Answers with a file, or says that there is none.
+/// Answers with a file, a redirect or a listing, or with [`Body::Missing`].
 ///
 /// # Errors
-/// A file that cannot be read.
+/// The method is not allowed, or the file cannot be read.
 pub(crate) async fn files(exchange: &mut Exchange, tree: &Tree) -> Result<Answer, Failure> {
     if !matches!(&*exchange.heads.request.method, b"GET" | b"HEAD") {
         return Err(Failure::with(Kind::MethodNotAllowed, "GET, HEAD"));
@@ -56,8 +56,8 @@ pub(crate) async fn files(exchange: &mut Exchange, tree: &Tree) -> Result<Answer
     }
 }
 
-/// From what was looked up less than a second ago, without waiting; or in the
-/// pool.
+/// Looks up the path: without waiting if that was done less than a second ago, otherwise
+/// in the thread pool.
 async fn look_up(exchange: &Exchange, tree: &Tree) -> Lookup {
     let request = &exchange.heads.request;
     let path = strip(&request.path, tree.strip_prefix.as_deref());
@@ -89,9 +89,9 @@ fn write_head(exchange: &mut Exchange, opened: &Opened) {
     }
 }
 
-/// Sends the client to the same path with a slash at its end, so that relative
-/// links in what is there lead where they should. The address is relative: what
-/// a proxy before this one has done with scheme and host stays as it is.
+/// A redirect to the same path with a slash at its end, so that relative links of an
+/// index page resolve correctly. `Location` is relative, because a proxy in front of the
+/// gateway may use another scheme and host.
 pub(crate) fn with_slash(exchange: &Exchange) -> Made {
     let request = &exchange.heads.request;
     let mut location = request.path.clone();

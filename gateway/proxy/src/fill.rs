@@ -1,5 +1,5 @@
-//! The leader's errand: asks the upstream for all who wait, in a task of its
-//! own, and stores what may be stored.
+//! Fills the cache: fetches a response in a task of its own on behalf of all requests
+//! that wait for it, and stores it if that is allowed.
 
 mod store;
 
@@ -25,41 +25,41 @@ use crate::record::Fetched;
 use crate::representation::Held;
 use crate::verdict::Made;
 
-/// For how long those who ask for what proved not to be storable do not wait
-/// for each other, in milliseconds.
+/// For how long requests for a response that proved uncacheable are not collapsed, in
+/// milliseconds ("hit-for-pass").
 const PASS_MS: u64 = 10_000;
 
-/// What the one who led is told.
-pub(crate) enum Handed {
-    /// Stored; its body may still be on its way.
+/// The result of a fetch for the request that started it.
+pub(crate) enum FillResult {
+    /// The response is stored; its body may still be arriving.
     Entry(Held, Fetched),
-    /// Not stored: here it is, with its body still to be read.
-    Response(Box<Passed>),
-    /// A policy's response took its place.
+    /// The response is not stored; its body is still to be read.
+    NotStored(Box<UnstoredResponse>),
+    /// A policy replaced the response.
     Made(Made, Fetched),
-    /// There is none.
+    /// There is no response.
     Failed(Failure),
 }
 
 /// A response that is not stored.
-pub(crate) struct Passed {
+pub(crate) struct UnstoredResponse {
     pub(crate) response: ResponseHead,
     pub(crate) called: UpstreamResponse,
     pub(crate) fetched: Fetched,
 }
 
-/// Sends the errand out. `stale` is what is stored already and to be validated.
+/// Starts the fetch. `stale` is the stored response that is to be validated.
 pub(crate) fn start(
     exchange: &Exchange,
     course: &Course,
     lead: Lead<Failure>,
     stale: Option<Arc<Entry>>,
-    hand: oneshot::Sender<Handed>,
+    sender: oneshot::Sender<FillResult>,
 ) {
-    let errand = exchange.to_fetch();
+    let fetching = exchange.to_fetch();
     let course = course.clone();
     tokio::task::spawn_local(async move {
-        run(errand, course, lead, stale, hand).await;
+        run(fetching, course, lead, stale, sender).await;
     });
 }
 
@@ -68,7 +68,7 @@ async fn run(
     course: Course,
     lead: Lead<Failure>,
     stale: Option<Arc<Entry>>,
-    hand: oneshot::Sender<Handed>,
+    sender: oneshot::Sender<FillResult>,
 ) {
     let mut stale = stale;
     let asked_ms = exchange.now.unix_ms;
@@ -76,7 +76,7 @@ async fn run(
         Ok(called) => called,
         Err(failure) => {
             lead.fail(failure.clone());
-            let _ = hand.send(Handed::Failed(failure));
+            let _ = sender.send(FillResult::Failed(failure));
             return;
         }
     };
@@ -84,23 +84,23 @@ async fn run(
     let status = exchange.heads.response.status;
     if let Some(stale) = &stale {
         if status == 304 {
-            return store::revalidated(exchange, lead, stale, called, hand, asked_ms);
+            return store::revalidated(exchange, lead, stale, called, sender, asked_ms);
         }
         let asked = &exchange.caching.asked;
         if is_failure(status) && may_serve_on_error(&stale.terms(), asked, exchange.now.unix_ms) {
             let failure = answered_with(status);
             lead.fail(failure.clone());
-            let _ = hand.send(Handed::Failed(failure));
+            let _ = sender.send(FillResult::Failed(failure));
             return;
         }
     }
     match store::fetched(&mut exchange, asked_ms) {
-        Ok(store::Verdict::Store(terms)) => {
-            store::store(exchange, lead, called, hand, terms).await;
+        Ok(store::Decision::Store(terms)) => {
+            store::store(exchange, lead, called, sender, terms).await;
         }
-        Ok(store::Verdict::Pass(why)) => {
-            // A failing upstream takes nothing away that is stored: it may yet
-            // be served stale, or be fresh and only this client asked anew.
+        Ok(store::Decision::Pass(why)) => {
+            // An error response does not remove a stored response: that may still be
+            // served stale, or be fresh and this client demanded validation.
             if stale.is_some() && is_failure(status) {
                 lead.fail(answered_with(status));
             } else if why == Detail::Authorization {
@@ -109,34 +109,34 @@ async fn run(
                 lead.pass(PASS_MS, exchange.now.unix_ms);
             }
             exchange.report.detail(why);
-            pass(exchange, called, hand);
+            pass(exchange, called, sender);
         }
-        Ok(store::Verdict::Made(made)) => {
+        Ok(store::Decision::Made(made)) => {
             lead.pass(0, exchange.now.unix_ms);
             let fetched = exchange.fetched();
-            let _ = hand.send(Handed::Made(made, fetched));
+            let _ = sender.send(FillResult::Made(made, fetched));
         }
         Err(failure) => {
             lead.fail(failure.clone());
-            let _ = hand.send(Handed::Failed(failure));
+            let _ = sender.send(FillResult::Failed(failure));
         }
     }
 }
 
-/// The upstream's answer as a failure, for those who may be served what is
-/// stored instead.
+/// The upstream's error status as a failure, for requests that may be served a stale
+/// response instead.
 fn answered_with(status: u16) -> Failure {
     Failure::with(Kind::ResponseStatus, status.to_string())
 }
 
-/// Asks whether what is stored still holds, or for the whole if nothing is; so
-/// too, a second time, if a 304 speaks of something else than what was named.
+/// Validates the stored response, or fetches the whole if there is none. If a 304
+/// identifies another response than the stored one, the whole is fetched as well.
 async fn ask(
     exchange: &mut Exchange,
     course: &Course,
     stale: &mut Option<Arc<Entry>>,
 ) -> Result<UpstreamResponse, Failure> {
-    // Names the device that `max-age=60;janua` is for (W3C Edge Architecture).
+    // The device token that `max-age=60;janua` targets (W3C Edge Architecture).
     let request = &mut exchange.heads.request;
     let name = b"Surrogate-Capability";
     request.fields.append(name, b"janua=\"Surrogate/1.0\"");
@@ -161,8 +161,8 @@ async fn ask(
     }
 }
 
-/// Sends the request that stands in the exchange, which has no body. No client
-/// takes part, so none can hold it up or end it.
+/// Sends the request of the exchange, which has no body. No client takes part in it
+/// that could delay or abort it.
 async fn fetch(exchange: &mut Exchange, course: &Course) -> Result<UpstreamResponse, Failure> {
     let Heads {
         request, response, ..
@@ -182,20 +182,21 @@ async fn fetch(exchange: &mut Exchange, course: &Course) -> Result<UpstreamRespo
     call::call(&call, &mut caller, response, &mut exchange.record.attempts).await
 }
 
-/// Makes the request one for the whole of it, whatever this client asked for.
+/// Edits the request so that its response can be stored for all clients: without
+/// this client's conditions, and with those that validate the stored response.
 fn prepare(exchange: &mut Exchange, stored: &Fields) {
-    let codes_itself = exchange
+    let gateway_compresses = exchange
         .terms
         .as_ref()
         .is_some_and(|terms| terms.compression.is_some());
     let fields = &mut exchange.heads.request.fields;
     remove_conditions(fields);
-    if codes_itself {
-        // One body serves all.
+    if gateway_compresses {
+        // The gateway compresses: one stored body serves all clients.
         fields.remove(b"accept-encoding");
     } else if fields.get(b"accept-encoding").is_some() {
-        // Only what the variant says: who takes `gzip` alone shares it with who
-        // takes `deflate` too, and could not read an answer in that.
+        // Only the codings that select the variant: a client that accepts `gzip` alone
+        // shares it with one that also accepts `deflate`, and could not decode that.
         let mut normalised = Vec::new();
         Accepted::of(fields).write_normalised(&mut normalised);
         fields.set(b"Accept-Encoding", &normalised);
@@ -203,15 +204,16 @@ fn prepare(exchange: &mut Exchange, stored: &Fields) {
     set_validators(stored, fields);
 }
 
-/// Hands the response to the one who led; if that one is gone, nobody wants it.
+/// Passes the response to the request that started the fetch. If that is gone, the
+/// response is dropped.
 pub(super) fn pass(
     mut exchange: Exchange,
     called: UpstreamResponse,
-    hand: oneshot::Sender<Handed>,
+    sender: oneshot::Sender<FillResult>,
 ) {
     let response = std::mem::take(&mut exchange.heads.response);
     let fetched = exchange.fetched();
-    let _ = hand.send(Handed::Response(Box::new(Passed {
+    let _ = sender.send(FillResult::NotStored(Box::new(UnstoredResponse {
         response,
         called,
         fetched,

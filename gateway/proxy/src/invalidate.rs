@@ -1,4 +1,4 @@
-//! What a response says of others that are stored.
+//! Invalidates stored responses because of the response to another request.
 
 use janua_cache::Found;
 use janua_cache::rules::invalidate::{Subject, changed, invalidates};
@@ -9,9 +9,9 @@ use crate::cached::key::find;
 use crate::exchange::{Exchange, Matched};
 use crate::heads::Heads;
 
-/// Lets go of what is stored, if the answer to a `HEAD` tells that it is no
-/// longer so (RFC 9111 §4.3.5).
-fn compare(exchange: &mut Exchange) {
+/// Invalidates the stored response if the response to a `HEAD` shows that it is outdated
+/// (RFC 9111 §4.3.5).
+fn compare_with_head(exchange: &mut Exchange) {
     let Found::Entry(entry) = find(exchange) else {
         return;
     };
@@ -28,11 +28,11 @@ fn compare(exchange: &mut Exchange) {
     }
 }
 
-/// Lets go of what a response makes untrue: the answer to a request with an
-/// unsafe method (RFC 9111 §4.4), or to a `HEAD`.
+/// Invalidates what a response outdates: one to a request with an unsafe method (RFC 9111
+/// §4.4), or one to a `HEAD`.
 pub(crate) fn invalidate(exchange: &mut Exchange) {
     if exchange.caching.asked.is_head && exchange.report.has_key() {
-        compare(exchange);
+        compare_with_head(exchange);
     }
     let Heads {
         request, response, ..

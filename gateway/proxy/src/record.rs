@@ -1,5 +1,5 @@
-//! What the access log and the metrics say of an exchange. Filled in on the
-//! way, written once at its end.
+//! What the access log and the metrics report about an exchange: collected during the
+//! exchange and written once at its end.
 
 use crate::attempts::Attempts;
 use crate::caching::Report;
@@ -10,28 +10,28 @@ use janua_http::failure::Kind;
 /// What is known of an exchange so far.
 #[derive(Default)]
 pub(crate) struct Record {
-    /// The status that went to the client.
+    /// The status that was sent to the client.
     pub(crate) status: Option<u16>,
     pub(crate) failure: Option<Kind>,
     pub(crate) answered_by: Option<AnsweredBy>,
-    /// Policies and what they want said.
+    /// Names of policies, or of kinds of failure, with a message for the log.
     pub(crate) notes: Vec<(Box<str>, Box<str>)>,
-    /// What was tried to have the request answered by an upstream.
+    /// The attempts at endpoints of an upstream.
     pub(crate) attempts: Attempts,
-    /// Bytes of body from the client.
+    /// Bytes of the request body.
     pub(crate) bytes_in: u64,
-    /// Bytes of body to the client.
+    /// Bytes of the response body.
     pub(crate) bytes_out: u64,
 }
 
-/// What the log says about the asking.
+/// What the log reports about a fetch of the cache.
 pub(crate) struct Fetched {
     pub(crate) record: Record,
     pub(crate) report: Report,
 }
 
 impl Record {
-    /// Keeps the first failure: what follows is its consequence.
+    /// Records a failure, unless there is one already: later ones are its consequences.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         if self.failure.is_none() {
             self.failure = Some(failure.kind);

@@ -183,7 +183,10 @@ pub(crate) enum Target {
     Upstream(To),
     Files(Tree),
     Respond(Fixed),
-    Redirect { status: u16, to: Box<[Piece]> },
+    Redirect {
+        status: u16,
+        to: Box<[LocationPart]>,
+    },
 }
 
 /// Files below a directory.
@@ -202,7 +205,7 @@ pub(crate) struct To {
     /// the policies of the phase `fetched`. It is part of the cache key, so that
     /// routes that differ there share nothing; names of routes are not in it,
     /// so that a reload which renames one loses nothing.
-    pub(crate) way: [u8; 8],
+    pub(crate) cache_scope: [u8; 8],
     /// Its place among the snapshot's upstreams.
     pub(crate) upstream: usize,
     pub(crate) host: HostField,
@@ -233,7 +236,7 @@ pub(crate) struct Fixed {
 
 /// A piece of a redirect's `Location`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(crate) enum LocationPart {
     Literal(Box<str>),
     Scheme,
     Host,

@@ -1,4 +1,5 @@
-//! What a response is stored under, and what tells its variants apart.
+//! The cache key of a request, and the values that select among the variants stored
+//! under one key.
 
 use janua_cache::{Found, KeyParts};
 
@@ -7,30 +8,31 @@ use crate::course::Course;
 use crate::exchange::{Exchange, Matched};
 use crate::heads::Heads;
 
-/// Why the cache neither answers this request nor stores its response.
+/// Why this request bypasses the cache, if it does.
 pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
     let caching = &exchange.caching;
     if let Some(barred) = caching.asked.barred {
-        return Some(Bypass::Word(barred));
+        return Some(Bypass::Detail(barred));
     }
     caching.bypass.clone().map(Bypass::Policy)
 }
 
-/// Writes the key of the request. It has the route's way to its upstream, so
-/// that routes for the same path share what comes by the same way alone.
+/// Writes the key of the request. The key includes the route's cache scope, so that
+/// routes with the same path share stored responses only if they would store the
+/// same ones.
 pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     let Heads { request, key, .. } = &mut *exchange.heads;
     let (path, query, edited) = match &exchange.original {
-        // The fallback of many paths is stored once, under its own.
+        // A fallback that serves many missing paths is stored once, under its own path.
         Some(original) if !exchange.was_missing => (&original.path, &original.query, true),
         _ => (&request.path, &request.query, false),
     };
-    // A request without a query has the key of those whose query does not count.
+    // A query that a rule reduces to nothing gives the same key as no query.
     let keyed = exchange
         .caching
         .lookup()
         .and_then(|by| query::keyed(query.as_deref().unwrap_or_default(), &by.query));
-    // What a policy made of the target is what the upstream is asked for.
+    // The path and query that policies have set, which the upstream gets.
     let mut upstream_path = Vec::new();
     if edited {
         prefixed(&mut upstream_path, Some(&request.path));
@@ -43,7 +45,7 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     };
     let host = exchange.origin.host(&request.authority);
     key.begin(&KeyParts {
-        cache_scope: &course.way,
+        cache_scope: &course.cache_scope,
         scheme: exchange.origin.scheme().as_bytes(),
         host: &host,
         path,
@@ -54,14 +56,13 @@ pub(super) fn write(exchange: &mut Exchange, course: &Course) {
     if !exchange.caching.vary_on.is_empty() {
         key.vary_on(Some(&exchange.caching.vary_on));
     }
-    // An edited path stands in the key with the whole query that goes with it.
+    // An edited target is part of the key together with its whole query.
     exchange.caching.keyed_query = keyed.filter(|_| !edited);
 }
 
-/// Keeps the credentials that the route's policies ask for, whatever they make
-/// of them: what the response depends on may be any of them. They are the
-/// client's own, so this is called before the first policy, which may take them
-/// out of the head.
+/// Records the credentials that the route's policies can read: the response may
+/// depend on any of them. They must be the client's own, so this is called before
+/// the first policy, which may remove them from the head.
 pub(crate) fn keep_credentials(exchange: &mut Exchange, matched: &Matched) {
     let credentials = &matched.route().credentials;
     if credentials.is_empty() {
@@ -78,7 +79,7 @@ pub(crate) fn keep_credentials(exchange: &mut Exchange, matched: &Matched) {
     exchange.caching.personal = personal;
 }
 
-/// Looks for what is stored for the request, under its key and for its variant.
+/// Looks up the stored response for the key and the variant of the request.
 pub(crate) fn find(exchange: &mut Exchange) -> Found {
     let Heads { request, key, .. } = &mut *exchange.heads;
     let personal = Personal::of(&exchange.caching);

@@ -2,7 +2,7 @@
 
 use janua_wasm::{ParameterName, QueryKey};
 
-/// The query as it joins the key. None if it joins as it is.
+/// The query as it joins the key. None if it joins unchanged.
 pub(crate) fn keyed(query: &[u8], by: &QueryKey) -> Option<Vec<u8>> {
     match by {
         QueryKey::Whole => None,
@@ -13,7 +13,8 @@ pub(crate) fn keyed(query: &[u8], by: &QueryKey) -> Option<Vec<u8>> {
     }
 }
 
-/// Parameters of one name keep their order: to most applications it matters.
+/// Sorts by name. Parameters with the same name keep their order, which matters to most
+/// applications.
 fn sorted(query: &[u8], counts: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut parameters: Vec<(&[u8], &[u8])> = query
         .split(|&byte| byte == b'&')
@@ -39,9 +40,9 @@ fn name(parameter: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Names are compared as they were sent: who escapes `utm_source` in another
-/// way gets an entry of their own. Never another's page: what an upstream might
-/// read in another way, and does not count here, it is not told.
+/// Names are compared without decoding, so that another percent-encoding of
+/// `utm_source` gives an entry of its own. That never serves the wrong response: a
+/// parameter that is left out of the key is not sent to the upstream either.
 fn covers(names: &[ParameterName], name: &[u8]) -> bool {
     names.iter().any(|listed| match listed {
         ParameterName::Exact(listed) => listed.as_bytes() == name,

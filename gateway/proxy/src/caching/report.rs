@@ -1,5 +1,5 @@
-//! What the cache did with a request: for `Cache-Status`, the access log and
-//! the metrics, in the same words.
+//! What the cache did with a request, reported in the same terms in `Cache-Status`, the
+//! access log and the metrics.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use janua_cache::rules::status::{CacheStatus, Forward, Named};
 use janua_cache::rules::{Detail, Outcome};
 use janua_http::Fields;
 
-/// Why the cache is passed by.
+/// Why a request bypasses the cache.
 pub(crate) enum Bypass {
-    /// One of the fixed words.
-    Word(Detail),
-    /// A policy's own.
+    /// One of the built-in reasons.
+    Detail(Detail),
+    /// A reason that a policy gives.
     Policy(Box<str>),
 }
 
-/// What the cache did so far. By default it was never asked.
+/// What the cache has done so far. The default is a request that never reached it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
     outcome: Option<Outcome>,
-    /// None is a hit.
+    /// Why the request was forwarded; none for a hit.
     forward: Option<Forward>,
     forward_status: Option<u16>,
     ttl: Option<i64>,
@@ -28,7 +28,7 @@ pub(crate) struct Report {
     collapsed: bool,
     detail: Option<Detail>,
     rule: Option<Arc<str>>,
-    /// A policy's reason to pass the cache by.
+    /// A policy's reason to bypass the cache.
     reason: Option<Box<str>>,
 }
 
@@ -42,7 +42,7 @@ impl Report {
         }
     }
 
-    /// Stale, and served while it is validated.
+    /// A stale response was served and is being validated.
     pub(crate) fn updating(entry: &Entry, now_ms: u64) -> Self {
         Self {
             outcome: Some(Outcome::Updating),
@@ -51,8 +51,8 @@ impl Report {
         }
     }
 
-    /// Stale, and served because the request allows that.
-    pub(crate) fn as_asked(entry: &Entry, now_ms: u64) -> Self {
+    /// A stale response was served because the request accepts it.
+    pub(crate) fn stale_accepted(entry: &Entry, now_ms: u64) -> Self {
         Self {
             outcome: Some(Outcome::Stale),
             detail: Some(Detail::Stale),
@@ -60,7 +60,7 @@ impl Report {
         }
     }
 
-    /// Stale, and served because the upstream failed.
+    /// A stale response was served because the upstream failed.
     pub(crate) fn on_error(entry: &Entry, now_ms: u64) -> Self {
         Self {
             outcome: Some(Outcome::Stale),
@@ -69,7 +69,7 @@ impl Report {
         }
     }
 
-    /// Stored, but the upstream has to be asked.
+    /// There is a stored response, but the request has to be forwarded.
     pub(crate) fn stale(why: Detail) -> Self {
         Self {
             outcome: Some(Outcome::Expired),
@@ -94,7 +94,7 @@ impl Report {
 
     pub(crate) fn bypass(why: Bypass) -> Self {
         let (forward, detail, reason) = match why {
-            Bypass::Word(detail) => (detail.into(), detail, None),
+            Bypass::Detail(detail) => (detail.into(), detail, None),
             Bypass::Policy(reason) => (Forward::Bypass, Detail::Bypass, Some(reason)),
         };
         Self {
@@ -106,40 +106,39 @@ impl Report {
         }
     }
 
-    /// Why.
+    /// Sets the reason.
     pub(crate) fn detail(&mut self, detail: Detail) {
         self.detail = Some(detail);
     }
 
-    /// Another request fetched it.
+    /// The response was fetched for another request.
     pub(crate) fn collapse(&mut self) {
         self.outcome = Some(Outcome::Collapsed);
         self.collapsed = true;
     }
 
-    /// The rule that said what becomes of the upstream's response. Who waits
-    /// for it was never asked about rules.
+    /// Sets the rule that decided about the upstream's response, unless one is set.
     pub(crate) fn decided_by(&mut self, rule: &str) {
         if self.rule.is_none() {
             self.rule = Some(rule.into());
         }
     }
 
-    /// The upstream's response is stored now.
+    /// The upstream's response has been stored.
     pub(crate) fn stored(&mut self, entry: &Entry, now_ms: u64) {
         self.stored = true;
         self.ttl = Some(entry.terms().ttl(now_ms));
         self.rule = entry.rule().cloned();
     }
 
-    /// What is stored still holds.
+    /// The stored response was validated successfully.
     pub(crate) fn revalidated(&mut self, entry: &Entry, now_ms: u64) {
         self.outcome = Some(Outcome::Revalidated);
         self.forward_status = Some(304);
         self.stored(entry, now_ms);
     }
 
-    /// True if no upstream was asked for this request.
+    /// True if the request was not forwarded.
     pub(crate) fn is_hit(&self) -> bool {
         self.outcome.is_some() && self.forward.is_none()
     }
@@ -154,15 +153,15 @@ impl Report {
         self.outcome
     }
 
-    /// Sets `Cache-Status`. Caches before this one keep their own lines (RFC
-    /// 9211 §2): this one is nearer to the client and comes last.
+    /// Adds a member to `Cache-Status`. Caches nearer to the origin keep theirs; this
+    /// cache is nearer to the client and comes last (RFC 9211 §2).
     pub(crate) fn write_to(&self, rule: Option<&str>, fields: &mut Fields) {
         let mut value = Vec::with_capacity(64);
         self.status(rule).write(&mut value);
         fields.append(b"Cache-Status", &value);
     }
 
-    /// Why, as the access log has it; empty if there is nothing to say.
+    /// The reason for the access log; empty if there is none.
     pub(crate) fn words(&self, rule: Option<&str>) -> String {
         let mut words = Vec::new();
         self.status(rule).write_detail(&mut words);

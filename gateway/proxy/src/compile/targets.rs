@@ -8,7 +8,7 @@ use janua_files::{Options, Retain, Symlinks};
 use siphasher::sip::SipHasher13;
 
 use super::Compiler;
-use crate::snapshot::{Fixed, HostField, Piece, Target, To, Tree};
+use crate::snapshot::{Fixed, HostField, LocationPart, Target, To, Tree};
 
 impl Compiler<'_, '_> {
     pub(super) fn target(&mut self, route: &config::Route) -> Target {
@@ -22,7 +22,7 @@ impl Compiler<'_, '_> {
             }),
             config::Target::Redirect(redirect) => Target::Redirect {
                 status: redirect.code.0,
-                to: redirect.to.0.iter().map(piece).collect(),
+                to: redirect.to.0.iter().map(location_part).collect(),
             },
         }
     }
@@ -57,7 +57,7 @@ impl Compiler<'_, '_> {
     fn upstream(&self, route: &config::Route, name: &str) -> To {
         let upstream = self.config.upstreams.get(name);
         To {
-            way: way(route, name),
+            cache_scope: cache_scope(route, name),
             // That there is one of this name, the file model has seen to.
             upstream: self.places.get(name).copied().unwrap_or_default(),
             host: match &route.host.value {
@@ -78,8 +78,9 @@ impl Compiler<'_, '_> {
     }
 }
 
-/// Only the operator chooses what goes in here, so 64 bits tell them apart.
-fn way(route: &config::Route, upstream: &str) -> [u8; 8] {
+/// The part of the cache scope that the route itself gives. All of its inputs come from
+/// the configuration, so nobody can provoke a collision of the 64 bits.
+fn cache_scope(route: &config::Route, upstream: &str) -> [u8; 8] {
     let host = match &route.host.value {
         config::UpstreamHost::Preserve => (0, ""),
         config::UpstreamHost::Upstream => (1, ""),
@@ -159,13 +160,13 @@ fn coding(encoding: config::Encoding) -> Coding {
     }
 }
 
-fn piece(part: &config::TemplatePart) -> Piece {
+fn location_part(part: &config::TemplatePart) -> LocationPart {
     match part {
-        config::TemplatePart::Literal(text) => Piece::Literal(text.as_str().into()),
-        config::TemplatePart::Scheme => Piece::Scheme,
-        config::TemplatePart::Host => Piece::Host,
-        config::TemplatePart::Path => Piece::Path,
-        config::TemplatePart::Query => Piece::Query,
+        config::TemplatePart::Literal(text) => LocationPart::Literal(text.as_str().into()),
+        config::TemplatePart::Scheme => LocationPart::Scheme,
+        config::TemplatePart::Host => LocationPart::Host,
+        config::TemplatePart::Path => LocationPart::Path,
+        config::TemplatePart::Query => LocationPart::Query,
     }
 }
 

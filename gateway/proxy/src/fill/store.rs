@@ -1,4 +1,4 @@
-//! What becomes of a response that the errand brought.
+//! Stores the response of a fetch, or decides that it is not stored.
 
 use std::sync::Arc;
 
@@ -12,49 +12,50 @@ use janua_http::{Failure, Fields};
 use janua_wasm as wasm;
 use tokio::sync::oneshot;
 
-use super::{Handed, pass};
+use super::{FillResult, pass};
 use crate::body::{Receiver, Turn};
 use crate::caching::Personal;
 use crate::call::UpstreamResponse;
 use crate::deadline::Deadline;
+use crate::verdict::Made;
 use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::policies;
 use crate::race::{self, Progress};
 use crate::representation::Held;
-use crate::verdict::Made;
 
-/// What is to be done with a response.
-pub(super) enum Verdict {
+/// What to do with a response.
+pub(super) enum Decision {
     Store(Terms),
     Pass(Detail),
-    /// A policy's response took its place; that is not stored.
+    /// A policy replaced the response; the replacement is not stored.
     Made(Made),
 }
 
-/// Asks the policies of the phase `fetched`, and the rules. Afterwards the head
-/// is as it is stored and delivered.
-pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Verdict, Failure> {
+/// Runs the policies of the phase `fetched` and applies the caching rules. Afterwards
+/// the head is the one that is stored and delivered.
+pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Decision, Failure> {
     let fields = &mut exchange.heads.response.fields;
     if fields.known(Known::Date).next().is_none() {
-        // Later it would be dated by its delivery (RFC 9110 §6.6.1).
+        // The date is when the response was received, not when it is delivered
+        // (RFC 9110 §6.6.1).
         let mut date = Vec::new();
         exchange.worker.clock.write_date(exchange.now, &mut date);
         fields.append(b"Date", &date);
     }
     if let Some(made) = policies::fetched_phase(exchange, AnsweredBy::Upstream)? {
-        return Ok(Verdict::Made(made));
+        return Ok(Decision::Made(made));
     }
     exchange.matched = None;
-    let verdict = match admit(exchange, asked_ms) {
-        Ok(terms) => Verdict::Store(terms),
-        Err(why) => Verdict::Pass(why),
+    let decision = match admit(exchange, asked_ms) {
+        Ok(terms) => Decision::Store(terms),
+        Err(why) => Decision::Pass(why),
     };
     exchange.write_lifetimes();
-    if matches!(verdict, Verdict::Store(_)) {
+    if matches!(decision, Decision::Store(_)) {
         retain_storable(&mut exchange.heads.response.fields);
     }
-    Ok(verdict)
+    Ok(decision)
 }
 
 fn admit(exchange: &Exchange, asked_ms: u64) -> Result<Terms, Detail> {
@@ -90,12 +91,12 @@ fn rule(rule: &wasm::CacheRule) -> Rule<'_> {
     }
 }
 
-/// Stores the response, and hands it on while its body comes.
+/// Stores the response, and passes it on while its body is being received.
 pub(super) async fn store(
     mut exchange: Exchange,
     lead: Lead<Failure>,
     mut called: UpstreamResponse,
-    hand: oneshot::Sender<Handed>,
+    sender: oneshot::Sender<FillResult>,
     terms: Terms,
 ) {
     let length = called.connection.incoming.length();
@@ -112,13 +113,14 @@ pub(super) async fn store(
                 Refused::TooLarge => Detail::TooLarge,
                 Refused::Full | Refused::Off | Refused::Unreasonable => Detail::NoSpace,
             });
-            return pass(exchange, called, hand);
+            return pass(exchange, called, sender);
         }
     };
     exchange.report.stored(fill.entry(), exchange.now.unix_ms);
-    // Before the first byte is taken in: nobody else may be reading yet.
+    // Before the first byte of the body is stored: no other request may be reading
+    // yet, and without a reader the beginning of the body could be dropped.
     if let Some(held) = Held::of(Arc::clone(fill.entry())) {
-        let _ = hand.send(Handed::Entry(held, exchange.fetched()));
+        let _ = sender.send(FillResult::Entry(held, exchange.fetched()));
     }
     if pump(&mut called, fill).await && exchange.heads.response.keep_alive {
         let now = exchange.worker.clock.now();
@@ -126,48 +128,52 @@ pub(super) async fn store(
     }
 }
 
-/// A 304: what is stored goes on under a head that is up to date.
+/// Handles a 304: the stored body is kept under an updated head (RFC 9111 §4.3.4).
 pub(super) fn revalidated(
     mut exchange: Exchange,
     lead: Lead<Failure>,
     stale: &Arc<Entry>,
     called: UpstreamResponse,
-    hand: oneshot::Sender<Handed>,
+    sender: oneshot::Sender<FillResult>,
     asked_ms: u64,
 ) {
-    let news = std::mem::take(&mut exchange.heads.response.fields);
+    let received = std::mem::take(&mut exchange.heads.response.fields);
     let response = &mut exchange.heads.response;
     response.status = stale.status();
     stale.write_into(&mut response.fields);
-    renew(&mut response.fields, &news, stale.terms().shares_cookies);
-    let says_lifetime = [
+    renew(
+        &mut response.fields,
+        &received,
+        stale.terms().shares_cookies,
+    );
+    let states_lifetime = [
         &b"cache-control"[..],
         b"expires",
         b"cdn-cache-control",
         b"surrogate-control",
     ]
     .into_iter()
-    .any(|name| news.get(name).is_some());
-    let verdict = match fetched(&mut exchange, asked_ms) {
-        Ok(verdict) => verdict,
+    .any(|name| received.get(name).is_some());
+    let decision = match fetched(&mut exchange, asked_ms) {
+        Ok(decision) => decision,
         Err(failure) => {
             lead.fail(failure.clone());
-            let _ = hand.send(Handed::Failed(failure));
+            let _ = sender.send(FillResult::Failed(failure));
             return;
         }
     };
-    let is_one_clients =
-        exchange.caching.edited_for_one || matches!(verdict, Verdict::Pass(Detail::VaryStar));
-    let (terms, is_storable) = match verdict {
-        Verdict::Made(made) => {
+    let is_for_one_client =
+        exchange.caching.edited_for_one || matches!(decision, Decision::Pass(Detail::VaryStar));
+    let (terms, is_storable) = match decision {
+        Decision::Made(made) => {
             drop(lead);
-            let _ = hand.send(Handed::Made(made, exchange.fetched()));
+            let _ = sender.send(FillResult::Made(made, exchange.fetched()));
             return;
         }
-        // What is stored may be a policy's `Cache-Control`, for browsers: the
-        // upstream's own is what it said the last time.
-        _ if !says_lifetime
-            && !is_one_clients
+        // The stored `Cache-Control` may be a policy's, meant for browsers. So the
+        // lifetime is the one that the upstream stated earlier.
+        _ if !states_lifetime
+            && !is_for_one_client
             && exchange.caching.rule().is_none_or(is_by_fields) =>
         {
             let renewed = Terms {
@@ -177,14 +183,14 @@ pub(super) fn revalidated(
             };
             (renewed, true)
         }
-        Verdict::Store(terms) => (terms, true),
-        Verdict::Pass(_) => {
-            let spent = Terms {
+        Decision::Store(terms) => (terms, true),
+        Decision::Pass(_) => {
+            let expired = Terms {
                 received_ms: exchange.now.unix_ms,
                 no_cache: true,
                 ..Terms::default()
             };
-            (spent, false)
+            (expired, false)
         }
     };
     let variance = variance(&exchange);
@@ -202,9 +208,9 @@ pub(super) fn revalidated(
         let now = exchange.worker.clock.now();
         called.put_back(&exchange.worker, &exchange.heads.response, now);
     }
-    let _ = hand.send(match Held::of(entry) {
-        Some(held) => Handed::Entry(held, exchange.fetched()),
-        None => Handed::Failed(Kind::Internal.into()),
+    let _ = sender.send(match Held::of(entry) {
+        Some(held) => FillResult::Entry(held, exchange.fetched()),
+        None => FillResult::Failed(Kind::Internal.into()),
     });
 }
 
@@ -215,17 +221,18 @@ fn is_by_fields(rule: &wasm::CacheRule) -> bool {
     )
 }
 
-/// What the response varies on: the fields that it names, and its user unless
-/// the rule says that users share it.
+/// What the response varies on: the fields that its `Vary` lists, and the user, unless
+/// the rule states that users share it.
 fn variance(exchange: &Exchange) -> Variance {
     let shared = exchange.caching.rule().is_some_and(|rule| rule.shared);
     let by_user = Personal::of(&exchange.caching).is_some() && !shared;
     let fields = &exchange.heads.response.fields;
-    // What the upstream was not told it cannot have gone by: see `prepare`.
-    let is_coded = fields.get(b"content-encoding").is_some();
+    // The upstream cannot have varied on a field that `prepare` removed.
+    let is_encoded = fields.get(b"content-encoding").is_some();
     let terms = exchange.terms.as_ref();
-    let codes_itself = terms.is_some_and(|terms| terms.compression.is_some()) && !is_coded;
-    let counts = |name: &&[u8]| !(codes_itself && name.eq_ignore_ascii_case(b"accept-encoding"));
+    let gateway_compresses = terms.is_some_and(|terms| terms.compression.is_some()) && !is_encoded;
+    let counts =
+        |name: &&[u8]| !(gateway_compresses && name.eq_ignore_ascii_case(b"accept-encoding"));
     Variance::new(Vary::of(fields).names().filter(counts), by_user)
 }
 
@@ -246,7 +253,7 @@ fn with_entry<T>(exchange: &Exchange, terms: Terms, store: impl FnOnce(NewEntry<
     })
 }
 
-/// Takes the body in; true if it came to its end.
+/// Stores the body; true if all of it was received.
 async fn pump(called: &mut UpstreamResponse, mut fill: Fill) -> bool {
     let patience = called.idle_timeout;
     let incoming = &mut called.connection.incoming;
@@ -260,7 +267,7 @@ async fn pump(called: &mut UpstreamResponse, mut fill: Fill) -> bool {
             if !fill.is_wanted() {
                 return std::task::Poll::Ready(false);
             }
-            let taken = incoming.poll_piece(context, &mut Into(&mut fill));
+            let taken = incoming.poll_piece(context, &mut StoredBody(&mut fill));
             progress.set(incoming.reader.received());
             if std::task::ready!(taken).is_err() {
                 return std::task::Poll::Ready(false);
@@ -276,10 +283,10 @@ async fn pump(called: &mut UpstreamResponse, mut fill: Fill) -> bool {
     is_whole
 }
 
-/// A body that is stored.
-struct Into<'a>(&'a mut Fill);
+/// Receives a body that is being stored.
+struct StoredBody<'a>(&'a mut Fill);
 
-impl Receiver for Into<'_> {
+impl Receiver for StoredBody<'_> {
     fn data(&mut self, _: &mut std::task::Context<'_>, data: &[u8]) -> std::io::Result<()> {
         self.0.write(data);
         Ok(())
