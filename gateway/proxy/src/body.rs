@@ -1,4 +1,5 @@
-//! What bodies have in common, wherever they come from and wherever they go.
+//! What all streamed bodies have in common: receivers, transfer errors, trailers, and a
+//! limit on how long one body occupies a worker.
 
 use std::future::Future as _;
 use std::io;
@@ -9,26 +10,25 @@ use janua_http::{Failure, Fields, chunked};
 
 use crate::wire::Reader;
 
-/// How much is passed on in one turn, in bytes: then other connections of the
-/// worker have theirs.
+/// How many bytes of a body are transferred before other tasks of the worker run.
 pub(crate) const TURN: u64 = 256 * 1024;
 
-/// Where a body goes.
+/// The receiver of a body.
 pub(crate) trait Receiver {
-    /// Some bytes of it.
+    /// Receives the next bytes of the body.
     fn data(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()>;
-    /// Its end, and the trailers that stand behind it.
+    /// Receives the end of the body, and its trailers.
     fn end(&mut self, trailers: &Fields);
 }
 
-/// Why a body could not be passed on.
+/// Why a body could not be transferred.
 #[derive(Debug)]
 pub(crate) enum TransferError {
     /// The sender's connection failed.
     Read(io::Error),
     /// The sender closed before the end.
     Incomplete,
-    /// The sender broke the chunked coding.
+    /// The sender violated the chunked coding.
     Malformed(&'static str),
     /// More bytes than the limit.
     TooLarge,
@@ -37,7 +37,7 @@ pub(crate) enum TransferError {
 }
 
 impl TransferError {
-    /// As a failure while the request was received.
+    /// The failure if the body is that of a request.
     pub(crate) fn of_request(self) -> Failure {
         match self {
             Self::Read(error) => Failure::with(Kind::ClientGone, error.kind().to_string()),
@@ -48,7 +48,7 @@ impl TransferError {
         }
     }
 
-    /// As a failure while the response was passed on.
+    /// The failure if the body is that of a response.
     pub(crate) fn of_response(self) -> Failure {
         match self {
             Self::Read(error) => Failure::with(Kind::ResponseIncomplete, error.kind().to_string()),
@@ -60,39 +60,38 @@ impl TransferError {
     }
 }
 
-/// One poll's share of the worker, as long as which it may read on.
+/// The share of the worker's time that one poll may use, measured in bytes read.
 pub(crate) struct Turn {
-    /// What the reader has received when it is over.
+    /// The number of bytes received at which the turn ends.
     end: u64,
 }
 
 impl Turn {
-    /// A turn that begins now.
+    /// Begins a turn.
     pub(crate) fn begin(reader: &Reader) -> Self {
         Self {
             end: reader.received() + TURN,
         }
     }
 
-    /// Pending once it is over. The task then goes on when the others have had
-    /// their turn, and what came on other connections was looked at: a mere wake
-    /// would come back before that.
+    /// Pending once the turn is over. The task continues after the other tasks have run and
+    /// the sockets have been polled; just waking the task would run it before that.
     pub(crate) fn poll(&self, context: &mut Context<'_>, reader: &Reader) -> Poll<()> {
         if reader.received() < self.end {
             return Poll::Ready(());
         }
         let others = std::pin::pin!(tokio::task::yield_now());
-        // Its first poll leaves the waker behind, to be woken in time.
+        // The first poll registers the waker with the runtime.
         let _ = others.poll(context);
         Poll::Pending
     }
 }
 
-/// Which trailers are passed on.
+/// Which trailers are forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trailers {
     Pass,
-    /// All but the field of this name, which the gateway sets itself in heads.
+    /// All except the field of this name, which the gateway itself sets in heads.
     PassBut(Box<str>),
     Drop,
 }
@@ -110,8 +109,8 @@ impl Trailers {
         }
     }
 
-    /// What a `Trailer` field with this value announces truthfully, if
-    /// anything (RFC 9110 §6.6.2).
+    /// The value of `Trailer` reduced to the trailers that are forwarded; none if no name
+    /// is left (RFC 9110 §6.6.2).
     pub(crate) fn announced(&self, value: &[u8]) -> Option<Vec<u8>> {
         chunked::announced(value, |name| self.passes(name))
     }

@@ -1,11 +1,10 @@
-//! An encoder and where it works: on the worker in short steps, or, at a level
-//! that takes its time, in a pool.
+//! Runs the encoder of a streamed body: on the worker in short steps, or, at slow
+//! levels, in a thread pool.
 //!
-//! A worker's other connections wait for as long as one step takes. At the fast
-//! levels that is [`SLICE`] at some ten megabytes a second, and between two the
-//! worker looks at its sockets. The slow levels of Brotli and Zstandard take a
-//! hundred milliseconds for the same, and they take it at once whatever they
-//! are given: those never run on a worker.
+//! The other connections of a worker wait during each step. At the fast levels a step
+//! encodes [`SLICE`] at some ten megabytes a second, and between two steps the worker
+//! polls its sockets. The slow levels of Brotli and Zstandard may take a hundred
+//! milliseconds for one step, however small its input: they never run on a worker.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,34 +15,34 @@ use janua_http::failure::Kind;
 use crate::codings::{Codings, Hold};
 use crate::estate::Estate;
 
-/// How much is coded before others have their turn, in bytes.
+/// How many bytes are encoded before other tasks of the worker may run.
 pub(crate) const SLICE: usize = 32 * 1024;
 
-/// What is asked beyond taking the input.
+/// What the encoder does after it has consumed the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// More comes at once.
+    /// More input is available; the encoder may hold output back.
     Write,
-    /// Nothing comes for the moment: what went in must come out.
+    /// No more input is available for now: all output must be written.
     Flush,
-    /// That was all.
+    /// The input is complete.
     Finish,
 }
 
-/// The encoder of one body that comes in pieces.
+/// The encoder of one streamed body.
 pub(crate) struct Coder {
     /// None once it is finished.
     encoder: Arc<Mutex<Option<Encoder>>>,
     is_slow: bool,
-    /// Bytes coded since others had their turn.
-    since: usize,
+    /// Bytes encoded since the task last yielded.
+    since_yield: usize,
     estate: Arc<Estate>,
     _hold: Hold,
 }
 
 impl Coder {
-    /// For a body of so many bytes, if that is known. None if it would take
-    /// more memory than there is for it: then the body is sent as it is.
+    /// A coder for a body whose length may be known. None if the encoder would exceed the
+    /// memory limit: then the body is sent uncompressed.
     pub(crate) fn start(
         estate: &Arc<Estate>,
         coding: Coding,
@@ -59,16 +58,16 @@ impl Coder {
         Some(Self {
             encoder: Arc::new(Mutex::new(Some(encoder.ok()?))),
             is_slow: levels.is_slow(coding),
-            since: 0,
+            since_yield: 0,
             estate: Arc::clone(estate),
             _hold: hold,
         })
     }
 
-    /// Takes all of `input` and does the step; appends what is ready.
+    /// Encodes all of `input`, performs the step, and appends the output that is ready.
     ///
     /// # Errors
-    /// The encoder failed: what was sent so far has no end.
+    /// The encoder failed: the output so far cannot be completed.
     pub(crate) async fn code(
         &mut self,
         input: &mut Vec<u8>,
@@ -76,16 +75,16 @@ impl Coder {
         out: &mut Vec<u8>,
     ) -> Result<(), Failure> {
         if self.is_slow {
-            let coded = self.there(std::mem::take(input), step).await?;
+            let coded = self.run_in_pool(std::mem::take(input), step).await?;
             out.extend_from_slice(&coded);
             return Ok(());
         }
         for slice in input.chunks(SLICE) {
             run(&self.encoder, slice, Step::Write, out).map_err(broken)?;
-            self.since += slice.len();
-            if self.since >= SLICE {
-                self.since = 0;
-                // Not a mere wake: that would come back before the sockets.
+            self.since_yield += slice.len();
+            if self.since_yield >= SLICE {
+                self.since_yield = 0;
+                // Waking the own task would run it again before the sockets are polled.
                 tokio::task::yield_now().await;
             }
         }
@@ -93,7 +92,7 @@ impl Coder {
         run(&self.encoder, &[], step, out).map_err(broken)
     }
 
-    async fn there(&self, input: Vec<u8>, step: Step) -> Result<Vec<u8>, Failure> {
+    async fn run_in_pool(&self, input: Vec<u8>, step: Step) -> Result<Vec<u8>, Failure> {
         let encoder = Arc::clone(&self.encoder);
         let codings: &Codings = &self.estate.codings;
         let job = codings.streams.run(move || {

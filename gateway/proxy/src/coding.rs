@@ -1,5 +1,5 @@
-//! What the process codes: each body that is kept once, however many ask for it
-//! at one time, and of what passes through as much as there is memory for.
+//! Encodes each representation once, however many requests ask for it at the same time,
+//! and keeps the result.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,19 +13,19 @@ use crate::codings::{MAX_UNDERWAY, Underway};
 use crate::estate::Estate;
 use crate::representation::{Kept, Representation};
 
-/// A body in a coding, for one who asks.
+/// A body in a content coding, for one request.
 pub(crate) enum Coded<T> {
-    /// Made before.
+    /// It was encoded earlier.
     Kept(Bytes),
-    /// Being made.
+    /// It is being encoded for another request.
     Reader(FillReader),
-    /// To be made, by the one who asked, with what that one has for it.
+    /// It is to be encoded by this request, from the given source.
     Maker(Maker, T),
-    /// It is better sent as it is.
+    /// It is to be sent without a coding.
     Plain,
 }
 
-/// The right to make one: nobody else does meanwhile.
+/// The exclusive right to encode a representation.
 pub(crate) struct Maker {
     estate: Arc<Estate>,
     of: Representation,
@@ -43,9 +43,9 @@ impl<T> From<Kept> for Coded<T> {
     }
 }
 
-/// Looks for a body in a coding: made, being made, or to be made; then `start`
-/// says with what, or that it cannot be. Nobody else finds it before that: what
-/// is begun is made.
+/// Finds a body in a coding, or grants the right to encode it. Then `start` opens the
+/// source, or returns none if that is impossible. Other requests see the entry only
+/// after `start` has succeeded, so that none waits for a result that never comes.
 pub(crate) fn join<T>(
     estate: &Arc<Estate>,
     of: &Representation,
@@ -60,8 +60,8 @@ pub(crate) fn join<T>(
     if let Some(other) = underway.iter().find(same) {
         return other.made.reader().map_or(Coded::Plain, Coded::Reader);
     }
-    // It may have been finished since; and what is kept is kept before it is
-    // taken from the list.
+    // It may have been finished since the first check: a result is kept before it is
+    // removed from the list.
     if let Some(kept) = of.current(&estate.cache).kept(&estate.files, coding) {
         return kept.into();
     }
@@ -86,7 +86,7 @@ pub(crate) fn join<T>(
 }
 
 impl Maker {
-    /// The one who makes it reads it too.
+    /// A reader for the request that encodes the body.
     pub(crate) fn reader(&self) -> Option<FillReader> {
         self.making.as_ref()?.made().reader()
     }
@@ -102,7 +102,7 @@ impl Maker {
         self.making.as_ref().is_some_and(Making::is_wanted)
     }
 
-    /// Appends what is coded so far, and leaves nothing.
+    /// Appends output to the result, and empties `coded`.
     pub(crate) fn write(&mut self, coded: &mut Vec<u8>) {
         if let Some(making) = &mut self.making {
             making.write(Bytes::copy_from_slice(coded));
@@ -110,10 +110,10 @@ impl Maker {
         coded.clear();
     }
 
-    /// It is whole; keeps it for those who come, if it is dense enough for that.
-    pub(crate) fn finish(mut self, is_dense: bool) -> Option<Bytes> {
+    /// Completes the result, and keeps it for later requests if it is worth that.
+    pub(crate) fn finish(mut self, is_worth_keeping: bool) -> Option<Bytes> {
         let whole = self.making.take()?.finish()?;
-        if !is_dense {
+        if !is_worth_keeping {
             return Some(whole);
         }
         let _underway = self.estate.codings.underway();

@@ -1,4 +1,4 @@
-//! What is being coded on all workers, and the memory that it may take.
+//! The encodings under way on all workers, and the limits on their memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,36 +10,36 @@ use janua_telemetry::metrics::{Counter, Registry, definitions};
 
 use crate::representation::Representation;
 
-/// Bodies that are coded at one time; beyond them what is asked for is sent as
-/// it is.
+/// The most representations that are encoded at the same time; further ones are sent
+/// without a coding.
 pub(crate) const MAX_UNDERWAY: usize = 256;
-/// What bodies that are being coded may hold together, in bytes of the result.
+/// The most memory for results that are not finished yet, in bytes.
 const MAX_HELD: u64 = 64 * 1024 * 1024;
 
-/// The kinds of bodies, as metrics name them.
+/// The kinds of bodies that metrics distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Of {
+pub(crate) enum BodyKind {
     Passing,
     Stored,
     File,
 }
 
-const OF: [&str; 3] = ["passing", "stored", "file"];
+const BODY_KINDS: [&str; 3] = ["passing", "stored", "file"];
 
-/// What is coded now, and what that holds.
+/// The state of content coding, shared by all workers.
 pub(crate) struct Codings {
     underway: Mutex<Vec<Underway>>,
     pub(crate) makings: Makings,
-    /// For bodies at hand, which may take seconds; apart from the pool of disks,
-    /// which would then stand still, and from that of streams. Neither queue has
-    /// a bound of its own: bodies have [`MAX_UNDERWAY`], and a stream waits for
-    /// its only job.
+    /// Encodes complete bodies, which may take seconds. So they have a pool of their own:
+    /// in the pool for disk access or in that for streams they would delay the other
+    /// jobs. The queues need no limit: complete bodies are limited by [`MAX_UNDERWAY`],
+    /// and a stream has one job at a time.
     pub(crate) bodies: Pool,
     pub(crate) streams: Pool,
-    /// What the encoders of streams hold, in bytes.
+    /// Memory of the encoders of streams, in bytes.
     held: Arc<AtomicU64>,
     registry: Arc<Registry>,
-    counts: [[OnceLock<Arc<Counter>>; Coding::ALL.len()]; OF.len()],
+    counts: [[OnceLock<Arc<Counter>>; Coding::ALL.len()]; BODY_KINDS.len()],
     skipped: OnceLock<Arc<Counter>>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Underway {
     pub(crate) made: Made,
 }
 
-/// A share of the memory for streams.
+/// Memory reserved for a stream, given back on drop.
 pub(crate) struct Hold {
     held: Arc<AtomicU64>,
     bytes: u64,
@@ -64,12 +64,12 @@ impl Codings {
             streams: Pool::new(workers, usize::MAX).named("janua-code"),
             held: Arc::default(),
             registry: Arc::clone(registry),
-            counts: [const { [const { OnceLock::new() }; Coding::ALL.len()] }; OF.len()],
+            counts: [const { [const { OnceLock::new() }; Coding::ALL.len()] }; BODY_KINDS.len()],
             skipped: OnceLock::new(),
         }
     }
 
-    /// Takes memory for a stream, as long as all together have at most `limit`.
+    /// Reserves memory for a stream, unless all streams together would exceed `limit`.
     pub(crate) fn hold(&self, bytes: u64, limit: u64) -> Option<Hold> {
         let more = |held: u64| held.checked_add(bytes).filter(|&sum| sum <= limit);
         let order = Ordering::Relaxed;
@@ -80,12 +80,12 @@ impl Codings {
         })
     }
 
-    /// Counts one that begins.
-    pub(crate) fn count(&self, shard: usize, of: Of, coding: Coding) {
+    /// Counts an encoding that begins.
+    pub(crate) fn count(&self, shard: usize, kind: BodyKind, coding: Coding) {
         let place = Coding::ALL.iter().position(|known| *known == coding);
-        let slots = self.counts.get(of as usize);
+        let slots = self.counts.get(kind as usize);
         if let (Some(slots), Some(place)) = (slots, place)
-            && let (Some(slot), Some(word)) = (slots.get(place), OF.get(of as usize))
+            && let (Some(slot), Some(word)) = (slots.get(place), BODY_KINDS.get(kind as usize))
         {
             let labels = [*word, coding.token()];
             slot.get_or_init(|| self.registry.counter(&definitions::COMPRESSIONS, labels))
@@ -93,7 +93,7 @@ impl Codings {
         }
     }
 
-    /// Counts one for which there was no memory.
+    /// Counts a body that was not encoded for lack of memory.
     pub(crate) fn count_skipped(&self, shard: usize) {
         let skipped = &definitions::COMPRESSIONS_SKIPPED;
         let slot = self

@@ -1,6 +1,6 @@
-//! Bodies that the gateway holds itself: of a policy's reply, of a file, of a
-//! stored response. Unlike one that passes through ([`crate::body`]) they can
-//! be cut into ranges, and most of them have a known length.
+//! Bodies that the gateway holds itself: those of policies' responses, files and stored
+//! responses. Unlike streamed bodies ([`crate::body`]) they can be cut into ranges, and
+//! most of them have a known length.
 
 use std::fs::File;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use janua_cache::FillReader;
 
-/// A run of a file's bytes.
+/// A contiguous range of a file's bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Extent {
     pub(crate) file: Arc<File>,
@@ -17,22 +17,21 @@ pub(crate) struct Extent {
     pub(crate) length: u64,
 }
 
-/// Bytes that are there.
+/// Bytes that are available, in memory or in a file.
 #[derive(Clone, Debug)]
 pub(crate) enum Piece {
     Bytes(Bytes),
     File(Extent),
 }
 
-/// A body.
+/// A body that the gateway holds.
 pub(crate) enum Content {
-    /// All of it, one piece after another: mostly a single one, more for
-    /// `multipart/byteranges`.
+    /// The whole body in order: usually one piece, several for `multipart/byteranges`.
     Pieces(Vec<Piece>),
-    /// On its way into the cache, or being compressed.
+    /// A body that is still being stored or compressed.
     Growing {
         reader: FillReader,
-        /// As announced by the upstream, and not compressed.
+        /// The upstream's `Content-Length`, unless the body is compressed.
         length: Option<u64>,
     },
 }
@@ -45,12 +44,12 @@ impl Piece {
         }
     }
 
-    /// A part of it. What lies outside is left out.
+    /// The part of the piece in `range`, which is clamped to its length.
     pub(crate) fn cut(&self, range: &Range<u64>) -> Self {
         let end = range.end.min(self.length());
         let start = range.start.min(end);
         match self {
-            // They fit: both are at most its length.
+            // Both offsets are at most the length, which is a `usize`.
             Self::Bytes(bytes) => Self::Bytes(bytes.slice(start as usize..end as usize)),
             Self::File(extent) => Self::File(Extent {
                 file: Arc::clone(&extent.file),
@@ -70,7 +69,7 @@ impl Content {
         Self::Pieces(vec![piece])
     }
 
-    /// Its bytes, if they are known before it comes.
+    /// The length in bytes, if it is known in advance.
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::Pieces(pieces) => Some(pieces.iter().map(Piece::length).sum()),

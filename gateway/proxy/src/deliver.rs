@@ -1,5 +1,5 @@
-//! Sends a response whose head stands in the exchange. The one place where a
-//! response begins.
+//! Sends the response whose head is in the exchange. Every response to a client begins
+//! here.
 
 mod coded;
 mod held;
@@ -14,7 +14,7 @@ use crate::exchange::Exchange;
 use crate::represent::Form;
 use crate::responder::Fate;
 
-/// Sends the response, and says what becomes of the client's connection.
+/// Sends the response, and returns what happens to the client's connection.
 pub(crate) async fn deliver(exchange: &mut Exchange, client: Downstream<'_>, form: Form) -> Fate {
     let delivered = match form {
         Form::Content(content) => held::deliver(exchange, client, content).await,
@@ -22,8 +22,8 @@ pub(crate) async fn deliver(exchange: &mut Exchange, client: Downstream<'_>, for
         // Boxed, so that other responses do not carry the room that it takes.
         Form::Switched(response) => Box::pin(tunnel::deliver(exchange, client, response)).await,
     };
-    // What has begun cannot be answered any more: the connection is broken off,
-    // so that the client does not take the fragment for the whole.
+    // The response has begun, so that no error status can be sent. The connection is
+    // reset, so that the client does not take the incomplete response for the whole.
     delivered.unwrap_or_else(|failure| {
         exchange.record.fail(&failure);
         Fate::Abort
@@ -31,7 +31,7 @@ pub(crate) async fn deliver(exchange: &mut Exchange, client: Downstream<'_>, for
 }
 
 impl Exchange {
-    /// Whether the client's connection can be used again.
+    /// Whether the client's connection stays open after the response.
     fn fate(&self) -> Fate {
         if self.heads.request.keep_alive && !self.worker.draining.get() {
             Fate::KeepAlive
@@ -41,7 +41,7 @@ impl Exchange {
     }
 }
 
-/// The length of what follows the head: a status may rule a body out.
+/// The length of the body, which some statuses exclude.
 fn length_with(head: &ResponseHead, length: Length) -> Length {
     match has_no_body(head.status) {
         true => Length::None,

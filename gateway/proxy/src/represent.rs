@@ -1,6 +1,5 @@
-//! In which form the client gets a whole representation whose head stands in
-//! the exchange: as it is, in a content coding, some ranges of it, or only the
-//! news that it has not changed.
+//! Chooses the form in which the client gets a representation: unchanged, in a content
+//! coding, as ranges, or as a `304 Not Modified`. The head is the one in the exchange.
 
 mod coded;
 mod ranges;
@@ -20,7 +19,7 @@ use janua_http::{Failure, Length};
 use crate::answer::Body as AnswerBody;
 use crate::call::UpstreamResponse;
 use crate::coder::Coder;
-use crate::codings::Of;
+use crate::codings::BodyKind;
 use crate::content::{Content, Extent, Piece};
 use crate::exchange::Exchange;
 use crate::heads::Heads;
@@ -39,17 +38,17 @@ const CONDITIONS: [&[u8]; 4] = [
 pub(crate) enum Form {
     /// The gateway holds the body.
     Content(Content),
-    /// It passes through, coded or as it is.
+    /// The body is streamed from the upstream, compressed if there is a coder.
     Passing(UpstreamResponse, Option<Coder>),
-    /// There is none: the connection speaks another protocol from now on.
+    /// There is no body: the connection switches to another protocol.
     Switched(UpstreamResponse),
 }
 
-/// Chooses the form, and adapts the head to it. What the gateway itself says on
-/// every response is added.
+/// Chooses the form and adapts the head to it. The fields that the gateway adds to every
+/// response are added here.
 ///
 /// # Errors
-/// A body that can no longer be read.
+/// The body can no longer be read, or there is none.
 pub(crate) fn represent(exchange: &mut Exchange, body: AnswerBody) -> Result<Form, Failure> {
     let form = match body {
         AnswerBody::Content(content) => Form::Content(content),
@@ -73,7 +72,7 @@ pub(crate) fn represent(exchange: &mut Exchange, body: AnswerBody) -> Result<For
 fn select(exchange: &mut Exchange, of: &Representation) -> Result<Content, Failure> {
     let coding = negotiate(exchange, length(of));
     let estate = &exchange.worker.estate;
-    let coding = coding.filter(|&coding| coded::may_be_coded(of, &estate.files, coding));
+    let coding = coding.filter(|&coding| coded::may_be_encoded(of, &estate.files, coding));
     match precondition(exchange, of) {
         Precondition::Proceed => {}
         Precondition::NotModified => {
@@ -101,11 +100,11 @@ fn select(exchange: &mut Exchange, of: &Representation) -> Result<Content, Failu
     })
 }
 
-/// What codes a body that passes through, if the client gets it coded; adapts
-/// the head. Without memory for it, it passes as it is.
+/// The coder for a body that is streamed, if it is to be compressed; adapts the head. If
+/// there is not enough memory for an encoder, the body is streamed uncompressed.
 fn coder(exchange: &mut Exchange, length: Length) -> Option<Coder> {
     if exchange.heads.response.status == 304 {
-        still_coded(exchange);
+        weaken_etag(exchange);
         return None;
     }
     let coding = negotiate(exchange, length)?;
@@ -121,7 +120,7 @@ fn coder(exchange: &mut Exchange, length: Length) -> Option<Coder> {
     let codings = &worker.estate.codings;
     match coder {
         Some(_) => {
-            codings.count(worker.index, Of::Passing, coding);
+            codings.count(worker.index, BodyKind::Passing, coding);
             exchange.mark(coding);
         }
         None => codings.count_skipped(worker.index),
@@ -129,10 +128,10 @@ fn coder(exchange: &mut Exchange, length: Length) -> Option<Coder> {
     coder
 }
 
-/// An upstream that says 304 to the weak tag of a body that was coded here
-/// speaks of that one: under its own strong tag, a cache would not find it
-/// (RFC 9111 §4.3.4).
-fn still_coded(exchange: &mut Exchange) {
+/// Weakens the entity tag of a 304 if the request named its weak form. The client holds
+/// the response that the gateway compressed, whose tag it had weakened: caches would not
+/// find it under the upstream's strong tag (RFC 9111 §4.3.4).
+fn weaken_etag(exchange: &mut Exchange) {
     let compresses = |terms: &Rc<LocalTerms>| terms.compression.is_some();
     let Heads {
         request, response, ..
@@ -149,14 +148,14 @@ fn still_coded(exchange: &mut Exchange) {
 }
 
 impl Exchange {
-    /// Marks the response as coded; see [`Exchange::mark_again`].
+    /// Marks the response as encoded; see [`Exchange::mark_again`].
     fn mark(&mut self, coding: Coding) {
         apply::mark(&mut self.heads.response.fields, coding);
         self.coding = Some(coding);
     }
 
-    /// Whatever the policies of the response phase made of the head, a body that
-    /// is coded is said to be.
+    /// Marks an encoded response once more after the policies of the response phase, which
+    /// may have edited `Content-Encoding`, `ETag` and `Vary`.
     pub(crate) fn mark_again(&mut self) {
         if let Some(coding) = self.coding {
             let fields = &mut self.heads.response.fields;
@@ -166,8 +165,8 @@ impl Exchange {
     }
 }
 
-/// The coding that the client gets, if it may be any; says to caches between
-/// that another client may get another.
+/// Negotiates the content coding of the response. `Vary` is set for downstream caches
+/// whenever other clients may get another coding.
 fn negotiate(exchange: &mut Exchange, length: Length) -> Option<Coding> {
     let terms = exchange.terms.clone()?;
     let options: &Compression = terms.compression.as_deref()?;
@@ -186,13 +185,14 @@ fn negotiate(exchange: &mut Exchange, length: Length) -> Option<Coding> {
     }
 }
 
-/// A file's preconditions are all its own to evaluate; a stored response leaves
-/// `If-Match` and its like to the origin, and was last modified when it was made
-/// if it does not say when (RFC 9111 §4.3.2).
+/// Evaluates the preconditions of the request. For a file, the gateway is the origin and
+/// evaluates all of them. For a stored response, `If-Match` and `If-Unmodified-Since` are
+/// left to the origin, and `Date` stands in for a missing `Last-Modified` (RFC 9111
+/// §4.3.2).
 fn precondition(exchange: &Exchange, of: &Representation) -> Precondition {
     let heads = &exchange.heads;
     let is_conditional = |name: &&[u8]| heads.request.fields.get(name).is_some();
-    // Most requests have none, and to read the validators costs more than to look.
+    // Most requests are unconditional, and this check is cheaper than parsing validators.
     if heads.response.status != 200 || !CONDITIONS.iter().any(is_conditional) {
         return Precondition::Proceed;
     }
@@ -212,7 +212,7 @@ fn precondition(exchange: &Exchange, of: &Representation) -> Precondition {
     }
 }
 
-/// What a 304 does not say again: it is of a body that is not sent (RFC 9110
+/// Makes the response a 304, without the fields that describe the body (RFC 9110
 /// §15.4.5).
 fn not_modified(exchange: &mut Exchange, coding: Option<Coding>) {
     let response = &mut exchange.heads.response;
@@ -231,7 +231,7 @@ fn not_modified(exchange: &mut Exchange, coding: Option<Coding>) {
     }
 }
 
-/// A status that takes the representation's place.
+/// Makes the response an error, without the fields that describe the representation.
 fn failed(exchange: &mut Exchange, status: u16) {
     let response = &mut exchange.heads.response;
     response.status = status;
@@ -247,16 +247,16 @@ fn failed(exchange: &mut Exchange, status: u16) {
     }
 }
 
-/// How long the representation is: whether it is worth coding depends on that,
-/// and a head that came in chunks does not state it.
+/// The length of the representation, on which it depends whether compressing is worth
+/// it. `Content-Length` is missing from the head of a stored chunked response.
 fn length(of: &Representation) -> Length {
-    match of.length_at_hand() {
+    match of.complete_length() {
         Some(length) => Length::Exactly(length),
         None => Length::Open,
     }
 }
 
-/// The representation as it is; `announced` is the length that its head states.
+/// The representation without a coding; `announced` is the value of `Content-Length`.
 fn whole(of: &Representation, announced: Option<u64>) -> Result<Content, Failure> {
     Ok(match of {
         Representation::File(opened) => Content::whole(file(opened)),

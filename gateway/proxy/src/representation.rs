@@ -1,4 +1,5 @@
-//! A whole body that the gateway holds or takes in, by where it is.
+//! A complete representation: a file, or a stored response, whose body may still be
+//! arriving.
 
 use std::sync::Arc;
 
@@ -8,22 +9,22 @@ use janua_compress::Coding;
 use janua_files::{Files, Opened, Variant};
 use janua_http::Failure;
 
-/// Where the representation is.
+/// A representation, by where it is stored.
 #[derive(Clone)]
 pub(crate) enum Representation {
     File(Arc<Opened>),
     Entry(Arc<Entry>),
 }
 
-/// What was made before.
+/// The result of an earlier encoding.
 pub(crate) enum Kept {
     Bytes(Bytes),
-    /// It did not become shorter: the body is sent as it is.
+    /// The encoded body is not shorter, so the body is sent without the coding.
     Pointless,
 }
 
 impl Representation {
-    /// Its length in bytes, as far as it is known.
+    /// The length in bytes, if it is known.
     pub(crate) fn length(&self) -> Option<u64> {
         match self {
             Self::File(opened) => Some(opened.length),
@@ -31,8 +32,8 @@ impl Representation {
         }
     }
 
-    /// Its length in bytes, if all of it is at hand.
-    pub(crate) fn length_at_hand(&self) -> Option<u64> {
+    /// The length in bytes, if the whole body has been received.
+    pub(crate) fn complete_length(&self) -> Option<u64> {
         match self {
             Self::File(opened) => Some(opened.length),
             Self::Entry(entry) => match entry.body() {
@@ -52,7 +53,7 @@ impl Representation {
         }
     }
 
-    /// The same body as it is stored by now.
+    /// The same body in its present place: a body that has been received meanwhile moves.
     pub(crate) fn current(&self, cache: &Cache<Failure>) -> Self {
         match self {
             Self::File(_) => self.clone(),
@@ -60,7 +61,7 @@ impl Representation {
         }
     }
 
-    /// What is known already of it in a coding.
+    /// The result of an earlier encoding in this coding.
     pub(crate) fn kept(&self, files: &Files, coding: Coding) -> Option<Kept> {
         match self {
             Self::File(opened) => match files.variant_now(opened, coding)? {
@@ -75,16 +76,16 @@ impl Representation {
     }
 }
 
-/// A stored response, all of whose body can be read.
+/// A stored response whose body can still be read from its beginning.
 pub(crate) struct Held {
     pub(crate) entry: Arc<Entry>,
-    /// Has read nothing: as long as it is there, so is the beginning of a body
-    /// that is on its way and proves too large to be kept.
+    /// A reader that never reads. It keeps the beginning of an arriving body available,
+    /// even if the body proves too large to be stored.
     _beginning: Option<FillReader>,
 }
 
 impl Held {
-    /// None if its body is on its way and its beginning is gone already.
+    /// None if the body is still arriving and its beginning is no longer available.
     pub(crate) fn of(entry: Arc<Entry>) -> Option<Self> {
         let beginning = match entry.body() {
             Body::Growing(growing) => Some(growing.reader()?),

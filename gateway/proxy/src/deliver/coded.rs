@@ -1,8 +1,8 @@
-//! Passes a body on in a content coding, as it comes.
+//! Streams a body to the client in a content coding.
 //!
-//! Whenever nothing more comes for the moment, what the encoder holds back is
-//! flushed: a response that is made slowly arrives as slowly as it is made, and
-//! not in one piece at its end (P6).
+//! Whenever no more input is available for the moment, the encoder is flushed: each part
+//! of a response that is generated slowly reaches the client at once, and not only when
+//! the response is complete.
 
 use std::future::poll_fn;
 use std::io;
@@ -19,13 +19,13 @@ use crate::outgoing::Outgoing;
 use crate::race::Progress;
 use crate::wire::Writer;
 
-/// How much may wait for the client before no more is read.
+/// How many bytes may wait to be written to the client before reading pauses.
 const BACKLOG: usize = 64 * 1024;
 
-/// Reads a body and writes it coded.
+/// Reads a body, encodes it and writes it to the client.
 ///
 /// # Errors
-/// The upstream's failure, or a client that does not take it.
+/// The upstream fails, or the client does not read the response.
 pub(super) async fn pass(
     incoming: &mut Incoming,
     outgoing: &mut Outgoing,
@@ -33,16 +33,16 @@ pub(super) async fn pass(
     progress: &Progress,
     bytes_out: &mut u64,
 ) -> Result<(), Failure> {
-    let mut came = Came::default();
+    let mut input = Input::default();
     let mut coded = Vec::new();
     loop {
         let next = poll_fn(|context| {
-            let polled = poll(incoming, &mut came, context, &mut outgoing.writer);
+            let polled = poll(incoming, &mut input, context, &mut outgoing.writer);
             progress.set(incoming.reader.received() + outgoing.writer.sent());
             polled
         });
         let step = next.await?;
-        coder.code(&mut came.data, step, &mut coded).await?;
+        coder.code(&mut input.data, step, &mut coded).await?;
         *bytes_out += coded.len() as u64;
         if !coded.is_empty() {
             outgoing.push(&coded);
@@ -52,8 +52,8 @@ pub(super) async fn pass(
             break;
         }
     }
-    apply::retain_true(&mut came.trailers);
-    outgoing.end(&came.trailers);
+    apply::retain_true(&mut input.trailers);
+    outgoing.end(&input.trailers);
     poll_fn(|context| {
         let flushed = outgoing.writer.poll_flush(context);
         progress.set(incoming.reader.received() + outgoing.writer.sent());
@@ -63,11 +63,11 @@ pub(super) async fn pass(
     .map_err(gone)
 }
 
-/// Takes what has come, as much as is coded at once; says what is to be done
-/// with it. What waits for the client goes out meanwhile.
+/// Collects input for one step of the encoder, and returns the step. Pending output is
+/// written to the client meanwhile.
 fn poll(
     incoming: &mut Incoming,
-    came: &mut Came,
+    input: &mut Input,
     context: &mut Context<'_>,
     writer: &mut Writer,
 ) -> Poll<Result<Step, Failure>> {
@@ -78,12 +78,12 @@ fn poll(
         if incoming.is_done() {
             return Poll::Ready(Ok(Step::Finish));
         }
-        if came.data.len() >= SLICE {
+        if input.data.len() >= SLICE {
             return Poll::Ready(Ok(Step::Write));
         }
-        match incoming.poll_piece(context, came) {
+        match incoming.poll_piece(context, input) {
             Poll::Ready(taken) => taken.map_err(TransferError::of_response)?,
-            Poll::Pending if came.data.is_empty() => {
+            Poll::Pending if input.data.is_empty() => {
                 ready!(writer.poll_flush(context)).map_err(gone)?;
                 return Poll::Pending;
             }
@@ -92,14 +92,14 @@ fn poll(
     }
 }
 
-/// What has come and is not coded yet.
+/// Input that has been received and is not encoded yet.
 #[derive(Default)]
-struct Came {
+struct Input {
     data: Vec<u8>,
     trailers: Fields,
 }
 
-impl Receiver for Came {
+impl Receiver for Input {
     fn data(&mut self, _: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
         self.data.extend_from_slice(data);
         Ok(())

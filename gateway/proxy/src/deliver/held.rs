@@ -26,21 +26,23 @@ use crate::outgoing::Outgoing;
 use crate::race::{self, Progress};
 use crate::responder::Fate;
 
-/// How long and how much of a request's body is read and dropped, so that the
-/// connection can be used again after an answer that did not wait for it.
+/// The most bytes of a request body that are read and discarded, so that the connection
+/// can be reused after a response that did not need the body.
 const DRAIN_BYTES: u64 = 64 * 1024;
+/// The longest time for that.
 const DRAIN_PATIENCE: Duration = Duration::from_secs(2);
-/// The longest time between two writes, where the route says nothing.
+/// The longest time between two writes, unless the route sets it.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How much of a file is looked at and sent at once.
+/// How many bytes of a file are checked for residence in memory and sent at once.
 const WINDOW: usize = 1024 * 1024;
-/// What is at most this joins the head in one write, by a copy.
+/// Bodies of at most this many bytes are copied behind the head and sent with it in one
+/// write.
 const SMALL: usize = 4 * 1024;
 
-/// Sends the head and then all of the content.
+/// Sends the head and then the content.
 ///
 /// # Errors
-/// The client does not take it, or the source broke off.
+/// The client does not read the response, or the source of the content fails.
 pub(super) async fn deliver(
     exchange: &mut Exchange,
     client: Downstream<'_>,
@@ -48,7 +50,7 @@ pub(super) async fn deliver(
 ) -> Result<Fate, Failure> {
     let head = &mut exchange.heads.response;
     head.fields.remove(b"content-length");
-    // Nothing stands behind a body that the gateway holds.
+    // A body that the gateway holds has no trailers.
     head.fields.remove(b"trailer");
     let length = content.length().map_or(Length::Open, Length::Exactly);
     let length = length_with(head, length);
@@ -81,7 +83,7 @@ pub(super) async fn deliver(
     Ok(fate)
 }
 
-/// After these nobody knows where the next request would begin.
+/// True for failures after which it is unknown where the next request begins.
 fn breaks_framing(kind: Kind) -> bool {
     matches!(
         kind,
@@ -96,16 +98,16 @@ fn breaks_framing(kind: Kind) -> bool {
     )
 }
 
-/// True if the rest of the request is short and sure to come, so that it can
-/// be read and dropped. A client that waits for `100 Continue` may send it or
-/// not (RFC 9110 §10.1.1).
+/// True if the rest of the request body is short and certain to arrive, so that it can be
+/// read and discarded. A client that waits for `100 Continue` may or may not send the body
+/// (RFC 9110 §10.1.1).
 fn may_drain(exchange: &Exchange, client: &Downstream<'_>) -> bool {
     let waits = exchange.heads.request.expects_continue && client.responder.may_continue();
     let left = client.incoming.length().known().unwrap_or(u64::MAX);
     left == 0 || (left <= DRAIN_BYTES && !waits)
 }
 
-/// Reads the rest of a request's body and drops it; true if it came to its end.
+/// Reads and discards the rest of a request body; true if its end was reached.
 async fn drain(incoming: &mut Incoming, deadline: &mut Deadline) -> bool {
     incoming.limit(DRAIN_BYTES);
     deadline.set(DRAIN_PATIENCE);
@@ -146,7 +148,7 @@ async fn send(
                 }
             }
             Content::Growing { mut reader, .. } => {
-                // What it waits for is not the client's to end.
+                // The client may half-close the connection while the body is awaited.
                 race::unless_reset(incoming, async {
                     while let Some(bytes) = sending.next(&mut reader).await? {
                         sending.part(&bytes).await?;
@@ -168,18 +170,18 @@ async fn send(
     })
 }
 
-/// A body on its way to the client.
+/// A body that is being sent to the client.
 struct Sending<'a> {
     outgoing: &'a mut Outgoing,
     pool: &'a Pool,
     progress: &'a Progress,
-    /// Bytes of body so far.
+    /// Bytes of the body sent so far.
     sent: &'a mut u64,
 }
 
 impl Sending<'_> {
-    /// What comes next of a body that is on its way; what is pending goes out
-    /// before it is waited for.
+    /// The next part of a body that is still arriving. Pending output is written while
+    /// waiting for it.
     async fn next(&mut self, reader: &mut FillReader) -> Result<Option<Bytes>, Failure> {
         let next = poll_fn(|context| match reader.poll_next(context) {
             Poll::Ready(next) => Poll::Ready(Ok(next)),
@@ -195,7 +197,7 @@ impl Sending<'_> {
         }
     }
 
-    /// A part of a body whose length may not be known.
+    /// Sends a part of a body whose length may be unknown.
     async fn part(&mut self, bytes: &Bytes) -> Result<(), Failure> {
         if bytes.is_empty() {
             return Ok(());
@@ -232,12 +234,12 @@ impl Sending<'_> {
             length,
         } = extent;
         let end = offset + length;
-        let mut warm_to = offset;
+        let mut resident_to = offset;
         while offset < end {
             let count = usize::try_from(end - offset).map_or(WINDOW, |left| left.min(WINDOW));
-            if offset >= warm_to {
-                warm(self.pool, &file, offset, count).await?;
-                warm_to = offset + count as u64;
+            if offset >= resident_to {
+                read_ahead(self.pool, &file, offset, count).await?;
+                resident_to = offset + count as u64;
             }
             let moved = poll_fn(|context| {
                 let writer = &mut self.outgoing.writer;
@@ -248,7 +250,7 @@ impl Sending<'_> {
             .await
             .map_err(gone)?;
             if moved == 0 {
-                // Somebody has cut the file short since its length was promised.
+                // The file has been truncated since its length was announced.
                 let words = "the file ended early";
                 return Err(Failure::with(Kind::ResponseIncomplete, words));
             }
@@ -269,9 +271,14 @@ impl Sending<'_> {
     }
 }
 
-/// Has the file's next bytes read into memory by the pool, unless they are
-/// there: to send them would make the worker wait for the disk.
-async fn warm(pool: &Pool, file: &Arc<File>, offset: u64, count: usize) -> Result<(), Failure> {
+/// Lets the pool read the next bytes of the file into the page cache, unless they are
+/// there: otherwise `sendfile` would block the worker on the disk.
+async fn read_ahead(
+    pool: &Pool,
+    file: &Arc<File>,
+    offset: u64,
+    count: usize,
+) -> Result<(), Failure> {
     if is_resident(file, offset, count) {
         return Ok(());
     }
@@ -292,9 +299,9 @@ async fn warm(pool: &Pool, file: &Arc<File>, offset: u64, count: usize) -> Resul
     }
 }
 
-/// Looks at the first and the last byte, which a file that is read in order
-/// has in memory together mostly. A file system that cannot say is taken to be
-/// one in memory.
+/// True if the bytes are in the page cache. Only the first and the last are checked: of a
+/// file that is read in order, either both are resident or the rest is not either. A file
+/// system that does not support the check is assumed to be in memory.
 fn is_resident(file: &File, offset: u64, count: usize) -> bool {
     let last = offset + (count as u64).saturating_sub(1);
     [offset, last].into_iter().all(|at| {

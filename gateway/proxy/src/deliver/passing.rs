@@ -1,4 +1,4 @@
-//! Passes a response on as it comes from an upstream.
+//! Streams a response from an upstream to the client.
 
 use std::future::poll_fn;
 
@@ -15,11 +15,11 @@ use crate::exchange::Exchange;
 use crate::race::{self, Pace, Progress, Raced};
 use crate::responder::Fate;
 
-/// Sends the head, and passes the body on: as it is, or coded. What is left of
-/// the request's body goes up meanwhile.
+/// Sends the head and streams the body, in a content coding if there is a coder. The rest
+/// of the request body is uploaded meanwhile.
 ///
 /// # Errors
-/// The upstream's failure, or a client that does not take the response.
+/// The upstream fails, or the client does not read the response.
 pub(super) async fn deliver(
     exchange: &mut Exchange,
     client: Downstream<'_>,
@@ -27,11 +27,11 @@ pub(super) async fn deliver(
     coder: Option<Coder>,
 ) -> Result<Fate, Failure> {
     let head = &mut exchange.heads.response;
-    let came = response.connection.incoming.length();
-    let length = length_with(head, came);
+    let received_length = response.connection.incoming.length();
+    let length = length_with(head, received_length);
     let mut keep = head.keep_alive;
-    if length != came {
-        // A policy made it a status without a body: what comes is not read.
+    if length != received_length {
+        // A policy has set a status that excludes a body: the upstream's is not read.
         head.fields.remove(b"content-length");
         response.connection.incoming.begin(Framing::None);
         keep = false;
@@ -106,7 +106,7 @@ pub(super) async fn deliver(
     Err(failure)
 }
 
-/// Leaves of `Trailer` what will stand behind the body (RFC 9110 §6.6.2).
+/// Reduces `Trailer` to the trailers that will follow the body (RFC 9110 §6.6.2).
 fn announce(head: &mut ResponseHead, takes_trailers: bool, is_coded: bool) {
     let mut value = Vec::new();
     if !head.fields.joined(b"Trailer", b", ", &mut value) {

@@ -1,7 +1,7 @@
-//! After `101`: bytes both ways until either side is done.
+//! The tunnel after a `101`: relays bytes in both directions.
 //!
-//! A tunnel keeps its route's terms and its endpoint, and no snapshot: it may
-//! live for a day through any number of reloads.
+//! A tunnel holds its route's terms and its endpoint, but no snapshot: it may last for days
+//! and through any number of reloads.
 
 use std::task::{Context, Poll};
 
@@ -16,18 +16,19 @@ use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::responder::Fate;
 
-/// One direction.
+/// One direction of the tunnel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+enum Direction {
     Open,
-    /// All has been passed on; the receiver has not been told yet.
+    /// The sender has closed, and everything has been relayed; the receiving connection
+    /// is still to be shut down.
     Ended,
-    /// The receiver knows that nothing more comes.
+    /// The receiving connection has been shut down.
     Closed,
 }
 
-impl Side {
-    /// Passes on what there is, and tells the receiver of the end, once.
+impl Direction {
+    /// Relays what is available, and relays the end of the stream once.
     fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -47,25 +48,25 @@ impl Side {
     }
 }
 
-/// Passes the `101` on, and then bytes both ways. When one side has closed, the
-/// other may go on for as long as the idle timeout allows.
+/// Sends the `101`, and then relays bytes in both directions. After one side has closed,
+/// the other may continue as long as the idle timeout allows.
 ///
 /// # Errors
-/// A client that does not take the response.
+/// The client does not read the `101`.
 pub(super) async fn deliver(
     exchange: &mut Exchange,
     client: Downstream<'_>,
     response: UpstreamResponse,
 ) -> Result<Fate, Failure> {
     let idle = response.idle_timeout;
-    // `Connection` and `Upgrade` are of this hop, so they are written anew, and no
-    // policy has a say in them.
+    // `Connection` and `Upgrade` are hop-by-hop fields, so they are generated here, and
+    // policies cannot edit them.
     let head = &mut exchange.heads.response;
     head.status = 101;
     head.fields.append(b"Connection", b"upgrade");
     let protocol = response.protocol.as_deref().unwrap_or_default();
     head.fields.append(b"Upgrade", protocol);
-    // Keeps the endpoint's count of its connections.
+    // `_picked` counts the tunnel as a connection of its endpoint.
     let (mut upstream, _picked) = response.into_parts();
     exchange.record.status = Some(101);
     let Downstream {
@@ -83,7 +84,7 @@ pub(super) async fn deliver(
     outgoing.begin(false);
     upstream.incoming.begin(Framing::UntilClose);
     upstream.outgoing.begin(false);
-    let (mut up, mut down) = (Side::Open, Side::Open);
+    let (mut up, mut down) = (Direction::Open, Direction::Open);
     deadline.set_cap(None);
     deadline.set(idle);
     let mut moved = 0;
@@ -93,7 +94,7 @@ pub(super) async fn deliver(
         if up_polled.is_err() || down_polled.is_err() {
             return Poll::Ready(Ok(()));
         }
-        if up == Side::Closed && down == Side::Closed {
+        if up == Direction::Closed && down == Direction::Closed {
             return Poll::Ready(Ok(()));
         }
         let received = incoming.reader.received() + upstream.incoming.reader.received();

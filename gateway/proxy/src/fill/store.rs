@@ -17,12 +17,12 @@ use crate::body::{Receiver, Turn};
 use crate::caching::Personal;
 use crate::call::UpstreamResponse;
 use crate::deadline::Deadline;
-use crate::verdict::Made;
 use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::policies;
 use crate::race::{self, Progress};
 use crate::representation::Held;
+use crate::verdict::Made;
 
 /// What to do with a response.
 pub(super) enum Decision {

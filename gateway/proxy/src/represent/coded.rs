@@ -1,5 +1,5 @@
-//! A representation in a content coding: as it was kept, or made now, once for
-//! all who ask meanwhile, and kept.
+//! A representation in a content coding: either kept from an earlier request, or encoded
+//! now, once for all requests that ask for it meanwhile, and then kept.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -13,21 +13,22 @@ use janua_files::Files;
 use super::file;
 use crate::coder::{Coder, SLICE, Step};
 use crate::coding::{self, Coded, Maker};
-use crate::codings::Of;
+use crate::codings::BodyKind;
 use crate::content::{Content, Extent, Piece};
 use crate::exchange::Exchange;
 use crate::representation::{Kept, Representation};
 
-/// What is longer is not compressed: it would have to be held in memory whole.
+/// Longer bodies, in bytes, are not compressed: the result is held in memory as a whole.
 const MAX_CODED: u64 = 8 * 1024 * 1024;
-/// What is at most this is compressed by the worker itself, if the level is
-/// fast: to hand it to the pool and back would take about as long.
-const CODED_HERE: usize = SLICE;
-/// What a flush costs is nothing where they are at least so far apart, in bytes.
-const DENSE: u64 = 32 * 1024;
+/// Bodies of at most this many bytes are compressed on the worker itself, if the level is
+/// fast: handing them to the thread pool would take about as long.
+const MAX_ON_WORKER: usize = SLICE;
+/// The minimum mean distance of flushes, in bytes of input, for a result that is worth
+/// keeping. Each flush makes the result larger; at this distance that is negligible.
+const MIN_FLUSH_DISTANCE: u64 = 32 * 1024;
 
 /// True if the representation would be sent in the coding.
-pub(super) fn may_be_coded(of: &Representation, files: &Files, coding: Coding) -> bool {
+pub(super) fn may_be_encoded(of: &Representation, files: &Files, coding: Coding) -> bool {
     match of.kept(files, coding) {
         Some(Kept::Pointless) => false,
         Some(_) => true,
@@ -35,7 +36,7 @@ pub(super) fn may_be_coded(of: &Representation, files: &Files, coding: Coding) -
     }
 }
 
-/// The body in a coding. None if it is to be sent as it is.
+/// The body in a coding. None if it is to be sent without.
 pub(super) fn coded(exchange: &Exchange, of: &Representation, coding: Coding) -> Option<Content> {
     let terms = exchange.terms.as_ref()?;
     let options: &Compression = terms.compression.as_deref()?;
@@ -43,14 +44,14 @@ pub(super) fn coded(exchange: &Exchange, of: &Representation, coding: Coding) ->
     let estate = &worker.estate;
     let levels = options.levels;
     let start = || match of {
-        Representation::File(opened) => Some((Of::File, Source::AtHand(file(opened)))),
+        Representation::File(opened) => Some((BodyKind::File, Source::Complete(file(opened)))),
         Representation::Entry(entry) => match entry.body() {
-            Body::Bytes(bytes) => Some(Source::AtHand(Piece::Bytes(bytes.clone()))),
+            Body::Bytes(bytes) => Some(Source::Complete(Piece::Bytes(bytes.clone()))),
             Body::File {
                 file,
                 offset,
                 length,
-            } => Some(Source::AtHand(Piece::File(Extent {
+            } => Some(Source::Complete(Piece::File(Extent {
                 file: Arc::clone(file),
                 offset: *offset,
                 length: *length,
@@ -65,7 +66,7 @@ pub(super) fn coded(exchange: &Exchange, of: &Representation, coding: Coding) ->
                 Some(Source::Growing(reader, Box::new(coder)))
             }
         }
-        .map(|source| (Of::Stored, source)),
+        .map(|source| (BodyKind::Stored, source)),
     };
     let (maker, (kind, source)) = match coding::join(estate, of, coding, start) {
         Coded::Kept(bytes) => return Some(Content::whole(Piece::Bytes(bytes))),
@@ -80,13 +81,13 @@ pub(super) fn coded(exchange: &Exchange, of: &Representation, coding: Coding) ->
             tokio::task::spawn_local(follow(maker, source, *coder));
             Some(growing(reader))
         }
-        Source::AtHand(Piece::Bytes(bytes))
-            if bytes.len() <= CODED_HERE && !levels.is_slow(coding) =>
+        Source::Complete(Piece::Bytes(bytes))
+            if bytes.len() <= MAX_ON_WORKER && !levels.is_slow(coding) =>
         {
             let made = make(maker, &bytes, coding, levels)?;
             (made.len() < bytes.len()).then(|| Content::whole(Piece::Bytes(made)))
         }
-        Source::AtHand(piece) => {
+        Source::Complete(piece) => {
             drop(estate.codings.bodies.run(move || match read(piece) {
                 Ok(bytes) => drop(make(maker, &bytes, coding, levels)),
                 Err(error) => tracing::warn!(%error, "cannot read a body to compress it"),
@@ -96,10 +97,11 @@ pub(super) fn coded(exchange: &Exchange, of: &Representation, coding: Coding) ->
     }
 }
 
-/// What there is of a body that is to be coded.
+/// Where the body that is to be encoded comes from.
 enum Source {
-    AtHand(Piece),
-    /// On its way in, and what codes it as it comes.
+    /// It is complete.
+    Complete(Piece),
+    /// It is still being received, and is encoded meanwhile.
     Growing(FillReader, Box<Coder>),
 }
 
@@ -110,7 +112,7 @@ fn growing(reader: FillReader) -> Content {
     }
 }
 
-/// Codes a body at hand; those who read it get it as it is made.
+/// Encodes a complete body. Readers get each part of the result as it is made.
 fn make(mut maker: Maker, body: &[u8], coding: Coding, levels: Levels) -> Option<Bytes> {
     let mut encoder = Encoder::for_body(coding, levels, body.len() as u64).ok()?;
     let mut coded = Vec::new();
@@ -125,7 +127,7 @@ fn make(mut maker: Maker, body: &[u8], coding: Coding, levels: Levels) -> Option
     maker.finish(true)
 }
 
-/// Codes a body that is on its way in, as it comes.
+/// Encodes a body while it is being received.
 async fn follow(mut maker: Maker, mut source: FillReader, mut coder: Coder) {
     let (mut input, mut coded) = (Vec::new(), Vec::new());
     let (mut length, mut flushes) = (0, 0);
@@ -144,7 +146,7 @@ async fn follow(mut maker: Maker, mut source: FillReader, mut coder: Coder) {
                 }
                 Step::Write
             }
-            // Dropped unfinished, it breaks off for all who read it.
+            // Dropping an unfinished `Maker` aborts the body for all readers.
             Some(Some(Err(_))) => return,
             Some(None) => Step::Finish,
             None => {
@@ -161,7 +163,7 @@ async fn follow(mut maker: Maker, mut source: FillReader, mut coder: Coder) {
         }
         maker.write(&mut coded);
         if step == Step::Finish {
-            maker.finish(flushes * DENSE <= length + DENSE);
+            maker.finish(flushes * MIN_FLUSH_DISTANCE <= length + MIN_FLUSH_DISTANCE);
             return;
         }
     }

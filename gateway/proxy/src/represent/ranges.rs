@@ -1,4 +1,4 @@
-//! The parts of a representation that a request asks for (RFC 9110 §14).
+//! Answers range requests (RFC 9110 §14).
 
 use janua_http::conditional::Validators;
 use janua_http::range::{self, Multipart, Part, Ranges};
@@ -7,9 +7,9 @@ use super::failed;
 use crate::content::{Content, Piece};
 use crate::exchange::Exchange;
 
-/// The parts that the request asks for, or the whole; adapts the head.
-/// `is_coded`: without a range the client would get it in a coding.
-pub(super) fn ranges(exchange: &mut Exchange, piece: Piece, is_coded: bool) -> Content {
+/// The ranges that the request asks for, or the whole representation; adapts the head.
+/// `is_encoded` says that without a range the client would get a content coding.
+pub(super) fn ranges(exchange: &mut Exchange, piece: Piece, is_encoded: bool) -> Content {
     let heads = &exchange.heads;
     if heads.response.status != 200 || heads.request.fields.get(b"range").is_none() {
         return Content::whole(piece);
@@ -17,9 +17,10 @@ pub(super) fn ranges(exchange: &mut Exchange, piece: Piece, is_coded: bool) -> C
     let length = piece.length();
     let heads = &mut exchange.heads;
     let mut validators = Validators::of(&heads.response.fields);
-    if is_coded {
-        // What it has the beginning of may be in the coding: that has the same
-        // date, and other bytes. Its tag is weak, and so does not hold.
+    if is_encoded {
+        // The part that the client already has may be of the encoded response, which has
+        // the same date but different bytes. Its entity tag is weak, so that `If-Range`
+        // does not match it.
         validators.modified = None;
     }
     let asked = range::requested(&heads.request, validators, length);
