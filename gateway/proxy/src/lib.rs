@@ -63,7 +63,6 @@ mod linger;
 mod listen;
 mod listener_stats;
 mod local_policy;
-mod obey;
 mod outgoing;
 mod policies;
 mod provision;
@@ -91,6 +90,7 @@ mod upstream_connection;
 mod verdict;
 mod wire;
 mod worker;
+mod worker_loop;
 
 pub use compile::{compile, shadowed_routes};
 pub use estate::Estate;

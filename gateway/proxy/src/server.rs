@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 
 use crate::estate::Estate;
 use crate::listen;
-use crate::obey::{self, Command};
 use crate::snapshot::Snapshot;
+use crate::worker_loop::{self, Command};
 
 /// A policy call runs on the worker's stack (WebAssembly takes up to 512 KiB of it).
 const STACK: usize = 4 * 1024 * 1024;
@@ -71,7 +71,7 @@ impl Server {
             let (commands, receiver) = mpsc::unbounded_channel();
             let (estate, snapshot) = (Arc::clone(&estate), Arc::clone(&snapshot));
             let work = move || {
-                obey::run(index, estate, snapshot, receiver).unwrap_or_else(|error| {
+                worker_loop::run(index, estate, snapshot, receiver).unwrap_or_else(|error| {
                     tracing::error!(%error, index, "a worker could not start");
                     0
                 })
