@@ -1,4 +1,4 @@
-//! Accepts connections and starts a task for each.
+//! Accepts connections, and starts a task for each.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -8,16 +8,16 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::connection;
+use crate::connection::{self, ConnectionGuard};
 use crate::listener_stats::ListenerStats;
 use crate::reserve::is_out_of_descriptors;
 use crate::worker::Worker;
 
-/// How long accepting pauses after an error that nobody has foreseen.
+/// How long accepting pauses after an unexpected error.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Accepts until `closing` is told. What waits in the queue by then is still
-/// accepted: those clients have been told that they are connected.
+/// Accepts connections until `closing` is notified. Connections that wait in the queue by
+/// then are still accepted: to those clients they are already established.
 pub(crate) async fn accept(
     worker: Rc<Worker>,
     socket: TcpListener,
@@ -29,7 +29,7 @@ pub(crate) async fn accept(
     };
     let reserve = &worker.estate.reserve;
     loop {
-        if !reserve.is_whole() {
+        if !reserve.is_complete() {
             tokio::select! {
                 () = reserve.wait() => continue,
                 () = closing.notified() => break,
@@ -41,7 +41,7 @@ pub(crate) async fn accept(
         };
         match accepted {
             Ok((stream, address)) => serve(&worker, stream, address, listener, &stats),
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if concerns_one_connection(&error) => {}
             Err(error) if is_out_of_descriptors(&error) => {
                 reserve.run_out();
                 tokio::select! {
@@ -55,8 +55,7 @@ pub(crate) async fn accept(
             }
         }
     }
-    // Asked of the kernel itself: the runtime may not have heard yet of what
-    // waits there.
+    // Ask the kernel directly: the runtime may not know yet that connections wait there.
     let Ok(socket) = socket.into_std() else {
         return;
     };
@@ -68,7 +67,7 @@ pub(crate) async fn accept(
         match accepted {
             Ok((stream, address)) => serve(&worker, stream, address, listener, &stats),
             Err(error) if is_out_of_descriptors(&error) && reserve.give() => {}
-            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) if concerns_one_connection(&error) => {}
             Err(_) => break,
         }
     }
@@ -83,19 +82,22 @@ fn serve(
 ) {
     stats.accepted.increment(worker.index);
     let local = worker.snapshot();
-    let most = local.listener(listener).map_or(0, |listener| listener.most);
-    if most > 0 && stats.open.load(Relaxed) >= most {
+    let limit = local
+        .listener(listener)
+        .map_or(0, |listener| listener.max_connections);
+    if limit > 0 && stats.open.load(Relaxed) >= limit {
         stats.refused.increment(worker.index);
         return;
     }
-    // A response is written whole; waiting for more to send would only delay it.
+    // Responses are written in few large writes; Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
-    let open = connection::Open::new(worker, Rc::clone(stats));
-    tokio::task::spawn_local(connection::serve(open, stream, address, listener));
+    let guard = ConnectionGuard::new(worker, Rc::clone(stats));
+    tokio::task::spawn_local(connection::serve(guard, stream, address, listener));
 }
 
-/// The client was gone before it was accepted.
-fn is_of_one_connection(error: &std::io::Error) -> bool {
+/// True if the error concerns only one connection: its client was gone before it was
+/// accepted.
+fn concerns_one_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(
         error.kind(),

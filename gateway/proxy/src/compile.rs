@@ -1,7 +1,7 @@
-//! From what the file says to what runs.
+//! Compiles a configuration into a snapshot.
 //!
-//! Either all of it succeeds, or nothing has changed and every error is said
-//! at once, with its place in the file.
+//! Either all of it succeeds, or nothing changes and all errors are reported together,
+//! each with its place in the file.
 
 mod listeners;
 mod targets;
@@ -25,14 +25,14 @@ use targets::{compression, fingerprint};
 
 pub use listeners::shadowed_routes;
 
-/// What "no limit" is where something waits: longer than any connection lives.
+/// The duration that stands for "no limit": longer than any connection lasts.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
-/// Compiles a configuration into a snapshot. Policies of `previous` that have
-/// not changed are taken over with all that they remember.
+/// Compiles a configuration into a snapshot. Policies of `previous` that have not changed
+/// are reused, together with their memos.
 ///
 /// # Errors
-/// Everything that is wrong, with its place.
+/// All errors of the configuration, with their places.
 pub fn compile(
     loaded: &Loaded,
     estate: &Estate,
@@ -70,7 +70,7 @@ pub fn compile(
     }
     for site in &mut sites {
         for route in &mut site.routes {
-            order(route, &policies);
+            assign_phases(route, &policies);
         }
     }
     Ok(Snapshot {
@@ -91,14 +91,14 @@ pub fn compile(
     })
 }
 
-/// What sites and routes are compiled with.
+/// The context in which sites and routes are compiled.
 struct Compiler<'a, 'p> {
     config: &'a config::Config,
     estate: &'a Estate,
-    /// Their places in the snapshot.
+    /// The index of each upstream in the snapshot, by name.
     places: BTreeMap<&'a str, usize>,
     compression: Arc<Compression>,
-    /// The cache is used somewhere: then every answer says what it did.
+    /// Some route uses the cache, so that all responses carry `Cache-Status`.
     cache_status: bool,
     provision: Provision<'p>,
     found: &'a mut Diagnostics,
@@ -157,7 +157,7 @@ impl Compiler<'_, '_> {
     }
 }
 
-/// What tells users apart among what a policy asks for.
+/// The inputs of a policy by which users differ.
 fn credentials(plan: &Plan) -> impl Iterator<Item = &Input> {
     let sensitive = plan.inputs.iter().zip(&plan.sensitive);
     let sensitive = sensitive
@@ -166,8 +166,9 @@ fn credentials(plan: &Plan) -> impl Iterator<Item = &Input> {
     sensitive.chain(plan.references.iter().filter(|input| input.is_credential()))
 }
 
-/// Keeps only the uses that take part in a phase: the rest costs nothing.
-fn order(route: &mut Route, policies: &[Arc<Policy>]) {
+/// Reduces the list of each phase to the policies that take part in it, so that the others
+/// cost nothing at run time.
+fn assign_phases(route: &mut Route, policies: &[Arc<Policy>]) {
     let policy = |used: &Use| policies.get(used.policy);
     let kept = |uses: &[Use], phase| {
         let takes_part = |used: &&Use| policy(used).is_some_and(|it| it.plan(phase).is_some());
@@ -199,7 +200,7 @@ fn order(route: &mut Route, policies: &[Arc<Policy>]) {
     }
 }
 
-/// In the file 0 is no limit.
+/// Translates 0, which stands for "no limit" in the file.
 fn limit(duration: Duration) -> Duration {
     if duration.is_zero() {
         FOR_EVER

@@ -1,5 +1,5 @@
-//! What outlives a reload, in one place and found by identity: endpoints with
-//! their health, buckets, counters, compiled components, listeners' places.
+//! The state that outlives a reload, in one place and found by identity: endpoints with
+//! their health, buckets, counters, compiled components, numbers of listeners.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
@@ -18,54 +18,54 @@ use crate::codings::Codings;
 use crate::reserve::Reserve;
 use crate::snapshot::Snapshot;
 
-/// The process's lasting state.
+/// The state of the process that outlives reloads.
 pub struct Estate {
     /// All counters.
     pub metrics: Arc<Registry>,
     /// Rate limits, by policy and key.
     pub buckets: Buckets,
-    /// All endpoints that any snapshot points at.
+    /// All endpoints that any snapshot references.
     pub endpoints: janua_upstream::Registry,
     /// Stored responses.
     pub cache: Cache<Failure>,
-    /// Open files, and the pool for all that blocks.
+    /// Open files, and the thread pool for blocking work.
     pub files: Files,
-    /// The directories that routes have open. One that no snapshot holds any
-    /// more is let go with the next reload.
+    /// The directories that routes have open. A directory that the published snapshot does
+    /// not use is closed at a reload.
     roots: Mutex<Vec<Root>>,
     /// The policy engine and its compiled components.
     pub runtime: Runtime,
     /// When the process began.
     pub origin: Instant,
-    /// The snapshot that new requests go by.
+    /// The snapshot that new requests use.
     published: ArcSwapOption<Snapshot>,
-    /// Every snapshot that was published and that somebody may still hold.
+    /// All published snapshots that may still be in use.
     generations: Mutex<Vec<Weak<Snapshot>>>,
-    /// File descriptors that no new client gets.
+    /// File descriptors that are kept back from new clients.
     pub(crate) reserve: Reserve,
     pub(crate) in_flight: Arc<Gauge>,
-    /// What is compressed now, and what that holds.
+    /// The state of content coding.
     pub(crate) codings: Codings,
-    /// All requests, whatever became of them.
+    /// The number of all requests so far.
     pub(crate) requests: Counter,
-    /// All listeners there ever were; a listener's place here is its place in
-    /// every snapshot.
-    listeners: Mutex<Vec<Lasting>>,
+    /// All listeners that ever existed. The index of a listener here is its index in every
+    /// snapshot.
+    listeners: Mutex<Vec<ListenerState>>,
 }
 
-/// What lasts of a listener.
-struct Lasting {
+/// The state of a listener that outlives reloads.
+struct ListenerState {
     name: Arc<str>,
     open: Arc<AtomicUsize>,
 }
 
 impl Estate {
-    /// The state of a process with this many workers. `buckets` is the most
-    /// rate-limit buckets there may be, `hosts_file` has the names that no name
-    /// server is asked for: none is the system's.
+    /// The state of a process with this many workers. `buckets` is the largest number of
+    /// rate-limit buckets. `hosts_file` has the names that are resolved without a name
+    /// server; the default is the system's.
     ///
     /// # Errors
-    /// No thread for the resolver of names.
+    /// The thread of the resolver could not be started.
     pub fn new(
         runtime: Runtime,
         workers: usize,
@@ -94,15 +94,15 @@ impl Estate {
         })
     }
 
-    /// The snapshot that new requests go by; none before the first.
+    /// The snapshot that new requests use; none before the first is published.
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
         self.published.load_full()
     }
 
-    /// The directory with these options: the one that is open, or a new one.
+    /// The directory with these options, opened unless it is open already.
     ///
     /// # Errors
-    /// It cannot be opened, or what it removes not be kept.
+    /// The directory cannot be opened, or the store for its retained files cannot.
     pub(crate) fn root(&self, options: &Options) -> Result<Root, OpenError> {
         let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(root) = roots.iter().find(|root| root.options() == options) {
@@ -113,7 +113,7 @@ impl Estate {
         Ok(root)
     }
 
-    /// Makes a snapshot the one that new requests go by.
+    /// Publishes a snapshot: new requests use it from now on.
     pub(crate) fn publish(&self, snapshot: Arc<Snapshot>) {
         let mut generations = self.generations();
         generations.retain(|generation| generation.strong_count() > 0);
@@ -128,8 +128,8 @@ impl Estate {
         self.published.store(Some(snapshot));
     }
 
-    /// How many snapshots are held: the published one, and older ones that a
-    /// request between its route and its last policy still goes by.
+    /// How many snapshots are in use: the published one, and older ones of requests whose
+    /// last policy has not run yet.
     pub fn live_generations(&self) -> usize {
         let generations = self.generations();
         generations
@@ -144,20 +144,20 @@ impl Estate {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Requests on their way now, and all there were.
+    /// The number of requests in flight, and of all requests so far.
     pub fn requests(&self) -> (u64, u64) {
         let in_flight = u64::try_from(self.in_flight.value()).unwrap_or_default();
         (in_flight, self.requests.value())
     }
 
-    /// Connections open now on a listener.
+    /// The number of open connections of a listener.
     pub fn connections(&self, listener: &str) -> usize {
         let listeners = self
             .listeners
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let lasting = listeners.iter().find(|lasting| &*lasting.name == listener);
-        lasting.map_or(0, |lasting| lasting.open.load(Relaxed))
+        let state = listeners.iter().find(|state| &*state.name == listener);
+        state.map_or(0, |state| state.open.load(Relaxed))
     }
 
     /// Milliseconds since the process began, as policies and endpoints count them.
@@ -165,7 +165,7 @@ impl Estate {
         u64::try_from(self.origin.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The place of a listener's name, the same for ever.
+    /// The index of a listener's name, which never changes.
     pub(crate) fn listener_place(&self, name: &str) -> usize {
         let mut listeners = self
             .listeners
@@ -174,20 +174,20 @@ impl Estate {
         if let Some(place) = listeners.iter().position(|known| &*known.name == name) {
             return place;
         }
-        listeners.push(Lasting {
+        listeners.push(ListenerState {
             name: name.into(),
             open: Arc::default(),
         });
         listeners.len() - 1
     }
 
-    /// The name of the listener at a place, and how many connections it has open.
+    /// The name of the listener at an index, and the counter of its open connections.
     pub(crate) fn listener(&self, place: usize) -> Option<(Arc<str>, Arc<AtomicUsize>)> {
         let listeners = self
             .listeners
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let lasting = listeners.get(place)?;
-        Some((Arc::clone(&lasting.name), Arc::clone(&lasting.open)))
+        let state = listeners.get(place)?;
+        Some((Arc::clone(&state.name), Arc::clone(&state.open)))
     }
 }

@@ -7,34 +7,33 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener};
 use janua_config::ListenAddress;
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Connections that may wait to be accepted, for each worker. The kernel caps
-/// it at net.core.somaxconn.
+/// The most connections that wait to be accepted, for each worker. The kernel limits it to
+/// net.core.somaxconn.
 const BACKLOG: i32 = 4096;
 
 /// Binds an address once for each worker.
 ///
-/// SO_REUSEPORT would let a second gateway take half of the traffic in
-/// silence, so the address is first bound without it: if anybody listens
-/// there, that fails.
+/// With SO_REUSEPORT alone, a second gateway could silently take half of the traffic. So
+/// the address is first bound without it, which fails if another process listens there.
 ///
 /// # Errors
-/// The address is taken, not of this machine, or not allowed.
+/// The address is in use, is not one of this machine, or is not permitted.
 pub(crate) fn bind(address: ListenAddress, workers: usize) -> io::Result<Vec<TcpListener>> {
     let (socket_address, both_families) = parts(address);
     drop(open(socket_address, both_families, false)?);
     share(address, workers)
 }
 
-/// The same for an address that this process listens on already.
+/// Binds an address once for each worker, although this process already listens on it.
 ///
 /// # Errors
-/// As [`bind`].
+/// The same as those of [`bind`].
 pub(crate) fn share(address: ListenAddress, workers: usize) -> io::Result<Vec<TcpListener>> {
     let (mut address, both_families) = parts(address);
     let mut sockets = Vec::with_capacity(workers);
     for _ in 0..workers {
         let socket = open(address, both_families, true)?;
-        // Port 0 is any free one: the others take the same.
+        // For port 0 the kernel chooses a free port, which the other sockets then share.
         address.set_port(socket.local_addr()?.port());
         sockets.push(socket);
     }
@@ -59,7 +58,7 @@ fn open(address: SocketAddr, both_families: bool, shared: bool) -> io::Result<Tc
     if address.is_ipv6() {
         socket.set_only_v6(!both_families)?;
     }
-    // Connections of an earlier process that are in TIME_WAIT are no obstacle.
+    // Connections in TIME_WAIT of an earlier process must not prevent binding.
     socket.set_reuse_address(true)?;
     if shared {
         socket.set_reuse_port(true)?;

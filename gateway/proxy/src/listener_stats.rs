@@ -1,4 +1,4 @@
-//! What the connections of a listener are counted in.
+//! The metrics of a listener's connections.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -7,10 +7,10 @@ use janua_telemetry::metrics::{Counter, Gauge, definitions};
 
 use crate::worker::Worker;
 
-/// What the connections of a listener count themselves in.
+/// The metrics of a listener's connections.
 pub(crate) struct ListenerStats {
     pub(crate) gauge: Arc<Gauge>,
-    /// Of all workers, for the limit.
+    /// The number of open connections of all workers, for the limit.
     pub(crate) open: Arc<AtomicUsize>,
     pub(crate) accepted: Arc<Counter>,
     pub(crate) refused: Arc<Counter>,

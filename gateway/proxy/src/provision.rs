@@ -1,4 +1,4 @@
-//! Loads and configures the policies of a configuration, each once.
+//! Loads and configures each policy of a configuration once.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use crate::snapshot::{Snapshot, Use};
 
 /// The components that come with the gateway.
 pub struct Bundled<'a> {
-    /// All names, for who misspelt one.
+    /// All names, for the error message about an unknown one.
     pub names: &'a [&'a str],
     /// Finds a component by its name.
     pub component: &'a dyn Fn(&str) -> Option<&'static [u8]>,
 }
 
-/// The policies while a configuration is compiled.
+/// The policies of a configuration that is being compiled.
 pub(crate) struct Provision<'a> {
     loaded: &'a Loaded,
     estate: &'a Estate,
     bundled: &'a Bundled<'a>,
     previous: Option<&'a Snapshot>,
     components: HashMap<config::Component, Option<Arc<Component>>>,
-    /// By name, and by a deadline that a use sets itself.
+    /// Policies configured so far, by name and deadline: a route may set its own deadline.
     known: HashMap<(String, Duration), Option<usize>>,
     policies: Vec<Arc<Policy>>,
     found: Diagnostics,
@@ -50,7 +50,7 @@ impl<'a> Provision<'a> {
         }
     }
 
-    /// The policy of a use; none if it is wrong, which has then been noted.
+    /// The policy for a use; none after an error, which has been recorded.
     pub(crate) fn policy(&mut self, policy_use: &PolicyUse) -> Option<Use> {
         let named = self.loaded.config.policies.get(policy_use.name.as_str())?;
         let deadline = policy_use
@@ -64,8 +64,8 @@ impl<'a> Provision<'a> {
         })
     }
 
-    /// Configures the policies that no route uses, so that `check` tells of
-    /// their errors too. They are dropped again.
+    /// Configures the policies that no route uses and drops them again, so that `check`
+    /// reports their errors too.
     pub(crate) fn unused(&mut self) {
         let used = self.policies.len();
         for named in self.loaded.config.policies.values() {
@@ -157,7 +157,7 @@ impl<'a> Provision<'a> {
         }
     }
 
-    /// That each grant of a policy is one that a policy can make use of.
+    /// Checks that each grant of a policy exists and can have an effect.
     fn check_grants(&mut self, named: &Named<config::Policy>) {
         for grant in &named.grants {
             let name = grant.as_str();
@@ -180,9 +180,9 @@ impl<'a> Provision<'a> {
         }
     }
 
-    /// That each grant is of use to this policy. One that is not was meant for
-    /// something that the policy does not do, and would be there unnoticed for
-    /// whatever takes the component's place.
+    /// Checks that this policy uses each of its grants. An unused grant was meant for
+    /// something that the policy does not do, and would silently apply to a component that
+    /// replaces it.
     fn check_use_of_grants(&mut self, named: &Named<config::Policy>, policy: &Policy) {
         for unused in policy.unused_grants() {
             let is_unused = |grant: &&Spanned<config::Grant>| grant.as_str() == unused;
@@ -202,8 +202,8 @@ impl<'a> Provision<'a> {
         }
     }
 
-    /// Once for each grant: a policy is configured anew for each deadline that a
-    /// use sets itself.
+    /// Reports an error once per grant: a policy is configured once for each deadline that
+    /// routes set.
     fn refuse_grant(&mut self, grant: &Spanned<config::Grant>, message: String, help: &str) {
         let place = Some(grant.span);
         if !self.found.iter().any(|known| known.span() == place) {
@@ -242,9 +242,9 @@ impl<'a> Provision<'a> {
     }
 }
 
-/// A policy's refusal at the place of its configuration: of the key that the
-/// message names in backquotes, if it names one. After "`rules[1]`: unknown
-/// field `tag`" that is `rules[1].tag`.
+/// The error of a policy that refuses its configuration, at the place of the key that the
+/// message names in backquotes, if any. For "`rules[1]`: unknown field `tag`" that key is
+/// `rules[1].tag`.
 fn refused(named: &Named<config::Policy>, error: &ConfigureError) -> Diagnostic {
     let message = error.to_string();
     let mut quoted = message.split('`').skip(1).step_by(2);

@@ -1,12 +1,12 @@
 //! File descriptors that are kept back from new clients, so that the clients who
 //! are connected already can still be served.
 //!
-//! A gateway that accepts until its last descriptor is gone cannot connect to an
-//! upstream any more, and answers everybody with an error. So an eighth of the
-//! limit is taken at start and held, as nginx stops accepting when an eighth of its
-//! connections is left. A connection to an upstream that finds no descriptor gives
-//! one back and takes its place. Clients are accepted only while the whole reserve
-//! is held: descriptors that become free go to it first.
+//! A gateway that accepts clients until no descriptor is left can no longer connect to
+//! upstreams, and answers every request with an error. So an eighth of the limit is
+//! reserved at start, just as nginx stops accepting when an eighth of its connections is
+//! left. A connection to an upstream that finds no descriptor uses one of the reserve.
+//! Clients are accepted only while the reserve is complete: descriptors that become free
+//! refill it first.
 
 use std::fs::File;
 use std::sync::atomic::AtomicBool;
@@ -19,80 +19,79 @@ use rustix::process::{Resource, getrlimit};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The most that is held: each costs a little of the kernel's memory.
-const MOST: u64 = 1024;
+/// The most descriptors that are reserved: each costs a little kernel memory.
+const MAX_RESERVED: u64 = 1024;
 
-/// How long nobody is accepted before it is tried again, if no connection has
-/// been closed meanwhile: descriptors become free elsewhere too.
-const PAUSE: Duration = Duration::from_millis(100);
+/// How long accepting pauses before the reserve is checked again, if no connection is
+/// closed meanwhile: descriptors also become free elsewhere.
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long after a warning there is no other.
-const QUIET: Duration = Duration::from_secs(60);
+/// The shortest time between two warnings.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The reserve of the process.
 #[derive(Debug, Default)]
 pub(crate) struct Reserve {
     held: Mutex<Held>,
-    /// Nobody is accepted for want of descriptors.
+    /// The reserve is incomplete, so that no client is accepted.
     is_short: AtomicBool,
-    /// Wakes those who wait to accept.
+    /// Wakes the tasks that wait to accept.
     freed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     files: Vec<File>,
-    /// As many as there should be.
-    whole: usize,
-    /// When it was last said that there are none left.
-    said: Option<Instant>,
+    /// How many descriptors the complete reserve has.
+    target: usize,
+    /// When the last warning was logged.
+    warned_at: Option<Instant>,
 }
 
 impl Reserve {
-    /// Takes its descriptors. With a limit so low that they are not there, it is
-    /// as large as it can be.
+    /// Opens the descriptors of the reserve. If the limit is too low, the reserve is as large
+    /// as possible.
     pub(crate) fn take(&self) {
         let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let mut held = self.held();
-        held.whole = usize::try_from((limit / 8).min(MOST)).unwrap_or_default();
+        held.target = usize::try_from((limit / 8).min(MAX_RESERVED)).unwrap_or_default();
         if !held.fill() {
-            held.whole = held.files.len();
+            held.target = held.files.len();
         }
     }
 
-    /// Whether clients may be accepted: the whole reserve is held. What is missing
-    /// is taken, as far as there are descriptors.
-    pub(crate) fn is_whole(&self) -> bool {
-        // Mostly nobody has taken anything.
+    /// Whether the reserve is complete, so that clients may be accepted. Refills it as far as
+    /// there are descriptors.
+    pub(crate) fn is_complete(&self) -> bool {
+        // The usual case: nothing has been taken.
         if !self.is_short.load(Relaxed) {
             return true;
         }
-        // Under the lock, so that nobody takes one between the two.
+        // Under the lock, so that no descriptor is taken before the flag is cleared.
         let mut held = self.held();
-        let is_whole = held.fill();
-        if is_whole {
+        let is_complete = held.fill();
+        if is_complete {
             self.is_short.store(false, Relaxed);
         }
-        is_whole
+        is_complete
     }
 
-    /// Gives a descriptor back for a connection to an upstream; false if there is
-    /// none left.
+    /// Releases a descriptor for another use; false if none is left.
     pub(crate) fn give(&self) -> bool {
         let mut held = self.held();
         let given = held.files.pop().is_some();
         self.is_short.store(true, Relaxed);
-        held.say();
+        held.warn();
         given
     }
 
-    /// No descriptor was left to accept a client with.
+    /// Records that no descriptor was left to accept a client.
     pub(crate) fn run_out(&self) {
         self.is_short.store(true, Relaxed);
-        self.held().say();
+        self.held().warn();
     }
 
-    /// A connection was closed, so that a descriptor may be free.
+    /// Records that a connection was closed, so that a descriptor may be free.
     pub(crate) fn freed(&self) {
         if self.is_short.load(Relaxed) {
             self.freed.notify_waiters();
@@ -101,7 +100,7 @@ impl Reserve {
 
     /// Waits until a descriptor may be free.
     pub(crate) async fn wait(&self) {
-        let _ = tokio::time::timeout(PAUSE, self.freed.notified()).await;
+        let _ = tokio::time::timeout(RETRY_INTERVAL, self.freed.notified()).await;
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -110,9 +109,9 @@ impl Reserve {
 }
 
 impl Held {
-    /// Takes what is missing; true once nothing is.
+    /// Opens the missing descriptors; true once none is missing.
     fn fill(&mut self) -> bool {
-        while self.files.len() < self.whole {
+        while self.files.len() < self.target {
             match File::open("/dev/null") {
                 Ok(file) => self.files.push(file),
                 Err(_) => return false,
@@ -121,12 +120,15 @@ impl Held {
         true
     }
 
-    /// Says that there are none left, but not at every client.
-    fn say(&mut self) {
-        if self.said.is_some_and(|said| said.elapsed() < QUIET) {
+    /// Logs that no descriptors are left, at a limited rate.
+    fn warn(&mut self) {
+        if self
+            .warned_at
+            .is_some_and(|at| at.elapsed() < WARNING_INTERVAL)
+        {
             return;
         }
-        self.said = Some(Instant::now());
+        self.warned_at = Some(Instant::now());
         let limit = getrlimit(Resource::Nofile).current;
         tracing::warn!(
             limit,
@@ -136,8 +138,8 @@ impl Held {
     }
 }
 
-/// Whether a system call failed for want of descriptors, of the process or of the
-/// machine.
+/// True if a system call failed because the process or the system has no file descriptors
+/// left.
 pub(crate) fn is_out_of_descriptors(error: &std::io::Error) -> bool {
     matches!(
         Errno::from_io_error(error),

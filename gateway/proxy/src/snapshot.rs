@@ -1,11 +1,10 @@
-//! What runs: the configuration with every name resolved, every matcher
+//! The configuration in the form that requests use: every name resolved, every matcher
 //! compiled and every policy configured.
 //!
-//! A snapshot is built off the workers and published whole. It is immutable;
-//! what outlives it (endpoints, buckets, counters, listening sockets) lives in
-//! [`crate::estate`] and is only pointed at. Each worker makes its own
-//! [`LocalSnapshot`] of it, so that a request counts no reference that another
-//! worker counts too.
+//! A snapshot is built outside the workers and published as a whole. It is immutable;
+//! what outlives it (endpoints, buckets, counters, listening sockets) is owned by
+//! [`crate::estate`] and only referenced here. Each worker has its own [`LocalSnapshot`]
+//! of it, so that requests on different workers share no reference count.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -29,21 +28,21 @@ use crate::stats::{RouteStats, UpstreamStats};
 /// One generation of the configuration.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// Counts the snapshots of this process, from 1.
+    /// The number of the snapshot in this process, from 1.
     pub generation: u64,
-    /// By the place that the estate gave to the listener's name.
+    /// Indexed by the number that the estate assigned to the listener's name.
     pub(crate) listeners: Vec<Option<Listener>>,
     pub(crate) sites: Vec<Site>,
     pub(crate) policies: Vec<Arc<Policy>>,
-    /// Responses that each policy made itself.
+    /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
-    /// Where the request's identifier goes; empty for nowhere.
+    /// The field that carries the request's identifier; empty for none.
     pub(crate) request_id_header: Box<str>,
 }
 
 impl Snapshot {
-    /// The policies that its routes use.
+    /// The policies that the routes use.
     pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
     }
@@ -53,7 +52,7 @@ impl Snapshot {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
     }
 
-    /// The directories that routes answer from.
+    /// The directories whose files routes serve.
     pub fn roots(&self) -> impl Iterator<Item = Directory<'_>> {
         self.sites.iter().flat_map(|site| {
             site.routes
@@ -76,7 +75,7 @@ impl Snapshot {
     }
 }
 
-/// A directory that a route answers from.
+/// A directory whose files a route serves.
 #[derive(Clone, Copy, Debug)]
 pub struct Directory<'a> {
     /// The label of its site.
@@ -87,26 +86,26 @@ pub struct Directory<'a> {
     pub root: &'a Root,
 }
 
-/// What a listener's connections go by.
+/// The settings of a listener.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) trusted: Box<[IpNet]>,
     pub(crate) limits: Limits,
     pub(crate) idle_timeout: Duration,
     pub(crate) head_timeout: Duration,
-    /// Fields of a response that no route made.
+    /// Fields that are added to responses that no route made.
     pub(crate) headers: Box<[(Box<str>, Box<str>)]>,
     pub(crate) router: Router,
-    /// From the router's sites to those of the snapshot.
+    /// Maps the indices of the router's sites to those of the snapshot.
     pub(crate) sites: Arc<[usize]>,
-    /// Open connections at once, of all workers; 0 is no limit.
-    pub(crate) most: usize,
-    /// Answers of requests that reached no site.
+    /// The most open connections, of all workers together; 0 is no limit.
+    pub(crate) max_connections: usize,
+    /// Counters of requests that matched no site.
     pub(crate) stats: Arc<RouteStats>,
 }
 
 impl Listener {
-    /// True if what this peer says about its client is believed.
+    /// True if the peer is a trusted proxy, whose forwarding fields are used.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.trusted
             .iter()
@@ -120,51 +119,51 @@ pub(crate) struct Site {
     pub(crate) name: Arc<str>,
     pub(crate) encoded_slash: EncodedSlash,
     pub(crate) routes: Vec<Route>,
-    /// Answers of requests that reached the site and no route.
+    /// Counters of requests that matched the site but none of its routes.
     pub(crate) stats: Arc<RouteStats>,
 }
 
-/// What happens to the requests of a route.
+/// A route: its policies and its target.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) request: Box<[Use]>,
-    /// In the order in which they are asked: the reverse of the file's. So are
-    /// the two that follow.
+    /// In the order in which they run, which is the reverse of the file's order; the same
+    /// holds for `missing` and `response`.
     pub(crate) fetched: Box<[Use]>,
     pub(crate) missing: Box<[Use]>,
     pub(crate) response: Box<[Use]>,
     pub(crate) target: Target,
     /// Responses are stored in the shared cache.
     pub(crate) caches: bool,
-    /// A 404 of the upstream asks the policies what to serve instead.
+    /// On a 404 of the upstream, policies may choose another path (phase `missing`).
     pub(crate) asks_missing: bool,
-    /// The path that is answered with 301 to the same with a slash: `/api`.
+    /// The path, such as `/api`, that is redirected to the same path with a slash.
     pub(crate) bare_path: Option<Box<[u8]>>,
-    /// What tells users apart: the credentials that its policies ask for.
+    /// The credentials that the route's policies read, by which users differ.
     pub(crate) credentials: Box<[Input]>,
     pub(crate) terms: Arc<Terms>,
 }
 
-/// What a request still needs of its route once its last policy has run. A
-/// tunnel that lives for a day keeps this, and not the snapshot.
+/// The settings of a route that are needed until the end of a request. A tunnel may last
+/// for a day: it holds these, and not the snapshot.
 #[derive(Debug)]
 pub(crate) struct Terms {
     pub(crate) site: Arc<str>,
     pub(crate) label: Box<str>,
     pub(crate) max_body: u64,
-    /// Policies decide about requests: a trailer, which none of them sees, could
-    /// say what they took out of the head or put into it.
+    /// The route has policies, so that trailers are dropped: policies do not see trailers,
+    /// which could contradict what they removed from the head or added to it.
     pub(crate) drops_trailers: bool,
-    /// As in [`Snapshot`].
+    /// See [`Snapshot::request_id_header`].
     pub(crate) request_id_header: Box<str>,
-    /// Between two reads or writes.
+    /// The longest time between two reads or writes.
     pub(crate) idle_timeout: Option<Duration>,
-    /// From the head to the last byte.
+    /// The longest time from the head of the request to the last byte of the response.
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) access_log: bool,
-    /// Responses are compressed like this.
+    /// How responses are compressed, if they are.
     pub(crate) compression: Option<Arc<Compression>>,
-    /// Every answer says what the cache did.
+    /// Responses carry `Cache-Status`.
     pub(crate) cache_status: bool,
     pub(crate) stats: Arc<RouteStats>,
 }
@@ -172,12 +171,12 @@ pub(crate) struct Terms {
 /// One use of a policy.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Use {
-    /// Its place among the snapshot's policies.
+    /// The index of the policy in the snapshot.
     pub(crate) policy: usize,
     pub(crate) on_error: OnError,
 }
 
-/// What answers.
+/// The target of a route, which answers its requests.
 #[derive(Debug)]
 pub(crate) enum Target {
     Upstream(To),
@@ -193,25 +192,24 @@ pub(crate) enum Target {
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) root: Root,
-    /// Taken off the front of the path.
+    /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
 }
 
-/// Which upstream, and what of the request it sees.
+/// The upstream of a route, and how its requests are edited.
 #[derive(Debug)]
 pub(crate) struct To {
-    /// Stands for all that the route makes of a request and of the response
-    /// that is stored: the upstream, its `Host`, the prefix that is taken off,
-    /// the policies of the phase `fetched`. It is part of the cache key, so that
-    /// routes that differ there share nothing; names of routes are not in it,
-    /// so that a reload which renames one loses nothing.
+    /// A digest of all settings that shape the stored response: the upstream, its `Host`,
+    /// the stripped prefix, and the policies of the phase `fetched`. It is part of the
+    /// cache key, so that routes that differ in them share no stored response. It does not
+    /// depend on the names of routes, so that renaming one keeps what is stored.
     pub(crate) cache_scope: [u8; 8],
-    /// Its place among the snapshot's upstreams.
+    /// The index of the upstream in the snapshot.
     pub(crate) upstream: usize,
     pub(crate) host: HostField,
-    /// Taken off the front of the path.
+    /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
-    /// Endpoints that are tried at most.
+    /// The most endpoints that are tried.
     pub(crate) attempts: usize,
 }
 
@@ -222,7 +220,7 @@ pub(crate) enum HostField {
     Preserve,
     /// The endpoint's own address, as configured.
     Endpoint,
-    /// This.
+    /// A configured value.
     Fixed(Arc<str>),
 }
 
@@ -234,7 +232,7 @@ pub(crate) struct Fixed {
     pub(crate) body: Box<[u8]>,
 }
 
-/// A piece of a redirect's `Location`.
+/// A part of a redirect's `Location`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LocationPart {
     Literal(Box<str>),
@@ -276,8 +274,8 @@ impl std::ops::Deref for LocalTerms {
     }
 }
 
-/// A worker's own handle on an upstream. A request that is sent keeps this,
-/// and not the snapshot.
+/// A worker's own handle on an upstream. A request that is being sent holds this, and not
+/// the snapshot.
 pub(crate) struct LocalUpstream {
     pub(crate) cursor: RefCell<Cursor>,
     pub(crate) forwarding: Forwarding,
@@ -293,8 +291,8 @@ impl LocalUpstream {
 }
 
 impl LocalSnapshot {
-    /// Takes over a snapshot. A policy that both generations have keeps its
-    /// memo and its instance.
+    /// A worker's handle on a snapshot. A policy that the previous snapshot also has keeps
+    /// its memo and its instance.
     pub(crate) fn new(
         snapshot: Arc<Snapshot>,
         host: &Rc<WorkerHost>,
@@ -333,7 +331,7 @@ impl LocalSnapshot {
         }
     }
 
-    /// The settings of a listener; none if this generation has dropped it.
+    /// The settings of a listener; none if this snapshot no longer has it.
     pub(crate) fn listener(&self, place: usize) -> Option<&Listener> {
         self.snapshot.listeners.get(place)?.as_ref()
     }

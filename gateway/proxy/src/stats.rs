@@ -1,8 +1,8 @@
-//! The counters of a route and of an upstream, as handles that the request
-//! path adds to without a look-up.
+//! The metrics of a route and of an upstream, as handles that requests update without a
+//! look-up.
 //!
-//! Each is made when it is first needed: ten thousand routes that were never
-//! asked for cost no counters.
+//! Each series is created at its first use, so that thousands of routes without traffic
+//! cost no metrics.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -12,10 +12,10 @@ use janua_cache::rules::Outcome;
 use janua_http::failure::{KINDS, Kind};
 use janua_telemetry::metrics::{Counter, Histogram, Registry, definitions};
 
-/// Status classes 1xx to 5xx, and none.
+/// The status classes, and `none` for requests that got no response.
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// What is counted of the requests of a route.
+/// The metrics of a route.
 pub(crate) struct RouteStats {
     registry: Arc<Registry>,
     site: Arc<str>,
@@ -43,7 +43,7 @@ impl RouteStats {
         }
     }
 
-    /// Counts an exchange that is over.
+    /// Counts a completed exchange.
     pub(crate) fn count(
         &self,
         shard: usize,
@@ -81,7 +81,7 @@ impl RouteStats {
         }
     }
 
-    /// Counts what the cache did.
+    /// Counts what the cache did with a request.
     pub(crate) fn count_cache(&self, shard: usize, outcome: Outcome) {
         if let Some(slot) = self.cache.get(outcome as usize) {
             slot.get_or_init(|| {
@@ -114,7 +114,7 @@ impl fmt::Debug for RouteStats {
     }
 }
 
-/// What is counted of an upstream.
+/// The metrics of an upstream.
 #[derive(Debug)]
 pub(crate) struct UpstreamStats {
     registry: Arc<Registry>,
@@ -157,7 +157,7 @@ impl UpstreamStats {
         self.endpoints.get(index).map_or("", |address| address)
     }
 
-    /// Counts an answer of an endpoint.
+    /// Counts a response of an endpoint.
     pub(crate) fn count(&self, shard: usize, endpoint: usize, status: u16) {
         let class = usize::from(status / 100);
         let slot = self
@@ -174,8 +174,8 @@ impl UpstreamStats {
         }
     }
 
-    /// Counts a connection on which something came unasked. Seldom, so it is
-    /// looked up.
+    /// Counts a connection on which an endpoint sent bytes unsolicited. That is rare, so the
+    /// series is looked up.
     pub(crate) fn count_unsolicited(&self, shard: usize, endpoint: usize) {
         let labels = [&*self.name, self.endpoint(endpoint)];
         self.registry
@@ -183,7 +183,7 @@ impl UpstreamStats {
             .increment(shard);
     }
 
-    /// Counts an attempt that failed. Seldom, so it is looked up.
+    /// Counts a failed attempt. That is rare, so the series is looked up.
     pub(crate) fn count_failure(&self, shard: usize, endpoint: usize, kind: Kind) {
         let labels = [&*self.name, self.endpoint(endpoint), kind.word()];
         self.registry

@@ -1,4 +1,4 @@
-//! Listeners, each with the router over the sites that it serves.
+//! Compiles listeners, each with the router for the sites that it serves.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use crate::estate::Estate;
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
 
-/// All listeners, each at the place that the estate gives its name.
+/// All listeners, each at the index that the estate assigns to its name.
 pub(super) fn compile(
     config: &Config,
     estate: &Estate,
     found: &mut Diagnostics,
 ) -> Vec<Option<Listener>> {
     let mut listeners: Vec<Option<Listener>> = Vec::new();
-    // Most listeners serve the same sites: one table serves them.
+    // Most listeners serve the same sites, and then share one router.
     let mut routers: HashMap<Vec<usize>, Router> = HashMap::new();
     for (name, listener) in &config.listeners {
         let place = estate.listener_place(name);
@@ -61,7 +61,7 @@ pub(super) fn compile(
                 headers: fields(&listener.headers),
                 router,
                 sites: sites.into(),
-                most: listener.max_connections as usize,
+                max_connections: listener.max_connections as usize,
                 stats: Arc::new(RouteStats::new(&estate.metrics, &"".into(), "")),
             });
         }
@@ -112,8 +112,8 @@ fn router(
     }
 }
 
-/// Warns of routes that no request reaches, because another one of their site
-/// takes all of theirs.
+/// Warnings about routes that no request reaches, because another route of the same site
+/// matches all of their requests.
 pub fn shadowed_routes(config: &Config) -> Vec<Diagnostic> {
     let warn = |site: &SiteConfig, found: Shadowed| {
         let (route, by) = (site.routes.get(found.route)?, site.routes.get(found.by)?);

@@ -1,4 +1,4 @@
-//! What answers the requests of a route.
+//! Compiles the targets of routes.
 
 use std::hash::{Hash, Hasher as _};
 
@@ -27,7 +27,7 @@ impl Compiler<'_, '_> {
         }
     }
 
-    /// Opens the directory, unless a route has it open already.
+    /// Compiles the target `files`. A directory that is already open is reused.
     fn files(&mut self, route: &config::Route, files: &config::Files) -> Target {
         let directory = files.root.path();
         let options = options(files);
@@ -38,7 +38,7 @@ impl Compiler<'_, '_> {
                     Diagnostic::error(directory.span, error.to_string())
                         .help("a path is relative to the file that it stands in"),
                 );
-                // Never seen: a configuration with errors does not run.
+                // A placeholder: a configuration with errors never runs.
                 return Target::Respond(Fixed::default());
             }
         };
@@ -58,7 +58,7 @@ impl Compiler<'_, '_> {
         let upstream = self.config.upstreams.get(name);
         To {
             cache_scope: cache_scope(route, name),
-            // That there is one of this name, the file model has seen to.
+            // The file model has verified that the upstream exists.
             upstream: self.places.get(name).copied().unwrap_or_default(),
             host: match &route.host.value {
                 config::UpstreamHost::Preserve => HostField::Preserve,
@@ -147,7 +147,7 @@ pub(super) fn compression(config: &config::Compression) -> Compression {
     }
 }
 
-/// The file model has seen to it that it is a small number.
+/// The file model has verified that the level is a small number.
 fn level(level: u16) -> u8 {
     u8::try_from(level).unwrap_or(u8::MAX)
 }

@@ -1,4 +1,4 @@
-//! Upstreams: what the file says of them, found again by identity.
+//! Compiles upstreams. Endpoints that already exist are found by their identity.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::estate::Estate;
 use crate::snapshot::Forwarding;
 use crate::stats::UpstreamStats;
 
-/// All upstreams, in the order of their names. Endpoints that were there before
+/// All upstreams, in the order of their names. Endpoints of the previous configuration
 /// keep their health and their counts.
 pub(super) fn compile(upstreams: &Names<config::Upstream>, estate: &Estate) -> Vec<Forwarding> {
     let specs: Vec<UpstreamSpec> = upstreams
