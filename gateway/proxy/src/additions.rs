@@ -1,4 +1,4 @@
-//! What the gateway does to the heads of an exchange between its steps.
+//! The gateway's own edits to the heads of an exchange.
 
 use crate::exchange::Exchange;
 use crate::facts::Original;
@@ -7,7 +7,7 @@ use crate::record::Fetched;
 use crate::verdict::Made;
 
 impl Exchange {
-    /// Goes on with another path of the same target, without a query.
+    /// Changes the request to another path without a query, and keeps the original.
     pub(crate) fn turn_to(&mut self, path: Vec<u8>) {
         let request = &mut self.heads.request;
         self.original.get_or_insert_with(|| Original {
@@ -18,7 +18,7 @@ impl Exchange {
         request.query = None;
     }
 
-    /// Takes over what the log says about a fetch that another task did.
+    /// Takes over the log record of a fetch that another task performed.
     pub(crate) fn take_fetched(&mut self, fetched: Fetched) {
         let notes = std::mem::take(&mut self.record.notes);
         self.record = fetched.record;
@@ -26,8 +26,8 @@ impl Exchange {
         self.report = fetched.report;
     }
 
-    /// Replaces the lifetimes that the response states by those of the rule:
-    /// one line each, whatever the upstream said (C1, C3).
+    /// Replaces the freshness lifetimes in the response by those of the rule, with one line
+    /// for each field.
     pub(crate) fn write_lifetimes(&mut self) {
         let Some(rule) = self.caching.rule() else {
             return;
@@ -35,7 +35,7 @@ impl Exchange {
         let fields = &mut self.heads.response.fields;
         if let Some(browser) = &rule.browser {
             fields.set(b"Cache-Control", browser.as_bytes());
-            // Old caches would go by these instead.
+            // HTTP/1.0 caches would use these instead.
             fields.remove(b"expires");
             fields.remove(b"pragma");
         }
@@ -44,8 +44,8 @@ impl Exchange {
         }
     }
 
-    /// Adds what the gateway itself says on every response: what the buckets
-    /// said, and what the cache did. What was meant for the cache alone goes.
+    /// Adds the fields that the gateway sets on every response: rate limits and
+    /// `Cache-Status`. Removes the fields that are meant for the cache alone.
     pub(crate) fn write_additions(&mut self) {
         self.withhold_surrogate_control();
         self.heads.write_quotas();
@@ -55,9 +55,8 @@ impl Exchange {
         }
     }
 
-    /// The last surrogate takes `Surrogate-Control` out of the response (W3C
-    /// Edge Architecture): where this one looked at it, and the client does not
-    /// say that it is one too.
+    /// Removes `Surrogate-Control`, as the last surrogate must (W3C Edge Architecture), if
+    /// the cache handled the response and the client is not a surrogate itself.
     fn withhold_surrogate_control(&mut self) {
         let Heads {
             request, response, ..
@@ -68,7 +67,7 @@ impl Exchange {
         }
     }
 
-    /// Adds the fields of responses that no route made.
+    /// Sets the listener's fields for responses that no route made.
     pub(crate) fn add_default_headers(&mut self) {
         let local = self.worker.snapshot();
         if let Some(listener) = local.listener(self.listener) {
@@ -79,7 +78,7 @@ impl Exchange {
         }
     }
 
-    /// Makes a reply the response.
+    /// Replaces the head of the response by that of a generated response.
     pub(crate) fn take_made(&mut self, made: &Made) {
         self.coding = None;
         let response = &mut self.heads.response;

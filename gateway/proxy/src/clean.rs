@@ -1,6 +1,6 @@
-//! Makes a request fit to be passed on, before anything decides about it:
-//! fields of the client's connection go (RFC 9110 §7.6.1), and what the
-//! gateway says about the client takes the place of what the client said.
+//! Prepares the head of a request for forwarding before any policy sees it: hop-by-hop
+//! fields are removed (RFC 9110 §7.6.1), and the client's forwarding fields, such as
+//! `X-Forwarded-For`, are replaced by the gateway's.
 
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, is_of_a_proxy, list};
@@ -9,19 +9,19 @@ use janua_http::{EncodedSlash, Failure, RequestHead};
 
 use crate::client::{Origin, Peer};
 
-/// What the fields said before they were removed, and the next hop needs anew.
+/// What the removed hop-by-hop fields stated, as far as the next hop needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hop {
-    /// The protocol that the client asks to change to.
+    /// The protocol that the client requests by `Upgrade`.
     pub(crate) upgrade: Option<Vec<u8>>,
-    /// The client takes trailers (`TE: trailers`).
+    /// The client accepts trailers (`TE: trailers`).
     pub(crate) takes_trailers: bool,
 }
 
-/// Cleans a request's head.
+/// Cleans the head of a request.
 ///
 /// # Errors
-/// A method that is not forwarded.
+/// The method is never forwarded.
 pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Result<Hop, Failure> {
     if method::is_refused(&head.method) {
         return Err(Kind::MethodRefused.into());
@@ -34,12 +34,12 @@ pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Res
     let trusted = origin.is_trusted;
     head.fields.retain(|known, name, _| match known {
         Known::Expect => false,
-        // Only a trusted proxy may say these.
+        // Only trusted proxies may set these.
         Known::Forwarded | Known::XForwardedHost | Known::XForwardedProto | Known::XRealIp => {
             trusted
         }
         _ if known.is_hop_by_hop() => false,
-        // Behind CGI and its kin `X_Real_IP` and `X-Real-IP` are one name.
+        // Applications behind CGI cannot distinguish `X_Real_IP` from `X-Real-IP`.
         Known::Other => {
             !name.contains(&b'_')
                 && !name.eq_ignore_ascii_case(b"http2-settings")
@@ -54,7 +54,7 @@ pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Res
     Ok(hop)
 }
 
-/// Refuses `%2F` where the site does.
+/// Refuses a path with `%2F` if the site is configured to do so.
 pub(crate) fn check_slash(head: &RequestHead, rule: EncodedSlash) -> Result<(), Failure> {
     if head.has_encoded_slash && rule == EncodedSlash::Refuse {
         return Err(Failure::with(Kind::BadRequest, "path has an encoded slash"));
@@ -62,8 +62,9 @@ pub(crate) fn check_slash(head: &RequestHead, rule: EncodedSlash) -> Result<(), 
     Ok(())
 }
 
-/// `h2c` would carry requests past every rule of this gateway. A body is no
-/// obstacle: the new protocol begins behind it (RFC 9110 §7.8).
+/// The protocols in `Upgrade`, unless `h2c` is among them: its requests would bypass the
+/// gateway's routes and policies. A request with a body may upgrade too: the new protocol
+/// begins after the body (RFC 9110 §7.8).
 fn upgrade(head: &RequestHead) -> Option<Vec<u8>> {
     if !head.upgrade {
         return None;
@@ -78,8 +79,8 @@ fn takes_trailers(head: &RequestHead) -> bool {
     codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
-/// The fields that `Connection` names. Those that the gateway sets itself are
-/// set afterwards, so a client cannot have them removed.
+/// The fields that `Connection` lists. A client cannot have the gateway's own fields
+/// removed in this way, because they are set afterwards.
 fn listed(head: &RequestHead) -> Vec<Vec<u8>> {
     let options = head.fields.known(Known::Connection).flat_map(list);
     options

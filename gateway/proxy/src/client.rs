@@ -1,4 +1,4 @@
-//! Who a client is, and who is believed to be behind it.
+//! The peer of a connection, and the client behind trusted proxies.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,7 +10,7 @@ use crate::snapshot::Listener;
 /// The other end of a connection.
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
-    /// The address as text, written once.
+    /// The address as text, formatted once per connection.
     pub(crate) text: Box<str>,
 }
 
@@ -24,10 +24,10 @@ impl Peer {
     }
 }
 
-/// What is known of a request's origin.
+/// Where a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
-    /// The client's address behind trusted proxies; none: the peer's own.
+    /// The address of the client behind trusted proxies; none if the peer is the client.
     pub(crate) client: Option<IpAddr>,
     pub(crate) is_trusted: bool,
     pub(crate) is_https: bool,
@@ -39,8 +39,8 @@ impl Origin {
         if self.is_https { "https" } else { "http" }
     }
 
-    /// The host as keys and purges have it: with its port, unless the scheme
-    /// implies that.
+    /// The host in the form of cache keys and purges: with its port, unless that is the
+    /// default port of the scheme.
     pub(crate) fn host(&self, authority: &Authority) -> Vec<u8> {
         let mut host = Vec::new();
         authority.write_without_default(self.is_https, &mut host);
@@ -48,9 +48,9 @@ impl Origin {
     }
 }
 
-/// Looks through the trusted proxies: from the right of `X-Forwarded-For`, the
-/// first address that is not trusted is the client's. What an untrusted peer
-/// says is not read at all.
+/// Finds the client behind trusted proxies: in `X-Forwarded-For`, read from the right, the
+/// first address that is not trusted is the client's. The forwarding fields of an
+/// untrusted peer are ignored.
 pub(crate) fn origin(peer: &Peer, listener: &Listener, head: &RequestHead) -> Origin {
     if listener.trusted.is_empty() || !listener.trusts(peer.address) {
         return Origin {
@@ -84,7 +84,8 @@ pub(crate) fn origin(peer: &Peer, listener: &Listener, head: &RequestHead) -> Or
     }
 }
 
-/// An address as proxies write it: with or without port, IPv6 with or without brackets.
+/// Parses an address as proxies write it: with or without a port, IPv6 with or without
+/// brackets.
 fn address(text: &[u8]) -> Option<IpAddr> {
     let text = std::str::from_utf8(text).ok()?;
     let bare = text.trim_start_matches('[').trim_end_matches(']');

@@ -22,21 +22,25 @@ use crate::transport;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
 
-/// How many pipelined requests are answered in one turn: then other connections
-/// of the worker have theirs.
-const TURN: u32 = 16;
+/// How many pipelined requests are answered before other tasks of the worker run.
+const MAX_PIPELINED: u32 = 16;
 
-/// Counts a connection for as long as it lives, however it ends; made when it is
-/// accepted, so that no moment sees it neither in the queue nor here.
-pub(crate) struct Open {
+/// Counts a connection as open until it is dropped. It is created when the connection is
+/// accepted, so that the connection is at every moment either queued or counted.
+pub(crate) struct ConnectionGuard {
     worker: Rc<Worker>,
     stats: Rc<ListenerStats>,
     number: usize,
 }
 
 /// Serves a connection to its end.
-pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, listener: usize) {
-    let worker = &open.worker;
+pub(crate) async fn serve(
+    guard: ConnectionGuard,
+    stream: TcpStream,
+    address: SocketAddr,
+    listener: usize,
+) {
+    let worker = &guard.worker;
     let (read, write) = transport::from_tcp(stream);
     let mut session = Session {
         incoming: Incoming::new(Reader::new(read)),
@@ -46,20 +50,20 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
         listener,
         requests: 0,
     };
-    let mut in_turn = 0;
-    while wait(&mut session, worker, open.number).await {
-        // Boxed, so that an idle connection holds none of it.
+    let mut pipelined = 0;
+    while wait(&mut session, worker, guard.number).await {
+        // Boxed, so that an idle connection does not hold the memory of this future.
         match Box::pin(life::run(&mut session, worker)).await {
             Fate::KeepAlive => {
                 session.incoming.reader.release_buffer();
                 session.outgoing.writer.release_buffer();
-                in_turn = if session.incoming.reader.buffered().is_empty() {
+                pipelined = if session.incoming.reader.buffered().is_empty() {
                     0
                 } else {
-                    in_turn + 1
+                    pipelined + 1
                 };
-                if in_turn == TURN {
-                    in_turn = 0;
+                if pipelined == MAX_PIPELINED {
+                    pipelined = 0;
                     tokio::task::yield_now().await;
                 }
             }
@@ -69,8 +73,8 @@ pub(crate) async fn serve(open: Open, stream: TcpStream, address: SocketAddr, li
     }
 }
 
-/// Waits for a request; false if the connection has been idle for too long or
-/// the worker drains. The first request has only as long as a head may take.
+/// Waits for a request; false if the connection has been idle for too long or the worker
+/// is draining. The first request must begin within the timeout for its head.
 async fn wait(session: &mut Session, worker: &Rc<Worker>, number: usize) -> bool {
     let local = worker.snapshot();
     let Some(listener) = local.listener(session.listener) else {
@@ -90,9 +94,9 @@ async fn wait(session: &mut Session, worker: &Rc<Worker>, number: usize) -> bool
     deadline.set_cap(None);
     deadline.set(patience);
     poll_fn(|context| {
-        // The runtime takes a new socket for readable until it has found out
-        // by reading; without that a client that says nothing would count as
-        // a request, and hold up the end of the process.
+        // The runtime assumes that a new socket is readable until a read shows otherwise.
+        // Without this read, a client that sends nothing would count as a request and
+        // delay the end of the process.
         let readable = if is_new && reader.buffered().is_empty() {
             reader.poll_fill(context).map(drop)
         } else {
@@ -109,7 +113,7 @@ async fn wait(session: &mut Session, worker: &Rc<Worker>, number: usize) -> bool
     .await
 }
 
-impl Open {
+impl ConnectionGuard {
     pub(crate) fn new(worker: &Rc<Worker>, stats: Rc<ListenerStats>) -> Self {
         stats.gauge.add(worker.index, 1);
         stats.open.fetch_add(1, Relaxed);
@@ -121,7 +125,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
         self.stats.gauge.add(self.worker.index, -1);
         self.stats.open.fetch_sub(1, Relaxed);

@@ -4,7 +4,7 @@ use crate::deadline::Deadline;
 use crate::incoming::Incoming;
 use crate::responder::Responder;
 
-/// Where the request comes from and the response goes.
+/// The source of the request and the destination of the response.
 pub(crate) struct Downstream<'c> {
     /// The request's body, and whatever the client sends after it.
     pub(crate) incoming: &'c mut Incoming,

@@ -1,4 +1,4 @@
-//! What a policy may ask for, looked up in the heads of its exchange.
+//! The inputs of policies, read from the heads of the exchange.
 
 use janua_http::fields::Known;
 use janua_http::head::Version;
@@ -8,7 +8,7 @@ use janua_wasm::{Facts, Input};
 
 use crate::client::{Origin, Peer};
 
-/// What made a response.
+/// What generated a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AnsweredBy {
     Upstream,
@@ -30,7 +30,7 @@ impl AnsweredBy {
     }
 }
 
-/// The target as the client sent it, kept once a policy changes it.
+/// The path and query that the client sent, kept when a policy changes them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Original {
     pub(crate) path: Vec<u8>,
@@ -40,7 +40,7 @@ pub(crate) struct Original {
 /// An exchange as policies see it.
 pub(crate) struct View<'a> {
     pub(crate) request: &'a RequestHead,
-    /// In the response phase.
+    /// The response, in the phases that have one.
     pub(crate) response: Option<(&'a ResponseHead, AnsweredBy)>,
     pub(crate) peer: &'a Peer,
     pub(crate) origin: &'a Origin,
@@ -112,8 +112,8 @@ impl Facts for View<'_> {
                 None => return false,
             },
             Input::Now => return number(self.unix_seconds, out),
-            // Cleartext connections have none; the others are refused when a
-            // policy is configured.
+            // Cleartext connections have no TLS inputs. Policies that read the body are
+            // refused when they are configured.
             Input::TlsVersion
             | Input::TlsServerName
             | Input::TlsClientSubject
@@ -135,7 +135,7 @@ impl View<'_> {
         true
     }
 
-    /// The host as edited: a policy may have set the field.
+    /// The host of the `Host` field, which a policy may have edited.
     fn host(&self, out: &mut Vec<u8>) -> bool {
         let Some(field) = self.request.fields.known(Known::Host).next() else {
             return false;
@@ -149,7 +149,7 @@ impl View<'_> {
         true
     }
 
-    /// Whether cookies of this name came more than once.
+    /// True if the request has several cookies of this name.
     pub(crate) fn repeats_cookie(&self, name: &str) -> bool {
         let lines = self.request.fields.get_all(b"cookie");
         lines
@@ -179,7 +179,8 @@ impl View<'_> {
         number(u64::from(response.status), out)
     }
 
-    /// `Set-Cookie` lines cannot be joined (RFC 6265 §3): the first one.
+    /// The field lines joined by commas; of `Set-Cookie`, which cannot be joined (RFC 6265
+    /// §3), the first line.
     fn response_field(&self, name: &str, out: &mut Vec<u8>) -> bool {
         let Some((response, _)) = self.response else {
             return false;

@@ -11,7 +11,7 @@ use crate::exchange::Exchange;
 use crate::session::Session;
 use crate::wire::ReadError;
 
-/// What came.
+/// What was received.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     /// A request's head.
@@ -23,7 +23,8 @@ pub(crate) enum Received {
 /// Reads a head into the exchange.
 ///
 /// # Errors
-/// Something that is no head, or not in time. The connection is of no more use.
+/// What arrived is not a valid head, or was not complete in time. The connection cannot be
+/// used any more.
 pub(crate) async fn receive(
     exchange: &mut Exchange,
     session: &mut Session,
@@ -68,11 +69,11 @@ pub(crate) async fn receive(
     }
 }
 
-/// Holds the body of the request to what its route says: how long it may be,
-/// what may stand behind it, and how long all of this may take.
+/// Applies the route's limits to the request: the length of the body, its trailers, and
+/// the timeout of the whole request.
 ///
 /// # Errors
-/// A body that says that it is larger than the route allows.
+/// The announced length of the body exceeds the limit.
 pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Result<(), Failure> {
     let Some(terms) = &exchange.terms else {
         return Ok(());
@@ -90,8 +91,7 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Re
         ));
     }
     client.incoming.limit(terms.max_body);
-    // What the gateway sets in the head itself would count for more behind the
-    // body.
+    // A trailer must not override a field that the gateway itself sets in the head.
     client.incoming.set_trailers(match length {
         Length::Open if !terms.drops_trailers => Trailers::PassBut(terms.request_id_header.clone()),
         _ => Trailers::Drop,

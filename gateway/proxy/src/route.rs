@@ -12,9 +12,10 @@ use crate::exchange::Matched;
 use crate::snapshot::LocalSnapshot;
 use crate::stats::RouteStats;
 
-struct Asked<'a>(&'a RequestHead);
+/// The head of a request as the router reads it.
+struct RoutedHead<'a>(&'a RequestHead);
 
-impl Request for Asked<'_> {
+impl Request for RoutedHead<'_> {
     fn host(&self) -> &str {
         self.0.authority.host()
     }
@@ -39,19 +40,19 @@ impl Request for Asked<'_> {
     }
 }
 
-/// No route, and where the request is counted nevertheless.
+/// A request without a route: the failure, and the counters of its site.
 pub(crate) struct Unrouted {
     pub(crate) failure: Failure,
-    /// The counters of the site, if there is one. The counters themselves and
-    /// not the site's place: a reload may publish another list of sites before
-    /// the request is counted.
+    /// The counters of the site, if one matches. These are the counters themselves and not
+    /// the index of the site: a reload may publish other sites before the request is
+    /// counted.
     pub(crate) stats: Option<Arc<RouteStats>>,
 }
 
-/// The route of a request.
+/// Finds the route of a request.
 ///
 /// # Errors
-/// No site, no route, or none for this method.
+/// No site matches, no route matches, or no route allows the method.
 pub(crate) fn route(
     head: &RequestHead,
     local: &Rc<LocalSnapshot>,
@@ -64,7 +65,7 @@ pub(crate) fn route(
     let settings = local.listener(listener).ok_or_else(gone)?;
     let router = local.routers.get(listener).and_then(Option::as_ref);
     let of_site = |site: usize| settings.sites.get(site).copied();
-    let (failure, site) = match router.ok_or_else(gone)?.route(&Asked(head)) {
+    let (failure, site) = match router.ok_or_else(gone)?.route(&RoutedHead(head)) {
         Match::Route { site, route } => match of_site(site) {
             Some(site) => {
                 return Ok(Matched {
@@ -75,7 +76,7 @@ pub(crate) fn route(
             }
             None => (Kind::NoSite.into(), None),
         },
-        // The detail of this kind is what `Allow` says.
+        // The detail of this kind of failure is the value of `Allow`.
         Match::MethodNotAllowed { site, allow } => {
             (Failure::with(Kind::MethodNotAllowed, allow), of_site(site))
         }

@@ -1,4 +1,4 @@
-//! Starts the workers, and changes what they go by while they run.
+//! Starts the workers, and gives them new snapshots and sockets while they run.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -16,11 +16,11 @@ use crate::listen;
 use crate::snapshot::Snapshot;
 use crate::worker_loop::{self, Command};
 
-/// A policy call runs on the worker's stack (WebAssembly takes up to 512 KiB of it).
+/// The stack size of a worker. Policy calls run on it, and WebAssembly uses up to 512 KiB.
 const STACK: usize = 4 * 1024 * 1024;
 
-/// How long publishing waits for a worker.
-const TAKE_OVER: Duration = Duration::from_secs(2);
+/// How long publishing a snapshot waits for each worker.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The running workers and their sockets.
 pub struct Server {
@@ -32,11 +32,11 @@ pub struct Server {
 
 struct Running {
     commands: mpsc::UnboundedSender<Command>,
-    /// Gives the requests that were cut off at its end.
+    /// Returns the number of requests that were aborted at its end.
     thread: JoinHandle<usize>,
 }
 
-/// A listener's place and an address as configured.
+/// The index of a listener, and an address as configured.
 type Key = (usize, Configured);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,10 +51,11 @@ struct Bound {
     listener: String,
 }
 
-/// Sockets that are bound and not yet listened on.
+/// The changes to the listening sockets that a configuration needs: sockets that are bound
+/// but accept nothing yet, and those to be closed.
 pub struct Opened {
-    fresh: Vec<(Key, String, Vec<TcpListener>)>,
-    gone: Vec<Key>,
+    added: Vec<(Key, String, Vec<TcpListener>)>,
+    removed: Vec<Key>,
 }
 
 impl Server {
@@ -90,14 +91,14 @@ impl Server {
         })
     }
 
-    /// Binds what the configuration asks for and is not bound yet. Nothing is
-    /// accepted and nothing closed before [`Self::publish`].
+    /// Binds the addresses of the configuration that are not bound yet. Until
+    /// [`Self::publish`], nothing is accepted there, and no other socket is closed.
     ///
     /// # Errors
-    /// Every address that cannot be bound, at its place; nothing has changed then.
+    /// All addresses that cannot be bound, each at its place. Nothing has changed then.
     pub fn open(&self, loaded: &Loaded) -> Result<Opened, Diagnostics> {
         let mut found = Diagnostics::new(loaded.sources.clone());
-        let mut fresh = Vec::new();
+        let mut added = Vec::new();
         let mut wanted = Vec::new();
         for (name, listener) in &loaded.config.listeners {
             let place = self.estate.listener_place(name);
@@ -108,7 +109,7 @@ impl Server {
                     continue;
                 }
                 match self.bind(key, address.value) {
-                    Ok(sockets) => fresh.push((key, name.clone(), sockets)),
+                    Ok(sockets) => added.push((key, name.clone(), sockets)),
                     Err(error) => found.push(
                         Diagnostic::error(
                             address.span,
@@ -122,35 +123,35 @@ impl Server {
         if found.has_errors() {
             return Err(found);
         }
-        let gone = self
+        let removed = self
             .sockets
             .keys()
             .filter(|key| !wanted.contains(key))
             .copied()
             .collect();
-        Ok(Opened { fresh, gone })
+        Ok(Opened { added, removed })
     }
 
-    /// Makes a snapshot the one that new requests go by, and its sockets those
-    /// that are listened on.
+    /// Publishes a snapshot for new requests, and applies the changes to the listening
+    /// sockets.
     pub fn publish(&mut self, snapshot: Option<Snapshot>, opened: Opened) {
         if let Some(snapshot) = snapshot {
             self.estate.publish(Arc::new(snapshot));
             let (done, taken) = std::sync::mpsc::channel();
-            self.tell(|_| Command::Refresh(done.clone()));
+            self.send_all(|_| Command::Refresh(done.clone()));
             for _ in &self.workers {
-                // A worker in a long policy call is waited for, but not for ever.
-                if taken.recv_timeout(TAKE_OVER).is_err() {
+                // A worker may be in a long policy call, so the wait has a limit.
+                if taken.recv_timeout(REFRESH_TIMEOUT).is_err() {
                     tracing::warn!("a worker has not taken over the new configuration yet");
                 }
             }
         }
-        for key in opened.gone {
+        for key in opened.removed {
             if let Some(bound) = self.sockets.remove(&key) {
-                self.tell(|_| Command::Unlisten { key: bound.number });
+                self.send_all(|_| Command::Unlisten { key: bound.number });
             }
         }
-        for (key, listener, sockets) in opened.fresh {
+        for (key, listener, sockets) in opened.added {
             let number = self.next_key;
             self.next_key += 1;
             let Some(local) = sockets.first().and_then(|socket| socket.local_addr().ok()) else {
@@ -177,28 +178,28 @@ impl Server {
         self.estate.metrics.sweep();
     }
 
-    /// Writes the access log there from now on.
+    /// Sets where the access log is written; none disables it.
     pub fn log(&self, log: Option<(&Sink, Format)>) {
-        self.tell(|index| {
+        self.send_all(|index| {
             Command::Log(log.map(|(sink, format)| AccessLog::new(sink.clone(), format, index)))
         });
     }
 
-    /// The listeners' names and the addresses that are listened on.
+    /// The names of the listeners and the addresses they are bound to.
     pub fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
         self.sockets
             .values()
             .map(|bound| (bound.listener.as_str(), bound.local))
     }
 
-    /// Accepts nothing more, finishes what is on its way, and ends after
-    /// `patience` whatever is left.
+    /// Stops accepting connections, waits at most `patience` for the requests in flight, and
+    /// aborts the others.
     pub fn drain(self, patience: Duration) {
-        self.tell(|_| Command::Drain(patience));
+        self.send_all(|_| Command::Drain(patience));
         let mut requests = 0;
         for running in self.workers {
             match running.thread.join() {
-                Ok(cut_off) => requests += cut_off,
+                Ok(aborted) => requests += aborted,
                 Err(_) => tracing::error!("a worker ended in a panic"),
             }
         }
@@ -212,15 +213,15 @@ impl Server {
     }
 
     fn bind(&self, key: Key, address: ListenAddress) -> std::io::Result<Vec<TcpListener>> {
-        // The same address under another listener's name is ours already.
-        let ours = self.sockets.keys().any(|(_, bound)| *bound == key.1);
-        if ours {
+        // This process may listen on the address already, for another listener.
+        let is_own = self.sockets.keys().any(|(_, bound)| *bound == key.1);
+        if is_own {
             return listen::share(address, self.workers.len());
         }
         listen::bind(address, self.workers.len())
     }
 
-    fn tell(&self, command: impl Fn(usize) -> Command) {
+    fn send_all(&self, command: impl Fn(usize) -> Command) {
         for (index, running) in self.workers.iter().enumerate() {
             let _ = running.commands.send(command(index));
         }
@@ -241,6 +242,6 @@ fn advice(kind: std::io::ErrorKind) -> &'static str {
         std::io::ErrorKind::PermissionDenied => {
             "ports below 1024 need the capability CAP_NET_BIND_SERVICE"
         }
-        _ => "the system's words say why",
+        _ => "the reason is that of the operating system",
     }
 }

@@ -1,6 +1,6 @@
-//! What gives a client's requests: a connection of HTTP/1, one after another.
-//! Each borrows its two sides as a [`crate::downstream::Downstream`], which is all
-//! that the life of a request knows of the protocol.
+//! A client's HTTP/1 connection, which carries one request after another. Each exchange
+//! borrows its two directions as a [`crate::downstream::Downstream`], which is all that
+//! `life` knows about the protocol.
 
 use std::rc::Rc;
 
@@ -15,8 +15,8 @@ pub(crate) struct Session {
     pub(crate) outgoing: Outgoing,
     pub(crate) deadline: Deadline,
     pub(crate) peer: Rc<Peer>,
-    /// The listener's place in the snapshots.
+    /// The index of the listener in snapshots.
     pub(crate) listener: usize,
-    /// How many requests it has sent.
+    /// How many requests have been received.
     pub(crate) requests: u64,
 }

@@ -1,4 +1,4 @@
-//! A worker: one thread, one runtime, its own sockets, pools and instances.
+//! A worker: a thread with its own runtime, sockets, connection pool and policy instances.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -19,12 +19,12 @@ use crate::request_id::RequestId;
 use crate::snapshot::{LocalSnapshot, Snapshot};
 use crate::upstream_connection::UpstreamConnection;
 
-/// Heads kept for the next requests.
+/// The most heads that are kept for later requests.
 const SPARE_HEADS: usize = 64;
-/// A head that grew larger than this is not kept.
+/// Heads with at least this many bytes of fields are not kept.
 const LARGE_HEAD: usize = 16 * 1024;
 
-/// What the connections of one worker share.
+/// The state that the connections of one worker share.
 pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) estate: Arc<Estate>,
@@ -37,9 +37,9 @@ pub(crate) struct Worker {
     pub(crate) draining: Cell<bool>,
     /// Open connections.
     open: Cell<usize>,
-    /// Told when the last connection of a worker that drains is closed.
+    /// Notified when the last connection of a draining worker is closed.
     emptied: Notify,
-    /// Requests of clients that are being worked on.
+    /// The number of clients' requests in flight.
     pub(crate) requests: Cell<usize>,
     local: RefCell<Rc<LocalSnapshot>>,
     #[allow(
@@ -47,7 +47,7 @@ pub(crate) struct Worker {
         reason = "an exchange holds its heads by their box, which goes back and forth"
     )]
     heads: RefCell<Vec<Box<Heads>>>,
-    /// Connections by number, to be woken when the worker drains.
+    /// The wakers of idle connections, by number, to be woken when the worker drains.
     waiting: RefCell<Slab<Option<Waker>>>,
     random: RefCell<fastrand::Rng>,
 }
@@ -76,13 +76,13 @@ impl Worker {
         }
     }
 
-    /// The snapshot that a new request goes by. Changed only by `refresh`, so
-    /// it costs a count that no other worker touches.
+    /// The snapshot that a new request uses. It changes only in `refresh`, and its reference
+    /// count is local to the worker.
     pub(crate) fn snapshot(&self) -> Rc<LocalSnapshot> {
         Rc::clone(&self.local.borrow())
     }
 
-    /// Takes over the snapshot that was published last.
+    /// Switches to the snapshot that was published last.
     pub(crate) fn refresh(&self) {
         let Some(snapshot) = self.estate.snapshot() else {
             return;
@@ -95,12 +95,12 @@ impl Worker {
         *self.local.borrow_mut() = Rc::new(next);
     }
 
-    /// Heads for an exchange.
+    /// Takes heads for an exchange.
     pub(crate) fn take_heads(&self) -> Box<Heads> {
         self.heads.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Gives heads back.
+    /// Returns heads for reuse.
     pub(crate) fn put_heads(&self, mut heads: Box<Heads>) {
         let mut spare = self.heads.borrow_mut();
         let size = heads.request.fields.capacity() + heads.response.fields.capacity();
@@ -112,23 +112,24 @@ impl Worker {
         }
     }
 
-    /// A new identifier.
+    /// A new random identifier.
     pub(crate) fn identifier(&self) -> RequestId {
         RequestId::new(self.random.borrow_mut().u128(..))
     }
 
-    /// A place for a connection's waker.
+    /// Registers a connection, and returns its number.
     pub(crate) fn register(&self) -> usize {
         self.open.set(self.open.get() + 1);
         self.waiting.borrow_mut().insert(None)
     }
 
-    /// A connection waits for a request; false if it should not.
+    /// Registers the waker of a connection that waits for a request; false if the worker is
+    /// draining, so that the connection is to be closed.
     pub(crate) fn wait(&self, connection: usize, waker: &Waker) -> bool {
         if self.draining.get() {
             return false;
         }
-        // A connection is one task, whose waker stays the same.
+        // The waker is cloned once: a connection is one task, whose waker stays the same.
         if let Some(slot) = self.waiting.borrow_mut().get_mut(connection)
             && !slot.as_ref().is_some_and(|known| known.will_wake(waker))
         {
@@ -137,7 +138,7 @@ impl Worker {
         true
     }
 
-    /// The connection is gone.
+    /// Removes a connection that was closed.
     pub(crate) fn unregister(&self, connection: usize) {
         self.waiting.borrow_mut().try_remove(connection);
         self.open.set(self.open.get().saturating_sub(1));
@@ -146,8 +147,7 @@ impl Worker {
         }
     }
 
-    /// Has connections closed once their request is done, and waits for all of
-    /// them.
+    /// Closes each connection after its current request, and waits until all are closed.
     pub(crate) async fn drain(&self) {
         self.draining.set(true);
         for waker in self

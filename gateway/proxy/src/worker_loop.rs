@@ -1,4 +1,5 @@
-//! A worker's thread: it does what the server says until it is drained.
+//! The thread of a worker: runs its tasks and executes the server's commands until it is
+//! drained.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,9 +16,9 @@ use crate::estate::Estate;
 use crate::snapshot::Snapshot;
 use crate::worker::Worker;
 
-/// What the server tells a worker.
+/// A command of the server to a worker.
 pub(crate) enum Command {
-    /// A snapshot was published; say when it is taken over.
+    /// Use the snapshot that was published, and report back when that is done.
     Refresh(std::sync::mpsc::Sender<()>),
     /// Accept connections of a listener on this socket.
     Listen {
@@ -25,35 +26,37 @@ pub(crate) enum Command {
         listener: usize,
         socket: std::net::TcpListener,
     },
-    /// Accept what waits on this socket, and close it.
+    /// Accept the connections that wait on this socket, and close it.
     Unlisten { key: u64 },
-    /// Write the access log there, or nowhere.
+    /// Write the access log there, or none.
     Log(Option<AccessLog>),
-    /// Take no more requests, finish those that are on their way, and end
-    /// after this time whatever is left.
+    /// Accept no more requests, finish those in flight, and abort them after this time.
     Drain(Duration),
 }
 
-/// Runs a worker on this thread until it is drained. Answers how many requests
-/// were cut off then.
+/// Runs a worker on this thread until it is drained. Returns how many requests were
+/// aborted.
 pub(crate) fn run(
     index: usize,
     estate: Arc<Estate>,
     snapshot: Arc<Snapshot>,
     commands: mpsc::UnboundedReceiver<Command>,
 ) -> std::io::Result<usize> {
-    // The runtime itself runs what stays on this thread: a `LocalSet` would be a
-    // second scheduler, which each wake-up goes through.
+    // The runtime itself runs the `!Send` tasks. With a `LocalSet`, each wake-up would go
+    // through a second scheduler.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build_local(LocalOptions::default())?;
     let worker = Rc::new(Worker::new(index, estate, snapshot));
-    Ok(runtime.block_on(obey(worker, commands)))
+    Ok(runtime.block_on(execute_commands(worker, commands)))
 }
 
-/// Does what the server says, and what has to be done every second. Answers how
-/// many requests are left at its end.
-async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) -> usize {
+/// Executes the server's commands, and the worker's periodic work once per second. Returns
+/// how many requests are unfinished at the end.
+async fn execute_commands(
+    worker: Rc<Worker>,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) -> usize {
     let mut sockets: HashMap<u64, Rc<Notify>> = HashMap::new();
     let mut accepting: JoinSet<()> = JoinSet::new();
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -107,7 +110,8 @@ async fn obey(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>
                     closing.notify_one();
                 }
                 let drained = async {
-                    // Once nothing is accepted any more, all connections are known.
+                    // `Worker::drain` waits for the connections accepted so far, so accepting
+                    // has to end first.
                     while accepting.join_next().await.is_some() {}
                     worker.drain().await;
                 };
