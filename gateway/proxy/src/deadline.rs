@@ -1,10 +1,10 @@
-//! One timer a connection, for all its waits.
+//! The timer of a connection, which serves all of its waits.
 //!
-//! A timer of tokio's costs a lock when it is set and when it is dropped,
-//! and a request has five waits or more. So a connection owns one, and moves
-//! a target instead: the timer is touched only if the target lies before the
-//! moment it is armed for, and when it fires too early it is armed again. Once
-//! it has the task's waker it is not polled either until it has fired.
+//! Setting and dropping a timer of tokio's each takes a lock, and a request waits five
+//! times or more. So a connection owns one timer and a target time. The timer is reset only
+//! if the target moves to before the time it is armed for; if it fires before the target,
+//! it is armed again. Once the timer holds the task's waker, it is not polled until it has
+//! fired.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,14 +14,14 @@ use std::time::Duration;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep};
 
-/// What a wait may take.
+/// A time limit for the waits of a connection.
 pub(crate) struct Deadline {
     sleep: Pin<Box<Sleep>>,
     armed: Instant,
-    /// Whom the timer wakes, once it was polled.
+    /// The waker that the timer holds, once it was polled.
     waiting: Option<Waker>,
     target: Instant,
-    /// Nothing may wait longer than this, however often the target moves.
+    /// The latest time that the target may be set to.
     cap: Option<Instant>,
 }
 
@@ -42,12 +42,12 @@ impl Deadline {
         }
     }
 
-    /// From now on, this long.
+    /// Sets the target to `patience` from now.
     pub(crate) fn set(&mut self, patience: Duration) {
         self.set_from(Instant::now(), patience);
     }
 
-    /// The same, where the time is known already.
+    /// Sets the target to `patience` after `now`, for callers that already know the time.
     pub(crate) fn set_from(&mut self, now: Instant, patience: Duration) {
         let target = now + patience;
         self.target = self.cap.map_or(target, |cap| cap.min(target));
@@ -56,12 +56,12 @@ impl Deadline {
         }
     }
 
-    /// Sets or lifts the cap on all waits to come.
+    /// Sets or removes the cap for targets that are set from now on.
     pub(crate) fn set_cap(&mut self, cap: Option<Instant>) {
         self.cap = cap;
     }
 
-    /// True if it was the cap that passed.
+    /// True if the target is the cap.
     pub(crate) fn is_capped(&self) -> bool {
         self.cap.is_some_and(|cap| cap <= self.target)
     }
@@ -71,8 +71,8 @@ impl Deadline {
         if self.is_waiting(context) {
             return Poll::Pending;
         }
-        // Without a budget: a poll that is put off because the task has used up its
-        // own would leave the timer without the waker.
+        // Outside tokio's cooperative budget: if the task had used up its budget, the poll
+        // would return without registering the waker with the timer.
         while Pin::new(&mut unconstrained(self.sleep.as_mut()))
             .poll(context)
             .is_ready()
@@ -86,8 +86,8 @@ impl Deadline {
         Poll::Pending
     }
 
-    /// True if the timer has not fired and will wake this task: a poll would
-    /// change nothing.
+    /// True if the timer has not fired and holds the waker of this task, so that polling it
+    /// would change nothing.
     fn is_waiting(&self, context: &Context<'_>) -> bool {
         let knows_task = self
             .waiting
@@ -110,7 +110,7 @@ impl Deadline {
 
     fn arm(&mut self) {
         self.armed = self.target;
-        // If it had fired, it knows nobody any more.
+        // A timer that has fired no longer holds the waker.
         self.waiting = None;
         self.sleep.as_mut().reset(self.target);
     }

@@ -1,8 +1,8 @@
-//! A body that comes over a connection of HTTP/1, in the framing that its head
-//! announced (RFC 9112 §6 and §7).
+//! The reading direction of an HTTP/1 connection: reads bodies in the framing that their
+//! heads announce (RFC 9112 §6 and §7).
 //!
-//! It reads no more while something waits to be written, which is all the
-//! backpressure there is and all that is needed.
+//! Nothing more is read while bytes wait to be written to the receiver. That alone
+//! provides the backpressure.
 
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -14,43 +14,44 @@ use crate::body::{Receiver, Trailers, TransferError, Turn};
 use crate::outgoing::Outgoing;
 use crate::wire::Reader;
 
-/// The side of a connection that is read, and the body that comes there.
+/// The reading direction of a connection, and the body that is being received.
 pub(crate) struct Incoming {
     pub(crate) reader: Reader,
-    source: Source,
+    remaining: Remaining,
     length: Length,
     trailers: Trailers,
-    /// Bytes of body that may still come.
+    /// How many more bytes of the body are allowed.
     allowance: u64,
+    /// How many bytes of the body have been read.
     size: u64,
 }
 
-/// Where the rest of the body ends.
-enum Source {
+/// The framing of the rest of the body.
+enum Remaining {
     Length(u64),
     Chunked(Box<Decoder>),
     UntilClose,
     Done,
 }
 
-/// How much of a body has been read. Whoever wants to read on must know, or
-/// would take the next request for the rest of it.
+/// How much of a body has been read. Before the connection is reused, the whole body must
+/// have been read: otherwise its rest would be taken for the next message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyState {
-    /// Nothing of it.
+    /// Nothing has been read.
     Untouched,
-    /// Some of it.
+    /// A part has been read.
     Begun,
-    /// All of it.
+    /// The whole body has been read.
     Read,
 }
 
 impl Incoming {
-    /// A connection on which no body has been announced yet.
+    /// A connection on which no head has announced a body yet.
     pub(crate) fn new(reader: Reader) -> Self {
         Self {
             reader,
-            source: Source::Done,
+            remaining: Remaining::Done,
             length: Length::None,
             trailers: Trailers::Pass,
             allowance: u64::MAX,
@@ -58,14 +59,14 @@ impl Incoming {
         }
     }
 
-    /// From here on comes a body that is framed like this, of any size and with
-    /// any trailers.
+    /// Begins a body with this framing, without a size limit, and with all trailers
+    /// forwarded.
     pub(crate) fn begin(&mut self, framing: Framing) {
-        self.source = match framing {
-            Framing::None | Framing::Length(0) => Source::Done,
-            Framing::Length(length) => Source::Length(length),
-            Framing::Chunked => Source::Chunked(Box::default()),
-            Framing::UntilClose => Source::UntilClose,
+        self.remaining = match framing {
+            Framing::None | Framing::Length(0) => Remaining::Done,
+            Framing::Length(length) => Remaining::Length(length),
+            Framing::Chunked => Remaining::Chunked(Box::default()),
+            Framing::UntilClose => Remaining::UntilClose,
         };
         self.length = framing.into();
         self.trailers = Trailers::Pass;
@@ -73,29 +74,29 @@ impl Incoming {
         self.size = 0;
     }
 
-    /// More than these bytes of what is still to come are an error.
+    /// Limits the rest of the body to this many bytes; more are an error.
     pub(crate) fn limit(&mut self, bytes: u64) {
         self.allowance = bytes;
     }
 
-    /// What becomes of the trailers.
+    /// Sets which trailers are forwarded.
     pub(crate) fn set_trailers(&mut self, trailers: Trailers) {
         self.trailers = trailers;
     }
 
-    /// What becomes of the trailers.
+    /// Which trailers are forwarded.
     pub(crate) fn trailers(&self) -> &Trailers {
         &self.trailers
     }
 
-    /// How long the whole body is.
+    /// The length of the whole body.
     pub(crate) fn length(&self) -> Length {
         self.length
     }
 
-    /// True once the end has been read.
+    /// True once the end of the body has been read.
     pub(crate) fn is_done(&self) -> bool {
-        matches!(self.source, Source::Done)
+        matches!(self.remaining, Remaining::Done)
     }
 
     /// How much of the body has been read.
@@ -107,13 +108,13 @@ impl Incoming {
         }
     }
 
-    /// Bytes of body so far.
+    /// The number of bytes of the body read so far.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Passes on what there is until the end has been read and written, or it
-    /// is the turn of others.
+    /// Transfers the body to `outgoing`. Ready once its end has been read and written;
+    /// pending also when other tasks of the worker are due.
     pub(crate) fn poll_pass(
         &mut self,
         context: &mut Context<'_>,
@@ -122,7 +123,7 @@ impl Incoming {
         let turn = Turn::begin(&self.reader);
         loop {
             let backlog = outgoing.writer.backlog();
-            // What is buffered already joins the head in one write.
+            // Bytes that are already buffered are sent together with the head in one write.
             let has_room =
                 backlog == 0 || !self.reader.buffered().is_empty() && backlog < 64 * 1024;
             if self.is_done() || !has_room {
@@ -141,8 +142,8 @@ impl Incoming {
         }
     }
 
-    /// Passes on what comes next to a receiver that takes all of it at once.
-    /// Ready after each piece; see [`Self::is_done`].
+    /// Transfers the next bytes to a receiver that accepts all of them at once. Ready after
+    /// each piece, and not only at the end, which [`Self::is_done`] tells.
     pub(crate) fn poll_piece(
         &mut self,
         context: &mut Context<'_>,
@@ -153,20 +154,20 @@ impl Incoming {
         }
         let Self {
             reader,
-            source,
+            remaining,
             trailers,
             allowance,
             size,
             ..
         } = self;
-        let mut passing = Passing {
-            source,
+        let mut transfer = Transfer {
+            remaining,
             trailers,
             allowance,
             size,
         };
         let polled = reader.poll_take(context, |context, input| {
-            match passing.pass(context, input, receiver) {
+            match transfer.pass(context, input, receiver) {
                 Ok(count) => (count, Ok(())),
                 Err(error) => (0, Err(error)),
             }
@@ -175,28 +176,29 @@ impl Incoming {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads on to the end and passes nothing on.
-    pub(crate) fn poll_drop(
+    /// Reads and discards the rest of the body.
+    pub(crate) fn poll_discard(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), TransferError>> {
         while !self.is_done() {
-            ready!(self.poll_piece(context, &mut Nowhere))?;
+            ready!(self.poll_piece(context, &mut Discard))?;
         }
         Poll::Ready(Ok(()))
     }
 }
 
-/// All but the reader, which lends what has come.
-struct Passing<'a> {
-    source: &'a mut Source,
+/// The state of [`Incoming`] without the reader, which is borrowed while it lends its
+/// bytes.
+struct Transfer<'a> {
+    remaining: &'a mut Remaining,
     trailers: &'a Trailers,
     allowance: &'a mut u64,
     size: &'a mut u64,
 }
 
-impl Passing<'_> {
-    /// Passes on the front of `input`; how much of it is done with.
+impl Transfer<'_> {
+    /// Transfers bytes from the front of `input`, and returns how many are consumed.
     fn pass(
         &mut self,
         context: &mut Context<'_>,
@@ -206,25 +208,25 @@ impl Passing<'_> {
         if input.is_empty() {
             return self.end_of_stream(receiver).map(|()| 0);
         }
-        match self.source {
-            Source::Done => Ok(0),
-            Source::UntilClose => {
+        match self.remaining {
+            Remaining::Done => Ok(0),
+            Remaining::UntilClose => {
                 self.data(context, input, receiver)?;
                 Ok(input.len())
             }
-            Source::Length(remaining) => {
-                let count = usize::try_from(*remaining)
+            Remaining::Length(left) => {
+                let count = usize::try_from(*left)
                     .unwrap_or(usize::MAX)
                     .min(input.len());
-                *remaining -= count as u64;
-                let is_last = *remaining == 0;
+                *left -= count as u64;
+                let is_last = *left == 0;
                 self.data(context, input.get(..count).unwrap_or_default(), receiver)?;
                 if is_last {
                     self.end(&Fields::default(), receiver);
                 }
                 Ok(count)
             }
-            Source::Chunked(_) => self.pass_chunks(context, input, receiver),
+            Remaining::Chunked(_) => self.pass_chunks(context, input, receiver),
         }
     }
 
@@ -237,7 +239,7 @@ impl Passing<'_> {
         let mut at = 0;
         while at < input.len() {
             let rest = input.get(at..).unwrap_or_default();
-            let Source::Chunked(decoder) = self.source else {
+            let Remaining::Chunked(decoder) = self.remaining else {
                 break;
             };
             match decoder
@@ -278,7 +280,7 @@ impl Passing<'_> {
     }
 
     fn end_of_stream(&mut self, receiver: &mut impl Receiver) -> Result<(), TransferError> {
-        if !matches!(self.source, Source::UntilClose) {
+        if !matches!(self.remaining, Remaining::UntilClose) {
             return Err(TransferError::Incomplete);
         }
         self.end(&Fields::default(), receiver);
@@ -286,15 +288,15 @@ impl Passing<'_> {
     }
 
     fn end(&mut self, trailers: &Fields, receiver: &mut impl Receiver) {
-        *self.source = Source::Done;
+        *self.remaining = Remaining::Done;
         receiver.end(trailers);
     }
 }
 
-/// A body that is read to be dropped.
-struct Nowhere;
+/// Receives a body and discards it.
+struct Discard;
 
-impl Receiver for Nowhere {
+impl Receiver for Discard {
     fn data(&mut self, _: &mut Context<'_>, _: &[u8]) -> io::Result<()> {
         Ok(())
     }

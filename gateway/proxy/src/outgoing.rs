@@ -1,4 +1,4 @@
-//! A body that goes out over a connection of HTTP/1.
+//! The writing direction of an HTTP/1 connection.
 
 use std::io;
 use std::task::Context;
@@ -8,14 +8,14 @@ use janua_http::{Fields, chunked};
 use crate::body::Receiver;
 use crate::wire::Writer;
 
-/// The side of a connection that is written, and how the body there is framed.
+/// The writing direction of a connection, and the framing of the body that is being sent.
 pub(crate) struct Outgoing {
     pub(crate) writer: Writer,
     is_chunked: bool,
 }
 
 impl Outgoing {
-    /// A connection on which no body has been announced yet.
+    /// A connection on which no head has announced a body yet.
     pub(crate) fn new(writer: Writer) -> Self {
         Self {
             writer,
@@ -23,27 +23,26 @@ impl Outgoing {
         }
     }
 
-    /// A body follows the head that is pending: chunked, or as the bytes
-    /// themselves.
+    /// Begins a body after the pending head, in the chunked coding or without.
     pub(crate) fn begin(&mut self, is_chunked: bool) {
         self.is_chunked = is_chunked;
     }
 
-    /// Makes some bytes of the body pending.
+    /// Queues bytes of the body.
     pub(crate) fn push(&mut self, data: &[u8]) {
         self.begin_data(data.len());
         self.writer.pending().extend_from_slice(data);
         self.end_data();
     }
 
-    /// Makes pending what stands before so many bytes of the body.
+    /// Queues the framing before `length` bytes of the body.
     pub(crate) fn begin_data(&mut self, length: usize) {
         if self.is_chunked {
             chunked::write_size(self.writer.pending(), length);
         }
     }
 
-    /// Makes pending what stands behind those bytes.
+    /// Queues the framing after those bytes.
     pub(crate) fn end_data(&mut self) {
         if self.is_chunked {
             self.writer.pending().extend_from_slice(b"\r\n");

@@ -1,17 +1,17 @@
-//! The identifier of a request: in the head that the upstream gets, in the
-//! access log, and on the page of a failure.
+//! The identifier of a request, which appears in the head for the upstream, in the access
+//! log, and in the body of an error response.
 
-/// 1 to 64 characters; empty before a request has one.
+/// An identifier of 1 to 64 characters; empty until it is assigned.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestId {
-    bytes: [u8; Self::MOST],
+    bytes: [u8; Self::MAX_LENGTH],
     length: usize,
 }
 
 impl RequestId {
-    const MOST: usize = 64;
+    const MAX_LENGTH: usize = 64;
 
-    /// 128 bits in hexadecimal, as nginx's `$request_id`.
+    /// An identifier of 128 bits in hexadecimal, like nginx's `$request_id`.
     pub(crate) fn new(mut bits: u128) -> Self {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut id = Self {
@@ -25,8 +25,8 @@ impl RequestId {
         id
     }
 
-    /// One that a trusted proxy gave: a UUID, a trace id. None if it is too
-    /// long or has characters that do not belong into an identifier.
+    /// An identifier that a trusted proxy assigned, such as a UUID or a trace ID. None if it
+    /// is too long or contains characters that are not allowed.
     pub(crate) fn given(text: &[u8]) -> Option<Self> {
         let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:+/=".contains(byte);
         let mut id = Self {
@@ -49,7 +49,7 @@ impl RequestId {
 impl Default for RequestId {
     fn default() -> Self {
         Self {
-            bytes: [0; Self::MOST],
+            bytes: [0; Self::MAX_LENGTH],
             length: 0,
         }
     }

@@ -1,4 +1,4 @@
-//! The byte streams that a connection may run over, split into their halves.
+//! The byte streams of connections, TCP or Unix sockets, split into two halves.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +12,7 @@ use rustix::net::{RecvFlags, SendFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, tcp, unix};
 
-/// The half that is read.
+/// The reading half of a stream.
 pub(crate) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
@@ -20,7 +20,7 @@ pub(crate) enum ReadHalf {
     Memory(crate::testing::PipeReader),
 }
 
-/// The half that is written.
+/// The writing half of a stream.
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
@@ -28,28 +28,27 @@ pub(crate) enum WriteHalf {
     Memory(crate::testing::PipeWriter),
 }
 
-/// What the other side of an idle connection has done.
+/// What the peer of an idle connection has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idle {
     /// Nothing: the connection can be used again.
     Quiet,
-    /// It has closed the connection, or it failed.
+    /// It has closed the connection, or the connection failed.
     Closed,
-    /// It has sent bytes that no request asked for.
+    /// It has sent bytes that belong to no response.
     Unsolicited,
 }
 
 impl Idle {
-    /// What bytes that nothing asked for mean.
-    pub(crate) fn of(unasked: &[u8]) -> Self {
-        // How some servers say that they close an idle connection (RFC 9110
-        // §15.5.9).
-        let is_farewell = [b"HTTP/1.1 408", b"HTTP/1.0 408"]
+    /// Interprets the bytes that have arrived on an idle connection.
+    pub(crate) fn of(unsolicited: &[u8]) -> Self {
+        // Some servers send a 408 when they close an idle connection (RFC 9110 §15.5.9).
+        let is_timeout = [b"HTTP/1.1 408", b"HTTP/1.0 408"]
             .iter()
-            .any(|farewell| unasked.starts_with(*farewell));
-        match unasked {
+            .any(|start| unsolicited.starts_with(*start));
+        match unsolicited {
             [] => Self::Quiet,
-            _ if is_farewell => Self::Closed,
+            _ if is_timeout => Self::Closed,
             _ => Self::Unsolicited,
         }
     }
@@ -89,7 +88,7 @@ pub(crate) async fn connect(
 }
 
 impl ReadHalf {
-    /// Reads some bytes; none means that the peer has closed its side.
+    /// Reads some bytes; 0 means that the peer has closed its sending side.
     pub(crate) fn poll_read(
         &mut self,
         context: &mut Context<'_>,
@@ -105,8 +104,8 @@ impl ReadHalf {
         polled.map_ok(|()| buffer.filled().len())
     }
 
-    /// Ready once there is something to read, or the end. Takes no memory
-    /// and reads nothing, so that an idle connection costs little.
+    /// Ready once there are bytes to read, or the peer has closed. It reads nothing and needs
+    /// no buffer, so that an idle connection costs little.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         let polled = match self {
             Self::Tcp(half) => half.as_ref().poll_read_ready(context),
@@ -117,9 +116,9 @@ impl ReadHalf {
         polled.map(drop)
     }
 
-    /// What has happened on an idle connection. It asks the socket itself: the
-    /// runtime hears of what has come only when it next asks the kernel, and
-    /// whatever is there now must not be taken for the next response.
+    /// What the peer has done on an idle connection. This peeks at the socket itself: the
+    /// runtime learns about received bytes only when it next polls the kernel, and bytes
+    /// that are already there must not be taken for the next response.
     pub(crate) fn idle_state(&self) -> Idle {
         let mut front = [0; 12];
         loop {
@@ -168,8 +167,8 @@ impl WriteHalf {
         }
     }
 
-    /// Writes some of the bytes, and says to the kernel that more will follow
-    /// at once, so that they need not leave in a packet of their own.
+    /// Writes some of the bytes, and tells the kernel that more will follow (`MSG_MORE`), so
+    /// that it need not send them in a packet of their own.
     pub(crate) fn poll_write_more(
         &mut self,
         context: &mut Context<'_>,
@@ -185,8 +184,8 @@ impl WriteHalf {
         }
     }
 
-    /// Sends at most `count` bytes of a file from `offset` on, without their
-    /// passing through this process.
+    /// Sends at most `count` bytes of a file from `offset` on, without copying them into this
+    /// process (`sendfile`).
     pub(crate) fn poll_send_file(
         &mut self,
         context: &mut Context<'_>,
@@ -198,30 +197,30 @@ impl WriteHalf {
             Self::Tcp(half) => poll_io(context, half.as_ref(), |stream| {
                 rustix::fs::sendfile(stream, file, Some(&mut offset), count)
             }),
-            // Clients come over TCP.
+            // Not needed: files are sent to clients, which connect over TCP.
             Self::Unix(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
             #[cfg(test)]
             Self::Memory(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
     }
 
-    /// Has the connection reset when its other half is dropped, instead of
-    /// ended in order.
+    /// Makes the connection end with a reset, instead of an orderly close, when its other half
+    /// is dropped.
     pub(crate) fn reset(self) {
         match self {
             Self::Tcp(half) => {
                 let _ = half.as_ref().set_zero_linger();
-                // Dropped, it would say first that nothing more comes.
+                // Dropping the half would first shut down the connection in an orderly way.
                 half.forget();
             }
-            // A Unix socket knows no reset; clients come over TCP.
+            // Unix sockets have no reset, and clients connect over TCP.
             Self::Unix(_) => {}
             #[cfg(test)]
             Self::Memory(mut half) => half.reset(),
         }
     }
 
-    /// Says to the peer that nothing more will come.
+    /// Closes the writing direction of the connection.
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(half) => Pin::new(half).poll_shutdown(context),
@@ -235,7 +234,7 @@ impl WriteHalf {
     }
 }
 
-/// A system call on a socket that the runtime watches.
+/// Performs a non-blocking system call on a socket that the runtime polls.
 fn poll_io<T>(
     context: &mut Context<'_>,
     stream: &TcpStream,

@@ -1,10 +1,9 @@
-//! Reading and writing a connection with as little memory and as few system
-//! calls as there can be.
+//! Buffered reading and writing of a connection, with little memory and few system calls.
 //!
-//! Bytes are read into one scratch buffer of the worker, and what is wanted
-//! is taken from there at once; only what must wait is copied into the
-//! connection's own buffer. So an idle connection holds no buffer at all.
-//! What is written is collected and goes out in one system call.
+//! Bytes are read into a scratch buffer that all connections of a worker share, and are
+//! consumed from there at once. Only bytes that have to wait are copied into a buffer of
+//! the connection, so that an idle connection holds no buffer. Output is collected and
+//! written in one system call.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -15,31 +14,32 @@ use janua_http::HeadError;
 
 use crate::transport::{Idle, ReadHalf, WriteHalf};
 
-/// How much is read at once of a body.
+/// How many bytes of a body are read at once.
 const SCRATCH: usize = 128 * 1024;
-/// How much is read at once where a head is expected: what follows it must be copied.
+/// How many bytes are read at once where a head is expected: those after it have to be
+/// copied.
 const HEAD_READ: usize = 16 * 1024;
-/// The size of a fresh buffer. One that grew larger is freed when it is empty.
-const KEEP: usize = 4 * 1024;
-/// Buffers that a worker keeps for the connections that need one next.
+/// The capacity of a buffer. One that grew larger is freed when it is empty.
+const BUFFER_SIZE: usize = 4 * 1024;
+/// The most spare buffers that a worker keeps.
 const SPARE_BUFFERS: usize = 64;
 
 thread_local! {
-    // One a worker: every poll borrows it for the length of one read, and no
-    // borrow lives across an await.
+    // One for each worker. A poll borrows it for one read, and no borrow is held across an
+    // await.
     static SCRATCH_BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; SCRATCH]);
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A buffer with room for a head and a small body, so that neither makes it grow.
-fn lend() -> Vec<u8> {
+/// Takes a spare buffer or allocates one. A head and a small body fit without growing it.
+fn take_buffer() -> Vec<u8> {
     let spare = SPARE.with_borrow_mut(Vec::pop);
-    spare.unwrap_or_else(|| Vec::with_capacity(KEEP))
+    spare.unwrap_or_else(|| Vec::with_capacity(BUFFER_SIZE))
 }
 
-/// Takes a buffer back, for the next connection that needs one.
+/// Keeps a buffer for the next connection that needs one.
 fn give_back(mut buffer: Vec<u8>) {
-    if buffer.capacity() != KEEP {
+    if buffer.capacity() != BUFFER_SIZE {
         return;
     }
     buffer.clear();
@@ -50,7 +50,7 @@ fn give_back(mut buffer: Vec<u8>) {
     });
 }
 
-/// Looks for a whole head, and says how many bytes it takes.
+/// Parses a head; returns its size in bytes, or none if it is incomplete.
 pub(crate) type ParseHead<'a> = dyn FnMut(&[u8]) -> Result<Option<usize>, HeadError> + 'a;
 
 /// Why a head could not be read.
@@ -58,11 +58,11 @@ pub(crate) type ParseHead<'a> = dyn FnMut(&[u8]) -> Result<Option<usize>, HeadEr
 pub(crate) enum ReadError {
     /// The peer closed before the first byte.
     Closed,
-    /// The peer closed in the middle.
+    /// The peer closed before the head was complete.
     Incomplete,
     /// The connection failed.
     Io(io::Error),
-    /// What came is not a head.
+    /// The bytes received are not a valid head.
     Head(HeadError),
 }
 
@@ -84,29 +84,29 @@ impl Reader {
         }
     }
 
-    /// All bytes that have come.
+    /// The number of bytes received in total.
     pub(crate) fn received(&self) -> u64 {
         self.received
     }
 
-    /// What has come and is not consumed yet.
+    /// The bytes that have been received and not consumed yet.
     pub(crate) fn buffered(&self) -> &[u8] {
         self.buffer.get(self.consumed..).unwrap_or_default()
     }
 
-    /// Takes bytes off the front of `buffered`.
+    /// Removes bytes from the front of `buffered`.
     pub(crate) fn consume(&mut self, count: usize) {
         self.consumed += count;
         if self.consumed >= self.buffer.len() {
             self.consumed = 0;
             self.buffer.clear();
-            if self.buffer.capacity() > KEEP {
+            if self.buffer.capacity() > BUFFER_SIZE {
                 self.buffer = Vec::new();
             }
         }
     }
 
-    /// Gives back all memory; only if nothing is buffered.
+    /// Gives the buffer back if it is empty.
     pub(crate) fn release_buffer(&mut self) {
         if self.buffered().is_empty() {
             give_back(std::mem::take(&mut self.buffer));
@@ -114,15 +114,15 @@ impl Reader {
         }
     }
 
-    /// What the other side has done since all that was asked for has come.
+    /// What the peer has done on an idle connection.
     pub(crate) fn idle_state(&self) -> Idle {
         match Idle::of(self.buffered()) {
             Idle::Quiet => self.half.idle_state(),
-            unasked => unasked,
+            other => other,
         }
     }
 
-    /// Ready once there is something to read, or the end.
+    /// Ready once there are bytes to read, or the peer has closed.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.buffered().is_empty() {
             return self.half.poll_readable(context);
@@ -130,7 +130,7 @@ impl Reader {
         Poll::Ready(())
     }
 
-    /// Reads until `parse` finds a whole head, which says how many bytes it took.
+    /// Reads until `parse` finds a complete head, and consumes that.
     pub(crate) fn poll_head(
         &mut self,
         context: &mut Context<'_>,
@@ -149,8 +149,8 @@ impl Reader {
                 let count = ready!(self.poll_read(context, scratch)).map_err(ReadError::Io)?;
                 let came = scratch.get(..count).unwrap_or_default();
                 if count == 0 {
-                    let nothing = self.buffered().is_empty();
-                    return Poll::Ready(Err(if nothing {
+                    let is_before_head = self.buffered().is_empty();
+                    return Poll::Ready(Err(if is_before_head {
                         ReadError::Closed
                     } else {
                         ReadError::Incomplete
@@ -158,7 +158,7 @@ impl Reader {
                 }
                 if self.buffered().is_empty() {
                     if let Some(size) = parse(came).map_err(ReadError::Head)? {
-                        self.keep_behind_head(came.get(size..).unwrap_or_default());
+                        self.keep_after_head(came.get(size..).unwrap_or_default());
                         return Poll::Ready(Ok(()));
                     }
                     self.keep(came);
@@ -177,8 +177,9 @@ impl Reader {
         })
     }
 
-    /// A head that drips in is parsed again only when its end may have come,
-    /// or it is too large: otherwise n bytes would cost n² steps.
+    /// True if the buffer may contain the end of the head, or exceeds the limit. Only then is
+    /// a head that arrives in small parts parsed again: otherwise n bytes would take O(n²)
+    /// time.
     fn may_hold_head(&self, seen: usize, limit: usize) -> bool {
         let buffered = self.buffered();
         let tail = buffered.get(seen.saturating_sub(3)..).unwrap_or_default();
@@ -189,8 +190,8 @@ impl Reader {
             })
     }
 
-    /// Hands what has come, or comes next, to `take`, which says how much of
-    /// it is done with. An empty slice is the end of the stream.
+    /// Passes the buffered bytes, or those that are read next, to `take`, which returns how
+    /// many it has consumed. An empty slice means the end of the stream.
     pub(crate) fn poll_take<T>(
         &mut self,
         context: &mut Context<'_>,
@@ -210,7 +211,7 @@ impl Reader {
         })
     }
 
-    /// Takes in some more beside what is buffered already.
+    /// Reads more bytes into the buffer.
     pub(crate) fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH_BUFFER.with_borrow_mut(|scratch| {
             let scratch = scratch.get_mut(..HEAD_READ).unwrap_or_default();
@@ -234,15 +235,14 @@ impl Reader {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// Keeps what came with a whole head, the front of its body or the next
-    /// message: unlike a head that drips in, it is taken before long, and a lent
-    /// buffer with it.
-    fn keep_behind_head(&mut self, bytes: &[u8]) {
+    /// Keeps the bytes that arrived with a complete head: the beginning of its body, or the
+    /// next message. These are consumed soon, so that a spare buffer is used for them.
+    fn keep_after_head(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
-        if self.buffer.capacity() == 0 && bytes.len() <= KEEP {
-            self.buffer = lend();
+        if self.buffer.capacity() == 0 && bytes.len() <= BUFFER_SIZE {
+            self.buffer = take_buffer();
         }
         self.keep(bytes);
     }
@@ -266,25 +266,25 @@ impl Writer {
         }
     }
 
-    /// All bytes that have gone out.
+    /// The number of bytes written in total.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// Where to put what goes out with the next flush.
+    /// The buffer of output that the next flush writes.
     pub(crate) fn pending(&mut self) -> &mut Vec<u8> {
         if self.pending.capacity() == 0 {
-            self.pending = lend();
+            self.pending = take_buffer();
         }
         &mut self.pending
     }
 
-    /// How much waits to go out.
+    /// The number of bytes that wait to be written.
     pub(crate) fn backlog(&self) -> usize {
         self.pending.len() - self.written
     }
 
-    /// Gives back all memory; only if nothing is pending.
+    /// Gives the buffer back if nothing is pending.
     pub(crate) fn release_buffer(&mut self) {
         if self.backlog() == 0 {
             give_back(std::mem::take(&mut self.pending));
@@ -292,7 +292,7 @@ impl Writer {
         }
     }
 
-    /// Writes all that is pending.
+    /// Writes all pending bytes.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.backlog() > 0 {
             let pending = self.pending.get(self.written..).unwrap_or_default();
@@ -303,20 +303,19 @@ impl Writer {
             self.written += count;
             self.sent += count as u64;
         }
-        self.forget();
+        self.clear_pending();
         Poll::Ready(Ok(()))
     }
 
-    /// Writes all that is pending.
+    /// Writes all pending bytes.
     pub(crate) async fn flush(&mut self) -> io::Result<()> {
         std::future::poll_fn(|context| self.poll_flush(context)).await
     }
 
-    /// Sends `data` behind what is pending, without copying what the socket
-    /// takes at once; the rest becomes pending. Small data joins a pending
-    /// head and goes out with the next flush.
+    /// Sends `data` after the pending bytes. What the socket accepts at once is not copied;
+    /// the rest becomes pending. Small data is appended to pending bytes without a write.
     pub(crate) fn send(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
-        if data.len() <= KEEP && self.backlog() > 0 {
+        if data.len() <= BUFFER_SIZE && self.backlog() > 0 {
             self.pending.extend_from_slice(data);
             return Ok(());
         }
@@ -335,14 +334,14 @@ impl Writer {
         self.written += of_pending;
         let rest = data.get(count - of_pending..).unwrap_or_default();
         if self.backlog() == 0 {
-            self.forget();
+            self.clear_pending();
         }
         self.pending.extend_from_slice(rest);
         Ok(())
     }
 
-    /// Sends `data` from `at` on, behind what is pending, without copying any
-    /// of it. `at` says how far it came, also when there is no end yet.
+    /// Sends `data` from the offset `at` after the pending bytes, without copying it. `at` is
+    /// advanced even if the poll is pending.
     pub(crate) fn poll_send_all(
         &mut self,
         context: &mut Context<'_>,
@@ -364,13 +363,13 @@ impl Writer {
             *at += count - of_pending;
             self.sent += count as u64;
             if self.backlog() == 0 {
-                self.forget();
+                self.clear_pending();
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Sends bytes of a file behind what is pending; how many of them.
+    /// Sends at most `count` bytes of a file after the pending bytes, and returns how many.
     pub(crate) fn poll_send_file(
         &mut self,
         context: &mut Context<'_>,
@@ -384,31 +383,31 @@ impl Writer {
             self.written += count;
             self.sent += count as u64;
         }
-        self.forget();
+        self.clear_pending();
         let count = ready!(self.half.poll_send_file(context, file, offset, count))?;
         self.sent += count as u64;
         Poll::Ready(Ok(count))
     }
 
-    /// Resets the connection once its reading half is dropped too.
+    /// Resets the connection as soon as its reading half is dropped too.
     pub(crate) fn reset(self) {
         self.half.reset();
     }
 
-    /// Says to the peer that nothing more will come.
+    /// Closes the writing direction of the connection.
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.half.poll_shutdown(context)
     }
 
-    /// Says to the peer that nothing more will come.
+    /// Closes the writing direction of the connection.
     pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
         std::future::poll_fn(|context| self.poll_shutdown(context)).await
     }
 
-    fn forget(&mut self) {
+    fn clear_pending(&mut self) {
         self.written = 0;
         self.pending.clear();
-        if self.pending.capacity() > KEEP {
+        if self.pending.capacity() > BUFFER_SIZE {
             self.pending = Vec::new();
         }
     }
@@ -420,21 +419,21 @@ mod tests {
 
     #[test]
     fn a_buffer_that_did_not_grow_is_lent_again() {
-        let mut buffer = lend();
-        buffer.extend_from_slice(&[b'x'; KEEP]);
+        let mut buffer = take_buffer();
+        buffer.extend_from_slice(&[b'x'; BUFFER_SIZE]);
         let place = buffer.as_ptr();
         give_back(buffer);
-        let again = lend();
+        let again = take_buffer();
         assert_eq!((again.as_ptr(), again.len()), (place, 0));
         // The one and only spare buffer is lent, and a large one takes no place.
-        give_back(vec![0; KEEP + 1]);
+        give_back(vec![0; BUFFER_SIZE + 1]);
         give_back(Vec::new());
-        assert_eq!(lend().capacity(), KEEP);
+        assert_eq!(take_buffer().capacity(), BUFFER_SIZE);
     }
 
     #[test]
     fn no_more_buffers_are_kept_than_are_worth_it() {
-        let lent: Vec<_> = (0..=SPARE_BUFFERS).map(|_| lend()).collect();
+        let lent: Vec<_> = (0..=SPARE_BUFFERS).map(|_| take_buffer()).collect();
         lent.into_iter().for_each(give_back);
         assert_eq!(SPARE.with_borrow(Vec::len), SPARE_BUFFERS);
     }

@@ -112,7 +112,7 @@ async fn drain(incoming: &mut Incoming, deadline: &mut Deadline) -> bool {
     incoming.limit(DRAIN_BYTES);
     deadline.set(DRAIN_PATIENCE);
     let drained = deadline
-        .guard(poll_fn(|context| incoming.poll_drop(context)))
+        .guard(poll_fn(|context| incoming.poll_discard(context)))
         .await;
     matches!(drained, Ok(Ok(())))
 }
