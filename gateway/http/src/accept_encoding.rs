@@ -1,8 +1,8 @@
-//! `Accept-Encoding` (RFC 9110 §12.5.3): which content codings a client takes.
+//! `Accept-Encoding` (RFC 9110 §12.5.3): the content codings that a client accepts.
 
 use crate::fields::{self, Fields};
 
-/// A content coding that the gateway can make.
+/// A content coding that the gateway can produce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Coding {
     /// `gzip` (RFC 9110 §8.4.1.3).
@@ -14,7 +14,7 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// All of them, in the order of their tokens.
+    /// All codings, in the alphabetical order of their tokens.
     pub const ALL: [Self; 3] = [Self::Brotli, Self::Gzip, Self::Zstd];
 
     /// The name in `Content-Encoding` and `Accept-Encoding`.
@@ -27,8 +27,8 @@ impl Coding {
         }
     }
 
-    /// The coding of a name in any letter case; `x-gzip` is `gzip` (RFC 9110
-    /// §8.4.1.3).
+    /// The coding with this token, in any letter case; `x-gzip` is equivalent to `gzip` (RFC
+    /// 9110 §8.4.1.3).
     #[must_use]
     pub fn of(token: &[u8]) -> Option<Self> {
         if token.eq_ignore_ascii_case(b"x-gzip") {
@@ -40,12 +40,12 @@ impl Coding {
     }
 }
 
-/// How much a client wants each coding, in thousandths; 0 is a refusal.
+/// The quality value of each coding, in thousandths; 0 means that it is not acceptable.
 ///
-/// Codings that the client does not name have what it says of `*`, else 0.
-/// `identity`, the body as it is, is accepted unless refused (§12.5.3), but less
-/// than all that is named. Without the field, or with an empty one, only the
-/// body as it is will do: clients that decode say so.
+/// Codings that the client does not list have the quality of `*`, or otherwise 0.
+/// `identity`, which means no coding, is acceptable unless excluded (§12.5.3), but ranks
+/// below every coding that is listed. Without the field, or if it is empty, only `identity`
+/// is acceptable: clients that can decode state it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
     gzip: u16,
@@ -55,16 +55,16 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    /// What a client takes that says nothing of it.
+    /// The value for a client that sends no `Accept-Encoding`.
     pub const IDENTITY: Self = Self {
         gzip: 0,
         brotli: 0,
         zstd: 0,
-        identity: LEAST,
+        identity: MIN_QUALITY,
     };
 
-    /// Reads all lines of `Accept-Encoding`. A member that is malformed is
-    /// passed over; of two that name the same, the later counts.
+    /// Parses all lines of `Accept-Encoding`. Malformed members are ignored; of several members
+    /// for the same coding, the last counts.
     #[must_use]
     pub fn of(fields: &Fields) -> Self {
         let mut named: [Option<u16>; 3] = [None; 3];
@@ -88,11 +88,11 @@ impl Accepted {
             gzip,
             brotli,
             zstd,
-            identity: identity.or(rest).unwrap_or(LEAST),
+            identity: identity.or(rest).unwrap_or(MIN_QUALITY),
         }
     }
 
-    /// How much a coding is wanted, in thousandths.
+    /// The quality value of a coding, in thousandths.
     #[must_use]
     pub fn quality(&self, coding: Coding) -> u16 {
         match coding {
@@ -102,17 +102,16 @@ impl Accepted {
         }
     }
 
-    /// True if the client takes the coding and does not rather have the body as
-    /// it is.
+    /// True if the coding is acceptable and `identity` is not preferred to it.
     #[must_use]
     pub fn wants(&self, coding: Coding) -> bool {
         let quality = self.quality(coding);
         quality > 0 && quality >= self.identity
     }
 
-    /// The coding of `offered` that the client wants most, the first of equals;
-    /// `None` is the body as it is, which also a client gets that refuses it and
-    /// takes nothing offered: better than a 406 (§12.5.3).
+    /// The coding of `offered` with the highest quality, and the first among equals. `None`
+    /// means `identity`, which is also used if the client accepts neither `identity` nor any
+    /// offered coding: that is better than a 406 (§12.5.3).
     #[must_use]
     pub fn choose(&self, offered: &[Coding]) -> Option<Coding> {
         let mut best = None;
@@ -124,10 +123,9 @@ impl Accepted {
         best
     }
 
-    /// Appends the wanted codings in a fixed order, as in `br, gzip, zstd`, or
-    /// `identity`: one of eight values, for cache keys and upstreams. The
-    /// qualities are left out, so answers to clients that differ in nothing else
-    /// can be shared.
+    /// Appends the wanted codings in a fixed order, as in `br, gzip, zstd`, or `identity`. These
+    /// are eight possible values, for cache keys and upstreams. Quality values are left out, so
+    /// that clients that differ only in them share stored responses.
     pub fn write_normalised(&self, out: &mut Vec<u8>) {
         let mut wanted = Coding::ALL.into_iter().filter(|&coding| self.wants(coding));
         let Some(first) = wanted.next() else {
@@ -141,11 +139,11 @@ impl Accepted {
     }
 }
 
-/// The quality of what is accepted without being named.
-const LEAST: u16 = 1;
+/// The quality value of `identity` if the client does not list it.
+const MIN_QUALITY: u16 = 1;
 
-/// Name and quality of one member, in thousandths; other parameters, which no
-/// RFC defines here, are passed over.
+/// The name of a member and its quality value in thousandths. Other parameters, which no RFC
+/// defines here, are ignored.
 fn member(text: &[u8]) -> Option<(&[u8], u16)> {
     let mut parts = text.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let name = parts.next()?;
@@ -161,7 +159,7 @@ fn member(text: &[u8]) -> Option<(&[u8], u16)> {
     Some((name, thousandths))
 }
 
-/// `0`, `1`, `0.5`, `0.125`, `1.000` (§12.4.2).
+/// Parses a quality value such as `0`, `1`, `0.5`, `0.125` or `1.000` (§12.4.2).
 fn quality(value: &[u8]) -> Option<u16> {
     let (whole, decimals) = match value {
         [whole] => (*whole, &[][..]),

@@ -1,6 +1,6 @@
 //! The authority of a request: host and port (RFC 3986 §3.2, RFC 9110 §7.2).
 
-/// A host, lower-case and without a final dot, and a port if one was given.
+/// A host in lower case without a trailing dot, and a port if one was given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
     host: String,
@@ -8,9 +8,9 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Reads `host`, `host:port`, `[v6]` or `[v6]:port` in place, keeping the
-    /// memory of an earlier one. False, and empty, if it is not an authority;
-    /// user information is never part of one here (RFC 9110 §4.2.4).
+    /// Parses `host`, `host:port`, `[v6]` or `[v6]:port`, and reuses the memory of an earlier
+    /// authority. False, and empty, if `text` is not an authority; user information is not
+    /// accepted (RFC 9110 §4.2.4).
     #[must_use]
     pub fn read(&mut self, text: &[u8]) -> bool {
         self.clear();
@@ -36,13 +36,13 @@ impl Authority {
         !self.host.is_empty() && self.host.len() <= 255 || self.reject()
     }
 
-    /// Forgets it and keeps the memory.
+    /// Resets the authority, and keeps its memory.
     pub fn clear(&mut self) {
         self.host.clear();
         self.port = None;
     }
 
-    /// The host, lower-case, an IPv6 address in brackets; empty if none was given.
+    /// The host in lower case, an IPv6 address in brackets; empty if none was given.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -63,7 +63,7 @@ impl Authority {
         }
     }
 
-    /// The same, without a port that the scheme implies (RFC 9110 §4.2.3).
+    /// Appends `host` or `host:port`, without the default port of the scheme (RFC 9110 §4.2.3).
     pub fn write_without_default(&self, is_https: bool, out: &mut Vec<u8>) {
         let implied = if is_https { 443 } else { 80 };
         if self.port == Some(implied) {
@@ -119,8 +119,8 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
         .then_some((host, port))
 }
 
-/// What may stand in a registered name, without percent-encoding, which no
-/// DNS name needs and which would be a second spelling of the same host.
+/// True for a byte that is allowed in a registered name. Percent-encoding is not accepted: no
+/// DNS name needs it, and it would allow several spellings of the same host.
 #[allow(
     clippy::indexing_slicing,
     reason = "the table is made at compile time, where a bad index does not compile"

@@ -1,10 +1,9 @@
-//! The chunked transfer coding (RFC 9112 §7.1), read strictly and written anew.
+//! The chunked transfer coding (RFC 9112 §7.1): a strict decoder, and functions to write it.
 //!
-//! The reader holds no data: it says which part of what came is data. Chunk
-//! extensions are checked and dropped, as a recipient may; trailer lines are
-//! collected.
+//! The decoder holds no data: it tells which part of its input is data. Chunk extensions
+//! are checked and dropped, which a recipient may do; trailer lines are collected.
 
-use crate::fields::{Fields, Known, is_of_a_proxy, list, write_field};
+use crate::fields::{Fields, Known, is_proxy_address_field, list, write_field};
 use crate::path::hex;
 
 /// The most bytes of all trailer lines of a body together.
@@ -19,14 +18,14 @@ const MAX_SURPLUS: usize = 16 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadChunk(pub &'static str);
 
-/// What the front of the input was.
+/// What the decoder found at the front of its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// This many bytes of syntax, done with.
+    /// This many bytes of framing, which are consumed.
     Syntax(usize),
     /// This many bytes of data.
     Data(usize),
-    /// This many bytes of syntax, and the body is at its end.
+    /// This many bytes of framing, after which the body ends.
     End(usize),
 }
 
@@ -42,27 +41,26 @@ enum State {
     Done,
 }
 
-/// Where in `*( BWS ";" BWS name [ BWS "=" BWS value ] )` the reader stands
-/// (RFC 9112 §7.1.1).
+/// The position within `*( BWS ";" BWS name [ BWS "=" BWS value ] )` (RFC 9112 §7.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Extension {
-    /// Behind white space, which only another extension may follow.
+    /// After whitespace, where only another extension may follow.
     BeforeSemicolon,
     BeforeName,
     Name,
-    /// Behind a name and white space.
+    /// After a name and whitespace.
     AfterName,
     BeforeValue,
     Token,
     Quoted,
-    /// Behind the backslash in a quoted string.
+    /// After the backslash in a quoted string.
     Escaped,
     AfterQuoted,
 }
 
 impl Extension {
-    /// What follows this byte; `None` if the byte cannot stand here. The end
-    /// of the line is not among them, see [`Self::may_end`].
+    /// The position after this byte; `None` if the byte is not allowed here. The end of the line
+    /// is handled by [`Self::may_end`].
     fn step(self, byte: u8) -> Option<Self> {
         let is_space = matches!(byte, b' ' | b'\t');
         Some(match (self, byte) {
@@ -90,18 +88,18 @@ impl Extension {
         })
     }
 
-    /// True where the line may end.
+    /// True if the line may end here.
     fn may_end(self) -> bool {
         matches!(self, Self::Name | Self::Token | Self::AfterQuoted)
     }
 }
 
-/// A character of a token (RFC 9110 §5.6.2).
+/// True for a character of a token (RFC 9110 §5.6.2).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Reads a chunked body piece by piece.
+/// Decodes a chunked body piece by piece.
 #[derive(Debug)]
 pub struct Decoder {
     state: State,
@@ -121,11 +119,10 @@ impl Default for Decoder {
     }
 }
 
-/// Reads as much of a body as there is, to find out whether it is chunked to
-/// the letter so far.
+/// Checks whether the available beginning of a body conforms to the chunked coding.
 ///
 /// # Errors
-/// The first thing that is not.
+/// The first violation.
 pub fn check(front: &[u8]) -> Result<(), BadChunk> {
     let mut decoder = Decoder::default();
     let mut rest = front;
@@ -140,10 +137,10 @@ pub fn check(front: &[u8]) -> Result<(), BadChunk> {
 }
 
 impl Decoder {
-    /// Looks at the front of `input`, which is not empty.
+    /// Decodes the front of `input`, which must not be empty.
     ///
     /// # Errors
-    /// Anything that is not the coding to the letter.
+    /// Any violation of the coding.
     pub fn next(&mut self, input: &[u8]) -> Result<Piece, BadChunk> {
         if self.state == State::Data {
             let available = usize::try_from(self.remaining)
@@ -207,7 +204,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// One byte more of framing that the body could do without.
+    /// Counts a byte of surplus framing.
     fn spend(&mut self) -> Result<(), BadChunk> {
         self.surplus += 1;
         if self.surplus > MAX_SURPLUS {
@@ -216,13 +213,13 @@ impl Decoder {
         Ok(())
     }
 
-    /// Takes in a byte of the trailer section. What can never become one is
-    /// refused at once: the sender would wait for an answer, and the gateway
-    /// for the section's end.
+    /// Adds a byte to the trailer section. A byte that makes the section invalid is refused at
+    /// once: otherwise the gateway would wait for the end of the section while the sender
+    /// waits for a response.
     fn trailer(&mut self, byte: u8) -> Result<State, BadChunk> {
         const BAD: BadChunk = BadChunk("bad trailer");
-        let is_behind_cr = self.trailers.last() == Some(&b'\r');
-        if is_behind_cr != (byte == b'\n') {
+        let is_after_cr = self.trailers.last() == Some(&b'\r');
+        if is_after_cr != (byte == b'\n') {
             return Err(BAD);
         }
         if matches!(byte, 0x7f | 0..=0x1f) && !matches!(byte, b'\t' | b'\r' | b'\n') {
@@ -236,11 +233,11 @@ impl Decoder {
         Ok(if is_end { State::Done } else { State::Trailers })
     }
 
-    /// The trailer fields, once the body is at its end. Those that concern
-    /// framing, routing or authentication are dropped (RFC 9110 §6.5.1).
+    /// Stores the trailer fields in `fields` once the body has ended. Fields that concern framing,
+    /// routing or authentication are dropped (RFC 9110 §6.5.1).
     ///
     /// # Errors
-    /// Lines that are not fields.
+    /// The trailer section is malformed.
     pub fn trailers(&self, fields: &mut Fields) -> Result<(), BadChunk> {
         fields.clear();
         if self.trailers.len() <= 2 {
@@ -262,8 +259,8 @@ impl Decoder {
     }
 }
 
-/// True for a field that may stand behind a body. Those that concern framing,
-/// routing or authentication may not (RFC 9110 §6.5.1).
+/// True for a field that is allowed as a trailer. Fields that concern framing, routing or
+/// authentication are not (RFC 9110 §6.5.1).
 fn is_allowed(name: &[u8]) -> bool {
     const REFUSED: [&str; 10] = [
         "authorization",
@@ -277,17 +274,17 @@ fn is_allowed(name: &[u8]) -> bool {
         "set-cookie",
         "range",
     ];
-    // Behind CGI and its kin `X_Real_IP` and `X-Real-IP` are one name.
+    // Applications behind CGI cannot distinguish `X_Real_IP` from `X-Real-IP`.
     Known::of(name) == Known::Other
         && !name.contains(&b'_')
-        && !is_of_a_proxy(name)
+        && !is_proxy_address_field(name)
         && !REFUSED
             .iter()
             .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes()))
 }
 
-/// The members of a `Trailer` field that name fields which are passed on; none
-/// if there are none left.
+/// The value of a `Trailer` field reduced to the names that are allowed and for which
+/// `passes` is true; none if no name is left.
 #[must_use]
 pub fn announced(trailer: &[u8], passes: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let names = list(trailer).filter(|name| is_allowed(name) && passes(name));
@@ -295,7 +292,7 @@ pub fn announced(trailer: &[u8], passes: impl Fn(&[u8]) -> bool) -> Option<Vec<u
     (!kept.is_empty()).then(|| kept.join(&b", "[..]))
 }
 
-/// Appends the line before a chunk of this many bytes, which is not 0.
+/// Appends the line before a chunk of `size` bytes, which must not be 0.
 pub fn write_size(out: &mut Vec<u8>, size: usize) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let first = (usize::BITS - size.leading_zeros()).div_ceil(4).max(1);

@@ -1,22 +1,21 @@
-//! Conditional requests (RFC 9110 §13): whether the target's validators let a
-//! request go on.
+//! Conditional requests (RFC 9110 §13): evaluates preconditions against validators.
 
 use crate::date;
 use crate::etag::{self, Comparison, EntityTag};
 use crate::fields::Fields;
 use crate::request::RequestHead;
 
-/// What tells one version of a representation from another (RFC 9110 §8.8).
+/// The validators of a representation, which identify its version (RFC 9110 §8.8).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Validators<'a> {
-    /// The value of `ETag`; one that is not an entity tag counts as none.
+    /// The value of `ETag`. A value that is not an entity tag counts as absent.
     pub etag: Option<&'a [u8]>,
     /// `Last-Modified`, in Unix seconds.
     pub modified: Option<u64>,
 }
 
 impl<'a> Validators<'a> {
-    /// The validators that a response's fields state.
+    /// The validators in the fields of a response.
     #[must_use]
     pub fn of(fields: &'a Fields) -> Self {
         Self {
@@ -32,20 +31,20 @@ impl<'a> Validators<'a> {
     }
 }
 
-/// What becomes of a conditional request.
+/// The result of evaluating preconditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// It is answered as if it had no condition.
+    /// The request is answered as if it were unconditional.
     Proceed,
-    /// 304: the client has what there is.
+    /// The client has the current version: 304.
     NotModified,
-    /// 412.
+    /// A precondition failed: 412.
     Failed,
 }
 
-/// Evaluates all preconditions in the order of RFC 9110 §13.2.2, as the origin
-/// of a representation that there is; `Range` and `If-Range` come after, in
-/// [`range`](crate::range). Ask only where the answer would be a 2xx (§13.2.1).
+/// Evaluates all preconditions in the order of RFC 9110 §13.2.2, as the origin server of an
+/// existing representation. `Range` and `If-Range` follow in [`range`](crate::range). Call
+/// this only if the response would otherwise be a 2xx (§13.2.1).
 #[must_use]
 pub fn evaluate(request: &RequestHead, validators: Validators<'_>) -> Precondition {
     let fields = &request.fields;
@@ -59,7 +58,7 @@ pub fn evaluate(request: &RequestHead, validators: Validators<'_>) -> Preconditi
     {
         return Precondition::Failed;
     }
-    if !has_what_there_is(fields, validators, is_read(request)) {
+    if !has_current_version(fields, validators, is_read(request)) {
         Precondition::Proceed
     } else if is_read(request) {
         Precondition::NotModified
@@ -68,17 +67,17 @@ pub fn evaluate(request: &RequestHead, validators: Validators<'_>) -> Preconditi
     }
 }
 
-/// True if a `GET` or `HEAD` may be answered 304, by `If-None-Match` and
-/// `If-Modified-Since` alone: what a cache evaluates, which leaves `If-Match`
-/// and `If-Unmodified-Since` to the origin (RFC 9111 §4.3.2).
+/// True if a `GET` or `HEAD` may be answered with 304. Only `If-None-Match` and
+/// `If-Modified-Since` are evaluated, as a cache does, which leaves `If-Match` and
+/// `If-Unmodified-Since` to the origin server (RFC 9111 §4.3.2).
 #[must_use]
 pub fn not_modified(request: &RequestHead, validators: Validators<'_>) -> bool {
-    is_read(request) && has_what_there_is(&request.fields, validators, true)
+    is_read(request) && has_current_version(&request.fields, validators, true)
 }
 
-/// The client names the current version in `If-None-Match`, or without that
-/// field and only when it reads, in `If-Modified-Since` (RFC 9110 §13.1.3).
-fn has_what_there_is(fields: &Fields, validators: Validators<'_>, reads: bool) -> bool {
+/// True if `If-None-Match` names the current version, or, without that field and only for
+/// `GET` and `HEAD`, `If-Modified-Since` does (RFC 9110 §13.1.3).
+fn has_current_version(fields: &Fields, validators: Validators<'_>, reads: bool) -> bool {
     if has(fields, b"if-none-match") {
         let values = fields.get_all(b"if-none-match");
         return etag::names(values, validators.tag(), Comparison::Weak);
@@ -97,7 +96,7 @@ fn has(fields: &Fields, name: &[u8]) -> bool {
     fields.get(name).is_some()
 }
 
-/// The date of a field that has one line; anything else is ignored.
+/// The date of a field with exactly one line; otherwise the field is ignored.
 fn one_date(fields: &Fields, name: &[u8]) -> Option<u64> {
     let mut values = fields.get_all(name);
     let first = values.next()?;

@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use httpdate::HttpDate;
 
-/// The first second that has no HTTP date: the year 10000 begins.
+/// The beginning of the year 10000, which HTTP dates cannot express.
 const END: u64 = 253_402_300_800;
 
-/// No form is longer than `Wednesday, 09-Nov-94 08:49:37 GMT`.
+/// No valid date is longer: the longest is `Wednesday, 09-Nov-94 08:49:37 GMT`.
 const LONGEST: usize = 40;
 
-/// The Unix seconds of a date in any of the three forms; `None` if it is none
-/// of them. In the form with two digits, `70` to `99` is the last century.
+/// Parses a date in any of the three formats as Unix seconds. A two-digit year from `70` to
+/// `99` is in the twentieth century.
 #[must_use]
 pub fn parse(value: &[u8]) -> Option<u64> {
     if value.len() > LONGEST {
@@ -23,8 +23,8 @@ pub fn parse(value: &[u8]) -> Option<u64> {
     Some(since.as_secs())
 }
 
-/// Appends the date of these Unix seconds in the preferred form, 29 bytes;
-/// what lies after the year 9999 is written as its last second.
+/// Appends the date of these Unix seconds in the preferred format, which has 29 bytes. Later
+/// times are written as the last second of the year 9999.
 pub fn write(seconds: u64, out: &mut Vec<u8>) {
     let time = UNIX_EPOCH + Duration::from_secs(seconds.min(END - 1));
     // Writing into memory does not fail.

@@ -4,14 +4,14 @@
 /// An entity tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntityTag<'a> {
-    /// True for `W/"…"`: the same meaning, perhaps not the same bytes.
+    /// True for a weak tag, `W/"…"`: equivalent content, but possibly different bytes.
     pub weak: bool,
-    /// What stands between the quotes.
+    /// The content of the quotes.
     pub opaque: &'a [u8],
 }
 
 impl<'a> EntityTag<'a> {
-    /// Reads a value that is one entity tag and nothing else.
+    /// Parses a value that consists of one entity tag.
     #[must_use]
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         match Self::take(value) {
@@ -20,19 +20,19 @@ impl<'a> EntityTag<'a> {
         }
     }
 
-    /// The strong comparison: both are strong and the same (§8.8.3.2).
+    /// The strong comparison: both tags are strong and identical (§8.8.3.2).
     #[must_use]
     pub fn matches_strongly(self, other: EntityTag<'_>) -> bool {
         !self.weak && !other.weak && self.opaque == other.opaque
     }
 
-    /// The weak comparison: the same but for `W/` (§8.8.3.2).
+    /// The weak comparison: the tags are identical except for `W/` (§8.8.3.2).
     #[must_use]
     pub fn matches_weakly(self, other: EntityTag<'_>) -> bool {
         self.opaque == other.opaque
     }
 
-    /// Reads a tag from the front; with what follows it.
+    /// Parses a tag at the front of `text`, and returns it with the rest.
     fn take(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (weak, rest) = match text.strip_prefix(b"W/") {
             Some(rest) => (true, rest),
@@ -45,7 +45,7 @@ impl<'a> EntityTag<'a> {
     }
 }
 
-/// Which comparison a precondition asks for.
+/// Which comparison a precondition uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// `If-Match`, `If-Range`.
@@ -54,13 +54,12 @@ pub enum Comparison {
     Weak,
 }
 
-/// True if the list in the values of all lines of `If-Match` or
-/// `If-None-Match` names the current tag, or is `*`, which stands for any
-/// representation that there is.
+/// True if the list in all lines of `If-Match` or `If-None-Match` contains the current tag, or
+/// is `*`, which matches any existing representation.
 ///
-/// A member that is not an entity tag names nothing, and neither does a `*`
-/// beside other members: the request is then answered as if the condition named
-/// no tag that we know, which loses neither an update (412) nor an answer (200).
+/// A member that is not an entity tag matches nothing, and neither does a `*` next to other
+/// members. The condition then does not match: `If-Match` gives a 412, so that no update is
+/// lost, and `If-None-Match` on a read gives the whole response.
 #[must_use]
 pub fn names<'v>(
     values: impl Iterator<Item = &'v [u8]>,
@@ -96,8 +95,8 @@ enum Member<'a> {
     Malformed,
 }
 
-/// The next member of a list and what follows its comma. A comma may stand
-/// within the quotes of a tag, so that the list cannot be split at commas.
+/// The next member of a list, and the rest after its comma. A tag may contain commas within
+/// its quotes, so that the list cannot simply be split at commas.
 fn next_member(text: &[u8]) -> Option<(Member<'_>, &[u8])> {
     let blank = |&byte: &u8| matches!(byte, b',' | b' ' | b'\t');
     let start = text.iter().position(|byte| !blank(byte))?;
@@ -114,7 +113,7 @@ fn next_member(text: &[u8]) -> Option<(Member<'_>, &[u8])> {
     Some((Member::Malformed, text.get(end..).unwrap_or_default()))
 }
 
-/// What follows the member's comma; `None` if the member goes on.
+/// The rest after the comma that ends a member; `None` if the member does not end here.
 fn end_of_member(rest: &[u8]) -> Option<&[u8]> {
     let rest = rest.trim_ascii_start();
     if rest.is_empty() {

@@ -1,12 +1,12 @@
 //! Everything that can go wrong with an exchange, as one type.
 //!
-//! A failure knows whose fault it is, its status, its word for the access log
-//! and the metrics, and its error type in `Proxy-Status` (RFC 9209 §2.3).
-//! One place in the proxy turns it into a response.
+//! Each kind of failure has a responsible party, a status code, a word for the access log and
+//! the metrics, and an error type in `Proxy-Status` (RFC 9209 §2.3). One place in the proxy
+//! turns a failure into a response.
 
 use std::borrow::Cow;
 
-/// Whose fault a failure is.
+/// Who is responsible for a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The client's.
@@ -19,9 +19,9 @@ pub enum Fault {
     Policy,
 }
 
-/// What kind of failure it is.
+/// The kind of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the table in `facts` says what each one is")]
+#[allow(missing_docs, reason = "the table in `facts` describes each kind")]
 pub enum Kind {
     BadRequest,
     RequestHeadTooLarge,
@@ -58,7 +58,7 @@ pub enum Kind {
     Internal,
 }
 
-/// Every kind, for metrics that exist before they count and for the reference.
+/// All kinds, for metrics and for the generated reference.
 pub const KINDS: [Kind; 33] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
@@ -104,7 +104,7 @@ struct Facts {
 }
 
 impl Kind {
-    /// The one table: fault, status, word, RFC 9209 error type, sentence.
+    /// The table of all kinds: fault, status, word, RFC 9209 error type, description.
     fn facts(self) -> Facts {
         use Fault::{Client, Gateway, Policy, Upstream};
         let (fault, status, word, proxy_status, words) = match self {
@@ -349,19 +349,19 @@ impl Kind {
         }
     }
 
-    /// Whose fault it is.
+    /// Who is responsible for it.
     #[must_use]
     pub fn fault(self) -> Fault {
         self.facts().fault
     }
 
-    /// The status that the client gets; 499 is only ever logged.
+    /// The status code that the client gets; 499 appears only in the log.
     #[must_use]
     pub fn status(self) -> u16 {
         self.facts().status
     }
 
-    /// The word in the access log and the metrics.
+    /// The identifier in the access log and the metrics.
     #[must_use]
     pub fn word(self) -> &'static str {
         self.facts().word
@@ -373,14 +373,14 @@ impl Kind {
         self.facts().proxy_status
     }
 
-    /// One sentence for the client and the operator.
+    /// A description for the client and the operator.
     #[must_use]
     pub fn words(self) -> &'static str {
         self.facts().words
     }
 
-    /// True if nothing of the request reached an upstream, so that another
-    /// endpoint may be tried whatever the method is.
+    /// True if nothing of the request has reached an upstream, so that it may be retried with
+    /// any method.
     #[must_use]
     pub fn is_before_send(self) -> bool {
         matches!(
@@ -397,14 +397,14 @@ impl Kind {
 /// What went wrong with an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What kind.
+    /// The kind of the failure.
     pub kind: Kind,
-    /// More about it, for the log and `Proxy-Status`; never anything secret.
+    /// Details for the log and `Proxy-Status`; never anything secret.
     pub detail: Cow<'static, str>,
 }
 
 impl Failure {
-    /// A failure with nothing more to say.
+    /// A failure without details.
     #[must_use]
     pub fn new(kind: Kind) -> Self {
         Self {
@@ -413,7 +413,7 @@ impl Failure {
         }
     }
 
-    /// A failure with a detail.
+    /// A failure with details.
     #[must_use]
     pub fn with(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {

@@ -1,9 +1,9 @@
-//! The fields of one head, in the order and the letter case they came in.
+//! The fields of a head, in the order and letter case in which they were received.
 //!
-//! All lines live in one arena that is cleared, not freed, between messages,
-//! so that a keep-alive connection allocates nothing for its heads. A received
-//! section is copied there as it is, and a field is a range of it. An edit
-//! appends to the arena; what it replaced stays behind until `clear`.
+//! All lines are stored in one arena that is cleared, but not freed, between messages, so
+//! that a persistent connection allocates nothing for its heads. A received section is
+//! copied there as a whole, and each field is a range of it. An edit appends to the arena;
+//! the line that it replaces stays there, unused, until `clear`.
 
 mod constant;
 mod known;
@@ -13,11 +13,11 @@ use std::ops::Range;
 pub use constant::ConstantLines;
 pub use known::Known;
 
-/// True for what a proxy before an application may say of the address that was
-/// asked for. Applications that believe it answer for another address than the
-/// one that was routed, checked by policies, and is the cache's key.
+/// True for the unregistered fields by which a proxy tells an application the requested
+/// address. An application that trusts them responds for another address than the one that
+/// was routed, that policies checked, and that is in the cache key.
 #[must_use]
-pub fn is_of_a_proxy(name: &[u8]) -> bool {
+pub fn is_proxy_address_field(name: &[u8]) -> bool {
     [
         "x-forwarded-port",
         "x-forwarded-prefix",
@@ -32,17 +32,20 @@ pub fn is_of_a_proxy(name: &[u8]) -> bool {
     .any(|other| name.eq_ignore_ascii_case(other.as_bytes()))
 }
 
-/// Where a line lies in the arena. It always stands there as `name: value CRLF`,
-/// so that neighbours are written with one copy.
+/// A line in the arena. It is always stored as `name: value CRLF`, so that adjacent lines
+/// are written with one copy.
 #[derive(Clone, Copy, Debug)]
 struct Line {
+    /// The offset of the line.
     start: u32,
+    /// The length of the name.
     name: u32,
+    /// The length of the value.
     value: u32,
     known: Known,
 }
 
-/// What a line has beside its name and its value: `: ` and CRLF.
+/// The bytes of a line besides name and value: `: ` and CRLF.
 const PUNCTUATION: usize = 4;
 
 impl Line {
@@ -78,7 +81,7 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Forgets all fields and keeps the memory.
+    /// Removes all fields, and keeps the memory.
     pub fn clear(&mut self) {
         self.arena.clear();
         self.lines.clear();
@@ -96,7 +99,7 @@ impl Fields {
         self.lines.is_empty()
     }
 
-    /// Bytes held for reuse.
+    /// The capacity of the arena, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.arena.capacity()
@@ -107,7 +110,7 @@ impl Fields {
         self.append_known(name, value);
     }
 
-    /// Adds a line at the end and says which field it is.
+    /// Adds a line at the end, and returns which field it is.
     pub fn append_known(&mut self, name: &[u8], value: &[u8]) -> Known {
         let known = Known::of(name);
         let start = offset(self.arena.len());
@@ -121,8 +124,8 @@ impl Fields {
         known
     }
 
-    /// Adds a line at the end with the value of the first line of `known`, if
-    /// there is one and it is not empty.
+    /// Adds a line at the end, with the value of the first line of `known`. Adds nothing if
+    /// there is no such line or its value is empty.
     pub fn append_value_of(&mut self, known: Known, name: &[u8]) {
         let line = self.lines.iter().find(|line| line.known == known).copied();
         let Some(line) = line.filter(|line| line.value > 0) else {
@@ -143,19 +146,18 @@ impl Fields {
         });
     }
 
-    /// Copies the lines of a received section into the arena at once. Each is
-    /// then told by [`Self::append_copied`], in order and without a gap.
-    pub(crate) fn copy_section(&mut self, section: &[u8]) -> Copied {
+    /// Copies the lines of a received section into the arena at once. Afterwards each must be
+    /// added by [`Self::append_copied`], in order and without gaps.
+    pub(crate) fn copy_section(&mut self, section: &[u8]) -> CopiedSection {
         let next = offset(self.arena.len());
         self.arena.extend_from_slice(section);
-        Copied { next }
+        CopiedSection { next }
     }
 
-    /// Adds the next line of a copied section at the end, and says which field
-    /// it is.
+    /// Adds the next line of a copied section, and returns which field it is.
     pub(crate) fn append_copied(
         &mut self,
-        copied: &mut Copied,
+        copied: &mut CopiedSection,
         name: &[u8],
         value: &[u8],
     ) -> Known {
@@ -170,8 +172,8 @@ impl Fields {
         line.known
     }
 
-    /// Replaces all lines of this name by one, which stands where the first
-    /// stood and is spelled as that one was.
+    /// Replaces all lines of this name by one, in the place of the first and with its spelling
+    /// of the name.
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
         let Self { arena, lines } = self;
         let mut same = lines
@@ -212,7 +214,7 @@ impl Fields {
         true
     }
 
-    /// Keeps the lines for which `keep` is true.
+    /// Removes the lines for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(Known, &[u8], &[u8]) -> bool) {
         let Self { arena, lines } = self;
         lines.retain(|line| keep(line.known, line.name(arena), line.value(arena)));
@@ -257,7 +259,7 @@ impl Fields {
         found
     }
 
-    /// Known field, name and value of each line, in order.
+    /// All lines in order, each as known field, name and value.
     pub fn iter(&self) -> impl Iterator<Item = (Known, &[u8], &[u8])> {
         self.lines
             .iter()
@@ -269,9 +271,8 @@ impl Fields {
         self.write_where(|_| true, out);
     }
 
-    /// Appends the lines of those fields that `is_written` takes, as
-    /// [`Self::write_to`] does. Lines that are neighbours in the arena, as most
-    /// received ones are, cost one copy.
+    /// Appends the lines of the fields for which `is_written` is true, as [`Self::write_to`]
+    /// does. Lines that are adjacent in the arena, as most received ones are, take one copy.
     pub fn write_where(&self, is_written: impl Fn(Known) -> bool, out: &mut Vec<u8>) {
         out.reserve(self.arena.len());
         let mut run = 0..0;
@@ -287,8 +288,9 @@ impl Fields {
     }
 }
 
-/// How far the lines of a copied section have been told.
-pub(crate) struct Copied {
+/// A copied section whose lines are being added.
+pub(crate) struct CopiedSection {
+    /// The offset of the next line.
     next: u32,
 }
 
@@ -305,8 +307,8 @@ fn write_value(out: &mut Vec<u8>, value: &[u8]) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// True if the bytes may stand in a field value (RFC 9110 §5.5): no control
-/// character but the tab.
+/// True if the bytes are a valid field value (RFC 9110 §5.5): no control characters except
+/// the tab.
 #[must_use]
 pub fn is_field_value(value: &[u8]) -> bool {
     value
@@ -324,6 +326,7 @@ pub fn is_token(name: &[u8]) -> bool {
 }
 
 /// The members of a comma-separated list, trimmed, without empty ones (RFC 9110 §5.6.1).
+/// Quoted strings are not recognised.
 pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|&byte| byte == b',')
@@ -331,7 +334,7 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|member| !member.is_empty())
 }
 
-/// Heads are limited to far less than 4 GiB long before they come here.
+/// Converts an offset. Heads are limited to far less than 4 GiB before they get here.
 fn offset(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

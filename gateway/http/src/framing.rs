@@ -1,4 +1,4 @@
-//! How the end of a body is told (RFC 9112 §6.3).
+//! How the end of a body is determined (RFC 9112 §6.3).
 
 /// The framing of one message's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,12 +10,12 @@ pub enum Framing {
     Length(u64),
     /// The chunked transfer coding.
     Chunked,
-    /// Everything until the connection closes. Responses only.
+    /// All bytes until the connection is closed; in responses only.
     UntilClose,
 }
 
 impl Framing {
-    /// The number of bytes, if it is known before they come.
+    /// The number of bytes, if it is known in advance.
     #[must_use]
     pub fn length(self) -> Option<u64> {
         match self {
@@ -32,9 +32,8 @@ impl Framing {
     }
 }
 
-/// How long a body is, as far as that is known before it comes, whatever the
-/// protocol that carries it. How a connection of HTTP/1 marks its end is
-/// [`Framing`]'s matter.
+/// The length of a body as far as it is known in advance, independent of the protocol. How
+/// HTTP/1 marks the end of the body is described by [`Framing`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Length {
     /// There is no body.
@@ -42,12 +41,12 @@ pub enum Length {
     None,
     /// Exactly this many bytes.
     Exactly(u64),
-    /// Nobody knows before its end.
+    /// The length is unknown until the end of the body.
     Open,
 }
 
 impl Length {
-    /// The number of bytes, if it is known before they come.
+    /// The number of bytes, if it is known in advance.
     #[must_use]
     pub fn known(self) -> Option<u64> {
         match self {

@@ -1,21 +1,21 @@
-//! What request and response heads have in common: limits, errors, and the
-//! one pass over httparse that fills [`Fields`].
+//! What heads of requests and responses have in common: limits, errors, and the function
+//! that fills [`Fields`] from the lines that httparse has found.
 
 use std::mem::MaybeUninit;
 
 use crate::fields::{Fields, Known, list};
 use crate::framing::Framing;
 
-/// The most field lines that any head may have, whatever the limits say: the
+/// The most field lines that any head may have, regardless of the configured limits: the
 /// parser's table is on the stack.
 pub const MAX_FIELDS: usize = 256;
 
 /// How large a head may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes from the first of the start line to the empty line.
+    /// The most bytes, from the start line to the empty line inclusive.
     pub bytes: usize,
-    /// Field lines, at most [`MAX_FIELDS`].
+    /// The most field lines; no more than [`MAX_FIELDS`].
     pub fields: usize,
 }
 
@@ -36,16 +36,16 @@ pub enum HeadError {
     TooLarge,
     /// More field lines than the limit.
     TooManyFields,
-    /// Not a head, or one that can be read in two ways. The words say what.
+    /// The head is malformed or ambiguous, for this reason.
     Malformed(&'static str),
     /// A transfer coding other than `chunked`.
     TransferCoding,
-    /// Not HTTP/1.0 or HTTP/1.1.
+    /// A version other than HTTP/1.0 and HTTP/1.1.
     Version,
 }
 
 impl HeadError {
-    /// What is wrong, for the client and the log.
+    /// A description for the client and the log.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
@@ -72,26 +72,26 @@ pub(crate) fn parse_error(error: httparse::Error) -> HeadError {
     }
 }
 
-/// A parsed head whose line ends are right.
+/// A parsed head in which every line ends with CRLF.
 pub(crate) struct Parsed<'h> {
     headers: &'h [httparse::Header<'h>],
-    /// The field section, if each of its lines is `name: value CRLF`, with one
-    /// space and no other whitespace around the value, as nearly all are sent.
+    /// The field section, if each of its lines is `name: value CRLF` with exactly one space
+    /// before the value and no other whitespace around it, as in nearly all messages.
     canonical: Option<&'h [u8]>,
 }
 
 impl<'h> Parsed<'h> {
-    /// The lines that the parser found in `head`.
+    /// Takes the field lines that the parser found in `head`.
     ///
     /// # Errors
-    /// A lone LF. The parser takes it for a line end; whoever stands before or
-    /// behind the gateway may not, so it is refused (RFC 9112 §2.2).
+    /// A LF without CR. The parser accepts it as a line end, but other HTTP implementations
+    /// on the path may not, so it is refused (RFC 9112 §2.2).
     pub(crate) fn new(
         head: &'h [u8],
         headers: &'h [httparse::Header<'h>],
     ) -> Result<Self, HeadError> {
         let canonical = canonical(head, headers);
-        // Canonical lines end in CRLF, so that only the start line is left to be searched.
+        // Canonical lines end with CRLF, so that only the start line has to be searched.
         let searched = head.len() - canonical.map_or(0, <[u8]>::len);
         if has_lone_lf(head.get(..searched).unwrap_or_default()) {
             return Err(HeadError::Malformed("line end without CR"));
@@ -108,7 +108,7 @@ fn canonical<'h>(head: &'h [u8], headers: &[httparse::Header<'_>]) -> Option<&'h
     for header in headers {
         let name_end = next + header.name.len();
         let value_end = name_end + 2 + header.value.len();
-        // An empty value lies nowhere; then both ends are next to each other.
+        // An empty value has no position; for it the checks below suffice.
         let is_canonical = place(header.name.as_bytes()) == Some(next)
             && (header.value.is_empty() || place(header.value) == Some(name_end + 2))
             && head.get(name_end..name_end + 2) == Some(b": ")
@@ -125,8 +125,8 @@ fn has_lone_lf(head: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', head).any(|at| at == 0 || head.get(at - 1) != Some(&b'\r'))
 }
 
-/// What the fields say about the message's end and its connection.
-pub(crate) struct Meaning {
+/// What the fields state about the framing and the connection.
+pub(crate) struct MessageControl {
     pub(crate) transfer_encoding: bool,
     pub(crate) content_length: Option<u64>,
     pub(crate) close: bool,
@@ -134,17 +134,17 @@ pub(crate) struct Meaning {
     pub(crate) upgrade: bool,
 }
 
-/// Stores the parsed lines and reads those that decide about framing
-/// (RFC 9112 §6). Whatever two parsers could read differently is an error.
+/// Stores the parsed lines, and interprets those that determine the framing (RFC 9112 §6).
+/// Anything that two parsers could interpret differently is an error.
 pub(crate) fn take_fields(
     parsed: &Parsed<'_>,
     limits: Limits,
     fields: &mut Fields,
-) -> Result<Meaning, HeadError> {
+) -> Result<MessageControl, HeadError> {
     if parsed.headers.len() > limits.fields {
         return Err(HeadError::TooManyFields);
     }
-    let mut meaning = Meaning {
+    let mut control = MessageControl {
         transfer_encoding: false,
         content_length: None,
         close: false,
@@ -160,36 +160,36 @@ pub(crate) fn take_fields(
         };
         match known {
             Known::TransferEncoding => {
-                if meaning.transfer_encoding || !header.value.eq_ignore_ascii_case(b"chunked") {
+                if control.transfer_encoding || !header.value.eq_ignore_ascii_case(b"chunked") {
                     return Err(HeadError::TransferCoding);
                 }
-                meaning.transfer_encoding = true;
+                control.transfer_encoding = true;
             }
             Known::ContentLength => {
-                if meaning.content_length.is_some() {
+                if control.content_length.is_some() {
                     return Err(HeadError::Malformed("more than one Content-Length"));
                 }
-                meaning.content_length = Some(length(header.value)?);
+                control.content_length = Some(length(header.value)?);
             }
             Known::Connection => {
                 for option in list(header.value) {
-                    meaning.close |= option.eq_ignore_ascii_case(b"close");
-                    meaning.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-                    meaning.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+                    control.close |= option.eq_ignore_ascii_case(b"close");
+                    control.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+                    control.upgrade |= option.eq_ignore_ascii_case(b"upgrade");
                 }
             }
             _ => {}
         }
     }
-    if meaning.transfer_encoding && meaning.content_length.is_some() {
+    if control.transfer_encoding && control.content_length.is_some() {
         return Err(HeadError::Malformed(
             "both Transfer-Encoding and Content-Length",
         ));
     }
-    Ok(meaning)
+    Ok(control)
 }
 
-impl Meaning {
+impl MessageControl {
     pub(crate) fn framing(&self) -> Option<Framing> {
         if self.transfer_encoding {
             return Some(Framing::Chunked);
@@ -197,7 +197,7 @@ impl Meaning {
         self.content_length.map(Framing::Length)
     }
 
-    /// True if the connection may carry another message (RFC 9112 §9.3).
+    /// True if the connection is persistent (RFC 9112 §9.3).
     pub(crate) fn persists(&self, version: Version) -> bool {
         match version {
             Version::Http11 => !self.close,

@@ -1,9 +1,9 @@
-//! The words of HTTP that every part of the gateway shares: heads and their
-//! fields, message framing, paths, authorities and failures.
+//! The HTTP types that all parts of the gateway share: heads and their fields, message
+//! framing, paths, authorities and failures.
 //!
-//! Nothing here reads a socket or a clock. A head is parsed once, strictly
-//! (RFC 9112), into an arena that its connection uses again for the next
-//! request; what is ambiguous is refused here and so never forwarded.
+//! Nothing here reads a socket or a clock. A head is parsed once and strictly (RFC 9112),
+//! into memory that is reused for the next one. Ambiguous messages are refused here, so
+//! that they are never forwarded.
 
 pub mod accept_encoding;
 pub mod authority;

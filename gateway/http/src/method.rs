@@ -1,7 +1,7 @@
-//! What the gateway needs to know of a method (RFC 9110 §9).
+//! Properties of methods (RFC 9110 §9).
 
-/// True if the method is idempotent (RFC 9110 §9.2.2), so that a request may
-/// be sent again when its connection died before a byte of the answer came.
+/// True if the method is idempotent (RFC 9110 §9.2.2), so that a request may be retried after
+/// its connection was lost before the first byte of the response.
 #[must_use]
 pub fn is_idempotent(method: &[u8]) -> bool {
     matches!(

@@ -1,10 +1,10 @@
-//! One path for everyone.
+//! Normalisation of paths.
 //!
-//! Router, policies, cache key, files and the upstream all see the same
-//! normalised path, for a disagreement about paths is the classic way around
-//! an access rule. Normalising is: escapes of unreserved characters decoded,
-//! other escapes in upper case, bytes that a path cannot hold escaped
-//! (RFC 3986 §6.2.2), runs of slashes merged, dot segments resolved (§5.2.4).
+//! Router, policies, cache key, files and the upstream all see the same normalised path:
+//! components that interpret a path differently are the classic way to bypass an access
+//! rule. Percent-encoded unreserved characters are decoded, other percent-encodings are
+//! written in upper case, bytes that are not allowed in a path are percent-encoded (RFC
+//! 3986 §6.2.2), repeated slashes are merged, and dot segments are removed (§5.2.4).
 
 /// What a site does with `%2F` in a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,26 +26,26 @@ pub enum PathError {
     /// `%00`.
     Nul,
     /// `..` would leave the root.
-    Climbs,
+    AboveRoot,
 }
 
 impl PathError {
-    /// What is wrong, for the client and the log.
+    /// A description for the client and the log.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::NotAbsolute => "path does not start with a slash",
             Self::BadEscape => "path has a percent sign without two hexadecimal digits",
             Self::Nul => "path has a NUL",
-            Self::Climbs => "path climbs out of the root",
+            Self::AboveRoot => "path climbs out of the root",
         }
     }
 }
 
-/// Appends the normalised form of `raw` to `out`; true if it holds a `%2F`.
+/// Appends the normalised form of `raw` to `out`, and returns whether it contains `%2F`.
 ///
 /// # Errors
-/// See [`PathError`]; `out` is then of no use.
+/// See [`PathError`]. The content of `out` is then unspecified.
 pub fn normalise(raw: &[u8], out: &mut Vec<u8>) -> Result<bool, PathError> {
     if raw.first() != Some(&b'/') {
         return Err(PathError::NotAbsolute);
@@ -54,14 +54,14 @@ pub fn normalise(raw: &[u8], out: &mut Vec<u8>) -> Result<bool, PathError> {
         out.extend_from_slice(raw);
         return Ok(false);
     }
-    // Escapes first, dots after: `%2e%2e` is `..`.
+    // Decoding comes before removing dot segments: `%2e%2e` is `..`.
     let root = out.len();
     let has_slash = unescape(raw, out)?;
     resolve(out, root)?;
     Ok(has_slash)
 }
 
-/// True if there is nothing to do: the common case, one pass and a copy.
+/// True if the path is certainly normalised already, which is the common case.
 fn is_plain(raw: &[u8]) -> bool {
     let mut previous = 0;
     for &byte in raw {
@@ -107,14 +107,14 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<bool, PathError> {
     Ok(has_slash)
 }
 
-/// Merges slashes and resolves dot segments of `path[root..]` in place; the
-/// write position never passes the read position.
+/// Merges slashes and removes dot segments of `path[root..]` in place. The write position
+/// never passes the read position.
 fn resolve(path: &mut Vec<u8>, root: usize) -> Result<(), PathError> {
     let mut write = root;
     let mut read = root;
     let end = path.len();
     while read < end {
-        // At a slash: find the segment behind it.
+        // `read` is at a slash: find the segment after it.
         let start = read + 1;
         let length = path
             .get(start..end)
@@ -127,7 +127,7 @@ fn resolve(path: &mut Vec<u8>, root: usize) -> Result<(), PathError> {
             b"" | b"." => write = put_slash(path, write),
             b".." => {
                 let kept = path.get(root..write).unwrap_or_default();
-                let parent = memchr::memrchr(b'/', kept).ok_or(PathError::Climbs)?;
+                let parent = memchr::memrchr(b'/', kept).ok_or(PathError::AboveRoot)?;
                 write = root + parent;
                 if is_last {
                     write = put_slash(path, write);
@@ -170,7 +170,7 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-/// pchar and slash without `%` (RFC 3986 §3.3).
+/// True for the characters of `pchar` except `%`, and for the slash (RFC 3986 §3.3).
 #[allow(
     clippy::indexing_slicing,
     reason = "the table is made at compile time, where a bad index does not compile"
@@ -235,9 +235,9 @@ mod tests {
         for (raw, error) in [
             ("a", PathError::NotAbsolute),
             ("", PathError::NotAbsolute),
-            ("/..", PathError::Climbs),
-            ("/a/../..", PathError::Climbs),
-            ("/%2e./x", PathError::Climbs),
+            ("/..", PathError::AboveRoot),
+            ("/a/../..", PathError::AboveRoot),
+            ("/%2e./x", PathError::AboveRoot),
             ("/%", PathError::BadEscape),
             ("/%4", PathError::BadEscape),
             ("/%4g", PathError::BadEscape),

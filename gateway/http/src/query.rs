@@ -1,9 +1,9 @@
-//! Query parameters and cookies, as policies see them.
+//! Query parameters and cookies, which policies read.
 
 use crate::path::hex;
 
-/// The value of the first parameter of this name, as sent. The name is
-/// compared after decoding; a parameter without `=` has an empty value.
+/// The value of the first parameter with this name, not decoded. Names are decoded before
+/// they are compared. A parameter without `=` has an empty value.
 #[must_use]
 pub fn parameter<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
     query.split(|&byte| byte == b'&').find_map(|pair| {
@@ -15,8 +15,8 @@ pub fn parameter<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
     })
 }
 
-/// Appends a query component with its escapes decoded and `+` as a space
-/// (WHATWG URL §5.1). A `%` without two digits stays as it is.
+/// Appends the decoded form of a query component: percent-encodings are decoded, and `+`
+/// becomes a space (WHATWG URL §5.1). A `%` without two hexadecimal digits is kept.
 pub fn decode(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {

@@ -1,9 +1,9 @@
-//! Byte ranges (RFC 9110 §14): which parts of a representation are sent, and
-//! the words around them in a 206 or 416.
+//! Byte ranges (RFC 9110 §14): selects the parts of a representation that are sent, and writes
+//! the fields and delimiters of a 206 or 416.
 //!
-//! Ranges are asked for by anyone, so what is asked is bounded (§17.15): at
-//! most [`MAX_RANGES`] of them, those that overlap or touch are sent as one, and
-//! when all together exceed the representation, it is sent whole.
+//! Range requests can be used for attacks, so they are limited (§17.15): to at most
+//! [`MAX_RANGES`] ranges, of which overlapping and adjacent ones are joined. If all ranges
+//! together are longer than the representation, it is sent as a whole.
 
 use std::io::Write;
 
@@ -13,10 +13,10 @@ use crate::etag::EntityTag;
 use crate::fields;
 use crate::request::RequestHead;
 
-/// A request for more ranges than this is answered with the whole.
+/// The most ranges of a request. If there are more, `Range` is ignored.
 pub const MAX_RANGES: usize = 32;
 
-/// Some bytes of a representation: both ends are sent, so it is never empty.
+/// A part of a representation. Both ends are inclusive, so a part is never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     /// Offset of the first byte.
@@ -26,7 +26,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// How many bytes.
+    /// The number of bytes.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a part is never empty")]
     pub fn len(self) -> u64 {
@@ -34,24 +34,24 @@ impl Part {
     }
 }
 
-/// What a request asks of a representation.
+/// The result of a range request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ranges {
-    /// All of it, in a 200.
+    /// The whole representation, in a 200.
     Whole,
-    /// Nothing that it has: 416 with [`write_unsatisfied`].
+    /// No requested range overlaps the representation: 416 with [`write_unsatisfied`].
     Unsatisfiable,
-    /// These parts, in a 206: one with [`write_content_range`], more in a
-    /// [`Multipart`]. There is at least one, each ends below the length, no two
-    /// overlap or touch, and they are in the order asked for if nothing was joined.
+    /// These parts, in a 206: a single part with [`write_content_range`], several in a
+    /// [`Multipart`]. There is at least one part, each ends before the length, and no two
+    /// overlap or are adjacent. Unless parts were joined, they are in the requested order.
     Parts(Vec<Part>),
 }
 
-/// Which ranges a request asks for of a representation of `length` bytes. Ask
-/// when the preconditions say
-/// [`Proceed`](crate::conditional::Precondition::Proceed) and the answer would
-/// be a 200. `Range` counts in a `GET` only; a malformed one, another unit, or an
-/// `If-Range` that does not hold gives the whole (§14.2, §13.1.5).
+/// The ranges that a request selects of a representation of `length` bytes. Call this if the
+/// preconditions evaluate to
+/// [`Proceed`](crate::conditional::Precondition::Proceed) and the response would be a 200.
+/// `Range` is ignored if the method is not `GET`, if it is malformed or has another unit, or
+/// if `If-Range` does not match (§14.2, §13.1.5).
 #[must_use]
 pub fn requested(request: &RequestHead, validators: Validators<'_>, length: u64) -> Ranges {
     let mut values = request.fields.get_all(b"range");
@@ -66,10 +66,9 @@ pub fn requested(request: &RequestHead, validators: Validators<'_>, length: u64)
         .unwrap_or(Ranges::Whole)
 }
 
-/// `If-Range` (§13.1.5): the client's parts are of this very version. True if
-/// the field is not there. A date must be the same as `Last-Modified`, to the
-/// second; whether two versions could share a second (§8.8.2.2) is for the
-/// caller to know, who then leaves `modified` out.
+/// Evaluates `If-Range` (§13.1.5): true if the client's parts are of the current version, or
+/// if the field is absent. A date must equal `Last-Modified` exactly. If two versions may have
+/// the same date (§8.8.2.2), the caller leaves `modified` out.
 fn if_range_holds(request: &RequestHead, validators: Validators<'_>) -> bool {
     let mut values = request.fields.get_all(b"if-range");
     let Some(value) = values.next() else {
@@ -85,17 +84,17 @@ fn if_range_holds(request: &RequestHead, validators: Validators<'_>) -> bool {
     }
 }
 
-/// One member of the set as sent.
+/// A range as it is specified in the request.
 #[derive(Clone, Copy)]
 enum Spec {
-    /// `first-last`; without `last` up to the end.
+    /// `first-last`, or `first-` up to the end.
     From(u64, u64),
-    /// `-length`: that many bytes at the end.
+    /// `-length`: the last `length` bytes.
     Suffix(u64),
 }
 
 impl Spec {
-    /// Grammar of §14.1.1; a number beyond `u64` is as good as the largest.
+    /// Parses the grammar of §14.1.1. A number beyond `u64` is replaced by the largest.
     fn parse(text: &[u8]) -> Option<Self> {
         let dash = memchr::memchr(b'-', text)?;
         let (first, last) = (text.get(..dash)?, text.get(dash + 1..)?);
@@ -109,7 +108,7 @@ impl Spec {
         }
     }
 
-    /// The bytes it means of `length`, if there are any.
+    /// The part of a representation of `length` bytes, unless it is empty.
     fn part(self, length: u64) -> Option<Part> {
         let end = length.checked_sub(1)?;
         match self {
@@ -142,7 +141,7 @@ fn byte_ranges(value: &[u8]) -> Option<&[u8]> {
     unit.eq_ignore_ascii_case(b"bytes=").then_some(set)
 }
 
-/// The parts that the set means; `None` if it is malformed or asks too much.
+/// The result for a range set; `None` if it is malformed or exceeds the limits.
 fn select(set: &[u8], length: u64) -> Option<Ranges> {
     let mut members = 0;
     let mut parts = Vec::new();
@@ -152,7 +151,8 @@ fn select(set: &[u8], length: u64) -> Option<Ranges> {
             return None;
         }
         let spec = Spec::parse(member)?;
-        // A suffix of nothing is nothing, which no Content-Range can say.
+        // A suffix of an empty representation is satisfiable but empty, which
+        // `Content-Range` cannot express.
         if length == 0 && matches!(spec, Spec::Suffix(1..)) {
             return None;
         }
@@ -171,8 +171,8 @@ fn select(set: &[u8], length: u64) -> Option<Ranges> {
     (sum <= length).then(|| Ranges::Parts(join(parts)))
 }
 
-/// Joins what overlaps or touches, and only then sorts: a client that asks
-/// for parts in another order wants them so (§15.3.7.2).
+/// Joins overlapping and adjacent parts. The result is sorted only if parts were joined:
+/// otherwise the requested order is kept (§15.3.7.2).
 fn join(parts: Vec<Part>) -> Vec<Part> {
     let mut sorted = parts.clone();
     sorted.sort_unstable_by_key(|part| part.first);
@@ -192,23 +192,23 @@ fn join(parts: Vec<Part>) -> Vec<Part> {
     }
 }
 
-/// Appends the value of `Content-Range` of one part: `bytes 0-9/100` (§14.4).
+/// Appends the value of `Content-Range` for a part: `bytes 0-9/100` (§14.4).
 pub fn write_content_range(part: Part, length: u64, out: &mut Vec<u8>) {
-    // Writing into memory does not fail, here and below.
+    // Writing to a vector does not fail, here and below.
     let _ = write!(out, "bytes {}-{}/{length}", part.first, part.last);
 }
 
-/// Appends the value of `Content-Range` of a 416: `bytes */100` (§15.5.17).
+/// Appends the value of `Content-Range` for a 416: `bytes */100` (§15.5.17).
 pub fn write_unsatisfied(length: u64, out: &mut Vec<u8>) {
     let _ = write!(out, "bytes */{length}");
 }
 
-/// A body of the type `multipart/byteranges` (§14.6): for each part a head and
-/// its bytes, then the end.
+/// A body of the type `multipart/byteranges` (§14.6): for each part its header and its bytes,
+/// and then the closing delimiter.
 #[derive(Clone, Copy, Debug)]
 pub struct Multipart<'a> {
-    /// What separates the parts: up to 70 letters and digits that the
-    /// representation does not hold, so random ones (RFC 2046 §5.1.1).
+    /// The boundary between parts: up to 70 letters and digits, which are random so that the
+    /// representation does not contain them (RFC 2046 §5.1.1).
     pub boundary: &'a [u8],
     /// The `Content-Type` of the representation.
     pub content_type: Option<&'a [u8]>,
@@ -223,7 +223,7 @@ impl Multipart<'_> {
         out.extend_from_slice(self.boundary);
     }
 
-    /// Appends what stands before the bytes of a part, the first one too.
+    /// Appends the delimiter and the header before the bytes of a part.
     pub fn write_head(&self, part: Part, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\r\n--");
         out.extend_from_slice(self.boundary);
@@ -236,14 +236,14 @@ impl Multipart<'_> {
         out.extend_from_slice(b"\r\n\r\n");
     }
 
-    /// Appends what stands behind the bytes of the last part.
+    /// Appends the closing delimiter after the last part.
     pub fn write_end(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\r\n--");
         out.extend_from_slice(self.boundary);
         out.extend_from_slice(b"--\r\n");
     }
 
-    /// How many bytes the body has, for `Content-Length`.
+    /// The length of the whole body in bytes, for `Content-Length`.
     #[must_use]
     pub fn body_length(&self, parts: &[Part]) -> u64 {
         let mut words = Vec::with_capacity(256);

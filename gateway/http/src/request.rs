@@ -8,7 +8,7 @@ use crate::framing::Framing;
 use crate::head::{HeadError, Limits, Parsed, Table, Version, parse_error, take_fields};
 use crate::{method, path};
 
-/// A request's head, read into memory that is used again.
+/// The head of a request, in memory that is reused.
 #[derive(Clone, Debug, Default)]
 pub struct RequestHead {
     /// The method as sent.
@@ -19,26 +19,26 @@ pub struct RequestHead {
     pub path: Vec<u8>,
     /// The query as sent, without its `?`.
     pub query: Option<Vec<u8>>,
-    /// Who was asked: the target's authority if it has one, else `Host`.
+    /// The authority of the request target if it has one, otherwise of `Host`.
     pub authority: Authority,
     /// The client's version.
     pub version: Version,
     /// All fields.
     pub fields: Fields,
-    /// Where the body ends.
+    /// The framing of the body.
     pub framing: Framing,
-    /// True if the client would send another request on this connection.
+    /// True if the client may send another request on the connection (RFC 9112 §9.3).
     pub keep_alive: bool,
     /// True if the client waits for `100 Continue` (RFC 9110 §10.1.1).
     pub expects_continue: bool,
-    /// True if the client asks for another protocol (RFC 9110 §7.8).
+    /// True if the client requests another protocol (RFC 9110 §7.8).
     pub upgrade: bool,
-    /// True if the path holds a `%2F`.
+    /// True if the path contains `%2F`.
     pub has_encoded_slash: bool,
 }
 
 impl RequestHead {
-    /// Forgets everything and keeps the memory.
+    /// Resets the head, and keeps its memory.
     pub fn clear(&mut self) {
         self.method.clear();
         self.raw_path.clear();
@@ -54,15 +54,15 @@ impl RequestHead {
         self.has_encoded_slash = false;
     }
 
-    /// Reads a head from the front of `buffer`. `Ok(None)` if it is not all
-    /// there; else how many bytes it took.
+    /// Parses a head at the front of `buffer`, and returns its size in bytes; `Ok(None)` if it
+    /// is incomplete.
     ///
     /// # Errors
-    /// [`HeadError`], after which the connection cannot be trusted any more.
-    /// What was understood of the head is left for the log.
+    /// [`HeadError`], after which the connection must be closed. What was parsed until then
+    /// remains in the head, for the log.
     pub fn parse(&mut self, buffer: &[u8], limits: Limits) -> Result<Option<usize>, HeadError> {
         self.clear();
-        // An empty line before the request line is forgiven (RFC 9112 §2.2).
+        // An empty line before the request line is ignored (RFC 9112 §2.2).
         let skipped = match buffer {
             [b'\r', b'\n', ..] => 2,
             _ => 0,
@@ -84,13 +84,13 @@ impl RequestHead {
             Some(0) => Version::Http10,
             _ => return Err(HeadError::Version),
         };
-        let meaning = take_fields(&parsed, limits, &mut self.fields)?;
-        if meaning.transfer_encoding && self.version == Version::Http10 {
+        let control = take_fields(&parsed, limits, &mut self.fields)?;
+        if control.transfer_encoding && self.version == Version::Http10 {
             return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
         }
-        self.framing = meaning.framing().unwrap_or(Framing::None);
-        self.keep_alive = meaning.persists(self.version);
-        self.upgrade = meaning.upgrade
+        self.framing = control.framing().unwrap_or(Framing::None);
+        self.keep_alive = control.persists(self.version);
+        self.upgrade = control.upgrade
             && self.version == Version::Http11
             && self.fields.known(Known::Upgrade).next().is_some();
         self.expects_continue = self.version == Version::Http11
@@ -103,7 +103,8 @@ impl RequestHead {
         Ok(Some(skipped + size))
     }
 
-    /// Exactly one `Host` in HTTP/1.1, at most one in HTTP/1.0 (RFC 9112 §3.2).
+    /// Reads `Host`, of which HTTP/1.1 requires exactly one, and HTTP/1.0 allows at most one
+    /// (RFC 9112 §3.2).
     fn take_host(&mut self) -> Result<(), HeadError> {
         let (first, second) = {
             let mut hosts = self.fields.known(Known::Host);
@@ -115,7 +116,7 @@ impl RequestHead {
         match first {
             None if self.version == Version::Http10 => return Ok(()),
             None => return Err(HeadError::Malformed("no Host")),
-            // An empty one is allowed where the target has no authority.
+            // An empty `Host` is allowed if the target has no authority.
             Some(b"") => return Ok(()),
             Some(host) if self.authority.read(host) => {
                 if self.authority.is_written(host) {
@@ -124,15 +125,14 @@ impl RequestHead {
             }
             Some(_) => return Err(HeadError::Malformed("bad Host")),
         }
-        // What decides here and what the upstream reads is one spelling
-        // (RFC 9110 §4.2.3).
+        // The gateway and the upstream see the same, normalised spelling (RFC 9110 §4.2.3).
         let mut host = Vec::new();
         self.authority.write_to(&mut host);
         self.fields.set(b"Host", &host);
         Ok(())
     }
 
-    /// The forms of the target (RFC 9112 §3.2).
+    /// Reads the request target in any of its forms (RFC 9112 §3.2).
     fn take_target(&mut self, target: &[u8]) -> Result<(), HeadError> {
         if !target
             .iter()
@@ -165,8 +165,8 @@ impl RequestHead {
         Ok(())
     }
 
-    /// `http://authority/path`: its authority wins over `Host` (RFC 9112
-    /// §3.2.2). Returns what follows the authority.
+    /// Reads a target in the absolute form, whose authority overrides `Host` (RFC 9112 §3.2.2).
+    /// Returns the part after the authority.
     fn take_absolute<'t>(&mut self, target: &'t [u8]) -> Result<&'t [u8], HeadError> {
         let bad = HeadError::Malformed("bad request target");
         let scheme_end = memchr::memmem::find(target, b"://").ok_or(bad)?;
@@ -187,8 +187,9 @@ impl RequestHead {
     }
 }
 
-/// The parser takes whatever stands behind the target for the version, so that
-/// a space in the target would be told as a version that is not spoken.
+/// Corrects the parser's error for a malformed request line. It takes everything after the
+/// target for the version, so that it reports a space in the target as an unsupported
+/// version.
 fn start_line(error: httparse::Error, text: &[u8]) -> HeadError {
     let line = text.split(|&byte| byte == b'\r' || byte == b'\n').next();
     let mut words = line.unwrap_or_default().split(|&byte| byte == b' ').skip(2);

@@ -7,31 +7,30 @@ use crate::framing::Framing;
 use crate::head::{HeadError, Limits, Parsed, Table, Version, parse_error, take_fields};
 use crate::status;
 
-/// A response's head, read into memory that is used again.
+/// The head of a response, in memory that is reused.
 #[derive(Debug, Default)]
 pub struct ResponseHead {
     /// The status code, 100 to 999.
     pub status: u16,
-    /// The reason phrase as sent; empty stands for the usual one.
+    /// The reason phrase as sent; empty for the standard one.
     pub reason: Vec<u8>,
     /// All fields.
     pub fields: Fields,
-    /// Where the body ends.
+    /// The framing of the body.
     pub framing: Framing,
-    /// True if the upstream would take another request on this connection.
+    /// True if the connection may be used for another request (RFC 9112 §9.3).
     pub keep_alive: bool,
     /// The upstream's `Keep-Alive: timeout=…`, in seconds.
     pub keep_alive_timeout: Option<u32>,
-    /// The protocol it answered in.
+    /// The version of the response.
     pub version: Version,
-    /// True if a body was left out that another request would have got: the
-    /// answer to a `HEAD`, and a 304. Faulty upstreams send it all the same,
-    /// and perhaps late.
+    /// True if the body is omitted although a `GET` would have one: in responses to `HEAD`, and
+    /// in a 304. Faulty upstreams send that body nevertheless, and possibly late.
     pub omits_body: bool,
 }
 
 impl ResponseHead {
-    /// Forgets everything and keeps the memory.
+    /// Resets the head, and keeps its memory.
     pub fn clear(&mut self) {
         self.status = 0;
         self.reason.clear();
@@ -43,12 +42,11 @@ impl ResponseHead {
         self.omits_body = false;
     }
 
-    /// Reads a head from the front of `buffer`, in answer to a request that
-    /// was a `HEAD` or not. `Ok(None)` if it is not all there; else how many
-    /// bytes it took.
+    /// Parses a head at the front of `buffer`, and returns its size in bytes; `Ok(None)` if it
+    /// is incomplete. `answers_head` tells whether the request was a `HEAD`.
     ///
     /// # Errors
-    /// [`HeadError`], after which the connection cannot be trusted any more.
+    /// [`HeadError`], after which the connection must be closed.
     pub fn parse(
         &mut self,
         buffer: &[u8],
@@ -77,23 +75,23 @@ impl ResponseHead {
         }
         self.reason
             .extend_from_slice(response.reason.unwrap_or_default().as_bytes());
-        let meaning = take_fields(&parsed, limits, &mut self.fields)?;
-        if meaning.transfer_encoding && self.version == Version::Http10 {
+        let control = take_fields(&parsed, limits, &mut self.fields)?;
+        if control.transfer_encoding && self.version == Version::Http10 {
             return Err(HeadError::Malformed("Transfer-Encoding in HTTP/1.0"));
         }
-        // Such a response has no body (RFC 9112 §6.3), yet its sender means one:
-        // what follows would be taken for the next response. A `Content-Length`
-        // in a 304 is that of the response to a GET.
-        if self.status == 204 && meaning.framing().is_some_and(|body| !body.is_empty()) {
+        // A 204 has no body (RFC 9112 §6.3), but this sender announces one, which would be
+        // taken for the next response. In a 304, by contrast, `Content-Length` is that of
+        // the response to a `GET`.
+        if self.status == 204 && control.framing().is_some_and(|body| !body.is_empty()) {
             return Err(HeadError::Malformed("body in a 204"));
         }
-        self.keep_alive = meaning.persists(self.version);
+        self.keep_alive = control.persists(self.version);
         self.keep_alive_timeout = self.fields.known(Known::KeepAlive).find_map(timeout);
         self.omits_body = answers_head || self.status == 304;
         self.framing = if answers_head || status::has_no_body(self.status) {
             Framing::None
         } else {
-            meaning.framing().unwrap_or(Framing::UntilClose)
+            control.framing().unwrap_or(Framing::UntilClose)
         };
         if self.framing == Framing::UntilClose {
             self.keep_alive = false;

@@ -1,6 +1,6 @@
 //! Status codes and their reason phrases (RFC 9110 §15).
 
-/// The usual reason phrase of a status; `Unknown` for one without.
+/// The standard reason phrase of a status code; `Unknown` if it has none.
 #[must_use]
 pub fn reason(status: u16) -> &'static str {
     match status {
@@ -60,7 +60,7 @@ pub fn reason(status: u16) -> &'static str {
     }
 }
 
-/// True if a response with this status never has a body (RFC 9110 §6.4.1).
+/// True if a response with this status code never has a body (RFC 9110 §6.4.1).
 #[must_use]
 pub fn has_no_body(status: u16) -> bool {
     matches!(status, 100..=199 | 204 | 304)

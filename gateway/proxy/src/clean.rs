@@ -3,7 +3,7 @@
 //! `X-Forwarded-For`, are replaced by the gateway's.
 
 use janua_http::failure::Kind;
-use janua_http::fields::{Known, is_of_a_proxy, list};
+use janua_http::fields::{Known, is_proxy_address_field, list};
 use janua_http::method;
 use janua_http::{EncodedSlash, Failure, RequestHead};
 
@@ -43,7 +43,7 @@ pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Res
         Known::Other => {
             !name.contains(&b'_')
                 && !name.eq_ignore_ascii_case(b"http2-settings")
-                && (trusted || !is_of_a_proxy(name))
+                && (trusted || !is_proxy_address_field(name))
                 && !listed
                     .iter()
                     .any(|listed| listed.eq_ignore_ascii_case(name))

@@ -1,7 +1,7 @@
-//! The fields that the gateway itself reads or writes.
+//! The fields that the gateway itself interprets.
 
-/// A field that the gateway itself reads or writes. Told apart once, when the
-/// field is stored, so that later steps compare a byte and not a name.
+/// A field that the gateway itself interprets. It is identified once, when the field is
+/// stored, so that later steps compare a byte and not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
     /// Any other field.
@@ -18,9 +18,9 @@ pub enum Known {
     Forwarded,
     /// `Host` (RFC 9110 §7.2).
     Host,
-    /// `Keep-Alive`, hop-by-hop by old use.
+    /// `Keep-Alive`, hop-by-hop by convention.
     KeepAlive,
-    /// `Proxy-Connection`, hop-by-hop by old use.
+    /// `Proxy-Connection`, hop-by-hop by convention.
     ProxyConnection,
     /// `TE` (RFC 9110 §10.1.4).
     Te,
@@ -41,10 +41,10 @@ pub enum Known {
 }
 
 impl Known {
-    /// Which known field a name is, whatever its letter case.
+    /// The known field with this name, in any letter case.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        // The last letter tells nearly all others apart, for a fraction of a comparison.
+        // Comparing the last letter first rejects nearly all other names at little cost.
         let last = name.last().map(u8::to_ascii_lowercase);
         let is = |known: &str| {
             known.as_bytes().last().copied() == last && name.eq_ignore_ascii_case(known.as_bytes())
@@ -70,9 +70,9 @@ impl Known {
         }
     }
 
-    /// True for the fields that speak of one connection or of this message's
-    /// framing and are never passed on as they came (RFC 9110 §7.6.1).
-    /// `Trailer` is not one: it announces fields that are passed on.
+    /// True for hop-by-hop fields, including `Transfer-Encoding`: they concern one connection or
+    /// the framing of one message, and are never forwarded (RFC 9110 §7.6.1). `Trailer` is not
+    /// among them, because it announces fields that are forwarded.
     #[must_use]
     pub fn is_hop_by_hop(self) -> bool {
         matches!(
