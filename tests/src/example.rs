@@ -15,7 +15,8 @@ pub struct Example {
 impl Example {
     /// `examples/<name>/janua.toml`.
     ///
-    /// # Panics If it cannot be read.
+    /// # Panics
+    /// If it cannot be read.
     #[must_use]
     pub fn of(name: &str) -> Self {
         let path = folder().join(name).join("janua.toml");

@@ -122,7 +122,8 @@ impl Gateway {
 
     /// Reloads with another configuration.
     ///
-    /// # Errors Why it was refused.
+    /// # Errors
+    /// Why it was refused.
     pub async fn try_reload(&self, config: impl Display) -> Result<Value, Value> {
         self.write_config(config);
         let answer = self.ask("POST", "/reload").await;

@@ -13,9 +13,9 @@ pub struct Metrics {
 impl Metrics {
     /// Parses the metrics.
     ///
-    /// # Panics If the text is invalid: a malformed line, a series without
-    /// `TYPE`, a duplicate series, or series of one metric that are not
-    /// together.
+    /// # Panics
+    /// If the text is invalid: a malformed line, a series without `TYPE`, a
+    /// duplicate series, or series of one metric that are not together.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut metrics = Self::default();

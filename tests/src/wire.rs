@@ -32,7 +32,8 @@ impl Wire {
 
     /// Connects to a Unix socket.
     ///
-    /// # Errors If nothing listens there.
+    /// # Errors
+    /// If nothing listens there.
     pub async fn connect_unix(path: &Path) -> std::io::Result<Self> {
         UnixStream::connect(path).await.map(Self::from)
     }
@@ -44,7 +45,8 @@ impl Wire {
 
     /// Sends bytes.
     ///
-    /// # Errors If the peer does not accept the bytes.
+    /// # Errors
+    /// If the peer does not accept the bytes.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.stream.write_all(bytes.as_ref()).await
     }
@@ -92,7 +94,8 @@ impl Wire {
 
     /// Reads until at least `size` bytes are there, and returns these.
     ///
-    /// # Errors If the connection ends, or nothing arrives in time.
+    /// # Errors
+    /// If the connection ends, or nothing arrives in time.
     pub async fn take(&mut self, size: usize) -> Result<Vec<u8>, ReadError> {
         while self.buffer.len() < size {
             self.fill("the bytes that were waited for").await?;
@@ -103,7 +106,8 @@ impl Wire {
 
     /// Reads until `needle` has arrived, and returns everything up to its end.
     ///
-    /// # Errors If the connection ends, or nothing arrives in time.
+    /// # Errors
+    /// If the connection ends, or nothing arrives in time.
     pub async fn take_until(&mut self, needle: &[u8]) -> Result<Vec<u8>, ReadError> {
         let mut from = 0;
         loop {
@@ -121,7 +125,8 @@ impl Wire {
     /// Returns the bytes that are there or arrive next; empty at the end of the
     /// stream.
     ///
-    /// # Errors If the connection is reset, or nothing arrives in time.
+    /// # Errors
+    /// If the connection is reset, or nothing arrives in time.
     pub async fn take_some(&mut self) -> Result<Vec<u8>, ReadError> {
         if self.buffer.is_empty() {
             match self.fill("a read").await {
@@ -135,7 +140,8 @@ impl Wire {
 
     /// Returns everything until the peer closes the connection.
     ///
-    /// # Errors If the connection is reset, or nothing arrives in time.
+    /// # Errors
+    /// If the connection is reset, or nothing arrives in time.
     pub async fn take_rest(&mut self) -> Result<Vec<u8>, ReadError> {
         let mut all = Vec::new();
         loop {

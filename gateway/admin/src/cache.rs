@@ -199,22 +199,22 @@ pub struct CacheEntry {
     pub status: u16,
     /// The length of its body in bytes; none if it is not known yet.
     pub length: Option<u64>,
-    /// When it was received, or validated last.
-    pub received_unix_ms: u64,
     /// When it was received, or last validated.
-    pub age: u64,
+    pub received_unix_ms: u64,
     /// Its current age in seconds, as in the field `Age`.
-    pub ttl: i64,
+    pub age: u64,
     /// The remaining freshness lifetime in seconds; negative if it is stale.
-    pub lifetime: u64,
+    pub ttl: i64,
     /// The total freshness lifetime in seconds.
+    pub lifetime: u64,
+    /// The source of the lifetime: `s-maxage`, `max-age`, `expires`,
     /// `cdn-cache-control`, `surrogate-control`, `heuristic`, `rule`, `none`.
     pub source: String,
-    /// Seconds that it may be served stale while it is fetched anew.
-    pub stale_while_revalidate: u64,
     /// For how many seconds it may be served stale while it is revalidated.
-    pub stale_if_error: u64,
+    pub stale_while_revalidate: u64,
     /// For how many seconds it may be served stale if the upstream fails.
+    pub stale_if_error: u64,
+    /// Whether it is validated before each use.
     pub no_cache: bool,
     /// The policy rule that decided how it is cached, if there was one.
     pub rule: Option<String>,

@@ -50,13 +50,13 @@ pub enum ClientError {
     NotAllowed(PathBuf),
     /// The gateway did not respond in time.
     TimedOut(PathBuf, Duration),
-    /// The configuration was refused; the old one is live.
-    Refused(ReloadError),
     /// The new configuration was refused; the old one is still live.
-    NotDone(String),
+    Refused(ReloadError),
     /// The gateway did not carry out the request, for this reason.
-    Unexpected(String),
+    NotDone(String),
     /// The response is not one that this version understands.
+    Unexpected(String),
+    /// The connection failed.
     Io(io::Error),
 }
 

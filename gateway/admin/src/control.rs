@@ -28,19 +28,21 @@ pub trait Control: Send + Sync + 'static {
 
     /// Purges the cache, and then calls the webhooks.
     ///
-    /// # Errors Why nothing was purged, for the operator. A failed webhook is
-    /// not an error; it is reported in the summary.
+    /// # Errors
+    /// Why nothing was purged, for the operator. A failed webhook is not an
+    /// error; it is reported in the summary.
     fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String>;
 
     /// The state of the cache.
     ///
-    /// # Errors Why it is not available, for the operator.
+    /// # Errors
+    /// Why it is not available, for the operator.
     fn cache(&self) -> Result<CacheStatus, String>;
 
     /// All responses stored for a URL.
     ///
-    /// # Errors Why there is no result, for the operator: the text is not a
-    /// URL.
+    /// # Errors
+    /// Why there is no result, for the operator: the text is not a URL.
     fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String>;
 
     /// Carries out a step of a deploy.

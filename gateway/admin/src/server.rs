@@ -30,7 +30,8 @@ pub struct Server {
 impl Server {
     /// Binds the socket and serves it on a separate thread.
     ///
-    /// # Errors See [`BindError`]. After an error nothing remains.
+    /// # Errors
+    /// See [`BindError`]. After an error nothing remains.
     pub fn start(options: &SocketOptions, control: Arc<dyn Control>) -> Result<Self, BindError> {
         let bound = socket::bind(options)?;
         let path = bound.path().to_owned();

@@ -136,15 +136,15 @@ pub struct PolicyStatus {
     pub calls: u64,
     /// Verdicts taken from the memo.
     pub hits: u64,
-    /// Verdicts looked for in the memo and not found.
-    pub misses: u64,
     /// Look-ups in the memo that found no verdict.
+    pub misses: u64,
+    /// Calls that trapped.
     pub traps: u64,
-    /// Calls that ran out of time.
-    pub overruns: u64,
     /// Calls that exceeded their deadline.
-    pub errors: u64,
+    pub overruns: u64,
     /// Calls that returned an error.
+    pub errors: u64,
+    /// The last trap, exceeded deadline or error, in one line.
     pub last_error: Option<String>,
     /// Whether its verdicts are reused.
     pub reuse: Reuse,

@@ -96,7 +96,8 @@ pub struct Loaded {
 /// Decodes and checks a set of files whose text is already read, the main file
 /// first. Does not read the files that includes name.
 ///
-/// # Errors All errors at once.
+/// # Errors
+/// All errors at once.
 pub fn parse(sources: Sources) -> Result<Loaded, Diagnostics> {
     Reading::of(&sources).finish(sources)
 }
@@ -107,7 +108,8 @@ pub fn parse(sources: Sources) -> Result<Loaded, Diagnostics> {
 /// are checked later, when the policies are configured, together with the
 /// errors that the policies report.
 ///
-/// # Errors All errors at once.
+/// # Errors
+/// All errors at once.
 pub(crate) fn parse_with_references(
     sources: Sources,
     env: &dyn Fn(&str) -> Option<String>,
@@ -134,7 +136,7 @@ fn unreadable(component: &Spanned<PathBuf>) -> Option<Diagnostic> {
         component.span,
         format!("the component {path} cannot be read: {error}"),
     );
-    Some(fault.help("a path is relative to the file that it stands in"))
+    Some(fault.help("a path is relative to the file that contains it"))
 }
 
 /// The state of reading a configuration.

@@ -116,12 +116,12 @@ impl FilesRoot {
             (Some(root), Some(alias)) => files.decoder.refuse(
                 Diagnostic::error(alias, "the files have two directories: `root` and `alias`")
                     .note(root, "the other one")
-                    .help("keep `root` to look the whole path up, `alias` to take the route's path off first"),
+                    .help("keep `root` to look up the whole path, or `alias` to remove the route's path first"),
             ),
             // A string that is short for the table is its `root`, and has no key.
             (None, None) if root.is_none() && !files.is_short() => files.decoder.refuse(
                 Diagnostic::error(files.span, "the files have no directory")
-                    .help("write `root = \"dist\"`, or `alias = \"static\"` to take the route's path off first"),
+                    .help("write `root = \"dist\"`, or `alias = \"static\"` to remove the route's path first"),
             ),
             _ => root.map(Self::Root).or_else(|| alias.map(Self::Alias)),
         }
@@ -135,7 +135,7 @@ impl FilesRoot {
             path,
             "root",
             one_of(),
-            "The directory that the whole path is looked up in, relative to this file. \
+            "The directory in which the whole path is looked up, relative to this file. \
              `files = \"dist\"` is short for `files = { root = \"dist\" }`.",
         );
         FieldDoc::add::<PathBuf>(
@@ -143,8 +143,8 @@ impl FilesRoot {
             path,
             "alias",
             one_of(),
-            "Instead of `root`: the path of the route is taken off first, so that `/static/a.js` \
-             of the route `/static/` is `a.js` here.",
+            "A directory in which the rest of the path after the path of the route is looked up: \
+             for the route `/static/`, `/static/a.js` is the file `a.js`. Instead of `root`.",
         );
     }
 }
@@ -184,7 +184,7 @@ impl Decode for IndexName {
             .find(|part| !matches!(*part, "" | "." | ".."))
         {
             Some(name) if text.contains('/') => {
-                format!("an index stands in the directory itself: write \"{name}\"")
+                format!("an index is a file in the directory itself: write \"{name}\"")
             }
             _ => "write a name: \"index.html\"".to_owned(),
         };

@@ -71,7 +71,7 @@ impl Decode for Pattern {
             return decoder.refuse(
                 Diagnostic::error(
                     span,
-                    "`*` stands in the name of the file, not of a directory",
+                    "`*` is possible in the name of the file, not of a directory",
                 )
                 .help("write one pattern for each directory: \"sites/*.toml\""),
             );
@@ -93,8 +93,9 @@ impl Decode for Pattern {
 /// Reads a configuration with its includes, decodes and checks it. Opens
 /// nothing else: no socket, no component, no secret.
 ///
-/// # Errors All errors at once: files that cannot be read, and errors in the
-/// TOML, in values and in names.
+/// # Errors
+/// All errors at once: files that cannot be read, and errors in the TOML, in
+/// values and in names.
 pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     load_and(path, document::parse)
 }
@@ -105,7 +106,8 @@ pub fn load(path: &Path) -> Result<Loaded, Diagnostics> {
 /// `env`. If there is no error, this is checked when the policies are
 /// configured. Keeps no content.
 ///
-/// # Errors All errors at once, including every reference that cannot be read.
+/// # Errors
+/// All errors at once, including every reference that cannot be read.
 pub fn load_with_references(
     path: &Path,
     env: &dyn Fn(&str) -> Option<String>,

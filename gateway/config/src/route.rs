@@ -140,7 +140,7 @@ fn strip(route: &Route, decoder: &mut Decoder<'_>) {
                 "`strip_prefix` begins with `/`, and does not end with it",
             )
             .help(match segments {
-                "" => "leave it out: nothing would be taken off".to_owned(),
+                "" => "leave it out: nothing would be removed".to_owned(),
                 segments => format!("write \"/{segments}\""),
             }),
         );

@@ -44,8 +44,9 @@ impl fmt::Debug for Resolved {
 /// looked up by `env`. This applies at any depth. The key is kept, and the
 /// content is not changed.
 ///
-/// # Errors Every reference that cannot be resolved, or whose content is not
-/// UTF-8, with its position. The messages contain no content.
+/// # Errors
+/// Every reference that cannot be resolved, or whose content is not UTF-8, with
+/// its position. The messages contain no content.
 pub fn resolve_references(
     config: &PolicyConfig,
     sources: &Sources,
@@ -161,8 +162,9 @@ impl Token {
     /// The token without leading and trailing white space, if there is one.
     /// Variables are looked up by `env`.
     ///
-    /// # Errors If the reference cannot be resolved, or the content is not
-    /// valid in a header field. The messages contain no content.
+    /// # Errors
+    /// If the reference cannot be resolved, or the content is not valid in a
+    /// header field. The messages contain no content.
     pub fn resolve(
         &self,
         env: &dyn Fn(&str) -> Option<String>,

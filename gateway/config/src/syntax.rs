@@ -75,7 +75,7 @@ fn broken_syntax(source: SourceId, text: &str, error: &toml::de::Error) -> Diagn
                 .help(format!("write {truth}"));
         }
         let plain = value.trim_matches(['“', '”', '„', '‘', '’', '‚']);
-        return Diagnostic::error(span, "text must stand in quotes")
+        return Diagnostic::error(span, "text must be in quotes")
             .help(format!("write \"{plain}\""));
     }
     let message = error.message();

@@ -24,7 +24,7 @@ table! {
     }
     called "webhook" by label
     refused {
-        "token": "a secret does not stand in the configuration: write `token_file` or `token_env`",
+        "token": "a secret does not belong in the configuration: write `token_file` or `token_env`",
     }
     check authorised
 }
@@ -94,7 +94,7 @@ impl Decode for WebhookUrl {
                 return Some(Self(text.to_owned()));
             }
             None if text.contains('@') => {
-                "a user does not stand in the address: name the secret by `token_file` or `token_env`"
+                "a user does not belong in the URL: refer to the secret by `token_file` or `token_env`"
             }
             _ => "write an address of `http` or `https`: \"https://cdn.example.com/purge\"",
         };

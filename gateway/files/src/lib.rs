@@ -12,21 +12,24 @@
 //! 3. The caller turns the [`Lookup`] into a response: it evaluates conditions
 //!    and ranges and sends the body of [`Opened`], from memory or from the file.
 //!
-//! # Freshness No response is based on a lookup older than the revalidation
-//! interval of 1 s: no old index after a deploy, no 404 for a file that now
-//! exists, no file of a directory that was replaced. Stale results are never
-//! served during revalidation. [`Files::refresh`] invalidates one root at once.
+//! # Freshness
+//! No response is based on a lookup older than the revalidation interval of 1 s:
+//! no old index after a deploy, no 404 for a file that now exists, no file of a
+//! directory that was replaced. Stale results are never served during
+//! revalidation. [`Files::refresh`] invalidates one root at once.
 //!
-//! # What is never served Nothing outside of the root is served. The path is
-//! decoded once, checked by the rules in `name.rs`, and resolved by the kernel
-//! below the root's open directory (`openat2`, `RESOLVE_BENEATH`), so that
-//! replacing a symbolic link between check and use cannot lead out. Whatever is
-//! neither a regular file nor a directory counts as missing.
+//! # What is never served
+//! Nothing outside of the root is served. The path is decoded once, checked by
+//! the rules in `name.rs`, and resolved by the kernel below the root's open
+//! directory (`openat2`, `RESOLVE_BENEATH`), so that replacing a symbolic link
+//! between check and use cannot lead out. Whatever is neither a regular file nor
+//! a directory counts as missing.
 //!
-//! # Deliberately absent There is no socket, no header field of the request
-//! except the parsed `Accept-Encoding`, no fallback to an application's index (a
-//! policy does that), and no inotify (it does not work on network file systems,
-//! and one lookup per second makes it unnecessary).
+//! # Deliberately absent
+//! There is no socket, no header field of the request except the parsed
+//! `Accept-Encoding`, no fallback to an application's index (a policy does
+//! that), and no inotify (it does not work on network file systems, and one
+//! lookup per second makes it unnecessary).
 
 mod coding;
 mod directory;

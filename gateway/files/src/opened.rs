@@ -17,8 +17,9 @@ use crate::directory::Identity;
 /// Files up to this length are held in memory, in bytes.
 pub(crate) const SMALL: u64 = 64 * 1024;
 
-/// How long after a change a file may change again without its times telling,
-/// in seconds: clocks of file systems tick between milliseconds and two seconds.
+/// How long after a change the times of a file cannot be trusted, in seconds:
+/// another change could leave them the same, because file systems record times
+/// in steps between milliseconds and two seconds.
 const SETTLING: i64 = 2;
 
 /// A file that was looked up. It is immutable; a new lookup creates a new one if

@@ -9,7 +9,8 @@ use crate::options::Retain;
 
 /// The path of the store.
 ///
-/// # Errors If the store would lie in the root, or the root in the store.
+/// # Errors
+/// If the store would lie in the root, or the root in the store.
 pub(crate) fn of(retain: &Retain, root: &Path) -> Result<PathBuf, OpenError> {
     let place = retain.store.clone().unwrap_or_else(|| beside(root));
     refuse_nesting(&place, root)?;

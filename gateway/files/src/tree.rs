@@ -21,7 +21,6 @@ const MAX_DIRECTORIES: usize = 100_000;
 /// Identifies the state of a directory by its change time (`ctime`), which the
 /// system sets. The modification time is not reliable: `rsync -a` and `tar` set
 /// it to that of the build, which may be the same for all builds.
-/// it back to that of the build, which may be the same for all builds.
 type Stamped = (Identity, (i64, i64));
 
 /// The directories that may contain files matching one glob.

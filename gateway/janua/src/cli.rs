@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Show the version
     Version(Version),
-    /// Show the version
+    /// Print a page of the reference as Markdown
     #[command(hide = true)]
     Reference(Reference),
 }

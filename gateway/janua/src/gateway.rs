@@ -73,7 +73,8 @@ pub(crate) enum StartError {
 /// Reads a configuration. A missing webhook token is only a warning: it is read at
 /// each purge, and only the webhook needs it.
 ///
-/// # Errors All errors in it.
+/// # Errors
+/// All errors in it.
 pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     let environment = |name: &str| std::env::var(name).ok();
     let mut loaded = janua_config::load_with_references(path, &environment)?;
@@ -92,7 +93,8 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
 /// Compiles a configuration without running it: binds no socket, and leaves
 /// nothing behind.
 ///
-/// # Errors All errors in it.
+/// # Errors
+/// All errors in it.
 pub(crate) fn check(loaded: &Loaded) -> Result<(usize, usize, usize), StartError> {
     // The directory of the disk store belongs to the running gateway.
     let options = janua_cache::Options {
@@ -169,8 +171,9 @@ fn cache_dir(loaded: &Loaded) -> Option<PathBuf> {
 impl Gateway {
     /// Compiles the configuration and starts the workers, which do not listen yet.
     ///
-    /// # Errors If the configuration is refused, or the system refuses something.
-    /// Nothing runs then.
+    /// # Errors
+    /// If the configuration is refused, or the system refuses something. Nothing
+    /// runs then.
     pub(crate) fn start(config: &Path, loaded: Loaded) -> Result<Arc<Self>, StartError> {
         let workers = workers(&loaded);
         let estate = Arc::new(estate(&loaded, workers, &cache::options(&loaded.config))?);
@@ -205,7 +208,8 @@ impl Gateway {
 
     /// Binds the listeners and serves requests.
     ///
-    /// # Errors If an address cannot be bound; nothing is served then.
+    /// # Errors
+    /// If an address cannot be bound; nothing is served then.
     pub(crate) fn serve(&self) -> Result<(), StartError> {
         let mut state = self.state();
         let State { server, loaded, .. } = &mut *state;

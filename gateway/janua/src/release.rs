@@ -75,7 +75,8 @@ enum Was {
 impl Plan {
     /// Checks the new directory and the place where it is to go.
     ///
-    /// # Errors Why it cannot go there, for the operator.
+    /// # Errors
+    /// Why it cannot go there, for the operator.
     pub(crate) fn new(from: &Path, root: &Path) -> Result<Self, String> {
         // Without a trailing slash, which would make the system follow a link.
         let root: PathBuf = root.components().collect();
@@ -158,8 +159,9 @@ impl Plan {
     /// Copies the files next to the place, and waits until they are on the
     /// disk. Removes what a killed deploy has left there.
     ///
-    /// # Errors Why that failed, for the operator, for example because another
-    /// deploy is in progress. Nothing is left behind.
+    /// # Errors
+    /// Why that failed, for the operator, for example because another deploy is
+    /// in progress. Nothing is left behind.
     pub(crate) fn stage(self) -> Result<Staged, String> {
         let old = Claim::on(&self.root);
         if matches!(old, Claim::Theirs) {
@@ -186,7 +188,8 @@ impl Plan {
 impl Staged {
     /// Puts the new files in place, in one step.
     ///
-    /// # Errors Why that failed, for the operator. Nothing has changed then.
+    /// # Errors
+    /// Why that failed, for the operator. Nothing has changed then.
     pub(crate) fn publish(self) -> Result<Live, String> {
         let Self { plan, mut new, old } = self;
         let root = plan.root.clone();
@@ -237,8 +240,8 @@ impl Live {
 
     /// Restores what was in the place before.
     ///
-    /// # Errors Why that failed, for the operator: the new files are still in
-    /// place.
+    /// # Errors
+    /// Why that failed, for the operator: the new files are still in place.
     pub(crate) fn revert(self) -> Result<(), String> {
         match self.was {
             Was::Nothing => remove(&self.root),
@@ -256,8 +259,9 @@ impl Live {
     /// Removes the old directory. A directory that a link led to is kept and
     /// returned: it has its own path, and may be needed for a rollback.
     ///
-    /// # Errors Why it could not be removed, for the operator. The new files
-    /// are in place.
+    /// # Errors
+    /// Why it could not be removed, for the operator. The new files are in
+    /// place.
     pub(crate) fn finish(self) -> Result<Option<PathBuf>, String> {
         match self.was {
             Was::Nothing => Ok(None),

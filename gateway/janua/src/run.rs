@@ -22,7 +22,8 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// Runs the gateway until it is told to stop.
 ///
-/// # Errors Why it could not start, as text for the terminal.
+/// # Errors
+/// Why it could not start, as text for the terminal.
 pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
     let loaded = gateway::load(config).map_err(|found| found.render(false))?;
     let _diagnostics = janua_telemetry::diagnostics::init(loaded.config.log.level.as_str(), false)

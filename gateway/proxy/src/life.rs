@@ -120,7 +120,7 @@ fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
         form = Form::Content(made.body.into());
         exchange.record.answered_by = Some(AnsweredBy::Policy);
     }
-    exchange.mark_again();
+    exchange.restore_coding_fields();
     exchange.matched = None;
     Ok(form)
 }

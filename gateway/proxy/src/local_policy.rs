@@ -62,7 +62,7 @@ impl LocalPolicy {
 }
 
 impl Prepared {
-    fn new(verdict: &Verdict) -> Self {
+    pub(crate) fn new(verdict: &Verdict) -> Self {
         let mut has_variables = false;
         verdict.for_each_value(|value| has_variables |= matches!(value, Value::Parts(_)));
         let lines: Option<Vec<_>> = verdict.edits.iter().map(constant).collect();

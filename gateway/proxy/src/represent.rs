@@ -148,7 +148,7 @@ fn weaken_etag(exchange: &mut Exchange) {
 }
 
 impl Exchange {
-    /// Marks the response as encoded; see [`Exchange::mark_again`].
+    /// Marks the response as encoded; see [`Exchange::restore_coding_fields`].
     fn mark(&mut self, coding: Coding) {
         apply::mark(&mut self.heads.response.fields, coding);
         self.coding = Some(coding);
@@ -156,7 +156,7 @@ impl Exchange {
 
     /// Marks an encoded response once more after the policies of the response phase, which
     /// may have edited `Content-Encoding`, `ETag` and `Vary`.
-    pub(crate) fn mark_again(&mut self) {
+    pub(crate) fn restore_coding_fields(&mut self) {
         if let Some(coding) = self.coding {
             let fields = &mut self.heads.response.fields;
             apply::mark(fields, coding);

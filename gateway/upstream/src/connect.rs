@@ -50,8 +50,9 @@ impl Endpoint {
     /// is not the last gets only an equal share of the remaining time, so that
     /// one which drops packets leaves time for the others.
     ///
-    /// # Errors The reason for the last address tried. The resolver is then
-    /// asked to resolve the name again before its TTL expires.
+    /// # Errors
+    /// The reason for the last address tried. The resolver is then asked to
+    /// resolve the name again before its TTL expires.
     pub async fn connect(&self, within: Duration) -> Result<(Connection, Remote), ConnectError> {
         let connected = match self.address() {
             Address::Unix(path) => {

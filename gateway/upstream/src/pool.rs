@@ -69,7 +69,7 @@ impl Lease {
         }
     }
 
-    /// Reusable after a rest of [`REST_MS`], until `until_ms`.
+    /// Reusable after a rest of `REST_MS`, until `until_ms`.
     pub fn after_a_rest(now_ms: u64, until_ms: u64) -> Self {
         Self {
             rests_until_ms: now_ms + REST_MS,

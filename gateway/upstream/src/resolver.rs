@@ -48,7 +48,8 @@ impl Resolver {
     /// Starts the thread. `hosts_file` names the file that is consulted before
     /// any name server; on most systems it is [`HOSTS_FILE`].
     ///
-    /// # Errors If the thread or its event loop cannot be started.
+    /// # Errors
+    /// If the thread or its event loop cannot be started.
     pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
         let (names, new) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -144,9 +144,9 @@ impl Upstream {
     /// for one probe. If all endpoints are ejected, all are candidates: a wrong
     /// conclusion about health must not take a whole upstream down.
     ///
-    /// # Errors Why there is none. If there are several reasons, the one that
-    /// the operator can act on best is returned: see the order of
-    /// [`Unavailable`].
+    /// # Errors
+    /// Why there is none. If there are several reasons, the one that the
+    /// operator can act on best is returned: see the order of [`Unavailable`].
     pub fn pick(
         &self,
         cursor: &mut Cursor,

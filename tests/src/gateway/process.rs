@@ -25,7 +25,8 @@ pub struct Ran {
 /// The gateway's binary, next to the tests' executable: `make test` builds it
 /// first.
 ///
-/// # Panics If it does not exist.
+/// # Panics
+/// If it does not exist.
 #[must_use]
 pub fn binary() -> PathBuf {
     let path = std::env::var_os("JANUA_BINARY")
@@ -40,7 +41,8 @@ pub fn binary() -> PathBuf {
 
 /// The component of a test policy, by the name of its file: `misbehave`.
 ///
-/// # Panics If it does not exist.
+/// # Panics
+/// If it does not exist.
 #[must_use]
 pub fn component(name: &str) -> PathBuf {
     let target = target_directory();

@@ -1,5 +1,5 @@
-//! Whatever is in a file, reading it never panics, and what is said about it
-//! can be shown.
+//! Reading a file never panics, whatever its content, and its diagnostics can be
+//! rendered.
 
 use std::fs;
 
@@ -35,8 +35,8 @@ proptest! {
         read(&text);
     }
 
-    /// The full file with a piece cut out and another put in: most of it is
-    /// still read, so faults reach deep.
+    /// The full file with one part replaced by another: most of it is still decoded,
+    /// so that the errors reach deeply nested code.
     #[test]
     fn a_torn_file(
         cut in 0..FULL.len(),

@@ -1,4 +1,4 @@
-//! What is said of a configuration that became another one.
+//! The differences reported between two configurations.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +13,7 @@ fn config(text: &str) -> Config {
         .config
 }
 
-/// What is said of a change from one text to the other.
+/// The reported differences between two texts.
 fn said(old: &str, new: &str) -> Vec<String> {
     let changes = config(old).changes(&config(new));
     changes.iter().map(Change::to_string).collect()
@@ -50,7 +50,7 @@ routes = [{ respond = { body = "no" } }]
 #[test]
 fn each_change_is_said_by_name() {
     let table: &[(&str, &str, &[&str])] = &[
-        // What an operator does not mean is not said.
+        // Changes without a meaning are not reported.
         ("[server]", "# a comment\n[server]", &[]),
         ("include = []", "", &[]),
         (
@@ -108,7 +108,7 @@ fn each_change_is_said_by_name() {
             "[upstreams.b]\nendpoints = [\"127.0.0.1:9\"]\n[upstreams.app]",
             &["upstream b added"],
         ),
-        // What may be a secret is not shown.
+        // Values that may be secret are not shown.
         (
             "keys = { s3cret = \"s3cret\" }",
             "keys = { s3cret = \"other\" }",
@@ -207,7 +207,7 @@ fn routes_of_one_label_are_told_apart() {
     );
 }
 
-/// So many that comparing each with each would take minutes.
+/// So many that comparing every pair would take minutes.
 #[test]
 fn thousands_of_routes_of_one_label_and_long_lists_are_compared() {
     let many = |last: &str| {
@@ -266,9 +266,9 @@ fn as_json() {
     );
 }
 
-/// Fields that cannot be left out of the file, or not alone; which text of the
-/// fixture becomes which. Without a text: those that have one value only, and
-/// the targets and bodies of which there is one, which are tested above.
+/// Fields that cannot simply be omitted from the file, with the text of the
+/// fixture to replace and its replacement. Fields without a text have only one
+/// possible value, or are targets or bodies, which are tested above.
 const EDITS: [(&str, &str, &str); 26] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
@@ -318,9 +318,9 @@ const EDITS: [(&str, &str, &str); 26] = [
     ("sites[].routes[].policies[].name", "", ""),
 ];
 
-/// The fixture has every field, with a value that is not the default: whichever
-/// is left out, that is a change of this field. A field of the reference that
-/// is nowhere in the fixture fails here, and so does one that is not compared.
+/// The fixture has every field with a value other than the default, so omitting
+/// any of them is a change of that field. The test fails for a field of the
+/// reference that is not in the fixture, and for one that is not compared.
 #[test]
 fn no_field_goes_unreported() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/accepted/full.toml");
@@ -332,7 +332,8 @@ fn no_field_goes_unreported() {
     let mut unreported = BTreeSet::new();
     for field in reference() {
         let path = field.path.as_str();
-        // Tables by name, and lists of tables: their fields are looked at.
+        // Tables by name, and lists of tables: their fields are checked
+        // individually.
         if [
             "listeners",
             "upstreams",
@@ -367,13 +368,15 @@ fn no_field_goes_unreported() {
     assert!(unreported.is_empty(), "{unreported:#?}");
 }
 
-/// Whether a change is about the field of this path, or a thing that it lists.
+/// Whether a change concerns the field with this path, or an object in its
+/// list.
 fn is_about(change: &Change, path: &str) -> bool {
     let path = path.replace("[]", "").replace(".<name>", "");
     let last = path.rsplit('.').next().unwrap();
     let is_at = |field: &str| path == field || path.ends_with(&format!(".{field}"));
     match &change.field {
-        // `headers.x-a` is about `headers`, and all of `[server]` about `server`.
+        // `headers.x-a` belongs to `headers`, and everything in `[server]` to
+        // `server`.
         Some(field) => {
             let above = field.match_indices('.').map(|(at, _)| &field[..at]);
             change.what == path || is_at(field) || above.into_iter().any(is_at)
@@ -391,7 +394,7 @@ fn is_about(change: &Change, path: &str) -> bool {
     }
 }
 
-/// The document without the first field at this path.
+/// The document without the first field that has this path.
 fn without(document: &Value, path: &str) -> Option<Value> {
     let mut copy = document.clone();
     let parts: Vec<&str> = path.split('.').collect();
@@ -416,7 +419,7 @@ fn remove(value: &mut Value, path: &[&str]) -> bool {
     }
 }
 
-/// Puts another string in the place of the first that is this one.
+/// Replaces the first occurrence of a string.
 fn replace(value: &mut Value, from: &str, to: &str) -> bool {
     match value {
         Value::String(text) if text == from => {
@@ -446,7 +449,7 @@ fn from_toml(value: &DeValue<'_>) -> Value {
     }
 }
 
-/// Each field of the file on a line, tables written in line.
+/// Writes each field of the file on one line, with inline tables.
 fn to_toml(document: &Value) -> String {
     fn value(of: &Value) -> String {
         match of {

@@ -1,5 +1,5 @@
-//! Fixtures: a file, and beside it what is said about it. `JANUA_BLESS=1`
-//! writes the latter anew; read the difference before it is committed.
+//! Fixtures: configuration files with their expected diagnostics. `JANUA_BLESS=1`
+//! updates the expected ones; review the difference before committing it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,8 +20,8 @@ fn fixtures(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Parses under the bare file name, so that what is said does not depend on
-/// where the repository is.
+/// Parses under the bare file name, so that the diagnostics do not depend on the
+/// location of the repository.
 fn read(path: &Path) -> Result<Diagnostics, Diagnostics> {
     let name = path.file_name().unwrap();
     let sources = Sources::single(name, fs::read_to_string(path).unwrap());

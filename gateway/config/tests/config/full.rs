@@ -234,7 +234,7 @@ fn keys_of_a_policy_have_places() {
         ("nested.list.0.deep", "deep"),
         ("nested.list[0].deep", "deep"),
         ("deep", "deep"),
-        // What is missing is missing in its table.
+        // A missing key is reported at its table.
         ("nested.none", "nested"),
     ] {
         let span = limit.key_span(key).unwrap();
@@ -408,7 +408,7 @@ fn cache() {
     };
     let filled = text.fill(|name| match name {
         "everything" => json!(false),
-        // What is put in is data, also if it looks like a place.
+        // Inserted values are data, even if they look like placeholders.
         "tags" => json!(["{urls}"]),
         other => json!([other]),
     });
@@ -470,7 +470,7 @@ fn a_route_says_otherwise_than_its_site() {
         (site.cache(route), site.compress(route), route.missing.value)
     };
     assert_eq!(said(0), (false, false, true));
-    // Nothing is stored of what the gateway answers by itself.
+    // Responses that the gateway itself makes are not stored.
     assert_eq!(said(1), (false, true, false));
     assert_eq!(said(2), (true, true, false));
 }

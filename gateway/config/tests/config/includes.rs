@@ -30,7 +30,7 @@ fn loaded(files: &[(&str, &str)]) -> (tempfile::TempDir, Result<Loaded, Diagnost
     (folder, loaded)
 }
 
-/// What is said, with the folder's own path taken out.
+/// The diagnostics, without the path of the temporary directory.
 fn said(folder: &Path, found: &Diagnostics) -> String {
     found
         .to_string()
@@ -60,7 +60,7 @@ fn tables_are_merged_and_sites_follow_in_the_order_of_the_file_names() {
     assert_eq!(config.upstreams.keys().collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(sources.paths().count(), 3);
     assert!(warnings.is_empty(), "{warnings}");
-    // Paths start from the file that they stand in.
+    // Paths are relative to the file that contains them.
     assert_eq!(
         config.upstreams["a"].endpoints[0].address.to_string(),
         format!("unix:{}/sites/a.sock", folder.path().display())

@@ -1,4 +1,4 @@
-//! The reference is whole.
+//! The reference is complete.
 
 use std::collections::BTreeSet;
 

@@ -77,8 +77,7 @@ fn every_reference_that_leads_nowhere_is_said_with_all_else() {
         let block = said[at..].split("\n\n").next().unwrap();
         assert!(block.contains(place), "{place}\n{block}");
     }
-    // Without references, as `janua status` loads it to find the socket, none of
-    // them is read.
+    // `load`, which `janua status` uses to find the socket, reads no reference.
     let said = load(&main).unwrap_err().to_string();
     assert!(!said.contains("cannot be read"), "{said}");
 }
@@ -97,7 +96,7 @@ fn identity_follows_the_content() {
     assert_eq!(first, identity());
     fs::write(&keys, "two").unwrap();
     assert_ne!(first, identity());
-    // The order of writing is no difference.
+    // The order of the keys makes no difference.
     fs::write(&keys, "one").unwrap();
     let turned = resolve(folder.path(), r#"{ keys_file = "keys", b = 1 }"#).unwrap();
     assert_eq!(first, turned.identity);

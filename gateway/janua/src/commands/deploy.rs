@@ -1,9 +1,11 @@
 //! `janua deploy`: puts a new build live in one step, with the gateway's help.
 //!
-//! ```text look    ask the gateway where the files go   changes nothing stage
-//! copy the new files next to them      removed again on failure begin   the
-//! gateway retains old files publish exchange the directories             one
-//! system call commit  the gateway notices, and purges      reverted on failure
+//! ```text
+//! look    ask the gateway where the files go   changes nothing
+//! stage   copy the new files next to them      removed again on failure
+//! begin   the gateway retains old files
+//! publish exchange the directories             one system call
+//! commit  the gateway notices, and purges      reverted on failure
 //! finish  remove the old files
 //! ```
 

@@ -60,18 +60,18 @@ fn cache_status() -> String {
     let outcomes = CacheOutcome::ALL.map(|outcome| (outcome.word(), outcome.meaning()));
     let details = Detail::ALL.map(|detail| (detail.word(), detail.meaning()));
     let mut page = String::from(
-        "# What the cache says\n\n\
+        "# Cache outcomes and their reasons\n\n\
          The words of the field `Cache-Status` (RFC 9211), the access log and the metrics. \
-         How to read them is in [caching.md](caching.md#why-this-response).\n\n\
+         How to interpret them is described in [caching.md](caching.md#why-this-response).\n\n\
          ## Outcome\n\n\
          `cache` in the access log, `outcome` in `janua_cache_requests_total`.\n",
     );
     words(&mut page, &outcomes);
     page.push_str(
         "\n## Detail\n\n\
-         `detail` in `Cache-Status`, `cache_detail` in the access log. Behind the word, or in its \
-         place, stands `rule:NAME` for the cache rule that decided, or `bypass:REASON` for the \
-         reason that a policy gave.\n",
+         `detail` in `Cache-Status`, `cache_detail` in the access log. The word is followed or \
+         replaced by `rule:NAME`, which names the cache rule that decided, or by \
+         `bypass:REASON` with the reason that a policy gave.\n",
     );
     words(&mut page, &details);
     page

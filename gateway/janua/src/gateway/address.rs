@@ -22,7 +22,8 @@ pub(super) struct Address {
 impl Address {
     /// Parses a URL: `https://app.example.com/a?x=1`.
     ///
-    /// # Errors Why it is not a URL, and what to write.
+    /// # Errors
+    /// Why it is not a URL, and what to write.
     pub(super) fn url(text: &str) -> Result<Self, String> {
         match scheme(text) {
             (None, _) => Err(format!(
@@ -35,7 +36,8 @@ impl Address {
     /// Parses a URL prefix: `https://app.example.com/assets/`, with or without
     /// the scheme.
     ///
-    /// # Errors Why it is not a URL prefix, and what to write.
+    /// # Errors
+    /// Why it is not a URL prefix, and what to write.
     pub(super) fn prefix(text: &str) -> Result<Self, String> {
         let (scheme, rest) = scheme(text);
         let read = Self::read(text, scheme, rest)?;
@@ -85,7 +87,8 @@ impl fmt::Display for Address {
 
 /// Parses a host, with or without a port.
 ///
-/// # Errors Why it is not a host, and what to write.
+/// # Errors
+/// Why it is not a host, and what to write.
 pub(super) fn host(text: &str) -> Result<Vec<u8>, String> {
     no_pattern(text)?;
     let plain = scheme(text).1.split('/').next().unwrap_or_default();

@@ -15,7 +15,8 @@ use super::Gateway;
 
 /// Carries out a step of a deploy. Blocks.
 ///
-/// # Errors Why it cannot be carried out, for the operator.
+/// # Errors
+/// Why it cannot be carried out, for the operator.
 pub(super) fn deploy(gateway: &Gateway, request: &DeployRequest) -> Result<DeployAnswer, String> {
     let (answer, root) = {
         let snapshot = gateway.estate.snapshot();

@@ -21,7 +21,8 @@ pub(super) struct AccessLogSink {
 impl AccessLogSink {
     /// Opens the destination.
     ///
-    /// # Errors If the file cannot be opened, at the position of its name.
+    /// # Errors
+    /// If the file cannot be opened, at the position of its name.
     pub(super) fn open(log: &Log, registry: &Arc<Registry>) -> Result<Self, Diagnostic> {
         let destination = match &log.access.path.value {
             AccessPath::Stdout => Some(Destination::Stdout),

@@ -24,7 +24,8 @@ pub(super) struct Named {
 impl Named {
     /// Parses the names in a request.
     ///
-    /// # Errors The first invalid name, for the operator.
+    /// # Errors
+    /// The first invalid name, for the operator.
     pub(super) fn read(request: &PurgeRequest) -> Result<Self, String> {
         if request.is_empty() {
             return Err("nothing is named: write `url`, `prefix`, `host`, `tag` or `all`".into());
@@ -121,7 +122,8 @@ impl Named {
 /// Purges, and then calls the webhooks. Blocks until they have responded.
 /// `now_ms` is milliseconds since the Unix epoch.
 ///
-/// # Errors If a name is invalid. Nothing was purged then.
+/// # Errors
+/// If a name is invalid. Nothing was purged then.
 pub(super) fn purge(
     request: &PurgeRequest,
     cache: &Cache<Failure>,

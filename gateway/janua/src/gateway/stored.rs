@@ -77,7 +77,8 @@ fn is_hit(outcome: Outcome) -> bool {
 
 /// All responses stored for a URL, for both schemes.
 ///
-/// # Errors If it is not a URL.
+/// # Errors
+/// If it is not a URL.
 pub(super) fn entries(
     cache: &Cache<Failure>,
     url: &str,

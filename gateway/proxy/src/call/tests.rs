@@ -203,7 +203,7 @@ async fn a_changed_protocol_waits_for_the_end_of_the_request() {
         called
     };
     let (called, _upstream) = tokio::join!(running, script);
-    assert_eq!(called.unwrap().upload, upload::State::Sent);
+    assert_eq!(called.unwrap().upload, UploadState::Sent);
     assert!(is_done);
 }
 
@@ -322,6 +322,6 @@ async fn an_answer_stands_that_came_before_the_upstream_closed_on_the_body() {
         upstream
     };
     let (called, _upstream) = tokio::join!(calling.run(), script);
-    assert_eq!(called.unwrap().upload, upload::State::Broken);
+    assert_eq!(called.unwrap().upload, UploadState::Broken);
     assert_eq!(calling.response.status, 413);
 }

@@ -3,7 +3,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::*;
 use crate::testing::{Peer, connection, eventually, run, settle};
-use crate::upload::State;
+use crate::upload::UploadState;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -15,7 +15,7 @@ fn seconds(seconds: u64) -> Duration {
 struct Sent {
     incoming: Incoming,
     outgoing: crate::outgoing::Outgoing,
-    state: State,
+    state: UploadState,
     deadline: Deadline,
     begin: Instant,
     _upstream: Peer,
@@ -28,7 +28,7 @@ impl Sent {
         let sent = Self {
             incoming,
             outgoing,
-            state: State::Sending,
+            state: UploadState::Sending,
             deadline: Deadline::new(PATIENCE),
             begin: Instant::now(),
             _upstream,
@@ -186,7 +186,7 @@ async fn a_client_that_resets_ends_it_at_once() {
     };
     let pace = Pace::of_body(PATIENCE);
     let (raced, took) = sent.race(&pace, &Progress::default(), main).await;
-    let Raced::Side(failure) = raced else {
+    let Raced::UploadFailed(failure) = raced else {
         panic!("not ended by the client");
     };
     assert_eq!((failure.kind, took), (Kind::ClientGone, seconds(5)));
@@ -201,7 +201,7 @@ async fn what_is_done_wins_over_a_deadline_of_the_same_moment() {
     };
     let pace = Pace::of_body(PATIENCE);
     let (raced, _) = sent.race(&pace, &Progress::default(), main).await;
-    assert!(matches!(raced, Raced::Main(7)));
+    assert!(matches!(raced, Raced::Finished(7)));
 }
 
 /// What `watched` says of a client while another task is waited for, and when.

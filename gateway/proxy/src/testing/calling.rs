@@ -120,6 +120,7 @@ impl<'k> Calling<'k> {
 
     /// Keeps the connection of a response that has come to its end.
     pub(crate) fn put_back(&self, called: UpstreamResponse) {
-        called.put_back(&self.kit.worker, &self.response);
+        let now = self.kit.worker.clock.now();
+        called.put_back(&self.kit.worker, &self.response, now);
     }
 }

@@ -20,7 +20,7 @@ async fn poll(upload: &mut Upload<'_>) -> Option<Failure> {
 async fn a_request_that_no_client_waits_for_is_sent() {
     let (_, mut outgoing, mut upstream) = connection(1024);
     outgoing.writer.pending().extend_from_slice(b"head");
-    let mut state = State::Sending;
+    let mut state = UploadState::Sending;
     let mut upload = Upload::new(None, &mut outgoing, &mut state);
     assert_eq!(poll(&mut upload).await, None);
     assert!(upload.is_done());
@@ -34,7 +34,7 @@ async fn a_body_is_sent_as_the_upstream_takes_it() {
     incoming.begin(Framing::Length(10));
     client.send("0123456789").await;
     outgoing.writer.pending().extend_from_slice(b"head");
-    let mut state = State::Sending;
+    let mut state = UploadState::Sending;
     let mut upload = Upload::new(Some(&mut incoming), &mut outgoing, &mut state);
     assert_eq!(poll(&mut upload).await, None);
     assert!(upload.is_stalled() && !upload.is_done());
@@ -55,7 +55,7 @@ async fn an_upstream_that_takes_no_more_may_have_answered() {
     incoming.begin(Framing::Length(10));
     client.send("0123").await;
     upstream.stop_reading();
-    let mut state = State::Sending;
+    let mut state = UploadState::Sending;
     let mut upload = Upload::new(Some(&mut incoming), &mut outgoing, &mut state);
     assert_eq!(poll(&mut upload).await, None);
     assert!(!upload.is_done() && !upload.is_half_closed());
@@ -64,7 +64,7 @@ async fn an_upstream_that_takes_no_more_may_have_answered() {
     client.close();
     assert_eq!(poll(&mut upload).await, None);
     assert!(!upload.is_done());
-    assert_eq!(state, State::Broken);
+    assert_eq!(state, UploadState::Broken);
 }
 
 #[tokio::test(start_paused = true)]
@@ -82,7 +82,7 @@ async fn what_is_wrong_with_the_request_is_said() {
         incoming.limit(9);
         client.send(body).await;
         client.close();
-        let mut state = State::Sending;
+        let mut state = UploadState::Sending;
         let mut upload = Upload::new(Some(&mut incoming), &mut outgoing, &mut state);
         let failure = poll(&mut upload).await;
         assert_eq!(failure.map(|failure| failure.kind), Some(kind), "{body}");
@@ -94,7 +94,7 @@ async fn a_client_that_closes_its_side_afterwards_is_no_failure() {
     let (mut incoming, _, mut client) = connection(1024);
     let (_, mut outgoing, _upstream) = connection(1024);
     assert_eq!(incoming.length(), Length::None);
-    let mut state = State::Sending;
+    let mut state = UploadState::Sending;
     let mut upload = Upload::new(Some(&mut incoming), &mut outgoing, &mut state);
     assert_eq!(poll(&mut upload).await, None);
     assert!(upload.is_done() && !upload.is_half_closed());
@@ -107,7 +107,7 @@ async fn a_client_that_closes_its_side_afterwards_is_no_failure() {
 async fn one_that_resets_is_gone() {
     let (mut incoming, _, client) = connection(1024);
     let (_, mut outgoing, _upstream) = connection(1024);
-    let mut state = State::Sending;
+    let mut state = UploadState::Sending;
     let mut upload = Upload::new(Some(&mut incoming), &mut outgoing, &mut state);
     client.reset();
     let failure = poll(&mut upload).await;
@@ -123,7 +123,7 @@ async fn little_of_what_follows_a_request_is_read_ahead() {
         let sending = tokio::task::spawn_local(async move {
             client.send(vec![b'x'; 1 << 20]).await;
         });
-        let mut state = State::Sending;
+        let mut state = UploadState::Sending;
         let mut upload = Upload::new(Some(&mut incoming), &mut outgoing, &mut state);
         for _ in 0..20 {
             assert_eq!(poll(&mut upload).await, None);

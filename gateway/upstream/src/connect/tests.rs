@@ -17,7 +17,7 @@ async fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// An address at which nobody listens.
+/// An address on which nothing listens.
 async fn closed() -> SocketAddr {
     listener().await.1
 }

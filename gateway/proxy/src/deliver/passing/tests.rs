@@ -148,7 +148,7 @@ async fn a_status_that_rules_a_body_out_takes_it_away() {
             };
             exchange.heads.response.status = 204;
             exchange.heads.response.reason.clear();
-            deliver(exchange, downstream, *called, None).await
+            deliver(exchange, downstream, called, None).await
         });
         let script = async {
             let mut upstream = endpoint.accept().await;

@@ -1,5 +1,5 @@
 use janua_wasm::{
-    AbsentKey, CacheLookup, CacheRule, Edit, Input, Part, Purge, PurgeScope, QueryKey, Reply,
+    AbsentKey, CacheLookup, CacheRule, Edit, Input, Part, Plan, Purge, PurgeScope, QueryKey, Reply,
     Storage, Take, Value,
 };
 
@@ -8,6 +8,7 @@ use crate::decide::{Decision, decide};
 use crate::downstream::Downstream;
 use crate::exchange::{Counted, Matched};
 use crate::facts::AnsweredBy;
+use crate::local_policy::Prepared;
 use crate::receive;
 use crate::responder::Responder;
 use crate::testing::{Kit, Listening, Peer, listen, run, settle};
@@ -114,7 +115,13 @@ fn carry(
         by: (phase != Phase::Request).then_some(AnsweredBy::Upstream),
         carry,
     };
-    carry_out(&mut counted.exchange, question, ("test", &plan()), verdict)
+    let decided = Decided {
+        policy: "test",
+        plan: &plan(),
+        verdict,
+        prepared: Some(&Prepared::new(verdict)),
+    };
+    carry_out(&mut counted.exchange, question, decided)
 }
 
 fn made(instead: Option<Instead>) -> Made {

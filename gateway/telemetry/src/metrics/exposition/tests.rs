@@ -30,7 +30,7 @@ fn counters_of_a_family_stand_together_under_one_type_line() {
             r#"janua_requests_total{site="shop",route="/api/",status="5xx"} 2"#,
         ]
     );
-    assert!(text.starts_with("# HELP janua_requests_total Requests answered"));
+    assert!(text.starts_with("# HELP janua_requests_total Requests, by status class"));
     assert!(text.ends_with('\n'));
 }
 
