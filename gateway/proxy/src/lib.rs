@@ -5,7 +5,7 @@
 //! endpoints' counters, the rate-limit buckets, the cache, open files and the
 //! pool of blocking work, and nothing else.
 //!
-//! [`life`] is the spine: the only module that names all steps of a request. The
+//! `life` is the spine: the only module that names all steps of a request. The
 //! table of the steps and the layers that the modules lie in are in
 //! ARCHITECTURE.md; `tests/layers.rs` holds the imports against it.
 //!
