@@ -5,8 +5,10 @@ use janua_http::Failure;
 
 use crate::call::UpstreamResponse;
 use crate::content::Content;
+use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::representation::{Held, Representation};
+use crate::verdict::Made;
 
 /// An answer to a request.
 pub(crate) struct Answer {
@@ -34,6 +36,12 @@ pub(crate) enum Body {
 }
 
 impl Answer {
+    /// A generated response, whose head becomes that of the exchange.
+    pub(crate) fn made(exchange: &mut Exchange, made: Made, by: AnsweredBy) -> Self {
+        exchange.take_made(&made);
+        Self::settled(by, Body::Content(made.body.into()))
+    }
+
     /// An answer that the target made for this request, so that the policies of the
     /// phase `fetched` are to be called for it.
     pub(crate) fn fresh(by: AnsweredBy, body: Body) -> Self {

@@ -240,9 +240,7 @@ async fn answer_leader(
         }
         FillResult::Made(made, fetched) => {
             exchange.take_fetched(fetched);
-            exchange.take_made(&made);
-            let content = Body::Content(made.body.into());
-            Ok(Answer::settled(AnsweredBy::Policy, content))
+            Ok(Answer::made(exchange, made, AnsweredBy::Policy))
         }
         FillResult::Failed(failure) => {
             stale_if_error(exchange, client, course, failure, stale).await

@@ -31,8 +31,7 @@ pub(crate) async fn files(exchange: &mut Exchange, tree: &Tree) -> Result<Answer
         }
         Lookup::Redirect => {
             let made = with_slash(exchange);
-            exchange.take_made(&made);
-            Ok(Answer::settled(by, Body::Content(made.body.into())))
+            Ok(Answer::made(exchange, made, by))
         }
         Lookup::Listing(page) => {
             let response = &mut exchange.heads.response;

@@ -12,7 +12,6 @@ use janua_http::Failure;
 use janua_http::failure::Kind;
 
 use crate::answer::{Answer, Body};
-use crate::content::Content;
 use crate::decide::{Decision, decide};
 use crate::deliver;
 use crate::downstream::Downstream;
@@ -25,7 +24,6 @@ use crate::represent::{self, Form};
 use crate::responder::{Fate, Responder};
 use crate::session::Session;
 use crate::target;
-use crate::verdict::Made;
 use crate::worker::Worker;
 
 /// Receives a request and answers it.
@@ -57,7 +55,7 @@ async fn answer(exchange: &mut Exchange, client: &mut Downstream<'_>) -> Result<
     let matched = match decide(exchange, client, Carry::Out)? {
         Decision::Target(matched) => matched,
         Decision::Answer(made, by) => {
-            let answer = made_here(exchange, made, by);
+            let answer = Answer::made(exchange, made, by);
             return complete(exchange, answer);
         }
     };
@@ -79,7 +77,7 @@ fn review(
 ) -> Result<ControlFlow<Answer>, Failure> {
     let Answer { by, body, is_fresh } = answer;
     if is_fresh && let Some(made) = policies::fetched_phase(exchange, by)? {
-        let answer = made_here(exchange, made, AnsweredBy::Policy);
+        let answer = Answer::made(exchange, made, AnsweredBy::Policy);
         return Ok(ControlFlow::Break(answer));
     }
     let is_of_target = matches!(body, Body::Passing(_) | Body::Stored(_) | Body::Missing(_));
@@ -96,7 +94,7 @@ fn review(
                 return Ok(ControlFlow::Continue(()));
             }
             Some(Instead::Made(made)) => {
-                let answer = made_here(exchange, made, AnsweredBy::Policy);
+                let answer = Answer::made(exchange, made, AnsweredBy::Policy);
                 return Ok(ControlFlow::Break(answer));
             }
         }
@@ -144,12 +142,6 @@ fn tell(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
 
 fn word(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
     let made = failed::made_of(failure, &exchange.request_id);
-    let answer = made_here(exchange, made, AnsweredBy::Gateway);
+    let answer = Answer::made(exchange, made, AnsweredBy::Gateway);
     complete(exchange, answer)
-}
-
-/// An answer that was made here: its head is written.
-fn made_here(exchange: &mut Exchange, made: Made, by: AnsweredBy) -> Answer {
-    exchange.take_made(&made);
-    Answer::settled(by, Body::Content(Content::from(made.body)))
 }

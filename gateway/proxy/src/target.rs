@@ -4,7 +4,7 @@
 use janua_http::Failure;
 use janua_http::failure::Kind;
 
-use crate::answer::{Answer, Body};
+use crate::answer::Answer;
 use crate::cached;
 use crate::course::Course;
 use crate::downstream::Downstream;
@@ -14,7 +14,6 @@ use crate::files;
 use crate::forward;
 use crate::redirect;
 use crate::snapshot::Target;
-use crate::verdict::Made;
 
 /// Gets the answer of the target.
 ///
@@ -35,18 +34,11 @@ pub(crate) async fn answer(
             forward::forward(exchange, client, &course).await
         }
         Target::Files(tree) => Box::pin(files::files(exchange, tree)).await,
-        Target::Respond(fixed) => Ok(made(exchange, &fixed.into())),
+        Target::Respond(fixed) => Ok(Answer::made(exchange, fixed.into(), AnsweredBy::Gateway)),
         Target::Redirect { status, to } => {
             let request = &exchange.heads.request;
             let redirect = redirect::redirect(*status, to, request, &exchange.origin)?;
-            Ok(made(exchange, &redirect))
+            Ok(Answer::made(exchange, redirect, AnsweredBy::Gateway))
         }
     }
-}
-
-/// An answer that is written in the configuration.
-fn made(exchange: &mut Exchange, made: &Made) -> Answer {
-    exchange.take_made(made);
-    let content = made.body.clone().into();
-    Answer::settled(AnsweredBy::Gateway, Body::Content(content))
 }
