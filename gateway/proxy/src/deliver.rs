@@ -11,8 +11,9 @@ use janua_http::{Length, ResponseHead};
 
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
+use crate::outgoing::Outgoing;
 use crate::represent::Form;
-use crate::responder::Fate;
+use crate::responder::{Fate, Responder};
 
 /// Sends the response, and returns what happens to the client's connection.
 pub(crate) async fn deliver(exchange: &mut Exchange, client: Downstream<'_>, form: Form) -> Fate {
@@ -39,6 +40,19 @@ impl Exchange {
             Fate::Close
         }
     }
+}
+
+/// Queues the head of the response, behind which a body of this length follows.
+fn begin<'c>(
+    exchange: &mut Exchange,
+    responder: Responder<'c>,
+    length: Length,
+    fate: Fate,
+) -> &'c mut Outgoing {
+    let head = &exchange.heads.response;
+    exchange.record.status = Some(head.status);
+    let clock = (&exchange.worker.clock, exchange.now);
+    responder.begin(head, length, fate, clock)
 }
 
 /// The length of the body, which some statuses exclude.

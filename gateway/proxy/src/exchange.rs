@@ -18,7 +18,6 @@ use crate::request_id::RequestId;
 use crate::session::Session;
 use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site};
 use crate::stats::RouteStats;
-use crate::verdict::Quotas;
 use crate::worker::Worker;
 
 /// The route that takes a request, in the snapshot that it is held to.
@@ -141,27 +140,6 @@ impl Exchange {
             site: &matched.site().name,
             route: &matched.route().terms.label,
         }
-    }
-
-    /// The same beside what effects of verdicts write to.
-    pub(crate) fn view_beside<'a>(
-        &'a mut self,
-        matched: &'a Matched,
-        response: Option<AnsweredBy>,
-    ) -> (View<'a>, &'a mut Quotas, &'a mut Caching) {
-        let heads = &mut *self.heads;
-        let view = View {
-            request: &heads.request,
-            response: response.map(|by| (&heads.response, by)),
-            peer: &self.peer,
-            origin: &self.origin,
-            original: self.original.as_ref(),
-            request_id: self.request_id.as_bytes(),
-            unix_seconds: self.now.unix_ms / 1000,
-            site: &matched.site().name,
-            route: &matched.route().terms.label,
-        };
-        (view, &mut heads.quotas, &mut self.caching)
     }
 
     /// Keeps what a policy wants said about this request, if there is a log that

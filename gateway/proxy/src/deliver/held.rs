@@ -15,7 +15,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, Length};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::length_with;
+use super::{begin, length_with};
 use crate::body::Receiver as _;
 use crate::content::{Content, Extent, Piece};
 use crate::deadline::Deadline;
@@ -66,14 +66,12 @@ pub(super) async fn deliver(
         BodyState::Untouched if may_drain(exchange, &client) => exchange.fate(),
         BodyState::Untouched | BodyState::Begun => Fate::Close,
     };
-    exchange.record.status = Some(exchange.heads.response.status);
-    let clock = (&exchange.worker.clock, exchange.now);
     let Downstream {
         incoming,
         responder,
         deadline,
     } = client;
-    let outgoing = responder.begin(&exchange.heads.response, length, fate, clock);
+    let outgoing = begin(exchange, responder, length, fate);
     let has_body = length != Length::None && exchange.heads.request.method != b"HEAD";
     let content = if has_body { content } else { Content::empty() };
     send(exchange, incoming, outgoing, deadline, content).await?;

@@ -6,7 +6,7 @@ use janua_compress::apply;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Framing, Length, ResponseHead, chunked};
 
-use super::{coded, length_with};
+use super::{begin, coded, length_with};
 use crate::body::TransferError;
 use crate::call::UpstreamResponse;
 use crate::coder::Coder;
@@ -49,14 +49,12 @@ pub(super) async fn deliver(
         true => exchange.fate(),
         false => Fate::Close,
     };
-    exchange.record.status = Some(exchange.heads.response.status);
-    let clock = (&exchange.worker.clock, exchange.now);
     let Downstream {
         incoming,
         responder,
         deadline,
     } = client;
-    let outgoing = responder.begin(&exchange.heads.response, length, fate, clock);
+    let outgoing = begin(exchange, responder, length, fate);
     let is_coded = coder.is_some();
     let pace = Pace::of_body(response.idle_timeout);
     deadline.set(response.idle_timeout);

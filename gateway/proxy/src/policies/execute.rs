@@ -129,44 +129,51 @@ fn affect(
     let is_carried_out = question.carry == Carry::Out;
     let worker = Rc::clone(&exchange.worker);
     let estate = &worker.estate;
-    let now_ms = exchange.now.monotonic_ms;
-    let (view, quotas, caching) = exchange.view_beside(question.matched, question.by);
-    let rendering = Rendering {
-        plan,
-        view,
-        rendered,
-    };
-    let mut taking = Taking {
-        policy: decided.policy,
-        buckets: &estate.buckets,
-        now_ms,
-        quotas,
-    };
-    let mut refusal = Ok(None);
     for (place, effect) in verdict.placed_effects() {
         match effect {
             Effect::Take(take) if is_carried_out => {
-                refusal = taking.take(take, place, rendered);
-                if !matches!(refusal, Ok(None)) {
-                    break;
+                let mut taking = Taking {
+                    policy: decided.policy,
+                    buckets: &estate.buckets,
+                    now_ms: exchange.now.monotonic_ms,
+                    quotas: &mut exchange.heads.quotas,
+                };
+                if let Some(refusal) = taking.take(take, place, rendered)? {
+                    return Ok(Some(refusal));
                 }
             }
             Effect::Purge(purge) if is_carried_out => {
+                let view = exchange.view(question.matched, question.by);
+                let rendering = Rendering {
+                    plan,
+                    view,
+                    rendered,
+                };
                 rendering.purge(purge, place, &estate.cache);
             }
             Effect::Take(_) | Effect::Purge(_) => {}
-            Effect::CacheLookup(lookup) => rendering.lookup(lookup, place, verdict, caching),
-            Effect::CacheRule(_) if caching.rule.is_none() => {
-                caching.rule = Some(Rc::clone(verdict));
+            Effect::CacheLookup(lookup) => {
+                let mut caching = std::mem::take(&mut exchange.caching);
+                let view = exchange.view(question.matched, question.by);
+                let rendering = Rendering {
+                    plan,
+                    view,
+                    rendered,
+                };
+                rendering.lookup(lookup, place, verdict, &mut caching);
+                exchange.caching = caching;
             }
-            Effect::CacheRule(_) => {}
+            Effect::CacheRule(_) => {
+                let rule = &mut exchange.caching.rule;
+                rule.get_or_insert_with(|| Rc::clone(verdict));
+            }
             Effect::Tag(value) => {
                 let tags = effects::tags(rendered.get(place, value).unwrap_or_default());
-                caching.tags.extend(tags);
+                exchange.caching.tags.extend(tags);
             }
         }
     }
-    refusal
+    Ok(None)
 }
 
 #[cfg(test)]
