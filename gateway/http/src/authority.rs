@@ -1,5 +1,7 @@
 //! The authority of a request: host and port (RFC 3986 §3.2, RFC 9110 §7.2).
 
+use crate::byte_set::ByteSet;
+
 /// A host in lower case without a trailing dot, and a port if one was given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Authority {
@@ -121,23 +123,11 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// True for a byte that is allowed in a registered name. Percent-encoding is not accepted: no
 /// DNS name needs it, and it would allow several spellings of the same host.
-#[allow(
-    clippy::indexing_slicing,
-    reason = "the table is made at compile time, where a bad index does not compile"
-)]
 fn is_reg_name(byte: u8) -> bool {
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
-        let allowed =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+;=";
-        let mut index = 0;
-        while index < allowed.len() {
-            table[allowed[index] as usize] = true;
-            index += 1;
-        }
-        table
-    };
-    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
+    static ALLOWED: ByteSet = ByteSet::new(
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+;=",
+    );
+    ALLOWED.contains(byte)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 pub mod accept_encoding;
 pub mod authority;
+mod byte_set;
 pub mod chunked;
 pub mod conditional;
 pub mod date;

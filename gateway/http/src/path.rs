@@ -6,6 +6,8 @@
 //! written in upper case, bytes that are not allowed in a path are percent-encoded (RFC
 //! 3986 §6.2.2), repeated slashes are merged, and dot segments are removed (§5.2.4).
 
+use crate::byte_set::ByteSet;
+
 /// What a site does with `%2F` in a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EncodedSlash {
@@ -171,23 +173,11 @@ fn is_unreserved(byte: u8) -> bool {
 }
 
 /// True for the characters of `pchar` except `%`, and for the slash (RFC 3986 §3.3).
-#[allow(
-    clippy::indexing_slicing,
-    reason = "the table is made at compile time, where a bad index does not compile"
-)]
 fn is_path_byte(byte: u8) -> bool {
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
-        let allowed =
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/";
-        let mut index = 0;
-        while index < allowed.len() {
-            table[allowed[index] as usize] = true;
-            index += 1;
-        }
-        table
-    };
-    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
+    static ALLOWED: ByteSet = ByteSet::new(
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/",
+    );
+    ALLOWED.contains(byte)
 }
 
 #[cfg(test)]
