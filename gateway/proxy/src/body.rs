@@ -36,11 +36,16 @@ pub(crate) enum TransferError {
     Write(io::Error),
 }
 
+/// The failure of a client's connection while it was read or written.
+pub(crate) fn client_gone(error: io::Error) -> Failure {
+    Failure::with(Kind::ClientGone, error.kind().to_string())
+}
+
 impl TransferError {
     /// The failure if the body is that of a request.
     pub(crate) fn of_request(self) -> Failure {
         match self {
-            Self::Read(error) => Failure::with(Kind::ClientGone, error.kind().to_string()),
+            Self::Read(error) => client_gone(error),
             Self::Incomplete => Failure::with(Kind::ClientGone, "closed in the middle of the body"),
             Self::Malformed(words) => Failure::with(Kind::BadRequest, words),
             Self::TooLarge => Kind::RequestBodyTooLarge.into(),
@@ -55,7 +60,7 @@ impl TransferError {
             Self::Incomplete => Kind::ResponseIncomplete.into(),
             Self::Malformed(words) => Failure::with(Kind::ResponseMalformed, words),
             Self::TooLarge => Kind::Internal.into(),
-            Self::Write(error) => Failure::with(Kind::ClientGone, error.kind().to_string()),
+            Self::Write(error) => client_gone(error),
         }
     }
 }

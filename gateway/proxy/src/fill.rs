@@ -16,11 +16,11 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, ResponseHead};
 use tokio::sync::oneshot;
 
-use crate::call::{self, Call, Caller, UpstreamResponse};
+use crate::call::{Caller, UpstreamResponse};
 use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::exchange::Exchange;
-use crate::heads::Heads;
+use crate::forward;
 use crate::record::Fetched;
 use crate::representation::Held;
 use crate::verdict::Made;
@@ -164,22 +164,12 @@ async fn ask(
 /// Sends the request of the exchange, which has no body. No client takes part in it
 /// that could delay or abort it.
 async fn fetch(exchange: &mut Exchange, course: &Course) -> Result<UpstreamResponse, Failure> {
-    let Heads {
-        request, response, ..
-    } = &mut *exchange.heads;
-    let call = Call {
-        worker: &exchange.worker,
-        course,
-        head: request,
-        hop: &exchange.hop,
-        now_ms: exchange.now.monotonic_ms,
-    };
     let mut caller = Caller {
         incoming: None,
         responder: None,
         deadline: &mut Deadline::new(course.forwarding().response_head_timeout),
     };
-    call::call(&call, &mut caller, response, &mut exchange.record.attempts).await
+    forward::call(exchange, course, &mut caller).await
 }
 
 /// Edits the request so that its response can be stored for all clients: without

@@ -4,7 +4,7 @@
 use janua_http::Failure;
 
 use crate::answer::{Answer, Body};
-use crate::call::{self, Call, Caller};
+use crate::call::{self, Call, Caller, UpstreamResponse};
 use crate::course::Course;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
@@ -21,22 +21,12 @@ pub(crate) async fn forward(
     client: &mut Downstream<'_>,
     course: &Course,
 ) -> Result<Answer, Failure> {
-    let Heads {
-        request, response, ..
-    } = &mut *exchange.heads;
-    let call = Call {
-        worker: &exchange.worker,
-        course,
-        head: request,
-        hop: &exchange.hop,
-        now_ms: exchange.now.monotonic_ms,
-    };
     let mut caller = Caller {
         incoming: Some(&mut *client.incoming),
         responder: Some(&mut client.responder),
         deadline: &mut *client.deadline,
     };
-    let called = call::call(&call, &mut caller, response, &mut exchange.record.attempts).await;
+    let called = call(exchange, course, &mut caller).await;
     exchange.record.bytes_in = client.incoming.size();
     let called = called?;
     if exchange.heads.response.status == 101 {
@@ -47,6 +37,29 @@ pub(crate) async fn forward(
     }
     invalidate::invalidate(exchange);
     Ok(Answer::fresh(AnsweredBy::Upstream, Body::Passing(called)))
+}
+
+/// Makes a call with the request of the exchange. The head of the response becomes that
+/// of the exchange.
+///
+/// # Errors
+/// The failure of the last attempt, or a failure on the caller's side.
+pub(crate) async fn call(
+    exchange: &mut Exchange,
+    course: &Course,
+    caller: &mut Caller<'_, '_>,
+) -> Result<UpstreamResponse, Failure> {
+    let Heads {
+        request, response, ..
+    } = &mut *exchange.heads;
+    let call = Call {
+        worker: &exchange.worker,
+        course,
+        head: request,
+        hop: &exchange.hop,
+        now_ms: exchange.now.monotonic_ms,
+    };
+    call::call(&call, caller, response, &mut exchange.record.attempts).await
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use janua_http::failure::Kind;
 use janua_http::{Failure, HeadError, Length};
 
-use crate::body::Trailers;
+use crate::body::{Trailers, client_gone};
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
 use crate::session::Session;
@@ -60,9 +60,7 @@ pub(crate) async fn receive(
             Kind::ClientGone,
             "closed in the middle of the head",
         )),
-        Ok(Err(ReadError::Io(error))) => {
-            Err(Failure::with(Kind::ClientGone, error.kind().to_string()))
-        }
+        Ok(Err(ReadError::Io(error))) => Err(client_gone(error)),
         Ok(Err(ReadError::Head(error))) => Err(refusal(error)),
         Err(_) if incoming.reader.buffered().is_empty() => Ok(Received::Nothing),
         Err(_) => Err(Kind::RequestTimeout.into()),

@@ -12,6 +12,7 @@ use janua_http::head::Version;
 use janua_http::status::reason;
 use janua_http::{Failure, Length, RequestHead, ResponseHead};
 
+use crate::body::client_gone;
 use crate::clock::{Clock, Moment};
 use crate::deadline::Deadline;
 use crate::outgoing::Outgoing;
@@ -85,9 +86,7 @@ impl<'c> Responder<'c> {
     /// Writes all queued bytes.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let flushed = ready!(self.outgoing.writer.poll_flush(context));
-        Poll::Ready(
-            flushed.map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string())),
-        )
+        Poll::Ready(flushed.map_err(client_gone))
     }
 
     /// True if the framing tells the client where a response of this length ends.

@@ -4,9 +4,8 @@
 use std::task::{Context, Poll, ready};
 
 use janua_http::Failure;
-use janua_http::failure::Kind;
 
-use crate::body::TransferError;
+use crate::body::{TransferError, client_gone};
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::wire::Reader;
@@ -115,8 +114,7 @@ pub(crate) fn poll_closed(
             Ok(0) => return Poll::Ready(Ok(())),
             Ok(_) => {}
             Err(error) => {
-                let gone = Failure::with(Kind::ClientGone, error.kind().to_string());
-                return Poll::Ready(Err(gone));
+                return Poll::Ready(Err(client_gone(error)));
             }
         }
     }

@@ -9,10 +9,9 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use janua_compress::apply;
-use janua_http::failure::Kind;
 use janua_http::{Failure, Fields};
 
-use crate::body::{Receiver, TransferError};
+use crate::body::{Receiver, TransferError, client_gone};
 use crate::coder::{Coder, SLICE, Step};
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
@@ -60,7 +59,7 @@ pub(super) async fn pass(
         flushed
     })
     .await
-    .map_err(gone)
+    .map_err(client_gone)
 }
 
 /// Collects input for one step of the encoder, and returns the step. Pending output is
@@ -73,7 +72,7 @@ fn poll(
 ) -> Poll<Result<Step, Failure>> {
     loop {
         if writer.backlog() >= BACKLOG {
-            ready!(writer.poll_flush(context)).map_err(gone)?;
+            ready!(writer.poll_flush(context)).map_err(client_gone)?;
         }
         if incoming.is_done() {
             return Poll::Ready(Ok(Step::Finish));
@@ -84,7 +83,7 @@ fn poll(
         match incoming.poll_piece(context, input) {
             Poll::Ready(taken) => taken.map_err(TransferError::of_response)?,
             Poll::Pending if input.data.is_empty() => {
-                ready!(writer.poll_flush(context)).map_err(gone)?;
+                ready!(writer.poll_flush(context)).map_err(client_gone)?;
                 return Poll::Pending;
             }
             Poll::Pending => return Poll::Ready(Ok(Step::Flush)),
@@ -108,8 +107,4 @@ impl Receiver for Input {
     fn end(&mut self, trailers: &Fields) {
         self.trailers.clone_from(trailers);
     }
-}
-
-fn gone(error: io::Error) -> Failure {
-    Failure::with(Kind::ClientGone, error.kind().to_string())
 }

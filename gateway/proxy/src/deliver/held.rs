@@ -16,7 +16,7 @@ use janua_http::{Failure, Fields, Length};
 use rustix::io::{Errno, ReadWriteFlags};
 
 use super::{begin, length_with};
-use crate::body::Receiver as _;
+use crate::body::{Receiver as _, client_gone};
 use crate::content::{Content, Extent, Piece};
 use crate::deadline::Deadline;
 use crate::downstream::Downstream;
@@ -222,7 +222,7 @@ impl Sending<'_> {
             polled
         })
         .await
-        .map_err(gone)
+        .map_err(client_gone)
     }
 
     async fn file(&mut self, extent: Extent) -> Result<(), Failure> {
@@ -246,7 +246,7 @@ impl Sending<'_> {
                 polled
             })
             .await
-            .map_err(gone)?;
+            .map_err(client_gone)?;
             if moved == 0 {
                 // The file has been truncated since its length was announced.
                 let words = "the file ended early";
@@ -265,7 +265,7 @@ impl Sending<'_> {
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let flushed = self.outgoing.writer.poll_flush(context);
         self.progress.set(self.outgoing.writer.sent());
-        flushed.map_err(gone)
+        flushed.map_err(client_gone)
     }
 }
 
@@ -308,10 +308,6 @@ fn is_resident(file: &File, offset: u64, count: usize) -> bool {
         let read = rustix::io::preadv2(file, &mut buffers, at, ReadWriteFlags::NOWAIT);
         read != Err(Errno::AGAIN)
     })
-}
-
-fn gone(error: io::Error) -> Failure {
-    Failure::with(Kind::ClientGone, error.kind().to_string())
 }
 
 #[cfg(test)]

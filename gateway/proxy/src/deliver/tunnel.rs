@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use janua_http::failure::Kind;
 use janua_http::{Failure, Framing};
 
-use crate::body::TransferError;
+use crate::body::{TransferError, client_gone};
 use crate::call::UpstreamResponse;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
@@ -75,11 +75,7 @@ pub(super) async fn deliver(
         deadline,
     } = client;
     let outgoing = responder.upgrade(&exchange.heads.response);
-    outgoing
-        .writer
-        .flush()
-        .await
-        .map_err(|error| Failure::with(Kind::ClientGone, error.kind().to_string()))?;
+    outgoing.writer.flush().await.map_err(client_gone)?;
     incoming.begin(Framing::UntilClose);
     outgoing.begin(false);
     upstream.incoming.begin(Framing::UntilClose);

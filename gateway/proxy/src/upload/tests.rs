@@ -1,5 +1,6 @@
 use std::future::poll_fn;
 
+use janua_http::failure::Kind;
 use janua_http::{Framing, Length};
 
 use super::*;
