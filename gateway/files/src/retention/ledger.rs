@@ -98,7 +98,7 @@ impl Ledger {
         true
     }
 
-    /// Removes and returns the entries that have been missing for `period`
+    /// Removes and returns the entries that have been missing for more than `period`
     /// seconds.
     pub(super) fn take_over(&mut self, period: i64, now: i64) -> Vec<Box<[u8]>> {
         let over = self.0.extract_if(|_, kept| match kept.presence {
@@ -121,9 +121,10 @@ impl Ledger {
     }
 }
 
-/// Whether a file missing since `since` has been so for `period`; all in seconds.
+/// Whether a file missing since `since` has been so for `period`; all in seconds. Both times
+/// are rounded down, so that a difference of exactly `period` may be almost a second less.
 pub(super) fn is_over(since: i64, period: i64, now: i64) -> bool {
-    now.saturating_sub(since) >= period
+    now.saturating_sub(since) > period
 }
 
 impl Kept {

@@ -77,7 +77,7 @@ fn old_assets_answer_until_their_time_is_over() {
     assert!(site.is_missing("/other-one.js"));
     assert_eq!(site.text("/"), "main-two.js");
     site.root.0.retain(now + 10);
-    site.root.0.retain(now + 9 + PERIOD);
+    site.root.0.retain(now + 10 + PERIOD);
     site.later();
     assert_eq!(site.text("/assets/main-one.js"), "one");
     site.root.0.retain(now + 11 + PERIOD);
@@ -98,10 +98,10 @@ fn a_restart_forgets_neither_files_nor_times() {
     site.root.0.retain(now - 50);
     let mut site = Site::over(Arc::clone(&site.directory), retaining);
     assert_eq!(site.text("/assets/main-one.js"), "one");
-    site.root.0.retain(now - 51 + PERIOD);
+    site.root.0.retain(now - 50 + PERIOD);
     site.later();
     assert_eq!(site.text("/assets/main-one.js"), "one");
-    site.root.0.retain(now - 50 + PERIOD);
+    site.root.0.retain(now - 49 + PERIOD);
     site.later();
     assert!(site.is_missing("/assets/main-one.js"));
     // A file that disappeared while the gateway was down is counted from when
@@ -120,9 +120,9 @@ fn a_restart_forgets_neither_files_nor_times() {
     fs::write(&gone, b"what\n\xff\n12\nx y z\n99999999999999999999 a\n").unwrap();
     let mut site = Site::over(Arc::clone(&site.directory), retaining);
     site.root.0.retain(now + 100);
-    site.root.0.retain(now + 99 + PERIOD);
-    assert_eq!(site.text("/assets/main-two.js"), "two");
     site.root.0.retain(now + 100 + PERIOD);
+    assert_eq!(site.text("/assets/main-two.js"), "two");
+    site.root.0.retain(now + 101 + PERIOD);
     site.later();
     assert!(site.is_missing("/assets/main-two.js"));
 }
@@ -187,7 +187,7 @@ fn a_directory_whose_time_is_set_back_is_read_again() {
     site.root.0.retain(now + 1);
     assert_eq!(retention(&site).kept(), 2);
     assert_eq!(site.text("/assets/one.js"), "one");
-    site.root.0.retain(now + 1 + PERIOD);
+    site.root.0.retain(now + 2 + PERIOD);
     site.later();
     assert!(site.is_missing("/assets/one.js"));
     fs::remove_file(site.path("assets/two.js")).unwrap();
