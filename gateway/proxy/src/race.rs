@@ -77,9 +77,12 @@ impl Pace {
     }
 }
 
-/// Runs `main` and the upload concurrently. The deadline has just been set. Each transferred byte extends the
-/// deadline, with one exception: once the request has been sent, the deadline is
-/// fixed until the head of the response is complete.
+/// Runs `main` and the upload concurrently. The deadline has just been set. Each
+/// transferred byte extends the deadline, with one exception: once the request has been
+/// sent, the deadline is fixed until the head of the response is complete.
+///
+/// As long as there is something to upload, the upload is polled before `main`. Afterwards
+/// it only watches the client, and is not polled any more once `main` is complete.
 pub(crate) async fn race<T>(
     deadline: &mut Deadline,
     pace: &Pace,
@@ -92,13 +95,17 @@ pub(crate) async fn race<T>(
     let mut moved = upload.progress() + progress.get();
     poll_fn(|context| {
         let was_open = !upload.is_half_closed();
-        let was_fixed = upload.is_done() && pace.awaits_head.get();
-        if let Poll::Ready(failure) = upload.poll(context) {
+        let was_done = upload.is_done();
+        let was_fixed = was_done && pace.awaits_head.get();
+        if !was_done && let Poll::Ready(failure) = upload.poll(context) {
             return Poll::Ready(Raced::UploadFailed(failure));
         }
         pace.is_uploaded.set(upload.is_done());
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(Raced::Finished(output));
+        }
+        if was_done && let Poll::Ready(failure) = upload.poll(context) {
+            return Poll::Ready(Raced::UploadFailed(failure));
         }
         let is_fixed = was_fixed && pace.awaits_head.get();
         let before = std::mem::replace(&mut moved, upload.progress() + progress.get());
