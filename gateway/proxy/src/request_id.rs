@@ -12,15 +12,16 @@ impl RequestId {
     const MAX_LENGTH: usize = 64;
 
     /// An identifier of 128 bits in hexadecimal, like nginx's `$request_id`.
-    pub(crate) fn new(mut bits: u128) -> Self {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    pub(crate) fn new(bits: u128) -> Self {
         let mut id = Self {
             length: 32,
             ..Self::default()
         };
-        for byte in id.bytes.iter_mut().take(32) {
-            *byte = DIGITS.get((bits & 15) as usize).copied().unwrap_or(b'0');
-            bits >>= 4;
+        let bits = bits.to_le_bytes();
+        let (digits, _) = id.bytes.as_chunks_mut();
+        let (words, _) = bits.as_chunks();
+        for (eight, word) in digits.iter_mut().zip(words) {
+            *eight = hexadecimal(u32::from_le_bytes(*word));
         }
         id
     }
@@ -46,6 +47,20 @@ impl RequestId {
     }
 }
 
+/// The eight hexadecimal digits of a number, the lowest first, worked out all at once:
+/// random identifiers are made for each request.
+fn hexadecimal(bits: u32) -> [u8; 8] {
+    // One digit to a byte.
+    let mut digits = u64::from(bits);
+    digits = (digits << 16 | digits) & 0x0000_ffff_0000_ffff;
+    digits = (digits << 8 | digits) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits << 4 | digits) & 0x0f0f_0f0f_0f0f_0f0f;
+    // A 1 in the byte of each digit from 10 on: only there, adding 6 carries to the next bit.
+    let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    let to_letter = u64::from(b'a' - b'0' - 10);
+    (digits + 0x3030_3030_3030_3030 + letters * to_letter).to_le_bytes()
+}
+
 impl Default for RequestId {
     fn default() -> Self {
         Self {
@@ -61,10 +76,15 @@ mod tests {
 
     #[test]
     fn identifiers() {
-        assert_eq!(
-            RequestId::new(0xabc).as_bytes(),
-            b"cba00000000000000000000000000000"
-        );
+        for (bits, expected) in [
+            (0xabc, b"cba00000000000000000000000000000"),
+            (
+                0x0123_4567_89ab_cdef_fedc_ba98_7654_3210,
+                b"0123456789abcdeffedcba9876543210",
+            ),
+        ] {
+            assert_eq!(RequestId::new(bits).as_bytes(), expected);
+        }
         for (text, accepted) in [
             ("4bf92f35-77b3-4da6-a3ce-929d0e0e4736", true),
             ("", false),
