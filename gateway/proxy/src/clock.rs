@@ -1,4 +1,4 @@
-//! The time, taken once a request and handed on.
+//! The time on the clocks of a worker.
 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use janua_wasm::Now;
 use tokio::time::Instant;
 
-/// One moment, on all the clocks that anybody asks for.
+/// A moment, on three clocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     pub(crate) instant: Instant,
@@ -32,27 +32,38 @@ impl Moment {
     }
 }
 
-/// A worker's clock. The wall clock is read anew when its second is over; in
-/// between the monotonic one carries it on, which saves a call a request.
+/// The clock of a worker. The wall clock is read once a second; in between its time is
+/// worked out from the monotonic clock, which saves a reading per request.
 pub(crate) struct Clock {
     origin: Instant,
-    /// When the wall clock was read last, on each of the three.
+    /// When the wall clock was last read, on each of the three.
     base: Cell<Moment>,
+    /// When the monotonic clock was last read.
+    last: Cell<Instant>,
     date: RefCell<(u64, String)>,
 }
 
 impl Clock {
-    /// `origin` is the process's, so that all workers' milliseconds agree.
+    /// `origin` is the same for all workers, so that their milliseconds agree.
     pub(crate) fn new(origin: Instant) -> Self {
+        let base = Moment::read(origin, Instant::now());
         Self {
-            base: Cell::new(Moment::read(origin, Instant::now())),
+            base: Cell::new(base),
+            last: Cell::new(base.instant),
             origin,
             date: RefCell::new((0, String::new())),
         }
     }
 
+    /// When the clock was last read, for callers right behind a reading.
+    pub(crate) fn last(&self) -> Instant {
+        self.last.get()
+    }
+
+    /// Reads the clock.
     pub(crate) fn now(&self) -> Moment {
         let instant = Instant::now();
+        self.last.set(instant);
         let base = self.base.get();
         let since = instant.saturating_duration_since(base.instant);
         if since >= Duration::from_secs(1) {
@@ -68,7 +79,8 @@ impl Clock {
         }
     }
 
-    /// Appends the moment as `Date` has it (RFC 9110 §5.6.7); formatted once a second.
+    /// Appends the moment in the format of `Date` (RFC 9110 §5.6.7), which is worked out
+    /// once a second.
     pub(crate) fn write_date(&self, moment: Moment, out: &mut Vec<u8>) {
         let seconds = moment.unix_ms / 1000;
         let mut date = self.date.borrow_mut();

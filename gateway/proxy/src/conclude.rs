@@ -1,4 +1,4 @@
-//! The end of an exchange: it is counted, and its line is written.
+//! The end of an exchange: it is counted, and written to the access log.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use janua_telemetry::access_log;
 use crate::exchange::{Counted, Exchange};
 use crate::facts::AnsweredBy;
 
-/// Counted and logged here, so that it happens once, also when the worker
-/// ends or the client goes away.
+/// An exchange is counted and logged when it is dropped, so that this happens exactly once,
+/// even if the client goes away or the worker ends.
 impl Drop for Counted {
     fn drop(&mut self) {
         let worker = &self.exchange.worker;
@@ -21,17 +21,18 @@ impl Drop for Counted {
 }
 
 impl Exchange {
-    /// Counts the exchange, and writes its line if its route has a log.
+    /// Counts the exchange, and logs it if its route is logged.
     fn conclude(&self) {
         let record = &self.record;
         if record.status.is_none() && record.failure.is_none() && self.terms.is_none() {
-            // No request ever came.
+            // The client closed the connection without another request.
             return;
         }
         let worker = &self.worker;
         worker.estate.requests.increment(worker.index);
-        let duration = self.now.instant.elapsed();
-        // A client that left before an answer is 499, as in nginx's log.
+        let end = record.ended.unwrap_or_else(|| worker.clock.now().instant);
+        let duration = end.saturating_duration_since(self.now.instant);
+        // As in nginx, the status is 499 if the client left before the response.
         let status = record
             .status
             .or_else(|| (record.failure == Some(Kind::ClientGone)).then_some(499));

@@ -92,7 +92,12 @@ async fn wait(session: &mut Session, worker: &Rc<Worker>, number: usize) -> bool
     } = session;
     let reader = &mut incoming.reader;
     deadline.set_cap(None);
-    deadline.set(patience);
+    if is_new {
+        deadline.set(patience);
+    } else {
+        // The clock was read when the last exchange ended, just now.
+        deadline.set_from(worker.clock.last(), patience);
+    }
     poll_fn(|context| {
         // The runtime assumes that a new socket is readable until a read shows otherwise.
         // Without this read, a client that sends nothing would count as a request and

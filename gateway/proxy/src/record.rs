@@ -1,11 +1,13 @@
 //! What the access log and the metrics report about an exchange: collected during the
 //! exchange and written once at its end.
 
+use janua_http::Failure;
+use janua_http::failure::Kind;
+use tokio::time::Instant;
+
 use crate::attempts::Attempts;
 use crate::caching::Report;
 use crate::facts::AnsweredBy;
-use janua_http::Failure;
-use janua_http::failure::Kind;
 
 /// What is known of an exchange so far.
 #[derive(Default)]
@@ -16,6 +18,8 @@ pub(crate) struct Record {
     pub(crate) answered_by: Option<AnsweredBy>,
     /// Names of policies, or of kinds of failure, with a message for the log.
     pub(crate) notes: Vec<(Box<str>, Box<str>)>,
+    /// When the response was complete, if the clock was read then.
+    pub(crate) ended: Option<Instant>,
     /// The attempts at endpoints of an upstream.
     pub(crate) attempts: Attempts,
     /// Bytes of the request body.

@@ -87,6 +87,7 @@ pub(super) async fn deliver(
                 response.put_back(&exchange.worker, &exchange.heads.response, now);
             }
             exchange.record.attempts.complete(now.instant);
+            exchange.record.ended = Some(now.instant);
             let is_reusable = uploaded && !is_half_closed && is_self_delimited;
             return Ok(if is_reusable { fate } else { Fate::Close });
         }
