@@ -10,7 +10,7 @@ mod known;
 
 use std::ops::Range;
 
-pub use constant::ConstantLines;
+pub use constant::ConstantEdits;
 pub use known::Known;
 
 /// True for the unregistered fields by which a proxy tells an application the requested
@@ -42,7 +42,37 @@ struct Line {
     name: u32,
     /// The length of the value.
     value: u32,
+    ends: Ends,
     known: Known,
+}
+
+/// The first and the last byte of a name, with upper-case letters made lower-case. Together
+/// with the length they tell nearly all names apart, so that a search for a name compares
+/// hardly any other name as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ends([u8; 2]);
+
+impl Ends {
+    fn of(name: &[u8]) -> Self {
+        // Two names that differ only in letter case have the same ends, which is all that
+        // is needed: that this bit also maps some other characters together does no harm.
+        let lower = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
+        Self([lower(name.first()), lower(name.last())])
+    }
+}
+
+/// A name that is searched for.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    bytes: &'a [u8],
+    ends: Ends,
+}
+
+impl<'a> From<&'a [u8]> for Name<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        let ends = Ends::of(bytes);
+        Self { bytes, ends }
+    }
 }
 
 /// The bytes of a line besides name and value: `: ` and CRLF.
@@ -68,8 +98,11 @@ impl Line {
         start..start + self.name as usize + self.value as usize + PUNCTUATION
     }
 
-    fn is_named(self, arena: &[u8], name: &[u8]) -> bool {
-        self.name as usize == name.len() && self.name(arena).eq_ignore_ascii_case(name)
+    #[inline]
+    fn is_named(&self, arena: &[u8], name: Name<'_>) -> bool {
+        self.name as usize == name.bytes.len()
+            && self.ends == name.ends
+            && self.name(arena).eq_ignore_ascii_case(name.bytes)
     }
 }
 
@@ -105,32 +138,38 @@ impl Fields {
         self.arena.capacity()
     }
 
-    /// Adds a line at the end.
-    pub fn append(&mut self, name: &[u8], value: &[u8]) {
-        self.append_known(name, value);
+    /// Adds a line at the end, and returns which field it is.
+    pub fn append(&mut self, name: &[u8], value: &[u8]) -> Known {
+        let known = Known::of(name);
+        self.append_line(known, name, value);
+        known
     }
 
-    /// Adds a line at the end, and returns which field it is.
-    pub fn append_known(&mut self, name: &[u8], value: &[u8]) -> Known {
-        let known = Known::of(name);
+    /// Adds a line of a known field at the end.
+    pub fn append_known(&mut self, known: Known, value: &[u8]) {
+        self.append_line(known, known.name(), value);
+    }
+
+    fn append_line(&mut self, known: Known, name: &[u8], value: &[u8]) {
         let start = offset(self.arena.len());
         write_field(&mut self.arena, name, value);
         self.lines.push(Line {
             start,
             name: offset(name.len()),
             value: offset(value.len()),
+            ends: Ends::of(name),
             known,
         });
-        known
     }
 
-    /// Adds a line at the end, with the value of the first line of `known`. Adds nothing if
-    /// there is no such line or its value is empty.
-    pub fn append_value_of(&mut self, known: Known, name: &[u8]) {
-        let line = self.lines.iter().find(|line| line.known == known).copied();
+    /// Adds a line of the field `to` at the end, with the value of the first line of `from`.
+    /// Adds nothing if there is no such line or its value is empty.
+    pub fn append_value_of(&mut self, from: Known, to: Known) {
+        let line = self.lines.iter().find(|line| line.known == from).copied();
         let Some(line) = line.filter(|line| line.value > 0) else {
             return;
         };
+        let name = to.name();
         let start = self.arena.len();
         let value = line.range().end - 2 - line.value as usize..line.range().end;
         self.arena
@@ -142,7 +181,8 @@ impl Fields {
             start: offset(start),
             name: offset(name.len()),
             value: line.value,
-            known: Known::of(name),
+            ends: Ends::of(name),
+            known: to,
         });
     }
 
@@ -165,6 +205,7 @@ impl Fields {
             start: copied.next,
             name: offset(name.len()),
             value: offset(value.len()),
+            ends: Ends::of(name),
             known: Known::of(name),
         };
         copied.next = offset(line.range().end);
@@ -176,12 +217,14 @@ impl Fields {
     /// of the name.
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
         let Self { arena, lines } = self;
+        let searched = Name::from(name);
         let mut same = lines
             .iter_mut()
             .enumerate()
-            .filter(|(_, line)| line.is_named(arena, name));
+            .filter(|(_, line)| line.is_named(arena, searched));
         let Some((first, line)) = same.next() else {
-            return self.append(name, value);
+            self.append(name, value);
+            return;
         };
         let is_repeated = same.next().is_some();
         let start = arena.len();
@@ -192,7 +235,7 @@ impl Fields {
         if is_repeated {
             let mut index = 0;
             lines.retain(|line| {
-                let keep = index <= first || !line.is_named(arena, name);
+                let keep = index <= first || !line.is_named(arena, searched);
                 index += 1;
                 keep
             });
@@ -202,6 +245,7 @@ impl Fields {
     /// Removes all lines of this name; true if there were any.
     pub fn remove(&mut self, name: &[u8]) -> bool {
         let Self { arena, lines } = self;
+        let name = Name::from(name);
         let is_named = |line: &Line| line.is_named(arena, name);
         let Some(first) = lines.iter().position(is_named) else {
             return false;
@@ -231,6 +275,7 @@ impl Fields {
         &'a self,
         name: &'n [u8],
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
+        let name = Name::from(name);
         self.lines
             .iter()
             .filter(move |line| line.is_named(&self.arena, name))

@@ -156,7 +156,7 @@ pub(crate) fn take_fields(
         let name = header.name.as_bytes();
         let known = match &mut copied {
             Some(copied) => fields.append_copied(copied, name, header.value),
-            None => fields.append_known(name, header.value),
+            None => fields.append(name, header.value),
         };
         match known {
             Known::TransferEncoding => {

@@ -91,29 +91,31 @@ fn listed(head: &RequestHead) -> Vec<Vec<u8>> {
 }
 
 fn forwarded(head: &mut RequestHead, peer: &Peer, origin: &Origin) {
-    if head.fields.known(Known::XForwardedFor).next().is_some() {
+    let fields = &mut head.fields;
+    let address = peer.text.as_bytes();
+    if fields.known(Known::XForwardedFor).next().is_some() {
+        let name = Known::XForwardedFor.name();
         let mut value = Vec::new();
-        head.fields.joined(b"X-Forwarded-For", b", ", &mut value);
+        fields.joined(name, b", ", &mut value);
         value.extend_from_slice(b", ");
-        value.extend_from_slice(peer.text.as_bytes());
-        head.fields.set(b"X-Forwarded-For", &value);
+        value.extend_from_slice(address);
+        fields.set(name, &value);
     } else {
-        head.fields.append(b"X-Forwarded-For", peer.text.as_bytes());
+        fields.append_known(Known::XForwardedFor, address);
     }
     let scheme = origin.scheme().as_bytes();
-    match origin.client {
-        Some(client) => head.fields.set(b"X-Real-IP", client.to_string().as_bytes()),
-        None if origin.is_trusted => head.fields.set(b"X-Real-IP", peer.text.as_bytes()),
-        None => head.fields.append(b"X-Real-IP", peer.text.as_bytes()),
-    }
-    if !origin.is_trusted {
-        head.fields.append(b"X-Forwarded-Proto", scheme);
+    if origin.is_trusted {
+        // The trusted proxy's own lines may be there.
+        let client = origin.client.map(|client| client.to_string());
+        let client = client.as_ref().map_or(address, |client| client.as_bytes());
+        fields.set(Known::XRealIp.name(), client);
+        fields.set(Known::XForwardedProto.name(), scheme);
     } else {
-        head.fields.set(b"X-Forwarded-Proto", scheme);
+        fields.append_known(Known::XRealIp, address);
+        fields.append_known(Known::XForwardedProto, scheme);
     }
-    if head.fields.known(Known::XForwardedHost).next().is_none() {
-        head.fields
-            .append_value_of(Known::Host, b"X-Forwarded-Host");
+    if fields.known(Known::XForwardedHost).next().is_none() {
+        fields.append_value_of(Known::Host, Known::XForwardedHost);
     }
 }
 

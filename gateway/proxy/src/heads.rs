@@ -1,23 +1,23 @@
-//! The heads of an exchange, in memory that goes from request to request.
+//! The heads of an exchange, in memory that is reused by later exchanges.
 
 use janua_cache::Key;
 use janua_http::{RequestHead, ResponseHead};
 
-use crate::verdict::Quotas;
+use crate::quotas::Quotas;
 
-/// Both heads of an exchange; their memory goes from request to request.
+/// The heads of an exchange and what belongs to them.
 #[derive(Debug, Default)]
 pub(crate) struct Heads {
     pub(crate) request: RequestHead,
     pub(crate) response: ResponseHead,
-    /// What the buckets said of the request.
+    /// What is left in the buckets from which the request took.
     pub(crate) quotas: Quotas,
-    /// What the response is stored under.
+    /// The key of the response in the cache.
     pub(crate) key: Key,
 }
 
 impl Heads {
-    /// Adds what the buckets said to the response.
+    /// Adds the `RateLimit` fields to the response.
     pub(crate) fn write_quotas(&mut self) {
         self.quotas.write_to(&mut self.response.fields);
     }

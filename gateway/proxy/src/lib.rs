@@ -66,6 +66,7 @@ mod local_policy;
 mod outgoing;
 mod policies;
 mod provision;
+mod quotas;
 mod race;
 mod receive;
 mod record;

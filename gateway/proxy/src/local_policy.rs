@@ -1,57 +1,69 @@
-//! A worker's own handle on a policy, and what its last verdicts come to.
+//! A policy on one worker, and what of its latest verdicts was prepared.
 //!
-//! Most policies decide the same about most requests. What does not depend on
-//! the request is then worked out once, and not for each of them.
+//! Most policies decide the same about most requests. Whatever of a verdict does not depend
+//! on the request is then worked out once, and not for each request.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use janua_http::fields::{ConstantLines, is_field_value};
-use janua_wasm::{Edit, Phase, Value, Verdict, WorkerPolicy};
+use janua_http::fields::{ConstantEdits, is_field_value};
+use janua_wasm::{Buckets, Edit, Effect, Now, Outcome, Phase, Value, Verdict, WorkerPolicy};
 
-/// A policy on this worker.
+use crate::quotas::Quota;
+
+/// A policy on one worker.
 pub(crate) struct LocalPolicy {
     pub(crate) worker: RefCell<WorkerPolicy>,
-    /// By phase.
-    last: [RefCell<Option<Last>>; 4],
+    /// The latest verdict of each phase.
+    latest: [RefCell<Option<Latest>>; 4],
 }
 
-/// The last verdict of a phase.
-struct Last {
+/// The latest verdict of a phase.
+struct Latest {
     verdict: Rc<Verdict>,
-    /// None before it has come a second time: verdicts that differ from request
-    /// to request are not worth the work.
+    /// None before it has come a second time: verdicts that differ from request to request
+    /// are not worth the work.
     prepared: Option<Rc<Prepared>>,
 }
 
-/// A verdict, as far as it comes to the same for every request.
+/// What of a verdict is the same for every request.
 pub(crate) struct Prepared {
-    /// Its edits, if all they do is to set fields to values that never change.
-    pub(crate) lines: Option<ConstantLines>,
-    /// A value of it points at the request.
+    /// All of its edits, if none depends on the request.
+    pub(crate) edits: Option<ConstantEdits>,
+    /// One of its values depends on the request.
     pub(crate) has_variables: bool,
+    /// There is nothing to do but to make these edits.
+    is_only_edits: bool,
+    /// The quotas of its takes, in order.
+    pub(crate) quotas: Vec<Quota>,
 }
 
 impl LocalPolicy {
     pub(crate) fn new(worker: WorkerPolicy) -> Self {
         Self {
             worker: RefCell::new(worker),
-            last: [const { RefCell::new(None) }; 4],
+            latest: [const { RefCell::new(None) }; 4],
         }
     }
 
-    /// What a verdict comes to, if it is the one that came last time too.
-    pub(crate) fn prepared(&self, phase: Phase, verdict: &Rc<Verdict>) -> Option<Rc<Prepared>> {
-        let mut last = self.last.get(phase as usize)?.borrow_mut();
-        match &mut *last {
-            Some(last) if Rc::ptr_eq(&last.verdict, verdict) => {
-                let prepared = last
-                    .prepared
-                    .get_or_insert_with(|| Rc::new(Prepared::new(verdict)));
+    /// What was prepared of a verdict, if it was the latest one before too.
+    pub(crate) fn prepared(
+        &self,
+        phase: Phase,
+        verdict: &Rc<Verdict>,
+        buckets: &Buckets,
+    ) -> Option<Rc<Prepared>> {
+        let mut latest = self.latest.get(phase as usize)?.borrow_mut();
+        match &mut *latest {
+            Some(latest) if Rc::ptr_eq(&latest.verdict, verdict) => {
+                let prepared = latest.prepared.get_or_insert_with(|| {
+                    let worker = self.worker.borrow();
+                    Rc::new(Prepared::new(verdict, worker.policy().name(), buckets))
+                });
                 Some(Rc::clone(prepared))
             }
             _ => {
-                *last = Some(Last {
+                *latest = Some(Latest {
                     verdict: Rc::clone(verdict),
                     prepared: None,
                 });
@@ -59,35 +71,74 @@ impl LocalPolicy {
             }
         }
     }
+
+    /// Passes edits to `edit` if the policy decides without looking at the request, and
+    /// decides to make these edits and to do nothing else. Otherwise, which is false, it has
+    /// to be asked.
+    pub(crate) fn edits_always(
+        &self,
+        phase: Phase,
+        now: Now,
+        edit: impl FnOnce(&ConstantEdits),
+    ) -> bool {
+        let Some(latest) = self.latest.get(phase as usize) else {
+            return false;
+        };
+        let latest = latest.borrow();
+        if let Some(Latest { verdict, prepared }) = &*latest
+            && let Some(prepared) = prepared
+            && let Some(edits) = prepared.edits.as_ref().filter(|_| prepared.is_only_edits)
+            && self.worker.borrow_mut().repeats(verdict, phase, now)
+        {
+            edit(edits);
+            return true;
+        }
+        false
+    }
 }
 
 impl Prepared {
-    pub(crate) fn new(verdict: &Verdict) -> Self {
+    pub(crate) fn new(verdict: &Verdict, policy: &str, buckets: &Buckets) -> Self {
         let mut has_variables = false;
         verdict.for_each_value(|value| has_variables |= matches!(value, Value::Parts(_)));
-        let lines: Option<Vec<_>> = verdict.edits.iter().map(constant).collect();
+        let edits = constant(&verdict.edits);
+        let quotas = verdict.effects.iter().filter_map(|effect| match effect {
+            Effect::Take(take) => Some(Quota::new(policy, take, buckets)),
+            _ => None,
+        });
         Self {
-            lines: lines.map(ConstantLines::new),
+            is_only_edits: edits.is_some()
+                && verdict.effects.is_empty()
+                && verdict.outcome == Outcome::Proceed
+                && verdict.note.is_none(),
+            edits,
             has_variables,
+            quotas: quotas.collect(),
         }
     }
 }
 
-/// The line that an edit sets, if it sets one to a value that never changes.
-fn constant(edit: &Edit) -> Option<(&[u8], &[u8])> {
-    match edit {
-        Edit::SetHeader {
-            name,
-            value: Value::Literal(value),
-        } if is_field_value(value) => Some((name.as_bytes(), value)),
-        _ => None,
+/// The edits, if none depends on the request.
+fn constant(edits: &[Edit]) -> Option<ConstantEdits> {
+    let mut constant = ConstantEdits::default();
+    for edit in edits {
+        match edit {
+            Edit::SetHeader {
+                name,
+                value: Value::Literal(value),
+            } if is_field_value(value) => constant.set(name.as_bytes(), value),
+            Edit::RemoveHeader(name) => constant.remove(name.as_bytes()),
+            _ => return None,
+        }
     }
+    Some(constant)
 }
 
 #[cfg(test)]
 mod tests {
+    use janua_wasm::{BucketOptions, Part};
+
     use super::*;
-    use janua_wasm::Part;
 
     fn verdict(edits: Vec<Edit>) -> Verdict {
         Verdict {
@@ -104,20 +155,46 @@ mod tests {
     }
 
     #[test]
-    fn only_constant_lines_are_prepared() {
+    fn only_what_is_constant_is_prepared() {
         let literal = || Value::Literal(b"1"[..].into());
         let variable = || Value::Parts([Part::Input(0)].into());
         let unfit = Value::Literal(b"a\nb"[..].into());
-        for (edits, has_lines, has_variables) in [
+        let removed = || Edit::RemoveHeader("x-a".into());
+        let buckets = Buckets::new(&BucketOptions { capacity: 64 });
+        for (edits, is_constant, has_variables) in [
             (vec![], true, false),
             (vec![set(literal()), set(literal())], true, false),
             (vec![set(literal()), set(variable())], false, true),
-            (vec![Edit::RemoveHeader("x-a".into())], false, false),
+            (vec![removed(), set(literal())], true, false),
             (vec![set(unfit)], false, false),
+            (vec![Edit::SetStatus(404)], false, false),
         ] {
-            let prepared = Prepared::new(&verdict(edits.clone()));
-            assert_eq!(prepared.lines.is_some(), has_lines, "{edits:?}");
-            assert_eq!(prepared.has_variables, has_variables, "{edits:?}");
+            let verdict = verdict(edits);
+            let prepared = Prepared::new(&verdict, "policy", &buckets);
+            assert_eq!(prepared.edits.is_some(), is_constant, "{verdict:?}");
+            assert_eq!(prepared.is_only_edits, is_constant, "{verdict:?}");
+            assert_eq!(prepared.has_variables, has_variables, "{verdict:?}");
+        }
+        let more = [
+            Verdict {
+                note: Some("said each time".into()),
+                ..Verdict::proceed()
+            },
+            Verdict {
+                effects: [Effect::Tag(literal())].into(),
+                ..Verdict::proceed()
+            },
+            Verdict {
+                outcome: Outcome::Serve(literal()),
+                ..Verdict::proceed()
+            },
+        ];
+        for verdict in more {
+            let prepared = Prepared::new(&verdict, "policy", &buckets);
+            assert!(
+                prepared.edits.is_some() && !prepared.is_only_edits,
+                "{verdict:?}"
+            );
         }
     }
 }

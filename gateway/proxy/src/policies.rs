@@ -1,5 +1,5 @@
-//! Asks the policies of a route: forward for the request, backward for
-//! everything about the response.
+//! Asks the policies of a route: about the request in the order of the file, about the
+//! response in reverse order.
 
 mod effects;
 mod execute;
@@ -17,13 +17,13 @@ use crate::local_policy::{LocalPolicy, Prepared};
 use crate::snapshot::Use;
 use crate::verdict::{self, Made};
 
-/// Whether the effects of verdicts reach anything beyond the exchange itself.
+/// Whether the effects of verdicts on shared state are carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Carry {
-    /// Buckets are taken from and the cache is purged.
+    /// Tokens are taken and the cache is purged.
     Out,
-    /// No bucket and no stored response is touched, so that a request can be
-    /// decided about without being made. A bucket counts as full.
+    /// No bucket and no stored response is changed: the gateway only finds out what it would
+    /// decide. Buckets count as full.
     #[cfg_attr(
         not(test),
         expect(dead_code, reason = "explaining and shadow runs will construct it")
@@ -31,41 +31,40 @@ pub(crate) enum Carry {
     Nothing,
 }
 
-/// What takes the place of a response.
+/// What replaces a response.
 pub(crate) enum Instead {
-    /// A policy's own response.
+    /// A response that a policy generated.
     Made(Made),
-    /// What this path of the same target gives, normalised.
+    /// The response of the same target to this normalised path.
     Path(Vec<u8>),
 }
 
-/// What the policies are asked about.
+/// The parameters of one round of questions to the policies.
 #[derive(Clone, Copy)]
 struct Question<'a> {
     matched: &'a Matched,
     phase: Phase,
-    /// What made the response, in the phases that have one.
+    /// What generated the response, in the phases that have one.
     by: Option<AnsweredBy>,
     carry: Carry,
 }
 
-/// What a policy decided.
+/// The decision of a policy.
 #[derive(Clone, Copy)]
 struct Decided<'a> {
     /// The policy's name.
     policy: &'a str,
     plan: &'a Plan,
     verdict: &'a Rc<Verdict>,
-    /// What of it comes to the same for every request, where that is known.
+    /// What of the verdict was prepared, if anything.
     prepared: Option<&'a Prepared>,
 }
 
-/// Asks the policies of the request phase in order, each seeing the head as
-/// edited so far. `Some` is a policy's own response.
+/// Asks the policies of the request phase in the order of the file. Each sees the head as
+/// the earlier ones have edited it. `Some` is a response that a policy generated.
 ///
 /// # Errors
-/// A policy that failed where `on_error` says deny, or a value that a policy
-/// cannot take.
+/// A policy with `on_error = "deny"` failed, or an input of a policy is not UTF-8.
 pub(crate) fn request_phase(
     exchange: &mut Exchange,
     matched: &Matched,
@@ -81,13 +80,13 @@ pub(crate) fn request_phase(
     Ok(instead.and_then(Instead::made))
 }
 
-/// Asks the policies of the phase `fetched` about the head of an answer, once,
-/// before the cache stores it: the last of the file first, so that the rule of
-/// a route comes before that of its site. `Some` replaces the response. Otherwise
-/// the lifetimes that a rule gives stand in the head afterwards.
+/// Asks the policies of the phase `fetched` about the head of a response, once, before the
+/// cache stores it. They are asked in reverse order, so that the cache rule of a route takes
+/// precedence over that of its site. `Some` replaces the response; otherwise the lifetimes
+/// that a rule states are in the head afterwards.
 ///
 /// # Errors
-/// A policy that failed where `on_error` says deny.
+/// A policy with `on_error = "deny"` failed.
 pub(crate) fn fetched_phase(
     exchange: &mut Exchange,
     by: AnsweredBy,
@@ -112,13 +111,12 @@ pub(crate) fn fetched_phase(
     Ok(instead.and_then(Instead::made))
 }
 
-/// Asks the policies of the phase `missing` about a 404 in the exchange's
-/// response, once for a request, the last of the file first. The edits of a
-/// verdict are carried out on the response that is delivered in the end,
-/// whatever that is.
+/// Asks the policies of the phase `missing` about a response that is a 404, once per request
+/// and in reverse order. The edits of their verdicts are made to the response that is
+/// finally delivered, whatever that is.
 ///
 /// # Errors
-/// A policy that failed where `on_error` says deny.
+/// A policy with `on_error = "deny"` failed.
 pub(crate) fn missing_phase(
     exchange: &mut Exchange,
     by: AnsweredBy,
@@ -143,14 +141,13 @@ pub(crate) fn missing_phase(
     ask_in_turn(exchange, question, &route.missing)
 }
 
-/// Asks the policies of the response phase, the last of the file first. `Some`
-/// replaces the response; the policies that are left see the replacement.
+/// Asks the policies of the response phase in reverse order. `Some` replaces the response;
+/// the policies asked after it see the replacement.
 ///
 /// # Errors
-/// The first policy that fails where `on_error` says deny. The failure is then
-/// answered, through this phase again but without that policy, and nothing
-/// that fails on the way is an error any more: the other policies' fields
-/// still stand on the answer.
+/// The first failure of a policy with `on_error = "deny"`. The response that reports it goes
+/// through this phase again, without that policy. Further failures are ignored then, so that
+/// this response still gets the fields that other policies add.
 pub(crate) fn response_phase(
     exchange: &mut Exchange,
     matched: &Matched,
@@ -171,7 +168,7 @@ pub(crate) fn response_phase(
         match ask(exchange, question, *policy_use) {
             Ok(None | Some(Instead::Path(_))) => {}
             Ok(Some(Instead::Made(made))) => {
-                exchange.take_made(&made);
+                exchange.set_response(&made);
                 exchange.write_additions();
                 question.by = Some(AnsweredBy::Policy);
                 replacement = Some(made);
@@ -186,7 +183,7 @@ pub(crate) fn response_phase(
     Ok(replacement)
 }
 
-/// Carries out the edits that the phase `missing` left for the response.
+/// Makes the edits that were deferred in the phase `missing`.
 fn edit_deferred(exchange: &mut Exchange) -> Result<(), Failure> {
     if exchange.deferred_edits.is_empty() {
         return Ok(());
@@ -196,8 +193,7 @@ fn edit_deferred(exchange: &mut Exchange) -> Result<(), Failure> {
     verdict::edit_response(&edits, rendered, &mut exchange.heads.response)
 }
 
-/// Asks one policy after another, until one has something else to say than to
-/// go on.
+/// Asks one policy after another, until one replaces the response.
 fn ask_in_turn(
     exchange: &mut Exchange,
     question: Question<'_>,
@@ -211,7 +207,7 @@ fn ask_in_turn(
     Ok(None)
 }
 
-/// Asks one policy, and carries out what it decided.
+/// Asks one policy, and carries out its verdict.
 fn ask(
     exchange: &mut Exchange,
     question: Question<'_>,
@@ -221,10 +217,14 @@ fn ask(
     let Some(local) = matched.local.policies.get(policy_use.policy) else {
         return Ok(None);
     };
+    if edit_always(exchange, question, local) {
+        return Ok(None);
+    }
     let Some(verdict) = decide(exchange, question, policy_use, local)? else {
         return Ok(None);
     };
-    let prepared = local.prepared(question.phase, &verdict);
+    let buckets = &exchange.worker.estate.buckets;
+    let prepared = local.prepared(question.phase, &verdict, buckets);
     let worker_policy = local.worker.borrow();
     let policy = worker_policy.policy();
     let Some(plan) = policy.plan(question.phase) else {
@@ -245,7 +245,20 @@ fn ask(
     Ok(instead)
 }
 
-/// What a policy decides. None if it failed where `on_error` says skip.
+/// Makes the edits of a policy that makes the same ones to every head and does nothing else.
+/// False if it is not such a policy, or has to be asked for another reason.
+fn edit_always(exchange: &mut Exchange, question: Question<'_>, local: &LocalPolicy) -> bool {
+    let now = exchange.now.for_policies();
+    let fields = match question.phase {
+        // What policies make of the request may be part of the cache key.
+        Phase::Request if !question.matched.route().caches => &mut exchange.heads.request.fields,
+        Phase::Response => &mut exchange.heads.response.fields,
+        _ => return false,
+    };
+    local.edits_always(question.phase, now, |edits| fields.edit(edits))
+}
+
+/// The verdict of a policy. None if the policy failed and has `on_error = "skip"`.
 fn decide(
     exchange: &mut Exchange,
     question: Question<'_>,
@@ -293,7 +306,7 @@ fn decide(
 }
 
 impl Instead {
-    /// The response; a path is named in the phase `missing` alone.
+    /// The response. Only policies of the phase `missing` may choose a path.
     fn made(self) -> Option<Made> {
         match self {
             Self::Made(made) => Some(made),

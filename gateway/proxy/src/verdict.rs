@@ -1,4 +1,4 @@
-//! Carries out what a policy decided: edits of the heads, buckets, replies.
+//! Carries out the parts of a verdict: edits of a head, takes from buckets, responses.
 
 use janua_http::failure::Kind;
 use janua_http::fields::Fields;
@@ -6,12 +6,13 @@ use janua_http::{Failure, RequestHead, ResponseHead, path};
 use janua_wasm::{AbsentKey, Buckets, Edit, Plan, Reply, Take, TakeOutcome, Value, Verdict};
 
 use crate::facts::{Original, View};
+use crate::quotas::{Quota, Quotas};
 use crate::render::{Rendered, Unfit};
 
 /// Name and value of a field.
 pub(crate) type Line = (Box<[u8]>, Box<[u8]>);
 
-/// A response that a policy made.
+/// A response that a policy or the gateway generated.
 #[derive(Debug, Default)]
 pub(crate) struct Made {
     pub(crate) status: u16,
@@ -19,26 +20,17 @@ pub(crate) struct Made {
     pub(crate) body: Box<[u8]>,
 }
 
-/// What the buckets said: the values of the `RateLimit` fields of the response
-/// (draft-ietf-httpapi-ratelimit-headers), a member for each bucket, in memory
-/// that is used again.
-#[derive(Debug, Default)]
-pub(crate) struct Quotas {
-    policy: Vec<u8>,
-    limit: Vec<u8>,
-}
-
-/// Works out all values of a verdict, before anything of it is carried out: an
-/// edit must not change what an effect or a reply of the same verdict points at.
+/// Renders all values of a verdict, before anything of it is carried out: an edit must not
+/// change what an effect or a reply of the same verdict refers to.
 pub(crate) fn render(verdict: &Verdict, plan: &Plan, view: &View<'_>, rendered: &mut Rendered) {
     rendered.clear();
     verdict.for_each_value(|value| rendered.push(value, plan, view));
 }
 
-/// Carries out the edits of the request phase.
+/// Makes the edits of the request phase.
 ///
 /// # Errors
-/// A value that cannot stand in a head.
+/// A value is not valid in a head.
 pub(crate) fn edit_request(
     verdict: &Verdict,
     rendered: &Rendered,
@@ -70,10 +62,10 @@ pub(crate) fn edit_request(
     Ok(())
 }
 
-/// Carries out edits of a response.
+/// Makes edits of a response.
 ///
 /// # Errors
-/// A value that cannot stand in a head.
+/// A value is not valid in a head.
 pub(crate) fn edit_response(
     edits: &[Edit],
     rendered: &Rendered,
@@ -93,8 +85,8 @@ pub(crate) fn edit_response(
     Ok(())
 }
 
-/// Edits with their values worked out, to be carried out on a head that is
-/// not there yet.
+/// Adds the edits of a verdict to `deferred`, with their values replaced by literals: they
+/// are made later, when the inputs may have changed.
 pub(crate) fn resolve(verdict: &Verdict, rendered: &Rendered, deferred: &mut Vec<Edit>) {
     let mut place = 0;
     for edit in &verdict.edits {
@@ -159,10 +151,10 @@ fn edit_fields(
     Ok(())
 }
 
-/// A policy's reply; the values of its fields begin at this place.
+/// The response that a reply describes. The values of its fields begin at this place.
 ///
 /// # Errors
-/// A value that cannot stand in a head.
+/// A value is not valid in a head.
 pub(crate) fn reply(reply: &Reply, place: usize, rendered: &Rendered) -> Result<Made, Failure> {
     let mut made = Made {
         status: reply.status,
@@ -177,24 +169,24 @@ pub(crate) fn reply(reply: &Reply, place: usize, rendered: &Rendered) -> Result<
     Ok(made)
 }
 
-/// The buckets as a request finds them.
+/// What is needed to take tokens for a request.
 pub(crate) struct Taking<'a> {
-    /// The name of the policy whose buckets they are.
-    pub(crate) policy: &'a str,
     pub(crate) buckets: &'a Buckets,
     pub(crate) now_ms: u64,
+    /// What is left is recorded here, for the response.
     pub(crate) quotas: &'a mut Quotas,
 }
 
 impl Taking<'_> {
-    /// Takes tokens from a bucket. `Some` is the refusal. Its values begin at
-    /// this place: the key, then those of the refusal.
+    /// Takes tokens from a bucket. `Some` is the response if there are not enough. The values
+    /// of the take begin at this place: the key, then those of that response.
     ///
     /// # Errors
-    /// A value of the refusal that cannot stand in a head.
+    /// A value of the response is not valid in a head.
     pub(crate) fn take(
         &mut self,
         take: &Take,
+        quota: &Quota,
         place: usize,
         rendered: &Rendered,
     ) -> Result<Option<Made>, Failure> {
@@ -204,28 +196,19 @@ impl Taking<'_> {
             (None, AbsentKey::Refuse) => TakeOutcome::Refused {
                 retry_after_ms: u64::from(take.period_ms),
             },
-            (key, _) => self.buckets.take(self.policy, key, take, self.now_ms),
+            (key, _) => self.buckets.take(&quota.bucket, key, take, self.now_ms),
         };
-        let (remaining, reset_ms) = match outcome {
+        let retry_after_ms = match outcome {
             TakeOutcome::Taken {
                 remaining,
                 reset_ms,
-            } => (remaining, reset_ms),
-            TakeOutcome::Refused { retry_after_ms } => (0, retry_after_ms),
+            } => {
+                self.quotas.push(quota, remaining, reset_ms);
+                return Ok(None);
+            }
+            TakeOutcome::Refused { retry_after_ms } => retry_after_ms,
         };
-        let limit = u64::from(take.burst) + 1;
-        let window_ms = (limit * u64::from(take.period_ms)).div_ceil(u64::from(take.tokens.max(1)));
-        let name = if take.bucket.is_empty() {
-            self.policy
-        } else {
-            &take.bucket
-        };
-        let window = window_ms.div_ceil(1000).max(1);
-        self.quotas
-            .push(name, limit, window, remaining, reset_ms.div_ceil(1000));
-        let TakeOutcome::Refused { retry_after_ms } = outcome else {
-            return Ok(None);
-        };
+        self.quotas.push(quota, 0, retry_after_ms);
         let mut refusal = reply(&take.otherwise, place + 1, rendered)?;
         // Whole seconds, and never 0: that would invite the next try at once.
         let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
@@ -233,48 +216,6 @@ impl Taking<'_> {
             .headers
             .push(((*b"Retry-After").into(), seconds.into_bytes().into()));
         Ok(Some(refusal))
-    }
-}
-
-impl Quotas {
-    /// Forgets all members and keeps the memory.
-    pub(crate) fn clear(&mut self) {
-        self.policy.clear();
-        self.limit.clear();
-    }
-
-    /// Adds a bucket: what it holds and in how many seconds it fills up, what
-    /// is left of it and when it will be full again.
-    fn push(&mut self, name: &str, limit: u64, window: u64, remaining: u64, reset: u64) {
-        for (field, first, second) in [
-            (&mut self.policy, (";q=", limit), (";w=", window)),
-            (&mut self.limit, (";r=", remaining), (";t=", reset)),
-        ] {
-            if !field.is_empty() {
-                field.extend_from_slice(b", ");
-            }
-            field.push(b'"');
-            // A policy's name is free text in the file; here it is a quoted string.
-            let fits = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-            if name.as_bytes().iter().all(fits) {
-                field.extend_from_slice(name.as_bytes());
-            } else {
-                field.extend(name.bytes().filter(fits));
-            }
-            field.push(b'"');
-            for (parameter, value) in [first, second] {
-                field.extend_from_slice(parameter.as_bytes());
-                field.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-            }
-        }
-    }
-
-    /// Adds the fields, if any bucket was asked.
-    pub(crate) fn write_to(&self, fields: &mut Fields) {
-        if !self.policy.is_empty() {
-            fields.append(b"RateLimit-Policy", &self.policy);
-            fields.append(b"RateLimit", &self.limit);
-        }
     }
 }
 
@@ -298,6 +239,6 @@ fn is_query(query: &[u8]) -> bool {
 fn unfit(_: Unfit) -> Failure {
     Failure::with(
         Kind::PolicyInput,
-        "a value of the request cannot stand in a head",
+        "a value of the request is not valid in a head",
     )
 }

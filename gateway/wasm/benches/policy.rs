@@ -166,13 +166,14 @@ fn take() -> Take {
 fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
+    let name = buckets.named("api-limit", &take.bucket);
     let keys: Vec<_> = (0..clients).map(|n| format!("192.0.{n}")).collect();
     let mut next = keys.iter().cycle();
     let mut now = 0_u64;
     bencher.bench_local(|| {
         now += 1;
         let key = next.next().unwrap().as_bytes();
-        buckets.take("api-limit", Some(key), &take, now)
+        buckets.take(&name, Some(key), &take, now)
     });
 }
 
@@ -181,5 +182,6 @@ fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
 fn take_token_contended(bencher: Bencher<'_, '_>) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
-    bencher.bench(|| buckets.take("api-limit", Some(b"192.0.2.1"), &take, 5));
+    let name = buckets.named("api-limit", &take.bucket);
+    bencher.bench(|| buckets.take(&name, Some(b"192.0.2.1"), &take, 5));
 }

@@ -62,6 +62,11 @@ pub enum TakeOutcome {
     },
 }
 
+/// The name of buckets: the hash of everything but the key, so that a request only adds
+/// the key to it. It belongs to the [`Buckets`] that made it.
+#[derive(Debug, Clone, Copy)]
+pub struct BucketName(SipHasher24);
+
 /// All token buckets of the process.
 #[derive(Debug)]
 pub struct Buckets {
@@ -109,11 +114,28 @@ impl Buckets {
         }
     }
 
-    /// Takes `take.cost` tokens from the bucket of this policy and key, if they
+    /// The buckets of a policy with this name of a bucket, one for each key.
+    pub fn named(&self, policy: &str, bucket: &str) -> BucketName {
+        let mut hasher = SipHasher24::new_with_key(&self.key);
+        // Lengths first, so that no two pairs are written alike.
+        hasher.write(&(policy.len() as u64).to_le_bytes());
+        hasher.write(policy.as_bytes());
+        hasher.write(&(bucket.len() as u64).to_le_bytes());
+        hasher.write(bucket.as_bytes());
+        BucketName(hasher)
+    }
+
+    /// Takes `take.cost` tokens from the bucket of this name and key, if they
     /// are there. An absent key (`None`) has a bucket of its own, apart from the
     /// empty key. `now_ms` is the proxy's monotonic clock.
-    pub fn take(&self, policy: &str, key: Option<&[u8]>, take: &Take, now_ms: u64) -> TakeOutcome {
-        let id = self.id(policy, &take.bucket, key);
+    pub fn take(
+        &self,
+        name: &BucketName,
+        key: Option<&[u8]>,
+        take: &Take,
+        now_ms: u64,
+    ) -> TakeOutcome {
+        let id = name.id(key);
         let rate = Rate::new(take);
         let now = now_ms.saturating_mul(NANOS_PER_MS);
         // The low bits of the first word choose the shard, the second hashes within it.
@@ -148,14 +170,11 @@ impl Buckets {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
 
-    fn id(&self, policy: &str, bucket: &str, key: Option<&[u8]>) -> [u64; 2] {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
-        // Lengths first, so that no two triples are written alike.
-        hasher.write(&(policy.len() as u64).to_le_bytes());
-        hasher.write(policy.as_bytes());
-        hasher.write(&(bucket.len() as u64).to_le_bytes());
-        hasher.write(bucket.as_bytes());
+impl BucketName {
+    fn id(&self, key: Option<&[u8]>) -> [u64; 2] {
+        let mut hasher = self.0;
         hasher.write_u8(u8::from(key.is_some()));
         hasher.write(key.unwrap_or_default());
         let hash = hasher.finish128();

@@ -54,7 +54,7 @@ mod wasi;
 mod worker;
 
 pub use breaker::{BreakerOptions, BreakerState};
-pub use bucket::{BucketOptions, Buckets, TakeOutcome};
+pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
 pub use component::{Component, Description, LoadError};
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};

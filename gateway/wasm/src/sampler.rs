@@ -21,6 +21,12 @@ impl Sampler {
         sampler
     }
 
+    /// Whether the next hit will be chosen.
+    #[inline]
+    pub(crate) fn is_due_next(&self) -> bool {
+        self.every > 0 && self.left <= 1
+    }
+
     #[inline]
     pub(crate) fn is_due(&mut self) -> bool {
         if self.every == 0 {
@@ -52,13 +58,18 @@ mod tests {
     #[test]
     fn about_one_in_so_many_at_irregular_distances() {
         let mut sampler = Sampler::new(100);
-        let due: Vec<u32> = (0..100_000).filter(|_| sampler.is_due()).collect();
+        let mut due = Vec::new();
+        for hit in 0..100_000 {
+            let announced = sampler.is_due_next();
+            assert_eq!(sampler.is_due(), announced);
+            due.extend(announced.then_some(hit));
+        }
         assert!((800..1_250).contains(&due.len()), "{}", due.len());
         let first = due[1] - due[0];
         assert!(due.windows(2).any(|pair| pair[1] - pair[0] != first));
         let mut off = Sampler::new(0);
-        assert!((0..100_000).all(|_| !off.is_due()));
+        assert!((0..100_000).all(|_| !off.is_due_next() && !off.is_due()));
         let mut always = Sampler::new(1);
-        assert!((0..100).all(|_| always.is_due()));
+        assert!((0..100).all(|_| always.is_due_next() && always.is_due()));
     }
 }

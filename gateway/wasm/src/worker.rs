@@ -106,7 +106,7 @@ impl WorkerPolicy {
                 reused: true,
             };
         };
-        let may_reuse = self.policy.spec().memo && !self.policy.is_reuse_off();
+        let may_reuse = self.may_reuse();
         if may_reuse {
             let memory = self.memories.of(phase);
             if let Some(verdict) = memory.recall(&mut self.key, plan, facts, now) {
@@ -121,6 +121,30 @@ impl WorkerPolicy {
             }
         }
         self.miss(phase, facts, now, may_reuse)
+    }
+
+    /// True if [`Self::decide`] would decide this very verdict from memory whatever the
+    /// request is, because the policy asked for no inputs. It then counts as a decision.
+    /// Otherwise `decide` has to be called.
+    #[inline]
+    pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
+        let is_remembered = match self.memories.of(phase) {
+            PhaseMemory::Constant(Some((kept, expires_ms))) => {
+                Rc::ptr_eq(kept, verdict) && now.monotonic_ms < *expires_ms
+            }
+            PhaseMemory::Constant(None) | PhaseMemory::Keyed(_) => false,
+        };
+        // To compare a verdict with a fresh one takes the request.
+        if !is_remembered || !self.may_reuse() || self.sampler.is_due_next() {
+            return false;
+        }
+        self.sampler.is_due();
+        self.counters.hits.add_one();
+        true
+    }
+
+    fn may_reuse(&self) -> bool {
+        self.policy.spec().memo && !self.policy.is_reuse_off()
     }
 
     #[inline(never)]

@@ -90,12 +90,21 @@ impl Asker {
         }
     }
 
-    fn decide(&mut self, phase: Phase, facts: &dyn Facts) -> Decision {
-        let now = Now {
+    fn now(&self) -> Now {
+        Now {
             monotonic_ms: self.now_ms,
             unix_seconds: 1_700_000_000,
-        };
+        }
+    }
+
+    fn decide(&mut self, phase: Phase, facts: &dyn Facts) -> Decision {
+        let now = self.now();
         self.policy.decide(phase, facts, now)
+    }
+
+    fn repeats(&mut self, phase: Phase, verdict: &Rc<Verdict>) -> bool {
+        let now = self.now();
+        self.policy.repeats(verdict, phase, now)
     }
 
     /// The verdict on a request, and whether it was reused.

@@ -1,56 +1,91 @@
-//! Lines that are set in many heads: written once, and copied from then on.
+//! Edits that are made to many heads: prepared once, so that they cost one copy each time.
 
-use super::{Fields, Line, offset};
+use super::{Fields, Line, Name, offset};
 
-/// Fields of which each has one line with a value that never changes.
-#[derive(Clone, Debug)]
-pub struct ConstantLines {
+/// Edits that do not depend on the head: fields that are removed, and fields that get one
+/// line with a constant value.
+#[derive(Clone, Debug, Default)]
+pub struct ConstantEdits {
+    /// The lines that are set.
+    set: Lines,
+    /// The fields that are removed first; only the names of these lines count.
+    removed: Lines,
+}
+
+/// Lines, and what their names have in common.
+#[derive(Clone, Debug, Default)]
+struct Lines {
     fields: Fields,
-    /// A bit for each length that a name has, for all from 63 on the last one.
+    /// A bit for each length of a name; all from 63 on share the last one.
     lengths: u64,
 }
 
-impl ConstantLines {
-    /// The lines with these names and values, in this order. Of several with one
-    /// name the last value stands.
-    pub fn new<'a>(lines: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> Self {
-        let mut fields = Fields::default();
-        for (name, value) in lines {
-            fields.set(name, value);
-        }
-        let lengths = fields.lines.iter().map(|line| bit(*line));
-        Self {
-            lengths: lengths.fold(0, |all, one| all | one),
-            fields,
-        }
+impl ConstantEdits {
+    /// Adds an edit that does what [`Fields::set`] does.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) {
+        self.set.fields.set(name, value);
+        self.set.rebuild();
+    }
+
+    /// Adds an edit that does what [`Fields::remove`] does.
+    pub fn remove(&mut self, name: &[u8]) {
+        self.set.fields.remove(name);
+        self.set.rebuild();
+        self.removed.fields.set(name, b"");
+        self.removed.rebuild();
     }
 }
 
-fn bit(line: Line) -> u64 {
+impl Lines {
+    /// Leaves nothing in the arena that is not part of a line, so that all lines are copied
+    /// at once.
+    fn rebuild(&mut self) {
+        let mut fields = Fields::default();
+        for (_, name, value) in self.fields.iter() {
+            fields.append(name, value);
+        }
+        self.lengths = fields
+            .lines
+            .iter()
+            .map(length_bit)
+            .fold(0, |all, one| all | one);
+        self.fields = fields;
+    }
+
+    /// True if one of these lines has the name of this line of another head.
+    #[inline]
+    fn name(&self, line: &Line, arena: &[u8]) -> bool {
+        length_bit(line) & self.lengths != 0
+            && self.fields.lines.iter().any(|own| {
+                let bytes = own.name(&self.fields.arena);
+                let ends = own.ends;
+                line.is_named(arena, Name { bytes, ends })
+            })
+    }
+}
+
+fn length_bit(line: &Line) -> u64 {
     1 << line.name.min(63)
 }
 
 impl Fields {
-    /// Does for each of the lines what [`Self::set`] does, in their order. Where
-    /// the head has none of these fields, as is usual, that is one copy.
-    pub fn set_all(&mut self, constant: &ConstantLines) {
+    /// Makes all of the edits, with the same result as one after another. Lines that are set
+    /// take one copy if the head has none of these fields, as is usual.
+    pub fn edit(&mut self, edits: &ConstantEdits) {
         let Self { arena, lines } = self;
-        let is_set = |line: &Line| {
-            bit(*line) & constant.lengths != 0
-                && constant
-                    .fields
-                    .iter()
-                    .any(|(_, name, _)| line.is_named(arena, name))
-        };
-        if lines.iter().any(is_set) {
-            for (_, name, value) in constant.fields.iter() {
+        let ConstantEdits { set, removed } = edits;
+        if lines.iter().any(|line| removed.name(line, arena)) {
+            lines.retain(|line| !removed.name(line, arena));
+        }
+        if lines.iter().any(|line| set.name(line, arena)) {
+            for (_, name, value) in set.fields.iter() {
                 self.set(name, value);
             }
             return;
         }
         let at = offset(arena.len());
-        arena.extend_from_slice(&constant.fields.arena);
-        lines.extend(constant.fields.lines.iter().map(|line| Line {
+        arena.extend_from_slice(&set.fields.arena);
+        lines.extend(set.fields.lines.iter().map(|line| Line {
             start: line.start + at,
             ..*line
         }));
@@ -62,15 +97,30 @@ mod tests {
     use super::*;
     use crate::Known;
 
-    /// One after another and all at once come to the same head, byte for byte.
+    /// An edit: a value to set, or none to remove the field.
+    type Edit<'a> = (&'a str, Option<&'a str>);
+
+    /// One after another and all at once have the same result, byte for byte.
     #[test]
-    fn as_set_does_one_by_one() {
+    fn edits_at_once_equal_edits_one_by_one() {
         let long = "x-".repeat(40);
-        let constants: [&[(&str, &str)]; 4] = [
+        let constants: [&[Edit<'_>]; 7] = [
             &[],
-            &[("x-a", "1")],
-            &[("x-a", "1"), ("host", "new.example"), ("x-a", "2")],
-            &[(&long, "1"), ("x-none", "")],
+            &[("x-a", Some("1"))],
+            &[
+                ("x-a", Some("1")),
+                ("host", Some("new.example")),
+                ("x-a", Some("2")),
+            ],
+            &[(&long, Some("1")), ("x-none", Some(""))],
+            &[("X-A", None)],
+            &[("x-a", None), ("x-b", Some("1")), ("x-a", Some("2"))],
+            &[
+                ("x-b", Some("1")),
+                ("x-c", Some("2")),
+                ("x-b", None),
+                (&long, None),
+            ],
         ];
         let other = format!("{long}y");
         let heads: [&[(&str, &str)]; 5] = [
@@ -81,6 +131,13 @@ mod tests {
             &[(&long, "0"), ("X-NONE", "0")],
         ];
         for constant in constants {
+            let mut edits = ConstantEdits::default();
+            for (name, value) in constant {
+                match value {
+                    Some(value) => edits.set(name.as_bytes(), value.as_bytes()),
+                    None => edits.remove(name.as_bytes()),
+                }
+            }
             for head in heads {
                 let mut one_by_one = Fields::default();
                 for (name, value) in head {
@@ -88,11 +145,14 @@ mod tests {
                 }
                 let mut at_once = one_by_one.clone();
                 for (name, value) in constant {
-                    one_by_one.set(name.as_bytes(), value.as_bytes());
+                    match value {
+                        Some(value) => one_by_one.set(name.as_bytes(), value.as_bytes()),
+                        None => {
+                            one_by_one.remove(name.as_bytes());
+                        }
+                    }
                 }
-                let lines = constant.iter();
-                let lines = lines.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-                at_once.set_all(&ConstantLines::new(lines));
+                at_once.edit(&edits);
                 let written = |fields: &Fields| {
                     let mut out = Vec::new();
                     fields.write_to(&mut out);

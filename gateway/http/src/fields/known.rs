@@ -41,32 +41,79 @@ pub enum Known {
 }
 
 impl Known {
+    /// All known fields.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 16] = [
+        Self::Connection,
+        Self::ContentLength,
+        Self::Date,
+        Self::Expect,
+        Self::Forwarded,
+        Self::Host,
+        Self::KeepAlive,
+        Self::ProxyConnection,
+        Self::Te,
+        Self::Trailer,
+        Self::TransferEncoding,
+        Self::Upgrade,
+        Self::XForwardedFor,
+        Self::XForwardedHost,
+        Self::XForwardedProto,
+        Self::XRealIp,
+    ];
+
     /// The known field with this name, in any letter case.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        // Comparing the last letter first rejects nearly all other names at little cost.
-        let last = name.last().map(u8::to_ascii_lowercase);
-        let is = |known: &str| {
-            known.as_bytes().last().copied() == last && name.eq_ignore_ascii_case(known.as_bytes())
+        // Length and last letter leave one candidate at most, and nearly no other name.
+        let last = name.last().map_or(0, u8::to_ascii_lowercase);
+        let candidate = match (name.len(), last) {
+            (2, b'e') => Self::Te,
+            (4, b't') => Self::Host,
+            (4, b'e') => Self::Date,
+            (6, b't') => Self::Expect,
+            (7, b'r') => Self::Trailer,
+            (7, b'e') => Self::Upgrade,
+            (9, b'p') => Self::XRealIp,
+            (9, b'd') => Self::Forwarded,
+            (10, b'n') => Self::Connection,
+            (10, b'e') => Self::KeepAlive,
+            (14, b'h') => Self::ContentLength,
+            (15, b'r') => Self::XForwardedFor,
+            (16, b'n') => Self::ProxyConnection,
+            (16, b't') => Self::XForwardedHost,
+            (17, b'g') => Self::TransferEncoding,
+            (17, b'o') => Self::XForwardedProto,
+            _ => return Self::Other,
         };
-        match name.len() {
-            2 if is("te") => Self::Te,
-            4 if is("host") => Self::Host,
-            4 if is("date") => Self::Date,
-            6 if is("expect") => Self::Expect,
-            7 if is("trailer") => Self::Trailer,
-            7 if is("upgrade") => Self::Upgrade,
-            9 if is("x-real-ip") => Self::XRealIp,
-            9 if is("forwarded") => Self::Forwarded,
-            10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::KeepAlive,
-            14 if is("content-length") => Self::ContentLength,
-            15 if is("x-forwarded-for") => Self::XForwardedFor,
-            16 if is("proxy-connection") => Self::ProxyConnection,
-            16 if is("x-forwarded-host") => Self::XForwardedHost,
-            17 if is("transfer-encoding") => Self::TransferEncoding,
-            17 if is("x-forwarded-proto") => Self::XForwardedProto,
-            _ => Self::Other,
+        if name.eq_ignore_ascii_case(candidate.name()) {
+            candidate
+        } else {
+            Self::Other
+        }
+    }
+
+    /// The name in its usual spelling; empty for [`Self::Other`].
+    #[must_use]
+    pub const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Other => b"",
+            Self::Connection => b"Connection",
+            Self::ContentLength => b"Content-Length",
+            Self::Date => b"Date",
+            Self::Expect => b"Expect",
+            Self::Forwarded => b"Forwarded",
+            Self::Host => b"Host",
+            Self::KeepAlive => b"Keep-Alive",
+            Self::ProxyConnection => b"Proxy-Connection",
+            Self::Te => b"TE",
+            Self::Trailer => b"Trailer",
+            Self::TransferEncoding => b"Transfer-Encoding",
+            Self::Upgrade => b"Upgrade",
+            Self::XForwardedFor => b"X-Forwarded-For",
+            Self::XForwardedHost => b"X-Forwarded-Host",
+            Self::XForwardedProto => b"X-Forwarded-Proto",
+            Self::XRealIp => b"X-Real-IP",
         }
     }
 

@@ -88,7 +88,9 @@ fn received_lines_are_edited_as_appended_ones() {
             "Host: a\r\nx-a: 2\r\n",
         ),
         (
-            |fields| fields.append(b"New", b"n"),
+            |fields| {
+                fields.append(b"New", b"n");
+            },
             "Host: a\r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\nNew: n\r\n",
         ),
     ];
@@ -106,14 +108,14 @@ fn received_lines_are_edited_as_appended_ones() {
 #[test]
 fn a_value_is_repeated_under_another_name() {
     let mut fields = received();
-    fields.append_value_of(Known::Host, b"X-Forwarded-Host");
-    fields.append_value_of(Known::XForwardedHost, b"Again");
-    fields.append_value_of(Known::Date, b"Absent");
+    fields.append_value_of(Known::Host, Known::XForwardedHost);
+    fields.append_value_of(Known::XForwardedHost, Known::Forwarded);
+    fields.append_value_of(Known::Date, Known::Expect);
     fields.set(b"host", b"");
-    fields.append_value_of(Known::Host, b"Empty");
+    fields.append_value_of(Known::Host, Known::Expect);
     assert_eq!(
         text(&fields),
-        "Host: \r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\nX-Forwarded-Host: a\r\nAgain: a\r\n"
+        "Host: \r\nX-A: 1\r\nAccept: b\r\nx-a: 2\r\nX-Forwarded-Host: a\r\nForwarded: a\r\n"
     );
     assert_eq!(fields.known(Known::XForwardedHost).next(), Some(&b"a"[..]));
 }
@@ -134,15 +136,40 @@ fn lines_that_are_left_out_leave_no_gap() {
 
 #[test]
 fn known_fields_are_told_apart_in_any_case() {
-    for (name, known) in [
-        ("Host", Known::Host),
-        ("transfer-ENCODING", Known::TransferEncoding),
-        ("x-forwarded-proto", Known::XForwardedProto),
-        ("X-Real-IP", Known::XRealIp),
-        ("hose", Known::Other),
-    ] {
-        assert_eq!(Known::of(name.as_bytes()), known, "{name}");
+    for known in Known::ALL {
+        let name = known.name();
+        assert_eq!(Known::of(name), known);
+        assert_eq!(Known::of(&name.to_ascii_uppercase()), known);
+        assert_eq!(Known::of(&name.to_ascii_lowercase()), known);
     }
+    for name in ["hose", "hast", "x-forwarded-pron", "tt", "", "Accept"] {
+        assert_eq!(Known::of(name.as_bytes()), Known::Other, "{name}");
+    }
+}
+
+/// Names with the same ends and the same length are still different names.
+#[test]
+fn names_that_look_alike_are_told_apart() {
+    let mut fields = Fields::default();
+    for (name, value) in [
+        ("x-ab-y", "1"),
+        ("X-CD-Y", "2"),
+        ("x-y", "3"),
+        ("@-ab-y", "4"),
+    ] {
+        fields.append(name.as_bytes(), value.as_bytes());
+    }
+    for (name, expected) in [
+        ("X-AB-Y", Some("1")),
+        ("x-cd-y", Some("2")),
+        ("`-ab-y", None),
+    ] {
+        let value = fields.get(name.as_bytes());
+        assert_eq!(value, expected.map(str::as_bytes), "{name}");
+    }
+    fields.set(b"x-cd-y", b"5");
+    assert!(fields.remove(b"x-ab-y"));
+    assert_eq!(text(&fields), "X-CD-Y: 5\r\nx-y: 3\r\n@-ab-y: 4\r\n");
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::caching::{Caching, prefixed};
 use crate::facts::View;
 use crate::render::Rendered;
 
-/// What the effects of a verdict need: its values, worked out before its edits,
-/// and the exchange after them. Each effect's values begin at its `place`.
+/// What the effects of a verdict need: its values, rendered before its edits were made, and
+/// a view of the exchange after them. The values of an effect begin at its `place`.
 pub(super) struct Rendering<'a> {
     pub(super) plan: &'a Plan,
     pub(super) view: View<'a>,
@@ -19,9 +19,9 @@ pub(super) struct Rendering<'a> {
 }
 
 impl Rendering<'_> {
-    /// How the response is to be found. Of several policies the last one says
-    /// which part of the query counts; all their values join the key; the
-    /// first reason for a bypass stands.
+    /// Records how the response is looked up in the cache. If several policies have this
+    /// effect, the last one determines which part of the query is in the key, the values of
+    /// all of them are added to the key, and the first reason for a bypass applies.
     pub(super) fn lookup(
         &self,
         lookup: &CacheLookup,
@@ -32,7 +32,7 @@ impl Rendering<'_> {
         caching.lookup = Some(Rc::clone(verdict));
         for (place, value) in (place..).zip(&lookup.vary_on) {
             prefixed(&mut caching.vary_on, self.rendered.get(place, value));
-            // Of two cookies of one name some upstreams read the last.
+            // If a cookie is sent twice, upstreams differ in which one they read.
             let mut asked = parts_of(value, self.plan);
             if asked
                 .any(|input| matches!(input, Input::Cookie(name) if self.view.repeats_cookie(name)))
@@ -47,9 +47,8 @@ impl Rendering<'_> {
         }
     }
 
-    /// Purges at once: no look-up on any worker that begins after this finds what
-    /// was purged. The disk's journal is written behind it. What is absent
-    /// purges nothing.
+    /// Purges at once: no look-up that begins afterwards on any worker finds what was purged.
+    /// The journal on disk is written later. An absent value purges nothing.
     pub(super) fn purge(&self, purge: &Purge, place: usize, cache: &Cache<Failure>) {
         let host = self.view.origin.host(&self.view.request.authority);
         let value = |value| self.rendered.get(place, value);
@@ -80,9 +79,9 @@ impl Rendering<'_> {
     }
 }
 
-/// Keeps what the edits of a verdict made of the request's head, which is what
-/// the response answers. What comes from the request itself, and what a decision
-/// about it brought, differs from user to user; the rest joins the key.
+/// Records the edits of a verdict to the head of the request, since the response depends on
+/// them. Values that depend on inputs outside the cache key may differ between requests with
+/// the same key, and are recorded apart; the others are added to the key.
 pub(super) fn keep_edits(
     verdict: &Verdict,
     plan: &Plan,
@@ -118,7 +117,7 @@ fn is_personal(value: &Value, plan: &Plan) -> bool {
     parts_of(value, plan).any(Input::is_outside_cache_key)
 }
 
-/// What a value takes from the request.
+/// The inputs that a value refers to.
 fn parts_of<'a>(value: &'a Value, plan: &'a Plan) -> impl Iterator<Item = &'a Input> {
     let parts = match value {
         Value::Parts(parts) => &**parts,
@@ -131,15 +130,15 @@ fn parts_of<'a>(value: &'a Value, plan: &'a Plan) -> impl Iterator<Item = &'a In
     })
 }
 
-/// Whether a verdict of the phase `fetched` made the response what it is for
-/// this request alone.
+/// True if the edits of a verdict of the phase `fetched` may depend on inputs outside the
+/// cache key, so that the edited response is right for this request only.
 pub(super) fn depends_on_requester(verdict: &Verdict, plan: &Plan) -> bool {
     !verdict.edits.is_empty()
         && (plan.inputs.iter().any(Input::is_outside_cache_key)
             || plan.references.iter().any(Input::is_outside_cache_key))
 }
 
-/// Tags are separated by commas or spaces, as CDNs write them.
+/// The tags in a value, separated by commas or spaces as CDNs write them.
 pub(super) fn tags(value: &[u8]) -> impl Iterator<Item = Box<str>> {
     value
         .split(|byte| matches!(byte, b',' | b' ' | b'\t'))

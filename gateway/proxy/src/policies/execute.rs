@@ -1,24 +1,26 @@
-//! Carries out a verdict: its values are worked out first, then come its edits,
-//! its effects, and its outcome. The same for all phases; which edits, effects and
-//! outcomes a phase may have was checked when the verdict was compiled.
+//! Carries out a verdict: first its values are rendered, then its edits are made, its
+//! effects carried out, and its outcome returned. This is the same in all phases; which
+//! edits, effects and outcomes a phase allows was checked when the verdict was compiled.
 
 use std::rc::Rc;
 
 use janua_http::failure::Kind;
-use janua_http::fields::ConstantLines;
+use janua_http::fields::ConstantEdits;
 use janua_http::{Failure, path};
 use janua_wasm::{Effect, Outcome, Phase, Verdict};
 
 use super::effects::{self, Rendering};
 use super::{Carry, Decided, Instead, Question};
 use crate::exchange::Exchange;
+use crate::quotas::Quota;
 use crate::render::Rendered;
 use crate::verdict::{self, Made, Taking};
 
 /// Carries out what a policy decided.
 ///
 /// # Errors
-/// A value of the request that cannot stand where the verdict puts it.
+/// A value of the request is not valid where the verdict puts it, such as a line end in a
+/// field.
 pub(super) fn carry_out(
     exchange: &mut Exchange,
     question: Question<'_>,
@@ -27,7 +29,7 @@ pub(super) fn carry_out(
     let Decided { verdict, .. } = decided;
     let worker = Rc::clone(&exchange.worker);
     let rendered = &mut *worker.rendered.borrow_mut();
-    // Literals stand in the verdict itself.
+    // A verdict without variables has literals only, which need no rendering.
     if decided
         .prepared
         .is_none_or(|prepared| prepared.has_variables)
@@ -69,14 +71,14 @@ fn edit(
     rendered: &Rendered,
 ) -> Result<(), Failure> {
     let Decided { plan, verdict, .. } = decided;
-    let lines = decided
+    let constant = decided
         .prepared
-        .and_then(|prepared| prepared.lines.as_ref());
+        .and_then(|prepared| prepared.edits.as_ref());
     match question.phase {
         Phase::Request => {
             let request = &mut exchange.heads.request;
-            match lines {
-                Some(lines) => request.fields.set_all(lines),
+            match constant {
+                Some(constant) => request.fields.edit(constant),
                 None => {
                     let original = &mut exchange.original;
                     verdict::edit_request(verdict, rendered, request, original)?;
@@ -87,13 +89,13 @@ fn edit(
             }
         }
         Phase::Fetched => {
-            edit_response(exchange, verdict, lines, rendered)?;
+            edit_response(exchange, verdict, constant, rendered)?;
             exchange.caching.edited_for_one |= effects::depends_on_requester(verdict, plan);
         }
         Phase::Response => {
-            edit_response(exchange, verdict, lines, rendered)?;
+            edit_response(exchange, verdict, constant, rendered)?;
         }
-        // A reply is sent with the fields that it brings itself.
+        // A generated response has its own fields, which no edit of the same verdict changes.
         Phase::Missing => {
             if !matches!(verdict.outcome, Outcome::Respond(_)) {
                 verdict::resolve(verdict, rendered, &mut exchange.deferred_edits);
@@ -106,19 +108,19 @@ fn edit(
 fn edit_response(
     exchange: &mut Exchange,
     verdict: &Verdict,
-    lines: Option<&ConstantLines>,
+    constant: Option<&ConstantEdits>,
     rendered: &Rendered,
 ) -> Result<(), Failure> {
     let response = &mut exchange.heads.response;
-    match lines {
-        Some(lines) => response.fields.set_all(lines),
+    match constant {
+        Some(constant) => response.fields.edit(constant),
         None => verdict::edit_response(&verdict.edits, rendered, response)?,
     }
     Ok(())
 }
 
-/// Carries out the effects, in their order. `Some` is the refusal of a bucket that
-/// is empty; what comes after it is not carried out.
+/// Carries out the effects in their order. `Some` is the response to a request for which a
+/// bucket has too few tokens; later effects are not carried out then.
 fn affect(
     exchange: &mut Exchange,
     question: Question<'_>,
@@ -129,16 +131,24 @@ fn affect(
     let is_carried_out = question.carry == Carry::Out;
     let worker = Rc::clone(&exchange.worker);
     let estate = &worker.estate;
+    let mut quotas = decided.prepared.map(|prepared| prepared.quotas.iter());
     for (place, effect) in verdict.placed_effects() {
         match effect {
             Effect::Take(take) if is_carried_out => {
+                let unprepared;
+                let quota = match quotas.as_mut().and_then(Iterator::next) {
+                    Some(quota) => quota,
+                    None => {
+                        unprepared = Quota::new(decided.policy, take, &estate.buckets);
+                        &unprepared
+                    }
+                };
                 let mut taking = Taking {
-                    policy: decided.policy,
                     buckets: &estate.buckets,
                     now_ms: exchange.now.monotonic_ms,
                     quotas: &mut exchange.heads.quotas,
                 };
-                if let Some(refusal) = taking.take(take, place, rendered)? {
+                if let Some(refusal) = taking.take(take, quota, place, rendered)? {
                     return Ok(Some(refusal));
                 }
             }

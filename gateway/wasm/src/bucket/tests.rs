@@ -25,6 +25,17 @@ fn buckets(capacity: usize) -> Buckets {
     Buckets::new(&BucketOptions { capacity })
 }
 
+fn take_from(
+    buckets: &Buckets,
+    policy: &str,
+    key: Option<&[u8]>,
+    take: &Take,
+    now_ms: u64,
+) -> TakeOutcome {
+    let name = buckets.named(policy, &take.bucket);
+    buckets.take(&name, key, take, now_ms)
+}
+
 fn is_taken(outcome: TakeOutcome) -> bool {
     matches!(outcome, TakeOutcome::Taken { .. })
 }
@@ -33,7 +44,7 @@ fn is_taken(outcome: TakeOutcome) -> bool {
 fn run(take: &Take, steps: &[(u64, Result<u64, u64>)]) {
     let buckets = buckets(64);
     for (at, expected) in steps {
-        let found = match buckets.take("p", Some(b"k"), take, *at) {
+        let found = match take_from(&buckets, "p", Some(b"k"), take, *at) {
             TakeOutcome::Taken { remaining, .. } => Ok(remaining),
             TakeOutcome::Refused { retry_after_ms } => Err(retry_after_ms),
         };
@@ -84,7 +95,7 @@ fn extremes_do_not_overflow() {
     let buckets = buckets(64);
     let extreme = take(1, u32::MAX, u32::MAX, u32::MAX);
     for at in [0, 1, u64::MAX / 2, u64::MAX] {
-        buckets.take("p", Some(b"k"), &extreme, at);
+        take_from(&buckets, "p", Some(b"k"), &extreme, at);
     }
 }
 
@@ -92,7 +103,7 @@ fn extremes_do_not_overflow() {
 fn tells_when_it_is_full_again() {
     let buckets = buckets(64);
     let take = take(10, 1_000, 9, 3);
-    let outcome = buckets.take("p", None, &take, 7);
+    let outcome = take_from(&buckets, "p", None, &take, 7);
     assert_eq!(
         outcome,
         TakeOutcome::Taken {
@@ -120,13 +131,13 @@ fn policies_buckets_and_keys_are_apart() {
     ];
     for (policy, key, take) in cases {
         assert!(
-            is_taken(buckets.take(policy, key, take, 0)),
+            is_taken(take_from(&buckets, policy, key, take, 0)),
             "{policy} {key:?}"
         );
     }
     for (policy, key, take) in cases {
         assert!(
-            !is_taken(buckets.take(policy, key, take, 0)),
+            !is_taken(take_from(&buckets, policy, key, take, 0)),
             "{policy} {key:?}"
         );
     }
@@ -136,10 +147,10 @@ fn policies_buckets_and_keys_are_apart() {
 fn a_smaller_rate_after_a_reload_does_not_punish_the_past() {
     let buckets = buckets(64);
     let before = take(1, 60_000, 100, 1);
-    (0..101).for_each(|_| assert!(is_taken(buckets.take("p", None, &before, 0))));
+    (0..101).for_each(|_| assert!(is_taken(take_from(&buckets, "p", None, &before, 0))));
     let after = take(1, 1_000, 0, 1);
     assert_eq!(
-        buckets.take("p", None, &after, 0),
+        take_from(&buckets, "p", None, &after, 0),
         TakeOutcome::Refused {
             retry_after_ms: 1_000
         }
@@ -150,15 +161,15 @@ fn a_smaller_rate_after_a_reload_does_not_punish_the_past() {
 fn is_bounded_and_a_flood_does_not_reset_an_exhausted_bucket() {
     let buckets = buckets(6_400);
     let limit = take(10, 1_000, 100, 1);
-    while is_taken(buckets.take("p", Some(b"attacker"), &limit, 0)) {}
+    while is_taken(take_from(&buckets, "p", Some(b"attacker"), &limit, 0)) {}
     for n in 0..200_000_u64 {
         // Within a second, so nothing is full again by itself.
-        buckets.take("p", Some(&n.to_le_bytes()), &limit, n / 200);
+        take_from(&buckets, "p", Some(&n.to_le_bytes()), &limit, n / 200);
     }
     assert!(buckets.len() <= 6_400);
     // A second gave ten tokens back; a forgotten bucket would give 101.
     let taken = (0..200)
-        .filter(|_| is_taken(buckets.take("p", Some(b"attacker"), &limit, 1_000)))
+        .filter(|_| is_taken(take_from(&buckets, "p", Some(b"attacker"), &limit, 1_000)))
         .count();
     assert_eq!(taken, 10);
 }
@@ -173,7 +184,7 @@ fn is_exact_across_threads() {
             std::thread::spawn(move || {
                 let limit = take(1, 60_000, 999, 1);
                 for _ in 0..1_000 {
-                    if is_taken(buckets.take("p", Some(b"k"), &limit, 5)) {
+                    if is_taken(take_from(&buckets, "p", Some(b"k"), &limit, 5)) {
                         taken.fetch_add(1, Ordering::Relaxed);
                     }
                 }

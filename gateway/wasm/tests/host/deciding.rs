@@ -29,6 +29,37 @@ fn a_constant_verdict_is_asked_for_once() {
     assert_eq!((asker.counts().calls, asker.counts().hits), (1, 10));
 }
 
+/// Without a look at the request, a verdict is repeated exactly where it would be decided.
+#[test]
+fn a_constant_verdict_repeats() {
+    let mut spec = rate_limit();
+    spec.grants = vec!["effect:take".into()];
+    spec.sample = 4;
+    let mut asker = Asker::new(spec);
+    let (verdict, _) = asker.verdict(&Request::default());
+    let equal = Rc::new((*verdict).clone());
+    let mut repeated = 0;
+    for _ in 0..100 {
+        assert!(!asker.repeats(Phase::Request, &equal), "another one");
+        assert!(!asker.repeats(Phase::Response, &verdict), "another phase");
+        if asker.repeats(Phase::Request, &verdict) {
+            repeated += 1;
+        } else {
+            assert!(asker.verdict(&Request::default()).1);
+        }
+    }
+    let counts = asker.counts();
+    assert_eq!((counts.calls, counts.hits), (1, 100));
+    // What is compared with a fresh verdict is not repeated.
+    assert!(counts.samples > 10, "{counts:?}");
+    assert_eq!(repeated + counts.samples, 100);
+
+    // A verdict about a key is no answer to another key.
+    let mut asker = Asker::new(api_key());
+    let (verdict, _) = asker.verdict(&Request::key("key-000001"));
+    assert!(!asker.repeats(Phase::Request, &verdict));
+}
+
 #[test]
 fn an_effect_needs_a_grant_and_the_failure_says_so() {
     // A reference alone is no input: the one verdict is known when it is configured.

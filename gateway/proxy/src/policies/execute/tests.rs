@@ -115,11 +115,13 @@ fn carry(
         by: (phase != Phase::Request).then_some(AnsweredBy::Upstream),
         carry,
     };
+    let buckets = &counted.exchange.worker.estate.buckets;
+    let prepared = Prepared::new(verdict, "test", buckets);
     let decided = Decided {
         policy: "test",
         plan: &plan(),
         verdict,
-        prepared: Some(&Prepared::new(verdict)),
+        prepared: Some(&prepared),
     };
     carry_out(&mut counted.exchange, question, decided)
 }
