@@ -1,5 +1,6 @@
-//! What is decided about a request before anything is sent: site and route,
-//! what the policies say, and which target answers. Nothing here waits.
+//! Decides about a request before anything is sent: its site and route, what the policies
+//! of the request phase decide, and whether the route's target has to answer. Nothing here
+//! waits.
 
 use janua_cache::rules::Asked;
 use janua_http::Failure;
@@ -21,17 +22,17 @@ use crate::verdict::Made;
 
 /// What was decided about a request.
 pub(crate) enum Decision {
-    /// The route's target answers.
+    /// The target of the route answers.
     Target(Matched),
-    /// This is the answer.
+    /// This response is the answer.
     Answer(Made, AnsweredBy),
 }
 
 /// Decides about a request.
 ///
 /// # Errors
-/// What cannot be answered: no route, a policy that failed, a body that is too
-/// large.
+/// The request cannot be answered as it should: there is no route for it, a policy failed,
+/// its body is too large.
 pub(crate) fn decide(
     exchange: &mut Exchange,
     client: &mut Downstream<'_>,
@@ -58,7 +59,7 @@ pub(crate) fn decide(
         exchange.caching.asked = Asked::of(&exchange.heads.request, true);
         cached::keep_credentials(exchange, &matched);
     }
-    // As it was routed: what policies make of the path changes no route.
+    // Checked for the path as it was routed, before policies may change it.
     let bare_path = matched.route().bare_path.as_deref();
     let to_slash = bare_path
         .filter(|bare| *bare == exchange.heads.request.path)
@@ -72,8 +73,8 @@ pub(crate) fn decide(
     Ok(Decision::Target(matched))
 }
 
-/// What `OPTIONS *` is told, which asks the server and no resource (RFC 9110
-/// §9.3.7): it is there.
+/// The response to `OPTIONS *`, which is about the server and not about a resource
+/// (RFC 9110 §9.3.7).
 fn to_options() -> Made {
     Made {
         status: 200,
@@ -82,7 +83,8 @@ fn to_options() -> Made {
     }
 }
 
-/// Gives the request its identifier: that of a trusted proxy, or a new one.
+/// Assigns the identifier of the request: the one that a trusted proxy assigned, or a new
+/// one.
 fn identify(exchange: &mut Exchange, local: &LocalSnapshot) {
     let name = local.snapshot.request_id_header.as_bytes();
     let fields = &mut exchange.heads.request.fields;

@@ -1,5 +1,4 @@
-//! One request and its response: what is known of them. What happens to them
-//! stands in [`crate::life`].
+//! The state of one request and its response. [`crate::life`] tells what happens to them.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site};
 use crate::stats::RouteStats;
 use crate::worker::Worker;
 
-/// The route that takes a request, in the snapshot that it is held to.
+/// The route of a request, in the snapshot with which the request is processed.
 #[derive(Clone)]
 pub(crate) struct Matched {
     pub(crate) local: Rc<LocalSnapshot>,
@@ -38,25 +37,29 @@ pub(crate) struct Exchange {
     pub(crate) now: Moment,
     pub(crate) request_id: RequestId,
     pub(crate) original: Option<Original>,
-    /// The snapshot; let go after the last policy hook.
+    /// The route. Dropped after the last policy was asked, so that a long response does not
+    /// keep an old snapshot alive.
     pub(crate) matched: Option<Matched>,
-    /// What the cache has to know.
+    /// What the request, the route and the policies require of the cache.
     pub(crate) caching: Caching,
     /// What the cache did.
     pub(crate) report: Report,
-    /// Edits that wait for the response: those of the phase `missing`.
+    /// Edits by policies of the phase `missing`, to be made to the response that is
+    /// delivered.
     pub(crate) deferred_edits: Vec<Edit>,
-    /// The phase `missing` was asked: what it names is not asked about again.
+    /// The policies of the phase `missing` have been asked. They are asked once, so that the
+    /// paths they choose cannot form a cycle.
     pub(crate) was_missing: bool,
-    /// The policy whose failure in the response phase is being answered.
+    /// The policy that failed in the response phase. It is not asked about the response that
+    /// reports its failure.
     pub(crate) failed_policy: Option<usize>,
-    /// Where it came in.
+    /// The index of the listener that accepted the connection.
     pub(crate) listener: usize,
-    /// The counters of the site, if it has no route for this.
+    /// The counters of the site, if the site has no route for the request.
     pub(crate) site_stats: Option<Arc<RouteStats>>,
-    /// What is kept of the route beyond that.
+    /// The settings of the route that are still needed after `matched` was dropped.
     pub(crate) terms: Option<Rc<LocalTerms>>,
-    /// The coding that the gateway puts the response's body in.
+    /// The content coding that the gateway applies to the body of the response.
     pub(crate) coding: Option<Coding>,
     pub(crate) record: Record,
 }
@@ -90,12 +93,12 @@ impl Exchange {
         }
     }
 
-    /// An exchange of the cache's own, which asks the upstream what this one
-    /// asks, whoever waits for it.
+    /// An exchange by which the cache fetches the response to this one. It continues even if
+    /// this client goes away, because others may wait for the same response.
     pub(crate) fn to_fetch(&self) -> Self {
         let mut heads = self.worker.take_heads();
         heads.request.clone_from(&self.heads.request);
-        // What is stored is the answer to a GET, also where a HEAD found it stale.
+        // The cache stores responses to GET, even if it was a HEAD that found none.
         heads.request.method.clear();
         heads.request.method.extend_from_slice(b"GET");
         let mut caching = self.caching.clone();
@@ -123,7 +126,8 @@ impl Exchange {
         }
     }
 
-    /// The exchange as policies see it.
+    /// The exchange as policies see it; with a response, and what generated it, in the phases
+    /// that have one.
     pub(crate) fn view<'a>(
         &'a self,
         matched: &'a Matched,
@@ -142,8 +146,7 @@ impl Exchange {
         }
     }
 
-    /// Keeps what a policy wants said about this request, if there is a log that
-    /// it can be said in.
+    /// Records a policy's note for the access log, if this request will be logged.
     pub(crate) fn note(&mut self, policy: &str, text: &str) {
         let is_logged = self.terms.as_ref().is_none_or(|terms| terms.access_log);
         if !is_logged || !self.worker.is_logging.get() {
@@ -154,10 +157,10 @@ impl Exchange {
 }
 
 impl Matched {
-    /// The site. The router only gives places that there are.
+    /// The site.
     #[allow(
         clippy::indexing_slicing,
-        reason = "the router was built from these very lists"
+        reason = "the router was built from this very list and returns its indexes"
     )]
     pub(crate) fn site(&self) -> &Site {
         &self.local.snapshot.sites[self.site]
@@ -166,21 +169,21 @@ impl Matched {
     /// The route.
     #[allow(
         clippy::indexing_slicing,
-        reason = "the router was built from these very lists"
+        reason = "the router was built from this very list and returns its indexes"
     )]
     pub(crate) fn route(&self) -> &Route {
         &self.site().routes[self.route]
     }
 }
 
-/// An exchange of a client's: counted among those that are worked on, and at its
-/// end counted and logged. See [`crate::conclude`].
+/// An exchange of a client, as opposed to a fetch of the cache: it is counted as in flight,
+/// and counted and logged when it ends. See [`crate::conclude`].
 pub(crate) struct Counted {
     pub(crate) exchange: Exchange,
 }
 
 impl Counted {
-    /// A request of this client is awaited.
+    /// An exchange on this connection, which begins when a request is expected.
     pub(crate) fn new(session: &Session, worker: &Rc<Worker>) -> Self {
         worker.estate.in_flight.add(worker.index, 1);
         worker.requests.set(worker.requests.get() + 1);

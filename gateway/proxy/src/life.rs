@@ -1,9 +1,8 @@
-//! The life of a request. The only file that names all of its steps.
+//! The life of a request: the only file that names all of its steps.
 //!
-//! [`run`] reads from top to bottom as what happens to a request; each step is
-//! a call into the file that bears its name, and none of them calls back up. A
-//! target only gives an [`Answer`]; what becomes of it happens here, whatever
-//! the target was.
+//! [`run`] reads from top to bottom in the order in which things happen. Each step is a call
+//! into the file of that name, and no step calls back into this one. A target only returns
+//! an [`Answer`]; everything after that is the same for all targets.
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -46,11 +45,11 @@ pub(crate) async fn run(session: &mut Session, worker: &Rc<Worker>) -> Fate {
         Ok(form) => deliver::deliver(exchange, client, form).await,
         Err(_) => Fate::Abort,
     };
-    // Behind what is no request nobody knows where the next one would begin.
+    // After bytes that are not a valid request, it is not known where the next one begins.
     if is_request { fate } else { Fate::Close }
 }
 
-/// From the head that was received to a response that only has to be sent.
+/// Produces the response to a request whose head was received.
 async fn answer(exchange: &mut Exchange, client: &mut Downstream<'_>) -> Result<Form, Failure> {
     let matched = match decide(exchange, client, Carry::Out)? {
         Decision::Target(matched) => matched,
@@ -67,9 +66,9 @@ async fn answer(exchange: &mut Exchange, client: &mut Downstream<'_>) -> Result<
     }
 }
 
-/// Asks the policies of the phases `fetched` and `missing` about an answer of
-/// the target. To go on means to ask the target once more: a policy has named
-/// another path, which stands in the request's head now.
+/// Asks the policies of the phases `fetched` and `missing` about an answer of the target.
+/// `Continue` means that the target must be asked again: a policy has chosen another path,
+/// which is in the head of the request now.
 fn review(
     exchange: &mut Exchange,
     client: &Downstream<'_>,
@@ -81,7 +80,7 @@ fn review(
         return Ok(ControlFlow::Break(answer));
     }
     let is_of_target = matches!(body, Body::Passing(_) | Body::Stored(_) | Body::Missing(_));
-    // A body of the request has been sent by now, and cannot be sent again.
+    // The body of the request, if it has one, has been sent and cannot be sent again.
     if is_of_target && client.incoming.length().is_empty() {
         let by = match &body {
             Body::Stored(_) => AnsweredBy::Cache,
@@ -90,7 +89,7 @@ fn review(
         match policies::missing_phase(exchange, by)? {
             None => {}
             Some(Instead::Path(path)) => {
-                exchange.turn_to(path);
+                exchange.retarget(path);
                 return Ok(ControlFlow::Continue(()));
             }
             Some(Instead::Made(made)) => {
@@ -105,8 +104,8 @@ fn review(
     }
 }
 
-/// Chooses the form that the client gets, and asks the policies of the phase
-/// `response`, which may replace it. The snapshot is let go afterwards.
+/// Chooses the form in which the client gets the answer, and asks the policies of the phase
+/// `response`, which may replace it. Afterwards the exchange no longer holds the snapshot.
 fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
     let mut form = represent::represent(exchange, answer.body)?;
     exchange.record.answered_by = Some(answer.by);
@@ -123,24 +122,24 @@ fn complete(exchange: &mut Exchange, answer: Answer) -> Result<Form, Failure> {
     Ok(form)
 }
 
-/// The response that tells the client of a failure.
+/// Produces the response that tells the client about a failure.
 ///
 /// # Errors
-/// There is nobody to tell.
+/// The client has gone away, so there is nobody to tell.
 fn tell(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
     exchange.record.fail(failure);
     if failure.kind == Kind::ClientGone {
         return Err(failure.clone());
     }
-    word(exchange, failure).or_else(|second| {
-        // A policy of the response phase failed on the failure, or was it: now
-        // without that one, which cannot fail again.
+    failure_response(exchange, failure).or_else(|second| {
+        // A policy of the response phase has failed. It is left out the second time, which
+        // therefore succeeds.
         exchange.record.fail(&second);
-        word(exchange, &second)
+        failure_response(exchange, &second)
     })
 }
 
-fn word(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
+fn failure_response(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
     let made = failed::made_of(failure, &exchange.request_id);
     let answer = Answer::made(exchange, made, AnsweredBy::Gateway);
     complete(exchange, answer)

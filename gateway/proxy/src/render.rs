@@ -1,15 +1,14 @@
-//! Works out the values of a verdict: literals, and parts that point at
-//! inputs or references.
+//! Renders the values of a verdict, which consist of literals, inputs and references.
 //!
-//! All values of one verdict are worked out before any of its edits is
-//! carried out, so that an input means what it was when the policy was asked.
+//! All values of a verdict are rendered before any of its edits is made, so that an input
+//! has the value that it had when the policy was asked.
 
 use std::ops::Range;
 
 use janua_http::fields::is_field_value;
 use janua_wasm::{Facts, Part, Plan, Value};
 
-/// Worked-out values, in memory that is used again.
+/// Rendered values, in memory that is reused.
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
     arena: Vec<u8>,
@@ -17,13 +16,14 @@ pub(crate) struct Rendered {
 }
 
 impl Rendered {
-    /// Forgets all values and keeps the memory.
+    /// Removes all values, and keeps the memory.
     pub(crate) fn clear(&mut self) {
         self.arena.clear();
         self.values.clear();
     }
 
-    /// Works out one more value. A literal is not copied: see [`Self::get`].
+    /// Renders one more value. A literal is not copied: [`Self::get`] takes it from the value
+    /// itself.
     pub(crate) fn push(&mut self, value: &Value, plan: &Plan, facts: &dyn Facts) {
         let Value::Parts(parts) = value else {
             self.values.push(None);
@@ -46,7 +46,7 @@ impl Rendered {
             .push(is_present.then_some(start..self.arena.len()));
     }
 
-    /// The value that was pushed at this place; `None` if it is absent.
+    /// The value that was pushed at this place; none if it is absent.
     pub(crate) fn get<'a>(&'a self, place: usize, value: &'a Value) -> Option<&'a [u8]> {
         match value {
             Value::Literal(bytes) => Some(bytes),
@@ -57,8 +57,8 @@ impl Rendered {
         }
     }
 
-    /// The same, checked to be fit for a field: a decoded query parameter can
-    /// hold a line end, which a policy never gets to put into a head.
+    /// The same, if it is a valid field value. A decoded query parameter can contain a line
+    /// end, which must not get into a head.
     pub(crate) fn field<'a>(
         &'a self,
         place: usize,
@@ -71,6 +71,6 @@ impl Rendered {
     }
 }
 
-/// A value that cannot stand where the verdict puts it.
+/// A value is not valid where the verdict puts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unfit;
