@@ -1,27 +1,30 @@
-//! What a shared cache may do, as pure functions: no clock, no input or
-//! output; each time is an argument.
+//! The rules of a shared cache (RFC 9111) as pure functions. They do no I/O and read
+//! no clock: each time is an argument.
 //!
-//! In the order of a request: [`asked`] reads what the request says of caching,
-//! [`judge()`] decides about what is stored, [`validate`] makes the request
-//! conditional, [`admit()`] decides whether the answer is stored and under which
-//! [`terms`], [`stored`] which of its fields are, [`update`] what a 304 or the
-//! answer to a `HEAD` changes, [`invalidate`] what an unsafe method makes stale.
-//! [`status`], [`detail`] and [`outcome`] hold the words in which all of it is
-//! told.
+//! In the order in which a request needs them:
 //!
-//! RFC 9111 leaves room. Where it does, the choice is the one that shows fewer
-//! stale or foreign answers, and each is stated where it is made. What
-//! implementers of other caches find surprising:
+//! - [`asked`] reads the request's cache directives.
+//! - [`judge()`] decides whether a stored response may be served.
+//! - [`validate`] makes the request to the upstream conditional.
+//! - [`admit()`] decides whether the response is stored, and under which [`terms`].
+//! - [`stored`] selects the fields that are stored.
+//! - [`update`] applies a 304 or the response to a `HEAD` to a stored response.
+//! - [`invalidate`] finds the stored responses that an unsafe method makes invalid.
+//! - [`status`], [`detail`] and [`outcome`] hold the words that report all this.
 //!
-//! - An `Age` that is no number makes the response stale, although RFC 9111 §5.1
-//!   would ignore it: whoever sent it is a cache that we do not understand.
-//! - `max-age` is the first one, and quotes around its number are accepted; what
-//!   is not a number at all is zero (§4.2.1).
-//! - `s-maxage` forbids stale answers (§5.2.2.10), yet gives way to a
-//!   `stale-while-revalidate` or `stale-if-error` of the same response.
-//! - `Pragma` is ignored, in requests and in responses (§5.4 deprecates it).
-//! - A response with `Set-Cookie` is stored only if it says that it is for all.
-//! - A 304 that names another strong tag than was asked about updates nothing.
+//! Where RFC 9111 leaves a choice, these rules prefer the one that serves fewer stale
+//! responses and shares fewer responses between users. Each choice is documented where
+//! it is made. These differ from other caches:
+//!
+//! - An invalid `Age` makes the response stale. RFC 9111 §5.1 would ignore it, but a
+//!   cache that sends one cannot be trusted with the rest.
+//! - The first of several `max-age` counts, its number may be quoted, and an invalid
+//!   number is zero (§4.2.1).
+//! - `s-maxage` forbids serving stale (§5.2.2.10), unless the same response has
+//!   `stale-while-revalidate` or `stale-if-error`.
+//! - `Pragma` is ignored in requests and in responses (§5.4 deprecates it).
+//! - A response with `Set-Cookie` is stored only if it is explicitly shared.
+//! - A 304 with a strong entity tag other than the stored one updates nothing.
 
 pub mod admit;
 pub mod asked;

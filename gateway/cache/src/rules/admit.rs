@@ -9,25 +9,27 @@ use super::stored::names_in_control;
 use super::targeted::targeted;
 use super::{Asked, Detail, Rule, Source, Storage, Terms, Times, Vary};
 
-/// Decides about the answer to a request; `fields` are the response's as the
-/// phase `fetched` left them, before
-/// [`retain_storable`](super::stored::retain_storable) takes some out. A 304 is
-/// put onto what is stored first (see [`update`](super::update)), and decided
-/// about with the stored status.
+/// Decides whether the response to a request is stored. `fields` are the response's
+/// fields after the policies of the phase `fetched`, before
+/// [`retain_storable`](super::stored::retain_storable) removes some. A 304 is first
+/// merged into the stored response (see [`update`](super::update)); then this decides
+/// about the result, with the stored status code.
 ///
-/// Beyond RFC 9111 §3:
-/// - Without a lifetime nothing is stored, whatever its status; the heuristic
-///   needs a rule. An ended lifetime, or `no-cache`, is stored with a validator,
-///   to be asked about, or if it may be served stale.
-/// - `Set-Cookie` is stored only with `public` or `s-maxage`, or if the rule
-///   says `shared`: else one user's session would be handed to the next.
-/// - 206 and 416 are not stored: the proxy asks for the whole.
-/// - `Storage::Seconds` replaces all freshness and lets `no-store` and `private`
-///   go, but these two, which then say nothing of users, take away what `public`,
-///   `s-maxage` and `must-revalidate` say of requests with `Authorization`.
+/// Differences from RFC 9111 §3:
+/// - A response without a lifetime is not stored, whatever its status; heuristic
+///   freshness needs a rule. A response that is stale on arrival is stored only if it
+///   has a validator or may be served stale, one with `no-cache` only if it has a
+///   validator.
+/// - A response with `Set-Cookie` is stored only with `public` or `s-maxage`, or if the
+///   rule says `shared`. Otherwise one user would get another user's session.
+/// - 206 and 416 are not stored, because the proxy requests complete representations.
+/// - [`Storage::Seconds`] overrides all freshness, and also `no-store` and `private`.
+///   Then only the rule's `shared`, or a response without these two directives that
+///   has `public`, `s-maxage` or `must-revalidate`, allows storing the response to a
+///   request with `Authorization`.
 ///
 /// # Errors
-/// The reason why it is not stored.
+/// The reason why the response is not stored.
 pub fn admit(
     request: &Asked,
     status: u16,
@@ -89,9 +91,12 @@ pub fn admit(
     Ok(terms)
 }
 
-/// What the directives forbid (§3, §5.2.2.3).
+/// Checks the directives that forbid storing (RFC 9111 §3, §5.2.2.3).
+///
+/// # Errors
+/// The directive or status that forbids it.
 fn is_storable(control: &CacheControl, status: u16) -> Result<(), Detail> {
-    // `no-store` beside it is for caches that do not know `must-understand`.
+    // With `must-understand`, a `no-store` is meant for caches that do not know it.
     if control.must_understand {
         if status::reason(status) == "Unknown" {
             return Err(Detail::Status);
@@ -105,13 +110,13 @@ fn is_storable(control: &CacheControl, status: u16) -> Result<(), Detail> {
     Ok(())
 }
 
-/// §3.5: what lets a response to one user's request answer another's.
+/// True if the response to a request with `Authorization` may be shared (RFC 9111 §3.5).
 fn says_shared(control: &CacheControl) -> bool {
     let says = control.public || control.must_revalidate || control.s_maxage.is_some();
     says && !control.private && !control.no_store
 }
 
-/// True for a `Set-Cookie` that would be stored.
+/// True if the response has a `Set-Cookie`, and `no-cache` or `private` does not name it.
 fn sets_cookie(fields: &Fields) -> bool {
     fields.get(b"set-cookie").is_some()
         && !names_in_control(fields).any(|name| name.eq_ignore_ascii_case(b"set-cookie"))
@@ -135,7 +140,7 @@ fn by_fields(
     let age = initial_age(fields, times);
     Terms {
         received_ms: times.received_ms,
-        // An age that cannot be understood: stale from the start.
+        // With an invalid `Age` the response is stale from the start.
         initial_age: age.unwrap_or(0),
         lifetime: if age.is_some() { span } else { 0 },
         stale_while_revalidate: control.stale_while_revalidate.unwrap_or(0),
@@ -148,7 +153,7 @@ fn by_fields(
     }
 }
 
-/// The seconds count from when it was received, however old it was then.
+/// The rule's seconds count from the receipt of the response, whatever its age then.
 fn by_rule(seconds: u32, fields: &Fields, times: Times) -> Terms {
     let age = initial_age(fields, times).unwrap_or_else(|| {
         let apparent = apparent_age(fields, times).min(u64::from(MOST_SECONDS));
@@ -163,8 +168,11 @@ fn by_rule(seconds: u32, fields: &Fields, times: Times) -> Terms {
     }
 }
 
-/// True if some later request could be answered with it, or could be spared its
-/// body.
+/// Checks that a later request may be served the response, or that the response can be
+/// validated.
+///
+/// # Errors
+/// The reason why storing it would be useless.
 fn is_of_use(terms: &Terms, fields: &Fields) -> Result<(), Detail> {
     let validators = Validators::of(fields);
     let has_validator = validators.tag().is_some() || validators.modified.is_some();

@@ -1,44 +1,45 @@
-//! What a request says of caching (RFC 9111 §5.2.1).
+//! The cache directives of a request (RFC 9111 §5.2.1).
 
 use janua_http::{Fields, Framing, RequestHead};
 
 use super::Detail;
 use super::control::{Directive, directives};
 
-/// What a request says of caching, read once, from the head as the client sent
-/// it: credentials that a policy adds make variants instead.
+/// What a request asks of the cache. It is read once, from the head as the client sent
+/// it, so that credentials that a policy adds do not count as the client's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Why the cache takes no part: it neither answers this request nor stores
-    /// what answers it. A stored response that the answer to an unsafe method
-    /// makes stale is found by [`invalidate`](super::invalidate).
+    /// Why the cache is not used: it neither answers this request nor stores the
+    /// response. An unsafe method may still invalidate stored responses (see
+    /// [`invalidate`](super::invalidate)).
     pub barred: Option<Detail>,
-    /// `HEAD`: may be answered from a stored `GET`; its answer is not stored.
+    /// The method is `HEAD`: a stored response to `GET` may answer it; its own response is
+    /// not stored.
     pub is_head: bool,
-    /// It has `Authorization`.
+    /// The request has `Authorization`.
     pub is_authorized: bool,
-    /// `no-cache`: ask the upstream first.
+    /// `no-cache`: a stored response must be validated before it is served.
     pub no_cache: bool,
-    /// `only-if-cached`: a miss is answered 504 (§5.2.1.7).
+    /// `only-if-cached`: a miss is answered with 504 (RFC 9111 §5.2.1.7).
     pub only_if_cached: bool,
-    /// `max-age`: no response older than these seconds.
+    /// `max-age`: the greatest accepted age, in seconds.
     pub max_age: Option<u32>,
-    /// `min-fresh`: one that stays fresh for these seconds.
+    /// `min-fresh`: for how many seconds the response must stay fresh.
     pub min_fresh: Option<u32>,
-    /// `max-stale`: one that has been stale for no more than these seconds;
-    /// without a number, any.
+    /// `max-stale`: for how many seconds the response may have been stale; without a
+    /// number, `u32::MAX`.
     pub max_stale: Option<u32>,
 }
 
 impl Asked {
-    /// Reads a request. Without `honour` its `Cache-Control` does not count: any
-    /// client could force the gateway to ask the upstream, which is why nginx and
-    /// Varnish ignore it. The rest counts always.
+    /// Reads a request. Its `Cache-Control` is obeyed only if `honour` is true: with it,
+    /// any client can force requests to the upstream, which is why nginx and Varnish
+    /// ignore it.
     ///
-    /// `Pragma` never counts: it is deprecated (§5.4), and who means it sends
-    /// `Cache-Control` too. Of a directive with a number the first counts; a
-    /// number that is none asks for the freshest: a `max-age` of zero, and no
-    /// `max-stale`.
+    /// `Pragma` is always ignored: it is deprecated (RFC 9111 §5.4), and clients that
+    /// send it send `Cache-Control` too. If a directive with a number is repeated, the
+    /// first one counts. An invalid `max-age` is zero, and an invalid `min-fresh` or
+    /// `max-stale` is ignored.
     #[must_use]
     pub fn of(request: &RequestHead, honour: bool) -> Self {
         let mut asked = Self {
@@ -54,7 +55,7 @@ impl Asked {
         asked
     }
 
-    /// True if there is `no-store`.
+    /// Reads all directives; true if `no-store` is among them.
     fn take_directives(&mut self, fields: &Fields) -> bool {
         let mut no_store = false;
         for value in fields.get_all(b"cache-control") {
@@ -82,7 +83,7 @@ impl Asked {
     }
 }
 
-/// What no cache may answer, or this one does not.
+/// Why this cache must not handle the request, apart from its `Cache-Control`.
 fn bar(request: &RequestHead) -> Option<Detail> {
     let has = |name: &[u8]| request.fields.get(name).is_some();
     match () {
@@ -91,8 +92,8 @@ fn bar(request: &RequestHead) -> Option<Detail> {
         () if !matches!(request.framing, Framing::None | Framing::Length(0)) => {
             Some(Detail::RequestBody)
         }
-        // Frameworks take the request for another's then; whoever asks without
-        // the field is not to be shown what that one answered.
+        // Many frameworks then use the method that the field names. That response must
+        // not answer requests without the field.
         () if request
             .fields
             .iter()
@@ -100,13 +101,13 @@ fn bar(request: &RequestHead) -> Option<Detail> {
         {
             Some(Detail::Method)
         }
-        // Only the origin can evaluate them (RFC 9111 §4.3.2).
+        // Only the origin can evaluate these (RFC 9111 §4.3.2).
         () if has(b"if-match") || has(b"if-unmodified-since") => Some(Detail::Precondition),
         () => None,
     }
 }
 
-/// True for the fields in which a client may write another method.
+/// True for the fields by which a client overrides the method.
 fn renames_method(name: &[u8]) -> bool {
     [
         "x-http-method-override",

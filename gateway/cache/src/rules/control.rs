@@ -1,16 +1,16 @@
-//! `Cache-Control` in responses (RFC 9111 §5.2.2), and the grammar that it
-//! shares with the field in requests.
+//! `Cache-Control` in responses (RFC 9111 §5.2.2), and the grammar that requests and
+//! responses share.
 
 use janua_http::Fields;
 
-/// The most that a number of seconds means (RFC 9111 §1.2.2); more is this.
+/// The largest number of seconds (RFC 9111 §1.2.2); larger ones are reduced to it.
 pub const MOST_SECONDS: u32 = 1 << 31;
 
-/// The directives of a response that a shared cache goes by.
+/// The directives of a response that a shared cache obeys.
 ///
-/// Of a directive with a number the first counts (§4.2.1), and a number that is
-/// none is zero: what cannot be understood is stale. `no-cache` and `private`
-/// that name fields forbid only these (see
+/// If a directive with a number is repeated, the first one counts, and an invalid
+/// number is zero, so that the response is stale (RFC 9111 §4.2.1). `no-cache` and
+/// `private` with field names apply only to these fields, which are not stored (see
 /// [`retain_storable`](super::stored::retain_storable)).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheControl {
@@ -24,9 +24,9 @@ pub struct CacheControl {
     pub stale_if_error: Option<u32>,
     /// `no-store`.
     pub no_store: bool,
-    /// `no-cache` that names no fields.
+    /// `no-cache` without field names.
     pub no_cache: bool,
-    /// `private` that names no fields.
+    /// `private` without field names.
     pub private: bool,
     /// `public`.
     pub public: bool,
@@ -39,7 +39,7 @@ pub struct CacheControl {
 }
 
 impl CacheControl {
-    /// Reads all lines of `Cache-Control`.
+    /// Reads all field lines of `Cache-Control`.
     #[must_use]
     pub fn of(fields: &Fields) -> Self {
         let mut control = Self::default();
@@ -74,7 +74,7 @@ impl CacheControl {
     }
 }
 
-/// One directive.
+/// A cache directive: its name, and the argument without quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Directive<'a> {
     name: &'a [u8],
@@ -82,7 +82,7 @@ pub(crate) struct Directive<'a> {
 }
 
 impl<'a> Directive<'a> {
-    /// Reads a member of the list; `None` if it is blank.
+    /// Reads one member of the list; `None` if it is empty or blank.
     pub(super) fn parse(member: &'a [u8]) -> Option<Self> {
         let member = member.trim_ascii();
         if member.is_empty() {
@@ -97,8 +97,8 @@ impl<'a> Directive<'a> {
         let name = member.get(..equals).unwrap_or_default();
         let argument = member.get(equals + 1..).unwrap_or_default();
         Some(Self {
-            // `max-age =1` is no `max-age` by the grammar. To take it for one
-            // whose number is none keeps it from being reused either way.
+            // `max-age =1` is invalid. It is read as a `max-age` with an invalid number,
+            // so that the response counts as stale.
             name: name.trim_ascii_end(),
             argument: Some(if name.last().is_some_and(u8::is_ascii_whitespace) {
                 b""
@@ -127,12 +127,12 @@ impl<'a> Directive<'a> {
         self.argument.is_some()
     }
 
-    /// The argument as seconds; `None` if there is none, or it is no number.
+    /// The argument in seconds; `None` if it is missing or invalid.
     pub(crate) fn seconds(&self) -> Option<u32> {
         self.argument.and_then(seconds)
     }
 
-    /// The field names in the argument; `None` if there are none.
+    /// The field names in the argument; `None` if it names no field.
     pub(crate) fn names(&self) -> Option<impl Iterator<Item = &'a [u8]> + use<'a>> {
         let mut names = janua_http::fields::list(self.argument?).peekable();
         names.peek()?;
@@ -140,7 +140,7 @@ impl<'a> Directive<'a> {
     }
 }
 
-/// Digits and nothing else (RFC 9111 §1.2.2).
+/// Reads `delta-seconds`: digits only (RFC 9111 §1.2.2). `None` for anything else.
 pub(crate) fn seconds(text: &[u8]) -> Option<u32> {
     if text.is_empty() || !text.iter().all(u8::is_ascii_digit) {
         return None;
@@ -151,8 +151,8 @@ pub(crate) fn seconds(text: &[u8]) -> Option<u32> {
     u32::try_from(number).ok()
 }
 
-/// The directives of one line. Quotes around an argument are taken off
-/// (§5.2: both forms are to be accepted); a comma within them ends nothing.
+/// The directives of one field line. An argument may be quoted or not (RFC 9111 §5.2);
+/// a comma within quotes does not end a directive.
 pub(crate) fn directives(value: &[u8]) -> impl Iterator<Item = Directive<'_>> {
     let mut rest = value;
     std::iter::from_fn(move || {
@@ -167,7 +167,7 @@ pub(crate) fn directives(value: &[u8]) -> impl Iterator<Item = Directive<'_>> {
     })
 }
 
-/// Up to the next comma outside quotes, and what follows it.
+/// Splits at the first comma outside quotes.
 pub(super) fn split_member(text: &[u8]) -> (&[u8], &[u8]) {
     let mut quoted = false;
     let mut escaped = false;

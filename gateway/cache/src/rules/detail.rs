@@ -1,11 +1,11 @@
-//! Why the cache did what it did: the fixed list of words in the `detail` of
+//! The reasons for what the cache did: the fixed list of words for `detail` in
 //! `Cache-Status` (RFC 9211 §2.8), in the access log and in the metrics.
 
-/// A reason.
+/// A reason for what the cache did; [`meaning`](Self::meaning) explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(
     missing_docs,
-    reason = "`meaning` says it, for readers of the reference too"
+    reason = "`meaning` documents each, also in the reference documentation"
 )]
 pub enum Detail {
     Off,
@@ -39,7 +39,7 @@ pub enum Detail {
 }
 
 impl Detail {
-    /// All of them, in the order of a request.
+    /// All reasons, in the order in which a request is checked.
     pub const ALL: [Self; 28] = [
         Self::Off,
         Self::Upgrade,
@@ -71,7 +71,7 @@ impl Detail {
         Self::UpstreamError,
     ];
 
-    /// The word. It never changes once released.
+    /// The word for the reason. It never changes once released.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -106,48 +106,60 @@ impl Detail {
         }
     }
 
-    /// What the word means, in a sentence for the reference.
+    /// What the word means: one sentence for the reference documentation.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Off => "The route has no cache.",
-            Self::Upgrade => "The request asks for another protocol.",
+            Self::Upgrade => "The request asks to switch to another protocol (Upgrade).",
             Self::Method => {
-                "Only GET and HEAD are answered from the cache, only answers to GET are stored."
+                "Only GET and HEAD are answered from the cache, and only responses to GET are stored."
             }
             Self::RequestBody => "The request has a body.",
             Self::Precondition => {
-                "If-Match or If-Unmodified-Since, which only the origin can evaluate."
+                "The request has If-Match or If-Unmodified-Since, which only the origin can evaluate."
             }
-            Self::Range => "A part of a representation, which is not stored.",
+            Self::Range => {
+                "The response is a part of a representation (206) or rejects the requested range (416), which is not stored."
+            }
             Self::RequestNoStore => "The request says no-store.",
-            Self::RequestNoCache => "The request says no-cache, so the upstream was asked.",
-            Self::RequestMaxAge => "What is stored is older than the request's max-age.",
-            Self::RequestMinFresh => "What is stored ends before the request's min-fresh.",
-            Self::OnlyIfCached => {
-                "The request says only-if-cached and nothing stored will do: 504."
+            Self::RequestNoCache => {
+                "The request says no-cache, so the stored response had to be validated."
             }
-            Self::Bypass => "A policy said to neither look up nor store; its reason follows.",
-            Self::Expired => "What is stored is past its end.",
-            Self::Purged => "What is stored was purged softly: it is stale.",
+            Self::RequestMaxAge => "The stored response is older than the request's max-age.",
+            Self::RequestMinFresh => {
+                "The stored response is not fresh for as long as the request's min-fresh."
+            }
+            Self::OnlyIfCached => {
+                "The request says only-if-cached, and no stored response may be served: 504."
+            }
+            Self::Bypass => {
+                "A policy told the cache to neither look up nor store; its reason follows."
+            }
+            Self::Expired => "The stored response is stale.",
+            Self::Purged => "A soft purge made the stored response stale.",
             Self::NoCache => {
-                "The response says no-cache: the upstream is asked each time, or it has no validator to ask with and is not stored."
+                "The response says no-cache: it is validated each time, or, without a validator, not stored."
             }
             Self::NoStore => "The response says no-store.",
             Self::Private => "The response says private.",
             Self::Authorization => {
-                "The request has Authorization and the response does not say that it may be shared."
+                "The request has Authorization, and the response does not say that it may be shared."
             }
-            Self::SetCookie => "The response sets a cookie and does not say that it is public.",
-            Self::VaryStar => "The response says Vary: *, or names fields that cannot be told.",
-            Self::Status => "A response with this status is not stored.",
-            Self::NoFreshness => "Nothing says how long the response is fresh.",
-            Self::Stale => "The response was past its end when it came, and has no validator.",
-            Self::RuleNever => "A cache rule says never to store it.",
+            Self::SetCookie => "The response sets a cookie and does not say that it may be shared.",
+            Self::VaryStar => "The response says Vary: *, or its Vary is invalid or too long.",
+            Self::Status => "Responses with this status code are not stored.",
+            Self::NoFreshness => "The response does not say how long it is fresh.",
+            Self::Stale => {
+                "A stale response was served; or the response from the upstream was already stale, has no validator and was not stored."
+            }
+            Self::RuleNever => "A cache rule forbids storing the response.",
             Self::TooLarge => "The body is larger than max_object.",
-            Self::NoSpace => "The store took it not in: full, or the disk failed.",
+            Self::NoSpace => {
+                "The store refused the response: it has no memory left for bodies being received, is switched off, or the head, key or Vary is too large."
+            }
             Self::Uncacheable => {
-                "A waiting request went to the upstream itself, since the answer it waited for may not be shared."
+                "The request could not share the response of another request, and was forwarded itself."
             }
             Self::UpstreamError => "The upstream failed, and a stale response was served instead.",
         }

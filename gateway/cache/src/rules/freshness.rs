@@ -1,27 +1,25 @@
-//! How long a response is fresh, and how old it is when it comes
-//! (RFC 9111 §4.2).
+//! The freshness lifetime of a response, and its age when it is received (RFC 9111 §4.2).
 
 use janua_http::{Fields, date};
 
 use super::Source;
 use super::control::{CacheControl, MOST_SECONDS, seconds};
 
-/// The longest that the heuristic lets a response be fresh, in seconds: beyond
-/// a day RFC 9111's predecessor asked for a warning.
+/// The longest heuristic freshness lifetime, in seconds: a day, beyond which RFC 7234
+/// required a warning.
 pub const MOST_HEURISTIC: u32 = 86_400;
 
-/// When a response was asked for and when its head was there: Unix milliseconds.
+/// When a request was sent and its response received, in Unix milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     /// When the request was sent.
     pub requested_ms: u64,
-    /// When the head of the answer was received.
+    /// When the head of the response was received.
     pub received_ms: u64,
 }
 
-/// How old a response is when it is received (§4.2.3): what `Age` says and the
-/// time it took, or what `Date` says if that is more. `None` if `Age` cannot be
-/// understood: the response is then stale.
+/// The age of a response when it is received, in seconds (`corrected_initial_age`,
+/// RFC 9111 §4.2.3). `None` if `Age` is invalid: the response is then stale.
 pub(crate) fn initial_age(fields: &Fields, times: Times) -> Option<u32> {
     let age = stated_age(fields).ok()?;
     let delay = times.received_ms.saturating_sub(times.requested_ms) / 1000;
@@ -30,21 +28,23 @@ pub(crate) fn initial_age(fields: &Fields, times: Times) -> Option<u32> {
     Some(u32::try_from(age).unwrap_or(MOST_SECONDS).min(MOST_SECONDS))
 }
 
-/// How old `Date` makes it; the clock of an upstream that runs ahead makes
-/// nothing younger.
+/// The age by `Date`, in seconds; zero without a valid one, or if it is in the future
+/// (`apparent_age`, RFC 9111 §4.2.3).
 pub(crate) fn apparent_age(fields: &Fields, times: Times) -> u64 {
     let date = fields.get(b"date").and_then(date::parse);
     date.map_or(0, |date| (times.received_ms / 1000).saturating_sub(date))
 }
 
-/// `Age` says something that it must not.
+/// The `Age` of a response is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Malformed;
 
-/// `Age` is one number. RFC 9111 §5.1 has a list read as its first member and
-/// ignores what is no number. Here only a list that its sender wrote, as in
-/// `0,7200`, is read so; several lines, or lines that someone joined with a
-/// comma and a space (RFC 9110 §5.3), are two caches that disagree.
+/// Reads `Age`, in seconds; zero if it is missing.
+///
+/// RFC 9111 §5.1 takes the first member of a list and ignores an invalid one. Here the
+/// first member counts only if the sender itself wrote a list, such as `0,7200`. Several
+/// lines, or lines joined with a comma and a space (RFC 9110 §5.3), are invalid: they
+/// come from two caches that disagree.
 fn stated_age(fields: &Fields) -> Result<u32, Malformed> {
     let mut lines = fields.get_all(b"age");
     let Some(line) = lines.next() else {
@@ -63,9 +63,9 @@ fn stated_age(fields: &Fields) -> Result<u32, Malformed> {
         .ok_or(Malformed)
 }
 
-/// For how many seconds from its making a response is fresh, and what says so
-/// (§4.2.1). `Expires` counts only where `Cache-Control` is not replaced by a
-/// `targeted` field.
+/// The freshness lifetime in seconds, and the field it comes from (RFC 9111 §4.2.1).
+/// `targeted` is the field that `control` was read from, if it is not `Cache-Control`;
+/// `Expires` is then ignored.
 pub(crate) fn lifetime(
     control: &CacheControl,
     targeted: Option<Source>,
@@ -80,7 +80,7 @@ pub(crate) fn lifetime(
     }
     match fields.get(b"expires") {
         Some(expires) if targeted.is_none() => {
-            // What is no date is in the past (§5.3), `0` before all.
+            // An invalid date, especially `0`, is in the past (RFC 9111 §5.3).
             let expires = date::parse(expires).unwrap_or(0);
             let span = expires.saturating_sub(made_at(fields, received_ms));
             (within(span), Source::Expires)
@@ -89,8 +89,9 @@ pub(crate) fn lifetime(
     }
 }
 
-/// A tenth of the time since it was last modified, a day at most (§4.2.2);
-/// `None` if it does not say when, or its status forbids guessing.
+/// The heuristic freshness lifetime in seconds (RFC 9111 §4.2.2): a tenth of the time
+/// between `Last-Modified` and `Date`, at most [`MOST_HEURISTIC`]. `None` without a
+/// valid `Last-Modified`, or if the status code is not heuristically cacheable.
 pub(crate) fn heuristic(
     control: &CacheControl,
     status: u16,
@@ -105,7 +106,8 @@ pub(crate) fn heuristic(
     Some(within(unchanged / 10).min(MOST_HEURISTIC))
 }
 
-/// RFC 9110 §15.1, without 206, which is never stored here.
+/// True for heuristically cacheable status codes (RFC 9110 §15.1). 206 is left out, as it
+/// is never stored.
 fn is_heuristically_cacheable(status: u16) -> bool {
     matches!(
         status,
@@ -113,7 +115,8 @@ fn is_heuristically_cacheable(status: u16) -> bool {
     )
 }
 
-/// `Date`, or when it came if there is none that can be read.
+/// When the origin generated the response, in Unix seconds: `Date`, or without a valid
+/// one the time of receipt.
 fn made_at(fields: &Fields, received_ms: u64) -> u64 {
     let date = fields.get(b"date").and_then(date::parse);
     date.unwrap_or(received_ms / 1000)

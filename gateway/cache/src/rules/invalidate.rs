@@ -1,8 +1,8 @@
-//! What the answer to an unsafe method makes stale (RFC 9111 §4.4).
+//! Which stored responses an unsafe method invalidates (RFC 9111 §4.4).
 
 use janua_http::{Authority, Fields, path};
 
-/// An address of the site whose stored responses no longer hold.
+/// An address of the site whose stored responses are invalid from now on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
     /// The normalised path.
@@ -11,12 +11,12 @@ pub struct Changed {
     pub query: Option<Vec<u8>>,
 }
 
-/// The request whose answer it is.
+/// The request with the unsafe method.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject<'a> {
-    /// `http` or `https`, as the client reached the site.
+    /// `http` or `https`, as used by the client.
     pub scheme: &'a str,
-    /// Whom the client asked.
+    /// Host and port that the client requested.
     pub authority: &'a Authority,
     /// The normalised path.
     pub path: &'a [u8],
@@ -24,16 +24,16 @@ pub struct Subject<'a> {
     pub query: Option<&'a [u8]>,
 }
 
-/// True if the answer to this method with this status changes what is stored:
-/// the method is unsafe, or unknown, and the answer no error.
+/// True if a response with this status to this method invalidates stored responses: the
+/// method is unsafe or unknown, and the status is no error.
 #[must_use]
 pub fn invalidates(method: &[u8], status: u16) -> bool {
     !matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE") && matches!(status, 200..=399)
 }
 
-/// What changed: the address itself, and those in `Location` and
-/// `Content-Location` if they are of the same origin. Others' addresses are
-/// theirs to invalidate. Ask only if [`invalidates`].
+/// The addresses to invalidate if [`invalidates`] is true: that of the request, and those
+/// in `Location` and `Content-Location` if they have the same origin. A site must not
+/// invalidate the responses of another.
 #[must_use]
 pub fn changed(subject: Subject<'_>, response: &Fields) -> Vec<Changed> {
     let mut all = vec![Changed {
@@ -51,8 +51,8 @@ pub fn changed(subject: Subject<'_>, response: &Fields) -> Vec<Changed> {
     all
 }
 
-/// The address that a reference means, if it is of the same origin
-/// (RFC 3986 §5.2).
+/// Resolves a reference against the address of the request (RFC 3986 §5.2). `None` if it
+/// has another origin or is invalid.
 fn resolve(subject: Subject<'_>, reference: &[u8]) -> Option<Changed> {
     let (reference, _) = split(reference, b'#');
     let rest = match scheme_of(reference) {
@@ -66,7 +66,7 @@ fn resolve(subject: Subject<'_>, reference: &[u8]) -> Option<Changed> {
             let (authority, rest) = rest.split_at_checked(end)?;
             (Some(authority), rest)
         }
-        // `http:/path` names no authority; it is no address of ours.
+        // `http:/path` has a scheme but no authority: it is no HTTP URI.
         None if rest.len() < reference.len() => return None,
         None => (None, rest),
     };
@@ -95,7 +95,7 @@ fn resolve(subject: Subject<'_>, reference: &[u8]) -> Option<Changed> {
     })
 }
 
-/// The scheme of an absolute reference, and what follows its colon.
+/// The scheme of an absolute reference, and the part after its colon.
 fn scheme_of(reference: &[u8]) -> Option<(&[u8], &[u8])> {
     let colon = memchr::memchr(b':', reference)?;
     let scheme = reference.get(..colon)?;

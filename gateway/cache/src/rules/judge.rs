@@ -1,32 +1,32 @@
-//! What becomes of a request for which something is stored (RFC 9111 §4.2, §5.2.1).
+//! Whether a stored response may answer a request (RFC 9111 §4.2, §5.2.1).
 
 use super::{Asked, Detail, Terms};
 
-/// What becomes of a request for which something is stored.
+/// How a request is handled for which a response is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// Served as it is.
+    /// The stored response is fresh and is served.
     Fresh,
-    /// Served although it has ended: the request allows it (`max-stale`).
+    /// It is served stale, which the request accepts (`max-stale`).
     StaleAsAsked,
-    /// Served although it has ended, and renewed at the same time.
+    /// It is served stale, and revalidated at the same time.
     StaleWhileRevalidate,
-    /// Not served before the upstream was asked.
+    /// It must be validated before it is served, for this reason.
     Validate(Detail),
-    /// Neither served nor asked about: the request goes to the upstream as if
-    /// nothing were stored, by itself, and its answer changes nothing here but
-    /// by [`invalidate`](super::invalidate).
+    /// The cache is not used, for this reason: the request is forwarded as it is, and
+    /// its response is not stored. It may still invalidate stored responses (see
+    /// [`invalidate`](super::invalidate)).
     Pass(Detail),
-    /// 504: the upstream would have to be asked, and the request forbids it
-    /// (`only-if-cached`).
+    /// The response must be validated, but the request forbids forwarding
+    /// (`only-if-cached`): answer with 504.
     Unsatisfiable,
 }
 
-/// Judges what is stored, at `now_ms` in Unix milliseconds.
+/// Decides whether a stored response may answer a request at `now_ms`, in Unix
+/// milliseconds.
 ///
-/// Those who wait for another's answer are judged as well, by the terms of that
-/// answer: `no-cache`, or a lifetime that has ended when it comes, is no answer
-/// to them.
+/// This also applies to a request that has waited for the response to another one: it
+/// must not be served a response with `no-cache`, or one that is stale on arrival.
 #[must_use]
 pub fn judge(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
     if let Some(detail) = bars(terms, request) {
@@ -38,9 +38,11 @@ pub fn judge(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
     }
 }
 
-/// RFC 9111 §3.5 asks only that an answer to credentials is not given to
-/// others; here what was not said to be for all is not given to credentials
-/// either: the origin may have another answer for them.
+/// Why the cache must not be used for the request and this response.
+///
+/// RFC 9111 §3.5 only forbids sharing the response to a request with credentials. Here a
+/// request with credentials is also not served a response that is not explicitly shared,
+/// as the origin may respond differently to that user.
 fn bars(terms: &Terms, request: &Asked) -> Option<Detail> {
     let is_barred = request.is_authorized && !terms.shares_authorized;
     request
@@ -50,7 +52,7 @@ fn bars(terms: &Terms, request: &Asked) -> Option<Detail> {
 
 fn freshness(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
     let ttl = terms.ttl(now_ms);
-    // A reload asks with `max-age=0`, also within the first second.
+    // `max-age=0`, which browsers send on reload, also applies within the first second.
     let is_too_old = |most: u32| most == 0 || terms.age(now_ms) > most;
     if terms.no_cache {
         return Judgement::Validate(Detail::NoCache);
@@ -88,12 +90,11 @@ fn freshness(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
     }
 }
 
-/// True if what is stored may answer although the upstream was to be asked and
-/// failed: no connection, no whole answer, or a status of [`is_failure`]
-/// (RFC 5861 §4).
+/// True if a stored response may be served because the upstream failed: it could not be
+/// reached, broke off its response, or sent a status of [`is_failure`] (RFC 5861 §4).
 ///
-/// RFC 9111 §4.2.4 would let a cache do so without being told; here the response
-/// or a rule says for how long.
+/// RFC 9111 §4.2.4 allows this in general. Here the response or a rule has to allow it
+/// explicitly, for a limited time.
 #[must_use]
 pub fn may_serve_on_error(terms: &Terms, request: &Asked, now_ms: u64) -> bool {
     if bars(terms, request).is_some() || terms.no_cache || request.no_cache {
@@ -103,7 +104,7 @@ pub fn may_serve_on_error(terms: &Terms, request: &Asked, now_ms: u64) -> bool {
     ttl > 0 || (!terms.must_revalidate && -ttl < i64::from(terms.stale_if_error))
 }
 
-/// True for the statuses that count as a failure of the upstream (RFC 5861 §4).
+/// True for the status codes that count as a failure of the upstream (RFC 5861 §4).
 #[must_use]
 pub fn is_failure(status: u16) -> bool {
     matches!(status, 500 | 502 | 503 | 504)

@@ -1,33 +1,30 @@
-//! What the cache did with a request, in one word: the field `cache` of the
-//! access log and the label of the metrics. The words are those of nginx's
-//! `$upstream_cache_status` in lower case, and `collapsed`, which nginx counts
-//! as a hit.
+//! What the cache did with a request, in one word: the field `cache` of the access log
+//! and the label `outcome` of the metrics. The words are the values of nginx's
+//! `$upstream_cache_status` in lower case, and `collapsed`, which nginx counts as a hit.
 
 /// What the cache did with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Answered from what is stored, fresh.
+    /// Served from the cache, fresh.
     Hit,
-    /// Nothing was stored: the upstream answered.
+    /// Nothing was stored for the request, which was forwarded.
     Miss,
-    /// What was stored had ended: the upstream sent a new one.
+    /// The stored response could not be served, and the upstream sent a new one.
     Expired,
-    /// What was stored had ended, or had to be asked about: the upstream said
-    /// that it still holds.
+    /// The stored response had to be validated, and the upstream confirmed it with a 304.
     Revalidated,
-    /// Answered with what had ended, while it is renewed.
+    /// Served stale while it is revalidated.
     Updating,
-    /// Answered with what had ended, since the upstream failed or the request
-    /// allows it.
+    /// Served stale, because the upstream failed or the request allows it.
     Stale,
-    /// Answered with what another request was just fetching.
+    /// Served with the response to another request that was already being forwarded.
     Collapsed,
-    /// The cache took no part.
+    /// The cache was not used.
     Bypass,
 }
 
 impl Outcome {
-    /// All of them.
+    /// All outcomes, in the order of their discriminants.
     pub const ALL: [Self; 8] = [
         Self::Hit,
         Self::Miss,
@@ -39,7 +36,7 @@ impl Outcome {
         Self::Bypass,
     ];
 
-    /// The word.
+    /// The word for the log and the metrics.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -54,20 +51,26 @@ impl Outcome {
         }
     }
 
-    /// What the word means, in a sentence for the reference.
+    /// What the word means: one sentence for the reference documentation.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Hit => "Answered with what is stored, without asking the upstream.",
-            Self::Miss => "Nothing was stored for the request: the upstream answered.",
+            Self::Hit => "The stored response was served without contacting the upstream.",
+            Self::Miss => "Nothing was stored for the request, so the upstream answered.",
             Self::Expired => {
-                "Something was stored but would not do unasked, as the detail says: the upstream answered."
+                "A response was stored but could not be served without validation, for the reason in the detail. The upstream sent a new response."
             }
-            Self::Revalidated => "The upstream said that what is stored still holds (304).",
-            Self::Updating => "Answered with what had ended, while the upstream is asked.",
-            Self::Stale => "Answered with what had ended, since the upstream failed.",
-            Self::Collapsed => "Waited for what another request was just fetching.",
-            Self::Bypass => "The request passed the cache by.",
+            Self::Revalidated => {
+                "The upstream confirmed with a 304 that the stored response is still valid."
+            }
+            Self::Updating => "The stored response was served stale while it is revalidated.",
+            Self::Stale => {
+                "The stored response was served stale, because the upstream failed or the request accepts it."
+            }
+            Self::Collapsed => {
+                "The request waited for another one that was already being forwarded, and shared its response."
+            }
+            Self::Bypass => "The cache was not used for the request.",
         }
     }
 }

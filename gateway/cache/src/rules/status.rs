@@ -1,4 +1,4 @@
-//! `Cache-Status` (RFC 9211): what the cache did, on every answer.
+//! The field `Cache-Status` (RFC 9211), which tells what the cache did with a request.
 
 use std::io::Write;
 
@@ -7,21 +7,21 @@ use super::Detail;
 /// Why a request went to the upstream (RFC 9211 §2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forward {
-    /// The cache was told to take no part.
+    /// The cache was configured or told not to handle the request.
     Bypass,
     /// The method's semantics require it.
     Method,
-    /// Nothing is stored for the address.
+    /// Nothing is stored for the URI.
     UriMiss,
-    /// Something is stored, but no variant for this request.
+    /// Responses are stored for the URI, but `Vary` selects none for this request.
     VaryMiss,
-    /// One of the two, which is not known.
+    /// No stored response may be used, and neither of the two above is known to apply.
     Miss,
-    /// Something fresh is stored, but the request would not have it.
+    /// A fresh response is stored, but the request does not allow its use.
     Request,
-    /// What is stored must be asked about first.
+    /// The stored response is stale and must be validated.
     Stale,
-    /// Only a part is stored.
+    /// Only a partial response is available.
     Partial,
 }
 
@@ -40,7 +40,7 @@ impl Forward {
     }
 }
 
-/// Why what is stored was not served: its `fwd`.
+/// The `fwd` of a request that was forwarded for this reason.
 impl From<Detail> for Forward {
     fn from(detail: Detail) -> Self {
         match detail {
@@ -61,31 +61,31 @@ impl From<Detail> for Forward {
     }
 }
 
-/// A name behind the word of the detail.
+/// A name that follows or replaces the word of the detail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named<'a> {
-    /// The rule that decided: `rule:NAME`.
+    /// The cache rule that decided: `rule:NAME`.
     Rule(&'a str),
     /// The reason that a policy gave for a bypass: `bypass:REASON`.
     Bypass(&'a str),
 }
 
-/// The value of `Cache-Status` of one answer.
+/// The `Cache-Status` of one response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheStatus<'a> {
-    /// Why the request went to the upstream; `None` is a hit.
+    /// Why the request was forwarded; `None` for a hit.
     pub forward: Option<Forward>,
-    /// The upstream's status, where it is not the answer's, such as a 304.
+    /// The upstream's status code if the client gets another one, such as after a 304.
     pub forward_status: Option<u16>,
-    /// Seconds for which what is stored stays fresh; negative once it is stale.
+    /// For how many seconds the stored response stays fresh; negative once it is stale.
     pub ttl: Option<i64>,
-    /// The upstream's answer was stored.
+    /// The upstream's response was stored.
     pub stored: bool,
-    /// The answer to another request served this one.
+    /// The request shared the response to another one (request collapsing).
     pub collapsed: bool,
-    /// Why.
+    /// The reason, in one word.
     pub detail: Option<Detail>,
-    /// Who.
+    /// The cache rule or the policy's reason behind it.
     pub named: Option<Named<'a>>,
 }
 
@@ -121,10 +121,10 @@ impl CacheStatus<'_> {
         }
     }
 
-    /// Appends the detail alone, as the access log has it: `expired`,
-    /// `rule:assets`, `rule-never rule:html`, `bypass:session`.
+    /// Appends only the detail, as in the access log: `expired`, `rule:assets`,
+    /// `rule-never rule:html`, `bypass:session`.
     pub fn write_detail(&self, out: &mut Vec<u8>) {
-        // The reason of a bypass says the word itself.
+        // `bypass:REASON` already contains the word.
         let word = self
             .detail
             .filter(|detail| !(*detail == Detail::Bypass && self.named.is_some()));
@@ -140,8 +140,8 @@ impl CacheStatus<'_> {
             out.push(b' ');
         }
         out.extend_from_slice(kind.as_bytes());
-        // What a String cannot hold, or would have to escape, or would look like
-        // the next word, is an underscore.
+        // Bytes that a String (RFC 9651 §3.3.3) cannot hold or has to escape become an
+        // underscore, and so do spaces, which separate the words.
         out.extend(name.bytes().map(|byte| match byte {
             b'"' | b'\\' => b'_',
             b'!'..=b'~' => byte,
@@ -211,7 +211,7 @@ mod tests {
                 },
                 r#"janua; fwd=bypass; detail="bypass:session""#,
             ),
-            // What belongs to a forward is not said of a hit (RFC 9211 §2.1).
+            // A hit has none of the parameters of a forwarded request (RFC 9211 §2.1).
             (
                 CacheStatus {
                     stored: true,

@@ -1,13 +1,13 @@
-//! Which fields of a response are stored (RFC 9111 §3.1).
+//! The fields of a response that are stored (RFC 9111 §3.1).
 
 use janua_http::{Fields, Known, fields::list};
 
 use super::control::directives;
 
-/// Takes out of the copy that is stored: the fields of one connection and those
-/// that `Connection` names, the `Proxy-` ones, `Age`, which is in the
-/// [`Terms`](super::Terms), and those that `no-cache="…"` or `private="…"` names:
-/// they were for the first client only (§5.2.2.4, §5.2.2.7).
+/// Removes the fields that must not be stored: hop-by-hop fields, including those that
+/// `Connection` lists; the `Proxy-` fields; `Age`, which is part of the
+/// [`Terms`](super::Terms); and the fields that `no-cache="…"` or `private="…"` name,
+/// which are for the first client only (RFC 9111 §5.2.2.4, §5.2.2.7).
 pub fn retain_storable(fields: &mut Fields) {
     let listed: Vec<Vec<u8>> = fields
         .known(Known::Connection)
@@ -21,7 +21,7 @@ pub fn retain_storable(fields: &mut Fields) {
     });
 }
 
-/// The names in `no-cache="…"` and `private="…"`.
+/// The field names in `no-cache="…"` and `private="…"`.
 pub(super) fn names_in_control(fields: &Fields) -> impl Iterator<Item = &[u8]> {
     fields
         .get_all(b"cache-control")

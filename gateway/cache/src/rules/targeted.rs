@@ -1,12 +1,12 @@
-//! Directives for caches that stand before the origin, as this one does. They
-//! replace `Cache-Control` and `Expires` here. `CDN-Cache-Control` (RFC 9213),
-//! valid and not empty, goes before `Surrogate-Control` (see `surrogate`).
+//! Directives for caches that are operated for the origin, such as this one. They replace
+//! `Cache-Control` and `Expires`. A valid `CDN-Cache-Control` (RFC 9213) that is not empty
+//! has priority over `Surrogate-Control` (see `surrogate`).
 //!
-//! `CDN-Cache-Control` stays in the response for the caches in front of us
-//! (§3.1). It is a Dictionary of Structured Fields (RFC 9651 §3.2), not the grammar of
-//! `Cache-Control`: one error and all of it is ignored, of two members with one
-//! key the last counts, keys are lower-case. Since `Cache-Control` then decides,
-//! an error opens nothing that is not open without the field.
+//! `CDN-Cache-Control` stays in the response, for caches between this one and the client
+//! (RFC 9213 §3.1). Its grammar is not that of `Cache-Control`, but that of a Dictionary
+//! (RFC 9651 §3.2): with one error all of it is ignored, the last member of a key counts,
+//! and keys are lower case. An invalid field allows no more than a missing one, because
+//! `Cache-Control` then decides.
 
 use janua_http::Fields;
 
@@ -18,8 +18,8 @@ mod surrogate;
 
 use dictionary::{Item, members};
 
-/// The directives for this cache, and the field that has them; `None` if
-/// `Cache-Control` decides.
+/// The directives for this cache, and the field that contains them; `None` if
+/// `Cache-Control` applies.
 #[must_use]
 pub fn targeted(fields: &Fields) -> Option<(CacheControl, Source)> {
     let cdn = cdn_cache_control(fields).map(|control| (control, Source::CdnCacheControl));
@@ -44,9 +44,9 @@ fn cdn_cache_control(fields: &Fields) -> Option<CacheControl> {
     (!is_empty).then_some(control)
 }
 
-/// A value of another type than the directive's is not consumed (§2.1). For
-/// `no-cache` and `private` that means: without the list of fields, which makes
-/// them stricter. The last member of a key counts.
+/// Sets the directive of one member. A value that has not the type of the directive is
+/// ignored (RFC 9213 §2.1). So `no-cache` and `private` lose their field names and apply
+/// to the whole response.
 fn take(control: &mut CacheControl, key: &[u8], item: Item<'_>) {
     let seconds = match item {
         Item::Integer(number) => u32::try_from(number)
@@ -100,7 +100,7 @@ mod tests {
                 "a=?0, b=:YWJj:, c=@12, d=tok/en:*, e=%\"f%c3%bc\"",
                 Some(None),
             ),
-            // All of it is ignored.
+            // The whole field is ignored.
             ("", None),
             ("  ", None),
             ("max-age=600,", None),
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(source(&fields), Some((Some(60), Source::SurrogateControl)));
         fields.append(b"CDN-Cache-Control", b"max-age=600");
         assert_eq!(source(&fields), Some((Some(600), Source::CdnCacheControl)));
-        // Malformed, it is ignored.
+        // A malformed field is ignored.
         fields.set(b"CDN-Cache-Control", b"max-age=600,");
         assert_eq!(source(&fields), Some((Some(60), Source::SurrogateControl)));
     }

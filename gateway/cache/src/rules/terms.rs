@@ -1,12 +1,12 @@
-//! The terms under which a response is stored: what the rules made of its
-//! head, kept beside it in memory and on disk, so that no later request parses
-//! the head again.
+//! The terms under which a response is stored: what the rules have read from its head.
+//! They are kept with the response in memory and on disk, so that the head is parsed only
+//! once.
 
-/// Where a lifetime comes from.
+/// The source of a freshness lifetime.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Source {
-    /// Nothing states one: it is zero.
+    /// Neither the response nor a rule states a lifetime: it is zero.
     #[default]
     None = 0,
     /// `s-maxage` (RFC 9111 §5.2.2.10).
@@ -26,7 +26,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// As `janua cache get` prints it.
+    /// The word that `janua cache get` prints.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -57,45 +57,47 @@ impl Source {
     }
 }
 
-/// The terms of one stored response. All spans are in seconds.
+/// The terms of one stored response. Durations are in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terms {
-    /// When the answer, or the 304 that last renewed it, was received: Unix milliseconds.
+    /// When the response, or the last 304 for it, was received, in Unix milliseconds.
     pub received_ms: u64,
-    /// How old it was then (`corrected_initial_age`, RFC 9111 §4.2.3).
+    /// Its age at that time (`corrected_initial_age`, RFC 9111 §4.2.3).
     pub initial_age: u32,
-    /// Up to which age it is fresh.
+    /// The age up to which it is fresh (`freshness_lifetime`, RFC 9111 §4.2.1).
     pub lifetime: u32,
-    /// How long after its end it may be served while it is revalidated.
+    /// How long it may be served stale while it is revalidated.
     pub stale_while_revalidate: u32,
-    /// How long after its end it may be served when the upstream fails.
+    /// How long it may be served stale when the upstream fails.
     pub stale_if_error: u32,
-    /// Where `lifetime` comes from.
+    /// The source of `lifetime`.
     pub source: Source,
-    /// Never served without asking the upstream (`no-cache`).
+    /// It must be validated before each use (`no-cache`).
     pub no_cache: bool,
-    /// Never served after its end, whatever a request or the two spans above
-    /// allow (`must-revalidate`, `proxy-revalidate`).
+    /// It is never served stale, even if the request or the two durations above allow
+    /// that (`must-revalidate`, `proxy-revalidate`).
     pub must_revalidate: bool,
-    /// A request's `max-stale` does not count (`s-maxage`, RFC 9111 §5.2.2.10).
+    /// The `max-stale` of requests is ignored (`s-maxage`, RFC 9111 §5.2.2.10).
     pub ignores_max_stale: bool,
-    /// May answer requests with `Authorization` (RFC 9111 §3.5).
+    /// It may answer requests with `Authorization` (RFC 9111 §3.5).
     pub shares_authorized: bool,
-    /// Its `Set-Cookie` is for everybody.
+    /// Its `Set-Cookie` may be sent to all users.
     pub shares_cookies: bool,
 }
 
-/// How far the time of receipt may lie ahead, in milliseconds: a request that
-/// waited for another's answer still goes by the time at which it came itself.
+/// How far the time of receipt may lie in the future, in milliseconds. A request that
+/// waits for the response to another one uses the time of its own arrival, which is
+/// earlier than the receipt of the response.
 const AHEAD_MS: u64 = 60_000;
 
 impl Terms {
-    /// How many bytes [`write`](Self::write) writes.
+    /// Length of the binary form, in bytes.
     pub const SIZE: usize = 26;
 
-    /// How old it is, in seconds, for `Age` (RFC 9111 §4.2.3). What was received
-    /// in the future is of unknown age, as old as can be: the clock was set back,
-    /// and nothing may stay fresh until it has caught up.
+    /// The age at `now_ms` in seconds, for `Age` (`current_age`, RFC 9111 §4.2.3).
+    /// `u32::MAX` if the response was received in the future: the clock has been set
+    /// back, so that the age is unknown, and the response must not stay fresh until the
+    /// clock has caught up.
     #[must_use]
     pub fn age(&self, now_ms: u64) -> u32 {
         if self.received_ms > now_ms.saturating_add(AHEAD_MS) {
@@ -106,21 +108,21 @@ impl Terms {
         self.initial_age.saturating_add(resident)
     }
 
-    /// Seconds until it is stale; zero or less when it is.
+    /// For how many more seconds the response is fresh; zero or less if it is stale.
     #[must_use]
     pub fn ttl(&self, now_ms: u64) -> i64 {
         i64::from(self.lifetime) - i64::from(self.age(now_ms))
     }
 
-    /// True if it may be served as it is, as far as its lifetime goes.
+    /// True while its lifetime has not expired.
     #[must_use]
     pub fn is_fresh(&self, now_ms: u64) -> bool {
         self.ttl(now_ms) > 0
     }
 
-    /// The same, stale from `at_ms` on: what a soft purge leaves. The spans in
-    /// which it may still be served count from then; what was stale before
-    /// stays as stale as it was.
+    /// The terms after a soft purge: the response is stale from `at_ms` on, and the
+    /// durations for which it may be served stale begin then. A response that was stale
+    /// already is unchanged.
     #[must_use]
     pub fn expired(self, at_ms: u64) -> Self {
         Self {
@@ -129,7 +131,7 @@ impl Terms {
         }
     }
 
-    /// Appends the terms in a form that [`read`](Self::read) understands.
+    /// Appends the binary form that [`read`](Self::read) reads.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.received_ms.to_le_bytes());
         for span in [
@@ -156,7 +158,7 @@ impl Terms {
         );
     }
 
-    /// Reads what [`write`](Self::write) wrote; `None` for anything else.
+    /// Reads the binary form; `None` for bytes that [`write`](Self::write) never writes.
     #[must_use]
     pub fn read(bytes: &[u8; Self::SIZE]) -> Option<Self> {
         let (received, rest) = bytes.split_first_chunk::<8>()?;

@@ -1,24 +1,23 @@
-//! What a 304, or the answer to a `HEAD`, changes in what is stored
-//! (RFC 9111 §3.2, §4.3.3 to §4.3.5).
+//! How a 304, or the response to a `HEAD`, updates a stored response (RFC 9111 §3.2,
+//! §4.3.3 to §4.3.5).
 //!
-//! To renew: [`identifies`], then [`renew`], then [`admit`](super::admit()) on the
-//! result, and only then [`retain_storable`](super::stored::retain_storable).
-//! `Vary` may have changed with it.
+//! The steps of an update: [`identifies`], then [`renew`], then [`admit`](super::admit())
+//! for the result, and only then [`retain_storable`](super::stored::retain_storable). The
+//! update may change `Vary`.
 
 use janua_http::conditional::Validators;
 use janua_http::{Fields, Known, fields::list};
 
-/// True if a 304 speaks of what is stored, which is what was asked about
-/// (§4.3.4). If not, nothing is known, and the upstream is asked again for the
-/// whole.
+/// True if a 304 refers to the stored response whose validators were sent (RFC 9111
+/// §4.3.4). If not, the request is repeated without a condition.
 ///
-/// A 304 without validators does: it answers a request that named one. One with
-/// another strong tag does not (this is an origin that contradicts itself).
+/// A 304 without validators refers to it, since it responds to a request that named it.
+/// One with another strong entity tag does not: that origin contradicts itself.
 #[must_use]
 pub fn identifies(stored: &Fields, not_modified: &Fields) -> bool {
     let (stored, answered) = (Validators::of(stored), Validators::of(not_modified));
     match (stored.tag(), answered.tag()) {
-        // Either may be weak because it was compressed on its way.
+        // Either tag may have become weak by compression on the way.
         (Some(stored), Some(answered)) => stored.matches_weakly(answered),
         (None, Some(answered)) if !answered.weak => false,
         _ => match (stored.modified, answered.modified) {
@@ -28,19 +27,19 @@ pub fn identifies(stored: &Fields, not_modified: &Fields) -> bool {
     }
 }
 
-/// What the answer to a `HEAD` does to what is stored.
+/// What the response to a `HEAD` says about a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeadEffect {
-    /// It is the same: its fields and lifetime are renewed.
+    /// It describes the stored response: update its fields and lifetime.
     Renew,
-    /// It is another: what is stored is stale now.
+    /// It describes another one: the stored response is stale from now on.
     Expire,
-    /// Nothing can be told.
+    /// It says nothing, because its status is not 200: change nothing.
     Keep,
 }
 
-/// Compares the answer to a `HEAD` with what is stored (§4.3.5); `length` is
-/// that of the stored body in bytes.
+/// Compares the response to a `HEAD` with a stored response (RFC 9111 §4.3.5). `length`
+/// is the length of the stored body in bytes.
 #[must_use]
 pub fn head_effect(stored: &Fields, length: u64, status: u16, answer: &Fields) -> HeadEffect {
     if status != 200 {
@@ -65,15 +64,15 @@ pub fn head_effect(stored: &Fields, length: u64, status: u16, answer: &Fields) -
     }
 }
 
-/// Puts the fields of a 304, or of the answer to a `HEAD`, onto those that are
-/// stored: each name that it has replaces all lines of that name (§3.2).
+/// Updates the stored fields with those of a 304 or of the response to a `HEAD`: each of
+/// its fields replaces all stored lines of that name (RFC 9111 §3.2).
 ///
-/// What describes the stored bytes stays: `Content-Length`, `Content-Encoding`,
-/// `Content-Range`, `Content-MD5`, `Content-Digest`, `Digest` and `ETag`. `Set-Cookie` is taken
-/// over only if `shares_cookies`, which the stored
-/// [`Terms`](super::Terms::shares_cookies) say: a cookie that a 304 sets was for
-/// one client. Without `Date` in the answer there is none afterwards, so that the
-/// old one makes nothing old.
+/// The fields that describe the stored bytes do not change: `Content-Length`,
+/// `Content-Encoding`, `Content-Range`, `Content-MD5`, `Content-Digest`, `Digest` and
+/// `ETag`. `Set-Cookie` changes only if `shares_cookies`, which comes from the stored
+/// [`Terms`](super::Terms::shares_cookies): otherwise the cookie is for one client. The
+/// stored `Date` is removed even if there is no new one, so that the old date does not
+/// make the updated response stale.
 pub fn renew(stored: &mut Fields, answer: &Fields, shares_cookies: bool) {
     let listed: Vec<&[u8]> = answer.known(Known::Connection).flat_map(list).collect();
     let is_taken = |known: Known, name: &[u8]| {

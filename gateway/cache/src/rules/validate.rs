@@ -1,21 +1,21 @@
-//! The request that asks whether what is stored still holds (RFC 9111 §4.3.1).
+//! The conditional request that validates a stored response (RFC 9111 §4.3.1).
 
 use janua_http::Fields;
 use janua_http::conditional::Validators;
 
-/// Makes a request one for the whole, whatever the client has: a fill answers
-/// others too.
+/// Removes the client's preconditions and ranges, so that the upstream sends a complete
+/// representation, which can answer other requests too.
 pub fn remove_conditions(request: &mut Fields) {
     for name in ["if-none-match", "if-modified-since", "if-range", "range"] {
         request.remove(name.as_bytes());
     }
 }
 
-/// Puts the validators of what is stored into a request, in place of the
-/// client's; false if there are none, and the request is for the whole.
+/// Replaces the client's preconditions by the validators of the stored response. False if
+/// it has none: the request is then unconditional.
 ///
-/// A value that is no entity tag is not sent: as a list, or as `*`, it would ask
-/// something else.
+/// An invalid `ETag` is not sent: as `If-None-Match` a list or `*` would have another
+/// meaning.
 pub fn set_validators(stored: &Fields, request: &mut Fields) -> bool {
     remove_conditions(request);
     let validators = Validators::of(stored);
@@ -27,7 +27,7 @@ pub fn set_validators(stored: &Fields, request: &mut Fields) -> bool {
         .get(b"last-modified")
         .filter(|_| validators.modified.is_some());
     if let Some(modified) = modified {
-        // As it was sent: some origins compare the text.
+        // The original text of the date, because some origins compare the text.
         request.set(b"If-Modified-Since", modified);
     }
     tag.is_some() || modified.is_some()

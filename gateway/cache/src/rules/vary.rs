@@ -1,27 +1,28 @@
-//! Which fields of a request a response varies by (RFC 9111 §4.1), and the form
+//! The request fields that a response varies on (RFC 9111 §4.1), and the normalised form
 //! in which their values are compared.
 
 use janua_http::Fields;
 use janua_http::accept_encoding::Accepted;
 use janua_http::fields::{is_token, list};
 
-/// Longer lists of names would make each look-up dear; they count as `*`.
+/// The most field names in `Vary`. Longer lists would make each lookup expensive, and
+/// count as `*`.
 const MOST_NAMES: usize = 32;
 
-/// Which fields of a request a response varies by.
+/// The request fields that a response varies on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vary<'a> {
-    /// None: one response for all.
+    /// No field: the response answers every request.
     None,
-    /// These, as named, in order.
+    /// The names, in the order and letter case of the response.
     Names(Vec<&'a [u8]>),
-    /// By something that no request shows: never reused. So is what names
-    /// something that is no field name, or more than 32.
+    /// `*`: the response is never reused. Also an invalid field name, or more than 32
+    /// names.
     Star,
 }
 
 impl<'a> Vary<'a> {
-    /// Reads all lines of `Vary`; a `*` among others is a `*`.
+    /// Reads all field lines of `Vary`. A `*` anywhere in the list makes it [`Star`](Self::Star).
     #[must_use]
     pub fn of(response: &'a Fields) -> Self {
         let mut names: Vec<&[u8]> = Vec::new();
@@ -37,7 +38,7 @@ impl<'a> Vary<'a> {
         }
     }
 
-    /// The names; none for [`None`](Self::None) and [`Star`](Self::Star).
+    /// The names; empty for [`None`](Self::None) and [`Star`](Self::Star).
     pub fn names(&self) -> impl Iterator<Item = &'a [u8]> {
         let names: &[&'a [u8]] = match self {
             Self::Names(names) => names,
@@ -47,14 +48,14 @@ impl<'a> Vary<'a> {
     }
 }
 
-/// Appends the value of a request's field in the form in which it is compared,
-/// `name` in any letter case; false if the request does not have it.
+/// Appends the value of a request field in its normalised form. `name` may have any
+/// letter case. Returns false if the request does not have the field.
 ///
-/// Lines are joined, and blanks around commas and at the ends go, outside
-/// quotes (§4.1). `Accept-Encoding` becomes the codings that the gateway knows
-/// and the client wants, in one order, so that it is always there;
-/// `Accept-Language` becomes lower-case. The order of languages stays: many
-/// origins take the first.
+/// Field lines are joined, and whitespace around commas and at both ends is removed,
+/// except within quotes (RFC 9111 §4.1). `Accept-Encoding` is reduced to the codings
+/// that the gateway supports and the client accepts, in a fixed order; a missing field
+/// has such a form too. `Accept-Language` becomes lower case, but keeps its order,
+/// because many origins choose the first language.
 pub fn write_value(name: &[u8], request: &Fields, out: &mut Vec<u8>) -> bool {
     if name.eq_ignore_ascii_case(b"accept-encoding") {
         Accepted::of(request).write_normalised(out);
@@ -77,7 +78,8 @@ pub fn write_value(name: &[u8], request: &Fields, out: &mut Vec<u8>) -> bool {
     is_there
 }
 
-/// Leaves out the blanks before and after commas outside quotes, and at the ends.
+/// Appends a field line without whitespace around commas and at both ends, except within
+/// quotes.
 fn write_without_blanks(line: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     let mut pending = 0..0;

@@ -52,7 +52,7 @@ fn ruled(lines: Lines<'_>, rule: Rule<'_>) -> Result<Terms, Detail> {
     admit(&PLAIN, 200, &fields(lines), Some(&rule), TIMES)
 }
 
-/// The lifetime left, and where it comes from.
+/// The remaining lifetime and its source.
 fn left(admitted: Result<Terms, Detail>) -> Result<(i64, Source), Detail> {
     admitted.map(|terms| (terms.ttl(NOW), terms.source))
 }
@@ -302,7 +302,7 @@ fn authorization() {
             false,
             Err(Detail::Authorization),
         ),
-        // What Rails sends by default: no leave to share.
+        // What Rails sends by default does not allow sharing.
         (
             "max-age=0, private, must-revalidate",
             Storage::Seconds(5),
@@ -323,7 +323,7 @@ fn authorization() {
             expected,
             "{control} {store:?} {shared}"
         );
-        // The same word lets requests with credentials use it later.
+        // The same directive allows later requests with credentials to use it.
         let stored = admit(&PLAIN, 200, &fields, Some(&rule), TIMES).unwrap();
         assert_eq!(stored.shares_authorized, expected.is_ok(), "{control}");
     }

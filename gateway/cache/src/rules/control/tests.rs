@@ -29,10 +29,10 @@ fn numbers() {
         (&["max-age=\"3600\""], Some(3600), None),
         (&["max-age=10, s-maxage=20"], Some(10), Some(20)),
         (&["s-maxage=20", "max-age=10"], Some(10), Some(20)),
-        // The first counts.
+        // The first directive counts.
         (&["max-age=1, max-age=1800"], Some(1), None),
         (&["max-age=1800", "max-age=1"], Some(1800), None),
-        // What is no number is zero.
+        // An invalid number is zero.
         (&["max-age=-3600"], Some(0), None),
         (&["max-age='3600'"], Some(0), None),
         (&["max-age=3600.0"], Some(0), None),
@@ -43,7 +43,7 @@ fn numbers() {
         (&["max-age =3600"], Some(0), None),
         (&["max-age= 3600"], Some(0), None),
         (&["max-age=\"3600"], Some(0), None),
-        // Within quotes nothing is a directive.
+        // Text within quotes is no directive.
         (&["extension=\"max-age=3600\", max-age=1"], Some(1), None),
         (&["max-age=1, extension=\"max-age=3600\""], Some(1), None),
         (

@@ -61,7 +61,7 @@ fn ages_that_are_worked_out() {
         (NOW, "30", 2_000, 32),
         (NOW - 7200, "0", 0, 7200),
         (NOW - 7200, "9000", 0, 9000),
-        // An upstream's clock that runs ahead.
+        // The upstream's clock is ahead.
         (NOW + 7200, "5", 0, 5),
     ] {
         let fields = fields(&[("Date", &http_date(date)), ("Age", age)]);
@@ -75,7 +75,7 @@ fn ages_that_are_worked_out() {
             "{date} {age} {delay_ms}"
         );
     }
-    // A clock that ran backwards between the two.
+    // The clock was set back between request and response.
     let times = Times {
         requested_ms: u64::MAX,
         received_ms: 0,
@@ -195,7 +195,7 @@ fn guesses() {
         assert_eq!(found, expected, "{status} {unchanged}");
     }
     assert_eq!(heuristic(&plain, 200, &Fields::default(), NOW * 1000), None);
-    // Modified after it was made.
+    // Last modified after `Date`.
     let late = fields(&[("Last-Modified", &http_date(NOW + 100))]);
     assert_eq!(heuristic(&plain, 200, &late, NOW * 1000), Some(0));
 }

@@ -57,11 +57,11 @@ fn places() {
         ("//shop.example/c?d", Some(("/c", Some("d")))),
         ("https://shop.example", Some(("/", None))),
         ("https://shop.example?z", Some(("/", Some("z")))),
-        // Itself.
+        // The request's own address.
         ("", None),
         ("#f", None),
         ("https://shop.example/a/b?q=1", None),
-        // Another origin's.
+        // Another origin.
         ("http://shop.example/c", None),
         ("https://shop.example:8443/c", None),
         ("https://shop.example.evil/c", None),
@@ -69,7 +69,7 @@ fn places() {
         ("//evil/c", None),
         ("mailto:a@b", None),
         ("https:/c", None),
-        // No path.
+        // An invalid path.
         ("../../../c", None),
         ("/%zz", None),
     ] {

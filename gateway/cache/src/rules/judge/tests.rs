@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Fresh for the first 60 s, then 10 s and 20 s of grace.
+/// Fresh for 60 s, then 10 s of `stale-while-revalidate` and 20 s of `stale-if-error`.
 const TERMS: Terms = Terms {
     received_ms: 0,
     initial_age: 0,
@@ -144,7 +144,7 @@ fn judgements() {
             9_999,
             StaleAsAsked,
         ),
-        // Grace renews it as well.
+        // `stale-while-revalidate` has priority, as it also renews the response.
         (
             TERMS,
             Asked {
@@ -175,7 +175,7 @@ fn judgements() {
             61,
             Validate(Detail::Expired),
         ),
-        // s-maxage gives way to an explicit span.
+        // An explicit duration overrides `s-maxage`.
         (
             Terms {
                 ignores_max_stale: true,

@@ -1,18 +1,17 @@
-//! The parser of Dictionaries (RFC 9651 §4.2.2), as far as cache directives
-//! need their values: all of the grammar is checked, only the type, integers
-//! and booleans are kept.
+//! A parser for Dictionaries (RFC 9651 §4.2.2). It checks the whole grammar, but decodes
+//! only what cache directives need: integers and booleans.
 
 /// The value of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item<'a> {
     Integer(i64),
     Boolean(bool),
-    /// Any other, as written.
+    /// A value of any other type; not decoded.
     Other(&'a [u8]),
 }
 
-/// Calls `take` for each member, in order. `None` if it is no Dictionary; what
-/// was taken until then is of no use.
+/// Calls `take` for each member, in order. `None` if the text is no valid Dictionary; the
+/// members taken until then must be discarded.
 pub(super) fn members<'a>(text: &'a [u8], mut take: impl FnMut(&[u8], Item<'a>)) -> Option<()> {
     let mut rest = trim_spaces(text);
     while !rest.is_empty() {
@@ -26,7 +25,7 @@ pub(super) fn members<'a>(text: &'a [u8], mut take: impl FnMut(&[u8], Item<'a>))
         rest = trim_blanks(parameters(after)?);
         if let Some(after) = rest.strip_prefix(b",") {
             rest = trim_blanks(after);
-            // A comma with nothing behind it.
+            // A trailing comma is invalid.
             if rest.is_empty() {
                 return None;
             }
@@ -54,7 +53,7 @@ fn trim_blanks(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Splits after the bytes for which `keep` holds.
+/// Splits after the leading bytes for which `keep` is true.
 fn run(text: &[u8], keep: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = text.iter().position(|&byte| !keep(byte));
     text.split_at_checked(end.unwrap_or(text.len()))
@@ -69,7 +68,7 @@ fn key(text: &[u8]) -> Option<(&[u8], &[u8])> {
     })
 }
 
-/// Skips `;key=item` as often as it stands there.
+/// Skips all parameters (`;key=item`).
 fn parameters(mut text: &[u8]) -> Option<&[u8]> {
     while let Some(rest) = text.strip_prefix(b";") {
         let (_, rest) = key(run(rest, |byte| byte == b' ').1)?;
@@ -129,7 +128,8 @@ fn bare_item(text: &[u8]) -> Option<(Item<'_>, &[u8])> {
     }
 }
 
-/// An Integer of up to 15 digits, or a Decimal of up to 12 and 3.
+/// An Integer of up to 15 digits, or a Decimal of up to 12 digits before the point and 3
+/// after it.
 fn number(text: &[u8]) -> Option<(Item<'_>, &[u8])> {
     let unsigned = text.strip_prefix(b"-").unwrap_or(text);
     let (whole, rest) = run(unsigned, |byte| byte.is_ascii_digit());
@@ -151,7 +151,7 @@ fn number(text: &[u8]) -> Option<(Item<'_>, &[u8])> {
     ))
 }
 
-/// What follows a String.
+/// The text after a String; `None` if it is invalid.
 fn string(text: &[u8]) -> Option<&[u8]> {
     let mut rest = text.strip_prefix(b"\"")?;
     loop {

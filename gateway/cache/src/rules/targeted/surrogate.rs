@@ -1,24 +1,23 @@
-//! `Surrogate-Control` (W3C Note "Edge Architecture Specification", 2001): what
-//! origins that stood behind Squid, Varnish or a CDN say to the cache before them.
+//! `Surrogate-Control` (W3C Note "Edge Architecture Specification", 2001): directives that
+//! origins behind Squid, Varnish or a CDN send to that cache.
 //!
-//! Its grammar is that of `Cache-Control`, with two things of its own: a
-//! directive may be meant for one device (`max-age=60;janua`), and `max-age` may
-//! state for how long after its end the response is served while it is renewed
-//! (`max-age=60+30`). What is meant for another device does not count;
-//! `no-store-remote` neither, as this cache stands beside its origin.
+//! Its grammar is that of `Cache-Control` with two extensions. A directive may be targeted
+//! at one device (`max-age=60;janua`); those for other devices are ignored. `max-age` may
+//! add for how long the response may be served stale while it is revalidated
+//! (`max-age=60+30`). `no-store-remote` is ignored, as it is for caches far from the origin.
 
 use janua_http::Fields;
 
 use super::super::control::{CacheControl, Directive, seconds, split_member};
 
-/// The name by which origins mean this cache; letter case does not count.
+/// The device name of this cache, in any letter case.
 const DEVICE: &[u8] = b"janua";
 
-/// The directives for this cache; `None` if there are none that say anything of
-/// storing, such as with `content="ESI/1.0"` alone.
+/// The directives for this cache; `None` if none of them is a cache directive, as in
+/// `content="ESI/1.0"`.
 pub(super) fn surrogate_control(fields: &Fields) -> Option<CacheControl> {
     let mut control = CacheControl::default();
-    // What is meant for this cache alone goes before what is meant for all.
+    // Directives for this cache have priority over those for all: the first one counts.
     for is_own in [true, false] {
         for value in fields.get_all(b"surrogate-control") {
             take(&mut control, value, is_own);
@@ -51,7 +50,7 @@ fn take(control: &mut CacheControl, value: &[u8], is_own: bool) {
 
 fn take_directive(control: &mut CacheControl, directive: Directive<'_>) {
     if directive.is("no-cache") || directive.is("private") {
-        // Without a list of fields: that makes them stricter.
+        // Field names are ignored, so that the directive applies to the whole response.
         control.take(directive.without_argument());
     } else if directive.is("max-age")
         && let Some((lifetime, extension)) = directive.argument().and_then(extended)
@@ -99,12 +98,12 @@ mod tests {
             ("content=\"ESI/1.0, x;y\", max-age=60", Some(60)),
             ("max-age=99999999999", Some(1 << 31)),
             ("max-age=0", Some(0)),
-            // What cannot be understood is stale.
+            // An invalid number makes the response stale.
             ("max-age =100", Some(0)),
             ("max-age= 100", Some(0)),
             ("max-age=60+", Some(0)),
             ("max-age", Some(0)),
-            // Nothing for this cache: `Cache-Control` decides.
+            // No directive for this cache: `Cache-Control` applies.
             ("", None),
             ("foo", None),
             ("content=\"ESI/1.0\"", None),

@@ -19,7 +19,7 @@ const TERMS: Terms = Terms {
 #[test]
 fn age_and_ttl() {
     for (now_ms, age, ttl) in [
-        // Set back by more than a minute.
+        // The clock was set back by more than a minute.
         (0, u32::MAX, 60 - i64::from(u32::MAX)),
         (939_999, u32::MAX, 60 - i64::from(u32::MAX)),
         (940_000, 30, 30),
@@ -44,7 +44,7 @@ fn a_soft_purge_makes_stale_and_nothing_fresh() {
     let purged = TERMS.expired(1_010_000);
     assert_eq!(purged.ttl(1_010_000), 0);
     assert_eq!(purged.ttl(1_015_000), -5);
-    // Stale since 1_030_000: a later purge does not lengthen that.
+    // Stale since 1_030_000: a later purge does not change that.
     assert_eq!(TERMS.expired(1_050_000), TERMS);
 }
 
