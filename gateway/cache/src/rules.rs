@@ -48,7 +48,7 @@ pub use asked::Asked;
 pub use detail::Detail;
 pub use freshness::Times;
 pub use judge::{Judgement, judge, may_serve_on_error};
-pub use outcome::Outcome;
+pub use outcome::CacheOutcome;
 pub use rule::{Rule, Storage};
 pub use status::CacheStatus;
 pub use terms::{Source, Terms};

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use janua_cache::rules::Outcome;
+use janua_cache::rules::CacheOutcome;
 use janua_http::failure::{KINDS, Kind};
 use janua_telemetry::metrics::{Counter, Histogram, Registry, definitions};
 
@@ -22,7 +22,7 @@ pub(crate) struct RouteStats {
     route: Box<str>,
     by_class: [OnceLock<Arc<Counter>>; CLASSES.len()],
     failures: [OnceLock<Arc<Counter>>; KINDS.len()],
-    cache: [OnceLock<Arc<Counter>>; Outcome::ALL.len()],
+    cache: [OnceLock<Arc<Counter>>; CacheOutcome::ALL.len()],
     duration: OnceLock<Arc<Histogram>>,
     bytes_in: OnceLock<Arc<Counter>>,
     bytes_out: OnceLock<Arc<Counter>>,
@@ -36,7 +36,7 @@ impl RouteStats {
             route: route.into(),
             by_class: [const { OnceLock::new() }; CLASSES.len()],
             failures: [const { OnceLock::new() }; KINDS.len()],
-            cache: [const { OnceLock::new() }; Outcome::ALL.len()],
+            cache: [const { OnceLock::new() }; CacheOutcome::ALL.len()],
             duration: OnceLock::new(),
             bytes_in: OnceLock::new(),
             bytes_out: OnceLock::new(),
@@ -82,7 +82,7 @@ impl RouteStats {
     }
 
     /// Counts what the cache did with a request.
-    pub(crate) fn count_cache(&self, shard: usize, outcome: Outcome) {
+    pub(crate) fn count_cache(&self, shard: usize, outcome: CacheOutcome) {
         if let Some(slot) = self.cache.get(outcome as usize) {
             slot.get_or_init(|| {
                 self.registry.counter(

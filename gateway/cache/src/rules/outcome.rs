@@ -4,7 +4,7 @@
 
 /// What the cache did with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
+pub enum CacheOutcome {
     /// Served from the cache, fresh.
     Hit,
     /// Nothing was stored for the request, which was forwarded.
@@ -23,7 +23,7 @@ pub enum Outcome {
     Bypass,
 }
 
-impl Outcome {
+impl CacheOutcome {
     /// All outcomes, in the order of their discriminants.
     pub const ALL: [Self; 8] = [
         Self::Hit,
@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn each_word_is_there_once() {
-        for (place, outcome) in Outcome::ALL.iter().enumerate() {
+        for (place, outcome) in CacheOutcome::ALL.iter().enumerate() {
             assert_eq!(*outcome as usize, place);
-            let same = Outcome::ALL
+            let same = CacheOutcome::ALL
                 .iter()
                 .filter(|other| other.word() == outcome.word());
             assert_eq!(same.count(), 1);

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
-use janua_cache::rules::{Detail, Outcome as CacheOutcome};
+use janua_cache::rules::{CacheOutcome, Detail};
 use serde_json::Value;
 
 use super::inspect::{load, schema};

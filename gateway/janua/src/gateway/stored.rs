@@ -1,7 +1,7 @@
 //! The state and content of the cache, for the admin endpoint.
 
 use janua_admin::{CacheCount, CacheEntry, CacheStatus, DiskStatus};
-use janua_cache::rules::Outcome;
+use janua_cache::rules::CacheOutcome;
 use janua_cache::{Cache, CacheFigures, Described, Place, Wanted};
 use janua_http::Failure;
 use janua_telemetry::metrics::{Registry, definitions};
@@ -53,7 +53,7 @@ pub(super) fn status(cache: &Cache<Failure>, metrics: &Registry) -> CacheStatus 
 fn requests(metrics: &Registry) -> Vec<CacheCount> {
     const OUTCOME: usize = 2;
     let totals = metrics.totals(&definitions::CACHE_REQUESTS, OUTCOME);
-    Outcome::ALL
+    CacheOutcome::ALL
         .into_iter()
         .map(|outcome| CacheCount {
             word: outcome.word().to_owned(),
@@ -64,14 +64,14 @@ fn requests(metrics: &Registry) -> Vec<CacheCount> {
 }
 
 /// Whether the body came from the cache.
-fn is_hit(outcome: Outcome) -> bool {
+fn is_hit(outcome: CacheOutcome) -> bool {
     match outcome {
-        Outcome::Hit
-        | Outcome::Revalidated
-        | Outcome::Updating
-        | Outcome::Stale
-        | Outcome::Collapsed => true,
-        Outcome::Miss | Outcome::Expired | Outcome::Bypass => false,
+        CacheOutcome::Hit
+        | CacheOutcome::Revalidated
+        | CacheOutcome::Updating
+        | CacheOutcome::Stale
+        | CacheOutcome::Collapsed => true,
+        CacheOutcome::Miss | CacheOutcome::Expired | CacheOutcome::Bypass => false,
     }
 }
 

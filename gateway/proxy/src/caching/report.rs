@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use janua_cache::Entry;
 use janua_cache::rules::status::{CacheStatus, Forward, Named};
-use janua_cache::rules::{Detail, Outcome};
+use janua_cache::rules::{CacheOutcome, Detail};
 use janua_http::Fields;
 
 /// Why a request bypasses the cache.
@@ -19,7 +19,7 @@ pub(crate) enum Bypass {
 /// What the cache has done so far. The default is a request that never reached it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Report {
-    outcome: Option<Outcome>,
+    outcome: Option<CacheOutcome>,
     /// Why the request was forwarded; none for a hit.
     forward: Option<Forward>,
     forward_status: Option<u16>,
@@ -35,7 +35,7 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn hit(entry: &Entry, now_ms: u64) -> Self {
         Self {
-            outcome: Some(Outcome::Hit),
+            outcome: Some(CacheOutcome::Hit),
             ttl: Some(entry.terms().ttl(now_ms)),
             rule: entry.rule().cloned(),
             ..Self::default()
@@ -45,7 +45,7 @@ impl Report {
     /// A stale response was served and is being validated.
     pub(crate) fn updating(entry: &Entry, now_ms: u64) -> Self {
         Self {
-            outcome: Some(Outcome::Updating),
+            outcome: Some(CacheOutcome::Updating),
             detail: Some(Detail::Stale),
             ..Self::hit(entry, now_ms)
         }
@@ -54,7 +54,7 @@ impl Report {
     /// A stale response was served because the request accepts it.
     pub(crate) fn stale_accepted(entry: &Entry, now_ms: u64) -> Self {
         Self {
-            outcome: Some(Outcome::Stale),
+            outcome: Some(CacheOutcome::Stale),
             detail: Some(Detail::Stale),
             ..Self::hit(entry, now_ms)
         }
@@ -63,7 +63,7 @@ impl Report {
     /// A stale response was served because the upstream failed.
     pub(crate) fn on_error(entry: &Entry, now_ms: u64) -> Self {
         Self {
-            outcome: Some(Outcome::Stale),
+            outcome: Some(CacheOutcome::Stale),
             detail: Some(Detail::UpstreamError),
             ..Self::hit(entry, now_ms)
         }
@@ -72,7 +72,7 @@ impl Report {
     /// There is a stored response, but the request has to be forwarded.
     pub(crate) fn stale(why: Detail) -> Self {
         Self {
-            outcome: Some(Outcome::Expired),
+            outcome: Some(CacheOutcome::Expired),
             forward: Some(why.into()),
             detail: Some(why),
             ..Self::default()
@@ -86,7 +86,7 @@ impl Report {
             Forward::UriMiss
         };
         Self {
-            outcome: Some(Outcome::Miss),
+            outcome: Some(CacheOutcome::Miss),
             forward: Some(forward),
             ..Self::default()
         }
@@ -98,7 +98,7 @@ impl Report {
             Bypass::Policy(reason) => (Forward::Bypass, Detail::Bypass, Some(reason)),
         };
         Self {
-            outcome: Some(Outcome::Bypass),
+            outcome: Some(CacheOutcome::Bypass),
             forward: Some(forward),
             detail: Some(detail),
             reason,
@@ -113,7 +113,7 @@ impl Report {
 
     /// The response was fetched for another request.
     pub(crate) fn collapse(&mut self) {
-        self.outcome = Some(Outcome::Collapsed);
+        self.outcome = Some(CacheOutcome::Collapsed);
         self.collapsed = true;
     }
 
@@ -133,7 +133,7 @@ impl Report {
 
     /// The stored response was validated successfully.
     pub(crate) fn revalidated(&mut self, entry: &Entry, now_ms: u64) {
-        self.outcome = Some(Outcome::Revalidated);
+        self.outcome = Some(CacheOutcome::Revalidated);
         self.forward_status = Some(304);
         self.stored(entry, now_ms);
     }
@@ -146,10 +146,10 @@ impl Report {
     /// True if the request was looked up.
     pub(crate) fn has_key(&self) -> bool {
         self.outcome
-            .is_some_and(|outcome| outcome != Outcome::Bypass)
+            .is_some_and(|outcome| outcome != CacheOutcome::Bypass)
     }
 
-    pub(crate) fn outcome(&self) -> Option<Outcome> {
+    pub(crate) fn outcome(&self) -> Option<CacheOutcome> {
         self.outcome
     }
 
