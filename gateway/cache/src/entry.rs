@@ -1,5 +1,5 @@
-//! A stored response. It never changes: what replaces it is a new entry, and
-//! whoever still sends the old one keeps it.
+//! A stored response. It is immutable: an update makes a new entry, and requests that are
+//! still being answered from the old one keep it alive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,27 +20,26 @@ pub use body::{Body, Growing};
 use body::Encoded;
 use judged::Judged;
 
-/// What is told of a response when it is stored.
+/// A response to be stored, without its body.
 #[derive(Debug)]
 pub struct NewEntry<'a> {
     /// Status code.
     pub status: u16,
-    /// The head as it is to be delivered, without the fields of one connection,
-    /// `Age` and `Content-Length`.
+    /// The fields to be sent to clients, without hop-by-hop fields, `Age` and
+    /// `Content-Length`.
     pub head: &'a Fields,
-    /// What the rules read from the head: times, validators, directives.
+    /// What the rules have read from the head: times and directives.
     pub terms: Terms,
-    /// Tags for purges; letter cases are told apart.
+    /// Tags for purges, case-sensitive.
     pub tags: &'a [&'a [u8]],
-    /// Name of the rule that stored it.
+    /// Name of the cache rule that applied.
     pub rule: Option<Arc<str>>,
 }
 
 /// A stored response.
 #[derive(Debug)]
 pub struct Entry {
-    /// Primary key, variant, tags and head, one after the other: one
-    /// allocation for all of them.
+    /// Primary key, variant key, tags and head one after the other, in one allocation.
     text: Box<[u8]>,
     variant_at: u32,
     tags_at: u32,
@@ -54,13 +53,13 @@ pub struct Entry {
     status: u16,
 }
 
-/// What an entry costs beyond its text and body, in bytes: itself, its place in
-/// the index, and what the allocator rounds up. Measured, see `examples/measure.rs`.
+/// Memory that an entry takes besides its text and body, in bytes: the struct, its slot in
+/// the index and the rounding of the allocator. Measured by `examples/measure.rs`.
 pub(crate) const OVERHEAD: u64 = 300;
 
 impl Entry {
-    /// Puts an entry together. `level` is the number of the newest purge when
-    /// the upstream was asked.
+    /// `level` is the number of the newest purge when the request was sent to the
+    /// upstream.
     pub(crate) fn new(
         primary: &[u8],
         variant: &[u8],
@@ -110,7 +109,7 @@ impl Entry {
         }
     }
 
-    /// The same response with its body elsewhere, or in one coding more.
+    /// A copy with another body or other encoded forms.
     fn again(&self, body: Body, encoded: Option<Box<Encoded>>) -> Self {
         Self {
             text: self.text.clone(),
@@ -137,7 +136,7 @@ impl Entry {
         self.again(self.body.clone(), Some(encoded))
     }
 
-    /// After a 304: the same body under a new head, for this variant.
+    /// The entry after a 304: the same body with a new head, for this variant.
     pub(crate) fn revalidated(&self, variant: &[u8], new: NewEntry<'_>, level: u64) -> Self {
         let body = match &self.body {
             Body::Growing(growing) => match growing.0.whole() {
@@ -158,13 +157,13 @@ impl Entry {
         self.status
     }
 
-    /// The head's lines, each `Name: value CRLF`.
+    /// The field lines of the head, each `Name: value CRLF`.
     #[must_use]
     pub fn head(&self) -> &[u8] {
         self.part(self.head_at, None)
     }
 
-    /// Appends the head's lines to `fields`.
+    /// Appends the field lines of the head to `fields`.
     pub fn write_into(&self, fields: &mut Fields) {
         let mut rest = self.head();
         while let Some(colon) = memchr::memchr(b':', rest) {
@@ -176,8 +175,8 @@ impl Entry {
         }
     }
 
-    /// What the rules go by: as they were stored, and stale since a soft purge
-    /// if one came.
+    /// The terms that the rules apply: those that were stored, or expired ones if a soft
+    /// purge has reached the entry.
     #[must_use]
     pub fn terms(&self) -> Terms {
         match self.judged.get() {
@@ -186,38 +185,37 @@ impl Entry {
         }
     }
 
-    /// The terms as they were stored, whatever was purged since: what a
-    /// validation renews.
+    /// The terms as they were stored, without the effect of soft purges.
     #[must_use]
     pub fn stored_terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// Name of the rule that stored it.
+    /// Name of the cache rule that applied when it was stored.
     #[must_use]
     pub fn rule(&self) -> Option<&Arc<str>> {
         self.rule.as_ref()
     }
 
-    /// Its tags.
+    /// Its tags for purges.
     pub fn tags(&self) -> impl Iterator<Item = &[u8]> {
         PartsReader(self.tag_bytes()).flatten()
     }
 
-    /// The address it answers.
+    /// The address that it is stored for.
     #[must_use]
     pub fn address(&self) -> Option<Address<'_>> {
         Address::of(self.primary())
     }
 
-    /// The names it varies on, with the values of the request that it answered;
-    /// `None` if it answers all requests of its key.
+    /// What it varies on; `None` if it answers every request with its primary key.
     #[must_use]
     pub fn variance(&self) -> Option<Variance> {
         Variance::of(self.variant()).map(|(variance, _)| variance)
     }
 
-    /// The values that [`Variance`] names, in its order.
+    /// The values of the request that it was stored for, in the order of its
+    /// [`Variance`].
     pub fn variant_values(&self) -> impl Iterator<Item = Option<&[u8]>> {
         Variance::of(self.variant())
             .map(|(_, values)| values)
@@ -237,20 +235,20 @@ impl Entry {
         self.body.length()
     }
 
-    /// The body in a coding that [`Cache::encoded`](crate::Cache::encoded) was
-    /// given before.
+    /// The body in a content coding, if [`Cache::encoded`](crate::Cache::encoded) has
+    /// stored it.
     #[must_use]
     pub fn encoded(&self, coding: Coding) -> Option<&Bytes> {
         self.encoded.as_deref()?.get(coding)
     }
 
-    /// How often it was found.
+    /// How often lookups have found it.
     #[must_use]
     pub fn hits(&self) -> u32 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// True if a soft purge reached it: it is validated before it is used.
+    /// True if a soft purge has made it stale.
     #[must_use]
     pub fn is_purged_softly(&self) -> bool {
         matches!(self.judged.get().1, Standing::Stale { .. })
@@ -260,12 +258,12 @@ impl Entry {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How it stands after all purges so far; remembered.
+    /// The effect of all purges so far. The result is remembered.
     pub(crate) fn standing(&self, purges: &Purges) -> Standing {
         self.judged.after(purges, &self.subject())
     }
 
-    /// The level it has been judged at.
+    /// The number of the newest purge that it has been compared with.
     pub(crate) fn level(&self) -> u64 {
         self.judged.get().0
     }
@@ -277,7 +275,7 @@ impl Entry {
         }
     }
 
-    /// Bytes that it counts for in the memory store's budget.
+    /// Bytes that it takes of the memory store's budget.
     pub(crate) fn weight(&self) -> u64 {
         let encoded = self.encoded.as_deref().map_or(0, Encoded::weight);
         OVERHEAD + self.text.len() as u64 + self.body.weight() + encoded
@@ -309,7 +307,7 @@ impl Entry {
     }
 }
 
-/// The parts of an entry.
+/// The parts of an entry, already encoded.
 pub(crate) struct Assembly<'a> {
     pub(crate) primary: &'a [u8],
     pub(crate) variant: &'a [u8],
@@ -323,7 +321,7 @@ pub(crate) struct Assembly<'a> {
     pub(crate) body: Body,
 }
 
-/// Keys and heads are limited to far less than 4 GiB before they come here.
+/// An offset in the text. Keys and heads are limited to far less than 4 GiB before.
 fn offset(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

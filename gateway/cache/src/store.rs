@@ -1,9 +1,9 @@
-//! The store: one for the process, shared by all workers.
+//! The store of the process, shared by all workers.
 //!
-//! Two levels: the slot of a primary key holds its only entry, or says what its
-//! entries vary on; each of those has a slot of its own. So a response without
-//! `Vary` costs one lookup, one with it two, and each variant is kept or
-//! evicted by its own use. What memory has let go of may be on the disk.
+//! Lookups have two levels. The slot of a primary key holds its only entry, or the names
+//! of the fields that its entries vary on; then each entry has a slot of its own. So a
+//! response without `Vary` costs one lookup, one with `Vary` two, and each variant is
+//! evicted by its own use. Entries evicted from memory may still be on the disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,13 +24,13 @@ use index::{Index, Marker, PassMarker, Slot};
 /// Why a response was not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Larger than what may be stored.
+    /// The body is larger than `max_object`.
     TooLarge,
-    /// The bodies that are being received hold as much memory as they may together.
+    /// The bodies that are being received together use up their memory.
     Full,
     /// The cache is off.
     Off,
-    /// The head, the key or the list of `Vary` exceeds a fixed limit.
+    /// The head, the key or the list in `Vary` exceeds a fixed limit.
     Unreasonable,
 }
 
@@ -39,7 +39,7 @@ pub enum Refused {
 pub(crate) struct Store {
     pub(crate) hasher: KeyHasher,
     pub(crate) index: Index,
-    /// Entries whose body is an open file, bounded by number.
+    /// Entries whose body is an open file; their number is limited.
     pub(crate) opened: Index,
     pub(crate) purges: Arc<Purges>,
     pub(crate) growing: Arc<GrowingBytes>,
@@ -49,16 +49,16 @@ pub(crate) struct Store {
     memory: AtomicU64,
 }
 
-/// The most files that are held open; each takes a file descriptor.
+/// The most files that are kept open; each takes a file descriptor.
 const MAX_OPENED: u64 = 1024;
 
-/// How many bytes the compressed forms of open files may hold. This comes on top
-/// of the memory budget, is a quarter of it, and is at least a kilobyte a file.
+/// The memory for compressed forms of open files, in bytes: a quarter of the memory
+/// budget, in addition to it, and at least a kilobyte for each file.
 fn opened_bytes(memory: u64) -> u64 {
     (memory / 4).clamp(MAX_OPENED * 1024, 64 << 20)
 }
 
-/// Heads and keys larger than this are not stored, in bytes.
+/// The most bytes of key and head together.
 const MAX_TEXT: usize = 256 * 1024;
 
 /// The most field names that one response may list in `Vary`.
@@ -78,7 +78,7 @@ impl Store {
         let store = Self {
             hasher: KeyHasher::new(),
             index: Index::new(memory, shards, 0),
-            // Each entry counts for at least so many bytes that `MAX_OPENED` fill it.
+            // Each entry weighs at least as much as limits the number to `MAX_OPENED`.
             opened: Index::new(opened_bytes(memory), 4, opened_bytes(memory) / MAX_OPENED),
             purges,
             growing,
@@ -95,7 +95,7 @@ impl Store {
         self.memory.store(memory, Ordering::Relaxed);
         let largest = max_object.min(self.index.largest());
         self.max_object.store(largest, Ordering::Relaxed);
-        // On top of the budget, so that a full store can still take in new bodies.
+        // In addition to the budget, so that a full store can still receive new bodies.
         self.growing.set_limit((memory / 4).max(4 * largest));
     }
 
@@ -118,7 +118,7 @@ impl Store {
         }
     }
 
-    /// Puts a new response into its slot.
+    /// Stores a new response.
     pub(crate) fn publish(
         &self,
         primary: &[u8],
@@ -142,8 +142,8 @@ impl Store {
         Ok(entry)
     }
 
-    /// Records what the entries of a key vary on, and returns it: the union of what
-    /// all of them have named so far.
+    /// Records what the entries of a key vary on: the union of what all of them have named
+    /// so far. Returns that union.
     pub(crate) fn vary(&self, primary: &[u8], variance: &Variance) -> Result<Variance, Refused> {
         let slot = self.hasher.slot(primary, b"");
         let variance = match self.index.peek(slot, primary, b"") {
@@ -188,7 +188,7 @@ impl Store {
     /// Leaves a marker that nothing is stored for this key for a while.
     pub(crate) fn pass(&self, primary: &[u8], variant: &[u8], until_ms: u64) {
         let slot = self.hasher.slot(primary, variant);
-        // This slot leads to the other variants: do not overwrite it.
+        // This slot leads to the variants of the key: do not overwrite it.
         if let Some(Slot::Variance(_)) = self.index.peek(slot, primary, variant) {
             return;
         }
@@ -200,8 +200,8 @@ impl Store {
         self.index.insert(slot, Slot::Pass(Arc::new(marker)));
     }
 
-    /// Called when the file of an entry has been written: an open file of an older
-    /// entry of the same key is let go.
+    /// Called when the file of an entry has been written: closes the open file of an older
+    /// entry of the same key.
     pub(crate) fn close_older_file(&self, entry: &Arc<Entry>) {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
         self.opened.remove_if(
@@ -260,7 +260,7 @@ impl Store {
         }
     }
 
-    /// Takes an entry out of the index, if it is still this one.
+    /// Removes an entry from the index, unless another has replaced it.
     pub(crate) fn forget(&self, entry: &Arc<Entry>) {
         let slot = self.hasher.slot(entry.primary(), entry.variant());
         for table in [&self.index, &self.opened] {
@@ -300,7 +300,7 @@ impl Store {
         }
     }
 
-    /// Returns the entry unless a purge has removed it, in which case it leaves the index.
+    /// Returns the entry, or removes it from the index if a purge has reached it.
     pub(crate) fn unless_purged(&self, entry: Arc<Entry>, slot: u64) -> Option<Arc<Entry>> {
         if entry.standing(&self.purges) == Standing::Dead {
             for table in [&self.index, &self.opened] {

@@ -1,4 +1,4 @@
-//! Where a stored body is, and the coded forms that are kept beside it.
+//! The body of a stored response, and its forms in other content codings.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ pub enum Body {
     Bytes(Bytes),
     /// Still being received from the upstream.
     Growing(Growing),
-    /// In a file, whole and verified: for `sendfile`.
+    /// In a file, complete and with a verified checksum: for `sendfile`.
     File {
-        /// Open for reading; its offset is not used.
+        /// Open for reading; the position of the descriptor is not used.
         file: Arc<File>,
-        /// Where the body begins, in bytes.
+        /// Offset of the body in the file, in bytes.
         offset: u64,
-        /// Bytes.
+        /// Length of the body in bytes.
         length: u64,
     },
 }
@@ -36,8 +36,8 @@ impl Body {
         }
     }
 
-    /// Bytes that it takes of the memory store's budget: what grows is counted
-    /// by the fills, and a file on the disk.
+    /// Bytes that it takes of the memory store's budget. Bodies that are being received
+    /// have a budget of their own, and files take space on the disk only.
     pub(super) fn weight(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -71,7 +71,7 @@ impl Body {
         }
     }
 
-    /// True if it is this body that is being received.
+    /// True if this is the body that is being received as `growth`.
     pub(crate) fn is_growing_as(&self, growth: &Arc<Growth>) -> bool {
         matches!(self, Self::Growing(growing) if Arc::ptr_eq(&growing.0, growth))
     }
@@ -121,7 +121,7 @@ impl Encoded {
         }
     }
 
-    /// Bytes of all of them.
+    /// Bytes of all encoded forms.
     pub(super) fn weight(&self) -> u64 {
         let all = [&self.gzip, &self.br, &self.zstd];
         all.into_iter()

@@ -1,16 +1,17 @@
-//! What the purges so far did to an entry. It is remembered up to a level, so that a
-//! hit costs one comparison (see [`Purges`]).
+//! Remembers the effect of the purges so far on an entry, so that a hit has to compare
+//! only one number (see [`Purges`]).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::purge::{Purges, Standing, Subject};
 
-/// The number of the newest purge that the entry was compared with, and the result.
+/// The number of the newest purge that the entry was compared with (its level), and the
+/// result.
 #[derive(Debug)]
 pub(super) struct Judged {
-    /// The level of purges times four, and the standing.
+    /// The level in the upper 62 bits, and the kind of the standing in the lower two.
     packed: AtomicU64,
-    /// When a soft purge reached it, in milliseconds since the Unix epoch.
+    /// When a soft purge has made it stale, in milliseconds since the Unix epoch.
     purged_ms: AtomicU64,
 }
 
@@ -42,7 +43,7 @@ impl Judged {
         if let Standing::Stale { at_ms } = standing {
             self.purged_ms.store(at_ms, Ordering::Release);
         }
-        // Two threads come to the same result, or one to a newer one: either is right.
+        // If another thread was faster, its result is the same or newer: keep that.
         let _ = self.packed.compare_exchange(
             packed,
             pack(level, standing),

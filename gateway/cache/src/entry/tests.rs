@@ -81,7 +81,7 @@ fn a_soft_purge_makes_stale_once() {
     );
     assert!(entry.is_purged_softly());
     assert!(!entry.terms().is_fresh(1_010_000));
-    // Remembered: it needs no line any more.
+    // The entry remembers it, and no longer needs the recorded purge.
     purges.clear(1);
     assert_eq!(
         entry.standing(&purges),

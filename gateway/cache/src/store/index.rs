@@ -1,5 +1,6 @@
-//! The memory store: slots in a byte budget, evicted by Clock-PRO with ghosts
-//! (`quick_cache`; why: `docs/decisions/0008-cache-store.md`).
+//! The memory store: slots with a byte budget, evicted by Clock-PRO (`quick_cache`), which
+//! also remembers the keys of recently evicted slots, its ghosts. The reasons are in
+//! `docs/decisions/0008-cache-store.md`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +36,7 @@ pub(crate) struct PassMarker {
 }
 
 impl Slot {
-    /// A hash names the slot, the whole key names the entry.
+    /// Compares the whole key, since slots are found by a hash of it.
     pub(crate) fn is(&self, primary: &[u8], variant: &[u8]) -> bool {
         match self {
             Self::Entry(entry) => entry.is(primary, variant),
@@ -56,7 +57,7 @@ impl Slot {
     }
 }
 
-/// The slots.
+/// A table of slots with a byte budget.
 #[derive(Debug)]
 pub(crate) struct Index {
     slots: Cache<u64, Slot, Weigh, Identity, Evictions>,
@@ -64,14 +65,14 @@ pub(crate) struct Index {
     replaced: AtomicU64,
 }
 
-/// What an average object is taken to weigh, for the number of ghosts. Too few
-/// of them cost hits: with 4096 a load of small objects was answered from
-/// memory 73 % of the time, with 512 79 % (`examples/measure.rs`).
+/// The assumed mean weight of an object, which determines the number of ghosts. Too few
+/// ghosts cost hits: with 4096 the hit ratio for small objects was 73 %, with 512 it was
+/// 79 % (`examples/measure.rs`).
 const AVERAGE: u64 = 512;
 
 impl Index {
-    /// `shards` is a hint: each must be able to hold some of the largest objects.
-    /// Every slot weighs at least `least`.
+    /// `shards` is a hint; each shard must be able to hold some of the largest objects.
+    /// Every slot weighs at least `least` bytes.
     pub(crate) fn new(bytes: u64, shards: usize, least: u64) -> Self {
         let evicted = Arc::new(AtomicU64::new(0));
         let items = usize::try_from(bytes / AVERAGE.max(least))
@@ -85,7 +86,7 @@ impl Index {
         let lifecycle = Evictions(Arc::clone(&evicted));
         let slots = match options.build() {
             Ok(options) => Cache::with_options(options, Weigh(least), Identity, lifecycle),
-            // Never: all that the builder asks for is given.
+            // Unreachable: the builder has all that it requires.
             Err(_) => Cache::with(items, bytes, Weigh(least), Identity, lifecycle),
         };
         Self {
@@ -101,7 +102,7 @@ impl Index {
             .filter(|found| found.is(primary, variant))
     }
 
-    /// As `find`, without a mark for the eviction.
+    /// As `find`, but does not count as a use.
     pub(crate) fn peek(&self, slot: u64, primary: &[u8], variant: &[u8]) -> Option<Slot> {
         self.slots
             .peek(&slot)
@@ -109,14 +110,14 @@ impl Index {
     }
 
     pub(crate) fn insert(&self, slot: u64, value: Slot) {
-        // What is replaced is told as an eviction too, and made no room.
+        // `quick_cache` reports a replaced value as evicted too.
         if self.slots.peek(&slot).is_some() {
             self.replaced.fetch_add(1, Ordering::Relaxed);
         }
         self.slots.insert(slot, value);
     }
 
-    /// Puts a value in an empty slot, or in the place of a marker to pass.
+    /// Inserts a value if the slot is empty or holds a `Pass` marker.
     pub(crate) fn insert_if_absent(&self, slot: u64, value: Slot) {
         match self
             .slots
@@ -128,14 +129,14 @@ impl Index {
         }
     }
 
-    /// Removes what `dead` says is dead.
+    /// Removes the value if `dead` is true for it, and returns it.
     pub(crate) fn remove_if(&self, slot: u64, dead: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
         self.slots
             .remove_if(&slot, |value| dead(value))
             .map(|(_, value)| value)
     }
 
-    /// All slots, one short lock after the other; what changes meanwhile may be
+    /// All slots. Shards are locked one after the other, so that concurrent changes may be
     /// missed or seen twice.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, Slot)> + '_ {
         self.slots.iter()
@@ -145,7 +146,7 @@ impl Index {
         self.slots.set_capacity(bytes);
     }
 
-    /// The most that one object may weigh to be held at all.
+    /// The greatest weight of one object, in bytes.
     pub(crate) fn largest(&self) -> u64 {
         self.slots.shard_capacity() / 2
     }
@@ -179,7 +180,7 @@ impl Weighter<u64, Slot> for Weigh {
     }
 }
 
-/// Counts evictions, and lets go of what is evicted outside the lock.
+/// Counts evictions, and drops the evicted values after the lock is released.
 #[derive(Clone, Debug)]
 struct Evictions(Arc<AtomicU64>);
 
