@@ -1,10 +1,9 @@
-//! The disk store: a file for each response, written by the background thread,
-//! read in the caller's pool of blocking work.
+//! The disk store: one file for each response. The background thread writes the files; the
+//! caller reads them on a thread that may block.
 //!
-//! A file is found by its name, which is the hash of its key, so no index has to
-//! be read before the first lookup. Files are not flushed when they are written;
-//! checksums tell which ones a crash has damaged. Whatever is wrong with a file, or
-//! with the folder, is a miss.
+//! The name of a file is a hash of its key, so that no index has to be read before the
+//! first lookup. Files are not flushed when they are written; checksums detect those that
+//! a crash has damaged. Any error in a file or in the folder is a miss.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -38,8 +37,9 @@ use folder::Folder;
 use journal::Journal;
 use known::Known;
 
-/// The most bytes, and the most jobs, that may be queued for writing.
+/// The most bytes of bodies that may be queued for writing.
 const MAX_WAITING_BYTES: u64 = 64 << 20;
+/// The most jobs that may be queued, removals excepted.
 const MAX_WAITING: usize = 4096;
 
 /// Opens a file for writing. Exchangeable, so that tests can simulate a full disk.
@@ -65,7 +65,7 @@ struct Waiting {
     bytes: u64,
 }
 
-/// A job of the thread.
+/// A job for the background thread.
 #[derive(Debug)]
 pub(crate) enum Job {
     Entry(Arc<Entry>),
@@ -89,8 +89,8 @@ struct Counts {
 }
 
 impl Disk {
-    /// Opens the folder and records the purges of earlier processes that no sweep has
-    /// carried out.
+    /// Opens the folder, and records again the purges that no sweep of an earlier process
+    /// has carried out.
     pub(crate) fn open(path: &Path, bytes: u64) -> Result<Self, OpenError> {
         let at = |error| OpenError::Folder(path.into(), error);
         let folder = Arc::new(Folder::open(path)?);
@@ -120,7 +120,7 @@ impl Disk {
         })
     }
 
-    /// The purges, those from before the restart included.
+    /// The recorded purges, including those from before the restart.
     pub(crate) fn purges(&self) -> &Arc<Purges> {
         &self.purges
     }
@@ -173,7 +173,7 @@ impl Disk {
     fn queue(&self, job: Job, bytes: u64) -> bool {
         let mut waiting = lock(&self.waiting);
         let full = waiting.jobs.len() >= MAX_WAITING || waiting.bytes + bytes > MAX_WAITING_BYTES;
-        // Removals are small, no more than there are files, and never lost.
+        // Removals must not be lost. They are small, and there are no more than files.
         if full && !matches!(job, Job::Remove(_)) {
             drop(waiting);
             self.counts.dropped.fetch_add(1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Loading a response from the disk. It blocks, and the caller provides the thread.
+//! Loads a response from the disk. This blocks, and the caller provides the thread.
 
 use std::sync::Arc;
 

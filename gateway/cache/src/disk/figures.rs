@@ -1,33 +1,33 @@
-//! What the disk store tells of itself.
+//! The figures of the disk store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Disk, lock};
 
-/// Figures of the disk store.
+/// Figures of the disk store. Counters count since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DiskFigures {
-    /// Files.
+    /// Number of known files.
     pub objects: u64,
-    /// Their size in bytes.
+    /// Space that they take, in bytes.
     pub bytes: u64,
-    /// What they may take.
+    /// Space that they may take, in bytes.
     pub budget: u64,
-    /// Deleted for lack of room.
+    /// Files deleted to stay within the budget.
     pub evictions: u64,
-    /// Written.
+    /// Files written.
     pub writes: u64,
-    /// Read back.
+    /// Entries loaded from files.
     pub loads: u64,
-    /// Not written, because too much waited to be written.
+    /// Responses not written because the queue was full.
     pub dropped: u64,
-    /// Writes that failed, a full disk included.
+    /// Failed writes, for example because the disk is full.
     pub failed: u64,
-    /// Files that were found broken, and deleted.
+    /// Damaged files, which were deleted.
     pub corrupt: u64,
-    /// Open files that are served from.
+    /// Files that are kept open to serve responses from.
     pub opened: u64,
-    /// True while the folder is still scanned for what is there.
+    /// True until all files of the folder are known.
     pub scanning: bool,
 }
 

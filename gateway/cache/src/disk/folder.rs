@@ -1,12 +1,13 @@
-//! The folder of the disk store: ours alone, and one process at a time.
+//! The folder of the disk store. It is private to its user, and used by one process at a
+//! time.
 //!
 //! ```text
 //! cache/            mode 0700
-//!   identity        who wrote the files, and how often the store was opened
+//!   identity        random number of the folder, and how often it was opened
 //!   lock            locked while a process uses the folder
-//!   journal         purges that are not carried out yet
+//!   journal         purges that no sweep has carried out yet
 //!   tmp-N           a file that is being written
-//!   3f/3fa0…        a stored response, named by the SHA-256 of its key
+//!   3f/3fa0…        a stored response, named by half of the SHA-256 of its key
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -29,9 +30,9 @@ const MAGIC: &[u8; 8] = b"janua\0i1";
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    /// Random: files of another identity are not ours any more.
+    /// A random number that all files contain. Files with another one are not used.
     pub(crate) identity: u64,
-    /// How often the store was opened: numbers of purges begin with it.
+    /// How often the folder was opened: the upper half of the numbers of purges.
     pub(crate) opened: u32,
     temporary: AtomicU64,
     _lock: File,
@@ -75,7 +76,7 @@ impl Folder {
         &self.path
     }
 
-    /// Where the file of this name lies.
+    /// The path of the file with this name.
     pub(crate) fn file(&self, name: u128) -> PathBuf {
         let name = format!("{name:032x}");
         let mut path = self.path.join(name.get(..2).unwrap_or_default());
@@ -92,17 +93,17 @@ impl Folder {
         self.path.join(format!("tmp-{number}"))
     }
 
-    /// Opens a file for reading; a symbolic link is none of ours.
+    /// Opens a file for reading. Symbolic links are not followed.
     pub(crate) fn read(&self, name: u128) -> io::Result<File> {
         options().read(true).open(self.file(name))
     }
 
-    /// Opens a file to mark it as stale.
+    /// Opens a file for writing, to mark it as stale.
     pub(crate) fn update(&self, name: u128) -> io::Result<File> {
         options().write(true).open(self.file(name))
     }
 
-    /// Moves a written file to its name.
+    /// Renames a completely written file to its final name.
     pub(crate) fn place(&self, temporary: &Path, name: u128) -> io::Result<()> {
         let path = self.file(name);
         match std::fs::rename(temporary, &path) {
@@ -119,18 +120,18 @@ impl Folder {
         }
     }
 
-    /// The number that counting purges begins with this time.
+    /// The number after which the purges of this process are numbered.
     pub(crate) fn first_number(&self) -> u64 {
         u64::from(self.opened) << 32
     }
 
-    /// Writes a small file so that it is either whole or as before, crash or
-    /// not. Returns it, open at its end.
+    /// Writes a small file atomically: after a crash it has either the old or the new
+    /// content. Returns it, open at its end.
     pub(crate) fn write_durably(&self, name: &str, content: &[u8]) -> io::Result<File> {
         write_durably(&self.path, name, content)
     }
 
-    /// Removes what a process left that died while it wrote.
+    /// Removes unfinished files of a process that has crashed.
     pub(crate) fn remove_temporaries(&self) {
         let Ok(folder) = std::fs::read_dir(&self.path) else {
             return;
@@ -143,7 +144,7 @@ impl Folder {
     }
 }
 
-/// The name of a key's file. Stable across restarts.
+/// The name of the file of a key, the same after a restart.
 pub(crate) fn name(primary: &[u8], variant: &[u8]) -> u128 {
     let digest = Sha256::new()
         .chain_update((primary.len() as u64).to_le_bytes())
@@ -155,7 +156,7 @@ pub(crate) fn name(primary: &[u8], variant: &[u8]) -> u128 {
         .map_or(0, |half| u128::from_be_bytes(*half))
 }
 
-/// The name that a file's name spells; `None` if it is none of ours.
+/// Parses the name of a file; `None` if the disk store does not write such names.
 pub(crate) fn name_of(file: &std::ffi::OsStr) -> Option<u128> {
     let text = file.to_str()?;
     let hex = text
@@ -164,7 +165,7 @@ pub(crate) fn name_of(file: &std::ffi::OsStr) -> Option<u128> {
     (hex && text.len() == 32).then(|| u128::from_str_radix(text, 16).ok())?
 }
 
-/// Options that follow no symbolic link and make files that are ours alone.
+/// Options that follow no symbolic link, and create files that only their user can access.
 pub(crate) fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -172,8 +173,8 @@ pub(crate) fn options() -> OpenOptions {
     options
 }
 
-/// Reads the identity, or makes one: then all that is there is of no use, as
-/// nobody knows which purges it missed.
+/// Reads the identity and counts the opening, or generates a new identity. Files of another
+/// identity are not used, because it is unknown which purges they have missed.
 fn next_identity(path: &Path) -> io::Result<(u64, u32)> {
     let known = read_small(&path.join("identity")).and_then(|bytes| {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
@@ -204,7 +205,7 @@ fn random() -> u64 {
     RandomState::new().hash_one(std::process::id())
 }
 
-/// A file of at most a page; `None` if it cannot be read.
+/// The first 4096 bytes of a file; `None` if it cannot be read.
 fn read_small(path: &Path) -> Option<Vec<u8>> {
     let mut content = Vec::new();
     let file = options().read(true).open(path).ok()?;

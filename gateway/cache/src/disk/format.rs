@@ -1,22 +1,23 @@
-//! The form of a file: a fixed header, what is told of the response, the body.
+//! The format of a file: a fixed header, metadata of the response, the body.
 //!
 //! ```text
 //!  0  magic and version                 8 bytes
-//!  8  LIVE, or when a soft purge came   8
+//!  8  LIVE, or time of a soft purge     8
 //! 16  identity of the folder            8
-//! 24  level of purges                   8
-//! 32  length of the meta part           4
+//! 24  newest purge compared with        8
+//! 32  length of the metadata            4
 //! 36  kind: entry or variance           4
 //! 40  length of the body                8
 //! 48  checksum of the body              8
-//! 56  checksum of the head: all above but bytes 8 to 16, and the meta part
-//! 64  meta part, then the body
+//! 56  checksum of the head              8
+//! 64  metadata, then the body
 //! ```
 //!
-//! Numbers are little-endian, checksums are XXH3 with 64 bits: they guard
-//! against torn writes and broken disks, not against who may write to the
-//! folder, which is nobody but us. Bytes 8 to 16 are outside of the checksum,
-//! so that a sweep changes them in place; only one value of 2^64 means live.
+//! Numbers are little-endian; times are milliseconds since the Unix epoch. Checksums are
+//! 64-bit XXH3. They detect torn writes and faulty disks, not manipulation: only the user
+//! of the gateway can write to the folder. The checksum of the head covers bytes 0 to 56
+//! and the metadata, except bytes 8 to 16, which a sweep changes in place. Damage there
+//! makes the response stale, since only one of 2^64 values means live.
 
 use std::sync::Arc;
 
@@ -30,9 +31,9 @@ use crate::rules::Terms;
 const MAGIC: [u8; 8] = *b"janua\0c1";
 const LIVE: u64 = 0x6c69_7665_6a61_6e75;
 pub(crate) const HEADER: usize = 64;
-/// Where the standing lies.
+/// Offset of the standing, in bytes.
 pub(crate) const STANDING_AT: u64 = 8;
-/// A meta part above this is not ours.
+/// The most bytes of metadata; a header that states more is invalid.
 pub(crate) const MAX_META: u32 = 1 << 20;
 
 const ENTRY: u32 = 0;
@@ -52,7 +53,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// `None` for what is no header of ours.
+    /// Parses a header; `None` if it is invalid.
     pub(crate) fn read(bytes: &[u8; HEADER]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
         let (standing, rest) = take(rest)?;
@@ -103,7 +104,7 @@ impl Header {
         bytes
     }
 
-    /// The checksum of the head as it should be.
+    /// Computes the checksum of the head.
     fn head_sum(&self, meta: &[u8]) -> u64 {
         let unsealed = Self {
             standing: Standing::Live,
@@ -116,7 +117,7 @@ impl Header {
         std::hash::Hasher::finish(&hash)
     }
 
-    /// Reads the meta part: `None` unless its checksum is right.
+    /// Parses the metadata; `None` if its checksum is wrong.
     pub(crate) fn meta<'m>(&self, meta: &'m [u8]) -> Option<Meta<'m>> {
         if self.head_sum(meta) != self.sum {
             return None;
@@ -146,7 +147,7 @@ pub(crate) fn stale_since(at_ms: u64) -> [u8; 8] {
     at_ms.to_le_bytes()
 }
 
-/// What a file tells of itself.
+/// The metadata of a file.
 #[derive(Debug)]
 pub(crate) enum Meta<'m> {
     Entry {
@@ -165,7 +166,7 @@ pub(crate) enum Meta<'m> {
 }
 
 impl Meta<'_> {
-    /// The entry of this meta part; `None` if it is none.
+    /// Builds the entry; `None` if the file is not of that kind.
     pub(crate) fn entry(&self, level: u64, standing: Standing, body: Body) -> Option<Entry> {
         let &Self::Entry {
             primary,
@@ -194,7 +195,7 @@ impl Meta<'_> {
     }
 }
 
-/// Header and meta part of an entry.
+/// Header and metadata of an entry.
 pub(crate) fn of_entry(
     entry: &Entry,
     identity: u64,
@@ -225,7 +226,7 @@ pub(crate) fn of_entry(
     seal(header, &meta.0)
 }
 
-/// A file that says what the entries of a key vary on.
+/// A file that records what the entries of a key vary on.
 pub(crate) fn of_variance(
     primary: &[u8],
     variance: &Variance,
@@ -256,7 +257,7 @@ pub(crate) fn sum(body: &[u8]) -> u64 {
 }
 
 fn seal(mut header: Header, meta: &[u8]) -> Vec<u8> {
-    // Texts are limited far below where they enter.
+    // Keys and heads are limited to far less when they are stored.
     header.meta_length = u32::try_from(meta.len()).unwrap_or(u32::MAX);
     header.sum = header.head_sum(meta);
     [&header.write()[..], meta].concat()

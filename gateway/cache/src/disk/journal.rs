@@ -1,10 +1,11 @@
-//! The journal: purges that are not carried out on all files yet.
+//! The journal: the purges that have not been carried out on all files yet.
 //!
-//! A purge is written and flushed before it is reported as done, so that a
-//! crash does not bring back what it took. A sweep that has carried purges out
-//! writes the journal anew without them, by a second file and a rename.
+//! A purge is written and flushed before it is reported as done, so that purged responses
+//! do not come back after a crash. A sweep that has carried out purges rewrites the journal
+//! without them, as a second file that is renamed.
 //!
-//! What cannot be read back may have been any purge: then everything is purged.
+//! If a part of the journal cannot be read, any purge may be lost. Then everything is
+//! purged.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,36 +20,36 @@ use crate::purge::{Purge, Scope};
 const MAGIC: [u8; 8] = *b"janua\0j1";
 const HEADER: usize = 32;
 
-/// Above so many lines everything is purged instead.
+/// The most lines. Instead of a further one, everything is purged.
 const MAX_LINES: usize = 1 << 17;
 
 /// The journal of a folder.
 #[derive(Debug)]
 pub(crate) struct Journal {
     folder: Arc<Folder>,
-    /// Open at its end; none if what is there is torn, or not the newest. Locked
-    /// while the disk is waited for.
+    /// Open at its end; `None` if the file may be torn or outdated. Locked during disk
+    /// access.
     file: Mutex<Option<File>>,
-    /// Never locked for longer than it takes to add or to copy: workers add.
+    /// Locked only briefly, because workers add lines.
     lines: Mutex<Lines>,
 }
 
 #[derive(Debug, Default)]
 struct Lines {
-    /// All purges up to here are carried out.
+    /// The number up to which all purges have been carried out.
     cleared: u64,
-    /// Scope and kind → number.
+    /// The number of the newest purge for each encoded scope and kind.
     all: HashMap<Box<[u8]>, u64, ahash::RandomState>,
     /// Records that are not in the file yet.
     pending: Vec<u8>,
 }
 
-/// Told each purge that was read back.
+/// Is called with each purge that was read, and its number.
 pub(crate) type Replay<'a> = dyn FnMut(&Scope<'_>, Purge, u64) + 'a;
 
 impl Journal {
-    /// Opens the journal, tells `replay` each purge in it, and returns the
-    /// number up to which all are carried out.
+    /// Opens the journal, calls `replay` for each purge in it, and returns the number up
+    /// to which all purges have been carried out.
     pub(crate) fn open(folder: &Arc<Folder>, replay: &mut Replay<'_>) -> io::Result<(Self, u64)> {
         let mut content = Vec::new();
         match options().read(true).open(folder.path().join("journal")) {
@@ -72,14 +73,14 @@ impl Journal {
             replay(&scope, purge, number);
             lines.all.insert(line.into(), number);
         }
-        // A folder that is new has nothing to purge.
+        // A new folder has no files to purge.
         if folder.opened > 1 && !(is_whole && records.0.is_empty()) {
             let number = folder.first_number();
             replay(&Scope::All, Purge::Hard, number);
             let line = write_line(&Scope::All, Purge::Hard);
             lines.all.insert(line.into(), number);
         }
-        // Written anew: what was torn at its end is gone, and so is another's.
+        // Rewritten without a torn end, and without lines of another identity.
         let file = write_anew(folder, &lines.content(folder.identity))?;
         let journal = Self {
             folder: Arc::clone(folder),
@@ -89,7 +90,7 @@ impl Journal {
         Ok((journal, cleared))
     }
 
-    /// Adds a line, which [`flush`](Self::flush) writes.
+    /// Adds a line, to be written by [`flush`](Self::flush).
     pub(crate) fn add(&self, scope: &Scope<'_>, purge: Purge, number: u64) {
         let mut lines = lock(&self.lines);
         let line = if lines.all.len() < MAX_LINES {
@@ -102,8 +103,8 @@ impl Journal {
         lines.all.insert(line.into(), number);
     }
 
-    /// Writes what was added, and returns once the disk has it. Cheap if there
-    /// is nothing.
+    /// Writes the added lines, and returns once they are on the disk. Does nothing if there
+    /// are none.
     pub(crate) fn flush(&self) -> io::Result<()> {
         let mut file = lock(&self.file);
         let pending = std::mem::take(&mut lock(&self.lines).pending);
@@ -116,14 +117,14 @@ impl Journal {
                 return Ok(());
             }
         }
-        // A torn record would hide those after it: all lines, anew.
+        // A torn record would hide those after it, so the whole file is rewritten.
         *file = None;
         let content = lock(&self.lines).content(self.folder.identity);
         *file = Some(write_anew(&self.folder, &content)?);
         Ok(())
     }
 
-    /// Drops the lines up to `number`, which are carried out.
+    /// Drops the lines up to `number`, which have been carried out.
     pub(crate) fn clear(&self, number: u64) -> io::Result<()> {
         let mut file = lock(&self.file);
         let content = {
@@ -140,7 +141,7 @@ impl Journal {
 }
 
 impl Lines {
-    /// The whole file.
+    /// The content of the whole file.
     fn content(&self, identity: u64) -> Vec<u8> {
         let mut content = MAGIC.to_vec();
         content.extend_from_slice(&identity.to_le_bytes());
@@ -173,7 +174,7 @@ fn read_header(content: &[u8], identity: u64) -> Option<(u64, &[u8])> {
     right.then(|| Some((u64::from_le_bytes(cleared.try_into().ok()?), records)))?
 }
 
-/// Length, checksum, number, line.
+/// Encodes a record: length, checksum, number, line.
 fn record(number: u64, line: &[u8]) -> Vec<u8> {
     let body = [&number.to_le_bytes()[..], line].concat();
     let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
@@ -185,7 +186,7 @@ fn record(number: u64, line: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-/// Reads records up to the first that is not whole.
+/// Reads records up to the first one that is incomplete or damaged.
 struct Records<'a>(&'a [u8]);
 
 impl<'a> Iterator for Records<'a> {

@@ -1,15 +1,15 @@
-//! Which files exist, with size and last use, for lookups and eviction. Their content
-//! is read when it is requested.
+//! The files that are known to exist, with size and last use, for lookups and eviction.
+//! Their content is read on request only.
 
 use std::collections::HashMap;
 
-/// The files of the folder, about 70 bytes each.
+/// The files of the folder. Each takes about 70 bytes of memory.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     files: Vec<KnownFile>,
     places: HashMap<u128, u32, ahash::RandomState>,
     bytes: u64,
-    /// Increases with each use of a file.
+    /// Counts the uses of files.
     clock: u64,
     /// True once the folder has been scanned: a file that is not listed does not exist.
     complete: bool,
@@ -18,15 +18,17 @@ pub(crate) struct Known {
 #[derive(Clone, Copy, Debug)]
 struct KnownFile {
     name: u128,
-    /// Bytes that it takes on the disk.
+    /// Bytes on the disk, in whole blocks.
     size: u64,
+    /// The clock at the last use; for a file that was only scanned its modification time,
+    /// in seconds since the Unix epoch.
     used: u64,
 }
 
-/// The block of the usual file systems, in bytes.
+/// The block size of common file systems, in bytes.
 const BLOCK: u64 = 4096;
 
-/// How many files are sampled to find one that was not used for long.
+/// How many files are sampled to find one that has not been used for long.
 const SAMPLE: usize = 16;
 
 /// The clock starts here, above the modification time (in seconds) of every file: a
@@ -47,13 +49,13 @@ impl Known {
         self.complete = true;
     }
 
-    /// A file that was written now.
+    /// Adds a file that has just been written.
     pub(crate) fn insert(&mut self, name: u128, size: u64) {
         let used = self.tick();
         self.put(name, size, used);
     }
 
-    /// A file that a scan found, unless it is known: a newer one is then there.
+    /// Adds a file that a scan has found. A known one has been written since and is newer.
     pub(crate) fn found(&mut self, name: u128, size: u64, changed_s: u64) {
         if !self.places.contains_key(&name) {
             self.put(name, size, changed_s.min(FIRST_USE - 1));
@@ -137,13 +139,13 @@ impl Known {
     }
 }
 
-/// A file takes whole blocks: a million small ones would be ten times as much
-/// as their bytes.
+/// The space that a file takes, since it takes whole blocks: a million small files can take
+/// ten times their bytes.
 pub(super) fn on_disk(size: u64) -> u64 {
     size.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
-/// Four thousand million files fill a folder long before this saturates.
+/// Does not saturate in practice: no folder holds 2^32 files.
 fn index(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 pub enum OpenError {
     /// The folder cannot be used.
     Folder(PathBuf, io::Error),
-    /// The folder is another user's, or no folder.
+    /// The path belongs to another user, or is no folder.
     Unsafe(PathBuf),
     /// Another process uses the folder.
     InUse(PathBuf),
-    /// The thread could not be started.
+    /// The background thread could not be started.
     Thread(io::Error),
 }
 

@@ -1,4 +1,4 @@
-//! Reading files back: every byte that is served was checked.
+//! Reads files. Every byte is verified before it is served.
 
 use std::fs::File;
 use std::io;
@@ -15,26 +15,26 @@ use crate::entry::{Body, Entry};
 use crate::key::Variance;
 use crate::purge::{Standing, Subject};
 
-/// Bodies up to this size go back into memory; larger ones are served from the
-/// file, in bytes.
+/// Bodies of up to this many bytes are loaded into memory; larger ones are served from the
+/// file.
 pub(crate) const MAX_IN_MEMORY: u64 = 64 * 1024;
 
-/// Most heads lie in the first so many bytes.
+/// The bytes read at first, which contain most heads completely.
 const FIRST_READ: usize = 4096;
 
-/// What a key's file holds.
+/// The content of the file of a key.
 #[derive(Debug)]
 pub(crate) enum Content {
     Entry(Entry),
     Variance(Variance),
 }
 
-/// A file's header and meta part, read and checked.
+/// Header and metadata of a file.
 pub(super) struct Head {
     pub(super) header: Header,
     pub(super) meta: Vec<u8>,
     pub(super) file: File,
-    /// The level of purges that the file is known to stand at.
+    /// The number of the newest purge that the file is known to have been compared with.
     pub(super) level: u64,
 }
 
@@ -67,7 +67,7 @@ impl Disk {
                 tags,
                 ..
             } => {
-                // 128 bits of a hash name the file; the whole key is compared.
+                // The name is only a hash, so the whole key is compared.
                 if *own != primary || *own_variant != variant {
                     return None;
                 }
@@ -86,10 +86,10 @@ impl Disk {
         }
     }
 
-    /// Opens a file and reads its head; `None` if it is not one of ours, and
-    /// then it is removed.
+    /// Opens a file and reads its head. `None` if it is damaged or of another identity: it is
+    /// then removed.
     pub(super) fn head(&self, name: u128) -> io::Result<Option<Head>> {
-        // Before the file is opened: a sweep that ends later may remove it.
+        // Read before the file is opened: a sweep that ends later may not have seen it.
         let cleared = self.purges.cleared();
         let file = self.folder.read(name)?;
         let head = read_head(&file).map(|read| {
@@ -140,8 +140,8 @@ impl Disk {
         body
     }
 
-    /// True while the file of this name is this open one: a newer one may have
-    /// taken its place meanwhile.
+    /// True if the file with this name is still the given open one, and no newer one has
+    /// replaced it.
     pub(crate) fn is_current(&self, name: u128, file: &File) -> bool {
         let current = std::fs::symlink_metadata(self.folder.file(name));
         match (current, file.metadata()) {
@@ -150,7 +150,7 @@ impl Disk {
         }
     }
 
-    /// Tells `each` about all entries whose files can be read, bodies unread.
+    /// Calls `each` for all entries on the disk that can be read. Bodies are not verified.
     pub(crate) fn each(&self, mut each: impl FnMut(Entry)) {
         let mut end = usize::MAX;
         loop {
@@ -176,7 +176,7 @@ impl Disk {
         }
     }
 
-    /// The file is not what we wrote: the thread removes it.
+    /// Counts a damaged file and lets the background thread remove it.
     fn broken(&self, name: u128) {
         self.counts.corrupt.fetch_add(1, Ordering::Relaxed);
         self.queue(Job::Remove(name), 0);
@@ -201,7 +201,7 @@ fn read_head(file: &File) -> io::Result<Option<(Header, Vec<u8>)>> {
     Ok(Some((header, meta)))
 }
 
-/// The checksum of a part of a file.
+/// The checksum of `length` bytes of a file from `offset` on.
 pub(super) fn sum_of(file: &File, offset: u64, length: u64) -> io::Result<u64> {
     let mut hash = XxHash3_64::new();
     each_piece(file, offset, length, |piece| {
@@ -211,7 +211,10 @@ pub(super) fn sum_of(file: &File, offset: u64, length: u64) -> io::Result<u64> {
     Ok(std::hash::Hasher::finish(&hash))
 }
 
-/// Reads a part of a file piece by piece.
+/// Reads `length` bytes of a file from `offset` on, in pieces.
+///
+/// # Errors
+/// Reading failed, the file is shorter, or `each` returned an error.
 pub(super) fn each_piece(
     file: &File,
     mut offset: u64,

@@ -34,7 +34,7 @@ fn figures(cache: &Tests) -> DiskFigures {
     cache.status().disk.unwrap()
 }
 
-/// Ends one process and begins the next: what waits is written.
+/// Closes the cache, which writes queued files, and opens it again.
 fn restart(cache: Tests, folder: &Path) -> Tests {
     drop(cache);
     open(folder)
@@ -81,7 +81,7 @@ fn a_restart_finds_what_was_stored() {
     assert!(matches!(found.body(), Body::File { .. }));
     assert_eq!(testing::body(&found), large);
     assert!(find(&cache, "/never").is_none());
-    // Neither needs the disk again.
+    // Both are in memory now.
     for path in ["/small", "/large"] {
         let found = cache.find(&mut testing::key(path), &mut testing::value(""), 0);
         assert!(matches!(found, Found::Entry(_)), "{path}");
@@ -90,7 +90,7 @@ fn a_restart_finds_what_was_stored() {
     assert_eq!((figures.loads, figures.objects, figures.opened), (3, 3, 1));
 }
 
-/// What is served from a file is coded once too, though it is no small thing.
+/// A body that is too large for memory is also compressed only once.
 #[test]
 fn a_compressed_form_of_an_open_file_is_kept() {
     let folder = TempDir::new().unwrap();
@@ -178,8 +178,8 @@ fn what_memory_lets_go_of_is_on_the_disk() {
     }
 }
 
-/// Each byte of a file flipped, and the file cut at each place: a miss, never
-/// another answer.
+/// Flips each byte of a file, and cuts the file at each length: the result is a miss, never
+/// another response.
 #[test]
 fn no_damage_is_ever_served() {
     let folder = TempDir::new().unwrap();
@@ -200,7 +200,7 @@ fn no_damage_is_ever_served() {
             std::fs::write(&path, &damaged).unwrap();
             match load() {
                 None => {}
-                // The mark of a soft purge is not sealed: it then counts as stale.
+                // The checksum does not cover the mark of a soft purge: the entry is stale.
                 Some(Content::Entry(entry)) if (8..16).contains(&place) => {
                     assert!(entry.is_purged_softly());
                 }
@@ -262,7 +262,7 @@ fn foreign_files_are_left_alone_and_never_read() {
     std::fs::write(&inside, "mine").unwrap();
     std::fs::write(folder.path().join("cache/README"), "mine").unwrap();
     std::fs::write(folder.path().join("cache/tmp-7"), "half").unwrap();
-    // A link in the place of a file leads nowhere.
+    // A symbolic link in the place of a file is not followed.
     let target = folder.path().join("target");
     std::fs::copy(path_of(folder.path(), "/a"), &target).unwrap();
     std::fs::remove_file(path_of(folder.path(), "/a")).unwrap();
@@ -322,17 +322,17 @@ fn a_purge_outlives_a_restart_before_its_sweep() {
         let cache = open(folder.path());
         store(&cache, "/a", &[b"t"], b"a");
         drop(cache);
-        // Journaled, and then the process dies before it sweeps.
+        // The purge is in the journal, and the process ends before a sweep.
         let disk = Disk::open(&folder.path().join("cache"), MIB).unwrap();
         let number = disk.purges.record(&scope, Purge::Hard);
         disk.journal(&scope, Purge::Hard, number).unwrap();
         drop(disk);
         let cache = open(folder.path());
         assert!(find(&cache, "/a").is_none(), "{scope:?}");
-        // Nobody has to purge again for what it took to be freed.
+        // The next process sweeps the purged file without another purge.
         eventually("swept", || cache.status().purge_lines == 0);
         assert_eq!(files(folder.path()).len(), 0, "{scope:?}");
-        // What comes after the restart is newer than the purge before it.
+        // A response stored after the restart is newer than the purge before it.
         store(&cache, "/a", &[b"t"], b"new");
         let cache = restart(cache, folder.path());
         assert_eq!(testing::body(&find(&cache, "/a").unwrap()), b"new");
@@ -393,7 +393,7 @@ fn files_of_a_lost_identity_are_not_served() {
     let cache = open(folder.path());
     store(&cache, "/a", &[], b"a");
     drop(cache);
-    // Nobody knows any more which purges it missed.
+    // It is unknown which purges these files have missed.
     std::fs::write(folder.path().join("cache/identity"), "torn").unwrap();
     let cache = open(folder.path());
     assert!(find(&cache, "/a").is_none());
@@ -434,7 +434,7 @@ fn the_budget_of_the_disk_is_kept() {
     assert_eq!(changed, crate::Reconfigured::DiskAtRestart);
 }
 
-/// A disk that is full after some bytes.
+/// A file on a disk that is full after some bytes.
 struct Full {
     file: File,
     left: Arc<AtomicUsize>,
@@ -488,7 +488,7 @@ fn a_full_disk_is_a_miss_and_leaves_nothing_behind() {
     disk.write(&entry(&[2; 5000]));
     while upkeep.step(&disk, |_| ()) {}
     assert_eq!(left.load(Ordering::SeqCst), 0);
-    // The first is older than what could not be written: gone as well.
+    // The first file is older than the one that could not be written: removed as well.
     assert!(disk.load(name, &key, b"").is_none());
     assert_eq!(disk.figures().failed, 1);
     assert!(files(folder.path()).is_empty());
@@ -520,7 +520,7 @@ fn what_waits_to_be_written_is_bounded() {
     let folder = TempDir::new().unwrap();
     let disk = Disk::open(&folder.path().join("cache"), 1 << 30).unwrap();
     let fields = testing::fields();
-    // Nobody writes here: there is no thread.
+    // Nothing is written, since there is no background thread.
     for number in 0..100 {
         let key: Key = testing::key(&format!("/{number}"));
         let body = Body::Bytes(bytes::Bytes::from(vec![0; 1 << 20]));
@@ -551,7 +551,7 @@ fn a_newer_response_takes_the_place_of_an_open_file() {
     assert_eq!(testing::body(&find(&cache, "/a").unwrap())[0], 2);
     assert_eq!(testing::body(&old)[0], 1, "who sends it keeps it");
 
-    // A 304 for what lies on the disk: the same body under a new head.
+    // A 304 for an entry on the disk: the same body with a new head.
     let stale = find(&cache, "/a").unwrap();
     let mut new = testing::new(&Fields::default(), &[]).terms;
     new.lifetime = 77;
@@ -595,8 +595,8 @@ fn what_lies_on_the_disk_only_is_inspected() {
     assert_eq!(found[0].entry.length(), Some(1));
 }
 
-/// While a newer response waits to be written, the older file is out of the
-/// sweep's sight: it must not come back after a restart.
+/// While a newer response is queued for writing, the sweep does not see the older file. That
+/// file must not be found after a restart.
 #[test]
 fn what_a_purge_took_does_not_come_back_from_under_a_write() {
     let folder = TempDir::new().unwrap();

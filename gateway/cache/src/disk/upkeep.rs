@@ -1,5 +1,5 @@
-//! What the cache's thread does for the disk store, in small steps: it writes what is
-//! queued, scans the folder after a start, and deletes files beyond the budget.
+//! The work of the background thread for the disk store, in small steps: it carries out
+//! queued jobs, scans the folder after a start, and deletes files beyond the budget.
 
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct Upkeep {
 /// The least time between two log lines about failed writes.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// How many jobs are done before other work is looked at.
+/// How many jobs or files are handled in one step, before other work gets its turn.
 const BATCH: usize = 64;
 
 impl Upkeep {
@@ -123,7 +123,7 @@ impl Upkeep {
     }
 
     fn judge(&mut self, disk: &Disk, name: u128) {
-        // What cannot be judged cannot be kept: the lines that may reach it go.
+        // A file that cannot be compared must go, since the purges are forgotten afterwards.
         let Ok(Some(head)) = disk.head(name) else {
             return disk.remove(name, &mut self.dirty);
         };
@@ -142,7 +142,7 @@ impl Upkeep {
                 }
                 let marked = disk.folder.update(name).and_then(|file| {
                     file.write_all_at(&format::stale_since(at_ms), format::STANDING_AT)?;
-                    // It must outlive a crash as the journal's line did.
+                    // The mark must survive a crash, as the journal forgets the purge.
                     file.sync_data()
                 });
                 if marked.is_err() {
@@ -152,9 +152,9 @@ impl Upkeep {
         }
     }
 
-    /// A sweep has carried out all purges up to `number`: once the folders have
-    /// reached the disk, the journal forgets them. False if that failed: the
-    /// lines must stay.
+    /// Called when a sweep has carried out all purges up to `number`: flushes the folders,
+    /// and then removes these purges from the journal. False if that failed; the purges
+    /// must then stay recorded.
     pub(crate) fn swept(&mut self, disk: &Disk, number: u64) -> bool {
         let mut flushed = true;
         for folder in self.dirty.take() {
@@ -169,7 +169,7 @@ impl Upkeep {
     }
 }
 
-/// Takes up the files of one of the 256 folders.
+/// Adds the files of one of the 256 folders to the known ones.
 fn scan(disk: &Disk, number: u8) {
     let Ok(files) = std::fs::read_dir(disk.folder.folder(number)) else {
         return;
@@ -179,7 +179,7 @@ fn scan(disk: &Disk, number: u8) {
             continue;
         };
         let [first, ..] = name.to_be_bytes();
-        // Metadata of the name itself: a symbolic link is none of ours.
+        // `metadata` does not follow a symbolic link, which is no regular file.
         if let Ok(metadata) = file.metadata()
             && metadata.is_file()
             && first == number

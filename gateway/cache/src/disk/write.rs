@@ -1,4 +1,4 @@
-//! Writing files: under another name first, whole or not at all.
+//! Writes files: under a temporary name, which is changed once they are complete.
 
 use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
@@ -8,18 +8,18 @@ use super::{Disk, Job, format, lock, name};
 use crate::entry::{Body, Entry};
 use crate::purge::Standing;
 
-/// What a job changed.
+/// The result of a job.
 pub(crate) enum Done {
-    /// The file of this key was written.
+    /// The file of this entry was written.
     Written(std::sync::Arc<Entry>),
-    /// It could not be written.
+    /// A file could not be written.
     Failed(io::Error),
     /// Anything else.
     Other,
 }
 
 impl Disk {
-    /// Carries out the next job; `None` if there is none.
+    /// Takes the next job from the queue.
     pub(super) fn next_job(&self) -> Option<Job> {
         let mut waiting = lock(&self.waiting);
         let job = waiting.jobs.pop_front()?;
@@ -60,11 +60,11 @@ impl Disk {
                     return Done::Written(entry);
                 }
             }
-            // What is there is older, and no sweep knows of it any more.
+            // The existing file is older than the purged entry, and sweeps do not see it.
             Ok(None) => self.remove(name, dirty),
             Err(error) => {
                 self.counts.failed.fetch_add(1, Ordering::Relaxed);
-                // What is there is older than what could not be written.
+                // The existing file is older than the one that could not be written.
                 self.remove(name, dirty);
                 return Done::Failed(error);
             }
@@ -72,7 +72,7 @@ impl Disk {
         Done::Other
     }
 
-    /// Removes a file, if it is there.
+    /// Removes a file if it exists.
     pub(super) fn remove(&self, name: u128, dirty: &mut Dirty) {
         dirty.mark(name);
         let _ = std::fs::remove_file(self.folder.file(name));
@@ -147,7 +147,7 @@ impl Dirty {
         }
     }
 
-    /// The folders, which are clean from now on.
+    /// Returns the marked folders, and removes the marks.
     pub(super) fn take(&mut self) -> impl Iterator<Item = u8> + use<> {
         let marked = std::mem::take(self);
         (0..=u8::MAX)

@@ -116,7 +116,7 @@ fn too_many_lines_purge_everything() {
     assert!(lines.iter().any(|line| line.0 == "All"));
 }
 
-/// The folder as the next process opens it, and what it reads there.
+/// Opens the folder and the journal as the next process does.
 fn next(path: &Path) -> (Arc<Folder>, Journal, Vec<Line>) {
     let folder = Arc::new(Folder::open(path).unwrap());
     let (journal, _, lines) = open(&folder);
@@ -143,7 +143,7 @@ fn a_journal_that_cannot_be_read_purges_everything() {
         damaged[place] ^= 1;
         Some(damaged)
     }));
-    // Cut after a whole record, it looks whole: no flush is cut there.
+    // A file cut after a complete record looks complete; a crash cannot cut there.
     let (_, rest) = whole.split_at(HEADER);
     let one = HEADER + 12 + u32::from_le_bytes(*rest.first_chunk().unwrap()) as usize;
     for (number, content) in torn.into_iter().enumerate() {
@@ -159,7 +159,7 @@ fn a_journal_that_cannot_be_read_purges_everything() {
         assert_eq!(all.is_none(), at_end_of_record, "{number}: {lines:?}");
         if let Some((_, purge, level)) = all {
             assert_eq!((*purge, *level), (Purge::Hard, folder.first_number()));
-            // It is remembered like any other.
+            // That purge is in the journal like any other.
             drop(folder);
             assert!(next(&path).2.iter().any(|line| line.0 == "All"));
         }
@@ -173,7 +173,7 @@ fn what_a_full_disk_tore_is_written_anew() {
     drop(next(&path));
     let (folder, journal, _) = next(&path);
     let journal_at = path.join("journal");
-    // A file that takes nothing, and no room for another.
+    // The open file cannot be written, and no other file can be created.
     let blocked = path.join("tmp-journal");
     let refuse = |journal: &Journal| {
         *lock(&journal.file) = Some(File::open(&journal_at).unwrap());
@@ -182,7 +182,7 @@ fn what_a_full_disk_tore_is_written_anew() {
     refuse(&journal);
     journal.add(&Scope::Tag(b"a"), Purge::Hard, 1);
     assert!(journal.flush().is_err());
-    // As a full disk leaves it: part of the record.
+    // A full disk has cut the record.
     let mut content = std::fs::read(&journal_at).unwrap();
     content.extend_from_slice(&[40, 0, 0, 0, 1, 2, 3]);
     std::fs::write(&journal_at, &content).unwrap();
@@ -190,7 +190,7 @@ fn what_a_full_disk_tore_is_written_anew() {
     journal.add(&Scope::Tag(b"b"), Purge::Hard, 2);
     journal.flush().unwrap();
 
-    // So too if a sweep could not write it anew.
+    // The same if a sweep could not rewrite the journal.
     refuse(&journal);
     journal.add(&Scope::Tag(b"c"), Purge::Hard, 3);
     assert!(journal.clear(1).is_err());
