@@ -5,9 +5,9 @@
 //! cargo run --release -p janua-cache --example measure -- [objects [folder]]
 //! ```
 //!
-//! With a folder, also what the disk store costs; the folder is made, and left.
+//! With a folder it also measures the disk store; the folder is created and not removed.
 //!
-//! Memory is the growth of the process (resident), less keys, heads and bodies.
+//! Memory is the growth of the resident memory minus keys, heads and bodies.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -42,7 +42,7 @@ fn main() -> Result<(), Failure> {
         own += store(&cache, number, None)?;
     }
     let filled = began.elapsed().as_nanos() / u128::from(objects);
-    // A first hit may allocate: count it in.
+    // The first hit may allocate, so it is included.
     for number in 0..objects {
         find(&cache, &mut Key::default(), number);
     }
@@ -104,9 +104,9 @@ fn main() -> Result<(), Failure> {
     }
 }
 
-/// How often what is asked for is there, beside a plain LRU of as many objects:
-/// requests by Zipf's law over a million objects, room for a tenth, and from
-/// time to time somebody who asks for everything once, such as a crawler.
+/// The hit ratio, compared with a plain LRU of the same number of objects: requests by
+/// Zipf's law over a million objects, memory for a tenth of them, and from time to time a
+/// client that requests everything once, such as a crawler.
 fn hit_ratios() -> Result<(), Failure> {
     const OBJECTS: u64 = 1_000_000;
     const REQUESTS: u64 = 2_000_000;
@@ -118,7 +118,7 @@ fn hit_ratios() -> Result<(), Failure> {
             max_object: 4096,
             disk: None,
         })?;
-        // What fits, so that both have room for as many.
+        // The number of objects that fit, so that the LRU has the same capacity.
         for number in 0..OBJECTS / 4 {
             store(&cache, OBJECTS * 2 + number, None)?;
         }
@@ -132,7 +132,7 @@ fn hit_ratios() -> Result<(), Failure> {
             let number = zipf.draw(&mut random);
             let is_hit = ask(&cache, &mut key, number)?;
             let is_lru_hit = lru.ask(number);
-            // The first half fills both.
+            // The first half fills both caches and is not counted.
             if request >= REQUESTS / 2 {
                 asked += 1;
                 hits += u64::from(is_hit);
@@ -157,7 +157,7 @@ fn hit_ratios() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Looks an object up and stores it if it is not there; whether it was.
+/// Looks up an object, and stores it if it is missing; true if it was found.
 fn ask(cache: &Cache<()>, key: &mut Key, number: u64) -> Result<bool, Failure> {
     begin(key, number);
     if let Found::Entry(_) = cache.find(key, &mut no_values, 0) {
@@ -167,8 +167,8 @@ fn ask(cache: &Cache<()>, key: &mut Key, number: u64) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// Numbers by Zipf's law with the exponent 1: the k-th is asked for 1/k as
-/// often as the first.
+/// Numbers by Zipf's law with the exponent 1: the k-th is requested 1/k times as often as the
+/// first.
 struct Zipf(Vec<f64>);
 
 impl Zipf {
@@ -190,7 +190,7 @@ impl Zipf {
     }
 }
 
-/// Exactly what was asked for last.
+/// An exact LRU.
 struct Lru {
     room: usize,
     clock: u64,
@@ -224,8 +224,8 @@ impl Lru {
     }
 }
 
-/// Objects of 1 KB are loaded into memory again, those of 1 MB are served from
-/// their files, verified once.
+/// Objects of 1 KB are loaded into memory, those of 1 MB are verified once and served from
+/// their files.
 fn disk(folder: &str) -> Result<(), Failure> {
     for (what, count, length) in [("1 KB", 2000, 1000), ("1 MB", 100, 1_000_000)] {
         let path = std::path::Path::new(folder).join(what);
@@ -282,7 +282,7 @@ fn begin(key: &mut Key, number: u64) {
 
 fn no_values(_: &Variance, _: &mut Parts) {}
 
-/// Stores an object; its bytes of key, head and body.
+/// Stores an object; returns the bytes of its key, head and body.
 fn store(cache: &Cache<()>, number: u64, tag: Option<&[u8]>) -> Result<u64, Failure> {
     store_body(cache, number, tag, &BODY)
 }
@@ -318,7 +318,7 @@ fn store_body(
         .store_whole(new, &Variance::default(), &mut no_values, body)
         .map_err(|refused| format!("{refused:?}"))?;
     let address = entry.address().ok_or("no address")?;
-    // The parts of the key with a byte of length each, and its first byte.
+    // The parts of the key with a length of one byte each, and the first byte of the key.
     let own = "frontend".len() + address.scheme.len() + address.host.len() + address.path.len() + 7;
     Ok((own + entry.head().len() + body.len()) as u64)
 }
@@ -330,7 +330,7 @@ fn find(cache: &Cache<()>, key: &mut Key, number: u64) {
     }
 }
 
-/// Nanoseconds of one thread for one hit, its key being there.
+/// Nanoseconds that one thread needs for one hit, without building the key.
 fn hits(cache: &Cache<()>, threads: u64, distinct: u64) -> u64 {
     const ROUNDS: u64 = 200_000;
     let each = |seed: u64| {
@@ -365,7 +365,7 @@ fn hits(cache: &Cache<()>, threads: u64, distinct: u64) -> u64 {
     })
 }
 
-/// Bytes of memory that the process holds.
+/// Resident memory of the process in bytes.
 fn resident() -> Result<u64, Failure> {
     let statm = std::fs::read_to_string("/proc/self/statm")?;
     let pages: u64 = statm.split(' ').nth(1).ok_or("statm")?.parse()?;

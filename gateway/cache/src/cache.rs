@@ -1,11 +1,11 @@
-//! The cache as the proxy sees it: look up, join the flight of a miss, purge.
+//! The cache as the proxy uses it: look up, join the flight of a miss, purge.
 //!
 //! ```text
-//! find ─┬─ Entry ── deliver, or validate (join, ask, revalidated)
-//!       ├─ OnDisk ─ load in the pool of blocking work, then as above
-//!       ├─ Pass ─── ask, store nothing
-//!       └─ Miss ─── join ─┬─ Leader ─── ask ─ store / pass / fail
-//!                         ├─ Follower ─ landing
+//! find ─┬─ Entry ── serve, or validate (join, fetch, revalidated)
+//!       ├─ OnDisk ─ load on a thread that may block, then as above
+//!       ├─ Pass ─── fetch, store nothing
+//!       └─ Miss ─── join ─┬─ Leader ─── fetch ─ store / pass / fail
+//!                         ├─ Follower ─ wait for the landing
 //!                         └─ Again ──── find
 //! ```
 
@@ -27,24 +27,24 @@ use crate::purge::{Purge, Purges, Scope};
 use crate::store::Store;
 use crate::store::index::Slot;
 
-/// How large the cache may be, and where it lives.
+/// The limits of the cache, and the folder of its disk store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Byte budget of the memory store; 0 turns the cache off. What fills hold
-    /// until they are whole comes beside it: at most a quarter of it, or four of
-    /// the largest objects if that is more.
+    /// Byte budget of the memory store; 0 turns the cache off. Bodies that are being
+    /// received take memory in addition: at most a quarter of the budget, or four of the
+    /// largest objects if that is more.
     pub memory_bytes: u64,
-    /// Largest body that is stored, in bytes; never more than half of what one
-    /// shard of the memory store holds.
+    /// Largest body that is stored, in bytes; reduced to half of the budget of one shard
+    /// of the memory store.
     pub max_object: u64,
     /// The disk store, if there is one.
     pub disk: Option<DiskOptions>,
 }
 
-/// The disk store.
+/// The options of the disk store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiskOptions {
-    /// Its folder; made with mode 0700.
+    /// The folder; created with mode 0700.
     pub path: PathBuf,
     /// Byte budget.
     pub bytes: u64,
@@ -96,12 +96,12 @@ impl<F> Clone for Cache<F> {
 }
 
 impl<F> Cache<F> {
-    /// Opens the cache and starts its thread. The disk is not scanned before
-    /// this returns: until the thread has done so, lookups probe it.
+    /// Opens the cache and starts its background thread, which scans the disk. Until it has
+    /// done so, lookups try to open files that are not known yet.
     ///
     /// # Errors
-    /// [`OpenError`] if the disk store's folder cannot be used, or the thread
-    /// not be started.
+    /// [`OpenError`] if the folder of the disk store cannot be used, or the thread cannot
+    /// be started.
     pub fn open(options: &Options) -> Result<Self, OpenError> {
         let disk = match &options.disk {
             Some(disk) if options.memory_bytes > 0 => Some(Disk::open(&disk.path, disk.bytes)?),
@@ -142,9 +142,9 @@ impl<F> Cache<F> {
         }
     }
 
-    /// Looks a request up. `variant` is asked to write the request's values of
-    /// what a [`Variance`] names, once that is known, in its order. `now_ms` is
-    /// milliseconds since the Unix epoch.
+    /// Looks up a request. If the stored responses vary, `variant` is called to write the
+    /// request's values for the [`Variance`], in its order. `now_ms` is in milliseconds
+    /// since the Unix epoch.
     pub fn find(
         &self,
         key: &mut Key,
@@ -206,8 +206,8 @@ impl<F> Cache<F> {
         }
     }
 
-    /// Joins the flight of the key that was looked up last, or begins it. Also
-    /// for an entry that is to be validated.
+    /// Joins the flight of the key that was looked up last, or begins one. Also used for an
+    /// entry that must be validated.
     pub fn join(&self, key: &Key) -> Joined<F> {
         // Read before the flight begins, so that a purge from now on applies to the
         // response that the flight brings.
@@ -297,15 +297,15 @@ impl<F> Cache<F> {
         self.store.max_object()
     }
 
-    /// The figures of the moment.
+    /// The current figures.
     #[must_use]
     pub fn status(&self) -> CacheFigures {
         CacheFigures::of(&self.store, self.flights.pending(), &self.background)
     }
 
-    /// All that is stored for an address, whatever the rest of its key. Looks
-    /// through the whole store, the disk's files included: for a person's
-    /// command, off the workers.
+    /// All stored responses for an address, with any other parts of the key. Scans the whole
+    /// store, including the files on the disk: meant for a command of an operator, and not
+    /// to be called on a worker.
     #[must_use]
     pub fn inspect(&self, wanted: &Wanted<'_>) -> Vec<Described> {
         crate::figures::inspect(&self.store, wanted)

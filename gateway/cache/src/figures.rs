@@ -1,4 +1,4 @@
-//! The figures of the cache, and what it stores for an address.
+//! The figures of the cache, and the stored responses of an address.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::purge::Standing;
 use crate::store::Store;
 use crate::store::index::Slot;
 
-/// Figures of the moment; counters count since the start.
+/// Current figures; counters count since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CacheFigures {
     /// Slots of the memory store: entries and a few markers.
     pub objects: u64,
-    /// What they weigh, in bytes.
+    /// Their weight in bytes.
     pub bytes: u64,
-    /// What they may weigh.
+    /// The most that they may weigh, in bytes.
     pub budget: u64,
-    /// Entries evicted for lack of room.
+    /// Entries evicted to stay within the budget.
     pub evictions: u64,
     /// Bodies that are being received.
     pub fills: u64,
@@ -58,16 +58,16 @@ impl CacheFigures {
     }
 }
 
-/// The address that `janua cache get` asks about.
+/// The address whose stored responses `janua cache get` lists.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
-    /// `http` or `https`; `None` is either.
+    /// `http` or `https`; `None` for both.
     pub scheme: Option<&'a [u8]>,
-    /// Host, with the port if requests had one.
+    /// Host, with the port if the requests had one; in any letter case.
     pub host: &'a [u8],
     /// Normalised path.
     pub path: &'a [u8],
-    /// One query; `None` is every query.
+    /// The query; `None` for every query.
     pub query: Option<&'a [u8]>,
 }
 
@@ -83,7 +83,7 @@ impl Wanted<'_> {
 /// A stored response and where its body is.
 #[derive(Clone, Debug)]
 pub struct Described {
-    /// The entry: status, terms, tags, rule, variant, hits.
+    /// The stored response.
     pub entry: Arc<Entry>,
     /// Where its body is.
     pub place: Place,

@@ -1,12 +1,12 @@
-//! Storing a body while it arrives: the request that fetches it writes it, and any
-//! request on any worker may read it from the first byte on.
+//! Stores a body while it arrives: the request that fetches it writes it, and any request
+//! on any worker may read it from the first byte on.
 //!
-//! While the body may still be stored, all of it is kept. Once it proves too large
-//! to be stored, or all bodies that are being received hold too much memory, its entry
-//! leaves the index. Later requests do not find it then. Its present readers still
-//! get all of it: what the slowest of them has not read is kept, and the writer waits
-//! while that is more than [`MAX_LAG`](crate::MAX_LAG). If the writer goes away before the end,
-//! every reader is told by [`Aborted`](crate::Aborted), and the entry is gone.
+//! While the body may still be stored, all of it is kept. Once it proves too large to be
+//! stored, or all bodies that are being received hold too much memory, its entry is removed
+//! from the index, so that later requests do not find it. Its present readers still get the
+//! complete body: the part that the slowest of them has not read is kept, and the writer
+//! waits while that is more than [`MAX_LAG`](crate::MAX_LAG). If the writer is dropped
+//! before the end, every reader gets [`Aborted`](crate::Aborted), and the entry is removed.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

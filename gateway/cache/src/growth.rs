@@ -1,8 +1,8 @@
 //! A body that is read while it is still being received: one writer, and any number
 //! of readers on any worker, each from the first byte on.
 //!
-//! The lowest part of the crate: stored entries hold such a body, and it knows none
-//! of them.
+//! This module depends on no other of the crate: stored entries hold such a body, not the
+//! other way round.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,13 +21,13 @@ pub use reader::FillReader;
 /// kept, in bytes.
 pub const MAX_LAG: u64 = 1 << 20;
 
-/// The body ended before it was whole: its writer failed or went away.
+/// The body ended before it was complete: its writer failed or was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aborted;
 
 impl std::fmt::Display for Aborted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the body ended before it was whole")
+        f.write_str("the body ended before it was complete")
     }
 }
 
@@ -45,13 +45,13 @@ struct State {
     chunks: VecDeque<Bytes>,
     /// Number of the first chunk that is still there.
     first: u64,
-    /// Bytes before that chunk.
+    /// Offset of that chunk in the body, in bytes.
     start: u64,
     /// Bytes written so far.
     end: u64,
     /// Bytes of the shared budget that this body has reserved.
     reserved: u64,
-    /// True while all of it is kept, so that it can be stored.
+    /// True while the whole body is kept, so that it can be stored.
     kept: bool,
     progress: Progress,
     readers: Slab<Reader>,
@@ -81,7 +81,7 @@ pub(crate) enum Written {
     Kept,
     /// From this write on the beginning of the body is dropped once all readers have it.
     TooLarge,
-    /// That was so before this write.
+    /// The beginning was being dropped already before this write.
     Passing,
 }
 
@@ -89,8 +89,8 @@ pub(crate) enum Written {
 const CHUNK: u64 = 64;
 
 impl Growth {
-    /// `expected` bytes are reserved at once; `None` if the fills together hold
-    /// too much already.
+    /// Begins a body and reserves `expected` bytes for it; `None` if the limit of all bodies
+    /// together does not allow that.
     pub(crate) fn begin(budget: &Arc<GrowingBytes>, expected: u64) -> Option<Arc<Self>> {
         if !budget.reserve(expected) {
             return None;
@@ -165,8 +165,8 @@ impl Growth {
         }
     }
 
-    /// The whole body in one piece of exactly its size, if it was kept. Only
-    /// the writer writes: what it copies between the two locks does not change.
+    /// Ends the body, and returns it in one allocation of exactly its size if all of it was
+    /// kept. Nothing changes between the two locks, as only the writer writes.
     pub(crate) fn finish(&self) -> Option<Bytes> {
         let (chunks, length) = {
             let state = self.lock();

@@ -1,9 +1,9 @@
-//! Hashes of keys: keyed anew in each process, so that nobody outside can
-//! choose keys that meet in one slot.
+//! Hashes of keys. Each process uses its own random seed, so that clients cannot choose keys
+//! that collide.
 
 use std::hash::{BuildHasher, Hasher};
 
-/// Hashes the bytes of keys.
+/// Hashes keys.
 #[derive(Debug)]
 pub(crate) struct KeyHasher(ahash::RandomState);
 
@@ -12,8 +12,8 @@ impl KeyHasher {
         Self(ahash::RandomState::new())
     }
 
-    /// The slot of a key; an empty variant is the primary key's own slot.
-    /// Both parts are compared in full afterwards.
+    /// The slot of a key; with an empty variant that of the primary key. The key in the slot
+    /// must still be compared in full.
     pub(crate) fn slot(&self, primary: &[u8], variant: &[u8]) -> u64 {
         let mut state = self.0.build_hasher();
         state.write(primary);
@@ -24,7 +24,7 @@ impl KeyHasher {
     }
 }
 
-/// For keys that are hashes already.
+/// Builds hashers for keys that are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Identity;
 
@@ -36,7 +36,7 @@ impl BuildHasher for Identity {
     }
 }
 
-/// The hasher of [`Identity`].
+/// The hasher of [`Identity`]: returns the key itself.
 #[derive(Debug)]
 pub(crate) struct Same(u64);
 

@@ -1,35 +1,35 @@
-//! What names a stored response: the primary key, and the variant under it.
+//! The key of a stored response: the primary key, and the variant under it.
 //!
-//! Both are sequences of length-prefixed parts, so that no two different
-//! requests write the same bytes; an absent part differs from an empty one.
+//! Both are sequences of length-prefixed parts, so that two different requests never have
+//! the same key; an absent part differs from an empty one.
 //! They are compared in full on every lookup: with a hash alone a collision, by chance
 //! or by an attacker, would hand out the response of another request.
 
 /// The parts of a primary key, borrowed from the request.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyParts<'a> {
-    /// Digest of all that shapes the stored response besides the request: the
+    /// Digest of everything that determines the stored response besides the request: the
     /// upstream, and what the route changes in request and response.
     pub cache_scope: &'a [u8],
     /// `http` or `https`.
     pub scheme: &'a [u8],
-    /// Host and port as in the request's authority; kept in lower case.
+    /// Host and port as in the request's authority; stored in lower case.
     pub host: &'a [u8],
-    /// The normalised path that the client asked for.
+    /// The normalised path that the client requested.
     pub path: &'a [u8],
-    /// The query as it joins the key, without the `?`; `None` if there is none.
+    /// The query as part of the key, without the `?`; `None` if there is none.
     pub query: Option<&'a [u8]>,
     /// True if a rule dropped or sorted parameters: `query` then stands for
     /// many queries, and a purge of any of them reaches the entry.
     pub query_edited: bool,
-    /// The path that the upstream is asked for, if a policy edited it.
+    /// The path that is requested from the upstream, if a policy has edited it.
     pub upstream_path: Option<&'a [u8]>,
 }
 
-/// A request's key, built anew for each request in memory that is kept.
+/// The key of a request. Its buffers are reused for further requests.
 ///
-/// [`Cache::find`](crate::Cache::find) completes it with the variant and
-/// [`Cache::join`](crate::Cache::join) reads what `find` left in it.
+/// [`Cache::find`](crate::Cache::find) completes it with the variant, and
+/// [`Cache::join`](crate::Cache::join) uses it as `find` has left it.
 #[derive(Debug, Default)]
 pub struct Key {
     pub(crate) primary: Parts,
@@ -37,7 +37,7 @@ pub struct Key {
     pub(crate) place: Place,
 }
 
-/// Where in the store `find` looked last.
+/// Where the last lookup was in the store.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
     /// Hash of the primary part: selects the shard of the flights.
@@ -49,7 +49,7 @@ pub(crate) struct Place {
 }
 
 impl Key {
-    /// Begins a key: writes the parts that each key has.
+    /// Begins a new key with the parts that each key has.
     pub fn begin(&mut self, parts: &KeyParts<'_>) {
         self.primary.0.clear();
         self.variant.0.clear();
@@ -63,12 +63,12 @@ impl Key {
         self.primary.push(parts.upstream_path);
     }
 
-    /// Adds one value of `vary_on`; `None` if the request lacks it.
+    /// Adds one value of the route's `vary_on`; `None` if the request does not have it.
     pub fn vary_on(&mut self, value: Option<&[u8]>) {
         self.primary.push(value);
     }
 
-    /// Bytes held for reuse.
+    /// Capacity of the buffers, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.primary.0.capacity() + self.variant.0.capacity()
@@ -80,7 +80,7 @@ impl Key {
 pub struct Parts(pub(crate) Vec<u8>);
 
 impl Parts {
-    /// Adds a part; `None` is written apart from an empty one.
+    /// Adds a part. `None` differs from an empty part.
     pub fn push(&mut self, part: Option<&[u8]>) {
         let Some(part) = part else {
             return self.push_length(0);
@@ -97,7 +97,8 @@ impl Parts {
         }
     }
 
-    /// Seven bits a byte, the lowest first; the high bit says that more follow.
+    /// Writes a length in LEB128: seven bits per byte, the lowest first; the high bit marks
+    /// that more bytes follow.
     fn push_length(&mut self, mut length: u64) {
         while length >= 0x80 {
             self.0.push(low_byte(length) | 0x80);
@@ -111,7 +112,7 @@ fn low_byte(length: u64) -> u8 {
     (length & 0x7f) as u8
 }
 
-/// Reads parts back. Ends at the first that is not whole.
+/// Reads parts. Ends at the first one that is incomplete.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartsReader<'a>(pub(crate) &'a [u8]);
 
@@ -139,13 +140,13 @@ impl<'a> Iterator for PartsReader<'a> {
     }
 }
 
-/// The address that a stored response answers, read from its primary key.
-/// It is what purges and `cache get` name; the rest of the key is not.
+/// The address of a stored response, read from its primary key: the part of the key that
+/// purges and `janua cache get` refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address<'a> {
     /// `http` or `https`.
     pub scheme: &'a [u8],
-    /// Lower case, with the port if the request had one.
+    /// Host in lower case, with the port if the request had one.
     pub host: &'a [u8],
     /// Normalised path.
     pub path: &'a [u8],
@@ -156,7 +157,7 @@ pub struct Address<'a> {
 }
 
 impl<'a> Address<'a> {
-    /// `None` only for bytes that no [`Key`] wrote.
+    /// `None` only for bytes that are no primary key.
     pub(crate) fn of(primary: &'a [u8]) -> Option<Self> {
         let (&edited, rest) = primary.split_first()?;
         let mut parts = PartsReader(rest);
@@ -171,7 +172,7 @@ impl<'a> Address<'a> {
     }
 }
 
-/// What tells the stored responses of one primary key apart.
+/// What distinguishes the stored responses of one primary key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Variance {
     names: Vec<Box<[u8]>>,
@@ -179,7 +180,8 @@ pub struct Variance {
 }
 
 impl Variance {
-    /// From the names of `Vary`, in any case, order and number.
+    /// `names` are those of `Vary`, in any order and letter case, and may be repeated.
+    /// `by_user` is true if the response belongs to one user.
     pub fn new<'n>(names: impl IntoIterator<Item = &'n [u8]>, by_user: bool) -> Self {
         let mut names: Vec<Box<[u8]>> = names
             .into_iter()
@@ -207,8 +209,8 @@ impl Variance {
         self.names.is_empty() && !self.by_user
     }
 
-    /// Both together: what varies by either varies by the union. An upstream
-    /// that names `Vary` on some answers only does not make others unreachable.
+    /// The names of both. With the union, an upstream that sends `Vary` on only some of its
+    /// responses does not make the others unreachable.
     pub(crate) fn union(&self, other: &Self) -> Self {
         Self::new(
             self.names().chain(other.names()),
@@ -216,8 +218,8 @@ impl Variance {
         )
     }
 
-    /// Begins a variant's key with the variance itself, so that values of
-    /// different names are never taken for one another.
+    /// Begins the key of a variant with the variance itself, so that values of different
+    /// fields are never confused.
     pub(crate) fn begin(&self, variant: &mut Parts) {
         variant.0.clear();
         variant.0.push(if self.by_user { 2 } else { 1 });
@@ -227,12 +229,12 @@ impl Variance {
         }
     }
 
-    /// The variance that a variant's key begins with, and the values after it.
+    /// Reads the variance at the beginning of a variant's key; the values follow it.
     pub(crate) fn of(variant: &[u8]) -> Option<(Self, PartsReader<'_>)> {
         let (&kind, rest) = variant.split_first()?;
         let mut reader = PartsReader(rest);
         let (&count, rest) = reader.0.split_first()?;
-        // A list of 128 names or more has a longer count; no such Vary is stored.
+        // The count of 128 names or more takes two bytes; such a list is never stored.
         if count & 0x80 != 0 {
             return None;
         }

@@ -1,15 +1,16 @@
-//! Purges: each is a line in a small table, whatever it reaches.
+//! Purges. Each is recorded as one line in a small table, however many entries it reaches.
 //!
-//! Purges are numbered. An entry remembers the number up to which it has been
-//! judged (its *level*); a lookup compares that with the newest number and, only
-//! if a purge has come since, asks the tables once and remembers the answer. So
-//! a purge of a hundred thousand objects costs one insertion, acts on the next
-//! lookup of each of them, and in the steady state a hit pays one comparison.
+//! Purges are numbered. An entry remembers the number of the newest purge that it has been
+//! compared with, its *level*. A lookup compares the level with the number of the newest
+//! purge; only if there has been a purge since, it compares the entry with the tables, and
+//! the entry remembers the result. So a purge of a hundred thousand objects costs one
+//! insertion and takes effect at the next lookup of each of them, and without purges a hit
+//! costs one comparison of numbers.
 //!
-//! A sweep in the background then judges every entry, frees what is dead, and
-//! clears the lines it has carried out. What turns up later with a level from
-//! before the cleared lines can no longer be judged, and is taken as dead: a
-//! fetch that straddles a purge and its whole sweep is fetched once more.
+//! A sweep in the background then compares every entry with the recorded purges, removes
+//! the purged ones, and clears these lines. An entry whose level is older than the cleared
+//! lines can no longer be compared and counts as purged: a response whose fetch began
+//! before a purge and ends after its sweep is fetched again.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -18,11 +19,11 @@ mod tables;
 
 use tables::Tables;
 
-/// What a purge reaches. Hosts compare in lower case, and one without a port
-/// reaches every port; paths, queries and tags compare byte by byte.
+/// Which entries a purge reaches. Hosts are compared without letter case, and a host without
+/// a port reaches every port. Paths, queries and tags are compared byte by byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope<'a> {
-    /// One address, in every variant.
+    /// One address, with all variants.
     Url {
         /// `http` or `https`.
         scheme: &'a [u8],
@@ -30,46 +31,46 @@ pub enum Scope<'a> {
         host: &'a [u8],
         /// Normalised path.
         path: &'a [u8],
-        /// One query; `None` is every query of the path. An entry whose query
-        /// was edited for the key is reached by each query of its path.
+        /// The query; `None` for every query of the path. An entry whose query was edited
+        /// for the key is reached by each query of its path.
         query: Option<&'a [u8]>,
     },
-    /// Every path of a host that begins with these bytes, of either scheme.
+    /// Every path of a host that begins with these bytes, with either scheme.
     Prefix {
         /// Host and port.
         host: &'a [u8],
         /// Beginning of the normalised path.
         path: &'a [u8],
     },
-    /// All of a host, of either scheme.
+    /// Every path of a host, with either scheme.
     Host(&'a [u8]),
-    /// All that carry a tag. Tags tell letter cases apart.
+    /// All entries with a tag. Tags are case-sensitive.
     Tag(&'a [u8]),
     /// Everything.
     All,
 }
 
-/// How much a purge takes away.
+/// What a purge does to the entries that it reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
-    /// Stale: it is validated before it is used again, and may serve where a
-    /// stale response may (RFC 5861).
+    /// Makes them stale: they are validated before they are used again, and may be served
+    /// stale where their terms allow it (RFC 5861).
     Soft {
-        /// Stale since now, in milliseconds since the Unix epoch.
+        /// The time of the purge, in milliseconds since the Unix epoch.
         now_ms: u64,
     },
-    /// Gone.
+    /// Removes them.
     Hard,
 }
 
-/// What all purges so far did to an entry.
+/// The effect of all purges so far on an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
+    /// Not purged.
     Live,
-    /// Stale since this time, in milliseconds since the Unix epoch.
-    Stale {
-        at_ms: u64,
-    },
+    /// Purged softly: stale since this time, in milliseconds since the Unix epoch.
+    Stale { at_ms: u64 },
+    /// Purged: the entry must not be used.
     Dead,
 }
 
@@ -84,11 +85,11 @@ impl Standing {
     }
 }
 
-/// What of an entry purges are compared with.
+/// The parts of an entry that purges are compared with.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub(crate) primary: &'a [u8],
-    /// Length-prefixed, one after the other.
+    /// Length-prefixed tags, one after the other.
     pub(crate) tags: &'a [u8],
 }
 
@@ -129,7 +130,7 @@ impl Purges {
         self.read().cleared()
     }
 
-    /// How many table lines wait for a sweep.
+    /// How many lines the tables have, which the next sweep clears.
     pub(crate) fn lines(&self) -> usize {
         self.read().lines()
     }
@@ -163,7 +164,7 @@ impl Purges {
             return (Standing::Live, level);
         }
         let tables = self.read();
-        // Under the lock the newest number and the lines belong together.
+        // Under the lock the newest number matches the tables.
         let newest = self.newest();
         (tables.judge(&self.hasher, level, subject), newest)
     }

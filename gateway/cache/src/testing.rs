@@ -1,4 +1,4 @@
-//! What the tests of the store share.
+//! Helpers for the tests of the cache.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::{
     Variance,
 };
 
-/// What a leader tells of a failure.
+/// A cache whose leaders report failures as text.
 pub(crate) type Tests = Cache<&'static str>;
 
 pub(crate) const MIB: u64 = 1 << 20;
@@ -68,7 +68,7 @@ pub(crate) fn new<'a>(head: &'a Fields, tags: &'a [&'a [u8]]) -> NewEntry<'a> {
     }
 }
 
-/// A request whose values of all names are this one.
+/// Writes the variant of a request that has this value for each name.
 pub(crate) fn value(value: &'static str) -> impl FnMut(&Variance, &mut Parts) {
     move |variance, parts| {
         for _ in variance.names() {
@@ -108,7 +108,7 @@ pub(crate) fn store_key(cache: &Tests, key: &mut Key, tags: &[&[u8]], body: &[u8
         .unwrap()
 }
 
-/// Looks a path up, the disk included.
+/// Looks up a path, in memory and on the disk.
 pub(crate) fn find(cache: &Tests, path: &str) -> Option<Arc<Entry>> {
     find_key(cache, &mut key(path), "")
 }
@@ -145,7 +145,7 @@ pub(crate) fn body(entry: &Entry) -> Vec<u8> {
     }
 }
 
-/// Waits for what the background thread does.
+/// Waits until the background thread has made `holds` true.
 #[allow(
     clippy::disallowed_methods,
     reason = "the test's own thread, not a worker"

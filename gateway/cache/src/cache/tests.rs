@@ -27,8 +27,7 @@ fn what_is_stored_is_found_by_its_whole_key() {
     assert_eq!(find(&cache, "/a").unwrap().hits(), 3);
 }
 
-/// The key of a flight without its parts that are compared: what a collision
-/// of hashes would look like.
+/// Simulates a collision of hashes: the slot of a key holds the entry of another.
 #[test]
 fn a_slot_is_not_taken_for_another_key() {
     let cache = testing::memory(16 * MIB);
@@ -84,10 +83,10 @@ fn variances_of_one_key_are_joined() {
         entry.variance().unwrap(),
         Variance::new([&b"accept"[..], b"origin"], false)
     );
-    // From now on without another name, it stays as specific.
+    // A later response that names fewer fields is still stored under all of them.
     store_variant(&cache, "/", &[b"Accept"], false, "z");
     assert!(variant(&cache, "/", "y").is_some());
-    // A response that varies on nothing answers all.
+    // A response without `Vary` answers all requests.
     store(&cache, "/", &[], b"plain");
     assert_eq!(variant(&cache, "/", "any").unwrap(), b"plain");
 }
@@ -124,7 +123,7 @@ fn a_soft_purge_leaves_what_may_be_validated() {
     let stale = find(&cache, "/a").unwrap();
     assert!(stale.is_purged_softly());
 
-    // A 304 makes it whole again, with its body, under the new head.
+    // A 304 makes it fresh again: the same body with a new head.
     let mut head = testing::fields();
     head.set(b"ETag", b"\"2\"");
     let entry = testing::lead(&cache, &mut key("/a"), "").revalidated(
@@ -156,13 +155,13 @@ fn a_compressed_form_is_kept_beside() {
     assert_eq!(found.encoded(Coding::Gzip).unwrap().len(), 500);
     assert_eq!(found.encoded(Coding::Brotli), None);
     assert_eq!(cache.status().bytes, before + 500);
-    // Two codings made of the same entry at one time: both are kept.
+    // Two codings of the same entry at the same time: both are kept.
     cache.encoded(&entry, Coding::Zstd, Bytes::from_static(&[2; 400]));
     let found = find(&cache, "/a").unwrap();
     assert_eq!(found.encoded(Coding::Gzip).unwrap().len(), 500);
     assert_eq!(found.encoded(Coding::Zstd).unwrap().len(), 400);
     assert!(Arc::ptr_eq(&cache.current(&entry), &found));
-    // Of an entry that is no longer there, nothing is kept.
+    // A coding of an entry that is no longer stored is not kept.
     store(&cache, "/a", &[], b"new");
     assert!(Arc::ptr_eq(&cache.current(&entry), &entry));
     cache.encoded(&found, Coding::Brotli, Bytes::from_static(&[1; 500]));
@@ -319,8 +318,8 @@ fn a_purge_takes_less_than_a_millisecond_whatever_it_reaches() {
     assert!(find(&cache, "/5").is_none());
 }
 
-/// Anybody who may send unsafe requests adds lines to the table: before it is
-/// full, which would widen them to whole hosts, it is swept.
+/// Any client that may send unsafe requests adds lines to the table. It is swept before it is
+/// full, which would widen invalidations to whole hosts.
 #[test]
 fn many_invalidations_are_swept_without_delay() {
     let cache = testing::memory(16 * MIB);

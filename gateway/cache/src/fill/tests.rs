@@ -17,7 +17,7 @@ fn fill(cache: &Tests, path: &str, length: Option<u64>) -> Fill {
         .unwrap()
 }
 
-/// All that is there now; the end is `Some`.
+/// Reads what is available now; `Some` if the body has ended.
 fn drain(reader: &mut FillReader) -> (Vec<u8>, Option<Result<(), Aborted>>) {
     let mut cx = Context::from_waker(Waker::noop());
     let mut all = Vec::new();
@@ -153,7 +153,7 @@ fn the_writer_is_woken_when_the_slowest_reader_reads_or_leaves() {
 #[test]
 fn fills_together_hold_a_bounded_number_of_bytes() {
     let cache = testing::memory(16 * MIB);
-    // A quarter of the budget, or four of the largest objects.
+    // The limit is a quarter of the budget, or four of the largest objects.
     let fills: Vec<_> = (0..4)
         .map(|number| fill(&cache, &format!("/{number}"), Some(MIB)))
         .collect();
@@ -164,7 +164,7 @@ fn fills_together_hold_a_bounded_number_of_bytes() {
         Some(MIB),
     );
     assert_eq!(refused.unwrap_err(), crate::Refused::Full);
-    // One of unknown length begins, and passes once there is no room.
+    // A body of unknown length begins, and is no longer kept once the memory is used up.
     let mut unknown = fill(&cache, "/y", None);
     let mut reader = unknown.reader().unwrap();
     unknown.write(&[1; 1000]);

@@ -22,7 +22,7 @@ fn follow(cache: &Tests, key: &mut Key, as_value: &'static str) -> Follow<&'stat
     }
 }
 
-/// What a flight came to by now.
+/// The landing of a flight, if it has landed by now.
 fn landed(
     follow: Follow<&'static str>,
     key: &mut Key,
@@ -161,7 +161,7 @@ fn a_waiter_for_another_variant_looks_again() {
         landed(other, &mut french, "fr"),
         Some(Landing::Retry)
     ));
-    // Known by now, so that variants fly apart.
+    // The variance is known now, so that each variant has a flight of its own.
     let french_lead = testing::lead(&cache, &mut french, "fr");
     let italian_lead = testing::lead(&cache, &mut testing::key("/"), "it");
     drop((french_lead, italian_lead));
@@ -178,13 +178,13 @@ fn a_purge_while_the_upstream_is_asked_reaches_the_answer() {
     let leader = testing::lead(&cache, &mut testing::key("/"), "");
     cache.purge(&Scope::Tag(b"elsewhere"), Purge::Hard).unwrap();
     store(leader, &Variance::default(), "");
-    // Another's purge does not, unless its sweep came between.
+    // A purge of another tag does not, unless a sweep has come between.
     if cache.status().purge_lines > 0 {
         assert!(testing::find(&cache, "/").is_some());
     }
 }
 
-/// One request from its look-up to its last byte.
+/// One request from its lookup to its last byte.
 async fn request(cache: Tests, asked: Arc<AtomicUsize>, die: usize, arrived: Arc<AtomicUsize>) {
     let mut key = testing::key("/");
     arrived.fetch_add(1, Ordering::SeqCst);
@@ -203,7 +203,7 @@ async fn request(cache: Tests, asked: Arc<AtomicUsize>, die: usize, arrived: Arc
             }
             Joined::Leader(lead) => {
                 let number = asked.fetch_add(1, Ordering::SeqCst);
-                // The upstream answers once all wait.
+                // The upstream responds once all other requests wait.
                 while arrived.load(Ordering::SeqCst) < 1000 {
                     tokio::task::yield_now().await;
                 }
@@ -271,7 +271,7 @@ fn a_thousand_misses_on_four_threads_are_one_request() {
     }
 }
 
-/// Runs them all at once on this thread.
+/// Runs the requests concurrently on this thread.
 fn all(requests: impl Iterator<Item = impl Future<Output = ()> + 'static>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -336,7 +336,7 @@ fn a_304_that_varies_on_more_belongs_to_the_request_that_it_answers() {
     assert!(found("en").is_some());
     assert!(found("de").is_none(), "another's language");
 
-    // One that names less, or the same, changes nothing of that.
+    // A 304 that names the same fields or fewer does not change the variant.
     for names in [&[][..], &[&b"Accept-Language"[..]]] {
         let again = renew(testing::lead(&cache, key, "en"), &own, names, "de");
         assert!(Arc::ptr_eq(&found("en").unwrap(), &again));

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How much is held, and may be held.
+/// The memory in use, and its limit.
 #[derive(Debug, Default)]
 pub(crate) struct GrowingBytes {
     held: AtomicU64,
@@ -24,7 +24,7 @@ impl GrowingBytes {
         self.fills.load(Ordering::Relaxed)
     }
 
-    /// Reserves so many bytes, or none and returns false if that exceeds the limit.
+    /// Reserves memory; false if that would exceed the limit.
     pub(super) fn reserve(&self, bytes: u64) -> bool {
         let limit = self.limit.load(Ordering::Relaxed);
         self.held

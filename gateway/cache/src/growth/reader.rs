@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Aborted, Growth, Progress, Reader};
 
-/// A reader. Once dropped, it no longer makes the writer wait.
+/// A reader of a body. A dropped reader no longer makes the writer wait.
 #[derive(Debug)]
 pub struct FillReader {
     growth: Arc<Growth>,
@@ -15,7 +15,7 @@ pub struct FillReader {
 }
 
 impl FillReader {
-    /// The next piece; `None` after the last one of a whole body.
+    /// The next piece; `None` after the last one of a complete body.
     ///
     /// # Errors
     /// [`Aborted`] if the writer went away before the end.

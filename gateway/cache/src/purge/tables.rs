@@ -8,17 +8,17 @@ use super::{Purge, Scope, Standing, Subject};
 use crate::hash::Identity;
 use crate::key::{Address, PartsReader};
 
-/// Above these numbers of lines a purge is widened: a URL or a prefix to its
-/// host, a host or a tag to everything. Sweeps keep the tables far below them.
+/// The most lines of each table. Beyond them a purge of a URL or a prefix is widened to its
+/// host, and that of a host or a tag to everything. Sweeps keep the tables far smaller.
 pub(super) const MAX_URLS: usize = 1 << 18;
-/// Above this number of addresses a sweep is due at once: any client that may send
-/// unsafe requests adds lines, and must not be able to widen purges.
+/// Above this number of URLs a sweep is due at once: any client that may send unsafe
+/// requests adds lines, and must not be able to widen purges.
 const MANY_URLS: usize = MAX_URLS / 8;
 pub(super) const MAX_PREFIXES: usize = 256;
 pub(super) const MAX_HOSTS: usize = 4096;
 pub(super) const MAX_TAGS: usize = 1 << 16;
 
-/// The tables.
+/// The tables of recorded purges.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
     /// All lines up to this number have been swept and cleared.
@@ -30,12 +30,12 @@ pub(super) struct Tables {
     all: Mark,
 }
 
-/// The numbers of the newest purges of one scope; 0 is none.
+/// The numbers of the newest purges of one scope; 0 for none.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     hard: u64,
     soft: u64,
-    /// When the soft one came.
+    /// Time of the soft purge, in milliseconds since the Unix epoch.
     soft_ms: u64,
 }
 
@@ -47,7 +47,7 @@ struct Prefix {
 }
 
 impl Tables {
-    /// None yet; all up to this number have been swept.
+    /// Empty tables; all purges up to this number have been swept.
     pub(super) fn cleared_to(number: u64) -> Self {
         Self {
             cleared: number,
@@ -59,7 +59,7 @@ impl Tables {
         self.cleared
     }
 
-    /// How many there are.
+    /// The number of lines.
     pub(super) fn lines(&self) -> usize {
         self.urls.len()
             + self.hosts.len()
@@ -68,12 +68,12 @@ impl Tables {
             + usize::from(!self.all.is_empty())
     }
 
-    /// True if a sweep should not wait.
+    /// True if a sweep should begin at once.
     pub(super) fn are_many(&self) -> bool {
         self.urls.len() > MANY_URLS
     }
 
-    /// Forgets those up to a number.
+    /// Removes the purges up to a number.
     pub(super) fn clear(&mut self, number: u64) {
         self.cleared = self.cleared.max(number);
         for table in [&mut self.urls, &mut self.hosts, &mut self.tags] {
@@ -215,7 +215,7 @@ impl Mark {
         }
     }
 
-    /// Drops the numbers up to this one; true if another is left.
+    /// Removes the purges up to this number; true if one is left.
     fn keeps_after(&mut self, number: u64) -> bool {
         for own in [&mut self.hard, &mut self.soft] {
             if *own <= number {
@@ -237,7 +237,7 @@ impl Prefix {
     }
 }
 
-/// The lines under which purges of one path are kept.
+/// The keys of the lines for purges of one path.
 struct Url<'a> {
     hasher: &'a ahash::RandomState,
     path: u64,
@@ -279,7 +279,7 @@ impl<'a> Url<'a> {
     }
 }
 
-/// A chance collision of this keyed hash would purge too much, never too little.
+/// A collision of this seeded hash would purge too much, never too little.
 fn hash(hasher: &ahash::RandomState, parts: &[&[u8]]) -> u64 {
     let mut state = hasher.build_hasher();
     for part in parts {

@@ -33,7 +33,7 @@ fn url<'a>(path: &'a str, query: Option<&'a str>) -> Scope<'a> {
     }
 }
 
-/// How something of level 0 stands after one hard purge.
+/// The standing of an entry of level 0 after one hard purge.
 fn after(scope: &Scope<'_>, primary: &[u8], tags: &[u8]) -> Standing {
     let purges = Purges::new(0, 0);
     purges.record(scope, Purge::Hard);
