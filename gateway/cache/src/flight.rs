@@ -33,7 +33,7 @@ pub enum Landing<F> {
     /// The response may not be stored because of the leader's credentials. A request
     /// without credentials may look up and join again; one with credentials goes to
     /// the upstream.
-    Own,
+    LeaderOnly,
     /// The leader got no response.
     Failed(F),
     /// Look up and join again: the leader ended without a report, its response is
@@ -46,7 +46,7 @@ pub enum Landing<F> {
 pub(crate) enum Landed<F> {
     Entry(Arc<Entry>),
     Pass,
-    Own,
+    LeaderOnly,
     Failed(F),
 }
 
@@ -91,7 +91,7 @@ impl<F: Clone> Follow<F> {
             }
             Some(Landed::Entry(_)) | None => Landing::Retry,
             Some(Landed::Pass) => Landing::Pass,
-            Some(Landed::Own) => Landing::Own,
+            Some(Landed::LeaderOnly) => Landing::LeaderOnly,
             Some(Landed::Failed(failure)) => Landing::Failed(failure),
         }
     }
@@ -244,8 +244,8 @@ impl<F> Lead<F> {
 
     /// Reports that the response may not be stored because of the credentials of this
     /// request. That says nothing about other requests for the key.
-    pub fn own(mut self) {
-        self.land(Landed::Own);
+    pub fn leader_only(mut self) {
+        self.land(Landed::LeaderOnly);
     }
 
     /// Reports that there is no response.

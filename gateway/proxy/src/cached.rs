@@ -114,8 +114,8 @@ pub(crate) async fn cached(
                     Landing::Retry => {}
                     // The response is for the leader's credentials alone. The next
                     // request without credentials leads for the others without.
-                    Landing::Own if !exchange.caching.asked.is_authorized => {}
-                    Landing::Pass | Landing::Own => {
+                    Landing::LeaderOnly if !exchange.caching.asked.is_authorized => {}
+                    Landing::Pass | Landing::LeaderOnly => {
                         exchange.report.detail(Detail::Uncacheable);
                         return forward::forward(exchange, client, course).await;
                     }

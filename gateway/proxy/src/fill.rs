@@ -104,7 +104,7 @@ async fn run(
             if stale.is_some() && is_failure(status) {
                 lead.fail(answered_with(status));
             } else if why == Detail::Authorization {
-                lead.own();
+                lead.leader_only();
             } else {
                 lead.pass(PASS_MS, exchange.now.unix_ms);
             }

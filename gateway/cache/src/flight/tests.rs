@@ -77,8 +77,8 @@ fn each_outcome_reaches_the_waiters() {
 
     let leader = lead(&cache);
     let waits = follow(&cache, key, "");
-    leader.own();
-    assert!(matches!(landed(waits, key, ""), Some(Landing::Own)));
+    leader.leader_only();
+    assert!(matches!(landed(waits, key, ""), Some(Landing::LeaderOnly)));
     let found = cache.find(key, &mut testing::value(""), 0);
     assert!(matches!(found, Found::Miss { .. }), "later ones collapse");
 
