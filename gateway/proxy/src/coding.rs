@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use janua_cache::{FillReader, Making};
+use janua_cache::{DerivedWriter, FillReader};
 use janua_compress::Coding;
 use janua_files::Variant;
 
@@ -31,7 +31,7 @@ pub(crate) struct Maker {
     of: Representation,
     coding: Coding,
     /// None once it is finished.
-    making: Option<Making>,
+    writer: Option<DerivedWriter>,
 }
 
 impl<T> From<Kept> for Coded<T> {
@@ -58,7 +58,7 @@ pub(crate) fn join<T>(
     let mut underway = estate.codings.underway();
     let same = |other: &&Underway| other.coding == coding && other.of.is_same(of);
     if let Some(other) = underway.iter().find(same) {
-        return other.made.reader().map_or(Coded::Plain, Coded::Reader);
+        return other.result.reader().map_or(Coded::Plain, Coded::Reader);
     }
     // It may have been finished since the first check: a result is kept before it is
     // removed from the list.
@@ -68,19 +68,19 @@ pub(crate) fn join<T>(
     if underway.len() >= MAX_UNDERWAY {
         return Coded::Plain;
     }
-    let Some((making, started)) = estate.codings.makings.begin().zip(start()) else {
+    let Some((writer, started)) = estate.codings.results.begin().zip(start()) else {
         return Coded::Plain;
     };
     underway.push(Underway {
         of: of.clone(),
         coding,
-        made: making.made(),
+        result: writer.body(),
     });
     let maker = Maker {
         estate: Arc::clone(estate),
         of: of.clone(),
         coding,
-        making: Some(making),
+        writer: Some(writer),
     };
     Coded::Maker(maker, started)
 }
@@ -88,31 +88,31 @@ pub(crate) fn join<T>(
 impl Maker {
     /// A reader for the request that encodes the body.
     pub(crate) fn reader(&self) -> Option<FillReader> {
-        self.making.as_ref()?.made().reader()
+        self.writer.as_ref()?.body().reader()
     }
 
     pub(crate) fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.making {
-            Some(making) => making.poll_ready(context),
+        match &mut self.writer {
+            Some(writer) => writer.poll_ready(context),
             None => Poll::Ready(()),
         }
     }
 
     pub(crate) fn is_wanted(&self) -> bool {
-        self.making.as_ref().is_some_and(Making::is_wanted)
+        self.writer.as_ref().is_some_and(DerivedWriter::is_wanted)
     }
 
     /// Appends output to the result, and empties `coded`.
     pub(crate) fn write(&mut self, coded: &mut Vec<u8>) {
-        if let Some(making) = &mut self.making {
-            making.write(Bytes::copy_from_slice(coded));
+        if let Some(writer) = &mut self.writer {
+            writer.write(Bytes::copy_from_slice(coded));
         }
         coded.clear();
     }
 
     /// Completes the result, and keeps it for later requests if it is worth that.
     pub(crate) fn finish(mut self, is_worth_keeping: bool) -> Option<Bytes> {
-        let whole = self.making.take()?.finish()?;
+        let whole = self.writer.take()?.finish()?;
         if !is_worth_keeping {
             return Some(whole);
         }

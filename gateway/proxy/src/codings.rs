@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use janua_cache::{Made, Makings};
+use janua_cache::{DerivedBodies, DerivedBody};
 use janua_compress::Coding;
 use janua_files::Pool;
 use janua_telemetry::metrics::{Counter, Registry, definitions};
@@ -29,7 +29,7 @@ const BODY_KINDS: [&str; 3] = ["passing", "stored", "file"];
 /// The state of content coding, shared by all workers.
 pub(crate) struct Codings {
     underway: Mutex<Vec<Underway>>,
-    pub(crate) makings: Makings,
+    pub(crate) results: DerivedBodies,
     /// Encodes complete bodies, which may take seconds. So they have a pool of their own:
     /// in the pool for disk access or in that for streams they would delay the other
     /// jobs. The queues need no limit: complete bodies are limited by [`MAX_UNDERWAY`],
@@ -46,7 +46,7 @@ pub(crate) struct Codings {
 pub(crate) struct Underway {
     pub(crate) of: Representation,
     pub(crate) coding: Coding,
-    pub(crate) made: Made,
+    pub(crate) result: DerivedBody,
 }
 
 /// Memory reserved for a stream, given back on drop.
@@ -59,7 +59,7 @@ impl Codings {
     pub(crate) fn new(registry: &Arc<Registry>, workers: usize) -> Self {
         Self {
             underway: Mutex::default(),
-            makings: Makings::new(MAX_HELD),
+            results: DerivedBodies::new(MAX_HELD),
             bodies: Pool::new(workers, usize::MAX).named("janua-code"),
             streams: Pool::new(workers, usize::MAX).named("janua-code"),
             held: Arc::default(),

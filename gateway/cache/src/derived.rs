@@ -12,17 +12,17 @@ use crate::growth::{FillReader, GrowingBytes, Growth};
 
 /// The bodies that are being produced, and the memory that they may hold together.
 #[derive(Clone, Debug)]
-pub struct Makings(Arc<GrowingBytes>);
+pub struct DerivedBodies(Arc<GrowingBytes>);
 
 /// The writing end. Dropped without [`finish`](Self::finish), it aborts the body.
 #[derive(Debug)]
-pub struct Making(Arc<Growth>);
+pub struct DerivedWriter(Arc<Growth>);
 
-/// A handle by which readers find the body that a [`Making`] writes.
+/// A handle by which readers find the body that a [`DerivedWriter`] writes.
 #[derive(Clone, Debug)]
-pub struct Made(Arc<Growth>);
+pub struct DerivedBody(Arc<Growth>);
 
-impl Makings {
+impl DerivedBodies {
     /// Complete bodies are kept up to `limit` bytes together. A body beyond that still
     /// reaches all its readers, but what they have read is dropped.
     #[must_use]
@@ -34,16 +34,16 @@ impl Makings {
 
     /// Begins a body. `None` if the limit is reached already.
     #[must_use]
-    pub fn begin(&self) -> Option<Making> {
-        Growth::begin(&self.0, 0).map(Making)
+    pub fn begin(&self) -> Option<DerivedWriter> {
+        Growth::begin(&self.0, 0).map(DerivedWriter)
     }
 }
 
-impl Making {
+impl DerivedWriter {
     /// A handle for the readers.
     #[must_use]
-    pub fn made(&self) -> Made {
-        Made(Arc::clone(&self.0))
+    pub fn body(&self) -> DerivedBody {
+        DerivedBody(Arc::clone(&self.0))
     }
 
     /// Ready if more may be written. Pending while the slowest reader is too far
@@ -72,13 +72,13 @@ impl Making {
     }
 }
 
-impl Drop for Making {
+impl Drop for DerivedWriter {
     fn drop(&mut self) {
         self.0.abort();
     }
 }
 
-impl Made {
+impl DerivedBody {
     /// A reader from the first byte on; `None` if the beginning has been dropped.
     #[must_use]
     pub fn reader(&self) -> Option<FillReader> {
@@ -93,15 +93,15 @@ mod tests {
 
     #[tokio::test]
     async fn each_reader_gets_all_of_it() {
-        let mut making = Makings::new(1000).begin().unwrap();
-        let made = making.made();
-        let mut early = made.reader().unwrap();
-        making.write(Bytes::from_static(b"one "));
-        making.write(Bytes::new());
-        making.write(Bytes::from_static(b"two"));
-        let mut late = made.reader().unwrap();
-        assert_eq!(making.finish().unwrap(), "one two");
-        for reader in [&mut early, &mut late, &mut made.reader().unwrap()] {
+        let mut writer = DerivedBodies::new(1000).begin().unwrap();
+        let body = writer.body();
+        let mut early = body.reader().unwrap();
+        writer.write(Bytes::from_static(b"one "));
+        writer.write(Bytes::new());
+        writer.write(Bytes::from_static(b"two"));
+        let mut late = body.reader().unwrap();
+        assert_eq!(writer.finish().unwrap(), "one two");
+        for reader in [&mut early, &mut late, &mut body.reader().unwrap()] {
             let mut all = Vec::new();
             while let Some(piece) = reader.next().await {
                 all.extend(piece.unwrap());
@@ -112,26 +112,26 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_dropped_breaks_off() {
-        let mut making = Makings::new(1000).begin().unwrap();
-        let mut reader = making.made().reader().unwrap();
-        making.write(Bytes::from_static(b"one"));
-        drop(making);
+        let mut writer = DerivedBodies::new(1000).begin().unwrap();
+        let mut reader = writer.body().reader().unwrap();
+        writer.write(Bytes::from_static(b"one"));
+        drop(writer);
         assert_eq!(reader.next().await, Some(Err(Aborted)));
     }
 
     /// Beyond the limit it reaches its readers all the same.
     #[tokio::test]
     async fn what_is_too_much_is_not_kept() {
-        let mut making = Makings::new(10).begin().unwrap();
-        let made = making.made();
-        let mut reader = made.reader().unwrap();
-        making.write(Bytes::from_static(&[7; 100]));
+        let mut writer = DerivedBodies::new(10).begin().unwrap();
+        let body = writer.body();
+        let mut reader = body.reader().unwrap();
+        writer.write(Bytes::from_static(&[7; 100]));
         assert_eq!(reader.next().await.unwrap().unwrap().len(), 100);
-        making.write(Bytes::from_static(&[7; 100]));
-        assert!(made.reader().is_none(), "its beginning is gone");
-        assert!(making.is_wanted());
+        writer.write(Bytes::from_static(&[7; 100]));
+        assert!(body.reader().is_none(), "its beginning is gone");
+        assert!(writer.is_wanted());
         drop(reader);
-        assert!(!making.is_wanted());
-        assert_eq!(making.finish(), None);
+        assert!(!writer.is_wanted());
+        assert_eq!(writer.finish(), None);
     }
 }
