@@ -8,7 +8,7 @@ use crate::verdict::Made;
 
 impl Exchange {
     /// Changes the request to another path without a query, and keeps the original.
-    pub(crate) fn retarget(&mut self, path: Vec<u8>) {
+    pub(crate) fn change_path(&mut self, path: Vec<u8>) {
         let request = &mut self.heads.request;
         self.original.get_or_insert_with(|| Original {
             path: request.path.clone(),
@@ -19,7 +19,7 @@ impl Exchange {
     }
 
     /// Takes over the log record of a fetch that another task performed.
-    pub(crate) fn take_fetched(&mut self, fetched: Fetched) {
+    pub(crate) fn adopt_record(&mut self, fetched: Fetched) {
         let notes = std::mem::take(&mut self.record.notes);
         self.record = fetched.record;
         self.record.notes.splice(0..0, notes);
@@ -79,7 +79,7 @@ impl Exchange {
     }
 
     /// Replaces the head of the response by that of a generated response.
-    pub(crate) fn set_response(&mut self, made: &Made) {
+    pub(crate) fn set_generated_head(&mut self, made: &Made) {
         self.coding = None;
         let response = &mut self.heads.response;
         response.clear();

@@ -38,7 +38,7 @@ pub(crate) enum Body {
 impl Answer {
     /// A generated response, whose head becomes that of the exchange.
     pub(crate) fn made(exchange: &mut Exchange, made: Made, by: AnsweredBy) -> Self {
-        exchange.set_response(&made);
+        exchange.set_generated_head(&made);
         Self::settled(by, Body::Content(made.body.into()))
     }
 

@@ -235,11 +235,11 @@ async fn answer_leader(
 ) -> Result<Answer, Failure> {
     match result {
         FillResult::Entry(held, fetched) => {
-            exchange.take_fetched(fetched);
+            exchange.adopt_record(fetched);
             Ok(deliver(exchange, held))
         }
         FillResult::Made(made, fetched) => {
-            exchange.take_fetched(fetched);
+            exchange.adopt_record(fetched);
             Ok(Answer::made(exchange, made, AnsweredBy::Policy))
         }
         FillResult::Failed(failure) => {
@@ -251,7 +251,7 @@ async fn answer_leader(
                 called,
                 fetched,
             } = *unstored;
-            exchange.take_fetched(fetched);
+            exchange.adopt_record(fetched);
             if exchange.heads.request.fields.get(b"range").is_some() && response.status == 200 {
                 // The fetch asked for the whole representation in order to store it,
                 // but this client wants a range.

@@ -89,7 +89,7 @@ fn review(
         match policies::missing_phase(exchange, by)? {
             None => {}
             Some(Instead::Path(path)) => {
-                exchange.retarget(path);
+                exchange.change_path(path);
                 return Ok(ControlFlow::Continue(()));
             }
             Some(Instead::Made(made)) => {

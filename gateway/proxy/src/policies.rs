@@ -168,7 +168,7 @@ pub(crate) fn response_phase(
         match ask(exchange, question, *policy_use) {
             Ok(None | Some(Instead::Path(_))) => {}
             Ok(Some(Instead::Made(made))) => {
-                exchange.set_response(&made);
+                exchange.set_generated_head(&made);
                 exchange.write_additions();
                 question.by = Some(AnsweredBy::Policy);
                 replacement = Some(made);
