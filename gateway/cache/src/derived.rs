@@ -8,11 +8,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use crate::growth::{FillReader, GrowingBytes, Growth};
+use crate::growth::{FillBudget, FillReader, Growth};
 
 /// The bodies that are being produced, and the memory that they may hold together.
 #[derive(Clone, Debug)]
-pub struct DerivedBodies(Arc<GrowingBytes>);
+pub struct DerivedBodies(Arc<FillBudget>);
 
 /// The writing end. Dropped without [`finish`](Self::finish), it aborts the body.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl DerivedBodies {
     /// reaches all its readers, but what they have read is dropped.
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        let bytes = GrowingBytes::default();
+        let bytes = FillBudget::default();
         bytes.set_limit(limit);
         Self(Arc::new(bytes))
     }

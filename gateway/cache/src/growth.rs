@@ -14,7 +14,7 @@ use slab::Slab;
 mod budget;
 mod reader;
 
-pub(crate) use budget::GrowingBytes;
+pub(crate) use budget::FillBudget;
 pub use reader::FillReader;
 
 /// How far the slowest reader may lag behind the writer of a body that is not
@@ -37,7 +37,7 @@ impl std::error::Error for Aborted {}
 #[derive(Debug)]
 pub(crate) struct Growth {
     state: Mutex<State>,
-    budget: Arc<GrowingBytes>,
+    budget: Arc<FillBudget>,
 }
 
 #[derive(Debug)]
@@ -91,7 +91,7 @@ const CHUNK: u64 = 64;
 impl Growth {
     /// Begins a body and reserves `expected` bytes for it; `None` if the limit of all bodies
     /// together does not allow that.
-    pub(crate) fn begin(budget: &Arc<GrowingBytes>, expected: u64) -> Option<Arc<Self>> {
+    pub(crate) fn begin(budget: &Arc<FillBudget>, expected: u64) -> Option<Arc<Self>> {
         if !budget.reserve(expected) {
             return None;
         }

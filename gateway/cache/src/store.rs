@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::disk::Disk;
 use crate::entry::{Body, Entry, NewEntry};
-use crate::growth::{GrowingBytes, Growth};
+use crate::growth::{FillBudget, Growth};
 use crate::hash::KeyHasher;
 use crate::key::{Parts, Variance};
 use crate::purge::{Purges, Standing};
@@ -42,7 +42,7 @@ pub(crate) struct Store {
     /// Entries whose body is an open file; their number is limited.
     pub(crate) opened: Index,
     pub(crate) purges: Arc<Purges>,
-    pub(crate) growing: Arc<GrowingBytes>,
+    pub(crate) growing: Arc<FillBudget>,
     pub(crate) disk: Option<Disk>,
     max_object: AtomicU64,
     /// The memory budget; 0 turns the cache off.
@@ -71,7 +71,7 @@ impl Store {
         purges: Arc<Purges>,
         disk: Option<Disk>,
     ) -> Self {
-        let growing = Arc::new(GrowingBytes::default());
+        let growing = Arc::new(FillBudget::default());
         // A shard must hold a few of the largest objects.
         let shards = (memory / max_object.saturating_mul(4).max(1 << 20)).clamp(1, 64);
         let shards = usize::try_from(shards).unwrap_or(1);

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The memory in use, and its limit.
 #[derive(Debug, Default)]
-pub(crate) struct GrowingBytes {
+pub(crate) struct FillBudget {
     held: AtomicU64,
     limit: AtomicU64,
     fills: AtomicU64,
 }
 
-impl GrowingBytes {
+impl FillBudget {
     pub(crate) fn set_limit(&self, bytes: u64) {
         self.limit.store(bytes, Ordering::Relaxed);
     }
