@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::disk::{OpenError, Upkeep};
-use crate::purge::Standing;
+use crate::purge::PurgeState;
 use crate::store::Store;
 use crate::store::index::{Index, Slot};
 
@@ -229,7 +229,7 @@ impl Work {
 fn sweep_index(store: &Store, index: &Index) {
     for (slot, found) in index.iter() {
         if let Slot::Entry(entry) = found
-            && entry.standing(&store.purges) == Standing::Dead
+            && entry.purge_state(&store.purges) == PurgeState::Dead
         {
             index.remove_if(
                 slot,

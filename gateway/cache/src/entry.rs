@@ -9,7 +9,7 @@ use janua_http::Fields;
 use janua_http::accept_encoding::Coding;
 
 use crate::key::{Address, Parts, PartsReader, Variance};
-use crate::purge::{Purges, Standing, Subject};
+use crate::purge::{PurgeState, Purges, Subject};
 use crate::rules::Terms;
 
 mod body;
@@ -82,7 +82,7 @@ impl Entry {
             terms: new.terms,
             rule: new.rule,
             level,
-            standing: Standing::Live,
+            purge_state: PurgeState::Live,
             body,
         })
     }
@@ -100,7 +100,7 @@ impl Entry {
             tags_at: offset(tags_at),
             head_at: offset(head_at),
             hits: AtomicU32::new(0),
-            judged: Judged::new(parts.level, parts.standing),
+            judged: Judged::new(parts.level, parts.purge_state),
             rule: parts.rule,
             encoded: None,
             body: parts.body,
@@ -180,8 +180,8 @@ impl Entry {
     #[must_use]
     pub fn terms(&self) -> Terms {
         match self.judged.get() {
-            (_, Standing::Stale { at_ms }) => self.terms.expired(at_ms),
-            (_, Standing::Live | Standing::Dead) => self.terms,
+            (_, PurgeState::Stale { at_ms }) => self.terms.expired(at_ms),
+            (_, PurgeState::Live | PurgeState::Dead) => self.terms,
         }
     }
 
@@ -251,7 +251,7 @@ impl Entry {
     /// True if a soft purge has made it stale.
     #[must_use]
     pub fn is_purged_softly(&self) -> bool {
-        matches!(self.judged.get().1, Standing::Stale { .. })
+        matches!(self.judged.get().1, PurgeState::Stale { .. })
     }
 
     pub(crate) fn hit(&self) {
@@ -259,7 +259,7 @@ impl Entry {
     }
 
     /// The effect of all purges so far. The result is remembered.
-    pub(crate) fn standing(&self, purges: &Purges) -> Standing {
+    pub(crate) fn purge_state(&self, purges: &Purges) -> PurgeState {
         self.judged.after(purges, &self.subject())
     }
 
@@ -317,7 +317,7 @@ pub(crate) struct Assembly<'a> {
     pub(crate) terms: Terms,
     pub(crate) rule: Option<Arc<str>>,
     pub(crate) level: u64,
-    pub(crate) standing: Standing,
+    pub(crate) purge_state: PurgeState,
     pub(crate) body: Body,
 }
 

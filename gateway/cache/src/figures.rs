@@ -6,7 +6,7 @@ use crate::background::Background;
 use crate::disk::DiskFigures;
 use crate::entry::{Body, Entry};
 use crate::key::Address;
-use crate::purge::Standing;
+use crate::purge::PurgeState;
 use crate::store::Store;
 use crate::store::index::Slot;
 
@@ -105,7 +105,7 @@ pub(crate) fn inspect(store: &Store, wanted: &Wanted<'_>) -> Vec<Described> {
     let add = |entry: Arc<Entry>, all: &mut Vec<Described>| {
         let asked = entry.address().is_some_and(|address| wanted.is(&address));
         let known = |one: &Described| one.entry.is(entry.primary(), entry.variant());
-        if !asked || all.iter().any(known) || entry.standing(&store.purges) == Standing::Dead {
+        if !asked || all.iter().any(known) || entry.purge_state(&store.purges) == PurgeState::Dead {
             return;
         }
         let place = match entry.body() {

@@ -15,7 +15,7 @@ use crate::entry::{Body, Entry, Growing, NewEntry};
 use crate::fill::Fill;
 use crate::growth::Growth;
 use crate::key::{Key, Parts, Variance};
-use crate::purge::Standing;
+use crate::purge::PurgeState;
 use crate::store::{Refused, Store};
 
 pub(crate) mod table;
@@ -85,7 +85,7 @@ impl<F: Clone> Follow<F> {
         match landed {
             Some(Landed::Entry(entry))
                 if serves(&entry, key, variant)
-                    && entry.standing(&self.store.purges) == Standing::Live =>
+                    && entry.purge_state(&self.store.purges) == PurgeState::Live =>
             {
                 Landing::Entry(entry)
             }

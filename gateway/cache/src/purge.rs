@@ -65,7 +65,7 @@ pub enum Purge {
 
 /// The effect of all purges so far on an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum PurgeState {
     /// Not purged.
     Live,
     /// Purged softly: stale since this time, in milliseconds since the Unix epoch.
@@ -74,7 +74,7 @@ pub(crate) enum Standing {
     Dead,
 }
 
-impl Standing {
+impl PurgeState {
     /// The combined effect of earlier purges and later ones.
     pub(crate) fn and(self, later: Self) -> Self {
         match (self, later) {
@@ -159,9 +159,9 @@ impl Purges {
 
     /// What the purges after `level` do to an entry, and the level up to which it has
     /// been compared now.
-    pub(crate) fn judge(&self, level: u64, subject: &Subject<'_>) -> (Standing, u64) {
+    pub(crate) fn judge(&self, level: u64, subject: &Subject<'_>) -> (PurgeState, u64) {
         if level >= self.newest() {
-            return (Standing::Live, level);
+            return (PurgeState::Live, level);
         }
         let tables = self.read();
         // Under the lock the newest number matches the tables.

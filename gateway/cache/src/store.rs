@@ -15,7 +15,7 @@ use crate::entry::{Body, Entry, NewEntry};
 use crate::growth::{FillBudget, Growth};
 use crate::hash::KeyHasher;
 use crate::key::{Parts, Variance};
-use crate::purge::{Purges, Standing};
+use crate::purge::{PurgeState, Purges};
 
 pub(crate) mod index;
 
@@ -302,7 +302,7 @@ impl Store {
 
     /// Returns the entry, or removes it from the index if a purge has reached it.
     pub(crate) fn unless_purged(&self, entry: Arc<Entry>, slot: u64) -> Option<Arc<Entry>> {
-        if entry.standing(&self.purges) == Standing::Dead {
+        if entry.purge_state(&self.purges) == PurgeState::Dead {
             for table in [&self.index, &self.opened] {
                 table.remove_if(
                     slot,

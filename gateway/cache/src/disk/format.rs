@@ -25,14 +25,14 @@ use twox_hash::XxHash3_64;
 
 use crate::entry::{Assembly, Body, Entry};
 use crate::key::{Parts, PartsReader, Variance};
-use crate::purge::Standing;
+use crate::purge::PurgeState;
 use crate::rules::Terms;
 
 const MAGIC: [u8; 8] = *b"janua\0c1";
 const LIVE: u64 = 0x6c69_7665_6a61_6e75;
 pub(crate) const HEADER: usize = 64;
-/// Offset of the standing, in bytes.
-pub(crate) const STANDING_AT: u64 = 8;
+/// Offset of the purge state, in bytes.
+pub(crate) const PURGE_STATE_AT: u64 = 8;
 /// The most bytes of metadata; a header that states more is invalid.
 pub(crate) const MAX_META: u32 = 1 << 20;
 
@@ -42,7 +42,7 @@ const VARIANCE: u32 = 1;
 /// The fixed header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    pub(crate) standing: Standing,
+    pub(crate) purge_state: PurgeState,
     pub(crate) identity: u64,
     pub(crate) level: u64,
     pub(crate) meta_length: u32,
@@ -56,7 +56,7 @@ impl Header {
     /// Parses a header; `None` if it is invalid.
     pub(crate) fn read(bytes: &[u8; HEADER]) -> Option<Self> {
         let (magic, rest) = bytes.split_first_chunk::<8>()?;
-        let (standing, rest) = take(rest)?;
+        let (purge_state, rest) = take(rest)?;
         let (identity, rest) = take(rest)?;
         let (level, rest) = take(rest)?;
         let (lengths, rest) = take(rest)?;
@@ -64,9 +64,9 @@ impl Header {
         let (body_sum, rest) = take(rest)?;
         let (sum, _) = take(rest)?;
         let header = Self {
-            standing: match standing {
-                LIVE => Standing::Live,
-                at_ms => Standing::Stale { at_ms },
+            purge_state: match purge_state {
+                LIVE => PurgeState::Live,
+                at_ms => PurgeState::Stale { at_ms },
             },
             identity,
             level,
@@ -81,16 +81,16 @@ impl Header {
     }
 
     fn write(&self) -> [u8; HEADER] {
-        let standing = match self.standing {
-            Standing::Live => LIVE,
-            Standing::Stale { at_ms } => at_ms,
-            Standing::Dead => 0,
+        let purge_state = match self.purge_state {
+            PurgeState::Live => LIVE,
+            PurgeState::Stale { at_ms } => at_ms,
+            PurgeState::Dead => 0,
         };
         let lengths = u64::from(self.meta_length) | u64::from(self.kind) << 32;
         let mut bytes = [0; HEADER];
         let words = [
             u64::from_le_bytes(MAGIC),
-            standing,
+            purge_state,
             self.identity,
             self.level,
             lengths,
@@ -107,7 +107,7 @@ impl Header {
     /// Computes the checksum of the head.
     fn head_sum(&self, meta: &[u8]) -> u64 {
         let unsealed = Self {
-            standing: Standing::Live,
+            purge_state: PurgeState::Live,
             sum: 0,
             ..*self
         };
@@ -142,7 +142,7 @@ impl Header {
     }
 }
 
-/// The standing as a sweep writes it at [`STANDING_AT`].
+/// The purge state as a sweep writes it at [`PURGE_STATE_AT`].
 pub(crate) fn stale_since(at_ms: u64) -> [u8; 8] {
     at_ms.to_le_bytes()
 }
@@ -167,7 +167,7 @@ pub(crate) enum Meta<'m> {
 
 impl Meta<'_> {
     /// Builds the entry; `None` if the file is not of that kind.
-    pub(crate) fn entry(&self, level: u64, standing: Standing, body: Body) -> Option<Entry> {
+    pub(crate) fn entry(&self, level: u64, purge_state: PurgeState, body: Body) -> Option<Entry> {
         let &Self::Entry {
             primary,
             variant,
@@ -189,7 +189,7 @@ impl Meta<'_> {
             terms,
             rule: rule.map(|rule| Arc::from(String::from_utf8_lossy(rule))),
             level,
-            standing,
+            purge_state,
             body,
         }))
     }
@@ -199,7 +199,7 @@ impl Meta<'_> {
 pub(crate) fn of_entry(
     entry: &Entry,
     identity: u64,
-    standing: Standing,
+    purge_state: PurgeState,
     body_length: u64,
     body_sum: u64,
 ) -> Vec<u8> {
@@ -214,7 +214,7 @@ pub(crate) fn of_entry(
     entry.stored_terms().write(&mut terms);
     meta.push(Some(&terms));
     let header = Header {
-        standing,
+        purge_state,
         identity,
         level: entry.level(),
         meta_length: 0,
@@ -239,7 +239,7 @@ pub(crate) fn of_variance(
     meta.push(Some(primary));
     meta.push(Some(&names.0));
     let header = Header {
-        standing: Standing::Live,
+        purge_state: PurgeState::Live,
         identity,
         level,
         meta_length: 0,

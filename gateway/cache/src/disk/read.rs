@@ -13,7 +13,7 @@ use super::format::{self, HEADER, Header, Meta};
 use super::{Disk, Job, lock, read_at};
 use crate::entry::{Body, Entry};
 use crate::key::Variance;
-use crate::purge::{Standing, Subject};
+use crate::purge::{PurgeState, Subject};
 
 /// Bodies of up to this many bytes are loaded into memory; larger ones are served from the
 /// file.
@@ -73,12 +73,12 @@ impl Disk {
                 }
                 let subject = Subject { primary, tags };
                 let (now, level) = self.purges.judge(head.level, &subject);
-                let standing = head.header.standing.and(now);
-                if standing == Standing::Dead {
+                let purge_state = head.header.purge_state.and(now);
+                if purge_state == PurgeState::Dead {
                     return None;
                 }
                 let body = self.body(name, &head)?;
-                let entry = meta.entry(level, standing, body)?;
+                let entry = meta.entry(level, purge_state, body)?;
                 lock(&self.known).used(name);
                 self.counts.loads.fetch_add(1, Ordering::Relaxed);
                 Some(Content::Entry(entry))
@@ -164,7 +164,7 @@ impl Disk {
                         length: head.header.body_length,
                         file: Arc::new(head.file),
                     };
-                    if let Some(entry) = meta.entry(head.level, head.header.standing, body) {
+                    if let Some(entry) = meta.entry(head.level, head.header.purge_state, body) {
                         each(entry);
                     }
                 }

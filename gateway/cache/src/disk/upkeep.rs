@@ -10,7 +10,7 @@ use super::format::{self, Meta};
 use super::write::{Dirty, Done};
 use super::{Disk, folder, lock};
 use crate::entry::Entry;
-use crate::purge::{Standing, Subject};
+use crate::purge::{PurgeState, Subject};
 
 /// The state of that work.
 #[derive(Debug, Default)]
@@ -134,14 +134,14 @@ impl Upkeep {
             return;
         };
         match disk.purges.judge(head.level, &Subject { primary, tags }).0 {
-            Standing::Live => {}
-            Standing::Dead => disk.remove(name, &mut self.dirty),
-            Standing::Stale { at_ms } => {
-                if head.header.standing != Standing::Live {
+            PurgeState::Live => {}
+            PurgeState::Dead => disk.remove(name, &mut self.dirty),
+            PurgeState::Stale { at_ms } => {
+                if head.header.purge_state != PurgeState::Live {
                     return;
                 }
                 let marked = disk.folder.update(name).and_then(|file| {
-                    file.write_all_at(&format::stale_since(at_ms), format::STANDING_AT)?;
+                    file.write_all_at(&format::stale_since(at_ms), format::PURGE_STATE_AT)?;
                     // The mark must survive a crash, as the journal forgets the purge.
                     file.sync_data()
                 });

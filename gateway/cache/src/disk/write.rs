@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::read::{each_piece, sum_of};
 use super::{Disk, Job, format, lock, name};
 use crate::entry::{Body, Entry};
-use crate::purge::Standing;
+use crate::purge::PurgeState;
 
 /// The result of a job.
 pub(crate) enum Done {
@@ -81,8 +81,8 @@ impl Disk {
 
     /// Returns the size of the file, or `None` if the entry has been purged.
     fn write_entry(&self, name: u128, entry: &Entry) -> io::Result<Option<u64>> {
-        let standing = entry.standing(&self.purges);
-        if standing == Standing::Dead {
+        let purge_state = entry.purge_state(&self.purges);
+        if purge_state == PurgeState::Dead {
             return Ok(None);
         }
         match entry.body() {
@@ -90,7 +90,7 @@ impl Disk {
             Body::Bytes(bytes) => {
                 let sum = format::sum(bytes);
                 let length = bytes.len() as u64;
-                let head = format::of_entry(entry, self.folder.identity, standing, length, sum);
+                let head = format::of_entry(entry, self.folder.identity, purge_state, length, sum);
                 self.write_file(name, &head, |file| file.write_all(bytes))
                     .map(|size| Some(size + length))
             }
@@ -100,7 +100,7 @@ impl Disk {
                 length,
             } => {
                 let sum = sum_of(body, *offset, *length)?;
-                let head = format::of_entry(entry, self.folder.identity, standing, *length, sum);
+                let head = format::of_entry(entry, self.folder.identity, purge_state, *length, sum);
                 self.write_file(name, &head, |file| {
                     each_piece(body, *offset, *length, |piece| file.write_all(piece))
                 })

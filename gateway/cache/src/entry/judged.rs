@@ -3,65 +3,65 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::purge::{Purges, Standing, Subject};
+use crate::purge::{PurgeState, Purges, Subject};
 
 /// The number of the newest purge that the entry was compared with (its level), and the
 /// result.
 #[derive(Debug)]
 pub(super) struct Judged {
-    /// The level in the upper 62 bits, and the kind of the standing in the lower two.
+    /// The level in the upper 62 bits, and the kind of the purge state in the lower two.
     packed: AtomicU64,
     /// When a soft purge has made it stale, in milliseconds since the Unix epoch.
     purged_ms: AtomicU64,
 }
 
 impl Judged {
-    pub(super) fn new(level: u64, standing: Standing) -> Self {
+    pub(super) fn new(level: u64, purge_state: PurgeState) -> Self {
         Self {
-            packed: AtomicU64::new(pack(level, standing)),
-            purged_ms: AtomicU64::new(match standing {
-                Standing::Stale { at_ms } => at_ms,
-                Standing::Live | Standing::Dead => 0,
+            packed: AtomicU64::new(pack(level, purge_state)),
+            purged_ms: AtomicU64::new(match purge_state {
+                PurgeState::Stale { at_ms } => at_ms,
+                PurgeState::Live | PurgeState::Dead => 0,
             }),
         }
     }
 
     /// The remembered level and result.
-    pub(super) fn get(&self) -> (u64, Standing) {
+    pub(super) fn get(&self) -> (u64, PurgeState) {
         self.unpack(self.packed.load(Ordering::Acquire))
     }
 
     /// Compares the entry with the purges since the remembered level.
-    pub(super) fn after(&self, purges: &Purges, subject: &Subject<'_>) -> Standing {
+    pub(super) fn after(&self, purges: &Purges, subject: &Subject<'_>) -> PurgeState {
         let packed = self.packed.load(Ordering::Acquire);
-        let (level, standing) = self.unpack(packed);
-        if standing == Standing::Dead || level >= purges.newest() {
-            return standing;
+        let (level, purge_state) = self.unpack(packed);
+        if purge_state == PurgeState::Dead || level >= purges.newest() {
+            return purge_state;
         }
         let (now, level) = purges.judge(level, subject);
-        let standing = standing.and(now);
-        if let Standing::Stale { at_ms } = standing {
+        let purge_state = purge_state.and(now);
+        if let PurgeState::Stale { at_ms } = purge_state {
             self.purged_ms.store(at_ms, Ordering::Release);
         }
         // If another thread was faster, its result is the same or newer: keep that.
         let _ = self.packed.compare_exchange(
             packed,
-            pack(level, standing),
+            pack(level, purge_state),
             Ordering::AcqRel,
             Ordering::Acquire,
         );
-        standing
+        purge_state
     }
 
-    fn unpack(&self, packed: u64) -> (u64, Standing) {
-        let standing = match packed & 3 {
-            0 => Standing::Live,
-            1 => Standing::Stale {
+    fn unpack(&self, packed: u64) -> (u64, PurgeState) {
+        let purge_state = match packed & 3 {
+            0 => PurgeState::Live,
+            1 => PurgeState::Stale {
                 at_ms: self.purged_ms.load(Ordering::Acquire),
             },
-            _ => Standing::Dead,
+            _ => PurgeState::Dead,
         };
-        (packed >> 2, standing)
+        (packed >> 2, purge_state)
     }
 }
 
@@ -74,11 +74,11 @@ impl Clone for Judged {
     }
 }
 
-fn pack(level: u64, standing: Standing) -> u64 {
+fn pack(level: u64, purge_state: PurgeState) -> u64 {
     (level << 2)
-        | match standing {
-            Standing::Live => 0,
-            Standing::Stale { .. } => 1,
-            Standing::Dead => 2,
+        | match purge_state {
+            PurgeState::Live => 0,
+            PurgeState::Stale { .. } => 1,
+            PurgeState::Dead => 2,
         }
 }

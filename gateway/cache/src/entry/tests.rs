@@ -76,19 +76,19 @@ fn a_soft_purge_makes_stale_once() {
         crate::Purge::Soft { now_ms: 1_010_000 },
     );
     assert_eq!(
-        entry.standing(&purges),
-        Standing::Stale { at_ms: 1_010_000 }
+        entry.purge_state(&purges),
+        PurgeState::Stale { at_ms: 1_010_000 }
     );
     assert!(entry.is_purged_softly());
     assert!(!entry.terms().is_fresh(1_010_000));
     // The entry remembers it, and no longer needs the recorded purge.
     purges.clear(1);
     assert_eq!(
-        entry.standing(&purges),
-        Standing::Stale { at_ms: 1_010_000 }
+        entry.purge_state(&purges),
+        PurgeState::Stale { at_ms: 1_010_000 }
     );
     purges.record(&crate::Scope::All, crate::Purge::Hard);
-    assert_eq!(entry.standing(&purges), Standing::Dead);
+    assert_eq!(entry.purge_state(&purges), PurgeState::Dead);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hasher as _};
 
-use super::{Purge, Scope, Standing, Subject};
+use super::{Purge, PurgeState, Scope, Subject};
 use crate::hash::Identity;
 use crate::key::{Address, PartsReader};
 
@@ -150,12 +150,12 @@ impl Tables {
         hasher: &ahash::RandomState,
         level: u64,
         subject: &Subject<'_>,
-    ) -> Standing {
+    ) -> PurgeState {
         if level < self.cleared {
-            return Standing::Dead;
+            return PurgeState::Dead;
         }
         let Some(address) = Address::of(subject.primary) else {
-            return Standing::Dead;
+            return PurgeState::Dead;
         };
         let mut newest = self.all;
         if !self.hosts.is_empty() {
@@ -182,13 +182,13 @@ impl Tables {
             }
         }
         if newest.hard > level {
-            Standing::Dead
+            PurgeState::Dead
         } else if newest.soft > level {
-            Standing::Stale {
+            PurgeState::Stale {
                 at_ms: newest.soft_ms,
             }
         } else {
-            Standing::Live
+            PurgeState::Live
         }
     }
 }

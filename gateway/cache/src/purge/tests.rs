@@ -33,8 +33,8 @@ fn url<'a>(path: &'a str, query: Option<&'a str>) -> Scope<'a> {
     }
 }
 
-/// The standing of an entry of level 0 after one hard purge.
-fn after(scope: &Scope<'_>, primary: &[u8], tags: &[u8]) -> Standing {
+/// The purge state of an entry of level 0 after one hard purge.
+fn after(scope: &Scope<'_>, primary: &[u8], tags: &[u8]) -> PurgeState {
     let purges = Purges::new(0, 0);
     purges.record(scope, Purge::Hard);
     purges.judge(0, &Subject { primary, tags }).0
@@ -75,13 +75,13 @@ fn what_a_scope_reaches() {
     for (scope, reached) in rows {
         let subjects = [&plain, &query, &edited, &port, &other];
         for (place, (subject, reached)) in subjects.into_iter().zip(reached).enumerate() {
-            let standing = after(scope, subject, &tags(&["x", "page"]));
+            let purge_state = after(scope, subject, &tags(&["x", "page"]));
             let wanted = if *reached {
-                Standing::Dead
+                PurgeState::Dead
             } else {
-                Standing::Live
+                PurgeState::Live
             };
-            assert_eq!(standing, wanted, "{scope:?}, subject {place}");
+            assert_eq!(purge_state, wanted, "{scope:?}, subject {place}");
         }
     }
 }
@@ -95,14 +95,17 @@ fn only_what_is_older_is_reached() {
         tags: &[],
     };
     assert_eq!(purges.record(&Scope::All, Purge::Soft { now_ms: 5 }), 1);
-    assert_eq!(purges.judge(0, &subject), (Standing::Stale { at_ms: 5 }, 1));
-    assert_eq!(purges.judge(1, &subject), (Standing::Live, 1));
+    assert_eq!(
+        purges.judge(0, &subject),
+        (PurgeState::Stale { at_ms: 5 }, 1)
+    );
+    assert_eq!(purges.judge(1, &subject), (PurgeState::Live, 1));
     purges.record(&Scope::Tag(b"t"), Purge::Hard);
-    assert_eq!(purges.judge(1, &subject), (Standing::Live, 2));
+    assert_eq!(purges.judge(1, &subject), (PurgeState::Live, 2));
     purges.record(&Scope::All, Purge::Hard);
-    assert_eq!(purges.judge(0, &subject).0, Standing::Dead);
-    assert_eq!(purges.judge(2, &subject).0, Standing::Dead);
-    assert_eq!(purges.judge(3, &subject).0, Standing::Live);
+    assert_eq!(purges.judge(0, &subject).0, PurgeState::Dead);
+    assert_eq!(purges.judge(2, &subject).0, PurgeState::Dead);
+    assert_eq!(purges.judge(3, &subject).0, PurgeState::Live);
 }
 
 #[test]
@@ -117,8 +120,8 @@ fn what_missed_a_sweep_is_dead() {
     purges.record(&Scope::Tag(b"u"), Purge::Hard);
     purges.clear(1);
     assert_eq!(purges.lines(), 1);
-    assert_eq!(purges.judge(0, &subject).0, Standing::Dead);
-    assert_eq!(purges.judge(1, &subject).0, Standing::Live);
+    assert_eq!(purges.judge(0, &subject).0, PurgeState::Dead);
+    assert_eq!(purges.judge(1, &subject).0, PurgeState::Live);
 }
 
 #[test]
@@ -148,7 +151,11 @@ fn full_tables_reach_more_never_less() {
             primary: &primary,
             tags: &[],
         };
-        assert_eq!(purges.judge(0, &subject).0, Standing::Dead, "{host}{path}");
+        assert_eq!(
+            purges.judge(0, &subject).0,
+            PurgeState::Dead,
+            "{host}{path}"
+        );
     }
     for number in 0..MAX_TAGS as u64 + 10 {
         purges.record(&Scope::Tag(&number.to_le_bytes()), Purge::Hard);
@@ -158,7 +165,7 @@ fn full_tables_reach_more_never_less() {
         primary: &untagged,
         tags: &[],
     };
-    assert_eq!(purges.judge(0, &subject).0, Standing::Dead);
+    assert_eq!(purges.judge(0, &subject).0, PurgeState::Dead);
 }
 
 #[test]
