@@ -27,9 +27,9 @@ impl DerivedBodies {
     /// reaches all its readers, but what they have read is dropped.
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        let bytes = FillBudget::default();
-        bytes.set_limit(limit);
-        Self(Arc::new(bytes))
+        let budget = FillBudget::default();
+        budget.set_limit(limit);
+        Self(Arc::new(budget))
     }
 
     /// Begins a body. `None` if the limit is reached already.

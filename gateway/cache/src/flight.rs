@@ -149,7 +149,7 @@ impl<F> Lead<F> {
         length: Option<u64>,
     ) -> Result<Fill, Refused> {
         let started = self.store.admits(length).and_then(|()| {
-            Growth::begin(&self.store.growing, length.unwrap_or(0)).ok_or(Refused::Full)
+            Growth::begin(&self.store.fill_budget, length.unwrap_or(0)).ok_or(Refused::Full)
         });
         let growth = match started {
             Ok(growth) => growth,

@@ -42,7 +42,7 @@ pub(crate) struct Store {
     /// Entries whose body is an open file; their number is limited.
     pub(crate) opened: Index,
     pub(crate) purges: Arc<Purges>,
-    pub(crate) growing: Arc<FillBudget>,
+    pub(crate) fill_budget: Arc<FillBudget>,
     pub(crate) disk: Option<Disk>,
     max_object: AtomicU64,
     /// The memory budget; 0 turns the cache off.
@@ -71,7 +71,7 @@ impl Store {
         purges: Arc<Purges>,
         disk: Option<Disk>,
     ) -> Self {
-        let growing = Arc::new(FillBudget::default());
+        let fill_budget = Arc::new(FillBudget::default());
         // A shard must hold a few of the largest objects.
         let shards = (memory / max_object.saturating_mul(4).max(1 << 20)).clamp(1, 64);
         let shards = usize::try_from(shards).unwrap_or(1);
@@ -81,7 +81,7 @@ impl Store {
             // Each entry weighs at least as much as limits the number to `MAX_OPENED`.
             opened: Index::new(opened_bytes(memory), 4, opened_bytes(memory) / MAX_OPENED),
             purges,
-            growing,
+            fill_budget,
             disk,
             max_object: AtomicU64::new(0),
             memory: AtomicU64::new(0),
@@ -96,7 +96,7 @@ impl Store {
         let largest = max_object.min(self.index.largest());
         self.max_object.store(largest, Ordering::Relaxed);
         // In addition to the budget, so that a full store can still receive new bodies.
-        self.growing.set_limit((memory / 4).max(4 * largest));
+        self.fill_budget.set_limit((memory / 4).max(4 * largest));
     }
 
     pub(crate) fn is_off(&self) -> bool {
