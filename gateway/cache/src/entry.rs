@@ -13,12 +13,12 @@ use crate::purge::{PurgeState, Purges, Subject};
 use crate::rules::Terms;
 
 mod body;
-mod judged;
+mod purge_memo;
 
 pub use body::{Body, Growing};
 
 use body::Encoded;
-use judged::Judged;
+use purge_memo::PurgeMemo;
 
 /// A response to be stored, without its body.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct Entry {
     tags_at: u32,
     head_at: u32,
     hits: AtomicU32,
-    judged: Judged,
+    purge_memo: PurgeMemo,
     rule: Option<Arc<str>>,
     encoded: Option<Box<Encoded>>,
     pub(crate) body: Body,
@@ -100,7 +100,7 @@ impl Entry {
             tags_at: offset(tags_at),
             head_at: offset(head_at),
             hits: AtomicU32::new(0),
-            judged: Judged::new(parts.level, parts.purge_state),
+            purge_memo: PurgeMemo::new(parts.level, parts.purge_state),
             rule: parts.rule,
             encoded: None,
             body: parts.body,
@@ -117,7 +117,7 @@ impl Entry {
             tags_at: self.tags_at,
             head_at: self.head_at,
             hits: AtomicU32::new(self.hits()),
-            judged: self.judged.clone(),
+            purge_memo: self.purge_memo.clone(),
             rule: self.rule.clone(),
             encoded,
             body,
@@ -179,7 +179,7 @@ impl Entry {
     /// purge has reached the entry.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        match self.judged.get() {
+        match self.purge_memo.get() {
             (_, PurgeState::Stale { at_ms }) => self.terms.expired(at_ms),
             (_, PurgeState::Live | PurgeState::Dead) => self.terms,
         }
@@ -251,7 +251,7 @@ impl Entry {
     /// True if a soft purge has made it stale.
     #[must_use]
     pub fn is_purged_softly(&self) -> bool {
-        matches!(self.judged.get().1, PurgeState::Stale { .. })
+        matches!(self.purge_memo.get().1, PurgeState::Stale { .. })
     }
 
     pub(crate) fn hit(&self) {
@@ -260,12 +260,12 @@ impl Entry {
 
     /// The effect of all purges so far. The result is remembered.
     pub(crate) fn purge_state(&self, purges: &Purges) -> PurgeState {
-        self.judged.after(purges, &self.subject())
+        self.purge_memo.after(purges, &self.subject())
     }
 
     /// The number of the newest purge that it has been compared with.
     pub(crate) fn level(&self) -> u64 {
-        self.judged.get().0
+        self.purge_memo.get().0
     }
 
     pub(crate) fn subject(&self) -> Subject<'_> {

@@ -8,14 +8,14 @@ use crate::purge::{PurgeState, Purges, Subject};
 /// The number of the newest purge that the entry was compared with (its level), and the
 /// result.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct PurgeMemo {
     /// The level in the upper 62 bits, and the kind of the purge state in the lower two.
     packed: AtomicU64,
     /// When a soft purge has made it stale, in milliseconds since the Unix epoch.
     purged_ms: AtomicU64,
 }
 
-impl Judged {
+impl PurgeMemo {
     pub(super) fn new(level: u64, purge_state: PurgeState) -> Self {
         Self {
             packed: AtomicU64::new(pack(level, purge_state)),
@@ -65,7 +65,7 @@ impl Judged {
     }
 }
 
-impl Clone for Judged {
+impl Clone for PurgeMemo {
     fn clone(&self) -> Self {
         Self {
             packed: AtomicU64::new(self.packed.load(Ordering::Acquire)),
