@@ -159,14 +159,14 @@ impl Purges {
 
     /// What the purges after `level` do to an entry, and the level up to which it has
     /// been compared now.
-    pub(crate) fn judge(&self, level: u64, subject: &Subject<'_>) -> (PurgeState, u64) {
+    pub(crate) fn compare(&self, level: u64, subject: &Subject<'_>) -> (PurgeState, u64) {
         if level >= self.newest() {
             return (PurgeState::Live, level);
         }
         let tables = self.read();
         // Under the lock the newest number matches the tables.
         let newest = self.newest();
-        (tables.judge(&self.hasher, level, subject), newest)
+        (tables.compare(&self.hasher, level, subject), newest)
     }
 
     /// Forgets all lines up to `number`, once a sweep has carried them out.

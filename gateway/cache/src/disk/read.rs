@@ -72,7 +72,7 @@ impl Disk {
                     return None;
                 }
                 let subject = Subject { primary, tags };
-                let (now, level) = self.purges.judge(head.level, &subject);
+                let (now, level) = self.purges.compare(head.level, &subject);
                 let purge_state = head.header.purge_state.and(now);
                 if purge_state == PurgeState::Dead {
                     return None;

@@ -117,12 +117,12 @@ impl Upkeep {
     pub(crate) fn sweep(&mut self, disk: &Disk, end: usize) -> Option<usize> {
         let (start, names) = lock(&disk.known).names_before(end, BATCH);
         for name in names {
-            self.judge(disk, name);
+            self.sweep_file(disk, name);
         }
         (start > 0).then_some(start)
     }
 
-    fn judge(&mut self, disk: &Disk, name: u128) {
+    fn sweep_file(&mut self, disk: &Disk, name: u128) {
         // A file that cannot be compared must go, since the purges are forgotten afterwards.
         let Ok(Some(head)) = disk.head(name) else {
             return disk.remove(name, &mut self.dirty);
@@ -133,7 +133,11 @@ impl Upkeep {
         let Meta::Entry { primary, tags, .. } = meta else {
             return;
         };
-        match disk.purges.judge(head.level, &Subject { primary, tags }).0 {
+        match disk
+            .purges
+            .compare(head.level, &Subject { primary, tags })
+            .0
+        {
             PurgeState::Live => {}
             PurgeState::Dead => disk.remove(name, &mut self.dirty),
             PurgeState::Stale { at_ms } => {

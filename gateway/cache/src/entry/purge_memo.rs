@@ -38,7 +38,7 @@ impl PurgeMemo {
         if purge_state == PurgeState::Dead || level >= purges.newest() {
             return purge_state;
         }
-        let (now, level) = purges.judge(level, subject);
+        let (now, level) = purges.compare(level, subject);
         let purge_state = purge_state.and(now);
         if let PurgeState::Stale { at_ms } = purge_state {
             self.purged_ms.store(at_ms, Ordering::Release);

@@ -145,7 +145,7 @@ impl Tables {
         }
     }
 
-    pub(super) fn judge(
+    pub(super) fn compare(
         &self,
         hasher: &ahash::RandomState,
         level: u64,

@@ -37,7 +37,7 @@ fn url<'a>(path: &'a str, query: Option<&'a str>) -> Scope<'a> {
 fn after(scope: &Scope<'_>, primary: &[u8], tags: &[u8]) -> PurgeState {
     let purges = Purges::new(0, 0);
     purges.record(scope, Purge::Hard);
-    purges.judge(0, &Subject { primary, tags }).0
+    purges.compare(0, &Subject { primary, tags }).0
 }
 
 #[test]
@@ -96,16 +96,16 @@ fn only_what_is_older_is_reached() {
     };
     assert_eq!(purges.record(&Scope::All, Purge::Soft { now_ms: 5 }), 1);
     assert_eq!(
-        purges.judge(0, &subject),
+        purges.compare(0, &subject),
         (PurgeState::Stale { at_ms: 5 }, 1)
     );
-    assert_eq!(purges.judge(1, &subject), (PurgeState::Live, 1));
+    assert_eq!(purges.compare(1, &subject), (PurgeState::Live, 1));
     purges.record(&Scope::Tag(b"t"), Purge::Hard);
-    assert_eq!(purges.judge(1, &subject), (PurgeState::Live, 2));
+    assert_eq!(purges.compare(1, &subject), (PurgeState::Live, 2));
     purges.record(&Scope::All, Purge::Hard);
-    assert_eq!(purges.judge(0, &subject).0, PurgeState::Dead);
-    assert_eq!(purges.judge(2, &subject).0, PurgeState::Dead);
-    assert_eq!(purges.judge(3, &subject).0, PurgeState::Live);
+    assert_eq!(purges.compare(0, &subject).0, PurgeState::Dead);
+    assert_eq!(purges.compare(2, &subject).0, PurgeState::Dead);
+    assert_eq!(purges.compare(3, &subject).0, PurgeState::Live);
 }
 
 #[test]
@@ -120,8 +120,8 @@ fn what_missed_a_sweep_is_dead() {
     purges.record(&Scope::Tag(b"u"), Purge::Hard);
     purges.clear(1);
     assert_eq!(purges.lines(), 1);
-    assert_eq!(purges.judge(0, &subject).0, PurgeState::Dead);
-    assert_eq!(purges.judge(1, &subject).0, PurgeState::Live);
+    assert_eq!(purges.compare(0, &subject).0, PurgeState::Dead);
+    assert_eq!(purges.compare(1, &subject).0, PurgeState::Live);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn full_tables_reach_more_never_less() {
             tags: &[],
         };
         assert_eq!(
-            purges.judge(0, &subject).0,
+            purges.compare(0, &subject).0,
             PurgeState::Dead,
             "{host}{path}"
         );
@@ -165,7 +165,7 @@ fn full_tables_reach_more_never_less() {
         primary: &untagged,
         tags: &[],
     };
-    assert_eq!(purges.judge(0, &subject).0, PurgeState::Dead);
+    assert_eq!(purges.compare(0, &subject).0, PurgeState::Dead);
 }
 
 #[test]
