@@ -18,7 +18,7 @@ use janua_http::accept_encoding::Coding;
 use crate::background::Background;
 use crate::disk::{Disk, OpenError};
 use crate::entry::{Body, Entry};
-use crate::figures::{CacheFigures, Described, Wanted};
+use crate::figures::{AddressFilter, CacheFigures, Inspected};
 use crate::flight::table::Boarded;
 use crate::flight::{Flights, Follow, Joined, Lead};
 use crate::key::{Key, Parts, Variance};
@@ -307,8 +307,8 @@ impl<F> Cache<F> {
     /// store, including the files on the disk: meant for a command of an operator, and not
     /// to be called on a worker.
     #[must_use]
-    pub fn inspect(&self, wanted: &Wanted<'_>) -> Vec<Described> {
-        crate::figures::inspect(&self.store, wanted)
+    pub fn inspect(&self, filter: &AddressFilter<'_>) -> Vec<Inspected> {
+        crate::figures::inspect(&self.store, filter)
     }
 }
 

@@ -60,7 +60,7 @@ impl CacheFigures {
 
 /// The address whose stored responses `janua cache get` lists.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct AddressFilter<'a> {
     /// `http` or `https`; `None` for both.
     pub scheme: Option<&'a [u8]>,
     /// Host, with the port if the requests had one; in any letter case.
@@ -71,8 +71,8 @@ pub struct Wanted<'a> {
     pub query: Option<&'a [u8]>,
 }
 
-impl Wanted<'_> {
-    pub(crate) fn is(&self, address: &Address<'_>) -> bool {
+impl AddressFilter<'_> {
+    pub(crate) fn accepts(&self, address: &Address<'_>) -> bool {
         self.scheme.is_none_or(|scheme| scheme == address.scheme)
             && self.host.eq_ignore_ascii_case(address.host)
             && self.path == address.path
@@ -82,7 +82,7 @@ impl Wanted<'_> {
 
 /// A stored response and where its body is.
 #[derive(Clone, Debug)]
-pub struct Described {
+pub struct Inspected {
     /// The stored response.
     pub entry: Arc<Entry>,
     /// Where its body is.
@@ -100,12 +100,17 @@ pub enum Place {
     Disk,
 }
 
-pub(crate) fn inspect(store: &Store, wanted: &Wanted<'_>) -> Vec<Described> {
-    let mut all: Vec<Described> = Vec::new();
-    let add = |entry: Arc<Entry>, all: &mut Vec<Described>| {
-        let asked = entry.address().is_some_and(|address| wanted.is(&address));
-        let known = |one: &Described| one.entry.is(entry.primary(), entry.variant());
-        if !asked || all.iter().any(known) || entry.purge_state(&store.purges) == PurgeState::Dead {
+pub(crate) fn inspect(store: &Store, filter: &AddressFilter<'_>) -> Vec<Inspected> {
+    let mut all: Vec<Inspected> = Vec::new();
+    let add = |entry: Arc<Entry>, all: &mut Vec<Inspected>| {
+        let is_accepted = entry
+            .address()
+            .is_some_and(|address| filter.accepts(&address));
+        let known = |one: &Inspected| one.entry.is(entry.primary(), entry.variant());
+        if !is_accepted
+            || all.iter().any(known)
+            || entry.purge_state(&store.purges) == PurgeState::Dead
+        {
             return;
         }
         let place = match entry.body() {
@@ -113,7 +118,7 @@ pub(crate) fn inspect(store: &Store, wanted: &Wanted<'_>) -> Vec<Described> {
             Body::Growing(_) => Place::Filling,
             Body::File { .. } => Place::Disk,
         };
-        all.push(Described { entry, place });
+        all.push(Inspected { entry, place });
     };
     for (_, slot) in store.index.iter().chain(store.opened.iter()) {
         if let Slot::Entry(entry) = slot {

@@ -27,7 +27,7 @@ pub use cache::{Cache, DiskOptions, Found, Options, Reconfigured};
 pub use derived::{DerivedBodies, DerivedBody, DerivedWriter};
 pub use disk::{DiskFigures, OpenError};
 pub use entry::{Body, Entry, Growing, NewEntry};
-pub use figures::{CacheFigures, Described, Place, Wanted};
+pub use figures::{AddressFilter, CacheFigures, Inspected, Place};
 pub use fill::Fill;
 pub use flight::{Follow, Joined, Landing, Lead};
 pub use growth::{Aborted, FillReader, MAX_LAG};

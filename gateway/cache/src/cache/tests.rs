@@ -250,7 +250,7 @@ fn an_address_is_inspected_in_all_its_variants() {
     store(&cache, "/b", &[], b"");
     let mut with_query = key_at("shop.example", "/a", Some("x"));
     store_key(&cache, &mut with_query, &[b"t"], b"");
-    let wanted = |query| Wanted {
+    let wanted = |query| AddressFilter {
         scheme: None,
         host: b"Shop.Example",
         path: b"/a",

@@ -584,7 +584,7 @@ fn what_lies_on_the_disk_only_is_inspected() {
     store(&cache, "/a", &[b"t"], b"a");
     store(&cache, "/b", &[], b"b");
     let cache = restart(cache, folder.path());
-    let found = cache.inspect(&crate::Wanted {
+    let found = cache.inspect(&crate::AddressFilter {
         scheme: Some(b"https"),
         host: b"shop.example",
         path: b"/a",

@@ -2,7 +2,7 @@
 
 use janua_admin::{CacheCount, CacheEntry, CacheStatus, DiskStatus};
 use janua_cache::rules::CacheOutcome;
-use janua_cache::{Cache, CacheFigures, Described, Place, Wanted};
+use janua_cache::{AddressFilter, Cache, CacheFigures, Inspected, Place};
 use janua_http::Failure;
 use janua_telemetry::metrics::{Registry, definitions};
 
@@ -85,7 +85,7 @@ pub(super) fn entries(
     now_ms: u64,
 ) -> Result<Vec<CacheEntry>, String> {
     let address = Address::url(url)?;
-    let found = cache.inspect(&Wanted {
+    let found = cache.inspect(&AddressFilter {
         scheme: None,
         host: &address.host,
         path: &address.path,
@@ -94,8 +94,8 @@ pub(super) fn entries(
     Ok(found.iter().map(|found| entry(found, now_ms)).collect())
 }
 
-fn entry(described: &Described, now_ms: u64) -> CacheEntry {
-    let entry = &described.entry;
+fn entry(inspected: &Inspected, now_ms: u64) -> CacheEntry {
+    let entry = &inspected.entry;
     let terms = entry.terms();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let url = entry.address().map(|address| {
@@ -116,7 +116,7 @@ fn entry(described: &Described, now_ms: u64) -> CacheEntry {
     });
     CacheEntry {
         url: url.unwrap_or_default(),
-        place: match described.place {
+        place: match inspected.place {
             Place::Memory => "memory",
             Place::Filling => "filling",
             Place::Disk => "disk",
