@@ -154,9 +154,9 @@ impl<F> Cache<F> {
         let store = &*self.store;
         key.variant.0.clear();
         let slot = store.hasher.slot(&key.primary.0, b"");
-        key.place.primary = slot;
-        key.place.slot = slot;
-        key.place.landed = self.flights.landed(slot);
+        key.lookup.primary = slot;
+        key.lookup.slot = slot;
+        key.lookup.landed = self.flights.landed(slot);
         if store.is_off() {
             return Found::Pass;
         }
@@ -166,14 +166,14 @@ impl<F> Cache<F> {
             vary = true;
             marker.variance.begin(&mut key.variant);
             variant(&marker.variance, &mut key.variant);
-            key.place.slot = store.hasher.slot(&key.primary.0, &key.variant.0);
+            key.lookup.slot = store.hasher.slot(&key.primary.0, &key.variant.0);
             found = store
                 .index
-                .find(key.place.slot, &key.primary.0, &key.variant.0);
+                .find(key.lookup.slot, &key.primary.0, &key.variant.0);
         }
         match found {
             Some(Slot::Entry(entry)) => {
-                if let Some(entry) = store.unless_purged(entry, key.place.slot) {
+                if let Some(entry) = store.unless_purged(entry, key.lookup.slot) {
                     entry.hit();
                     return Found::Entry(entry);
                 }
@@ -193,9 +193,9 @@ impl<F> Cache<F> {
         };
         let opened = store
             .opened
-            .find(key.place.slot, &key.primary.0, &key.variant.0);
+            .find(key.lookup.slot, &key.primary.0, &key.variant.0);
         if let Some(Slot::Entry(entry)) = opened
-            && let Some(entry) = store.unless_purged(entry, key.place.slot)
+            && let Some(entry) = store.unless_purged(entry, key.lookup.slot)
         {
             entry.hit();
             return Found::Entry(entry);

@@ -34,12 +34,12 @@ pub struct KeyParts<'a> {
 pub struct Key {
     pub(crate) primary: Parts,
     pub(crate) variant: Parts,
-    pub(crate) place: Place,
+    pub(crate) lookup: Lookup,
 }
 
-/// Where the last lookup was in the store.
+/// Where the last lookup of a key was in the store.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct Lookup {
     /// Hash of the primary part: selects the shard of the flights.
     pub(crate) primary: u64,
     /// Hash of primary and variant: the slot.
@@ -53,7 +53,7 @@ impl Key {
     pub fn begin(&mut self, parts: &KeyParts<'_>) {
         self.primary.0.clear();
         self.variant.0.clear();
-        self.place = Place::default();
+        self.lookup = Lookup::default();
         self.primary.0.push(u8::from(parts.query_edited));
         self.primary.push(Some(parts.cache_scope));
         self.primary.push(Some(parts.scheme));

@@ -84,25 +84,25 @@ impl<F> Flights<F> {
 
     /// Joins the flight of a key that was looked up, or begins it.
     pub(crate) fn board(&self, key: &Key) -> Boarded<F> {
-        let Some(shard) = self.shard(key.place.primary) else {
+        let Some(shard) = self.shard(key.lookup.primary) else {
             return Boarded::Again;
         };
         let mut flights = lock(&shard.flights);
-        let slot = key.place.slot;
+        let slot = key.lookup.slot;
         let known = flights.find(slot, |other| {
             *other.flight.primary == *key.primary.0 && *other.flight.variant == *key.variant.0
         });
         if let Some(known) = known {
             return Boarded::Waits(known.receiver.clone());
         }
-        if shard.landed.load(Ordering::Acquire) != key.place.landed {
+        if shard.landed.load(Ordering::Acquire) != key.lookup.landed {
             return Boarded::Again;
         }
         let flight = Arc::new(Flight {
             primary: key.primary.0.as_slice().into(),
             variant: key.variant.0.as_slice().into(),
             slot,
-            shard: key.place.primary,
+            shard: key.lookup.primary,
         });
         let (sender, receiver) = watch::channel(None);
         flights.insert_unique(
