@@ -35,7 +35,7 @@ pub(crate) use upkeep::Upkeep;
 
 use folder::Folder;
 use journal::Journal;
-use known::Known;
+use known::KnownFiles;
 
 /// The most bytes of bodies that may be queued for writing.
 const MAX_WAITING_BYTES: u64 = 64 << 20;
@@ -50,7 +50,7 @@ pub(crate) struct Disk {
     folder: Arc<Folder>,
     journal: Journal,
     purges: Arc<Purges>,
-    known: Mutex<Known>,
+    known: Mutex<KnownFiles>,
     waiting: Mutex<Waiting>,
     create: Box<Create>,
     budget: AtomicU64,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// The files of the folder. Each takes about 70 bytes of memory.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownFiles {
     files: Vec<KnownFile>,
     places: HashMap<u128, u32, ahash::RandomState>,
     bytes: u64,
@@ -35,7 +35,7 @@ const SAMPLE: usize = 16;
 /// file that was used since the start counts as newer than one that was only scanned.
 const FIRST_USE: u64 = 1 << 40;
 
-impl Known {
+impl KnownFiles {
     /// True unless it is certain that there is no such file.
     pub(crate) fn may_hold(&self, name: u128) -> bool {
         !self.complete || self.places.contains_key(&name)
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn bytes_and_places_follow_inserts_and_removals() {
-        let mut known = Known::default();
+        let mut known = KnownFiles::default();
         for name in 0..100 {
             known.insert(name, 10);
         }
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_victim_was_not_used_lately() {
-        let mut known = Known::default();
+        let mut known = KnownFiles::default();
         for name in 0..1000 {
             known.found(name, 1, 1_700_000_000 + name as u64);
         }
@@ -184,6 +184,6 @@ mod tests {
         }
         let late = (0..200).filter(|_| known.victim().unwrap() >= 500).count();
         assert!(late <= 1, "{late} of 200 victims were used lately");
-        assert_eq!(Known::default().victim(), None);
+        assert_eq!(KnownFiles::default().victim(), None);
     }
 }
