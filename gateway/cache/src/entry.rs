@@ -73,7 +73,7 @@ impl Entry {
         }
         let mut head = Vec::with_capacity(512);
         new.head.write_to(&mut head);
-        Self::assemble(Assembly {
+        Self::assemble(EntryParts {
             primary,
             variant,
             tags: &tags.0,
@@ -87,7 +87,7 @@ impl Entry {
         })
     }
 
-    pub(crate) fn assemble(parts: Assembly<'_>) -> Self {
+    pub(crate) fn assemble(parts: EntryParts<'_>) -> Self {
         let text = [parts.primary, parts.variant, parts.tags, parts.head]
             .concat()
             .into_boxed_slice();
@@ -308,7 +308,7 @@ impl Entry {
 }
 
 /// The parts of an entry, already encoded.
-pub(crate) struct Assembly<'a> {
+pub(crate) struct EntryParts<'a> {
     pub(crate) primary: &'a [u8],
     pub(crate) variant: &'a [u8],
     pub(crate) tags: &'a [u8],

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use twox_hash::XxHash3_64;
 
-use crate::entry::{Assembly, Body, Entry};
+use crate::entry::{Body, Entry, EntryParts};
 use crate::key::{Parts, PartsReader, Variance};
 use crate::purge::PurgeState;
 use crate::rules::Terms;
@@ -180,7 +180,7 @@ impl Meta<'_> {
         else {
             return None;
         };
-        Some(Entry::assemble(Assembly {
+        Some(Entry::assemble(EntryParts {
             primary,
             variant,
             tags,
