@@ -31,7 +31,7 @@ pub enum Refused {
     /// The cache is off.
     Off,
     /// The head, the key or the list in `Vary` exceeds a fixed limit.
-    Unreasonable,
+    OverLimit,
 }
 
 /// What all parts of the cache share.
@@ -136,7 +136,7 @@ impl Store {
         }
         let entry = Arc::new(Entry::new(primary, &values.0, new, body, level));
         if entry.text_len() > MAX_TEXT {
-            return Err(Refused::Unreasonable);
+            return Err(Refused::OverLimit);
         }
         self.insert(&entry);
         Ok(entry)
@@ -154,7 +154,7 @@ impl Store {
             _ => variance.clone(),
         };
         if variance.names().count() > MAX_NAMES {
-            return Err(Refused::Unreasonable);
+            return Err(Refused::OverLimit);
         }
         self.mark(primary, &variance);
         if let Some(disk) = &self.disk {

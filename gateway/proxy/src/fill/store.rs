@@ -111,7 +111,7 @@ pub(super) async fn store(
         Err(refused) => {
             exchange.report.detail(match refused {
                 Refused::TooLarge => Detail::TooLarge,
-                Refused::Full | Refused::Off | Refused::Unreasonable => Detail::NoSpace,
+                Refused::Full | Refused::Off | Refused::OverLimit => Detail::NoSpace,
             });
             return pass(exchange, called, sender);
         }
