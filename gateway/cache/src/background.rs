@@ -20,13 +20,13 @@ pub(crate) struct Background {
 
 #[derive(Debug, Default)]
 struct Signals {
-    asked: Mutex<Asked>,
+    requested: Mutex<Requested>,
     woken: Condvar,
     sweeping: AtomicBool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Asked {
+struct Requested {
     stop: bool,
     /// There is something to do.
     work: bool,
@@ -108,8 +108,10 @@ impl Drop for Background {
 }
 
 impl Signals {
-    fn lock(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Requested> {
+        self.requested
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,8 +128,8 @@ impl Work {
     fn run(mut self) {
         let mut busy = true;
         loop {
-            let asked = self.wait(busy);
-            if asked.stop {
+            let requested = self.wait(busy);
+            if requested.stop {
                 // Write what is queued, so that it is found after a restart.
                 if let Some(disk) = &self.store.disk {
                     self.upkeep.drain(disk, |_| ());
@@ -135,7 +137,7 @@ impl Work {
                 return;
             }
             busy = self.write();
-            if asked.sweep.is_some_and(|urgency| self.is_due(urgency)) && self.has_scanned() {
+            if requested.sweep.is_some_and(|urgency| self.is_due(urgency)) && self.has_scanned() {
                 self.signals.lock().sweep = None;
                 self.sweep();
             }
@@ -143,18 +145,18 @@ impl Work {
     }
 
     /// Sleeps unless there is something to do.
-    fn wait(&self, busy: bool) -> Asked {
-        let mut asked = self.signals.lock();
-        if !busy && !asked.work && !asked.stop {
-            let waits = self.store.disk.is_some() || asked.sweep.is_some();
+    fn wait(&self, busy: bool) -> Requested {
+        let mut requested = self.signals.lock();
+        if !busy && !requested.work && !requested.stop {
+            let waits = self.store.disk.is_some() || requested.sweep.is_some();
             let pause = if waits { PAUSE } else { IDLE };
-            asked = match self.signals.woken.wait_timeout(asked, pause) {
-                Ok((asked, _)) => asked,
+            requested = match self.signals.woken.wait_timeout(requested, pause) {
+                Ok((requested, _)) => requested,
                 Err(poisoned) => poisoned.into_inner().0,
             };
         }
-        asked.work = false;
-        *asked
+        requested.work = false;
+        *requested
     }
 
     /// Does some of the writing to the disk; true if more is queued.
