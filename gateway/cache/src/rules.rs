@@ -3,7 +3,7 @@
 //!
 //! In the order in which a request needs them:
 //!
-//! - [`asked`] reads the request's cache directives.
+//! - [`request_control`] reads the request's cache directives.
 //! - [`judge()`] decides whether a stored response may be served.
 //! - [`validate`] makes the request to the upstream conditional.
 //! - [`admit()`] decides whether the response is stored, and under which [`terms`].
@@ -27,13 +27,13 @@
 //! - A 304 with a strong entity tag other than the stored one updates nothing.
 
 pub mod admit;
-pub mod asked;
 pub mod control;
 pub mod detail;
 pub mod freshness;
 pub mod invalidate;
 pub mod judge;
 pub mod outcome;
+pub mod request_control;
 pub mod rule;
 pub mod status;
 pub mod stored;
@@ -44,11 +44,11 @@ pub mod validate;
 pub mod vary;
 
 pub use admit::admit;
-pub use asked::Asked;
 pub use detail::Detail;
 pub use freshness::Times;
 pub use judge::{Judgement, judge, may_serve_on_error};
 pub use outcome::CacheOutcome;
+pub use request_control::RequestControl;
 pub use rule::{Rule, Storage};
 pub use status::CacheStatus;
 pub use terms::{Source, Terms};

@@ -87,11 +87,11 @@ pub(crate) async fn cached(
                 (None, false)
             }
         };
-        if exchange.caching.asked.only_if_cached {
+        if exchange.caching.request.only_if_cached {
             exchange.report.detail(Detail::OnlyIfCached);
             return Err(Kind::NotStored.into());
         }
-        if exchange.caching.asked.is_head {
+        if exchange.caching.request.is_head {
             exchange.report.detail(Detail::Method);
             return forward::forward(exchange, client, course).await;
         }
@@ -114,7 +114,7 @@ pub(crate) async fn cached(
                     Landing::Retry => {}
                     // The response is for the leader's credentials alone. The next
                     // request without credentials leads for the others without.
-                    Landing::LeaderOnly if !exchange.caching.asked.is_authorized => {}
+                    Landing::LeaderOnly if !exchange.caching.request.is_authorized => {}
                     Landing::Pass | Landing::LeaderOnly => {
                         exchange.report.detail(Detail::Uncacheable);
                         return forward::forward(exchange, client, course).await;
@@ -184,13 +184,13 @@ async fn look_up(exchange: &mut Exchange) -> LookUp {
 
 fn judge(exchange: &Exchange, entry: Arc<Entry>) -> LookUp {
     let purged = entry.is_purged_softly();
-    let asked = &exchange.caching.asked;
+    let request = &exchange.caching.request;
     // An entry whose body proves too large while it arrives counts as a miss.
     let or_nothing = |look: fn(Held) -> LookUp, entry| match Held::of(entry) {
         Some(held) => look(held),
         None => LookUp::Nothing { vary: false },
     };
-    match rules::judge(&entry.terms(), asked, exchange.now.unix_ms) {
+    match rules::judge(&entry.terms(), request, exchange.now.unix_ms) {
         Judgement::Fresh => or_nothing(LookUp::Fresh, entry),
         Judgement::StaleAsAsked => or_nothing(LookUp::StaleAccepted, entry),
         Judgement::Pass(why) => LookUp::Unusable(why),
@@ -220,7 +220,7 @@ async fn wait_for_leader(exchange: &mut Exchange, follow: Follow<Failure>) -> La
 fn may_share(exchange: &Exchange, entry: &Arc<Entry>) -> bool {
     let now = exchange.worker.clock.now();
     matches!(
-        rules::judge(&entry.terms(), &exchange.caching.asked, now.unix_ms),
+        rules::judge(&entry.terms(), &exchange.caching.request, now.unix_ms),
         Judgement::Fresh | Judgement::StaleAsAsked | Judgement::StaleWhileRevalidate
     )
 }
@@ -274,8 +274,8 @@ async fn stale_if_error(
     stale: Option<Arc<Entry>>,
 ) -> Result<Answer, Failure> {
     let now_ms = exchange.worker.clock.now().unix_ms;
-    let asked = &exchange.caching.asked;
-    let may_serve = |entry: &Arc<Entry>| rules::may_serve_on_error(&entry.terms(), asked, now_ms);
+    let request = &exchange.caching.request;
+    let may_serve = |entry: &Arc<Entry>| rules::may_serve_on_error(&entry.terms(), request, now_ms);
     match stale.filter(may_serve).and_then(Held::of) {
         Some(held) => {
             exchange.record.fail(&failure);

@@ -6,7 +6,7 @@ mod report;
 
 use std::rc::Rc;
 
-use janua_cache::rules::Asked;
+use janua_cache::rules::RequestControl;
 use janua_cache::rules::vary::write_value;
 use janua_cache::{Parts, Variance};
 use janua_http::RequestHead;
@@ -18,7 +18,7 @@ pub(crate) use report::{Bypass, Report};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caching {
     /// The client's caching directives, from the head before any policy edited it.
-    pub(crate) asked: Asked,
+    pub(crate) request: RequestControl,
     /// The verdict that says which part of the query joins the cache key.
     pub(crate) lookup: Option<Rc<Verdict>>,
     /// The query as a rule puts it into the key. The upstream gets this query too: a

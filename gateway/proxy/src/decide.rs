@@ -2,7 +2,7 @@
 //! of the request phase decide, and whether the route's target has to answer. Nothing here
 //! waits.
 
-use janua_cache::rules::Asked;
+use janua_cache::rules::RequestControl;
 use janua_http::Failure;
 use janua_http::failure::Kind;
 
@@ -56,7 +56,7 @@ pub(crate) fn decide(
     clean::check_slash(&exchange.heads.request, matched.site().encoded_slash)?;
     receive::check_body(exchange, client)?;
     if matched.route().caches {
-        exchange.caching.asked = Asked::of(&exchange.heads.request, true);
+        exchange.caching.request = RequestControl::of(&exchange.heads.request, true);
         cached::keep_credentials(exchange, &matched);
     }
     // Checked for the path as it was routed, before policies may change it.

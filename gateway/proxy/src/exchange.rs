@@ -102,7 +102,7 @@ impl Exchange {
         heads.request.method.clear();
         heads.request.method.extend_from_slice(b"GET");
         let mut caching = self.caching.clone();
-        caching.asked.is_head = false;
+        caching.request.is_head = false;
         Self {
             heads,
             worker: Rc::clone(&self.worker),

@@ -86,8 +86,8 @@ async fn run(
         if status == 304 {
             return store::revalidated(exchange, lead, stale, called, sender, asked_ms);
         }
-        let asked = &exchange.caching.asked;
-        if is_failure(status) && may_serve_on_error(&stale.terms(), asked, exchange.now.unix_ms) {
+        let request = &exchange.caching.request;
+        if is_failure(status) && may_serve_on_error(&stale.terms(), request, exchange.now.unix_ms) {
             let failure = answered_with(status);
             lead.fail(failure.clone());
             let _ = sender.send(FillResult::Failed(failure));

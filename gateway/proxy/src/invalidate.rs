@@ -31,7 +31,7 @@ fn compare_with_head(exchange: &mut Exchange) {
 /// Invalidates what a response outdates: one to a request with an unsafe method (RFC 9111
 /// §4.4), or one to a `HEAD`.
 pub(crate) fn invalidate(exchange: &mut Exchange) {
-    if exchange.caching.asked.is_head && exchange.report.has_key() {
+    if exchange.caching.request.is_head && exchange.report.has_key() {
         compare_with_head(exchange);
     }
     let Heads {

@@ -7,7 +7,7 @@ use super::control::{CacheControl, MOST_SECONDS};
 use super::freshness::{apparent_age, heuristic, initial_age, lifetime};
 use super::stored::names_in_control;
 use super::targeted::targeted;
-use super::{Asked, Detail, Rule, Source, Storage, Terms, Times, Vary};
+use super::{Detail, RequestControl, Rule, Source, Storage, Terms, Times, Vary};
 
 /// Decides whether the response to a request is stored. `fields` are the response's
 /// fields after the policies of the phase `fetched`, before
@@ -31,7 +31,7 @@ use super::{Asked, Detail, Rule, Source, Storage, Terms, Times, Vary};
 /// # Errors
 /// The reason why the response is not stored.
 pub fn admit(
-    request: &Asked,
+    request: &RequestControl,
     status: u16,
     fields: &Fields,
     rule: Option<&Rule<'_>>,

@@ -1,6 +1,6 @@
 //! Whether a stored response may answer a request (RFC 9111 §4.2, §5.2.1).
 
-use super::{Asked, Detail, Terms};
+use super::{Detail, RequestControl, Terms};
 
 /// How a request is handled for which a response is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Judgement {
 /// This also applies to a request that has waited for the response to another one: it
 /// must not be served a response with `no-cache`, or one that is stale on arrival.
 #[must_use]
-pub fn judge(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
+pub fn judge(terms: &Terms, request: &RequestControl, now_ms: u64) -> Judgement {
     if let Some(detail) = bars(terms, request) {
         return Judgement::Pass(detail);
     }
@@ -43,14 +43,14 @@ pub fn judge(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
 /// RFC 9111 §3.5 only forbids sharing the response to a request with credentials. Here a
 /// request with credentials is also not served a response that is not explicitly shared,
 /// as the origin may respond differently to that user.
-fn bars(terms: &Terms, request: &Asked) -> Option<Detail> {
+fn bars(terms: &Terms, request: &RequestControl) -> Option<Detail> {
     let is_barred = request.is_authorized && !terms.shares_authorized;
     request
         .barred
         .or_else(|| is_barred.then_some(Detail::Authorization))
 }
 
-fn freshness(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
+fn freshness(terms: &Terms, request: &RequestControl, now_ms: u64) -> Judgement {
     let ttl = terms.ttl(now_ms);
     // `max-age=0`, which browsers send on reload, also applies within the first second.
     let is_too_old = |most: u32| most == 0 || terms.age(now_ms) > most;
@@ -96,7 +96,7 @@ fn freshness(terms: &Terms, request: &Asked, now_ms: u64) -> Judgement {
 /// RFC 9111 §4.2.4 allows this in general. Here the response or a rule has to allow it
 /// explicitly, for a limited time.
 #[must_use]
-pub fn may_serve_on_error(terms: &Terms, request: &Asked, now_ms: u64) -> bool {
+pub fn may_serve_on_error(terms: &Terms, request: &RequestControl, now_ms: u64) -> bool {
     if bars(terms, request).is_some() || terms.no_cache || request.no_cache {
         return false;
     }

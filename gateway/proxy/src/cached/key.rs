@@ -11,7 +11,7 @@ use crate::heads::Heads;
 /// Why this request bypasses the cache, if it does.
 pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
     let caching = &exchange.caching;
-    if let Some(barred) = caching.asked.barred {
+    if let Some(barred) = caching.request.barred {
         return Some(Bypass::Detail(barred));
     }
     caching.bypass.clone().map(Bypass::Policy)

@@ -65,7 +65,7 @@ fn admit(exchange: &Exchange, asked_ms: u64) -> Result<Terms, Detail> {
     }
     let response = &exchange.heads.response;
     rules::admit(
-        &exchange.caching.asked,
+        &exchange.caching.request,
         response.status,
         &response.fields,
         rule.as_ref(),

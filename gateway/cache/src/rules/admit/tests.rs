@@ -11,7 +11,7 @@ const TIMES: Times = Times {
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const HOUR_AGO: &str = "Sun, 06 Nov 1994 07:49:37 GMT";
 const HOUR_AHEAD: &str = "Sun, 06 Nov 1994 09:49:37 GMT";
-const PLAIN: Asked = Asked {
+const PLAIN: RequestControl = RequestControl {
     barred: None,
     is_head: false,
     is_authorized: false,
@@ -21,7 +21,7 @@ const PLAIN: Asked = Asked {
     min_fresh: None,
     max_stale: None,
 };
-const AUTHORIZED: Asked = Asked {
+const AUTHORIZED: RequestControl = RequestControl {
     is_authorized: true,
     ..PLAIN
 };
@@ -223,14 +223,14 @@ fn requests_that_are_not_stored() {
     let fields = fields(&[("Cache-Control", "public, max-age=60")]);
     for (request, detail) in [
         (
-            Asked {
+            RequestControl {
                 barred: Some(Detail::Upgrade),
                 ..PLAIN
             },
             Detail::Upgrade,
         ),
         (
-            Asked {
+            RequestControl {
                 is_head: true,
                 ..PLAIN
             },

@@ -17,8 +17,8 @@ const TERMS: Terms = Terms {
     shares_cookies: false,
 };
 
-fn plain() -> Asked {
-    Asked::default()
+fn plain() -> RequestControl {
+    RequestControl::default()
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 no_cache: true,
                 ..plain()
             },
@@ -65,7 +65,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 max_age: Some(0),
                 ..plain()
             },
@@ -74,7 +74,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 max_age: Some(5),
                 ..plain()
             },
@@ -83,7 +83,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 max_age: Some(5),
                 ..plain()
             },
@@ -92,7 +92,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 min_fresh: Some(10),
                 ..plain()
             },
@@ -101,7 +101,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 min_fresh: Some(10),
                 ..plain()
             },
@@ -110,7 +110,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 min_fresh: Some(10),
                 ..plain()
             },
@@ -119,7 +119,7 @@ fn judgements() {
         ),
         (
             no_grace,
-            Asked {
+            RequestControl {
                 max_stale: Some(5),
                 ..plain()
             },
@@ -128,7 +128,7 @@ fn judgements() {
         ),
         (
             no_grace,
-            Asked {
+            RequestControl {
                 max_stale: Some(5),
                 ..plain()
             },
@@ -137,7 +137,7 @@ fn judgements() {
         ),
         (
             no_grace,
-            Asked {
+            RequestControl {
                 max_stale: Some(u32::MAX),
                 ..plain()
             },
@@ -147,7 +147,7 @@ fn judgements() {
         // `stale-while-revalidate` has priority, as it also renews the response.
         (
             TERMS,
-            Asked {
+            RequestControl {
                 max_stale: Some(5),
                 ..plain()
             },
@@ -156,7 +156,7 @@ fn judgements() {
         ),
         (
             strict,
-            Asked {
+            RequestControl {
                 max_stale: Some(5),
                 ..plain()
             },
@@ -168,7 +168,7 @@ fn judgements() {
                 ignores_max_stale: true,
                 ..no_grace
             },
-            Asked {
+            RequestControl {
                 max_stale: Some(5),
                 ..plain()
             },
@@ -187,7 +187,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 only_if_cached: true,
                 ..plain()
             },
@@ -196,7 +196,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 only_if_cached: true,
                 ..plain()
             },
@@ -205,7 +205,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 is_authorized: true,
                 ..plain()
             },
@@ -214,7 +214,7 @@ fn judgements() {
         ),
         (
             shared,
-            Asked {
+            RequestControl {
                 is_authorized: true,
                 ..plain()
             },
@@ -223,7 +223,7 @@ fn judgements() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 barred: Some(Detail::Method),
                 only_if_cached: true,
                 ..plain()
@@ -278,7 +278,7 @@ fn errors() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 no_cache: true,
                 ..plain()
             },
@@ -287,7 +287,7 @@ fn errors() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 max_age: Some(0),
                 ..plain()
             },
@@ -296,7 +296,7 @@ fn errors() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 is_authorized: true,
                 ..plain()
             },
@@ -305,7 +305,7 @@ fn errors() {
         ),
         (
             TERMS,
-            Asked {
+            RequestControl {
                 barred: Some(Detail::Method),
                 ..plain()
             },
@@ -331,7 +331,7 @@ proptest! {
             stale_while_revalidate: span, stale_if_error: span,
             ..Terms::default()
         };
-        let request = Asked { max_age: asked, min_fresh: asked, max_stale: asked, ..plain() };
+        let request = RequestControl { max_age: asked, min_fresh: asked, max_stale: asked, ..plain() };
         let _ = judge(&terms, &request, now_ms);
         if judge(&terms, &plain(), now_ms) == Judgement::Fresh {
             prop_assert!(may_serve_on_error(&terms, &plain(), now_ms));

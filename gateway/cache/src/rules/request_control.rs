@@ -8,7 +8,7 @@ use super::control::{Directive, directives};
 /// What a request asks of the cache. It is read once, from the head as the client sent
 /// it, so that credentials that a policy adds do not count as the client's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestControl {
     /// Why the cache is not used: it neither answers this request nor stores the
     /// response. An unsafe method may still invalidate stored responses (see
     /// [`invalidate`](super::invalidate)).
@@ -31,7 +31,7 @@ pub struct Asked {
     pub max_stale: Option<u32>,
 }
 
-impl Asked {
+impl RequestControl {
     /// Reads a request. Its `Cache-Control` is obeyed only if `honour` is true: with it,
     /// any client can force requests to the upstream, which is why nginx and Varnish
     /// ignore it.
@@ -42,17 +42,17 @@ impl Asked {
     /// `max-stale` is ignored.
     #[must_use]
     pub fn of(request: &RequestHead, honour: bool) -> Self {
-        let mut asked = Self {
+        let mut control = Self {
             is_head: request.method == b"HEAD",
             is_authorized: request.fields.get(b"authorization").is_some(),
             ..Self::default()
         };
         let mut no_store = false;
         if honour {
-            no_store = asked.take_directives(&request.fields);
+            no_store = control.take_directives(&request.fields);
         }
-        asked.barred = bar(request).or_else(|| no_store.then_some(Detail::RequestNoStore));
-        asked
+        control.barred = bar(request).or_else(|| no_store.then_some(Detail::RequestNoStore));
+        control
     }
 
     /// Reads all directives; true if `no-store` is among them.

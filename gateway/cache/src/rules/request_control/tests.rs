@@ -13,40 +13,40 @@ fn request(method: &str, fields: &[(&str, &str)]) -> RequestHead {
 
 #[test]
 fn directives_of_a_request() {
-    let none = Asked::default();
+    let none = RequestControl::default();
     for (line, expected) in [
         ("nothing-to-see-here", none),
         (
             "No-Cache",
-            Asked {
+            RequestControl {
                 no_cache: true,
                 ..none
             },
         ),
         (
             "only-if-cached",
-            Asked {
+            RequestControl {
                 only_if_cached: true,
                 ..none
             },
         ),
         (
             "max-age=5, max-age=9",
-            Asked {
+            RequestControl {
                 max_age: Some(5),
                 ..none
             },
         ),
         (
             "max-age=x",
-            Asked {
+            RequestControl {
                 max_age: Some(0),
                 ..none
             },
         ),
         (
             "min-fresh=20",
-            Asked {
+            RequestControl {
                 min_fresh: Some(20),
                 ..none
             },
@@ -54,14 +54,14 @@ fn directives_of_a_request() {
         ("min-fresh=x", none),
         (
             "max-stale=1000",
-            Asked {
+            RequestControl {
                 max_stale: Some(1000),
                 ..none
             },
         ),
         (
             "max-stale",
-            Asked {
+            RequestControl {
                 max_stale: Some(u32::MAX),
                 ..none
             },
@@ -69,22 +69,25 @@ fn directives_of_a_request() {
         ("max-stale=x", none),
         (
             "no-store",
-            Asked {
+            RequestControl {
                 barred: Some(Detail::RequestNoStore),
                 ..none
             },
         ),
     ] {
         let request = request("GET", &[("Cache-Control", line)]);
-        assert_eq!(Asked::of(&request, true), expected, "{line}");
-        assert_eq!(Asked::of(&request, false), none, "{line}");
+        assert_eq!(RequestControl::of(&request, true), expected, "{line}");
+        assert_eq!(RequestControl::of(&request, false), none, "{line}");
     }
 }
 
 #[test]
 fn pragma_says_nothing() {
     let request = request("GET", &[("Pragma", "no-cache")]);
-    assert_eq!(Asked::of(&request, true), Asked::default());
+    assert_eq!(
+        RequestControl::of(&request, true),
+        RequestControl::default()
+    );
 }
 
 #[test]
@@ -103,15 +106,18 @@ fn bars() {
         ("GET", "If-Match", Some(Detail::Precondition)),
         ("GET", "If-Unmodified-Since", Some(Detail::Precondition)),
     ] {
-        let asked = Asked::of(&request(method, &[(field, "x")]), false);
-        assert_eq!(asked.barred, barred, "{method} {field}");
-        assert_eq!(asked.is_head, method == "HEAD");
+        let control = RequestControl::of(&request(method, &[(field, "x")]), false);
+        assert_eq!(control.barred, barred, "{method} {field}");
+        assert_eq!(control.is_head, method == "HEAD");
     }
     let upgrade = RequestHead {
         upgrade: true,
         ..request("GET", &[])
     };
-    assert_eq!(Asked::of(&upgrade, true).barred, Some(Detail::Upgrade));
+    assert_eq!(
+        RequestControl::of(&upgrade, true).barred,
+        Some(Detail::Upgrade)
+    );
     for (framing, barred) in [
         (Framing::Length(0), None),
         (Framing::Length(1), Some(Detail::RequestBody)),
@@ -121,12 +127,16 @@ fn bars() {
             framing,
             ..request("GET", &[])
         };
-        assert_eq!(Asked::of(&body, true).barred, barred, "{framing:?}");
+        assert_eq!(
+            RequestControl::of(&body, true).barred,
+            barred,
+            "{framing:?}"
+        );
     }
 }
 
 #[test]
 fn credentials_count_always() {
     let request = request("GET", &[("authorization", "")]);
-    assert!(Asked::of(&request, false).is_authorized);
+    assert!(RequestControl::of(&request, false).is_authorized);
 }
