@@ -192,7 +192,7 @@ fn judge(exchange: &Exchange, entry: Arc<Entry>) -> LookUp {
     };
     match rules::judge(&entry.terms(), request, exchange.now.unix_ms) {
         Judgement::Fresh => or_nothing(LookUp::Fresh, entry),
-        Judgement::StaleAsAsked => or_nothing(LookUp::StaleAccepted, entry),
+        Judgement::StaleAccepted => or_nothing(LookUp::StaleAccepted, entry),
         Judgement::Pass(why) => LookUp::Unusable(why),
         Judgement::Unsatisfiable => LookUp::Unsatisfiable,
         Judgement::StaleWhileRevalidate => or_nothing(LookUp::Updating, entry),
@@ -221,7 +221,7 @@ fn may_share(exchange: &Exchange, entry: &Arc<Entry>) -> bool {
     let now = exchange.worker.clock.now();
     matches!(
         rules::judge(&entry.terms(), &exchange.caching.request, now.unix_ms),
-        Judgement::Fresh | Judgement::StaleAsAsked | Judgement::StaleWhileRevalidate
+        Judgement::Fresh | Judgement::StaleAccepted | Judgement::StaleWhileRevalidate
     )
 }
 

@@ -8,7 +8,7 @@ pub enum Judgement {
     /// The stored response is fresh and is served.
     Fresh,
     /// It is served stale, which the request accepts (`max-stale`).
-    StaleAsAsked,
+    StaleAccepted,
     /// It is served stale, and revalidated at the same time.
     StaleWhileRevalidate,
     /// It must be validated before it is served, for this reason.
@@ -84,7 +84,7 @@ fn freshness(terms: &Terms, request: &RequestControl, now_ms: u64) -> Judgement 
             .max_stale
             .is_some_and(|most| ended_for <= i64::from(most))
     {
-        Judgement::StaleAsAsked
+        Judgement::StaleAccepted
     } else {
         Judgement::Validate(Detail::Expired)
     }

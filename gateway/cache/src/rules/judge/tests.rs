@@ -23,7 +23,7 @@ fn plain() -> RequestControl {
 
 #[test]
 fn judgements() {
-    use Judgement::{Fresh, Pass, StaleAsAsked, StaleWhileRevalidate, Unsatisfiable, Validate};
+    use Judgement::{Fresh, Pass, StaleAccepted, StaleWhileRevalidate, Unsatisfiable, Validate};
     let no_grace = Terms {
         stale_while_revalidate: 0,
         ..TERMS
@@ -124,7 +124,7 @@ fn judgements() {
                 ..plain()
             },
             65,
-            StaleAsAsked,
+            StaleAccepted,
         ),
         (
             no_grace,
@@ -142,7 +142,7 @@ fn judgements() {
                 ..plain()
             },
             9_999,
-            StaleAsAsked,
+            StaleAccepted,
         ),
         // `stale-while-revalidate` has priority, as it also renews the response.
         (
