@@ -1,7 +1,7 @@
-//! Bodies that the gateway itself produces while they are read, such as the
-//! compressed form of a stored body. Like a body that is being received (see
-//! [`crate::growth`]) each has one writer and any number of readers from the first
-//! byte on, on any thread; it has no entry of its own.
+//! Bodies that the gateway derives from others while they are read, such as the compressed
+//! form of a stored body. Like a body that is being received (see [`crate::growth`]), each
+//! has one writer and any number of readers, on any thread, from the first byte on. It has
+//! no entry of its own.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,11 +10,12 @@ use bytes::Bytes;
 
 use crate::growth::{FillBudget, FillReader, Growth};
 
-/// The bodies that are being produced, and the memory that they may hold together.
+/// Begins derived bodies, and limits the memory that they hold together.
 #[derive(Clone, Debug)]
 pub struct DerivedBodies(Arc<FillBudget>);
 
-/// The writing end. Dropped without [`finish`](Self::finish), it aborts the body.
+/// The writing end of a derived body. Dropped without [`finish`](Self::finish), it aborts the
+/// body.
 #[derive(Debug)]
 pub struct DerivedWriter(Arc<Growth>);
 
@@ -23,8 +24,9 @@ pub struct DerivedWriter(Arc<Growth>);
 pub struct DerivedBody(Arc<Growth>);
 
 impl DerivedBodies {
-    /// Complete bodies are kept up to `limit` bytes together. A body beyond that still
-    /// reaches all its readers, but what they have read is dropped.
+    /// Up to `limit` bytes of all bodies together are kept until the bodies are complete. A
+    /// body beyond that still reaches all its readers, but the parts that all of them have
+    /// read are dropped.
     #[must_use]
     pub fn new(limit: u64) -> Self {
         let budget = FillBudget::default();
@@ -119,7 +121,7 @@ mod tests {
         assert_eq!(reader.next().await, Some(Err(Aborted)));
     }
 
-    /// Beyond the limit it reaches its readers all the same.
+    /// A body beyond the limit still reaches its readers.
     #[tokio::test]
     async fn what_is_too_much_is_not_kept() {
         let mut writer = DerivedBodies::new(10).begin().unwrap();

@@ -1,8 +1,8 @@
-//! The shared cache: what may be kept, for how long, and where it is kept.
+//! The shared HTTP cache.
 //!
 //! - [`rules`]: RFC 9111 as pure functions of heads and times.
-//! - [`Cache`]: the store that all workers share: look-up, flights, fills,
-//!   purges; in memory, and on the disk behind it.
+//! - [`Cache`]: the store that all workers share, in memory and on the disk: lookups,
+//!   request collapsing (flights), storing while receiving (fills), and purges.
 
 pub mod rules;
 
