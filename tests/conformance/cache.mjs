@@ -1,5 +1,5 @@
-// The caches that can be put between the suite's client and its origin. Each
-// is a function that boots one and says where it listens.
+// The caches that can be tested. Each function starts one between the suite's client
+// and its origin, and returns its port.
 
 import { execFileSync } from "node:child_process";
 import fs from "node:fs";
@@ -34,15 +34,15 @@ async function varnish({ work, origin, program }) {
     command: [
       binary, "-F", "-n", path.join(work, "varnish"), "-j", "none",
       "-a", `127.0.0.1:${port}`, "-f", file, "-s", "malloc,64m",
-      // Nothing is kept that does not say for how long, and nothing beyond that:
-      // the suite takes anything else for a failure of what it sets up.
+      // Responses without a lifetime are not stored, and stale ones not served: the
+      // suite's setup fails otherwise.
       "-p", "default_ttl=0", "-p", "default_grace=0", "-p", "default_keep=3600",
     ],
     version: firstLine(binary, "-V"),
   }));
 }
 
-/** Fills in the configuration beside this file and starts the program. */
+/** Fills in the configuration template next to this file, and starts the program. */
 async function boot(work, origin, template, how) {
   const port = await freePort();
   const file = path.join(work, template);
@@ -59,14 +59,14 @@ async function boot(work, origin, template, how) {
 
 function find(name, program) {
   if (program !== undefined) return path.resolve(program);
-  // Debian keeps servers where an ordinary user's PATH does not look.
+  // On Debian, servers are in directories that are not in the PATH of ordinary users.
   const directories = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"];
   const found = directories.map((directory) => path.join(directory, name)).find((file) => fs.existsSync(file));
   if (found === undefined) throw new Error(`${name} is not installed`);
   return found;
 }
 
-/** How a program calls itself; some say it on their error output. */
+/** The first line of a program's version; some print it to standard error. */
 function firstLine(binary, argument) {
   const text = execFileSync("sh", ["-c", '"$0" "$1" 2>&1', binary, argument], { encoding: "utf8" });
   return text.trim().split("\n")[0];

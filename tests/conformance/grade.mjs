@@ -1,7 +1,7 @@
-// Results into counts, by the suite's own rule: `determineTestResult` of its
-// `lib/display.mjs`, which also draws the tables of cache-tests.fyi.
+// Counts results by the suite's own rule: `determineTestResult` of its
+// `lib/display.mjs`, which also makes the tables of cache-tests.fyi.
 
-/** What that function says of a test, by the sign that it gives. */
+/** The verdicts for the symbols that this function returns. */
 const WORDS = {
   "✅": "pass",
   "⛔️": "fail",
@@ -19,10 +19,9 @@ export const KINDS = ["required", "optimal", "check"];
 
 /**
  * Counts results. `counts[kind][word]` are numbers of tests; `passes` are the
- * tests of the kinds `required` and `optimal` whose verdict is "pass";
- * `failures` are the required tests whose verdict is "fail" (or a harness that
- * broke: that is nobody's pass); `unjudged` are those of all kinds that came to
- * no verdict.
+ * number of tests of the kinds `required` and `optimal` whose verdict is "pass";
+ * `failures` are the required tests whose verdict is "fail" or "harness failed";
+ * `unjudged` are the tests of all kinds without a verdict.
  */
 export function grade(suite, results) {
   const counts = Object.fromEntries(KINDS.map((kind) => [kind, {}]));
@@ -31,7 +30,7 @@ export function grade(suite, results) {
     for (const test of area.tests) {
       const kind = test.kind ?? "required";
       const word = WORDS[suite.verdict(suite.areas, test.id, results)[2]];
-      if (word === undefined) throw new Error(`${test.id}: a verdict that is not known`);
+      if (word === undefined) throw new Error(`${test.id}: an unknown verdict`);
       counts[kind][word] = (counts[kind][word] ?? 0) + 1;
       const message = Array.isArray(results[test.id]) ? results[test.id][1] : undefined;
       tests.push({ id: test.id, name: test.name, area: area.name, kind, word, message });

@@ -1,5 +1,5 @@
-// Loaded into the suite's origin server, which listens on every interface of
-// the machine: it shall listen on loopback alone.
+// Loaded into the suite's origin server, which would listen on every interface of the
+// machine, to make it listen on loopback only.
 
 const { Server } = require("node:net");
 

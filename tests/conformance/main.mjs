@@ -1,6 +1,6 @@
-// Runs the suite of cache-tests.fyi against the gateway, or against a peer to
-// see whether this runner counts right. The spine: install, boot the origin and
-// the cache, run the suite's client, grade, report.
+// Runs the suite of cache-tests.fyi against the gateway, or against another cache to
+// check that this runner counts correctly. The steps: install the suite, start the
+// origin and the cache, run the suite's client, grade, report.
 
 import fs from "node:fs";
 import path from "node:path";
@@ -12,20 +12,20 @@ import { grade } from "./grade.mjs";
 import { page, summary } from "./report.mjs";
 import { Suite } from "./suite.mjs";
 
-/** Passes that a run of the gateway must reach: more than any peer published. */
+/** The least number of passes for the gateway: more than any other cache published. */
 const FLOOR = 200;
 
 const HELP = `usage: tests/conformance/run [options]
 
-  --against NAME   whom to test: ${Object.keys(CACHES).join(", ")}; default janua
-  --program PATH   its binary; default: the debug build of the gateway, or what PATH has
+  --against NAME   the cache to test: ${Object.keys(CACHES).join(", ")}; default janua
+  --program PATH   its binary; default: the debug build of the gateway, or the one in PATH
   --out FILE       write the page there; only with janua; default docs/conformance.md
-  --id TEST        one test alone, with the messages that client and origin saw
-  --results FILE   keep the suite's raw results as JSON
+  --id TEST        run only this test, and show the messages of client and origin
+  --results FILE   write the suite's raw results as JSON
 
-Exits with 0 if no required test failed and at least
-${FLOOR} were passed in all; with 1 if not; with 2 if nothing could be measured.
-A peer is held to nothing: 0 whenever the suite ran.`;
+Exits with 0 if no required test failed and at least ${FLOOR} tests passed, with 1
+if not, and with 2 if the suite did not run. For other caches than janua, it exits
+with 0 whenever the suite ran.`;
 
 const root = path.resolve(import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname), "../..");
 const target = path.resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
@@ -72,7 +72,7 @@ async function main() {
     who: { name: options.against, version: cache.version },
     graded: grade(suite, raw),
     peers: suite.published().map((peer) => ({ ...peer, graded: grade(suite, peer.results) })),
-    // A peer is held to nothing.
+    // Other caches have no minimum.
     floor: options.against === "janua" ? FLOOR : undefined,
   };
   console.log(summary(found));
@@ -81,7 +81,7 @@ async function main() {
   return found.graded.failures.length === 0 && found.graded.passes >= FLOOR ? 0 : 1;
 }
 
-// A run that hangs is a failed run: the suite takes about half a minute.
+// A run that takes longer has failed: the suite takes about half a minute.
 const LIMIT = 5 * 60 * 1000;
 const limit = setTimeout(() => finish(new Error(`not done within ${LIMIT / 1000} s`)), LIMIT);
 

@@ -1,4 +1,4 @@
-// Processes of a run: each is started here, and each is ended here by its id.
+// Starts the processes of a run, and ends them by their ids.
 
 import { spawn } from "node:child_process";
 import fs from "node:fs";
@@ -10,8 +10,8 @@ const STOP_LIMIT = 3_000;
 const running = new Set();
 
 /**
- * Starts a process, what it prints in the file `log`. `ready` is asked again
- * and again, and says by a true value that the process serves.
+ * Starts a process whose output goes to the file `log`. `ready` is called repeatedly
+ * until it returns a true value: the process then serves.
  */
 export async function start(command, { log, env = {}, cwd, ready }) {
   const output = fs.openSync(log, "w");
@@ -28,7 +28,7 @@ export async function start(command, { log, env = {}, cwd, ready }) {
   const ended = () => failed !== undefined || child.exitCode !== null || child.signalCode !== null;
   const one = {
     log,
-    /** Throws if the process has ended: its answers were another's. */
+    /** Throws if the process has ended, since another one may have answered then. */
     check() {
       if (ended()) throw new Error(`${program} has ended${tail(log)}`);
     },

@@ -1,4 +1,4 @@
-// What a run found, as a page and in a few lines.
+// The results of a run as a page, and as a summary for the terminal.
 
 import { KINDS } from "./grade.mjs";
 
@@ -56,9 +56,9 @@ function table({ who, graded, peers }) {
       `| ${of(optimal, "pass")} of ${total(optimal)} | ${of(check, "yes")} of ${total(check)} | ${unjudged.length} |`
     );
   });
-  return `## Beside its peers
+  return `## Comparison with other caches
 
-The others' results are those that the package carries, counted by the same rule.
+The results of the others come with the package, and are counted by the same rule.
 
 | cache | version | passes | required passed | required failed | optimal passed | checks answered yes | no verdict |
 |---|---|--:|--:|--:|--:|--:|--:|
@@ -68,20 +68,19 @@ ${lines.join("\n")}`;
 const rule = (floor) => `## How it is counted
 
 By the suite's own rule (\`determineTestResult\` in its \`lib/display.mjs\`), for the
-gateway and for the others:
+gateway and for the other caches:
 
 - A test is *required* (RFC 9111 demands it), *optimal* (a good cache does it) or
-  a *check* (it asks how a cache behaves; neither answer is wrong).
-- A **pass** is a required or optimal test that succeeded while all tests that it
-  depends on succeeded too (a check among them with "yes"). Checks are never
-  passes.
-- A **required failure** is a required test in which an assertion of what it is
-  about failed.
-- No verdict have: a test that depends on another that did not succeed
-  ("dependency failed", whatever it came to by itself); one that could not be set
-  up ("setup failed": often a response was not stored, which RFC 9111 leaves to
-  the cache); one of which the origin saw a request twice ("retried"). They are
-  neither passed nor failed, and are listed below with the rest.
+  a *check* (it finds out how a cache behaves; both answers are correct).
+- A **pass** is a required or optimal test that succeeded, and all tests that it
+  depends on succeeded too (a check with "yes"). Checks are never passes.
+- A **required failure** is a required test in which an assertion about its
+  subject failed.
+- A test has no verdict if a test that it depends on did not succeed ("dependency
+  failed", whatever its own result is); if it could not be set up ("setup
+  failed": often a response was not stored, which RFC 9111 allows); or if the
+  origin received a request twice ("retried"). Such tests are neither passed nor
+  failed, and are listed below with the others.
 - Tests for browsers only are not run.
 
 \`make conformance\` fails on a required failure, and on fewer than ${floor} passes.`;
@@ -92,17 +91,17 @@ function section({ graded }, title, kind, without) {
   );
   if (tests.length === 0) return `## ${title}\n\nNone.`;
   const lines = tests.map((test) => `| \`${test.id}\` | ${test.word} | ${cell(test.name)} | ${cell(said(test))} |`);
-  return `## ${title}\n\n| test | verdict | what it asks | what was seen |\n|---|---|---|---|\n${lines.join("\n")}`;
+  return `## ${title}\n\n| test | verdict | requirement | observation |\n|---|---|---|---|\n${lines.join("\n")}`;
 }
 
 function checks({ graded }) {
   const tests = graded.tests.filter((test) => test.kind === "check" && test.word !== "not run");
   const lines = tests.map((test) => `| \`${test.id}\` | ${test.word} | ${cell(test.name)} |`);
-  return `## Checks\n\n| test | answer | what it asks |\n|---|---|---|\n${lines.join("\n")}`;
+  return `## Checks\n\n| test | answer | question |\n|---|---|---|\n${lines.join("\n")}`;
 }
 
-// The page of two runs shall be the same: what a test said of itself holds
-// numbers of that run only where it names a body or a time.
+// The message of a test, without identifiers, times and ports, so that the page does
+// not change from run to run.
 const said = (test) =>
   (test.message ?? "")
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "…")
@@ -116,5 +115,5 @@ const REPEAT = `## How to repeat
 \`\`\`sh
 make conformance                                          # this page
 tests/conformance/run --id freshness-max-age              # one test, with its messages
-tests/conformance/run --against nginx                     # a peer, to see that the counting is right
+tests/conformance/run --against nginx                     # another cache, to check the counting
 \`\`\``;

@@ -1,5 +1,5 @@
-// The npm package `http-cache-tests`: installed, its origin served, its client
-// run, its published results read.
+// The npm package `http-cache-tests`: installs it, starts its origin, runs its client,
+// and reads its published results.
 
 import { execFile } from "node:child_process";
 import fs from "node:fs";
@@ -12,7 +12,7 @@ import { start } from "./process.mjs";
 const run = promisify(execFile);
 const here = path.dirname(new URL(import.meta.url).pathname);
 
-/** The peers whose published results the page sets beside the gateway's. */
+/** The caches whose published results are compared with the gateway's. */
 const PEERS = ["httpd", "Squid", "Varnish", "nginx", "ATS"];
 
 export class Suite {
@@ -30,8 +30,8 @@ export class Suite {
     suite.directory = path.join(directory, "node_modules/http-cache-tests");
     const load = (file) => import(pathToFileURL(path.join(suite.directory, file)).href);
     suite.version = JSON.parse(fs.readFileSync(path.join(suite.directory, "package.json"), "utf8")).version;
-    // What the suite's own client runs: its list, and the tests of
-    // Surrogate-Control, which the list leaves out.
+    // The tests that the suite's own client runs: its list, and the tests of
+    // Surrogate-Control, which are not in the list.
     suite.areas = [...(await load("tests/index.mjs")).default, (await load("tests/surrogate-control.mjs")).default];
     suite.tests = suite.areas.flatMap((area) => area.tests);
     suite.verdict = (await load("lib/display.mjs")).determineTestResult;
@@ -53,12 +53,12 @@ export class Suite {
     return { ...origin, port: Number(origin.value[1]) };
   }
 
-  /** All tests through the cache on this port: what the client prints. */
+  /** Runs all tests through the cache on this port; returns the results. */
   async run(port) {
     return JSON.parse(await this.#client(port, ""));
   }
 
-  /** One test, told at length. */
+  /** Runs one test; returns the client's detailed output. */
   async runOne(port, id) {
     if (!this.tests.some((test) => test.id === id)) throw new Error(`no test is called ${id}`);
     return this.#client(port, id);
@@ -79,7 +79,7 @@ export class Suite {
     return stdout;
   }
 
-  /** What the package carries of others: name, version, results by test. */
+  /** The published results of other caches: name, version, results by test. */
   published() {
     return PEERS.map((name) => this.peers.find((peer) => peer.name === name)).map((peer) => ({
       name: peer.name,
