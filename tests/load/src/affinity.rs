@@ -1,9 +1,9 @@
-//! Where a process runs, and that it does not outlive us.
+//! Pins processes to a core, and ends them together with this program.
 //!
-//! Every process of a measurement is started through `janua-load launch`,
-//! which ties it to one core and to the life of its parent, then becomes it.
-//! Doing this in a step of its own needs no `unsafe` (a hook between fork and
-//! exec would), and the kernel ends the process even when we are killed.
+//! Every process of a measurement is started through `janua-load launch`, which pins itself
+//! to a core, asks the kernel for a signal when its parent ends, and then executes the
+//! program. A hook between fork and exec would need `unsafe`. The kernel ends the process
+//! even if this program is killed.
 
 use std::ffi::OsString;
 use std::io::Error;
@@ -16,10 +16,10 @@ use rustix::process::{
 };
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-/// Ties the calling thread, and what it starts from now on, to one core.
+/// Pins the calling thread, and threads and processes that it starts later, to one core.
 ///
 /// # Errors
-/// The core does not exist, or this process may not run there.
+/// The core does not exist, or this process may not run on it.
 pub(crate) fn pin(core: usize) -> anyhow::Result<()> {
     if core >= CpuSet::MAX_CPU {
         bail!("core {core}: no such core");
@@ -29,11 +29,11 @@ pub(crate) fn pin(core: usize) -> anyhow::Result<()> {
     sched_setaffinity(None, &set).with_context(|| format!("core {core}"))
 }
 
-/// Raises the soft limit of open files to the hard one: a thousand idle
-/// connections are two thousand descriptors in a proxy that dials for each.
+/// Raises the soft limit of open files to the hard limit. A thousand idle connections may
+/// need two thousand descriptors in a proxy.
 pub(crate) fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    // A refusal leaves the limit as it was; who needs more will say so.
+    // If that fails, the limit is unchanged, and a later error tells if it is too low.
     let _ = setrlimit(
         Resource::Nofile,
         Rlimit {
@@ -43,14 +43,15 @@ pub(crate) fn raise_open_files() {
     );
 }
 
-/// Becomes `command` on `core`; ends with SIGTERM once `parent` is gone.
+/// Executes `command` on `core` in place of this process; it gets SIGTERM once `parent` has
+/// ended.
 ///
 /// # Errors
-/// Returns only if the core, the parent or the program is not there.
+/// Returns only if the core, the parent or the program does not exist.
 pub(crate) fn launch(core: usize, parent: u32, command: &[OsString]) -> anyhow::Result<()> {
     pin(core)?;
     set_parent_process_death_signal(Some(Signal::TERM))?;
-    // The parent may have gone before the request above was made.
+    // The parent may have ended before the call above.
     let actual = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
     if actual != parent {
         bail!("the process that started this one is gone");

@@ -1,12 +1,13 @@
-//! The upstream that all contenders share: as little work as HTTP allows.
+//! The upstream that all contenders share. It does as little work as possible: one thread
+//! with epoll, and prepared responses.
 //!
-//! One thread, epoll, answers prepared in advance. `GET /1k`, `/100k` and `/1m`
-//! are answered with that many zero bytes under a fixed Content-Length, `/json`
-//! with a document of 100 KiB, anything else with 404. Below `/cached` are the
-//! same with an hour of freshness. A query changes nothing. `/requests` says how
-//! many requests came before. `POST /upload` is answered with a byte once the body,
-//! which must have a `Content-Length`, has come. `/tunnel` is answered with 101, and
-//! then with whatever is sent.
+//! - `GET /1k`, `/100k` and `/1m`: that many zero bytes with a `Content-Length`.
+//! - `/json`: a document of 100 KiB.
+//! - The same paths below `/cached`: the same with a freshness lifetime of an hour.
+//! - `/requests`: the number of requests so far.
+//! - `POST /upload`: one byte, after the body, which must have a `Content-Length`.
+//! - `/tunnel`: 101, and then everything that is sent, as an echo.
+//! - Any other path: 404. Queries are ignored.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -84,8 +85,8 @@ fn accept(
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let slot = vacant.pop().unwrap_or(peers.len());
-        // Edge-triggered: one registration for reading and writing serves the
-        // connection's whole life, without a call to change it.
+        // Edge-triggered, so that one registration for reading and writing is enough for
+        // the whole life of the connection.
         let interest = epoll::EventFlags::IN
             | epoll::EventFlags::OUT
             | epoll::EventFlags::RDHUP
@@ -105,12 +106,12 @@ fn accept(
     Ok(())
 }
 
-/// A response, head and body in one piece.
+/// A response: head and body in one buffer.
 type Answer = Rc<[u8]>;
 
 /// The prepared responses.
 struct Answers {
-    /// By path.
+    /// The responses by path.
     prepared: Vec<(String, Answer)>,
     missing: Answer,
     tunnel: Answer,
@@ -143,7 +144,7 @@ impl Answers {
         }
     }
 
-    /// The answer to a request whose head this is.
+    /// The response to the request with this head.
     fn to(&mut self, head: &[u8]) -> Answer {
         let path = head
             .strip_prefix(b"GET ")
@@ -179,13 +180,14 @@ fn response(status: &str, kind: &str, fields: &str, body: &[u8]) -> Answer {
     [head.as_bytes(), body].concat().into()
 }
 
-/// One connection: what has come of the next request, what is left to write.
+/// One connection: the received part of the next request, and the bytes to be written.
 struct Peer {
     stream: TcpStream,
     head: Vec<u8>,
-    /// The answer to the request whose body is still coming, and bytes of it left.
+    /// The response to the request whose body is being received, and the bytes that are
+    /// missing.
     uploading: Option<(Answer, usize)>,
-    /// Whether what comes is sent back.
+    /// True in a tunnel: received bytes are sent back.
     is_tunnel: bool,
     writing: Option<(Answer, usize)>,
 }
@@ -201,7 +203,7 @@ impl Peer {
         }
     }
 
-    /// Does what can be done without waiting; false once the peer is gone.
+    /// Reads and writes as far as possible without waiting; false once the peer is gone.
     fn turn(&mut self, answers: &mut Answers, ending: bool) -> bool {
         let mut drained = false;
         loop {
@@ -222,9 +224,9 @@ impl Peer {
             if self.head.len() > HEAD_LIMIT {
                 return false;
             }
-            // After a short read nothing is left, and what comes later raises a
-            // new event: no call to be told "not yet". Only an end that came
-            // together with the data has had its event already.
+            // After a short read the socket is empty, and later data raises a new event, so
+            // that no further call is needed. Only if the peer closed together with the
+            // data, that event has come already.
             if drained && !ending {
                 return true;
             }
@@ -258,7 +260,7 @@ impl Peer {
         Progress::Done
     }
 
-    /// Takes the next whole request off the front of what has come: its answer.
+    /// Removes the next complete request from the buffer, and returns its response.
     fn next_request(&mut self, answers: &mut Answers) -> Option<Answer> {
         if self.is_tunnel {
             let came = std::mem::take(&mut self.head);

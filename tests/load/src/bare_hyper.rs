@@ -1,10 +1,9 @@
-//! The floor: what a proxy made of hyper and nothing else costs.
+//! A minimal proxy made of hyper, as the lower bound of the cost.
 //!
-//! One thread, one current-thread runtime, hyper's HTTP/1 server in front,
-//! hyper's HTTP/1 client connections behind in a pool of our own. It forwards,
-//! sets the three forwarding fields as the other contenders do, and leaves out
-//! all that makes a gateway: routes, timeouts, policies, logs, correctness in
-//! rare cases. The distance of Janua to it is Janua's own cost.
+//! It uses one thread with a current-thread runtime, hyper's HTTP/1 server, and a pool of
+//! hyper's HTTP/1 client connections. It forwards requests and sets the three forwarding
+//! fields as the other contenders do, but has no routes, timeouts, policies or logs, and is
+//! incorrect in rare cases. The difference to Janua is the cost of what Janua adds.
 
 use std::cell::RefCell;
 use std::net::{IpAddr, SocketAddr};
@@ -44,7 +43,7 @@ pub(crate) fn serve(address: SocketAddr, backend: SocketAddr) -> anyhow::Result<
             let Ok((stream, peer)) = listener.accept().await else {
                 continue;
             };
-            // A socket that refuses the option is served with Nagle's delay.
+            // If the option is refused, the connection only has the delay of Nagle's algorithm.
             let _ = stream.set_nodelay(true);
             let pool = Rc::clone(&pool);
             spawn_local(async move {
@@ -53,14 +52,14 @@ pub(crate) fn serve(address: SocketAddr, backend: SocketAddr) -> anyhow::Result<
                 let connection = http1::Builder::new()
                     .header_read_timeout(None)
                     .serve_connection(TokioIo::new(stream), service);
-                // A client that goes away is no news here.
+                // Clients that disconnect are no error.
                 let _ = connection.await;
             });
         }
     })
 }
 
-/// The fields that tell the backend about the client, made once a connection.
+/// The forwarding fields, which are the same for all requests of a connection.
 struct Forwarded {
     address: HeaderValue,
 }
@@ -99,7 +98,7 @@ async fn forward(
     }))
 }
 
-/// Upstream connections at rest, the last used on top.
+/// Idle upstream connections; the most recently used one is last.
 struct Pool {
     backend: SocketAddr,
     idle: RefCell<Vec<SendRequest<Incoming>>>,
@@ -131,7 +130,7 @@ impl Pool {
     }
 }
 
-/// A response body that gives its connection back once it has ended.
+/// A response body that returns its connection to the pool at its end.
 struct Pooled {
     body: Incoming,
     sender: Option<SendRequest<Incoming>>,
@@ -158,7 +157,7 @@ impl Body for Pooled {
         match &polled {
             Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.give_back(),
             Poll::Ready(None) => self.give_back(),
-            // A connection that failed is dropped with its sender.
+            // A failed connection is dropped together with its sender.
             Poll::Ready(Some(_)) | Poll::Pending => {}
         }
         polled
@@ -175,7 +174,7 @@ impl Body for Pooled {
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        // An empty body is never polled.
+        // hyper never polls an empty body.
         if self.body.is_end_stream() {
             self.give_back();
         }

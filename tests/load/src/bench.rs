@@ -1,4 +1,4 @@
-//! `make bench`: all measurements, one after the other, into one page.
+//! `make bench`: performs all measurements one after the other, and writes the page.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,15 +19,15 @@ use crate::reload::{self, Survival};
 use crate::report::{self, Findings};
 use crate::trace::{self, Counts};
 
-/// What `bench` is asked for.
+/// The options of `bench`.
 pub(crate) struct Order {
     /// Names of contenders; all if empty.
     pub(crate) only: Vec<String>,
     /// The gateway's binary.
     pub(crate) janua: PathBuf,
-    /// Where configurations and logs are put.
+    /// Directory for configurations and logs.
     pub(crate) work: PathBuf,
-    /// The page that is written.
+    /// Path of the page to write.
     pub(crate) out: PathBuf,
     /// Length of a round.
     pub(crate) window: Duration,
@@ -39,7 +39,8 @@ pub(crate) struct Order {
 
 const SMALL_RATE: f64 = 2000.0;
 const SMALL_CONNECTIONS: usize = 32;
-/// Who is measured at saturation: the more share the core, the longer each waits.
+/// The contenders that are measured at saturation. They share the core, so that each
+/// further one makes the others wait longer.
 const SATURATED: &[&str] = &["nginx", "nginx-policies", "haproxy", "janua", "janua-5"];
 const SATURATED_CONNECTIONS: usize = 16;
 const LARGE_RATE: f64 = 100.0;
@@ -52,7 +53,7 @@ const LARGE_CONNECTIONS: usize = 16;
 /// written. A contender that fails in one measurement is left out of that one.
 pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     affinity::raise_open_files();
-    // Before this program is tied to one core: a compiler wants them all.
+    // Before this program is pinned to one core, since the compiler needs all cores.
     let micro = if order.micro {
         Some(microbenchmarks()?)
     } else {
@@ -139,7 +140,7 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compares those of [`SATURATED`] at as many requests as the core bears.
+/// Compares the contenders in [`SATURATED`] at the highest rate that the core allows.
 fn saturated(
     order: &Order,
     contenders: &[Contender],
@@ -182,7 +183,7 @@ fn keep<T>(result: anyhow::Result<T>, all: &mut Vec<T>) {
     all.extend(report_error(result));
 }
 
-/// What `cargo bench` prints about the router, the policy host and the cache.
+/// The output of `cargo bench` for the router, the policy host and the cache.
 fn microbenchmarks() -> anyhow::Result<String> {
     progress("microbenchmarks");
     let benches = [
@@ -204,7 +205,7 @@ fn microbenchmarks() -> anyhow::Result<String> {
         "measure",
     ];
     let text = cargo(&benches)? + "\nthe cache's store\n" + &cargo(&store)?;
-    // The test harness of a library prints too, and says nothing here.
+    // Without the output of the test harness of libraries.
     let lines: Vec<&str> = text
         .lines()
         .skip_while(|line| line.trim().is_empty())
@@ -215,7 +216,7 @@ fn microbenchmarks() -> anyhow::Result<String> {
     Ok(lines.join("\n").trim_end().to_owned())
 }
 
-/// What it prints.
+/// Runs cargo and returns its output.
 fn cargo(arguments: &[&str]) -> anyhow::Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)

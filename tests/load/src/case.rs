@@ -1,8 +1,7 @@
-//! Files, cache hits and compression: what is measured, of whom, beside whom.
+//! Files, cache hits and compression: what is measured, and for which contenders.
 //!
-//! The contenders of a [`Group`] share one configuration each and are started
-//! together; its [`Case`]s are measured one after the other, by the rules of
-//! [`compare`].
+//! The contenders of a [`Group`] are started together, each with one configuration. The
+//! [`Case`]s of the group are then measured one after the other as in [`compare`].
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,9 +15,9 @@ use crate::contender::{self, Contender, known};
 use crate::generator::Ask;
 use crate::process::Process;
 
-/// Contenders that are started together, and what is asked of them.
+/// Contenders that are started together, and the measurements with them.
 pub(crate) struct Group {
-    /// A short name, for the choice of cases and the directory of a run.
+    /// A short name, for the selection of cases and for the directory of a run.
     pub(crate) name: &'static str,
     rows: &'static [known::Row],
     cases: &'static [Case],
@@ -26,48 +25,49 @@ pub(crate) struct Group {
 
 /// One measurement.
 pub(crate) struct Case {
-    /// A short name, for the choice of cases.
+    /// A short name, for the selection of cases.
     pub(crate) name: &'static str,
     /// The heading of its table.
     pub(crate) title: &'static str,
-    /// What has to be known to read it.
+    /// An explanation of the table.
     pub(crate) about: &'static str,
     ask: fn() -> Ask,
-    /// Requests a second to each contender; lowered if the core cannot bear it.
+    /// Requests per second to each contender; reduced if that is too much for the core.
     rate: f64,
     /// Keep-alive connections to each contender.
     connections: usize,
-    /// Whether the backend is to be asked for nothing any more.
+    /// True if all requests must be cache hits, so that none reaches the backend.
     hits: bool,
 }
 
-/// What a case found.
+/// The result of a case.
 pub(crate) struct Finding {
-    /// Which one.
+    /// The case.
     pub(crate) case: &'static Case,
     /// The figures.
     pub(crate) comparison: Comparison,
-    /// Requests that reached the backend meanwhile, where none was to.
+    /// Requests that reached the backend, if all had to be cache hits.
     pub(crate) leaked: Option<u64>,
 }
 
 /// A group whose cases were measured.
 pub(crate) struct Measured {
-    /// Who took part.
+    /// The contenders that were measured.
     pub(crate) contenders: Vec<Contender>,
-    /// Who is not installed.
+    /// The contenders that are not installed.
     pub(crate) absent: Vec<&'static str>,
-    /// Who did not start, and why.
+    /// The contenders that did not start, and the reasons.
     pub(crate) refused: Vec<String>,
-    /// In the order of the group.
+    /// The results, in the order of the group's cases.
     pub(crate) findings: Vec<Finding>,
 }
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-/// Objects in the disk case: many times what a memory store of 2 MiB holds.
+/// Objects in the disk case: many more than a memory store of 2 MiB holds.
 const OBJECTS: usize = 64;
-/// A right answer of gzip is far below this; the document has 100 KiB.
+/// The longest correct gzip response, in bytes. The document has 100 KiB, and is compressed
+/// far below this.
 const COMPRESSED_LIMIT: usize = 50 * KIB;
 
 /// The groups in the order of the page.
@@ -103,8 +103,7 @@ pub(crate) const GROUPS: &[Group] = &[
 ];
 
 impl Group {
-    /// Whether the group, or one of its cases, is among `wanted`; all are if
-    /// nothing is named.
+    /// True if `wanted` is empty, or contains the group or one of its cases.
     pub(crate) fn is_wanted(&self, wanted: &[String]) -> bool {
         self.cases.iter().any(|case| self.wants(case, wanted))
     }
@@ -114,8 +113,8 @@ impl Group {
         wanted.is_empty() || named(self.name) || named(case.name)
     }
 
-    /// Starts the contenders and measures the cases that are wanted. `only`
-    /// names contenders; empty means all.
+    /// Starts the contenders and measures the wanted cases. `only` contains names of
+    /// contenders; empty means all.
     ///
     /// # Errors
     /// No contender starts, or all connections to one are refused later.
@@ -170,13 +169,13 @@ impl Group {
     }
 }
 
-/// How cases are measured, whichever they are.
+/// Options that are the same for all cases.
 pub(crate) struct Order<'a> {
     /// Names of contenders; all if empty.
     pub(crate) only: &'a [String],
     /// The gateway's binary.
     pub(crate) janua: &'a Path,
-    /// Where configurations, files and logs are put.
+    /// Directory for configurations, files and logs.
     pub(crate) work: PathBuf,
     /// The shared upstream.
     pub(crate) backend: &'a Process,
@@ -186,7 +185,8 @@ pub(crate) struct Order<'a> {
     pub(crate) rounds: usize,
 }
 
-/// The files of the group `static`; readiness of all is seen by `/1k`.
+/// Writes the files of the group `static`, and `/1k`, which shows that a contender is
+/// ready.
 pub(crate) fn write_files(directory: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(directory)?;
     for (name, length) in [
@@ -201,7 +201,7 @@ pub(crate) fn write_files(directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How many requests the backend has had.
+/// How many requests the backend has received.
 fn requests(backend: &Process) -> anyhow::Result<u64> {
     let answer = client::get(backend.address, "/requests")?;
     Ok(String::from_utf8_lossy(&answer.body).parse()?)

@@ -10,22 +10,22 @@ use crate::generator::API_KEY;
 
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// What came back.
+/// A response.
 pub(crate) struct Answer {
     /// The status code.
     pub(crate) status: u16,
-    /// The value of `X-Turn`, by which a configuration shows itself.
+    /// The value of `X-Turn`, which tells the configuration that is in use.
     pub(crate) turn: Option<String>,
     /// The body.
     pub(crate) body: Vec<u8>,
-    /// Held, not used: dropping the answer closes the connection.
+    /// Keeps the connection open until the response is dropped.
     _connection: TcpStream,
 }
 
-/// Makes one request on a new connection and reads the whole answer.
+/// Sends one request on a new connection, and reads the complete response.
 ///
 /// # Errors
-/// The connection fails or the answer is not HTTP/1.1 with a Content-Length.
+/// The connection fails, or the response is not HTTP/1.1 with a `Content-Length`.
 pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
     let mut connection = TcpStream::connect_timeout(&address, LIMIT)?;
     connection.set_read_timeout(Some(LIMIT))?;

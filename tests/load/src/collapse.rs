@@ -1,8 +1,8 @@
-//! Many clients that miss the same object: how often the upstream is asked.
+//! Measures how many requests reach the upstream if many clients miss the same object.
 //!
-//! Its own upstream counts and is slow: it waits before the head, and sends the
-//! body in pieces. Half of the clients come before the head, the other half
-//! while the body streams.
+//! The upstream of this measurement counts requests and is slow: it waits before the head,
+//! and sends the body in pieces. Half of the clients send their requests before the head,
+//! the other half while the body is being sent.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,29 +18,29 @@ use crate::client;
 use crate::contender::Contender;
 use crate::process::pause;
 
-/// Clients that ask for the object.
+/// Number of clients that request the object.
 pub(crate) const CLIENTS: usize = 64;
-/// From the request to the head of the answer.
+/// Time from the request to the head of the response.
 pub(crate) const BEFORE_HEAD: Duration = Duration::from_millis(200);
-/// From the head to the end of the body.
+/// Time from the head to the end of the body.
 pub(crate) const BODY_TIME: Duration = Duration::from_millis(400);
 const PIECES: usize = 20;
 const PIECE: usize = 5 * 1024;
 const OBJECT: &str = "/collapse";
 
-/// What a contender made of it.
+/// The result of one contender.
 pub(crate) struct Collapse {
-    /// Who.
+    /// Name of the contender.
     pub(crate) name: &'static str,
     /// Requests for the object that reached the upstream.
     pub(crate) upstream: u64,
-    /// Clients that got the whole object.
+    /// Clients that received the complete object.
     pub(crate) answered: usize,
     /// The time of the slowest of them.
     pub(crate) slowest: Duration,
 }
 
-/// Starts one contender alone before the slow upstream and sends the clients.
+/// Starts one contender alone in front of the slow upstream, and runs the clients.
 ///
 /// # Errors
 /// The contender does not start, or no upstream can be set up.
@@ -83,15 +83,14 @@ fn ask(address: SocketAddr, wait: Duration) -> Option<Duration> {
     right.then(|| began.elapsed())
 }
 
-/// The slow upstream: a thread for each connection, for as long as this
-/// program lives.
+/// The slow upstream: a thread for each connection. It runs until this program ends.
 fn serve(asked: Arc<AtomicU64>) -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").context("no free port")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for connection in listener.incoming().flatten() {
             let asked = Arc::clone(&asked);
-            // A connection that breaks is the contender's business.
+            // Broken connections are left to the contender.
             thread::spawn(move || converse(connection, &asked).is_ok());
         }
     });
@@ -112,7 +111,7 @@ fn converse(connection: TcpStream, asked: &AtomicU64) -> std::io::Result<()> {
             line.clear();
         }
         if first.split(' ').nth(1) != Some(OBJECT) {
-            // What a start is seen by.
+            // The request that shows that a contender is ready.
             connection.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")?;
             continue;
         }

@@ -1,8 +1,8 @@
-//! CPU per request of all contenders, at the same time and the same rate.
+//! Compares the CPU time per request of contenders, at the same time and the same rate.
 //!
-//! They share one core and one run, so that whatever disturbs the machine
-//! disturbs them all: absolute figures on a shared machine moved by a factor
-//! of three within an hour, while the ratios held.
+//! They share one core and one run, so that other work on the machine affects all of them
+//! equally: on a shared machine absolute figures varied by a factor of three within an hour,
+//! while the ratios were stable.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,29 +14,30 @@ use crate::generator::{Ask, Generator, Outcome, Pace, Target};
 use crate::kernel::{self, Cpu};
 use crate::process::{self, Launch, Process};
 
-/// More of the contenders' core than this and they wait for each other.
+/// The greatest share of the contenders' core that is used; with more, they would wait for
+/// each other.
 const BUSY_LIMIT: f64 = 0.7;
-/// Whose cost the others' is divided by: the first of these that takes part.
+/// The baseline of the ratios: the first of these that takes part.
 const MEASURES: &[&str] = &["nginx", "before"];
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// What is asked, how often, how long.
+/// What is requested, how often and for how long.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// What is asked for.
+    /// The request.
     pub(crate) ask: Ask,
-    /// Requests a second to each contender, at most; none to have each connection ask
-    /// again as soon as it has its answer.
+    /// The most requests per second to each contender. If `None`, each connection sends the
+    /// next request as soon as it has the response.
     pub(crate) rate: Option<f64>,
     /// Keep-alive connections to each contender.
     pub(crate) connections: usize,
     /// Length of a round.
     pub(crate) window: Duration,
-    /// How many rounds; the median counts.
+    /// Number of rounds; the result is their median.
     pub(crate) rounds: usize,
 }
 
-/// How long the answers are.
+/// The length of the responses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
 pub(crate) enum Size {
     /// 1 KiB.
@@ -48,7 +49,7 @@ pub(crate) enum Size {
 }
 
 impl Size {
-    /// The request that the backend answers in this size.
+    /// The request that the backend answers with this length.
     pub(crate) fn ask(self) -> Ask {
         match self {
             Self::Small => Ask::plain("/1k", 1024),
@@ -57,18 +58,18 @@ impl Size {
     }
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 pub(crate) struct Comparison {
-    /// The rate that was kept, which may be lower than planned; none if each answer
-    /// was followed by the next request.
+    /// The actual rate, which may be lower than planned; `None` if each response was
+    /// followed by the next request.
     pub(crate) rate: Option<f64>,
-    /// Whose cost the ratios are held against.
+    /// The baseline of the ratios.
     pub(crate) measure: &'static str,
-    /// One line a contender, in the order they were given.
+    /// One line for each contender, in the given order.
     pub(crate) lines: Vec<Line>,
     /// Share of the contenders' core that they used, 0 to 1.
     pub(crate) proxy_core: f64,
-    /// Share of that core that went elsewhere: other work on the machine.
+    /// Share of that core that other work on the machine used.
     pub(crate) elsewhere: f64,
     /// Share of the other core that backend and load used.
     pub(crate) load_core: f64,
@@ -76,21 +77,21 @@ pub(crate) struct Comparison {
 
 /// One contender's result.
 pub(crate) struct Line {
-    /// Who.
+    /// Name of the contender.
     pub(crate) name: &'static str,
-    /// CPU per request, user and system, in microseconds; median of rounds.
+    /// CPU time per request, user and system, in microseconds; median of the rounds.
     pub(crate) micros: f64,
-    /// The same divided by the measure's of the same round; median of rounds.
+    /// The same divided by that of the baseline in the same round; median of the rounds.
     pub(crate) ratio: Option<f64>,
-    /// The least and the greatest ratio among the rounds.
+    /// The least and the greatest ratio of the rounds.
     pub(crate) spread: Option<(f64, f64)>,
-    /// The part of it in user code, in microseconds: sampled, so roughly.
+    /// The part of it in user code, in microseconds; sampled, so only approximate.
     pub(crate) user_micros: f64,
-    /// All rounds together.
+    /// The outcomes of all rounds together.
     pub(crate) outcome: Outcome,
 }
 
-/// Starts the backend, tied to the load's core.
+/// Starts the backend on the core of the load.
 ///
 /// # Errors
 /// See [`Process::start`].
@@ -111,7 +112,7 @@ pub(crate) fn start_backend(work: &Path) -> anyhow::Result<Process> {
     Process::start(&launch, &work.join("backend.log")).context("the backend does not start")
 }
 
-/// Starts all of them. One that does not start is reported and left out.
+/// Starts all contenders. One that does not start is reported and left out.
 pub(crate) fn start_all(contenders: &[Contender], work: &Path, backend: &Process) -> Vec<Running> {
     let mut running = Vec::new();
     for contender in contenders {
@@ -123,10 +124,10 @@ pub(crate) fn start_all(contenders: &[Contender], work: &Path, backend: &Process
     running
 }
 
-/// Measures contenders that run.
+/// Compares running contenders.
 ///
 /// # Errors
-/// A contender takes no connections any more.
+/// A contender no longer accepts connections.
 pub(crate) fn compare(
     running: &[Running],
     backend: &Process,
@@ -135,7 +136,7 @@ pub(crate) fn compare(
     compare_from(running, backend, plan, || Ok(()))
 }
 
-/// The same; `warm` is called between the warm-up and the rounds that count.
+/// As [`compare`]; `warm` is called between the warm-up and the measured rounds.
 ///
 /// # Errors
 /// As [`compare`], or `warm` fails.
@@ -148,8 +149,8 @@ pub(crate) fn compare_from(
     let targets: Vec<Target> = running.iter().map(|one| target(one, plan)).collect();
     let mut generator = Generator::connect(&targets)?;
     let mut rate = plan.rate;
-    // Caches, branch predictors, allocators and pools take their shape, and
-    // the rate is fitted to the machine. A second try corrects the first.
+    // Warms up caches, branch predictors, allocators and pools, and adapts the rate to the
+    // machine, in two steps.
     for _ in 0..2 {
         let (usage, _) = round(&mut generator, running, WARM_UP)?;
         let used: f64 = usage.iter().map(|cpu| cpu.nanos as f64 / 1e9).sum();
@@ -194,7 +195,7 @@ pub(crate) fn compare_from(
     })
 }
 
-/// What every contender used and did in one round, in their order.
+/// CPU time and outcomes of all contenders in one round, in their order.
 type Round = (Vec<Cpu>, Vec<Outcome>);
 
 fn target(one: &Running, plan: &Plan) -> Target {
@@ -276,7 +277,7 @@ fn micros((usage, outcomes): &Round, index: usize) -> f64 {
     used as f64 / 1e3 / requests.max(1) as f64
 }
 
-/// The middle value; of an even number, the mean of the two in the middle.
+/// The median; of an even number of values, the mean of the two in the middle.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! Who is measured: how each is configured, started and reloaded.
+//! The servers that are measured: how each is configured, started and reloaded.
 
 mod flavour;
 pub(crate) mod known;
@@ -22,14 +22,14 @@ pub(crate) const PROXY_CORE: usize = 0;
 /// The core of the backend and the load.
 pub(crate) const LOAD_CORE: usize = 1;
 
-/// One proxy in one configuration.
+/// One server with one configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Contender {
     /// A short name, for tables and `--only`.
     pub(crate) name: &'static str,
-    /// What it is, in a sentence.
+    /// A short description.
     pub(crate) about: &'static str,
-    /// How it calls itself: the first line that it prints about its version.
+    /// The first line of its version output.
     pub(crate) version: String,
     program: PathBuf,
     flavour: Flavour,
@@ -37,7 +37,7 @@ pub(crate) struct Contender {
     memo: &'static str,
 }
 
-/// Where a contender lives during a run.
+/// The files and addresses of a contender during a run.
 pub(crate) struct Place {
     /// Its configuration, sockets and log.
     directory: PathBuf,
@@ -51,24 +51,24 @@ impl Place {
         self.directory.join(flavour.file_name())
     }
 
-    /// The socket by which some are reloaded.
+    /// The admin socket, by which some are reloaded.
     fn admin(&self) -> PathBuf {
         self.directory.join("admin.sock")
     }
 }
 
-/// A contender that runs.
+/// A running contender.
 pub(crate) struct Running {
-    /// Who it is.
+    /// The contender.
     pub(crate) contender: Contender,
     /// Its process.
     pub(crate) process: Process,
     place: Place,
 }
 
-/// The contenders that are installed here, and the names of those that are
-/// not, among those of `rows`. `only` names the ones wanted; empty means all.
-/// `janua` is the path of the gateway's binary.
+/// Finds the contenders of `rows` on this machine. Returns those that are installed, and the
+/// names of the others. `only` contains the names of wanted ones; empty means all. `janua` is
+/// the path of the gateway's binary.
 pub(crate) fn installed(
     rows: &[Row],
     only: &[String],
@@ -97,11 +97,11 @@ pub(crate) fn installed(
     (present, absent)
 }
 
-/// Builds of the gateway beside each other, in the configuration of one row. The first
-/// is called `janua`, the others by [`EARLIER`].
+/// Several builds of the gateway as contenders with the configuration of one row. The first
+/// one is named `janua`, the others have the names in [`EARLIER`].
 ///
 /// # Errors
-/// A build is not there, or there are too many.
+/// A build does not exist, or there are too many.
 pub(crate) fn builds(row: &Row, binaries: &[PathBuf]) -> anyhow::Result<Vec<Contender>> {
     let &(_, flavour, template, memo, about) = row;
     let names = std::iter::once(&"janua").chain(EARLIER);
@@ -124,12 +124,12 @@ pub(crate) fn builds(row: &Row, binaries: &[PathBuf]) -> anyhow::Result<Vec<Cont
     .collect()
 }
 
-/// The names of builds that another is held against.
+/// The names of earlier builds that one is compared with.
 const EARLIER: &[&str] = &["before", "before-2", "before-3"];
 
 impl Contender {
-    /// Writes the configuration and starts the process, alone on its core and
-    /// with nothing left of an earlier run.
+    /// Writes the configuration and starts the process on its core, without files of an
+    /// earlier run.
     ///
     /// # Errors
     /// See [`Process::start`].
@@ -137,8 +137,8 @@ impl Contender {
         self.start_under(&[], work, backend)
     }
 
-    /// The same under another program, whose command line `tool` is: it is given the
-    /// contender's behind its own.
+    /// As [`start`](Self::start), but under a tool such as valgrind: `tool` is its command
+    /// line, to which that of the contender is appended.
     ///
     /// # Errors
     /// See [`Process::start`].
@@ -149,7 +149,7 @@ impl Contender {
         backend: SocketAddr,
     ) -> anyhow::Result<Running> {
         let directory = work.join(self.name);
-        // What is not there need not go.
+        // The directory may not exist.
         let _ = fs::remove_dir_all(&directory);
         fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
         let place = Place {
@@ -177,8 +177,8 @@ impl Contender {
         })
     }
 
-    /// Whether it can be reloaded from here. Envoy's way, a second process that
-    /// takes over, or a control plane, is more than a measurement wants.
+    /// True if the measurement can reload it. Envoy would need a second process that takes
+    /// over, or a control plane.
     pub(crate) fn reloads(&self) -> bool {
         matches!(
             self.flavour,
@@ -186,7 +186,7 @@ impl Contender {
         )
     }
 
-    /// Whether its answers show which configuration made them.
+    /// True if its responses tell the configuration in use.
     pub(crate) fn shows_turn(&self) -> bool {
         self.template.contains("{{turn}}")
     }
@@ -211,7 +211,7 @@ impl Contender {
         .fold(self.template.to_owned(), |text, (name, value)| {
             text.replace(&format!("{{{{{name}}}}}"), value)
         });
-        // Renamed into place, as a deployment would: the gateway may watch it.
+        // Replaced by a rename, as a deployment does, since the gateway may watch the file.
         let file = place.file(self.flavour);
         let fresh = file.with_extension("new");
         fs::write(&fresh, text)?;
@@ -220,8 +220,8 @@ impl Contender {
 }
 
 impl Running {
-    /// Gives it another configuration, in which `X-Turn` (where it sets one)
-    /// says `turn`. Returns once it has taken the request to reload.
+    /// Reloads it with another configuration, in which `X-Turn` (if it is set) is `turn`.
+    /// Returns once the contender has accepted the reload.
     ///
     /// # Errors
     /// The configuration cannot be written or is refused.

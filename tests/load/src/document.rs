@@ -1,14 +1,14 @@
-//! A JSON document like those of an API: words, numbers and repeated names.
+//! A JSON document as an API would send it: words, numbers and repeated names.
 
-/// The words that its texts are made of.
+/// The words of its texts.
 const WORDS: &[&str] = &[
     "amber", "bridge", "candle", "drift", "ember", "field", "garden", "harbor", "island",
     "jasmine", "kettle", "lantern", "meadow", "needle", "orchard", "pebble", "quarry", "river",
     "saddle", "timber", "umbrella", "valley", "willow", "yarrow", "zephyr",
 ];
 
-/// A list of records, at least `length` bytes long and the same in every run.
-/// gzip makes about a quarter of it.
+/// A list of records, at least `length` bytes long and the same in every run. gzip reduces it
+/// to about a quarter.
 pub(crate) fn json(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = |below: u64| {

@@ -1,9 +1,9 @@
 //! Instructions per request of builds of the gateway, counted by valgrind.
 //!
-//! Time on a shared machine moves by tens of percent; the instructions that a request
-//! takes in user code hardly move. One connection asks one request after the other, so
-//! that nothing depends on what arrives together. What is not seen: the kernel, caches,
-//! and the cost of waking up.
+//! On a shared machine, times vary by tens of percent, but the instructions of a request in
+//! user code hardly vary. One connection sends one request after the other, so that the
+//! result does not depend on what arrives together. The kernel, caches of the processor and
+//! the cost of waking up are not included.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,11 +20,11 @@ use crate::contender::{Contender, Running};
 use crate::process::Process;
 use crate::scenario::{Exchange, SCENARIOS, Scenario};
 
-/// What a build took in a scenario.
+/// The result of a build in a scenario.
 pub(crate) struct Counted {
     /// The scenario's name.
     pub(crate) scenario: &'static str,
-    /// The build, as it was named.
+    /// Name of the build.
     pub(crate) build: String,
     /// Instructions per request, median of the rounds.
     pub(crate) instructions: f64,
@@ -34,23 +34,23 @@ pub(crate) struct Counted {
     pub(crate) ratio: f64,
 }
 
-/// Requests before the first that counts: memos, pools and buffers take their shape.
+/// Requests of the warm-up, which fills memos, pools and buffers.
 const WARM_UP: usize = 200;
-/// Requests of a round. A body of megabytes takes as many instructions as hundreds of
-/// small requests.
+/// Requests of a round. A request with a body of megabytes takes as many instructions as
+/// hundreds of small ones.
 const REQUESTS: usize = 500;
 const ROUNDS: usize = 3;
-/// How long an answer may take: valgrind makes a program some fifty times slower.
+/// How long a response may take: valgrind makes a program about fifty times slower.
 const LIMIT: Duration = Duration::from_secs(60);
 const MESSAGE: &[u8] = &[b'm'; 64];
 const UPGRADE: &[u8] = b"GET /tunnel HTTP/1.1\r\nHost: load.example\r\nConnection: Upgrade\r\n\
     Upgrade: echo\r\n\r\n";
 
-/// Counts all scenarios that are wanted, of all builds. What a build does not bear
-/// under valgrind is reported and left out.
+/// Counts the wanted scenarios for all builds. A scenario that fails under valgrind is
+/// reported and left out.
 ///
 /// # Errors
-/// valgrind is not installed, a build is not there, or nothing could be counted.
+/// valgrind is not installed, a build does not exist, or nothing could be counted.
 pub(crate) fn count(
     binaries: &[PathBuf],
     wanted: &[String],
@@ -99,12 +99,12 @@ fn rounds(
     work: &Path,
     backend: &Process,
 ) -> anyhow::Result<Vec<f64>> {
-    // At full speed first: its policies are compiled, and kept for the next start.
+    // First started without valgrind, to compile the policies and keep the result.
     drop(build.start(work, backend.address)?);
     let out = work.join(format!("{}.callgrind", build.name));
     let mut tool: Vec<OsString> = Vec::new();
-    // Policies are machine code that is made at run time, or loaded from a file that
-    // valgrind knows nothing of.
+    // Policies are machine code that is generated at run time, or loaded from a file that
+    // valgrind does not know.
     for word in ["valgrind", "--tool=callgrind", "--smc-check=all-non-file"] {
         tool.push(word.into());
     }
@@ -124,7 +124,7 @@ fn rounds(
             client.ask()?;
         }
         dump(&running)?;
-        // Dumps are numbered from 1; the first was that of start and warm-up.
+        // Dumps are numbered from 1; the first one is that of start and warm-up.
         let mut name = out.clone().into_os_string();
         name.push(format!(".{}", round + 2));
         rounds.push(total(Path::new(&name))? / REQUESTS as f64);
@@ -132,7 +132,7 @@ fn rounds(
     Ok(rounds)
 }
 
-/// Has the counts so far written, and set to zero.
+/// Lets valgrind write the counts so far, and reset them.
 fn dump(running: &Running) -> anyhow::Result<()> {
     let mut command = Command::new("vgdb");
     command
@@ -145,7 +145,7 @@ fn dump(running: &Running) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// All instructions of a dump.
+/// The number of instructions in a dump.
 fn total(file: &Path) -> anyhow::Result<f64> {
     let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
     total_of(&text).with_context(|| format!("{} has no total", file.display()))
@@ -157,11 +157,11 @@ fn total_of(dump: &str) -> Option<f64> {
     value.trim().parse().ok()
 }
 
-/// One connection, on which the same is asked again and again.
+/// One connection, on which the same request is repeated.
 struct Client {
     connection: TcpStream,
     request: Vec<u8>,
-    /// Bytes of body in an answer; none in a tunnel, whose answer is the message.
+    /// Bytes of body in a response; `None` in a tunnel, which returns the message.
     body: Option<usize>,
     buffer: Vec<u8>,
 }
@@ -217,7 +217,7 @@ impl Client {
         Ok(())
     }
 
-    /// Reads a head: its status, and how many bytes of the body came with it.
+    /// Reads a head. Returns its status, and the bytes of the body received with it.
     fn head(&mut self) -> anyhow::Result<(u16, usize)> {
         let mut came = 0;
         loop {

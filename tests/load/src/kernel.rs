@@ -1,4 +1,4 @@
-//! What the kernel's `/proc` says about a process and its descendants.
+//! Figures from the kernel's `/proc` about a process and its descendants.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -37,25 +37,25 @@ pub(crate) fn tree(root: u32) -> Vec<u32> {
 }
 
 fn parent_of(pid: u32) -> Option<u32> {
-    // The name, in parentheses, may itself hold spaces and parentheses.
+    // The name, in parentheses, may itself contain spaces and parentheses.
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(1)?.parse().ok()
 }
 
-/// CPU that a process tree has used since it began.
+/// CPU time that a process tree has used since its start.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Cpu {
-    /// User and system time, in nanoseconds, as the scheduler counted it.
+    /// User and system time in nanoseconds, as counted by the scheduler.
     pub(crate) nanos: u64,
-    /// Clock ticks that found it in user code: a sample, good for a share only.
+    /// Clock ticks in user code: sampled, so only useful as a share.
     pub(crate) user_ticks: u64,
-    /// Clock ticks that found it in the kernel.
+    /// Clock ticks in the kernel.
     pub(crate) system_ticks: u64,
 }
 
 impl Cpu {
-    /// Reads it for `root` and its descendants; what has ended is missing.
+    /// Reads it for `root` and its descendants, without processes that have ended.
     pub(crate) fn of(root: u32) -> Self {
         let mut sum = Self::default();
         for pid in tree(root) {
@@ -86,7 +86,7 @@ impl Cpu {
         let Some((_, fields)) = stat.rsplit_once(')') else {
             return;
         };
-        // Fields 14 and 15 of proc(5); the first two are cut off with the name.
+        // Fields 14 and 15 of proc(5), counted without the first two, up to the name.
         let mut ticks = fields
             .split_whitespace()
             .skip(11)
@@ -95,7 +95,7 @@ impl Cpu {
         self.system_ticks += ticks.next().unwrap_or(0);
     }
 
-    /// What was used between `earlier` and this.
+    /// The difference to an earlier reading.
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             nanos: self.nanos.saturating_sub(earlier.nanos),
@@ -104,15 +104,15 @@ impl Cpu {
         }
     }
 
-    /// The share of user code in it, 0 to 1.
+    /// The share of user code, 0 to 1.
     pub(crate) fn user_share(self) -> f64 {
         let ticks = (self.user_ticks + self.system_ticks).max(1);
         self.user_ticks as f64 / ticks as f64
     }
 }
 
-/// Time that a core has not been idle since the machine started. Counted in
-/// ticks of 10 ms; zero for a core that is not there.
+/// Time that a core has been busy since the machine started, in a resolution of 10 ms; zero
+/// for a core that does not exist.
 pub(crate) fn core_busy(core: usize) -> Duration {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let name = format!("cpu{core}");
@@ -135,9 +135,9 @@ pub(crate) fn core_busy(core: usize) -> Duration {
 /// Memory of a process tree, in KiB.
 #[derive(Clone, Copy, Default, Debug)]
 pub(crate) struct Memory {
-    /// Resident pages, shared ones counted in every process that has them.
+    /// Resident pages; shared ones count in every process.
     pub(crate) rss: u64,
-    /// Resident pages, shared ones divided among those that have them.
+    /// Resident pages; shared ones are divided among the processes that share them.
     pub(crate) pss: u64,
 }
 
@@ -163,8 +163,8 @@ impl Memory {
     }
 }
 
-/// Whether a process of this tree listens on this IPv4 address. Another server
-/// that got there first would answer as well, and be measured in its place.
+/// True if a process of this tree listens on this IPv4 address. Otherwise another server
+/// could be measured in its place.
 pub(crate) fn listens(root: u32, address: SocketAddr) -> bool {
     let Some(inode) = listening_inode(address.port()) else {
         return false;
@@ -193,10 +193,10 @@ fn listening_inode(port: u16) -> Option<String> {
     })
 }
 
-/// The machine in a line: kernel, cores, processor.
+/// A line about the machine: kernel, cores, processor.
 ///
 /// # Errors
-/// `/proc` is not there.
+/// `/proc` cannot be read.
 pub(crate) fn machine() -> anyhow::Result<String> {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").context("kernel release")?;
     let processors = fs::read_to_string("/proc/cpuinfo").context("processors")?;
@@ -224,7 +224,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         assert!(listens(std::process::id(), address));
-        // No process has this number, so nothing of its tree listens.
+        // There is no process with this id.
         assert!(!listens(u32::MAX, address));
         drop(listener);
         assert!(!listens(std::process::id(), address));

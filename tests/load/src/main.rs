@@ -1,8 +1,7 @@
-//! Load and measurement beside peers.
+//! Load generation, and measurements of the gateway in comparison with other servers.
 //!
-//! `bench` is what `make bench` runs: it writes `docs/benchmarks.md`.
-//! `compare` and `get` are for a quick look. `backend`, `hyper` and `launch`
-//! are the processes that these start.
+//! `make bench` runs `bench`, which writes `docs/benchmarks.md`. `compare` and `get` are for
+//! quick measurements. The commands start `backend`, `hyper` and `launch` as processes.
 
 mod affinity;
 mod backend;
@@ -39,11 +38,11 @@ use generator::{Ask, Generator, Pace, Target};
 use process::Process;
 use scenario::SCENARIOS;
 
-// Janua's allocator, so that the bare hyper proxy does not pay for another.
+// The same allocator as Janua's, so that the comparison with the hyper proxy is fair.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Load and measurement beside peers.
+/// Load generation, and measurements in comparison with other servers.
 #[derive(Parser)]
 #[command(name = "janua-load", version)]
 struct Command {
@@ -53,11 +52,11 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Action {
-    /// All measurements, written into a page.
+    /// Performs all measurements and writes the page.
     Bench {
         #[command(flatten)]
         whom: Whom,
-        /// The page.
+        /// Path of the page.
         #[arg(long, default_value = "docs/benchmarks.md")]
         out: PathBuf,
         /// Length of a round, in seconds.
@@ -66,64 +65,64 @@ enum Action {
         /// Rounds of each comparison; the median counts.
         #[arg(long, default_value_t = 3)]
         rounds: usize,
-        /// Run the microbenchmarks too; without it, an earlier page's are kept.
+        /// Run the microbenchmarks too; otherwise those of the existing page are kept.
         #[arg(long)]
         micro: bool,
     },
-    /// Requests lost while contenders are reloaded, printed.
+    /// Prints the requests lost while contenders are reloaded.
     Reload {
         #[command(flatten)]
         whom: Whom,
     },
-    /// Memory at rest and per idle connection, printed.
+    /// Prints idle memory and memory per idle connection.
     Memory {
         #[command(flatten)]
         whom: Whom,
     },
-    /// System calls and user instructions per request, printed.
+    /// Prints system calls and user instructions per request.
     Trace {
         #[command(flatten)]
         whom: Whom,
-        /// Requests a second.
+        /// Requests per second.
         #[arg(long, default_value_t = 1000.0)]
         rate: f64,
         /// Keep-alive connections.
         #[arg(long, default_value_t = 32)]
         connections: usize,
     },
-    /// Instructions per request of builds of the gateway, printed. Needs valgrind.
+    /// Prints instructions per request of builds of the gateway. Needs valgrind.
     Instructions {
-        /// A build; given again, further ones, held against the first.
+        /// A build; may be repeated, to compare further builds with the first.
         #[arg(long, default_value = "target/release/janua")]
         janua: Vec<PathBuf>,
-        /// Names of scenarios, separated by commas; all without it: plain-1k, plain-1m,
+        /// Names of scenarios, separated by commas; default all: plain-1k, plain-1m,
         /// upload-128k, hit-1k, file-1m, policies-5, tunnel.
         #[arg(long, value_delimiter = ',')]
         case: Vec<String>,
-        /// Where configurations and counts are put.
+        /// Directory for configurations and counts.
         #[arg(long, default_value = "target/load")]
         work: PathBuf,
     },
-    /// CPU per request of some contenders, printed.
+    /// Prints the CPU time per request of contenders.
     Compare {
         #[command(flatten)]
         whom: Whom,
-        /// An earlier build of the gateway; may be given again. Then `--janua` is held
-        /// against it in several scenarios, and nobody else is measured.
+        /// An earlier build of the gateway; may be repeated. Then only `--janua` and these
+        /// builds are measured, in several scenarios.
         #[arg(long)]
         before: Vec<PathBuf>,
-        /// With `--before`, names of scenarios, separated by commas; all without it:
+        /// With `--before`, names of scenarios, separated by commas; default all:
         /// plain-1k, plain-1m, upload-128k, hit-1k, file-1m, policies-5, and memory.
         #[arg(long, value_delimiter = ',', requires = "before")]
         case: Vec<String>,
-        /// Length of the answers.
+        /// Length of the responses.
         #[arg(long, default_value = "1k")]
         size: Size,
-        /// Requests a second to each, lowered if the core cannot bear it.
+        /// Requests per second to each; reduced if that is too much for the core.
         #[arg(long, default_value_t = 2000.0)]
         rate: f64,
-        /// As many requests as the core bears instead of a rate: each connection asks
-        /// again as soon as it has its answer.
+        /// The highest rate that the core allows: each connection sends the next request as
+        /// soon as it has the response.
         #[arg(long, conflicts_with_all = ["rate", "before"])]
         saturated: bool,
         /// Keep-alive connections to each.
@@ -136,12 +135,12 @@ enum Action {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// CPU per request of files, cache hits and compression, and how misses
-    /// of one object are collapsed, printed.
+    /// Prints the CPU time per request for files, cache hits and compression, and how misses of
+    /// one object are collapsed.
     Cases {
         #[command(flatten)]
         whom: Whom,
-        /// Names of cases or groups, separated by commas; all without it.
+        /// Names of cases or groups, separated by commas; default all.
         /// Groups: static, hit, disk, gzip, gzip-hit. Further: static-1k,
         /// static-100k, static-10m, hit-1k, hit-100k, collapse.
         #[arg(long, value_delimiter = ',')]
@@ -153,21 +152,21 @@ enum Action {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// Load on one server of your own.
+    /// Sends requests to a server of your own.
     Get {
-        /// `http://ADDRESS:PORT/PATH`, the address a number.
+        /// `http://ADDRESS:PORT/PATH` with an IP address.
         #[arg(long)]
         url: String,
-        /// Bytes of body that a right answer has.
+        /// Expected bytes of body.
         #[arg(long, default_value_t = 1024)]
         length: usize,
-        /// Requests a second; without it, as many as the connections bear.
+        /// Requests per second; default: as many as the connections allow.
         #[arg(long)]
         rate: Option<f64>,
         /// Keep-alive connections.
         #[arg(long, default_value_t = 32)]
         connections: usize,
-        /// How long, in seconds.
+        /// Duration in seconds.
         #[arg(long, default_value_t = 5.0)]
         seconds: f64,
     },
@@ -182,11 +181,11 @@ enum Action {
         /// Where to listen.
         #[arg(long)]
         address: SocketAddr,
-        /// Whom to pass requests on to.
+        /// Address of the upstream.
         #[arg(long)]
         backend: SocketAddr,
     },
-    /// Becomes another program, on one core, for as long as its parent lives.
+    /// Executes another program on one core, which ends with its parent.
     #[command(hide = true)]
     Launch {
         #[arg(long)]
@@ -198,16 +197,16 @@ enum Action {
     },
 }
 
-/// Whom to measure.
+/// The contenders to measure.
 #[derive(Args, Clone)]
 struct Whom {
-    /// Names of contenders, separated by commas; all without it.
+    /// Names of contenders, separated by commas; default all.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The gateway's binary.
     #[arg(long, default_value = "target/release/janua")]
     janua: PathBuf,
-    /// Where configurations and logs of a run are put.
+    /// Directory for configurations and logs of a run.
     #[arg(long, default_value = "target/load")]
     work: PathBuf,
 }
@@ -325,7 +324,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Takes the load's core, finds the contenders and starts the backend.
+/// Pins this program to the load's core, finds the contenders and starts the backend.
 fn prepare(whom: &Whom) -> anyhow::Result<(Vec<Contender>, Process)> {
     affinity::raise_open_files();
     affinity::pin(LOAD_CORE).context("two cores are needed")?;
@@ -345,7 +344,7 @@ fn run_compare(whom: &Whom, plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Holds a build of the gateway against earlier ones.
+/// Compares a build of the gateway with earlier ones.
 fn run_builds(
     whom: &Whom,
     before: &[PathBuf],

@@ -1,7 +1,7 @@
-//! Memory at rest, memory for each idle connection, and time to start.
+//! Measures idle memory, memory for each idle connection, and the time to start.
 //!
-//! Each contender runs alone here: processes of the same program share pages,
-//! and PSS divides those among them.
+//! Each contender runs alone, because processes of the same program share pages, which PSS
+//! divides among them.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,20 +13,20 @@ use crate::contender::Contender;
 use crate::kernel::Memory;
 use crate::process::{Process, pause};
 
-/// Idle connections that are opened; each has made one request.
+/// Number of idle connections; each has sent one request.
 pub(crate) const IDLE_CONNECTIONS: usize = 2000;
-/// Requests beforehand, so that what is made once is not counted as growth.
+/// Requests of the warm-up, so that what is allocated only once is not counted as growth.
 const WARM_UP: usize = 64;
-/// Time for a contender to come to rest.
+/// Time for a contender to become idle.
 const SETTLE: Duration = Duration::from_millis(300);
 
-/// What a contender takes.
+/// The memory and start time of a contender.
 pub(crate) struct Footprint {
-    /// Who.
+    /// Name of the contender.
     pub(crate) name: &'static str,
-    /// From the start to the first right answer.
+    /// Time from the start to the first correct response.
     pub(crate) started_in: Duration,
-    /// After its first requests, with no connection open.
+    /// Memory after the warm-up, without open connections.
     pub(crate) idle: Memory,
     /// Growth of PSS for each idle keep-alive connection, in KiB.
     pub(crate) per_connection: f64,
@@ -35,7 +35,7 @@ pub(crate) struct Footprint {
 /// Starts one contender alone and measures it.
 ///
 /// # Errors
-/// It does not start, or refuses connections.
+/// The contender does not start, or refuses connections.
 pub(crate) fn footprint(
     contender: &Contender,
     work: &Path,

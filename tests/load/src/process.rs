@@ -1,4 +1,4 @@
-//! A process that this program started, and ends.
+//! A process that this program starts and ends.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::client;
 use crate::kernel;
 
-/// How long a process may take to serve its first answer.
+/// How long a process may take until its first response.
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// How long it may take to end by itself, before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
@@ -22,26 +22,25 @@ const STOP_LIMIT: Duration = Duration::from_secs(3);
 pub(crate) struct Launch {
     /// Program and arguments.
     pub(crate) command: Vec<OsString>,
-    /// Environment variables on top of our own.
+    /// Environment variables in addition to those of this program.
     pub(crate) environment: Vec<(&'static str, OsString)>,
-    /// The core it is tied to.
+    /// The core that it is pinned to.
     pub(crate) core: usize,
-    /// Where it will listen.
+    /// The address that it will listen on.
     pub(crate) address: SocketAddr,
 }
 
 /// A running process; dropping it ends it.
 pub(crate) struct Process {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub(crate) address: SocketAddr,
-    /// From the start to the first right answer.
+    /// Time from the start to the first correct response.
     pub(crate) started_in: Duration,
 }
 
 impl Process {
-    /// Starts a process, its output in `log`, and waits until it answers
-    /// `GET /1k` itself.
+    /// Starts a process whose output goes to `log`, and waits until it answers `GET /1k`.
     ///
     /// # Errors
     /// It cannot be started, ends, does not answer in time, or another process
@@ -104,7 +103,7 @@ impl Process {
     /// Sends a signal to the process itself.
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         let pid = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.context("no process id")?, signal)?;
@@ -114,9 +113,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A master may leave workers behind when it has to be killed.
+        // A killed master process may leave workers behind.
         let descendants = kernel::tree(self.id());
-        // Whatever fails here, the process has gone already.
+        // If this fails, the process has ended already.
         let _ = self.signal(Signal::TERM);
         let limit = Instant::now() + STOP_LIMIT;
         while Instant::now() < limit {
@@ -134,7 +133,7 @@ impl Drop for Process {
     }
 }
 
-/// Stops this thread for a while; nothing else runs on it.
+/// Blocks this thread, which has nothing else to do.
 #[allow(
     clippy::disallowed_methods,
     reason = "the ban is for a gateway's workers; this program has none"

@@ -1,5 +1,5 @@
-//! Requests that fail while a contender is reloaded, again and again, under
-//! as much load as its connections bear.
+//! Counts the requests that fail while a contender is reloaded repeatedly under saturating
+//! load.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -18,17 +18,17 @@ pub(crate) const CONNECTIONS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(250);
 const TAKE_LIMIT: Duration = Duration::from_secs(10);
 
-/// What became of the requests.
+/// The result of one contender.
 pub(crate) struct Survival {
-    /// Who.
+    /// Name of the contender.
     pub(crate) name: &'static str,
     /// Requests and failures.
     pub(crate) outcome: Outcome,
-    /// Reloads that were asked for and not refused.
+    /// Number of accepted reloads.
     pub(crate) reloads: usize,
-    /// The slowest reload, as far as the answers show when it took effect.
+    /// The slowest reload; `None` if responses do not tell the configuration in use.
     pub(crate) slowest: Option<Duration>,
-    /// What went wrong with reloading itself.
+    /// The error of a failed reload.
     pub(crate) trouble: Option<String>,
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn survive(
     let outcomes = std::thread::scope(|scope| {
         let reloads = scope.spawn(|| reload_repeatedly(&running, &mut survival));
         let mut outcomes = Vec::new();
-        // In pieces, since only the other thread knows when it is done.
+        // In short runs, since only the other thread knows when the reloads are done.
         while !reloads.is_finished() {
             outcomes.extend(generator.run(PAUSE)?);
         }
@@ -95,15 +95,15 @@ fn reload_repeatedly(running: &Running, survival: &mut Survival) {
     }
 }
 
-/// Waits until a new connection gets an answer of the new configuration;
-/// false if answers do not show it.
+/// Waits until a new connection gets a response by the new configuration; false if responses
+/// do not tell the configuration in use.
 fn take_effect(running: &Running, turn: &str) -> anyhow::Result<bool> {
     if !running.contender.shows_turn() {
         return Ok(false);
     }
     let limit = Instant::now() + TAKE_LIMIT;
     loop {
-        // A refusal here is the load's to count.
+        // Failed requests are counted by the load.
         if let Ok(answer) = client::get(running.process.address, "/1k")
             && answer.turn.as_deref() == Some(turn)
         {

@@ -1,4 +1,4 @@
-//! The page: tables in Markdown, and what each of them says.
+//! The page: tables in Markdown with explanations.
 
 use std::fmt::Write as _;
 
@@ -11,19 +11,19 @@ use crate::memory::{Footprint, IDLE_CONNECTIONS};
 use crate::reload::{CONNECTIONS, RELOADS, Survival};
 use crate::trace::Counts;
 
-/// All that a page is made of.
+/// All results for the page.
 pub(crate) struct Findings {
-    /// The machine in a line.
+    /// A line about the machine.
     pub(crate) machine: String,
-    /// Who was measured.
+    /// The contenders that were measured.
     pub(crate) contenders: Vec<Contender>,
-    /// Who is not installed.
+    /// The contenders that are not installed.
     pub(crate) absent: Vec<&'static str>,
-    /// Answers of 1 KiB.
+    /// Responses of 1 KiB.
     pub(crate) small: Comparison,
-    /// Answers of 1 KiB, as many as the core bears.
+    /// Responses of 1 KiB, at the highest rate that the core allows.
     pub(crate) saturated: Comparison,
-    /// Answers of 1 MiB.
+    /// Responses of 1 MiB.
     pub(crate) large: Comparison,
     /// Files, cache hits and compression.
     pub(crate) cases: Vec<Measured>,
@@ -35,7 +35,7 @@ pub(crate) struct Findings {
     pub(crate) survivals: Vec<Survival>,
     /// System calls and instructions.
     pub(crate) counts: Vec<Counts>,
-    /// What the microbenchmarks printed, now or the last time.
+    /// The output of the microbenchmarks, from this run or that of the earlier page.
     pub(crate) micro: Option<String>,
 }
 
@@ -111,7 +111,7 @@ fn introduction(found: &Findings) -> String {
     text.trim_end().to_owned()
 }
 
-/// A comparison as a table, with what qualifies it below.
+/// A comparison as a table, with its reservations below.
 pub(crate) fn comparison(found: &Comparison) -> String {
     let mut text = format!(
         "| contender | ratio to {} | least – greatest | CPU µs | of it user µs | p50 µs | p99 µs | answered | failed | unsent |\n\
@@ -158,7 +158,7 @@ pub(crate) fn comparison(found: &Comparison) -> String {
     text
 }
 
-/// What policy uses add to the plain proxy of the same program.
+/// The cost of policy uses, compared with the plain proxy of the same program.
 fn policies(found: &Comparison) -> String {
     let line = |name: &str| found.lines.iter().find(|line| line.name == name);
     let mut text = String::from(
@@ -206,7 +206,7 @@ pub(crate) fn cases(all: &[Measured]) -> String {
     )
 }
 
-/// A group of them.
+/// The section of a group.
 pub(crate) fn measured(group: &Measured) -> String {
     let mut text = String::new();
     for found in &group.findings {

@@ -1,5 +1,5 @@
-//! What builds of the gateway are held against each other with: a request of each kind
-//! that takes a way of its own through the code.
+//! The scenarios for comparing builds of the gateway: one kind of request for each main path
+//! through the code.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,29 +15,29 @@ use crate::process::Process;
 
 /// A kind of request, and the configuration that it is sent to.
 pub(crate) struct Scenario {
-    /// A short name, for tables, the choice of scenarios and the directory of a run.
+    /// A short name, for tables, the selection of scenarios and the directory of a run.
     pub(crate) name: &'static str,
-    /// The rows of contenders, and which of them.
+    /// The rows of contenders, and the name of the row to use.
     row: (&'static [known::Row], &'static str),
     /// What is sent.
     pub(crate) exchange: Exchange,
-    /// Requests a second to each build, lowered if the core cannot bear it.
+    /// Requests per second to each build; reduced if that is too much for the core.
     rate: f64,
     /// Keep-alive connections to each build.
     connections: usize,
 }
 
-/// What is sent, and what comes back.
+/// What is sent and received.
 pub(crate) enum Exchange {
-    /// A request and a response with so many bytes of body.
+    /// A request and a response, each with this many bytes of body.
     Request(fn() -> Ask, usize),
-    /// A message through a tunnel, which the upstream sends back.
+    /// A message of this length through a tunnel, which the upstream sends back.
     Tunnel,
 }
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-/// Fits into a socket's buffer, which a nonblocking client needs.
+/// Small enough for the buffer of a socket, as a nonblocking client needs.
 const UPLOAD: usize = 128 * KIB;
 
 /// All of them.
@@ -60,16 +60,16 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
 ];
 
 impl Scenario {
-    /// Whether it is among `wanted`; all are if nothing is named.
+    /// True if `wanted` is empty or contains the scenario.
     pub(crate) fn is_wanted(&self, wanted: &[String]) -> bool {
         wanted.is_empty() || wanted.iter().any(|name| name == self.name)
     }
 
-    /// The builds in this scenario's configuration, and the directory of their run,
-    /// in which the files are that they may have to serve.
+    /// The builds with the configuration of this scenario, and the directory of their run,
+    /// which contains the files that they serve.
     ///
     /// # Errors
-    /// A build is not there, or the files cannot be written.
+    /// A build does not exist, or the files cannot be written.
     pub(crate) fn prepare(
         &self,
         binaries: &[PathBuf],
@@ -82,11 +82,11 @@ impl Scenario {
         Ok((contender::builds(row, binaries)?, work))
     }
 
-    /// CPU per request of builds beside each other; none for a tunnel, whose load this
-    /// program cannot make.
+    /// Compares the CPU time per request of builds; `None` for a tunnel, for which this
+    /// program has no load generator.
     ///
     /// # Errors
-    /// A build does not start, or takes no connections any more.
+    /// A build does not start, or no longer accepts connections.
     pub(crate) fn compare(
         &self,
         binaries: &[PathBuf],
@@ -112,7 +112,7 @@ impl Scenario {
     }
 }
 
-/// Memory of builds, plain proxies each, one after the other.
+/// Measures the memory of builds as plain proxies, one after the other.
 ///
 /// # Errors
 /// A build does not start, or refuses connections.

@@ -1,8 +1,7 @@
-//! System calls and user instructions per request, as far as this machine
-//! counts them.
+//! Counts system calls and user instructions per request, if this machine supports it.
 //!
-//! `perf trace` counts without stopping the process, which `strace` cannot.
-//! Virtual machines often have no instruction counter.
+//! `perf trace` counts without stopping the process, unlike `strace`. Virtual machines often
+//! have no instruction counter.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -13,13 +12,13 @@ use crate::kernel;
 use crate::process::pause;
 
 const WINDOW: Duration = Duration::from_secs(3);
-/// Time for perf to attach before the load begins, and to print after it.
+/// Time for perf to attach before the load, and to print its report after it.
 const MARGIN: Duration = Duration::from_millis(700);
 
-/// Counts per request; `None` where the machine does not count.
+/// Counts per request; `None` if the machine does not support counting.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counts {
-    /// Who.
+    /// Name of the contender.
     pub(crate) name: &'static str,
     /// System calls.
     pub(crate) calls: Option<f64>,
@@ -27,10 +26,10 @@ pub(crate) struct Counts {
     pub(crate) instructions: Option<f64>,
 }
 
-/// Counts for one contender while it alone has load.
+/// Counts for one contender while only this one has load.
 ///
 /// # Errors
-/// The load cannot be made.
+/// The load cannot be generated.
 pub(crate) fn count(running: &Running, rate: f64, connections: usize) -> anyhow::Result<Counts> {
     let target = Target {
         address: running.process.address,
@@ -59,7 +58,8 @@ pub(crate) fn count(running: &Running, rate: f64, connections: usize) -> anyhow:
     })
 }
 
-/// Runs perf around a run of load; its report, if it is there and may count.
+/// Runs perf during a run of load. Returns its report; `None` if perf is not installed or not
+/// permitted.
 fn under(
     arguments: &[&str],
     generator: &mut Generator,
@@ -90,8 +90,8 @@ fn per_request(count: Option<u64>, outcome: &Outcome) -> Option<f64> {
     (requests > 0).then_some(count? as f64 / requests as f64)
 }
 
-/// Sums the calls of all threads in a report of `perf trace -s`: lines of a
-/// name, a count, and six more numbers.
+/// Sums the system calls of all threads in a report of `perf trace -s`. Its lines have a
+/// name, a count and six more numbers.
 fn system_calls(report: &str) -> Option<u64> {
     let calls = report.lines().filter_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -105,7 +105,7 @@ fn system_calls(report: &str) -> Option<u64> {
     (sum > 0).then_some(sum)
 }
 
-/// The count in a report of `perf stat -x,`.
+/// Reads the count from a report of `perf stat -x,`.
 fn user_instructions(report: &str) -> Option<u64> {
     let line = report.lines().find(|line| line.contains("instructions"))?;
     line.split(',').next()?.parse().ok()

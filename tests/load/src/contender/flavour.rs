@@ -1,4 +1,4 @@
-//! The programs: how each is found and called.
+//! The programs: how each is found and started.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,9 +18,9 @@ pub(crate) enum Flavour {
     Envoy,
     /// Caddy.
     Caddy,
-    /// Varnish, its objects in memory.
+    /// Varnish with objects in memory.
     Varnish,
-    /// Varnish, its objects in a file.
+    /// Varnish with objects in a file.
     VarnishOnDisk,
     /// This program's bare hyper proxy.
     Hyper,
@@ -29,7 +29,7 @@ pub(crate) enum Flavour {
 }
 
 impl Flavour {
-    /// Where the program is, if it is installed.
+    /// The path of the program, if it is installed.
     pub(super) fn find(self, janua: &Path) -> Option<PathBuf> {
         let name = match self {
             Self::Nginx => "nginx",
@@ -40,8 +40,8 @@ impl Flavour {
             Self::Hyper => return std::env::current_exe().ok(),
             Self::Janua => return fs::canonicalize(janua).ok(),
         };
-        // Debian keeps servers where an ordinary user's PATH does not look;
-        // `make bench-peers` installs into the last.
+        // On Debian, servers are in directories that are not in the PATH of ordinary users.
+        // `make bench-peers` installs into the last one.
         let path = std::env::var_os("PATH").unwrap_or_default();
         let further = ["/usr/sbin", "/usr/local/sbin", "target/tools/venv/bin"];
         std::env::split_paths(&path)
@@ -54,7 +54,7 @@ impl Flavour {
             })
     }
 
-    /// How it calls itself: the first line it prints about its version.
+    /// The first line of its version output, shortened.
     pub(super) fn version(self, program: &Path) -> String {
         let argument = match self {
             Self::Nginx | Self::Haproxy => "-v",
@@ -114,7 +114,7 @@ impl Flavour {
                 command.push(file);
             }
             Self::Haproxy => {
-                // Master and worker, as its service unit runs it.
+                // With master and worker processes, as its service unit runs it.
                 add(&["-W", "-f"]);
                 command.push(file);
             }
@@ -154,8 +154,8 @@ impl Flavour {
     }
 }
 
-/// What Varnish writes into its log for every request. Nobody reads it here,
-/// and nobody else writes an access log.
+/// The log records that Varnish writes for every request. They are switched off, as no other
+/// contender writes an access log.
 const VARNISH_SILENT: &str = "vsl_mask=-Begin,-End,-Link,-SessOpen,-SessClose,-ReqStart,-ReqMethod,\
     -ReqURL,-ReqProtocol,-ReqHeader,-ReqUnset,-ReqAcct,-RespProtocol,-RespStatus,-RespReason,\
     -RespHeader,-RespUnset,-Timestamp,-Hit,-VCL_call,-VCL_return";
@@ -163,8 +163,7 @@ const VARNISH_SILENT: &str = "vsl_mask=-Begin,-End,-Link,-SessOpen,-SessClose,-R
 fn varnish(command: &mut Vec<OsString>, place: &Place, file: OsString, storage: String) {
     let address = place.address.to_string();
     let name = place.directory.join("varnish").display().to_string();
-    // One pool of threads, and enough of them from the start: it takes one for
-    // each request under way.
+    // One pool with enough threads from the start, since each active request takes one.
     command.extend(
         [
             "-F",

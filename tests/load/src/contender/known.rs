@@ -2,7 +2,7 @@
 
 use super::flavour::Flavour;
 
-/// Name, program, configuration, the memo of policies in it, what it is.
+/// Name, program, configuration, the value of `memo` for its policies, description.
 pub(crate) type Row = (
     &'static str,
     Flavour,
@@ -46,7 +46,7 @@ pub(crate) const PROXIES: &[Row] = &[
     ("janua-5-nomemo", Flavour::Janua, JANUA_FIVE, "0", "the same five, every verdict computed anew (`memo = 0`)"),
 ];
 
-/// Servers of files.
+/// File servers.
 #[rustfmt::skip]
 pub(crate) const FILES: &[Row] = &[
     ("nginx", Flavour::Nginx, NGINX_FILES, "", "`sendfile`, `tcp_nopush`, `open_file_cache`"),

@@ -1,31 +1,31 @@
-//! What is asked for, and what a right answer is.
+//! The requests of a run, and the expected responses.
 
 use super::API_KEY;
 
-/// A request, or several that take turns, and the answer that all of them get.
+/// A request, or several that take turns, and the response that all of them must get.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask {
-    /// Paths with their queries; never empty in a run that asks for something.
+    /// Paths with queries; not empty unless the run has no requests.
     paths: Vec<String>,
     /// The value of `Accept-Encoding`, if one is sent.
     encoding: Option<&'static str>,
-    /// Bytes of body to be sent; a request with any is a `POST`.
+    /// Bytes of body in each request; with any, the method is `POST`.
     upload: usize,
-    /// The body of a right answer.
+    /// The expected body.
     pub(super) body: Body,
 }
 
-/// The body of a right answer.
+/// The expected body of a response.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Body {
-    /// So many bytes, without a content coding.
+    /// Exactly this many bytes, without a content coding.
     Plain(usize),
-    /// This content coding, and no more than so many bytes of it.
+    /// At most this many bytes in this content coding.
     Encoded(&'static str, usize),
 }
 
 impl Body {
-    /// The value of `Content-Encoding` that it comes with.
+    /// The expected `Content-Encoding`.
     pub(super) fn coding(self) -> Option<&'static str> {
         match self {
             Self::Plain(_) => None,
@@ -35,7 +35,7 @@ impl Body {
 }
 
 impl Ask {
-    /// One path, whose answer has `length` bytes of body.
+    /// One path, whose response has `length` bytes of body.
     pub(crate) fn plain(path: impl Into<String>, length: usize) -> Self {
         Self {
             paths: vec![path.into()],
@@ -45,8 +45,7 @@ impl Ask {
         }
     }
 
-    /// One path, whose answer has this content coding and at most `limit`
-    /// bytes of body.
+    /// One path, whose response has this content coding and at most `limit` bytes of body.
     pub(crate) fn encoded(path: impl Into<String>, coding: &'static str, limit: usize) -> Self {
         Self {
             paths: vec![path.into()],
@@ -56,7 +55,7 @@ impl Ask {
         }
     }
 
-    /// A body of `upload` bytes to one path, whose answer has `length` bytes of body.
+    /// An upload of `upload` bytes to one path, whose response has `length` bytes of body.
     pub(crate) fn upload(path: impl Into<String>, upload: usize, length: usize) -> Self {
         Self {
             upload,
@@ -64,8 +63,7 @@ impl Ask {
         }
     }
 
-    /// The same of `count` objects in turn: `?0`, `?1` and so on are put
-    /// behind the path.
+    /// The same for `count` objects in turn: `?0`, `?1` and so on are appended to the path.
     pub(crate) fn of_objects(self, count: usize) -> Self {
         let paths = self
             .paths
@@ -75,7 +73,7 @@ impl Ask {
         Self { paths, ..self }
     }
 
-    /// The requests as they are sent.
+    /// The requests in wire format.
     pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
         let coding = self.encoding.map_or_else(String::new, |coding| {
             format!("Accept-Encoding: {coding}\r\n")

@@ -1,21 +1,21 @@
-//! The chunked coding, as far as counting needs it: data is dropped.
+//! A parser for the chunked transfer coding that counts the data and drops it.
 
-/// Where in the coding the next byte stands.
+/// The position of the next byte in the coding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum At {
-    /// In the line of a chunk's size; whether its digits have ended.
+    /// In the line with the size of a chunk; true once the digits have ended.
     Size { size: usize, ended: bool },
-    /// In a chunk's data, so many bytes before its end.
+    /// In the data of a chunk, this many bytes before its end.
     Data(usize),
-    /// In the line end behind the data.
+    /// In the line break after the data.
     Behind,
-    /// In the trailer section; bytes of the current line.
+    /// In the trailer section, after this many bytes of the current line.
     Trailers(usize),
-    /// Behind the empty line that ends it.
+    /// After the empty line at the end.
     Done,
 }
 
-/// A body in the chunked coding, of which some has come.
+/// A body in the chunked coding that is being received.
 #[derive(Debug)]
 pub(super) struct Chunks(At);
 
@@ -25,18 +25,18 @@ const START: At = At::Size {
 };
 
 impl Chunks {
-    /// A body of which nothing has come.
+    /// A body at its beginning.
     pub(super) fn new() -> Self {
         Self(START)
     }
 
-    /// Whether it is whole.
+    /// True if the body is complete.
     pub(super) fn done(&self) -> bool {
         self.0 == At::Done
     }
 
-    /// Takes what came; the bytes of data in it, or `None` if it is no chunked
-    /// coding or goes on behind its end.
+    /// Parses received bytes. Returns the number of data bytes; `None` if the coding is invalid
+    /// or continues after its end.
     pub(super) fn take(&mut self, mut bytes: &[u8]) -> Option<usize> {
         let mut data = 0;
         while let Some((&first, rest)) = bytes.split_first() {

@@ -1,4 +1,4 @@
-//! One client connection: a request out, a response in, checked as it comes.
+//! One client connection: sends a request, and checks the response while receiving it.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -12,7 +12,7 @@ use super::chunks::Chunks;
 use super::outcome::Failure;
 
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
-/// Requests up to this length fit into any socket's buffer.
+/// Requests of up to this length fit into the buffer of any socket.
 const SMALL_REQUEST: usize = 8 * 1024;
 const HEAD_LIMIT: usize = 16 * 1024;
 
@@ -22,7 +22,7 @@ pub(super) struct Connection {
     pending: Option<Pending>,
 }
 
-/// The request under way and what has come of its response.
+/// The request under way, and the received part of its response.
 struct Pending {
     due: Instant,
     head: Vec<u8>,
@@ -32,38 +32,38 @@ struct Pending {
 /// What a parsed response head announced.
 struct Expected {
     framing: Framing,
-    /// Bytes of body that have come.
+    /// Bytes of body received.
     came: usize,
     body: Body,
     closes: bool,
     wrong: Option<Failure>,
 }
 
-/// How the end of the body is known.
+/// How the end of the body is determined.
 enum Framing {
-    /// So many bytes are left.
+    /// This many bytes are left.
     Length(usize),
     Chunked(Chunks),
 }
 
-/// How far a connection got with the bytes that were there.
+/// The state of a connection after reading the available bytes.
 pub(super) enum Step {
-    /// The response is not whole yet.
+    /// The response is not complete yet.
     Waits,
-    /// The response is whole; `closes` says that the connection ends with it.
+    /// The response is complete; `closes` is true if the connection ends with it.
     Whole {
         due: Instant,
         wrong: Option<Failure>,
         closes: bool,
     },
-    /// The connection is of no use any more, and its request failed.
+    /// The connection and its request have failed.
     Broken(Failure),
     /// The contender closed the connection while no request was under way.
     ClosedIdle,
 }
 
 impl Connection {
-    /// Dials, at most half a second: on loopback that is a full backlog.
+    /// Connects within half a second. On loopback, it only takes longer if the backlog is full.
     pub(super) fn dial(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
         stream.set_nodelay(true)?;
@@ -78,12 +78,11 @@ impl Connection {
         self.pending.is_some()
     }
 
-    /// Sends a request; its latency counts from `due`. A request is shorter than a
-    /// socket's buffer, which is enlarged for an upload, so one that does not fit is
-    /// a failure.
+    /// Sends a request; its latency counts from `due`. The buffer of the socket is enlarged
+    /// for an upload, so that a request which does not fit into it is a failure.
     pub(super) fn send(&mut self, request: &[u8], due: Instant) -> Result<(), Failure> {
         if request.len() > SMALL_REQUEST {
-            // Twice, for what the kernel adds; it may grant less.
+            // Twice the length, because of the kernel's overhead; the kernel may grant less.
             let _ = set_socket_send_buffer_size(&self.stream, 2 * request.len());
         }
         match self.stream.write(request) {
@@ -99,16 +98,16 @@ impl Connection {
         }
     }
 
-    /// Takes what has come, until nothing is there or the response is whole.
+    /// Reads until no bytes are available or the response is complete.
     pub(super) fn receive(&mut self, scratch: &mut [u8], body: Body) -> Step {
         let Some(pending) = &mut self.pending else {
             return Step::ClosedIdle;
         };
         loop {
             let read = match &pending.body {
-                // The rest of a body is counted and dropped inside the kernel:
-                // copying it out would make the generator dearer than the
-                // proxies. Chunks have to be looked at.
+                // The rest of a body is counted and dropped inside the kernel, because
+                // copying it would make the generator more expensive than the proxies.
+                // Chunks must be parsed.
                 Some(Expected {
                     framing: Framing::Length(_),
                     ..
@@ -212,7 +211,7 @@ impl Expected {
         }
     }
 
-    /// Counts what came of the body; more than announced is as wrong as none.
+    /// Counts received bytes of the body; more than announced is an error.
     fn take(&mut self, bytes: &[u8], read: usize) {
         let came = match &mut self.framing {
             Framing::Length(left) => left.checked_sub(read).map(|less| {
@@ -234,7 +233,7 @@ impl Expected {
         }
     }
 
-    /// What is wrong with the length of a body that is whole.
+    /// The error in the length of a complete body, if there is one.
     fn misfit(&self) -> Option<Failure> {
         let right = match self.body {
             Body::Plain(length) => self.came == length,

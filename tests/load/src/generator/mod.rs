@@ -1,11 +1,11 @@
-//! The load: many targets at the same time, each at its own rate, from one
-//! thread.
+//! The load generator: one thread sends requests to many targets at the same time, to each
+//! at its own rate.
 //!
-//! Open loop: requests fall due at random moments (a Poisson process), whether
-//! or not earlier ones were answered, and latency counts from when a request
-//! was due. A slow contender cannot slow its own load down, and none of them
-//! profits from requests that come in step. The closed pace (the next request
-//! follows the response) is there for saturation.
+//! It is an open loop: requests are due at random times (a Poisson process), whether or not
+//! earlier ones were answered, and latency counts from the time when a request was due. So a
+//! slow contender does not slow down its own load, and no contender profits from regular
+//! arrivals. The closed loop, in which the next request follows the response, is for
+//! saturation.
 
 mod ask;
 mod chunks;
@@ -25,37 +25,37 @@ use connection::{Connection, Step};
 use outcome::Failure;
 pub(crate) use outcome::Outcome;
 
-/// What stragglers are given after the end of a run.
+/// How long the generator waits for the last responses after the end of a run.
 const GRACE: Duration = Duration::from_secs(3);
-/// How long a lost connection waits before it is dialled again.
+/// How long the generator waits before it opens a lost connection again.
 const REDIAL: Duration = Duration::from_millis(2);
 
-/// The key that the policies of some contenders ask for; all are sent it.
+/// The API key that the policies of some contenders require; it is sent to all.
 pub(crate) const API_KEY: &str = "janua-load-key";
 
-/// Whom to ask for what, and how often.
+/// A contender, and the requests to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    /// Where the contender listens.
+    /// The address that the contender listens on.
     pub(crate) address: SocketAddr,
-    /// What is asked for.
+    /// The requests and the expected response.
     pub(crate) ask: Ask,
     /// Keep-alive connections.
     pub(crate) connections: usize,
-    /// When requests are made.
+    /// When requests are sent.
     pub(crate) pace: Pace,
 }
 
-/// When requests are made.
+/// When requests are sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pace {
-    /// So many a second, at random moments.
+    /// This many per second, at random times.
     PerSecond(f64),
-    /// As soon as the connection has its answer.
+    /// As soon as the connection has its response.
     Closed,
 }
 
-/// Connections to every target, kept from run to run.
+/// Connections to all targets, which are kept from run to run.
 pub(crate) struct Generator {
     epoll: OwnedFd,
     lanes: Vec<Lane>,
@@ -64,17 +64,17 @@ pub(crate) struct Generator {
     random: Random,
 }
 
-/// One target's state.
+/// The state of one target.
 struct Lane {
     target: Target,
-    /// The requests, which take turns, and whose turn it is.
+    /// The requests, which take turns, and the index of the next one.
     requests: Vec<Vec<u8>>,
     turn: usize,
     /// Connections without a request under way, the longest idle first.
     free: VecDeque<usize>,
-    /// Connections to be dialled again.
+    /// Connections to be opened again.
     lost: Vec<usize>,
-    /// Requests that are due and have no connection.
+    /// Requests that are due and wait for a connection.
     queue: VecDeque<Instant>,
     next: Instant,
     outcome: Outcome,
@@ -89,7 +89,7 @@ impl Generator {
     /// Opens all connections.
     ///
     /// # Errors
-    /// A target does not accept, or epoll fails.
+    /// A target does not accept connections, or epoll fails.
     pub(crate) fn connect(targets: &[Target]) -> anyhow::Result<Self> {
         let mut this = Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
@@ -123,8 +123,8 @@ impl Generator {
         }
     }
 
-    /// Makes requests for `window`, then waits for the last answers; the
-    /// outcomes are in the order of the targets.
+    /// Sends requests for `window`, then waits for the last responses. The outcomes are in the
+    /// order of the targets.
     ///
     /// # Errors
     /// Epoll fails.
@@ -174,7 +174,7 @@ impl Generator {
         }
     }
 
-    /// Sends what is due.
+    /// Sends the requests that are due.
     fn issue(&mut self, now: Instant) {
         for lane in &mut self.lanes {
             match lane.target.pace {
@@ -273,8 +273,8 @@ impl Generator {
         }
     }
 
-    /// Dials what was lost. A refusal is a failed request only while requests
-    /// are being made.
+    /// Opens lost connections again. A refusal counts as a failed request only during the
+    /// run.
     fn redial(&mut self, open: bool) {
         for lane in 0..self.lanes.len() {
             let lost = self
@@ -349,8 +349,8 @@ impl Slot {
     }
 }
 
-/// xorshift64: the moments of arrival need no better, and the same seed makes
-/// every run ask at the same moments.
+/// xorshift64, which is good enough for arrival times. With the same seed, every run has the
+/// same arrival times.
 struct Random(u64);
 
 impl Random {

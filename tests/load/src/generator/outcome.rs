@@ -1,4 +1,4 @@
-//! What a contender did with the requests that it was sent.
+//! The outcome of the requests to a contender.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 /// Why a request counts as failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Failure {
-    /// No connection could be made for it.
+    /// No connection could be opened.
     Connect,
-    /// The connection ended before a byte of the response came.
+    /// The connection ended before the first byte of the response.
     Reset,
     /// The connection ended within the response.
     Truncated,
-    /// The response was no HTTP, or its length was not to be known.
+    /// The response was invalid, or its length could not be determined.
     Malformed,
     /// The status was not 200.
     Status,
-    /// The body was not as long as it is known to be.
+    /// The body had not the expected length.
     Length,
-    /// The content coding was not the one that is known.
+    /// The content coding was not the expected one.
     Coding,
-    /// No whole response came within the time left to stragglers.
+    /// The response was not complete in time after the end of the run.
     TimedOut,
 }
 
@@ -53,12 +53,12 @@ impl Failure {
 /// Counts of one contender in one run.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Outcome {
-    /// Responses that were whole and right.
+    /// Complete and correct responses.
     pub(crate) answered: u64,
-    /// Requests that were due but never sent, for want of a free connection:
-    /// a sign that the rate is above what the contender or the machine bears.
+    /// Requests that were due but not sent, because no connection was free: the rate is too
+    /// high for the contender or the machine.
     pub(crate) unsent: u64,
-    /// Idle connections that the contender closed, which is its right.
+    /// Idle connections that the contender closed, which is no failure.
     pub(crate) closed_idle: u64,
     failures: Vec<Failure>,
     latencies: Vec<u32>,
@@ -75,12 +75,12 @@ impl Outcome {
         self.failures.push(failure);
     }
 
-    /// Requests that failed, of whatever kind.
+    /// Failed requests of all kinds.
     pub(crate) fn failed(&self) -> u64 {
         self.failures.len() as u64
     }
 
-    /// Adds another run of the same contender.
+    /// Adds the outcome of another run of the same contender.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.answered += other.answered;
         self.unsent += other.unsent;
@@ -90,8 +90,8 @@ impl Outcome {
         self.latencies.sort_unstable();
     }
 
-    /// The latency in microseconds that `share` (0 to 1) of the requests did
-    /// not exceed, counted from when each was due; 0 if none was answered.
+    /// The latency percentile for `share` (0 to 1) in microseconds, counted from the time
+    /// when each request was due; 0 if none was answered.
     pub(crate) fn latency(&self, share: f64) -> u32 {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
@@ -104,7 +104,7 @@ impl Outcome {
 }
 
 impl fmt::Display for Outcome {
-    /// The failures by kind, for a table's cell; `0` without any.
+    /// The failures by kind, for the cell of a table; `0` if there are none.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.failures.is_empty() {
             return formatter.write_str("0");
