@@ -41,7 +41,7 @@ pub fn admit(
     if rule.store == Storage::Never {
         return Err(Detail::RuleNever);
     }
-    if let Some(detail) = request.barred {
+    if let Some(detail) = request.bypass {
         return Err(detail);
     }
     if request.is_head {

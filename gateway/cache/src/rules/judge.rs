@@ -29,7 +29,7 @@ pub enum Judgement {
 /// must not be served a response with `no-cache`, or one that is stale on arrival.
 #[must_use]
 pub fn judge(terms: &Terms, request: &RequestControl, now_ms: u64) -> Judgement {
-    if let Some(detail) = bars(terms, request) {
+    if let Some(detail) = bypass_reason(terms, request) {
         return Judgement::Pass(detail);
     }
     match freshness(terms, request, now_ms) {
@@ -43,11 +43,11 @@ pub fn judge(terms: &Terms, request: &RequestControl, now_ms: u64) -> Judgement 
 /// RFC 9111 §3.5 only forbids sharing the response to a request with credentials. Here a
 /// request with credentials is also not served a response that is not explicitly shared,
 /// as the origin may respond differently to that user.
-fn bars(terms: &Terms, request: &RequestControl) -> Option<Detail> {
-    let is_barred = request.is_authorized && !terms.shares_authorized;
+fn bypass_reason(terms: &Terms, request: &RequestControl) -> Option<Detail> {
+    let is_private = request.is_authorized && !terms.shares_authorized;
     request
-        .barred
-        .or_else(|| is_barred.then_some(Detail::Authorization))
+        .bypass
+        .or_else(|| is_private.then_some(Detail::Authorization))
 }
 
 fn freshness(terms: &Terms, request: &RequestControl, now_ms: u64) -> Judgement {
@@ -97,7 +97,7 @@ fn freshness(terms: &Terms, request: &RequestControl, now_ms: u64) -> Judgement 
 /// explicitly, for a limited time.
 #[must_use]
 pub fn may_serve_on_error(terms: &Terms, request: &RequestControl, now_ms: u64) -> bool {
-    if bars(terms, request).is_some() || terms.no_cache || request.no_cache {
+    if bypass_reason(terms, request).is_some() || terms.no_cache || request.no_cache {
         return false;
     }
     let ttl = terms.ttl(now_ms);

@@ -12,7 +12,7 @@ pub struct RequestControl {
     /// Why the cache is not used: it neither answers this request nor stores the
     /// response. An unsafe method may still invalidate stored responses (see
     /// [`invalidate`](super::invalidate)).
-    pub barred: Option<Detail>,
+    pub bypass: Option<Detail>,
     /// The method is `HEAD`: a stored response to `GET` may answer it; its own response is
     /// not stored.
     pub is_head: bool,
@@ -51,7 +51,8 @@ impl RequestControl {
         if honour {
             no_store = control.take_directives(&request.fields);
         }
-        control.barred = bar(request).or_else(|| no_store.then_some(Detail::RequestNoStore));
+        control.bypass =
+            bypass_reason(request).or_else(|| no_store.then_some(Detail::RequestNoStore));
         control
     }
 
@@ -84,7 +85,7 @@ impl RequestControl {
 }
 
 /// Why this cache must not handle the request, apart from its `Cache-Control`.
-fn bar(request: &RequestHead) -> Option<Detail> {
+fn bypass_reason(request: &RequestHead) -> Option<Detail> {
     let has = |name: &[u8]| request.fields.get(name).is_some();
     match () {
         () if request.method != b"GET" && request.method != b"HEAD" => Some(Detail::Method),

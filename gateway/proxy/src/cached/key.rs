@@ -11,8 +11,8 @@ use crate::heads::Heads;
 /// Why this request bypasses the cache, if it does.
 pub(super) fn bypass(exchange: &Exchange) -> Option<Bypass> {
     let caching = &exchange.caching;
-    if let Some(barred) = caching.request.barred {
-        return Some(Bypass::Detail(barred));
+    if let Some(bypass) = caching.request.bypass {
+        return Some(Bypass::Detail(bypass));
     }
     caching.bypass.clone().map(Bypass::Policy)
 }

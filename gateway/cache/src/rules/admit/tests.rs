@@ -12,7 +12,7 @@ const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const HOUR_AGO: &str = "Sun, 06 Nov 1994 07:49:37 GMT";
 const HOUR_AHEAD: &str = "Sun, 06 Nov 1994 09:49:37 GMT";
 const PLAIN: RequestControl = RequestControl {
-    barred: None,
+    bypass: None,
     is_head: false,
     is_authorized: false,
     no_cache: false,
@@ -224,7 +224,7 @@ fn requests_that_are_not_stored() {
     for (request, detail) in [
         (
             RequestControl {
-                barred: Some(Detail::Upgrade),
+                bypass: Some(Detail::Upgrade),
                 ..PLAIN
             },
             Detail::Upgrade,

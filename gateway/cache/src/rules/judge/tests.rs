@@ -224,7 +224,7 @@ fn judgements() {
         (
             TERMS,
             RequestControl {
-                barred: Some(Detail::Method),
+                bypass: Some(Detail::Method),
                 only_if_cached: true,
                 ..plain()
             },
@@ -306,7 +306,7 @@ fn errors() {
         (
             TERMS,
             RequestControl {
-                barred: Some(Detail::Method),
+                bypass: Some(Detail::Method),
                 ..plain()
             },
             0,

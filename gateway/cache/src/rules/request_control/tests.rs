@@ -70,7 +70,7 @@ fn directives_of_a_request() {
         (
             "no-store",
             RequestControl {
-                barred: Some(Detail::RequestNoStore),
+                bypass: Some(Detail::RequestNoStore),
                 ..none
             },
         ),
@@ -91,8 +91,8 @@ fn pragma_says_nothing() {
 }
 
 #[test]
-fn bars() {
-    for (method, field, barred) in [
+fn requests_that_bypass_the_cache() {
+    for (method, field, bypass) in [
         ("GET", "Accept", None),
         ("HEAD", "Accept", None),
         ("GET", "If-None-Match", None),
@@ -107,7 +107,7 @@ fn bars() {
         ("GET", "If-Unmodified-Since", Some(Detail::Precondition)),
     ] {
         let control = RequestControl::of(&request(method, &[(field, "x")]), false);
-        assert_eq!(control.barred, barred, "{method} {field}");
+        assert_eq!(control.bypass, bypass, "{method} {field}");
         assert_eq!(control.is_head, method == "HEAD");
     }
     let upgrade = RequestHead {
@@ -115,10 +115,10 @@ fn bars() {
         ..request("GET", &[])
     };
     assert_eq!(
-        RequestControl::of(&upgrade, true).barred,
+        RequestControl::of(&upgrade, true).bypass,
         Some(Detail::Upgrade)
     );
-    for (framing, barred) in [
+    for (framing, bypass) in [
         (Framing::Length(0), None),
         (Framing::Length(1), Some(Detail::RequestBody)),
         (Framing::Chunked, Some(Detail::RequestBody)),
@@ -128,8 +128,8 @@ fn bars() {
             ..request("GET", &[])
         };
         assert_eq!(
-            RequestControl::of(&body, true).barred,
-            barred,
+            RequestControl::of(&body, true).bypass,
+            bypass,
             "{framing:?}"
         );
     }
