@@ -171,8 +171,8 @@ impl<'a> Provision<'a> {
                     format!("the grant `{name}` has no effect"),
                     "this field may be read without a grant: remove it",
                 ),
-                GrantName::NotCarriedOut => (
-                    format!("`{name}` is not carried out by this version of the gateway"),
+                GrantName::NotSupported => (
+                    format!("`{name}` is not supported by this version"),
                     "a policy that needs it would fail on every request: leave the policy out",
                 ),
             };

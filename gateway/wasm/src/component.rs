@@ -62,7 +62,7 @@ pub enum LoadError {
     /// It does not export `janua:policy/policies`.
     NoPolicies,
     /// It imports a part of the contract that is not carried out yet.
-    NotCarriedOut(String),
+    NotSupported(String),
     /// It imports something that this gateway does not have.
     UnknownImport(String),
     /// The right names with the wrong types: wasmtime's words.
@@ -181,7 +181,7 @@ fn check_import(name: &str) -> Result<(), LoadError> {
         Some("types" | "log") => return check_version(version),
         Some("key-value" | "signatures" | "outbound") => {
             check_version(version)?;
-            return Err(LoadError::NotCarriedOut(interface.to_owned()));
+            return Err(LoadError::NotSupported(interface.to_owned()));
         }
         Some(_) => return Err(LoadError::UnknownImport(name.to_owned())),
         None => {}
@@ -218,9 +218,9 @@ impl fmt::Display for LoadError {
                 f,
                 "this component does not export {PACKAGE}policies@{SPOKEN}.0, so it is not a policy; build it for the world `janua:policy/policy`"
             ),
-            Self::NotCarriedOut(interface) => write!(
+            Self::NotSupported(interface) => write!(
                 f,
-                "this component imports {interface}, which is not carried out by this version of the gateway; build it without that import"
+                "this component imports {interface}, which is not supported by this version; build it without that import"
             ),
             Self::UnknownImport(name) => write!(
                 f,
@@ -288,7 +288,7 @@ mod tests {
             ("janua:policy/log@0.2.0", Err(newer("0.2.0"))),
             (
                 "janua:policy/key-value@0.1.0",
-                Err(LoadError::NotCarriedOut("janua:policy/key-value".into())),
+                Err(LoadError::NotSupported("janua:policy/key-value".into())),
             ),
             (
                 "janua:policy/telepathy@0.1.0",

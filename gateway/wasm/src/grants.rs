@@ -88,7 +88,7 @@ pub enum GrantName {
     NotNeeded,
     /// Something of the contract that this version does not carry out: a policy
     /// that needs it would not do what it is there for.
-    NotCarriedOut,
+    NotSupported,
     /// Nothing. It is refused, because a misspelt grant would have no effect in silence.
     Unknown,
 }
@@ -96,7 +96,7 @@ pub enum GrantName {
 /// What the name of a grant stands for, for example `effect:take`.
 pub fn grant_name(name: &str) -> GrantName {
     match name.split_once(':') {
-        Some(("effect", "verify" | "choose-upstream" | "ban")) => GrantName::NotCarriedOut,
+        Some(("effect", "verify" | "choose-upstream" | "ban")) => GrantName::NotSupported,
         Some(("effect", effect)) if !phases_of(effect).is_empty() => GrantName::Known,
         Some((_, "")) => GrantName::Unknown,
         Some(("cookie", _)) => GrantName::Known,
@@ -104,8 +104,8 @@ pub fn grant_name(name: &str) -> GrantName {
         Some(("response-header", of)) => {
             guarded(&Input::ResponseHeader(of.to_ascii_lowercase().into()))
         }
-        Some(("secret" | "outbound", _)) => GrantName::NotCarriedOut,
-        None if name == "key-value" => GrantName::NotCarriedOut,
+        Some(("secret" | "outbound", _)) => GrantName::NotSupported,
+        None if name == "key-value" => GrantName::NotSupported,
         _ => GrantName::Unknown,
     }
 }
@@ -153,11 +153,11 @@ mod tests {
             ("effect:take", GrantName::Known),
             ("header:authorization", GrantName::Known),
             ("cookie:session", GrantName::Known),
-            ("effect:verify", GrantName::NotCarriedOut),
-            ("effect:ban", GrantName::NotCarriedOut),
-            ("key-value", GrantName::NotCarriedOut),
-            ("outbound:app", GrantName::NotCarriedOut),
-            ("secret:a", GrantName::NotCarriedOut),
+            ("effect:verify", GrantName::NotSupported),
+            ("effect:ban", GrantName::NotSupported),
+            ("key-value", GrantName::NotSupported),
+            ("outbound:app", GrantName::NotSupported),
+            ("secret:a", GrantName::NotSupported),
             ("header:accept", GrantName::NotNeeded),
             ("response-header:vary", GrantName::NotNeeded),
             ("response-header:set-cookie", GrantName::Known),

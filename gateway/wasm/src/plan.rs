@@ -98,7 +98,7 @@ fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureE
     };
     for input in raw.inputs.iter().chain(&raw.references) {
         if !input.is_provided() {
-            return Err(ConfigureError::NotCarriedOut(format!(
+            return Err(ConfigureError::NotSupported(format!(
                 "the input `{input}`"
             )));
         }

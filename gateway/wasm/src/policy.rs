@@ -205,7 +205,7 @@ pub enum ConfigureError {
         line: String,
     },
     /// It asks for something that this version does not carry out.
-    NotCarriedOut(String),
+    NotSupported(String),
     /// It trapped, ran out of time or memory, or broke the contract.
     Failed(String),
     /// In a phase without inputs it gives every request the same verdict, and
@@ -433,9 +433,9 @@ impl fmt::Display for ConfigureError {
                 "the policy asks for what it was not granted ({}); if it should have it, write in its section: {line}",
                 missing.join(", ")
             ),
-            Self::NotCarriedOut(what) => write!(
+            Self::NotSupported(what) => write!(
                 f,
-                "the policy asks for {what}, which is not carried out by this version of the gateway"
+                "the policy asks for {what}, which is not supported by this version"
             ),
             Self::Failed(why) => write!(f, "the policy could not be configured: {why}"),
             Self::Constant { phase, why } => write!(

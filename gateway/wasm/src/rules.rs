@@ -219,8 +219,8 @@ pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Broke
 }
 
 /// Words for what the contract holds and this version does not carry out.
-pub(crate) fn not_carried_out(what: &str) -> Broken {
-    format!("`{what}` is not carried out by this version of the gateway")
+pub(crate) fn not_supported(what: &str) -> Broken {
+    format!("`{what}` is not supported by this version")
 }
 
 fn check_literal(place: Place, text: &str) -> Result<(), Broken> {

@@ -49,10 +49,10 @@ fn every_phase_is_asked_and_remembers_for_itself() {
 }
 
 #[test]
-fn what_is_not_carried_out_is_said_at_configure() {
+fn an_unsupported_input_is_refused_at_configure() {
     let error = refusal(misbehaving(r#""do":"body-input""#));
     assert!(
-        matches!(error, ConfigureError::NotCarriedOut(_)),
+        matches!(error, ConfigureError::NotSupported(_)),
         "{error:?}"
     );
     assert!(error.to_string().contains("`body-text(1024)`"), "{error}");

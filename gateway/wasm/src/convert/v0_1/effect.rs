@@ -16,7 +16,7 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
             .and_then(|()| rules.granted(name))
             .map_err(Unusable::Effect)
     };
-    let not_carried_out = |name: &str| Err(Unusable::Effect(rules::not_carried_out(name)));
+    let not_supported = |name: &str| Err(Unusable::Effect(rules::not_supported(name)));
     Ok(match raw {
         raw::Effect::Take(raw) => {
             allowed("take")?;
@@ -38,9 +38,9 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
             allowed("purge")?;
             Effect::Purge(Box::new(purge(raw, rules)?))
         }
-        raw::Effect::Verify(_) => return not_carried_out("verify"),
-        raw::Effect::ChooseUpstream(_) => return not_carried_out("choose-upstream"),
-        raw::Effect::Ban(_) => return not_carried_out("ban"),
+        raw::Effect::Verify(_) => return not_supported("verify"),
+        raw::Effect::ChooseUpstream(_) => return not_supported("choose-upstream"),
+        raw::Effect::Ban(_) => return not_supported("ban"),
     })
 }
 

@@ -185,7 +185,7 @@ fn the_rest_is_refused_in_words() {
     ] {
         let words = effect_in(Phase::Request, effect).unwrap_err();
         assert!(
-            words.starts_with(&format!("`{name}` is not carried out")),
+            words.starts_with(&format!("`{name}` is not supported")),
             "{words}"
         );
     }
