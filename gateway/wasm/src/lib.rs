@@ -26,6 +26,7 @@ mod breaker;
 mod bucket;
 mod compile_cache;
 mod component;
+mod configure_error;
 mod convert;
 mod counters;
 mod deadline;
@@ -56,6 +57,7 @@ mod worker;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
 pub use component::{Component, Description, LoadError};
+pub use configure_error::ConfigureError;
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
@@ -63,7 +65,7 @@ pub use grants::{GrantName, grant_name};
 pub use host::WorkerHost;
 pub use input::{Facts, Input, Now, Phase};
 pub use plan::Plan;
-pub use policy::{ConfigureError, Isolation, OnError, Policy, PolicySpec, PolicyStatus};
+pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use verdict::{
     AbsentKey, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
     PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,

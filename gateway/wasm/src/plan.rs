@@ -1,8 +1,8 @@
 //! A subscription, compiled: a plan for each phase that was asked for.
 
+use crate::configure_error::ConfigureError;
 use crate::convert::{RawPhase, RawSubscription};
 use crate::input::{Input, Phase};
-use crate::policy::ConfigureError;
 
 /// The most inputs and the most references of one phase (`wit/types.wit`).
 pub(crate) const MAX_INPUTS: usize = 32;
@@ -98,9 +98,7 @@ fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureE
     };
     for input in raw.inputs.iter().chain(&raw.references) {
         if !input.is_provided() {
-            return Err(ConfigureError::NotSupported(format!(
-                "the input `{input}`"
-            )));
+            return Err(ConfigureError::NotSupported(format!("the input `{input}`")));
         }
         if !input.is_known_in(phase) {
             let why = match phase {

@@ -1,7 +1,6 @@
 //! A configured policy: what all workers share of it.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use wasmtime::component::ResourceAny;
 
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
 use crate::component::Component;
+use crate::configure_error::ConfigureError;
 use crate::convert::{self, RawSubscription};
 use crate::counters::{AllCounters, Counts};
 use crate::deadline::Caller;
@@ -189,33 +189,6 @@ impl PolicyStatus {
         self.memo_bytes += other.memo_bytes;
         self.last_error = self.last_error.take().or(other.last_error);
     }
-}
-
-/// Why a policy cannot be configured. Each reaches the operator with the file
-/// and line of the use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConfigureError {
-    /// The policy refused its configuration, in its own words.
-    Refused(String),
-    /// It asks for what it was not granted.
-    Grant {
-        /// The grants that are missing.
-        missing: Vec<String>,
-        /// The line to write, with those that are there already.
-        line: String,
-    },
-    /// It asks for something that this version does not carry out.
-    NotSupported(String),
-    /// It trapped, ran out of time or memory, or broke the contract.
-    Failed(String),
-    /// In a phase without inputs it gives every request the same verdict, and
-    /// that one cannot be carried out.
-    Constant {
-        /// The phase.
-        phase: Phase,
-        /// Why not.
-        why: String,
-    },
 }
 
 impl Runtime {
@@ -417,34 +390,3 @@ impl Policy {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-impl ConfigureError {
-    fn failed(failure: PolicyFailure) -> Self {
-        Self::Failed(failure.to_string())
-    }
-}
-
-impl fmt::Display for ConfigureError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(message) => f.write_str(message),
-            Self::Grant { missing, line } => write!(
-                f,
-                "the policy asks for what it was not granted ({}); if it should have it, write in its section: {line}",
-                missing.join(", ")
-            ),
-            Self::NotSupported(what) => write!(
-                f,
-                "the policy asks for {what}, which is not supported by this version"
-            ),
-            Self::Failed(why) => write!(f, "the policy could not be configured: {why}"),
-            Self::Constant { phase, why } => write!(
-                f,
-                "in the phase `{}` it gives every request the same verdict, which fails: {why}",
-                phase.name()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for ConfigureError {}
