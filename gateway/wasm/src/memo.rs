@@ -78,7 +78,7 @@ impl<S: BuildHasher> Memo<S> {
 
     /// What is remembered under this key and has not expired.
     #[inline]
-    pub(crate) fn recall(&mut self, key: &[u8], now_ms: u64) -> Option<&Rc<Verdict>> {
+    pub(crate) fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&Rc<Verdict>> {
         let hash = self.hasher.hash_one(key);
         let found = self
             .find(hash, key)
@@ -93,7 +93,7 @@ impl<S: BuildHasher> Memo<S> {
 
     /// Remembers a verdict until `expires_ms`. `extra` are the bytes of a
     /// verdict that nobody else pays for. It may be forgotten at any time.
-    pub(crate) fn remember(
+    pub(crate) fn insert(
         &mut self,
         key: &[u8],
         verdict: Rc<Verdict>,
@@ -273,11 +273,11 @@ fn fingerprint(hash: u64) -> u32 {
 }
 
 /// Lookups that one judgement rests on.
-const JUDGED: u32 = 10_000;
+const WINDOW: u32 = 10_000;
 /// Of those, hits below which it is not worth it.
-const FLOOR: u32 = JUDGED / 100;
+const MIN_HITS: u32 = WINDOW / 100;
 /// Lookups until it is tried again.
-const PAUSE: u32 = 100_000;
+const PAUSE_LOOKUPS: u32 = 100_000;
 
 /// Whether new keys are taken in.
 #[derive(Debug, Default)]
@@ -301,9 +301,9 @@ impl Admission {
         }
         self.lookups += 1;
         self.hits += u32::from(hit);
-        if self.lookups >= JUDGED {
-            if self.hits < FLOOR {
-                self.paused = PAUSE;
+        if self.lookups >= WINDOW {
+            if self.hits < MIN_HITS {
+                self.paused = PAUSE_LOOKUPS;
             }
             self.lookups = 0;
             self.hits = 0;

@@ -2,7 +2,7 @@
 //! component for others.
 
 mod call;
-mod memory;
+mod memos;
 mod sample;
 
 use std::fmt;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceAny;
 
-use self::memory::{Memories, PhaseMemory, lasts_ms};
+use self::memos::{PhaseMemo, PhaseMemos, reuse_ms};
 use crate::convert::Reuse;
 use crate::counters::Counters;
 use crate::failure::{FailureKind, PolicyFailure};
@@ -51,7 +51,7 @@ pub struct WorkerPolicy {
     key: KeyWriter,
     inputs: InputBuffer,
     interner: Interner,
-    memories: Memories,
+    memos: PhaseMemos,
     sampler: Sampler,
     share: Share,
     counters: Arc<Counters>,
@@ -65,7 +65,7 @@ impl WorkerPolicy {
         // A quarter for verdicts, the rest for keys.
         let verdicts = budget / 4;
         Self {
-            memories: Memories::new(&policy, budget - verdicts),
+            memos: PhaseMemos::new(&policy, budget - verdicts),
             key: KeyWriter::new(&host.runtime.mac_key()),
             inputs: InputBuffer::default(),
             interner: Interner::new(verdicts),
@@ -108,8 +108,8 @@ impl WorkerPolicy {
         };
         let may_reuse = self.may_reuse();
         if may_reuse {
-            let memory = self.memories.of(phase);
-            if let Some(verdict) = memory.recall(&mut self.key, plan, facts, now) {
+            let memo = self.memos.of(phase);
+            if let Some(verdict) = memo.get(&mut self.key, plan, facts, now) {
                 self.counters.hits.add_one();
                 if self.sampler.is_due() {
                     self.sample(phase, facts, now, &verdict);
@@ -182,17 +182,17 @@ impl WorkerPolicy {
         verdict: Verdict,
         reuse: Reuse,
     ) -> Rc<Verdict> {
-        let Some(lasts_ms) = lasts_ms(reuse, self.policy.spec().max_reuse) else {
+        let Some(reuse_ms) = reuse_ms(reuse, self.policy.spec().max_reuse) else {
             return Rc::new(verdict);
         };
-        let expires_ms = now.monotonic_ms.saturating_add(lasts_ms);
+        let expires_ms = now.monotonic_ms.saturating_add(reuse_ms);
         let Interned { verdict, shared } = self.interner.intern(verdict);
-        match self.memories.of(phase) {
-            PhaseMemory::Constant(kept) => *kept = Some((Rc::clone(&verdict), expires_ms)),
-            PhaseMemory::Keyed(memo) => {
+        match self.memos.of(phase) {
+            PhaseMemo::Constant(kept) => *kept = Some((Rc::clone(&verdict), expires_ms)),
+            PhaseMemo::Keyed(memo) => {
                 if let Some(key) = self.key.write(plan, facts) {
                     let extra = if shared { 0 } else { verdict.heap_bytes() };
-                    memo.remember(key, Rc::clone(&verdict), extra, expires_ms);
+                    memo.insert(key, Rc::clone(&verdict), extra, expires_ms);
                     let gauge = self.counters.memo(phase);
                     gauge.set(memo.is_paused(), memo.len(), memo.bytes());
                 }

@@ -34,11 +34,11 @@ fn verdict(of: &[u8]) -> Rc<Verdict> {
 
 /// What a policy would say: a pure function of its inputs.
 fn ask<S: BuildHasher>(memo: &mut Memo<S>, key: &[u8], now: u64) -> (Rc<Verdict>, bool) {
-    if let Some(found) = memo.recall(key, now) {
+    if let Some(found) = memo.get(key, now) {
         return (Rc::clone(found), true);
     }
     let fresh = verdict(key);
-    memo.remember(key, Rc::clone(&fresh), 0, u64::MAX);
+    memo.insert(key, Rc::clone(&fresh), 0, u64::MAX);
     (fresh, false)
 }
 
@@ -63,11 +63,11 @@ impl<S: BuildHasher> Memo<S> {
 #[test]
 fn remembers_until_it_expires() {
     let mut memo = keyed(100_000);
-    memo.remember(b"k", verdict(b"k"), 0, 100);
-    assert!(memo.recall(b"k", 99).is_some());
-    assert!(memo.recall(b"k", 100).is_none());
-    memo.remember(b"k", verdict(b"new"), 0, 200);
-    assert_eq!(memo.recall(b"k", 100), Some(&verdict(b"new")));
+    memo.insert(b"k", verdict(b"k"), 0, 100);
+    assert!(memo.get(b"k", 99).is_some());
+    assert!(memo.get(b"k", 100).is_none());
+    memo.insert(b"k", verdict(b"new"), 0, 200);
+    assert_eq!(memo.get(b"k", 100), Some(&verdict(b"new")));
     assert_eq!(memo.len(), 1);
     memo.check();
 }
@@ -97,8 +97,8 @@ fn stays_within_its_budget() {
     }
     assert!(memo.len() > 100, "and makes use of it");
     let large = vec![0; 64 * 1024];
-    memo.remember(&large, verdict(b""), 0, u64::MAX);
-    assert!(memo.recall(&large, 0).is_none());
+    memo.insert(&large, verdict(b""), 0, u64::MAX);
+    assert!(memo.get(&large, 0).is_none());
     memo.check();
 }
 
@@ -174,10 +174,10 @@ proptest! {
         let mut now = 0;
         for (key, passed, lasts) in steps {
             now += passed;
-            if memo.recall(&[key], now).is_some() {
+            if memo.get(&[key], now).is_some() {
                 prop_assert!(now < model[&key]);
             }
-            memo.remember(&[key], verdict(&[key]), 0, now + lasts);
+            memo.insert(&[key], verdict(&[key]), 0, now + lasts);
             model.insert(key, now + lasts);
         }
         memo.check();

@@ -12,21 +12,21 @@ use crate::policy::Policy;
 use crate::verdict::Verdict;
 
 /// A memory for each phase: the same inputs mean another verdict in another.
-pub(super) struct Memories {
-    request: PhaseMemory,
-    fetched: PhaseMemory,
-    missing: PhaseMemory,
-    response: PhaseMemory,
+pub(super) struct PhaseMemos {
+    request: PhaseMemo,
+    fetched: PhaseMemo,
+    missing: PhaseMemo,
+    response: PhaseMemo,
 }
 
 /// What one phase remembers.
-pub(super) enum PhaseMemory {
+pub(super) enum PhaseMemo {
     /// The policy declared no inputs: one verdict, no key.
     Constant(Option<(Rc<Verdict>, u64)>),
     Keyed(Box<Memo>),
 }
 
-impl Memories {
+impl PhaseMemos {
     /// Empty ones that hold `keys` bytes together: each phase that the policy
     /// takes part in has an equal share.
     pub(super) fn new(policy: &Policy, keys: usize) -> Self {
@@ -35,23 +35,23 @@ impl Memories {
             .filter(|&&phase| policy.plan(phase).is_some())
             .count()
             .max(1);
-        let memory = |phase| match policy.plan(phase) {
-            Some(plan) if !plan.is_constant() => PhaseMemory::Keyed(Box::new(Memo::new(
+        let memo = |phase| match policy.plan(phase) {
+            Some(plan) if !plan.is_constant() => PhaseMemo::Keyed(Box::new(Memo::new(
                 keys / phases,
                 ahash::RandomState::new(),
             ))),
-            _ => PhaseMemory::Constant(None),
+            _ => PhaseMemo::Constant(None),
         };
         Self {
-            request: memory(Phase::Request),
-            fetched: memory(Phase::Fetched),
-            missing: memory(Phase::Missing),
-            response: memory(Phase::Response),
+            request: memo(Phase::Request),
+            fetched: memo(Phase::Fetched),
+            missing: memo(Phase::Missing),
+            response: memo(Phase::Response),
         }
     }
 
     #[inline]
-    pub(super) fn of(&mut self, phase: Phase) -> &mut PhaseMemory {
+    pub(super) fn of(&mut self, phase: Phase) -> &mut PhaseMemo {
         match phase {
             Phase::Request => &mut self.request,
             Phase::Fetched => &mut self.fetched,
@@ -61,9 +61,9 @@ impl Memories {
     }
 }
 
-impl PhaseMemory {
+impl PhaseMemo {
     #[inline]
-    pub(super) fn recall(
+    pub(super) fn get(
         &mut self,
         key: &mut KeyWriter,
         plan: &Plan,
@@ -76,14 +76,14 @@ impl PhaseMemory {
                 .filter(|(_, expires_ms)| now.monotonic_ms < *expires_ms)
                 .map(|(verdict, _)| Rc::clone(verdict)),
             Self::Keyed(memo) => memo
-                .recall(key.write(plan, facts)?, now.monotonic_ms)
+                .get(key.write(plan, facts)?, now.monotonic_ms)
                 .map(Rc::clone),
         }
     }
 }
 
 /// For how many milliseconds a verdict may be used again, or `None`.
-pub(super) fn lasts_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
+pub(super) fn reuse_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
     let said = match reuse {
         Reuse::Never | Reuse::Seconds(0) => return None,
         Reuse::UntilReload => u64::MAX,
