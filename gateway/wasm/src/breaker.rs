@@ -3,7 +3,7 @@
 //! Closed: calls are made. After K failures within T it opens: no call is made
 //! for a cool-down. Then one call is let through as a probe; it closes the
 //! breaker or opens it again. A policy that ate more than its share of a
-//! worker's second (`share`) is suspended in the same way. Verdicts from the
+//! worker's second (`cpu_share`) is suspended in the same way. Verdicts from the
 //! memo need no call and are used while it is open.
 //!
 //! What counts as a failure: a trap, an overrun, an overgrown memory, which

@@ -15,7 +15,7 @@ use crate::state::HostState;
 /// The part of an import's or export's name that is ours.
 const PACKAGE: &str = "janua:policy/";
 /// The minor version of the contract that is spoken.
-const SPOKEN: &str = "0.1";
+const CONTRACT_VERSION: &str = "0.1";
 /// What a component gets for `describe`.
 const DESCRIBE_MEMORY: usize = 256 * 1024 * 1024;
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);
@@ -208,15 +208,15 @@ impl fmt::Display for LoadError {
             Self::Invalid(why) => write!(f, "this WebAssembly component is not valid: {why}"),
             Self::Version { built_for, newer: true } => write!(
                 f,
-                "this component was built for janua:policy {built_for}, which is newer: this gateway speaks {SPOKEN}; update the gateway, or build the component with an older SDK"
+                "this component was built for janua:policy {built_for}, which is newer: this gateway speaks {CONTRACT_VERSION}; update the gateway, or build the component with an older SDK"
             ),
             Self::Version { built_for, newer: false } => write!(
                 f,
-                "this component was built for janua:policy {built_for}, which this gateway no longer speaks (it speaks {SPOKEN}); build it again with a current SDK"
+                "this component was built for janua:policy {built_for}, which this gateway no longer speaks (it speaks {CONTRACT_VERSION}); build it again with a current SDK"
             ),
             Self::NoPolicies => write!(
                 f,
-                "this component does not export {PACKAGE}policies@{SPOKEN}.0, so it is not a policy; build it for the world `janua:policy/policy`"
+                "this component does not export {PACKAGE}policies@{CONTRACT_VERSION}.0, so it is not a policy; build it for the world `janua:policy/policy`"
             ),
             Self::NotSupported(interface) => write!(
                 f,
@@ -228,7 +228,7 @@ impl fmt::Display for LoadError {
             ),
             Self::Mismatch(why) => write!(
                 f,
-                "the types of this component differ from janua:policy {SPOKEN}; build it again from the released contract: {why}"
+                "the types of this component differ from janua:policy {CONTRACT_VERSION}; build it again from the released contract: {why}"
             ),
             Self::Describe(why) => write!(
                 f,

@@ -29,7 +29,7 @@ pub struct Counts {
     /// Reused verdicts that were asked for again to compare.
     pub samples: u64,
     /// Of those, verdicts that differed.
-    pub lies: u64,
+    pub mismatches: u64,
     /// Instances that were replaced because their memory was nearly full.
     pub recycled: u64,
 }
@@ -80,7 +80,7 @@ counters!(
     bad_verdicts,
     suspended,
     samples,
-    lies,
+    mismatches,
     recycled,
 );
 

@@ -118,11 +118,15 @@ impl Shared {
             };
             engine.increment_epoch();
             self.ticks.fetch_add(1, Ordering::Relaxed);
-            idle = if self.anyone_calls() { 0 } else { idle + 1 };
+            idle = if self.any_call_under_way() {
+                0
+            } else {
+                idle + 1
+            };
             if idle >= IDLE_TICKS {
                 idle = 0;
                 self.asleep.store(true, Ordering::SeqCst);
-                if !self.anyone_calls() && !self.stop.load(Ordering::SeqCst) {
+                if !self.any_call_under_way() && !self.stop.load(Ordering::SeqCst) {
                     drop(engine);
                     thread::park();
                 }
@@ -131,7 +135,7 @@ impl Shared {
         }
     }
 
-    fn anyone_calls(&self) -> bool {
+    fn any_call_under_way(&self) -> bool {
         let mut any = false;
         self.callers().retain(|caller| {
             let caller = caller.upgrade();
@@ -189,7 +193,7 @@ impl std::fmt::Display for OutOfTime {
 impl std::error::Error for OutOfTime {}
 
 /// Called by wasmtime in the middle of a call, at each tick.
-pub(crate) fn at_tick(
+pub(crate) fn on_tick(
     mut store: StoreContextMut<'_, HostState>,
 ) -> wasmtime::Result<UpdateDeadline> {
     let budget = &mut store.data_mut().budget;

@@ -54,13 +54,13 @@ impl FailureKind {
     }
 
     /// Whether the instance is lost with it.
-    pub(crate) fn ends_the_instance(&self) -> bool {
+    pub(crate) fn discards_instance(&self) -> bool {
         matches!(self, Self::Trap | Self::Deadline | Self::Memory)
     }
 }
 
 impl PolicyFailure {
-    pub(crate) fn plain(kind: FailureKind) -> Self {
+    pub(crate) fn without_detail(kind: FailureKind) -> Self {
         Self {
             kind,
             detail: String::new(),

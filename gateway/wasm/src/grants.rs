@@ -31,13 +31,13 @@ impl Grants {
         plan.inputs
             .iter()
             .chain(&plan.references)
-            .filter_map(needed)
-            .filter(|name| !self.allows(name) && !self.allows_by_the_whole(name))
+            .filter_map(required_grant)
+            .filter(|name| !self.allows(name) && !self.allows_through_cookie_field(name))
             .collect()
     }
 
     /// A policy that may see the whole `Cookie` field may see each cookie.
-    fn allows_by_the_whole(&self, name: &str) -> bool {
+    fn allows_through_cookie_field(&self, name: &str) -> bool {
         name.starts_with("cookie:") && self.allows("header:cookie")
     }
 
@@ -50,7 +50,7 @@ impl Grants {
         let asked: BTreeSet<String> = plans
             .iter()
             .flat_map(|(_, plan)| plan.inputs.iter().chain(&plan.references))
-            .filter_map(needed)
+            .filter_map(required_grant)
             .collect();
         let is_used = |name: &String| match name.strip_prefix("effect:") {
             Some(effect) => {
@@ -100,9 +100,9 @@ pub fn grant_name(name: &str) -> GrantName {
         Some(("effect", effect)) if !phases_of(effect).is_empty() => GrantName::Known,
         Some((_, "")) => GrantName::Unknown,
         Some(("cookie", _)) => GrantName::Known,
-        Some(("header", of)) => guarded(&Input::Header(of.to_ascii_lowercase().into())),
+        Some(("header", of)) => read_grant(&Input::Header(of.to_ascii_lowercase().into())),
         Some(("response-header", of)) => {
-            guarded(&Input::ResponseHeader(of.to_ascii_lowercase().into()))
+            read_grant(&Input::ResponseHeader(of.to_ascii_lowercase().into()))
         }
         Some(("secret" | "outbound", _)) => GrantName::NotSupported,
         None if name == "key-value" => GrantName::NotSupported,
@@ -110,8 +110,8 @@ pub fn grant_name(name: &str) -> GrantName {
     }
 }
 
-fn guarded(input: &Input) -> GrantName {
-    match needed(input) {
+fn read_grant(input: &Input) -> GrantName {
+    match required_grant(input) {
         Some(_) => GrantName::Known,
         None => GrantName::NotNeeded,
     }
@@ -129,7 +129,7 @@ pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
 }
 
 /// The grant that an input needs, if any: credentials need one.
-fn needed(input: &Input) -> Option<String> {
+fn required_grant(input: &Input) -> Option<String> {
     let name = input.name().filter(|_| input.is_credential())?;
     Some(format!("{}:{name}", input.kind()))
 }

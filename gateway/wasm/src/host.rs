@@ -86,11 +86,11 @@ pub(crate) fn configure(
     caller: &Caller,
 ) -> Result<ResourceAny, PolicyFailure> {
     let deadline = policy.spec().configure_deadline;
-    instance.speak_as(policy.name());
+    instance.log_as(policy.name());
     let configured = instance.configure(caller, deadline, &policy.spec().config)?;
     let subscription = instance.subscription(caller, deadline, configured)?;
     if subscription != *policy.subscription() {
-        return Err(PolicyFailure::plain(FailureKind::BadVerdict(
+        return Err(PolicyFailure::without_detail(FailureKind::BadVerdict(
             "the same configuration subscribed to something else than before".to_owned(),
         )));
     }

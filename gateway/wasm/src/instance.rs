@@ -28,7 +28,7 @@ const MAX_TEXT: usize = 512;
 pub(crate) struct Instance {
     store: Store<HostState>,
     exports: v0_1::Policy,
-    speaker: Arc<str>,
+    log_name: Arc<str>,
     /// Whether it was nearly full of memory already when it was last
     /// configured: then it is not replaced for that.
     full_at_rest: bool,
@@ -45,31 +45,31 @@ impl Instance {
     /// Makes one. Guest code may run already here.
     pub(crate) fn new(
         pre: &v0_1::PolicyPre<HostState>,
-        speaker: Arc<str>,
+        log_name: Arc<str>,
         memory_limit: usize,
         caller: &Caller,
         deadline: Duration,
     ) -> Result<Self, PolicyFailure> {
-        let state = HostState::new(Arc::clone(&speaker), memory_limit);
+        let state = HostState::new(Arc::clone(&log_name), memory_limit);
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
-        store.epoch_deadline_callback(deadline::at_tick);
+        store.epoch_deadline_callback(deadline::on_tick);
         store.set_hostcall_fuel(MAX_HANDED_OVER);
         store.set_max_component_handles(MAX_HANDLES);
         let exports = timed(&mut store, caller, deadline, |store| pre.instantiate(store))?;
         Ok(Self {
             store,
             exports,
-            speaker,
+            log_name,
             full_at_rest: false,
         })
     }
 
     /// Says under which name the component's lines are logged from now on.
-    pub(crate) fn speak_as(&mut self, policy: &Arc<str>) {
-        if !Arc::ptr_eq(&self.speaker, policy) {
-            self.speaker = Arc::clone(policy);
-            self.store.data().log.speak_as(policy);
+    pub(crate) fn log_as(&mut self, policy: &Arc<str>) {
+        if !Arc::ptr_eq(&self.log_name, policy) {
+            self.log_name = Arc::clone(policy);
+            self.store.data().log.log_as(policy);
         }
     }
 
@@ -111,7 +111,9 @@ impl Instance {
             policy.call_subscription(store, configured)
         })?;
         convert::v0_1::subscription(raw).map_err(|why| {
-            PolicyFailure::plain(FailureKind::BadVerdict(format!("its subscription: {why}")))
+            PolicyFailure::without_detail(FailureKind::BadVerdict(format!(
+                "its subscription: {why}"
+            )))
         })
     }
 
@@ -203,5 +205,5 @@ fn failure(state: &mut HostState, error: &wasmtime::Error) -> PolicyFailure {
 
 fn returned(mut message: String) -> PolicyFailure {
     cut(&mut message, MAX_TEXT);
-    PolicyFailure::plain(FailureKind::Error(message))
+    PolicyFailure::without_detail(FailureKind::Error(message))
 }

@@ -12,8 +12,8 @@ use tracing::Level;
 
 /// The most bytes of one line.
 const MAX_LINE: usize = 4_096;
-const AT_ONCE: u32 = 100;
-const EACH: Duration = Duration::from_millis(50);
+const BURST: u32 = 100;
+const REFILL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Where the lines of one instance go. Shared by its store and its streams.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(crate) struct LineLog(Arc<Mutex<Lines>>);
 #[derive(Debug)]
 struct Lines {
     /// The policy that is being called, or the component.
-    speaker: Arc<str>,
+    log_name: Arc<str>,
     rate: Rate,
     /// What of a line has been written to stdout or stderr so far.
     partial: Vec<u8>,
@@ -31,9 +31,9 @@ struct Lines {
 }
 
 impl LineLog {
-    pub(crate) fn new(speaker: Arc<str>) -> Self {
+    pub(crate) fn new(log_name: Arc<str>) -> Self {
         Self(Arc::new(Mutex::new(Lines {
-            speaker,
+            log_name,
             rate: Rate::new(Instant::now()),
             partial: Vec::new(),
             last: String::new(),
@@ -41,8 +41,8 @@ impl LineLog {
     }
 
     /// Says who speaks from now on.
-    pub(crate) fn speak_as(&self, speaker: &Arc<str>) {
-        self.lines().speaker = Arc::clone(speaker);
+    pub(crate) fn log_as(&self, log_name: &Arc<str>) {
+        self.lines().log_name = Arc::clone(log_name);
     }
 
     /// One line by the contract's `log`.
@@ -104,7 +104,7 @@ impl Lines {
         };
         let mut message = message.to_owned();
         cut(&mut message, MAX_LINE);
-        let policy = &*self.speaker;
+        let policy = &*self.log_name;
         if suppressed > 0 {
             tracing::warn!(
                 policy,
@@ -139,7 +139,7 @@ struct Rate {
 impl Rate {
     fn new(now: Instant) -> Self {
         Self {
-            tokens: AT_ONCE,
+            tokens: BURST,
             filled: now,
             suppressed: 0,
         }
@@ -148,9 +148,10 @@ impl Rate {
     /// How many were left out before this one, or `None` if it is left out too.
     fn admit(&mut self, now: Instant) -> Option<u64> {
         let passed = now.saturating_duration_since(self.filled);
-        let back = u32::try_from(passed.as_millis() / EACH.as_millis()).unwrap_or(u32::MAX);
+        let back =
+            u32::try_from(passed.as_millis() / REFILL_INTERVAL.as_millis()).unwrap_or(u32::MAX);
         if back > 0 {
-            self.tokens = self.tokens.saturating_add(back).min(AT_ONCE);
+            self.tokens = self.tokens.saturating_add(back).min(BURST);
             self.filled = now;
         }
         if self.tokens == 0 {

@@ -150,7 +150,7 @@ pub struct Policy {
     pub(crate) counters: AllCounters,
     pub(crate) failures: FailureLog,
     /// True if a sample showed that the policy allows the reuse of verdicts that differ.
-    reuse_off: AtomicBool,
+    reuse_disabled: AtomicBool,
     last_error: Mutex<Option<String>>,
 }
 
@@ -163,7 +163,7 @@ pub struct PolicyStatus {
     pub breaker: BreakerState,
     /// True if a reused verdict was found to differ from a fresh one; nothing
     /// is reused since.
-    pub lied_about_reuse: bool,
+    pub reuse_disabled: bool,
     /// Memos (one per worker and phase) that take in nothing new, because
     /// hardly anything they held was asked for again.
     pub memos_paused: u64,
@@ -183,7 +183,7 @@ impl PolicyStatus {
         if self.breaker == BreakerState::Closed {
             self.breaker = other.breaker;
         }
-        self.lied_about_reuse |= other.lied_about_reuse;
+        self.reuse_disabled |= other.reuse_disabled;
         self.memos_paused += other.memos_paused;
         self.memo_entries += other.memo_entries;
         self.memo_bytes += other.memo_bytes;
@@ -248,7 +248,7 @@ impl Runtime {
             breaker: Breaker::new(spec.breaker.clone()),
             counters: AllCounters::default(),
             failures: FailureLog::default(),
-            reuse_off: AtomicBool::new(false),
+            reuse_disabled: AtomicBool::new(false),
             last_error: Mutex::default(),
             spec,
         }))
@@ -270,7 +270,7 @@ fn try_constant(
         Ok(answer) if !answer.impure => match convert::v0_1::verdict(answer.verdict, rules) {
             Ok(_) => Ok(()),
             Err(unusable) => {
-                let failure = PolicyFailure::plain(unusable.into());
+                let failure = PolicyFailure::without_detail(unusable.into());
                 Err(ConfigureError::Constant {
                     phase: rules.phase,
                     why: failure.to_string(),
@@ -344,7 +344,7 @@ impl Policy {
         PolicyStatus {
             counts: sum.counts,
             breaker: self.breaker.state(now_ms),
-            lied_about_reuse: self.is_reuse_off(),
+            reuse_disabled: self.is_reuse_disabled(),
             memos_paused: sum.memos_paused,
             memo_entries: sum.memo_entries,
             memo_bytes: sum.memo_bytes,
@@ -357,12 +357,12 @@ impl Policy {
         &self.subscription
     }
 
-    pub(crate) fn is_reuse_off(&self) -> bool {
-        self.reuse_off.load(Ordering::Relaxed)
+    pub(crate) fn is_reuse_disabled(&self) -> bool {
+        self.reuse_disabled.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn turn_reuse_off(&self, why: &str) {
-        if !self.reuse_off.swap(true, Ordering::Relaxed) {
+    pub(crate) fn disable_reuse(&self, why: &str) {
+        if !self.reuse_disabled.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 policy = &*self.name,
                 "a verdict lies about reuse: {why}; nothing of this policy is reused any more"

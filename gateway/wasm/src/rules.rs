@@ -48,7 +48,7 @@ pub(crate) struct Rules<'a> {
 }
 
 /// A sentence about the verdict, without its subject.
-pub(crate) type Broken = String;
+pub(crate) type Violation = String;
 
 /// Where a value stands, and so what its literals may hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Rules<'_> {
         &self,
         place: Place,
         raw: impl ExactSizeIterator<Item = RawPart>,
-    ) -> Result<Value, Broken> {
+    ) -> Result<Value, Violation> {
         at_most("parts of a value", raw.len(), MAX_PARTS)?;
         let mut parts: Vec<Part> = Vec::new();
         let mut literal: Vec<u8> = Vec::new();
@@ -109,7 +109,7 @@ impl Rules<'_> {
         Ok(Value::Parts(parts.into()))
     }
 
-    fn position(&self, what: &str, at: u32, count: usize) -> Result<u16, Broken> {
+    fn position(&self, what: &str, at: u32, count: usize) -> Result<u16, Violation> {
         u16::try_from(at)
             .ok()
             .filter(|&at| usize::from(at) < count)
@@ -122,7 +122,7 @@ impl Rules<'_> {
     }
 
     /// That this phase is one of those that something belongs to.
-    pub(crate) fn only_in(&self, phases: &[Phase], what: &str) -> Result<(), Broken> {
+    pub(crate) fn only_in(&self, phases: &[Phase], what: &str) -> Result<(), Violation> {
         if phases.contains(&self.phase) {
             return Ok(());
         }
@@ -136,7 +136,7 @@ impl Rules<'_> {
     }
 
     /// That an effect was granted.
-    pub(crate) fn granted(&self, effect: &str) -> Result<(), Broken> {
+    pub(crate) fn granted(&self, effect: &str) -> Result<(), Violation> {
         let name = format!("effect:{effect}");
         if self.grants.allows(&name) {
             return Ok(());
@@ -149,7 +149,7 @@ impl Rules<'_> {
 }
 
 /// A field name, in lower case.
-pub(crate) fn field_name(name: &str) -> Result<Box<str>, Broken> {
+pub(crate) fn field_name(name: &str) -> Result<Box<str>, Violation> {
     let lower = field_name_to_read(name)?;
     if OWNED.contains(&&*lower) {
         return Err(format!("the field `{lower}` belongs to the gateway"));
@@ -158,7 +158,7 @@ pub(crate) fn field_name(name: &str) -> Result<Box<str>, Broken> {
 }
 
 /// A field name in an input, where the gateway's own fields may be read.
-pub(crate) fn field_name_to_read(name: &str) -> Result<Box<str>, Broken> {
+pub(crate) fn field_name_to_read(name: &str) -> Result<Box<str>, Violation> {
     at_most("bytes of a field name", name.len(), MAX_NAME)?;
     if name.is_empty() || !name.bytes().all(is_token_byte) {
         return Err(format!("{name:?} is no field name (RFC 9110 §5.6.2)"));
@@ -167,7 +167,7 @@ pub(crate) fn field_name_to_read(name: &str) -> Result<Box<str>, Broken> {
 }
 
 /// The name of a field of a reply.
-pub(crate) fn reply_field_name(name: &str) -> Result<Box<str>, Broken> {
+pub(crate) fn reply_field_name(name: &str) -> Result<Box<str>, Violation> {
     let lower = field_name(name)?;
     if &*lower == "date" {
         return Err("the field `date` of a reply belongs to the gateway".to_owned());
@@ -176,7 +176,7 @@ pub(crate) fn reply_field_name(name: &str) -> Result<Box<str>, Broken> {
 }
 
 /// 200 to 599.
-pub(crate) fn status(status: u16) -> Result<u16, Broken> {
+pub(crate) fn status(status: u16) -> Result<u16, Violation> {
     if (200..=599).contains(&status) {
         Ok(status)
     } else {
@@ -185,7 +185,7 @@ pub(crate) fn status(status: u16) -> Result<u16, Broken> {
 }
 
 /// A note or the name of something: printable ASCII, 64 bytes.
-pub(crate) fn word(what: &str, text: &str) -> Result<Box<str>, Broken> {
+pub(crate) fn word(what: &str, text: &str) -> Result<Box<str>, Violation> {
     at_most(&format!("bytes of {what}"), text.len(), MAX_WORD)?;
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         Ok(text.into())
@@ -195,13 +195,13 @@ pub(crate) fn word(what: &str, text: &str) -> Result<Box<str>, Broken> {
 }
 
 /// The body of a reply.
-pub(crate) fn body(bytes: Vec<u8>) -> Result<Box<[u8]>, Broken> {
+pub(crate) fn body(bytes: Vec<u8>) -> Result<Box<[u8]>, Violation> {
     at_most("bytes of a reply's body", bytes.len(), MAX_BODY)?;
     Ok(bytes.into())
 }
 
 /// A number that must not be zero.
-pub(crate) fn at_least_one(what: &str, number: u32) -> Result<u32, Broken> {
+pub(crate) fn at_least_one(what: &str, number: u32) -> Result<u32, Violation> {
     if number == 0 {
         Err(format!("{what} must be at least 1"))
     } else {
@@ -210,7 +210,7 @@ pub(crate) fn at_least_one(what: &str, number: u32) -> Result<u32, Broken> {
 }
 
 /// A bound.
-pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Broken> {
+pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Violation> {
     if count > most {
         Err(format!("it has {count} {what}, and {most} is the most"))
     } else {
@@ -219,11 +219,11 @@ pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Broke
 }
 
 /// Words for what the contract holds and this version does not carry out.
-pub(crate) fn not_supported(what: &str) -> Broken {
+pub(crate) fn not_supported(what: &str) -> Violation {
     format!("`{what}` is not supported by this version")
 }
 
-fn check_literal(place: Place, text: &str) -> Result<(), Broken> {
+fn check_literal(place: Place, text: &str) -> Result<(), Violation> {
     let bad = match place {
         Place::Field => text
             .bytes()

@@ -24,8 +24,8 @@ pub(crate) struct HostState {
 }
 
 impl HostState {
-    pub(crate) fn new(speaker: Arc<str>, memory_limit: usize) -> Self {
-        let log = LineLog::new(speaker);
+    pub(crate) fn new(log_name: Arc<str>, memory_limit: usize) -> Self {
+        let log = LineLog::new(log_name);
         let impure = Arc::new(AtomicBool::new(false));
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);

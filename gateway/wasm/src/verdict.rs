@@ -52,7 +52,7 @@ impl Verdict {
     }
 
     /// The effects, each with the place of its first value.
-    pub fn placed_effects(&self) -> impl Iterator<Item = (usize, &Effect)> {
+    pub fn indexed_effects(&self) -> impl Iterator<Item = (usize, &Effect)> {
         let edits = self.edits.iter().filter_map(Edit::value).count();
         self.effects.iter().scan(edits, |next, effect| {
             let place = *next;
@@ -62,7 +62,7 @@ impl Verdict {
     }
 
     /// The place of the outcome's first value.
-    pub fn outcome_place(&self) -> usize {
+    pub fn outcome_value_index(&self) -> usize {
         let edits = self.edits.iter().filter_map(Edit::value).count();
         let effects: usize = self.effects.iter().map(Effect::value_count).sum();
         edits + effects

@@ -46,8 +46,8 @@ pub(crate) fn inert(impure: &Arc<AtomicBool>) -> WasiCtx {
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
-        .wall_clock(Noticed::new(impure))
-        .monotonic_clock(Noticed::new(impure))
+        .wall_clock(RecordingClock::new(impure))
+        .monotonic_clock(RecordingClock::new(impure))
         .build()
 }
 
@@ -88,12 +88,12 @@ pub(crate) fn add_to_linker(l: &mut Linker<HostState>) -> Result<()> {
 }
 
 /// A clock that leaves a mark when it is read.
-struct Noticed {
+struct RecordingClock {
     impure: Arc<AtomicBool>,
     origin: Instant,
 }
 
-impl Noticed {
+impl RecordingClock {
     fn new(impure: &Arc<AtomicBool>) -> Self {
         Self {
             impure: Arc::clone(impure),
@@ -102,7 +102,7 @@ impl Noticed {
     }
 }
 
-impl HostWallClock for Noticed {
+impl HostWallClock for RecordingClock {
     fn resolution(&self) -> Duration {
         Duration::from_millis(1)
     }
@@ -115,7 +115,7 @@ impl HostWallClock for Noticed {
     }
 }
 
-impl HostMonotonicClock for Noticed {
+impl HostMonotonicClock for RecordingClock {
     fn resolution(&self) -> u64 {
         1_000_000
     }

@@ -14,16 +14,16 @@ use wasmtime::component::ResourceAny;
 use self::memos::{PhaseMemo, PhaseMemos, reuse_ms};
 use crate::convert::Reuse;
 use crate::counters::Counters;
+use crate::cpu_share::CpuShare;
 use crate::failure::{FailureKind, PolicyFailure};
-use crate::handover::InputBuffer;
 use crate::host::{Slot, WorkerHost};
 use crate::input::{Facts, Input, Now, Phase};
+use crate::input_buffer::InputBuffer;
 use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::sampler::Sampler;
-use crate::share::Share;
 use crate::verdict::Verdict;
 
 /// The result of asking a policy about an exchange.
@@ -53,7 +53,7 @@ pub struct WorkerPolicy {
     interner: Interner,
     memos: PhaseMemos,
     sampler: Sampler,
-    share: Share,
+    cpu_share: CpuShare,
     counters: Arc<Counters>,
     proceed: Rc<Verdict>,
 }
@@ -70,7 +70,7 @@ impl WorkerPolicy {
             inputs: InputBuffer::default(),
             interner: Interner::new(verdicts),
             sampler: Sampler::new(policy.spec().sample),
-            share: Share::default(),
+            cpu_share: CpuShare::default(),
             counters: policy.counters.join(),
             slot: host.slot(&policy),
             configured: None,
@@ -128,7 +128,7 @@ impl WorkerPolicy {
     /// Otherwise `decide` has to be called.
     #[inline]
     pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
-        let is_remembered = match self.memories.of(phase) {
+        let is_remembered = match self.memos.of(phase) {
             PhaseMemory::Constant(Some((kept, expires_ms))) => {
                 Rc::ptr_eq(kept, verdict) && now.monotonic_ms < *expires_ms
             }
@@ -144,14 +144,14 @@ impl WorkerPolicy {
     }
 
     fn may_reuse(&self) -> bool {
-        self.policy.spec().memo && !self.policy.is_reuse_off()
+        self.policy.spec().memo && !self.policy.is_reuse_disabled()
     }
 
     #[inline(never)]
     fn miss(&mut self, phase: Phase, facts: &dyn Facts, now: Now, may_reuse: bool) -> Decision {
         let policy = Arc::clone(&self.policy);
         let Some(plan) = policy.plan(phase) else {
-            return Decision::Failed(PolicyFailure::plain(FailureKind::Trap));
+            return Decision::Failed(PolicyFailure::without_detail(FailureKind::Trap));
         };
         self.counters.misses.add_one();
         let mut inputs = std::mem::take(&mut self.inputs);

@@ -158,7 +158,7 @@ fn policy_status(policy: &Policy, status: janua_wasm::PolicyStatus, state: &Stat
 }
 
 fn reuse(policy: &Policy, status: &janua_wasm::PolicyStatus) -> Reuse {
-    if status.lied_about_reuse {
+    if status.reuse_disabled {
         return Reuse::Off("a reused verdict differed from a fresh one".to_owned());
     }
     if !policy.spec().memo {

@@ -45,7 +45,7 @@ pub(super) fn carry_out(
     {
         return Ok(Some(Instead::Made(refusal)));
     }
-    let place = || verdict.outcome_place();
+    let place = || verdict.outcome_value_index();
     match &verdict.outcome {
         Outcome::Proceed => Ok(None),
         Outcome::Respond(reply) => {
@@ -132,7 +132,7 @@ fn affect(
     let worker = Rc::clone(&exchange.worker);
     let estate = &worker.estate;
     let mut quotas = decided.prepared.map(|prepared| prepared.quotas.iter());
-    for (place, effect) in verdict.placed_effects() {
+    for (place, effect) in verdict.indexed_effects() {
         match effect {
             Effect::Take(take) if is_carried_out => {
                 let unprepared;

@@ -4,7 +4,7 @@
 pub(crate) mod v0_1;
 
 use crate::failure::FailureKind;
-use crate::rules::Broken;
+use crate::rules::Violation;
 
 /// For how long a verdict may be used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,21 +18,21 @@ pub(crate) enum Reuse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unusable {
     /// It breaks the contract.
-    Broken(Broken),
+    Violation(Violation),
     /// It holds an effect that cannot be carried out at all.
-    Effect(Broken),
+    Effect(Violation),
 }
 
-impl From<Broken> for Unusable {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+impl From<Violation> for Unusable {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
     }
 }
 
 impl From<Unusable> for FailureKind {
     fn from(unusable: Unusable) -> Self {
         match unusable {
-            Unusable::Broken(why) => Self::BadVerdict(why),
+            Unusable::Violation(why) => Self::BadVerdict(why),
             Unusable::Effect(why) => Self::EffectRefused(why),
         }
     }

@@ -9,7 +9,7 @@ use super::{RawPhase, RawSubscription, Reuse, Unusable};
 use crate::bindings::v0_1::janua::policy::{log, types as raw};
 use crate::component::Description;
 use crate::input::{Input, Phase, for_each_input};
-use crate::rules::{self, Broken, Place, RawPart, Rules};
+use crate::rules::{self, Place, RawPart, Rules, Violation};
 use crate::state::HostState;
 use crate::verdict::{Edit, Outcome, Reply, Value, Verdict};
 
@@ -43,7 +43,7 @@ pub(crate) fn description(raw: raw::Description) -> Description {
     }
 }
 
-pub(crate) fn subscription(raw: raw::Subscription) -> Result<RawSubscription, Broken> {
+pub(crate) fn subscription(raw: raw::Subscription) -> Result<RawSubscription, Violation> {
     let phase = |raw: Option<raw::Phase>| raw.map(phase).transpose();
     Ok(RawSubscription {
         request: phase(raw.request)?,
@@ -53,8 +53,12 @@ pub(crate) fn subscription(raw: raw::Subscription) -> Result<RawSubscription, Br
     })
 }
 
-fn phase(raw: raw::Phase) -> Result<RawPhase, Broken> {
-    let inputs = |list: Vec<raw::Input>| list.into_iter().map(input).collect::<Result<_, Broken>>();
+fn phase(raw: raw::Phase) -> Result<RawPhase, Violation> {
+    let inputs = |list: Vec<raw::Input>| {
+        list.into_iter()
+            .map(input)
+            .collect::<Result<_, Violation>>()
+    };
     Ok(RawPhase {
         inputs: inputs(raw.inputs)?,
         references: inputs(raw.references)?,
@@ -78,7 +82,7 @@ macro_rules! argument {
 /// Converts an input: this version has the cases of the table, under the same names.
 macro_rules! define_conversion {
     ($($(#[$doc:meta])* $Input:ident $(($kind:ident))?: $row:expr;)*) => {
-        fn input(raw: raw::Input) -> Result<Input, Broken> {
+        fn input(raw: raw::Input) -> Result<Input, Violation> {
             Ok(match raw {
                 $(raw::Input::$Input $(($kind))? => Input::$Input $((argument!($kind $kind)))?,)*
             })
@@ -104,7 +108,7 @@ pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, 
         .edits
         .into_iter()
         .map(|raw| edit(raw, rules))
-        .collect::<Result<_, Broken>>()?;
+        .collect::<Result<_, Violation>>()?;
     let effects = raw
         .effects
         .into_iter()
@@ -128,8 +132,8 @@ pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, 
     Ok((verdict, reuse))
 }
 
-fn edit(raw: raw::Edit, rules: &Rules<'_>) -> Result<Edit, Broken> {
-    let header = |raw: raw::Header| -> Result<(Box<str>, Value), Broken> {
+fn edit(raw: raw::Edit, rules: &Rules<'_>) -> Result<Edit, Violation> {
+    let header = |raw: raw::Header| -> Result<(Box<str>, Value), Violation> {
         Ok((
             rules::field_name(&raw.name)?,
             value(raw.value, Place::Field, rules)?,
@@ -165,7 +169,7 @@ fn edit(raw: raw::Edit, rules: &Rules<'_>) -> Result<Edit, Broken> {
     })
 }
 
-fn reply(raw: raw::Reply, rules: &Rules<'_>) -> Result<Reply, Broken> {
+fn reply(raw: raw::Reply, rules: &Rules<'_>) -> Result<Reply, Violation> {
     rules::at_most(
         "fields of a reply",
         raw.headers.len(),
@@ -180,7 +184,7 @@ fn reply(raw: raw::Reply, rules: &Rules<'_>) -> Result<Reply, Broken> {
                 value(raw.value, Place::Field, rules)?,
             ))
         })
-        .collect::<Result<_, Broken>>()?;
+        .collect::<Result<_, Violation>>()?;
     let body = match raw.body {
         raw::Content::Empty => Vec::new(),
         raw::Content::Text(text) => text.into_bytes(),
@@ -193,7 +197,7 @@ fn reply(raw: raw::Reply, rules: &Rules<'_>) -> Result<Reply, Broken> {
     })
 }
 
-fn value(raw: raw::Value, place: Place, rules: &Rules<'_>) -> Result<Value, Broken> {
+fn value(raw: raw::Value, place: Place, rules: &Rules<'_>) -> Result<Value, Violation> {
     rules.value(
         place,
         raw.into_iter().map(|part| match part {

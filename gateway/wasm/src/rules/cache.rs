@@ -1,6 +1,6 @@
 //! The bounds of what a verdict says to the cache.
 
-use super::{Broken, MAX_NAME, Place, at_most, check_literal, word};
+use super::{MAX_NAME, Place, Violation, at_most, check_literal, word};
 use crate::verdict::ParameterName;
 
 /// The most values that join a cache key.
@@ -13,7 +13,7 @@ const MAX_LINE: usize = 1024;
 const MAX_SECONDS: u32 = (1 << 31) - 1;
 
 /// A word that is said to the operator, so one that is there.
-pub(crate) fn name(what: &str, text: &str) -> Result<Box<str>, Broken> {
+pub(crate) fn name(what: &str, text: &str) -> Result<Box<str>, Violation> {
     if text.is_empty() {
         return Err(format!("{what} is empty"));
     }
@@ -21,7 +21,7 @@ pub(crate) fn name(what: &str, text: &str) -> Result<Box<str>, Broken> {
 }
 
 /// The name of a query parameter; a `*` at its end stands for any rest.
-pub(crate) fn parameter_name(text: &str) -> Result<ParameterName, Broken> {
+pub(crate) fn parameter_name(text: &str) -> Result<ParameterName, Violation> {
     at_most(
         "bytes of the name of a query parameter",
         text.len(),
@@ -47,7 +47,7 @@ pub(crate) fn parameter_name(text: &str) -> Result<ParameterName, Broken> {
 }
 
 /// One line of a field.
-pub(crate) fn field_line(of: &str, text: String) -> Result<Box<str>, Broken> {
+pub(crate) fn field_line(of: &str, text: String) -> Result<Box<str>, Violation> {
     at_most(&format!("bytes of `{of}`"), text.len(), MAX_LINE)?;
     check_literal(Place::Field, &text).map_err(|_| {
         format!("`{of}` holds a control character, and so is no field value (RFC 9110 §5.5)")
@@ -56,7 +56,7 @@ pub(crate) fn field_line(of: &str, text: String) -> Result<Box<str>, Broken> {
 }
 
 /// A span of seconds.
-pub(crate) fn seconds(of: &str, seconds: u32) -> Result<u32, Broken> {
+pub(crate) fn seconds(of: &str, seconds: u32) -> Result<u32, Violation> {
     if seconds > MAX_SECONDS {
         Err(format!(
             "`{of}` is {seconds} seconds, and {MAX_SECONDS} is the most"

@@ -12,7 +12,7 @@ fn with_rules<R>(phase: Phase, grants: &[&str], then: impl FnOnce(&Rules<'_>) ->
     })
 }
 
-fn value(place: Place, parts: Vec<RawPart>) -> Result<Value, Broken> {
+fn value(place: Place, parts: Vec<RawPart>) -> Result<Value, Violation> {
     with_rules(Phase::Request, &[], |rules| {
         rules.value(place, parts.into_iter())
     })

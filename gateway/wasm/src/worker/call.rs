@@ -9,9 +9,9 @@ use wasmtime::component::ResourceAny;
 use super::WorkerPolicy;
 use crate::convert::{self, Reuse};
 use crate::failure::{FailureKind, PolicyFailure};
-use crate::handover::InputBuffer;
 use crate::host::{configure, new_instance};
 use crate::input::{Now, Phase};
+use crate::input_buffer::InputBuffer;
 use crate::instance::Answer;
 use crate::plan::Plan;
 use crate::rules::Rules;
@@ -29,11 +29,11 @@ impl WorkerPolicy {
         let policy = Arc::clone(&self.policy);
         let Some(permit) = policy.breaker.permit(now.monotonic_ms) else {
             self.counters.suspended.add_one();
-            return Err(PolicyFailure::plain(FailureKind::BreakerOpen));
+            return Err(PolicyFailure::without_detail(FailureKind::BreakerOpen));
         };
         let result = self.call(phase, plan, inputs, now);
         match &result {
-            Err(failure) if failure.kind.ends_the_instance() => {
+            Err(failure) if failure.kind.discards_instance() => {
                 if permit.failed(now.monotonic_ms) {
                     policy.log_suspension();
                 }
@@ -58,16 +58,20 @@ impl WorkerPolicy {
         let policy = &self.policy;
         let mut place = self.slot.instance.borrow_mut();
         let Some(instance) = place.as_mut() else {
-            return Err(PolicyFailure::plain(FailureKind::Trap));
+            return Err(PolicyFailure::without_detail(FailureKind::Trap));
         };
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
-            instance.speak_as(policy.name());
+            instance.log_as(policy.name());
             instance.ask(&self.host.caller, deadline, phase, configured, inputs)
         });
         let percent = policy.spec().breaker.share_percent;
         let ticks = instance.ticks();
-        if ticks > 0 && self.share.charge(ticks, self.host.caller.ticks(), percent) {
+        if ticks > 0
+            && self
+                .cpu_share
+                .charge(ticks, self.host.caller.ticks(), percent)
+        {
             tracing::warn!(
                 policy = &**policy.name(),
                 "the policy takes more than {percent} % of a worker's time and is suspended"
@@ -84,7 +88,7 @@ impl WorkerPolicy {
                 self.compile(phase, plan, answer)
             }
             Err(failure) => {
-                if failure.kind.ends_the_instance() {
+                if failure.kind.discards_instance() {
                     *place = None;
                 }
                 Err(failure)
@@ -105,7 +109,7 @@ impl WorkerPolicy {
             grants,
         };
         let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
-            .map_err(|unusable| PolicyFailure::plain(unusable.into()))?;
+            .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;
         let reuse = if answer.impure { Reuse::Never } else { reuse };
         Ok((verdict, reuse))
     }
@@ -126,7 +130,7 @@ impl WorkerPolicy {
             *place = Some(new_instance(policy, caller)?);
         }
         let Some(instance) = place.as_mut() else {
-            return Err(PolicyFailure::plain(FailureKind::Trap));
+            return Err(PolicyFailure::without_detail(FailureKind::Trap));
         };
         match configure(policy, instance, caller) {
             Ok(configured) => {
@@ -134,7 +138,7 @@ impl WorkerPolicy {
                 Ok(configured)
             }
             Err(failure) => {
-                if failure.kind.ends_the_instance() {
+                if failure.kind.discards_instance() {
                     *place = None;
                 }
                 Err(failure)

@@ -36,15 +36,15 @@ impl WorkerPolicy {
             match fresh {
                 Ok((verdict, _)) if verdict == *remembered => {}
                 Ok(_) => {
-                    self.counters.lies.add_one();
-                    policy.turn_reuse_off(&format!(
+                    self.counters.mismatches.add_one();
+                    policy.disable_reuse(&format!(
                         "in the phase `{}` the same inputs gave another verdict",
                         phase.name()
                     ));
                 }
                 // A failure says nothing about the verdict; it counts as one.
                 Err(failure) => {
-                    if failure.kind.ends_the_instance()
+                    if failure.kind.discards_instance()
                         && policy.breaker.count_failure(now.monotonic_ms)
                     {
                         policy.log_suspension();

@@ -171,12 +171,12 @@ fn a_verdict_that_lies_about_reuse_is_found() {
     let request = Request::path("/1");
     let caught = (0..100).position(|_| {
         asker.verdict(&request);
-        asker.policy.policy().status(0).lied_about_reuse
+        asker.policy.policy().status(0).reuse_disabled
     });
     assert!(caught.is_some());
     assert!(!asker.verdict(&request).1, "nothing is reused any more");
     let status = asker.policy.policy().status(0);
-    assert_eq!(status.counts.lies, 1);
+    assert_eq!(status.counts.mismatches, 1);
     assert!(status.last_error.unwrap().contains("lies about reuse"));
 }
 
@@ -189,6 +189,6 @@ fn an_honest_verdict_survives_sampling() {
         asker.verdict(&Request::key("key-000001"));
     }
     assert!(asker.counts().samples > 10);
-    assert_eq!(asker.counts().lies, 0);
-    assert!(!asker.policy.policy().status(0).lied_about_reuse);
+    assert_eq!(asker.counts().mismatches, 0);
+    assert!(!asker.policy.policy().status(0).reuse_disabled);
 }

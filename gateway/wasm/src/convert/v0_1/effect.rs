@@ -3,7 +3,7 @@
 use super::{raw, reply, value};
 use crate::convert::Unusable;
 use crate::grants::phases_of;
-use crate::rules::{self, Broken, Place, Rules};
+use crate::rules::{self, Place, Rules, Violation};
 use crate::verdict::{
     AbsentKey, CacheLookup, CacheRule, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
     Take,
@@ -44,7 +44,7 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
     })
 }
 
-fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Broken> {
+fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Violation> {
     Ok(Take {
         bucket: rules::word("the name of a bucket", &raw.bucket)?,
         key: value(raw.key, Place::Key, rules)?,
@@ -61,7 +61,7 @@ fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Broken> {
     })
 }
 
-fn cache_lookup(raw: raw::CacheLookup, rules: &Rules<'_>) -> Result<CacheLookup, Broken> {
+fn cache_lookup(raw: raw::CacheLookup, rules: &Rules<'_>) -> Result<CacheLookup, Violation> {
     rules::at_most("values in `vary-on`", raw.vary_on.len(), rules::MAX_VARY_ON)?;
     Ok(CacheLookup {
         query: match raw.query {
@@ -83,7 +83,7 @@ fn cache_lookup(raw: raw::CacheLookup, rules: &Rules<'_>) -> Result<CacheLookup,
     })
 }
 
-fn parameter_names(names: Vec<String>) -> Result<Box<[ParameterName]>, Broken> {
+fn parameter_names(names: Vec<String>) -> Result<Box<[ParameterName]>, Violation> {
     rules::at_most(
         "names of query parameters",
         names.len(),
@@ -95,7 +95,7 @@ fn parameter_names(names: Vec<String>) -> Result<Box<[ParameterName]>, Broken> {
         .collect()
 }
 
-fn cache_rule(raw: raw::CacheRule) -> Result<CacheRule, Broken> {
+fn cache_rule(raw: raw::CacheRule) -> Result<CacheRule, Violation> {
     let line =
         |of: &str, text: Option<String>| text.map(|text| rules::field_line(of, text)).transpose();
     let span = |of: &str, seconds: Option<u32>| {
@@ -119,7 +119,7 @@ fn cache_rule(raw: raw::CacheRule) -> Result<CacheRule, Broken> {
     })
 }
 
-fn purge(raw: raw::Purge, rules: &Rules<'_>) -> Result<Purge, Broken> {
+fn purge(raw: raw::Purge, rules: &Rules<'_>) -> Result<Purge, Violation> {
     Ok(Purge {
         scope: match raw.scope {
             raw::PurgeScope::Url(raw) => PurgeScope::Url(value(raw, Place::Target, rules)?),

@@ -58,7 +58,7 @@ fn checked(
     outcome: raw::Outcome,
     edits: Vec<raw::Edit>,
     effects: Vec<raw::Effect>,
-) -> Result<Verdict, Broken> {
+) -> Result<Verdict, Violation> {
     let plan = Plan::new(vec![Input::Path], vec![Input::ClientIp], &[]).unwrap();
     let given: Vec<String> = grants.iter().map(ToString::to_string).collect();
     let grants = Grants::new(false, &given);
@@ -76,12 +76,12 @@ fn checked(
     };
     match verdict(raw, &rules) {
         Ok((verdict, _)) => Ok(verdict),
-        Err(Unusable::Broken(why) | Unusable::Effect(why)) => Err(why),
+        Err(Unusable::Violation(why) | Unusable::Effect(why)) => Err(why),
     }
 }
 
 /// With every grant.
-fn effect_in(phase: Phase, effect: raw::Effect) -> Result<Verdict, Broken> {
+fn effect_in(phase: Phase, effect: raw::Effect) -> Result<Verdict, Violation> {
     let all = [
         "effect:take",
         "effect:cache-lookup",
@@ -95,13 +95,13 @@ fn effect_in(phase: Phase, effect: raw::Effect) -> Result<Verdict, Broken> {
     checked(phase, &all, raw::Outcome::Proceed, vec![], vec![effect])
 }
 
-fn lookup_of(change: impl FnOnce(&mut raw::CacheLookup)) -> Result<Verdict, Broken> {
+fn lookup_of(change: impl FnOnce(&mut raw::CacheLookup)) -> Result<Verdict, Violation> {
     let mut lookup = lookup();
     change(&mut lookup);
     effect_in(Phase::Request, raw::Effect::CacheLookup(lookup))
 }
 
-fn rule_of(change: impl FnOnce(&mut raw::CacheRule)) -> Result<Verdict, Broken> {
+fn rule_of(change: impl FnOnce(&mut raw::CacheRule)) -> Result<Verdict, Violation> {
     let mut rule = rule();
     change(&mut rule);
     effect_in(Phase::Fetched, raw::Effect::CacheRule(rule))

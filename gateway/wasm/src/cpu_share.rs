@@ -10,12 +10,12 @@ const WINDOW: u64 = 1_000;
 
 /// The current window of one worker and policy.
 #[derive(Debug, Default)]
-pub(crate) struct Share {
+pub(crate) struct CpuShare {
     window: u64,
     used: u64,
 }
 
-impl Share {
+impl CpuShare {
     /// Counts the ticks of one call that ended at tick `now`. True if the
     /// policy has had more than `percent` of this window; it then starts anew.
     pub(crate) fn charge(&mut self, ticks: u32, now: u64, percent: u32) -> bool {
@@ -35,11 +35,11 @@ impl Share {
 
 #[cfg(test)]
 mod tests {
-    use super::Share;
+    use super::CpuShare;
 
     /// A call of `ticks` ticks begun every `every` ticks, for three seconds.
     fn trips(ticks: u32, every: u64, percent: u32) -> bool {
-        let mut share = Share::default();
+        let mut share = CpuShare::default();
         (1..3_000 / every).any(|n| share.charge(ticks, n * every, percent))
     }
 
