@@ -59,7 +59,7 @@ async fn files_that_are_no_policy() {
         ("other-types", "types of this component differ"),
         (
             "other-version",
-            "built for janua:policy 0.2.0, which is newer: this gateway speaks 0.1",
+            "built for janua:policy 0.2.0, which is newer: this gateway supports 0.1",
         ),
         ("start-loop", "does not export janua:policy/policies"),
         ("start-trap", "does not export janua:policy/policies"),

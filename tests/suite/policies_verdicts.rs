@@ -160,10 +160,10 @@ async fn a_wrong_reuse_is_detected() {
         state["last_error"]
             .as_str()
             .unwrap()
-            .contains("lies about reuse"),
+            .contains("wrongly allows reuse"),
         "{state}"
     );
-    assert_eventually!(gateway.messages().contains("lies about reuse"));
+    assert_eventually!(gateway.messages().contains("wrongly allows reuse"));
     // From now on the policy is called for every request.
     assert_eq!(
         (told("/liar/b").await, told("/liar/b").await),

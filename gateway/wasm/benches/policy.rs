@@ -1,6 +1,5 @@
-//! What a policy costs a request. `cargo bench -p janua-wasm`, after `make policies`.
-//!
-//! Real components through the public API, as the proxy uses it.
+//! The cost of a policy per request, measured with real components through the public
+//! API. Run with `cargo bench -p janua-wasm` after `make policies`.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +21,7 @@ fn main() {
     divan::main();
 }
 
-/// A request that only its key tells apart from others.
+/// A request with this `X-Api-Key`.
 struct Request(String);
 
 impl Facts for Request {
@@ -74,7 +73,7 @@ fn policy(name: &str, config: &str, change: impl FnOnce(&mut PolicySpec)) -> Wor
     policy
 }
 
-/// One known key, `key-000001`; the others get a 401.
+/// One known key, `key-000001`. Requests with other keys get 401.
 const API_KEY: &str = r#"{"header":"x-api-key","keys":{"one":"sha256:c9cac3e10bfafe98a7a1dfa66569b00e42caaabccae487b1e878ca76a09d0d4b"}}"#;
 
 fn api_key(change: impl FnOnce(&mut PolicySpec)) -> WorkerPolicy {
@@ -87,7 +86,7 @@ fn decide(policy: &mut WorkerPolicy, request: &Request) -> Decision {
     decision
 }
 
-/// One of 1,000 keys, all remembered.
+/// A hit for one of 1,000 keys.
 #[divan::bench(sample_size = 1_000)]
 fn memo_hit_of_1000_keys(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|spec| spec.sample = 0);
@@ -99,7 +98,7 @@ fn memo_hit_of_1000_keys(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| decide(&mut policy, next.next().unwrap()));
 }
 
-/// The same with one hit in 8,192 asked for again.
+/// A hit, with one hit in 8,192 compared with a fresh verdict.
 #[divan::bench(sample_size = 10_000)]
 fn memo_hit_with_sampling(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|_| {});
@@ -107,7 +106,7 @@ fn memo_hit_with_sampling(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| decide(&mut policy, &request));
 }
 
-/// A policy without inputs: one verdict for all.
+/// A hit of a policy without inputs, whose memo key is empty.
 #[divan::bench(sample_size = 1_000)]
 fn constant_hit(bencher: Bencher<'_, '_>) {
     let mut policy = policy("rate_limit", r#"{"rate":"10/s"}"#, |spec| spec.sample = 0);
@@ -115,7 +114,7 @@ fn constant_hit(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| decide(&mut policy, &request));
 }
 
-/// A call each time: one input, one verdict, nothing kept.
+/// A call with one input, without the memo.
 #[divan::bench(sample_size = 1_000)]
 fn call_memo_off(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|spec| spec.memo = false);
@@ -123,7 +122,7 @@ fn call_memo_off(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| decide(&mut policy, &request));
 }
 
-/// A key that was never seen: look up, call, compile, remember, forget another.
+/// A miss for a new key: look-up, call, conversion, insertion and eviction.
 #[divan::bench(sample_size = 1_000)]
 fn miss(bencher: Bencher<'_, '_>) {
     let mut policy = api_key(|_| {});
@@ -134,7 +133,7 @@ fn miss(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// A fresh instance, configured: what a trap costs the next request.
+/// A new instance, configured. The first request after a trap needs one.
 #[divan::bench(sample_size = 10)]
 fn instance_and_configure(bencher: Bencher<'_, '_>) {
     let (runtime, policy) = configured("api_key", API_KEY, |_| {});
@@ -161,7 +160,7 @@ fn take() -> Take {
     }
 }
 
-/// A token from one hot bucket, and from one of 100,000.
+/// A token from the same bucket each time, and from one of 100,000 in turn.
 #[divan::bench(args = [1, 100_000], sample_size = 10_000)]
 fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
     let buckets = Buckets::new(&BucketOptions::default());
@@ -177,7 +176,7 @@ fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
     });
 }
 
-/// One hot bucket from two threads at once.
+/// Two threads take from the same bucket.
 #[divan::bench(threads = [2], sample_size = 10_000)]
 fn take_token_contended(bencher: Bencher<'_, '_>) {
     let buckets = Buckets::new(&BucketOptions::default());

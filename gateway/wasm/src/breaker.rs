@@ -1,15 +1,15 @@
-//! Stops asking a policy that keeps failing, one state for all workers.
+//! A circuit breaker: suspends a policy that keeps failing. All workers share one
+//! state.
 //!
-//! Closed: calls are made. After K failures within T it opens: no call is made
-//! for a cool-down. Then one call is let through as a probe; it closes the
-//! breaker or opens it again. A policy that ate more than its share of a
-//! worker's second (`cpu_share`) is suspended in the same way. Verdicts from the
-//! memo need no call and are used while it is open.
+//! While the breaker is closed, calls are made. It opens after `failures` failures
+//! within a period, and no call is made during a cool-down. Then one call is made as a
+//! probe, which closes the breaker or opens it again. The breaker also opens if a
+//! policy uses more than its share of a worker's CPU time (`cpu_share`). Verdicts from
+//! the memo are used while it is open.
 //!
-//! What counts as a failure: a trap, an overrun, an overgrown memory, which
-//! each cost an instance. A returned error or a bad verdict costs one call and
-//! does not count, so that a client whose odd input a policy refuses cannot
-//! shut the policy for everyone.
+//! Traps, exceeded deadlines and exceeded memory limits count as failures: each
+//! discards an instance. Returned errors and invalid verdicts do not count, so that a
+//! client whose input makes a policy fail in this way cannot suspend it for everyone.
 //!
 //! Time is an argument, in milliseconds of the proxy's clock.
 
@@ -21,14 +21,14 @@ use std::time::Duration;
 /// When a policy is suspended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BreakerOptions {
-    /// Failures that open it. 0 turns this reason off.
+    /// The number of failures that opens the breaker. 0 turns this off.
     pub failures: u32,
-    /// The window in which they are counted.
+    /// The period in which failures are counted.
     pub within: Duration,
     /// How long no call is made.
     pub cool_down: Duration,
-    /// The most of a worker's CPU second that its calls may take, in percent.
-    /// 100 or more turns this reason off.
+    /// The largest share of a worker's time that calls may use, in percent. 100 or more
+    /// turns this off.
     pub share_percent: u32,
 }
 
@@ -43,14 +43,14 @@ impl Default for BreakerOptions {
     }
 }
 
-/// What the breaker does at a moment.
+/// The state of the breaker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BreakerState {
     /// Calls are made.
     Closed,
-    /// No call is made for this many milliseconds more.
+    /// No call is made.
     Open {
-        /// Milliseconds until a probe.
+        /// Milliseconds until the next call, which is a probe.
         for_ms: u64,
     },
     /// The next call is a probe, or one is under way.
@@ -60,7 +60,7 @@ pub enum BreakerState {
 /// Permission to make one call. The result of a probe must be reported; if its permit
 /// is dropped without a report, the next call becomes the probe.
 #[derive(Debug)]
-#[must_use = "dropped at once, a probe is given back before it was made"]
+#[must_use = "the permit of a probe must be held until the call ends"]
 pub(crate) struct Permit<'a> {
     breaker: &'a Breaker,
     /// The `open_until` that this call is the probe of.
@@ -68,8 +68,8 @@ pub(crate) struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// The call ended well: a probe closes the breaker, unless the breaker was
-    /// opened anew in the meantime.
+    /// Reports success. A probe closes the breaker, unless it was opened again in the
+    /// meantime.
     pub(crate) fn succeeded(self) {
         if let Some(open_until) = self.probe_of {
             let open = &self.breaker.open_until;
@@ -77,7 +77,7 @@ impl Permit<'_> {
         }
     }
 
-    /// The call failed in a way that cost its instance. True if this opened the breaker.
+    /// Reports a failure that discards the instance. True if this opened the breaker.
     pub(crate) fn failed(self, now_ms: u64) -> bool {
         match self.probe_of {
             Some(_) => {
@@ -100,12 +100,12 @@ impl Drop for Permit<'_> {
 #[derive(Debug)]
 pub(crate) struct Breaker {
     options: BreakerOptions,
-    /// 0 while closed, else the moment from which a probe may be made.
-    /// Relaxed reads suffice: a call more or less around the edge is no harm.
+    /// 0 while closed, else the time in milliseconds from which a probe may be made.
+    /// Relaxed reads suffice: one call too many or too few is harmless.
     open_until: AtomicU64,
-    /// Whether a probe is under way. Only its [`Permit`] takes this back.
+    /// Whether a probe is under way. Reset when its [`Permit`] is dropped.
     probing: AtomicBool,
-    /// The last failures. Locked only on a failure.
+    /// When the last failures happened, in milliseconds.
     recent: Mutex<VecDeque<u64>>,
 }
 
@@ -119,7 +119,7 @@ impl Breaker {
         }
     }
 
-    /// Permission for a call that answers a request; `None` while calls are suspended.
+    /// Permission for a call on behalf of a request. `None` while calls are suspended.
     pub(crate) fn permit(&self, now_ms: u64) -> Option<Permit<'_>> {
         let open_until = self.open_until.load(Ordering::Relaxed);
         if open_until == 0 {
@@ -135,18 +135,18 @@ impl Breaker {
             breaker: self,
             probe_of: Some(open_until),
         };
-        // An earlier probe may have ended between the load and the swap. Its result
-        // stands, and this permit is returned.
+        // An earlier probe may have ended between the load and the swap. Then its
+        // result counts, and this permit is dropped.
         (self.open_until.load(Ordering::Acquire) == open_until).then_some(permit)
     }
 
-    /// Whether the breaker is closed. For calls that no request waits for: they leave
-    /// the probe to a call of a request.
+    /// Whether the breaker is closed. For calls not made on behalf of a request, which
+    /// must not be the probe.
     pub(crate) fn is_closed(&self) -> bool {
         self.open_until.load(Ordering::Relaxed) == 0
     }
 
-    /// Counts a failure of a call that was no probe. True if this opened the breaker.
+    /// Counts a failure of a call that was not a probe. True if this opened the breaker.
     pub(crate) fn count_failure(&self, now_ms: u64) -> bool {
         let needed = usize::try_from(self.options.failures).unwrap_or(usize::MAX);
         if needed == 0 {
@@ -170,13 +170,13 @@ impl Breaker {
         true
     }
 
-    /// Opens it at once: the policy ate more than its share.
+    /// Opens the breaker at once.
     pub(crate) fn open(&self, now_ms: u64) {
         let until = now_ms.saturating_add(millis(self.options.cool_down)).max(1);
         self.open_until.store(until, Ordering::Release);
     }
 
-    /// How long no call is made once it opens.
+    /// How long no call is made after it opens.
     pub(crate) fn cool_down(&self) -> Duration {
         self.options.cool_down
     }
@@ -204,7 +204,8 @@ mod tests {
         Breaker::new(BreakerOptions::default())
     }
 
-    /// (moment, what happens, state after it)
+    /// Each row: when failures happen, in milliseconds, and whether the last one opens
+    /// the breaker.
     #[test]
     fn opens_after_five_failures_within_ten_seconds() {
         let table: &[(&[u64], bool)] = &[
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_says_nothing_is_given_back() {
+    fn a_probe_without_a_report_is_repeated() {
         let breaker = breaker();
         breaker.open(1_000);
         drop(breaker.permit(6_000));
@@ -257,10 +258,10 @@ mod tests {
         assert!(is_probe(&breaker.permit(6_000)));
     }
 
-    /// A call that began before it opened fails while a probe is under way, or
-    /// the probe itself takes too much time.
+    /// While a probe is under way, the breaker can open again: because of a call that
+    /// began earlier, or because of the CPU time of the probe.
     #[test]
-    fn a_probe_does_not_close_what_was_opened_anew() {
+    fn a_probe_does_not_close_a_breaker_that_was_opened_again() {
         let breaker = breaker();
         breaker.open(1_000);
         let probe = breaker.permit(6_000);

@@ -1,20 +1,18 @@
 //! Token buckets, shared by all workers and kept across reloads.
 //!
-//! Each is a GCRA: one timestamp, the moment at which the bucket will be full
-//! again. Exact across workers: a take is one short critical section on one of
-//! 64 shards, and nothing waits inside it. A bucket is found by a keyed
-//! 128-bit hash (SipHash-2-4-128, a key of its own for each process) of the
-//! policy's name, the bucket's name and the key; the key itself is not kept.
-//! Two keys that share a bucket would take a collision of 128 bits under a key
-//! that nobody sees.
+//! Each bucket uses the GCRA, whose state is one timestamp: the time at which the
+//! bucket is full again. Limits are exact across workers: a take locks one of 64
+//! shards for a short time. A bucket is found by a keyed 128-bit hash
+//! (SipHash-2-4-128 with a random key per process) of the policy's name, the bucket's
+//! name and the key. The key itself is not stored. Two keys share a bucket only if
+//! their hashes collide, which is negligible.
 //!
-//! **Overflow.** The number of buckets is bounded. When a shard is full, a new
-//! key looks at the next few in turn and takes the place of the one that is
-//! closest to full: one that is full is forgotten without loss, and otherwise
-//! the least is forgiven. So a flood of invented keys, whose buckets are nearly
-//! full, pushes out other invented keys and not the exhausted bucket of a
-//! client that is being held back; to push that out, one would have to exhaust
-//! every other bucket around it first.
+//! **Overflow.** The number of buckets is limited. When a shard is full, a new bucket
+//! replaces the fullest of the next few existing ones. Removing a full bucket has no
+//! effect on its client; removing the fullest one returns the fewest tokens.
+//! A flood of invented keys, whose buckets are nearly full, therefore replaces other
+//! invented keys, and not the empty bucket of a client that is being limited. To
+//! replace that one, a client would first have to empty all buckets around it.
 
 use std::hash::Hasher;
 use std::sync::{Mutex, PoisonError};
@@ -26,14 +24,15 @@ use crate::fingerprint::process_key;
 use crate::verdict::Take;
 
 const SHARDS: usize = 64;
-/// How many buckets a new key looks at when its shard is full.
+/// How many buckets are compared to find one to replace.
 const EXAMINED: usize = 32;
 const NANOS_PER_MS: u64 = 1_000_000;
 
-/// How many buckets there may be.
+/// The limit on the number of buckets.
 #[derive(Debug, Clone)]
 pub struct BucketOptions {
-    /// The most buckets in all, rounded up to a multiple of 64. About 40 bytes each.
+    /// The maximum number of buckets, rounded up to a multiple of 64. Each takes about
+    /// 40 bytes.
     pub capacity: usize,
 }
 
@@ -45,17 +44,17 @@ impl Default for BucketOptions {
     }
 }
 
-/// What became of a take.
+/// The result of a take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakeOutcome {
-    /// The tokens were there.
+    /// The tokens were taken.
     Taken {
         /// Whole tokens left.
         remaining: u64,
         /// Milliseconds until the bucket is full again.
         reset_ms: u64,
     },
-    /// They were not, and nothing was taken.
+    /// There were not enough tokens, and none was taken.
     Refused {
         /// Milliseconds until the same take would succeed.
         retry_after_ms: u64,
@@ -74,7 +73,7 @@ pub struct Buckets {
     shards: Box<[Shard]>,
 }
 
-/// Padded, so that two shards' locks do not share a cache line.
+/// Aligned so that no two locks share a cache line.
 #[derive(Debug)]
 #[repr(align(128))]
 struct Shard(Mutex<Table>);
@@ -84,19 +83,19 @@ struct Table {
     index: HashTable<u32>,
     buckets: Vec<Bucket>,
     capacity: usize,
-    /// Where the next search for a place begins.
+    /// Where the next search for a bucket to replace begins.
     hand: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     id: [u64; 2],
-    /// When it is full again, in nanoseconds (GCRA's theoretical arrival time).
+    /// When it is full again, in nanoseconds (the GCRA's theoretical arrival time).
     full_at: u64,
 }
 
 impl Buckets {
-    /// Empty; memory is taken as buckets come into use.
+    /// No buckets. Memory is allocated as they come into use.
     pub fn new(options: &BucketOptions) -> Self {
         let each = options.capacity.div_ceil(SHARDS).max(1);
         Self {
@@ -117,7 +116,7 @@ impl Buckets {
     /// The buckets of a policy with this name of a bucket, one for each key.
     pub fn named(&self, policy: &str, bucket: &str) -> BucketName {
         let mut hasher = SipHasher24::new_with_key(&self.key);
-        // Lengths first, so that no two pairs are written alike.
+        // With lengths, so that different pairs hash different bytes.
         hasher.write(&(policy.len() as u64).to_le_bytes());
         hasher.write(policy.as_bytes());
         hasher.write(&(bucket.len() as u64).to_le_bytes());
@@ -125,9 +124,9 @@ impl Buckets {
         BucketName(hasher)
     }
 
-    /// Takes `take.cost` tokens from the bucket of this name and key, if they
-    /// are there. An absent key (`None`) has a bucket of its own, apart from the
-    /// empty key. `now_ms` is the proxy's monotonic clock.
+    /// Takes `take.cost` tokens from the bucket of this name and key, if it holds as many.
+    /// The absent key (`None`) has another bucket than the empty key. `now_ms` is the proxy's
+    /// monotonic clock.
     pub fn take(
         &self,
         name: &BucketName,
@@ -138,7 +137,8 @@ impl Buckets {
         let id = name.id(key);
         let rate = Rate::new(take);
         let now = now_ms.saturating_mul(NANOS_PER_MS);
-        // The low bits of the first word choose the shard, the second hashes within it.
+        // The low bits of the first word select the shard; the second word is the hash
+        // within it.
         let at = usize::try_from(id[0]).unwrap_or(0) % SHARDS;
         let Some(Shard(table)) = self.shards.get(at) else {
             return TakeOutcome::Refused { retry_after_ms: 0 };
@@ -155,7 +155,7 @@ impl Buckets {
         }
     }
 
-    /// How many buckets are kept now.
+    /// The number of buckets.
     pub fn len(&self) -> usize {
         self.shards
             .iter()
@@ -166,7 +166,7 @@ impl Buckets {
             .sum()
     }
 
-    /// Whether none is kept.
+    /// Whether there are no buckets.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -183,7 +183,7 @@ impl BucketName {
 }
 
 impl Table {
-    /// The timestamp of a bucket, made full if it is new.
+    /// The timestamp of a bucket. A new bucket is full.
     fn full_at(&mut self, id: [u64; 2], now: u64) -> &mut u64 {
         let found = self
             .index
@@ -224,7 +224,7 @@ impl Table {
         at
     }
 
-    /// Of the next few, the one that is closest to full.
+    /// The position of the fullest of the next few buckets.
     fn fullest(&mut self, now: u64) -> usize {
         let mut best = self.hand % self.buckets.len().max(1);
         let mut best_full_at = u64::MAX;
@@ -248,13 +248,14 @@ fn same(buckets: &[Bucket], at: u32, id: [u64; 2]) -> bool {
     buckets.get(at as usize).is_some_and(|b| b.id == id)
 }
 
-/// The arithmetic of one take, in nanoseconds.
+/// The arithmetic of a take. Tokens are expressed as the time in which they are added,
+/// in nanoseconds.
 struct Rate {
     /// One token.
     interval: u64,
-    /// A whole bucket: `burst + 1` tokens.
+    /// A full bucket: `burst + 1` tokens.
     whole: u64,
-    /// What this take costs.
+    /// The cost of the take.
     cost: u64,
 }
 
@@ -269,7 +270,8 @@ impl Rate {
         }
     }
 
-    /// The new timestamp, or the milliseconds to wait.
+    /// The new timestamp. An error is the number of milliseconds until the take would
+    /// succeed.
     fn take(&self, full_at: u64, now: u64) -> Result<u64, u64> {
         let after = full_at
             .clamp(now, now.saturating_add(self.whole))

@@ -1,11 +1,11 @@
-//! Compiled components on disk, so that a restart does not compile again.
+//! Compiled components on disk, so that they need not be compiled at each start.
 //!
-//! The directory must be 0700 and owned by the effective user: what is in it
-//! is machine code that will be run. Otherwise it is not used, with a warning.
-//! A file's name is the SHA-256 of the component, the version of wasmtime and
-//! the engine's settings and CPU features, so a stale one is never found. It
-//! is written beside its place, synced and renamed, and begins with a SHA-256
-//! of the rest: a torn or rotten file is compiled anew.
+//! The directory must have mode 0700 and belong to the effective user, because it
+//! contains machine code that will be executed. Otherwise it is not used, with a
+//! warning. The name of a file is a SHA-256 over the component, the version of wasmtime,
+//! the engine's settings and the CPU features, so an outdated file is never used. A
+//! file is written under a temporary name, synced and renamed. It begins with the
+//! SHA-256 of the rest: an incomplete or damaged file is compiled again.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -22,13 +22,13 @@ use crate::fingerprint::{Fingerprint, hex, sha256};
 #[derive(Debug)]
 pub(crate) struct CompileCache {
     dir: PathBuf,
-    /// What makes code of one engine useless to another.
+    /// A hash of all that compiled code depends on, apart from the component.
     settings: [u8; 32],
 }
 
 impl CompileCache {
-    /// Opens the directory, or makes it. `None`, with a warning, if it is not
-    /// ours alone.
+    /// Opens the directory and creates it if necessary. `None`, with a warning, if other
+    /// users could write to it.
     pub(crate) fn open(dir: &Path, engine: &Engine) -> Option<Self> {
         match check(dir) {
             Ok(()) => Some(Self {
@@ -45,7 +45,7 @@ impl CompileCache {
         }
     }
 
-    /// The compiled form of a component, from disk or by compiling.
+    /// Loads the compiled component from disk, or compiles it and stores it there.
     pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
         let name = Fingerprint::new()
             .field(bytes)
@@ -61,13 +61,14 @@ impl CompileCache {
             Ok(())
         });
         if let Err(error) = written {
-            tracing::warn!(file = %path.display(), "a compiled component was not kept: {error:#}");
+            tracing::warn!(file = %path.display(), "a compiled component could not be stored: {error:#}");
         }
         Ok(component)
     }
 }
 
-/// Why a directory must not be used.
+/// Checks that the directory may be used, and creates it if it does not exist. The
+/// error says why not.
 fn check(dir: &Path) -> Result<(), String> {
     let meta = match fs::symlink_metadata(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -75,7 +76,7 @@ fn check(dir: &Path) -> Result<(), String> {
                 .recursive(true)
                 .mode(0o700)
                 .create(dir)
-                .map_err(|error| format!("it cannot be made: {error}"))?;
+                .map_err(|error| format!("it cannot be created: {error}"))?;
             fs::symlink_metadata(dir)
         }
         found => found,
@@ -111,13 +112,13 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
         .split_first_chunk::<32>()
         .and_then(|(sum, code)| (sha256(code) == *sum).then_some(code));
     let Some(code) = code else {
-        tracing::warn!(file = %path.display(), "a compiled component is damaged and is compiled anew");
+        tracing::warn!(file = %path.display(), "a compiled component is damaged and is compiled again");
         return None;
     };
     match deserialize(engine, code) {
         Ok(component) => Some(component),
         Err(error) => {
-            tracing::warn!(file = %path.display(), "a compiled component is compiled anew: {error:#}");
+            tracing::warn!(file = %path.display(), "a compiled component cannot be used and is compiled again: {error:#}");
             None
         }
     }
@@ -125,13 +126,13 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
 
 #[allow(
     unsafe_code,
-    reason = "the only way to load compiled code; the directory is ours alone and the checksum has been compared"
+    reason = "the only way to load compiled code; no other user can write to the directory, and the checksum matches"
 )]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` was made by `Component::serialize` and has not changed
-    // since: only this user can write to the directory (checked when it was
-    // opened), and the SHA-256 at its head matches. Wasmtime compares version,
-    // settings and CPU features itself.
+    // SAFETY: `code` is the unchanged output of `Component::serialize`: only this user
+    // can write to the directory (checked when it was opened), and the SHA-256 at the
+    // beginning of the file matches. Wasmtime itself checks version, settings and CPU
+    // features.
     unsafe { Component::deserialize(engine, code) }
 }
 
@@ -156,7 +157,7 @@ fn write(path: &Path, code: &[u8]) -> io::Result<()> {
 }
 
 fn settings(engine: &Engine) -> [u8; 32] {
-    /// Lets a `Hash` feed a SHA-256.
+    /// Passes the bytes of a `Hash` to a SHA-256.
     struct Feed(Sha256);
     impl Hasher for Feed {
         fn write(&mut self, bytes: &[u8]) {
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn makes_its_directory_for_itself_alone() {
+    fn creates_its_directory_with_mode_0700() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("a/b");
         assert!(CompileCache::open(&dir, &engine()).is_some());
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_compiled_anew() {
+    fn a_damaged_file_is_compiled_again() {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join("cache");
         let engine = engine();
@@ -244,7 +245,7 @@ mod tests {
             fs::write(&path, &bad).unwrap();
             assert!(read(&engine, &path).is_none());
             cache.component(&engine, EMPTY).unwrap();
-            assert_eq!(fs::read(&path).unwrap(), good, "and is written anew");
+            assert_eq!(fs::read(&path).unwrap(), good, "and is written again");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A loaded component: compiled, its imports and exports checked, and asked
-//! what it is.
+//! A loaded component: compiled, with its imports and exports checked and its
+//! description read.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::fingerprint::hex;
 use crate::instance::Instance;
 use crate::state::HostState;
 
-/// The part of an import's or export's name that is ours.
+/// The prefix of the contract's interfaces in the names of imports and exports.
 const PACKAGE: &str = "janua:policy/";
-/// The minor version of the contract that is spoken.
+/// The version of the contract that this gateway supports.
 const CONTRACT_VERSION: &str = "0.1";
-/// What a component gets for `describe`.
+/// The limits of a call of `describe`.
 const DESCRIBE_MEMORY: usize = 256 * 1024 * 1024;
 const DESCRIBE_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -30,29 +30,29 @@ pub struct Component {
     pub(crate) pre: v0_1::PolicyPre<HostState>,
 }
 
-/// What a component says of itself.
+/// A component's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// Its name.
     pub name: String,
     /// Its own version.
     pub version: String,
-    /// What it does, in one sentence.
+    /// Its purpose, in one sentence.
     pub summary: String,
     /// The JSON Schema of its configuration.
     pub config_schema: Option<String>,
 }
 
-/// Why a file is no policy component of ours. Each says what to do.
+/// Why a file cannot be loaded as a policy component. The message says what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadError {
-    /// Not WebAssembly at all.
+    /// It is not WebAssembly.
     NotWasm,
-    /// A core module.
+    /// It is a core module.
     CoreModule,
-    /// Not valid, or not compilable: wasmtime's words.
+    /// It is not valid or cannot be compiled. Holds wasmtime's message.
     Invalid(String),
-    /// It speaks another version of the contract.
+    /// It was built for another version of the contract.
     Version {
         /// The version that it was built for.
         built_for: String,
@@ -61,11 +61,12 @@ pub enum LoadError {
     },
     /// It does not export `janua:policy/policies`.
     NoPolicies,
-    /// It imports a part of the contract that is not carried out yet.
+    /// It imports an interface of the contract that this version does not support.
     NotSupported(String),
-    /// It imports something that this gateway does not have.
+    /// It imports an interface that this gateway does not provide.
     UnknownImport(String),
-    /// The right names with the wrong types: wasmtime's words.
+    /// Its imports or exports have the right names and other types. Holds wasmtime's
+    /// message.
     Mismatch(String),
     /// `describe` failed.
     Describe(String),
@@ -128,19 +129,20 @@ impl Component {
         &self.contract
     }
 
-    /// What it imports, by full name.
+    /// The full names of its imports.
     pub fn imports(&self) -> &[String] {
         &self.imports
     }
 
-    /// What it says of itself.
+    /// Its description of itself.
     pub fn description(&self) -> &Description {
         &self.description
     }
 }
 
 fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
-    // Magic, then version and layer: 1 and 0 for a module, 0x0d and 1 for a component.
+    // The magic number, then version and layer: 1 and 0 in a module, any and 1 in a
+    // component.
     match bytes.split_first_chunk::<8>() {
         Some(([0, b'a', b's', b'm', _, _, 1, 0], _)) => Ok(()),
         Some(([0, b'a', b's', b'm', 1, 0, 0, 0], _)) => Err(LoadError::CoreModule),
@@ -208,11 +210,11 @@ impl fmt::Display for LoadError {
             Self::Invalid(why) => write!(f, "this WebAssembly component is not valid: {why}"),
             Self::Version { built_for, newer: true } => write!(
                 f,
-                "this component was built for janua:policy {built_for}, which is newer: this gateway speaks {CONTRACT_VERSION}; update the gateway, or build the component with an older SDK"
+                "this component was built for janua:policy {built_for}, which is newer: this gateway supports {CONTRACT_VERSION}; update the gateway, or build the component with an older SDK"
             ),
             Self::Version { built_for, newer: false } => write!(
                 f,
-                "this component was built for janua:policy {built_for}, which this gateway no longer speaks (it speaks {CONTRACT_VERSION}); build it again with a current SDK"
+                "this component was built for janua:policy {built_for}, which this gateway no longer supports (it supports {CONTRACT_VERSION}); build it again with a current SDK"
             ),
             Self::NoPolicies => write!(
                 f,
@@ -224,7 +226,7 @@ impl fmt::Display for LoadError {
             ),
             Self::UnknownImport(name) => write!(
                 f,
-                "this component imports {name}, which policies are not given; only janua:policy/log and WASI 0.2 (cli, clocks, filesystem, io, random, sockets) are, so build it without that import"
+                "this component imports {name}, which is not available to policies; build it without that import, with janua:policy/log and WASI 0.2 (cli, clocks, filesystem, io, random, sockets) only"
             ),
             Self::Mismatch(why) => write!(
                 f,
@@ -232,7 +234,7 @@ impl fmt::Display for LoadError {
             ),
             Self::Describe(why) => write!(
                 f,
-                "the component could not say what it is (its `describe` failed), so it is refused: {why}"
+                "the component's `describe` failed, so the component is refused: {why}"
             ),
         }
     }
@@ -249,7 +251,7 @@ impl fmt::Debug for Component {
     }
 }
 
-/// Two are the same if their bytes are.
+/// Two components are equal if their bytes are.
 impl PartialEq for Component {
     fn eq(&self, other: &Self) -> bool {
         self.hash == other.hash
@@ -328,6 +330,6 @@ mod tests {
         );
         assert_eq!(check("wasi:cli/run@0.2.0"), Err(LoadError::NoPolicies));
         let words = newer("0.2.0").to_string();
-        assert!(words.contains("0.2.0, which is newer: this gateway speaks 0.1"));
+        assert!(words.contains("0.2.0, which is newer: this gateway supports 0.1"));
     }
 }

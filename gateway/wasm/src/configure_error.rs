@@ -5,25 +5,25 @@ use std::fmt;
 use crate::failure::PolicyFailure;
 use crate::input::Phase;
 
-/// Why a policy cannot be configured. Each reaches the operator with the file
-/// and line of the use.
+/// Why a policy cannot be configured. Shown to the operator with the file and line of
+/// the policy's use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConfigureError {
-    /// The policy refused its configuration, in its own words.
+    /// The policy refused its configuration, with this message.
     Refused(String),
-    /// It asks for what it was not granted.
+    /// It lacks grants.
     Grant {
         /// The grants that are missing.
         missing: Vec<String>,
-        /// The line to write, with those that are there already.
+        /// The complete `grants` line to write, including the present grants.
         line: String,
     },
-    /// It asks for something that this version does not carry out.
+    /// It asks for something that this version does not support.
     NotSupported(String),
-    /// It trapped, ran out of time or memory, or broke the contract.
+    /// It trapped, exceeded its time or memory limit, or broke the contract.
     Failed(String),
-    /// In a phase without inputs it gives every request the same verdict, and
-    /// that one cannot be carried out.
+    /// It has no inputs in a phase, so every request gets the same verdict, which is not
+    /// valid.
     Constant {
         /// The phase.
         phase: Phase,

@@ -1,47 +1,48 @@
-//! What is counted about a policy: by each worker for itself, summed when read.
+//! The counters of a policy. Each worker has its own; they are summed when read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::input::Phase;
 
-/// Totals of one policy, of all workers.
+/// The totals of one policy over all workers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls into the component, without those of sampling.
+    /// Calls into the component, without those for samples.
     pub calls: u64,
-    /// Verdicts that were reused.
+    /// Decisions that reused a verdict.
     pub hits: u64,
-    /// Questions that no reusable verdict was there for.
+    /// Decisions without a reusable verdict.
     pub misses: u64,
-    /// Traps.
+    /// Calls that trapped.
     pub traps: u64,
-    /// Calls that used up their CPU time.
+    /// Calls that exceeded their CPU time.
     pub overruns: u64,
-    /// Calls that wanted more memory than allowed.
+    /// Calls that exceeded the memory limit.
     pub memory: u64,
-    /// Errors that the policy returned.
+    /// Calls that returned an error.
     pub errors: u64,
-    /// Verdicts that broke the contract.
+    /// Verdicts that broke the contract or could not be carried out.
     pub bad_verdicts: u64,
-    /// Questions that the open breaker kept from the policy.
+    /// Calls that were not made because the breaker was open.
     pub suspended: u64,
-    /// Reused verdicts that were asked for again to compare.
+    /// Reused verdicts that were compared with a fresh one.
     pub samples: u64,
-    /// Of those, verdicts that differed.
+    /// Samples whose fresh verdict differed.
     pub mismatches: u64,
-    /// Instances that were replaced because their memory was nearly full.
+    /// Instances replaced because their memory was nearly full.
     pub recycled: u64,
 }
 
 macro_rules! counters {
     ($($field:ident),* $(,)?) => {
-        /// One worker's part. Padded, written by that worker alone.
+        /// The counters of one worker, which alone writes them. Aligned so that no two
+        /// workers share a cache line.
         #[derive(Debug, Default)]
         #[repr(align(128))]
         pub(crate) struct Counters {
             $(pub(crate) $field: Counter,)*
-            /// Of the phases' memos: those that are paused, entries, bytes.
+            /// One for each phase.
             memos: [MemoGauge; 4],
         }
 
@@ -84,7 +85,7 @@ counters!(
     recycled,
 );
 
-/// A number with one writer: a load and a store, without a locked instruction.
+/// A counter with one writer, so it needs no atomic read-modify-write instruction.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -96,7 +97,7 @@ impl Counter {
     }
 }
 
-/// The state of one memo, as last said by its worker.
+/// The state of one memo, as last reported by its worker.
 #[derive(Debug, Default)]
 pub(crate) struct MemoGauge {
     paused: AtomicU64,
@@ -112,7 +113,7 @@ impl MemoGauge {
     }
 }
 
-/// What [`AllCounters::sum`] gives.
+/// The result of [`AllCounters::sum`].
 #[derive(Debug, Default)]
 pub(crate) struct Sum {
     pub(crate) counts: Counts,
@@ -121,19 +122,19 @@ pub(crate) struct Sum {
     pub(crate) memo_bytes: u64,
 }
 
-/// All workers' counters of one policy.
+/// The counters of all workers for one policy.
 #[derive(Debug, Default)]
 pub(crate) struct AllCounters(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     workers: Vec<Arc<Counters>>,
-    /// Of workers that are done with this policy.
+    /// The totals of workers that have dropped the policy.
     gone: Counts,
 }
 
 impl AllCounters {
-    /// A worker's part, counted from now on.
+    /// Adds the counters of another worker.
     pub(crate) fn join(&self) -> Arc<Counters> {
         let counters = Arc::new(Counters::default());
         self.inner().workers.push(Arc::clone(&counters));

@@ -1,14 +1,14 @@
-//! How much of a worker's time one policy's calls take.
+//! The share of a worker's time that is spent in the calls of one policy.
 //!
-//! Measured by the ticks that fall into its calls, out of the ticks that
-//! passed: a sampling profile that costs nothing between ticks and, since a
-//! preempted call sees one tick however long it was away, does not blame it
-//! for the time of others. The ticker's own lateness drops out of the ratio.
+//! It is the ratio of the ticks that fall into calls to all ticks (`deadline`): a
+//! sampling profile that costs nothing between ticks. A preempted call sees only one
+//! tick, however long it is preempted, so the time of other threads does not count. Late
+//! ticks do not change the ratio.
 
-/// Ticks of one window: about a second.
+/// The length of a window in ticks: about a second.
 const WINDOW: u64 = 1_000;
 
-/// The current window of one worker and policy.
+/// The current window of one policy on one worker.
 #[derive(Debug, Default)]
 pub(crate) struct CpuShare {
     window: u64,
@@ -16,8 +16,8 @@ pub(crate) struct CpuShare {
 }
 
 impl CpuShare {
-    /// Counts the ticks of one call that ended at tick `now`. True if the
-    /// policy has had more than `percent` of this window; it then starts anew.
+    /// Counts the ticks of a call that ended at tick `now`. Returns true and starts a new
+    /// window if calls have used more than `percent` of this one.
     pub(crate) fn charge(&mut self, ticks: u32, now: u64, percent: u32) -> bool {
         if now.saturating_sub(self.window) >= WINDOW {
             self.window = now;
@@ -37,14 +37,15 @@ impl CpuShare {
 mod tests {
     use super::CpuShare;
 
-    /// A call of `ticks` ticks begun every `every` ticks, for three seconds.
-    fn trips(ticks: u32, every: u64, percent: u32) -> bool {
+    /// Whether a call of `ticks` ticks in each `every` ticks exceeds the share within
+    /// three seconds.
+    fn exceeds(ticks: u32, every: u64, percent: u32) -> bool {
         let mut share = CpuShare::default();
         (1..3_000 / every).any(|n| share.charge(ticks, n * every, percent))
     }
 
     #[test]
-    fn trips_above_its_share_and_not_below() {
+    fn exceeds_only_above_the_share() {
         let table = [
             (6, 10, 50, true),
             (4, 10, 50, false),
@@ -54,7 +55,7 @@ mod tests {
         ];
         for (ticks, every, percent, expected) in table {
             assert_eq!(
-                trips(ticks, every, percent),
+                exceeds(ticks, every, percent),
                 expected,
                 "{ticks} of {every}, {percent} %"
             );

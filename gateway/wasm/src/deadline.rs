@@ -1,11 +1,11 @@
-//! CPU-time deadlines.
+//! Limits on the CPU time of calls.
 //!
-//! One thread advances the engine's epoch about once a millisecond while calls
-//! are being made, and sleeps when there have been none for a while. A running
-//! call notices each tick and compares the CPU time of its own thread with its
-//! budget: a thread that was preempted is not blamed for the time of others.
-//! The clock is read only at a tick, so a short call pays no system call; a
-//! budget is therefore exact to about a tick.
+//! A ticker thread increments the engine's epoch about once a millisecond while calls
+//! are made, and sleeps when there have been none for a while. At each tick wasmtime
+//! interrupts a running call, which compares the CPU time of its thread with its
+//! budget. The time in which the thread is preempted does not count. The clock is read
+//! only at ticks: a short call makes no system call, and a budget is exact to about one
+//! tick.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -17,10 +17,10 @@ use wasmtime::{EngineWeak, StoreContextMut, UpdateDeadline};
 use crate::state::HostState;
 
 const TICK: Duration = Duration::from_millis(1);
-/// Ticks that found no call under way before the thread sleeps.
+/// After this many ticks without a call, the thread sleeps.
 const IDLE_TICKS: u32 = 100;
 
-/// The thread that ticks. Stops when dropped.
+/// The ticker thread. Stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Ticker(Arc<Shared>);
 
@@ -39,8 +39,8 @@ impl std::fmt::Debug for Shared {
     }
 }
 
-/// True while its worker is inside a call. Padded: each worker writes its own
-/// line, and the ticker reads all of them.
+/// True while the worker is inside a call. Aligned so that no two workers write to the
+/// same cache line.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Calling(AtomicBool);
@@ -88,8 +88,8 @@ impl Drop for Ticker {
 }
 
 impl Caller {
-    /// Marks the start of a call. Sequentially consistent on both sides, so
-    /// that the ticker cannot fall asleep over a call that has just begun.
+    /// Marks the start of a call. Sequentially consistent, as are the accesses of the
+    /// ticker, so that it cannot fall asleep just after a call has begun.
     pub(crate) fn enter(&self) {
         self.calling.0.store(true, Ordering::SeqCst);
         if self.ticker.asleep.load(Ordering::SeqCst) {
@@ -97,12 +97,12 @@ impl Caller {
         }
     }
 
-    /// Marks its end.
+    /// Marks the end of a call.
     pub(crate) fn leave(&self) {
         self.calling.0.store(false, Ordering::Release);
     }
 
-    /// Ticks since the process began: about a millisecond each while calls are made.
+    /// Ticks since the start: about one a millisecond while calls are made.
     pub(crate) fn ticks(&self) -> u64 {
         self.ticker.ticks.load(Ordering::Relaxed)
     }
@@ -158,11 +158,11 @@ impl Shared {
     }
 }
 
-/// The budget of the call that is under way in one store.
+/// The CPU-time budget of the current call in a store.
 #[derive(Debug, Default)]
 pub(crate) struct Budget {
     allowed_ns: u64,
-    /// The thread's CPU time at the first tick of this call.
+    /// The thread's CPU time at the first tick of the call.
     started_ns: Option<u64>,
     ticks: u32,
 }
@@ -174,13 +174,13 @@ impl Budget {
         self.ticks = 0;
     }
 
-    /// Ticks that fell into this call: its share of the time, sampled.
+    /// The number of ticks during the call.
     pub(crate) fn ticks(&self) -> u32 {
         self.ticks
     }
 }
 
-/// The error that ends an overrunning call.
+/// The error that ends a call that exceeds its budget.
 #[derive(Debug)]
 pub(crate) struct OutOfTime;
 
@@ -192,7 +192,7 @@ impl std::fmt::Display for OutOfTime {
 
 impl std::error::Error for OutOfTime {}
 
-/// Called by wasmtime in the middle of a call, at each tick.
+/// Wasmtime calls this at each tick that falls into a call.
 pub(crate) fn on_tick(
     mut store: StoreContextMut<'_, HostState>,
 ) -> wasmtime::Result<UpdateDeadline> {

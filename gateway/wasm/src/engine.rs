@@ -1,4 +1,5 @@
-//! The engine of all policies of the process. Off the workers.
+//! The runtime: the wasmtime engine of the process and what belongs to it. Not used
+//! on the workers.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -15,22 +16,25 @@ use crate::fingerprint::{process_key, sha256};
 use crate::state::HostState;
 use crate::{convert, wasi};
 
-/// The stack of a call. A worker thread needs room for it beside its own.
+/// The maximum WebAssembly stack of a call, in bytes. It is part of the worker thread's
+/// stack, which must be larger.
 const STACK: usize = 512 * 1024;
 
-/// The engine, its compile cache and its ticker. One per process; a clone is a handle.
+/// The engine, its compile cache and its ticker thread. One per process; clones share
+/// it.
 #[derive(Debug, Clone)]
 pub struct Runtime(Arc<Shared>);
 
-/// How a [`Runtime`] is made.
+/// The settings of a [`Runtime`].
 #[derive(Debug, Clone, Default)]
 pub struct RuntimeOptions {
-    /// Where compiled components are kept between starts. Made if missing;
-    /// unused, with a warning, unless it is 0700 and the effective user's own.
+    /// The directory for compiled components, which are reused at later starts. Created
+    /// if missing. Ignored with a warning unless it has mode 0700 and belongs to the
+    /// effective user.
     pub cache_dir: Option<PathBuf>,
 }
 
-/// Why a [`Runtime`] cannot be made.
+/// Why a [`Runtime`] cannot be created.
 #[derive(Debug)]
 pub struct RuntimeError(String);
 
@@ -39,9 +43,9 @@ struct Shared {
     linker: Linker<HostState>,
     cache: Option<CompileCache>,
     ticker: Ticker,
-    /// Components by content hash, for as long as someone holds them.
+    /// The components in use, by the SHA-256 of their content.
     components: Mutex<HashMap<[u8; 32], Weak<Component>>>,
-    /// The key under which secrets enter memos.
+    /// The key of the MACs that replace sensitive inputs in memo keys.
     mac_key: [u8; 16],
 }
 
@@ -70,11 +74,11 @@ impl Runtime {
         })))
     }
 
-    /// Compiles and checks a component; one that is loaded already is found by
-    /// its content. Takes from a millisecond (cached) to many seconds (Python).
+    /// Compiles and checks a component, or returns a loaded one with the same content.
+    /// Takes from a millisecond (cached) to many seconds (Python).
     ///
     /// # Errors
-    /// [`LoadError`], whose words tell the operator what to do.
+    /// [`LoadError`], whose message tells the operator what to do.
     pub fn load(&self, bytes: &[u8]) -> Result<Arc<Component>, LoadError> {
         let hash = sha256(bytes);
         if let Some(found) = self.components().get(&hash).and_then(Weak::upgrade) {
@@ -121,12 +125,12 @@ impl Runtime {
     }
 }
 
-/// The settings. Each that changes compiled code changes the names in the
-/// compile cache by itself.
+/// An engine with the settings of the gateway. A setting that affects compiled code also
+/// changes the file names in the compile cache.
 pub(crate) fn engine() -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
-        // Nothing waits inside a policy's store; costs 45 % of a call if on.
+        // Calls are synchronous. The support would add 45 % to the time of a call.
         .concurrency_support(false)
         .wasm_component_model(true)
         .epoch_interruption(true)

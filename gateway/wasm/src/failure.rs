@@ -1,40 +1,41 @@
-//! How a policy can fail. Whether the request is refused or the policy
-//! skipped is `on_error`, which the proxy reads from the policy.
+//! The failures of a policy. The proxy decides by the policy's `on_error` whether the
+//! request is refused or the policy is skipped.
 
 use std::fmt;
 
-/// A policy that gave no usable verdict.
+/// The reason why a policy gave no usable verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFailure {
-    /// What went wrong.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What is known beyond the kind, for the log: a trap's text, for example.
-    /// May be empty. Never holds the value of an input.
+    /// Details for the log, for example the message of a trap. May be empty. The gateway
+    /// never adds the value of an input.
     pub detail: String,
 }
 
-/// What went wrong.
+/// The kind of failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FailureKind {
-    /// It trapped: a panic, a stack overflow, an exhausted quota.
+    /// It trapped, for example because of a panic, a stack overflow or too much data in
+    /// one call.
     Trap,
     /// It used more CPU time than its deadline allows.
     Deadline,
-    /// It wanted more memory than its limit allows.
+    /// It requested more memory than its limit allows.
     Memory,
-    /// It returned an error; this is its message, cut off at 512 bytes.
+    /// It returned an error with this message, truncated at 512 bytes.
     Error(String),
-    /// Its verdict breaks the contract; this says how.
+    /// Its verdict breaks the contract in this way.
     BadVerdict(String),
-    /// Its verdict holds an effect that cannot be carried out: this version does
-    /// not know how, it was not granted, or it belongs to another phase. This says which.
+    /// Its verdict contains an effect that cannot be carried out, for this reason: it is
+    /// not supported by this version, not granted, or not allowed in the phase.
     EffectRefused(String),
-    /// It failed or ran too much of late and is not asked for a while.
+    /// It is suspended, because it recently failed too often or used too much CPU time.
     BreakerOpen,
 }
 
 impl FailureKind {
-    /// A fixed word for metrics and `Proxy-Status`.
+    /// The name of the kind in metrics and `Proxy-Status`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Trap => "trap",
@@ -46,14 +47,14 @@ impl FailureKind {
         }
     }
 
-    /// Whether the request is refused whatever `on_error` says. A policy that asks
-    /// for an effect that is never carried out fails each time: if it were
-    /// skipped, a signature check or a ban would let everyone through for ever.
+    /// Whether the request is refused even if `on_error` is `skip`. A policy whose effect
+    /// cannot be carried out fails on every request: if it were skipped, a signature
+    /// check or a ban would never take place.
     pub fn always_denies(&self) -> bool {
         matches!(self, Self::EffectRefused(_))
     }
 
-    /// Whether the instance is lost with it.
+    /// Whether the instance must be discarded.
     pub(crate) fn discards_instance(&self) -> bool {
         matches!(self, Self::Trap | Self::Deadline | Self::Memory)
     }
@@ -73,14 +74,14 @@ impl fmt::Display for PolicyFailure {
         match &self.kind {
             FailureKind::Trap => f.write_str("the policy trapped")?,
             FailureKind::Deadline => f.write_str("the policy used up its CPU time")?,
-            FailureKind::Memory => f.write_str("the policy wanted more memory than its limit")?,
+            FailureKind::Memory => f.write_str("the policy exceeded its memory limit")?,
             FailureKind::Error(message) => write!(f, "the policy returned an error: {message}")?,
             FailureKind::BadVerdict(why) => write!(f, "the policy's verdict is not valid: {why}")?,
             FailureKind::EffectRefused(why) => {
                 write!(f, "the policy's verdict cannot be carried out: {why}")?;
             }
             FailureKind::BreakerOpen => {
-                f.write_str("the policy failed or ran too much of late and is suspended")?;
+                f.write_str("the policy recently failed too often or used too much CPU time, and is suspended")?;
             }
         }
         if self.detail.is_empty() {

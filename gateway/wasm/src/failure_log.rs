@@ -1,12 +1,12 @@
-//! Which failures of a policy are logged: the first one at once, then at most a
-//! line a second, for all workers together. What is left out is counted, and
-//! said with the next line or by a summary when the second is over.
+//! Limits the log lines about failures of a policy: the first failure is logged at once,
+//! then at most one line a second for all workers together. The failures in between are
+//! counted; their number is logged with the next line, or by a summary after a second.
 //!
 //! Time is an argument, in milliseconds of the proxy's clock.
 
 use std::sync::{Mutex, PoisonError};
 
-/// Milliseconds between two lines about one policy.
+/// The shortest time between two lines about one policy, in milliseconds.
 pub(crate) const INTERVAL_MS: u64 = 1_000;
 
 #[derive(Debug, Default)]
@@ -16,15 +16,15 @@ pub(crate) struct FailureLog(Mutex<State>);
 struct State {
     /// When the last line was written.
     written_ms: Option<u64>,
-    /// Failures since then without a line.
+    /// The number of failures since then.
     unreported: u64,
-    /// Somebody is going to ask for the summary.
+    /// Whether a caller has undertaken to log the summary.
     summary_is_due: bool,
 }
 
 impl FailureLog {
-    /// Takes in a failure. `Some` if it is to be logged now, with the number of
-    /// earlier ones that were not.
+    /// Records a failure. `Some` if it is to be logged now, with the number of earlier
+    /// ones that were not logged.
     pub(crate) fn admit(&self, now_ms: u64) -> Option<u64> {
         let mut state = self.state();
         let is_early = state
@@ -38,7 +38,7 @@ impl FailureLog {
         Some(std::mem::take(&mut state.unreported))
     }
 
-    /// True for one caller after failures were left out: it is to ask for the
+    /// True for one caller after failures that were not logged: it must log the
     /// [`summary`](Self::summary) in a second.
     pub(crate) fn claim_summary(&self) -> bool {
         let mut state = self.state();
@@ -47,7 +47,7 @@ impl FailureLog {
         is_mine
     }
 
-    /// How many failures no line has told of. 0 if a line has done so meanwhile.
+    /// The number of failures not logged yet. 0 if a line has reported them meanwhile.
     pub(crate) fn summary(&self, now_ms: u64) -> u64 {
         let mut state = self.state();
         state.summary_is_due = false;
@@ -70,13 +70,13 @@ mod tests {
     fn the_first_at_once_then_one_line_a_second_with_the_count() {
         let log = FailureLog::default();
         assert_eq!(log.admit(5_000), Some(0));
-        assert!(!log.claim_summary(), "nothing was left out");
+        assert!(!log.claim_summary(), "all failures were logged");
         assert_eq!(log.admit(5_000), None);
         assert!(log.claim_summary());
         assert_eq!(log.admit(5_999), None);
         assert!(!log.claim_summary(), "one summary is due already");
         assert_eq!(log.admit(6_000), Some(2));
-        assert_eq!(log.summary(6_001), 0, "the line has said it");
+        assert_eq!(log.summary(6_001), 0, "the line reported them");
         assert_eq!(log.admit(6_500), None);
         assert!(log.claim_summary());
         assert_eq!(log.summary(7_500), 1);

@@ -1,11 +1,11 @@
-//! Content hashes, and the random keys of this process.
+//! Content hashes, and random keys for this process.
 
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-/// A SHA-256 over length-prefixed fields, so that no two lists of fields are
-/// written alike.
+/// A SHA-256 over length-prefixed fields, so that different lists of fields hash
+/// different bytes.
 pub(crate) struct Fingerprint(Sha256);
 
 impl Fingerprint {
@@ -29,7 +29,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// In lower-case hexadecimal.
+/// Bytes in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -40,8 +40,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// 16 random bytes of the kernel's. Should it refuse (a seccomp filter), the
-/// standard library's seed for its hash maps stands in, which is random too.
+/// 16 random bytes from the kernel. If it refuses (for example because of a seccomp
+/// filter), the random seed of the standard library's hash maps is used.
 pub(crate) fn process_key() -> [u8; 16] {
     let mut key = [0; 16];
     match rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty()) {

@@ -1,12 +1,12 @@
-//! The permissions (`grants`) that an operator gives a policy, and the inputs and effects
-//! that need one.
+//! Grants: the permissions that an operator gives a policy, and the inputs and effects
+//! that require one.
 
 use std::collections::BTreeSet;
 
 use crate::input::{Input, Phase};
 use crate::plan::Plan;
 
-/// What a policy was granted. Bundled policies need no grants.
+/// The grants of a policy. Bundled policies need none.
 #[derive(Debug, Clone)]
 pub(crate) struct Grants {
     bundled: bool,
@@ -21,12 +21,12 @@ impl Grants {
         }
     }
 
-    /// Whether this was granted, for example `effect:take`.
+    /// Whether a grant such as `effect:take` was given.
     pub(crate) fn allows(&self, name: &str) -> bool {
         self.bundled || self.given.contains(name)
     }
 
-    /// What a plan needs and was not granted.
+    /// The grants that a plan requires and that were not given.
     pub(crate) fn missing(&self, plan: &Plan) -> BTreeSet<String> {
         plan.inputs
             .iter()
@@ -36,7 +36,7 @@ impl Grants {
             .collect()
     }
 
-    /// A policy that may see the whole `Cookie` field may see each cookie.
+    /// A policy that may read the whole `Cookie` field may read each cookie.
     fn allows_through_cookie_field(&self, name: &str) -> bool {
         name.starts_with("cookie:") && self.allows("header:cookie")
     }
@@ -68,7 +68,7 @@ impl Grants {
         unused.cloned().collect()
     }
 
-    /// The line to paste: what was given and what is missing.
+    /// The configuration line with the given and the missing grants.
     pub(crate) fn line_with(&self, missing: &BTreeSet<String>) -> String {
         let all: Vec<String> = self
             .given
@@ -79,21 +79,21 @@ impl Grants {
     }
 }
 
-/// What the name of a grant stands for.
+/// Whether a grant of some name exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantName {
-    /// Something that a policy can be allowed.
+    /// It exists.
     Known,
-    /// A field that every policy may read.
+    /// It names a field that every policy may read.
     NotNeeded,
-    /// Something of the contract that this version does not carry out: a policy
-    /// that needs it would not do what it is there for.
+    /// It is part of the contract, but this version does not support it.
     NotSupported,
-    /// Nothing. It is refused, because a misspelt grant would have no effect in silence.
+    /// It does not exist. It is refused, because a misspelt grant would silently have no
+    /// effect.
     Unknown,
 }
 
-/// What the name of a grant stands for, for example `effect:take`.
+/// Whether a grant of this name, such as `effect:take`, exists.
 pub fn grant_name(name: &str) -> GrantName {
     match name.split_once(':') {
         Some(("effect", "verify" | "choose-upstream" | "ban")) => GrantName::NotSupported,
@@ -117,8 +117,8 @@ fn read_grant(input: &Input) -> GrantName {
     }
 }
 
-/// The phases that an effect belongs to; none if there is no such effect, or
-/// it is not carried out.
+/// The phases in which an effect is allowed. Empty if the effect does not exist or is
+/// not supported.
 pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     match effect {
         "take" | "cache-lookup" => &[Phase::Request],
@@ -128,7 +128,7 @@ pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     }
 }
 
-/// The grant that an input needs, if any: credentials need one.
+/// The grant that an input requires. Only credentials require one.
 fn required_grant(input: &Input) -> Option<String> {
     let name = input.name().filter(|_| input.is_credential())?;
     Some(format!("{}:{name}", input.kind()))
@@ -196,7 +196,7 @@ mod tests {
             (Phase::Response, &Input::Path, "effect:purge", true),
         ];
         for (phase, input, grant, used) in table {
-            // Pointed at or handed over: both are uses.
+            // A reference is a use as well as an input.
             let plan = Plan::new(Vec::new(), vec![(*input).clone()], &[]).unwrap();
             let grants = Grants::new(false, &[(*grant).to_owned()]);
             let unused = grants.unused(|asked| (asked == *phase).then_some(&plan));

@@ -1,4 +1,4 @@
-//! What a worker's policies share: the instances.
+//! The instances of a worker, which its policies share.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -14,26 +14,27 @@ use crate::failure::{FailureKind, PolicyFailure};
 use crate::instance::Instance;
 use crate::policy::{Isolation, Policy};
 
-/// What the policies of one worker share: the instances. Lives as long as the
-/// worker, across reloads.
+/// The instances that the policies of one worker share. Lives as long as the worker,
+/// across reloads.
 pub struct WorkerHost {
     pub(crate) runtime: Runtime,
     pub(crate) caller: Caller,
     slots: RefCell<HashMap<SlotKey, Weak<Slot>>>,
 }
 
-/// Configurations with other limits do not share an instance.
+/// The component's hash and the memory limit: configurations with different limits do
+/// not share an instance.
 type SlotKey = ([u8; 32], usize);
 
-/// A place for one instance, and for those that take its place when it is gone.
+/// Holds the current instance, which is replaced after a failure.
 pub(crate) struct Slot {
     pub(crate) instance: RefCell<Option<Instance>>,
-    /// Numbers the instances of this place: handles of an earlier one are invalid.
+    /// The number of the current instance: handles from an earlier one are invalid.
     pub(crate) generation: Cell<u64>,
 }
 
 impl WorkerHost {
-    /// Made once on each worker.
+    /// Called once on each worker.
     pub fn new(runtime: &Runtime) -> Rc<Self> {
         Rc::new(Self {
             runtime: runtime.clone(),
@@ -42,7 +43,7 @@ impl WorkerHost {
         })
     }
 
-    /// The place of a policy's instance.
+    /// The slot of a policy's instance.
     pub(crate) fn slot(&self, policy: &Policy) -> Rc<Slot> {
         let fresh = || {
             Rc::new(Slot {
@@ -78,8 +79,9 @@ pub(crate) fn new_instance(policy: &Policy, caller: &Caller) -> Result<Instance,
     )
 }
 
-/// Configures a policy that has accepted this configuration before. Its subscription
-/// must be the same as then, since verdicts are checked against the plan made of it.
+/// Configures a policy in a new instance. Its subscription must be the one that it
+/// returned when it was first configured, because verdicts are checked against that
+/// plan.
 pub(crate) fn configure(
     policy: &Policy,
     instance: &mut Instance,
@@ -91,7 +93,7 @@ pub(crate) fn configure(
     let subscription = instance.subscription(caller, deadline, configured)?;
     if subscription != *policy.subscription() {
         return Err(PolicyFailure::without_detail(FailureKind::BadVerdict(
-            "the same configuration subscribed to something else than before".to_owned(),
+            "its subscription differs from the one that it returned before".to_owned(),
         )));
     }
     Ok(configured)

@@ -1,4 +1,4 @@
-//! What a policy may ask for, independent of the contract's version.
+//! The inputs of policies, independent of the contract's version.
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ pub(crate) use table::for_each_input;
 
 use row::Row;
 
-/// The type of what stands in parentheses behind an input.
+/// The type of an input's argument, written in parentheses behind its name.
 macro_rules! argument_type {
     (limit) => { u32 };
     (field) => { Box<str> };
     (name) => { Box<str> };
 }
 
-/// What stands in parentheses behind an input: `$value` is bound to it.
+/// The argument of an input, to which `$value` is bound.
 macro_rules! argument {
     () => {
         Argument::None
@@ -34,11 +34,11 @@ macro_rules! argument {
     };
 }
 
-/// Makes the enum and what is looked up in its rows.
+/// Defines the enum and the look-up of its rows.
 macro_rules! define_input {
     ($($(#[$doc:meta])* $Input:ident $(($kind:ident))?: $row:expr;)*) => {
-        /// One thing about an exchange that a policy may ask for. The meaning of each
-        /// is written in `wit/types.wit`. Field names are in lower case.
+        /// A property of an exchange that a policy may read. Each is defined in
+        /// `wit/types.wit`. Field names are in lower case.
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum Input {
             $($(#[$doc])* $Input $((argument_type!($kind)))?,)*
@@ -67,14 +67,14 @@ for_each_input!(define_input);
 
 enum Argument<'a> {
     None,
-    /// What the input names.
+    /// The name of a field, cookie or query parameter.
     Name(&'a str),
-    /// The most bytes of a body.
+    /// The maximum size of a body, in bytes.
     Limit(u32),
 }
 
 impl Input {
-    /// Its name in the contract, without what stands in parentheses behind it.
+    /// Its name in the contract, without the argument.
     pub(crate) fn kind(&self) -> &'static str {
         self.row().name
     }
@@ -87,25 +87,26 @@ impl Input {
         }
     }
 
-    /// Whether it is a credential by its nature, whatever the policy says: such a
-    /// value enters a memo key only as a keyed MAC, is never printed, and needs a grant.
+    /// Whether it is a credential, even if the policy does not declare it sensitive. The
+    /// value of a credential enters a memo key only as a keyed MAC, is never printed, and
+    /// requires a grant.
     pub fn is_credential(&self) -> bool {
         self.row().credential.holds(self.name())
     }
 
-    /// Whether it has a value in a phase: what describes the response has none
-    /// before there is one, and what made the response is known on delivery.
+    /// Whether it has a value in a phase. Inputs about the response have none before
+    /// there is a response, and its source (`answered-by`) is known only on delivery.
     pub(crate) fn is_known_in(&self, phase: Phase) -> bool {
         self.row().phases.contains(&phase)
     }
 
-    /// Whether two requests with one cache key can differ in it. What a verdict
-    /// makes of such an input must join the key, or stay out of what is stored.
+    /// Whether two requests with the same cache key can differ in it. A value that
+    /// contains such an input must be part of the cache key or must not be stored.
     pub fn is_outside_cache_key(&self) -> bool {
         !self.row().is_fixed_by_cache_key
     }
 
-    /// Whether this version of the gateway gives it to policies.
+    /// Whether this version supports it.
     pub(crate) fn is_provided(&self) -> bool {
         self.row().is_provided
     }
@@ -123,18 +124,18 @@ impl fmt::Display for Input {
     }
 }
 
-/// What the proxy knows of an exchange.
+/// Gives the values of the inputs of an exchange.
 pub trait Facts {
-    /// Appends the bytes of an input to `out` and returns true, or appends
-    /// nothing and returns false if it is absent. [`Input::Now`] is never
-    /// asked for: the host has it.
+    /// Appends the value of an input to `out` and returns true, or appends nothing and
+    /// returns false if it is absent. Never called with [`Input::Now`], which is an
+    /// argument of [`WorkerPolicy::decide`](crate::WorkerPolicy::decide).
     fn input(&self, input: &Input, out: &mut Vec<u8>) -> bool;
 }
 
-/// The time, taken once a request by the proxy.
+/// The time of a decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {
-    /// Milliseconds of a clock that never goes back, from any origin that all workers share.
+    /// Milliseconds of a monotonic clock whose origin all workers share.
     pub monotonic_ms: u64,
     /// Seconds since 1970-01-01T00:00:00Z.
     pub unix_seconds: u64,

@@ -1,4 +1,4 @@
-//! The inputs of a call, collected and checked to be text.
+//! Collects the inputs of a call and checks that they are UTF-8.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::input::{Facts, Input, Now};
 use crate::plan::{MAX_INPUTS, Plan};
 
-/// The inputs of a call, as text. Used again for each.
+/// The inputs of a call as text. The buffers are reused for each call.
 #[derive(Default)]
 pub(crate) struct InputBuffer {
     text: Vec<u8>,
@@ -14,7 +14,7 @@ pub(crate) struct InputBuffer {
 }
 
 impl InputBuffer {
-    /// Collects the inputs. An error is the one that is not UTF-8.
+    /// Collects the inputs. An error is the first input that is not UTF-8.
     pub(crate) fn fill(&mut self, plan: &Plan, facts: &dyn Facts, now: Now) -> Result<(), Input> {
         self.text.clear();
         self.ranges.clear();
@@ -39,7 +39,7 @@ impl InputBuffer {
         Ok(())
     }
 
-    /// The inputs, in an array on the stack.
+    /// Calls `then` with the inputs, in an array on the stack.
     pub(crate) fn with<R>(&self, then: impl FnOnce(&[Option<&str>]) -> R) -> R {
         let mut inputs: [Option<&str>; MAX_INPUTS] = [None; MAX_INPUTS];
         for (input, range) in inputs.iter_mut().zip(&self.ranges) {

@@ -1,5 +1,5 @@
-//! One instance of a component: its store, and the calls into it. Each call
-//! has a budget of CPU time, and each way to fail is told apart here.
+//! One instance of a component: its store, and the calls into it. Each call has a budget
+//! of CPU time, and its failure is classified here.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,32 +17,32 @@ use crate::input::Phase;
 use crate::log::cut;
 use crate::state::HostState;
 
-/// The most bytes that a guest may hand over in one call, in lists and
-/// strings: however often a list points at the same memory, each copy counts.
-const MAX_HANDED_OVER: usize = 1024 * 1024;
-/// The most handles, and so configurations, of one instance.
+/// The most bytes that a guest may return in one call, in lists and strings. Each
+/// element is counted, even if a list refers to the same memory many times.
+const MAX_RETURNED: usize = 1024 * 1024;
+/// The maximum number of handles, and so of configurations, of one instance.
 const MAX_HANDLES: usize = 100_000;
-/// The most bytes of a trap's or an error's text.
-const MAX_TEXT: usize = 512;
+/// The maximum length of the message of a trap or an error, in bytes.
+const MAX_MESSAGE: usize = 512;
 
 pub(crate) struct Instance {
     store: Store<HostState>,
     exports: v0_1::Policy,
     log_name: Arc<str>,
-    /// Whether it was nearly full of memory already when it was last
-    /// configured: then it is not replaced for that.
-    full_at_rest: bool,
+    /// Whether its memory was nearly full right after the last `configure`. Then a new
+    /// instance would be as full, so it is not replaced for that.
+    full_after_configure: bool,
 }
 
-/// A call's answer.
+/// The answer to a call.
 pub(crate) struct Answer {
     pub(crate) verdict: RawVerdict,
-    /// Whether it asked for the time or for random numbers.
+    /// Whether the call read a clock or random numbers.
     pub(crate) impure: bool,
 }
 
 impl Instance {
-    /// Makes one. Guest code may run already here.
+    /// Instantiates the component, which may run guest code.
     pub(crate) fn new(
         pre: &v0_1::PolicyPre<HostState>,
         log_name: Arc<str>,
@@ -54,18 +54,18 @@ impl Instance {
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.epoch_deadline_callback(deadline::on_tick);
-        store.set_hostcall_fuel(MAX_HANDED_OVER);
+        store.set_hostcall_fuel(MAX_RETURNED);
         store.set_max_component_handles(MAX_HANDLES);
         let exports = timed(&mut store, caller, deadline, |store| pre.instantiate(store))?;
         Ok(Self {
             store,
             exports,
             log_name,
-            full_at_rest: false,
+            full_after_configure: false,
         })
     }
 
-    /// Says under which name the component's lines are logged from now on.
+    /// Sets the name under which the component's output is logged from now on.
     pub(crate) fn log_as(&mut self, policy: &Arc<str>) {
         if !Arc::ptr_eq(&self.log_name, policy) {
             self.log_name = Arc::clone(policy);
@@ -85,7 +85,8 @@ impl Instance {
         .map(convert::v0_1::description)
     }
 
-    /// A configuration's handle; its refusal is [`FailureKind::Error`].
+    /// Configures a policy and returns its handle. If the policy refuses the
+    /// configuration, the failure is [`FailureKind::Error`].
     pub(crate) fn configure(
         &mut self,
         caller: &Caller,
@@ -96,7 +97,7 @@ impl Instance {
         let answer = timed(&mut self.store, caller, deadline, |store| {
             policy.call_configure(store, config)
         })?;
-        self.full_at_rest = self.store.data().memory.is_nearly_full();
+        self.full_after_configure = self.store.data().memory.is_nearly_full();
         answer.map_err(returned)
     }
 
@@ -117,7 +118,7 @@ impl Instance {
         })
     }
 
-    /// Asks for a verdict.
+    /// Calls the policy for a verdict.
     pub(crate) fn ask(
         &mut self,
         caller: &Caller,
@@ -127,7 +128,7 @@ impl Instance {
         inputs: &[Option<&str>],
     ) -> Result<Answer, PolicyFailure> {
         let policy = self.exports.janua_policy_policies().policy();
-        // A mark that was left while it was configured says nothing of this call.
+        // Clears what `configure` has read.
         self.store.data().take_impure();
         let answer = timed(&mut self.store, caller, deadline, |store| match phase {
             Phase::Request => policy.call_on_request(store, configured, inputs),
@@ -141,7 +142,7 @@ impl Instance {
         })
     }
 
-    /// Gives a configuration back. Its destructor runs in the guest.
+    /// Drops a configuration. Its destructor runs in the guest.
     pub(crate) fn release(
         &mut self,
         caller: &Caller,
@@ -153,18 +154,18 @@ impl Instance {
         })
     }
 
-    /// Ticks that fell into the last call.
+    /// The number of ticks during the last call.
     pub(crate) fn ticks(&self) -> u32 {
         self.store.data().budget.ticks()
     }
 
-    /// Whether its memory has grown so full that it should be replaced.
+    /// Whether it should be replaced, because its memory is nearly full.
     pub(crate) fn should_be_recycled(&self) -> bool {
-        !self.full_at_rest && self.store.data().memory.is_nearly_full()
+        !self.full_after_configure && self.store.data().memory.is_nearly_full()
     }
 }
 
-/// Runs one call under a deadline and tells how it failed.
+/// Makes a call under a deadline and classifies its failure.
 fn timed<R>(
     store: &mut Store<HostState>,
     caller: &Caller,
@@ -180,7 +181,7 @@ fn timed<R>(
 }
 
 fn failure(state: &mut HostState, error: &wasmtime::Error) -> PolicyFailure {
-    let said = state.log.take_last();
+    let output = state.log.take_last();
     let kind = if error.is::<OutOfTime>() {
         FailureKind::Deadline
     } else if state.memory.take_refused() {
@@ -192,18 +193,18 @@ fn failure(state: &mut HostState, error: &wasmtime::Error) -> PolicyFailure {
         FailureKind::Deadline => String::new(),
         _ => error.root_cause().to_string(),
     };
-    if !said.is_empty() {
+    if !output.is_empty() {
         if !detail.is_empty() {
             detail.push_str("; ");
         }
-        detail.push_str("it said: ");
-        detail.push_str(&said);
+        detail.push_str("its last output: ");
+        detail.push_str(&output);
     }
-    cut(&mut detail, MAX_TEXT);
+    cut(&mut detail, MAX_MESSAGE);
     PolicyFailure { kind, detail }
 }
 
 fn returned(mut message: String) -> PolicyFailure {
-    cut(&mut message, MAX_TEXT);
+    cut(&mut message, MAX_MESSAGE);
     PolicyFailure::without_detail(FailureKind::Error(message))
 }

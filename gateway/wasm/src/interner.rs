@@ -1,5 +1,5 @@
-//! Equal verdicts are kept once. Bounded: one compiled verdict per miss would
-//! otherwise grow without end under random keys.
+//! Shares equal verdicts, so that the memo holds each only once. The number and size of
+//! shared verdicts are limited, because random keys can lead to random verdicts.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 use crate::verdict::Verdict;
 
-/// The most different verdicts that are shared.
+/// The maximum number of shared verdicts.
 const MAX_VERDICTS: usize = 1_024;
 
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Interner {
     budget: usize,
 }
 
-/// A verdict, and whether the interner counts its memory. Otherwise the memo does.
+/// A verdict, and whether the interner counts its size. If not, the memo does.
 pub(crate) struct Interned {
     pub(crate) verdict: Rc<Verdict>,
     pub(crate) shared: bool,
@@ -62,7 +62,7 @@ impl Interner {
         self.verdicts.len() < MAX_VERDICTS && self.bytes + bytes <= self.budget
     }
 
-    /// Drops what nobody holds any more.
+    /// Drops the verdicts that are no longer used elsewhere.
     fn sweep(&mut self) {
         let bytes = &mut self.bytes;
         self.verdicts.retain(|verdict| {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn is_bounded_and_makes_room_for_what_is_held() {
+    fn is_limited_and_drops_unused_verdicts() {
         let mut interner = Interner::new(usize::MAX);
         let held: Vec<_> = (0..MAX_VERDICTS)
             .map(|n| interner.intern(verdict(n)))
@@ -105,7 +105,7 @@ mod tests {
         assert!(held.iter().all(|interned| interned.shared));
         assert!(
             !interner.intern(verdict(5_000)).shared,
-            "full of what is held"
+            "all verdicts are in use"
         );
         drop(held);
         assert!(interner.intern(verdict(5_001)).shared);

@@ -1,10 +1,10 @@
-//! The memo key: the declared inputs, except `now`, as one string of bytes.
+//! The memo key: the declared inputs, except `now`, as one byte string.
 //!
-//! Each input is a byte that says whether it is there, then its length and its
-//! raw bytes, so that no two lists of inputs are written alike. A secret
-//! enters as its SipHash-2-4-128 under a key of this process instead: a memo
-//! never holds a credential, and 128 bits under an unknown key are not hit by
-//! chance.
+//! Each input is written as a byte that is 1 if it is present, its length and its
+//! raw bytes, so that different lists of inputs have different keys. Instead of a
+//! sensitive input its SipHash-2-4-128 under a secret key of this process is
+//! written: a memo holds no credential, and a collision of 128 bits under an
+//! unknown key is negligible.
 
 use std::hash::Hasher as _;
 
@@ -13,10 +13,10 @@ use siphasher::sip128::{Hasher128 as _, SipHasher24};
 use crate::input::{Facts, Input};
 use crate::plan::Plan;
 
-/// The longest key that is remembered.
+/// The longest memo key, in bytes. Verdicts on longer inputs are not cached.
 pub(crate) const MAX_KEY: usize = 1024;
 
-/// Buffers that are used again for each key.
+/// Writes memo keys. The buffers are reused for each key.
 #[derive(Debug)]
 pub(crate) struct KeyWriter {
     mac: SipHasher24,
@@ -33,7 +33,7 @@ impl KeyWriter {
         }
     }
 
-    /// Writes the key of an exchange. `None` if it is too long to be remembered.
+    /// Writes the key of an exchange. `None` if it is longer than [`MAX_KEY`].
     pub(crate) fn write(&mut self, plan: &Plan, facts: &dyn Facts) -> Option<&[u8]> {
         let Self { mac, key, secret } = self;
         key.clear();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_differs_from_empty_and_borders_count() {
+    fn absent_differs_from_empty_and_boundaries_count() {
         let some = |text: &str| Some(text.as_bytes().to_vec());
         let values = [
             [None, None, None],
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn now_is_no_part_and_long_keys_are_refused() {
+    fn now_is_left_out_and_long_keys_are_refused() {
         let plan = Plan::new(vec![Input::Now], Vec::new(), &[]).unwrap();
         let mut writer = KeyWriter::new(&[0; 16]);
         assert_eq!(writer.write(&plan, &Map(HashMap::new())), Some(&[][..]));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     proptest! {
-        /// Different inputs have different keys, equal ones the same.
+        /// Different inputs have different keys, and equal inputs have equal keys.
         #[test]
         fn is_injective(
             a in prop::collection::vec(prop::option::of(prop::collection::vec(0_u8..3, 0..4)), 3),

@@ -1,21 +1,21 @@
-//! The policy host: loads WebAssembly components, configures them, asks them,
-//! and remembers their verdicts.
+//! The policy host: loads WebAssembly components, configures them, calls them
+//! for verdicts, and caches the verdicts.
 //!
-//! A policy is a function from the inputs that it declared to a verdict, which
-//! is data. So most requests need no call at all: the verdict of the same
-//! inputs is reused for as long as the policy said ([`memo`](crate::Policy)).
-//! This is the only crate that names wasmtime; nothing of it shows in the API.
+//! A policy is a function from the inputs that it declares to a verdict, which
+//! is data. A verdict is therefore reused for the same inputs for as long as the
+//! policy allows (`memo`), and most requests need no call.
+//! This is the only crate that uses wasmtime, and its API does not expose it.
 //!
-//! The way of a policy, top-down:
+//! From a component to a verdict:
 //!
 //! | step | where | file |
 //! |---|---|---|
 //! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
 //! | configure it: subscription, grants, plan | off the workers | `policy`, `plan` |
-//! | ask it, or remember | each worker | `worker`, `key`, `memo`, `host`, `instance` |
-//! | stop it when it runs away | each worker | `deadline`, `limits`, `breaker` |
-//! | turn its answer into a checked verdict | each worker | `convert`, `rules`, `verdict` |
-//! | take a token for it | shared | `bucket` |
+//! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
+//! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
+//! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
+//! | take tokens from its rate-limit buckets | shared | `bucket` |
 //!
 //! Threads: everything reachable from [`Runtime`], [`Component`], [`Policy`]
 //! and [`Buckets`] is shared; [`WorkerHost`] and [`WorkerPolicy`] belong to one

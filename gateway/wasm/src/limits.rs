@@ -1,13 +1,14 @@
-//! How much an instance may grow.
+//! Limits on the memory and tables of an instance.
 
 use wasmtime::ResourceLimiter;
 
-/// The most elements of a table, 8 bytes each.
+/// The maximum number of elements in a table. Each takes 8 bytes.
 const MAX_TABLE_ELEMENTS: usize = 1_000_000;
-/// Core instances, tables and memories of one component. A Python component has about thirty.
+/// The maximum number of core instances, of tables and of memories of one component. A
+/// Python component has about thirty.
 const MAX_CORE_ITEMS: usize = 256;
 
-/// Watches the linear memories of one instance, all together.
+/// Limits the total size of the linear memories of one instance, in bytes.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     limit: usize,
@@ -24,12 +25,12 @@ impl MemoryLimit {
         }
     }
 
-    /// Whether growth was refused since this was last called.
+    /// Whether growth was refused since the last call of this method.
     pub(crate) fn take_refused(&mut self) -> bool {
         std::mem::take(&mut self.refused)
     }
 
-    /// Whether it is so full (over three quarters) that the instance should be
+    /// Whether more than three quarters are used, so that the instance should be
     /// replaced before it fails.
     pub(crate) fn is_nearly_full(&self) -> bool {
         self.used / 3 > self.limit / 4

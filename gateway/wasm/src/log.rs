@@ -1,32 +1,35 @@
-//! What policies say: `log`, stdout and stderr, into the gateway's own log.
+//! The output of policies: `log`, stdout and stderr go to the gateway's log.
 //!
-//! A line is cut off at 4,096 bytes, and an instance may say 100 at once and
-//! 20 a second; what is beyond that is counted and told with the next line. It
-//! is handed to `tracing`; that the subscriber does not block is the binary's
-//! affair.
+//! A line is truncated at 4,096 bytes. An instance may write 100 lines at once and
+//! 20 a second; further lines are dropped, and their number is logged with the next
+//! line. Lines are passed to `tracing`; the binary installs a subscriber that does
+//! not block.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::Level;
 
-/// The most bytes of one line.
+/// The maximum length of a line, in bytes.
 const MAX_LINE: usize = 4_096;
+/// Lines that an instance may write at once.
 const BURST: u32 = 100;
+/// After a burst, one line is allowed in each interval.
 const REFILL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Where the lines of one instance go. Shared by its store and its streams.
+/// The log of one instance. Shared by its store and its streams.
 #[derive(Debug, Clone)]
 pub(crate) struct LineLog(Arc<Mutex<Lines>>);
 
 #[derive(Debug)]
 struct Lines {
-    /// The policy that is being called, or the component.
+    /// The name in the log: the policy that is being called, or the component.
     log_name: Arc<str>,
     rate: Rate,
-    /// What of a line has been written to stdout or stderr so far.
+    /// The unfinished line of stdout or stderr.
     partial: Vec<u8>,
-    /// The last thing that was said on stderr: a panic's message, if it traps.
+    /// The last output on stdout or stderr, truncated at 512 bytes: after a trap, the
+    /// panic message.
     last: String,
 }
 
@@ -40,17 +43,17 @@ impl LineLog {
         })))
     }
 
-    /// Says who speaks from now on.
+    /// Sets the name under which lines are logged from now on.
     pub(crate) fn log_as(&self, log_name: &Arc<str>) {
         self.lines().log_name = Arc::clone(log_name);
     }
 
-    /// One line by the contract's `log`.
+    /// Logs a line written through the contract's `log`.
     pub(crate) fn line(&self, level: Level, message: &str) {
         self.lines().say(level, message);
     }
 
-    /// Bytes of stdout or stderr, said line by line.
+    /// Logs bytes written to stdout or stderr, line by line.
     pub(crate) fn write(&self, bytes: &[u8]) {
         let mut lines = self.lines();
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -58,8 +61,8 @@ impl LineLog {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
-            // What is beyond the cut is dropped here already, so that a line
-            // without an end takes no memory.
+            // Truncated before the line ends, so that a line without an end takes no
+            // memory.
             let room = MAX_LINE.saturating_sub(lines.partial.len());
             lines.partial.extend(text.iter().take(room).copied());
             if ended {
@@ -68,7 +71,7 @@ impl LineLog {
         }
     }
 
-    /// What was said last, and then nothing. For the text of a trap.
+    /// Takes the last output, for the description of a trap.
     pub(crate) fn take_last(&self) -> String {
         let mut lines = self.lines();
         if !lines.partial.is_empty() {
@@ -88,7 +91,7 @@ impl Lines {
         self.partial.clear();
         if !text.is_empty() {
             self.say(Level::INFO, &text);
-            // A panic's note about backtraces says nothing about the panic.
+            // Skips the note about backtraces that follows a panic message.
             if !text.starts_with("note: ") {
                 self.last
                     .push_str(if self.last.is_empty() { "" } else { " " });
@@ -109,7 +112,7 @@ impl Lines {
             tracing::warn!(
                 policy,
                 suppressed,
-                "the policy says too much; lines were left out"
+                "the policy wrote too many log lines; some were dropped"
             );
         }
         match level {
@@ -121,14 +124,14 @@ impl Lines {
     }
 }
 
-/// Cuts text off at this many bytes, on a character's boundary.
+/// Truncates text to at most this many bytes, at a character boundary.
 pub(crate) fn cut(text: &mut String, bytes: usize) {
     if text.len() > bytes {
         text.truncate(text.floor_char_boundary(bytes));
     }
 }
 
-/// Lines that may still be said.
+/// Limits the rate of lines, as a token bucket.
 #[derive(Debug)]
 struct Rate {
     tokens: u32,
@@ -145,7 +148,8 @@ impl Rate {
         }
     }
 
-    /// How many were left out before this one, or `None` if it is left out too.
+    /// Admits a line and returns how many were dropped before it. `None` if this one
+    /// is dropped too.
     fn admit(&mut self, now: Instant) -> Option<u64> {
         let passed = now.saturating_duration_since(self.filled);
         let back =

@@ -1,19 +1,18 @@
-//! Verdicts by key, within a budget of bytes.
+//! A cache of verdicts by key, limited in bytes.
 //!
-//! Keys are compared in full: a hash alone would be a way around an
-//! authentication. Eviction is S3-FIFO's: a new key enters a small queue (a
-//! tenth of the budget) and moves to the main queue only if it was asked for
-//! again before its turn came; so random keys push out other random keys. The
-//! ghost list of keys that lately left the small queue is a table of
-//! fingerprints, where a later one overwrites an earlier; a false match merely
-//! admits a key to the main queue.
+//! Keys are compared in full: with hashes alone, a client could bypass an
+//! authentication policy through a collision. Eviction is S3-FIFO: a new key
+//! enters a small queue (a tenth of the budget) and moves to the main queue only
+//! if it is looked up again before it reaches the front. Keys that are used once
+//! therefore evict only each other. The ghost list (keys that recently left the
+//! small queue) is a table of fingerprints in which a new one overwrites the old
+//! one in its slot; a false match merely admits a key to the main queue.
 //!
-//! While the memo is full and fewer than one lookup in a hundred finds
-//! something, it takes in nothing new for a while: filling it would cost more
-//! than it saves.
+//! If fewer than one lookup in a hundred hits while the memo is full, no new key
+//! is inserted for a while: inserting would cost more than it saves.
 //!
-//! Considered: quick_cache and moka, which are made for sharing between
-//! threads (locks or atomics on a hit), and lru, which a scan empties.
+//! Alternatives considered: quick_cache and moka are made for sharing between
+//! threads (locks or atomics on a hit); in lru, a scan evicts every entry.
 
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
@@ -23,16 +22,17 @@ use hashbrown::HashTable;
 
 use crate::verdict::Verdict;
 
-/// What an entry takes beside its key: the entry, its place in the index and a queue.
+/// The bytes of an entry apart from its key: the entry itself and its positions in the
+/// index and a queue.
 const OVERHEAD: usize = size_of::<Option<Entry>>() + 16;
-/// The part of the budget that the small queue may have, as a divisor.
+/// The small queue may hold the budget divided by this.
 const SMALL_PART: usize = 10;
-/// Uses that are told apart; each is a second chance in the main queue.
+/// The count of uses stops here. Each use is one more round in the main queue.
 const MAX_USES: u8 = 3;
-/// The most entries looked at to find one to evict.
+/// After this many entries, the next one is evicted even if it was used.
 const MAX_STEPS: u32 = 64;
 
-/// `S` is keyed by random numbers, except in tests.
+/// The hasher `S` is randomly keyed, except in tests.
 #[derive(Debug)]
 pub(crate) struct Memo<S = ahash::RandomState> {
     hasher: S,
@@ -76,7 +76,7 @@ impl<S: BuildHasher> Memo<S> {
         }
     }
 
-    /// What is remembered under this key and has not expired.
+    /// The verdict stored under this key, if it has not expired.
     #[inline]
     pub(crate) fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&Rc<Verdict>> {
         let hash = self.hasher.hash_one(key);
@@ -91,8 +91,9 @@ impl<S: BuildHasher> Memo<S> {
         })
     }
 
-    /// Remembers a verdict until `expires_ms`. `extra` are the bytes of a
-    /// verdict that nobody else pays for. It may be forgotten at any time.
+    /// Stores a verdict until `expires_ms`, unless it is too large or new keys are
+    /// not inserted at present. It may be evicted earlier. `extra` is the size of the
+    /// verdict in bytes, or 0 if the interner counts it.
     pub(crate) fn insert(
         &mut self,
         key: &[u8],
@@ -135,17 +136,17 @@ impl<S: BuildHasher> Memo<S> {
             .insert_unique(hash, at, |&at| entry(entries, at).map_or(0, |e| e.hash));
     }
 
-    /// Whether nothing new is taken in at present.
+    /// Whether no new key is inserted at present.
     pub(crate) fn is_paused(&self) -> bool {
         self.admission.paused > 0
     }
 
-    /// How many verdicts are remembered.
+    /// The number of entries, expired ones included.
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }
 
-    /// The bytes that they take.
+    /// The size of all entries in bytes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -185,7 +186,7 @@ impl<S: BuildHasher> Memo<S> {
         u32::try_from(self.entries.len() - 1).unwrap_or(u32::MAX)
     }
 
-    /// Makes room by one entry.
+    /// Evicts one entry.
     fn evict(&mut self) {
         for step in 0.. {
             let must = step >= MAX_STEPS;
@@ -196,7 +197,7 @@ impl<S: BuildHasher> Memo<S> {
                 &mut self.main
             };
             let Some(at) = queue.pop_front() else {
-                // Nothing is left to evict, so nothing takes room.
+                // Both queues are empty.
                 self.bytes = 0;
                 self.small_bytes = 0;
                 return;
@@ -240,7 +241,7 @@ fn entry(entries: &[Option<Entry>], at: u32) -> Option<&Entry> {
     entries.get(at as usize)?.as_ref()
 }
 
-/// Fingerprints of keys that lately left the small queue.
+/// Fingerprints of keys that recently left the small queue.
 #[derive(Debug)]
 struct Ghost(Box<[u32]>);
 
@@ -255,7 +256,7 @@ impl Ghost {
         }
     }
 
-    /// Whether it was there; it is no longer.
+    /// Removes the fingerprint. Returns whether it was there.
     fn take(&mut self, hash: u64) -> bool {
         self.slot(hash)
             .is_some_and(|slot| *slot == fingerprint(hash) && std::mem::take(slot) != 0)
@@ -267,25 +268,25 @@ impl Ghost {
     }
 }
 
-/// The upper half, never 0, which marks an empty slot.
+/// The upper half of the hash. Never 0, which marks an empty slot.
 fn fingerprint(hash: u64) -> u32 {
     u32::try_from(hash >> 32).unwrap_or(0).max(1)
 }
 
-/// Lookups that one judgement rests on.
+/// The hit ratio is measured over this many lookups.
 const WINDOW: u32 = 10_000;
-/// Of those, hits below which it is not worth it.
+/// With fewer hits in a window, inserting is paused.
 const MIN_HITS: u32 = WINDOW / 100;
-/// Lookups until it is tried again.
+/// The length of a pause, in lookups.
 const PAUSE_LOOKUPS: u32 = 100_000;
 
-/// Whether new keys are taken in.
+/// Decides whether new keys are inserted, by the hit ratio.
 #[derive(Debug, Default)]
 struct Admission {
     full: bool,
     lookups: u32,
     hits: u32,
-    /// Lookups until the end of the pause; 0 is none.
+    /// Lookups left in the pause; 0 if there is none.
     paused: u32,
 }
 

@@ -1,27 +1,26 @@
-//! A subscription, compiled: a plan for each phase that was asked for.
+//! Checked subscriptions: a plan for each phase that a policy subscribes to.
 
 use crate::configure_error::ConfigureError;
 use crate::convert::{RawPhase, RawSubscription};
 use crate::input::{Input, Phase};
 
-/// The most inputs and the most references of one phase (`wit/types.wit`).
+/// The largest number of inputs, and of references, in one phase (`wit/types.wit`).
 pub(crate) const MAX_INPUTS: usize = 32;
 
-/// What a policy asks for in one phase.
+/// The inputs and references of a policy in one phase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The inputs that the policy gets, in this order.
+    /// The inputs that are passed to the policy, in this order.
     pub inputs: Vec<Input>,
-    /// What values may refer to; the policy does not get these.
+    /// The inputs that values may refer to. They are not passed to the policy.
     pub references: Vec<Input>,
-    /// Whether the input at the same position is a secret: declared so, or a
-    /// credential by nature.
+    /// Whether the input at the same position is sensitive: declared so by the policy,
+    /// or a credential.
     pub sensitive: Vec<bool>,
 }
 
 impl Plan {
-    /// Compiles the lists of a subscription. `sensitive` are positions in
-    /// `inputs`. An error is a sentence about the policy.
+    /// Checks the lists of a subscription. `sensitive` are positions in `inputs`.
     pub(crate) fn new(
         inputs: Vec<Input>,
         references: Vec<Input>,
@@ -56,7 +55,7 @@ impl Plan {
         })
     }
 
-    /// Whether the memo key is empty: one verdict serves every request.
+    /// Whether the memo key is empty, so that all requests have the same verdict.
     pub fn is_constant(&self) -> bool {
         self.inputs.iter().all(|input| *input == Input::Now)
     }

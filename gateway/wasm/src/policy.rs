@@ -1,4 +1,4 @@
-//! A configured policy: what all workers share of it.
+//! A configured policy, as all workers share it.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,67 +23,68 @@ use crate::instance::Instance;
 use crate::plan::{Plan, Plans};
 use crate::rules::Rules;
 
-/// What becomes of a request whose policy failed.
+/// How a request continues after its policy failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum OnError {
     /// It is refused with 503.
     #[default]
     Deny,
-    /// It goes on as if the policy were not there.
+    /// It continues as if the policy were not configured.
     Skip,
 }
 
-/// Whose memory a configuration lives in.
+/// Which configurations share an instance of the component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Isolation {
-    /// One instance per worker for all configurations of a component.
+    /// All configurations of a component share one instance per worker.
     #[default]
     Shared,
-    /// An instance per worker of its own.
+    /// The configuration has an instance of its own on each worker.
     Policy,
 }
 
-/// Everything that makes a policy. [`PolicySpec::new`] fills in the defaults.
+/// The settings of a policy. [`PolicySpec::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct PolicySpec {
     /// Its configured name.
     pub name: String,
     /// Its component.
     pub component: Arc<Component>,
-    /// Whether it came with the gateway, and so carries its grants.
+    /// Whether it is bundled with the gateway, and so needs no grants.
     pub bundled: bool,
-    /// Its configuration: one JSON document.
+    /// Its configuration, as a JSON document.
     pub config: String,
     /// The content of every file and secret that the configuration refers to.
     pub identity_extra: Vec<u8>,
     /// Its grants, for example `effect:take` or `header:authorization`.
     pub grants: Vec<String>,
-    /// What becomes of a request when it fails.
+    /// How a request continues after a failure.
     pub on_error: OnError,
-    /// CPU time of one call.
+    /// The CPU time that one call may use.
     pub deadline: Duration,
-    /// CPU time of `configure`.
+    /// The CPU time that `configure` may use.
     pub configure_deadline: Duration,
-    /// The most bytes of linear memory of one instance.
+    /// The maximum linear memory of one instance, in bytes.
     pub memory_limit: usize,
-    /// The longest that a verdict is reused, whatever the policy says.
+    /// The longest time for which a verdict is reused, even if the policy allows more.
     pub max_reuse: Option<Duration>,
-    /// The most bytes that one worker remembers.
+    /// The maximum size of the cached verdicts of one worker, in bytes.
     pub memo_bytes: usize,
-    /// One reused verdict in so many is asked for again and compared. 0 is never.
+    /// On average one reused verdict in this many is compared with a fresh one. 0
+    /// turns this off.
     pub sample: u32,
     /// Whether verdicts are reused at all.
     pub memo: bool,
-    /// Whose memory it lives in.
+    /// Which configurations share its instance.
     pub isolation: Isolation,
     /// When it is suspended.
     pub breaker: BreakerOptions,
 }
 
 impl PolicySpec {
-    /// A policy of this component with an empty configuration and the
-    /// defaults: 10 ms a call, 1 s to configure, 64 MiB, 1 MiB remembered, one
-    /// hit in 8,192 sampled.
+    /// A policy of this component with an empty configuration and the defaults: 10 ms
+    /// of CPU time for a call and 1 s for `configure`, 64 MiB of memory, 1 MiB of cached
+    /// verdicts, and one hit in 8,192 sampled.
     pub fn new(name: impl Into<String>, component: Arc<Component>) -> Self {
         Self {
             name: name.into(),
@@ -105,9 +106,8 @@ impl PolicySpec {
         }
     }
 
-    /// A SHA-256 of all of it, with the content of the component. Two specs of
-    /// the same identity may share one [`Policy`] across a reload, and so keep
-    /// what was remembered; change anything, and it is gone.
+    /// A SHA-256 of all settings and the component's content. If it is unchanged at a
+    /// reload, the [`Policy`] and its cached verdicts are kept.
     pub fn identity(&self) -> [u8; 32] {
         let extra = format!(
             "{:?}",
@@ -136,8 +136,8 @@ impl PolicySpec {
     }
 }
 
-/// A policy that accepted its configuration. Shared by all workers; each asks
-/// it through a [`WorkerPolicy`](crate::WorkerPolicy) of its own.
+/// A policy that accepted its configuration. Shared by all workers; each calls it
+/// through its own [`WorkerPolicy`](crate::WorkerPolicy).
 #[derive(Debug)]
 pub struct Policy {
     name: Arc<str>,
@@ -149,35 +149,35 @@ pub struct Policy {
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
     pub(crate) failures: FailureLog,
-    /// True if a sample showed that the policy allows the reuse of verdicts that differ.
+    /// True after a sample showed that a reused verdict differs from a fresh one.
     reuse_disabled: AtomicBool,
     last_error: Mutex<Option<String>>,
 }
 
-/// How a policy is doing.
+/// The state of a policy.
 #[derive(Debug, Clone)]
 pub struct PolicyStatus {
     /// Totals since it was configured.
     pub counts: Counts,
     /// Whether calls are made.
     pub breaker: BreakerState,
-    /// True if a reused verdict was found to differ from a fresh one; nothing
-    /// is reused since.
+    /// True after a reused verdict was found to differ from a fresh one. No verdict is
+    /// reused from then on.
     pub reuse_disabled: bool,
-    /// Memos (one per worker and phase) that take in nothing new, because
-    /// hardly anything they held was asked for again.
+    /// Memos (one per worker and phase) that take no new entries at present because of
+    /// a low hit ratio.
     pub memos_paused: u64,
-    /// Verdicts that are remembered, over all workers.
+    /// Entries in the memos of all workers.
     pub memo_entries: u64,
-    /// Bytes that they take.
+    /// Their size in bytes.
     pub memo_bytes: u64,
-    /// The words of the last failure.
+    /// The message of the last failure.
     pub last_error: Option<String>,
 }
 
 impl PolicyStatus {
-    /// Adds the figures of another use of the same configured policy: uses with their own
-    /// deadline are separate policies here, and one to the operator.
+    /// Adds the state of another use of the same configured policy. A use with its own
+    /// deadline is a separate [`Policy`], but the operator sees one policy.
     pub fn join(&mut self, other: Self) {
         self.counts += other.counts;
         if self.breaker == BreakerState::Closed {
@@ -192,11 +192,11 @@ impl PolicyStatus {
 }
 
 impl Runtime {
-    /// Configures a policy once, off the workers, and compiles what it
-    /// subscribes to. Takes microseconds to `spec.configure_deadline`.
+    /// Configures a policy and checks its subscription and grants. Blocks for up to
+    /// `spec.configure_deadline` of CPU time, so it is not called on a worker.
     ///
     /// # Errors
-    /// [`ConfigureError`], whose words are for the operator.
+    /// [`ConfigureError`], whose message is for the operator.
     pub fn configure(&self, spec: PolicySpec) -> Result<Arc<Policy>, ConfigureError> {
         let name: Arc<str> = spec.name.as_str().into();
         let caller = self.caller();
@@ -255,10 +255,10 @@ impl Runtime {
     }
 }
 
-/// Asks for the one verdict of a phase without inputs, which is the same for all
-/// requests: if it cannot be carried out, the configuration is refused. A failed
-/// call does not refuse it, and neither does a verdict that depends on a clock or on
-/// random numbers, because the next one may differ.
+/// Calls the policy in a phase without inputs, where the verdict is the same for all
+/// requests: if it is not valid, the configuration is refused. A failed call is
+/// accepted, and so is a verdict that depends on a clock or on random numbers, because
+/// the next one may differ.
 fn try_constant(
     instance: &mut Instance,
     caller: &Caller,
@@ -287,7 +287,7 @@ impl Policy {
         &self.name
     }
 
-    /// What it was made of.
+    /// The settings that it was created from.
     pub fn spec(&self) -> &PolicySpec {
         &self.spec
     }
@@ -297,7 +297,7 @@ impl Policy {
         &self.spec.component
     }
 
-    /// What becomes of a request when it fails.
+    /// How a request continues after a failure.
     pub fn on_error(&self) -> OnError {
         self.spec.on_error
     }
@@ -307,38 +307,38 @@ impl Policy {
         &self.identity
     }
 
-    /// What it asks for in a phase. `None` if it takes no part in it.
+    /// Its inputs and references in a phase. `None` if it is not called in the phase.
     pub fn plan(&self, phase: Phase) -> Option<&Plan> {
         self.plans.of(phase)
     }
 
-    /// Its grants that nothing it asks for needs. Of effects that is known by
-    /// the phases alone: which ones a verdict will hold nobody can tell.
+    /// Its grants that are certainly unused. The effects of future verdicts are not
+    /// known: the grant of an effect is unused only if the policy takes no part in the
+    /// effect's phases.
     pub fn unused_grants(&self) -> Vec<String> {
         self.grants.unused(|phase| self.plan(phase))
     }
 
-    /// Records a failure that affected a request. `Some` if it is to be logged now, with
-    /// the number of earlier failures that were not logged; see
-    /// [`claim_failure_summary`](Self::claim_failure_summary) for the rest.
+    /// Records a failure that affected a request. `Some` with the number of earlier
+    /// failures that were not logged if this one is to be logged. If not, call
+    /// [`claim_failure_summary`](Self::claim_failure_summary).
     pub fn admit_failure(&self, now_ms: u64) -> Option<u64> {
         self.failures.admit(now_ms)
     }
 
-    /// After a failure that was not to be logged: how long from now the caller
-    /// is to ask for the [`failure_summary`](Self::failure_summary). `None` if
-    /// another caller does.
+    /// After a failure that was not logged: the delay after which the caller must log
+    /// the [`failure_summary`](Self::failure_summary). `None` if another caller will.
     pub fn claim_failure_summary(&self) -> Option<Duration> {
         let is_mine = self.failures.claim_summary();
         is_mine.then_some(Duration::from_millis(failure_log::INTERVAL_MS))
     }
 
-    /// How many failures have not been logged yet. From now on they count as logged.
+    /// The number of failures not logged yet. They count as logged from now on.
     pub fn failure_summary(&self, now_ms: u64) -> u64 {
         self.failures.summary(now_ms)
     }
 
-    /// How it is doing. `now_ms` is the proxy's monotonic clock.
+    /// Its state. `now_ms` is the proxy's monotonic clock.
     pub fn status(&self, now_ms: u64) -> PolicyStatus {
         let sum = self.counters.sum();
         PolicyStatus {
@@ -352,7 +352,7 @@ impl Policy {
         }
     }
 
-    /// What was subscribed to, to compare when it is configured again.
+    /// Its subscription, to compare with that of a later instance.
     pub(crate) fn subscription(&self) -> &RawSubscription {
         &self.subscription
     }
@@ -365,13 +365,13 @@ impl Policy {
         if !self.reuse_disabled.swap(true, Ordering::Relaxed) {
             tracing::error!(
                 policy = &*self.name,
-                "a verdict lies about reuse: {why}; nothing of this policy is reused any more"
+                "the policy wrongly allows reuse: {why}; its verdicts are no longer reused"
             );
         }
-        *self.last_error() = Some(format!("a verdict lies about reuse: {why}"));
+        *self.last_error() = Some(format!("the policy wrongly allows reuse: {why}"));
     }
 
-    /// Logs that its failures opened the breaker.
+    /// Logs that failures opened the breaker.
     pub(crate) fn log_suspension(&self) {
         tracing::warn!(
             policy = &*self.name,

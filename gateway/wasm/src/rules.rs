@@ -1,30 +1,30 @@
-//! What a verdict may hold. Everything that comes from a guest passes here
-//! once, when its verdict is compiled; the proxy need not look again, except
-//! at what a value makes of its inputs.
+//! The rules that a verdict is checked against. All that comes from a guest is
+//! checked here once, when its verdict is converted. The proxy only has to check
+//! rendered values, which depend on the inputs of a request.
 
 use crate::grants::Grants;
 use crate::input::Phase;
 use crate::plan::Plan;
 use crate::verdict::{Part, Value};
 
-/// The most edits of a verdict.
+/// The largest number of edits in a verdict.
 pub(crate) const MAX_EDITS: usize = 256;
-/// The most effects of a verdict.
+/// The largest number of effects in a verdict.
 pub(crate) const MAX_EFFECTS: usize = 16;
-/// The most fields of a reply.
+/// The largest number of fields in a reply.
 pub(crate) const MAX_REPLY_FIELDS: usize = 64;
-/// The most bytes of the literal parts of a value.
+/// The maximum size of all literal parts of a value together, in bytes.
 const MAX_VALUE: usize = 8 * 1024;
-/// The most parts of a value.
+/// The largest number of parts in a value.
 const MAX_PARTS: usize = 64;
-/// The most bytes of a field name.
+/// The maximum length of a field name or query parameter name, in bytes.
 const MAX_NAME: usize = 128;
-/// The most bytes of a reply's body.
+/// The maximum size of a reply's body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
-/// The most bytes of a note or a bucket's name.
+/// The maximum length of a note or a name in a verdict, in bytes.
 const MAX_WORD: usize = 64;
 
-/// Fields that the gateway owns (`wit/types.wit`, `header.name`).
+/// Fields that only the gateway sets (`wit/types.wit`, `header.name`).
 const OWNED: [&str; 8] = [
     "connection",
     "content-length",
@@ -47,17 +47,17 @@ pub(crate) struct Rules<'a> {
     pub(crate) grants: &'a Grants,
 }
 
-/// A sentence about the verdict, without its subject.
+/// The rule that a verdict breaks, as a clause for the operator.
 pub(crate) type Violation = String;
 
-/// Where a value stands, and so what its literals may hold.
+/// Where a value is used, which decides what its literals may contain.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// A field: no control characters but the tab.
+    /// A field value: no control characters except the tab.
     Field,
-    /// A path or query: visible ASCII and bytes above it, no `#`.
+    /// A path or query: visible ASCII except `#`, and bytes above ASCII.
     Target,
-    /// A key: anything.
+    /// A key: any bytes.
     Key,
 }
 
@@ -69,7 +69,7 @@ pub(crate) enum RawPart {
 }
 
 impl Rules<'_> {
-    /// A value; neighbouring literals become one.
+    /// Checks and converts a value. Adjacent literals become one.
     pub(crate) fn value(
         &self,
         place: Place,
@@ -80,7 +80,7 @@ impl Rules<'_> {
         let mut literal: Vec<u8> = Vec::new();
         let mut literal_bytes = 0;
         for part in raw {
-            let pointing = match part {
+            let variable = match part {
                 RawPart::Literal(text) => {
                     literal_bytes += text.len();
                     at_most("bytes of a value", literal_bytes, MAX_VALUE)?;
@@ -98,7 +98,7 @@ impl Rules<'_> {
             if !literal.is_empty() {
                 parts.push(Part::Literal(std::mem::take(&mut literal).into()));
             }
-            parts.push(pointing);
+            parts.push(variable);
         }
         if parts.is_empty() {
             return Ok(Value::Literal(literal.into()));
@@ -121,7 +121,7 @@ impl Rules<'_> {
             })
     }
 
-    /// That this phase is one of those that something belongs to.
+    /// Checks that `what`, an edit, effect or outcome, is allowed in this phase.
     pub(crate) fn only_in(&self, phases: &[Phase], what: &str) -> Result<(), Violation> {
         if phases.contains(&self.phase) {
             return Ok(());
@@ -135,7 +135,7 @@ impl Rules<'_> {
         ))
     }
 
-    /// That an effect was granted.
+    /// Checks that an effect was granted.
     pub(crate) fn granted(&self, effect: &str) -> Result<(), Violation> {
         let name = format!("effect:{effect}");
         if self.grants.allows(&name) {
@@ -148,7 +148,7 @@ impl Rules<'_> {
     }
 }
 
-/// A field name, in lower case.
+/// Checks the name of a field to be edited and returns it in lower case.
 pub(crate) fn field_name(name: &str) -> Result<Box<str>, Violation> {
     let lower = field_name_to_read(name)?;
     if OWNED.contains(&&*lower) {
@@ -157,7 +157,8 @@ pub(crate) fn field_name(name: &str) -> Result<Box<str>, Violation> {
     Ok(lower)
 }
 
-/// A field name in an input, where the gateway's own fields may be read.
+/// Checks the name of a field to be read, which may be one that only the gateway sets,
+/// and returns it in lower case.
 pub(crate) fn field_name_to_read(name: &str) -> Result<Box<str>, Violation> {
     at_most("bytes of a field name", name.len(), MAX_NAME)?;
     if name.is_empty() || !name.bytes().all(is_token_byte) {
@@ -166,7 +167,7 @@ pub(crate) fn field_name_to_read(name: &str) -> Result<Box<str>, Violation> {
     Ok(name.to_ascii_lowercase().into())
 }
 
-/// The name of a field of a reply.
+/// Checks the name of a field of a reply and returns it in lower case.
 pub(crate) fn reply_field_name(name: &str) -> Result<Box<str>, Violation> {
     let lower = field_name(name)?;
     if &*lower == "date" {
@@ -175,7 +176,7 @@ pub(crate) fn reply_field_name(name: &str) -> Result<Box<str>, Violation> {
     Ok(lower)
 }
 
-/// 200 to 599.
+/// Checks a status: 200 to 599.
 pub(crate) fn status(status: u16) -> Result<u16, Violation> {
     if (200..=599).contains(&status) {
         Ok(status)
@@ -184,23 +185,23 @@ pub(crate) fn status(status: u16) -> Result<u16, Violation> {
     }
 }
 
-/// A note or the name of something: printable ASCII, 64 bytes.
+/// Checks a note or a name: at most 64 bytes of printable ASCII.
 pub(crate) fn word(what: &str, text: &str) -> Result<Box<str>, Violation> {
     at_most(&format!("bytes of {what}"), text.len(), MAX_WORD)?;
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         Ok(text.into())
     } else {
-        Err(format!("{what} holds something else than printable ASCII"))
+        Err(format!("{what} is not printable ASCII"))
     }
 }
 
-/// The body of a reply.
+/// Checks the body of a reply.
 pub(crate) fn body(bytes: Vec<u8>) -> Result<Box<[u8]>, Violation> {
     at_most("bytes of a reply's body", bytes.len(), MAX_BODY)?;
     Ok(bytes.into())
 }
 
-/// A number that must not be zero.
+/// Checks that a number is not zero.
 pub(crate) fn at_least_one(what: &str, number: u32) -> Result<u32, Violation> {
     if number == 0 {
         Err(format!("{what} must be at least 1"))
@@ -209,7 +210,7 @@ pub(crate) fn at_least_one(what: &str, number: u32) -> Result<u32, Violation> {
     }
 }
 
-/// A bound.
+/// Checks that `count` is at most `most`.
 pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Violation> {
     if count > most {
         Err(format!("it has {count} {what}, and {most} is the most"))
@@ -218,7 +219,7 @@ pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Viola
     }
 }
 
-/// Words for what the contract holds and this version does not carry out.
+/// The message about a part of the contract that this version does not support.
 pub(crate) fn not_supported(what: &str) -> Violation {
     format!("`{what}` is not supported by this version")
 }
@@ -234,10 +235,10 @@ fn check_literal(place: Place, text: &str) -> Result<(), Violation> {
         Place::Key => false,
     };
     if bad {
-        // The text itself is not said: it may hold a secret of the policy's.
+        // Without the text itself: it may contain a secret of the policy.
         Err(match place {
-            Place::Field => "a field value holds a control character".to_owned(),
-            _ => "a path or query holds a space, a control character or `#`".to_owned(),
+            Place::Field => "a field value contains a control character".to_owned(),
+            _ => "a path or query contains a space, a control character or `#`".to_owned(),
         })
     } else {
         Ok(())

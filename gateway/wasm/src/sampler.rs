@@ -1,11 +1,12 @@
-//! Which reused verdicts are asked for again.
+//! Selects the reused verdicts that are compared with a fresh one.
 
 use ahash::RandomState;
 
-/// Chooses about one hit in so many, at irregular distances, so that no
+/// Selects one of `every` hits on average, at random distances, so that no regular
 /// pattern of requests escapes it.
 pub(crate) struct Sampler {
     every: u32,
+    /// Hits until the next sample.
     left: u32,
     random: u64,
 }
@@ -40,7 +41,7 @@ impl Sampler {
         due
     }
 
-    /// Between a half and one and a half of the distance, by xorshift.
+    /// Draws the next distance, between 0.5 and 1.5 times `every`, by xorshift.
     fn draw(&mut self) {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -56,7 +57,7 @@ mod tests {
     use super::Sampler;
 
     #[test]
-    fn about_one_in_so_many_at_irregular_distances() {
+    fn selects_the_right_share_at_random_distances() {
         let mut sampler = Sampler::new(100);
         let mut due = Vec::new();
         for hit in 0..100_000 {

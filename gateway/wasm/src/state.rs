@@ -1,4 +1,4 @@
-//! What the host keeps beside each instance.
+//! The host's state of an instance, kept in its wasmtime store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use crate::limits::MemoryLimit;
 use crate::log::LineLog;
 use crate::wasi;
 
-/// The most WASI resources (streams, pollables) of one instance.
+/// The maximum number of WASI resources (streams, pollables) of one instance.
 const MAX_RESOURCES: usize = 1_024;
 
 pub(crate) struct HostState {
@@ -20,6 +20,7 @@ pub(crate) struct HostState {
     pub(crate) log: LineLog,
     pub(crate) table: ResourceTable,
     wasi: WasiCtx,
+    /// Whether the call has read a clock or random numbers.
     impure: Arc<AtomicBool>,
 }
 
@@ -32,20 +33,18 @@ impl HostState {
         Self {
             memory: MemoryLimit::new(memory_limit),
             budget: Budget::default(),
-            wasi: wasi::inert(&impure),
+            wasi: wasi::restricted(&impure),
             log,
             table,
             impure,
         }
     }
 
-    /// Whether a clock or random numbers were read since this was last called.
+    /// Whether a clock or random numbers were read since the last call of this method.
     pub(crate) fn take_impure(&self) -> bool {
         self.impure.load(Ordering::Relaxed) && self.impure.swap(false, Ordering::Relaxed)
     }
-}
 
-impl HostState {
     pub(crate) fn mark_impure(&self) {
         self.impure.store(true, Ordering::Relaxed);
     }

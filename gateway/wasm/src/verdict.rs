@@ -1,6 +1,6 @@
-//! A checked verdict: what the proxy carries out. Independent of the
-//! contract's version; made only by `convert`, so that every index, name and
-//! literal in it has been checked.
+//! A checked verdict, which the proxy carries out. Independent of the contract's
+//! version. Only `convert` creates one, so every index, name and literal in it has
+//! been checked.
 
 mod effect;
 
@@ -12,18 +12,18 @@ pub use effect::{
 /// What a policy decided.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Verdict {
-    /// Go on, or answer.
+    /// Whether the exchange continues.
     pub outcome: Outcome,
-    /// Changes to the head, in order.
+    /// Changes to the head, applied in order.
     pub edits: Box<[Edit]>,
-    /// Things to do after the edits, in order.
+    /// Actions of the gateway, carried out after the edits, in order.
     pub effects: Box<[Effect]>,
-    /// A short word for the access log, said each time.
+    /// A short text for the access log, written whenever the verdict is used.
     pub note: Option<Box<str>>,
 }
 
 impl Verdict {
-    /// Goes on and changes nothing.
+    /// The verdict that changes nothing.
     pub fn proceed() -> Self {
         Self {
             outcome: Outcome::Proceed,
@@ -33,9 +33,9 @@ impl Verdict {
         }
     }
 
-    /// Visits its values: those of the edits, of the effects, of the outcome,
-    /// each in order. A value's place in this order is how the proxy finds what
-    /// it worked out before it carried out the first edit.
+    /// Visits all values in order: those of the edits, then of the effects, then of
+    /// the outcome. The proxy renders them before it carries out the first edit, and
+    /// finds a rendered value by its index in this order.
     pub fn for_each_value(&self, mut visit: impl FnMut(&Value)) {
         self.edits
             .iter()
@@ -51,17 +51,17 @@ impl Verdict {
         }
     }
 
-    /// The effects, each with the place of its first value.
+    /// The effects, each with the index of its first value.
     pub fn indexed_effects(&self) -> impl Iterator<Item = (usize, &Effect)> {
         let edits = self.edits.iter().filter_map(Edit::value).count();
         self.effects.iter().scan(edits, |next, effect| {
-            let place = *next;
+            let index = *next;
             *next += effect.value_count();
-            Some((place, effect))
+            Some((index, effect))
         })
     }
 
-    /// The place of the outcome's first value.
+    /// The index of the outcome's first value.
     pub fn outcome_value_index(&self) -> usize {
         let edits = self.edits.iter().filter_map(Edit::value).count();
         let effects: usize = self.effects.iter().map(Effect::value_count).sum();
@@ -69,76 +69,76 @@ impl Verdict {
     }
 }
 
-/// What becomes of the exchange.
+/// How the exchange continues.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Goes on.
+    /// It continues.
     Proceed,
-    /// Phases `request` and `missing`: ends here with this response. In
-    /// `fetched` and `response`: replaces the response.
+    /// In the phases `request` and `missing`, this is the response. In `fetched` and
+    /// `response` it replaces the response.
     Respond(Reply),
-    /// Phase `missing` only: serve this path of the same target instead.
+    /// Serves this path of the same target instead. Phase `missing` only.
     Serve(Value),
 }
 
-/// A response that a policy makes itself.
+/// A response made by a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reply {
     /// 200 to 599.
     pub status: u16,
-    /// Its fields, named in lower case. An absent value leaves its field out.
+    /// Field names in lower case, and values. A field whose value is absent is left out.
     pub headers: Box<[(Box<str>, Value)]>,
-    /// Its body, at most 256 KiB.
+    /// At most 256 KiB.
     pub body: Box<[u8]>,
 }
 
-/// A change to the head. Names are tokens in lower case, none of them a field
-/// that the gateway owns.
+/// A change to the head. Field names are tokens in lower case, and never those of
+/// fields that only the gateway sets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Edit {
-    /// Replaces every line by one; an absent value removes the field.
+    /// Replaces all lines of the field by one. An absent value removes the field.
     SetHeader {
         /// The field.
         name: Box<str>,
         /// Its value.
         value: Value,
     },
-    /// Adds a line; an absent value does nothing.
+    /// Adds a line of the field. An absent value does nothing.
     AppendHeader {
         /// The field.
         name: Box<str>,
         /// Its value.
         value: Value,
     },
-    /// Adds a line if there is none.
+    /// Adds the field if there is no line of it.
     DefaultHeader {
         /// The field.
         name: Box<str>,
         /// Its value.
         value: Value,
     },
-    /// Removes every line.
+    /// Removes all lines of the field.
     RemoveHeader(Box<str>),
-    /// Replaces the path. Request only.
+    /// Replaces the path. Phase `request` only.
     SetPath(Value),
-    /// Replaces the query; absent removes it. Request only.
+    /// Replaces the query. An absent value removes it. Phase `request` only.
     SetQuery(Value),
-    /// Replaces the status, 200 to 599. In the phases that have a response.
+    /// Replaces the status, 200 to 599. Not in the phase `request`.
     SetStatus(u16),
 }
 
-/// A value, in parts.
+/// A value: a literal, or parts that depend on the request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
-    /// These bytes. The only form of a value that points at nothing.
+    /// These bytes. A value without inputs and references always has this form.
     Literal(Box<[u8]>),
-    /// The parts one after another; at least one points at something. Absent
-    /// if everything that it points at is absent, else an absent part is empty.
+    /// The concatenation of the parts, at least one of which is an input or a
+    /// reference. The value is absent if all inputs and references in it are absent;
+    /// otherwise an absent one is empty.
     Parts(Box<[Part]>),
 }
 
-/// One piece of a value. Positions are valid for the plan of the phase that
-/// the verdict was given in.
+/// A part of a value. Positions refer to the plan of the verdict's phase.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Part {
     /// These bytes.
@@ -150,7 +150,7 @@ pub enum Part {
 }
 
 impl Verdict {
-    /// Roughly the bytes that it holds on the heap, for budgets.
+    /// Its approximate size on the heap in bytes, for budgets.
     pub(crate) fn heap_bytes(&self) -> usize {
         let outcome = match &self.outcome {
             Outcome::Proceed => 0,
@@ -188,7 +188,7 @@ impl Reply {
 }
 
 impl Edit {
-    /// What it writes; `None` if it only removes, or sets a status.
+    /// The value that it writes. `None` if it removes a field or sets the status.
     pub fn value(&self) -> Option<&Value> {
         match self {
             Self::SetHeader { value, .. }

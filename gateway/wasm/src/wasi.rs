@@ -1,13 +1,13 @@
-//! The inert WASI that policies are linked with.
+//! The restricted WASI 0.2 that policies are linked with.
 //!
-//! No environment, arguments, files, sockets or names. Output goes to the log.
-//! Clocks and random numbers work, and are noticed: the verdict of a call that
-//! asked for one is not reused. Waiting traps, in words.
+//! There are no environment variables, arguments, files, sockets or name lookups.
+//! Output goes to the log. Clocks and random numbers work, but the verdict of a
+//! call that reads one is not reused. A call that waits traps.
 //!
-//! `wasmtime-wasi`'s own synchronous `wasi:io` is not used: it blocks the
-//! thread, and inside a tokio runtime (every worker is one) it panics, even when
-//! a stream is only dropped. All of its other interfaces are linked as they are;
-//! what they could block on (files, sockets) a policy has no handle of.
+//! The synchronous `wasi:io` of `wasmtime-wasi` is not used: it blocks the thread,
+//! and inside a tokio runtime, which every worker has, it panics even when a stream
+//! is only dropped. Its other interfaces are linked as they are: a policy has no
+//! handle (file, socket) on which they could block.
 
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -32,16 +32,16 @@ use crate::fingerprint::process_key;
 use crate::log::LineLog;
 use crate::state::HostState;
 
-/// The most bytes of one write, and of one request for random numbers.
+/// The largest write, and the most random bytes of one call, in bytes.
 const MAX_CHUNK: usize = 64 * 1024;
 const WAITS: &str = "a policy cannot wait: it called wasi:io/poll, for example by sleeping";
 
-/// One seed for all instances of the process: a guest's hash maps iterate
-/// alike in each, and an attacker does not know how.
+/// One seed for all instances of the process: a guest's hash maps iterate in the
+/// same order in each, which an attacker cannot predict.
 static SEED: LazyLock<[u8; 16]> = LazyLock::new(process_key);
 
-/// A context that gives nothing.
-pub(crate) fn inert(impure: &Arc<AtomicBool>) -> WasiCtx {
+/// A context without any access to the host. A clock that is read sets `impure`.
+pub(crate) fn restricted(impure: &Arc<AtomicBool>) -> WasiCtx {
     WasiCtx::builder()
         .allow_tcp(false)
         .allow_udp(false)
@@ -51,7 +51,8 @@ pub(crate) fn inert(impure: &Arc<AtomicBool>) -> WasiCtx {
         .build()
 }
 
-/// Links everything that a policy of any language may import of WASI 0.2.
+/// Links all interfaces of WASI 0.2 that the toolchains of the supported languages
+/// import.
 pub(crate) fn add_to_linker(l: &mut Linker<HostState>) -> Result<()> {
     type Own = HasSelf<HostState>;
     type Table = HasSelf<ResourceTable>;
@@ -87,7 +88,7 @@ pub(crate) fn add_to_linker(l: &mut Linker<HostState>) -> Result<()> {
     Ok(())
 }
 
-/// A clock that leaves a mark when it is read.
+/// A clock that records that it was read.
 struct RecordingClock {
     impure: Arc<AtomicBool>,
     origin: Instant,
@@ -131,7 +132,7 @@ impl HostState {
         self.mark_impure();
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         if len > MAX_CHUNK {
-            bail!("{len} random bytes were asked for at once, and {MAX_CHUNK} is the most");
+            bail!("{len} random bytes were requested at once, and {MAX_CHUNK} is the most");
         }
         let mut bytes = vec![0; len];
         let mut filled = 0;
@@ -168,8 +169,8 @@ impl random::insecure::Host for HostState {
 }
 
 impl random::insecure_seed::Host for HostState {
-    /// The same in every instance. Rust's hash maps ask for it once, so it
-    /// costs one verdict of an instance its reuse.
+    /// The same in every instance. Rust's hash maps read it once per instance, so one
+    /// verdict of an instance is not reused.
     fn insecure_seed(&mut self) -> Result<(u64, u64)> {
         self.mark_impure();
         let seed = u128::from_le_bytes(*SEED);
@@ -191,7 +192,7 @@ impl cli::stderr::Host for HostState {
     }
 }
 
-/// Stdout or stderr: always ready, never full.
+/// Stdout or stderr. A write never has to wait.
 struct LogStream(LineLog);
 
 #[wasmtime_wasi::async_trait]
@@ -240,7 +241,7 @@ impl streams::Host for HostState {
     }
 }
 
-/// A policy's output streams are [`LogStream`]s, which take everything at once.
+/// A policy's output streams are [`LogStream`]s, so the blocking calls do not block.
 impl streams::HostOutputStream for HostState {
     fn check_write(&mut self, stream: Resource<DynOutputStream>) -> StreamResult<u64> {
         Ok(self.table.get_mut(&stream)?.check_write()? as u64)

@@ -1,5 +1,5 @@
-//! The policies of one worker: reuses the verdicts that it remembers, and calls the
-//! component for others.
+//! The policies of one worker: reuses cached verdicts and calls the component for
+//! others.
 
 mod call;
 mod memos;
@@ -33,7 +33,7 @@ pub enum Decision {
     Verdict {
         /// The verdict.
         verdict: Rc<Verdict>,
-        /// Whether it was remembered.
+        /// Whether it was reused.
         reused: bool,
     },
     /// This declared input is not UTF-8: the request is answered 400.
@@ -59,10 +59,10 @@ pub struct WorkerPolicy {
 }
 
 impl WorkerPolicy {
-    /// A policy on this worker, with nothing remembered and no instance yet.
+    /// A policy on this worker, with empty memos and without an instance.
     pub fn new(policy: Arc<Policy>, host: Rc<WorkerHost>) -> Self {
         let budget = policy.spec().memo_bytes;
-        // A quarter for verdicts, the rest for keys.
+        // A quarter for shared verdicts, the rest for the memos.
         let verdicts = budget / 4;
         Self {
             memos: PhaseMemos::new(&policy, budget - verdicts),
@@ -85,21 +85,20 @@ impl WorkerPolicy {
         &self.policy
     }
 
-    /// Makes the instance and configures it now rather than at the first
-    /// request.
+    /// Creates and configures the instance now rather than at the first request.
     ///
     /// # Errors
-    /// As for any call; the next request tries again.
+    /// The failures of any call. The next request tries again.
     pub fn prepare(&mut self) -> Result<(), PolicyFailure> {
         self.configured().map(|_| ())
     }
 
-    /// Decides about an exchange: from memory if the policy allows, else by
-    /// asking it. Never waits; takes tens of nanoseconds from memory, and at
-    /// most about the policy's deadline of CPU time otherwise.
+    /// Decides about an exchange: reuses a verdict if possible, else calls the policy.
+    /// Never waits. Takes tens of nanoseconds for a reused verdict, otherwise at most
+    /// about the policy's deadline in CPU time.
     pub fn decide(&mut self, phase: Phase, facts: &dyn Facts, now: Now) -> Decision {
-        // No handle of the policy is cloned before a hit has been returned: its
-        // reference count is shared by all workers.
+        // A hit does not clone the `Arc` of the policy: all workers would contend for its
+        // reference count.
         let Some(plan) = self.policy.plan(phase) else {
             return Decision::Verdict {
                 verdict: Rc::clone(&self.proceed),
@@ -129,10 +128,10 @@ impl WorkerPolicy {
     #[inline]
     pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
         let is_remembered = match self.memos.of(phase) {
-            PhaseMemory::Constant(Some((kept, expires_ms))) => {
+            PhaseMemo::Constant(Some((kept, expires_ms))) => {
                 Rc::ptr_eq(kept, verdict) && now.monotonic_ms < *expires_ms
             }
-            PhaseMemory::Constant(None) | PhaseMemory::Keyed(_) => false,
+            PhaseMemo::Constant(None) | PhaseMemo::Keyed(_) => false,
         };
         // To compare a verdict with a fresh one takes the request.
         if !is_remembered || !self.may_reuse() || self.sampler.is_due_next() {
@@ -172,7 +171,7 @@ impl WorkerPolicy {
         decision
     }
 
-    /// Keeps a verdict for as long as was said.
+    /// Caches a verdict for as long as it may be reused.
     fn keep(
         &mut self,
         phase: Phase,

@@ -1,6 +1,5 @@
-//! The host against real components: the bundled policies, and one that
-//! misbehaves as it is told. They are built by `make policies`; without them
-//! these tests fail rather than pass over.
+//! The host with real components: the bundled policies, and one that misbehaves as its
+//! configuration says. `make policies` builds them; without them these tests fail.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,8 +44,8 @@ fn bytes(name: &str) -> Vec<u8> {
         .unwrap_or_else(|error| panic!("{}: {error}; run `make policies`", file.display()))
 }
 
-/// Where `make policies` puts them: in the target directory that this test
-/// runs from, as `<target>/debug/deps/host-…`.
+/// Where `make policies` puts the components: in the target directory from which this
+/// test runs, as `<target>/debug/deps/host-…`.
 fn built() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test.ancestors().nth(3).unwrap();
@@ -57,7 +56,7 @@ fn component(name: &str) -> Arc<Component> {
     RUNTIME.load(&bytes(name)).unwrap()
 }
 
-/// A misbehaving policy: `what` is the inside of its configuration.
+/// The misbehaving policy. `what` are the members of its configuration object.
 fn misbehaving(what: &str) -> PolicySpec {
     let mut spec = PolicySpec::new("bad", component("misbehave"));
     spec.config = format!("{{{what}}}");
@@ -72,7 +71,7 @@ fn refusal(spec: PolicySpec) -> ConfigureError {
     RUNTIME.configure(spec).unwrap_err()
 }
 
-/// A worker's side of one policy, and a clock.
+/// One policy on one worker, and a clock.
 struct Asker {
     policy: WorkerPolicy,
     now_ms: u64,
@@ -127,7 +126,7 @@ impl Asker {
     }
 }
 
-/// What is known of a request.
+/// A request, as the values of its inputs.
 #[derive(Default)]
 struct Request(HashMap<Input, Vec<u8>>);
 

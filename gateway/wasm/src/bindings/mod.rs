@@ -1,4 +1,4 @@
-//! Generated bindings, a module per accepted minor version of the contract.
-//! The hand-written half is `convert`.
+//! Generated bindings: one module for each supported minor version of the contract.
+//! `convert` converts their types.
 
 pub(crate) mod v0_1;

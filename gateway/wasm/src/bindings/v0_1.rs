@@ -1,7 +1,5 @@
-//! `janua:policy@0.1`.
-//!
-//! The types come from `bindgen!`; the four hooks are called by hand
-//! (`instance`), with borrowed strings, to save an allocation for each input.
+//! The bindings of `janua:policy@0.1`. Inputs are borrowed strings, which saves an
+//! allocation for each.
 
 #![allow(missing_docs, unreachable_pub, reason = "generated")]
 #![allow(clippy::all, reason = "generated")]

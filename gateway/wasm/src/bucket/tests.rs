@@ -40,7 +40,8 @@ fn is_taken(outcome: TakeOutcome) -> bool {
     matches!(outcome, TakeOutcome::Taken { .. })
 }
 
-/// (moment, remaining or the wait), one after another on one bucket.
+/// Takes from one bucket in steps. Each step has the time in milliseconds and the
+/// expected result: the remaining tokens, or the milliseconds to wait.
 fn run(take: &Take, steps: &[(u64, Result<u64, u64>)]) {
     let buckets = buckets(64);
     for (at, expected) in steps {
@@ -54,7 +55,7 @@ fn run(take: &Take, steps: &[(u64, Result<u64, u64>)]) {
 
 #[test]
 fn is_nginx_burst_nodelay() {
-    // rate=10r/s burst=2 nodelay: three at once, then one each 100 ms.
+    // nginx's `rate=10r/s burst=2 nodelay`: three at once, then one each 100 ms.
     run(
         &take(10, 1_000, 2, 1),
         &[
@@ -78,12 +79,12 @@ fn is_nginx_burst_nodelay() {
         &take(10, 1_000, 9, 4),
         &[(0, Ok(6)), (0, Ok(2)), (0, Err(200)), (200, Ok(0))],
     );
-    // A cost that never fits is refused for ever, and nothing is taken.
+    // A cost above the bucket's size is always refused, and nothing is taken.
     run(
         &take(10, 1_000, 0, 2),
         &[(0, Err(100)), (1_000_000, Err(100))],
     );
-    // Many tokens a millisecond, and extremes that must not overflow.
+    // The largest rate and burst.
     run(
         &take(u32::MAX, 1, u32::MAX, 1),
         &[(0, Ok(u64::from(u32::MAX)))],
@@ -126,7 +127,7 @@ fn policies_buckets_and_keys_are_apart() {
         ("p", Some(b"k"), &other),
         ("p", Some(b""), &one),
         ("p", None, &one),
-        // The border between bucket and key counts.
+        // As bucket `b` and key `k`, joined.
         ("p", Some(b"bk"), &one),
     ];
     for (policy, key, take) in cases {
@@ -144,7 +145,7 @@ fn policies_buckets_and_keys_are_apart() {
 }
 
 #[test]
-fn a_smaller_rate_after_a_reload_does_not_punish_the_past() {
+fn a_wait_is_never_longer_than_the_new_rate_requires() {
     let buckets = buckets(64);
     let before = take(1, 60_000, 100, 1);
     (0..101).for_each(|_| assert!(is_taken(take_from(&buckets, "p", None, &before, 0))));
@@ -163,11 +164,11 @@ fn is_bounded_and_a_flood_does_not_reset_an_exhausted_bucket() {
     let limit = take(10, 1_000, 100, 1);
     while is_taken(take_from(&buckets, "p", Some(b"attacker"), &limit, 0)) {}
     for n in 0..200_000_u64 {
-        // Within a second, so nothing is full again by itself.
+        // Within a second, so no bucket refills in the meantime.
         take_from(&buckets, "p", Some(&n.to_le_bytes()), &limit, n / 200);
     }
     assert!(buckets.len() <= 6_400);
-    // A second gave ten tokens back; a forgotten bucket would give 101.
+    // Ten tokens were added in a second; a new bucket would hold 101.
     let taken = (0..200)
         .filter(|_| is_taken(take_from(&buckets, "p", Some(b"attacker"), &limit, 1_000)))
         .count();

@@ -1,12 +1,12 @@
-//! From each version's generated types to our own: the hand-written half of
-//! `bindings`.
+//! Converts the types generated for each version of the contract (`bindings`) to
+//! those of this crate.
 
 pub(crate) mod v0_1;
 
 use crate::failure::FailureKind;
 use crate::rules::Violation;
 
-/// For how long a verdict may be used again.
+/// For how long a verdict may be reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reuse {
     Never,
@@ -17,9 +17,10 @@ pub(crate) enum Reuse {
 /// Why a verdict cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unusable {
-    /// It breaks the contract.
+    /// It breaks a rule of the contract.
     Violation(Violation),
-    /// It holds an effect that cannot be carried out at all.
+    /// It contains an effect that is not supported, not granted or not allowed in the
+    /// phase.
     Effect(Violation),
 }
 
@@ -38,7 +39,7 @@ impl From<Unusable> for FailureKind {
     }
 }
 
-/// What the guest said about its subscription, before it is compiled.
+/// A policy's subscription to one phase, as converted and before it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawPhase {
     pub(crate) inputs: Vec<crate::input::Input>,
@@ -46,7 +47,7 @@ pub(crate) struct RawPhase {
     pub(crate) sensitive: Vec<u32>,
 }
 
-/// All phases, as the guest gave them.
+/// A policy's subscription to all phases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawSubscription {
     pub(crate) request: Option<RawPhase>,

@@ -1,4 +1,4 @@
-//! `janua:policy@0.1`, to and from.
+//! Converts the types of `janua:policy@0.1`.
 
 mod effect;
 
@@ -13,7 +13,7 @@ use crate::rules::{self, Place, RawPart, Rules, Violation};
 use crate::state::HostState;
 use crate::verdict::{Edit, Outcome, Reply, Value, Verdict};
 
-/// Links what a policy of this version may import.
+/// Links the interfaces that a policy of this version may import.
 pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     raw::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)?;
     log::add_to_linker::<_, HasSelf<HostState>>(linker, |state| state)
@@ -66,7 +66,7 @@ fn phase(raw: raw::Phase) -> Result<RawPhase, Violation> {
     })
 }
 
-/// Checks and converts what stands in parentheses behind an input.
+/// Checks and converts the payload of an input's case.
 macro_rules! argument {
     (field $value:ident) => {
         rules::field_name_to_read(&$value)?
@@ -79,7 +79,8 @@ macro_rules! argument {
     };
 }
 
-/// Converts an input: this version has the cases of the table, under the same names.
+/// Converts an input. In this version the variant has the same cases as the table, under
+/// the same names.
 macro_rules! define_conversion {
     ($($(#[$doc:meta])* $Input:ident $(($kind:ident))?: $row:expr;)*) => {
         fn input(raw: raw::Input) -> Result<Input, Violation> {
@@ -92,7 +93,7 @@ macro_rules! define_conversion {
 
 for_each_input!(define_conversion);
 
-/// Checks a verdict and compiles it. An error says why it cannot be used.
+/// Checks and converts a verdict.
 pub(crate) fn verdict(raw: raw::Verdict, rules: &Rules<'_>) -> Result<(Verdict, Reuse), Unusable> {
     rules::at_most("edits", raw.edits.len(), rules::MAX_EDITS)?;
     rules::at_most("effects", raw.effects.len(), rules::MAX_EFFECTS)?;

@@ -1,16 +1,17 @@
 //! The phases of an exchange.
 
-/// The moments at which a policy may be asked.
+/// The moments at which a policy can be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Once for each request, before the cache.
     Request,
-    /// Once for each answer of the target (an upstream's answer or
-    /// revalidation, or a file), before the cache stores it.
+    /// Once for each response of the target (a response or revalidation of an upstream,
+    /// or a file), before the cache stores it.
     Fetched,
-    /// When the target has no such thing: no file, or an upstream's 404 if asked.
+    /// When the target does not have the resource: no file, or an upstream's 404 if the
+    /// route says so.
     Missing,
-    /// On every delivery, whatever made the response.
+    /// Before each response is delivered, whatever its source.
     Response,
 }
 

@@ -1,18 +1,18 @@
-//! What the gateway needs to know of an input, apart from its value.
+//! The properties of an input, apart from its value.
 
 use super::Phase;
 
-/// One row of the table of inputs. [`Row::new`] holds for most inputs; a row says
-/// what differs.
+/// One row of the table of inputs. Most inputs have the properties of [`Row::new`]; a
+/// row lists the differences.
 pub(super) struct Row {
     /// Its name in the contract.
     pub(super) name: &'static str,
     /// The phases in which it has a value.
     pub(super) phases: &'static [Phase],
     pub(super) credential: Credential,
-    /// Whether all requests with one cache key have the same value of it.
+    /// Whether all requests with the same cache key have the same value of it.
     pub(super) is_fixed_by_cache_key: bool,
-    /// Whether this version of the gateway gives it to policies.
+    /// Whether this version supports it.
     pub(super) is_provided: bool,
 }
 
@@ -35,8 +35,8 @@ impl Credential {
 }
 
 impl Row {
-    /// Provided in every phase, no credential, and free to differ between two
-    /// requests with one cache key: the assumption that never shares too much.
+    /// An input that has a value in every phase, is no credential, and can differ between
+    /// two requests with the same cache key, which is the safe assumption.
     pub(super) const fn new(name: &'static str) -> Self {
         Self {
             name,
@@ -56,7 +56,7 @@ impl Row {
         }
     }
 
-    /// It is known when the response is delivered, and not before.
+    /// It is known only when the response is delivered.
     pub(super) const fn on_delivery(self) -> Self {
         Self {
             phases: &[Phase::Response],
@@ -80,8 +80,8 @@ impl Row {
         }
     }
 
-    /// All requests with one cache key have the same value of it: it is part of
-    /// the key, or of the response that is stored under the key.
+    /// All requests with the same cache key have the same value of it: it is part of the
+    /// key, or of the response that is stored under it.
     pub(super) const fn fixed_by_cache_key(self) -> Self {
         Self {
             is_fixed_by_cache_key: true,
@@ -89,8 +89,8 @@ impl Row {
         }
     }
 
-    /// The contract has it, and this version of the gateway does not provide it
-    /// yet: a policy that asks for it is refused.
+    /// It is part of the contract, but not supported by this version: a policy that
+    /// declares it is refused.
     pub(super) const fn not_provided_yet(self) -> Self {
         Self {
             is_provided: false,

@@ -1,10 +1,10 @@
-//! The inputs, a row each: all that the gateway knows of one but its value, which
-//! the proxy looks up.
+//! The table of inputs, with all their properties apart from the value, which the proxy
+//! looks up.
 
-/// Hands the rows to the macro `$then`, in the order of `wit/types.wit`.
+/// Passes the rows to the macro `$then`, in the order of `wit/types.wit`.
 ///
-/// Each row is named as the case of the contract's variant. In parentheses stands
-/// what the case holds: the name of a `field`, another `name`, or a `limit` in bytes.
+/// Each row has the name of the case in the contract's variant, followed in parentheses
+/// by its argument: the name of a `field`, another `name`, or a `limit` in bytes.
 macro_rules! for_each_input {
     ($then:ident) => {
         $then! {
@@ -61,7 +61,7 @@ macro_rules! for_each_input {
             TlsClientSubject: Row::new("tls-client-subject").not_provided_yet();
             /// The fingerprint of the client's certificate.
             TlsClientFingerprint: Row::new("tls-client-fingerprint").not_provided_yet();
-            /// Unix seconds. Handed over, but no part of the memo key.
+            /// The time in Unix seconds. It is not part of the memo key.
             Now: Row::new("now");
             /// The body as text, up to this many bytes.
             BodyText(limit): Row::new("body-text").not_provided_yet();
@@ -76,7 +76,7 @@ macro_rules! for_each_input {
                 .credential_if(&["set-cookie"]);
             /// Whether the response has a field.
             ResponseHeaderPresent(field): Row::new("response-header-present").of_response().fixed_by_cache_key();
-            /// What made the response.
+            /// The source of the response.
             AnsweredBy: Row::new("answered-by").on_delivery();
         }
     };

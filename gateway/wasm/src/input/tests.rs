@@ -31,15 +31,15 @@ fn inputs_are_spelt_as_in_the_contract() {
 }
 
 #[test]
-fn what_the_cache_key_does_not_hold_can_differ() {
+fn inputs_that_are_not_in_the_cache_key_can_differ() {
     for (input, is_outside) in [
         (Input::Method, false),
         (Input::OriginalPath, false),
         (Input::Extension, false),
         (Input::Status, false),
         (Input::ResponseHeader("vary".into()), false),
-        // A rule may leave out parts of the query, and requests may name one path
-        // in several ways.
+        // A cache rule may exclude parts of the query from the key, and several raw paths
+        // normalise to one path.
         (Input::Query, true),
         (Input::RawPath, true),
         (Input::Header("accept".into()), true),

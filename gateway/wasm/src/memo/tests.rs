@@ -32,7 +32,8 @@ fn verdict(of: &[u8]) -> Rc<Verdict> {
     })
 }
 
-/// What a policy would say: a pure function of its inputs.
+/// Decides as a policy that is a pure function of its inputs. Returns also whether the
+/// verdict was found.
 fn ask<S: BuildHasher>(memo: &mut Memo<S>, key: &[u8], now: u64) -> (Rc<Verdict>, bool) {
     if let Some(found) = memo.get(key, now) {
         return (Rc::clone(found), true);
@@ -95,7 +96,7 @@ fn stays_within_its_budget() {
             memo.check();
         }
     }
-    assert!(memo.len() > 100, "and makes use of it");
+    assert!(memo.len() > 100, "most of the budget is used");
     let large = vec![0; 64 * 1024];
     memo.insert(&large, verdict(b""), 0, u64::MAX);
     assert!(memo.get(&large, 0).is_none());
@@ -137,18 +138,18 @@ fn pauses_when_nothing_is_asked_for_again() {
     }
     let kept = memo.len();
     assert!(!ask(&mut memo, b"new", 0).1);
-    assert!(!ask(&mut memo, b"new", 0).1, "nothing new is taken in");
+    assert!(!ask(&mut memo, b"new", 0).1, "no new key is inserted");
     assert_eq!(memo.len(), kept);
     while memo.is_paused() {
         fresh(&mut memo);
     }
     ask(&mut memo, b"again", 0);
-    assert!(ask(&mut memo, b"again", 0).1, "and then it is tried again");
+    assert!(ask(&mut memo, b"again", 0).1, "inserted after the pause");
 }
 
 proptest! {
-    /// With a memo, even one where all hashes are equal, a pure policy decides
-    /// as without.
+    /// A pure policy decides with a memo as it does without, even if all hashes are
+    /// equal.
     #[test]
     fn memo_on_is_memo_off(
         keys in prop::collection::vec(prop::collection::vec(0_u8..4, 0..6), 1..400),
@@ -164,7 +165,7 @@ proptest! {
         colliding.check();
     }
 
-    /// Nothing is given out after its end, whatever is remembered again.
+    /// No verdict is returned after it has expired, even if its key is inserted again.
     #[test]
     fn expiry_holds(
         steps in prop::collection::vec((0_u8..6, 0_u64..50, 1_u64..40), 1..300),

@@ -1,18 +1,19 @@
-//! The bounds of what a verdict says to the cache.
+//! The rules for effects on the cache.
 
 use super::{MAX_NAME, Place, Violation, at_most, check_literal, word};
 use crate::verdict::ParameterName;
 
-/// The most values that join a cache key.
+/// The largest number of values that a verdict adds to a cache key.
 pub(crate) const MAX_VARY_ON: usize = 16;
-/// The most names of query parameters.
+/// The largest number of query parameter names.
 pub(crate) const MAX_PARAMETERS: usize = 64;
-/// The most bytes of `Cache-Control` or `CDN-Cache-Control`.
+/// The maximum length of `Cache-Control` or `CDN-Cache-Control`, in bytes.
 const MAX_LINE: usize = 1024;
-/// The longest time: what a `delta-seconds` must be able to hold (RFC 9111 §1.2.2).
+/// The longest duration: the largest `delta-seconds` that every recipient must be able
+/// to represent (RFC 9111 §1.2.2).
 const MAX_SECONDS: u32 = (1 << 31) - 1;
 
-/// A word that is said to the operator, so one that is there.
+/// Checks a name that is shown to the operator: as [`word`], and not empty.
 pub(crate) fn name(what: &str, text: &str) -> Result<Box<str>, Violation> {
     if text.is_empty() {
         return Err(format!("{what} is empty"));
@@ -20,7 +21,7 @@ pub(crate) fn name(what: &str, text: &str) -> Result<Box<str>, Violation> {
     word(what, text)
 }
 
-/// The name of a query parameter; a `*` at its end stands for any rest.
+/// Checks the name of a query parameter. A `*` at its end matches any rest.
 pub(crate) fn parameter_name(text: &str) -> Result<ParameterName, Violation> {
     at_most(
         "bytes of the name of a query parameter",
@@ -30,7 +31,7 @@ pub(crate) fn parameter_name(text: &str) -> Result<ParameterName, Violation> {
     if text.is_empty() {
         return Err("the name of a query parameter is empty".to_owned());
     }
-    let (name, open) = match text.strip_suffix('*') {
+    let (name, is_prefix) = match text.strip_suffix('*') {
         Some(start) => (start, true),
         None => (text, false),
     };
@@ -39,23 +40,23 @@ pub(crate) fn parameter_name(text: &str) -> Result<ParameterName, Violation> {
             "{text:?} is no name of a query parameter: a `*` may only end it"
         ));
     }
-    Ok(if open {
+    Ok(if is_prefix {
         ParameterName::StartsWith(name.into())
     } else {
         ParameterName::Exact(name.into())
     })
 }
 
-/// One line of a field.
+/// Checks the value of a field line.
 pub(crate) fn field_line(of: &str, text: String) -> Result<Box<str>, Violation> {
     at_most(&format!("bytes of `{of}`"), text.len(), MAX_LINE)?;
     check_literal(Place::Field, &text).map_err(|_| {
-        format!("`{of}` holds a control character, and so is no field value (RFC 9110 §5.5)")
+        format!("`{of}` contains a control character, so it is no field value (RFC 9110 §5.5)")
     })?;
     Ok(text.into())
 }
 
-/// A span of seconds.
+/// Checks a duration in seconds.
 pub(crate) fn seconds(of: &str, seconds: u32) -> Result<u32, Violation> {
     if seconds > MAX_SECONDS {
         Err(format!(

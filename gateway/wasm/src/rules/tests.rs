@@ -60,7 +60,7 @@ fn positions_are_within_the_plan() {
 }
 
 #[test]
-fn literals_by_their_place() {
+fn literals_are_checked_by_their_use() {
     let table = [
         ("plain text\twith tab é", true, false, true),
         ("a\r\nSet-Cookie: x", false, false, true),

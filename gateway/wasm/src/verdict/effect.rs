@@ -1,75 +1,75 @@
-//! What a verdict asks the gateway to do beside editing and answering.
+//! Effects: actions of the gateway that a verdict asks for.
 
 use super::{Reply, Value};
 
-/// Something for the gateway to do.
+/// An action of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Take tokens from a bucket. Phase `request`.
+    /// Takes tokens from a bucket. Phase `request`.
     Take(Box<Take>),
-    /// How to find the response in the cache. Phase `request`.
+    /// Sets the cache key of the request. Phase `request`.
     CacheLookup(Box<CacheLookup>),
-    /// What the cache does with the response. Phase `fetched`.
+    /// Sets whether and for how long the response is stored. Phase `fetched`.
     CacheRule(Box<CacheRule>),
-    /// Adds cache tags. Phase `fetched`. An absent value adds none; one with
-    /// commas or spaces adds several.
+    /// Adds the cache tags in this value, which are separated by commas or spaces.
+    /// An absent value adds none. Phase `fetched`.
     Tag(Value),
-    /// Purge from the cache. Phases `request` and `response`.
+    /// Purges stored responses. Phases `request` and `response`.
     Purge(Box<Purge>),
 }
 
-/// A token bucket and what to take from it.
+/// Takes tokens from a token bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Take {
-    /// Tells the buckets of one policy apart. Visible ASCII, may be empty.
+    /// The name of the limit, for policies with several. Printable ASCII, may be empty.
     pub bucket: Box<str>,
-    /// Whose bucket.
+    /// Each value of the key has a bucket of its own.
     pub key: Value,
     /// What an absent key means.
     pub absent: AbsentKey,
-    /// Tokens that come back in each period, at least 1.
+    /// Tokens added in each period, at least 1.
     pub tokens: u32,
     /// The period in milliseconds, at least 1.
     pub period_ms: u32,
-    /// How many may be taken at once beyond the steady rate: the bucket holds one more.
+    /// The bucket holds `burst + 1` tokens.
     pub burst: u32,
     /// Tokens that this request takes, at least 1.
     pub cost: u32,
-    /// The response if there are not enough.
+    /// The response if the bucket holds fewer tokens than `cost`.
     pub otherwise: Reply,
 }
 
-/// What a missing key means for a bucket.
+/// What an absent key means for a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AbsentKey {
-    /// Everyone without a key shares one bucket.
+    /// All requests without a key share one bucket.
     Share,
-    /// As if the bucket were empty.
+    /// The request is refused, as if the bucket were empty.
     Refuse,
-    /// No bucket applies.
+    /// The request is not limited.
     Skip,
 }
 
-/// How a response is found in the cache.
+/// The cache key of a request, beyond host and path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CacheLookup {
-    /// The part of the query that counts.
+    /// The part of the query that belongs to the key.
     pub query: QueryKey,
-    /// Values that join the key, in order; an absent one differs from an empty
-    /// one. At most 16.
+    /// Values that are added to the key, in order. An absent value differs from an
+    /// empty one. At most 16.
     pub vary_on: Box<[Value]>,
-    /// Neither look up nor store, for this reason: printable ASCII, 1 to 64 bytes.
+    /// The reason to neither look up nor store: printable ASCII, 1 to 64 bytes.
     pub bypass: Option<Box<str>>,
 }
 
-/// How the query takes part in the cache key.
+/// The part of the query that belongs to the cache key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum QueryKey {
-    /// As it is.
+    /// The query as it is.
     Whole,
-    /// Its parameters sorted by name.
+    /// All parameters, sorted by name.
     Sorted,
-    /// Not at all.
+    /// No part of it.
     Ignored,
     /// Only these parameters, sorted. At most 64.
     Only(Box<[ParameterName]>),
@@ -82,29 +82,30 @@ pub enum QueryKey {
 pub enum ParameterName {
     /// This name.
     Exact(Box<str>),
-    /// Every name that starts with this; empty is every name. Written with a
-    /// `*` at its end, which is taken off here.
+    /// Every name that starts with this; if empty, every name. The contract writes
+    /// it with a `*` at its end, which is removed here.
     StartsWith(Box<str>),
 }
 
-/// What the cache does with a response.
+/// Whether and for how long a response is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CacheRule {
     /// Names the rule in `Cache-Status` and the log: printable ASCII, 1 to 64 bytes.
     pub name: Box<str>,
-    /// How long to store it.
+    /// For how long it is stored.
     pub store: Storage,
-    /// Replaces `Cache-Control` by this one line: a valid field value of at
-    /// most 1 KiB.
+    /// The new value of `Cache-Control`: a valid field value of at most 1 KiB.
     pub browser: Option<Box<str>>,
-    /// Replaces `CDN-Cache-Control` (RFC 9213), as `browser`.
+    /// The new value of `CDN-Cache-Control` (RFC 9213), with the limits of `browser`.
     pub cdn: Option<Box<str>>,
-    /// Seconds after its end that it may be served while it is revalidated.
+    /// For how many seconds the stale response may be served while it is revalidated
+    /// (RFC 5861 §3).
     pub stale_while_revalidate: Option<u32>,
-    /// Seconds after its end that it may be served when the upstream fails.
+    /// For how many seconds the stale response may be served if the upstream fails
+    /// (RFC 5861 §4).
     pub stale_if_error: Option<u32>,
-    /// Whether users may share it although a policy put something of the
-    /// request into the head, or the route asks for a credential.
+    /// Whether users may share the response although a policy copied part of the
+    /// request into its head, or the route requires a credential.
     pub shared: bool,
 }
 
@@ -113,34 +114,34 @@ pub struct CacheRule {
 pub enum Storage {
     /// As its own fields say (RFC 9111).
     ByFields,
-    /// As its own fields say, and by the heuristic of RFC 9111 §4.2.2 if they
-    /// say nothing.
+    /// As its own fields say, or by heuristic freshness (RFC 9111 §4.2.2) if they do
+    /// not say.
     ByFieldsOrHeuristic,
-    /// Not at all.
+    /// It is not stored.
     Never,
-    /// For this many seconds, at most 2^31 - 1, whatever its fields say.
+    /// For this many seconds, at most 2^31 - 1, regardless of its fields.
     Seconds(u32),
 }
 
-/// A purge, soft (it becomes stale) or hard (it is gone).
+/// A purge of stored responses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Purge {
-    /// What.
+    /// Which responses.
     pub scope: PurgeScope,
-    /// True: becomes stale. False: is gone.
+    /// True: they become stale. False: they are removed.
     pub soft: bool,
 }
 
-/// What to purge from the cache. An absent value purges nothing.
+/// The stored responses to purge. An absent value purges none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PurgeScope {
     /// One URL of this site: path and query.
     Url(Value),
-    /// Every path of this site that starts with this.
+    /// All paths of this site that start with this.
     Prefix(Value),
-    /// Everything of this site.
+    /// All of this site.
     Site,
-    /// Everything with this tag.
+    /// All with this tag.
     Tag(Value),
 }
 
@@ -165,14 +166,14 @@ impl Effect {
         }
     }
 
-    /// How many values it has.
+    /// The number of its values.
     pub(super) fn value_count(&self) -> usize {
         let mut count = 0;
         self.for_each_value(&mut |_| count += 1);
         count
     }
 
-    /// Roughly the bytes that it holds on the heap.
+    /// Its approximate size on the heap in bytes.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {
             Self::Take(take) => {

@@ -1,5 +1,5 @@
-//! Calls the component: asks the breaker, creates and configures the instance if there
-//! is none, and checks the verdict.
+//! Calls the component: checks the breaker, creates and configures the instance if
+//! necessary, and checks the verdict.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::rules::Rules;
 use crate::verdict::Verdict;
 
 impl WorkerPolicy {
-    /// Asks the component, unless the breaker is open.
+    /// Calls the policy for a verdict, unless the breaker is open.
     pub(super) fn ask(
         &mut self,
         phase: Phase,
@@ -115,7 +115,7 @@ impl WorkerPolicy {
     }
 
     /// The handle of this policy's configuration in the instance. Creates the instance
-    /// and configures the policy in it if need be.
+    /// and configures the policy in it if necessary.
     pub(super) fn configured(&mut self) -> Result<ResourceAny, PolicyFailure> {
         let slot = &self.slot;
         let mut place = slot.instance.borrow_mut();

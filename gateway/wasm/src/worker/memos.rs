@@ -1,4 +1,4 @@
-//! What a worker remembers of one policy, by phase.
+//! The memos of one policy on one worker: one for each phase.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::verdict::Verdict;
 
-/// A memory for each phase: the same inputs mean another verdict in another.
+/// A memo for each phase, because the same inputs lead to other verdicts in another
+/// phase.
 pub(super) struct PhaseMemos {
     request: PhaseMemo,
     fetched: PhaseMemo,
@@ -19,17 +20,17 @@ pub(super) struct PhaseMemos {
     response: PhaseMemo,
 }
 
-/// What one phase remembers.
+/// The memo of one phase.
 pub(super) enum PhaseMemo {
-    /// The policy declared no inputs: one verdict, no key.
+    /// The memo key is empty, so there is one verdict, with its expiry in milliseconds.
     Constant(Option<(Rc<Verdict>, u64)>),
     Keyed(Box<Memo>),
 }
 
 impl PhaseMemos {
-    /// Empty ones that hold `keys` bytes together: each phase that the policy
-    /// takes part in has an equal share.
-    pub(super) fn new(policy: &Policy, keys: usize) -> Self {
+    /// Empty memos for at most `budget` bytes in total, divided equally among the phases
+    /// in which the policy is called.
+    pub(super) fn new(policy: &Policy, budget: usize) -> Self {
         let phases = Phase::ALL
             .iter()
             .filter(|&&phase| policy.plan(phase).is_some())
@@ -37,7 +38,7 @@ impl PhaseMemos {
             .max(1);
         let memo = |phase| match policy.plan(phase) {
             Some(plan) if !plan.is_constant() => PhaseMemo::Keyed(Box::new(Memo::new(
-                keys / phases,
+                budget / phases,
                 ahash::RandomState::new(),
             ))),
             _ => PhaseMemo::Constant(None),
@@ -82,9 +83,9 @@ impl PhaseMemo {
     }
 }
 
-/// For how many milliseconds a verdict may be used again, or `None`.
+/// For how many milliseconds a verdict may be reused. `None` if it may not.
 pub(super) fn reuse_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
-    let said = match reuse {
+    let allowed = match reuse {
         Reuse::Never | Reuse::Seconds(0) => return None,
         Reuse::UntilReload => u64::MAX,
         Reuse::Seconds(seconds) => u64::from(seconds) * 1_000,
@@ -92,5 +93,5 @@ pub(super) fn reuse_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
     let most = max.map_or(u64::MAX, |max| {
         u64::try_from(max.as_millis()).unwrap_or(u64::MAX)
     });
-    Some(said.min(most)).filter(|&ms| ms > 0)
+    Some(allowed.min(most)).filter(|&ms| ms > 0)
 }

@@ -1,4 +1,4 @@
-//! Checks whether the component would still give a remembered verdict.
+//! Compares a reused verdict with a fresh one.
 
 use std::sync::Arc;
 
@@ -8,16 +8,10 @@ use crate::input::{Facts, Now, Phase};
 use crate::verdict::Verdict;
 
 impl WorkerPolicy {
-    /// Asks again on a fresh instance and compares. The request at hand is
-    /// answered with the remembered verdict either way.
+    /// Calls the policy on a new instance and compares the verdicts. The current request
+    /// uses the cached verdict in any case.
     #[inline(never)]
-    pub(super) fn sample(
-        &mut self,
-        phase: Phase,
-        facts: &dyn Facts,
-        now: Now,
-        remembered: &Verdict,
-    ) {
+    pub(super) fn sample(&mut self, phase: Phase, facts: &dyn Facts, now: Now, reused: &Verdict) {
         let policy = Arc::clone(&self.policy);
         let Some(plan) = policy.plan(phase) else {
             return;
@@ -34,7 +28,7 @@ impl WorkerPolicy {
                 self.compile(phase, plan, answer)
             });
             match fresh {
-                Ok((verdict, _)) if verdict == *remembered => {}
+                Ok((verdict, _)) if verdict == *reused => {}
                 Ok(_) => {
                     self.counters.mismatches.add_one();
                     policy.disable_reuse(&format!(
@@ -42,7 +36,8 @@ impl WorkerPolicy {
                         phase.name()
                     ));
                 }
-                // A failure says nothing about the verdict; it counts as one.
+                // A failure does not mean that the verdict is wrong, but it counts for
+                // the breaker.
                 Err(failure) => {
                     if failure.kind.discards_instance()
                         && policy.breaker.count_failure(now.monotonic_ms)
@@ -56,7 +51,7 @@ impl WorkerPolicy {
                             phase = phase.name(),
                             error = failure.to_string().as_str(),
                             unreported,
-                            "a policy failed while a remembered verdict was compared with a fresh one"
+                            "the policy failed while a reused verdict was compared with a fresh one"
                         );
                     }
                 }

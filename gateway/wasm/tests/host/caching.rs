@@ -1,4 +1,4 @@
-//! The bundled policies that speak to the cache, and how often they are asked.
+//! The bundled policies whose effects concern the cache, and how often they are called.
 
 use janua_wasm::{QueryKey, Storage};
 
@@ -62,7 +62,7 @@ fn a_steady_state_is_a_memo_hit() {
 
 #[test]
 fn rules_need_grants_where_they_are_not_bundled() {
-    // Without a condition there are no inputs, and the one verdict is known.
+    // Without a condition there are no inputs, so the verdict is checked at `configure`.
     let mut spec = cache_rules(r#"{"rules": [{"store": "never"}]}"#);
     spec.bundled = false;
     let words = refusal(spec).to_string();
@@ -86,7 +86,7 @@ fn rules_need_grants_where_they_are_not_bundled() {
 }
 
 #[test]
-fn a_missing_route_is_served_the_index_without_being_asked_for_twice() {
+fn the_verdict_that_serves_the_index_is_reused_for_all_paths() {
     let spec = PolicySpec::new("spa", component("janua_policy_spa_fallback"));
     let mut asker = Asker::new(spec);
     let navigation = |path: &str| {

@@ -1,4 +1,4 @@
-//! Policies as they are configured: what they ask for, and what is refused.
+//! `configure`: subscriptions and grants, and what is refused.
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +15,7 @@ fn a_bad_configuration_is_refused_in_the_policys_words() {
 }
 
 #[test]
-fn credentials_need_a_grant_and_it_can_be_pasted() {
+fn credentials_need_a_grant_and_the_error_has_the_line_to_add() {
     let mut spec = PolicySpec::new("head", component("janua_policy_headers"));
     spec.config =
         r#"{"request":{"set":{"X-Token":"{header:authorization}{cookie:session}"}}}"#.to_owned();
@@ -33,7 +33,7 @@ fn credentials_need_a_grant_and_it_can_be_pasted() {
 }
 
 #[test]
-fn every_phase_is_asked_and_remembers_for_itself() {
+fn each_phase_has_a_memo_of_its_own() {
     for phase in Phase::ALL {
         let what = format!(r#""do":"nothing","phase":"{}""#, phase.name());
         let mut asker = Asker::new(misbehaving(&what));
@@ -44,7 +44,7 @@ fn every_phase_is_asked_and_remembers_for_itself() {
         for other in Phase::ALL {
             asker.decide(other, &Request::path("/a"));
         }
-        assert_eq!(asker.counts().calls, 2, "{phase:?} alone is asked for");
+        assert_eq!(asker.counts().calls, 2, "only {phase:?} is subscribed to");
     }
 }
 
@@ -70,9 +70,9 @@ fn a_subscription_that_breaks_the_contract_is_refused() {
     }
 }
 
-/// A hundred thousand keys fit into the default memory, and are told from keys
-/// that are not known. What a miss costs is printed (`--nocapture`), not asserted:
-/// the clock of a busy machine says nothing.
+/// A hundred thousand keys fit into the default memory, and unknown keys are refused.
+/// The time of a miss is printed (`--nocapture`) and not asserted, because it depends on
+/// the load of the machine.
 #[test]
 fn many_keys_are_known_and_found() {
     let mut lines = String::new();
@@ -87,7 +87,7 @@ fn many_keys_are_known_and_found() {
     }
     let mut spec = api_key();
     spec.config = format!(r#"{{"keys_file":"{lines}"}}"#);
-    // CPU time, of a test that is not to fail on a slow machine: by default 1 s.
+    // More than the default, so that the test does not fail on a slow machine.
     spec.configure_deadline = Duration::from_secs(30);
     let start = Instant::now();
     let mut asker = Asker::new(spec);
@@ -122,7 +122,7 @@ fn a_runaway_configure_is_refused() {
 }
 
 #[test]
-fn identity_is_of_everything_that_counts() {
+fn the_identity_changes_with_every_setting() {
     let base = rate_limit();
     let mut config = base.clone();
     config.config.push(' ');

@@ -1,4 +1,4 @@
-//! Verdicts: when a policy is asked, and when what it said is used again.
+//! When a policy is called, and when its verdict is reused.
 
 use super::*;
 
@@ -62,7 +62,7 @@ fn a_constant_verdict_repeats() {
 
 #[test]
 fn an_effect_needs_a_grant_and_the_failure_says_so() {
-    // A reference alone is no input: the one verdict is known when it is configured.
+    // It has a reference and no inputs, so the verdict is checked at `configure`.
     let words = refusal(rate_limit()).to_string();
     assert!(words.contains("in the phase `request`"), "{words}");
     assert!(words.ends_with(r#"grants = ["effect:take"]"#), "{words}");
@@ -142,10 +142,10 @@ fn many_configurations_live_in_one_instance_and_come_back_after_a_trap() {
         bad.failure(Phase::Request, &Request::marked()),
         FailureKind::Trap
     );
-    // Both are configured anew in the next instance.
+    // Both are configured again in the next instance.
     assert!(!quiet.verdict(&Request::path("/2")).1);
     assert!(!bad.verdict(&Request::path("/2")).1);
-    // One of them going away leaves the other.
+    // Dropping one leaves the other.
     drop(bad);
     assert!(!quiet.verdict(&Request::path("/3")).1);
 }
@@ -162,11 +162,11 @@ fn the_clock_and_random_numbers_forbid_reuse() {
 }
 
 #[test]
-fn a_verdict_that_lies_about_reuse_is_found() {
+fn a_verdict_that_wrongly_allows_reuse_is_found() {
     let mut spec = misbehaving(r#""do":"lie""#);
     spec.sample = 10;
     let mut asker = Asker::new(spec);
-    // The count of calls is in the verdict; a fresh instance counts from 0.
+    // The verdict contains the number of calls, which a new instance counts from 0.
     asker.verdict(&Request::path("/0"));
     let request = Request::path("/1");
     let caught = (0..100).position(|_| {
@@ -174,14 +174,14 @@ fn a_verdict_that_lies_about_reuse_is_found() {
         asker.policy.policy().status(0).reuse_disabled
     });
     assert!(caught.is_some());
-    assert!(!asker.verdict(&request).1, "nothing is reused any more");
+    assert!(!asker.verdict(&request).1, "verdicts are no longer reused");
     let status = asker.policy.policy().status(0);
     assert_eq!(status.counts.mismatches, 1);
-    assert!(status.last_error.unwrap().contains("lies about reuse"));
+    assert!(status.last_error.unwrap().contains("wrongly allows reuse"));
 }
 
 #[test]
-fn an_honest_verdict_survives_sampling() {
+fn a_correct_verdict_passes_sampling() {
     let mut spec = api_key();
     spec.sample = 2;
     let mut asker = Asker::new(spec);

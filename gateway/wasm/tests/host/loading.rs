@@ -1,22 +1,22 @@
-//! Components as they are loaded: what they are, and what is refused.
+//! Loading components, and what is refused.
 
 use std::os::unix::fs::DirEntryExt as _;
 
 use super::*;
 
 #[test]
-fn a_component_says_what_it_is() {
+fn a_component_describes_itself() {
     let component = component("janua_policy_rate_limit");
     assert_eq!(component.description().name, "rate-limit");
     assert!(component.contract().starts_with("0.1."));
     let schema = component.description().config_schema.as_deref();
     assert!(schema.is_some_and(|schema| schema.contains("\"rate\"")));
     let again = RUNTIME.load(&bytes("janua_policy_rate_limit")).unwrap();
-    assert!(Arc::ptr_eq(&component, &again), "found by its content");
+    assert!(Arc::ptr_eq(&component, &again), "not loaded twice");
 }
 
 #[test]
-fn what_is_no_policy_is_refused_in_words() {
+fn files_that_are_no_policies_are_refused() {
     assert_eq!(RUNTIME.load(b"hello").unwrap_err(), LoadError::NotWasm);
     let module = b"\0asm\x01\0\0\0";
     assert_eq!(RUNTIME.load(module).unwrap_err(), LoadError::CoreModule);
@@ -33,7 +33,7 @@ fn what_is_no_policy_is_refused_in_words() {
 }
 
 #[test]
-fn a_newer_contract_is_refused_in_words() {
+fn a_newer_contract_is_refused() {
     // The same component, built for a version that does not exist yet.
     let mut newer = bytes("janua_policy_rate_limit");
     let (from, to) = (b"@0.1.0", b"@0.2.0");
@@ -48,7 +48,7 @@ fn a_newer_contract_is_refused_in_words() {
         "{error:?}"
     );
     assert!(
-        error.to_string().contains("this gateway speaks 0.1"),
+        error.to_string().contains("this gateway supports 0.1"),
         "{error}"
     );
 }
@@ -60,7 +60,7 @@ fn the_compile_cache_serves_the_second_start() {
         cache_dir: Some(parent.path().join("cache")),
     };
     let bytes = bytes("janua_policy_rate_limit");
-    // What is compiled is written, under a name of its own and then renamed.
+    // A compiled component is written to a new file, so a second one has another inode.
     let written = || {
         let entries = std::fs::read_dir(parent.path().join("cache")).unwrap();
         let entries = entries.map(|entry| entry.unwrap());
@@ -74,7 +74,7 @@ fn the_compile_cache_serves_the_second_start() {
     let first = written();
     let second = Runtime::new(options()).unwrap();
     let component = second.load(&bytes).unwrap();
-    assert_eq!(written(), first, "it was compiled once more");
+    assert_eq!(written(), first, "it was compiled again");
     let mut spec = PolicySpec::new("limit", component);
     spec.bundled = true;
     spec.config = r#"{"rate":"10/s"}"#.to_owned();

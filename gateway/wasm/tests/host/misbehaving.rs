@@ -1,9 +1,9 @@
-//! Components that do harm: what each costs, and that it ends there.
+//! Components that misbehave: each kind of failure, and its limits.
 
 use super::*;
 
 #[test]
-fn each_harm_is_told_apart_and_ends_the_instance_only() {
+fn each_kind_of_failure_is_recognised_and_discards_only_the_instance() {
     let table = [
         ("trap", FailureKind::Trap),
         ("loop", FailureKind::Deadline),
@@ -26,7 +26,7 @@ fn each_harm_is_told_apart_and_ends_the_instance_only() {
 }
 
 #[test]
-fn a_panics_words_are_kept() {
+fn a_panic_message_is_kept() {
     let mut asker = Asker::new(misbehaving(r#""do":"trap""#));
     let Decision::Failed(failure) = asker.decide(Phase::Request, &Request::default()) else {
         panic!("did not fail");
@@ -37,7 +37,7 @@ fn a_panics_words_are_kept() {
 }
 
 #[test]
-fn an_error_is_a_message_and_the_instance_lives_on() {
+fn a_returned_error_does_not_discard_the_instance() {
     let mut asker = Asker::new(misbehaving(r#""do":"error""#));
     for _ in 0..20 {
         let kind = asker.failure(Phase::Request, &Request::default());
@@ -86,7 +86,7 @@ fn a_verdict_that_breaks_the_contract_is_refused() {
     }
 }
 
-/// Whatever `on_error` says: an effect that never comes about is no reason to go on.
+/// The request is refused even if `on_error` is `skip`.
 #[test]
 fn an_effect_that_cannot_be_carried_out_always_denies() {
     for what in ["cache-rule", "empty-take", "no-upstream"] {
@@ -98,8 +98,7 @@ fn an_effect_that_cannot_be_carried_out_always_denies() {
         );
         assert!(kind.always_denies());
     }
-    // One that is carried out, with a number that it cannot have, is a mistake
-    // like others.
+    // A granted effect with an invalid number is an ordinary bad verdict.
     let mut spec = misbehaving(r#""do":"empty-take""#);
     spec.grants = vec!["effect:take".to_owned()];
     let kind = Asker::new(spec).failure(Phase::Request, &Request::path("/"));
@@ -108,7 +107,7 @@ fn an_effect_that_cannot_be_carried_out_always_denies() {
 }
 
 #[test]
-fn what_is_within_the_bounds_is_carried_out() {
+fn verdicts_within_the_limits_are_accepted() {
     let mut asker = Asker::new(misbehaving(r#""do":"edits","amount":256"#));
     assert_eq!(asker.verdict(&Request::path("/")).0.edits.len(), 256);
     let mut asker = Asker::new(misbehaving(r#""do":"body","amount":262144"#));
@@ -122,7 +121,7 @@ fn what_is_within_the_bounds_is_carried_out() {
 }
 
 #[test]
-fn an_enormous_verdict_costs_the_gateway_nothing() {
+fn an_enormous_verdict_does_not_take_memory_of_the_gateway() {
     for what in [
         r#""do":"edits","amount":100000"#,
         r#""do":"body","amount":33554432"#,
@@ -140,16 +139,16 @@ fn an_enormous_verdict_costs_the_gateway_nothing() {
     }
 }
 
-/// This process's resident bytes.
+/// The resident set size of this process, in bytes.
 fn resident() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
 }
 
-/// As on a worker, inside a runtime: WASI's streams must not block in it, not
-/// even when they are dropped.
+/// Runs inside a tokio runtime, as on a worker: WASI's streams must not block in it, even
+/// when they are dropped.
 #[test]
-fn output_is_cut_and_never_ends_the_call() {
+fn output_is_truncated_and_never_ends_the_call() {
     let worker = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

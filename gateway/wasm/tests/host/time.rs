@@ -1,5 +1,4 @@
-//! A worker's time: who takes too much of it is suspended, and nobody else is
-//! blamed.
+//! Suspended policies and CPU-time deadlines.
 
 use super::*;
 
@@ -19,7 +18,7 @@ fn a_policy_that_keeps_trapping_is_suspended_and_probed() {
     );
     assert!(
         asker.verdict(&Request::path("/known")).1,
-        "what is remembered goes on"
+        "cached verdicts are still used"
     );
     let status = asker.policy.policy().status(asker.now_ms);
     assert_eq!(status.breaker, BreakerState::Open { for_ms: 5_000 });
@@ -38,10 +37,9 @@ fn a_policy_that_keeps_trapping_is_suspended_and_probed() {
     asker.verdict(&Request::path("/newer"));
 }
 
-/// Remembered verdicts that are compared meanwhile do not use up the probe, and
-/// neither does a request that never comes to a call.
+/// Samples do not use up the probe.
 #[test]
-fn the_probe_is_left_to_a_request_and_never_lost() {
+fn the_probe_is_a_call_of_a_request() {
     let mut spec = misbehaving(r#""do":"trap","marked":true"#);
     spec.sample = 1;
     let mut asker = Asker::new(spec);
@@ -63,11 +61,11 @@ fn the_probe_is_left_to_a_request_and_never_lost() {
 }
 
 #[test]
-fn a_policy_that_eats_a_workers_time_is_suspended() {
+fn a_policy_that_uses_too_much_of_a_workers_time_is_suspended() {
     let mut spec = misbehaving(r#""do":"slow","amount":2000000"#);
     spec.deadline = Duration::from_secs(1);
     spec.memo = false;
-    // So little that this thread gets more of a processor however busy the machine is.
+    // Less than the share of a processor that this thread gets on a busy machine.
     spec.breaker.share_percent = 5;
     let mut asker = Asker::new(spec);
     let start = Instant::now();
@@ -87,9 +85,9 @@ fn a_policy_that_eats_a_workers_time_is_suspended() {
     panic!("{} calls in 20 s and not suspended", asked.get());
 }
 
-/// A deadline is of CPU time: a thread that is kept from running is not blamed.
+/// A deadline counts CPU time: time in which the thread is preempted does not count.
 #[test]
-fn a_preempted_call_is_not_blamed() {
+fn preemption_does_not_count_towards_the_deadline() {
     let slow = |deadline| {
         let mut spec = misbehaving(r#""do":"slow","amount":50000000"#);
         spec.memo = false;
@@ -100,7 +98,7 @@ fn a_preempted_call_is_not_blamed() {
         asker.verdict(&Request::path("/"));
         (start.elapsed(), thread_time() - worked)
     };
-    // By the thread's own time: other tests run at the same time.
+    // The thread's CPU time, because other tests run at the same time.
     let (_, alone) = slow(Duration::from_secs(60));
     let deadline = alone * 4;
     let stop = Arc::new(AtomicBool::new(false));
@@ -115,14 +113,14 @@ fn a_preempted_call_is_not_blamed() {
             })
         })
         .collect();
-    // Until it was kept from running for long enough: each call in between has
-    // its verdict too.
+    // Until a call takes longer than the deadline in wall-clock time. Every call must
+    // return a verdict.
     while slow(deadline).0 <= deadline {}
     stop.store(true, Ordering::Relaxed);
     busy.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
-/// How long this thread has run.
+/// The CPU time of this thread.
 fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(

@@ -1,4 +1,4 @@
-//! The effects of a verdict: each in its phase, granted, and within its bounds.
+//! Converts effects: checks phase, grant and limits of each.
 
 use super::{raw, reply, value};
 use crate::convert::Unusable;

@@ -80,7 +80,7 @@ fn checked(
     }
 }
 
-/// With every grant.
+/// Checks one effect, with every grant.
 fn effect_in(phase: Phase, effect: raw::Effect) -> Result<Verdict, Violation> {
     let all = [
         "effect:take",
@@ -107,7 +107,7 @@ fn rule_of(change: impl FnOnce(&mut raw::CacheRule)) -> Result<Verdict, Violatio
     effect_in(Phase::Fetched, raw::Effect::CacheRule(rule))
 }
 
-/// An effect's name, what makes one, and the phases that it belongs to.
+/// An effect's name, a function that creates one, and the phases that it belongs to.
 type Belongs = (&'static str, fn() -> raw::Effect, &'static [Phase]);
 
 const EFFECTS: [Belongs; 5] = [
@@ -171,7 +171,7 @@ fn effects_belong_to_phases_and_need_a_grant() {
 }
 
 #[test]
-fn the_rest_is_refused_in_words() {
+fn unsupported_effects_are_refused() {
     let ban = raw::Ban {
         subject: Vec::new(),
         after: 1,
@@ -192,7 +192,7 @@ fn the_rest_is_refused_in_words() {
 }
 
 #[test]
-fn serve_is_for_what_is_missing() {
+fn serve_is_for_the_phase_missing() {
     let with = |phase, path| {
         checked(
             phase,
@@ -217,7 +217,7 @@ fn serve_is_for_what_is_missing() {
 }
 
 #[test]
-fn a_response_is_edited_and_replaced_where_there_is_one() {
+fn edits_and_replies_belong_to_phases() {
     for phase in Phase::ALL {
         let edit = |edit| checked(phase, &[], raw::Outcome::Proceed, vec![edit], Vec::new());
         assert_eq!(
@@ -239,7 +239,7 @@ fn a_response_is_edited_and_replaced_where_there_is_one() {
 }
 
 #[test]
-fn how_a_response_is_found() {
+fn cache_lookups_are_converted_within_their_limits() {
     let names = |count: usize| (0..count).map(|n| format!("p{n}")).collect::<Vec<_>>();
     let found = lookup_of(|lookup| {
         lookup.query = raw::QueryKey::Without(vec!["utm_*".into(), "fbclid".into(), "*".into()]);
@@ -292,7 +292,7 @@ fn how_a_response_is_found() {
 }
 
 #[test]
-fn what_the_cache_does() {
+fn cache_rules_are_converted_within_their_limits() {
     let longest = (1_u32 << 31) - 1;
     let lines = [
         ("public, max-age=604800", true),
@@ -351,7 +351,7 @@ fn what_the_cache_does() {
 }
 
 #[test]
-fn what_is_purged_and_tagged() {
+fn purges_and_tags_are_checked_as_values() {
     use raw::PurgeScope::{Prefix, Tag, Url};
     for (scope, good) in [
         (Url(parts("/a?b=c")), true),
