@@ -1,4 +1,4 @@
-//! What an operator writes. The same in `schema.json`.
+//! The configuration, which `schema.json` describes too.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,22 +12,22 @@ use crate::digest::Digest;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The field that brings the key.
+    /// The request field with the key.
     #[serde(default = "x_api_key")]
     pub(crate) header: String,
     /// Consumers and the hashes of their keys.
     #[serde(default)]
     pub(crate) keys: BTreeMap<String, Digests>,
-    /// The content of a file of keys, a line each.
+    /// The content of a file with one line for each key.
     #[serde(default)]
     pub(crate) keys_file: String,
-    /// The content of an environment variable, in the form of `keys_file`.
+    /// The content of an environment variable, in the format of `keys_file`.
     #[serde(default)]
     pub(crate) keys_env: String,
-    /// The field that tells the upstream who it is; empty for none.
+    /// The field that tells the upstream the consumer. Empty for no field.
     #[serde(default = "x_consumer")]
     pub(crate) consumer_header: String,
-    /// Whether the key is kept from the upstream.
+    /// Whether the key is removed from the request to the upstream.
     #[serde(default = "yes")]
     pub(crate) strip: bool,
 }

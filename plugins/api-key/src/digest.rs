@@ -5,8 +5,7 @@ use std::hash::{Hash, Hasher};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-/// What to write instead of a key. Never with the key in it: the message is
-/// logged.
+/// The error message, without the text, which may be a key: the message is logged.
 const NOT_A_HASH: &str = "not a hash; keys are written hashed: \
      run `printf %s KEY | sha256sum` and write \"sha256:\" and its 64 digits";
 
@@ -23,7 +22,7 @@ impl Digest {
     /// Reads `sha256:` and 64 hexadecimal digits.
     ///
     /// # Errors
-    /// Anything else, such as a key itself, which is not repeated.
+    /// Any other text. The message does not repeat it, because it may be a key.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let digits = text.trim().strip_prefix("sha256:").map(str::as_bytes);
         let digits = digits
@@ -40,7 +39,7 @@ impl Digest {
     }
 }
 
-/// In a time that does not tell where they differ.
+/// Compares in constant time.
 impl PartialEq for Digest {
     fn eq(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()

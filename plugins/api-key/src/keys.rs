@@ -7,11 +7,11 @@ use janua_sdk::syntax;
 
 use crate::digest::Digest;
 
-/// Hashes and the consumers that they belong to.
+/// The hashes of the keys, and the consumers that they belong to.
 ///
-/// The map hashes each digest again, with SipHash under a random key of its own,
-/// and digests are compared in constant time: so neither where one is looked for
-/// nor how long that takes tells how near a guess came.
+/// The map hashes each digest with SipHash under a random key, and digests are compared
+/// in constant time. The time of a look-up therefore reveals nothing about the known
+/// digests.
 #[derive(Default)]
 pub(crate) struct Keys {
     known: HashMap<Digest, Box<str>>,
@@ -21,7 +21,7 @@ impl Keys {
     /// Adds a key.
     ///
     /// # Errors
-    /// A name that cannot stand in a field, or a key that is there already.
+    /// A name that is not valid in a field value, or a key that was already added.
     pub(crate) fn add(&mut self, consumer: &str, digest: Digest) -> Result<(), String> {
         syntax::field_text(consumer)?;
         if consumer.trim() != consumer || consumer.is_empty() {
@@ -39,11 +39,11 @@ impl Keys {
         }
     }
 
-    /// Adds the keys of a file: lines of `name:sha256:<hex>`; empty lines and
-    /// those that begin with `#` are passed over.
+    /// Adds the keys of a file: lines of the form `name:sha256:<hex>`. Empty lines and
+    /// lines that begin with `#` are ignored.
     ///
     /// # Errors
-    /// The number of the line and what is wrong with it.
+    /// A line that is not valid. The message contains its number.
     pub(crate) fn add_lines(&mut self, text: &str) -> Result<(), String> {
         for (index, line) in text.lines().enumerate() {
             let line = line.trim();
@@ -63,12 +63,12 @@ impl Keys {
         Ok(())
     }
 
-    /// Whether there is none.
+    /// Whether there are no keys.
     pub(crate) fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
 
-    /// Whose key this is; the time does not grow with the number of keys.
+    /// The consumer that a key belongs to. The time does not depend on the number of keys.
     pub(crate) fn consumer(&self, digest: Digest) -> Option<&str> {
         self.known.get(&digest).map(|consumer| &**consumer)
     }

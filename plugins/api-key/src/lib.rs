@@ -1,9 +1,8 @@
-//! The bundled policy `api-key`: lets in who brings a known key, and says to
-//! the upstream who that is.
+//! The bundled policy `api-key`: refuses requests without a known key, and tells the
+//! upstream which consumer the key belongs to.
 //!
-//! Keys are kept as SHA-256 only. An API key is random and long, so that a
-//! slow password hash would buy nothing; it would cost every request that
-//! brings a new key.
+//! Keys are kept as SHA-256 only. An API key is random and long, so a slow password hash
+//! would not make it safer, but would slow down each request with a new key.
 
 mod config;
 mod digest;

@@ -8,7 +8,7 @@ use crate::at;
 use crate::media_type::MediaType;
 use crate::status::Statuses;
 
-/// Holds if one entry of its list does.
+/// Met if one entry of the list matches.
 #[derive(Debug)]
 pub(crate) enum Condition<P> {
     Path(Slot<P, Text>, Vec<PathPattern>),
@@ -45,7 +45,7 @@ impl<P: Kind> Condition<P> {
         }
     }
 
-    /// That the request has one of these cookies.
+    /// The request must have one of these cookies.
     pub(crate) fn cookies(phase: &mut Phase<P>, names: &[String]) -> Result<Self, String> {
         let slot = |name: &String| cookie_name(name).map(|()| phase.cookie_present(name));
         names
@@ -55,7 +55,7 @@ impl<P: Kind> Condition<P> {
             .map(Self::Present)
     }
 
-    /// That the request has one of these fields.
+    /// The request must have one of these fields.
     pub(crate) fn headers(phase: &mut Phase<P>, names: &[String]) -> Result<Self, String> {
         let slot = |name: &String| {
             input_named(&["header:", name].concat()).map(|_| phase.header_present(name))
@@ -68,7 +68,7 @@ impl<P: Kind> Condition<P> {
     }
 }
 
-/// The entries of a condition. One without any would match nothing.
+/// Checks that a condition has entries. Without any it would never be met.
 pub(crate) fn entries<T>(field: &str, list: Vec<T>) -> Result<Vec<T>, String> {
     match list.is_empty() {
         true => Err(at(field, "an empty list matches nothing; leave it out")),
@@ -76,7 +76,7 @@ pub(crate) fn entries<T>(field: &str, list: Vec<T>) -> Result<Vec<T>, String> {
     }
 }
 
-/// A name that a cookie can have (RFC 6265 §4.1.1).
+/// Checks the name of a cookie (RFC 6265 §4.1.1).
 pub(crate) fn cookie_name(name: &str) -> Result<(), String> {
     match janua_sdk::syntax::is_token(name) {
         true => Ok(()),

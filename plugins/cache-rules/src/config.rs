@@ -1,4 +1,4 @@
-//! What an operator writes. The same in `schema.json`.
+//! The configuration, which `schema.json` describes too.
 
 use janua_sdk::{OneOrMore, PathPattern, Template};
 use serde::Deserialize;
@@ -11,28 +11,28 @@ use crate::status::Statuses;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The first that matches decides.
+    /// The first rule that matches applies.
     #[serde(default)]
     pub rules: Vec<Rule>,
-    /// What tells requests apart beside scheme, host and path.
+    /// The parts of the cache key beside scheme, host and path.
     pub key: Option<Key>,
-    /// Requests that pass by the cache: each that one of these matches.
+    /// A request that matches one of these bypasses the cache.
     #[serde(default)]
     pub bypass: Vec<Bypass>,
-    /// Response fields whose words are cache tags.
+    /// Response fields that contain cache tags.
     pub tags_from: Option<OneOrMore<String>>,
 }
 
-/// Conditions, all of which must hold, and what then happens.
+/// A rule: conditions, all of which must be met, and effects.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Its name in `Cache-Status` and the log; its number if left out.
+    /// Its name in `Cache-Status` and the access log. Default: its number.
     pub name: Option<String>,
 
     /// The path of the request.
     pub path: Option<OneOrMore<PathPattern>>,
-    /// The extension of its last segment.
+    /// The extension of the last path segment.
     pub extension: Option<OneOrMore<String>>,
     /// The media type of the response.
     #[serde(rename = "type")]
@@ -41,9 +41,9 @@ pub struct Rule {
     pub status: Option<OneOrMore<Statuses>>,
     /// The method of the request.
     pub method: Option<OneOrMore<String>>,
-    /// Cookies, one of which the request has.
+    /// Cookies, one of which the request must have.
     pub cookie: Option<OneOrMore<String>>,
-    /// Request fields, one of which is there.
+    /// Request fields, one of which must be present.
     pub header: Option<OneOrMore<String>>,
 
     /// For how long the gateway stores it.
@@ -53,11 +53,11 @@ pub struct Rule {
     pub browser: Option<String>,
     /// The new `CDN-Cache-Control`.
     pub cdn: Option<String>,
-    /// For how long after its end it is served while it is revalidated.
+    /// For how long the stale response is served while it is revalidated.
     pub stale_while_revalidate: Option<Span>,
-    /// For how long after its end it is served when the upstream fails.
+    /// For how long the stale response is served if the upstream fails.
     pub stale_if_error: Option<Span>,
-    /// Whether users share what was made with something of a request.
+    /// Whether users share the response although it contains part of a request.
     #[serde(default)]
     pub shared: bool,
     /// Cache tags.
@@ -65,31 +65,31 @@ pub struct Rule {
     pub tags: OneOrMore<Template>,
 }
 
-/// What joins the key of the cache.
+/// The parts of the cache key beside scheme, host and path.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// The part of the query that counts.
+    /// The part of the query.
     #[serde(default)]
     pub query: Query,
-    /// Request fields whose values tell responses apart.
+    /// Request fields whose values are part of the key.
     #[serde(default)]
     pub headers: OneOrMore<String>,
-    /// Cookies whose values tell responses apart.
+    /// Cookies whose values are part of the key.
     #[serde(default)]
     pub cookies: OneOrMore<String>,
 }
 
-/// The part of the query that counts.
+/// The part of the query in the cache key.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Query {
-    /// All of it, as it is.
+    /// The query as it is.
     #[default]
     Whole,
-    /// All of it, sorted by name.
+    /// All parameters, sorted by name.
     Sorted,
-    /// Nothing of it.
+    /// No part of it.
     Ignored,
     /// These parameters, sorted.
     Only(OneOrMore<String>),
@@ -97,14 +97,14 @@ pub enum Query {
     Without(OneOrMore<String>),
 }
 
-/// Conditions, all of which must hold.
+/// Conditions of a bypass, all of which must be met.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bypass {
     /// The path of the request.
     pub path: Option<OneOrMore<PathPattern>>,
-    /// Cookies, one of which the request has.
+    /// Cookies, one of which the request must have.
     pub cookie: Option<OneOrMore<String>>,
-    /// Request fields, one of which is there.
+    /// Request fields, one of which must be present.
     pub header: Option<OneOrMore<String>>,
 }

@@ -1,9 +1,9 @@
-//! The bundled policy `cache-rules`: the first rule that matches an answer says
-//! how long it is stored, and what browsers and CDNs are told.
+//! The bundled policy `cache-rules`: the first rule that matches a response sets for
+//! how long it is stored, and the `Cache-Control` for browsers and CDNs.
 //!
-//! Only what the configured rules ask about is an input, tags and the parts of
-//! the key are references, and every verdict holds until reload: for answers
-//! that look alike it is asked once.
+//! Only what the configured rules examine is an input. Tags and the parts of the cache
+//! key are references, and every verdict is valid until reload: there is one call for
+//! all responses with the same inputs.
 
 mod condition;
 mod config;
@@ -64,7 +64,7 @@ impl Policy for CacheRules {
     }
 }
 
-/// A message with the field that it is about.
+/// An error message about a field of the configuration.
 fn at(field: &str, message: &str) -> String {
     ["`", field, "`: ", message].concat()
 }

@@ -1,4 +1,4 @@
-//! How a response is found: what joins the key, and who passes by.
+//! The cache key, and which requests bypass the cache.
 
 use janua_sdk::{
     CacheLookup, Inputs, OneOrMore, Phase, QueryKey, Request, Subscription, Value, input_named,
@@ -8,12 +8,12 @@ use crate::at;
 use crate::condition::{Condition, cookie_name, entries};
 use crate::config::{Bypass, Key, Query};
 
-/// The bounds of the contract.
+/// The limits of the contract.
 const MAX_VALUES: usize = 16;
 const MAX_PARAMETERS: usize = 64;
 const MAX_NAME: usize = 128;
 
-/// The lookups that there are; which one it is depends on the request.
+/// The possible lookups. The request decides which one applies.
 #[derive(Debug)]
 pub(crate) struct Lookup {
     by_key: CacheLookup,
@@ -21,7 +21,8 @@ pub(crate) struct Lookup {
 }
 
 impl Lookup {
-    /// Checks both parts and declares what they read. `None` if neither is there.
+    /// Checks both parts of the configuration and declares their inputs. `None` if
+    /// neither is given.
     pub(crate) fn new(
         key: Option<Key>,
         bypass: Vec<Bypass>,
@@ -35,13 +36,13 @@ impl Lookup {
             Some(key) => by_key(key, phase)?,
             None => CacheLookup::by(QueryKey::Whole),
         };
-        let mut passing = Vec::new();
+        let mut bypasses = Vec::new();
         for (index, entry) in bypass.into_iter().enumerate() {
-            passing.push(passes(&format!("bypass[{index}]"), entry, phase)?);
+            bypasses.push(bypass_of(&format!("bypass[{index}]"), entry, phase)?);
         }
         Ok(Some(Self {
             by_key,
-            bypass: passing,
+            bypass: bypasses,
         }))
     }
 
@@ -51,8 +52,8 @@ impl Lookup {
             conditions.iter().all(|condition| condition.holds(inputs))
         };
         let mut bypass = self.bypass.iter();
-        let passing = bypass.find(|(conditions, _)| all(conditions));
-        passing.map_or(&self.by_key, |(_, lookup)| lookup).clone()
+        let matching = bypass.find(|(conditions, _)| all(conditions));
+        matching.map_or(&self.by_key, |(_, lookup)| lookup).clone()
     }
 }
 
@@ -101,8 +102,8 @@ fn parameters(field: &str, OneOrMore(names): OneOrMore<String>) -> Result<Vec<St
     }
 }
 
-/// The conditions of one entry, and the lookup that says why.
-fn passes(
+/// The conditions of one entry, and the lookup with the reason for the bypass.
+fn bypass_of(
     place: &str,
     entry: Bypass,
     phase: &mut Phase<Request>,

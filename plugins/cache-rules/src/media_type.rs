@@ -1,13 +1,13 @@
-//! Media types as an operator writes them: `text/html`, `image/*`.
+//! Media types in the configuration: `text/html`, `image/*`.
 
 use janua_sdk::syntax;
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// A media type without parameters, or all below one.
+/// A media type without parameters, or all media types of one top-level type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaType {
     kind: String,
-    /// None is `*`.
+    /// `None` stands for `*`.
     subtype: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl MediaType {
         })
     }
 
-    /// Whether a `Content-Type` is of it, whatever its parameters.
+    /// Whether a `Content-Type` matches, regardless of parameters.
     #[must_use]
     pub fn has(&self, content_type: &str) -> bool {
         let essence = content_type.split(';').next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The rules: conditions in front, a verdict behind.
+//! The rules: conditions, and the verdict if they are met.
 
 use janua_sdk::{
     CacheRule, Fetched, Inputs, OneOrMore, Phase, Subscription, Value, Verdict, syntax,
@@ -9,11 +9,11 @@ use crate::span::Store;
 use crate::status::Statuses;
 use crate::{at, config, tags};
 
-/// The most bytes of a name and of a field, as the contract has it.
+/// The maximum lengths of a name and of a field value in the contract, in bytes.
 const MAX_NAME: usize = 64;
 const MAX_LINE: usize = 1024;
 
-/// In their order, and what happens if none matches.
+/// The rules in order, and the verdict if none matches.
 #[derive(Debug)]
 pub(crate) struct Rules {
     rules: Vec<Rule>,
@@ -27,8 +27,8 @@ struct Rule {
 }
 
 impl Rules {
-    /// Checks the rules and declares what they read. `None` if there is
-    /// nothing to say about an answer.
+    /// Checks the rules and declares their inputs. `None` if there are neither rules nor
+    /// fields with tags.
     pub(crate) fn new(
         written: Vec<config::Rule>,
         tags_from: &[String],
@@ -125,7 +125,7 @@ impl Rule {
         }
         let statuses = match rule.status {
             Some(OneOrMore(statuses)) => entries(&field("status"), statuses)?,
-            None => usual(rule.store),
+            None => default_statuses(rule.store),
         };
         if !statuses.contains(&Statuses::Any) {
             conditions.push(Condition::Status(phase.status(), statuses));
@@ -158,9 +158,9 @@ impl Rule {
     }
 }
 
-/// The statuses of a rule that names none. What is kept for long should not be
-/// an error by accident; what is never kept may be anything.
-fn usual(store: Store) -> Vec<Statuses> {
+/// The statuses of a rule that names none. A rule that stores should not store errors by
+/// accident.
+fn default_statuses(store: Store) -> Vec<Statuses> {
     match store {
         Store::Never => vec![Statuses::Any],
         _ => vec![Statuses::Class(2), Statuses::Class(3)],
@@ -191,7 +191,7 @@ fn extensions(written: Vec<String>) -> Result<Vec<String>, String> {
     written.into_iter().map(extension).collect()
 }
 
-/// The new value of a field, and not a whole line of a head.
+/// Checks that the text is the value of a field, without the field's name.
 fn line(name: &str, text: &str) -> Result<(), String> {
     syntax::field_text(text)?;
     let written = text.trim_start().to_ascii_lowercase();

@@ -1,11 +1,12 @@
-//! Times as an operator writes them: `7d`, `10s`, or a number of seconds.
+//! Times in the configuration: `7d`, `10s`, or a number of seconds.
 
 use std::fmt;
 
 use janua_sdk::Storage;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// The longest: what a cache must be able to count to (RFC 9111 §1.2.2).
+/// The longest time in seconds: the largest `delta-seconds` that every cache can
+/// represent (RFC 9111 §1.2.2).
 const LONGEST: u64 = (1 << 31) - 1;
 
 /// A span of time in seconds.
@@ -16,7 +17,7 @@ impl Span {
     /// Reads `10s`, `5m`, `12h`, `7d`, `2w` or `1y`, which is 365 days.
     ///
     /// # Errors
-    /// Anything else, and more than 68 years.
+    /// Any other text, and more than 68 years.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             [
@@ -86,11 +87,11 @@ pub enum Store {
     /// As its own fields say.
     #[default]
     Fields,
-    /// As its own fields say, and by the usual guess if they say nothing.
+    /// As its own fields say, with heuristic freshness if they do not say.
     Heuristic,
-    /// Not at all.
+    /// It is not stored.
     Never,
-    /// For so long, whatever they say.
+    /// For this long, regardless of its fields.
     For(Span),
 }
 

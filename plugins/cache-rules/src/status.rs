@@ -1,4 +1,4 @@
-//! Statuses as an operator writes them: `404`, `"5xx"`, `"any"`.
+//! Statuses in the configuration: `404`, `"5xx"`, `"any"`.
 
 use std::fmt;
 
@@ -7,11 +7,11 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 /// One status, a class of them, or all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statuses {
-    /// This one.
+    /// This status.
     One(u64),
-    /// Those with this first digit.
+    /// All statuses with this first digit.
     Class(u64),
-    /// All of them.
+    /// All statuses.
     Any,
 }
 

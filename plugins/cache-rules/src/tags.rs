@@ -1,14 +1,14 @@
-//! The cache tags that an answer gets.
+//! The cache tags of a response.
 
 use janua_sdk::{Fetched, Phase, Template, Value, input_named};
 
 use crate::at;
 
-/// The most values with tags of one verdict: the contract allows 16 effects,
-/// and the rule is one of them.
+/// The largest number of tags in a verdict: the contract allows 16 effects, and the rule
+/// is one of them.
 const MOST: usize = 15;
 
-/// Tags that a rule names.
+/// The tags of a rule.
 pub(crate) fn named(
     field: &str,
     tags: &[Template],
@@ -18,7 +18,7 @@ pub(crate) fn named(
     tags.iter().map(value).collect()
 }
 
-/// Tags that the upstream gives in fields of its answer.
+/// The tags in response fields of the upstream.
 pub(crate) fn from_fields(
     names: &[String],
     phase: &mut Phase<Fetched>,
@@ -31,7 +31,7 @@ pub(crate) fn from_fields(
     values.map_err(|message| at("tags_from", &message))
 }
 
-/// That they fit into a verdict.
+/// Checks that the tags fit into a verdict.
 pub(crate) fn fit(field: &str, count: usize) -> Result<(), String> {
     match count > MOST {
         true => Err(at(

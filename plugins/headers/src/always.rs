@@ -4,16 +4,16 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
 
-/// What `add_header` without `always` covers in nginx.
-const USUAL: [u64; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
+/// The statuses of nginx's `add_header` without `always`.
+const DEFAULT: [u64; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 
 /// `true`, `false`, or a list of statuses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub enum Always {
-    /// The ten statuses of nginx.
+    /// The statuses in [`DEFAULT`].
     #[default]
     No,
-    /// Every response, also an error that the gateway made.
+    /// All responses, including error responses of the gateway.
     Yes,
     /// These statuses only.
     Only(Vec<u64>),
@@ -24,7 +24,7 @@ impl Always {
     #[must_use]
     pub fn covers(&self, status: u64) -> bool {
         match self {
-            Self::No => USUAL.contains(&status),
+            Self::No => DEFAULT.contains(&status),
             Self::Yes => true,
             Self::Only(statuses) => statuses.contains(&status),
         }

@@ -1,4 +1,4 @@
-//! What an operator writes. The same in `schema.json`.
+//! The configuration, which `schema.json` describes too.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::fields::fields;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Edits of the request before it goes on.
+    /// Edits of the request before it is forwarded.
     pub request: Option<Fields>,
     /// Edits of the response before it is delivered.
     pub response: Option<ResponseFields>,
@@ -34,8 +34,8 @@ pub struct Fields {
     pub append: BTreeMap<String, Lines>,
 }
 
-/// [`Fields`] and the statuses that they are for. Not flattened: serde would
-/// then no longer refuse unknown fields.
+/// [`Fields`] and the statuses for which they apply. Not flattened, because serde would
+/// then accept unknown fields.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResponseFields {
@@ -52,7 +52,7 @@ pub struct ResponseFields {
 }
 
 impl ResponseFields {
-    /// The edits apart from their statuses.
+    /// Separates the edits from the statuses.
     #[must_use]
     pub fn split(self) -> (Fields, Always) {
         let fields = Fields {

@@ -1,4 +1,4 @@
-//! The edits of one phase, ready to be said.
+//! The checked edits of one phase.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ pub(crate) struct Edits<P> {
 }
 
 impl<P: Kind> Edits<P> {
-    /// Checks the edits of `phase` and declares what they point at. `table`
-    /// is the name of their table, for the messages.
+    /// Checks the edits of `phase` and declares their references. `table` is the name of
+    /// their table, for error messages.
     ///
     /// # Errors
-    /// A name that is none, that the gateway owns or that is set twice; a
-    /// placeholder that the phase does not know.
+    /// A name that is not valid, that only the gateway may set or that is set twice, and
+    /// a placeholder without a value in the phase.
     pub(crate) fn new(table: &str, fields: Fields, phase: &mut Phase<P>) -> Result<Self, String> {
         let at = |list: &str, message: String| format!("`{table}.{list}`: {message}");
         let remove = fields.remove.iter().map(|name| syntax::field_name(name));
@@ -59,8 +59,7 @@ impl<P: Kind> Edits<P> {
         })
     }
 
-    /// Adds the edits to a verdict: first what is removed, then what is set,
-    /// then what is appended.
+    /// Adds the edits to a verdict, in the order `remove`, `set`, `append`.
     #[must_use]
     pub(crate) fn add_to(&self, mut verdict: Verdict<P>) -> Verdict<P> {
         for name in &self.remove {

@@ -1,8 +1,8 @@
-//! Tables of header fields, in which a value may come from a file or an
-//! environment variable: `x-token_file = "token.txt"` sets `x-token`.
+//! Tables of header fields, in which a value may come from a file or an environment
+//! variable: `x-token_file = "token.txt"` sets `x-token`.
 //!
-//! The gateway puts the content in the place of the path and leaves the key as
-//! it is; what the key means is the policy's part.
+//! The gateway replaces the path by the content of the file and does not change the key,
+//! which the policy interprets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,7 +22,7 @@ fn referred(key: &str) -> Option<&str> {
         .or_else(|| key.strip_suffix("_env"))
 }
 
-/// Reads such a table, under the keys as they are written.
+/// Reads such a table. The keys of the map are those in the configuration.
 pub(crate) fn fields<'de, D, T>(deserializer: D) -> Result<BTreeMap<String, T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -53,8 +53,8 @@ impl<'de, T: Deserialize<'de> + From<Template>> Visitor<'de> for Table<T> {
     }
 }
 
-/// The content of a file or variable: sent as it is, without the line break at
-/// its end. Braces in it are no placeholders. Errors never say it.
+/// The content of a file or variable, without line breaks at the end. Braces in it are
+/// not placeholders. Error messages do not contain it, because it may be secret.
 struct Content;
 
 impl<'de> DeserializeSeed<'de> for Content {

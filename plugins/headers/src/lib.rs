@@ -1,8 +1,7 @@
 //! The bundled policy `headers`: sets, adds and removes fields.
 //!
-//! Everything it puts into a head is text or a reference, so its verdict on a
-//! request is one and the same, and that on a response depends on the status
-//! at most: neither is asked for twice.
+//! All values are text and references. The verdict is therefore the same for all
+//! requests, and for responses it depends at most on the status.
 
 mod always;
 mod config;

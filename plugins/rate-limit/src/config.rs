@@ -1,4 +1,4 @@
-//! What an operator writes. The same in `schema.json`.
+//! The configuration, which `schema.json` describes too.
 
 use janua_sdk::AbsentKey;
 use serde::Deserialize;
@@ -14,34 +14,34 @@ pub struct Config {
     /// Requests at once beyond the rate.
     #[serde(default)]
     pub burst: u32,
-    /// The placeholder name of what tells clients apart; empty or `constant`
-    /// is one bucket for all.
+    /// The placeholder whose values have a bucket each. Empty or `constant`: one bucket
+    /// for all requests.
     #[serde(default = "client_ip")]
     pub key: String,
-    /// What a request without a key means.
+    /// How requests without a key are limited.
     #[serde(default)]
     pub absent: Absent,
-    /// The status of a refusal.
+    /// The status of the response to a refused request.
     #[serde(default = "too_many_requests")]
     pub status: u16,
     /// Tokens that a request takes.
     #[serde(default = "one")]
     pub cost: u32,
-    /// The text of a refusal.
+    /// The text of the response to a refused request.
     #[serde(default = "body")]
     pub body: String,
 }
 
-/// What a request without a key means.
+/// How requests without a key are limited.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Absent {
-    /// Everyone without a key shares one bucket.
+    /// They share one bucket.
     #[default]
     Share,
-    /// The request is refused.
+    /// They are refused.
     Refuse,
-    /// The request is not limited.
+    /// They are not limited.
     Skip,
 }
 

@@ -1,8 +1,8 @@
-//! The bundled policy `rate-limit`: a token bucket per client, or per
-//! anything else that a request can be told apart by.
+//! The bundled policy `rate-limit`: a token bucket for each client, or for each value of
+//! another key.
 //!
-//! The buckets are the gateway's. This policy only says which one, so its
-//! verdict is one and the same for every request and is asked for once.
+//! The gateway holds the buckets. The key is a reference, so the verdict is the same for
+//! all requests and one call suffices.
 
 mod config;
 mod rate;

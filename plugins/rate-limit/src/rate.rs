@@ -1,13 +1,13 @@
-//! A rate as an operator writes it: `10/s`.
+//! Rates in the configuration: `10/s`.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// Tokens that come back in each period; both at least 1.
+/// The tokens that are added in each period. Both are at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many.
+    /// The number of tokens.
     pub tokens: u32,
-    /// In how many milliseconds.
+    /// The period in milliseconds.
     pub period_ms: u32,
 }
 
@@ -15,7 +15,7 @@ impl Rate {
     /// Reads `10/s`, `600/m`, `1000/h` or `5000/d`.
     ///
     /// # Errors
-    /// Anything else.
+    /// Any other text.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!("{text:?} is not a rate; write \"10/s\", \"600/m\", \"1000/h\" or \"5000/d\"")

@@ -1,13 +1,13 @@
-//! Whether a client takes a page (RFC 9110 §12.5.1).
+//! Whether a client accepts a page (RFC 9110 §12.5.1).
 
-/// Whether `Accept` allows `text/html`: the most specific range counts, and a
-/// client that sends none takes anything.
-pub(crate) fn takes_html(accept: Option<&str>) -> bool {
+/// Whether `Accept` allows `text/html`. The most specific media range counts. Without
+/// the field, everything is allowed.
+pub(crate) fn accepts_html(accept: Option<&str>) -> bool {
     let Some(accept) = accept else {
         return true;
     };
     let mut best = 0;
-    let mut taken = false;
+    let mut accepted = false;
     for entry in accept.split(',') {
         let mut parts = entry.split(';').map(str::trim);
         let range = parts.next().unwrap_or_default();
@@ -19,16 +19,16 @@ pub(crate) fn takes_html(accept: Option<&str>) -> bool {
             () => continue,
         };
         if specific >= best {
-            // Of two that are as specific, one that is taken is enough.
-            taken = !parts.any(is_never) || (specific == best && taken);
+            // Of two equally specific ranges, one that is accepted suffices.
+            accepted = !parts.any(is_weight_zero) || (specific == best && accepted);
             best = specific;
         }
     }
-    taken
+    accepted
 }
 
 /// Whether a parameter is a weight of 0.
-fn is_never(parameter: &str) -> bool {
+fn is_weight_zero(parameter: &str) -> bool {
     let Some((name, weight)) = parameter.split_once('=') else {
         return false;
     };
@@ -39,7 +39,7 @@ fn is_never(parameter: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::takes_html;
+    use super::accepts_html;
 
     #[test]
     fn ranges() {
@@ -65,8 +65,8 @@ mod tests {
             (Some(""), false),
             (Some("text/plain"), false),
         ];
-        for (accept, taken) in table {
-            assert_eq!(takes_html(accept), taken, "{accept:?}");
+        for (accept, accepted) in table {
+            assert_eq!(accepts_html(accept), accepted, "{accept:?}");
         }
     }
 }

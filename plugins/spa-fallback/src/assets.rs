@@ -1,9 +1,9 @@
-//! Which extensions are those of assets.
+//! The extensions of assets, for which the index is not served.
 
 use janua_sdk::OneOrMore;
 
-/// What pages load and nobody navigates to. Always assets.
-const USUAL: [&str; 22] = [
+/// Extensions of files that pages load and that are not navigated to. Always assets.
+const DEFAULT: [&str; 22] = [
     "avif",
     "css",
     "eot",
@@ -28,12 +28,12 @@ const USUAL: [&str; 22] = [
     "xml",
 ];
 
-/// The extensions that stay missing.
+/// The extensions for which the index is not served.
 #[derive(Debug)]
 pub(crate) enum Assets {
-    /// Whatever has an extension.
+    /// Any extension.
     Any,
-    /// The usual ones and these.
+    /// Those in [`DEFAULT`] and these.
     Named(Vec<String>),
 }
 
@@ -60,7 +60,7 @@ impl Assets {
         match self {
             Self::Any => true,
             Self::Named(named) => {
-                USUAL.contains(&extension) || named.iter().any(|known| known == extension)
+                DEFAULT.contains(&extension) || named.iter().any(|known| known == extension)
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What an operator writes. The same in `schema.json`.
+//! The configuration, which `schema.json` describes too.
 
 use janua_sdk::{OneOrMore, PathPattern};
 use serde::Deserialize;
@@ -7,21 +7,22 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The path that is served instead.
+    /// The path that is served instead of the missing one.
     #[serde(default = "index")]
     pub index: String,
-    /// Paths that stay missing.
+    /// Paths for which the index is not served.
     #[serde(default)]
     pub exclude: OneOrMore<PathPattern>,
-    /// Whether only navigations are answered.
+    /// Whether the index is served for navigations only.
     #[serde(default = "yes")]
     pub only_navigations: bool,
-    /// Extensions that stay missing, beside the usual ones; left out, all do.
+    /// Extensions for which the index is not served, in addition to the built-in ones.
+    /// Default: all.
     pub assets: Option<OneOrMore<String>>,
-    /// The `Cache-Control` of the index; empty leaves it.
+    /// The `Cache-Control` of the index. Empty leaves that of the target.
     #[serde(default = "no_cache")]
     pub cache_control: String,
-    /// Whether pages that are there get it too, unless they have one.
+    /// Whether existing pages get it too, unless they have one.
     #[serde(default = "yes")]
     pub pages: bool,
 }

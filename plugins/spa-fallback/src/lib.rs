@@ -1,9 +1,9 @@
-//! The bundled policy `spa-fallback`: nginx's `try_files $uri $uri/
-//! /index.html` for navigations, and a plain 404 for assets.
+//! The bundled policy `spa-fallback`: like nginx's `try_files $uri $uri/ /index.html`
+//! for navigations, and 404 for assets.
 //!
-//! A script that is answered with a page is worse than one that is missing:
-//! browsers report a syntax error, and caches keep the page under the script's
-//! name. So what looks like an asset stays 404.
+//! A page in place of a missing script is worse than a 404: browsers report a syntax
+//! error, and caches store the page under the script's name. A missing path with the
+//! extension of an asset therefore gets 404.
 
 mod accept;
 mod assets;
@@ -31,16 +31,16 @@ pub struct SpaFallback {
     pages: Option<Pages>,
 }
 
-/// The pages that are there: the index by its own name, which no phase
-/// `missing` sees.
+/// Existing pages, such as the index under its own path. They are handled in the phase
+/// `fetched`, because they are not missing.
 #[derive(Debug)]
 struct Pages {
     status: Slot<Fetched, Number>,
     content_type: Slot<Fetched, Optional>,
-    fresh: Verdict<Fetched>,
+    verdict: Verdict<Fetched>,
 }
 
-/// What tells a navigation from what a page loads.
+/// The inputs that distinguish a navigation from the requests of a page.
 #[derive(Debug)]
 struct Navigation {
     mode: Slot<Missing, Optional>,
@@ -81,7 +81,10 @@ impl Policy for SpaFallback {
     fn on_missing(&self, inputs: &Inputs<Missing>) -> Result<Verdict<Missing>, String> {
         let served = matches!(inputs.get(self.method), "GET" | "HEAD")
             && !self.assets.has(inputs.get(self.extension))
-            && self.navigation.as_ref().is_none_or(|n| n.is_one(inputs))
+            && self
+                .navigation
+                .as_ref()
+                .is_none_or(|n| n.is_navigation(inputs))
             && !self.is_excluded(inputs);
         Ok(match served {
             true => self.serve.clone(),
@@ -91,7 +94,7 @@ impl Policy for SpaFallback {
 
     fn on_fetched(&self, inputs: &Inputs<Fetched>) -> Result<Verdict<Fetched>, String> {
         Ok(match &self.pages {
-            Some(pages) if pages.is_one(inputs) => pages.fresh.clone(),
+            Some(pages) if pages.is_page(inputs) => pages.verdict.clone(),
             _ => Verdict::proceed().until_reload(),
         })
     }
@@ -107,19 +110,20 @@ impl SpaFallback {
 }
 
 impl Pages {
-    /// By type and not by path, which would make each file a case of its own.
+    /// Recognises pages by media type. With the path as an input there would be a call
+    /// for each file.
     fn new(cache_control: &str, subscription: &mut Subscription) -> Self {
         let phase = subscription.fetched();
         Self {
             status: phase.status(),
             content_type: phase.response_header("content-type"),
-            fresh: Verdict::proceed()
+            verdict: Verdict::proceed()
                 .default_header("cache-control", cache_control)
                 .until_reload(),
         }
     }
 
-    fn is_one(&self, inputs: &Inputs<Fetched>) -> bool {
+    fn is_page(&self, inputs: &Inputs<Fetched>) -> bool {
         let kind = inputs.get(self.content_type).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let is_page = ["text/html", "application/xhtml+xml"]
@@ -130,11 +134,11 @@ impl Pages {
 }
 
 impl Navigation {
-    /// A browser says so itself (Fetch Metadata), or the client takes a page.
-    fn is_one(&self, inputs: &Inputs<Missing>) -> bool {
+    /// By `Sec-Fetch-Mode` (Fetch Metadata) if the client sends it, else by `Accept`.
+    fn is_navigation(&self, inputs: &Inputs<Missing>) -> bool {
         match inputs.get(self.mode) {
             Some(mode) => mode == "navigate",
-            None => accept::takes_html(inputs.get(self.accept)),
+            None => accept::accepts_html(inputs.get(self.accept)),
         }
     }
 }
@@ -147,7 +151,7 @@ fn check_index(index: &str) -> Result<(), String> {
     }
 }
 
-/// A message with the field that it is about.
+/// An error message about a field of the configuration.
 fn at(field: &str, message: &str) -> String {
     ["`", field, "`: ", message].concat()
 }
