@@ -18,7 +18,7 @@ fn two() -> Trial<ApiKey> {
 }
 
 #[test]
-fn who_may_pass() {
+fn known_keys_are_accepted_and_others_get_401() {
     let cases = [
         (Some("alpha"), Ok("alice")),
         (Some("beta"), Ok("bob")),
@@ -55,14 +55,14 @@ fn who_may_pass() {
 }
 
 #[test]
-fn the_key_is_a_secret_input() {
+fn the_key_is_a_sensitive_input() {
     let phase = two().subscription().request.clone().unwrap();
     assert_eq!(phase.inputs.len(), 1);
     assert_eq!(phase.sensitive, [0]);
 }
 
 #[test]
-fn fields_can_be_named() {
+fn the_fields_are_configurable() {
     let policy = configured(&format!(
         r#"{{"header": "X-Client-Key", "keys": {{"alice": "{ALPHA}"}},
             "consumer_header": "", "strip": false}}"#
@@ -72,7 +72,7 @@ fn fields_can_be_named() {
 }
 
 #[test]
-fn lines() {
+fn keys_are_read_from_lines() {
     for field in ["keys_file", "keys_env"] {
         let policy = configured(&format!(
             r##"{{"{field}": "# ours\n\n  alice:{ALPHA}\r\nteam:b:{BETA}\n"}}"##
@@ -86,7 +86,7 @@ fn lines() {
 }
 
 #[test]
-fn mistakes_are_refused_and_keys_not_repeated() {
+fn invalid_configurations_are_refused_without_repeating_keys() {
     let hash = "not a hash; keys are written hashed: run `printf %s KEY | sha256sum` \
                 and write \"sha256:\" and its 64 digits";
     let cases = [

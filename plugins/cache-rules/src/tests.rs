@@ -66,7 +66,7 @@ fn the_first_rule_that_matches_decides() {
 }
 
 #[test]
-fn a_rule_says_everything() {
+fn a_rule_can_have_all_effects() {
     let policy = configured(SITE);
     let got = policy.fetched(&answer("/a.css", 200, "text/css"));
     let images = got.cache_rule().unwrap();
@@ -99,7 +99,7 @@ fn a_rule_says_everything() {
 }
 
 #[test]
-fn tags_are_named_and_taken_from_the_answer() {
+fn tags_come_from_the_rule_and_the_response() {
     let policy = configured(SITE);
     let tagged = |path| {
         answer(path, 200, "text/javascript")
@@ -117,7 +117,7 @@ fn tags_are_named_and_taken_from_the_answer() {
 }
 
 #[test]
-fn how_a_response_is_found() {
+fn the_key_and_bypasses_of_a_lookup() {
     let policy = configured(SITE);
     let request = |path: &str| Exchange::get(&format!("https://a.example{path}"));
     let of = |exchange: &Exchange| {
@@ -167,9 +167,9 @@ fn parts_of_the_query() {
     }
 }
 
-/// What a policy asks for is its memo key: nothing that no rule looks at.
+/// The inputs are the memo key, so there must be none that no rule examines.
 #[test]
-fn only_what_is_looked_at_is_an_input() {
+fn only_what_a_rule_examines_is_an_input() {
     for (json, request, fetched) in [
         (SITE, Some((4, 2)), Some((4, 3))),
         (r#"{"tags_from": "cache-tag"}"#, None, Some((0, 1))),
@@ -200,7 +200,7 @@ fn only_what_is_looked_at_is_an_input() {
 }
 
 #[test]
-fn requests_take_part_in_a_rule() {
+fn rules_can_have_conditions_on_the_request() {
     let json = r#"{"rules": [
         {"name": "posts", "method": "post"},
         {"name": "logged-in", "cookie": ["a", "session"]},

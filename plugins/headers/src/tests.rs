@@ -30,7 +30,7 @@ fn a_request_is_edited_in_order() {
     assert_eq!(got, expected);
 }
 
-/// The gateway has put the contents in the places of the references.
+/// The gateway has replaced the paths and variables by their contents.
 #[test]
 fn fields_from_files_and_variables() {
     let policy = configured(
@@ -51,7 +51,7 @@ fn fields_from_files_and_variables() {
 }
 
 #[test]
-fn contents_that_no_field_can_hold_are_refused_and_not_said() {
+fn invalid_contents_are_refused_without_repeating_them() {
     for (json, said) in [
         (r#"{"x_file": "s3cret\ns3cret"}"#, "`request.set.x_file`"),
         (
@@ -85,7 +85,7 @@ fn a_verdict_on_a_request_has_no_inputs() {
 }
 
 #[test]
-fn which_responses_are_edited() {
+fn always_selects_the_statuses() {
     let all: Vec<u16> = (200..=599).collect();
     let usual = vec![200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
     let cases = [
@@ -116,7 +116,7 @@ fn always_needs_no_input() {
 }
 
 #[test]
-fn mistakes_are_refused() {
+fn invalid_configurations_are_refused() {
     let cases = [
         ("{}", "nothing to do: give `request`, `response` or both"),
         (

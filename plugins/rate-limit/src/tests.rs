@@ -53,7 +53,7 @@ fn one_token_per_client_by_default() {
 }
 
 #[test]
-fn the_verdict_is_one_and_the_same() {
+fn all_requests_have_the_same_verdict() {
     let policy = configure::<RateLimit>(r#"{"rate": "1/s", "key": "header:x-api-key"}"#).unwrap();
     let phase = policy.subscription().request.clone().unwrap();
     assert!(phase.inputs.is_empty());
@@ -88,7 +88,7 @@ fn keys() {
 }
 
 #[test]
-fn everything_can_be_said() {
+fn all_settings_reach_the_verdict() {
     let json = r#"{"rate": "5/m", "burst": 9, "key": "header:x", "absent": "refuse",
         "status": 503, "cost": 10, "body": "later"}"#;
     let got = asked(json, &Exchange::get("https://a.example/"));
@@ -101,7 +101,7 @@ fn everything_can_be_said() {
 }
 
 #[test]
-fn mistakes_are_refused() {
+fn invalid_configurations_are_refused() {
     let cases = [
         ("{}", "missing field `rate`"),
         (

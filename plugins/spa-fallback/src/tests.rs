@@ -3,7 +3,7 @@ use janua_sdk::testing::{Exchange, Trial, configure};
 use super::SpaFallback;
 
 const NAVIGATION: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-/// The extensions whose absence must never be answered with a page.
+/// Extensions for which a page must never be served.
 const ASSETS: [&str; 12] = [
     "js", "css", "png", "jpg", "jpeg", "gif", "ico", "svg", "woff", "woff2", "ttf", "eot",
 ];
@@ -37,7 +37,7 @@ fn a_route_of_the_application_gets_its_index() {
 }
 
 #[test]
-fn an_asset_stays_missing() {
+fn the_index_is_not_served_for_assets() {
     for json in [
         "{}",
         r#"{"assets": []}"#,
@@ -65,7 +65,7 @@ fn an_asset_stays_missing() {
 }
 
 #[test]
-fn only_navigations_get_it() {
+fn only_navigations_get_the_index() {
     let fields: [(&[(&str, &str)], bool); 8] = [
         (&[], true),
         (&[("accept", "*/*")], true),
@@ -108,7 +108,7 @@ fn only_navigations_get_it() {
 }
 
 #[test]
-fn excluded_paths_stay_missing() {
+fn the_index_is_not_served_for_excluded_paths() {
     let policy = configured(r#"{"exclude": ["/api/*", "/healthz"]}"#);
     for (path, expected) in [
         ("/api/orders", false),
@@ -124,9 +124,9 @@ fn excluded_paths_stay_missing() {
     assert!(!served(&one, &get("/api/orders")));
 }
 
-/// `/` and `/index.html` are not missing, and are the index all the same.
+/// `/` and `/index.html` are not missing, but they are the index too.
 #[test]
-fn pages_that_are_there_are_revalidated() {
+fn existing_pages_are_revalidated() {
     let page = |status, kind: &str| {
         let exchange = Exchange::get("https://a.example/").answered(status, "files");
         exchange.response_header("content-type", kind)
@@ -162,9 +162,9 @@ fn pages_that_are_there_are_revalidated() {
     assert_eq!(got.exchange.response_lines("cache-control"), ["no-store"]);
 }
 
-/// One verdict for all routes of the application, unless paths are looked at.
+/// All routes of the application have one verdict, unless paths are excluded.
 #[test]
-fn the_path_is_no_input_unless_it_must_be() {
+fn the_path_is_an_input_only_with_exclude() {
     for (json, inputs) in [
         (r#"{"only_navigations": false}"#, 2),
         ("{}", 4),
@@ -185,7 +185,7 @@ fn the_path_is_no_input_unless_it_must_be() {
 }
 
 #[test]
-fn mistakes_are_refused() {
+fn invalid_configurations_are_refused() {
     let cases = [
         (
             r#"{"index": "index.html"}"#,

@@ -1,4 +1,4 @@
-//! What an operator reads.
+//! The error messages for invalid configurations.
 
 use janua_sdk::testing::configure;
 
@@ -12,7 +12,7 @@ fn refused(cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn of_a_whole() {
+fn in_the_configuration_as_a_whole() {
     refused(&[
         (
             "{}",
@@ -34,7 +34,7 @@ fn of_a_whole() {
 }
 
 #[test]
-fn of_a_condition() {
+fn in_a_condition() {
     refused(&[
         (
             r#"{"rules": [{"path": "assets/*"}]}"#,
@@ -92,7 +92,7 @@ fn of_a_condition() {
 }
 
 #[test]
-fn of_what_a_rule_says() {
+fn in_the_effects_of_a_rule() {
     let long = format!(r#"{{"rules": [{{"name": "{}"}}]}}"#, "a".repeat(65));
     let tags = format!(
         r#"{{"rules": [{{"tags": [{}]}}], "tags_from": "cache-tag"}}"#,
@@ -147,7 +147,7 @@ fn of_what_a_rule_says() {
 }
 
 #[test]
-fn of_a_key() {
+fn in_the_key() {
     refused(&[
         (
             r#"{"key": {"query": "all"}}"#,
