@@ -1,8 +1,7 @@
-//! The contract as Rust types, made from `wit/` by wit-bindgen.
+//! The contract as Rust types, generated from `wit/` by wit-bindgen.
 //!
-//! One world for every policy: it imports all that the contract offers, and
-//! what a policy does not call does not end up among the imports of its
-//! component.
+//! The world imports all interfaces of the contract. A component imports only those
+//! that its policy calls.
 #![allow(
     missing_docs,
     unreachable_pub,

@@ -1,5 +1,5 @@
-//! The exports of a component. Compiled natively as well, so that it stays
-//! right, but exported only by [`export!`](crate::export) under wasm.
+//! The exports of a component. Compiled on all targets, so that native builds check it,
+//! but exported by [`export!`](crate::export) only in WebAssembly.
 
 use std::marker::PhantomData;
 

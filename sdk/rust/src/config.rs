@@ -1,9 +1,8 @@
-//! The configuration document, read strictly.
+//! Reads the configuration of a policy.
 //!
-//! A JSON reader of our own rather than `serde_json` and
-//! `serde_path_to_error`: those were 70 KB of a component, much of it the
-//! printing of floating-point numbers, and their messages speak of lines and
-//! columns of a document that the operator, who writes TOML, never sees.
+//! The SDK has its own JSON reader. `serde_json` and `serde_path_to_error` add 70 KB to
+//! a component, mostly for printing floating-point numbers, and their messages refer to
+//! lines and columns of a JSON document, whereas the operator writes TOML.
 
 mod error;
 mod json;
@@ -13,14 +12,14 @@ mod tests;
 
 use serde::de::DeserializeOwned;
 
-/// Reads a configuration, which is one JSON document; [`crate::export!`] does
-/// it for a policy. Nothing at all counts as `{}`.
+/// Reads a configuration, which is a JSON document. An empty document and `null` count
+/// as `{}`. For a policy, [`crate::export!`] calls this function.
 ///
-/// Numbers with a fraction are read by fields of type `f64` or `f32` only,
-/// not inside of an untagged enum.
+/// Numbers with a fraction are accepted only by fields of type `f64` or `f32`, and not
+/// inside an untagged enum.
 ///
 /// # Errors
-/// The path to the field and what is wrong there.
+/// A message that begins with the path to the field.
 pub fn read<C: DeserializeOwned>(json: &str) -> Result<C, String> {
     let node = match json.trim() {
         "" | "null" => node::Node::Table(Vec::new()),

@@ -1,12 +1,12 @@
-//! One configured use of a policy, with the types of the contract: what the
-//! component exports, and what a test runs natively.
+//! A configured policy with the types of the contract, for the component's exports and
+//! for native tests.
 
 use std::fmt;
 
 use crate::bindings::janua::policy::types;
 use crate::{Inputs, Kind, Policy, Subscription, Verdict, config};
 
-/// A policy and the subscription that its configuration led to.
+/// A configured policy and its subscription.
 pub struct Configured<P> {
     policy: P,
     subscription: types::Subscription,
@@ -22,10 +22,10 @@ impl<P> fmt::Debug for Configured<P> {
 }
 
 impl<P: Policy> Configured<P> {
-    /// Reads a configuration, which is one JSON document.
+    /// Configures a policy with a JSON document.
     ///
     /// # Errors
-    /// What is wrong with it, beginning with the path to the field.
+    /// The reason why the configuration is refused.
     pub fn new(json: &str) -> Result<Self, String> {
         let mut subscription = Subscription::default();
         let policy = P::new(config::read(json)?, &mut subscription)?;
@@ -35,7 +35,7 @@ impl<P: Policy> Configured<P> {
         })
     }
 
-    /// What it takes part in.
+    /// Its subscription.
     pub fn subscription(&self) -> &types::Subscription {
         &self.subscription
     }

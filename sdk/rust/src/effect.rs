@@ -1,18 +1,18 @@
-//! Things for the gateway to do, built up step by step.
+//! Effects: actions of the gateway that a verdict asks for.
 
 use std::marker::PhantomData;
 
 use crate::bindings::janua::policy::types::{self, PurgeScope};
 use crate::{AbsentKey, Algorithm, Encoding, QueryKey, Reply, Request, Storage, Value};
 
-/// Tokens to take from a bucket that the gateway keeps.
+/// Takes tokens from a token bucket of the gateway. Requires the grant `effect:take`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Take(types::Take);
 
 impl Take {
-    /// One token out of a bucket that regains `tokens` every `period_ms`
-    /// milliseconds; both at least 1. Without a burst, with one bucket for
-    /// all, and answered by 429 when it is empty.
+    /// Takes one token from a bucket to which `tokens` are added every `period_ms`
+    /// milliseconds; both are at least 1. By default there is no burst, all requests
+    /// share one bucket, and the refusal is a 429.
     #[must_use]
     pub fn new(tokens: u32, period_ms: u32) -> Self {
         Self(types::Take {
@@ -27,14 +27,15 @@ impl Take {
         })
     }
 
-    /// Names the bucket, where a policy has several.
+    /// Names the limit, for policies with several.
     #[must_use]
     pub fn bucket(mut self, name: &str) -> Self {
         name.clone_into(&mut self.0.bucket);
         self
     }
 
-    /// Whose bucket, and what it means if that is absent.
+    /// Gives each value of the key its own bucket. `absent` decides about requests
+    /// without a key.
     #[must_use]
     pub fn key(mut self, key: impl Into<Value<Request>>, absent: AbsentKey) -> Self {
         self.0.key = key.into().into_parts();
@@ -42,21 +43,22 @@ impl Take {
         self
     }
 
-    /// Tokens that may be taken at once beyond the steady rate.
+    /// The number of requests at once beyond the rate: the bucket holds `burst + 1`
+    /// tokens.
     #[must_use]
     pub fn burst(mut self, burst: u32) -> Self {
         self.0.burst = burst;
         self
     }
 
-    /// Tokens that one request takes. At least 1.
+    /// The number of tokens that one request takes. At least 1.
     #[must_use]
     pub fn cost(mut self, cost: u32) -> Self {
         self.0.cost = cost;
         self
     }
 
-    /// The response if there are not enough. The gateway adds `Retry-After`.
+    /// The response if there are not enough tokens. The gateway adds `Retry-After`.
     #[must_use]
     pub fn otherwise(mut self, reply: Reply<Request>) -> Self {
         self.0.otherwise = reply.into_contract();
@@ -68,13 +70,13 @@ impl Take {
     }
 }
 
-/// A signature to check with a secret that the policy never sees.
+/// Verifies a signature with a secret that is not passed to the policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verify(types::Verify);
 
 impl Verify {
-    /// The signature `signature` of `message`, in lower- or upper-case hex,
-    /// answered by 401 when it is wrong.
+    /// Verifies that `signature`, in hexadecimal, is the signature of `message`. The
+    /// refusal is a 401.
     #[must_use]
     pub fn new(
         secret: &str,
@@ -93,7 +95,7 @@ impl Verify {
         })
     }
 
-    /// How the signature is written, and what to cut off its front.
+    /// The encoding of the signature, and the prefix in front of it.
     #[must_use]
     pub fn written(mut self, encoding: Encoding, prefix: &str) -> Self {
         self.0.encoding = encoding;
@@ -101,7 +103,7 @@ impl Verify {
         self
     }
 
-    /// The response if it is wrong.
+    /// The response if the signature is not valid.
     #[must_use]
     pub fn otherwise(mut self, reply: Reply<Request>) -> Self {
         self.0.otherwise = reply.into_contract();
@@ -113,7 +115,7 @@ impl Verify {
     }
 }
 
-/// How a response is found in the cache. Grant `effect:cache-lookup`.
+/// Sets the cache key of a request. Requires the grant `effect:cache-lookup`.
 ///
 /// ```
 /// # use janua_sdk::{CacheLookup, QueryKey};
@@ -124,7 +126,7 @@ impl Verify {
 pub struct CacheLookup(types::CacheLookup);
 
 impl CacheLookup {
-    /// By this part of the query.
+    /// A key with this part of the query.
     #[must_use]
     pub fn by(query: QueryKey) -> Self {
         Self(types::CacheLookup {
@@ -134,8 +136,8 @@ impl CacheLookup {
         })
     }
 
-    /// Neither looked up nor stored, for this reason: a short word that is
-    /// logged, 1 to 64 bytes of printable ASCII.
+    /// The request bypasses the cache: its response is neither looked up nor stored. The
+    /// reason is logged: 1 to 64 bytes of printable ASCII.
     #[must_use]
     pub fn bypass(reason: &str) -> Self {
         let mut lookup = Self::by(QueryKey::Whole);
@@ -143,8 +145,8 @@ impl CacheLookup {
         lookup
     }
 
-    /// With a value that joins the key. At most 16; a reference will do, and
-    /// one that is absent differs from an empty one.
+    /// Adds a value to the key. At most 16. It can be a reference; an absent value
+    /// differs from an empty one.
     #[must_use]
     pub fn vary_on(mut self, value: impl Into<Value<Request>>) -> Self {
         self.0.vary_on.push(value.into().into_parts());
@@ -156,7 +158,8 @@ impl CacheLookup {
     }
 }
 
-/// What the cache does with a response. Grant `effect:cache-rule`.
+/// Sets whether and for how long a response is stored. Requires the grant
+/// `effect:cache-rule`.
 ///
 /// ```
 /// # use janua_sdk::{CacheRule, Storage};
@@ -168,8 +171,8 @@ impl CacheLookup {
 pub struct CacheRule(types::CacheRule);
 
 impl CacheRule {
-    /// A rule that stores for so long. The name appears in `Cache-Status` and
-    /// the log: 1 to 64 bytes of printable ASCII.
+    /// A rule that stores the response as `store` says. The name appears in
+    /// `Cache-Status` and the access log: 1 to 64 bytes of printable ASCII.
     #[must_use]
     pub fn new(name: &str, store: Storage) -> Self {
         Self(types::CacheRule {
@@ -183,35 +186,36 @@ impl CacheRule {
         })
     }
 
-    /// Replaces `Cache-Control` by this one line, of at most 1 KiB.
+    /// The new value of `Cache-Control`, at most 1 KiB.
     #[must_use]
     pub fn browser(mut self, cache_control: &str) -> Self {
         self.0.browser = Some(cache_control.to_owned());
         self
     }
 
-    /// Replaces `CDN-Cache-Control` (RFC 9213) by this one line, of at most 1 KiB.
+    /// The new value of `CDN-Cache-Control` (RFC 9213), at most 1 KiB.
     #[must_use]
     pub fn cdn(mut self, cache_control: &str) -> Self {
         self.0.cdn = Some(cache_control.to_owned());
         self
     }
 
-    /// Seconds after its end that it may be served while it is revalidated.
+    /// For how many seconds the stale response may be served while it is revalidated.
     #[must_use]
     pub fn stale_while_revalidate(mut self, seconds: u32) -> Self {
         self.0.stale_while_revalidate = Some(seconds);
         self
     }
 
-    /// Seconds after its end that it may be served when the upstream fails.
+    /// For how many seconds the stale response may be served if the upstream fails.
     #[must_use]
     pub fn stale_if_error(mut self, seconds: u32) -> Self {
         self.0.stale_if_error = Some(seconds);
         self
     }
 
-    /// Users share it although the request took part in making it.
+    /// Users share the response although it contains part of a request, or the route
+    /// requires a credential.
     #[must_use]
     pub fn shared(mut self) -> Self {
         self.0.shared = true;
@@ -223,8 +227,9 @@ impl CacheRule {
     }
 }
 
-/// What to purge from the cache, in phase `P`. Hard, unless made
-/// [`Purge::soft`]. An absent value purges nothing. Grant `effect:purge`.
+/// Purges stored responses, in phase `P`. They are removed, unless the purge is
+/// [`soft`](Purge::soft). An absent value purges none. Requires the grant
+/// `effect:purge`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Purge<P> {
     purge: types::Purge,
@@ -238,25 +243,25 @@ impl<P> Purge<P> {
         Self::of(PurgeScope::Url(url.into().into_parts()))
     }
 
-    /// Every path of this site that starts with this.
+    /// All paths of this site that start with this.
     #[must_use]
     pub fn prefix(prefix: impl Into<Value<P>>) -> Self {
         Self::of(PurgeScope::Prefix(prefix.into().into_parts()))
     }
 
-    /// Everything of this site.
+    /// All of this site.
     #[must_use]
     pub fn site() -> Self {
         Self::of(PurgeScope::Site)
     }
 
-    /// Everything with this tag.
+    /// All with this tag.
     #[must_use]
     pub fn tag(tag: impl Into<Value<P>>) -> Self {
         Self::of(PurgeScope::Tag(tag.into().into_parts()))
     }
 
-    /// It becomes stale instead of going away.
+    /// The responses become stale instead of being removed.
     #[must_use]
     pub fn soft(mut self) -> Self {
         self.purge.soft = true;
@@ -275,7 +280,7 @@ impl<P> Purge<P> {
     }
 }
 
-/// Keeps someone out, in phase `P`.
+/// Bans a subject for some time, in phase `P`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ban<P> {
     ban: types::Ban,
@@ -283,7 +288,7 @@ pub struct Ban<P> {
 }
 
 impl<P> Ban<P> {
-    /// At once, for so many seconds. The reason is a short word for the log.
+    /// Bans at once, for `for_seconds` seconds. The reason is a short text for the log.
     #[must_use]
     pub fn new(subject: impl Into<Value<P>>, for_seconds: u32, reason: &str) -> Self {
         Self {
@@ -298,7 +303,7 @@ impl<P> Ban<P> {
         }
     }
 
-    /// Only after so many such verdicts within so many seconds.
+    /// Bans only after this many such verdicts within this many seconds.
     #[must_use]
     pub fn after(mut self, times: u32, within_seconds: u32) -> Self {
         self.ban.after = times;

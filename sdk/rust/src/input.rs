@@ -1,14 +1,13 @@
-//! Where the value of a declared input will be, and how it is read.
+//! Declared inputs and their values.
 //!
-//! A [`Slot`] comes only from declaring an input (see [`crate::Phase`]) and is
-//! the only way to read one, so the order of the declarations and of the
-//! reads cannot disagree.
+//! A [`Slot`] is returned by the declaration of an input (see [`crate::Phase`]) and is
+//! the only way to read its value, so an input cannot be read at a wrong position.
 
 use std::marker::PhantomData;
 
 use crate::Kind;
 
-/// The place of a declared input of phase `P`, read as `R`.
+/// A declared input of phase `P`, whose value is read as `R`.
 #[derive(Debug)]
 pub struct Slot<P, R = Optional> {
     pub(crate) position: u32,
@@ -23,8 +22,8 @@ impl<P, R> Clone for Slot<P, R> {
 
 impl<P, R> Copy for Slot<P, R> {}
 
-/// The place of a declared reference of phase `P`: a [`crate::Value`] may point
-/// at it, the policy never sees it.
+/// A declared reference of phase `P`. It can be part of a [`crate::Value`], but its value
+/// is not passed to the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reference<P> {
     pub(crate) position: u32,
@@ -39,7 +38,7 @@ pub struct Inputs<P> {
 }
 
 impl<P: Kind> Inputs<P> {
-    /// Takes over what the gateway handed in.
+    /// The values that the gateway passed.
     pub(crate) fn new(values: Vec<Option<String>>) -> Self {
         Self {
             values,
@@ -47,7 +46,7 @@ impl<P: Kind> Inputs<P> {
         }
     }
 
-    /// The value of an input, in the type that its declaration gave it.
+    /// The value of an input, with the type of its declaration.
     #[must_use]
     pub fn get<R: Reading>(&self, slot: Slot<P, R>) -> R::Out<'_> {
         let value = self.values.get(slot.position as usize);
@@ -55,16 +54,16 @@ impl<P: Kind> Inputs<P> {
     }
 }
 
-/// How the optional string of the contract is read.
+/// Converts the optional string of the contract to the type of an input.
 pub trait Reading {
-    /// What the policy gets.
+    /// The type of the value.
     type Out<'a>;
 
-    /// Reads it.
+    /// Converts the value.
     fn read(value: Option<&str>) -> Self::Out<'_>;
 }
 
-/// An input that may be absent: `Option<&str>`. Absent differs from empty.
+/// An input that may be absent: `Option<&str>`. An absent value differs from an empty one.
 #[derive(Clone, Copy, Debug)]
 pub struct Optional;
 
@@ -76,7 +75,7 @@ impl Reading for Optional {
     }
 }
 
-/// An input that is always there: `&str`.
+/// An input that is always present: `&str`.
 #[derive(Clone, Copy, Debug)]
 pub struct Text;
 
@@ -88,7 +87,7 @@ impl Reading for Text {
     }
 }
 
-/// Whether something is there: `bool`.
+/// An input that tells whether something is present: `bool`.
 #[derive(Clone, Copy, Debug)]
 pub struct Presence;
 
@@ -100,7 +99,7 @@ impl Reading for Presence {
     }
 }
 
-/// A number that is always there: `u64`; 0 if it were not a number.
+/// A number that is always present: `u64`.
 #[derive(Clone, Copy, Debug)]
 pub struct Number;
 

@@ -41,12 +41,12 @@ pub use bindings::janua::policy::types::{
     AbsentKey, Algorithm, Description, Encoding, Input, QueryKey, Storage,
 };
 
-/// State that outlives an instance. Grant `key-value`; calls wait. Only in a
-/// component: natively these functions panic.
+/// State that outlives an instance. Requires the grant `key-value`. Calls block. For
+/// components only: natively these functions panic.
 pub use bindings::janua::policy::key_value;
-/// Calls to a configured upstream. Grant `outbound:<upstream>`; calls wait.
-/// Only in a component: natively these functions panic.
+/// Calls to a configured upstream. Requires the grant `outbound:<upstream>`. Calls block.
+/// For components only: natively these functions panic.
 pub use bindings::janua::policy::outbound;
-/// Signatures checked with a secret that the policy never sees. Grant
-/// `secret:<name>`. Only in a component: natively these functions panic.
+/// Signatures made with a secret that is not passed to the policy. Requires the grant
+/// `secret:<name>`. For components only: natively these functions panic.
 pub use bindings::janua::policy::signatures;

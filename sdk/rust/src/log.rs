@@ -1,24 +1,24 @@
-//! Diagnostics for the operator. Not repeated when a verdict is reused: what
-//! must be said each time is [`crate::Verdict::note`].
+//! Log messages for the operator. They are not repeated when a verdict is reused; a
+//! [`crate::Verdict::note`] is.
 
 use crate::bindings::janua::policy::log::Level;
 
-/// For the author of the policy.
+/// Logs a message for the author of the policy.
 pub fn debug(message: &str) {
     write(Level::Debug, message);
 }
 
-/// Worth knowing.
+/// Logs an informational message.
 pub fn info(message: &str) {
     write(Level::Info, message);
 }
 
-/// Something is odd.
+/// Logs a warning.
 pub fn warn(message: &str) {
     write(Level::Warn, message);
 }
 
-/// Something is wrong.
+/// Logs an error.
 pub fn error(message: &str) {
     write(Level::Error, message);
 }
@@ -28,7 +28,7 @@ fn write(level: Level, message: &str) {
     crate::bindings::janua::policy::log::log(level, message);
 }
 
-/// Natively, as in a test, to standard error.
+/// Writes to standard error in native tests.
 #[cfg(not(target_arch = "wasm32"))]
 fn write(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");

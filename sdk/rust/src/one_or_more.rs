@@ -1,4 +1,4 @@
-//! A list that may be written without its brackets when it has one entry.
+//! A list that can be written without brackets if it has one entry.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OneOrMore<T>(pub Vec<T>);
 
-/// None at all, for a field that may be left out.
+/// The empty list, for a field that may be left out.
 impl<T> Default for OneOrMore<T> {
     fn default() -> Self {
         Self(Vec::new())

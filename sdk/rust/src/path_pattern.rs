@@ -1,14 +1,14 @@
-//! Paths as an operator writes them: `/assets/*`.
+//! Path patterns in configurations: `/assets/*`.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// A path in which `*` stands for any text, slashes included: `/robots.txt` is
-/// that path, `/assets/*` all below it, `*.map` all with that end, `/*/feed`
-/// both. Compared with the normalised path, and with regard to case.
+/// A path in which `*` matches any text, slashes included: `/robots.txt` matches that
+/// path, `/assets/*` all below it, and `*.map` all with that ending. Compared with the
+/// normalised path; letter case matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPattern {
     start: String,
-    /// What follows a `*` each, the last at the end of the path.
+    /// The text after each `*`. The last one must be the end of the path.
     rest: Vec<String>,
 }
 
@@ -16,8 +16,8 @@ impl PathPattern {
     /// Reads a pattern.
     ///
     /// # Errors
-    /// One that no path could match: without a `/` or `*` in front, with a
-    /// query, or with characters that stand percent-encoded in a path.
+    /// A pattern that no path could match: it does not begin with `/` or `*`, has a query,
+    /// or contains characters that are percent-encoded in a path.
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.starts_with(['/', '*']) {
             return Err(["\"", text, "\" is not a path; it begins with `/` or `*`"].concat());
@@ -47,7 +47,7 @@ impl PathPattern {
         let Some(mut path) = path.strip_suffix(end.as_str()) else {
             return false;
         };
-        // The first place is the best one: it leaves the most for the others.
+        // The first match suffices, because it leaves the longest rest for the others.
         for piece in between {
             let Some((_, after)) = path.split_once(piece.as_str()) else {
                 return false;

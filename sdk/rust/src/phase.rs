@@ -1,21 +1,22 @@
-//! The four phases as types, so that a value made for one cannot be used in
-//! another and an effect is offered only where the gateway carries it out.
+//! The four phases as types, so that a value of one phase cannot be used in another, and
+//! an effect can be added only in the phases that allow it.
 
 use std::fmt::Debug;
 
-/// A phase. Only the four below.
+/// A phase: [`Request`], [`Fetched`], [`Missing`] or [`Response`].
 pub trait Kind: sealed::Sealed + Clone + Copy + Debug + PartialEq + 'static {
     /// Its name in the contract.
     const NAME: &'static str;
-    /// Whether there is a response to ask about.
+    /// Whether there is a response in the phase.
     const HAS_RESPONSE: bool;
 }
 
 /// A phase in which there is a response: [`Fetched`], [`Missing`], [`Response`].
 pub trait WithResponse: Kind {}
 
-/// A phase whose verdict may count or purge: [`Request`] and [`Response`].
-pub trait AtTheEdge: Kind {}
+/// A phase that runs for each exchange, so that its verdict may ban or purge:
+/// [`Request`] and [`Response`].
+pub trait PerExchange: Kind {}
 
 macro_rules! phases {
     ($($(#[$doc:meta])* $name:ident, $word:literal, $has_response:literal: $($also:ident)*;)*) => {
@@ -35,14 +36,15 @@ macro_rules! phases {
 
 phases! {
     /// Once for each request, before the cache.
-    Request, "request", false: AtTheEdge;
-    /// Once for each answer of the target: an upstream's answer or
-    /// revalidation, or a file; before the cache stores it.
+    Request, "request", false: PerExchange;
+    /// Once for each response of the target (a response or revalidation of an upstream,
+    /// or a file), before the cache stores it.
     Fetched, "fetched", true: WithResponse;
-    /// When the target has no such thing: no file, or an upstream's 404 if asked.
+    /// When the target does not have the resource: no file, or an upstream's 404 if the
+    /// route has `missing = true`.
     Missing, "missing", true: WithResponse;
-    /// On every delivery, whatever made the response.
-    Response, "response", true: WithResponse AtTheEdge;
+    /// Before each response is delivered, whatever its source.
+    Response, "response", true: WithResponse PerExchange;
 }
 
 mod sealed {

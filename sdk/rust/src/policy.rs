@@ -1,27 +1,26 @@
-//! What an author writes.
+//! The trait that a policy implements.
 
 use serde::de::DeserializeOwned;
 
 use crate::{Description, Fetched, Inputs, Missing, Request, Response, Subscription, Verdict};
 
-/// A policy: a configuration, what it asks for, and a verdict in each phase.
+/// A policy: its configuration, its inputs, and its verdict in each phase.
 ///
-/// Many configurations live in one instance, each a value of this type, and
-/// an instance may be thrown away at any time: keep nothing in statics that
-/// must last.
+/// One instance can hold many configurations, each a value of this type. Do not keep
+/// state in statics: the gateway may discard an instance at any time.
 pub trait Policy: Sized + 'static {
     /// The configuration. Derive [`serde::Deserialize`] with
     /// `deny_unknown_fields`, so that a misspelt field is an error.
     type Config: DeserializeOwned;
 
-    /// Reads a configuration and declares what it needs in each phase.
+    /// Creates the policy from a configuration and declares its inputs in each phase.
     ///
     /// # Errors
-    /// What is wrong with the configuration and what to write instead. It
-    /// reaches the operator with the file and the line of the use.
+    /// What is wrong with the configuration and what to write instead. The operator gets
+    /// the message with the file and line of the policy's use.
     fn new(config: Self::Config, subscription: &mut Subscription) -> Result<Self, String>;
 
-    /// The verdict on a request. Called only if the phase was asked for.
+    /// The verdict on a request. Called only if the phase is subscribed to.
     ///
     /// # Errors
     /// A failure of the policy; `on_error` decides about the request.
@@ -30,8 +29,8 @@ pub trait Policy: Sized + 'static {
         Err(not_written("on_request"))
     }
 
-    /// The verdict on an answer of the target, before the cache stores it.
-    /// Its edits are stored.
+    /// The verdict on a response of the target, before the cache stores it. The stored
+    /// response has its edits.
     ///
     /// # Errors
     /// A failure of the policy; `on_error` decides about the request.
@@ -40,8 +39,8 @@ pub trait Policy: Sized + 'static {
         Err(not_written("on_fetched"))
     }
 
-    /// The verdict when the target has no such thing. Its edits are of the
-    /// response: of what it says to serve, or of the 404.
+    /// The verdict when the target does not have the resource. Its edits apply to the
+    /// response: to the path that it serves instead, or to the 404.
     ///
     /// # Errors
     /// A failure of the policy; `on_error` decides about the request.
@@ -50,7 +49,7 @@ pub trait Policy: Sized + 'static {
         Err(not_written("on_missing"))
     }
 
-    /// The verdict on a delivery.
+    /// The verdict on a response before it is delivered.
     ///
     /// # Errors
     /// A failure of the policy; `on_error` decides about the request.
@@ -60,22 +59,22 @@ pub trait Policy: Sized + 'static {
     }
 }
 
-/// What a component says of itself. Written by [`export!`](crate::export).
+/// A component's description of itself. [`export!`](crate::export) implements it.
 pub trait Described {
     /// Name, version, summary, and the JSON Schema of the configuration.
     fn describe() -> Description;
 }
 
 fn not_written(hook: &str) -> String {
-    format!("the policy asks for a phase but has no {hook}")
+    format!("the policy subscribes to a phase but does not implement {hook}")
 }
 
-/// Makes a component of a policy.
+/// Exports a policy from its component.
 ///
-/// `export!(MyPolicy)` takes name, version and summary from `Cargo.toml`;
+/// `export!(MyPolicy)` takes name, version and summary from `Cargo.toml`.
 /// `export!(MyPolicy, name = "my-policy", schema = include_str!("../schema.json"))`
-/// gives another name and the JSON Schema of the configuration. Either part
-/// may be left out. Natively only [`Described`] is implemented.
+/// sets another name and the JSON Schema of the configuration; both are optional.
+/// In native builds it only implements [`Described`].
 #[macro_export]
 macro_rules! export {
     ($policy:ty) => {
@@ -103,7 +102,7 @@ macro_rules! export {
         }
 
         #[cfg(target_arch = "wasm32")]
-        #[allow(unsafe_code, reason = "the symbols that the component model asks for")]
+        #[allow(unsafe_code, reason = "the symbols that the component model requires")]
         const _: () = {
             type Exported = $crate::Component<$policy>;
             $crate::bindings::export_component!(Exported with_types_in $crate::bindings);

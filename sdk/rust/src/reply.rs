@@ -1,4 +1,4 @@
-//! A response that a policy makes itself.
+//! A response made by a policy.
 
 use crate::bindings::janua::policy::types;
 use crate::{Value, verdict::header};
@@ -24,28 +24,28 @@ impl<P> Reply<P> {
         }
     }
 
-    /// With a field. `Content-Length` and `Date` are the gateway's.
+    /// Adds a field. `Content-Length` and `Date` are set by the gateway.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value<P>>) -> Self {
         self.reply.headers.push(header(name, value.into()));
         self
     }
 
-    /// With a body of plain text.
+    /// Sets a plain-text body.
     #[must_use]
     pub fn text(self, text: impl Into<String>) -> Self {
         self.text_as("text/plain; charset=utf-8", text)
     }
 
-    /// With a body of text of this media type.
+    /// Sets a text body of this media type.
     #[must_use]
     pub fn text_as(mut self, media_type: &str, text: impl Into<String>) -> Self {
         self.reply.body = types::Content::Text(text.into());
         self.header("content-type", media_type)
     }
 
-    /// With a problem document (RFC 9457): `title` is the short summary of
-    /// the kind of problem, `detail` says what happened here.
+    /// Sets a problem document (RFC 9457) as the body. `title` is a short summary of the
+    /// kind of problem, and `detail` describes this occurrence.
     #[must_use]
     pub fn problem(self, title: &str, detail: &str) -> Self {
         let mut json = String::from("{\"status\":");
@@ -61,7 +61,7 @@ impl<P> Reply<P> {
         self.text_as("application/problem+json", json)
     }
 
-    /// With a body of bytes of this media type.
+    /// Sets a binary body of this media type.
     #[must_use]
     pub fn bytes(mut self, media_type: &str, bytes: Vec<u8>) -> Self {
         self.reply.body = types::Content::Bytes(bytes);

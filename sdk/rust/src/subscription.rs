@@ -1,4 +1,4 @@
-//! What a policy takes part in, declared while it is configured.
+//! The phases and inputs of a policy, declared while it is configured.
 
 use std::marker::PhantomData;
 
@@ -7,11 +7,10 @@ use crate::input::{Number, Optional, Presence, Reference, Slot, Text};
 use crate::phase::WithResponse;
 use crate::{Fetched, Input, Kind, Missing, Request, Response};
 
-/// The most inputs, and the most references, of one phase.
+/// The maximum number of inputs, and of references, in one phase.
 pub(crate) const LIMIT: usize = 32;
 
-/// The phases that a policy asked for. Asking for one subscribes to it; the
-/// others cost nothing.
+/// The phases in which a policy is called. Each method subscribes to its phase.
 #[derive(Debug, Default)]
 pub struct Subscription {
     request: Option<Phase<Request>>,
@@ -21,30 +20,29 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Takes part in the phase `request`: once for each request, before the cache.
+    /// Subscribes to the phase `request`: once for each request, before the cache.
     pub fn request(&mut self) -> &mut Phase<Request> {
         self.request.get_or_insert_with(Phase::new)
     }
 
-    /// Takes part in the phase `fetched`: once for each answer of the target
-    /// (an upstream's answer or revalidation, or a file), before the cache
-    /// stores it.
+    /// Subscribes to the phase `fetched`: once for each response of the target (a
+    /// response or revalidation of an upstream, or a file), before the cache stores it.
     pub fn fetched(&mut self) -> &mut Phase<Fetched> {
         self.fetched.get_or_insert_with(Phase::new)
     }
 
-    /// Takes part in the phase `missing`: when the target has no such thing:
-    /// no file, or an upstream's 404 if the route says so.
+    /// Subscribes to the phase `missing`: when the target does not have the resource (no
+    /// file, or an upstream's 404 if the route has `missing = true`).
     pub fn missing(&mut self) -> &mut Phase<Missing> {
         self.missing.get_or_insert_with(Phase::new)
     }
 
-    /// Takes part in the phase `response`: on every delivery.
+    /// Subscribes to the phase `response`: before each response is delivered.
     pub fn response(&mut self) -> &mut Phase<Response> {
         self.response.get_or_insert_with(Phase::new)
     }
 
-    /// In the words of the contract.
+    /// Converts it to the type of the contract.
     ///
     /// # Errors
     /// A phase with more inputs or references than [`LIMIT`].
@@ -73,11 +71,11 @@ fn finish<P>(name: &str, phase: Option<Phase<P>>) -> Result<Option<types::Phase>
     Ok(Some(phase))
 }
 
-/// What a policy asks for in phase `P`.
+/// The inputs and references of a policy in phase `P`.
 ///
-/// An *input* is handed over and is part of the key under which a verdict may
-/// be reused; a *reference* is only pointed at by values. Prefer references:
-/// a verdict without inputs is asked for once. Asking twice gives the same place.
+/// An *input* is passed to the policy and is part of the key under which a verdict is
+/// cached. A *reference* is only used in values. Prefer references: without inputs the
+/// policy is called once. Declaring an input again returns the same slot.
 #[derive(Debug)]
 pub struct Phase<P> {
     phase: types::Phase,
@@ -110,7 +108,7 @@ impl<P: Kind> Phase<P> {
         self.slot(input)
     }
 
-    /// An input that is a secret: kept only as a keyed MAC, and never printed.
+    /// A sensitive input: the gateway stores only a keyed MAC of it and never prints it.
     pub fn sensitive(&mut self, input: Input) -> Slot<P, Optional> {
         let slot = self.slot(input);
         if !self.phase.sensitive.contains(&slot.position) {
@@ -119,7 +117,7 @@ impl<P: Kind> Phase<P> {
         slot
     }
 
-    /// Something to point at.
+    /// A reference to any input of the contract.
     pub fn reference(&mut self, input: Input) -> Reference<P> {
         Reference {
             position: position(&mut self.phase.references, input),
@@ -127,11 +125,11 @@ impl<P: Kind> Phase<P> {
         }
     }
 
-    /// Something to point at whose name an operator wrote: see [`crate::input_named`].
+    /// A reference whose name comes from the configuration: see [`crate::input_named`].
     ///
     /// # Errors
-    /// What this phase does not know, such as the status of a response in
-    /// the phase `request`.
+    /// An input without a value in this phase, such as the status of the response in the
+    /// phase `request`.
     pub fn refer(&mut self, input: Input) -> Result<Reference<P>, String> {
         let name = match input {
             Input::Status if !P::HAS_RESPONSE => "status",
@@ -163,8 +161,8 @@ impl<P: Kind> Phase<P> {
         self.slot(Input::Path)
     }
 
-    /// The extension of the last path segment, lower-case, without its dot. A
-    /// narrower memo key than the path.
+    /// The extension of the last path segment, lower-case, without the dot. It has fewer
+    /// different values than the path, so more verdicts are reused.
     pub fn extension(&mut self) -> Slot<P, Optional> {
         self.slot(Input::Extension)
     }
@@ -174,14 +172,14 @@ impl<P: Kind> Phase<P> {
         self.slot(Input::Query)
     }
 
-    /// The client's address without a port. As an input it makes a memo key
-    /// of each client: point at it instead where that is enough.
+    /// The client's address without a port. As an input it leads to one call for each
+    /// client: use a reference where that suffices.
     pub fn client_ip(&mut self) -> Slot<P, Text> {
         self.slot(Input::ClientIp)
     }
 
-    /// A request field; the case of the name does not matter. Repeated lines
-    /// are joined with `, `.
+    /// A request field; letter case of the name is ignored. Several lines are joined with
+    /// `, `.
     pub fn header(&mut self, name: &str) -> Slot<P, Optional> {
         self.slot(Input::Header(name.to_ascii_lowercase()))
     }
@@ -206,8 +204,8 @@ impl<P: Kind> Phase<P> {
         self.slot(Input::QueryParameter(name.to_owned()))
     }
 
-    /// Seconds since 1970. No part of the memo key: say with
-    /// [`crate::Verdict::for_seconds`] until when the verdict holds.
+    /// The time in Unix seconds. It is not part of the key of cached verdicts: use
+    /// [`crate::Verdict::for_seconds`] to limit their reuse.
     pub fn now(&mut self) -> Slot<P, Number> {
         self.slot(Input::Now)
     }
@@ -219,7 +217,7 @@ impl<P: WithResponse> Phase<P> {
         self.slot(Input::Status)
     }
 
-    /// A response field; the case of the name does not matter.
+    /// A response field; letter case of the name is ignored.
     pub fn response_header(&mut self, name: &str) -> Slot<P, Optional> {
         self.slot(Input::ResponseHeader(name.to_ascii_lowercase()))
     }
@@ -231,13 +229,13 @@ impl<P: WithResponse> Phase<P> {
 }
 
 impl Phase<Response> {
-    /// What made the response: `upstream`, `files`, `cache`, `policy` or `gateway`.
+    /// The source of the response: `upstream`, `files`, `cache`, `policy` or `gateway`.
     pub fn answered_by(&mut self) -> Slot<Response, Text> {
         self.slot(Input::AnsweredBy)
     }
 }
 
-/// The position of an input in a list, which it joins if it is new.
+/// The position of an input in a list, to which it is added if it is new.
 fn position(list: &mut Vec<Input>, input: Input) -> u32 {
     let found = list.iter().position(|known| *known == input);
     let position = found.unwrap_or_else(|| {
@@ -253,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_input_has_one_place() {
+    fn the_same_input_has_one_slot() {
         let mut subscription = Subscription::default();
         let request = subscription.request();
         let first = request.header("X-Tenant");
@@ -266,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_inputs_are_refused_in_words() {
+    fn too_many_inputs_are_refused() {
         let mut subscription = Subscription::default();
         for n in 0..33 {
             subscription.response().header(&format!("x-{n}"));

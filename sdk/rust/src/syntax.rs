@@ -1,7 +1,7 @@
-//! Checks of what a configuration puts into a head, so that a mistake is an
-//! error when it is read and not a refused verdict on each request.
+//! Checks of names and values in a configuration, so that a mistake is an error of the
+//! configuration and not an invalid verdict on each request.
 
-/// Fields that the gateway owns: a policy may neither set nor remove them.
+/// Fields that only the gateway sets: a policy may neither set nor remove them.
 const OWNED: [&str; 8] = [
     "connection",
     "content-length",
@@ -13,10 +13,11 @@ const OWNED: [&str; 8] = [
     "upgrade",
 ];
 
-/// Checks the name of a field that is to be edited; gives it in lower case.
+/// Checks the name of a field to be edited and returns it in lower case.
 ///
 /// # Errors
-/// A name that is not a token (RFC 9110 §5.6.2), or one that the gateway owns.
+/// A name that is not a token (RFC 9110 §5.6.2), or that of a field that only the gateway
+/// sets.
 pub fn field_name(name: &str) -> Result<String, String> {
     if !is_token(name) {
         return Err(format!("{name:?} is not a field name"));
@@ -37,11 +38,10 @@ pub fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(token)
 }
 
-/// Checks text that is to become part of a field value.
+/// Checks text that becomes part of a field value.
 ///
 /// # Errors
-/// A control character other than the tab, such as a line break, which would
-/// end the field.
+/// Text with a control character other than the tab (RFC 9110 §5.5).
 pub fn field_text(text: &str) -> Result<(), String> {
     match text.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
         true => Err("a field value holds no line break or other control character".to_owned()),
@@ -49,7 +49,7 @@ pub fn field_text(text: &str) -> Result<(), String> {
     }
 }
 
-/// Checks a status that a policy answers with.
+/// Checks the status of a response.
 ///
 /// # Errors
 /// A status outside of 200 to 599.
@@ -60,8 +60,8 @@ pub fn status(status: u16) -> Result<u16, String> {
     }
 }
 
-/// The name that was probably meant: within three edits, and with more than
-/// half of its letters in place.
+/// The known name most similar to a misspelt one: at most three edits away, and with more
+/// than half of its letters unchanged.
 pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let name = name.to_ascii_lowercase();
     let distances = known.iter().map(|known| (distance(&name, known), *known));
@@ -69,7 +69,7 @@ pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     (distance <= 3 && distance * 2 < nearest.len().max(3)).then_some(nearest)
 }
 
-/// Edits between two names (Levenshtein), as in a misspelling.
+/// The Levenshtein distance of two names.
 fn distance(from: &str, to: &str) -> usize {
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (line, a) in from.bytes().enumerate() {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant() {
+    fn nearest_names() {
         let known = ["rate", "burst", "key", "status"];
         for (name, meant) in [
             ("rates", Some("rate")),

@@ -1,14 +1,14 @@
-//! Text with placeholders, as an operator writes it: `"for {client_ip}"`.
+//! Text with placeholders in configurations: `"for {client_ip}"`.
 //!
-//! Each placeholder becomes a *reference*, so a verdict made of templates is
-//! one and the same for every request.
+//! Each placeholder becomes a *reference*, so a verdict with templates is the same for
+//! all requests.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
 use crate::{Input, Kind, Phase, Value, syntax};
 
-/// Text with placeholders in braces; `{{` and `}}` stand for braces.
-/// Deserialises from a string, with an error that says which name was meant.
+/// Text with placeholders in braces; `{{` and `}}` stand for braces. Deserialises from a
+/// string. The error for an unknown placeholder suggests a similar one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Template {
     pieces: Vec<Piece>,
@@ -24,8 +24,7 @@ impl Template {
     /// Reads a template.
     ///
     /// # Errors
-    /// A brace without its pair, an unknown placeholder, or text with a line
-    /// break or NUL.
+    /// An unmatched brace, an unknown placeholder, or a control character.
     pub fn parse(text: &str) -> Result<Self, String> {
         syntax::field_text(text)?;
         let mut pieces = Vec::new();
@@ -60,10 +59,10 @@ impl Template {
         Ok(Self { pieces })
     }
 
-    /// The value, after declaring in `phase` what it points at.
+    /// Declares the placeholders as references in `phase` and returns the value.
     ///
     /// # Errors
-    /// A placeholder that this phase does not know.
+    /// A placeholder without a value in this phase.
     pub fn value<P: Kind>(&self, phase: &mut Phase<P>) -> Result<Value<P>, String> {
         let mut value = Value::new();
         for piece in &self.pieces {
@@ -83,7 +82,7 @@ impl<'de> Deserialize<'de> for Template {
     }
 }
 
-/// An input without a name of its own, such as `client_ip`.
+/// Inputs without an argument, such as `client_ip`.
 const PLAIN: [(&str, Input); 23] = [
     ("answered_by", Input::AnsweredBy),
     ("client_ip", Input::ClientIp),
@@ -110,7 +109,7 @@ const PLAIN: [(&str, Input); 23] = [
     ("tls_version", Input::TlsVersion),
 ];
 
-/// An input that names something, such as `header:x-tenant`.
+/// Inputs with the name of a field, cookie or parameter, such as `header:x-tenant`.
 type Named = fn(String) -> Input;
 const NAMED: [(&str, Named); 5] = [
     ("cookie", Input::Cookie),
@@ -120,11 +119,11 @@ const NAMED: [(&str, Named); 5] = [
     ("response_header", Input::ResponseHeader),
 ];
 
-/// The input that an operator means by `client_ip`, `header:x-tenant`,
+/// The input with this name in a configuration: `client_ip`, `header:x-tenant`,
 /// `cookie:session`, `query:page` and so on.
 ///
 /// # Errors
-/// A name that is not known, with the nearest one that is.
+/// An unknown name. The message suggests a similar one.
 pub fn input_named(name: &str) -> Result<Input, String> {
     if let Some((kind, of)) = name.split_once(':') {
         if let Some((_, input)) = NAMED.iter().find(|(known, _)| *known == kind) {
@@ -140,7 +139,8 @@ pub fn input_named(name: &str) -> Result<Input, String> {
     Err(unknown(name))
 }
 
-/// Unlike [`syntax::field_name`], fields of the gateway may be read.
+/// Unlike [`syntax::field_name`], accepts fields that only the gateway sets, because they
+/// may be read.
 fn read_field_name(name: &str) -> Result<String, String> {
     match syntax::is_token(name) {
         true => Ok(name.to_ascii_lowercase()),

@@ -1,4 +1,4 @@
-//! A policy run natively against a made-up exchange, its verdict carried out.
+//! Runs a policy natively with a simulated exchange and applies its verdict.
 //!
 //! ```
 //! # use janua_sdk::{Inputs, Policy, Request, Subscription, Verdict, testing};
@@ -31,7 +31,7 @@ use crate::{Configured, Policy};
 pub use exchange::Exchange;
 pub use outcome::{Answer, Outcome};
 
-/// A configured policy to be tried.
+/// A configured policy under test.
 pub struct Trial<P> {
     configured: Configured<P>,
 }
@@ -45,23 +45,23 @@ impl<P> fmt::Debug for Trial<P> {
 /// Configures a policy with a JSON document.
 ///
 /// # Errors
-/// What the operator would read.
+/// The message that the operator would get.
 pub fn configure<P: Policy>(json: &str) -> Result<Trial<P>, String> {
     let configured = Configured::new(json)?;
     Ok(Trial { configured })
 }
 
 impl<P: Policy> Trial<P> {
-    /// What the policy asked for.
+    /// The policy's subscription.
     pub fn subscription(&self) -> &types::Subscription {
         self.configured.subscription()
     }
 
-    /// Runs the phase `request`. If the policy did not ask for the phase, it
-    /// is not called, as in the gateway.
+    /// Runs the phase `request`. As in the gateway, the policy is not called if it does not
+    /// subscribe to the phase.
     ///
     /// # Panics
-    /// If the policy gives an error, or a verdict that the gateway would refuse.
+    /// If the policy returns an error, or a verdict that the gateway would refuse.
     #[must_use]
     pub fn request(&self, exchange: &Exchange) -> Outcome {
         let phase = self.subscription().request.as_ref();
@@ -73,7 +73,7 @@ impl<P: Policy> Trial<P> {
     /// Runs the phase `fetched`. See [`Trial::request`].
     ///
     /// # Panics
-    /// If the policy gives an error, or a verdict that the gateway would refuse.
+    /// If the policy returns an error, or a verdict that the gateway would refuse.
     #[must_use]
     pub fn fetched(&self, exchange: &Exchange) -> Outcome {
         let phase = self.subscription().fetched.as_ref();
@@ -85,7 +85,7 @@ impl<P: Policy> Trial<P> {
     /// Runs the phase `missing`. See [`Trial::request`].
     ///
     /// # Panics
-    /// If the policy gives an error, or a verdict that the gateway would refuse.
+    /// If the policy returns an error, or a verdict that the gateway would refuse.
     #[must_use]
     pub fn missing(&self, exchange: &Exchange) -> Outcome {
         let phase = self.subscription().missing.as_ref();
@@ -97,7 +97,7 @@ impl<P: Policy> Trial<P> {
     /// Runs the phase `response`. See [`Trial::request`].
     ///
     /// # Panics
-    /// If the policy gives an error, or a verdict that the gateway would refuse.
+    /// If the policy returns an error, or a verdict that the gateway would refuse.
     #[must_use]
     pub fn response(&self, exchange: &Exchange) -> Outcome {
         let phase = self.subscription().response.as_ref();

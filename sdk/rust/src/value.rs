@@ -1,15 +1,15 @@
-//! A value that the gateway puts together: literals, inputs and references.
+//! Values, which the gateway assembles from literals, inputs and references.
 
 use std::marker::PhantomData;
 
 use crate::bindings::janua::policy::types::Part;
 use crate::input::{Reference, Slot};
 
-/// Parts one after another, for phase `P`. Made from text, from a slot, from a
-/// reference, or from several of them by [`value!`](crate::value).
+/// A value in phase `P`: a text, a slot, a reference, or several of them in order (see
+/// [`value!`](crate::value)).
 ///
-/// Absent if it points at something and everything that it points at is
-/// absent; otherwise an absent part is empty.
+/// The value is absent if it contains slots or references and all of them are absent.
+/// Otherwise an absent one is empty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Value<P> {
     parts: Vec<Part>,
@@ -26,7 +26,7 @@ impl<P> Value<P> {
         }
     }
 
-    /// With something more at its end.
+    /// Appends another value.
     #[must_use]
     pub fn then(mut self, more: impl Into<Self>) -> Self {
         self.parts.extend(more.into().parts);

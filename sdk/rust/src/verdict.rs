@@ -1,13 +1,14 @@
-//! What a policy decides, built up step by step.
+//! Verdicts: the decisions of a policy.
 
 use std::marker::PhantomData;
 
 use crate::bindings::janua::policy::types::{self, Edit, Effect, Outcome, Reuse};
 use crate::effect::{Ban, CacheLookup, CacheRule, Purge, Take, Verify};
-use crate::phase::{AtTheEdge, WithResponse};
+use crate::phase::{PerExchange, WithResponse};
 use crate::{Fetched, Kind, Missing, Reply, Request, Value};
 
-/// A verdict of phase `P`. Not reused unless it says so.
+/// A verdict in phase `P`. It is not reused unless [`until_reload`](Self::until_reload) or
+/// [`for_seconds`](Self::for_seconds) is called.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict<P> {
     verdict: types::Verdict,
@@ -15,14 +16,14 @@ pub struct Verdict<P> {
 }
 
 impl<P: Kind> Verdict<P> {
-    /// Goes on.
+    /// The exchange continues.
     #[must_use]
     pub fn proceed() -> Self {
         Self::of(Outcome::Proceed)
     }
 
-    /// Ends here with this response. In the phases `fetched` and `response`
-    /// it replaces the response.
+    /// Ends the request with this response. In the phases `fetched` and `response` it
+    /// replaces the response.
     #[must_use]
     pub fn respond(reply: Reply<P>) -> Self {
         Self::of(Outcome::Respond(reply.into_contract()))
@@ -41,57 +42,56 @@ impl<P: Kind> Verdict<P> {
         }
     }
 
-    /// Replaces every line of this name by one. An absent value removes the field.
+    /// Replaces all lines of the field by one. An absent value removes the field.
     #[must_use]
     pub fn set_header(self, name: &str, value: impl Into<Value<P>>) -> Self {
         let header = header(name, value.into());
         self.edit(Edit::SetHeader(header))
     }
 
-    /// Adds a line. An absent value does nothing.
+    /// Adds a line of the field. An absent value does nothing.
     #[must_use]
     pub fn append_header(self, name: &str, value: impl Into<Value<P>>) -> Self {
         let header = header(name, value.into());
         self.edit(Edit::AppendHeader(header))
     }
 
-    /// Adds a line if there is no such field yet.
+    /// Adds the field if there is no line of it.
     #[must_use]
     pub fn default_header(self, name: &str, value: impl Into<Value<P>>) -> Self {
         let header = header(name, value.into());
         self.edit(Edit::DefaultHeader(header))
     }
 
-    /// Removes every line of this name.
+    /// Removes all lines of the field.
     #[must_use]
     pub fn remove_header(self, name: &str) -> Self {
         self.edit(Edit::RemoveHeader(name.to_owned()))
     }
 
-    /// The same inputs give the same verdict until the configuration, the
-    /// component or a secret changes: the gateway need not ask again.
+    /// Allows the gateway to reuse the verdict for the same inputs until the
+    /// configuration, the component or a secret changes.
     #[must_use]
     pub fn until_reload(mut self) -> Self {
         self.verdict.reuse = Reuse::UntilReload;
         self
     }
 
-    /// The same inputs give the same verdict for this many seconds.
+    /// Allows the gateway to reuse the verdict for the same inputs for this many seconds.
     #[must_use]
     pub fn for_seconds(mut self, seconds: u32) -> Self {
         self.verdict.reuse = Reuse::Seconds(seconds);
         self
     }
 
-    /// A short word for the access log and `explain`, said each time, also
-    /// when the verdict is reused.
+    /// A short text for the access log, written also when the verdict is reused.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.verdict.note = Some(note.into());
         self
     }
 
-    /// In the words of the contract.
+    /// Converts it to the type of the contract.
     #[must_use]
     pub fn into_contract(self) -> types::Verdict {
         self.verdict
@@ -109,37 +109,39 @@ impl<P: Kind> Verdict<P> {
 }
 
 impl Verdict<Request> {
-    /// Replaces the path; it is normalised again. Does not re-route.
+    /// Replaces the path, which is then normalised. The route stays the same.
     #[must_use]
     pub fn set_path(self, path: impl Into<Value<Request>>) -> Self {
         self.edit(Edit::SetPath(path.into().into_parts()))
     }
 
-    /// Replaces the query, without `?`; absent removes it.
+    /// Replaces the query, without `?`. An absent value removes it.
     #[must_use]
     pub fn set_query(self, query: impl Into<Value<Request>>) -> Self {
         self.edit(Edit::SetQuery(query.into().into_parts()))
     }
 
-    /// Takes tokens from a bucket, or answers with its refusal.
+    /// Takes tokens from a bucket. If there are not enough, the request ends with the
+    /// response of the [`Take`].
     #[must_use]
     pub fn take(self, take: Take) -> Self {
         self.effect(Effect::Take(take.into_contract()))
     }
 
-    /// Checks a signature, or answers with its refusal.
+    /// Verifies a signature. If it is not valid, the request ends with the response of the
+    /// [`Verify`].
     #[must_use]
     pub fn verify(self, verify: Verify) -> Self {
         self.effect(Effect::Verify(verify.into_contract()))
     }
 
-    /// Chooses the upstream by its configured name.
+    /// Selects an upstream by its configured name.
     #[must_use]
     pub fn choose_upstream(self, name: &str) -> Self {
         self.effect(Effect::ChooseUpstream(name.to_owned()))
     }
 
-    /// Says how the response is found in the cache.
+    /// Sets the cache key of the request.
     #[must_use]
     pub fn cache_lookup(self, lookup: CacheLookup) -> Self {
         self.effect(Effect::CacheLookup(lookup.into_contract()))
@@ -147,14 +149,14 @@ impl Verdict<Request> {
 }
 
 impl Verdict<Fetched> {
-    /// Says what the cache does with the response.
+    /// Sets whether and for how long the response is stored.
     #[must_use]
     pub fn cache_rule(self, rule: CacheRule) -> Self {
         self.effect(Effect::CacheRule(rule.into_contract()))
     }
 
-    /// Adds a cache tag. An absent value adds none; one with commas or spaces
-    /// adds several, so a reference to a field of tags will do.
+    /// Adds the cache tags in this value, which are separated by commas or spaces. It can
+    /// be a reference to a field with tags. An absent value adds none.
     #[must_use]
     pub fn tag(self, tag: impl Into<Value<Fetched>>) -> Self {
         self.effect(Effect::Tag(tag.into().into_parts()))
@@ -162,8 +164,7 @@ impl Verdict<Fetched> {
 }
 
 impl Verdict<Missing> {
-    /// Serves this path of the same target instead. The edits are of the
-    /// response that is then served.
+    /// Serves this path of the same target instead. The edits apply to that response.
     #[must_use]
     pub fn serve(path: impl Into<Value<Missing>>) -> Self {
         Self::of(Outcome::Serve(path.into().into_parts()))
@@ -178,8 +179,8 @@ impl<P: WithResponse> Verdict<P> {
     }
 }
 
-impl<P: AtTheEdge> Verdict<P> {
-    /// Purges from the cache.
+impl<P: PerExchange> Verdict<P> {
+    /// Purges stored responses.
     #[must_use]
     pub fn purge(self, purge: Purge<P>) -> Self {
         self.effect(Effect::Purge(purge.into_contract()))
@@ -192,7 +193,7 @@ impl<P: AtTheEdge> Verdict<P> {
     }
 }
 
-/// A field of the contract.
+/// A field as the contract has it.
 pub(crate) fn header<P>(name: &str, value: Value<P>) -> types::Header {
     types::Header {
         name: name.to_owned(),

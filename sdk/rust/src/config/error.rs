@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where.
+//! Errors of a configuration, with the path to the field.
 
 use std::fmt::{self, Display};
 
@@ -6,7 +6,7 @@ use serde::de::{Expected, Unexpected};
 
 use crate::syntax::nearest;
 
-/// A message, and the path to what it is about: empty at the top.
+/// A message, and the path to the field. The path is empty for the whole document.
 #[derive(Debug)]
 pub(crate) struct Error {
     path: String,
@@ -21,7 +21,7 @@ impl Error {
         }
     }
 
-    /// The same error, inside of the field `name`.
+    /// Prepends the field `name` to the path.
     pub(crate) fn inside(mut self, name: &str) -> Self {
         if !self.path.is_empty() && !self.path.starts_with('[') {
             self.path.insert(0, '.');
@@ -30,7 +30,7 @@ impl Error {
         self
     }
 
-    /// The same error, inside of an entry of a list, counted from 0.
+    /// Prepends the index of a list entry, counted from 0, to the path.
     pub(crate) fn at(self, index: usize) -> Self {
         self.inside(&["[", &index.to_string(), "]"].concat())
     }
@@ -52,8 +52,8 @@ impl serde::de::Error for Error {
         Self::new(message.to_string())
     }
 
-    /// In our own words: serde's print floating-point numbers, at 18 KB, and
-    /// text, which may be a secret in the wrong place.
+    /// Replaces serde's message, which prints the value: that adds 18 KB for
+    /// floating-point numbers, and the text may be a secret.
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let found = match found {
             Unexpected::Bool(_) => "a boolean",
@@ -68,7 +68,7 @@ impl serde::de::Error for Error {
         mismatch(&found, expected)
     }
 
-    /// The right type, but out of its range.
+    /// The type is right, but the value is out of range.
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         match found {
             Unexpected::Unsigned(number) => mismatch(&number, expected),
@@ -90,7 +90,7 @@ impl serde::de::Error for Error {
     }
 }
 
-/// In the words of TOML, where serde has those of Rust.
+/// Replaces Rust's names of types by those of TOML.
 fn mismatch(found: &dyn Display, expected: &dyn Expected) -> Error {
     let expected = match expected.to_string() {
         rust if rust == "a map" || rust.starts_with("struct ") => "a table".to_owned(),
@@ -100,7 +100,7 @@ fn mismatch(found: &dyn Display, expected: &dyn Expected) -> Error {
     Error::new(format!("expected {expected}, found {found}"))
 }
 
-/// The words for one of Rust's integer types.
+/// The description of an integer type of Rust.
 fn integer(rust: &str) -> Option<&'static str> {
     Some(match rust {
         "u8" => "a whole number from 0 to 255",

@@ -1,15 +1,15 @@
-//! JSON text (RFC 8259) to a [`Node`].
+//! Parses JSON (RFC 8259) to a [`Node`].
 
 use super::node::Node;
 
-/// How deep tables and lists may be nested.
+/// The maximum depth of nested tables and lists.
 const DEPTH: usize = 64;
 
-/// Parses one document.
+/// Parses a document.
 ///
 /// # Errors
-/// What is wrong, with its position in bytes: the gateway writes the
-/// document, so this is for the author of a test.
+/// The position of the error in bytes. Only authors of tests see it, because the gateway
+/// generates valid JSON.
 pub(super) fn parse(text: &str) -> Result<Node, String> {
     let mut reader = Reader { text, at: 0 };
     let node = reader.node(DEPTH);
@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str) -> Result<Node, String> {
     }
 }
 
-/// Every method gives `None` for text that is not JSON.
+/// A reader of JSON. Every method returns `None` for text that is not JSON.
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -150,8 +150,8 @@ impl Reader<'_> {
     }
 }
 
-/// The character of `\u…`, whose four digits begin `text`, or of a surrogate
-/// pair; and what follows it.
+/// The character of `\u…` or of a surrogate pair, and the text behind it. `text` begins
+/// with the first four digits.
 fn unicode(text: &str) -> Option<(char, &str)> {
     let (high, rest) = unit(text)?;
     if !(0xD800..0xDC00).contains(&high) {

@@ -1,4 +1,4 @@
-//! A parsed configuration, and how serde reads it.
+//! A parsed configuration and its serde deserializer.
 
 use serde::de::value::StringDeserializer;
 use serde::de::{
@@ -17,8 +17,8 @@ pub(super) enum Node {
     Signed(i64),
     /// Above `i64::MAX`.
     Unsigned(u64),
-    /// Any other number, as written. Parsed only if a float is asked for, so
-    /// that a policy without floats carries no code for them.
+    /// Any other number, as written. It is parsed only for a field of a floating-point
+    /// type, so that other policies contain no code for it.
     Fraction(String),
     Text(String),
     List(Vec<Node>),
@@ -26,7 +26,7 @@ pub(super) enum Node {
 }
 
 impl Node {
-    /// Apart from the visitors, so that it is compiled once.
+    /// Not generic over the visitor, so that it is compiled once.
     fn mismatch(&self, expected: &dyn serde::de::Expected) -> Error {
         let found = match self {
             Self::Null => Unexpected::Unit,
@@ -45,7 +45,7 @@ impl Node {
 impl<'de> Deserializer<'de> for Node {
     type Error = Error;
 
-    /// A number with a fraction is refused here: ask for `f64`.
+    /// Refuses a number with a fraction, which only `deserialize_f64` accepts.
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self {
             Self::Null => visitor.visit_unit(),
@@ -170,7 +170,7 @@ impl<'de> Deserializer<'de> for Node {
     }
 }
 
-/// The entries of a list; errors get their index.
+/// The entries of a list. The index of an entry is added to its errors.
 struct Entries {
     nodes: std::vec::IntoIter<Node>,
     index: usize,
@@ -204,7 +204,7 @@ impl<'de> SeqAccess<'de> for Entries {
     }
 }
 
-/// The fields of a table; errors in a value get the name.
+/// The fields of a table. The name of a field is added to the errors of its value.
 struct Fields {
     fields: std::vec::IntoIter<(String, Node)>,
     current: Option<(String, Node)>,
@@ -245,7 +245,7 @@ impl<'de> MapAccess<'de> for Fields {
     }
 }
 
-/// A case of an enum: its name alone, or a table with its name and content.
+/// A variant of an enum: written as its name, or as a table with its name and content.
 struct Case {
     name: String,
     content: Node,
@@ -267,7 +267,7 @@ impl<'de> VariantAccess<'de> for Node {
     fn unit_variant(self) -> Result<(), Error> {
         match self {
             Self::Null => Ok(()),
-            other => Err(other.mismatch(&"no more than the name")),
+            other => Err(other.mismatch(&"only the name")),
         }
     }
 

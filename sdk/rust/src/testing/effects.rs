@@ -1,11 +1,11 @@
-//! The effects of a verdict, with their values as they are for the exchange.
+//! The effects of a verdict, with their values evaluated for the exchange.
 
 use super::Outcome;
 use crate::bindings::janua::policy::types::{CacheLookup, CacheRule, Effect, PurgeScope, Take};
 
 impl Outcome {
-    /// The buckets that the verdict takes from, with the key of each as it is
-    /// for this exchange; `None` is an absent key.
+    /// The buckets that the verdict takes from, with their keys for this exchange. `None`
+    /// is an absent key.
     #[must_use]
     pub fn takes(&self) -> Vec<(&Take, Option<String>)> {
         let takes = self.effects().filter_map(|effect| match effect {
@@ -15,8 +15,8 @@ impl Outcome {
         takes.collect()
     }
 
-    /// How the response is found in the cache, with the values that join the
-    /// key; `None` is an absent value.
+    /// The cache lookup, with the values that are added to the key for this exchange.
+    /// `None` is an absent value.
     #[must_use]
     pub fn cache_lookup(&self) -> Option<(&CacheLookup, Vec<Option<String>>)> {
         self.effects().find_map(|effect| match effect {
@@ -28,7 +28,7 @@ impl Outcome {
         })
     }
 
-    /// What the cache does with the response.
+    /// The cache rule.
     #[must_use]
     pub fn cache_rule(&self) -> Option<&CacheRule> {
         self.effects().find_map(|effect| match effect {
@@ -37,7 +37,7 @@ impl Outcome {
         })
     }
 
-    /// The tags that are added, each by itself.
+    /// The cache tags that are added.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         let values = self.effects().filter_map(|effect| match effect {
@@ -54,8 +54,8 @@ impl Outcome {
         tags
     }
 
-    /// What is purged, as `url /a`, `prefix /a/`, `tag a` or `site`, and
-    /// whether softly. An absent value purges nothing.
+    /// The purges, as `url /a`, `prefix /a/`, `tag a` or `site`, and whether they are
+    /// soft. Purges with an absent value are left out.
     #[must_use]
     pub fn purges(&self) -> Vec<(String, bool)> {
         let purges = self.effects().filter_map(|effect| {

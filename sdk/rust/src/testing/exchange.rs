@@ -1,8 +1,8 @@
-//! A made-up exchange: a request, and a response if there is one.
+//! A simulated exchange: a request and its response.
 
 use crate::Input;
 
-/// A request, and the response to it if [`Exchange::answered`].
+/// A request and its response, which only the phases with a response read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exchange {
     pub(super) method: String,
@@ -20,7 +20,7 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// A `GET` of an absolute URL from 192.0.2.1, answered 200 by the upstream.
+    /// A `GET` of an absolute URL from 192.0.2.1, with a 200 from the upstream.
     #[must_use]
     pub fn get(url: &str) -> Self {
         let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
@@ -48,28 +48,28 @@ impl Exchange {
         }
     }
 
-    /// With another method.
+    /// Sets the method.
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {
         method.clone_into(&mut self.method);
         self
     }
 
-    /// From another client.
+    /// Sets the client's address.
     #[must_use]
     pub fn client_ip(mut self, address: &str) -> Self {
         address.clone_into(&mut self.client_ip);
         self
     }
 
-    /// At another time, in seconds since 1970.
+    /// Sets the time, in Unix seconds.
     #[must_use]
     pub fn now(mut self, seconds: u64) -> Self {
         self.now = seconds;
         self
     }
 
-    /// With a line of a request field more.
+    /// Adds a line of a request field.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.request
@@ -77,7 +77,8 @@ impl Exchange {
         self
     }
 
-    /// Answered with this status by `upstream`, `files`, `cache`, `policy` or `gateway`.
+    /// Sets the status of the response and its source: `upstream`, `files`, `cache`,
+    /// `policy` or `gateway`.
     #[must_use]
     pub fn answered(mut self, status: u16, by: &str) -> Self {
         self.status = status;
@@ -85,7 +86,7 @@ impl Exchange {
         self
     }
 
-    /// With a line of a response field more.
+    /// Adds a line of a response field.
     #[must_use]
     pub fn response_header(mut self, name: &str, value: &str) -> Self {
         self.response
@@ -99,13 +100,13 @@ impl Exchange {
         lines(&self.request, name).next()
     }
 
-    /// Every line of a response field.
+    /// All lines of a response field.
     #[must_use]
     pub fn response_lines(&self, name: &str) -> Vec<&str> {
         lines(&self.response, name).collect()
     }
 
-    /// Path and query, as edited.
+    /// Path and query, after the edits.
     #[must_use]
     pub fn target(&self) -> String {
         match &self.query {
@@ -120,8 +121,8 @@ impl Exchange {
         self.status
     }
 
-    /// What the gateway would hand over for an input. What a made-up exchange
-    /// does not have, such as TLS, is absent.
+    /// The value of an input. Inputs that are not simulated, such as those about TLS, are
+    /// absent.
     pub(super) fn input(&self, input: &Input) -> Option<String> {
         let (original_host, original_path, original_query) = &self.original;
         let flag = |there: bool| there.then(|| "1".to_owned());
@@ -185,7 +186,8 @@ fn lines<'a>(fields: &'a [(String, String)], name: &str) -> impl Iterator<Item =
     lines.map(|(_, value)| value.as_str())
 }
 
-/// Repeated lines as one (RFC 9110 §5.3), `Cookie` with `; `.
+/// All lines of a field as one value (RFC 9110 §5.3): joined with `, `, lines of `Cookie`
+/// with `; `, and only the first line of `Set-Cookie`.
 fn joined(fields: &[(String, String)], name: &str) -> Option<String> {
     let lines: Vec<_> = lines(fields, name).collect();
     let comma = if name == "cookie" { "; " } else { ", " };
@@ -195,7 +197,7 @@ fn joined(fields: &[(String, String)], name: &str) -> Option<String> {
     })
 }
 
-/// Percent-decoded, `+` as a space.
+/// Percent-decodes text, and replaces `+` by a space.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! A verdict carried out on a made-up exchange, with the gateway's refusals.
+//! Applies a verdict to a simulated exchange, and refuses what the gateway would refuse.
 
 use super::Exchange;
 use crate::bindings::janua::policy::types::{
@@ -6,23 +6,23 @@ use crate::bindings::janua::policy::types::{
 };
 use crate::syntax;
 
-/// What became of an exchange in one phase. Effects are not carried out but
-/// told: see [`Outcome::takes`], [`Outcome::cache_rule`] and so on.
+/// The result of one phase. Effects are not carried out, but can be inspected: see
+/// [`Outcome::takes`], [`Outcome::cache_rule`] and so on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// The exchange with the edits of the verdict; they do not touch `answer`.
+    /// The exchange after the edits of the verdict. The edits do not apply to `answer`.
     pub exchange: Exchange,
-    /// The response that the policy made itself, with the fields of its reply.
+    /// The response made by the policy.
     pub answer: Option<Answer>,
-    /// The path to serve instead, of the phase `missing`.
+    /// The path to serve instead, in the phase `missing`.
     pub serve: Option<String>,
-    /// The verdict as it is; none if the phase was not asked for.
+    /// The verdict. `None` if the policy does not subscribe to the phase.
     pub verdict: Option<Verdict>,
     before: Exchange,
     phase: Option<Phase>,
 }
 
-/// A response that a policy made itself.
+/// A response made by a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
@@ -50,7 +50,7 @@ impl Answer {
 }
 
 impl Outcome {
-    /// The status of the policy's own response, or that of the exchange.
+    /// The status of the response made by the policy, or else that of the exchange.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.answer
@@ -75,13 +75,13 @@ impl Outcome {
         }
     }
 
-    /// A value of the verdict for this exchange; `None` if it is absent.
+    /// Evaluates a value of the verdict for this exchange. `None` if it is absent.
     pub(super) fn resolve(&self, value: &[Part]) -> Option<String> {
         resolve(self.phase.as_ref()?, &self.before, value).ok()?
     }
 }
 
-/// Carries a verdict out; an error is what the gateway would refuse it for.
+/// Applies a verdict. An error is the reason for which the gateway would refuse it.
 pub(super) fn carry_out(
     phase: &Phase,
     before: &Exchange,
@@ -126,8 +126,8 @@ fn answer(phase: &Phase, before: &Exchange, reply: &Reply) -> Result<Answer, Str
     Ok(answer)
 }
 
-/// One edit: of the request or of the response, by the phase. A reply that the
-/// policy made is sent with its own fields alone, so no edit touches it.
+/// Applies an edit to the request or to the response, depending on the phase. Edits do
+/// not apply to a response made by the policy.
 fn apply(
     phase: &Phase,
     before: &Exchange,
@@ -185,7 +185,7 @@ fn field(
 
 fn resolve(phase: &Phase, before: &Exchange, value: &[Part]) -> Result<Option<String>, String> {
     let mut text = String::new();
-    let mut points = 0;
+    let mut variables = 0;
     let mut absent = 0;
     for part in value {
         let (list, position) = match part {
@@ -198,11 +198,11 @@ fn resolve(phase: &Phase, before: &Exchange, value: &[Part]) -> Result<Option<St
         };
         let input = list.get(*position as usize);
         let input = input.ok_or_else(|| format!("nothing was declared at position {position}"))?;
-        points += 1;
+        variables += 1;
         match before.input(input) {
             Some(value) => text.push_str(&value),
             None => absent += 1,
         }
     }
-    Ok((points == 0 || absent < points).then_some(text))
+    Ok((variables == 0 || absent < variables).then_some(text))
 }
