@@ -1,16 +1,15 @@
 /**
  * Write a Janua policy in JavaScript.
  *
- * The contract wants every list, every tag and an error for every failure;
- * this module fills them in, hands inputs over by name, and turns whatever is
- * thrown into a message, since anything but an Error would end the instance.
+ * The contract requires all lists and tags, and an Error for each failure: another
+ * thrown value would end the instance. This module adds them, passes inputs by name, and
+ * converts thrown values.
  *
- * A key that nothing reads is refused wherever an object of options is taken:
- * a misspelt phase or option would otherwise do nothing, in silence. A key whose
- * value is `undefined` counts as not given, in each of them.
+ * All objects with options are checked for unknown keys, because a misspelt phase or
+ * option would silently do nothing. A key whose value is `undefined` counts as not given.
  */
 
-/** Inputs of the contract without a name of their own, as `input.clientIp`. */
+/** Inputs without an argument: `input.clientIp`. */
 const PLAIN = {
   method: "method",
   scheme: "scheme",
@@ -37,7 +36,7 @@ const PLAIN = {
   answeredBy: "answered-by",
 };
 
-/** Inputs that name something, as `input.header("x-tenant")`. */
+/** Inputs with an argument: `input.header("x-tenant")`. */
 const NAMED = {
   header: "header",
   headerPresent: "header-present",
@@ -51,7 +50,7 @@ const NAMED = {
   responseHeaderPresent: "response-header-present",
 };
 
-/** What a policy may ask for. */
+/** The inputs of the contract. */
 export const input = Object.freeze({
   ...Object.fromEntries(Object.entries(PLAIN).map(([name, tag]) => [name, { tag }])),
   ...Object.fromEntries(
@@ -62,43 +61,46 @@ export const input = Object.freeze({
   ),
 });
 
-/** Marks an input as a secret: `sensitive(input.header("x-api-key"))`. */
+/** Declares an input as sensitive: `sensitive(input.header("x-api-key"))`. */
 export const sensitive = (input) => ({ ...input, sensitive: true });
 
-/** What a policy decides, built up step by step. Not reused unless it says so. */
+/** The decision of a policy. It is reused only after `untilReload` or `forSeconds`. */
 export class Verdict {
   constructor(outcome) {
     this.contract = { outcome, edits: [], effects: [], reuse: { tag: "never" }, note: undefined };
   }
-  /** Replaces every line of this name by one. An absent value removes the field. */
+  /** Replaces all lines of the field by one. An absent value removes the field. */
   setHeader(name, value) {
     return this.edit("set-header", { name, value: parts(value) });
   }
-  /** Adds a line. */
+  /** Adds a line of the field. */
   appendHeader(name, value) {
     return this.edit("append-header", { name, value: parts(value) });
   }
-  /** Adds a line if there is no such field yet. */
+  /** Adds the field if there is no line of it. */
   defaultHeader(name, value) {
     return this.edit("default-header", { name, value: parts(value) });
   }
-  /** Removes every line of this name. */
+  /** Removes all lines of the field. */
   removeHeader(name) {
     return this.edit("remove-header", name);
   }
-  /** Request only. Replaces the path. */
+  /** Replaces the path. Phase `request` only. */
   setPath(value) {
     return this.edit("set-path", parts(value));
   }
-  /** Request only. Replaces the query, without `?`. */
+  /** Replaces the query, without `?`. Phase `request` only. */
   setQuery(value) {
     return this.edit("set-query", parts(value));
   }
-  /** Response phases only. Replaces the status. */
+  /** Replaces the status. Not in the phase `request`. */
   setStatus(status) {
     return this.edit("set-status", status);
   }
-  /** Takes tokens from a bucket of the gateway. Request only. */
+  /**
+   * Takes tokens from a token bucket of the gateway. `otherwise` is the response if there
+   * are not enough, with the options of `respond`; by default a 429. Phase `request` only.
+   */
   take(options) {
     options = known("take", options, [
       "tokens",
@@ -125,10 +127,10 @@ export class Verdict {
     });
   }
   /**
-   * Says how the response is found in the cache. Request only. `query` is
-   * "whole", "sorted", "ignored", `{ only: ["page"] }` or
-   * `{ without: ["utm_*"] }`; the values of `varyOn` join the key; `bypass` is
-   * a reason to neither look up nor store.
+   * Sets the cache key of the request. Phase `request` only. `query` is the part of the
+   * query in the key: "whole", "sorted", "ignored", `{ only: ["page"] }` or
+   * `{ without: ["utm_*"] }`. The values of `varyOn` are added to the key. `bypass` is a
+   * reason to neither look up nor store.
    */
   cacheLookup(options = {}) {
     const { query = "whole", varyOn = [], bypass } = known("cacheLookup", options, [
@@ -143,8 +145,8 @@ export class Verdict {
     });
   }
   /**
-   * Says what the cache does with the response. Phase `fetched` only. `store`
-   * is "by-fields", "by-fields-or-heuristic", "never" or a number of seconds.
+   * Sets whether and for how long the response is stored. Phase `fetched` only. `store` is
+   * "by-fields", "by-fields-or-heuristic", "never" or a number of seconds.
    */
   cacheRule(options) {
     const {
@@ -183,14 +185,14 @@ export class Verdict {
       shared,
     });
   }
-  /** Adds a cache tag; a value with commas or spaces adds several. Phase `fetched` only. */
+  /** Adds the cache tags in this value, separated by commas or spaces. Phase `fetched` only. */
   tag(value) {
     return this.effect("tag", parts(value));
   }
   /**
-   * Purges `{ url }`, `{ prefix }`, `{ tag }` or, with none of them, all of
-   * this site; with `soft: true` it becomes stale instead of going away.
-   * Phases `request` and `response`.
+   * Purges the stored responses of `{ url }`, `{ prefix }` or `{ tag }`, or by default all
+   * of this site. With `soft: true` they become stale instead of being removed. Phases
+   * `request` and `response`.
    */
   purge(options = {}) {
     const { url, prefix, tag, soft = false } = known("purge", options, [
@@ -204,55 +206,55 @@ export class Verdict {
     const [scope] = scopes.map(([kind, value]) => ({ tag: kind, val: parts(value) }));
     return this.effect("purge", { scope: scope ?? { tag: "site" }, soft });
   }
-  /** Any effect of the contract, with all of its fields. */
+  /** Adds any effect of the contract, with all of its fields. */
   effect(tag, val) {
     this.contract.effects.push({ tag, val });
     return this;
   }
-  /** Any edit of the contract. */
+  /** Adds any edit of the contract. */
   edit(tag, val) {
     this.contract.edits.push({ tag, val });
     return this;
   }
-  /** The same inputs give this verdict until the configuration changes. */
+  /** Allows reuse for the same inputs until the configuration changes. */
   untilReload() {
     this.contract.reuse = { tag: "until-reload" };
     return this;
   }
-  /** The same inputs give this verdict for so many seconds. */
+  /** Allows reuse for the same inputs for this many seconds. */
   forSeconds(seconds) {
     this.contract.reuse = { tag: "seconds", val: seconds };
     return this;
   }
-  /** A short word for the access log, said each time. */
+  /** Sets a short text for the access log, written also when the verdict is reused. */
   note(note) {
     this.contract.note = note;
     return this;
   }
 }
 
-/** Goes on. */
+/** The exchange continues. */
 export const proceed = () => new Verdict({ tag: "proceed" });
 
 /**
- * Ends here: `respond({ status: 403, text: "No\n", headers: { "x-why": "…" } })`.
- * The body is `text`, `bytes`, or `json`: any value that `JSON.stringify` takes,
- * sent as `application/json`.
+ * Ends the request with this response:
+ * `respond({ status: 403, text: "No\n", headers: { "x-why": "…" } })`. In the phases
+ * `fetched` and `response` it replaces the response. The body is `text`, `bytes`, or
+ * `json`: any value that `JSON.stringify` accepts, sent as `application/json`.
  */
 export const respond = (answer) => new Verdict({ tag: "respond", val: reply(answer) });
 
-/** Phase `missing` only: serves this path of the same target instead. */
+/** Serves this path of the same target instead. Phase `missing` only. */
 export const serve = (path) => new Verdict({ tag: "serve", val: parts(path) });
 
 /**
- * Makes the exports of a component: `export const policies = define({ … })`.
+ * Defines the exports of a component: `export const policies = define({ … })`.
  *
- * `configure(config)` gives an object with the phases that the policy takes
- * part in: `request`, `fetched`, `missing`, `response`. Each is
+ * `configure(config)` returns an object with the phases that the policy subscribes to:
+ * `request`, `fetched`, `missing`, `response`. Each is
  * `{ inputs: { name: input.… }, references: { name: input.… }, decide }`, and
- * `decide(values, at)` gives a verdict. `values` holds the inputs by name,
- * `undefined` where one is absent; `at` holds what a header value may point
- * at, inputs and references alike.
+ * `decide(values, at)` returns a verdict. `values` has the inputs by name; an absent one
+ * is `undefined`. `at` has all inputs and references by name, for use in values.
  */
 export function define(definition) {
   const {
@@ -307,7 +309,7 @@ export function define(definition) {
         });
         const verdict = decide(values, at);
         if (!(verdict instanceof Verdict)) {
-          throw new Error(`the phase ${name} gave no verdict`);
+          throw new Error(`\`decide\` of the phase ${name} returned no verdict`);
         }
         return verdict.contract;
       });
@@ -319,10 +321,10 @@ export function define(definition) {
   };
 }
 
-/** The phases that a policy may take part in. */
+/** The phases that a policy can subscribe to. */
 const PHASES = ["request", "fetched", "missing", "response"];
 
-/** A phase as the contract has it, and what a verdict in it may point at. */
+/** Converts a phase to the contract, and adds what values in it can refer to. */
 function prepare(phase, options) {
   const {
     inputs = {},
@@ -357,12 +359,12 @@ function prepare(phase, options) {
   };
 }
 
-/** A value from a text, from something of `at`, or from a list of both. */
+/** A value from a text, an input or reference in `at`, or a list of these. */
 function parts(value) {
   const list = Array.isArray(value) ? value : [value];
   return list.map((part) => {
     if (part === undefined || part === null) {
-      throw new Error(`a value is ${part}; it holds texts and what \`at\` has by the names of the phase`);
+      throw new Error(`a value is ${part}; it consists of texts, and of inputs and references in \`at\``);
     }
     return typeof part === "object" ? part : { tag: "literal", val: String(part) };
   });
@@ -402,8 +404,8 @@ function reply(options) {
 }
 
 /**
- * The options, if they are an object and each of its keys is one of `names`. A
- * key whose value is `undefined` counts as not given.
+ * Checks that the options are an object and that its keys are in `names`. Returns them
+ * without the keys whose value is `undefined`.
  */
 function known(what, options, names) {
   if (options === null || typeof options !== "object" || Array.isArray(options)) {
@@ -416,18 +418,18 @@ function known(what, options, names) {
   return options;
 }
 
-/** The entries of an object but for those that are `undefined`. */
+/** An object without the keys whose value is `undefined`. */
 function given(object) {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }
 
-/** The word, if it is one of `words`. */
+/** Checks that the word is one of `words`, and returns it. */
 function oneOf(what, word, words) {
   if (!words.includes(word)) throw new Error(`${what}: unknown word \`${word}\`; ${instead(word, words)}`);
   return word;
 }
 
-/** The nearest of `names` if one is near, else all of them. */
+/** Suggests the most similar of `names`, or lists all if none is similar. */
 function instead(given, names) {
   const distances = names.map((name) => [distance(String(given).toLowerCase(), name.toLowerCase()), name]);
   const [best, nearest] = distances.reduce((a, b) => (b[0] < a[0] ? b : a));
@@ -435,7 +437,7 @@ function instead(given, names) {
   return `there are ${names.join(", ")}`;
 }
 
-/** How many characters have to be changed, added or taken away (Levenshtein). */
+/** The Levenshtein distance of two names. */
 function distance(a, b) {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 1; i <= a.length; i++) {
@@ -448,7 +450,7 @@ function distance(a, b) {
   return row[b.length];
 }
 
-/** Only an Error becomes a message of the contract; anything else would trap. */
+/** Converts a thrown value to an Error: the contract accepts only that, and others trap. */
 function safely(run) {
   try {
     return run();

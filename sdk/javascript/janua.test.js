@@ -74,7 +74,7 @@ test("whatever is thrown becomes an error with a message", () => {
   assert.throws(() => configured().onRequest(["/throw", null]), Error);
   assert.throws(
     () => configured().onRequest(["/nothing", null]),
-    new Error("the phase request gave no verdict"),
+    new Error("`decide` of the phase request returned no verdict"),
   );
 });
 

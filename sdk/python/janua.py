@@ -1,11 +1,10 @@
 """Write a Janua policy in Python.
 
-The contract wants every list filled in, and takes only ``Err`` for an error:
-any other exception would end the instance. This module does both, and hands
-inputs over by name.
+The contract requires all lists, and ``Err`` for an error: any other exception would
+end the instance. This module does both, and passes inputs by name.
 
-A misspelt phase or hook is refused, as is a policy that takes part in no phase:
-it would otherwise do nothing, in silence.
+A misspelt phase or hook is refused, as is a policy without a phase, because it would
+silently do nothing.
 """
 
 import difflib
@@ -66,17 +65,16 @@ ANSWERED_BY = types.Input_AnsweredBy()
 
 
 class ConfigError(Exception):
-    """Raised to refuse a configuration in words of the policy's own: the operator
-    reads the message alone. Of any other exception its type and its place in the
-    policy's code are said too."""
+    """Raised to refuse a configuration. The operator gets only the message, whereas for
+    other exceptions the type and the line in the policy's code are added."""
 
 
 class Phase:
-    """What a policy asks for in one phase.
+    """The inputs and references of a policy in one phase.
 
-    ``inputs`` are handed over by name and are the key under which a verdict
-    may be reused. ``references`` are only pointed at. ``sensitive`` names the
-    inputs that are secrets. Other inputs of the contract are in ``types``.
+    ``inputs`` are passed by name and form the key under which a verdict is cached.
+    ``references`` are only used in values. ``sensitive`` names the inputs that are
+    secrets. Other inputs of the contract are in ``types``.
     """
 
     def __init__(self, inputs=None, references=None, sensitive=()):
@@ -92,7 +90,7 @@ class Phase:
         self._sensitive = [self._names.index(name) for name in sensitive]
 
     def __getitem__(self, name):
-        """What a value points at: ``self.request["client"]``."""
+        """An input or reference as part of a value: ``self.request["client"]``."""
         if name in self._inputs:
             return types.Part_Input(self._names.index(name))
         references = list(self._references)
@@ -110,41 +108,42 @@ class Phase:
 
 
 class Verdict:
-    """What a policy decides, built up step by step. Not reused unless it says so."""
+    """The decision of a policy. It is reused only after ``until_reload`` or
+    ``for_seconds``."""
 
     def __init__(self, outcome):
         self._verdict = types.Verdict(outcome, [], [], types.Reuse_Never(), None)
 
     def set_header(self, name, *value):
-        """Replaces every line of this name by one. An absent value removes the field."""
+        """Replaces all lines of the field by one. An absent value removes the field."""
         return self.edit(types.Edit_SetHeader(types.Header(name, _parts(value))))
 
     def append_header(self, name, *value):
-        """Adds a line."""
+        """Adds a line of the field."""
         return self.edit(types.Edit_AppendHeader(types.Header(name, _parts(value))))
 
     def default_header(self, name, *value):
-        """Adds a line if there is no such field yet."""
+        """Adds the field if there is no line of it."""
         return self.edit(types.Edit_DefaultHeader(types.Header(name, _parts(value))))
 
     def remove_header(self, name):
-        """Removes every line of this name."""
+        """Removes all lines of the field."""
         return self.edit(types.Edit_RemoveHeader(name))
 
     def set_path(self, *value):
-        """Request only. Replaces the path."""
+        """Replaces the path. Phase ``request`` only."""
         return self.edit(types.Edit_SetPath(_parts(value)))
 
     def set_query(self, *value):
-        """Request only. Replaces the query, without ``?``."""
+        """Replaces the query, without ``?``. Phase ``request`` only."""
         return self.edit(types.Edit_SetQuery(_parts(value)))
 
     def set_status(self, status):
-        """Response phases only. Replaces the status."""
+        """Replaces the status. Not in the phase ``request``."""
         return self.edit(types.Edit_SetStatus(status))
 
     def edit(self, edit):
-        """Any edit of the contract."""
+        """Adds any edit of the contract."""
         self._verdict.edits.append(edit)
         return self
 
@@ -159,20 +158,21 @@ class Verdict:
         bucket="",
         otherwise=None,
     ):
-        """Takes tokens from a bucket of the gateway. Request only. ``otherwise``
-        is a ``respond(…)``; without it, 429."""
+        """Takes tokens from a token bucket of the gateway. ``otherwise`` is the response
+        if there are not enough, as a ``respond(…)``; by default a 429. Phase ``request``
+        only."""
         refusal = (otherwise or respond(429))._verdict.outcome.value
         parts = _parts(_several(key))
         take = types.Take(bucket, parts, absent, tokens, period_ms, burst, cost, refusal)
         return self.effect(types.Effect_Take(take))
 
     def cache_lookup(self, query="whole", only=None, without=None, vary_on=(), bypass=None):
-        """Says how the response is found in the cache. Request only.
+        """Sets the cache key of the request. Phase ``request`` only.
 
-        ``query`` is ``"whole"``, ``"sorted"`` or ``"ignored"``; or give the
-        parameters that count by ``only``, or those that do not by ``without``;
-        a name may end in ``*``. The values of ``vary_on`` join the key.
-        ``bypass`` is a reason to neither look up nor store.
+        The part of the query in the key is ``query``: ``"whole"``, ``"sorted"`` or
+        ``"ignored"``; or only the parameters in ``only``; or all without those in
+        ``without``. A name may end in ``*``. The values of ``vary_on`` are added to the
+        key. ``bypass`` is a reason to neither look up nor store.
         """
         if only is not None and without is not None:
             raise ValueError("cache_lookup takes one of only and without")
@@ -195,7 +195,7 @@ class Verdict:
         stale_if_error=None,
         shared=False,
     ):
-        """Says what the cache does with the response. Phase ``fetched`` only.
+        """Sets whether and for how long the response is stored. Phase ``fetched`` only.
 
         ``store`` is ``"by-fields"``, ``"by-fields-or-heuristic"``, ``"never"``
         or a number of seconds.
@@ -207,14 +207,14 @@ class Verdict:
         return self.effect(types.Effect_CacheRule(rule))
 
     def tag(self, *value):
-        """Adds a cache tag; a value with commas or spaces adds several. Phase
+        """Adds the cache tags in this value, separated by commas or spaces. Phase
         ``fetched`` only."""
         return self.effect(types.Effect_Tag(_parts(value)))
 
     def purge(self, url=None, prefix=None, tag=None, soft=False):
-        """Purges one of these or, with none of them, all of this site; softly
-        it becomes stale instead of going away. Phases ``request`` and
-        ``response``."""
+        """Purges the stored responses of a URL, a prefix of paths or a tag, or by default
+        all of this site. With ``soft`` they become stale instead of being removed. Phases
+        ``request`` and ``response``."""
         kinds = (types.PurgeScope_Url, types.PurgeScope_Prefix, types.PurgeScope_Tag)
         given = [
             kind(_parts(_several(value)))
@@ -227,33 +227,34 @@ class Verdict:
         return self.effect(types.Effect_Purge(types.Purge(scope, soft)))
 
     def effect(self, effect):
-        """Any effect of the contract."""
+        """Adds any effect of the contract."""
         self._verdict.effects.append(effect)
         return self
 
     def until_reload(self):
-        """The same inputs give this verdict until the configuration changes."""
+        """Allows reuse for the same inputs until the configuration changes."""
         self._verdict.reuse = types.Reuse_UntilReload()
         return self
 
     def for_seconds(self, seconds):
-        """The same inputs give this verdict for so many seconds."""
+        """Allows reuse for the same inputs for this many seconds."""
         self._verdict.reuse = types.Reuse_Seconds(seconds)
         return self
 
     def note(self, note):
-        """A short word for the access log, said each time."""
+        """Sets a short text for the access log, written also when the verdict is reused."""
         self._verdict.note = note
         return self
 
 
 def proceed():
-    """Goes on."""
+    """The exchange continues."""
     return Verdict(types.Outcome_Proceed())
 
 
 def respond(status, text=None, headers=None):
-    """Ends here with this response."""
+    """Ends the request with this response. In the phases ``fetched`` and ``response`` it
+    replaces the response."""
     fields = [types.Header(name, _parts([value])) for name, value in (headers or {}).items()]
     body = types.Content_Empty()
     if text is not None:
@@ -265,7 +266,7 @@ def respond(status, text=None, headers=None):
 
 
 def serve(*path):
-    """Phase ``missing`` only: serves this path of the same target instead."""
+    """Serves this path of the same target instead. Phase ``missing`` only."""
     return Verdict(types.Outcome_Serve(_parts(path)))
 
 
@@ -279,7 +280,7 @@ def _part(part):
     if type(part).__name__.startswith("Part_"):
         return part
     kind = type(part).__name__
-    raise TypeError(f"a value holds texts and what a phase has by name, not {kind}")
+    raise TypeError(f"a value consists of texts, inputs and references, not {kind}")
 
 
 def _word(what, word, words):
@@ -289,13 +290,13 @@ def _word(what, word, words):
 
 
 def _instead(given, names):
-    """The nearest of the names if one is near, else all of them."""
+    """Suggests the most similar name, or lists all if none is similar."""
     near = difflib.get_close_matches(str(given), names, n=1)
     return f"did you mean `{near[0]}`?" if near else f"there are {', '.join(names) or 'none'}"
 
 
 def _several(value):
-    """A value of several parts is given as a list or tuple."""
+    """The parts of a value, which is a list or tuple if it has several."""
     return value if isinstance(value, (list, tuple)) else [value]
 
 
@@ -312,11 +313,12 @@ _STORAGES = {
 
 
 class Policy:
-    """What an author derives from.
+    """The base class of a policy.
 
-    ``__init__`` reads the configuration, refuses it by ``ConfigError``, and sets
-    ``request``, ``fetched``, ``missing`` or ``response`` to a ``Phase`` to take
-    part in it. The hooks get the inputs by name, ``None`` where one is absent.
+    ``__init__`` reads the configuration, and raises ``ConfigError`` to refuse it. It
+    subscribes to a phase by setting ``request``, ``fetched``, ``missing`` or
+    ``response`` to a ``Phase``. The hooks get the inputs by name; an absent one is
+    ``None``.
     """
 
     name = "policy"
@@ -330,24 +332,24 @@ class Policy:
     response = None
 
     def on_request(self, inputs):
-        """A verdict on a request."""
+        """The verdict on a request."""
         raise NotImplementedError("on_request")
 
     def on_fetched(self, inputs):
-        """A verdict on an answer of the target, before the cache stores it."""
+        """The verdict on a response of the target, before the cache stores it."""
         raise NotImplementedError("on_fetched")
 
     def on_missing(self, inputs):
-        """A verdict when the target has no such thing."""
+        """The verdict when the target does not have the resource."""
         raise NotImplementedError("on_missing")
 
     def on_response(self, inputs):
-        """A verdict on a delivery."""
+        """The verdict on a response before it is delivered."""
         raise NotImplementedError("on_response")
 
 
 def export(policy_type):
-    """The two classes that a component must have in its module ``policies``:
+    """Returns the two classes that the module ``policies`` of a component must define:
     ``Policies, Policy = export(MyPolicy)``."""
 
     class Exported:
@@ -384,7 +386,7 @@ def export(policy_type):
             def decide():
                 verdict = hook(getattr(self._policy, phase)._named(inputs))
                 if not isinstance(verdict, Verdict):
-                    raise TypeError(f"the phase {phase} gave no verdict")
+                    raise TypeError(f"the hook of the phase {phase} returned no verdict")
                 return verdict._verdict
 
             return _safely(decide)
@@ -405,11 +407,11 @@ _PHASES = ("request", "fetched", "missing", "response")
 
 
 def _check(policy):
-    """Refuses a policy that asks for nothing, or has a misspelt phase or hook.
+    """Refuses a policy without a phase, or with a misspelt phase or hook.
 
-    A hook without its phase is fine: which phases a policy takes part in may
-    depend on its configuration. So are methods of its own, whatever their names,
-    unless the name is nearly that of a hook.
+    A hook without its phase is allowed, because the phases may depend on the
+    configuration. Other methods are allowed unless their name is similar to that of a
+    hook.
     """
     hooks = [f"on_{name}" for name in _PHASES]
     for name, value in vars(policy).items():
@@ -425,16 +427,16 @@ def _check(policy):
         phase = getattr(policy, name)
         if phase is not None and not isinstance(phase, Phase):
             raise TypeError(f"`{name}` is not a Phase")
-        if phase is not None and not _is_written(policy, hook):
+        if phase is not None and not _implements(policy, hook):
             raise AttributeError(f"the phase `{name}` is set and `{hook}` is missing")
     if all(getattr(policy, name) is None for name in _PHASES):
         raise AttributeError(
-            f"the policy takes part in no phase: set one of {', '.join(_PHASES)} to a Phase"
+            f"the policy subscribes to no phase: set one of {', '.join(_PHASES)} to a Phase"
         )
 
 
-def _is_written(policy, hook):
-    """Whether the policy has a hook of its own."""
+def _implements(policy, hook):
+    """Whether the policy implements a hook."""
     return getattr(type(policy), hook) is not getattr(Policy, hook)
 
 
@@ -446,20 +448,21 @@ def _safely(run):
     except ConfigError as refusal:
         raise Err(str(refusal)) from refusal
     except Exception as error:
-        raise Err(_told(error)) from error
+        raise Err(_described(error)) from error
 
 
-def _told(error):
-    """An exception's type and message, and where in the policy's own code it was."""
+def _described(error):
+    """An exception's type and message, and its line in the policy's code."""
     words = type(error).__name__
     if str(error):
         words += f": {error}"
-    own = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_own(frame.filename)]
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_of_policy(frame.filename)]
     if own:
         words += f" ({os.path.basename(own[-1].filename)}, line {own[-1].lineno})"
     return words
 
 
-def _is_own(filename):
-    """Whether it is the policy's: neither this file nor of Python's library."""
+def _is_of_policy(filename):
+    """Whether a file belongs to the policy: it is neither this one nor in Python's library."""
     return filename != __file__ and os.path.dirname(os.__file__) not in filename and filename[:1] != "<"

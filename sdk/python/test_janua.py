@@ -110,7 +110,7 @@ class Errors(unittest.TestCase):
             f" (test_janua.py, line {line})",
         )
 
-    def test_a_fault_below_is_told_at_the_policys_line(self):
+    def test_an_error_below_has_the_line_in_the_policy(self):
         class Below(_Try):
             def on_request(self, inputs):
                 return janua.proceed().cache_lookup(query="hole")
@@ -159,7 +159,7 @@ class Errors(unittest.TestCase):
             (Hook, "no hook `on_respons`; did you mean `on_response`?"),
             (Beside, "no hook `on_requests`; did you mean `on_request`?"),
             (NoHook, "the phase `request` is set and `on_request` is missing"),
-            (NoPhase, "takes part in no phase: set one of request, fetched, missing, response"),
+            (NoPhase, "subscribes to no phase: set one of request, fetched, missing, response"),
         ]
         for policy_type, words in table:
             self.assertIn(words, self._refused(lambda: _configured(policy_type)))
