@@ -1,12 +1,12 @@
-// The example policy `tenant`: lets in known tenants and says which tier they
-// have. The same in Rust and Python beside it.
+// The example policy `tenant`: accepts known tenants and tells the upstream their tier.
+// It also exists in Rust and Python.
 
 import { define, input, proceed, respond } from "../../../sdk/javascript/janua.js";
 
 const refused = (note) =>
   respond({ status: 403, text: "Unknown tenant\n" }).note(note).untilReload();
 
-/** Refuses what the other two refuse, in the same words. */
+/** Refuses the same configurations as the other two, with the same messages. */
 function check(config) {
   for (const name of Object.keys(config)) {
     if (name !== "tiers") throw new Error(`unknown field \`${name}\`; there are tiers`);
@@ -26,7 +26,7 @@ function check(config) {
 export const policies = define({
   name: "tenant",
   version: "0.1.0",
-  summary: "Lets in known tenants and says which tier they have",
+  summary: "Accepts known tenants and tells the upstream their tier",
   configure(config) {
     const tiers = check(config);
     return {

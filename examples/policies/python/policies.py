@@ -1,5 +1,5 @@
-"""The example policy ``tenant``: lets in known tenants and says which tier they
-have. The same in Rust and JavaScript beside it."""
+"""The example policy ``tenant``: accepts known tenants and tells the upstream their
+tier. It also exists in Rust and JavaScript."""
 
 from janua import ConfigError, Phase, Policy, export, header, proceed, respond
 
@@ -7,7 +7,7 @@ from janua import ConfigError, Phase, Policy, export, header, proceed, respond
 class Tenant(Policy):
     name = "tenant"
     version = "0.1.0"
-    summary = "Lets in known tenants and says which tier they have"
+    summary = "Accepts known tenants and tells the upstream their tier"
 
     def __init__(self, config):
         self.tiers = check(config)
@@ -28,7 +28,7 @@ def refused(note):
 
 
 def check(config):
-    """Refuses what the other two refuse, in the same words."""
+    """Refuses the same configurations as the other two, with the same messages."""
     for name in config:
         if name != "tiers":
             raise ConfigError(f"unknown field `{name}`; there are tiers")

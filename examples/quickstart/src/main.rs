@@ -1,5 +1,5 @@
-//! `make run`: two demo upstreams, the gateway in front of them, and the curl
-//! lines to try.
+//! `make run`: starts two demo upstreams with the gateway in front of them, and prints
+//! curl commands to try.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-/// The demo upstreams, as `janua.toml` names them.
+/// The addresses of the demo upstreams, as in `janua.toml`.
 const UPSTREAMS: [&str; 2] = ["127.0.0.1:7101", "127.0.0.1:7102"];
 
 #[tokio::main(flavor = "current_thread")]
@@ -49,13 +49,13 @@ async fn quickstart() -> Result<(), Box<dyn Error>> {
         answered = answers() => answered?,
     }
     print!("{}", hints(folder));
-    // Ctrl-C reaches the gateway too, which then finishes what it has begun.
+    // Ctrl-C reaches the gateway too, which then completes the requests in progress.
     tokio::signal::ctrl_c().await?;
     gateway.wait().await?;
     Ok(())
 }
 
-/// The binary beside this one.
+/// The path of the gateway's binary, in the directory of this one.
 fn gateway() -> Result<PathBuf, Box<dyn Error>> {
     let path = std::env::current_exe()?.with_file_name("janua");
     if path.exists() {
@@ -64,7 +64,7 @@ fn gateway() -> Result<PathBuf, Box<dyn Error>> {
     Err("the gateway is not built yet: run `make run`, which builds it first".into())
 }
 
-/// Waits until the gateway takes connections.
+/// Waits until the gateway accepts connections.
 async fn answers() -> Result<(), Box<dyn Error>> {
     for _ in 0..600 {
         if tokio::net::TcpStream::connect("127.0.0.1:8080")
@@ -85,16 +85,16 @@ fn hints(folder: &Path) -> String {
         "
 Janua listens on 127.0.0.1:8080. Try, in another terminal:
 
-  curl -i  localhost:8080/                                    answered by the gateway
+  curl -i  localhost:8080/                                    a response of the gateway
   curl -i  localhost:8080/open                                forwarded, with security headers
   curl -i  localhost:8080/api/hello                           401: no key
   curl -i  -H 'x-api-key: demo-key' localhost:8080/api/hello  forwarded; the sixth in a second is 429
   curl -i  'localhost:8080/old?x=1'                           redirected
 
   target/debug/janua status --admin {socket}
-  target/debug/janua reload --admin {socket}    after an edit of examples/quickstart/janua.toml
+  target/debug/janua reload --admin {socket}    after editing examples/quickstart/janua.toml
 
-Ctrl-C ends it. The access log follows.
+Stop with Ctrl-C. The access log follows.
 
 "
     )
@@ -112,7 +112,7 @@ async fn serve(listener: TcpListener, name: &'static str) {
     }
 }
 
-/// Says what the upstream saw.
+/// Responds with the request that the upstream received.
 async fn echo(request: Request<Incoming>, name: &str) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut text = format!(
         "upstream {name} got:\n{} {}\n",

@@ -1,11 +1,11 @@
-//! The example policy `tenant`: lets in known tenants and says which tier
-//! they have. The same in JavaScript and Python beside it.
+//! The example policy `tenant`: accepts known tenants and tells the upstream their tier.
+//! It also exists in JavaScript and Python.
 
 use std::collections::BTreeMap;
 
 use janua_sdk::{Inputs, Policy, Reply, Request, Slot, Subscription, Verdict};
 
-/// What an operator writes.
+/// The configuration.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_to_let_in_is_a_mistake() {
+    fn a_configuration_without_tenants_is_refused() {
         let error = configure::<Tenant>(r#"{"tiers": {}}"#).unwrap_err();
         assert_eq!(error, "`tiers`: name at least one tenant");
     }
