@@ -7,6 +7,7 @@
 
 mod constant;
 mod known;
+mod name;
 
 use std::ops::Range;
 
@@ -42,22 +43,33 @@ struct Line {
     name: u32,
     /// The length of the value.
     value: u32,
-    ends: Ends,
+    tag: Tag,
     known: Known,
 }
 
-/// The first and the last byte of a name, with upper-case letters made lower-case. Together
-/// with the length they tell nearly all names apart, so that a search for a name compares
-/// hardly any other name as a whole.
+/// One of 64 tags, the same for names that differ in letter case only. A search for a name
+/// compares tags first, and hardly any other name as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Ends([u8; 2]);
+struct Tag(u8);
 
-impl Ends {
-    fn of(name: &[u8]) -> Self {
-        // Two names that differ only in letter case have the same ends, which is all that
-        // is needed: that this bit also maps some other characters together does no harm.
-        let lower = |byte: Option<&u8>| byte.map_or(0, |byte| byte | 0x20);
-        Self([lower(name.first()), lower(name.last())])
+impl Tag {
+    #[inline]
+    const fn of(name: &[u8]) -> Self {
+        let (Some(first), Some(last)) = (name.first(), name.last()) else {
+            return Self(0);
+        };
+        // Any mixture of length, first and last letter does. This bit makes upper-case letters
+        // lower-case; that it also changes some other characters does no harm.
+        let mixed = (name.len() as u8)
+            .wrapping_add((*first | 0x20).wrapping_mul(7))
+            .wrapping_add((*last | 0x20).wrapping_mul(29));
+        Self(mixed & 63)
+    }
+
+    /// A set with this tag alone.
+    #[inline]
+    const fn bit(self) -> u64 {
+        1 << self.0
     }
 }
 
@@ -65,13 +77,14 @@ impl Ends {
 #[derive(Clone, Copy)]
 struct Name<'a> {
     bytes: &'a [u8],
-    ends: Ends,
+    tag: Tag,
 }
 
 impl<'a> From<&'a [u8]> for Name<'a> {
+    #[inline]
     fn from(bytes: &'a [u8]) -> Self {
-        let ends = Ends::of(bytes);
-        Self { bytes, ends }
+        let tag = Tag::of(bytes);
+        Self { bytes, tag }
     }
 }
 
@@ -100,9 +113,7 @@ impl Line {
 
     #[inline]
     fn is_named(&self, arena: &[u8], name: Name<'_>) -> bool {
-        self.name as usize == name.bytes.len()
-            && self.ends == name.ends
-            && self.name(arena).eq_ignore_ascii_case(name.bytes)
+        self.tag == name.tag && name::is_same(self.name(arena), name.bytes)
     }
 }
 
@@ -111,6 +122,8 @@ impl Line {
 pub struct Fields {
     arena: Vec<u8>,
     lines: Vec<Line>,
+    /// The set of the tags of all lines, and of some that were removed.
+    tags: u64,
 }
 
 impl Fields {
@@ -118,6 +131,13 @@ impl Fields {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.lines.clear();
+        self.tags = 0;
+    }
+
+    /// False if no line has this name. True says nothing.
+    #[inline]
+    fn may_have(&self, name: Name<'_>) -> bool {
+        self.tags & name.tag.bit() != 0
     }
 
     /// How many lines there are.
@@ -140,24 +160,28 @@ impl Fields {
 
     /// Adds a line at the end, and returns which field it is.
     pub fn append(&mut self, name: &[u8], value: &[u8]) -> Known {
-        let known = Known::of(name);
-        self.append_line(known, name, value);
+        let tag = Tag::of(name);
+        let known = Known::tagged(name, tag);
+        self.append_line(known, tag, name, value);
         known
     }
 
     /// Adds a line of a known field at the end.
+    #[inline]
     pub fn append_known(&mut self, known: Known, value: &[u8]) {
-        self.append_line(known, known.name(), value);
+        let name = known.name();
+        self.append_line(known, Tag::of(name), name, value);
     }
 
-    fn append_line(&mut self, known: Known, name: &[u8], value: &[u8]) {
+    fn append_line(&mut self, known: Known, tag: Tag, name: &[u8], value: &[u8]) {
+        self.tags |= tag.bit();
         let start = offset(self.arena.len());
         write_field(&mut self.arena, name, value);
         self.lines.push(Line {
             start,
             name: offset(name.len()),
             value: offset(value.len()),
-            ends: Ends::of(name),
+            tag,
             known,
         });
     }
@@ -170,6 +194,8 @@ impl Fields {
             return;
         };
         let name = to.name();
+        let tag = Tag::of(name);
+        self.tags |= tag.bit();
         let start = self.arena.len();
         let value = line.range().end - 2 - line.value as usize..line.range().end;
         self.arena
@@ -181,7 +207,7 @@ impl Fields {
             start: offset(start),
             name: offset(name.len()),
             value: line.value,
-            ends: Ends::of(name),
+            tag,
             known: to,
         });
     }
@@ -201,12 +227,14 @@ impl Fields {
         name: &[u8],
         value: &[u8],
     ) -> Known {
+        let tag = Tag::of(name);
+        self.tags |= tag.bit();
         let line = Line {
             start: copied.next,
             name: offset(name.len()),
             value: offset(value.len()),
-            ends: Ends::of(name),
-            known: Known::of(name),
+            tag,
+            known: Known::tagged(name, tag),
         };
         copied.next = offset(line.range().end);
         self.lines.push(line);
@@ -216,8 +244,12 @@ impl Fields {
     /// Replaces all lines of this name by one, in the place of the first and with its spelling
     /// of the name.
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
-        let Self { arena, lines } = self;
         let searched = Name::from(name);
+        if !self.may_have(searched) {
+            self.append(name, value);
+            return;
+        }
+        let Self { arena, lines, .. } = self;
         let mut same = lines
             .iter_mut()
             .enumerate()
@@ -244,8 +276,11 @@ impl Fields {
 
     /// Removes all lines of this name; true if there were any.
     pub fn remove(&mut self, name: &[u8]) -> bool {
-        let Self { arena, lines } = self;
         let name = Name::from(name);
+        if !self.may_have(name) {
+            return false;
+        }
+        let Self { arena, lines, .. } = self;
         let is_named = |line: &Line| line.is_named(arena, name);
         let Some(first) = lines.iter().position(is_named) else {
             return false;
@@ -260,7 +295,7 @@ impl Fields {
 
     /// Removes the lines for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(Known, &[u8], &[u8]) -> bool) {
-        let Self { arena, lines } = self;
+        let Self { arena, lines, .. } = self;
         lines.retain(|line| keep(line.known, line.name(arena), line.value(arena)));
     }
 
@@ -276,7 +311,11 @@ impl Fields {
         name: &'n [u8],
     ) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
         let name = Name::from(name);
-        self.lines
+        let lines = match self.may_have(name) {
+            true => &*self.lines,
+            false => &[],
+        };
+        lines
             .iter()
             .filter(move |line| line.is_named(&self.arena, name))
             .map(|line| line.value(&self.arena))

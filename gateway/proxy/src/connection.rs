@@ -1,7 +1,8 @@
 //! A client's connection: one exchange after another.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
@@ -53,7 +54,7 @@ pub(crate) async fn serve(
     let mut pipelined = 0;
     while wait(&mut session, worker, guard.number).await {
         // Boxed, so that an idle connection does not hold the memory of this future.
-        match Box::pin(life::run(&mut session, worker)).await {
+        match in_box(|| life::run(&mut session, worker)).await {
             Fate::KeepAlive => {
                 session.incoming.reader.release_buffer();
                 session.outgoing.writer.release_buffer();
@@ -71,6 +72,11 @@ pub(crate) async fn serve(
             Fate::Abort => return session.outgoing.writer.reset(),
         }
     }
+}
+
+/// A future that is made in its box, and not on the stack and then copied there.
+fn in_box<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
+    Box::into_pin(Box::write(Box::new_uninit(), make()))
 }
 
 /// Waits for a request; false if the connection has been idle for too long or the worker

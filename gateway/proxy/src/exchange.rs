@@ -128,11 +128,8 @@ impl Exchange {
 
     /// The exchange as policies see it; with a response, and what generated it, in the phases
     /// that have one.
-    pub(crate) fn view<'a>(
-        &'a self,
-        matched: &'a Matched,
-        response: Option<AnsweredBy>,
-    ) -> View<'a> {
+    pub(crate) fn view(&self, response: Option<AnsweredBy>) -> View<'_> {
+        let terms = self.terms.as_deref();
         View {
             request: &self.heads.request,
             response: response.map(|by| (&self.heads.response, by)),
@@ -140,9 +137,9 @@ impl Exchange {
             origin: &self.origin,
             original: self.original.as_ref(),
             request_id: self.request_id.as_bytes(),
-            unix_seconds: self.now.unix_ms / 1000,
-            site: &matched.site().name,
-            route: &matched.route().terms.label,
+            unix_ms: self.now.unix_ms,
+            site: terms.map_or("", |terms| &terms.site),
+            route: terms.map_or("", |terms| &terms.label),
         }
     }
 

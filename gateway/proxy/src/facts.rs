@@ -46,7 +46,7 @@ pub(crate) struct View<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) original: Option<&'a Original>,
     pub(crate) request_id: &'a [u8],
-    pub(crate) unix_seconds: u64,
+    pub(crate) unix_ms: u64,
     pub(crate) site: &'a str,
     pub(crate) route: &'a str,
 }
@@ -111,7 +111,7 @@ impl Facts for View<'_> {
                 Some((_, by)) => by.word().as_bytes(),
                 None => return false,
             },
-            Input::Now => return number(self.unix_seconds, out),
+            Input::Now => return number(self.unix_ms / 1000, out),
             // Cleartext connections have no TLS inputs. Policies that read the body are
             // refused when they are configured.
             Input::TlsVersion
@@ -240,7 +240,7 @@ mod tests {
             origin: &origin,
             original: None,
             request_id: b"id",
-            unix_seconds: 1_700_000_000,
+            unix_ms: 1_700_000_000_999,
             site: "site",
             route: "/api/",
         };

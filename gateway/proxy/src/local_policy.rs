@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use janua_http::fields::{ConstantEdits, is_field_value};
-use janua_wasm::{Buckets, Edit, Effect, Now, Outcome, Phase, Value, Verdict, WorkerPolicy};
+use janua_wasm::{Buckets, Edit, Effect, Now, Outcome, Phase, Plan, Value, Verdict, WorkerPolicy};
 
 use crate::quotas::Quota;
 
@@ -16,6 +16,8 @@ pub(crate) struct LocalPolicy {
     pub(crate) worker: RefCell<WorkerPolicy>,
     /// The latest verdict of each phase.
     latest: [RefCell<Option<Latest>>; 4],
+    /// Whether the policy decides without looking at the request, in each phase.
+    is_constant: [bool; 4],
 }
 
 /// The latest verdict of a phase.
@@ -40,9 +42,17 @@ pub(crate) struct Prepared {
 
 impl LocalPolicy {
     pub(crate) fn new(worker: WorkerPolicy) -> Self {
+        let mut is_constant = [false; 4];
+        for phase in Phase::ALL {
+            let plan = worker.policy().plan(phase);
+            if let Some(slot) = is_constant.get_mut(phase as usize) {
+                *slot = plan.is_some_and(Plan::is_constant);
+            }
+        }
         Self {
             worker: RefCell::new(worker),
             latest: [const { RefCell::new(None) }; 4],
+            is_constant,
         }
     }
 
@@ -72,6 +82,12 @@ impl LocalPolicy {
         }
     }
 
+    /// Whether the policy decides without looking at the request in this phase.
+    #[inline]
+    pub(crate) fn is_constant(&self, phase: Phase) -> bool {
+        self.is_constant.get(phase as usize) == Some(&true)
+    }
+
     /// Passes edits to `edit` if the policy decides without looking at the request, and
     /// decides to make these edits and to do nothing else. Otherwise, which is false, it has
     /// to be asked.
@@ -87,7 +103,7 @@ impl LocalPolicy {
         let latest = latest.borrow();
         if let Some(Latest { verdict, prepared }) = &*latest
             && let Some(prepared) = prepared
-            && let Some(edits) = prepared.edits.as_ref().filter(|_| prepared.is_only_edits)
+            && let Some(edits) = prepared.only_edits()
             && self.worker.borrow_mut().repeats(verdict, phase, now)
         {
             edit(edits);
@@ -98,6 +114,11 @@ impl LocalPolicy {
 }
 
 impl Prepared {
+    /// The edits, if there is nothing else to do.
+    pub(crate) fn only_edits(&self) -> Option<&ConstantEdits> {
+        self.edits.as_ref().filter(|_| self.is_only_edits)
+    }
+
     pub(crate) fn new(verdict: &Verdict, policy: &str, buckets: &Buckets) -> Self {
         let mut has_variables = false;
         verdict.for_each_value(|value| has_variables |= matches!(value, Value::Parts(_)));

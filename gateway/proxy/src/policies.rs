@@ -7,8 +7,8 @@ mod failures;
 
 use std::rc::Rc;
 
-use janua_http::Failure;
 use janua_http::failure::Kind;
+use janua_http::{Failure, Fields};
 use janua_wasm::{Decision, OnError, Phase, Plan, Verdict};
 
 use crate::exchange::{Exchange, Matched};
@@ -225,6 +225,12 @@ fn ask(
     };
     let buckets = &exchange.worker.estate.buckets;
     let prepared = local.prepared(question.phase, &verdict, buckets);
+    if let Some(edits) = prepared.as_ref().and_then(|prepared| prepared.only_edits())
+        && let Some(fields) = edited_fields(exchange, question)
+    {
+        fields.edit(edits);
+        return Ok(None);
+    }
     let worker_policy = local.worker.borrow();
     let policy = worker_policy.policy();
     let Some(plan) = policy.plan(question.phase) else {
@@ -249,13 +255,22 @@ fn ask(
 /// False if it is not such a policy, or has to be asked for another reason.
 fn edit_always(exchange: &mut Exchange, question: Question<'_>, local: &LocalPolicy) -> bool {
     let now = exchange.now.for_policies();
-    let fields = match question.phase {
-        // What policies make of the request may be part of the cache key.
-        Phase::Request if !question.matched.route().caches => &mut exchange.heads.request.fields,
-        Phase::Response => &mut exchange.heads.response.fields,
-        _ => return false,
-    };
-    local.edits_always(question.phase, now, |edits| fields.edit(edits))
+    local.is_constant(question.phase)
+        && edited_fields(exchange, question).is_some_and(|fields| {
+            local.edits_always(question.phase, now, |edits| fields.edit(edits))
+        })
+}
+
+/// The fields that a verdict of this phase edits, where nothing else has to be known of the
+/// edits: what policies make of the request may be part of the cache key.
+fn edited_fields<'a>(exchange: &'a mut Exchange, question: Question<'_>) -> Option<&'a mut Fields> {
+    match question.phase {
+        Phase::Request if !question.matched.route().caches => {
+            Some(&mut exchange.heads.request.fields)
+        }
+        Phase::Response => Some(&mut exchange.heads.response.fields),
+        _ => None,
+    }
 }
 
 /// The verdict of a policy. None if the policy failed and has `on_error = "skip"`.
@@ -269,7 +284,7 @@ fn decide(
         matched, phase, by, ..
     } = question;
     let decision = {
-        let view = exchange.view(matched, by);
+        let view = exchange.view(by);
         local
             .worker
             .borrow_mut()

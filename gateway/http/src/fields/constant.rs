@@ -1,91 +1,62 @@
 //! Edits that are made to many heads: prepared once, so that they cost one copy each time.
 
-use super::{Fields, Line, Name, offset};
+use super::{Fields, Line, offset};
 
 /// Edits that do not depend on the head: fields that are removed, and fields that get one
 /// line with a constant value.
 #[derive(Clone, Debug, Default)]
 pub struct ConstantEdits {
     /// The lines that are set.
-    set: Lines,
+    set: Fields,
     /// The fields that are removed first; only the names of these lines count.
-    removed: Lines,
-}
-
-/// Lines, and what their names have in common.
-#[derive(Clone, Debug, Default)]
-struct Lines {
-    fields: Fields,
-    /// A bit for each length of a name; all from 63 on share the last one.
-    lengths: u64,
+    removed: Fields,
 }
 
 impl ConstantEdits {
     /// Adds an edit that does what [`Fields::set`] does.
     pub fn set(&mut self, name: &[u8], value: &[u8]) {
-        self.set.fields.set(name, value);
-        self.set.rebuild();
+        self.set.set(name, value);
+        self.set = rebuilt(&self.set);
     }
 
     /// Adds an edit that does what [`Fields::remove`] does.
     pub fn remove(&mut self, name: &[u8]) {
-        self.set.fields.remove(name);
-        self.set.rebuild();
-        self.removed.fields.set(name, b"");
-        self.removed.rebuild();
+        self.set.remove(name);
+        self.set = rebuilt(&self.set);
+        self.removed.set(name, b"");
     }
 }
 
-impl Lines {
-    /// Leaves nothing in the arena that is not part of a line, so that all lines are copied
-    /// at once.
-    fn rebuild(&mut self) {
-        let mut fields = Fields::default();
-        for (_, name, value) in self.fields.iter() {
-            fields.append(name, value);
-        }
-        self.lengths = fields
-            .lines
-            .iter()
-            .map(length_bit)
-            .fold(0, |all, one| all | one);
-        self.fields = fields;
+/// The same lines, with nothing in the arena that is not part of a line, so that all of them
+/// can be copied at once.
+fn rebuilt(fields: &Fields) -> Fields {
+    let mut rebuilt = Fields::default();
+    for (_, name, value) in fields.iter() {
+        rebuilt.append(name, value);
     }
-
-    /// True if one of these lines has the name of this line of another head.
-    #[inline]
-    fn name(&self, line: &Line, arena: &[u8]) -> bool {
-        length_bit(line) & self.lengths != 0
-            && self.fields.lines.iter().any(|own| {
-                let bytes = own.name(&self.fields.arena);
-                let ends = own.ends;
-                line.is_named(arena, Name { bytes, ends })
-            })
-    }
-}
-
-fn length_bit(line: &Line) -> u64 {
-    1 << line.name.min(63)
+    rebuilt
 }
 
 impl Fields {
     /// Makes all of the edits, with the same result as one after another. Lines that are set
     /// take one copy if the head has none of these fields, as is usual.
     pub fn edit(&mut self, edits: &ConstantEdits) {
-        let Self { arena, lines } = self;
         let ConstantEdits { set, removed } = edits;
-        if lines.iter().any(|line| removed.name(line, arena)) {
-            lines.retain(|line| !removed.name(line, arena));
+        if self.tags & removed.tags != 0 {
+            for (_, name, _) in removed.iter() {
+                self.remove(name);
+            }
         }
-        if lines.iter().any(|line| set.name(line, arena)) {
-            for (_, name, value) in set.fields.iter() {
+        if self.tags & set.tags != 0 && set.iter().any(|(_, name, _)| self.get(name).is_some()) {
+            for (_, name, value) in set.iter() {
                 self.set(name, value);
             }
             return;
         }
-        let at = offset(arena.len());
-        arena.extend_from_slice(&set.fields.arena);
-        lines.extend(set.fields.lines.iter().map(|line| Line {
+        let at = offset(self.arena.len());
+        self.tags |= set.tags;
+        self.arena.extend_from_slice(&set.arena);
+        self.lines.extend(set.lines.iter().map(|line| Line {
             start: line.start + at,
             ..*line
         }));

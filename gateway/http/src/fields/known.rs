@@ -1,5 +1,8 @@
 //! The fields that the gateway itself interprets.
 
+use super::Tag;
+use super::name::is_same;
+
 /// A field that the gateway itself interprets. It is identified once, when the field is
 /// stored, so that later steps compare a byte and not a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +43,19 @@ pub enum Known {
     XRealIp,
 }
 
+/// The tags of all known fields.
+const TAGS: u64 = {
+    let mut tags = 0;
+    let mut rest: &[Known] = &Known::ALL;
+    while let [known, others @ ..] = rest {
+        tags |= Tag::of(known.name()).bit();
+        rest = others;
+    }
+    tags
+};
+
 impl Known {
     /// All known fields.
-    #[cfg(test)]
     pub(crate) const ALL: [Self; 16] = [
         Self::Connection,
         Self::ContentLength,
@@ -65,7 +78,20 @@ impl Known {
     /// The known field with this name, in any letter case.
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        // Length and last letter leave one candidate at most, and nearly no other name.
+        Self::tagged(name, Tag::of(name))
+    }
+
+    /// The same, for a name whose tag is known.
+    #[inline]
+    pub(super) fn tagged(name: &[u8], tag: Tag) -> Self {
+        if tag.bit() & TAGS == 0 {
+            return Self::Other;
+        }
+        Self::find(name)
+    }
+
+    fn find(name: &[u8]) -> Self {
+        // Length and last letter leave one candidate at most.
         let last = name.last().map_or(0, u8::to_ascii_lowercase);
         let candidate = match (name.len(), last) {
             (2, b'e') => Self::Te,
@@ -86,7 +112,7 @@ impl Known {
             (17, b'o') => Self::XForwardedProto,
             _ => return Self::Other,
         };
-        if name.eq_ignore_ascii_case(candidate.name()) {
+        if is_same(name, candidate.name()) {
             candidate
         } else {
             Self::Other

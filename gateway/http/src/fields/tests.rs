@@ -147,7 +147,7 @@ fn known_fields_are_told_apart_in_any_case() {
     }
 }
 
-/// Names with the same ends and the same length are still different names.
+/// Names with the same tag are still different names.
 #[test]
 fn names_that_look_alike_are_told_apart() {
     let mut fields = Fields::default();

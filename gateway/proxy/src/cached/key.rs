@@ -70,7 +70,7 @@ pub(crate) fn keep_credentials(exchange: &mut Exchange, matched: &Matched) {
     }
     let mut personal = std::mem::take(&mut exchange.caching.personal);
     let mut value = Vec::new();
-    let view = exchange.view(matched, None);
+    let view = exchange.view(None);
     for credential in credentials {
         value.clear();
         let is_there = janua_wasm::Facts::input(&view, credential, &mut value);

@@ -68,7 +68,7 @@ impl Rendering<'_> {
         };
         let kind = if purge.soft {
             janua_cache::Purge::Soft {
-                now_ms: self.view.unix_seconds * 1000,
+                now_ms: self.view.unix_ms,
             }
         } else {
             janua_cache::Purge::Hard

@@ -34,7 +34,7 @@ pub(super) fn carry_out(
         .prepared
         .is_none_or(|prepared| prepared.has_variables)
     {
-        let view = exchange.view(question.matched, question.by);
+        let view = exchange.view(question.by);
         verdict::render(verdict, decided.plan, &view, rendered);
     }
     if !verdict.edits.is_empty() {
@@ -153,7 +153,7 @@ fn affect(
                 }
             }
             Effect::Purge(purge) if is_carried_out => {
-                let view = exchange.view(question.matched, question.by);
+                let view = exchange.view(question.by);
                 let rendering = Rendering {
                     plan,
                     view,
@@ -164,7 +164,7 @@ fn affect(
             Effect::Take(_) | Effect::Purge(_) => {}
             Effect::CacheLookup(lookup) => {
                 let mut caching = std::mem::take(&mut exchange.caching);
-                let view = exchange.view(question.matched, question.by);
+                let view = exchange.view(question.by);
                 let rendering = Rendering {
                     plan,
                     view,
