@@ -268,7 +268,7 @@ async fn a_configure_that_misbehaves() {
         (
             "do = \"memory\", phase = \"configure\"",
             2,
-            "more memory than its limit",
+            "exceeded its memory limit",
         ),
         ("do = \"recursion\", phase = \"configure\"", 2, "trapped"),
         ("do = \"error\", phase = \"configure\"", 3, "told to fail"),
