@@ -1,0 +1,30 @@
+//! TLS without sockets: everything about TLS that is not a byte stream.
+//!
+//! This crate makes the configurations of rustls that the data plane performs
+//! handshakes with. It reads certificates from files and says what is wrong
+//! with them; it knows no listener, no upstream and no request.
+//!
+//! Towards clients:
+//!
+//! - [`Certificate`] is a chain and its key, loaded from files or made by
+//!   [`self_signed`].
+//! - [`ServerSettings`] is what an operator may choose for a site. [`suites`]
+//!   and [`groups`] translate names, including those of OpenSSL.
+//! - [`Selection`] chooses a [`Site`] by the name that a client sends in its
+//!   ClientHello (SNI, RFC 6066, section 3).
+//! - [`Sessions`] holds what clients resume. It outlives reloads and is shared
+//!   by all workers.
+//! - [`Peer`] is what a policy may know of a client's certificate.
+//!
+//! Towards upstreams: [`ClientSettings`] makes a [`Client`].
+//!
+//! All cryptography is that of one [`provider`]. Whatever depends on the time
+//! takes `now` as an argument, in seconds since 1970; only resumption, which
+//! rustls calls without a time, reads the clock.
+
+mod error;
+pub mod groups;
+pub mod provider;
+pub mod suites;
+
+pub use error::{Error, Warning};
