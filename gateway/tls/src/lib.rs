@@ -22,9 +22,22 @@
 //! takes `now` as an argument, in seconds since 1970; only resumption, which
 //! rustls calls without a time, reads the clock.
 
+mod certificate;
+mod chain;
+mod date;
+mod digest;
 mod error;
 pub mod groups;
+mod names;
+mod parsed;
+mod pem;
 pub mod provider;
+mod staple;
 pub mod suites;
+#[cfg(test)]
+mod testing;
 
+pub use certificate::{Certificate, CertificateFiles, Facts};
+pub use date::utc;
 pub use error::{Error, Warning};
+pub use names::{HostPattern, Names};
