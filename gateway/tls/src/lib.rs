@@ -24,6 +24,8 @@
 
 mod certificate;
 mod chain;
+mod choice;
+mod client_auth;
 mod date;
 mod digest;
 mod error;
@@ -32,12 +34,19 @@ mod names;
 mod parsed;
 mod pem;
 pub mod provider;
+mod server;
+mod sessions;
+mod settings;
 mod staple;
 pub mod suites;
 #[cfg(test)]
 mod testing;
 
 pub use certificate::{Certificate, CertificateFiles, Facts};
+pub use client_auth::{ClientAuth, ClientAuthority};
 pub use date::utc;
 pub use error::{Error, Warning};
 pub use names::{HostPattern, Names};
+pub use server::Server;
+pub use sessions::{CacheSettings, SessionSettings, Sessions};
+pub use settings::{ServerSettings, Version};
