@@ -35,6 +35,7 @@ mod parsed;
 mod pem;
 pub mod provider;
 mod selection;
+pub mod self_signed;
 mod server;
 mod sessions;
 mod settings;
