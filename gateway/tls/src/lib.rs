@@ -25,6 +25,7 @@
 mod certificate;
 mod chain;
 mod choice;
+mod client;
 mod client_auth;
 mod date;
 mod digest;
@@ -45,6 +46,7 @@ pub mod suites;
 mod testing;
 
 pub use certificate::{Certificate, CertificateFiles, Facts};
+pub use client::{Client, ClientSettings, Roots, SystemRoots};
 pub use client_auth::{ClientAuth, ClientAuthority};
 pub use date::utc;
 pub use error::{Error, Warning};
