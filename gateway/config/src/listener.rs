@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::header::HeaderList;
 use crate::list::OneOrMany;
 use crate::macros::table;
 use crate::names::{Definition, Kind};
+use crate::network::Network;
 use crate::span::Spanned;
 use crate::units::{Size, Unsupported};
 
@@ -22,7 +21,7 @@ table! {
         address: OneOrMany<Spanned<ListenAddress>> = required;
         /// Peers whose `X-Forwarded-For` and `X-Forwarded-Proto` are trusted:
         /// addresses or networks.
-        trusted_proxies: Vec<Spanned<TrustedProxy>> = default("[]");
+        trusted_proxies: Vec<Spanned<Network>> = default("[]");
         /// Header fields of responses to requests that no route matches.
         headers: HeaderList = default("{}");
         /// The maximum size of a request head. A larger one is answered with
@@ -138,34 +137,5 @@ impl Decode for ListenAddress {
 
     fn kind() -> String {
         "an address to listen on".to_owned()
-    }
-}
-
-/// A network whose forwarding header fields are trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrustedProxy(pub IpNet);
-
-impl Decode for TrustedProxy {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let text = decoder.text(node, &Self::kind())?;
-        let network = text
-            .parse()
-            .or_else(|_| text.parse::<std::net::IpAddr>().map(IpNet::from));
-        let span = decoder.span(node);
-        match network {
-            Ok(network) if network.addr() != network.network() => decoder.refuse(
-                Diagnostic::error(span, format!("`{text}` has bits past its prefix length"))
-                    .help(format!("write \"{}\"", network.trunc())),
-            ),
-            Ok(network) => Some(Self(network)),
-            Err(_) => decoder.refuse(
-                Diagnostic::error(span, format!("`{text}` is not an IP address or network"))
-                    .help("write an address or a network: \"10.0.0.1\", \"10.0.0.0/8\""),
-            ),
-        }
-    }
-
-    fn kind() -> String {
-        "an IP address or network".to_owned()
     }
 }
