@@ -4,14 +4,17 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use crate::client_limits::ClientLimits;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::header::HeaderList;
 use crate::list::OneOrMany;
 use crate::macros::table;
+use crate::min_rate::MinRate;
 use crate::names::{Definition, Kind};
 use crate::network::Network;
 use crate::span::Spanned;
+use crate::switch::Switch;
 use crate::units::{Size, Unsupported};
 
 table! {
@@ -38,6 +41,23 @@ table! {
         head_timeout: Duration = default("\"30s\"");
         /// The maximum number of connections, over all workers. 0: no limit.
         max_connections: u32 = default("0");
+        /// How slow a client may be: the minimum rates in bytes a second, on
+        /// average over the time in which the gateway waits for the client. A
+        /// slower client loses its connection. Tunnels such as WebSockets are
+        /// exempt. `false`: no minimum.
+        min_rate: Switch<MinRate> = default("true");
+        /// What one client address may take, over all workers. Nothing is limited
+        /// by default, because behind one address there may be a company, or all
+        /// clients of a mobile network.
+        client_limits: ClientLimits = default("{}");
+        /// How many requests are answered on a connection before it is closed. 0:
+        /// no limit, because a connection that has had many requests takes no
+        /// more memory than a new one, and each request is handled by the latest
+        /// configuration.
+        max_requests: u32 = default("0");
+        /// How old a connection may be; the response in progress is the last.
+        /// `0s`: no limit.
+        max_connection_age: Duration = default("\"0s\"");
         /// TLS is not supported by this version: only `false`.
         tls: Unsupported<Tls> = default("false");
     }

@@ -45,7 +45,7 @@ pub(crate) fn field(name: &str, fields: &[&str]) -> String {
 }
 
 /// Words of nginx and Caddy, and their equivalents.
-const OTHER_WORDS: [(&str, &str); 17] = [
+const OTHER_WORDS: [(&str, &str); 19] = [
     ("listen", "`[listeners.public]` with `address = \"*:80\"`"),
     (
         "server_name",
@@ -81,6 +81,14 @@ const OTHER_WORDS: [(&str, &str); 17] = [
     ),
     ("add_header", "a policy with the component `headers`"),
     ("gzip", "`compress = true`"),
+    (
+        "keepalive_requests",
+        "`max_requests = 1000` in the listener",
+    ),
+    (
+        "limit_conn",
+        "`client_limits = { connections = 10 }` in the listener",
+    ),
 ];
 
 /// "did you mean `x`?", or the complete list, introduced by `these_are`.

@@ -14,7 +14,7 @@ use crate::span::Spanned;
 /// secrets.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tree {
-    /// The field is absent and has no default.
+    /// The field is absent and has no default, or its feature is off.
     Absent,
     /// A value as it would be written in the file, without quotes.
     Value(String),

@@ -12,6 +12,7 @@ use crate::header::{FieldName, HeaderList, HeaderMatches, HeaderTest, Method};
 use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
+use crate::min_rate::Rate;
 use crate::names::{ListenerName, PolicyName, UpstreamName};
 use crate::network::Network;
 use crate::path::PathPattern;
@@ -48,6 +49,7 @@ shown! {
     PathBuf: |path| path.display();
     Duration: |time| duration(*time);
     Size: |size| bytes(size.bytes());
+    Rate: |rate| rate.0.map_or_else(|| "false".to_owned(), |rate| bytes(rate.get()));
     FileMode: |mode| format!("{:04o}", mode.0);
     Pattern: |pattern| pattern.directory.join(&pattern.name).display();
     ListenAddress: |address| listen_address(*address);

@@ -95,6 +95,20 @@ fn each_change_is_said_by_name() {
             "weight = 3",
             &["upstream app: endpoint 127.0.0.1:2: weight 2 → 3"],
         ),
+        // Turning a feature off removes its settings.
+        (
+            "trusted_proxies",
+            "min_rate = false\ntrusted_proxies",
+            &["listener public: min_rate removed"],
+        ),
+        (
+            "trusted_proxies",
+            "min_rate = { body = 1000, read = false }\ntrusted_proxies",
+            &[
+                "listener public: min_rate.body 250 → 1000",
+                "listener public: min_rate.read 250 → false",
+            ],
+        ),
         (
             "endpoints =",
             "balance = \"least_conn\"\nretries = 0\nendpoints =",

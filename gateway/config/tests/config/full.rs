@@ -6,7 +6,7 @@ use std::time::Duration;
 use janua_config::{
     AccessFormat, AccessPath, Balance, Component, Config, EncodedSlash, Encoding, EndpointAddress,
     Files, FilesRoot, HeaderTest, HostPattern, Isolation, Level, ListenAddress, OnError,
-    PathPattern, Sources, Symlinks, Target, TemplatePart, Token, UpstreamHost, WebhookBody,
+    PathPattern, Rate, Sources, Symlinks, Target, TemplatePart, Token, UpstreamHost, WebhookBody,
     WebhookTemplate, parse,
 };
 use serde_json::json;
@@ -106,6 +106,22 @@ fn listener() {
     assert_eq!(listener.idle_timeout, 10 * SECOND);
     assert_eq!(listener.head_timeout, 5 * SECOND);
     assert_eq!(listener.max_connections, 4096);
+    let rates = listener.min_rate.on().unwrap();
+    assert_eq!(rates.head.0, None);
+    assert_eq!(rates.body.0.unwrap().get(), 1024);
+    assert_eq!(rates.read.0.unwrap().get(), 500);
+    assert_eq!(*rates.grace, 20 * SECOND);
+    let limits = &listener.client_limits;
+    assert_eq!(
+        (
+            limits.connections,
+            limits.connections_per_second,
+            limits.requests
+        ),
+        (100, 20, 50)
+    );
+    assert_eq!(listener.max_requests, 1000);
+    assert_eq!(listener.max_connection_age, 3600 * SECOND);
 }
 
 #[test]
@@ -119,6 +135,24 @@ fn listener_defaults() {
     assert_eq!(listener.idle_timeout, 75 * SECOND);
     assert_eq!(listener.head_timeout, 30 * SECOND);
     assert_eq!(listener.max_connections, 0);
+    let rates = listener.min_rate.on().unwrap();
+    let rate = |rate: Rate| rate.0.unwrap().get();
+    assert_eq!(
+        (rate(rates.head), rate(rates.body), rate(rates.read)),
+        (100, 250, 250)
+    );
+    assert_eq!(*rates.grace, 10 * SECOND);
+    let limits = &listener.client_limits;
+    assert_eq!(
+        (
+            limits.connections,
+            limits.connections_per_second,
+            limits.requests
+        ),
+        (0, 0, 0)
+    );
+    assert_eq!(listener.max_requests, 0);
+    assert_eq!(listener.max_connection_age, Duration::ZERO);
 }
 
 #[test]

@@ -19,6 +19,8 @@ fn every_field_is_documented_once() {
         "server.workers",
         "log.access.path",
         "listeners.<name>.address",
+        "listeners.<name>.min_rate.grace",
+        "listeners.<name>.client_limits.requests",
         "upstreams.<name>.endpoints[].weight",
         "upstreams.<name>.passive_health.max_fails",
         "policies.<name>.memo_sample",
