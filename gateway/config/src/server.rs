@@ -29,8 +29,20 @@ table! {
         hosts_file: Option<Spanned<PathBuf>> = optional("`/etc/hosts`");
         /// The number of rate-limit buckets that are kept, over all workers.
         buckets: Spanned<NonZeroU32> = default("1_000_000");
+        /// Header fields that only the gateway and its policies may set: they are removed
+        /// from every request before policies see it, even from those of
+        /// `trusted_proxies`, because a CDN passes on what its clients send.
+        internal_headers: Vec<Spanned<FieldName>> = default("[]");
+        /// Whether changes of this file, and of the files that it refers to, take effect by
+        /// themselves. `false`: only by `janua reload`.
+        watch: bool = default("true");
     }
-    check bounds
+    check whole
+}
+
+fn whole(server: &Server, decoder: &mut Decoder<'_>) {
+    bounds(server, decoder);
+    internal(server, decoder);
 }
 
 /// Refuses values so large that they would exhaust the machine.
@@ -46,5 +58,60 @@ fn bounds(server: &Server, decoder: &mut Decoder<'_>) {
             server.buckets.span,
             "there can be at most 100_000_000 buckets",
         ));
+    }
+}
+
+/// Fields that the gateway itself interprets, removes or sets in each request.
+const OWN: [&str; 15] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Refuses fields that cannot be internal, or need not be.
+fn internal(server: &Server, decoder: &mut Decoder<'_>) {
+    let mut seen: Vec<&Spanned<FieldName>> = Vec::new();
+    for field in &server.internal_headers {
+        let name = field.as_str();
+        if let Some(first) = seen.iter().find(|seen| seen.value == field.value) {
+            decoder.push(
+                Diagnostic::error(field.span, format!("`{name}` is given twice"))
+                    .note(first.span, "first here"),
+            );
+        } else if OWN.contains(&name) {
+            decoder.push(
+                Diagnostic::error(
+                    field.span,
+                    format!("the gateway itself sets or removes `{name}`"),
+                )
+                .help("leave it out"),
+            );
+        } else if field.value == server.request_id_header.value {
+            decoder.push(
+                Diagnostic::error(field.span, format!("`{name}` carries the request id"))
+                    .help("leave it out: only a trusted proxy may set it"),
+            );
+        } else if name.contains('_') {
+            decoder.push(
+                Diagnostic::error(
+                    field.span,
+                    format!("`{name}` has an underscore: such fields are removed in any case"),
+                )
+                .help(format!("write \"{}\"", name.replace('_', "-"))),
+            );
+        }
+        seen.push(field);
     }
 }

@@ -51,6 +51,13 @@ fn process() {
     assert_eq!(*server.state_dir.unwrap(), Path::new("etc/state"));
     assert_eq!(*server.hosts_file.unwrap(), Path::new("etc/hosts"));
     assert_eq!(server.buckets.get(), 5_000);
+    let internal: Vec<_> = server
+        .internal_headers
+        .iter()
+        .map(|it| it.as_str())
+        .collect();
+    assert_eq!(internal, ["x-internal-key"]);
+    assert!(!server.watch);
     assert_eq!(*admin.socket, Path::new("etc/admin.sock"));
     assert_eq!(admin.mode.0, 0o600);
     assert_eq!(*admin.group.unwrap(), "deploy");
@@ -69,6 +76,8 @@ fn process_defaults() {
     assert_eq!(server.request_id_header.as_str(), "x-request-id");
     assert!(server.state_dir.is_none());
     assert_eq!(server.buckets.get(), 1_000_000);
+    assert!(server.internal_headers.is_empty());
+    assert!(server.watch);
     assert_eq!(*admin.socket, Path::new("/run/janua/admin.sock"));
     assert_eq!(admin.mode.0, 0o660);
     assert!(admin.group.is_none());
