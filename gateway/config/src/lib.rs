@@ -45,6 +45,7 @@ mod target;
 mod tree;
 mod units;
 mod upstream;
+mod upstream_tls;
 mod webhook;
 
 pub use admin::Admin;
@@ -77,5 +78,6 @@ pub use span::{Location, Source, SourceId, Sources, Span, Spanned};
 pub use switch::{OrFalse, Switch};
 pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, TemplatePart};
 pub use units::{FileMode, Reason, Size, Unsupported};
-pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream, UpstreamTls};
+pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream};
+pub use upstream_tls::{ClientCertificate, ProxyVersion, ServerName, UpstreamTls};
 pub use webhook::{Webhook, WebhookBody, WebhookTemplate, WebhookText, WebhookUrl};

@@ -13,7 +13,9 @@ use crate::listener::head_limit;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind};
 use crate::span::Spanned;
-use crate::units::{Reason, Size, Unsupported};
+use crate::switch::{OrFalse, Switch};
+use crate::units::Size;
+use crate::upstream_tls::{ProxyVersion, UpstreamTls};
 
 table! {
     /// Equivalent servers, and how requests are balanced over them.
@@ -43,32 +45,50 @@ table! {
         /// connection is closed before the response to a request that may be
         /// repeated. 0: none.
         retries: Option<u32> = optional("the number of endpoints");
-        /// TLS to upstreams is not supported by this version: only `false`.
-        tls: Unsupported<UpstreamTls> = default("false");
+        /// Whether the endpoints speak TLS: `true` if a certificate authority of the
+        /// system has issued their certificates, or a table of settings.
+        tls: Switch<UpstreamTls> = default("false");
+        /// Whether each connection begins with a PROXY header that states the client's
+        /// address, and in which version: `"v1"`, or `"v2"`, which also states the
+        /// client's TLS. A connection is then reused only for the same client.
+        send_proxy_protocol: OrFalse<ProxyVersion> = default("false");
     }
     refused {
         "health": "active health checks are not supported by this version; `passive_health` is",
         "active_health": "active health checks are not supported by this version; `passive_health` is",
-        "proxy_protocol": "the PROXY protocol is not supported by this version",
+        "proxy_protocol": "a listener has it; an upstream has `send_proxy_protocol = \"v2\"`",
     }
     check limits
 }
 
 fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     head_limit("max_response_head", &upstream.max_response_head, decoder);
+    names(upstream, decoder);
+}
+
+/// A certificate is verified against a name, and the path of a socket is none.
+fn names(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    let Some(tls) = upstream.tls.on() else {
+        return;
+    };
+    if !tls.verify.value || tls.server_name.is_some() {
+        return;
+    }
+    let mut addresses = upstream.endpoints.iter().map(|endpoint| &endpoint.address);
+    if let Some(unix) = addresses.find(|it| matches!(it.value, EndpointAddress::Unix(_))) {
+        decoder.push(
+            Diagnostic::error(
+                tls.span,
+                "the certificate of a Unix socket has no name to be verified against",
+            )
+            .note(unix.span, "the endpoint")
+            .help("write `tls = { server_name = \"app.internal\" }`"),
+        );
+    }
 }
 
 impl Definition for Upstream {
     const KIND: Kind = Kind::Upstream;
-}
-
-/// The reason why `tls = true` is refused.
-#[derive(Debug, Clone, Copy)]
-pub struct UpstreamTls;
-
-impl Reason for UpstreamTls {
-    const WHY: &'static str = "TLS to an upstream is not supported by this version; \
-        the endpoint must speak plain HTTP/1.1";
 }
 
 words! {
@@ -191,8 +211,12 @@ fn address(text: &str) -> Result<EndpointAddress, String> {
             false => format!("write \"{host}:80\", without the scheme and path"),
         });
     }
-    if text.starts_with("https://") {
-        return Err(UpstreamTls::WHY.to_owned());
+    if let Some(rest) = text.strip_prefix("https://") {
+        let host = rest.split('/').next().unwrap_or_default();
+        let port = if host.contains(':') { "" } else { ":443" };
+        return Err(format!(
+            "write \"{host}{port}\", and `tls = true` in the upstream"
+        ));
     }
     if let Ok(socket) = text.parse::<SocketAddr>() {
         return match socket.port() {
@@ -240,7 +264,7 @@ pub(crate) fn host_and_port(text: &str) -> Option<&str> {
 
 /// Whether a resolver accepts the name. Underscores are allowed, because container
 /// networks use them.
-fn is_dns_name(host: &str) -> bool {
+pub(crate) fn is_dns_name(host: &str) -> bool {
     !host.is_empty()
         && host.len() <= 253
         && host

@@ -24,6 +24,7 @@ use crate::site::HostPattern;
 use crate::target::{RedirectCode, Status, Template, TemplatePart};
 use crate::units::{FileMode, Size, Unsupported};
 use crate::upstream::EndpointAddress;
+use crate::upstream_tls::ServerName;
 use crate::webhook::{WebhookBody, WebhookText, WebhookUrl};
 
 /// Implements `ToTree` for values that may be shown, each by an expression for
@@ -69,6 +70,7 @@ shown! {
     RedirectCode: |code| code.0;
     Template: |template| template_text(template);
     EndpointAddress: |address| address;
+    ServerName: |name| name;
     MediaType: |kind| kind.as_str();
     Glob: |glob| glob.as_str();
     IndexName: |name| name.as_str();

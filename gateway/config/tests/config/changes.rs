@@ -95,7 +95,15 @@ fn each_change_is_said_by_name() {
             "weight = 3",
             &["upstream app: endpoint 127.0.0.1:2: weight 2 → 3"],
         ),
-        // Turning a feature off removes its settings.
+        // Turning a feature on adds its settings.
+        (
+            "endpoints =",
+            "tls = true\nsend_proxy_protocol = \"v2\"\nendpoints =",
+            &[
+                "upstream app: tls added",
+                "upstream app: send_proxy_protocol false → v2",
+            ],
+        ),
         (
             "trusted_proxies",
             "min_rate = false\ntrusted_proxies",
@@ -283,7 +291,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 26] = [
+const EDITS: [(&str, &str, &str); 27] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -294,7 +302,16 @@ const EDITS: [(&str, &str, &str); 26] = [
     ("include", "", ""),
     ("listeners.<name>.address", "*:80", "*:90"),
     ("listeners.<name>.tls", "", ""),
-    ("upstreams.<name>.tls", "", ""),
+    (
+        "upstreams.<name>.tls.certificate.cert",
+        "client.crt",
+        "other.crt",
+    ),
+    (
+        "upstreams.<name>.tls.certificate.key",
+        "client.key",
+        "other.key",
+    ),
     (
         "upstreams.<name>.endpoints",
         "127.0.0.1:5006",

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use janua_config::{
     AccessFormat, AccessPath, Balance, Component, Config, EncodedSlash, Encoding, EndpointAddress,
-    Files, FilesRoot, HeaderTest, HostPattern, Isolation, Level, ListenAddress, OnError,
-    PathPattern, Rate, Sources, Symlinks, Target, TemplatePart, Token, UpstreamHost, WebhookBody,
-    WebhookTemplate, parse,
+    Files, FilesRoot, HeaderTest, HostPattern, Isolation, Level, ListenAddress, OnError, OrFalse,
+    PathPattern, ProxyVersion, Rate, Sources, Symlinks, Target, TemplatePart, Token, UpstreamHost,
+    WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -201,6 +201,23 @@ fn upstream() {
     assert_eq!(upstream.passive_health.max_fails, 3);
     assert_eq!(*upstream.passive_health.fail_timeout, 30 * SECOND);
     assert_eq!(upstream.retries, Some(1));
+    let tls = upstream.tls.on().unwrap();
+    assert!(!*tls.verify);
+    assert_eq!(
+        upstream.send_proxy_protocol,
+        OrFalse::Value(ProxyVersion::V2)
+    );
+
+    let tls = config.upstreams["called"].tls.on().unwrap();
+    assert_eq!(
+        tls.server_name.as_ref().unwrap().as_str(),
+        "called.example.com"
+    );
+    assert_eq!(**tls.ca.as_ref().unwrap(), Path::new("etc/ca.pem"));
+    let own = tls.certificate.as_ref().unwrap();
+    assert_eq!(*own.cert, Path::new("etc/client.crt"));
+    assert_eq!(*own.key, Path::new("etc/client.key"));
+    assert!(*tls.verify);
 }
 
 #[test]
@@ -217,6 +234,8 @@ fn upstream_defaults() {
     assert_eq!(upstream.passive_health.max_fails, 1);
     assert_eq!(*upstream.passive_health.fail_timeout, 10 * SECOND);
     assert_eq!(upstream.retries, None);
+    assert!(upstream.tls.on().is_none());
+    assert_eq!(upstream.send_proxy_protocol, OrFalse::False);
 }
 
 #[test]

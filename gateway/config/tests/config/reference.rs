@@ -22,6 +22,7 @@ fn every_field_is_documented_once() {
         "listeners.<name>.min_rate.grace",
         "listeners.<name>.client_limits.requests",
         "upstreams.<name>.endpoints[].weight",
+        "upstreams.<name>.tls.certificate.key",
         "upstreams.<name>.passive_health.max_fails",
         "policies.<name>.memo_sample",
         "sites[].policies[].deadline",
