@@ -20,6 +20,7 @@ use crate::names::{self, Names};
 use crate::policy::Policy;
 use crate::policy_config::PolicyConfig;
 use crate::secret;
+use crate::secured;
 use crate::server::Server;
 use crate::site::{self, HostPattern, Site};
 use crate::span::{Source, SourceId, Sources, Span, Spanned};
@@ -204,6 +205,10 @@ impl Reading {
             hosts(config, &mut self.found);
             addresses(config, &mut self.found);
             without(config, &mut self.found);
+            let is_error = |found: &Diagnostic| found.severity == Severity::Error;
+            if self.complete && !self.found.iter().any(is_error) {
+                secured::check(config, &mut self.found);
+            }
         }
         let no_listener =
             self.complete && !self.definitions.iter().any(names::Reference::is_listener);

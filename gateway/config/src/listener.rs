@@ -8,14 +8,15 @@ use crate::client_limits::ClientLimits;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::header::HeaderList;
-use crate::list::OneOrMany;
+use crate::list::{NonEmpty, OneOrMany};
+use crate::listener_tls::ListenerTls;
 use crate::macros::table;
 use crate::min_rate::MinRate;
 use crate::names::{Definition, Kind};
 use crate::network::Network;
 use crate::span::Spanned;
 use crate::switch::Switch;
-use crate::units::{Size, Unsupported};
+use crate::units::Size;
 
 table! {
     /// Addresses that clients connect to, and settings of those connections.
@@ -58,8 +59,14 @@ table! {
         /// How old a connection may be; the response in progress is the last.
         /// `0s`: no limit.
         max_connection_age: Duration = default("\"0s\"");
-        /// TLS is not supported by this version: only `false`.
-        tls: Unsupported<Tls> = default("false");
+        /// Whether clients connect by TLS, for which a site needs a
+        /// `certificate`; or a table of settings.
+        tls: Switch<ListenerTls> = default("false");
+        /// Peers that begin each connection with a PROXY header, version 1 or 2:
+        /// addresses or networks. The address in it is from then on that of the
+        /// peer, also for `trusted_proxies`. A connection from one of these peers
+        /// without the header is closed; from other peers the header is refused.
+        proxy_protocol: Option<NonEmpty<Spanned<Network>>> = optional("none");
     }
     check limits
 }
@@ -82,18 +89,6 @@ pub(crate) fn head_limit(field: &str, limit: &Spanned<Size>, decoder: &mut Decod
         );
     }
 }
-
-/// The reason why `tls = true` is refused.
-#[derive(Debug, Clone, Copy)]
-pub struct Tls;
-
-impl crate::units::Reason for Tls {
-    const WHY: &'static str = TLS;
-}
-
-/// Why fields about TLS are refused.
-pub(crate) const TLS: &str = "TLS is not supported by this version; \
-    put a proxy that ends TLS in front, and name it in `trusted_proxies`";
 
 /// An address to listen on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

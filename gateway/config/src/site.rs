@@ -3,15 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::certificate::Certificate;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::list::NonEmpty;
-use crate::listener::TLS;
 use crate::macros::{table, words};
 use crate::names::{ListenerName, PolicyName};
 use crate::policy::PolicyUse;
+use crate::redirect_http::{RedirectHost, RedirectHttp};
 use crate::route::Route;
+use crate::site_tls::SiteTls;
 use crate::span::Spanned;
+use crate::switch::Switch;
 use crate::target::Target;
 use crate::units::Size;
 
@@ -25,6 +28,17 @@ table! {
         name: Option<Spanned<String>> = optional("the first host");
         /// The listeners on which the site is served.
         listeners: Option<NonEmpty<Spanned<ListenerName>>> = optional("all");
+        /// The certificate that the site proves its name with on listeners with `tls`:
+        /// files, a list of them for keys of different types, or `"self-signed"` for
+        /// development. Without one it is not served there.
+        certificate: Option<Spanned<Certificate>> = optional("none");
+        /// TLS as the site speaks it.
+        tls: SiteTls = default("{}");
+        /// Whether requests over `http` are redirected to `https`: with this status to the
+        /// same host, `true` for 308, or a table. Path and query are kept. The scheme is the
+        /// one that the client used, as stated by `trusted_proxies`. `false`: the site is
+        /// served in clear text where a listener has no `tls`.
+        redirect_http: Switch<RedirectHttp> = default("false");
         /// The policies of all routes, in order; those of the route follow.
         policies: Vec<PolicyUse> = default("[]");
         /// Whether `%2F` in a path is kept as it is, or the request is refused with 400.
@@ -44,9 +58,24 @@ table! {
         routes: NonEmpty<Route> = required;
     }
     called "site" by label
-    refused {
-        "certificate": TLS,
-        "tls": TLS,
+    check first_host
+}
+
+/// A redirect to the first host needs one that is a single name.
+fn first_host(site: &Site, decoder: &mut Decoder<'_>) {
+    let (Some(redirect), Some(first)) = (site.redirect_http.on(), site.hosts.first()) else {
+        return;
+    };
+    let is_name = matches!(first.value, HostPattern::Exact(_));
+    if redirect.to.value == RedirectHost::First && !is_name {
+        decoder.push(
+            Diagnostic::error(
+                redirect.to.span,
+                format!("the first host of the site is `{first}`, which is not a single name"),
+            )
+            .note(first.span, "the first host")
+            .help("put the name first in `hosts`, or write `to = \"host\"`"),
+        );
     }
 }
 
@@ -80,6 +109,12 @@ impl Site {
     /// Whether the responses of a route are compressed.
     pub fn compress(&self, route: &Route) -> bool {
         route.compress.unwrap_or(self.compress)
+    }
+
+    /// Whether the site is served on the listener with this name.
+    pub fn is_served_on(&self, listener: &str) -> bool {
+        let names = self.listeners.as_ref();
+        names.is_none_or(|names| names.iter().any(|name| name.as_str() == listener))
     }
 
     /// Whether there is a listener on which both sites are served.

@@ -45,7 +45,7 @@ pub(crate) fn field(name: &str, fields: &[&str]) -> String {
 }
 
 /// Words of nginx and Caddy, and their equivalents.
-const OTHER_WORDS: [(&str, &str); 19] = [
+const OTHER_WORDS: [(&str, &str); 26] = [
     ("listen", "`[listeners.public]` with `address = \"*:80\"`"),
     (
         "server_name",
@@ -81,6 +81,28 @@ const OTHER_WORDS: [(&str, &str); 19] = [
     ),
     ("add_header", "a policy with the component `headers`"),
     ("gzip", "`compress = true`"),
+    (
+        "ssl_certificate",
+        "`certificate = { cert = \"a.crt\", key = \"a.key\" }`",
+    ),
+    (
+        "ssl_certificate_key",
+        "`certificate = { cert = \"a.crt\", key = \"a.key\" }`",
+    ),
+    ("ssl_protocols", "`tls = { min_version = \"1.2\" }`"),
+    ("ssl_ciphers", "`tls = { ciphers = [\"…\"] }`"),
+    (
+        "ssl_verify_client",
+        "`tls = { client_auth = { ca = \"clients.pem\" } }`",
+    ),
+    (
+        "ssl_session_cache",
+        "`tls = { session_cache = 20480 }` in the listener",
+    ),
+    (
+        "ssl_session_tickets",
+        "`tls = { tickets = false }` in the listener",
+    ),
     (
         "keepalive_requests",
         "`max_requests = 1000` in the listener",

@@ -1,6 +1,5 @@
 //! Plain values: numbers, durations, sizes, file modes, paths.
 
-use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -298,33 +297,5 @@ impl Decode for FileMode {
 
     fn kind() -> String {
         "an octal file mode such as \"0660\"".to_owned()
-    }
-}
-
-/// A switch for a feature that this version does not support: only `false` is
-/// accepted, so that a file can state explicitly that the feature is off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsupported<R>(PhantomData<R>);
-
-/// Why a switch cannot be turned on.
-pub trait Reason {
-    /// The reason, for the operator.
-    const WHY: &'static str;
-}
-
-impl<R: Reason> Decode for Unsupported<R> {
-    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        match node.get_ref() {
-            DeValue::Boolean(false) => Some(Self(PhantomData)),
-            DeValue::Boolean(true) | DeValue::Table(_) => {
-                let span = decoder.span(node);
-                decoder.refuse(Diagnostic::error(span, R::WHY))
-            }
-            _ => decoder.mismatch(node, &Self::kind()),
-        }
-    }
-
-    fn kind() -> String {
-        "false".to_owned()
     }
 }

@@ -22,7 +22,7 @@ use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
 use crate::target::{RedirectCode, Status, Template, TemplatePart};
-use crate::units::{FileMode, Size, Unsupported};
+use crate::units::{FileMode, Size};
 use crate::upstream::EndpointAddress;
 use crate::upstream_tls::ServerName;
 use crate::webhook::{WebhookBody, WebhookText, WebhookUrl};
@@ -79,12 +79,6 @@ shown! {
 impl<const MOST: u16> ToTree for CompressionLevel<MOST> {
     fn to_tree(&self) -> Tree {
         Tree::Value(self.0.to_string())
-    }
-}
-
-impl<R> ToTree for Unsupported<R> {
-    fn to_tree(&self) -> Tree {
-        Tree::Value("false".to_owned())
     }
 }
 

@@ -118,6 +118,14 @@ fn each_change_is_said_by_name() {
             ],
         ),
         (
+            "policies = [\"clients\"",
+            "certificate = \"self-signed\"\nredirect_http = true\npolicies = [\"clients\"",
+            &[
+                "site a.example: certificate self-signed added",
+                "site a.example: redirect_http added",
+            ],
+        ),
+        (
             "endpoints =",
             "balance = \"least_conn\"\nretries = 0\nendpoints =",
             &[
@@ -215,6 +223,37 @@ fn each_change_is_said_by_name() {
 }
 
 #[test]
+fn a_certificate_is_said_by_its_file() {
+    let with = |certificate: &str| {
+        BASE.replacen(
+            "policies = [\"clients\"",
+            &format!("certificate = {certificate}\npolicies = [\"clients\""),
+            1,
+        )
+    };
+    let table: [(&str, &str, &[&str]); 3] = [
+        (
+            "{ cert = \"a.crt\", key = \"a.key\" }",
+            "[{ cert = \"a.crt\", key = \"b.key\" }]",
+            &["site a.example: certificate a.crt: key a.key → b.key"],
+        ),
+        (
+            "{ cert = \"a.crt\", key = \"a.key\" }",
+            "[{ cert = \"a.crt\", key = \"a.key\" }, { cert = \"b.crt\", key = \"b.key\" }]",
+            &["site a.example: certificate b.crt added"],
+        ),
+        (
+            "\"self-signed\"",
+            "{ cert = \"a.crt\", key = \"a.key\" }",
+            &["site a.example: certificate changed"],
+        ),
+    ];
+    for (old, new, expected) in table {
+        assert_eq!(said(&with(old), &with(new)), expected, "{old} → {new}");
+    }
+}
+
+#[test]
 fn routes_of_one_label_are_told_apart() {
     let route = "[[sites.routes]]\npath = \"/api\"\nmethods = [\"POST\"]\nmax_body = 1\nupstream = \"app\"\n";
     let with = BASE.replacen(
@@ -291,7 +330,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 27] = [
+const EDITS: [(&str, &str, &str); 30] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -301,7 +340,6 @@ const EDITS: [(&str, &str, &str); 27] = [
     ("sites[].routes[].redirect", "", ""),
     ("include", "", ""),
     ("listeners.<name>.address", "*:80", "*:90"),
-    ("listeners.<name>.tls", "", ""),
     (
         "upstreams.<name>.tls.certificate.cert",
         "client.crt",
@@ -312,6 +350,11 @@ const EDITS: [(&str, &str, &str); 27] = [
         "client.key",
         "other.key",
     ),
+    // A listener with TLS needs a certificate.
+    ("sites[].certificate", "ecdsa.crt", "other.crt"),
+    ("sites[].certificate[].cert", "ecdsa.crt", "other.crt"),
+    ("sites[].certificate[].key", "ecdsa.key", "other.key"),
+    ("sites[].tls.client_auth.ca", "clients.pem", "other.pem"),
     (
         "upstreams.<name>.endpoints",
         "127.0.0.1:5006",
@@ -415,6 +458,7 @@ fn is_about(change: &Change, path: &str) -> bool {
         None => {
             let thing = match last {
                 "endpoints" | "address" => "endpoint ",
+                "certificate" | "cert" => "certificate ",
                 "policies" => "use of policy ",
                 "routes" | "path" => "route ",
                 "name" => "site ",

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use janua_config::{
-    AccessFormat, AccessPath, Balance, Component, Config, EncodedSlash, Encoding, EndpointAddress,
-    Files, FilesRoot, HeaderTest, HostPattern, Isolation, Level, ListenAddress, OnError, OrFalse,
-    PathPattern, ProxyVersion, Rate, Sources, Symlinks, Target, TemplatePart, Token, UpstreamHost,
-    WebhookBody, WebhookTemplate, parse,
+    AccessFormat, AccessPath, Balance, Certificate, ClientAuthMode, Component, Config,
+    EncodedSlash, Encoding, EndpointAddress, Files, FilesRoot, HeaderTest, HostPattern, Isolation,
+    Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, Sources,
+    Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, WebhookBody, WebhookTemplate,
+    parse,
 };
 use serde_json::json;
 
@@ -131,6 +132,79 @@ fn listener() {
     );
     assert_eq!(listener.max_requests, 1000);
     assert_eq!(listener.max_connection_age, 3600 * SECOND);
+    assert!(listener.tls.on().is_none());
+    assert!(listener.proxy_protocol.is_none());
+}
+
+#[test]
+fn listener_with_tls() {
+    let config = full();
+    let listener = &config.listeners["https"];
+    let tls = listener.tls.on().unwrap();
+    assert_eq!(tls.handshake_timeout, 5 * SECOND);
+    let groups: Vec<_> = tls.groups.as_ref().unwrap().iter().collect();
+    assert_eq!(
+        (&***groups[0], &***groups[1]),
+        ("X25519MLKEM768", "secp256r1")
+    );
+    assert_eq!(tls.session_cache.value().unwrap().get(), 40_960);
+    assert_eq!(*tls.session_lifetime, 12 * 3600 * SECOND);
+    assert!(!tls.tickets && !tls.prefer_server_ciphers);
+    let peers = listener.proxy_protocol.as_ref().unwrap().iter();
+    let peers: Vec<_> = peers.map(|peer| peer.0.to_string()).collect();
+    assert_eq!(peers, ["10.0.0.0/8", "::1/128"]);
+}
+
+/// A site with these lines, whose listener has the TLS that is given.
+fn secured(tls: &str, site: &str) -> Config {
+    config(&format!(
+        "[listeners.https]\naddress = \"*:443\"\ntls = {tls}\n\
+         [[sites]]\nhosts = [\"a.example\"]\n{site}\nroutes = [{{ respond = {{}} }}]\n"
+    ))
+}
+
+#[test]
+fn tls_defaults() {
+    for tls in ["true", "{}"] {
+        let config = secured(tls, "certificate = \"self-signed\"");
+        let tls = config.listeners["https"].tls.on().unwrap();
+        assert_eq!(tls.handshake_timeout, 10 * SECOND);
+        assert!(tls.groups.is_none());
+        assert_eq!(tls.session_cache.value().unwrap().get(), 20_480);
+        assert_eq!(*tls.session_lifetime, 86_400 * SECOND);
+        assert!(tls.tickets && tls.prefer_server_ciphers);
+        let site = &config.sites[0].tls;
+        assert_eq!(*site.min_version, TlsVersion::V12);
+        assert_eq!(*site.max_version, TlsVersion::V13);
+        assert!(site.ciphers.is_none() && site.client_auth.is_none());
+    }
+    let config = secured("{ session_cache = false }", "certificate = \"self-signed\"");
+    let tls = config.listeners["https"].tls.on().unwrap();
+    assert!(tls.session_cache.value().is_none());
+}
+
+#[test]
+fn redirects_to_https() {
+    let table = [
+        ("redirect_http = false", None),
+        ("", None),
+        ("redirect_http = true", Some((308, RedirectHost::Host))),
+        ("redirect_http = 301", Some((301, RedirectHost::Host))),
+        (
+            "redirect_http = { code = 302, to = \"first\" }",
+            Some((302, RedirectHost::First)),
+        ),
+        (
+            "redirect_http = { to = \"host\" }",
+            Some((308, RedirectHost::Host)),
+        ),
+    ];
+    for (line, expected) in table {
+        let config = secured("true", &format!("certificate = \"self-signed\"\n{line}"));
+        let redirect = config.sites[0].redirect_http.on();
+        let found = redirect.map(|it| (it.code.0, it.to.value));
+        assert_eq!(found, expected, "{line}");
+    }
 }
 
 #[test]
@@ -162,6 +236,8 @@ fn listener_defaults() {
     );
     assert_eq!(listener.max_requests, 0);
     assert_eq!(listener.max_connection_age, Duration::ZERO);
+    assert!(listener.tls.on().is_none());
+    assert!(listener.proxy_protocol.is_none());
 }
 
 #[test]
@@ -319,6 +395,34 @@ fn site() {
     );
     assert_eq!(site.label(), "sales");
     assert_eq!(site.listeners.as_ref().unwrap()[0].as_str(), "public");
+    let Some(Certificate::Files(files)) = site.certificate.as_deref() else {
+        panic!("{:?}", site.certificate);
+    };
+    assert_eq!(files.len(), 2);
+    assert_eq!(*files[0].cert, Path::new("etc/ecdsa.crt"));
+    assert_eq!(*files[0].key, Path::new("etc/ecdsa.key"));
+    assert_eq!(
+        **files[0].ocsp.as_ref().unwrap(),
+        Path::new("etc/ecdsa.ocsp")
+    );
+    assert_eq!(*files[1].cert, Path::new("etc/rsa.crt"));
+    assert!(files[1].ocsp.is_none());
+    let redirect = site.redirect_http.on().unwrap();
+    assert_eq!((redirect.code.0, *redirect.to), (301, RedirectHost::First));
+    assert_eq!(*site.tls.max_version, TlsVersion::V12);
+    let ciphers = site.tls.ciphers.as_ref().unwrap();
+    assert_eq!(*ciphers[0], "ECDHE-ECDSA-AES128-GCM-SHA256");
+    assert_eq!(*ciphers[1], "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+    let auth = site.tls.client_auth.as_ref().unwrap();
+    assert_eq!(auth.mode, ClientAuthMode::Optional);
+    assert_eq!(*auth.ca, Path::new("etc/clients.pem"));
+    assert_eq!(**auth.crl.as_ref().unwrap(), Path::new("etc/clients.crl"));
+    let other = &config.sites[1];
+    assert!(matches!(
+        other.certificate.as_deref(),
+        Some(Certificate::SelfSigned)
+    ));
+    assert_eq!(*other.tls.min_version, TlsVersion::V13);
     assert_eq!(site.encoded_slash, EncodedSlash::Refuse);
     assert_eq!(site.policies[0].name.as_str(), "limit");
     assert_eq!(site.policies[0].on_error, None);
@@ -348,6 +452,7 @@ fn site_defaults() {
     assert_eq!(*site.hosts[0], HostPattern::Any);
     assert_eq!(site.label(), "*");
     assert!(site.listeners.is_none());
+    assert!(site.certificate.is_none() && site.redirect_http.on().is_none());
     assert_eq!(site.encoded_slash, EncodedSlash::Keep);
     let route = &site.routes[0];
     assert_eq!(site.max_body(route), Some(1 << 20));
