@@ -31,6 +31,7 @@ pub enum Kind {
     MethodRefused,
     TransferCoding,
     HttpVersion,
+    Misdirected,
     NoSite,
     NoRoute,
     MethodNotAllowed,
@@ -43,6 +44,8 @@ pub enum Kind {
     PolicyInput,
     ConnectionRefused,
     ConnectTimeout,
+    TlsHandshake,
+    TlsCertificate,
     Unreachable,
     Dns,
     NoneHealthy,
@@ -59,7 +62,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 33] = [
+pub const KINDS: [Kind; 36] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -68,6 +71,7 @@ pub const KINDS: [Kind; 33] = [
     Kind::MethodRefused,
     Kind::TransferCoding,
     Kind::HttpVersion,
+    Kind::Misdirected,
     Kind::NoSite,
     Kind::NoRoute,
     Kind::MethodNotAllowed,
@@ -80,6 +84,8 @@ pub const KINDS: [Kind; 33] = [
     Kind::PolicyInput,
     Kind::ConnectionRefused,
     Kind::ConnectTimeout,
+    Kind::TlsHandshake,
+    Kind::TlsCertificate,
     Kind::Unreachable,
     Kind::Dns,
     Kind::NoneHealthy,
@@ -164,6 +170,13 @@ impl Kind {
                 "http_request_error",
                 "an HTTP version other than 1.0 and 1.1",
             ),
+            Self::Misdirected => (
+                Client,
+                421,
+                "misdirected",
+                "http_request_denied",
+                "the TLS connection was made for another host",
+            ),
             Self::NoSite => (
                 Client,
                 404,
@@ -240,6 +253,20 @@ impl Kind {
                 "refused",
                 "connection_refused",
                 "the upstream refused the connection",
+            ),
+            Self::TlsHandshake => (
+                Upstream,
+                502,
+                "tls_handshake",
+                "tls_protocol_error",
+                "the TLS handshake with the upstream failed",
+            ),
+            Self::TlsCertificate => (
+                Upstream,
+                502,
+                "tls_certificate",
+                "tls_certificate_error",
+                "the certificate of the upstream is not accepted",
             ),
             Self::ConnectTimeout => (
                 Upstream,

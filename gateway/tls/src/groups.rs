@@ -3,7 +3,7 @@
 use std::fmt;
 
 use rustls::NamedGroup;
-use rustls::crypto::SupportedKxGroup;
+pub use rustls::crypto::SupportedKxGroup;
 use rustls::crypto::aws_lc_rs::{DEFAULT_KX_GROUPS, kx_group};
 
 use crate::error::Error;

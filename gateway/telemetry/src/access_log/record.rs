@@ -27,6 +27,10 @@ pub struct Record<'a> {
     pub http_version: &'a str,
     /// `1.2` or `1.3`; none without TLS.
     pub tls_version: Option<&'a str>,
+    /// The cipher suite by its IANA name; none without TLS.
+    pub tls_cipher: Option<&'a str>,
+    /// The name that the client asked for (SNI).
+    pub tls_server_name: Option<&'a str>,
     /// The status code sent; none if the client closed the connection before
     /// one was.
     pub status: Option<u16>,

@@ -21,6 +21,8 @@ const FULL: Record<'static> = Record {
     query: Some(b"page=2"),
     http_version: "1.1",
     tls_version: Some("1.3"),
+    tls_cipher: Some("TLS13_AES_128_GCM_SHA256"),
+    tls_server_name: Some("sales.example.com"),
     status: Some(200),
     bytes_in: 7,
     bytes_out: 1024,
@@ -53,6 +55,8 @@ const FULL: Record<'static> = Record {
 const BARE: Record<'static> = Record {
     query: None,
     tls_version: None,
+    tls_cipher: None,
+    tls_server_name: None,
     status: None,
     site: None,
     route: None,
@@ -95,6 +99,8 @@ fn expected(record: &Record<'_>) -> Value {
         "query": record.query.map(text),
         "http_version": record.http_version,
         "tls_version": record.tls_version,
+        "tls_cipher": record.tls_cipher,
+        "tls_server_name": record.tls_server_name,
         "status": record.status,
         "bytes_in": record.bytes_in,
         "bytes_out": record.bytes_out,
@@ -163,7 +169,8 @@ fn the_text_format_is_combined_and_the_rest() {
         line(Format::Text, &FULL),
         "203.0.113.9 - - [31/Dec/2026:23:59:59 +0000] \"GET /api/?page=2 HTTP/1.1\" 200 1024 \
          \"https://example.com/\" \"curl/8.5.0\" request_id=\"0f3a\" scheme=\"https\" \
-         host=\"sales.example.com\" tls_version=\"1.3\" bytes_in=7 duration_us=1530 \
+         host=\"sales.example.com\" tls_version=\"1.3\" \
+         tls_cipher=\"TLS13_AES_128_GCM_SHA256\" tls_server_name=\"sales.example.com\" bytes_in=7 duration_us=1530 \
          site=\"sales.example.com\" route=\"/api/\" answered_by=\"upstream\" cache=\"miss\" \
          cache_detail=\"rule:assets\" upstream=\"sales\" \
          endpoint=\"127.0.0.1:5006\" upstream_connect_us=120 upstream_head_us=900 \
@@ -244,6 +251,8 @@ fn with_record<R>((bytes, texts, numbers, ip): &Pieces, act: impl FnOnce(&Record
         query: bytes[3],
         http_version: "2",
         tls_version: None,
+        tls_cipher: None,
+        tls_server_name: None,
         status: numbers[1].map(|n| n as u16),
         bytes_in: numbers[2].unwrap_or(0),
         bytes_out: numbers[3].unwrap_or(0),

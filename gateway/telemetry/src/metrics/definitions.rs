@@ -45,7 +45,11 @@ metrics! {
     CONNECTIONS_ACCEPTED: Counter = "janua_connections_accepted_total" ["listener"]
         "Client connections accepted.";
     CONNECTIONS_REFUSED: Counter = "janua_connections_refused_total" ["listener", "reason"]
-        "Client connections closed on accept, by reason (limit).";
+        "Client connections closed before their first request, by reason (limit, proxy_header).";
+    TLS_HANDSHAKES: Counter = "janua_tls_handshakes_total" ["listener", "version"]
+        "TLS handshakes with clients, by version (1.2, 1.3).";
+    TLS_HANDSHAKE_FAILURES: Counter = "janua_tls_handshake_failures_total" ["listener", "reason"]
+        "TLS handshakes with clients that failed, by reason (cleartext, client_certificate, connection, refused, timeout, unknown_name).";
 
     UPSTREAM_REQUESTS: Counter = "janua_upstream_requests_total" ["upstream", "endpoint", "status"]
         "Responses received from an endpoint, by status class.";

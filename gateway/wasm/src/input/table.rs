@@ -58,9 +58,9 @@ macro_rules! for_each_input {
             /// The server name that the client indicated.
             TlsServerName: Row::new("tls-server-name");
             /// The subject of the client's certificate.
-            TlsClientSubject: Row::new("tls-client-subject").not_provided_yet();
+            TlsClientSubject: Row::new("tls-client-subject");
             /// The fingerprint of the client's certificate.
-            TlsClientFingerprint: Row::new("tls-client-fingerprint").not_provided_yet();
+            TlsClientFingerprint: Row::new("tls-client-fingerprint");
             /// The time in Unix seconds. It is not part of the memo key.
             Now: Row::new("now");
             /// The body as text, up to this many bytes.
