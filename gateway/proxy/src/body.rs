@@ -3,6 +3,7 @@
 
 use std::future::Future as _;
 use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use janua_http::failure::Kind;
@@ -32,6 +33,8 @@ pub(crate) enum TransferError {
     Malformed(&'static str),
     /// More bytes than the limit.
     TooLarge,
+    /// The sender is slower than the minimum rate.
+    TooSlow,
     /// The receiver's connection failed.
     Write(io::Error),
 }
@@ -49,6 +52,7 @@ impl TransferError {
             Self::Incomplete => Failure::with(Kind::ClientGone, "closed in the middle of the body"),
             Self::Malformed(words) => Failure::with(Kind::BadRequest, words),
             Self::TooLarge => Kind::RequestBodyTooLarge.into(),
+            Self::TooSlow => Failure::with(Kind::RequestTimeout, "the body is sent too slowly"),
             Self::Write(error) => Failure::with(Kind::ConnectionReset, error.kind().to_string()),
         }
     }
@@ -59,7 +63,8 @@ impl TransferError {
             Self::Read(error) => Failure::with(Kind::ResponseIncomplete, error.kind().to_string()),
             Self::Incomplete => Kind::ResponseIncomplete.into(),
             Self::Malformed(words) => Failure::with(Kind::ResponseMalformed, words),
-            Self::TooLarge => Kind::Internal.into(),
+            // Neither is limited for responses.
+            Self::TooLarge | Self::TooSlow => Kind::Internal.into(),
             Self::Write(error) => client_gone(error),
         }
     }
@@ -96,8 +101,8 @@ impl Turn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trailers {
     Pass,
-    /// All except the field of this name, which the gateway itself sets in heads.
-    PassBut(Box<str>),
+    /// All except the fields of these names, which clients must not set.
+    PassBut(Arc<[Box<str>]>),
     Drop,
 }
 
@@ -109,7 +114,9 @@ impl Trailers {
     fn passes(&self, name: &[u8]) -> bool {
         match self {
             Self::Pass => true,
-            Self::PassBut(own) => !name.eq_ignore_ascii_case(own.as_bytes()),
+            Self::PassBut(refused) => !refused
+                .iter()
+                .any(|refused| name.eq_ignore_ascii_case(refused.as_bytes())),
             Self::Drop => false,
         }
     }

@@ -6,8 +6,9 @@ mod held;
 mod passing;
 mod tunnel;
 
+use janua_http::failure::Kind;
 use janua_http::status::has_no_body;
-use janua_http::{Length, ResponseHead};
+use janua_http::{Failure, Length, ResponseHead};
 
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
@@ -34,7 +35,7 @@ pub(crate) async fn deliver(exchange: &mut Exchange, client: Downstream<'_>, for
 impl Exchange {
     /// Whether the client's connection stays open after the response.
     fn fate(&self) -> Fate {
-        if self.heads.request.keep_alive && !self.worker.draining.get() {
+        if self.heads.request.keep_alive && !self.is_last && !self.worker.draining.get() {
             Fate::KeepAlive
         } else {
             Fate::Close
@@ -53,6 +54,11 @@ fn begin<'c>(
     exchange.record.status = Some(head.status);
     let clock = (&exchange.worker.clock, exchange.now);
     responder.begin(head, length, fate, clock)
+}
+
+/// The failure of a client that reads the response more slowly than the minimum rate.
+fn reads_too_slowly() -> Failure {
+    Failure::with(Kind::ClientGone, "reads the response too slowly")
 }
 
 /// The length of the body, which some statuses exclude.

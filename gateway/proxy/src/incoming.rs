@@ -11,6 +11,7 @@ use janua_http::chunked::{Decoder, Piece};
 use janua_http::{Fields, Framing, Length};
 
 use crate::body::{Receiver, Trailers, TransferError, Turn};
+use crate::min_rate::{Meter, MinRate};
 use crate::outgoing::Outgoing;
 use crate::wire::Reader;
 
@@ -24,6 +25,8 @@ pub(crate) struct Incoming {
     allowance: u64,
     /// How many bytes of the body have been read.
     size: u64,
+    /// Measures how fast the body is sent.
+    meter: Meter,
 }
 
 /// The framing of the rest of the body.
@@ -56,11 +59,12 @@ impl Incoming {
             trailers: Trailers::Pass,
             allowance: u64::MAX,
             size: 0,
+            meter: Meter::new(None),
         }
     }
 
-    /// Begins a body with this framing, without a size limit, and with all trailers
-    /// forwarded.
+    /// Begins a body with this framing, without a size limit and a minimum rate, and with
+    /// all trailers forwarded.
     pub(crate) fn begin(&mut self, framing: Framing) {
         self.remaining = match framing {
             Framing::None | Framing::Length(0) => Remaining::Done,
@@ -72,6 +76,12 @@ impl Incoming {
         self.trailers = Trailers::Pass;
         self.allowance = u64::MAX;
         self.size = 0;
+        self.meter = Meter::new(None);
+    }
+
+    /// Sets the minimum rate of the body; a slower sender is an error.
+    pub(crate) fn limit_rate(&mut self, minimum: Option<MinRate>) {
+        self.meter = Meter::new(minimum);
     }
 
     /// Limits the rest of the body to this many bytes; more are an error.
@@ -127,7 +137,12 @@ impl Incoming {
             let has_room =
                 backlog == 0 || !self.reader.buffered().is_empty() && backlog < 64 * 1024;
             if self.is_done() || !has_room {
-                ready!(outgoing.writer.poll_flush(context)).map_err(TransferError::Write)?;
+                let flushed = outgoing.writer.poll_flush(context);
+                if flushed.is_pending() {
+                    // The receiver is slow, and not the sender.
+                    self.meter.is_too_slow(self.size, false);
+                }
+                ready!(flushed).map_err(TransferError::Write)?;
                 if self.is_done() {
                     return Poll::Ready(Ok(()));
                 }
@@ -136,7 +151,11 @@ impl Incoming {
             if let Poll::Ready(passed) = self.poll_piece(context, outgoing) {
                 passed?;
             } else {
-                ready!(outgoing.writer.poll_flush(context)).map_err(TransferError::Write)?;
+                let flushed = outgoing.writer.poll_flush(context);
+                if self.meter.is_too_slow(self.size, flushed.is_ready()) {
+                    return Poll::Ready(Err(TransferError::TooSlow));
+                }
+                ready!(flushed).map_err(TransferError::Write)?;
                 return Poll::Pending;
             }
         }

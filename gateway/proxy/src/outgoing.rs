@@ -6,12 +6,15 @@ use std::task::Context;
 use janua_http::{Fields, chunked};
 
 use crate::body::Receiver;
+use crate::min_rate::{Meter, MinRate};
 use crate::wire::Writer;
 
 /// The writing direction of a connection, and the framing of the body that is being sent.
 pub(crate) struct Outgoing {
     pub(crate) writer: Writer,
     is_chunked: bool,
+    /// Measures how fast the peer reads.
+    meter: Meter,
 }
 
 impl Outgoing {
@@ -20,7 +23,19 @@ impl Outgoing {
         Self {
             writer,
             is_chunked: false,
+            meter: Meter::new(None),
         }
+    }
+
+    /// Sets the minimum rate at which the peer must read from now on.
+    pub(crate) fn limit_rate(&mut self, minimum: Option<MinRate>) {
+        self.meter = Meter::new(minimum);
+    }
+
+    /// Records whether writing waits for the peer from now on. True if the peer reads more
+    /// slowly than the minimum rate.
+    pub(crate) fn is_read_too_slowly(&mut self, awaits_peer: bool) -> bool {
+        self.meter.is_too_slow(self.writer.sent(), awaits_peer)
     }
 
     /// Begins a body after the pending head, in the chunked coding or without.

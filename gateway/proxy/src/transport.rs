@@ -1,20 +1,23 @@
-//! The byte streams of connections, TCP or Unix sockets, split into two halves.
+//! The byte streams of connections, split into two halves: TCP, TLS over TCP, Unix sockets.
 
 use std::fs::File;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
-use janua_upstream::{ConnectError, Connection, Endpoint};
-use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags, recv};
+use janua_upstream::Connection;
+use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, tcp, unix};
+
+use crate::idle::{Idle, peek};
+use crate::tls_stream::TlsStream;
 
 /// The reading half of a stream.
 pub(crate) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
+    Tls(Rc<TlsStream>),
     Unix(unix::OwnedReadHalf),
     #[cfg(test)]
     Memory(crate::testing::PipeReader),
@@ -23,41 +26,22 @@ pub(crate) enum ReadHalf {
 /// The writing half of a stream.
 pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
+    Tls(Rc<TlsStream>),
     Unix(unix::OwnedWriteHalf),
     #[cfg(test)]
     Memory(crate::testing::PipeWriter),
-}
-
-/// What the peer of an idle connection has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Idle {
-    /// Nothing: the connection can be used again.
-    Quiet,
-    /// It has closed the connection, or the connection failed.
-    Closed,
-    /// It has sent bytes that belong to no response.
-    Unsolicited,
-}
-
-impl Idle {
-    /// Interprets the bytes that have arrived on an idle connection.
-    pub(crate) fn of(unsolicited: &[u8]) -> Self {
-        // Some servers send a 408 when they close an idle connection (RFC 9110 §15.5.9).
-        let is_timeout = [b"HTTP/1.1 408", b"HTTP/1.0 408"]
-            .iter()
-            .any(|start| unsolicited.starts_with(*start));
-        match unsolicited {
-            [] => Self::Quiet,
-            _ if is_timeout => Self::Closed,
-            _ => Self::Unsolicited,
-        }
-    }
 }
 
 /// Splits an accepted connection.
 pub(crate) fn from_tcp(stream: TcpStream) -> (ReadHalf, WriteHalf) {
     let (read, write) = stream.into_split();
     (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+}
+
+/// Splits a TLS connection.
+pub(crate) fn from_tls(stream: tokio_rustls::TlsStream<TcpStream>) -> (ReadHalf, WriteHalf) {
+    let stream = Rc::new(TlsStream::new(stream));
+    (ReadHalf::Tls(Rc::clone(&stream)), WriteHalf::Tls(stream))
 }
 
 /// Splits a connection to an upstream.
@@ -71,22 +55,6 @@ pub(crate) fn from_upstream(connection: Connection) -> (ReadHalf, WriteHalf) {
     }
 }
 
-/// Connects to an endpoint, within this time.
-///
-/// # Errors
-/// See [`Endpoint::connect`].
-pub(crate) async fn connect(
-    endpoint: &Endpoint,
-    within: Duration,
-) -> Result<(ReadHalf, WriteHalf), ConnectError> {
-    #[cfg(test)]
-    if let Some(connected) = crate::testing::connect(endpoint, within).await {
-        return connected;
-    }
-    let (connection, _) = endpoint.connect(within).await?;
-    Ok(from_upstream(connection))
-}
-
 impl ReadHalf {
     /// Reads some bytes; 0 means that the peer has closed its sending side.
     pub(crate) fn poll_read(
@@ -97,6 +65,7 @@ impl ReadHalf {
         let mut buffer = ReadBuf::new(buffer);
         let polled = match self {
             Self::Tcp(half) => Pin::new(half).poll_read(context, &mut buffer),
+            Self::Tls(stream) => stream.poll_read(context, &mut buffer),
             Self::Unix(half) => Pin::new(half).poll_read(context, &mut buffer),
             #[cfg(test)]
             Self::Memory(half) => return half.poll_read(context, buffer.initialize_unfilled()),
@@ -109,6 +78,7 @@ impl ReadHalf {
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         let polled = match self {
             Self::Tcp(half) => half.as_ref().poll_read_ready(context),
+            Self::Tls(stream) => stream.poll_readable(context).map(Ok),
             Self::Unix(half) => half.as_ref().poll_read_ready(context),
             #[cfg(test)]
             Self::Memory(half) => half.poll_readable(context).map(Ok),
@@ -116,28 +86,17 @@ impl ReadHalf {
         polled.map(drop)
     }
 
-    /// What the peer has done on an idle connection. This peeks at the socket itself: the
-    /// runtime learns about received bytes only when it next polls the kernel, and bytes
-    /// that are already there must not be taken for the next response.
+    /// What the peer of an idle connection has done.
     pub(crate) fn idle_state(&self) -> Idle {
-        let mut front = [0; 12];
-        loop {
-            let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-            let peeked = match self {
-                Self::Tcp(half) => recv(half.as_ref(), &mut front, flags),
-                Self::Unix(half) => recv(half.as_ref(), &mut front, flags),
-                #[cfg(test)]
-                Self::Memory(half) => {
-                    let front = half.peek(front.len());
-                    return front.map_or(Idle::Closed, |front| Idle::of(&front));
-                }
-            };
-            return match peeked {
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => Idle::Quiet,
-                Err(_) | Ok((_, 0)) => Idle::Closed,
-                Ok((count, _)) => Idle::of(front.get(..count).unwrap_or_default()),
-            };
+        match self {
+            Self::Tcp(half) => peek(half.as_ref()),
+            Self::Tls(stream) => stream.idle_state(),
+            Self::Unix(half) => peek(half.as_ref()),
+            #[cfg(test)]
+            Self::Memory(half) => {
+                let front = half.peek(12);
+                front.map_or(Idle::Closed, |front| Idle::of(&front))
+            }
         }
     }
 }
@@ -153,6 +112,7 @@ impl WriteHalf {
         if second.is_empty() {
             return match self {
                 Self::Tcp(half) => Pin::new(half).poll_write(context, first),
+                Self::Tls(stream) => stream.poll_write(context, first, second),
                 Self::Unix(half) => Pin::new(half).poll_write(context, first),
                 #[cfg(test)]
                 Self::Memory(half) => half.poll_write(context, first),
@@ -161,6 +121,7 @@ impl WriteHalf {
         let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
         match self {
             Self::Tcp(half) => Pin::new(half).poll_write_vectored(context, &slices),
+            Self::Tls(stream) => stream.poll_write(context, first, second),
             Self::Unix(half) => Pin::new(half).poll_write_vectored(context, &slices),
             #[cfg(test)]
             Self::Memory(half) => half.poll_write(context, &[first, second].concat()),
@@ -178,14 +139,14 @@ impl WriteHalf {
             Self::Tcp(half) => poll_io(context, half.as_ref(), |stream| {
                 rustix::net::send(stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)
             }),
-            Self::Unix(_) => self.poll_write(context, bytes, &[]),
+            Self::Tls(_) | Self::Unix(_) => self.poll_write(context, bytes, &[]),
             #[cfg(test)]
             Self::Memory(half) => half.poll_write(context, bytes),
         }
     }
 
-    /// Sends at most `count` bytes of a file from `offset` on, without copying them into this
-    /// process (`sendfile`).
+    /// Sends at most `count` bytes of a file from `offset` on. Over TCP they are not copied into
+    /// this process (`sendfile`); over TLS they have to be encrypted.
     pub(crate) fn poll_send_file(
         &mut self,
         context: &mut Context<'_>,
@@ -197,10 +158,27 @@ impl WriteHalf {
             Self::Tcp(half) => poll_io(context, half.as_ref(), |stream| {
                 rustix::fs::sendfile(stream, file, Some(&mut offset), count)
             }),
+            Self::Tls(stream) => stream.poll_send_file(context, file, offset, count),
             // Not needed: files are sent to clients, which connect over TCP.
             Self::Unix(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
             #[cfg(test)]
             Self::Memory(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+        }
+    }
+
+    /// True if bytes were accepted that are not sent yet: those that TLS has encrypted.
+    pub(crate) fn holds_bytes(&self) -> bool {
+        match self {
+            Self::Tls(stream) => stream.holds_bytes(),
+            _ => false,
+        }
+    }
+
+    /// Sends the bytes that it holds.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tls(stream) => stream.poll_flush(context),
+            _ => Poll::Ready(Ok(())),
         }
     }
 
@@ -213,6 +191,7 @@ impl WriteHalf {
                 // Dropping the half would first shut down the connection in an orderly way.
                 half.forget();
             }
+            Self::Tls(stream) => stream.reset(),
             // Unix sockets have no reset, and clients connect over TCP.
             Self::Unix(_) => {}
             #[cfg(test)]
@@ -224,6 +203,7 @@ impl WriteHalf {
     pub(crate) fn poll_shutdown(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tcp(half) => Pin::new(half).poll_shutdown(context),
+            Self::Tls(stream) => stream.poll_shutdown(context),
             Self::Unix(half) => Pin::new(half).poll_shutdown(context),
             #[cfg(test)]
             Self::Memory(half) => {

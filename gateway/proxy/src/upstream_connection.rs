@@ -1,11 +1,14 @@
 //! A persistent connection to an endpoint of an upstream.
 
+use crate::idle::Idle;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
-use crate::transport::Idle;
+use crate::upstream_tls::UpstreamTls;
 
 /// A connection to an endpoint. It carries one request after another.
 pub(crate) struct UpstreamConnection {
+    /// The TLS settings under which it was opened; none for cleartext.
+    pub(crate) tls: Option<UpstreamTls>,
     pub(crate) incoming: Incoming,
     pub(crate) outgoing: Outgoing,
 }

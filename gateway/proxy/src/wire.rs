@@ -12,7 +12,8 @@ use std::task::{Context, Poll, ready};
 
 use janua_http::HeadError;
 
-use crate::transport::{Idle, ReadHalf, WriteHalf};
+use crate::idle::Idle;
+use crate::transport::{ReadHalf, WriteHalf};
 
 /// How many bytes of a body are read at once.
 const SCRATCH: usize = 128 * 1024;
@@ -284,6 +285,11 @@ impl Writer {
         self.pending.len() - self.written
     }
 
+    /// True if bytes wait until the peer reads.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.backlog() > 0 || self.half.holds_bytes()
+    }
+
     /// Gives the buffer back if nothing is pending.
     pub(crate) fn release_buffer(&mut self) {
         if self.backlog() == 0 {
@@ -304,7 +310,7 @@ impl Writer {
             self.sent += count as u64;
         }
         self.clear_pending();
-        Poll::Ready(Ok(()))
+        self.half.poll_flush(context)
     }
 
     /// Writes all pending bytes.

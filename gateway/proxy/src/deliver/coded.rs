@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use janua_compress::apply;
 use janua_http::{Failure, Fields};
 
+use super::reads_too_slowly;
 use crate::body::{Receiver, TransferError, client_gone};
 use crate::coder::{Coder, SLICE, Step};
 use crate::incoming::Incoming;
@@ -38,6 +39,10 @@ pub(super) async fn pass(
         let next = poll_fn(|context| {
             let polled = poll(incoming, &mut input, context, &mut outgoing.writer);
             progress.set(incoming.reader.received() + outgoing.writer.sent());
+            let is_blocked = outgoing.writer.is_blocked();
+            if polled.is_pending() && outgoing.is_read_too_slowly(is_blocked) {
+                return Poll::Ready(Err(reads_too_slowly()));
+            }
             polled
         });
         let step = next.await?;
@@ -56,10 +61,12 @@ pub(super) async fn pass(
     poll_fn(|context| {
         let flushed = outgoing.writer.poll_flush(context);
         progress.set(incoming.reader.received() + outgoing.writer.sent());
-        flushed
+        if flushed.is_pending() && outgoing.is_read_too_slowly(true) {
+            return Poll::Ready(Err(reads_too_slowly()));
+        }
+        flushed.map_err(client_gone)
     })
     .await
-    .map_err(client_gone)
 }
 
 /// Collects input for one step of the encoder, and returns the step. Pending output is

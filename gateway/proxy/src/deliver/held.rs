@@ -15,7 +15,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, Length};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{begin, length_with};
+use super::{begin, length_with, reads_too_slowly};
 use crate::body::{Receiver as _, client_gone};
 use crate::content::{Content, Extent, Piece};
 use crate::deadline::Deadline;
@@ -178,6 +178,15 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
+    /// Records what was written, and fails if the client reads too slowly.
+    fn track<T>(&mut self, polled: Poll<io::Result<T>>) -> Poll<Result<T, Failure>> {
+        self.progress.set(self.outgoing.writer.sent());
+        if self.outgoing.is_read_too_slowly(polled.is_pending()) {
+            return Poll::Ready(Err(reads_too_slowly()));
+        }
+        polled.map_err(client_gone)
+    }
+
     /// The next part of a body that is still arriving. Pending output is written while
     /// waiting for it.
     async fn next(&mut self, reader: &mut FillReader) -> Result<Option<Bytes>, Failure> {
@@ -217,12 +226,10 @@ impl Sending<'_> {
         poll_fn(|context| {
             let writer = &mut self.outgoing.writer;
             let polled = writer.poll_send_all(context, bytes, &mut at);
-            self.progress.set(writer.sent());
             *self.sent = before + at as u64;
-            polled
+            self.track(polled)
         })
         .await
-        .map_err(client_gone)
     }
 
     async fn file(&mut self, extent: Extent) -> Result<(), Failure> {
@@ -242,11 +249,9 @@ impl Sending<'_> {
             let moved = poll_fn(|context| {
                 let writer = &mut self.outgoing.writer;
                 let polled = writer.poll_send_file(context, &file, offset, count);
-                self.progress.set(writer.sent());
-                polled
+                self.track(polled)
             })
-            .await
-            .map_err(client_gone)?;
+            .await?;
             if moved == 0 {
                 // The file has been truncated since its length was announced.
                 let words = "the file ended early";
@@ -264,8 +269,7 @@ impl Sending<'_> {
 
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         let flushed = self.outgoing.writer.poll_flush(context);
-        self.progress.set(self.outgoing.writer.sent());
-        flushed.map_err(client_gone)
+        self.track(flushed)
     }
 }
 

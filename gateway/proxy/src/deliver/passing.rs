@@ -1,12 +1,13 @@
 //! Streams a response from an upstream to the client.
 
 use std::future::poll_fn;
+use std::task::Poll;
 
 use janua_compress::apply;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Framing, Length, ResponseHead, chunked};
 
-use super::{begin, coded, length_with};
+use super::{begin, coded, length_with, reads_too_slowly};
 use crate::body::TransferError;
 use crate::call::UpstreamResponse;
 use crate::coder::Coder;
@@ -66,6 +67,10 @@ pub(super) async fn deliver(
             let passing = poll_fn(|context| {
                 let passed = body.poll_pass(context, outgoing);
                 progress.set(body.reader.received() + outgoing.writer.sent());
+                let is_blocked = outgoing.writer.is_blocked();
+                if passed.is_pending() && outgoing.is_read_too_slowly(is_blocked) {
+                    return Poll::Ready(Err(reads_too_slowly()));
+                }
                 passed.map_err(TransferError::of_response)
             });
             race::race(deadline, &pace, &mut upload, &progress, passing).await

@@ -78,6 +78,8 @@ pub(super) async fn deliver(
     outgoing.writer.flush().await.map_err(client_gone)?;
     incoming.begin(Framing::UntilClose);
     outgoing.begin(false);
+    // A tunnel may be silent or slow for as long as its idle timeout allows.
+    outgoing.limit_rate(None);
     upstream.incoming.begin(Framing::UntilClose);
     upstream.outgoing.begin(false);
     let (mut up, mut down) = (Direction::Open, Direction::Open);
