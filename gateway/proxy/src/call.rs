@@ -20,6 +20,7 @@ use janua_http::{Failure, RequestHead, ResponseHead};
 use crate::attempts::Attempts;
 use crate::body::Trailers;
 use crate::clean::Hop;
+use crate::client::Peer;
 use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::incoming::{BodyState, Incoming};
@@ -37,6 +38,8 @@ pub(crate) struct Call<'a> {
     pub(crate) course: &'a Course,
     pub(crate) head: &'a RequestHead,
     pub(crate) hop: &'a Hop,
+    /// The client that the request comes from; none for a fetch of the cache.
+    pub(crate) client: Option<&'a Rc<Peer>>,
     /// When the request arrived, in milliseconds of the worker's monotonic clock.
     pub(crate) now_ms: u64,
 }

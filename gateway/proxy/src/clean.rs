@@ -18,11 +18,18 @@ pub(crate) struct Hop {
     pub(crate) takes_trailers: bool,
 }
 
-/// Cleans the head of a request.
+/// Cleans the head of a request. The fields `internal` are the gateway's own: only its
+/// policies set them, and nobody else, not even a trusted proxy, which may have forwarded
+/// what its client sent.
 ///
 /// # Errors
 /// The method is never forwarded.
-pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Result<Hop, Failure> {
+pub(crate) fn clean(
+    head: &mut RequestHead,
+    peer: &Peer,
+    origin: &Origin,
+    internal: &[Box<str>],
+) -> Result<Hop, Failure> {
     if method::is_refused(&head.method) {
         return Err(Kind::MethodRefused.into());
     }
@@ -47,6 +54,9 @@ pub(crate) fn clean(head: &mut RequestHead, peer: &Peer, origin: &Origin) -> Res
                 && !listed
                     .iter()
                     .any(|listed| listed.eq_ignore_ascii_case(name))
+                && !internal
+                    .iter()
+                    .any(|internal| internal.as_bytes().eq_ignore_ascii_case(name))
         }
         _ => true,
     });
@@ -139,8 +149,29 @@ mod tests {
         };
         head.parse(text.as_bytes(), limits).unwrap().unwrap();
         let peer = Peer::new("192.0.2.9:1".parse().unwrap());
-        let hop = clean(&mut head, &peer, origin).unwrap();
+        let internal = [Box::from("x-internal-key")];
+        let hop = clean(&mut head, &peer, origin, &internal).unwrap();
         (head, hop)
+    }
+
+    #[test]
+    fn nobody_sets_an_internal_field() {
+        let trusted = Origin {
+            is_trusted: true,
+            ..STRANGER
+        };
+        for origin in [STRANGER, trusted] {
+            let lines = "X-Internal-Key: 1\r\nx_internal_key: 2\r\nX-Internal-Keys: 3\r\n";
+            let (head, _) = cleaned(lines, &origin);
+            for (name, is_there) in [
+                ("x-internal-key", false),
+                ("x_internal_key", false),
+                ("x-internal-keys", true),
+            ] {
+                let value = head.fields.get(name.as_bytes());
+                assert_eq!(value.is_some(), is_there, "{name}");
+            }
+        }
     }
 
     #[test]

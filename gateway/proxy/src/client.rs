@@ -6,21 +6,48 @@ use janua_http::fields::{Known, list};
 use janua_http::{Authority, RequestHead};
 
 use crate::snapshot::Listener;
+use crate::tls_facts::TlsFacts;
 
 /// The other end of a connection.
 pub(crate) struct Peer {
     pub(crate) address: IpAddr,
+    pub(crate) port: u16,
     /// The address as text, formatted once per connection.
     pub(crate) text: Box<str>,
+    /// The address that it connected to.
+    pub(crate) local: Option<SocketAddr>,
+    /// What TLS established; none for cleartext.
+    pub(crate) tls: Option<TlsFacts>,
 }
 
 impl Peer {
+    /// A peer without TLS.
     pub(crate) fn new(address: SocketAddr) -> Self {
+        let port = address.port();
         let address = address.ip().to_canonical();
         Self {
             address,
+            port,
             text: address.to_string().into(),
+            local: None,
+            tls: None,
         }
+    }
+}
+
+impl Peer {
+    /// The peer is a load balancer that stated, by the PROXY protocol, for which client it
+    /// opened the connection. From then on the client is the peer.
+    pub(crate) fn speak_for(&mut self, client: SocketAddr) {
+        let Self {
+            address,
+            port,
+            text,
+            ..
+        } = Self::new(client);
+        self.address = address;
+        self.port = port;
+        self.text = text;
     }
 }
 
@@ -56,7 +83,7 @@ pub(crate) fn origin(peer: &Peer, listener: &Listener, head: &RequestHead) -> Or
         return Origin {
             client: None,
             is_trusted: false,
-            is_https: false,
+            is_https: peer.tls.is_some(),
         };
     }
     let mut hops: Vec<&[u8]> = head
@@ -71,12 +98,12 @@ pub(crate) fn origin(peer: &Peer, listener: &Listener, head: &RequestHead) -> Or
             break;
         }
     }
-    let is_https = head
-        .fields
-        .known(Known::XForwardedProto)
-        .flat_map(list)
-        .last()
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+    let schemes = head.fields.known(Known::XForwardedProto).flat_map(list);
+    // A proxy that does not state the scheme is believed to have used that of its own
+    // connection.
+    let is_https = schemes.last().map_or(peer.tls.is_some(), |scheme| {
+        scheme.eq_ignore_ascii_case(b"https")
+    });
     Origin {
         client,
         is_trusted: true,

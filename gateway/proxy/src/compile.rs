@@ -5,6 +5,7 @@
 
 mod listeners;
 mod targets;
+mod tls;
 mod upstreams;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use janua_wasm::{Input, Phase, Plan, Policy};
 
 use crate::estate::Estate;
 use crate::provision::{Bundled, Provision};
-use crate::snapshot::{Route, Site, Snapshot, Target, Terms, Use};
+use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
 use targets::{compression, fingerprint};
 
@@ -48,6 +49,9 @@ pub fn compile(
             .zip(0..)
             .collect(),
         compression: Arc::new(compression(&config.compression)),
+        refused_trailers: std::iter::once(config.server.request_id_header.as_str().into())
+            .chain(internal_headers(config))
+            .collect(),
         cache_status: config
             .sites
             .iter()
@@ -64,7 +68,13 @@ pub fn compile(
     provision.unused();
     let (policies, errors) = provision.finish();
     found.extend(errors.iter().cloned());
-    let listeners = listeners::compile(config, estate, &mut found);
+    let site_tls: Vec<_> = config
+        .sites
+        .iter()
+        .map(|site| tls::site(site, &estate.state_dir, &mut found))
+        .collect();
+    let listeners = listeners::compile(config, estate, &site_tls, &mut found);
+    let upstreams = upstreams::compile(&config.upstreams, estate, previous, &mut found);
     if found.has_errors() {
         return Err(found);
     }
@@ -86,8 +96,10 @@ pub fn compile(
             })
             .collect(),
         policies,
-        upstreams: upstreams::compile(&config.upstreams, estate),
+        upstreams,
         request_id_header: config.server.request_id_header.as_str().into(),
+        internal_headers: internal_headers(config).collect(),
+        warnings: found.iter().cloned().collect(),
     })
 }
 
@@ -98,6 +110,7 @@ struct Compiler<'a, 'p> {
     /// The index of each upstream in the snapshot, by name.
     places: BTreeMap<&'a str, usize>,
     compression: Arc<Compression>,
+    refused_trailers: Arc<[Box<str>]>,
     /// Some route uses the cache, so that all responses carry `Cache-Status`.
     cache_status: bool,
     provision: Provision<'p>,
@@ -113,6 +126,7 @@ impl Compiler<'_, '_> {
             .map(|route| self.route(site, route, &name));
         Site {
             routes: routes.collect(),
+            https_redirect: self.https_redirect(site),
             encoded_slash: match site.encoded_slash {
                 config::EncodedSlash::Keep => EncodedSlash::Keep,
                 config::EncodedSlash::Refuse => EncodedSlash::Refuse,
@@ -120,6 +134,44 @@ impl Compiler<'_, '_> {
             stats: Arc::new(RouteStats::new(&self.estate.metrics, &name, "")),
             name,
         }
+    }
+
+    /// The redirect to `https` with the path and query of the request.
+    fn https_redirect(&self, site: &SiteConfig) -> Option<Redirect> {
+        let redirect = site.redirect_http.on()?;
+        let first = site.hosts.first().map(|host| host.value.to_string());
+        let host = match redirect.to.value {
+            config::RedirectHost::First => LocationPart::Literal(first?.into()),
+            config::RedirectHost::Host => LocationPart::Host,
+        };
+        let mut to = vec![LocationPart::Literal("https://".into()), host];
+        if let Some(port) = self.https_port(site) {
+            to.push(LocationPart::Literal(format!(":{port}").into()));
+        }
+        to.extend([LocationPart::Path, LocationPart::Query]);
+        Some(Redirect {
+            status: redirect.code.0,
+            to: to.into(),
+        })
+    }
+
+    /// The port of the site's listener with TLS, unless that is the default port or there is
+    /// no such listener: then another proxy ends TLS.
+    fn https_port(&self, site: &SiteConfig) -> Option<u16> {
+        let listeners = self.config.listeners.iter();
+        let ports: Vec<u16> = listeners
+            .filter(|(name, listener)| {
+                listener.tls.on().is_some() && site.is_served_on(name.as_str())
+            })
+            .flat_map(|(_, listener)| listener.address.iter())
+            .map(|address| match address.value {
+                config::ListenAddress::Socket(address) => address.port(),
+                config::ListenAddress::BothFamilies { port } => port,
+            })
+            .collect();
+        // The kernel chooses a port for 0, which is not known yet.
+        let is_default = ports.contains(&443) || ports.contains(&0);
+        ports.first().copied().filter(|_| !is_default)
     }
 
     fn route(&mut self, site: &SiteConfig, route: &RouteConfig, site_name: &Arc<str>) -> Route {
@@ -145,7 +197,7 @@ impl Compiler<'_, '_> {
                 site: Arc::clone(site_name),
                 max_body: site.max_body(route).unwrap_or(u64::MAX),
                 drops_trailers,
-                request_id_header: self.config.server.request_id_header.as_str().into(),
+                refused_trailers: Arc::clone(&self.refused_trailers),
                 idle_timeout: route.idle_timeout.map(limit),
                 request_timeout: site.request_timeout(route),
                 access_log: route.access_log,
@@ -155,6 +207,12 @@ impl Compiler<'_, '_> {
             }),
         }
     }
+}
+
+/// The fields that no request may bring in.
+fn internal_headers(config: &config::Config) -> impl Iterator<Item = Box<str>> {
+    let names = config.server.internal_headers.iter();
+    names.map(|name| name.as_str().into())
 }
 
 /// The inputs of a policy by which users differ.

@@ -97,7 +97,9 @@ impl Exchange {
             } else {
                 "1.1"
             },
-            tls_version: None,
+            tls_version: self.peer.tls.as_ref().map(|tls| tls.version),
+            tls_cipher: self.peer.tls.as_ref().map(|tls| &*tls.cipher_suite),
+            tls_server_name: (self.peer.tls.as_ref()).and_then(|tls| tls.server_name.as_deref()),
             status,
             bytes_in: record.bytes_in,
             bytes_out: record.bytes_out,

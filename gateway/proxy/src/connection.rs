@@ -10,16 +10,15 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use crate::client::Peer;
 use crate::deadline::Deadline;
 use crate::incoming::Incoming;
 use crate::life;
 use crate::linger;
 use crate::listener_stats::ListenerStats;
+use crate::opening::{self, Opened};
 use crate::outgoing::Outgoing;
 use crate::responder::Fate;
 use crate::session::Session;
-use crate::transport;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
 
@@ -42,14 +41,25 @@ pub(crate) async fn serve(
     listener: usize,
 ) {
     let worker = &guard.worker;
-    let (read, write) = transport::from_tcp(stream);
+    // Boxed, so that the connection does not hold the memory of the handshake's future.
+    let opening = Box::pin(opening::open(
+        worker,
+        &guard.stats,
+        stream,
+        address,
+        listener,
+    ));
+    let Some(Opened { read, write, peer }) = opening.await else {
+        return;
+    };
     let mut session = Session {
         incoming: Incoming::new(Reader::new(read)),
         outgoing: Outgoing::new(Writer::new(write)),
         deadline: Deadline::new(Duration::from_secs(60)),
-        peer: Rc::new(Peer::new(address)),
+        peer: Rc::new(peer),
         listener,
         requests: 0,
+        opened: worker.clock.now().instant,
     };
     let mut pipelined = 0;
     while wait(&mut session, worker, guard.number).await {

@@ -15,9 +15,10 @@ use crate::facts::AnsweredBy;
 use crate::files;
 use crate::policies::{self, Carry};
 use crate::receive;
+use crate::redirect;
 use crate::request_id::RequestId;
-use crate::route::{self, Unrouted};
-use crate::snapshot::LocalSnapshot;
+use crate::route;
+use crate::snapshot::{LocalSnapshot, Redirect};
 use crate::verdict::Made;
 
 /// What was decided about a request.
@@ -45,14 +46,25 @@ pub(crate) fn decide(
         &mut exchange.heads.request,
         &exchange.peer,
         &exchange.origin,
+        &local.snapshot.internal_headers,
     )?;
     identify(exchange, &local);
     if exchange.heads.request.path == b"*" {
         return Ok(Decision::Answer(to_options(), AnsweredBy::Gateway));
     }
-    let matched = route::route(&exchange.heads.request, &local, exchange.listener)
-        .map_err(|unrouted| without_route(exchange, unrouted))?;
-    keep(exchange, &matched);
+    let routed = route::route(&exchange.heads.request, &local, exchange.listener);
+    let site = routed
+        .as_ref()
+        .map_or_else(|unrouted| unrouted.site, |matched| Some(matched.site));
+    match &routed {
+        Ok(matched) => keep(exchange, matched),
+        Err(unrouted) => exchange.site_stats.clone_from(&unrouted.stats),
+    }
+    if let Some(made) = to_https(exchange, &local, site)? {
+        return Ok(Decision::Answer(made, AnsweredBy::Gateway));
+    }
+    check_authority(exchange, &local, site)?;
+    let matched = routed.map_err(|unrouted| unrouted.failure)?;
     clean::check_slash(&exchange.heads.request, matched.site().encoded_slash)?;
     receive::check_body(exchange, client)?;
     if matched.route().caches {
@@ -71,6 +83,55 @@ pub(crate) fn decide(
         return Ok(Decision::Answer(made, AnsweredBy::Gateway));
     }
     Ok(Decision::Target(matched))
+}
+
+/// The redirect of a request without TLS, if its site wants one. What counts is the scheme that
+/// the client used, which a trusted proxy states, and not that of the connection: otherwise
+/// a proxy that ends TLS would be redirected for ever.
+fn to_https(
+    exchange: &Exchange,
+    local: &LocalSnapshot,
+    site: Option<usize>,
+) -> Result<Option<Made>, Failure> {
+    let site = site.and_then(|site| local.snapshot.sites.get(site));
+    let redirect = site.and_then(|site| site.https_redirect.as_ref());
+    match redirect.filter(|_| !exchange.origin.is_https) {
+        Some(Redirect { status, to }) => {
+            let request = &exchange.heads.request;
+            redirect::redirect(*status, to, request, &exchange.origin).map(Some)
+        }
+        None => Ok(None),
+    }
+}
+
+/// Refuses a request for a site that the TLS connection was not made for (RFC 9110 §15.5.20),
+/// unless the connection is as good as one made for it: the same TLS settings, above all about
+/// certificates of clients, and a certificate that covers the host.
+fn check_authority(
+    exchange: &Exchange,
+    local: &LocalSnapshot,
+    site: Option<usize>,
+) -> Result<(), Failure> {
+    let (Some(tls), Some(site)) = (&exchange.peer.tls, site) else {
+        return Ok(());
+    };
+    let listener = local.listener(exchange.listener);
+    let selection = listener.and_then(|listener| listener.tls.as_ref());
+    let chosen = selection.and_then(|tls| tls.selection.site(site));
+    let is_same_site = local
+        .snapshot
+        .sites
+        .get(site)
+        .is_some_and(|site| site.name == tls.site);
+    let host = exchange.heads.request.authority.host();
+    let is_for_site = chosen.is_some_and(|chosen| {
+        chosen.same_settings(&tls.chosen) && (is_same_site || tls.chosen.covers(host))
+    });
+    if is_for_site {
+        Ok(())
+    } else {
+        Err(Kind::Misdirected.into())
+    }
 }
 
 /// The response to `OPTIONS *`, which is about the server and not about a resource
@@ -95,11 +156,6 @@ fn identify(exchange: &mut Exchange, local: &LocalSnapshot) {
     }
     exchange.request_id = exchange.worker.identifier();
     fields.set(name, exchange.request_id.as_bytes());
-}
-
-fn without_route(exchange: &mut Exchange, unrouted: Unrouted) -> Failure {
-    exchange.site_stats = unrouted.stats;
-    unrouted.failure
 }
 
 fn keep(exchange: &mut Exchange, matched: &Matched) {

@@ -11,6 +11,7 @@ use janua_cache::Cache;
 use janua_files::{Files, Limits, OpenError, Options, Root};
 use janua_http::Failure;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
+use janua_tls::{SessionSettings, Sessions};
 use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
 
@@ -37,6 +38,8 @@ pub struct Estate {
     pub runtime: Runtime,
     /// When the process began.
     pub origin: Instant,
+    /// The directory in which the gateway keeps certificates that it has made.
+    pub(crate) state_dir: PathBuf,
     /// The snapshot that new requests use.
     published: ArcSwapOption<Snapshot>,
     /// All published snapshots that may still be in use.
@@ -57,11 +60,14 @@ pub struct Estate {
 struct ListenerState {
     name: Arc<str>,
     open: Arc<AtomicUsize>,
+    /// What clients resume, since the listener has TLS.
+    sessions: Option<Arc<Sessions>>,
 }
 
 impl Estate {
     /// The state of a process with this many workers. `buckets` is the largest number of
-    /// rate-limit buckets. `hosts_file` has the names that are resolved without a name
+    /// rate-limit buckets. `state_dir` is the directory in which the gateway keeps its own
+    /// certificates. `hosts_file` has the names that are resolved without a name
     /// server; the default is the system's.
     ///
     /// # Errors
@@ -71,6 +77,7 @@ impl Estate {
         workers: usize,
         buckets: usize,
         cache: Cache<Failure>,
+        state_dir: PathBuf,
         hosts_file: Option<PathBuf>,
     ) -> std::io::Result<Self> {
         let metrics = Arc::new(Registry::new(workers));
@@ -83,6 +90,7 @@ impl Estate {
             roots: Mutex::default(),
             runtime,
             origin: Instant::now(),
+            state_dir,
             published: ArcSwapOption::empty(),
             generations: Mutex::default(),
             reserve: Reserve::default(),
@@ -177,8 +185,36 @@ impl Estate {
         listeners.push(ListenerState {
             name: name.into(),
             open: Arc::default(),
+            sessions: None,
         });
         listeners.len() - 1
+    }
+
+    /// The TLS sessions of the listener with this name, kept across reloads, under these
+    /// settings from now on.
+    ///
+    /// # Errors
+    /// The system gives no random numbers for the keys of tickets.
+    pub(crate) fn sessions(
+        &self,
+        name: &str,
+        settings: &SessionSettings,
+    ) -> Result<Arc<Sessions>, janua_tls::Error> {
+        let place = self.listener_place(name);
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let slot = listeners.get_mut(place).map(|state| &mut state.sessions);
+        if let Some(Some(sessions)) = &slot {
+            sessions.apply(settings);
+            return Ok(Arc::clone(sessions));
+        }
+        let sessions = Arc::new(Sessions::new(settings)?);
+        if let Some(slot) = slot {
+            *slot = Some(Arc::clone(&sessions));
+        }
+        Ok(sessions)
     }
 
     /// The name of the listener at an index, and the counter of its open connections.

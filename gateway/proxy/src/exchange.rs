@@ -53,6 +53,8 @@ pub(crate) struct Exchange {
     /// The policy that failed in the response phase. It is not asked about the response that
     /// reports its failure.
     pub(crate) failed_policy: Option<usize>,
+    /// The connection is closed after the response, whatever the client wants.
+    pub(crate) is_last: bool,
     /// The index of the listener that accepted the connection.
     pub(crate) listener: usize,
     /// The counters of the site, if the site has no route for the request.
@@ -84,6 +86,7 @@ impl Exchange {
             original: None,
             matched: None,
             failed_policy: None,
+            is_last: false,
             listener: session.listener,
             site_stats: None,
             terms: None,
@@ -118,6 +121,7 @@ impl Exchange {
             was_missing: self.was_missing,
             matched: self.matched.clone(),
             failed_policy: None,
+            is_last: false,
             listener: self.listener,
             site_stats: None,
             terms: self.terms.clone(),

@@ -112,14 +112,15 @@ impl Facts for View<'_> {
                 None => return false,
             },
             Input::Now => return number(self.unix_ms / 1000, out),
-            // Cleartext connections have no TLS inputs. Policies that read the body are
-            // refused when they are configured.
             Input::TlsVersion
             | Input::TlsServerName
             | Input::TlsClientSubject
-            | Input::TlsClientFingerprint
-            | Input::BodyText(_)
-            | Input::BodyBase64(_) => return false,
+            | Input::TlsClientFingerprint => match self.tls(input) {
+                Some(value) => value.as_bytes(),
+                None => return false,
+            },
+            // Policies that read the body are refused when they are configured.
+            Input::BodyText(_) | Input::BodyBase64(_) => return false,
         };
         out.extend_from_slice(value);
         true
@@ -127,6 +128,19 @@ impl Facts for View<'_> {
 }
 
 impl View<'_> {
+    /// What TLS established; none without TLS. A certificate of a client comes from the
+    /// handshake alone, and never from a field of the request.
+    fn tls(&self, input: &Input) -> Option<&str> {
+        let tls = self.peer.tls.as_ref()?;
+        match input {
+            Input::TlsVersion => Some(tls.version),
+            Input::TlsServerName => tls.server_name.as_deref(),
+            Input::TlsClientSubject => Some(&tls.certificate.as_ref()?.subject),
+            Input::TlsClientFingerprint => Some(&tls.certificate.as_ref()?.fingerprint),
+            _ => None,
+        }
+    }
+
     fn client_ip(&self, out: &mut Vec<u8>) -> bool {
         match self.origin.client {
             Some(client) => out.extend_from_slice(client.to_string().as_bytes()),

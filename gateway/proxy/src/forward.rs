@@ -57,6 +57,7 @@ pub(crate) async fn call(
         course,
         head: request,
         hop: &exchange.hop,
+        client: caller.incoming.as_ref().map(|_| &exchange.peer),
         now_ms: exchange.now.monotonic_ms,
     };
     call::call(&call, caller, response, &mut exchange.record.attempts).await

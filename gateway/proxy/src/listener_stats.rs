@@ -9,6 +9,7 @@ use crate::worker::Worker;
 
 /// The metrics of a listener's connections.
 pub(crate) struct ListenerStats {
+    pub(crate) name: Arc<str>,
     pub(crate) gauge: Arc<Gauge>,
     /// The number of open connections of all workers, for the limit.
     pub(crate) open: Arc<AtomicUsize>,
@@ -21,10 +22,19 @@ impl ListenerStats {
         let (name, open) = worker.estate.listener(listener)?;
         let registry = &worker.estate.metrics;
         Some(Self {
+            name: Arc::clone(&name),
             gauge: registry.gauge(&definitions::CONNECTIONS, [&*name]),
             open,
             accepted: registry.counter(&definitions::CONNECTIONS_ACCEPTED, [&*name]),
             refused: registry.counter(&definitions::CONNECTIONS_REFUSED, [&*name, "limit"]),
         })
+    }
+
+    /// Counts a connection that was closed for a reason other than the limit.
+    pub(crate) fn refuse(&self, worker: &Worker, reason: &'static str) {
+        let labels = [&*self.name, reason];
+        let registry = &worker.estate.metrics;
+        let refused = registry.counter(&definitions::CONNECTIONS_REFUSED, labels);
+        refused.increment(worker.index);
     }
 }

@@ -1,6 +1,8 @@
 //! Receives the head of a request.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, HeadError, Length};
@@ -8,6 +10,7 @@ use janua_http::{Failure, HeadError, Length};
 use crate::body::{Trailers, client_gone};
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
+use crate::min_rate::Meter;
 use crate::session::Session;
 use crate::wire::ReadError;
 
@@ -34,34 +37,56 @@ pub(crate) async fn receive(
         return Ok(Received::Nothing);
     };
     let limits = listener.limits;
+    // Counting this one.
+    session.requests += 1;
+    exchange.is_last = session.is_last(listener, exchange.now.instant);
+    let rates = listener.min_rates;
     session.deadline.set_cap(None);
     session
         .deadline
         .set_from(exchange.now.instant, listener.head_timeout);
     drop(local);
     let Session {
-        incoming, deadline, ..
+        incoming,
+        outgoing,
+        deadline,
+        ..
     } = session;
     let request = &mut exchange.heads.request;
     let parse = &mut |bytes: &[u8]| request.parse(bytes, limits);
+    let mut meter = Meter::new(rates.head);
+    let before = incoming.reader.received();
     let read = deadline
         .guard(poll_fn(|context| {
-            incoming.reader.poll_head(context, limits.bytes, parse)
+            let polled = incoming
+                .reader
+                .poll_head(context, limits.bytes, parse)
+                .map_err(Some);
+            let received = incoming.reader.received() - before;
+            if polled.is_pending() && meter.is_too_slow(received, true) {
+                return Poll::Ready(Err(None));
+            }
+            polled
         }))
         .await;
     match read {
         Ok(Ok(())) => {
-            session.requests += 1;
             incoming.begin(request.framing);
+            incoming.limit_rate(rates.body);
+            outgoing.limit_rate(rates.read);
             Ok(Received::Request)
         }
-        Ok(Err(ReadError::Closed)) => Ok(Received::Nothing),
-        Ok(Err(ReadError::Incomplete)) => Err(Failure::with(
+        Ok(Err(None)) => Err(Failure::with(
+            Kind::RequestTimeout,
+            "the head is sent too slowly",
+        )),
+        Ok(Err(Some(ReadError::Closed))) => Ok(Received::Nothing),
+        Ok(Err(Some(ReadError::Incomplete))) => Err(Failure::with(
             Kind::ClientGone,
             "closed in the middle of the head",
         )),
-        Ok(Err(ReadError::Io(error))) => Err(client_gone(error)),
-        Ok(Err(ReadError::Head(error))) => Err(refusal(error)),
+        Ok(Err(Some(ReadError::Io(error)))) => Err(client_gone(error)),
+        Ok(Err(Some(ReadError::Head(error)))) => Err(refusal(error)),
         Err(_) if incoming.reader.buffered().is_empty() => Ok(Received::Nothing),
         Err(_) => Err(Kind::RequestTimeout.into()),
     }
@@ -91,7 +116,9 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Re
     client.incoming.limit(terms.max_body);
     // A trailer must not override a field that the gateway itself sets in the head.
     client.incoming.set_trailers(match length {
-        Length::Open if !terms.drops_trailers => Trailers::PassBut(terms.request_id_header.clone()),
+        Length::Open if !terms.drops_trailers => {
+            Trailers::PassBut(Arc::clone(&terms.refused_trailers))
+        }
         _ => Trailers::Drop,
     });
     Ok(())

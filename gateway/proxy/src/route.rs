@@ -43,6 +43,8 @@ impl Request for RoutedHead<'_> {
 /// A request without a route: the failure, and the counters of its site.
 pub(crate) struct Unrouted {
     pub(crate) failure: Failure,
+    /// The index of the site, if one matches.
+    pub(crate) site: Option<usize>,
     /// The counters of the site, if one matches. These are the counters themselves and not
     /// the index of the site: a reload may publish other sites before the request is
     /// counted.
@@ -60,6 +62,7 @@ pub(crate) fn route(
 ) -> Result<Matched, Unrouted> {
     let gone = || Unrouted {
         failure: Kind::Draining.into(),
+        site: None,
         stats: None,
     };
     let settings = local.listener(listener).ok_or_else(gone)?;
@@ -83,9 +86,10 @@ pub(crate) fn route(
         Match::NoRoute { site } => (Kind::NoRoute.into(), of_site(site)),
         Match::NoSite => (Kind::NoSite.into(), None),
     };
-    let site = site.and_then(|site| local.snapshot.sites.get(site));
+    let of_site = site.and_then(|site| local.snapshot.sites.get(site));
     Err(Unrouted {
         failure,
-        stats: site.map(|site| Arc::clone(&site.stats)),
+        site,
+        stats: of_site.map(|site| Arc::clone(&site.stats)),
     })
 }

@@ -4,10 +4,13 @@
 
 use std::rc::Rc;
 
+use tokio::time::Instant;
+
 use crate::client::Peer;
 use crate::deadline::Deadline;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
+use crate::snapshot::Listener;
 
 /// A client's connection.
 pub(crate) struct Session {
@@ -19,4 +22,18 @@ pub(crate) struct Session {
     pub(crate) listener: usize,
     /// How many requests have been received.
     pub(crate) requests: u64,
+    /// When the connection was opened.
+    pub(crate) opened: Instant,
+}
+
+impl Session {
+    /// True if the connection is closed after the request that is being received: it has had
+    /// as many as the listener allows, or is as old.
+    pub(crate) fn is_last(&self, listener: &Listener, now: Instant) -> bool {
+        let is_exhausted = listener
+            .max_requests
+            .is_some_and(|most| self.requests >= most);
+        let age = now.saturating_duration_since(self.opened);
+        is_exhausted || listener.max_age.is_some_and(|most| age >= most)
+    }
 }

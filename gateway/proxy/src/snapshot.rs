@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use janua_compress::Compression;
+use janua_config::Diagnostic;
 use janua_files::Root;
 use janua_http::EncodedSlash;
 use janua_http::head::Limits;
@@ -22,8 +23,12 @@ use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
 
+use crate::handshake::ListenerTls;
 use crate::local_policy::LocalPolicy;
+use crate::min_rate::MinRates;
+use crate::proxy_header;
 use crate::stats::{RouteStats, UpstreamStats};
+use crate::upstream_tls::UpstreamTls;
 
 /// One generation of the configuration.
 #[derive(Debug)]
@@ -39,6 +44,10 @@ pub struct Snapshot {
     pub(crate) upstreams: Vec<Forwarding>,
     /// The field that carries the request's identifier; empty for none.
     pub(crate) request_id_header: Box<str>,
+    /// Fields that are removed from every request, whoever sends it.
+    pub(crate) internal_headers: Box<[Box<str>]>,
+    /// What an operator should know of the configuration although it is accepted.
+    pub warnings: Vec<Diagnostic>,
 }
 
 impl Snapshot {
@@ -93,6 +102,11 @@ pub(crate) struct Listener {
     pub(crate) limits: Limits,
     pub(crate) idle_timeout: Duration,
     pub(crate) head_timeout: Duration,
+    pub(crate) min_rates: MinRates,
+    /// None for cleartext.
+    pub(crate) tls: Option<Arc<ListenerTls>>,
+    /// The peers that must begin each connection with a PROXY header.
+    pub(crate) proxy_protocol: Box<[IpNet]>,
     /// Fields that are added to responses that no route made.
     pub(crate) headers: Box<[(Box<str>, Box<str>)]>,
     pub(crate) router: Router,
@@ -100,11 +114,21 @@ pub(crate) struct Listener {
     pub(crate) sites: Arc<[usize]>,
     /// The most open connections, of all workers together; 0 is no limit.
     pub(crate) max_connections: usize,
+    /// How many requests are answered on a connection; none for any number.
+    pub(crate) max_requests: Option<u64>,
+    /// The age from which on a connection is closed after its request.
+    pub(crate) max_age: Option<Duration>,
     /// Counters of requests that matched no site.
     pub(crate) stats: Arc<RouteStats>,
 }
 
 impl Listener {
+    /// True if the peer must begin each connection with a PROXY header.
+    pub(crate) fn demands_proxy_header(&self, address: IpAddr) -> bool {
+        let mut networks = self.proxy_protocol.iter();
+        networks.any(|network| network.contains(&address))
+    }
+
     /// True if the peer is a trusted proxy, whose forwarding fields are used.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.trusted
@@ -118,6 +142,8 @@ impl Listener {
 pub(crate) struct Site {
     pub(crate) name: Arc<str>,
     pub(crate) encoded_slash: EncodedSlash,
+    /// Where requests without TLS are sent; none if they are answered.
+    pub(crate) https_redirect: Option<Redirect>,
     pub(crate) routes: Vec<Route>,
     /// Counters of requests that matched the site but none of its routes.
     pub(crate) stats: Arc<RouteStats>,
@@ -154,8 +180,9 @@ pub(crate) struct Terms {
     /// The route has policies, so that trailers are dropped: policies do not see trailers,
     /// which could contradict what they removed from the head or added to it.
     pub(crate) drops_trailers: bool,
-    /// See [`Snapshot::request_id_header`].
-    pub(crate) request_id_header: Box<str>,
+    /// Trailers that are not forwarded, because they would override a field of the head that
+    /// the gateway sets: that of the identifier, and the internal ones.
+    pub(crate) refused_trailers: Arc<[Box<str>]>,
     /// The longest time between two reads or writes.
     pub(crate) idle_timeout: Option<Duration>,
     /// The longest time from the head of the request to the last byte of the response.
@@ -232,6 +259,13 @@ pub(crate) struct Fixed {
     pub(crate) body: Box<[u8]>,
 }
 
+/// A redirect with this status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    pub(crate) status: u16,
+    pub(crate) to: Box<[LocationPart]>,
+}
+
 /// A part of a redirect's `Location`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LocationPart {
@@ -250,6 +284,10 @@ pub(crate) struct Forwarding {
     pub(crate) response_limits: Limits,
     pub(crate) response_head_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    /// Connections are encrypted in this way; none for cleartext.
+    pub(crate) tls: Option<UpstreamTls>,
+    /// The version of the PROXY header that each connection begins with; none for no header.
+    pub(crate) proxy_header: Option<proxy_header::Version>,
     pub(crate) stats: Arc<UpstreamStats>,
 }
 

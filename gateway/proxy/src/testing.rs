@@ -88,7 +88,8 @@ impl Kit {
             disk: None,
         };
         let cache = Cache::open(&options).expect("a cache");
-        let estate = Estate::new(runtime, 1, 1000, cache, None).expect("an estate");
+        let estate =
+            Estate::new(runtime, 1, 1000, cache, "unused".into(), None).expect("an estate");
         let bundled = Bundled {
             names: &[],
             component: &|_| None,
@@ -126,6 +127,7 @@ impl Kit {
             peer: Rc::new(Client::new(SocketAddr::from(([192, 0, 2, 1], 4711)))),
             listener: self.listener,
             requests: 0,
+            opened: tokio::time::Instant::now(),
         };
         (session, peer)
     }

@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead};
-use janua_upstream::{AttemptOutcome, Change, ConnectError, Lease, Picked};
+use janua_upstream::{AttemptOutcome, Change, ConnectError, Connection, Endpoint, Lease, Picked};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, timeout_at};
 
 use super::Call;
 use crate::attempts::Attempts;
 use crate::clock::Moment;
+use crate::idle::Idle;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
+use crate::proxy_header;
 use crate::reserve;
 use crate::snapshot::Forwarding;
-use crate::transport::{self, Idle};
+use crate::transport::{self, ReadHalf, WriteHalf};
 use crate::upstream_connection::UpstreamConnection;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
@@ -30,6 +34,15 @@ pub(super) fn take(
     let mut pool = worker.pool.borrow_mut();
     loop {
         let kept = pool.take(picked.in_flight.endpoint(), now_ms)?;
+        let is_usable = match (&kept.tls, &forwarding.tls) {
+            (Some(opened), Some(wanted)) => opened.is_same(wanted),
+            (None, None) => true,
+            // It was opened before a reload turned TLS on or off.
+            _ => false,
+        };
+        if !is_usable {
+            continue;
+        }
         match kept.idle_state() {
             Idle::Quiet => return Some(kept),
             Idle::Closed => {}
@@ -86,35 +99,98 @@ pub(super) async fn connect(
     let begin = worker.clock.now();
     let within = forwarding.upstream.connect_timeout;
     let endpoint = picked.in_flight.endpoint();
-    let mut connected = transport::connect(endpoint, within).await;
+    let deadline = begin.instant + within;
+    let mut connected = endpoint_connection(endpoint, within).await;
     while is_out_of_descriptors(&connected) && worker.estate.reserve.give() {
-        connected = transport::connect(endpoint, within).await;
+        connected = endpoint_connection(endpoint, within).await;
     }
+    let connected = match connected {
+        Ok(connection) => begin_stream(call, endpoint, connection, deadline).await,
+        Err(error) => Err(connect_failure(error)),
+    };
     let took = begin.instant.elapsed();
     attempts.connected(took);
     forwarding.stats.connect.observe(worker.index, took);
-    match connected {
-        Ok((read, write)) => {
-            forwarding.stats.opened.increment(worker.index);
-            Ok(Box::new(UpstreamConnection {
-                incoming: Incoming::new(Reader::new(read)),
-                outgoing: Outgoing::new(Writer::new(write)),
-            }))
+    let (read, write) = connected?;
+    forwarding.stats.opened.increment(worker.index);
+    Ok(Box::new(UpstreamConnection {
+        tls: forwarding.tls.clone(),
+        incoming: Incoming::new(Reader::new(read)),
+        outgoing: Outgoing::new(Writer::new(write)),
+    }))
+}
+
+async fn endpoint_connection(
+    endpoint: &Endpoint,
+    within: Duration,
+) -> Result<Stream, ConnectError> {
+    #[cfg(test)]
+    if let Some(connected) = crate::testing::connect(endpoint, within).await {
+        return connected.map(|(read, write)| Stream::Memory(read, write));
+    }
+    let (connection, _) = endpoint.connect(within).await?;
+    Ok(Stream::Socket(connection))
+}
+
+/// A connection before the first byte.
+enum Stream {
+    Socket(Connection),
+    #[cfg(test)]
+    Memory(ReadHalf, WriteHalf),
+}
+
+/// Sends the PROXY header and performs the TLS handshake, as far as the upstream wants them.
+async fn begin_stream(
+    call: &Call<'_>,
+    endpoint: &Endpoint,
+    stream: Stream,
+    deadline: Instant,
+) -> Result<(ReadHalf, WriteHalf), Failure> {
+    let forwarding = call.course.forwarding();
+    let mut connection = match stream {
+        Stream::Socket(connection) => connection,
+        #[cfg(test)]
+        Stream::Memory(read, write) => return Ok((read, write)),
+    };
+    if let Some(version) = forwarding.proxy_header {
+        let header = proxy_header::write(version, call.client.map(|client| &**client));
+        let written = match &mut connection {
+            Connection::Tcp(stream) => stream.write_all(&header).await,
+            Connection::Unix(stream) => stream.write_all(&header).await,
+        };
+        let lost =
+            |error: std::io::Error| Failure::with(Kind::ConnectionReset, error.kind().to_string());
+        written.map_err(lost)?;
+    }
+    match (connection, &forwarding.tls) {
+        (Connection::Tcp(stream), Some(tls)) => {
+            let connecting = tls.connect(stream, endpoint.address());
+            match timeout_at(deadline, connecting).await {
+                Ok(connected) => Ok(transport::from_tls(connected?.into())),
+                Err(_) => Err(Failure::with(
+                    Kind::ConnectTimeout,
+                    "the TLS handshake was not complete in time",
+                )),
+            }
         }
-        Err(error) => Err(match error {
-            ConnectError::Unresolved => Kind::Dns.into(),
-            ConnectError::Refused => Kind::ConnectionRefused.into(),
-            ConnectError::Timeout => Kind::ConnectTimeout.into(),
-            ConnectError::Unreachable => Kind::Unreachable.into(),
-            // A local shortage says nothing about the endpoint's health.
-            ConnectError::Other(error) if reserve::is_out_of_descriptors(&error) => {
-                Failure::with(Kind::Internal, "no file descriptors left")
-            }
-            ConnectError::Other(error) if error.kind() == ErrorKind::AddrNotAvailable => {
-                Failure::with(Kind::Internal, "no local port left")
-            }
-            ConnectError::Other(error) => Failure::with(Kind::Unreachable, error.to_string()),
-        }),
+        (connection, _) => Ok(transport::from_upstream(connection)),
+    }
+}
+
+fn connect_failure(error: ConnectError) -> Failure {
+    match error {
+        ConnectError::Unresolved => Kind::Dns.into(),
+        ConnectError::Refused => Kind::ConnectionRefused.into(),
+        ConnectError::Timeout => Kind::ConnectTimeout.into(),
+        ConnectError::Unreachable => Kind::Unreachable.into(),
+        // A local shortage says nothing about the endpoint's health.
+        ConnectError::Other(error) if reserve::is_out_of_descriptors(&error) => {
+            Failure::with(Kind::Internal, "no file descriptors left")
+        }
+        ConnectError::Other(error) if error.kind() == ErrorKind::AddrNotAvailable => {
+            Failure::with(Kind::Internal, "no local port left")
+        }
+        ConnectError::Other(error) => Failure::with(Kind::Unreachable, error.to_string()),
     }
 }
 
@@ -138,7 +214,9 @@ pub(super) fn put(
         Idle::Unsolicited => return distrust(worker, forwarding, picked),
     }
     let now_ms = now.monotonic_ms;
-    if picked.in_flight.endpoint().is_distrusted(now_ms) {
+    // The PROXY header of a connection names one client, whose requests alone may use it.
+    let belongs_to_client = forwarding.proxy_header.is_some();
+    if belongs_to_client || picked.in_flight.endpoint().is_distrusted(now_ms) {
         return;
     }
     connection.release_buffers();

@@ -13,8 +13,10 @@ use janua_router::{
 };
 
 use super::targets::fields;
+use super::tls::{self, SiteTls};
 use super::{bytes, limit};
 use crate::estate::Estate;
+use crate::min_rate::{MinRate, MinRates};
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
 
@@ -22,6 +24,7 @@ use crate::stats::RouteStats;
 pub(super) fn compile(
     config: &Config,
     estate: &Estate,
+    site_tls: &[Option<SiteTls>],
     found: &mut Diagnostics,
 ) -> Vec<Option<Listener>> {
     let mut listeners: Vec<Option<Listener>> = Vec::new();
@@ -59,14 +62,41 @@ pub(super) fn compile(
                 idle_timeout: limit(listener.idle_timeout),
                 head_timeout: limit(listener.head_timeout),
                 headers: fields(&listener.headers),
+                min_rates: min_rates(&listener.min_rate),
+                tls: tls::listener(name, listener, config, site_tls, &sites, estate, found),
+                proxy_protocol: listener
+                    .proxy_protocol
+                    .iter()
+                    .flat_map(|networks| networks.iter())
+                    .map(|network| network.value.0)
+                    .collect(),
                 router,
                 sites: sites.into(),
                 max_connections: listener.max_connections as usize,
+                max_requests: Some(listener.max_requests.into()).filter(|&most| most > 0),
+                max_age: Some(listener.max_connection_age).filter(|age| !age.is_zero()),
                 stats: Arc::new(RouteStats::new(&estate.metrics, &"".into(), "")),
             });
         }
     }
     listeners
+}
+
+fn min_rates(rates: &config::Switch<config::MinRate>) -> MinRates {
+    let Some(rates) = rates.on() else {
+        return MinRates::default();
+    };
+    let of = |rate: config::Rate| {
+        Some(MinRate {
+            bytes_per_second: rate.0?.get(),
+            grace: rates.grace.value,
+        })
+    };
+    MinRates {
+        head: of(rates.head),
+        body: of(rates.body),
+        read: of(rates.read),
+    }
 }
 
 fn router(

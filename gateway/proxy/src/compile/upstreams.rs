@@ -2,18 +2,43 @@
 
 use std::sync::Arc;
 
-use janua_config::{self as config, Names};
+use janua_config::{self as config, Diagnostics, Names};
 use janua_http::head::{Limits, MAX_FIELDS};
+use janua_tls::SystemRoots;
 use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec};
 
-use super::{bytes, limit};
+use super::{bytes, limit, tls};
 use crate::estate::Estate;
-use crate::snapshot::Forwarding;
+use crate::proxy_header;
+use crate::snapshot::{Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
 
 /// All upstreams, in the order of their names. Endpoints of the previous configuration
 /// keep their health and their counts.
-pub(super) fn compile(upstreams: &Names<config::Upstream>, estate: &Estate) -> Vec<Forwarding> {
+pub(super) fn compile(
+    upstreams: &Names<config::Upstream>,
+    estate: &Estate,
+    previous: Option<&Snapshot>,
+    found: &mut Diagnostics,
+) -> Vec<Forwarding> {
+    let system_roots = SystemRoots::default();
+    let tls: Vec<_> = upstreams
+        .values()
+        .map(|upstream| {
+            let tls = tls::upstream(upstream, &system_roots, found)?;
+            // An earlier one that is the same has sessions to resume.
+            let mut earlier = previous
+                .iter()
+                .flat_map(|previous| previous.upstreams.iter());
+            let same =
+                earlier.find_map(|upstream| upstream.tls.as_ref().filter(|it| it.is_same(&tls)));
+            Some(same.cloned().unwrap_or(tls))
+        })
+        .collect();
+    // Endpoints outlive this compilation, so that they are not touched if it fails.
+    if found.has_errors() {
+        return Vec::new();
+    }
     let specs: Vec<UpstreamSpec> = upstreams
         .iter()
         .map(|(name, upstream)| upstream_spec(name, upstream))
@@ -22,7 +47,8 @@ pub(super) fn compile(upstreams: &Names<config::Upstream>, estate: &Estate) -> V
     running
         .into_iter()
         .zip(upstreams.values())
-        .map(|(running, upstream)| {
+        .zip(tls)
+        .map(|((running, upstream), tls)| {
             let addresses = running
                 .members()
                 .iter()
@@ -39,6 +65,14 @@ pub(super) fn compile(upstreams: &Names<config::Upstream>, estate: &Estate) -> V
                 },
                 response_head_timeout: limit(upstream.response_head_timeout),
                 idle_timeout: limit(upstream.idle_timeout),
+                tls,
+                proxy_header: upstream
+                    .send_proxy_protocol
+                    .value()
+                    .map(|version| match version {
+                        config::ProxyVersion::V1 => proxy_header::Version::V1,
+                        config::ProxyVersion::V2 => proxy_header::Version::V2,
+                    }),
                 upstream: running,
             }
         })

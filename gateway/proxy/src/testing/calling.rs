@@ -52,7 +52,8 @@ impl<'k> Calling<'k> {
             is_trusted: false,
             is_https: false,
         };
-        let hop = clean(&mut head, &session.peer, &origin).expect("a method that is forwarded");
+        let hop =
+            clean(&mut head, &session.peer, &origin, &[]).expect("a method that is forwarded");
         let matched = route::route(&head, &local, session.listener).ok();
         let matched = matched.expect("a route");
         let Target::Upstream(to) = &matched.route().target else {
@@ -78,6 +79,7 @@ impl<'k> Calling<'k> {
             course: &self.course,
             head: &self.head,
             hop: &self.hop,
+            client: None,
             now_ms: self.kit.worker.clock.now().monotonic_ms,
         };
         let mut responder = Responder::new(&mut self.session.outgoing, &self.head);
@@ -96,6 +98,7 @@ impl<'k> Calling<'k> {
             course: &self.course,
             head: &self.head,
             hop: &self.hop,
+            client: None,
             now_ms: self.kit.worker.clock.now().monotonic_ms,
         };
         let mut caller = Caller {

@@ -1,0 +1,187 @@
+//! The TLS handshake with a client: chooses certificates and settings by the name that the
+//! client asks for.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use janua_tls::{Selection, Site};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::rustls::server::Acceptor;
+use tokio_rustls::rustls::{self, ProtocolVersion, ServerConnection};
+use tokio_rustls::server::TlsStream;
+
+use crate::tls_facts::TlsFacts;
+
+/// The first byte of a ClientHello: a record of the type `handshake` (RFC 8446 §5.1).
+const HANDSHAKE_RECORD: u8 = 22;
+/// The fatal alert `unrecognized_name` (RFC 6066 §3) as a record. The handshake has not chosen
+/// a version yet, so that the record names TLS 1.2, as all versions accept.
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// How much of a cleartext request is read before the connection is closed, and how long that
+/// may take: unread bytes would turn the close into a reset, which destroys the response.
+const CLEARTEXT_READ: usize = 64 * 1024;
+const CLEARTEXT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The TLS settings of a listener.
+#[derive(Debug)]
+pub(crate) struct ListenerTls {
+    pub(crate) selection: Selection,
+    pub(crate) timeout: Duration,
+    /// The names of the snapshot's sites. A site's identifier in `selection` is its index.
+    pub(crate) site_names: Box<[Arc<str>]>,
+}
+
+/// Why a handshake failed, by its reason in metrics.
+#[derive(Debug)]
+pub(crate) enum HandshakeError {
+    /// It was not complete in time.
+    Timeout,
+    /// The client has sent a request in cleartext.
+    Cleartext,
+    /// No site has the name that the client asks for, and there is no default site.
+    UnknownName(Box<str>),
+    /// The client has no certificate, or one that is not accepted.
+    ClientCertificate(rustls::Error),
+    /// The client and the gateway have no version, cipher suite or protocol in common, or one
+    /// of them sent an alert.
+    Refused(rustls::Error),
+    /// The connection ended or failed.
+    Connection(io::Error),
+}
+
+impl HandshakeError {
+    /// The reason in metrics.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Cleartext => "cleartext",
+            Self::UnknownName(_) => "unknown_name",
+            Self::ClientCertificate(_) => "client_certificate",
+            Self::Refused(_) => "refused",
+            Self::Connection(_) => "connection",
+        }
+    }
+}
+
+impl std::fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("it was not complete in time"),
+            Self::Cleartext => f.write_str("the client has sent a request in cleartext"),
+            Self::UnknownName(name) if name.is_empty() => {
+                f.write_str("the client names no host, and there is no default site with TLS")
+            }
+            Self::UnknownName(name) => write!(f, "no site with TLS has the name {name:?}"),
+            Self::ClientCertificate(error) | Self::Refused(error) => write!(f, "{error}"),
+            Self::Connection(error) => write!(f, "the connection was lost: {error}"),
+        }
+    }
+}
+
+/// Performs the handshake.
+///
+/// # Errors
+/// It fails, or is not complete in time. The client has been told why where that is possible.
+pub(crate) async fn accept(
+    stream: TcpStream,
+    tls: &ListenerTls,
+) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeError> {
+    let accepted = tokio::time::timeout(tls.timeout, accept_hello(stream, tls)).await;
+    accepted.unwrap_or(Err(HandshakeError::Timeout))
+}
+
+async fn accept_hello(
+    mut stream: TcpStream,
+    tls: &ListenerTls,
+) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeError> {
+    let mut first = [0];
+    let seen = stream.peek(&mut first).await;
+    if seen.map_err(HandshakeError::Connection)? == 1 && first != [HANDSHAKE_RECORD] {
+        refuse_cleartext(&mut stream).await;
+        return Err(HandshakeError::Cleartext);
+    }
+    let acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
+    let mut hello = acceptor.await.map_err(of_io)?;
+    let name = hello.client_hello().server_name().map(Box::<str>::from);
+    let Some(site) = tls.selection.choose(name.as_deref()).cloned() else {
+        let _ = hello.io.write_all(&UNRECOGNIZED_NAME).await;
+        return Err(HandshakeError::UnknownName(name.unwrap_or_default()));
+    };
+    let config = Arc::clone(site.config());
+    let stream = hello.into_stream(config).await.map_err(of_io)?;
+    let facts = facts(stream.get_ref().1, name, site, tls);
+    // A resumed session is not verified again, and the certificate may have expired since.
+    let certificate = facts.certificate.as_ref();
+    if certificate.is_some_and(|certificate| !certificate.is_current(unix_now())) {
+        return Err(HandshakeError::ClientCertificate(
+            rustls::CertificateError::Expired.into(),
+        ));
+    }
+    Ok((stream, facts))
+}
+
+/// Seconds since 1970.
+fn unix_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
+}
+
+fn facts(
+    connection: &ServerConnection,
+    server_name: Option<Box<str>>,
+    chosen: Arc<Site>,
+    tls: &ListenerTls,
+) -> TlsFacts {
+    let suite = connection.negotiated_cipher_suite();
+    let certificates = connection.peer_certificates();
+    TlsFacts {
+        version: match connection.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "1.2",
+            _ => "1.3",
+        },
+        cipher_suite: suite
+            .and_then(|suite| suite.suite().as_str())
+            .unwrap_or_default()
+            .into(),
+        server_name,
+        certificate: certificates
+            .and_then(|chain| chain.first())
+            .and_then(|leaf| janua_tls::Peer::new(leaf).ok()),
+        site: tls.site_names.get(chosen.id()).cloned().unwrap_or_default(),
+        chosen,
+    }
+}
+
+/// Tells a client that has sent a cleartext request what it did, as nginx does.
+async fn refuse_cleartext(stream: &mut TcpStream) {
+    let body = "This port is for HTTPS, and the request was sent without TLS.\n";
+    let response = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    if stream.write_all(response.as_bytes()).await.is_err() || stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut rest = stream.take(CLEARTEXT_READ as u64);
+    let discarded = async { tokio::io::copy(&mut rest, &mut tokio::io::sink()).await };
+    let _ = tokio::time::timeout(CLEARTEXT_PATIENCE, discarded).await;
+}
+
+fn of_io(error: io::Error) -> HandshakeError {
+    let cause = error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(
+            why @ (rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_)),
+        ) => HandshakeError::ClientCertificate(why.clone()),
+        Some(why) => HandshakeError::Refused(why.clone()),
+        None => HandshakeError::Connection(error),
+    }
+}

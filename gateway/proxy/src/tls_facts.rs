@@ -1,0 +1,19 @@
+//! What the TLS handshake with a client established.
+
+use std::sync::Arc;
+
+/// The TLS parameters of a client's connection.
+pub(crate) struct TlsFacts {
+    /// `1.2` or `1.3`.
+    pub(crate) version: &'static str,
+    /// The cipher suite by its IANA name.
+    pub(crate) cipher_suite: Box<str>,
+    /// The name that the client asked for (SNI), in lower case.
+    pub(crate) server_name: Option<Box<str>>,
+    /// The certificate that the client proved to own.
+    pub(crate) certificate: Option<janua_tls::Peer>,
+    /// The certificates and settings that were chosen by the name.
+    pub(crate) chosen: Arc<janua_tls::Site>,
+    /// The site that they belong to.
+    pub(crate) site: Arc<str>,
+}

@@ -1,0 +1,61 @@
+//! TLS to upstreams: the handshake on a connection that was just opened.
+
+use std::io;
+use std::sync::Arc;
+
+use janua_http::Failure;
+use janua_http::failure::Kind;
+use janua_tls::Client;
+use janua_upstream::Address;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls;
+
+/// How connections to an upstream are encrypted.
+#[derive(Clone, Debug)]
+pub(crate) struct UpstreamTls(Arc<Client>);
+
+impl UpstreamTls {
+    pub(crate) fn new(client: Client) -> Self {
+        Self(Arc::new(client))
+    }
+
+    /// Whether connections of one may be used for the other.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.same_settings(&other.0)
+    }
+
+    /// Performs the handshake. The certificate must have the configured name, or that of the
+    /// endpoint.
+    ///
+    /// # Errors
+    /// The handshake fails, or the certificate is not accepted.
+    pub(crate) async fn connect(
+        &self,
+        stream: TcpStream,
+        endpoint: &Address,
+    ) -> Result<TlsStream<TcpStream>, Failure> {
+        let host = match endpoint {
+            Address::Ip(address) => address.ip().to_string(),
+            Address::Name { host, .. } => host.clone(),
+            Address::Unix(_) => String::new(),
+        };
+        let name = self.0.server_name(&host);
+        let name = name.map_err(|error| Failure::with(Kind::TlsHandshake, error.to_string()))?;
+        let connector = TlsConnector::from(Arc::clone(self.0.config()));
+        let connected = connector.connect(name, stream).await;
+        connected.map_err(|error| failure(&error))
+    }
+}
+
+fn failure(error: &io::Error) -> Failure {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(why)) => {
+            Failure::with(Kind::TlsCertificate, why.to_string())
+        }
+        Some(why) => Failure::with(Kind::TlsHandshake, why.to_string()),
+        None => Failure::with(Kind::TlsHandshake, error.to_string()),
+    }
+}
