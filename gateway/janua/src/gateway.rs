@@ -95,13 +95,15 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
 ///
 /// # Errors
 /// All errors in it.
-pub(crate) fn check(loaded: &Loaded) -> Result<(usize, usize, usize), StartError> {
+pub(crate) fn check(loaded: &mut Loaded) -> Result<(usize, usize, usize), StartError> {
     // The directory of the disk store belongs to the running gateway.
     let options = janua_cache::Options {
         disk: None,
         ..cache::options(&loaded.config)
     };
-    let estate = estate(loaded, 1, &options)?;
+    // Self-signed certificates that are made for the check are not kept.
+    let scratch = Scratch::new();
+    let estate = estate(loaded, 1, &options, scratch.0.clone())?;
     let mut found = Diagnostics::new(loaded.sources.clone());
     found.extend(log::check(&loaded.config.log));
     let snapshot = match compile(loaded, &estate, None) {
@@ -116,10 +118,28 @@ pub(crate) fn check(loaded: &Loaded) -> Result<(usize, usize, usize), StartError
     Ok((sites, routes, snapshot.policies().len()))
 }
 
+/// A directory that is removed when it is no longer needed.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        let name = format!("janua-check-{}", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It is there only if something was kept in it.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 fn estate(
     loaded: &Loaded,
     workers: usize,
     cache: &janua_cache::Options,
+    state_dir: PathBuf,
 ) -> Result<Estate, StartError> {
     let runtime = Runtime::new(RuntimeOptions {
         cache_dir: cache_dir(loaded),
@@ -130,12 +150,13 @@ fn estate(
         Cache::open(cache).map_err(|error| StartError::Machine(format!("the cache: {error}")))?;
     let hosts_file = loaded.config.server.hosts_file.as_ref();
     let hosts_file = hosts_file.map(|path| path.value.clone());
-    Estate::new(runtime, workers, buckets, cache, hosts_file)
+    Estate::new(runtime, workers, buckets, cache, state_dir, hosts_file)
         .map_err(|error| StartError::Machine(error.to_string()))
 }
 
+/// Compiles a configuration. What it warns of is added to the warnings of the file.
 fn compile(
-    loaded: &Loaded,
+    loaded: &mut Loaded,
     estate: &Estate,
     previous: Option<&Snapshot>,
 ) -> Result<Snapshot, Diagnostics> {
@@ -143,7 +164,10 @@ fn compile(
         names: &bundled::names(),
         component: &bundled::component,
     };
-    janua_proxy::compile(loaded, estate, &bundled, previous)
+    let mut snapshot = janua_proxy::compile(loaded, estate, &bundled, previous)?;
+    let warnings = std::mem::take(&mut snapshot.warnings);
+    loaded.warnings.extend(warnings);
+    Ok(snapshot)
 }
 
 /// A single error, with the files for displaying it.
@@ -174,10 +198,15 @@ impl Gateway {
     /// # Errors
     /// If the configuration is refused, or the system refuses something. Nothing
     /// runs then.
-    pub(crate) fn start(config: &Path, loaded: Loaded) -> Result<Arc<Self>, StartError> {
+    pub(crate) fn start(config: &Path, mut loaded: Loaded) -> Result<Arc<Self>, StartError> {
         let workers = workers(&loaded);
-        let estate = Arc::new(estate(&loaded, workers, &cache::options(&loaded.config))?);
-        let snapshot = compile(&loaded, &estate, None).map_err(StartError::Refused)?;
+        let state_dir = cache_dir(&loaded).unwrap_or_else(|| PathBuf::from("."));
+        let cache = cache::options(&loaded.config);
+        let estate = Arc::new(estate(&loaded, workers, &cache, state_dir)?);
+        let snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
+        for warning in loaded.warnings.lines() {
+            tracing::warn!("{warning}");
+        }
         let log = AccessLogSink::open(&loaded.config.log, &estate.metrics)
             .map_err(|fault| StartError::Refused(only(fault, &loaded)))?;
         wait_for_names(&estate);

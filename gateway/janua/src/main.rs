@@ -15,5 +15,7 @@ use clap::Parser as _;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // One provider of cryptography for the whole program.
+    janua_tls::provider::install();
     commands::execute(cli::Cli::parse().command)
 }

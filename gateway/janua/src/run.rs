@@ -28,9 +28,6 @@ pub(crate) fn run(config: &Path, admin: Option<PathBuf>) -> Result<(), String> {
     let loaded = gateway::load(config).map_err(|found| found.render(false))?;
     let _diagnostics = janua_telemetry::diagnostics::init(loaded.config.log.level.as_str(), false)
         .map_err(|error| error.to_string())?;
-    for warning in loaded.warnings.lines() {
-        tracing::warn!("{warning}");
-    }
     let is_by_option = admin.is_some();
     let socket = socket(&loaded, admin);
     let words = |error| match error {

@@ -11,8 +11,8 @@ use super::{CommandResult, Output};
 use crate::gateway::{self, StartError};
 
 pub(super) fn check(config: &Path) -> CommandResult {
-    let loaded = gateway::load(config).map_err(|found| refused(config, &found))?;
-    let (sites, routes, policies) = gateway::check(&loaded).map_err(|error| match error {
+    let mut loaded = gateway::load(config).map_err(|found| refused(config, &found))?;
+    let (sites, routes, policies) = gateway::check(&mut loaded).map_err(|error| match error {
         StartError::Refused(found) => refused(config, &found),
         StartError::Machine(why) => Output::failure(why),
     })?;

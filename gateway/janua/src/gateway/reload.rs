@@ -85,10 +85,10 @@ impl Gateway {
 
     fn try_reload(&self) -> Result<ReloadSummary, ReloadError> {
         let begin = Instant::now();
-        let loaded = super::load(&self.config).map_err(|found| refusal(&found))?;
+        let mut loaded = super::load(&self.config).map_err(|found| refusal(&found))?;
         let previous = self.estate.snapshot();
-        let snapshot =
-            compile(&loaded, &self.estate, previous.as_deref()).map_err(|found| refusal(&found))?;
+        let snapshot = compile(&mut loaded, &self.estate, previous.as_deref())
+            .map_err(|found| refusal(&found))?;
         // Only this thread replaces the loaded configuration.
         let live = Arc::clone(&self.state().loaded);
         let changed =
