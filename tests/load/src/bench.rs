@@ -73,6 +73,13 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
         survivals.extend(report_error(reload::survive(one, work, &backend)).flatten());
     }
 
+    let (secure, _) = contender::installed(known::TLS, &order.only, &order.janua);
+    for one in &secure {
+        progress(&format!("memory over TLS: {}", one.name));
+        let work = work.join("tls-memory");
+        keep(memory::footprint(one, &work, &backend), &mut footprints);
+    }
+
     let running = compare::start_all(&contenders, work, &backend);
     if running.is_empty() {
         bail!("no contender runs");

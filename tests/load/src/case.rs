@@ -14,6 +14,7 @@ use crate::compare::{self, Comparison, Plan};
 use crate::contender::{self, Contender, known};
 use crate::generator::Ask;
 use crate::process::Process;
+use crate::tls::Over;
 
 /// Contenders that are started together, and the measurements with them.
 pub(crate) struct Group {
@@ -73,6 +74,16 @@ const COMPRESSED_LIMIT: usize = 50 * KIB;
 /// The groups in the order of the page.
 #[rustfmt::skip]
 pub(crate) const GROUPS: &[Group] = &[
+    Group { name: "tls", rows: known::TLS, cases: &[
+        Case { name: "tls-1k", title: "TLS, 1 KiB", about: "TLS 1.3 on kept connections, a certificate with a key of ECDSA P-256.",
+            ask: || Ask::plain("/1k", KIB).over(Over::Tls), rate: 1500.0, connections: 32, hits: false },
+        Case { name: "tls-1m", title: "TLS, 1 MiB", about: "TLS 1.3 on kept connections.",
+            ask: || Ask::plain("/1m", MIB).over(Over::Tls), rate: 60.0, connections: 8, hits: false },
+        Case { name: "tls-new", title: "TLS, a new connection for each request", about: "A full handshake each time.",
+            ask: || Ask::plain("/1k", KIB).over(Over::NewTls), rate: 150.0, connections: 16, hits: false },
+        Case { name: "tls-resumed", title: "TLS, a resumed connection for each request", about: "A session is resumed each time.",
+            ask: || Ask::plain("/1k", KIB).over(Over::ResumedTls), rate: 150.0, connections: 16, hits: false },
+    ] },
     Group { name: "static", rows: known::FILES, cases: &[
         Case { name: "static-1k", title: "File, 1 KiB", about: "The same file again and again.",
             ask: || Ask::plain("/1k", KIB), rate: 6000.0, connections: 32, hits: false },
@@ -227,6 +238,6 @@ mod tests {
         assert_eq!(chosen(&["static-10m", "gzip"]), ["static-10m", "gzip-100k"]);
         assert_eq!(chosen(&["hit"]), ["hit-1k", "hit-100k"]);
         assert_eq!(chosen(&["nothing"]), [""; 0]);
-        assert_eq!(chosen(&[]).len(), 8);
+        assert_eq!(chosen(&[]).len(), 12);
     }
 }

@@ -1,12 +1,13 @@
 //! A plain, blocking client: one request, and connections kept idle.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use crate::generator::API_KEY;
+use crate::tls::{self, Over};
 
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -19,7 +20,29 @@ pub(crate) struct Answer {
     /// The body.
     pub(crate) body: Vec<u8>,
     /// Keeps the connection open until the response is dropped.
-    _connection: TcpStream,
+    _connection: Connection,
+}
+
+/// A connection in clear text or with TLS.
+enum Connection {
+    Clear(TcpStream),
+    Tls(tls::Stream),
+}
+
+impl Connection {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Clear(stream) => stream.write_all(bytes),
+            Self::Tls(stream) => stream.write_all(bytes),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Clear(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
+        }
+    }
 }
 
 /// Sends one request on a new connection, and reads the complete response.
@@ -27,12 +50,23 @@ pub(crate) struct Answer {
 /// # Errors
 /// The connection fails, or the response is not HTTP/1.1 with a `Content-Length`.
 pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
-    let mut connection = TcpStream::connect_timeout(&address, LIMIT)?;
-    connection.set_read_timeout(Some(LIMIT))?;
-    write!(
-        connection,
-        "GET {path} HTTP/1.1\r\nHost: load.example\r\nX-Api-Key: {API_KEY}\r\n\r\n"
-    )?;
+    get_over(Over::Cleartext, address, path)
+}
+
+/// The same, in clear text or over TLS.
+///
+/// # Errors
+/// As those of [`get`], or the handshake fails.
+pub(crate) fn get_over(over: Over, address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
+    let socket = TcpStream::connect_timeout(&address, LIMIT)?;
+    socket.set_read_timeout(Some(LIMIT))?;
+    let mut connection = match over {
+        Over::Cleartext => Connection::Clear(socket),
+        _ => Connection::Tls(tls::Stream::open(socket)?),
+    };
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: load.example\r\nX-Api-Key: {API_KEY}\r\n\r\n");
+    connection.write_all(request.as_bytes())?;
     let mut came = Vec::new();
     let mut chunk = [0; 4096];
     loop {

@@ -200,7 +200,7 @@ type Round = (Vec<Cpu>, Vec<Outcome>);
 
 fn target(one: &Running, plan: &Plan) -> Target {
     Target {
-        address: one.process.address,
+        address: one.address(plan.ask.over),
         ask: plan.ask.clone(),
         connections: plan.connections,
         pace: plan.rate.map_or(Pace::Closed, Pace::PerSecond),

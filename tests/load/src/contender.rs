@@ -16,6 +16,7 @@ use self::flavour::Flavour;
 use self::known::Row;
 use crate::generator::API_KEY;
 use crate::process::{Launch, Process};
+use crate::tls::Over;
 
 /// The core that all contenders share.
 pub(crate) const PROXY_CORE: usize = 0;
@@ -42,6 +43,8 @@ pub(crate) struct Place {
     /// Its configuration, sockets and log.
     directory: PathBuf,
     address: SocketAddr,
+    /// Where it listens for TLS, if its configuration says so.
+    tls_address: SocketAddr,
     backend: SocketAddr,
 }
 
@@ -155,8 +158,12 @@ impl Contender {
         let place = Place {
             directory: fs::canonicalize(&directory)?,
             address: crate::process::free_address()?,
+            tls_address: crate::process::free_address()?,
             backend,
         };
+        if self.over() != Over::Cleartext {
+            crate::tls::write_certificate(&place.directory)?;
+        }
         self.configure(&place, "a")?;
         let launch = Launch {
             command: [tool, &self.flavour.command(&self.program, &place)].concat(),
@@ -186,6 +193,15 @@ impl Contender {
         )
     }
 
+    /// How it is used: over TLS if its configuration has that.
+    pub(crate) fn over(&self) -> Over {
+        if self.template.contains("{{tls_address}}") {
+            Over::Tls
+        } else {
+            Over::Cleartext
+        }
+    }
+
     /// True if its responses tell the configuration in use.
     pub(crate) fn shows_turn(&self) -> bool {
         self.template.contains("{{turn}}")
@@ -201,6 +217,8 @@ impl Contender {
             ("files", &files.display().to_string()),
             ("address", &place.address.to_string()),
             ("port", &place.address.port().to_string()),
+            ("tls_address", &place.tls_address.to_string()),
+            ("tls_port", &place.tls_address.port().to_string()),
             ("backend", &place.backend.to_string()),
             ("backend_port", &place.backend.port().to_string()),
             ("key", API_KEY),
@@ -220,6 +238,11 @@ impl Contender {
 }
 
 impl Running {
+    /// The address for requests that are sent in this way.
+    pub(crate) fn address(&self, over: Over) -> SocketAddr {
+        crate::tls::address(over, self.process.address, self.place.tls_address)
+    }
+
     /// Reloads it with another configuration, in which `X-Turn` (if it is set) is `turn`.
     /// Returns once the contender has accepted the reload.
     ///
@@ -265,6 +288,7 @@ mod tests {
         let place = Place {
             directory: directory.clone(),
             address: "127.0.0.1:8080".parse().unwrap(),
+            tls_address: "127.0.0.1:8443".parse().unwrap(),
             backend: "127.0.0.1:8081".parse().unwrap(),
         };
         for &(name, flavour, template, memo, about) in known::all() {

@@ -21,6 +21,7 @@ mod process;
 mod reload;
 mod report;
 mod scenario;
+mod tls;
 mod trace;
 
 use std::ffi::OsString;

@@ -12,6 +12,7 @@ use crate::client;
 use crate::contender::Contender;
 use crate::kernel::Memory;
 use crate::process::{Process, pause};
+use crate::tls::Over;
 
 /// Number of idle connections; each has sent one request.
 pub(crate) const IDLE_CONNECTIONS: usize = 2000;
@@ -23,7 +24,7 @@ const SETTLE: Duration = Duration::from_millis(300);
 /// The memory and start time of a contender.
 pub(crate) struct Footprint {
     /// Name of the contender.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Time from the start to the first correct response.
     pub(crate) started_in: Duration,
     /// Memory after the warm-up, without open connections.
@@ -43,8 +44,10 @@ pub(crate) fn footprint(
 ) -> anyhow::Result<Footprint> {
     let running = contender.start(work, backend.address)?;
     let root = running.process.id();
+    let over = contender.over();
+    let address = running.address(over);
     let open = |count: usize| -> anyhow::Result<Vec<client::Answer>> {
-        let all = (0..count).map(|_| client::get(running.process.address, "/1k"));
+        let all = (0..count).map(|_| client::get_over(over, address, "/1k"));
         all.collect::<anyhow::Result<_>>().context(contender.name)
     };
     drop(open(WARM_UP)?);
@@ -56,7 +59,10 @@ pub(crate) fn footprint(
     drop(connections);
     let growth = loaded.pss as f64 - idle.pss as f64;
     Ok(Footprint {
-        name: contender.name,
+        name: match over {
+            Over::Cleartext => contender.name.to_owned(),
+            _ => format!("{}, TLS", contender.name),
+        },
         started_in: running.process.started_in,
         idle,
         per_connection: growth / IDLE_CONNECTIONS as f64,

@@ -12,6 +12,7 @@ use crate::contender::{self, Contender, known};
 use crate::generator::Ask;
 use crate::memory::{self, Footprint};
 use crate::process::Process;
+use crate::tls::Over;
 
 /// A kind of request, and the configuration that it is sent to.
 pub(crate) struct Scenario {
@@ -55,6 +56,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         exchange: Exchange::Request(|| Ask::plain("/1m", MIB), MIB) },
     Scenario { name: "policies-5", row: (known::PROXIES, "janua-5"), rate: 2000.0, connections: 32,
         exchange: Exchange::Request(|| Ask::plain("/1k", KIB), KIB) },
+    Scenario { name: "tls-1k", row: (known::TLS, "janua"), rate: 1500.0, connections: 32,
+        exchange: Exchange::Request(|| Ask::plain("/1k", KIB).over(Over::Tls), KIB) },
     Scenario { name: "tunnel", row: (known::PROXIES, "janua"), rate: 0.0, connections: 0,
         exchange: Exchange::Tunnel },
 ];

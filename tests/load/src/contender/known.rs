@@ -28,6 +28,9 @@ const JANUA_FILES: &str = include_str!("../../configs/janua-files.toml");
 const JANUA_CACHE: &str = include_str!("../../configs/janua-cache.toml");
 const JANUA_DISK: &str = include_str!("../../configs/janua-disk.toml");
 const JANUA_GZIP: &str = include_str!("../../configs/janua-gzip.toml");
+const NGINX_TLS: &str = include_str!("../../configs/nginx-tls.conf");
+const HAPROXY_TLS: &str = include_str!("../../configs/haproxy-tls.cfg");
+const JANUA_TLS: &str = include_str!("../../configs/janua-tls.toml");
 const JANUA_GZIP_CACHE: &str = include_str!("../../configs/janua-gzip-cache.toml");
 
 /// Proxies.
@@ -44,6 +47,14 @@ pub(crate) const PROXIES: &[Row] = &[
     ("janua-2-nomemo", Flavour::Janua, JANUA_TWO, "0", "the same two, every verdict computed anew (`memo = 0`)"),
     ("janua-5", Flavour::Janua, JANUA_FIVE, "\"1MiB\"", "five policy uses: api-key, rate-limit, headers three times"),
     ("janua-5-nomemo", Flavour::Janua, JANUA_FIVE, "0", "the same five, every verdict computed anew (`memo = 0`)"),
+];
+
+/// Proxies that end TLS.
+#[rustfmt::skip]
+pub(crate) const TLS: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_TLS, "", "TLS 1.3, a session cache and tickets"),
+    ("haproxy", Flavour::Haproxy, HAPROXY_TLS, "", "TLS 1.3, a session cache and tickets"),
+    ("janua", Flavour::Janua, JANUA_TLS, "", "TLS 1.3, a session cache and tickets"),
 ];
 
 /// File servers.
@@ -89,6 +100,7 @@ pub(crate) const COMPRESSING_CACHES: &[Row] = &[
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
     [
         PROXIES,
+        TLS,
         FILES,
         CACHES,
         DISKS,

@@ -1,6 +1,7 @@
 //! The requests of a run, and the expected responses.
 
 use super::API_KEY;
+use crate::tls::Over;
 
 /// A request, or several that take turns, and the response that all of them must get.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub(crate) struct Ask {
     upload: usize,
     /// The expected body.
     pub(super) body: Body,
+    /// How the requests are sent.
+    pub(crate) over: Over,
 }
 
 /// The expected body of a response.
@@ -42,6 +45,7 @@ impl Ask {
             encoding: None,
             upload: 0,
             body: Body::Plain(length),
+            over: Over::Cleartext,
         }
     }
 
@@ -52,6 +56,7 @@ impl Ask {
             encoding: Some(coding),
             upload: 0,
             body: Body::Encoded(coding, limit),
+            over: Over::Cleartext,
         }
     }
 
@@ -61,6 +66,11 @@ impl Ask {
             upload,
             ..Self::plain(path, length)
         }
+    }
+
+    /// The same, sent in this way.
+    pub(crate) fn over(self, over: Over) -> Self {
+        Self { over, ..self }
     }
 
     /// The same for `count` objects in turn: `?0`, `?1` and so on are appended to the path.

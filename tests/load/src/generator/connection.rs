@@ -2,14 +2,17 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{RecvFlags, recv};
+use rustls::ClientConfig;
 
 use super::ask::Body;
 use super::chunks::Chunks;
 use super::outcome::Failure;
+use crate::tls::Session;
 
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// Requests of up to this length fit into the buffer of any socket.
@@ -19,6 +22,7 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// A connection with at most one request under way.
 pub(super) struct Connection {
     pub(super) stream: TcpStream,
+    tls: Option<Session>,
     pending: Option<Pending>,
 }
 
@@ -64,12 +68,17 @@ pub(super) enum Step {
 
 impl Connection {
     /// Connects within half a second. On loopback, it only takes longer if the backlog is full.
-    pub(super) fn dial(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
+    /// With TLS, the handshake is part of it.
+    pub(super) fn dial(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
+        let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(CONNECT_LIMIT))?;
+        let tls = tls.map(|config| Session::open(&mut stream, config));
+        let tls = tls.transpose()?;
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream,
+            tls,
             pending: None,
         })
     }
@@ -85,17 +94,20 @@ impl Connection {
             // Twice the length, because of the kernel's overhead; the kernel may grant less.
             let _ = set_socket_send_buffer_size(&self.stream, 2 * request.len());
         }
-        match self.stream.write(request) {
-            Ok(written) if written == request.len() => {
-                self.pending = Some(Pending {
-                    due,
-                    head: Vec::new(),
-                    body: None,
-                });
-                Ok(())
-            }
-            _ => Err(Failure::Reset),
+        let sent = match &mut self.tls {
+            Some(tls) => tls.send(&mut self.stream, request),
+            // More than the socket's buffer holds is an error here too.
+            None => self.stream.write_all(request),
+        };
+        if sent.is_err() {
+            return Err(Failure::Reset);
         }
+        self.pending = Some(Pending {
+            due,
+            head: Vec::new(),
+            body: None,
+        });
+        Ok(())
     }
 
     /// Reads until no bytes are available or the response is complete.
@@ -104,14 +116,18 @@ impl Connection {
             return Step::ClosedIdle;
         };
         loop {
-            let read = match &pending.body {
+            let read = match (&mut self.tls, &pending.body) {
+                (Some(tls), _) => tls.receive(&mut self.stream, scratch),
                 // The rest of a body is counted and dropped inside the kernel, because
                 // copying it would make the generator more expensive than the proxies.
                 // Chunks must be parsed.
-                Some(Expected {
-                    framing: Framing::Length(_),
-                    ..
-                }) => recv(&self.stream, &mut *scratch, RecvFlags::TRUNC)
+                (
+                    None,
+                    Some(Expected {
+                        framing: Framing::Length(_),
+                        ..
+                    }),
+                ) => recv(&self.stream, &mut *scratch, RecvFlags::TRUNC)
                     .map(|(_, length)| length)
                     .map_err(io::Error::from),
                 _ => self.stream.read(scratch),
@@ -251,7 +267,7 @@ mod tests {
 
     fn after(response: &[u8], body: Body) -> Step {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut connection = Connection::dial(listener.local_addr().unwrap()).unwrap();
+        let mut connection = Connection::dial(listener.local_addr().unwrap(), None).unwrap();
         let (mut peer, _) = listener.accept().unwrap();
         connection
             .send(b"GET / HTTP/1.1\r\n\r\n", Instant::now())

@@ -15,10 +15,12 @@ mod outcome;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::event::{Timespec, epoll};
+use rustls::ClientConfig;
 
 pub(crate) use ask::Ask;
 use connection::{Connection, Step};
@@ -67,6 +69,8 @@ pub(crate) struct Generator {
 /// The state of one target.
 struct Lane {
     target: Target,
+    /// How connections are encrypted; none for cleartext.
+    tls: Option<Arc<ClientConfig>>,
     /// The requests, which take turns, and the index of the next one.
     requests: Vec<Vec<u8>>,
     turn: usize,
@@ -100,7 +104,7 @@ impl Generator {
         };
         for target in targets {
             let lane = this.lanes.len();
-            this.lanes.push(Lane::new(target.clone()));
+            this.lanes.push(Lane::new(target.clone())?);
             for _ in 0..target.connections {
                 let slot = this.slots.len();
                 this.slots.push(Slot {
@@ -249,7 +253,7 @@ impl Generator {
                     Some(failure) => lane.outcome.fail(failure),
                     None => lane.outcome.answer(due.elapsed()),
                 }
-                if closes {
+                if closes || lane.target.ask.over.is_new_each_time() {
                     place.connection = None;
                     lane.lost.push(slot);
                 } else {
@@ -298,7 +302,7 @@ impl Generator {
         let place = self.slots.get_mut(slot).context("no such slot")?;
         let lane = self.lanes.get_mut(place.lane).context("no such lane")?;
         place.connection = None;
-        let connection = Connection::dial(lane.target.address)?;
+        let connection = Connection::dial(lane.target.address, lane.tls.as_ref())?;
         let token = epoll::EventData::new_u64(slot as u64);
         let interest = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
         epoll::add(&self.epoll, &connection.stream, token, interest)?;
@@ -329,8 +333,9 @@ impl Generator {
 }
 
 impl Lane {
-    fn new(target: Target) -> Self {
-        Self {
+    fn new(target: Target) -> anyhow::Result<Self> {
+        Ok(Self {
+            tls: target.ask.over.config()?,
             requests: target.ask.requests(),
             turn: 0,
             target,
@@ -339,7 +344,7 @@ impl Lane {
             queue: VecDeque::new(),
             next: Instant::now(),
             outcome: Outcome::default(),
-        }
+        })
     }
 }
 
