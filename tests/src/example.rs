@@ -45,11 +45,32 @@ impl Example {
         self.replace(&["endpoints"], written, endpoint)
     }
 
+    /// Replaces a string wherever it is, such as an endpoint that is not the first one.
+    #[must_use]
+    pub fn text(mut self, written: &str, value: &str) -> Self {
+        let (written, value) = (format!("\"{written}\""), format!("\"{value}\""));
+        assert!(
+            self.text.contains(&written),
+            "no {written} in {}",
+            self.name
+        );
+        self.text = self.text.replace(&written, &value);
+        self
+    }
+
     /// Replaces the `root` of a target by this directory.
     #[must_use]
     pub fn directory(self, written: &str, path: &Path) -> Self {
         let path = path.to_str().expect("the path is text");
         self.replace(&["files", "root", "alias"], written, path)
+    }
+
+    /// Replaces a certificate and its key by these files.
+    #[must_use]
+    pub fn certificate(self, cert: (&str, &Path), key: (&str, &Path)) -> Self {
+        let text = |path: &Path| path.to_str().expect("the path is text").to_owned();
+        self.replace(&["cert"], cert.0, &text(cert.1))
+            .replace(&["key"], key.0, &text(key.1))
     }
 
     /// Replaces the `url` of a webhook by this URL.

@@ -14,6 +14,7 @@ use crate::eventually;
 use crate::message::{Request, Response};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::tls::{OverTls, TlsClient};
 use crate::wire::Wire;
 use process::Process;
 pub use process::{Ran, binary, built, component, run};
@@ -44,6 +45,10 @@ impl Gateway {
 
     pub(crate) async fn start_with(settings: Settings, config: &str) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        Self::start_in(directory, settings, config).await
+    }
+
+    pub(crate) async fn start_in(directory: TempDir, settings: Settings, config: &str) -> Self {
         let path = directory.path();
         std::fs::write(path.join("janua.toml"), settings.complete(config, path)).unwrap();
         let mut gateway = Self {
@@ -90,9 +95,30 @@ impl Gateway {
         found.unwrap_or_else(|| panic!("no listener {listener}: {:?}", self.addresses))
     }
 
+    /// The scheme of the requests that are sent over [`Self::connect`]: `http` or `https`.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.settings.is_over_tls() {
+            "https"
+        } else {
+            "http"
+        }
+    }
+
     /// Connects to the only listener.
     pub async fn connect(&self) -> Wire {
-        Wire::connect(self.address()).await
+        if self.settings.is_over_tls() {
+            OverTls::get().connect(self.address()).await
+        } else {
+            Wire::connect(self.address()).await
+        }
+    }
+
+    /// Connects to the only listener with TLS, and asks for a host by its name; the handshake
+    /// must succeed.
+    pub async fn connect_tls(&self, client: &TlsClient, host: &str) -> Wire {
+        let connected = client.connect(self.address(), host).await;
+        connected.unwrap_or_else(|error| panic!("no TLS connection for {host}: {error}"))
     }
 
     /// Sends a request over a connection of its own and reads the response.

@@ -5,6 +5,7 @@
 //! | the gateway as a process, its admin socket, its logs | [`Gateway`], [`Settings`], [`Proxy`], [`Metrics`] |
 //! | what a client does, byte by byte if need be | [`Wire`], [`Request`], [`Response`] |
 //! | the configurations of `examples/` | [`Example`] |
+//! | certificates, and clients and upstreams that speak TLS | [`Authority`], [`TlsClient`], [`TlsServer`] |
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
 //!
@@ -29,6 +30,7 @@ mod message;
 mod metrics;
 mod proxy;
 mod settings;
+mod tls;
 mod upstream;
 mod wire;
 
@@ -40,5 +42,6 @@ pub use message::{Framing, ReadError, Received, Reply, Request, Response};
 pub use metrics::Metrics;
 pub use proxy::Proxy;
 pub use settings::Settings;
+pub use tls::{Authority, Handshake, Issue, Issued, TlsClient, TlsError, TlsServer};
 pub use upstream::{Endpoint, Habits, Upstream, Vacant, Visit};
 pub use wire::Wire;

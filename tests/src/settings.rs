@@ -4,7 +4,10 @@ use std::fmt::Display;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
+
 use crate::gateway::Gateway;
+use crate::tls::{self, OverTls};
 
 /// The tables `[server]`, `[admin]` and `[log]`. They are added after the
 /// test's own text, so that line numbers in messages are those of the test.
@@ -17,6 +20,7 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     state_dir: Option<PathBuf>,
     hosts: Option<String>,
+    is_over_tls: bool,
 }
 
 impl Settings {
@@ -32,6 +36,7 @@ impl Settings {
             environment: Vec::new(),
             state_dir: None,
             hosts: None,
+            is_over_tls: tls::is_default(),
         }
     }
 
@@ -85,9 +90,27 @@ impl Settings {
         self
     }
 
+    /// Adds TLS to every listener, and a certificate to every site. [`Gateway::connect`] then
+    /// performs the handshake.
+    #[must_use]
+    pub fn over_tls(mut self) -> Self {
+        self.is_over_tls = true;
+        self
+    }
+
     /// Starts a gateway, and waits until it is ready.
     pub async fn start(self, config: impl Display) -> Gateway {
         Gateway::start_with(self, &config.to_string()).await
+    }
+
+    /// The same in a directory that already has files, such as certificates, to which the
+    /// configuration refers.
+    pub async fn start_in(self, directory: TempDir, config: impl Display) -> Gateway {
+        Gateway::start_in(directory, self, &config.to_string()).await
+    }
+
+    pub(crate) fn is_over_tls(&self) -> bool {
+        self.is_over_tls
     }
 
     pub(crate) fn open_file_limit(&self) -> Option<u64> {
@@ -108,16 +131,24 @@ impl Settings {
             format!("hosts_file = \"{}\"\n", path.display())
         });
         let hosts_file = hosts_file.unwrap_or_default();
+        let mut text = if self.is_over_tls {
+            OverTls::get().add(config, directory)
+        } else {
+            config.to_owned()
+        };
         let directory = directory.display();
-        let mut text = config.to_owned();
+        let server = format!(
+            "[server]\nworkers = {}\ndrain_timeout = \"{}\"\nstate_dir = \"{state_dir}\"\n{hosts_file}",
+            self.workers, self.drain_timeout,
+        );
+        // A configuration may have a table `server` of its own, which these fields join.
+        match text.find("[server]\n") {
+            Some(at) => text.replace_range(at..at + "[server]\n".len(), &server),
+            None => text = format!("{text}\n{server}"),
+        }
         let _ = write!(
             text,
             "
-[server]
-workers = {}
-drain_timeout = \"{}\"
-state_dir = \"{state_dir}\"
-{hosts_file}
 [admin]
 socket = \"{directory}/admin.sock\"
 
@@ -125,7 +156,7 @@ socket = \"{directory}/admin.sock\"
 access = {{ path = \"{directory}/access.log\" }}
 level = \"{}\"
 ",
-            self.workers, self.drain_timeout, self.level,
+            self.level,
         );
         text
     }

@@ -13,11 +13,12 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::background;
 use crate::message::{ReadError, Received, Reply};
+use crate::tls::{Handshake, TlsError, TlsServer};
 use crate::wire::Wire;
 pub use vacant::Vacant;
 
@@ -63,6 +64,7 @@ struct Seen {
     connections: AtomicUsize,
     open: AtomicUsize,
     requests: Mutex<Vec<Received>>,
+    handshakes: Mutex<Vec<Result<Handshake, TlsError>>>,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,33 @@ impl Upstream {
         Self::raw(move |visit| serve::serve(visit, habits, Arc::clone(&handler))).await
     }
 
+    /// Answers over TLS with the received request as JSON, like [`Self::echo`].
+    pub async fn tls_echo(tls: TlsServer) -> Self {
+        Self::tls_http(tls, async |request| serve::echo(&request)).await
+    }
+
+    /// Answers over TLS with the replies of `handler`.
+    pub async fn tls_http<F, R>(tls: TlsServer, handler: F) -> Self
+    where
+        F: Fn(Received) -> R + Send + Sync + 'static,
+        R: Future<Output = Reply> + Send + 'static,
+    {
+        let handler = Arc::new(handler);
+        Self::tls_raw(tls, move |visit| {
+            serve::serve(visit, Habits::default(), Arc::clone(&handler))
+        })
+        .await
+    }
+
+    /// Runs `handler` for each connection, after the TLS handshake.
+    pub async fn tls_raw<F, R>(tls: TlsServer, handler: F) -> Self
+    where
+        F: Fn(Visit) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        Self::listening(any_port(), Some(tls), handler).await
+    }
+
     /// Accepts a request on each connection and never answers until the
     /// connection is closed. A body is read if it arrives.
     pub async fn silent() -> Self {
@@ -141,12 +170,19 @@ impl Upstream {
         F: Fn(Visit) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self::at(Endpoint::Tcp(any_port), handler).await
+        Self::at(any_port(), handler).await
     }
 
     /// The same at a given address.
     pub async fn at<F, R>(endpoint: Endpoint, handler: F) -> Self
+    where
+        F: Fn(Visit) -> R + Send + Sync + 'static,
+        R: Future<Output = ()> + Send + 'static,
+    {
+        Self::listening(endpoint, None, handler).await
+    }
+
+    async fn listening<F, R>(endpoint: Endpoint, tls: Option<TlsServer>, handler: F) -> Self
     where
         F: Fn(Visit) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
@@ -157,7 +193,8 @@ impl Upstream {
             .expect("the task ends")
             .unwrap_or_else(|error| panic!("listening on {endpoint:?}: {error}"));
         let seen = Arc::new(Seen::default());
-        let task = background::runtime().spawn(accept(listener, Arc::clone(&seen), handler));
+        let accepting = accept(listener, tls, Arc::clone(&seen), Arc::new(handler));
+        let task = background::runtime().spawn(accepting);
         Self {
             endpoint,
             seen,
@@ -199,6 +236,20 @@ impl Upstream {
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.seen.requests.lock().unwrap().clone()
+    }
+
+    /// The TLS handshakes that were completed.
+    #[must_use]
+    pub fn handshakes(&self) -> Vec<Handshake> {
+        let all = self.seen.handshakes.lock().unwrap();
+        all.iter().filter_map(|done| done.clone().ok()).collect()
+    }
+
+    /// Why TLS handshakes failed.
+    #[must_use]
+    pub fn failed_handshakes(&self) -> Vec<TlsError> {
+        let all = self.seen.handshakes.lock().unwrap();
+        all.iter().filter_map(|done| done.clone().err()).collect()
     }
 
     /// The number of requests received.
@@ -259,34 +310,65 @@ impl Listener {
         }
     }
 
-    async fn accept(&self) -> io::Result<Wire> {
+    async fn accept(&self) -> io::Result<Accepted> {
         match self {
-            Self::Tcp(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
-            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| stream.into()),
+            Self::Tcp(listener) => Ok(Accepted::Tcp(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(Accepted::Unix(listener.accept().await?.0)),
         }
     }
 }
 
+/// A connection that was accepted.
+enum Accepted {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Accepted {
+    /// Performs the handshake if the server speaks TLS; none if it fails.
+    async fn open(self, tls: Option<TlsServer>, seen: &Seen) -> Option<Wire> {
+        match (self, tls) {
+            (Self::Tcp(stream), None) => Some(stream.into()),
+            (Self::Unix(stream), _) => Some(stream.into()),
+            (Self::Tcp(stream), Some(tls)) => {
+                let opened = tls.accept(stream).await;
+                let done = opened.as_ref().map(|wire| wire.handshake().clone());
+                let done = done.map_err(TlsError::of);
+                seen.handshakes.lock().unwrap().push(done);
+                opened.ok()
+            }
+        }
+    }
+}
+
+fn any_port() -> Endpoint {
+    Endpoint::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
 /// Accepts connections until it is aborted, which also aborts all visits.
-async fn accept<F, R>(listener: Listener, seen: Arc<Seen>, handler: F)
+async fn accept<F, R>(listener: Listener, tls: Option<TlsServer>, seen: Arc<Seen>, handler: Arc<F>)
 where
-    F: Fn(Visit) -> R,
+    F: Fn(Visit) -> R + Send + Sync + 'static,
     R: Future<Output = ()> + Send + 'static,
 {
     let mut visits = JoinSet::new();
     loop {
-        let Ok(mut wire) = listener.accept().await else {
+        let Ok(accepted) = listener.accept().await else {
             continue;
         };
-        // Stand-in upstreams wait without a limit; the tests have their own
-        // timeouts.
-        wire.set_patience(Duration::from_secs(3600));
         seen.open.fetch_add(1, SeqCst);
-        visits.spawn(handler(Visit {
-            wire,
-            number: seen.connections.fetch_add(1, SeqCst),
-            seen: Arc::clone(&seen),
-        }));
+        let number = seen.connections.fetch_add(1, SeqCst);
+        let (tls, seen, handler) = (tls.clone(), Arc::clone(&seen), Arc::clone(&handler));
+        visits.spawn(async move {
+            let Some(mut wire) = accepted.open(tls, &seen).await else {
+                seen.open.fetch_sub(1, SeqCst);
+                return;
+            };
+            // Stand-in upstreams wait without a limit; the tests have their own
+            // timeouts.
+            wire.set_patience(Duration::from_secs(3600));
+            handler(Visit { wire, number, seen }).await;
+        });
         while visits.try_join_next().is_some() {}
     }
 }

@@ -11,8 +11,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
+use tokio_rustls::TlsStream;
 
 use crate::message::{ReadError, Request, Response};
+use crate::tls::Handshake;
 use stream::Stream;
 
 /// A connection, and bytes already read from it.
@@ -21,6 +23,7 @@ pub struct Wire {
     stream: Stream,
     buffer: Vec<u8>,
     patience: Duration,
+    handshake: Option<Handshake>,
 }
 
 impl Wire {
@@ -48,7 +51,9 @@ impl Wire {
     /// # Errors
     /// If the peer does not accept the bytes.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
-        self.stream.write_all(bytes.as_ref()).await
+        self.stream.write_all(bytes.as_ref()).await?;
+        // TLS may have encrypted what the socket has not accepted yet.
+        self.stream.flush().await
     }
 
     /// Sends bytes, which must succeed.
@@ -64,6 +69,20 @@ impl Wire {
         self.receive(request.method()).await
     }
 
+    /// What the TLS handshake established.
+    #[must_use]
+    pub fn handshake(&self) -> &Handshake {
+        self.handshake.as_ref().expect("the connection has TLS")
+    }
+
+    /// Closes the sending side of TCP without the `close_notify` of TLS, as somebody on the way
+    /// can do.
+    pub fn truncate(&self) {
+        let stream = self.stream.tcp().expect("the connection has TLS");
+        let socket = socket2::SockRef::from(stream);
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+    }
+
     /// Closes the sending side.
     pub async fn finish(&mut self) {
         let _ = self.stream.shutdown().await;
@@ -76,7 +95,7 @@ impl Wire {
 
     /// Makes the end of this connection a reset, once it is dropped.
     pub fn reset_on_drop(&self) {
-        if let Stream::Tcp(stream) = &self.stream {
+        if let Some(stream) = self.stream.tcp() {
             let socket = socket2::SockRef::from(stream);
             socket.set_linger(Some(Duration::ZERO)).unwrap();
         }
@@ -85,7 +104,7 @@ impl Wire {
     /// Sets the size of the socket's receive buffer in bytes. With a small one,
     /// the effect of a client that does not read is visible sooner.
     pub fn set_receive_buffer(&self, size: usize) {
-        if let Stream::Tcp(stream) = &self.stream {
+        if let Some(stream) = self.stream.tcp() {
             socket2::SockRef::from(stream)
                 .set_recv_buffer_size(size)
                 .unwrap();
@@ -199,8 +218,15 @@ impl From<UnixStream> for Wire {
 }
 
 impl Wire {
+    pub(crate) fn over_tls(stream: TlsStream<TcpStream>, handshake: Handshake) -> Self {
+        let mut wire = Self::over(Stream::Tls(Box::new(stream)));
+        wire.handshake = Some(handshake);
+        wire
+    }
+
     fn over(stream: Stream) -> Self {
         Self {
+            handshake: None,
             stream,
             buffer: Vec::new(),
             patience: crate::PATIENCE,

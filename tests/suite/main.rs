@@ -82,6 +82,8 @@ mod stacks_dhanman;
 mod stacks_edroplets;
 mod stacks_luckychit;
 mod stacks_luckychit_cache;
+mod stacks_pakashop;
+mod stacks_vladbortnik;
 mod start;
 mod streaming;
 mod upstreams_balance;

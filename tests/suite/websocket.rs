@@ -230,7 +230,7 @@ async fn it_survives_reloads() {
     gateway.reload(Proxy::to(other.endpoint())).await;
     say(&mut wire, "after two").await;
     let listener = "[listeners.public]\naddress = \"127.0.0.1:0\"\n";
-    let site = "[[sites]]\nhosts = [\"b.example\"]\nroutes = [{ respond = { body = \"b\" } }]\n";
+    let site = "[[sites]]\nhosts = [\"a.example\"]\nroutes = [{ path = \"/b\", respond = { body = \"b\" } }]\n";
     gateway.reload(format!("{listener}{site}")).await;
     say(&mut wire, "after three").await;
     assert_eq!(gateway.get("/").await.status, 404, "the new one is live");

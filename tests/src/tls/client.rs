@@ -1,0 +1,185 @@
+//! A client that speaks TLS.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::one_session::OneSession;
+use super::{Authority, Handshake, Issued, provider, versions};
+use crate::wire::Wire;
+
+/// A client with its settings and its sessions, which it resumes if the server permits it.
+#[derive(Clone, Debug)]
+pub struct TlsClient {
+    roots: Arc<RootCertStore>,
+    provider: Arc<CryptoProvider>,
+    versions: Vec<&'static rustls::SupportedProtocolVersion>,
+    identity: Option<Arc<Issued>>,
+    sends_name: bool,
+    resumption: Resumption,
+    config: Arc<ClientConfig>,
+}
+
+/// Why a handshake failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsError {
+    /// The server sent an alert, with this name.
+    Alert(String),
+    /// The client did not accept what the server sent.
+    Refused(String),
+    /// The connection was closed or reset without an alert.
+    Lost(String),
+}
+
+impl TlsClient {
+    /// A client that accepts the certificates of an authority.
+    #[must_use]
+    pub fn trusting(authority: &Authority) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der()).unwrap();
+        let roots = Arc::new(roots);
+        let config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(Arc::clone(&roots))
+            .with_no_client_auth();
+        Self {
+            roots,
+            provider: provider(),
+            versions: versions(&[]),
+            identity: None,
+            sends_name: true,
+            resumption: Resumption::in_memory_sessions(16),
+            config: Arc::new(config),
+        }
+        .build()
+    }
+
+    /// With only this version, `1.2` or `1.3`.
+    #[must_use]
+    pub fn version(mut self, version: &str) -> Self {
+        self.versions = versions(&[version]);
+        self.build()
+    }
+
+    /// With only the cipher suites with these IANA names.
+    #[must_use]
+    pub fn cipher_suites(mut self, names: &[&str]) -> Self {
+        let mut provider = (*provider()).clone();
+        provider.cipher_suites.retain(|suite| {
+            let name = suite.suite().as_str();
+            name.is_some_and(|name| names.contains(&name))
+        });
+        assert_eq!(provider.cipher_suites.len(), names.len(), "{names:?}");
+        self.provider = Arc::new(provider);
+        self.build()
+    }
+
+    /// With this certificate.
+    #[must_use]
+    pub fn identity(mut self, identity: &Arc<Issued>) -> Self {
+        self.identity = Some(Arc::clone(identity));
+        self.build()
+    }
+
+    /// Sends no name in the ClientHello.
+    #[must_use]
+    pub fn without_name(mut self) -> Self {
+        self.sends_name = false;
+        self.build()
+    }
+
+    /// Resumes its last session whatever host it asks for, as a hostile client would.
+    #[must_use]
+    pub fn with_one_session(mut self) -> Self {
+        self.resumption = Resumption::store(Arc::new(OneSession::default()));
+        self.build()
+    }
+
+    /// Resumes sessions only by their identifiers in TLS 1.2, and not by tickets.
+    #[must_use]
+    pub fn without_tickets(mut self) -> Self {
+        self.resumption = self
+            .resumption
+            .tls12_resumption(rustls::client::Tls12Resumption::SessionIdOnly);
+        self.build()
+    }
+
+    /// Connects, and asks for a host by its name.
+    ///
+    /// # Errors
+    /// The handshake fails.
+    pub async fn connect(&self, address: SocketAddr, host: &str) -> Result<Wire, TlsError> {
+        let stream = TcpStream::connect(address).await;
+        let stream = stream.unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
+        self.connect_over(stream, host).await
+    }
+
+    /// Performs the handshake on a connection.
+    ///
+    /// # Errors
+    /// It fails.
+    pub async fn connect_over(&self, stream: TcpStream, host: &str) -> Result<Wire, TlsError> {
+        let _ = stream.set_nodelay(true);
+        let name = ServerName::try_from(host.to_owned()).unwrap();
+        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connected = timeout(crate::PATIENCE, connector.connect(name, stream)).await;
+        let connected = connected.expect("the handshake ends in time");
+        let stream = connected.map_err(|error| TlsError::of(&error))?;
+        let handshake = Handshake::of(stream.get_ref().1, None);
+        Ok(Wire::over_tls(stream.into(), handshake))
+    }
+
+    fn build(mut self) -> Self {
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_protocol_versions(&self.versions)
+            .unwrap()
+            .with_root_certificates(Arc::clone(&self.roots));
+        let mut config = match &self.identity {
+            None => builder.with_no_client_auth(),
+            Some(identity) => builder
+                .with_client_auth_cert(identity.chain(), identity.private_key())
+                .unwrap(),
+        };
+        config.resumption = self.resumption.clone();
+        config.enable_sni = self.sends_name;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        self.config = Arc::new(config);
+        self
+    }
+}
+
+impl TlsError {
+    pub(crate) fn of(error: &std::io::Error) -> Self {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+        match cause {
+            Some(rustls::Error::AlertReceived(alert)) => Self::alert(*alert),
+            Some(refused) => Self::Refused(refused.to_string()),
+            None => Self::Lost(error.to_string()),
+        }
+    }
+
+    fn alert(alert: AlertDescription) -> Self {
+        Self::Alert(format!("{alert:?}"))
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alert(alert) => write!(formatter, "the alert {alert}"),
+            Self::Refused(why) => write!(formatter, "refused: {why}"),
+            Self::Lost(why) => write!(formatter, "the connection was lost: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
