@@ -32,6 +32,7 @@ pub enum Kind {
     TransferCoding,
     HttpVersion,
     Misdirected,
+    TooManyRequests,
     NoSite,
     NoRoute,
     MethodNotAllowed,
@@ -62,7 +63,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 36] = [
+pub const KINDS: [Kind; 37] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -72,6 +73,7 @@ pub const KINDS: [Kind; 36] = [
     Kind::TransferCoding,
     Kind::HttpVersion,
     Kind::Misdirected,
+    Kind::TooManyRequests,
     Kind::NoSite,
     Kind::NoRoute,
     Kind::MethodNotAllowed,
@@ -176,6 +178,13 @@ impl Kind {
                 "misdirected",
                 "http_request_denied",
                 "the TLS connection was made for another host",
+            ),
+            Self::TooManyRequests => (
+                Client,
+                429,
+                "too_many_requests",
+                "http_request_denied",
+                "the client has too many requests in progress",
             ),
             Self::NoSite => (
                 Client,

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::connection::{self, ConnectionGuard};
-use crate::listener_stats::ListenerStats;
+use crate::listener_stats::{ListenerStats, Refusal};
 use crate::reserve::is_out_of_descriptors;
 use crate::worker::Worker;
 
@@ -86,7 +86,7 @@ fn serve(
         .listener(listener)
         .map_or(0, |listener| listener.max_connections);
     if limit > 0 && stats.open.load(Relaxed) >= limit {
-        stats.refused.increment(worker.index);
+        stats.refuse(worker, Refusal::Limit);
         return;
     }
     // Responses are written in few large writes; Nagle's algorithm would only delay them.

@@ -42,14 +42,15 @@ pub(crate) async fn serve(
 ) {
     let worker = &guard.worker;
     // Boxed, so that the connection does not hold the memory of the handshake's future.
-    let opening = Box::pin(opening::open(
-        worker,
-        &guard.stats,
-        stream,
-        address,
-        listener,
-    ));
-    let Some(Opened { read, write, peer }) = opening.await else {
+    let opening = Box::pin(opening::open(worker, &guard.stats, stream, address, listener));
+    // `_share` counts the connection among those of its client.
+    let Some(Opened {
+        read,
+        write,
+        peer,
+        share: _share,
+    }) = opening.await
+    else {
         return;
     };
     let mut session = Session {

@@ -60,6 +60,7 @@ pub(crate) fn decide(
         Ok(matched) => keep(exchange, matched),
         Err(unrouted) => exchange.site_stats.clone_from(&unrouted.stats),
     }
+    count_request(exchange, &local)?;
     if let Some(made) = to_https(exchange, &local, site)? {
         return Ok(Decision::Answer(made, AnsweredBy::Gateway));
     }
@@ -83,6 +84,19 @@ pub(crate) fn decide(
         return Ok(Decision::Answer(made, AnsweredBy::Gateway));
     }
     Ok(Decision::Target(matched))
+}
+
+/// Counts the request among those of its client, if the listener limits them. The route is
+/// known by then, so that a refusal appears in its log and metrics, and nothing has been spent
+/// on policies.
+fn count_request(exchange: &mut Exchange, local: &LocalSnapshot) -> Result<(), Failure> {
+    let Some(limits) = local.client_limits(exchange.listener) else {
+        return Ok(());
+    };
+    let client = exchange.origin.client.unwrap_or(exchange.peer.address);
+    let share = limits.begin_request(client, exchange.now.monotonic_ms);
+    exchange.client_share = share.map_err(|_| Kind::TooManyRequests)?;
+    Ok(())
 }
 
 /// The redirect of a request without TLS, if its site wants one. What counts is the scheme that

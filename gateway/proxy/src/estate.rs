@@ -15,6 +15,7 @@ use janua_tls::{SessionSettings, Sessions};
 use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
 
+use crate::client_limits::Clients;
 use crate::codings::Codings;
 use crate::reserve::Reserve;
 use crate::snapshot::Snapshot;
@@ -60,6 +61,8 @@ pub struct Estate {
 struct ListenerState {
     name: Arc<str>,
     open: Arc<AtomicUsize>,
+    /// What each client takes, since the listener has limits for clients.
+    clients: Option<Arc<Clients>>,
     /// What clients resume, since the listener has TLS.
     sessions: Option<Arc<Sessions>>,
 }
@@ -185,9 +188,23 @@ impl Estate {
         listeners.push(ListenerState {
             name: name.into(),
             open: Arc::default(),
+            clients: None,
             sessions: None,
         });
         listeners.len() - 1
+    }
+
+    /// The clients of the listener with this name, kept across reloads.
+    pub(crate) fn clients(&self, name: &str) -> Arc<Clients> {
+        let place = self.listener_place(name);
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(state) = listeners.get_mut(place) else {
+            return Arc::new(Clients::new());
+        };
+        Arc::clone(state.clients.get_or_insert_with(|| Arc::new(Clients::new())))
     }
 
     /// The TLS sessions of the listener with this name, kept across reloads, under these

@@ -9,6 +9,7 @@ use janua_wasm::Edit;
 use crate::caching::{Caching, Report};
 use crate::clean::Hop;
 use crate::client::{Origin, Peer};
+use crate::client_limits::Share;
 use crate::clock::Moment;
 use crate::facts::{AnsweredBy, Original, View};
 use crate::heads::Heads;
@@ -55,6 +56,8 @@ pub(crate) struct Exchange {
     pub(crate) failed_policy: Option<usize>,
     /// The connection is closed after the response, whatever the client wants.
     pub(crate) is_last: bool,
+    /// Counts the request among those of its client, until the end of the exchange.
+    pub(crate) client_share: Option<Share>,
     /// The index of the listener that accepted the connection.
     pub(crate) listener: usize,
     /// The counters of the site, if the site has no route for the request.
@@ -87,6 +90,7 @@ impl Exchange {
             matched: None,
             failed_policy: None,
             is_last: false,
+            client_share: None,
             listener: session.listener,
             site_stats: None,
             terms: None,
@@ -122,6 +126,7 @@ impl Exchange {
             matched: self.matched.clone(),
             failed_policy: None,
             is_last: false,
+            client_share: None,
             listener: self.listener,
             site_stats: None,
             terms: self.terms.clone(),

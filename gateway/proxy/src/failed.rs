@@ -18,6 +18,8 @@ pub(crate) fn made_of(failure: &Failure, request_id: &RequestId) -> Made {
     match kind {
         Kind::MethodNotAllowed => headers.push((name(b"Allow"), failure.detail.as_bytes().into())),
         Kind::MethodRefused => headers.push((name(b"Allow"), Box::default())),
+        // When one of its requests ends is not known; a second is the least that can be said.
+        Kind::TooManyRequests => headers.push((name(b"Retry-After"), name(b"1"))),
         // Other details may reveal internals, so they appear only in the log.
         _ if kind.fault() == Fault::Client && !failure.detail.is_empty() => {
             let _ = write!(proxy_status, "; details=\"{}\"", quoted(&failure.detail));

@@ -35,6 +35,7 @@ mod caching;
 mod call;
 mod clean;
 mod client;
+mod client_limits;
 mod clock;
 mod coder;
 mod coding;

@@ -1,14 +1,16 @@
 //! What happens on a client's connection before its first request: the PROXY header of a load
-//! balancer in front, and the TLS handshake.
+//! balancer in front, the limits of its client, and the TLS handshake.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use janua_telemetry::metrics::definitions;
 use tokio::net::TcpStream;
 
 use crate::client::Peer;
+use crate::client_limits::{Excess, Share};
 use crate::handshake;
-use crate::listener_stats::ListenerStats;
+use crate::listener_stats::{ListenerStats, Refusal};
 use crate::proxy_header::{self, HeaderError};
 use crate::transport::{self, ReadHalf, WriteHalf};
 use crate::worker::Worker;
@@ -18,6 +20,8 @@ pub(crate) struct Opened {
     pub(crate) read: ReadHalf,
     pub(crate) write: WriteHalf,
     pub(crate) peer: Peer,
+    /// Counts the connection among those of its client, if the listener limits them.
+    pub(crate) share: Option<Share>,
 }
 
 /// Opens a connection for requests. None if the client did not do its part; that has been
@@ -37,29 +41,26 @@ pub(crate) async fn open(
     let (tls, head_timeout) = (settings.tls.clone(), settings.head_timeout);
     // A handshake may last, and must not keep an old snapshot alive.
     drop(local);
+    let mut is_client = true;
     if demands_header {
-        let reading = proxy_header::read(&mut stream);
-        match tokio::time::timeout(head_timeout, reading).await {
-            Ok(Ok(Some(client))) => peer.speak_for(client),
-            Ok(Ok(None)) => {}
-            Ok(Err(HeaderError::Malformed(why))) => {
-                stats.refuse(worker, "proxy_header");
-                tracing::warn!(
-                    listener = &*stats.name,
-                    peer = &*peer.text,
-                    "connection closed: the PROXY header that `proxy_protocol` demands of this peer is missing or malformed: {why}"
-                );
-                return None;
-            }
-            Ok(Err(HeaderError::Io)) | Err(_) => {
-                stats.refuse(worker, "proxy_header");
-                return None;
-            }
+        match read_proxy_header(worker, stats, &mut stream, &peer, head_timeout).await? {
+            Some(client) => peer.speak_for(client),
+            // A health check of the load balancer, or a client that it does not know.
+            None => is_client = false,
         }
     }
+    let share = match is_client {
+        true => count(worker, stats, &peer, listener)?,
+        false => None,
+    };
     let Some(tls) = tls else {
         let (read, write) = transport::from_tcp(stream);
-        return Some(Opened { read, write, peer });
+        return Some(Opened {
+            read,
+            write,
+            peer,
+            share,
+        });
     };
     let registry = &worker.estate.metrics;
     match handshake::accept(stream, &tls).await {
@@ -69,7 +70,12 @@ pub(crate) async fn open(
             handshakes.increment(worker.index);
             peer.tls = Some(facts);
             let (read, write) = transport::from_tls(stream.into());
-            Some(Opened { read, write, peer })
+            Some(Opened {
+                read,
+                write,
+                peer,
+                share,
+            })
         }
         Err(error) => {
             let labels = [&*stats.name, error.reason()];
@@ -83,4 +89,65 @@ pub(crate) async fn open(
             None
         }
     }
+}
+
+/// Reads the PROXY header of a load balancer: the client for which it has opened the
+/// connection, or none. Outer none: the connection is to be closed.
+async fn read_proxy_header(
+    worker: &Worker,
+    stats: &ListenerStats,
+    stream: &mut TcpStream,
+    peer: &Peer,
+    timeout: Duration,
+) -> Option<Option<SocketAddr>> {
+    let read = tokio::time::timeout(timeout, proxy_header::read(stream)).await;
+    if let Ok(Ok(client)) = read {
+        return Some(client);
+    }
+    stats.refuse(worker, Refusal::ProxyHeader);
+    if let Ok(Err(HeaderError::Malformed(why))) = read {
+        tracing::warn!(
+            listener = &*stats.name,
+            peer = &*peer.text,
+            "connection closed: the PROXY header that `proxy_protocol` demands of this peer is missing or malformed: {why}"
+        );
+    }
+    None
+}
+
+/// Counts a connection among those of its client, unless the peer is a trusted proxy, which
+/// speaks for many. Outer none: the client is over a limit, and the connection is to be closed.
+fn count(
+    worker: &Worker,
+    stats: &ListenerStats,
+    peer: &Peer,
+    listener: usize,
+) -> Option<Option<Share>> {
+    let local = worker.snapshot();
+    let Some(limits) = local.client_limits(listener) else {
+        return Some(None);
+    };
+    if local.listener(listener)?.trusts(peer.address) {
+        return Some(None);
+    }
+    let now_ms = worker.clock.now().monotonic_ms;
+    let excess = match limits.connect(peer.address, now_ms) {
+        Ok(share) => return Some(share),
+        Err(excess) => excess,
+    };
+    let (refusal, limit) = match excess {
+        Excess::ConnectionsPerSecond => (Refusal::ClientRate, "connections_per_second"),
+        _ => (Refusal::ClientConnections, "connections"),
+    };
+    stats.refuse(worker, refusal);
+    if let Some(refused) = limits.clients.report_refusal(now_ms) {
+        tracing::warn!(
+            listener = &*stats.name,
+            client = &*peer.text,
+            limit,
+            refused,
+            "a client is over a limit of `client_limits`; its further connections are closed"
+        );
+    }
+    None
 }

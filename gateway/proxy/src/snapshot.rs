@@ -23,6 +23,7 @@ use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
 
+use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
@@ -114,6 +115,8 @@ pub(crate) struct Listener {
     pub(crate) sites: Arc<[usize]>,
     /// The most open connections, of all workers together; 0 is no limit.
     pub(crate) max_connections: usize,
+    /// What a client may take; none if nothing is limited.
+    pub(crate) client_limits: Option<ClientLimits>,
     /// How many requests are answered on a connection; none for any number.
     pub(crate) max_requests: Option<u64>,
     /// The age from which on a connection is closed after its request.
@@ -295,6 +298,8 @@ pub(crate) struct Forwarding {
 pub(crate) struct LocalSnapshot {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) routers: Vec<Option<Router>>,
+    /// By listener.
+    pub(crate) client_limits: Vec<Option<Rc<ClientLimits>>>,
     pub(crate) policies: Vec<Rc<LocalPolicy>>,
     pub(crate) upstreams: Vec<Rc<LocalUpstream>>,
     /// By site and route.
@@ -351,6 +356,10 @@ impl LocalSnapshot {
                 )))
             })
         });
+        let client_limits = |listener: &Option<Listener>| {
+            let limits = listener.as_ref()?.client_limits.clone();
+            limits.map(Rc::new)
+        };
         let local_terms = |route: &Route| Rc::new(LocalTerms(Arc::clone(&route.terms)));
         Self {
             policies: policies.collect(),
@@ -359,6 +368,7 @@ impl LocalSnapshot {
                 .iter()
                 .map(|listener| listener.as_ref().map(|listener| listener.router.clone()))
                 .collect(),
+            client_limits: snapshot.listeners.iter().map(client_limits).collect(),
             upstreams: snapshot.upstreams.iter().map(LocalUpstream::new).collect(),
             terms: snapshot
                 .sites
@@ -372,5 +382,10 @@ impl LocalSnapshot {
     /// The settings of a listener; none if this snapshot no longer has it.
     pub(crate) fn listener(&self, place: usize) -> Option<&Listener> {
         self.snapshot.listeners.get(place)?.as_ref()
+    }
+
+    /// What a client may take of a listener; none if nothing is limited.
+    pub(crate) fn client_limits(&self, place: usize) -> Option<&Rc<ClientLimits>> {
+        self.client_limits.get(place)?.as_ref()
     }
 }

@@ -1,6 +1,7 @@
 //! Compiles listeners, each with the router for the sites that it serves.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use janua_config::{
@@ -15,6 +16,7 @@ use janua_router::{
 use super::targets::fields;
 use super::tls::{self, SiteTls};
 use super::{bytes, limit};
+use crate::client_limits::ClientLimits;
 use crate::estate::Estate;
 use crate::min_rate::{MinRate, MinRates};
 use crate::snapshot::Listener;
@@ -73,6 +75,7 @@ pub(super) fn compile(
                 router,
                 sites: sites.into(),
                 max_connections: listener.max_connections as usize,
+                client_limits: client_limits(name, &listener.client_limits, estate),
                 max_requests: Some(listener.max_requests.into()).filter(|&most| most > 0),
                 max_age: Some(listener.max_connection_age).filter(|age| !age.is_zero()),
                 stats: Arc::new(RouteStats::new(&estate.metrics, &"".into(), "")),
@@ -97,6 +100,23 @@ fn min_rates(rates: &config::Switch<config::MinRate>) -> MinRates {
         body: of(rates.body),
         read: of(rates.read),
     }
+}
+
+fn client_limits(
+    name: &str,
+    limits: &config::ClientLimits,
+    estate: &Estate,
+) -> Option<ClientLimits> {
+    let connections = NonZeroU32::new(limits.connections);
+    let connections_per_second = NonZeroU32::new(limits.connections_per_second);
+    let requests = NonZeroU32::new(limits.requests);
+    connections.or(connections_per_second).or(requests)?;
+    Some(ClientLimits {
+        connections,
+        connections_per_second,
+        requests,
+        clients: estate.clients(name),
+    })
 }
 
 fn router(

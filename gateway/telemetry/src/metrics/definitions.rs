@@ -45,7 +45,7 @@ metrics! {
     CONNECTIONS_ACCEPTED: Counter = "janua_connections_accepted_total" ["listener"]
         "Client connections accepted.";
     CONNECTIONS_REFUSED: Counter = "janua_connections_refused_total" ["listener", "reason"]
-        "Client connections closed before their first request, by reason (limit, proxy_header).";
+        "Client connections closed before their first request, by reason (client_connections, client_rate, limit, proxy_header).";
     TLS_HANDSHAKES: Counter = "janua_tls_handshakes_total" ["listener", "version"]
         "TLS handshakes with clients, by version (1.2, 1.3).";
     TLS_HANDSHAKE_FAILURES: Counter = "janua_tls_handshake_failures_total" ["listener", "reason"]
