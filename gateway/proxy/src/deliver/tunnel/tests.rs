@@ -120,3 +120,24 @@ async fn a_reset_ends_both_sides() {
     })
     .await;
 }
+
+/// Whoever chats may be as slow as the idle timeout allows, both as a reader and as a sender.
+#[tokio::test(start_paused = true)]
+async fn no_minimum_rate_ends_it() {
+    run(async {
+        let kit = kit("");
+        let (mut client, mut upstream, served) = switched(&kit).await;
+        for _ in 0..2 {
+            upstream.send(vec![b'x'; 64 * 1024]).await;
+            settle().await;
+        }
+        for _ in 0..10 {
+            sleep(Duration::from_secs(50)).await;
+            client.expect(&"x".repeat(4096)).await;
+            client.send("y").await;
+            upstream.expect("y").await;
+        }
+        assert!(!served.is_finished());
+    })
+    .await;
+}
