@@ -53,6 +53,8 @@ mod forwarding_connection;
 mod forwarding_fields;
 mod forwarding_paths;
 mod framing;
+mod hostile_limits;
+mod hostile_rates;
 mod observe;
 mod policies_always;
 mod policies_api_key;
