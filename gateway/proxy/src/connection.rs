@@ -42,7 +42,13 @@ pub(crate) async fn serve(
 ) {
     let worker = &guard.worker;
     // Boxed, so that the connection does not hold the memory of the handshake's future.
-    let opening = Box::pin(opening::open(worker, &guard.stats, stream, address, listener));
+    let opening = Box::pin(opening::open(
+        worker,
+        &guard.stats,
+        stream,
+        address,
+        listener,
+    ));
     // `_share` counts the connection among those of its client.
     let Some(Opened {
         read,
@@ -102,13 +108,14 @@ async fn wait(session: &mut Session, worker: &Rc<Worker>, number: usize) -> bool
     } else {
         listener.idle_timeout
     };
+    let expires_at = session.expires_at(listener);
     drop(local);
     let is_new = session.requests == 0;
     let Session {
         incoming, deadline, ..
     } = session;
     let reader = &mut incoming.reader;
-    deadline.set_cap(None);
+    deadline.set_cap(expires_at);
     if is_new {
         deadline.set(patience);
     } else {

@@ -35,7 +35,12 @@ pub(crate) async fn deliver(exchange: &mut Exchange, client: Downstream<'_>, for
 impl Exchange {
     /// Whether the client's connection stays open after the response.
     fn fate(&self) -> Fate {
-        if self.heads.request.keep_alive && !self.is_last && !self.worker.draining.get() {
+        // The clock is read again only where it matters: the response may have taken long.
+        let is_expired = self
+            .expires_at
+            .is_some_and(|expires_at| self.worker.clock.now().instant >= expires_at);
+        let is_last = self.is_last || is_expired || self.worker.draining.get();
+        if self.heads.request.keep_alive && !is_last {
             Fate::KeepAlive
         } else {
             Fate::Close

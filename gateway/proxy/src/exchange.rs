@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use janua_compress::Coding;
 use janua_wasm::Edit;
+use tokio::time::Instant;
 
 use crate::caching::{Caching, Report};
 use crate::clean::Hop;
@@ -56,6 +57,8 @@ pub(crate) struct Exchange {
     pub(crate) failed_policy: Option<usize>,
     /// The connection is closed after the response, whatever the client wants.
     pub(crate) is_last: bool,
+    /// When the connection is too old for further requests.
+    pub(crate) expires_at: Option<Instant>,
     /// Counts the request among those of its client, until the end of the exchange.
     pub(crate) client_share: Option<Share>,
     /// The index of the listener that accepted the connection.
@@ -90,6 +93,7 @@ impl Exchange {
             matched: None,
             failed_policy: None,
             is_last: false,
+            expires_at: None,
             client_share: None,
             listener: session.listener,
             site_stats: None,
@@ -126,6 +130,7 @@ impl Exchange {
             matched: self.matched.clone(),
             failed_policy: None,
             is_last: false,
+            expires_at: None,
             client_share: None,
             listener: self.listener,
             site_stats: None,

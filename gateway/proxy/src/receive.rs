@@ -39,7 +39,8 @@ pub(crate) async fn receive(
     let limits = listener.limits;
     // Counting this one.
     session.requests += 1;
-    exchange.is_last = session.is_last(listener, exchange.now.instant);
+    exchange.is_last = session.is_exhausted(listener);
+    exchange.expires_at = session.expires_at(listener);
     let rates = listener.min_rates;
     session.deadline.set_cap(None);
     session

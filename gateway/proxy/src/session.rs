@@ -27,13 +27,16 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// True if the connection is closed after the request that is being received: it has had
-    /// as many as the listener allows, or is as old.
-    pub(crate) fn is_last(&self, listener: &Listener, now: Instant) -> bool {
-        let is_exhausted = listener
+    /// True if the request that is being received is the last that the listener allows on a
+    /// connection.
+    pub(crate) fn is_exhausted(&self, listener: &Listener) -> bool {
+        listener
             .max_requests
-            .is_some_and(|most| self.requests >= most);
-        let age = now.saturating_duration_since(self.opened);
-        is_exhausted || listener.max_age.is_some_and(|most| age >= most)
+            .is_some_and(|most| self.requests >= most)
+    }
+
+    /// When the connection is too old for further requests; none if it may last.
+    pub(crate) fn expires_at(&self, listener: &Listener) -> Option<Instant> {
+        listener.max_age.map(|age| self.opened + age)
     }
 }
