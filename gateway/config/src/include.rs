@@ -210,7 +210,7 @@ fn included(
 
 /// The patterns of the main file; errors in them are reported when it is
 /// decoded.
-fn patterns(sources: &Sources) -> Vec<Spanned<Pattern>> {
+pub(crate) fn patterns(sources: &Sources) -> Vec<Spanned<Pattern>> {
     let Some((id, source)) = sources.iter().next() else {
         return Vec::new();
     };

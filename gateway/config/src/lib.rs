@@ -51,6 +51,7 @@ mod tree;
 mod units;
 mod upstream;
 mod upstream_tls;
+mod watch_list;
 mod webhook;
 
 pub use admin::Admin;
@@ -89,4 +90,5 @@ pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, Temp
 pub use units::{FileMode, Size};
 pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream};
 pub use upstream_tls::{ClientCertificate, ProxyVersion, ServerName, UpstreamTls};
+pub use watch_list::{FileKind, WatchList};
 pub use webhook::{Webhook, WebhookBody, WebhookTemplate, WebhookText, WebhookUrl};

@@ -61,20 +61,28 @@ impl PolicyConfig {
     /// The keys of all references to files and environment variables:
     /// `keys_file`, `request.set.x_env`.
     pub fn references(&self) -> impl Iterator<Item = String> {
-        let is_reference = |place: &&KeyPlace| {
-            let key = place.path.last();
-            let named = key.is_some_and(|key| key.ends_with("_file") || key.ends_with("_env"));
+        let named = |key: &str| key.ends_with("_file") || key.ends_with("_env");
+        self.texts(named).map(|(place, _)| place.path.join("."))
+    }
+
+    /// The files that the references name; they may not exist.
+    pub(crate) fn referenced_files(&self) -> impl Iterator<Item = PathBuf> {
+        self.texts(|key| key.ends_with("_file"))
+            .map(|(_, path)| self.directory.join(path))
+    }
+
+    /// The strings whose key is of this kind.
+    fn texts(&self, is_named: fn(&str) -> bool) -> impl Iterator<Item = (&KeyPlace, &str)> {
+        self.places.iter().filter_map(move |place| {
+            let key = place.path.last()?;
             let pointer: String = place
                 .path
                 .iter()
                 .map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")))
                 .collect();
-            named && self.value.pointer(&pointer).is_some_and(Value::is_string)
-        };
-        self.places
-            .iter()
-            .filter(is_reference)
-            .map(|place| place.path.join("."))
+            let text = self.value.pointer(&pointer)?.as_str()?;
+            is_named(key).then_some((place, text))
+        })
     }
 
     /// The position of the value at this path.

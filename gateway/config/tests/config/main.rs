@@ -14,3 +14,4 @@ mod full;
 mod includes;
 mod reference;
 mod secrets;
+mod watched;
