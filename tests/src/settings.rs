@@ -20,12 +20,13 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     state_dir: Option<PathBuf>,
     hosts: Option<String>,
-    is_over_tls: bool,
+    watch: bool,
 }
 
 impl Settings {
     /// Two workers, and one second for requests in progress when the gateway
-    /// stops.
+    /// stops. Changed files do not take effect by themselves, so that a test
+    /// decides when they do.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -36,7 +37,7 @@ impl Settings {
             environment: Vec::new(),
             state_dir: None,
             hosts: None,
-            is_over_tls: tls::is_default(),
+            watch: false,
         }
     }
 
@@ -65,6 +66,13 @@ impl Settings {
     #[must_use]
     pub fn open_files(mut self, limit: u64) -> Self {
         self.open_files = Some(limit);
+        self
+    }
+
+    /// Changed files take effect by themselves.
+    #[must_use]
+    pub fn watch(mut self) -> Self {
+        self.watch = true;
         self
     }
 
@@ -149,6 +157,12 @@ impl Settings {
         let _ = write!(
             text,
             "
+[server]
+workers = {}
+drain_timeout = \"{}\"
+state_dir = \"{state_dir}\"
+watch = {}
+{hosts_file}
 [admin]
 socket = \"{directory}/admin.sock\"
 
@@ -156,7 +170,7 @@ socket = \"{directory}/admin.sock\"
 access = {{ path = \"{directory}/access.log\" }}
 level = \"{}\"
 ",
-            self.level,
+            self.workers, self.drain_timeout, self.watch, self.level,
         );
         text
     }

@@ -16,10 +16,11 @@ mod reload;
 mod samples;
 mod status;
 mod stored;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use janua_admin::{
@@ -31,11 +32,12 @@ use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
 use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Runtime, RuntimeOptions};
+use janua_watch::{Seen, Watcher};
 use janua_webhook::{Caller, RetryPolicy};
 
 use crate::bundled;
 use log::AccessLogSink;
-use reload::Reloader;
+use reload::{Reloader, Trigger};
 
 /// How long a start or a reload waits for the first look-up of new names.
 const FIRST_LOOKUP: Duration = Duration::from_secs(2);
@@ -49,6 +51,8 @@ pub(crate) struct Gateway {
     ready: AtomicBool,
     reloader: Reloader,
     webhooks: Caller,
+    /// Set at the end of the start.
+    watcher: OnceLock<Watcher>,
     state: Mutex<State>,
 }
 
@@ -59,6 +63,8 @@ struct State {
     loaded: Arc<Loaded>,
     log: AccessLogSink,
     last_reload: Option<ReloadStatus>,
+    /// What the start has read, until it is watched.
+    seen: Option<Seen>,
 }
 
 /// Why the gateway could not start.
@@ -203,6 +209,8 @@ impl Gateway {
         let state_dir = cache_dir(&loaded).unwrap_or_else(|| PathBuf::from("."));
         let cache = cache::options(&loaded.config);
         let estate = Arc::new(estate(&loaded, workers, &cache, state_dir)?);
+        // Before the files are used: what changes from now on is noticed.
+        let seen = watch::watched(watch::seen(&loaded, None), &loaded);
         let snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
         for warning in loaded.warnings.lines() {
             tracing::warn!("{warning}");
@@ -222,16 +230,22 @@ impl Gateway {
             ready: AtomicBool::new(false),
             reloader,
             webhooks: Caller::new(RetryPolicy::default()),
+            watcher: OnceLock::new(),
             state: Mutex::new(State {
                 server: Some(server),
                 loaded: Arc::new(loaded),
                 log,
                 last_reload: None,
+                seen: Some(seen),
             }),
         });
         reloads
             .start(&gateway)
             .map_err(|error| StartError::Machine(error.to_string()))?;
+        let watcher =
+            watch::start(&gateway).map_err(|error| StartError::Machine(error.to_string()))?;
+        // It is set only here.
+        let _ = gateway.watcher.set(watcher);
         Ok(gateway)
     }
 
@@ -249,6 +263,10 @@ impl Gateway {
         let reload_ok = self.estate.metrics.gauge(&definitions::RELOAD_OK, []);
         reload_ok.add(0, 1);
         self.ready.store(true, Ordering::Relaxed);
+        match state.loaded.config.server.watch {
+            true => self.watch(state.seen.take().unwrap_or_default()),
+            false => tracing::info!("changed files take effect only by `janua reload`"),
+        }
         Ok(())
     }
 
@@ -260,6 +278,7 @@ impl Gateway {
     /// Stops accepting connections, and returns when all requests are finished.
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
+        self.watch(Seen::default());
         let mut state = self.state();
         let patience = state.loaded.config.server.drain_timeout;
         if let Some(server) = state.server.take() {
@@ -309,7 +328,11 @@ impl Control for Gateway {
     }
 
     fn reload(&self) -> Result<ReloadSummary, ReloadError> {
-        self.reloader.reload()
+        let reloaded = self.reloader.reload(Trigger::Command);
+        if let Some(seen) = reloaded.seen {
+            self.watch(seen);
+        }
+        reloaded.result
     }
 
     fn purge(&self, request: &PurgeRequest) -> Result<PurgeSummary, String> {

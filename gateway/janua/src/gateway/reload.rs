@@ -14,16 +14,44 @@ use janua_admin::{ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary};
 use janua_cache::Reconfigured;
 use janua_config::Diagnostics;
 use janua_telemetry::metrics::definitions;
+use janua_watch::Seen;
 
-use super::{AccessLogSink, Gateway, cache, changes, compile, log, only, unix_ms, wait_for_names};
+use super::{
+    AccessLogSink, Gateway, cache, changes, compile, log, only, unix_ms, wait_for_names, watch,
+};
 
 type ReloadResult = Result<ReloadSummary, ReloadError>;
 
+/// Why the configuration is reloaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trigger {
+    /// An operator wants it.
+    Command,
+    /// A watched file has changed.
+    Change {
+        /// More changes are expected, so that a refusal is not reported yet.
+        is_patient: bool,
+    },
+}
+
+/// A finished reload.
+pub(super) struct Reloaded {
+    pub(super) result: ReloadResult,
+    /// What is to be watched from now on; none if the reload did not get that far.
+    pub(super) seen: Option<Seen>,
+}
+
+/// A reload that is wanted.
+struct Wanted {
+    trigger: Trigger,
+    outcome: SyncSender<Reloaded>,
+}
+
 /// Accepts requests to reload. They are carried out one after another.
-pub(super) struct Reloader(Sender<SyncSender<ReloadResult>>);
+pub(super) struct Reloader(Sender<Wanted>);
 
 /// The receiving side: pending reloads.
-pub(super) struct Reloads(Receiver<SyncSender<ReloadResult>>);
+pub(super) struct Reloads(Receiver<Wanted>);
 
 impl Reloader {
     pub(super) fn new() -> (Self, Reloads) {
@@ -32,11 +60,16 @@ impl Reloader {
     }
 
     /// Reloads, and waits for the result.
-    pub(super) fn reload(&self) -> ReloadResult {
+    pub(super) fn reload(&self, trigger: Trigger) -> Reloaded {
         let (outcome, wait) = mpsc::sync_channel(1);
-        let lost = || ReloadError::plain("the reload failed unexpectedly; see the log");
-        self.0.send(outcome).map_err(|_| lost())?;
-        wait.recv().unwrap_or_else(|_| Err(lost()))
+        // If it is refused because the thread has ended, there is no outcome either.
+        let _ = self.0.send(Wanted { trigger, outcome });
+        wait.recv().unwrap_or_else(|_| Reloaded {
+            result: Err(ReloadError::plain(
+                "the reload failed unexpectedly; see the log",
+            )),
+            seen: None,
+        })
     }
 }
 
@@ -51,25 +84,38 @@ impl Reloads {
     }
 
     fn run(&self, gateway: &Weak<Gateway>) {
-        while let (Ok(asked), Some(gateway)) = (self.0.recv(), gateway.upgrade()) {
+        while let (Ok(wanted), Some(gateway)) = (self.0.recv(), gateway.upgrade()) {
             // A panic ends only this reload, not the thread.
-            let outcome = catch_unwind(AssertUnwindSafe(|| gateway.reload_now()));
-            if let Ok(outcome) = outcome {
-                let _ = asked.send(outcome);
+            let reload = AssertUnwindSafe(|| gateway.reload_now(wanted.trigger));
+            if let Ok(outcome) = catch_unwind(reload) {
+                let _ = wanted.outcome.send(outcome);
             }
         }
     }
 }
 
 impl Gateway {
-    fn reload_now(&self) -> Result<ReloadSummary, ReloadError> {
-        let outcome = self.try_reload();
+    fn reload_now(&self, trigger: Trigger) -> Reloaded {
+        let mut seen = None;
+        let result = self.try_reload(trigger, &mut seen);
+        match &result {
+            Err(error) if trigger == (Trigger::Change { is_patient: true }) => tracing::info!(
+                "the changed files cannot be used yet, and are tried again in a moment: {}",
+                error.errors.first().map_or("", |error| &*error.message)
+            ),
+            outcome => self.record(outcome),
+        }
+        Reloaded { result, seen }
+    }
+
+    /// Reports the outcome of a reload in the log, in the metrics and in the status.
+    fn record(&self, outcome: &ReloadResult) {
         let registry = &self.estate.metrics;
         let gauge = registry.gauge(&definitions::RELOAD_OK, []);
         gauge.add(0, i64::from(outcome.is_ok()) - gauge.value());
         let word = if outcome.is_ok() { "ok" } else { "refused" };
         registry.counter(&definitions::RELOADS, [word]).increment(0);
-        match &outcome {
+        match outcome {
             Ok(summary) => tracing::info!(generation = summary.generation, "reloaded"),
             Err(error) => tracing::error!(
                 "reload refused, the old configuration stays live:\n{}",
@@ -80,17 +126,27 @@ impl Gateway {
             at_unix_ms: unix_ms(SystemTime::now()),
             error: outcome.as_ref().err().map(|error| error.rendered.clone()),
         });
-        outcome
     }
 
-    fn try_reload(&self) -> Result<ReloadSummary, ReloadError> {
+    /// Sets `seen` to what is to be watched from now on, as soon as that is known.
+    fn try_reload(&self, trigger: Trigger, seen: &mut Option<Seen>) -> ReloadResult {
         let begin = Instant::now();
-        let mut loaded = super::load(&self.config).map_err(|found| refusal(&found))?;
+        // Only this thread replaces the loaded configuration.
+        let live = Arc::clone(&self.state().loaded);
+        let mut loaded = super::load(&self.config).map_err(|found| {
+            let both = watch::seen_refused(found.sources(), &live);
+            *seen = Some(watch::watched(both, &live));
+            refusal(&found)
+        })?;
+        // Before the files are used: what changes from now on is noticed.
+        let both = watch::seen(&loaded, Some(&live));
+        *seen = Some(watch::watched(both.clone(), &live));
         let previous = self.estate.snapshot();
         let snapshot = compile(&mut loaded, &self.estate, previous.as_deref())
             .map_err(|found| refusal(&found))?;
-        // Only this thread replaces the loaded configuration.
-        let live = Arc::clone(&self.state().loaded);
+        if let (Trigger::Change { .. }, Some(previous)) = (trigger, &previous) {
+            watch::guard(previous, &snapshot)?;
+        }
         let changed =
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         wait_for_names(&self.estate);
@@ -118,6 +174,7 @@ impl Gateway {
         }
         let generation = snapshot.generation;
         server.publish(Some(snapshot), opened);
+        *seen = Some(watch::watched(both.only(loaded.watch_list()), &loaded));
         state.loaded = Arc::new(loaded);
         Ok(ReloadSummary {
             generation,
