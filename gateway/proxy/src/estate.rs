@@ -65,7 +65,12 @@ struct ListenerState {
     clients: Option<Arc<Clients>>,
     /// What clients resume, since the listener has TLS.
     sessions: Option<Arc<Sessions>>,
+    /// When a client was last reported that has sent TLS to this listener, which has none.
+    reported_tls_ms: Option<u64>,
 }
+
+/// The shortest time between two log lines about clients that send TLS to a listener without it.
+const REPORT_INTERVAL_MS: u64 = 60_000;
 
 impl Estate {
     /// The state of a process with this many workers. `buckets` is the largest number of
@@ -190,6 +195,7 @@ impl Estate {
             open: Arc::default(),
             clients: None,
             sessions: None,
+            reported_tls_ms: None,
         });
         listeners.len() - 1
     }
@@ -232,6 +238,22 @@ impl Estate {
             *slot = Some(Arc::clone(&sessions));
         }
         Ok(sessions)
+    }
+
+    /// The name of the listener, if it is to be logged now that a client has sent TLS to it,
+    /// which has none: at most once a minute.
+    pub(crate) fn report_tls(&self, place: usize, now_ms: u64) -> Option<Arc<str>> {
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let state = listeners.get_mut(place)?;
+        let next = state.reported_tls_ms.map(|last| last + REPORT_INTERVAL_MS);
+        if next.is_some_and(|next| now_ms < next) {
+            return None;
+        }
+        state.reported_tls_ms = Some(now_ms);
+        Some(Arc::clone(&state.name))
     }
 
     /// The name of the listener at an index, and the counter of its open connections.

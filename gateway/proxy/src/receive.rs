@@ -14,6 +14,12 @@ use crate::min_rate::Meter;
 use crate::session::Session;
 use crate::wire::ReadError;
 
+/// The first byte of a TLS handshake (RFC 8446 §5.1), which begins no request.
+const HANDSHAKE_RECORD: u8 = 22;
+/// Why a TLS handshake is refused where a request was expected.
+const IS_TLS: HeadError =
+    HeadError::Malformed("a TLS handshake, and this listener is without TLS");
+
 /// What was received.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
@@ -53,8 +59,14 @@ pub(crate) async fn receive(
         deadline,
         ..
     } = session;
+    let may_be_tls = exchange.peer.tls.is_none();
     let request = &mut exchange.heads.request;
-    let parse = &mut |bytes: &[u8]| request.parse(bytes, limits);
+    let parse = &mut |bytes: &[u8]| {
+        if may_be_tls && bytes.first() == Some(&HANDSHAKE_RECORD) {
+            return Err(IS_TLS);
+        }
+        request.parse(bytes, limits)
+    };
     let mut meter = Meter::new(rates.head);
     let before = incoming.reader.received();
     let read = deadline
@@ -87,7 +99,12 @@ pub(crate) async fn receive(
             "closed in the middle of the head",
         )),
         Ok(Err(Some(ReadError::Io(error)))) => Err(client_gone(error)),
-        Ok(Err(Some(ReadError::Head(error)))) => Err(refusal(error)),
+        Ok(Err(Some(ReadError::Head(error)))) => {
+            if error == IS_TLS {
+                report_tls(exchange);
+            }
+            Err(refusal(error))
+        }
         Err(_) if incoming.reader.buffered().is_empty() => Ok(Received::Nothing),
         Err(_) => Err(Kind::RequestTimeout.into()),
     }
@@ -123,6 +140,20 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Re
         _ => Trailers::Drop,
     });
     Ok(())
+}
+
+/// Logs that a client has sent TLS to a listener without it, since its user sees only that the
+/// response is not TLS.
+fn report_tls(exchange: &Exchange) {
+    let now_ms = exchange.now.monotonic_ms;
+    let estate = &exchange.worker.estate;
+    if let Some(listener) = estate.report_tls(exchange.listener, now_ms) {
+        tracing::warn!(
+            listener = &*listener,
+            peer = &*exchange.peer.text,
+            "a client has sent a TLS handshake to this listener, which has no `tls`; for a minute no further one is logged"
+        );
+    }
 }
 
 fn refusal(error: HeadError) -> Failure {

@@ -58,16 +58,16 @@ fn listeners(gateway: &Gateway, state: &State) -> Vec<ListenerStatus> {
         .iter()
         .flat_map(janua_proxy::Server::addresses)
         .collect();
-    let names = state.loaded.config.listeners.keys();
-    names
-        .map(|name| ListenerStatus {
+    let configured = state.loaded.config.listeners.iter();
+    configured
+        .map(|(name, listener)| ListenerStatus {
             name: name.clone(),
             addresses: bound
                 .iter()
                 .filter(|(listener, _)| listener == name)
                 .map(|(_, address)| address.to_string())
                 .collect(),
-            tls: false,
+            tls: listener.tls.on().is_some(),
             connections: gateway.estate.connections(name) as u64,
         })
         .collect()
