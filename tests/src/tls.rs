@@ -7,6 +7,7 @@ mod handshake;
 mod one_session;
 mod over_tls;
 mod server;
+mod unverified;
 
 use std::sync::Arc;
 

@@ -88,6 +88,8 @@ mod stacks_pakashop;
 mod stacks_vladbortnik;
 mod start;
 mod streaming;
+mod tls;
+mod tls_sites;
 mod upstreams_balance;
 mod upstreams_fail;
 mod upstreams_kept;

@@ -4,7 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig, RootCertStore};
@@ -13,13 +14,14 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::one_session::OneSession;
+use super::unverified::Unverified;
 use super::{Authority, Handshake, Issued, provider, versions};
 use crate::wire::Wire;
 
 /// A client with its settings and its sessions, which it resumes if the server permits it.
 #[derive(Clone, Debug)]
 pub struct TlsClient {
-    roots: Arc<RootCertStore>,
+    verifier: Arc<dyn ServerCertVerifier>,
     provider: Arc<CryptoProvider>,
     versions: Vec<&'static rustls::SupportedProtocolVersion>,
     identity: Option<Arc<Issued>>,
@@ -45,14 +47,25 @@ impl TlsClient {
     pub fn trusting(authority: &Authority) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(authority.der()).unwrap();
-        let roots = Arc::new(roots);
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider());
+        Self::verifying_by(verifier.build().unwrap())
+    }
+
+    /// A client that accepts any certificate.
+    #[must_use]
+    pub fn trusting_everybody() -> Self {
+        Self::verifying_by(Arc::new(Unverified(provider())))
+    }
+
+    fn verifying_by(verifier: Arc<dyn ServerCertVerifier>) -> Self {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(Arc::clone(&roots))
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&verifier))
             .with_no_client_auth();
         Self {
-            roots,
+            verifier,
             provider: provider(),
             versions: versions(&[]),
             identity: None,
@@ -142,7 +155,8 @@ impl TlsClient {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_protocol_versions(&self.versions)
             .unwrap()
-            .with_root_certificates(Arc::clone(&self.roots));
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&self.verifier));
         let mut config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some(identity) => builder
