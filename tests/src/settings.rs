@@ -21,6 +21,7 @@ pub struct Settings {
     state_dir: Option<PathBuf>,
     hosts: Option<String>,
     watch: bool,
+    is_over_tls: bool,
 }
 
 impl Settings {
@@ -38,6 +39,7 @@ impl Settings {
             state_dir: None,
             hosts: None,
             watch: false,
+            is_over_tls: tls::is_default(),
         }
     }
 
@@ -146,8 +148,8 @@ impl Settings {
         };
         let directory = directory.display();
         let server = format!(
-            "[server]\nworkers = {}\ndrain_timeout = \"{}\"\nstate_dir = \"{state_dir}\"\n{hosts_file}",
-            self.workers, self.drain_timeout,
+            "[server]\nworkers = {}\ndrain_timeout = \"{}\"\nstate_dir = \"{state_dir}\"\nwatch = {}\n{hosts_file}",
+            self.workers, self.drain_timeout, self.watch,
         );
         // A configuration may have a table `server` of its own, which these fields join.
         match text.find("[server]\n") {
@@ -157,12 +159,6 @@ impl Settings {
         let _ = write!(
             text,
             "
-[server]
-workers = {}
-drain_timeout = \"{}\"
-state_dir = \"{state_dir}\"
-watch = {}
-{hosts_file}
 [admin]
 socket = \"{directory}/admin.sock\"
 
@@ -170,7 +166,7 @@ socket = \"{directory}/admin.sock\"
 access = {{ path = \"{directory}/access.log\" }}
 level = \"{}\"
 ",
-            self.workers, self.drain_timeout, self.watch, self.level,
+            self.level,
         );
         text
     }

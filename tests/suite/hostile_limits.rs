@@ -173,7 +173,7 @@ async fn many_ways() -> Upstream {
         match head.target.as_str() {
             "/endless" => {
                 let _ = wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
-                while wire.try_send([b'x'; 10_000]).await.is_ok() {}
+                while wire.try_send(vec![b'x'; 10_000]).await.is_ok() {}
             }
             "/tunnel" => {
                 let head =

@@ -70,7 +70,7 @@ async fn endless() -> Upstream {
     Upstream::raw(|mut visit: Visit| async move {
         let _ = visit.request().await;
         let _ = visit.wire.try_send("HTTP/1.1 200 OK\r\n\r\n").await;
-        while visit.wire.try_send([b'x'; 64 * 1024]).await.is_ok() {}
+        while visit.wire.try_send(vec![b'x'; 64 * 1024]).await.is_ok() {}
     })
     .await
 }

@@ -27,20 +27,17 @@ impl Stack {
         let assets = directory.path().join("public");
         std::fs::create_dir(&assets).unwrap();
         std::fs::write(assets.join("app.js"), "console.log(1);\n").unwrap();
-        let node = Upstream::http(async |request: Received| {
-            let reply = match request.target.as_str() {
-                "/api/v1/tracking/ws" => {
-                    return Reply::new(101)
-                        .header("Connection", "Upgrade")
-                        .header("Upgrade", "websocket");
-                }
-                "/api/v1/notifications/stream" => {
-                    Reply::chunked(&[b"data: one\n\n", b"data: two\n\n"], &[])
-                        .header("Content-Type", "text/event-stream")
-                }
-                _ => Reply::ok("from node"),
-            };
-            reply
+        let node = Upstream::http(async |request: Received| match request.target.as_str() {
+            "/api/v1/tracking/ws" => {
+                return Reply::new(101)
+                    .header("Connection", "Upgrade")
+                    .header("Upgrade", "websocket");
+            }
+            "/api/v1/notifications/stream" => {
+                Reply::chunked(&[b"data: one\n\n", b"data: two\n\n"], &[])
+                    .header("Content-Type", "text/event-stream")
+            }
+            _ => Reply::ok("from node"),
         })
         .await;
         let at = |name: &str| directory.path().join(name);

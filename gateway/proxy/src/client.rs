@@ -101,9 +101,10 @@ pub(crate) fn origin(peer: &Peer, listener: &Listener, head: &RequestHead) -> Or
     let schemes = head.fields.known(Known::XForwardedProto).flat_map(list);
     // A proxy that does not state the scheme is believed to have used that of its own
     // connection.
-    let is_https = schemes.last().map_or(peer.tls.is_some(), |scheme| {
-        scheme.eq_ignore_ascii_case(b"https")
-    });
+    let is_https = schemes.last().map_or_else(
+        || peer.tls.is_some(),
+        |scheme| scheme.eq_ignore_ascii_case(b"https"),
+    );
     Origin {
         client,
         is_trusted: true,

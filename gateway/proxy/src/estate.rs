@@ -210,7 +210,11 @@ impl Estate {
         let Some(state) = listeners.get_mut(place) else {
             return Arc::new(Clients::new());
         };
-        Arc::clone(state.clients.get_or_insert_with(|| Arc::new(Clients::new())))
+        Arc::clone(
+            state
+                .clients
+                .get_or_insert_with(|| Arc::new(Clients::new())),
+        )
     }
 
     /// The TLS sessions of the listener with this name, kept across reloads, under these

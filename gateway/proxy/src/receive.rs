@@ -17,8 +17,7 @@ use crate::wire::ReadError;
 /// The first byte of a TLS handshake (RFC 8446 §5.1), which begins no request.
 const HANDSHAKE_RECORD: u8 = 22;
 /// Why a TLS handshake is refused where a request was expected.
-const IS_TLS: HeadError =
-    HeadError::Malformed("a TLS handshake, and this listener is without TLS");
+const IS_TLS: HeadError = HeadError::Malformed("a TLS handshake, and this listener is without TLS");
 
 /// What was received.
 #[derive(Debug, PartialEq, Eq)]

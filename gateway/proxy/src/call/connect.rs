@@ -147,6 +147,13 @@ async fn begin_stream(
     deadline: Instant,
 ) -> Result<(ReadHalf, WriteHalf), Failure> {
     let forwarding = call.course.forwarding();
+    #[cfg_attr(
+        not(test),
+        expect(
+            clippy::infallible_destructuring_match,
+            reason = "tests have another kind"
+        )
+    )]
     let mut connection = match stream {
         Stream::Socket(connection) => connection,
         #[cfg(test)]

@@ -114,7 +114,7 @@ async fn a_dripping_body_is_answered_with_408() {
         let mut upstream = endpoint.accept().await;
         upstream.head().await;
         // A fast beginning is no excuse.
-        client.send([b'x'; 50_000]).await;
+        client.send(vec![b'x'; 50_000]).await;
         settle().await;
         drip(&mut client, 12).await;
         assert!(client.head().await.starts_with("HTTP/1.1 408 "));
@@ -135,7 +135,7 @@ async fn a_body_that_a_slow_upstream_takes_is_not_too_slow() {
         let mut upstream = endpoint.accept().await;
         upstream.head().await;
         let sending = tokio::task::spawn_local(async move {
-            client.send([b'x'; 200_000]).await;
+            client.send(vec![b'x'; 200_000]).await;
             client
         });
         for _ in 0..20 {
