@@ -28,11 +28,9 @@ impl Stack {
         std::fs::create_dir(&assets).unwrap();
         std::fs::write(assets.join("app.js"), "console.log(1);\n").unwrap();
         let node = Upstream::http(async |request: Received| match request.target.as_str() {
-            "/api/v1/tracking/ws" => {
-                return Reply::new(101)
-                    .header("Connection", "Upgrade")
-                    .header("Upgrade", "websocket");
-            }
+            "/api/v1/tracking/ws" => Reply::new(101)
+                .header("Connection", "Upgrade")
+                .header("Upgrade", "websocket"),
             "/api/v1/notifications/stream" => {
                 Reply::chunked(&[b"data: one\n\n", b"data: two\n\n"], &[])
                     .header("Content-Type", "text/event-stream")
