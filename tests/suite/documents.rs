@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use janua_tests::{Example, binary, run};
+use janua_tests::{Authority, Example, binary, run};
 use serde_json::Value;
 
 /// The generated pages of `docs/`, and the names of the generator for each.
@@ -39,6 +39,24 @@ fn generated_pages_are_not_stale() {
 const DIRECTORIES: [(&str, &str); 2] = [
     ("dhanman-frontend", "/var/www/frontend/prod/build"),
     ("edroplets", "/srv/edroplets"),
+    ("pakashop", "/opt/pakashop/frontend/public"),
+    ("vladbortnik", "/var/www/vladbortnik.dev"),
+];
+
+/// The names of certificate and key in an example, and the hosts that it is for.
+const CERTIFICATES: [(&str, &str, &str, &[&str]); 2] = [
+    (
+        "pakashop",
+        "/etc/ssl/certs/pakashop.crt",
+        "/etc/ssl/private/pakashop.key",
+        &["pakashop.store", "www.pakashop.store"],
+    ),
+    (
+        "vladbortnik",
+        "/etc/letsencrypt/live/vladbortnik.dev/fullchain.pem",
+        "/etc/letsencrypt/live/vladbortnik.dev/privkey.pem",
+        &["vladbortnik.dev", "*.vladbortnik.dev"],
+    ),
 ];
 
 /// The configurations of the examples are accepted.
@@ -58,7 +76,15 @@ fn examples_pass_the_check() {
             let files = elsewhere.path().join(&name);
             fs::create_dir(&files).unwrap();
             config = files.with_extension("toml");
-            let text = Example::of(&name).directory(written, &files);
+            let mut text = Example::of(&name).directory(written, &files);
+            let mut certificates = CERTIFICATES.iter();
+            if let Some((_, cert, key, hosts)) = certificates.find(|(known, ..)| *known == name) {
+                Authority::new("an authority")
+                    .issue(hosts)
+                    .write(&files, "its");
+                let at = |name: &str| files.join(name);
+                text = text.certificate((cert, &at("its.crt")), (key, &at("its.key")));
+            }
             fs::write(&config, text.to_string()).unwrap();
         }
         let check = Command::new(binary())
@@ -67,6 +93,7 @@ fn examples_pass_the_check() {
             .arg(&config)
             // An environment variable that an example refers to.
             .env("CLOUDFLARE_API_TOKEN", "x")
+            .env("INTERNAL_API_KEY", "x")
             .output();
         let check = check.unwrap();
         let words = String::from_utf8_lossy(&check.stderr).into_owned();

@@ -36,6 +36,11 @@ impl Peer {
 }
 
 impl Peer {
+    /// The two ends of its connection, if both are known.
+    pub(crate) fn ends(&self) -> Option<(SocketAddr, SocketAddr)> {
+        Some((SocketAddr::new(self.address, self.port), self.local?))
+    }
+
     /// The peer is a load balancer that stated, by the PROXY protocol, for which client it
     /// opened the connection. From then on the client is the peer.
     pub(crate) fn speak_for(&mut self, client: SocketAddr) {

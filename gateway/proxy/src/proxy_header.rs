@@ -11,7 +11,6 @@ use ppp::{v1, v2};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::client::Peer;
 use crate::tls_facts::TlsFacts;
 
 /// The bytes of a header of version 2 before its length is known, and the signature that they
@@ -116,16 +115,16 @@ pub(crate) enum Version {
 
 /// The header for a connection to an upstream: the two ends of the client's connection, and
 /// what TLS established there. None stands for a connection that the gateway makes for itself.
-pub(crate) fn write(version: Version, client: Option<&Peer>) -> Vec<u8> {
-    let ends = client.and_then(|client| {
-        let source = SocketAddr::new(client.address, client.port);
-        Some(of_one_family(source, client.local?))
-    });
+pub(crate) fn write(
+    version: Version,
+    ends: Option<(SocketAddr, SocketAddr)>,
+    tls: Option<&TlsFacts>,
+) -> Vec<u8> {
+    let ends = ends.map(|(source, destination)| of_one_family(source, destination));
     match version {
         Version::V1 => write_v1(ends).into_bytes(),
         // It only fails where a part is longer than 64 KiB, and none is.
-        Version::V2 => write_v2(ends, client.and_then(|client| client.tls.as_ref()))
-            .unwrap_or_else(|_| write_v1(ends).into_bytes()),
+        Version::V2 => write_v2(ends, tls).unwrap_or_else(|_| write_v1(ends).into_bytes()),
     }
 }
 

@@ -160,7 +160,11 @@ async fn begin_stream(
         Stream::Memory(read, write) => return Ok((read, write)),
     };
     if let Some(version) = forwarding.proxy_header {
-        let header = proxy_header::write(version, call.client.map(|client| &**client));
+        let header = proxy_header::write(
+            version,
+            call.client.and_then(|client| client.ends()),
+            call.client.and_then(|client| client.tls.as_ref()),
+        );
         let written = match &mut connection {
             Connection::Tcp(stream) => stream.write_all(&header).await,
             Connection::Unix(stream) => stream.write_all(&header).await,

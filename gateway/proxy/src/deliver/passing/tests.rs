@@ -214,7 +214,8 @@ async fn a_client_that_reads_slowly_is_not() {
         upstream.send(vec![b'x'; 20_480]).await;
         client.head().await;
         for _ in 0..5 {
-            tokio::time::sleep(Duration::from_secs(50)).await;
+            // Not more slowly than the minimum rate of 250 bytes a second.
+            tokio::time::sleep(Duration::from_secs(15)).await;
             client.expect(&"x".repeat(4096)).await;
         }
         settle().await;
