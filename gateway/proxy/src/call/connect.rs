@@ -31,6 +31,10 @@ pub(super) fn take(
     picked: &Picked,
     now_ms: u64,
 ) -> Option<Box<UpstreamConnection>> {
+    // Those that are kept were opened before a reload, without the header.
+    if forwarding.proxy_header.is_some() {
+        return None;
+    }
     let mut pool = worker.pool.borrow_mut();
     loop {
         let kept = pool.take(picked.in_flight.endpoint(), now_ms)?;
