@@ -20,8 +20,7 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     state_dir: Option<PathBuf>,
     hosts: Option<String>,
-    watch: bool,
-    is_over_tls: bool,
+    server: String,
 }
 
 impl Settings {
@@ -38,8 +37,7 @@ impl Settings {
             environment: Vec::new(),
             state_dir: None,
             hosts: None,
-            watch: false,
-            is_over_tls: tls::is_default(),
+            server: String::new(),
         }
     }
 
@@ -100,11 +98,10 @@ impl Settings {
         self
     }
 
-    /// Adds TLS to every listener, and a certificate to every site. [`Gateway::connect`] then
-    /// performs the handshake.
+    /// Adds these lines to the table `[server]`.
     #[must_use]
-    pub fn over_tls(mut self) -> Self {
-        self.is_over_tls = true;
+    pub fn server(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.server);
         self
     }
 
@@ -159,6 +156,12 @@ impl Settings {
         let _ = write!(
             text,
             "
+[server]
+workers = {}
+drain_timeout = \"{}\"
+state_dir = \"{state_dir}\"
+{hosts_file}
+{}
 [admin]
 socket = \"{directory}/admin.sock\"
 
@@ -166,7 +169,7 @@ socket = \"{directory}/admin.sock\"
 access = {{ path = \"{directory}/access.log\" }}
 level = \"{}\"
 ",
-            self.level,
+            self.workers, self.drain_timeout, self.server, self.level,
         );
         text
     }
