@@ -328,6 +328,10 @@ async fn the_most_connections_of_a_listener() {
     let reason = [("reason", "limit")];
     let metrics = gateway.metrics().await;
     assert_eq!(metrics.sum("janua_connections_refused_total", &reason), 1.0);
+    assert!(gateway.connect().await.is_closed().await);
+    let told = || gateway.messages().matches("`max_connections`").count();
+    assert_eventually!(told() > 0);
+    assert_eq!(told(), 1, "one message for many connections");
     held.pop();
     assert_eventually!(gateway.status().await["connections"] == 2);
     let mut wire = gateway.connect().await;

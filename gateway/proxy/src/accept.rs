@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use crate::connection::{self, ConnectionGuard};
-use crate::listener_stats::{ListenerStats, Refusal};
+use crate::listener_stats::ListenerStats;
+use crate::refusal::Refusal;
 use crate::reserve::is_out_of_descriptors;
 use crate::worker::Worker;
 
@@ -86,7 +87,14 @@ fn serve(
         .listener(listener)
         .map_or(0, |listener| listener.max_connections);
     if limit > 0 && stats.open.load(Relaxed) >= limit {
-        stats.refuse(worker, Refusal::Limit);
+        if let Some(refused) = stats.refuse(worker, Refusal::Limit) {
+            tracing::warn!(
+                listener = &*stats.name,
+                limit,
+                refused,
+                "the listener has as many connections as `max_connections` allows; further ones are closed"
+            );
+        }
         return;
     }
     // Responses are written in few large writes; Nagle's algorithm would only delay them.

@@ -21,8 +21,6 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::rc::Rc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const SHARDS: usize = 64;
@@ -32,8 +30,6 @@ const MOST_REMEMBERED: usize = 4096;
 /// wait for its next connection.
 const SECOND_MS: u64 = 1000;
 const NANOS_PER_MS: u64 = 1_000_000;
-/// The least time between two messages about refused connections.
-const REPORT_INTERVAL_MS: u64 = 60_000;
 
 /// The limits of a listener, and what its clients take at the moment.
 #[derive(Clone, Debug)]
@@ -134,10 +130,6 @@ impl Drop for Share {
 pub(crate) struct Clients {
     hasher: RandomState,
     shards: [Padded; SHARDS],
-    /// Refused connections that no message has reported yet.
-    unreported: AtomicU64,
-    /// When the next message may be written.
-    next_report_ms: AtomicU64,
 }
 
 /// Aligned so that no two locks share a cache line.
@@ -168,22 +160,7 @@ impl Clients {
         Self {
             hasher: RandomState::new(),
             shards: std::array::from_fn(|_| Padded::default()),
-            unreported: AtomicU64::new(0),
-            next_report_ms: AtomicU64::new(0),
         }
-    }
-
-    /// Records a refused connection. Returns how many have been refused since the last message,
-    /// if it is time for another one.
-    pub(crate) fn report_refusal(&self, now_ms: u64) -> Option<u64> {
-        self.unreported.fetch_add(1, Relaxed);
-        let due_ms = self.next_report_ms.load(Relaxed);
-        let next_ms = now_ms + REPORT_INTERVAL_MS;
-        let is_due = now_ms >= due_ms
-            && (self.next_report_ms)
-                .compare_exchange(due_ms, next_ms, Relaxed, Relaxed)
-                .is_ok();
-        is_due.then(|| self.unreported.swap(0, Relaxed))
     }
 
     #[allow(

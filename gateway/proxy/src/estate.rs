@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::client_limits::Clients;
 use crate::codings::Codings;
+use crate::refusal::RefusalLog;
 use crate::reserve::Reserve;
 use crate::snapshot::Snapshot;
 
@@ -61,6 +62,7 @@ pub struct Estate {
 struct ListenerState {
     name: Arc<str>,
     open: Arc<AtomicUsize>,
+    refusals: Arc<RefusalLog>,
     /// What each client takes, since the listener has limits for clients.
     clients: Option<Arc<Clients>>,
     /// What clients resume, since the listener has TLS.
@@ -193,6 +195,7 @@ impl Estate {
         listeners.push(ListenerState {
             name: name.into(),
             open: Arc::default(),
+            refusals: Arc::default(),
             clients: None,
             sessions: None,
             reported_tls_ms: None,
@@ -244,29 +247,21 @@ impl Estate {
         Ok(sessions)
     }
 
-    /// The name of the listener, if it is to be logged now that a client has sent TLS to it,
-    /// which has none: at most once a minute.
-    pub(crate) fn report_tls(&self, place: usize, now_ms: u64) -> Option<Arc<str>> {
-        let mut listeners = self
-            .listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let state = listeners.get_mut(place)?;
-        let next = state.reported_tls_ms.map(|last| last + REPORT_INTERVAL_MS);
-        if next.is_some_and(|next| now_ms < next) {
-            return None;
-        }
-        state.reported_tls_ms = Some(now_ms);
-        Some(Arc::clone(&state.name))
-    }
-
-    /// The name of the listener at an index, and the counter of its open connections.
-    pub(crate) fn listener(&self, place: usize) -> Option<(Arc<str>, Arc<AtomicUsize>)> {
+    /// The name of the listener at an index, the counter of its open connections, and the
+    /// messages about those that were refused.
+    pub(crate) fn listener(
+        &self,
+        place: usize,
+    ) -> Option<(Arc<str>, Arc<AtomicUsize>, Arc<RefusalLog>)> {
         let listeners = self
             .listeners
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let state = listeners.get(place)?;
-        Some((Arc::clone(&state.name), Arc::clone(&state.open)))
+        Some((
+            Arc::clone(&state.name),
+            Arc::clone(&state.open),
+            Arc::clone(&state.refusals),
+        ))
     }
 }

@@ -77,6 +77,7 @@ mod race;
 mod receive;
 mod record;
 mod redirect;
+mod refusal;
 mod render;
 mod represent;
 mod representation;

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicUsize;
 
 use janua_telemetry::metrics::{Counter, Gauge, definitions};
 
+use crate::refusal::{Refusal, RefusalLog};
 use crate::worker::Worker;
 
 /// The metrics of a listener's connections.
@@ -14,50 +15,21 @@ pub(crate) struct ListenerStats {
     /// The number of open connections of all workers, for the limit.
     pub(crate) open: Arc<AtomicUsize>,
     pub(crate) accepted: Arc<Counter>,
+    /// Messages about refused connections, of all workers.
+    refusals: Arc<RefusalLog>,
     /// By [`Refusal`].
     refused: [Arc<Counter>; Refusal::ALL.len()],
 }
 
-/// Why a connection was closed before its first request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The listener has as many connections as it may.
-    Limit,
-    /// Its client has as many connections as it may.
-    ClientConnections,
-    /// Its client has opened too many connections in the last second.
-    ClientRate,
-    /// The PROXY header is missing or malformed.
-    ProxyHeader,
-}
-
-impl Refusal {
-    const ALL: [Self; 4] = [
-        Self::Limit,
-        Self::ClientConnections,
-        Self::ClientRate,
-        Self::ProxyHeader,
-    ];
-
-    /// The reason in metrics.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::ClientConnections => "client_connections",
-            Self::ClientRate => "client_rate",
-            Self::ProxyHeader => "proxy_header",
-        }
-    }
-}
-
 impl ListenerStats {
     pub(crate) fn new(worker: &Worker, listener: usize) -> Option<Self> {
-        let (name, open) = worker.estate.listener(listener)?;
+        let (name, open, refusals) = worker.estate.listener(listener)?;
         let registry = &worker.estate.metrics;
         Some(Self {
             name: Arc::clone(&name),
             gauge: registry.gauge(&definitions::CONNECTIONS, [&*name]),
             open,
+            refusals,
             accepted: registry.counter(&definitions::CONNECTIONS_ACCEPTED, [&*name]),
             refused: Refusal::ALL.map(|refusal| {
                 registry.counter(&definitions::CONNECTIONS_REFUSED, [&*name, refusal.word()])
@@ -66,9 +38,17 @@ impl ListenerStats {
     }
 
     /// Counts a connection that is closed before its first request.
-    pub(crate) fn refuse(&self, worker: &Worker, refusal: Refusal) {
+    pub(crate) fn count_refused(&self, worker: &Worker, refusal: Refusal) {
         if let Some(refused) = self.refused.get(refusal as usize) {
             refused.increment(worker.index);
         }
+    }
+
+    /// The same. Returns how many have been refused for this reason since the last message about
+    /// it, if it is time for another one.
+    pub(crate) fn refuse(&self, worker: &Worker, refusal: Refusal) -> Option<u64> {
+        self.count_refused(worker, refusal);
+        let now_ms = worker.clock.now().monotonic_ms;
+        self.refusals.record(refusal, now_ms)
     }
 }

@@ -10,8 +10,9 @@ use tokio::net::TcpStream;
 use crate::client::Peer;
 use crate::client_limits::{Excess, Share};
 use crate::handshake;
-use crate::listener_stats::{ListenerStats, Refusal};
+use crate::listener_stats::ListenerStats;
 use crate::proxy_header::{self, HeaderError};
+use crate::refusal::Refusal;
 use crate::transport::{self, ReadHalf, WriteHalf};
 use crate::worker::Worker;
 
@@ -104,12 +105,21 @@ async fn read_proxy_header(
     if let Ok(Ok(client)) = read {
         return Some(client);
     }
-    stats.refuse(worker, Refusal::ProxyHeader);
-    if let Ok(Err(HeaderError::Malformed(why))) = read {
+    let why = match read {
+        Ok(Err(HeaderError::Malformed(why))) => why,
+        // Load balancers open connections only to see whether they can.
+        Ok(Err(HeaderError::Io)) => {
+            stats.count_refused(worker, Refusal::ProxyHeader);
+            return None;
+        }
+        _ => "it did not come in time",
+    };
+    if let Some(refused) = stats.refuse(worker, Refusal::ProxyHeader) {
         tracing::warn!(
             listener = &*stats.name,
             peer = &*peer.text,
-            "connection closed: the PROXY header that `proxy_protocol` demands of this peer is missing or malformed: {why}"
+            refused,
+            "connections closed: the PROXY header that `proxy_protocol` demands of this peer is missing or malformed: {why}"
         );
     }
     None
@@ -139,8 +149,7 @@ fn count(
         Excess::ConnectionsPerSecond => (Refusal::ClientRate, "connections_per_second"),
         _ => (Refusal::ClientConnections, "connections"),
     };
-    stats.refuse(worker, refusal);
-    if let Some(refused) = limits.clients.report_refusal(now_ms) {
+    if let Some(refused) = stats.refuse(worker, refusal) {
         tracing::warn!(
             listener = &*stats.name,
             client = &*peer.text,

@@ -198,14 +198,3 @@ fn all_workers_count_together() {
     });
     assert_eq!(clients.len(), 0);
 }
-
-#[test]
-fn one_message_a_minute() {
-    let clients = Clients::new();
-    assert_eq!(clients.report_refusal(7), Some(1));
-    for now_ms in [8, 1_000, 60_006] {
-        assert_eq!(clients.report_refusal(now_ms), None);
-    }
-    assert_eq!(clients.report_refusal(60_007), Some(4));
-    assert_eq!(clients.report_refusal(60_008), None);
-}
