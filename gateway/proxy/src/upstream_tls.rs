@@ -49,6 +49,13 @@ impl UpstreamTls {
     }
 }
 
+/// The failure if an upstream has refused the handshake after it was complete for the gateway:
+/// with TLS 1.3 it verifies the gateway's certificate only then.
+pub(crate) fn refusal(error: &io::Error) -> Option<Failure> {
+    let cause = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    Some(Failure::with(Kind::TlsHandshake, cause.to_string()))
+}
+
 fn failure(error: &io::Error) -> Failure {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
     match cause {

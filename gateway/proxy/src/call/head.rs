@@ -10,6 +10,7 @@ use super::Call;
 use crate::body::TransferError;
 use crate::incoming::Incoming;
 use crate::responder::Responder;
+use crate::upstream_tls;
 use crate::wire::ReadError;
 
 /// The most heads that an upstream may send for one request, including those of
@@ -98,7 +99,9 @@ fn failure(error: ReadError) -> Failure {
         ReadError::Incomplete => {
             Failure::with(Kind::ConnectionReset, "closed in the middle of the head")
         }
-        ReadError::Io(error) => Failure::with(Kind::ConnectionReset, error.kind().to_string()),
+        ReadError::Io(error) => upstream_tls::refusal(&error).unwrap_or_else(|| {
+            Failure::with(Kind::ConnectionReset, error.kind().to_string())
+        }),
         ReadError::Head(HeadError::TooLarge | HeadError::TooManyFields) => {
             Kind::ResponseHeadTooLarge.into()
         }
