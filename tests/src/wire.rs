@@ -75,6 +75,22 @@ impl Wire {
         self.handshake.as_ref().expect("the connection has TLS")
     }
 
+    /// Sends a KeyUpdate of TLS 1.3, which the peer has to answer with its own.
+    pub async fn update_keys(&mut self) {
+        let Stream::Tls(stream) = &mut self.stream else {
+            panic!("the connection has no TLS");
+        };
+        let updated = match &mut **stream {
+            TlsStream::Client(stream) => stream.get_mut().1.refresh_traffic_keys(),
+            TlsStream::Server(stream) => stream.get_mut().1.refresh_traffic_keys(),
+        };
+        updated.expect("the connection has TLS 1.3");
+        self.stream
+            .flush()
+            .await
+            .expect("the peer takes the message");
+    }
+
     /// Closes the sending side of TCP without the `close_notify` of TLS, as somebody on the way
     /// can do.
     pub fn truncate(&self) {

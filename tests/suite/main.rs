@@ -93,6 +93,7 @@ mod start;
 mod streaming;
 mod tls;
 mod tls_sites;
+mod tls_upstreams;
 mod upstreams_balance;
 mod upstreams_fail;
 mod upstreams_kept;

@@ -40,6 +40,11 @@ impl Stage {
         issued
     }
 
+    /// Writes a file.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.directory.path().join(name), text).unwrap();
+    }
+
     /// A client that trusts the authority.
     pub(crate) fn client(&self) -> TlsClient {
         TlsClient::trusting(&self.authority)

@@ -32,8 +32,8 @@ impl TlsServer {
 
     /// It demands a certificate of this authority from its clients.
     #[must_use]
-    pub fn demanding(identity: &Issued, clients: &Authority) -> Self {
-        Self::build(identity, Some(clients), &[])
+    pub fn demanding(identity: &Issued, clients: &Authority, version: &str) -> Self {
+        Self::build(identity, Some(clients), &[version])
     }
 
     fn build(identity: &Issued, clients: Option<&Authority>, names: &[&str]) -> Self {
