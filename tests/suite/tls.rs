@@ -62,12 +62,17 @@ impl Stage {
 
 /// A site with the certificate `NAME.crt`, which answers with that name.
 pub(crate) fn site(name: &str, hosts: &[&str], lines: &str) -> String {
+    answering(name, name, hosts, lines)
+}
+
+/// A site with the certificate `NAME.crt`, which answers with this body.
+pub(crate) fn answering(body: &str, name: &str, hosts: &[&str], lines: &str) -> String {
     format!(
         "
 [[sites]]
 hosts = {hosts:?}
 certificate = {{ cert = \"{name}.crt\", key = \"{name}.key\" }}
-routes = [{{ respond = {{ body = \"{name}\" }} }}]
+routes = [{{ respond = {{ body = \"{body}\" }} }}]
 {lines}
 "
     )

@@ -112,7 +112,7 @@ async fn accept_hello(
     };
     let config = Arc::clone(site.config());
     let stream = hello.into_stream(config).await.map_err(of_io)?;
-    let facts = facts(stream.get_ref().1, name, site, tls);
+    let facts = facts(stream.get_ref().1, name, site, tls)?;
     // A resumed session is not verified again, and the certificate may have expired since.
     let certificate = facts.certificate.as_ref();
     if certificate.is_some_and(|certificate| !certificate.is_current(unix_now())) {
@@ -136,10 +136,15 @@ fn facts(
     server_name: Option<Box<str>>,
     chosen: Arc<Site>,
     tls: &ListenerTls,
-) -> TlsFacts {
+) -> Result<TlsFacts, HandshakeError> {
     let suite = connection.negotiated_cipher_suite();
-    let certificates = connection.peer_certificates();
-    TlsFacts {
+    let leaf = connection.peer_certificates().and_then(|chain| chain.first());
+    // Policies must not take a client for one without a certificate because its certificate
+    // cannot be understood.
+    let certificate = leaf.map(janua_tls::Peer::new).transpose().map_err(|_| {
+        HandshakeError::ClientCertificate(rustls::CertificateError::BadEncoding.into())
+    })?;
+    Ok(TlsFacts {
         version: match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "1.2",
             _ => "1.3",
@@ -149,12 +154,10 @@ fn facts(
             .unwrap_or_default()
             .into(),
         server_name,
-        certificate: certificates
-            .and_then(|chain| chain.first())
-            .and_then(|leaf| janua_tls::Peer::new(leaf).ok()),
+        certificate,
         site: tls.site_names.get(chosen.id()).cloned().unwrap_or_default(),
         chosen,
-    }
+    })
 }
 
 /// Tells a client that has sent a cleartext request what it did, as nginx does.
