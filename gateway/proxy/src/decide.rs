@@ -2,6 +2,8 @@
 //! of the request phase decide, and whether the route's target has to answer. Nothing here
 //! waits.
 
+use std::rc::Rc;
+
 use janua_cache::rules::RequestControl;
 use janua_http::Failure;
 use janua_http::failure::Kind;
@@ -121,12 +123,16 @@ fn to_https(
 /// Refuses a request for a site that the TLS connection was not made for (RFC 9110 §15.5.20),
 /// unless the connection is as good as one made for it: the same TLS settings, above all about
 /// certificates of clients, and a certificate that covers the host.
+///
+/// A connection that is of no use for its own site either, because a reload has changed the
+/// settings, is closed, so that the client makes another one.
 fn check_authority(
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     local: &LocalSnapshot,
     site: Option<usize>,
 ) -> Result<(), Failure> {
-    let (Some(tls), Some(site)) = (&exchange.peer.tls, site) else {
+    let peer = Rc::clone(&exchange.peer);
+    let (Some(tls), Some(site)) = (&peer.tls, site) else {
         return Ok(());
     };
     let listener = local.listener(exchange.listener);
@@ -142,10 +148,10 @@ fn check_authority(
         chosen.same_settings(&tls.chosen) && (is_same_site || tls.chosen.covers(host))
     });
     if is_for_site {
-        Ok(())
-    } else {
-        Err(Kind::Misdirected.into())
+        return Ok(());
     }
+    exchange.is_last |= is_same_site;
+    Err(Kind::Misdirected.into())
 }
 
 /// The response to `OPTIONS *`, which is about the server and not about a resource
