@@ -89,6 +89,12 @@ pub(crate) async fn serve(
             Fate::Abort => return session.outgoing.writer.reset(),
         }
     }
+    if session.peer.tls.is_some() {
+        // RFC 8446 §6.1 demands a `close_notify`. One attempt: the peer of an idle connection
+        // has room for it, or does not read at all.
+        let writer = &mut session.outgoing.writer;
+        poll_fn(|context| Poll::Ready(drop(writer.poll_shutdown(context)))).await;
+    }
 }
 
 /// A future that is made in its box, and not on the stack and then copied there.

@@ -147,7 +147,12 @@ impl Reader {
         SCRATCH_BUFFER.with_borrow_mut(|scratch| {
             let scratch = scratch.get_mut(..HEAD_READ).unwrap_or_default();
             loop {
-                let count = ready!(self.poll_read(context, scratch)).map_err(ReadError::Io)?;
+                let count = match ready!(self.poll_read(context, scratch)) {
+                    // Most clients close an idle TLS connection without saying so. Where the end
+                    // of the connection is not the end of a message, this is the same.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+                    read => read.map_err(ReadError::Io)?,
+                };
                 let came = scratch.get(..count).unwrap_or_default();
                 if count == 0 {
                     let is_before_head = self.buffered().is_empty();
