@@ -77,6 +77,15 @@ impl Wire {
 
     /// Sends a KeyUpdate of TLS 1.3, which the peer has to answer with its own.
     pub async fn update_keys(&mut self) {
+        let updated = self.try_update_keys().await;
+        updated.expect("the peer takes the message");
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// If the peer does not accept the message.
+    pub async fn try_update_keys(&mut self) -> std::io::Result<()> {
         let Stream::Tls(stream) = &mut self.stream else {
             panic!("the connection has no TLS");
         };
@@ -85,10 +94,7 @@ impl Wire {
             TlsStream::Server(stream) => stream.get_mut().1.refresh_traffic_keys(),
         };
         updated.expect("the connection has TLS 1.3");
-        self.stream
-            .flush()
-            .await
-            .expect("the peer takes the message");
+        self.stream.flush().await
     }
 
     /// Closes the sending side of TCP without the `close_notify` of TLS, as somebody on the way

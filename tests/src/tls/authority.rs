@@ -181,6 +181,13 @@ impl Issue {
         self.expires(OffsetDateTime::from(SystemTime::now()) + time)
     }
 
+    /// It is not valid before so long from now.
+    #[must_use]
+    pub fn not_before_in(mut self, time: Duration) -> Self {
+        self.not_before = OffsetDateTime::from(SystemTime::now()) + time;
+        self
+    }
+
     fn expires(mut self, not_after: OffsetDateTime) -> Self {
         self.not_after = not_after;
         self

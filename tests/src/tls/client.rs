@@ -103,6 +103,14 @@ impl TlsClient {
         self.build()
     }
 
+    /// The same client without its sessions.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        let mut client = self.clone();
+        client.resumption = Resumption::in_memory_sessions(16);
+        client.build()
+    }
+
     /// Sends no name in the ClientHello.
     #[must_use]
     pub fn without_name(mut self) -> Self {
