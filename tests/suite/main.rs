@@ -29,6 +29,7 @@ mod cache_too_large;
 mod cache_users;
 mod cache_webhooks;
 mod cache_words;
+mod certs;
 mod clients;
 mod coded;
 mod compression;

@@ -17,8 +17,8 @@ use tokio::runtime;
 use tokio::time::timeout;
 
 use crate::{
-    CacheEntry, CacheStatus, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary, ReloadError,
-    ReloadSummary, Status, query,
+    CacheEntry, CacheStatus, CertificateStatus, DeployAnswer, DeployRequest, PurgeRequest,
+    PurgeSummary, ReloadError, ReloadSummary, Status, query,
 };
 
 /// The time limit for reading the state.
@@ -80,6 +80,18 @@ impl Client {
     /// See [`ClientError`].
     pub fn status(&self) -> Result<Status, ClientError> {
         let (status, body) = self.ask(Method::GET, "/status", READ_TIMEOUT)?;
+        match status {
+            StatusCode::OK => parse(&body),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// The certificates of the sites.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn certificates(&self) -> Result<Vec<CertificateStatus>, ClientError> {
+        let (status, body) = self.ask(Method::GET, "/certificates", READ_TIMEOUT)?;
         match status {
             StatusCode::OK => parse(&body),
             _ => Err(unexpected(status, &body)),

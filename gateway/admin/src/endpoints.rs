@@ -40,7 +40,8 @@ where
 pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -> AdminResponse {
     let path = request.uri().path();
     let allowed = match path {
-        "/healthz" | "/readyz" | "/metrics" | "/status" | "/cache" | "/cache/entry" => Method::GET,
+        "/healthz" | "/readyz" | "/metrics" | "/status" | "/certificates" | "/cache"
+        | "/cache/entry" => Method::GET,
         "/reload" | "/cache/purge" | "/deploy" => Method::POST,
         _ => return text(StatusCode::NOT_FOUND, "there is no such endpoint\n"),
     };
@@ -79,6 +80,7 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control) -> AdminResponse {
             page
         }
         "/status" => json(StatusCode::OK, &control.status()),
+        "/certificates" => json(StatusCode::OK, &control.status().certificates),
         "/cache" => done(control.cache()),
         "/cache/entry" => match query::value(request.uri().query().unwrap_or_default(), "url") {
             Some(url) => done(control.cache_entries(&url)),

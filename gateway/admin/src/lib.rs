@@ -8,6 +8,7 @@
 //! | `GET /metrics` | the Prometheus text format |
 //! | `GET /status` | a [`Status`] as JSON |
 //! | `POST /reload` | blocks; 200 with a [`ReloadSummary`], or 422 with a [`ReloadError`] |
+//! | `GET /certificates` | the certificates of the sites: a list of [`CertificateStatus`] |
 //! | `GET /cache` | a [`CacheStatus`] as JSON |
 //! | `GET /cache/entry?url=…` | the responses stored for a URL: a list of [`CacheEntry`] |
 //! | `POST /cache/purge` | body: a [`PurgeRequest`]; 200 with a [`PurgeSummary`] |
@@ -22,6 +23,7 @@
 //! [`Control`].
 
 mod cache;
+mod certificate;
 mod client;
 mod connection;
 mod control;
@@ -36,6 +38,7 @@ pub use cache::{
     CacheCount, CacheEntry, CacheStatus, DiskStatus, PURGE_MOST, PurgeRequest, PurgeSummary,
     WebhookOutcome,
 };
+pub use certificate::{CertificateSource, CertificateStatus};
 pub use client::{Client, ClientError};
 pub use control::{Control, ReloadChange, ReloadDiagnostic, ReloadError, ReloadSummary};
 pub use deploy::{DeployAnswer, DeployPhase, DeployRequest};
@@ -43,5 +46,5 @@ pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
     AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, ReloadStatus,
-    Reuse, Status, UpstreamStatus,
+    Reuse, Status, UpstreamStatus, WatchStatus,
 };

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::CertificateStatus;
+
 /// The whole state at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -38,6 +40,10 @@ pub struct Status {
     pub upstreams: Vec<UpstreamStatus>,
     /// By name.
     pub policies: Vec<PolicyStatus>,
+    /// Those of the sites, each once.
+    pub certificates: Vec<CertificateStatus>,
+    /// The files whose changes take effect by themselves; none if `watch` is off.
+    pub watching: Option<WatchStatus>,
     /// The last reload; none if there was none since the start.
     pub last_reload: Option<ReloadStatus>,
     /// Conditions that need attention, one line each.
@@ -187,6 +193,17 @@ pub enum Reuse {
     On,
     /// Never, for this reason.
     Off(String),
+}
+
+/// The files whose changes take effect by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchStatus {
+    /// How many files.
+    pub files: u64,
+    /// The directories in which changes of them can happen.
+    pub directories: u64,
+    /// Files for which the system reports no changes, so that they are looked at in intervals.
+    pub polled: u64,
 }
 
 /// A reload.

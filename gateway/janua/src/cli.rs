@@ -40,6 +40,11 @@ pub(crate) enum Command {
     Reload(Reach),
     /// Show the state of the running gateway
     Status(Reach),
+    /// Show the certificates that the running gateway serves
+    ///
+    /// With their names, issuers, keys and sites, until when they are valid, and what
+    /// deserves attention.
+    Certs(Reach),
     /// Work with the shared cache of the running gateway
     #[command(subcommand)]
     Cache(Cache),

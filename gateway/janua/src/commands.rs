@@ -2,6 +2,7 @@
 //! exit code.
 
 mod cache;
+mod certs;
 mod check;
 mod deploy;
 mod inspect;
@@ -42,6 +43,7 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Check(check) => (check::check(&check.config), check.json),
         Command::Reload(reach) => (reload::reload(&reach), reach.json),
         Command::Status(reach) => (status::status(&reach), reach.json),
+        Command::Certs(reach) => (certs::certs(&reach), reach.json),
         Command::Cache(Cache::Purge(purge)) => (cache::purge(&purge), purge.reach.json),
         Command::Cache(Cache::Status(reach)) => (cache::status(&reach), reach.json),
         Command::Cache(Cache::Get(get)) => (cache::get(&get), get.reach.json),

@@ -7,6 +7,7 @@
 
 mod address;
 mod cache;
+mod certificates;
 mod changes;
 mod deploy;
 mod log;
@@ -63,6 +64,8 @@ struct State {
     loaded: Arc<Loaded>,
     log: AccessLogSink,
     last_reload: Option<ReloadStatus>,
+    /// The errors of the last reload, if it was refused.
+    last_errors: Vec<String>,
     /// What the start has read, until it is watched.
     seen: Option<Seen>,
 }
@@ -236,6 +239,7 @@ impl Gateway {
                 loaded: Arc::new(loaded),
                 log,
                 last_reload: None,
+                last_errors: Vec::new(),
                 seen: Some(seen),
             }),
         });

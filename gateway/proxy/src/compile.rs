@@ -73,6 +73,7 @@ pub fn compile(
         .iter()
         .map(|site| tls::site(site, &estate.state_dir, &mut found))
         .collect();
+    let certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);
     let upstreams = upstreams::compile(&config.upstreams, estate, previous, &mut found);
     if found.has_errors() {
@@ -97,6 +98,7 @@ pub fn compile(
             .collect(),
         policies,
         upstreams,
+        certificates,
         request_id_header: config.server.request_id_header.as_str().into(),
         internal_headers: internal_headers(config).collect(),
         warnings: found.iter().cloned().collect(),

@@ -33,6 +33,7 @@ mod body;
 mod cached;
 mod caching;
 mod call;
+mod certificates;
 mod clean;
 mod client;
 mod client_limits;
@@ -103,6 +104,7 @@ mod wire;
 mod worker;
 mod worker_loop;
 
+pub use certificates::{CertificateSource, ServedCertificate};
 pub use compile::{compile, shadowed_routes};
 pub use estate::Estate;
 pub use provision::Bundled;

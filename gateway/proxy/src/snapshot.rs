@@ -23,7 +23,7 @@ use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
 
-use crate::client_limits::ClientLimits;
+use crate::certificates::ServedCertificate;
 use crate::handshake::ListenerTls;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
@@ -43,6 +43,7 @@ pub struct Snapshot {
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
+    pub(crate) certificates: Vec<ServedCertificate>,
     /// The field that carries the request's identifier; empty for none.
     pub(crate) request_id_header: Box<str>,
     /// Fields that are removed from every request, whoever sends it.
@@ -60,6 +61,11 @@ impl Snapshot {
     /// The upstreams, in the order of their names.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
+    }
+
+    /// The certificates of the sites, each once.
+    pub fn certificates(&self) -> &[ServedCertificate] {
+        &self.certificates
     }
 
     /// The directories whose files routes serve.

@@ -125,7 +125,10 @@ impl Running {
 
 #[test]
 fn status_reads_back_whole() {
-    assert_eq!(running().client.status().unwrap(), status());
+    let running = running();
+    assert_eq!(running.client.status().unwrap(), status());
+    let certificates = running.client.certificates().unwrap();
+    assert_eq!(certificates, status().certificates);
 }
 
 #[test]
@@ -515,7 +518,8 @@ fn refusal() -> ReloadError {
 
 fn status() -> Status {
     use crate::{
-        AddressStatus, EndpointStatus, ListenerStatus, PolicyStatus, ReloadStatus, UpstreamStatus,
+        AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, ListenerStatus,
+        PolicyStatus, ReloadStatus, UpstreamStatus, WatchStatus,
     };
     Status {
         version: "0.1.0".to_owned(),
@@ -573,6 +577,25 @@ fn status() -> Status {
             memo_bytes: 4096,
             memo_entries: 10,
         }],
+        certificates: vec![CertificateStatus {
+            names: vec!["a.example".to_owned()],
+            issuer: "CN=R11".to_owned(),
+            key_type: "ECDSA P-256".to_owned(),
+            fingerprint: "00ff".to_owned(),
+            source: CertificateSource::SelfSigned,
+            file: "a.crt".to_owned(),
+            valid_from_unix_ms: 0,
+            valid_until_unix_ms: 1_798_761_600_000,
+            days_left: -1,
+            sites: vec!["a.example".to_owned()],
+            warnings: vec!["it has expired".to_owned()],
+            last_error: None,
+        }],
+        watching: Some(WatchStatus {
+            files: 3,
+            directories: 2,
+            polled: 1,
+        }),
         last_reload: Some(ReloadStatus {
             at_unix_ms: 1_798_761_600_000,
             error: None,

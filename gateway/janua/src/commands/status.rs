@@ -5,7 +5,7 @@ use janua_admin::{
 };
 
 use super::table::{Table, counted, duration, number, size};
-use super::{CommandResult, Output, printable, reach};
+use super::{CommandResult, Output, certs, printable, reach};
 use crate::cli::Reach;
 
 pub(super) fn status(reach: &Reach) -> CommandResult {
@@ -26,6 +26,9 @@ fn person(status: &Status) -> String {
     });
     section(&mut page, "policies", status.policies.len(), || {
         policies(status)
+    });
+    section(&mut page, "certificates", status.certificates.len(), || {
+        certs::table(&status.certificates)
     });
     let attention = attention(status);
     section(&mut page, "attention", attention.len(), || {
@@ -69,12 +72,25 @@ fn headlines(status: &Status) -> String {
             number(status.requests)
         ),
     ];
+    lines.push(watching(status));
     if let Some(ReloadStatus { at_unix_ms, error }) = &status.last_reload {
         let ago = duration(now_unix_ms(status).saturating_sub(*at_unix_ms));
         let how = if error.is_some() { "refused" } else { "ok" };
         lines.push(format!("last reload {ago} ago: {how}"));
     }
     printable(&(lines.join("\n") + "\n"))
+}
+
+fn watching(status: &Status) -> String {
+    match status.watching {
+        None => "changed files take effect only by `janua reload`".to_owned(),
+        Some(watching) if watching.polled > 0 => format!(
+            "{} watched for changes, {} of them only in intervals",
+            counted(watching.files, "file"),
+            number(watching.polled)
+        ),
+        Some(watching) => format!("{} watched for changes", counted(watching.files, "file")),
+    }
 }
 
 fn listeners(status: &Status) -> String {
@@ -201,6 +217,15 @@ fn attention(status: &Status) -> Vec<String> {
                 "policy {}: verdicts are not reused: {why}",
                 policy.name
             ));
+        }
+    }
+    for certificate in &status.certificates {
+        let warnings = certs::attention(certificate);
+        // What the configuration is warned of already is not said again.
+        let is_new = |text: &String| !status.warnings.iter().any(|known| known.contains(text));
+        let name = certificate.name();
+        for text in warnings.filter(is_new) {
+            lines.push(format!("certificate {name}: {text}"));
         }
     }
     if let Some(error) = status

@@ -122,10 +122,15 @@ impl Gateway {
                 error.rendered
             ),
         }
-        self.state().last_reload = Some(ReloadStatus {
+        let error = outcome.as_ref().err();
+        let errors = error.iter().flat_map(|error| &error.errors);
+        let errors = errors.map(|error| error.message.clone()).collect();
+        let mut state = self.state();
+        state.last_reload = Some(ReloadStatus {
             at_unix_ms: unix_ms(SystemTime::now()),
-            error: outcome.as_ref().err().map(|error| error.rendered.clone()),
+            error: error.map(|error| error.rendered.clone()),
         });
+        state.last_errors = errors;
     }
 
     /// Sets `seen` to what is to be watched from now on, as soon as that is known.

@@ -6,7 +6,7 @@ use janua_proxy::Estate;
 use janua_telemetry::metrics::{Samples, definitions};
 use janua_wasm::BreakerState;
 
-use super::{State, policies, unix_ms};
+use super::{State, certificates, policies, unix_ms};
 
 /// Samples for endpoints, policies and the process.
 pub(super) fn samples(
@@ -92,6 +92,10 @@ pub(super) fn samples(
                 count(failures),
             );
         }
+    }
+    for (site, name, key_type, expiry) in certificates::expiries(&snapshot) {
+        let labels = [&*site, &*name, &*key_type];
+        samples.gauge(&definitions::CERTIFICATE_EXPIRY, labels, expiry);
     }
     cache(estate, &mut samples);
     samples

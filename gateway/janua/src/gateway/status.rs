@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use janua_admin::{
     AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, Reuse,
-    Status, UpstreamStatus,
+    Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
 use janua_upstream::{Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, policies, unix_ms};
+use super::{Gateway, State, certificates, policies, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -47,6 +47,11 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .flat_map(|snapshot| policies::by_name(snapshot, estate.now_ms()))
             .map(|(policy, status)| policy_status(policy, status, state))
             .collect(),
+        certificates: snapshot
+            .iter()
+            .flat_map(|snapshot| certificates::statuses(snapshot, &state.last_errors))
+            .collect(),
+        watching: watching(gateway, state),
         last_reload: state.last_reload.clone(),
         warnings: state.loaded.warnings.lines().collect(),
     }
@@ -71,6 +76,17 @@ fn listeners(gateway: &Gateway, state: &State) -> Vec<ListenerStatus> {
             connections: gateway.estate.connections(name) as u64,
         })
         .collect()
+}
+
+fn watching(gateway: &Gateway, state: &State) -> Option<WatchStatus> {
+    let watcher = gateway.watcher.get();
+    let watcher = watcher.filter(|_| state.loaded.config.server.watch)?;
+    let summary = watcher.summary();
+    Some(WatchStatus {
+        files: summary.files as u64,
+        directories: summary.directories as u64,
+        polled: summary.polled as u64,
+    })
 }
 
 fn upstream_status(upstream: &Upstream, state: &State, now_ms: u64) -> UpstreamStatus {

@@ -15,6 +15,7 @@ use janua_tls::{
 };
 
 use super::limit;
+use crate::certificates::{CertificateSource, ServedCertificate};
 use crate::estate::Estate;
 use crate::handshake::ListenerTls;
 use crate::upstream_tls::UpstreamTls;
@@ -103,7 +104,9 @@ fn hosts(site: &config::Site) -> Vec<HostPattern> {
 
 fn warn(certificate: &Certificate, hosts: &[HostPattern], span: Span, found: &mut Diagnostics) {
     let warnings = certificate.warnings().iter().cloned();
-    for warning in warnings.chain(certificate.check_hosts(hosts)) {
+    for warning in warnings
+        .chain(certificate.check_staple(unix_now()))
+        .chain(certificate.check_hosts(hosts)) {
         found.push(Diagnostic::warning(span, warning.to_string()));
     }
     if let Err(error) = certificate.check_time(unix_now()) {
@@ -149,6 +152,34 @@ fn settings(tls: &config::SiteTls, found: &mut Diagnostics) -> Option<ServerSett
         };
     }
     Some(settings)
+}
+
+/// The certificates of all sites, each once although several sites may use it.
+pub(super) fn certificates(
+    config: &config::Config,
+    site_tls: &[Option<SiteTls>],
+) -> Vec<ServedCertificate> {
+    let mut all: Vec<ServedCertificate> = Vec::new();
+    for (site, tls) in config.sites.iter().zip(site_tls) {
+        let source = match site.certificate.as_ref().map(|it| &it.value) {
+            Some(config::Certificate::SelfSigned) => CertificateSource::SelfSigned,
+            _ => CertificateSource::Files,
+        };
+        for certificate in tls.iter().flat_map(|tls| &tls.certificates) {
+            let served = (Arc::<str>::from(site.label()), hosts(site));
+            let is_same =
+                |known: &&mut ServedCertificate| known.certificate.files() == certificate.files();
+            match all.iter_mut().find(is_same) {
+                Some(known) => known.sites.push(served),
+                None => all.push(ServedCertificate {
+                    certificate: Arc::clone(certificate),
+                    source,
+                    sites: vec![served],
+                }),
+            }
+        }
+    }
+    all
 }
 
 /// Compiles the TLS of a listener for the sites that it serves. None if it has none, or if it

@@ -50,6 +50,8 @@ impl Control for Gateway {
             listeners: Vec::new(),
             upstreams: Vec::new(),
             policies: Vec::new(),
+            certificates: Vec::new(),
+            watching: None,
             warnings: Vec::new(),
             last_reload: None,
         }

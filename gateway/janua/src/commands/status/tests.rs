@@ -1,6 +1,6 @@
 use janua_admin::{
-    AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, ReloadStatus,
-    Reuse, Status, UpstreamStatus,
+    AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, Health, ListenerStatus,
+    PolicyState, PolicyStatus, ReloadStatus, Reuse, Status, UpstreamStatus, WatchStatus,
 };
 
 use super::person;
@@ -77,6 +77,25 @@ fn running() -> Status {
             ],
         }],
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
+        certificates: vec![CertificateStatus {
+            names: vec!["a.example".to_owned()],
+            issuer: "CN=R11".to_owned(),
+            key_type: "ECDSA P-256".to_owned(),
+            fingerprint: "ab".repeat(32),
+            source: CertificateSource::Files,
+            file: "a.crt".to_owned(),
+            valid_from_unix_ms: 0,
+            valid_until_unix_ms: 1_800_000_000_000,
+            days_left: 47,
+            sites: vec!["shop".to_owned()],
+            warnings: vec![],
+            last_error: None,
+        }],
+        watching: Some(WatchStatus {
+            files: 5,
+            directories: 2,
+            polled: 0,
+        }),
         last_reload: Some(ReloadStatus {
             at_unix_ms: 4_640_000,
             error: None,
@@ -91,6 +110,7 @@ fn a_gateway_on_one_page() {
 janua 0.1.0, serving, up 1 h 1 min, process 17
 /etc/janua/janua.toml, generation 7: 1 site, 9 routes
 4 workers, 12 connections, 1 request in flight, 1,234,567 in all
+5 files watched for changes
 last reload 1 min 0 s ago: ok
 
 listeners
@@ -106,6 +126,10 @@ policies
   NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES    MEMO
   security  headers    0123456789ab  ok         1    99 %         0  20 KiB
   fresh     headers    0123456789ab  ok         0       -         0  20 KiB
+
+certificates
+  NAMES      SITES  KEY          ISSUER  SOURCE  VALID UNTIL           DAYS LEFT
+  a.example  shop   ECDSA P-256  CN=R11  files   2027-01-15 08:00 UTC         47
 
 attention
   upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused";
@@ -126,6 +150,9 @@ fn what_is_wrong_is_said_last_and_in_words() {
     status.policies[0].state = PolicyState::Open;
     status.policies[0].last_error = Some("trap: unreachable".to_owned());
     status.policies[1].reuse = Reuse::Off("it read a clock".to_owned());
+    status.certificates[0].days_left = 3;
+    status.certificates[0].warnings = vec!["a.crt: known".to_owned(), "a.crt: new".to_owned()];
+    status.warnings = vec!["janua.toml:3:1: a.crt: known".to_owned()];
     let page = person(&status);
     assert!(page.starts_with("janua 0.1.0, not serving, "), "{page}");
     assert!(
@@ -139,9 +166,12 @@ attention
   upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused
   policy security: last failure: trap: unreachable
   policy fresh: verdicts are not reused: it read a clock
+  certificate a.example: it expires in 3 days
+  certificate a.example: a.crt: new
   the last reload was refused:
     error: no such upstream
-     --> janua.toml:7:12";
+     --> janua.toml:7:12
+  janua.toml:3:1: a.crt: known";
     assert!(page.ends_with(attention), "{page}");
 }
 

@@ -1,0 +1,124 @@
+//! `janua certs`: the certificates that clients get.
+
+use janua_admin::CertificateStatus;
+use janua_tls::utc;
+
+use super::table::Table;
+use super::{CommandResult, Output, printable, reach};
+use crate::cli::Reach;
+
+pub(super) fn certs(reach: &Reach) -> CommandResult {
+    let client = reach::client(reach)?;
+    let certificates = client.certificates().map_err(Output::failure)?;
+    Ok(Output::new(person(&certificates), &certificates))
+}
+
+fn person(certificates: &[CertificateStatus]) -> String {
+    if certificates.is_empty() {
+        return "no site has a certificate".to_owned();
+    }
+    let mut page = table(certificates);
+    for certificate in certificates {
+        for text in attention(certificate) {
+            page.push_str(&printable(&format!("\n{}: {text}", certificate.name())));
+        }
+    }
+    page.trim_end().to_owned()
+}
+
+/// A row for each certificate.
+pub(super) fn table(certificates: &[CertificateStatus]) -> String {
+    let mut table = Table::new([
+        "names",
+        "sites",
+        "key",
+        "issuer",
+        "source",
+        "valid until",
+        "days left",
+    ]);
+    for certificate in certificates {
+        table.row([
+            certificate.names.join(", "),
+            certificate.sites.join(", "),
+            certificate.key_type.clone(),
+            certificate.issuer.clone(),
+            certificate.source.as_str().to_owned(),
+            utc(certificate.valid_until_unix_ms / 1000),
+            certificate.days_left.to_string(),
+        ]);
+    }
+    table.render()
+}
+
+/// What an operator should know about a certificate.
+pub(super) fn attention(certificate: &CertificateStatus) -> impl Iterator<Item = String> {
+    let replaced = certificate.last_error.iter().map(|error| {
+        format!("its files were refused by the last reload, and the old ones are in use: {error}")
+    });
+    let warnings = certificate.warnings.iter().cloned();
+    certificate
+        .expires_soon()
+        .into_iter()
+        .chain(replaced)
+        .chain(warnings)
+}
+
+#[cfg(test)]
+mod tests {
+    use janua_admin::{CertificateSource, CertificateStatus};
+
+    use super::{attention, person};
+
+    fn certificate() -> CertificateStatus {
+        CertificateStatus {
+            names: vec!["a.example".to_owned(), "www.a.example".to_owned()],
+            issuer: "CN=R11,O=Let's Encrypt".to_owned(),
+            key_type: "ECDSA P-256".to_owned(),
+            fingerprint: "ab".repeat(32),
+            source: CertificateSource::Files,
+            file: "a.crt".to_owned(),
+            valid_from_unix_ms: 1_700_000_000_000,
+            valid_until_unix_ms: 1_800_000_000_000,
+            days_left: 47,
+            sites: vec!["a.example".to_owned()],
+            warnings: Vec::new(),
+            last_error: None,
+        }
+    }
+
+    #[test]
+    fn a_row_for_each_certificate_and_a_line_for_each_trouble() {
+        assert_eq!(person(&[]), "no site has a certificate");
+        let mut one = certificate();
+        let page = "  \
+NAMES                     SITES      KEY          ISSUER                  SOURCE  VALID UNTIL           DAYS LEFT
+  a.example, www.a.example  a.example  ECDSA P-256  CN=R11,O=Let's Encrypt  files   2027-01-15 08:00 UTC         47";
+        assert_eq!(person(&[one.clone()]), page);
+        one.warnings = vec!["a.crt: the certificate does not cover `b.example`".to_owned()];
+        one.last_error = Some("a.key: the key does not fit".to_owned());
+        let lines = "\n\
+a.example: its files were refused by the last reload, and the old ones are in use: a.key: the key does not fit
+a.example: a.crt: the certificate does not cover `b.example`";
+        assert_eq!(person(&[one]), format!("{page}\n{lines}"));
+    }
+
+    #[test]
+    fn a_certificate_that_expires_soon_needs_attention() {
+        for (days_left, expected) in [
+            (14, None),
+            (13, Some("it expires in 13 days")),
+            (1, Some("it expires in 1 day")),
+            (0, Some("it expires within a day")),
+            // It is among the warnings then.
+            (-1, None),
+        ] {
+            let soon = CertificateStatus {
+                days_left,
+                ..certificate()
+            };
+            let said: Vec<String> = attention(&soon).collect();
+            assert_eq!(said.first().map(String::as_str), expected, "{days_left}");
+        }
+    }
+}
