@@ -206,6 +206,11 @@ async fn a_renewed_certificate_is_served_to_new_handshakes() {
     link("2", "crt");
     link("2", "key");
     assert_eventually!(served().await == openssl::serial(&path("2.crt")));
+    assert_eventually!(
+        gateway
+            .messages()
+            .contains("live.crt: another one, valid until")
+    );
 
     // The key arrives later: until then it is no error, only not usable yet.
     link("3", "crt");

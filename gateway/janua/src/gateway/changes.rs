@@ -5,11 +5,12 @@ use std::sync::Arc;
 use janua_admin::ReloadChange;
 use janua_config::{Change, ChangeKind, Config};
 use janua_proxy::Snapshot;
+use janua_tls::utc;
 use janua_wasm::Policy;
 
 /// The differences: first of the configuration, field by field, then of the
-/// files it refers to, which are the components and the files in policies'
-/// configurations.
+/// files it refers to, which are the components, the files in policies'
+/// configurations, and the certificates of sites.
 pub(super) fn between(
     old: &Config,
     new: &Config,
@@ -38,7 +39,33 @@ pub(super) fn between(
             }
         }
     }
+    changes.extend(certificates(before, after));
     changes
+}
+
+/// Certificates whose files have another content.
+fn certificates(before: &Snapshot, after: &Snapshot) -> Vec<ReloadChange> {
+    let all = after.certificates().iter();
+    let changed = all.filter_map(|served| {
+        let (files, facts) = (served.certificate.files(), served.certificate.facts());
+        let mut known = before.certificates().iter();
+        let known = known.find(|known| known.certificate.files() == files)?;
+        let old = known.certificate.facts();
+        let what = format!("certificate {}", files.cert.display());
+        (old.fingerprint != facts.fingerprint).then(|| ReloadChange {
+            text: format!(
+                "{what}: another one, valid until {} instead of {}",
+                utc(facts.not_after),
+                utc(old.not_after)
+            ),
+            what,
+            field: None,
+            change: "changed".to_owned(),
+            old: None,
+            new: None,
+        })
+    });
+    changed.collect()
 }
 
 fn entry(change: &Change) -> ReloadChange {

@@ -116,7 +116,12 @@ impl Gateway {
         let word = if outcome.is_ok() { "ok" } else { "refused" };
         registry.counter(&definitions::RELOADS, [word]).increment(0);
         match outcome {
-            Ok(summary) => tracing::info!(generation = summary.generation, "reloaded"),
+            Ok(summary) => {
+                tracing::info!(generation = summary.generation, "reloaded");
+                for change in &summary.changed {
+                    tracing::info!("  {}", change.text);
+                }
+            }
             Err(error) => tracing::error!(
                 "reload refused, the old configuration stays live:\n{}",
                 error.rendered
