@@ -20,6 +20,8 @@ pub struct Settings {
     environment: Vec<(String, String)>,
     state_dir: Option<PathBuf>,
     hosts: Option<String>,
+    watch: bool,
+    is_over_tls: bool,
     server: String,
 }
 
@@ -37,6 +39,8 @@ impl Settings {
             environment: Vec::new(),
             state_dir: None,
             hosts: None,
+            watch: false,
+            is_over_tls: tls::is_default(),
             server: String::new(),
         }
     }
@@ -98,6 +102,14 @@ impl Settings {
         self
     }
 
+    /// Adds TLS to every listener, and a certificate to every site. [`Gateway::connect`] then
+    /// performs the handshake.
+    #[must_use]
+    pub fn over_tls(mut self) -> Self {
+        self.is_over_tls = true;
+        self
+    }
+
     /// Adds these lines to the table `[server]`.
     #[must_use]
     pub fn server(mut self, lines: &str) -> Self {
@@ -145,8 +157,8 @@ impl Settings {
         };
         let directory = directory.display();
         let server = format!(
-            "[server]\nworkers = {}\ndrain_timeout = \"{}\"\nstate_dir = \"{state_dir}\"\nwatch = {}\n{hosts_file}",
-            self.workers, self.drain_timeout, self.watch,
+            "[server]\nworkers = {}\ndrain_timeout = \"{}\"\nstate_dir = \"{state_dir}\"\nwatch = {}\n{hosts_file}{}\n",
+            self.workers, self.drain_timeout, self.watch, self.server,
         );
         // A configuration may have a table `server` of its own, which these fields join.
         match text.find("[server]\n") {
@@ -156,12 +168,6 @@ impl Settings {
         let _ = write!(
             text,
             "
-[server]
-workers = {}
-drain_timeout = \"{}\"
-state_dir = \"{state_dir}\"
-{hosts_file}
-{}
 [admin]
 socket = \"{directory}/admin.sock\"
 
@@ -169,7 +175,7 @@ socket = \"{directory}/admin.sock\"
 access = {{ path = \"{directory}/access.log\" }}
 level = \"{}\"
 ",
-            self.workers, self.drain_timeout, self.server, self.level,
+            self.level,
         );
         text
     }

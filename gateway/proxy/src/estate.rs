@@ -247,6 +247,22 @@ impl Estate {
         Ok(sessions)
     }
 
+    /// The name of the listener, if it is to be logged now that a client has sent TLS to it,
+    /// which has none: at most once a minute.
+    pub(crate) fn report_tls(&self, place: usize, now_ms: u64) -> Option<Arc<str>> {
+        let mut listeners = self
+            .listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let state = listeners.get_mut(place)?;
+        let next = state.reported_tls_ms.map(|last| last + REPORT_INTERVAL_MS);
+        if next.is_some_and(|next| now_ms < next) {
+            return None;
+        }
+        state.reported_tls_ms = Some(now_ms);
+        Some(Arc::clone(&state.name))
+    }
+
     /// The name of the listener at an index, the counter of its open connections, and the
     /// messages about those that were refused.
     pub(crate) fn listener(

@@ -138,7 +138,9 @@ fn facts(
     tls: &ListenerTls,
 ) -> Result<TlsFacts, HandshakeError> {
     let suite = connection.negotiated_cipher_suite();
-    let leaf = connection.peer_certificates().and_then(|chain| chain.first());
+    let leaf = connection
+        .peer_certificates()
+        .and_then(|chain| chain.first());
     // Policies must not take a client for one without a certificate because its certificate
     // cannot be understood.
     let certificate = leaf.map(janua_tls::Peer::new).transpose().map_err(|_| {

@@ -24,6 +24,7 @@ use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
 
 use crate::certificates::ServedCertificate;
+use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;

@@ -99,9 +99,8 @@ fn failure(error: ReadError) -> Failure {
         ReadError::Incomplete => {
             Failure::with(Kind::ConnectionReset, "closed in the middle of the head")
         }
-        ReadError::Io(error) => upstream_tls::refusal(&error).unwrap_or_else(|| {
-            Failure::with(Kind::ConnectionReset, error.kind().to_string())
-        }),
+        ReadError::Io(error) => upstream_tls::refusal(&error)
+            .unwrap_or_else(|| Failure::with(Kind::ConnectionReset, error.kind().to_string())),
         ReadError::Head(HeadError::TooLarge | HeadError::TooManyFields) => {
             Kind::ResponseHeadTooLarge.into()
         }

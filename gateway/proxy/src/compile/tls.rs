@@ -106,7 +106,8 @@ fn warn(certificate: &Certificate, hosts: &[HostPattern], span: Span, found: &mu
     let warnings = certificate.warnings().iter().cloned();
     for warning in warnings
         .chain(certificate.check_staple(unix_now()))
-        .chain(certificate.check_hosts(hosts)) {
+        .chain(certificate.check_hosts(hosts))
+    {
         found.push(Diagnostic::warning(span, warning.to_string()));
     }
     if let Err(error) = certificate.check_time(unix_now()) {
