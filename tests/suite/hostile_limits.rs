@@ -234,6 +234,8 @@ async fn a_request_is_counted_until_it_ends_in_any_way() {
             if number < 2 && !by_reset {
                 continue;
             }
+            // A client has its response before the request has ended.
+            gateway.settled().await;
             let before = upstream.connections();
             let mut wire = gateway.connect().await;
             wire.send(&request).await;

@@ -169,7 +169,12 @@ async fn a_client_that_stops_reading_is_given_up() {
 async fn one_that_reads_slowly_gets_all_of_it() {
     run(async {
         let large = "x".repeat(10_000);
-        let kit = kit(&format!("status = 200, body = \"{large}\""));
+        // More slowly than the minimum rate, which is tested elsewhere.
+        let kit = Kit::of(&format!(
+            "[listeners.test]\naddress = \"127.0.0.1:1\"\nmin_rate = false\n\
+             [[sites]]\nhosts = [\"*\"]\n\
+             [[sites.routes]]\nrespond = {{ status = 200, body = \"{large}\" }}\n"
+        ));
         let (session, mut client) = kit.session_with(2500);
         let served = kit.serve(session);
         client.send(GET).await;

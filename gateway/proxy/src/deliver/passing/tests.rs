@@ -202,7 +202,14 @@ async fn a_client_that_stops_reading_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_slowly_is_not() {
     run(async {
-        let (kit, endpoint) = kit();
+        // More slowly than the minimum rate, which is tested elsewhere.
+        let kit = Kit::of(
+            "[listeners.test]\naddress = \"127.0.0.1:1\"\nmin_rate = false\n\
+             [upstreams.app]\nendpoints = \"10.0.0.1:1\"\n\
+             [[sites]]\nhosts = [\"*\"]\n\
+             [[sites.routes]]\nupstream = \"app\"\n",
+        );
+        let endpoint = listen("10.0.0.1:1");
         let (session, mut client) = kit.session_with(4096);
         let _served = kit.serve(session);
         client.send(GET).await;
