@@ -77,6 +77,7 @@ mod policies_suspended;
 mod policies_verdicts;
 mod proxy_protocol;
 mod proxy_protocol_out;
+mod quickstart;
 mod reload;
 mod reload_changes;
 mod reload_often;

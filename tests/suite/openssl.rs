@@ -2,7 +2,7 @@
 //! TLS that the gateway shares nothing with.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Makes a self-signed certificate, `<name>.crt`, and its key, `<name>.key`.
@@ -37,6 +37,23 @@ pub(crate) async fn served(address: SocketAddr, host: &'static str) -> String {
             .output()
             .expect("openssl can be run");
         serial_of(&ran.stdout)
+    };
+    tokio::task::spawn_blocking(handshake).await.unwrap()
+}
+
+/// Whether a client that trusts the certificates of this file, and no others, accepts the one
+/// that it gets for a host.
+pub(crate) async fn is_trusted(address: SocketAddr, host: &'static str, ca: PathBuf) -> bool {
+    let handshake = move || {
+        let ran = Command::new("openssl")
+            .args(["s_client", "-connect", &address.to_string()])
+            .args(["-servername", host, "-verify_hostname", host])
+            .args(["-verify_return_error", "-CAfile"])
+            .arg(ca)
+            .stdin(Stdio::null())
+            .output()
+            .expect("openssl can be run");
+        ran.status.success()
     };
     tokio::task::spawn_blocking(handshake).await.unwrap()
 }

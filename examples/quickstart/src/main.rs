@@ -81,18 +81,23 @@ async fn answers() -> Result<(), Box<dyn Error>> {
 fn hints(folder: &Path) -> String {
     let socket = folder.join("admin.sock");
     let socket = socket.display();
+    let certificate = folder.join("state/self-signed/_/self-signed.crt");
+    let certificate = certificate.display();
     format!(
         "
-Janua listens on 127.0.0.1:8080. Try, in another terminal:
+Janua listens on 127.0.0.1:8080, and with TLS on 127.0.0.1:8443. Try, in another terminal:
 
   curl -i  localhost:8080/                                    a response of the gateway
   curl -i  localhost:8080/open                                forwarded, with security headers
   curl -i  localhost:8080/api/hello                           401: no key
   curl -i  -H 'x-api-key: demo-key' localhost:8080/api/hello  forwarded; the sixth in a second is 429
   curl -i  'localhost:8080/old?x=1'                           redirected
+  curl -i  --cacert {certificate} https://localhost:8443/
 
   target/debug/janua status --admin {socket}
-  target/debug/janua reload --admin {socket}    after editing examples/quickstart/janua.toml
+  target/debug/janua certs --admin {socket}
+
+Edit examples/quickstart/janua.toml: the change takes effect by itself.
 
 Stop with Ctrl-C. The access log follows.
 
