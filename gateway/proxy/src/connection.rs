@@ -93,7 +93,11 @@ pub(crate) async fn serve(
         // RFC 8446 §6.1 demands a `close_notify`. One attempt: the peer of an idle connection
         // has room for it, or does not read at all.
         let writer = &mut session.outgoing.writer;
-        poll_fn(|context| Poll::Ready(drop(writer.poll_shutdown(context)))).await;
+        poll_fn(|context| {
+            let _ = writer.poll_shutdown(context);
+            Poll::Ready(())
+        })
+        .await;
     }
 }
 

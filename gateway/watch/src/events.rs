@@ -12,6 +12,9 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use crate::debouncer::Sign;
 use crate::places::Places;
 
+/// Called for each event that matters: with no path if events were lost.
+pub(crate) type Receive = Box<dyn Fn(Option<PathBuf>, Sign) + Send>;
+
 /// Watches directories, and hands on what matters.
 pub(crate) struct Events {
     /// None if the system has no events for this process.
@@ -25,9 +28,8 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// Calls `receive` on a thread of its own for each event that matters. `receive` gets no
-    /// path if events were lost.
-    pub(crate) fn start(receive: impl Fn(Option<PathBuf>, Sign) + Send + 'static) -> Self {
+    /// Calls `receive` on a thread of its own for each event that matters.
+    pub(crate) fn start(receive: Receive) -> Self {
         let places: Arc<Mutex<Arc<Places>>> = Arc::default();
         let filter = Arc::clone(&places);
         let handle = move |event: notify::Result<Event>| {

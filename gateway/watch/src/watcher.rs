@@ -11,7 +11,7 @@ use janua_config::{FileKind, Sources, WatchList};
 
 use crate::contents::Contents;
 use crate::debouncer::{Debouncer, Sign};
-use crate::events::Events;
+use crate::events::{Events, Receive};
 use crate::places::Places;
 use crate::poll::Poll;
 
@@ -129,7 +129,7 @@ impl Watcher {
     fn start_with(
         react: impl FnMut(&Change) -> Reaction + Send + 'static,
         timing: Timing,
-        events: fn(Box<dyn Fn(Option<PathBuf>, Sign) + Send>) -> Events,
+        events: fn(Receive) -> Events,
     ) -> std::io::Result<Self> {
         let (sender, messages) = mpsc::channel();
         let summary: Arc<Mutex<Summary>> = Arc::default();
@@ -290,7 +290,10 @@ impl<R: FnMut(&Change) -> Reaction> Watching<R> {
         self.say(&polled);
         self.next_poll = match polled.is_empty() {
             true => None,
-            false => Some(self.next_poll.unwrap_or(Instant::now() + self.timing.poll)),
+            false => Some(
+                self.next_poll
+                    .unwrap_or_else(|| Instant::now() + self.timing.poll),
+            ),
         };
         self.poll.follow(polled);
         *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = Summary {

@@ -25,7 +25,7 @@ struct Fixture {
 const UNUSABLE: &str = "unusable";
 
 impl Fixture {
-    fn new(events: fn(Box<dyn Fn(Option<PathBuf>, Sign) + Send>) -> Events) -> Self {
+    fn new(events: fn(Receive) -> Events) -> Self {
         let (sender, changes) = mpsc::channel();
         let react = move |change: &Change| {
             let name = |file: &ChangedFile| {
