@@ -210,7 +210,7 @@ async fn limits_are_those_of_the_client_in_the_header() {
     let mut wire = connect(&gateway, &v2_of_client()).await;
     let _ = wire.try_send(Request::get("/").to_bytes()).await;
     assert!(wire.is_closed().await);
-    assert!(gateway.messages().contains("client=\"192.0.2.1\""));
+    assert_eventually!(gateway.messages().contains("client=\"192.0.2.1\""));
     held.remove(0);
     assert_eventually!({
         let mut wire = connect(&gateway, &v2_of_client()).await;

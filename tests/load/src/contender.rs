@@ -195,7 +195,7 @@ impl Contender {
 
     /// How it is used: over TLS if its configuration has that.
     pub(crate) fn over(&self) -> Over {
-        if self.template.contains("{{tls_address}}") {
+        if self.template.contains("{{tls_") {
             Over::Tls
         } else {
             Over::Cleartext

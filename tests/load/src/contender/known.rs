@@ -30,6 +30,7 @@ const JANUA_DISK: &str = include_str!("../../configs/janua-disk.toml");
 const JANUA_GZIP: &str = include_str!("../../configs/janua-gzip.toml");
 const NGINX_TLS: &str = include_str!("../../configs/nginx-tls.conf");
 const HAPROXY_TLS: &str = include_str!("../../configs/haproxy-tls.cfg");
+const ENVOY_TLS: &str = include_str!("../../configs/envoy-tls.yaml");
 const JANUA_TLS: &str = include_str!("../../configs/janua-tls.toml");
 const JANUA_GZIP_CACHE: &str = include_str!("../../configs/janua-gzip-cache.toml");
 
@@ -54,6 +55,7 @@ pub(crate) const PROXIES: &[Row] = &[
 pub(crate) const TLS: &[Row] = &[
     ("nginx", Flavour::Nginx, NGINX_TLS, "", "TLS 1.3, a session cache and tickets"),
     ("haproxy", Flavour::Haproxy, HAPROXY_TLS, "", "TLS 1.3, a session cache and tickets"),
+    ("envoy", Flavour::Envoy, ENVOY_TLS, "", "TLS 1.3, tickets"),
     ("janua", Flavour::Janua, JANUA_TLS, "", "TLS 1.3, a session cache and tickets"),
 ];
 
