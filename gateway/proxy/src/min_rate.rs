@@ -58,6 +58,9 @@ impl Meter {
     /// That is decided only when bytes have moved. Silence is ended by the timeouts: a task may
     /// be woken for another reason, and of what a client reads, the gateway learns in large
     /// steps, because the kernel reports room in a socket's buffer only when a third is free.
+    ///
+    /// A pause costs no more than the grace. Otherwise an upload that is interrupted for a while
+    /// would be cut off by its next packet, which is too small to pay for the pause.
     pub(crate) fn is_too_slow(&mut self, bytes: u64, awaits_client: bool) -> bool {
         let Some(minimum) = self.minimum else {
             return false;
@@ -66,12 +69,15 @@ impl Meter {
         if self.since.is_none() && !awaits_client {
             return false;
         }
+        let came = bytes.saturating_sub(self.bytes);
+        if came == 0 && awaits_client && self.since.is_some() {
+            return false;
+        }
         let now = Instant::now();
         if let Some(since) = self.since {
             let waited = now.saturating_duration_since(since);
-            self.budget -= nanoseconds(waited);
+            self.budget -= nanoseconds(waited.min(minimum.grace));
         }
-        let came = bytes.saturating_sub(self.bytes);
         let earned = u128::from(came) * 1_000_000_000 / u128::from(minimum.bytes_per_second.max(1));
         let earned = i64::try_from(earned).unwrap_or(i64::MAX / 4);
         self.budget = (self.budget + earned).min(grace(minimum));

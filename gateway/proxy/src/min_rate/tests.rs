@@ -68,11 +68,25 @@ async fn silence_is_not_judged() {
         advance(Duration::from_secs(6)).await;
         assert!(!meter.is_too_slow(0, true));
     }
-    // As many bytes as it should be by now. The next ones make it too slow.
-    assert!(!meter.is_too_slow(6_000, true));
-    advance(Duration::from_secs(11)).await;
-    assert!(!meter.is_too_slow(6_000, true));
-    assert!(meter.is_too_slow(6_001, true));
+}
+
+/// A client whose connection was interrupted goes on with a small packet.
+#[tokio::test(start_paused = true)]
+async fn a_pause_is_forgiven_and_dripping_is_not() {
+    let mut meter = Meter::new(Some(MINIMUM));
+    let mut bytes = 0;
+    assert!(!meter.is_too_slow(bytes, true));
+    for _ in 0..10 {
+        advance(Duration::from_secs(50)).await;
+        bytes += 100;
+        assert!(!meter.is_too_slow(bytes, true), "a first packet");
+        bytes += 900;
+        assert!(!meter.is_too_slow(bytes, true), "and more");
+    }
+    advance(Duration::from_secs(50)).await;
+    assert!(!meter.is_too_slow(bytes + 1, true));
+    advance(Duration::from_secs(50)).await;
+    assert!(meter.is_too_slow(bytes + 2, true), "a byte each time");
 }
 
 /// A route to `10.0.0.1:1`, and the default rates: 100 bytes a second for heads, 250 for
@@ -154,7 +168,8 @@ async fn a_body_that_a_slow_upstream_takes_is_not_too_slow() {
 /// Begins a response of an upstream that fills all buffers on the way to the client.
 async fn filled(kit: &Kit) -> (Peer, tokio::task::JoinHandle<Fate>) {
     let endpoint = listen("10.0.0.1:1");
-    let (mut client, served) = kit.client();
+    let (session, mut client) = kit.session_with(1024);
+    let served = kit.serve(session);
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let mut upstream = endpoint.accept().await;
     upstream.head().await;
@@ -170,11 +185,11 @@ async fn a_dripping_reader_is_cut_off() {
     run(async {
         let kit = kit();
         let (mut client, served) = filled(&kit).await;
-        // 4 KiB in 20 seconds; the idle timeout is a minute.
+        // 128 bytes a second; the idle timeout is a minute.
         for _ in 0..3 {
             assert!(!served.is_finished());
-            sleep(Duration::from_secs(20)).await;
-            client.expect(&"x".repeat(4096)).await;
+            sleep(Duration::from_secs(8)).await;
+            client.expect(&"x".repeat(1024)).await;
             settle().await;
         }
         assert_eq!(served.await.unwrap(), Fate::Abort);
@@ -188,12 +203,12 @@ async fn a_reader_at_the_minimum_is_served() {
         let kit = kit();
         let (mut client, served) = filled(&kit).await;
         for _ in 0..20 {
-            sleep(Duration::from_secs(16)).await;
-            client.expect(&"x".repeat(4096)).await;
+            sleep(Duration::from_secs(4)).await;
+            client.expect(&"x".repeat(1024)).await;
             settle().await;
         }
         assert!(!served.is_finished());
-        client.expect(&"x".repeat(1_000_000 - 20 * 4096)).await;
+        client.expect(&"x".repeat(1_000_000 - 20 * 1024)).await;
     })
     .await;
 }
@@ -225,13 +240,14 @@ async fn a_dripping_reader_of_a_fixed_response_is_cut_off() {
              [[sites]]\nhosts = [\"*\"]\n\
              [[sites.routes]]\nrespond = {{ status = 200, body = \"{body}\" }}\n"
         ));
-        let (mut client, served) = kit.client();
+        let (session, mut client) = kit.session_with(1024);
+        let served = kit.serve(session);
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
         client.head().await;
         for _ in 0..3 {
             assert!(!served.is_finished());
-            sleep(Duration::from_secs(20)).await;
-            client.expect(&"x".repeat(4096)).await;
+            sleep(Duration::from_secs(8)).await;
+            client.expect(&"x".repeat(1024)).await;
             settle().await;
         }
         assert_eq!(served.await.unwrap(), Fate::Abort);

@@ -125,7 +125,13 @@ async fn a_reset_ends_both_sides() {
 #[tokio::test(start_paused = true)]
 async fn no_minimum_rate_ends_it() {
     run(async {
-        let kit = kit("");
+        let kit = Kit::of(
+            "[listeners.test]\naddress = \"127.0.0.1:1\"\n\
+             min_rate = { body = \"1MiB\", read = \"1MiB\" }\n\
+             [upstreams.app]\nendpoints = \"10.0.0.1:1\"\n\
+             [[sites]]\nhosts = [\"*\"]\n\
+             [[sites.routes]]\nupstream = \"app\"\n",
+        );
         let (mut client, mut upstream, served) = switched(&kit).await;
         for _ in 0..2 {
             upstream.send(vec![b'x'; 64 * 1024]).await;
