@@ -1,6 +1,6 @@
 //! Requests for another host than the one that the connection was made for (421).
 
-use janua_tests::{Request, Settings};
+use janua_tests::{Request, Settings, Wire};
 
 use crate::tls::{LISTENER, Stage, answering, get};
 
@@ -128,4 +128,26 @@ async fn a_connection_is_of_no_use_after_a_reload_with_other_settings() {
     assert!(wire.is_closed().await);
     assert_eq!(neighbour.exchange(&request).await.status, 421);
     assert_eq!(get(&mut neighbour, "b.shop.example").await.status, 200);
+}
+
+/// Nor is one without TLS on a listener that has it now, or the other way round.
+#[tokio::test]
+async fn a_connection_is_of_no_use_after_a_reload_that_turned_tls_on_or_off() {
+    let stage = Stage::new().with("a", &["a.shop.example"]);
+    let client = stage.client();
+    let secured = format!("{LISTENER}{}", site("a.shop.example", "a", ""));
+    let cleartext = secured.replace("tls = true\n", "");
+    let mut gateway = stage.start(&cleartext).await;
+    let mut plain = Wire::connect(gateway.address()).await;
+    assert_eq!(get(&mut plain, "a.shop.example").await.status, 200);
+    gateway.reload(&secured).await;
+    let mut wire = gateway.connect_tls(&client, "a.shop.example").await;
+    assert_eq!(get(&mut plain, "a.shop.example").await.status, 421);
+    assert!(plain.is_closed().await);
+    assert_eq!(get(&mut wire, "a.shop.example").await.status, 200);
+    gateway.reload(&cleartext).await;
+    assert_eq!(get(&mut wire, "a.shop.example").await.status, 421);
+    assert!(wire.is_closed().await);
+    let mut plain = Wire::connect(gateway.address()).await;
+    assert_eq!(get(&mut plain, "a.shop.example").await.status, 200);
 }

@@ -120,32 +120,40 @@ fn to_https(
     }
 }
 
-/// Refuses a request for a site that the TLS connection was not made for (RFC 9110 §15.5.20),
-/// unless the connection is as good as one made for it: the same TLS settings, above all about
+/// Refuses a request for a site that the connection was not made for (RFC 9110 §15.5.20),
+/// unless it is as good as one made for it: the same TLS settings, above all about
 /// certificates of clients, and a certificate that covers the host.
 ///
 /// A connection that is of no use for its own site either, because a reload has changed the
-/// settings, is closed, so that the client makes another one.
+/// settings or turned TLS on or off, is closed, so that the client makes another one.
 fn check_authority(
     exchange: &mut Exchange,
     local: &LocalSnapshot,
     site: Option<usize>,
 ) -> Result<(), Failure> {
-    let peer = Rc::clone(&exchange.peer);
-    let (Some(tls), Some(site)) = (&peer.tls, site) else {
+    let Some(site) = site else {
         return Ok(());
     };
     let listener = local.listener(exchange.listener);
-    let selection = listener.and_then(|listener| listener.tls.as_ref());
-    let chosen = selection.and_then(|tls| tls.selection.site(site));
+    let wanted = listener.and_then(|listener| listener.tls.as_ref());
+    let peer = Rc::clone(&exchange.peer);
+    let Some(tls) = &peer.tls else {
+        // It was opened while the listener had no TLS.
+        exchange.is_last |= wanted.is_some();
+        return match wanted {
+            Some(_) => Err(Kind::Misdirected.into()),
+            None => Ok(()),
+        };
+    };
+    let wanted = wanted.and_then(|wanted| wanted.selection.site(site));
     let is_same_site = local
         .snapshot
         .sites
         .get(site)
         .is_some_and(|site| site.name == tls.site);
     let host = exchange.heads.request.authority.host();
-    let is_for_site = chosen.is_some_and(|chosen| {
-        chosen.same_settings(&tls.chosen) && (is_same_site || tls.chosen.covers(host))
+    let is_for_site = wanted.is_some_and(|wanted| {
+        wanted.same_settings(&tls.chosen) && (is_same_site || tls.chosen.covers(host))
     });
     if is_for_site {
         return Ok(());
