@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help run release release-pgo test lint deny docs conformance bench bench-peers bench-micro bench-instructions
+.PHONY: help run release release-pgo test lint deny docs conformance testssl bench bench-peers bench-micro bench-instructions
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
@@ -79,6 +79,10 @@ docs: policies ## write the generated references in docs/ anew
 conformance: policies ## the RFC 9111 suite of cache-tests.fyi; writes docs/conformance.md (needs node and npm)
 	$(CARGO) build $(RUN_CRATES)
 	tests/conformance/run
+
+testssl: policies ## examine the TLS of a gateway with testssl.sh (needs testssl.sh and openssl)
+	$(CARGO) build $(RUN_CRATES)
+	JANUA_BINARY=$(CARGO_TARGET_DIR)/debug/janua REPORT=$(CARGO_TARGET_DIR)/testssl.txt tests/tls/testssl
 
 bench: policies ## CPU per request, memory and reloads beside the peers; writes docs/benchmarks.md
 	$(CARGO) build --release -p janua -p janua-load
