@@ -18,7 +18,7 @@ use tokio::task::{AbortHandle, JoinSet};
 
 use crate::background;
 use crate::message::{ReadError, Received, Reply};
-use crate::tls::{Handshake, TlsError, TlsServer};
+use crate::tls::{self, Handshake, OverTls, TlsError, TlsServer};
 use crate::wire::Wire;
 pub use vacant::Vacant;
 
@@ -179,7 +179,9 @@ impl Upstream {
         F: Fn(Visit) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        Self::listening(endpoint, None, handler).await
+        let is_over_tls = tls::is_default() && matches!(endpoint, Endpoint::Tcp(_));
+        let tls = is_over_tls.then(|| OverTls::get().server().clone());
+        Self::listening(endpoint, tls, handler).await
     }
 
     async fn listening<F, R>(endpoint: Endpoint, tls: Option<TlsServer>, handler: F) -> Self

@@ -222,6 +222,8 @@ async fn events_come_at_once() {
             }
             if is_chunked {
                 visit.wire.send("0\r\n\r\n").await;
+            } else {
+                visit.wire.finish().await;
             }
         }
     })

@@ -3,25 +3,30 @@
 //! The behaviour of the gateway does not depend on whether its clients use TLS, except where
 //! a test says so. Tests of such behaviour are written without TLS, and run a second time in a
 //! binary of their own, `suite/over_tls.rs`: there every listener gets TLS, every site gets a
-//! certificate, and [`crate::Gateway::connect`] performs the handshake.
+//! certificate, and [`crate::Gateway::connect`] performs the handshake. Upstreams speak TLS
+//! too, unless they have a Unix socket.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::{Authority, Issued, TlsClient};
+use super::{Authority, Issued, TlsClient, TlsServer};
 use crate::wire::Wire;
 
 /// The host of [`crate::Request`].
 const HOST: &str = "a.example";
+/// The name of all upstreams.
+const UPSTREAM: &str = "upstream.internal";
 /// The name of the binary in which everything runs over TLS.
 const BINARY: &str = "over_tls";
 
 /// A certificate for all gateways of the process, and a client that trusts it.
 #[derive(Debug)]
 pub(crate) struct OverTls {
+    authority: Authority,
     identity: Issued,
     client: TlsClient,
+    server: TlsServer,
 }
 
 /// Whether TLS is added to all configurations of this process.
@@ -41,21 +46,30 @@ impl OverTls {
         static MADE: OnceLock<OverTls> = OnceLock::new();
         MADE.get_or_init(|| {
             let authority = Authority::new("the authority of all tests over TLS");
+            let identity = authority.issue(&[HOST, "*.example", UPSTREAM]);
             Self {
-                identity: authority.issue(&[HOST, "*.example"]),
                 client: TlsClient::trusting(&authority),
+                server: TlsServer::with(&identity),
+                identity,
+                authority,
             }
         })
     }
 
-    /// The configuration with TLS. Certificate and key are written to the directory.
+    /// The configuration with TLS; to upstreams only if they speak it. The files that it refers
+    /// to are written to the directory.
     pub(crate) fn add(&self, config: &str, directory: &Path) -> String {
         self.identity.write(directory, BINARY);
+        self.authority.write(directory, BINARY);
         let mut text = String::new();
         for line in config.lines() {
             text += line;
             text.push('\n');
-            if line.starts_with("[listeners.") {
+            let is_upstream = line.starts_with("[upstreams.");
+            if is_upstream && is_default() && !config.contains("\"unix:") {
+                text +=
+                    &format!("tls = {{ ca = \"{BINARY}.pem\", server_name = \"{UPSTREAM}\" }}\n");
+            } else if line.starts_with("[listeners.") {
                 text += "tls = true\n";
             } else if line == "[[sites]]" {
                 text += &format!(
@@ -64,6 +78,11 @@ impl OverTls {
             }
         }
         text
+    }
+
+    /// What upstreams of the process speak TLS with.
+    pub(crate) fn server(&self) -> &TlsServer {
+        &self.server
     }
 
     pub(crate) async fn connect(&self, address: SocketAddr) -> Wire {

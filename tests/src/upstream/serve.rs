@@ -23,7 +23,12 @@ where
         let method = request.method.clone();
         let reply = handler(request).await;
         let sent = visit.wire.try_send(reply.to_bytes(&method)).await;
-        if sent.is_err() || reply.closes() {
+        if sent.is_err() {
+            return;
+        }
+        if reply.closes() {
+            // The end of the connection may be that of the body, and over TLS must be said.
+            visit.wire.finish().await;
             return;
         }
     }
