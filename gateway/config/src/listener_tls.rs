@@ -25,8 +25,8 @@ table! {
         /// that resume them. `false`: none; sessions are then resumed only by
         /// tickets.
         session_cache: OrFalse<Spanned<NonZeroU32>> = default("20480");
-        /// How long a session can be resumed after its full handshake: at most
-        /// `7d` (RFC 8446, section 4.6.1).
+        /// How long after a handshake its session can be resumed: at most `7d`
+        /// (RFC 8446, section 4.6.1). A connection that resumes one begins another.
         session_lifetime: Spanned<Duration> = default("\"1d\"");
         /// Whether clients get tickets, which hold their session encrypted by
         /// keys that are replaced regularly, so that the gateway stores nothing.
