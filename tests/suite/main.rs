@@ -100,6 +100,7 @@ mod tls_bodies;
 mod tls_clients;
 mod tls_redirect;
 mod tls_reload;
+mod tls_sessions;
 mod tls_sites;
 mod tls_upstreams;
 mod upstreams_balance;

@@ -26,6 +26,7 @@ pub struct TlsClient {
     versions: Vec<&'static rustls::SupportedProtocolVersion>,
     identity: Option<Arc<Issued>>,
     sends_name: bool,
+    protocols: Vec<Vec<u8>>,
     resumption: Resumption,
     config: Arc<ClientConfig>,
 }
@@ -70,6 +71,7 @@ impl TlsClient {
             versions: versions(&[]),
             identity: None,
             sends_name: true,
+            protocols: vec![b"http/1.1".to_vec()],
             resumption: Resumption::in_memory_sessions(16),
             config: Arc::new(config),
         }
@@ -111,6 +113,13 @@ impl TlsClient {
         client.build()
     }
 
+    /// Offers these protocols by ALPN, instead of `http/1.1`.
+    #[must_use]
+    pub fn protocols(mut self, names: &[&str]) -> Self {
+        self.protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self.build()
+    }
+
     /// Sends no name in the ClientHello.
     #[must_use]
     pub fn without_name(mut self) -> Self {
@@ -122,6 +131,13 @@ impl TlsClient {
     #[must_use]
     pub fn with_one_session(mut self) -> Self {
         self.resumption = Resumption::store(Arc::new(OneSession::default()));
+        self.build()
+    }
+
+    /// Resumes its first session of TLS 1.2 again and again, and not those that it got since.
+    #[must_use]
+    pub fn with_first_session(mut self) -> Self {
+        self.resumption = Resumption::store(Arc::new(OneSession::the_first()));
         self.build()
     }
 
@@ -173,7 +189,7 @@ impl TlsClient {
         };
         config.resumption = self.resumption.clone();
         config.enable_sni = self.sends_name;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols.clone_from(&self.protocols);
         self.config = Arc::new(config);
         self
     }

@@ -1,4 +1,4 @@
-//! The sessions of a client that does not care for which host it got them.
+//! The sessions of clients that do not do with them what honest ones do.
 
 use rustls::NamedGroup;
 use rustls::client::{
@@ -9,13 +9,26 @@ use rustls::pki_types::ServerName;
 /// Stores all sessions under one name.
 #[derive(Debug)]
 pub(super) struct OneSession {
+    /// Whether the first session of TLS 1.2 is not replaced by later ones.
+    keeps_first: bool,
     sessions: ClientSessionMemoryCache,
     name: ServerName<'static>,
+}
+
+impl OneSession {
+    /// Keeps the first session, and not those that it leads to.
+    pub(super) fn the_first() -> Self {
+        Self {
+            keeps_first: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for OneSession {
     fn default() -> Self {
         Self {
+            keeps_first: false,
             sessions: ClientSessionMemoryCache::new(16),
             name: ServerName::try_from("any.example").unwrap(),
         }
@@ -32,7 +45,9 @@ impl ClientSessionStore for OneSession {
     }
 
     fn set_tls12_session(&self, _: ServerName<'static>, value: Tls12ClientSessionValue) {
-        self.sessions.set_tls12_session(self.name.clone(), value);
+        if !self.keeps_first || self.sessions.tls12_session(&self.name).is_none() {
+            self.sessions.set_tls12_session(self.name.clone(), value);
+        }
     }
 
     fn tls12_session(&self, _: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
