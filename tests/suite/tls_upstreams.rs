@@ -179,9 +179,14 @@ async fn sessions_are_resumed() {
             Reply::ok("x").header("Connection", "close")
         })
         .await;
-        let gateway = stage.start(to(&upstream, VERIFIED)).await;
-        for _ in 0..4 {
+        let config = to(&upstream, VERIFIED);
+        let mut gateway = stage.start(&config).await;
+        for number in 0..4 {
             assert_eq!(gateway.get("/").await.status, 200);
+            // A reload that does not change the settings keeps the sessions.
+            if number == 1 {
+                gateway.reload(&config).await;
+            }
         }
         let handshakes = upstream.handshakes();
         let resumed: Vec<bool> = handshakes.iter().map(|done| done.is_resumed).collect();
@@ -316,6 +321,26 @@ async fn an_upstream_without_tls_is_502() {
     let gateway = stage.start(to(&upstream, VERIFIED)).await;
     let (status, _, failure) = failed(&gateway, "/").await;
     assert_eq!((status, failure.as_str()), (502, "tls_handshake"));
+}
+
+/// No byte of a request is sent before the handshake is complete, so that any request may be
+/// sent to another endpoint.
+#[tokio::test]
+async fn another_endpoint_is_tried_after_a_failed_handshake() {
+    let (stage, server) = stage();
+    let stranger = Authority::new("stranger").issue(&["app.internal"]);
+    let stranger = Upstream::tls_echo(TlsServer::with(&stranger)).await;
+    let good = Upstream::tls_echo(server).await;
+    let lines = format!("passive_health = {{ max_fails = 0 }}\n{VERIFIED}");
+    let gateway = stage
+        .start(to(&stranger, &lines).and(good.endpoint()))
+        .await;
+    for _ in 0..4 {
+        let response = gateway.send(Request::post("/", "body")).await;
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+    assert_eq!((stranger.request_count(), good.request_count()), (0, 4));
+    assert_eventually!(!stranger.failed_handshakes().is_empty());
 }
 
 /// A handshake that stalls ends with `connect_timeout`, and another endpoint is tried.
