@@ -332,9 +332,8 @@ async fn another_endpoint_is_tried_after_a_failed_handshake() {
     let stranger = Upstream::tls_echo(TlsServer::with(&stranger)).await;
     let good = Upstream::tls_echo(server).await;
     let lines = format!("passive_health = {{ max_fails = 0 }}\n{VERIFIED}");
-    let gateway = stage
-        .start(to(&stranger, &lines).and(good.endpoint()))
-        .await;
+    let config = to(&stranger, &lines).and(good.endpoint());
+    let gateway = stage.start_with(Settings::new().workers(1), config).await;
     for _ in 0..4 {
         let response = gateway.send(Request::post("/", "body")).await;
         assert_eq!(response.status, 200, "{}", response.text());
@@ -358,7 +357,10 @@ async fn a_stalled_handshake_is_given_up() {
     let config = to(&silent, &lines)
         .and(good.endpoint())
         .also("/alone", "upstream = \"alone\"");
-    let gateway = stage.start(format!("{config}\n{alone}{lines}\n")).await;
+    // One worker, whose turns come one after another.
+    let settings = Settings::new().workers(1);
+    let config = format!("{config}\n{alone}{lines}\n");
+    let gateway = stage.start_with(settings, config).await;
     for _ in 0..2 {
         let request = Request::post("/", "a body is not sent before the handshake");
         let response = gateway.send(request).await;
