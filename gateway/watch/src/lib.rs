@@ -3,8 +3,8 @@
 //! gateway reads from a file.
 //!
 //! The only crate that knows how the system reports changes. It knows nothing of what the
-//! files mean: whoever starts a [`Watcher`] hands it a [`janua_config::WatchList`] and is
-//! called back.
+//! files mean: whoever starts a [`Watcher`] hands it the files that it has [`Seen`], and is called
+//! back when they contain something else.
 //!
 //! - [`Contents`] is what the files contain, as digests: a file that is only touched, or
 //!   replaced by an equal one, has not changed.

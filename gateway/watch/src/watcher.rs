@@ -345,6 +345,7 @@ impl<R: FnMut(&Change) -> Reaction> Watching<R> {
             .seen
             .contents
             .changed(&now)
+            .into_iter()
             .map(|path| ChangedFile {
                 path: path.to_owned(),
                 kind: self.seen.list.files.get(path).copied(),
