@@ -2,9 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustls::ClientConfig;
 
 use crate::generator::API_KEY;
 use crate::tls::{self, Over};
@@ -24,20 +26,49 @@ pub(crate) struct Answer {
 }
 
 /// A connection in clear text or with TLS.
-enum Connection {
+pub(crate) enum Connection {
+    /// In clear text.
     Clear(TcpStream),
+    /// With TLS.
     Tls(tls::Stream),
 }
 
 impl Connection {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Connects, and performs the handshake if there is a configuration of TLS. Neither this
+    /// nor a later reading waits longer than `limit`.
+    ///
+    /// # Errors
+    /// The connection is refused, or the handshake fails.
+    pub(crate) fn open(
+        address: SocketAddr,
+        tls: Option<&Arc<ClientConfig>>,
+        limit: Duration,
+    ) -> anyhow::Result<Self> {
+        let socket = TcpStream::connect_timeout(&address, limit)?;
+        socket.set_read_timeout(Some(limit))?;
+        socket.set_nodelay(true)?;
+        Ok(match tls {
+            None => Self::Clear(socket),
+            Some(config) => Self::Tls(tls::Stream::open(socket, config)?),
+        })
+    }
+
+    /// Sends all bytes.
+    ///
+    /// # Errors
+    /// The connection fails.
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Clear(stream) => stream.write_all(bytes),
             Self::Tls(stream) => stream.write_all(bytes),
         }
     }
 
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    /// Reads some bytes; 0 at the end.
+    ///
+    /// # Errors
+    /// The connection fails, or nothing comes in time.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Clear(stream) => stream.read(buffer),
             Self::Tls(stream) => stream.read(buffer),
@@ -58,12 +89,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
 /// # Errors
 /// As those of [`get`], or the handshake fails.
 pub(crate) fn get_over(over: Over, address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
-    let socket = TcpStream::connect_timeout(&address, LIMIT)?;
-    socket.set_read_timeout(Some(LIMIT))?;
-    let mut connection = match over {
-        Over::Cleartext => Connection::Clear(socket),
-        _ => Connection::Tls(tls::Stream::open(socket)?),
-    };
+    let mut connection = Connection::open(address, over.config()?.as_ref(), LIMIT)?;
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: load.example\r\nX-Api-Key: {API_KEY}\r\n\r\n");
     connection.write_all(request.as_bytes())?;

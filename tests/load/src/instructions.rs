@@ -1,24 +1,27 @@
 //! Instructions per request of builds of the gateway, counted by valgrind.
 //!
 //! On a shared machine, times vary by tens of percent, but the instructions of a request in
-//! user code hardly vary. One connection sends one request after the other, so that the
-//! result does not depend on what arrives together. The kernel, caches of the processor and
+//! user code hardly vary. One connection (or, where that is measured, a new one each time) sends
+//! one request after the other, so that the result does not depend on what arrives together. The kernel, caches of the processor and
 //! the cost of waking up are not included.
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustls::ClientConfig;
 
+use crate::client::Connection;
 use crate::compare::median;
 use crate::contender::{Contender, Running};
 use crate::process::Process;
 use crate::scenario::{Exchange, SCENARIOS, Scenario};
+use crate::tls::Over;
 
 /// The result of a build in a scenario.
 pub(crate) struct Counted {
@@ -113,7 +116,7 @@ fn rounds(
     tool.push(file);
     let running = build.start_under(&tool, work, backend.address)?;
 
-    let mut client = Client::connect(running.process.address, &scenario.exchange)?;
+    let mut client = Client::connect(&running, &scenario.exchange)?;
     for _ in 0..WARM_UP {
         client.ask()?;
     }
@@ -157,9 +160,12 @@ fn total_of(dump: &str) -> Option<f64> {
     value.trim().parse().ok()
 }
 
-/// One connection, on which the same request is repeated.
+/// Repeats the same request, on one connection or each time on a new one.
 struct Client {
-    connection: TcpStream,
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    is_new_each_time: bool,
+    connection: Connection,
     request: Vec<u8>,
     /// Bytes of body in a response; `None` in a tunnel, which returns the message.
     body: Option<usize>,
@@ -167,12 +173,18 @@ struct Client {
 }
 
 impl Client {
-    fn connect(address: SocketAddr, exchange: &Exchange) -> anyhow::Result<Self> {
-        let connection = TcpStream::connect_timeout(&address, LIMIT)?;
-        connection.set_read_timeout(Some(LIMIT))?;
-        connection.set_nodelay(true)?;
+    fn connect(running: &Running, exchange: &Exchange) -> anyhow::Result<Self> {
+        let ask = match exchange {
+            Exchange::Request(ask, _) => Some(ask()),
+            Exchange::Tunnel => None,
+        };
+        let over = ask.as_ref().map_or(Over::Cleartext, |ask| ask.over);
+        let (address, tls) = (running.address(over), over.config()?);
         let mut this = Self {
-            connection,
+            connection: Connection::open(address, tls.as_ref(), LIMIT)?,
+            address,
+            tls,
+            is_new_each_time: over.is_new_each_time(),
             request: Vec::new(),
             body: None,
             buffer: vec![0; 256 * 1024],
@@ -195,14 +207,12 @@ impl Client {
     }
 
     fn ask(&mut self) -> anyhow::Result<()> {
+        if self.is_new_each_time {
+            self.connection = Connection::open(self.address, self.tls.as_ref(), LIMIT)?;
+        }
         self.connection.write_all(&self.request)?;
         let Some(body) = self.body else {
-            let message = self.buffer.get_mut(..MESSAGE.len()).unwrap_or_default();
-            self.connection.read_exact(message)?;
-            if message != MESSAGE {
-                bail!("another message came back");
-            }
-            return Ok(());
+            return self.echo();
         };
         let (status, mut came) = self.head()?;
         while came < body {
@@ -213,6 +223,22 @@ impl Client {
         }
         if status != 200 || came != body {
             bail!("answered {status} with {came} bytes of body");
+        }
+        Ok(())
+    }
+
+    /// Reads the message that comes back through a tunnel.
+    fn echo(&mut self) -> anyhow::Result<()> {
+        let mut came = 0;
+        while came < MESSAGE.len() {
+            let free = self.buffer.get_mut(came..MESSAGE.len());
+            match self.connection.read(free.unwrap_or_default())? {
+                0 => bail!("closed within the tunnel"),
+                more => came += more,
+            }
+        }
+        if self.buffer.get(..came) != Some(MESSAGE) {
+            bail!("another message came back");
         }
         Ok(())
     }

@@ -58,6 +58,10 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         exchange: Exchange::Request(|| Ask::plain("/1k", KIB), KIB) },
     Scenario { name: "tls-1k", row: (known::TLS, "janua"), rate: 1500.0, connections: 32,
         exchange: Exchange::Request(|| Ask::plain("/1k", KIB).over(Over::Tls), KIB) },
+    Scenario { name: "tls-new", row: (known::TLS, "janua"), rate: 300.0, connections: 16,
+        exchange: Exchange::Request(|| Ask::plain("/1k", KIB).over(Over::NewTls), KIB) },
+    Scenario { name: "tls-resumed", row: (known::TLS, "janua"), rate: 300.0, connections: 16,
+        exchange: Exchange::Request(|| Ask::plain("/1k", KIB).over(Over::ResumedTls), KIB) },
     Scenario { name: "tunnel", row: (known::PROXIES, "janua"), rate: 0.0, connections: 0,
         exchange: Exchange::Tunnel },
 ];

@@ -79,22 +79,36 @@ pub(crate) fn client(resumes: bool) -> anyhow::Result<Arc<ClientConfig>> {
 pub(crate) struct Session(Box<ClientConnection>);
 
 impl Session {
-    /// Performs the handshake on a blocking socket.
+    /// Begins a connection; nothing is sent yet.
+    ///
+    /// # Errors
+    /// rustls refuses the name or the configuration.
+    pub(crate) fn new(config: &Arc<ClientConfig>) -> io::Result<Self> {
+        let name = ServerName::try_from(HOST).map_err(io::Error::other)?;
+        let connection = ClientConnection::new(Arc::clone(config), name);
+        Ok(Self(Box::new(connection.map_err(io::Error::other)?)))
+    }
+
+    /// Goes on with the handshake as far as the socket permits. True once it is complete and
+    /// the client's last flight is sent.
     ///
     /// # Errors
     /// The handshake fails.
-    pub(crate) fn open(socket: &mut TcpStream, config: &Arc<ClientConfig>) -> io::Result<Self> {
-        let name = ServerName::try_from(HOST).map_err(io::Error::other)?;
-        let connection = ClientConnection::new(Arc::clone(config), name);
-        let mut connection = Box::new(connection.map_err(io::Error::other)?);
-        while connection.is_handshaking() {
-            connection.complete_io(socket)?;
+    pub(crate) fn shake_hands(&mut self, socket: &mut TcpStream) -> io::Result<bool> {
+        loop {
+            while self.0.wants_write() {
+                self.0.write_tls(socket)?;
+            }
+            if !self.0.is_handshaking() {
+                return Ok(true);
+            }
+            match self.0.read_tls(socket) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => self.0.process_new_packets().map_err(io::Error::other)?,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            };
         }
-        // The rest of the client's last flight.
-        while connection.wants_write() {
-            connection.write_tls(socket)?;
-        }
-        Ok(Self(connection))
     }
 
     /// Encrypts and sends all bytes; more than the socket's buffer holds are an error.
@@ -142,8 +156,10 @@ impl Stream {
     ///
     /// # Errors
     /// The handshake fails.
-    pub(crate) fn open(mut socket: TcpStream) -> anyhow::Result<Self> {
-        let session = Session::open(&mut socket, &client(false)?)?;
+    pub(crate) fn open(mut socket: TcpStream, config: &Arc<ClientConfig>) -> io::Result<Self> {
+        let mut session = Session::new(config)?;
+        // The socket blocks, so that this returns after the whole handshake.
+        session.shake_hands(&mut socket)?;
         Ok(Self { socket, session })
     }
 

@@ -23,6 +23,8 @@ const HEAD_LIMIT: usize = 16 * 1024;
 pub(super) struct Connection {
     pub(super) stream: TcpStream,
     tls: Option<Session>,
+    /// The TLS handshake is not complete.
+    handshaking: bool,
     pending: Option<Pending>,
 }
 
@@ -52,6 +54,8 @@ enum Framing {
 
 /// The state of a connection after reading the available bytes.
 pub(super) enum Step {
+    /// The TLS handshake is complete, and a request can be sent.
+    Ready,
     /// The response is not complete yet.
     Waits,
     /// The response is complete; `closes` is true if the connection ends with it.
@@ -68,19 +72,27 @@ pub(super) enum Step {
 
 impl Connection {
     /// Connects within half a second. On loopback, it only takes longer if the backlog is full.
-    /// With TLS, the handshake is part of it.
+    /// With TLS, this sends the ClientHello; [`receive`](Self::receive) tells when the handshake
+    /// is complete.
     pub(super) fn dial(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
         let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(CONNECT_LIMIT))?;
-        let tls = tls.map(|config| Session::open(&mut stream, config));
-        let tls = tls.transpose()?;
         stream.set_nonblocking(true)?;
+        let mut tls = tls.map(Session::new).transpose()?;
+        if let Some(tls) = &mut tls {
+            tls.shake_hands(&mut stream)?;
+        }
         Ok(Self {
+            handshaking: tls.is_some(),
             stream,
             tls,
             pending: None,
         })
+    }
+
+    /// True while no request can be sent yet.
+    pub(super) fn is_handshaking(&self) -> bool {
+        self.handshaking
     }
 
     pub(super) fn busy(&self) -> bool {
@@ -110,10 +122,20 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads until no bytes are available or the response is complete.
+    /// Reads until no bytes are available, the handshake or the response is complete.
     pub(super) fn receive(&mut self, scratch: &mut [u8], body: Body) -> Step {
+        if let (true, Some(tls)) = (self.handshaking, &mut self.tls) {
+            return match tls.shake_hands(&mut self.stream) {
+                Ok(false) => Step::Waits,
+                Ok(true) => {
+                    self.handshaking = false;
+                    Step::Ready
+                }
+                Err(_) => Step::Broken(Failure::Connect),
+            };
+        }
         let Some(pending) = &mut self.pending else {
-            return Step::ClosedIdle;
+            return self.receive_idle(scratch);
         };
         loop {
             let read = match (&mut self.tls, &pending.body) {
@@ -143,6 +165,20 @@ impl Connection {
                 self.pending = None;
                 return step;
             }
+        }
+    }
+}
+
+impl Connection {
+    /// Between requests, a server may send session tickets. Anything else is its close.
+    fn receive_idle(&mut self, scratch: &mut [u8]) -> Step {
+        let read = self
+            .tls
+            .as_mut()
+            .map(|tls| tls.receive(&mut self.stream, scratch));
+        match read {
+            Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => Step::Waits,
+            _ => Step::ClosedIdle,
         }
     }
 }
@@ -287,7 +323,7 @@ mod tests {
                 ..
             }
             | Step::Broken(failure) => Err(failure),
-            Step::Waits | Step::ClosedIdle => panic!("neither whole nor broken"),
+            Step::Ready | Step::Waits | Step::ClosedIdle => panic!("neither whole nor broken"),
         }
     }
 

@@ -248,6 +248,7 @@ impl Generator {
         };
         match connection.receive(&mut self.scratch, lane.target.ask.body) {
             Step::Waits => {}
+            Step::Ready => lane.free.push_back(slot),
             Step::Whole { due, wrong, closes } => {
                 match wrong {
                     Some(failure) => lane.outcome.fail(failure),
@@ -306,8 +307,10 @@ impl Generator {
         let token = epoll::EventData::new_u64(slot as u64);
         let interest = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
         epoll::add(&self.epoll, &connection.stream, token, interest)?;
+        if !connection.is_handshaking() {
+            lane.free.push_back(slot);
+        }
         place.connection = Some(connection);
-        lane.free.push_back(slot);
         Ok(())
     }
 
