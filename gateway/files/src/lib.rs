@@ -59,6 +59,7 @@ mod tests;
 pub use error::OpenError;
 pub use files::{Files, Limits};
 pub use lookup::Lookup;
+pub use name::Name;
 pub use opened::{Body, Opened};
 pub use options::{Options, Retain, Symlinks};
 pub use pool::{Job, Pool, Refused};

@@ -13,17 +13,19 @@ const MAX_SEGMENT: usize = 255;
 /// A path below a root. It has no empty, dot or dot-dot segment, no NUL and no
 /// backslash.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Name {
+pub struct Name {
     /// Decoded, without a slash at either end; empty for the root itself.
-    pub(crate) path: Vec<u8>,
+    pub path: Vec<u8>,
     /// True if the path of the request ended in a slash.
-    pub(crate) is_directory: bool,
+    pub is_directory: bool,
 }
 
 impl Name {
     /// Parses a normalised path, with its leading slash; `None` if it is
-    /// refused: such a path has no file.
-    pub(crate) fn parse(path: &[u8], hidden: bool) -> Option<Self> {
+    /// refused: such a path has no file. With `hidden`, segments may begin with
+    /// a dot.
+    #[must_use]
+    pub fn parse(path: &[u8], hidden: bool) -> Option<Self> {
         let rest = path.strip_prefix(b"/")?;
         let (rest, is_directory) = match rest.strip_suffix(b"/") {
             Some(rest) => (rest, true),
