@@ -28,7 +28,6 @@ use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
-use crate::proxy_header;
 use crate::stats::{RouteStats, UpstreamStats};
 use crate::upstream_tls::UpstreamTls;
 
@@ -297,7 +296,7 @@ pub(crate) struct Forwarding {
     /// Connections are encrypted in this way; none for cleartext.
     pub(crate) tls: Option<UpstreamTls>,
     /// The version of the PROXY header that each connection begins with; none for no header.
-    pub(crate) proxy_header: Option<proxy_header::Version>,
+    pub(crate) proxy_header: Option<janua_proxy_protocol::Version>,
     pub(crate) stats: Arc<UpstreamStats>,
 }
 

@@ -9,7 +9,6 @@ use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec
 
 use super::{bytes, limit, tls};
 use crate::estate::Estate;
-use crate::proxy_header;
 use crate::snapshot::{Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
 
@@ -70,8 +69,8 @@ pub(super) fn compile(
                     .send_proxy_protocol
                     .value()
                     .map(|version| match version {
-                        config::ProxyVersion::V1 => proxy_header::Version::V1,
-                        config::ProxyVersion::V2 => proxy_header::Version::V2,
+                        config::ProxyVersion::V1 => janua_proxy_protocol::Version::V1,
+                        config::ProxyVersion::V2 => janua_proxy_protocol::Version::V2,
                     }),
                 upstream: running,
             }
