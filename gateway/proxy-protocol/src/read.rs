@@ -81,7 +81,13 @@ fn parse_v1(received: &[u8]) -> Result<Option<(usize, Option<SocketAddr>)>, Malf
         };
     };
     let line = front.get(..size).unwrap_or_default();
-    let parsed = v1::Header::try_from(line).map_err(|_| Malformed("its line is not valid"))?;
+    const BAD: Malformed = Malformed("its line is not valid");
+    let parsed = v1::Header::try_from(line).map_err(|_| BAD)?;
+    let has_client = !matches!(parsed.addresses, v1::Addresses::Unknown);
+    // The crate takes LF after a space for the end of a line, and `+1` for a port.
+    if !line.ends_with(b"\r\n") || (has_client && line.contains(&b'+')) {
+        return Err(BAD);
+    }
     let client = match parsed.addresses {
         v1::Addresses::Tcp4(ip) => Some((ip.source_address, ip.source_port).into()),
         v1::Addresses::Tcp6(ip) => Some((ip.source_address, ip.source_port).into()),
@@ -140,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_no_header_is_refused() {
         let long = [b"PROXY TCP4 ".to_vec(), vec![b'1'; 200]].concat();
-        let bad: [(Vec<u8>, &str); 8] = [
+        let bad: [(Vec<u8>, &str); 12] = [
             (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec(), "begin"),
             (b"PROXy".to_vec(), "begin"),
             (b"PROXY TCP4 1.2.3.4\r\nmore".to_vec(), "not valid"),
@@ -149,6 +155,10 @@ mod tests {
                 "not valid",
             ),
             (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\nGET".to_vec(), "not valid"),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2 \n".to_vec(), "not valid"),
+            (b"PROXY UNKNOWN \n".to_vec(), "not valid"),
+            (b"PROXY TCP4 1.2.3.4 1.2.3.4 +1 2\r\n".to_vec(), "not valid"),
+            (b"PROXY TCP6 ::1 ::1 1 +2\r\n".to_vec(), "not valid"),
             (long, "107 bytes"),
             (v2(1, 0x11, &[1, 2, 3]), "not valid"),
             (v2(1, 0x11, &[0; 5000]), "4 KiB"),
