@@ -44,7 +44,8 @@ impl PathError {
     }
 }
 
-/// Appends the normalised form of `raw` to `out`, and returns whether it contains `%2F`.
+/// Appends the normalised form of `raw` to `out`, and returns whether `raw` contains `%2F`, even
+/// in a segment that a later `..` removes.
 ///
 /// # Errors
 /// See [`PathError`]. The content of `out` is then unspecified.
