@@ -34,6 +34,10 @@ impl Authority {
         self.host.make_ascii_lowercase();
         if self.host.len() > 1 && self.host.ends_with('.') {
             self.host.pop();
+            // Whoever reads the name again would remove the next dot, and see another host.
+            if self.host.ends_with('.') {
+                return self.reject();
+            }
         }
         !self.host.is_empty() && self.host.len() <= 255 || self.reject()
     }
@@ -176,6 +180,8 @@ mod tests {
             "a,b",
             "a%2eb",
             "a:1:2",
+            "a..",
+            "..",
         ] {
             let mut authority = Authority::default();
             assert!(!authority.read(text.as_bytes()), "{text}");
