@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help run release release-pgo test lint deny docs conformance testssl bench bench-peers bench-micro bench-instructions
+.PHONY: help run release release-pgo test lint deny docs conformance testssl bench bench-peers bench-micro bench-instructions fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
@@ -70,6 +70,11 @@ deny: ## one version of a crate, known licences, known sources
 		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
 		$(CARGO) install --quiet --locked --root $(POLICY_TOOLS)/cargo cargo-deny --version 0.19.9
 	PATH="$(POLICY_TOOLS)/cargo/bin:$$PATH" cargo-deny check licenses bans sources
+
+# The targets under libFuzzer; the short run without it is part of `make test`.
+SECONDS := 60
+fuzz: ## coverage-guided fuzzing; SECONDS=60 for each target, TARGET=name for one (needs a C++ compiler)
+	CARGO="$(CARGO)" tests/fuzz/run $(SECONDS) $(TARGET)
 
 docs: policies ## write the generated references in docs/ anew
 	$(CARGO) build $(RUN_CRATES)
