@@ -27,7 +27,9 @@ pub(super) fn check_cuts(input: &[u8], parse: impl Fn(&[u8]) -> Parsed) {
     let whole = parse(input);
     if let Ok(Some((size, _))) = &whole {
         assert!(*size <= input.len(), "more than there is");
-        assert_eq!(parse(&input[..*size]), whole, "what follows has an effect");
+        let head = &input[..*size];
+        assert_eq!(parse(head), whole, "what follows has an effect");
+        check_line_ends(head);
     }
     for cut in cuts(input) {
         let front = parse(&input[..cut]);
@@ -37,6 +39,15 @@ pub(super) fn check_cuts(input: &[u8], parse: impl Fn(&[u8]) -> Parsed) {
             (Err(_), _) => assert!(whole.is_err(), "refused at {cut}: {front:?}"),
             (Ok(None), _) => {}
         }
+    }
+}
+
+/// Another parser finds the same lines: CR and LF occur only together.
+fn check_line_ends(head: &[u8]) {
+    let pairs = head.windows(2).filter(|pair| pair == b"\r\n").count();
+    for end in [b'\r', b'\n'] {
+        let count = head.iter().filter(|&&byte| byte == end).count();
+        assert_eq!(count, pairs, "{:?} alone", char::from(end));
     }
 }
 
