@@ -139,7 +139,13 @@ fn reference(input: &[u8]) -> Option<(Vec<u8>, usize)> {
 fn line(input: &[u8], start: usize) -> Option<&[u8]> {
     let rest = input.get(start..)?;
     let length = rest.windows(2).position(|pair| pair == b"\r\n")?;
-    Some(&rest[..length])
+    let line = &rest[..length];
+    let is_one = !line.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
+    assert!(
+        is_one,
+        "CR or LF alone in a line of a body that was accepted"
+    );
+    Some(line)
 }
 
 /// A body that was read can be written, and is then read as the same.
