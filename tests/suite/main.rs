@@ -90,6 +90,7 @@ mod stacks_dhanman;
 mod stacks_edroplets;
 mod stacks_luckychit;
 mod stacks_luckychit_cache;
+mod stacks_luckychit_tls;
 mod stacks_pakashop;
 mod stacks_vladbortnik;
 mod start;

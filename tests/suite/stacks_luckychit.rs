@@ -1,6 +1,7 @@
 //! `examples/luckychit`: an API and a Flutter build behind Cloudflare, and one
 //! cache that a command purges. This file tests its hosts, routes and clients;
-//! its cache is tested in `stacks_luckychit_cache`.
+//! its cache is tested in `stacks_luckychit_cache`, and TLS from Cloudflare to the
+//! application server in `stacks_luckychit_tls`.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -92,14 +93,14 @@ pub(crate) fn behind_cloudflare(target: &str) -> Request {
     from_cloudflare(resource(HOST, target))
 }
 
-fn from_cloudflare(request: Request) -> Request {
+pub(crate) fn from_cloudflare(request: Request) -> Request {
     request
         .header("X-Forwarded-For", "203.0.113.7")
         .header("X-Forwarded-Proto", "https")
 }
 
 /// The Node API: cacheable, according to its fields.
-fn members(request: &Received) -> Reply {
+pub(crate) fn members(request: &Received) -> Reply {
     let body = json!({ "target": request.target, "members": vec!["someone"; 200] });
     Reply::ok(body.to_string())
         .header("Content-Type", "application/json")
