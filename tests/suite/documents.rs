@@ -7,6 +7,8 @@ use std::process::Command;
 use janua_tests::{Authority, Example, binary, run};
 use serde_json::Value;
 
+use crate::stacks::Certbot;
+
 /// The generated pages of `docs/`, and the names of the generator for each.
 const PAGES: [(&str, &str); 6] = [
     ("cli", "cli"),
@@ -36,56 +38,65 @@ fn generated_pages_are_not_stale() {
 
 /// Directories of examples that exist only on the machine they were written
 /// for, and are replaced here.
-const DIRECTORIES: [(&str, &str); 4] = [
+const DIRECTORIES: [(&str, &str); 5] = [
     ("dhanman-frontend", "/var/www/frontend/prod/build"),
     ("edroplets", "/srv/edroplets"),
+    ("edroplets", "/srv/acme"),
     ("pakashop", "/opt/pakashop/frontend/public"),
     ("vladbortnik", "/var/www/vladbortnik.dev"),
 ];
 
-/// The names of certificate and key in an example, and the hosts that it is for.
-const CERTIFICATES: [(&str, &str, &str, &[&str]); 2] = [
-    (
-        "pakashop",
-        "/etc/ssl/certs/pakashop.crt",
-        "/etc/ssl/private/pakashop.key",
-        &["pakashop.store", "www.pakashop.store"],
-    ),
-    (
-        "vladbortnik",
-        "/etc/letsencrypt/live/vladbortnik.dev/fullchain.pem",
-        "/etc/letsencrypt/live/vladbortnik.dev/privkey.pem",
-        &["vladbortnik.dev", "*.vladbortnik.dev"],
-    ),
+/// Examples with certificates of certbot, and the names in each.
+const CERTBOT: [(&str, &[&[&str]]); 2] = [
+    ("edroplets", &[&["edroplets.org", "www.edroplets.org"]]),
+    ("vladbortnik", &[&["vladbortnik.dev", "*.vladbortnik.dev"]]),
 ];
 
-/// The configurations of the examples are accepted.
+/// The example as it is where it was written for: with directories, certificates, and the
+/// files that it includes.
+fn at_home(name: &str, files: &Path, certbot: &Certbot) -> Example {
+    let mut example = Example::of(name);
+    for (_, written) in DIRECTORIES.iter().filter(|(known, _)| *known == name) {
+        example = example.directory(written, files);
+    }
+    if let Some((_, certificates)) = CERTBOT.iter().find(|(known, _)| *known == name) {
+        certificates.iter().for_each(|names| certbot.obtain(names));
+        example = example.below("/etc/letsencrypt", certbot.directory());
+    }
+    if name == "pakashop" {
+        let authority = Authority::new("an authority");
+        let issued = authority.issue(&["pakashop.store", "www.pakashop.store"]);
+        issued.write(files, "pakashop");
+        std::fs::write(files.join("pakashop.crt"), issued.pem() + &authority.pem()).unwrap();
+        example = example
+            .below("/etc/ssl/certs", files)
+            .below("/etc/ssl/private", files);
+    }
+    example.write_included(files);
+    example
+}
+
+/// The configurations of the examples are accepted, with the warnings that their READMEs show
+/// and no other.
 #[test]
 fn examples_pass_the_check() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let elsewhere = tempfile::tempdir().unwrap();
     let mut checked = Vec::new();
     for example in fs::read_dir(examples).unwrap() {
-        let name = example.as_ref().unwrap().file_name();
-        let name = name.into_string().unwrap();
-        let mut config = example.unwrap().path().join("janua.toml");
+        let folder = example.unwrap().path();
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut config = folder.join("janua.toml");
         if !config.exists() {
             continue;
         }
-        if let Some((_, written)) = DIRECTORIES.iter().find(|(known, _)| *known == name) {
+        let certbot = Certbot::new();
+        if DIRECTORIES.iter().any(|(known, _)| *known == name) {
             let files = elsewhere.path().join(&name);
             fs::create_dir(&files).unwrap();
-            config = files.with_extension("toml");
-            let mut text = Example::of(&name).directory(written, &files);
-            let mut certificates = CERTIFICATES.iter();
-            if let Some((_, cert, key, hosts)) = certificates.find(|(known, ..)| *known == name) {
-                Authority::new("an authority")
-                    .issue(hosts)
-                    .write(&files, "its");
-                let at = |name: &str| files.join(name);
-                text = text.certificate((cert, &at("its.crt")), (key, &at("its.key")));
-            }
-            fs::write(&config, text.to_string()).unwrap();
+            config = files.join("janua.toml");
+            let example = at_home(&name, &files, &certbot);
+            fs::write(&config, example.to_string()).unwrap();
         }
         let check = Command::new(binary())
             .arg("check")
@@ -96,14 +107,27 @@ fn examples_pass_the_check() {
             .env("INTERNAL_API_KEY", "x")
             .output();
         let check = check.unwrap();
-        let words = String::from_utf8_lossy(&check.stderr).into_owned();
+        let words = String::from_utf8_lossy(&[check.stdout, check.stderr].concat()).into_owned();
         assert!(check.status.success(), "{}: {words}", config.display());
+        let readme = fs::read_to_string(folder.join("README.md")).unwrap_or_default();
+        assert_eq!(warnings(&words), warnings(&readme), "{name}: {words}");
         checked.push(name);
     }
     for (name, _) in DIRECTORIES {
         assert!(checked.iter().any(|checked| checked == name), "{checked:?}");
     }
-    assert!(checked.len() > DIRECTORIES.len(), "{checked:?}");
+    for name in ["luckychit", "quickstart"] {
+        assert!(checked.iter().any(|checked| checked == name), "{checked:?}");
+    }
+}
+
+/// The warnings in an output of `janua check`, without repetitions.
+fn warnings(text: &str) -> Vec<&str> {
+    let lines = text.lines().filter(|line| line.starts_with("warning: "));
+    let mut lines: Vec<_> = lines.collect();
+    lines.sort_unstable();
+    lines.dedup();
+    lines
 }
 
 /// The SDK refuses, when a configuration is read, what the gateway would refuse

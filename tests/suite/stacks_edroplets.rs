@@ -1,51 +1,86 @@
-//! `examples/edroplets`: static pages, and an API below `/api/`.
+//! `examples/edroplets`: static pages, and an API below `/api/`; certificates by certbot, and
+//! the redirect to https.
 
 use std::path::Path;
 
-use janua_tests::{Example, Gateway, Received, Reply, Request, Response, Settings, Upstream};
+use janua_tests::{
+    Example, Gateway, Received, Reply, Request, Response, Settings, TlsClient, TlsError, Upstream,
+    assert_eventually, run,
+};
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stacks::{expect_page, has, navigation, resource};
+use crate::stacks::{Certbot, connect, expect_page, has, navigation, resource, send_clear};
 
 const HOST: &str = "edroplets.org";
+const WWW: &str = "www.edroplets.org";
+const CHALLENGE: &str = "/.well-known/acme-challenge/2tJkD8b4";
 
 /// The configuration, with a stand-in for the container.
 struct Stack {
     gateway: Gateway,
     backend: Upstream,
+    certbot: Certbot,
+    example: Example,
+    /// Keeps its sessions.
+    client: TlsClient,
     _disk: TempDir,
 }
 
 impl Stack {
     async fn boot() -> Self {
+        let certbot = Certbot::new();
+        certbot.obtain(&[HOST, WWW]);
+        Self::boot_with(certbot, |example| example.to_string()).await
+    }
+
+    /// With an edited configuration.
+    async fn boot_with(certbot: Certbot, edit: impl Fn(&Example) -> String) -> Self {
         let disk = tempfile::tempdir().unwrap();
-        write_site(disk.path());
+        let (site, webroot) = (disk.path().join("site"), disk.path().join("acme"));
+        write_site(&site);
+        let challenge = webroot.join(&CHALLENGE[1..]);
+        std::fs::create_dir_all(challenge.parent().unwrap()).unwrap();
+        std::fs::write(challenge, "2tJkD8b4.key").unwrap();
         let backend = Upstream::http(async |request| answer(&request)).await;
         let example = Example::of("edroplets")
             .listener("*:80")
+            .listener("*:443")
             // Under the container's name, which is in the hosts file; only the
             // port differs.
             .endpoint(
                 "edroplets_backend:3000",
                 &format!("edroplets_backend:{}", backend.port()),
             )
-            .directory("/srv/edroplets", disk.path());
+            .directory("/srv/edroplets", &site)
+            .directory("/srv/acme", &webroot)
+            .below("/etc/letsencrypt", certbot.directory());
         Self {
             gateway: Settings::new()
                 .hosts("127.0.0.1 edroplets_backend\n")
-                .start(example)
+                .watch()
+                .start(edit(&example))
                 .await,
             backend,
+            client: certbot.client(),
+            certbot,
+            example,
             _disk: disk,
         }
     }
 
+    /// Sends a request over TLS.
+    async fn send(&self, request: Request) -> Response {
+        let mut wire = connect(&self.gateway, &self.client, HOST).await;
+        wire.exchange(&request).await
+    }
+
     async fn open(&self, target: &str) -> Response {
-        self.gateway.send(navigation(HOST, target)).await
+        self.send(navigation(HOST, target)).await
     }
 
     async fn get(&self, target: &str) -> Response {
-        self.gateway.send(resource(HOST, target)).await
+        self.send(resource(HOST, target)).await
     }
 }
 
@@ -79,19 +114,161 @@ fn answer(request: &Received) -> Reply {
     Reply::ok(body.to_string()).header("Content-Type", "application/json")
 }
 
+/// Over TLS by the name in the handshake, and in clear text by the field `Host`.
 #[tokio::test]
 async fn both_names_and_no_other() {
     let stack = Stack::boot().await;
-    for host in ["edroplets.org", "www.edroplets.org"] {
-        let response = stack.gateway.send(navigation(host, "/")).await;
-        assert_eq!(response.status, 200, "{host}");
-        assert!(response.text().contains("the index"), "{host}");
+    for host in [HOST, WWW] {
+        let mut wire = connect(&stack.gateway, &stack.client, host).await;
+        let response = wire.exchange(&navigation(host, "/")).await;
+        expect_page(&response, "the index", host);
+        // The certificate covers both names, so one connection is good for both.
+        for other in [HOST, WWW] {
+            assert_eq!(wire.exchange(&navigation(other, "/")).await.status, 200);
+        }
     }
+    let address = stack.gateway.address_of("https");
     for host in ["api.edroplets.org", "other.org"] {
-        let response = stack.gateway.send(navigation(host, "/")).await;
+        let refused = stack.client.connect(address, host).await;
+        let refused = refused.map(|_| ()).unwrap_err();
+        assert_eq!(refused, TlsError::Alert("UnrecognisedName".to_owned()));
+        let response = send_clear(&stack.gateway, &navigation(host, "/")).await;
         assert_eq!(response.status, 404, "{host}");
         assert_eq!(response.proxy_error(), Some("destination_not_found"));
+        let response = stack.send(navigation(host, "/")).await;
+        assert!(matches!(response.status, 404 | 421), "{host}");
     }
+}
+
+/// Caddy's automatic redirect: 308, to the same host, with path and query.
+#[tokio::test]
+async fn http_is_redirected_to_the_same_host() {
+    let stack = Stack::boot().await;
+    for host in [HOST, WWW] {
+        for (method, target) in [
+            ("GET", "/"),
+            ("GET", "/editor/42?step=2&name=a%20b"),
+            ("POST", "/api/hooks/push?x"),
+            ("GET", CHALLENGE),
+        ] {
+            let request = Request::new(method, target).host(host);
+            let response = send_clear(&stack.gateway, &request).await;
+            assert_eq!(response.status, 308, "{host}{target}");
+            let expected = format!("https://{host}{target}");
+            assert_eq!(response.header("location"), Some(&*expected));
+        }
+    }
+    assert_eq!(stack.backend.request_count(), 0);
+}
+
+/// TLS 1.2 and 1.3, as Caddy has them, and `h2` is not agreed on.
+#[tokio::test]
+async fn versions_and_protocols() {
+    let stack = Stack::boot().await;
+    for version in ["1.2", "1.3"] {
+        let client = stack.client.clone().version(version);
+        let client = client.protocols(&["h2", "http/1.1"]);
+        let mut wire = connect(&stack.gateway, &client, HOST).await;
+        assert_eq!(wire.handshake().version, version);
+        assert_eq!(wire.handshake().protocol.as_deref(), Some("http/1.1"));
+        let target = format!("/api/{version}");
+        let response = wire.exchange(&resource(HOST, &target)).await;
+        assert_eq!(response.status, 200);
+        let line = stack.gateway.log_line(&target).await;
+        assert_eq!(line["tls_version"], version);
+        assert_eq!(line["tls_server_name"], HOST);
+    }
+}
+
+/// `certbot renew` and nothing else: new handshakes get the new certificate, and a connection
+/// that is open stays.
+#[tokio::test]
+async fn a_renewed_certificate_takes_effect_by_itself() {
+    let stack = Stack::boot().await;
+    let current = async || {
+        let wire = connect(&stack.gateway, &stack.certbot.client(), WWW).await;
+        wire.handshake().certificate.clone()
+    };
+    let before = current().await;
+    let mut open = connect(&stack.gateway, &stack.client, HOST).await;
+    assert_eq!(open.exchange(&navigation(HOST, "/")).await.status, 200);
+    assert_eventually!(
+        stack
+            .gateway
+            .messages()
+            .contains("watching files for changes")
+    );
+    for _ in 0..2 {
+        let before = current().await;
+        stack.certbot.obtain(&[HOST, WWW]);
+        assert_eventually!(current().await != before);
+    }
+    assert_ne!(current().await, before);
+    let response = open.exchange(&resource(HOST, "/api/users")).await;
+    assert_eq!(response.status, 200);
+}
+
+/// The first certificate, as the README describes it: with a self-signed one the authority
+/// can already fetch the challenge, and the edited file takes effect by itself.
+#[tokio::test]
+async fn the_first_certificate() {
+    let files = r#"certificate = { cert ="#;
+    let stack = Stack::boot_with(Certbot::new(), |example| {
+        let text = example.to_string();
+        let lines = text.lines().map(|line| match line {
+            line if line.starts_with(files) => "certificate = \"self-signed\"\n".to_owned(),
+            line => format!("{line}\n"),
+        });
+        lines.collect()
+    })
+    .await;
+    // The authority asks over http, follows the redirect, and verifies no certificate.
+    let authority = TlsClient::trusting_everybody();
+    for host in [HOST, WWW] {
+        let request = Request::get(CHALLENGE).host(host);
+        let redirect = send_clear(&stack.gateway, &request).await;
+        let expected = format!("https://{host}{CHALLENGE}");
+        assert_eq!(redirect.header("location"), Some(&*expected));
+        let mut wire = connect(&stack.gateway, &authority, host).await;
+        let response = wire.exchange(&request).await;
+        assert_eq!((response.status, response.text()), (200, "2tJkD8b4.key"));
+    }
+    // A path of the challenge that does not exist is not a page of the application.
+    let mut wire = connect(&stack.gateway, &authority, HOST).await;
+    let missing = wire
+        .exchange(&navigation(HOST, "/.well-known/acme-challenge/none"))
+        .await;
+    assert_eq!(missing.status, 404);
+
+    stack.certbot.obtain(&[HOST, WWW]);
+    stack.gateway.write_config(&stack.example);
+    let address = stack.gateway.address_of("https");
+    assert_eventually!(stack.certbot.client().connect(address, WWW).await.is_ok());
+}
+
+/// "Certificates are a mystery": names, issuer, and how long each is valid.
+#[tokio::test]
+async fn the_certificate_is_shown() {
+    let stack = Stack::boot().await;
+    let certs = run(stack.gateway.directory(), &["certs", "--json"]).await;
+    assert_eq!(certs.code, Some(0), "{certs:?}");
+    let certs: Value = serde_json::from_str(&certs.stdout).unwrap();
+    let [shown] = certs.as_array().unwrap().as_slice() else {
+        panic!("{certs}");
+    };
+    assert_eq!(shown["names"], serde_json::json!([HOST, WWW]));
+    assert_eq!(shown["sites"], serde_json::json!([HOST]));
+    assert_eq!(shown["source"], "files");
+    assert_eq!(shown["issuer"], "CN=an authority");
+    assert_eq!(shown["warnings"], serde_json::json!([]));
+    assert!(shown["last_error"].is_null());
+    let days = shown["days_left"].as_u64().unwrap();
+    assert!((99..=100).contains(&days), "{days}");
+    let metrics = stack.gateway.metrics().await;
+    let labels = [("site", HOST), ("name", HOST)];
+    let expiry = metrics.sum("janua_certificate_expiry_seconds", &labels);
+    let shown = shown["valid_until_unix_ms"].as_f64().unwrap();
+    assert!((expiry - shown / 1000.0).abs() < 1.0, "{expiry} {shown}");
 }
 
 #[tokio::test]
@@ -172,7 +349,7 @@ async fn an_unchanged_page_is_304() {
         let page = stack.open(target).await;
         let etag = page.header("etag").expect("a page has a validator");
         let again = navigation(HOST, target).header("If-None-Match", etag);
-        assert_eq!(stack.gateway.send(again).await.status, 304, "{target}");
+        assert_eq!(stack.send(again).await.status, 304, "{target}");
     }
 }
 
@@ -189,7 +366,7 @@ async fn pages_and_api_are_compressed() {
     ] {
         for target in ["/", "/editor/42", "/js/app.js", "/api/users"] {
             let request = navigation(HOST, target).header("Accept-Encoding", accepted);
-            let response = stack.gateway.send(request).await;
+            let response = stack.send(request).await;
             assert_eq!(
                 response.header("content-encoding"),
                 coding,
@@ -199,7 +376,7 @@ async fn pages_and_api_are_compressed() {
         }
     }
     let request = resource(HOST, "/small.css").header("Accept-Encoding", "gzip");
-    let small = stack.gateway.send(request).await;
+    let small = stack.send(request).await;
     assert_eq!(small.header("content-encoding"), None);
     assert_eq!(small.text(), "p{}\n");
 }
@@ -209,13 +386,13 @@ async fn pages_and_api_are_compressed() {
 async fn the_host_and_the_client_are_passed_on() {
     let stack = Stack::boot().await;
     let request = resource(HOST, "/api/users").header("X-Forwarded-For", "6.6.6.6");
-    stack.gateway.send(request).await;
+    stack.send(request).await;
     let seen = stack.backend.only_request();
     assert_eq!(seen.header("host"), Some(HOST));
     assert_eq!(seen.header("x-real-ip"), Some("127.0.0.1"));
     let chain = seen.header("x-forwarded-for").unwrap();
     assert!(chain.ends_with("127.0.0.1"), "{chain}");
-    assert_eq!(seen.header("x-forwarded-proto"), Some("http"));
+    assert_eq!(seen.header("x-forwarded-proto"), Some("https"));
     assert_eq!(seen.header("x-forwarded-host"), Some(HOST));
 }
 
@@ -229,7 +406,7 @@ async fn a_webhook_reaches_the_backend_byte_for_byte() {
         .header("Content-Type", "application/json; charset=utf-8")
         .header("X-Hub-Signature-256", "sha256=ABCdef")
         .header("Accept-Encoding", "gzip");
-    assert_eq!(stack.gateway.send(request).await.status, 200);
+    assert_eq!(stack.send(request).await.status, 200);
     let seen = stack.backend.only_request();
     assert_eq!(
         (seen.method.as_str(), seen.target.as_str()),
