@@ -1,8 +1,9 @@
 // A browser uses the application through the gateway, while a deploy goes by.
 //
-//   node drive.mjs '{"origin": …, "address": …, "chromium": …, "deploy": […], "old": …, "screenshots": …}'
+//   node drive.mjs '{"origin": …, "certificate": …, "address": …, "chromium": …, "deploy": […], "old": …, "screenshots": …}'
 //
-// origin       where the application lives, for example http://app.example.com:8080
+// origin       where the application lives, for example https://app.example.com:8443
+// certificate  its certificate, whose key the browser trusts
 // address      the address that its host stands for, since no name is looked up
 // chromium     the browser's executable
 // deploy       the command that puts the next build live, and its arguments
@@ -13,6 +14,8 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import puppeteer from "puppeteer-core";
@@ -23,12 +26,17 @@ const run = promisify(execFile);
 const PATIENCE = 15_000; // milliseconds for one step
 const YEAR = "public, max-age=31536000, immutable";
 
+// With a certificate that is merely tolerated, the browser would cache nothing.
+const { publicKey } = new X509Certificate(readFileSync(settings.certificate));
+const key = publicKey.export({ type: "spki", format: "der" });
+const pin = createHash("sha256").update(key).digest("base64");
+
 const browser = await puppeteer.launch({
   executablePath: settings.chromium,
   timeout: 30_000,
   args: [
     `--host-resolver-rules=MAP * ${settings.address}`,
-    "--disable-features=HttpsUpgrades",
+    `--ignore-certificate-errors-spki-list=${pin}`,
     "--disable-dev-shm-usage",
     ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
   ],
@@ -84,7 +92,7 @@ async function steps() {
   assert.equal(shell.length, 1);
   assert.match(shell[0].headers["content-type"], /^text\/javascript/);
   assert.equal(shell[0].headers["cache-control"], YEAR);
-  assert.equal(shell[0].headers["content-encoding"], "gzip");
+  assert.equal(shell[0].headers["content-encoding"], "br");
   done("an asset is immutable for a year, and compressed");
 
   assert.deepEqual(first.traffic.matching(/\/reports-/), []);

@@ -9,7 +9,7 @@ export default defineConfig({
   build: {
     outDir: process.env.SPA_OUT ?? "dist",
     emptyOutDir: true,
-    // As Create React App lays it out, which examples/dhanman-frontend serves.
+    // As Create React App lays it out, which examples/dhanman serves.
     assetsDir: "static",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -38,8 +38,9 @@ fn generated_pages_are_not_stale() {
 
 /// Directories of examples that exist only on the machine they were written
 /// for, and are replaced here.
-const DIRECTORIES: [(&str, &str); 5] = [
-    ("dhanman-frontend", "/var/www/frontend/prod/build"),
+const DIRECTORIES: [(&str, &str); 6] = [
+    ("dhanman", "/var/www/frontend/prod/build"),
+    ("dhanman", "/var/www/acme"),
     ("edroplets", "/srv/edroplets"),
     ("edroplets", "/srv/acme"),
     ("pakashop", "/opt/pakashop/frontend/public"),
@@ -47,7 +48,25 @@ const DIRECTORIES: [(&str, &str); 5] = [
 ];
 
 /// Examples with certificates of certbot, and the names in each.
-const CERTBOT: [(&str, &[&[&str]]); 2] = [
+const CERTBOT: [(&str, &[&[&str]]); 3] = [
+    (
+        "dhanman",
+        &[
+            &["app.dhanman.com"],
+            &["common.dhanman.com"],
+            &["community.dhanman.com"],
+            &["inventory.dhanman.com"],
+            &["payroll.dhanman.com"],
+            &["purchase.dhanman.com"],
+            &["sales.dhanman.com"],
+            &["qa.common.dhanman.com"],
+            &["qa.community.dhanman.com"],
+            &["qa.inventory.dhanman.com"],
+            &["qa.payroll.dhanman.com"],
+            &["qa.purchase.dhanman.com"],
+            &["qa.sales.dhanman.com"],
+        ],
+    ),
     ("edroplets", &[&["edroplets.org", "www.edroplets.org"]]),
     ("vladbortnik", &[&["vladbortnik.dev", "*.vladbortnik.dev"]]),
 ];

@@ -1,13 +1,17 @@
 //! A real single-page application in a real browser, while a new build is
 //! deployed. `tests/spa` contains the application and the browser's steps;
-//! `examples/dhanman-frontend` serves it.
+//! `examples/dhanman` serves it, over TLS.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use janua_tests::{Example, Gateway, binary, built};
+use janua_tests::{Example, Settings, binary, built};
 use serde_json::json;
+
+use crate::stacks::Certbot;
+
+const HOST: &str = "app.dhanman.com";
 
 #[tokio::test]
 async fn a_browser_across_a_deploy() {
@@ -21,16 +25,26 @@ async fn a_browser_across_a_deploy() {
     let (live, next) = (disk.path().join("build"), disk.path().join("next"));
     copy(&built("spa/a"), &live);
     copy(&built("spa/b"), &next);
-    let example = Example::of("dhanman-frontend")
+    // Of the example's sites only the application's: the services are not there.
+    let certbot = Certbot::new();
+    certbot.obtain(&[HOST]);
+    let example = Example::of("dhanman")
+        .only_included("app.toml")
         .listener("*:80")
-        .directory("/var/www/frontend/prod/build", &live);
-    let gateway = Gateway::start(example).await;
+        .listener("*:443")
+        .directory("/var/www/frontend/prod/build", &live)
+        .directory("/var/www/acme", disk.path())
+        .below("/etc/letsencrypt", certbot.directory());
+    let own = tempfile::tempdir().unwrap();
+    example.write_included(own.path());
+    let gateway = Settings::new().start_in(own, example).await;
 
     let settings = json!({
-        "origin": format!("http://app.dhanman.com:{}", gateway.address().port()),
+        "origin": format!("https://{HOST}:{}", gateway.address_of("https").port()),
+        "certificate": certbot.certificate(HOST),
         "address": "127.0.0.1",
         "chromium": chromium,
-        "deploy": [binary(), "deploy", "--site", "app.dhanman.com", next],
+        "deploy": [binary(), "deploy", "--site", HOST, "--route", "app", next],
         "old": lazy_chunk(&live),
         "screenshots": built("spa"),
     });
