@@ -215,3 +215,31 @@ async fn check_warns_of_a_token_that_is_not_there() {
         assert!(!said.contains("t0ken"), "{said}");
     }
 }
+
+/// Counters of what is configured go on, also if nothing is counted between two reloads.
+#[tokio::test]
+async fn counters_outlive_reloads_without_traffic() {
+    let mut gateway = Gateway::start(says("0")).await;
+    assert_eq!(gateway.get("/").await.status, 200);
+    assert!(gateway.try_reload("[listeners]\nx = 1\n").await.is_err());
+    gateway.settled().await;
+    for n in 1..=4 {
+        gateway.reload(says(&n.to_string())).await;
+    }
+    let counted = async |name, labels: [(&str, &str); 1]| {
+        let metrics = gateway.metrics().await;
+        metrics.sum(name, &labels)
+    };
+    assert_eq!(
+        counted("janua_requests_total", [("status", "2xx")]).await,
+        1.0
+    );
+    assert_eq!(
+        counted("janua_reloads_total", [("outcome", "refused")]).await,
+        1.0
+    );
+    assert_eq!(
+        counted("janua_reloads_total", [("outcome", "ok")]).await,
+        4.0
+    );
+}

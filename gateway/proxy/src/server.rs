@@ -175,7 +175,13 @@ impl Server {
                 let _ = running.commands.send(listen);
             }
         }
-        self.estate.metrics.sweep();
+        if let Some(snapshot) = self.estate.snapshot() {
+            let listeners = self.sockets.values().map(|bound| bound.listener.as_str());
+            let configured = snapshot.configured(listeners);
+            let is_configured =
+                |labels: &[&str], values: &[Box<str>]| configured.has(labels, values);
+            self.estate.metrics.sweep(is_configured);
+        }
     }
 
     /// Sets where the access log is written; none disables it.

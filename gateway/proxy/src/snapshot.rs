@@ -28,7 +28,7 @@ use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
-use crate::stats::{RouteStats, UpstreamStats};
+use crate::stats::{Configured, RouteStats, UpstreamStats};
 use crate::upstream_tls::UpstreamTls;
 
 /// One generation of the configuration.
@@ -82,6 +82,25 @@ impl Snapshot {
                     _ => None,
                 })
         })
+    }
+
+    /// The names of what is configured, with listeners of these names.
+    pub(crate) fn configured<'a>(
+        &'a self,
+        listeners: impl Iterator<Item = &'a str>,
+    ) -> Configured<'a> {
+        let of_sites = self.sites.iter().flat_map(|site| {
+            let routes = site.routes.iter().map(|route| &*route.terms.stats);
+            routes.chain([&*site.stats])
+        });
+        let of_listeners = self.listeners.iter().flatten();
+        let of_listeners = of_listeners.map(|listener| &*listener.stats);
+        Configured::new(
+            listeners,
+            of_sites.chain(of_listeners),
+            self.upstreams.iter().map(|forwarding| &*forwarding.stats),
+            self.policies.iter().map(|policy| &**policy.name()),
+        )
     }
 
     /// How many sites and routes there are.

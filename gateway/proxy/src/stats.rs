@@ -4,6 +4,7 @@
 //! Each series is created at its first use, so that thousands of routes without traffic
 //! cost no metrics.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -104,6 +105,54 @@ impl RouteStats {
                 )
             })
             .increment(shard);
+        }
+    }
+}
+
+/// The names of what a configuration has, which are the labels of series.
+pub(crate) struct Configured<'a> {
+    listeners: HashSet<&'a str>,
+    /// By site and route. Both are empty for what no site has, the route for what none has.
+    routes: HashSet<(&'a str, &'a str)>,
+    upstreams: HashSet<&'a str>,
+    endpoints: HashSet<(&'a str, &'a str)>,
+    policies: HashSet<&'a str>,
+}
+
+impl<'a> Configured<'a> {
+    pub(crate) fn new(
+        listeners: impl Iterator<Item = &'a str>,
+        routes: impl Iterator<Item = &'a RouteStats>,
+        upstreams: impl Iterator<Item = &'a UpstreamStats> + Clone,
+        policies: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let endpoints = upstreams.clone().flat_map(|stats| {
+            let addresses = stats.endpoints.iter();
+            addresses.map(|address| (stats.name(), &**address))
+        });
+        Self {
+            listeners: listeners.collect(),
+            routes: routes.map(|stats| (&*stats.site, &*stats.route)).collect(),
+            endpoints: endpoints.collect(),
+            upstreams: upstreams.map(UpstreamStats::name).collect(),
+            policies: policies.collect(),
+        }
+    }
+
+    /// Whether a series with these labels is about something that is configured, or about the
+    /// whole process.
+    pub(crate) fn has(&self, labels: &[&str], values: &[Box<str>]) -> bool {
+        match (labels, values) {
+            (["site", "route", ..], [site, route, ..]) => {
+                self.routes.contains(&(&**site, &**route))
+            }
+            (["upstream", "endpoint", ..], [upstream, endpoint, ..]) => {
+                self.endpoints.contains(&(&**upstream, &**endpoint))
+            }
+            (["upstream", ..], [upstream, ..]) => self.upstreams.contains(&**upstream),
+            (["policy", ..], [policy, ..]) => self.policies.contains(&**policy),
+            (["listener", ..], [listener, ..]) => self.listeners.contains(&**listener),
+            _ => true,
         }
     }
 }

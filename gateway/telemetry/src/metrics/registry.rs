@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::exposition::{self, Samples};
-use super::{Counter, Gauge, Histogram, Metric};
+use super::{Counter, Gauge, Histogram, Metric, MetricDoc};
 
 /// All series of the process. It is shared behind an `Arc`, created once and
 /// kept across reloads.
@@ -27,7 +27,9 @@ type SeriesByMetric = BTreeMap<&'static str, BTreeMap<LabelValues, Series>>;
 #[derive(Debug)]
 pub(super) struct Series {
     pub(super) instrument: Instrument,
-    /// No handle existed at the last sweep.
+    /// The names of its labels.
+    labels: &'static [&'static str],
+    /// Nothing used it at the last sweep.
     idle: bool,
 }
 
@@ -57,7 +59,7 @@ impl Registry {
         labels: [&str; N],
     ) -> Arc<Counter> {
         let made = || Instrument::Counter(Arc::new(Counter::new(self.shards)));
-        match self.instrument(metric.doc.name, &labels, made) {
+        match self.instrument(&metric.doc, &labels, made) {
             Instrument::Counter(counter) => counter,
             // Unreachable: the name of a metric belongs to one kind.
             _ => Arc::new(Counter::new(self.shards)),
@@ -90,7 +92,7 @@ impl Registry {
         labels: [&str; N],
     ) -> Arc<Gauge> {
         let made = || Instrument::Gauge(Arc::new(Gauge::new(self.shards)));
-        match self.instrument(metric.doc.name, &labels, made) {
+        match self.instrument(&metric.doc, &labels, made) {
             Instrument::Gauge(gauge) => gauge,
             _ => Arc::new(Gauge::new(self.shards)),
         }
@@ -103,25 +105,32 @@ impl Registry {
         labels: [&str; N],
     ) -> Arc<Histogram> {
         let made = || Instrument::Histogram(Arc::new(Histogram::new(self.shards)));
-        match self.instrument(metric.doc.name, &labels, made) {
+        match self.instrument(&metric.doc, &labels, made) {
             Instrument::Histogram(histogram) => histogram,
             _ => Arc::new(Histogram::new(self.shards)),
         }
     }
 
-    /// Drops series that have no handle now and had none at the previous sweep.
+    /// Drops series that nothing uses now and nothing used at the previous
+    /// sweep: they have no handle, and what their labels name is not
+    /// configured. A handle alone does not tell, since many are made at the
+    /// first use after a reload or for a moment, and a counter that began at 0
+    /// again would have lost what it counted. `is_configured` gets the names and
+    /// the values of the labels.
+    ///
     /// Called after each new snapshot is published: a series outlives the last
     /// generation that used it by one, so that its last counts are scraped and
     /// a rollback continues it. Returns how many were dropped.
-    pub fn sweep(&self) -> usize {
+    pub fn sweep(&self, is_configured: impl Fn(&[&str], &[Box<str>]) -> bool) -> usize {
         let mut dropped = 0;
         let mut metrics = self.lock();
         for series in metrics.values_mut() {
             let before = series.len();
-            series.retain(|_, series| {
+            series.retain(|values, series| {
                 // New handles come from this map, under this lock, or from an
                 // existing handle, so a count of one cannot grow meanwhile.
-                let idle = series.instrument.holders() == 1;
+                let has_no_handle = series.instrument.holders() == 1;
+                let idle = has_no_handle && !is_configured(series.labels, values);
                 let keep = !(idle && series.idle);
                 series.idle = idle;
                 keep
@@ -153,15 +162,16 @@ impl Registry {
 
     fn instrument(
         &self,
-        name: &'static str,
+        doc: &MetricDoc,
         labels: &[&str],
         made: impl FnOnce() -> Instrument,
     ) -> Instrument {
         let labels = labels.iter().map(|value| Box::from(*value)).collect();
         let mut metrics = self.lock();
-        let series = metrics.entry(name).or_default();
+        let series = metrics.entry(doc.name).or_default();
         let series = series.entry(labels).or_insert_with(|| Series {
             instrument: made(),
+            labels: doc.labels,
             idle: false,
         });
         series.instrument.clone()
@@ -222,16 +232,36 @@ mod tests {
             text.contains(r#"janua_upstream_retries_total{upstream="sales"} 5"#)
         };
         counter.add(0, 5);
-        assert_eq!((registry.sweep(), registry.sweep()), (0, 0));
+        assert_eq!(
+            (registry.sweep(|_, _| false), registry.sweep(|_, _| false)),
+            (0, 0)
+        );
         drop(counter);
-        assert_eq!(registry.sweep(), 0);
+        assert_eq!(registry.sweep(|_, _| false), 0);
         assert!(shown(&registry));
         // Requested again, it continues.
         let again = registry.counter(&UPSTREAM_RETRIES, ["sales"]);
-        assert_eq!((again.value(), registry.sweep()), (5, 0));
+        assert_eq!((again.value(), registry.sweep(|_, _| false)), (5, 0));
         drop(again);
-        assert_eq!((registry.sweep(), registry.sweep()), (0, 1));
+        assert_eq!(
+            (registry.sweep(|_, _| false), registry.sweep(|_, _| false)),
+            (0, 1)
+        );
         assert!(!shown(&registry));
+    }
+
+    #[test]
+    fn what_is_configured_is_kept_without_a_holder() {
+        let registry = Registry::new(1);
+        registry.counter(&UPSTREAM_RETRIES, ["sales"]).add(0, 5);
+        registry.counter(&UPSTREAM_RETRIES, ["gone"]).add(0, 7);
+        let is_configured = |labels: &[&str], values: &[Box<str>]| {
+            assert_eq!(labels, ["upstream"]);
+            &*values[0] == "sales"
+        };
+        let dropped = [(); 4].map(|()| registry.sweep(is_configured));
+        assert_eq!(dropped, [0, 1, 0, 0]);
+        assert_eq!(registry.counter(&UPSTREAM_RETRIES, ["sales"]).value(), 5);
     }
 
     #[test]
