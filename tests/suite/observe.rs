@@ -3,7 +3,7 @@
 
 use std::net::TcpListener;
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Vacant, run};
+use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Vacant, assert_eventually, run};
 
 use crate::reload::says;
 
@@ -242,4 +242,21 @@ async fn counters_outlive_reloads_without_traffic() {
         counted("janua_reloads_total", [("outcome", "ok")]).await,
         4.0
     );
+}
+
+/// Browsers reset idle connections. Nobody has asked for anything then.
+#[tokio::test]
+async fn a_reset_between_requests_is_no_request() {
+    let gateway = Gateway::start(says("x")).await;
+    let mut used = gateway.connect().await;
+    assert_eq!(used.exchange(&Request::get("/")).await.status, 200);
+    used.reset();
+    gateway.connect().await.reset();
+    assert_eventually!(gateway.metrics().await.sum("janua_connections", &[]) == 0.0);
+    assert_eq!(gateway.get("/last").await.status, 200);
+    gateway.log_line("/last").await;
+    let paths = gateway.log().into_iter().map(|line| line["path"].clone());
+    assert_eq!(paths.collect::<Vec<_>>(), ["/", "/last"]);
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0);
 }

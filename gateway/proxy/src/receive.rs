@@ -97,6 +97,11 @@ pub(crate) async fn receive(
             Kind::ClientGone,
             "closed in the middle of the head",
         )),
+        // A reset where a request may begin: browsers end idle connections so, and it is the
+        // end of a client that had not read its last response. That response counts as it was.
+        Ok(Err(Some(ReadError::Io(_)))) if incoming.reader.buffered().is_empty() => {
+            Ok(Received::Nothing)
+        }
         Ok(Err(Some(ReadError::Io(error)))) => Err(client_gone(error)),
         Ok(Err(Some(ReadError::Head(error)))) => {
             if error == IS_TLS {
