@@ -139,6 +139,17 @@ impl Gateway {
         std::fs::write(self.config_path(), text).unwrap();
     }
 
+    /// Puts a file with another configuration in the place of the old one, as editors and
+    /// deploys do: nobody ever reads a part of it.
+    pub fn replace_config(&self, config: impl Display) {
+        let text = self
+            .settings
+            .complete(&config.to_string(), self.directory());
+        let new = self.config_path().with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, self.config_path()).unwrap();
+    }
+
     /// Reloads with another configuration, which must succeed.
     pub async fn reload(&mut self, config: impl Display) -> Value {
         let answer = self.try_reload(config).await;

@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::background;
+use crate::eventually;
 use crate::message::{ReadError, Received, Reply};
 use crate::tls::{self, Handshake, OverTls, TlsError, TlsServer};
 use crate::wire::Wire;
@@ -202,6 +203,15 @@ impl Upstream {
             seen,
             task: task.abort_handle(),
         }
+    }
+
+    /// Stops listening and closes the connections, and waits until all of that is done.
+    pub async fn stop(self) {
+        self.task.abort();
+        // Each task has a share of this, and owns its sockets. Tasks are dropped later than
+        // they are aborted.
+        let stopped = eventually(async || (Arc::strong_count(&self.seen) == 1).then_some(()));
+        assert!(stopped.await.is_some(), "connections stay open");
     }
 
     /// The address in the form used by the configuration.
