@@ -1,0 +1,109 @@
+//! The endpoints of the pair die in turn, and come back.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use janua_tests::{Endpoint, Upstream, eventually};
+use socket2::{Domain, Socket, Type};
+
+use crate::origin;
+use crate::scene::Scene;
+
+/// The names of the pair in `X-Endpoint`.
+pub(crate) const NAMES: [&str; 2] = ["one", "two"];
+
+/// A port that nobody else gets while its server is dead. The kernel gives each connection a
+/// free port of its own, and there are thousands of them.
+pub(crate) struct Port {
+    address: SocketAddr,
+    _held: Socket,
+}
+
+/// The pair of endpoints.
+pub(crate) struct Pair {
+    ports: [Port; 2],
+    live: [Option<Upstream>; 2],
+    version: Arc<AtomicU64>,
+}
+
+impl Port {
+    /// Binds a free port, and never listens on it: with `SO_REUSEADDR` on both sockets, another
+    /// one can listen.
+    fn reserve() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        socket.bind(&any.into()).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        Self {
+            address,
+            _held: socket,
+        }
+    }
+
+    /// The address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Pair {
+    /// Starts both.
+    pub(crate) async fn start(version: Arc<AtomicU64>) -> Self {
+        let mut pair = Self {
+            ports: [Port::reserve(), Port::reserve()],
+            live: [None, None],
+            version,
+        };
+        for number in 0..2 {
+            pair.revive(number).await;
+        }
+        pair
+    }
+
+    /// Their ports.
+    pub(crate) fn ports(&self) -> &[Port; 2] {
+        &self.ports
+    }
+
+    /// Lets them die in turn, until the plan ends. The next one dies once the last one is used
+    /// again.
+    pub(crate) async fn suffer(mut self, scene: &Scene) -> Self {
+        let mut outages = 0;
+        while scene.plan.goes_on(scene.begin, outages) && scene.is_on() {
+            let number = outages % 2;
+            let endpoint = self.ports[number].address.to_string();
+            let live = self.live[number].take().unwrap();
+            scene.ledger.dies(NAMES[number]);
+            live.stop().await;
+            scene.ledger.has_died();
+            self.until(scene, &endpoint, 0.0).await;
+            self.revive(number).await;
+            self.until(scene, &endpoint, 1.0).await;
+            scene.ledger.noted("outages");
+            outages += 1;
+        }
+        self
+    }
+
+    async fn revive(&mut self, number: usize) {
+        let at = Endpoint::Tcp(self.ports[number].address);
+        let version = Arc::clone(&self.version);
+        self.live[number] = Some(origin::endpoint(at, NAMES[number], version).await);
+    }
+
+    /// Waits until the gateway has noticed.
+    async fn until(&self, scene: &Scene, endpoint: &str, health: f64) {
+        let labels = [("upstream", "pair"), ("endpoint", endpoint)];
+        let noticed = eventually(async || {
+            let metrics = scene.gateway.metrics().await;
+            let is = metrics.sum("janua_endpoint_healthy", &labels);
+            (is == health || !scene.is_on()).then_some(())
+        });
+        if noticed.await.is_none() {
+            let what = format!("the health of {endpoint} does not become {health}");
+            scene.ledger.violated(what);
+        }
+    }
+}
