@@ -3,7 +3,7 @@
 CARGO ?= cargo
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
-.PHONY: help run release release-pgo test lint deny docs conformance testssl bench bench-peers bench-micro bench-instructions fuzz
+.PHONY: help run release release-pgo test soak lint deny docs conformance testssl bench bench-peers bench-micro bench-instructions fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  \1\t/p; s/^## \([a-z-]*\): /  \1\t/p' $(MAKEFILE_LIST) | sort
@@ -59,6 +59,14 @@ HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-pytho
 test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
 	$(CARGO) build $(RUN_CRATES)
 	$(CARGO) test --workspace
+
+# The binary of `make run` and `make test`: nothing is built twice, and its assertions and checks
+# of overflow find more than a faster binary would.
+SECONDS ?= 600
+
+soak: policies ## mixed traffic for ten minutes while everything changes; SECONDS=60 for less
+	$(CARGO) build $(RUN_CRATES)
+	JANUA_SOAK_SECONDS=$(SECONDS) $(CARGO) test $(RUN_CRATES) --test soak -- --ignored --nocapture
 
 lint: policies ## formatting, clippy, documentation
 	$(CARGO) fmt --all --check
