@@ -43,7 +43,8 @@ pub(crate) async fn soak(plan: Plan) {
         () = interrupted() => None,
         () = measure(&scene, &mut memory) => None,
     };
-    if ended.is_none() {
+    let is_whole = ended.is_some();
+    if !is_whole {
         ledger.violated("interrupted");
     }
     scene.goes_on.store(false, SeqCst);
@@ -65,7 +66,8 @@ pub(crate) async fn soak(plan: Plan) {
     for difference in accounts::differences(&scene.gateway, &ledger.read()).await {
         ledger.violated(difference);
     }
-    if plan.judges_memory()
+    if is_whole
+        && plan.judges_memory()
         && let Some(violation) = memory.violation()
     {
         ledger.violated(violation);
