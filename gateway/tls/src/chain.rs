@@ -5,6 +5,12 @@
 //! section 4.4.2). Browsers fetch or remember what is missing, so that a broken
 //! chain is often noticed only by programs. Everything here is a warning: only
 //! the client knows which issuers it trusts.
+//!
+//! A certificate that nothing follows may have been issued by a root. Of private
+//! authorities that is usual, while public ones issue by intermediates, and have
+//! to say in the certificate where its issuer's is found (CA/Browser Forum,
+//! Baseline Requirements, section 7.1.2.7.7). So this is what decides whether an
+//! intermediate is missing.
 
 use std::path::Path;
 
@@ -17,6 +23,7 @@ use crate::parsed::Parsed;
 pub(crate) fn check(file: &Path, chain: &[Parsed], provider: &CryptoProvider) -> Vec<Warning> {
     if let [leaf] = chain
         && !leaf.is_self_issued()
+        && leaf.says_where_its_issuer_is()
     {
         let missing = Warning::of_file(
             file,
@@ -98,6 +105,8 @@ pub(crate) fn ordinal(place: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::CustomExtension;
+
     use super::*;
     use crate::provider::provider;
     use crate::testing::Authority;
@@ -110,12 +119,53 @@ mod tests {
             .collect()
     }
 
+    /// The last byte of an access method, of which 1.3.6.1.5.5.7.48 is the beginning.
+    const OCSP: u8 = 1;
+    const CA_ISSUERS: u8 = 2;
+
+    /// The extension that names `http://a.example` for this method (RFC 5280, section 4.2.2.1).
+    fn access(method: u8) -> CustomExtension {
+        let uri = b"http://a.example";
+        let id = [6, 8, 43, 6, 1, 5, 5, 7, 48, method];
+        let length = |bytes: usize| u8::try_from(bytes).unwrap();
+        let description = [&id[..], &[0x86, length(uri.len())], uri].concat();
+        let list = [&[0x30, length(description.len())], &*description].concat();
+        let value = [&[0x30, length(list.len())], &*list].concat();
+        CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], value)
+    }
+
+    /// Of an authority that issues by its root, as private ones do, nothing is missing.
+    #[test]
+    fn a_certificate_alone_may_be_all() {
+        let root = Authority::new("Root");
+        for (extension, is_missing) in [
+            (None, false),
+            (Some(access(OCSP)), false),
+            (Some(access(CA_ISSUERS)), true),
+            (
+                Some(CustomExtension::from_oid_content(
+                    &[1, 3, 6, 1, 5, 5, 7, 1, 1],
+                    vec![0x30, 7],
+                )),
+                false,
+            ),
+        ] {
+            let leaf = root.issue_with(&["a.example"], |params| {
+                params.custom_extensions.extend(extension.clone());
+            });
+            let found = warnings(&[&leaf.chain[0]]);
+            assert_eq!(!found.is_empty(), is_missing, "{extension:?}: {found:?}");
+        }
+    }
+
     #[test]
     fn links_are_checked() {
         let root = Authority::new("Root");
         let middle = root.intermediate("Middle");
         let stranger = Authority::new("Middle");
-        let leaf = middle.issue(&["a.example"]);
+        let leaf = middle.issue_with(&["a.example"], |params| {
+            params.custom_extensions.push(access(CA_ISSUERS));
+        });
         let leaf: &[u8] = &leaf.chain[0];
 
         assert_eq!(warnings(&[leaf, middle.der()]), [""; 0]);

@@ -12,6 +12,7 @@ use x509_cert::der::asn1::{Any, ObjectIdentifier, UintRef};
 use x509_cert::der::{
     self, Decode as _, Encode as _, EncodeValue as _, Reader as _, SliceReader, Tag, Tagged as _,
 };
+use x509_cert::ext::pkix::AuthorityInfoAccessSyntax;
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
@@ -19,6 +20,11 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use crate::digest::hex;
 
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+/// RFC 5280, section 4.2.2.1: where to find what belongs to the issuer.
+const AUTHORITY_INFORMATION_ACCESS: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
+/// Where its certificate is.
+const CA_ISSUERS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.48.2");
 /// RFC 7633: demands that the server staples an OCSP response.
 const TLS_FEATURE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.24");
 
@@ -106,6 +112,16 @@ impl Parsed {
     /// Whether it demands a stapled OCSP response ("must-staple").
     pub(crate) fn must_staple(&self) -> bool {
         self.extension(&TLS_FEATURE).is_some()
+    }
+
+    /// Whether it says where the certificate of its issuer is found (`caIssuers`).
+    pub(crate) fn says_where_its_issuer_is(&self) -> bool {
+        let value = self.extension(&AUTHORITY_INFORMATION_ACCESS);
+        let access = value.and_then(|value| AuthorityInfoAccessSyntax::from_der(value).ok());
+        access.is_some_and(|access| {
+            let mut methods = access.0.iter().map(|it| it.access_method);
+            methods.any(|method| method == CA_ISSUERS)
+        })
     }
 
     /// `ECDSA P-256`, `RSA 2048`, `Ed25519`; the object identifier if it is
