@@ -168,7 +168,8 @@ async fn versions_and_cipher_suites_are_those_of_the_site() {
 #[tokio::test]
 async fn what_was_agreed_is_in_the_log() {
     let stage = Stage::new().with("a", &["a.example"]);
-    let client = stage.client().version("1.2");
+    let any_version = stage.client();
+    let client = any_version.clone().version("1.2");
     let lines =
         "tls = { ciphers = \"ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-GCM-SHA256\" }";
     let gateway = stage
@@ -183,6 +184,11 @@ async fn what_was_agreed_is_in_the_log() {
         "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"
     );
     assert_eq!(line["tls_server_name"], "a.example");
+    let mut wire = gateway.connect_tls(&any_version, "a.example").await;
+    wire.exchange(&Request::get("/new").host("a.example")).await;
+    let line = gateway.log_line("/new").await;
+    assert_eq!(line["tls_version"], "1.3");
+    assert_eq!(line["tls_cipher"], "TLS_AES_256_GCM_SHA384");
     let metrics = gateway.metrics().await;
     let labels = [("listener", "https"), ("version", "1.2")];
     assert_eq!(metrics.sum("janua_tls_handshakes_total", &labels), 1.0);

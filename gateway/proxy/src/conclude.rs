@@ -98,7 +98,7 @@ impl Exchange {
                 "1.1"
             },
             tls_version: self.peer.tls.as_ref().map(|tls| tls.version),
-            tls_cipher: self.peer.tls.as_ref().map(|tls| &*tls.cipher_suite),
+            tls_cipher: self.peer.tls.as_ref().map(|tls| tls.cipher_suite),
             tls_server_name: (self.peer.tls.as_ref()).and_then(|tls| tls.server_name.as_deref()),
             status,
             bytes_in: record.bytes_in,

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use janua_tls::{Selection, Site};
+use janua_tls::{Selection, Site, suites};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
@@ -152,9 +152,8 @@ fn facts(
             _ => "1.3",
         },
         cipher_suite: suite
-            .and_then(|suite| suite.suite().as_str())
-            .unwrap_or_default()
-            .into(),
+            .and_then(|suite| suites::iana_name(suite.suite()))
+            .unwrap_or_default(),
         server_name,
         certificate,
         site: tls.site_names.get(chosen.id()).cloned().unwrap_or_default(),

@@ -71,7 +71,7 @@ pub(crate) fn write(
 ) -> Vec<u8> {
     let tls = tls.map(|facts| Tls {
         version: facts.version,
-        cipher_suite: &facts.cipher_suite,
+        cipher_suite: facts.cipher_suite,
         server_name: facts.server_name.as_deref(),
         has_certificate: facts.certificate.is_some(),
     });

@@ -7,7 +7,7 @@ pub(crate) struct TlsFacts {
     /// `1.2` or `1.3`.
     pub(crate) version: &'static str,
     /// The cipher suite by its IANA name.
-    pub(crate) cipher_suite: Box<str>,
+    pub(crate) cipher_suite: &'static str,
     /// The name that the client asked for (SNI), in lower case.
     pub(crate) server_name: Option<Box<str>>,
     /// The certificate that the client proved to own.

@@ -78,7 +78,7 @@ fields! {
     own "tls_version" "string" = |line| line.record.tls_version.map(str::as_bytes),
         "`1.2` or `1.3`; absent without TLS.";
     own "tls_cipher" "string" = |line| line.record.tls_cipher.map(str::as_bytes),
-        "The cipher suite by its IANA name, such as `TLS13_AES_256_GCM_SHA384`; absent without TLS.";
+        "The cipher suite by its IANA name, such as `TLS_AES_256_GCM_SHA384`; absent without TLS.";
     own "tls_server_name" "string" = |line| line.record.tls_server_name.map(str::as_bytes),
         "The host that the client asked for in the TLS handshake (SNI); absent if it named none.";
     combined "status" "number" = |line| line.record.status.map(u64::from),

@@ -21,7 +21,7 @@ const FULL: Record<'static> = Record {
     query: Some(b"page=2"),
     http_version: "1.1",
     tls_version: Some("1.3"),
-    tls_cipher: Some("TLS13_AES_128_GCM_SHA256"),
+    tls_cipher: Some("TLS_AES_128_GCM_SHA256"),
     tls_server_name: Some("sales.example.com"),
     status: Some(200),
     bytes_in: 7,
@@ -170,7 +170,7 @@ fn the_text_format_is_combined_and_the_rest() {
         "203.0.113.9 - - [31/Dec/2026:23:59:59 +0000] \"GET /api/?page=2 HTTP/1.1\" 200 1024 \
          \"https://example.com/\" \"curl/8.5.0\" request_id=\"0f3a\" scheme=\"https\" \
          host=\"sales.example.com\" tls_version=\"1.3\" \
-         tls_cipher=\"TLS13_AES_128_GCM_SHA256\" tls_server_name=\"sales.example.com\" bytes_in=7 duration_us=1530 \
+         tls_cipher=\"TLS_AES_128_GCM_SHA256\" tls_server_name=\"sales.example.com\" bytes_in=7 duration_us=1530 \
          site=\"sales.example.com\" route=\"/api/\" answered_by=\"upstream\" cache=\"miss\" \
          cache_detail=\"rule:assets\" upstream=\"sales\" \
          endpoint=\"127.0.0.1:5006\" upstream_connect_us=120 upstream_head_us=900 \
