@@ -9,4 +9,4 @@ mod read;
 mod write;
 
 pub use read::{Malformed, V1_MAX, V2_MAX, parse};
-pub use write::{Tls, Version, write};
+pub use write::{Certificate, Tls, Version, write};

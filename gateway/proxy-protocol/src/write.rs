@@ -21,11 +21,25 @@ pub struct Tls<'a> {
     pub version: &'a str,
     /// The cipher suite by its IANA name.
     pub cipher_suite: &'a str,
+    /// The protocol that was agreed on (ALPN).
+    pub protocol: Option<&'a [u8]>,
     /// The name that the client asked for (SNI).
     pub server_name: Option<&'a str>,
-    /// True if the client proved to own a certificate that was verified.
-    pub has_certificate: bool,
+    /// The client's certificate, which was verified.
+    pub certificate: Option<Certificate<'a>>,
 }
+
+/// The certificate of a client.
+#[derive(Clone, Copy, Debug)]
+pub struct Certificate<'a> {
+    /// The common name of its subject.
+    pub common_name: Option<&'a str>,
+    /// True if it was shown on this connection, false if a resumed session began with it.
+    pub is_shown: bool,
+}
+
+/// The longest common name of a client that upstreams are told; X.520 allows 64 characters.
+const COMMON_NAME_MAX: usize = 256;
 
 /// The header for a connection to an upstream: the two ends of the client's connection, and
 /// what TLS established there. None stands for a connection that the gateway makes for itself.
@@ -78,6 +92,9 @@ fn write_v2(ends: Option<(SocketAddr, SocketAddr)>, tls: Option<&Tls<'_>>) -> io
     let command = v2::Version::Two | v2::Command::Proxy;
     let mut header = v2::Builder::with_addresses(command, v2::Protocol::Stream, ends);
     if let Some(tls) = tls {
+        if let Some(protocol) = tls.protocol {
+            header = header.write_tlv(v2::Type::ALPN, protocol)?;
+        }
         if let Some(name) = tls.server_name {
             header = header.write_tlv(v2::Type::Authority, name.as_bytes())?;
         }
@@ -90,18 +107,32 @@ fn write_v2(ends: Option<(SocketAddr, SocketAddr)>, tls: Option<&Tls<'_>>) -> io
 /// the client, the result of the verification (0 for a verified certificate), and TLVs.
 fn tls_values(tls: &Tls<'_>) -> Vec<u8> {
     const USES_TLS: u8 = 1;
-    const HAS_CERTIFICATE: u8 = 2 | 4;
-    let (client, verified) = match tls.has_certificate {
-        true => (USES_TLS | HAS_CERTIFICATE, 0_u32),
-        false => (USES_TLS, 1),
+    const HAS_SHOWN_CERTIFICATE: u8 = 2;
+    const SESSION_HAS_CERTIFICATE: u8 = 4;
+    let (client, verified) = match &tls.certificate {
+        Some(certificate) if certificate.is_shown => (
+            USES_TLS | HAS_SHOWN_CERTIFICATE | SESSION_HAS_CERTIFICATE,
+            0_u32,
+        ),
+        Some(_) => (USES_TLS | SESSION_HAS_CERTIFICATE, 0),
+        None => (USES_TLS, 1),
     };
     let mut values = vec![client];
     values.extend(verified.to_be_bytes());
     let version = format!("TLSv{}", tls.version);
+    // A part of a name may be another's name, so that one that is too long is left out.
+    let common_name = tls
+        .certificate
+        .and_then(|certificate| certificate.common_name)
+        .filter(|name| name.len() <= COMMON_NAME_MAX);
     for (kind, text) in [
-        (v2::Type::SSLVersion, &*version),
-        (v2::Type::SSLCipher, tls.cipher_suite),
+        (v2::Type::SSLVersion, Some(&*version)),
+        (v2::Type::SSLCommonName, common_name),
+        (v2::Type::SSLCipher, Some(tls.cipher_suite)),
     ] {
+        let Some(text) = text else {
+            continue;
+        };
         let length = u16::try_from(text.len()).unwrap_or(0);
         values.push(kind as u8);
         values.extend(length.to_be_bytes());

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
-use tokio_rustls::rustls::{self, ProtocolVersion, ServerConnection};
+use tokio_rustls::rustls::{self, HandshakeKind, ProtocolVersion, ServerConnection};
 use tokio_rustls::server::TlsStream;
 
 use crate::tls_facts::TlsFacts;
@@ -155,6 +155,8 @@ fn facts(
             .and_then(|suite| suites::iana_name(suite.suite()))
             .unwrap_or_default(),
         server_name,
+        protocol: connection.alpn_protocol().map(Box::from),
+        is_resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
         certificate,
         site: tls.site_names.get(chosen.id()).cloned().unwrap_or_default(),
         chosen,

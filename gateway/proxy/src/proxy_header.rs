@@ -7,7 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use janua_proxy_protocol::{Malformed, Tls, Version, parse};
+use janua_proxy_protocol::{Certificate, Malformed, Tls, Version, parse};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -72,8 +72,12 @@ pub(crate) fn write(
     let tls = tls.map(|facts| Tls {
         version: facts.version,
         cipher_suite: facts.cipher_suite,
+        protocol: facts.protocol.as_deref(),
         server_name: facts.server_name.as_deref(),
-        has_certificate: facts.certificate.is_some(),
+        certificate: facts.certificate.as_ref().map(|certificate| Certificate {
+            common_name: certificate.common_name.as_deref(),
+            is_shown: !facts.is_resumed,
+        }),
     });
     janua_proxy_protocol::write(version, ends, tls.as_ref())
 }
@@ -121,8 +125,9 @@ mod tests {
         let tls = Tls {
             version: "1.3",
             cipher_suite: "TLS13_AES_128_GCM_SHA256",
+            protocol: None,
             server_name: Some(&name),
-            has_certificate: false,
+            certificate: None,
         };
         for header in [
             write(Version::V1, Some(ends()), None),

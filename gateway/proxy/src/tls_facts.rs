@@ -10,6 +10,10 @@ pub(crate) struct TlsFacts {
     pub(crate) cipher_suite: &'static str,
     /// The name that the client asked for (SNI), in lower case.
     pub(crate) server_name: Option<Box<str>>,
+    /// The protocol that was agreed on by ALPN.
+    pub(crate) protocol: Option<Box<[u8]>>,
+    /// An earlier session was resumed, so that the certificate was shown when that began.
+    pub(crate) is_resumed: bool,
     /// The certificate that the client proved to own.
     pub(crate) certificate: Option<janua_tls::Peer>,
     /// The certificates and settings that were chosen by the name.

@@ -19,6 +19,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use crate::digest::hex;
 
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
 /// RFC 5280, section 4.2.2.1: where to find what belongs to the issuer.
 const AUTHORITY_INFORMATION_ACCESS: ObjectIdentifier =
@@ -77,6 +78,19 @@ impl Parsed {
     /// As a string of RFC 4514; empty if the subject is.
     pub(crate) fn subject(&self) -> String {
         self.0.tbs_certificate.subject.to_string()
+    }
+
+    /// The first common name of the subject, if it is text in UTF-8.
+    pub(crate) fn common_name(&self) -> Option<String> {
+        let parts = self.subject_name().0.iter().flat_map(|part| part.0.iter());
+        let mut names = parts.filter(|part| part.oid == COMMON_NAME);
+        let value = &names.next()?.value;
+        let is_text = matches!(
+            value.tag(),
+            Tag::Utf8String | Tag::PrintableString | Tag::Ia5String
+        );
+        let text = str::from_utf8(value.value()).ok();
+        text.filter(|_| is_text).map(str::to_owned)
     }
 
     /// As a string of RFC 4514.
@@ -307,6 +321,7 @@ mod tests {
         params.serial_number = Some(vec![0x80, 1].into());
         let certificate = parsed(&params, &KeyPair::generate().unwrap());
         assert_eq!(certificate.subject(), "CN=shop,O=A\\, B\\+C,C=DE");
+        assert_eq!(certificate.common_name().as_deref(), Some("shop"));
         assert!(certificate.is_self_issued());
         assert_eq!(certificate.serial(), "8001");
         assert_eq!(

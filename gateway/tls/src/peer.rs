@@ -16,6 +16,8 @@ use crate::parsed::{AltName, Parsed};
 pub struct Peer {
     /// As a string of RFC 4514: `CN=someone,O=Example`. Empty if there is none.
     pub subject: String,
+    /// The first common name of the subject, if it is text in UTF-8.
+    pub common_name: Option<String>,
     /// SHA-256 of the certificate, in lower-case hexadecimal digits.
     pub fingerprint: String,
     /// Subject alternative names with their kinds: `DNS:a.example`,
@@ -38,6 +40,7 @@ impl Peer {
         })?;
         Ok(Self {
             subject: parsed.subject(),
+            common_name: parsed.common_name(),
             fingerprint: fingerprint(certificate),
             alt_names: parsed.alt_names().iter().map(text).collect(),
             not_before: parsed.not_before(),
@@ -80,6 +83,7 @@ mod tests {
         });
         let peer = Peer::new(&issued.chain[0]).unwrap();
         assert_eq!(peer.subject, "CN=someone,O=Example\\, Inc.");
+        assert_eq!(peer.common_name.as_deref(), Some("someone"));
         assert_eq!(peer.fingerprint, fingerprint(&issued.chain[0]));
         assert_eq!(
             peer.alt_names,

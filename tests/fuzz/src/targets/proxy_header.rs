@@ -106,8 +106,12 @@ fn check_written(client: Option<SocketAddr>, rest: &[u8]) {
     let tls = Tls {
         version: "1.3",
         cipher_suite: "TLS13_AES_128_GCM_SHA256",
+        protocol: (rest.len() % 3 == 1).then_some(b"http/1.1"),
         server_name: (!text.is_empty()).then_some(&text),
-        has_certificate: rest.len() % 2 == 1,
+        certificate: (rest.len() % 2 == 1).then_some(Certificate {
+            common_name: Some(&text),
+            is_shown: rest.len() % 3 == 0,
+        }),
     };
     let ends = client.zip(address(rest, 3));
     for version in [Version::V1, Version::V2] {
