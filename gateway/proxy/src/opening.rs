@@ -108,6 +108,7 @@ async fn read_proxy_header(
     let why = match read {
         Ok(Err(HeaderError::Malformed(why))) => why,
         // Load balancers open connections only to see whether they can.
+        Ok(Err(HeaderError::Unused)) => return None,
         Ok(Err(HeaderError::Io)) => {
             stats.count_refused(worker, Refusal::ProxyHeader);
             return None;

@@ -19,6 +19,8 @@ const WINDOW: usize = 256;
 /// Why there is no valid header.
 #[derive(Debug)]
 pub(crate) enum HeaderError {
+    /// The connection ended or failed before its first byte.
+    Unused,
     /// The connection ended or failed before the header was complete.
     Io,
     /// The bytes are not a header of the PROXY protocol; the description is for the log.
@@ -47,7 +49,10 @@ pub(crate) async fn read(stream: &mut TcpStream) -> Result<Option<SocketAddr>, H
     loop {
         // A look first, since the bytes after the header are the client's.
         let mut window = [0; WINDOW];
-        let seen = stream.peek(&mut window).await?;
+        let seen = match stream.peek(&mut window).await {
+            Ok(0) | Err(_) if header.is_empty() => return Err(HeaderError::Unused),
+            seen => seen?,
+        };
         if seen == 0 {
             return Err(HeaderError::Io);
         }
@@ -149,6 +154,7 @@ mod tests {
     async fn what_is_no_header_is_refused() {
         let read = received(&[b"GET / HTTP/1.1\r\n\r\n"]).await.0;
         assert!(matches!(read, Err(HeaderError::Malformed(_))), "{read:?}");
+        assert!(matches!(received(&[]).await.0, Err(HeaderError::Unused)));
         for cut in [
             &b"PROXY"[..],
             b"PROXY TCP4 1.2.3.4 ",

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use janua_proxy_protocol::{Malformed, Tls, V1_MAX, V2_MAX, Version, parse, write};
+use janua_proxy_protocol::{Certificate, Malformed, Tls, V1_MAX, V2_MAX, Version, parse, write};
 
 use super::cuts;
 
