@@ -163,6 +163,6 @@ async fn no_certificates() {
     let gateway = Gateway::start(says("x")).await;
     assert_eq!(certs(&gateway).await, Vec::<Value>::new());
     let ran = run(gateway.directory(), &["certs", "--admin", "admin.sock"]).await;
-    assert_eq!(ran.stdout, "no site has a certificate\n");
+    assert_eq!(ran.stdout, "no site and no upstream has a certificate\n");
     assert_eq!(gateway.status().await["listeners"][0]["tls"], false);
 }

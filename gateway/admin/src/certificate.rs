@@ -1,13 +1,16 @@
-//! The certificates of the sites, returned by `GET /certificates` and printed by `janua certs`.
+//! The certificates of sites and upstreams, returned by `GET /certificates` and printed by `janua certs`.
 //! Times are in milliseconds since the Unix epoch.
 
 use serde::{Deserialize, Serialize};
 
-/// A certificate that clients get.
+/// A certificate that clients get, or upstreams are shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertificateStatus {
     /// The names and addresses that it covers.
     pub names: Vec<String>,
+    /// Whom it is for, as a string of RFC 4514. Certificates of sites often have none, and those
+    /// for upstreams often nothing else.
+    pub subject: String,
     /// Who has signed it, as a string of RFC 4514.
     pub issuer: String,
     /// `ECDSA P-256`, `RSA 2048`, `Ed25519`.
@@ -26,6 +29,8 @@ pub struct CertificateStatus {
     pub days_left: i64,
     /// The sites that use it.
     pub sites: Vec<String>,
+    /// The upstreams that are shown it.
+    pub upstreams: Vec<String>,
     /// What deserves attention: names that it does not cover, a time in which it is not valid,
     /// a broken chain, a key that others can read.
     pub warnings: Vec<String>,
@@ -60,10 +65,16 @@ impl CertificateSource {
 const FEW_DAYS: i64 = 14;
 
 impl CertificateStatus {
-    /// The first name; the file if there is none.
+    /// The first name; if there is none, the subject or else the file.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.names.first().unwrap_or(&self.file)
+        let has_subject = !self.subject.is_empty();
+        let other = if has_subject {
+            &self.subject
+        } else {
+            &self.file
+        };
+        self.names.first().unwrap_or(other)
     }
 
     /// That it expires soon; none if it does not, or if it has expired: then that is among the

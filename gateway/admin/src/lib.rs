@@ -8,7 +8,7 @@
 //! | `GET /metrics` | the Prometheus text format |
 //! | `GET /status` | a [`Status`] as JSON |
 //! | `POST /reload` | blocks; 200 with a [`ReloadSummary`], or 422 with a [`ReloadError`] |
-//! | `GET /certificates` | the certificates of the sites: a list of [`CertificateStatus`] |
+//! | `GET /certificates` | the certificates of sites and upstreams: a list of [`CertificateStatus`] |
 //! | `GET /cache` | a [`CacheStatus`] as JSON |
 //! | `GET /cache/entry?url=…` | the responses stored for a URL: a list of [`CacheEntry`] |
 //! | `POST /cache/purge` | body: a [`PurgeRequest`]; 200 with a [`PurgeSummary`] |

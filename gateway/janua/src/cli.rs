@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Reload(Reach),
     /// Show the state of the running gateway
     Status(Reach),
-    /// Show the certificates that the running gateway serves
+    /// Show the certificates of the running gateway, for clients and for upstreams
     ///
     /// With their names, issuers, keys and sites, until when they are valid, and what
     /// deserves attention.

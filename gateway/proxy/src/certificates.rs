@@ -1,11 +1,11 @@
-//! The certificates that clients get, for the operator: handshakes use the copies of them that
-//! the listeners' settings hold.
+//! The certificates that clients get, and those that upstreams are shown, for the operator:
+//! handshakes use the copies of them that the settings of listeners and upstreams hold.
 
 use std::sync::Arc;
 
 use janua_tls::{Certificate, HostPattern, Warning};
 
-/// A certificate, and the sites that use it.
+/// A certificate, and the sites and upstreams that use it.
 #[derive(Debug)]
 pub struct ServedCertificate {
     /// The certificate with its facts.
@@ -14,6 +14,8 @@ pub struct ServedCertificate {
     pub source: CertificateSource,
     /// The label and the hosts of each site.
     pub(crate) sites: Vec<(Arc<str>, Vec<HostPattern>)>,
+    /// The upstreams that are shown it.
+    pub(crate) upstreams: Vec<Arc<str>>,
 }
 
 /// Who has made a certificate.
@@ -29,6 +31,11 @@ impl ServedCertificate {
     /// The labels of the sites that use it.
     pub fn sites(&self) -> impl Iterator<Item = &str> {
         self.sites.iter().map(|(label, _)| &**label)
+    }
+
+    /// The names of the upstreams that are shown it.
+    pub fn upstreams(&self) -> impl Iterator<Item = &str> {
+        self.upstreams.iter().map(|name| &**name)
     }
 
     /// What is wrong with it at `now`, in seconds since 1970.

@@ -73,9 +73,15 @@ pub fn compile(
         .iter()
         .map(|site| tls::site(site, &estate.state_dir, &mut found))
         .collect();
-    let certificates = tls::certificates(config, &site_tls);
+    let mut certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);
-    let upstreams = upstreams::compile(&config.upstreams, estate, previous, &mut found);
+    let upstreams = upstreams::compile(
+        &config.upstreams,
+        estate,
+        previous,
+        &mut certificates,
+        &mut found,
+    );
     if found.has_errors() {
         return Err(found);
     }

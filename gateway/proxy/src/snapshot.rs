@@ -63,7 +63,7 @@ impl Snapshot {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
     }
 
-    /// The certificates of the sites, each once.
+    /// The certificates of the sites, and those that upstreams are shown, each once.
     pub fn certificates(&self) -> &[ServedCertificate] {
         &self.certificates
     }

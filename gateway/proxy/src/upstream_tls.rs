@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
-use janua_tls::Client;
+use janua_tls::{Certificate, Client};
 use janua_upstream::Address;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -19,6 +19,11 @@ pub(crate) struct UpstreamTls(Arc<Client>);
 impl UpstreamTls {
     pub(crate) fn new(client: Client) -> Self {
         Self(Arc::new(client))
+    }
+
+    /// The certificate that the gateway shows.
+    pub(crate) fn certificate(&self) -> Option<&Arc<Certificate>> {
+        self.0.certificate()
     }
 
     /// Whether connections of one may be used for the other.

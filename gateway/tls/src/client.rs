@@ -54,6 +54,7 @@ pub enum Roots {
 pub struct Client {
     config: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
+    certificate: Option<Arc<Certificate>>,
     settings: [u8; 32],
 }
 
@@ -95,10 +96,11 @@ impl Client {
             .map_err(|error| Error::new(format!("TLS cannot be set up: {error}.")))?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = match &settings.certificate {
+        let certificate = settings.certificate.as_ref().map(Certificate::load);
+        let certificate = certificate.transpose()?.map(Arc::new);
+        let mut config = match &certificate {
             None => builder.with_no_client_auth(),
-            Some(files) => {
-                let certificate = Certificate::load(files)?;
+            Some(certificate) => {
                 digest.list(&certificate.key().cert);
                 let key = Arc::clone(certificate.key());
                 builder
@@ -117,6 +119,7 @@ impl Client {
         Ok(Self {
             config: Arc::new(config),
             server_name,
+            certificate,
             settings: digest.finish(),
         })
     }
@@ -124,6 +127,11 @@ impl Client {
     /// What handshakes are performed with.
     pub fn config(&self) -> &Arc<ClientConfig> {
         &self.config
+    }
+
+    /// What is shown to a server that asks for it.
+    pub fn certificate(&self) -> Option<&Arc<Certificate>> {
+        self.certificate.as_ref()
     }
 
     /// The name to ask an endpoint for: the configured one, or else `host`, which

@@ -579,6 +579,7 @@ fn status() -> Status {
         }],
         certificates: vec![CertificateStatus {
             names: vec!["a.example".to_owned()],
+            subject: "CN=a.example".to_owned(),
             issuer: "CN=R11".to_owned(),
             key_type: "ECDSA P-256".to_owned(),
             fingerprint: "00ff".to_owned(),
@@ -588,6 +589,7 @@ fn status() -> Status {
             valid_until_unix_ms: 1_798_761_600_000,
             days_left: -1,
             sites: vec!["a.example".to_owned()],
+            upstreams: vec![],
             warnings: vec!["it has expired".to_owned()],
             last_error: None,
         }],

@@ -1,4 +1,4 @@
-//! `janua certs`: the certificates that clients get.
+//! `janua certs`: the certificates that clients get, and those that upstreams are shown.
 
 use janua_admin::CertificateStatus;
 use janua_tls::utc;
@@ -15,7 +15,7 @@ pub(super) fn certs(reach: &Reach) -> CommandResult {
 
 fn person(certificates: &[CertificateStatus]) -> String {
     if certificates.is_empty() {
-        return "no site has a certificate".to_owned();
+        return "no site and no upstream has a certificate".to_owned();
     }
     let mut page = table(certificates);
     for certificate in certificates {
@@ -30,7 +30,7 @@ fn person(certificates: &[CertificateStatus]) -> String {
 pub(super) fn table(certificates: &[CertificateStatus]) -> String {
     let mut table = Table::new([
         "names",
-        "sites",
+        "used by",
         "key",
         "issuer",
         "source",
@@ -39,8 +39,11 @@ pub(super) fn table(certificates: &[CertificateStatus]) -> String {
     ]);
     for certificate in certificates {
         table.row([
-            certificate.names.join(", "),
-            certificate.sites.join(", "),
+            match certificate.names.as_slice() {
+                [] => certificate.name().to_owned(),
+                names => names.join(", "),
+            },
+            users(certificate),
             certificate.key_type.clone(),
             certificate.issuer.clone(),
             certificate.source.as_str().to_owned(),
@@ -49,6 +52,14 @@ pub(super) fn table(certificates: &[CertificateStatus]) -> String {
         ]);
     }
     table.render()
+}
+
+/// Its sites, and the upstreams that are shown it.
+fn users(certificate: &CertificateStatus) -> String {
+    let sites = certificate.sites.iter().cloned();
+    let upstreams = certificate.upstreams.iter();
+    let upstreams = upstreams.map(|name| format!("upstream {name}"));
+    sites.chain(upstreams).collect::<Vec<_>>().join(", ")
 }
 
 /// What an operator should know about a certificate.
@@ -73,6 +84,7 @@ mod tests {
     fn certificate() -> CertificateStatus {
         CertificateStatus {
             names: vec!["a.example".to_owned(), "www.a.example".to_owned()],
+            subject: "CN=a.example".to_owned(),
             issuer: "CN=R11,O=Let's Encrypt".to_owned(),
             key_type: "ECDSA P-256".to_owned(),
             fingerprint: "ab".repeat(32),
@@ -82,6 +94,7 @@ mod tests {
             valid_until_unix_ms: 1_800_000_000_000,
             days_left: 47,
             sites: vec!["a.example".to_owned()],
+            upstreams: vec![],
             warnings: Vec::new(),
             last_error: None,
         }
@@ -89,10 +102,10 @@ mod tests {
 
     #[test]
     fn a_row_for_each_certificate_and_a_line_for_each_trouble() {
-        assert_eq!(person(&[]), "no site has a certificate");
+        assert_eq!(person(&[]), "no site and no upstream has a certificate");
         let mut one = certificate();
         let page = "  \
-NAMES                     SITES      KEY          ISSUER                  SOURCE  VALID UNTIL           DAYS LEFT
+NAMES                     USED BY    KEY          ISSUER                  SOURCE  VALID UNTIL           DAYS LEFT
   a.example, www.a.example  a.example  ECDSA P-256  CN=R11,O=Let's Encrypt  files   2027-01-15 08:00 UTC         47";
         assert_eq!(person(&[one.clone()]), page);
         one.warnings = vec!["a.crt: the certificate does not cover `b.example`".to_owned()];
@@ -101,6 +114,20 @@ NAMES                     SITES      KEY          ISSUER                  SOURCE
 a.example: its files were refused by the last reload, and the old ones are in use: a.key: the key does not fit
 a.example: a.crt: the certificate does not cover `b.example`";
         assert_eq!(person(&[one]), format!("{page}\n{lines}"));
+    }
+
+    #[test]
+    fn a_certificate_for_upstreams_has_its_subject_as_its_name() {
+        let mut one = certificate();
+        one.names.clear();
+        one.subject = "CN=gateway".to_owned();
+        one.sites.clear();
+        one.upstreams = vec!["crm".to_owned(), "sales".to_owned()];
+        let page = person(&[one]);
+        assert!(
+            page.contains("  CN=gateway  upstream crm, upstream sales  ECDSA P-256"),
+            "{page}"
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ fn status(served: &ServedCertificate, now: i64, errors: &[String]) -> Certificat
     let is_about = |error: &&String| paths.iter().flatten().any(|path| error.starts_with(path));
     CertificateStatus {
         names: facts.names.clone(),
+        subject: facts.subject.clone(),
         issuer: facts.issuer.clone(),
         key_type: facts.key_type.clone(),
         fingerprint: facts.fingerprint.clone(),
@@ -35,21 +36,29 @@ fn status(served: &ServedCertificate, now: i64, errors: &[String]) -> Certificat
         valid_until_unix_ms: facts.not_after.saturating_mul(1000),
         days_left: (facts.not_after - now).div_euclid(DAY),
         sites: served.sites().map(str::to_owned).collect(),
+        upstreams: served.upstreams().map(str::to_owned).collect(),
         warnings: served.warnings(now),
         last_error: errors.iter().find(is_about).cloned(),
     }
 }
 
-/// When certificates expire, in seconds since 1970: by site, first name and type of the key.
-/// Of two that do not differ in these, the one that expires first.
-pub(super) fn expiries(snapshot: &Snapshot) -> Vec<(String, String, String, f64)> {
-    let mut all: BTreeMap<(String, String, String), i64> = BTreeMap::new();
+/// The labels of the expiry of a certificate: the site or the upstream that uses it, the other
+/// one being empty; the certificate's first name, or its subject if it has none; and the type of
+/// its key.
+pub(super) type ExpiryLabels = [String; 4];
+
+/// When certificates expire, in seconds since 1970. Of two with the same labels, the one that
+/// expires first.
+pub(super) fn expiries(snapshot: &Snapshot) -> Vec<(ExpiryLabels, f64)> {
+    let mut all: BTreeMap<ExpiryLabels, i64> = BTreeMap::new();
     for served in snapshot.certificates() {
         let facts = served.certificate.facts();
-        for site in served.sites() {
-            let name = facts.names.first().cloned().unwrap_or_default();
-            let key = (site.to_owned(), name, facts.key_type.clone());
-            let expiry = all.entry(key).or_insert(facts.not_after);
+        let name = facts.names.first().unwrap_or(&facts.subject);
+        let sites = served.sites().map(|site| (site, ""));
+        let upstreams = served.upstreams().map(|upstream| ("", upstream));
+        for (site, upstream) in sites.chain(upstreams) {
+            let labels = [site, upstream, name, &facts.key_type].map(str::to_owned);
+            let expiry = all.entry(labels).or_insert(facts.not_after);
             *expiry = facts.not_after.min(*expiry);
         }
     }
@@ -57,7 +66,7 @@ pub(super) fn expiries(snapshot: &Snapshot) -> Vec<(String, String, String, f64)
         clippy::cast_precision_loss,
         reason = "Prometheus counts in floats, which are exact for seconds of this era"
     )]
-    let sample = |((site, name, key_type), expiry)| (site, name, key_type, expiry as f64);
+    let sample = |(labels, expiry)| (labels, expiry as f64);
     all.into_iter().map(sample).collect()
 }
 

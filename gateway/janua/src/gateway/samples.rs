@@ -93,8 +93,8 @@ pub(super) fn samples(
             );
         }
     }
-    for (site, name, key_type, expiry) in certificates::expiries(&snapshot) {
-        let labels = [&*site, &*name, &*key_type];
+    for (labels, expiry) in certificates::expiries(&snapshot) {
+        let labels = labels.each_ref().map(String::as_str);
         samples.gauge(&definitions::CERTIFICATE_EXPIRY, labels, expiry);
     }
     cache(estate, &mut samples);

@@ -176,11 +176,29 @@ pub(super) fn certificates(
                     certificate: Arc::clone(certificate),
                     source,
                     sites: vec![served],
+                    upstreams: Vec::new(),
                 }),
             }
         }
     }
     all
+}
+
+/// Adds the certificate that an upstream is shown to those of the sites.
+pub(super) fn add_shown(name: &str, tls: &UpstreamTls, all: &mut Vec<ServedCertificate>) {
+    let Some(certificate) = tls.certificate() else {
+        return;
+    };
+    let is_same = |known: &&mut ServedCertificate| known.certificate.files() == certificate.files();
+    match all.iter_mut().find(is_same) {
+        Some(known) => known.upstreams.push(name.into()),
+        None => all.push(ServedCertificate {
+            certificate: Arc::clone(certificate),
+            source: CertificateSource::Files,
+            sites: Vec::new(),
+            upstreams: vec![name.into()],
+        }),
+    }
 }
 
 /// Compiles the TLS of a listener for the sites that it serves. None if it has none, or if it
@@ -301,7 +319,12 @@ pub(super) fn upstream(
         ..ClientSettings::default()
     };
     match Client::new(&settings, system_roots) {
-        Ok(client) => Some(UpstreamTls::new(client)),
+        Ok(client) => {
+            if let (Some(certificate), Some(files)) = (client.certificate(), &tls.certificate) {
+                warn(certificate, &[], files.cert.span, found);
+            }
+            Some(UpstreamTls::new(client))
+        }
         Err(error) => {
             let place = tls.ca.as_ref().map_or(tls.span, |ca| ca.span);
             found.push(Diagnostic::error(place, error.to_string()));

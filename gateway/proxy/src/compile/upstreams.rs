@@ -8,23 +8,27 @@ use janua_tls::SystemRoots;
 use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec};
 
 use super::{bytes, limit, tls};
+use crate::certificates::ServedCertificate;
 use crate::estate::Estate;
 use crate::snapshot::{Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
 
 /// All upstreams, in the order of their names. Endpoints of the previous configuration
-/// keep their health and their counts.
+/// keep their health and their counts. The certificates that upstreams are shown are added to
+/// `certificates`.
 pub(super) fn compile(
     upstreams: &Names<config::Upstream>,
     estate: &Estate,
     previous: Option<&Snapshot>,
+    certificates: &mut Vec<ServedCertificate>,
     found: &mut Diagnostics,
 ) -> Vec<Forwarding> {
     let system_roots = SystemRoots::default();
     let tls: Vec<_> = upstreams
-        .values()
-        .map(|upstream| {
+        .iter()
+        .map(|(name, upstream)| {
             let tls = tls::upstream(upstream, &system_roots, found)?;
+            tls::add_shown(name.as_str(), &tls, certificates);
             // An earlier one that is the same has sessions to resume.
             let mut earlier = previous
                 .iter()

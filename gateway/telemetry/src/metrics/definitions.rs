@@ -51,8 +51,8 @@ metrics! {
     TLS_HANDSHAKE_FAILURES: Counter = "janua_tls_handshake_failures_total" ["listener", "reason"]
         "TLS handshakes with clients that failed, by reason (cleartext, client_certificate, connection, refused, timeout, unknown_name).";
 
-    CERTIFICATE_EXPIRY: Gauge = "janua_certificate_expiry_seconds" ["site", "name", "key_type"]
-        "Unix time at which a certificate expires, by site, first name of the certificate, and type of its key.";
+    CERTIFICATE_EXPIRY: Gauge = "janua_certificate_expiry_seconds" ["site", "upstream", "name", "key_type"]
+        "Unix time at which a certificate expires, by the site that has it, or the upstream that is shown it; by its first name (its subject if it has none), and the type of its key.";
 
     UPSTREAM_REQUESTS: Counter = "janua_upstream_requests_total" ["upstream", "endpoint", "status"]
         "Responses received from an endpoint, by status class.";

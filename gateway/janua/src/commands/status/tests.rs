@@ -79,6 +79,7 @@ fn running() -> Status {
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
         certificates: vec![CertificateStatus {
             names: vec!["a.example".to_owned()],
+            subject: "CN=a.example".to_owned(),
             issuer: "CN=R11".to_owned(),
             key_type: "ECDSA P-256".to_owned(),
             fingerprint: "ab".repeat(32),
@@ -88,6 +89,7 @@ fn running() -> Status {
             valid_until_unix_ms: 1_800_000_000_000,
             days_left: 47,
             sites: vec!["shop".to_owned()],
+            upstreams: vec![],
             warnings: vec![],
             last_error: None,
         }],
