@@ -1,13 +1,16 @@
 //! The TLS handshake with a client: chooses certificates and settings by the name that the
 //! client asks for.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use janua_tls::{Selection, Site, suites};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::rustls::{self, HandshakeKind, ProtocolVersion, ServerConnection};
@@ -24,6 +27,43 @@ const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// may take: unread bytes would turn the close into a reset, which destroys the response.
 const CLEARTEXT_READ: usize = 64 * 1024;
 const CLEARTEXT_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many handshakes of a worker are computed before its other tasks run. One takes some
+/// hundred microseconds, as much as many requests.
+const AT_ONCE: usize = 4;
+
+/// Who may compute a handshake. Without turns, thousands of clients that send their ClientHellos
+/// at once would keep a worker from those that are connected until all are answered.
+#[derive(Debug)]
+pub(crate) struct HandshakeTurns(Semaphore);
+
+impl Default for HandshakeTurns {
+    fn default() -> Self {
+        Self(Semaphore::new(AT_ONCE))
+    }
+}
+
+impl HandshakeTurns {
+    /// Runs `compute`, which does not wait, when it is its turn.
+    async fn take<T>(&self, compute: impl FnOnce() -> T) -> T {
+        // It is never closed.
+        let turn = self.0.acquire().await;
+        let result = compute();
+        // Until the tasks that are ready by now have run. `yield_now` of tokio would also wait
+        // until the runtime has looked for new events.
+        let mut has_waited = false;
+        poll_fn(|context| {
+            if std::mem::replace(&mut has_waited, true) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        drop(turn);
+        result
+    }
+}
 
 /// The TLS settings of a listener.
 #[derive(Debug)]
@@ -88,14 +128,16 @@ impl std::fmt::Display for HandshakeError {
 pub(crate) async fn accept(
     stream: TcpStream,
     tls: &ListenerTls,
+    turns: &HandshakeTurns,
 ) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeError> {
-    let accepted = tokio::time::timeout(tls.timeout, accept_hello(stream, tls)).await;
+    let accepted = tokio::time::timeout(tls.timeout, accept_hello(stream, tls, turns)).await;
     accepted.unwrap_or(Err(HandshakeError::Timeout))
 }
 
 async fn accept_hello(
     mut stream: TcpStream,
     tls: &ListenerTls,
+    turns: &HandshakeTurns,
 ) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeError> {
     let mut first = [0];
     let seen = stream.peek(&mut first).await;
@@ -111,7 +153,9 @@ async fn accept_hello(
         return Err(HandshakeError::UnknownName(name.unwrap_or_default()));
     };
     let config = Arc::clone(site.config());
-    let stream = hello.into_stream(config).await.map_err(of_io)?;
+    // This agrees on keys and signs, before it waits for the client.
+    let accepting = turns.take(|| hello.into_stream(config)).await;
+    let stream = accepting.await.map_err(of_io)?;
     let facts = facts(stream.get_ref().1, name, site, tls)?;
     // A resumed session is not verified again, and the certificate may have expired since.
     let certificate = facts.certificate.as_ref();
@@ -189,5 +233,42 @@ fn of_io(error: io::Error) -> HandshakeError {
         ) => HandshakeError::ClientCertificate(why.clone()),
         Some(why) => HandshakeError::Refused(why.clone()),
         None => HandshakeError::Connection(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use tokio::task::{LocalSet, spawn_local};
+
+    use super::*;
+
+    /// Returns once the tasks that are ready by now have run.
+    async fn round() {
+        HandshakeTurns::default().take(|| ()).await;
+    }
+
+    #[tokio::test]
+    async fn other_tasks_run_in_between() {
+        let run = async {
+            let turns = Rc::new(HandshakeTurns::default());
+            let computed = Rc::new(Cell::new(0));
+            for _ in 0..100 {
+                let (turns, computed) = (Rc::clone(&turns), Rc::clone(&computed));
+                spawn_local(async move { turns.take(|| computed.set(computed.get() + 1)).await });
+            }
+            let mut before = 0;
+            let mut rounds = 0;
+            while before < 100 {
+                round().await;
+                assert!(computed.get() - before <= AT_ONCE, "{before}");
+                before = computed.get();
+                rounds += 1;
+                assert!(rounds < 1_000, "they do not get on");
+            }
+        };
+        LocalSet::new().run_until(run).await;
     }
 }

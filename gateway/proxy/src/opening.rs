@@ -64,7 +64,7 @@ pub(crate) async fn open(
         });
     };
     let registry = &worker.estate.metrics;
-    match handshake::accept(stream, &tls).await {
+    match handshake::accept(stream, &tls, &worker.turns).await {
         Ok((stream, facts)) => {
             let labels = [&*stats.name, facts.version];
             let handshakes = registry.counter(&definitions::TLS_HANDSHAKES, labels);

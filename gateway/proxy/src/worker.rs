@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::estate::Estate;
+use crate::handshake::HandshakeTurns;
 use crate::heads::Heads;
 use crate::render::Rendered;
 use crate::request_id::RequestId;
@@ -34,6 +35,7 @@ pub(crate) struct Worker {
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) is_logging: Cell<bool>,
     pub(crate) clock: Clock,
+    pub(crate) turns: HandshakeTurns,
     pub(crate) draining: Cell<bool>,
     /// Open connections.
     open: Cell<usize>,
@@ -63,6 +65,7 @@ impl Worker {
             log: RefCell::new(AccessLog::off()),
             is_logging: Cell::new(false),
             clock: Clock::new(estate.origin),
+            turns: HandshakeTurns::default(),
             draining: Cell::new(false),
             open: Cell::new(0),
             emptied: Notify::new(),
