@@ -14,7 +14,7 @@ use crate::eventually;
 use crate::message::{Request, Response};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
-use crate::tls::{OverTls, TlsClient};
+use crate::tls::{OverTls, TlsClient, TlsError};
 use crate::wire::Wire;
 use process::Process;
 pub use process::{Ran, binary, built, component, run};
@@ -111,6 +111,20 @@ impl Gateway {
             OverTls::get().connect(self.address()).await
         } else {
             Wire::connect(self.address()).await
+        }
+    }
+
+    /// Performs the handshake on a connection over TCP, if everything runs over TLS; otherwise
+    /// the connection is returned as it is. So a test may choose the client's address, or send
+    /// what comes before TLS.
+    ///
+    /// # Errors
+    /// The handshake fails.
+    pub async fn secure(&self, wire: Wire) -> Result<Wire, TlsError> {
+        if self.settings.is_over_tls() {
+            OverTls::get().secure(wire).await
+        } else {
+            Ok(wire)
         }
     }
 

@@ -202,6 +202,14 @@ impl Received {
         only(&self.fields, name)
     }
 
+    /// The values of all lines of a field, in their order.
+    #[must_use]
+    pub fn lines(&self, name: &str) -> Vec<&str> {
+        let named = self.fields.iter();
+        let named = named.filter(|(field, _)| field.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
     /// The body as text.
     #[must_use]
     pub fn text(&self) -> &str {

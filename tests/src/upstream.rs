@@ -106,6 +106,19 @@ impl Upstream {
         Self::http(move |_| std::future::ready(reply.clone())).await
     }
 
+    /// Answers every request with `at last`, once the sender has `true`.
+    pub async fn held() -> (Self, tokio::sync::watch::Sender<bool>) {
+        let (release, released) = tokio::sync::watch::channel(false);
+        let upstream = Self::http(move |_| {
+            let mut released = released.clone();
+            async move {
+                let _ = released.wait_for(|released| *released).await;
+                Reply::ok("at last")
+            }
+        });
+        (upstream.await, release)
+    }
+
     /// Answers with the replies of `handler`.
     pub async fn http<F, R>(handler: F) -> Self
     where

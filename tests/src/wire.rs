@@ -246,6 +246,19 @@ impl Wire {
         wire
     }
 
+    /// The TCP connection below, from which nothing has been read.
+    ///
+    /// # Panics
+    /// If it is another kind of connection, or something has been read.
+    #[must_use]
+    pub fn into_tcp(self) -> TcpStream {
+        assert!(self.buffer.is_empty(), "something has been read");
+        match self.stream {
+            Stream::Tcp(stream) => stream,
+            Stream::Tls(_) | Stream::Unix(_) => panic!("the connection is not of TCP alone"),
+        }
+    }
+
     fn over(stream: Stream) -> Self {
         Self {
             handshake: None,

@@ -6,8 +6,6 @@ use janua_tests::{
     Gateway, Proxy, Reply, Request, Settings, Upstream, Visit, Wire, assert_eventually,
 };
 
-use crate::reload::held;
-
 async fn assert_nothing_leaks(gateway: &Gateway) {
     assert_eventually!(gateway.status().await["in_flight"] == 0);
     assert_eventually!(gateway.status().await["connections"] == 0);
@@ -271,7 +269,7 @@ async fn a_thousand_idle_connections() {
 /// accepted when others leave.
 #[tokio::test]
 async fn running_out_of_descriptors_stops_new_clients_only() {
-    let (upstream, release) = held().await;
+    let (upstream, release) = Upstream::held().await;
     let config = Proxy::to(upstream.endpoint()).upstream("keepalive = 0");
     let settings = Settings::new().workers(1).open_files(128);
     let gateway = settings.start(config).await;

@@ -1,13 +1,13 @@
 //! Stopping the gateway: requests in progress are finished within a time limit.
 
-use janua_tests::{Proxy, Request, Settings, assert_eventually};
+use janua_tests::{Proxy, Request, Settings, Upstream, assert_eventually};
 use rustix::process::Signal;
 
-use crate::reload::{held, says};
+use crate::reload::says;
 
 #[tokio::test]
 async fn sigterm_finishes_what_is_on_its_way() {
-    let (upstream, release) = held().await;
+    let (upstream, release) = Upstream::held().await;
     let config = Proxy::to(upstream.endpoint());
     let mut gateway = Settings::new().drain_timeout("20s").start(config).await;
     let mut idle = gateway.connect().await;
@@ -31,7 +31,7 @@ async fn sigterm_finishes_what_is_on_its_way() {
 
 #[tokio::test]
 async fn draining_has_an_end() {
-    let (upstream, _release) = held().await;
+    let (upstream, _release) = Upstream::held().await;
     let config = Proxy::to(upstream.endpoint());
     let mut gateway = Settings::new().drain_timeout("300ms").start(config).await;
     let mut wire = gateway.connect().await;
@@ -79,7 +79,7 @@ async fn connections_waiting_to_be_accepted_are_served() {
 
 #[tokio::test]
 async fn a_second_signal_ends_at_once_and_says_what_it_cut_off() {
-    let (upstream, _release) = held().await;
+    let (upstream, _release) = Upstream::held().await;
     let config = Proxy::to(upstream.endpoint());
     let mut gateway = Settings::new().drain_timeout("1h").start(config).await;
     let mut wire = gateway.connect().await;
@@ -120,7 +120,7 @@ async fn signals_to_an_idle_gateway_cut_nothing_off() {
 
 #[tokio::test]
 async fn readiness_ends_when_draining_begins() {
-    let (upstream, release) = held().await;
+    let (upstream, release) = Upstream::held().await;
     let config = Proxy::to(upstream.endpoint());
     let mut gateway = Settings::new().drain_timeout("20s").start(config).await;
     assert_eq!(gateway.ask("GET", "/healthz").await.status, 200);

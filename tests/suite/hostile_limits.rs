@@ -9,22 +9,22 @@ use janua_tests::{
 };
 use tokio::net::TcpSocket;
 
-use crate::reload::held;
-
 /// An address of this machine that is not the one by which tests usually connect.
 const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const USUAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-/// Connects from an address of this machine.
-async fn connect_from(gateway: &Gateway, address: Ipv4Addr) -> Wire {
+/// Connects from an address of this machine. None if the connection is closed before the TLS
+/// handshake, if there is one.
+async fn connect_from(gateway: &Gateway, address: Ipv4Addr) -> Option<Wire> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from((address, 0))).unwrap();
-    socket.connect(gateway.address()).await.unwrap().into()
+    let stream = socket.connect(gateway.address()).await.unwrap();
+    gateway.secure(stream.into()).await.ok()
 }
 
 /// A connection that has been served; none if it was closed instead.
 async fn served_from(gateway: &Gateway, address: Ipv4Addr) -> Option<Wire> {
-    let mut wire = connect_from(gateway, address).await;
+    let mut wire = connect_from(gateway, address).await?;
     // A connection that is refused may be closed before the request is sent.
     wire.try_send(Request::get("/here").to_bytes()).await.ok()?;
     match wire.try_receive("GET").await {
@@ -91,24 +91,6 @@ async fn new_connections_of_one_client() {
     assert_eventually!(served(&gateway).await.is_some());
 }
 
-/// The limit is checked before the handshake: who is refused has not sent a byte.
-#[tokio::test]
-async fn connections_are_refused_before_the_handshake() {
-    let site = "certificate = \"self-signed\"\n";
-    let limits = "tls = true\nclient_limits = { connections = 1 }";
-    let config = config(limits, "127.0.0.1:9").site(site).to_string();
-    let config = config.replace("hosts = [\"*\"]", "hosts = [\"a.example\"]");
-    let gateway = Gateway::start(config).await;
-    let mut first = gateway.connect().await;
-    let metrics = async || gateway.metrics().await;
-    assert_eventually!(metrics().await.sum("janua_connections_accepted_total", &[]) > 0.0);
-    let mut second = gateway.connect().await;
-    assert!(second.is_closed().await);
-    assert_eq!(refused(&metrics().await, "client_connections"), 1.0);
-    first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    assert_eq!(first.receive("GET").await.status, 400, "cleartext");
-}
-
 /// A request by way of a trusted proxy.
 fn by_proxy(client: &str) -> Request {
     Request::get("/wait").header("X-Forwarded-For", client)
@@ -118,7 +100,7 @@ fn by_proxy(client: &str) -> Request {
 async fn requests_of_one_client_behind_a_trusted_proxy() {
     const LIMITS: &str = "trusted_proxies = [\"127.0.0.1\"]\n\
         client_limits = { connections = 1, connections_per_second = 1, requests = 2 }";
-    let (upstream, release) = held().await;
+    let (upstream, release) = Upstream::held().await;
     let gateway = Gateway::start(config(LIMITS, &upstream.endpoint())).await;
     // The connections of the proxy are not limited.
     let mut waiting = Vec::new();
@@ -332,7 +314,7 @@ async fn the_most_requests_of_a_connection() {
 
 #[tokio::test]
 async fn the_age_of_a_connection() {
-    let (upstream, release) = held().await;
+    let (upstream, release) = Upstream::held().await;
     let limits = "max_connection_age = \"1s\"\nidle_timeout = \"0s\"";
     let gateway = Gateway::start(config(limits, &upstream.endpoint())).await;
     let mut idle = served(&gateway).await.expect("it is new");

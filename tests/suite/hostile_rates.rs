@@ -115,6 +115,7 @@ async fn a_slow_upstream_costs_no_client_its_connection() {
             visit.wire.send("data: x\n\n").await;
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
+        visit.wire.finish().await;
     })
     .await;
     // More than the upstream takes or sends.

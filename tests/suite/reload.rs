@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, assert_eventually, run};
+use janua_tests::{Gateway, Proxy, Request, Upstream, assert_eventually, run};
 use rustix::process::Signal;
 
 /// A listener on a free port, and a site with this response.
@@ -11,20 +11,6 @@ pub(crate) fn says(word: &str) -> String {
         "[listeners.public]\naddress = \"127.0.0.1:0\"\n\
          [[sites]]\nhosts = [\"*\"]\nroutes = [{{ respond = {{ body = \"{word}\" }} }}]\n"
     )
-}
-
-/// Answers when it is told to.
-pub(crate) async fn held() -> (Upstream, tokio::sync::watch::Sender<bool>) {
-    let (release, released) = tokio::sync::watch::channel(false);
-    let upstream = Upstream::http(move |_| {
-        let mut released = released.clone();
-        async move {
-            let _ = released.wait_for(|released| *released).await;
-            Reply::ok("at last")
-        }
-    })
-    .await;
-    (upstream, release)
 }
 
 #[tokio::test]
@@ -51,7 +37,7 @@ async fn a_reload_changes_what_is_answered() {
 
 #[tokio::test]
 async fn a_request_in_flight_ends_as_it_began() {
-    let (upstream, release) = held().await;
+    let (upstream, release) = Upstream::held().await;
     let mut gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
     wire.send(Request::get("/").to_bytes()).await;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::one_session::OneSession;
-use super::unverified::Unverified;
+use super::unverified::{Staple, Unverified};
 use super::{Authority, Handshake, Issued, provider, versions};
 use crate::wire::Wire;
 
@@ -22,6 +22,7 @@ use crate::wire::Wire;
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     verifier: Arc<dyn ServerCertVerifier>,
+    staple: Staple,
     provider: Arc<CryptoProvider>,
     versions: Vec<&'static rustls::SupportedProtocolVersion>,
     identity: Option<Arc<Issued>>,
@@ -49,16 +50,25 @@ impl TlsClient {
         let mut roots = RootCertStore::empty();
         roots.add(authority.der()).unwrap();
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider());
-        Self::verifying_by(verifier.build().unwrap())
+        Self::verifying_by(verifier.build().unwrap(), Staple::default())
     }
 
     /// A client that accepts any certificate.
     #[must_use]
     pub fn trusting_everybody() -> Self {
-        Self::verifying_by(Arc::new(Unverified(provider())))
+        let staple = Staple::default();
+        let verifier = Unverified::new(provider(), Arc::clone(&staple));
+        Self::verifying_by(Arc::new(verifier), staple)
     }
 
-    fn verifying_by(verifier: Arc<dyn ServerCertVerifier>) -> Self {
+    /// The OCSP response that was stapled to the last full handshake of a client that trusts
+    /// everybody; empty if there was none.
+    #[must_use]
+    pub fn staple(&self) -> Vec<u8> {
+        self.staple.lock().unwrap().clone()
+    }
+
+    fn verifying_by(verifier: Arc<dyn ServerCertVerifier>, staple: Staple) -> Self {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
@@ -67,6 +77,7 @@ impl TlsClient {
             .with_no_client_auth();
         Self {
             verifier,
+            staple,
             provider: provider(),
             versions: versions(&[]),
             identity: None,

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use super::{Authority, Issued, TlsClient, TlsServer};
+use super::{Authority, Issued, TlsClient, TlsError, TlsServer};
 use crate::wire::Wire;
 
 /// The host of [`crate::Request`].
@@ -83,6 +83,10 @@ impl OverTls {
     /// What upstreams of the process speak TLS with.
     pub(crate) fn server(&self) -> &TlsServer {
         &self.server
+    }
+
+    pub(crate) async fn secure(&self, wire: Wire) -> Result<Wire, TlsError> {
+        self.client.connect_over(wire.into_tcp(), HOST).await
     }
 
     pub(crate) async fn connect(&self, address: SocketAddr) -> Wire {

@@ -1,6 +1,6 @@
 //! Accepts every certificate.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -9,7 +9,20 @@ use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
 /// Accepts every certificate, whose key must have signed the handshake.
 #[derive(Debug)]
-pub(super) struct Unverified(pub(super) Arc<CryptoProvider>);
+pub(super) struct Unverified {
+    provider: Arc<CryptoProvider>,
+    /// The OCSP response of the last full handshake; empty if there was none.
+    staple: Staple,
+}
+
+/// The bytes of an OCSP response.
+pub(super) type Staple = Arc<Mutex<Vec<u8>>>;
+
+impl Unverified {
+    pub(super) fn new(provider: Arc<CryptoProvider>, staple: Staple) -> Self {
+        Self { provider, staple }
+    }
+}
 
 impl ServerCertVerifier for Unverified {
     fn verify_server_cert(
@@ -17,9 +30,10 @@ impl ServerCertVerifier for Unverified {
         _: &CertificateDer<'_>,
         _: &[CertificateDer<'_>],
         _: &ServerName<'_>,
-        _: &[u8],
+        staple: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        *self.staple.lock().unwrap() = staple.to_owned();
         Ok(ServerCertVerified::assertion())
     }
 
@@ -29,7 +43,7 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
@@ -39,11 +53,13 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
