@@ -58,13 +58,7 @@ impl TlsStream {
                 return Poll::Ready(());
             }
             match decrypt(&mut stream, |socket, buffer| socket.try_read(buffer)) {
-                Ok(Arrived::Nothing) => {
-                    // The peer of TLS 1.2 is told that there is no renegotiation. What the
-                    // socket does not accept goes out with the next response.
-                    if stream.get_ref().1.wants_write() {
-                        let _ = Pin::new(&mut *stream).poll_flush(context);
-                    }
-                }
+                Ok(Arrived::Nothing) => {}
                 Ok(Arrived::Bytes | Arrived::End) | Err(_) => return Poll::Ready(()),
             }
         }
