@@ -1,13 +1,14 @@
 //! What is said of certificates: by `janua certs`, in the status and in the metrics.
 
 use std::fs;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
-use janua_tests::{Gateway, Settings, assert_eventually, run};
-use serde_json::Value;
+use janua_tests::{Gateway, Issue, Settings, assert_eventually, run};
+use serde_json::{Value, json};
 
 use crate::openssl;
 use crate::reload::says;
+use crate::tls::{LISTENER, Stage, site};
 
 const DAY: f64 = 86_400.0;
 
@@ -155,6 +156,66 @@ async fn a_refused_renewal_is_said_of_its_certificate() {
     assert_ne!(
         certs(&gateway).await[1]["fingerprint"],
         before[1]["fingerprint"]
+    );
+}
+
+/// Beside those of sites: what upstreams are shown expires as well.
+#[tokio::test]
+async fn certificates_that_upstreams_are_shown() {
+    let stage = Stage::new().with("site", &["shop.example"]);
+    let in_two_days = Duration::from_secs(2 * 86_400 + 3_600);
+    stage.issue("out", &Issue::client("gateway").valid_for(in_two_days));
+    let upstream = |name: &str, certificate: &str| {
+        format!(
+            "[upstreams.{name}]\nendpoints = [\"127.0.0.1:9\"]\ntls = {{ ca = \"ca.pem\", \
+             certificate = {{ cert = \"{certificate}.crt\", key = \"{certificate}.key\" }} }}\n"
+        )
+    };
+    let config = format!(
+        "{LISTENER}{}{}{}",
+        upstream("crm", "out"),
+        upstream("sales", "site"),
+        site("site", &["shop.example"], "")
+    );
+    let gateway = stage.start(config).await;
+    let all = certs(&gateway).await;
+    let users: Vec<_> = all
+        .iter()
+        .map(|one| {
+            (
+                one["subject"].clone(),
+                one["sites"].clone(),
+                one["upstreams"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        users,
+        [
+            (
+                json!("CN=shop.example"),
+                json!(["shop.example"]),
+                json!(["sales"])
+            ),
+            (json!("CN=gateway"), json!([]), json!(["crm"])),
+        ]
+    );
+    let admin = ["certs", "--admin", "admin.sock"];
+    let page = run(gateway.directory(), &admin).await.stdout;
+    assert!(page.contains("shop.example, upstream sales"), "{page}");
+    assert!(
+        page.contains("\nCN=gateway: it expires in 2 days"),
+        "{page}"
+    );
+    let metrics = gateway.metrics().await;
+    let expiry = |upstream: &str, name: &str| {
+        let labels = [("site", ""), ("upstream", upstream), ("name", name)];
+        metrics.sum("janua_certificate_expiry_seconds", &labels)
+    };
+    let (crm, sales) = (expiry("crm", "CN=gateway"), expiry("sales", "shop.example"));
+    assert!(
+        (97.0 * DAY..99.0 * DAY).contains(&(sales - crm)),
+        "{sales} {crm}"
     );
 }
 

@@ -130,8 +130,8 @@ policies
   fresh     headers    0123456789ab  ok         0       -         0  20 KiB
 
 certificates
-  NAMES      SITES  KEY          ISSUER  SOURCE  VALID UNTIL           DAYS LEFT
-  a.example  shop   ECDSA P-256  CN=R11  files   2027-01-15 08:00 UTC         47
+  NAMES      USED BY  KEY          ISSUER  SOURCE  VALID UNTIL           DAYS LEFT
+  a.example  shop     ECDSA P-256  CN=R11  files   2027-01-15 08:00 UTC         47
 
 attention
   upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused";
