@@ -132,6 +132,7 @@ async fn a_large_client_hello() {
     let mut wire = gateway.connect_tls(&many, HOST).await;
     assert_eq!(wire.handshake().protocol.as_deref(), Some("http/1.1"));
     assert_eq!(get(&mut wire, HOST).await.status, 200);
+    drop(wire);
     // More than a record holds.
     let names: Vec<String> = (0..100).map(|number| format!("{number:0>240}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
