@@ -110,7 +110,7 @@ fn check_written(client: Option<SocketAddr>, rest: &[u8]) {
         server_name: (!text.is_empty()).then_some(&text),
         certificate: (rest.len() % 2 == 1).then_some(Certificate {
             common_name: Some(&text),
-            is_shown: rest.len() % 3 == 0,
+            is_shown: rest.len().is_multiple_of(3),
         }),
     };
     let ends = client.zip(address(rest, 3));
