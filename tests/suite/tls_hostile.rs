@@ -100,6 +100,26 @@ async fn a_handshake_that_does_not_end() {
     recovers(&gateway, &client).await;
 }
 
+/// A client over its limit is refused before the handshake, whose cost it does not cause.
+#[tokio::test]
+async fn a_client_over_its_limit_costs_no_handshake() {
+    let stage = Stage::new().with("a", &[HOST]);
+    let limits = "tls = true\nclient_limits = { connections = 1 }";
+    let listener = LISTENER.replace("tls = true", limits);
+    let client = stage.client();
+    let gateway = stage
+        .start(format!("{listener}{}", site("a", &[HOST], "")))
+        .await;
+    let mut first = gateway.connect_tls(&client, HOST).await;
+    let mut second = begin(gateway.address(), b"").await;
+    assert!(second.is_closed().await, "without a byte from the client");
+    let metrics = gateway.metrics().await;
+    let of_client = [("reason", "client_connections")];
+    let refused = metrics.sum("janua_connections_refused_total", &of_client);
+    assert_eq!(refused, 1.0);
+    assert_eq!(get(&mut first, HOST).await.status, 200);
+}
+
 #[tokio::test]
 async fn a_client_hello_in_many_parts() {
     let (gateway, client) = gateway("true").await;
