@@ -142,8 +142,8 @@ async fn upstreams_are_told_of_tls() {
         );
         assert_eq!(text(&values, COMMON_NAME), name, "{case}");
         let suite = match version {
-            "1.2" => "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-            _ => "TLS_AES_256_GCM_SHA384",
+            "1.2" => "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+            _ => "TLS_AES_128_GCM_SHA256",
         };
         assert_eq!(text(&values, CIPHER), Some(suite), "{case}");
     }

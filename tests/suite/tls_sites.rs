@@ -188,7 +188,7 @@ async fn what_was_agreed_is_in_the_log() {
     wire.exchange(&Request::get("/new").host("a.example")).await;
     let line = gateway.log_line("/new").await;
     assert_eq!(line["tls_version"], "1.3");
-    assert_eq!(line["tls_cipher"], "TLS_AES_256_GCM_SHA384");
+    assert_eq!(line["tls_cipher"], "TLS_AES_128_GCM_SHA256");
     let metrics = gateway.metrics().await;
     let labels = [("listener", "https"), ("version", "1.2")];
     assert_eq!(metrics.sum("janua_tls_handshakes_total", &labels), 1.0);
