@@ -2,7 +2,7 @@
 
 use crate::recorded::Recorded;
 use crate::targets::{
-    accept_encoding, cache_control, chunked, path, proxy_header, request_head, response_head,
+    accept_encoding, cache_control, chunked, hpack, path, proxy_header, request_head, response_head,
 };
 
 /// A function that takes any bytes, and what helps to find interesting ones.
@@ -19,7 +19,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const ALL: [Target; 7] = [
+pub const ALL: [Target; 8] = [
     Target {
         name: "request_head",
         run: request_head::run,
@@ -48,6 +48,12 @@ pub const ALL: [Target; 7] = [
         name: "proxy_header",
         run: proxy_header::run,
         words: proxy_header::WORDS,
+        recorded: None,
+    },
+    Target {
+        name: "hpack",
+        run: hpack::run,
+        words: hpack::WORDS,
         recorded: None,
     },
     Target {

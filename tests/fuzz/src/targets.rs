@@ -4,6 +4,7 @@ pub(crate) mod accept_encoding;
 pub(crate) mod cache_control;
 pub(crate) mod chunked;
 mod head;
+pub(crate) mod hpack;
 pub(crate) mod path;
 pub(crate) mod proxy_header;
 pub(crate) mod request_head;
