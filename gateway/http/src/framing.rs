@@ -1,4 +1,4 @@
-//! How the end of a body is determined (RFC 9112 §6.3).
+//! How the end of a body is determined (RFC 9112 §6.3, RFC 9113 §8.1).
 
 /// The framing of one message's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,9 @@ pub enum Framing {
     Chunked,
     /// All bytes until the connection is closed; in responses only.
     UntilClose,
+    /// All bytes until the stream ends (RFC 9113 §8.1), and exactly this many if the head
+    /// declares a length.
+    Stream(Option<u64>),
 }
 
 impl Framing {
@@ -22,6 +25,7 @@ impl Framing {
             Self::None => Some(0),
             Self::Length(length) => Some(length),
             Self::Chunked | Self::UntilClose => None,
+            Self::Stream(length) => length,
         }
     }
 
@@ -33,7 +37,7 @@ impl Framing {
 }
 
 /// The length of a body as far as it is known in advance, independent of the protocol. How
-/// HTTP/1 marks the end of the body is described by [`Framing`].
+/// the protocol marks the end of the body is described by [`Framing`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Length {
     /// There is no body.
@@ -67,8 +71,8 @@ impl From<Framing> for Length {
     fn from(framing: Framing) -> Self {
         match framing {
             Framing::None => Self::None,
-            Framing::Length(length) => Self::Exactly(length),
-            Framing::Chunked | Framing::UntilClose => Self::Open,
+            Framing::Length(length) | Framing::Stream(Some(length)) => Self::Exactly(length),
+            Framing::Stream(None) | Framing::Chunked | Framing::UntilClose => Self::Open,
         }
     }
 }

@@ -13,7 +13,8 @@ pub const MAX_FIELDS: usize = 256;
 /// How large a head may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most bytes, from the start line to the empty line inclusive.
+    /// The most bytes, from the start line to the empty line inclusive; in HTTP/2 the size of
+    /// the field list (RFC 9113 §6.5.2), which counts 32 bytes for each field beyond its own.
     pub bytes: usize,
     /// The most field lines; no more than [`MAX_FIELDS`].
     pub fields: usize,
@@ -27,6 +28,20 @@ pub enum Version {
     /// HTTP/1.1.
     #[default]
     Http11,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Version {
+    /// The version's number, as logs and policies see it.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Http10 => "1.0",
+            Self::Http11 => "1.1",
+            Self::Http2 => "2",
+        }
+    }
 }
 
 /// Why a head was refused.
@@ -200,13 +215,14 @@ impl MessageControl {
     /// True if the connection is persistent (RFC 9112 §9.3).
     pub(crate) fn persists(&self, version: Version) -> bool {
         match version {
-            Version::Http11 => !self.close,
+            Version::Http11 | Version::Http2 => !self.close,
             Version::Http10 => self.keep_alive && !self.close,
         }
     }
 }
 
-fn length(value: &[u8]) -> Result<u64, HeadError> {
+/// Reads the value of `Content-Length`: digits only (RFC 9110 §8.6).
+pub(crate) fn length(value: &[u8]) -> Result<u64, HeadError> {
     let bad = HeadError::Malformed("bad Content-Length");
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return Err(bad);

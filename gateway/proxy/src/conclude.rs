@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use janua_http::failure::Kind;
-use janua_http::head::Version;
 use janua_telemetry::access_log;
 
 use crate::exchange::{Counted, Exchange};
@@ -92,11 +91,7 @@ impl Exchange {
             host: request.authority.host().as_bytes(),
             path,
             query: query.as_deref(),
-            http_version: if request.version == Version::Http10 {
-                "1.0"
-            } else {
-                "1.1"
-            },
+            http_version: request.version.number(),
             tls_version: self.peer.tls.as_ref().map(|tls| tls.version),
             tls_cipher: self.peer.tls.as_ref().map(|tls| tls.cipher_suite),
             tls_server_name: (self.peer.tls.as_ref()).and_then(|tls| tls.server_name.as_deref()),

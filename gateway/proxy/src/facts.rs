@@ -1,7 +1,6 @@
 //! The inputs of policies, read from the heads of the exchange.
 
 use janua_http::fields::Known;
-use janua_http::head::Version;
 use janua_http::query;
 use janua_http::{RequestHead, ResponseHead};
 use janua_wasm::{Facts, Input};
@@ -57,8 +56,7 @@ impl Facts for View<'_> {
         let value: &[u8] = match input {
             Input::Method => &head.method,
             Input::Scheme => self.origin.scheme().as_bytes(),
-            Input::HttpVersion if head.version == Version::Http10 => b"1.0",
-            Input::HttpVersion => b"1.1",
+            Input::HttpVersion => head.version.number().as_bytes(),
             Input::ClientIp => return self.client_ip(out),
             Input::PeerIp => self.peer.text.as_bytes(),
             Input::RequestId => self.request_id,

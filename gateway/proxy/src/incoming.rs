@@ -70,7 +70,8 @@ impl Incoming {
             Framing::None | Framing::Length(0) => Remaining::Done,
             Framing::Length(length) => Remaining::Length(length),
             Framing::Chunked => Remaining::Chunked(Box::default()),
-            Framing::UntilClose => Remaining::UntilClose,
+            Framing::Stream(Some(length)) => Remaining::Length(length),
+            Framing::UntilClose | Framing::Stream(None) => Remaining::UntilClose,
         };
         self.length = framing.into();
         self.trailers = Trailers::Pass;

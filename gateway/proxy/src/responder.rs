@@ -124,7 +124,7 @@ impl<'c> Responder<'c> {
             write_field(out, b"Transfer-Encoding", b"chunked");
         }
         match (fate, self.version) {
-            (Fate::KeepAlive, Version::Http11) => {}
+            (Fate::KeepAlive, Version::Http11 | Version::Http2) => {}
             (Fate::KeepAlive, Version::Http10) => write_field(out, b"Connection", b"keep-alive"),
             (Fate::Close | Fate::Abort, _) => write_field(out, b"Connection", b"close"),
         }

@@ -98,6 +98,7 @@ fn write(head: &RequestHead) -> Vec<u8> {
     out.extend_from_slice(match head.version {
         Version::Http10 => b" HTTP/1.0\r\n",
         Version::Http11 => b" HTTP/1.1\r\n",
+        Version::Http2 => panic!("HTTP/2 from a request line"),
     });
     head.fields.write_to(&mut out);
     out.extend_from_slice(b"\r\n");

@@ -68,6 +68,7 @@ fn write(head: &ResponseHead) -> Vec<u8> {
     let version = match head.version {
         Version::Http10 => "HTTP/1.0",
         Version::Http11 => "HTTP/1.1",
+        Version::Http2 => panic!("HTTP/2 from a status line"),
     };
     let mut out = format!("{version} {} ", head.status).into_bytes();
     out.extend_from_slice(&head.reason);
