@@ -7,7 +7,9 @@ use crate::fields::{Fields, Known, is_proxy_address_field, list, write_field};
 use crate::path::hex;
 
 /// The most bytes of all trailer lines of a body together.
-const MAX_TRAILERS: usize = 16 * 1024;
+pub(crate) const MAX_TRAILERS: usize = 16 * 1024;
+/// The most trailer lines of a body.
+pub(crate) const MAX_TRAILER_LINES: usize = 64;
 /// The most bytes that a body may spend on framing that it could do without:
 /// chunk extensions, spaces, and leading zeros of a chunk size. Without a limit
 /// for the whole body, a sender could have the gateway read thousands of bytes
@@ -243,7 +245,7 @@ impl Decoder {
         if self.trailers.len() <= 2 {
             return Ok(());
         }
-        let mut table = [httparse::EMPTY_HEADER; 64];
+        let mut table = [httparse::EMPTY_HEADER; MAX_TRAILER_LINES];
         match httparse::parse_headers(&self.trailers, &mut table) {
             Ok(httparse::Status::Complete((_, headers))) => {
                 for header in headers
@@ -261,7 +263,7 @@ impl Decoder {
 
 /// True for a field that is allowed as a trailer. Fields that concern framing, routing or
 /// authentication are not (RFC 9110 §6.5.1).
-fn is_allowed(name: &[u8]) -> bool {
+pub(crate) fn is_allowed(name: &[u8]) -> bool {
     const REFUSED: [&str; 10] = [
         "authorization",
         "cache-control",

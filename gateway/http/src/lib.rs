@@ -1,7 +1,7 @@
 //! The HTTP types that all parts of the gateway share: heads and their fields, message
 //! framing, paths, authorities and failures.
 //!
-//! Nothing here reads a socket or a clock. A head is parsed once and strictly (RFC 9112),
+//! Nothing here reads a socket or a clock. A head is parsed once and strictly (RFC 9112, 9113),
 //! into memory that is reused for the next one. Ambiguous messages are refused here, so
 //! that they are never forwarded.
 
@@ -22,6 +22,7 @@ pub mod query;
 pub mod range;
 pub mod request;
 pub mod response;
+pub mod section;
 pub mod status;
 
 pub use authority::Authority;

@@ -1,4 +1,6 @@
-//! The head of a request (RFC 9112 §3).
+//! The head of a request (RFC 9112 §3, RFC 9113 §8.3.1).
+
+mod section;
 
 use std::mem::MaybeUninit;
 
@@ -7,6 +9,8 @@ use crate::fields::{Fields, Known};
 use crate::framing::Framing;
 use crate::head::{HeadError, Limits, Parsed, Table, Version, parse_error, take_fields};
 use crate::{method, path};
+
+pub use section::RequestSection;
 
 /// The head of a request, in memory that is reused.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +39,8 @@ pub struct RequestHead {
     pub upgrade: bool,
     /// True if the path contains `%2F`.
     pub has_encoded_slash: bool,
+    /// The protocol that an extended `CONNECT` requests, as sent (RFC 8441 §4).
+    pub protocol: Option<Vec<u8>>,
 }
 
 impl RequestHead {
@@ -52,6 +58,7 @@ impl RequestHead {
         self.expects_continue = false;
         self.upgrade = false;
         self.has_encoded_slash = false;
+        self.protocol = None;
     }
 
     /// Parses a head at the front of `buffer`, and returns its size in bytes; `Ok(None)` if it
@@ -134,10 +141,7 @@ impl RequestHead {
 
     /// Reads the request target in any of its forms (RFC 9112 §3.2).
     fn take_target(&mut self, target: &[u8]) -> Result<(), HeadError> {
-        if !target
-            .iter()
-            .all(|&byte| byte > b' ' && byte != 0x7f && byte != b'#')
-        {
+        if !has_target_bytes(target) {
             return Err(HeadError::Malformed("bad request target"));
         }
         let target = match target.first() {
@@ -160,6 +164,11 @@ impl RequestHead {
         self.raw_path
             .extend_from_slice(if raw_path.is_empty() { b"/" } else { raw_path });
         self.query = query.map(<[u8]>::to_vec);
+        self.normalise_path()
+    }
+
+    /// Makes the one normalised path of `raw_path`.
+    fn normalise_path(&mut self) -> Result<(), HeadError> {
         self.has_encoded_slash = path::normalise(&self.raw_path, &mut self.path)
             .map_err(|error| HeadError::Malformed(error.words()))?;
         Ok(())
@@ -185,6 +194,14 @@ impl RequestHead {
         self.fields.set(b"Host", &host);
         Ok(tail)
     }
+}
+
+/// True if all bytes may be part of a request target: no spaces, no control characters, and
+/// no fragment.
+fn has_target_bytes(target: &[u8]) -> bool {
+    target
+        .iter()
+        .all(|&byte| byte > b' ' && byte != 0x7f && byte != b'#')
 }
 
 /// Corrects the parser's error for a malformed request line. It takes everything after the
