@@ -225,3 +225,18 @@ enum Standing {
 fn violation(words: &'static str) -> ConnectionError {
     ConnectionError::Protocol(Code::PROTOCOL_ERROR, words)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::Stream;
+
+    /// What the documentation of the crate says.
+    #[test]
+    fn sizes() {
+        let connection = size_of::<Connection>();
+        assert!(connection <= 1_024, "{connection}");
+        let stream = size_of::<Stream>();
+        assert!(stream <= 256, "{stream}");
+    }
+}
