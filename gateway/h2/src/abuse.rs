@@ -41,6 +41,8 @@ abuses! {
     EmptyHeaders "empty_headers"
     /// A field section that is not complete in time.
     SlowHead "slow_head"
+    /// Field sections that unpack to far more than a head may have (CVE-2026-49975).
+    Bombs "bombs"
     /// Heads above the limits of size or fields, after they were decoded.
     LargeHeads "large_heads"
     /// `DATA` frames that carry nothing and end nothing (CVE-2019-9518).
@@ -116,6 +118,17 @@ impl Abuses {
         if let Some(count) = self.unreported.get_mut(abuse as usize) {
             *count = count.saturating_add(1);
         }
+    }
+
+    /// Counts an abuse whose limit was exceeded elsewhere.
+    pub(crate) fn noted(
+        &mut self,
+        result: Result<(), ConnectionError>,
+    ) -> Result<(), ConnectionError> {
+        if let Err(ConnectionError::Abuse(abuse)) = result {
+            self.note(abuse);
+        }
+        result
     }
 
     /// What was counted since the last call, without zeros.

@@ -13,12 +13,14 @@ mod time;
 use std::collections::VecDeque;
 use std::task::{Context, Waker};
 
+use janua_hpack::{DEFAULT_TABLE_SIZE, Decoder, Encoder};
+
 pub use accept::Accept;
 
 use crate::abuse::{Abuse, Abuses};
 use crate::error::{Code, ConnectionError};
 use crate::frame::write_window_update;
-use crate::hpack::{Decoder, Encoder};
+use crate::hpack;
 use crate::input::Input;
 use crate::limits::Limits;
 use crate::output::{FULL, Output};
@@ -96,15 +98,20 @@ impl Connection {
         if more > 0 {
             write_window_update(out, 0, more);
         }
+        let mut encoder = Encoder::new();
+        let peer = PeerSettings::default();
+        hpack::limit_table(&mut encoder, peer.header_table_size);
+        let table = settings.header_table_size as usize;
         Self {
-            decoder: Decoder::new(settings.header_table_size as usize),
-            encoder: Encoder::new(),
+            // A smaller table is used from the acknowledgement on.
+            decoder: Decoder::new(table.max(DEFAULT_TABLE_SIZE)),
+            encoder,
             input: Input::new(now),
             receive_window: i64::from(settings.connection_window),
             settings_due: Some(now.saturating_add(limits.settings_ack_ms)),
             settings,
             limits,
-            peer: PeerSettings::default(),
+            peer,
             streams: Streams::default(),
             output,
             turns: Turns::default(),
@@ -235,7 +242,7 @@ mod tests {
     #[test]
     fn sizes() {
         let connection = size_of::<Connection>();
-        assert!(connection <= 1_024, "{connection}");
+        assert!(connection <= 1_152, "{connection}");
         let stream = size_of::<Stream>();
         assert!(stream <= 256, "{stream}");
     }

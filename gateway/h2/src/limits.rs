@@ -20,6 +20,9 @@ pub struct Limits {
     /// Bytes of one encoded field section; 65,536. A section above it cannot be decoded, and so
     /// ends the connection; one whose decoded list is too large is merely refused.
     pub header_block: usize,
+    /// Bytes that a field section may unpack to; 1,048,576. A section above it is not decoded to its
+    /// end, and so ends the connection.
+    pub unpacked: usize,
     /// `HEADERS` and `CONTINUATION` frames without content; 20.
     pub empty_headers: u32,
     /// Heads above the limits of size or fields; 50.
@@ -67,6 +70,7 @@ impl Default for Limits {
             provoked_resets: 100,
             continuations: 20,
             header_block: 64 * 1024,
+            unpacked: 1024 * 1024,
             empty_headers: 20,
             large_heads: 50,
             empty_data: 100,
@@ -106,7 +110,11 @@ impl Limits {
             Abuse::UnknownFrames => self.unknown_frames,
             Abuse::ClosedFrames => self.closed_frames,
             Abuse::Refused => self.refused,
-            Abuse::Continuations | Abuse::HeaderBlock | Abuse::SlowHead | Abuse::Stalls => u32::MAX,
+            Abuse::Continuations
+            | Abuse::HeaderBlock
+            | Abuse::Bombs
+            | Abuse::SlowHead
+            | Abuse::Stalls => u32::MAX,
         }
     }
 }

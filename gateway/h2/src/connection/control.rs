@@ -5,6 +5,7 @@ use super::{Connection, Phase, Standing, violation};
 use crate::abuse::Abuse;
 use crate::error::{Code, ConnectionError, StreamError};
 use crate::frame::{self, Header, MAX_U31, flag, header, kind, write_ping};
+use crate::hpack;
 use crate::priority::Priority;
 use crate::stream::Sending;
 
@@ -49,14 +50,17 @@ impl Connection {
     ) -> Result<(), ConnectionError> {
         self.count(Abuse::Settings)?;
         if header.has(flag::ACK) {
-            self.settings_due = None;
+            if self.settings_due.take().is_some() {
+                let table = self.settings.header_table_size as usize;
+                self.decoder.set_max_table_size(table);
+            }
             return Ok(());
         }
         self.input.has_settings = true;
         let before = self.peer;
         self.peer.take(payload)?;
         if self.peer.header_table_size != before.header_table_size {
-            self.encoder.set_max_table_size(self.peer.header_table_size);
+            hpack::limit_table(&mut self.encoder, self.peer.header_table_size);
         }
         let change = i64::from(self.peer.initial_window) - i64::from(before.initial_window);
         if change != 0 {

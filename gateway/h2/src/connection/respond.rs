@@ -2,12 +2,12 @@
 
 use std::task::Poll;
 
+use janua_hpack::Indexing;
 use janua_http::{Fields, Known};
 
 use super::Connection;
 use crate::error::{Code, StreamError};
 use crate::frame::{self, flag, header, kind};
-use crate::hpack::indexing;
 use crate::stream::Sending;
 use crate::streams::StreamKey;
 
@@ -114,15 +114,11 @@ impl Connection {
         if let Some(status) = status {
             self.encoder.status(status, out);
         }
-        let mut lower = Vec::new();
         for (known, name, value) in fields {
-            if known.is_hop_by_hop() {
-                continue;
+            if !known.is_hop_by_hop() {
+                let indexing = Indexing::of(name, value);
+                self.encoder.field(name, value, indexing, out);
             }
-            let mut short = [0; 32];
-            let name = lower_case(name, &mut short, &mut lower);
-            let indexing = indexing(known, name);
-            self.encoder.field(name, value, out, indexing);
         }
         let most = self.peer.max_frame_size as usize;
         finish_section(out, start, key.id(), ends, most);
@@ -132,22 +128,6 @@ impl Connection {
         self.streams.settle(key);
         self.wake();
     }
-}
-
-/// The name in lower case, in one of the two buffers if it has to be changed.
-fn lower_case<'a>(name: &'a [u8], short: &'a mut [u8; 32], long: &'a mut Vec<u8>) -> &'a [u8] {
-    if !name.iter().any(u8::is_ascii_uppercase) {
-        return name;
-    }
-    if let Some(short) = short.get_mut(..name.len()) {
-        short.copy_from_slice(name);
-        short.make_ascii_lowercase();
-        return short;
-    }
-    long.clear();
-    long.extend_from_slice(name);
-    long.make_ascii_lowercase();
-    long
 }
 
 /// Fills in the frame's header before the section at `start`. A section above the client's maximum

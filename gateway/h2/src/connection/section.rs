@@ -11,6 +11,7 @@ use crate::abuse::Abuse;
 use crate::buffers;
 use crate::error::{Code, ConnectionError, StreamError};
 use crate::frame::{Header, flag};
+use crate::hpack;
 use crate::input::Block;
 use crate::priority::Priority;
 use crate::settings::INITIAL_WINDOW;
@@ -132,9 +133,12 @@ impl Connection {
             return Ok(());
         }
         let mut section = RequestSection::new(accept.head(), self.settings.head);
-        self.decoder
-            .decode(block, &mut |name, value, _| section.field(name, value))
-            .map_err(|_| undecodable())?;
+        self.abuses.noted(hpack::decode(
+            &mut self.decoder,
+            block,
+            self.limits.unpacked,
+            |name, value| section.field(name, value),
+        ))?;
         let mut received = section.finish(ends);
         let head = accept.head();
         if head.protocol.is_some() && !self.settings.enable_connect_protocol {
@@ -205,9 +209,12 @@ impl Connection {
         }
         let mut trailers = Fields::default();
         let mut section = TrailerSection::new(&mut trailers);
-        self.decoder
-            .decode(block, &mut |name, value, _| section.field(name, value))
-            .map_err(|_| undecodable())?;
+        self.abuses.noted(hpack::decode(
+            &mut self.decoder,
+            block,
+            self.limits.unpacked,
+            |name, value| section.field(name, value),
+        ))?;
         match section.finish() {
             Ok(()) if stream.expected.unwrap_or_default() == 0 => {}
             Ok(()) | Err(SectionError::Malformed(_)) => {
@@ -226,8 +233,9 @@ impl Connection {
 
     /// Decodes a section that is not used.
     fn decode_unused(&mut self, block: &[u8]) -> Result<(), ConnectionError> {
-        let decoded = self.decoder.decode(block, &mut |_, _, _| {});
-        decoded.map_err(|_| undecodable())
+        let most = self.limits.unpacked;
+        let decoded = hpack::decode(&mut self.decoder, block, most, |_, _| {});
+        self.abuses.noted(decoded)
     }
 }
 
@@ -249,10 +257,6 @@ fn fragment(header: Header, mut payload: &[u8]) -> Result<&[u8], ConnectionError
     length
         .and_then(|length| payload.get(..length))
         .ok_or_else(|| violation("more padding than payload"))
-}
-
-fn undecodable() -> ConnectionError {
-    ConnectionError::Protocol(Code::COMPRESSION_ERROR, "a field section cannot be decoded")
 }
 
 pub(super) fn stream_closed() -> ConnectionError {

@@ -195,7 +195,7 @@ fn the_bytes_of_a_section() {
 fn a_bomb_is_not_unpacked() {
     let mut client = Client::new();
     client.send(&get(1)).unwrap();
-    for (name, refused) in [("x", 4_000), ("cookie", 4_000), ("cookie", 101)] {
+    for (name, refused) in [("x", 200), ("cookie", 200), ("cookie", 8), ("x", 4_000)] {
         let mut block = section(&GET);
         block.extend([0x40, name.len() as u8]);
         block.extend(name.as_bytes());
@@ -203,7 +203,11 @@ fn a_bomb_is_not_unpacked() {
         block.extend([b'v'; 127 + 0x1e * 128 + 1]);
         block.extend(vec![0x80 | 62; refused]);
         let stream = client.requests.all.len() as u32 * 2 + 1;
-        client.send(&frame(1, WHOLE, stream, &block)).unwrap();
+        let sent = client.send(&frame(1, WHOLE, stream, &block));
+        if refused > 1_000 {
+            assert_eq!(sent, Err(ConnectionError::Abuse(Abuse::Bombs)));
+            return;
+        }
         let (key, head, received) = client.requests.all.pop().unwrap();
         assert!(received.is_err());
         assert!(
@@ -213,7 +217,7 @@ fn a_bomb_is_not_unpacked() {
         );
         client.requests.all.push((key, head, received));
     }
-    client.check_healthy(1);
+    panic!("the last is a bomb");
 }
 
 #[test]
