@@ -25,6 +25,7 @@ mod ignored;
 mod include;
 mod list;
 mod listener;
+mod listener_http2;
 mod listener_tls;
 mod log;
 mod macros;
@@ -69,6 +70,7 @@ pub use header::{FieldName, Header, HeaderList, HeaderMatch, HeaderMatches, Head
 pub use include::{Pattern, load, load_with_references};
 pub use list::{NonEmpty, OneOrMany};
 pub use listener::{ListenAddress, Listener};
+pub use listener_http2::{Http2Limits, ListenerHttp2};
 pub use listener_tls::ListenerTls;
 pub use log::{AccessFormat, AccessLog, AccessPath, Level, Log};
 pub use min_rate::{MinRate, Rate};

@@ -9,6 +9,7 @@ use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::header::HeaderList;
 use crate::list::{NonEmpty, OneOrMany};
+use crate::listener_http2::ListenerHttp2;
 use crate::listener_tls::ListenerTls;
 use crate::macros::table;
 use crate::min_rate::MinRate;
@@ -62,6 +63,10 @@ table! {
         /// Whether clients connect by TLS, for which a site needs a
         /// `certificate`; or a table of settings.
         tls: Switch<ListenerTls> = default("false");
+        /// Whether clients may use HTTP/2, which they choose during the TLS
+        /// handshake (ALPN), or without TLS by beginning with it ("prior
+        /// knowledge"); or a table of settings.
+        http2: Option<Switch<ListenerHttp2>> = optional("true with `tls`, and otherwise false");
         /// Peers that begin each connection with a PROXY header, version 1 or 2:
         /// addresses or networks. The address in it is from then on that of the
         /// peer, also for `trusted_proxies`. A connection from one of these peers
