@@ -16,6 +16,11 @@ pub(crate) const TURN: u64 = 256 * 1024;
 
 /// The receiver of a body.
 pub(crate) trait Receiver {
+    /// How many bytes to read for it at once. What it cannot send yet is buffered.
+    fn appetite(&self) -> usize {
+        usize::MAX
+    }
+
     /// Receives the next bytes of the body.
     fn data(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()>;
     /// Receives the end of the body, and its trailers.

@@ -1,8 +1,7 @@
-//! A client's connection: one exchange after another.
+//! A client's connection: opens it, and serves it in the protocol that the client speaks.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::Poll;
@@ -11,8 +10,9 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::deadline::Deadline;
+use crate::http1;
+use crate::http2;
 use crate::incoming::Incoming;
-use crate::life;
 use crate::linger;
 use crate::listener_stats::ListenerStats;
 use crate::opening::{self, Opened};
@@ -22,15 +22,13 @@ use crate::session::Session;
 use crate::wire::{Reader, Writer};
 use crate::worker::Worker;
 
-/// How many pipelined requests are answered before other tasks of the worker run.
-const MAX_PIPELINED: u32 = 16;
-
 /// Counts a connection as open until it is dropped. It is created when the connection is
 /// accepted, so that the connection is at every moment either queued or counted.
 pub(crate) struct ConnectionGuard {
-    worker: Rc<Worker>,
-    stats: Rc<ListenerStats>,
-    number: usize,
+    pub(crate) worker: Rc<Worker>,
+    pub(crate) stats: Rc<ListenerStats>,
+    /// Its number among those of the worker.
+    pub(crate) number: usize,
 }
 
 /// Serves a connection to its end.
@@ -49,16 +47,15 @@ pub(crate) async fn serve(
         address,
         listener,
     ));
-    // `_share` counts the connection among those of its client.
-    let Some(Opened {
+    let Some(opened) = opening.await else {
+        return;
+    };
+    let Opened {
         read,
         write,
         peer,
-        share: _share,
-    }) = opening.await
-    else {
-        return;
-    };
+        share,
+    } = opened;
     let mut session = Session {
         incoming: Incoming::new(Reader::new(read)),
         outgoing: Outgoing::new(Writer::new(write)),
@@ -67,89 +64,32 @@ pub(crate) async fn serve(
         listener,
         requests: 0,
         opened: worker.clock.now().instant,
+        arrived: None,
     };
-    let mut pipelined = 0;
-    while wait(&mut session, worker, guard.number).await {
-        // Boxed, so that an idle connection does not hold the memory of this future.
-        match in_box(|| life::run(&mut session, worker)).await {
-            Fate::KeepAlive => {
-                session.incoming.reader.release_buffer();
-                session.outgoing.writer.release_buffer();
-                pipelined = if session.incoming.reader.buffered().is_empty() {
-                    0
-                } else {
-                    pipelined + 1
-                };
-                if pipelined == MAX_PIPELINED {
-                    pipelined = 0;
-                    tokio::task::yield_now().await;
-                }
-            }
-            Fate::Close => return Box::pin(linger::linger(&mut session)).await,
-            Fate::Abort => return session.outgoing.writer.reset(),
-        }
+    if http2::is_spoken(&mut session, worker, guard.number).await {
+        // Boxed, so that connections of HTTP/1 do not hold the memory of this future.
+        return Box::pin(http2::serve(session, guard, share)).await;
     }
-    if session.peer.tls.is_some() {
-        // RFC 8446 §6.1 demands a `close_notify`. One attempt: the peer of an idle connection
-        // has room for it, or does not read at all.
-        let writer = &mut session.outgoing.writer;
-        poll_fn(|context| {
-            let _ = writer.poll_shutdown(context);
-            Poll::Ready(())
-        })
-        .await;
+    // `_share` counts the connection among those of its client.
+    let _share = share;
+    match http1::serve(&mut session, worker, guard.number).await {
+        Fate::Close => Box::pin(linger::close(&mut session)).await,
+        Fate::Abort => session.outgoing.writer.reset(),
+        Fate::KeepAlive => end_tls(&mut session).await,
     }
 }
 
-/// A future that is made in its box, and not on the stack and then copied there.
-fn in_box<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
-    Box::into_pin(Box::write(Box::new_uninit(), make()))
-}
-
-/// Waits for a request; false if the connection has been idle for too long or the worker
-/// is draining. The first request must begin within the timeout for its head.
-async fn wait(session: &mut Session, worker: &Rc<Worker>, number: usize) -> bool {
-    let local = worker.snapshot();
-    let Some(listener) = local.listener(session.listener) else {
-        return false;
-    };
-    let patience = if session.requests == 0 {
-        listener.head_timeout
-    } else {
-        listener.idle_timeout
-    };
-    let expires_at = session.expires_at(listener);
-    drop(local);
-    let is_new = session.requests == 0;
-    let Session {
-        incoming, deadline, ..
-    } = session;
-    let reader = &mut incoming.reader;
-    deadline.set_cap(expires_at);
-    if is_new {
-        deadline.set(patience);
-    } else {
-        // The clock was read when the last exchange ended, just now.
-        deadline.set_from(worker.clock.last(), patience);
+/// Ends TLS on an idle connection with the `close_notify` that RFC 8446 §6.1 demands. One attempt:
+/// the peer has room for it, or does not read at all.
+async fn end_tls(session: &mut Session) {
+    if session.peer.tls.is_none() {
+        return;
     }
     poll_fn(|context| {
-        // The runtime assumes that a new socket is readable until a read shows otherwise.
-        // Without this read, a client that sends nothing would count as a request and
-        // delay the end of the process.
-        let readable = if is_new && reader.buffered().is_empty() {
-            reader.poll_fill(context).map(drop)
-        } else {
-            reader.poll_readable(context)
-        };
-        if readable.is_ready() {
-            return Poll::Ready(true);
-        }
-        if !worker.wait(number, context.waker()) {
-            return Poll::Ready(false);
-        }
-        deadline.poll(context).map(|_| false)
+        let _ = session.outgoing.writer.poll_shutdown(context);
+        Poll::Ready(())
     })
-    .await
+    .await;
 }
 
 impl ConnectionGuard {

@@ -34,6 +34,8 @@ enum Remaining {
     Length(u64),
     Chunked(Box<Decoder>),
     UntilClose,
+    /// All bytes until the end of an HTTP/2 stream.
+    Stream,
     Done,
 }
 
@@ -71,7 +73,8 @@ impl Incoming {
             Framing::Length(length) => Remaining::Length(length),
             Framing::Chunked => Remaining::Chunked(Box::default()),
             Framing::Stream(Some(length)) => Remaining::Length(length),
-            Framing::UntilClose | Framing::Stream(None) => Remaining::UntilClose,
+            Framing::Stream(None) => Remaining::Stream,
+            Framing::UntilClose => Remaining::UntilClose,
         };
         self.length = framing.into();
         self.trailers = Trailers::Pass;
@@ -186,14 +189,27 @@ impl Incoming {
             allowance,
             size,
         };
-        let polled = reader.poll_take(context, |context, input| {
+        let limit = receiver.appetite();
+        let polled = reader.poll_take(context, limit, |context, input| {
             match transfer.pass(context, input, receiver) {
-                Ok(count) => (count, Ok(())),
+                Ok(count) => (count, Ok(input.is_empty())),
                 Err(error) => (0, Err(error)),
             }
         });
-        ready!(polled).map_err(TransferError::Read)??;
+        let is_end = ready!(polled).map_err(TransferError::Read)??;
+        if is_end && let Some(stream) = reader.http2() {
+            let mut trailers = stream.take_trailers();
+            self.trailers.apply(&mut trailers);
+            self.remaining = Remaining::Done;
+            receiver.end(&trailers);
+        }
         Poll::Ready(Ok(()))
+    }
+
+    /// True if the connection carries no other request than this one, so that the rest of its
+    /// body need not be read.
+    pub(crate) fn is_of_one_request(&self) -> bool {
+        self.reader.http2().is_some()
     }
 
     /// Reads and discards the rest of the body.
@@ -230,7 +246,7 @@ impl Transfer<'_> {
         }
         match self.remaining {
             Remaining::Done => Ok(0),
-            Remaining::UntilClose => {
+            Remaining::UntilClose | Remaining::Stream => {
                 self.data(context, input, receiver)?;
                 Ok(input.len())
             }
@@ -300,10 +316,12 @@ impl Transfer<'_> {
     }
 
     fn end_of_stream(&mut self, receiver: &mut impl Receiver) -> Result<(), TransferError> {
-        if !matches!(self.remaining, Remaining::UntilClose) {
-            return Err(TransferError::Incomplete);
+        match self.remaining {
+            Remaining::UntilClose => self.end(&Fields::default(), receiver),
+            // Its trailers are known to the stream.
+            Remaining::Stream => {}
+            _ => return Err(TransferError::Incomplete),
         }
-        self.end(&Fields::default(), receiver);
         Ok(())
     }
 

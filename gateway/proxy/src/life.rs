@@ -37,7 +37,10 @@ pub(crate) async fn run(session: &mut Session, worker: &Rc<Worker>) -> Fate {
     };
     let is_request = received.is_ok();
     let form = match received {
-        Ok(receive::Received::Request) => answer(exchange, &mut client).await,
+        Ok(receive::Received::Request) => {
+            let form = answer(exchange, &mut client).await;
+            form.and_then(|form| check_protocol(exchange, form))
+        }
         Ok(receive::Received::Nothing) => return Fate::Close,
         Err(failure) => Err(failure),
     };
@@ -47,6 +50,18 @@ pub(crate) async fn run(session: &mut Session, worker: &Rc<Worker>) -> Fate {
     };
     // After bytes that are not a valid request, it is not known where the next one begins.
     if is_request { fate } else { Fate::Close }
+}
+
+/// A client of HTTP/2 that asked for another protocol takes each 2xx for its beginning
+/// (RFC 8441 §5), so that such a response of HTTP would be misunderstood.
+fn check_protocol(exchange: &Exchange, form: Form) -> Result<Form, Failure> {
+    let asked = exchange.heads.request.protocol.is_some();
+    let is_success = matches!(exchange.heads.response.status, 200..=299);
+    if asked && is_success && !matches!(form, Form::Switched(_)) {
+        let words = "the response does not switch to the protocol that the client asked for";
+        return Err(Failure::with(Kind::ResponseMalformed, words));
+    }
+    Ok(form)
 }
 
 /// Produces the response to a request whose head was received.

@@ -14,15 +14,15 @@ const BYTES: u64 = 1024 * 1024;
 /// To close the socket while data of the client is arriving would reset the
 /// connection, and the client could lose a response that it has not read yet
 /// (RFC 9112 §9.6).
-pub(crate) async fn linger(session: &mut Session) {
+pub(crate) async fn close(session: &mut Session) {
     let Session {
         incoming,
         outgoing,
         deadline,
         ..
     } = session;
-    let reader = &mut incoming.reader;
-    if outgoing.writer.shutdown().await.is_err() {
+    let (reader, writer) = (&mut incoming.reader, &mut outgoing.writer);
+    if writer.shutdown().await.is_err() {
         return;
     }
     let end = reader.received() + BYTES;
@@ -32,7 +32,7 @@ pub(crate) async fn linger(session: &mut Session) {
         loop {
             let take =
                 |_: &mut std::task::Context<'_>, bytes: &[u8]| (bytes.len(), bytes.is_empty());
-            match std::task::ready!(reader.poll_take(context, take)) {
+            match std::task::ready!(reader.poll_take(context, usize::MAX, take)) {
                 Ok(false) if reader.received() < end => {}
                 _ => return std::task::Poll::Ready(()),
             }

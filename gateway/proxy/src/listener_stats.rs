@@ -37,7 +37,7 @@ impl ListenerStats {
         })
     }
 
-    /// Counts a connection that is closed before its first request.
+    /// Counts a connection that is closed by the gateway.
     pub(crate) fn count_refused(&self, worker: &Worker, refusal: Refusal) {
         if let Some(refused) = self.refused.get(refusal as usize) {
             refused.increment(worker.index);

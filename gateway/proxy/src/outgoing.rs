@@ -65,7 +65,18 @@ impl Outgoing {
     }
 }
 
+/// How much of a response is read for an HTTP/2 stream at once: what its client's window has no
+/// room for is buffered, and a connection has many streams.
+const STREAM_APPETITE: usize = 32 * 1024;
+
 impl Receiver for Outgoing {
+    fn appetite(&self) -> usize {
+        match self.writer.http2() {
+            Some(_) => STREAM_APPETITE,
+            None => usize::MAX,
+        }
+    }
+
     fn data(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
         if !self.is_chunked {
             return self.writer.send(context, data);
@@ -77,6 +88,8 @@ impl Receiver for Outgoing {
     fn end(&mut self, trailers: &Fields) {
         if self.is_chunked {
             chunked::write_end(self.writer.pending(), trailers);
+        } else if let Some(stream) = self.writer.http2() {
+            stream.end(trailers);
         }
     }
 }

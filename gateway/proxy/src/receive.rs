@@ -1,5 +1,7 @@
 //! Receives the head of a request.
 
+mod connect;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,8 +12,8 @@ use janua_http::{Failure, HeadError, Length};
 use crate::body::{Trailers, client_gone};
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
-use crate::min_rate::Meter;
-use crate::session::Session;
+use crate::min_rate::{Meter, MinRates};
+use crate::session::{Arrived, Session};
 use crate::wire::ReadError;
 
 /// The first byte of a TLS handshake (RFC 8446 §5.1), which begins no request.
@@ -52,11 +54,13 @@ pub(crate) async fn receive(
         .deadline
         .set_from(exchange.now.instant, listener.head_timeout);
     drop(local);
+    if let Some(arrived) = session.arrived.take() {
+        take(exchange, arrived)?;
+        begin(exchange, session, rates);
+        return Ok(Received::Request);
+    }
     let Session {
-        incoming,
-        outgoing,
-        deadline,
-        ..
+        incoming, deadline, ..
     } = session;
     let may_be_tls = exchange.peer.tls.is_none();
     let request = &mut exchange.heads.request;
@@ -83,9 +87,7 @@ pub(crate) async fn receive(
         .await;
     match read {
         Ok(Ok(())) => {
-            incoming.begin(request.framing);
-            incoming.limit_rate(rates.body);
-            outgoing.limit_rate(rates.read);
+            begin(exchange, session, rates);
             Ok(Received::Request)
         }
         Ok(Err(None)) => Err(Failure::with(
@@ -112,6 +114,25 @@ pub(crate) async fn receive(
         Err(_) if incoming.reader.buffered().is_empty() => Ok(Received::Nothing),
         Err(_) => Err(Kind::RequestTimeout.into()),
     }
+}
+
+/// Takes the head of a request of HTTP/2, which has arrived.
+fn take(exchange: &mut Exchange, arrived: Arrived) -> Result<(), Failure> {
+    let unused = std::mem::replace(&mut exchange.heads, arrived.heads);
+    exchange.worker.put_heads(unused);
+    arrived.result.map_err(refusal)?;
+    let request = &mut exchange.heads.request;
+    if request.protocol.is_some() {
+        connect::translate(request, exchange.worker.random());
+    }
+    Ok(())
+}
+
+/// Begins the body of the request, and applies the minimum rates.
+fn begin(exchange: &Exchange, session: &mut Session, rates: MinRates) {
+    session.incoming.begin(exchange.heads.request.framing);
+    session.incoming.limit_rate(rates.body);
+    session.outgoing.limit_rate(rates.read);
 }
 
 /// Applies the route's limits to the request: the length of the body, its trailers, and

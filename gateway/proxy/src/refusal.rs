@@ -1,4 +1,4 @@
-//! Why connections are closed before their first request, and how often the log tells.
+//! Why the gateway closes connections of clients, and how often the log tells.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 /// The least time between two messages with the same reason about one listener.
 const INTERVAL_MS: u64 = 60_000;
 
-/// Why a connection is closed before its first request.
+/// Why a connection is closed: before its first request, or because of what its client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The listener has as many connections as it may.
@@ -17,14 +17,17 @@ pub(crate) enum Refusal {
     ClientRate,
     /// The PROXY header is missing or malformed.
     ProxyHeader,
+    /// Its client has exceeded a limit of HTTP/2.
+    Http2Abuse,
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Limit,
         Self::ClientConnections,
         Self::ClientRate,
         Self::ProxyHeader,
+        Self::Http2Abuse,
     ];
 
     /// The reason in metrics.
@@ -34,6 +37,7 @@ impl Refusal {
             Self::ClientConnections => "client_connections",
             Self::ClientRate => "client_rate",
             Self::ProxyHeader => "proxy_header",
+            Self::Http2Abuse => "http2_abuse",
         }
     }
 }

@@ -10,7 +10,7 @@ use janua_http::failure::Kind;
 use janua_http::fields::{Known, write_field};
 use janua_http::head::Version;
 use janua_http::status::reason;
-use janua_http::{Failure, Length, RequestHead, ResponseHead};
+use janua_http::{Failure, Fields, Length, RequestHead, ResponseHead};
 
 use crate::body::client_gone;
 use crate::clock::{Clock, Moment};
@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Responder<'c> {
     outgoing: &'c mut Outgoing,
     version: Version,
+    /// The request's method is `HEAD`: its response has no body.
+    answers_head: bool,
     /// The client has been told to send its request's body.
     has_continued: bool,
 }
@@ -46,6 +48,7 @@ impl<'c> Responder<'c> {
         Self {
             outgoing,
             version: request.version,
+            answers_head: request.method == b"HEAD",
             has_continued: false,
         }
     }
@@ -62,6 +65,10 @@ impl<'c> Responder<'c> {
     pub(crate) async fn send_continue(&mut self, deadline: &mut Deadline) -> Result<(), Failure> {
         self.has_continued = true;
         let writer = &mut self.outgoing.writer;
+        if let Some(stream) = writer.http2() {
+            stream.send_interim(100, &Fields::default());
+            return Ok(());
+        }
         let line = b"HTTP/1.1 100 Continue\r\n\r\n";
         writer.pending().extend_from_slice(line);
         deadline.set(PATIENCE);
@@ -73,8 +80,12 @@ impl<'c> Responder<'c> {
 
     /// Queues an interim response; false if the client's version has none.
     pub(crate) fn interim(&mut self, head: &ResponseHead) -> bool {
-        if self.version != Version::Http11 {
+        if self.version == Version::Http10 {
             return false;
+        }
+        if let Some(stream) = self.outgoing.writer.http2() {
+            stream.send_interim(head.status, &head.fields);
+            return true;
         }
         let out = self.outgoing.writer.pending();
         write_status_line(head, out);
@@ -93,12 +104,12 @@ impl<'c> Responder<'c> {
     /// HTTP/1.0 has no chunked coding: there a body of unknown length ends with the
     /// connection.
     pub(crate) fn is_self_delimited(&self, length: Length) -> bool {
-        length != Length::Open || self.version == Version::Http11
+        length != Length::Open || self.version != Version::Http10
     }
 
-    /// True if the body is sent in the chunked coding, which allows trailers.
+    /// True if trailers can follow the body: in HTTP/1.1 in the chunked coding only.
     pub(crate) fn takes_trailers(&self, length: Length) -> bool {
-        length == Length::Open && self.version == Version::Http11
+        length == Length::Open && self.version != Version::Http10
     }
 
     /// Queues the head of the response. A body of this length follows.
@@ -109,9 +120,17 @@ impl<'c> Responder<'c> {
         fate: Fate,
         clock: (&Clock, Moment),
     ) -> &'c mut Outgoing {
-        let is_chunked = self.takes_trailers(length);
+        let is_chunked = self.version == Version::Http11 && length == Length::Open;
         let outgoing = self.outgoing;
         outgoing.begin(is_chunked);
+        if let Some(stream) = outgoing.writer.http2() {
+            let length = match self.answers_head {
+                true => Length::None,
+                false => length,
+            };
+            stream.send_head(head, length, clock);
+            return outgoing;
+        }
         let out = outgoing.writer.pending();
         write_status_line(head, out);
         head.fields.write_to(out);
@@ -132,8 +151,27 @@ impl<'c> Responder<'c> {
         outgoing
     }
 
-    /// Queues a `101`, after which the connection uses another protocol.
-    pub(crate) fn upgrade(self, head: &ResponseHead) -> &'c mut Outgoing {
+    /// Queues the response after which the connection, or the stream, uses another protocol: in
+    /// HTTP/1 a `101` (RFC 9110 §15.2.2), in HTTP/2 a `200` (RFC 8441 §5). Its status is stored in
+    /// the head.
+    pub(crate) fn upgrade(
+        self,
+        head: &mut ResponseHead,
+        protocol: &[u8],
+        clock: (&Clock, Moment),
+    ) -> &'c mut Outgoing {
+        if let Some(stream) = self.outgoing.writer.http2() {
+            head.status = 200;
+            // It confirms the key in the handshake of HTTP/1.1, which the gateway has made up.
+            head.fields.remove(b"sec-websocket-accept");
+            stream.send_head(head, Length::Open, clock);
+            return self.outgoing;
+        }
+        // `Connection` and `Upgrade` are hop-by-hop fields, so they are generated here, and
+        // policies cannot edit them.
+        head.status = 101;
+        head.fields.append(b"Connection", b"upgrade");
+        head.fields.append(b"Upgrade", protocol);
         let out = self.outgoing.writer.pending();
         write_status_line(head, out);
         head.fields.write_to(out);

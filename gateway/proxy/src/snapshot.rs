@@ -26,6 +26,7 @@ use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
 use crate::certificates::ServedCertificate;
 use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
+use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
 use crate::stats::{Configured, RouteStats, UpstreamStats};
@@ -146,6 +147,8 @@ pub(crate) struct Listener {
     pub(crate) max_requests: Option<u64>,
     /// The age from which on a connection is closed after its request.
     pub(crate) max_age: Option<Duration>,
+    /// Settings of HTTP/2; none if clients must not use it.
+    pub(crate) http2: Option<Http2Settings>,
     /// Counters of requests that matched no site.
     pub(crate) stats: Arc<RouteStats>,
 }

@@ -128,6 +128,7 @@ impl Kit {
             listener: self.listener,
             requests: 0,
             opened: tokio::time::Instant::now(),
+            arrived: None,
         };
         (session, peer)
     }

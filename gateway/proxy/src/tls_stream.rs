@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -15,15 +14,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::rustls::{self, ConnectionCommon};
 
+use crate::file_part;
 use crate::idle::Idle;
 
 /// How many bytes of a file are read and encrypted at once: four records of TLS.
 const FILE_READ: usize = 64 * 1024;
-
-thread_local! {
-    // One for each worker. A poll borrows it for one read of a file.
-    static FILE_BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// A TLS connection after its handshake.
 pub(crate) struct TlsStream(RefCell<tokio_rustls::TlsStream<TcpStream>>);
@@ -103,14 +98,7 @@ impl TlsStream {
         offset: u64,
         count: usize,
     ) -> Poll<io::Result<usize>> {
-        FILE_BUFFER.with_borrow_mut(|buffer| {
-            buffer.resize(FILE_READ, 0);
-            let part = buffer.get_mut(..count.min(FILE_READ)).unwrap_or_default();
-            let read = file.read_at(part, offset)?;
-            let part = part.get(..read).unwrap_or_default();
-            if part.is_empty() {
-                return Poll::Ready(Ok(0));
-            }
+        file_part::send(file, offset, count.min(FILE_READ), |part| {
             self.poll_write(context, part, &[])
         })
     }

@@ -1,4 +1,5 @@
-//! The byte streams of connections, split into two halves: TCP, TLS over TCP, Unix sockets.
+//! The byte streams of connections, split into two halves: TCP, TLS over TCP, Unix sockets, and
+//! the streams of HTTP/2.
 
 use std::fs::File;
 use std::io;
@@ -11,6 +12,7 @@ use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::{TcpStream, tcp, unix};
 
+use crate::http2_stream::Http2Stream;
 use crate::idle::{Idle, peek};
 use crate::tls_stream::TlsStream;
 
@@ -19,6 +21,7 @@ pub(crate) enum ReadHalf {
     Tcp(tcp::OwnedReadHalf),
     Tls(Rc<TlsStream>),
     Unix(unix::OwnedReadHalf),
+    Http2(Rc<Http2Stream>),
     #[cfg(test)]
     Memory(crate::testing::PipeReader),
 }
@@ -28,6 +31,7 @@ pub(crate) enum WriteHalf {
     Tcp(tcp::OwnedWriteHalf),
     Tls(Rc<TlsStream>),
     Unix(unix::OwnedWriteHalf),
+    Http2(Rc<Http2Stream>),
     #[cfg(test)]
     Memory(crate::testing::PipeWriter),
 }
@@ -42,6 +46,15 @@ pub(crate) fn from_tcp(stream: TcpStream) -> (ReadHalf, WriteHalf) {
 pub(crate) fn from_tls(stream: tokio_rustls::TlsStream<TcpStream>) -> (ReadHalf, WriteHalf) {
     let stream = Rc::new(TlsStream::new(stream));
     (ReadHalf::Tls(Rc::clone(&stream)), WriteHalf::Tls(stream))
+}
+
+/// Splits a stream of an HTTP/2 connection.
+pub(crate) fn from_http2(stream: Http2Stream) -> (ReadHalf, WriteHalf) {
+    let stream = Rc::new(stream);
+    (
+        ReadHalf::Http2(Rc::clone(&stream)),
+        WriteHalf::Http2(stream),
+    )
 }
 
 /// Splits a connection to an upstream.
@@ -67,6 +80,9 @@ impl ReadHalf {
             Self::Tcp(half) => Pin::new(half).poll_read(context, &mut buffer),
             Self::Tls(stream) => stream.poll_read(context, &mut buffer),
             Self::Unix(half) => Pin::new(half).poll_read(context, &mut buffer),
+            Self::Http2(stream) => {
+                return stream.poll_read(context, buffer.initialize_unfilled());
+            }
             #[cfg(test)]
             Self::Memory(half) => return half.poll_read(context, buffer.initialize_unfilled()),
         };
@@ -80,10 +96,30 @@ impl ReadHalf {
             Self::Tcp(half) => half.as_ref().poll_read_ready(context),
             Self::Tls(stream) => stream.poll_readable(context).map(Ok),
             Self::Unix(half) => half.as_ref().poll_read_ready(context),
+            // Its request has arrived, and it carries no other.
+            Self::Http2(_) => Poll::Ready(Ok(())),
             #[cfg(test)]
             Self::Memory(half) => half.poll_readable(context).map(Ok),
         };
         polled.map(drop)
+    }
+
+    /// After all bytes of the peer: ready once it is known to be gone. The end of an HTTP/2 stream
+    /// is the end of the request and no more, so that only a reset tells; elsewhere a client
+    /// that has closed its sending side may be gone.
+    pub(crate) fn poll_gone(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Http2(stream) => stream.poll_reset(context),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// The HTTP/2 stream, if it is one.
+    pub(crate) fn http2(&self) -> Option<&Http2Stream> {
+        match self {
+            Self::Http2(stream) => Some(stream),
+            _ => None,
+        }
     }
 
     /// What the peer of an idle connection has done.
@@ -92,6 +128,7 @@ impl ReadHalf {
             Self::Tcp(half) => peek(half.as_ref()),
             Self::Tls(stream) => stream.idle_state(),
             Self::Unix(half) => peek(half.as_ref()),
+            Self::Http2(_) => Idle::Closed,
             #[cfg(test)]
             Self::Memory(half) => {
                 let front = half.peek(12);
@@ -114,6 +151,7 @@ impl WriteHalf {
                 Self::Tcp(half) => Pin::new(half).poll_write(context, first),
                 Self::Tls(stream) => stream.poll_write(context, first, second),
                 Self::Unix(half) => Pin::new(half).poll_write(context, first),
+                Self::Http2(stream) => stream.poll_write(context, first, second),
                 #[cfg(test)]
                 Self::Memory(half) => half.poll_write(context, first),
             };
@@ -123,6 +161,7 @@ impl WriteHalf {
             Self::Tcp(half) => Pin::new(half).poll_write_vectored(context, &slices),
             Self::Tls(stream) => stream.poll_write(context, first, second),
             Self::Unix(half) => Pin::new(half).poll_write_vectored(context, &slices),
+            Self::Http2(stream) => stream.poll_write(context, first, second),
             #[cfg(test)]
             Self::Memory(half) => half.poll_write(context, &[first, second].concat()),
         }
@@ -139,7 +178,7 @@ impl WriteHalf {
             Self::Tcp(half) => poll_io(context, half.as_ref(), |stream| {
                 rustix::net::send(stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)
             }),
-            Self::Tls(_) | Self::Unix(_) => self.poll_write(context, bytes, &[]),
+            Self::Tls(_) | Self::Unix(_) | Self::Http2(_) => self.poll_write(context, bytes, &[]),
             #[cfg(test)]
             Self::Memory(half) => half.poll_write(context, bytes),
         }
@@ -159,6 +198,7 @@ impl WriteHalf {
                 rustix::fs::sendfile(stream, file, Some(&mut offset), count)
             }),
             Self::Tls(stream) => stream.poll_send_file(context, file, offset, count),
+            Self::Http2(stream) => stream.poll_send_file(context, file, offset, count),
             // Not needed: files are sent to clients, which connect over TCP.
             Self::Unix(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
             #[cfg(test)]
@@ -178,7 +218,16 @@ impl WriteHalf {
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Tls(stream) => stream.poll_flush(context),
+            Self::Http2(stream) => stream.poll_flush(),
             _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// The HTTP/2 stream, if it is one.
+    pub(crate) fn http2(&self) -> Option<&Http2Stream> {
+        match self {
+            Self::Http2(stream) => Some(stream),
+            _ => None,
         }
     }
 
@@ -192,6 +241,7 @@ impl WriteHalf {
                 half.forget();
             }
             Self::Tls(stream) => stream.reset(),
+            Self::Http2(stream) => stream.reset(),
             // Unix sockets have no reset, and clients connect over TCP.
             Self::Unix(_) => {}
             #[cfg(test)]
@@ -205,6 +255,7 @@ impl WriteHalf {
             Self::Tcp(half) => Pin::new(half).poll_shutdown(context),
             Self::Tls(stream) => stream.poll_shutdown(context),
             Self::Unix(half) => Pin::new(half).poll_shutdown(context),
+            Self::Http2(stream) => stream.poll_shutdown(),
             #[cfg(test)]
             Self::Memory(half) => {
                 half.close();

@@ -111,7 +111,7 @@ pub(crate) fn poll_closed(
 ) -> Poll<Result<(), Failure>> {
     while reader.buffered().len() < READ_AHEAD {
         match ready!(reader.poll_fill(context)) {
-            Ok(0) => return Poll::Ready(Ok(())),
+            Ok(0) => return reader.poll_gone(context).map_err(client_gone),
             Ok(_) => {}
             Err(error) => {
                 return Poll::Ready(Err(client_gone(error)));

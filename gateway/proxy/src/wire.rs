@@ -12,6 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use janua_http::HeadError;
 
+use crate::http2_stream::Http2Stream;
 use crate::idle::Idle;
 use crate::transport::{ReadHalf, WriteHalf};
 
@@ -123,6 +124,16 @@ impl Reader {
         }
     }
 
+    /// After the end of the stream: ready once the peer is known to be gone.
+    pub(crate) fn poll_gone(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.half.poll_gone(context)
+    }
+
+    /// The HTTP/2 stream that is read, if it is one.
+    pub(crate) fn http2(&self) -> Option<&Http2Stream> {
+        self.half.http2()
+    }
+
     /// Ready once there are bytes to read, or the peer has closed.
     pub(crate) fn poll_readable(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.buffered().is_empty() {
@@ -196,11 +207,12 @@ impl Reader {
             })
     }
 
-    /// Passes the buffered bytes, or those that are read next, to `take`, which returns how
-    /// many it has consumed. An empty slice means the end of the stream.
+    /// Passes the buffered bytes, or at most `limit` that are read next, to `take`, which returns
+    /// how many it has consumed. An empty slice means the end of the stream.
     pub(crate) fn poll_take<T>(
         &mut self,
         context: &mut Context<'_>,
+        limit: usize,
         take: impl FnOnce(&mut Context<'_>, &[u8]) -> (usize, T),
     ) -> Poll<io::Result<T>> {
         if !self.buffered().is_empty() {
@@ -209,6 +221,8 @@ impl Reader {
             return Poll::Ready(Ok(value));
         }
         SCRATCH_BUFFER.with_borrow_mut(|scratch| {
+            let limit = limit.min(scratch.len());
+            let scratch = scratch.get_mut(..limit).unwrap_or_default();
             let count = ready!(self.poll_read(context, scratch))?;
             let came = scratch.get(..count).unwrap_or_default();
             let (taken, value) = take(context, came);
@@ -288,6 +302,11 @@ impl Writer {
     /// The number of bytes that wait to be written.
     pub(crate) fn backlog(&self) -> usize {
         self.pending.len() - self.written
+    }
+
+    /// The HTTP/2 stream that is written to, if it is one.
+    pub(crate) fn http2(&self) -> Option<&Http2Stream> {
+        self.half.http2()
     }
 
     /// True if bytes wait until the peer reads.
@@ -396,6 +415,17 @@ impl Writer {
         }
         self.clear_pending();
         let count = ready!(self.half.poll_send_file(context, file, offset, count))?;
+        self.sent += count as u64;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Writes some of these bytes, which another buffer holds.
+    pub(crate) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let count = ready!(self.half.poll_write(context, bytes, &[]))?;
         self.sent += count as u64;
         Poll::Ready(Ok(count))
     }

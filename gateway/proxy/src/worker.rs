@@ -95,7 +95,13 @@ impl Worker {
             return;
         }
         let next = LocalSnapshot::new(snapshot, &self.host, Some(&previous));
+        let is_gone = |place| previous.listener(place).is_some() && next.listener(place).is_none();
+        let are_gone = (0..previous.snapshot.listeners.len()).any(is_gone);
         *self.local.borrow_mut() = Rc::new(next);
+        if are_gone {
+            // Their connections are to be closed.
+            self.wake_waiting();
+        }
     }
 
     /// Takes heads for an exchange.
@@ -117,7 +123,12 @@ impl Worker {
 
     /// A new random identifier.
     pub(crate) fn identifier(&self) -> RequestId {
-        RequestId::new(self.random.borrow_mut().u128(..))
+        RequestId::new(self.random())
+    }
+
+    /// A random number, which must not be used as a secret.
+    pub(crate) fn random(&self) -> u128 {
+        self.random.borrow_mut().u128(..)
     }
 
     /// Registers a connection, and returns its number.
@@ -127,9 +138,9 @@ impl Worker {
     }
 
     /// Registers the waker of a connection that waits for a request; false if the worker is
-    /// draining, so that the connection is to be closed.
-    pub(crate) fn wait(&self, connection: usize, waker: &Waker) -> bool {
-        if self.draining.get() {
+    /// draining, or the listener is gone, so that the connection is to be closed.
+    pub(crate) fn wait(&self, connection: usize, listener: usize, waker: &Waker) -> bool {
+        if self.draining.get() || self.local.borrow().listener(listener).is_none() {
             return false;
         }
         // The waker is cloned once: a connection is one task, whose waker stays the same.
@@ -150,17 +161,19 @@ impl Worker {
         }
     }
 
+    /// Wakes all connections that wait for a request.
+    fn wake_waiting(&self) {
+        for (_, slot) in self.waiting.borrow().iter() {
+            if let Some(waker) = slot {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
     /// Closes each connection after its current request, and waits until all are closed.
     pub(crate) async fn drain(&self) {
         self.draining.set(true);
-        for waker in self
-            .waiting
-            .borrow()
-            .iter()
-            .filter_map(|(_, slot)| slot.as_ref())
-        {
-            waker.wake_by_ref();
-        }
+        self.wake_waiting();
         while self.open.get() > 0 {
             self.emptied.notified().await;
         }

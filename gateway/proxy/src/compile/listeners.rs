@@ -18,6 +18,7 @@ use super::tls::{self, SiteTls};
 use super::{bytes, limit};
 use crate::client_limits::ClientLimits;
 use crate::estate::Estate;
+use crate::http2_settings::Http2Settings;
 use crate::min_rate::{MinRate, MinRates};
 use crate::snapshot::Listener;
 use crate::stats::RouteStats;
@@ -65,6 +66,7 @@ pub(super) fn compile(
                 head_timeout: limit(listener.head_timeout),
                 headers: fields(&listener.headers),
                 min_rates: min_rates(&listener.min_rate),
+                http2: http2(listener),
                 tls: tls::listener(name, listener, config, site_tls, &sites, estate, found),
                 proxy_protocol: listener
                     .proxy_protocol
@@ -99,6 +101,14 @@ fn min_rates(rates: &config::Switch<config::MinRate>) -> MinRates {
         head: of(rates.head),
         body: of(rates.body),
         read: of(rates.read),
+    }
+}
+
+/// The settings of HTTP/2, which is on by default only over TLS: in cleartext no browser uses it.
+fn http2(listener: &config::Listener) -> Option<Http2Settings> {
+    match &listener.http2 {
+        Some(http2) => http2.on().map(Http2Settings::new),
+        None => listener.tls.on().map(|_| Http2Settings::default()),
     }
 }
 

@@ -215,6 +215,14 @@ pub(super) fn listener(
     let tls = listener.tls.on()?;
     let groups = groups_of(tls, found)?;
     let sessions = session_settings(tls);
+    let speaks_http2 = listener
+        .http2
+        .as_ref()
+        .is_none_or(|http2| http2.on().is_some());
+    let protocols: Vec<Vec<u8>> = match speaks_http2 {
+        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        false => vec![b"http/1.1".to_vec()],
+    };
     let entries = served.iter().filter_map(|&id| {
         let site = sites.get(id)?.as_ref()?;
         Some(Entry {
@@ -224,6 +232,7 @@ pub(super) fn listener(
             settings: ServerSettings {
                 groups: groups.clone(),
                 prefers_server_order: tls.prefer_server_ciphers,
+                alpn: protocols.clone(),
                 ..site.settings.clone()
             },
         })

@@ -58,7 +58,10 @@ pub(super) async fn deliver(
         let digits = itoa::Buffer::new().format(bytes).to_owned();
         head.fields.append(b"Content-Length", digits.as_bytes());
     }
-    let rest = client.incoming.state();
+    let rest = match client.incoming.is_of_one_request() {
+        true => BodyState::Read,
+        false => client.incoming.state(),
+    };
     let fate = match rest {
         _ if exchange.record.failure.is_some_and(breaks_framing) => Fate::Close,
         _ if !client.responder.is_self_delimited(length) => Fate::Close,

@@ -59,24 +59,23 @@ pub(super) async fn deliver(
     response: UpstreamResponse,
 ) -> Result<Fate, Failure> {
     let idle = response.idle_timeout;
-    // `Connection` and `Upgrade` are hop-by-hop fields, so they are generated here, and
-    // policies cannot edit them.
-    let head = &mut exchange.heads.response;
-    head.status = 101;
-    head.fields.append(b"Connection", b"upgrade");
-    let protocol = response.protocol.as_deref().unwrap_or_default();
-    head.fields.append(b"Upgrade", protocol);
-    // `_picked` counts the tunnel as a connection of its endpoint.
-    let (mut upstream, _picked) = response.into_parts();
-    exchange.record.status = Some(101);
     let Downstream {
         incoming,
         responder,
         deadline,
     } = client;
-    let outgoing = responder.upgrade(&exchange.heads.response);
+    let protocol = response.protocol.as_deref().unwrap_or_default();
+    let head = &mut exchange.heads.response;
+    let clock = (&exchange.worker.clock, exchange.now);
+    let outgoing = responder.upgrade(head, protocol, clock);
+    exchange.record.status = Some(head.status);
+    // `_picked` counts the tunnel as a connection of its endpoint.
+    let (mut upstream, _picked) = response.into_parts();
     outgoing.writer.flush().await.map_err(client_gone)?;
-    incoming.begin(Framing::UntilClose);
+    incoming.begin(match incoming.is_of_one_request() {
+        true => Framing::Stream(None),
+        false => Framing::UntilClose,
+    });
     outgoing.begin(false);
     // A tunnel may be silent or slow for as long as its idle timeout allows.
     outgoing.limit_rate(None);

@@ -45,11 +45,14 @@ metrics! {
     CONNECTIONS_ACCEPTED: Counter = "janua_connections_accepted_total" ["listener"]
         "Client connections accepted.";
     CONNECTIONS_REFUSED: Counter = "janua_connections_refused_total" ["listener", "reason"]
-        "Client connections closed before their first request, by reason (client_connections, client_rate, limit, proxy_header).";
+        "Client connections closed by the gateway, by reason: before their first request (client_connections, client_rate, limit, proxy_header), or for what the client did (http2_abuse).";
     TLS_HANDSHAKES: Counter = "janua_tls_handshakes_total" ["listener", "version"]
         "TLS handshakes with clients, by version (1.2, 1.3).";
     TLS_HANDSHAKE_FAILURES: Counter = "janua_tls_handshake_failures_total" ["listener", "reason"]
         "TLS handshakes with clients that failed, by reason (cleartext, client_certificate, connection, refused, timeout, unknown_name).";
+
+    HTTP2_FAILURES: Counter = "janua_http2_failures_total" ["listener", "reason"]
+        "HTTP/2 connections of clients that the gateway has ended, by reason: `protocol` for a violation of RFC 9113, or the limit of `http2` that was exceeded.";
 
     CERTIFICATE_EXPIRY: Gauge = "janua_certificate_expiry_seconds" ["site", "upstream", "name", "key_type"]
         "Unix time at which a certificate expires, by the site that has it, or the upstream that is shown it; by its first name (its subject if it has none), and the type of its key.";
