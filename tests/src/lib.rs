@@ -31,6 +31,7 @@ mod metrics;
 mod proxy;
 mod settings;
 mod tls;
+mod transport;
 mod upstream;
 mod wire;
 

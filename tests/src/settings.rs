@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::gateway::Gateway;
-use crate::tls::{self, OverTls};
+use crate::tls::OverTls;
+use crate::transport::Transport;
 
 /// The tables `[server]`, `[admin]` and `[log]`. They are added after the
 /// test's own text, so that line numbers in messages are those of the test.
@@ -40,7 +41,7 @@ impl Settings {
             state_dir: None,
             hosts: None,
             watch: false,
-            is_over_tls: tls::is_default(),
+            is_over_tls: Transport::of_process() != Transport::Plain,
             server: String::new(),
         }
     }

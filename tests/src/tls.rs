@@ -18,7 +18,7 @@ use rustls::version::{TLS12, TLS13};
 pub use authority::{Authority, Issue, Issued};
 pub use client::{TlsClient, TlsError};
 pub use handshake::Handshake;
-pub(crate) use over_tls::{OverTls, is_default};
+pub(crate) use over_tls::OverTls;
 pub use server::TlsServer;
 
 /// The cryptography of clients and servers. The tests do not install it for the process: each

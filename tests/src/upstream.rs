@@ -19,7 +19,8 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::background;
 use crate::eventually;
 use crate::message::{ReadError, Received, Reply};
-use crate::tls::{self, Handshake, OverTls, TlsError, TlsServer};
+use crate::tls::{Handshake, OverTls, TlsError, TlsServer};
+use crate::transport::Transport;
 use crate::wire::Wire;
 pub use vacant::Vacant;
 
@@ -193,7 +194,8 @@ impl Upstream {
         F: Fn(Visit) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let is_over_tls = tls::is_default() && matches!(endpoint, Endpoint::Tcp(_));
+        let is_over_tls =
+            Transport::of_process() == Transport::Tls && matches!(endpoint, Endpoint::Tcp(_));
         let tls = is_over_tls.then(|| OverTls::get().server().clone());
         Self::listening(endpoint, tls, handler).await
     }

@@ -4,21 +4,23 @@
 //! a test says so. Tests of such behaviour are written without TLS, and run a second time in a
 //! binary of their own, `suite/over_tls.rs`: there every listener gets TLS, every site gets a
 //! certificate, and [`crate::Gateway::connect`] performs the handshake. Upstreams speak TLS
-//! too, unless they have a Unix socket.
+//! too, unless they have a Unix socket. Clients of HTTP/2 (`suite/over_http2.rs`) use TLS in the
+//! same way.
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use super::{Authority, Issued, TlsClient, TlsError, TlsServer};
+use crate::transport::Transport;
 use crate::wire::Wire;
 
 /// The host of [`crate::Request`].
 const HOST: &str = "a.example";
 /// The name of all upstreams.
 const UPSTREAM: &str = "upstream.internal";
-/// The name of the binary in which everything runs over TLS.
-const BINARY: &str = "over_tls";
+/// The name of the files, which is that of the binary in which everything runs over TLS.
+const NAME: &str = "over_tls";
 
 /// A certificate for all gateways of the process, and a client that trusts it.
 #[derive(Debug)]
@@ -29,26 +31,15 @@ pub(crate) struct OverTls {
     server: TlsServer,
 }
 
-/// Whether TLS is added to all configurations of this process.
-pub(crate) fn is_default() -> bool {
-    static IS_DEFAULT: OnceLock<bool> = OnceLock::new();
-    *IS_DEFAULT.get_or_init(|| {
-        let own = std::env::current_exe().expect("the test's executable has a path");
-        let name = own.file_name().and_then(|name| name.to_str());
-        // Cargo appends a hash.
-        let name = name.and_then(|name| name.rsplit_once('-'));
-        name.is_some_and(|(name, _)| name == BINARY)
-    })
-}
-
 impl OverTls {
     pub(crate) fn get() -> &'static Self {
         static MADE: OnceLock<OverTls> = OnceLock::new();
         MADE.get_or_init(|| {
             let authority = Authority::new("the authority of all tests over TLS");
             let identity = authority.issue(&[HOST, "*.example", UPSTREAM]);
+            let client = TlsClient::trusting(&authority);
             Self {
-                client: TlsClient::trusting(&authority),
+                client,
                 server: TlsServer::with(&identity),
                 identity,
                 authority,
@@ -59,22 +50,21 @@ impl OverTls {
     /// The configuration with TLS; to upstreams only if they speak it. The files that it refers
     /// to are written to the directory.
     pub(crate) fn add(&self, config: &str, directory: &Path) -> String {
-        self.identity.write(directory, BINARY);
-        self.authority.write(directory, BINARY);
+        self.identity.write(directory, NAME);
+        self.authority.write(directory, NAME);
+        let has_tls_to_upstreams = Transport::of_process() == Transport::Tls;
         let mut text = String::new();
         for line in config.lines() {
             text += line;
             text.push('\n');
             let is_upstream = line.starts_with("[upstreams.");
-            if is_upstream && is_default() && !config.contains("\"unix:") {
-                text +=
-                    &format!("tls = {{ ca = \"{BINARY}.pem\", server_name = \"{UPSTREAM}\" }}\n");
+            if is_upstream && has_tls_to_upstreams && !config.contains("\"unix:") {
+                text += &format!("tls = {{ ca = \"{NAME}.pem\", server_name = \"{UPSTREAM}\" }}\n");
             } else if line.starts_with("[listeners.") {
                 text += "tls = true\n";
             } else if line == "[[sites]]" {
-                text += &format!(
-                    "certificate = {{ cert = \"{BINARY}.crt\", key = \"{BINARY}.key\" }}\n"
-                );
+                text +=
+                    &format!("certificate = {{ cert = \"{NAME}.crt\", key = \"{NAME}.key\" }}\n");
             }
         }
         text
