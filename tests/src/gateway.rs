@@ -1,6 +1,7 @@
 //! The gateway as a child process.
 
 mod admin;
+mod http2;
 mod process;
 
 use std::fmt::Display;
@@ -11,10 +12,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::eventually;
+use crate::http2::adapt;
 use crate::message::{Request, Response};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
 use crate::tls::{OverTls, TlsClient, TlsError};
+use crate::transport::Transport;
 use crate::wire::Wire;
 use process::Process;
 pub use process::{Ran, binary, built, component, run};
@@ -107,21 +110,25 @@ impl Gateway {
 
     /// Connects to the only listener.
     pub async fn connect(&self) -> Wire {
-        if self.settings.is_over_tls() {
+        if Transport::of_process() == Transport::Http2 {
+            self.connect_http2().await
+        } else if self.settings.is_over_tls() {
             OverTls::get().connect(self.address()).await
         } else {
             Wire::connect(self.address()).await
         }
     }
 
-    /// Performs the handshake on a connection over TCP, if everything runs over TLS; otherwise
-    /// the connection is returned as it is. So a test may choose the client's address, or send
+    /// Performs the handshake on a connection over TCP, if everything runs over TLS or HTTP/2;
+    /// otherwise the connection is returned as it is. So a test may choose the client's address, or send
     /// what comes before TLS.
     ///
     /// # Errors
     /// The handshake fails.
     pub async fn secure(&self, wire: Wire) -> Result<Wire, TlsError> {
-        if self.settings.is_over_tls() {
+        if Transport::of_process() == Transport::Http2 {
+            self.secure_http2(wire).await.map(adapt)
+        } else if self.settings.is_over_tls() {
             OverTls::get().secure(wire).await
         } else {
             Ok(wire)

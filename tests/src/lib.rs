@@ -26,6 +26,7 @@ mod eventually;
 mod example;
 mod filler;
 mod gateway;
+mod http2;
 mod message;
 mod metrics;
 mod proxy;

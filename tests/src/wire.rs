@@ -13,9 +13,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
 
+use crate::http2::Near;
 use crate::message::{ReadError, Request, Response};
 use crate::tls::Handshake;
-use stream::Stream;
+pub(crate) use stream::Stream;
 
 /// A connection, and bytes already read from it.
 #[derive(Debug)]
@@ -117,20 +118,18 @@ impl Wire {
 
     /// Makes the end of this connection a reset, once it is dropped.
     pub fn reset_on_drop(&self) {
-        if let Some(stream) = self.stream.tcp() {
-            let socket = socket2::SockRef::from(stream);
-            socket.set_linger(Some(Duration::ZERO)).unwrap();
+        self.stream
+            .with_socket(|socket| socket.set_linger(Some(Duration::ZERO)).unwrap());
+        if let Stream::Adapted(near) = &self.stream {
+            near.abort_on_drop();
         }
     }
 
     /// Sets the size of the socket's receive buffer in bytes. With a small one,
     /// the effect of a client that does not read is visible sooner.
     pub fn set_receive_buffer(&self, size: usize) {
-        if let Some(stream) = self.stream.tcp() {
-            socket2::SockRef::from(stream)
-                .set_recv_buffer_size(size)
-                .unwrap();
-        }
+        self.stream
+            .with_socket(|socket| socket.set_recv_buffer_size(size).unwrap());
     }
 
     /// Reads until at least `size` bytes are there, and returns these.
@@ -255,8 +254,26 @@ impl Wire {
         assert!(self.buffer.is_empty(), "something has been read");
         match self.stream {
             Stream::Tcp(stream) => stream,
-            Stream::Tls(_) | Stream::Unix(_) => panic!("the connection is not of TCP alone"),
+            _ => panic!("the connection is not of TCP alone"),
         }
+    }
+
+    /// The end of a connection whose other end speaks HTTP/2, established with this handshake.
+    pub(crate) fn adapted(near: Near, handshake: Option<Handshake>) -> Self {
+        let mut wire = Self::over(Stream::Adapted(near));
+        wire.handshake = handshake;
+        wire
+    }
+
+    /// What the TLS handshake established; none without TLS.
+    pub(crate) fn optional_handshake(&self) -> Option<&Handshake> {
+        self.handshake.as_ref()
+    }
+
+    /// The connection, from which nothing has been read.
+    pub(crate) fn into_stream(self) -> Stream {
+        assert!(self.buffer.is_empty(), "something has been read");
+        self.stream
     }
 
     fn over(stream: Stream) -> Self {

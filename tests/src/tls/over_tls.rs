@@ -28,6 +28,7 @@ pub(crate) struct OverTls {
     authority: Authority,
     identity: Issued,
     client: TlsClient,
+    http2_client: TlsClient,
     server: TlsServer,
 }
 
@@ -39,6 +40,7 @@ impl OverTls {
             let identity = authority.issue(&[HOST, "*.example", UPSTREAM]);
             let client = TlsClient::trusting(&authority);
             Self {
+                http2_client: client.anew().protocols(&["h2"]),
                 client,
                 server: TlsServer::with(&identity),
                 identity,
@@ -82,5 +84,17 @@ impl OverTls {
     pub(crate) async fn connect(&self, address: SocketAddr) -> Wire {
         let connected = self.client.connect(address, HOST).await;
         connected.unwrap_or_else(|error| panic!("no TLS connection to {address}: {error}"))
+    }
+
+    /// The same with a client that offers HTTP/2 alone.
+    ///
+    /// # Errors
+    /// The handshake fails.
+    pub(crate) async fn secure_for_http2(&self, wire: Wire) -> Result<Wire, TlsError> {
+        let tcp = wire.into_tcp();
+        let wire = self.http2_client.connect_over(tcp, HOST).await?;
+        let protocol = wire.handshake().protocol.as_deref();
+        assert_eq!(protocol, Some("h2"), "the gateway selects HTTP/2");
+        Ok(wire)
     }
 }

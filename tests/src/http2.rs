@@ -1,0 +1,16 @@
+//! HTTP/2 on both sides of the gateway.
+//!
+//! | what | where |
+//! |---|---|
+//! | tests that are written for HTTP/1.1, over HTTP/2 | `adapter` |
+
+mod adapter;
+mod body;
+mod head;
+mod intake;
+
+/// The budget of the library for frames that are small, in bytes. With its own, clients and
+/// servers would end connections on which a test sends many of them and does not read.
+const ANY_FRAMES: usize = 1 << 30;
+
+pub(crate) use adapter::{Near, adapt};
