@@ -3,9 +3,11 @@
 //! | what | where |
 //! |---|---|
 //! | tests that are written for HTTP/1.1, over HTTP/2 | `adapter` |
+//! | a client for tests about HTTP/2 itself | [`Http2Client`], [`Http2Call`] |
 
 mod adapter;
 mod body;
+mod client;
 mod head;
 mod intake;
 
@@ -14,3 +16,4 @@ mod intake;
 const ANY_FRAMES: usize = 1 << 30;
 
 pub(crate) use adapter::{Near, adapt};
+pub use client::{Http2Call, Http2Client};

@@ -2,7 +2,7 @@
 //! knowledge.
 
 use super::Gateway;
-use crate::http2::adapt;
+use crate::http2::{Http2Client, adapt};
 use crate::tls::{OverTls, TlsError};
 use crate::wire::Wire;
 
@@ -10,6 +10,11 @@ impl Gateway {
     /// Connects to the only listener by HTTP/2; the test speaks HTTP/1.1, which is translated.
     pub async fn connect_http2(&self) -> Wire {
         adapt(self.open_http2().await)
+    }
+
+    /// A client of HTTP/2, connected to the only listener.
+    pub async fn http2(&self) -> Http2Client {
+        Http2Client::over(self.open_http2().await).await
     }
 
     /// A connection to the only listener on which HTTP/2 is to be spoken, and nothing has been
