@@ -4,11 +4,15 @@
 //! |---|---|
 //! | tests that are written for HTTP/1.1, over HTTP/2 | `adapter` |
 //! | a client for tests about HTTP/2 itself | [`Http2Client`], [`Http2Call`] |
+//! | a client of single frames, also malformed ones | [`Frames`], [`Frame`] |
 
 mod adapter;
 mod body;
 mod client;
+mod frame;
+mod frames;
 mod head;
+mod hpack;
 mod intake;
 
 /// The budget of the library for frames that are small, in bytes. With its own, clients and
@@ -17,3 +21,5 @@ const ANY_FRAMES: usize = 1 << 30;
 
 pub(crate) use adapter::{Near, adapt};
 pub use client::{Http2Call, Http2Client};
+pub use frame::{Frame, code, flag, kind, setting};
+pub use frames::Frames;

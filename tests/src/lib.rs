@@ -40,7 +40,7 @@ pub use eventually::{PATIENCE, eventually};
 pub use example::Example;
 pub use filler::{filler, filler_difference};
 pub use gateway::{Gateway, Ran, binary, built, component, run};
-pub use http2::{Http2Call, Http2Client};
+pub use http2::{Frame, Frames, Http2Call, Http2Client, code, flag, kind, setting};
 pub use message::{Framing, ReadError, Received, Reply, Request, Response};
 pub use metrics::Metrics;
 pub use proxy::Proxy;

@@ -2,7 +2,7 @@
 //! knowledge.
 
 use super::Gateway;
-use crate::http2::{Http2Client, adapt};
+use crate::http2::{Frames, Http2Client, adapt};
 use crate::tls::{OverTls, TlsError};
 use crate::wire::Wire;
 
@@ -15,6 +15,14 @@ impl Gateway {
     /// A client of HTTP/2, connected to the only listener.
     pub async fn http2(&self) -> Http2Client {
         Http2Client::over(self.open_http2().await).await
+    }
+
+    /// A client of frames, connected to the only listener, that has sent its preface and empty
+    /// settings.
+    pub async fn frames(&self) -> Frames {
+        let mut frames = Frames::over(self.open_http2().await);
+        frames.open().await;
+        frames
     }
 
     /// A connection to the only listener on which HTTP/2 is to be spoken, and nothing has been
