@@ -7,6 +7,7 @@
 //! | the configurations of `examples/` | [`Example`] |
 //! | certificates, and clients and upstreams that speak TLS | [`Authority`], [`TlsClient`], [`TlsServer`] |
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
+//! | clients and upstreams that speak HTTP/2 | [`Http2Client`], [`Frames`], [`Http2Upstream`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
 //!
 //! Every test starts everything it needs on free ports and stops it again, so all tests
@@ -40,7 +41,10 @@ pub use eventually::{PATIENCE, eventually};
 pub use example::Example;
 pub use filler::{filler, filler_difference};
 pub use gateway::{Gateway, Ran, binary, built, component, run};
-pub use http2::{Frame, Frames, Http2Call, Http2Client, code, flag, kind, setting};
+pub use http2::{
+    Frame, Frames, Http2Call, Http2Client, Http2Habits, Http2Stream, Http2Upstream, code, flag,
+    kind, setting,
+};
 pub use message::{Framing, ReadError, Received, Reply, Request, Response};
 pub use metrics::Metrics;
 pub use proxy::Proxy;

@@ -22,6 +22,7 @@ use crate::message::{ReadError, Received, Reply};
 use crate::tls::{Handshake, OverTls, TlsError, TlsServer};
 use crate::transport::Transport;
 use crate::wire::Wire;
+pub(crate) use serve::echo;
 pub use vacant::Vacant;
 
 /// A server on a free port or a Unix socket, which runs until it is dropped.

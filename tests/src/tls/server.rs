@@ -36,6 +36,14 @@ impl TlsServer {
         Self::build(identity, Some(clients), &[version])
     }
 
+    /// Selects these protocols by ALPN, instead of `http/1.1`.
+    #[must_use]
+    pub fn protocols(mut self, names: &[&str]) -> Self {
+        let config = Arc::make_mut(&mut self.config);
+        config.alpn_protocols = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        self
+    }
+
     fn build(identity: &Issued, clients: Option<&Authority>, names: &[&str]) -> Self {
         let builder = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&versions(names))

@@ -35,7 +35,7 @@ where
 }
 
 /// The received request, as JSON.
-pub(super) fn echo(request: &Received) -> Reply {
+pub(crate) fn echo(request: &Received) -> Reply {
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &request.fields {
         headers
