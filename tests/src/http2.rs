@@ -18,6 +18,9 @@ mod intake;
 mod stream;
 mod upstream;
 
+#[cfg(test)]
+mod tests;
+
 /// The budget of the library for frames that are small, in bytes. With its own, clients and
 /// servers would end connections on which a test sends many of them and does not read.
 const ANY_FRAMES: usize = 1 << 30;
