@@ -183,6 +183,19 @@ impl Connection {
         self.requests
     }
 
+    /// The memory that the connection takes at present, in bytes: its own, that of its streams, of
+    /// all buffers, and of the tables of HPACK. The heads of its requests are not among it.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.decoder.capacity()
+            + self.encoder.capacity()
+            + self.input.memory()
+            + self.output.memory()
+            + self.streams.memory()
+            + self.reset_streams.capacity() * size_of::<u32>()
+    }
+
     /// What was counted since the last call, for the metrics. Counted are also those that exceed no
     /// limit.
     pub fn take_counts(&mut self) -> impl Iterator<Item = (Abuse, u32)> + use<> {

@@ -129,6 +129,15 @@ impl Input {
         is_incomplete.then_some(self.since)
     }
 
+    /// The memory of all buffers, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let block = self
+            .block
+            .as_ref()
+            .map_or(0, |block| block.bytes.capacity());
+        self.partial.capacity() + block
+    }
+
     /// Frees all buffers.
     pub(crate) fn clear(&mut self) {
         self.partial = Vec::new();

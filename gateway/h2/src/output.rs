@@ -44,6 +44,11 @@ impl Output {
         &mut self.bytes
     }
 
+    /// The memory of the buffer, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Removes bytes that were written.
     pub(crate) fn advance(&mut self, count: usize) {
         let count = count.min(self.len());

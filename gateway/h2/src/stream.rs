@@ -126,6 +126,11 @@ impl Stream {
         self.received.get(self.read..).unwrap_or_default()
     }
 
+    /// The memory of what was received, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.received.capacity()
+    }
+
     /// Removes bytes that have been read.
     pub(crate) fn consume(&mut self, count: usize) {
         self.read += count;

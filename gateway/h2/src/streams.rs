@@ -94,6 +94,14 @@ impl Streams {
         self.slots.iter_mut().map(|(_, stream)| stream)
     }
 
+    /// The memory of the streams and of what was received on them, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        let received = self.slots.iter().map(|(_, stream)| stream.memory());
+        received.sum::<usize>()
+            + self.slots.capacity() * size_of::<Stream>()
+            + self.keys.capacity() * size_of::<StreamKey>()
+    }
+
     /// Stops counting a stream that is closed.
     pub(crate) fn settle(&mut self, key: StreamKey) {
         let Some(stream) = self.get_mut(key) else {

@@ -2,7 +2,8 @@
 
 use crate::recorded::Recorded;
 use crate::targets::{
-    accept_encoding, cache_control, chunked, hpack, path, proxy_header, request_head, response_head,
+    accept_encoding, cache_control, chunked, h2, hpack, path, proxy_header, request_head,
+    response_head,
 };
 
 /// A function that takes any bytes, and what helps to find interesting ones.
@@ -19,7 +20,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const ALL: [Target; 8] = [
+pub const ALL: [Target; 9] = [
     Target {
         name: "request_head",
         run: request_head::run,
@@ -67,6 +68,12 @@ pub const ALL: [Target; 8] = [
         run: cache_control::run,
         words: cache_control::WORDS,
         recorded: Some(Recorded::Values("cache-control")),
+    },
+    Target {
+        name: "h2",
+        run: h2::run,
+        words: h2::WORDS,
+        recorded: None,
     },
 ];
 
