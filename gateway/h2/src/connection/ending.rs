@@ -135,10 +135,13 @@ impl Connection {
         self.turns.clear();
     }
 
-    /// Resets a stream that has not failed.
+    /// Resets a stream, unless it has failed.
     pub(super) fn reset_stream(&mut self, key: StreamKey, code: Code, error: StreamError) {
-        self.write_reset(key.id(), code);
-        self.fail_stream(key, error);
+        let stream = self.streams.get(key);
+        if stream.is_some_and(|stream| stream.failure.is_none()) {
+            self.write_reset(key.id(), code);
+            self.fail_stream(key, error);
+        }
     }
 
     /// Marks a stream as failed, and wakes who waits for it.

@@ -387,6 +387,11 @@ fn stream_errors() -> Vec<Row> {
             "FRAME_SIZE_ERROR",
         ),
         (
+            "a second violation",
+            vec![get(1), get(1), frame(2, 0, 1, &[0; 4])],
+            "STREAM_CLOSED",
+        ),
+        (
             "WINDOW_UPDATE of nothing",
             vec![get(1), window_update(1, 0)],
             "PROTOCOL_ERROR",
