@@ -50,6 +50,8 @@ pub struct Connection {
     receive_window: i64,
     credit: u32,
     send_window: i64,
+    /// When the client has opened that window for the last time, in milliseconds.
+    window_opened: u64,
     /// How many `WINDOW_UPDATE` frames the client may send without being counted.
     updates: u32,
     /// The largest identifier of a stream that the client has opened.
@@ -117,6 +119,7 @@ impl Connection {
             turns: Turns::default(),
             credit: 0,
             send_window: i64::from(INITIAL_WINDOW),
+            window_opened: now,
             updates: 0,
             last_stream: 0,
             requests: 0,

@@ -120,7 +120,7 @@ impl Connection {
         let Some(stream) = self.streams.get_mut(key) else {
             return Ok(());
         };
-        if stream.failure.is_some() {
+        if stream.is_closed() {
             return Ok(());
         }
         if increment == 0 {
@@ -140,6 +140,7 @@ impl Connection {
         if increment == 0 {
             return Err(violation("WINDOW_UPDATE of nothing"));
         }
+        self.window_opened = self.now;
         self.send_window += i64::from(increment);
         if self.send_window > i64::from(MAX_U31) {
             return Err(ConnectionError::Protocol(

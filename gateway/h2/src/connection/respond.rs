@@ -47,7 +47,8 @@ impl Connection {
     }
 
     /// Declares that the body has `length` bytes in all, so that the data that completes it also
-    /// ends the stream. A body of no bytes is declared by `ends` of [`Self::send_head`].
+    /// ends the stream; more are not accepted. A body of no bytes is declared by `ends` of
+    /// [`Self::send_head`].
     pub fn expect_length(&mut self, key: StreamKey, length: u64) {
         if let Some(stream) = self.streams.get_mut(key) {
             stream.left = Some(length);

@@ -25,7 +25,8 @@ impl Connection {
     /// output, or other streams leave no room.
     ///
     /// # Errors
-    /// The stream has failed, or its response has not begun or has ended.
+    /// The stream has failed, its response has not begun or has ended, or the bytes are more than
+    /// was declared.
     pub fn poll_send(
         &mut self,
         key: StreamKey,

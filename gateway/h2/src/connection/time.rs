@@ -80,14 +80,20 @@ impl Connection {
     }
 
     /// Resets the streams whose data has waited too long for a window. Streams that have begun to
-    /// wait since the timer was set are seen here for the first time.
+    /// wait since the timer was set are seen here for the first time. One that waits only for
+    /// others, which use the connection's window as the client opens it, goes on waiting.
     fn reset_stalled(&mut self, now: u64) {
+        let is_open = now.saturating_sub(self.window_opened) < self.limits.stall_ms;
         let mut place = 0;
         while let Some(key) = self.streams.at(place) {
             place += 1;
             if let Some(stream) = self.streams.get_mut(key)
                 && stream.stall.has_ended(now)
             {
+                if is_open && stream.send_window > 0 {
+                    stream.stall.start();
+                    continue;
+                }
                 self.abuses.note(Abuse::Stalls);
                 self.reset_stream(key, Code::ENHANCE_YOUR_CALM, StreamError::Stalled);
             }

@@ -270,3 +270,58 @@ fn draining_does_not_wait_for_a_client_that_is_silent() {
     assert_eq!(client.take(), ["GOAWAY 0 NO_ERROR"]);
     assert!(client.connection.is_finished());
 }
+
+/// After requests of a browser, whose fields are in the tables.
+#[test]
+fn an_idle_connection_is_small() {
+    let mut client = Client::new();
+    let mut encoder = janua_hpack::Encoder::new();
+    let mut fields = Fields::default();
+    for (name, value) in [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Cache-Control", "public, max-age=600"),
+        ("Vary", "accept-encoding"),
+        ("Server", "janua"),
+    ] {
+        fields.append(name.as_bytes(), value.as_bytes());
+    }
+    for time in 0..50 {
+        let mut block = Vec::new();
+        encoder.begin(&mut block);
+        for (name, value) in [
+            (":method", "GET"),
+            (":scheme", "https"),
+            (":authority", "www.example.com"),
+            (":path", "/index.html"),
+            (
+                "user-agent",
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+            ),
+            (
+                "accept",
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            ),
+            ("accept-language", "en-US,en;q=0.5"),
+            ("accept-encoding", "gzip, deflate, br, zstd"),
+        ] {
+            let (name, value) = (name.as_bytes(), value.as_bytes());
+            let indexing = janua_hpack::Indexing::of(name, value);
+            encoder.field(name, value, indexing, &mut block);
+        }
+        let stream = 2 * time + 1;
+        client.send(&frame(1, WHOLE, stream, &block)).unwrap();
+        let (key, ..) = client.requests.all.pop().unwrap();
+        let date = format!("Fri, 27 Nov 2026 21:48:{time:02} GMT");
+        fields.set(b"Date", date.as_bytes());
+        client
+            .connection
+            .send_head(key, 200, fields.iter(), false)
+            .unwrap();
+        client.connection.set_ending(key);
+        assert_eq!(client.respond(key, 1_000), Poll::Ready(Ok(1_000)));
+        client.connection.release(key);
+        client.bytes();
+    }
+    let memory = client.connection.memory();
+    assert!(memory <= 4 * 1024, "{memory} bytes");
+}

@@ -343,3 +343,28 @@ fn a_connection_ends_after_many_requests_or_resets() {
     client.connection.go_away(Code::NO_ERROR, "bye");
     assert_eq!(client.take().last().unwrap(), "GOAWAY 3 NO_ERROR");
 }
+
+#[test]
+fn a_stream_that_waits_for_others_is_not_stalled() {
+    let mut client = Client::new();
+    client.send(&settings(&[(4, 1 << 20)])).unwrap();
+    let (busy, waiting) = (client.open(1), client.open(3));
+    while client.respond(busy, 100_000).is_ready() {
+        client.bytes();
+    }
+    assert_eq!(client.respond(waiting, 10), Poll::Pending);
+    client.connection.deadline(0).unwrap();
+    client.connection.on_timer(1_000).unwrap();
+    client.now = 20_000;
+    client.send(&window_update(0, 10)).unwrap();
+    assert_eq!(client.respond(busy, 10), Poll::Ready(Ok(10)));
+    client.connection.deadline(20_000);
+    client.connection.on_timer(30_000).unwrap();
+    let error = Poll::Ready(Err(StreamError::Stalled));
+    assert_ne!(client.respond(waiting, 10), error, "the window was opened");
+    let end = client.connection.deadline(30_000).unwrap();
+    client.connection.on_timer(end).unwrap();
+    client.connection.on_timer(60_000).unwrap();
+    client.connection.on_timer(90_000).unwrap();
+    assert_eq!(client.respond(waiting, 10), error, "and then no more");
+}
