@@ -92,7 +92,9 @@ impl<'f> TrailerSection<'f> {
 /// control character but the tab may be in a value.
 pub(crate) fn check(name: &[u8], value: &[u8]) -> Result<(), SectionError> {
     static NAME: ByteSet = ByteSet::new(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz");
-    if name.is_empty() || !name.iter().all(|&byte| NAME.contains(byte)) {
+    // Names are nearly always good, and short: this has one branch less for each byte.
+    let is_good = (name.iter()).fold(true, |good, &byte| good & NAME.contains(byte));
+    if name.is_empty() || !is_good {
         return Err(SectionError::Malformed("bad field name"));
     }
     check_value(value)

@@ -117,7 +117,7 @@ impl Connection {
         }
         for (known, name, value) in fields {
             if !known.is_hop_by_hop() {
-                let indexing = Indexing::of(name, value);
+                let indexing = indexing(known, name, value);
                 self.encoder.field(name, value, indexing, out);
             }
         }
@@ -128,6 +128,16 @@ impl Connection {
         }
         self.streams.settle(key);
         self.wake();
+    }
+}
+
+/// How a field is encoded. What [`Indexing::of`] says of the fields of nearly each response is
+/// known without a search.
+fn indexing(known: Known, name: &[u8], value: &[u8]) -> Indexing {
+    match known {
+        Known::ContentLength => Indexing::Without,
+        Known::Date => Indexing::Add,
+        _ => Indexing::of(name, value),
     }
 }
 
@@ -155,5 +165,18 @@ fn finish_section(out: &mut Vec<u8>, start: usize, id: u32, ends: bool, most: us
         };
         out.extend_from_slice(&header(part.len(), kind, flags, id));
         out.extend_from_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_short_way_leads_to_the_same() {
+        for known in [Known::ContentLength, Known::Date, Known::Other] {
+            let name = known.name();
+            assert_eq!(indexing(known, name, b"1"), Indexing::of(name, b"1"));
+        }
     }
 }

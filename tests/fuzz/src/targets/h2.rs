@@ -88,6 +88,36 @@ fn check_head(head: &RequestHead) {
         assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)));
     }
     assert!(head.fields.get_all(b"cookie").count() <= 1, "crumbs");
+    if !is_connect {
+        check_same_in_http1(head);
+    }
+}
+
+/// Forwarded over HTTP/1, the request is the same.
+fn check_same_in_http1(head: &RequestHead) {
+    let mut text = [&head.method, &b" "[..], &head.raw_path].concat();
+    if let Some(query) = &head.query {
+        text.push(b'?');
+        text.extend_from_slice(query);
+    }
+    text.extend_from_slice(b" HTTP/1.1\r\n");
+    head.fields.write_to(&mut text);
+    text.extend_from_slice(b"\r\n");
+    let limits = janua_http::head::Limits {
+        bytes: text.len(),
+        fields: 256,
+    };
+    let mut other = RequestHead::default();
+    let parsed = other.parse(&text, limits);
+    assert_eq!(parsed, Ok(Some(text.len())), "{}", text.escape_ascii());
+    assert_eq!(other.method, head.method);
+    assert_eq!(
+        (other.path, other.query),
+        (head.path.clone(), head.query.clone())
+    );
+    assert_eq!(other.authority, head.authority);
+    assert_eq!(other.expects_continue, head.expects_continue);
+    assert_eq!(other.fields.len(), head.fields.len());
 }
 
 /// What comes of the input if nobody answers: the output, and the requests.
