@@ -13,6 +13,43 @@
 //!   connection without streams holds no buffer: it takes about 1 KiB, and the two tables of
 //!   HPACK. A stream takes less than 256 bytes, and what waits of its body.
 //!
+//! ```
+//! use std::task::{Context, Poll, Waker};
+//!
+//! use janua_h2::{Accept, Connection, Limits, PREFACE, Settings, StreamKey};
+//! use janua_http::{HeadError, RequestHead};
+//!
+//! #[derive(Default)]
+//! struct Requests(RequestHead, Vec<StreamKey>);
+//!
+//! impl Accept for Requests {
+//!     fn head(&mut self) -> &mut RequestHead {
+//!         &mut self.0
+//!     }
+//!     fn request(&mut self, key: StreamKey, _received: Result<(), HeadError>) {
+//!         self.1.push(key);
+//!     }
+//! }
+//!
+//! let mut requests = Requests::default();
+//! let mut connection = Connection::new(Settings::default(), Limits::default(), 0);
+//! connection.receive(PREFACE, 0, &mut requests)?;
+//! connection.receive(b"\0\0\0\x04\0\0\0\0\0", 0, &mut requests)?; // SETTINGS
+//! let request = b"\0\0\x06\x01\x05\0\0\0\x01\x82\x87\x84\x41\x01a"; // GET https://a/
+//! connection.receive(request, 0, &mut requests)?;
+//!
+//! let key = requests.1[0];
+//! let context = Context::from_waker(Waker::noop());
+//! connection.send_head(key, 200, std::iter::empty(), false).unwrap();
+//! connection.expect_length(key, 2);
+//! let sent = connection.poll_send(key, &context, b"ok", b"");
+//! assert_eq!(sent, Poll::Ready(Ok(2)));
+//! connection.release(key);
+//! let count = connection.output().len(); // to be written to the transport
+//! connection.advance(count);
+//! # Ok::<(), janua_h2::ConnectionError>(())
+//! ```
+//!
 //! Deliberately missing: push, the priorities of RFC 7540, and the upgrade from HTTP/1.1, which
 //! RFC 9113 has removed.
 

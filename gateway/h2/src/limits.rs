@@ -20,7 +20,7 @@ pub struct Limits {
     /// Bytes of one encoded field section; 65,536. A section above it cannot be decoded, and so
     /// ends the connection; one whose decoded list is too large is merely refused.
     pub header_block: usize,
-    /// Bytes that a field section may unpack to; 1,048,576. A section above it is not decoded to its
+    /// Bytes that a field section may unpack to; 262,144. A section above it is not decoded to its
     /// end, and so ends the connection.
     pub unpacked: usize,
     /// `HEADERS` and `CONTINUATION` frames without content; 20.
@@ -70,7 +70,7 @@ impl Default for Limits {
             provoked_resets: 100,
             continuations: 20,
             header_block: 64 * 1024,
-            unpacked: 1024 * 1024,
+            unpacked: 256 * 1024,
             empty_headers: 20,
             large_heads: 50,
             empty_data: 100,
