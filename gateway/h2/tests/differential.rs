@@ -171,6 +171,8 @@ struct Case {
     body: Vec<u8>,
     has_length: bool,
     has_trailers: bool,
+    /// The client resets the stream after a part of the body.
+    gives_up: bool,
 }
 
 impl Case {
@@ -189,6 +191,7 @@ impl Case {
             body,
             has_length,
             has_trailers: random.bool() && !has_length,
+            gives_up: length > 0 && random.u8(0..5) == 0,
         }
     }
 }
@@ -205,11 +208,15 @@ async fn ask(client: h2::client::SendRequest<Bytes>, case: Case, seed: u64) {
     let (response, mut sender) = client
         .send_request(request.body(()).unwrap(), is_empty)
         .unwrap();
-    let is_reset = case.path == "/cancel";
+    let is_reset = case.path == "/cancel" || case.gives_up;
     let body = case.body.clone();
     let sending = async move {
         let mut rest = Bytes::from(body);
         while !rest.is_empty() {
+            if case.gives_up && random.u8(0..3) == 0 {
+                sender.send_reset(h2::Reason::CANCEL);
+                return;
+            }
             let part = rest.split_to(random.usize(1..40_000).min(rest.len()));
             sender.reserve_capacity(part.len());
             let mut part = part;
@@ -236,6 +243,16 @@ async fn ask(client: h2::client::SendRequest<Bytes>, case: Case, seed: u64) {
     };
     let receiving = async {
         let response = response.await;
+        if case.gives_up {
+            // The response may have been complete before.
+            if let Ok(response) = response {
+                let mut body = response.into_body();
+                while let Some(Ok(data)) = body.data().await {
+                    let _ = body.flow_control().release_capacity(data.len());
+                }
+            }
+            return;
+        }
         if is_reset {
             let error = response.unwrap_err();
             assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
