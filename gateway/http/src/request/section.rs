@@ -263,7 +263,9 @@ impl<'h> RequestSection<'h> {
             head.path.push(b'*');
             return Ok(());
         }
-        if !head.raw_path.starts_with(b"/") || !has_target_bytes(&head.raw_path) {
+        // The parser of HTTP/1 accepts UTF-8, and no other bytes beyond ASCII.
+        let is_text = std::str::from_utf8(&head.raw_path).is_ok();
+        if !head.raw_path.starts_with(b"/") || !is_text || !has_target_bytes(&head.raw_path) {
             return Err(HeadError::Malformed("bad request target"));
         }
         if let Some(mark) = memchr::memchr(b'?', &head.raw_path) {

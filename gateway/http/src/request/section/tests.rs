@@ -234,3 +234,18 @@ fn connect_and_its_extension() {
     let head = read(&[(":method", "OPTIONS"), scheme, authority, (":path", "*")]).unwrap();
     assert_eq!(head.path, b"*");
 }
+
+#[test]
+fn a_path_is_text_as_in_http1() {
+    for (path, is_good) in [(&b"/\xc3\xa4"[..], true), (b"/\xe4", false)] {
+        let mut head = RequestHead::default();
+        let mut section = RequestSection::new(&mut head, LIMITS);
+        for (name, value) in [GET[0], GET[1], GET[2]] {
+            section.field(name.as_bytes(), value.as_bytes());
+        }
+        section.field(b":path", path);
+        assert_eq!(section.finish(true).is_ok(), is_good);
+        let line = [b"GET ", path, b" HTTP/1.1\r\nHost: a\r\n\r\n"].concat();
+        assert_eq!(head.parse(&line, LIMITS).is_ok(), is_good);
+    }
+}
