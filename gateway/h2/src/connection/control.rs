@@ -12,6 +12,10 @@ use crate::stream::Sending;
 /// The data of the `PING` by which we learn that a client has read our `GOAWAY`.
 pub(super) const DRAIN_PING: [u8; 8] = *b"draining";
 
+/// How many of the streams that we have reset are remembered. A client may have opened very many
+/// with bodies before it knows how many it may, and all of them are on their way.
+const REMEMBERED: usize = 1_024;
+
 impl Connection {
     pub(super) fn take_reset(
         &mut self,
@@ -185,9 +189,7 @@ impl Connection {
 
     /// Queues `RST_STREAM`, and remembers that frames of this stream may still arrive.
     pub(super) fn write_reset(&mut self, id: u32, code: Code) {
-        // Uploads that were refused may all be on their way.
-        let most = (self.settings.max_concurrent_streams as usize).clamp(16, 1024);
-        if self.reset_streams.len() >= most {
+        if self.reset_streams.len() >= REMEMBERED {
             self.reset_streams.pop_front();
         }
         self.reset_streams.push_back(id);

@@ -325,3 +325,37 @@ fn an_idle_connection_is_small() {
     let memory = client.connection.memory();
     assert!(memory <= 4 * 1024, "{memory} bytes");
 }
+
+/// A WebSocket (RFC 8441): both directions stay open after the response's head.
+#[test]
+fn another_protocol_on_a_stream() {
+    let ours = Settings {
+        enable_connect_protocol: true,
+        ..Settings::default()
+    };
+    let mut client = Client::unsettled(ours, Limits::default());
+    let bytes = client.bytes();
+    assert!(bytes.windows(6).any(|entry| entry == [0, 8, 0, 0, 0, 1]));
+    let mut client = Client::with(ours, Limits::default());
+    let fields = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        GET[1],
+        GET[2],
+        GET[3],
+    ];
+    client.send(&headers(1, END_HEADERS, &fields)).unwrap();
+    let head = &client.requests.all[0].1;
+    assert_eq!(head.protocol.as_deref(), Some(&b"websocket"[..]));
+    let key = client.begin(1);
+    client.send(&data(1, 0, b"ping")).unwrap();
+    assert_eq!(client.read(key), Poll::Ready(Ok(b"ping".to_vec())));
+    assert_eq!(client.respond(key, 4), Poll::Ready(Ok(4)));
+    client.send(&data(1, END_STREAM, b"")).unwrap();
+    assert_eq!(client.read(key), Poll::Ready(Ok(Vec::new())));
+    assert_eq!(
+        client.connection.poll_finish(key, None),
+        Poll::Ready(Ok(()))
+    );
+    assert_eq!(client.take(), ["HEADERS 1", "DATA 1 4", "DATA 1 0 end"]);
+}

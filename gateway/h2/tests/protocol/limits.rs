@@ -368,3 +368,17 @@ fn a_stream_that_waits_for_others_is_not_stalled() {
     client.connection.on_timer(90_000).unwrap();
     assert_eq!(client.respond(waiting, 10), error, "and then no more");
 }
+
+/// A client does not know our limit of streams when it begins.
+#[test]
+fn bodies_of_refused_streams_are_ignored() {
+    let mut client = Client::new();
+    let streams = (0..900).map(|time| 2 * time + 1);
+    for stream in streams.clone() {
+        client.send(&post(stream)).unwrap();
+    }
+    for stream in streams.skip(100) {
+        client.send(&data(stream, END_STREAM, b"x")).unwrap();
+    }
+    client.check_healthy(1);
+}
