@@ -45,6 +45,8 @@ pub(crate) struct Place {
     address: SocketAddr,
     /// Where it listens for TLS, if its configuration says so.
     tls_address: SocketAddr,
+    /// Where it listens for HTTP/2 in cleartext, if its configuration says so.
+    http2_address: SocketAddr,
     backend: SocketAddr,
 }
 
@@ -159,9 +161,10 @@ impl Contender {
             directory: fs::canonicalize(&directory)?,
             address: crate::process::free_address()?,
             tls_address: crate::process::free_address()?,
+            http2_address: crate::process::free_address()?,
             backend,
         };
-        if self.over() != Over::Cleartext {
+        if self.template.contains("{{tls_") {
             crate::tls::write_certificate(&place.directory)?;
         }
         self.configure(&place, "a")?;
@@ -219,6 +222,8 @@ impl Contender {
             ("port", &place.address.port().to_string()),
             ("tls_address", &place.tls_address.to_string()),
             ("tls_port", &place.tls_address.port().to_string()),
+            ("http2_address", &place.http2_address.to_string()),
+            ("http2_port", &place.http2_address.port().to_string()),
             ("backend", &place.backend.to_string()),
             ("backend_port", &place.backend.port().to_string()),
             ("key", API_KEY),
@@ -240,7 +245,11 @@ impl Contender {
 impl Running {
     /// The address for requests that are sent in this way.
     pub(crate) fn address(&self, over: Over) -> SocketAddr {
-        crate::tls::address(over, self.process.address, self.place.tls_address)
+        match over {
+            Over::Cleartext => self.process.address,
+            Over::Http2 => self.place.http2_address,
+            _ => self.place.tls_address,
+        }
     }
 
     /// Reloads it with another configuration, in which `X-Turn` (if it is set) is `turn`.
@@ -289,6 +298,7 @@ mod tests {
             directory: directory.clone(),
             address: "127.0.0.1:8080".parse().unwrap(),
             tls_address: "127.0.0.1:8443".parse().unwrap(),
+            http2_address: "127.0.0.1:8082".parse().unwrap(),
             backend: "127.0.0.1:8081".parse().unwrap(),
         };
         for &(name, flavour, template, memo, about) in known::all() {

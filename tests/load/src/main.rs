@@ -14,6 +14,7 @@ mod compare;
 mod contender;
 mod document;
 mod generator;
+mod http2;
 mod instructions;
 mod kernel;
 mod memory;

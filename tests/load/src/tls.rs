@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 /// The host that requests and certificate name.
-const HOST: &str = "load.example";
+pub(crate) const HOST: &str = "load.example";
 
 /// Certificate and key, in PEM and for the client.
 struct Certificate {
@@ -54,11 +54,15 @@ pub(crate) fn write_certificate(directory: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The client's configuration: TLS 1.3, with sessions resumed or not.
+// Names of protocols within TLS.
+const HTTP1: &[u8] = b"http/1.1";
+const HTTP2: &[u8] = b"h2";
+
+/// The client's configuration: TLS 1.3 for this protocol, with sessions resumed or not.
 ///
 /// # Errors
 /// The certificate cannot be made.
-pub(crate) fn client(resumes: bool) -> anyhow::Result<Arc<ClientConfig>> {
+fn client(protocol: &[u8], resumes: bool) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate()?.der.clone())?;
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -66,7 +70,7 @@ pub(crate) fn client(resumes: bool) -> anyhow::Result<Arc<ClientConfig>> {
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     config.resumption = if resumes {
         Resumption::in_memory_sessions(64)
     } else {
@@ -109,6 +113,11 @@ impl Session {
                 Err(error) => return Err(error),
             };
         }
+    }
+
+    /// True if the server has agreed to HTTP/2.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.0.alpn_protocol() == Some(HTTP2)
     }
 
     /// Encrypts and sends all bytes; more than the socket's buffer holds are an error.
@@ -163,6 +172,11 @@ impl Stream {
         Ok(Self { socket, session })
     }
 
+    /// True if the server has agreed to HTTP/2.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        self.session.speaks_http2()
+    }
+
     /// Sends all bytes.
     pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.session.send(&mut self.socket, bytes)
@@ -185,6 +199,10 @@ pub(crate) enum Over {
     NewTls,
     /// Each over a new TLS connection that resumes a session.
     ResumedTls,
+    /// By HTTP/2 over TCP, without an upgrade.
+    Http2,
+    /// By HTTP/2 over TLS.
+    Http2Tls,
 }
 
 impl Over {
@@ -194,9 +212,10 @@ impl Over {
     /// See [`client`].
     pub(crate) fn config(self) -> anyhow::Result<Option<Arc<ClientConfig>>> {
         match self {
-            Self::Cleartext => Ok(None),
-            Self::Tls | Self::NewTls => client(false).map(Some),
-            Self::ResumedTls => client(true).map(Some),
+            Self::Cleartext | Self::Http2 => Ok(None),
+            Self::Tls | Self::NewTls => client(HTTP1, false).map(Some),
+            Self::ResumedTls => client(HTTP1, true).map(Some),
+            Self::Http2Tls => client(HTTP2, false).map(Some),
         }
     }
 
@@ -204,12 +223,8 @@ impl Over {
     pub(crate) fn is_new_each_time(self) -> bool {
         matches!(self, Self::NewTls | Self::ResumedTls)
     }
-}
-
-/// The address for requests.
-pub(crate) fn address(over: Over, clear: SocketAddr, tls: SocketAddr) -> SocketAddr {
-    match over {
-        Over::Cleartext => clear,
-        _ => tls,
+    /// True if a connection carries several requests at the same time.
+    pub(crate) fn is_http2(self) -> bool {
+        matches!(self, Self::Http2 | Self::Http2Tls)
     }
 }

@@ -1,6 +1,7 @@
 //! The requests of a run, and the expected responses.
 
 use super::API_KEY;
+use crate::http2;
 use crate::tls::Over;
 
 /// A request, or several that take turns, and the response that all of them must get.
@@ -33,6 +34,13 @@ impl Body {
         match self {
             Self::Plain(_) => None,
             Self::Encoded(coding, _) => Some(coding),
+        }
+    }
+
+    /// The most bytes of body.
+    fn longest(self) -> usize {
+        match self {
+            Self::Plain(length) | Self::Encoded(_, length) => length,
         }
     }
 }
@@ -83,8 +91,16 @@ impl Ask {
         Self { paths, ..self }
     }
 
-    /// The requests in wire format.
+    /// The most bytes of body in a response.
+    pub(crate) fn length(&self) -> usize {
+        self.body.longest()
+    }
+
+    /// The requests in wire format; for HTTP/2, their blocks of fields.
     pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
+        if self.over.is_http2() {
+            return self.blocks();
+        }
         let coding = self.encoding.map_or_else(String::new, |coding| {
             format!("Accept-Encoding: {coding}\r\n")
         });
@@ -102,6 +118,16 @@ impl Ask {
             request
         };
         self.paths.iter().map(request).collect()
+    }
+
+    /// The blocks of fields. Codings and bodies of requests are not implemented for HTTP/2, and
+    /// neither are responses that do not fit into a window.
+    fn blocks(&self) -> Vec<Vec<u8>> {
+        debug_assert!(self.upload == 0 && self.encoding.is_none());
+        debug_assert!(self.length() <= http2::STREAM_WINDOW);
+        let secure = self.over != Over::Http2;
+        let paths = self.paths.iter();
+        paths.map(|path| http2::block(path, secure)).collect()
     }
 }
 

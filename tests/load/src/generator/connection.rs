@@ -66,28 +66,40 @@ pub(super) enum Step {
     },
     /// The connection and its request have failed.
     Broken(Failure),
+    /// The contender accepts no further requests on the connection.
+    Ending,
+    /// The connection has failed; its requests are reported on their own.
+    Gone,
     /// The contender closed the connection while no request was under way.
     ClosedIdle,
 }
 
+/// Connects within half a second. On loopback, it only takes longer if the backlog is full. With
+/// TLS, this sends the ClientHello; the receiving function of a connection tells when the
+/// handshake is complete.
+pub(super) fn open(
+    address: SocketAddr,
+    tls: Option<&Arc<ClientConfig>>,
+) -> io::Result<(TcpStream, Option<Session>)> {
+    let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
+    stream.set_nodelay(true)?;
+    stream.set_nonblocking(true)?;
+    let mut tls = tls.map(Session::new).transpose()?;
+    if let Some(tls) = &mut tls {
+        tls.shake_hands(&mut stream)?;
+    }
+    Ok((stream, tls))
+}
+
 impl Connection {
-    /// Connects within half a second. On loopback, it only takes longer if the backlog is full.
-    /// With TLS, this sends the ClientHello; [`receive`](Self::receive) tells when the handshake
-    /// is complete.
-    pub(super) fn dial(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
-        let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        let mut tls = tls.map(Session::new).transpose()?;
-        if let Some(tls) = &mut tls {
-            tls.shake_hands(&mut stream)?;
-        }
-        Ok(Self {
+    /// Takes over a connection whose TLS handshake may be under way.
+    pub(super) fn new(stream: TcpStream, tls: Option<Session>) -> Self {
+        Self {
             handshaking: tls.is_some(),
             stream,
             tls,
             pending: None,
-        })
+        }
     }
 
     /// True while no request can be sent yet.
@@ -303,7 +315,8 @@ mod tests {
 
     fn after(response: &[u8], body: Body) -> Step {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let mut connection = Connection::dial(listener.local_addr().unwrap(), None).unwrap();
+        let (stream, tls) = open(listener.local_addr().unwrap(), None).unwrap();
+        let mut connection = Connection::new(stream, tls);
         let (mut peer, _) = listener.accept().unwrap();
         connection
             .send(b"GET / HTTP/1.1\r\n\r\n", Instant::now())
@@ -323,7 +336,9 @@ mod tests {
                 ..
             }
             | Step::Broken(failure) => Err(failure),
-            Step::Ready | Step::Waits | Step::ClosedIdle => panic!("neither whole nor broken"),
+            Step::Ready | Step::Waits | Step::Ending | Step::Gone | Step::ClosedIdle => {
+                panic!("neither whole nor broken")
+            }
         }
     }
 

@@ -10,22 +10,24 @@
 mod ask;
 mod chunks;
 mod connection;
+mod lane;
+mod multiplexed;
 mod outcome;
+mod wire;
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::event::{Timespec, epoll};
-use rustls::ClientConfig;
 
 pub(crate) use ask::Ask;
-use connection::{Connection, Step};
-use outcome::Failure;
-pub(crate) use outcome::Outcome;
+use lane::{Lane, Slot};
+pub(crate) use outcome::{Failure, Outcome};
+use wire::Wire;
+
+use crate::http2::Finished;
 
 /// How long the generator waits for the last responses after the end of a run.
 const GRACE: Duration = Duration::from_secs(3);
@@ -53,7 +55,7 @@ pub(crate) struct Target {
 pub(crate) enum Pace {
     /// This many per second, at random times.
     PerSecond(f64),
-    /// As soon as the connection has its response.
+    /// As soon as the connection, or the stream of HTTP/2, has its response.
     Closed,
 }
 
@@ -63,30 +65,9 @@ pub(crate) struct Generator {
     lanes: Vec<Lane>,
     slots: Vec<Slot>,
     scratch: Vec<u8>,
+    /// The requests of HTTP/2 that the last reading of a connection has finished.
+    finished: Vec<Finished>,
     random: Random,
-}
-
-/// The state of one target.
-struct Lane {
-    target: Target,
-    /// How connections are encrypted; none for cleartext.
-    tls: Option<Arc<ClientConfig>>,
-    /// The requests, which take turns, and the index of the next one.
-    requests: Vec<Vec<u8>>,
-    turn: usize,
-    /// Connections without a request under way, the longest idle first.
-    free: VecDeque<usize>,
-    /// Connections to be opened again.
-    lost: Vec<usize>,
-    /// Requests that are due and wait for a connection.
-    queue: VecDeque<Instant>,
-    next: Instant,
-    outcome: Outcome,
-}
-
-struct Slot {
-    lane: usize,
-    connection: Option<Connection>,
 }
 
 impl Generator {
@@ -100,6 +81,7 @@ impl Generator {
             lanes: Vec::new(),
             slots: Vec::new(),
             scratch: vec![0; 64 * 1024],
+            finished: Vec::new(),
             random: Random(0x9e37_79b9_7f4a_7c15),
         };
         for target in targets {
@@ -144,11 +126,14 @@ impl Generator {
             if open {
                 self.issue(now);
             }
+            for lane in &mut self.lanes {
+                lane.flush(&mut self.slots, &mut self.finished);
+            }
             if now >= redial {
                 self.redial(open);
                 redial = now + REDIAL;
             }
-            if !open && (now > end + GRACE || !self.slots.iter().any(Slot::busy)) {
+            if !open && (now > end + GRACE || self.slots.iter().all(|slot| slot.busy() == 0)) {
                 break;
             }
             let waking = if open {
@@ -181,37 +166,7 @@ impl Generator {
     /// Sends the requests that are due.
     fn issue(&mut self, now: Instant) {
         for lane in &mut self.lanes {
-            match lane.target.pace {
-                Pace::PerSecond(rate) => {
-                    while lane.next <= now {
-                        lane.queue.push_back(lane.next);
-                        lane.next += self.random.interval(rate);
-                    }
-                }
-                Pace::Closed => {
-                    let idle = lane.free.len();
-                    lane.queue.resize(idle, now);
-                }
-            }
-            while let Some(due) = lane.queue.front().copied() {
-                let Some(slot) = lane.free.pop_front() else {
-                    break;
-                };
-                lane.queue.pop_front();
-                let Some(place) = self.slots.get_mut(slot) else {
-                    continue;
-                };
-                let Some(connection) = &mut place.connection else {
-                    continue;
-                };
-                let request = lane.requests.get(lane.turn).map_or(&[][..], Vec::as_slice);
-                lane.turn = (lane.turn + 1) % lane.requests.len().max(1);
-                if let Err(failure) = connection.send(request, due) {
-                    lane.outcome.fail(failure);
-                    place.connection = None;
-                    lane.lost.push(slot);
-                }
-            }
+            lane.issue(now, &mut self.slots, &mut self.random);
         }
     }
 
@@ -243,38 +198,10 @@ impl Generator {
         let Some(lane) = self.lanes.get_mut(place.lane) else {
             return;
         };
-        let Some(connection) = &mut place.connection else {
-            return;
-        };
-        match connection.receive(&mut self.scratch, lane.target.ask.body) {
-            Step::Waits => {}
-            Step::Ready => lane.free.push_back(slot),
-            Step::Whole { due, wrong, closes } => {
-                match wrong {
-                    Some(failure) => lane.outcome.fail(failure),
-                    None => lane.outcome.answer(due.elapsed()),
-                }
-                if closes || lane.target.ask.over.is_new_each_time() {
-                    place.connection = None;
-                    lane.lost.push(slot);
-                } else {
-                    lane.free.push_back(slot);
-                    if open && matches!(lane.target.pace, Pace::Closed) {
-                        self.issue(Instant::now());
-                    }
-                }
-            }
-            Step::Broken(failure) => {
-                lane.outcome.fail(failure);
-                place.connection = None;
-                lane.lost.push(slot);
-            }
-            Step::ClosedIdle => {
-                lane.outcome.closed_idle += 1;
-                lane.free.retain(|free| *free != slot);
-                place.connection = None;
-                lane.lost.push(slot);
-            }
+        let (scratch, finished) = (&mut self.scratch, &mut self.finished);
+        let is_free = lane.receive(slot, place, scratch, finished);
+        if is_free && open && matches!(lane.target.pace, Pace::Closed) {
+            self.issue(Instant::now());
         }
     }
 
@@ -303,25 +230,25 @@ impl Generator {
         let place = self.slots.get_mut(slot).context("no such slot")?;
         let lane = self.lanes.get_mut(place.lane).context("no such lane")?;
         place.connection = None;
-        let connection = Connection::dial(lane.target.address, lane.tls.as_ref())?;
+        let connection = Wire::dial(&lane.target, lane.tls.as_ref())?;
         let token = epoll::EventData::new_u64(slot as u64);
         let interest = epoll::EventFlags::IN | epoll::EventFlags::RDHUP;
-        epoll::add(&self.epoll, &connection.stream, token, interest)?;
-        if !connection.is_handshaking() {
-            lane.free.push_back(slot);
-        }
+        epoll::add(&self.epoll, connection.socket(), token, interest)?;
+        lane.opened(slot, &connection);
         place.connection = Some(connection);
         Ok(())
     }
 
     fn finish(&mut self) -> Vec<Outcome> {
         for (number, slot) in self.slots.iter_mut().enumerate() {
-            if slot.busy()
+            let under_way = slot.busy();
+            if under_way > 0
                 && let Some(lane) = self.lanes.get_mut(slot.lane)
             {
-                lane.outcome.fail(Failure::TimedOut);
-                slot.connection = None;
-                lane.lost.push(number);
+                for _ in 0..under_way {
+                    lane.outcome.fail(Failure::TimedOut);
+                }
+                lane.abandon(number, slot);
             }
         }
         let taken = self.lanes.iter_mut().map(|lane| {
@@ -332,28 +259,6 @@ impl Generator {
             std::mem::take(&mut lane.outcome)
         });
         taken.collect()
-    }
-}
-
-impl Lane {
-    fn new(target: Target) -> anyhow::Result<Self> {
-        Ok(Self {
-            tls: target.ask.over.config()?,
-            requests: target.ask.requests(),
-            turn: 0,
-            target,
-            free: VecDeque::new(),
-            lost: Vec::new(),
-            queue: VecDeque::new(),
-            next: Instant::now(),
-            outcome: Outcome::default(),
-        })
-    }
-}
-
-impl Slot {
-    fn busy(&self) -> bool {
-        self.connection.as_ref().is_some_and(Connection::busy)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The outcome of the requests to a contender.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Why a request counts as failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,7 +65,15 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn answer(&mut self, latency: Duration) {
+    /// Counts a request that was due at this time.
+    pub(super) fn note(&mut self, due: Instant, wrong: Option<Failure>) {
+        match wrong {
+            Some(failure) => self.fail(failure),
+            None => self.answer(due.elapsed()),
+        }
+    }
+
+    fn answer(&mut self, latency: Duration) {
         self.answered += 1;
         let micros = u32::try_from(latency.as_micros()).unwrap_or(u32::MAX);
         self.latencies.push(micros);

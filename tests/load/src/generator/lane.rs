@@ -1,0 +1,204 @@
+//! The state of one target: its connections, and the requests that wait for one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustls::ClientConfig;
+
+use super::connection::Step;
+use super::outcome::Outcome;
+use super::wire::Wire;
+use super::{Pace, Random, Target};
+use crate::http2::{Finished, STREAMS};
+
+/// The state of one target.
+pub(super) struct Lane {
+    pub(super) target: Target,
+    /// How connections are encrypted; none for cleartext.
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    /// The requests, which take turns, and the index of the next one.
+    requests: Vec<Vec<u8>>,
+    turn: usize,
+    /// Connections without a request under way, the longest idle first. With HTTP/2, a
+    /// connection is in it once for each request that it can take.
+    free: VecDeque<usize>,
+    /// Connections on which frames of HTTP/2 wait until all requests that are due are written.
+    unflushed: Vec<usize>,
+    /// Connections to be opened again.
+    pub(super) lost: Vec<usize>,
+    /// Requests that are due and wait for a connection.
+    pub(super) queue: VecDeque<Instant>,
+    pub(super) next: Instant,
+    pub(super) outcome: Outcome,
+}
+
+/// A place for a connection.
+pub(super) struct Slot {
+    pub(super) lane: usize,
+    pub(super) connection: Option<Wire>,
+}
+
+impl Slot {
+    /// The number of requests under way.
+    pub(super) fn busy(&self) -> usize {
+        self.connection.as_ref().map_or(0, Wire::busy)
+    }
+}
+
+impl Lane {
+    pub(super) fn new(target: Target) -> anyhow::Result<Self> {
+        Ok(Self {
+            tls: target.ask.over.config()?,
+            requests: target.ask.requests(),
+            turn: 0,
+            target,
+            free: VecDeque::new(),
+            unflushed: Vec::new(),
+            lost: Vec::new(),
+            queue: VecDeque::new(),
+            next: Instant::now(),
+            outcome: Outcome::default(),
+        })
+    }
+
+    /// Sends the requests that are due, as far as connections are free. Those of HTTP/2 are
+    /// written by [`flush`](Self::flush).
+    pub(super) fn issue(&mut self, now: Instant, slots: &mut [Slot], random: &mut Random) {
+        match self.target.pace {
+            Pace::PerSecond(rate) => {
+                while self.next <= now {
+                    self.queue.push_back(self.next);
+                    self.next += random.interval(rate);
+                }
+            }
+            Pace::Closed => {
+                let idle = self.free.len();
+                self.queue.resize(idle, now);
+            }
+        }
+        while let Some(due) = self.queue.front().copied() {
+            let Some(slot) = self.free.pop_front() else {
+                break;
+            };
+            self.queue.pop_front();
+            let Some(place) = slots.get_mut(slot) else {
+                continue;
+            };
+            let Some(connection) = &mut place.connection else {
+                continue;
+            };
+            let request = self.requests.get(self.turn).map_or(&[][..], Vec::as_slice);
+            self.turn = (self.turn + 1) % self.requests.len().max(1);
+            match connection.send(request, due) {
+                Ok(()) => self.leave_unflushed(slot),
+                Err(failure) => {
+                    self.outcome.fail(failure);
+                    self.lose(slot, place);
+                }
+            }
+        }
+    }
+
+    /// Writes the frames of HTTP/2 that wait, those of each connection together.
+    pub(super) fn flush(&mut self, slots: &mut [Slot], finished: &mut Vec<Finished>) {
+        while let Some(slot) = self.unflushed.pop() {
+            let Some(place) = slots.get_mut(slot) else {
+                continue;
+            };
+            if let Some(connection) = &mut place.connection {
+                let step = connection.flush(finished);
+                self.advance(slot, place, &step, finished);
+            }
+        }
+    }
+
+    /// Reads what has come on a connection. True if it has finished its only request and can
+    /// take the next one.
+    pub(super) fn receive(
+        &mut self,
+        slot: usize,
+        place: &mut Slot,
+        scratch: &mut [u8],
+        finished: &mut Vec<Finished>,
+    ) -> bool {
+        let Some(connection) = &mut place.connection else {
+            return false;
+        };
+        let step = connection.receive(scratch, self.target.ask.body, finished);
+        self.leave_unflushed(slot);
+        self.advance(slot, place, &step, finished);
+        matches!(step, Step::Whole { .. }) && place.connection.is_some()
+    }
+
+    /// A connection is open, and its handshake may be under way.
+    pub(super) fn opened(&mut self, slot: usize, connection: &Wire) {
+        if !connection.is_handshaking() {
+            self.set_free(slot);
+        }
+    }
+
+    fn set_free(&mut self, slot: usize) {
+        let streams = if self.target.ask.over.is_http2() {
+            STREAMS
+        } else {
+            1
+        };
+        self.free.extend(std::iter::repeat_n(slot, streams));
+        self.leave_unflushed(slot);
+    }
+
+    fn leave_unflushed(&mut self, slot: usize) {
+        if self.target.ask.over.is_http2() && self.unflushed.last() != Some(&slot) {
+            self.unflushed.push(slot);
+        }
+    }
+
+    /// Counts finished requests, and replaces a connection that has ended.
+    fn advance(
+        &mut self,
+        slot: usize,
+        place: &mut Slot,
+        step: &Step,
+        finished: &mut Vec<Finished>,
+    ) {
+        for one in finished.drain(..) {
+            self.outcome.note(one.due, one.wrong);
+            self.free.push_back(slot);
+        }
+        match *step {
+            Step::Waits => {}
+            Step::Ready => self.set_free(slot),
+            Step::Ending => self.free.retain(|free| *free != slot),
+            Step::Whole { due, wrong, closes } => {
+                self.outcome.note(due, wrong);
+                if closes || self.target.ask.over.is_new_each_time() {
+                    self.lose(slot, place);
+                } else {
+                    self.free.push_back(slot);
+                }
+            }
+            Step::Broken(failure) => {
+                self.outcome.fail(failure);
+                self.lose(slot, place);
+            }
+            Step::Gone => self.abandon(slot, place),
+            Step::ClosedIdle => {
+                self.outcome.closed_idle += 1;
+                self.abandon(slot, place);
+            }
+        }
+    }
+
+    /// As [`lose`](Self::lose), for a connection that may be among those that are free.
+    pub(super) fn abandon(&mut self, slot: usize, place: &mut Slot) {
+        self.free.retain(|free| *free != slot);
+        self.lose(slot, place);
+    }
+
+    /// Lets a connection be opened again.
+    fn lose(&mut self, slot: usize, place: &mut Slot) {
+        place.connection = None;
+        self.lost.push(slot);
+    }
+}
