@@ -13,7 +13,7 @@ use crate::collapse;
 use crate::compare::{self, Plan, Size};
 use crate::contender::{self, Contender, LOAD_CORE, known};
 use crate::kernel;
-use crate::memory::{self, Footprint};
+use crate::memory::{Footprint, KINDS};
 use crate::process::Process;
 use crate::reload::{self, Survival};
 use crate::report::{self, Findings};
@@ -65,19 +65,17 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     let backend = compare::start_backend(work)?;
 
     let mut footprints: Vec<Footprint> = Vec::new();
+    for kind in KINDS {
+        let (contenders, _) = contender::installed(kind.rows, &order.only, &order.janua);
+        for one in &contenders {
+            progress(&format!("memory, {}: {}", kind.name, one.name));
+            keep(kind.footprint(one, work, &backend), &mut footprints);
+        }
+    }
     let mut survivals: Vec<Survival> = Vec::new();
     for one in &contenders {
-        progress(&format!("memory: {}", one.name));
-        keep(memory::footprint(one, work, &backend), &mut footprints);
         progress(&format!("reloads: {}", one.name));
         survivals.extend(report_error(reload::survive(one, work, &backend)).flatten());
-    }
-
-    let (secure, _) = contender::installed(known::TLS, &order.only, &order.janua);
-    for one in &secure {
-        progress(&format!("memory over TLS: {}", one.name));
-        let work = work.join("tls-memory");
-        keep(memory::footprint(one, &work, &backend), &mut footprints);
     }
 
     let running = compare::start_all(&contenders, work, &backend);

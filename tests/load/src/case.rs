@@ -1,4 +1,4 @@
-//! Files, cache hits and compression: what is measured, and for which contenders.
+//! TLS, HTTP/2, files, cache hits and compression: what is measured, and for which contenders.
 //!
 //! The contenders of a [`Group`] are started together, each with one configuration. The
 //! [`Case`]s of the group are then measured one after the other as in [`compare`].
@@ -33,8 +33,9 @@ pub(crate) struct Case {
     /// An explanation of the table.
     pub(crate) about: &'static str,
     ask: fn() -> Ask,
-    /// Requests per second to each contender; reduced if that is too much for the core.
-    rate: f64,
+    /// Requests per second to each contender; reduced if that is too much for the core. If
+    /// `None`, each connection or stream sends the next request as soon as it has the response.
+    rate: Option<f64>,
     /// Keep-alive connections to each contender.
     connections: usize,
     /// True if all requests must be cache hits, so that none reaches the backend.
@@ -76,40 +77,48 @@ const COMPRESSED_LIMIT: usize = 50 * KIB;
 pub(crate) const GROUPS: &[Group] = &[
     Group { name: "tls", rows: known::TLS, cases: &[
         Case { name: "tls-1k", title: "TLS, 1 KiB", about: "TLS 1.3 on kept connections, a certificate with a key of ECDSA P-256.",
-            ask: || Ask::plain("/1k", KIB).over(Over::Tls), rate: 1500.0, connections: 32, hits: false },
+            ask: || Ask::plain("/1k", KIB).over(Over::Tls), rate: Some(1500.0), connections: 32, hits: false },
         Case { name: "tls-1m", title: "TLS, 1 MiB", about: "TLS 1.3 on kept connections.",
-            ask: || Ask::plain("/1m", MIB).over(Over::Tls), rate: 60.0, connections: 8, hits: false },
+            ask: || Ask::plain("/1m", MIB).over(Over::Tls), rate: Some(60.0), connections: 8, hits: false },
         Case { name: "tls-new", title: "TLS, a new connection for each request", about: "A full handshake each time. Connections are opened ahead, so that latency leaves the handshake out.",
-            ask: || Ask::plain("/1k", KIB).over(Over::NewTls), rate: 300.0, connections: 16, hits: false },
+            ask: || Ask::plain("/1k", KIB).over(Over::NewTls), rate: Some(300.0), connections: 16, hits: false },
         Case { name: "tls-resumed", title: "TLS, a resumed connection for each request", about: "A session is resumed each time; opened ahead too.",
-            ask: || Ask::plain("/1k", KIB).over(Over::ResumedTls), rate: 300.0, connections: 16, hits: false },
+            ask: || Ask::plain("/1k", KIB).over(Over::ResumedTls), rate: Some(300.0), connections: 16, hits: false },
+    ] },
+    Group { name: "h2", rows: known::HTTP2, cases: &[
+        Case { name: "h2-1k", title: "HTTP/2, 1 KiB", about: "Cleartext, 16 connections that carry up to 16 requests at once.",
+            ask: || Ask::plain("/1k", KIB).over(Over::Http2), rate: Some(1500.0), connections: 16, hits: false },
+        Case { name: "h2-tls-1k", title: "HTTP/2 over TLS, 1 KiB", about: "The same with TLS 1.3.",
+            ask: || Ask::plain("/1k", KIB).over(Over::Http2Tls), rate: Some(1500.0), connections: 16, hits: false },
+        Case { name: "h2-saturated", title: "HTTP/2, 1 KiB, saturated", about: "Cleartext, 16 connections with 16 requests each at any time.",
+            ask: || Ask::plain("/1k", KIB).over(Over::Http2), rate: None, connections: 16, hits: false },
     ] },
     Group { name: "static", rows: known::FILES, cases: &[
         Case { name: "static-1k", title: "File, 1 KiB", about: "The same file again and again.",
-            ask: || Ask::plain("/1k", KIB), rate: 6000.0, connections: 32, hits: false },
+            ask: || Ask::plain("/1k", KIB), rate: Some(6000.0), connections: 32, hits: false },
         Case { name: "static-100k", title: "File, 100 KiB", about: "",
-            ask: || Ask::plain("/100k", 100 * KIB), rate: 2500.0, connections: 32, hits: false },
+            ask: || Ask::plain("/100k", 100 * KIB), rate: Some(2500.0), connections: 32, hits: false },
         Case { name: "static-10m", title: "File, 10 MiB", about: "Cleartext, where `sendfile` copies nothing into the process.",
-            ask: || Ask::plain("/10m", 10 * MIB), rate: 60.0, connections: 8, hits: false },
+            ask: || Ask::plain("/10m", 10 * MIB), rate: Some(60.0), connections: 8, hits: false },
     ] },
     Group { name: "hit", rows: known::CACHES, cases: &[
         Case { name: "hit-1k", title: "Cache hit, 1 KiB", about: "From memory.",
-            ask: || Ask::plain("/cached/1k", KIB), rate: 5000.0, connections: 32, hits: true },
+            ask: || Ask::plain("/cached/1k", KIB), rate: Some(5000.0), connections: 32, hits: true },
         Case { name: "hit-100k", title: "Cache hit, 100 KiB", about: "From memory.",
-            ask: || Ask::plain("/cached/100k", 100 * KIB), rate: 2000.0, connections: 32, hits: true },
+            ask: || Ask::plain("/cached/100k", 100 * KIB), rate: Some(2000.0), connections: 32, hits: true },
     ] },
     Group { name: "disk", rows: known::DISKS, cases: &[
         Case { name: "disk-1m", title: "Cache hit, 1 MiB, from disk",
             about: "64 objects in turn. The files are warm: what is measured is the way out of a file, not a disk.",
-            ask: || Ask::plain("/cached/1m", MIB).of_objects(OBJECTS), rate: 300.0, connections: 16, hits: true },
+            ask: || Ask::plain("/cached/1m", MIB).of_objects(OBJECTS), rate: Some(300.0), connections: 16, hits: true },
     ] },
     Group { name: "gzip", rows: known::COMPRESSORS, cases: &[
         Case { name: "gzip-100k", title: "JSON of 100 KiB, compressed for each request", about: "gzip at level 5, nothing stored.",
-            ask: || Ask::encoded("/json", "gzip", COMPRESSED_LIMIT), rate: 250.0, connections: 16, hits: false },
+            ask: || Ask::encoded("/json", "gzip", COMPRESSED_LIMIT), rate: Some(250.0), connections: 16, hits: false },
     ] },
     Group { name: "gzip-hit", rows: known::COMPRESSING_CACHES, cases: &[
         Case { name: "gzip-hit-100k", title: "JSON of 100 KiB, compressed and cached", about: "",
-            ask: || Ask::encoded("/cached/json", "gzip", COMPRESSED_LIMIT), rate: 250.0, connections: 16, hits: true },
+            ask: || Ask::encoded("/cached/json", "gzip", COMPRESSED_LIMIT), rate: Some(250.0), connections: 16, hits: true },
     ] },
 ];
 
@@ -154,7 +163,7 @@ impl Group {
             eprintln!("bench: {}", case.name);
             let plan = Plan {
                 ask: (case.ask)(),
-                rate: Some(case.rate),
+                rate: case.rate,
                 connections: case.connections,
                 window: order.window,
                 rounds: order.rounds,
@@ -237,7 +246,8 @@ mod tests {
         };
         assert_eq!(chosen(&["static-10m", "gzip"]), ["static-10m", "gzip-100k"]);
         assert_eq!(chosen(&["hit"]), ["hit-1k", "hit-100k"]);
+        assert_eq!(chosen(&["h2"]), ["h2-1k", "h2-tls-1k", "h2-saturated"]);
         assert_eq!(chosen(&["nothing"]), [""; 0]);
-        assert_eq!(chosen(&[]).len(), 12);
+        assert_eq!(chosen(&[]).len(), 15);
     }
 }

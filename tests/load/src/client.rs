@@ -3,12 +3,13 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use rustls::ClientConfig;
 
-use crate::generator::API_KEY;
+use crate::generator::{API_KEY, Ask};
+use crate::http2::{Conversation, STREAMS};
 use crate::tls::{self, Over};
 
 const LIMIT: Duration = Duration::from_secs(5);
@@ -21,8 +22,8 @@ pub(crate) struct Answer {
     pub(crate) turn: Option<String>,
     /// The body.
     pub(crate) body: Vec<u8>,
-    /// Keeps the connection open until the response is dropped.
-    _connection: Connection,
+    /// The connection, which stays open until the response is dropped.
+    pub(crate) connection: Connection,
 }
 
 /// A connection in clear text or with TLS.
@@ -53,6 +54,14 @@ impl Connection {
         })
     }
 
+    /// True if it has agreed with the server to HTTP/2, or needs no agreement.
+    fn may_speak_http2(&self) -> bool {
+        match self {
+            Self::Clear(_) => true,
+            Self::Tls(stream) => stream.speaks_http2(),
+        }
+    }
+
     /// Sends all bytes.
     ///
     /// # Errors
@@ -76,6 +85,101 @@ impl Connection {
     }
 }
 
+/// A connection of HTTP/2 that repeats one request.
+pub(crate) struct Multiplexed {
+    connection: Connection,
+    conversation: Conversation,
+    block: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+impl Multiplexed {
+    /// Opens a connection to this address.
+    ///
+    /// # Errors
+    /// As those of [`Connection::open`], or the server does not agree to HTTP/2.
+    pub(crate) fn open(address: SocketAddr, ask: &Ask, limit: Duration) -> anyhow::Result<Self> {
+        let connection = Connection::open(address, ask.over.config()?.as_ref(), limit)?;
+        if !connection.may_speak_http2() {
+            bail!("no agreement to HTTP/2");
+        }
+        Ok(Self {
+            connection,
+            conversation: Conversation::new(ask.length()),
+            block: ask.requests().pop().context("no request")?,
+            buffer: vec![0; 32 * 1024],
+        })
+    }
+
+    /// Sends so many requests, as many at once as a connection carries, and waits for the
+    /// responses.
+    ///
+    /// # Errors
+    /// The connection fails, or a response is not the expected one.
+    pub(crate) fn ask(&mut self, mut requests: usize) -> anyhow::Result<()> {
+        let mut finished = Vec::new();
+        while requests > 0 {
+            let together = requests.min(STREAMS);
+            requests -= together;
+            for _ in 0..together {
+                self.conversation.ask(&self.block, Instant::now());
+            }
+            finished.clear();
+            while finished.len() < together {
+                let out = std::mem::take(&mut self.conversation.out);
+                if !out.is_empty() {
+                    self.connection.write_all(&out)?;
+                }
+                let read = self.connection.read(&mut self.buffer)?;
+                if read == 0 {
+                    bail!("closed within the answer");
+                }
+                let came = self.buffer.get(..read).unwrap_or_default();
+                if let Err(failure) = self.conversation.take(came, &mut finished) {
+                    bail!("{failure:?}");
+                }
+            }
+            if let Some(failure) = finished.iter().find_map(|one| one.wrong) {
+                bail!("{failure:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection, without what the requests needed.
+    pub(crate) fn into_connection(self) -> Connection {
+        self.connection
+    }
+}
+
+/// Sends one request on a new connection, reads the complete response, and returns the
+/// connection. The response must have `length` bytes of body.
+///
+/// # Errors
+/// The connection fails, or the response is another one.
+pub(crate) fn open_used(
+    over: Over,
+    address: SocketAddr,
+    path: &str,
+    length: usize,
+) -> anyhow::Result<Connection> {
+    if over.is_http2() {
+        let ask = Ask::plain(path, length).over(over);
+        let mut client = Multiplexed::open(address, &ask, LIMIT)?;
+        client.ask(1)?;
+        return Ok(client.into_connection());
+    }
+    let answer = get_over(over, address, path)?;
+    if answer.status != 200 || answer.body.len() != length {
+        bail!(
+            "answered {} with {} bytes",
+            answer.status,
+            answer.body.len()
+        );
+    }
+    Ok(answer.connection)
+}
+
 /// Sends one request on a new connection, and reads the complete response.
 ///
 /// # Errors
@@ -88,7 +192,7 @@ pub(crate) fn get(address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
 ///
 /// # Errors
 /// As those of [`get`], or the handshake fails.
-pub(crate) fn get_over(over: Over, address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
+fn get_over(over: Over, address: SocketAddr, path: &str) -> anyhow::Result<Answer> {
     let mut connection = Connection::open(address, over.config()?.as_ref(), LIMIT)?;
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: load.example\r\nX-Api-Key: {API_KEY}\r\n\r\n");
@@ -119,7 +223,7 @@ pub(crate) fn get_over(over: Over, address: SocketAddr, path: &str) -> anyhow::R
                 status,
                 turn: turn.map(|line| String::from_utf8_lossy(line.value).into_owned()),
                 body: came.split_off(end),
-                _connection: connection,
+                connection,
             });
         }
     }

@@ -196,15 +196,6 @@ impl Contender {
         )
     }
 
-    /// How it is used: over TLS if its configuration has that.
-    pub(crate) fn over(&self) -> Over {
-        if self.template.contains("{{tls_") {
-            Over::Tls
-        } else {
-            Over::Cleartext
-        }
-    }
-
     /// True if its responses tell the configuration in use.
     pub(crate) fn shows_turn(&self) -> bool {
         self.template.contains("{{turn}}")

@@ -37,6 +37,7 @@ use bench::Order;
 use compare::{Plan, Size};
 use contender::{Contender, LOAD_CORE, known};
 use generator::{Ask, Generator, Pace, Target};
+use memory::KINDS;
 use process::Process;
 use scenario::SCENARIOS;
 
@@ -80,6 +81,9 @@ enum Action {
     Memory {
         #[command(flatten)]
         whom: Whom,
+        /// Kinds of connections, separated by commas; default all: cleartext, tls, h2, h2-tls.
+        #[arg(long, value_delimiter = ',')]
+        kind: Vec<String>,
     },
     /// Prints system calls and user instructions per request.
     Trace {
@@ -98,7 +102,7 @@ enum Action {
         #[arg(long, default_value = "target/release/janua")]
         janua: Vec<PathBuf>,
         /// Names of scenarios, separated by commas; default all: plain-1k, plain-1m,
-        /// upload-128k, hit-1k, file-1m, policies-5, tunnel.
+        /// upload-128k, hit-1k, file-1m, policies-5, tls-1k, tls-new, tls-resumed, h2-1k, tunnel.
         #[arg(long, value_delimiter = ',')]
         case: Vec<String>,
         /// Directory for configurations and counts.
@@ -114,7 +118,8 @@ enum Action {
         #[arg(long)]
         before: Vec<PathBuf>,
         /// With `--before`, names of scenarios, separated by commas; default all:
-        /// plain-1k, plain-1m, upload-128k, hit-1k, file-1m, policies-5, and memory.
+        /// plain-1k, plain-1m, upload-128k, hit-1k, file-1m, policies-5, tls-1k, tls-new,
+        /// tls-resumed, h2-1k, and memory.
         #[arg(long, value_delimiter = ',', requires = "before")]
         case: Vec<String>,
         /// Length of the responses.
@@ -137,14 +142,15 @@ enum Action {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// Prints the CPU time per request for files, cache hits and compression, and how misses of
-    /// one object are collapsed.
+    /// Prints the CPU time per request over TLS and HTTP/2, for files, cache hits and compression,
+    /// and how misses of one object are collapsed.
     Cases {
         #[command(flatten)]
         whom: Whom,
         /// Names of cases or groups, separated by commas; default all.
-        /// Groups: static, hit, disk, gzip, gzip-hit. Further: static-1k,
-        /// static-100k, static-10m, hit-1k, hit-100k, collapse.
+        /// Groups: tls, h2, static, hit, disk, gzip, gzip-hit. Further: tls-1k, tls-1m, tls-new,
+        /// tls-resumed, h2-1k, h2-tls-1k, h2-saturated, static-1k, static-100k, static-10m,
+        /// hit-1k, hit-100k, collapse.
         #[arg(long, value_delimiter = ',')]
         case: Vec<String>,
         /// Length of a round, in seconds.
@@ -240,15 +246,7 @@ fn main() -> anyhow::Result<()> {
             println!("{}", report::survivals(&survived));
             Ok(())
         }
-        Action::Memory { whom } => {
-            let (contenders, backend) = prepare(&whom)?;
-            let each = contenders.iter();
-            let found: anyhow::Result<Vec<_>> = each
-                .map(|one| memory::footprint(one, &whom.work, &backend))
-                .collect();
-            println!("{}", report::footprints(&found?));
-            Ok(())
-        }
+        Action::Memory { whom, kind } => run_memory(&whom, &kind),
         Action::Trace {
             whom,
             rate,
@@ -368,6 +366,19 @@ fn run_builds(
         let found = scenario::footprints(&builds, &whom.work, &backend)?;
         println!("{}", report::footprints(&found));
     }
+    Ok(())
+}
+
+fn run_memory(whom: &Whom, wanted: &[String]) -> anyhow::Result<()> {
+    let (_, backend) = prepare(whom)?;
+    let mut found = Vec::new();
+    for kind in KINDS.iter().filter(|kind| kind.is_wanted(wanted)) {
+        let (contenders, _) = contender::installed(kind.rows, &whom.only, &whom.janua);
+        for one in &contenders {
+            found.push(kind.footprint(one, &whom.work, &backend)?);
+        }
+    }
+    println!("{}", report::footprints(&found));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::collapse::{BEFORE_HEAD, BODY_TIME, CLIENTS, Collapse};
 use crate::compare::{Comparison, Line};
 use crate::contender::Contender;
 use crate::instructions::Counted;
-use crate::memory::{Footprint, IDLE_CONNECTIONS};
+use crate::memory::{Footprint, IDLE_CONNECTIONS, IDLE_HTTP2_CONNECTIONS};
 use crate::reload::{CONNECTIONS, RELOADS, Survival};
 use crate::trace::Counts;
 
@@ -25,7 +25,7 @@ pub(crate) struct Findings {
     pub(crate) saturated: Comparison,
     /// Responses of 1 MiB.
     pub(crate) large: Comparison,
-    /// Files, cache hits and compression.
+    /// TLS, HTTP/2, files, cache hits and compression.
     pub(crate) cases: Vec<Measured>,
     /// Clients that miss the same object.
     pub(crate) collapses: Vec<Collapse>,
@@ -86,7 +86,7 @@ const REPEAT: &str = "\
 make bench                # this page; about ten minutes; wants a machine with nothing else to do
 make bench-peers          # Envoy and Caddy, where the distribution has none
 target/release/janua-load compare --only nginx,hyper,janua,janua-5 --seconds 5
-target/release/janua-load cases --case static,hit-1k --only nginx,janua   # files, cache, compression
+target/release/janua-load cases --case h2,hit-1k --only nginx,janua   # TLS, HTTP/2, files, cache, compression
 target/release/janua-load bench --micro   # fills in the microbenchmarks too
 ```
 
@@ -145,7 +145,7 @@ pub(crate) fn comparison(found: &Comparison) -> String {
         "\n{}. The contenders used {:.0} % of their core, other work {:.0} %; \
          backend and load used {:.0} % of theirs. Latency is that of a core shared by all.",
         found.rate.map_or_else(
-            || "Each connection asked again as soon as it had its answer".to_owned(),
+            || "Each connection or stream asked again as soon as it had its answer".to_owned(),
             |rate| format!("{rate:.0} requests/s to each"),
         ),
         found.proxy_core * 100.0,
@@ -191,14 +191,14 @@ fn policies(found: &Comparison) -> String {
     text.trim_end().to_owned()
 }
 
-/// Files, cache hits and compression.
+/// TLS, HTTP/2, files, cache hits and compression.
 pub(crate) fn cases(all: &[Measured]) -> String {
     let measured: Vec<String> = all.iter().map(measured).collect();
     if measured.is_empty() {
         return String::new();
     }
     format!(
-        "## Files, cache, compression\n\n\
+        "## TLS, HTTP/2, files, cache, compression\n\n\
          CPU per request, measured as above, in programs of their own with the configurations named \
          here. Where hits are measured, the requests that reached the backend during the rounds are \
          counted.\n\n{}",
@@ -308,8 +308,8 @@ pub(crate) fn footprints(all: &[Footprint]) -> String {
     let mut text = format!(
         "## Memory and start\n\n\
          Each alone, all its processes together. PSS divides shared pages among those that have them. \
-         The growth is that of PSS with {IDLE_CONNECTIONS} idle keep-alive connections, each of which \
-         has made one request; what the kernel keeps for a socket is not in it.\n\n\
+         The growth is that of PSS with {IDLE_CONNECTIONS} idle keep-alive connections, or \
+         {IDLE_HTTP2_CONNECTIONS} of HTTP/2, each of which has made one request; what the kernel keeps for a socket is not in it.\n\n\
          | contender | idle RSS MiB | idle PSS MiB | KiB per idle connection | start to first answer, ms |\n\
          |---|--:|--:|--:|--:|\n"
     );

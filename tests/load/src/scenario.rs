@@ -10,7 +10,7 @@ use crate::case;
 use crate::compare::{self, Comparison, Plan};
 use crate::contender::{self, Contender, known};
 use crate::generator::Ask;
-use crate::memory::{self, Footprint};
+use crate::memory::{Footprint, KINDS};
 use crate::process::Process;
 use crate::tls::Over;
 
@@ -130,7 +130,8 @@ pub(crate) fn footprints(
 ) -> anyhow::Result<Vec<Footprint>> {
     let plain = SCENARIOS.first().context("no scenario")?;
     let (builds, work) = plain.prepare(binaries, work)?;
+    let kind = KINDS.first().context("no kind of connections")?;
     let each = builds.iter();
-    each.map(|one| memory::footprint(one, &work, backend))
+    each.map(|one| kind.footprint(one, &work, backend))
         .collect()
 }

@@ -32,6 +32,10 @@ const NGINX_TLS: &str = include_str!("../../configs/nginx-tls.conf");
 const HAPROXY_TLS: &str = include_str!("../../configs/haproxy-tls.cfg");
 const ENVOY_TLS: &str = include_str!("../../configs/envoy-tls.yaml");
 const JANUA_TLS: &str = include_str!("../../configs/janua-tls.toml");
+const NGINX_HTTP2: &str = include_str!("../../configs/nginx-http2.conf");
+const HAPROXY_HTTP2: &str = include_str!("../../configs/haproxy-http2.cfg");
+const ENVOY_HTTP2: &str = include_str!("../../configs/envoy-http2.yaml");
+const JANUA_HTTP2: &str = include_str!("../../configs/janua-http2.toml");
 const JANUA_GZIP_CACHE: &str = include_str!("../../configs/janua-gzip-cache.toml");
 
 /// Proxies.
@@ -57,6 +61,15 @@ pub(crate) const TLS: &[Row] = &[
     ("haproxy", Flavour::Haproxy, HAPROXY_TLS, "", "TLS 1.3, a session cache and tickets"),
     ("envoy", Flavour::Envoy, ENVOY_TLS, "", "TLS 1.3, tickets"),
     ("janua", Flavour::Janua, JANUA_TLS, "", "TLS 1.3, a session cache and tickets"),
+];
+
+/// Proxies that speak HTTP/2 with clients, in cleartext and over TLS.
+#[rustfmt::skip]
+pub(crate) const HTTP2: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_HTTP2, "", "HTTP/2 with clients, HTTP/1.1 with the upstream"),
+    ("haproxy", Flavour::Haproxy, HAPROXY_HTTP2, "", "the same"),
+    ("envoy", Flavour::Envoy, ENVOY_HTTP2, "", "the same"),
+    ("janua", Flavour::Janua, JANUA_HTTP2, "", "the same"),
 ];
 
 /// File servers.
@@ -103,6 +116,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Row> {
     [
         PROXIES,
         TLS,
+        HTTP2,
         FILES,
         CACHES,
         DISKS,
