@@ -2,8 +2,10 @@
 //!
 //! On a shared machine, times vary by tens of percent, but the instructions of a request in
 //! user code hardly vary. One connection (or, where that is measured, a new one each time) sends
-//! one request after the other, so that the result does not depend on what arrives together. The kernel, caches of the processor and
-//! the cost of waking up are not included.
+//! one request after the other, so that the result does not depend on what arrives together.
+//! With HTTP/2, one connection sends as many requests as it can carry together, and the next ones
+//! when all of them have their responses. The kernel, caches of the processor and the cost of
+//! waking up are not included.
 
 use std::ffi::OsString;
 use std::fs;
@@ -16,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use rustls::ClientConfig;
 
-use crate::client::Connection;
+use crate::client::{Connection, Multiplexed};
 use crate::compare::median;
 use crate::contender::{Contender, Running};
 use crate::process::Process;
@@ -117,15 +119,11 @@ fn rounds(
     let running = build.start_under(&tool, work, backend.address)?;
 
     let mut client = Client::connect(&running, &scenario.exchange)?;
-    for _ in 0..WARM_UP {
-        client.ask()?;
-    }
+    client.ask(WARM_UP)?;
     dump(&running)?;
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
-        for _ in 0..REQUESTS {
-            client.ask()?;
-        }
+        client.ask(REQUESTS)?;
         dump(&running)?;
         // Dumps are numbered from 1; the first one is that of start and warm-up.
         let mut name = out.clone().into_os_string();
@@ -160,8 +158,34 @@ fn total_of(dump: &str) -> Option<f64> {
     value.trim().parse().ok()
 }
 
-/// Repeats the same request, on one connection or each time on a new one.
-struct Client {
+/// Repeats the same request.
+enum Client {
+    Single(Single),
+    Multiplexed(Multiplexed),
+}
+
+impl Client {
+    fn connect(running: &Running, exchange: &Exchange) -> anyhow::Result<Self> {
+        if let Exchange::Request(ask, _) = exchange
+            && let ask = ask()
+            && ask.over.is_http2()
+        {
+            let address = running.address(ask.over);
+            return Multiplexed::open(address, &ask, LIMIT).map(Self::Multiplexed);
+        }
+        Single::connect(running, exchange).map(Self::Single)
+    }
+
+    fn ask(&mut self, requests: usize) -> anyhow::Result<()> {
+        match self {
+            Self::Single(client) => (0..requests).try_for_each(|_| client.ask()),
+            Self::Multiplexed(client) => client.ask(requests),
+        }
+    }
+}
+
+/// Sends one request after the other, on one connection or each time on a new one.
+struct Single {
     address: SocketAddr,
     tls: Option<Arc<ClientConfig>>,
     is_new_each_time: bool,
@@ -172,7 +196,7 @@ struct Client {
     buffer: Vec<u8>,
 }
 
-impl Client {
+impl Single {
     fn connect(running: &Running, exchange: &Exchange) -> anyhow::Result<Self> {
         let ask = match exchange {
             Exchange::Request(ask, _) => Some(ask()),
