@@ -1,6 +1,6 @@
 //! A plain, blocking client: one request, and connections kept idle.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +52,25 @@ impl Connection {
             None => Self::Clear(socket),
             Some(config) => Self::Tls(tls::Stream::open(socket, config)?),
         })
+    }
+
+    /// True if the server has not closed it. What has been received is dropped, so that the
+    /// connection is of no further use.
+    pub(crate) fn is_open(&self) -> bool {
+        let mut socket = match self {
+            Self::Clear(stream) => stream,
+            Self::Tls(stream) => stream.socket(),
+        };
+        let mut dropped = [0; 1024];
+        // A connection that blocks would wait for the next bytes.
+        socket.set_nonblocking(true).is_ok()
+            && loop {
+                match socket.read(&mut dropped) {
+                    Ok(0) => break false,
+                    Ok(_) => {}
+                    Err(error) => break error.kind() == ErrorKind::WouldBlock,
+                }
+            }
     }
 
     /// True if it has agreed with the server to HTTP/2, or needs no agreement.

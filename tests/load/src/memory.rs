@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use crate::client;
 use crate::contender::{Contender, known};
@@ -88,6 +88,10 @@ impl Kind {
         let connections = open(self.connections)?;
         pause(SETTLE);
         let loaded = Memory::of(root);
+        let closed = connections.iter().filter(|one| !one.is_open()).count();
+        if closed > 0 {
+            bail!("{}: {closed} idle connections were closed", contender.name);
+        }
         drop(connections);
         let growth = loaded.pss as f64 - idle.pss as f64;
         Ok(Footprint {

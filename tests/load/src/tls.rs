@@ -172,6 +172,11 @@ impl Stream {
         Ok(Self { socket, session })
     }
 
+    /// The socket below.
+    pub(crate) fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
     /// True if the server has agreed to HTTP/2.
     pub(crate) fn speaks_http2(&self) -> bool {
         self.session.speaks_http2()

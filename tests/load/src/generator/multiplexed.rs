@@ -103,3 +103,84 @@ impl Multiplexed {
         Step::Gone
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::Duration;
+
+    use super::super::{Ask, Generator, Outcome, Pace, Target};
+    use crate::tls::Over;
+
+    use super::*;
+
+    // Frames of a server: length, type, flags, stream.
+    const SETTINGS: &[u8] = b"\0\0\0\x04\0\0\0\0\0";
+    const GOAWAY: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+    fn answer(stream: u8) -> Vec<u8> {
+        let head = b"\0\0\x01\x01\x04\0\0\0\0\x88";
+        let body = b"\0\0\x02\0\x01\0\0\0\0ok";
+        let mut both = [&head[..], body].concat();
+        for at in [8, 18] {
+            both[at] = stream;
+        }
+        both
+    }
+
+    /// A server for one connection after the other. It answers requests as soon as there are
+    /// sixteen, a number of times, and then does something else.
+    fn serve(listener: &TcpListener, times: u8, then: impl Fn(&mut TcpStream)) {
+        loop {
+            let (mut peer, _) = listener.accept().unwrap();
+            peer.write_all(SETTINGS).unwrap();
+            let mut came = Vec::new();
+            let mut answered = 0;
+            let mut chunk = [0; 4096];
+            while answered < times {
+                let Ok(read @ 1..) = peer.read(&mut chunk) else {
+                    break;
+                };
+                came.extend_from_slice(&chunk[..read]);
+                // Every request has this field.
+                let seen = came.windows(9).filter(|at| at == b"x-api-key").count();
+                if seen == 16 * (usize::from(answered) + 1) {
+                    let first = answered * 16;
+                    let answers = (first..first + 16).map(|number| answer(2 * number + 1));
+                    peer.write_all(&answers.flatten().collect::<Vec<u8>>())
+                        .unwrap();
+                    answered += 1;
+                }
+            }
+            then(&mut peer);
+        }
+    }
+
+    fn outcome(times: u8, then: impl Fn(&mut TcpStream) + Send + 'static) -> Outcome {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target {
+            address: listener.local_addr().unwrap(),
+            ask: Ask::plain("/", 2).over(Over::Http2),
+            connections: 1,
+            pace: Pace::Closed,
+        };
+        std::thread::spawn(move || serve(&listener, times, then));
+        let mut generator = Generator::connect(&[target]).unwrap();
+        let mut outcomes = generator.run(Duration::from_millis(200)).unwrap();
+        outcomes.pop().unwrap()
+    }
+
+    #[test]
+    fn a_connection_carries_sixteen_requests_and_is_replaced() {
+        // Three times sixteen answers on each connection, then the end for the next sixteen.
+        let closed = outcome(3, |_| {});
+        assert!(closed.answered >= 96, "{closed:?}");
+        assert_eq!(closed.answered % 48, 0, "{closed:?}");
+        assert_eq!(closed.failed() % 16, 0, "{closed:?}");
+        assert!(closed.failed() >= 16, "{closed:?}");
+        // The same, but the server says that it has not taken those requests.
+        let refused = outcome(3, |peer| peer.write_all(GOAWAY).unwrap());
+        assert!(refused.answered >= 96, "{refused:?}");
+        assert_eq!(refused.failed() % 16, 0, "{refused:?}");
+    }
+}
