@@ -12,6 +12,8 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
+use crate::http2::STREAMS;
+
 /// The host that requests and certificate name.
 pub(crate) const HOST: &str = "load.example";
 
@@ -228,8 +230,13 @@ impl Over {
     pub(crate) fn is_new_each_time(self) -> bool {
         matches!(self, Self::NewTls | Self::ResumedTls)
     }
-    /// True if a connection carries several requests at the same time.
+    /// True if requests are sent by HTTP/2.
     pub(crate) fn is_http2(self) -> bool {
         matches!(self, Self::Http2 | Self::Http2Tls)
+    }
+
+    /// Requests that a connection carries at the same time.
+    pub(crate) fn streams(self) -> usize {
+        if self.is_http2() { STREAMS } else { 1 }
     }
 }

@@ -10,7 +10,7 @@ use super::connection::Step;
 use super::outcome::Outcome;
 use super::wire::Wire;
 use super::{Pace, Random, Target};
-use crate::http2::{Finished, STREAMS};
+use crate::http2::Finished;
 
 /// The state of one target.
 pub(super) struct Lane {
@@ -20,9 +20,11 @@ pub(super) struct Lane {
     /// The requests, which take turns, and the index of the next one.
     requests: Vec<Vec<u8>>,
     turn: usize,
-    /// Connections without a request under way, the longest idle first. With HTTP/2, a
-    /// connection is in it once for each request that it can take.
+    /// Connections that can take a request, the one first that has not had one for the longest
+    /// time.
     free: VecDeque<usize>,
+    /// Requests that a connection carries at the same time.
+    streams: usize,
     /// Connections on which frames of HTTP/2 wait until all requests that are due are written.
     unflushed: Vec<usize>,
     /// Connections to be opened again.
@@ -52,6 +54,7 @@ impl Lane {
             tls: target.ask.over.config()?,
             requests: target.ask.requests(),
             turn: 0,
+            streams: target.ask.over.streams(),
             target,
             free: VecDeque::new(),
             unflushed: Vec::new(),
@@ -73,7 +76,11 @@ impl Lane {
                 }
             }
             Pace::Closed => {
-                let idle = self.free.len();
+                let busy = |slot: &usize| slots.get(*slot).map_or(0, Slot::busy);
+                let idle = match self.streams {
+                    1 => self.free.len(),
+                    streams => self.free.iter().map(|slot| streams - busy(slot)).sum(),
+                };
                 self.queue.resize(idle, now);
             }
         }
@@ -91,7 +98,12 @@ impl Lane {
             let request = self.requests.get(self.turn).map_or(&[][..], Vec::as_slice);
             self.turn = (self.turn + 1) % self.requests.len().max(1);
             match connection.send(request, due) {
-                Ok(()) => self.leave_unflushed(slot),
+                Ok(()) => {
+                    if connection.busy() < self.streams {
+                        self.free.push_back(slot);
+                    }
+                    self.leave_unflushed(slot);
+                }
                 Err(failure) => {
                     self.outcome.fail(failure);
                     self.lose(slot, place);
@@ -139,17 +151,12 @@ impl Lane {
     }
 
     fn set_free(&mut self, slot: usize) {
-        let streams = if self.target.ask.over.is_http2() {
-            STREAMS
-        } else {
-            1
-        };
-        self.free.extend(std::iter::repeat_n(slot, streams));
+        self.free.push_back(slot);
         self.leave_unflushed(slot);
     }
 
     fn leave_unflushed(&mut self, slot: usize) {
-        if self.target.ask.over.is_http2() && self.unflushed.last() != Some(&slot) {
+        if self.streams > 1 && self.unflushed.last() != Some(&slot) {
             self.unflushed.push(slot);
         }
     }
@@ -162,9 +169,11 @@ impl Lane {
         step: &Step,
         finished: &mut Vec<Finished>,
     ) {
+        if !finished.is_empty() && place.busy() + finished.len() == self.streams {
+            self.free.push_back(slot);
+        }
         for one in finished.drain(..) {
             self.outcome.note(one.due, one.wrong);
-            self.free.push_back(slot);
         }
         match *step {
             Step::Waits => {}
