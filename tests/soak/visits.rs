@@ -3,6 +3,7 @@
 mod cached;
 mod files;
 mod forwarded;
+mod http2;
 mod policies;
 mod rude;
 mod secure;
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     Mutual,
     /// Many requests over one connection with TLS.
     SecureKeptAlive,
+    /// Several requests at once over a connection of HTTP/2.
+    Http2,
     /// A WebSocket that outlives reloads.
     WebSocket,
     /// The same over TLS.
@@ -51,7 +54,7 @@ pub(crate) enum Kind {
 }
 
 /// The kinds, their names, and how many clients of each there are.
-pub(crate) const CLIENTS: [(Kind, &str, usize); 17] = [
+pub(crate) const CLIENTS: [(Kind, &str, usize); 18] = [
     (Kind::KeptAlive, "kept alive", 2),
     (Kind::Fresh, "a connection for each request", 2),
     (Kind::Uploads, "uploads", 3),
@@ -62,6 +65,7 @@ pub(crate) const CLIENTS: [(Kind, &str, usize); 17] = [
     (Kind::Handshakes, "TLS handshakes", 2),
     (Kind::Mutual, "client certificates", 1),
     (Kind::SecureKeptAlive, "kept alive, TLS", 1),
+    (Kind::Http2, "HTTP/2", 2),
     (Kind::WebSocket, "WebSocket", 2),
     (Kind::SecureWebSocket, "WebSocket, TLS", 1),
     (Kind::Events, "event stream", 1),
@@ -85,6 +89,7 @@ impl Kind {
             Self::Handshakes => secure::handshakes(scene, number).await,
             Self::Mutual => secure::mutual(scene, number).await,
             Self::SecureKeptAlive => secure::kept_alive(scene, number).await,
+            Self::Http2 => http2::many(scene, number).await,
             Self::WebSocket => streams::web_socket(scene, false).await,
             Self::SecureWebSocket => streams::web_socket(scene, true).await,
             Self::Events => streams::events(scene, number).await,

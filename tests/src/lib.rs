@@ -50,5 +50,6 @@ pub use metrics::Metrics;
 pub use proxy::Proxy;
 pub use settings::Settings;
 pub use tls::{Authority, Handshake, Issue, Issued, TlsClient, TlsError, TlsServer};
+pub use transport::is_over_http2;
 pub use upstream::{Endpoint, Habits, Upstream, Vacant, Visit};
 pub use wire::Wire;

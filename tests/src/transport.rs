@@ -15,6 +15,13 @@ pub(crate) enum Transport {
     Http2,
 }
 
+/// Whether the tests of this process reach the gateway over HTTP/2, for those that are about what
+/// HTTP/2 does not have.
+#[must_use]
+pub fn is_over_http2() -> bool {
+    Transport::of_process() == Transport::Http2
+}
+
 impl Transport {
     /// That of this process.
     pub(crate) fn of_process() -> Self {

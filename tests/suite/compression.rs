@@ -1,6 +1,6 @@
 //! Compression: which clients get which coding.
 
-use janua_tests::{Framing, Gateway, Proxy, Received, Reply, Request, Upstream};
+use janua_tests::{Framing, Gateway, Proxy, Received, Reply, Request, Upstream, is_over_http2};
 
 use crate::coded::{body_of, text};
 use crate::files::{Disk, values};
@@ -127,6 +127,10 @@ levels = { gzip = 9, br = 1 }
 
 #[tokio::test]
 async fn other_kinds_of_request() {
+    // HTTP/1.0.
+    if is_over_http2() {
+        return;
+    }
     let upstream = server().await;
     let disk = Disk::with(&[("file.txt", &text(20_000))]);
     let files = format!(

@@ -1,6 +1,6 @@
 //! Files: which path leads to which file, and the fields of its response.
 
-use janua_tests::Request;
+use janua_tests::{Request, is_over_http2};
 
 use crate::files::Disk;
 
@@ -34,6 +34,10 @@ async fn root_and_alias() {
 /// A path that is relative to the configuration's file.
 #[tokio::test]
 async fn a_relative_root() {
+    // It has settings of its own, without TLS.
+    if is_over_http2() {
+        return;
+    }
     let disk = Disk::with(&[("a.txt", "here")]);
     let config = disk.path("janua.toml");
     std::fs::write(&config, disk.config("", "files = \"root\"")).unwrap();

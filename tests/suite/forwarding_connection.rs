@@ -1,10 +1,14 @@
 //! What concerns only the connection between client and gateway: versions,
 //! closing, `100-continue`, interim responses, pipelining.
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Upstream};
+use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, is_over_http2};
 
 #[tokio::test]
 async fn clients_of_http_10() {
+    // HTTP/1.0.
+    if is_over_http2() {
+        return;
+    }
     let upstream = Upstream::always(Reply::ok("x")).await;
     let gateway = Gateway::start(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
@@ -34,6 +38,10 @@ async fn clients_of_http_10() {
 
 #[tokio::test]
 async fn clients_that_ask_to_close() {
+    // `Connection` is of HTTP/1.
+    if is_over_http2() {
+        return;
+    }
     let upstream = Upstream::always(Reply::ok("x")).await;
     let gateway = Gateway::start_one_worker(Proxy::to(upstream.endpoint())).await;
     let mut wire = gateway.connect().await;
@@ -88,6 +96,10 @@ async fn expect_100_continue_of_what_is_refused() {
 
 #[tokio::test]
 async fn interim_responses() {
+    // HTTP/1.0; see `http2_heads`.
+    if is_over_http2() {
+        return;
+    }
     const HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n\
         HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n\
         HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";

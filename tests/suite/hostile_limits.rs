@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use janua_tests::{
     Gateway, Metrics, Proxy, ReadError, Request, Response, Settings, Upstream, Visit, Wire,
-    assert_eventually,
+    assert_eventually, is_over_http2,
 };
 use tokio::net::TcpSocket;
 
@@ -182,6 +182,10 @@ async fn many_ways() -> Upstream {
 /// Whatever becomes of a request, afterwards it is not counted any more.
 #[tokio::test]
 async fn a_request_is_counted_until_it_ends_in_any_way() {
+    // It upgrades a connection, which HTTP/2 does otherwise.
+    if is_over_http2() {
+        return;
+    }
     let upstream = many_ways().await;
     let config = config("client_limits = { requests = 1 }", &upstream.endpoint())
         .also("/cached", "cache = true");
@@ -292,6 +296,10 @@ async fn until_closed(wire: &mut Wire, requests: usize) -> Vec<Response> {
 
 #[tokio::test]
 async fn the_most_requests_of_a_connection() {
+    // `Connection` is of HTTP/1; see `http2`.
+    if is_over_http2() {
+        return;
+    }
     let gateway = Gateway::start(config("max_requests = 3", "127.0.0.1:9")).await;
     let mut wire = gateway.connect().await;
     let responses = until_closed(&mut wire, 5).await;
@@ -314,6 +322,10 @@ async fn the_most_requests_of_a_connection() {
 
 #[tokio::test]
 async fn the_age_of_a_connection() {
+    // `Connection` is of HTTP/1; see `http2`.
+    if is_over_http2() {
+        return;
+    }
     let (upstream, release) = Upstream::held().await;
     let limits = "max_connection_age = \"1s\"\nidle_timeout = \"0s\"";
     let gateway = Gateway::start(config(limits, &upstream.endpoint())).await;

@@ -53,7 +53,6 @@ mod policies_order;
 mod policies_rate_limit;
 mod policies_seen;
 mod proxy_protocol;
-mod spa;
 mod spa_fallback;
 mod spa_fallback_upstream;
 #[allow(dead_code, reason = "the rest of it is for the examples")]

@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use janua_tests::{
-    Example, Gateway, Received, Reply, Request, Response, Settings, TlsClient, TlsError, Upstream,
-    assert_eventually, run,
+    Example, Gateway, Http2Client, Received, Reply, Request, Response, Settings, TlsClient,
+    TlsError, Upstream, assert_eventually, run,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -166,17 +166,23 @@ async fn http_is_redirected_to_the_same_host() {
 async fn versions_and_protocols() {
     let stack = Stack::boot().await;
     for version in ["1.2", "1.3"] {
-        let client = stack.client.clone().version(version);
-        let client = client.protocols(&["h2", "http/1.1"]);
-        let mut wire = connect(&stack.gateway, &client, HOST).await;
-        assert_eq!(wire.handshake().version, version);
-        assert_eq!(wire.handshake().protocol.as_deref(), Some("http/1.1"));
-        let target = format!("/api/{version}");
-        let response = wire.exchange(&resource(HOST, &target)).await;
-        assert_eq!(response.status, 200);
-        let line = stack.gateway.log_line(&target).await;
-        assert_eq!(line["tls_version"], version);
-        assert_eq!(line["tls_server_name"], HOST);
+        for protocol in ["h2", "http/1.1"] {
+            let client = stack.client.clone().version(version);
+            let client = client.protocols(&[protocol]);
+            let mut wire = connect(&stack.gateway, &client, HOST).await;
+            assert_eq!(wire.handshake().version, version);
+            assert_eq!(wire.handshake().protocol.as_deref(), Some(protocol));
+            let target = format!("/api/{version}/{protocol}");
+            let request = resource(HOST, &target);
+            let response = match protocol {
+                "h2" => Http2Client::over(wire).await.send(&request).await,
+                _ => wire.exchange(&request).await,
+            };
+            assert_eq!(response.status, 200);
+            let line = stack.gateway.log_line(&target).await;
+            assert_eq!(line["tls_version"], version);
+            assert_eq!(line["tls_server_name"], HOST);
+        }
     }
 }
 

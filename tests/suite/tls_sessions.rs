@@ -133,18 +133,25 @@ routes = [{{ policies = [\"facts\"], upstream = \"app\" }}]
 }
 
 #[tokio::test]
-async fn the_protocol_is_http_1_1() {
+async fn the_protocol_is_agreed_on() {
     let (gateway, client) = gateway("true", 1).await;
-    let wire = gateway.connect_tls(&client, HOST).await;
-    assert_eq!(wire.handshake().protocol.as_deref(), Some("http/1.1"));
-    let both = client.clone().protocols(&["h2", "http/1.1"]);
-    let wire = gateway.connect_tls(&both, HOST).await;
-    assert_eq!(wire.handshake().protocol.as_deref(), Some("http/1.1"));
+    for (offered, agreed) in [
+        (&["http/1.1"][..], "http/1.1"),
+        (&["h2", "http/1.1"], "h2"),
+        // The gateway's order decides.
+        (&["http/1.1", "h2"], "h2"),
+        (&["spdy/3", "http/1.1"], "http/1.1"),
+    ] {
+        let client = client.clone().protocols(offered);
+        let wire = gateway.connect_tls(&client, HOST).await;
+        let protocol = wire.handshake().protocol.as_deref();
+        assert_eq!(protocol, Some(agreed), "{offered:?}");
+    }
     let none = client.clone().protocols(&[]);
     let mut wire = gateway.connect_tls(&none, HOST).await;
     assert_eq!(wire.handshake().protocol, None);
     assert_eq!(get(&mut wire, HOST).await.status, 200);
-    let other = client.protocols(&["h2"]);
+    let other = client.protocols(&["spdy/3"]);
     let refused = other.connect(gateway.address(), HOST).await.unwrap_err();
     assert_eq!(refused.to_string(), "the alert NoApplicationProtocol");
 }

@@ -2,7 +2,7 @@
 
 use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Visit, Wire, assert_eventually};
 
-const ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+pub(crate) const ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n";
 
 fn upgrade(target: &str) -> Request {

@@ -49,6 +49,10 @@ table! {
         continuations: NonZeroU32 = default("20");
         /// The maximum size of one encoded head.
         header_block: Size = default("\"64KiB\"");
+        /// The maximum size of one head with all its fields, each of which may be a
+        /// reference of one byte ("HPACK bomb"). Heads above `max_head` are answered
+        /// with 431; this is what is decoded for that.
+        unpacked_head: Size = default("\"256KiB\"");
         /// `HEADERS` and `CONTINUATION` frames without content.
         empty_headers: NonZeroU32 = default("20");
         /// Heads above `max_head` or `max_fields`.

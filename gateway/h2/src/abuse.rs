@@ -42,7 +42,7 @@ abuses! {
     /// A field section that is not complete in time.
     SlowHead "slow_head"
     /// Field sections that unpack to far more than a head may have (CVE-2026-49975).
-    Bombs "bombs"
+    UnpackedHead "unpacked_head"
     /// Heads above the limits of size or fields, after they were decoded.
     LargeHeads "large_heads"
     /// `DATA` frames that carry nothing and end nothing (CVE-2019-9518).

@@ -49,7 +49,7 @@ pub(crate) fn decode(
     });
     match decoded {
         Ok(()) => Ok(()),
-        Err(_) if size > most => Err(ConnectionError::Abuse(Abuse::Bombs)),
+        Err(_) if size > most => Err(ConnectionError::Abuse(Abuse::UnpackedHead)),
         Err(_) => Err(ConnectionError::Protocol(
             Code::COMPRESSION_ERROR,
             "a field section cannot be decoded",

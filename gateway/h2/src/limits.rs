@@ -22,7 +22,7 @@ pub struct Limits {
     pub header_block: usize,
     /// Bytes that a field section may unpack to; 262,144. A section above it is not decoded to its
     /// end, and so ends the connection.
-    pub unpacked: usize,
+    pub unpacked_head: usize,
     /// `HEADERS` and `CONTINUATION` frames without content; 20.
     pub empty_headers: u32,
     /// Heads above the limits of size or fields; 50.
@@ -70,7 +70,7 @@ impl Default for Limits {
             provoked_resets: 100,
             continuations: 20,
             header_block: 64 * 1024,
-            unpacked: 256 * 1024,
+            unpacked_head: 256 * 1024,
             empty_headers: 20,
             large_heads: 50,
             empty_data: 100,
@@ -112,7 +112,7 @@ impl Limits {
             Abuse::Refused => self.refused,
             Abuse::Continuations
             | Abuse::HeaderBlock
-            | Abuse::Bombs
+            | Abuse::UnpackedHead
             | Abuse::SlowHead
             | Abuse::Stalls => u32::MAX,
         }

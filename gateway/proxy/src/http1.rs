@@ -1,10 +1,10 @@
 //! A client's HTTP/1 connection: one exchange after another.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
+use crate::boxed::in_box;
 use crate::life;
 use crate::responder::Fate;
 use crate::session::Session;
@@ -37,11 +37,6 @@ pub(crate) async fn serve(session: &mut Session, worker: &Rc<Worker>, number: us
         }
     }
     Fate::KeepAlive
-}
-
-/// A future that is made in its box, and not on the stack and then copied there.
-fn in_box<F: Future>(make: impl FnOnce() -> F) -> Pin<Box<F>> {
-    Box::into_pin(Box::write(Box::new_uninit(), make()))
 }
 
 /// Waits for a request; false if the connection has been idle for too long or the worker

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use janua_h2::{Connection, ConnectionError, PREFACE};
+use janua_h2::{Connection, PREFACE};
 use tokio::time::Instant;
 
 use crate::body::Turn;
@@ -77,6 +77,7 @@ pub(crate) async fn serve(mut session: Session, guard: ConnectionGuard, share: O
     let connection = Connection::new(settings, http2.limits, now.monotonic_ms);
     let expires_at = session.expires_at(listener);
     let max_requests = listener.max_requests;
+    let head_timeout = listener.head_timeout;
     let stall = Duration::from_millis(http2.limits.stall_ms);
     drop(local);
     let mut serving = Serving {
@@ -93,28 +94,19 @@ pub(crate) async fn serve(mut session: Session, guard: ConnectionGuard, share: O
         expires_at,
         max_requests,
         idle_since: now.instant,
+        patience: head_timeout,
         stall,
         sent: 0,
         sent_at: now.instant,
-        failed: None,
     };
     let ended = poll_fn(|context| serving.poll(context, &mut session)).await;
-    if let Some(error) = serving.failed {
-        serving.streams.report(error);
-    }
+    // Streams that are still served learn that nobody waits for them.
+    serving.streams.end();
     match ended {
-        End::Finished => linger::close(&mut session).await,
-        End::Lost => session.outgoing.writer.reset(),
+        Ok(()) => linger::close(&mut session).await,
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => session.outgoing.writer.reset(),
+        Err(_) => {}
     }
-}
-
-/// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
-    /// All is said.
-    Finished,
-    /// The transport has failed, or the client has closed it, or it does not read.
-    Lost,
 }
 
 /// A connection that is being served.
@@ -127,36 +119,28 @@ struct Serving {
     max_requests: Option<u64>,
     /// Since when there has been no request, as far as this task has seen.
     idle_since: Instant,
+    /// How long there may be none.
+    patience: Duration,
     /// How long the client may read nothing of what waits for it.
     stall: Duration,
     /// How much the transport has taken, and when it took that or nothing waited.
     sent: u64,
     sent_at: Instant,
-    /// Why the connection has failed. It is closed once the client has been told.
-    failed: Option<ConnectionError>,
 }
 
 impl Serving {
-    /// Reads, writes, and does what is due. Ready at the end of the connection.
-    fn poll(&mut self, context: &mut Context<'_>, session: &mut Session) -> Poll<End> {
-        let end = ready!(self.poll_steps(context, session)).unwrap_or(End::Lost);
-        // Streams that are still served learn that nobody waits for them.
-        self.streams.connection.borrow_mut().end_of_input();
-        Poll::Ready(end)
-    }
-
-    fn poll_steps(
-        &mut self,
-        context: &mut Context<'_>,
-        session: &mut Session,
-    ) -> Poll<io::Result<End>> {
+    /// Reads, writes, and does what is due. Ready once the connection is finished.
+    ///
+    /// # Errors
+    /// The transport has failed, the client has closed it, or it reads nothing (`TimedOut`).
+    fn poll(&mut self, context: &mut Context<'_>, session: &mut Session) -> Poll<io::Result<()>> {
         let turn = Turn::begin(&session.incoming.reader);
         loop {
             if let Poll::Ready(written) = self.poll_write(context, session) {
                 written?;
             }
             if self.streams.connection.borrow().is_finished() {
-                return Poll::Ready(Ok(End::Finished));
+                return Poll::Ready(Ok(()));
             }
             ready!(turn.poll(context, &session.incoming.reader));
             let stepped = match self.poll_read(context, session) {
@@ -164,9 +148,7 @@ impl Serving {
                 read => read,
             };
             match stepped {
-                Poll::Ready(Ok(Ok(()))) => {}
-                Poll::Ready(Ok(Err(error))) => self.failed = Some(error),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(done) => done?,
                 Poll::Pending => break,
             }
         }
@@ -192,13 +174,12 @@ impl Serving {
         writer.poll_flush(context)
     }
 
-    /// Reads once, and starts the requests that have arrived. The outer error is that of the
-    /// transport.
+    /// Reads once, and starts the requests that have arrived.
     fn poll_read(
         &mut self,
         context: &mut Context<'_>,
         session: &mut Session,
-    ) -> Poll<io::Result<Result<(), ConnectionError>>> {
+    ) -> Poll<io::Result<()>> {
         let mut connection = self.streams.connection.borrow_mut();
         if !connection.wants_input() {
             return Poll::Pending;
@@ -206,16 +187,20 @@ impl Serving {
         let now_ms = self.streams.worker().clock.now().monotonic_ms;
         let intake = &mut self.intake;
         let reader = &mut session.incoming.reader;
-        let received = reader.poll_take(context, usize::MAX, |_, bytes| match bytes {
-            [] => (0, None),
-            bytes => (bytes.len(), Some(connection.receive(bytes, now_ms, intake))),
+        let received = reader.poll_take(context, usize::MAX, |_, bytes| {
+            // After an error the connection is finished when its output has been written.
+            let _ = connection.receive(bytes, now_ms, intake);
+            (bytes.len(), bytes.is_empty())
         });
-        let received = ready!(received)?;
+        let is_end = ready!(received)?;
         drop(connection);
         for (key, arrived) in self.intake.drain() {
             Streams::start(&self.streams, key, arrived);
         }
-        Poll::Ready(received.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()))
+        Poll::Ready(match is_end {
+            true => Err(io::ErrorKind::UnexpectedEof.into()),
+            false => Ok(()),
+        })
     }
 
     /// Does what is due, and is pending until something is.
@@ -223,14 +208,14 @@ impl Serving {
         &mut self,
         context: &mut Context<'_>,
         session: &mut Session,
-    ) -> Poll<io::Result<Result<(), ConnectionError>>> {
+    ) -> Poll<io::Result<()>> {
         let worker = Rc::clone(self.streams.worker());
         let streams = Rc::clone(&self.streams);
         let mut connection = streams.connection.borrow_mut();
         let now = worker.clock.now();
         if !connection.is_draining() && self.is_last(context, &connection, now.instant) {
             connection.start_drain();
-            return Poll::Ready(Ok(Ok(())));
+            return Poll::Ready(Ok(()));
         }
         let writer = &session.outgoing.writer;
         let is_blocked = connection.has_output() || writer.is_blocked();
@@ -242,7 +227,8 @@ impl Serving {
             self.idle_since = now.instant;
         }
         let stall_end = is_blocked.then(|| self.sent_at + self.stall);
-        let idle_end = self.idle_since + self.patience(&connection);
+        self.adjust_patience(&connection);
+        let idle_end = self.idle_since + self.patience;
         let expires_at = self.expires_at.filter(|_| !connection.is_draining());
         let of_protocol = connection.deadline(now.monotonic_ms).map(|due_ms| {
             now.instant + Duration::from_millis(due_ms.saturating_sub(now.monotonic_ms))
@@ -259,7 +245,9 @@ impl Serving {
         if connection.held_streams() == 0 && now.instant >= idle_end {
             connection.finish_drain();
         }
-        Poll::Ready(Ok(connection.on_timer(now.monotonic_ms)))
+        // After an error the connection is finished when its output has been written.
+        let _ = connection.on_timer(now.monotonic_ms);
+        Poll::Ready(Ok(()))
     }
 
     /// True if the connection is to get no more requests: it is too old or has had enough of them,
@@ -273,15 +261,14 @@ impl Serving {
         is_full || is_expired || !streams.may_continue(context)
     }
 
-    /// How long the connection may have no request.
-    fn patience(&self, connection: &Connection) -> Duration {
+    /// Sets how long the connection may have no request, by the latest settings of its listener.
+    fn adjust_patience(&mut self, connection: &Connection) {
         let local = self.streams.worker().snapshot();
-        let Some(listener) = local.listener(self.streams.listener) else {
-            return Duration::ZERO;
-        };
-        match connection.requests() {
-            0 => listener.head_timeout,
-            _ => listener.idle_timeout,
+        if let Some(listener) = local.listener(self.streams.listener) {
+            self.patience = match connection.requests() {
+                0 => listener.head_timeout,
+                _ => listener.idle_timeout,
+            };
         }
     }
 }

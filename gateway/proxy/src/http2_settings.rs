@@ -28,6 +28,7 @@ impl Http2Settings {
                 provoked_resets: own.provoked_resets.get(),
                 continuations: own.continuations.get(),
                 header_block: usize::try_from(own.header_block.bytes()).unwrap_or(usize::MAX),
+                unpacked_head: usize::try_from(own.unpacked_head.bytes()).unwrap_or(usize::MAX),
                 empty_headers: own.empty_headers.get(),
                 large_heads: own.large_heads.get(),
                 empty_data: own.empty_data.get(),

@@ -30,6 +30,7 @@ mod additions;
 mod answer;
 mod attempts;
 mod body;
+mod boxed;
 mod cached;
 mod caching;
 mod call;

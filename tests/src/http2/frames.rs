@@ -1,6 +1,6 @@
 //! A client that sends single frames, valid or not, and reads those of the server.
 
-use super::frame::{Frame, flag, kind};
+use super::frame::{Frame, flag, kind, setting};
 use crate::message::ReadError;
 use crate::wire::Wire;
 
@@ -21,9 +21,9 @@ impl Frames {
         Self { wire }
     }
 
-    /// Sends the preface and empty SETTINGS.
+    /// Sends the preface, and SETTINGS by which the server can use no dynamic table.
     pub async fn open(&mut self) {
-        self.open_with(&[]).await;
+        self.open_with(&[(setting::HEADER_TABLE_SIZE, 0)]).await;
     }
 
     /// Sends the preface and these SETTINGS.

@@ -18,8 +18,14 @@ pub(super) fn encode(fields: &[(&str, &str)]) -> Vec<u8> {
 /// or refers to the dynamic table, which servers do after they have sent a status there.
 pub(super) fn status(block: &[u8]) -> Option<u16> {
     let mut bytes = block.iter().copied();
-    // Changes of the size of the table come first.
-    let first = bytes.by_ref().find(|byte| byte & 0xe0 != 0x20)?;
+    let mut first = bytes.next()?;
+    // Changes of the size of the table come first (section 6.3).
+    while first & 0xe0 == 0x20 {
+        if first & 0x1f == 0x1f {
+            bytes.by_ref().find(|byte| byte & 0x80 == 0)?;
+        }
+        first = bytes.next()?;
+    }
     match first {
         0x88..=0x8e => {
             let indexed = [200, 204, 206, 304, 400, 404, 500];
@@ -91,9 +97,10 @@ mod tests {
 
     #[test]
     fn statuses() {
-        let table: [(&[u8], Option<u16>); 6] = [
+        let table: [(&[u8], Option<u16>); 7] = [
             (b"\x88", Some(200)),
             (b"\x20\x8d", Some(404)),
+            (b"\x20\x3f\xe1\x07\x88", Some(200)),
             (b"\x08\x03431", Some(431)),
             // RFC 7541, appendix C.6.1 and C.6.2.
             (b"\x48\x82\x64\x02\x58\x85", Some(302)),

@@ -150,6 +150,16 @@ fn listener_with_tls() {
     assert_eq!(tls.session_cache.value().unwrap().get(), 40_960);
     assert_eq!(*tls.session_lifetime, 12 * 3600 * SECOND);
     assert!(!tls.tickets && !tls.prefer_server_ciphers);
+    let http2 = listener.http2.as_ref().unwrap().on().unwrap();
+    assert_eq!(http2.max_concurrent_streams.get(), 64);
+    let windows = (http2.stream_window.bytes(), http2.connection_window.bytes());
+    assert_eq!(windows, (64 << 10, 1 << 20));
+    assert_eq!(http2.stall_timeout, 10 * SECOND);
+    let limits = &http2.limits;
+    assert_eq!(
+        (limits.rapid_resets.get(), limits.unpacked_head.bytes()),
+        (50, 128 << 10)
+    );
     let peers = listener.proxy_protocol.as_ref().unwrap().iter();
     let peers: Vec<_> = peers.map(|peer| peer.0.to_string()).collect();
     assert_eq!(peers, ["10.0.0.0/8", "::1/128"]);

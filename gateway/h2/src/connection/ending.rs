@@ -104,6 +104,15 @@ impl Connection {
         is_ending && !self.has_output()
     }
 
+    /// Why the connection has failed, if it has.
+    #[must_use]
+    pub fn failure(&self) -> Option<ConnectionError> {
+        match self.phase {
+            Phase::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Ends the connection because of an error of the client.
     pub(super) fn fail(&mut self, error: ConnectionError) {
         self.end(error, error.words());

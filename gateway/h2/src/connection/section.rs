@@ -136,7 +136,7 @@ impl Connection {
         self.abuses.noted(hpack::decode(
             &mut self.decoder,
             block,
-            self.limits.unpacked,
+            self.limits.unpacked_head,
             |name, value| section.field(name, value),
         ))?;
         let mut received = section.finish(ends);
@@ -212,7 +212,7 @@ impl Connection {
         self.abuses.noted(hpack::decode(
             &mut self.decoder,
             block,
-            self.limits.unpacked,
+            self.limits.unpacked_head,
             |name, value| section.field(name, value),
         ))?;
         match section.finish() {
@@ -233,7 +233,7 @@ impl Connection {
 
     /// Decodes a section that is not used.
     fn decode_unused(&mut self, block: &[u8]) -> Result<(), ConnectionError> {
-        let most = self.limits.unpacked;
+        let most = self.limits.unpacked_head;
         let decoded = hpack::decode(&mut self.decoder, block, most, |_, _| {});
         self.abuses.noted(decoded)
     }

@@ -205,7 +205,7 @@ fn a_bomb_is_not_unpacked() {
         let stream = client.requests.all.len() as u32 * 2 + 1;
         let sent = client.send(&frame(1, WHOLE, stream, &block));
         if refused > 1_000 {
-            assert_eq!(sent, Err(ConnectionError::Abuse(Abuse::Bombs)));
+            assert_eq!(sent, Err(ConnectionError::Abuse(Abuse::UnpackedHead)));
             return;
         }
         let (key, head, received) = client.requests.all.pop().unwrap();

@@ -10,6 +10,7 @@ use janua_h2::{Connection, ConnectionError, StreamKey};
 use janua_telemetry::metrics::definitions;
 use tokio::time::Instant;
 
+use crate::boxed::in_box;
 use crate::client::Peer;
 use crate::client_limits::Share;
 use crate::connection::ConnectionGuard;
@@ -57,11 +58,20 @@ impl Streams {
 
     /// Starts the task of a stream.
     pub(super) fn start(this: &Rc<Self>, key: StreamKey, arrived: Arrived) {
-        tokio::task::spawn_local(serve(Rc::clone(this), key, arrived));
+        let serving = in_box(|| serve(Rc::clone(this), key, arrived));
+        tokio::task::spawn_local(serving);
     }
 
-    /// Counts and logs why the connection has failed.
-    pub(super) fn report(&self, error: ConnectionError) {
+    /// The connection is closed: counts and logs why, if it has failed.
+    pub(super) fn end(&self) {
+        let mut connection = self.connection.borrow_mut();
+        connection.end_of_input();
+        if let Some(error) = connection.failure() {
+            self.report(error);
+        }
+    }
+
+    fn report(&self, error: ConnectionError) {
         let (stats, worker) = (&self.guard.stats, self.worker());
         let (listener, peer) = (&*stats.name, &*self.peer.text);
         let reason = match error {

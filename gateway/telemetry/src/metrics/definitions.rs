@@ -146,7 +146,7 @@ mod tests {
                 "{} is declared twice",
                 metric.name
             );
-            let word = |c: char| c.is_ascii_lowercase() || c == '_';
+            let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
             assert!(metric.name.starts_with("janua_") && metric.name.chars().all(word));
             assert_eq!(
                 metric.name.ends_with("_total"),
