@@ -90,7 +90,7 @@ pub use span::{Location, Source, SourceId, Sources, Span, Spanned};
 pub use switch::{OrFalse, Switch};
 pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, TemplatePart};
 pub use units::{FileMode, Size};
-pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream};
+pub use upstream::{Balance, Endpoint, EndpointAddress, PassiveHealth, Upstream, UpstreamHttp};
 pub use upstream_tls::{ClientCertificate, ProxyVersion, ServerName, UpstreamTls};
 pub use watch_list::{FileKind, WatchList};
 pub use webhook::{Webhook, WebhookBody, WebhookTemplate, WebhookText, WebhookUrl};

@@ -23,6 +23,10 @@ table! {
         /// The servers: `"127.0.0.1:3000"`, `"unix:/run/app.sock"`,
         /// `"app.internal:3000"`, or tables with an address and further settings.
         endpoints: OneOrMany<Endpoint> = required;
+        /// The version of HTTP that the endpoints speak: `"1.1"`; `"2"`, agreed on by
+        /// ALPN with TLS and known in advance without it; or `"auto"`, which leaves the
+        /// choice to ALPN.
+        http: Spanned<UpstreamHttp> = default("\"1.1\"");
         /// How an endpoint is chosen.
         balance: Balance = default("\"round_robin\"");
         /// Idle connections that each worker keeps per endpoint. 0: none.
@@ -64,6 +68,32 @@ table! {
 fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     head_limit("max_response_head", &upstream.max_response_head, decoder);
     names(upstream, decoder);
+    version(upstream, decoder);
+}
+
+/// Only TLS tells which versions an endpoint speaks, and a connection that many clients share
+/// has no one client to state.
+fn version(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    let http = &upstream.http;
+    if http.value == UpstreamHttp::Auto && upstream.tls.on().is_none() {
+        decoder.push(
+            Diagnostic::error(
+                http.span,
+                "without TLS nothing tells which version of HTTP an endpoint speaks",
+            )
+            .help("write `http = \"2\"` if all endpoints speak HTTP/2, otherwise leave `http` out"),
+        );
+    }
+    if http.value != UpstreamHttp::Http11 && upstream.send_proxy_protocol.value().is_some() {
+        decoder.push(
+            Diagnostic::error(
+                http.span,
+                "`send_proxy_protocol` states one client for each connection, and those of HTTP/2 \
+                 carry requests of many",
+            )
+            .help("leave `http` or `send_proxy_protocol` out"),
+        );
+    }
 }
 
 /// A certificate is verified against a name, and the path of a socket is none.
@@ -89,6 +119,25 @@ fn names(upstream: &Upstream, decoder: &mut Decoder<'_>) {
 
 impl Definition for Upstream {
     const KIND: Kind = Kind::Upstream;
+}
+
+words! {
+    /// The version of HTTP on the connections to an upstream.
+    pub enum UpstreamHttp {
+        /// HTTP/1.1.
+        Http11 = "1.1",
+        /// HTTP/2.
+        Http2 = "2",
+        /// The one that the endpoint selects by ALPN.
+        Auto = "auto",
+    }
+    refused {
+        "1": "write \"1.1\"",
+        "1.0": "requests are sent with HTTP/1.1",
+        "h2": "write \"2\"",
+        "h2c": "write \"2\", and leave `tls` out",
+        "3": "not supported by this version",
+    }
 }
 
 words! {

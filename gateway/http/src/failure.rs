@@ -47,6 +47,8 @@ pub enum Kind {
     ConnectTimeout,
     TlsHandshake,
     TlsCertificate,
+    NoHttp2,
+    NoUpgrade,
     Unreachable,
     Dns,
     NoneHealthy,
@@ -63,7 +65,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 37] = [
+pub const KINDS: [Kind; 39] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -88,6 +90,8 @@ pub const KINDS: [Kind; 37] = [
     Kind::ConnectTimeout,
     Kind::TlsHandshake,
     Kind::TlsCertificate,
+    Kind::NoHttp2,
+    Kind::NoUpgrade,
     Kind::Unreachable,
     Kind::Dns,
     Kind::NoneHealthy,
@@ -276,6 +280,20 @@ impl Kind {
                 "tls_certificate",
                 "tls_certificate_error",
                 "the certificate of the upstream is not accepted",
+            ),
+            Self::NoHttp2 => (
+                Upstream,
+                502,
+                "no_http2",
+                "http_protocol_error",
+                "the upstream does not speak HTTP/2",
+            ),
+            Self::NoUpgrade => (
+                Gateway,
+                502,
+                "no_upgrade",
+                "http_upgrade_failed",
+                "requests to this upstream cannot switch to another protocol",
             ),
             Self::ConnectTimeout => (
                 Upstream,

@@ -1,4 +1,6 @@
-//! The head of a response (RFC 9112 §4).
+//! The head of a response (RFC 9112 §4, RFC 9113 §8.3.2).
+
+mod section;
 
 use std::mem::MaybeUninit;
 
@@ -6,6 +8,8 @@ use crate::fields::{Fields, Known, list};
 use crate::framing::Framing;
 use crate::head::{HeadError, Limits, Parsed, Table, Version, parse_error, take_fields};
 use crate::status;
+
+pub use section::ResponseSection;
 
 /// The head of a response, in memory that is reused.
 #[derive(Debug, Default)]

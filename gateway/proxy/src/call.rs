@@ -6,9 +6,11 @@
 
 mod connect;
 mod head;
+mod message;
 pub(crate) mod request_head;
 mod response;
 mod search;
+mod shared;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -27,6 +29,8 @@ use crate::incoming::{BodyState, Incoming};
 use crate::race::{self, Pace, Progress, Raced};
 use crate::responder::Responder;
 use crate::upload::{Upload, UploadState};
+use crate::upstream_http2::Protocol;
+use crate::upstream_stream::StreamError;
 use crate::worker::Worker;
 use head::FinalHead;
 pub(crate) use response::UpstreamResponse;
@@ -64,6 +68,7 @@ pub(crate) async fn call(
     response: &mut ResponseHead,
     attempts: &mut Attempts,
 ) -> Result<UpstreamResponse, Failure> {
+    check_upgrade(call)?;
     let mut search = Search::new(call.course);
     loop {
         let mut open = search.next_connection(call, attempts).await?;
@@ -80,14 +85,34 @@ pub(crate) async fn call(
         let body = incoming.map_or(BodyState::Read, |incoming| incoming.state());
         let is_bodyless = incoming.is_none_or(|incoming| incoming.length().is_empty());
         let connection = &open.connection;
+        let stream = connection.stream();
+        let has_received = stream.is_some_and(|stream| stream.has_received());
+        let has_sent = stream.is_some_and(|stream| stream.has_sent());
+        let has_whole_body = is_bodyless || body == BodyState::Untouched;
         let attempt = FailedAttempt {
-            nothing_received: connection.incoming.reader.received() == received,
-            nothing_sent: connection.outgoing.writer.sent() == sent
-                && (is_bodyless || body == BodyState::Untouched),
+            nothing_received: connection.incoming.reader.received() == received && !has_received,
+            nothing_sent: connection.outgoing.writer.sent() == sent && !has_sent && has_whole_body,
             is_bodyless,
+            has_whole_body,
+            stream: stream.and_then(|stream| stream.error()),
         };
         attempts.failed(failure.kind);
         search.check_retry(call, open, failure, &attempt)?;
+    }
+}
+
+/// A stream of HTTP/2 cannot be switched to WebSocket as a connection of HTTP/1 can. Other
+/// protocols that a client asks for are optional (RFC 9110 §7.8), so that its request is answered
+/// without them.
+fn check_upgrade(call: &Call<'_>) -> Result<(), Failure> {
+    if call.course.forwarding().protocol == Protocol::Http11 {
+        return Ok(());
+    }
+    match &call.hop.upgrade {
+        Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => {
+            Err(Kind::NoUpgrade.into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -121,16 +146,19 @@ async fn exchange_heads(
         .as_ref()
         .map_or(&Trailers::Drop, |incoming| incoming.trailers());
     let connection = &mut open.connection;
-    request_head::write(
-        call,
-        forwarding.stats.endpoint(open.picked.index),
-        length,
-        trailers,
-        connection.outgoing.writer.pending(),
-    );
-    connection
-        .outgoing
-        .begin(length == janua_http::Length::Open);
+    let endpoint = forwarding.stats.endpoint(open.picked.index);
+    if let Some(stream) = connection.stream() {
+        let request = message::request(call, endpoint, trailers)?;
+        let sent = stream.send_head(request, length.is_empty());
+        sent.map_err(StreamError::failure)?;
+        connection.outgoing.begin(false);
+    } else {
+        let out = connection.outgoing.writer.pending();
+        request_head::write(call, endpoint, length, trailers, out);
+        connection
+            .outgoing
+            .begin(length == janua_http::Length::Open);
+    }
     caller
         .deadline
         .set_from(attempts.sending(), forwarding.response_head_timeout);

@@ -34,8 +34,9 @@ enum Remaining {
     Length(u64),
     Chunked(Box<Decoder>),
     UntilClose,
-    /// All bytes until the end of an HTTP/2 stream.
-    Stream,
+    /// All bytes until the end of an HTTP/2 stream, and exactly this many if its head declares a
+    /// length.
+    Stream(Option<u64>),
     Done,
 }
 
@@ -73,7 +74,7 @@ impl Incoming {
             Framing::Length(length) => Remaining::Length(length),
             Framing::Chunked => Remaining::Chunked(Box::default()),
             Framing::Stream(Some(length)) => Remaining::Length(length),
-            Framing::Stream(None) => Remaining::Stream,
+            Framing::Stream(None) => Remaining::Stream(None),
             Framing::UntilClose => Remaining::UntilClose,
         };
         self.length = framing.into();
@@ -81,6 +82,16 @@ impl Incoming {
         self.allowance = u64::MAX;
         self.size = 0;
         self.meter = Meter::new(None);
+    }
+
+    /// Begins a response's body with this framing. On an HTTP/2 stream it is read to the end of the
+    /// stream, even if its length is known before: trailers may follow, and a sender that is not
+    /// heard to the end is reset.
+    pub(crate) fn begin_response(&mut self, framing: Framing) {
+        self.begin(framing);
+        if let Framing::Stream(length) = framing {
+            self.remaining = Remaining::Stream(length);
+        }
     }
 
     /// Sets the minimum rate of the body; a slower sender is an error.
@@ -197,8 +208,7 @@ impl Incoming {
             }
         });
         let is_end = ready!(polled).map_err(TransferError::Read)??;
-        if is_end && let Some(stream) = reader.http2() {
-            let mut trailers = stream.take_trailers();
+        if is_end && let Some(mut trailers) = reader.take_trailers() {
             self.trailers.apply(&mut trailers);
             self.remaining = Remaining::Done;
             receiver.end(&trailers);
@@ -209,7 +219,7 @@ impl Incoming {
     /// True if the connection carries no other request than this one, so that the rest of its
     /// body need not be read.
     pub(crate) fn is_of_one_request(&self) -> bool {
-        self.reader.http2().is_some()
+        self.reader.is_http2()
     }
 
     /// Reads and discards the rest of the body.
@@ -246,7 +256,14 @@ impl Transfer<'_> {
         }
         match self.remaining {
             Remaining::Done => Ok(0),
-            Remaining::UntilClose | Remaining::Stream => {
+            Remaining::Stream(Some(left)) => {
+                let words = "more data than its content-length";
+                let rest = left.checked_sub(input.len() as u64);
+                *left = rest.ok_or(TransferError::Malformed(words))?;
+                self.data(context, input, receiver)?;
+                Ok(input.len())
+            }
+            Remaining::UntilClose | Remaining::Stream(None) => {
                 self.data(context, input, receiver)?;
                 Ok(input.len())
             }
@@ -319,7 +336,7 @@ impl Transfer<'_> {
         match self.remaining {
             Remaining::UntilClose => self.end(&Fields::default(), receiver),
             // Its trailers are known to the stream.
-            Remaining::Stream => {}
+            Remaining::Stream(None | Some(0)) => {}
             _ => return Err(TransferError::Incomplete),
         }
         Ok(())

@@ -104,6 +104,8 @@ mod tls_stream;
 mod transport;
 mod upload;
 mod upstream_connection;
+mod upstream_http2;
+mod upstream_stream;
 mod upstream_tls;
 mod verdict;
 mod wire;

@@ -65,15 +65,15 @@ impl Outgoing {
     }
 }
 
-/// How much of a response is read for an HTTP/2 stream at once: what its client's window has no
-/// room for is buffered, and a connection has many streams.
+/// How much of a body is read for an HTTP/2 stream at once: what its window has no room for is
+/// buffered, and a connection has many streams.
 const STREAM_APPETITE: usize = 32 * 1024;
 
 impl Receiver for Outgoing {
     fn appetite(&self) -> usize {
-        match self.writer.http2() {
-            Some(_) => STREAM_APPETITE,
-            None => usize::MAX,
+        match self.writer.is_stream() {
+            true => STREAM_APPETITE,
+            false => usize::MAX,
         }
     }
 
@@ -88,8 +88,8 @@ impl Receiver for Outgoing {
     fn end(&mut self, trailers: &Fields) {
         if self.is_chunked {
             chunked::write_end(self.writer.pending(), trailers);
-        } else if let Some(stream) = self.writer.http2() {
-            stream.end(trailers);
+        } else {
+            self.writer.end(trailers);
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
 use crate::stats::{Configured, RouteStats, UpstreamStats};
+use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
 
 /// One generation of the configuration.
@@ -317,6 +318,10 @@ pub(crate) struct Forwarding {
     pub(crate) idle_timeout: Duration,
     /// Connections are encrypted in this way; none for cleartext.
     pub(crate) tls: Option<UpstreamTls>,
+    /// The version of HTTP on connections.
+    pub(crate) protocol: Protocol,
+    /// Which connections of HTTP/2 requests may share.
+    pub(crate) shared: Sharing,
     /// The version of the PROXY header that each connection begins with; none for no header.
     pub(crate) proxy_header: Option<janua_proxy_protocol::Version>,
     pub(crate) stats: Arc<UpstreamStats>,

@@ -1,5 +1,5 @@
 //! The byte streams of connections, split into two halves: TCP, TLS over TCP, Unix sockets, and
-//! the streams of HTTP/2.
+//! the streams of HTTP/2, of which there are those of clients and those of upstreams.
 
 use std::fs::File;
 use std::io;
@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use janua_http::Fields;
 use janua_upstream::Connection;
 use rustix::net::SendFlags;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
@@ -15,6 +16,7 @@ use tokio::net::{TcpStream, tcp, unix};
 use crate::http2_stream::Http2Stream;
 use crate::idle::{Idle, peek};
 use crate::tls_stream::TlsStream;
+use crate::upstream_stream::UpstreamStream;
 
 /// The reading half of a stream.
 pub(crate) enum ReadHalf {
@@ -22,6 +24,7 @@ pub(crate) enum ReadHalf {
     Tls(Rc<TlsStream>),
     Unix(unix::OwnedReadHalf),
     Http2(Rc<Http2Stream>),
+    Upstream(Rc<UpstreamStream>),
     #[cfg(test)]
     Memory(crate::testing::PipeReader),
 }
@@ -32,6 +35,7 @@ pub(crate) enum WriteHalf {
     Tls(Rc<TlsStream>),
     Unix(unix::OwnedWriteHalf),
     Http2(Rc<Http2Stream>),
+    Upstream(Rc<UpstreamStream>),
     #[cfg(test)]
     Memory(crate::testing::PipeWriter),
 }
@@ -54,6 +58,15 @@ pub(crate) fn from_http2(stream: Http2Stream) -> (ReadHalf, WriteHalf) {
     (
         ReadHalf::Http2(Rc::clone(&stream)),
         WriteHalf::Http2(stream),
+    )
+}
+
+/// Splits a stream of an upstream's HTTP/2 connection.
+pub(crate) fn from_upstream_stream(stream: UpstreamStream) -> (ReadHalf, WriteHalf) {
+    let stream = Rc::new(stream);
+    (
+        ReadHalf::Upstream(Rc::clone(&stream)),
+        WriteHalf::Upstream(stream),
     )
 }
 
@@ -83,6 +96,9 @@ impl ReadHalf {
             Self::Http2(stream) => {
                 return stream.poll_read(context, buffer.initialize_unfilled());
             }
+            Self::Upstream(stream) => {
+                return stream.poll_read(context, buffer.initialize_unfilled());
+            }
             #[cfg(test)]
             Self::Memory(half) => return half.poll_read(context, buffer.initialize_unfilled()),
         };
@@ -97,7 +113,7 @@ impl ReadHalf {
             Self::Tls(stream) => stream.poll_readable(context).map(Ok),
             Self::Unix(half) => half.as_ref().poll_read_ready(context),
             // Its request has arrived, and it carries no other.
-            Self::Http2(_) => Poll::Ready(Ok(())),
+            Self::Http2(_) | Self::Upstream(_) => Poll::Ready(Ok(())),
             #[cfg(test)]
             Self::Memory(half) => half.poll_readable(context).map(Ok),
         };
@@ -114,10 +130,27 @@ impl ReadHalf {
         }
     }
 
-    /// The HTTP/2 stream, if it is one.
+    /// The HTTP/2 stream of a client, if it is one.
     pub(crate) fn http2(&self) -> Option<&Http2Stream> {
         match self {
             Self::Http2(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// The HTTP/2 stream of an upstream, if it is one.
+    pub(crate) fn upstream(&self) -> Option<&UpstreamStream> {
+        match self {
+            Self::Upstream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// The trailers after the end of an HTTP/2 stream; none if it is not one.
+    pub(crate) fn take_trailers(&self) -> Option<Fields> {
+        match self {
+            Self::Http2(stream) => Some(stream.take_trailers()),
+            Self::Upstream(stream) => Some(stream.take_trailers()),
             _ => None,
         }
     }
@@ -129,6 +162,7 @@ impl ReadHalf {
             Self::Tls(stream) => stream.idle_state(),
             Self::Unix(half) => peek(half.as_ref()),
             Self::Http2(_) => Idle::Closed,
+            Self::Upstream(stream) => stream.idle_state(),
             #[cfg(test)]
             Self::Memory(half) => {
                 let front = half.peek(12);
@@ -152,6 +186,7 @@ impl WriteHalf {
                 Self::Tls(stream) => stream.poll_write(context, first, second),
                 Self::Unix(half) => Pin::new(half).poll_write(context, first),
                 Self::Http2(stream) => stream.poll_write(context, first, second),
+                Self::Upstream(stream) => stream.poll_write(context, first, second),
                 #[cfg(test)]
                 Self::Memory(half) => half.poll_write(context, first),
             };
@@ -162,6 +197,7 @@ impl WriteHalf {
             Self::Tls(stream) => stream.poll_write(context, first, second),
             Self::Unix(half) => Pin::new(half).poll_write_vectored(context, &slices),
             Self::Http2(stream) => stream.poll_write(context, first, second),
+            Self::Upstream(stream) => stream.poll_write(context, first, second),
             #[cfg(test)]
             Self::Memory(half) => half.poll_write(context, &[first, second].concat()),
         }
@@ -178,7 +214,9 @@ impl WriteHalf {
             Self::Tcp(half) => poll_io(context, half.as_ref(), |stream| {
                 rustix::net::send(stream, bytes, SendFlags::MORE | SendFlags::NOSIGNAL)
             }),
-            Self::Tls(_) | Self::Unix(_) | Self::Http2(_) => self.poll_write(context, bytes, &[]),
+            Self::Tls(_) | Self::Unix(_) | Self::Http2(_) | Self::Upstream(_) => {
+                self.poll_write(context, bytes, &[])
+            }
             #[cfg(test)]
             Self::Memory(half) => half.poll_write(context, bytes),
         }
@@ -200,7 +238,9 @@ impl WriteHalf {
             Self::Tls(stream) => stream.poll_send_file(context, file, offset, count),
             Self::Http2(stream) => stream.poll_send_file(context, file, offset, count),
             // Not needed: files are sent to clients, which connect over TCP.
-            Self::Unix(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
+            Self::Unix(_) | Self::Upstream(_) => {
+                Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+            }
             #[cfg(test)]
             Self::Memory(_) => Poll::Ready(Err(io::ErrorKind::Unsupported.into())),
         }
@@ -219,15 +259,30 @@ impl WriteHalf {
         match self {
             Self::Tls(stream) => stream.poll_flush(context),
             Self::Http2(stream) => stream.poll_flush(),
+            Self::Upstream(stream) => Poll::Ready(stream.flush()),
             _ => Poll::Ready(Ok(())),
         }
     }
 
-    /// The HTTP/2 stream, if it is one.
+    /// The HTTP/2 stream of a client, if it is one.
     pub(crate) fn http2(&self) -> Option<&Http2Stream> {
         match self {
             Self::Http2(stream) => Some(stream),
             _ => None,
+        }
+    }
+
+    /// True if it is an HTTP/2 stream.
+    pub(crate) fn is_stream(&self) -> bool {
+        matches!(self, Self::Http2(_) | Self::Upstream(_))
+    }
+
+    /// All of the body has been passed on to an HTTP/2 stream, and these trailers follow.
+    pub(crate) fn end(&self, trailers: &Fields) {
+        match self {
+            Self::Http2(stream) => stream.end(trailers),
+            Self::Upstream(stream) => stream.end(trailers),
+            _ => {}
         }
     }
 
@@ -242,6 +297,7 @@ impl WriteHalf {
             }
             Self::Tls(stream) => stream.reset(),
             Self::Http2(stream) => stream.reset(),
+            Self::Upstream(stream) => stream.reset(),
             // Unix sockets have no reset, and clients connect over TCP.
             Self::Unix(_) => {}
             #[cfg(test)]
@@ -256,6 +312,7 @@ impl WriteHalf {
             Self::Tls(stream) => stream.poll_shutdown(context),
             Self::Unix(half) => Pin::new(half).poll_shutdown(context),
             Self::Http2(stream) => stream.poll_shutdown(),
+            Self::Upstream(stream) => Poll::Ready(stream.shutdown()),
             #[cfg(test)]
             Self::Memory(half) => {
                 half.close();

@@ -3,9 +3,13 @@
 use crate::idle::Idle;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
+use crate::transport::{ReadHalf, WriteHalf};
+use crate::upstream_stream::UpstreamStream;
 use crate::upstream_tls::UpstreamTls;
+use crate::wire::{Reader, Writer};
 
-/// A connection to an endpoint. It carries one request after another.
+/// A connection to an endpoint, which carries one request after another; or a stream of an HTTP/2
+/// connection, which carries one.
 pub(crate) struct UpstreamConnection {
     /// The TLS settings under which it was opened; none for cleartext.
     pub(crate) tls: Option<UpstreamTls>,
@@ -14,6 +18,20 @@ pub(crate) struct UpstreamConnection {
 }
 
 impl UpstreamConnection {
+    /// A connection with these halves, and with the TLS settings under which it was opened.
+    pub(crate) fn new((read, write): (ReadHalf, WriteHalf), tls: Option<UpstreamTls>) -> Self {
+        Self {
+            tls,
+            incoming: Incoming::new(Reader::new(read)),
+            outgoing: Outgoing::new(Writer::new(write)),
+        }
+    }
+
+    /// The HTTP/2 stream, if it is one.
+    pub(crate) fn stream(&self) -> Option<&UpstreamStream> {
+        self.incoming.reader.upstream()
+    }
+
     /// What the endpoint has done on the connection since the last response.
     pub(crate) fn idle_state(&self) -> Idle {
         self.incoming.reader.idle_state()

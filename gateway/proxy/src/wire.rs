@@ -10,11 +10,12 @@ use std::fs::File;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use janua_http::HeadError;
+use janua_http::{Fields, HeadError};
 
 use crate::http2_stream::Http2Stream;
 use crate::idle::Idle;
 use crate::transport::{ReadHalf, WriteHalf};
+use crate::upstream_stream::UpstreamStream;
 
 /// How many bytes of a body are read at once.
 const SCRATCH: usize = 128 * 1024;
@@ -129,9 +130,19 @@ impl Reader {
         self.half.poll_gone(context)
     }
 
-    /// The HTTP/2 stream that is read, if it is one.
-    pub(crate) fn http2(&self) -> Option<&Http2Stream> {
-        self.half.http2()
+    /// True if an HTTP/2 stream of a client is read.
+    pub(crate) fn is_http2(&self) -> bool {
+        self.half.http2().is_some()
+    }
+
+    /// The HTTP/2 stream of an upstream that is read, if it is one.
+    pub(crate) fn upstream(&self) -> Option<&UpstreamStream> {
+        self.half.upstream()
+    }
+
+    /// The trailers after the end of an HTTP/2 stream; none if none is read.
+    pub(crate) fn take_trailers(&self) -> Option<Fields> {
+        self.half.take_trailers()
     }
 
     /// Ready once there are bytes to read, or the peer has closed.
@@ -304,9 +315,19 @@ impl Writer {
         self.pending.len() - self.written
     }
 
-    /// The HTTP/2 stream that is written to, if it is one.
+    /// The HTTP/2 stream of a client that is written to, if it is one.
     pub(crate) fn http2(&self) -> Option<&Http2Stream> {
         self.half.http2()
+    }
+
+    /// True if an HTTP/2 stream is written to.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.half.is_stream()
+    }
+
+    /// The body that was written to an HTTP/2 stream is complete, and these trailers follow.
+    pub(crate) fn end(&self, trailers: &Fields) {
+        self.half.end(trailers);
     }
 
     /// True if bytes wait until the peer reads.

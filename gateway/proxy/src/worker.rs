@@ -19,6 +19,7 @@ use crate::render::Rendered;
 use crate::request_id::RequestId;
 use crate::snapshot::{LocalSnapshot, Snapshot};
 use crate::upstream_connection::UpstreamConnection;
+use crate::upstream_http2::Connections;
 
 /// The most heads that are kept for later requests.
 const SPARE_HEADS: usize = 64;
@@ -30,7 +31,10 @@ pub(crate) struct Worker {
     pub(crate) index: usize,
     pub(crate) estate: Arc<Estate>,
     pub(crate) host: Rc<WorkerHost>,
+    /// Idle connections of HTTP/1.1 to upstreams.
     pub(crate) pool: RefCell<Pool<Box<UpstreamConnection>>>,
+    /// Connections of HTTP/2 to upstreams.
+    pub(crate) shared: RefCell<Connections>,
     pub(crate) rendered: RefCell<Rendered>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) is_logging: Cell<bool>,
@@ -61,6 +65,7 @@ impl Worker {
         Self {
             index,
             pool: RefCell::new(Pool::new()),
+            shared: RefCell::default(),
             rendered: RefCell::default(),
             log: RefCell::new(AccessLog::off()),
             is_logging: Cell::new(false),

@@ -67,6 +67,7 @@ async fn execute_commands(
             _ = second.tick() => {
                 let now = worker.clock.now();
                 worker.pool.borrow_mut().sweep(now.monotonic_ms);
+                worker.shared.borrow_mut().tick(now.instant);
                 worker.log.borrow_mut().flush();
                 while accepting.try_join_next().is_some() {}
                 continue;

@@ -2,30 +2,53 @@
 //! them before use, and returns them to the pool.
 
 use std::io::ErrorKind;
+use std::rc::Rc;
 use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead};
 use janua_upstream::{AttemptOutcome, Change, ConnectError, Connection, Endpoint, Lease, Picked};
 use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
 
-use super::Call;
+use super::{Call, shared};
 use crate::attempts::Attempts;
+use crate::client::Peer;
 use crate::clock::Moment;
 use crate::idle::Idle;
-use crate::incoming::Incoming;
-use crate::outgoing::Outgoing;
 use crate::proxy_header;
 use crate::reserve;
 use crate::snapshot::Forwarding;
 use crate::transport::{self, ReadHalf, WriteHalf};
 use crate::upstream_connection::UpstreamConnection;
-use crate::wire::{Reader, Writer};
+use crate::upstream_http2::Protocol;
 use crate::worker::Worker;
 
-/// Takes a connection from the pool that is still open and silent.
+/// Takes a connection from the pool that is still open and silent, or a stream of one that is
+/// shared. `is_lost` tells that a connection from the pool was lost before.
 pub(super) fn take(
+    worker: &Worker,
+    forwarding: &Forwarding,
+    picked: &Picked,
+    is_lost: bool,
+    now: Moment,
+) -> Option<Box<UpstreamConnection>> {
+    if forwarding.protocol != Protocol::Http11 {
+        let endpoint = picked.in_flight.endpoint();
+        let stream = shared::take(worker, forwarding, endpoint, now.instant);
+        if stream.is_some() || forwarding.protocol == Protocol::Http2 {
+            return stream;
+        }
+    }
+    if is_lost {
+        return None;
+    }
+    take_single(worker, forwarding, picked, now.monotonic_ms)
+}
+
+fn take_single(
     worker: &Worker,
     forwarding: &Forwarding,
     picked: &Picked,
@@ -99,29 +122,51 @@ pub(super) async fn connect(
     picked: &Picked,
     attempts: &mut Attempts,
 ) -> Result<Box<UpstreamConnection>, Failure> {
-    let (worker, forwarding) = (call.worker, call.course.forwarding());
+    let forwarding = call.course.forwarding();
+    if forwarding.protocol != Protocol::Http11 {
+        // Boxed, so that other calls do not carry the room that it takes.
+        return Box::pin(shared::open(call, picked, attempts)).await;
+    }
+    let begin = Instant::now();
+    let endpoint = picked.in_flight.endpoint();
+    let established = establish(call.worker, forwarding, endpoint, call.client).await;
+    attempts.connected(begin.elapsed());
+    let (Established::Http1(read, write) | Established::Http2(read, write)) = established?;
+    let tls = forwarding.tls.clone();
+    Ok(Box::new(UpstreamConnection::new((read, write), tls)))
+}
+
+/// A connection that was just opened.
+pub(super) enum Established {
+    Http1(ReadHalf, WriteHalf),
+    /// The endpoint speaks HTTP/2, as far as is known in advance or by ALPN.
+    Http2(ReadHalf, WriteHalf),
+}
+
+/// Opens a connection to an endpoint, for this client if the upstream is told its address.
+pub(super) async fn establish(
+    worker: &Worker,
+    forwarding: &Forwarding,
+    endpoint: &Endpoint,
+    client: Option<&Rc<Peer>>,
+) -> Result<Established, Failure> {
     let begin = worker.clock.now();
     let within = forwarding.upstream.connect_timeout;
-    let endpoint = picked.in_flight.endpoint();
     let deadline = begin.instant + within;
     let mut connected = endpoint_connection(endpoint, within).await;
     while is_out_of_descriptors(&connected) && worker.estate.reserve.give() {
         connected = endpoint_connection(endpoint, within).await;
     }
     let connected = match connected {
-        Ok(connection) => begin_stream(call, endpoint, connection, deadline).await,
+        Ok(connection) => begin_stream(forwarding, client, endpoint, connection, deadline).await,
         Err(error) => Err(connect_failure(error)),
     };
     let took = begin.instant.elapsed();
-    attempts.connected(took);
     forwarding.stats.connect.observe(worker.index, took);
-    let (read, write) = connected?;
-    forwarding.stats.opened.increment(worker.index);
-    Ok(Box::new(UpstreamConnection {
-        tls: forwarding.tls.clone(),
-        incoming: Incoming::new(Reader::new(read)),
-        outgoing: Outgoing::new(Writer::new(write)),
-    }))
+    if connected.is_ok() {
+        forwarding.stats.opened.increment(worker.index);
+    }
+    connected
 }
 
 async fn endpoint_connection(
@@ -145,12 +190,12 @@ enum Stream {
 
 /// Sends the PROXY header and performs the TLS handshake, as far as the upstream wants them.
 async fn begin_stream(
-    call: &Call<'_>,
+    forwarding: &Forwarding,
+    client: Option<&Rc<Peer>>,
     endpoint: &Endpoint,
     stream: Stream,
     deadline: Instant,
-) -> Result<(ReadHalf, WriteHalf), Failure> {
-    let forwarding = call.course.forwarding();
+) -> Result<Established, Failure> {
     #[cfg_attr(
         not(test),
         expect(
@@ -161,13 +206,13 @@ async fn begin_stream(
     let mut connection = match stream {
         Stream::Socket(connection) => connection,
         #[cfg(test)]
-        Stream::Memory(read, write) => return Ok((read, write)),
+        Stream::Memory(read, write) => return Ok(in_cleartext(forwarding, (read, write))),
     };
     if let Some(version) = forwarding.proxy_header {
         let header = proxy_header::write(
             version,
-            call.client.and_then(|client| client.ends()),
-            call.client.and_then(|client| client.tls.as_ref()),
+            client.and_then(|client| client.ends()),
+            client.and_then(|client| client.tls.as_ref()),
         );
         let written = match &mut connection {
             Connection::Tcp(stream) => stream.write_all(&header).await,
@@ -181,14 +226,40 @@ async fn begin_stream(
         (Connection::Tcp(stream), Some(tls)) => {
             let connecting = tls.connect(stream, endpoint.address());
             match timeout_at(deadline, connecting).await {
-                Ok(connected) => Ok(transport::from_tls(connected?.into())),
+                Ok(connected) => encrypted(forwarding, connected?),
                 Err(_) => Err(Failure::with(
                     Kind::ConnectTimeout,
                     "the TLS handshake was not complete in time",
                 )),
             }
         }
-        (connection, _) => Ok(transport::from_upstream(connection)),
+        (connection, _) => {
+            let halves = transport::from_upstream(connection);
+            Ok(in_cleartext(forwarding, halves))
+        }
+    }
+}
+
+fn in_cleartext(forwarding: &Forwarding, (read, write): (ReadHalf, WriteHalf)) -> Established {
+    match forwarding.protocol {
+        Protocol::Http11 | Protocol::Auto => Established::Http1(read, write),
+        Protocol::Http2 => Established::Http2(read, write),
+    }
+}
+
+fn encrypted(
+    forwarding: &Forwarding,
+    stream: TlsStream<TcpStream>,
+) -> Result<Established, Failure> {
+    let selects_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+    let (read, write) = transport::from_tls(stream.into());
+    match forwarding.protocol {
+        _ if selects_http2 => Ok(Established::Http2(read, write)),
+        Protocol::Http11 | Protocol::Auto => Ok(Established::Http1(read, write)),
+        Protocol::Http2 => {
+            let words = "it did not select `h2` by ALPN";
+            Err(Failure::with(Kind::NoHttp2, words))
+        }
     }
 }
 
@@ -223,6 +294,10 @@ pub(super) fn put(
     head: &ResponseHead,
     now: Moment,
 ) {
+    // A stream carries one request, and its connection is shared already.
+    if connection.stream().is_some() {
+        return;
+    }
     match Idle::of(connection.incoming.reader.buffered()) {
         Idle::Quiet => {}
         Idle::Closed => return,

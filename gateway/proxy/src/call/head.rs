@@ -10,6 +10,7 @@ use super::Call;
 use crate::body::TransferError;
 use crate::incoming::Incoming;
 use crate::responder::Responder;
+use crate::upstream_stream::StreamError;
 use crate::upstream_tls;
 use crate::wire::ReadError;
 
@@ -52,9 +53,18 @@ impl FinalHead {
                 let words = "too many interim responses";
                 return Poll::Ready(Err(Failure::with(Kind::ResponseMalformed, words)));
             }
-            let parse = &mut |bytes: &[u8]| response.parse(bytes, limits, answers_head);
-            let reader = &mut incoming.reader;
-            ready!(reader.poll_head(context, limits.bytes, parse)).map_err(failure)?;
+            if let Some(stream) = incoming.reader.upstream() {
+                let polled = stream.poll_head(context, response, limits, answers_head);
+                ready!(polled).map_err(StreamError::failure)?;
+                if response.status == 101 {
+                    let words = "101 in HTTP/2";
+                    return Poll::Ready(Err(Failure::with(Kind::ResponseMalformed, words)));
+                }
+            } else {
+                let parse = &mut |bytes: &[u8]| response.parse(bytes, limits, answers_head);
+                let reader = &mut incoming.reader;
+                ready!(reader.poll_head(context, limits.bytes, parse)).map_err(failure)?;
+            }
             self.heads += 1;
             match response.status {
                 101 if call.hop.upgrade.is_some() => {
@@ -88,7 +98,7 @@ impl FinalHead {
             chunked::check(incoming.reader.buffered())
                 .map_err(|bad| TransferError::Malformed(bad.0).of_response())?;
         }
-        incoming.begin(response.framing);
+        incoming.begin_response(response.framing);
         Poll::Ready(Ok(()))
     }
 }

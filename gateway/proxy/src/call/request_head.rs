@@ -28,15 +28,8 @@ pub(super) fn write(
         out.extend_from_slice(query);
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let host: Option<&[u8]> = match &course.host {
-        HostField::Preserve => request.fields.known(Known::Host).next(),
-        // The path of a Unix socket is not a valid `Host`.
-        HostField::Endpoint if endpoint.starts_with("unix:") => Some(b"localhost"),
-        HostField::Endpoint => Some(endpoint.as_bytes()),
-        HostField::Fixed(host) => Some(host.as_bytes()),
-    };
     // HTTP/1.1 requires a `Host`, even if an HTTP/1.0 client sent none.
-    write_field(out, b"Host", host.unwrap_or_default());
+    write_field(out, b"Host", host(call, endpoint).unwrap_or_default());
     if request.fields.known(Known::Trailer).next().is_none() {
         let is_written = |known| known != Known::Host;
         request.fields.write_where(is_written, out);
@@ -58,6 +51,17 @@ pub(super) fn write(
         (None, false) => {}
     }
     out.extend_from_slice(b"\r\n");
+}
+
+/// The host that the endpoint is told.
+pub(super) fn host<'a>(call: &'a Call<'_>, endpoint: &'a str) -> Option<&'a [u8]> {
+    match &call.course.host {
+        HostField::Preserve => call.head.fields.known(Known::Host).next(),
+        // The path of a Unix socket is not a valid `Host`.
+        HostField::Endpoint if endpoint.starts_with("unix:") => Some(b"localhost"),
+        HostField::Endpoint => Some(endpoint.as_bytes()),
+        HostField::Fixed(host) => Some(host.as_bytes()),
+    }
 }
 
 /// Appends all fields except `Host`, in their order. `Trailer` is reduced to the

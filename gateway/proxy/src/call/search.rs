@@ -21,6 +21,7 @@ use super::{Call, connect};
 use crate::attempts::Attempts;
 use crate::course::Course;
 use crate::upstream_connection::UpstreamConnection;
+use crate::upstream_stream::StreamError;
 
 /// A connection to the chosen endpoint, on which the request is about to be sent.
 pub(super) struct EndpointConnection {
@@ -39,7 +40,15 @@ pub(super) struct FailedAttempt {
     pub(super) nothing_sent: bool,
     /// The request has no body.
     pub(super) is_bodyless: bool,
+    /// None of the body was read, or there is none.
+    pub(super) has_whole_body: bool,
+    /// The HTTP/2 stream that the request was sent on has failed in this way.
+    pub(super) stream: Option<StreamError>,
 }
+
+/// How often a request is repeated that upstreams say they have not processed, beyond the attempts
+/// that failed otherwise: an upstream may close one connection after another.
+const MAX_UNPROCESSED: usize = 8;
 
 /// The endpoints that have been tried for a request, and with which result.
 pub(super) struct Search {
@@ -52,6 +61,8 @@ pub(super) struct Search {
     lost_pooled: Endpoints,
     /// Some byte of the request has been sent to some endpoint.
     was_sent: bool,
+    /// How often an upstream said that it has not processed the request.
+    unprocessed: usize,
     last: Option<Failure>,
 }
 
@@ -64,6 +75,7 @@ impl Search {
             failed: Endpoints::new(),
             lost_pooled: Endpoints::new(),
             was_sent: false,
+            unprocessed: 0,
             last: None,
         }
     }
@@ -93,10 +105,8 @@ impl Search {
                 Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
             };
             attempts.begin(&course.upstream, picked.index, now.instant);
-            let pooled = match self.lost_pooled.contains(picked.index) {
-                true => None,
-                false => connect::take(worker, course.forwarding(), &picked, now_ms),
-            };
+            let is_lost = self.lost_pooled.contains(picked.index);
+            let pooled = connect::take(worker, course.forwarding(), &picked, is_lost, now);
             let is_pooled = pooled.is_some();
             let connection = match pooled {
                 Some(connection) => {
@@ -138,9 +148,19 @@ impl Search {
         failure: Failure,
         attempt: &FailedAttempt,
     ) -> Result<(), Failure> {
+        if let Some(error) = attempt.stream.filter(|error| error.is_unprocessed())
+            && attempt.has_whole_body
+            && self.unprocessed < MAX_UNPROCESSED
+        {
+            self.repeat_unprocessed(call, &open, error);
+            self.last = Some(failure);
+            return Ok(());
+        }
         let is_replayable = attempt.is_bodyless && method::is_idempotent(&call.head.method);
         let is_lost = failure.kind == Kind::ConnectionReset && attempt.nothing_received;
-        if !(is_lost && open.is_pooled) {
+        // A stream that the upstream has reset was not lost with an old connection.
+        let was_reset = matches!(attempt.stream, Some(StreamError::Reset(_)));
+        if !(is_lost && open.is_pooled && !was_reset) {
             let forwarding = call.course.forwarding();
             connect::report(call.worker, forwarding, &open.picked, &failure);
         }
@@ -158,6 +178,23 @@ impl Search {
         };
         endpoints.insert(open.picked.index);
         Ok(())
+    }
+
+    /// Prepares to repeat a request that the upstream says it has not processed: any request may
+    /// be repeated (RFC 9113 §8.7), and the endpoint has not failed. One that has refused a stream
+    /// is not asked again if there are others.
+    fn repeat_unprocessed(
+        &mut self,
+        call: &Call<'_>,
+        open: &EndpointConnection,
+        error: StreamError,
+    ) {
+        self.unprocessed += 1;
+        self.was_sent = true;
+        let members = call.course.forwarding().upstream.members();
+        if error == StreamError::Refused && members.len() > 1 {
+            self.failed.insert(open.picked.index);
+        }
     }
 }
 

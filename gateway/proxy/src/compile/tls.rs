@@ -325,7 +325,11 @@ pub(super) fn upstream(
             ocsp: None,
         }),
         verify: tls.verify.value,
-        ..ClientSettings::default()
+        alpn: match upstream.http.value {
+            config::UpstreamHttp::Http11 => vec![b"http/1.1".to_vec()],
+            config::UpstreamHttp::Http2 => vec![b"h2".to_vec()],
+            config::UpstreamHttp::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        },
     };
     match Client::new(&settings, system_roots) {
         Ok(client) => {

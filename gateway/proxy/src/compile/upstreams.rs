@@ -12,6 +12,7 @@ use crate::certificates::ServedCertificate;
 use crate::estate::Estate;
 use crate::snapshot::{Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
+use crate::upstream_http2::{Protocol, Sharing};
 
 /// All upstreams, in the order of their names. Endpoints of the previous configuration
 /// keep their health and their counts. The certificates that upstreams are shown are added to
@@ -56,14 +57,24 @@ pub(super) fn compile(
                 .members()
                 .iter()
                 .map(|member| member.endpoint.address().to_string().into());
+            let max_head = bytes(&upstream.max_response_head);
             Forwarding {
+                protocol: match upstream.http.value {
+                    config::UpstreamHttp::Http11 => Protocol::Http11,
+                    config::UpstreamHttp::Http2 => Protocol::Http2,
+                    config::UpstreamHttp::Auto => Protocol::Auto,
+                },
+                shared: Sharing {
+                    tls: tls.clone(),
+                    max_head,
+                },
                 stats: Arc::new(UpstreamStats::new(
                     &estate.metrics,
                     running.name(),
                     addresses.collect(),
                 )),
                 response_limits: Limits {
-                    bytes: bytes(&upstream.max_response_head),
+                    bytes: max_head,
                     fields: MAX_FIELDS,
                 },
                 response_head_timeout: limit(upstream.response_head_timeout),

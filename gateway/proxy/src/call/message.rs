@@ -1,0 +1,118 @@
+//! Makes the head of the request to an upstream that speaks HTTP/2.
+//!
+//! It says what [`super::request_head`] writes for HTTP/1: the request target is the normalised
+//! path, followed by the query as the client sent it.
+
+use std::fmt::Write as _;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use janua_http::failure::Kind;
+use janua_http::fields::Known;
+use janua_http::{Failure, RequestHead};
+
+use super::Call;
+use super::request_head::{host, strip};
+use crate::body::Trailers;
+
+/// The head of the request to an endpoint. `trailers` tells which trailers are forwarded after
+/// its body.
+///
+/// # Errors
+/// The request has a value that HTTP/2 cannot carry. That is not the fault of the endpoint.
+pub(super) fn request(
+    call: &Call<'_>,
+    endpoint: &str,
+    trailers: &Trailers,
+) -> Result<Request<()>, Failure> {
+    let head = call.head;
+    let mut request = Request::new(());
+    *request.version_mut() = Version::HTTP_2;
+    *request.method_mut() =
+        Method::from_bytes(&head.method).map_err(|_| bad("the method"))?;
+    *request.uri_mut() = uri(call, endpoint)?;
+    *request.headers_mut() = fields(head, trailers)?;
+    if call.hop.takes_trailers {
+        let trailers = HeaderValue::from_static("trailers");
+        request.headers_mut().insert(http::header::TE, trailers);
+    }
+    Ok(request)
+}
+
+fn uri(call: &Call<'_>, endpoint: &str) -> Result<Uri, Failure> {
+    let is_encrypted = call.course.forwarding().tls.is_some();
+    let scheme = if is_encrypted { Scheme::HTTPS } else { Scheme::HTTP };
+    // Every request of HTTP/2 has an authority, even if one of HTTP/1.0 had no `Host`.
+    let host = host(call, endpoint).filter(|host| !host.is_empty());
+    let host = host.unwrap_or(match endpoint.starts_with("unix:") {
+        true => b"localhost",
+        false => endpoint.as_bytes(),
+    });
+    let authority = Authority::try_from(host).map_err(|_| bad("the host"))?;
+    let target = target(call.head, call.course.strip_prefix.as_deref())?;
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(scheme);
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(target);
+    Uri::from_parts(parts).map_err(|_| bad("the target"))
+}
+
+/// The path, and the query as it was sent. Bytes that a URI cannot have, but that clients of HTTP/1
+/// send all the same, are percent-encoded.
+fn target(head: &RequestHead, prefix: Option<&str>) -> Result<PathAndQuery, Failure> {
+    let path = strip(&head.path, prefix);
+    let query = head.query.as_deref();
+    let mut target = Vec::with_capacity(path.len() + query.map_or(0, |query| query.len() + 1));
+    target.extend_from_slice(path);
+    if let Some(query) = query {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    if let Ok(target) = PathAndQuery::try_from(&*target) {
+        return Ok(target);
+    }
+    let mut encoded = String::with_capacity(target.len() + 16);
+    for &byte in &target {
+        match byte {
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | b'#' => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+            b'!'..=b'~' => encoded.push(char::from(byte)),
+            _ => {
+                let _ = write!(encoded, "%{byte:02X}");
+            }
+        }
+    }
+    PathAndQuery::try_from(encoded).map_err(|_| bad("the target"))
+}
+
+/// All fields except `Host`, in lower case. `Trailer` is reduced to the trailers that are
+/// forwarded.
+fn fields(head: &RequestHead, trailers: &Trailers) -> Result<HeaderMap, Failure> {
+    let mut map = HeaderMap::with_capacity(head.fields.len() + 1);
+    for (known, name, value) in head.fields.iter() {
+        let announced;
+        let value = match known {
+            Known::Host => continue,
+            known if known.is_hop_by_hop() => continue,
+            Known::Trailer => match trailers.announced(value) {
+                None => continue,
+                Some(names) => {
+                    announced = names;
+                    &*announced
+                }
+            },
+            _ => value,
+        };
+        let name = HeaderName::from_bytes(name).map_err(|_| bad("the name of a field"))?;
+        let value = HeaderValue::from_bytes(value).map_err(|_| bad("the value of a field"))?;
+        let added = map.try_append(name, value);
+        added.map_err(|_| bad("so many fields"))?;
+    }
+    Ok(map)
+}
+
+fn bad(what: &str) -> Failure {
+    let words = format!("HTTP/2, which the upstream speaks, cannot carry {what} of the request");
+    Failure::with(Kind::BadRequest, words)
+}
