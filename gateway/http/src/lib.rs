@@ -15,6 +15,7 @@ pub mod etag;
 pub mod failure;
 pub mod fields;
 pub mod framing;
+pub mod grpc;
 pub mod head;
 pub mod method;
 pub mod path;

@@ -70,6 +70,7 @@ pub(crate) fn decide(
     let matched = routed.map_err(|unrouted| unrouted.failure)?;
     clean::check_slash(&exchange.heads.request, matched.site().encoded_slash)?;
     receive::check_body(exchange, client)?;
+    receive::allow_pauses(exchange, client, &matched);
     if matched.route().caches {
         exchange.caching.request = RequestControl::of(&exchange.heads.request, true);
         cached::keep_credentials(exchange, &matched);

@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 
 use janua_http::failure::Kind;
 use janua_http::status::reason;
-use janua_http::{Failure, Fault};
+use janua_http::{Failure, Fault, RequestHead, grpc};
 
 use crate::request_id::RequestId;
 use crate::verdict::{Line, Made};
 
 /// The response that reports a failure to the client.
-pub(crate) fn made_of(failure: &Failure, request_id: &RequestId) -> Made {
+pub(crate) fn made_of(failure: &Failure, request: &RequestHead, request_id: &RequestId) -> Made {
     let kind = failure.kind;
     let status = kind.status();
+    let is_call = grpc::is_call(&request.fields);
     let mut proxy_status = format!("janua; error={}", kind.proxy_status());
     let mut headers: Vec<Line> = Vec::new();
     match kind {
@@ -27,6 +28,9 @@ pub(crate) fn made_of(failure: &Failure, request_id: &RequestId) -> Made {
         _ => {}
     }
     headers.push((name(b"Proxy-Status"), proxy_status.into_bytes().into()));
+    if is_call {
+        return of_call(failure, headers);
+    }
     headers.push((name(b"Content-Type"), name(b"text/plain; charset=utf-8")));
     headers.push((name(b"Cache-Control"), name(b"no-store")));
     let mut body = format!("{status} {}: {}\n", reason(status), kind.words());
@@ -39,6 +43,21 @@ pub(crate) fn made_of(failure: &Failure, request_id: &RequestId) -> Made {
         status,
         headers,
         body: body.into_bytes().into(),
+    }
+}
+
+/// The response to a call of gRPC, whose client expects a status of gRPC in the trailers: without a
+/// body they are in the head ("Trailers-Only").
+fn of_call(failure: &Failure, mut headers: Vec<Line>) -> Made {
+    let status = grpc::status(failure.kind).to_string();
+    let message = grpc::message(failure.kind.words());
+    headers.push((name(b"Content-Type"), name(b"application/grpc")));
+    headers.push((name(b"grpc-status"), name(status.as_bytes())));
+    headers.push((name(b"grpc-message"), name(message.as_bytes())));
+    Made {
+        status: 200,
+        headers,
+        body: Box::default(),
     }
 }
 

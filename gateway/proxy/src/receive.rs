@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use janua_http::failure::Kind;
-use janua_http::{Failure, HeadError, Length};
+use janua_http::{Failure, HeadError, Length, grpc};
 
 use crate::body::{Trailers, client_gone};
 use crate::downstream::Downstream;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Matched};
 use crate::min_rate::{Meter, MinRates};
 use crate::session::{Arrived, Session};
+use crate::snapshot::Target;
+use crate::upstream_http2::Protocol;
 use crate::wire::ReadError;
 
 /// The first byte of a TLS handshake (RFC 8446 §5.1), which begins no request.
@@ -136,7 +138,8 @@ fn begin(exchange: &Exchange, session: &mut Session, rates: MinRates) {
 }
 
 /// Applies the route's limits to the request: the length of the body, its trailers, and
-/// the timeout of the whole request.
+/// the timeout of the whole request, which is that of the client for a call of gRPC if it is
+/// shorter.
 ///
 /// # Errors
 /// The announced length of the body exceeds the limit.
@@ -144,9 +147,14 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Re
     let Some(terms) = &exchange.terms else {
         return Ok(());
     };
-    let cap = terms
-        .request_timeout
-        .map(|timeout| exchange.now.instant + timeout);
+    let of_route = terms.request_timeout;
+    let fields = &exchange.heads.request.fields;
+    let of_client = match grpc::is_call(fields) {
+        true => grpc::timeout(fields),
+        false => None,
+    };
+    let timeout = of_route.into_iter().chain(of_client).min();
+    let cap = timeout.map(|timeout| exchange.now.instant + timeout);
     client.deadline.set_cap(cap);
     let length = client.incoming.length();
     let bytes = length.known().unwrap_or_default();
@@ -165,6 +173,21 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Re
         _ => Trailers::Drop,
     });
     Ok(())
+}
+
+/// Lifts the minimum rate of the body of a call of gRPC to an upstream that speaks HTTP/2: in a
+/// stream of messages there are pauses, which the idle timeout limits.
+pub(crate) fn allow_pauses(exchange: &Exchange, client: &mut Downstream<'_>, matched: &Matched) {
+    let Target::Upstream(to) = &matched.route().target else {
+        return;
+    };
+    let upstream = matched.local.upstreams.get(to.upstream);
+    let protocol = upstream.map(|upstream| upstream.forwarding.protocol);
+    if protocol.is_some_and(|protocol| protocol != Protocol::Http11)
+        && grpc::is_call(&exchange.heads.request.fields)
+    {
+        client.incoming.limit_rate(None);
+    }
 }
 
 /// Logs that a client has sent TLS to a listener without it, since its user sees only that the

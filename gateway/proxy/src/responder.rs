@@ -9,7 +9,7 @@ use std::time::Duration;
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, write_field};
 use janua_http::head::Version;
-use janua_http::status::reason;
+use janua_http::status::{has_no_body, reason};
 use janua_http::{Failure, Fields, Length, RequestHead, ResponseHead};
 
 use crate::body::client_gone;
@@ -141,6 +141,14 @@ impl<'c> Responder<'c> {
         }
         if is_chunked {
             write_field(out, b"Transfer-Encoding", b"chunked");
+        }
+        // In HTTP/2 a response without a body needs no length.
+        if length == Length::None
+            && !self.answers_head
+            && !has_no_body(head.status)
+            && head.fields.known(Known::ContentLength).next().is_none()
+        {
+            write_field(out, b"Content-Length", b"0");
         }
         match (fate, self.version) {
             (Fate::KeepAlive, Version::Http11 | Version::Http2) => {}

@@ -5,6 +5,7 @@
 //! as long as its deadline says, and no longer than a test takes to run.
 
 mod calling;
+pub(crate) mod frames;
 mod network;
 mod peer;
 mod pipe;
@@ -105,6 +106,22 @@ impl Kit {
     /// The upstream of this configuration.
     pub(crate) fn upstream(&self) -> Rc<LocalUpstream> {
         Rc::clone(&self.worker.snapshot().upstreams[0])
+    }
+
+    /// How many connections of HTTP/2 to upstreams there are.
+    pub(crate) fn shared(&self) -> usize {
+        self.worker.shared.borrow().len()
+    }
+
+    /// Lets seconds pass, in each of which the worker looks after its connections.
+    pub(crate) async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            settle().await;
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let now = self.worker.clock.now();
+            self.worker.shared.borrow_mut().tick(now.instant);
+        }
+        settle().await;
     }
 
     /// How many connections to upstreams are kept.

@@ -17,6 +17,9 @@ pub(crate) use opening::{Opened, Opening};
 
 use crate::upstream_tls::UpstreamTls;
 
+#[cfg(test)]
+mod tests;
+
 /// The version of HTTP on the connections to an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {

@@ -28,8 +28,7 @@ pub(super) fn request(
     let head = call.head;
     let mut request = Request::new(());
     *request.version_mut() = Version::HTTP_2;
-    *request.method_mut() =
-        Method::from_bytes(&head.method).map_err(|_| bad("the method"))?;
+    *request.method_mut() = Method::from_bytes(&head.method).map_err(|_| bad("the method"))?;
     *request.uri_mut() = uri(call, endpoint)?;
     *request.headers_mut() = fields(head, trailers)?;
     if call.hop.takes_trailers {
@@ -41,7 +40,11 @@ pub(super) fn request(
 
 fn uri(call: &Call<'_>, endpoint: &str) -> Result<Uri, Failure> {
     let is_encrypted = call.course.forwarding().tls.is_some();
-    let scheme = if is_encrypted { Scheme::HTTPS } else { Scheme::HTTP };
+    let scheme = if is_encrypted {
+        Scheme::HTTPS
+    } else {
+        Scheme::HTTP
+    };
     // Every request of HTTP/2 has an authority, even if one of HTTP/1.0 had no `Host`.
     let host = host(call, endpoint).filter(|host| !host.is_empty());
     let host = host.unwrap_or(match endpoint.starts_with("unix:") {

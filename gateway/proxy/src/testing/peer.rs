@@ -62,6 +62,23 @@ impl Peer {
         assert_eq!(self.take(count), text);
     }
 
+    /// The next bytes.
+    pub(crate) async fn bytes(&mut self, count: usize) -> Vec<u8> {
+        while self.came.len() < count {
+            assert!(
+                self.more().await > 0,
+                "ended before {count} bytes: {self:?}"
+            );
+        }
+        self.came.drain(..count).collect()
+    }
+
+    /// Waits for the end of the connection, whatever comes before it.
+    pub(crate) async fn skip_rest(&mut self) {
+        while self.more().await > 0 {}
+        self.came.clear();
+    }
+
     /// Everything up to the end of the connection, which is in order.
     pub(crate) async fn rest(&mut self) -> String {
         while self.more().await > 0 {}

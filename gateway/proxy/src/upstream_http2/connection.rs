@@ -161,7 +161,10 @@ impl SharedConnection {
         pings: &mut Option<PingPong>,
     ) -> Poll<Result<(), h2::Error>> {
         let mut driver = self.driver.borrow_mut();
-        if !driver.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
+        if !driver
+            .as_ref()
+            .is_some_and(|known| known.will_wake(context.waker()))
+        {
             *driver = Some(context.waker().clone());
         }
         drop(driver);

@@ -9,9 +9,9 @@ use janua_http::Failure;
 use janua_upstream::{Endpoint, EndpointId};
 use tokio::time::Instant;
 
+use super::Sharing;
 use super::connection::SharedConnection;
 use super::opening::{Opened, Opening};
-use super::Sharing;
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::upstream_stream::UpstreamStream;
 
@@ -61,9 +61,10 @@ impl Connections {
         now: Instant,
     ) -> Option<Rc<Opening>> {
         let slot = self.slots.get(&endpoint.id())?;
-        let joined = slot.openings.iter().find(|opening| {
-            opening.sharing.is_same(sharing) && now < opening.begun + JOINED
-        });
+        let joined = slot
+            .openings
+            .iter()
+            .find(|opening| opening.sharing.is_same(sharing) && now < opening.begun + JOINED);
         joined.cloned()
     }
 
@@ -132,7 +133,8 @@ impl Connections {
     pub(crate) fn tick(&mut self, now: Instant) {
         self.slots.retain(|_, slot| {
             let is_gone = slot.endpoint.strong_count() == 0;
-            slot.connections.retain(|connection| !connection.has_ended());
+            slot.connections
+                .retain(|connection| !connection.has_ended());
             for connection in &slot.connections {
                 if is_gone {
                     connection.close();
@@ -148,7 +150,9 @@ impl Connections {
     pub(crate) fn len(&self) -> usize {
         let open = |slot: &Slot| {
             let connections = slot.connections.iter();
-            connections.filter(|connection| !connection.has_ended()).count()
+            connections
+                .filter(|connection| !connection.has_ended())
+                .count()
         };
         self.slots.values().map(open).sum()
     }

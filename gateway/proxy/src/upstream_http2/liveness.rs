@@ -71,7 +71,11 @@ impl Liveness {
         }
         if self.is_waiting {
             let is_over = self.asked.is_some_and(|asked| now >= asked + PATIENCE);
-            return if is_over { Verdict::Dead } else { Verdict::Alive };
+            return if is_over {
+                Verdict::Dead
+            } else {
+                Verdict::Alive
+            };
         }
         if now < self.quiet_since.max(used_since) + self.silence {
             return Verdict::Alive;
@@ -101,7 +105,10 @@ mod tests {
         let begin = Instant::now();
         let mut liveness = Liveness::new(begin);
         let seen = looks(&mut liveness, begin, &[0; 16]);
-        assert_eq!(seen, [(10, Verdict::Ask), (15, Verdict::Dead), (16, Verdict::Dead)]);
+        assert_eq!(
+            seen,
+            [(10, Verdict::Ask), (15, Verdict::Dead), (16, Verdict::Dead)]
+        );
     }
 
     #[test]
@@ -113,7 +120,13 @@ mod tests {
         let seen = looks(&mut liveness, begin, &received);
         assert_eq!(
             seen.get(..3),
-            Some(&[(10, Verdict::Ask), (323, Verdict::Ask), (328, Verdict::Dead)][..])
+            Some(
+                &[
+                    (10, Verdict::Ask),
+                    (323, Verdict::Ask),
+                    (328, Verdict::Dead)
+                ][..]
+            )
         );
     }
 

@@ -62,9 +62,7 @@ impl StreamError {
                 Kind::ResponseHeadTooLarge.into()
             }
             Self::Head(error) => Failure::with(Kind::ResponseMalformed, error.words()),
-            Self::Malformed => {
-                Failure::with(Kind::ResponseMalformed, "the stream violates HTTP/2")
-            }
+            Self::Malformed => Failure::with(Kind::ResponseMalformed, "the stream violates HTTP/2"),
             Self::Lost => Kind::ConnectionReset.into(),
         }
     }
