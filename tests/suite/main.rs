@@ -114,6 +114,7 @@ mod tls_sites;
 mod tls_staple;
 mod tls_upstreams;
 mod upstream_http2;
+mod upstream_http2_translation;
 mod upstreams_balance;
 mod upstreams_fail;
 mod upstreams_kept;

@@ -20,7 +20,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, RequestHead, ResponseHead};
 
 use crate::attempts::Attempts;
-use crate::body::Trailers;
+use crate::body::{Receiver as _, Trailers};
 use crate::clean::Hop;
 use crate::client::Peer;
 use crate::course::Course;
@@ -30,7 +30,7 @@ use crate::race::{self, Pace, Progress, Raced};
 use crate::responder::Responder;
 use crate::upload::{Upload, UploadState};
 use crate::upstream_http2::Protocol;
-use crate::upstream_stream::StreamError;
+use crate::upstream_stream::{Replay, StreamError};
 use crate::worker::Worker;
 use head::FinalHead;
 pub(crate) use response::UpstreamResponse;
@@ -70,11 +70,21 @@ pub(crate) async fn call(
 ) -> Result<UpstreamResponse, Failure> {
     check_upgrade(call)?;
     let mut search = Search::new(call.course);
+    let mut replay = None;
     loop {
         let mut open = search.next_connection(call, attempts).await?;
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
-        let failure = match exchange_heads(call, caller, &mut open, response, attempts).await {
+        let failure = match exchange_heads(
+            call,
+            caller,
+            &mut open,
+            replay.take(),
+            response,
+            attempts,
+        )
+        .await
+        {
             Ok((upload, protocol)) => {
                 open.head_received(call, response, attempts);
                 return Ok(UpstreamResponse::new(open, call.course, upload, protocol));
@@ -84,17 +94,21 @@ pub(crate) async fn call(
         let incoming = caller.incoming.as_deref();
         let body = incoming.map_or(BodyState::Read, |incoming| incoming.state());
         let is_bodyless = incoming.is_none_or(|incoming| incoming.length().is_empty());
-        let connection = &open.connection;
-        let stream = connection.stream();
+        let is_untouched = is_bodyless || body == BodyState::Untouched;
+        let stream = open.connection.stream();
         let has_received = stream.is_some_and(|stream| stream.has_received());
         let has_sent = stream.is_some_and(|stream| stream.has_sent());
-        let has_whole_body = is_bodyless || body == BodyState::Untouched;
+        let error = stream.and_then(|stream| stream.error());
+        if !is_untouched && error.is_some_and(StreamError::is_unprocessed) {
+            replay = open.connection.take_replay();
+        }
+        let connection = &open.connection;
         let attempt = FailedAttempt {
             nothing_received: connection.incoming.reader.received() == received && !has_received,
-            nothing_sent: connection.outgoing.writer.sent() == sent && !has_sent && has_whole_body,
+            nothing_sent: connection.outgoing.writer.sent() == sent && !has_sent && is_untouched,
             is_bodyless,
-            has_whole_body,
-            stream: stream.and_then(|stream| stream.error()),
+            has_whole_body: is_untouched || replay.is_some(),
+            stream: error,
         };
         attempts.failed(failure.kind);
         search.check_retry(call, open, failure, &attempt)?;
@@ -118,11 +132,13 @@ fn check_upgrade(call: &Call<'_>) -> Result<(), Failure> {
 
 /// Sends the request and receives the head of the response, which may arrive
 /// while the request body is still being sent. Returns the state of that upload
-/// and, after a `101`, the new protocol.
+/// and, after a `101`, the new protocol. `replay` is what was read of the body for an
+/// endpoint that has not processed it.
 async fn exchange_heads(
     call: &Call<'_>,
     caller: &mut Caller<'_, '_>,
     open: &mut EndpointConnection,
+    replay: Option<Replay>,
     response: &mut ResponseHead,
     attempts: &mut Attempts,
 ) -> Result<(UploadState, Option<Vec<u8>>), Failure> {
@@ -158,6 +174,15 @@ async fn exchange_heads(
         connection
             .outgoing
             .begin(length == janua_http::Length::Open);
+    }
+    if let Some(replay) = replay {
+        // An empty chunk would end the body.
+        if !replay.body.is_empty() {
+            connection.outgoing.push(&replay.body);
+        }
+        if let Some(trailers) = &replay.end {
+            connection.outgoing.end(trailers);
+        }
     }
     caller
         .deadline

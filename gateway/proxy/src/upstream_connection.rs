@@ -4,7 +4,7 @@ use crate::idle::Idle;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
 use crate::transport::{ReadHalf, WriteHalf};
-use crate::upstream_stream::UpstreamStream;
+use crate::upstream_stream::{Replay, UpstreamStream};
 use crate::upstream_tls::UpstreamTls;
 use crate::wire::{Reader, Writer};
 
@@ -30,6 +30,14 @@ impl UpstreamConnection {
     /// The HTTP/2 stream, if it is one.
     pub(crate) fn stream(&self) -> Option<&UpstreamStream> {
         self.incoming.reader.upstream()
+    }
+
+    /// The body of the request as far as it was read, so that it can be sent again.
+    pub(crate) fn take_replay(&mut self) -> Option<Replay> {
+        let mut replay = self.stream()?.take_replay()?;
+        let backlog = self.outgoing.writer.take_backlog();
+        replay.body.extend_from_slice(&backlog);
+        Some(replay)
     }
 
     /// What the endpoint has done on the connection since the last response.

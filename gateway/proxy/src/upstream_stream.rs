@@ -6,6 +6,7 @@
 //! other nothing is accepted for which the upstream's window has no room.
 
 mod error;
+mod replay;
 mod usage;
 
 use std::cell::{Cell, RefCell};
@@ -25,6 +26,8 @@ use janua_http::{Fields, ResponseHead};
 
 use crate::idle::Idle;
 pub(crate) use error::StreamError;
+pub(crate) use replay::Replay;
+use replay::Sent;
 pub(crate) use usage::{StreamShare, Usage};
 
 /// How many bytes of a request are passed on at once.
@@ -51,6 +54,8 @@ struct Sending {
     /// The trailers of the request, once all of its body has been passed on.
     trailers: Option<Fields>,
     has_ended: bool,
+    /// What was sent of the body, in case that the upstream does not process it.
+    sent: Sent,
 }
 
 /// The direction of the response.
@@ -113,6 +118,7 @@ impl UpstreamStream {
         let (parts, body) = received.map_err(|error| self.failed(&error))?.into_parts();
         self.has_received.set(true);
         let ends = body.is_end_stream();
+        self.sending.borrow_mut().sent.forget();
         receiving.head = None;
         receiving.body = Some(body);
         let received = http::Response::from_parts(parts, ());
@@ -178,6 +184,7 @@ impl UpstreamStream {
             stream: Some(stream),
             trailers,
             has_ended,
+            sent: kept,
         } = &mut *sending
         else {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
@@ -203,10 +210,12 @@ impl UpstreamStream {
         // Once the end is announced, the last bytes carry it.
         let is_all = count == first.len() + second.len();
         let is_last = is_all && trailers.as_ref().is_some_and(Fields::is_empty);
-        let sent = stream.send_data(bytes.into(), is_last);
+        let bytes = Bytes::from(bytes);
+        let sent = stream.send_data(bytes.clone(), is_last);
         sent.map_err(|error| StreamError::of(&error))?;
+        kept.push(bytes);
         if is_last {
-            *trailers = None;
+            kept.end(trailers.take().unwrap_or_default());
             *has_ended = true;
         }
         Poll::Ready(Ok(count))
@@ -229,6 +238,13 @@ impl UpstreamStream {
     /// Ends the request.
     pub(crate) fn shutdown(&self) -> io::Result<()> {
         self.sending.borrow_mut().finish(&Fields::default())
+    }
+
+    /// The body of the request as far as it was passed on, so that it can be sent again; none if it
+    /// was too large to be kept.
+    pub(crate) fn take_replay(&self) -> Option<Replay> {
+        let sending = &mut *self.sending.borrow_mut();
+        sending.sent.replay(sending.trailers.take())
     }
 
     /// Resets the stream.
@@ -275,6 +291,7 @@ impl Sending {
             return Ok(());
         };
         self.has_ended = true;
+        self.sent.end(trailers.clone());
         let sent = match trailers.is_empty() {
             true => stream.send_data(Bytes::new(), true),
             false => stream.send_trailers(header_map(trailers)),

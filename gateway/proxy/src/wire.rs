@@ -440,6 +440,17 @@ impl Writer {
         Poll::Ready(Ok(count))
     }
 
+    /// Takes the bytes that wait to be written.
+    pub(crate) fn take_backlog(&mut self) -> Vec<u8> {
+        let backlog = self
+            .pending
+            .get(self.written..)
+            .unwrap_or_default()
+            .to_vec();
+        self.clear_pending();
+        backlog
+    }
+
     /// Writes some of these bytes, which another buffer holds.
     pub(crate) fn poll_write(
         &mut self,

@@ -40,7 +40,7 @@ pub(super) struct FailedAttempt {
     pub(super) nothing_sent: bool,
     /// The request has no body.
     pub(super) is_bodyless: bool,
-    /// None of the body was read, or there is none.
+    /// The body can be sent from its beginning: none of it was read, or what was read is known.
     pub(super) has_whole_body: bool,
     /// The HTTP/2 stream that the request was sent on has failed in this way.
     pub(super) stream: Option<StreamError>,

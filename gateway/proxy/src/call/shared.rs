@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
@@ -28,7 +29,10 @@ pub(super) fn take(
     endpoint: &Endpoint,
     now: Instant,
 ) -> Option<Box<UpstreamConnection>> {
-    let idle_timeout = forwarding.upstream.idle_timeout;
+    let idle_timeout = match forwarding.upstream.keepalive {
+        0 => Duration::ZERO,
+        _ => forwarding.upstream.idle_timeout,
+    };
     let mut connections = worker.shared.borrow_mut();
     let stream = connections.stream(endpoint, &forwarding.shared, idle_timeout, now)?;
     let halves = from_upstream_stream(stream);

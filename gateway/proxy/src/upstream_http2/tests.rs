@@ -6,7 +6,8 @@ use crate::testing::frames::{ACK, END, Http2Peer, OK, WHOLE, kind, literal};
 use crate::testing::{Calling, Kit, listen, run};
 
 const APP: &str = "endpoints = [\"127.0.0.1:3000\"]\nhttp = \"2\"";
-const TWO: &str = "endpoints = [\"127.0.0.1:3000\", \"127.0.0.1:3001\"]\nhttp = \"2\"\n\
+/// The first is chosen first.
+const TWO: &str = "endpoints = [{ address = \"127.0.0.1:3000\", weight = 9 }, \"127.0.0.1:3001\"]\nhttp = \"2\"\n\
                    passive_health = { max_fails = 0 }";
 const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n";
@@ -92,6 +93,39 @@ async fn a_request_behind_the_last_of_goaway_is_repeated() {
         );
     })
     .await;
+}
+
+/// Its body has been read from the client by then, in part or as a whole.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_was_sent_in_vain_is_sent_again() {
+    for (before, after) in [("hello", ""), ("he", "llo")] {
+        run(async {
+            let kit = Kit::new(APP, "");
+            let endpoint = listen("127.0.0.1:3000");
+            let (mut calling, mut client) = Calling::new(&kit, POST);
+            client.send(before).await;
+            let upstream = async {
+                let mut old = Http2Peer::begin(endpoint.accept().await, &[]).await;
+                let data = old.next(kind::DATA).await;
+                assert_eq!(data.payload, before.as_bytes());
+                old.go_away(0).await;
+                let mut new = Http2Peer::begin(endpoint.accept().await, &[]).await;
+                client.send(after).await;
+                let (mut body, mut flags) = (Vec::new(), 0);
+                while flags & END == 0 {
+                    let data = new.next(kind::DATA).await;
+                    body.extend(data.payload);
+                    flags = data.flags;
+                }
+                assert_eq!(body, b"hello");
+                new.respond(1).await;
+                (old, new)
+            };
+            let (called, _peers) = tokio::join!(calling.run(), upstream);
+            assert!(called.is_ok(), "{before}");
+        })
+        .await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
