@@ -10,6 +10,7 @@ help: ## this list
 
 include policies.mk
 include spa.mk
+include grpc.mk
 
 # The last two for their features: see tests/Cargo.toml.
 RUN_CRATES := -p janua -p janua-quickstart -p janua-sdk -p janua-tests

@@ -55,6 +55,7 @@ mod forwarding_fields;
 mod forwarding_paths;
 mod framing;
 mod grpc;
+mod grpc_python;
 mod hostile_limits;
 mod hostile_rates;
 mod http2;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use janua_http::failure::Kind;
 use janua_http::status::reason;
-use janua_http::{Failure, Fault, RequestHead, grpc};
+use janua_http::{Failure, Fault, Fields, RequestHead, grpc};
 
 use crate::request_id::RequestId;
 use crate::verdict::{Line, Made};
@@ -49,16 +49,31 @@ pub(crate) fn made_of(failure: &Failure, request: &RequestHead, request_id: &Req
 /// The response to a call of gRPC, whose client expects a status of gRPC in the trailers: without a
 /// body they are in the head ("Trailers-Only").
 fn of_call(failure: &Failure, mut headers: Vec<Line>) -> Made {
-    let status = grpc::status(failure.kind).to_string();
-    let message = grpc::message(failure.kind.words());
     headers.push((name(b"Content-Type"), name(b"application/grpc")));
-    headers.push((name(b"grpc-status"), name(status.as_bytes())));
-    headers.push((name(b"grpc-message"), name(message.as_bytes())));
+    for (field, value) in status_of_call(failure) {
+        headers.push((name(field), name(value.as_bytes())));
+    }
     Made {
         status: 200,
         headers,
         body: Box::default(),
     }
+}
+
+/// The trailers by which a call of gRPC ends that fails after its response has begun.
+pub(crate) fn trailers_of_call(failure: &Failure) -> Fields {
+    let mut trailers = Fields::default();
+    for (field, value) in status_of_call(failure) {
+        trailers.append(field, value.as_bytes());
+    }
+    trailers
+}
+
+fn status_of_call(failure: &Failure) -> [(&'static [u8], String); 2] {
+    [
+        (b"grpc-status", grpc::status(failure.kind).to_string()),
+        (b"grpc-message", grpc::message(failure.kind.words())),
+    ]
 }
 
 fn name(text: &[u8]) -> Box<[u8]> {

@@ -7,8 +7,8 @@ use janua_config::{
     AccessFormat, AccessPath, Balance, Certificate, ClientAuthMode, Component, Config,
     EncodedSlash, Encoding, EndpointAddress, Files, FilesRoot, HeaderTest, HostPattern, Isolation,
     Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, Sources,
-    Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, WebhookBody, WebhookTemplate,
-    parse,
+    Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody,
+    WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -294,6 +294,7 @@ fn upstream() {
         OrFalse::Value(ProxyVersion::V2)
     );
 
+    assert_eq!(*config.upstreams["called"].http, UpstreamHttp::Http2);
     let tls = config.upstreams["called"].tls.on().unwrap();
     assert_eq!(
         tls.server_name.as_ref().unwrap().as_str(),
@@ -310,6 +311,7 @@ fn upstream() {
 fn upstream_defaults() {
     let config = config(SHORT);
     let upstream = &config.upstreams["app"];
+    assert_eq!(*upstream.http, UpstreamHttp::Http11);
     assert_eq!(upstream.balance, Balance::RoundRobin);
     assert_eq!(upstream.keepalive, 32);
     assert_eq!(upstream.keepalive_timeout, 60 * SECOND);

@@ -2,17 +2,21 @@
 
 use std::future::poll_fn;
 use std::task::Poll;
+use std::time::Duration;
 
 use janua_compress::apply;
 use janua_http::failure::Kind;
-use janua_http::{Failure, Framing, Length, ResponseHead, chunked};
+use janua_http::{Failure, Framing, Length, ResponseHead, chunked, grpc};
 
 use super::{begin, coded, length_with, reads_too_slowly};
-use crate::body::TransferError;
+use crate::body::{Receiver as _, TransferError};
 use crate::call::UpstreamResponse;
 use crate::coder::Coder;
+use crate::deadline::Deadline;
 use crate::downstream::Downstream;
 use crate::exchange::Exchange;
+use crate::failed;
+use crate::outgoing::Outgoing;
 use crate::race::{self, Pace, Progress, Raced};
 use crate::responder::Fate;
 
@@ -107,7 +111,24 @@ pub(super) async fn deliver(
     };
     response.fail(&exchange.worker, &failure);
     exchange.record.attempts.failed(failure.kind);
+    let is_call = outgoing.writer.is_stream() && grpc::is_call(&exchange.heads.request.fields);
+    if is_call && failure.kind != Kind::ClientGone && end_call(outgoing, deadline, &failure).await {
+        exchange.record.fail(&failure);
+        return Ok(Fate::Close);
+    }
     Err(failure)
+}
+
+/// How long the client may take to read the rest of a call that has failed.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Ends a call of gRPC by trailers, which tell its client that it has failed, and why; false if the
+/// client does not read them.
+async fn end_call(outgoing: &mut Outgoing, deadline: &mut Deadline, failure: &Failure) -> bool {
+    outgoing.end(&failed::trailers_of_call(failure));
+    deadline.set_cap(None);
+    deadline.set(PATIENCE);
+    matches!(deadline.guard(outgoing.writer.flush()).await, Ok(Ok(())))
 }
 
 /// Reduces `Trailer` to the trailers that will follow the body (RFC 9110 §6.6.2).

@@ -12,7 +12,6 @@ pub(crate) mod kind {
     pub(crate) const SETTINGS: u8 = 4;
     pub(crate) const PING: u8 = 6;
     pub(crate) const GOAWAY: u8 = 7;
-    pub(crate) const WINDOW_UPDATE: u8 = 8;
 }
 
 /// The flags `END_STREAM` and `ACK`, and `END_HEADERS`.

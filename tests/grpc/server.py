@@ -1,0 +1,79 @@
+"""A server of gRPC for the tests of the gateway. Messages are bytes, without protobuf.
+
+Prints the port on which it listens, and runs until its input ends.
+"""
+
+import sys
+import threading
+import time
+from concurrent import futures
+
+import grpc
+
+
+def unary(request, context):
+    return request
+
+
+def collect(requests, context):
+    return b"".join(requests)
+
+
+def count(request, context):
+    for number in range(int(request)):
+        yield b"%d" % number
+
+
+def echo(requests, context):
+    for request in requests:
+        yield request
+
+
+def sleep(requests, context):
+    cancelled = threading.Event()
+    context.add_callback(cancelled.set)
+    for request in requests:
+        yield request
+        cancelled.wait(float(request))
+
+
+def fail(request, context):
+    code, message = request.decode().split(" ", 1)
+    context.abort(list(grpc.StatusCode)[int(code)], message)
+
+
+def metadata(request, context):
+    sent = [(key, value) for key, value in context.invocation_metadata() if key.startswith("x-")]
+    context.send_initial_metadata(sent)
+    context.set_trailing_metadata([(f"{key[:-4]}-back-bin" if key.endswith("-bin") else f"{key}-back", value) for key, value in sent])
+    return request
+
+
+def remaining(request, context):
+    return b"%d" % int(context.time_remaining() or 0)
+
+
+METHODS = {
+    "Unary": grpc.unary_unary_rpc_method_handler(unary),
+    "Collect": grpc.stream_unary_rpc_method_handler(collect),
+    "Count": grpc.unary_stream_rpc_method_handler(count),
+    "Echo": grpc.stream_stream_rpc_method_handler(echo),
+    "Sleep": grpc.stream_stream_rpc_method_handler(sleep),
+    "Fail": grpc.unary_unary_rpc_method_handler(fail),
+    "Metadata": grpc.unary_unary_rpc_method_handler(metadata),
+    "Remaining": grpc.unary_unary_rpc_method_handler(remaining),
+}
+
+
+def main():
+    server = grpc.server(futures.ThreadPoolExecutor(32))
+    handler = grpc.method_handlers_generic_handler("test.Test", METHODS)
+    server.add_generic_rpc_handlers((handler,))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    print(port, flush=True)
+    sys.stdin.read()
+    server.stop(None)
+
+
+main()
