@@ -138,7 +138,7 @@ async fn exchange_heads(
     call: &Call<'_>,
     caller: &mut Caller<'_, '_>,
     open: &mut EndpointConnection,
-    replay: Option<Replay>,
+    replay: Option<Box<Replay>>,
     response: &mut ResponseHead,
     attempts: &mut Attempts,
 ) -> Result<(UploadState, Option<Vec<u8>>), Failure> {

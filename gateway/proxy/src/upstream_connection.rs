@@ -33,7 +33,7 @@ impl UpstreamConnection {
     }
 
     /// The body of the request as far as it was read, so that it can be sent again.
-    pub(crate) fn take_replay(&mut self) -> Option<Replay> {
+    pub(crate) fn take_replay(&mut self) -> Option<Box<Replay>> {
         let mut replay = self.stream()?.take_replay()?;
         let backlog = self.outgoing.writer.take_backlog();
         replay.body.extend_from_slice(&backlog);

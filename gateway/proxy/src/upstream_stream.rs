@@ -242,7 +242,7 @@ impl UpstreamStream {
 
     /// The body of the request as far as it was passed on, so that it can be sent again; none if it
     /// was too large to be kept.
-    pub(crate) fn take_replay(&self) -> Option<Replay> {
+    pub(crate) fn take_replay(&self) -> Option<Box<Replay>> {
         let sending = &mut *self.sending.borrow_mut();
         sending.sent.replay(sending.trailers.take())
     }

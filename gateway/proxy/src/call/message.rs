@@ -47,7 +47,7 @@ fn uri(call: &Call<'_>, endpoint: &str) -> Result<Uri, Failure> {
     };
     // Every request of HTTP/2 has an authority, even if one of HTTP/1.0 had no `Host`.
     let host = host(call, endpoint).filter(|host| !host.is_empty());
-    let host = host.unwrap_or(match endpoint.starts_with("unix:") {
+    let host = host.unwrap_or_else(|| match endpoint.starts_with("unix:") {
         true => b"localhost",
         false => endpoint.as_bytes(),
     });

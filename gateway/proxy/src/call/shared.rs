@@ -82,7 +82,7 @@ async fn wait(
             Ok(Opened::Shared) if is_own => {
                 let stream = take(worker, forwarding, endpoint, now);
                 let words = "the connection was closed before the request";
-                return stream.ok_or(Failure::with(Kind::ConnectionReset, words));
+                return stream.ok_or_else(|| Failure::with(Kind::ConnectionReset, words));
             }
             Ok(Opened::Shared) => {}
             Ok(Opened::Single) => {
@@ -118,7 +118,7 @@ async fn single(
             let connection = opened.map_err(|_| too_late())??;
             worker.shared.borrow_mut().add(endpoint, connection);
             let stream = take(worker, forwarding, endpoint, Instant::now());
-            stream.ok_or(Kind::ConnectionReset.into())
+            stream.ok_or_else(|| Kind::ConnectionReset.into())
         }
     }
 }

@@ -112,9 +112,13 @@ pub(super) async fn deliver(
     response.fail(&exchange.worker, &failure);
     exchange.record.attempts.failed(failure.kind);
     let is_call = outgoing.writer.is_stream() && grpc::is_call(&exchange.heads.request.fields);
-    if is_call && failure.kind != Kind::ClientGone && end_call(outgoing, deadline, &failure).await {
-        exchange.record.fail(&failure);
-        return Ok(Fate::Close);
+    if is_call && failure.kind != Kind::ClientGone {
+        // Boxed, so that other responses do not carry the room that it takes.
+        let is_told = Box::pin(end_call(outgoing, deadline, &failure)).await;
+        if is_told {
+            exchange.record.fail(&failure);
+            return Ok(Fate::Close);
+        }
     }
     Err(failure)
 }

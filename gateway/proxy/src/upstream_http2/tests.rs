@@ -1,5 +1,10 @@
 //! Connections as requests see them: with an upstream that is played frame by frame.
 
+#![allow(
+    clippy::large_futures,
+    reason = "each test is one future, of both sides"
+)]
+
 use janua_http::failure::Kind;
 
 use crate::testing::frames::{ACK, END, Http2Peer, OK, WHOLE, kind, literal};

@@ -21,7 +21,8 @@ pub(super) struct Sent {
     is_forgotten: bool,
 }
 
-/// A body that can be sent again.
+/// A body that can be sent again. It is boxed, so that other calls do not carry the room that it
+/// takes.
 pub(crate) struct Replay {
     pub(crate) body: Vec<u8>,
     /// The trailers, if this is the whole body.
@@ -50,13 +51,13 @@ impl Sent {
     }
 
     /// What can be sent again. `announced` are the trailers of a body whose end was not sent yet.
-    pub(super) fn replay(&mut self, announced: Option<Fields>) -> Option<Replay> {
+    pub(super) fn replay(&mut self, announced: Option<Fields>) -> Option<Box<Replay>> {
         if self.is_forgotten {
             return None;
         }
-        Some(Replay {
+        Some(Box::new(Replay {
             body: std::mem::take(&mut self.pieces).concat(),
-            end: announced.or(self.end.take()),
-        })
+            end: announced.or_else(|| self.end.take()),
+        }))
     }
 }
