@@ -29,6 +29,9 @@ const STREAM_WINDOW: u32 = 128 * 1024;
 const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// How many bytes of a request wait for the connection.
 const SEND_BUFFER: usize = 128 * 1024;
+/// How many cancelled streams are remembered for a second, in which what the upstream has already
+/// sent on them is ignored without a word.
+const CANCELLED: usize = 1000;
 /// What the library takes for the limit of streams until the upstream has stated its own. No
 /// upstream can state this number, which has more than 32 bits.
 const UNSTATED: usize = usize::MAX - 1;
@@ -223,6 +226,10 @@ fn builder(sharing: &Sharing) -> Builder {
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buffer_size(SEND_BUFFER)
         .max_header_list_size(u32::try_from(sharing.max_head).unwrap_or(u32::MAX))
+        .max_concurrent_reset_streams(CANCELLED)
+        // Frames that are late for a cancelled stream count as errors of the upstream, over the
+        // life of the connection: with a limit, clients that cancel could end it for all others.
+        .max_local_error_reset_streams(None)
         .initial_max_send_streams(UNSTATED);
     builder
 }

@@ -251,6 +251,49 @@ async fn a_connection_without_streams_is_closed_after_its_time() {
     .await;
 }
 
+/// What is late for streams that clients have cancelled is no reason to give up the connection.
+#[tokio::test(start_paused = true)]
+async fn many_cancelled_streams_do_no_harm() {
+    run(async {
+        let kit = Kit::new(APP, "");
+        let endpoint = listen("127.0.0.1:3000");
+        let mut peer = None;
+        let mut streams = Vec::new();
+        for _ in 0..1200 {
+            let (mut calling, _client) = Calling::new(&kit, GET);
+            let upstream = async {
+                let mut open = match peer.take() {
+                    None => Http2Peer::begin(endpoint.accept().await, &[]).await,
+                    Some(open) => open,
+                };
+                let head = open.next(kind::HEADERS).await;
+                open.send(kind::HEADERS, WHOLE, head.stream, OK).await;
+                streams.push(head.stream);
+                open
+            };
+            let (called, open) = tokio::join!(calling.run(), upstream);
+            assert!(called.is_ok());
+            peer = Some(open);
+        }
+        let mut peer = peer.expect("a connection");
+        for _ in 0..2 {
+            for stream in &streams {
+                peer.send(kind::DATA, 0, *stream, b"late").await;
+            }
+        }
+        let (mut calling, _client) = Calling::new(&kit, GET);
+        let upstream = async {
+            let head = peer.next(kind::HEADERS).await;
+            peer.respond(head.stream).await;
+            peer
+        };
+        let (called, _peer) = tokio::join!(calling.run(), upstream);
+        assert!(called.is_ok());
+        assert!(!endpoint.has_come());
+    })
+    .await;
+}
+
 /// What HTTP/2 allows to nobody must not become a response of HTTP/1.
 #[tokio::test(start_paused = true)]
 async fn malformed_responses_are_refused() {
