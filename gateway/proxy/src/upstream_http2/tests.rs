@@ -259,7 +259,7 @@ async fn many_cancelled_streams_do_no_harm() {
         let endpoint = listen("127.0.0.1:3000");
         let mut peer = None;
         let mut streams = Vec::new();
-        for _ in 0..1200 {
+        for _ in 0..2200 {
             let (mut calling, _client) = Calling::new(&kit, GET);
             let upstream = async {
                 let mut open = match peer.take() {
