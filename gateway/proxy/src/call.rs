@@ -5,6 +5,7 @@
 //! code here does not distinguish them: all it needs is a [`Caller`].
 
 mod connect;
+mod establish;
 mod head;
 mod message;
 pub(crate) mod request_head;

@@ -14,7 +14,7 @@ use janua_upstream::{Endpoint, Picked};
 use tokio::time::{Instant, timeout_at};
 
 use super::Call;
-use super::connect::{Established, establish};
+use super::establish::{Established, establish};
 use crate::attempts::Attempts;
 use crate::snapshot::{Forwarding, LocalUpstream};
 use crate::transport::from_upstream_stream;
