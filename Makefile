@@ -55,7 +55,7 @@ release-pgo: policies ## the same with a fifth fewer instructions, target/pgo/ja
 # JavaScript, Python and the browser's application where their tools are there;
 # CI has all (CI=true).
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js sdk-js-test spa)
-HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python sdk-python-test)
+HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python sdk-python-test grpc)
 
 test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
 	$(CARGO) build $(RUN_CRATES)

@@ -518,7 +518,7 @@ async fn security_headers_of_the_services() {
         }
     }
     let (host, _) = SERVICES[11];
-    stack.services.pop();
+    stack.services.pop().unwrap().stop().await;
     let response = stack.send_to(host, Request::get("/").host(host)).await;
     assert_eq!(response.status, 502);
     expect_security(&response, host);
