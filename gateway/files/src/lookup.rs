@@ -38,8 +38,9 @@ impl Lookup {
     }
 
     /// True if it failed because the process or the machine has reached its
-    /// limit of open files.
-    pub(crate) fn lacks_descriptors(&self) -> bool {
+    /// limit of open files. It can be repeated if a descriptor is free.
+    #[must_use]
+    pub fn lacks_descriptors(&self) -> bool {
         const FULL: [Errno; 2] = [Errno::MFILE, Errno::NFILE];
         matches!(self, Self::Failed(error) if Errno::from_io_error(error)
             .is_some_and(|error| FULL.contains(&error)))
@@ -50,6 +51,8 @@ impl Lookup {
         let path = String::from_utf8_lossy(path);
         match self {
             Self::Denied => tracing::warn!(root = %root.display(), %path, "may not be read"),
+            // Whoever repeats it knows whether it failed in the end.
+            Self::Failed(_) if self.lacks_descriptors() => {}
             Self::Failed(error) => {
                 tracing::error!(root = %root.display(), %path, %error, "cannot be read");
             }

@@ -63,10 +63,16 @@ async fn look_up(exchange: &Exchange, tree: &Tree) -> Lookup {
     let accepted = &Accepted::of(&request.fields);
     let files = &exchange.worker.estate.files;
     let now_ms = exchange.now.monotonic_ms;
-    match files.find_now(&tree.root, path, accepted, now_ms) {
+    let mut lookup = match files.find_now(&tree.root, path, accepted, now_ms) {
         Some(lookup) => lookup,
         None => files.find(&tree.root, path, accepted, now_ms).await,
+    };
+    // Files that are held open for speed have been closed by then, but others may have been
+    // quicker to use their descriptors.
+    while lookup.lacks_descriptors() && exchange.worker.estate.reserve.give() {
+        lookup = files.find(&tree.root, path, accepted, now_ms).await;
     }
+    lookup
 }
 
 fn write_head(exchange: &mut Exchange, opened: &Opened) {

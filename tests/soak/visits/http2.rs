@@ -29,10 +29,8 @@ pub(super) async fn many(scene: &Scene, number: usize) -> Visited {
         for place in 0..AT_ONCE {
             let size = length(number + round + place);
             let request = Request::get(&format!("/app/bytes/{size}"));
-            let opened = client.open(&request).await;
-            let mut call = opened.map_err(|error| violation(format!("HTTP/2: {error}")))?;
-            let finished = call.finish();
-            finished.map_err(|error| violation(format!("HTTP/2: {error}")))?;
+            let asked = client.ask(&request).await;
+            let call = asked.map_err(|error| violation(format!("HTTP/2: {error}")))?;
             calls.push((call, size));
         }
         for (mut call, size) in calls {

@@ -116,6 +116,15 @@ impl Http2Client {
         Ok(self.begin(outgoing, true).await?.0)
     }
 
+    /// Sends a request without a body.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub async fn ask(&self, request: &Request) -> Result<Http2Call, h2::Error> {
+        let outgoing = self.outgoing(&request.to_bytes());
+        Ok(self.begin(outgoing, false).await?.0)
+    }
+
     /// Waits until the connection has ended. The error says why, unless it ended in good order:
     /// by GOAWAY with NO_ERROR, or by a close without GOAWAY.
     ///
