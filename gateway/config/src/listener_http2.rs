@@ -67,8 +67,8 @@ table! {
         priorities: NonZeroU32 = default("250");
         /// `WINDOW_UPDATE` frames beyond two for each `DATA` frame that it was sent.
         window_updates: NonZeroU32 = default("250");
-        /// `DATA` frames of less than 64 bytes, because its window has no room for
-        /// more (CVE-2019-9511).
+        /// Closed windows that it opens by less than 64 bytes, so that a `DATA` frame
+        /// has no room for more (CVE-2019-9511).
         tiny_windows: NonZeroU32 = default("100");
         /// Frames of unknown types.
         unknown_frames: NonZeroU32 = default("100");

@@ -55,7 +55,7 @@ abuses! {
     Priorities "priorities"
     /// `WINDOW_UPDATE` frames beyond what the data sent accounts for.
     WindowUpdates "window_updates"
-    /// Data frames that a window of the client reduces to a few bytes (CVE-2019-9511).
+    /// Closed windows that the client opens by a few bytes (CVE-2019-9511).
     TinyWindows "tiny_windows"
     /// Frames of unknown types.
     UnknownFrames "unknown_frames"

@@ -38,7 +38,7 @@ pub struct Limits {
     /// `WINDOW_UPDATE` frames beyond two for each data frame sent; 250: two for each stream of a
     /// client that opens its windows before the response begins.
     pub window_updates: u32,
-    /// Data frames below 64 bytes because of a window; 100.
+    /// Closed windows that the client opens by less than 64 bytes; 100.
     pub tiny_windows: u32,
     /// Frames of unknown types; 100.
     pub unknown_frames: u32,

@@ -99,6 +99,9 @@ impl Connection {
         let largest = LARGEST.min(self.peer.max_frame_size as usize);
         let takes_turns = stream.priority.incremental && !self.turns.is_empty();
         let (mut sent, mut frames, mut is_tiny) = (0, 0, false);
+        // What is left of a large window may be tiny. The client is to blame only if it has opened
+        // a closed window by so little.
+        let was_closed = stream.stall != crate::timers::Timer::Off;
         while sent < total && self.output.len() < HIGH_WATER {
             let window = self.send_window.min(stream.send_window);
             let window = usize::try_from(window).unwrap_or_default();
@@ -107,7 +110,7 @@ impl Connection {
             if size == 0 {
                 break;
             }
-            is_tiny |= size < TINY.min(wanted);
+            is_tiny |= was_closed && frames == 0 && size < TINY.min(wanted);
             let is_last =
                 sent + size == total && (stream.is_ending || stream.left == Some(total as u64));
             let flags = if is_last { flag::END_STREAM } else { 0 };

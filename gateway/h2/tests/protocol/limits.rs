@@ -278,8 +278,10 @@ fn tiny_windows() {
     client.send(&get(1)).unwrap();
     let key = client.open(3);
     client.send(&settings(&[(4, 1)])).unwrap();
-    for _ in 0..Limits::default().tiny_windows {
+    // The first byte is of the window that the stream has begun with.
+    for _ in 0..=Limits::default().tiny_windows {
         assert_eq!(client.respond(key, 100), Poll::Ready(Ok(1)));
+        assert_eq!(client.respond(key, 99), Poll::Pending);
         client.send(&window_update(3, 1)).unwrap();
     }
     client.take();
@@ -289,6 +291,21 @@ fn tiny_windows() {
     assert_eq!(client.respond(key, 100), error);
     let error = client.send(&ping());
     assert_eq!(error, Err(ConnectionError::Abuse(Abuse::TinyWindows)));
+}
+
+/// What is left of a window may be tiny.
+#[test]
+fn a_download_may_leave_little_of_a_window() {
+    let mut client = Client::new();
+    client.send(&settings(&[(4, 16_384 + 7)])).unwrap();
+    let key = client.open(1);
+    for _ in 0..2_000 {
+        assert_eq!(client.respond(key, 50_000), Poll::Ready(Ok(16_384 + 7)));
+        assert_eq!(client.respond(key, 30_000), Poll::Pending);
+        client.bytes();
+        client.send(&window_update(1, 16_384 + 7)).unwrap();
+        client.send(&window_update(0, 16_384 + 7)).unwrap();
+    }
 }
 
 #[test]
