@@ -10,14 +10,18 @@ use crate::fields::Fields;
 /// True if the request is a call of gRPC. gRPC-Web is another protocol.
 #[must_use]
 pub fn is_call(request: &Fields) -> bool {
-    let Some(value) = request.get(b"content-type") else {
-        return false;
-    };
-    let Some((begin, rest)) = value.split_at_checked(b"application/grpc".len()) else {
-        return false;
-    };
-    begin.eq_ignore_ascii_case(b"application/grpc")
-        && matches!(rest.first(), None | Some(b'+' | b';'))
+    request
+        .get(b"content-type")
+        .is_some_and(|value| format(value).is_some())
+}
+
+/// What follows `application/grpc` in a content type of gRPC: the format of the messages and
+/// parameters.
+pub(crate) fn format(content_type: &[u8]) -> Option<&[u8]> {
+    let name = b"application/grpc";
+    let (begin, format) = content_type.split_at_checked(name.len())?;
+    let is_whole = matches!(format.first(), None | Some(b'+' | b';'));
+    (is_whole && begin.eq_ignore_ascii_case(name)).then_some(format)
 }
 
 /// How long the client waits for the call, if it says so: at most eight digits and a unit.

@@ -16,6 +16,7 @@ pub mod failure;
 pub mod fields;
 pub mod framing;
 pub mod grpc;
+pub mod grpc_web;
 pub mod head;
 pub mod method;
 pub mod path;
