@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::compression::Compression;
 use crate::decode::{Decoder, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::grpc_web;
 use crate::include::Pattern;
 use crate::listener::{ListenAddress, Listener};
 use crate::log::Log;
@@ -205,6 +206,7 @@ impl Reading {
             hosts(config, &mut self.found);
             addresses(config, &mut self.found);
             without(config, &mut self.found);
+            grpc_web::check(config, &mut self.found);
             let is_error = |found: &Diagnostic| found.severity == Severity::Error;
             if self.complete && !self.found.iter().any(is_error) {
                 secured::check(config, &mut self.found);

@@ -8,9 +8,8 @@ use crate::span::Span;
 use crate::target::Target;
 
 /// Refuses fields that apply only to an upstream if the route has none.
-/// `cache = false` and `missing = false` are allowed, because they state what
-/// is the case.
-/// case.
+/// `cache = false`, `missing = false` and `grpc_web = false` are allowed, because
+/// they state what is the case.
 pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     if matches!(route.target, Target::Upstream(_)) {
         return;
@@ -20,10 +19,11 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     let strip_prefix = route.strip_prefix.as_ref().map(|it| it.span);
     let cache = route.cache.filter(|it| it.value).map(|it| it.span);
     let missing = Some(route.missing.span).filter(|_| route.missing.value);
+    let grpc_web = Some(route.grpc_web.span).filter(|_| route.grpc_web.value);
     // The position of a default is its table.
     let host = Some(route.host.span).filter(|span| *span != route.span);
     let retries = route.retries.as_ref().map(|it| it.span);
-    let fields: [(&str, Option<Span>, &str); 5] = [
+    let fields: [(&str, Option<Span>, &str); 6] = [
         (
             "strip_prefix",
             strip_prefix,
@@ -50,6 +50,11 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
                 true => "leave it out: a file that is not there always asks the policies",
                 false => "leave it out",
             },
+        ),
+        (
+            "grpc_web",
+            grpc_web,
+            "leave it out: only an upstream takes calls",
         ),
     ];
     for (name, span, help) in fields {

@@ -20,6 +20,7 @@ mod decode;
 mod diagnostic;
 mod document;
 mod files;
+mod grpc_web;
 mod header;
 mod ignored;
 mod include;

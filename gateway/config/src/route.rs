@@ -70,6 +70,9 @@ table! {
         /// `missing` choose what to serve instead. For a missing file they always
         /// do.
         missing: Spanned<bool> = default("false");
+        /// Whether calls of gRPC-Web are translated to gRPC. The upstream needs
+        /// `http = "2"` or `http = "auto"`.
+        grpc_web: Spanned<bool> = default("false");
         /// Whether requests are written to the access log.
         access_log: bool = default("true");
     }

@@ -330,7 +330,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 30] = [
+const EDITS: [(&str, &str, &str); 31] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -365,6 +365,7 @@ const EDITS: [(&str, &str, &str); 30] = [
         "127.0.0.1:5006",
         "127.0.0.1:5008",
     ),
+    ("upstreams.<name>.http", "2", "auto"),
     ("policies.<name>.component", "rate-limit", "headers"),
     ("sites[].hosts", "*.sales.example.com", "*.example.org"),
     ("sites[].routes", "/static/", "/moved/"),

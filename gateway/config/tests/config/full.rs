@@ -638,6 +638,7 @@ fn cache_and_compression_defaults() {
     assert!(!site.cache(&site.routes[0]));
     assert!(!site.compress(&site.routes[0]));
     assert!(!site.routes[0].missing.value);
+    assert!(!site.routes[0].grpc_web.value);
 }
 
 #[test]
@@ -652,6 +653,8 @@ fn a_route_says_otherwise_than_its_site() {
     // Responses that the gateway itself makes are not stored.
     assert_eq!(said(1), (false, true, false));
     assert_eq!(said(2), (true, true, false));
+    let translating: Vec<_> = site.routes.iter().map(|it| it.grpc_web.value).collect();
+    assert_eq!(translating, [&[false; 7][..], &[true]].concat());
 }
 
 #[test]
