@@ -198,6 +198,7 @@ impl Compiler<'_, '_> {
             target: self.target(route),
             caches: site.cache(route),
             asks_missing: route.missing.value,
+            translates_grpc_web: route.grpc_web.value,
             bare_path: route.bare_path().map(|path| path.as_bytes().into()),
             credentials: Box::default(),
             terms: Arc::new(Terms {

@@ -15,6 +15,7 @@ use crate::downstream::Downstream;
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::files;
+use crate::grpc_web;
 use crate::policies::{self, Carry};
 use crate::receive;
 use crate::redirect;
@@ -59,7 +60,10 @@ pub(crate) fn decide(
         .as_ref()
         .map_or_else(|unrouted| unrouted.site, |matched| Some(matched.site));
     match &routed {
-        Ok(matched) => keep(exchange, matched),
+        Ok(matched) => {
+            keep(exchange, matched);
+            grpc_web::translate_request(exchange, matched);
+        }
         Err(unrouted) => exchange.site_stats.clone_from(&unrouted.stats),
     }
     count_request(exchange, &local)?;

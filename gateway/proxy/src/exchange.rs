@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use janua_compress::Coding;
+use janua_http::grpc_web;
 use janua_wasm::Edit;
 use tokio::time::Instant;
 
@@ -69,6 +70,10 @@ pub(crate) struct Exchange {
     pub(crate) terms: Option<Rc<LocalTerms>>,
     /// The content coding that the gateway applies to the body of the response.
     pub(crate) coding: Option<Coding>,
+    /// The call of gRPC-Web that the request was before its translation.
+    pub(crate) grpc_web: Option<grpc_web::Call>,
+    /// Translates the body of the response to that call.
+    pub(crate) encoder: Option<Box<grpc_web::Encoder>>,
     pub(crate) record: Record,
 }
 
@@ -99,6 +104,8 @@ impl Exchange {
             site_stats: None,
             terms: None,
             coding: None,
+            grpc_web: None,
+            encoder: None,
             record: Record::default(),
             worker: Rc::clone(worker),
         }
@@ -136,6 +143,8 @@ impl Exchange {
             site_stats: None,
             terms: self.terms.clone(),
             coding: None,
+            grpc_web: None,
+            encoder: None,
             record: Record::default(),
         }
     }

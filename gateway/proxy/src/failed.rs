@@ -3,17 +3,27 @@
 use std::fmt::Write as _;
 
 use janua_http::failure::Kind;
+use janua_http::grpc_web::Call;
 use janua_http::status::reason;
 use janua_http::{Failure, Fault, Fields, RequestHead, grpc};
 
 use crate::request_id::RequestId;
 use crate::verdict::{Line, Made};
 
-/// The response that reports a failure to the client.
-pub(crate) fn made_of(failure: &Failure, request: &RequestHead, request_id: &RequestId) -> Made {
+/// The response that reports a failure to the client. `grpc_web` is the call that the request was
+/// before its translation.
+pub(crate) fn made_of(
+    failure: &Failure,
+    request: &RequestHead,
+    grpc_web: Option<Call>,
+    request_id: &RequestId,
+) -> Made {
     let kind = failure.kind;
     let status = kind.status();
-    let is_call = grpc::is_call(&request.fields);
+    let content_type = match grpc_web {
+        Some(call) => Some(call.response.content_type()),
+        None => grpc::is_call(&request.fields).then_some("application/grpc"),
+    };
     let mut proxy_status = format!("janua; error={}", kind.proxy_status());
     let mut headers: Vec<Line> = Vec::new();
     match kind {
@@ -28,8 +38,8 @@ pub(crate) fn made_of(failure: &Failure, request: &RequestHead, request_id: &Req
         _ => {}
     }
     headers.push((name(b"Proxy-Status"), proxy_status.into_bytes().into()));
-    if is_call {
-        return of_call(failure, headers);
+    if let Some(content_type) = content_type {
+        return of_call(failure, content_type, headers);
     }
     headers.push((name(b"Content-Type"), name(b"text/plain; charset=utf-8")));
     headers.push((name(b"Cache-Control"), name(b"no-store")));
@@ -48,8 +58,8 @@ pub(crate) fn made_of(failure: &Failure, request: &RequestHead, request_id: &Req
 
 /// The response to a call of gRPC, whose client expects a status of gRPC in the trailers: without a
 /// body they are in the head ("Trailers-Only").
-fn of_call(failure: &Failure, mut headers: Vec<Line>) -> Made {
-    headers.push((name(b"Content-Type"), name(b"application/grpc")));
+fn of_call(failure: &Failure, content_type: &str, mut headers: Vec<Line>) -> Made {
+    headers.push((name(b"Content-Type"), name(content_type.as_bytes())));
     for (field, value) in status_of_call(failure) {
         headers.push((name(field), name(value.as_bytes())));
     }

@@ -8,6 +8,7 @@ use std::io;
 use std::task::{Context, Poll, ready};
 
 use janua_http::chunked::{Decoder, Piece};
+use janua_http::grpc_web::{self, BadText};
 use janua_http::{Fields, Framing, Length};
 
 use crate::body::{Receiver, Trailers, TransferError, Turn};
@@ -21,6 +22,8 @@ pub(crate) struct Incoming {
     remaining: Remaining,
     length: Length,
     trailers: Trailers,
+    /// Decodes the body, if it is in the text form of gRPC-Web.
+    text: Option<Box<grpc_web::Decoder>>,
     /// How many more bytes of the body are allowed.
     allowance: u64,
     /// How many bytes of the body have been read.
@@ -60,6 +63,7 @@ impl Incoming {
             remaining: Remaining::Done,
             length: Length::None,
             trailers: Trailers::Pass,
+            text: None,
             allowance: u64::MAX,
             size: 0,
             meter: Meter::new(None),
@@ -79,6 +83,7 @@ impl Incoming {
         };
         self.length = framing.into();
         self.trailers = Trailers::Pass;
+        self.text = None;
         self.allowance = u64::MAX;
         self.size = 0;
         self.meter = Meter::new(None);
@@ -104,6 +109,14 @@ impl Incoming {
         self.allowance = bytes;
     }
 
+    /// Decodes the body from the text form of gRPC-Web. Its limit and its size remain those of
+    /// the text; the length of what is decoded is not known before its end.
+    pub(crate) fn decode_text(&mut self) {
+        if !self.length.is_empty() {
+            self.text = Some(Box::default());
+        }
+    }
+
     /// Sets which trailers are forwarded.
     pub(crate) fn set_trailers(&mut self, trailers: Trailers) {
         self.trailers = trailers;
@@ -114,8 +127,16 @@ impl Incoming {
         &self.trailers
     }
 
-    /// The length of the whole body.
+    /// The length of the whole body as the receiver gets it.
     pub(crate) fn length(&self) -> Length {
+        match self.text {
+            Some(_) => Length::Open,
+            None => self.length,
+        }
+    }
+
+    /// The length of the whole body as it is sent.
+    pub(crate) fn sent_length(&self) -> Length {
         self.length
     }
 
@@ -190,6 +211,7 @@ impl Incoming {
             reader,
             remaining,
             trailers,
+            text,
             allowance,
             size,
             ..
@@ -197,6 +219,7 @@ impl Incoming {
         let mut transfer = Transfer {
             remaining,
             trailers,
+            text: text.as_deref_mut(),
             allowance,
             size,
         };
@@ -239,6 +262,7 @@ impl Incoming {
 struct Transfer<'a> {
     remaining: &'a mut Remaining,
     trailers: &'a Trailers,
+    text: Option<&'a mut grpc_web::Decoder>,
     allowance: &'a mut u64,
     size: &'a mut u64,
 }
@@ -275,7 +299,7 @@ impl Transfer<'_> {
                 let is_last = *left == 0;
                 self.data(context, input.get(..count).unwrap_or_default(), receiver)?;
                 if is_last {
-                    self.end(&Fields::default(), receiver);
+                    self.end(&Fields::default(), receiver)?;
                 }
                 Ok(count)
             }
@@ -311,7 +335,7 @@ impl Transfer<'_> {
                         .trailers(&mut trailers)
                         .map_err(|bad| TransferError::Malformed(bad.0))?;
                     self.trailers.apply(&mut trailers);
-                    self.end(&trailers, receiver);
+                    self.end(&trailers, receiver)?;
                 }
             }
         }
@@ -329,23 +353,49 @@ impl Transfer<'_> {
         };
         *self.allowance = allowance;
         *self.size += data.len() as u64;
-        receiver.data(context, data).map_err(TransferError::Write)
+        let Some(text) = &mut self.text else {
+            return receiver.data(context, data).map_err(TransferError::Write);
+        };
+        let decoded = text.decode(data).map_err(bad_text)?;
+        // An empty chunk would end the body.
+        if decoded.is_empty() {
+            return Ok(());
+        }
+        let received = receiver.data(context, &decoded);
+        received.map_err(TransferError::Write)
     }
 
     fn end_of_stream(&mut self, receiver: &mut impl Receiver) -> Result<(), TransferError> {
         match self.remaining {
             Remaining::UntilClose => self.end(&Fields::default(), receiver),
             // Its trailers are known to the stream.
-            Remaining::Stream(None | Some(0)) => {}
-            _ => return Err(TransferError::Incomplete),
+            Remaining::Stream(None | Some(0)) => self.check_text(),
+            _ => Err(TransferError::Incomplete),
         }
+    }
+
+    fn end(
+        &mut self,
+        trailers: &Fields,
+        receiver: &mut impl Receiver,
+    ) -> Result<(), TransferError> {
+        self.check_text()?;
+        *self.remaining = Remaining::Done;
+        receiver.end(trailers);
         Ok(())
     }
 
-    fn end(&mut self, trailers: &Fields, receiver: &mut impl Receiver) {
-        *self.remaining = Remaining::Done;
-        receiver.end(trailers);
+    /// Checks that text may end here.
+    fn check_text(&self) -> Result<(), TransferError> {
+        match &self.text {
+            Some(text) => text.finish().map_err(bad_text),
+            None => Ok(()),
+        }
     }
+}
+
+fn bad_text(bad: BadText) -> TransferError {
+    TransferError::Malformed(bad.0)
 }
 
 /// Receives a body and discards it.

@@ -59,6 +59,7 @@ mod file_part;
 mod files;
 mod fill;
 mod forward;
+mod grpc_web;
 mod handshake;
 mod heads;
 mod http1;

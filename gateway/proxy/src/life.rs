@@ -155,7 +155,12 @@ fn tell(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
 }
 
 fn failure_response(exchange: &mut Exchange, failure: &Failure) -> Result<Form, Failure> {
-    let made = failed::made_of(failure, &exchange.heads.request, &exchange.request_id);
+    let made = failed::made_of(
+        failure,
+        &exchange.heads.request,
+        exchange.grpc_web,
+        &exchange.request_id,
+    );
     let answer = Answer::made(exchange, made, AnsweredBy::Gateway);
     complete(exchange, answer)
 }

@@ -1,8 +1,10 @@
 //! The writing direction of an HTTP/1 connection.
 
+use std::borrow::Cow;
 use std::io;
 use std::task::Context;
 
+use janua_http::grpc_web::Encoder;
 use janua_http::{Fields, chunked};
 
 use crate::body::Receiver;
@@ -13,6 +15,8 @@ use crate::wire::Writer;
 pub(crate) struct Outgoing {
     pub(crate) writer: Writer,
     is_chunked: bool,
+    /// Makes the body one of gRPC-Web, if its client expects that.
+    encoder: Option<Box<Encoder>>,
     /// Measures how fast the peer reads.
     meter: Meter,
 }
@@ -23,6 +27,7 @@ impl Outgoing {
         Self {
             writer,
             is_chunked: false,
+            encoder: None,
             meter: Meter::new(None),
         }
     }
@@ -41,6 +46,17 @@ impl Outgoing {
     /// Begins a body after the pending head, in the chunked coding or without.
     pub(crate) fn begin(&mut self, is_chunked: bool) {
         self.is_chunked = is_chunked;
+        self.encoder = None;
+    }
+
+    /// Makes the body that has begun one of gRPC-Web.
+    pub(crate) fn encode(&mut self, encoder: Option<Box<Encoder>>) {
+        self.encoder = encoder;
+    }
+
+    /// What makes the body one of gRPC-Web, if it is to be one.
+    pub(crate) fn encoder(&self) -> Option<&Encoder> {
+        self.encoder.as_deref()
     }
 
     /// Queues bytes of the body.
@@ -63,6 +79,15 @@ impl Outgoing {
             self.writer.pending().extend_from_slice(b"\r\n");
         }
     }
+
+    /// Queues the end of the body, and its trailers.
+    fn end_with(&mut self, trailers: &Fields) {
+        if self.is_chunked {
+            chunked::write_end(self.writer.pending(), trailers);
+        } else {
+            self.writer.end(trailers);
+        }
+    }
 }
 
 /// How much of a body is read for an HTTP/2 stream at once: what its window has no room for is
@@ -78,18 +103,28 @@ impl Receiver for Outgoing {
     }
 
     fn data(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
+        let data = match &mut self.encoder {
+            Some(encoder) => encoder.data(data),
+            None => Cow::Borrowed(data),
+        };
         if !self.is_chunked {
-            return self.writer.send(context, data);
+            return self.writer.send(context, &data);
         }
-        self.push(data);
+        self.push(&data);
         Ok(())
     }
 
     fn end(&mut self, trailers: &Fields) {
-        if self.is_chunked {
-            chunked::write_end(self.writer.pending(), trailers);
-        } else {
-            self.writer.end(trailers);
+        let Some(encoder) = &mut self.encoder else {
+            return self.end_with(trailers);
+        };
+        // A body that is cut is not ended, so that its client notices.
+        if let Some(rest) = encoder.end(trailers) {
+            // An empty chunk would end the body.
+            if !rest.is_empty() {
+                self.push(&rest);
+            }
+            self.end_with(&Fields::default());
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use janua_http::failure::Kind;
+use janua_http::grpc_web::Form;
 use janua_http::{Failure, HeadError, Length, grpc};
 
 use crate::body::{Trailers, client_gone};
@@ -172,6 +173,11 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Re
         }
         _ => Trailers::Drop,
     });
+    if let Some(call) = exchange.grpc_web
+        && call.request == Form::Text
+    {
+        client.incoming.decode_text();
+    }
     Ok(())
 }
 

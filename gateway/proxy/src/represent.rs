@@ -22,6 +22,7 @@ use crate::coder::Coder;
 use crate::codings::BodyKind;
 use crate::content::{Content, Extent, Piece};
 use crate::exchange::Exchange;
+use crate::grpc_web;
 use crate::heads::Heads;
 use crate::representation::Representation;
 use crate::snapshot::LocalTerms;
@@ -58,6 +59,7 @@ pub(crate) fn represent(exchange: &mut Exchange, body: AnswerBody) -> Result<For
             Form::Content(select(exchange, &whole)?)
         }
         AnswerBody::Passing(response) => {
+            grpc_web::translate_response(exchange)?;
             let coder = coder(exchange, response.connection.incoming.length());
             Form::Passing(response, coder)
         }
@@ -103,6 +105,9 @@ fn select(exchange: &mut Exchange, of: &Representation) -> Result<Content, Failu
 /// The coder for a body that is streamed, if it is to be compressed; adapts the head. If
 /// there is not enough memory for an encoder, the body is streamed uncompressed.
 fn coder(exchange: &mut Exchange, length: Length) -> Option<Coder> {
+    if exchange.encoder.is_some() {
+        return None;
+    }
     if exchange.heads.response.status == 304 {
         weaken_etag(exchange);
         return None;

@@ -195,6 +195,8 @@ pub(crate) struct Route {
     pub(crate) caches: bool,
     /// On a 404 of the upstream, policies may choose another path (phase `missing`).
     pub(crate) asks_missing: bool,
+    /// Calls of gRPC-Web are translated to gRPC.
+    pub(crate) translates_grpc_web: bool,
     /// The path, such as `/api`, that is redirected to the same path with a slash.
     pub(crate) bare_path: Option<Box<[u8]>>,
     /// The credentials that the route's policies read, by which users differ.

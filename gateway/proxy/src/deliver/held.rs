@@ -104,7 +104,7 @@ fn breaks_framing(kind: Kind) -> bool {
 /// (RFC 9110 §10.1.1).
 fn may_drain(exchange: &Exchange, client: &Downstream<'_>) -> bool {
     let waits = exchange.heads.request.expects_continue && client.responder.may_continue();
-    let left = client.incoming.length().known().unwrap_or(u64::MAX);
+    let left = client.incoming.sent_length().known().unwrap_or(u64::MAX);
     left == 0 || (left <= DRAIN_BYTES && !waits)
 }
 

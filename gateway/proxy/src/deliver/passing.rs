@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use janua_compress::apply;
 use janua_http::failure::Kind;
+use janua_http::grpc_web::Encoder;
 use janua_http::{Failure, Framing, Length, ResponseHead, chunked, grpc};
 
 use super::{begin, coded, length_with, reads_too_slowly};
@@ -42,7 +43,9 @@ pub(super) async fn deliver(
         keep = false;
     }
     let coder = coder.filter(|_| length != Length::None);
-    let length = if coder.is_some() {
+    let encoder = exchange.encoder.take();
+    let encoder = encoder.filter(|_| length != Length::None);
+    let length = if coder.is_some() || encoder.is_some() {
         Length::Open
     } else {
         length
@@ -60,6 +63,7 @@ pub(super) async fn deliver(
         deadline,
     } = client;
     let outgoing = begin(exchange, responder, length, fate);
+    outgoing.encode(encoder);
     let is_coded = coder.is_some();
     let pace = Pace::of_body(response.idle_timeout);
     deadline.set(response.idle_timeout);
@@ -87,9 +91,15 @@ pub(super) async fn deliver(
     let (uploaded, is_half_closed) = (upload.is_done(), upload.is_half_closed());
     exchange.record.bytes_in = incoming.size();
     if !is_coded {
-        exchange.record.bytes_out = response.connection.incoming.size();
+        exchange.record.bytes_out = match outgoing.encoder() {
+            Some(encoder) => encoder.size(),
+            None => response.connection.incoming.size(),
+        };
     }
     let failure = match raced {
+        Raced::Finished(Ok(())) if outgoing.encoder().is_some_and(Encoder::is_cut) => {
+            Failure::with(Kind::ResponseIncomplete, "ended within a message")
+        }
         Raced::Finished(Ok(())) => {
             let now = exchange.worker.clock.now();
             if keep && uploaded {
@@ -111,7 +121,10 @@ pub(super) async fn deliver(
     };
     response.fail(&exchange.worker, &failure);
     exchange.record.attempts.failed(failure.kind);
-    let is_call = outgoing.writer.is_stream() && grpc::is_call(&exchange.heads.request.fields);
+    let is_call = match outgoing.encoder() {
+        Some(encoder) => encoder.may_end(),
+        None => outgoing.writer.is_stream() && grpc::is_call(&exchange.heads.request.fields),
+    };
     if is_call && failure.kind != Kind::ClientGone {
         // Boxed, so that other responses do not carry the room that it takes.
         let is_told = Box::pin(end_call(outgoing, deadline, &failure)).await;
