@@ -2,7 +2,7 @@
 
 use crate::recorded::Recorded;
 use crate::targets::{
-    accept_encoding, cache_control, chunked, h2, hpack, path, proxy_header, request_head,
+    accept_encoding, cache_control, chunked, grpc_web, h2, hpack, path, proxy_header, request_head,
     response_head,
 };
 
@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const ALL: [Target; 9] = [
+pub const ALL: [Target; 10] = [
     Target {
         name: "request_head",
         run: request_head::run,
@@ -73,6 +73,12 @@ pub const ALL: [Target; 9] = [
         name: "h2",
         run: h2::run,
         words: h2::WORDS,
+        recorded: None,
+    },
+    Target {
+        name: "grpc_web",
+        run: grpc_web::run,
+        words: grpc_web::WORDS,
         recorded: None,
     },
 ];
