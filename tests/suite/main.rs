@@ -56,6 +56,7 @@ mod forwarding_paths;
 mod framing;
 mod grpc;
 mod grpc_python;
+mod grpc_web;
 mod hostile_limits;
 mod hostile_rates;
 mod http2;
