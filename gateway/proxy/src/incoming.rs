@@ -4,14 +4,17 @@
 //! Nothing more is read while bytes wait to be written to the receiver. That alone
 //! provides the backpressure.
 
+use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use janua_http::chunked::{Decoder, Piece};
 use janua_http::grpc_web::{self, BadText};
 use janua_http::{Fields, Framing, Length};
 
 use crate::body::{Receiver, Trailers, TransferError, Turn};
+use crate::deadline::Deadline;
 use crate::min_rate::{Meter, MinRate};
 use crate::outgoing::Outgoing;
 use crate::wire::Reader;
@@ -245,11 +248,21 @@ impl Incoming {
         self.reader.is_http2()
     }
 
-    /// Reads and discards the rest of the body.
-    pub(crate) fn poll_discard(
+    /// Reads and discards the rest of the body, but no more than so many bytes and not for longer
+    /// than `patience`; true if its end was reached.
+    pub(crate) async fn discard(
         &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), TransferError>> {
+        most: u64,
+        patience: Duration,
+        deadline: &mut Deadline,
+    ) -> bool {
+        self.limit(most);
+        deadline.set(patience);
+        let discarding = poll_fn(|context| self.poll_discard(context));
+        matches!(deadline.guard(discarding).await, Ok(Ok(())))
+    }
+
+    fn poll_discard(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransferError>> {
         while !self.is_done() {
             ready!(self.poll_piece(context, &mut Discard))?;
         }
@@ -411,7 +424,6 @@ impl Receiver for Discard {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
     use std::io::Read as _;
 
     use tokio::net::{TcpListener, TcpStream};

@@ -78,8 +78,11 @@ pub(super) async fn deliver(
     let has_body = length != Length::None && exchange.heads.request.method != b"HEAD";
     let content = if has_body { content } else { Content::empty() };
     send(exchange, incoming, outgoing, deadline, content).await?;
-    if fate == Fate::KeepAlive && rest == BodyState::Untouched && !drain(incoming, deadline).await {
-        return Ok(Fate::Close);
+    if fate == Fate::KeepAlive && rest == BodyState::Untouched {
+        let is_read = incoming.discard(DRAIN_BYTES, DRAIN_PATIENCE, deadline);
+        if !is_read.await {
+            return Ok(Fate::Close);
+        }
     }
     Ok(fate)
 }
@@ -106,16 +109,6 @@ fn may_drain(exchange: &Exchange, client: &Downstream<'_>) -> bool {
     let waits = exchange.heads.request.expects_continue && client.responder.may_continue();
     let left = client.incoming.sent_length().known().unwrap_or(u64::MAX);
     left == 0 || (left <= DRAIN_BYTES && !waits)
-}
-
-/// Reads and discards the rest of a request body; true if its end was reached.
-async fn drain(incoming: &mut Incoming, deadline: &mut Deadline) -> bool {
-    incoming.limit(DRAIN_BYTES);
-    deadline.set(DRAIN_PATIENCE);
-    let drained = deadline
-        .guard(poll_fn(|context| incoming.poll_discard(context)))
-        .await;
-    matches!(drained, Ok(Ok(())))
 }
 
 async fn send(

@@ -1,7 +1,6 @@
 //! The streams of a connection, each of which is served by a task of its own.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Context;
 use std::time::Duration;
@@ -132,9 +131,6 @@ async fn discard(session: &mut Session) {
     let Session {
         incoming, deadline, ..
     } = session;
-    incoming.limit(DISCARDED);
     deadline.set_cap(None);
-    deadline.set(PATIENCE);
-    let discarding = poll_fn(|context| incoming.poll_discard(context));
-    let _ = deadline.guard(discarding).await;
+    incoming.discard(DISCARDED, PATIENCE, deadline).await;
 }
