@@ -184,12 +184,12 @@ impl Serving {
         if !connection.wants_input() {
             return Poll::Pending;
         }
-        let now_ms = self.streams.worker().clock.now().monotonic_ms;
+        let clock = &self.streams.worker().clock;
         let intake = &mut self.intake;
         let reader = &mut session.incoming.reader;
         let received = reader.poll_take(context, usize::MAX, |_, bytes| {
             // After an error the connection is finished when its output has been written.
-            let _ = connection.receive(bytes, now_ms, intake);
+            let _ = connection.receive(bytes, clock.now().monotonic_ms, intake);
             (bytes.len(), bytes.is_empty())
         });
         let is_end = ready!(received)?;
