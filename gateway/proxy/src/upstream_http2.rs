@@ -41,11 +41,7 @@ pub(crate) struct Sharing {
 
 impl Sharing {
     fn is_same(&self, other: &Self) -> bool {
-        let is_same_tls = match (&self.tls, &other.tls) {
-            (Some(one), Some(other)) => one.is_same(other),
-            (None, None) => true,
-            _ => false,
-        };
-        is_same_tls && self.max_head == other.max_head
+        UpstreamTls::are_same(self.tls.as_ref(), other.tls.as_ref())
+            && self.max_head == other.max_head
     }
 }

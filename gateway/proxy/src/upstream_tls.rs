@@ -31,6 +31,15 @@ impl UpstreamTls {
         Arc::ptr_eq(&self.0, &other.0) || self.0.same_settings(&other.0)
     }
 
+    /// The same; none stands for cleartext.
+    pub(crate) fn are_same(one: Option<&Self>, other: Option<&Self>) -> bool {
+        match (one, other) {
+            (Some(one), Some(other)) => one.is_same(other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// Performs the handshake. The certificate must have the configured name, or that of the
     /// endpoint.
     ///

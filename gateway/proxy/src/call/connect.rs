@@ -16,6 +16,7 @@ use crate::idle::Idle;
 use crate::snapshot::Forwarding;
 use crate::upstream_connection::UpstreamConnection;
 use crate::upstream_http2::Protocol;
+use crate::upstream_tls::UpstreamTls;
 use crate::worker::Worker;
 
 /// Takes a connection from the pool that is still open and silent, or a stream of one that is
@@ -53,13 +54,8 @@ fn take_single(
     let mut pool = worker.pool.borrow_mut();
     loop {
         let kept = pool.take(picked.in_flight.endpoint(), now_ms)?;
-        let is_usable = match (&kept.tls, &forwarding.tls) {
-            (Some(opened), Some(wanted)) => opened.is_same(wanted),
-            (None, None) => true,
-            // It was opened before a reload turned TLS on or off.
-            _ => false,
-        };
-        if !is_usable {
+        // It may have been opened before a reload changed the settings.
+        if !UpstreamTls::are_same(kept.tls.as_ref(), forwarding.tls.as_ref()) {
             continue;
         }
         match kept.idle_state() {
