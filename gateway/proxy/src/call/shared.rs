@@ -17,7 +17,7 @@ use super::Call;
 use super::establish::{Established, establish};
 use crate::attempts::Attempts;
 use crate::snapshot::{Forwarding, LocalUpstream};
-use crate::transport::from_upstream_stream;
+use crate::transport::{ReadHalf, WriteHalf, from_upstream_stream};
 use crate::upstream_connection::UpstreamConnection;
 use crate::upstream_http2::{Opened, Opening, Protocol, SharedConnection};
 use crate::worker::Worker;
@@ -112,10 +112,7 @@ async fn single(
             Ok(Box::new(UpstreamConnection::new((read, write), tls)))
         }
         Established::Http2(read, write) => {
-            let sharing = forwarding.shared.clone();
-            let opening = SharedConnection::open(read, write, sharing);
-            let opened = timeout_at(deadline, opening).await;
-            let connection = opened.map_err(|_| too_late())??;
+            let connection = share(read, write, forwarding, deadline).await?;
             worker.shared.borrow_mut().add(endpoint, connection);
             let stream = take(worker, forwarding, endpoint, Instant::now());
             stream.ok_or_else(|| Kind::ConnectionReset.into())
@@ -147,20 +144,31 @@ async fn run(
             return connections.single(&endpoint, &opening, (read, write));
         }
         Ok(Established::Http2(read, write)) => {
-            let shared = SharedConnection::open(read, write, forwarding.shared.clone());
-            match timeout_at(deadline, shared).await {
-                Ok(Ok(connection)) => {
+            match share(read, write, forwarding, deadline).await {
+                Ok(connection) => {
                     let mut connections = worker.shared.borrow_mut();
                     return connections.opened(&endpoint, &opening, connection);
                 }
-                Ok(Err(failure)) => failure,
-                Err(_) => too_late(),
+                Err(failure) => failure,
             }
         }
         Err(failure) => failure,
     };
     let mut connections = worker.shared.borrow_mut();
     connections.failed(&endpoint, &opening, failure);
+}
+
+/// Makes a connection of HTTP/2 ready for streams.
+async fn share(
+    read: ReadHalf,
+    write: WriteHalf,
+    forwarding: &Forwarding,
+    deadline: Instant,
+) -> Result<Rc<SharedConnection>, Failure> {
+    let opening = SharedConnection::open(read, write, forwarding.shared.clone());
+    timeout_at(deadline, opening)
+        .await
+        .unwrap_or_else(|_| Err(too_late()))
 }
 
 fn too_late() -> Failure {
