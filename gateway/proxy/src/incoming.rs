@@ -1,5 +1,5 @@
-//! The reading direction of an HTTP/1 connection: reads bodies in the framing that their
-//! heads announce (RFC 9112 §6 and §7).
+//! The reading direction of a connection of HTTP/1, or of a stream of HTTP/2: reads bodies in the
+//! framing that their heads announce (RFC 9112 §6 and §7), or to the end of the stream.
 //!
 //! Nothing more is read while bytes wait to be written to the receiver. That alone
 //! provides the backpressure.

@@ -1,4 +1,4 @@
-//! The writing direction of an HTTP/1 connection.
+//! The writing direction of a connection of HTTP/1, or of a stream of HTTP/2.
 
 use std::borrow::Cow;
 use std::io;

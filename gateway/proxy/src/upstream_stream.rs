@@ -328,8 +328,7 @@ fn take_trailers(trailers: &mut Fields, received: &HeaderMap) -> io::Result<()> 
 /// Trailers for the upstream. They came from a client, whose parser has checked them.
 fn header_map(fields: &Fields) -> HeaderMap {
     let mut map = HeaderMap::with_capacity(fields.len());
-    for (known, name, value) in fields.iter().filter(|(known, ..)| !known.is_hop_by_hop()) {
-        debug_assert!(!known.is_hop_by_hop());
+    for (_, name, value) in fields.iter().filter(|(known, ..)| !known.is_hop_by_hop()) {
         let name = HeaderName::from_bytes(name);
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value)) {
             map.append(name, value);
