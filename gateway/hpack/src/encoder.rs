@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 
+use janua_http::fields::is_same_name;
+
 use crate::dynamic_table::{DynamicTable, Name};
 use crate::static_table::{self, NameHash};
-use crate::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, Indexing, huffman, integer, name};
+use crate::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, Indexing, huffman, integer};
 
 /// The most entries of the dynamic table that are searched for a field, the newest ones.
 const SEARCHED: usize = 64;
@@ -186,7 +188,7 @@ impl Encoder {
         self.places(|other| other == tag).find(|&place| {
             self.table
                 .get(place)
-                .is_some_and(|entry| entry.1 == value && name::is_same(entry.0, name))
+                .is_some_and(|entry| entry.1 == value && is_same_name(entry.0, name))
         })
     }
 
@@ -195,7 +197,7 @@ impl Encoder {
         self.places(|other| other.name() == tag.name())
             .find(|&place| {
                 let entry = self.table.get(place);
-                entry.is_some_and(|entry| name::is_same(entry.0, name))
+                entry.is_some_and(|entry| is_same_name(entry.0, name))
             })
     }
 

@@ -1,6 +1,7 @@
 //! Which fields are worth an entry of the dynamic table.
 
-use crate::name;
+use janua_http::fields::is_same_name;
+
 use crate::static_table::{NameHash, find_name};
 
 /// Values of cookies that are shorter could be guessed byte by byte: see [`Indexing::Never`].
@@ -97,7 +98,7 @@ const UNIQUE: [&str; 10] = [
 fn is_unique(name: &[u8]) -> bool {
     UNIQUE
         .iter()
-        .any(|unique| name::is_same(unique.as_bytes(), name))
+        .any(|unique| is_same_name(unique.as_bytes(), name))
 }
 
 #[cfg(test)]

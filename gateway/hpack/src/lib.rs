@@ -36,7 +36,6 @@ mod error;
 mod huffman;
 mod indexing;
 mod integer;
-mod name;
 mod static_table;
 
 pub use decoder::{Decoder, Field};

@@ -1,6 +1,6 @@
 //! The static table: fields that have an index from the start (RFC 7541, appendix A).
 
-use crate::name;
+use janua_http::fields::is_same_name;
 
 /// The number of entries. Higher indexes are those of the dynamic table.
 pub(crate) const LEN: usize = 61;
@@ -155,7 +155,7 @@ const fn is_same(one: &[u8], other: &[u8]) -> bool {
 pub(crate) fn find_name(name: &[u8], hash: NameHash) -> Option<usize> {
     let index = usize::from(SLOTS.get(hash.slot()).copied()?);
     let (found, _) = get(index)?;
-    name::is_same(found, name).then_some(index)
+    is_same_name(found, name).then_some(index)
 }
 
 /// The index of the entry with this value, among those with the name of the entry `first`, which

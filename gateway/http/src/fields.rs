@@ -13,6 +13,7 @@ use std::ops::Range;
 
 pub use constant::ConstantEdits;
 pub use known::Known;
+pub use name::is_same as is_same_name;
 
 /// True for the unregistered fields by which a proxy tells an application the requested
 /// address. An application that trusts them responds for another address than the one that

@@ -5,7 +5,8 @@
 
 /// True if two names differ in the case of ASCII letters at most.
 #[inline]
-pub(super) fn is_same(one: &[u8], other: &[u8]) -> bool {
+#[must_use]
+pub fn is_same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
     }
