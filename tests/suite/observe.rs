@@ -254,9 +254,10 @@ async fn a_reset_between_requests_is_no_request() {
     gateway.connect().await.reset();
     assert_eventually!(gateway.metrics().await.sum("janua_connections", &[]) == 0.0);
     assert_eq!(gateway.get("/last").await.status, 200);
+    // Each worker writes its lines about once per second: they may come in either order.
     gateway.log_line("/last").await;
-    let paths = gateway.log().into_iter().map(|line| line["path"].clone());
-    assert_eq!(paths.collect::<Vec<_>>(), ["/", "/last"]);
+    gateway.log_line("/").await;
+    assert_eq!(gateway.log().len(), 2, "{:?}", gateway.log());
     let metrics = gateway.metrics().await;
     assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0);
 }

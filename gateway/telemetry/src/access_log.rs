@@ -4,8 +4,8 @@
 //! Each worker has its own [`AccessLog`] per destination. A record is formatted
 //! directly into its buffer (without a map, `serde` or an allocation). The
 //! buffer goes to the [`Sink`] when it is full or when the worker calls
-//! [`AccessLog::flush`], which it does whenever it is idle and at least every
-//! few hundred milliseconds.
+//! [`AccessLog::flush`], which it does once per second. Lines of different
+//! workers may therefore be out of order by about a second.
 
 mod fields;
 mod json;
