@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsStream;
@@ -268,6 +268,12 @@ impl Wire {
     /// What the TLS handshake established; none without TLS.
     pub(crate) fn optional_handshake(&self) -> Option<&Handshake> {
         self.handshake.as_ref()
+    }
+
+    /// The same for a library that speaks a protocol of its own.
+    #[must_use]
+    pub fn into_io(self) -> impl AsyncRead + AsyncWrite + Unpin + Send + use<> {
+        self.into_stream()
     }
 
     /// The connection, from which nothing has been read.

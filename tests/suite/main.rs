@@ -117,6 +117,7 @@ mod tls_staple;
 mod tls_upstreams;
 mod upstream_http2;
 mod upstream_http2_translation;
+mod upstream_http2_websocket;
 mod upstreams_balance;
 mod upstreams_fail;
 mod upstreams_kept;

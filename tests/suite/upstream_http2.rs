@@ -361,22 +361,6 @@ async fn an_endpoint_of_http1_is_a_clear_failure() {
     assert_eq!(gateway.log_line("/").await["failure"], "no_http2");
 }
 
-#[tokio::test]
-async fn websocket_is_refused_in_clear_words() {
-    let upstream = Http2Upstream::echo().await;
-    let gateway = in_front_of(&upstream).await;
-    let request = Request::get("/")
-        .header("Connection", "upgrade")
-        .header("Upgrade", "websocket");
-    let response = gateway.send(request).await;
-    assert_eq!(response.status, 502);
-    assert_eq!(response.proxy_error(), Some("http_upgrade_failed"));
-    let other = Request::get("/")
-        .header("Connection", "upgrade")
-        .header("Upgrade", "tcp");
-    assert_eq!(gateway.send(other).await.status, 200);
-}
-
 /// Waits for all of them.
 pub(crate) async fn join_all<T>(each: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut waiting: Vec<_> = each.into_iter().map(|one| (Box::pin(one), None)).collect();

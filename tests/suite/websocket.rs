@@ -5,7 +5,7 @@ use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Visit, Wire, assert_
 pub(crate) const ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n";
 
-fn upgrade(target: &str) -> Request {
+pub(crate) fn upgrade(target: &str) -> Request {
     Request::get(target)
         .header("Connection", "keep-alive, Upgrade")
         .header("Upgrade", "websocket")
@@ -121,7 +121,7 @@ async fn open(gateway: &Gateway) -> Wire {
     wire
 }
 
-async fn say(wire: &mut Wire, word: &str) {
+pub(crate) async fn say(wire: &mut Wire, word: &str) {
     wire.send(word).await;
     assert_eq!(wire.take(word.len()).await.unwrap(), word.as_bytes());
 }

@@ -12,6 +12,7 @@ pub(crate) mod request_head;
 mod response;
 mod search;
 mod shared;
+mod websocket;
 
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -69,7 +70,6 @@ pub(crate) async fn call(
     response: &mut ResponseHead,
     attempts: &mut Attempts,
 ) -> Result<UpstreamResponse, Failure> {
-    check_upgrade(call)?;
     let mut search = Search::new(call.course);
     let mut replay = None;
     loop {
@@ -116,18 +116,15 @@ pub(crate) async fn call(
     }
 }
 
-/// A stream of HTTP/2 cannot be switched to WebSocket as a connection of HTTP/1 can. Other
-/// protocols that a client asks for are optional (RFC 9110 §7.8), so that its request is answered
-/// without them.
-fn check_upgrade(call: &Call<'_>) -> Result<(), Failure> {
-    if call.course.forwarding().protocol == Protocol::Http11 {
-        return Ok(());
-    }
-    match &call.hop.upgrade {
-        Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => {
-            Err(Kind::NoUpgrade.into())
+impl Call<'_> {
+    /// The protocol that the endpoint is spoken to in. One that may choose is asked for HTTP/1.1 if
+    /// the client wants to switch to another protocol: few servers of WebSockets support them over
+    /// HTTP/2, and other protocols have nothing like it.
+    fn protocol(&self) -> Protocol {
+        match self.course.forwarding().protocol {
+            Protocol::Auto if self.hop.upgrade.is_some() => Protocol::Http11,
+            protocol => protocol,
         }
-        _ => Ok(()),
     }
 }
 
@@ -165,8 +162,13 @@ async fn exchange_heads(
     let connection = &mut open.connection;
     let endpoint = forwarding.stats.endpoint(open.picked.index);
     if let Some(stream) = connection.stream() {
-        let request = message::request(call, endpoint, trailers)?;
-        let sent = stream.send_head(request, length.is_empty());
+        let mut request = message::request(call, endpoint, trailers)?;
+        let opens_websocket = websocket::is_asked_for(call);
+        if opens_websocket {
+            websocket::translate(&mut request, stream)?;
+        }
+        let ends = length.is_empty() && !opens_websocket;
+        let sent = stream.send_head(request, ends);
         sent.map_err(StreamError::failure)?;
         connection.outgoing.begin(false);
     } else {

@@ -95,6 +95,11 @@ impl UpstreamStream {
         Ok(())
     }
 
+    /// Whether the upstream accepts a CONNECT for another protocol (RFC 8441 §3).
+    pub(crate) fn supports_extended_connect(&self) -> bool {
+        self.requests.is_extended_connect_protocol_enabled()
+    }
+
     /// Receives the next head of the response: an interim one, or the final one.
     /// `answers_head` tells whether the request was a `HEAD`.
     pub(crate) fn poll_head(

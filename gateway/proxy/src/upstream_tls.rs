@@ -12,6 +12,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
 
+use crate::upstream_http2::Protocol;
+
 /// How connections to an upstream are encrypted.
 #[derive(Clone, Debug)]
 pub(crate) struct UpstreamTls(Arc<Client>);
@@ -41,7 +43,7 @@ impl UpstreamTls {
     }
 
     /// Performs the handshake. The certificate must have the configured name, or that of the
-    /// endpoint.
+    /// endpoint. For HTTP/1.1 no other protocol is offered.
     ///
     /// # Errors
     /// The handshake fails, or the certificate is not accepted.
@@ -49,6 +51,7 @@ impl UpstreamTls {
         &self,
         stream: TcpStream,
         endpoint: &Address,
+        protocol: Protocol,
     ) -> Result<TlsStream<TcpStream>, Failure> {
         let host = match endpoint {
             Address::Ip(address) => address.ip().to_string(),
@@ -57,7 +60,11 @@ impl UpstreamTls {
         };
         let name = self.0.server_name(&host);
         let name = name.map_err(|error| Failure::with(Kind::TlsHandshake, error.to_string()))?;
-        let connector = TlsConnector::from(Arc::clone(self.0.config()));
+        let config = match protocol {
+            Protocol::Http11 => self.0.http1_config(),
+            Protocol::Http2 | Protocol::Auto => self.0.config(),
+        };
+        let connector = TlsConnector::from(Arc::clone(config));
         let connected = connector.connect(name, stream).await;
         connected.map_err(|error| failure(&error))
     }

@@ -53,6 +53,8 @@ pub enum Roots {
 #[derive(Debug, Clone)]
 pub struct Client {
     config: Arc<ClientConfig>,
+    /// The same, with HTTP/1.1 as the only protocol.
+    http1: Arc<ClientConfig>,
     server_name: Option<ServerName<'static>>,
     certificate: Option<Arc<Certificate>>,
     settings: [u8; 32],
@@ -116,8 +118,10 @@ impl Client {
         digest
             .list(&settings.alpn)
             .list(settings.server_name.as_ref());
+        let config = Arc::new(config);
         Ok(Self {
-            config: Arc::new(config),
+            http1: http1(&config),
+            config,
             server_name,
             certificate,
             settings: digest.finish(),
@@ -127,6 +131,11 @@ impl Client {
     /// What handshakes are performed with.
     pub fn config(&self) -> &Arc<ClientConfig> {
         &self.config
+    }
+
+    /// What handshakes are performed with if only HTTP/1.1 will do.
+    pub fn http1_config(&self) -> &Arc<ClientConfig> {
+        &self.http1
     }
 
     /// What is shown to a server that asks for it.
@@ -166,6 +175,16 @@ impl SystemRoots {
         }
         Ok(certificates)
     }
+}
+
+fn http1(config: &Arc<ClientConfig>) -> Arc<ClientConfig> {
+    let only = b"http/1.1";
+    if config.alpn_protocols == [only] {
+        return Arc::clone(config);
+    }
+    let mut config = ClientConfig::clone(config);
+    config.alpn_protocols = vec![only.to_vec()];
+    Arc::new(config)
 }
 
 /// The trusted authorities, and the certificates that they were read from.

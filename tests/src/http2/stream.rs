@@ -65,6 +65,9 @@ impl Http2Stream {
         if let Some(authority) = uri.authority() {
             add(":authority", authority.as_str());
         }
+        if let Some(protocol) = request.extensions().get::<h2::ext::Protocol>() {
+            add(":protocol", protocol.as_str());
+        }
         fields.extend(field_lines(request.headers()));
         Received {
             method: request.method().to_string(),

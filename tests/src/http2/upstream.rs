@@ -37,6 +37,8 @@ pub struct Http2Habits {
     pub streams: Option<u32>,
     /// The windows of each stream and of the connection, in bytes; 65 535 without it.
     pub window: Option<u32>,
+    /// It announces that it takes WebSockets (RFC 8441).
+    pub takes_websockets: bool,
 }
 
 /// What a server has received so far.
@@ -258,6 +260,9 @@ where
         builder
             .initial_window_size(size)
             .initial_connection_window_size(size);
+    }
+    if habits.takes_websockets {
+        builder.enable_connect_protocol();
     }
     let mut connection = builder.handshake(wire.into_stream()).await?;
     let (orders, mut ordered) = unbounded_channel();

@@ -67,7 +67,11 @@ impl TlsServer {
         }
     }
 
-    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<Wire> {
+    /// Performs the handshake on a connection.
+    ///
+    /// # Errors
+    /// The handshake fails.
+    pub async fn accept(&self, stream: TcpStream) -> io::Result<Wire> {
         let _ = stream.set_nodelay(true);
         let stream = TlsAcceptor::from(Arc::clone(&self.config))
             .accept(stream)

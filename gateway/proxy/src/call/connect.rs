@@ -22,16 +22,17 @@ use crate::worker::Worker;
 /// Takes a connection from the pool that is still open and silent, or a stream of one that is
 /// shared. `is_lost` tells that a connection from the pool was lost before.
 pub(super) fn take(
-    worker: &Worker,
-    forwarding: &Forwarding,
+    call: &Call<'_>,
     picked: &Picked,
     is_lost: bool,
     now: Moment,
 ) -> Option<Box<UpstreamConnection>> {
-    if forwarding.protocol != Protocol::Http11 {
+    let (worker, forwarding) = (call.worker, call.course.forwarding());
+    let protocol = call.protocol();
+    if protocol != Protocol::Http11 {
         let endpoint = picked.in_flight.endpoint();
         let stream = shared::take(worker, forwarding, endpoint, now.instant);
-        if stream.is_some() || forwarding.protocol == Protocol::Http2 {
+        if stream.is_some() || protocol == Protocol::Http2 {
             return stream;
         }
     }
@@ -111,13 +112,14 @@ pub(super) async fn connect(
     attempts: &mut Attempts,
 ) -> Result<Box<UpstreamConnection>, Failure> {
     let forwarding = call.course.forwarding();
-    if forwarding.protocol != Protocol::Http11 {
+    let protocol = call.protocol();
+    if protocol != Protocol::Http11 {
         // Boxed, so that other calls do not carry the room that it takes.
         return Box::pin(shared::open(call, picked, attempts)).await;
     }
     let begin = Instant::now();
     let endpoint = picked.in_flight.endpoint();
-    let established = establish(call.worker, forwarding, endpoint, call.client).await;
+    let established = establish(call.worker, forwarding, endpoint, protocol, call.client).await;
     attempts.connected(begin.elapsed());
     let (Established::Http1(read, write) | Established::Http2(read, write)) = established?;
     let tls = forwarding.tls.clone();

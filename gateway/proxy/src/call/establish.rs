@@ -28,11 +28,13 @@ pub(super) enum Established {
     Http2(ReadHalf, WriteHalf),
 }
 
-/// Opens a connection to an endpoint, for this client if the upstream is told its address.
+/// Opens a connection to an endpoint, in the upstream's protocol or in HTTP/1.1 for a request that
+/// needs it, and for this client if the upstream is told its address.
 pub(super) async fn establish(
     worker: &Worker,
     forwarding: &Forwarding,
     endpoint: &Endpoint,
+    protocol: Protocol,
     client: Option<&Rc<Peer>>,
 ) -> Result<Established, Failure> {
     let begin = worker.clock.now();
@@ -43,7 +45,15 @@ pub(super) async fn establish(
         connected = endpoint_connection(endpoint, within).await;
     }
     let connected = match connected {
-        Ok(connection) => begin_stream(forwarding, client, endpoint, connection, deadline).await,
+        Ok(connection) => {
+            let beginning = Beginning {
+                forwarding,
+                endpoint,
+                protocol,
+                client,
+            };
+            begin_stream(&beginning, connection, deadline).await
+        }
         Err(error) => Err(connect_failure(error)),
     };
     let took = begin.instant.elapsed();
@@ -73,14 +83,26 @@ enum Stream {
     Memory(ReadHalf, WriteHalf),
 }
 
+/// What a connection begins with.
+struct Beginning<'a> {
+    forwarding: &'a Forwarding,
+    endpoint: &'a Endpoint,
+    protocol: Protocol,
+    client: Option<&'a Rc<Peer>>,
+}
+
 /// Sends the PROXY header and performs the TLS handshake, as far as the upstream wants them.
 async fn begin_stream(
-    forwarding: &Forwarding,
-    client: Option<&Rc<Peer>>,
-    endpoint: &Endpoint,
+    beginning: &Beginning<'_>,
     stream: Stream,
     deadline: Instant,
 ) -> Result<Established, Failure> {
+    let &Beginning {
+        forwarding,
+        endpoint,
+        protocol,
+        client,
+    } = beginning;
     #[cfg_attr(
         not(test),
         expect(
@@ -91,7 +113,7 @@ async fn begin_stream(
     let mut connection = match stream {
         Stream::Socket(connection) => connection,
         #[cfg(test)]
-        Stream::Memory(read, write) => return Ok(in_cleartext(forwarding, (read, write))),
+        Stream::Memory(read, write) => return Ok(in_cleartext(protocol, (read, write))),
     };
     if let Some(version) = forwarding.proxy_header {
         let header = proxy_header::write(
@@ -109,9 +131,9 @@ async fn begin_stream(
     }
     match (connection, &forwarding.tls) {
         (Connection::Tcp(stream), Some(tls)) => {
-            let connecting = tls.connect(stream, endpoint.address());
+            let connecting = tls.connect(stream, endpoint.address(), protocol);
             match timeout_at(deadline, connecting).await {
-                Ok(connected) => encrypted(forwarding, connected?),
+                Ok(connected) => encrypted(protocol, connected?),
                 Err(_) => Err(Failure::with(
                     Kind::ConnectTimeout,
                     "the TLS handshake was not complete in time",
@@ -120,25 +142,22 @@ async fn begin_stream(
         }
         (connection, _) => {
             let halves = transport::from_upstream(connection);
-            Ok(in_cleartext(forwarding, halves))
+            Ok(in_cleartext(protocol, halves))
         }
     }
 }
 
-fn in_cleartext(forwarding: &Forwarding, (read, write): (ReadHalf, WriteHalf)) -> Established {
-    match forwarding.protocol {
+fn in_cleartext(protocol: Protocol, (read, write): (ReadHalf, WriteHalf)) -> Established {
+    match protocol {
         Protocol::Http11 | Protocol::Auto => Established::Http1(read, write),
         Protocol::Http2 => Established::Http2(read, write),
     }
 }
 
-fn encrypted(
-    forwarding: &Forwarding,
-    stream: TlsStream<TcpStream>,
-) -> Result<Established, Failure> {
+fn encrypted(protocol: Protocol, stream: TlsStream<TcpStream>) -> Result<Established, Failure> {
     let selects_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let (read, write) = transport::from_tls(stream.into());
-    match forwarding.protocol {
+    match protocol {
         _ if selects_http2 => Ok(Established::Http2(read, write)),
         Protocol::Http11 | Protocol::Auto => Ok(Established::Http1(read, write)),
         Protocol::Http2 => {

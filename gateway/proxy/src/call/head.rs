@@ -6,7 +6,7 @@ use janua_http::failure::Kind;
 use janua_http::fields::{Known, list};
 use janua_http::{Failure, Framing, HeadError, ResponseHead, chunked};
 
-use super::Call;
+use super::{Call, websocket};
 use crate::body::TransferError;
 use crate::incoming::Incoming;
 use crate::responder::Responder;
@@ -59,6 +59,9 @@ impl FinalHead {
                 if response.status == 101 {
                     let words = "101 in HTTP/2";
                     return Poll::Ready(Err(Failure::with(Kind::ResponseMalformed, words)));
+                }
+                if (200..300).contains(&response.status) && websocket::is_asked_for(call) {
+                    websocket::accept(call.head, response);
                 }
             } else {
                 let parse = &mut |bytes: &[u8]| response.parse(bytes, limits, answers_head);

@@ -106,7 +106,7 @@ impl Search {
             };
             attempts.begin(&course.upstream, picked.index, now.instant);
             let is_lost = self.lost_pooled.contains(picked.index);
-            let pooled = connect::take(worker, course.forwarding(), &picked, is_lost, now);
+            let pooled = connect::take(call, &picked, is_lost, now);
             let is_pooled = pooled.is_some();
             let connection = match pooled {
                 Some(connection) => {

@@ -106,7 +106,7 @@ async fn single(
     endpoint: &Arc<Endpoint>,
     deadline: Instant,
 ) -> Result<Box<UpstreamConnection>, Failure> {
-    match establish(worker, forwarding, endpoint, None).await? {
+    match establish(worker, forwarding, endpoint, forwarding.protocol, None).await? {
         Established::Http1(read, write) => {
             let tls = forwarding.tls.clone();
             Ok(Box::new(UpstreamConnection::new((read, write), tls)))
@@ -138,7 +138,7 @@ async fn run(
 ) {
     let forwarding = &upstream.forwarding;
     let deadline = Instant::now() + forwarding.upstream.connect_timeout;
-    let failure = match establish(&worker, forwarding, &endpoint, None).await {
+    let failure = match establish(&worker, forwarding, &endpoint, forwarding.protocol, None).await {
         Ok(Established::Http1(read, write)) => {
             let mut connections = worker.shared.borrow_mut();
             return connections.single(&endpoint, &opening, (read, write));
