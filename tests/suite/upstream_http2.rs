@@ -361,6 +361,54 @@ async fn an_endpoint_of_http1_is_a_clear_failure() {
     assert_eq!(gateway.log_line("/").await["failure"], "no_http2");
 }
 
+/// Such an endpoint is held back like one that refuses connections, and clients notice nothing.
+#[tokio::test]
+async fn an_endpoint_of_http1_is_held_back() {
+    let wrong = Upstream::echo().await;
+    let right = Http2Upstream::http(async |_| Reply::ok("right")).await;
+    let config = Proxy::to(wrong.endpoint())
+        .and(right.endpoint())
+        .upstream("http = \"2\"\npassive_health = { max_fails = 1, fail_timeout = \"60s\" }");
+    let gateway = Gateway::start_one_worker(config).await;
+    for _ in 0..10 {
+        assert_eq!(gateway.get("/").await.text(), "right");
+    }
+    let endpoints = gateway.status().await["upstreams"][0]["endpoints"].clone();
+    let health = |index: usize| endpoints[index]["health"].clone();
+    assert_eq!((health(0), health(1)), ("down".into(), "up".into()));
+    let metrics = gateway.metrics().await;
+    let failures = metrics.sum("janua_upstream_failures_total", &[("kind", "no_http2")]);
+    assert_eq!(failures, 1.0, "it is not asked again");
+}
+
+#[tokio::test]
+async fn an_endpoint_on_a_unix_socket() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("app.sock");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let mut connection = h2::server::handshake(stream).await.unwrap();
+            while let Some(Ok((request, mut respond))) = connection.accept().await {
+                let authority = request.uri().authority().unwrap().as_str();
+                let response = http::Response::builder().header("asked-for", authority);
+                let _ = respond.send_response(response.body(()).unwrap(), true);
+            }
+        }
+    });
+    for (host, authority) in [("preserve", "a.example"), ("upstream", "localhost")] {
+        let config = Proxy::to(format!("unix:{}", path.display()))
+            .upstream(HTTP2)
+            .route(&format!("host = \"{host}\""));
+        let gateway = Gateway::start_one_worker(config).await;
+        for _ in 0..3 {
+            let response = gateway.get("/").await;
+            assert_eq!(response.status, 200, "{}", response.text());
+            assert_eq!(response.header("asked-for"), Some(authority));
+        }
+    }
+}
+
 /// Waits for all of them.
 pub(crate) async fn join_all<T>(each: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut waiting: Vec<_> = each.into_iter().map(|one| (Box::pin(one), None)).collect();
