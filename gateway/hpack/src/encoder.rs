@@ -8,12 +8,16 @@ use crate::dynamic_table::{DynamicTable, Name};
 use crate::static_table::{self, NameHash};
 use crate::{DEFAULT_TABLE_SIZE, ENTRY_OVERHEAD, Indexing, huffman, integer};
 
+/// The longest value that is written as it is if it is not added to the dynamic table: an identifier
+/// of a request, a length.
+const SHORT: usize = 40;
 /// The most entries of the dynamic table that are searched for a field, the newest ones.
 const SEARCHED: usize = 64;
 
 /// Encodes the field blocks that are sent to a peer, all of a connection and in order.
 ///
-/// Strings are Huffman-coded if that is shorter.
+/// Strings are Huffman-coded if that is shorter, except short values that are not added to the
+/// dynamic table: to code them for each response takes more than the few bytes are worth.
 #[derive(Debug)]
 pub struct Encoder {
     table: DynamicTable,
@@ -114,7 +118,7 @@ impl Encoder {
                 self.lower.extend(name.iter().map(u8::to_ascii_lowercase));
                 out.push(indexing.first_byte());
                 write_text(&self.lower, out);
-                write_text(value, out);
+                write_value(value, indexing, out);
             }
         }
         if indexing == Indexing::Add {
@@ -277,7 +281,17 @@ fn write_index(index: usize, out: &mut Vec<u8>) {
 #[inline]
 fn write_literal(index: usize, value: &[u8], indexing: Indexing, out: &mut Vec<u8>) {
     integer::write(index, indexing.prefix(), indexing.first_byte(), out);
-    write_text(value, out);
+    write_value(value, indexing, out);
+}
+
+/// Appends a value.
+#[inline]
+fn write_value(value: &[u8], indexing: Indexing, out: &mut Vec<u8>) {
+    if indexing != Indexing::Add && value.len() <= SHORT {
+        write_plain(value, out);
+    } else {
+        write_text(value, out);
+    }
 }
 
 /// Appends a string (RFC 7541 §5.2).
@@ -288,9 +302,15 @@ fn write_text(text: &[u8], out: &mut Vec<u8>) {
         out.reserve(encoded);
         huffman::encode(text, out);
     } else {
-        integer::write(text.len(), 7, 0, out);
-        out.extend_from_slice(text);
+        write_plain(text, out);
     }
+}
+
+/// Appends a string that is not coded.
+#[inline]
+fn write_plain(text: &[u8], out: &mut Vec<u8>) {
+    integer::write(text.len(), 7, 0, out);
+    out.extend_from_slice(text);
 }
 
 #[cfg(test)]

@@ -40,6 +40,25 @@ fn representations() {
     }
 }
 
+/// The first byte of a value tells whether it is coded.
+#[test]
+fn which_values_are_huffman_coded() {
+    let (short, long) = ("0".repeat(SHORT), "0".repeat(SHORT + 1));
+    for (value, indexing, is_coded) in [
+        (&short, Without, false),
+        (&short, Never, false),
+        (&short, Add, true),
+        (&long, Without, true),
+        (&long, Never, true),
+    ] {
+        for (name, name_bytes) in [("etag", 1 + usize::from(indexing != Add)), ("~", 3)] {
+            let written = block(&mut Encoder::new(), &[(name, value, indexing)]);
+            let first = written[name_bytes];
+            assert_eq!(first & 0x80 != 0, is_coded, "{name} {indexing:?}");
+        }
+    }
+}
+
 #[test]
 fn entries_of_the_dynamic_table_are_found() {
     let mut encoder = Encoder::new();
