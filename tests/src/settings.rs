@@ -19,7 +19,7 @@ pub struct Settings {
     level: String,
     open_files: Option<u64>,
     environment: Vec<(String, String)>,
-    state_dir: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
     hosts: Option<String>,
     watch: bool,
     is_over_tls: bool,
@@ -38,7 +38,7 @@ impl Settings {
             level: "info".to_owned(),
             open_files: None,
             environment: Vec::new(),
-            state_dir: None,
+            cache_dir: None,
             hosts: None,
             watch: false,
             is_over_tls: Transport::of_process() != Transport::Plain,
@@ -88,11 +88,11 @@ impl Settings {
         self
     }
 
-    /// Uses a shared `state_dir`, so that large components are compiled only
+    /// Uses a shared `cache_dir`, so that large components are compiled only
     /// once.
     #[must_use]
-    pub fn state_dir(mut self, path: &Path) -> Self {
-        self.state_dir = Some(path.to_owned());
+    pub fn cache_dir(mut self, path: &Path) -> Self {
+        self.cache_dir = Some(path.to_owned());
         self
     }
 
@@ -143,8 +143,11 @@ impl Settings {
 
     /// The complete configuration file.
     pub(crate) fn complete(&self, config: &str, directory: &Path) -> String {
-        let own = directory.join("state");
-        let state_dir = self.state_dir.as_deref().unwrap_or(&own).display();
+        let state_dir = directory.join("state");
+        let state_dir = state_dir.display();
+        let cache_dir = self.cache_dir.as_deref();
+        let cache_dir = cache_dir.map(|path| format!("cache_dir = \"{}\"\n", path.display()));
+        let cache_dir = cache_dir.unwrap_or_default();
         let hosts_file = self.hosts.as_ref().map(|lines| {
             let path = directory.join("hosts");
             std::fs::write(&path, lines).expect("the hosts file can be written");
@@ -158,7 +161,7 @@ impl Settings {
         };
         let directory = directory.display();
         let server = format!(
-            "[server]\nworkers = {}\ndrain_timeout = \"{}\"\nstate_dir = \"{state_dir}\"\nwatch = {}\n{hosts_file}{}\n",
+            "[server]\nworkers = {}\ndrain_timeout = \"{}\"\nstate_dir = \"{state_dir}\"\n{cache_dir}watch = {}\n{hosts_file}{}\n",
             self.workers, self.drain_timeout, self.watch, self.server,
         );
         // A configuration may have a table `server` of its own, which these fields join.

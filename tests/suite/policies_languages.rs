@@ -45,15 +45,15 @@ config = {{ {config} }}
 
 /// A shared directory of the compile cache: Cranelift takes long for a complete
 /// Python interpreter.
-fn state_dir() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("state")
+fn cache_dir() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compiled")
 }
 
 /// Fills the compile cache, however long it takes.
 async fn compile(config: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let state = state_dir();
-    let server = format!("{config}\n[server]\nstate_dir = \"{}\"\n", state.display());
+    let cache = cache_dir();
+    let server = format!("{config}\n[server]\ncache_dir = \"{}\"\n", cache.display());
     std::fs::write(folder.path().join("janua.toml"), server).unwrap();
     let checked = run(folder.path(), &["check"]).await;
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
@@ -107,7 +107,7 @@ async fn three_languages_answer_alike() {
     compile(&text).await;
     let gateway = Settings::new()
         .workers(1)
-        .state_dir(&state_dir())
+        .cache_dir(&cache_dir())
         .start(text)
         .await;
     // Twice: the first calls the policy, the second reuses the verdict.
@@ -177,8 +177,8 @@ async fn three_languages_refuse_alike() {
         let mut text = tenants(&languages, config);
         let proxy = Proxy::to("127.0.0.1:9");
         text += &format!(
-            "{proxy}\n[server]\nstate_dir = \"{}\"\n",
-            state_dir().display()
+            "{proxy}\n[server]\ncache_dir = \"{}\"\n",
+            cache_dir().display()
         );
         std::fs::write(folder.path().join("janua.toml"), text).unwrap();
         let checked = run(folder.path(), &["check", "--json"]).await;
@@ -217,7 +217,7 @@ async fn a_reload_to_another_language_drops_nothing() {
         compile(&of(path)).await;
     }
     let mut gateway = Settings::new()
-        .state_dir(&state_dir())
+        .cache_dir(&cache_dir())
         .start(of(&languages[0].1))
         .await;
     let traffic = crate::policies_beside::Traffic::start(

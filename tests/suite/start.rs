@@ -42,6 +42,34 @@ async fn a_log_that_cannot_be_opened() {
     }
 }
 
+/// What must last is apart from what may be lost. A check compiles components, and makes no keys.
+#[tokio::test]
+async fn the_directories_of_state_and_cache() {
+    for (configured, cache) in [
+        ("", "state/cache"),
+        ("cache_dir = \"elsewhere\"\n", "elsewhere"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "[listeners.public]\naddress = \"127.0.0.1:0\"\ntls = true\n\
+             [policies.branding]\ncomponent = \"headers\"\n\
+             config.response = {{ set = {{ x-brand = \"1\" }} }}\n\
+             [[sites]]\nhosts = [\"a.example\"]\ncertificate = \"self-signed\"\n\
+             policies = [\"branding\"]\nroutes = [{{ respond = {{}} }}]\n\
+             [server]\nstate_dir = \"state\"\n{configured}"
+        );
+        fs::write(folder.path().join("janua.toml"), config).unwrap();
+        let ran = run(folder.path(), &["check"]).await;
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let has = |path: &str| {
+            let entries = fs::read_dir(folder.path().join(path));
+            entries.is_ok_and(|mut entries| entries.next().is_some())
+        };
+        assert!(has(cache), "{cache}");
+        assert_eq!(has("state"), configured.is_empty());
+    }
+}
+
 /// `check` does not create a log file.
 #[tokio::test]
 async fn a_check_makes_no_log() {

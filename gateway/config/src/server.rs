@@ -21,9 +21,12 @@ table! {
         /// The header field that carries the request id to the upstream. If a
         /// trusted proxy sent one, that id is kept.
         request_id_header: Spanned<FieldName> = default("\"x-request-id\"");
-        /// The directory of the compile cache, relative to this file. It must
-        /// belong to the user of the process.
-        state_dir: Option<Spanned<PathBuf>> = optional("`$XDG_CACHE_HOME/janua`, or `/var/cache/janua`");
+        /// The directory of what must last, relative to this file: the keys and certificates
+        /// that the gateway makes.
+        state_dir: Option<Spanned<PathBuf>> = optional("`$STATE_DIRECTORY` (systemd), `$XDG_STATE_HOME/janua`, or `/var/lib/janua`");
+        /// The directory of what may be lost, relative to this file: compiled components. It
+        /// must belong to the user of the process and have mode 0700.
+        cache_dir: Option<Spanned<PathBuf>> = optional("`cache` in a `state_dir` that is given; otherwise `$CACHE_DIRECTORY` (systemd), `$XDG_CACHE_HOME/janua`, or `/var/cache/janua`");
         /// The hosts file, whose names are not looked up in DNS, relative to
         /// this file.
         hosts_file: Option<Spanned<PathBuf>> = optional("`/etc/hosts`");
@@ -43,6 +46,24 @@ table! {
 fn whole(server: &Server, decoder: &mut Decoder<'_>) {
     bounds(server, decoder);
     internal(server, decoder);
+    lasting(server, decoder);
+}
+
+/// Warns of a `state_dir` that may be emptied. It was the directory of compiled components once.
+fn lasting(server: &Server, decoder: &mut Decoder<'_>) {
+    let Some(state) = &server.state_dir else {
+        return;
+    };
+    if state.value.starts_with("/var/cache") {
+        decoder.push(
+            Diagnostic::warning(
+                state.span,
+                "`state_dir` holds what must last, such as private keys, but `/var/cache` may be \
+                 emptied at any time",
+            )
+            .help("write `cache_dir` for compiled components, and leave `state_dir` out"),
+        );
+    }
 }
 
 /// Refuses values so large that they would exhaust the machine.

@@ -10,6 +10,7 @@ mod cache;
 mod certificates;
 mod changes;
 mod deploy;
+mod directories;
 mod log;
 mod policies;
 mod purge;
@@ -151,7 +152,7 @@ fn estate(
     state_dir: PathBuf,
 ) -> Result<Estate, StartError> {
     let runtime = Runtime::new(RuntimeOptions {
-        cache_dir: cache_dir(loaded),
+        cache_dir: directories::cache(&loaded.config.server),
     })
     .map_err(|error| StartError::Machine(error.to_string()))?;
     let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);
@@ -186,21 +187,6 @@ fn only(fault: Diagnostic, loaded: &Loaded) -> Diagnostics {
     found
 }
 
-/// `state_dir`, or the system's directory for caches.
-fn cache_dir(loaded: &Loaded) -> Option<PathBuf> {
-    if let Some(directory) = &loaded.config.server.state_dir {
-        return Some(directory.value.clone());
-    }
-    if let Some(cache) = std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
-        return Some(PathBuf::from(cache).join("janua"));
-    }
-    if rustix::process::geteuid().is_root() {
-        return Some(PathBuf::from("/var/cache/janua"));
-    }
-    let home = std::env::var_os("HOME").filter(|value| !value.is_empty())?;
-    Some(PathBuf::from(home).join(".cache/janua"))
-}
-
 impl Gateway {
     /// Compiles the configuration and starts the workers, which do not listen yet.
     ///
@@ -209,7 +195,7 @@ impl Gateway {
     /// runs then.
     pub(crate) fn start(config: &Path, mut loaded: Loaded) -> Result<Arc<Self>, StartError> {
         let workers = workers(&loaded);
-        let state_dir = cache_dir(&loaded).unwrap_or_else(|| PathBuf::from("."));
+        let state_dir = directories::state(&loaded.config.server);
         let cache = cache::options(&loaded.config);
         let estate = Arc::new(estate(&loaded, workers, &cache, state_dir)?);
         // Before the files are used: what changes from now on is noticed.

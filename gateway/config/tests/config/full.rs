@@ -50,6 +50,7 @@ fn process() {
     assert_eq!(server.drain_timeout, 60 * SECOND);
     assert_eq!(server.request_id_header.as_str(), "x-correlation-id");
     assert_eq!(*server.state_dir.unwrap(), Path::new("etc/state"));
+    assert_eq!(*server.cache_dir.unwrap(), Path::new("etc/cache"));
     assert_eq!(*server.hosts_file.unwrap(), Path::new("etc/hosts"));
     assert_eq!(server.buckets.get(), 5_000);
     let internal: Vec<_> = server
@@ -75,7 +76,7 @@ fn process_defaults() {
     assert!(server.workers.is_none());
     assert_eq!(server.drain_timeout, 30 * SECOND);
     assert_eq!(server.request_id_header.as_str(), "x-request-id");
-    assert!(server.state_dir.is_none());
+    assert!(server.state_dir.is_none() && server.cache_dir.is_none());
     assert_eq!(server.buckets.get(), 1_000_000);
     assert!(server.internal_headers.is_empty());
     assert!(server.watch);

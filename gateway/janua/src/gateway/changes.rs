@@ -138,6 +138,9 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     if old.server.state_dir != new.server.state_dir {
         fields.push("server.state_dir");
     }
+    if old.server.cache_dir != new.server.cache_dir {
+        fields.push("server.cache_dir");
+    }
     if old.server.hosts_file != new.server.hosts_file {
         fields.push("server.hosts_file");
     }
