@@ -7,7 +7,11 @@
 //! - `/requests`: the number of requests so far.
 //! - `POST /upload`: one byte, after the body, which must have a `Content-Length`.
 //! - `/tunnel`: 101, and then everything that is sent, as an echo.
+//! - `/websocket`: a WebSocket that sends each message back.
 //! - Any other path: 404. Queries are ignored.
+//!
+//! A connection that begins with HTTP/2 carries gRPC calls, whatever the method: each message is
+//! sent back.
 
 mod answers;
 
@@ -17,7 +21,9 @@ use std::os::fd::OwnedFd;
 
 use rustix::event::epoll;
 
-use answers::{Answer, Answers, SWITCH};
+use crate::http2::{self, Service};
+use crate::websocket;
+use answers::{Answer, Answers};
 
 /// Longest head accepted, in bytes; a connection that sends more is closed.
 const HEAD_LIMIT: usize = 16 * 1024;
@@ -114,8 +120,7 @@ struct Peer {
     /// The response to the request whose body is being received, and the bytes that are
     /// missing.
     uploading: Option<(Answer, usize)>,
-    /// True in a tunnel: received bytes are sent back.
-    is_tunnel: bool,
+    protocol: Protocol,
     writing: Option<(Answer, usize)>,
 }
 
@@ -125,7 +130,7 @@ impl Peer {
             stream,
             head: Vec::with_capacity(1024),
             uploading: None,
-            is_tunnel: false,
+            protocol: Protocol::Requests,
             writing: None,
         }
     }
@@ -144,9 +149,13 @@ impl Peer {
                     Progress::Gone => return false,
                 }
             }
-            if let Some(answer) = self.next_request(answers) {
-                self.writing = Some((answer, 0));
-                continue;
+            match self.next_answer(answers) {
+                Ok(Some(answer)) => {
+                    self.writing = Some((answer, 0));
+                    continue;
+                }
+                Ok(None) => {}
+                Err(Malformed) => return false,
             }
             if self.head.len() > HEAD_LIMIT {
                 return false;
@@ -187,12 +196,27 @@ impl Peer {
         Progress::Done
     }
 
+    /// Takes from the buffer what can be answered, and returns the answer.
+    fn next_answer(&mut self, answers: &mut Answers) -> Result<Option<Answer>, Malformed> {
+        if http2::is_begun_by(&self.head) && matches!(self.protocol, Protocol::Requests) {
+            self.protocol = Protocol::Http2(Box::new(Service::new()));
+        }
+        let out = match &mut self.protocol {
+            Protocol::Requests => return Ok(self.next_request(answers)),
+            Protocol::Tunnel => std::mem::take(&mut self.head),
+            Protocol::WebSocket => websocket::echo(&mut self.head).map_err(|_| Malformed)?,
+            Protocol::Http2(_) if self.head.is_empty() => return Ok(None),
+            Protocol::Http2(service) => {
+                let out = service.take(&self.head).map_err(|_| Malformed)?;
+                self.head.clear();
+                out
+            }
+        };
+        Ok((!out.is_empty()).then(|| out.into()))
+    }
+
     /// Removes the next complete request from the buffer, and returns its response.
     fn next_request(&mut self, answers: &mut Answers) -> Option<Answer> {
-        if self.is_tunnel {
-            let came = std::mem::take(&mut self.head);
-            return (!came.is_empty()).then(|| came.into());
-        }
         let (answer, left) = match self.uploading.take() {
             Some(upload) => upload,
             None => {
@@ -200,7 +224,7 @@ impl Peer {
                 let head = self.head.get(..end).unwrap_or_default();
                 let answer = answers.to(head);
                 let length = content_length(head);
-                self.is_tunnel = answer.as_ref() == SWITCH;
+                self.protocol = Protocol::after(&answer);
                 self.head.drain(..end);
                 (answer, length)
             }
@@ -227,6 +251,32 @@ fn content_length(head: &[u8]) -> usize {
         .and_then(|value| value.trim().parse().ok())
         .unwrap_or(0)
 }
+
+/// What a connection carries.
+enum Protocol {
+    /// Requests of HTTP/1.
+    Requests,
+    /// Bytes, which are sent back.
+    Tunnel,
+    /// Messages, which are sent back.
+    WebSocket,
+    /// Calls.
+    Http2(Box<Service>),
+}
+
+impl Protocol {
+    /// What follows a response of HTTP/1.
+    fn after(answer: &[u8]) -> Self {
+        match answer {
+            answers::TUNNEL => Self::Tunnel,
+            answers::WEBSOCKET => Self::WebSocket,
+            _ => Self::Requests,
+        }
+    }
+}
+
+/// The peer has violated the protocol.
+struct Malformed;
 
 enum Progress {
     Done,

@@ -1,4 +1,4 @@
-//! TLS, HTTP/2, files, cache hits and compression: what is measured, and for which contenders.
+//! TLS, HTTP/2, gRPC, WebSockets, files, cache hits and compression: what is measured, and for which contenders.
 //!
 //! The contenders of a [`Group`] are started together, each with one configuration. The
 //! [`Case`]s of the group are then measured one after the other as in [`compare`].
@@ -66,6 +66,8 @@ pub(crate) struct Measured {
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
+/// Messages each way in a call of the streaming case.
+const MESSAGES: u8 = 100;
 /// Objects in the disk case: many more than a memory store of 2 MiB holds.
 const OBJECTS: usize = 64;
 /// The longest correct gzip response, in bytes. The document has 100 KiB, and is compressed
@@ -92,6 +94,18 @@ pub(crate) const GROUPS: &[Group] = &[
             ask: || Ask::plain("/1k", KIB).over(Over::Http2Tls), rate: Some(1500.0), connections: 16, hits: false },
         Case { name: "h2-saturated", title: "HTTP/2, 1 KiB, saturated", about: "Cleartext, 16 connections with 16 requests each at any time.",
             ask: || Ask::plain("/1k", KIB).over(Over::Http2), rate: None, connections: 16, hits: false },
+    ] },
+    Group { name: "grpc", rows: known::GRPC, cases: &[
+        Case { name: "grpc-unary", title: "gRPC, unary calls", about: "HTTP/2 in cleartext on both sides, 16 connections that carry up to 16 calls at once. A message of 100 bytes each way. The answer and `grpc-status: 0` are verified for each call.",
+            ask: || Ask::call(1), rate: Some(1500.0), connections: 16, hits: false },
+        Case { name: "grpc-saturated", title: "gRPC, unary calls, saturated", about: "The same with 16 calls on each connection at any time.",
+            ask: || Ask::call(1), rate: None, connections: 16, hits: false },
+        Case { name: "grpc-stream", title: "gRPC, streams in both directions", about: "A call carries 100 messages of 100 bytes each way, each of which the client sends once the answer to the one before has come. CPU and latency are those of the whole call, so that a message in both directions takes a hundredth. All answers and `grpc-status: 0` are verified.",
+            ask: || Ask::call(MESSAGES), rate: Some(60.0), connections: 16, hits: false },
+    ] },
+    Group { name: "websocket", rows: known::WEBSOCKETS, cases: &[
+        Case { name: "websocket-echo", title: "WebSocket, echo", about: "Kept connections of HTTP/1.1 that are upgraded. A message of 100 bytes, and the same one that comes back, count as a request. All answers are verified.",
+            ask: || Ask::message("/websocket", 100), rate: Some(2000.0), connections: 32, hits: false },
     ] },
     Group { name: "static", rows: known::FILES, cases: &[
         Case { name: "static-1k", title: "File, 1 KiB", about: "The same file again and again.",
@@ -247,7 +261,9 @@ mod tests {
         assert_eq!(chosen(&["static-10m", "gzip"]), ["static-10m", "gzip-100k"]);
         assert_eq!(chosen(&["hit"]), ["hit-1k", "hit-100k"]);
         assert_eq!(chosen(&["h2"]), ["h2-1k", "h2-tls-1k", "h2-saturated"]);
+        let grpc = ["grpc-unary", "grpc-saturated", "grpc-stream"];
+        assert_eq!(chosen(&["grpc"]), grpc);
         assert_eq!(chosen(&["nothing"]), [""; 0]);
-        assert_eq!(chosen(&[]).len(), 15);
+        assert_eq!(chosen(&[]).len(), 19);
     }
 }

@@ -124,7 +124,7 @@ impl Multiplexed {
         }
         Ok(Self {
             connection,
-            conversation: Conversation::new(ask.length()),
+            conversation: Conversation::new(ask.payload()),
             block: ask.requests().pop().context("no request")?,
             buffer: vec![0; 32 * 1024],
         })

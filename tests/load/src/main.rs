@@ -25,6 +25,7 @@ mod scenario;
 mod tls;
 mod trace;
 
+mod websocket;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -102,7 +103,8 @@ enum Action {
         #[arg(long, default_value = "target/release/janua")]
         janua: Vec<PathBuf>,
         /// Names of scenarios, separated by commas; default all: plain-1k, plain-1m,
-        /// upload-128k, hit-1k, file-1m, policies-5, tls-1k, tls-new, tls-resumed, h2-1k, tunnel.
+        /// upload-128k, hit-1k, file-1m, policies-5, tls-1k, tls-new, tls-resumed, h2-1k,
+        /// grpc-unary, tunnel.
         #[arg(long, value_delimiter = ',')]
         case: Vec<String>,
         /// Directory for configurations and counts.
@@ -119,7 +121,7 @@ enum Action {
         before: Vec<PathBuf>,
         /// With `--before`, names of scenarios, separated by commas; default all:
         /// plain-1k, plain-1m, upload-128k, hit-1k, file-1m, policies-5, tls-1k, tls-new,
-        /// tls-resumed, h2-1k, and memory.
+        /// tls-resumed, h2-1k, grpc-unary, and memory.
         #[arg(long, value_delimiter = ',', requires = "before")]
         case: Vec<String>,
         /// Length of the responses.
@@ -148,9 +150,10 @@ enum Action {
         #[command(flatten)]
         whom: Whom,
         /// Names of cases or groups, separated by commas; default all.
-        /// Groups: tls, h2, static, hit, disk, gzip, gzip-hit. Further: tls-1k, tls-1m, tls-new,
-        /// tls-resumed, h2-1k, h2-tls-1k, h2-saturated, static-1k, static-100k, static-10m,
-        /// hit-1k, hit-100k, collapse.
+        /// Groups: tls, h2, grpc, websocket, static, hit, disk, gzip, gzip-hit. Further: tls-1k,
+        /// tls-1m, tls-new, tls-resumed, h2-1k, h2-tls-1k, h2-saturated, grpc-unary,
+        /// grpc-saturated, grpc-stream, websocket-echo, static-1k, static-100k, static-10m, hit-1k,
+        /// hit-100k, collapse.
         #[arg(long, value_delimiter = ',')]
         case: Vec<String>,
         /// Length of a round, in seconds.
@@ -178,7 +181,7 @@ enum Action {
         #[arg(long, default_value_t = 5.0)]
         seconds: f64,
     },
-    /// The shared upstream: `/1k` and `/1m`.
+    /// The shared upstream: `/1k` and `/1m`, WebSockets, gRPC calls.
     Backend {
         /// Where to listen.
         #[arg(long)]

@@ -25,7 +25,7 @@ pub(crate) struct Findings {
     pub(crate) saturated: Comparison,
     /// Responses of 1 MiB.
     pub(crate) large: Comparison,
-    /// TLS, HTTP/2, files, cache hits and compression.
+    /// TLS, HTTP/2, gRPC, WebSockets, files, cache hits and compression.
     pub(crate) cases: Vec<Measured>,
     /// Clients that miss the same object.
     pub(crate) collapses: Vec<Collapse>,
@@ -86,7 +86,7 @@ const REPEAT: &str = "\
 make bench                # this page; about ten minutes; wants a machine with nothing else to do
 make bench-peers          # Envoy and Caddy, where the distribution has none
 target/release/janua-load compare --only nginx,hyper,janua,janua-5 --seconds 5
-target/release/janua-load cases --case h2,hit-1k --only nginx,janua   # TLS, HTTP/2, files, cache, compression
+target/release/janua-load cases --case h2,hit-1k --only nginx,janua   # TLS, HTTP/2, gRPC, files, cache, …
 target/release/janua-load bench --micro   # fills in the microbenchmarks too
 ```
 
@@ -191,14 +191,14 @@ fn policies(found: &Comparison) -> String {
     text.trim_end().to_owned()
 }
 
-/// TLS, HTTP/2, files, cache hits and compression.
+/// TLS, HTTP/2, gRPC, WebSockets, files, cache hits and compression.
 pub(crate) fn cases(all: &[Measured]) -> String {
     let measured: Vec<String> = all.iter().map(measured).collect();
     if measured.is_empty() {
         return String::new();
     }
     format!(
-        "## TLS, HTTP/2, files, cache, compression\n\n\
+        "## TLS, HTTP/2, gRPC, WebSocket, files, cache, compression\n\n\
          CPU per request, measured as above, in programs of their own with the configurations named \
          here. Where hits are measured, the requests that reached the backend during the rounds are \
          counted.\n\n{}",

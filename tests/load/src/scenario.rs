@@ -64,6 +64,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         exchange: Exchange::Request(|| Ask::plain("/1k", KIB).over(Over::ResumedTls), KIB) },
     Scenario { name: "h2-1k", row: (known::HTTP2, "janua"), rate: 2000.0, connections: 16,
         exchange: Exchange::Request(|| Ask::plain("/1k", KIB).over(Over::Http2), KIB) },
+    Scenario { name: "grpc-unary", row: (known::GRPC, "janua"), rate: 1500.0, connections: 16,
+        exchange: Exchange::Request(|| Ask::call(1), 0) },
     Scenario { name: "tunnel", row: (known::PROXIES, "janua"), rate: 0.0, connections: 0,
         exchange: Exchange::Tunnel },
 ];

@@ -1,4 +1,4 @@
-//! The prepared responses of the upstream.
+//! The prepared responses of the upstream, of HTTP/1.
 
 use std::rc::Rc;
 
@@ -13,7 +13,8 @@ pub(super) struct Answers {
     prepared: Vec<(String, Answer)>,
     missing: Answer,
     tunnel: Answer,
-    /// Requests so far.
+    websocket: Answer,
+    /// Requests of HTTP/1 so far.
     requests: u64,
 }
 
@@ -38,7 +39,8 @@ impl Answers {
         Self {
             prepared,
             missing: response("404 Not Found", octets, "", &[]),
-            tunnel: SWITCH.into(),
+            tunnel: TUNNEL.into(),
+            websocket: WEBSOCKET.into(),
             requests: 0,
         }
     }
@@ -59,6 +61,9 @@ impl Answers {
         if path == b"/tunnel" {
             return Rc::clone(&self.tunnel);
         }
+        if path == b"/websocket" {
+            return Rc::clone(&self.websocket);
+        }
         let mut prepared = self.prepared.iter();
         let known = prepared.find(|(known, _)| known.as_bytes() == path);
         Rc::clone(known.map_or(&self.missing, |(_, answer)| answer))
@@ -66,8 +71,12 @@ impl Answers {
 }
 
 /// The response to a request for a tunnel.
-pub(super) const SWITCH: &[u8] =
+pub(super) const TUNNEL: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+
+/// The response to a request for a WebSocket. The client has one key, so that this is its proof.
+pub(super) const WEBSOCKET: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 /// Least length of the document `/json`, in bytes.
 const JSON_LENGTH: usize = 100 * 1024;

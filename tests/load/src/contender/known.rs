@@ -36,6 +36,12 @@ const NGINX_HTTP2: &str = include_str!("../../configs/nginx-http2.conf");
 const HAPROXY_HTTP2: &str = include_str!("../../configs/haproxy-http2.cfg");
 const ENVOY_HTTP2: &str = include_str!("../../configs/envoy-http2.yaml");
 const JANUA_HTTP2: &str = include_str!("../../configs/janua-http2.toml");
+const NGINX_GRPC: &str = include_str!("../../configs/nginx-grpc.conf");
+const HAPROXY_GRPC: &str = include_str!("../../configs/haproxy-grpc.cfg");
+const ENVOY_GRPC: &str = include_str!("../../configs/envoy-grpc.yaml");
+const JANUA_GRPC: &str = include_str!("../../configs/janua-grpc.toml");
+const NGINX_WEBSOCKET: &str = include_str!("../../configs/nginx-websocket.conf");
+const ENVOY_WEBSOCKET: &str = include_str!("../../configs/envoy-websocket.yaml");
 const JANUA_GZIP_CACHE: &str = include_str!("../../configs/janua-gzip-cache.toml");
 
 /// Proxies.
@@ -70,6 +76,24 @@ pub(crate) const HTTP2: &[Row] = &[
     ("haproxy", Flavour::Haproxy, HAPROXY_HTTP2, "", "the same"),
     ("envoy", Flavour::Envoy, ENVOY_HTTP2, "", "the same"),
     ("janua", Flavour::Janua, JANUA_HTTP2, "", "the same"),
+];
+
+/// Proxies for gRPC, with HTTP/2 in cleartext on both sides.
+#[rustfmt::skip]
+pub(crate) const GRPC: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_GRPC, "", "`grpc_pass`: one call at a time on each upstream connection"),
+    ("haproxy", Flavour::Haproxy, HAPROXY_GRPC, "", "`proto h2` on both sides: calls share upstream connections"),
+    ("envoy", Flavour::Envoy, ENVOY_GRPC, "", "`http2_protocol_options` on both sides: calls share upstream connections"),
+    ("janua", Flavour::Janua, JANUA_GRPC, "", "`http2 = true`, `http = \"2\"`: calls share upstream connections"),
+];
+
+/// Proxies for WebSockets.
+#[rustfmt::skip]
+pub(crate) const WEBSOCKETS: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_WEBSOCKET, "", "`proxy_set_header` for `Upgrade` and `Connection`"),
+    ("haproxy", Flavour::Haproxy, HAPROXY, "", "plain reverse proxy"),
+    ("envoy", Flavour::Envoy, ENVOY_WEBSOCKET, "", "`upgrade_configs`"),
+    ("janua", Flavour::Janua, JANUA, "", "plain reverse proxy"),
 ];
 
 /// File servers.
@@ -117,6 +141,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static Row> {
         PROXIES,
         TLS,
         HTTP2,
+        GRPC,
+        WEBSOCKETS,
         FILES,
         CACHES,
         DISKS,

@@ -1,8 +1,12 @@
 //! The requests of a run, and the expected responses.
 
 use super::API_KEY;
-use crate::http2;
+use crate::http2::{self, Payload};
 use crate::tls::Over;
+use crate::websocket;
+
+/// The method that all gRPC calls are to.
+const CALL_PATH: &str = "/janua.load.Echo/Call";
 
 /// A request, or several that take turns, and the response that all of them must get.
 #[derive(Clone, Debug)]
@@ -17,6 +21,8 @@ pub(crate) struct Ask {
     pub(super) body: Body,
     /// How the requests are sent.
     pub(crate) over: Over,
+    /// Requests that a connection carries at the same time.
+    pub(crate) together: usize,
 }
 
 /// The expected body of a response.
@@ -26,21 +32,28 @@ pub(super) enum Body {
     Plain(usize),
     /// At most this many bytes in this content coding.
     Encoded(&'static str, usize),
+    /// The messages of a gRPC call, so many, each after the echo of the one before.
+    Call(u8),
+    /// A message of a WebSocket with this many bytes, as an echo.
+    Message(usize),
 }
 
 impl Body {
     /// The expected `Content-Encoding`.
     pub(super) fn coding(self) -> Option<&'static str> {
         match self {
-            Self::Plain(_) => None,
+            Self::Plain(_) | Self::Call(_) | Self::Message(_) => None,
             Self::Encoded(coding, _) => Some(coding),
         }
     }
 
-    /// The most bytes of body.
-    fn longest(self) -> usize {
+    /// What a connection of HTTP/2 carries.
+    pub(super) fn payload(self) -> Payload {
         match self {
-            Self::Plain(length) | Self::Encoded(_, length) => length,
+            Self::Plain(length) | Self::Encoded(_, length) | Self::Message(length) => {
+                Payload::Body(length)
+            }
+            Self::Call(messages) => Payload::Call(messages),
         }
     }
 }
@@ -54,17 +67,33 @@ impl Ask {
             upload: 0,
             body: Body::Plain(length),
             over: Over::Cleartext,
+            together: 1,
+        }
+    }
+
+    /// gRPC calls of so many messages of 100 bytes, at least one, which the server sends back.
+    /// Each message follows the echo of the one before.
+    pub(crate) fn call(messages: u8) -> Self {
+        Self {
+            body: Body::Call(messages),
+            ..Self::plain(CALL_PATH, 0).over(Over::Http2)
+        }
+    }
+
+    /// Messages of `length` bytes, at most 125, of a WebSocket at this path that sends them back.
+    pub(crate) fn message(path: impl Into<String>, length: usize) -> Self {
+        Self {
+            body: Body::Message(length),
+            ..Self::plain(path, 0)
         }
     }
 
     /// One path, whose response has this content coding and at most `limit` bytes of body.
     pub(crate) fn encoded(path: impl Into<String>, coding: &'static str, limit: usize) -> Self {
         Self {
-            paths: vec![path.into()],
             encoding: Some(coding),
-            upload: 0,
             body: Body::Encoded(coding, limit),
-            over: Over::Cleartext,
+            ..Self::plain(path, 0)
         }
     }
 
@@ -78,7 +107,12 @@ impl Ask {
 
     /// The same, sent in this way.
     pub(crate) fn over(self, over: Over) -> Self {
-        Self { over, ..self }
+        let together = over.streams();
+        Self {
+            over,
+            together,
+            ..self
+        }
     }
 
     /// The same for `count` objects in turn: `?0`, `?1` and so on are appended to the path.
@@ -91,13 +125,25 @@ impl Ask {
         Self { paths, ..self }
     }
 
-    /// The most bytes of body in a response.
-    pub(crate) fn length(&self) -> usize {
-        self.body.longest()
+    /// What a connection of HTTP/2 carries.
+    pub(crate) fn payload(&self) -> Payload {
+        self.body.payload()
     }
 
-    /// The requests in wire format; for HTTP/2, their blocks of fields.
+    /// The path of a WebSocket, and the frame that comes back on it; `None` for requests.
+    pub(super) fn socket(&self) -> Option<(&str, Vec<u8>)> {
+        let (Body::Message(length), Some(path)) = (self.body, self.paths.first()) else {
+            return None;
+        };
+        Some((path, websocket::message(length).1))
+    }
+
+    /// The requests in wire format; for HTTP/2, their blocks of fields, and for a WebSocket the
+    /// message.
     pub(crate) fn requests(&self) -> Vec<Vec<u8>> {
+        if let Body::Message(length) = self.body {
+            return vec![websocket::message(length).0];
+        }
         if self.over.is_http2() {
             return self.blocks();
         }
@@ -124,10 +170,16 @@ impl Ask {
     /// neither are responses that do not fit into a window.
     fn blocks(&self) -> Vec<Vec<u8>> {
         debug_assert!(self.upload == 0 && self.encoding.is_none());
-        debug_assert!(self.length() <= http2::STREAM_WINDOW);
+        let block = match self.payload() {
+            Payload::Body(length) => {
+                debug_assert!(length <= http2::STREAM_WINDOW);
+                http2::block
+            }
+            Payload::Call(_) => http2::call_block,
+        };
         let secure = self.over != Over::Http2;
         let paths = self.paths.iter();
-        paths.map(|path| http2::block(path, secure)).collect()
+        paths.map(|path| block(path, secure)).collect()
     }
 }
 

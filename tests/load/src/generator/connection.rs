@@ -17,7 +17,8 @@ use crate::tls::Session;
 const CONNECT_LIMIT: Duration = Duration::from_millis(500);
 /// Requests of up to this length fit into the buffer of any socket.
 const SMALL_REQUEST: usize = 8 * 1024;
-const HEAD_LIMIT: usize = 16 * 1024;
+/// The longest head of a response, in bytes.
+pub(super) const HEAD_LIMIT: usize = 16 * 1024;
 
 /// A connection with at most one request under way.
 pub(super) struct Connection {
@@ -302,6 +303,8 @@ impl Expected {
         let right = match self.body {
             Body::Plain(length) => self.came == length,
             Body::Encoded(_, limit) => (1..=limit).contains(&self.came),
+            // These are not sent by this type of connection.
+            Body::Call(_) | Body::Message(_) => false,
         };
         (!right).then_some(Failure::Length)
     }

@@ -54,7 +54,7 @@ impl Lane {
             tls: target.ask.over.config()?,
             requests: target.ask.requests(),
             turn: 0,
-            streams: target.ask.over.streams(),
+            streams: target.ask.together,
             target,
             free: VecDeque::new(),
             unflushed: Vec::new(),

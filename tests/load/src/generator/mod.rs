@@ -13,6 +13,7 @@ mod connection;
 mod lane;
 mod multiplexed;
 mod outcome;
+mod socket;
 mod wire;
 
 use std::net::SocketAddr;

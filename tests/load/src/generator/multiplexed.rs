@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::connection::Step;
 use super::outcome::Failure;
-use crate::http2::{Conversation, Finished};
+use crate::http2::{Conversation, Finished, Payload};
 use crate::tls::Session;
 
 /// A connection with several requests under way.
@@ -19,14 +19,13 @@ pub(super) struct Multiplexed {
 }
 
 impl Multiplexed {
-    /// Takes over a connection whose TLS handshake may be under way. Each response must have
-    /// `length` bytes of body.
-    pub(super) fn new(stream: TcpStream, tls: Option<Session>, length: usize) -> Self {
+    /// Takes over a connection whose TLS handshake may be under way.
+    pub(super) fn new(stream: TcpStream, tls: Option<Session>, payload: Payload) -> Self {
         Self {
             handshaking: tls.is_some(),
             stream,
             tls,
-            conversation: Conversation::new(length),
+            conversation: Conversation::new(payload),
         }
     }
 

@@ -20,12 +20,16 @@ pub(crate) enum Failure {
     Length,
     /// The content coding was not the expected one.
     Coding,
+    /// The call had no status of gRPC, or another one than 0.
+    Grpc,
+    /// A message came back that was not the one that had been sent.
+    Echo,
     /// The response was not complete in time after the end of the run.
     TimedOut,
 }
 
 impl Failure {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Connect,
         Self::Reset,
         Self::Truncated,
@@ -33,6 +37,8 @@ impl Failure {
         Self::Status,
         Self::Length,
         Self::Coding,
+        Self::Grpc,
+        Self::Echo,
         Self::TimedOut,
     ];
 
@@ -45,6 +51,8 @@ impl Failure {
             Self::Status => "status",
             Self::Length => "length",
             Self::Coding => "coding",
+            Self::Grpc => "grpc-status",
+            Self::Echo => "echo",
             Self::TimedOut => "timed out",
         }
     }

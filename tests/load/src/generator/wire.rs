@@ -1,4 +1,4 @@
-//! A connection of either version of HTTP.
+//! A connection of either version of HTTP, or of a WebSocket.
 
 use std::io;
 use std::net::TcpStream;
@@ -12,21 +12,25 @@ use super::ask::Body;
 use super::connection::{self, Connection, Step};
 use super::multiplexed::Multiplexed;
 use super::outcome::Failure;
+use super::socket::Socket;
 use crate::http2::Finished;
 
 /// A connection, with one request at a time or with several.
 pub(super) enum Wire {
     Single(Connection),
     Multiplexed(Multiplexed),
+    Socket(Socket),
 }
 
 impl Wire {
     /// Connects to the target; see [`connection::open`].
     pub(super) fn dial(target: &Target, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
         let (stream, session) = connection::open(target.address, tls)?;
-        Ok(if target.ask.over.is_http2() {
-            let length = target.ask.length();
-            Self::Multiplexed(Multiplexed::new(stream, session, length))
+        Ok(if let Some((path, expected)) = target.ask.socket() {
+            Self::Socket(Socket::open(stream, path, expected)?)
+        } else if target.ask.over.is_http2() {
+            let payload = target.ask.payload();
+            Self::Multiplexed(Multiplexed::new(stream, session, payload))
         } else {
             Self::Single(Connection::new(stream, session))
         })
@@ -37,6 +41,7 @@ impl Wire {
         match self {
             Self::Single(connection) => &connection.stream,
             Self::Multiplexed(connection) => &connection.stream,
+            Self::Socket(connection) => &connection.stream,
         }
     }
 
@@ -45,6 +50,7 @@ impl Wire {
         match self {
             Self::Single(connection) => connection.is_handshaking(),
             Self::Multiplexed(connection) => connection.handshaking,
+            Self::Socket(connection) => connection.is_opening(),
         }
     }
 
@@ -53,6 +59,7 @@ impl Wire {
         match self {
             Self::Single(connection) => connection.busy().into(),
             Self::Multiplexed(connection) => connection.busy(),
+            Self::Socket(connection) => connection.busy().into(),
         }
     }
 
@@ -61,6 +68,7 @@ impl Wire {
         match self {
             Self::Single(connection) => return connection.send(request, due),
             Self::Multiplexed(connection) => connection.ask(request, due),
+            Self::Socket(connection) => return connection.send(request, due),
         }
         Ok(())
     }
@@ -87,6 +95,7 @@ impl Wire {
         match self {
             Self::Single(connection) => connection.receive(scratch, body),
             Self::Multiplexed(connection) => connection.receive(scratch, finished),
+            Self::Socket(connection) => connection.receive(scratch),
         }
     }
 }

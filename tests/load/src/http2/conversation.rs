@@ -3,8 +3,10 @@
 
 use std::time::Instant;
 
+use super::call::Call;
 use super::fields;
-use super::frame::{self, CONNECTION_WINDOW, Frame};
+use super::flow::{Flow, Outgoing};
+use super::frame::{self, Frame};
 use crate::generator::Failure;
 
 /// The exchange of frames on a connection. The caller sends [`out`](Self::out), and brings
@@ -17,12 +19,19 @@ pub(crate) struct Conversation {
     /// Requests under way; their number is small.
     streams: Vec<Stream>,
     next: u32,
-    /// Bytes of body that each response must have.
-    length: usize,
-    /// Received bytes by which the connection's window must be enlarged again.
-    taken: usize,
+    payload: Payload,
+    flow: Flow,
     /// The server wants no further requests on this connection.
     ending: bool,
+}
+
+/// What the requests of a connection carry, and what their responses must have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Payload {
+    /// Nothing, and so many bytes of body.
+    Body(usize),
+    /// So many messages of a gRPC call, which must come back, and the status 0.
+    Call(u8),
 }
 
 /// A request under way.
@@ -31,8 +40,19 @@ struct Stream {
     due: Instant,
     /// Whether the status was 200; `None` before the head.
     ok: Option<bool>,
+    content: Content,
+}
+
+/// What has come of a response, and what is to be sent.
+enum Content {
     /// Bytes of body received.
-    came: usize,
+    Body(usize),
+    /// The messages of a call, and whether its status is 0, as far as that is known.
+    Call {
+        call: Call,
+        outgoing: Outgoing,
+        ok: bool,
+    },
 }
 
 /// A request that has its response, or has failed.
@@ -45,8 +65,8 @@ pub(crate) struct Finished {
 }
 
 impl Conversation {
-    /// A new connection, whose responses must have `length` bytes of body.
-    pub(crate) fn new(length: usize) -> Self {
+    /// A new connection.
+    pub(crate) fn new(payload: Payload) -> Self {
         let mut out = Vec::new();
         frame::write_opening(&mut out);
         Self {
@@ -54,8 +74,8 @@ impl Conversation {
             held: Vec::new(),
             streams: Vec::new(),
             next: 1,
-            length,
-            taken: 0,
+            payload,
+            flow: Flow::new(),
             ending: false,
         }
     }
@@ -72,14 +92,25 @@ impl Conversation {
 
     /// Appends a request to [`out`](Self::out).
     pub(crate) fn ask(&mut self, block: &[u8], due: Instant) {
-        let flags = frame::END_HEADERS | frame::END_STREAM;
+        let (content, ends) = match self.payload {
+            Payload::Body(_) => (Content::Body(0), frame::END_STREAM),
+            Payload::Call(messages) => {
+                let call = Call::new(self.next, messages);
+                let outgoing = self.flow.outgoing();
+                let ok = false;
+                (Content::Call { call, outgoing, ok }, 0)
+            }
+        };
+        let flags = frame::END_HEADERS | ends;
         frame::write(&mut self.out, frame::HEADERS, flags, self.next, block);
-        self.streams.push(Stream {
+        let mut stream = Stream {
             number: self.next,
             due,
             ok: None,
-            came: 0,
-        });
+            content,
+        };
+        stream.send(&mut self.flow, &mut self.out);
+        self.streams.push(stream);
         self.next += 2;
     }
 
@@ -102,10 +133,7 @@ impl Conversation {
             all.drain(..all.len() - left);
             self.held = all;
         }
-        if self.taken > CONNECTION_WINDOW / 2 {
-            frame::write_window(&mut self.out, self.taken);
-            self.taken = 0;
-        }
+        self.flow.enlarge(&mut self.out);
         Ok(())
     }
 
@@ -125,72 +153,113 @@ impl Conversation {
         finished: &mut Vec<Finished>,
     ) -> Result<&'a [u8], Failure> {
         while let Some((frame, rest)) = Frame::read(bytes).map_err(|_| Failure::Malformed)? {
-            self.take_frame(&frame, finished)
-                .ok_or(Failure::Malformed)?;
+            self.take_frame(&frame, finished)?;
             bytes = rest;
         }
         Ok(bytes)
     }
 
-    /// Takes a frame; `None` if it violates the protocol.
-    fn take_frame(&mut self, frame: &Frame<'_>, finished: &mut Vec<Finished>) -> Option<()> {
+    /// Takes a frame. An error ends the connection.
+    fn take_frame(
+        &mut self,
+        frame: &Frame<'_>,
+        finished: &mut Vec<Finished>,
+    ) -> Result<(), Failure> {
         let place = self
             .streams
             .iter()
             .position(|one| one.number == frame.stream);
         match (frame.kind, place) {
             (frame::DATA, place) => {
-                let content = frame.content()?;
-                self.taken += frame.payload.len();
-                let stream = self.streams.get_mut(place?)?;
-                stream.ok?;
-                stream.came += content.len();
+                let content = frame.content().ok_or(Failure::Malformed)?;
+                self.flow.take(frame);
+                let stream = place.and_then(|place| self.streams.get_mut(place));
+                let stream = stream.filter(|one| one.ok.is_some());
+                let stream = stream.ok_or(Failure::Malformed)?;
+                stream.take(content)?;
+                stream.send(&mut self.flow, &mut self.out);
             }
             (frame::HEADERS, Some(place)) => {
-                let block = frame.content()?;
-                let stream = self.streams.get_mut(place)?;
-                // The second block of a stream has trailers.
-                stream.ok.get_or_insert_with(|| fields::is_ok(block));
+                let block = frame.content().ok_or(Failure::Malformed)?;
+                if let Some(stream) = self.streams.get_mut(place) {
+                    // The second block of a stream has trailers.
+                    stream.ok.get_or_insert_with(|| fields::is_ok(block));
+                    if let Content::Call { ok, .. } = &mut stream.content {
+                        *ok |= frame.has(frame::END_STREAM) && fields::is_call_ok(block);
+                    }
+                }
             }
             (frame::RST_STREAM, Some(place)) => {
                 let stream = self.streams.swap_remove(place);
                 finished.push(stream.finished(Some(Failure::Reset)));
-                return Some(());
+                return Ok(());
             }
-            (frame::SETTINGS, _) if !frame.has(frame::ACK) => {
-                frame::write(&mut self.out, frame::SETTINGS, frame::ACK, 0, &[]);
-            }
-            (frame::PING, _) if !frame.has(frame::ACK) => {
-                frame::write(&mut self.out, frame::PING, frame::ACK, 0, frame.payload);
+            (frame::SETTINGS | frame::PING | frame::WINDOW_UPDATE, _) => {
+                let streams = self.streams.iter_mut();
+                let streams = streams.filter_map(|one| match &mut one.content {
+                    Content::Call { outgoing, .. } => Some((one.number, outgoing)),
+                    // A request without a body needs no window.
+                    Content::Body(_) => None,
+                });
+                let more = self.flow.control(frame, streams, &mut self.out);
+                if more.ok_or(Failure::Malformed)? {
+                    for stream in &mut self.streams {
+                        stream.send(&mut self.flow, &mut self.out);
+                    }
+                }
             }
             (frame::GOAWAY, _) => {
-                let last = frame.number()?;
+                let last = frame.number().ok_or(Failure::Malformed)?;
                 self.ending = true;
                 let refused = self.streams.extract_if(.., |one| one.number > last);
                 finished.extend(refused.map(|one| one.finished(Some(Failure::Reset))));
             }
-            (frame::HEADERS | frame::PUSH_PROMISE, _) => return None,
-            // The rest of a block does not matter, nor do windows of the server, since requests
-            // have no body, nor unknown frames.
+            (frame::HEADERS | frame::PUSH_PROMISE, _) => return Err(Failure::Malformed),
+            // The rest of a block does not matter, nor do unknown frames.
             _ => {}
         }
         let ends = matches!(frame.kind, frame::DATA | frame::HEADERS);
         if ends && frame.has(frame::END_STREAM) {
-            let stream = self.streams.swap_remove(place?);
-            let wrong = if stream.ok != Some(true) {
-                Some(Failure::Status)
-            } else if stream.came != self.length {
-                Some(Failure::Length)
-            } else {
-                None
-            };
-            finished.push(stream.finished(wrong));
+            let stream = self.streams.swap_remove(place.ok_or(Failure::Malformed)?);
+            finished.push(stream.finished(stream.wrong(self.payload)));
         }
-        Some(())
+        Ok(())
     }
 }
 
 impl Stream {
+    /// Sends what is due and what the windows allow.
+    fn send(&mut self, flow: &mut Flow, out: &mut Vec<u8>) {
+        if let Content::Call { call, outgoing, .. } = &mut self.content {
+            if let Some(message) = call.next() {
+                outgoing.push(&message);
+            }
+            flow.write(out, self.number, outgoing, call.is_sent());
+        }
+    }
+
+    /// Takes received bytes of the body.
+    fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match &mut self.content {
+            Content::Body(came) => *came += bytes.len(),
+            Content::Call { call, .. } => call.take(bytes)?,
+        }
+        Ok(())
+    }
+
+    /// The error of a complete response, if there is one.
+    fn wrong(&self, payload: Payload) -> Option<Failure> {
+        if self.ok != Some(true) {
+            return Some(Failure::Status);
+        }
+        match (&self.content, payload) {
+            (Content::Call { ok: false, .. }, _) => Some(Failure::Grpc),
+            (Content::Call { call, .. }, _) if call.is_whole() => None,
+            (Content::Body(came), Payload::Body(length)) if *came == length => None,
+            _ => Some(Failure::Length),
+        }
+    }
+
     fn finished(&self, wrong: Option<Failure>) -> Finished {
         Finished {
             due: self.due,

@@ -1,19 +1,19 @@
 //! Frames: writing and reading them.
 
 /// What a client sends first, before its first frame.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEADER: usize = 9;
-/// The longest payload that a server may send, since the client asks for no other.
-const LONGEST: usize = 16 * 1024;
+/// The longest payload that either side may send, since no other is agreed upon.
+pub(super) const LONGEST: usize = 16 * 1024;
 
-/// How many bytes of a response a server may send ahead. Windows are those of a browser; a
+/// How many bytes of a stream the other side may send ahead. Windows are those of a browser; a
 /// longer response than this cannot be received, because only the connection's window is
 /// enlarged again.
 pub(crate) const STREAM_WINDOW: usize = 6 * 1024 * 1024;
 /// The same for all streams of a connection together.
 pub(super) const CONNECTION_WINDOW: usize = 15 * 1024 * 1024;
 /// The window of a connection at its beginning.
-const FIRST_WINDOW: usize = 65_535;
+pub(super) const FIRST_WINDOW: usize = 65_535;
 
 // Types of frames.
 pub(super) const DATA: u8 = 0;
@@ -23,7 +23,7 @@ pub(super) const SETTINGS: u8 = 4;
 pub(super) const PUSH_PROMISE: u8 = 5;
 pub(super) const PING: u8 = 6;
 pub(super) const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+pub(super) const WINDOW_UPDATE: u8 = 8;
 
 // Flags.
 pub(super) const ACK: u8 = 1;
@@ -35,7 +35,7 @@ const PRIORITY: u8 = 0x20;
 // Settings.
 const HEADER_TABLE_SIZE: u16 = 1;
 const ENABLE_PUSH: u16 = 2;
-const INITIAL_WINDOW_SIZE: u16 = 4;
+pub(super) const INITIAL_WINDOW_SIZE: u16 = 4;
 
 /// A received frame.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(super) struct Frame<'a> {
     pub(super) payload: &'a [u8],
 }
 
-/// The bytes do not begin with a frame that a server may send.
+/// The bytes do not begin with a frame that may be sent.
 #[derive(Debug)]
 pub(super) struct TooLong;
 
@@ -94,6 +94,17 @@ impl<'a> Frame<'a> {
         Some(content)
     }
 
+    /// The value of a setting, if the frame has it.
+    pub(super) fn setting(&self, wanted: u16) -> Option<u32> {
+        let (settings, _) = self.payload.as_chunks::<6>();
+        let mut values = settings.iter().filter_map(|&[a, b, c, d, e, f]| {
+            let number = u16::from_be_bytes([a, b]);
+            (number == wanted).then(|| u32::from_be_bytes([c, d, e, f]))
+        });
+        // The last one counts.
+        values.next_back()
+    }
+
     /// The number at the beginning of the payload.
     pub(super) fn number(&self) -> Option<u32> {
         let bytes = self.payload.first_chunk::<4>()?;
@@ -113,16 +124,31 @@ pub(super) fn write(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload
 /// Appends the beginning of a connection: the preface, the settings and the greater window.
 pub(super) fn write_opening(out: &mut Vec<u8>) {
     out.extend_from_slice(PREFACE);
-    let mut settings = Vec::new();
-    for (setting, value) in [
-        (HEADER_TABLE_SIZE, 0),
-        (ENABLE_PUSH, 0),
-        (INITIAL_WINDOW_SIZE, STREAM_WINDOW as u32),
-    ] {
-        settings.extend_from_slice(&u16::to_be_bytes(setting));
-        settings.extend_from_slice(&u32::to_be_bytes(value));
+    let window = STREAM_WINDOW as u32;
+    write_settings(
+        out,
+        &[
+            (HEADER_TABLE_SIZE, 0),
+            (ENABLE_PUSH, 0),
+            (INITIAL_WINDOW_SIZE, window),
+        ],
+    );
+}
+
+/// Appends the beginning of a server's side of a connection. It permits the dynamic table, as
+/// servers do, since it does not decode fields.
+pub(super) fn write_greeting(out: &mut Vec<u8>) {
+    write_settings(out, &[(INITIAL_WINDOW_SIZE, STREAM_WINDOW as u32)]);
+}
+
+/// Appends settings and the greater window of the connection.
+fn write_settings(out: &mut Vec<u8>, settings: &[(u16, u32)]) {
+    let mut payload = Vec::new();
+    for (setting, value) in settings {
+        payload.extend_from_slice(&setting.to_be_bytes());
+        payload.extend_from_slice(&value.to_be_bytes());
     }
-    write(out, SETTINGS, 0, 0, &settings);
+    write(out, SETTINGS, 0, 0, &payload);
     write_window(out, CONNECTION_WINDOW - FIRST_WINDOW);
 }
 

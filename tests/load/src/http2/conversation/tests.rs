@@ -1,5 +1,6 @@
 //! What a server may send, and what has become of the requests then.
 
+use super::super::frame::CONNECTION_WINDOW;
 use super::*;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -11,7 +12,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// What has become of two requests, in the order in which they ended, after these bytes have
 /// come in pieces of this length.
 fn after(came: &[u8], step: usize) -> Result<Vec<Option<Failure>>, Failure> {
-    let mut conversation = Conversation::new(4);
+    let mut conversation = Conversation::new(Payload::Body(4));
     let now = Instant::now();
     conversation.ask(b"\x82", now);
     conversation.ask(b"\x82", now);
@@ -83,7 +84,7 @@ fn responses_are_judged() {
 
 #[test]
 fn settings_and_pings_are_acknowledged_and_windows_enlarged() {
-    let mut conversation = Conversation::new(4);
+    let mut conversation = Conversation::new(Payload::Body(4));
     conversation.out.clear();
     let mut finished = Vec::new();
     let came = [
@@ -98,8 +99,54 @@ fn settings_and_pings_are_acknowledged_and_windows_enlarged() {
     ];
     assert_eq!(conversation.out, expected.concat());
     conversation.out.clear();
-    conversation.taken = CONNECTION_WINDOW / 2 + 1;
+    conversation.flow.taken = CONNECTION_WINDOW / 2 + 1;
     conversation.take(b"", &mut finished).unwrap();
     assert_eq!(conversation.out.len(), 13);
-    assert_eq!(conversation.taken, 0);
+    assert_eq!(conversation.flow.taken, 0);
+}
+
+/// What has become of a call of one message, of which these bytes come back.
+fn after_call(echo: impl FnOnce(&[u8]) -> Vec<u8>) -> Result<Vec<Option<Failure>>, Failure> {
+    let mut conversation = Conversation::new(Payload::Call(1));
+    conversation.out.clear();
+    conversation.ask(b"\x83", Instant::now());
+    let (head, rest) = Frame::read(&conversation.out).unwrap().unwrap();
+    assert_eq!(
+        (head.kind, head.flags),
+        (frame::HEADERS, frame::END_HEADERS)
+    );
+    let (data, rest) = Frame::read(rest).unwrap().unwrap();
+    assert_eq!((data.kind, data.flags), (frame::DATA, frame::END_STREAM));
+    assert!(rest.is_empty());
+    let came = echo(data.payload);
+    let mut finished = Vec::new();
+    conversation.take(&came, &mut finished)?;
+    conversation.give_up(Failure::Reset, &mut finished);
+    Ok(finished.into_iter().map(|one| one.wrong).collect())
+}
+
+#[test]
+fn calls_are_judged() {
+    let head = frame(frame::HEADERS, frame::END_HEADERS, 1, fields::CALL_HEAD);
+    let end = frame::END_HEADERS | frame::END_STREAM;
+    let trailers = |status| frame(frame::HEADERS, end, 1, &fields::call_end(status));
+    let data = |flags, bytes: &[u8]| frame(frame::DATA, flags, 1, bytes);
+    let right = after_call(|sent| [head.clone(), data(0, sent), trailers(0)].concat());
+    assert_eq!(right, Ok(vec![None]));
+    let refused = after_call(|sent| [head.clone(), data(0, sent), trailers(8)].concat());
+    assert_eq!(refused, Ok(vec![Some(Failure::Grpc)]));
+    let without = after_call(|sent| [head.clone(), data(frame::END_STREAM, sent)].concat());
+    assert_eq!(without, Ok(vec![Some(Failure::Grpc)]));
+    let cut = after_call(|sent| [head.clone(), data(0, &sent[1..]), trailers(0)].concat());
+    assert_eq!(cut, Err(Failure::Echo));
+    let short = after_call(|sent| [head.clone(), data(0, &sent[..9]), trailers(0)].concat());
+    assert_eq!(short, Ok(vec![Some(Failure::Length)]));
+    let long = after_call(|sent| [head.clone(), data(0, &[sent, b"m"].concat())].concat());
+    assert_eq!(long, Err(Failure::Echo));
+    // The status of a gateway that cannot reach the server, in the head of the response.
+    let at_once = [fields::CALL_HEAD, &fields::call_end(9)].concat();
+    let failed = after_call(|_| frame(frame::HEADERS, end, 1, &at_once));
+    assert_eq!(failed, Ok(vec![Some(Failure::Grpc)]));
+    let unfinished = after_call(|sent| [head.clone(), data(0, sent)].concat());
+    assert_eq!(unfinished, Ok(vec![Some(Failure::Truncated)]));
 }
