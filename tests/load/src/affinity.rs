@@ -1,7 +1,7 @@
 //! Pins processes to a core, and ends them together with this program.
 //!
 //! Every process of a measurement is started through `janua-load launch`, which pins itself
-//! to a core, asks the kernel for a signal when its parent ends, and then executes the
+//! to its cores, asks the kernel for a signal when its parent ends, and then executes the
 //! program. A hook between fork and exec would need `unsafe`. The kernel ends the process
 //! even if this program is killed.
 
@@ -16,17 +16,19 @@ use rustix::process::{
 };
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-/// Pins the calling thread, and threads and processes that it starts later, to one core.
+/// Pins the calling thread, and threads and processes that it starts later, to these cores.
 ///
 /// # Errors
-/// The core does not exist, or this process may not run on it.
-pub(crate) fn pin(core: usize) -> anyhow::Result<()> {
-    if core >= CpuSet::MAX_CPU {
-        bail!("core {core}: no such core");
-    }
+/// There is no such core, or this process may run on none of them.
+pub(crate) fn pin(cores: &[usize]) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
-    set.set(core);
-    sched_setaffinity(None, &set).with_context(|| format!("core {core}"))
+    for &core in cores {
+        if core >= CpuSet::MAX_CPU {
+            bail!("core {core}: no such core");
+        }
+        set.set(core);
+    }
+    sched_setaffinity(None, &set).with_context(|| format!("cores {cores:?}"))
 }
 
 /// Raises the soft limit of open files to the hard limit. A thousand idle connections may
@@ -43,13 +45,13 @@ pub(crate) fn raise_open_files() {
     );
 }
 
-/// Executes `command` on `core` in place of this process; it gets SIGTERM once `parent` has
+/// Executes `command` on `cores` in place of this process; it gets SIGTERM once `parent` has
 /// ended.
 ///
 /// # Errors
-/// Returns only if the core, the parent or the program does not exist.
-pub(crate) fn launch(core: usize, parent: u32, command: &[OsString]) -> anyhow::Result<()> {
-    pin(core)?;
+/// Returns only if the cores, the parent or the program does not exist.
+pub(crate) fn launch(cores: &[usize], parent: u32, command: &[OsString]) -> anyhow::Result<()> {
+    pin(cores)?;
     set_parent_process_death_signal(Some(Signal::TERM))?;
     // The parent may have ended before the call above.
     let actual = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());

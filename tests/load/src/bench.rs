@@ -17,6 +17,7 @@ use crate::memory::{Footprint, KINDS};
 use crate::process::Process;
 use crate::reload::{self, Survival};
 use crate::report::{self, Findings};
+use crate::spread;
 use crate::trace::{self, Counts};
 
 /// The options of `bench`.
@@ -59,7 +60,7 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
     } else {
         report::kept_microbenchmarks(&fs::read_to_string(&order.out).unwrap_or_default())
     };
-    affinity::pin(LOAD_CORE).context("two cores are needed")?;
+    affinity::pin(&[LOAD_CORE]).context("two cores are needed")?;
     let (contenders, absent) = contender::installed(known::PROXIES, &order.only, &order.janua);
     let work = &order.work;
     let backend = compare::start_backend(work)?;
@@ -119,6 +120,12 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
         .iter()
         .filter_map(|group| report_error(group.measure(&[], &cases)))
         .collect();
+    progress("few HTTP/2 connections, two workers");
+    let (fat, _) = contender::installed(known::HTTP2, &order.only, &order.janua);
+    let spreads = fat
+        .iter()
+        .filter_map(|one| report_error(spread::spread(one, work, &backend)))
+        .collect();
     progress("clients missing the same object");
     let (caches, _) = contender::installed(known::CACHES, &order.only, &order.janua);
     let collapses = caches
@@ -134,6 +141,7 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
         saturated,
         large,
         cases,
+        spreads,
         collapses,
         footprints,
         survivals,

@@ -106,7 +106,7 @@ pub(crate) fn start_backend(work: &Path) -> anyhow::Result<Process> {
             address.to_string().into(),
         ],
         environment: Vec::new(),
-        core: LOAD_CORE,
+        cores: vec![LOAD_CORE],
         address,
     };
     Process::start(&launch, &work.join("backend.log")).context("the backend does not start")

@@ -36,6 +36,8 @@ pub(crate) struct Contender {
     flavour: Flavour,
     template: &'static str,
     memo: &'static str,
+    /// Threads, or processes, that handle requests.
+    workers: usize,
 }
 
 /// The files and addresses of a contender during a run.
@@ -97,6 +99,7 @@ pub(crate) fn installed(
             flavour,
             template,
             memo,
+            workers: 1,
         });
     }
     (present, absent)
@@ -124,6 +127,7 @@ pub(crate) fn builds(row: &Row, binaries: &[PathBuf]) -> anyhow::Result<Vec<Cont
             flavour,
             template,
             memo,
+            workers: 1,
         })
     })
     .collect()
@@ -133,6 +137,12 @@ pub(crate) fn builds(row: &Row, binaries: &[PathBuf]) -> anyhow::Result<Vec<Cont
 const EARLIER: &[&str] = &["before", "before-2", "before-3"];
 
 impl Contender {
+    /// The same with so many workers. With more than one, it runs on as many cores, the load's
+    /// among them. Except for Envoy, the template must have a place for the number.
+    pub(crate) fn with_workers(self, workers: usize) -> Self {
+        Self { workers, ..self }
+    }
+
     /// Writes the configuration and starts the process on its core, without files of an
     /// earlier run.
     ///
@@ -169,13 +179,17 @@ impl Contender {
         }
         self.configure(&place, "a")?;
         let launch = Launch {
-            command: [tool, &self.flavour.command(&self.program, &place)].concat(),
+            command: [
+                tool,
+                &self.flavour.command(&self.program, &place, self.workers),
+            ]
+            .concat(),
             environment: vec![
                 ("GOMAXPROCS", "1".into()),
                 ("XDG_DATA_HOME", place.directory.clone().into()),
                 ("XDG_CONFIG_HOME", place.directory.clone().into()),
             ],
-            core: PROXY_CORE,
+            cores: (PROXY_CORE..PROXY_CORE + self.workers).collect(),
             address: place.address,
         };
         let process = Process::start(&launch, &place.directory.join("log"))
@@ -219,6 +233,7 @@ impl Contender {
             ("backend_port", &place.backend.port().to_string()),
             ("key", API_KEY),
             ("memo", self.memo),
+            ("workers", &self.workers.to_string()),
             ("turn", turn),
         ]
         .iter()
@@ -282,6 +297,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_number_of_workers_has_a_place() {
+        for &(name, flavour, template, ..) in known::HTTP2 {
+            let told = flavour == Flavour::Envoy || template.contains("{{workers}}");
+            assert!(told, "{name}");
+        }
+    }
+
+    #[test]
     fn the_gateway_accepts_its_configurations() {
         let directory = std::env::temp_dir().join(format!("janua-load-{}", std::process::id()));
         fs::create_dir_all(&directory).unwrap();
@@ -304,6 +327,7 @@ mod tests {
                 flavour,
                 template,
                 memo,
+                workers: 1,
             };
             contender.configure(&place, "b").unwrap();
             if let Err(wrong) = janua_config::load(&place.file(flavour)) {

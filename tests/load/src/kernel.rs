@@ -1,5 +1,7 @@
 //! Figures from the kernel's `/proc` about a process and its descendants.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -79,9 +81,7 @@ impl Cpu {
     }
 
     fn add_thread(&mut self, task: &Path) {
-        let schedule = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
-        let nanos = schedule.split_whitespace().next();
-        self.nanos += nanos.and_then(|value| value.parse().ok()).unwrap_or(0);
+        self.nanos += scheduled(task);
         let stat = fs::read_to_string(task.join("stat")).unwrap_or_default();
         let Some((_, fields)) = stat.rsplit_once(')') else {
             return;
@@ -109,6 +109,42 @@ impl Cpu {
         let ticks = (self.user_ticks + self.system_ticks).max(1);
         self.user_ticks as f64 / ticks as f64
     }
+}
+
+/// CPU time of each thread of a process tree, by thread id.
+pub(crate) struct Threads(HashMap<String, u64>);
+
+impl Threads {
+    /// Reads it for `root` and its descendants.
+    pub(crate) fn of(root: u32) -> Self {
+        let mut all = HashMap::new();
+        for pid in tree(root) {
+            let threads = fs::read_dir(format!("/proc/{pid}/task"));
+            for thread in threads.into_iter().flatten().flatten() {
+                let id = thread.file_name().to_string_lossy().into_owned();
+                all.insert(id, scheduled(&thread.path()));
+            }
+        }
+        Self(all)
+    }
+
+    /// The differences to an earlier reading in nanoseconds, the greatest first.
+    pub(crate) fn since(&self, earlier: &Self) -> Vec<u64> {
+        let differences = self.0.iter().map(|(id, now)| {
+            let before = earlier.0.get(id).copied().unwrap_or(0);
+            now.saturating_sub(before)
+        });
+        let mut sorted: Vec<u64> = differences.collect();
+        sorted.sort_unstable_by_key(|used| Reverse(*used));
+        sorted
+    }
+}
+
+/// CPU time of a thread in nanoseconds, as counted by the scheduler.
+fn scheduled(task: &Path) -> u64 {
+    let schedule = fs::read_to_string(task.join("schedstat")).unwrap_or_default();
+    let nanos = schedule.split_whitespace().next();
+    nanos.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 /// Time that a core has been busy since the machine started, in a resolution of 10 ms; zero
@@ -232,11 +268,16 @@ mod tests {
 
     #[test]
     fn cpu_and_memory_are_read() {
+        let threads = Threads::of(std::process::id());
         let before = Cpu::of(std::process::id());
         let mut sum = 0u64;
         while Cpu::of(std::process::id()).since(before).nanos < 1_000_000 {
             sum = std::hint::black_box(sum + 1);
         }
+        assert_eq!(Threads(HashMap::new()).since(&threads), [0; 0]);
+        let used = Threads::of(std::process::id()).since(&threads);
+        assert!(used.first().is_some_and(|most| *most > 0), "{used:?}");
+        assert!(used.is_sorted_by(|one, next| one >= next), "{used:?}");
         assert!(Memory::of(std::process::id()).pss > 100);
         assert!(machine().unwrap().contains("cores"));
     }

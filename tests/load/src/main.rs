@@ -22,10 +22,11 @@ mod process;
 mod reload;
 mod report;
 mod scenario;
+mod spread;
 mod tls;
 mod trace;
-
 mod websocket;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -144,14 +145,15 @@ enum Action {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
-    /// Prints the CPU time per request over TLS and HTTP/2, for files, cache hits and compression,
-    /// and how misses of one object are collapsed.
+    /// Prints the CPU time per request over TLS and HTTP/2, for gRPC, WebSockets, files, cache hits
+    /// and compression, how few connections spread over two workers, and how misses of one object
+    /// are collapsed.
     Cases {
         #[command(flatten)]
         whom: Whom,
         /// Names of cases or groups, separated by commas; default all.
         /// Groups: tls, h2, grpc, websocket, static, hit, disk, gzip, gzip-hit. Further: tls-1k,
-        /// tls-1m, tls-new, tls-resumed, h2-1k, h2-tls-1k, h2-saturated, grpc-unary,
+        /// tls-1m, tls-new, tls-resumed, h2-1k, h2-tls-1k, h2-saturated, h2-fat, grpc-unary,
         /// grpc-saturated, grpc-stream, websocket-echo, static-1k, static-100k, static-10m, hit-1k,
         /// hit-100k, collapse.
         #[arg(long, value_delimiter = ',')]
@@ -196,11 +198,11 @@ enum Action {
         #[arg(long)]
         backend: SocketAddr,
     },
-    /// Executes another program on one core, which ends with its parent.
+    /// Executes another program on these cores, which ends with its parent.
     #[command(hide = true)]
     Launch {
-        #[arg(long)]
-        core: usize,
+        #[arg(long, value_delimiter = ',')]
+        core: Vec<usize>,
         #[arg(long)]
         parent: u32,
         #[arg(last = true, required = true)]
@@ -265,7 +267,7 @@ fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Action::Instructions { janua, case, work } => {
-            affinity::pin(LOAD_CORE).context("two cores are needed")?;
+            affinity::pin(&[LOAD_CORE]).context("two cores are needed")?;
             let backend = compare::start_backend(&work)?;
             let counted = instructions::count(&janua, &case, &work, &backend)?;
             println!("{}", report::instructions(&counted));
@@ -323,14 +325,14 @@ fn main() -> anyhow::Result<()> {
             core,
             parent,
             command,
-        } => affinity::launch(core, parent, &command),
+        } => affinity::launch(&core, parent, &command),
     }
 }
 
 /// Pins this program to the load's core, finds the contenders and starts the backend.
 fn prepare(whom: &Whom) -> anyhow::Result<(Vec<Contender>, Process)> {
     affinity::raise_open_files();
-    affinity::pin(LOAD_CORE).context("two cores are needed")?;
+    affinity::pin(&[LOAD_CORE]).context("two cores are needed")?;
     let (contenders, absent) = contender::installed(known::PROXIES, &whom.only, &whom.janua);
     if !absent.is_empty() {
         eprintln!("not installed: {}", absent.join(", "));
@@ -356,7 +358,7 @@ fn run_builds(
     rounds: usize,
 ) -> anyhow::Result<()> {
     affinity::raise_open_files();
-    affinity::pin(LOAD_CORE).context("two cores are needed")?;
+    affinity::pin(&[LOAD_CORE]).context("two cores are needed")?;
     let backend = compare::start_backend(&whom.work)?;
     let mut builds = vec![whom.janua.clone()];
     builds.extend_from_slice(before);
@@ -392,7 +394,7 @@ fn run_cases(
     rounds: usize,
 ) -> anyhow::Result<()> {
     affinity::raise_open_files();
-    affinity::pin(LOAD_CORE).context("two cores are needed")?;
+    affinity::pin(&[LOAD_CORE]).context("two cores are needed")?;
     let backend = compare::start_backend(&whom.work)?;
     let order = case::Order {
         only: &whom.only,
@@ -406,7 +408,16 @@ fn run_cases(
     for group in groups {
         println!("{}\n", report::measured(&group.measure(wanted, &order)?));
     }
-    if wanted.is_empty() || wanted.iter().any(|name| name == "collapse") {
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|one| one == name);
+    if is_wanted(spread::NAME) {
+        let (contenders, _) = contender::installed(known::HTTP2, &whom.only, &whom.janua);
+        let each = contenders.iter();
+        let found: anyhow::Result<Vec<_>> = each
+            .map(|one| spread::spread(one, &whom.work, &backend))
+            .collect();
+        println!("{}\n", report::spreads(&found?));
+    }
+    if is_wanted("collapse") {
         let (caches, _) = contender::installed(known::CACHES, &whom.only, &whom.janua);
         let each = caches.iter();
         let found: anyhow::Result<Vec<_>> = each

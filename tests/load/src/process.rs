@@ -24,8 +24,8 @@ pub(crate) struct Launch {
     pub(crate) command: Vec<OsString>,
     /// Environment variables in addition to those of this program.
     pub(crate) environment: Vec<(&'static str, OsString)>,
-    /// The core that it is pinned to.
-    pub(crate) core: usize,
+    /// The cores that it is pinned to.
+    pub(crate) cores: Vec<usize>,
     /// The address that it will listen on.
     pub(crate) address: SocketAddr,
 }
@@ -49,9 +49,10 @@ impl Process {
         let ourselves = std::env::current_exe().context("own path")?;
         let output = File::create(log).with_context(|| log.display().to_string())?;
         let began = Instant::now();
+        let cores: Vec<String> = launch.cores.iter().map(usize::to_string).collect();
         let child = Command::new(ourselves)
             .arg("launch")
-            .args(["--core", &launch.core.to_string()])
+            .args(["--core", &cores.join(",")])
             .args(["--parent", &std::process::id().to_string()])
             .arg("--")
             .args(&launch.command)

@@ -9,6 +9,7 @@ use crate::contender::Contender;
 use crate::instructions::Counted;
 use crate::memory::{Footprint, IDLE_CONNECTIONS, IDLE_HTTP2_CONNECTIONS};
 use crate::reload::{CONNECTIONS, RELOADS, Survival};
+use crate::spread::{self, Spread};
 use crate::trace::Counts;
 
 /// All results for the page.
@@ -27,6 +28,8 @@ pub(crate) struct Findings {
     pub(crate) large: Comparison,
     /// TLS, HTTP/2, gRPC, WebSockets, files, cache hits and compression.
     pub(crate) cases: Vec<Measured>,
+    /// Few connections of HTTP/2 to two workers.
+    pub(crate) spreads: Vec<Spread>,
     /// Clients that miss the same object.
     pub(crate) collapses: Vec<Collapse>,
     /// Memory and time to start.
@@ -63,6 +66,7 @@ pub(crate) fn page(found: &Findings) -> String {
             comparison(&found.large)
         ),
         cases(&found.cases),
+        spreads(&found.spreads),
         collapses(&found.collapses),
         counts(&found.counts),
         footprints(&found.footprints),
@@ -83,7 +87,7 @@ const REPEAT: &str = "\
 ## How to repeat
 
 ```sh
-make bench                # this page; about ten minutes; wants a machine with nothing else to do
+make bench                # this page; a quarter of an hour; wants a machine with nothing else to do
 make bench-peers          # Envoy and Caddy, where the distribution has none
 target/release/janua-load compare --only nginx,hyper,janua,janua-5 --seconds 5
 target/release/janua-load cases --case h2,hit-1k --only nginx,janua   # TLS, HTTP/2, gRPC, files, cache, …
@@ -97,7 +101,8 @@ fn introduction(found: &Findings) -> String {
         "# Benchmarks\n\n\
          Written by `make bench`; do not edit. Every figure comes from one run on one machine. \
          **The ratios are what counts**: absolute times belong to the machine and the moment. \
-         Each proxy has one worker; all of them share core 0, backend and load share core 1. \
+         Each proxy has one worker unless told otherwise; all of them share core 0, backend and load \
+         share core 1. \
          A contender named `nginx` is the measure.\n\n",
     );
     let _ = writeln!(text, "Machine: {}.\n", found.machine);
@@ -298,6 +303,47 @@ pub(crate) fn instructions(all: &[Counted]) -> String {
             text,
             "| {} | {} | {:.0} | {least:.0} – {most:.0} | **{:.3}** |",
             one.scenario, one.build, one.instructions, one.ratio,
+        );
+    }
+    text.trim_end().to_owned()
+}
+
+/// Few connections of HTTP/2 to two workers.
+pub(crate) fn spreads(all: &[Spread]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "## Few HTTP/2 connections, two workers\n\n\
+         How connections spread over workers, as those of a CDN do: {} connections in cleartext, \
+         opened {} ms apart, with {} requests at once on each of them every {} ms. \
+         Contenders have {} workers, and run one after the other on both cores, which they share \
+         with the backend and the load. Both cores idle most of the time, and each connection \
+         makes the same work, so that the CPU time of a worker shows how many connections it has: \
+         of the CPU time of both workers, the busier one has 0.50 if each has half of them, and \
+         1.00 if it has all of them while the other idles. {} rounds with new connections each.\n\n\
+         | contender | share of the busier worker | least – greatest | CPU µs | p50 µs | p99 µs | answered | failed | unsent |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        spread::CONNECTIONS,
+        spread::APART.as_millis(),
+        spread::STREAMS,
+        spread::EVERY.as_millis(),
+        spread::WORKERS,
+        spread::ROUNDS,
+    );
+    for one in all {
+        let (least, most) = one.range;
+        let _ = writeln!(
+            text,
+            "| {} | **{:.2}** | {least:.2} – {most:.2} | {:.1} | {} | {} | {} | {} | {} |",
+            one.name,
+            one.busier,
+            one.micros,
+            one.outcome.latency(0.5),
+            one.outcome.latency(0.99),
+            one.outcome.answered,
+            one.outcome,
+            one.outcome.unsent,
         );
     }
     text.trim_end().to_owned()

@@ -103,8 +103,8 @@ impl Flavour {
         }
     }
 
-    /// Program and arguments.
-    pub(super) fn command(self, program: &Path, place: &Place) -> Vec<OsString> {
+    /// Program and arguments. `workers` matters only to those that are told by an argument.
+    pub(super) fn command(self, program: &Path, place: &Place, workers: usize) -> Vec<OsString> {
         let file = place.file(self).into_os_string();
         let mut command = vec![program.as_os_str().to_owned()];
         let mut add = |words: &[&str]| command.extend(words.iter().map(OsString::from));
@@ -121,7 +121,7 @@ impl Flavour {
             Self::Envoy => {
                 add(&[
                     "--concurrency",
-                    "1",
+                    &workers.to_string(),
                     "--disable-hot-restart",
                     "--log-level",
                     "error",

@@ -115,6 +115,12 @@ impl Ask {
         }
     }
 
+    /// The same, with so many requests at the same time on each connection of HTTP/2.
+    pub(crate) fn together(self, together: usize) -> Self {
+        debug_assert!(self.over.is_http2());
+        Self { together, ..self }
+    }
+
     /// The same for `count` objects in turn: `?0`, `?1` and so on are appended to the path.
     pub(crate) fn of_objects(self, count: usize) -> Self {
         let paths = self

@@ -75,6 +75,13 @@ impl Lane {
                     self.next += random.interval(rate);
                 }
             }
+            Pace::Bursts(every) => {
+                while self.next <= now {
+                    let burst = self.target.connections * self.streams;
+                    self.queue.extend(std::iter::repeat_n(self.next, burst));
+                    self.next += every;
+                }
+            }
             Pace::Closed => {
                 let busy = |slot: &usize| slots.get(*slot).map_or(0, Slot::busy);
                 let idle = match self.streams {
@@ -209,5 +216,35 @@ impl Lane {
     fn lose(&mut self, slot: usize, place: &mut Slot) {
         place.connection = None;
         self.lost.push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::Ask;
+    use super::*;
+    use crate::tls::Over;
+
+    #[test]
+    fn a_burst_fills_all_connections() {
+        let every = Duration::from_millis(50);
+        let target = Target {
+            address: "127.0.0.1:80".parse().unwrap(),
+            ask: Ask::plain("/", 0).over(Over::Http2).together(32),
+            connections: 8,
+            pace: Pace::Bursts(every),
+        };
+        let mut lane = Lane::new(target).unwrap();
+        let start = lane.next;
+        // No connection is open, so that the requests wait.
+        for (millis, bursts) in [(0, 1), (49, 1), (50, 2), (149, 3), (250, 6)] {
+            let now = start + Duration::from_millis(millis);
+            lane.issue(now, &mut [], &mut Random(1));
+            assert_eq!(lane.queue.len(), bursts * 8 * 32, "{millis}");
+        }
+        let due = start + every;
+        assert_eq!(lane.queue.iter().filter(|one| **one == due).count(), 256);
     }
 }

@@ -29,6 +29,7 @@ pub(crate) use outcome::{Failure, Outcome};
 use wire::Wire;
 
 use crate::http2::Finished;
+use crate::process;
 
 /// How long the generator waits for the last responses after the end of a run.
 const GRACE: Duration = Duration::from_secs(3);
@@ -56,6 +57,9 @@ pub(crate) struct Target {
 pub(crate) enum Pace {
     /// This many per second, at random times.
     PerSecond(f64),
+    /// As many as the connections carry together, at the start and again after each time of this
+    /// length.
+    Bursts(Duration),
     /// As soon as the connection, or the stream of HTTP/2, has its response.
     Closed,
 }
@@ -77,6 +81,14 @@ impl Generator {
     /// # Errors
     /// A target does not accept connections, or epoll fails.
     pub(crate) fn connect(targets: &[Target]) -> anyhow::Result<Self> {
+        Self::connect_apart(targets, Duration::ZERO)
+    }
+
+    /// Opens all connections, with a pause after each.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub(crate) fn connect_apart(targets: &[Target], pause: Duration) -> anyhow::Result<Self> {
         let mut this = Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             lanes: Vec::new(),
@@ -96,6 +108,9 @@ impl Generator {
                 });
                 this.dial(slot)
                     .with_context(|| format!("no connection to {}", target.address))?;
+                if !pause.is_zero() {
+                    process::pause(pause);
+                }
             }
         }
         Ok(this)
@@ -173,7 +188,7 @@ impl Generator {
 
     fn next_due(&self) -> Instant {
         let due = self.lanes.iter().filter_map(|lane| match lane.target.pace {
-            Pace::PerSecond(_) => Some(lane.next),
+            Pace::PerSecond(_) | Pace::Bursts(_) => Some(lane.next),
             Pace::Closed => None,
         });
         due.min().unwrap_or_else(|| Instant::now() + GRACE)
@@ -254,7 +269,7 @@ impl Generator {
         }
         let taken = self.lanes.iter_mut().map(|lane| {
             lane.outcome.unsent = match lane.target.pace {
-                Pace::PerSecond(_) => lane.queue.len() as u64,
+                Pace::PerSecond(_) | Pace::Bursts(_) => lane.queue.len() as u64,
                 Pace::Closed => 0,
             };
             std::mem::take(&mut lane.outcome)
