@@ -98,7 +98,7 @@ testssl: policies ## examine the TLS of a gateway with testssl.sh (needs testssl
 	$(CARGO) build $(RUN_CRATES)
 	JANUA_BINARY=$(CARGO_TARGET_DIR)/debug/janua REPORT=$(CARGO_TARGET_DIR)/testssl.txt tests/tls/testssl
 
-bench: policies ## CPU per request (HTTP/1, TLS, HTTP/2), memory and reloads beside the peers; writes docs/benchmarks.md
+bench: policies ## CPU per request (HTTP/1, TLS, HTTP/2, gRPC, WebSocket, files, cache), memory and reloads beside the peers; writes docs/benchmarks.md
 	$(CARGO) build --release -p janua -p janua-load
 	tests/load/peers.sh
 	$(CARGO_TARGET_DIR)/release/janua-load bench --micro --out docs/benchmarks.md
