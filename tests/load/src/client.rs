@@ -145,10 +145,7 @@ impl Multiplexed {
             }
             finished.clear();
             while finished.len() < together {
-                let out = std::mem::take(&mut self.conversation.out);
-                if !out.is_empty() {
-                    self.connection.write_all(&out)?;
-                }
+                self.flush()?;
                 let read = self.connection.read(&mut self.buffer)?;
                 if read == 0 {
                     bail!("closed within the answer");
@@ -161,6 +158,16 @@ impl Multiplexed {
             if let Some(failure) = finished.iter().find_map(|one| one.wrong) {
                 bail!("{failure:?}");
             }
+        }
+        // The server's settings may have come together with the response. It closes a connection
+        // that does not acknowledge them.
+        self.flush()
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        let out = std::mem::take(&mut self.conversation.out);
+        if !out.is_empty() {
+            self.connection.write_all(&out)?;
         }
         Ok(())
     }
