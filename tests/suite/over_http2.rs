@@ -48,6 +48,14 @@ mod hostile_rates;
 mod internal_headers;
 mod policies_always;
 mod policies_api_key;
+#[allow(
+    dead_code,
+    reason = "the rest of it is for areas that open connections of HTTP/1.1"
+)]
+mod policies_beside;
+mod policies_failures;
+mod policies_headers;
+mod policies_inputs;
 mod policies_memo;
 mod policies_order;
 mod policies_rate_limit;

@@ -38,11 +38,13 @@ X-None = "{header:x-absent}"
         .header("Cookie", "a=b; s=t");
     gateway.send(request).await;
     let received = upstream.requests().pop().unwrap();
+    let path = format!("GET {}://a.example/p", gateway.scheme());
+    let asked = format!("{path}?q=1+2&q=3");
     for (name, expected) in [
         ("x-gone", vec![]),
         ("x-swap", vec!["old!"]),
         ("x-ip", vec!["127.0.0.1"]),
-        ("x-where", vec!["GET http://a.example/p?q=1+2&q=3"]),
+        ("x-where", vec![&*asked]),
         ("x-user", vec!["zoë"]),
         ("x-both", vec!["t-1 2"]),
         ("x-braces", vec!["{literal}"]),
@@ -65,7 +67,7 @@ X-None = "{header:x-absent}"
         "a spoofed field does not survive"
     );
     assert_eq!(received.header("x-both"), None);
-    assert_eq!(received.header("x-where"), Some("GET http://a.example/p?"));
+    assert_eq!(received.header("x-where"), Some(&*format!("{path}?")));
     assert_eq!(
         received.header("x-swap"),
         None,

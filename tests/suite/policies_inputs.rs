@@ -1,7 +1,7 @@
 //! The inputs of policies, the effect of their edits, and values that are not
 //! valid in a head.
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Wire, component};
+use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, component};
 
 use crate::policies_seen::lines;
 
@@ -257,7 +257,7 @@ upstream = "app"
             ("%0D%0A%0D%0AHTTP/1.1%20200%20OK", 400),
             ("a%00b", 400),
         ] {
-            let mut wire = Wire::connect(gateway.address()).await;
+            let mut wire = gateway.connect().await;
             let request = Request::get(&format!("{path}?q={value}")).header("Connection", "close");
             wire.send(request.to_bytes()).await;
             let raw = String::from_utf8(wire.take_rest().await.unwrap()).unwrap();
