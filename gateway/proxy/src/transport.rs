@@ -89,20 +89,27 @@ impl ReadHalf {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        let polled = match self {
-            Self::Tcp(half) => Pin::new(half).poll_read(context, &mut buffer),
-            Self::Tls(stream) => stream.poll_read(context, &mut buffer),
-            Self::Unix(half) => Pin::new(half).poll_read(context, &mut buffer),
-            Self::Http2(stream) => {
-                return stream.poll_read(context, buffer.initialize_unfilled());
-            }
-            Self::Upstream(stream) => {
-                return stream.poll_read(context, buffer.initialize_unfilled());
-            }
-            #[cfg(test)]
-            Self::Memory(half) => return half.poll_read(context, buffer.initialize_unfilled()),
-        };
+        let polled = self.poll_read_into(context, &mut buffer);
         polled.map_ok(|()| buffer.filled().len())
+    }
+
+    /// Reads some bytes into a buffer that need not be initialized; none mean that the peer has
+    /// closed its sending side.
+    pub(crate) fn poll_read_into(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = match self {
+            Self::Tcp(half) => return Pin::new(half).poll_read(context, buffer),
+            Self::Tls(stream) => return stream.poll_read(context, buffer),
+            Self::Unix(half) => return Pin::new(half).poll_read(context, buffer),
+            Self::Http2(stream) => stream.poll_read(context, buffer.initialize_unfilled()),
+            Self::Upstream(stream) => stream.poll_read(context, buffer.initialize_unfilled()),
+            #[cfg(test)]
+            Self::Memory(half) => half.poll_read(context, buffer.initialize_unfilled()),
+        };
+        polled.map_ok(|count| buffer.advance(count))
     }
 
     /// Ready once there are bytes to read, or the peer has closed. It reads nothing and needs

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
+use janua_hpack::Indexing;
 use janua_http::failure::Kind;
 use janua_http::fields::Known;
 use janua_http::{Failure, RequestHead};
@@ -107,15 +108,70 @@ fn fields(head: &RequestHead, trailers: &Trailers) -> Result<HeaderMap, Failure>
             },
             _ => value,
         };
-        let name = HeaderName::from_bytes(name).map_err(|_| bad("the name of a field"))?;
-        let value = HeaderValue::from_bytes(value).map_err(|_| bad("the value of a field"))?;
+        let indexing = Indexing::of(name, value);
+        let name = header_name(known, name).ok_or_else(|| bad("the name of a field"))?;
+        let mut value = HeaderValue::from_bytes(value).map_err(|_| bad("the value of a field"))?;
+        // The library would add each identifier of a request to its table, where it removes
+        // fields that do repeat; and the connection is shared by clients, so that none may learn
+        // of another's credentials from what is in the table (RFC 7541 §7.1).
+        value.set_sensitive(indexing != Indexing::Add);
         let added = map.try_append(name, value);
         added.map_err(|_| bad("so many fields"))?;
     }
     Ok(map)
 }
 
+/// The name as the library has it; those of the fields that nearly every request has are not
+/// parsed.
+fn header_name(known: Known, name: &[u8]) -> Option<HeaderName> {
+    static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+    static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+    static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+    match known {
+        Known::ContentLength => Some(http::header::CONTENT_LENGTH),
+        Known::XForwardedFor => Some(X_FORWARDED_FOR.clone()),
+        Known::XForwardedHost => Some(X_FORWARDED_HOST.clone()),
+        Known::XForwardedProto => Some(X_FORWARDED_PROTO.clone()),
+        Known::XRealIp => Some(X_REAL_IP.clone()),
+        _ => HeaderName::from_bytes(name).ok(),
+    }
+}
+
 fn bad(what: &str) -> Failure {
     let words = format!("HTTP/2, which the upstream speaks, cannot carry {what} of the request");
     Failure::with(Kind::BadRequest, words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_identifiers_are_never_indexed() {
+        let mut head = RequestHead::default();
+        for (name, value) in [
+            ("Authorization", "Basic YTpi"),
+            ("X-Request-Id", "0d6307dfa81510b50b21e9d4a82b629a"),
+            ("Cookie", "a=1"),
+            ("X-Forwarded-For", "192.0.2.1"),
+            ("X-Real-IP", "192.0.2.1"),
+            ("Content-Length", "5"),
+            ("User-Agent", "x"),
+        ] {
+            head.fields.append(name.as_bytes(), value.as_bytes());
+        }
+        let map = fields(&head, &Trailers::Drop).unwrap();
+        for (name, is_sensitive) in [
+            ("authorization", true),
+            ("x-request-id", true),
+            ("cookie", true),
+            ("content-length", true),
+            ("x-forwarded-for", true),
+            ("x-real-ip", false),
+            ("user-agent", false),
+        ] {
+            assert_eq!(map[name].is_sensitive(), is_sensitive, "{name}");
+        }
+    }
 }

@@ -33,8 +33,9 @@ impl AsyncRead for Io {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let count = ready!(self.read.poll_read(context, buffer.initialize_unfilled()))?;
-        buffer.advance(count);
+        let before = buffer.filled().len();
+        ready!(self.read.poll_read_into(context, buffer))?;
+        let count = buffer.filled().len() - before;
         self.received.set(self.received.get() + count as u64);
         Poll::Ready(Ok(()))
     }
