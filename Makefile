@@ -23,7 +23,7 @@ RELEASE := $(CARGO_TARGET_DIR)/release
 
 release: policies ## the binary to install, target/release/janua, and its symbols beside it
 	$(CARGO) build --release -p janua
-	$(call strip,$(RELEASE)/janua)
+	$(call split-symbols,$(RELEASE)/janua)
 
 # Optimised by a profile (PGO): an instrumented build serves each kind of request, and the
 # compiler uses what it counted. With a target, the flags are not those of build scripts too.
@@ -34,7 +34,8 @@ define pgo-build
 	JANUA_POLICIES_DIR="$(abspath $(POLICY_DIR))" RUSTFLAGS="-C$(1)" \
 		$(CARGO) build --release -p janua --target $(HOST) --target-dir $(PGO)/$(2)
 endef
-define strip
+# Not `strip`, which is a function of make.
+define split-symbols
 	objcopy --only-keep-debug $(1) $(1).debug
 	cd $(dir $(1)) && objcopy --strip-all --add-gnu-debuglink=janua.debug janua janua.stripped
 	mv $(1).stripped $(1)
@@ -50,7 +51,7 @@ release-pgo: policies ## the same with a fifth fewer instructions, target/pgo/ja
 	$(PROFDATA) merge -o $(PGO)/profile $(PGO)/raw
 	$(call pgo-build,profile-use=$(PGO)/profile,use)
 	cp $(PGO)/use/$(HOST)/release/janua $(PGO)/janua
-	$(call strip,$(PGO)/janua)
+	$(call split-symbols,$(PGO)/janua)
 
 # JavaScript, Python and the browser's application where their tools are there;
 # CI has all (CI=true).
