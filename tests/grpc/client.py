@@ -1,5 +1,7 @@
 """A client of gRPC for the tests of the gateway: the interoperability cases of gRPC that need no
 protobuf. Prints a line for each case that passes; the first that does not ends it.
+
+    client.py ADDRESS [AUTHORITY.pem HOST]
 """
 
 import sys
@@ -75,9 +77,16 @@ def empty_stream(channel):
 
 @case
 def cancel_after_begin(channel):
-    call = channel.stream_unary("/test.Test/Collect").future(iter([]), timeout=60)
+    forever = threading.Event()
+
+    def requests():
+        yield b"x"
+        forever.wait()
+
+    call = channel.stream_unary("/test.Test/Collect").future(requests(), timeout=60)
     call.cancel()
     assert call.cancelled()
+    forever.set()
 
 
 @case
@@ -126,10 +135,23 @@ def special_status_message(channel):
 
 
 @case
-def unimplemented(channel):
-    for path in ["/test.Test/Nothing", "/nothing.Nothing/Nothing"]:
-        code, _ = code_of(lambda: channel.unary_unary(path)(b""))
-        assert code == grpc.StatusCode.UNIMPLEMENTED, code
+def status_within_a_stream(channel):
+    number = list(grpc.StatusCode).index(grpc.StatusCode.UNKNOWN)
+    call = channel.stream_stream("/test.Test/FailStream")(iter([b"%d test status" % number]))
+    failed = code_of(lambda: list(call))
+    assert failed == (grpc.StatusCode.UNKNOWN, "test status"), failed
+
+
+@case
+def unimplemented_method(channel):
+    code, _ = code_of(lambda: unary(channel, "Nothing")(b""))
+    assert code == grpc.StatusCode.UNIMPLEMENTED, code
+
+
+@case
+def unimplemented_service(channel):
+    code, _ = code_of(lambda: channel.unary_unary("/nothing.Nothing/Nothing")(b""))
+    assert code == grpc.StatusCode.UNIMPLEMENTED, code
 
 
 @case
@@ -143,13 +165,31 @@ def custom_metadata(channel):
 
 
 @case
+def compressed(channel):
+    message = b"a" * 271828
+    gzip = grpc.Compression.Gzip
+    assert unary(channel, "Compressed")(message, compression=gzip) == message
+    parts = [b"a" * 27182, b"b" * 8, b"c" * 1828, b"d" * 45904]
+    assert list(channel.stream_stream("/test.Test/Echo")(iter(parts), compression=gzip)) == parts
+
+
+@case
 def many_at_once(channel):
     calls = [unary(channel, "Unary").future(b"%d" % number) for number in range(200)]
     assert [call.result() for call in calls] == [b"%d" % number for number in range(200)]
 
 
+def connect(address, authority=None, host=None):
+    if authority is None:
+        return grpc.insecure_channel(address)
+    with open(authority, "rb") as pem:
+        credentials = grpc.ssl_channel_credentials(pem.read())
+    options = [("grpc.ssl_target_name_override", host), ("grpc.default_authority", host)]
+    return grpc.secure_channel(address, credentials, options)
+
+
 def main():
-    with grpc.insecure_channel(sys.argv[1]) as channel:
+    with connect(*sys.argv[1:]) as channel:
         for one in CASES:
             one(channel)
             print(one.__name__, flush=True)

@@ -1,6 +1,8 @@
 """A server of gRPC for the tests of the gateway. Messages are bytes, without protobuf.
 
 Prints the port on which it listens, and runs until its input ends.
+
+    server.py [CERTIFICATE KEY]
 """
 
 import sys
@@ -12,6 +14,11 @@ import grpc
 
 
 def unary(request, context):
+    return request
+
+
+def compressed(request, context):
+    context.set_compression(grpc.Compression.Gzip)
     return request
 
 
@@ -42,6 +49,12 @@ def fail(request, context):
     context.abort(list(grpc.StatusCode)[int(code)], message)
 
 
+def fail_stream(requests, context):
+    for request in requests:
+        fail(request, context)
+        yield request
+
+
 def metadata(request, context):
     sent = [(key, value) for key, value in context.invocation_metadata() if key.startswith("x-")]
     context.send_initial_metadata(sent)
@@ -55,21 +68,30 @@ def remaining(request, context):
 
 METHODS = {
     "Unary": grpc.unary_unary_rpc_method_handler(unary),
+    "Compressed": grpc.unary_unary_rpc_method_handler(compressed),
     "Collect": grpc.stream_unary_rpc_method_handler(collect),
     "Count": grpc.unary_stream_rpc_method_handler(count),
     "Echo": grpc.stream_stream_rpc_method_handler(echo),
     "Sleep": grpc.stream_stream_rpc_method_handler(sleep),
     "Fail": grpc.unary_unary_rpc_method_handler(fail),
+    "FailStream": grpc.stream_stream_rpc_method_handler(fail_stream),
     "Metadata": grpc.unary_unary_rpc_method_handler(metadata),
     "Remaining": grpc.unary_unary_rpc_method_handler(remaining),
 }
+
+
+def listen(server, certificate=None, key=None):
+    if certificate is None:
+        return server.add_insecure_port("127.0.0.1:0")
+    pair = tuple(open(path, "rb").read() for path in (key, certificate))
+    return server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
 
 
 def main():
     server = grpc.server(futures.ThreadPoolExecutor(32))
     handler = grpc.method_handlers_generic_handler("test.Test", METHODS)
     server.add_generic_rpc_handlers((handler,))
-    port = server.add_insecure_port("127.0.0.1:0")
+    port = listen(server, *sys.argv[1:])
     server.start()
     print(port, flush=True)
     sys.stdin.read()

@@ -5,12 +5,17 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use janua_tests::{Gateway, Proxy, built};
+use janua_tests::built;
 
-use crate::upstream_http2::HTTP2;
+use crate::grpc_tonic::client::HOST;
+use crate::grpc_tonic::{in_front_of, passed_compressed, with_tls};
+use crate::tls::Stage;
+
+/// The cases of `client.py`.
+const CASES: usize = 18;
 
 /// Python with grpcio; none if it is not installed, unless `CI` requires all tests to run.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = built("tools/grpc/bin/python");
     if python.is_file() {
         return Some(python);
@@ -28,15 +33,27 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// A server on a free port, which runs until it is dropped.
-struct Server {
+pub(crate) struct Server {
     process: Child,
     endpoint: String,
 }
 
 impl Server {
-    fn start(python: &Path) -> Self {
+    /// Starts without TLS.
+    pub(crate) fn start(python: &Path) -> Self {
+        Self::run(python, &[])
+    }
+
+    /// Starts with TLS: `NAME.crt` and `NAME.key` in a directory.
+    pub(crate) fn start_tls(python: &Path, directory: &Path, name: &str) -> Self {
+        let path = |extension| directory.join(name).with_extension(extension);
+        Self::run(python, &[path("crt"), path("key")])
+    }
+
+    fn run(python: &Path, arguments: &[PathBuf]) -> Self {
         let mut process = Command::new(python)
             .arg(script("server.py"))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -47,6 +64,10 @@ impl Server {
         let endpoint = format!("127.0.0.1:{}", port.trim());
         Self { process, endpoint }
     }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
 }
 
 impl Drop for Server {
@@ -56,20 +77,11 @@ impl Drop for Server {
     }
 }
 
-#[tokio::test]
-async fn the_cases_of_interoperability() {
-    let Some(python) = python() else {
-        return;
-    };
-    let server = Server::start(&python);
-    let config = Proxy::to(&server.endpoint)
-        .upstream(HTTP2)
-        .listener("http2 = true");
-    let gateway = Gateway::start_one_worker(config).await;
-    let address = gateway.address().to_string();
+/// Runs the client with these arguments; all its cases pass.
+pub(crate) async fn run_client(python: PathBuf, arguments: Vec<String>) {
     let client = move || {
         let mut client = Command::new(python);
-        client.arg(script("client.py")).arg(address).output()
+        client.arg(script("client.py")).args(arguments).output()
     };
     let ran = tokio::task::spawn_blocking(client).await.unwrap().unwrap();
     let (said, errors) = (
@@ -77,5 +89,33 @@ async fn the_cases_of_interoperability() {
         String::from_utf8_lossy(&ran.stderr),
     );
     assert!(said.ends_with("done\n"), "{said}{errors}");
-    assert_eq!(said.lines().count(), 16);
+    assert_eq!(said.lines().count(), CASES + 1);
+}
+
+#[tokio::test]
+async fn the_cases_of_interoperability() {
+    let Some(python) = python() else {
+        return;
+    };
+    let server = Server::start(&python);
+    let gateway = in_front_of(server.endpoint()).await;
+    run_client(python, vec![gateway.address().to_string()]).await;
+    passed_compressed(&gateway).await;
+}
+
+#[tokio::test]
+async fn the_same_over_tls() {
+    let Some(python) = python() else {
+        return;
+    };
+    let stage = Stage::new()
+        .with("site", &[HOST])
+        .with("app", &["app.internal"]);
+    let directory = stage.directory.path();
+    let authority = directory.join("ca.pem").display().to_string();
+    let server = Server::start_tls(&python, directory, "app");
+    let gateway = with_tls(stage, server.endpoint()).await;
+    let address = gateway.address().to_string();
+    run_client(python, vec![address, authority, HOST.to_owned()]).await;
+    passed_compressed(&gateway).await;
 }
