@@ -77,7 +77,7 @@ fn failures(metrics: &Metrics, pages: &Pages) -> Vec<String> {
         .get(&("none", 404))
         .copied()
         .unwrap_or_default();
-    let explained = pages.event("cut with their endpoint") + pages.event("not repeated");
+    let explained = pages.explained();
     let mut differences = Vec::new();
     let died = of("reset") + of("response_incomplete");
     for (what, counted, seen) in [

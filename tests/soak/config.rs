@@ -19,6 +19,10 @@ pub(crate) struct Endpoints {
     pub(crate) pair: [String; 2],
     /// One that lives.
     pub(crate) steady: String,
+    /// Two servers of gRPC, each of which dies together with one of the pair.
+    pub(crate) calls: [String; 2],
+    /// One that lives.
+    pub(crate) steady_calls: String,
 }
 
 impl Endpoints {
@@ -29,7 +33,12 @@ impl Endpoints {
     /// descriptors can be compared at the end.
     pub(crate) fn config(&self, revision: usize) -> String {
         let [one, two] = &self.pair;
-        let steady = &self.steady;
+        let [calls_one, calls_two] = &self.calls;
+        let Self {
+            steady,
+            steady_calls,
+            ..
+        } = self;
         let misbehave = component("misbehave");
         let misbehave = misbehave.display();
         let mut text = format!(
@@ -52,6 +61,17 @@ keepalive_timeout = "2s"
 
 [upstreams.steady]
 endpoints = ["{steady}"]
+keepalive_timeout = "2s"
+
+[upstreams.calls]
+endpoints = ["{calls_one}", "{calls_two}"]
+http = "2"
+passive_health = {{ fail_timeout = "1s" }}
+keepalive_timeout = "2s"
+
+[upstreams.steady-calls]
+endpoints = ["{steady_calls}"]
+http = "2"
 keepalive_timeout = "2s"
 
 [policies.lifetimes]
@@ -91,6 +111,9 @@ certificate = {{ cert = "site.crt", key = "site.key" }}
             ("/steady/", "upstream = \"steady\""),
             ("/ws", "upstream = \"steady\""),
             ("/events", "upstream = \"steady\""),
+            ("/soak.Calls/", "upstream = \"calls\""),
+            ("/soak.Web/", "upstream = \"calls\"\ngrpc_web = true"),
+            ("/soak.Steady/", "upstream = \"steady-calls\""),
             ("/files/", "files = \"site\"\ncompress = true"),
             ("/trap", "upstream = \"steady\"\npolicies = [\"trap\"]"),
             ("/calm", "upstream = \"steady\"\npolicies = [\"calm\"]"),

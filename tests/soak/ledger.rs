@@ -1,6 +1,6 @@
 //! What the clients have seen, and which of their failures are explained.
 //!
-//! An upstream that dies may fail two kinds of requests, and no others:
+//! An upstream that dies may fail three kinds of requests, and no others:
 //!
 //! 1. **A POST that was in progress when an endpoint died** gets 502 with
 //!    `connection_terminated`: a byte of it was sent, so that the application may have carried
@@ -8,6 +8,9 @@
 //! 2. **A response whose body was in progress when its own endpoint died** ends early, with the
 //!    connection: a part of it is sent, and cannot be taken back. `X-Endpoint` in its head says
 //!    which endpoint that was.
+//! 3. **A call of gRPC that was in progress when its endpoint died** ends with the status 14,
+//!    UNAVAILABLE: in the head if the server had sent none, otherwise in the trailers. A call of
+//!    gRPC-Web of which a part of a message was sent is one of the second kind.
 //!
 //! Such a failure is explained only if the request overlaps the time in which the endpoint was
 //! dying: from the moment when it was told to until its last socket was closed. An endpoint that
@@ -130,6 +133,16 @@ impl Pages {
     /// The number of an event.
     pub(crate) fn event(&self, name: &str) -> u64 {
         self.events.get(name).copied().unwrap_or_default()
+    }
+
+    /// Failures that an outage explains.
+    pub(crate) fn explained(&self) -> u64 {
+        let events = [
+            "cut with their endpoint",
+            "not repeated",
+            "calls that failed with their endpoint",
+        ];
+        events.iter().map(|name| self.event(name)).sum()
     }
 
     /// All responses.

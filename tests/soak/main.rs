@@ -4,7 +4,7 @@
 //! | what | where |
 //! |---|---|
 //! | how long, and how much at most | [`plan`] |
-//! | the gateway with its configuration, certificates, files and upstreams | [`scene`], [`config`], [`origin`] |
+//! | the gateway with its configuration, certificates, files and upstreams | [`scene`], [`config`], [`origin`], [`calls`] |
 //! | the traffic, a file for each kind of client | [`visits`], over [`client`] |
 //! | what changes meanwhile | [`operator`], [`outages`] |
 //! | what is counted, and which failures are explained | [`ledger`] |
@@ -23,6 +23,7 @@
 )]
 
 mod accounts;
+mod calls;
 mod client;
 #[allow(dead_code, reason = "the suite uses more of it")]
 #[path = "../suite/coded.rs"]

@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use janua_tests::{Endpoint, Upstream, eventually};
+use janua_tests::{Endpoint, Http2Upstream, Upstream, eventually};
 use socket2::{Domain, Socket, Type};
 
+use crate::calls;
 use crate::origin;
 use crate::scene::Scene;
 
@@ -20,10 +21,11 @@ pub(crate) struct Port {
     _held: Socket,
 }
 
-/// The pair of endpoints.
+/// The pair of endpoints. Each is two servers, which die and come back together.
 pub(crate) struct Pair {
     ports: [Port; 2],
-    live: [Option<Upstream>; 2],
+    calls: [Port; 2],
+    live: [Option<(Upstream, Http2Upstream)>; 2],
     version: Arc<AtomicU64>,
 }
 
@@ -42,9 +44,8 @@ impl Port {
         }
     }
 
-    /// The address.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    fn endpoint(&self) -> String {
+        self.address.to_string()
     }
 }
 
@@ -53,6 +54,7 @@ impl Pair {
     pub(crate) async fn start(version: Arc<AtomicU64>) -> Self {
         let mut pair = Self {
             ports: [Port::reserve(), Port::reserve()],
+            calls: [Port::reserve(), Port::reserve()],
             live: [None, None],
             version,
         };
@@ -62,9 +64,14 @@ impl Pair {
         pair
     }
 
-    /// Their ports.
-    pub(crate) fn ports(&self) -> &[Port; 2] {
-        &self.ports
+    /// The addresses of the servers of HTTP/1.1.
+    pub(crate) fn addresses(&self) -> [String; 2] {
+        self.ports.each_ref().map(Port::endpoint)
+    }
+
+    /// The addresses of the servers of gRPC.
+    pub(crate) fn call_addresses(&self) -> [String; 2] {
+        self.calls.each_ref().map(Port::endpoint)
     }
 
     /// Lets them die in turn, until the plan ends. The next one dies once the last one is used
@@ -73,14 +80,13 @@ impl Pair {
         let mut outages = 0;
         while scene.plan.goes_on(scene.begin, outages) && scene.is_on() {
             let number = outages % 2;
-            let endpoint = self.ports[number].address.to_string();
-            let live = self.live[number].take().unwrap();
+            let (http, calls) = self.live[number].take().unwrap();
             scene.ledger.dies(NAMES[number]);
-            live.stop().await;
+            tokio::join!(http.stop(), calls.stop());
             scene.ledger.has_died();
-            self.until(scene, &endpoint, 0.0).await;
+            self.until(scene, number, 0.0).await;
             self.revive(number).await;
-            self.until(scene, &endpoint, 1.0).await;
+            self.until(scene, number, 1.0).await;
             scene.ledger.noted("outages");
             outages += 1;
         }
@@ -90,19 +96,26 @@ impl Pair {
     async fn revive(&mut self, number: usize) {
         let at = Endpoint::Tcp(self.ports[number].address);
         let version = Arc::clone(&self.version);
-        self.live[number] = Some(origin::endpoint(at, NAMES[number], version).await);
+        let http = origin::endpoint(at, NAMES[number], version).await;
+        let at = Some(self.calls[number].address);
+        self.live[number] = Some((http, calls::server(at, NAMES[number]).await));
     }
 
-    /// Waits until the gateway has noticed.
-    async fn until(&self, scene: &Scene, endpoint: &str, health: f64) {
-        let labels = [("upstream", "pair"), ("endpoint", endpoint)];
+    /// Waits until the gateway has noticed for both servers of an endpoint.
+    async fn until(&self, scene: &Scene, number: usize, health: f64) {
+        let endpoint = self.ports[number].endpoint();
+        let calls = self.calls[number].endpoint();
+        let servers = [("pair", &*endpoint), ("calls", &*calls)];
         let noticed = eventually(async || {
             let metrics = scene.gateway.metrics().await;
-            let is = metrics.sum("janua_endpoint_healthy", &labels);
-            (is == health || !scene.is_on()).then_some(())
+            let is_so = |(upstream, endpoint)| {
+                let labels = [("upstream", upstream), ("endpoint", endpoint)];
+                metrics.sum("janua_endpoint_healthy", &labels) == health
+            };
+            (servers.into_iter().all(is_so) || !scene.is_on()).then_some(())
         });
         if noticed.await.is_none() {
-            let what = format!("the health of {endpoint} does not become {health}");
+            let what = format!("the health of {endpoint} and {calls} does not become {health}");
             scene.ledger.violated(what);
         }
     }

@@ -26,7 +26,7 @@ const SAMPLES: u64 = 15;
 pub(crate) async fn soak(plan: Plan) {
     let version = Arc::default();
     let pair = Pair::start(Arc::clone(&version)).await;
-    let scene = Arc::new(Scene::start(plan, pair.ports(), version).await);
+    let scene = Arc::new(Scene::start(plan, &pair, version).await);
     let ledger = &scene.ledger;
     let at_start = Holdings::of(&scene.gateway);
     let mut memory = Memory::default();

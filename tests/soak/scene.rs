@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use janua_tests::{
-    Authority, Gateway, Issue, Issued, Settings, TlsClient, Upstream, component, eventually, filler,
+    Authority, Gateway, Http2Upstream, Issue, Issued, Settings, TlsClient, Upstream, component,
+    eventually, filler,
 };
 
+use crate::calls;
 use crate::config::{Endpoints, HOST, MUTUAL};
 use crate::ledger::Ledger;
 use crate::origin;
-use crate::outages::Port;
+use crate::outages::Pair;
 use crate::plan::Plan;
 
 /// The stage of a soak. Clients, operator and outages share it.
@@ -29,7 +31,7 @@ pub(crate) struct Scene {
     pub(crate) begin: Instant,
     /// Whether the traffic goes on.
     pub(crate) goes_on: AtomicBool,
-    _steady: Upstream,
+    _steady: (Upstream, Http2Upstream),
 }
 
 /// The certificates of the site, one after the other.
@@ -58,12 +60,15 @@ pub(crate) const FILES: [(&str, usize); 3] = [
 ];
 
 impl Scene {
-    /// Starts the gateway and the upstream that lives; the ports are those of the pair.
-    pub(crate) async fn start(plan: Plan, ports: &[Port; 2], version: Arc<AtomicU64>) -> Self {
+    /// Starts the gateway and the upstreams that live.
+    pub(crate) async fn start(plan: Plan, pair: &Pair, version: Arc<AtomicU64>) -> Self {
         let steady = origin::steady().await;
+        let steady_calls = calls::server(None, "steady").await;
         let endpoints = Endpoints {
-            pair: ports.each_ref().map(|port| port.address().to_string()),
+            pair: pair.addresses(),
             steady: steady.endpoint(),
+            calls: pair.call_addresses(),
+            steady_calls: steady_calls.endpoint(),
         };
         let directory = tempfile::tempdir().unwrap();
         let certificates = Certificates::new(directory.path());
@@ -89,7 +94,7 @@ impl Scene {
             plan,
             begin: Instant::now(),
             goes_on: AtomicBool::new(true),
-            _steady: steady,
+            _steady: (steady, steady_calls),
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) fn progress(begin: Instant, ledger: &Ledger, memory: &Memory) {
         pages.connections.values().sum::<u64>(),
         pages.event("turns"),
         pages.event("outages"),
-        explained(&pages),
+        pages.explained(),
         memory.last(),
     );
 }
@@ -80,8 +80,4 @@ pub(crate) fn table(begin: Instant, pages: &Pages, memory: &Memory, held: &Holdi
         lines.extend(pages.violations.iter().map(|what| format!("  {what}")));
     }
     lines.join("\n")
-}
-
-fn explained(pages: &Pages) -> u64 {
-    pages.event("cut with their endpoint") + pages.event("not repeated")
 }

@@ -1,6 +1,7 @@
 //! The clients: one visit of each kind, which checks every byte that it gets.
 
 mod cached;
+mod calls;
 mod files;
 mod forwarded;
 mod http2;
@@ -37,6 +38,12 @@ pub(crate) enum Kind {
     SecureKeptAlive,
     /// Several requests at once over a connection of HTTP/2.
     Http2,
+    /// Calls of gRPC, several at once and streams of messages.
+    Calls,
+    /// A call of gRPC that outlives reloads.
+    LongCall,
+    /// Calls of gRPC-Web over HTTP/1.1.
+    WebCalls,
     /// A WebSocket that outlives reloads.
     WebSocket,
     /// The same over TLS.
@@ -54,7 +61,7 @@ pub(crate) enum Kind {
 }
 
 /// The kinds, their names, and how many clients of each there are.
-pub(crate) const CLIENTS: [(Kind, &str, usize); 18] = [
+pub(crate) const CLIENTS: [(Kind, &str, usize); 21] = [
     (Kind::KeptAlive, "kept alive", 2),
     (Kind::Fresh, "a connection for each request", 2),
     (Kind::Uploads, "uploads", 3),
@@ -66,6 +73,9 @@ pub(crate) const CLIENTS: [(Kind, &str, usize); 18] = [
     (Kind::Mutual, "client certificates", 1),
     (Kind::SecureKeptAlive, "kept alive, TLS", 1),
     (Kind::Http2, "HTTP/2", 2),
+    (Kind::Calls, "gRPC", 2),
+    (Kind::LongCall, "gRPC, a stream", 1),
+    (Kind::WebCalls, "gRPC-Web", 1),
     (Kind::WebSocket, "WebSocket", 2),
     (Kind::SecureWebSocket, "WebSocket, TLS", 1),
     (Kind::Events, "event stream", 1),
@@ -90,6 +100,9 @@ impl Kind {
             Self::Mutual => secure::mutual(scene, number).await,
             Self::SecureKeptAlive => secure::kept_alive(scene, number).await,
             Self::Http2 => http2::many(scene, number).await,
+            Self::Calls => calls::several(scene, number).await,
+            Self::LongCall => calls::long(scene).await,
+            Self::WebCalls => calls::web(scene, number).await,
             Self::WebSocket => streams::web_socket(scene, false).await,
             Self::SecureWebSocket => streams::web_socket(scene, true).await,
             Self::Events => streams::events(scene, number).await,

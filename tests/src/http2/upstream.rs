@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::ANY_FRAMES;
 use super::stream::Http2Stream;
 use crate::background;
+use crate::eventually;
 use crate::message::{Received, Reply};
 use crate::tls::TlsServer;
 use crate::upstream::echo;
@@ -33,6 +34,8 @@ pub struct Http2Upstream {
 pub struct Http2Habits {
     /// It speaks TLS, and must select `h2` by ALPN: see [`TlsServer::protocols`].
     pub tls: Option<TlsServer>,
+    /// It listens at this address; on a free port without it.
+    pub address: Option<SocketAddr>,
     /// The most streams at the same time that it announces; no limit without it.
     pub streams: Option<u32>,
     /// The windows of each stream and of the connection, in bytes; 65 535 without it.
@@ -110,7 +113,9 @@ impl Http2Upstream {
         F: Fn(Http2Stream) -> R + Send + Sync + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
-        let opening = background::runtime().spawn(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+        let any_port = (Ipv4Addr::LOCALHOST, 0).into();
+        let address = habits.address.unwrap_or(any_port);
+        let opening = background::runtime().spawn(TcpListener::bind(address));
         let listener = opening.await.expect("the task ends").expect("a free port");
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Seen::default());
@@ -121,6 +126,15 @@ impl Http2Upstream {
             seen,
             task: task.abort_handle(),
         }
+    }
+
+    /// Stops listening and closes the connections, and waits until all of that is done.
+    pub async fn stop(self) {
+        self.task.abort();
+        // Each task has a share of this, and owns its sockets. Tasks are dropped later than
+        // they are aborted.
+        let stopped = eventually(async || (Arc::strong_count(&self.seen) == 1).then_some(()));
+        assert!(stopped.await.is_some(), "connections stay open");
     }
 
     /// The address in the form used by the configuration.
