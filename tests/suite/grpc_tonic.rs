@@ -14,7 +14,7 @@ use crate::grpc_python::{self, python};
 use crate::tls::Stage;
 use crate::upstream_http2::HTTP2;
 use cases::{LARGE, failed};
-use client::{Client, HOST};
+use client::{Client, HOST, outcome};
 use server::Server;
 
 /// The upstream's side of a gateway that speaks TLS on both.
@@ -118,11 +118,8 @@ async fn a_failure_of_the_gateway_is_a_status_of_tonic() {
     let late = client.client_streaming("Hold", message()).await;
     assert_eq!(failed(late).0, Code::DeadlineExceeded);
     // And in the middle of a response.
-    let begun = client
-        .streaming("Sleep", Request::new(tokio_stream::once("60".into())))
-        .await;
-    let mut messages = begun.unwrap().into_inner();
-    let late = client::read(&mut messages).await;
+    let messages = Request::new(tokio_stream::once("60".into()));
+    let late = outcome(client.streaming("Sleep", messages).await).await;
     assert_eq!(failed(late).0, Code::DeadlineExceeded);
     assert_eventually!(server.in_progress() == 0);
 }

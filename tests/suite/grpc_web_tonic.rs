@@ -6,7 +6,7 @@ use janua_tests::{Gateway, Proxy, Vacant, assert_eventually};
 use tonic::Code;
 
 use crate::grpc_tonic::cases::{self, failed};
-use crate::grpc_tonic::client::{Client, read};
+use crate::grpc_tonic::client::{Client, outcome};
 use crate::grpc_tonic::server::{FLOOD, Server};
 use crate::upstream_http2::HTTP2;
 
@@ -65,7 +65,7 @@ async fn a_failure_of_the_gateway_is_a_status() {
     let too_large = client.unary("Unary", Bytes::from(vec![b'x'; 2000])).await;
     assert_eq!(failed(too_large).0, Code::ResourceExhausted);
     let begun = client.server_streaming("Sleep", Bytes::from("60")).await;
-    let late = read(&mut begun.unwrap().into_inner()).await;
+    let late = outcome(begun).await;
     assert_eq!(failed(late).0, Code::DeadlineExceeded);
     assert_eventually!(server.in_progress() == 0);
 }

@@ -12,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request, Status};
 
-use super::client::{Client, read};
+use super::client::{Client, outcome, read};
 
 /// The message of the cases about large messages.
 pub(crate) const LARGE: usize = 271_828;
@@ -135,12 +135,9 @@ async fn status_code_and_message(client: &Client) {
 
 async fn status_within_a_stream(client: &Client) {
     let messages = tokio_stream::once(failure(Code::Unknown, "test status"));
-    let status = match client.streaming("FailStream", Request::new(messages)).await {
-        Err(status) => status,
-        Ok(response) => read(&mut response.into_inner()).await.unwrap_err(),
-    };
-    let seen = (status.code(), status.message());
-    assert_eq!(seen, (Code::Unknown, "test status"));
+    let begun = client.streaming("FailStream", Request::new(messages)).await;
+    let seen = failed(outcome(begun).await);
+    assert_eq!(seen, (Code::Unknown, "test status".to_owned()));
 }
 
 async fn special_status_message(client: &Client) {
@@ -220,16 +217,12 @@ pub(crate) async fn timeout_on_sleeping_server(client: &Client) {
         sender.send(Bytes::from("60")).await.unwrap();
         let mut request = Request::new(ReceiverStream::new(receiver));
         request.set_timeout(Duration::from_millis(milliseconds));
-        let response = match client.streaming("Sleep", request).await {
-            Ok(response) => response,
-            Err(status) => {
-                assert_eq!(status.message(), "Timeout expired", "{status:?}");
-                continue;
-            }
-        };
-        let status = read(&mut response.into_inner()).await.expect_err("it ends");
-        assert_eq!(status.code(), Code::DeadlineExceeded, "{status:?}");
-        return;
+        let ended = outcome(client.streaming("Sleep", request).await).await;
+        let (code, message) = failed(ended);
+        if message != "Timeout expired" {
+            assert_eq!(code, Code::DeadlineExceeded, "{message}");
+            return;
+        }
     }
     panic!("the server sends no head in time");
 }

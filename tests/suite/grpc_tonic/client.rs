@@ -143,6 +143,13 @@ pub(crate) async fn read(stream: &mut Streaming<Bytes>) -> Result<Vec<Bytes>, St
     Ok(messages)
 }
 
+/// Reads a stream to its end, if it has begun.
+pub(crate) async fn outcome(
+    begun: Result<Response<Streaming<Bytes>>, Status>,
+) -> Result<Vec<Bytes>, Status> {
+    read(&mut begun?.into_inner()).await
+}
+
 fn path(method: &str) -> PathAndQuery {
     let path = match method.starts_with('/') {
         true => method.to_owned(),
