@@ -123,3 +123,32 @@ async fn a_failure_of_the_gateway_is_a_status_of_tonic() {
     assert_eq!(failed(late).0, Code::DeadlineExceeded);
     assert_eventually!(server.in_progress() == 0);
 }
+
+/// Each refusal by a policy too, whatever the status of HTTP is that it chooses.
+#[tokio::test]
+async fn a_refusal_by_a_policy_is_a_status_of_tonic() {
+    let server = Server::start();
+    let proxy = between(&server.endpoint())
+        .route("policies = [\"limit\"]")
+        .also("/closed.Closed/", "policies = [\"clients\"]");
+    let config = format!(
+        r#"
+[policies.limit]
+component = "rate-limit"
+config = {{ rate = "1/d" }}
+[policies.clients]
+component = "api-key"
+config = {{ keys = {{ nobody = "sha256:{}" }} }}
+{proxy}"#,
+        "0".repeat(64)
+    );
+    let gateway = Gateway::start_one_worker(config).await;
+    let client = Client::connect(gateway.address()).await;
+    let mut codes = Vec::new();
+    for path in ["Unary", "Unary", "/closed.Closed/Unary"] {
+        let called = client.unary(path, Request::new("x".into())).await;
+        codes.push(called.map_or_else(|status| status.code(), |_| Code::Ok));
+    }
+    let expected = [Code::Ok, Code::ResourceExhausted, Code::Unauthenticated];
+    assert_eq!(codes, expected);
+}

@@ -52,14 +52,22 @@ pub fn status(kind: Kind) -> u8 {
         Kind::RequestHeadTooLarge | Kind::RequestBodyTooLarge | Kind::TooManyRequests => {
             RESOURCE_EXHAUSTED
         }
-        _ => match kind.status() {
-            400 => INTERNAL,
-            401 => UNAUTHENTICATED,
-            403 => PERMISSION_DENIED,
-            404 => UNIMPLEMENTED,
-            502..=504 => UNAVAILABLE,
-            _ => UNKNOWN,
-        },
+        _ => status_of_http(kind.status()),
+    }
+}
+
+/// The status of a call that was answered with this status of HTTP, in the same way.
+#[must_use]
+pub fn status_of_http(status: u16) -> u8 {
+    match status {
+        400 => INTERNAL,
+        401 => UNAUTHENTICATED,
+        403 => PERMISSION_DENIED,
+        404 => UNIMPLEMENTED,
+        408 => DEADLINE_EXCEEDED,
+        413 | 429 | 431 => RESOURCE_EXHAUSTED,
+        502..=504 => UNAVAILABLE,
+        _ => UNKNOWN,
     }
 }
 
@@ -152,6 +160,13 @@ mod tests {
             (Kind::MethodNotAllowed, 2),
         ] {
             assert_eq!(status(kind), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn statuses_of_http() {
+        for (status, expected) in [(401, 16), (403, 7), (408, 4), (418, 2), (429, 8), (503, 14)] {
+            assert_eq!(status_of_http(status), expected, "{status}");
         }
     }
 

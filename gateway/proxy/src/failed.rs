@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use janua_http::failure::Kind;
 use janua_http::grpc_web::Call;
 use janua_http::status::reason;
-use janua_http::{Failure, Fault, Fields, RequestHead, grpc};
+use janua_http::{Failure, Fault, Fields, RequestHead};
 
 use crate::request_id::RequestId;
+use crate::trailers_only;
 use crate::verdict::{Line, Made};
 
 /// The response that reports a failure to the client. `grpc_web` is the call that the request was
@@ -20,10 +21,7 @@ pub(crate) fn made_of(
 ) -> Made {
     let kind = failure.kind;
     let status = kind.status();
-    let content_type = match grpc_web {
-        Some(call) => Some(call.response.content_type()),
-        None => grpc::is_call(&request.fields).then_some("application/grpc"),
-    };
+    let content_type = trailers_only::content_type(request, grpc_web);
     let mut proxy_status = format!("janua; error={}", kind.proxy_status());
     let mut headers: Vec<Line> = Vec::new();
     match kind {
@@ -39,7 +37,7 @@ pub(crate) fn made_of(
     }
     headers.push((name(b"Proxy-Status"), proxy_status.into_bytes().into()));
     if let Some(content_type) = content_type {
-        return of_call(failure, content_type, headers);
+        return trailers_only::response(content_type, headers, trailers_only::status(failure));
     }
     headers.push((name(b"Content-Type"), name(b"text/plain; charset=utf-8")));
     headers.push((name(b"Cache-Control"), name(b"no-store")));
@@ -56,34 +54,13 @@ pub(crate) fn made_of(
     }
 }
 
-/// The response to a call of gRPC, whose client expects a status of gRPC in the trailers: without a
-/// body they are in the head ("Trailers-Only").
-fn of_call(failure: &Failure, content_type: &str, mut headers: Vec<Line>) -> Made {
-    headers.push((name(b"Content-Type"), name(content_type.as_bytes())));
-    for (field, value) in status_of_call(failure) {
-        headers.push((name(field), name(value.as_bytes())));
-    }
-    Made {
-        status: 200,
-        headers,
-        body: Box::default(),
-    }
-}
-
 /// The trailers by which a call of gRPC ends that fails after its response has begun.
 pub(crate) fn trailers_of_call(failure: &Failure) -> Fields {
     let mut trailers = Fields::default();
-    for (field, value) in status_of_call(failure) {
+    for (field, value) in trailers_only::status(failure) {
         trailers.append(field, value.as_bytes());
     }
     trailers
-}
-
-fn status_of_call(failure: &Failure) -> [(&'static [u8], String); 2] {
-    [
-        (b"grpc-status", grpc::status(failure.kind).to_string()),
-        (b"grpc-message", grpc::message(failure.kind.words())),
-    ]
 }
 
 fn name(text: &[u8]) -> Box<[u8]> {

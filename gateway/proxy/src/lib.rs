@@ -102,6 +102,7 @@ mod target;
 mod testing;
 mod tls_facts;
 mod tls_stream;
+mod trailers_only;
 mod transport;
 mod upload;
 mod upstream_connection;

@@ -15,6 +15,7 @@ use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::local_policy::{LocalPolicy, Prepared};
 use crate::snapshot::Use;
+use crate::trailers_only;
 use crate::verdict::{self, Made};
 
 /// Whether the effects of verdicts on shared state are carried out.
@@ -243,12 +244,15 @@ fn ask(
         prepared: prepared.as_deref(),
     };
     let instead = execute::carry_out(exchange, question, decided)?;
-    if let Some(Instead::Made(_)) = &instead
-        && let Some(answers) = matched.local.snapshot.answers.get(policy_use.policy)
-    {
+    let Some(Instead::Made(made)) = instead else {
+        return Ok(instead);
+    };
+    if let Some(answers) = matched.local.snapshot.answers.get(policy_use.policy) {
         answers.increment(exchange.worker.index);
     }
-    Ok(instead)
+    let request = &exchange.heads.request;
+    let made = trailers_only::answer_of_policy(made, request, exchange.grpc_web);
+    Ok(Some(Instead::Made(made)))
 }
 
 /// Makes the edits of a policy that makes the same ones to every head and does nothing else.
