@@ -6,7 +6,7 @@ CARGO_TARGET_DIR ?= target
 SPA_DIR := $(CARGO_TARGET_DIR)/spa
 SPA_TOOLS := $(CARGO_TARGET_DIR)/tools/spa
 SPA_INSTALLED := $(SPA_TOOLS)/installed
-SPA_SOURCES := $(wildcard tests/spa/*.js tests/spa/*.mjs tests/spa/*.html tests/spa/src/* tests/spa/public/*)
+SPA_SOURCES := $(wildcard tests/spa/*.js tests/spa/*.mjs tests/spa/*.html tests/spa/src/* tests/spa/public/* tests/spa/grpc/*)
 
 .PHONY: spa
 

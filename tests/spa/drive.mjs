@@ -3,9 +3,9 @@
 //   node drive.mjs '{"origin": …, "certificate": …, "address": …, "chromium": …, "deploy": […], "old": …, "screenshots": …}'
 //
 // origin       where the application lives, for example https://app.example.com:8443
-// certificate  its certificate, whose key the browser trusts
-// address      the address that its host stands for, since no name is looked up
-// chromium     the browser's executable
+// certificate  its certificate
+// address      the address that its host stands for
+// chromium     the browser's executable; see browser.mjs for these three
 // deploy       the command that puts the next build live, and its arguments
 // old          the file name of the lazily loaded chunk of the build that is live
 // screenshots  a directory for a picture of each page when something failed
@@ -14,11 +14,9 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { createHash, X509Certificate } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import puppeteer from "puppeteer-core";
+import { launch } from "./browser.mjs";
 import { Traffic } from "./traffic.mjs";
 
 const settings = JSON.parse(process.argv[2]);
@@ -26,21 +24,7 @@ const run = promisify(execFile);
 const PATIENCE = 15_000; // milliseconds for one step
 const YEAR = "public, max-age=31536000, immutable";
 
-// With a certificate that is merely tolerated, the browser would cache nothing.
-const { publicKey } = new X509Certificate(readFileSync(settings.certificate));
-const key = publicKey.export({ type: "spki", format: "der" });
-const pin = createHash("sha256").update(key).digest("base64");
-
-const browser = await puppeteer.launch({
-  executablePath: settings.chromium,
-  timeout: 30_000,
-  args: [
-    `--host-resolver-rules=MAP * ${settings.address}`,
-    `--ignore-certificate-errors-spki-list=${pin}`,
-    "--disable-dev-shm-usage",
-    ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
-  ],
-});
+const browser = await launch(settings);
 const pages = [];
 
 try {

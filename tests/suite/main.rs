@@ -58,6 +58,7 @@ mod grpc;
 mod grpc_python;
 mod grpc_tonic;
 mod grpc_web;
+mod grpc_web_browser;
 mod grpc_web_policies;
 mod grpc_web_rates;
 mod grpc_web_tonic;

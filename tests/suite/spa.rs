@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use janua_tests::{Example, Settings, binary, built};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stacks::Certbot;
 
@@ -15,12 +15,9 @@ const HOST: &str = "app.dhanman.com";
 
 #[tokio::test]
 async fn a_browser_across_a_deploy() {
-    let (Some(node), Some(chromium)) = (found(&["node"]), chromium()) else {
-        return left_out("needs Node and Chromium");
+    let Some((node, chromium)) = browser() else {
+        return;
     };
-    if !built("spa/built").exists() {
-        return left_out("needs `make spa`");
-    }
     let disk = tempfile::tempdir().unwrap();
     let (live, next) = (disk.path().join("build"), disk.path().join("next"));
     copy(&built("spa/a"), &live);
@@ -48,11 +45,30 @@ async fn a_browser_across_a_deploy() {
         "old": lazy_chunk(&live),
         "screenshots": built("spa"),
     });
+    drive(&node, "drive.mjs", &settings, gateway.directory()).await;
+}
+
+/// Node and Chromium; none if they or what they run are not there, unless `CI` requires all tests
+/// to run.
+pub(crate) fn browser() -> Option<(PathBuf, PathBuf)> {
+    let (Some(node), Some(chromium)) = (found(&["node"]), chromium()) else {
+        left_out("needs Node and Chromium");
+        return None;
+    };
+    if !built("spa/built").exists() {
+        left_out("needs `make spa`");
+        return None;
+    }
+    Some((node, chromium))
+}
+
+/// Runs a script of `tests/spa` in a directory; it succeeds.
+pub(crate) async fn drive(node: &Path, script: &str, settings: &Value, directory: &Path) {
     let mut drive = Command::new(node);
     drive
-        .arg(built("tools/spa/drive.mjs"))
+        .arg(built("tools/spa").join(script))
         .arg(settings.to_string())
-        .current_dir(gateway.directory());
+        .current_dir(directory);
     let driven = tokio::task::spawn_blocking(move || drive.output());
     let driven = driven.await.unwrap().unwrap();
     assert!(
