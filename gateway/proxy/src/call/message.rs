@@ -112,8 +112,8 @@ fn fields(head: &RequestHead, trailers: &Trailers) -> Result<HeaderMap, Failure>
         let name = header_name(known, name).ok_or_else(|| bad("the name of a field"))?;
         let mut value = HeaderValue::from_bytes(value).map_err(|_| bad("the value of a field"))?;
         // The library would add each identifier of a request to its table, where it removes
-        // fields that do repeat; and the connection is shared by clients, so that none may learn
-        // of another's credentials from what is in the table (RFC 7541 §7.1).
+        // fields that do repeat. Credentials it does not add, but whoever forwards them may, unless
+        // they are marked (RFC 7541 §7.1.3).
         value.set_sensitive(indexing != Indexing::Add);
         let added = map.try_append(name, value);
         added.map_err(|_| bad("so many fields"))?;
