@@ -18,7 +18,11 @@ pub fn is_call(request: &Fields) -> bool {
 /// What follows `application/grpc` in a content type of gRPC: the format of the messages and
 /// parameters.
 pub(crate) fn format(content_type: &[u8]) -> Option<&[u8]> {
-    let name = b"application/grpc";
+    format_of(b"application/grpc", content_type)
+}
+
+/// What follows this name in a content type, if it is the whole name.
+pub(crate) fn format_of<'v>(name: &[u8], content_type: &'v [u8]) -> Option<&'v [u8]> {
     let (begin, format) = content_type.split_at_checked(name.len())?;
     let is_whole = matches!(format.first(), None | Some(b'+' | b';'));
     (is_whole && begin.eq_ignore_ascii_case(name)).then_some(format)
@@ -43,20 +47,18 @@ pub fn timeout(request: &Fields) -> Option<Duration> {
     })
 }
 
-/// The status of a call that has failed in the gateway: a passed time limit or another limit by its
-/// meaning, everything else as gRPC maps statuses of HTTP.
+/// The status of a call that has failed in the gateway: that of its status of HTTP, except that a
+/// client of gRPC tells a passed time limit from an upstream that is not there.
 #[must_use]
 pub fn status(kind: Kind) -> u8 {
     match kind {
-        Kind::WholeTimeout | Kind::ResponseTimeout | Kind::RequestTimeout => DEADLINE_EXCEEDED,
-        Kind::RequestHeadTooLarge | Kind::RequestBodyTooLarge | Kind::TooManyRequests => {
-            RESOURCE_EXHAUSTED
-        }
+        Kind::WholeTimeout | Kind::ResponseTimeout => DEADLINE_EXCEEDED,
         _ => status_of_http(kind.status()),
     }
 }
 
-/// The status of a call that was answered with this status of HTTP, in the same way.
+/// The status of a call that was answered with this status of HTTP: a limit by its meaning,
+/// everything else as gRPC maps them.
 #[must_use]
 pub fn status_of_http(status: u16) -> u8 {
     match status {

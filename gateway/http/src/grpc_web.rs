@@ -90,10 +90,8 @@ impl Call {
 /// and parameters.
 fn kind(content_type: &[u8]) -> Option<(Form, &[u8])> {
     [Form::Text, Form::Binary].into_iter().find_map(|form| {
-        let name = form.content_type().as_bytes();
-        let (begin, format) = content_type.split_at_checked(name.len())?;
-        let is_whole = matches!(format.first(), None | Some(b'+' | b';'));
-        (is_whole && begin.eq_ignore_ascii_case(name)).then_some((form, format))
+        let format = grpc::format_of(form.content_type().as_bytes(), content_type)?;
+        Some((form, format))
     })
 }
 
