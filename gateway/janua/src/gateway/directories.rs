@@ -38,9 +38,8 @@ const CACHE: Kind = Kind {
 
 /// The directory of what must last: private keys and certificates.
 pub(super) fn state(server: &Server) -> PathBuf {
-    let surroundings = Surroundings::of_process();
     configured_state(server)
-        .or_else(|| surroundings.directory(&STATE))
+        .or_else(|| Surroundings::of_process().directory(&STATE))
         .unwrap_or_else(|| PathBuf::from("."))
 }
 

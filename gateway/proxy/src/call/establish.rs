@@ -46,13 +46,7 @@ pub(super) async fn establish(
     }
     let connected = match connected {
         Ok(connection) => {
-            let beginning = Beginning {
-                forwarding,
-                endpoint,
-                protocol,
-                client,
-            };
-            begin_stream(&beginning, connection, deadline).await
+            begin_stream(forwarding, client, endpoint, protocol, connection, deadline).await
         }
         Err(error) => Err(connect_failure(error)),
     };
@@ -83,26 +77,15 @@ enum Stream {
     Memory(ReadHalf, WriteHalf),
 }
 
-/// What a connection begins with.
-struct Beginning<'a> {
-    forwarding: &'a Forwarding,
-    endpoint: &'a Endpoint,
-    protocol: Protocol,
-    client: Option<&'a Rc<Peer>>,
-}
-
 /// Sends the PROXY header and performs the TLS handshake, as far as the upstream wants them.
 async fn begin_stream(
-    beginning: &Beginning<'_>,
+    forwarding: &Forwarding,
+    client: Option<&Rc<Peer>>,
+    endpoint: &Endpoint,
+    protocol: Protocol,
     stream: Stream,
     deadline: Instant,
 ) -> Result<Established, Failure> {
-    let &Beginning {
-        forwarding,
-        endpoint,
-        protocol,
-        client,
-    } = beginning;
     #[cfg_attr(
         not(test),
         expect(
