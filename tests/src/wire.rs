@@ -178,6 +178,15 @@ impl Wire {
         Ok(std::mem::take(&mut self.buffer))
     }
 
+    /// Sends back what it receives, until the peer closes or resets the connection.
+    pub async fn echo(&mut self) {
+        while let Ok(some) = self.take_some().await {
+            if some.is_empty() || self.try_send(&some).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Returns everything until the peer closes the connection.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use janua_tests::{
     Framing, Gateway, Http2Stream, Http2Upstream, Proxy, Request, Wire, assert_eventually,
 };
 
+use crate::hostile_rates::read_slowly;
 use crate::upstream_http2::HTTP2;
 
 const BINARY: &str = "application/grpc-web+proto";
@@ -105,15 +106,7 @@ async fn a_slow_reader() {
     let request = Request::post("/a.A/Endless", message(1)).header("Content-Type", BINARY);
     wire.send(request.to_bytes()).await;
     wire.receive_head("POST").await.unwrap();
-    let mut is_cut = false;
-    for _ in 0..2000 {
-        if wire.take(64 * 1024).await.is_err() {
-            is_cut = true;
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(is_cut, "the gateway is as patient as the client");
+    read_slowly(&mut wire).await;
     assert_eventually!(upstream.in_progress() == 0);
     let line = gateway.log_line("/a.A/Endless").await;
     assert_eq!(line["failure"], "client_gone");

@@ -10,13 +10,18 @@ use crate::grpc_tonic::client::{Client, outcome};
 use crate::grpc_tonic::server::{FLOOD, Server};
 use crate::upstream_http2::HTTP2;
 
-#[tokio::test]
-async fn the_cases_of_interoperability() {
-    let server = Server::start();
+/// A gateway with one worker, whose route translates calls for the server.
+async fn in_front_of(server: &Server) -> Gateway {
     let config = Proxy::to(server.endpoint())
         .upstream(HTTP2)
         .route("grpc_web = true");
-    let gateway = Gateway::start_one_worker(config).await;
+    Gateway::start_one_worker(config).await
+}
+
+#[tokio::test]
+async fn the_cases_of_interoperability() {
+    let server = Server::start();
+    let gateway = in_front_of(&server).await;
     let client = Client::web(gateway.address());
     cases::of_browsers(&client).await;
     cases::timeout_on_sleeping_server(&client).await;
@@ -27,10 +32,7 @@ async fn the_cases_of_interoperability() {
 #[tokio::test]
 async fn a_call_that_is_dropped_is_cancelled_at_the_server() {
     let server = Server::start();
-    let config = Proxy::to(server.endpoint())
-        .upstream(HTTP2)
-        .route("grpc_web = true");
-    let gateway = Gateway::start_one_worker(config).await;
+    let gateway = in_front_of(&server).await;
     let client = Client::web(gateway.address());
     let request = Bytes::from("1000000");
     let response = client.server_streaming("Flood", request).await.unwrap();

@@ -27,6 +27,17 @@ async fn drip(wire: &mut Wire) {
     panic!("the gateway is as patient as the client");
 }
 
+/// Reads 64 KiB every 10 ms until the connection is lost.
+pub(crate) async fn read_slowly(wire: &mut Wire) {
+    for _ in 0..2000 {
+        if wire.take(64 * 1024).await.is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the gateway is as patient as the client");
+}
+
 #[tokio::test]
 async fn a_dripping_head() {
     // A client of HTTP/2 sends a head as a whole; see `http2_abuse`.
@@ -90,15 +101,7 @@ async fn a_slow_reader() {
     wire.set_receive_buffer(64 * 1024);
     wire.send(Request::get("/down").to_bytes()).await;
     wire.receive_head("GET").await.unwrap();
-    let mut is_cut = false;
-    for _ in 0..2000 {
-        if wire.take(64 * 1024).await.is_err() {
-            is_cut = true;
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert!(is_cut, "the gateway is as patient as the client");
+    read_slowly(&mut wire).await;
     assert_eventually!(upstream.open() == 0);
     let line = gateway.log_line("/down").await;
     assert_eq!(line["failure"], "client_gone");
@@ -144,11 +147,7 @@ async fn a_slow_tunnel_stays_open() {
         let _ = visit.request().await;
         let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
         visit.wire.send(head).await;
-        while let Ok(some) = visit.wire.take_some().await {
-            if some.is_empty() || visit.wire.try_send(&some).await.is_err() {
-                return;
-            }
-        }
+        visit.wire.echo().await;
     })
     .await;
     let rates = "head = 1000, body = \"1MiB\", read = \"1MiB\"";

@@ -198,11 +198,7 @@ async fn a_websocket() {
             return;
         }
         visit.wire.send(ACCEPT).await;
-        while let Ok(some) = visit.wire.take_some().await {
-            if some.is_empty() || visit.wire.try_send(&some).await.is_err() {
-                return;
-            }
-        }
+        visit.wire.echo().await;
     })
     .await;
     let gateway = gateway(&upstream, "").await;

@@ -257,11 +257,8 @@ async fn live(mut visit: Visit) {
         let accepted = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\
             Upgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n";
         visit.wire.send(accepted).await;
-        while let Ok(some) = visit.wire.take_some().await {
-            if some.is_empty() || visit.wire.try_send(&some).await.is_err() {
-                return;
-            }
-        }
+        visit.wire.echo().await;
+        return;
     }
 }
 

@@ -418,11 +418,7 @@ async fn an_upgrade_passes_through_tls() {
             .wire
             .send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
             .await;
-        while let Ok(some) = visit.wire.take_some().await {
-            if some.is_empty() || visit.wire.try_send(&some).await.is_err() {
-                return;
-            }
-        }
+        visit.wire.echo().await;
     })
     .await;
     let gateway = stage.start(to(&upstream, VERIFIED)).await;

@@ -265,11 +265,8 @@ async fn answer_http1(mut wire: Wire) {
             continue;
         }
         wire.send(ACCEPT).await;
-        while let Ok(some) = wire.take_some().await {
-            if some.is_empty() || wire.try_send(&some).await.is_err() {
-                return;
-            }
-        }
+        wire.echo().await;
+        return;
     }
 }
 

@@ -20,11 +20,7 @@ async fn accepting() -> Upstream {
             return;
         }
         visit.wire.send(ACCEPT).await;
-        while let Ok(some) = visit.wire.take_some().await {
-            if some.is_empty() || visit.wire.try_send(&some).await.is_err() {
-                return;
-            }
-        }
+        visit.wire.echo().await;
     })
     .await
 }
@@ -74,11 +70,7 @@ async fn a_101_before_the_whole_request_waits_for_it() {
         Upstream::raw(|mut visit: Visit| async move {
             let _ = visit.wire.receive_request_head().await;
             let _ = visit.wire.try_send(ACCEPT).await;
-            while let Ok(some) = visit.wire.take_some().await {
-                if some.is_empty() || visit.wire.try_send(&some).await.is_err() {
-                    return;
-                }
-            }
+            visit.wire.echo().await;
         })
     };
     let (first, second) = (early().await, early().await);
