@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SigningKey};
 use rustls::{Error as TlsError, InconsistentKeys};
@@ -82,8 +83,20 @@ impl Certificate {
     /// Reads the files. An error if one cannot be read, if the key does not fit,
     /// or if rustls cannot use it.
     pub fn load(files: &CertificateFiles) -> Result<Self, Error> {
+        let cert = pem::read(&files.cert)?;
+        let key = pem::read(&files.key)?;
+        let mut certificate = Self::parse(files, &cert, &key)?;
+        certificate
+            .warnings
+            .extend(readable_by_others(&files.key));
+        Ok(certificate)
+    }
+
+    /// The same for a chain and a key in PEM that have been read. `files` is where
+    /// they are kept.
+    pub fn parse(files: &CertificateFiles, cert: &[u8], key: &[u8]) -> Result<Self, Error> {
         let provider = provider();
-        let der = pem::certificates(&files.cert)?;
+        let der = pem::certificates_in(&files.cert, cert)?;
         let chain = parse_chain(&files.cert, &der)?;
         let leaf = chain
             .first()
@@ -91,12 +104,11 @@ impl Certificate {
 
         let signing_key = provider
             .key_provider
-            .load_private_key(pem::private_key(&files.key)?)
+            .load_private_key(pem::private_key_in(&files.key, key)?)
             .map_err(|error| unusable_key(files, leaf, &error))?;
         check_key(files, &der, &signing_key)?;
 
         let mut warnings = chain::check(&files.cert, &chain, &provider);
-        warnings.extend(readable_by_others(&files.key));
         if leaf.must_staple() && files.ocsp.is_none() {
             warnings.push(must_staple(&files.cert));
         }
@@ -210,6 +222,16 @@ impl Certificate {
     /// can read.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
+    }
+
+    /// What an authority calls it when asked when to renew it: the identifier of its
+    /// issuer's key, and its serial number (RFC 9773, section 4.1). None if it does not
+    /// say which key has signed it.
+    pub fn renewal_id(&self) -> Option<String> {
+        let leaf = Parsed::new(self.key.cert.first()?).ok()?;
+        let text = |bytes: Vec<u8>| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        let (issuer, serial) = (leaf.authority_key_id()?, leaf.serial_bytes()?);
+        Some(format!("{}.{}", text(issuer), text(serial)))
     }
 
     /// Where it comes from.

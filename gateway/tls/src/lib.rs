@@ -7,7 +7,8 @@
 //! Towards clients:
 //!
 //! - [`Certificate`] is a chain and its key, loaded from files or made by
-//!   [`self_signed`].
+//!   [`self_signed`]. [`Issued`] are those that an authority issues while the
+//!   gateway runs, and [`tls_alpn`] makes the one that convinces it.
 //! - [`ServerSettings`] is what an operator may choose for a site. [`suites`]
 //!   and [`groups`] translate names, including those of OpenSSL.
 //! - [`Selection`] chooses a [`Site`] by the name that a client sends in its
@@ -31,6 +32,7 @@ mod date;
 mod digest;
 mod error;
 pub mod groups;
+mod issued;
 mod names;
 mod parsed;
 mod peer;
@@ -45,15 +47,17 @@ mod staple;
 pub mod suites;
 #[cfg(test)]
 mod testing;
+pub mod tls_alpn;
 
 pub use certificate::{Certificate, CertificateFiles, Facts};
 pub use client::{Client, ClientSettings, Roots, SystemRoots};
 pub use client_auth::{ClientAuth, ClientAuthority};
 pub use date::utc;
 pub use error::{Error, Warning};
+pub use issued::{Issued, IssuedFor};
 pub use names::{HostPattern, Names};
 pub use peer::Peer;
 pub use selection::{Entry, Selection, Site};
-pub use server::Server;
+pub use server::{Server, SiteCertificates};
 pub use sessions::{CacheSettings, SessionSettings, Sessions};
 pub use settings::{ServerSettings, Version};

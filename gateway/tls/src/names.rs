@@ -70,7 +70,7 @@ impl Names {
 }
 
 /// The address that a host is, if it is one rather than a name.
-fn address(host: &str) -> Option<IpAddr> {
+pub(crate) fn address(host: &str) -> Option<IpAddr> {
     let bare = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))

@@ -12,7 +12,7 @@ use x509_cert::der::asn1::{Any, ObjectIdentifier, UintRef};
 use x509_cert::der::{
     self, Decode as _, Encode as _, EncodeValue as _, Reader as _, SliceReader, Tag, Tagged as _,
 };
-use x509_cert::ext::pkix::AuthorityInfoAccessSyntax;
+use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, AuthorityKeyIdentifier};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
@@ -21,6 +21,8 @@ use crate::digest::hex;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+/// RFC 5280, section 4.2.1.1: which key of the issuer has signed.
+const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 /// RFC 5280, section 4.2.2.1: where to find what belongs to the issuer.
 const AUTHORITY_INFORMATION_ACCESS: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1");
@@ -101,6 +103,21 @@ impl Parsed {
     /// The serial number in lower-case hexadecimal digits.
     pub(crate) fn serial(&self) -> String {
         hex_serial(&self.0.tbs_certificate.serial_number)
+    }
+
+    /// The serial number as the content of its integer in DER, with the leading zero
+    /// that a set highest bit demands.
+    pub(crate) fn serial_bytes(&self) -> Option<Vec<u8>> {
+        let der = self.0.tbs_certificate.serial_number.to_der().ok()?;
+        // A serial number has at most 20 bytes, so that its length is one byte.
+        der.get(2..).map(<[u8]>::to_vec)
+    }
+
+    /// The identifier of its issuer's key, if it has one.
+    pub(crate) fn authority_key_id(&self) -> Option<Vec<u8>> {
+        let value = self.extension(&AUTHORITY_KEY_IDENTIFIER)?;
+        let identifier = AuthorityKeyIdentifier::from_der(value).ok()?;
+        Some(identifier.key_identifier?.into_bytes())
     }
 
     /// The first second of its validity, since 1970.

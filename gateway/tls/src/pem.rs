@@ -14,7 +14,15 @@ pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Error> {
 
 /// All certificates of a file, in its order; there is at least one.
 pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    sections(file, &read(file)?, "certificate", "x509")
+    certificates_in(file, &read(file)?)
+}
+
+/// The same of a file that has been read: `file` is for messages.
+pub(crate) fn certificates_in(
+    file: &Path,
+    bytes: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, Error> {
+    sections(file, bytes, "certificate", "x509")
 }
 
 /// All certificate revocation lists of a file; there is at least one.
@@ -24,11 +32,10 @@ pub(crate) fn revocation_lists(
     sections(file, &read(file)?, "certificate revocation list", "crl")
 }
 
-/// The first private key of a file: PKCS#8, or the older forms of RSA (PKCS#1)
-/// and elliptic curves (SEC 1).
-pub(crate) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    let bytes = read(file)?;
-    if is_encrypted(&bytes) {
+/// The first private key of a file that has been read: PKCS#8, or the older forms
+/// of RSA (PKCS#1) and elliptic curves (SEC 1). `file` is for messages.
+pub(crate) fn private_key_in(file: &Path, bytes: &[u8]) -> Result<PrivateKeyDer<'static>, Error> {
+    if is_encrypted(bytes) {
         return Err(Error::of_file(
             file,
             "the private key is encrypted, and the gateway has nobody to ask for the \
@@ -36,7 +43,7 @@ pub(crate) fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> 
              the file readable by the gateway's user alone.",
         ));
     }
-    let mut keys: Vec<PrivateKeyDer<'static>> = sections(file, &bytes, "private key", "pkey")?;
+    let mut keys: Vec<PrivateKeyDer<'static>> = sections(file, bytes, "private key", "pkey")?;
     // There is at least one.
     Ok(keys.swap_remove(0))
 }
@@ -129,7 +136,7 @@ mod tests {
     }
 
     fn no_key(file: &Path) -> Option<Error> {
-        private_key(file).err()
+        private_key_in(file, &read(file).unwrap()).err()
     }
 
     #[test]

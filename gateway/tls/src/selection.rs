@@ -12,14 +12,14 @@
 //! misdirected (421, RFC 9110, section 15.5.20).
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 
-use crate::certificate::Certificate;
 use crate::error::{Error, Warning};
 use crate::names::HostPattern;
-use crate::server::Server;
+use crate::server::{Server, SiteCertificates};
 use crate::sessions::{SessionSettings, Sessions};
 use crate::settings::ServerSettings;
 
@@ -31,8 +31,8 @@ pub struct Entry {
     /// The hosts that it serves. With [`HostPattern::Default`] it is the default
     /// site.
     pub hosts: Vec<HostPattern>,
-    /// At least one.
-    pub certificates: Vec<Arc<Certificate>>,
+    /// What it proves its name with.
+    pub certificates: SiteCertificates,
     /// Its settings.
     pub settings: ServerSettings,
 }
@@ -53,7 +53,7 @@ pub struct Selection {
 pub struct Site {
     id: usize,
     server: Server,
-    certificates: Vec<Arc<Certificate>>,
+    certificates: SiteCertificates,
 }
 
 impl Selection {
@@ -75,6 +75,7 @@ impl Selection {
             let server = Server::new(
                 &entry.settings,
                 &entry.certificates,
+                &entry.hosts,
                 sessions,
                 session_settings,
             )?;
@@ -122,6 +123,15 @@ impl Selection {
         named.or(self.default.as_ref())
     }
 
+    /// The site that has this address as a host, for clients that send no name.
+    pub fn at_address(&self, address: IpAddr) -> Option<&Arc<Site>> {
+        let host = match address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("[{address}]"),
+        };
+        self.exact.get(&host)
+    }
+
     /// One look-up, and one more for each dot of the name.
     fn named(&self, name: &str) -> Option<&Arc<Site>> {
         if let Some(site) = self.exact.get(name) {
@@ -165,8 +175,13 @@ impl Site {
         self.server.config()
     }
 
-    /// Its certificates, in the order of the configuration.
-    pub fn certificates(&self) -> &[Arc<Certificate>] {
+    /// The same for a client that has connected to this address and sends no name.
+    pub fn config_for(&self, address: IpAddr) -> &Arc<ServerConfig> {
+        self.server.config_for(address)
+    }
+
+    /// What it proves its name with.
+    pub fn certificates(&self) -> &SiteCertificates {
         &self.certificates
     }
 
@@ -175,12 +190,16 @@ impl Site {
         self.server.warnings()
     }
 
-    /// Whether the certificate that was served covers this host. Of several, all
-    /// have to, because it is not known which one the client got.
-    pub fn covers(&self, host: &str) -> bool {
-        self.certificates
-            .iter()
-            .all(|certificate| certificate.covers(host))
+    /// Whether the certificate that was served to a client that sent this name, or
+    /// none, covers this host. Of several, all have to, because it is not known which
+    /// one the client got. One that was issued since then counts as that one.
+    pub fn covers(&self, server_name: Option<&str>, host: &str) -> bool {
+        match &self.certificates {
+            SiteCertificates::Fixed(fixed) => {
+                fixed.iter().all(|certificate| certificate.covers(host))
+            }
+            SiteCertificates::Issued(issued) => issued.choose(server_name).covers(host),
+        }
     }
 
     /// Whether all TLS settings of the two sites are the same, with client

@@ -48,6 +48,25 @@ pub fn ensure(directory: &Path, hosts: &[String], now: i64) -> Result<Certificat
     Ok(files)
 }
 
+/// A certificate for `hosts` that is kept nowhere: what a site shows until an
+/// authority has issued one.
+pub fn in_memory(hosts: &[String], now: i64) -> Result<Certificate, Error> {
+    let (key, certificate) = make(hosts, now).map_err(|error| unmade(hosts, &*error))?;
+    let nowhere = CertificateFiles {
+        cert: "self-signed".into(),
+        key: "self-signed".into(),
+        ocsp: None,
+    };
+    Certificate::parse(&nowhere, certificate.as_bytes(), key.as_bytes())
+}
+
+fn unmade(hosts: &[String], error: &dyn std::error::Error) -> Error {
+    Error::new(format!(
+        "A self-signed certificate for {} cannot be made: {error}.",
+        hosts.join(", ")
+    ))
+}
+
 /// What is missing, damaged, or made by halves is not usable either.
 fn is_usable(files: &CertificateFiles, hosts: &[String], now: i64) -> bool {
     let Ok(certificate) = Certificate::load(files) else {
@@ -67,12 +86,7 @@ fn renew(
     hosts: &[String],
     now: i64,
 ) -> Result<(), Error> {
-    let (key, certificate) = make(hosts, now).map_err(|error| {
-        Error::new(format!(
-            "A self-signed certificate for {} cannot be made: {error}.",
-            hosts.join(", ")
-        ))
-    })?;
+    let (key, certificate) = make(hosts, now).map_err(|error| unmade(hosts, &*error))?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -95,7 +109,7 @@ fn make(hosts: &[String], now: i64) -> Result<(String, String), Box<dyn std::err
         .collect();
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name = rcgen::DistinguishedName::new();
-    let common_name = "Janua, self-signed for development";
+    let common_name = "Janua, self-signed";
     params
         .distinguished_name
         .push(DnType::CommonName, common_name);
@@ -145,7 +159,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::server::Server;
+    use crate::server::{Server, SiteCertificates};
     use crate::sessions::{SessionSettings, Sessions};
     use crate::settings::ServerSettings;
     use crate::testing::{NOW, Scratch, client_trusting, handshake};
@@ -190,7 +204,8 @@ mod tests {
         let sessions = Sessions::new(&SessionSettings::off()).unwrap();
         let server = Server::new(
             &ServerSettings::default(),
-            &[Arc::new(certificate)],
+            &SiteCertificates::Fixed(vec![Arc::new(certificate)]),
+            &[],
             &sessions,
             &SessionSettings::off(),
         );

@@ -1,8 +1,10 @@
 //! The configuration of rustls for one site.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
+use rustls::server::ResolvesServerCert;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 
@@ -10,14 +12,28 @@ use crate::certificate::Certificate;
 use crate::choice::Choice;
 use crate::digest::Digest;
 use crate::error::{Error, Warning};
+use crate::issued::IssuedFor;
+use crate::names::{self, HostPattern};
 use crate::provider::provider;
 use crate::sessions::{SessionSettings, Sessions};
 use crate::settings::{ServerSettings, Version};
+
+/// What a site proves its name with.
+#[derive(Debug, Clone)]
+pub enum SiteCertificates {
+    /// These, of which there is at least one.
+    Fixed(Vec<Arc<Certificate>>),
+    /// Those that an authority issues while the site is served.
+    Issued(IssuedFor),
+}
 
 /// A site's settings and certificates, ready for handshakes.
 #[derive(Debug, Clone)]
 pub struct Server {
     config: Arc<ServerConfig>,
+    /// For clients that come to an address which is a host of the site: they send no
+    /// name (RFC 6066, section 3), so that the address chooses the certificate.
+    by_address: Vec<(IpAddr, Arc<ServerConfig>)>,
     settings: [u8; 32],
     warnings: Vec<Warning>,
 }
@@ -30,13 +46,11 @@ impl Server {
     /// oldest version is newer than the newest.
     pub fn new(
         settings: &ServerSettings,
-        certificates: &[Arc<Certificate>],
+        certificates: &SiteCertificates,
+        hosts: &[HostPattern],
         sessions: &Sessions,
         session_settings: &SessionSettings,
     ) -> Result<Self, Error> {
-        if certificates.is_empty() {
-            return Err(Error::new("A site with TLS needs a certificate."));
-        }
         let versions = versions(settings)?;
         let suites: Vec<SupportedCipherSuite> = settings
             .suites
@@ -49,7 +63,16 @@ impl Server {
             kx_groups: settings.groups.clone(),
             ..CryptoProvider::clone(&provider())
         });
-        let warnings = unusable_tls12(&suites, certificates);
+        let (warnings, resolver): (_, Arc<dyn ResolvesServerCert>) = match certificates {
+            SiteCertificates::Fixed(fixed) if fixed.is_empty() => {
+                return Err(Error::new("A site with TLS needs a certificate."));
+            }
+            SiteCertificates::Fixed(fixed) => {
+                let choice = Choice::new(fixed, suites.clone());
+                (unusable_tls12(&suites, fixed), Arc::new(choice))
+            }
+            SiteCertificates::Issued(issued) => (Vec::new(), Arc::new(issued.clone())),
+        };
         let auth = settings.client_auth.load(&provider)?;
 
         let builder = ServerConfig::builder_with_provider(provider)
@@ -62,13 +85,14 @@ impl Server {
             })?;
         let mut config = builder
             .with_client_cert_verifier(auth.verifier)
-            .with_cert_resolver(Arc::new(Choice::new(certificates, suites)));
+            .with_cert_resolver(resolver);
         config.alpn_protocols.clone_from(&settings.alpn);
         config.ignore_client_order = settings.prefers_server_order;
         // Requests in early data can be replayed (RFC 8470).
         config.max_early_data_size = 0;
         sessions.attach(&mut config, auth.scope, session_settings);
         Ok(Self {
+            by_address: by_address(&config, certificates, hosts),
             config: Arc::new(config),
             settings: digest(settings, &versions, auth.scope),
             warnings,
@@ -78,6 +102,13 @@ impl Server {
     /// What handshakes are performed with.
     pub fn config(&self) -> &Arc<ServerConfig> {
         &self.config
+    }
+
+    /// The same for a client that has connected to this address and sends no name.
+    pub fn config_for(&self, address: IpAddr) -> &Arc<ServerConfig> {
+        let mut configs = self.by_address.iter();
+        let found = configs.find(|(host, _)| *host == address);
+        found.map_or(&self.config, |(_, config)| config)
     }
 
     /// Settings that go together badly.
@@ -90,6 +121,31 @@ impl Server {
     pub fn same_settings(&self, other: &Self) -> bool {
         self.settings == other.settings
     }
+}
+
+/// A configuration for each address among the hosts, whose certificate is then the
+/// first choice. Certificates that the operator chose are the same for all.
+fn by_address(
+    config: &ServerConfig,
+    certificates: &SiteCertificates,
+    hosts: &[HostPattern],
+) -> Vec<(IpAddr, Arc<ServerConfig>)> {
+    let SiteCertificates::Issued(issued) = certificates else {
+        return Vec::new();
+    };
+    let with = |host: &HostPattern| {
+        let HostPattern::Exact(name) = host else {
+            return None;
+        };
+        let address = names::address(name)?;
+        let mut config = config.clone();
+        config.cert_resolver = Arc::new(IssuedFor {
+            first: Some(name.clone()),
+            ..issued.clone()
+        });
+        Some((address, Arc::new(config)))
+    };
+    hosts.iter().filter_map(with).collect()
 }
 
 fn versions(settings: &ServerSettings) -> Result<Vec<&'static SupportedProtocolVersion>, Error> {

@@ -234,3 +234,23 @@ c6W81LIQGvaqMggduWHXWYHWSdhku20qBPAgSmZQ/SmjfrH1XlsKBZM7xGZ+SMi3
 p3S1uJMGlUKt
 -----END PRIVATE KEY-----
 ";
+
+#[test]
+fn the_identifier_for_renewal_is_that_of_the_standard() {
+    let scratch = Scratch::new();
+    let authority = Authority::new("Root");
+    let issued = authority.issue_with(&["a.example"], |params| {
+        params.use_authority_key_identifier_extension = true;
+        // The example of RFC 9773, section 4.1, whose highest bit is set.
+        params.serial_number = Some(vec![0x87, 0x65, 0x43, 0x21].into());
+    });
+    let certificate = scratch.load("a", &issued);
+    let id = certificate.renewal_id().unwrap();
+    let (issuer, serial) = id.split_once('.').unwrap();
+    assert_eq!(serial, "AIdlQyE");
+    // 20 bytes.
+    assert_eq!(issuer.len(), 27, "{id}");
+
+    let plain = scratch.load("b", &authority.issue(&["a.example"]));
+    assert_eq!(plain.renewal_id(), None);
+}

@@ -4,7 +4,7 @@ use rustls::sign::CertifiedKey;
 
 use super::*;
 use crate::client_auth::{ClientAuth, ClientAuthority};
-use crate::server::Server;
+use crate::server::{Server, SiteCertificates};
 use crate::sessions::{SessionSettings, Sessions};
 use crate::settings::ServerSettings;
 use crate::testing::{Authority, Scratch, handshake, resumes};
@@ -27,7 +27,8 @@ impl Fixture {
         let certificate = self.scratch.load("server", &self.authority.issue(names));
         let resumption = SessionSettings::default();
         let sessions = Sessions::new(&resumption).unwrap();
-        let server = Server::new(settings, &[certificate], &sessions, &resumption).unwrap();
+        let certificates = SiteCertificates::Fixed(vec![certificate]);
+        let server = Server::new(settings, &certificates, &[], &sessions, &resumption).unwrap();
         Arc::clone(server.config())
     }
 

@@ -26,7 +26,7 @@ impl Fixture {
         Entry {
             id,
             hosts: hosts.iter().map(|host| pattern(host)).collect(),
-            certificates: vec![self.scratch.load("site", &issued)],
+            certificates: SiteCertificates::Fixed(vec![self.scratch.load("site", &issued)]),
             settings: ServerSettings::default(),
         }
     }
@@ -152,8 +152,8 @@ fn what_a_connection_may_be_used_for_besides_is_told() {
     let entries = vec![both, fixture.entry(2, &["b.example"]), demanding];
     let selection = fixture.selection(entries).unwrap();
     let site = |id| selection.site(id).unwrap();
-    assert!(site(1).same_settings(site(2)) && site(1).covers("b.example"));
-    assert!(!site(2).covers("a.example"));
+    assert!(site(1).same_settings(site(2)) && site(1).covers(None, "b.example"));
+    assert!(!site(2).covers(None, "a.example"));
     assert!(!site(1).same_settings(site(3)));
     assert!(selection.site(4).is_none());
 
@@ -169,11 +169,12 @@ fn of_several_certificates_all_have_to_cover() {
     let fixture = Fixture::new();
     let mut entry = fixture.entry(1, &["a.example", "b.example"]);
     let narrow = fixture.authority.issue_rsa(&["a.example"]);
-    entry
-        .certificates
-        .push(fixture.scratch.load("rsa", &narrow));
+    let SiteCertificates::Fixed(certificates) = &mut entry.certificates else {
+        panic!("it has files");
+    };
+    certificates.push(fixture.scratch.load("rsa", &narrow));
     let selection = fixture.selection(vec![entry]).unwrap();
     let site = selection.site(1).unwrap();
-    assert!(site.covers("a.example"));
-    assert!(!site.covers("b.example"));
+    assert!(site.covers(None, "a.example"));
+    assert!(!site.covers(None, "b.example"));
 }

@@ -39,10 +39,15 @@ impl Fixture {
         }
     }
 
+    fn certificates(&self) -> SiteCertificates {
+        SiteCertificates::Fixed(self.certificates.clone())
+    }
+
     fn server(&self, settings: &ServerSettings) -> Server {
         Server::new(
             settings,
-            &self.certificates,
+            &self.certificates(),
+            &[],
             &self.sessions,
             &self.session_settings,
         )
@@ -107,7 +112,8 @@ fn versions_are_a_range() {
     assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_2));
     let error = Server::new(
         &settings(Version::Tls13, Version::Tls12),
-        &fixture.certificates,
+        &fixture.certificates(),
+        &[],
         &fixture.sessions,
         &fixture.session_settings,
     );
@@ -366,7 +372,9 @@ fn settings_are_compared_without_certificates() {
 fn a_site_without_a_certificate_is_refused() {
     let fixture = Fixture::new();
     let settings = ServerSettings::default();
-    let error = Server::new(&settings, &[], &fixture.sessions, &fixture.session_settings);
+    let none = SiteCertificates::Fixed(Vec::new());
+    let (sessions, session_settings) = (&fixture.sessions, &fixture.session_settings);
+    let error = Server::new(&settings, &none, &[], sessions, session_settings);
     assert_eq!(
         error.unwrap_err().to_string(),
         "A site with TLS needs a certificate."
@@ -377,7 +385,8 @@ fn a_site_without_a_certificate_is_refused() {
     }));
     let error = Server::new(
         &missing,
-        &fixture.certificates,
+        &fixture.certificates(),
+        &[],
         &fixture.sessions,
         &fixture.session_settings,
     );
@@ -385,4 +394,44 @@ fn a_site_without_a_certificate_is_refused() {
         error.unwrap_err().to_string(),
         "/nowhere/ca.pem: cannot be read: there is no such file."
     );
+}
+
+/// Which certificate a client gets that sends this name, or none by its address.
+fn shown(config: &Arc<ServerConfig>, client: ClientConfig, name: &str) -> Vec<u8> {
+    let (client, _) = handshake(config, &Arc::new(client), name).unwrap();
+    client.peer_certificates().unwrap()[0].to_vec()
+}
+
+#[test]
+fn what_is_issued_later_is_shown_from_then_on() {
+    let fixture = Fixture::new();
+    let placeholder = crate::self_signed::in_memory(&[HOST.to_owned()], testing::NOW).unwrap();
+    let issued = Arc::new(crate::Issued::default());
+    let hosts = [HOST, "192.0.2.1"].map(|host| HostPattern::Exact(host.to_owned()));
+    let certificates = SiteCertificates::Issued(IssuedFor {
+        issued: Arc::clone(&issued),
+        first: Some(HOST.to_owned()),
+        placeholder: Arc::new(placeholder),
+    });
+    let settings = ServerSettings::default();
+    let (sessions, session_settings) = (&fixture.sessions, &fixture.session_settings);
+    let server = Server::new(&settings, &certificates, &hosts, sessions, session_settings);
+    let server = server.unwrap();
+    // The authority's client does not trust the placeholder.
+    let refused = handshake(server.config(), &fixture.client(), HOST);
+    assert!(refused.is_err());
+
+    let (address, of_address) = ("192.0.2.1", "192.0.2.1".parse().unwrap());
+    for name in [HOST, address] {
+        let certificate = fixture.authority.issue(&[name]);
+        issued.put(name, &fixture.scratch.load(name, &certificate));
+    }
+    let der = |name: &str| issued.find(name).unwrap().key().cert[0].to_vec();
+    let client = || client(&fixture.authority);
+    assert_eq!(shown(server.config(), client(), HOST), der(HOST));
+    // A client sends no name when it connects to an address (RFC 6066, section 3).
+    let config = server.config_for(of_address);
+    assert_eq!(shown(config, client(), address), der(address));
+    let other = server.config_for("192.0.2.2".parse().unwrap());
+    assert!(Arc::ptr_eq(other, server.config()));
 }
