@@ -66,7 +66,7 @@ impl Config {
         changes
     }
 
-    fn tables(&self) -> [(&'static str, Tree); 10] {
+    fn tables(&self) -> [(&'static str, Tree); 13] {
         // Destructured without `..`, so that a new table cannot be forgotten here.
         let Self {
             include,
@@ -78,6 +78,8 @@ impl Config {
             listeners,
             upstreams,
             policies,
+            acme,
+            webhooks,
             sites,
         } = self;
         [
@@ -90,6 +92,9 @@ impl Config {
             ("listeners", listeners.to_tree()),
             ("upstreams", upstreams.to_tree()),
             ("policies", policies.to_tree()),
+            ("acme", acme.default.to_tree()),
+            ("authorities", acme.named.to_tree()),
+            ("webhooks", webhooks.to_tree()),
             ("sites", sites.to_tree()),
         ]
     }

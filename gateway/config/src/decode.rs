@@ -165,6 +165,8 @@ pub(crate) struct TableReader<'d, 's, 'n, 'i> {
     /// A field that stands for the whole table.
     short: Option<(&'static str, &'n Node<'i>)>,
     known: Vec<&'static str>,
+    /// Fields that are read elsewhere.
+    passed_over: Vec<&'n str>,
     /// Required fields that are missing.
     missing: Vec<(&'static str, Diagnostic)>,
 }
@@ -182,6 +184,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
                 table: Some(table),
                 short: None,
                 known: Vec::new(),
+                passed_over: Vec::new(),
                 missing: Vec::new(),
             }),
             _ => decoder.mismatch(node, expected),
@@ -196,6 +199,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
             table: Some(document.get_ref()),
             short: None,
             known: Vec::new(),
+            passed_over: Vec::new(),
             missing: Vec::new(),
         }
     }
@@ -212,6 +216,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
             table: None,
             short: Some((field, node)),
             known: Vec::new(),
+            passed_over: Vec::new(),
             missing: Vec::new(),
         }
     }
@@ -219,6 +224,11 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
     /// Whether the table was written as a single value.
     pub(crate) fn is_short(&self) -> bool {
         self.short.is_some()
+    }
+
+    /// Leaves fields to somebody else. Unlike known fields, they are not suggested.
+    pub(crate) fn pass_over(&mut self, keys: impl IntoIterator<Item = &'n str>) {
+        self.passed_over.extend(keys);
     }
 
     /// The value of a field, whose name counts as known from now on.
@@ -269,7 +279,7 @@ impl<'d, 's, 'n, 'i> TableReader<'d, 's, 'n, 'i> {
         let mut misspelt = Vec::new();
         for (key, _) in self.table.into_iter().flatten() {
             let name: &str = key.get_ref();
-            if self.known.contains(&name) {
+            if self.known.contains(&name) || self.passed_over.contains(&name) {
                 continue;
             }
             misspelt.extend(suggest::nearest(name, self.known.iter().copied()));

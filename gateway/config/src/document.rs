@@ -7,11 +7,13 @@ use std::path::{Component, Path, PathBuf};
 use toml::Spanned as At;
 use toml::de::DeTable;
 
+use crate::acme::Acme;
 use crate::admin::Admin;
 use crate::cache::Cache;
 use crate::compression::Compression;
 use crate::decode::{Decoder, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::event_webhook::EventWebhook;
 use crate::grpc_web;
 use crate::include::Pattern;
 use crate::listener::{ListenAddress, Listener};
@@ -53,6 +55,11 @@ table! {
         /// Components with their configuration, under names that sites and
         /// routes use.
         policies: Names<Policy> = default("{}");
+        /// The authority of `certificate = "auto"`, and further ones by name.
+        acme: Option<Acme> = optional("no certificates are ordered");
+        /// HTTP calls that tell of events of the gateway. Those of a purge are in
+        /// `cache.webhooks`.
+        webhooks: Vec<EventWebhook> = default("[]");
         /// Hosts and their routes.
         sites: Vec<Site> = default("[]");
     }
@@ -80,6 +87,10 @@ pub struct Config {
     pub upstreams: Names<Upstream>,
     /// Components with their configuration.
     pub policies: Names<Policy>,
+    /// The authorities that certificates are ordered from by ACME.
+    pub acme: Acme,
+    /// HTTP calls that tell of events, in the order of the files.
+    pub webhooks: Vec<EventWebhook>,
     /// Hosts and their routes, in the order of the files.
     pub sites: Vec<Site>,
 }
@@ -258,6 +269,8 @@ fn merge(
     let mut listeners = BTreeMap::new();
     let mut upstreams = BTreeMap::new();
     let mut policies = BTreeMap::new();
+    let mut acme = Acme::default();
+    let mut webhooks = Vec::new();
     let mut sites = Vec::new();
     for document in documents {
         if document.span.source == SourceId::MAIN {
@@ -276,10 +289,21 @@ fn merge(
             |it| it.span,
             found,
         );
+        if let Some(given) = document.acme {
+            once(
+                "acme",
+                &mut acme.default,
+                given.default,
+                |it| it.span,
+                found,
+            );
+            acme.named.extend(given.named);
+        }
         // Names that are defined twice are reported by `names::check`.
         listeners.extend(document.listeners);
         upstreams.extend(document.upstreams);
         policies.extend(document.policies);
+        webhooks.extend(document.webhooks);
         sites.extend(document.sites);
     }
     let no_file = Source {
@@ -297,6 +321,8 @@ fn merge(
         listeners,
         upstreams,
         policies,
+        acme,
+        webhooks,
         sites,
     })
 }

@@ -10,6 +10,13 @@
 //! expression compiled, no component opened. That is done when the snapshot is
 //! built.
 
+mod acme;
+mod acme_authority;
+mod acme_certificate;
+mod acme_directory;
+mod acme_dns;
+mod acme_dns_provider;
+mod acme_eab;
 mod admin;
 mod cache;
 mod certificate;
@@ -19,11 +26,13 @@ mod compression;
 mod decode;
 mod diagnostic;
 mod document;
+mod event_webhook;
 mod files;
 mod grpc_web;
 mod header;
 mod ignored;
 mod include;
+mod json_text;
 mod list;
 mod listener;
 mod listener_http2;
@@ -56,6 +65,13 @@ mod upstream_tls;
 mod watch_list;
 mod webhook;
 
+pub use acme::Acme;
+pub use acme_authority::{Authority, Challenge, KeyType, TermsAccepted};
+pub use acme_certificate::{AcmeCertificate, OnDemand};
+pub use acme_directory::Directory;
+pub use acme_dns::{AcmeDns, DnsCheck, Resolver};
+pub use acme_dns_provider::DnsProvider;
+pub use acme_eab::{Eab, EabKey};
 pub use admin::Admin;
 pub use cache::{Cache, CacheDisk};
 pub use certificate::{Certificate, CertificateFiles};
@@ -66,6 +82,7 @@ pub use compression::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Config, Loaded, parse};
+pub use event_webhook::{EventKind, EventText, EventWebhook};
 pub use files::{Files, FilesRoot, Glob, IndexName, Symlinks};
 pub use header::{FieldName, Header, HeaderList, HeaderMatch, HeaderMatches, HeaderTest, Method};
 pub use include::{Pattern, load, load_with_references};
@@ -75,7 +92,7 @@ pub use listener_http2::{Http2Limits, ListenerHttp2};
 pub use listener_tls::ListenerTls;
 pub use log::{AccessFormat, AccessLog, AccessPath, Level, Log};
 pub use min_rate::{MinRate, Rate};
-pub use names::{ListenerName, Named, Names, PolicyName, UpstreamName};
+pub use names::{AuthorityName, ListenerName, Named, Names, PolicyName, UpstreamName};
 pub use network::Network;
 pub use path::PathPattern;
 pub use policy::{Component, Grant, Isolation, OnError, Policy, PolicyUse};

@@ -1,9 +1,11 @@
 //! The names of tables, and the references to them.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
 
+use toml::Spanned as At;
 use toml::de::DeValue;
 
 use crate::decode::{Decode, Decoder, Node};
@@ -36,6 +38,21 @@ pub type Names<T> = BTreeMap<String, Named<T>>;
 pub(crate) trait Definition: Decode {
     /// The kind of object that it defines.
     const KIND: Kind;
+
+    /// Records the name of a table, and checks it.
+    fn define(key: &At<Cow<'_, str>>, decoder: &mut Decoder<'_>) -> Spanned<String> {
+        let name = Spanned::new(key.get_ref().to_string(), decoder.span(key));
+        decoder
+            .definitions
+            .push(Reference::new(Self::KIND, name.clone()));
+        if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_control()) {
+            decoder.push(Diagnostic::error(
+                name.span,
+                "a name has 1 to 128 characters, and no control characters",
+            ));
+        }
+        name
+    }
 }
 
 impl<T: Definition> Decode for Names<T> {
@@ -45,16 +62,7 @@ impl<T: Definition> Decode for Names<T> {
         };
         let mut names = BTreeMap::new();
         for (key, node) in table.iter() {
-            let name = Spanned::new(key.get_ref().to_string(), decoder.span(key));
-            decoder
-                .definitions
-                .push(Reference::new(T::KIND, name.clone()));
-            if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_control()) {
-                decoder.push(Diagnostic::error(
-                    name.span,
-                    "a name has 1 to 128 characters, and no control characters",
-                ));
-            }
+            let name = T::define(key, decoder);
             if let Some(table) = decoder.value(&name, node) {
                 names.insert(name.value.clone(), Named { name, table });
             }
@@ -77,6 +85,7 @@ pub(crate) enum Kind {
     Listener,
     Upstream,
     Policy,
+    Authority,
 }
 
 impl fmt::Display for Kind {
@@ -85,6 +94,7 @@ impl fmt::Display for Kind {
             Self::Listener => "listener",
             Self::Upstream => "upstream",
             Self::Policy => "policy",
+            Self::Authority => "authority",
         })
     }
 }
@@ -161,6 +171,12 @@ name!(
     Kind::Policy,
     "the name of a policy"
 );
+name!(
+    /// The name of a defined authority.
+    AuthorityName,
+    Kind::Authority,
+    "the name of an authority"
+);
 
 /// Finds names that are used but not defined, defined twice, or defined but not
 /// used.
@@ -213,6 +229,7 @@ fn unknown<'a>(
         Kind::Listener => "listeners",
         Kind::Upstream => "upstreams",
         Kind::Policy => "policies",
+        Kind::Authority => "acme",
     };
     let mut known: Vec<_> = known.collect();
     known.truncate(20);

@@ -139,11 +139,13 @@ impl Walk<'_> {
     }
 }
 
-fn file(path: &Path) -> Result<String, String> {
+/// The content of a file, or why it cannot be read.
+pub(crate) fn file(path: &Path) -> Result<String, String> {
     include::read(path).map_err(|why| format!("the file {why}"))
 }
 
-fn variable(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+/// The content of an environment variable, or why there is none.
+pub(crate) fn variable(name: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     env(name).ok_or_else(|| format!("the environment variable `{name}` is not set, or not UTF-8"))
 }
 

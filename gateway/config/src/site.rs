@@ -29,8 +29,10 @@ table! {
         /// The listeners on which the site is served.
         listeners: Option<NonEmpty<Spanned<ListenerName>>> = optional("all");
         /// The certificate that the site proves its name with on listeners with `tls`:
-        /// files, a list of them for keys of different types, or `"self-signed"` for
-        /// development. Without one it is not served there.
+        /// `"auto"` for one that is ordered for all hosts from the authority in `[acme]` and
+        /// renewed in time, or a table for another authority; files, or a list of them for
+        /// keys of different types; or `"self-signed"` for development. Without one it is not
+        /// served there.
         certificate: Option<Spanned<Certificate>> = optional("none");
         /// TLS as the site speaks it.
         tls: SiteTls = default("{}");

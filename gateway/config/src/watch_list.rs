@@ -2,11 +2,14 @@
 //! that it refers to. When one of them changes, the configuration must be loaded again.
 //!
 //! Not among them: files that are read whenever they are needed (those that routes serve, the
-//! hosts file), and the certificates that the gateway makes for itself.
+//! hosts file), and the certificates that the gateway makes for itself, or orders.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::acme_authority::Authority;
+use crate::acme_dns_provider::DnsProvider;
+use crate::acme_eab::{Eab, EabKey};
 use crate::certificate::Certificate;
 use crate::document::{Config, Loaded};
 use crate::include::{self, Pattern};
@@ -36,7 +39,8 @@ pub enum FileKind {
     Certificate,
     /// A policy's component.
     Component,
-    /// A file that the configuration of a policy or of a webhook refers to (`…_file`).
+    /// A file that the configuration of a policy, of a webhook or of an authority refers to
+    /// (`…_file`).
     Reference,
 }
 
@@ -100,9 +104,35 @@ impl WatchList {
             }
         }
         for webhook in &config.cache.webhooks {
-            if let Token::File(path) = &webhook.token {
-                self.add(&path.value, FileKind::Reference);
-            }
+            self.token(&webhook.token);
+        }
+        for webhook in &config.webhooks {
+            self.token(&webhook.token);
+        }
+        for (_, authority) in config.acme.iter() {
+            self.authority(authority);
+        }
+    }
+
+    fn authority(&mut self, authority: &Authority) {
+        self.certificate([authority.roots.as_ref()]);
+        if let Some(Eab {
+            key: EabKey::File(path),
+            ..
+        }) = &authority.eab
+        {
+            self.add(&path.value, FileKind::Reference);
+        }
+        if let Some(dns) = &authority.dns
+            && let DnsProvider::Webhook { token, .. } = &dns.provider
+        {
+            self.token(token);
+        }
+    }
+
+    fn token(&mut self, token: &Token) {
+        if let Token::File(path) = token {
+            self.add(&path.value, FileKind::Reference);
         }
     }
 

@@ -1,8 +1,11 @@
 //! `[[cache.webhooks]]`: HTTP calls that are made after a purge.
 
+use serde_json::Value;
+
 use crate::decode::{Decode, Decoder, Node, TableReader};
 use crate::diagnostic::Diagnostic;
 use crate::header::HeaderList;
+use crate::json_text::{self, Place};
 use crate::macros::{table, words};
 use crate::reference::{FieldDoc, Presence};
 use crate::secret::Token;
@@ -26,7 +29,7 @@ table! {
     refused {
         "token": "a secret does not belong in the configuration: write `token_file` or `token_env`",
     }
-    check authorised
+    check whole
 }
 
 impl Webhook {
@@ -36,22 +39,39 @@ impl Webhook {
     }
 }
 
-fn authorised(webhook: &Webhook, decoder: &mut Decoder<'_>) {
-    let Some(token) = webhook.token.span() else {
+fn whole(webhook: &Webhook, decoder: &mut Decoder<'_>) {
+    authorised(&webhook.token, &webhook.url, &webhook.headers, decoder);
+}
+
+/// Checks how a call is authorised: by one token, which nobody else may read.
+pub(crate) fn authorised(
+    token: &Token,
+    url: &Spanned<WebhookUrl>,
+    headers: &HeaderList,
+    decoder: &mut Decoder<'_>,
+) {
+    let Some(span) = token.span() else {
         return;
     };
-    let mut fields = webhook.headers.0.iter();
+    let mut fields = headers.0.iter();
     if let Some(given) = fields.find(|field| field.name.as_str() == "authorization") {
         decoder.push(
             Diagnostic::error(given.name.span, "the token is sent as `Authorization`")
-                .note(token, "the token")
+                .note(span, "the token")
                 .help("keep one of them"),
         );
     }
-    if !webhook.url.is_private() {
+    in_clear_text(token, url, decoder);
+}
+
+/// Warns of a token that whoever is on the way can read.
+pub(crate) fn in_clear_text(token: &Token, url: &Spanned<WebhookUrl>, decoder: &mut Decoder<'_>) {
+    if let Some(span) = token.span()
+        && !url.is_private()
+    {
         decoder.push(
-            Diagnostic::warning(webhook.url.span, "the token is sent in clear text")
-                .note(token, "the token")
+            Diagnostic::warning(url.span, "the token is sent in clear text")
+                .note(span, "the token")
                 .help("write \"https://…\""),
         );
     }
@@ -87,12 +107,10 @@ impl WebhookUrl {
 impl Decode for WebhookUrl {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let text = decoder.text(node, &Self::kind())?;
-        // Visible ASCII: other characters in a URL must be percent-encoded.
-        let visible = text.bytes().all(|b| b.is_ascii_graphic());
+        if is_url(text) {
+            return Some(Self(text.to_owned()));
+        }
         let help = match host(text) {
-            Some(host) if !host.is_empty() && visible && !text.contains('#') => {
-                return Some(Self(text.to_owned()));
-            }
             None if text.contains('@') => {
                 "a user does not belong in the URL: refer to the secret by `token_file` or `token_env`"
             }
@@ -105,6 +123,13 @@ impl Decode for WebhookUrl {
     fn kind() -> String {
         "an address of `http` or `https`".to_owned()
     }
+}
+
+/// Whether this is a URL of `http` or `https`, without user and fragment.
+pub(crate) fn is_url(text: &str) -> bool {
+    // Visible ASCII: other characters in a URL must be percent-encoded.
+    let visible = text.bytes().all(|b| b.is_ascii_graphic());
+    visible && !text.contains('#') && host(text).is_some_and(|host| !host.is_empty())
 }
 
 /// The host of a URL without its port; none if the URL is not `http` or
@@ -193,57 +218,25 @@ impl WebhookText {
         &self.0
     }
 
-    /// The placeholders that are lists.
-    const LISTS: [&str; 4] = ["urls", "prefixes", "hosts", "tags"];
+    const PLACES: [Place; 5] = [
+        ("urls", || Value::Array(Vec::new())),
+        ("prefixes", || Value::Array(Vec::new())),
+        ("hosts", || Value::Array(Vec::new())),
+        ("tags", || Value::Array(Vec::new())),
+        ("everything", || Value::Bool(false)),
+    ];
 
     /// The text with the placeholders replaced by JSON values. Inserted values
     /// are not searched for placeholders.
-    pub fn fill(&self, value: impl Fn(&str) -> serde_json::Value) -> String {
-        let mut text = String::with_capacity(self.0.len());
-        let mut rest = self.0.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
-            text.push_str(before);
-            let place = after.split_once('}');
-            rest = match place.filter(|(name, _)| Self::is_place(name)) {
-                Some((name, after)) => {
-                    text.push_str(&value(name).to_string());
-                    after
-                }
-                None => {
-                    text.push('{');
-                    after
-                }
-            };
-        }
-        text + rest
-    }
-
-    fn is_place(name: &str) -> bool {
-        name == "everything" || Self::LISTS.contains(&name)
+    pub fn fill(&self, value: impl Fn(&str) -> Value) -> String {
+        json_text::fill(&self.0, &Self::PLACES, value)
     }
 }
 
 impl Decode for WebhookText {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
-        let text = Self(decoder.text(node, &Self::kind())?.to_owned());
-        let filled = text.fill(|name| match name {
-            "everything" => false.into(),
-            _ => serde_json::Value::Array(Vec::new()),
-        });
-        let Err(why) = serde_json::from_str::<serde::de::IgnoredAny>(&filled) else {
-            return Some(text);
-        };
-        let span = decoder.span(node);
-        let why = why.to_string();
-        // The line and column refer to the filled-in text, which the operator
-        // never sees.
-        let why = why.split(" at line ").next().unwrap_or_default();
-        decoder.refuse(
-            Diagnostic::error(span, format!("the body is not JSON: {why}")).help(
-                "the places are `{urls}`, `{prefixes}`, `{hosts}`, `{tags}` and `{everything}`, \
-                 without quotes: `{\"files\": {urls}}`",
-            ),
-        )
+        let example = "{\"files\": {urls}}";
+        json_text::decode(node, decoder, &Self::kind(), &Self::PLACES, example).map(Self)
     }
 
     fn kind() -> String {

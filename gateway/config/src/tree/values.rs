@@ -6,14 +6,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{ToFields, ToTree, Tree};
+use crate::acme_directory::Directory;
+use crate::acme_dns::Resolver;
+use crate::acme_dns_provider::DnsProvider;
+use crate::acme_eab::EabKey;
 use crate::compression::{CompressionLevel, MediaType};
+use crate::event_webhook::EventText;
 use crate::files::{FilesRoot, Glob, IndexName};
 use crate::header::{FieldName, HeaderList, HeaderMatches, HeaderTest, Method};
 use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
 use crate::min_rate::Rate;
-use crate::names::{ListenerName, PolicyName, UpstreamName};
+use crate::names::{AuthorityName, ListenerName, PolicyName, UpstreamName};
 use crate::network::Network;
 use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
@@ -60,6 +65,9 @@ shown! {
     ListenerName: |name| name;
     UpstreamName: |name| name;
     PolicyName: |name| name;
+    AuthorityName: |name| name;
+    Directory: |directory| directory;
+    Resolver: |resolver| resolver.0;
     AccessPath: |path| access_path(path);
     PathPattern: |pattern| path_pattern(pattern);
     Component: |component| component_name(component);
@@ -144,6 +152,12 @@ impl ToTree for WebhookText {
     }
 }
 
+impl ToTree for EventText {
+    fn to_tree(&self) -> Tree {
+        Tree::Secret(self.as_str().to_owned())
+    }
+}
+
 impl ToFields for WebhookBody {
     fn to_fields(&self) -> Vec<(String, Tree)> {
         match self {
@@ -160,6 +174,37 @@ impl ToFields for Token {
             Self::None => Vec::new(),
             Self::File(path) => vec![("token_file".to_owned(), path.to_tree())],
             Self::Env(name) => vec![("token_env".to_owned(), name.to_tree())],
+        }
+    }
+}
+
+/// The source of the key may be shown; its value was never read.
+impl ToFields for EabKey {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        match self {
+            Self::File(path) => vec![("key_file".to_owned(), path.to_tree())],
+            Self::Env(name) => vec![("key_env".to_owned(), name.to_tree())],
+        }
+    }
+}
+
+impl ToFields for DnsProvider {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        match self {
+            Self::Responder {
+                addresses,
+                zone,
+                name_server,
+            } => vec![
+                ("responder".to_owned(), addresses.to_tree()),
+                ("zone".to_owned(), zone.to_tree()),
+                ("name_server".to_owned(), name_server.to_tree()),
+            ],
+            Self::Webhook { url, token } => {
+                let mut fields = vec![("webhook".to_owned(), url.to_tree())];
+                fields.extend(token.to_fields());
+                fields
+            }
         }
     }
 }

@@ -43,6 +43,13 @@ pub(super) fn site(
             .iter()
             .map(|files| (files.cert.span, certificate_files(files)))
             .collect(),
+        config::Certificate::Acme(_) => {
+            found.push(Diagnostic::error(
+                certificate.span,
+                "certificates by ACME are not supported by this version",
+            ));
+            return None;
+        }
         config::Certificate::SelfSigned => match self_signed_files(site, state_dir) {
             Ok(files) => vec![(certificate.span, files)],
             Err(error) => {
