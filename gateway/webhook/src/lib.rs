@@ -1,7 +1,9 @@
-//! Webhooks: HTTP calls that tell a CDN, or another cache, about a purge.
+//! Webhooks: HTTP calls that tell a CDN, or another cache, about a purge, and a
+//! service of the operator about events.
 //!
-//! [`Caller::call`] blocks until the receiver has accepted or refused the call,
-//! or all attempts have failed: call it on a thread that serves no traffic.
+//! [`Caller::call`] and [`Caller::notify`] block until the receiver has accepted or
+//! refused the call, or all attempts have failed: call them on a thread that serves
+//! no traffic.
 //! Redirects are not followed, because the token is meant for the configured
 //! host only.
 //!
@@ -10,16 +12,18 @@
 //! maintained here. The machine's trusted certificates are used.
 
 mod body;
+mod event;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use janua_config::{Webhook, WebhookBody};
+use janua_config::{HeaderList, Webhook, WebhookBody, WebhookTemplate, WebhookUrl};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 pub use body::Purged;
+pub use event::Event;
 
 /// The most bytes of a response that are read.
 const ANSWER_BYTES: u64 = 64 * 1024;
@@ -88,20 +92,31 @@ impl Caller {
 
     /// Tells one webhook about a purge. Blocks.
     pub fn call(&self, webhook: &Webhook, token: Option<&str>, purged: &Purged) -> CallResult {
-        let bodies = match &webhook.body {
-            WebhookBody::Template(template) => body::template(*template, purged),
-            WebhookBody::Text(text) => vec![body::text(text, purged)],
+        let (template, bodies) = match &webhook.body {
+            WebhookBody::Template(template) => (Some(*template), body::template(*template, purged)),
+            WebhookBody::Text(text) => (None, vec![body::text(text, purged)]),
         };
+        let call = Call {
+            url: &webhook.url,
+            headers: &webhook.headers,
+            token,
+            template,
+        };
+        self.all(&call, &bodies)
+    }
+
+    /// Sends all bodies, in order, until one is refused.
+    fn all(&self, call: &Call<'_>, bodies: &[String]) -> CallResult {
         let begun = Instant::now();
         let mut outcome = CallResult::default();
         for body in bodies {
-            let told = self.send_with_retries(webhook, token, &body, begun, &mut outcome);
+            let told = self.send_with_retries(call, body, begun, &mut outcome);
             if let Err(why) = told {
                 outcome.error = Some(why);
                 break;
             }
         }
-        let (host, error) = (webhook.url.host(), outcome.error.as_deref());
+        let (host, error) = (call.url.host(), outcome.error.as_deref());
         let (status, calls) = (outcome.status, outcome.calls);
         match error {
             None => tracing::info!(host, status, calls, "webhook called"),
@@ -113,8 +128,7 @@ impl Caller {
     /// Sends one body, with retries, until it is accepted.
     fn send_with_retries(
         &self,
-        webhook: &Webhook,
-        token: Option<&str>,
+        call: &Call<'_>,
         body: &str,
         begun: Instant,
         outcome: &mut CallResult,
@@ -127,10 +141,10 @@ impl Caller {
             }
             tries += 1;
             outcome.calls += 1;
-            let again = match self.send(webhook, token, body) {
+            let again = match self.send(call, body) {
                 Ok(answer) => {
                     outcome.status = Some(answer.status);
-                    match answer.result(&webhook.body) {
+                    match answer.result(call.template) {
                         Ok(()) => return Ok(()),
                         Err(why) if answer.is_retryable() => why,
                         Err(why) => return Err(why),
@@ -149,15 +163,15 @@ impl Caller {
         }
     }
 
-    fn send(&self, webhook: &Webhook, token: Option<&str>, body: &str) -> Result<Answer, String> {
+    fn send(&self, call: &Call<'_>, body: &str) -> Result<Answer, String> {
         let mut request = self
             .agent()
-            .post(webhook.url.as_str())
+            .post(call.url.as_str())
             .header("content-type", "application/json");
-        for field in &webhook.headers.0 {
+        for field in &call.headers.0 {
             request = request.header(field.name.as_str(), field.value.as_str());
         }
-        if let Some(token) = token {
+        if let Some(token) = call.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         let mut response = request.send(body).map_err(|error| error.to_string())?;
@@ -203,6 +217,15 @@ fn trusted() -> RootCerts {
     RootCerts::new_with_certs(&certificates)
 }
 
+/// Where calls go, and how they are authorised.
+struct Call<'a> {
+    url: &'a WebhookUrl,
+    headers: &'a HeaderList,
+    token: Option<&'a str>,
+    /// The service that is called, if it is one whose responses are understood.
+    template: Option<WebhookTemplate>,
+}
+
 struct Answer {
     status: u16,
     body: Vec<u8>,
@@ -210,11 +233,8 @@ struct Answer {
 
 impl Answer {
     /// Whether the call was accepted; otherwise the reason.
-    fn result(&self, sent: &WebhookBody) -> Result<(), String> {
-        let refusal = match sent {
-            WebhookBody::Template(template) => body::refusal(*template, &self.body),
-            WebhookBody::Text(_) => None,
-        };
+    fn result(&self, template: Option<WebhookTemplate>) -> Result<(), String> {
+        let refusal = template.and_then(|template| body::refusal(template, &self.body));
         match (self.status, refusal) {
             (200..=299, None) => Ok(()),
             (status, None) => Err(format!("it answered {status}")),

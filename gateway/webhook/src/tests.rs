@@ -3,10 +3,10 @@ use std::net::TcpListener;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use janua_config::{Sources, Webhook, parse};
+use janua_config::{EventKind, EventWebhook, Sources, Webhook, parse};
 use serde_json::{Value, json};
 
-use crate::{CallResult, Caller, Purged, RetryPolicy};
+use crate::{CallResult, Caller, Event, Purged, RetryPolicy};
 
 const SOON: RetryPolicy = RetryPolicy {
     call: Duration::from_secs(5),
@@ -153,6 +153,47 @@ fn placeholders_in_a_custom_body_are_filled_in() {
         request.to_ascii_lowercase().contains("\r\nx-key: k\r\n"),
         "{request}"
     );
+}
+
+fn event_webhook(url: &str, rest: &str) -> EventWebhook {
+    let text = format!(
+        "[listeners.x]\naddress = \"*:80\"\n[[webhooks]]\non = [\"certificate\"]\nurl = \"{url}\"\n{rest}\n"
+    );
+    let loaded = parse(Sources::single("a.toml", text)).unwrap_or_else(|errors| panic!("{errors}"));
+    loaded.config.webhooks[0].clone()
+}
+
+#[test]
+fn an_event_is_told_with_its_token_and_retried() {
+    // What Cloudflare would mean by the body is nothing to other services.
+    let refused = answer(200, r#"{"success":false}"#);
+    let (url, served) = stand_in(&[&answer(503, ""), &refused]);
+    let webhook = event_webhook(&url, "headers = { x-key = \"k\" }");
+    let event = Event {
+        kind: EventKind::Certificate,
+        name: "a.example".to_owned(),
+        state: "renewed",
+        text: "the certificate was renewed".to_owned(),
+        details: json!({}),
+        time_unix: 0,
+    };
+    let outcome = Caller::new(SOON).notify(&webhook, Some("secret"), &event);
+    let expected = CallResult {
+        status: Some(200),
+        calls: 2,
+        error: None,
+    };
+    assert_eq!(outcome, expected);
+    let requests = served.join().unwrap();
+    for request in &requests {
+        let head = request.to_ascii_lowercase();
+        assert!(
+            head.contains("\r\nauthorization: bearer secret\r\n"),
+            "{head}"
+        );
+        assert!(head.contains("\r\nx-key: k\r\n"), "{head}");
+        assert_eq!(body(request)["state"], "renewed");
+    }
 }
 
 #[test]
