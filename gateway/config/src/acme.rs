@@ -17,9 +17,6 @@ use crate::reference::FieldDoc;
 use crate::suggest;
 use crate::tree::{ToTree, Tree};
 
-/// The name by which the default authority is reported.
-const DEFAULT: &str = "default";
-
 /// All authorities that a site may use.
 #[derive(Debug, Clone, Default)]
 pub struct Acme {
@@ -30,6 +27,9 @@ pub struct Acme {
 }
 
 impl Acme {
+    /// The name by which the default authority is reported.
+    pub const DEFAULT: &str = "default";
+
     /// The authority with a name, or the default one.
     pub fn authority(&self, name: Option<&str>) -> Option<&Authority> {
         match name {
@@ -45,7 +45,7 @@ impl Acme {
         let named = named.map(|(name, named)| (name.as_str(), &named.table));
         self.default
             .iter()
-            .map(|authority| (DEFAULT, authority))
+            .map(|authority| (Self::DEFAULT, authority))
             .chain(named)
     }
 }
@@ -66,7 +66,7 @@ impl Decode for Acme {
         let mut names = BTreeMap::new();
         for (key, node) in &named {
             let name = Authority::define(key, decoder);
-            if *name == DEFAULT {
+            if *name == Acme::DEFAULT {
                 decoder.push(
                     Diagnostic::error(name.span, "an authority cannot be called `default`")
                         .help("the default authority is `[acme]` itself; leave the name out"),

@@ -71,7 +71,7 @@ pub fn compile(
     let site_tls: Vec<_> = config
         .sites
         .iter()
-        .map(|site| tls::site(site, &estate.state_dir, &mut found))
+        .map(|site| tls::site(site, estate, &mut found))
         .collect();
     let mut certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);

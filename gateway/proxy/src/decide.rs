@@ -55,6 +55,9 @@ pub(crate) fn decide(
     if exchange.heads.request.path == b"*" {
         return Ok(Decision::Answer(to_options(), AnsweredBy::Gateway));
     }
+    if let Some(made) = to_challenge(exchange) {
+        return Ok(Decision::Answer(made, AnsweredBy::Gateway));
+    }
     let routed = route::route(&exchange.heads.request, &local, exchange.listener);
     let site = routed
         .as_ref()
@@ -158,7 +161,7 @@ fn check_authority(
         .is_some_and(|site| site.name == tls.site);
     let host = exchange.heads.request.authority.host();
     let is_for_site = wanted.is_some_and(|wanted| {
-        wanted.same_settings(&tls.chosen) && (is_same_site || tls.chosen.covers(host))
+        wanted.same_settings(&tls.chosen) && (is_same_site || tls.chosen.covers(tls.server_name.as_deref(), host))
     });
     if is_for_site {
         return Ok(());
@@ -175,6 +178,22 @@ fn to_options() -> Made {
         headers: Vec::new(),
         body: Box::default(),
     }
+}
+
+/// The response to an authority that checks whether the gateway controls a host. It comes
+/// before the site, whose redirects and policies would keep the host from ever getting a
+/// certificate (RFC 8555 §8.3).
+fn to_challenge(exchange: &Exchange) -> Option<Made> {
+    let acme = &exchange.worker.estate.acme;
+    let key_authorization = acme.for_request(&exchange.heads.request)?;
+    Some(Made {
+        status: 200,
+        headers: vec![(
+            (*b"Content-Type").into(),
+            (*b"application/octet-stream").into(),
+        )],
+        body: key_authorization.as_bytes().into(),
+    })
 }
 
 /// Assigns the identifier of the request: the one that a trusted proxy assigned, or a new

@@ -15,6 +15,7 @@ use janua_tls::{SessionSettings, Sessions};
 use janua_wasm::{BucketOptions, Buckets, Runtime};
 use tokio::time::Instant;
 
+use crate::acme::Acme;
 use crate::client_limits::Clients;
 use crate::codings::Codings;
 use crate::refusal::RefusalLog;
@@ -42,6 +43,8 @@ pub struct Estate {
     pub origin: Instant,
     /// The directory in which the gateway keeps certificates that it has made.
     pub(crate) state_dir: PathBuf,
+    /// What has to do with certificates by ACME.
+    pub acme: Acme,
     /// The snapshot that new requests use.
     published: ArcSwapOption<Snapshot>,
     /// All published snapshots that may still be in use.
@@ -101,6 +104,7 @@ impl Estate {
             runtime,
             origin: Instant::now(),
             state_dir,
+            acme: Acme::default(),
             published: ArcSwapOption::empty(),
             generations: Mutex::default(),
             reserve: Reserve::default(),

@@ -13,9 +13,10 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::server::Acceptor;
-use tokio_rustls::rustls::{self, HandshakeKind, ProtocolVersion, ServerConnection};
+use tokio_rustls::rustls::{self, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio_rustls::server::TlsStream;
 
+use crate::acme::{Acme, NoCertificate, OnDemand};
 use crate::tls_facts::TlsFacts;
 
 /// The first byte of a ClientHello: a record of the type `handshake` (RFC 8446 §5.1).
@@ -23,6 +24,8 @@ const HANDSHAKE_RECORD: u8 = 22;
 /// The fatal alert `unrecognized_name` (RFC 6066 §3) as a record. The handshake has not chosen
 /// a version yet, so that the record names TLS 1.2, as all versions accept.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// The fatal alert `internal_error` (RFC 8446 §6.2).
+const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 /// How much of a cleartext request is read before the connection is closed, and how long that
 /// may take: unread bytes would turn the close into a reset, which destroys the response.
 const CLEARTEXT_READ: usize = 64 * 1024;
@@ -72,6 +75,16 @@ pub(crate) struct ListenerTls {
     pub(crate) timeout: Duration,
     /// The names of the snapshot's sites. A site's identifier in `selection` is its index.
     pub(crate) site_names: Box<[Arc<str>]>,
+    /// How each of these sites orders certificates that are not there yet, if it does.
+    pub(crate) on_demand: Box<[Option<OnDemand>]>,
+}
+
+/// A connection whose handshake is complete.
+pub(crate) enum Accepted {
+    /// Its requests are to be answered.
+    Client(Box<(TlsStream<TcpStream>, TlsFacts)>),
+    /// An authority has checked a name, which is all that it wants.
+    Authority,
 }
 
 /// Why a handshake failed, by its reason in metrics.
@@ -83,6 +96,8 @@ pub(crate) enum HandshakeError {
     Cleartext,
     /// No site has the name that the client asks for, and there is no default site.
     UnknownName(Box<str>),
+    /// The name that the client asks for has no certificate, and gets none now.
+    NoCertificate(Box<str>, NoCertificate),
     /// The client has no certificate, or one that is not accepted.
     ClientCertificate(rustls::Error),
     /// The client and the gateway have no version, cipher suite or protocol in common, or one
@@ -99,6 +114,7 @@ impl HandshakeError {
             Self::Timeout => "timeout",
             Self::Cleartext => "cleartext",
             Self::UnknownName(_) => "unknown_name",
+            Self::NoCertificate(..) => "no_certificate",
             Self::ClientCertificate(_) => "client_certificate",
             Self::Refused(_) => "refused",
             Self::Connection(_) => "connection",
@@ -115,6 +131,12 @@ impl std::fmt::Display for HandshakeError {
                 f.write_str("the client names no host, and there is no default site with TLS")
             }
             Self::UnknownName(name) => write!(f, "no site with TLS has the name {name:?}"),
+            Self::NoCertificate(name, NoCertificate::NotPermitted) => {
+                write!(f, "the name {name:?} may not have a certificate")
+            }
+            Self::NoCertificate(name, NoCertificate::Failed) => {
+                write!(f, "there is no certificate for the name {name:?} yet")
+            }
             Self::ClientCertificate(error) | Self::Refused(error) => write!(f, "{error}"),
             Self::Connection(error) => write!(f, "the connection was lost: {error}"),
         }
@@ -129,8 +151,9 @@ pub(crate) async fn accept(
     stream: TcpStream,
     tls: &ListenerTls,
     turns: &HandshakeTurns,
-) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeError> {
-    let accepted = tokio::time::timeout(tls.timeout, accept_hello(stream, tls, turns)).await;
+    acme: &Acme,
+) -> Result<Accepted, HandshakeError> {
+    let accepted = tokio::time::timeout(tls.timeout, accept_hello(stream, tls, turns, acme)).await;
     accepted.unwrap_or(Err(HandshakeError::Timeout))
 }
 
@@ -138,7 +161,8 @@ async fn accept_hello(
     mut stream: TcpStream,
     tls: &ListenerTls,
     turns: &HandshakeTurns,
-) -> Result<(TlsStream<TcpStream>, TlsFacts), HandshakeError> {
+    acme: &Acme,
+) -> Result<Accepted, HandshakeError> {
     let mut first = [0];
     let seen = stream.peek(&mut first).await;
     if seen.map_err(HandshakeError::Connection)? == 1 && first != [HANDSHAKE_RECORD] {
@@ -147,12 +171,32 @@ async fn accept_hello(
     }
     let acceptor = LazyConfigAcceptor::new(Acceptor::default(), stream);
     let mut hello = acceptor.await.map_err(of_io)?;
+    if let Some(config) = acme.for_handshake(&hello.client_hello()) {
+        let accepting = turns.take(|| hello.into_stream(config)).await;
+        let mut stream = accepting.await.map_err(of_io)?;
+        // The authority has seen the certificate.
+        let _ = stream.shutdown().await;
+        return Ok(Accepted::Authority);
+    }
     let name = hello.client_hello().server_name().map(Box::<str>::from);
-    let Some(site) = tls.selection.choose(name.as_deref()).cloned() else {
-        let _ = hello.io.write_all(&UNRECOGNIZED_NAME).await;
-        return Err(HandshakeError::UnknownName(name.unwrap_or_default()));
+    let (site, config) = match choose(tls, name.as_deref(), &hello.io) {
+        Some(chosen) => chosen,
+        None => {
+            let _ = hello.io.write_all(&UNRECOGNIZED_NAME).await;
+            return Err(HandshakeError::UnknownName(name.unwrap_or_default()));
+        }
     };
-    let config = Arc::clone(site.config());
+    if let Some(name) = &name
+        && let Some(on_demand) = tls.on_demand.get(site.id()).and_then(Option::as_ref)
+        && let Err(why) = acme.obtain(name, on_demand).await
+    {
+        let alert = match why {
+            NoCertificate::NotPermitted => UNRECOGNIZED_NAME,
+            NoCertificate::Failed => INTERNAL_ERROR,
+        };
+        let _ = hello.io.write_all(&alert).await;
+        return Err(HandshakeError::NoCertificate(name.clone(), why));
+    }
     // This agrees on keys and signs, before it waits for the client.
     let accepting = turns.take(|| hello.into_stream(config)).await;
     let stream = accepting.await.map_err(of_io)?;
@@ -164,7 +208,26 @@ async fn accept_hello(
             rustls::CertificateError::Expired.into(),
         ));
     }
-    Ok((stream, facts))
+    Ok(Accepted::Client(Box::new((stream, facts))))
+}
+
+/// The site for the name that a client sends, and what the handshake is performed with. A
+/// client that connects to an address sends no name (RFC 6066 §3); the address then counts.
+fn choose(
+    tls: &ListenerTls,
+    name: Option<&str>,
+    stream: &TcpStream,
+) -> Option<(Arc<Site>, Arc<ServerConfig>)> {
+    if name.is_none()
+        && let Ok(local) = stream.local_addr()
+    {
+        let address = local.ip().to_canonical();
+        if let Some(site) = tls.selection.at_address(address) {
+            return Some((Arc::clone(site), Arc::clone(site.config_for(address))));
+        }
+    }
+    let site = tls.selection.choose(name)?;
+    Some((Arc::clone(site), Arc::clone(site.config())))
 }
 
 /// Seconds since 1970.

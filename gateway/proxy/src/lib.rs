@@ -26,6 +26,7 @@
 //! `upload` set, over `wire` and `transport`.
 
 mod accept;
+mod acme;
 mod additions;
 mod answer;
 mod attempts;
@@ -114,6 +115,7 @@ mod wire;
 mod worker;
 mod worker_loop;
 
+pub use acme::{Acme, NoCertificate, Orders, Wanted};
 pub use certificates::{CertificateSource, ServedCertificate};
 pub use compile::{compile, shadowed_routes};
 pub use estate::Estate;

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::client::Peer;
 use crate::client_limits::{Excess, Share};
-use crate::handshake;
+use crate::handshake::{self, Accepted};
 use crate::listener_stats::ListenerStats;
 use crate::proxy_header::{self, HeaderError};
 use crate::refusal::Refusal;
@@ -64,8 +64,9 @@ pub(crate) async fn open(
         });
     };
     let registry = &worker.estate.metrics;
-    match handshake::accept(stream, &tls, &worker.turns).await {
-        Ok((stream, facts)) => {
+    match handshake::accept(stream, &tls, &worker.turns, &worker.estate.acme).await {
+        Ok(Accepted::Client(accepted)) => {
+            let (stream, facts) = *accepted;
             let labels = [&*stats.name, facts.version];
             let handshakes = registry.counter(&definitions::TLS_HANDSHAKES, labels);
             handshakes.increment(worker.index);
@@ -77,6 +78,14 @@ pub(crate) async fn open(
                 peer,
                 share,
             })
+        }
+        Ok(Accepted::Authority) => {
+            tracing::debug!(
+                listener = &*stats.name,
+                peer = &*peer.text,
+                "an authority has checked a name by TLS-ALPN-01"
+            );
+            None
         }
         Err(error) => {
             let labels = [&*stats.name, error.reason()];

@@ -10,11 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use janua_config::{self as config, Diagnostic, Diagnostics, Span};
 use janua_tls::{
     CacheSettings, Certificate, CertificateFiles, Client, ClientAuth, ClientAuthority,
-    ClientSettings, Entry, HostPattern, Roots, Selection, ServerSettings, SessionSettings,
-    SystemRoots, Version, groups, self_signed, suites,
+    ClientSettings, Entry, HostPattern, IssuedFor, Roots, Selection, ServerSettings,
+    SessionSettings, SiteCertificates, SystemRoots, Version, groups, self_signed, suites,
 };
 
 use super::limit;
+use crate::acme::OnDemand;
 use crate::certificates::{CertificateSource, ServedCertificate};
 use crate::estate::Estate;
 use crate::handshake::ListenerTls;
@@ -27,30 +28,42 @@ const LONGEST_ROTATION: Duration = Duration::from_secs(84 * 3600);
 
 /// The certificates and the settings of a site.
 pub(super) struct SiteTls {
-    certificates: Vec<Arc<Certificate>>,
+    certificates: SiteCertificates,
     settings: ServerSettings,
+}
+
+impl SiteTls {
+    /// Its certificates that do not change before the next reload.
+    fn fixed(&self) -> &[Arc<Certificate>] {
+        match &self.certificates {
+            SiteCertificates::Fixed(fixed) => fixed,
+            SiteCertificates::Issued(_) => &[],
+        }
+    }
 }
 
 /// Reads the certificates of a site. None if it has none, or if they cannot be used.
 pub(super) fn site(
     site: &config::Site,
-    state_dir: &Path,
+    estate: &Estate,
     found: &mut Diagnostics,
 ) -> Option<SiteTls> {
     let certificate = site.certificate.as_ref()?;
+    let settings = settings(&site.tls, found);
     let files = match &certificate.value {
         config::Certificate::Files(files) => files
             .iter()
             .map(|files| (files.cert.span, certificate_files(files)))
             .collect(),
-        config::Certificate::Acme(_) => {
-            found.push(Diagnostic::error(
-                certificate.span,
-                "certificates by ACME are not supported by this version",
-            ));
-            return None;
+        config::Certificate::Acme(acme) => {
+            let issued = issued_for(site, acme, estate);
+            let certificates = found_in(issued, certificate.span, found)?;
+            return Some(SiteTls {
+                certificates: SiteCertificates::Issued(certificates),
+                settings: settings?,
+            });
         }
-        config::Certificate::SelfSigned => match self_signed_files(site, state_dir) {
+        config::Certificate::SelfSigned => match self_signed_files(site, &estate.state_dir) {
             Ok(files) => vec![(certificate.span, files)],
             Err(error) => {
                 found.push(Diagnostic::error(certificate.span, error.to_string()));
@@ -69,11 +82,60 @@ pub(super) fn site(
             Err(error) => found.push(Diagnostic::error(span, error.to_string())),
         }
     }
-    let settings = settings(&site.tls, found)?;
     (!certificates.is_empty()).then_some(SiteTls {
-        certificates,
-        settings,
+        certificates: SiteCertificates::Fixed(certificates),
+        settings: settings?,
     })
+}
+
+/// What a site shows whose certificates are issued while it is served.
+fn issued_for(
+    site: &config::Site,
+    acme: &config::AcmeCertificate,
+    estate: &Estate,
+) -> Result<IssuedFor, janua_tls::Error> {
+    let names = named_hosts(site);
+    let placeholder = self_signed::in_memory(&names, unix_now())?;
+    Ok(IssuedFor {
+        issued: estate.acme.issued(authority_name(acme)),
+        first: names.into_iter().next(),
+        placeholder: Arc::new(placeholder),
+    })
+}
+
+/// The name of the authority that a site asks.
+fn authority_name(acme: &config::AcmeCertificate) -> &str {
+    let named = acme.authority();
+    named.unwrap_or(config::Acme::DEFAULT)
+}
+
+/// How a site orders certificates for the names that clients ask for.
+fn on_demand(site: &config::Site, estate: &Estate) -> Option<OnDemand> {
+    let config::Certificate::Acme(acme) = &site.certificate.as_ref()?.value else {
+        return None;
+    };
+    let ask = acme.on_demand.as_ref()?.ask.as_str();
+    Some(OnDemand {
+        authority: authority_name(acme).into(),
+        ask: ask.into(),
+        issued: estate.acme.issued(authority_name(acme)),
+    })
+}
+
+fn found_in<T>(
+    made: Result<T, janua_tls::Error>,
+    span: Span,
+    found: &mut Diagnostics,
+) -> Option<T> {
+    made.map_err(|error| found.push(Diagnostic::error(span, error.to_string())))
+        .ok()
+}
+
+/// The hosts of a site that have a name, wildcards included.
+fn named_hosts(site: &config::Site) -> Vec<String> {
+    let hosts = site.hosts.iter().map(|host| &host.value);
+    let named = hosts.filter(|host| !matches!(host, config::HostPattern::Any));
+    named.map(ToString::to_string).collect()
 }
 
 fn certificate_files(files: &config::CertificateFiles) -> CertificateFiles {
@@ -88,12 +150,7 @@ fn self_signed_files(
     site: &config::Site,
     state_dir: &Path,
 ) -> Result<CertificateFiles, janua_tls::Error> {
-    let names: Vec<String> = site
-        .hosts
-        .iter()
-        .filter(|host| !matches!(host.value, config::HostPattern::Any))
-        .map(|host| host.value.to_string())
-        .collect();
+    let names = named_hosts(site);
     // A label is made of hosts, of which `*` alone is not a good name for a directory.
     let label = site.label().replace('*', "_");
     let directory = state_dir.join("self-signed").join(label);
@@ -173,7 +230,7 @@ pub(super) fn certificates(
             Some(config::Certificate::SelfSigned) => CertificateSource::SelfSigned,
             _ => CertificateSource::Files,
         };
-        for certificate in tls.iter().flat_map(|tls| &tls.certificates) {
+        for certificate in tls.iter().flat_map(SiteTls::fixed) {
             let served = (Arc::<str>::from(site.label()), hosts(site));
             let is_same =
                 |known: &&mut ServedCertificate| known.certificate.files() == certificate.files();
@@ -265,6 +322,11 @@ pub(super) fn listener(
                     .sites
                     .iter()
                     .map(|site| site.label().into())
+                    .collect(),
+                on_demand: config
+                    .sites
+                    .iter()
+                    .map(|site| on_demand(site, estate))
                     .collect(),
             }))
         }
