@@ -1,146 +1,136 @@
 //! Questions to the DNS.
+//!
+//! Nothing is cached, so that a change is seen as soon as it is there; resolvers
+//! have caches of their own.
 
-use std::fmt;
+mod ask;
+mod delegation;
+mod persist;
+mod propagation;
+mod resolvers;
+mod response;
+mod servers;
+mod target;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
-use crate::records::{Record, Zones};
+use crate::names;
+use crate::records::Zones;
 
-/// Asks the DNS.
+pub use delegation::{DelegationError, Missing};
+pub use persist::{Persist, persist_value};
+
+/// Asks the DNS. It holds settings only; each question has a socket of its own.
+/// Its methods run on tokio and can be moved between threads.
 #[derive(Debug, Clone)]
-pub struct Lookup;
+pub struct Lookup {
+    settings: LookupSettings,
+}
 
 /// How the DNS is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookupSettings {
-    /// Recursive resolvers; none means those of the system.
+    /// Recursive resolvers, which are asked one after the other until one has an
+    /// answer. None means those of `/etc/resolv.conf`, which is read each time.
     pub resolvers: Vec<SocketAddr>,
     /// Who has to know a value before an authority is asked to look for it.
     pub check: Check,
-    /// How long one server may take for one answer.
+    /// How long one server may take for one answer. A datagram is sent three times
+    /// within it.
     pub timeout: Duration,
-    /// The port of authoritative name servers. Tests use others than 53.
+    /// The port of authoritative name servers. Only tests use another than 53.
     pub authoritative_port: u16,
 }
 
 /// Who has to know a value before an authority is asked to look for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Check {
-    /// All name servers of the zone.
+    /// All name servers of the zone. An authority asks one of them, and no cache
+    /// is involved.
     #[default]
     Authoritative,
-    /// The resolvers.
+    /// The resolvers, for networks that reach no others. A resolver that was asked
+    /// before the value was there may not see it before its negative answer
+    /// expires, as the SOA record of the zone says: often minutes.
     Resolvers,
     /// Nobody.
     Off,
-}
-
-/// What is wrong with a delegation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DelegationError {
-    /// At least one.
-    pub missing: Vec<Missing>,
-}
-
-/// A record that is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// What has to be there.
-    pub record: Record,
-    /// What is there instead, as a sentence.
-    pub found: String,
-}
-
-/// The result of [`Lookup::persist_record`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Persist {
-    /// There is a valid record.
-    Found {
-        /// Until when, in seconds since 1970; none means for ever.
-        persist_until: Option<i64>,
-        /// Whether it is also valid for wildcards and names below the domain.
-        wildcard: bool,
-    },
-    /// There is none.
-    NotFound {
-        /// A sentence for each record that is there instead.
-        found: Vec<String>,
-    },
 }
 
 impl Lookup {
     /// Opens no socket yet.
     ///
     /// # Errors
-    /// If the settings cannot be used.
-    pub fn new(_settings: LookupSettings) -> Result<Self, Error> {
-        Ok(Self)
+    /// If the timeout is zero.
+    pub fn new(settings: LookupSettings) -> Result<Self, Error> {
+        if settings.timeout.is_zero() {
+            return Err(Error::new(
+                "The time limit of a question to the DNS is zero.",
+            ));
+        }
+        Ok(Self { settings })
     }
 
-    /// Where the value for a domain belongs.
+    /// Where the value for a domain belongs: the last name of the aliases (CNAME)
+    /// that begin at its [`challenge_name`](crate::challenge_name), which is that
+    /// itself if it is none. The last name need not exist.
     ///
     /// # Errors
-    /// If the DNS cannot be asked.
-    pub async fn challenge_target(&self, _domain: &str) -> Result<String, Error> {
-        Err(Error::new("unfinished"))
+    /// If there are more than eight aliases or they go round in a circle, or if no
+    /// resolver answers.
+    pub async fn challenge_target(&self, domain: &str) -> Result<String, Error> {
+        let name = names::parse(&names::challenge_name(domain))?;
+        let target = self.follow(name).await?;
+        Ok(names::text(&target))
     }
 
-    /// Waits until the value is there.
+    /// Waits until everybody who has to (see [`Check`]) answers with this TXT
+    /// value at the name. They are asked at growing intervals, from half a second
+    /// to ten seconds.
+    ///
+    /// All addresses of a server are asked. It may be silent at some, so that an
+    /// address of IPv6 does no harm where there is no IPv6.
     ///
     /// # Errors
-    /// At the deadline.
-    pub async fn wait_for(
-        &self,
-        _name: &str,
-        _value: &str,
-        _deadline: Instant,
-    ) -> Result<(), Error> {
-        Err(Error::new("unfinished"))
+    /// At the deadline, what each server last answered: `ns2.example.net.
+    /// (192.0.2.2) does not have the value yet; it has 1 other value`.
+    pub async fn wait_for(&self, name: &str, value: &str, deadline: Instant) -> Result<(), Error> {
+        let name = names::parse(name)?;
+        self.wait(&name, value, deadline.into()).await
     }
 
-    /// Whether the delegation works.
+    /// Whether the records that delegate the challenges of a domain are there, as
+    /// resolvers see them. The challenge name may be an alias of an alias: what
+    /// counts is where it ends.
+    ///
+    /// The resolvers ask the [`Responder`](crate::Responder) itself for its zone:
+    /// so this fails too if it does not run or cannot be reached.
     ///
     /// # Errors
-    /// With the records that are missing.
+    /// The records that are missing, with what is there instead.
     pub async fn verify_delegation(
         &self,
-        _domain: &str,
-        _zones: &Zones,
+        domain: &str,
+        zones: &Zones,
     ) -> Result<(), DelegationError> {
-        Ok(())
+        self.verify(domain, zones).await
     }
 
-    /// Looks for a record of dns-persist-01.
+    /// Looks for the record of `dns-persist-01` at `_validation-persist.` and the
+    /// domain that names one of these issuers and this account, and that has not
+    /// expired. Of several, one for wildcards comes first, and then the one that
+    /// is valid longest.
     ///
     /// # Errors
-    /// If the DNS cannot be asked.
+    /// If no resolver answers.
     pub async fn persist_record(
         &self,
-        _domain: &str,
-        _issuers: &[String],
-        _account_uri: &str,
+        domain: &str,
+        issuers: &[String],
+        account_uri: &str,
     ) -> Result<Persist, Error> {
-        Err(Error::new("unfinished"))
+        self.find_persist(domain, issuers, account_uri).await
     }
 }
-
-/// The value of the record of dns-persist-01.
-#[must_use]
-pub fn persist_value(issuer: &str, account_uri: &str, wildcard: bool) -> String {
-    let policy = if wildcard { "; policy=wildcard" } else { "" };
-    format!("{issuer}; accounturi={account_uri}{policy}")
-}
-
-impl fmt::Display for DelegationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, missing) in self.missing.iter().enumerate() {
-            let space = if n == 0 { "" } else { " " };
-            let Missing { record, found } = missing;
-            write!(f, "{space}The record `{record}` is missing: {found}.")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for DelegationError {}
