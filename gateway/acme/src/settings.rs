@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use janua_dns01::{LookupSettings, Zones};
 
@@ -105,6 +106,8 @@ pub struct Dns {
     pub provider: DnsProvider,
     /// How it is checked that the record is seen.
     pub lookup: LookupSettings,
+    /// How long it may take until it is seen.
+    pub propagation_timeout: Duration,
 }
 
 /// Who publishes the record of DNS-01.

@@ -5,7 +5,7 @@
 //! from doing the same work. All calls block, and are made on the thread of
 //! certificates alone.
 
-pub mod directory;
+pub(crate) mod directory;
 mod lock;
 
 use std::io;

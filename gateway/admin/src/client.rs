@@ -17,7 +17,7 @@ use tokio::runtime;
 use tokio::time::timeout;
 
 use crate::{
-    CacheEntry, CacheStatus, CertificateStatus, DeployAnswer, DeployRequest, PurgeRequest,
+    CacheEntry, CacheStatus, CertificateRequest, CertificateStatus, DeployAnswer, DeployRequest, PurgeRequest,
     PurgeSummary, ReloadError, ReloadSummary, Status, query,
 };
 
@@ -30,6 +30,10 @@ const RELOAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// The time limit for purges, which call webhooks, and deploys, which also scan
 /// files.
 const WORK_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The time limit for orders of certificates, at several authorities and with records that
+/// have to spread in the DNS.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(1200);
 
 /// The most bytes accepted as a response; no gateway sends more.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
@@ -160,6 +164,32 @@ impl Client {
     pub fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, ClientError> {
         let path = format!("/cache/entry?url={}", query::encode(url));
         let (status, body) = self.ask(Method::GET, &path, WORK_TIMEOUT)?;
+        outcome(status, &body)
+    }
+
+    /// Has a new certificate ordered for a name, and waits for it.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if there is none.
+    pub fn renew_certificate(&self, name: &str) -> Result<String, ClientError> {
+        self.certificate("/certificates/renew", name)
+    }
+
+    /// Has a certificate replaced and revoked.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if it was not.
+    pub fn revoke_certificate(&self, name: &str) -> Result<String, ClientError> {
+        self.certificate("/certificates/revoke", name)
+    }
+
+    fn certificate(&self, path: &str, name: &str) -> Result<String, ClientError> {
+        let request = CertificateRequest {
+            name: name.to_owned(),
+        };
+        let body = serde_json::to_vec(&request)
+            .map_err(|error| ClientError::Unexpected(error.to_string()))?;
+        let (status, body) = self.send(Method::POST, path, body.into(), ORDER_TIMEOUT)?;
         outcome(status, &body)
     }
 

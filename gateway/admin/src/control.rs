@@ -45,6 +45,20 @@ pub trait Control: Send + Sync + 'static {
     /// Why there is no result, for the operator: the text is not a URL.
     fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String>;
 
+    /// Orders a new certificate by ACME for a name, and waits for it. Returns what was
+    /// done, as a sentence.
+    ///
+    /// # Errors
+    /// Why there is no new certificate, for the operator.
+    fn renew_certificate(&self, name: &str) -> Result<String, String>;
+
+    /// Replaces a certificate by ACME, and has its authority revoke it. Returns what was
+    /// done, as a sentence.
+    ///
+    /// # Errors
+    /// Why it was not revoked, or not replaced, for the operator.
+    fn revoke_certificate(&self, name: &str) -> Result<String, String>;
+
     /// Carries out a step of a deploy.
     ///
     /// # Errors

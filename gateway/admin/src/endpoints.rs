@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 
-use crate::{Control, query};
+use crate::{CertificateRequest, Control, query};
 
 type AdminResponse = Response<Full<Bytes>>;
 
@@ -42,7 +42,7 @@ pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -
     let allowed = match path {
         "/healthz" | "/readyz" | "/metrics" | "/status" | "/certificates" | "/cache"
         | "/cache/entry" => Method::GET,
-        "/reload" | "/cache/purge" | "/deploy" => Method::POST,
+        "/reload" | "/cache/purge" | "/certificates/renew" | "/certificates/revoke" | "/deploy" => Method::POST,
         _ => return text(StatusCode::NOT_FOUND, "there is no such endpoint\n"),
     };
     if request.method() != allowed {
@@ -90,6 +90,12 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control) -> AdminResponse {
             ),
         },
         "/cache/purge" => asked(request.body(), |purge| control.purge(purge)),
+        "/certificates/renew" => asked(request.body(), |certificate: &CertificateRequest| {
+            control.renew_certificate(&certificate.name)
+        }),
+        "/certificates/revoke" => asked(request.body(), |certificate: &CertificateRequest| {
+            control.revoke_certificate(&certificate.name)
+        }),
         "/deploy" => asked(request.body(), |step| control.deploy(step)),
         _ => match control.reload() {
             Ok(summary) => json(StatusCode::OK, &summary),

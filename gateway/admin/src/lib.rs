@@ -9,6 +9,8 @@
 //! | `GET /status` | a [`Status`] as JSON |
 //! | `POST /reload` | blocks; 200 with a [`ReloadSummary`], or 422 with a [`ReloadError`] |
 //! | `GET /certificates` | the certificates of sites and upstreams: a list of [`CertificateStatus`] |
+//! | `POST /certificates/renew` | body: a [`CertificateRequest`]; blocks; 200 with a sentence as JSON |
+//! | `POST /certificates/revoke` | the same |
 //! | `GET /cache` | a [`CacheStatus`] as JSON |
 //! | `GET /cache/entry?url=…` | the responses stored for a URL: a list of [`CacheEntry`] |
 //! | `POST /cache/purge` | body: a [`PurgeRequest`]; 200 with a [`PurgeSummary`] |
@@ -18,8 +20,8 @@
 //! the reason as a line of text.
 //!
 //! Access is controlled only by the group and mode of the socket. The API can query,
-//! reload, purge and take part in a deploy, so a deploy user in that group can do no
-//! more than that. This crate does not know the data plane; the binary passes in a
+//! reload, purge, take part in a deploy, and have certificates renewed or revoked, so a
+//! deploy user in that group can do no more than that. This crate does not know the data plane; the binary passes in a
 //! [`Control`].
 
 mod cache;
@@ -38,7 +40,9 @@ pub use cache::{
     CacheCount, CacheEntry, CacheStatus, DiskStatus, PURGE_MOST, PurgeRequest, PurgeSummary,
     WebhookOutcome,
 };
-pub use certificate::{CertificateSource, CertificateStatus};
+pub use certificate::{
+    AcmeFailure, AcmeState, AcmeStatus, CertificateRequest, CertificateSource, CertificateStatus,
+};
 pub use client::{Client, ClientError};
 pub use control::{Control, ReloadChange, ReloadDiagnostic, ReloadError, ReloadSummary};
 pub use deploy::{DeployAnswer, DeployPhase, DeployRequest};

@@ -43,8 +43,9 @@ pub(crate) enum Command {
     /// Show the certificates of the running gateway, for clients and for upstreams
     ///
     /// With their names, issuers, keys and sites, until when they are valid, and what
-    /// deserves attention.
-    Certs(Reach),
+    /// deserves attention. Of those by ACME also how they are getting on, and the records
+    /// that the DNS needs.
+    Certs(Certs),
     /// Work with the shared cache of the running gateway
     #[command(subcommand)]
     Cache(Cache),
@@ -104,6 +105,38 @@ pub(crate) struct Reach {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Certs {
+    #[command(subcommand)]
+    pub(crate) command: Option<CertsCommand>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertsCommand {
+    /// Order a new certificate by ACME now
+    ///
+    /// Even if the present one is not due, or earlier orders have failed. Waits until the
+    /// new certificate is in use.
+    Renew(OneCertificate),
+    /// Have a certificate by ACME revoked by its authority
+    ///
+    /// A new certificate with a new key is ordered first and takes its place. If that
+    /// fails, the old one is revoked nevertheless, and the exit code is 1.
+    Revoke(OneCertificate),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneCertificate {
+    /// A name that the certificate covers
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
 }
 
 #[derive(Debug, Subcommand)]

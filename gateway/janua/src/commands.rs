@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Cache, Command, Policy};
+use crate::cli::{Cache, CertsCommand, Command, Policy};
 
 /// The output of a command.
 #[derive(Debug)]
@@ -43,7 +43,11 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Check(check) => (check::check(&check.config), check.json),
         Command::Reload(reach) => (reload::reload(&reach), reach.json),
         Command::Status(reach) => (status::status(&reach), reach.json),
-        Command::Certs(reach) => (certs::certs(&reach), reach.json),
+        Command::Certs(certs) => match certs.command {
+            None => (certs::certs(&certs.reach), certs.reach.json),
+            Some(CertsCommand::Renew(one)) => (certs::renew(&one), one.reach.json),
+            Some(CertsCommand::Revoke(one)) => (certs::revoke(&one), one.reach.json),
+        },
         Command::Cache(Cache::Purge(purge)) => (cache::purge(&purge), purge.reach.json),
         Command::Cache(Cache::Status(reach)) => (cache::status(&reach), reach.json),
         Command::Cache(Cache::Get(get)) => (cache::get(&get), get.reach.json),

@@ -5,12 +5,14 @@
 //! snapshot, bind new addresses, publish. Nothing changes until the last step, so
 //! an error leaves everything as it was.
 
+mod acme;
 mod address;
 mod cache;
 mod certificates;
 mod changes;
 mod deploy;
 mod directories;
+mod events;
 mod log;
 mod policies;
 mod purge;
@@ -25,6 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use janua_acme::Engine;
 use janua_admin::{
     CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary,
     ReloadError, ReloadStatus, ReloadSummary, Status,
@@ -38,6 +41,7 @@ use janua_watch::{Seen, Watcher};
 use janua_webhook::{Caller, RetryPolicy};
 
 use crate::bundled;
+use events::Events;
 use log::AccessLogSink;
 use reload::{Reloader, Trigger};
 
@@ -53,6 +57,8 @@ pub(crate) struct Gateway {
     ready: AtomicBool,
     reloader: Reloader,
     webhooks: Caller,
+    events: Arc<Events>,
+    engine: Arc<Engine>,
     /// Set at the end of the start.
     watcher: OnceLock<Watcher>,
     state: Mutex<State>,
@@ -88,8 +94,10 @@ pub(crate) enum StartError {
 pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
     let environment = |name: &str| std::env::var(name).ok();
     let mut loaded = janua_config::load_with_references(path, &environment)?;
-    for webhook in &loaded.config.cache.webhooks {
-        if let Err(mut fault) = webhook.token.resolve(&environment) {
+    let of_cache = loaded.config.cache.webhooks.iter().map(|one| &one.token);
+    let of_events = loaded.config.webhooks.iter().map(|one| &one.token);
+    for token in of_cache.chain(of_events) {
+        if let Err(mut fault) = token.resolve(&environment) {
             fault.severity = Severity::Warning;
             let help = "until it is there the webhook fails; the gateway's own environment counts";
             loaded.warnings.push(fault.help(help));
@@ -116,6 +124,7 @@ pub(crate) fn check(loaded: &mut Loaded) -> Result<(usize, usize, usize), StartE
     let estate = estate(loaded, 1, &options, scratch.0.clone())?;
     let mut found = Diagnostics::new(loaded.sources.clone());
     found.extend(log::check(&loaded.config.log));
+    found.extend(acme::plan(&loaded.config).err().unwrap_or_default());
     let snapshot = match compile(loaded, &estate, None) {
         Ok(snapshot) if found.is_empty() => snapshot,
         compiled => {
@@ -180,6 +189,15 @@ fn compile(
     Ok(snapshot)
 }
 
+/// What a configuration says about certificates by ACME.
+fn acme_plan(loaded: &Loaded) -> Result<janua_acme::Plan, Diagnostics> {
+    acme::plan(&loaded.config).map_err(|faults| {
+        let mut found = Diagnostics::new(loaded.sources.clone());
+        found.extend(faults);
+        found
+    })
+}
+
 /// A single error, with the files for displaying it.
 fn only(fault: Diagnostic, loaded: &Loaded) -> Diagnostics {
     let mut found = Diagnostics::new(loaded.sources.clone());
@@ -197,7 +215,9 @@ impl Gateway {
         let workers = workers(&loaded);
         let state_dir = directories::state(&loaded.config.server);
         let cache = cache::options(&loaded.config);
-        let estate = Arc::new(estate(&loaded, workers, &cache, state_dir)?);
+        let estate = Arc::new(estate(&loaded, workers, &cache, state_dir.clone())?);
+        let events = Arc::new(Events::new());
+        let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
         let snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
@@ -206,6 +226,10 @@ impl Gateway {
         }
         let log = AccessLogSink::open(&loaded.config.log, &estate.metrics)
             .map_err(|fault| StartError::Refused(only(fault, &loaded)))?;
+        let plan = acme_plan(&loaded).map_err(StartError::Refused)?;
+        engine
+            .prepare(plan)
+            .map_err(|error| StartError::Machine(error.to_string()))?;
         wait_for_names(&estate);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
@@ -219,6 +243,8 @@ impl Gateway {
             ready: AtomicBool::new(false),
             reloader,
             webhooks: Caller::new(RetryPolicy::default()),
+            events,
+            engine,
             watcher: OnceLock::new(),
             state: Mutex::new(State {
                 server: Some(server),
@@ -250,6 +276,12 @@ impl Gateway {
             let opened = server.open(loaded).map_err(StartError::Refused)?;
             server.publish(None, opened);
         }
+        self.events.configure(&state.loaded.config.webhooks);
+        // The authorities find somebody who answers from now on.
+        let plan = acme_plan(&state.loaded).map_err(StartError::Refused)?;
+        self.engine
+            .configure(plan)
+            .map_err(|error| StartError::Machine(error.to_string()))?;
         let reload_ok = self.estate.metrics.gauge(&definitions::RELOAD_OK, []);
         reload_ok.add(0, 1);
         self.ready.store(true, Ordering::Relaxed);
@@ -309,7 +341,13 @@ impl Control for Gateway {
     }
 
     fn metrics(&self) -> String {
-        let samples = samples::samples(&self.estate, self.workers, self.started, &self.state());
+        let samples = samples::samples(
+            &self.estate,
+            self.workers,
+            self.started,
+            &self.state(),
+            &self.engine,
+        );
         self.estate.metrics.render(&samples)
     }
 
@@ -335,6 +373,14 @@ impl Control for Gateway {
 
     fn cache_entries(&self, url: &str) -> Result<Vec<CacheEntry>, String> {
         stored::entries(&self.estate.cache, url, unix_ms(SystemTime::now()))
+    }
+
+    fn renew_certificate(&self, name: &str) -> Result<String, String> {
+        self.engine.renew(name)
+    }
+
+    fn revoke_certificate(&self, name: &str) -> Result<String, String> {
+        self.engine.revoke(name)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {

@@ -49,6 +49,8 @@ pub mod suites;
 mod testing;
 pub mod tls_alpn;
 
+pub use rustls::ServerConfig;
+
 pub use certificate::{Certificate, CertificateFiles, Facts};
 pub use client::{Client, ClientSettings, Roots, SystemRoots};
 pub use client_auth::{ClientAuth, ClientAuthority};

@@ -60,6 +60,14 @@ impl Control for Gateway {
         }])
     }
 
+    fn renew_certificate(&self, name: &str) -> Result<String, String> {
+        certificate(name)
+    }
+
+    fn revoke_certificate(&self, name: &str) -> Result<String, String> {
+        certificate(name)
+    }
+
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
         deploy(request)
     }
@@ -366,6 +374,14 @@ fn a_client_that_does_not_read_is_dropped() {
             }])
         }
 
+        fn renew_certificate(&self, name: &str) -> Result<String, String> {
+            certificate(name)
+        }
+
+        fn revoke_certificate(&self, name: &str) -> Result<String, String> {
+            certificate(name)
+        }
+
         fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
             deploy(request)
         }
@@ -428,6 +444,13 @@ fn post(path: &str, body: &str) -> Vec<u8> {
 }
 
 /// Returns the request's content.
+fn certificate(name: &str) -> Result<String, String> {
+    match name {
+        "a.example" => Ok("it is done".to_owned()),
+        _ => Err("no certificate has this name".to_owned()),
+    }
+}
+
 fn purge(request: &PurgeRequest) -> Result<PurgeSummary, String> {
     if request.is_empty() {
         return Err("nothing is named".to_owned());
@@ -592,6 +615,7 @@ fn status() -> Status {
             upstreams: vec![],
             warnings: vec!["it has expired".to_owned()],
             last_error: None,
+            acme: None,
         }],
         watching: Some(WatchStatus {
             files: 3,
@@ -604,4 +628,18 @@ fn status() -> Status {
         }),
         warnings: vec![],
     }
+}
+
+#[test]
+fn certificates_are_renewed_and_revoked_by_name() {
+    let running = start();
+    let client = &running.client;
+    for done in [
+        client.renew_certificate("a.example"),
+        client.revoke_certificate("a.example"),
+    ] {
+        assert_eq!(done.unwrap(), "it is done");
+    }
+    let refused = client.renew_certificate("b.example").unwrap_err();
+    assert_eq!(refused.to_string(), "no certificate has this name");
 }

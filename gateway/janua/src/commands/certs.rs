@@ -1,16 +1,34 @@
 //! `janua certs`: the certificates that clients get, and those that upstreams are shown.
 
-use janua_admin::CertificateStatus;
+use janua_admin::{AcmeState, AcmeStatus, CertificateStatus, ClientError};
 use janua_tls::utc;
+use serde_json::json;
 
 use super::table::Table;
 use super::{CommandResult, Output, printable, reach};
-use crate::cli::Reach;
+use crate::cli::{OneCertificate, Reach};
 
 pub(super) fn certs(reach: &Reach) -> CommandResult {
     let client = reach::client(reach)?;
     let certificates = client.certificates().map_err(Output::failure)?;
     Ok(Output::new(person(&certificates), &certificates))
+}
+
+/// Orders a new certificate.
+pub(super) fn renew(one: &OneCertificate) -> CommandResult {
+    let client = reach::client(&one.reach)?;
+    said(client.renew_certificate(&one.name))
+}
+
+/// Replaces a certificate and has it revoked.
+pub(super) fn revoke(one: &OneCertificate) -> CommandResult {
+    let client = reach::client(&one.reach)?;
+    said(client.revoke_certificate(&one.name))
+}
+
+fn said(done: Result<String, ClientError>) -> CommandResult {
+    let done = done.map_err(|error| Output::failure(printable(&error.to_string())))?;
+    Ok(Output::new(printable(&done), &json!({ "done": done })))
 }
 
 fn person(certificates: &[CertificateStatus]) -> String {
@@ -46,12 +64,27 @@ pub(super) fn table(certificates: &[CertificateStatus]) -> String {
             users(certificate),
             certificate.key_type.clone(),
             certificate.issuer.clone(),
-            certificate.source.as_str().to_owned(),
-            utc(certificate.valid_until_unix_ms / 1000),
-            certificate.days_left.to_string(),
+            source(certificate),
+            match certificate.valid_until_unix_ms {
+                0 => String::new(),
+                until => utc(until / 1000),
+            },
+            match certificate.valid_until_unix_ms {
+                0 => String::new(),
+                _ => certificate.days_left.to_string(),
+            },
         ]);
     }
     table.render()
+}
+
+/// Who has made it, and how one by ACME is getting on.
+fn source(certificate: &CertificateStatus) -> String {
+    let source = certificate.source.as_str();
+    match &certificate.acme {
+        Some(acme) => format!("{source}, {}", acme.state.as_str()),
+        None => source.to_owned(),
+    }
 }
 
 /// Its sites, and the upstreams that are shown it.
@@ -68,11 +101,47 @@ pub(super) fn attention(certificate: &CertificateStatus) -> impl Iterator<Item =
         format!("its files were refused by the last reload, and the old ones are in use: {error}")
     });
     let warnings = certificate.warnings.iter().cloned();
+    let acme = certificate.acme.iter().flat_map(acme_attention);
     certificate
         .expires_soon()
         .into_iter()
         .chain(replaced)
+        .chain(acme)
         .chain(warnings)
+}
+
+/// What an operator should know about a certificate by ACME.
+fn acme_attention(acme: &AcmeStatus) -> Vec<String> {
+    let mut lines = Vec::new();
+    let has_none = acme.issued_by.is_none();
+    if has_none {
+        lines.push(
+            "clients get a self-signed certificate until the first one is issued".to_owned(),
+        );
+    }
+    if acme.state == AcmeState::Revoked {
+        lines.push("the authority has revoked it".to_owned());
+    }
+    if let Some(failure) = &acme.last_failure {
+        let next = match acme.next_attempt_unix_ms {
+            Some(next) => format!("the next attempt is at {}", utc(next / 1000)),
+            None => "it is being tried again".to_owned(),
+        };
+        let (detail, kind) = (&failure.detail, &failure.kind);
+        let at = utc(failure.at_unix_ms / 1000);
+        let orders = match acme.failures {
+            1 => "the last order".to_owned(),
+            failures => format!("the last {failures} orders"),
+        };
+        lines.push(format!("{orders} failed, at {at}: {detail} ({kind}); {next}"));
+    }
+    let missing = acme.dns_missing.iter();
+    lines.extend(missing.map(|record| format!("the DNS lacks the record {record}")));
+    if has_none && acme.dns_missing.is_empty() {
+        let records = acme.dns_records.iter();
+        lines.extend(records.map(|record| format!("the DNS needs this record once: {record}")));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -97,6 +166,7 @@ mod tests {
             upstreams: vec![],
             warnings: Vec::new(),
             last_error: None,
+            acme: None,
         }
     }
 

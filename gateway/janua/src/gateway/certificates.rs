@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use janua_admin::{CertificateSource, CertificateStatus};
 use janua_proxy::{ServedCertificate, Snapshot};
 
-const DAY: i64 = 24 * 60 * 60;
+pub(super) const DAY: i64 = 24 * 60 * 60;
 
 /// All certificates. `errors` are those of the last reload.
 pub(super) fn statuses(snapshot: &Snapshot, errors: &[String]) -> Vec<CertificateStatus> {
@@ -39,6 +39,7 @@ fn status(served: &ServedCertificate, now: i64, errors: &[String]) -> Certificat
         upstreams: served.upstreams().map(str::to_owned).collect(),
         warnings: served.warnings(now),
         last_error: errors.iter().find(is_about).cloned(),
+        acme: None,
     }
 }
 
@@ -47,10 +48,13 @@ fn status(served: &ServedCertificate, now: i64, errors: &[String]) -> Certificat
 /// its key.
 pub(super) type ExpiryLabels = [String; 4];
 
-/// When certificates expire, in seconds since 1970. Of two with the same labels, the one that
+/// When certificates expire, those by ACME (`issued`) included, in seconds since 1970. Of two with the same labels, the one that
 /// expires first.
-pub(super) fn expiries(snapshot: &Snapshot) -> Vec<(ExpiryLabels, f64)> {
-    let mut all: BTreeMap<ExpiryLabels, i64> = BTreeMap::new();
+pub(super) fn expiries(
+    snapshot: &Snapshot,
+    issued: Vec<(ExpiryLabels, i64)>,
+) -> Vec<(ExpiryLabels, f64)> {
+    let mut all: BTreeMap<ExpiryLabels, i64> = issued.into_iter().collect();
     for served in snapshot.certificates() {
         let facts = served.certificate.facts();
         let name = facts.names.first().unwrap_or(&facts.subject);
@@ -71,7 +75,7 @@ pub(super) fn expiries(snapshot: &Snapshot) -> Vec<(ExpiryLabels, f64)> {
 }
 
 /// Seconds since 1970.
-fn unix_now() -> i64 {
+pub(super) fn unix_now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

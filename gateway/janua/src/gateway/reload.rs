@@ -157,6 +157,10 @@ impl Gateway {
         if let (Trigger::Change { .. }, Some(previous)) = (trigger, &previous) {
             watch::guard(previous, &snapshot)?;
         }
+        let plan = super::acme_plan(&loaded).map_err(|found| refusal(&found))?;
+        self.engine
+            .prepare(plan.clone())
+            .map_err(|error| ReloadError::plain(error.to_string()))?;
         let changed =
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         wait_for_names(&self.estate);
@@ -185,7 +189,11 @@ impl Gateway {
         let generation = snapshot.generation;
         server.publish(Some(snapshot), opened);
         *seen = Some(watch::watched(both.only(loaded.watch_list()), &loaded));
+        self.events.configure(&loaded.config.webhooks);
         state.loaded = Arc::new(loaded);
+        self.engine
+            .configure(plan)
+            .map_err(|error| ReloadError::plain(error.to_string()))?;
         Ok(ReloadSummary {
             generation,
             changed,

@@ -2,11 +2,12 @@
 
 use std::time::SystemTime;
 
+use janua_acme::Engine;
 use janua_proxy::Estate;
 use janua_telemetry::metrics::{Samples, definitions};
 use janua_wasm::BreakerState;
 
-use super::{State, certificates, policies, unix_ms};
+use super::{State, acme, certificates, policies, unix_ms};
 
 /// Samples for endpoints, policies and the process.
 pub(super) fn samples(
@@ -14,6 +15,7 @@ pub(super) fn samples(
     workers: usize,
     started: SystemTime,
     state: &State,
+    engine: &Engine,
 ) -> Samples {
     let mut samples = Samples::default();
     let snapshot = estate.snapshot();
@@ -93,7 +95,12 @@ pub(super) fn samples(
             );
         }
     }
-    for (labels, expiry) in certificates::expiries(&snapshot) {
+    for (labels, failures) in acme::failures(engine) {
+        let labels = labels.each_ref().map(String::as_str);
+        samples.gauge(&definitions::ACME_FAILURES, labels, f64::from(failures));
+    }
+    let issued = acme::expiries(engine, &state.loaded.config);
+    for (labels, expiry) in certificates::expiries(&snapshot, issued) {
         let labels = labels.each_ref().map(String::as_str);
         samples.gauge(&definitions::CERTIFICATE_EXPIRY, labels, expiry);
     }

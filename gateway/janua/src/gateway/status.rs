@@ -11,7 +11,7 @@ use janua_config::Component;
 use janua_upstream::{Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, certificates, policies, unix_ms};
+use super::{Gateway, State, acme, certificates, policies, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -50,6 +50,11 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         certificates: snapshot
             .iter()
             .flat_map(|snapshot| certificates::statuses(snapshot, &state.last_errors))
+            .chain(acme::statuses(
+                &gateway.engine,
+                &state.loaded.config,
+                certificates::unix_now(),
+            ))
             .collect(),
         watching: watching(gateway, state),
         last_reload: state.last_reload.clone(),

@@ -49,13 +49,20 @@ metrics! {
     TLS_HANDSHAKES: Counter = "janua_tls_handshakes_total" ["listener", "version"]
         "TLS handshakes with clients, by version (1.2, 1.3).";
     TLS_HANDSHAKE_FAILURES: Counter = "janua_tls_handshake_failures_total" ["listener", "reason"]
-        "TLS handshakes with clients that failed, by reason (cleartext, client_certificate, connection, refused, timeout, unknown_name).";
+        "TLS handshakes with clients that failed, by reason (cleartext, client_certificate, connection, no_certificate, refused, timeout, unknown_name).";
 
     HTTP2_FAILURES: Counter = "janua_http2_failures_total" ["listener", "reason"]
         "HTTP/2 connections of clients that the gateway has ended, by reason: `protocol` for a violation of RFC 9113, or the limit of `http2` that was exceeded.";
 
     CERTIFICATE_EXPIRY: Gauge = "janua_certificate_expiry_seconds" ["site", "upstream", "name", "key_type"]
         "Unix time at which a certificate expires, by the site that has it, or the upstream that is shown it; by its first name (its subject if it has none), and the type of its key.";
+
+    ACME_ORDERS: Counter = "janua_acme_orders_total" ["authority", "outcome"]
+        "Orders of certificates by ACME, by authority and outcome: `issued`, or why not: the type of the authority's problem document (RFC 8555, section 6.7), such as `rateLimited`, or `dns`, `protocol`, `settings`, `storage`, `timeout`, `unreachable`.";
+    ACME_FAILURES: Gauge = "janua_acme_failures" ["authority", "name"]
+        "How many orders of a certificate by ACME have failed since the last one that succeeded.";
+    ACME_QUESTIONS: Counter = "janua_acme_questions_total" ["answer"]
+        "Names that clients asked for at sites with `on_demand`: permitted, refused, failed (nobody could say), shed (too many at once).";
 
     UPSTREAM_REQUESTS: Counter = "janua_upstream_requests_total" ["upstream", "endpoint", "status"]
         "Responses received from an endpoint, by status class.";

@@ -71,6 +71,12 @@ impl Control for Gateway {
     fn cache_entries(&self, _: &str) -> Result<Vec<CacheEntry>, String> {
         Err(NOT_ASKED.to_owned())
     }
+    fn renew_certificate(&self, _: &str) -> Result<String, String> {
+        Err(NOT_ASKED.to_owned())
+    }
+    fn revoke_certificate(&self, _: &str) -> Result<String, String> {
+        Err(NOT_ASKED.to_owned())
+    }
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
         let served = fs::read_to_string(self.root.join("index.html")).unwrap_or_default();
         self.seen.lock().unwrap().push((request.clone(), served));

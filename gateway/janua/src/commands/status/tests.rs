@@ -92,6 +92,7 @@ fn running() -> Status {
             upstreams: vec![],
             warnings: vec![],
             last_error: None,
+            acme: None,
         }],
         watching: Some(WatchStatus {
             files: 5,

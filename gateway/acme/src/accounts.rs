@@ -1,0 +1,120 @@
+//! Accounts at authorities: made once, kept for ever.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
+
+use crate::failure::Failure;
+use crate::http::Http;
+use crate::record::{self, account_key, directory_key};
+use crate::settings::Authority;
+use crate::store::Store;
+
+/// An account, and the client that is used for it.
+pub(crate) struct Opened {
+    pub(crate) account: Account,
+    pub(crate) http: Http,
+}
+
+/// The accounts that are in use, by their keys in the store.
+#[derive(Default)]
+pub(crate) struct Accounts(RefCell<HashMap<String, Rc<Opened>>>);
+
+impl Accounts {
+    /// The account at this directory of an authority. It is read from the store, or made
+    /// and stored before anything is ordered with it.
+    pub(crate) async fn open(
+        &self,
+        store: &dyn Store,
+        authority: &Authority,
+        directory: &str,
+    ) -> Result<Rc<Opened>, Failure> {
+        let key = account_key(&directory_key(directory), authority.email.as_deref());
+        if let Some(opened) = self.0.borrow().get(&key) {
+            return Ok(Rc::clone(opened));
+        }
+        let http = Http::new(authority.roots.as_deref())?;
+        let builder = Account::builder_with_http(Box::new(http.clone()));
+        let account = match record::read::<AccountCredentials>(store, &key)? {
+            Some(credentials) => builder
+                .from_credentials(credentials)
+                .await
+                .map_err(|error| Failure::of(&error))?,
+            None => {
+                let contact = authority
+                    .email
+                    .as_ref()
+                    .map(|email| format!("mailto:{email}"));
+                let contact: Vec<&str> = contact.iter().map(String::as_str).collect();
+                let new = NewAccount {
+                    contact: &contact,
+                    terms_of_service_agreed: true,
+                    only_return_existing: false,
+                };
+                // A binding belongs to the authority and not to its test directory.
+                let eab = authority
+                    .eab
+                    .as_ref()
+                    .filter(|_| directory == authority.directory);
+                let eab = eab.map(|eab| ExternalAccountKey::new(eab.id.clone(), &eab.key));
+                let (account, credentials) = builder
+                    .create(&new, directory.to_owned(), eab.as_ref())
+                    .await
+                    .map_err(|error| with_wait(&http, Failure::of(&error)))?;
+                record::write(store, &key, &credentials)?;
+                tracing::info!(
+                    authority = authority.name,
+                    directory,
+                    account = account.id(),
+                    "an account for certificates was made"
+                );
+                account
+            }
+        };
+        let opened = Rc::new(Opened { account, http });
+        self.0.borrow_mut().insert(key, Rc::clone(&opened));
+        Ok(opened)
+    }
+
+    /// Reads the directory of the authority anew at the next use: it may have changed.
+    pub(crate) fn close(&self, authority: &Authority, directory: &str) {
+        let key = account_key(&directory_key(directory), authority.email.as_deref());
+        self.0.borrow_mut().remove(&key);
+    }
+
+    /// Sets an account aside that the authority no longer knows.
+    pub(crate) fn lose(
+        &self,
+        store: &dyn Store,
+        authority: &Authority,
+        directory: &str,
+    ) -> Result<(), Failure> {
+        self.close(authority, directory);
+        let key = account_key(&directory_key(directory), authority.email.as_deref());
+        let place = store.place(&key);
+        let moved = store.get(&key).and_then(|kept| {
+            if let Some(kept) = kept {
+                store.put(&format!("{key}.lost"), &kept)?;
+            }
+            store.remove(&key)
+        });
+        tracing::warn!(
+            authority = authority.name,
+            directory,
+            "the authority no longer knows the account in {place}; another is made, and this one \
+             is kept as {place}.lost"
+        );
+        moved.map_err(|error| Failure::storage(&place, &error))
+    }
+}
+
+/// Adds how long the authority wants to be left alone.
+pub(crate) fn with_wait(http: &Http, failure: Failure) -> Failure {
+    let is_limited = failure.kind == "rateLimited";
+    Failure {
+        retry_after: http.retry_after().filter(|_| is_limited),
+        ..failure
+    }
+}

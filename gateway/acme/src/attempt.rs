@@ -1,0 +1,262 @@
+//! One attempt to get a certificate for a name: the lock, what others may have done in
+//! the meantime, the test directory after a failure, and the authorities in their order.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use janua_tls::Certificate;
+
+use crate::demand::{self, Permission};
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::order::Wish;
+use crate::record::{self, Renewal, directory_key, lock_key};
+use crate::settings::{Authority, Plan};
+use crate::store::Lock;
+use crate::subject::{Held, Subject, life};
+
+/// A lock that is not renewed for so long may be taken by others.
+const LEASE: Duration = Duration::from_secs(30);
+
+/// What an attempt starts from.
+pub(crate) struct Attempt {
+    pub(crate) desk: Rc<Desk>,
+    pub(crate) plan: Rc<Plan>,
+    pub(crate) authority: String,
+    pub(crate) name: String,
+    /// Who decides about the name, if that has to be asked again.
+    pub(crate) ask: Option<String>,
+    pub(crate) failures: u32,
+    /// The fingerprint, the end, the directory and the renewal identifier of the
+    /// certificate that is served.
+    pub(crate) former: Option<Former>,
+    /// An operator wants a new certificate, even if there is one.
+    pub(crate) is_forced: bool,
+}
+
+/// The certificate that is replaced.
+pub(crate) struct Former {
+    pub(crate) certificate: Arc<Certificate>,
+    pub(crate) directory: String,
+    pub(crate) is_revoked: bool,
+}
+
+/// How an attempt ended, if it did not fail.
+pub(crate) enum Outcome {
+    /// A certificate was issued.
+    Issued(Held),
+    /// Another gateway has got one in the meantime.
+    Found(Held),
+    /// Another gateway is working on it.
+    Elsewhere,
+    /// The name may no longer have one.
+    Withdrawn,
+}
+
+impl Attempt {
+    pub(crate) async fn run(&self) -> Result<Outcome, Failure> {
+        let authority = self.plan.authority(&self.authority).ok_or_else(|| {
+            Failure::new(
+                "settings",
+                format_args!("there is no authority `{}`", self.authority),
+            )
+        })?;
+        if let Some(ask) = &self.ask {
+            match demand::ask(&self.desk, ask, &self.name).await {
+                Permission::Granted => {}
+                Permission::Refused => return Ok(Outcome::Withdrawn),
+                Permission::Unknown(why) => return Err(Failure::new("unreachable", why)),
+            }
+        }
+        let key = lock_key(&directory_key(&authority.directory), &self.name);
+        let locked = self.desk.store.lock(&key, LEASE);
+        let lock = locked
+            .map_err(|error| Failure::storage(&self.desk.store.place(&key), &error))?;
+        let Some(mut lock) = lock else {
+            return Ok(Outcome::Elsewhere);
+        };
+        if let Some(held) = self.found(authority) {
+            return Ok(Outcome::Found(held));
+        }
+        tokio::select! {
+            outcome = self.order(authority) => outcome,
+            failure = keep(&mut *lock) => Err(failure),
+        }
+    }
+
+    /// A certificate that another gateway has put into the store since.
+    fn found(&self, authority: &Authority) -> Option<Held> {
+        if self.is_forced {
+            return None;
+        }
+        let held = stored(&self.desk, &self.plan, authority, &self.name)?;
+        let fingerprint = &held.certificate.facts().fingerprint;
+        let is_new = self.former.as_ref().is_none_or(|former| {
+            former.certificate.facts().fingerprint != *fingerprint
+        });
+        (is_new && self.desk.now() < held.renewal.at).then_some(held)
+    }
+
+    async fn order(&self, authority: &Authority) -> Result<Outcome, Failure> {
+        let mut first = None;
+        let fallbacks = authority.fallback.iter();
+        let fallbacks = fallbacks.filter_map(|name| self.plan.authority(name));
+        for authority in std::iter::once(authority).chain(fallbacks) {
+            let ordered = self.order_from(authority).await;
+            let word = match &ordered {
+                Ok(_) => "issued",
+                Err(failure) => &*failure.kind,
+            };
+            self.desk.door.count_order(&authority.name, word);
+            match ordered {
+                Ok(held) => return Ok(Outcome::Issued(held)),
+                Err(failure) => {
+                    tracing::warn!(
+                        authority = authority.name,
+                        name = self.name,
+                        problem = failure.problem.as_ref().map(tracing::field::display),
+                        "no certificate was issued: {failure}"
+                    );
+                    first.get_or_insert(failure);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| Failure::new("settings", "there is no authority")))
+    }
+
+    async fn order_from(&self, authority: &Authority) -> Result<Held, Failure> {
+        // What fails in the test directory costs nothing of the authority's limits.
+        if self.failures > 0
+            && let Some(test) = &authority.test_directory
+        {
+            let mut wish = self.wish(authority, test);
+            wish.replaces = None;
+            self.fulfil(&wish).await?;
+        }
+        let wish = self.wish(authority, &authority.directory);
+        let issue = self.fulfil(&wish).await?;
+        let mut held = hold(authority, issue.certificate);
+        if let Some((pem, failure)) = issue.unsaved {
+            tracing::error!(
+                name = self.name,
+                "a certificate was issued and is served, but could not be stored; it is tried \
+                 again every minute: {failure}"
+            );
+            held.unsaved = Some(pem);
+        } else {
+            keep_renewal(&self.desk, &self.name, &held);
+        }
+        Ok(held)
+    }
+
+    /// Orders; once more with another account if the authority has lost ours.
+    async fn fulfil(&self, wish: &Wish<'_>) -> Result<crate::order::Issue, Failure> {
+        let desk = &*self.desk;
+        let failure = match wish.fulfil(desk).await {
+            Err(failure) if failure.is_lost_account() => failure,
+            Err(failure) => {
+                desk.accounts.close(wish.authority, wish.directory);
+                return Err(failure);
+            }
+            issued => return issued,
+        };
+        // An account that an operator was given cannot be made anew.
+        if wish.authority.eab.is_some() && wish.directory == wish.authority.directory {
+            return Err(failure);
+        }
+        desk.accounts
+            .lose(&*desk.store, wish.authority, wish.directory)?;
+        wish.fulfil(desk).await
+    }
+
+    fn wish<'a>(&'a self, authority: &'a Authority, directory: &'a str) -> Wish<'a> {
+        let former = self.former.as_ref();
+        // Only its own authority knows it, and only once: after a failure the field may be
+        // the reason (RFC 9773, section 5).
+        let replaces = former
+            .filter(|former| former.directory == directory && self.failures == 0)
+            .filter(|former| !former.is_revoked)
+            .and_then(|former| former.certificate.renewal_id());
+        Wish {
+            authority,
+            directory,
+            name: &self.name,
+            replaces,
+            turn: usize::try_from(self.failures).unwrap_or_default(),
+        }
+    }
+}
+
+/// Keeps the lock; returns when it is lost.
+async fn keep(lock: &mut dyn Lock) -> Failure {
+    loop {
+        tokio::time::sleep(LEASE / 3).await;
+        if let Err(error) = lock.renew() {
+            return Failure::new("storage", format_args!("the lock was lost: {error}"));
+        }
+    }
+}
+
+/// The best certificate for a name that the store has: from the authority or its
+/// fallbacks, the one that is valid longest.
+pub(crate) fn stored(
+    desk: &Desk,
+    plan: &Plan,
+    authority: &Authority,
+    name: &str,
+) -> Option<Held> {
+    let fallbacks = authority.fallback.iter();
+    let fallbacks = fallbacks.filter_map(|name| plan.authority(name));
+    let authorities = std::iter::once(authority).chain(fallbacks);
+    let all = authorities.filter_map(|authority| {
+        let directory = directory_key(&authority.directory);
+        let certificate = record::certificate(&*desk.store, &directory, name)?;
+        let mut held = hold(authority, Arc::new(certificate));
+        let kept = record::renewal(&*desk.store, &directory, name);
+        let is_of_this = |kept: &Renewal| kept.fingerprint == held.renewal.fingerprint;
+        match kept.filter(is_of_this) {
+            Some(kept) => held.renewal = kept,
+            None => keep_renewal(desk, name, &held),
+        }
+        Some(held)
+    });
+    all.max_by_key(|held| held.certificate.facts().not_after)
+}
+
+/// A certificate with the moment of its renewal, as long as the authority does not say.
+fn hold(authority: &Authority, certificate: Arc<Certificate>) -> Held {
+    let renewal = Renewal {
+        fingerprint: certificate.facts().fingerprint.clone(),
+        at: life(&certificate).renewal(fastrand::f64()),
+        ..Renewal::default()
+    };
+    Held {
+        certificate,
+        issuer: authority.name.clone(),
+        directory: authority.directory.clone(),
+        renewal,
+        ask_at: None,
+        unsaved: None,
+        is_revoked: false,
+    }
+}
+
+/// Stores the moment of renewal. If it is lost, another is chosen.
+pub(crate) fn keep_renewal(desk: &Desk, name: &str, held: &Held) {
+    let directory = directory_key(&held.directory);
+    let kept = record::put_renewal(&*desk.store, &directory, name, &held.renewal);
+    if let Err(failure) = kept {
+        tracing::warn!(name, "the moment of renewal cannot be stored: {failure}");
+    }
+}
+
+impl Former {
+    pub(crate) fn of(subject: &Subject) -> Option<Self> {
+        subject.held.as_ref().map(|held| Self {
+            certificate: Arc::clone(&held.certificate),
+            directory: held.directory.clone(),
+            is_revoked: held.is_revoked,
+        })
+    }
+}

@@ -1,0 +1,157 @@
+//! Why there is no certificate.
+
+use std::fmt;
+use std::time::Duration;
+
+use instant_acme::{Error, Problem};
+
+/// Why an order, or what belongs to it, has failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// A word: the type of the authority's problem document without its prefix
+    /// (RFC 8555, section 6.7), such as `rateLimited`, or one of [`Self::OWN`].
+    pub kind: String,
+    /// A sentence.
+    pub detail: String,
+    /// The authority's problem document, as JSON.
+    pub problem: Option<serde_json::Value>,
+    /// How long the authority wants to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+const PREFIX: &str = "urn:ietf:params:acme:error:";
+
+impl Failure {
+    /// The kinds that are not the authority's: it cannot be reached, it has answered
+    /// what cannot be understood, the store cannot be written, the DNS does not have
+    /// what it should, the configuration does not allow it, the answer took too long.
+    pub const OWN: [&str; 6] = [
+        "unreachable",
+        "protocol",
+        "storage",
+        "dns",
+        "settings",
+        "timeout",
+    ];
+
+    /// A failure with one of the gateway's own kinds.
+    pub(crate) fn new(kind: &str, detail: impl fmt::Display) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            detail: detail.to_string(),
+            problem: None,
+            retry_after: None,
+        }
+    }
+
+    pub(crate) fn storage(place: &str, error: &std::io::Error) -> Self {
+        Self::new("storage", format_args!("{place} cannot be used: {error}"))
+    }
+
+    /// What the client of ACME reports.
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::Api(problem) => Self::of_problem(problem),
+            Error::Timeout(_) => Self::new("timeout", "the authority did not finish in time"),
+            Error::Json(why) => Self::new(
+                "protocol",
+                format_args!("the authority has answered what is not ACME: {why}"),
+            ),
+            Error::Unsupported(what) => Self::new(
+                "settings",
+                format_args!("the authority does not support {what}"),
+            ),
+            Error::Other(why) => Self::new("unreachable", Causes(&**why)),
+            other => Self::new("protocol", Causes(other)),
+        }
+    }
+
+    /// A problem document (RFC 9457).
+    pub(crate) fn of_problem(problem: &Problem) -> Self {
+        let full = problem.r#type.as_deref().unwrap_or("about:blank");
+        let mut detail = problem.detail.clone().unwrap_or_default();
+        let subproblems: Vec<_> = problem
+            .subproblems
+            .iter()
+            .map(|one| {
+                let identifier = one.identifier.as_ref();
+                serde_json::json!({
+                    "type": one.r#type,
+                    "detail": one.detail,
+                    "identifier": identifier.map(|it| it.authorized(false).to_string()),
+                })
+            })
+            .collect();
+        for one in &problem.subproblems {
+            detail.push_str(&format!("; {one}"));
+        }
+        Self {
+            kind: full.strip_prefix(PREFIX).unwrap_or(full).to_owned(),
+            detail,
+            problem: Some(serde_json::json!({
+                "type": problem.r#type,
+                "detail": problem.detail,
+                "status": problem.status,
+                "subproblems": subproblems,
+            })),
+            retry_after: None,
+        }
+    }
+
+    /// Whether the authority no longer knows the account.
+    pub(crate) fn is_lost_account(&self) -> bool {
+        self.kind == "accountDoesNotExist"
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.detail.is_empty() {
+            true => f.write_str(&self.kind),
+            false => write!(f, "{} ({})", self.detail, self.kind),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// An error with all that caused it: the outermost alone often says nothing.
+pub(crate) struct Causes<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_document_is_kept_whole() {
+        let problem: Problem = serde_json::from_value(serde_json::json!({
+            "type": "urn:ietf:params:acme:error:rejectedIdentifier",
+            "detail": "no",
+            "status": 400,
+            "subproblems": [{
+                "type": "urn:ietf:params:acme:error:dns",
+                "detail": "no such name",
+                "identifier": { "type": "dns", "value": "a.example" },
+            }],
+        }))
+        .unwrap();
+        let failure = Failure::of(&Error::Api(problem));
+        assert_eq!(failure.kind, "rejectedIdentifier");
+        let words = failure.to_string();
+        assert!(words.starts_with("no; for \"a.example\": no such name"), "{words}");
+        let problem = failure.problem.unwrap();
+        assert_eq!(problem["subproblems"][0]["identifier"], "a.example");
+    }
+}

@@ -1,0 +1,134 @@
+//! The HTTP client for authorities, and for those who decide about names.
+//!
+//! It follows no redirects: an authority has none, and whoever may decide about
+//! names is the one that the operator named.
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header::{HeaderValue, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as HyperClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
+use janua_tls::{ClientSettings, Roots, SystemRoots};
+
+use crate::failure::{Causes, Failure};
+
+/// How long one request may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The largest answer that is read: a chain of certificates has some KiB.
+const LARGEST: usize = 1024 * 1024;
+/// RFC 8555, section 6.1: a client says who it is.
+const AGENT: &str = concat!("janua/", env!("CARGO_PKG_VERSION"), " instant-acme");
+
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
+
+/// Sends requests. Clones share connections.
+#[derive(Clone)]
+pub(crate) struct Http {
+    client: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Until when the server of the last answer wants to be left alone.
+    retry_after: Arc<Mutex<Option<Duration>>>,
+}
+
+impl Http {
+    /// A client that trusts the authorities of a file, or those of the system.
+    pub(crate) fn new(roots: Option<&Path>) -> Result<Self, Failure> {
+        let settings = ClientSettings {
+            roots: roots.map_or(Roots::System, |file| Roots::File(file.to_owned())),
+            ..ClientSettings::default()
+        };
+        let tls = janua_tls::Client::new(&settings, &SystemRoots::default())
+            .map_err(|error| Failure::new("settings", error))?;
+        let mut config = rustls::ClientConfig::clone(tls.config());
+        // The connector sets the protocols.
+        config.alpn_protocols.clear();
+        let connector = HttpsConnectorBuilder::new()
+            .with_tls_config(config)
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Ok(Self {
+            client: HyperClient::builder(TokioExecutor::new())
+                .pool_idle_timeout(Duration::from_secs(15))
+                .build(connector),
+            retry_after: Arc::default(),
+        })
+    }
+
+    /// The `Retry-After` of the last answer (RFC 9110, section 10.2.3).
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        *self
+            .retry_after
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks by GET, and returns the status.
+    pub(crate) async fn status(&self, url: &str, patience: Duration) -> Result<u16, String> {
+        let request = Request::get(url)
+            .body(Full::default())
+            .map_err(|error| error.to_string())?;
+        let answer = tokio::time::timeout(patience, self.send(request)).await;
+        match answer {
+            Ok(Ok(answer)) => Ok(answer.status().as_u16()),
+            Ok(Err(error)) => Err(Causes(&*error).to_string()),
+            Err(_) => Err("it did not answer in time".to_owned()),
+        }
+    }
+
+    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Boxed> {
+        let agent = HeaderValue::from_static(AGENT);
+        request.headers_mut().insert(USER_AGENT, agent);
+        let answer = self.client.request(request).await?;
+        let (head, body) = answer.into_parts();
+        *self
+            .retry_after
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = retry_after(&head.headers);
+        let body = Limited::new(body, LARGEST).collect().await?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+}
+
+impl HttpClient for Http {
+    fn request(
+        &self,
+        request: Request<BodyWrapper<Bytes>>,
+    ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, instant_acme::Error>> + Send>> {
+        let http = self.clone();
+        Box::pin(async move {
+            let (head, body) = request.into_parts();
+            // It is in memory, and its error type has no values.
+            let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+            let request = Request::from_parts(head, Full::new(body.unwrap_or_default()));
+            let late = || instant_acme::Error::Other("it did not answer in time".into());
+            let answer = tokio::time::timeout(PATIENCE, http.send(request))
+                .await
+                .map_err(|_| late())?
+                .map_err(instant_acme::Error::Other)?;
+            let (head, body) = answer.into_parts();
+            Ok(BytesResponse {
+                parts: head,
+                body: Box::new(body),
+            })
+        })
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}

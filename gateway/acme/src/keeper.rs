@@ -1,0 +1,256 @@
+//! Keeps certificates: decides when something is to be done, and has it done.
+//!
+//! One task owns all state. What takes time is done by tasks of its own, which report
+//! what they have achieved; between two events it waits for the next moment at which
+//! something is due.
+
+mod certificates;
+mod commands;
+mod names;
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::attempt::{Attempt, Former, Outcome};
+use crate::budget::Budgets;
+use crate::demand::{Permission, Refusals};
+use crate::desk::{Desk, unix_now};
+use crate::failure::Failure;
+use crate::settings::Plan;
+use crate::status::NameStatus;
+use crate::subject::{Now, Subject};
+
+
+pub use commands::NoCertificate;
+pub(crate) use commands::{Command, Reply};
+
+/// The longest wait: clocks may jump, and other gateways may put certificates into the store.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long a name is left alone that another gateway works on.
+const ELSEWHERE: Duration = Duration::from_secs(5);
+/// How much the clock may drift between two looks before it has jumped.
+const JUMP: i64 = 90;
+/// How often it is looked for certificates that other gateways have stored.
+const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+
+/// By which a subject is known: its authority and its name.
+type Key = (String, String);
+
+/// The owner of all state.
+pub(crate) struct Keeper {
+    desk: Rc<Desk>,
+    plan: Rc<Plan>,
+    subjects: BTreeMap<Key, Subject>,
+    budgets: Budgets,
+    refusals: Refusals,
+    /// Clients that wait for the answer to a question, by name.
+    asking: HashMap<Key, Vec<oneshot::Sender<Result<(), NoCertificate>>>>,
+    /// Clients that wait for an order.
+    waiting: HashMap<Key, Vec<oneshot::Sender<Result<(), NoCertificate>>>>,
+    /// Operators who wait for an order.
+    watching: HashMap<Key, Vec<Reply>>,
+    tasks: JoinSet<Done>,
+    statuses: Arc<ArcSwap<Vec<NameStatus>>>,
+    /// The last look at both clocks.
+    seen: Now,
+    looked: Instant,
+    saved: Instant,
+    /// When it was last said that names were turned away.
+    shed: Option<Instant>,
+}
+
+/// What a task has achieved.
+enum Done {
+    /// An attempt has ended.
+    Tried(Key, Box<Result<Outcome, Failure>>),
+    /// The authority has said when to renew.
+    Advised(Key, certificates::Advice),
+    /// It was asked whether a name may have a certificate.
+    Asked(Key, String, Permission),
+    /// It was looked for the records that the DNS should have.
+    Looked(Key, Vec<String>),
+    /// Somebody has been answered.
+    Nothing,
+}
+
+impl Keeper {
+    pub(crate) fn new(desk: Desk, statuses: Arc<ArcSwap<Vec<NameStatus>>>) -> Self {
+        let seen = look();
+        Self {
+            desk: Rc::new(desk),
+            plan: Rc::default(),
+            subjects: BTreeMap::new(),
+            budgets: Budgets::default(),
+            refusals: Refusals::default(),
+            asking: HashMap::new(),
+            waiting: HashMap::new(),
+            watching: HashMap::new(),
+            tasks: JoinSet::new(),
+            statuses,
+            seen,
+            looked: seen.monotonic,
+            saved: seen.monotonic,
+            shed: None,
+        }
+    }
+
+    /// Works until nobody can send commands any more.
+    pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        loop {
+            let wait = tokio::time::sleep(self.wait());
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.obey(command).await,
+                    None => return,
+                },
+                Some(done) = self.tasks.join_next() => match done {
+                    Ok(done) => self.finish(done),
+                    Err(error) => {
+                        tracing::error!("the work on a certificate has failed: {error}");
+                        self.release();
+                    }
+                },
+                () = wait => {}
+            }
+            self.tick();
+        }
+    }
+
+    /// How long nothing is due.
+    fn wait(&self) -> Duration {
+        let now = look();
+        let mut wait = LONGEST_WAIT;
+        for subject in self.subjects.values().filter(|subject| !subject.is_busy) {
+            if subject.is_due(now) {
+                // The budget is used up.
+                return Duration::from_secs(1);
+            }
+            let held = subject.held.as_ref();
+            let moments = [subject.not_before, held.and_then(|held| held.ask_at)];
+            for moment in moments.into_iter().flatten() {
+                let until = moment.saturating_duration_since(now.monotonic);
+                if !until.is_zero() {
+                    wait = wait.min(until);
+                }
+            }
+            if let Some(held) = held
+                && let Ok(until) = u64::try_from(held.renewal.at - now.wall)
+            {
+                wait = wait.min(Duration::from_secs(until));
+            }
+        }
+        wait.max(Duration::from_millis(20))
+    }
+
+    /// Begins all that is due.
+    fn tick(&mut self) {
+        let now = look();
+        self.notice_jump(now);
+        self.store_unsaved(now);
+        self.look_for_others(now);
+        self.sound_alarms(now);
+        let keys: Vec<Key> = self.subjects.keys().cloned().collect();
+        for key in keys {
+            let Some(subject) = self.subjects.get(&key) else {
+                continue;
+            };
+            if subject.is_due(now) {
+                if self.budgets.begin(&subject.authority, now.monotonic) {
+                    self.begin(&key, false);
+                }
+            } else if subject.is_to_be_asked_about(now) {
+                self.seek_advice(&key, now);
+            }
+        }
+        self.publish(now);
+    }
+
+    /// A clock that has jumped may have been the reason why orders failed.
+    fn notice_jump(&mut self, now: Now) {
+        let passed = now.monotonic.duration_since(self.seen.monotonic).as_secs();
+        let expected = self.seen.wall.saturating_add_unsigned(passed);
+        self.seen = now;
+        if (now.wall - expected).abs() < JUMP {
+            return;
+        }
+        tracing::warn!(
+            seconds = now.wall - expected,
+            "the clock of this machine has jumped; orders that failed are tried again"
+        );
+        for subject in self.subjects.values_mut() {
+            subject.not_before = None;
+        }
+    }
+
+    /// Begins an attempt. The budget has been asked.
+    fn begin(&mut self, key: &Key, is_forced: bool) {
+        let Some(subject) = self.subjects.get_mut(key) else {
+            return;
+        };
+        subject.is_busy = true;
+        let attempt = Attempt {
+            desk: Rc::clone(&self.desk),
+            plan: Rc::clone(&self.plan),
+            authority: subject.authority.clone(),
+            name: subject.name.clone(),
+            // For the first certificate it has just been asked.
+            ask: subject.ask.clone().filter(|_| subject.held.is_some()),
+            failures: subject.failures,
+            former: Former::of(subject),
+            is_forced,
+        };
+        let key = key.clone();
+        self.tasks.spawn_local(async move {
+            let outcome = attempt.run().await;
+            Done::Tried(key, Box::new(outcome))
+        });
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Tried(key, outcome) => {
+                self.budgets.end();
+                self.conclude(&key, *outcome);
+            }
+            Done::Advised(key, advice) => self.take_advice(&key, advice),
+            Done::Asked(key, ask, permission) => self.answer(key, &ask, permission),
+            Done::Looked(key, missing) => {
+                if let Some(subject) = self.subjects.get_mut(&key) {
+                    subject.missing = missing;
+                }
+            }
+            Done::Nothing => {}
+        }
+    }
+
+    /// A task has panicked: nobody will say which, so that all are tried again.
+    fn release(&mut self) {
+        self.tasks.abort_all();
+        self.budgets = Budgets::default();
+        self.asking.clear();
+        for subject in self.subjects.values_mut().filter(|one| one.is_busy) {
+            subject.is_busy = false;
+            let failure = Failure::new("settings", "an error of the gateway itself");
+            subject.fail(failure, self.seen, fastrand::f64());
+        }
+    }
+
+    fn publish(&self, now: Now) {
+        let all = self.subjects.values();
+        let statuses = all.map(|subject| subject.status(now, self.records(subject)));
+        self.statuses.store(Arc::new(statuses.collect()));
+    }
+}
+
+fn look() -> Now {
+    Now {
+        wall: unix_now(),
+        monotonic: Instant::now(),
+    }
+}

@@ -1,0 +1,326 @@
+//! What happens to the certificates that are kept: they are shown, stored, renewed when
+//! the authority advises so, and somebody is told if that fails.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use instant_acme::{CertificateIdentifier, Error};
+use serde_json::json;
+
+use super::{Done, ELSEWHERE, Key, Keeper, LOOK_AGAIN};
+use crate::attempt::{self, Outcome};
+use crate::failure::Failure;
+use crate::record::{certificate_key, directory_key};
+use crate::schedule::{Window, ask_again};
+use crate::status::{Event, EventState};
+use crate::subject::{Held, Now};
+
+/// What an authority has said about the renewal of a certificate.
+pub(super) struct Advice {
+    window: Option<(Window, Option<String>)>,
+    ask_again: Duration,
+}
+
+/// How often it is tried to store what could not be stored.
+const STORE_AGAIN: Duration = Duration::from_secs(60);
+
+impl Keeper {
+    /// An attempt has ended.
+    pub(super) fn conclude(&mut self, key: &Key, outcome: Result<Outcome, Failure>) {
+        let now = super::look();
+        let Some(subject) = self.subjects.get_mut(key) else {
+            // The configuration no longer has it. What was issued is in the store.
+            self.reply(key, Err("the configuration no longer has this name".to_owned()));
+            return;
+        };
+        subject.is_busy = false;
+        match outcome {
+            Ok(Outcome::Issued(held)) => {
+                let is_first = subject.held.is_none();
+                let facts = held.certificate.facts();
+                let (state, verb) = match is_first {
+                    true => (EventState::Issued, "issued"),
+                    false => (EventState::Renewed, "renewed"),
+                };
+                let until = janua_tls::utc(facts.not_after);
+                let text = format!(
+                    "the certificate for {} was {verb} by `{}`; it is valid until {until}",
+                    key.1, held.issuer
+                );
+                tracing::info!("{text}");
+                let details = json!({
+                    "issuer": held.issuer,
+                    "fingerprint": facts.fingerprint,
+                    "valid_until": until,
+                });
+                self.show(key, held);
+                self.tell(key, state, &text, details, now);
+                self.reply(key, Ok(text));
+            }
+            Ok(Outcome::Found(held)) => {
+                let text = format!(
+                    "the certificate for {} was issued by `{}` for another gateway, and is used \
+                     here too",
+                    key.1, held.issuer
+                );
+                tracing::info!("{text}");
+                self.show(key, held);
+                self.reply(key, Ok(text));
+            }
+            Ok(Outcome::Elsewhere) => {
+                subject.not_before = now.monotonic.checked_add(ELSEWHERE);
+                // Clients wait on: the other gateway may be done soon.
+                let busy = "another gateway is ordering this certificate";
+                self.answer_operators(key, &Err(busy.to_owned()));
+            }
+            Ok(Outcome::Withdrawn) => {
+                tracing::info!(name = key.1, "the name may no longer have a certificate");
+                self.forget(key);
+                self.reply(key, Err("the name may no longer have a certificate".to_owned()));
+            }
+            Err(failure) => {
+                self.note_failure(key, &failure, now);
+                self.reply(key, Err(failure.to_string()));
+            }
+        }
+    }
+
+    fn note_failure(&mut self, key: &Key, failure: &Failure, now: Now) {
+        let Some(subject) = self.subjects.get_mut(key) else {
+            return;
+        };
+        subject.fail(failure.clone(), now, fastrand::f64());
+        let wait = subject
+            .not_before
+            .map(|moment| moment.saturating_duration_since(now.monotonic).as_secs());
+        let text = format!("no certificate for {} was issued: {failure}", key.1);
+        tracing::error!(
+            failures = subject.failures,
+            next_attempt_in_s = wait,
+            "{text}"
+        );
+        let details = json!({
+            "kind": failure.kind,
+            "problem": failure.problem,
+            "failures": subject.failures,
+            "next_attempt_in_s": wait,
+        });
+        if subject.is_to_be_told(now.wall) {
+            subject.told = Some(now.wall);
+            self.tell(key, EventState::Failed, &text, details, now);
+        }
+        if failure.kind == "dns" {
+            self.look_up(key);
+        }
+    }
+
+    /// Shows a certificate to clients.
+    pub(super) fn show(&mut self, key: &Key, held: Held) {
+        let Some(subject) = self.subjects.get_mut(key) else {
+            return;
+        };
+        let issued = self.desk.door.issued(&key.0);
+        issued.put(&key.1, &held.certificate);
+        subject.succeed(held);
+    }
+
+    /// No longer shows a certificate. It stays in the store.
+    pub(super) fn forget(&mut self, key: &Key) {
+        if self.subjects.remove(key).is_some() {
+            self.desk.door.issued(&key.0).remove(&key.1);
+        }
+    }
+
+    pub(super) fn tell(
+        &self,
+        key: &Key,
+        state: EventState,
+        text: &str,
+        details: serde_json::Value,
+        now: Now,
+    ) {
+        self.desk.door.event(&Event {
+            name: key.1.clone(),
+            state,
+            text: text.to_owned(),
+            details,
+            time: now.wall,
+        });
+    }
+
+    /// Tells operators of certificates that will soon expire although it was tried to
+    /// renew them.
+    pub(super) fn sound_alarms(&mut self, now: Now) {
+        let mut alarms = Vec::new();
+        for (key, subject) in &mut self.subjects {
+            let Some(held) = &subject.held else {
+                continue;
+            };
+            let life = held.life();
+            if subject.failures == 0 || !life.is_alarming(now.wall) {
+                continue;
+            }
+            if !subject.is_to_be_told(now.wall) {
+                continue;
+            }
+            subject.told = Some(now.wall);
+            let until = janua_tls::utc(life.until);
+            let why = subject.last_failure.as_ref().map(|(_, why)| why.to_string());
+            let (state, verb) = match life.is_over(now.wall) {
+                true => (EventState::Expired, "expired at"),
+                false => (EventState::Expiring, "expires at"),
+            };
+            let text = format!(
+                "the certificate for {} {verb} {until}, and it cannot be renewed: {}",
+                key.1,
+                why.unwrap_or_default()
+            );
+            tracing::error!("{text}");
+            alarms.push((key.clone(), state, text, json!({ "valid_until": until })));
+        }
+        for (key, state, text, details) in alarms {
+            self.tell(&key, state, &text, details, now);
+        }
+    }
+
+    /// Asks the authority when to renew (RFC 9773).
+    pub(super) fn seek_advice(&mut self, key: &Key, now: Now) {
+        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
+            return;
+        };
+        // Until the answer is there.
+        held.ask_at = now.monotonic.checked_add(ask_again(None));
+        let authority = self.plan.authority(&held.issuer).cloned();
+        let (Some(id), Some(authority)) = (held.certificate.renewal_id(), authority) else {
+            return;
+        };
+        let (desk, key) = (Rc::clone(&self.desk), key.clone());
+        self.tasks.spawn_local(async move {
+            let nothing = |ask_again| Advice {
+                window: None,
+                ask_again,
+            };
+            let opened = desk
+                .accounts
+                .open(&*desk.store, &authority, &authority.directory)
+                .await;
+            let advice = match (opened, id.split_once('.')) {
+                (Ok(opened), Some((issuer, serial))) => {
+                    let id = CertificateIdentifier {
+                        authority_key_identifier: Cow::Borrowed(issuer),
+                        serial: Cow::Borrowed(serial),
+                    };
+                    match opened.account.renewal_info(&id).await {
+                        Ok((info, wait)) => {
+                            let window = Window {
+                                start: info.suggested_window.start.unix_timestamp(),
+                                end: info.suggested_window.end.unix_timestamp(),
+                            };
+                            Advice {
+                                window: Some((window, info.explanation_url)),
+                                ask_again: ask_again(Some(wait)),
+                            }
+                        }
+                        Err(Error::Unsupported(_)) => nothing(ask_again(None)),
+                        Err(error) => {
+                            let failure = Failure::of(&error);
+                            tracing::warn!(
+                                name = key.1,
+                                authority = authority.name,
+                                "the authority did not say when to renew: {failure}"
+                            );
+                            nothing(ask_again(opened.http.retry_after()))
+                        }
+                    }
+                }
+                _ => nothing(ask_again(None)),
+            };
+            Done::Advised(key, advice)
+        });
+    }
+
+    pub(super) fn take_advice(&mut self, key: &Key, advice: Advice) {
+        let now = super::look();
+        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
+            return;
+        };
+        held.ask_at = now.monotonic.checked_add(advice.ask_again);
+        let Some((window, explanation)) = advice.window else {
+            return;
+        };
+        let had_one = held.renewal.window.is_some();
+        if !held.set_window(window, explanation, fastrand::f64()) {
+            return;
+        }
+        // The moment was chosen for the life, and the first window only confirms it.
+        if had_one || window.end < now.wall {
+            tracing::info!(
+                name = key.1,
+                renew_at = janua_tls::utc(held.renewal.at),
+                explanation = held.renewal.explanation,
+                "the authority wants the certificate to be renewed at another time"
+            );
+        }
+        if held.unsaved.is_none() {
+            attempt::keep_renewal(&self.desk, &key.1, held);
+        }
+    }
+
+    /// Stores what could not be stored.
+    pub(super) fn store_unsaved(&mut self, now: Now) {
+        if now.monotonic.duration_since(self.saved) < STORE_AGAIN {
+            return;
+        }
+        self.saved = now.monotonic;
+        for (key, subject) in &mut self.subjects {
+            let Some(held) = &mut subject.held else {
+                continue;
+            };
+            let Some(pem) = &held.unsaved else {
+                continue;
+            };
+            let kept_as = certificate_key(&directory_key(&held.directory), &key.1);
+            if self.desk.store.put(&kept_as, pem).is_ok() {
+                tracing::info!(name = key.1, "the certificate is stored now");
+                held.unsaved = None;
+                attempt::keep_renewal(&self.desk, &key.1, held);
+            }
+        }
+    }
+
+    /// Looks for certificates that other gateways have put into the store.
+    pub(super) fn look_for_others(&mut self, now: Now) {
+        if now.monotonic.duration_since(self.looked) < LOOK_AGAIN {
+            return;
+        }
+        self.looked = now.monotonic;
+        let keys: Vec<Key> = self.subjects.keys().cloned().collect();
+        for key in keys {
+            self.load(&key, now);
+        }
+    }
+
+    /// Shows the certificate of the store, if it is newer than the one that is shown.
+    pub(super) fn load(&mut self, key: &Key, now: Now) {
+        let Some(subject) = self.subjects.get(key).filter(|subject| !subject.is_busy) else {
+            return;
+        };
+        let Some(authority) = self.plan.authority(&subject.authority) else {
+            return;
+        };
+        let Some(found) = attempt::stored(&self.desk, &self.plan, authority, &key.1) else {
+            return;
+        };
+        let is_newer = subject.held.as_ref().is_none_or(|held| {
+            held.certificate.facts().not_after < found.certificate.facts().not_after
+        });
+        if is_newer {
+            let is_over = found.life().is_over(now.wall);
+            self.show(key, found);
+            if is_over {
+                tracing::warn!(name = key.1, "the stored certificate has expired");
+            }
+        }
+    }
+}

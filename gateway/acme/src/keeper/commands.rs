@@ -1,0 +1,285 @@
+//! What others want of the keeper: clients that wait for a certificate, and operators.
+
+use std::rc::Rc;
+
+use instant_acme::RevocationRequest;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::{Done, Key, Keeper};
+use crate::demand::{self, MOST_NAMES, MOST_QUESTIONS, Permission};
+use crate::failure::Failure;
+use crate::settings::Plan;
+use crate::status::EventState;
+use crate::subject::{Now, Subject};
+
+/// What has become of an operator's command, as a sentence.
+pub(crate) type Reply = oneshot::Sender<Result<String, String>>;
+
+/// Why a client gets no certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoCertificate {
+    /// The name may not have one.
+    NotPermitted,
+    /// The order has failed, or cannot be placed now.
+    Failed,
+}
+
+/// What is wanted.
+pub(crate) enum Command {
+    /// The configuration is about to change.
+    Prepare(Box<Plan>, oneshot::Sender<()>),
+    /// The configuration has changed.
+    Configure(Box<Plan>, oneshot::Sender<()>),
+    /// A client waits for a certificate.
+    Obtain {
+        key: Key,
+        ask: String,
+        reply: oneshot::Sender<Result<(), NoCertificate>>,
+    },
+    /// An operator wants a new certificate.
+    Renew { name: String, reply: Reply },
+    /// An operator wants a certificate to be revoked.
+    Revoke { name: String, reply: Reply },
+}
+
+impl Keeper {
+    pub(super) async fn obey(&mut self, command: Command) {
+        match command {
+            Command::Prepare(plan, done) => {
+                self.prepare(&plan);
+                let _ = done.send(());
+            }
+            Command::Configure(plan, done) => {
+                self.configure(*plan).await;
+                // Whoever started a reload may have gone.
+                let _ = done.send(());
+            }
+            Command::Obtain { key, ask, reply } => self.obtain(key, ask, reply),
+            Command::Renew { name, reply } => match self.find(&name) {
+                Ok(key) => self.renew(key, reply),
+                Err(why) => drop(reply.send(Err(why))),
+            },
+            Command::Revoke { name, reply } => match self.find(&name) {
+                Ok(key) => self.revoke(key, reply),
+                Err(why) => drop(reply.send(Err(why))),
+            },
+        }
+    }
+
+    /// The subject that an operator means.
+    fn find(&self, name: &str) -> Result<Key, String> {
+        let name = name.to_ascii_lowercase();
+        let known = || self.subjects.keys();
+        let found = known().find(|(_, one)| *one == name).or_else(|| {
+            let (_, parent) = name.split_once('.')?;
+            let wildcard = format!("*.{parent}");
+            known().find(|(_, one)| *one == wildcard)
+        });
+        found.cloned().ok_or_else(|| {
+            let names: Vec<&str> = known().map(|(_, name)| name.as_str()).take(20).collect();
+            match names.as_slice() {
+                [] => "no site has a certificate by ACME".to_owned(),
+                names => format!(
+                    "no certificate by ACME has the name `{name}`; there are {}",
+                    names.join(", ")
+                ),
+            }
+        })
+    }
+
+    fn renew(&mut self, key: Key, reply: Reply) {
+        self.watching.entry(key.clone()).or_default().push(reply);
+        if self.subjects.get(&key).is_some_and(|one| !one.is_busy) {
+            self.budgets.begin_forced();
+            self.begin(&key, true);
+        }
+    }
+
+    /// Revokes the certificate that is shown, once another has taken its place, so that no
+    /// client ever gets a revoked one.
+    fn revoke(&mut self, key: Key, reply: Reply) {
+        let Some(held) = self.subjects.get(&key).and_then(|one| one.held.as_ref()) else {
+            let _ = reply.send(Err(format!("{} has no certificate yet", key.1)));
+            return;
+        };
+        let Some(authority) = self.plan.authority(&held.issuer).cloned() else {
+            let _ = reply.send(Err(format!("there is no authority `{}`", held.issuer)));
+            return;
+        };
+        let (desk, certificate) = (Rc::clone(&self.desk), held.certificate.clone());
+        let (renewed, wait) = oneshot::channel();
+        self.renew(key.clone(), renewed);
+        self.tasks.spawn_local(async move {
+            let renewed = wait.await.unwrap_or_else(|_| Err("it was given up".to_owned()));
+            let opened = desk
+                .accounts
+                .open(&*desk.store, &authority, &authority.directory);
+            let revoked = async {
+                let opened = opened.await?;
+                let leaf = certificate.key().cert.first();
+                let leaf = leaf.ok_or_else(|| Failure::new("settings", "it is empty"))?;
+                let request = RevocationRequest {
+                    certificate: leaf,
+                    reason: None,
+                };
+                let revoked = opened.account.revoke(&request).await;
+                revoked.map_err(|error| Failure::of(&error))
+            };
+            let facts = certificate.facts();
+            let result = match (revoked.await, renewed) {
+                (Ok(()), Ok(renewed)) => Ok(format!(
+                    "the certificate {} for {} is revoked; {renewed}",
+                    facts.serial, key.1
+                )),
+                (Ok(()), Err(why)) => Err(format!(
+                    "the certificate {} for {} is revoked, but no other could take its place: {why}",
+                    facts.serial, key.1
+                )),
+                (Err(failure), _) => Err(format!("it was not revoked: {failure}")),
+            };
+            match &result {
+                Ok(text) => tracing::info!("{text}"),
+                Err(text) => tracing::error!("{text}"),
+            }
+            let _ = reply.send(result);
+            Done::Nothing
+        });
+    }
+
+    /// A client waits for a certificate.
+    fn obtain(
+        &mut self,
+        key: Key,
+        ask: String,
+        reply: oneshot::Sender<Result<(), NoCertificate>>,
+    ) {
+        let now = super::look();
+        let rule = (key.0.clone(), ask.clone());
+        if !demand::is_host(&key.1) || !self.plan.on_demand.contains(&rule) {
+            let _ = reply.send(Err(NoCertificate::NotPermitted));
+            return;
+        }
+        if let Some(subject) = self.subjects.get(&key) {
+            let is_due = subject.is_due(now);
+            if subject.held.is_some() {
+                let _ = reply.send(Ok(()));
+            } else if subject.is_busy || is_due {
+                self.waiting.entry(key).or_default().push(reply);
+            } else {
+                let _ = reply.send(Err(NoCertificate::Failed));
+            }
+            return;
+        }
+        if let Some(is_refused) = self.refusals.find(&key.1, now.monotonic) {
+            let why = match is_refused {
+                true => NoCertificate::NotPermitted,
+                false => NoCertificate::Failed,
+            };
+            let _ = reply.send(Err(why));
+            return;
+        }
+        if let Some(others) = self.asking.get_mut(&key) {
+            others.push(reply);
+            return;
+        }
+        let on_demand = self.subjects.values().filter(|one| one.ask.is_some());
+        if self.asking.len() >= MOST_QUESTIONS || on_demand.count() >= MOST_NAMES {
+            self.turn_away(now);
+            let _ = reply.send(Err(NoCertificate::Failed));
+            return;
+        }
+        self.asking.insert(key.clone(), vec![reply]);
+        let desk = Rc::clone(&self.desk);
+        self.tasks.spawn_local(async move {
+            let permission = demand::ask(&desk, &ask, &key.1).await;
+            Done::Asked(key, ask, permission)
+        });
+    }
+
+    /// Too many names were asked for.
+    fn turn_away(&mut self, now: Now) {
+        self.desk.door.count_question("shed");
+        let is_new = self
+            .shed
+            .is_none_or(|last| now.monotonic.duration_since(last).as_secs() >= 60);
+        if is_new {
+            self.shed = Some(now.monotonic);
+            tracing::error!(
+                "clients ask for more names than can be decided about (at most {MOST_QUESTIONS} \
+                 at once, and {MOST_NAMES} with a certificate): some are turned away"
+            );
+        }
+    }
+
+    /// It was asked whether a name may have a certificate.
+    pub(super) fn answer(&mut self, key: Key, ask: &str, permission: Permission) {
+        let now = super::look();
+        let clients = self.asking.remove(&key).unwrap_or_default();
+        let (word, why) = match &permission {
+            Permission::Granted => ("permitted", None),
+            Permission::Refused => ("refused", Some(NoCertificate::NotPermitted)),
+            Permission::Unknown(why) => {
+                tracing::error!(name = key.1, "{why}");
+                ("failed", Some(NoCertificate::Failed))
+            }
+        };
+        self.desk.door.count_question(word);
+        if let Some(why) = why {
+            let is_refused = why == NoCertificate::NotPermitted;
+            if !self.refusals.put(&key.1, is_refused, now.monotonic) {
+                tracing::error!(
+                    "so many names without permission were asked for within a minute that the \
+                     answers no longer have room"
+                );
+            }
+            for client in clients {
+                let _ = client.send(Err(why));
+            }
+            return;
+        }
+        let subject = Subject::new(&key.0, &key.1, Some(ask));
+        self.subjects.insert(key.clone(), subject);
+        self.serve_domains();
+        self.load(&key, now);
+        if self.subjects.get(&key).is_some_and(|one| one.held.is_some()) {
+            for client in clients {
+                let _ = client.send(Ok(()));
+            }
+            return;
+        }
+        // The next tick begins the order.
+        self.waiting.entry(key).or_default().extend(clients);
+    }
+
+    /// Tells all who wait for an order how it ended.
+    pub(super) fn reply(&mut self, key: &Key, result: Result<String, String>) {
+        let for_clients = match &result {
+            Ok(_) => Ok(()),
+            Err(_) => Err(NoCertificate::Failed),
+        };
+        for client in self.waiting.remove(key).unwrap_or_default() {
+            // It may have given up.
+            let _ = client.send(for_clients);
+        }
+        self.answer_operators(key, &result);
+    }
+
+    pub(super) fn answer_operators(&mut self, key: &Key, result: &Result<String, String>) {
+        for operator in self.watching.remove(key).unwrap_or_default() {
+            let _ = operator.send(result.clone());
+        }
+    }
+
+    /// The authority says that the certificate is revoked.
+    #[allow(dead_code, reason = "revocation lists come next")]
+    pub(super) fn note_revoked(&mut self, key: &Key, now: Now) {
+        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
+            return;
+        };
+        held.is_revoked = true;
+        let text = format!("the certificate for {} was revoked by its authority", key.1);
+        tracing::error!("{text}");
+        self.tell(key, EventState::Revoked, &text, json!({}), now);
+    }
+}

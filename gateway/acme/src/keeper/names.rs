@@ -1,0 +1,131 @@
+//! The names of a plan, and what the DNS has to say about them.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use janua_dns01::{Zones, records};
+
+use super::{Done, Key, Keeper};
+use crate::attempt;
+use crate::settings::{DnsProvider, Plan};
+use crate::subject::Subject;
+
+impl Keeper {
+    /// Works by another plan from now on. What is kept for names that stay is kept.
+    pub(super) async fn configure(&mut self, plan: Plan) {
+        let now = super::look();
+        self.desk.configure(&plan).await;
+        self.plan = Rc::new(plan);
+        let wanted: BTreeSet<Key> = self
+            .plan
+            .names()
+            .into_iter()
+            .map(|wanted| (wanted.authority, wanted.name))
+            .collect();
+        let is_allowed = |subject: &Subject| match &subject.ask {
+            Some(ask) => {
+                let rule = (subject.authority.clone(), ask.clone());
+                self.plan.on_demand.contains(&rule)
+            }
+            None => wanted.contains(&(subject.authority.clone(), subject.name.clone())),
+        };
+        let gone: Vec<Key> = self
+            .subjects
+            .iter()
+            .filter(|(_, subject)| !is_allowed(subject))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in gone {
+            self.forget(&key);
+        }
+        for key in wanted {
+            let (authority, name) = &key;
+            if self.subjects.contains_key(&key) {
+                continue;
+            }
+            let subject = Subject::new(authority, name, None);
+            self.subjects.insert(key.clone(), subject);
+            self.load(&key, now);
+            self.look_up(&key);
+        }
+        // Another authority may be able to do what the last one could not.
+        for subject in self.subjects.values_mut() {
+            subject.not_before = None;
+        }
+        self.serve_domains();
+        self.publish(now);
+    }
+
+    /// Shows what the store has for names that are new in a plan.
+    pub(super) fn prepare(&self, plan: &Plan) {
+        for wanted in plan.names() {
+            let key = (wanted.authority, wanted.name);
+            let authority = plan.authority(&key.0);
+            if let (None, Some(authority)) = (self.subjects.get(&key), authority)
+                && let Some(held) = attempt::stored(&self.desk, plan, authority, &key.1)
+            {
+                self.desk.door.issued(&key.0).put(&key.1, &held.certificate);
+            }
+        }
+    }
+
+    pub(super) fn serve_domains(&self) {
+        let names = self.subjects.values().map(|subject| &*subject.name);
+        self.desk.serve_domains(names);
+    }
+
+    /// What is delegated to the gateway's own name server for a name.
+    fn zones(&self, subject: &Subject) -> Option<&Zones> {
+        let authority = self.plan.authority(&subject.authority)?;
+        match &authority.dns.as_ref()?.provider {
+            DnsProvider::Responder { zones, .. } => Some(zones),
+            DnsProvider::Webhook { .. } => None,
+        }
+    }
+
+    /// The records that have to be in the DNS once for a name.
+    pub(super) fn records(&self, subject: &Subject) -> Vec<String> {
+        let Some(zones) = self.zones(subject) else {
+            return Vec::new();
+        };
+        let records = records(&[domain(&subject.name).to_owned()], zones);
+        records.iter().map(ToString::to_string).collect()
+    }
+
+    /// Looks whether the DNS has the records for a name.
+    pub(super) fn look_up(&mut self, key: &Key) {
+        let Some(subject) = self.subjects.get(key) else {
+            return;
+        };
+        let (Some(zones), Some(authority)) = (
+            self.zones(subject).cloned(),
+            self.plan.authority(&subject.authority),
+        ) else {
+            return;
+        };
+        let Ok(solver) = self.desk.solver(authority) else {
+            return;
+        };
+        let key = key.clone();
+        self.tasks.spawn_local(async move {
+            let looked = solver.lookup.verify_delegation(domain(&key.1), &zones).await;
+            let missing = match looked {
+                Ok(()) => Vec::new(),
+                Err(error) => error
+                    .missing
+                    .iter()
+                    .map(|one| format!("{}; {}", one.record, one.found))
+                    .collect(),
+            };
+            for line in &missing {
+                tracing::warn!(name = key.1, "the DNS lacks the record {line}");
+            }
+            Done::Looked(key, missing)
+        });
+    }
+}
+
+/// The domain that is proven for a name.
+fn domain(name: &str) -> &str {
+    name.strip_prefix("*.").unwrap_or(name)
+}

@@ -1,0 +1,351 @@
+//! One order: from the authority's first word to the stored certificate.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use instant_acme::{
+    AuthorizationStatus, CertificateIdentifier, ChallengeStatus, ChallengeType, NewOrder, Order,
+    OrderStatus, RetryPolicy,
+};
+use janua_tls::Certificate;
+
+use crate::accounts::{Opened, with_wait};
+use crate::answers::{Answered, Answers, challenge_type, identifier};
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::keys;
+use crate::record::{self, PendingOrder, certificate_key, directory_key, order_key};
+use crate::settings::{Authority, Challenge};
+
+/// How long an authority may take to check a name, and to issue a certificate.
+const PATIENCE: RetryPolicy = RetryPolicy::new()
+    .initial_delay(Duration::from_millis(250))
+    .backoff(1.5)
+    .timeout(Duration::from_secs(180));
+/// An unfinished order that is older is not taken up again: authorities forget them
+/// after a week.
+const OLDEST_PENDING: i64 = 6 * 24 * 60 * 60;
+
+/// What is ordered.
+pub(crate) struct Wish<'a> {
+    pub(crate) authority: &'a Authority,
+    /// The directory of the authority, or its test directory.
+    pub(crate) directory: &'a str,
+    pub(crate) name: &'a str,
+    /// The renewal identifier of the certificate that is replaced.
+    pub(crate) replaces: Option<String>,
+    /// Which of the challenges comes first; it changes with each failure.
+    pub(crate) turn: usize,
+}
+
+/// A certificate that was issued.
+pub(crate) struct Issue {
+    pub(crate) certificate: Arc<Certificate>,
+    /// Chain and key as PEM, if they could not be stored.
+    pub(crate) unsaved: Option<(Vec<u8>, Failure)>,
+}
+
+impl Wish<'_> {
+    /// Orders, answers the challenges, and stores the certificate. Of an order in the
+    /// test directory nothing is kept.
+    pub(crate) async fn fulfil(&self, desk: &Desk) -> Result<Issue, Failure> {
+        let store = &*desk.store;
+        let opened = desk
+            .accounts
+            .open(store, self.authority, self.directory)
+            .await?;
+        let fulfilled = self.with_account(desk, &opened).await;
+        fulfilled.map_err(|failure| with_wait(&opened.http, failure))
+    }
+
+    async fn with_account(&self, desk: &Desk, opened: &Opened) -> Result<Issue, Failure> {
+        let key = order_key(&directory_key(self.directory), self.name);
+        let mut pending = self.pending(desk, &key).await?;
+        let mut order = match self.resume(opened, &pending).await {
+            Some(order) => order,
+            None => {
+                pending = PendingOrder {
+                    key: keys::generate(self.authority.key_type).await?,
+                    begun: desk.now(),
+                    ..PendingOrder::default()
+                };
+                // What cannot be stored must not be ordered.
+                record::write(&*desk.store, &key, &pending)?;
+                let order = self.place(opened).await?;
+                pending.url = Some(order.url().to_owned());
+                record::write(&*desk.store, &key, &pending)?;
+                order
+            }
+        };
+        let chain = match self.carry_out(desk, &mut order, &mut pending, &key).await {
+            Ok(chain) => chain,
+            Err(failure) => {
+                // It cannot become valid any more, and the next attempt begins anew.
+                if order.state().status == OrderStatus::Invalid {
+                    let _ = desk.store.remove(&key);
+                }
+                return Err(failure);
+            }
+        };
+        self.keep(desk, &chain, &pending, &key)
+    }
+
+    /// The unfinished order of an earlier run; its records in the DNS are removed.
+    async fn pending(&self, desk: &Desk, key: &str) -> Result<PendingOrder, Failure> {
+        // A damaged one is of no use.
+        let pending: Option<PendingOrder> = record::read(&*desk.store, key).unwrap_or_default();
+        let Some(mut pending) = pending else {
+            return Ok(PendingOrder::default());
+        };
+        self.withdraw(desk, &pending.records).await;
+        pending.records.clear();
+        match (0..OLDEST_PENDING).contains(&(desk.now() - pending.begun)) {
+            true => Ok(pending),
+            false => Ok(PendingOrder::default()),
+        }
+    }
+
+    /// Takes up an order that is not finished, so that nothing is issued twice.
+    async fn resume(&self, opened: &Opened, pending: &PendingOrder) -> Option<Order> {
+        let url = pending.url.clone()?;
+        let mut order = opened.account.order(url).await.ok()?;
+        let is_usable = order.state().status != OrderStatus::Invalid;
+        if is_usable {
+            tracing::info!(
+                authority = self.authority.name,
+                name = self.name,
+                "an unfinished order is taken up again"
+            );
+        }
+        is_usable.then_some(order)
+    }
+
+    async fn place(&self, opened: &Opened) -> Result<Order, Failure> {
+        self.check_profile(opened)?;
+        let identifiers = [identifier(self.name)];
+        let mut new = NewOrder::new(&identifiers);
+        // The test directory knows neither the certificate nor, perhaps, the profile.
+        let is_test = self.directory != self.authority.directory;
+        if let Some(profile) = self.authority.profile.as_deref().filter(|_| !is_test) {
+            new = new.profile(profile);
+        }
+        if let Some((issuer, serial)) = self.replaces.as_ref().and_then(|id| id.split_once('.')) {
+            new = new.replaces(CertificateIdentifier {
+                authority_key_identifier: Cow::Borrowed(issuer),
+                serial: Cow::Borrowed(serial),
+            });
+        }
+        let placed = opened.account.new_order(&new).await;
+        placed.map_err(|error| Failure::of(&error))
+    }
+
+    /// An authority must offer a profile before it is asked for one
+    /// (draft-ietf-acme-profiles).
+    fn check_profile(&self, opened: &Opened) -> Result<(), Failure> {
+        let Some(wanted) = self.authority.profile.as_deref() else {
+            return Ok(());
+        };
+        if self.directory != self.authority.directory {
+            return Ok(());
+        }
+        let offered: Vec<&str> = opened.account.profiles().map(|one| one.name).collect();
+        if offered.contains(&wanted) {
+            return Ok(());
+        }
+        let offered = match offered.as_slice() {
+            [] => "it has none".to_owned(),
+            offered => format!("it has {}", offered.join(", ")),
+        };
+        Err(Failure::new(
+            "settings",
+            format_args!("the authority has no profile `{wanted}`: {offered}"),
+        ))
+    }
+
+    /// Answers the challenges and fetches the chain.
+    async fn carry_out(
+        &self,
+        desk: &Desk,
+        order: &mut Order,
+        pending: &mut PendingOrder,
+        key: &str,
+    ) -> Result<String, Failure> {
+        if order.state().status == OrderStatus::Pending {
+            let mut answers = Answers::default();
+            let proven = self.prove(desk, order, &mut answers, pending, key).await;
+            self.withdraw(desk, &answers.in_dns).await;
+            drop(answers);
+            proven?;
+        }
+        if order.state().status == OrderStatus::Ready {
+            let request = keys::signing_request(&pending.key, self.name)?;
+            let finalized = order.finalize_csr(&request).await;
+            finalized.map_err(|error| Failure::of(&error))?;
+        }
+        let chain = order.poll_certificate(&PATIENCE).await;
+        chain.map_err(|error| Failure::of(&error))
+    }
+
+    /// Proves control of the name.
+    async fn prove(
+        &self,
+        desk: &Desk,
+        order: &mut Order,
+        answers: &mut Answers,
+        pending: &mut PendingOrder,
+        key: &str,
+    ) -> Result<(), Failure> {
+        let mut authorizations = order.authorizations();
+        while let Some(authorization) = authorizations.next().await {
+            let mut authorization = authorization.map_err(|error| Failure::of(&error))?;
+            if authorization.status == AuthorizationStatus::Valid {
+                continue;
+            }
+            let offered = authorization.challenges.iter().map(|one| one.r#type.clone());
+            let challenge = self.choose(offered.collect())?;
+            let Some(mut handle) = authorization.challenge(challenge_type(challenge)) else {
+                continue;
+            };
+            let authorized = handle.key_authorization();
+            match challenge {
+                Challenge::Http01 => answers.at_door.push(Answered::http(
+                    &desk.door,
+                    &handle.token,
+                    &authorized,
+                )),
+                Challenge::TlsAlpn01 => {
+                    let answered = Answered::tls_alpn(&desk.door, self.name, &authorized)?;
+                    answers.at_door.push(answered);
+                }
+                Challenge::Dns01 => {
+                    let solver = desk.solver(self.authority)?;
+                    let domain = self.name.strip_prefix("*.").unwrap_or(self.name);
+                    let published = solver.present(domain, &authorized.dns_value()).await?;
+                    answers.in_dns.push(published.clone());
+                    // A gateway that is killed now must find the record again.
+                    pending.records.push(published.clone());
+                    record::write(&*desk.store, key, pending)?;
+                    solver.wait(&published).await?;
+                }
+            }
+            let ready = handle.set_ready().await;
+            ready.map_err(|error| Failure::of(&error))?;
+        }
+        let polled = order.poll_ready(&PATIENCE).await;
+        match polled {
+            Ok(OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid) => Ok(()),
+            Ok(_) => Err(refusal(order).await),
+            Err(error) => Err(Failure::of(&error)),
+        }
+    }
+
+    /// The challenge to answer: the first of the operator's that the authority offers, in
+    /// an order that changes with each failure.
+    fn choose(&self, offered: Vec<ChallengeType>) -> Result<Challenge, Failure> {
+        let known = &self.authority.challenges;
+        let usable: Vec<Challenge> = known
+            .iter()
+            .copied()
+            .filter(|&challenge| offered.contains(&challenge_type(challenge)))
+            .collect();
+        let turn = self.turn.checked_rem(usable.len()).unwrap_or_default();
+        usable.get(turn).copied().ok_or_else(|| {
+            Failure::new(
+                "settings",
+                format_args!(
+                    "the authority offers none of the challenges that are allowed here for \
+                     `{}`: it offers {offered:?}",
+                    self.name
+                ),
+            )
+        })
+    }
+
+    /// Removes records from the DNS. What cannot be removed is only logged: it does no harm.
+    async fn withdraw(&self, desk: &Desk, records: &[record::PublishedRecord]) {
+        for published in records {
+            let withdrawn = match desk.solver(self.authority) {
+                Ok(solver) => solver.withdraw(published).await,
+                Err(failure) => Err(failure),
+            };
+            if let Err(failure) = withdrawn {
+                tracing::warn!(
+                    name = published.name,
+                    "a record of DNS-01 could not be removed: {failure}"
+                );
+            }
+        }
+    }
+
+    /// Checks what was issued and stores it.
+    fn keep(
+        &self,
+        desk: &Desk,
+        chain: &str,
+        pending: &PendingOrder,
+        key: &str,
+    ) -> Result<Issue, Failure> {
+        let store = &*desk.store;
+        let kept_as = certificate_key(&directory_key(self.directory), self.name);
+        let place = store.place(&kept_as);
+        let certificate = record::parse(&place, chain.as_bytes(), pending.key.as_bytes())
+            .map_err(|error| {
+                Failure::new("protocol", format_args!("what was issued is wrong: {error}"))
+            })?;
+        let facts = certificate.facts();
+        let is_for_name = match self.name.starts_with("*.") {
+            true => facts.names.iter().any(|name| name == self.name),
+            false => certificate.covers(self.name),
+        };
+        if !is_for_name {
+            return Err(Failure::new(
+                "protocol",
+                format_args!(
+                    "the certificate was issued for {} and not for `{}`",
+                    facts.names.join(", "),
+                    self.name
+                ),
+            ));
+        }
+        let certificate = Arc::new(certificate);
+        if self.directory != self.authority.directory {
+            let _ = store.remove(key);
+            return Ok(Issue {
+                certificate,
+                unsaved: None,
+            });
+        }
+        let pem = format!("{}\n{}", chain.trim_end(), pending.key).into_bytes();
+        let unsaved = match store.put(&kept_as, &pem) {
+            Ok(()) => {
+                // If this fails, the next order finds that it is done.
+                let _ = store.remove(key);
+                None
+            }
+            Err(error) => Some((pem, Failure::storage(&place, &error))),
+        };
+        Ok(Issue {
+            certificate,
+            unsaved,
+        })
+    }
+}
+
+/// Why an order has become invalid: what the authority says about its challenges.
+async fn refusal(order: &mut Order) -> Failure {
+    let mut authorizations = order.authorizations();
+    while let Some(Ok(mut authorization)) = authorizations.next().await {
+        let Ok(state) = authorization.refresh().await else {
+            continue;
+        };
+        let failed = state
+            .challenges
+            .iter()
+            .find(|challenge| challenge.status == ChallengeStatus::Invalid);
+        if let Some(problem) = failed.and_then(|challenge| challenge.error.as_ref()) {
+            return Failure::of_problem(problem);
+        }
+    }
+    Failure::new("protocol", "the authority says that the order is invalid, and not why")
+}

@@ -1,0 +1,95 @@
+//! Tells webhooks of events, on a thread of its own: a receiver that is slow holds up
+//! nothing but other calls.
+
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use janua_config::EventWebhook;
+use janua_webhook::{Caller, Event, RetryPolicy};
+
+/// How many events wait for their calls. More are dropped: somebody who has heard of a
+/// hundred knows that something is wrong.
+const MOST_WAITING: usize = 100;
+
+/// The events that webhooks are told of.
+pub(super) struct Events {
+    webhooks: Mutex<Arc<[EventWebhook]>>,
+    /// None until there is an event for a webhook.
+    waiting: Mutex<Option<SyncSender<Task>>>,
+}
+
+/// An event, and the webhooks that are told of it.
+type Task = (Arc<[EventWebhook]>, Event);
+
+impl Events {
+    /// No webhook is known yet.
+    pub(super) fn new() -> Self {
+        Self {
+            webhooks: Mutex::new(Arc::new([])),
+            waiting: Mutex::new(None),
+        }
+    }
+
+    /// Tells these webhooks from now on.
+    pub(super) fn configure(&self, webhooks: &[EventWebhook]) {
+        *self
+            .webhooks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = webhooks.into();
+    }
+
+    /// Has the webhooks told of an event. Returns at once.
+    pub(super) fn tell(&self, event: Event) {
+        let webhooks = Arc::clone(
+            &self
+                .webhooks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        if !webhooks.iter().any(|webhook| webhook.is_on(event.kind)) {
+            return;
+        }
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.is_none() {
+            match start() {
+                Ok(started) => *waiting = Some(started),
+                Err(error) => tracing::error!("webhooks cannot be told of events: {error}"),
+            }
+        }
+        if let Some(sender) = &*waiting
+            && let Err(TrySendError::Full((_, event))) = sender.try_send((webhooks, event))
+        {
+            tracing::error!(
+                name = event.name,
+                state = event.state,
+                "no webhook is told of this event: {MOST_WAITING} others are waiting"
+            );
+        }
+    }
+}
+
+fn start() -> std::io::Result<SyncSender<Task>> {
+    let (sender, receiver) = mpsc::sync_channel(MOST_WAITING);
+    std::thread::Builder::new()
+        .name("janua-events".into())
+        .spawn(move || run(&receiver))?;
+    Ok(sender)
+}
+
+fn run(tasks: &Receiver<Task>) {
+    let caller = Caller::new(RetryPolicy::default());
+    let environment = |name: &str| std::env::var(name).ok();
+    while let Ok((webhooks, event)) = tasks.recv() {
+        for webhook in webhooks.iter().filter(|webhook| webhook.is_on(event.kind)) {
+            match webhook.token.resolve(&environment) {
+                // The result is logged by the caller.
+                Ok(token) => drop(caller.notify(webhook, token.as_deref(), &event)),
+                Err(fault) => tracing::error!(
+                    host = webhook.url.host(),
+                    "the token of a webhook cannot be read: {}",
+                    fault.message()
+                ),
+            }
+        }
+    }
+}
