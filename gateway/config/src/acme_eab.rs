@@ -76,6 +76,8 @@ impl EabKey {
                     .note(first, "the other one")
                     .help("keep one of them"),
             ),
+            // It is refused with the reason.
+            (None, None) if table.key_span("key").is_some() => None,
             (None, None) => table.decoder.refuse(
                 Diagnostic::error(table.span, "the key is missing")
                     .help("add `key_file`, the file that it is in, or `key_env`"),

@@ -9,7 +9,9 @@ use toml::de::DeTable;
 
 use crate::acme::Acme;
 use crate::admin::Admin;
+use crate::authorities;
 use crate::cache::Cache;
+use crate::certified;
 use crate::compression::Compression;
 use crate::decode::{Decoder, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -221,6 +223,8 @@ impl Reading {
             let is_error = |found: &Diagnostic| found.severity == Severity::Error;
             if self.complete && !self.found.iter().any(is_error) {
                 secured::check(config, &mut self.found);
+                authorities::check(config, &mut self.found);
+                certified::check(config, &mut self.found);
             }
         }
         let no_listener =

@@ -108,6 +108,14 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
+    /// The port; 0 for any.
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Socket(address) => address.port(),
+            Self::BothFamilies { port } => *port,
+        }
+    }
+
     /// Whether both addresses cannot be bound at once. An address of one
     /// interface may be combined with the wildcard address; port 0 is a
     /// different port each time.

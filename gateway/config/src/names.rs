@@ -8,6 +8,7 @@ use std::ops::Deref;
 use toml::Spanned as At;
 use toml::de::DeValue;
 
+use crate::acme_directory::Directory;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::reference::FieldDoc;
@@ -234,6 +235,8 @@ fn unknown<'a>(
     let mut known: Vec<_> = known.collect();
     known.truncate(20);
     let is_address = kind == Kind::Upstream && name.contains([':', '/']);
+    let is_near = suggest::nearest(name, known.iter().copied()).is_some();
+    let is_word = !is_near && (Directory::known(name).is_some() || name.value == "default");
     let help = match known.is_empty() {
         _ if is_address => {
             let endpoints = match upstream::host_and_port(name) {
@@ -244,8 +247,27 @@ fn unknown<'a>(
                 "an upstream is named here: give `[upstreams.app]` {endpoints}, and write \"app\""
             )
         }
+        _ if kind == Kind::Authority && (known.is_empty() || is_word) => authority(name),
         true => format!("define it: `[{section}.{name}]`"),
         false => suggest::one_of(name, known, "defined are"),
     };
     Diagnostic::error(name.span, format!("unknown {kind} `{name}`")).help(help)
+}
+
+/// What to write for an authority that is not defined: perhaps one that is known by
+/// this word.
+fn authority(name: &str) -> String {
+    let define = format!("define it: `[acme.{name}]` with");
+    match Directory::known(name) {
+        _ if name == "default" => {
+            "the default authority has no name, and only `certificate = \"auto\"` means it; give \
+             it a table `[acme.<name>]` to name it"
+                .to_owned()
+        }
+        Some(Directory::ZeroSsl) => format!(
+            "{define} `directory = \"{name}\"`, `accept_terms = true`, and the `eab` of your account"
+        ),
+        Some(_) => format!("{define} `directory = \"{name}\"` and `accept_terms = true`"),
+        None => format!("{define} its `directory` and `accept_terms = true`"),
+    }
 }

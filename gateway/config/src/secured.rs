@@ -13,7 +13,8 @@ use crate::redirect_http::RedirectHttp;
 use crate::site::Site;
 
 /// What is written to give a site a certificate.
-const GIVE: &str = "`certificate = { cert = \"a.crt\", key = \"a.key\" }`";
+const GIVE: &str =
+    "`certificate = \"auto\"`, or `certificate = { cert = \"a.crt\", key = \"a.key\" }`";
 
 /// Checks a configuration without other errors: a site that could not be read
 /// might have had a certificate.
@@ -52,7 +53,7 @@ fn certificates(config: &Config, listener: &Named<Listener>, found: &mut Vec<Dia
                 format!("no site of listener `{name}` has a certificate for TLS"),
             )
             .help(format!(
-                "give a site that it serves {GIVE}, or `certificate = \"self-signed\"` for development"
+                "give a site that it serves {GIVE}, or \"self-signed\" for development"
             )),
         );
         return;
@@ -68,7 +69,7 @@ fn certificates(config: &Config, listener: &Named<Listener>, found: &mut Vec<Dia
             )
             .note(tls.span, "this listener needs one")
             .help(format!(
-                "add {GIVE}, or name the listeners that serve the site: `listeners = […]`"
+                "add {GIVE}; or name the listeners that serve the site: `listeners = […]`"
             )),
         );
     }
@@ -144,7 +145,7 @@ fn way_to_https(
                 format!("site `{label}` is redirected to HTTPS, and no listener serves it there"),
             )
             .help(format!(
-                "add {GIVE} and a listener with `tls = true`; if a proxy in front ends TLS, name \
+                "add {GIVE}, and a listener with `tls = true`; if a proxy in front ends TLS, name \
                  it in `trusted_proxies`, or its requests are redirected for ever"
             )),
         );

@@ -114,10 +114,10 @@ impl Decode for WebhookUrl {
             None if text.contains('@') => {
                 "a user does not belong in the URL: refer to the secret by `token_file` or `token_env`"
             }
-            _ => "write an address of `http` or `https`: \"https://cdn.example.com/purge\"",
+            _ => "write an address of `http` or `https`: \"https://hooks.example.com/x\"",
         };
         let span = decoder.span(node);
-        decoder.refuse(Diagnostic::error(span, "this is not an address of a webhook").help(help))
+        decoder.refuse(Diagnostic::error(span, "this is not a URL that can be called").help(help))
     }
 
     fn kind() -> String {

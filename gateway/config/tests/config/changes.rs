@@ -231,7 +231,16 @@ fn a_certificate_is_said_by_its_file() {
             1,
         )
     };
-    let table: [(&str, &str, &[&str]); 3] = [
+    let with = |certificate: &str| {
+        let authorities = "[acme]\naccept_terms = true\n[acme.own]\naccept_terms = true\n";
+        format!("{}\n{authorities}", with(certificate))
+            .replace(
+                "hosts = [\"a.example\"",
+                "name = \"a.example\"\nhosts = [\"a.example.com\"",
+            )
+            .replace("\"b.example\"", "\"b.example.com\"")
+    };
+    let table: [(&str, &str, &[&str]); 6] = [
         (
             "{ cert = \"a.crt\", key = \"a.key\" }",
             "[{ cert = \"a.crt\", key = \"b.key\" }]",
@@ -247,10 +256,101 @@ fn a_certificate_is_said_by_its_file() {
             "{ cert = \"a.crt\", key = \"a.key\" }",
             &["site a.example: certificate changed"],
         ),
+        (
+            "\"self-signed\"",
+            "\"auto\"",
+            &["site a.example: certificate self-signed → auto"],
+        ),
+        (
+            "\"auto\"",
+            "{ acme = \"own\" }",
+            &["site a.example: certificate changed"],
+        ),
+        (
+            "{ acme = \"own\" }",
+            "{ acme = \"own\", on_demand = { ask = \"http://127.0.0.1:1/s3cret\" } }",
+            &["site a.example: certificate.on_demand added"],
+        ),
     ];
     for (old, new, expected) in table {
         assert_eq!(said(&with(old), &with(new)), expected, "{old} → {new}");
     }
+}
+
+/// Keys and tokens are not in the file, and the URLs that may hold one are not shown.
+#[test]
+fn an_authority_is_said_by_its_name() {
+    let acme = r#"
+[acme]
+accept_terms = true
+eab = { id = "kid-1", key_file = "a.key" }
+[acme.own]
+accept_terms = true
+challenges = ["dns-01"]
+dns = { webhook = "https://dns.example.com/s3cret", token_env = "TOKEN" }
+[[webhooks]]
+on = ["certificate"]
+url = "https://hooks.example.com/s3cret"
+body = '{"s3cret": 1}'
+"#;
+    let table: &[(&str, &str, &[&str])] = &[
+        ("kid-1", "kid-2", &["acme: eab.id kid-1 → kid-2"]),
+        ("a.key", "b.key", &["acme: eab.key_file a.key → b.key"]),
+        (
+            "eab = { id = \"kid-1\", key_file = \"a.key\" }",
+            "key_type = \"rsa2048\"\nprofile = \"shortlived\"",
+            &[
+                "acme: profile shortlived added",
+                "acme: key_type p256 → rsa2048",
+                "acme: eab removed",
+            ],
+        ),
+        (
+            "dns.example.com/s3cret",
+            "dns.example.com/other",
+            &["authority own: dns.webhook changed"],
+        ),
+        (
+            "webhook = \"https://dns.example.com/s3cret\", token_env = \"TOKEN\"",
+            "responder = \"*:53\", name_server = \"gw.example.com\"",
+            &[
+                "authority own: dns.webhook removed",
+                "authority own: dns.token_env TOKEN removed",
+                "authority own: dns.responder added",
+                "authority own: dns.name_server gw.example.com added",
+            ],
+        ),
+        (
+            "[acme.own]",
+            "[acme.other]",
+            &["authority other added", "authority own removed"],
+        ),
+        (
+            "/s3cret\"\nbody",
+            "/other\"\nbody",
+            &["webhook hooks.example.com: url changed"],
+        ),
+        (
+            "{\"s3cret\": 1}",
+            "{\"s3cret\": 2}",
+            &["webhook hooks.example.com: body changed"],
+        ),
+    ];
+    let old = format!("{BASE}{acme}");
+    for (from, to, expected) in table {
+        assert!(acme.contains(from), "{from}");
+        let found = said(&old, &format!("{BASE}{}", acme.replacen(from, to, 1)));
+        assert_eq!(found, *expected, "{from} → {to}");
+        assert!(!found.concat().contains("s3cret"));
+    }
+    assert_eq!(
+        said(BASE, &old),
+        [
+            "acme added",
+            "authority own added",
+            "webhook hooks.example.com added"
+        ]
+    );
 }
 
 #[test]
@@ -330,7 +430,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 31] = [
+const EDITS: [(&str, &str, &str); 45] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -391,6 +491,34 @@ const EDITS: [(&str, &str, &str); 31] = [
         "{urls}",
     ),
     ("sites[].routes[].policies[].name", "", ""),
+    ("acme.accept_terms", "", ""),
+    // One without the other is refused.
+    ("acme.challenges", "http-01", "tls-alpn-01"),
+    ("acme.dns", "*:53", "*:54"),
+    ("acme.dns.responder", "*:53", "*:54"),
+    ("acme.dns.name_server", "gw.example.com", "gw.example.org"),
+    // Those that other authorities have.
+    (
+        "acme.dns.webhook",
+        "https://dns.example.com/acme",
+        "https://dns.example.com/",
+    ),
+    ("acme.dns.token_file", "dns.token", "other.token"),
+    ("acme.dns.token_env", "DNS_TOKEN", "OTHER_TOKEN"),
+    ("acme.eab.id", "kid-1", "kid-2"),
+    ("acme.eab.key_file", "eab.key", "other.key"),
+    ("acme.eab.key_env", "EAB_KEY", "OTHER_KEY"),
+    (
+        "sites[].certificate.on_demand.ask",
+        "http://127.0.0.1:5555/allowed",
+        "http://127.0.0.1:5556/",
+    ),
+    ("webhooks[].on", "", ""),
+    (
+        "webhooks[].url",
+        "https://hooks.example.com/x",
+        "https://hooks.example.com/z",
+    ),
 ];
 
 /// The fixture has every field with a value other than the default, so omitting
@@ -415,6 +543,9 @@ fn no_field_goes_unreported() {
             "policies",
             "sites",
             "cache.webhooks",
+            "acme",
+            "acme.<name>",
+            "webhooks",
         ]
         .contains(&path)
         {

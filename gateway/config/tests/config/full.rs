@@ -4,11 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use janua_config::{
-    AccessFormat, AccessPath, Balance, Certificate, ClientAuthMode, Component, Config,
-    EncodedSlash, Encoding, EndpointAddress, Files, FilesRoot, HeaderTest, HostPattern, Isolation,
-    Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, Sources,
-    Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody,
-    WebhookTemplate, parse,
+    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
+    Config, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding, EndpointAddress,
+    EventKind, Files, FilesRoot, HeaderTest, HostPattern, Isolation, KeyType, Level, ListenAddress,
+    OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, Sources, Symlinks, Target,
+    TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate,
+    parse,
 };
 use serde_json::json;
 
@@ -170,7 +171,7 @@ fn listener_with_tls() {
 fn secured(tls: &str, site: &str) -> Config {
     config(&format!(
         "[listeners.https]\naddress = \"*:443\"\ntls = {tls}\n\
-         [[sites]]\nhosts = [\"a.example\"]\n{site}\nroutes = [{{ respond = {{}} }}]\n"
+         [[sites]]\nhosts = [\"a.example.com\"]\nroutes = [{{ respond = {{}} }}]\n{site}\n"
     ))
 }
 
@@ -597,6 +598,166 @@ fn cache() {
         filled,
         json!({ "u": ["urls"], "p": ["prefixes"], "h": ["hosts"], "t": ["{urls}"], "all": false })
     );
+}
+
+#[test]
+fn acme() {
+    let Acme { default, named } = full().acme;
+    let authority = default.unwrap();
+    assert_eq!(**authority.email.as_ref().unwrap(), "ops@example.com");
+    assert_eq!(
+        authority.directory.url(),
+        "https://ca.example.com/directory"
+    );
+    assert_eq!(
+        authority.test_directory(),
+        Some(&Directory::LetsEncryptStaging)
+    );
+    let challenges: Vec<_> = authority.challenges.iter().map(|it| it.value).collect();
+    assert_eq!(challenges, [Challenge::Dns01, Challenge::Http01]);
+    assert_eq!(**authority.profile.as_ref().unwrap(), "shortlived");
+    assert_eq!(authority.key_type, KeyType::P384);
+    let eab = authority.eab.as_ref().unwrap();
+    assert_eq!(*eab.id, "kid-1");
+    assert!(matches!(&eab.key, EabKey::File(path) if path.value == Path::new("etc/eab.key")));
+    assert_eq!(
+        **authority.roots.as_ref().unwrap(),
+        Path::new("etc/pebble.pem")
+    );
+    let fallback: Vec<_> = authority.fallback.iter().map(|it| it.as_str()).collect();
+    assert_eq!(fallback, ["zerossl", "other"]);
+
+    let dns = authority.dns.unwrap();
+    let DnsProvider::Responder {
+        addresses,
+        zone,
+        name_server,
+    } = &dns.provider
+    else {
+        panic!("{:?}", dns.provider);
+    };
+    assert_eq!(*addresses[0], ListenAddress::BothFamilies { port: 53 });
+    assert_eq!(
+        *addresses[1],
+        ListenAddress::Socket("[::1]:1053".parse().unwrap())
+    );
+    assert_eq!(**zone.as_ref().unwrap(), "acme.example.com");
+    assert_eq!(**name_server, "gw.example.com");
+    let resolvers: Vec<_> = dns.resolvers().map(|it| it.to_string()).collect();
+    assert_eq!(
+        resolvers,
+        ["192.0.2.53:53", "[2001:db8::53]:5353", "[2001:db8::54]:53"]
+    );
+    assert_eq!(dns.check, DnsCheck::Resolvers);
+    assert_eq!(*dns.propagation_timeout, 30 * SECOND);
+
+    assert_eq!(named.len(), 2);
+    let zerossl = &named["zerossl"];
+    assert_eq!(*zerossl.directory, Directory::ZeroSsl);
+    assert_eq!(zerossl.test_directory(), None);
+    let key = &zerossl.eab.as_ref().unwrap().key;
+    assert!(matches!(key, EabKey::Env(name) if name.value == "EAB_KEY"));
+    let DnsProvider::Webhook { url, token } = &zerossl.dns.as_ref().unwrap().provider else {
+        panic!("{:?}", zerossl.dns);
+    };
+    assert_eq!(url.as_str(), "https://dns.example.com/acme");
+    assert!(matches!(token, Token::File(path) if path.value == Path::new("etc/dns.token")));
+}
+
+#[test]
+fn authorities_are_found_by_name() {
+    let acme = full().acme;
+    let names: Vec<_> = acme.iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["default", "other", "zerossl"]);
+    let url = |name| acme.authority(name).map(|it| it.directory.url());
+    assert_eq!(url(None), Some("https://ca.example.com/directory"));
+    assert_eq!(
+        url(Some("zerossl")),
+        Some("https://acme.zerossl.com/v2/DV90")
+    );
+    assert_eq!(url(Some("default")), None);
+    let named = config("acme.own.accept_terms = true\nlisteners.a.address = \"*:80\"").acme;
+    assert!(named.authority(None).is_none() && named.authority(Some("own")).is_some());
+}
+
+#[test]
+fn acme_defaults() {
+    let config = secured(
+        "true",
+        "certificate = \"auto\"\n[acme]\naccept_terms = true",
+    );
+    let authority = config.acme.authority(None).unwrap();
+    assert!(authority.email.is_none());
+    assert_eq!(*authority.directory, Directory::LetsEncrypt);
+    assert_eq!(
+        authority.test_directory().map(Directory::url),
+        Some("https://acme-staging-v02.api.letsencrypt.org/directory")
+    );
+    let challenges: Vec<_> = authority.challenges.iter().map(|it| it.value).collect();
+    assert_eq!(challenges, [Challenge::TlsAlpn01, Challenge::Http01]);
+    assert!(authority.dns.is_none() && authority.profile.is_none());
+    assert_eq!(authority.key_type, KeyType::P256);
+    assert!(authority.eab.is_none() && authority.roots.is_none());
+    assert!(authority.fallback.is_empty());
+    assert!(config.webhooks.is_empty());
+    let Some(Certificate::Acme(certificate)) = config.sites[0].certificate.as_deref() else {
+        panic!("{:?}", config.sites[0].certificate);
+    };
+    assert!(certificate.authority().is_none() && certificate.on_demand.is_none());
+
+    let config = secured(
+        "true",
+        "certificate = \"auto\"\n[acme]\naccept_terms = true\nchallenges = [\"dns-01\"]\n\
+         [acme.dns]\nwebhook = \"https://dns.example.com/\"",
+    );
+    let dns = config.acme.default.unwrap().dns.unwrap();
+    assert_eq!(dns.resolvers().count(), 0);
+    assert_eq!(dns.check, DnsCheck::Authoritative);
+    assert_eq!(*dns.propagation_timeout, 120 * SECOND);
+}
+
+#[test]
+fn certificates_by_acme() {
+    let config = full();
+    let certificates: Vec<_> = config
+        .sites
+        .iter()
+        .filter_map(|site| match site.certificate.as_deref() {
+            Some(Certificate::Acme(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(certificates.len(), 2);
+    assert_eq!(certificates[0].authority(), None);
+    assert!(certificates[0].on_demand.is_none());
+    assert_eq!(certificates[1].authority(), Some("zerossl"));
+    let on_demand = certificates[1].on_demand.as_ref().unwrap();
+    assert_eq!(on_demand.ask.as_str(), "http://127.0.0.1:5555/allowed");
+}
+
+#[test]
+fn webhooks() {
+    let webhooks = full().webhooks;
+    assert_eq!(webhooks.len(), 2);
+    let webhook = &webhooks[0];
+    assert!(webhook.is_on(EventKind::Certificate));
+    assert_eq!(webhook.url.as_str(), "https://hooks.example.com/x");
+    assert!(
+        matches!(&webhook.token, Token::File(path) if path.value == Path::new("etc/hook.token"))
+    );
+    assert_eq!(webhook.headers.0[0].name.as_str(), "x-hook");
+    let filled = webhook.body.as_ref().unwrap().fill(|name| match name {
+        "details" => json!({ "a": 1 }),
+        // Inserted values are data, even if they look like placeholders.
+        "text" => json!("{name}"),
+        other => json!(other),
+    });
+    let filled: serde_json::Value = serde_json::from_str(&filled).unwrap();
+    assert_eq!(
+        filled,
+        json!({ "e": ["event", "name", "state", "{name}", "time", "host"], "d": { "a": 1 } })
+    );
+    assert!(webhooks[1].body.is_none());
 }
 
 #[test]

@@ -36,6 +36,14 @@ fn every_field_is_documented_once() {
         "cache.disk.path",
         "cache.webhooks[].token_file",
         "compression.levels.br",
+        "acme.accept_terms",
+        "acme.eab.key_file",
+        "acme.dns.responder",
+        "acme.dns.propagation_timeout",
+        "acme.<name>",
+        "sites[].certificate.acme",
+        "sites[].certificate.on_demand.ask",
+        "webhooks[].body",
         "sites[].routes[].without",
     ] {
         assert!(paths.contains(path), "{path}: {paths:#?}");

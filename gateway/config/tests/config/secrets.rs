@@ -158,3 +158,42 @@ fn a_token_is_what_its_reference_leads_to() {
         );
     }
 }
+
+#[test]
+fn a_key_of_an_external_account_is_base64url() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("good"), "zWNDZM6eQGHWpSRTPal5-_==\n").unwrap();
+    fs::write(folder.path().join("blank"), "\n").unwrap();
+    fs::write(folder.path().join("plus"), "secret+/secret").unwrap();
+    fs::write(folder.path().join("short"), "secretsec").unwrap();
+    let key = |line: &str| {
+        let text = format!(
+            "[listeners.x]\naddress = \"*:80\"\n[acme]\naccept_terms = true\n\
+             eab = {{ id = \"a\", {line} }}\n"
+        );
+        let sources = Sources::single(folder.path().join("janua.toml"), text);
+        let loaded = parse(sources).unwrap_or_else(|errors| panic!("{errors}"));
+        let env = |name: &str| (name == "KEY").then(|| " c2VjcmV0 ".to_owned());
+        let authority = loaded.config.acme.default.unwrap();
+        let key = authority.eab.unwrap().key.resolve(&env);
+        key.map_err(|fault| fault.to_string())
+    };
+    assert_eq!(key("key_env = \"KEY\""), Ok("c2VjcmV0".into()));
+    assert_eq!(
+        key("key_file = \"good\""),
+        Ok("zWNDZM6eQGHWpSRTPal5-_".into())
+    );
+    for (line, why) in [
+        ("key_env = \"NONE\"", "`NONE` is not set"),
+        ("key_file = \"none\"", "the file cannot be read"),
+        ("key_file = \"blank\"", "not base64url"),
+        ("key_file = \"plus\"", "not base64url"),
+        ("key_file = \"short\"", "not base64url"),
+    ] {
+        let said = key(line).unwrap_err();
+        assert!(
+            said.contains(why) && !said.contains("secret"),
+            "{line}: {said}"
+        );
+    }
+}

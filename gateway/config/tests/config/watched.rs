@@ -16,6 +16,22 @@ url = "https://hooks.example/"
 template = "cloudflare"
 token_file = "token"
 
+[[webhooks]]
+on = ["certificate"]
+url = "https://hooks.example/"
+token_file = "hook.token"
+
+[acme]
+accept_terms = true
+roots = "acme/roots.pem"
+eab = { id = "a", key_file = "acme/eab.key" }
+
+[acme.own]
+accept_terms = true
+challenges = ["dns-01"]
+dns = { webhook = "https://dns.example/", token_file = "acme/dns.token" }
+eab = { id = "a", key_env = "KEY" }
+
 [upstreams.plain]
 endpoints = ["127.0.0.1:1"]
 
@@ -51,6 +67,11 @@ routes = [{ upstream = "secure" }]
 hosts = ["c.example"]
 certificate = "self-signed"
 routes = [{ upstream = "secure" }]
+
+[[sites]]
+hosts = ["d.example.com"]
+certificate = "auto"
+routes = [{ upstream = "secure" }]
 "#;
 
 fn sources() -> Sources {
@@ -83,6 +104,7 @@ fn every_file_that_shapes_what_runs() {
                 "etc/a/ec.key",
                 "etc/a/ec.ocsp",
                 "etc/a/rsa.crt",
+                "etc/acme/roots.pem",
                 "etc/clients.crl",
                 "etc/clients.pem",
                 "etc/sites/b.crt",
@@ -93,7 +115,16 @@ fn every_file_that_shapes_what_runs() {
             ],
         ),
         (FileKind::Component, &["etc/mine.wasm"]),
-        (FileKind::Reference, &["etc/token", "etc/value.txt"]),
+        (
+            FileKind::Reference,
+            &[
+                "etc/acme/dns.token",
+                "etc/acme/eab.key",
+                "etc/hook.token",
+                "etc/token",
+                "etc/value.txt",
+            ],
+        ),
     ] {
         assert_eq!(paths(&list, kind), expected, "{kind:?}");
         assert_eq!(list.count(kind), expected.len());

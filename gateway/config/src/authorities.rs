@@ -1,0 +1,113 @@
+//! Checks what the fields of an authority are to each other, and what authorities
+//! are to the rest of the configuration.
+
+use crate::acme_authority::{Authority, Challenge};
+use crate::acme_directory::Directory;
+use crate::acme_dns_provider::{BOTH, DnsProvider};
+use crate::certificate::Certificate;
+use crate::diagnostic::Diagnostic;
+use crate::document::Config;
+
+/// Checks a configuration without other errors: a field that could not be read
+/// might have been the one that is missing.
+pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
+    for (name, authority) in config.acme.iter() {
+        found.extend(records(authority));
+        found.extend(account(authority));
+        found.extend(own_fallback(name, authority));
+        found.extend(name_server(config, authority));
+    }
+    found.extend(without_use(config));
+}
+
+/// `dns-01` and `dns` need each other.
+fn records(authority: &Authority) -> Option<Diagnostic> {
+    let mut challenges = authority.challenges.iter();
+    let dns01 = challenges.find(|challenge| challenge.value == Challenge::Dns01);
+    match (dns01, &authority.dns) {
+        (Some(challenge), None) => Some(
+            Diagnostic::error(
+                challenge.span,
+                "`dns-01` needs `dns`: how its records are published",
+            )
+            .help(format!("in a table `dns`, {BOTH}")),
+        ),
+        (None, Some(dns)) => Some(
+            Diagnostic::error(
+                dns.span,
+                "`dns` has no effect: `dns-01` is not among the challenges",
+            )
+            .help("write `challenges = [\"dns-01\"]`, or leave `dns` out"),
+        ),
+        _ => None,
+    }
+}
+
+fn account(authority: &Authority) -> Option<Diagnostic> {
+    let needs_eab = authority.directory.value == Directory::ZeroSsl && authority.eab.is_none();
+    needs_eab.then(|| {
+        Diagnostic::error(
+            authority.directory.span,
+            "ZeroSSL issues certificates only to accounts that it knows, and there is no `eab`",
+        )
+        .help(
+            "have ZeroSSL generate the credentials for ACME, and write `eab = { id = \"…\", \
+             key_file = \"eab.key\" }`",
+        )
+    })
+}
+
+fn own_fallback(name: &str, authority: &Authority) -> Option<Diagnostic> {
+    let mut fallback = authority.fallback.iter();
+    let own = fallback.find(|fallback| fallback.as_str() == name)?;
+    Some(
+        Diagnostic::error(
+            own.span,
+            format!("the authority `{name}` is its own fallback"),
+        )
+        .help("name another authority, or leave it out"),
+    )
+}
+
+/// The built-in name server needs its addresses for itself: it is asked over UDP,
+/// and over TCP if an answer is long (RFC 7766).
+fn name_server(config: &Config, authority: &Authority) -> Option<Diagnostic> {
+    let DnsProvider::Responder { addresses, .. } = &authority.dns.as_ref()?.provider else {
+        return None;
+    };
+    let listeners = config.listeners.values();
+    let mut taken = listeners.flat_map(|listener| listener.address.iter());
+    taken.find_map(|taken| {
+        let own = addresses.iter().find(|own| own.clashes(taken))?;
+        Some(
+            Diagnostic::error(own.span, "the address is taken by a listener")
+                .note(taken.span, "the listener")
+                .help("the name server needs an address of its own, with the port 53"),
+        )
+    })
+}
+
+/// Finds a default authority that no site uses. Those with names are found with all
+/// other names.
+fn without_use(config: &Config) -> Option<Diagnostic> {
+    let authority = config.acme.default.as_ref()?;
+    let certificates = config
+        .sites
+        .iter()
+        .filter_map(|site| site.certificate.as_ref());
+    let is_use = |certificate: &Certificate| match certificate {
+        Certificate::Acme(certificate) => certificate.authority().is_none(),
+        Certificate::SelfSigned | Certificate::Files(_) => false,
+    };
+    let mut certificates = certificates.map(|certificate| &certificate.value);
+    if certificates.any(is_use) {
+        return None;
+    }
+    Some(
+        Diagnostic::warning(
+            authority.span,
+            "no site has a certificate by this authority",
+        )
+        .help("give a site `certificate = \"auto\"`"),
+    )
+}
