@@ -16,7 +16,7 @@ table! {
         /// Who publishes the records.
         provider: DnsProvider = flatten;
         /// The resolvers that are asked: `"192.0.2.53:53"`, or without a port, which is then
-        /// 53.
+        /// 53. Without any, those of the system are asked.
         resolvers: Vec<Spanned<Resolver>> = default("[]");
         /// Where a record must be visible before the authority is told to look for it.
         /// `"authoritative"`: at every name server of the zone. `"resolvers"`: at the

@@ -101,8 +101,8 @@ impl DnsProvider {
             "responder",
             Presence::optional("one of `responder`, `webhook`"),
             "The addresses of the built-in name server, for UDP and TCP; one or a list. It \
-             answers for nothing but the records of `dns-01`. For each host, a record \
-             `_acme-challenge` in its zone leads to it once and for all.",
+             answers for nothing but the records of `dns-01`. Once, the operator lets the name \
+             `_acme-challenge` below each host lead to it in the DNS.",
         );
         FieldDoc::add::<DnsName>(
             fields,

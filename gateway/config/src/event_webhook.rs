@@ -27,7 +27,7 @@ table! {
         headers: HeaderList = default("{}");
         /// JSON text, in which `{event}`, `{name}`, `{state}`, `{text}`, `{time}` and `{host}`
         /// become strings, and `{details}` an object. `{name}` is what the event is about,
-        /// `{text}` says it in a sentence, `{time}` is as in RFC 3339, and `{host}` is the
+        /// `{state}` says in a word what has become of it, `{text}` in a sentence, `{time}` is as in RFC 3339, and `{host}` is the
         /// name of this machine.
         body: Option<Spanned<EventText>> = optional("a JSON object with all of them");
     }

@@ -226,3 +226,32 @@ fn parse_takes_files_that_are_already_read() {
     let loaded = parse(sources).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(loaded.config.sites.len(), 1);
 }
+
+/// A file may bring its own authority, but there is one default authority.
+#[test]
+fn authorities_of_all_files_are_together() {
+    let own = "[acme.own]\naccept_terms = true\n";
+    let used = "[[sites]]\nhosts = [\"a.example.com\"]\nlisteners = [\"public\"]\n\
+                certificate = { acme = \"own\" }\nroutes = [{ respond = {} }]\n";
+    let main = format!("{MAIN}[acme]\naccept_terms = true\nfallback = [\"own\"]\n");
+    let (_folder, with) = loaded(&[
+        ("janua.toml", &main),
+        ("sites/a.toml", &format!("{own}{used}")),
+    ]);
+    let acme = with.unwrap_or_else(|errors| panic!("{errors}")).config.acme;
+    assert!(acme.default.is_some() && acme.named.contains_key("own"));
+
+    let again = format!("[acme]\naccept_terms = true\n{own}");
+    let (folder, refused) = loaded(&[
+        ("janua.toml", &main),
+        ("sites/a.toml", own),
+        ("sites/b.toml", &again),
+    ]);
+    let said = said(folder.path(), &refused.unwrap_err());
+    for part in [
+        "error: `[acme]` is given twice\n --> sites/b.toml:1:1",
+        "error: authority `own` is defined twice\n --> sites/b.toml:3:7",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+}
