@@ -71,8 +71,8 @@ impl Attempt {
         }
         let key = lock_key(&directory_key(&authority.directory), &self.name);
         let locked = self.desk.store.lock(&key, LEASE);
-        let lock = locked
-            .map_err(|error| Failure::storage(&self.desk.store.place(&key), &error))?;
+        let lock =
+            locked.map_err(|error| Failure::storage(&self.desk.store.place(&key), &error))?;
         let Some(mut lock) = lock else {
             return Ok(Outcome::Elsewhere);
         };
@@ -92,9 +92,10 @@ impl Attempt {
         }
         let held = stored(&self.desk, &self.plan, authority, &self.name)?;
         let fingerprint = &held.certificate.facts().fingerprint;
-        let is_new = self.former.as_ref().is_none_or(|former| {
-            former.certificate.facts().fingerprint != *fingerprint
-        });
+        let is_new = self
+            .former
+            .as_ref()
+            .is_none_or(|former| former.certificate.facts().fingerprint != *fingerprint);
         (is_new && self.desk.now() < held.renewal.at).then_some(held)
     }
 
@@ -200,12 +201,7 @@ async fn keep(lock: &mut dyn Lock) -> Failure {
 
 /// The best certificate for a name that the store has: from the authority or its
 /// fallbacks, the one that is valid longest.
-pub(crate) fn stored(
-    desk: &Desk,
-    plan: &Plan,
-    authority: &Authority,
-    name: &str,
-) -> Option<Held> {
+pub(crate) fn stored(desk: &Desk, plan: &Plan, authority: &Authority, name: &str) -> Option<Held> {
     let fallbacks = authority.fallback.iter();
     let fallbacks = fallbacks.filter_map(|name| plan.authority(name));
     let authorities = std::iter::once(authority).chain(fallbacks);

@@ -24,7 +24,10 @@ impl Budgets {
             return false;
         }
         let begun = self.begun.entry(authority.to_owned()).or_default();
-        while begun.front().is_some_and(|&one| now.duration_since(one) >= TIME) {
+        while begun
+            .front()
+            .is_some_and(|&one| now.duration_since(one) >= TIME)
+        {
             begun.pop_front();
         }
         if begun.len() >= ORDERS {

@@ -46,9 +46,9 @@ pub(crate) async fn ask(desk: &Desk, url: &str, name: &str) -> Permission {
             Permission::Unknown(format!("whoever decides about names has answered {status}"))
         }
         Ok(_) => Permission::Refused,
-        Err(why) => {
-            Permission::Unknown(format!("whoever decides about names cannot be reached: {why}"))
-        }
+        Err(why) => Permission::Unknown(format!(
+            "whoever decides about names cannot be reached: {why}"
+        )),
     }
 }
 

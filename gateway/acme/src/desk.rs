@@ -59,7 +59,10 @@ impl Desk {
     }
 
     /// Seconds since 1970.
-    #[allow(clippy::unused_self, reason = "the time belongs to what all orders share")]
+    #[allow(
+        clippy::unused_self,
+        reason = "the time belongs to what all orders share"
+    )]
     pub(crate) fn now(&self) -> i64 {
         unix_now()
     }

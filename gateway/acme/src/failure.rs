@@ -150,7 +150,10 @@ mod tests {
         let failure = Failure::of(&Error::Api(problem));
         assert_eq!(failure.kind, "rejectedIdentifier");
         let words = failure.to_string();
-        assert!(words.starts_with("no; for \"a.example\": no such name"), "{words}");
+        assert!(
+            words.starts_with("no; for \"a.example\": no such name"),
+            "{words}"
+        );
         let problem = failure.problem.unwrap();
         assert_eq!(problem["subproblems"][0]["identifier"], "a.example");
     }

@@ -108,7 +108,10 @@ impl HttpClient for Http {
         Box::pin(async move {
             let (head, body) = request.into_parts();
             // It is in memory, and its error type has no values.
-            let body = body.collect().await.map(http_body_util::Collected::to_bytes);
+            let body = body
+                .collect()
+                .await
+                .map(http_body_util::Collected::to_bytes);
             let request = Request::from_parts(head, Full::new(body.unwrap_or_default()));
             let late = || instant_acme::Error::Other("it did not answer in time".into());
             let answer = tokio::time::timeout(PATIENCE, http.send(request))

@@ -26,7 +26,6 @@ use crate::settings::Plan;
 use crate::status::NameStatus;
 use crate::subject::{Now, Subject};
 
-
 pub use commands::NoCertificate;
 pub(crate) use commands::{Command, Reply};
 

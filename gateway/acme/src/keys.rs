@@ -55,6 +55,9 @@ mod tests {
                 assert!(!signing_request(&key, name).unwrap().is_empty());
             }
         }
-        assert_eq!(signing_request("damaged", "a.example").unwrap_err().kind, "settings");
+        assert_eq!(
+            signing_request("damaged", "a.example").unwrap_err().kind,
+            "settings"
+        );
     }
 }

@@ -202,18 +202,21 @@ impl Wish<'_> {
             if authorization.status == AuthorizationStatus::Valid {
                 continue;
             }
-            let offered = authorization.challenges.iter().map(|one| one.r#type.clone());
+            let offered = authorization
+                .challenges
+                .iter()
+                .map(|one| one.r#type.clone());
             let challenge = self.choose(offered.collect())?;
             let Some(mut handle) = authorization.challenge(challenge_type(challenge)) else {
                 continue;
             };
             let authorized = handle.key_authorization();
             match challenge {
-                Challenge::Http01 => answers.at_door.push(Answered::http(
-                    &desk.door,
-                    &handle.token,
-                    &authorized,
-                )),
+                Challenge::Http01 => {
+                    answers
+                        .at_door
+                        .push(Answered::http(&desk.door, &handle.token, &authorized))
+                }
                 Challenge::TlsAlpn01 => {
                     let answered = Answered::tls_alpn(&desk.door, self.name, &authorized)?;
                     answers.at_door.push(answered);
@@ -289,9 +292,12 @@ impl Wish<'_> {
         let store = &*desk.store;
         let kept_as = certificate_key(&directory_key(self.directory), self.name);
         let place = store.place(&kept_as);
-        let certificate = record::parse(&place, chain.as_bytes(), pending.key.as_bytes())
-            .map_err(|error| {
-                Failure::new("protocol", format_args!("what was issued is wrong: {error}"))
+        let certificate =
+            record::parse(&place, chain.as_bytes(), pending.key.as_bytes()).map_err(|error| {
+                Failure::new(
+                    "protocol",
+                    format_args!("what was issued is wrong: {error}"),
+                )
             })?;
         let facts = certificate.facts();
         let is_for_name = match self.name.starts_with("*.") {
@@ -347,5 +353,8 @@ async fn refusal(order: &mut Order) -> Failure {
             return Failure::of_problem(problem);
         }
     }
-    Failure::new("protocol", "the authority says that the order is invalid, and not why")
+    Failure::new(
+        "protocol",
+        "the authority says that the order is invalid, and not why",
+    )
 }

@@ -49,7 +49,11 @@ fn safe(text: &str) -> String {
 
 fn short_hash(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 pub(crate) fn account_key(directory: &str, email: Option<&str>) -> String {
@@ -110,7 +114,10 @@ pub(crate) struct PublishedRecord {
     pub(crate) record: Option<serde_json::Value>,
 }
 
-pub(crate) fn read<T: DeserializeOwned>(store: &dyn Store, key: &str) -> Result<Option<T>, Failure> {
+pub(crate) fn read<T: DeserializeOwned>(
+    store: &dyn Store,
+    key: &str,
+) -> Result<Option<T>, Failure> {
     let fail = |error: &std::io::Error| Failure::storage(&store.place(key), error);
     let Some(bytes) = store.get(key).map_err(|error| fail(&error))? else {
         return Ok(None);
@@ -183,7 +190,10 @@ mod tests {
     #[test]
     fn keys_are_readable_and_distinct() {
         let directory = directory_key("https://acme-v02.api.letsencrypt.org/directory");
-        assert!(directory.starts_with("acme-v02.api.letsencrypt.org-"), "{directory}");
+        assert!(
+            directory.starts_with("acme-v02.api.letsencrypt.org-"),
+            "{directory}"
+        );
         assert_ne!(directory_key("https://a/x"), directory_key("https://a/y"));
         assert_eq!(name_key("a.example"), "a.example");
         assert_eq!(name_key("*.a.example"), "wildcard_.a.example");
@@ -194,7 +204,10 @@ mod tests {
         assert_ne!(name_key(&long), name_key(&format!("b.{long}")));
         for name in ["../x", "", ".", "a/b", "é"] {
             let key = name_key(name);
-            assert!(!key.is_empty() && !key.starts_with('.') && !key.contains('/'), "{key}");
+            assert!(
+                !key.is_empty() && !key.starts_with('.') && !key.contains('/'),
+                "{key}"
+            );
         }
     }
 }

@@ -17,10 +17,8 @@ const SHORT_LIVED: i64 = 10 * DAY;
 const ASK_AGAIN: Duration = Duration::from_secs(6 * HOUR);
 /// An authority may want to be asked more or less often, but within these bounds:
 /// RFC 9773, section 4.3.2, and at least twice a day.
-const ASK_BOUNDS: (Duration, Duration) = (
-    Duration::from_secs(MINUTE),
-    Duration::from_secs(12 * HOUR),
-);
+const ASK_BOUNDS: (Duration, Duration) =
+    (Duration::from_secs(MINUTE), Duration::from_secs(12 * HOUR));
 
 /// The time in which an authority wants a certificate to be renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -122,7 +122,8 @@ impl Subject {
 
     /// Whether operators are to be told now that it fails: once, then once a day.
     pub(crate) fn is_to_be_told(&self, wall: i64) -> bool {
-        self.told.is_none_or(|told| (wall - told).abs() >= 24 * 60 * 60)
+        self.told
+            .is_none_or(|told| (wall - told).abs() >= 24 * 60 * 60)
     }
 
     pub(crate) fn status(&self, now: Now, records: Vec<String>) -> NameStatus {

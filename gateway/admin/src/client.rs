@@ -17,8 +17,8 @@ use tokio::runtime;
 use tokio::time::timeout;
 
 use crate::{
-    CacheEntry, CacheStatus, CertificateRequest, CertificateStatus, DeployAnswer, DeployRequest, PurgeRequest,
-    PurgeSummary, ReloadError, ReloadSummary, Status, query,
+    CacheEntry, CacheStatus, CertificateRequest, CertificateStatus, DeployAnswer, DeployRequest,
+    PurgeRequest, PurgeSummary, ReloadError, ReloadSummary, Status, query,
 };
 
 /// The time limit for reading the state.

@@ -42,7 +42,9 @@ pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -
     let allowed = match path {
         "/healthz" | "/readyz" | "/metrics" | "/status" | "/certificates" | "/cache"
         | "/cache/entry" => Method::GET,
-        "/reload" | "/cache/purge" | "/certificates/renew" | "/certificates/revoke" | "/deploy" => Method::POST,
+        "/reload" | "/cache/purge" | "/certificates/renew" | "/certificates/revoke" | "/deploy" => {
+            Method::POST
+        }
         _ => return text(StatusCode::NOT_FOUND, "there is no such endpoint\n"),
     };
     if request.method() != allowed {

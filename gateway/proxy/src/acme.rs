@@ -3,12 +3,12 @@
 //! gateway controls a name, and who orders certificates while clients wait for them.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use janua_http::RequestHead;
 use janua_tls::{Issued, tls_alpn};
-use tokio::sync::oneshot;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::server::ClientHello;
 
@@ -53,7 +53,7 @@ impl Acme {
             ask: &site.ask,
             name,
         });
-        ordered.await.unwrap_or(Err(NoCertificate::Failed))
+        ordered.await
     }
 
     /// Answers HTTP-01 for this token from now on.
@@ -121,9 +121,12 @@ fn remove<T: Clone>(table: &ArcSwap<HashMap<Box<str>, T>>, name: &str) {
 pub trait Orders: Send + Sync {
     /// Orders a certificate, unless there is one. `ask` is the URL that decides whether the
     /// name may have one. The result comes when the certificate is served; whoever no longer
-    /// waits for it drops the receiver, and the order goes on.
-    fn obtain(&self, wanted: Wanted<'_>) -> oneshot::Receiver<Result<(), NoCertificate>>;
+    /// waits for it drops the future, and the order goes on.
+    fn obtain(&self, wanted: Wanted<'_>) -> Obtained;
 }
+
+/// Whether there is a certificate, once that is known.
+pub type Obtained = Pin<Box<dyn Future<Output = Result<(), NoCertificate>> + Send>>;
 
 /// A certificate that a client waits for.
 #[derive(Debug, Clone, Copy)]

@@ -161,7 +161,8 @@ fn check_authority(
         .is_some_and(|site| site.name == tls.site);
     let host = exchange.heads.request.authority.host();
     let is_for_site = wanted.is_some_and(|wanted| {
-        wanted.same_settings(&tls.chosen) && (is_same_site || tls.chosen.covers(tls.server_name.as_deref(), host))
+        wanted.same_settings(&tls.chosen)
+            && (is_same_site || tls.chosen.covers(tls.server_name.as_deref(), host))
     });
     if is_for_site {
         return Ok(());

@@ -115,7 +115,7 @@ mod wire;
 mod worker;
 mod worker_loop;
 
-pub use acme::{Acme, NoCertificate, Orders, Wanted};
+pub use acme::{Acme, NoCertificate, Obtained, Orders, Wanted};
 pub use certificates::{CertificateSource, ServedCertificate};
 pub use compile::{compile, shadowed_routes};
 pub use estate::Estate;

@@ -86,9 +86,7 @@ impl Certificate {
         let cert = pem::read(&files.cert)?;
         let key = pem::read(&files.key)?;
         let mut certificate = Self::parse(files, &cert, &key)?;
-        certificate
-            .warnings
-            .extend(readable_by_others(&files.key));
+        certificate.warnings.extend(readable_by_others(&files.key));
         Ok(certificate)
     }
 

@@ -23,8 +23,7 @@ pub fn server_config(name: &str, digest: &[u8; 32]) -> Result<Arc<ServerConfig>,
         ))
     };
     let bare = name.trim_matches(['[', ']']);
-    let mut params =
-        CertificateParams::new(vec![bare.to_owned()]).map_err(|error| fail(&error))?;
+    let mut params = CertificateParams::new(vec![bare.to_owned()]).map_err(|error| fail(&error))?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params
         .distinguished_name

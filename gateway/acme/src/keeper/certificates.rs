@@ -8,7 +8,7 @@ use std::time::Duration;
 use instant_acme::{CertificateIdentifier, Error};
 use serde_json::json;
 
-use super::{Done, ELSEWHERE, Key, Keeper, LOOK_AGAIN};
+use super::{Done, ELSEWHERE, Keeper, Key, LOOK_AGAIN};
 use crate::attempt::{self, Outcome};
 use crate::failure::Failure;
 use crate::record::{certificate_key, directory_key};
@@ -31,7 +31,10 @@ impl Keeper {
         let now = super::look();
         let Some(subject) = self.subjects.get_mut(key) else {
             // The configuration no longer has it. What was issued is in the store.
-            self.reply(key, Err("the configuration no longer has this name".to_owned()));
+            self.reply(
+                key,
+                Err("the configuration no longer has this name".to_owned()),
+            );
             return;
         };
         subject.is_busy = false;
@@ -77,7 +80,10 @@ impl Keeper {
             Ok(Outcome::Withdrawn) => {
                 tracing::info!(name = key.1, "the name may no longer have a certificate");
                 self.forget(key);
-                self.reply(key, Err("the name may no longer have a certificate".to_owned()));
+                self.reply(
+                    key,
+                    Err("the name may no longer have a certificate".to_owned()),
+                );
             }
             Err(failure) => {
                 self.note_failure(key, &failure, now);
@@ -166,7 +172,10 @@ impl Keeper {
             }
             subject.told = Some(now.wall);
             let until = janua_tls::utc(life.until);
-            let why = subject.last_failure.as_ref().map(|(_, why)| why.to_string());
+            let why = subject
+                .last_failure
+                .as_ref()
+                .map(|(_, why)| why.to_string());
             let (state, verb) = match life.is_over(now.wall) {
                 true => (EventState::Expired, "expired at"),
                 false => (EventState::Expiring, "expires at"),

@@ -6,7 +6,7 @@ use instant_acme::RevocationRequest;
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::{Done, Key, Keeper};
+use super::{Done, Keeper, Key};
 use crate::demand::{self, MOST_NAMES, MOST_QUESTIONS, Permission};
 use crate::failure::Failure;
 use crate::settings::Plan;
@@ -148,12 +148,7 @@ impl Keeper {
     }
 
     /// A client waits for a certificate.
-    fn obtain(
-        &mut self,
-        key: Key,
-        ask: String,
-        reply: oneshot::Sender<Result<(), NoCertificate>>,
-    ) {
+    fn obtain(&mut self, key: Key, ask: String, reply: oneshot::Sender<Result<(), NoCertificate>>) {
         let now = super::look();
         let rule = (key.0.clone(), ask.clone());
         if !demand::is_host(&key.1) || !self.plan.on_demand.contains(&rule) {
@@ -242,7 +237,11 @@ impl Keeper {
         self.subjects.insert(key.clone(), subject);
         self.serve_domains();
         self.load(&key, now);
-        if self.subjects.get(&key).is_some_and(|one| one.held.is_some()) {
+        if self
+            .subjects
+            .get(&key)
+            .is_some_and(|one| one.held.is_some())
+        {
             for client in clients {
                 let _ = client.send(Ok(()));
             }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use janua_dns01::{Zones, records};
 
-use super::{Done, Key, Keeper};
+use super::{Done, Keeper, Key};
 use crate::attempt;
 use crate::settings::{DnsProvider, Plan};
 use crate::subject::Subject;
@@ -108,7 +108,10 @@ impl Keeper {
         };
         let key = key.clone();
         self.tasks.spawn_local(async move {
-            let looked = solver.lookup.verify_delegation(domain(&key.1), &zones).await;
+            let looked = solver
+                .lookup
+                .verify_delegation(domain(&key.1), &zones)
+                .await;
             let missing = match looked {
                 Ok(()) => Vec::new(),
                 Err(error) => error

@@ -30,9 +30,8 @@ impl Directory {
     }
 
     fn path(&self, key: &str) -> io::Result<PathBuf> {
-        let is_part = |part: &str| {
-            !part.is_empty() && !part.starts_with('.') && !part.contains(['\0', '\\'])
-        };
+        let is_part =
+            |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\0', '\\']);
         match key.split('/').all(is_part) {
             true => Ok(self.root.join(key)),
             false => Err(io::Error::new(

@@ -632,7 +632,7 @@ fn status() -> Status {
 
 #[test]
 fn certificates_are_renewed_and_revoked_by_name() {
-    let running = start();
+    let running = running();
     let client = &running.client;
     for done in [
         client.renew_certificate("a.example"),

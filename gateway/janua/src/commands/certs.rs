@@ -115,9 +115,8 @@ fn acme_attention(acme: &AcmeStatus) -> Vec<String> {
     let mut lines = Vec::new();
     let has_none = acme.issued_by.is_none();
     if has_none {
-        lines.push(
-            "clients get a self-signed certificate until the first one is issued".to_owned(),
-        );
+        lines
+            .push("clients get a self-signed certificate until the first one is issued".to_owned());
     }
     if acme.state == AcmeState::Revoked {
         lines.push("the authority has revoked it".to_owned());
@@ -133,7 +132,9 @@ fn acme_attention(acme: &AcmeStatus) -> Vec<String> {
             1 => "the last order".to_owned(),
             failures => format!("the last {failures} orders"),
         };
-        lines.push(format!("{orders} failed, at {at}: {detail} ({kind}); {next}"));
+        lines.push(format!(
+            "{orders} failed, at {at}: {detail} ({kind}); {next}"
+        ));
     }
     let missing = acme.dns_missing.iter();
     lines.extend(missing.map(|record| format!("the DNS lacks the record {record}")));

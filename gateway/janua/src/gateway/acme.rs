@@ -15,9 +15,8 @@ use janua_acme::{
     Wanted,
 };
 use janua_config::{self as config, Config, Diagnostic, EventKind, ListenAddress};
-use janua_proxy::{Estate, NoCertificate, Orders};
+use janua_proxy::{Estate, NoCertificate, Obtained, Orders};
 use janua_telemetry::metrics::definitions;
-use tokio::sync::oneshot;
 
 use super::events::Events;
 
@@ -27,11 +26,7 @@ pub(super) use status::{expiries, failures, statuses};
 const DNS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The engine, whose state is kept in this directory.
-pub(super) fn engine(
-    state_dir: &Path,
-    estate: &Arc<Estate>,
-    events: &Arc<Events>,
-) -> Arc<Engine> {
+pub(super) fn engine(state_dir: &Path, estate: &Arc<Estate>, events: &Arc<Events>) -> Arc<Engine> {
     let store = Directory::new(state_dir.join("acme"));
     let door = GatewayDoor {
         estate: Arc::downgrade(estate),
@@ -274,10 +269,16 @@ impl Door for GatewayDoor {
 struct Waiting(Arc<Engine>);
 
 impl Orders for Waiting {
-    fn obtain(
-        &self,
-        wanted: janua_proxy::Wanted<'_>,
-    ) -> oneshot::Receiver<Result<(), NoCertificate>> {
-        self.0.obtain(wanted.authority, wanted.ask, wanted.name)
+    fn obtain(&self, wanted: janua_proxy::Wanted<'_>) -> Obtained {
+        let obtained = self.0.obtain(wanted.authority, wanted.ask, wanted.name);
+        Box::pin(async {
+            match obtained.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(janua_acme::NoCertificate::NotPermitted)) => {
+                    Err(NoCertificate::NotPermitted)
+                }
+                _ => Err(NoCertificate::Failed),
+            }
+        })
     }
 }

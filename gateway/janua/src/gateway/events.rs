@@ -32,20 +32,12 @@ impl Events {
 
     /// Tells these webhooks from now on.
     pub(super) fn configure(&self, webhooks: &[EventWebhook]) {
-        *self
-            .webhooks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = webhooks.into();
+        *self.webhooks.lock().unwrap_or_else(PoisonError::into_inner) = webhooks.into();
     }
 
     /// Has the webhooks told of an event. Returns at once.
     pub(super) fn tell(&self, event: Event) {
-        let webhooks = Arc::clone(
-            &self
-                .webhooks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        let webhooks = Arc::clone(&self.webhooks.lock().unwrap_or_else(PoisonError::into_inner));
         if !webhooks.iter().any(|webhook| webhook.is_on(event.kind)) {
             return;
         }
