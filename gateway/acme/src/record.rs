@@ -22,7 +22,7 @@ use crate::store::Store;
 pub(crate) fn directory_key(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    format!("{}-{}", safe(host), short_hash(path))
+    format!("{}-{}", safe(&host.replace(':', "_")), short_hash(path))
 }
 
 /// The part of a key for a host.
@@ -36,7 +36,7 @@ pub(crate) fn name_key(name: &str) -> String {
 /// Characters that mean something to file systems are replaced; a name that could
 /// then be mistaken for another is told apart by its hash.
 fn safe(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._@".contains(c);
     let plain = text.len() <= 200 && !text.starts_with('.') && text.chars().all(is_plain);
     if plain && !text.is_empty() {
         return text.to_owned();
@@ -59,6 +59,11 @@ fn short_hash(text: &str) -> String {
 pub(crate) fn account_key(directory: &str, email: Option<&str>) -> String {
     let email = email.unwrap_or("no-email").to_ascii_lowercase();
     format!("{directory}/accounts/{}.json", safe(&email))
+}
+
+/// The lock of an account, which is held while it is made.
+pub(crate) fn account_lock(directory: &str, email: Option<&str>) -> String {
+    format!("locks/{}", account_key(directory, email))
 }
 
 pub(crate) fn certificate_key(directory: &str, name: &str) -> String {
@@ -194,6 +199,7 @@ mod tests {
             directory.starts_with("acme-v02.api.letsencrypt.org-"),
             "{directory}"
         );
+        assert!(directory_key("https://a.example:8443/dir").starts_with("a.example_8443-"));
         assert_ne!(directory_key("https://a/x"), directory_key("https://a/y"));
         assert_eq!(name_key("a.example"), "a.example");
         assert_eq!(name_key("*.a.example"), "wildcard_.a.example");
