@@ -12,7 +12,7 @@ use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::order::Wish;
 use crate::record::{self, Renewal, directory_key, lock_key};
-use crate::settings::{Authority, Plan};
+use crate::settings::{Authority, Challenge, Plan};
 use crate::store::Lock;
 use crate::subject::{Held, Subject, life};
 
@@ -103,6 +103,10 @@ impl Attempt {
         let mut first = None;
         let fallbacks = authority.fallback.iter();
         let fallbacks = fallbacks.filter_map(|name| self.plan.authority(name));
+        // Only DNS-01 proves a wildcard (RFC 8555, section 8).
+        let is_wildcard = self.name.starts_with("*.");
+        let fallbacks =
+            fallbacks.filter(|one| !is_wildcard || one.challenges.contains(&Challenge::Dns01));
         for authority in std::iter::once(authority).chain(fallbacks) {
             let ordered = self.order_from(authority).await;
             let word = match &ordered {
@@ -113,12 +117,15 @@ impl Attempt {
             match ordered {
                 Ok(held) => return Ok(Outcome::Issued(held)),
                 Err(failure) => {
-                    tracing::warn!(
-                        authority = authority.name,
-                        name = self.name,
-                        problem = failure.problem.as_ref().map(tracing::field::display),
-                        "no certificate was issued: {failure}"
-                    );
+                    // The first failure is reported by whoever wanted the certificate.
+                    if first.is_some() {
+                        tracing::warn!(
+                            authority = authority.name,
+                            name = self.name,
+                            problem = failure.problem.as_ref().map(tracing::field::display),
+                            "a fallback did not issue a certificate either: {failure}"
+                        );
+                    }
                     first.get_or_insert(failure);
                 }
             }

@@ -67,7 +67,14 @@ pub(crate) struct Keeper {
 /// What a task has achieved.
 enum Done {
     /// An attempt has ended.
-    Tried(Key, Box<Result<Outcome, Failure>>),
+    Tried {
+        key: Key,
+        /// An operator wanted it.
+        is_forced: bool,
+        outcome: Box<Result<Outcome, Failure>>,
+    },
+    /// The certificate with this fingerprint was revoked.
+    Revoked(Key, String),
     /// The authority has said when to renew.
     Advised(Key, certificates::Advice),
     /// It was asked whether a name may have a certificate.
@@ -207,16 +214,25 @@ impl Keeper {
         let key = key.clone();
         self.tasks.spawn_local(async move {
             let outcome = attempt.run().await;
-            Done::Tried(key, Box::new(outcome))
+            Done::Tried {
+                key,
+                is_forced,
+                outcome: Box::new(outcome),
+            }
         });
     }
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Tried(key, outcome) => {
+            Done::Tried {
+                key,
+                is_forced,
+                outcome,
+            } => {
                 self.budgets.end();
-                self.conclude(&key, *outcome);
+                self.conclude(&key, is_forced, *outcome);
             }
+            Done::Revoked(key, fingerprint) => self.note_revoked(&key, &fingerprint),
             Done::Advised(key, advice) => self.take_advice(&key, advice),
             Done::Asked(key, ask, permission) => self.answer(key, &ask, permission),
             Done::Looked(key, missing) => {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use instant_acme::{
-    AuthorizationStatus, CertificateIdentifier, ChallengeStatus, ChallengeType, NewOrder, Order,
-    OrderStatus, RetryPolicy,
+    AuthorizationStatus, CertificateIdentifier, ChallengeStatus, ChallengeType, Error, Identifier,
+    NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use janua_tls::Certificate;
 
@@ -124,19 +124,23 @@ impl Wish<'_> {
     async fn place(&self, opened: &Opened) -> Result<Order, Failure> {
         self.check_profile(opened)?;
         let identifiers = [identifier(self.name)];
-        let mut new = NewOrder::new(&identifiers);
-        // The test directory knows neither the certificate nor, perhaps, the profile.
+        // The test directory may have other profiles.
         let is_test = self.directory != self.authority.directory;
-        if let Some(profile) = self.authority.profile.as_deref().filter(|_| !is_test) {
-            new = new.profile(profile);
-        }
-        if let Some((issuer, serial)) = self.replaces.as_ref().and_then(|id| id.split_once('.')) {
-            new = new.replaces(CertificateIdentifier {
-                authority_key_identifier: Cow::Borrowed(issuer),
-                serial: Cow::Borrowed(serial),
-            });
-        }
-        let placed = opened.account.new_order(&new).await;
+        let profile = self.authority.profile.as_deref().filter(|_| !is_test);
+        let new = new_order(&identifiers, profile);
+        let plain = opened.account.new_order(&new);
+        let Some((issuer, serial)) = self.replaces.as_ref().and_then(|id| id.split_once('.'))
+        else {
+            return plain.await.map_err(|error| Failure::of(&error));
+        };
+        let replacing = new_order(&identifiers, profile).replaces(CertificateIdentifier {
+            authority_key_identifier: Cow::Borrowed(issuer),
+            serial: Cow::Borrowed(serial),
+        });
+        let placed = match opened.account.new_order(&replacing).await {
+            Err(error) if is_about_replacing(&error) => plain.await,
+            placed => placed,
+        };
         placed.map_err(|error| Failure::of(&error))
     }
 
@@ -335,6 +339,31 @@ impl Wish<'_> {
             certificate,
             unsaved,
         })
+    }
+}
+
+fn new_order<'a>(identifiers: &'a [Identifier], profile: Option<&'a str>) -> NewOrder<'a> {
+    let new = NewOrder::new(identifiers);
+    match profile {
+        Some(profile) => new.profile(profile),
+        None => new,
+    }
+}
+
+/// Whether an order was refused only because it says which certificate it replaces: the
+/// authority has no renewal information, does not understand the field (and then does not
+/// repeat it), or knows another successor (RFC 9773, section 5).
+fn is_about_replacing(error: &Error) -> bool {
+    match error {
+        Error::Unsupported(_) => true,
+        Error::Other(why) => why.to_string().starts_with("replaces field mismatch"),
+        Error::Api(problem) => {
+            let kind = problem.r#type.as_deref().unwrap_or_default();
+            ["alreadyReplaced", "malformed", "conflict"]
+                .iter()
+                .any(|one| kind.ends_with(one))
+        }
+        _ => false,
     }
 }
 

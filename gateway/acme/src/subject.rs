@@ -71,7 +71,7 @@ impl Subject {
     }
 
     /// Whether a certificate is to be ordered, apart from how soon.
-    fn needs_order(&self, wall: i64) -> bool {
+    pub(crate) fn needs_order(&self, wall: i64) -> bool {
         self.held
             .as_ref()
             .is_none_or(|held| held.is_revoked || wall >= held.renewal.at)

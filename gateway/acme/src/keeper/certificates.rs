@@ -27,7 +27,12 @@ const STORE_AGAIN: Duration = Duration::from_secs(60);
 
 impl Keeper {
     /// An attempt has ended.
-    pub(super) fn conclude(&mut self, key: &Key, outcome: Result<Outcome, Failure>) {
+    pub(super) fn conclude(
+        &mut self,
+        key: &Key,
+        is_forced: bool,
+        outcome: Result<Outcome, Failure>,
+    ) {
         let now = super::look();
         let Some(subject) = self.subjects.get_mut(key) else {
             // The configuration no longer has it. What was issued is in the store.
@@ -85,6 +90,15 @@ impl Keeper {
                     Err("the name may no longer have a certificate".to_owned()),
                 );
             }
+            // Without the operator it would not have been tried.
+            Err(failure) if is_forced && !subject.needs_order(now.wall) => {
+                tracing::warn!(
+                    name = key.1,
+                    problem = failure.problem.as_ref().map(tracing::field::display),
+                    "no certificate was issued, and the present one stays: {failure}"
+                );
+                self.reply(key, Err(failure.to_string()));
+            }
             Err(failure) => {
                 self.note_failure(key, &failure, now);
                 self.reply(key, Err(failure.to_string()));
@@ -104,6 +118,7 @@ impl Keeper {
         tracing::error!(
             failures = subject.failures,
             next_attempt_in_s = wait,
+            problem = failure.problem.as_ref().map(tracing::field::display),
             "{text}"
         );
         let details = json!({

@@ -127,7 +127,9 @@ impl Keeper {
                 revoked.map_err(|error| Failure::of(&error))
             };
             let facts = certificate.facts();
-            let result = match (revoked.await, renewed) {
+            let revoked = revoked.await;
+            let is_revoked = revoked.is_ok();
+            let result = match (revoked, renewed) {
                 (Ok(()), Ok(renewed)) => Ok(format!(
                     "the certificate {} for {} is revoked; {renewed}",
                     facts.serial, key.1
@@ -143,7 +145,10 @@ impl Keeper {
                 Err(text) => tracing::error!("{text}"),
             }
             let _ = reply.send(result);
-            Done::Nothing
+            match is_revoked {
+                true => Done::Revoked(key, facts.fingerprint.clone()),
+                false => Done::Nothing,
+            }
         });
     }
 
@@ -270,15 +275,17 @@ impl Keeper {
         }
     }
 
-    /// The authority says that the certificate is revoked.
-    #[allow(dead_code, reason = "revocation lists come next")]
-    pub(super) fn note_revoked(&mut self, key: &Key, now: Now) {
-        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
-            return;
-        };
-        held.is_revoked = true;
-        let text = format!("the certificate for {} was revoked by its authority", key.1);
-        tracing::error!("{text}");
-        self.tell(key, EventState::Revoked, &text, json!({}), now);
+    /// A certificate was revoked. If it is the one that is shown, another is ordered.
+    pub(super) fn note_revoked(&mut self, key: &Key, fingerprint: &str) {
+        let now = super::look();
+        let text = format!("a certificate for {} was revoked", key.1);
+        let details = json!({ "fingerprint": fingerprint });
+        self.tell(key, EventState::Revoked, &text, details, now);
+        let held = self.subjects.get_mut(key).and_then(|one| one.held.as_mut());
+        if let Some(held) = held
+            && held.certificate.facts().fingerprint == fingerprint
+        {
+            held.is_revoked = true;
+        }
     }
 }
