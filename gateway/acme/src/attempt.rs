@@ -240,6 +240,7 @@ fn hold(authority: &Authority, certificate: Arc<Certificate>) -> Held {
         directory: authority.directory.clone(),
         renewal,
         ask_at: None,
+        look_at: None,
         unsaved: None,
         is_revoked: false,
     }

@@ -26,6 +26,8 @@ use crate::failure::{Causes, Failure};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The largest answer that is read: a chain of certificates has some KiB.
 const LARGEST: usize = 1024 * 1024;
+/// The largest revocation list that is read.
+const LARGEST_LIST: usize = 16 * 1024 * 1024;
 /// RFC 8555, section 6.1: a client says who it is.
 const AGENT: &str = concat!("janua/", env!("CARGO_PKG_VERSION"), " instant-acme");
 
@@ -81,6 +83,29 @@ impl Http {
         match answer {
             Ok(Ok(answer)) => Ok(answer.status().as_u16()),
             Ok(Err(error)) => Err(Causes(&*error).to_string()),
+            Err(_) => Err("it did not answer in time".to_owned()),
+        }
+    }
+
+    /// Fetches what may be larger than other answers: a revocation list.
+    pub(crate) async fn list(&self, url: &str) -> Result<Bytes, String> {
+        let request = Request::get(url)
+            .body(Full::default())
+            .map_err(|error| error.to_string())?;
+        let fetched = async {
+            let answer = self.client.request(request).await?;
+            if answer.status() != http::StatusCode::OK {
+                return Err(format!("it answered {}", answer.status()).into());
+            }
+            Ok::<_, Boxed>(
+                Limited::new(answer, LARGEST_LIST)
+                    .collect()
+                    .await?
+                    .to_bytes(),
+            )
+        };
+        match tokio::time::timeout(PATIENCE, fetched).await {
+            Ok(fetched) => fetched.map_err(|error| Causes(&*error).to_string()),
             Err(_) => Err("it did not answer in time".to_owned()),
         }
     }

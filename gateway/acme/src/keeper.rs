@@ -4,6 +4,7 @@
 //! what they have achieved; between two events it waits for the next moment at which
 //! something is due.
 
+mod advice;
 mod certificates;
 mod commands;
 mod names;
@@ -76,7 +77,7 @@ enum Done {
     /// The certificate with this fingerprint was revoked.
     Revoked(Key, String),
     /// The authority has said when to renew.
-    Advised(Key, certificates::Advice),
+    Advised(Key, advice::Advice),
     /// It was asked whether a name may have a certificate.
     Asked(Key, String, Permission),
     /// It was looked for the records that the DNS should have.

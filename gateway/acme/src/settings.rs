@@ -8,7 +8,7 @@ use std::time::Duration;
 use janua_dns01::{LookupSettings, Zones};
 
 /// All that a configuration says about certificates by ACME.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// Whom to ask for certificates.
     pub authorities: Vec<Authority>,

@@ -49,6 +49,8 @@ pub(crate) struct Held {
     pub(crate) renewal: Renewal,
     /// When the authority is asked again when to renew.
     pub(crate) ask_at: Option<Instant>,
+    /// When it is looked again whether it is revoked.
+    pub(crate) look_at: Option<Instant>,
     /// Chain and key, if they could not be stored yet.
     pub(crate) unsaved: Option<Vec<u8>>,
     pub(crate) is_revoked: bool,
@@ -164,6 +166,13 @@ impl Held {
         life(&self.certificate)
     }
 
+    /// The host of the authority that has issued it.
+    pub(crate) fn issuer_host(&self) -> &str {
+        let rest = self.directory.split_once("://");
+        let rest = rest.map_or(self.directory.as_str(), |(_, rest)| rest);
+        rest.split('/').next().unwrap_or_default()
+    }
+
     /// Chooses the moment of renewal in a window of the authority. It stays the same while
     /// the window does. Returns whether it has changed.
     pub(crate) fn set_window(
@@ -228,6 +237,7 @@ mod tests {
                 ..Renewal::default()
             },
             ask_at: None,
+            look_at: None,
             unsaved: None,
             is_revoked: false,
         });

@@ -38,6 +38,7 @@ mod parsed;
 mod peer;
 mod pem;
 pub mod provider;
+mod revocation;
 mod selection;
 pub mod self_signed;
 mod server;

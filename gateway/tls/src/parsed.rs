@@ -12,7 +12,10 @@ use x509_cert::der::asn1::{Any, ObjectIdentifier, UintRef};
 use x509_cert::der::{
     self, Decode as _, Encode as _, EncodeValue as _, Reader as _, SliceReader, Tag, Tagged as _,
 };
-use x509_cert::ext::pkix::{AuthorityInfoAccessSyntax, AuthorityKeyIdentifier};
+use x509_cert::ext::pkix::name::{DistributionPointName, GeneralName};
+use x509_cert::ext::pkix::{
+    AuthorityInfoAccessSyntax, AuthorityKeyIdentifier, CrlDistributionPoints,
+};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::AlgorithmIdentifierOwned;
@@ -21,6 +24,8 @@ use crate::digest::hex;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+/// RFC 5280, section 4.2.1.13: where its authority publishes what it has revoked.
+const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
 /// RFC 5280, section 4.2.1.1: which key of the issuer has signed.
 const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
 /// RFC 5280, section 4.2.2.1: where to find what belongs to the issuer.
@@ -138,6 +143,24 @@ impl Parsed {
         };
         let names = Vec::<Any>::from_der(value).unwrap_or_default();
         names.iter().filter_map(alt_name).collect()
+    }
+
+    /// The URLs of the revocation lists in which it would be.
+    pub(crate) fn revocation_lists(&self) -> Vec<String> {
+        let value = self.extension(&CRL_DISTRIBUTION_POINTS);
+        let points = value.and_then(|value| CrlDistributionPoints::from_der(value).ok());
+        let names = points.into_iter().flat_map(|points| points.0);
+        let names = names.filter_map(|point| match point.distribution_point? {
+            DistributionPointName::FullName(names) => Some(names),
+            DistributionPointName::NameRelativeToCRLIssuer(_) => None,
+        });
+        names
+            .flatten()
+            .filter_map(|name| match name {
+                GeneralName::UniformResourceIdentifier(url) => Some(url.to_string()),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Whether it demands a stapled OCSP response ("must-staple").

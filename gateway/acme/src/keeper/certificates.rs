@@ -1,26 +1,16 @@
-//! What happens to the certificates that are kept: they are shown, stored, renewed when
-//! the authority advises so, and somebody is told if that fails.
+//! What happens to the certificates that are kept: they are shown and stored, and somebody
+//! is told if they cannot be renewed.
 
-use std::borrow::Cow;
-use std::rc::Rc;
 use std::time::Duration;
 
-use instant_acme::{CertificateIdentifier, Error};
 use serde_json::json;
 
-use super::{Done, ELSEWHERE, Keeper, Key, LOOK_AGAIN};
+use super::{ELSEWHERE, Keeper, Key, LOOK_AGAIN};
 use crate::attempt::{self, Outcome};
 use crate::failure::Failure;
 use crate::record::{certificate_key, directory_key};
-use crate::schedule::{Window, ask_again};
 use crate::status::{Event, EventState};
 use crate::subject::{Held, Now};
-
-/// What an authority has said about the renewal of a certificate.
-pub(super) struct Advice {
-    window: Option<(Window, Option<String>)>,
-    ask_again: Duration,
-}
 
 /// How often it is tried to store what could not be stored.
 const STORE_AGAIN: Duration = Duration::from_secs(60);
@@ -53,8 +43,9 @@ impl Keeper {
                 };
                 let until = janua_tls::utc(facts.not_after);
                 let text = format!(
-                    "the certificate for {} was {verb} by `{}`; it is valid until {until}",
-                    key.1, held.issuer
+                    "the certificate for {} was {verb} by {}; it is valid until {until}",
+                    key.1,
+                    held.issuer_host()
                 );
                 tracing::info!("{text}");
                 let details = json!({
@@ -68,9 +59,10 @@ impl Keeper {
             }
             Ok(Outcome::Found(held)) => {
                 let text = format!(
-                    "the certificate for {} was issued by `{}` for another gateway, and is used \
+                    "the certificate for {} was issued by {} for another gateway, and is used \
                      here too",
-                    key.1, held.issuer
+                    key.1,
+                    held.issuer_host()
                 );
                 tracing::info!("{text}");
                 self.show(key, held);
@@ -205,89 +197,6 @@ impl Keeper {
         }
         for (key, state, text, details) in alarms {
             self.tell(&key, state, &text, details, now);
-        }
-    }
-
-    /// Asks the authority when to renew (RFC 9773).
-    pub(super) fn seek_advice(&mut self, key: &Key, now: Now) {
-        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
-            return;
-        };
-        // Until the answer is there.
-        held.ask_at = now.monotonic.checked_add(ask_again(None));
-        let authority = self.plan.authority(&held.issuer).cloned();
-        let (Some(id), Some(authority)) = (held.certificate.renewal_id(), authority) else {
-            return;
-        };
-        let (desk, key) = (Rc::clone(&self.desk), key.clone());
-        self.tasks.spawn_local(async move {
-            let nothing = |ask_again| Advice {
-                window: None,
-                ask_again,
-            };
-            let opened = desk
-                .accounts
-                .open(&*desk.store, &authority, &authority.directory)
-                .await;
-            let advice = match (opened, id.split_once('.')) {
-                (Ok(opened), Some((issuer, serial))) => {
-                    let id = CertificateIdentifier {
-                        authority_key_identifier: Cow::Borrowed(issuer),
-                        serial: Cow::Borrowed(serial),
-                    };
-                    match opened.account.renewal_info(&id).await {
-                        Ok((info, wait)) => {
-                            let window = Window {
-                                start: info.suggested_window.start.unix_timestamp(),
-                                end: info.suggested_window.end.unix_timestamp(),
-                            };
-                            Advice {
-                                window: Some((window, info.explanation_url)),
-                                ask_again: ask_again(Some(wait)),
-                            }
-                        }
-                        Err(Error::Unsupported(_)) => nothing(ask_again(None)),
-                        Err(error) => {
-                            let failure = Failure::of(&error);
-                            tracing::warn!(
-                                name = key.1,
-                                authority = authority.name,
-                                "the authority did not say when to renew: {failure}"
-                            );
-                            nothing(ask_again(opened.http.retry_after()))
-                        }
-                    }
-                }
-                _ => nothing(ask_again(None)),
-            };
-            Done::Advised(key, advice)
-        });
-    }
-
-    pub(super) fn take_advice(&mut self, key: &Key, advice: Advice) {
-        let now = super::look();
-        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
-            return;
-        };
-        held.ask_at = now.monotonic.checked_add(advice.ask_again);
-        let Some((window, explanation)) = advice.window else {
-            return;
-        };
-        let had_one = held.renewal.window.is_some();
-        if !held.set_window(window, explanation, fastrand::f64()) {
-            return;
-        }
-        // The moment was chosen for the life, and the first window only confirms it.
-        if had_one || window.end < now.wall {
-            tracing::info!(
-                name = key.1,
-                renew_at = janua_tls::utc(held.renewal.at),
-                explanation = held.renewal.explanation,
-                "the authority wants the certificate to be renewed at another time"
-            );
-        }
-        if held.unsaved.is_none() {
-            attempt::keep_renewal(&self.desk, &key.1, held);
         }
     }
 

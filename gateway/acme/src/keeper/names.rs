@@ -13,6 +13,10 @@ use crate::subject::Subject;
 impl Keeper {
     /// Works by another plan from now on. What is kept for names that stay is kept.
     pub(super) async fn configure(&mut self, plan: Plan) {
+        // A reload that changes nothing here must not hasten orders that failed.
+        if *self.plan == plan {
+            return;
+        }
         let now = super::look();
         self.desk.configure(&plan).await;
         self.plan = Rc::new(plan);

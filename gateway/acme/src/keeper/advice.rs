@@ -1,0 +1,159 @@
+//! What authorities say about certificates that they have issued: when to renew them
+//! (RFC 9773), and which they have revoked.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use instant_acme::{CertificateIdentifier, Error};
+use janua_tls::Certificate;
+
+use super::{Done, Keeper, Key};
+use crate::attempt;
+use crate::desk::Desk;
+use crate::failure::Failure;
+use crate::schedule::{Window, ask_again};
+use crate::settings::Authority;
+use crate::subject::Now;
+
+/// What an authority has said about a certificate.
+pub(super) struct Advice {
+    window: Option<(Window, Option<String>)>,
+    ask_again: Duration,
+    /// Its fingerprint, if it is revoked.
+    revoked: Option<String>,
+}
+
+/// How often it is looked whether a certificate is revoked.
+const LOOK_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
+
+impl Keeper {
+    /// Asks the authority about a certificate.
+    pub(super) fn seek_advice(&mut self, key: &Key, now: Now) {
+        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
+            return;
+        };
+        // Until the answer is there.
+        held.ask_at = now.monotonic.checked_add(ask_again(None));
+        let looks = held.look_at.is_none_or(|moment| now.monotonic >= moment);
+        if looks {
+            held.look_at = now.monotonic.checked_add(LOOK_AGAIN);
+        }
+        let Some(authority) = self.plan.authority(&held.issuer).cloned() else {
+            return;
+        };
+        let certificate = Arc::clone(&held.certificate);
+        let (desk, key) = (Rc::clone(&self.desk), key.clone());
+        self.tasks.spawn_local(async move {
+            let mut advice = ask(&desk, &authority, &key.1, &certificate).await;
+            if looks && is_in_list(&desk, &key.1, &certificate).await {
+                advice.revoked = Some(certificate.facts().fingerprint.clone());
+            }
+            Done::Advised(key, advice)
+        });
+    }
+
+    pub(super) fn take_advice(&mut self, key: &Key, advice: Advice) {
+        let now = super::look();
+        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
+            return;
+        };
+        held.ask_at = now.monotonic.checked_add(advice.ask_again);
+        if let Some(fingerprint) = &advice.revoked {
+            tracing::error!(
+                name = key.1,
+                fingerprint,
+                "the authority has revoked the certificate; another is ordered"
+            );
+            self.note_revoked(key, fingerprint);
+            return;
+        }
+        let Some((window, explanation)) = advice.window else {
+            return;
+        };
+        let had_one = held.renewal.window.is_some();
+        if !held.set_window(window, explanation, fastrand::f64()) {
+            return;
+        }
+        // The moment was chosen for the life, and the first window only confirms it.
+        if had_one || window.end < now.wall {
+            tracing::info!(
+                name = key.1,
+                renew_at = janua_tls::utc(held.renewal.at),
+                explanation = held.renewal.explanation,
+                "the authority wants the certificate to be renewed at another time"
+            );
+        }
+        if held.unsaved.is_none() {
+            attempt::keep_renewal(&self.desk, &key.1, held);
+        }
+    }
+}
+
+/// Asks when to renew.
+async fn ask(desk: &Desk, authority: &Authority, name: &str, certificate: &Certificate) -> Advice {
+    let nothing = |wait| Advice {
+        window: None,
+        ask_again: ask_again(wait),
+        revoked: None,
+    };
+    let id = certificate.renewal_id();
+    let Some((issuer, serial)) = id.as_deref().and_then(|id| id.split_once('.')) else {
+        return nothing(None);
+    };
+    let opened = desk
+        .accounts
+        .open(&*desk.store, authority, &authority.directory);
+    let Ok(opened) = opened.await else {
+        return nothing(None);
+    };
+    let id = CertificateIdentifier {
+        authority_key_identifier: Cow::Borrowed(issuer),
+        serial: Cow::Borrowed(serial),
+    };
+    match opened.account.renewal_info(&id).await {
+        Ok((info, wait)) => {
+            let window = Window {
+                start: info.suggested_window.start.unix_timestamp(),
+                end: info.suggested_window.end.unix_timestamp(),
+            };
+            Advice {
+                window: Some((window, info.explanation_url)),
+                ask_again: ask_again(Some(wait)),
+                revoked: None,
+            }
+        }
+        Err(Error::Unsupported(_)) => nothing(None),
+        Err(error) => {
+            let failure = Failure::of(&error);
+            tracing::warn!(
+                name,
+                authority = authority.name,
+                "the authority did not say when to renew: {failure}"
+            );
+            nothing(opened.http.retry_after())
+        }
+    }
+}
+
+/// Whether the certificate is in one of the revocation lists that it names.
+async fn is_in_list(desk: &Desk, name: &str, certificate: &Certificate) -> bool {
+    let Ok(http) = desk.asker() else {
+        return false;
+    };
+    for url in certificate.revocation_lists() {
+        let is_revoked = match http.list(&url).await {
+            Ok(list) => certificate
+                .is_revoked(&list, desk.now())
+                .map_err(|error| error.to_string()),
+            Err(why) => Err(why),
+        };
+        match is_revoked {
+            Ok(true) => return true,
+            Ok(false) => {}
+            Err(why) => tracing::warn!(name, url, "a revocation list cannot be used: {why}"),
+        }
+    }
+    false
+}
