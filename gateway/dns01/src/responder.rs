@@ -47,8 +47,8 @@ pub struct Responder {
 impl Responder {
     /// Binds all addresses, each for UDP and for TCP, and answers from now on
     /// until it is dropped. For port 0 the system chooses one port for both. An
-    /// IPv6 address serves IPv6 only. Tasks are started on the current runtime of
-    /// tokio.
+    /// IPv6 address serves IPv6 only. Its tasks run on the current runtime of tokio,
+    /// which needs I/O and time.
     ///
     /// # Errors
     /// If an address cannot be bound, which the error names, or if the zones make

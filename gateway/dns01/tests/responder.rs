@@ -14,6 +14,7 @@ use std::time::Duration;
 use hickory_proto::op::{Message, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 use janua_dns01::{Responder, Zones};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::spawn_blocking;
 
 /// For an answer that must come.
@@ -172,13 +173,12 @@ async fn a_connection_with_anything_else_is_closed() {
     let server = responder.addresses()[0];
     let mut response = query(NAME, RecordType::TXT);
     response[2] |= 0x80;
-    for message in [
-        framed(&response),
-        vec![0, 3, 1, 2, 3],
-        vec![0, 0],
-        // Larger than a query may be.
-        vec![0x10, 0x01],
-    ] {
+    // Larger than a query may be, and otherwise malformed only, which would be
+    // answered.
+    let mut large = query(NAME, RecordType::TXT);
+    large.resize(4097, 0);
+    let large = framed(&large);
+    for message in [framed(&response), vec![0, 3, 1, 2, 3], vec![0, 0], large] {
         let end = blocking(move || {
             let mut stream = connect(server);
             stream.write_all(&message).unwrap();
@@ -194,6 +194,48 @@ async fn a_connection_with_anything_else_is_closed() {
         );
         assert!(rest.is_empty());
     }
+}
+
+/// The time passes as soon as everybody waits.
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_is_closed() {
+    let responder = start(&["127.0.0.1:0"]).await;
+    let begun = tokio::time::Instant::now();
+    let mut stream = connect_slowly(&responder).await;
+    // The beginning of a query is none.
+    stream.write_all(&[0]).await.unwrap();
+    assert!(stream.read_u8().await.is_err());
+    let lasted = begun.elapsed().as_secs();
+    assert!((10..12).contains(&lasted), "{lasted}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_lasts_a_minute() {
+    let responder = start(&["127.0.0.1:0"]).await;
+    let begun = tokio::time::Instant::now();
+    let mut stream = connect_slowly(&responder).await;
+    let query = framed(&query(NAME, RecordType::TXT));
+    let mut answered = 0;
+    // A query within each time that a connection may be idle.
+    while stream.write_all(&query).await.is_ok() {
+        let Ok(length) = stream.read_u16().await else {
+            break;
+        };
+        stream
+            .read_exact(&mut vec![0; length.into()])
+            .await
+            .unwrap();
+        answered += 1;
+        tokio::time::sleep(Duration::from_secs(9)).await;
+    }
+    assert_eq!(answered, 7);
+    let lasted = begun.elapsed().as_secs();
+    assert!((60..65).contains(&lasted), "{lasted}");
+}
+
+async fn connect_slowly(responder: &Responder) -> tokio::net::TcpStream {
+    let server = responder.addresses()[0];
+    tokio::net::TcpStream::connect(server).await.unwrap()
 }
 
 /// All come from one network, which may have a part of all connections only.

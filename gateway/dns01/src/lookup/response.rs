@@ -222,6 +222,7 @@ mod tests {
         assert_eq!(response.authorities[0].data, Data::StartOfAuthority);
         let asked = name("A.example.");
         assert_eq!(response.alias_of(&asked), Some(&name("b.example.")));
+        assert_eq!(response.alias_of(&name("b.example.")), None);
         assert_eq!(response.name_servers_of(&asked), [name("ns.a.example.")]);
         assert_eq!(response.name_servers_of(&name("b.example.")), []);
     }
