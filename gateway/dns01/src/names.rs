@@ -57,16 +57,20 @@ fn is_valid(name: &str) -> bool {
     name.len() <= NAME_BYTES && name.split('.').all(is_label)
 }
 
-/// The domain in lower case, without an asterisk before and a dot behind it.
+/// A domain as [`plain`] has it; of a wildcard, the one below the asterisk.
 pub(crate) fn bare(domain: &str) -> String {
-    let domain = domain.strip_prefix("*.").unwrap_or(domain);
-    let domain = domain.strip_suffix('.').unwrap_or(domain);
-    domain.to_ascii_lowercase()
+    plain(domain.strip_prefix("*.").unwrap_or(domain))
+}
+
+/// A name in lower case and without the final dot.
+pub(crate) fn plain(name: &str) -> String {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name.to_ascii_lowercase()
 }
 
 /// A name as the DNS has it.
 pub(crate) fn parse(name: &str) -> Result<Name, Error> {
-    let parsed = Name::from_ascii(bare(name));
+    let parsed = Name::from_ascii(plain(name));
     let mut parsed =
         parsed.map_err(|error| Error::new(format!("`{name}` is no name: {error}.")))?;
     parsed.set_fqdn(true);
@@ -78,7 +82,7 @@ pub(crate) fn parse(name: &str) -> Result<Name, Error> {
 
 /// A name as the callers of this crate have it.
 pub(crate) fn text(name: &Name) -> String {
-    bare(&name.to_ascii())
+    plain(&name.to_ascii())
 }
 
 #[cfg(test)]
@@ -119,6 +123,7 @@ mod tests {
         let name = parse("_ACME-challenge.Example.com").unwrap();
         assert!(name.is_fqdn());
         assert_eq!(text(&name), "_acme-challenge.example.com");
+        assert_eq!(text(&parse("*.example.com.").unwrap()), "*.example.com");
         for wrong in ["", ".", "a..b", &"a".repeat(64), "a b"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::names::{bare, challenge_name, cname_target};
+use crate::names::{challenge_name, cname_target, plain};
 
 /// Which names are delegated to the built-in name server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +57,9 @@ pub fn records(domains: &[String], zones: &Zones) -> Vec<Record> {
 pub(crate) fn zone_record(zones: &Zones) -> Option<Record> {
     let zone = zones.zone.as_ref()?;
     Some(Record {
-        name: bare(zone),
+        name: plain(zone),
         kind: RecordKind::Ns,
-        value: bare(&zones.name_server),
+        value: plain(&zones.name_server),
     })
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn zone_record(zones: &Zones) -> Option<Record> {
 pub(crate) fn domain_record(domain: &str, zones: &Zones) -> Record {
     let (kind, value) = match &zones.zone {
         Some(zone) => (RecordKind::Cname, cname_target(domain, zone)),
-        None => (RecordKind::Ns, bare(&zones.name_server)),
+        None => (RecordKind::Ns, plain(&zones.name_server)),
     };
     Record {
         name: challenge_name(domain),

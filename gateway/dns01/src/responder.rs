@@ -53,9 +53,8 @@ impl Responder {
     /// # Errors
     /// If an address cannot be bound, which the error names, or if the zones make
     /// no sense (`InvalidInput`).
-    // `async`, because sockets and tasks need a runtime: a call outside of one
-    // should be as impossible as it can be.
-    #[allow(clippy::unused_async, reason = "it must be called inside of a runtime")]
+    // It is `async` although it waits for nothing, so that it is called where there
+    // is a runtime.
     pub async fn start(addresses: &[SocketAddr], zones: Zones) -> io::Result<Self> {
         let known = Known::new(&zones)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;

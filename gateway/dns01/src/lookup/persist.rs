@@ -99,8 +99,8 @@ fn choose(
 /// an authority has to ignore as malformed is an error here too.
 fn read(text: &str, issuers: &[String], account_uri: &str, now: i64) -> Result<Value, String> {
     let mut parts = text.split(';').map(str::trim);
-    let issuer = names::bare(parts.next().unwrap_or_default());
-    if !issuers.iter().any(|known| names::bare(known) == issuer) {
+    let issuer = names::plain(parts.next().unwrap_or_default());
+    if !issuers.iter().any(|known| names::plain(known) == issuer) {
         return Err("is for another authority".to_owned());
     }
     let mut parameters = HashMap::new();

@@ -104,6 +104,11 @@ fn names_in_the_zones_are_answered() {
             vec![format!("{APEX} 300 IN NS gw.example.com.")],
         ),
         (APEX, T::ANY, vec![format!("{APEX} 300 IN HINFO RFC8482 ")]),
+        (
+            "a.acme.example.com.",
+            T::ANY,
+            vec!["a.acme.example.com. 300 IN HINFO RFC8482 ".to_owned()],
+        ),
     ];
     for (name, kind, expected) in table {
         let response = ask(name, kind);
