@@ -11,6 +11,7 @@
 //! | `keeper` | when something is due for which name; the only owner of state |
 //! | `attempt` | one attempt: the lock, the test directory, the authorities in order |
 //! | `order` | one order at one authority, from its placing to the stored chain |
+//! | `delegation` | the records that the DNS needs for the gateway's own name server |
 //! | `answers`, `solver` | how challenges are answered |
 //! | `accounts`, `http` | how authorities are talked to |
 //! | `schedule`, `subject`, `budget` | times, without any input or output |
@@ -26,6 +27,7 @@ mod accounts;
 mod answers;
 mod attempt;
 mod budget;
+mod delegation;
 mod demand;
 mod desk;
 mod door;
@@ -43,6 +45,7 @@ mod status;
 mod store;
 mod subject;
 
+pub use delegation::{Delegation, delegations};
 pub use door::Door;
 pub use engine::Engine;
 pub use failure::Failure;

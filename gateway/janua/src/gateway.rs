@@ -137,6 +137,16 @@ pub(crate) fn check(loaded: &mut Loaded) -> Result<(usize, usize, usize), StartE
     Ok((sites, routes, snapshot.policies().len()))
 }
 
+/// How long the DNS may take to answer a check of the configuration.
+const DNS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The records that the DNS needs once for certificates by ACME, and whether they are there.
+pub(crate) fn delegations(loaded: &Loaded) -> Vec<janua_acme::Delegation> {
+    // What is wrong with the secrets of the plan was said before.
+    let plan = acme::plan(&loaded.config).unwrap_or_default();
+    janua_acme::delegations(&plan, DNS_PATIENCE)
+}
+
 /// A directory that is removed when it is no longer needed.
 struct Scratch(PathBuf);
 

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use janua_dns01::{Zones, records};
+use janua_dns01::records;
 
 use super::{Done, Keeper, Key};
 use crate::attempt;
-use crate::settings::{DnsProvider, Plan};
+use crate::delegation::{self, domain};
+use crate::settings::Plan;
 use crate::subject::Subject;
 
 impl Keeper {
@@ -78,18 +79,10 @@ impl Keeper {
         self.desk.serve_domains(names);
     }
 
-    /// What is delegated to the gateway's own name server for a name.
-    fn zones(&self, subject: &Subject) -> Option<&Zones> {
-        let authority = self.plan.authority(&subject.authority)?;
-        match &authority.dns.as_ref()?.provider {
-            DnsProvider::Responder { zones, .. } => Some(zones),
-            DnsProvider::Webhook { .. } => None,
-        }
-    }
-
     /// The records that have to be in the DNS once for a name.
     pub(super) fn records(&self, subject: &Subject) -> Vec<String> {
-        let Some(zones) = self.zones(subject) else {
+        let authority = self.plan.authority(&subject.authority);
+        let Some(zones) = authority.and_then(delegation::zones) else {
             return Vec::new();
         };
         let records = records(&[domain(&subject.name).to_owned()], zones);
@@ -101,10 +94,10 @@ impl Keeper {
         let Some(subject) = self.subjects.get(key) else {
             return;
         };
-        let (Some(zones), Some(authority)) = (
-            self.zones(subject).cloned(),
-            self.plan.authority(&subject.authority),
-        ) else {
+        let Some(authority) = self.plan.authority(&subject.authority) else {
+            return;
+        };
+        let Some(zones) = delegation::zones(authority).cloned() else {
             return;
         };
         let Ok(solver) = self.desk.solver(authority) else {
@@ -130,9 +123,4 @@ impl Keeper {
             Done::Looked(key, missing)
         });
     }
-}
-
-/// The domain that is proven for a name.
-fn domain(name: &str) -> &str {
-    name.strip_prefix("*.").unwrap_or(name)
 }

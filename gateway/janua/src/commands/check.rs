@@ -3,11 +3,12 @@
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
+use janua_acme::Delegation;
 use janua_config::Diagnostics;
 use serde_json::json;
 
 use super::table::counted;
-use super::{CommandResult, Output};
+use super::{CommandResult, Output, printable};
 use crate::gateway::{self, StartError};
 
 pub(super) fn check(config: &Path) -> CommandResult {
@@ -19,12 +20,14 @@ pub(super) fn check(config: &Path) -> CommandResult {
     let size = [(sites, "site"), (routes, "route"), (policies, "policy")]
         .map(|(n, noun)| counted(n as u64, noun))
         .join(", ");
+    let delegations = gateway::delegations(&loaded);
     let warnings = &loaded.warnings;
     Ok(Output {
         person: format!(
-            "{}{} is valid: {size}",
+            "{}{} is valid: {size}{}",
             warnings.render(io::stdout().is_terminal() && wants_color()),
-            config.display()
+            config.display(),
+            printable(&dns(&delegations))
         ),
         json: json!({
             "valid": true,
@@ -33,8 +36,25 @@ pub(super) fn check(config: &Path) -> CommandResult {
             "policies": policies,
             "warnings": warnings,
             "errors": [],
+            "dns_records": delegations
+                .iter()
+                .map(|one| json!({ "record": one.record, "instead": one.instead }))
+                .collect::<Vec<_>>(),
         }),
     })
+}
+
+/// The records that the DNS needs once for certificates by ACME.
+fn dns(delegations: &[Delegation]) -> String {
+    if delegations.is_empty() {
+        return String::new();
+    }
+    let lines = delegations.iter().map(|one| match &one.instead {
+        None => format!("\n  {}  is there", one.record),
+        Some(instead) => format!("\n  {}  is missing: {instead}", one.record),
+    });
+    let lines: String = lines.collect();
+    format!("\nrecords that the DNS needs once, for certificates by DNS-01:{lines}")
 }
 
 fn refused(config: &Path, found: &Diagnostics) -> Output {
