@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use janua_dns01::{Lookup, Responder, Webhook, Zones, challenge_name};
+use janua_dns01::{Check, Lookup, Responder, Webhook, Zones, challenge_name};
 
 use crate::accounts::Accounts;
 use crate::door::Door;
@@ -26,6 +26,8 @@ pub(crate) struct Desk {
     solvers: RefCell<HashMap<String, Result<Rc<Solver>, Failure>>>,
     responders: RefCell<Vec<Running>>,
     asker: RefCell<Option<Http>>,
+    /// Records that would be of use, by authority and name.
+    suggestions: RefCell<HashMap<(String, String), String>>,
 }
 
 /// A built-in name server that is running.
@@ -44,7 +46,23 @@ impl Desk {
             solvers: RefCell::default(),
             responders: RefCell::default(),
             asker: RefCell::default(),
+            suggestions: RefCell::default(),
         }
+    }
+
+    /// A record that would be of use for a name, or that none would.
+    pub(crate) fn suggest(&self, authority: &str, name: &str, record: Option<String>) {
+        let key = (authority.to_owned(), name.to_owned());
+        let mut suggestions = self.suggestions.borrow_mut();
+        match record {
+            Some(record) => drop(suggestions.insert(key, record)),
+            None => drop(suggestions.remove(&key)),
+        }
+    }
+
+    /// The record that would be of use for a name.
+    pub(crate) fn suggestion(&self, key: &(String, String)) -> Option<String> {
+        self.suggestions.borrow().get(key).cloned()
     }
 
     /// The client that asks whether names may have certificates. Reading whom the system
@@ -110,6 +128,7 @@ impl Desk {
             publisher,
             lookup: lookup.map_err(|error| Failure::new("dns", error))?,
             patience: dns.propagation_timeout,
+            is_checked: dns.lookup.check != Check::Off,
         })
     }
 

@@ -21,6 +21,7 @@ use instant_acme::{BodyWrapper, BytesResponse, HttpClient};
 use janua_tls::{ClientSettings, Roots, SystemRoots};
 
 use crate::failure::{Causes, Failure};
+use crate::persist;
 
 /// How long one request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,8 +38,10 @@ type Boxed = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone)]
 pub(crate) struct Http {
     client: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    /// Until when the server of the last answer wants to be left alone.
+    /// How long the server of the last answer wants to be left alone.
     retry_after: Arc<Mutex<Option<Duration>>>,
+    /// What the authority calls itself in the records of dns-persist-01.
+    issuers: Arc<Mutex<Vec<String>>>,
 }
 
 impl Http {
@@ -63,6 +66,7 @@ impl Http {
                 .pool_idle_timeout(Duration::from_secs(15))
                 .build(connector),
             retry_after: Arc::default(),
+            issuers: Arc::default(),
         })
     }
 
@@ -72,6 +76,13 @@ impl Http {
             .retry_after
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the authority calls itself in the records of dns-persist-01; none if it has
+    /// not offered that challenge.
+    pub(crate) fn issuers(&self) -> Vec<String> {
+        let issuers = self.issuers.lock();
+        issuers.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Asks by GET, and returns the status.
@@ -119,8 +130,11 @@ impl Http {
             .retry_after
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = retry_after(&head.headers);
-        let body = Limited::new(body, LARGEST).collect().await?;
-        Ok(Response::from_parts(head, body.to_bytes()))
+        let body = Limited::new(body, LARGEST).collect().await?.to_bytes();
+        if let Some(issuers) = persist::issuers(&body) {
+            *self.issuers.lock().unwrap_or_else(PoisonError::into_inner) = issuers;
+        }
+        Ok(Response::from_parts(head, body))
     }
 }
 

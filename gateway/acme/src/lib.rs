@@ -12,7 +12,7 @@
 //! | `attempt` | one attempt: the lock, the test directory, the authorities in order |
 //! | `order` | one order at one authority, from its placing to the stored chain |
 //! | `delegation` | the records that the DNS needs for the gateway's own name server |
-//! | `answers`, `solver` | how challenges are answered |
+//! | `answers`, `solver`, `persist` | how challenges are answered |
 //! | `accounts`, `http` | how authorities are talked to |
 //! | `schedule`, `subject`, `budget` | times, without any input or output |
 //! | `demand` | whether a name that a client asked for may have a certificate |
@@ -37,6 +37,7 @@ mod http;
 mod keeper;
 mod keys;
 mod order;
+mod persist;
 mod record;
 mod schedule;
 mod settings;

@@ -1,22 +1,23 @@
 //! One order: from the authority's first word to the stored certificate.
 
+mod prove;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use instant_acme::{
-    AuthorizationStatus, CertificateIdentifier, ChallengeStatus, ChallengeType, Error, Identifier,
-    NewOrder, Order, OrderStatus, RetryPolicy,
+    CertificateIdentifier, Error, Identifier, NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use janua_tls::Certificate;
 
 use crate::accounts::{Opened, with_wait};
-use crate::answers::{Answered, Answers, challenge_type, identifier};
+use crate::answers::{Answers, identifier};
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::keys;
 use crate::record::{self, PendingOrder, certificate_key, directory_key, order_key};
-use crate::settings::{Authority, Challenge};
+use crate::settings::Authority;
 
 /// How long an authority may take to check a name, and to issue a certificate.
 const PATIENCE: RetryPolicy = RetryPolicy::new()
@@ -78,7 +79,8 @@ impl Wish<'_> {
                 order
             }
         };
-        let chain = match self.carry_out(desk, &mut order, &mut pending, &key).await {
+        let carried_out = self.carry_out(desk, opened, &mut order, &mut pending, &key);
+        let chain = match carried_out.await {
             Ok(chain) => chain,
             Err(failure) => {
                 // It cannot become valid any more, and the next attempt begins anew.
@@ -171,13 +173,15 @@ impl Wish<'_> {
     async fn carry_out(
         &self,
         desk: &Desk,
+        opened: &Opened,
         order: &mut Order,
         pending: &mut PendingOrder,
         key: &str,
     ) -> Result<String, Failure> {
         if order.state().status == OrderStatus::Pending {
             let mut answers = Answers::default();
-            let proven = self.prove(desk, order, &mut answers, pending, key).await;
+            let proven = self.prove(desk, opened, order, &mut answers, pending, key);
+            let proven = proven.await;
             self.withdraw(desk, &answers.in_dns).await;
             drop(answers);
             proven?;
@@ -189,100 +193,6 @@ impl Wish<'_> {
         }
         let chain = order.poll_certificate(&PATIENCE).await;
         chain.map_err(|error| Failure::of(&error))
-    }
-
-    /// Proves control of the name.
-    async fn prove(
-        &self,
-        desk: &Desk,
-        order: &mut Order,
-        answers: &mut Answers,
-        pending: &mut PendingOrder,
-        key: &str,
-    ) -> Result<(), Failure> {
-        let mut authorizations = order.authorizations();
-        while let Some(authorization) = authorizations.next().await {
-            let mut authorization = authorization.map_err(|error| Failure::of(&error))?;
-            if authorization.status == AuthorizationStatus::Valid {
-                continue;
-            }
-            let offered = authorization
-                .challenges
-                .iter()
-                .map(|one| one.r#type.clone());
-            let challenge = self.choose(offered.collect())?;
-            let Some(mut handle) = authorization.challenge(challenge_type(challenge)) else {
-                continue;
-            };
-            let authorized = handle.key_authorization();
-            match challenge {
-                Challenge::Http01 => {
-                    answers
-                        .at_door
-                        .push(Answered::http(&desk.door, &handle.token, &authorized))
-                }
-                Challenge::TlsAlpn01 => {
-                    let answered = Answered::tls_alpn(&desk.door, self.name, &authorized)?;
-                    answers.at_door.push(answered);
-                }
-                Challenge::Dns01 => {
-                    let solver = desk.solver(self.authority)?;
-                    let domain = self.name.strip_prefix("*.").unwrap_or(self.name);
-                    let published = solver.present(domain, &authorized.dns_value()).await?;
-                    answers.in_dns.push(published.clone());
-                    // A gateway that is killed now must find the record again.
-                    pending.records.push(published.clone());
-                    record::write(&*desk.store, key, pending)?;
-                    solver.wait(&published).await?;
-                }
-            }
-            let ready = handle.set_ready().await;
-            ready.map_err(|error| Failure::of(&error))?;
-        }
-        let polled = order.poll_ready(&PATIENCE).await;
-        match polled {
-            Ok(OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid) => Ok(()),
-            Ok(_) => Err(refusal(order).await),
-            Err(error) => Err(Failure::of(&error)),
-        }
-    }
-
-    /// The challenge to answer: the first of the operator's that the authority offers, in
-    /// an order that changes with each failure.
-    fn choose(&self, offered: Vec<ChallengeType>) -> Result<Challenge, Failure> {
-        let known = &self.authority.challenges;
-        let usable: Vec<Challenge> = known
-            .iter()
-            .copied()
-            .filter(|&challenge| offered.contains(&challenge_type(challenge)))
-            .collect();
-        let turn = self.turn.checked_rem(usable.len()).unwrap_or_default();
-        usable.get(turn).copied().ok_or_else(|| {
-            Failure::new(
-                "settings",
-                format_args!(
-                    "the authority offers none of the challenges that are allowed here for \
-                     `{}`: it offers {offered:?}",
-                    self.name
-                ),
-            )
-        })
-    }
-
-    /// Removes records from the DNS. What cannot be removed is only logged: it does no harm.
-    async fn withdraw(&self, desk: &Desk, records: &[record::PublishedRecord]) {
-        for published in records {
-            let withdrawn = match desk.solver(self.authority) {
-                Ok(solver) => solver.withdraw(published).await,
-                Err(failure) => Err(failure),
-            };
-            if let Err(failure) = withdrawn {
-                tracing::warn!(
-                    name = published.name,
-                    "a record of DNS-01 could not be removed: {failure}"
-                );
-            }
-        }
     }
 
     /// Checks what was issued and stores it.
@@ -365,25 +275,4 @@ fn is_about_replacing(error: &Error) -> bool {
         }
         _ => false,
     }
-}
-
-/// Why an order has become invalid: what the authority says about its challenges.
-async fn refusal(order: &mut Order) -> Failure {
-    let mut authorizations = order.authorizations();
-    while let Some(Ok(mut authorization)) = authorizations.next().await {
-        let Ok(state) = authorization.refresh().await else {
-            continue;
-        };
-        let failed = state
-            .challenges
-            .iter()
-            .find(|challenge| challenge.status == ChallengeStatus::Invalid);
-        if let Some(problem) = failed.and_then(|challenge| challenge.error.as_ref()) {
-            return Failure::of_problem(problem);
-        }
-    }
-    Failure::new(
-        "protocol",
-        "the authority says that the order is invalid, and not why",
-    )
 }

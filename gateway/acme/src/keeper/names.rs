@@ -82,11 +82,13 @@ impl Keeper {
     /// The records that have to be in the DNS once for a name.
     pub(super) fn records(&self, subject: &Subject) -> Vec<String> {
         let authority = self.plan.authority(&subject.authority);
-        let Some(zones) = authority.and_then(delegation::zones) else {
-            return Vec::new();
-        };
-        let records = records(&[domain(&subject.name).to_owned()], zones);
-        records.iter().map(ToString::to_string).collect()
+        let zones = authority.and_then(delegation::zones);
+        let domain = [domain(&subject.name).to_owned()];
+        let records = zones.map(|zones| records(&domain, zones));
+        let key = (subject.authority.clone(), subject.name.clone());
+        let suggestion = self.desk.suggestion(&key);
+        let records = records.iter().flatten().map(ToString::to_string);
+        records.chain(suggestion).collect()
     }
 
     /// Looks whether the DNS has the records for a name.
