@@ -93,6 +93,10 @@ impl Lookup {
     /// All addresses of a server are asked. It may be silent at some, so that an
     /// address of IPv6 does no harm where there is no IPv6.
     ///
+    /// A value at the gateway's own [`Responder`](crate::Responder) is there at
+    /// once. It needs no waiting, which fails besides where the gateway cannot
+    /// reach itself at its public address.
+    ///
     /// # Errors
     /// At the deadline, what each server last answered: `ns2.example.net.
     /// (192.0.2.2) does not have the value yet; it has 1 other value`.
