@@ -8,6 +8,7 @@
 //! | certificates, and clients and upstreams that speak TLS | [`Authority`], [`TlsClient`], [`TlsServer`] |
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
 //! | clients and upstreams that speak HTTP/2 | [`Http2Client`], [`Frames`], [`Http2Upstream`] |
+//! | an authority that issues certificates, its DNS, and what fails between | [`Pebble`], [`Front`], [`StubDns`], [`DnsWebhook`], [`AskServer`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
 //!
 //! Every test starts everything it needs on free ports and stops it again, so all tests
@@ -22,6 +23,7 @@
     reason = "a harness that cannot go on fails the test that it runs"
 )]
 
+mod acme;
 mod background;
 mod eventually;
 mod example;
@@ -37,6 +39,10 @@ mod transport;
 mod upstream;
 mod wire;
 
+pub use acme::{
+    AskServer, Asked, Call, Challtestsrv, DnsWebhook, Fault, Front, Hold, Pebble, PebbleSettings,
+    Permission, Point, Question, Renewal, ReservedPort, StubDns, WebhookCall,
+};
 pub use eventually::{PATIENCE, eventually};
 pub use example::Example;
 pub use filler::{filler, filler_difference};

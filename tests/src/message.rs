@@ -274,6 +274,16 @@ impl Reply {
         reply
     }
 
+    /// The status.
+    pub(crate) fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body, as it was given.
+    pub(crate) fn content(&self) -> &[u8] {
+        &self.body
+    }
+
     /// Whether the server must close the connection afterwards: the reply says
     /// so, or consists of raw bytes that the server does not interpret.
     pub(crate) fn closes(&self) -> bool {

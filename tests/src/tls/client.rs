@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -47,8 +48,18 @@ impl TlsClient {
     /// A client that accepts the certificates of an authority.
     #[must_use]
     pub fn trusting(authority: &Authority) -> Self {
+        Self::trusting_root(authority.der())
+    }
+
+    /// A client that accepts what this root issues, directly or through others.
+    #[must_use]
+    pub fn trusting_pem(root: &str) -> Self {
+        Self::trusting_root(CertificateDer::from_pem_slice(root.as_bytes()).unwrap())
+    }
+
+    fn trusting_root(root: CertificateDer<'static>) -> Self {
         let mut roots = RootCertStore::empty();
-        roots.add(authority.der()).unwrap();
+        roots.add(root).unwrap();
         let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider());
         Self::verifying_by(verifier.build().unwrap(), Staple::default())
     }
