@@ -14,6 +14,7 @@
     reason = "these are tests"
 )]
 
+mod acme_harness;
 mod building;
 mod cache;
 mod cache_asked;
