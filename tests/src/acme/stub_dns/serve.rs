@@ -131,7 +131,7 @@ impl State {
                     return Ok(Vec::new());
                 }
                 Found::Alias(record, target) => {
-                    answers.push(record);
+                    answers.push(*record);
                     asked.name = target;
                 }
                 Found::Absent => return Err(ResponseCode::NXDomain),

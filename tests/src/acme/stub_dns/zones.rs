@@ -21,7 +21,7 @@ pub(super) enum Found {
     /// These records, none if the name has none of the type.
     Records(Vec<Record>),
     /// The name is an alias.
-    Alias(Record, Name),
+    Alias(Box<Record>, Name),
     /// Another server knows.
     Delegated(SocketAddr),
     /// There is no such name.
@@ -92,7 +92,7 @@ impl Zones {
             && let Some(RData::CNAME(CNAME(target))) = alias.first()
         {
             let record = record(name, RData::CNAME(CNAME(target.clone())));
-            return Found::Alias(record, target.clone());
+            return Found::Alias(Box::new(record), target.clone());
         }
         if let Some(known) = self.records.get(&(name.clone(), kind)) {
             let records = known.iter().map(|data| record(name, data.clone()));
