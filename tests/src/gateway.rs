@@ -60,13 +60,37 @@ impl Gateway {
             settings,
             addresses: Vec::new(),
         };
+        gateway.become_ready().await;
+        gateway
+    }
+
+    async fn become_ready(&mut self) {
         let ready = eventually(async || {
-            gateway.process.expect_running();
-            gateway.is_ready().await.then_some(())
+            self.process.expect_running();
+            self.is_ready().await.then_some(())
         });
         assert!(ready.await.is_some(), "the gateway did not become ready");
-        gateway.find_addresses().await;
-        gateway
+        self.find_addresses().await;
+    }
+
+    /// Kills it, as the kernel does when memory is short, and waits for its end.
+    pub async fn kill(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        assert_eq!(self.ended().await, None, "it was killed");
+    }
+
+    /// Has it end as an operator does, and waits for that.
+    pub async fn stop(&mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        assert_eq!(self.ended().await, Some(0), "{}", self.messages());
+    }
+
+    /// Starts it again after it has ended, with the configuration and the state that it left,
+    /// and waits until it is ready.
+    pub async fn start_again(&mut self) {
+        assert!(self.has_ended(), "it runs");
+        self.process = Process::start(self.directory.path(), &self.settings);
+        self.become_ready().await;
     }
 
     /// The directory to which relative paths of the configuration refer.

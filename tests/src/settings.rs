@@ -20,6 +20,7 @@ pub struct Settings {
     open_files: Option<u64>,
     environment: Vec<(String, String)>,
     cache_dir: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
     hosts: Option<String>,
     watch: bool,
     is_over_tls: bool,
@@ -39,6 +40,7 @@ impl Settings {
             open_files: None,
             environment: Vec::new(),
             cache_dir: None,
+            state_dir: None,
             hosts: None,
             watch: false,
             is_over_tls: Transport::of_process() != Transport::Plain,
@@ -96,6 +98,14 @@ impl Settings {
         self
     }
 
+    /// Uses another `state_dir` than `state` in its own directory, such as one that gateways
+    /// share.
+    #[must_use]
+    pub fn state_dir(mut self, path: &Path) -> Self {
+        self.state_dir = Some(path.to_owned());
+        self
+    }
+
     /// Uses a hosts file with one entry: `127.0.0.1 backend`.
     #[must_use]
     pub fn hosts(mut self, lines: &str) -> Self {
@@ -143,7 +153,8 @@ impl Settings {
 
     /// The complete configuration file.
     pub(crate) fn complete(&self, config: &str, directory: &Path) -> String {
-        let state_dir = directory.join("state");
+        let own = directory.join("state");
+        let state_dir = self.state_dir.as_deref().unwrap_or(&own);
         let state_dir = state_dir.display();
         let cache_dir = self.cache_dir.as_deref();
         let cache_dir = cache_dir.map(|path| format!("cache_dir = \"{}\"\n", path.display()));

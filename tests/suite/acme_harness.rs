@@ -8,62 +8,32 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use janua_tests::{
-    AskServer, Asked, Challtestsrv, DnsWebhook, Endpoint, Fault, Front, Pebble, PebbleSettings,
+    AskServer, Asked, Challtestsrv, DnsWebhook, Endpoint, Fault, PebbleSettings,
     Permission, Point, Renewal, Reply, Request, ReservedPort, Response, StubDns, Upstream, Wire,
 };
 use serde_json::{Value, json};
-use x509_cert::Certificate;
-use x509_cert::der::Decode as _;
 
+use crate::acme::{NAME, Scene, serial};
 use client::Client;
 
-const NAME: &str = "sales.example.com";
-
-/// An authority with a front, and the ports on which it validates.
-struct Scene {
-    http: ReservedPort,
-    dns: StubDns,
-    pebble: Pebble,
-    front: Front,
+/// A client without an account, through the front.
+async fn client(scene: &Scene) -> Client {
+    Client::new(&scene.pebble, scene.front.address()).await
 }
 
-impl Scene {
-    async fn new() -> Self {
-        Self::with(|settings| settings).await
-    }
-
-    async fn with(set: impl FnOnce(PebbleSettings) -> PebbleSettings) -> Self {
-        let (http, tls) = (ReservedPort::reserve(), ReservedPort::reserve());
-        let dns = StubDns::start().await;
-        let settings = PebbleSettings::new(http.number(), tls.number(), dns.address());
-        let pebble = set(settings).start().await;
-        let front = Front::of(&pebble).await;
-        Self {
-            http,
-            dns,
-            pebble,
-            front,
-        }
-    }
-
-    async fn client(&self) -> Client {
-        Client::new(&self.pebble, self.front.address()).await
-    }
-
-    /// Answers HTTP-01 with this, whatever is asked for.
-    async fn answer_http(&self, authorization: &str) -> Upstream {
-        let reply = Reply::ok(authorization);
-        let endpoint = Endpoint::Tcp(self.http.address());
-        Upstream::at(endpoint, move |mut visit| {
-            let reply = reply.clone();
-            async move {
-                if visit.request().await.is_ok() {
-                    visit.wire.send(reply.to_bytes("GET")).await;
-                }
+/// Answers HTTP-01 with this, whatever is asked for, where a gateway would.
+async fn answer_http(scene: &Scene, authorization: &str) -> Upstream {
+    let reply = Reply::ok(authorization);
+    let endpoint = Endpoint::Tcp(scene.http.address());
+    Upstream::at(endpoint, move |mut visit| {
+        let reply = reply.clone();
+        async move {
+            if visit.request().await.is_ok() {
+                visit.wire.send(reply.to_bytes("GET")).await;
             }
-        })
-        .await
-    }
+        }
+    })
+    .await
 }
 
 /// The certificates of a chain as DER.
@@ -79,12 +49,6 @@ fn certificates(chain: &str) -> Vec<Vec<u8>> {
     blocks.map(decode).collect()
 }
 
-fn serial(der: &[u8]) -> Vec<u8> {
-    let certificate = Certificate::from_der(der).unwrap();
-    let number = certificate.tbs_certificate.serial_number;
-    number.as_bytes().to_vec()
-}
-
 fn kind(answer: &Response) -> String {
     answer.json()["type"].as_str().unwrap().to_owned()
 }
@@ -92,11 +56,11 @@ fn kind(answer: &Response) -> String {
 #[tokio::test]
 async fn an_account_and_an_order_by_http() {
     let scene = Scene::new().await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     assert_eq!(client.register().await.status, 201);
     let (url, order) = client.order(NAME).await;
     let challenge = client.challenge(&order, "http-01").await;
-    let upstream = scene.answer_http(&client.authorize(&challenge)).await;
+    let upstream = answer_http(&scene, &client.authorize(&challenge)).await;
     assert_eq!(client.validate(&order, &challenge).await, "valid");
     let chain = client.finalize(&url, &order, NAME).await;
 
@@ -162,7 +126,7 @@ async fn an_account_and_an_order_by_http() {
 #[tokio::test]
 async fn an_authority_that_starts_again_knows_nothing() {
     let mut scene = Scene::new().await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     client.register().await;
     let root = scene.pebble.issuing_root().await;
     scene.pebble.stop();
@@ -191,7 +155,7 @@ async fn what_is_asked_of_new_accounts_and_names() {
             .strict()
     })
     .await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     assert_eq!(client.directory["meta"]["externalAccountRequired"], true);
     let answer = client.register().await;
     assert_eq!(
@@ -200,11 +164,11 @@ async fn what_is_asked_of_new_accounts_and_names() {
     );
 
     let scene = Scene::with(|settings| settings.bad_nonces(100).blocked("blocked.example")).await;
-    let answer = scene.client().await.register().await;
+    let answer = client(&scene).await.register().await;
     assert_eq!(kind(&answer), "urn:ietf:params:acme:error:badNonce");
 
     let scene = Scene::with(|settings| settings.blocked("blocked.example")).await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     client.register().await;
     let payload = json!({ "identifiers": [{ "type": "dns", "value": "www.blocked.example" }] });
     let answer = client.ask("newOrder", &payload).await;
@@ -217,7 +181,7 @@ async fn what_is_asked_of_new_accounts_and_names() {
 #[tokio::test]
 async fn what_the_front_adds() {
     let scene = Scene::new().await;
-    let client = scene.client().await;
+    let client = client(&scene).await;
     assert!(client.directory["renewalInfo"].is_null());
     scene
         .front
@@ -230,7 +194,7 @@ async fn what_the_front_adds() {
         Renewal::after(std::time::Duration::from_secs(86_400)),
     );
 
-    let client = scene.client().await;
+    let client = client(&scene).await;
     assert_eq!(
         client.directory["meta"]["profiles"],
         json!({ "shortlived": "six days" })
@@ -255,7 +219,7 @@ async fn what_the_front_adds() {
 #[tokio::test]
 async fn what_the_front_spoils() {
     let scene = Scene::new().await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     client.register().await;
     let (front, pebble) = (&scene.front, &scene.pebble);
     let payload = json!({ "identifiers": [{ "type": "dns", "value": NAME }] });
@@ -301,11 +265,11 @@ async fn what_the_front_spoils() {
 #[tokio::test]
 async fn a_certificate_that_is_not_ready() {
     let scene = Scene::new().await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     client.register().await;
     let (url, order) = client.order(NAME).await;
     let challenge = client.challenge(&order, "http-01").await;
-    let _upstream = scene.answer_http(&client.authorize(&challenge)).await;
+    let _upstream = answer_http(&scene, &client.authorize(&challenge)).await;
     client.validate(&order, &challenge).await;
     scene
         .front
@@ -322,7 +286,7 @@ async fn a_certificate_that_is_not_ready() {
 #[tokio::test]
 async fn requests_that_are_held() {
     let scene = Scene::new().await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     let before = scene.front.hold(Asked::NewAccount, Point::Request);
     let after = scene.front.hold(Asked::NewAccount, Point::Answer);
     let (registered, ()) = tokio::join!(client.register(), async {
@@ -356,7 +320,7 @@ async fn requests_that_are_held() {
 async fn orders_by_dns() {
     let other = StubDns::start().await;
     let scene = Scene::new().await;
-    let mut client = scene.client().await;
+    let mut client = client(&scene).await;
     client.register().await;
     let alias = "_acme-challenge.sales.example.com";
     scene.dns.set_cname(alias, "sales.acme.example.com");

@@ -14,7 +14,17 @@
     reason = "these are tests"
 )]
 
+mod acme;
+mod acme_accounts;
+mod acme_dns;
+mod acme_failures;
 mod acme_harness;
+mod acme_http;
+mod acme_on_demand;
+mod acme_reload;
+mod acme_renewal;
+mod acme_restarts;
+mod acme_tls_alpn;
 mod building;
 mod cache;
 mod cache_asked;

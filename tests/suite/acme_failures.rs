@@ -1,0 +1,195 @@
+//! Orders that fail: what the operator is told, what clients get meanwhile, and that it is mended
+//! once the cause is.
+
+use janua_tests::{Asked, Fault, Gateway, assert_eventually};
+
+use crate::acme::{HTTP, NAME, Scene, issuer, listed, lists, renew, shown, site};
+
+/// The authority can be reached neither when the gateway starts nor later; then it can.
+#[tokio::test]
+async fn an_authority_that_is_down() {
+    let mut scene = Scene::new().await;
+    scene.pebble.stop();
+    let gateway = scene.start(&[NAME]).await;
+    assert_eventually!(scene.front.count(Asked::Directory) > 0);
+    let before = shown(&gateway, NAME).await;
+    assert!(!issuer(&before).contains("Pebble"));
+    assert_eventually!(listed(&gateway, NAME).await.unwrap()["last_error"].is_string());
+    scene.pebble.start_again().await;
+    renew(&gateway, NAME).await;
+    scene.issued(&gateway, NAME).await;
+    assert!(listed(&gateway, NAME).await.unwrap()["last_error"].is_null());
+}
+
+/// The wait that the authority asks for is respected.
+#[tokio::test]
+async fn a_rate_limit() {
+    let scene = Scene::new().await;
+    scene.front.fail(Asked::NewOrder, 1, Fault::rate_limited(3600));
+    let gateway = scene.start(&[NAME]).await;
+    lists(&gateway, NAME, "too many certificates (5) already issued").await;
+    lists(&gateway, NAME, "rateLimited").await;
+    let said = gateway.messages();
+    assert!(said.contains("too many certificates (5) already issued"), "{said}");
+    assert_eq!(scene.front.count(Asked::NewOrder), 1);
+    // An operator knows better.
+    renew(&gateway, NAME).await;
+    scene.issued(&gateway, NAME).await;
+}
+
+/// The wait is over soon: the gateway tries again by itself, and not before.
+#[tokio::test]
+async fn a_rate_limit_that_ends() {
+    let scene = Scene::new().await;
+    scene.front.fail(Asked::NewOrder, 1, Fault::rate_limited(2));
+    let begin = std::time::Instant::now();
+    let gateway = scene.start(&[NAME]).await;
+    scene.front.asked(Asked::NewOrder, 2).await;
+    let waited = begin.elapsed();
+    assert!(waited >= std::time::Duration::from_secs(2), "{waited:?}");
+    scene.issued(&gateway, NAME).await;
+}
+
+/// The problem document with its subproblems, for a person and for machines.
+#[tokio::test]
+async fn a_name_that_the_authority_rejects() {
+    let scene = Scene::new().await;
+    let wrong = "wrong.example.com";
+    scene.front.fail(Asked::NewOrder, 1, Fault::rejected(&[wrong]));
+    let gateway = scene.start(&[wrong]).await;
+    lists(&gateway, wrong, "rejectedIdentifier").await;
+    lists(&gateway, wrong, &format!("the policy forbids issuing for {wrong}")).await;
+    let said = gateway.messages();
+    assert!(said.contains(&format!("the policy forbids issuing for {wrong}")), "{said}");
+    assert!(said.contains("rejectedIdentifier"), "{said}");
+}
+
+/// One name that cannot be validated does not hold up another.
+#[tokio::test]
+async fn a_name_that_leads_elsewhere() {
+    let scene = Scene::new().await;
+    let wrong = "wrong.example.com";
+    // Nothing listens there on the port.
+    scene.dns.set_addresses(wrong, &["127.0.0.2".parse().unwrap()]);
+    let gateway = Gateway::start(scene.by_http(&[site(&[wrong, NAME])])).await;
+    scene.issued(&gateway, NAME).await;
+    lists(&gateway, wrong, "127.0.0.2").await;
+    scene.dns.forget(wrong);
+    renew(&gateway, wrong).await;
+    scene.issued(&gateway, wrong).await;
+}
+
+#[tokio::test]
+async fn an_authority_that_refuses_half_of_its_nonces() {
+    let scene = Scene::with(|settings| settings.bad_nonces(50)).await;
+    let names = ["a.example.com", "b.example.com", "c.example.com"];
+    let gateway = scene.start(&names).await;
+    for name in names {
+        scene.issued(&gateway, name).await;
+    }
+    assert_eq!(scene.front.orders().len(), 3);
+    let refused = scene.front.calls().iter().filter(|call| call.status == Some(400)).count();
+    assert!(refused > 0);
+}
+
+/// Errors of a moment: of the authority, of what is before it, and of the network.
+#[tokio::test]
+async fn what_goes_wrong_once() {
+    for asked in [Asked::Directory, Asked::NewOrder, Asked::Order, Asked::Certificate] {
+        for fault in [Fault::internal(), Fault::Page(502), Fault::Reset, Fault::bad_nonce()] {
+            if asked == Asked::Directory && matches!(fault, Fault::Problem { status: 400, .. }) {
+                continue;
+            }
+            let scene = Scene::new().await;
+            scene.front.fail(asked, 1, fault.clone());
+            let gateway = scene.start(&[NAME]).await;
+            let client = scene.pebble.client().await;
+            let address = gateway.address_of("https");
+            // If it was not repeated at once, it is a failure that the operator sees.
+            assert_eventually!(
+                client.anew().connect(address, NAME).await.is_ok()
+                    || listed(&gateway, NAME).await.unwrap()["last_error"].is_string()
+            );
+            if client.anew().connect(address, NAME).await.is_err() {
+                renew(&gateway, NAME).await;
+            }
+            scene.issued(&gateway, NAME).await;
+        }
+    }
+}
+
+/// The authority has forgotten the account: another one is made.
+#[tokio::test]
+async fn an_authority_that_knows_nothing_any_more() {
+    let mut scene = Scene::new().await;
+    let gateway = scene.start(&[NAME]).await;
+    let first = scene.issued(&gateway, NAME).await;
+    scene.pebble.stop();
+    scene.pebble.start_again().await;
+    renew(&gateway, NAME).await;
+    // The root is another one, too.
+    let second = scene.issued(&gateway, NAME).await;
+    assert_ne!(first, second);
+    assert!(scene.front.successes(Asked::NewAccount) >= 2);
+}
+
+#[tokio::test]
+async fn another_authority_when_the_first_one_fails() {
+    let scene = Scene::new().await;
+    let other = Scene::new().await;
+    scene.front.fail(Asked::NewOrder, 1000, Fault::rejected(&[NAME]));
+    // It validates on the same ports.
+    let settings = janua_tests::PebbleSettings::new(
+        scene.http.number(),
+        scene.tls.number(),
+        scene.dns.address(),
+    );
+    let second = settings.start().await;
+    let front = janua_tests::Front::of(&second).await;
+    drop(other);
+    let acme = format!(
+        "{HTTP}fallback = [\"second\"]\n\n[acme.second]\naccept_terms = true\n\
+         directory = \"{}\"\nroots = {:?}\n{HTTP}",
+        front.directory_url(),
+        second.ca_path()
+    );
+    let gateway = Gateway::start(scene.config(&acme, &[site(&[NAME])])).await;
+    scene.front.asked(Asked::NewOrder, 1).await;
+    let client = second.client().await;
+    let address = gateway.address_of("https");
+    // It takes some failures; an operator need not wait for them.
+    for _ in 0..5 {
+        if client.anew().connect(address, NAME).await.is_ok() {
+            break;
+        }
+        let failures = scene.front.count(Asked::NewOrder);
+        renew(&gateway, NAME).await;
+        assert_eventually!(
+            scene.front.count(Asked::NewOrder) > failures
+                || client.anew().connect(address, NAME).await.is_ok()
+        );
+    }
+    assert_eventually!(client.anew().connect(address, NAME).await.is_ok());
+    let account = &front.calls_of(Asked::NewAccount)[0];
+    assert!(account.payload["contact"].is_null() || account.payload["contact"] == serde_json::json!([]));
+}
+
+/// The certificate is served though it cannot be kept, and the operator is told.
+#[tokio::test]
+async fn a_state_directory_that_cannot_be_written() {
+    let scene = Scene::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("state")).unwrap();
+    // In the place of a directory, which stops root too.
+    let file = directory.path().join("state/acme");
+    std::fs::write(&file, "").unwrap();
+    let config = scene.by_http(&[site(&[NAME])]);
+    let gateway = janua_tests::Settings::new().start_in(directory, config).await;
+    lists(&gateway, NAME, "state/acme").await;
+    assert!(gateway.messages().contains("state/acme"));
+    // Nothing is asked of the authority that would be lost.
+    assert_eq!(scene.front.orders().len(), 0);
+    std::fs::remove_file(file).unwrap();
+    renew(&gateway, NAME).await;
+    scene.issued(&gateway, NAME).await;
+}

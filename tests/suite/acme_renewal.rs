@@ -1,0 +1,143 @@
+//! Certificates that are renewed: when the authority suggests it (RFC 9773), when an operator
+//! wants it, and in good time; and those that are revoked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use janua_tests::{Asked, Gateway, Renewal, assert_eventually};
+use serde_json::json;
+use x509_cert::Certificate;
+use x509_cert::der::{Decode as _, Encode as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::acme::{HTTP, NAME, Scene, certs, listed, renew, serial, served, site};
+
+/// How renewal information names a certificate (RFC 9773, section 4.1).
+fn identifier(certificate: &[u8]) -> String {
+    let parsed = Certificate::from_der(certificate).unwrap();
+    let extensions = parsed.tbs_certificate.extensions.unwrap();
+    let authority = extensions
+        .iter()
+        .find(|extension| extension.extn_id.to_string() == "2.5.29.35")
+        .unwrap();
+    // SEQUENCE { [0] keyIdentifier }, which is all that the authority writes.
+    let value = authority.extn_value.to_der().unwrap();
+    let key = &value[value.len() - 20..];
+    let number = URL_SAFE_NO_PAD.encode(serial(certificate));
+    format!("{}.{number}", URL_SAFE_NO_PAD.encode(key))
+}
+
+#[tokio::test]
+async fn a_window_that_is_past() {
+    let scene = Scene::new().await;
+    scene.front.renew(Renewal::after(Duration::from_secs(30 * 86_400)));
+    let acme = format!("{HTTP}profile = \"shortlived\"\n");
+    scene.front.offer_profiles(json!({ "shortlived": "six days", "classic": "ninety days" }));
+    let mut gateway = Gateway::start(scene.config(&acme, &[site(&[NAME])])).await;
+    let first = scene.issued(&gateway, NAME).await;
+    // It asks for the one that it has, and orders nothing.
+    scene.front.asked(Asked::RenewalInfo, 1).await;
+    let asked = &scene.front.calls_of(Asked::RenewalInfo)[0];
+    assert_eq!(asked.path, format!("/renewal-info/{}", identifier(&first)));
+    assert_eq!(asked.method, "GET");
+
+    // The authority has revoked it, say, and wants it replaced.
+    let overdue = Renewal::overdue().explained("https://authority.example/incident");
+    scene.front.renew_one(&identifier(&first), overdue);
+    gateway.stop().await;
+    gateway.start_again().await;
+    let client = scene.pebble.client().await;
+    assert_eventually!(served(&gateway, &client, NAME).await != first);
+    let orders = scene.front.orders();
+    assert_eq!(orders.len(), 2, "{orders:#?}");
+    assert_eq!(orders[0].payload["profile"], "shortlived");
+    assert!(orders[0].payload["replaces"].is_null());
+    assert_eq!(orders[1].payload["profile"], "shortlived");
+    assert_eq!(orders[1].payload["replaces"], identifier(&first));
+    assert!(gateway.messages().contains("https://authority.example/incident"));
+}
+
+/// Without renewal information: after two thirds of the time.
+#[tokio::test]
+async fn a_certificate_that_is_short_lived() {
+    let scene = Scene::with(|settings| settings.validity(9)).await;
+    let gateway = scene.start(&[NAME]).await;
+    let first = scene.issued(&gateway, NAME).await;
+    let client = scene.pebble.client().await;
+    assert_eventually!({
+        let connected = client.anew().connect(gateway.address_of("https"), NAME).await;
+        connected.is_ok_and(|wire| wire.handshake().certificate.as_deref() != Some(&*first))
+    });
+}
+
+#[tokio::test]
+async fn a_renewal_under_load() {
+    let scene = Scene::new().await;
+    let gateway = scene.start(&[NAME]).await;
+    let first = scene.issued(&gateway, NAME).await;
+    let client = scene.pebble.client().await;
+    let address = gateway.address_of("https");
+    let (ends, handshakes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (ends, handshakes) = (Arc::clone(&ends), Arc::clone(&handshakes));
+            let client = client.clone();
+            tokio::spawn(async move {
+                while !ends.load(Ordering::Relaxed) {
+                    client.anew().connect(address, NAME).await.unwrap();
+                    handshakes.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    assert_eventually!(handshakes.load(Ordering::Relaxed) > 4);
+    let mut last = first;
+    for _ in 0..3 {
+        renew(&gateway, NAME).await;
+        assert_eventually!(served(&gateway, &client, NAME).await != last);
+        last = served(&gateway, &client, NAME).await;
+    }
+    let so_far = handshakes.load(Ordering::Relaxed);
+    assert_eventually!(handshakes.load(Ordering::Relaxed) > so_far + 4);
+    ends.store(true, Ordering::Relaxed);
+    for client in clients {
+        client.await.unwrap();
+    }
+    assert_eq!(scene.front.orders().len(), 4);
+}
+
+/// One that was revoked is replaced.
+#[tokio::test]
+async fn a_certificate_that_an_operator_revokes() {
+    let scene = Scene::new().await;
+    let gateway = scene.start(&[NAME]).await;
+    let first = scene.issued(&gateway, NAME).await;
+    let ran = certs(&gateway, &["revoke", NAME]).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eventually!(scene.status(&first).await.as_deref() == Some("Revoked"));
+    let sent = &scene.front.calls_of(Asked::Revoke)[0].payload["certificate"];
+    assert_eq!(*sent, URL_SAFE_NO_PAD.encode(&first));
+    let client = scene.pebble.client().await;
+    assert_eventually!(served(&gateway, &client, NAME).await != first);
+    let second = served(&gateway, &client, NAME).await;
+    assert_eq!(scene.status(&second).await.as_deref(), Some("Valid"));
+}
+
+#[tokio::test]
+async fn names_that_no_certificate_has() {
+    let scene = Scene::new().await;
+    let gateway = scene.start(&[NAME]).await;
+    scene.issued(&gateway, NAME).await;
+    for command in ["renew", "revoke"] {
+        let ran = certs(&gateway, &[command, "unknown.example.com"]).await;
+        assert_ne!(ran.code, Some(0), "{ran:?}");
+        assert!(ran.stderr.contains("unknown.example.com"), "{ran:?}");
+    }
+    assert_eq!(scene.front.orders().len(), 1);
+    assert_eq!(scene.front.count(Asked::Revoke), 0);
+    let listed = listed(&gateway, NAME).await.unwrap();
+    assert!(listed["last_error"].is_null(), "{listed}");
+}
