@@ -4,8 +4,8 @@
 use std::net::SocketAddr;
 
 use janua_tests::{
-    Front, Gateway, Pebble, PebbleSettings, Ran, Request, ReservedPort, Response, Settings,
-    StubDns, TlsClient, Wire, assert_eventually, run,
+    Front, Gateway, Pebble, PebbleSettings, Ran, Request, ReservedPort, Response, StubDns,
+    TlsClient, Wire, assert_eventually, run,
 };
 use serde_json::Value;
 use x509_cert::Certificate;
@@ -141,8 +141,9 @@ routes = [{{ respond = {{ body = \"served\" }} }}]
 
 /// The certificate that a client gets for a host, which must accept it: as DER.
 pub(crate) async fn served(gateway: &Gateway, client: &TlsClient, host: &str) -> Vec<u8> {
-    let connected = client.anew().connect(gateway.address_of("https"), host);
-    let wire = connected.await.unwrap_or_else(|error| panic!("{host}: {error}"));
+    let address = gateway.address_of("https");
+    let connected = client.anew().connect(address, host).await;
+    let wire = connected.unwrap_or_else(|error| panic!("{host}: {error}"));
     wire.handshake().certificate.clone().unwrap()
 }
 
@@ -196,7 +197,10 @@ pub(crate) async fn lists(gateway: &Gateway, host: &str, words: &str) {
         let listed = listed(gateway, host).await;
         listed.is_some_and(|listed| listed.to_string().contains(words))
     };
-    if janua_tests::eventually(async || says().await.then_some(())).await.is_none() {
+    if janua_tests::eventually(async || says().await.then_some(()))
+        .await
+        .is_none()
+    {
         panic!("{words:?} is not in {:#?}", listed(gateway, host).await);
     }
 }
@@ -205,9 +209,4 @@ pub(crate) async fn lists(gateway: &Gateway, host: &str, words: &str) {
 pub(crate) async fn renew(gateway: &Gateway, host: &str) {
     let ran = certs(gateway, &["renew", host]).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
-}
-
-/// A gateway in an empty directory.
-pub(crate) async fn start_with(settings: Settings, config: String) -> Gateway {
-    settings.start(config).await
 }

@@ -30,7 +30,10 @@ async fn an_account_that_is_bound() {
 async fn a_binding_that_is_missing_or_wrong() {
     for (lines, words) in [
         ("", "externalAccountRequired"),
-        ("eab = { id = \"kid-2\", key_file = \"eab.key\" }\n", "kid-2"),
+        (
+            "eab = { id = \"kid-2\", key_file = \"eab.key\" }\n",
+            "kid-2",
+        ),
     ] {
         let scene = Scene::with(|settings| settings.external_account("kid-1", KEY)).await;
         let gateway = gateway(&scene, lines, KEY).await;

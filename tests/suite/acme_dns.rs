@@ -1,11 +1,9 @@
 //! Certificates that are ordered by DNS-01: through the gateway's own name server, to which names
 //! are delegated, and through the webhook of a provider.
 
-use janua_tests::{
-    Asked, Challtestsrv, DnsWebhook, Gateway, ReservedPort, assert_eventually,
-};
+use janua_tests::{Asked, Challtestsrv, DnsWebhook, Gateway, ReservedPort, assert_eventually};
 
-use crate::acme::{NAME, Scene, lists, renew, site};
+use crate::acme::{NAME, Scene, listed, lists, renew, site};
 
 /// The lines for the gateway's own name server; with a zone, names are delegated by CNAME.
 fn responder(scene: &Scene, port: &ReservedPort, lines: &str) -> String {
@@ -31,7 +29,9 @@ fn delegate(scene: &Scene, port: &ReservedPort, domains: &[&str]) {
     scene.dns.delegate("acme.example.com", port.address());
     for domain in domains {
         let alias = format!("_acme-challenge.{domain}");
-        scene.dns.set_cname(&alias, &format!("{domain}.acme.example.com"));
+        scene
+            .dns
+            .set_cname(&alias, &format!("{domain}.acme.example.com"));
     }
 }
 
@@ -65,7 +65,10 @@ async fn a_wildcard_and_its_domain() {
     let scene = Scene::new().await;
     let port = ReservedPort::reserve();
     delegate(&scene, &port, &["example.com"]);
-    let sites = [site(&["example.com", "*.example.com"]), site(&["shop.example.com"])];
+    let sites = [
+        site(&["example.com", "*.example.com"]),
+        site(&["shop.example.com"]),
+    ];
     let gateway = Gateway::start(scene.config(&responder(&scene, &port, ZONE), &sites)).await;
     let apex = scene.issued(&gateway, "example.com").await;
     let wildcard = scene.issued(&gateway, "any.example.com").await;
@@ -84,7 +87,9 @@ async fn a_delegation_that_comes_later() {
     let port = ReservedPort::reserve();
     scene.dns.set_absent("acme.example.com");
     let alias = format!("_acme-challenge.{NAME}");
-    scene.dns.set_cname(&alias, &format!("{NAME}.acme.example.com"));
+    scene
+        .dns
+        .set_cname(&alias, &format!("{NAME}.acme.example.com"));
     let lines = format!("{ZONE}propagation_timeout = \"1s\"\n");
     let config = scene.config(&responder(&scene, &port, &lines), &[site(&[NAME])]);
     let gateway = Gateway::start(config).await;
@@ -156,4 +161,35 @@ async fn a_webhook_that_fails() {
     lists(&gateway, NAME, "the zone is locked").await;
     assert!(!gateway.messages().contains("secret"));
     assert_eq!(scene.front.count(Asked::Challenge), 0);
+}
+
+/// The name server stays on its port, and answers for what the new configuration says.
+#[tokio::test]
+async fn a_reload_that_changes_the_zone() {
+    let scene = Scene::new().await;
+    let port = ReservedPort::reserve();
+    delegate(&scene, &port, &[NAME]);
+    let before = responder(&scene, &port, "zone = \"before.example.com\"\n");
+    let mut gateway = Gateway::start(scene.config(&before, &[site(&[NAME])])).await;
+    assert_eventually!(listed(&gateway, NAME).await.is_some());
+    let after = responder(&scene, &port, ZONE);
+    gateway.reload(scene.config(&after, &[site(&[NAME])])).await;
+    scene.issued(&gateway, NAME).await;
+}
+
+/// Somebody else has the port of the name server: sites are served all the same.
+#[tokio::test]
+async fn a_port_that_is_taken() {
+    let scene = Scene::new().await;
+    let port = ReservedPort::reserve();
+    let taken = std::net::UdpSocket::bind(port.address()).unwrap();
+    delegate(&scene, &port, &[NAME]);
+    let config = scene.config(&responder(&scene, &port, ZONE), &[site(&[NAME])]);
+    let mut gateway = Gateway::start(config.clone()).await;
+    lists(&gateway, NAME, &port.address().to_string()).await;
+    assert!(gateway.messages().contains(&port.address().to_string()));
+    assert_eq!(scene.front.count(Asked::Challenge), 0);
+    drop(taken);
+    gateway.reload(config).await;
+    scene.issued(&gateway, NAME).await;
 }

@@ -1,7 +1,12 @@
 //! Orders that fail: what the operator is told, what clients get meanwhile, and that it is mended
 //! once the cause is.
 
-use janua_tests::{Asked, Fault, Gateway, assert_eventually};
+use std::time::UNIX_EPOCH;
+
+use janua_tests::{
+    Asked, Call, Fault, Front, Gateway, PebbleSettings, Point, Settings, assert_eventually,
+};
+use serde_json::Value;
 
 use crate::acme::{HTTP, NAME, Scene, issuer, listed, lists, renew, shown, site};
 
@@ -21,33 +26,49 @@ async fn an_authority_that_is_down() {
     assert!(listed(&gateway, NAME).await.unwrap()["last_error"].is_null());
 }
 
-/// The wait that the authority asks for is respected.
+/// The wait that the authority asks for is respected; an operator knows better.
 #[tokio::test]
 async fn a_rate_limit() {
     let scene = Scene::new().await;
-    scene.front.fail(Asked::NewOrder, 1, Fault::rate_limited(3600));
+    scene
+        .front
+        .fail(Asked::NewOrder, 1, Fault::rate_limited(7200));
     let gateway = scene.start(&[NAME]).await;
     lists(&gateway, NAME, "too many certificates (5) already issued").await;
     lists(&gateway, NAME, "rateLimited").await;
     let said = gateway.messages();
-    assert!(said.contains("too many certificates (5) already issued"), "{said}");
+    assert!(
+        said.contains("too many certificates (5) already issued"),
+        "{said}"
+    );
+    let listed = listed(&gateway, NAME).await.unwrap();
+    assert!(next_attempt(&listed) >= 7100, "{listed}");
     assert_eq!(scene.front.count(Asked::NewOrder), 1);
-    // An operator knows better.
     renew(&gateway, NAME).await;
     scene.issued(&gateway, NAME).await;
 }
 
-/// The wait is over soon: the gateway tries again by itself, and not before.
+/// In how many seconds it is tried again.
+fn next_attempt(listed: &Value) -> i64 {
+    let next = listed["next_attempt"].as_i64().unwrap();
+    let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
+    next - i64::try_from(now).unwrap()
+}
+
+/// The wait is that of the name: a reload because of another one does not end it.
 #[tokio::test]
-async fn a_rate_limit_that_ends() {
+async fn a_rate_limit_and_a_reload() {
     let scene = Scene::new().await;
-    scene.front.fail(Asked::NewOrder, 1, Fault::rate_limited(2));
-    let begin = std::time::Instant::now();
-    let gateway = scene.start(&[NAME]).await;
-    scene.front.asked(Asked::NewOrder, 2).await;
-    let waited = begin.elapsed();
-    assert!(waited >= std::time::Duration::from_secs(2), "{waited:?}");
-    scene.issued(&gateway, NAME).await;
+    let fault = Fault::rate_limited(7200);
+    scene.front.fail(Asked::NewOrder, 1, fault);
+    let mut gateway = scene.start(&[NAME]).await;
+    lists(&gateway, NAME, "rateLimited").await;
+    let sites = [site(&[NAME]), site(&["new.example.com"])];
+    gateway.reload(scene.by_http(&sites)).await;
+    scene.issued(&gateway, "new.example.com").await;
+    let orders = scene.front.calls_of(Asked::NewOrder);
+    let names: Vec<_> = orders.iter().map(Call::names).collect();
+    assert_eq!(names, [[NAME], ["new.example.com"]]);
 }
 
 /// The problem document with its subproblems, for a person and for machines.
@@ -55,12 +76,22 @@ async fn a_rate_limit_that_ends() {
 async fn a_name_that_the_authority_rejects() {
     let scene = Scene::new().await;
     let wrong = "wrong.example.com";
-    scene.front.fail(Asked::NewOrder, 1, Fault::rejected(&[wrong]));
+    scene
+        .front
+        .fail(Asked::NewOrder, 1, Fault::rejected(&[wrong]));
     let gateway = scene.start(&[wrong]).await;
     lists(&gateway, wrong, "rejectedIdentifier").await;
-    lists(&gateway, wrong, &format!("the policy forbids issuing for {wrong}")).await;
+    lists(
+        &gateway,
+        wrong,
+        &format!("the policy forbids issuing for {wrong}"),
+    )
+    .await;
     let said = gateway.messages();
-    assert!(said.contains(&format!("the policy forbids issuing for {wrong}")), "{said}");
+    assert!(
+        said.contains(&format!("the policy forbids issuing for {wrong}")),
+        "{said}"
+    );
     assert!(said.contains("rejectedIdentifier"), "{said}");
 }
 
@@ -70,7 +101,9 @@ async fn a_name_that_leads_elsewhere() {
     let scene = Scene::new().await;
     let wrong = "wrong.example.com";
     // Nothing listens there on the port.
-    scene.dns.set_addresses(wrong, &["127.0.0.2".parse().unwrap()]);
+    scene
+        .dns
+        .set_addresses(wrong, &["127.0.0.2".parse().unwrap()]);
     let gateway = Gateway::start(scene.by_http(&[site(&[wrong, NAME])])).await;
     scene.issued(&gateway, NAME).await;
     lists(&gateway, wrong, "127.0.0.2").await;
@@ -88,15 +121,30 @@ async fn an_authority_that_refuses_half_of_its_nonces() {
         scene.issued(&gateway, name).await;
     }
     assert_eq!(scene.front.orders().len(), 3);
-    let refused = scene.front.calls().iter().filter(|call| call.status == Some(400)).count();
+    let refused = scene
+        .front
+        .calls()
+        .iter()
+        .filter(|call| call.status == Some(400))
+        .count();
     assert!(refused > 0);
 }
 
 /// Errors of a moment: of the authority, of what is before it, and of the network.
 #[tokio::test]
 async fn what_goes_wrong_once() {
-    for asked in [Asked::Directory, Asked::NewOrder, Asked::Order, Asked::Certificate] {
-        for fault in [Fault::internal(), Fault::Page(502), Fault::Reset, Fault::bad_nonce()] {
+    for asked in [
+        Asked::Directory,
+        Asked::NewOrder,
+        Asked::Order,
+        Asked::Certificate,
+    ] {
+        for fault in [
+            Fault::internal(),
+            Fault::Page(502),
+            Fault::Reset,
+            Fault::bad_nonce(),
+        ] {
             if asked == Asked::Directory && matches!(fault, Fault::Problem { status: 400, .. }) {
                 continue;
             }
@@ -136,17 +184,14 @@ async fn an_authority_that_knows_nothing_any_more() {
 #[tokio::test]
 async fn another_authority_when_the_first_one_fails() {
     let scene = Scene::new().await;
-    let other = Scene::new().await;
-    scene.front.fail(Asked::NewOrder, 1000, Fault::rejected(&[NAME]));
+    scene
+        .front
+        .fail(Asked::NewOrder, 1000, Fault::rejected(&[NAME]));
     // It validates on the same ports.
-    let settings = janua_tests::PebbleSettings::new(
-        scene.http.number(),
-        scene.tls.number(),
-        scene.dns.address(),
-    );
+    let settings =
+        PebbleSettings::new(scene.http.number(), scene.tls.number(), scene.dns.address());
     let second = settings.start().await;
-    let front = janua_tests::Front::of(&second).await;
-    drop(other);
+    let front = Front::of(&second).await;
     let acme = format!(
         "{HTTP}fallback = [\"second\"]\n\n[acme.second]\naccept_terms = true\n\
          directory = \"{}\"\nroots = {:?}\n{HTTP}",
@@ -154,24 +199,13 @@ async fn another_authority_when_the_first_one_fails() {
         second.ca_path()
     );
     let gateway = Gateway::start(scene.config(&acme, &[site(&[NAME])])).await;
-    scene.front.asked(Asked::NewOrder, 1).await;
     let client = second.client().await;
     let address = gateway.address_of("https");
-    // It takes some failures; an operator need not wait for them.
-    for _ in 0..5 {
-        if client.anew().connect(address, NAME).await.is_ok() {
-            break;
-        }
-        let failures = scene.front.count(Asked::NewOrder);
-        renew(&gateway, NAME).await;
-        assert_eventually!(
-            scene.front.count(Asked::NewOrder) > failures
-                || client.anew().connect(address, NAME).await.is_ok()
-        );
-    }
     assert_eventually!(client.anew().connect(address, NAME).await.is_ok());
     let account = &front.calls_of(Asked::NewAccount)[0];
-    assert!(account.payload["contact"].is_null() || account.payload["contact"] == serde_json::json!([]));
+    assert!(
+        account.payload["contact"].is_null() || account.payload["contact"] == serde_json::json!([])
+    );
 }
 
 /// The certificate is served though it cannot be kept, and the operator is told.
@@ -184,7 +218,7 @@ async fn a_state_directory_that_cannot_be_written() {
     let file = directory.path().join("state/acme");
     std::fs::write(&file, "").unwrap();
     let config = scene.by_http(&[site(&[NAME])]);
-    let gateway = janua_tests::Settings::new().start_in(directory, config).await;
+    let gateway = Settings::new().start_in(directory, config).await;
     lists(&gateway, NAME, "state/acme").await;
     assert!(gateway.messages().contains("state/acme"));
     // Nothing is asked of the authority that would be lost.
@@ -192,4 +226,28 @@ async fn a_state_directory_that_cannot_be_written() {
     std::fs::remove_file(file).unwrap();
     renew(&gateway, NAME).await;
     scene.issued(&gateway, NAME).await;
+}
+
+/// It was issued, and the disk is full: clients get it all the same.
+#[tokio::test]
+async fn a_certificate_that_cannot_be_stored() {
+    let scene = Scene::new().await;
+    let hold = scene.front.hold(Asked::Certificate, Point::Answer);
+    let gateway = scene.start(&[NAME]).await;
+    hold.reached().await;
+    // In the place of the directory for certificates, beside that of orders in progress.
+    let state = gateway.directory().join("state/acme");
+    let folders = std::fs::read_dir(state).unwrap();
+    let mut folders = folders.map(|entry| entry.unwrap().path());
+    let folder = folders.find(|path| path.join("orders").is_dir()).unwrap();
+    std::fs::write(folder.join("certificates"), "").unwrap();
+    hold.release();
+    scene.issued(&gateway, NAME).await;
+    let said = gateway.messages();
+    assert!(said.contains("could not be stored"), "{said}");
+    assert_eq!(scene.front.orders().len(), 1);
+    // The operator mends it; the next one is stored.
+    std::fs::remove_file(folder.join("certificates")).unwrap();
+    renew(&gateway, NAME).await;
+    assert_eventually!(folder.join(format!("certificates/{NAME}.pem")).is_file());
 }

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use janua_tests::{
-    AskServer, Asked, Challtestsrv, DnsWebhook, Endpoint, Fault, PebbleSettings,
-    Permission, Point, Renewal, Reply, Request, ReservedPort, Response, StubDns, Upstream, Wire,
+    AskServer, Asked, Challtestsrv, DnsWebhook, Endpoint, Fault, PebbleSettings, Permission, Point,
+    Renewal, Reply, Request, ReservedPort, Response, StubDns, Upstream, Wire,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ use crate::acme::{NAME, Scene, serial};
 use client::Client;
 
 /// A client without an account, through the front.
-async fn client(scene: &Scene) -> Client {
+async fn client_of(scene: &Scene) -> Client {
     Client::new(&scene.pebble, scene.front.address()).await
 }
 
@@ -56,7 +56,7 @@ fn kind(answer: &Response) -> String {
 #[tokio::test]
 async fn an_account_and_an_order_by_http() {
     let scene = Scene::new().await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     assert_eq!(client.register().await.status, 201);
     let (url, order) = client.order(NAME).await;
     let challenge = client.challenge(&order, "http-01").await;
@@ -126,7 +126,7 @@ async fn an_account_and_an_order_by_http() {
 #[tokio::test]
 async fn an_authority_that_starts_again_knows_nothing() {
     let mut scene = Scene::new().await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     client.register().await;
     let root = scene.pebble.issuing_root().await;
     scene.pebble.stop();
@@ -155,7 +155,7 @@ async fn what_is_asked_of_new_accounts_and_names() {
             .strict()
     })
     .await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     assert_eq!(client.directory["meta"]["externalAccountRequired"], true);
     let answer = client.register().await;
     assert_eq!(
@@ -164,11 +164,11 @@ async fn what_is_asked_of_new_accounts_and_names() {
     );
 
     let scene = Scene::with(|settings| settings.bad_nonces(100).blocked("blocked.example")).await;
-    let answer = client(&scene).await.register().await;
+    let answer = client_of(&scene).await.register().await;
     assert_eq!(kind(&answer), "urn:ietf:params:acme:error:badNonce");
 
     let scene = Scene::with(|settings| settings.blocked("blocked.example")).await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     client.register().await;
     let payload = json!({ "identifiers": [{ "type": "dns", "value": "www.blocked.example" }] });
     let answer = client.ask("newOrder", &payload).await;
@@ -181,7 +181,7 @@ async fn what_is_asked_of_new_accounts_and_names() {
 #[tokio::test]
 async fn what_the_front_adds() {
     let scene = Scene::new().await;
-    let client = client(&scene).await;
+    let client = client_of(&scene).await;
     assert!(client.directory["renewalInfo"].is_null());
     scene
         .front
@@ -194,7 +194,7 @@ async fn what_the_front_adds() {
         Renewal::after(std::time::Duration::from_secs(86_400)),
     );
 
-    let client = client(&scene).await;
+    let client = client_of(&scene).await;
     assert_eq!(
         client.directory["meta"]["profiles"],
         json!({ "shortlived": "six days" })
@@ -219,7 +219,7 @@ async fn what_the_front_adds() {
 #[tokio::test]
 async fn what_the_front_spoils() {
     let scene = Scene::new().await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     client.register().await;
     let (front, pebble) = (&scene.front, &scene.pebble);
     let payload = json!({ "identifiers": [{ "type": "dns", "value": NAME }] });
@@ -265,7 +265,7 @@ async fn what_the_front_spoils() {
 #[tokio::test]
 async fn a_certificate_that_is_not_ready() {
     let scene = Scene::new().await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     client.register().await;
     let (url, order) = client.order(NAME).await;
     let challenge = client.challenge(&order, "http-01").await;
@@ -286,7 +286,7 @@ async fn a_certificate_that_is_not_ready() {
 #[tokio::test]
 async fn requests_that_are_held() {
     let scene = Scene::new().await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     let before = scene.front.hold(Asked::NewAccount, Point::Request);
     let after = scene.front.hold(Asked::NewAccount, Point::Answer);
     let (registered, ()) = tokio::join!(client.register(), async {
@@ -320,7 +320,7 @@ async fn requests_that_are_held() {
 async fn orders_by_dns() {
     let other = StubDns::start().await;
     let scene = Scene::new().await;
-    let mut client = client(&scene).await;
+    let mut client = client_of(&scene).await;
     client.register().await;
     let alias = "_acme-challenge.sales.example.com";
     scene.dns.set_cname(alias, "sales.acme.example.com");

@@ -27,19 +27,32 @@ async fn a_certificate_is_ordered_and_served() {
     let client = scene.pebble.client().await;
     let wire = client.connect(gateway.address_of("https"), NAME).await;
     let mut wire = wire.unwrap();
-    let answer = wire.exchange(&janua_tests::Request::get("/").host(NAME)).await;
+    let answer = wire
+        .exchange(&janua_tests::Request::get("/").host(NAME))
+        .await;
     assert_eq!((answer.status, answer.text()), (200, "served"));
 
     let account = &scene.front.calls_of(Asked::NewAccount)[0];
     assert_eq!(account.payload["contact"][0], "mailto:ops@example.com");
     assert_eq!(account.payload["termsOfServiceAgreed"], true);
     assert!(account.binding().is_null());
-    let agents: BTreeSet<_> = scene.front.calls().into_iter().map(|call| call.user_agent).collect();
+    let agents: BTreeSet<_> = scene
+        .front
+        .calls()
+        .into_iter()
+        .map(|call| call.user_agent)
+        .collect();
     let agents: Vec<_> = agents.into_iter().flatten().collect();
-    assert!(agents.len() == 1 && agents[0].contains("janua"), "{agents:?}");
+    assert!(
+        agents.len() == 1 && agents[0].contains("janua"),
+        "{agents:?}"
+    );
 
     let listed = listed(&gateway, NAME).await.unwrap();
-    assert!(listed["issuer"].as_str().unwrap().contains("Pebble"), "{listed}");
+    assert!(
+        listed["issuer"].as_str().unwrap().contains("Pebble"),
+        "{listed}"
+    );
     let metrics = gateway.metrics().await;
     let labels = [("site", NAME), ("name", NAME)];
     assert!(metrics.sum("janua_certificate_expiry_seconds", &labels) > 1e9);
@@ -103,7 +116,11 @@ async fn what_is_kept_is_for_the_owner_alone_and_used_after_a_restart() {
     let folder = gateway.directory().join("state/acme");
     let mut found = Vec::new();
     modes(&folder, &mut found);
-    found.push((folder.clone(), true, folder.metadata().unwrap().permissions().mode() & 0o7777));
+    found.push((
+        folder.clone(),
+        true,
+        folder.metadata().unwrap().permissions().mode() & 0o7777,
+    ));
     assert!(found.len() >= 4, "{found:?}");
     for (path, is_folder, mode) in &found {
         let expected = if *is_folder { 0o700 } else { 0o600 };
@@ -115,11 +132,17 @@ async fn what_is_kept_is_for_the_owner_alone_and_used_after_a_restart() {
     // The first that a client gets is the one that was kept.
     gateway.start_again().await;
     let client = scene.pebble.client().await;
-    assert_eq!(crate::acme::served(&gateway, &client, NAME).await, certificate);
+    assert_eq!(
+        crate::acme::served(&gateway, &client, NAME).await,
+        certificate
+    );
     gateway.stop().await;
     let since = scene.front.calls().split_off(asked);
     let new = [Asked::NewAccount, Asked::NewOrder, Asked::Finalize];
-    assert!(since.iter().all(|call| !new.contains(&call.asked)), "{since:#?}");
+    assert!(
+        since.iter().all(|call| !new.contains(&call.asked)),
+        "{since:#?}"
+    );
 }
 
 #[tokio::test]
@@ -143,7 +166,10 @@ async fn the_account_is_kept() {
 async fn keys_are_of_the_type_that_is_configured() {
     let scene = Scene::new().await;
     let named = |name: &str, key_type: &str| {
-        format!("[acme.{name}]\n{}{HTTP}key_type = \"{key_type}\"\n", scene.authority())
+        format!(
+            "[acme.{name}]\n{}{HTTP}key_type = \"{key_type}\"\n",
+            scene.authority()
+        )
     };
     let certificate = |name: &str| format!("certificate = {{ acme = \"{name}\" }}");
     let sites = [
@@ -151,7 +177,11 @@ async fn keys_are_of_the_type_that_is_configured() {
         site_with(&["p384.example.com"], &certificate("larger")),
         site_with(&["rsa.example.com"], &certificate("older")),
     ];
-    let acme = format!("{HTTP}{}{}", named("larger", "p384"), named("older", "rsa2048"));
+    let acme = format!(
+        "{HTTP}{}{}",
+        named("larger", "p384"),
+        named("older", "rsa2048")
+    );
     let gateway = Gateway::start(scene.config(&acme, &sites)).await;
     for (name, key_type) in [
         (NAME, "ECDSA P-256"),
@@ -161,4 +191,16 @@ async fn keys_are_of_the_type_that_is_configured() {
         scene.issued(&gateway, name).await;
         assert_eq!(listed(&gateway, name).await.unwrap()["key_type"], key_type);
     }
+}
+
+/// RFC 8738: clients that come to an address send no name.
+#[tokio::test]
+async fn an_address() {
+    let scene = Scene::new().await;
+    let gateway = scene.start(&["127.0.0.1"]).await;
+    scene.issued(&gateway, "127.0.0.1").await;
+    assert_eq!(
+        scene.front.orders()[0].payload["identifiers"][0]["type"],
+        "ip"
+    );
 }

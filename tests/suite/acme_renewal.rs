@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use janua_tests::{Asked, Gateway, Renewal, assert_eventually};
+use janua_tests::{Asked, Gateway, Point, Renewal, assert_eventually};
 use serde_json::json;
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
@@ -33,9 +33,13 @@ fn identifier(certificate: &[u8]) -> String {
 #[tokio::test]
 async fn a_window_that_is_past() {
     let scene = Scene::new().await;
-    scene.front.renew(Renewal::after(Duration::from_secs(30 * 86_400)));
+    scene
+        .front
+        .renew(Renewal::after(Duration::from_secs(30 * 86_400)));
     let acme = format!("{HTTP}profile = \"shortlived\"\n");
-    scene.front.offer_profiles(json!({ "shortlived": "six days", "classic": "ninety days" }));
+    scene
+        .front
+        .offer_profiles(json!({ "shortlived": "six days", "classic": "ninety days" }));
     let mut gateway = Gateway::start(scene.config(&acme, &[site(&[NAME])])).await;
     let first = scene.issued(&gateway, NAME).await;
     // It asks for the one that it has, and orders nothing.
@@ -57,10 +61,14 @@ async fn a_window_that_is_past() {
     assert!(orders[0].payload["replaces"].is_null());
     assert_eq!(orders[1].payload["profile"], "shortlived");
     assert_eq!(orders[1].payload["replaces"], identifier(&first));
-    assert!(gateway.messages().contains("https://authority.example/incident"));
+    assert!(
+        gateway
+            .messages()
+            .contains("https://authority.example/incident")
+    );
 }
 
-/// Without renewal information: after two thirds of the time.
+/// Without renewal information: while enough of its life is left.
 #[tokio::test]
 async fn a_certificate_that_is_short_lived() {
     let scene = Scene::with(|settings| settings.validity(9)).await;
@@ -68,7 +76,10 @@ async fn a_certificate_that_is_short_lived() {
     let first = scene.issued(&gateway, NAME).await;
     let client = scene.pebble.client().await;
     assert_eventually!({
-        let connected = client.anew().connect(gateway.address_of("https"), NAME).await;
+        let connected = client
+            .anew()
+            .connect(gateway.address_of("https"), NAME)
+            .await;
         connected.is_ok_and(|wire| wire.handshake().certificate.as_deref() != Some(&*first))
     });
 }
@@ -80,7 +91,10 @@ async fn a_renewal_under_load() {
     let first = scene.issued(&gateway, NAME).await;
     let client = scene.pebble.client().await;
     let address = gateway.address_of("https");
-    let (ends, handshakes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (ends, handshakes) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicUsize::new(0)),
+    );
     let clients: Vec<_> = (0..4)
         .map(|_| {
             let (ends, handshakes) = (Arc::clone(&ends), Arc::clone(&handshakes));
@@ -115,13 +129,18 @@ async fn a_certificate_that_an_operator_revokes() {
     let scene = Scene::new().await;
     let gateway = scene.start(&[NAME]).await;
     let first = scene.issued(&gateway, NAME).await;
-    let ran = certs(&gateway, &["revoke", NAME]).await;
+    let client = scene.pebble.client().await;
+    let hold = scene.front.hold(Asked::Revoke, Point::Request);
+    let (ran, ()) = tokio::join!(certs(&gateway, &["revoke", NAME]), async {
+        hold.reached().await;
+        // No client gets one that is revoked.
+        assert_ne!(served(&gateway, &client, NAME).await, first);
+        hold.release();
+    });
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert_eventually!(scene.status(&first).await.as_deref() == Some("Revoked"));
+    assert_eq!(scene.status(&first).await.as_deref(), Some("Revoked"));
     let sent = &scene.front.calls_of(Asked::Revoke)[0].payload["certificate"];
     assert_eq!(*sent, URL_SAFE_NO_PAD.encode(&first));
-    let client = scene.pebble.client().await;
-    assert_eventually!(served(&gateway, &client, NAME).await != first);
     let second = served(&gateway, &client, NAME).await;
     assert_eq!(scene.status(&second).await.as_deref(), Some("Valid"));
 }

@@ -28,7 +28,10 @@ async fn a_gateway_that_is_killed_in_mid_order() {
         gateway.start_again().await;
         scene.issued(&gateway, NAME).await;
         let orders = scene.front.orders();
-        let accounts: BTreeSet<_> = orders.iter().map(|o| o.protected["kid"].to_string()).collect();
+        let accounts: BTreeSet<_> = orders
+            .iter()
+            .map(|o| o.protected["kid"].to_string())
+            .collect();
         assert_eq!(accounts.len(), 1, "{asked:?} {point:?}");
         assert!(orders.len() <= 2, "{asked:?} {point:?}: {orders:#?}");
         // What is there afterwards is whole.
@@ -36,7 +39,11 @@ async fn a_gateway_that_is_killed_in_mid_order() {
         gateway.stop().await;
         gateway.start_again().await;
         assert_eq!(scene.issued(&gateway, NAME).await, certificate);
-        assert_eq!(scene.front.orders().len(), orders.len(), "{asked:?} {point:?}");
+        assert_eq!(
+            scene.front.orders().len(),
+            orders.len(),
+            "{asked:?} {point:?}"
+        );
     }
 }
 

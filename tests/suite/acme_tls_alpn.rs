@@ -32,7 +32,12 @@ async fn handshakes_of_clients_during_a_validation() {
     assert_eq!(ordinary.handshake().protocol.as_deref(), Some("http/1.1"));
     assert_ne!(ordinary.handshake().certificate.as_deref(), Some(&*shown));
     // Of a name for which nothing is ordered.
-    assert!(validating.connect(address, "other.example.com").await.is_err());
+    assert!(
+        validating
+            .connect(address, "other.example.com")
+            .await
+            .is_err()
+    );
     hold.release();
     scene.issued(&gateway, NAME).await;
     // It is over with the order.
@@ -53,4 +58,13 @@ async fn the_challenges_are_in_order_of_preference() {
         let answered = scene.front.calls_of(Asked::Challenge);
         assert_eq!(answered[0].answer["type"], used, "{answered:#?}");
     }
+}
+
+/// The authority asks for an address by its name in the reverse tree (RFC 8738, section 6).
+#[tokio::test]
+async fn an_address() {
+    let scene = Scene::new().await;
+    let config = scene.config(TLS_ALPN, &[site(&["127.0.0.1"])]);
+    let gateway = Gateway::start(config).await;
+    scene.issued(&gateway, "127.0.0.1").await;
 }

@@ -17,6 +17,7 @@
 mod acme;
 mod acme_accounts;
 mod acme_dns;
+mod acme_events;
 mod acme_failures;
 mod acme_harness;
 mod acme_http;
