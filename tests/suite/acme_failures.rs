@@ -19,11 +19,11 @@ async fn an_authority_that_is_down() {
     assert_eventually!(scene.front.count(Asked::Directory) > 0);
     let before = shown(&gateway, NAME).await;
     assert!(!issuer(&before).contains("Pebble"));
-    assert_eventually!(listed(&gateway, NAME).await.unwrap()["last_error"].is_string());
+    assert_eventually!(listed(&gateway, NAME).await.unwrap()["acme"]["last_failure"].is_object());
     scene.pebble.start_again().await;
     renew(&gateway, NAME).await;
     scene.issued(&gateway, NAME).await;
-    assert!(listed(&gateway, NAME).await.unwrap()["last_error"].is_null());
+    assert!(listed(&gateway, NAME).await.unwrap()["acme"]["last_failure"].is_null());
 }
 
 /// The wait that the authority asks for is respected; an operator knows better.
@@ -50,9 +50,9 @@ async fn a_rate_limit() {
 
 /// In how many seconds it is tried again.
 fn next_attempt(listed: &Value) -> i64 {
-    let next = listed["next_attempt"].as_i64().unwrap();
-    let now = UNIX_EPOCH.elapsed().unwrap().as_secs();
-    next - i64::try_from(now).unwrap()
+    let next = listed["acme"]["next_attempt_unix_ms"].as_i64().unwrap();
+    let now = UNIX_EPOCH.elapsed().unwrap().as_millis();
+    (next - i64::try_from(now).unwrap()) / 1000
 }
 
 /// The wait is that of the name: a reload because of another one does not end it.
@@ -156,7 +156,7 @@ async fn what_goes_wrong_once() {
             // If it was not repeated at once, it is a failure that the operator sees.
             assert_eventually!(
                 client.anew().connect(address, NAME).await.is_ok()
-                    || listed(&gateway, NAME).await.unwrap()["last_error"].is_string()
+                    || listed(&gateway, NAME).await.unwrap()["acme"]["last_failure"].is_object()
             );
             if client.anew().connect(address, NAME).await.is_err() {
                 renew(&gateway, NAME).await;

@@ -158,5 +158,5 @@ async fn names_that_no_certificate_has() {
     assert_eq!(scene.front.orders().len(), 1);
     assert_eq!(scene.front.count(Asked::Revoke), 0);
     let listed = listed(&gateway, NAME).await.unwrap();
-    assert!(listed["last_error"].is_null(), "{listed}");
+    assert!(listed["acme"]["last_failure"].is_null(), "{listed}");
 }
