@@ -32,7 +32,7 @@ async fn a_binding_that_is_missing_or_wrong() {
         ("", "externalAccountRequired"),
         (
             "eab = { id = \"kid-2\", key_file = \"eab.key\" }\n",
-            "kid-2",
+            "not known to the ACME server",
         ),
     ] {
         let scene = Scene::with(|settings| settings.external_account("kid-1", KEY)).await;

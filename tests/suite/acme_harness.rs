@@ -214,6 +214,22 @@ async fn what_the_front_adds() {
     let later = get("a.b").await;
     assert!(start(&later) > start(&overdue), "{later:?}");
     assert_eq!(scene.front.count(Asked::RenewalInfo), 2);
+
+    // What the authority does not know is repeated in orders, as if it did.
+    let mut client = client_of(&scene).await;
+    client.register().await;
+    let payload = json!({
+        "identifiers": [{ "type": "dns", "value": NAME }],
+        "replaces": "x.y",
+    });
+    let placed = client.ask("newOrder", &payload).await;
+    let url = placed.header("location").unwrap();
+    let polled = client.post(url, None).await.json();
+    for order in [&placed.json(), &polled] {
+        assert_eq!(order["replaces"], "x.y");
+        assert!(order["profile"].is_null());
+    }
+    assert_eq!(scene.front.orders()[0].payload["replaces"], "x.y");
 }
 
 #[tokio::test]

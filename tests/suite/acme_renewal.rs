@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use janua_tests::{Asked, Gateway, Point, Renewal, assert_eventually};
-use serde_json::json;
+use janua_tests::{Asked, Fault, Gateway, Point, Renewal, assert_eventually};
+use serde_json::{Value, json};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
 
@@ -65,6 +65,33 @@ async fn a_window_that_is_past() {
         gateway
             .messages()
             .contains("https://authority.example/incident")
+    );
+}
+
+/// The authority says that another order has replaced it already (RFC 9773, section 5): the next
+/// one replaces nothing.
+#[tokio::test]
+async fn a_certificate_that_was_replaced_already() {
+    let scene = Scene::new().await;
+    scene
+        .front
+        .renew(Renewal::after(Duration::from_secs(86_400)));
+    let gateway = scene.start(&[NAME]).await;
+    let first = scene.issued(&gateway, NAME).await;
+    let replaced = Fault::problem(409, "alreadyReplaced", "it was replaced");
+    scene.front.fail(Asked::NewOrder, 1, replaced);
+    let ran = certs(&gateway, &["renew", NAME]).await;
+    if ran.code != Some(0) {
+        assert!(ran.stderr.contains("it was replaced"), "{ran:?}");
+        renew(&gateway, NAME).await;
+    }
+    let client = scene.pebble.client().await;
+    assert_ne!(served(&gateway, &client, NAME).await, first);
+    let asked = scene.front.calls_of(Asked::NewOrder);
+    let replaces: Vec<_> = asked.iter().map(|call| &call.payload["replaces"]).collect();
+    assert_eq!(
+        replaces,
+        [&Value::Null, &json!(identifier(&first)), &Value::Null]
     );
 }
 

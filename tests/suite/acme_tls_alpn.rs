@@ -1,6 +1,6 @@
 //! Certificates that are ordered by TLS-ALPN-01 (RFC 8737).
 
-use janua_tests::{Asked, Gateway, Point, TlsClient, assert_eventually};
+use janua_tests::{Asked, Gateway, Point, TlsClient, TlsError, assert_eventually};
 
 use crate::acme::{NAME, Scene, get, site};
 
@@ -24,24 +24,31 @@ async fn handshakes_of_clients_during_a_validation() {
     hold.reached().await;
     let address = gateway.address_of("https");
     let client = TlsClient::trusting_everybody();
+    // No client of the web accepts the certificate: it has an extension that is critical.
     let validating = client.clone().protocols(&["acme-tls/1"]);
-    let wire = validating.connect(address, NAME).await.unwrap();
-    assert_eq!(wire.handshake().protocol.as_deref(), Some("acme-tls/1"));
-    let shown = wire.handshake().certificate.clone().unwrap();
+    let refused = validating.anew().connect(address, NAME).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("CriticalExtension"),
+        "{refused}"
+    );
     let ordinary = client.connect(address, NAME).await.unwrap();
     assert_eq!(ordinary.handshake().protocol.as_deref(), Some("http/1.1"));
-    assert_ne!(ordinary.handshake().certificate.as_deref(), Some(&*shown));
-    // Of a name for which nothing is ordered.
-    assert!(
-        validating
-            .connect(address, "other.example.com")
-            .await
-            .is_err()
-    );
+    // Of a name for which nothing is ordered, and together with other protocols.
+    let other = validating
+        .anew()
+        .connect(address, "other.example.com")
+        .await;
+    assert!(matches!(other, Err(TlsError::Alert(_))), "{other:?}");
+    let both = client.clone().protocols(&["acme-tls/1", "http/1.1"]);
+    let both = both.connect(address, NAME).await.unwrap();
+    assert_eq!(both.handshake().protocol.as_deref(), Some("http/1.1"));
     hold.release();
     scene.issued(&gateway, NAME).await;
     // It is over with the order.
-    assert_eventually!(validating.anew().connect(address, NAME).await.is_err());
+    assert_eventually!(matches!(
+        validating.anew().connect(address, NAME).await,
+        Err(TlsError::Alert(_))
+    ));
 }
 
 /// The first of the configured challenges that the authority offers and that the host can have.

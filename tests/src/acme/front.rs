@@ -6,6 +6,7 @@ mod fault;
 mod hold;
 mod renewal;
 mod visit;
+mod wishes;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +26,7 @@ use hold::Holds;
 pub use hold::{Hold, Point};
 pub use renewal::Renewal;
 use renewal::Renewals;
+use wishes::Wishes;
 
 /// A reverse proxy with TLS in front of a [`Pebble`], through which a test sees what the gateway
 /// asks, delays it and spoils it, and which adds what the authority does not have.
@@ -47,6 +49,7 @@ struct State {
     holds: Mutex<Holds>,
     renewals: Mutex<Renewals>,
     profiles: Mutex<Option<Value>>,
+    wishes: Mutex<Wishes>,
     is_down: AtomicBool,
 }
 
@@ -62,6 +65,7 @@ impl Front {
             holds: Mutex::default(),
             renewals: Mutex::default(),
             profiles: Mutex::default(),
+            wishes: Mutex::default(),
             is_down: AtomicBool::new(false),
         });
         let identity = authority.issue(&["localhost", "127.0.0.1"]);

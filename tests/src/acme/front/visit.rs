@@ -81,13 +81,7 @@ impl State {
             None if asked == Asked::RenewalInfo => {
                 self.renewals.lock().unwrap().answer(&request.target)
             }
-            None => {
-                let mut answer = self.forward(request).await?;
-                if asked == Asked::Directory {
-                    self.extend_directory(request, &mut answer);
-                }
-                reply(answer)
-            }
+            None => reply(self.forward(request).await?),
         };
         self.answered(number, &reply);
         self.pass(asked, Point::Answer).await?;
@@ -119,7 +113,7 @@ impl State {
         if passed.await { Ok(()) } else { Err(Broken) }
     }
 
-    /// The authority's answer.
+    /// The authority's answer, with what it does not have.
     async fn forward(&self, request: &Received) -> Result<Response, Broken> {
         let mut forwarded = Request::new(&request.method, &request.target);
         for (name, value) in &request.fields {
@@ -132,7 +126,9 @@ impl State {
         if request.method == "POST" {
             forwarded = forwarded.body(request.body.clone());
         }
-        self.exchange(&forwarded).await.ok_or(Broken)
+        let mut answer = self.exchange(&forwarded).await.ok_or(Broken)?;
+        self.extend(request, &mut answer);
+        Ok(answer)
     }
 
     /// None if the authority cannot be reached.
@@ -153,10 +149,29 @@ impl State {
     }
 
     /// Adds what the authority does not have.
-    fn extend_directory(&self, request: &Received, answer: &mut Response) {
-        let Ok(mut directory) = serde_json::from_slice::<Value>(&answer.body) else {
+    fn extend(&self, request: &Received, answer: &mut Response) {
+        let asked = Asked::at(&request.target);
+        let is_order = matches!(asked, Asked::NewOrder | Asked::Order | Asked::Finalize);
+        if asked != Asked::Directory && !is_order || answer.status >= 300 {
+            return;
+        }
+        let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else {
             return;
         };
+        if is_order {
+            let url = answer.header("location").unwrap_or(&request.target);
+            let mut wishes = self.wishes.lock().unwrap();
+            if asked == Asked::NewOrder {
+                wishes.note(url, &Call::of(request).payload);
+            }
+            wishes.reflect(url, &mut body);
+        } else {
+            self.extend_directory(request, &mut body);
+        }
+        answer.body = body.to_string().into_bytes();
+    }
+
+    fn extend_directory(&self, request: &Received, directory: &mut Value) {
         if self.renewals.lock().unwrap().are_offered() {
             let host = request.header("host").unwrap_or_default();
             directory["renewalInfo"] = json!(format!("https://{host}{RENEWAL_INFO}"));
@@ -164,7 +179,6 @@ impl State {
         if let Some(profiles) = &*self.profiles.lock().unwrap() {
             directory["meta"]["profiles"] = profiles.clone();
         }
-        answer.body = directory.to_string().into_bytes();
     }
 }
 
