@@ -3,26 +3,21 @@
 
 mod client;
 
-use std::net::SocketAddr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use janua_tests::{
-    AskServer, Asked, Challtestsrv, DnsWebhook, Endpoint, Fault, PebbleSettings, Permission, Point,
-    Renewal, Reply, Request, ReservedPort, Response, StubDns, Upstream, Wire,
-};
-use serde_json::{Value, json};
+use janua_tests::{Asked, Endpoint, Reply, Response, StubDns, Upstream};
+use serde_json::json;
 
 use crate::acme::{NAME, Scene, serial};
-use client::Client;
+pub(crate) use client::{Client, path};
 
 /// A client without an account, through the front.
-async fn client_of(scene: &Scene) -> Client {
+pub(crate) async fn client_of(scene: &Scene) -> Client {
     Client::new(&scene.pebble, scene.front.address()).await
 }
 
 /// Answers HTTP-01 with this, whatever is asked for, where a gateway would.
-async fn answer_http(scene: &Scene, authorization: &str) -> Upstream {
+pub(crate) async fn answer_http(scene: &Scene, authorization: &str) -> Upstream {
     let reply = Reply::ok(authorization);
     let endpoint = Endpoint::Tcp(scene.http.address());
     Upstream::at(endpoint, move |mut visit| {
@@ -49,7 +44,8 @@ fn certificates(chain: &str) -> Vec<Vec<u8>> {
     blocks.map(decode).collect()
 }
 
-fn kind(answer: &Response) -> String {
+/// The type of a problem document.
+pub(crate) fn kind(answer: &Response) -> String {
     answer.json()["type"].as_str().unwrap().to_owned()
 }
 
@@ -178,159 +174,6 @@ async fn what_is_asked_of_new_accounts_and_names() {
     );
 }
 
-#[tokio::test]
-async fn what_the_front_adds() {
-    let scene = Scene::new().await;
-    let client = client_of(&scene).await;
-    assert!(client.directory["renewalInfo"].is_null());
-    scene
-        .front
-        .offer_profiles(json!({ "shortlived": "six days" }));
-    let url = "https://authority.example/why";
-    let renewal = Renewal::overdue().explained(url).retry_after("60");
-    scene.front.renew(renewal);
-    scene.front.renew_one(
-        "a.b",
-        Renewal::after(std::time::Duration::from_secs(86_400)),
-    );
-
-    let client = client_of(&scene).await;
-    assert_eq!(
-        client.directory["meta"]["profiles"],
-        json!({ "shortlived": "six days" })
-    );
-    let base = client.directory["renewalInfo"].as_str().unwrap();
-    let get = async |identifier: &str| {
-        let target = format!("{}/{identifier}", client::path(base));
-        client.send(Request::get(&target)).await
-    };
-    let overdue = get("x.y").await;
-    assert_eq!(overdue.header("retry-after"), Some("60"));
-    assert_eq!(overdue.json()["explanationURL"], url);
-    let start = |answer: &Response| {
-        let start = &answer.json()["suggestedWindow"]["start"];
-        start.as_str().unwrap().to_owned()
-    };
-    let later = get("a.b").await;
-    assert!(start(&later) > start(&overdue), "{later:?}");
-    assert_eq!(scene.front.count(Asked::RenewalInfo), 2);
-
-    // What the authority does not know is repeated in orders, as if it did.
-    let mut client = client_of(&scene).await;
-    client.register().await;
-    let payload = json!({
-        "identifiers": [{ "type": "dns", "value": NAME }],
-        "replaces": "x.y",
-    });
-    let placed = client.ask("newOrder", &payload).await;
-    let url = placed.header("location").unwrap();
-    let polled = client.post(url, None).await.json();
-    for order in [&placed.json(), &polled] {
-        assert_eq!(order["replaces"], "x.y");
-        assert!(order["profile"].is_null());
-    }
-    assert_eq!(scene.front.orders()[0].payload["replaces"], "x.y");
-}
-
-#[tokio::test]
-async fn what_the_front_spoils() {
-    let scene = Scene::new().await;
-    let mut client = client_of(&scene).await;
-    client.register().await;
-    let (front, pebble) = (&scene.front, &scene.pebble);
-    let payload = json!({ "identifiers": [{ "type": "dns", "value": NAME }] });
-
-    front.fail(Asked::NewOrder, 2, Fault::rate_limited(7));
-    front.fail(Asked::NewOrder, 1, Fault::rejected(&[NAME]));
-    front.fail(Asked::NewOrder, 1, Fault::Page(502));
-    for _ in 0..2 {
-        let limited = client.ask("newOrder", &payload).await;
-        assert_eq!(
-            (limited.status, limited.header("retry-after")),
-            (429, Some("7"))
-        );
-        assert_eq!(kind(&limited), "urn:ietf:params:acme:error:rateLimited");
-        assert!(limited.header("replay-nonce").is_some());
-    }
-    let rejected = client.ask("newOrder", &payload).await.json();
-    assert_eq!(rejected["subproblems"][0]["identifier"]["value"], NAME);
-    assert_eq!(client.ask("newOrder", &payload).await.status, 502);
-    assert_eq!(client.ask("newOrder", &payload).await.status, 201);
-    let order = &front.calls_of(Asked::NewOrder);
-    assert_eq!((order.len(), front.orders().len()), (5, 1));
-    assert_eq!(order[0].answer["status"], 429);
-
-    // A reset, and an authority that is away for a while.
-    let url = client.directory["newOrder"].as_str().unwrap();
-    let request = client.signed(url, Some(&payload)).await;
-    let tls = janua_tests::TlsClient::trusting(pebble.authority());
-    let reset = async || {
-        let mut wire = tls.connect(front.address(), "localhost").await.unwrap();
-        wire.send(request.clone().host("localhost").to_bytes())
-            .await;
-        wire.is_closed().await
-    };
-    front.fail(Asked::NewOrder, 1, Fault::Reset);
-    assert!(reset().await);
-    front.set_down(true);
-    assert!(reset().await);
-    front.set_down(false);
-    assert_eq!(client.ask("newOrder", &payload).await.status, 201);
-}
-
-#[tokio::test]
-async fn a_certificate_that_is_not_ready() {
-    let scene = Scene::new().await;
-    let mut client = client_of(&scene).await;
-    client.register().await;
-    let (url, order) = client.order(NAME).await;
-    let challenge = client.challenge(&order, "http-01").await;
-    let _upstream = answer_http(&scene, &client.authorize(&challenge)).await;
-    client.validate(&order, &challenge).await;
-    scene
-        .front
-        .fail(Asked::Order, 2, Fault::Processing { retry_after: 1 });
-    client.finalize(&url, &order, NAME).await;
-    let polled = scene.front.calls_of(Asked::Order);
-    let waits = polled
-        .iter()
-        .filter(|call| call.answer["status"] == "processing");
-    assert!(waits.count() >= 2, "{polled:#?}");
-    assert!(polled[0].answer["certificate"].is_null());
-}
-
-#[tokio::test]
-async fn requests_that_are_held() {
-    let scene = Scene::new().await;
-    let mut client = client_of(&scene).await;
-    let before = scene.front.hold(Asked::NewAccount, Point::Request);
-    let after = scene.front.hold(Asked::NewAccount, Point::Answer);
-    let (registered, ()) = tokio::join!(client.register(), async {
-        before.reached().await;
-        let held = &scene.front.calls_of(Asked::NewAccount)[0];
-        assert_eq!(held.status, None);
-        before.release();
-        after.reached().await;
-        let answered = &scene.front.calls_of(Asked::NewAccount)[0];
-        assert_eq!(answered.status, Some(201));
-        after.release();
-    });
-    assert_eq!(registered.status, 201);
-
-    let payload = json!({ "identifiers": [{ "type": "dns", "value": NAME }] });
-    let url = client.directory["newOrder"].as_str().unwrap();
-    let request = client.signed(url, Some(&payload)).await;
-    let hold = scene.front.hold(Asked::NewOrder, Point::Request);
-    let tls = janua_tests::TlsClient::trusting(scene.pebble.authority());
-    let wire = tls.connect(scene.front.address(), "localhost").await;
-    let mut wire = wire.unwrap();
-    wire.send(request.host("localhost").to_bytes()).await;
-    hold.reached().await;
-    hold.lose();
-    assert!(wire.is_closed().await);
-    assert!(scene.front.orders().is_empty());
-}
-
 /// DNS-01 through the records of the stub: an alias, and a zone of another server.
 #[tokio::test]
 async fn orders_by_dns() {
@@ -381,96 +224,4 @@ async fn orders_by_dns() {
         lame[0].contains("does not say that it is authoritative"),
         "{lame:?}"
     );
-}
-
-async fn call(url: &str, token: &str, body: &Value) -> Response {
-    let address: SocketAddr = url.split('/').nth(2).unwrap().parse().unwrap();
-    let request = Request::post("/dns", body.to_string())
-        .header("Authorization", &format!("Bearer {token}"))
-        .header("Content-Type", "application/json");
-    Wire::connect(address).await.exchange(&request).await
-}
-
-#[tokio::test]
-async fn an_order_by_the_webhook_of_a_provider() {
-    let provider = Challtestsrv::start().await;
-    let webhook = DnsWebhook::of(&provider, "secret").await;
-    let (http, tls) = (ReservedPort::reserve(), ReservedPort::reserve());
-    let settings = PebbleSettings::new(http.number(), tls.number(), provider.address());
-    let pebble = settings.start().await;
-    // Without a front.
-    let mut client = Client::new(&pebble, pebble.address()).await;
-    client.register().await;
-    let (url, order) = client.order("*.example.com").await;
-    let challenge = client.challenge(&order, "dns-01").await;
-    let record = |action: &str, value: &str| {
-        json!({
-            "action": action,
-            "domain": "example.com",
-            "name": "_acme-challenge.example.com",
-            "value": value,
-        })
-    };
-    let value = client.txt(&challenge);
-    assert_eq!(
-        call(&webhook.url(), "wrong", &record("present", &value))
-            .await
-            .status,
-        401
-    );
-    let other = call(&webhook.url(), "secret", &record("present", "other"))
-        .await
-        .json();
-    let own = call(&webhook.url(), "secret", &record("present", &value))
-        .await
-        .json();
-    assert_eq!(
-        (&other["record"]["id"], &own["record"]["id"]),
-        (&json!(1), &json!(2))
-    );
-    let mut cleanup = record("cleanup", "other");
-    assert_eq!(call(&webhook.url(), "secret", &cleanup).await.status, 404);
-    cleanup["record"] = other["record"].clone();
-    assert_eq!(call(&webhook.url(), "secret", &cleanup).await.status, 200);
-    // The other record of the same name is still there.
-    let name = "_acme-challenge.example.com".to_owned();
-    assert_eq!(webhook.present().await, [(name, value)]);
-    assert_eq!(client.validate(&order, &challenge).await, "valid");
-    client.finalize(&url, &order, "*.example.com").await;
-    assert_eq!(webhook.calls_of("cleanup").len(), 2);
-    assert_eq!(webhook.refused().len(), 2);
-}
-
-#[tokio::test]
-async fn who_permits_names() {
-    let server = AskServer::start().await;
-    server.set("a.example", Permission::Granted);
-    server.set(
-        "b.example",
-        Permission::Redirected("http://127.0.0.1:1/".to_owned()),
-    );
-    server.set("c.example", Permission::Awaited);
-    let address: SocketAddr = server.url().split('/').nth(2).unwrap().parse().unwrap();
-    let ask = async |name: &str| {
-        let target = format!("/allowed?domain={name}");
-        Wire::connect(address)
-            .await
-            .exchange(&Request::get(&target))
-            .await
-    };
-    assert_eq!(ask("a.example").await.status, 200);
-    assert_eq!(ask("x.example").await.status, 403);
-    assert_eq!(
-        ask("b.example").await.header("location"),
-        Some("http://127.0.0.1:1/")
-    );
-    let (one, two, ()) = tokio::join!(ask("c.example"), ask("c.example"), async {
-        janua_tests::assert_eventually!(server.questions().len() == 5);
-        server.set("c.example", Permission::Granted);
-    });
-    assert_eq!((one.status, two.status), (200, 200));
-    assert_eq!(server.most_in_flight(), 2);
-    assert!(server.malformed().is_empty());
-    server.stop().await;
-    assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }

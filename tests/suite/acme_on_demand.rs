@@ -155,3 +155,74 @@ async fn a_server_that_hangs() {
     let ended = tokio::time::timeout(Duration::from_secs(60), slow).await;
     assert!(ended.unwrap().unwrap().is_err());
 }
+
+/// Whoever decides is not flooded: questions that are too many are not asked, and their clients
+/// turned away at once.
+#[tokio::test]
+async fn a_flood_of_names() {
+    let scene = Scene::new().await;
+    let server = AskServer::start().await;
+    let gateway = gateway(&scene, &server.url()).await;
+    let client = scene.pebble.client().await;
+    let address = gateway.address_of("https");
+    let names: Vec<_> = (0..40)
+        .map(|number| format!("n{number}.example.com"))
+        .collect();
+    for name in &names {
+        server.set(name, Permission::Awaited);
+    }
+    let mut clients = tokio::task::JoinSet::new();
+    for name in names.clone() {
+        let client = client.anew();
+        clients.spawn(async move { client.connect(address, &name).await.map(drop) });
+    }
+    for _ in 0..24 {
+        let turned_away = clients.join_next().await.unwrap().unwrap();
+        assert!(turned_away.is_err());
+    }
+    assert_eventually!(server.questions().len() == 16);
+    assert_eq!(server.most_in_flight(), 16);
+    for name in &names {
+        server.set(name, Permission::Refused);
+    }
+    while let Some(refused) = clients.join_next().await {
+        assert!(refused.unwrap().is_err());
+    }
+    assert_eq!(server.questions().len(), 16);
+    server.set(NAME, Permission::Granted);
+    served(&gateway, &client, NAME).await;
+    let count = async |answer: &str| {
+        let metrics = gateway.metrics().await;
+        metrics.sum("janua_acme_questions_total", &[("answer", answer)])
+    };
+    let counts = [
+        count("shed").await,
+        count("refused").await,
+        count("permitted").await,
+    ];
+    assert_eq!(counts, [24.0, 16.0, 1.0]);
+}
+
+/// Names below a domain, beside a site whose certificate is ordered in advance.
+#[tokio::test]
+async fn beside_other_sites() {
+    let scene = Scene::new().await;
+    let server = AskServer::start().await;
+    server.set(NAME, Permission::Granted);
+    let ask = server.url();
+    let lines = format!("certificate = {{ on_demand = {{ ask = \"{ask}\" }} }}");
+    let sites = [
+        site_with(&["*.example.com"], &lines),
+        site_with(&["shop.example.com"], "certificate = \"auto\""),
+    ];
+    let gateway = Gateway::start(scene.by_http(&sites)).await;
+    scene.issued(&gateway, "shop.example.com").await;
+    let client = scene.pebble.client().await;
+    served(&gateway, &client, NAME).await;
+    let address = gateway.address_of("https");
+    for name in ["x.example.org", "a.b.example.com"] {
+        assert!(client.anew().connect(address, name).await.is_err());
+    }
+    assert_eq!(server.questions(), [NAME, "a.b.example.com"]);
+    assert_eq!(scene.front.ordered(), [["shop.example.com"], [NAME]]);
+}
