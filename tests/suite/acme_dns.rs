@@ -1,7 +1,9 @@
 //! Certificates that are ordered by DNS-01: through the gateway's own name server, to which names
 //! are delegated, and through the webhook of a provider.
 
-use janua_tests::{Asked, Challtestsrv, DnsWebhook, Gateway, ReservedPort, assert_eventually};
+use janua_tests::{
+    Asked, Challtestsrv, DnsWebhook, Gateway, Point, ReservedPort, Settings, assert_eventually,
+};
 
 use crate::acme::{NAME, Scene, listed, lists, renew, site};
 
@@ -131,8 +133,7 @@ async fn by_the_webhook_of_a_provider() {
     let scene = Scene::resolving_by(provider.address()).await;
     let sites = [site(&["example.com", "*.example.com"])];
     let config = scene.config(&webhook_lines(&provider, &webhook), &sites);
-    let settings = janua_tests::Settings::new();
-    let gateway = settings.start_in(with_token(), config).await;
+    let gateway = Settings::new().start_in(with_token(), config).await;
     scene.issued(&gateway, "example.com").await;
     scene.issued(&gateway, "any.example.com").await;
     let set = webhook.calls_of("present");
@@ -156,8 +157,7 @@ async fn a_webhook_that_fails() {
     for _ in 0..10 {
         webhook.fail(403, "the zone is locked");
     }
-    let settings = janua_tests::Settings::new();
-    let gateway = settings.start_in(with_token(), config).await;
+    let gateway = Settings::new().start_in(with_token(), config).await;
     lists(&gateway, NAME, "the zone is locked").await;
     assert!(!gateway.messages().contains("secret"));
     assert_eq!(scene.front.count(Asked::Challenge), 0);
@@ -192,4 +192,20 @@ async fn a_port_that_is_taken() {
     drop(taken);
     gateway.reload(config).await;
     scene.issued(&gateway, NAME).await;
+}
+
+/// The record cannot be removed: the certificate is there all the same.
+#[tokio::test]
+async fn a_webhook_that_cannot_remove_a_record() {
+    let provider = Challtestsrv::start().await;
+    let webhook = DnsWebhook::of(&provider, "secret").await;
+    let scene = Scene::resolving_by(provider.address()).await;
+    let hold = scene.front.hold(Asked::Challenge, Point::Request);
+    let config = scene.config(&webhook_lines(&provider, &webhook), &[site(&[NAME])]);
+    let gateway = Settings::new().start_in(with_token(), config).await;
+    hold.reached().await;
+    webhook.fail(500, "the provider is busy");
+    hold.release();
+    scene.issued(&gateway, NAME).await;
+    assert!(gateway.messages().contains("the provider is busy"));
 }

@@ -1,12 +1,12 @@
 //! Orders that fail: what the operator is told, what clients get meanwhile, and that it is mended
 //! once the cause is.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use janua_tests::{Asked, Call, Fault, Front, Gateway, PebbleSettings, assert_eventually};
+use janua_tests::{Asked, Call, Fault, Gateway, assert_eventually};
 use serde_json::Value;
 
-use crate::acme::{HTTP, NAME, Scene, issuer, listed, lists, renew, shown, site};
+use crate::acme::{NAME, Scene, issuer, listed, lists, renew, shown, site};
 
 /// The authority can be reached neither when the gateway starts nor later; then it can.
 #[tokio::test]
@@ -179,29 +179,49 @@ async fn an_authority_that_knows_nothing_any_more() {
     assert!(scene.front.successes(Asked::NewAccount) >= 2);
 }
 
+/// What comes in the place of the chain is no certificate; the order is taken up again.
 #[tokio::test]
-async fn another_authority_when_the_first_one_fails() {
+async fn a_chain_that_is_none() {
     let scene = Scene::new().await;
-    scene
-        .front
-        .fail(Asked::NewOrder, 1000, Fault::rejected(&[NAME]));
-    // It validates on the same ports.
-    let settings =
-        PebbleSettings::new(scene.http.number(), scene.tls.number(), scene.dns.address());
-    let second = settings.start().await;
-    let front = Front::of(&second).await;
-    let acme = format!(
-        "{HTTP}fallback = [\"second\"]\n\n[acme.second]\naccept_terms = true\n\
-         directory = \"{}\"\nroots = {:?}\n{HTTP}",
-        front.directory_url(),
-        second.ca_path()
-    );
-    let gateway = Gateway::start(scene.config(&acme, &[site(&[NAME])])).await;
-    let client = second.client().await;
-    let address = gateway.address_of("https");
-    assert_eventually!(client.anew().connect(address, NAME).await.is_ok());
-    let account = &front.calls_of(Asked::NewAccount)[0];
+    scene.front.fail(Asked::Certificate, 1, Fault::Page(200));
+    let gateway = scene.start(&[NAME]).await;
+    lists(&gateway, NAME, "what was issued is wrong").await;
+    renew(&gateway, NAME).await;
+    scene.issued(&gateway, NAME).await;
+    assert_eq!(scene.front.orders().len(), 1);
+}
+
+/// An authority that does not answer holds up neither clients nor operators.
+#[tokio::test]
+async fn an_authority_that_hangs() {
+    let scene = Scene::new().await;
+    scene.front.fail(Asked::Directory, 1000, Fault::Hang);
+    let mut gateway = scene.start(&[NAME]).await;
+    scene.front.asked(Asked::Directory, 1).await;
+    shown(&gateway, NAME).await;
+    let state = &listed(&gateway, NAME).await.unwrap()["acme"]["state"];
+    assert_eq!(*state, "pending");
+    let begin = Instant::now();
+    gateway
+        .reload(scene.by_http(&[site(&[NAME, "new.example.com"])]))
+        .await;
+    gateway.stop().await;
     assert!(
-        account.payload["contact"].is_null() || account.payload["contact"] == serde_json::json!([])
+        begin.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begin.elapsed()
     );
+}
+
+/// The authority takes its time with the certificate.
+#[tokio::test]
+async fn an_order_that_is_processed_for_a_while() {
+    let scene = Scene::new().await;
+    let processing = Fault::Processing { retry_after: 1 };
+    scene.front.fail(Asked::Finalize, 1, processing.clone());
+    scene.front.fail(Asked::Order, 2, processing);
+    let gateway = scene.start(&[NAME]).await;
+    scene.issued(&gateway, NAME).await;
+    assert_eq!(scene.front.orders().len(), 1);
+    assert_eq!(scene.front.count(Asked::Finalize), 1);
 }

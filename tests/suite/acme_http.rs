@@ -204,3 +204,11 @@ async fn an_address() {
         "ip"
     );
 }
+
+/// Clients that know the root alone need all that is between.
+#[tokio::test]
+async fn a_long_chain() {
+    let scene = Scene::with(|settings| settings.chain_length(3)).await;
+    let gateway = scene.start(&[NAME]).await;
+    scene.issued(&gateway, NAME).await;
+}

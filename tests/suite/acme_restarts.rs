@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use janua_tests::{Asked, Challtestsrv, DnsWebhook, Point, ReservedPort, Settings};
+use janua_tests::{
+    Asked, Challtestsrv, DnsWebhook, Gateway, Point, ReservedPort, Settings, assert_eventually,
+};
+use tempfile::TempDir;
 
 use crate::acme::{NAME, Scene, listeners, site};
 
@@ -63,35 +66,79 @@ async fn a_gateway_that_is_stopped_in_mid_order() {
     scene.issued(&gateway, NAME).await;
 }
 
+/// Two gateways that order by the webhook of a provider, and share a state directory.
+struct Pair {
+    scene: Scene,
+    webhook: DnsWebhook,
+    provider: Challtestsrv,
+    shared: TempDir,
+    ports: [(ReservedPort, ReservedPort); 2],
+}
+
+impl Pair {
+    async fn new() -> Self {
+        let provider = Challtestsrv::start().await;
+        let webhook = DnsWebhook::of(&provider, "secret").await;
+        let scene = Scene::resolving_by(provider.address()).await;
+        let shared = tempfile::tempdir().unwrap();
+        std::fs::write(shared.path().join("token"), "secret").unwrap();
+        Self {
+            scene,
+            webhook,
+            provider,
+            shared,
+            ports: [(); 2].map(|()| (ReservedPort::reserve(), ReservedPort::reserve())),
+        }
+    }
+
+    async fn start(&self, number: usize) -> Gateway {
+        let (http, tls) = &self.ports[number];
+        let config = format!(
+            "[acme]\n{}challenges = [\"dns-01\"]\n[acme.dns]\nwebhook = \"{}\"\n\
+             token_file = {:?}\nresolvers = [\"{}\"]\ncheck = \"resolvers\"\n{}{}",
+            self.scene.authority(),
+            self.webhook.url(),
+            self.shared.path().join("token"),
+            self.provider.address(),
+            listeners(http, tls),
+            site(&[NAME])
+        );
+        let state = self.shared.path().join("state");
+        Settings::new().state_dir(&state).start(config).await
+    }
+}
+
 /// Both serve what one of them ordered.
 #[tokio::test]
 async fn two_gateways_that_share_a_state_directory() {
-    let provider = Challtestsrv::start().await;
-    let webhook = DnsWebhook::of(&provider, "secret").await;
-    let scene = Scene::resolving_by(provider.address()).await;
-    let shared = tempfile::tempdir().unwrap();
-    std::fs::write(shared.path().join("token"), "secret").unwrap();
-    let acme = format!(
-        "challenges = [\"dns-01\"]\n[acme.dns]\nwebhook = \"{}\"\ntoken_file = {:?}\n\
-         resolvers = [\"{}\"]\ncheck = \"resolvers\"\n",
-        webhook.url(),
-        shared.path().join("token"),
-        provider.address()
-    );
-    let ports = [(); 2].map(|()| (ReservedPort::reserve(), ReservedPort::reserve()));
-    let config = |(http, tls): &(ReservedPort, ReservedPort)| {
-        let authority = scene.authority();
-        let listeners = listeners(http, tls);
-        format!("[acme]\n{authority}{acme}\n{listeners}{}", site(&[NAME]))
-    };
-    let state = shared.path().join("state");
-    let start = |at: usize| Settings::new().state_dir(&state).start(config(&ports[at]));
-    let hold = scene.front.hold(Asked::Finalize, Point::Request);
-    let (one, two) = tokio::join!(start(0), start(1));
+    let pair = Pair::new().await;
+    let hold = pair.scene.front.hold(Asked::Finalize, Point::Request);
+    let (one, two) = tokio::join!(pair.start(0), pair.start(1));
     hold.reached().await;
     hold.release();
-    let first = scene.issued(&one, NAME).await;
-    assert_eq!(scene.issued(&two, NAME).await, first);
-    assert_eq!(scene.front.ordered(), [[NAME]]);
-    assert_eq!(scene.front.successes(Asked::NewAccount), 1);
+    let first = pair.scene.issued(&one, NAME).await;
+    assert_eq!(pair.scene.issued(&two, NAME).await, first);
+    assert_eq!(pair.scene.front.ordered(), [[NAME]]);
+    assert_eq!(pair.scene.front.successes(Asked::NewAccount), 1);
+}
+
+/// The other one takes up the order of one that was killed, and removes the record that it left
+/// in the DNS.
+#[tokio::test]
+async fn one_of_two_gateways_is_killed_in_mid_order() {
+    let pair = Pair::new().await;
+    let hold = pair.scene.front.hold(Asked::Challenge, Point::Request);
+    let mut one = pair.start(0).await;
+    hold.reached().await;
+    let two = pair.start(1).await;
+    assert_eq!(pair.webhook.present().await.len(), 1);
+    one.kill().await;
+    hold.lose();
+    pair.scene.issued(&two, NAME).await;
+    assert_eventually!(pair.webhook.present().await.is_empty());
+    assert_eq!(pair.webhook.refused(), [""; 0]);
+    assert_eq!(pair.scene.front.orders().len(), 1);
+    one.start_again().await;
+    pair.scene.issued(&one, NAME).await;
+    assert_eq!(pair.scene.front.orders().len(), 1);
 }

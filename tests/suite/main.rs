@@ -16,6 +16,7 @@
 
 mod acme;
 mod acme_accounts;
+mod acme_authorities;
 mod acme_dns;
 mod acme_events;
 mod acme_failures;
