@@ -76,24 +76,38 @@ impl Solver {
             value,
             ..
         } = published;
-        let target = match &self.publisher {
-            Publisher::Responder { .. } => self.lookup.challenge_target(domain).await,
-            Publisher::Webhook(_) => Ok(name.clone()),
-        };
-        let target = target.map_err(|error| Failure::new("dns", error))?;
-        // What is not delegated as it should be may still work; but then it works soon.
-        if let Publisher::Responder { zones, .. } = &self.publisher
-            && self.is_checked
-            && let Err(error) = self.lookup.verify_delegation(domain, zones).await
-        {
-            let soon = Instant::now() + DOUBTFUL.min(self.patience);
-            let seen = self.lookup.wait_for(&target, value, soon).await;
-            return seen.map_err(|_| Failure::new("dns", error));
+        if let Publisher::Responder { zones, .. } = &self.publisher {
+            return self.wait_for_delegation(domain, value, zones).await;
         }
-        self.lookup
-            .wait_for(&target, value, deadline)
-            .await
-            .map_err(|error| Failure::new("dns", error))
+        let seen = self.lookup.wait_for(name, value, deadline).await;
+        seen.map_err(|error| Failure::new("dns", error))
+    }
+
+    /// The gateway's own name server has the value at once; what matters is whether the
+    /// authority comes to it. It is not asked from here, because behind a NAT it may not be
+    /// reachable from itself.
+    async fn wait_for_delegation(
+        &self,
+        domain: &str,
+        value: &str,
+        zones: &Zones,
+    ) -> Result<(), Failure> {
+        if !self.is_checked {
+            return Ok(());
+        }
+        let Err(error) = self.lookup.verify_delegation(domain, zones).await else {
+            return Ok(());
+        };
+        // What is not delegated as it should be may still work; but then it works soon.
+        let soon = Instant::now() + DOUBTFUL.min(self.patience);
+        let seen = match self.lookup.challenge_target(domain).await {
+            Ok(target) => self.lookup.wait_for(&target, value, soon).await.is_ok(),
+            Err(_) => false,
+        };
+        match seen {
+            true => Ok(()),
+            false => Err(Failure::new("dns", error)),
+        }
     }
 
     /// Removes a value that was published.
