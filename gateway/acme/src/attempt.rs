@@ -19,6 +19,9 @@ use crate::subject::{Held, Subject, life};
 /// A lock that is not renewed for so long may be taken by others.
 const LEASE: Duration = Duration::from_secs(30);
 
+/// How often an order is taken up again because the authority refused its own nonces.
+const MOST_NONCES: u32 = 10;
+
 /// What an attempt starts from.
 pub(crate) struct Attempt {
     pub(crate) desk: Rc<Desk>,
@@ -161,13 +164,19 @@ impl Attempt {
     /// Orders; once more with another account if the authority has lost ours.
     async fn fulfil(&self, wish: &Wish<'_>) -> Result<crate::order::Issue, Failure> {
         let desk = &*self.desk;
-        let failure = match wish.fulfil(desk).await {
-            Err(failure) if failure.is_lost_account() => failure,
-            Err(failure) => {
-                desk.accounts.close(wish.authority, wish.directory);
-                return Err(failure);
+        let mut nonces = 0;
+        let failure = loop {
+            match wish.fulfil(desk).await {
+                // The client has tried it three times with fresh nonces; what was achieved
+                // before is not lost.
+                Err(failure) if failure.kind == "badNonce" && nonces < MOST_NONCES => nonces += 1,
+                Err(failure) if failure.is_lost_account() => break failure,
+                Err(failure) => {
+                    desk.accounts.close(wish.authority, wish.directory);
+                    return Err(failure);
+                }
+                issued => return issued,
             }
-            issued => return issued,
         };
         // An account that an operator was given cannot be made anew.
         if wish.authority.eab.is_some() && wish.directory == wish.authority.directory {

@@ -14,7 +14,7 @@ use crate::door::Door;
 use crate::failure::Failure;
 use crate::http::Http;
 use crate::settings::{Authority, Dns, DnsProvider, Plan};
-use crate::solver::{Publisher, Solver};
+use crate::solver::{NameServer, Publisher, Solver};
 use crate::store::Store;
 
 /// What all orders share. It lives on the thread of certificates.
@@ -34,7 +34,7 @@ pub(crate) struct Desk {
 struct Running {
     addresses: Vec<SocketAddr>,
     zones: Zones,
-    responder: Rc<Responder>,
+    server: Rc<NameServer>,
 }
 
 impl Desk {
@@ -96,28 +96,52 @@ impl Desk {
         })
     }
 
+    /// Whether DNS-01 cannot be answered for an authority: a port was taken, for example.
+    pub(crate) fn is_broken(&self, authority: &str) -> bool {
+        let solvers = self.solvers.borrow();
+        matches!(solvers.get(authority), Some(Err(_)))
+    }
+
     /// Starts and stops the name servers that a plan needs. One that stays keeps its sockets.
     pub(crate) async fn configure(&self, plan: &Plan) {
+        let needed: Vec<(&[SocketAddr], &Zones)> = plan
+            .authorities
+            .iter()
+            .filter_map(|authority| match &authority.dns.as_ref()?.provider {
+                DnsProvider::Responder { addresses, zones } => Some((&**addresses, zones)),
+                DnsProvider::Webhook { .. } => None,
+            })
+            .collect();
+        let running = self.responders.take();
+        let (kept, ended): (Vec<Running>, Vec<Running>) = running
+            .into_iter()
+            .partition(|one| needed.contains(&(&one.addresses, &one.zones)));
+        self.responders.replace(kept);
+        for one in ended {
+            let responder = one.server.0.take();
+            // Others may need its ports.
+            if let Some(responder) = responder {
+                responder.stop().await;
+            }
+        }
         let mut solvers = HashMap::new();
-        let mut kept = Vec::new();
         for authority in &plan.authorities {
             if let Some(dns) = &authority.dns {
-                let solver = self.make_solver(dns, &mut kept).await;
+                let solver = self.make_solver(dns).await;
                 if let Err(failure) = &solver {
                     tracing::error!(authority = authority.name, "DNS-01 cannot work: {failure}");
                 }
                 solvers.insert(authority.name.clone(), solver.map(Rc::new));
             }
         }
-        self.responders.replace(kept);
         self.solvers.replace(solvers);
     }
 
-    async fn make_solver(&self, dns: &Dns, kept: &mut Vec<Running>) -> Result<Solver, Failure> {
+    async fn make_solver(&self, dns: &Dns) -> Result<Solver, Failure> {
         let lookup = Lookup::new(dns.lookup.clone());
         let publisher = match &dns.provider {
             DnsProvider::Responder { addresses, zones } => Publisher::Responder {
-                responder: self.responder(addresses, zones, kept).await?,
+                server: self.name_server(addresses, zones).await?,
                 zones: zones.clone(),
             },
             DnsProvider::Webhook { url, token } => {
@@ -132,39 +156,30 @@ impl Desk {
         })
     }
 
-    async fn responder(
+    /// The name server on these addresses, started unless it runs.
+    async fn name_server(
         &self,
         addresses: &[SocketAddr],
         zones: &Zones,
-        kept: &mut Vec<Running>,
-    ) -> Result<Rc<Responder>, Failure> {
-        let is_same = |one: &Running| one.addresses == addresses && one.zones == *zones;
-        if let Some(running) = kept.iter().find(|one| is_same(one)) {
-            return Ok(Rc::clone(&running.responder));
+    ) -> Result<Rc<NameServer>, Failure> {
+        let known = self
+            .responders
+            .borrow()
+            .iter()
+            .find(|one| one.addresses == addresses && one.zones == *zones)
+            .map(|one| Rc::clone(&one.server));
+        if let Some(server) = known {
+            return Ok(server);
         }
-        let before = {
-            let mut running = self.responders.borrow_mut();
-            let found = running.iter().position(is_same);
-            // Others on these addresses end first.
-            let before = found.map(|place| running.swap_remove(place));
-            running.retain(|one| one.addresses.iter().all(|it| !addresses.contains(it)));
-            before
-        };
-        let running = match before {
-            Some(running) => running,
-            None => Running {
-                addresses: addresses.to_vec(),
-                zones: zones.clone(),
-                responder: Rc::new(
-                    Responder::start(addresses, zones.clone())
-                        .await
-                        .map_err(|error| Failure::new("dns", error))?,
-                ),
-            },
-        };
-        let responder = Rc::clone(&running.responder);
-        kept.push(running);
-        Ok(responder)
+        let started = Responder::start(addresses, zones.clone()).await;
+        let responder = started.map_err(|error| Failure::new("dns", error))?;
+        let server = Rc::new(NameServer(RefCell::new(Some(responder))));
+        self.responders.borrow_mut().push(Running {
+            addresses: addresses.to_vec(),
+            zones: zones.clone(),
+            server: Rc::clone(&server),
+        });
+        Ok(server)
     }
 
     /// Tells all name servers for which domains they may be asked.
@@ -173,7 +188,9 @@ impl Desk {
             .map(|name| challenge_name(name.strip_prefix("*.").unwrap_or(name)))
             .collect();
         for running in &*self.responders.borrow() {
-            running.responder.set_apexes(apexes.iter().cloned());
+            if let Some(responder) = &*running.server.0.borrow() {
+                responder.set_apexes(apexes.iter().cloned());
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Answers DNS-01 (RFC 8555, section 8.4) in the way that an authority's settings say.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +19,24 @@ pub(crate) struct Solver {
     pub(crate) is_checked: bool,
 }
 
+/// The built-in name server; none once it was stopped for another configuration.
+pub(crate) struct NameServer(pub(crate) RefCell<Option<Responder>>);
+
+impl NameServer {
+    fn with(&self, act: impl FnOnce(&Responder)) -> Result<(), Failure> {
+        match &*self.0.borrow() {
+            Some(responder) => {
+                act(responder);
+                Ok(())
+            }
+            None => Err(Failure::new(
+                "dns",
+                "the name server was stopped, because the configuration has changed",
+            )),
+        }
+    }
+}
+
 /// How long a value is waited for whose way through the DNS is not as it should be.
 const DOUBTFUL: Duration = Duration::from_secs(5);
 
@@ -25,7 +44,7 @@ const DOUBTFUL: Duration = Duration::from_secs(5);
 pub(crate) enum Publisher {
     /// The built-in name server.
     Responder {
-        responder: Rc<Responder>,
+        server: Rc<NameServer>,
         zones: Zones,
     },
     /// A service of the operator's.
@@ -47,11 +66,11 @@ impl Solver {
             record: None,
         };
         match &self.publisher {
-            Publisher::Responder { responder, zones } => {
+            Publisher::Responder { server, zones } => server.with(|responder| {
                 for name in names(domain, zones) {
                     responder.present(&name, value);
                 }
-            }
+            })?,
             Publisher::Webhook(webhook) => {
                 published.name = target.map_err(|error| Failure::new("dns", error))?;
                 let (webhook, call) = (Arc::clone(webhook), published.clone());
@@ -113,12 +132,11 @@ impl Solver {
     /// Removes a value that was published.
     pub(crate) async fn withdraw(&self, published: &PublishedRecord) -> Result<(), Failure> {
         match &self.publisher {
-            Publisher::Responder { responder, zones } => {
+            Publisher::Responder { server, zones } => server.with(|responder| {
                 for name in names(&published.domain, zones) {
                     responder.clear(&name, &published.value);
                 }
-                Ok(())
-            }
+            }),
             Publisher::Webhook(webhook) => {
                 let (webhook, call) = (Arc::clone(webhook), published.clone());
                 let called = tokio::task::spawn_blocking(move || {

@@ -234,6 +234,13 @@ impl Keeper {
         }
     }
 
+    /// Whether the store has a certificate for a name that is still valid.
+    pub(super) fn is_stored(&self, key: &Key) -> bool {
+        let authority = self.plan.authority(&key.0);
+        let held = authority.and_then(|one| attempt::stored(&self.desk, &self.plan, one, &key.1));
+        held.is_some_and(|held| !held.life().is_over(self.desk.now()))
+    }
+
     /// Shows the certificate of the store, if it is newer than the one that is shown.
     pub(super) fn load(&mut self, key: &Key, now: Now) {
         let Some(subject) = self.subjects.get(key).filter(|subject| !subject.is_busy) else {

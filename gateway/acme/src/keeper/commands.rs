@@ -225,7 +225,9 @@ impl Keeper {
             }
         };
         self.desk.door.count_question(word);
-        if let Some(why) = why {
+        // Who had permission keeps the certificate while nobody can say.
+        let keeps = why == Some(NoCertificate::Failed) && self.is_stored(&key);
+        if let Some(why) = why.filter(|_| !keeps) {
             let is_refused = why == NoCertificate::NotPermitted;
             if !self.refusals.put(&key.1, is_refused, now.monotonic) {
                 tracing::error!(

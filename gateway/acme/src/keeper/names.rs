@@ -15,12 +15,18 @@ impl Keeper {
     /// Works by another plan from now on. What is kept for names that stay is kept.
     pub(super) async fn configure(&mut self, plan: Plan) {
         // A reload that changes nothing here must not hasten orders that failed.
-        if *self.plan == plan {
+        let broken: BTreeSet<String> = plan
+            .authorities
+            .iter()
+            .filter(|authority| self.desk.is_broken(&authority.name))
+            .map(|authority| authority.name.clone())
+            .collect();
+        if *self.plan == plan && broken.is_empty() {
             return;
         }
         let now = super::look();
         self.desk.configure(&plan).await;
-        self.plan = Rc::new(plan);
+        let before = std::mem::replace(&mut self.plan, Rc::new(plan));
         let wanted: BTreeSet<Key> = self
             .plan
             .names()
@@ -53,9 +59,15 @@ impl Keeper {
             self.load(&key, now);
             self.look_up(&key);
         }
-        // Another authority may be able to do what the last one could not.
+        // Another authority, or the same with other settings, may be able to do what could not
+        // be done before.
+        let plan = Rc::clone(&self.plan);
         for subject in self.subjects.values_mut() {
-            subject.not_before = None;
+            let name = &subject.authority;
+            let is_same = before.authority(name) == plan.authority(name);
+            if !is_same || broken.contains(name) {
+                subject.not_before = None;
+            }
         }
         self.serve_domains();
         self.publish(now);
