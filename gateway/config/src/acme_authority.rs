@@ -48,7 +48,7 @@ table! {
         /// relative to this file.
         roots: Option<Spanned<PathBuf>> = optional("those of the system");
         /// The names of further authorities (`[acme.<name>]`), which are tried in this order
-        /// when an order fails repeatedly. Their own fallbacks are not followed.
+        /// when an order fails. Their own fallbacks are not followed.
         fallback: Vec<Spanned<AuthorityName>> = default("[]");
     }
     check values

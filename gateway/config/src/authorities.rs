@@ -7,6 +7,8 @@ use crate::acme_dns_provider::{BOTH, DnsProvider};
 use crate::certificate::Certificate;
 use crate::diagnostic::Diagnostic;
 use crate::document::Config;
+use crate::listener::ListenAddress;
+use crate::span::Spanned;
 
 /// Checks a configuration without other errors: a field that could not be read
 /// might have been the one that is missing.
@@ -16,6 +18,7 @@ pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
         found.extend(account(authority));
         found.extend(own_fallback(name, authority));
         found.extend(name_server(config, authority));
+        found.extend(shared_name_server(config, name, authority));
     }
     found.extend(without_use(config));
 }
@@ -83,6 +86,37 @@ fn name_server(config: &Config, authority: &Authority) -> Option<Diagnostic> {
             Diagnostic::error(own.span, "the address is taken by a listener")
                 .note(taken.span, "the listener")
                 .help("the name server needs an address of its own, with the port 53"),
+        )
+    })
+}
+
+/// Authorities may share a name server, which then has the same names for all of them.
+fn shared_name_server(config: &Config, name: &str, authority: &Authority) -> Option<Diagnostic> {
+    let of = |authority: &'_ Authority| match authority.dns.as_ref()?.value.provider.clone() {
+        DnsProvider::Responder {
+            addresses,
+            zone,
+            name_server,
+        } => {
+            let zone = zone.map(|zone| zone.value);
+            Some((addresses, (zone, name_server.value)))
+        }
+        DnsProvider::Webhook { .. } => None,
+    };
+    let (own, names) = of(authority)?;
+    let mut earlier = config.acme.iter().take_while(|(other, _)| *other != name);
+    earlier.find_map(|(_, other)| {
+        let (others, other_names) = of(other)?;
+        if names == other_names {
+            return None;
+        }
+        let clash = |own: &&Spanned<ListenAddress>| others.iter().any(|one| own.clashes(one));
+        let own = own.iter().find(clash)?;
+        let other = others.iter().find(|one| own.clashes(one))?;
+        Some(
+            Diagnostic::error(own.span, "another name server has this address")
+                .note(other.span, "the other one")
+                .help("give both the same `zone` and `name_server`, or other addresses"),
         )
     })
 }
