@@ -19,6 +19,7 @@ use crate::store::Store;
 
 /// What all orders share. It lives on the thread of certificates.
 pub(crate) struct Desk {
+    clock: fn() -> i64,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) door: Arc<dyn Door>,
     pub(crate) accounts: Accounts,
@@ -39,7 +40,16 @@ struct Running {
 
 impl Desk {
     pub(crate) fn new(store: Arc<dyn Store>, door: Arc<dyn Door>) -> Self {
+        Self::with_clock(store, door, unix_now)
+    }
+
+    pub(crate) fn with_clock(
+        store: Arc<dyn Store>,
+        door: Arc<dyn Door>,
+        clock: fn() -> i64,
+    ) -> Self {
         Self {
+            clock,
             store,
             door,
             accounts: Accounts::default(),
@@ -77,12 +87,8 @@ impl Desk {
     }
 
     /// Seconds since 1970.
-    #[allow(
-        clippy::unused_self,
-        reason = "the time belongs to what all orders share"
-    )]
     pub(crate) fn now(&self) -> i64 {
-        unix_now()
+        (self.clock)()
     }
 
     /// Who answers DNS-01 for an authority.
@@ -196,7 +202,7 @@ impl Desk {
 }
 
 /// Seconds since 1970.
-pub(crate) fn unix_now() -> i64 {
+fn unix_now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
         i64::try_from(since.as_secs()).unwrap_or(i64::MAX)

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use crate::attempt::{Attempt, Former, Outcome};
 use crate::budget::Budgets;
 use crate::demand::{Permission, Refusals};
-use crate::desk::{Desk, unix_now};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::settings::Plan;
 use crate::status::NameStatus;
@@ -88,7 +88,7 @@ enum Done {
 
 impl Keeper {
     pub(crate) fn new(desk: Desk, statuses: Arc<ArcSwap<Vec<NameStatus>>>) -> Self {
-        let seen = look();
+        let seen = look(&desk);
         Self {
             desk: Rc::new(desk),
             plan: Rc::default(),
@@ -129,9 +129,14 @@ impl Keeper {
         }
     }
 
+    /// Both clocks.
+    fn look(&self) -> Now {
+        look(&self.desk)
+    }
+
     /// How long nothing is due.
     fn wait(&self) -> Duration {
-        let now = look();
+        let now = self.look();
         let mut wait = LONGEST_WAIT;
         for subject in self.subjects.values().filter(|subject| !subject.is_busy) {
             if subject.is_due(now) {
@@ -157,7 +162,7 @@ impl Keeper {
 
     /// Begins all that is due.
     fn tick(&mut self) {
-        let now = look();
+        let now = self.look();
         self.notice_jump(now);
         self.store_unsaved(now);
         self.look_for_others(now);
@@ -264,9 +269,12 @@ impl Keeper {
     }
 }
 
-fn look() -> Now {
+fn look(desk: &Desk) -> Now {
     Now {
-        wall: unix_now(),
+        wall: desk.now(),
         monotonic: Instant::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,7 @@ impl Keeper {
     }
 
     pub(super) fn take_advice(&mut self, key: &Key, advice: Advice) {
-        let now = super::look();
+        let now = self.look();
         let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
             return;
         };

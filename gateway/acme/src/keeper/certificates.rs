@@ -23,7 +23,7 @@ impl Keeper {
         is_forced: bool,
         outcome: Result<Outcome, Failure>,
     ) {
-        let now = super::look();
+        let now = self.look();
         let Some(subject) = self.subjects.get_mut(key) else {
             // The configuration no longer has it. What was issued is in the store.
             self.reply(

@@ -154,7 +154,7 @@ impl Keeper {
 
     /// A client waits for a certificate.
     fn obtain(&mut self, key: Key, ask: String, reply: oneshot::Sender<Result<(), NoCertificate>>) {
-        let now = super::look();
+        let now = self.look();
         let rule = (key.0.clone(), ask.clone());
         if !demand::is_host(&key.1) || !self.plan.on_demand.contains(&rule) {
             let _ = reply.send(Err(NoCertificate::NotPermitted));
@@ -214,7 +214,7 @@ impl Keeper {
 
     /// It was asked whether a name may have a certificate.
     pub(super) fn answer(&mut self, key: Key, ask: &str, permission: Permission) {
-        let now = super::look();
+        let now = self.look();
         let clients = self.asking.remove(&key).unwrap_or_default();
         let (word, why) = match &permission {
             Permission::Granted => ("permitted", None),
@@ -279,7 +279,7 @@ impl Keeper {
 
     /// A certificate was revoked. If it is the one that is shown, another is ordered.
     pub(super) fn note_revoked(&mut self, key: &Key, fingerprint: &str) {
-        let now = super::look();
+        let now = self.look();
         let text = format!("a certificate for {} was revoked", key.1);
         let details = json!({ "fingerprint": fingerprint });
         self.tell(key, EventState::Revoked, &text, details, now);

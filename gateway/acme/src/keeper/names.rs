@@ -24,7 +24,7 @@ impl Keeper {
         if *self.plan == plan && broken.is_empty() {
             return;
         }
-        let now = super::look();
+        let now = self.look();
         self.desk.configure(&plan).await;
         let before = std::mem::replace(&mut self.plan, Rc::new(plan));
         let wanted: BTreeSet<Key> = self
@@ -58,6 +58,16 @@ impl Keeper {
             self.subjects.insert(key.clone(), subject);
             self.load(&key, now);
             self.look_up(&key);
+            if self
+                .subjects
+                .get(&key)
+                .is_some_and(|one| one.held.is_none())
+            {
+                tracing::warn!(
+                    name = key.1,
+                    "clients get a self-signed certificate until the first one is issued"
+                );
+            }
         }
         // Another authority, or the same with other settings, may be able to do what could not
         // be done before.
