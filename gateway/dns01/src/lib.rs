@@ -38,5 +38,5 @@ pub use error::Error;
 pub use lookup::{Check, DelegationError, Lookup, LookupSettings, Missing, Persist, persist_value};
 pub use names::{challenge_name, cname_target};
 pub use records::{Record, RecordKind, Zones, records};
-pub use responder::Responder;
+pub use responder::{Answers, Responder};
 pub use webhook::Webhook;

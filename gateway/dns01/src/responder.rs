@@ -25,9 +25,45 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
+use crate::error::Error;
 use crate::records::Zones;
+use answer::Room;
 use connections::Connections;
 use known::Known;
+
+/// What the built-in name server answers, without its sockets and its limits.
+#[derive(Debug)]
+pub struct Answers(Known);
+
+impl Answers {
+    /// The answers for these zones, without values.
+    ///
+    /// # Errors
+    /// If the zones make no sense.
+    pub fn new(zones: &Zones) -> Result<Self, Error> {
+        Known::new(zones).map(Self)
+    }
+
+    /// Adds a TXT record to those that a name has.
+    ///
+    /// # Errors
+    /// If the name or the value is invalid.
+    pub fn present(&self, name: &str, value: &str) -> Result<(), Error> {
+        self.0.present(name, value)
+    }
+
+    /// What is sent for a datagram; none if it must not be answered.
+    #[must_use]
+    pub fn to_datagram(&self, message: &[u8]) -> Option<Vec<u8>> {
+        answer::respond(message, Room::Datagram, &self.0)
+    }
+
+    /// What is sent for a message of a stream; none if it must not be answered.
+    #[must_use]
+    pub fn to_stream(&self, message: &[u8]) -> Option<Vec<u8>> {
+        answer::respond(message, Room::Stream, &self.0)
+    }
+}
 
 /// The built-in name server: authoritative for delegated names only, over UDP
 /// and TCP (RFC 1034, RFC 1035, RFC 7766).

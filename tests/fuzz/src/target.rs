@@ -2,8 +2,8 @@
 
 use crate::recorded::Recorded;
 use crate::targets::{
-    accept_encoding, cache_control, chunked, grpc_web, h2, hpack, path, proxy_header, request_head,
-    response_head,
+    accept_encoding, cache_control, chunked, dns_query, grpc_web, h2, hpack, path, proxy_header,
+    request_head, response_head,
 };
 
 /// A function that takes any bytes, and what helps to find interesting ones.
@@ -20,7 +20,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const ALL: [Target; 10] = [
+pub const ALL: [Target; 11] = [
     Target {
         name: "request_head",
         run: request_head::run,
@@ -49,6 +49,12 @@ pub const ALL: [Target; 10] = [
         name: "proxy_header",
         run: proxy_header::run,
         words: proxy_header::WORDS,
+        recorded: None,
+    },
+    Target {
+        name: "dns_query",
+        run: dns_query::run,
+        words: dns_query::WORDS,
         recorded: None,
     },
     Target {

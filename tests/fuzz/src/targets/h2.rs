@@ -255,5 +255,5 @@ fn check_output(mut output: &[u8]) {
             kind => panic!("a frame of type {kind}"),
         }
     }
-    assert_eq!(output, [], "the rest of a frame");
+    assert!(output.is_empty(), "the rest of a frame");
 }
