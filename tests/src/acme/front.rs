@@ -10,7 +10,7 @@ mod wishes;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -175,5 +175,22 @@ impl Front {
         let there = eventually(async || (self.count(asked) >= times).then_some(()));
         let found = there.await.is_some();
         assert!(found, "{asked:?} {times} times in {:#?}", self.calls());
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- what the authority was asked ---");
+            let calls = self
+                .state
+                .calls
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            for call in calls.iter() {
+                eprintln!("{:?} {} {:?}", call.asked, call.path, call.status);
+            }
+            eprintln!("---");
+        }
     }
 }
