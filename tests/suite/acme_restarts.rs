@@ -11,17 +11,8 @@ use crate::acme::{NAME, Scene, listeners, site};
 
 /// Killed where the authority knows more than the gateway, and where it does not: the order is
 /// taken up, or another one is placed; the account is the same.
-#[tokio::test]
-async fn a_gateway_that_is_killed_in_mid_order() {
-    for (asked, point) in [
-        (Asked::NewAccount, Point::Answer),
-        (Asked::NewOrder, Point::Request),
-        (Asked::NewOrder, Point::Answer),
-        (Asked::Challenge, Point::Request),
-        (Asked::Finalize, Point::Request),
-        (Asked::Finalize, Point::Answer),
-        (Asked::Certificate, Point::Answer),
-    ] {
+async fn is_killed(places: &[(Asked, Point)]) {
+    for &(asked, point) in places {
         let scene = Scene::new().await;
         let hold = scene.front.hold(asked, point);
         let mut gateway = scene.start(&[NAME]).await;
@@ -48,6 +39,34 @@ async fn a_gateway_that_is_killed_in_mid_order() {
             "{asked:?} {point:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_killed_before_it_knows_its_order() {
+    is_killed(&[
+        (Asked::NewAccount, Point::Answer),
+        (Asked::NewOrder, Point::Request),
+        (Asked::NewOrder, Point::Answer),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_killed_in_mid_order() {
+    is_killed(&[
+        (Asked::Challenge, Point::Request),
+        (Asked::Finalize, Point::Request),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_killed_at_the_end_of_an_order() {
+    is_killed(&[
+        (Asked::Finalize, Point::Answer),
+        (Asked::Certificate, Point::Answer),
+    ])
+    .await;
 }
 
 /// Told to end in the middle of an order, it ends in time.
