@@ -212,3 +212,33 @@ async fn a_long_chain() {
     let gateway = scene.start(&[NAME]).await;
     scene.issued(&gateway, NAME).await;
 }
+
+/// A site may have a client of ACME behind it: what is not the gateway's is passed on.
+#[tokio::test]
+async fn challenges_of_others() {
+    let scene = Scene::new().await;
+    let sites = [
+        "[[sites]]\nhosts = [\"sales.example.com\"]\ncertificate = \"auto\"\n\
+                  routes = [{ respond = { body = \"behind\" } }]\n"
+            .to_owned(),
+    ];
+    let hold = scene.front.hold(Asked::Challenge, Point::Request);
+    let gateway = Gateway::start(scene.by_http(&sites)).await;
+    hold.reached().await;
+    let other = get(&gateway, NAME, "/.well-known/acme-challenge/other").await;
+    assert_eq!((other.status, other.text()), (200, "behind"));
+    hold.release();
+    scene.issued(&gateway, NAME).await;
+    let token = &scene.front.calls_of(Asked::Challenge)[0].answer["token"];
+    let target = format!("/.well-known/acme-challenge/{}", token.as_str().unwrap());
+    assert_eventually!(get(&gateway, NAME, &target).await.text() == "behind");
+}
+
+/// Names are ordered in lower case.
+#[tokio::test]
+async fn a_host_with_capitals() {
+    let scene = Scene::new().await;
+    let gateway = scene.start(&["Sales.Example.COM"]).await;
+    scene.issued(&gateway, NAME).await;
+    assert_eq!(scene.front.ordered(), [[NAME]]);
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use janua_tests::{AskServer, Asked, Gateway, Permission, Point, assert_eventually};
+use janua_tests::{AskServer, Asked, Gateway, Permission, Point, ReservedPort, assert_eventually};
 
 use crate::acme::{NAME, Scene, issuer, served, site_with};
 
@@ -225,4 +225,42 @@ async fn beside_other_sites() {
     }
     assert_eq!(server.questions(), [NAME, "a.b.example.com"]);
     assert_eq!(scene.front.ordered(), [["shop.example.com"], [NAME]]);
+}
+
+/// The authority comes with a handshake for the name while the client's handshake waits.
+#[tokio::test]
+async fn by_tls_alpn() {
+    let scene = Scene::new().await;
+    let server = AskServer::start().await;
+    server.set(NAME, Permission::Granted);
+    let ask = server.url();
+    let lines = format!("certificate = {{ on_demand = {{ ask = \"{ask}\" }} }}");
+    let acme = "challenges = [\"tls-alpn-01\"]\n";
+    let gateway = Gateway::start(scene.config(acme, &[site_with(&["*"], &lines)])).await;
+    let client = scene.pebble.client().await;
+    served(&gateway, &client, NAME).await;
+    assert_eq!(server.questions(), [NAME]);
+}
+
+/// The gateway's own name server knows names that no site lists.
+#[tokio::test]
+async fn by_dns() {
+    let scene = Scene::new().await;
+    let server = AskServer::start().await;
+    server.set(NAME, Permission::Granted);
+    let ask = server.url();
+    let lines = format!("certificate = {{ on_demand = {{ ask = \"{ask}\" }} }}");
+    let port = ReservedPort::reserve();
+    let acme = format!(
+        "challenges = [\"dns-01\"]\n[acme.dns]\nresponder = \"{}\"\n\
+         name_server = \"gw.example.com\"\nresolvers = [\"{}\"]\ncheck = \"resolvers\"\n",
+        port.address(),
+        scene.dns.address()
+    );
+    let name = format!("_acme-challenge.{NAME}");
+    scene.dns.delegate(&name, port.address());
+    let gateway = Gateway::start(scene.config(&acme, &[site_with(&["*"], &lines)])).await;
+    let client = scene.pebble.client().await;
+    served(&gateway, &client, NAME).await;
+    assert_eq!(scene.front.ordered(), [[NAME]]);
 }

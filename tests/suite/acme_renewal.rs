@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use janua_tests::{Asked, Fault, Gateway, Point, Renewal, assert_eventually};
 use serde_json::{Value, json};
@@ -183,3 +183,49 @@ async fn names_that_no_certificate_has() {
     let listed = listed(&gateway, NAME).await.unwrap();
     assert!(listed["acme"]["last_failure"].is_null(), "{listed}");
 }
+
+/// The old one is served as long as there is no other, and the operator is told.
+#[tokio::test]
+async fn a_renewal_that_fails() {
+    let scene = Scene::new().await;
+    let gateway = scene.start(&[NAME]).await;
+    let first = scene.issued(&gateway, NAME).await;
+    let rejected = Fault::rejected(&[NAME]);
+    scene.front.fail(Asked::NewOrder, 1, rejected);
+    let ran = certs(&gateway, &["renew", NAME]).await;
+    assert_ne!(ran.code, Some(0), "{ran:?}");
+    assert!(
+        ran.stderr.contains("the policy forbids issuing for"),
+        "{ran:?}"
+    );
+    let client = scene.pebble.client().await;
+    assert_eq!(served(&gateway, &client, NAME).await, first);
+}
+
+/// Renewal information that is none: nothing is ordered, and nothing is lost.
+#[tokio::test]
+async fn renewal_information_that_is_none() {
+    let scene = Scene::new().await;
+    scene.front.renew(Renewal::overdue());
+    scene.front.fail(Asked::RenewalInfo, 1, Fault::Page(200));
+    let mut gateway = scene.start(&[NAME]).await;
+    let first = scene.issued(&gateway, NAME).await;
+    scene.front.asked(Asked::RenewalInfo, 1).await;
+    logs(&gateway, "when to renew").await;
+    assert_eq!(
+        listed(&gateway, NAME).await.unwrap()["acme"]["state"],
+        "valid"
+    );
+    assert_eq!(scene.front.orders().len(), 1);
+    // The window ends before it begins.
+    let now = SystemTime::now();
+    let reversed = Renewal::between(now + 2 * DAY, now + DAY);
+    scene.front.renew_one(&identifier(&first), reversed);
+    gateway.stop().await;
+    gateway.start_again().await;
+    scene.front.asked(Asked::RenewalInfo, 2).await;
+    assert_eq!(scene.issued(&gateway, NAME).await, first);
+    assert_eq!(scene.front.orders().len(), 1);
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
