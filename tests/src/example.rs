@@ -1,6 +1,7 @@
 //! Runs the configurations of `examples/` with as few changes as possible.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// A configuration of `examples/` with other addresses and directories; the
@@ -87,6 +88,31 @@ impl Example {
         self.replace(&["address"], written, "127.0.0.1:0")
     }
 
+    /// Replaces a listener's `address` by this one.
+    #[must_use]
+    pub fn listener_at(self, written: &str, address: SocketAddr) -> Self {
+        self.replace(&["address"], written, &address.to_string())
+    }
+
+    /// Orders certificates from the authority with this directory, whose HTTPS is verified by
+    /// the certificates of a file.
+    #[must_use]
+    pub fn authority(self, directory: &str, roots: &Path) -> Self {
+        self.add(
+            "[acme]",
+            &format!("directory = {directory:?}\nroots = {roots:?}"),
+        )
+    }
+
+    /// Replaces the address of the gateway's own name server. This resolver knows who leads to
+    /// it.
+    #[must_use]
+    pub fn name_server(self, written: &str, address: SocketAddr, resolver: SocketAddr) -> Self {
+        let asked = format!("resolvers = [\"{resolver}\"]");
+        self.replace(&["responder"], written, &address.to_string())
+            .add("[acme.dns]", &asked)
+    }
+
     /// Replaces the first of the trusted proxies by this network.
     #[must_use]
     pub fn trusted_proxy(self, written: &str, network: &str) -> Self {
@@ -143,6 +169,15 @@ impl Example {
     #[must_use]
     pub fn webhook(self, written: &str, url: &str) -> Self {
         self.replace(&["url"], written, url)
+    }
+
+    /// Adds fields to a table.
+    fn add(self, header: &str, fields: &str) -> Self {
+        let line = format!("\n{header}\n");
+        self.edit(header, |text| {
+            let added = text.replace(&line, &format!("{line}{fields}\n"));
+            (text.matches(&line).count(), added)
+        })
     }
 
     /// Replaces a string wherever it is the value of one of these fields.

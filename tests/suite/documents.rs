@@ -38,38 +38,33 @@ fn generated_pages_are_not_stale() {
 
 /// Directories of examples that exist only on the machine they were written
 /// for, and are replaced here.
-const DIRECTORIES: [(&str, &str); 6] = [
+const DIRECTORIES: [(&str, &str); 5] = [
     ("dhanman", "/var/www/frontend/prod/build"),
     ("dhanman", "/var/www/acme"),
     ("edroplets", "/srv/edroplets"),
-    ("edroplets", "/srv/acme"),
     ("pakashop", "/opt/pakashop/frontend/public"),
     ("vladbortnik", "/var/www/vladbortnik.dev"),
 ];
 
 /// Examples with certificates of certbot, and the names in each.
-const CERTBOT: [(&str, &[&[&str]]); 3] = [
-    (
-        "dhanman",
-        &[
-            &["app.dhanman.com"],
-            &["common.dhanman.com"],
-            &["community.dhanman.com"],
-            &["inventory.dhanman.com"],
-            &["payroll.dhanman.com"],
-            &["purchase.dhanman.com"],
-            &["sales.dhanman.com"],
-            &["qa.common.dhanman.com"],
-            &["qa.community.dhanman.com"],
-            &["qa.inventory.dhanman.com"],
-            &["qa.payroll.dhanman.com"],
-            &["qa.purchase.dhanman.com"],
-            &["qa.sales.dhanman.com"],
-        ],
-    ),
-    ("edroplets", &[&["edroplets.org", "www.edroplets.org"]]),
-    ("vladbortnik", &[&["vladbortnik.dev", "*.vladbortnik.dev"]]),
-];
+const CERTBOT: [(&str, &[&[&str]]); 1] = [(
+    "dhanman",
+    &[
+        &["app.dhanman.com"],
+        &["common.dhanman.com"],
+        &["community.dhanman.com"],
+        &["inventory.dhanman.com"],
+        &["payroll.dhanman.com"],
+        &["purchase.dhanman.com"],
+        &["sales.dhanman.com"],
+        &["qa.common.dhanman.com"],
+        &["qa.community.dhanman.com"],
+        &["qa.inventory.dhanman.com"],
+        &["qa.payroll.dhanman.com"],
+        &["qa.purchase.dhanman.com"],
+        &["qa.sales.dhanman.com"],
+    ],
+)];
 
 /// The example as it is where it was written for: with directories, certificates, and the
 /// files that it includes.

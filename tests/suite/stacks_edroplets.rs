@@ -1,70 +1,66 @@
-//! `examples/edroplets`: static pages, and an API below `/api/`; certificates by certbot, and
-//! the redirect to https.
+//! `examples/edroplets`: static pages, and an API below `/api/`; automatic certificates, and the
+//! redirect to https.
 
 use std::path::Path;
 
 use janua_tests::{
-    Example, Gateway, Http2Client, Received, Reply, Request, Response, Settings, TlsClient,
-    TlsError, Upstream, assert_eventually, run,
+    Asked, Example, Gateway, Http2Client, Point, Received, Reply, Request, Response, Settings,
+    TlsClient, TlsError, Upstream,
 };
-use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::stacks::{Certbot, connect, expect_page, has, navigation, resource, send_clear};
+use crate::acme::{Scene, issuer, listed, renew, served, shown};
+use crate::stacks::{connect, expect_page, has, navigation, resource, send_clear};
 
 const HOST: &str = "edroplets.org";
 const WWW: &str = "www.edroplets.org";
+/// The challenge of an order that is not the gateway's.
 const CHALLENGE: &str = "/.well-known/acme-challenge/2tJkD8b4";
 
 /// The configuration, with a stand-in for the container.
 struct Stack {
     gateway: Gateway,
     backend: Upstream,
-    certbot: Certbot,
-    example: Example,
+    scene: Scene,
     /// Keeps its sessions.
     client: TlsClient,
     _disk: TempDir,
 }
 
 impl Stack {
+    /// Once both names have their certificates.
     async fn boot() -> Self {
-        let certbot = Certbot::new();
-        certbot.obtain(&[HOST, WWW]);
-        Self::boot_with(certbot, |example| example.to_string()).await
+        let stack = Self::boot_at(Scene::new().await).await;
+        for host in [HOST, WWW] {
+            stack.scene.issued(&stack.gateway, host).await;
+        }
+        stack
     }
 
-    /// With an edited configuration.
-    async fn boot_with(certbot: Certbot, edit: impl Fn(&Example) -> String) -> Self {
+    /// Without certificates.
+    async fn boot_at(scene: Scene) -> Self {
         let disk = tempfile::tempdir().unwrap();
-        let (site, webroot) = (disk.path().join("site"), disk.path().join("acme"));
-        write_site(&site);
-        let challenge = webroot.join(&CHALLENGE[1..]);
-        std::fs::create_dir_all(challenge.parent().unwrap()).unwrap();
-        std::fs::write(challenge, "2tJkD8b4.key").unwrap();
+        write_site(disk.path());
         let backend = Upstream::http(async |request| answer(&request)).await;
         let example = Example::of("edroplets")
-            .listener("*:80")
-            .listener("*:443")
+            .listener_at("*:80", scene.http.address())
+            .listener_at("*:443", scene.tls.address())
+            .authority(&scene.front.directory_url(), &scene.pebble.ca_path())
             // Under the container's name, which is in the hosts file; only the
             // port differs.
             .endpoint(
                 "edroplets_backend:3000",
                 &format!("edroplets_backend:{}", backend.port()),
             )
-            .directory("/srv/edroplets", &site)
-            .directory("/srv/acme", &webroot)
-            .below("/etc/letsencrypt", certbot.directory());
+            .directory("/srv/edroplets", disk.path());
         Self {
             gateway: Settings::new()
                 .hosts("127.0.0.1 edroplets_backend\n")
-                .watch()
-                .start(edit(&example))
+                .start(example)
                 .await,
             backend,
-            client: certbot.client(),
-            certbot,
-            example,
+            client: scene.pebble.client().await,
+            scene,
             _disk: disk,
         }
     }
@@ -122,10 +118,6 @@ async fn both_names_and_no_other() {
         let mut wire = connect(&stack.gateway, &stack.client, host).await;
         let response = wire.exchange(&navigation(host, "/")).await;
         expect_page(&response, "the index", host);
-        // The certificate covers both names, so one connection is good for both.
-        for other in [HOST, WWW] {
-            assert_eq!(wire.exchange(&navigation(other, "/")).await.status, 200);
-        }
     }
     let address = stack.gateway.address_of("https");
     for host in ["api.edroplets.org", "other.org"] {
@@ -154,7 +146,8 @@ async fn http_is_redirected_to_the_same_host() {
             let request = Request::new(method, target).host(host);
             let response = send_clear(&stack.gateway, &request).await;
             assert_eq!(response.status, 308, "{host}{target}");
-            let expected = format!("https://{host}{target}");
+            // Port 443, which the file has, is left out.
+            let expected = format!("https://{host}:{}{target}", stack.scene.tls.number());
             assert_eq!(response.header("location"), Some(&*expected));
         }
     }
@@ -186,95 +179,61 @@ async fn versions_and_protocols() {
     }
 }
 
-/// `certbot renew` and nothing else: new handshakes get the new certificate, and a connection
-/// that is open stays.
+/// Both names get a certificate of their own without any help; until then clients get one that
+/// they do not trust.
+#[tokio::test]
+async fn the_first_certificates() {
+    let scene = Scene::new().await;
+    let hold = scene.front.hold(Asked::Finalize, Point::Request);
+    let stack = Stack::boot_at(scene).await;
+    hold.reached_by(2).await;
+    for host in [HOST, WWW] {
+        let before = shown(&stack.gateway, host).await;
+        assert!(!issuer(&before).contains("Pebble"), "{}", issuer(&before));
+    }
+    hold.release();
+    for host in [HOST, WWW] {
+        let certificate = stack.scene.issued(&stack.gateway, host).await;
+        let status = stack.scene.status(&certificate).await;
+        assert_eq!(status.as_deref(), Some("Valid"), "{host}");
+        assert!(issuer(&certificate).contains("Pebble"), "{host}");
+    }
+    let mut ordered = stack.scene.front.ordered();
+    ordered.sort();
+    assert_eq!(ordered, [[HOST], [WWW]]);
+}
+
+/// A renewal: new handshakes get the new certificate, and a connection that is open stays.
 #[tokio::test]
 async fn a_renewed_certificate_takes_effect_by_itself() {
     let stack = Stack::boot().await;
-    let current = async || {
-        let wire = connect(&stack.gateway, &stack.certbot.client(), WWW).await;
-        wire.handshake().certificate.clone()
-    };
-    let before = current().await;
-    let mut open = connect(&stack.gateway, &stack.client, HOST).await;
-    assert_eq!(open.exchange(&navigation(HOST, "/")).await.status, 200);
-    assert_eventually!(
-        stack
-            .gateway
-            .messages()
-            .contains("watching files for changes")
-    );
-    for _ in 0..2 {
-        let before = current().await;
-        stack.certbot.obtain(&[HOST, WWW]);
-        assert_eventually!(current().await != before);
-    }
-    assert_ne!(current().await, before);
-    let response = open.exchange(&resource(HOST, "/api/users")).await;
+    let client = stack.scene.pebble.client().await;
+    let before = served(&stack.gateway, &client, WWW).await;
+    let mut open = connect(&stack.gateway, &stack.client, WWW).await;
+    assert_eq!(open.exchange(&navigation(WWW, "/")).await.status, 200);
+    renew(&stack.gateway, WWW).await;
+    assert_ne!(served(&stack.gateway, &client, WWW).await, before);
+    let response = open.exchange(&resource(WWW, "/api/users")).await;
     assert_eq!(response.status, 200);
-}
-
-/// The first certificate, as the README describes it: with a self-signed one the authority
-/// can already fetch the challenge, and the edited file takes effect by itself.
-#[tokio::test]
-async fn the_first_certificate() {
-    let files = r#"certificate = { cert ="#;
-    let stack = Stack::boot_with(Certbot::new(), |example| {
-        let text = example.to_string();
-        let lines = text.lines().map(|line| match line {
-            line if line.starts_with(files) => "certificate = \"self-signed\"\n".to_owned(),
-            line => format!("{line}\n"),
-        });
-        lines.collect()
-    })
-    .await;
-    // The authority asks over http, follows the redirect, and verifies no certificate.
-    let authority = TlsClient::trusting_everybody();
-    for host in [HOST, WWW] {
-        let request = Request::get(CHALLENGE).host(host);
-        let redirect = send_clear(&stack.gateway, &request).await;
-        let expected = format!("https://{host}{CHALLENGE}");
-        assert_eq!(redirect.header("location"), Some(&*expected));
-        let mut wire = connect(&stack.gateway, &authority, host).await;
-        let response = wire.exchange(&request).await;
-        assert_eq!((response.status, response.text()), (200, "2tJkD8b4.key"));
-    }
-    // A path of the challenge that does not exist is not a page of the application.
-    let mut wire = connect(&stack.gateway, &authority, HOST).await;
-    let missing = wire
-        .exchange(&navigation(HOST, "/.well-known/acme-challenge/none"))
-        .await;
-    assert_eq!(missing.status, 404);
-
-    stack.certbot.obtain(&[HOST, WWW]);
-    stack.gateway.write_config(&stack.example);
-    let address = stack.gateway.address_of("https");
-    assert_eventually!(stack.certbot.client().connect(address, WWW).await.is_ok());
 }
 
 /// "Certificates are a mystery": names, issuer, and how long each is valid.
 #[tokio::test]
-async fn the_certificate_is_shown() {
+async fn the_certificates_are_shown() {
     let stack = Stack::boot().await;
-    let certs = run(stack.gateway.directory(), &["certs", "--json"]).await;
-    assert_eq!(certs.code, Some(0), "{certs:?}");
-    let certs: Value = serde_json::from_str(&certs.stdout).unwrap();
-    let [shown] = certs.as_array().unwrap().as_slice() else {
-        panic!("{certs}");
-    };
-    assert_eq!(shown["names"], serde_json::json!([HOST, WWW]));
-    assert_eq!(shown["sites"], serde_json::json!([HOST]));
-    assert_eq!(shown["source"], "files");
-    assert_eq!(shown["issuer"], "CN=an authority");
-    assert_eq!(shown["warnings"], serde_json::json!([]));
-    assert!(shown["last_error"].is_null());
-    let days = shown["days_left"].as_u64().unwrap();
-    assert!((99..=100).contains(&days), "{days}");
-    let metrics = stack.gateway.metrics().await;
-    let labels = [("site", HOST), ("name", HOST)];
-    let expiry = metrics.sum("janua_certificate_expiry_seconds", &labels);
-    let shown = shown["valid_until_unix_ms"].as_f64().unwrap();
-    assert!((expiry - shown / 1000.0).abs() < 1.0, "{expiry} {shown}");
+    for host in [HOST, WWW] {
+        let shown = listed(&stack.gateway, host).await.unwrap();
+        assert_eq!(shown["names"], serde_json::json!([host]));
+        assert_eq!(shown["sites"], serde_json::json!([HOST]));
+        assert_eq!(shown["source"], "acme");
+        assert_eq!(shown["acme"]["state"], "valid");
+        assert_eq!(shown["warnings"], serde_json::json!([]));
+        let metrics = stack.gateway.metrics().await;
+        let labels = [("site", HOST), ("name", host)];
+        let expiry = metrics.sum("janua_certificate_expiry_seconds", &labels);
+        let shown = shown["valid_until_unix_ms"].as_f64().unwrap();
+        assert!((expiry - shown / 1000.0).abs() < 1.0, "{expiry} {shown}");
+    }
 }
 
 #[tokio::test]

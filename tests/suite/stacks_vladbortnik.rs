@@ -1,9 +1,11 @@
-//! `examples/vladbortnik`: TLS 1.3 only, exact security headers, a static portfolio and two
-//! applications, one of which has three instances.
+//! `examples/vladbortnik`: TLS 1.3 only, a wildcard certificate by DNS-01, exact security
+//! headers, a static portfolio and two applications, one of which has three instances.
 
 use janua_tests::{
-    Authority, Example, Gateway, Issue, Reply, Request, Response, TlsClient, Upstream, Vacant, Wire,
+    Example, Gateway, Reply, Request, ReservedPort, Response, TlsClient, Upstream, Vacant, Wire,
 };
+
+use crate::acme::{Scene, issuer, renew, served};
 
 const APEX: &str = "vladbortnik.dev";
 const RECIPE: &str = "recipe.vladbortnik.dev";
@@ -28,40 +30,40 @@ const SECURITY: [(&str, &str); 6] = [
 struct Stack {
     gateway: Gateway,
     client: TlsClient,
-    example: Example,
-    directory: tempfile::TempDir,
-    authority: Authority,
+    scene: Scene,
+    _portfolio: tempfile::TempDir,
 }
 
 impl Stack {
-    /// The applications at these endpoints: three instances of one, one of the other.
+    /// The applications at these endpoints: three instances of one, one of the other. Once the
+    /// domain and what is below it have their certificates.
     async fn boot(recipe: [&str; 3], bookfinder: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let authority = Authority::new("an authority");
-        let site = directory.path().join("site");
-        std::fs::create_dir(&site).unwrap();
-        std::fs::write(site.join("index.html"), "<p>portfolio\n").unwrap();
-        renew(&authority, directory.path());
-        let at = |name: &str| directory.path().join(name);
-        let live = "/etc/letsencrypt/live/vladbortnik.dev";
+        let scene = Scene::new().await;
+        let dns = ReservedPort::reserve();
+        // The record of the README.
+        let name = format!("_acme-challenge.{APEX}");
+        scene.dns.delegate(&name, dns.address());
+        let portfolio = tempfile::tempdir().unwrap();
+        std::fs::write(portfolio.path().join("index.html"), "<p>portfolio\n").unwrap();
         let example = Example::of("vladbortnik")
-            .listener("*:80")
-            .listener("*:443")
-            .directory("/var/www/vladbortnik.dev", &site)
+            .listener_at("*:80", scene.http.address())
+            .listener_at("*:443", scene.tls.address())
+            .authority(&scene.front.directory_url(), &scene.pebble.ca_path())
+            .name_server("203.0.113.7:53", dns.address(), scene.dns.address())
+            .directory("/var/www/vladbortnik.dev", portfolio.path())
             .text("127.0.0.1:5002", recipe[0])
             .text("127.0.0.1:5003", recipe[1])
             .text("127.0.0.1:5004", recipe[2])
-            .endpoint("127.0.0.1:5005", bookfinder)
-            .certificate(
-                (&format!("{live}/fullchain.pem"), &at("live.crt")),
-                (&format!("{live}/privkey.pem"), &at("live.key")),
-            );
+            .endpoint("127.0.0.1:5005", bookfinder);
+        let gateway = Gateway::start(&example).await;
+        for host in [APEX, RECIPE] {
+            scene.issued(&gateway, host).await;
+        }
         Self {
-            gateway: Gateway::start(&example).await,
-            example,
-            client: TlsClient::trusting(&authority),
-            directory,
-            authority,
+            gateway,
+            client: scene.pebble.client().await,
+            scene,
+            _portfolio: portfolio,
         }
     }
 
@@ -70,12 +72,6 @@ impl Stack {
         let mut wire = self.client.connect(address, host).await.unwrap();
         wire.exchange(&request.host(host)).await
     }
-}
-
-/// A new certificate for the domain and what is below it, as certbot writes it.
-fn renew(authority: &Authority, directory: &std::path::Path) {
-    let issue = Issue::new(&[APEX, "*.vladbortnik.dev"]);
-    authority.sign(&issue).write(directory, "live");
 }
 
 fn expect_security(response: &Response, what: &str) {
@@ -159,29 +155,52 @@ async fn http_is_redirected_to_the_same_host() {
         let mut wire = Wire::connect(stack.gateway.address_of("http")).await;
         let response = wire.exchange(&Request::get("/a/b?c=d").host(host)).await;
         assert_eq!(response.status, 301);
-        let expected = format!("https://{host}/a/b?c=d");
+        // Port 443, which the file has, is left out.
+        let expected = format!("https://{host}:{}/a/b?c=d", stack.scene.tls.number());
         assert_eq!(response.header("location"), Some(&*expected));
     }
     assert_eq!(recipe.request_count(), 0);
 }
 
-/// `certbot renew`: new handshakes get the new certificate, and a connection that is open
-/// stays.
+/// One certificate for the domain, and one that all hosts below it share.
+#[tokio::test]
+async fn a_wildcard_certificate_by_the_record_of_the_readme() {
+    let recipe = Upstream::always(Reply::ok("recipe")).await;
+    let one = recipe.endpoint();
+    let stack = Stack::boot([&one, &one, &one], &one).await;
+    let mut ordered = stack.scene.front.ordered();
+    ordered.sort();
+    assert_eq!(ordered, [["*.vladbortnik.dev"], [APEX]]);
+    let certificate = async |host: &str| served(&stack.gateway, &stack.client, host).await;
+    let wildcard = certificate(RECIPE).await;
+    assert!(issuer(&wildcard).contains("Pebble"));
+    for host in [BOOKFINDER, "new.vladbortnik.dev"] {
+        assert_eq!(certificate(host).await, wildcard, "{host}");
+    }
+    assert_ne!(certificate(APEX).await, wildcard);
+    assert_eq!(stack.scene.dns.lame(), [""; 0]);
+    // A host without an application leads to the portfolio.
+    let response = stack.send("new.vladbortnik.dev", Request::get("/a")).await;
+    assert_eq!(response.status, 301);
+    assert_eq!(
+        response.header("location"),
+        Some("https://vladbortnik.dev/")
+    );
+    expect_security(&response, "new");
+}
+
+/// A renewal: new handshakes get the new certificate, and a connection that is open stays.
 #[tokio::test]
 async fn a_renewed_certificate() {
     let recipe = Upstream::always(Reply::ok("recipe")).await;
     let one = recipe.endpoint();
     let stack = Stack::boot([&one, &one, &one], &one).await;
     let address = stack.gateway.address_of("https");
-    let connect = async || {
-        let client = TlsClient::trusting(&stack.authority);
-        client.connect(address, RECIPE).await.unwrap()
-    };
-    let mut open = connect().await;
-    let before = open.handshake().certificate.clone();
-    renew(&stack.authority, stack.directory.path());
-    stack.gateway.try_reload(&stack.example).await.unwrap();
-    assert_ne!(connect().await.handshake().certificate, before);
+    let mut open = stack.client.connect(address, RECIPE).await.unwrap();
+    let before = served(&stack.gateway, &stack.client, RECIPE).await;
+    // By a host that the wildcard covers.
+    renew(&stack.gateway, BOOKFINDER).await;
+    assert_ne!(served(&stack.gateway, &stack.client, RECIPE).await, before);
     let response = open.exchange(&Request::get("/").host(RECIPE)).await;
     assert_eq!(response.status, 200);
 }
