@@ -103,7 +103,7 @@ impl Attempt {
     }
 
     async fn order(&self, authority: &Authority) -> Result<Outcome, Failure> {
-        let mut first = None;
+        let mut first: Option<Failure> = None;
         let fallbacks = authority.fallback.iter();
         let fallbacks = fallbacks.filter_map(|name| self.plan.authority(name));
         // Only DNS-01 proves a wildcard (RFC 8555, section 8).
@@ -118,7 +118,18 @@ impl Attempt {
             };
             self.desk.door.count_order(&authority.name, word);
             match ordered {
-                Ok(held) => return Ok(Outcome::Issued(held)),
+                Ok(held) => {
+                    if let Some(failure) = first {
+                        tracing::warn!(
+                            authority = self.authority,
+                            name = self.name,
+                            problem = failure.problem.as_ref().map(tracing::field::display),
+                            "the certificate comes from the fallback `{}`: {failure}",
+                            authority.name
+                        );
+                    }
+                    return Ok(Outcome::Issued(held));
+                }
                 Err(failure) => {
                     // The first failure is reported by whoever wanted the certificate.
                     if first.is_some() {
@@ -173,7 +184,7 @@ impl Attempt {
                 Err(failure) if failure.is_lost_account() => break failure,
                 Err(failure) => {
                     desk.accounts.close(wish.authority, wish.directory);
-                    return Err(failure);
+                    return Err(self.named(failure, wish));
                 }
                 issued => return issued,
             }
@@ -185,6 +196,18 @@ impl Attempt {
         desk.accounts
             .lose(&*desk.store, wish.authority, wish.directory)?;
         wish.fulfil(desk).await
+    }
+
+    /// Says whose failure it is, where that is not clear.
+    fn named(&self, mut failure: Failure, wish: &Wish<'_>) -> Failure {
+        let host = host(wish.directory);
+        let is_silent = ["unreachable", "protocol", "timeout"].contains(&&*failure.kind);
+        if wish.directory != wish.authority.directory {
+            failure.detail = format!("in the test directory of {host}: {}", failure.detail);
+        } else if is_silent {
+            failure.detail = format!("{host}: {}", failure.detail);
+        }
+        failure
     }
 
     fn wish<'a>(&'a self, authority: &'a Authority, directory: &'a str) -> Wish<'a> {
@@ -203,6 +226,13 @@ impl Attempt {
             turn: usize::try_from(self.failures).unwrap_or_default(),
         }
     }
+}
+
+/// The host of a directory.
+pub(crate) fn host(directory: &str) -> &str {
+    let rest = directory.split_once("://");
+    let rest = rest.map_or(directory, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
 }
 
 /// Keeps the lock; returns when it is lost.

@@ -26,6 +26,8 @@ pub(crate) struct Desk {
     /// Who answers DNS-01, by the name of the authority, or why nobody can.
     solvers: RefCell<HashMap<String, Result<Rc<Solver>, Failure>>>,
     responders: RefCell<Vec<Running>>,
+    /// The names that may be delegated to the name servers one by one.
+    apexes: RefCell<BTreeSet<String>>,
     asker: RefCell<Option<Http>>,
     /// Records that would be of use, by authority and name.
     suggestions: RefCell<HashMap<(String, String), String>>,
@@ -55,6 +57,7 @@ impl Desk {
             accounts: Accounts::default(),
             solvers: RefCell::default(),
             responders: RefCell::default(),
+            apexes: RefCell::default(),
             asker: RefCell::default(),
             suggestions: RefCell::default(),
         }
@@ -91,15 +94,24 @@ impl Desk {
         (self.clock)()
     }
 
-    /// Who answers DNS-01 for an authority.
-    pub(crate) fn solver(&self, authority: &Authority) -> Result<Rc<Solver>, Failure> {
-        let solvers = self.solvers.borrow();
-        solvers.get(&authority.name).cloned().unwrap_or_else(|| {
-            Err(Failure::new(
+    /// Who answers DNS-01 for an authority. What could not be started before is tried again.
+    pub(crate) async fn solver(&self, authority: &Authority) -> Result<Rc<Solver>, Failure> {
+        let known = self.solvers.borrow().get(&authority.name).cloned();
+        if let Some(Ok(solver)) = known {
+            return Ok(solver);
+        }
+        let dns = authority.dns.as_ref().ok_or_else(|| {
+            Failure::new(
                 "settings",
                 "`dns` is missing in the settings of the authority",
-            ))
-        })
+            )
+        })?;
+        let made = self.make_solver(dns).await.map(Rc::new);
+        if let Ok(solver) = &made {
+            let mut solvers = self.solvers.borrow_mut();
+            solvers.insert(authority.name.clone(), Ok(Rc::clone(solver)));
+        }
+        made
     }
 
     /// Whether DNS-01 cannot be answered for an authority: a port was taken, for example.
@@ -178,7 +190,8 @@ impl Desk {
             return Ok(server);
         }
         let started = Responder::start(addresses, zones.clone()).await;
-        let responder = started.map_err(|error| Failure::new("dns", error))?;
+        let responder = started.map_err(|error| taken(addresses, &error))?;
+        responder.set_apexes(self.apexes.borrow().iter().cloned());
         let server = Rc::new(NameServer(RefCell::new(Some(responder))));
         self.responders.borrow_mut().push(Running {
             addresses: addresses.to_vec(),
@@ -198,6 +211,25 @@ impl Desk {
                 responder.set_apexes(apexes.iter().cloned());
             }
         }
+        self.apexes.replace(apexes);
+    }
+}
+
+/// Why a name server could not be started, and what to do if others have the port.
+fn taken(addresses: &[SocketAddr], error: &std::io::Error) -> Failure {
+    let is_wide = addresses
+        .iter()
+        .any(|address| address.ip().is_unspecified());
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse if is_wide => Failure::new(
+            "dns",
+            format_args!(
+                "{} A resolver of this machine may have the port, as systemd-resolved has; name \
+                 the machine's own addresses in `responder` then",
+                error
+            ),
+        ),
+        _ => Failure::new("dns", error),
     }
 }
 

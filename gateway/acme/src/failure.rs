@@ -108,7 +108,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.detail.is_empty() {
             true => f.write_str(&self.kind),
-            false => write!(f, "{} ({})", self.detail, self.kind),
+            false => write!(f, "{} ({})", self.detail.trim_end_matches('.'), self.kind),
         }
     }
 }

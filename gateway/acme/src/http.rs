@@ -29,8 +29,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LARGEST: usize = 1024 * 1024;
 /// The largest revocation list that is read.
 const LARGEST_LIST: usize = 16 * 1024 * 1024;
-/// RFC 8555, section 6.1: a client says who it is.
+/// RFC 8555, section 6.1: a client says who it is, and what it speaks ACME with.
 const AGENT: &str = concat!("janua/", env!("CARGO_PKG_VERSION"), " instant-acme");
+/// For others than authorities.
+const PLAIN_AGENT: &str = concat!("janua/", env!("CARGO_PKG_VERSION"));
 
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
@@ -88,6 +90,7 @@ impl Http {
     /// Asks by GET, and returns the status.
     pub(crate) async fn status(&self, url: &str, patience: Duration) -> Result<u16, String> {
         let request = Request::get(url)
+            .header(USER_AGENT, PLAIN_AGENT)
             .body(Full::default())
             .map_err(|error| error.to_string())?;
         let answer = tokio::time::timeout(patience, self.send(request)).await;
@@ -101,6 +104,7 @@ impl Http {
     /// Fetches what may be larger than other answers: a revocation list.
     pub(crate) async fn list(&self, url: &str) -> Result<Bytes, String> {
         let request = Request::get(url)
+            .header(USER_AGENT, PLAIN_AGENT)
             .body(Full::default())
             .map_err(|error| error.to_string())?;
         let fetched = async {
@@ -121,9 +125,7 @@ impl Http {
         }
     }
 
-    async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Boxed> {
-        let agent = HeaderValue::from_static(AGENT);
-        request.headers_mut().insert(USER_AGENT, agent);
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Boxed> {
         let answer = self.client.request(request).await?;
         let (head, body) = answer.into_parts();
         *self
@@ -145,7 +147,9 @@ impl HttpClient for Http {
     ) -> Pin<Box<dyn Future<Output = Result<BytesResponse, instant_acme::Error>> + Send>> {
         let http = self.clone();
         Box::pin(async move {
-            let (head, body) = request.into_parts();
+            let (mut head, body) = request.into_parts();
+            let agent = HeaderValue::from_static(AGENT);
+            head.headers.insert(USER_AGENT, agent);
             // It is in memory, and its error type has no values.
             let body = body
                 .collect()

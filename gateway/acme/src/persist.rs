@@ -41,7 +41,7 @@ pub(crate) async fn is_there(
     if !authority.challenges.contains(&Challenge::Dns01) {
         return false;
     }
-    let Ok(solver) = desk.solver(authority) else {
+    let Ok(solver) = desk.solver(authority).await else {
         return false;
     };
     let issuers = opened.http.issuers();

@@ -5,6 +5,7 @@
 //! DIRECTORY/certificates/NAME.pem       the chain and its key
 //! DIRECTORY/certificates/NAME.json      when it is to be renewed; may be lost
 //! DIRECTORY/orders/NAME.json            an order in progress, with the key of its certificate
+//! DIRECTORY/failures/NAME.json          how many orders have failed; may be lost
 //! locks/DIRECTORY/NAME                  who works on it
 //! ```
 
@@ -117,6 +118,38 @@ pub(crate) struct PublishedRecord {
     pub(crate) value: String,
     /// What the service needs to find it again.
     pub(crate) record: Option<serde_json::Value>,
+}
+
+/// How many orders in a row have failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Failed {
+    pub(crate) failures: u32,
+    /// Until when the authority wants to be left alone, in seconds since 1970.
+    pub(crate) until: Option<i64>,
+}
+
+fn failed_key(directory: &str, name: &str) -> String {
+    format!("{directory}/failures/{}.json", name_key(name))
+}
+
+/// How many orders have failed, if any has.
+pub(crate) fn failed(store: &dyn Store, directory: &str, name: &str) -> Option<Failed> {
+    read(store, &failed_key(directory, name)).ok().flatten()
+}
+
+pub(crate) fn put_failed(
+    store: &dyn Store,
+    directory: &str,
+    name: &str,
+    failed: Option<&Failed>,
+) -> Result<(), Failure> {
+    let key = failed_key(directory, name);
+    match failed {
+        Some(failed) => write(store, &key, failed),
+        None => store
+            .remove(&key)
+            .map_err(|error| Failure::storage(&store.place(&key), &error)),
+    }
 }
 
 pub(crate) fn read<T: DeserializeOwned>(

@@ -5,10 +5,15 @@ use std::time::{Duration, Instant};
 
 use janua_tls::Certificate;
 
+use crate::attempt::host;
 use crate::failure::Failure;
-use crate::record::Renewal;
+use crate::record::{Failed, Renewal};
 use crate::schedule::{Life, Window, backoff};
-use crate::status::{NameStatus, State};
+use crate::status::{EventState, NameStatus, State};
+
+const DAY: i64 = 24 * 60 * 60;
+/// A limit of the authority may last for days; asking once a day costs little.
+const LONGEST_WISH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The two clocks: what certificates say, and what cannot jump.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +42,8 @@ pub(crate) struct Subject {
     pub(crate) missing: Vec<String>,
     /// When somebody was last told that it fails, in seconds since 1970.
     pub(crate) told: Option<i64>,
+    /// What somebody was last told of its end, and when.
+    pub(crate) alarmed: Option<(EventState, i64)>,
 }
 
 /// A certificate that is served.
@@ -69,6 +76,7 @@ impl Subject {
             is_busy: false,
             missing: Vec::new(),
             told: None,
+            alarmed: None,
         }
     }
 
@@ -94,13 +102,25 @@ impl Subject {
         is_time && !held.is_revoked && !held.life().is_late(now.wall)
     }
 
+    /// What is known of failures before a restart. Their waits are over, unless the authority
+    /// wanted to be left alone.
+    pub(crate) fn remember(&mut self, failed: &Failed, now: Now) {
+        self.failures = failed.failures;
+        let wait = failed.until.map(|until| until - now.wall);
+        let wait = wait.and_then(|wait| u64::try_from(wait).ok());
+        let longest = LONGEST_WISH.as_secs();
+        self.not_before = wait.and_then(|wait| {
+            let wait = Duration::from_secs(wait.min(longest));
+            now.monotonic.checked_add(wait)
+        });
+    }
+
     /// An order has failed.
     pub(crate) fn fail(&mut self, failure: Failure, now: Now, random: f64) {
         self.failures = self.failures.saturating_add(1);
         let mut wait = backoff(self.failures, random);
-        // A limit of the authority may last for days; asking once a day costs little.
         let wanted = failure.retry_after.unwrap_or_default();
-        wait = wait.max(wanted.min(Duration::from_secs(24 * 60 * 60)));
+        wait = wait.max(wanted.min(LONGEST_WISH));
         // With little life left, it is tried at least every half hour.
         if let Some(held) = &self.held
             && held.life().is_late(now.wall)
@@ -119,13 +139,30 @@ impl Subject {
         self.last_failure = None;
         self.not_before = None;
         self.told = None;
+        self.alarmed = None;
         self.missing.clear();
     }
 
     /// Whether operators are to be told now that it fails: once, then once a day.
     pub(crate) fn is_to_be_told(&self, wall: i64) -> bool {
-        self.told
-            .is_none_or(|told| (wall - told).abs() >= 24 * 60 * 60)
+        self.told.is_none_or(|told| (wall - told).abs() >= DAY)
+    }
+
+    /// What operators are to be told now of the end of the certificate, which could not be
+    /// renewed: once when it comes near, once when it is there, and then once a day.
+    pub(crate) fn alarm(&self, wall: i64) -> Option<EventState> {
+        let life = self.held.as_ref()?.life();
+        if self.failures == 0 || !life.is_alarming(wall) {
+            return None;
+        }
+        let state = match life.is_over(wall) {
+            true => EventState::Expired,
+            false => EventState::Expiring,
+        };
+        let is_new = self
+            .alarmed
+            .is_none_or(|(told, at)| told != state || (wall - at).abs() >= DAY);
+        is_new.then_some(state)
     }
 
     pub(crate) fn status(&self, now: Now, records: Vec<String>) -> NameStatus {
@@ -168,9 +205,7 @@ impl Held {
 
     /// The host of the authority that has issued it.
     pub(crate) fn issuer_host(&self) -> &str {
-        let rest = self.directory.split_once("://");
-        let rest = rest.map_or(self.directory.as_str(), |(_, rest)| rest);
-        rest.split('/').next().unwrap_or_default()
+        host(&self.directory)
     }
 
     /// Chooses the moment of renewal in a window of the authority. It stays the same while

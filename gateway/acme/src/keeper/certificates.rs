@@ -103,6 +103,10 @@ impl Keeper {
             return;
         };
         subject.fail(failure.clone(), now, fastrand::f64());
+        self.store_failures(key);
+        let Some(subject) = self.subjects.get_mut(key) else {
+            return;
+        };
         let wait = subject
             .not_before
             .map(|moment| moment.saturating_duration_since(now.monotonic).as_secs());
@@ -135,7 +139,11 @@ impl Keeper {
         };
         let issued = self.desk.door.issued(&key.0);
         issued.put(&key.1, &held.certificate);
+        let had_failed = subject.failures > 0;
         subject.succeed(held);
+        if had_failed {
+            self.store_failures(key);
+        }
     }
 
     /// No longer shows a certificate. It stays in the store.
@@ -167,25 +175,18 @@ impl Keeper {
     pub(super) fn sound_alarms(&mut self, now: Now) {
         let mut alarms = Vec::new();
         for (key, subject) in &mut self.subjects {
-            let Some(held) = &subject.held else {
+            let (Some(state), Some(held)) = (subject.alarm(now.wall), &subject.held) else {
                 continue;
             };
-            let life = held.life();
-            if subject.failures == 0 || !life.is_alarming(now.wall) {
-                continue;
-            }
-            if !subject.is_to_be_told(now.wall) {
-                continue;
-            }
-            subject.told = Some(now.wall);
-            let until = janua_tls::utc(life.until);
+            subject.alarmed = Some((state, now.wall));
+            let until = janua_tls::utc(held.life().until);
             let why = subject
                 .last_failure
                 .as_ref()
                 .map(|(_, why)| why.to_string());
-            let (state, verb) = match life.is_over(now.wall) {
-                true => (EventState::Expired, "expired at"),
-                false => (EventState::Expiring, "expires at"),
+            let verb = match state {
+                EventState::Expired => "expired at",
+                _ => "expires at",
             };
             let text = format!(
                 "the certificate for {} {verb} {until}, and it cannot be renewed: {}",

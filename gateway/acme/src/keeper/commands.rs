@@ -244,6 +244,7 @@ impl Keeper {
         self.subjects.insert(key.clone(), subject);
         self.serve_domains();
         self.load(&key, now);
+        self.remember_failures(&key, now);
         if self
             .subjects
             .get(&key)

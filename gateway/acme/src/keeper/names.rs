@@ -8,8 +8,9 @@ use janua_dns01::records;
 use super::{Done, Keeper, Key};
 use crate::attempt;
 use crate::delegation::{self, domain};
+use crate::record::{self, Failed, directory_key};
 use crate::settings::Plan;
-use crate::subject::Subject;
+use crate::subject::{Now, Subject};
 
 impl Keeper {
     /// Works by another plan from now on. What is kept for names that stay is kept.
@@ -57,6 +58,7 @@ impl Keeper {
             let subject = Subject::new(authority, name, None);
             self.subjects.insert(key.clone(), subject);
             self.load(&key, now);
+            self.remember_failures(&key, now);
             self.look_up(&key);
             if self
                 .subjects
@@ -81,6 +83,43 @@ impl Keeper {
         }
         self.serve_domains();
         self.publish(now);
+    }
+
+    /// What is known of failures before a restart: they do not begin anew with each start.
+    pub(super) fn remember_failures(&mut self, key: &Key, now: Now) {
+        let (Some(subject), Some(authority)) =
+            (self.subjects.get_mut(key), self.plan.authority(&key.0))
+        else {
+            return;
+        };
+        let directory = directory_key(&authority.directory);
+        let failed = record::failed(&*self.desk.store, &directory, &key.1);
+        if let Some(failed) = failed.filter(|_| subject.needs_order(now.wall)) {
+            subject.remember(&failed, now);
+        }
+    }
+
+    /// Stores how many orders have failed, or that none has.
+    pub(super) fn store_failures(&self, key: &Key) {
+        let (Some(subject), Some(authority)) =
+            (self.subjects.get(key), self.plan.authority(&key.0))
+        else {
+            return;
+        };
+        let failed = (subject.failures > 0).then(|| {
+            let last = subject.last_failure.as_ref();
+            let until = last.and_then(|(at, failure)| {
+                let wait = failure.retry_after?.as_secs();
+                at.checked_add_unsigned(wait)
+            });
+            Failed {
+                failures: subject.failures,
+                until,
+            }
+        });
+        let directory = directory_key(&authority.directory);
+        // A store that cannot be written is reported by the order itself.
+        let _ = record::put_failed(&*self.desk.store, &directory, &key.1, failed.as_ref());
     }
 
     /// Shows what the store has for names that are new in a plan.
@@ -124,11 +163,11 @@ impl Keeper {
         let Some(zones) = delegation::zones(authority).cloned() else {
             return;
         };
-        let Ok(solver) = self.desk.solver(authority) else {
-            return;
-        };
-        let key = key.clone();
+        let (desk, authority, key) = (Rc::clone(&self.desk), authority.clone(), key.clone());
         self.tasks.spawn_local(async move {
+            let Ok(solver) = desk.solver(&authority).await else {
+                return Done::Nothing;
+            };
             let looked = solver
                 .lookup
                 .verify_delegation(domain(&key.1), &zones)

@@ -37,18 +37,21 @@ impl Door for Counting {
 struct Scene {
     door: Arc<Counting>,
     keeper: Keeper,
-    _state: tempfile::TempDir,
+    state: tempfile::TempDir,
 }
 
 fn scene(clock: fn() -> i64) -> Scene {
-    let state = tempfile::tempdir().unwrap();
+    scene_in(tempfile::tempdir().unwrap(), clock)
+}
+
+fn scene_in(state: tempfile::TempDir, clock: fn() -> i64) -> Scene {
     let store = Directory::new(state.path().join("acme"));
     let door = Arc::new(Counting::default());
     let desk = Desk::with_clock(Arc::new(store), Arc::clone(&door) as Arc<dyn Door>, clock);
     Scene {
         keeper: Keeper::new(desk, Arc::default()),
         door,
-        _state: state,
+        state,
     }
 }
 
@@ -154,6 +157,24 @@ async fn names_that_are_gone_are_forgotten() {
         assert_eq!(scene.keeper.statuses.load().len(), 0);
         scene.settle().await;
         assert_eq!(scene.orders(), 0);
+    };
+    LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test]
+async fn failures_are_counted_across_restarts() {
+    let test = async {
+        let mut scene = scene(|| 1_790_000_000);
+        let plan = plan();
+        scene.keeper.configure(plan.clone()).await;
+        scene.settle().await;
+        // It is tried once at each start, and the next failure waits longer.
+        let mut scene = scene_in(scene.state, || 1_790_000_000);
+        scene.keeper.configure(plan).await;
+        let failures = |scene: &Scene| scene.keeper.statuses.load()[0].failures;
+        assert_eq!(failures(&scene), 1);
+        scene.settle().await;
+        assert_eq!((scene.orders(), failures(&scene)), (1, 2));
     };
     LocalSet::new().run_until(test).await;
 }

@@ -57,7 +57,7 @@ impl Wish<'_> {
                     answers.at_door.push(answered);
                 }
                 Challenge::Dns01 => {
-                    let solver = desk.solver(self.authority)?;
+                    let solver = desk.solver(self.authority).await?;
                     let value = authorized.dns_value();
                     let published = solver.present(domain(self.name), &value).await?;
                     answers.in_dns.push(published.clone());
@@ -103,7 +103,7 @@ impl Wish<'_> {
     /// Removes records from the DNS. What cannot be removed is only logged: it does no harm.
     pub(super) async fn withdraw(&self, desk: &Desk, records: &[PublishedRecord]) {
         for published in records {
-            let withdrawn = match desk.solver(self.authority) {
+            let withdrawn = match desk.solver(self.authority).await {
                 Ok(solver) => solver.withdraw(published).await,
                 Err(failure) => Err(failure),
             };

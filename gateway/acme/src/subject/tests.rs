@@ -1,7 +1,6 @@
 use super::*;
 
 const HOUR: i64 = 60 * 60;
-const DAY: i64 = 24 * HOUR;
 const NOW: i64 = 1_790_000_000;
 
 fn now() -> Now {
@@ -113,6 +112,29 @@ fn with_little_life_left_it_is_tried_often() {
     subject.fail(Failure::new("dns", "no"), late, 0.0);
     assert!(subject.is_due(late.later(HOUR / 2)));
     assert!(!subject.is_to_be_asked_about(late));
+}
+
+#[test]
+fn the_end_is_told_whatever_was_told_before() {
+    let mut subject = subject();
+    let now = now();
+    // The last fifth of about 397 days.
+    let near = now.later(330 * DAY);
+    assert_eq!(
+        subject.alarm(near.wall),
+        None,
+        "it was not tried to renew it"
+    );
+    subject.fail(Failure::new("dns", "no"), near, 0.0);
+    subject.told = Some(near.wall);
+    assert_eq!(subject.alarm(now.wall), None, "there is time");
+    assert_eq!(subject.alarm(near.wall), Some(EventState::Expiring));
+    subject.alarmed = Some((EventState::Expiring, near.wall));
+    assert_eq!(subject.alarm(near.wall + DAY - 1), None);
+    assert_eq!(subject.alarm(near.wall + DAY), Some(EventState::Expiring));
+    let over = now.wall + 400 * DAY;
+    subject.alarmed = Some((EventState::Expiring, over));
+    assert_eq!(subject.alarm(over), Some(EventState::Expired));
 }
 
 #[test]

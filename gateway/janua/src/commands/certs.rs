@@ -1,6 +1,6 @@
 //! `janua certs`: the certificates that clients get, and those that upstreams are shown.
 
-use janua_admin::{AcmeState, AcmeStatus, CertificateStatus, ClientError};
+use janua_admin::{AcmeFailure, AcmeState, AcmeStatus, CertificateStatus, ClientError};
 use janua_tls::utc;
 use serde_json::json;
 
@@ -126,7 +126,7 @@ fn acme_attention(acme: &AcmeStatus) -> Vec<String> {
             Some(next) => format!("the next attempt is at {}", utc(next / 1000)),
             None => "it is being tried again".to_owned(),
         };
-        let (detail, kind) = (&failure.detail, &failure.kind);
+        let (detail, kind) = (failure.detail.trim_end_matches('.'), &failure.kind);
         let at = utc(failure.at_unix_ms / 1000);
         let orders = match acme.failures {
             1 => "the last order".to_owned(),
@@ -136,7 +136,10 @@ fn acme_attention(acme: &AcmeStatus) -> Vec<String> {
             "{orders} failed, at {at}: {detail} ({kind}); {next}"
         ));
     }
-    let missing = acme.dns_missing.iter();
+    // A failure about the DNS says what is missing.
+    let is_said = |failure: &AcmeFailure| failure.kind == "dns";
+    let is_said = acme.last_failure.as_ref().is_some_and(is_said);
+    let missing = acme.dns_missing.iter().filter(|_| !is_said);
     lines.extend(missing.map(|record| format!("the DNS lacks the record {record}")));
     if has_none && acme.dns_missing.is_empty() {
         let records = acme.dns_records.iter();

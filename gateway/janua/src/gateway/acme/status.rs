@@ -4,6 +4,7 @@ use janua_acme::{Engine, NameStatus, State};
 use janua_admin::{AcmeFailure, AcmeStatus, CertificateSource, CertificateStatus};
 use janua_config as config;
 use janua_config::Config;
+use janua_tls::utc;
 
 use super::certificate;
 use crate::gateway::certificates::{DAY, ExpiryLabels};
@@ -19,7 +20,6 @@ fn status(one: &NameStatus, config: &Config, now: i64) -> CertificateStatus {
     let facts = certificate.map(|certificate| certificate.facts());
     let text = |of: fn(&janua_tls::Facts) -> &String| facts.map(of).cloned().unwrap_or_default();
     let (from, until) = facts.map_or((0, 0), |facts| (facts.not_before, facts.not_after));
-    let late = certificate.and_then(|certificate| certificate.check_time(now).err());
     let chain = certificate.iter().flat_map(|one| one.warnings());
     CertificateStatus {
         names: facts.map_or_else(|| vec![one.name.clone()], |facts| facts.names.clone()),
@@ -36,14 +36,27 @@ fn status(one: &NameStatus, config: &Config, now: i64) -> CertificateStatus {
         days_left: facts.map_or(0, |facts| (facts.not_after - now).div_euclid(DAY)),
         sites: sites(one, config).collect(),
         upstreams: Vec::new(),
-        warnings: late
-            .map(|error| error.to_string())
+        warnings: facts
+            .and_then(|facts| out_of_time(facts, now))
             .into_iter()
             .chain(chain.map(ToString::to_string))
             .collect(),
         last_error: None,
         acme: Some(acme(one)),
     }
+}
+
+/// That a certificate is not valid now. The gateway itself gets another.
+fn out_of_time(facts: &janua_tls::Facts, now: i64) -> Option<String> {
+    if now > facts.not_after {
+        return Some(format!("it expired at {}", utc(facts.not_after)));
+    }
+    (now < facts.not_before).then(|| {
+        format!(
+            "it is not valid before {}; is the clock of this machine right?",
+            utc(facts.not_before)
+        )
+    })
 }
 
 fn acme(one: &NameStatus) -> AcmeStatus {
