@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use janua_tests::{
-    Asked, Challtestsrv, DnsWebhook, Gateway, Point, ReservedPort, Settings, assert_eventually,
+    Asked, Challtestsrv, DnsWebhook, Fault, Gateway, Point, ReservedPort, Settings,
+    assert_eventually,
 };
 use tempfile::TempDir;
 
-use crate::acme::{NAME, Scene, listeners, site};
+use crate::acme::{NAME, Scene, listed, listeners, renew, site};
 
 /// Killed where the authority knows more than the gateway, and where it does not: the order is
 /// taken up, or another one is placed; the account is the same.
@@ -67,6 +68,34 @@ async fn a_gateway_that_is_killed_at_the_end_of_an_order() {
         (Asked::Certificate, Point::Answer),
     ])
     .await;
+}
+
+/// The authority does not answer when the order is to be taken up: that is no reason to place
+/// another one, of which there are only so many.
+#[tokio::test]
+async fn an_order_that_cannot_be_looked_up_at_first() {
+    for fault in [Fault::internal(), Fault::Page(502), Fault::rate_limited(60)] {
+        let scene = Scene::new().await;
+        let hold = scene.front.hold(Asked::Finalize, Point::Answer);
+        let mut gateway = scene.start(&[NAME]).await;
+        hold.reached().await;
+        gateway.kill().await;
+        hold.lose();
+        let asked = scene.front.count(Asked::Order);
+        scene.front.fail(Asked::Order, 1, fault.clone());
+        gateway.start_again().await;
+        scene.front.asked(Asked::Order, asked + 1).await;
+        let status = async || listed(&gateway, NAME).await.unwrap()["acme"].clone();
+        assert_eventually!({
+            let status = status().await;
+            status["last_failure"].is_object() || status["issued_by"].is_string()
+        });
+        if status().await["issued_by"].is_null() {
+            renew(&gateway, NAME).await;
+        }
+        scene.issued(&gateway, NAME).await;
+        assert_eq!(scene.front.orders().len(), 1, "{fault:?}");
+    }
 }
 
 /// Told to end in the middle of an order, it ends in time.
