@@ -9,7 +9,7 @@ use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
 use tokio::sync::Mutex;
 
 use crate::failure::Failure;
-use crate::http::Http;
+use crate::http::{Http, last_wait};
 use crate::record::{self, account_key, account_lock, directory_key};
 use crate::settings::Authority;
 use crate::store::{Lock, Store};
@@ -131,7 +131,7 @@ async fn make(
     let (account, credentials) = builder
         .create(&new, directory.to_owned(), eab.as_ref())
         .await
-        .map_err(|error| with_wait(http, Failure::of(&error)))?;
+        .map_err(|error| with_wait(Failure::of(&error)))?;
     record::write(store, key, &credentials)?;
     tracing::info!(
         authority = authority.name,
@@ -159,10 +159,10 @@ async fn lock(
 }
 
 /// Adds how long the authority wants to be left alone.
-pub(crate) fn with_wait(http: &Http, failure: Failure) -> Failure {
+pub(crate) fn with_wait(failure: Failure) -> Failure {
     let is_limited = failure.kind == "rateLimited";
     Failure {
-        retry_after: http.retry_after().filter(|_| is_limited),
+        retry_after: last_wait().filter(|_| is_limited),
         ..failure
     }
 }

@@ -3,6 +3,7 @@
 //! It follows no redirects: an authority has none, and whoever may decide about
 //! names is the one that the operator named.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
@@ -36,12 +37,25 @@ const PLAIN_AGENT: &str = concat!("janua/", env!("CARGO_PKG_VERSION"));
 
 type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
+tokio::task_local! {
+    static LAST_WAIT: Cell<Option<Duration>>;
+}
+
+/// Does something in which [`last_wait`] is known: what others do at the same time with the
+/// same client does not count.
+pub(crate) async fn noticing_waits<T>(work: impl Future<Output = T>) -> T {
+    LAST_WAIT.scope(Cell::new(None), work).await
+}
+
+/// The `Retry-After` of the last answer (RFC 9110, section 10.2.3).
+pub(crate) fn last_wait() -> Option<Duration> {
+    LAST_WAIT.try_with(Cell::get).ok().flatten()
+}
+
 /// Sends requests. Clones share connections.
 #[derive(Clone)]
 pub(crate) struct Http {
     client: HyperClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    /// How long the server of the last answer wants to be left alone.
-    retry_after: Arc<Mutex<Option<Duration>>>,
     /// What the authority calls itself in the records of dns-persist-01.
     issuers: Arc<Mutex<Vec<String>>>,
 }
@@ -67,17 +81,8 @@ impl Http {
             client: HyperClient::builder(TokioExecutor::new())
                 .pool_idle_timeout(Duration::from_secs(15))
                 .build(connector),
-            retry_after: Arc::default(),
             issuers: Arc::default(),
         })
-    }
-
-    /// The `Retry-After` of the last answer (RFC 9110, section 10.2.3).
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        *self
-            .retry_after
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the authority calls itself in the records of dns-persist-01; none if it has
@@ -128,10 +133,8 @@ impl Http {
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Boxed> {
         let answer = self.client.request(request).await?;
         let (head, body) = answer.into_parts();
-        *self
-            .retry_after
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = retry_after(&head.headers);
+        // Outside of a scope nobody wants to know.
+        let _ = LAST_WAIT.try_with(|last| last.set(retry_after(&head.headers)));
         let body = Limited::new(body, LARGEST).collect().await?.to_bytes();
         if let Some(issuers) = persist::issuers(&body) {
             *self.issuers.lock().unwrap_or_else(PoisonError::into_inner) = issuers;

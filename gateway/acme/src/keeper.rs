@@ -23,6 +23,7 @@ use crate::budget::Budgets;
 use crate::demand::{Permission, Refusals};
 use crate::desk::Desk;
 use crate::failure::Failure;
+use crate::http::noticing_waits;
 use crate::settings::Plan;
 use crate::status::NameStatus;
 use crate::subject::{Now, Subject};
@@ -37,7 +38,7 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 /// How much the clock may drift between two looks before it has jumped.
 const JUMP: i64 = 90;
 /// How often it is looked for certificates that other gateways have stored.
-const LOOK_AGAIN: Duration = Duration::from_secs(60 * 60);
+const LOOK_AGAIN: Duration = Duration::from_secs(10 * 60);
 
 /// By which a subject is known: its authority and its name.
 type Key = (String, String);
@@ -219,7 +220,7 @@ impl Keeper {
         };
         let key = key.clone();
         self.tasks.spawn_local(async move {
-            let outcome = attempt.run().await;
+            let outcome = noticing_waits(attempt.run()).await;
             Done::Tried {
                 key,
                 is_forced,

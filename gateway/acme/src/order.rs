@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use instant_acme::{
-    CertificateIdentifier, Error, Identifier, NewOrder, Order, OrderStatus, RetryPolicy,
+    CertificateIdentifier, Error, Identifier, NewOrder, Order, OrderStatus, Problem, RetryPolicy,
 };
 use janua_tls::Certificate;
 
@@ -57,13 +57,13 @@ impl Wish<'_> {
             .open(store, self.authority, self.directory)
             .await?;
         let fulfilled = self.with_account(desk, &opened).await;
-        fulfilled.map_err(|failure| with_wait(&opened.http, failure))
+        fulfilled.map_err(with_wait)
     }
 
     async fn with_account(&self, desk: &Desk, opened: &Opened) -> Result<Issue, Failure> {
         let key = order_key(&directory_key(self.directory), self.name);
         let mut pending = self.pending(desk, &key).await?;
-        let mut order = match self.resume(opened, &pending).await {
+        let mut order = match self.resume(opened, &pending).await? {
             Some(order) => order,
             None => {
                 pending = PendingOrder {
@@ -108,19 +108,30 @@ impl Wish<'_> {
         }
     }
 
-    /// Takes up an order that is not finished, so that nothing is issued twice.
-    async fn resume(&self, opened: &Opened, pending: &PendingOrder) -> Option<Order> {
-        let url = pending.url.clone()?;
-        let mut order = opened.account.order(url).await.ok()?;
-        let is_usable = order.state().status != OrderStatus::Invalid;
-        if is_usable {
-            tracing::info!(
-                authority = self.authority.name,
-                name = self.name,
-                "an unfinished order is taken up again"
-            );
+    /// Takes up an order that is not finished, so that nothing is issued twice. Only if the
+    /// authority says that there is none, another may be placed.
+    async fn resume(
+        &self,
+        opened: &Opened,
+        pending: &PendingOrder,
+    ) -> Result<Option<Order>, Failure> {
+        let Some(url) = pending.url.clone() else {
+            return Ok(None);
+        };
+        let mut order = match opened.account.order(url).await {
+            Ok(order) => order,
+            Err(Error::Api(problem)) if is_gone(&problem) => return Ok(None),
+            Err(error) => return Err(Failure::of(&error)),
+        };
+        if order.state().status == OrderStatus::Invalid {
+            return Ok(None);
         }
-        is_usable.then_some(order)
+        tracing::info!(
+            authority = self.authority.name,
+            name = self.name,
+            "an unfinished order is taken up again"
+        );
+        Ok(Some(order))
     }
 
     async fn place(&self, opened: &Opened) -> Result<Order, Failure> {
@@ -250,6 +261,12 @@ impl Wish<'_> {
             unsaved,
         })
     }
+}
+
+/// Whether an authority says that it does not have an order, or not for this account.
+fn is_gone(problem: &Problem) -> bool {
+    let kind = problem.r#type.as_deref().unwrap_or_default();
+    problem.status == Some(404) || kind.ends_with(":malformed") || kind.ends_with(":unauthorized")
 }
 
 fn new_order<'a>(identifiers: &'a [Identifier], profile: Option<&'a str>) -> NewOrder<'a> {

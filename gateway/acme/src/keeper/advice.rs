@@ -13,6 +13,7 @@ use super::{Done, Keeper, Key};
 use crate::attempt;
 use crate::desk::Desk;
 use crate::failure::Failure;
+use crate::http::{last_wait, noticing_waits};
 use crate::schedule::{Window, ask_again};
 use crate::settings::Authority;
 use crate::subject::Now;
@@ -46,7 +47,8 @@ impl Keeper {
         let certificate = Arc::clone(&held.certificate);
         let (desk, key) = (Rc::clone(&self.desk), key.clone());
         self.tasks.spawn_local(async move {
-            let mut advice = ask(&desk, &authority, &key.1, &certificate).await;
+            let asked = ask(&desk, &authority, &key.1, &certificate);
+            let mut advice = noticing_waits(asked).await;
             if looks && is_in_list(&desk, &key.1, &certificate).await {
                 advice.revoked = Some(certificate.facts().fingerprint.clone());
             }
@@ -132,7 +134,7 @@ async fn ask(desk: &Desk, authority: &Authority, name: &str, certificate: &Certi
                 authority = authority.name,
                 "the authority did not say when to renew: {failure}"
             );
-            nothing(opened.http.retry_after())
+            nothing(last_wait())
         }
     }
 }

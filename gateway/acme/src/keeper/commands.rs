@@ -96,8 +96,9 @@ impl Keeper {
         }
     }
 
-    /// Revokes the certificate that is shown, once another has taken its place, so that no
-    /// client ever gets a revoked one.
+    /// Revokes the certificate that is shown. Another takes its place before, so that no client
+    /// gets a revoked one. If none can be had, it is revoked all the same, because its key may
+    /// be in the wrong hands, and shown on: most clients would refuse a self-signed one.
     fn revoke(&mut self, key: Key, reply: Reply) {
         let Some(held) = self.subjects.get(&key).and_then(|one| one.held.as_ref()) else {
             let _ = reply.send(Err(format!("{} has no certificate yet", key.1)));
