@@ -1,11 +1,11 @@
 //! Certificates that are renewed: when the authority suggests it (RFC 9773), when an operator
 //! wants it, and in good time; and those that are revoked.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use janua_tests::{Asked, Fault, Gateway, Point, Renewal, assert_eventually};
+use janua_tests::{Asked, Fault, Gateway, Point, Renewal, TlsClient, assert_eventually};
 use serde_json::{Value, json};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode as _, Encode as _};
@@ -107,44 +107,66 @@ async fn a_certificate_that_is_short_lived() {
     });
 }
 
+/// From the first order on, and whatever happens to the certificate, each handshake succeeds, and
+/// none shows a certificate again that another has replaced.
 #[tokio::test]
-async fn a_renewal_under_load() {
+async fn handshakes_while_certificates_come_and_go() {
     let scene = Scene::new().await;
+    let hold = scene.front.hold(Asked::Finalize, Point::Request);
     let gateway = scene.start(&[NAME]).await;
-    let first = scene.issued(&gateway, NAME).await;
-    let client = scene.pebble.client().await;
+    hold.reached().await;
+    // Before the first certificate there is one that nobody trusts.
+    let client = TlsClient::trusting_everybody();
     let address = gateway.address_of("https");
-    let (ends, handshakes) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicUsize::new(0)),
-    );
-    let clients: Vec<_> = (0..4)
-        .map(|_| {
-            let (ends, handshakes) = (Arc::clone(&ends), Arc::clone(&handshakes));
-            let client = client.clone();
-            tokio::spawn(async move {
-                while !ends.load(Ordering::Relaxed) {
-                    client.anew().connect(address, NAME).await.unwrap();
-                    handshakes.fetch_add(1, Ordering::Relaxed);
+    let ends = Arc::new(AtomicBool::new(false));
+    let shown: [Shown; 4] = Default::default();
+    let clients = shown.each_ref().map(|shown| {
+        let (ends, client, shown) = (Arc::clone(&ends), client.clone(), Arc::clone(shown));
+        tokio::spawn(async move {
+            while !ends.load(Ordering::Relaxed) {
+                let wire = client.anew().connect(address, NAME).await.unwrap();
+                let certificate = wire.handshake().certificate.clone().unwrap();
+                let mut shown = shown.lock().unwrap();
+                if shown.last() != Some(&certificate) {
+                    assert!(!shown.contains(&certificate), "an old one is shown again");
+                    shown.push(certificate);
                 }
-            })
+            }
         })
-        .collect();
-    assert_eventually!(handshakes.load(Ordering::Relaxed) > 4);
-    let mut last = first;
-    for _ in 0..3 {
+    });
+    let have_all = |wanted: Option<&Vec<u8>>| {
+        let mut all = shown
+            .iter()
+            .map(|shown| shown.lock().unwrap().last().cloned());
+        all.all(|last| last.is_some() && (wanted.is_none() || last.as_ref() == wanted))
+    };
+    assert_eventually!(have_all(None));
+    hold.release();
+    let trusting = scene.pebble.client().await;
+    let mut expected = vec![scene.issued(&gateway, NAME).await];
+    for _ in 0..2 {
         renew(&gateway, NAME).await;
-        assert_eventually!(served(&gateway, &client, NAME).await != last);
-        last = served(&gateway, &client, NAME).await;
+        expected.push(served(&gateway, &trusting, NAME).await);
     }
-    let so_far = handshakes.load(Ordering::Relaxed);
-    assert_eventually!(handshakes.load(Ordering::Relaxed) > so_far + 4);
+    let revoked = certs(&gateway, &["revoke", NAME]).await;
+    assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    expected.push(served(&gateway, &trusting, NAME).await);
+    assert_eventually!(have_all(expected.last()));
     ends.store(true, Ordering::Relaxed);
     for client in clients {
         client.await.unwrap();
     }
+    for shown in &shown {
+        let shown = shown.lock().unwrap();
+        // The first is the one that nobody trusts; some in between may have been missed.
+        assert!(!expected.contains(&shown[0]));
+        assert!(shown[1..].iter().all(|one| expected.contains(one)));
+    }
     assert_eq!(scene.front.orders().len(), 4);
 }
+
+/// The certificates that a client was shown, in order.
+type Shown = Arc<Mutex<Vec<Vec<u8>>>>;
 
 /// One that was revoked is replaced.
 #[tokio::test]
