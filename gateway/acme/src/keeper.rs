@@ -40,6 +40,11 @@ const JUMP: i64 = 90;
 /// How often it is looked for certificates that other gateways have stored.
 const LOOK_AGAIN: Duration = Duration::from_secs(10 * 60);
 
+/// How many commands are obeyed before others have their turn.
+const MOST_COMMANDS: usize = 256;
+/// How often what operators are shown is made anew while much happens.
+const PUBLISH_AGAIN: Duration = Duration::from_millis(100);
+
 /// By which a subject is known: its authority and its name.
 type Key = (String, String);
 
@@ -62,6 +67,9 @@ pub(crate) struct Keeper {
     seen: Now,
     looked: Instant,
     saved: Instant,
+    /// When operators were last shown how names are getting on, and whether that has changed.
+    published: Instant,
+    is_stale: bool,
     /// When it was last said that names were turned away.
     shed: Option<Instant>,
 }
@@ -104,6 +112,8 @@ impl Keeper {
             seen,
             looked: seen.monotonic,
             saved: seen.monotonic,
+            published: seen.monotonic,
+            is_stale: true,
             shed: None,
         }
     }
@@ -114,7 +124,17 @@ impl Keeper {
             let wait = tokio::time::sleep(self.wait());
             tokio::select! {
                 command = commands.recv() => match command {
-                    Some(command) => self.obey(command).await,
+                    Some(command) => {
+                        self.obey(command).await;
+                        // Many names may be asked for at once, and what is due is looked for
+                        // among all that are known.
+                        for _ in 1..MOST_COMMANDS {
+                            match commands.try_recv() {
+                                Ok(command) => self.obey(command).await,
+                                Err(_) => break,
+                            }
+                        }
+                    }
                     None => return,
                 },
                 Some(done) = self.tasks.join_next() => match done {
@@ -138,7 +158,10 @@ impl Keeper {
     /// How long nothing is due.
     fn wait(&self) -> Duration {
         let now = self.look();
-        let mut wait = LONGEST_WAIT;
+        let mut wait = match self.is_stale {
+            true => PUBLISH_AGAIN,
+            false => LONGEST_WAIT,
+        };
         for subject in self.subjects.values().filter(|subject| !subject.is_busy) {
             if subject.is_due(now) {
                 // The budget is used up.
@@ -181,7 +204,10 @@ impl Keeper {
                 self.seek_advice(&key, now);
             }
         }
-        self.publish(now);
+        match now.monotonic.duration_since(self.published) < PUBLISH_AGAIN {
+            true => self.is_stale = true,
+            false => self.publish(now),
+        }
     }
 
     /// A clock that has jumped may have been the reason why orders failed.
@@ -263,7 +289,10 @@ impl Keeper {
         }
     }
 
-    fn publish(&self, now: Now) {
+    /// Shows operators how all names are getting on.
+    fn publish(&mut self, now: Now) {
+        self.published = now.monotonic;
+        self.is_stale = false;
         let all = self.subjects.values();
         let statuses = all.map(|subject| subject.status(now, self.records(subject)));
         self.statuses.store(Arc::new(statuses.collect()));

@@ -262,6 +262,8 @@ impl Keeper {
 
     /// Tells all who wait for an order how it ended.
     pub(super) fn reply(&mut self, key: &Key, result: Result<String, String>) {
+        // Whoever looks next sees it.
+        self.publish(self.look());
         let for_clients = match &result {
             Ok(_) => Ok(()),
             Err(_) => Err(NoCertificate::Failed),
