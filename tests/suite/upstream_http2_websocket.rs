@@ -2,7 +2,7 @@
 
 use janua_tests::{
     Frame, Frames, Gateway, Http2Habits, Http2Stream, Http2Upstream, Proxy, Reply, Request,
-    TlsServer, Wire, assert_eventually, flag, kind,
+    Settings, TlsServer, Wire, assert_eventually, flag, kind,
 };
 use tokio::net::TcpListener;
 
@@ -278,7 +278,11 @@ async fn with_auto_an_upgrade_uses_http1() {
     let tls = TlsServer::with(&identity).protocols(&["h2", "http/1.1"]);
     let endpoint = with_a_choice(tls).await;
     let lines = "http = \"auto\"\ntls = { ca = \"ca.pem\", server_name = \"app.internal\" }";
-    let gateway = stage.start(Proxy::to(endpoint).upstream(lines)).await;
+    // Each worker has connections of its own. On one without a connection of HTTP/2, an idle
+    // one of HTTP/1.1 would serve the next request.
+    let settings = Settings::new().workers(1);
+    let config = Proxy::to(endpoint).upstream(lines);
+    let gateway = stage.start_with(settings, config).await;
     for _ in 0..2 {
         assert_eq!(gateway.get("/").await.header("spoken"), Some("2"));
         let mut wire = gateway.connect().await;
