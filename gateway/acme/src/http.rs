@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LARGEST: usize = 1024 * 1024;
 /// The largest revocation list that is read.
 const LARGEST_LIST: usize = 16 * 1024 * 1024;
+/// The longest time that an authority may want to be left alone.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// RFC 8555, section 6.1: a client says who it is, and what it speaks ACME with.
 const AGENT: &str = concat!("janua/", env!("CARGO_PKG_VERSION"), " instant-acme");
 /// For others than authorities.
@@ -164,7 +166,8 @@ impl HttpClient for Http {
                 .await
                 .map_err(|_| late())?
                 .map_err(instant_acme::Error::Other)?;
-            let (head, body) = answer.into_parts();
+            let (mut head, body) = answer.into_parts();
+            bound_retry_after(&mut head.headers);
             Ok(BytesResponse {
                 parts: head,
                 body: Box::new(body),
@@ -176,8 +179,38 @@ impl HttpClient for Http {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_WAIT));
     }
     let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+    let wait = date.duration_since(SystemTime::now()).unwrap_or_default();
+    Some(wait.min(LONGEST_WAIT))
+}
+
+/// The client of ACME adds what it is told to the present time, and panics if there is no
+/// such time.
+fn bound_retry_after(headers: &mut HeaderMap) {
+    if let Some(wait) = retry_after(headers) {
+        headers.insert(RETRY_AFTER, wait.as_secs().into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_is_so_long_that_it_overflows() {
+        for (value, expected) in [
+            ("120", "120"),
+            ("18446744073709551615", "31536000"),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", "31536000"),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", "0"),
+            ("soon", "soon"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            bound_retry_after(&mut headers);
+            assert_eq!(headers.get(RETRY_AFTER).unwrap(), expected);
+        }
+    }
 }
