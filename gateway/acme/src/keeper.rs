@@ -223,7 +223,7 @@ impl Keeper {
             "the clock of this machine has jumped; orders that failed are tried again"
         );
         for subject in self.subjects.values_mut() {
-            subject.not_before = None;
+            subject.forgive();
         }
     }
 

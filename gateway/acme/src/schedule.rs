@@ -39,7 +39,8 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    fn length(self) -> i64 {
+    /// How long it is valid.
+    pub(crate) fn length(self) -> i64 {
         (self.until - self.from).max(1)
     }
 
@@ -54,9 +55,11 @@ impl Life {
     }
 
     /// The moment of renewal in the window of the authority. A window that is over, or
-    /// that has begun, means now (RFC 9773, section 4.2).
+    /// that has begun, means now (RFC 9773, section 4.2). One that leaves too little of the
+    /// life, or nothing, does not count.
     pub(crate) fn renewal_within(self, window: Window, random: f64) -> i64 {
-        window.start + share(window.end - window.start, random)
+        let wanted = window.start + share(window.end - window.start, random);
+        wanted.min(self.until - self.length() / 20)
     }
 
     /// Whether so little is left that the authority's wishes no longer count: a
@@ -136,6 +139,12 @@ mod tests {
             end: 0,
         };
         assert_eq!(life(90).renewal_within(reversed, 0.5), 1000);
+        // It would expire before.
+        let late = Window {
+            start: 90 * DAY,
+            end: 2_000_000 * DAY,
+        };
+        assert_eq!(life(100).renewal_within(late, 0.5), 95 * DAY);
     }
 
     #[test]

@@ -44,6 +44,10 @@ pub(crate) struct Subject {
     pub(crate) told: Option<i64>,
     /// What somebody was last told of its end, and when.
     pub(crate) alarmed: Option<(EventState, i64)>,
+    /// When the last certificate was issued.
+    issued: Option<Instant>,
+    /// How many in a row were issued although their predecessors were almost new.
+    haste: u32,
 }
 
 /// A certificate that is served.
@@ -77,14 +81,16 @@ impl Subject {
             missing: Vec::new(),
             told: None,
             alarmed: None,
+            issued: None,
+            haste: 0,
         }
     }
 
     /// Whether a certificate is to be ordered, apart from how soon.
     pub(crate) fn needs_order(&self, wall: i64) -> bool {
-        self.held
-            .as_ref()
-            .is_none_or(|held| held.is_revoked || wall >= held.renewal.at)
+        self.held.as_ref().is_none_or(|held| {
+            held.is_revoked || wall >= held.renewal.at || held.life().is_late(wall)
+        })
     }
 
     /// Whether one is to be ordered now.
@@ -141,6 +147,36 @@ impl Subject {
         self.told = None;
         self.alarmed = None;
         self.missing.clear();
+    }
+
+    /// The certificate was issued because it was due. If the next is due while this one is
+    /// almost new, a clock is wrong, or the authority does not know what it wants; it must
+    /// not be asked for one certificate after the other. Returns whether that is so.
+    pub(crate) fn note_issue(&mut self, now: Now, random: f64) -> bool {
+        let quarter = self.held.as_ref().map(|held| held.life().length() / 4);
+        let quarter = u64::try_from(quarter.unwrap_or_default()).unwrap_or_default();
+        let is_young = |issued| now.monotonic.duration_since(issued).as_secs() < quarter;
+        let is_hasty = self.issued.is_some_and(is_young) || self.needs_order(now.wall);
+        self.issued = Some(now.monotonic);
+        self.haste = match is_hasty {
+            true => self.haste.saturating_add(1),
+            false => 0,
+        };
+        if is_hasty {
+            let wait = backoff(self.haste, random);
+            self.not_before = now.monotonic.checked_add(wait);
+        }
+        is_hasty
+    }
+
+    /// The clock has jumped, which may have been the reason why orders failed. What the
+    /// authority wants to be waited for does not depend on it.
+    pub(crate) fn forgive(&mut self) {
+        let failure = self.last_failure.as_ref();
+        let is_limited = failure.is_some_and(|(_, failure)| failure.retry_after.is_some());
+        if !is_limited && self.haste == 0 {
+            self.not_before = None;
+        }
     }
 
     /// Whether operators are to be told now that it fails: once, then once a day.

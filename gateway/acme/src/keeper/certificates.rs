@@ -54,6 +54,15 @@ impl Keeper {
                     "valid_until": until,
                 });
                 self.show(key, held);
+                let subject = self.subjects.get_mut(key).filter(|_| !is_forced);
+                if subject.is_some_and(|one| one.note_issue(now, fastrand::f64())) {
+                    tracing::error!(
+                        name = key.1,
+                        "a certificate was issued although the former was almost new, or is \
+                         itself due for renewal: the clock of this machine may be wrong, or the \
+                         authority's renewal information; the next is ordered later and later"
+                    );
+                }
                 self.tell(key, state, &text, details, now);
                 self.reply(key, Ok(text));
             }

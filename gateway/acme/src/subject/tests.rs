@@ -150,3 +150,70 @@ fn the_moment_stays_while_the_window_does() {
     assert!(!held.set_window(window, None, 0.9));
     assert_eq!(held.renewal.at, NOW + 500);
 }
+
+#[test]
+fn a_window_beyond_its_life_does_not_let_it_expire() {
+    let mut subject = subject();
+    let now = now();
+    let until = subject.held.as_ref().unwrap().life().until;
+    let never = Window {
+        start: until + DAY,
+        end: i64::from(u32::MAX) * 60,
+    };
+    subject.held.as_mut().unwrap().set_window(never, None, 0.5);
+    assert!(!subject.is_due(now));
+    assert!(subject.is_due(now.later(until - NOW - 10 * DAY)));
+    // Nor does what the store says.
+    subject.held.as_mut().unwrap().renewal.at = i64::MAX;
+    assert!(subject.is_due(now.later(until - NOW - 10 * DAY)));
+}
+
+#[test]
+fn certificates_that_are_due_as_soon_as_they_are_issued() {
+    let mut subject = subject();
+    let ahead = now().later(3650 * DAY);
+    let mut clock = ahead;
+    let mut orders = 0;
+    while clock.monotonic < ahead.monotonic + Duration::from_secs(24 * 60 * 60) {
+        if subject.is_due(clock) {
+            orders += 1;
+            subject.not_before = None;
+            assert!(subject.note_issue(clock, 0.0));
+        }
+        clock = clock.later(1);
+    }
+    assert!(orders < 15, "{orders}");
+    // A clock that jumps does not hasten them.
+    subject.forgive();
+    assert!(!subject.is_due(clock));
+}
+
+#[test]
+fn renewals_in_good_time_are_not_hasty() {
+    let mut subject = subject();
+    let mut clock = now();
+    for _ in 0..3 {
+        assert!(!subject.note_issue(clock, 0.0));
+        clock.monotonic += Duration::from_secs(300 * 24 * 60 * 60);
+    }
+    clock.monotonic += Duration::from_secs(24 * 60 * 60);
+    // An authority that wants each to be renewed at once is obeyed once.
+    subject.note_issue(clock, 0.0);
+    assert!(subject.note_issue(clock.later(60), 0.0));
+}
+
+#[test]
+fn a_clock_that_jumps_does_not_lift_the_limits_of_an_authority() {
+    let mut subject = Subject::new("default", "a.example", None);
+    let now = now();
+    subject.fail(Failure::new("unreachable", "no"), now, 0.0);
+    subject.forgive();
+    assert!(subject.is_due(now));
+    let limited = Failure {
+        retry_after: Some(Duration::from_secs(7200)),
+        ..Failure::new("rateLimited", "no")
+    };
+    subject.fail(limited, now, 0.0);
+    subject.forgive();
+    assert!(!subject.is_due(now));
+}
