@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use instant_acme::{Account, AccountCredentials, ExternalAccountKey, NewAccount};
 use tokio::sync::Mutex;
@@ -149,10 +149,15 @@ async fn lock(
     directory: &str,
 ) -> Result<Box<dyn Lock>, Failure> {
     let key = account_lock(&directory_key(directory), authority.email.as_deref());
+    let begun = Instant::now();
     loop {
         let locked = store.lock(&key, LEASE);
         match locked.map_err(|error| Failure::storage(&store.place(&key), &error))? {
             Some(lock) => return Ok(lock),
+            None if begun.elapsed() > LEASE * 2 => {
+                let why = "another gateway does not get on with making the account";
+                return Err(Failure::new("timeout", why));
+            }
             None => tokio::time::sleep(LOOK_AGAIN).await,
         }
     }

@@ -19,6 +19,9 @@ use crate::subject::{Held, Subject, life};
 /// A lock that is not renewed for so long may be taken by others.
 const LEASE: Duration = Duration::from_secs(30);
 
+/// How long one order may take, apart from the time that a record in the DNS may take.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
 /// How often an order is taken up again because the authority refused its own nonces.
 const MOST_NONCES: u32 = 10;
 
@@ -114,7 +117,7 @@ impl Attempt {
             let ordered = self.order_from(authority).await;
             let word = match &ordered {
                 Ok(_) => "issued",
-                Err(failure) => &*failure.kind,
+                Err(failure) => failure.word(),
             };
             self.desk.door.count_order(&authority.name, word);
             match ordered {
@@ -177,7 +180,7 @@ impl Attempt {
         let desk = &*self.desk;
         let mut nonces = 0;
         let failure = loop {
-            match wish.fulfil(desk).await {
+            match self.bounded(wish).await {
                 // The client has tried it three times with fresh nonces; what was achieved
                 // before is not lost.
                 Err(failure) if failure.kind == "badNonce" && nonces < MOST_NONCES => nonces += 1,
@@ -195,7 +198,21 @@ impl Attempt {
         }
         desk.accounts
             .lose(&*desk.store, wish.authority, wish.directory)?;
-        wish.fulfil(desk).await
+        self.bounded(wish).await
+    }
+
+    /// Orders, for as long as that may take: each answer of an authority may be slow, and
+    /// there may be many. What was begun is taken up again.
+    async fn bounded(&self, wish: &Wish<'_>) -> Result<crate::order::Issue, Failure> {
+        let dns = wish.authority.dns.as_ref();
+        let patience = PATIENCE + dns.map(|dns| dns.propagation_timeout).unwrap_or_default();
+        let fulfilled = tokio::time::timeout(patience, wish.fulfil(&self.desk)).await;
+        fulfilled.unwrap_or_else(|_| {
+            Err(Failure::new(
+                "timeout",
+                format_args!("the order took more than {} s", patience.as_secs()),
+            ))
+        })
     }
 
     /// Says whose failure it is, where that is not clear.
@@ -222,6 +239,7 @@ impl Attempt {
             authority,
             directory,
             name: &self.name,
+            former: former.map(|former| &*former.certificate.facts().fingerprint),
             replaces,
             turn: usize::try_from(self.failures).unwrap_or_default(),
         }
@@ -245,8 +263,9 @@ async fn keep(lock: &mut dyn Lock) -> Failure {
     }
 }
 
-/// The best certificate for a name that the store has: from the authority or its
-/// fallbacks, the one that is valid longest.
+/// The best certificate for a name that the store has, from the authority or its fallbacks:
+/// the one that was issued last, unless it is over. What is valid longest may be the former
+/// one, because authorities give certificates lives of different lengths.
 pub(crate) fn stored(desk: &Desk, plan: &Plan, authority: &Authority, name: &str) -> Option<Held> {
     let fallbacks = authority.fallback.iter();
     let fallbacks = fallbacks.filter_map(|name| plan.authority(name));
@@ -263,7 +282,14 @@ pub(crate) fn stored(desk: &Desk, plan: &Plan, authority: &Authority, name: &str
         }
         Some(held)
     });
-    all.max_by_key(|held| held.certificate.facts().not_after)
+    let now = desk.now();
+    all.max_by_key(|held| rank(held, now))
+}
+
+/// By which the better of two certificates is known.
+pub(crate) fn rank(held: &Held, now: i64) -> (bool, i64, i64) {
+    let life = held.life();
+    (!life.is_over(now), life.from, life.until)
 }
 
 /// A certificate with the moment of its renewal, as long as the authority does not say.

@@ -21,7 +21,8 @@ pub trait Door: Send + Sync {
     fn issued(&self, authority: &str) -> Arc<Issued>;
     /// Something has happened that an operator may want to know. It is logged already.
     fn event(&self, event: &Event);
-    /// Counts an order: `outcome` is `issued`, or the kind of the failure.
+    /// Counts an order: `outcome` is `issued`, or the kind of the failure; `other` if it
+    /// is none that is registered.
     fn count_order(&self, authority: &str, outcome: &str);
     /// Counts a name that a client asked for: `permitted`, `refused`, `failed` (nobody
     /// could say), or `shed` (too many were being asked about).

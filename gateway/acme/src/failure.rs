@@ -21,6 +21,43 @@ pub struct Failure {
 
 const PREFIX: &str = "urn:ietf:params:acme:error:";
 
+/// The types of problems that are registered (RFC 8555, section 6.7; RFC 9773, section 7.4).
+const REGISTERED: [&str; 27] = [
+    "accountDoesNotExist",
+    "alreadyReplaced",
+    "alreadyRevoked",
+    "badCSR",
+    "badNonce",
+    "badPublicKey",
+    "badRevocationReason",
+    "badSignatureAlgorithm",
+    "caa",
+    "compound",
+    "connection",
+    "dns",
+    "externalAccountRequired",
+    "incorrectResponse",
+    "invalidContact",
+    "invalidProfile",
+    "malformed",
+    "orderNotReady",
+    "rateLimited",
+    "rejectedIdentifier",
+    "serverInternal",
+    "tls",
+    "unauthorized",
+    "unsupportedContact",
+    "unsupportedIdentifier",
+    "userActionRequired",
+    "autoRenewalCanceled",
+];
+
+/// How many characters of a text of the authority are kept: it goes to logs, to webhooks and to the
+/// status.
+const LONGEST_TEXT: usize = 2000;
+/// How many of its subproblems.
+const MOST_SUBPROBLEMS: usize = 20;
+
 impl Failure {
     /// The kinds that are not the authority's: it cannot be reached, it has answered
     /// what cannot be understood, the store cannot be written, the DNS does not have
@@ -68,34 +105,41 @@ impl Failure {
 
     /// A problem document (RFC 9457).
     pub(crate) fn of_problem(problem: &Problem) -> Self {
-        let full = problem.r#type.as_deref().unwrap_or("about:blank");
-        let mut detail = problem.detail.clone().unwrap_or_default();
-        let subproblems: Vec<_> = problem
-            .subproblems
-            .iter()
+        let full = text(problem.r#type.as_deref().unwrap_or("about:blank"));
+        let own_detail = problem.detail.as_deref().map(text);
+        let mut detail = own_detail.clone().unwrap_or_default();
+        let subproblems = || problem.subproblems.iter().take(MOST_SUBPROBLEMS);
+        let in_json: Vec<_> = subproblems()
             .map(|one| {
                 let identifier = one.identifier.as_ref();
+                let identifier = identifier.map(|it| text(&it.authorized(false).to_string()));
                 serde_json::json!({
-                    "type": one.r#type,
-                    "detail": one.detail,
-                    "identifier": identifier.map(|it| it.authorized(false).to_string()),
+                    "type": one.r#type.as_deref().map(text),
+                    "detail": one.detail.as_deref().map(text),
+                    "identifier": identifier,
                 })
             })
             .collect();
-        for one in &problem.subproblems {
-            detail.push_str(&format!("; {one}"));
+        for one in subproblems() {
+            detail.push_str(&text(&format!("; {one}")));
         }
         Self {
-            kind: full.strip_prefix(PREFIX).unwrap_or(full).to_owned(),
-            detail,
+            kind: full.strip_prefix(PREFIX).unwrap_or(&full).to_owned(),
+            detail: text(&detail),
             problem: Some(serde_json::json!({
-                "type": problem.r#type,
-                "detail": problem.detail,
+                "type": problem.r#type.as_deref().map(text),
+                "detail": own_detail,
                 "status": problem.status,
-                "subproblems": subproblems,
+                "subproblems": in_json,
             })),
             retry_after: None,
         }
+    }
+
+    /// Its kind for metrics, which must not have as many values as an authority can think of.
+    pub(crate) fn word(&self) -> &'static str {
+        let mut known = Self::OWN.iter().chain(&REGISTERED);
+        known.find(|&&one| one == self.kind).unwrap_or(&"other")
     }
 
     /// Whether the authority no longer knows the account.
@@ -114,6 +158,20 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// A text of the authority: of one line, and not too long.
+fn text(text: &str) -> String {
+    let mut kept: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(LONGEST_TEXT + 1)
+        .collect();
+    if let Some((end, _)) = kept.char_indices().nth(LONGEST_TEXT) {
+        kept.truncate(end);
+        kept.push('…');
+    }
+    kept
+}
 
 /// An error with all that caused it: the outermost alone often says nothing.
 pub(crate) struct Causes<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
@@ -156,5 +214,22 @@ mod tests {
         );
         let problem = failure.problem.unwrap();
         assert_eq!(problem["subproblems"][0]["identifier"], "a.example");
+    }
+    #[test]
+    fn what_an_authority_writes_stays_within_bounds() {
+        let problem: Problem = serde_json::from_value(serde_json::json!({
+            "type": format!("urn:x:{}", "y".repeat(5000)),
+            "detail": format!("a\n\u{1b}[31mb{}", "é".repeat(500_000)),
+            "status": 400,
+            "subproblems": vec![serde_json::json!({ "detail": "d".repeat(3000) }); 500],
+        }))
+        .unwrap();
+        let failure = Failure::of_problem(&problem);
+        assert!(failure.detail.starts_with("a  [31mb"), "{}", failure.detail);
+        assert!(failure.detail.chars().count() <= LONGEST_TEXT + 1);
+        assert!(failure.problem.as_ref().unwrap().to_string().len() < 100_000);
+        assert_eq!(failure.word(), "other");
+        assert_eq!(Failure::new("rateLimited", "").word(), "rateLimited");
+        assert_eq!(Failure::new("storage", "").word(), "storage");
     }
 }

@@ -34,7 +34,9 @@ pub(crate) struct Wish<'a> {
     /// The directory of the authority, or its test directory.
     pub(crate) directory: &'a str,
     pub(crate) name: &'a str,
-    /// The renewal identifier of the certificate that is replaced.
+    /// The fingerprint of the certificate that is replaced.
+    pub(crate) former: Option<&'a str>,
+    /// Its renewal identifier, if the authority is to know that it is replaced.
     pub(crate) replaces: Option<String>,
     /// Which of the challenges comes first; it changes with each failure.
     pub(crate) turn: usize,
@@ -56,14 +58,24 @@ impl Wish<'_> {
             .accounts
             .open(store, self.authority, self.directory)
             .await?;
-        let fulfilled = self.with_account(desk, &opened).await;
+        let fulfilled = self.with_account(desk, &opened, true).await;
         fulfilled.map_err(with_wait)
     }
 
-    async fn with_account(&self, desk: &Desk, opened: &Opened) -> Result<Issue, Failure> {
+    async fn with_account(
+        &self,
+        desk: &Desk,
+        opened: &Opened,
+        may_resume: bool,
+    ) -> Result<Issue, Failure> {
         let key = order_key(&directory_key(self.directory), self.name);
         let mut pending = self.pending(desk, &key).await?;
-        let mut order = match self.resume(opened, &pending).await? {
+        let resumed = match may_resume {
+            true => self.resume(opened, &pending).await?,
+            false => None,
+        };
+        let is_resumed = resumed.is_some();
+        let mut order = match resumed {
             Some(order) => order,
             None => {
                 pending = PendingOrder {
@@ -83,14 +95,25 @@ impl Wish<'_> {
         let chain = match carried_out.await {
             Ok(chain) => chain,
             Err(failure) => {
-                // It cannot become valid any more, and the next attempt begins anew.
-                if order.state().status == OrderStatus::Invalid {
+                // It cannot become valid any more, or the authority does not get on with it: the
+                // next attempt begins anew.
+                let is_stuck = is_resumed && order.state().status == OrderStatus::Processing;
+                if is_stuck || order.state().status == OrderStatus::Invalid {
                     let _ = desk.store.remove(&key);
                 }
                 return Err(failure);
             }
         };
-        self.keep(desk, &chain, &pending, &key)
+        let issue = self.keep(desk, &chain, &pending, &key).inspect_err(|_| {
+            // The same would come again.
+            let _ = desk.store.remove(&key);
+        })?;
+        let fingerprint = &issue.certificate.facts().fingerprint;
+        if is_resumed && self.former == Some(fingerprint.as_str()) {
+            // That order is where the present certificate comes from.
+            return Box::pin(self.with_account(desk, opened, false)).await;
+        }
+        Ok(issue)
     }
 
     /// The unfinished order of an earlier run; its records in the DNS are removed.
