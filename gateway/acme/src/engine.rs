@@ -9,7 +9,7 @@ use tokio::task::LocalSet;
 
 use crate::desk::Desk;
 use crate::door::Door;
-use crate::keeper::{Command, Keeper, NoCertificate};
+use crate::keeper::{Client, Command, Keeper, NoCertificate};
 use crate::settings::Plan;
 use crate::status::NameStatus;
 use crate::store::Store;
@@ -20,7 +20,18 @@ pub struct Engine {
     door: Arc<dyn Door>,
     statuses: Arc<ArcSwap<Vec<NameStatus>>>,
     /// None until there is something to do.
-    commands: Mutex<Option<mpsc::UnboundedSender<Command>>>,
+    inbox: Mutex<Option<Inbox>>,
+}
+
+/// How many clients wait until the thread looks at them. More are turned away: names that
+/// are made up come faster than anybody can look at them.
+const MOST_CLIENTS: usize = 1024;
+
+/// What reaches the thread.
+#[derive(Clone)]
+struct Inbox {
+    commands: mpsc::UnboundedSender<Command>,
+    clients: mpsc::Sender<Client>,
 }
 
 impl Engine {
@@ -31,7 +42,7 @@ impl Engine {
             store,
             door,
             statuses: Arc::default(),
-            commands: Mutex::new(None),
+            inbox: Mutex::new(None),
         }
     }
 
@@ -58,27 +69,28 @@ impl Engine {
         plan: Plan,
         command: fn(Box<Plan>, oneshot::Sender<()>) -> Command,
     ) -> io::Result<()> {
-        let commands = {
-            let mut commands = self.lock();
-            match &*commands {
-                Some(commands) => commands.clone(),
+        let inbox = {
+            let mut inbox = self.lock();
+            match &*inbox {
+                Some(inbox) => inbox.clone(),
                 None if plan.authorities.is_empty() => return Ok(()),
                 None => {
                     let started = self.start()?;
-                    commands.insert(started).clone()
+                    inbox.insert(started).clone()
                 }
             }
         };
         let (done, wait) = oneshot::channel();
-        if commands.send(command(Box::new(plan), done)).is_ok() {
+        if inbox.commands.send(command(Box::new(plan), done)).is_ok() {
             // If the thread has ended, there is nothing to wait for.
             let _ = wait.blocking_recv();
         }
         Ok(())
     }
 
-    fn start(&self) -> io::Result<mpsc::UnboundedSender<Command>> {
-        let (sender, receiver) = mpsc::unbounded_channel();
+    fn start(&self) -> io::Result<Inbox> {
+        let (commands, from_operators) = mpsc::unbounded_channel();
+        let (clients, from_clients) = mpsc::channel(MOST_CLIENTS);
         let (store, door) = (Arc::clone(&self.store), Arc::clone(&self.door));
         let statuses = Arc::clone(&self.statuses);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -90,9 +102,9 @@ impl Engine {
             .spawn(move || {
                 let keeper = Keeper::new(Desk::new(store, door), statuses);
                 let tasks = LocalSet::new();
-                runtime.block_on(tasks.run_until(keeper.run(receiver)));
+                runtime.block_on(tasks.run_until(keeper.run(from_operators, from_clients)));
             })?;
-        Ok(sender)
+        Ok(Inbox { commands, clients })
     }
 
     /// What is known of each name.
@@ -109,11 +121,14 @@ impl Engine {
         name: &str,
     ) -> oneshot::Receiver<Result<(), NoCertificate>> {
         let (reply, wait) = oneshot::channel();
-        self.send(Command::Obtain {
-            key: (authority.to_owned(), name.to_owned()),
-            ask: ask.to_owned(),
-            reply,
-        });
+        if let Some(inbox) = &*self.lock() {
+            // A client that has no room learns from the end of `reply` that there is nothing.
+            let _ = inbox.clients.try_send(Client {
+                key: (authority.to_owned(), name.to_owned()),
+                ask: ask.to_owned(),
+                reply,
+            });
+        }
         wait
     }
 
@@ -153,13 +168,13 @@ impl Engine {
 
     /// Whether there is somebody to obey.
     fn send(&self, command: Command) -> bool {
-        let commands = self.lock();
-        commands
+        let inbox = self.lock();
+        inbox
             .as_ref()
-            .is_some_and(|commands| commands.send(command).is_ok())
+            .is_some_and(|inbox| inbox.commands.send(command).is_ok())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<mpsc::UnboundedSender<Command>>> {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Inbox>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

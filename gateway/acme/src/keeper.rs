@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::attempt::{Attempt, Former, Outcome};
 use crate::budget::Budgets;
@@ -29,7 +29,8 @@ use crate::status::NameStatus;
 use crate::subject::{Now, Subject};
 
 pub use commands::NoCertificate;
-pub(crate) use commands::{Command, Reply};
+use commands::Waiting;
+pub(crate) use commands::{Client, Command, Reply};
 
 /// The longest wait: clocks may jump, and other gateways may put certificates into the store.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -40,10 +41,8 @@ const JUMP: i64 = 90;
 /// How often it is looked for certificates that other gateways have stored.
 const LOOK_AGAIN: Duration = Duration::from_secs(10 * 60);
 
-/// How many commands are obeyed before others have their turn.
-const MOST_COMMANDS: usize = 256;
-/// How often what operators are shown is made anew while much happens.
-const PUBLISH_AGAIN: Duration = Duration::from_millis(100);
+/// How many certificates are asked about at once: after a start all of them are due.
+const MOST_ASKED_ABOUT: usize = 8;
 
 /// By which a subject is known: its authority and its name.
 type Key = (String, String);
@@ -56,20 +55,19 @@ pub(crate) struct Keeper {
     budgets: Budgets,
     refusals: Refusals,
     /// Clients that wait for the answer to a question, by name.
-    asking: HashMap<Key, Vec<oneshot::Sender<Result<(), NoCertificate>>>>,
+    asking: HashMap<Key, Vec<Waiting>>,
     /// Clients that wait for an order.
-    waiting: HashMap<Key, Vec<oneshot::Sender<Result<(), NoCertificate>>>>,
+    waiting: HashMap<Key, Vec<Waiting>>,
     /// Operators who wait for an order.
     watching: HashMap<Key, Vec<Reply>>,
     tasks: JoinSet<Done>,
+    /// How many certificates are being asked about.
+    asked_about: usize,
     statuses: Arc<ArcSwap<Vec<NameStatus>>>,
     /// The last look at both clocks.
     seen: Now,
     looked: Instant,
     saved: Instant,
-    /// When operators were last shown how names are getting on, and whether that has changed.
-    published: Instant,
-    is_stale: bool,
     /// When it was last said that names were turned away.
     shed: Option<Instant>,
 }
@@ -85,8 +83,8 @@ enum Done {
     },
     /// The certificate with this fingerprint was revoked.
     Revoked(Key, String),
-    /// The authority has said when to renew.
-    Advised(Key, advice::Advice),
+    /// The authority has said when to renew the certificate with this fingerprint.
+    Advised(Key, String, advice::Advice),
     /// It was asked whether a name may have a certificate.
     Asked(Key, String, Permission),
     /// It was looked for the records that the DNS should have.
@@ -108,45 +106,51 @@ impl Keeper {
             waiting: HashMap::new(),
             watching: HashMap::new(),
             tasks: JoinSet::new(),
+            asked_about: 0,
             statuses,
             seen,
             looked: seen.monotonic,
             saved: seen.monotonic,
-            published: seen.monotonic,
-            is_stale: true,
             shed: None,
         }
     }
 
     /// Works until nobody can send commands any more.
-    pub(crate) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+    ///
+    /// A client that asks for a name makes nothing due, and clients may come by the thousand:
+    /// only what changes something is followed by a look at all names.
+    pub(crate) async fn run(
+        mut self,
+        mut commands: mpsc::UnboundedReceiver<Command>,
+        mut clients: mpsc::Receiver<Client>,
+    ) {
+        let mut next = tokio::time::Instant::now();
         loop {
-            let wait = tokio::time::sleep(self.wait());
-            tokio::select! {
+            let has_changed = tokio::select! {
                 command = commands.recv() => match command {
                     Some(command) => {
                         self.obey(command).await;
-                        // Many names may be asked for at once, and what is due is looked for
-                        // among all that are known.
-                        for _ in 1..MOST_COMMANDS {
-                            match commands.try_recv() {
-                                Ok(command) => self.obey(command).await,
-                                Err(_) => break,
-                            }
-                        }
+                        true
                     }
                     None => return,
                 },
-                Some(done) = self.tasks.join_next() => match done {
-                    Ok(done) => self.finish(done),
-                    Err(error) => {
-                        tracing::error!("the work on a certificate has failed: {error}");
-                        self.release();
+                Some(client) = clients.recv() => {
+                    self.obtain(client);
+                    false
+                }
+                Some(done) = self.tasks.join_next() => {
+                    let mut has_changed = self.finish(done);
+                    while let Some(done) = self.tasks.try_join_next() {
+                        has_changed |= self.finish(done);
                     }
-                },
-                () = wait => {}
+                    has_changed
+                }
+                () = tokio::time::sleep_until(next) => true,
+            };
+            if has_changed {
+                self.tick();
+                next = tokio::time::Instant::now() + self.wait();
             }
-            self.tick();
         }
     }
 
@@ -158,10 +162,7 @@ impl Keeper {
     /// How long nothing is due.
     fn wait(&self) -> Duration {
         let now = self.look();
-        let mut wait = match self.is_stale {
-            true => PUBLISH_AGAIN,
-            false => LONGEST_WAIT,
-        };
+        let mut wait = LONGEST_WAIT;
         for subject in self.subjects.values().filter(|subject| !subject.is_busy) {
             if subject.is_due(now) {
                 // The budget is used up.
@@ -191,23 +192,26 @@ impl Keeper {
         self.store_unsaved(now);
         self.look_for_others(now);
         self.sound_alarms(now);
-        let keys: Vec<Key> = self.subjects.keys().cloned().collect();
-        for key in keys {
-            let Some(subject) = self.subjects.get(&key) else {
-                continue;
-            };
-            if subject.is_due(now) {
-                if self.budgets.begin(&subject.authority, now.monotonic) {
-                    self.begin(&key, false);
-                }
-            } else if subject.is_to_be_asked_about(now) {
-                self.seek_advice(&key, now);
+        let all = self.subjects.iter();
+        let due = all.filter(|(_, subject)| subject.is_due(now));
+        let mut due: Vec<(u32, Key)> = due
+            .map(|(key, subject)| (subject.failures, key.clone()))
+            .collect();
+        // Those that have failed must not keep others from their turn.
+        due.sort();
+        for (_, key) in due {
+            if self.budgets.begin(&key.0, now.monotonic) {
+                self.begin(&key, false);
             }
         }
-        match now.monotonic.duration_since(self.published) < PUBLISH_AGAIN {
-            true => self.is_stale = true,
-            false => self.publish(now),
+        let all = self.subjects.iter();
+        let open = all.filter(|(_, one)| !one.is_due(now) && one.is_to_be_asked_about(now));
+        let room = MOST_ASKED_ABOUT.saturating_sub(self.asked_about);
+        let open: Vec<Key> = open.map(|(key, _)| key.clone()).take(room).collect();
+        for key in open {
+            self.seek_advice(&key, now);
         }
+        self.publish(now);
     }
 
     /// A clock that has jumped may have been the reason why orders failed.
@@ -238,8 +242,11 @@ impl Keeper {
             plan: Rc::clone(&self.plan),
             authority: subject.authority.clone(),
             name: subject.name.clone(),
-            // For the first certificate it has just been asked.
-            ask: subject.ask.clone().filter(|_| subject.held.is_some()),
+            // For the first attempt it has just been asked.
+            ask: subject
+                .ask
+                .clone()
+                .filter(|_| subject.held.is_some() || subject.failures > 0),
             failures: subject.failures,
             former: Former::of(subject),
             is_forced,
@@ -255,33 +262,52 @@ impl Keeper {
         });
     }
 
-    fn finish(&mut self, done: Done) {
+    /// A task has ended. Returns whether that has changed anything.
+    fn finish(&mut self, done: Result<Done, JoinError>) -> bool {
+        let done = match done {
+            Ok(done) => done,
+            // By `release`.
+            Err(error) if error.is_cancelled() => return false,
+            Err(error) => {
+                tracing::error!("the work on a certificate has failed: {error}");
+                self.release();
+                return true;
+            }
+        };
         match done {
             Done::Tried {
                 key,
                 is_forced,
                 outcome,
             } => {
-                self.budgets.end();
+                self.budgets.end(&key.0);
                 self.conclude(&key, is_forced, *outcome);
             }
             Done::Revoked(key, fingerprint) => self.note_revoked(&key, &fingerprint),
-            Done::Advised(key, advice) => self.take_advice(&key, advice),
-            Done::Asked(key, ask, permission) => self.answer(key, &ask, permission),
+            Done::Advised(key, fingerprint, advice) => {
+                self.asked_about = self.asked_about.saturating_sub(1);
+                self.take_advice(&key, &fingerprint, advice);
+            }
+            Done::Asked(key, ask, permission) => return self.answer(key, &ask, permission),
             Done::Looked(key, missing) => {
                 if let Some(subject) = self.subjects.get_mut(&key) {
                     subject.missing = missing;
                 }
             }
-            Done::Nothing => {}
+            Done::Nothing => return false,
         }
+        true
     }
 
     /// A task has panicked: nobody will say which, so that all are tried again.
     fn release(&mut self) {
         self.tasks.abort_all();
         self.budgets = Budgets::default();
+        self.asked_about = 0;
+        // Whoever waits learns that it has failed.
         self.asking.clear();
+        self.waiting.clear();
+        self.watching.clear();
         for subject in self.subjects.values_mut().filter(|one| one.is_busy) {
             subject.is_busy = false;
             let failure = Failure::new("settings", "an error of the gateway itself");
@@ -289,10 +315,7 @@ impl Keeper {
         }
     }
 
-    /// Shows operators how all names are getting on.
-    fn publish(&mut self, now: Now) {
-        self.published = now.monotonic;
-        self.is_stale = false;
+    fn publish(&self, now: Now) {
         let all = self.subjects.values();
         let statuses = all.map(|subject| subject.status(now, self.records(subject)));
         self.statuses.store(Arc::new(statuses.collect()));

@@ -105,8 +105,10 @@ impl Wish<'_> {
             }
         };
         let issue = self.keep(desk, &chain, &pending, &key).inspect_err(|_| {
-            // The same would come again.
-            let _ = desk.store.remove(&key);
+            // What was wrong twice will not become right.
+            if is_resumed {
+                let _ = desk.store.remove(&key);
+            }
         })?;
         let fingerprint = &issue.certificate.facts().fingerprint;
         if is_resumed && self.former == Some(fingerprint.as_str()) {

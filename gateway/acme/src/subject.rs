@@ -151,8 +151,9 @@ impl Subject {
 
     /// The certificate was issued because it was due. If the next is due while this one is
     /// almost new, a clock is wrong, or the authority does not know what it wants; it must
-    /// not be asked for one certificate after the other. Returns whether that is so.
-    pub(crate) fn note_issue(&mut self, now: Now, random: f64) -> bool {
+    /// not be asked for one certificate after the other. Returns how often in a row that was
+    /// so.
+    pub(crate) fn note_issue(&mut self, now: Now, random: f64) -> u32 {
         let quarter = self.held.as_ref().map(|held| held.life().length() / 4);
         let quarter = u64::try_from(quarter.unwrap_or_default()).unwrap_or_default();
         let is_young = |issued| now.monotonic.duration_since(issued).as_secs() < quarter;
@@ -166,7 +167,15 @@ impl Subject {
             let wait = backoff(self.haste, random);
             self.not_before = now.monotonic.checked_add(wait);
         }
-        is_hasty
+        self.haste
+    }
+
+    /// Another authority, or the same with other settings, may be able to do what could not
+    /// be done before.
+    pub(crate) fn begin_anew(&mut self) {
+        self.not_before = None;
+        self.issued = None;
+        self.haste = 0;
     }
 
     /// The clock has jumped, which may have been the reason why orders failed. What the
@@ -235,6 +244,24 @@ impl Subject {
 }
 
 impl Held {
+    /// The same certificate, as one that is shown only until another is there.
+    pub(crate) fn on_loan(&self, wall: i64) -> Self {
+        Self {
+            certificate: Arc::clone(&self.certificate),
+            issuer: self.issuer.clone(),
+            directory: self.directory.clone(),
+            renewal: Renewal {
+                fingerprint: self.renewal.fingerprint.clone(),
+                at: wall,
+                ..Renewal::default()
+            },
+            ask_at: None,
+            look_at: None,
+            unsaved: self.unsaved.clone(),
+            is_revoked: self.is_revoked,
+        }
+    }
+
     pub(crate) fn life(&self) -> Life {
         life(&self.certificate)
     }

@@ -22,12 +22,15 @@ use crate::subject::Now;
 pub(super) struct Advice {
     window: Option<(Window, Option<String>)>,
     ask_again: Duration,
-    /// Its fingerprint, if it is revoked.
-    revoked: Option<String>,
+    is_revoked: bool,
 }
 
 /// How often it is looked whether a certificate is revoked.
 const LOOK_AGAIN: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// How many lists of one certificate are fetched: it has one, and names the same again by
+/// another protocol.
+const MOST_LISTS: usize = 2;
 
 impl Keeper {
     /// Asks the authority about a certificate.
@@ -44,25 +47,33 @@ impl Keeper {
         let Some(authority) = self.plan.authority(&held.issuer).cloned() else {
             return;
         };
+        // What a certificate was issued by may be gone from the configuration.
+        if authority.directory != held.directory {
+            return;
+        }
+        self.asked_about += 1;
         let certificate = Arc::clone(&held.certificate);
         let (desk, key) = (Rc::clone(&self.desk), key.clone());
         self.tasks.spawn_local(async move {
             let asked = ask(&desk, &authority, &key.1, &certificate);
             let mut advice = noticing_waits(asked).await;
             if looks && is_in_list(&desk, &key.1, &certificate).await {
-                advice.revoked = Some(certificate.facts().fingerprint.clone());
+                advice.is_revoked = true;
             }
-            Done::Advised(key, advice)
+            Done::Advised(key, certificate.facts().fingerprint.clone(), advice)
         });
     }
 
-    pub(super) fn take_advice(&mut self, key: &Key, advice: Advice) {
+    pub(super) fn take_advice(&mut self, key: &Key, fingerprint: &str, advice: Advice) {
         let now = self.look();
-        let Some(held) = self.subjects.get_mut(key).and_then(|one| one.held.as_mut()) else {
+        let held = self.subjects.get_mut(key).and_then(|one| one.held.as_mut());
+        // It may have been replaced since, and what was said is not about its successor.
+        let Some(held) = held.filter(|held| held.certificate.facts().fingerprint == fingerprint)
+        else {
             return;
         };
         held.ask_at = now.monotonic.checked_add(advice.ask_again);
-        if let Some(fingerprint) = &advice.revoked {
+        if advice.is_revoked {
             tracing::error!(
                 name = key.1,
                 fingerprint,
@@ -98,7 +109,7 @@ async fn ask(desk: &Desk, authority: &Authority, name: &str, certificate: &Certi
     let nothing = |wait| Advice {
         window: None,
         ask_again: ask_again(wait),
-        revoked: None,
+        is_revoked: false,
     };
     let id = certificate.renewal_id();
     let Some((issuer, serial)) = id.as_deref().and_then(|id| id.split_once('.')) else {
@@ -123,7 +134,7 @@ async fn ask(desk: &Desk, authority: &Authority, name: &str, certificate: &Certi
             Advice {
                 window: Some((window, info.explanation_url)),
                 ask_again: ask_again(Some(wait)),
-                revoked: None,
+                is_revoked: false,
             }
         }
         Err(Error::Unsupported(_)) => nothing(None),
@@ -144,7 +155,7 @@ async fn is_in_list(desk: &Desk, name: &str, certificate: &Certificate) -> bool 
     let Ok(http) = desk.asker() else {
         return false;
     };
-    for url in certificate.revocation_lists() {
+    for url in certificate.revocation_lists().into_iter().take(MOST_LISTS) {
         let is_revoked = match http.list(&url).await {
             Ok(list) => certificate
                 .is_revoked(&list, desk.now())

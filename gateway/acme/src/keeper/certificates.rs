@@ -8,9 +8,9 @@ use serde_json::json;
 use super::{ELSEWHERE, Keeper, Key, LOOK_AGAIN};
 use crate::attempt::{self, Outcome};
 use crate::failure::Failure;
-use crate::record::{certificate_key, directory_key};
+use crate::record::{certificate_key, directory_key, order_key};
 use crate::status::{Event, EventState};
-use crate::subject::{Held, Now};
+use crate::subject::{Held, Now, Subject};
 
 /// How often it is tried to store what could not be stored.
 const STORE_AGAIN: Duration = Duration::from_secs(60);
@@ -55,12 +55,13 @@ impl Keeper {
                 });
                 self.show(key, held);
                 let subject = self.subjects.get_mut(key).filter(|_| !is_forced);
-                if subject.is_some_and(|one| one.note_issue(now, fastrand::f64())) {
+                // Once may be a revocation.
+                if subject.is_some_and(|one| one.note_issue(now, fastrand::f64()) > 1) {
                     tracing::error!(
                         name = key.1,
-                        "a certificate was issued although the former was almost new, or is \
-                         itself due for renewal: the clock of this machine may be wrong, or the \
-                         authority's renewal information; the next is ordered later and later"
+                        "one certificate after the other is due for renewal as soon as it is \
+                         issued: the clock of this machine may be wrong, or what the authority \
+                         says about renewal; each is ordered later than the one before"
                     );
                 }
                 self.tell(key, state, &text, details, now);
@@ -153,12 +154,46 @@ impl Keeper {
         if had_failed {
             self.store_failures(key);
         }
+        self.relieve(key);
+    }
+
+    /// The hosts below a wildcard no longer need the certificates that they had before it.
+    fn relieve(&mut self, wildcard: &Key) {
+        let Some(parent) = wildcard.1.strip_prefix("*.") else {
+            return;
+        };
+        let held = self
+            .subjects
+            .get(wildcard)
+            .and_then(|one| one.held.as_ref());
+        if held.is_none_or(|held| held.life().is_over(self.desk.now())) {
+            return;
+        }
+        let is_below = |(authority, name): &Key, subject: &Subject| {
+            let of_host = name.split_once('.').map(|(_, parent)| parent);
+            *authority == wildcard.0
+                && *name != wildcard.1
+                && of_host == Some(parent)
+                && subject.ask.is_none()
+        };
+        let below = self.subjects.iter();
+        let below = below.filter(|(key, subject)| is_below(key, subject));
+        let below: Vec<Key> = below.map(|(key, _)| key.clone()).collect();
+        for key in below {
+            self.forget(&key);
+        }
     }
 
     /// No longer shows a certificate. It stays in the store.
     pub(super) fn forget(&mut self, key: &Key) {
-        if self.subjects.remove(key).is_some() {
-            self.desk.door.issued(&key.0).remove(&key.1);
+        let Some(subject) = self.subjects.remove(key) else {
+            return;
+        };
+        self.desk.door.issued(&key.0).remove(&key.1);
+        self.desk.suggest(&key.0, &key.1, None);
+        // Nothing is in progress that would answer them.
+        if !subject.is_busy {
+            self.waiting.remove(key);
         }
     }
 
@@ -227,6 +262,9 @@ impl Keeper {
             if self.desk.store.put(&kept_as, pem).is_ok() {
                 tracing::info!(name = key.1, "the certificate is stored now");
                 held.unsaved = None;
+                // The order that it comes from is finished.
+                let order = order_key(&directory_key(&held.directory), &key.1);
+                let _ = self.desk.store.remove(&order);
                 attempt::keep_renewal(&self.desk, &key.1, held);
             }
         }
@@ -262,9 +300,9 @@ impl Keeper {
         let Some(found) = attempt::stored(&self.desk, &self.plan, authority, &key.1) else {
             return;
         };
-        let is_newer = subject.held.as_ref().is_none_or(|held| {
-            held.certificate.facts().not_after < found.certificate.facts().not_after
-        });
+        let found_rank = attempt::rank(&found, now.wall);
+        let held = subject.held.as_ref();
+        let is_newer = held.is_none_or(|held| attempt::rank(held, now.wall) < found_rank);
         if is_newer {
             let is_over = found.life().is_over(now.wall);
             self.show(key, found);

@@ -31,17 +31,21 @@ pub(crate) enum Command {
     Prepare(Box<Plan>, oneshot::Sender<()>),
     /// The configuration has changed.
     Configure(Box<Plan>, oneshot::Sender<()>),
-    /// A client waits for a certificate.
-    Obtain {
-        key: Key,
-        ask: String,
-        reply: oneshot::Sender<Result<(), NoCertificate>>,
-    },
     /// An operator wants a new certificate.
     Renew { name: String, reply: Reply },
     /// An operator wants a certificate to be revoked.
     Revoke { name: String, reply: Reply },
 }
+
+/// A client that waits for a certificate.
+pub(crate) struct Client {
+    pub(crate) key: Key,
+    pub(crate) ask: String,
+    pub(crate) reply: Waiting,
+}
+
+/// Tells a client whether there is a certificate.
+pub(crate) type Waiting = oneshot::Sender<Result<(), NoCertificate>>;
 
 impl Keeper {
     pub(super) async fn obey(&mut self, command: Command) {
@@ -55,7 +59,6 @@ impl Keeper {
                 // Whoever started a reload may have gone.
                 let _ = done.send(());
             }
-            Command::Obtain { key, ask, reply } => self.obtain(key, ask, reply),
             Command::Renew { name, reply } => match self.find(&name) {
                 Ok(key) => self.renew(key, reply),
                 Err(why) => drop(reply.send(Err(why))),
@@ -91,7 +94,7 @@ impl Keeper {
     fn renew(&mut self, key: Key, reply: Reply) {
         self.watching.entry(key.clone()).or_default().push(reply);
         if self.subjects.get(&key).is_some_and(|one| !one.is_busy) {
-            self.budgets.begin_forced();
+            self.budgets.begin_forced(&key.0);
             self.begin(&key, true);
         }
     }
@@ -154,7 +157,8 @@ impl Keeper {
     }
 
     /// A client waits for a certificate.
-    fn obtain(&mut self, key: Key, ask: String, reply: oneshot::Sender<Result<(), NoCertificate>>) {
+    pub(super) fn obtain(&mut self, client: Client) {
+        let Client { key, ask, reply } = client;
         let now = self.look();
         let rule = (key.0.clone(), ask.clone());
         if !demand::is_host(&key.1) || !self.plan.on_demand.contains(&rule) {
@@ -166,7 +170,7 @@ impl Keeper {
             if subject.held.is_some() {
                 let _ = reply.send(Ok(()));
             } else if subject.is_busy || is_due {
-                self.waiting.entry(key).or_default().push(reply);
+                push(self.waiting.entry(key).or_default(), reply);
             } else {
                 let _ = reply.send(Err(NoCertificate::Failed));
             }
@@ -181,7 +185,7 @@ impl Keeper {
             return;
         }
         if let Some(others) = self.asking.get_mut(&key) {
-            others.push(reply);
+            push(others, reply);
             return;
         }
         let on_demand = self.subjects.values().filter(|one| one.ask.is_some());
@@ -213,8 +217,9 @@ impl Keeper {
         }
     }
 
-    /// It was asked whether a name may have a certificate.
-    pub(super) fn answer(&mut self, key: Key, ask: &str, permission: Permission) {
+    /// It was asked whether a name may have a certificate. Returns whether it now has a place
+    /// among those that are kept.
+    pub(super) fn answer(&mut self, key: Key, ask: &str, permission: Permission) -> bool {
         let now = self.look();
         let clients = self.asking.remove(&key).unwrap_or_default();
         let (word, why) = match &permission {
@@ -239,13 +244,23 @@ impl Keeper {
             for client in clients {
                 let _ = client.send(Err(why));
             }
-            return;
+            return false;
         }
-        let subject = Subject::new(&key.0, &key.1, Some(ask));
-        self.subjects.insert(key.clone(), subject);
-        self.serve_domains();
-        self.load(&key, now);
-        self.remember_failures(&key, now);
+        // The configuration may have changed since.
+        if !self.subjects.contains_key(&key) {
+            if !self
+                .plan
+                .on_demand
+                .contains(&(key.0.clone(), ask.to_owned()))
+            {
+                return false;
+            }
+            let subject = Subject::new(&key.0, &key.1, Some(ask));
+            self.subjects.insert(key.clone(), subject);
+            self.serve_domains();
+            self.load(&key, now);
+            self.remember_failures(&key, now);
+        }
         if self
             .subjects
             .get(&key)
@@ -254,10 +269,11 @@ impl Keeper {
             for client in clients {
                 let _ = client.send(Ok(()));
             }
-            return;
+            return true;
         }
         // The next tick begins the order.
         self.waiting.entry(key).or_default().extend(clients);
+        true
     }
 
     /// Tells all who wait for an order how it ended.
@@ -293,5 +309,32 @@ impl Keeper {
         {
             held.is_revoked = true;
         }
+    }
+}
+
+/// Adds a client to those that wait. Those that have given up make room first: an order takes
+/// longer than a handshake, and clients may come all the time.
+fn push(waiting: &mut Vec<Waiting>, reply: Waiting) {
+    if waiting.len() == waiting.capacity() {
+        waiting.retain(|one| !one.is_closed());
+        waiting.reserve(waiting.len().max(4));
+    }
+    waiting.push(reply);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_have_given_up_take_no_room() {
+        let mut waiting = Vec::new();
+        let (reply, _lives) = oneshot::channel();
+        push(&mut waiting, reply);
+        for _ in 0..10_000 {
+            push(&mut waiting, oneshot::channel().0);
+        }
+        assert!(waiting.len() < 100, "{}", waiting.len());
+        assert!(waiting.iter().any(|one| !one.is_closed()));
     }
 }

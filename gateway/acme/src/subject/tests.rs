@@ -178,7 +178,7 @@ fn certificates_that_are_due_as_soon_as_they_are_issued() {
         if subject.is_due(clock) {
             orders += 1;
             subject.not_before = None;
-            assert!(subject.note_issue(clock, 0.0));
+            assert_eq!(subject.note_issue(clock, 0.0), orders);
         }
         clock = clock.later(1);
     }
@@ -193,13 +193,13 @@ fn renewals_in_good_time_are_not_hasty() {
     let mut subject = subject();
     let mut clock = now();
     for _ in 0..3 {
-        assert!(!subject.note_issue(clock, 0.0));
+        assert_eq!(subject.note_issue(clock, 0.0), 0);
         clock.monotonic += Duration::from_secs(300 * 24 * 60 * 60);
     }
-    clock.monotonic += Duration::from_secs(24 * 60 * 60);
-    // An authority that wants each to be renewed at once is obeyed once.
-    subject.note_issue(clock, 0.0);
-    assert!(subject.note_issue(clock.later(60), 0.0));
+    assert_eq!(subject.note_issue(clock, 0.0), 0);
+    // An authority that wants each to be renewed at once.
+    assert_eq!(subject.note_issue(clock.later(1), 0.0), 1);
+    assert_eq!(subject.note_issue(clock.later(60), 0.0), 2);
 }
 
 #[test]
