@@ -165,8 +165,8 @@ impl Gateway {
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         wait_for_names(&self.estate);
         // All slow work is done; the lock is held only briefly from here.
-        let mut state = self.state();
-        let state = &mut *state;
+        let mut guard = self.state();
+        let state = &mut *guard;
         let Some(server) = &mut state.server else {
             return Err(ReloadError::plain("the gateway is shutting down"));
         };
@@ -191,6 +191,8 @@ impl Gateway {
         *seen = Some(watch::watched(both.only(loaded.watch_list()), &loaded));
         self.events.configure(&loaded.config.webhooks);
         state.loaded = Arc::new(loaded);
+        // The engine may have to read thousands of files, from a disk that may be slow.
+        drop(guard);
         self.engine
             .configure(plan)
             .map_err(|error| ReloadError::plain(error.to_string()))?;
