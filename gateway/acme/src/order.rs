@@ -105,7 +105,7 @@ impl Wish<'_> {
             }
         };
         let issue = self.keep(desk, &chain, &pending, &key).inspect_err(|_| {
-            // What was wrong twice will not become right.
+            // Something on the way may have damaged it; but not twice.
             if is_resumed {
                 let _ = desk.store.remove(&key);
             }
