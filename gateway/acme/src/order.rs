@@ -97,7 +97,9 @@ impl Wish<'_> {
             Err(failure) => {
                 // It cannot become valid any more, or the authority does not get on with it: the
                 // next attempt begins anew.
-                let is_stuck = is_resumed && order.state().status == OrderStatus::Processing;
+                let is_stuck = is_resumed
+                    && failure.kind == "timeout"
+                    && order.state().status == OrderStatus::Processing;
                 if is_stuck || order.state().status == OrderStatus::Invalid {
                     let _ = desk.store.remove(&key);
                 }
