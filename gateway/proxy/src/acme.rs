@@ -91,13 +91,18 @@ impl Acme {
     /// What a handshake is performed with in which an authority checks a name (RFC 8737 §3).
     /// None for all other handshakes.
     pub(crate) fn for_handshake(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
-        let mut protocols = hello.alpn()?;
-        if protocols.next()? != tls_alpn::PROTOCOL || protocols.next().is_some() {
+        if !is_of_authority(hello) {
             return None;
         }
         let configs = self.tls_alpn.load();
         configs.get(hello.server_name()?).cloned()
     }
+}
+
+/// Whether a handshake is one in which an authority checks a name: it wants nothing else.
+pub(crate) fn is_of_authority(hello: &ClientHello<'_>) -> bool {
+    let mut protocols = hello.alpn().into_iter().flatten();
+    protocols.next() == Some(tls_alpn::PROTOCOL) && protocols.next().is_none()
 }
 
 /// Tables change twice for each order, so that a copy costs less than a lock would.

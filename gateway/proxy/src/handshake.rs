@@ -16,7 +16,7 @@ use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::rustls::{self, HandshakeKind, ProtocolVersion, ServerConfig, ServerConnection};
 use tokio_rustls::server::TlsStream;
 
-use crate::acme::{Acme, NoCertificate, OnDemand};
+use crate::acme::{Acme, NoCertificate, OnDemand, is_of_authority};
 use crate::tls_facts::TlsFacts;
 
 /// The first byte of a ClientHello: a record of the type `handshake` (RFC 8446 §5.1).
@@ -179,6 +179,8 @@ async fn accept_hello(
         return Ok(Accepted::Authority);
     }
     let name = hello.client_hello().server_name().map(Box::<str>::from);
+    // That of an order of somebody else's, which has no use for a certificate.
+    let is_of_authority = is_of_authority(&hello.client_hello());
     let (site, config) = match choose(tls, name.as_deref(), &hello.io) {
         Some(chosen) => chosen,
         None => {
@@ -187,6 +189,7 @@ async fn accept_hello(
         }
     };
     if let Some(name) = &name
+        && !is_of_authority
         && let Some(on_demand) = tls.on_demand.get(site.id()).and_then(Option::as_ref)
         && let Err(why) = acme.obtain(name, on_demand).await
     {
