@@ -9,7 +9,7 @@ mod certificates;
 mod commands;
 mod names;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -51,6 +51,8 @@ type Key = (String, String);
 pub(crate) struct Keeper {
     desk: Rc<Desk>,
     plan: Rc<Plan>,
+    /// What the plan that is about to come has on demand: clients see its sites before.
+    prepared: BTreeSet<(String, String)>,
     subjects: BTreeMap<Key, Subject>,
     budgets: Budgets,
     refusals: Refusals,
@@ -99,6 +101,7 @@ impl Keeper {
         Self {
             desk: Rc::new(desk),
             plan: Rc::default(),
+            prepared: BTreeSet::new(),
             subjects: BTreeMap::new(),
             budgets: Budgets::default(),
             refusals: Refusals::default(),
@@ -126,7 +129,9 @@ impl Keeper {
     ) {
         let mut next = tokio::time::Instant::now();
         loop {
+            // In this order: a client's name is looked at by the configuration that is there.
             let has_changed = tokio::select! {
+                biased;
                 command = commands.recv() => match command {
                     Some(command) => {
                         self.obey(command).await;
@@ -134,10 +139,6 @@ impl Keeper {
                     }
                     None => return,
                 },
-                Some(client) = clients.recv() => {
-                    self.obtain(client);
-                    false
-                }
                 Some(done) = self.tasks.join_next() => {
                     let mut has_changed = self.finish(done);
                     while let Some(done) = self.tasks.try_join_next() {
@@ -146,6 +147,10 @@ impl Keeper {
                     has_changed
                 }
                 () = tokio::time::sleep_until(next) => true,
+                Some(client) = clients.recv() => {
+                    self.obtain(client);
+                    false
+                }
             };
             if has_changed {
                 self.tick();

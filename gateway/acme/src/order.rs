@@ -95,12 +95,13 @@ impl Wish<'_> {
         let chain = match carried_out.await {
             Ok(chain) => chain,
             Err(failure) => {
-                // It cannot become valid any more, or the authority does not get on with it: the
-                // next attempt begins anew.
+                // It cannot become valid any more, the authority does not get on with it, or it
+                // wants another key: the next attempt begins anew.
+                let is_about_key = ["badCSR", "badPublicKey"].contains(&&*failure.kind);
                 let is_stuck = is_resumed
                     && failure.kind == "timeout"
                     && order.state().status == OrderStatus::Processing;
-                if is_stuck || order.state().status == OrderStatus::Invalid {
+                if is_stuck || is_about_key || order.state().status == OrderStatus::Invalid {
                     let _ = desk.store.remove(&key);
                 }
                 return Err(failure);

@@ -52,6 +52,7 @@ impl Keeper {
         match command {
             Command::Prepare(plan, done) => {
                 self.prepare(&plan);
+                self.prepared = plan.on_demand;
                 let _ = done.send(());
             }
             Command::Configure(plan, done) => {
@@ -160,8 +161,7 @@ impl Keeper {
     pub(super) fn obtain(&mut self, client: Client) {
         let Client { key, ask, reply } = client;
         let now = self.look();
-        let rule = (key.0.clone(), ask.clone());
-        if !demand::is_host(&key.1) || !self.plan.on_demand.contains(&rule) {
+        if !demand::is_host(&key.1) || !self.is_on_demand(&key.0, &ask) {
             let _ = reply.send(Err(NoCertificate::NotPermitted));
             return;
         }
@@ -200,6 +200,12 @@ impl Keeper {
             let permission = demand::ask(&desk, &ask, &key.1).await;
             Done::Asked(key, ask, permission)
         });
+    }
+
+    /// Whether the configuration has sites that order from this authority what this URL permits.
+    fn is_on_demand(&self, authority: &str, ask: &str) -> bool {
+        let rule = (authority.to_owned(), ask.to_owned());
+        self.plan.on_demand.contains(&rule) || self.prepared.contains(&rule)
     }
 
     /// Too many names were asked for.
@@ -248,11 +254,7 @@ impl Keeper {
         }
         // The configuration may have changed since.
         if !self.subjects.contains_key(&key) {
-            if !self
-                .plan
-                .on_demand
-                .contains(&(key.0.clone(), ask.to_owned()))
-            {
+            if !self.is_on_demand(&key.0, ask) {
                 return false;
             }
             let subject = Subject::new(&key.0, &key.1, Some(ask));

@@ -16,6 +16,7 @@ use crate::subject::{Held, Now, Subject};
 impl Keeper {
     /// Works by another plan from now on. What is kept for names that stay is kept.
     pub(super) async fn configure(&mut self, plan: Plan) {
+        self.prepared.clear();
         // A reload that changes nothing here must not hasten orders that failed.
         let broken: BTreeSet<String> = plan
             .authorities

@@ -232,3 +232,29 @@ async fn a_name_on_demand_becomes_one_in_advance() {
     gateway.keeper.answer(other, &rule.1, Permission::Granted);
     assert!(gateway.subject("a", "b.example").is_none());
 }
+
+/// A site is served a moment before the engine works by its configuration.
+#[tokio::test]
+async fn a_client_that_comes_at_once() {
+    let test = async {
+        let mut gateway = Fixture::new();
+        let ask = "http://127.0.0.1:1/".to_owned();
+        let mut new = plan(vec![authority("a", A, &[])], &[]);
+        new.on_demand.insert(("a".to_owned(), ask.clone()));
+        let key = ("a".to_owned(), "a.example".to_owned());
+        let come = |gateway: &mut Fixture| {
+            let (reply, wait) = tokio::sync::oneshot::channel();
+            let (key, ask) = (key.clone(), ask.clone());
+            gateway.keeper.obtain(Client { key, ask, reply });
+            wait
+        };
+        let refused = come(&mut gateway).await;
+        assert_eq!(refused, Ok(Err(NoCertificate::NotPermitted)));
+        let (done, _wait) = tokio::sync::oneshot::channel();
+        let prepare = Command::Prepare(Box::new(new), done);
+        gateway.keeper.obey(prepare).await;
+        let mut waits = come(&mut gateway);
+        assert!(waits.try_recv().is_err() && gateway.keeper.asking.contains_key(&key));
+    };
+    tokio::task::LocalSet::new().run_until(test).await;
+}
