@@ -23,6 +23,7 @@ mod acme_failures;
 mod acme_harness;
 mod acme_harness_front;
 mod acme_harness_servers;
+mod acme_hostile;
 mod acme_http;
 mod acme_on_demand;
 mod acme_reload;
