@@ -213,12 +213,17 @@ async fn orders_by_dns() {
     assert!(scene.dns.count(alias, "TXT") >= 3);
 
     // The other server plays a resolver and is therefore not authoritative: a lame delegation.
+    // The name is another, because pebble accepts one in a hundred that it has seen proven.
     scene.dns.delegate("acme.example.com", other.address());
-    let (_, order) = client.order(NAME).await;
+    let lame = "lame.acme.example.com";
+    scene
+        .dns
+        .set_cname("_acme-challenge.lame.example.com", lame);
+    let (_, order) = client.order("lame.example.com").await;
     let challenge = client.challenge(&order, "dns-01").await;
-    other.set_txt("sales.acme.example.com", &[&client.txt(&challenge)]);
+    other.set_txt(lame, &[&client.txt(&challenge)]);
     assert_eq!(client.validate(&order, &challenge).await, "invalid");
-    assert!(other.count("sales.acme.example.com", "TXT") > 0);
+    assert!(other.count(lame, "TXT") > 0);
     let lame = scene.dns.lame();
     assert!(
         lame[0].contains("does not say that it is authoritative"),

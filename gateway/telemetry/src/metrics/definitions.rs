@@ -58,7 +58,7 @@ metrics! {
         "Unix time at which a certificate expires, by the site that has it, or the upstream that is shown it; by its first name (its subject if it has none), and the type of its key.";
 
     ACME_ORDERS: Counter = "janua_acme_orders_total" ["authority", "outcome"]
-        "Orders of certificates by ACME, by authority and outcome: `issued`, or why not: the type of the authority's problem document (RFC 8555, section 6.7), such as `rateLimited`, or `dns`, `protocol`, `settings`, `storage`, `timeout`, `unreachable`.";
+        "Orders of certificates by ACME, by authority and outcome: `issued`, or why not: the type of the authority's problem document (RFC 8555, section 6.7), such as `rateLimited`, or `dns`, `protocol`, `settings`, `storage`, `timeout`, `unreachable`; `other` for types that no standard has.";
     ACME_FAILURES: Gauge = "janua_acme_failures" ["authority", "name"]
         "How many orders of a certificate by ACME have failed since the last one that succeeded.";
     ACME_QUESTIONS: Counter = "janua_acme_questions_total" ["answer"]
