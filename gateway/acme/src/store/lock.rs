@@ -53,7 +53,7 @@ impl FileLock {
         }
         let mut content = String::new();
         file.read_to_string(&mut content)?;
-        let boot = boot()?;
+        let boot = boot();
         let is_of_other_machine = !content.is_empty() && !content.starts_with(&boot);
         let mut observed = observed.lock().unwrap_or_else(PoisonError::into_inner);
         if is_of_other_machine {
@@ -110,10 +110,11 @@ impl Drop for FileLock {
     }
 }
 
-/// What tells this run of this machine from all others.
-fn boot() -> io::Result<String> {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    Ok(id.trim().to_owned())
+/// What tells this run of this machine from all others. Where `/proc` is closed (`ProcSubset=pid`
+/// of systemd) all machines look alike, so that only `flock` counts.
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.map_or_else(|_| "unknown".to_owned(), |id| id.trim().to_owned())
 }
 
 #[cfg(test)]
