@@ -4,11 +4,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use instant_acme::{ChallengeType, Identifier, KeyAuthorization};
+use janua_tls::names::address;
 use janua_tls::tls_alpn;
 
 use crate::door::Door;
 use crate::failure::Failure;
-use crate::record::PublishedRecord;
 use crate::settings::Challenge;
 
 /// An answer at the door, which is taken back when this is dropped.
@@ -61,13 +61,6 @@ impl Drop for Answered {
     }
 }
 
-/// All answers of an order.
-#[derive(Default)]
-pub(crate) struct Answers {
-    pub(crate) at_door: Vec<Answered>,
-    pub(crate) in_dns: Vec<PublishedRecord>,
-}
-
 pub(crate) fn challenge_type(challenge: Challenge) -> ChallengeType {
     match challenge {
         Challenge::TlsAlpn01 => ChallengeType::TlsAlpn01,
@@ -78,28 +71,28 @@ pub(crate) fn challenge_type(challenge: Challenge) -> ChallengeType {
 
 /// The identifier of a name (RFC 8555, section 7.1.3; RFC 8738).
 pub(crate) fn identifier(name: &str) -> Identifier {
-    match name.trim_matches(['[', ']']).parse() {
-        Ok(address) => Identifier::Ip(address),
-        Err(_) => Identifier::Dns(name.to_owned()),
+    match address(name) {
+        Some(address) => Identifier::Ip(address),
+        None => Identifier::Dns(name.to_owned()),
     }
 }
 
 /// The name that the authority sends in the handshake: for an address its name in the
 /// reverse tree (RFC 8738, section 6).
 fn server_name(name: &str) -> String {
-    match name.trim_matches(['[', ']']).parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => {
+    match address(name) {
+        Some(IpAddr::V4(address)) => {
             let [a, b, c, d] = address.octets();
             format!("{d}.{c}.{b}.{a}.in-addr.arpa")
         }
-        Ok(IpAddr::V6(address)) => {
+        Some(IpAddr::V6(address)) => {
             let octets = address.octets();
             let nibbles = octets.iter().rev().flat_map(|o| [o & 15, o >> 4]);
             let mut name: String = nibbles.map(|nibble| format!("{nibble:x}.")).collect();
             name.push_str("ip6.arpa");
             name
         }
-        Err(_) => name.to_ascii_lowercase(),
+        None => name.to_ascii_lowercase(),
     }
 }
 

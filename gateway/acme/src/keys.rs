@@ -1,5 +1,6 @@
 //! Keys of certificates, and requests to sign them.
 
+use janua_tls::names::bare;
 use rcgen::{
     CertificateParams, DistinguishedName, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
     PKCS_RSA_SHA256, RsaKeySize,
@@ -28,8 +29,7 @@ pub(crate) async fn generate(kind: KeyType) -> Result<String, Failure> {
 pub(crate) fn signing_request(key: &str, name: &str) -> Result<Vec<u8>, Failure> {
     let make = || {
         let key = KeyPair::from_pem(key)?;
-        let bare = name.trim_matches(['[', ']']);
-        let mut params = CertificateParams::new(vec![bare.to_owned()])?;
+        let mut params = CertificateParams::new(vec![bare(name).to_owned()])?;
         // The common name is deprecated, and too short for many names.
         params.distinguished_name = DistinguishedName::new();
         params.serialize_request(&key)

@@ -12,7 +12,7 @@ use instant_acme::{
 use janua_tls::Certificate;
 
 use crate::accounts::{Opened, with_wait};
-use crate::answers::{Answers, identifier};
+use crate::answers::identifier;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::keys;
@@ -170,14 +170,10 @@ impl Wish<'_> {
         let profile = self.authority.profile.as_deref().filter(|_| !is_test);
         let new = new_order(&identifiers, profile);
         let plain = opened.account.new_order(&new);
-        let Some((issuer, serial)) = self.replaces.as_ref().and_then(|id| id.split_once('.'))
-        else {
+        let Some(replaced) = self.replaces.as_deref().and_then(certificate_identifier) else {
             return plain.await.map_err(|error| Failure::of(&error));
         };
-        let replacing = new_order(&identifiers, profile).replaces(CertificateIdentifier {
-            authority_key_identifier: Cow::Borrowed(issuer),
-            serial: Cow::Borrowed(serial),
-        });
+        let replacing = new_order(&identifiers, profile).replaces(replaced);
         let placed = match opened.account.new_order(&replacing).await {
             Err(error) if is_about_replacing(&error) => plain.await,
             placed => placed,
@@ -218,11 +214,11 @@ impl Wish<'_> {
         key: &str,
     ) -> Result<String, Failure> {
         if order.state().status == OrderStatus::Pending {
-            let mut answers = Answers::default();
-            let proven = self.prove(desk, opened, order, &mut answers, pending, key);
+            let mut answered = Vec::new();
+            let proven = self.prove(desk, opened, order, &mut answered, pending, key);
             let proven = proven.await;
-            self.withdraw(desk, &answers.in_dns).await;
-            drop(answers);
+            self.withdraw(desk, &pending.records).await;
+            drop(answered);
             proven?;
         }
         if order.state().status == OrderStatus::Ready {
@@ -295,6 +291,15 @@ impl Wish<'_> {
 fn is_gone(problem: &Problem) -> bool {
     let kind = problem.r#type.as_deref().unwrap_or_default();
     problem.status == Some(404) || kind.ends_with(":malformed") || kind.ends_with(":unauthorized")
+}
+
+/// How an authority is told which certificate is meant: a renewal identifier in its two parts.
+pub(crate) fn certificate_identifier(id: &str) -> Option<CertificateIdentifier<'_>> {
+    let (issuer, serial) = id.split_once('.')?;
+    Some(CertificateIdentifier {
+        authority_key_identifier: Cow::Borrowed(issuer),
+        serial: Cow::Borrowed(serial),
+    })
 }
 
 fn new_order<'a>(identifiers: &'a [Identifier], profile: Option<&'a str>) -> NewOrder<'a> {

@@ -33,7 +33,7 @@ mod digest;
 mod error;
 pub mod groups;
 mod issued;
-mod names;
+pub mod names;
 mod parsed;
 mod peer;
 mod pem;

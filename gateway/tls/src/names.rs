@@ -70,12 +70,15 @@ impl Names {
 }
 
 /// The address that a host is, if it is one rather than a name.
-pub(crate) fn address(host: &str) -> Option<IpAddr> {
-    let bare = host
-        .strip_prefix('[')
+pub fn address(host: &str) -> Option<IpAddr> {
+    bare(host).parse().ok()
+}
+
+/// A host without the brackets of an IPv6 address.
+pub fn bare(host: &str) -> &str {
+    host.strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    bare.parse().ok()
+        .unwrap_or(host)
 }
 
 impl fmt::Display for HostPattern {

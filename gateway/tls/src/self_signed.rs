@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 
 use crate::certificate::{Certificate, CertificateFiles};
 use crate::error::Error;
+use crate::names::bare;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -143,13 +144,6 @@ fn replace(file: &Path, content: &str, mode: u32) -> Result<(), Error> {
         std::fs::rename(&new, file)
     };
     write().map_err(|error| Error::of_io(file, "written", &error))
-}
-
-/// An IPv6 address without its brackets.
-fn bare(host: &str) -> &str {
-    host.strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host)
 }
 
 #[cfg(test)]

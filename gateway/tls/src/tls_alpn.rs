@@ -9,6 +9,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use crate::error::Error;
+use crate::names::bare;
 use crate::provider::provider;
 
 /// The protocol that the authority asks for, and nobody else (RFC 8737, section 3).
@@ -22,8 +23,8 @@ pub fn server_config(name: &str, digest: &[u8; 32]) -> Result<Arc<ServerConfig>,
             "The certificate for the challenge TLS-ALPN-01 of {name} cannot be made: {why}."
         ))
     };
-    let bare = name.trim_matches(['[', ']']);
-    let mut params = CertificateParams::new(vec![bare.to_owned()]).map_err(|error| fail(&error))?;
+    let mut params =
+        CertificateParams::new(vec![bare(name).to_owned()]).map_err(|error| fail(&error))?;
     params.distinguished_name = rcgen::DistinguishedName::new();
     params
         .distinguished_name

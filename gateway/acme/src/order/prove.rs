@@ -4,7 +4,7 @@ use instant_acme::{AuthorizationStatus, ChallengeStatus, ChallengeType, Order, O
 
 use super::{PATIENCE, Wish};
 use crate::accounts::Opened;
-use crate::answers::{Answered, Answers, challenge_type};
+use crate::answers::{Answered, challenge_type};
 use crate::delegation::domain;
 use crate::desk::Desk;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ impl Wish<'_> {
         desk: &Desk,
         opened: &Opened,
         order: &mut Order,
-        answers: &mut Answers,
+        answered: &mut Vec<Answered>,
         pending: &mut PendingOrder,
         key: &str,
     ) -> Result<(), Failure> {
@@ -48,19 +48,15 @@ impl Wish<'_> {
             let authorized = handle.key_authorization();
             match challenge {
                 Challenge::Http01 => {
-                    answers
-                        .at_door
-                        .push(Answered::http(&desk.door, &handle.token, &authorized))
+                    answered.push(Answered::http(&desk.door, &handle.token, &authorized));
                 }
                 Challenge::TlsAlpn01 => {
-                    let answered = Answered::tls_alpn(&desk.door, self.name, &authorized)?;
-                    answers.at_door.push(answered);
+                    answered.push(Answered::tls_alpn(&desk.door, self.name, &authorized)?);
                 }
                 Challenge::Dns01 => {
                     let solver = desk.solver(self.authority).await?;
                     let value = authorized.dns_value();
                     let published = solver.present(domain(self.name), &value).await?;
-                    answers.in_dns.push(published.clone());
                     // A gateway that is killed now must find the record again.
                     pending.records.push(published.clone());
                     record::write(&*desk.store, key, pending)?;
