@@ -34,8 +34,7 @@ pub(crate) struct Attempt {
     /// Who decides about the name, if that has to be asked again.
     pub(crate) ask: Option<String>,
     pub(crate) failures: u32,
-    /// The fingerprint, the end, the directory and the renewal identifier of the
-    /// certificate that is served.
+    /// The certificate that is served.
     pub(crate) former: Option<Former>,
     /// An operator wants a new certificate, even if there is one.
     pub(crate) is_forced: bool,
@@ -107,13 +106,13 @@ impl Attempt {
 
     async fn order(&self, authority: &Authority) -> Result<Outcome, Failure> {
         let mut first: Option<Failure> = None;
-        let fallbacks = authority.fallback.iter();
-        let fallbacks = fallbacks.filter_map(|name| self.plan.authority(name));
-        // Only DNS-01 proves a wildcard (RFC 8555, section 8).
+        // Only DNS-01 proves a wildcard (RFC 8555, section 8). The first is asked all the same: the
+        // configuration was refused if it could not.
         let is_wildcard = self.name.starts_with("*.");
-        let fallbacks =
-            fallbacks.filter(|one| !is_wildcard || one.challenges.contains(&Challenge::Dns01));
-        for authority in std::iter::once(authority).chain(fallbacks) {
+        let can_prove = |one: &&Authority| {
+            one.name == authority.name || !is_wildcard || one.challenges.contains(&Challenge::Dns01)
+        };
+        for authority in self.plan.chain(authority).filter(can_prove) {
             let ordered = self.order_from(authority).await;
             let word = match &ordered {
                 Ok(_) => "issued",
@@ -267,10 +266,7 @@ async fn keep(lock: &mut dyn Lock) -> Failure {
 /// the one that was issued last, unless it is over. What is valid longest may be the former
 /// one, because authorities give certificates lives of different lengths.
 pub(crate) fn stored(desk: &Desk, plan: &Plan, authority: &Authority, name: &str) -> Option<Held> {
-    let fallbacks = authority.fallback.iter();
-    let fallbacks = fallbacks.filter_map(|name| plan.authority(name));
-    let authorities = std::iter::once(authority).chain(fallbacks);
-    let all = authorities.filter_map(|authority| {
+    let all = plan.chain(authority).filter_map(|authority| {
         let directory = directory_key(&authority.directory);
         let certificate = record::certificate(&*desk.store, &directory, name)?;
         let mut held = hold(authority, Arc::new(certificate));

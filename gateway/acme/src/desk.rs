@@ -203,9 +203,7 @@ impl Desk {
 
     /// Tells all name servers for which domains they may be asked.
     pub(crate) fn serve_domains<'a>(&self, names: impl Iterator<Item = &'a str>) {
-        let apexes: BTreeSet<String> = names
-            .map(|name| challenge_name(name.strip_prefix("*.").unwrap_or(name)))
-            .collect();
+        let apexes: BTreeSet<String> = names.map(challenge_name).collect();
         for running in &*self.responders.borrow() {
             if let Some(responder) = &*running.server.0.borrow() {
                 responder.set_apexes(apexes.iter().cloned());

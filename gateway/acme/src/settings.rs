@@ -165,6 +165,15 @@ impl Plan {
         needed.map(|&wanted| wanted.clone()).collect()
     }
 
+    /// An authority and its fallbacks, in the order in which they are asked.
+    pub(crate) fn chain<'a>(
+        &'a self,
+        authority: &'a Authority,
+    ) -> impl Iterator<Item = &'a Authority> {
+        let fallbacks = authority.fallback.iter();
+        std::iter::once(authority).chain(fallbacks.filter_map(|name| self.authority(name)))
+    }
+
     /// The authority with this name.
     #[must_use]
     pub fn authority(&self, name: &str) -> Option<&Authority> {

@@ -56,20 +56,6 @@ pub enum State {
     Revoked,
 }
 
-impl State {
-    /// The word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Valid => "valid",
-            Self::Renewing => "renewing",
-            Self::Failing => "failing",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
 /// Something that has happened to a certificate.
 #[derive(Debug, Clone)]
 pub struct Event {

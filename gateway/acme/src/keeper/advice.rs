@@ -1,12 +1,11 @@
 //! What authorities say about certificates that they have issued: when to renew them
 //! (RFC 9773), and which they have revoked.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use instant_acme::{CertificateIdentifier, Error};
+use instant_acme::Error;
 use janua_tls::Certificate;
 
 use super::{Done, Keeper, Key};
@@ -14,6 +13,7 @@ use crate::attempt;
 use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::http::{last_wait, noticing_waits};
+use crate::order::certificate_identifier;
 use crate::schedule::{Window, ask_again};
 use crate::settings::Authority;
 use crate::subject::Now;
@@ -112,7 +112,7 @@ async fn ask(desk: &Desk, authority: &Authority, name: &str, certificate: &Certi
         is_revoked: false,
     };
     let id = certificate.renewal_id();
-    let Some((issuer, serial)) = id.as_deref().and_then(|id| id.split_once('.')) else {
+    let Some(id) = id.as_deref().and_then(certificate_identifier) else {
         return nothing(None);
     };
     let opened = desk
@@ -120,10 +120,6 @@ async fn ask(desk: &Desk, authority: &Authority, name: &str, certificate: &Certi
         .open(&*desk.store, authority, &authority.directory);
     let Ok(opened) = opened.await else {
         return nothing(None);
-    };
-    let id = CertificateIdentifier {
-        authority_key_identifier: Cow::Borrowed(issuer),
-        serial: Cow::Borrowed(serial),
     };
     match opened.account.renewal_info(&id).await {
         Ok((info, wait)) => {

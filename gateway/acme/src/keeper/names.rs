@@ -10,7 +10,7 @@ use super::{Done, Keeper, Key};
 use crate::attempt;
 use crate::delegation::{self, domain};
 use crate::record::{self, Failed, directory_key};
-use crate::settings::{Authority, Plan, Wanted};
+use crate::settings::{Plan, Wanted};
 use crate::subject::{Held, Now, Subject};
 
 impl Keeper {
@@ -148,10 +148,8 @@ impl Keeper {
             };
             let stored = attempt::stored(&self.desk, &plan, authority, &key.1);
             let stored = stored.filter(|stored| !stored.life().is_over(now.wall));
-            let is_of = |one: &Authority| one.directory == held.directory;
-            let mut fallbacks = authority.fallback.iter();
-            let is_stranger =
-                !is_of(authority) && !fallbacks.any(|name| plan.authority(name).is_some_and(is_of));
+            let mut own = plan.chain(authority);
+            let is_stranger = !own.any(|one| one.directory == held.directory);
             match stored {
                 Some(stored) if is_stranger => self.show(key, stored),
                 None if is_stranger => *held = held.on_loan(now.wall),
