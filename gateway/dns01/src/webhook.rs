@@ -19,13 +19,12 @@
 //! for the configured host only.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use ureq::Agent;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 use crate::error::Error;
 
@@ -168,24 +167,7 @@ impl Webhook {
     }
 
     fn agent(&self) -> &Agent {
-        self.agent.get_or_init(|| {
-            let tls = TlsConfig::builder()
-                .provider(TlsProvider::Rustls)
-                .unversioned_rustls_crypto_provider(Arc::new(
-                    rustls::crypto::aws_lc_rs::default_provider(),
-                ))
-                .root_certs(trusted())
-                .build();
-            Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .timeout_global(Some(self.limit))
-                .user_agent(concat!("janua/", env!("CARGO_PKG_VERSION")))
-                .tls_config(tls)
-                .build()
-                .new_agent()
-        })
+        self.agent.get_or_init(|| janua_webhook::agent(self.limit))
     }
 }
 
@@ -193,17 +175,4 @@ impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook").finish_non_exhaustive()
     }
-}
-
-/// The certificates that the machine trusts.
-fn trusted() -> RootCerts {
-    let found = rustls_native_certs::load_native_certs();
-    if found.certs.is_empty() {
-        tracing::warn!("no trusted certificates found: a DNS service over https will fail");
-    }
-    let certificates = found.certs.iter();
-    let certificates: Vec<_> = certificates
-        .map(|certificate| Certificate::from_der(certificate).to_owned())
-        .collect();
-    RootCerts::new_with_certs(&certificates)
 }

@@ -183,25 +183,29 @@ impl Caller {
     }
 
     fn agent(&self) -> &Agent {
-        self.agent.get_or_init(|| {
-            let tls = TlsConfig::builder()
-                .provider(TlsProvider::Rustls)
-                .unversioned_rustls_crypto_provider(Arc::new(
-                    rustls::crypto::aws_lc_rs::default_provider(),
-                ))
-                .root_certs(trusted())
-                .build();
-            Agent::config_builder()
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .timeout_global(Some(self.policy.call))
-                .user_agent(concat!("janua/", env!("CARGO_PKG_VERSION")))
-                .tls_config(tls)
-                .build()
-                .new_agent()
-        })
+        self.agent.get_or_init(|| agent(self.policy.call))
     }
+}
+
+/// A client for calls with tokens: it follows no redirects, trusts whom the machine trusts, and
+/// gives up after a time. Reading whom that is takes tens of milliseconds, so that clients
+/// are kept.
+#[must_use]
+pub fn agent(limit: Duration) -> Agent {
+    let tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .root_certs(trusted())
+        .build();
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_global(Some(limit))
+        .user_agent(concat!("janua/", env!("CARGO_PKG_VERSION")))
+        .tls_config(tls)
+        .build()
+        .new_agent()
 }
 
 /// The certificates that the machine trusts.
