@@ -21,8 +21,13 @@ impl Exchange {
     /// Takes over the log record of a fetch that another task performed.
     pub(crate) fn adopt_record(&mut self, fetched: Fetched) {
         let notes = std::mem::take(&mut self.record.notes);
+        let annotations = std::mem::take(&mut self.record.annotations);
         self.record = fetched.record;
         self.record.notes.splice(0..0, notes);
+        let annotations = std::mem::replace(&mut self.record.annotations, annotations);
+        for (name, value) in annotations {
+            self.record.annotate(name, value);
+        }
         self.report = fetched.report;
     }
 

@@ -19,6 +19,7 @@ use janua_telemetry::metrics::definitions;
 use janua_wasm::{Input, Phase, Plan, Policy};
 
 use crate::estate::Estate;
+use crate::owned::Owned;
 use crate::provision::{Bundled, Provision};
 use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
@@ -64,9 +65,7 @@ pub fn compile(
         .iter()
         .map(|site| compiler.site(site))
         .collect();
-    let mut provision = compiler.provision;
-    provision.unused();
-    let (policies, errors) = provision.finish();
+    let (policies, errors) = compiler.provision.finish();
     found.extend(errors.iter().cloned());
     let site_tls: Vec<_> = config
         .sites
@@ -128,12 +127,14 @@ struct Compiler<'a, 'p> {
 impl Compiler<'_, '_> {
     fn site(&mut self, site: &SiteConfig) -> Site {
         let name: Arc<str> = site.label().into();
+        let owned = self.owned(site);
         let routes = site
             .routes
             .iter()
-            .map(|route| self.route(site, route, &name));
+            .map(|route| self.route(site, route, &name, &owned));
         Site {
             routes: routes.collect(),
+            owned,
             https_redirect: self.https_redirect(site),
             encoded_slash: match site.encoded_slash {
                 config::EncodedSlash::Keep => EncodedSlash::Keep,
@@ -142,6 +143,19 @@ impl Compiler<'_, '_> {
             stats: Arc::new(RouteStats::new(&self.estate.metrics, &name, "")),
             name,
         }
+    }
+
+    /// The fields that the policies of a site own, those of routes and those that routes
+    /// leave out included.
+    fn owned(&mut self, site: &SiteConfig) -> Owned {
+        let mut owned = Owned::default();
+        let of_routes = site.routes.iter().flat_map(|route| &route.policies);
+        for policy_use in site.policies.iter().chain(of_routes) {
+            if let Some(policy) = self.provision.configured(policy_use) {
+                owned.add(policy);
+            }
+        }
+        owned
     }
 
     /// The redirect to `https` with the path and query of the request.
@@ -182,13 +196,19 @@ impl Compiler<'_, '_> {
         ports.first().copied().filter(|_| !is_default)
     }
 
-    fn route(&mut self, site: &SiteConfig, route: &RouteConfig, site_name: &Arc<str>) -> Route {
+    fn route(
+        &mut self,
+        site: &SiteConfig,
+        route: &RouteConfig,
+        site_name: &Arc<str>,
+        owned: &Owned,
+    ) -> Route {
         let label: Box<str> = route.label().into();
         let uses: Vec<Use> = site
             .policies(route)
             .filter_map(|policy_use| self.provision.policy(policy_use))
             .collect();
-        let drops_trailers = !uses.is_empty();
+        let drops_trailers = !uses.is_empty() || owned.has_beginnings();
         let backward: Box<[Use]> = uses.iter().rev().copied().collect();
         Route {
             request: uses.into(),
@@ -206,7 +226,10 @@ impl Compiler<'_, '_> {
                 site: Arc::clone(site_name),
                 max_body: site.max_body(route).unwrap_or(u64::MAX),
                 drops_trailers,
-                refused_trailers: Arc::clone(&self.refused_trailers),
+                refused_trailers: match owned.names() {
+                    [] => Arc::clone(&self.refused_trailers),
+                    names => self.refused_trailers.iter().chain(names).cloned().collect(),
+                },
                 idle_timeout: route.idle_timeout.map(limit),
                 request_timeout: site.request_timeout(route),
                 access_log: route.access_log,
@@ -244,7 +267,14 @@ fn assign_phases(route: &mut Route, policies: &[Arc<Policy>]) {
     route.request = kept(&route.request, Phase::Request);
     route.fetched = kept(&route.fetched, Phase::Fetched);
     route.missing = kept(&route.missing, Phase::Missing);
-    route.response = kept(&route.response, Phase::Response);
+    let edits_responses = |used: &&Use| {
+        let earlier = [Phase::Request, Phase::Missing];
+        policy(used).is_some_and(|it| {
+            let mut plans = earlier.iter().filter_map(|&phase| it.plan(phase));
+            it.plan(Phase::Response).is_some() || plans.any(Plan::edits_responses)
+        })
+    };
+    route.response = route.response.iter().filter(edits_responses).copied().collect();
     let mut found: Vec<Input> = Vec::new();
     for plan in route
         .request

@@ -58,7 +58,7 @@ impl Exchange {
                 stats.count_failure(worker.index, kind);
             }
         }
-        if self.terms.as_ref().is_none_or(|terms| terms.access_log) && worker.is_logging.get() {
+        if self.is_logged() {
             self.log(status, duration);
         }
     }
@@ -69,7 +69,19 @@ impl Exchange {
         let notes: Vec<access_log::Note<'_>> = record
             .notes
             .iter()
-            .map(|(policy, text)| access_log::Note { policy, text })
+            .map(|(of, text)| access_log::Note { of, text })
+            .collect();
+        let annotations: Vec<access_log::Word<'_>> = record
+            .annotations
+            .iter()
+            .map(|(name, value)| access_log::Word { name, value })
+            .collect();
+        let variables = self.variables.logged();
+        let variables: Vec<access_log::Word<'_>> = variables
+            .map(|variable| access_log::Word {
+                name: &variable.name,
+                value: &variable.value,
+            })
             .collect();
         let (path, query) = match &self.original {
             Some(original) => (&original.path, &original.query),
@@ -115,6 +127,8 @@ impl Exchange {
                 .map(|(begin, end)| micros(end.saturating_duration_since(begin))),
             failure: record.failure.map(Kind::word),
             notes: &notes,
+            annotations: &annotations,
+            variables: &variables,
             user_agent: request.fields.get(b"user-agent"),
             referer: request.fields.get(b"referer"),
         });

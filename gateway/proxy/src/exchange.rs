@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use janua_compress::Coding;
 use janua_http::grpc_web;
-use janua_wasm::Edit;
 use tokio::time::Instant;
 
 use crate::caching::{Caching, Report};
@@ -20,6 +19,8 @@ use crate::request_id::RequestId;
 use crate::session::Session;
 use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site};
 use crate::stats::RouteStats;
+use crate::variables::Variables;
+use crate::verdict::ResponseEdits;
 use crate::worker::Worker;
 
 /// The route of a request, in the snapshot with which the request is processed.
@@ -47,9 +48,11 @@ pub(crate) struct Exchange {
     pub(crate) caching: Caching,
     /// What the cache did.
     pub(crate) report: Report,
-    /// Edits by policies of the phase `missing`, to be made to the response that is
-    /// delivered.
-    pub(crate) deferred_edits: Vec<Edit>,
+    /// Edits that policies of the phases `request` and `missing` make to the response that
+    /// is delivered.
+    pub(crate) response_edits: Vec<ResponseEdits>,
+    /// The variables that policies have set.
+    pub(crate) variables: Variables,
     /// The policies of the phase `missing` have been asked. They are asked once, so that the
     /// paths they choose cannot form a cycle.
     pub(crate) was_missing: bool,
@@ -83,7 +86,8 @@ impl Exchange {
             heads: worker.take_heads(),
             caching: Caching::default(),
             report: Report::default(),
-            deferred_edits: Vec::new(),
+            response_edits: Vec::new(),
+            variables: Variables::default(),
             was_missing: false,
             peer: Rc::clone(&session.peer),
             origin: Origin {
@@ -132,7 +136,8 @@ impl Exchange {
             original: self.original.clone(),
             caching,
             report: self.report.clone(),
-            deferred_edits: Vec::new(),
+            response_edits: Vec::new(),
+            variables: self.variables.clone(),
             was_missing: self.was_missing,
             matched: self.matched.clone(),
             failed_policy: None,
@@ -159,6 +164,7 @@ impl Exchange {
             peer: &self.peer,
             origin: &self.origin,
             original: self.original.as_ref(),
+            variables: &self.variables,
             request_id: self.request_id.as_bytes(),
             unix_ms: self.now.unix_ms,
             site: terms.map_or("", |terms| &terms.site),
@@ -166,13 +172,16 @@ impl Exchange {
         }
     }
 
-    /// Records a policy's note for the access log, if this request will be logged.
-    pub(crate) fn note(&mut self, policy: &str, text: &str) {
-        let is_logged = self.terms.as_ref().is_none_or(|terms| terms.access_log);
-        if !is_logged || !self.worker.is_logging.get() {
-            return;
+    /// Records a note for the access log, if this request will be logged.
+    pub(crate) fn note(&mut self, of: &str, text: &str) {
+        if self.is_logged() {
+            self.record.notes.push((of.into(), text.into()));
         }
-        self.record.notes.push((policy.into(), text.into()));
+    }
+
+    /// Whether this request will be in the access log.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.terms.as_ref().is_none_or(|terms| terms.access_log) && self.worker.is_logging.get()
     }
 }
 

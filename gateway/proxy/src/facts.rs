@@ -1,11 +1,18 @@
 //! The inputs of policies, read from the heads of the exchange.
 
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use ipnet::IpNet;
 use janua_http::fields::Known;
 use janua_http::query;
 use janua_http::{RequestHead, ResponseHead};
-use janua_wasm::{Facts, Input};
+use janua_wasm::{Facts, Input, PrefixLengths};
 
 use crate::client::{Origin, Peer};
+use crate::variables::Variables;
 
 /// What generated a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +51,7 @@ pub(crate) struct View<'a> {
     pub(crate) peer: &'a Peer,
     pub(crate) origin: &'a Origin,
     pub(crate) original: Option<&'a Original>,
+    pub(crate) variables: &'a Variables,
     pub(crate) request_id: &'a [u8],
     pub(crate) unix_ms: u64,
     pub(crate) site: &'a str,
@@ -58,6 +66,7 @@ impl Facts for View<'_> {
             Input::Scheme => self.origin.scheme().as_bytes(),
             Input::HttpVersion => head.version.number().as_bytes(),
             Input::ClientIp => return self.client_ip(out),
+            Input::ClientNetwork(lengths) => return self.client_network(*lengths, out),
             Input::PeerIp => self.peer.text.as_bytes(),
             Input::RequestId => self.request_id,
             Input::Site => self.site.as_bytes(),
@@ -83,6 +92,10 @@ impl Facts for View<'_> {
                 return head.fields.joined(b"cookie", b"; ", out);
             }
             Input::Header(name) => return head.fields.joined(name.as_bytes(), b", ", out),
+            Input::HeaderBase64(name) => {
+                let plain = Input::Header(name.clone());
+                return self.base64(&plain, out);
+            }
             Input::HeaderPresent(name) => {
                 return mark(head.fields.get(name.as_bytes()).is_some(), out);
             }
@@ -92,12 +105,23 @@ impl Facts for View<'_> {
             },
             Input::CookiePresent(name) => return mark(self.cookie(name).is_some(), out),
             Input::QueryParameter(name) => return self.parameter(name, out),
+            Input::QueryParameterBase64(name) => {
+                let plain = Input::QueryParameter(name.clone());
+                return self.base64(&plain, out);
+            }
+            Input::QueryParameterPresent(name) => {
+                return mark(self.raw_parameter(name).is_some(), out);
+            }
             Input::RawQueryParameter(name) => match self.raw_parameter(name) {
                 Some(value) => value,
                 None => return false,
             },
             Input::Status => return self.status(out),
             Input::ResponseHeader(name) => return self.response_field(name, out),
+            Input::ResponseHeaderBase64(name) => {
+                let plain = Input::ResponseHeader(name.clone());
+                return self.base64(&plain, out);
+            }
             Input::ResponseHeaderPresent(name) => {
                 let response = self.response.map(|(response, _)| response);
                 return mark(
@@ -110,15 +134,21 @@ impl Facts for View<'_> {
                 None => return false,
             },
             Input::Now => return number(self.unix_ms / 1000, out),
+            Input::Variable(name) => match self.variables.get(name) {
+                Some(value) => value,
+                None => return false,
+            },
             Input::TlsVersion
+            | Input::TlsCipher
             | Input::TlsServerName
             | Input::TlsClientSubject
             | Input::TlsClientFingerprint => match self.tls(input) {
                 Some(value) => value.as_bytes(),
                 None => return false,
             },
-            // Policies that read the body are refused when they are configured.
-            Input::BodyText(_) | Input::BodyBase64(_) => return false,
+            // Policies that ask for these are refused when they are configured, or get them
+            // in the phase `finished` only.
+            _ => return false,
         };
         out.extend_from_slice(value);
         true
@@ -132,6 +162,7 @@ impl View<'_> {
         let tls = self.peer.tls.as_ref()?;
         match input {
             Input::TlsVersion => Some(tls.version),
+            Input::TlsCipher => Some(tls.cipher_suite),
             Input::TlsServerName => tls.server_name.as_deref(),
             Input::TlsClientSubject => Some(&tls.certificate.as_ref()?.subject),
             Input::TlsClientFingerprint => Some(&tls.certificate.as_ref()?.fingerprint),
@@ -145,6 +176,27 @@ impl View<'_> {
             None => out.extend_from_slice(self.peer.text.as_bytes()),
         }
         true
+    }
+
+    /// The network of the client, as `address/length`.
+    fn client_network(&self, lengths: PrefixLengths, out: &mut Vec<u8>) -> bool {
+        let client = self.origin.client.unwrap_or(self.peer.address);
+        let length = match client {
+            IpAddr::V4(_) => lengths.ipv4,
+            IpAddr::V6(_) => lengths.ipv6,
+        };
+        let network = IpNet::new(client, length).map(|network| network.trunc());
+        network.is_ok_and(|network| write!(out, "{network}").is_ok())
+    }
+
+    /// An input in base64 (RFC 4648 §4).
+    fn base64(&self, plain: &Input, out: &mut Vec<u8>) -> bool {
+        let mut bytes = Vec::new();
+        let is_present = self.input(plain, &mut bytes);
+        if is_present {
+            out.extend_from_slice(BASE64.encode(&bytes).as_bytes());
+        }
+        is_present
     }
 
     /// The host of the `Host` field, which a policy may have edited.

@@ -15,9 +15,9 @@ use crate::quotas::Quota;
 pub(crate) struct LocalPolicy {
     pub(crate) worker: RefCell<WorkerPolicy>,
     /// The latest verdict of each phase.
-    latest: [RefCell<Option<Latest>>; 4],
+    latest: [RefCell<Option<Latest>>; Phase::ALL.len()],
     /// Whether the policy decides without looking at the request, in each phase.
-    is_constant: [bool; 4],
+    is_constant: [bool; Phase::ALL.len()],
 }
 
 /// The latest verdict of a phase.
@@ -42,7 +42,7 @@ pub(crate) struct Prepared {
 
 impl LocalPolicy {
     pub(crate) fn new(worker: WorkerPolicy) -> Self {
-        let mut is_constant = [false; 4];
+        let mut is_constant = [false; Phase::ALL.len()];
         for phase in Phase::ALL {
             let plan = worker.policy().plan(phase);
             if let Some(slot) = is_constant.get_mut(phase as usize) {
@@ -51,7 +51,7 @@ impl LocalPolicy {
         }
         Self {
             worker: RefCell::new(worker),
-            latest: [const { RefCell::new(None) }; 4],
+            latest: [const { RefCell::new(None) }; Phase::ALL.len()],
             is_constant,
         }
     }
@@ -131,7 +131,8 @@ impl Prepared {
             is_only_edits: edits.is_some()
                 && verdict.effects.is_empty()
                 && verdict.outcome == Outcome::Proceed
-                && verdict.note.is_none(),
+                && verdict.response_edits.is_empty()
+                && verdict.annotations.is_empty(),
             edits,
             has_variables,
             quotas: quotas.collect(),

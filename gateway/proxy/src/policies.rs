@@ -55,6 +55,8 @@ struct Question<'a> {
 struct Decided<'a> {
     /// The policy's name.
     policy: &'a str,
+    /// The index of the policy in the snapshot.
+    place: usize,
     plan: &'a Plan,
     verdict: &'a Rc<Verdict>,
     /// What of the verdict was prepared, if anything.
@@ -161,8 +163,8 @@ pub(crate) fn response_phase(
         by: Some(by),
         carry: Carry::Out,
     };
-    edit_deferred(exchange)?;
     for policy_use in &matched.route().response {
+        edit_delivered(exchange, policy_use.policy)?;
         if exchange.failed_policy == Some(policy_use.policy) {
             continue;
         }
@@ -184,14 +186,18 @@ pub(crate) fn response_phase(
     Ok(replacement)
 }
 
-/// Makes the edits that were deferred in the phase `missing`.
-fn edit_deferred(exchange: &mut Exchange) -> Result<(), Failure> {
-    if exchange.deferred_edits.is_empty() {
+/// Makes the edits to the response that a policy has decided on before there was one.
+fn edit_delivered(exchange: &mut Exchange, policy: usize) -> Result<(), Failure> {
+    if exchange.response_edits.is_empty() {
         return Ok(());
     }
-    let edits = std::mem::take(&mut exchange.deferred_edits);
     let rendered = &*exchange.worker.rendered.borrow();
-    verdict::edit_response(&edits, rendered, &mut exchange.heads.response)
+    let response = &mut exchange.heads.response;
+    let pending = exchange.response_edits.iter();
+    for pending in pending.filter(|pending| pending.policy == policy) {
+        verdict::edit_response(&pending.edits, rendered, response)?;
+    }
+    Ok(())
 }
 
 /// Asks one policy after another, until one replaces the response.
@@ -239,6 +245,7 @@ fn ask(
     };
     let decided = Decided {
         policy: policy.name(),
+        place: policy_use.policy,
         plan,
         verdict: &verdict,
         prepared: prepared.as_deref(),
@@ -295,12 +302,7 @@ fn decide(
             .decide(phase, &view, exchange.now.for_policies())
     };
     match decision {
-        Decision::Verdict { verdict, .. } => {
-            if let Some(note) = &verdict.note {
-                exchange.note(local.worker.borrow().policy().name(), note);
-            }
-            Ok(Some(verdict))
-        }
+        Decision::Verdict { verdict, .. } => Ok(Some(verdict)),
         Decision::NotUtf8(input) => Err(Failure::with(
             Kind::PolicyInput,
             format!("{input} is not UTF-8"),

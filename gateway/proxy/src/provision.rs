@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
-use janua_wasm::{Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec};
+use janua_wasm::{Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec, Secrets};
 
 use crate::estate::Estate;
 use crate::snapshot::{Snapshot, Use};
@@ -64,21 +64,42 @@ impl<'a> Provision<'a> {
         })
     }
 
-    /// Configures the policies that no route uses and drops them again, so that `check`
-    /// reports their errors too.
-    pub(crate) fn unused(&mut self) {
+    /// The policy of a use; none after an error, which has been recorded.
+    pub(crate) fn configured(&mut self, policy_use: &PolicyUse) -> Option<&Policy> {
+        let place = self.policy(policy_use)?.policy;
+        self.policies.get(place).map(|policy| &**policy)
+    }
+
+    /// All policies that routes use, and all errors: also those of policies that no route
+    /// uses, so that `check` reports them too.
+    pub(crate) fn finish(mut self) -> (Vec<Arc<Policy>>, Diagnostics) {
         let used = self.policies.len();
         for named in self.loaded.config.policies.values() {
             if !self.known.keys().any(|(name, _)| *name == named.name.value) {
                 self.provide(named, named.deadline.value);
             }
         }
+        self.check_grants_together();
         self.policies.truncate(used);
+        (self.policies, self.found)
     }
 
-    /// All policies, and all errors.
-    pub(crate) fn finish(self) -> (Vec<Arc<Policy>>, Diagnostics) {
-        (self.policies, self.found)
+    /// Checks the grants of each policy when the secrets of all of them are known: what one
+    /// policy declares to be secret, another must not read without a grant.
+    fn check_grants_together(&mut self) {
+        let mut secrets = Secrets::default();
+        for policy in &self.policies {
+            policy.add_secrets(&mut secrets);
+        }
+        for policy in self.policies.clone() {
+            let Some(named) = self.loaded.config.policies.get(&**policy.name()) else {
+                continue;
+            };
+            if let Some(missing) = policy.missing_grants(&secrets) {
+                self.found.push(refused(named, &ConfigureError::Grant(missing)));
+            }
+            self.check_use_of_grants(named, &policy, &secrets);
+        }
     }
 
     fn provide(&mut self, named: &Named<config::Policy>, deadline: Duration) -> Option<usize> {
@@ -146,10 +167,7 @@ impl<'a> Provision<'a> {
             return Some(Arc::clone(kept));
         }
         match self.estate.runtime.configure(spec) {
-            Ok(policy) => {
-                self.check_use_of_grants(named, &policy);
-                Some(policy)
-            }
+            Ok(policy) => Some(policy),
             Err(error) => {
                 self.found.push(refused(named, &error));
                 None
@@ -165,11 +183,7 @@ impl<'a> Provision<'a> {
                 GrantName::Known => continue,
                 GrantName::Unknown => (
                     format!("there is no grant `{name}`"),
-                    "grants look like \"header:authorization\", \"cookie:session\" or \"effect:take\"",
-                ),
-                GrantName::NotNeeded => (
-                    format!("the grant `{name}` has no effect"),
-                    "this field may be read without a grant: remove it",
+                    "grants look like \"input:header:authorization\", \"edit:header:x-user\", \"respond\" or \"effect:take\"",
                 ),
                 GrantName::NotSupported => (
                     format!("`{name}` is not supported by this version"),
@@ -183,20 +197,20 @@ impl<'a> Provision<'a> {
     /// Checks that this policy uses each of its grants. An unused grant was meant for
     /// something that the policy does not do, and would silently apply to a component that
     /// replaces it.
-    fn check_use_of_grants(&mut self, named: &Named<config::Policy>, policy: &Policy) {
-        for unused in policy.unused_grants() {
+    fn check_use_of_grants(
+        &mut self,
+        named: &Named<config::Policy>,
+        policy: &Policy,
+        secrets: &Secrets,
+    ) {
+        for unused in policy.unused_grants(secrets) {
             let is_unused = |grant: &&Spanned<config::Grant>| grant.as_str() == unused;
             for grant in named.grants.iter().filter(is_unused) {
                 let message = format!(
                     "policy `{}` has no use for the grant `{unused}`",
                     named.name.value
                 );
-                let help = match unused.starts_with("effect:") {
-                    true => {
-                        "it takes no part in a phase that this effect belongs to: remove the grant"
-                    }
-                    false => "with this configuration it does not ask for it: remove the grant",
-                };
+                let help = "with this configuration it does not ask for it: remove the grant";
                 self.refuse_grant(grant, message, help);
             }
         }

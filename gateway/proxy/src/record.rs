@@ -18,6 +18,8 @@ pub(crate) struct Record {
     pub(crate) answered_by: Option<AnsweredBy>,
     /// Names of policies, or of kinds of failure, with a message for the log.
     pub(crate) notes: Vec<(Box<str>, Box<str>)>,
+    /// Words of policies for the log, each with its name, as `policy.name`.
+    pub(crate) annotations: Vec<(Box<str>, Box<[u8]>)>,
     /// When the response was complete, if the clock was read then.
     pub(crate) ended: Option<Instant>,
     /// The attempts at endpoints of an upstream.
@@ -35,6 +37,15 @@ pub(crate) struct Fetched {
 }
 
 impl Record {
+    /// Records a word for the log. A later one replaces an earlier one of the same name.
+    pub(crate) fn annotate(&mut self, name: Box<str>, value: Box<[u8]>) {
+        let mut known = self.annotations.iter_mut();
+        match known.find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => self.annotations.push((name, value)),
+        }
+    }
+
     /// Records a failure, unless there is one already: later ones are its consequences.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         if self.failure.is_none() {

@@ -29,6 +29,7 @@ use crate::handshake::ListenerTls;
 use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
+use crate::owned::Owned;
 use crate::stats::{Configured, RouteStats, UpstreamStats};
 use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
@@ -174,6 +175,8 @@ impl Listener {
 pub(crate) struct Site {
     pub(crate) name: Arc<str>,
     pub(crate) encoded_slash: EncodedSlash,
+    /// The request fields that its policies own.
+    pub(crate) owned: Owned,
     /// Where requests without TLS are sent; none if they are answered.
     pub(crate) https_redirect: Option<Redirect>,
     pub(crate) routes: Vec<Route>,

@@ -85,37 +85,53 @@ pub(crate) fn edit_response(
     Ok(())
 }
 
-/// Adds the edits of a verdict to `deferred`, with their values replaced by literals: they
-/// are made later, when the inputs may have changed.
-pub(crate) fn resolve(verdict: &Verdict, rendered: &Rendered, deferred: &mut Vec<Edit>) {
-    let mut place = 0;
-    for edit in &verdict.edits {
+/// Edits that a policy makes to the response that is delivered. Their values are literals:
+/// they were computed when the policy was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct ResponseEdits {
+    /// The index of the policy in the snapshot.
+    pub(crate) policy: usize,
+    pub(crate) edits: Vec<Edit>,
+}
+
+/// The edits of a verdict to the response that is delivered, with their values as literals.
+///
+/// # Errors
+/// A value is not valid in a head.
+pub(crate) fn response_edits(verdict: &Verdict, rendered: &Rendered) -> Result<Vec<Edit>, Failure> {
+    let mut place = verdict.response_edits_value_index();
+    let mut edits = Vec::with_capacity(verdict.response_edits.len());
+    for edit in &verdict.response_edits {
         let value = |value| {
-            let bytes: Option<&[u8]> = rendered.get(place, value);
-            bytes.map(|bytes| Value::Literal(bytes.into()))
+            let bytes = rendered.field(place, value).map_err(unfit)?;
+            Ok::<_, Failure>(bytes.map(|bytes| Value::Literal(bytes.into())))
         };
-        let resolved = match edit {
-            Edit::SetHeader { name, value: of } => Some(match value(of) {
+        match edit {
+            Edit::SetHeader { name, value: of } => edits.push(match value(of)? {
                 Some(value) => Edit::SetHeader {
                     name: name.clone(),
                     value,
                 },
                 None => Edit::RemoveHeader(name.clone()),
             }),
-            Edit::AppendHeader { name, value: of } => value(of).map(|value| Edit::AppendHeader {
-                name: name.clone(),
-                value,
-            }),
-            Edit::DefaultHeader { name, value: of } => value(of).map(|value| Edit::DefaultHeader {
-                name: name.clone(),
-                value,
-            }),
-            Edit::RemoveHeader(_) | Edit::SetStatus(_) => Some(edit.clone()),
-            Edit::SetPath(_) | Edit::SetQuery(_) => None,
-        };
-        deferred.extend(resolved);
+            Edit::AppendHeader { name, value: of } => {
+                edits.extend(value(of)?.map(|value| Edit::AppendHeader {
+                    name: name.clone(),
+                    value,
+                }));
+            }
+            Edit::DefaultHeader { name, value: of } => {
+                edits.extend(value(of)?.map(|value| Edit::DefaultHeader {
+                    name: name.clone(),
+                    value,
+                }));
+            }
+            Edit::RemoveHeader(_) | Edit::SetStatus(_) => edits.push(edit.clone()),
+            Edit::SetPath(_) | Edit::SetQuery(_) | Edit::SetVariable { .. } => {}
+        }
         place += usize::from(has_value(edit));
     }
+    Ok(edits)
 }
 
 fn edit_fields(
@@ -146,7 +162,11 @@ fn edit_fields(
         Edit::RemoveHeader(name) => {
             fields.remove(name.as_bytes());
         }
-        Edit::SetPath(_) | Edit::SetQuery(_) | Edit::SetStatus(_) => {}
+        Edit::SetPath(_)
+        | Edit::SetQuery(_)
+        | Edit::SetStatus(_)
+        // Variables are set apart from the head.
+        | Edit::SetVariable { .. } => {}
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ mod timestamp;
 use std::mem;
 
 pub use fields::{FIELDS, Field};
-pub use record::{Note, Record};
+pub use record::{Note, Record, Word};
 
 use self::fields::Line;
 use self::timestamp::Clock;

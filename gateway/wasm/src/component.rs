@@ -180,8 +180,10 @@ fn check_version(version: &str) -> Result<(), LoadError> {
 fn check_import(name: &str) -> Result<(), LoadError> {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     match interface.strip_prefix(PACKAGE) {
-        Some("types" | "log") => return check_version(version),
-        Some("key-value" | "signatures" | "outbound") => {
+        Some("values" | "subscriptions" | "effects" | "verdicts" | "log") => return check_version(version),
+        Some(
+            "key-value" | "signatures" | "outbound" | "seal" | "datasets" | "passwords",
+        ) => {
             check_version(version)?;
             return Err(LoadError::NotSupported(interface.to_owned()));
         }
@@ -286,7 +288,7 @@ mod tests {
     fn imports() {
         let table = [
             ("janua:policy/log@0.1.0", Ok(())),
-            ("janua:policy/types@0.1.3", Ok(())),
+            ("janua:policy/verdicts@0.1.3", Ok(())),
             ("janua:policy/log@0.2.0", Err(newer("0.2.0"))),
             (
                 "janua:policy/key-value@0.1.0",

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::failure::PolicyFailure;
+use crate::grants::MissingGrants;
 use crate::input::Phase;
 
 /// Why a policy cannot be configured. Shown to the operator with the file and line of
@@ -12,12 +13,7 @@ pub enum ConfigureError {
     /// The policy refused its configuration, with this message.
     Refused(String),
     /// It lacks grants.
-    Grant {
-        /// The grants that are missing.
-        missing: Vec<String>,
-        /// The complete `grants` line to write, including the present grants.
-        line: String,
-    },
+    Grant(MissingGrants),
     /// It asks for something that this version does not support.
     NotSupported(String),
     /// It trapped, exceeded its time or memory limit, or broke the contract.
@@ -42,11 +38,7 @@ impl fmt::Display for ConfigureError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(message) => f.write_str(message),
-            Self::Grant { missing, line } => write!(
-                f,
-                "the policy asks for what it was not granted ({}); if it should have it, write in its section: {line}",
-                missing.join(", ")
-            ),
+            Self::Grant(missing) => missing.fmt(f),
             Self::NotSupported(what) => write!(
                 f,
                 "the policy asks for {what}, which is not supported by this version"

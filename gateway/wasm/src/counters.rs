@@ -43,7 +43,7 @@ macro_rules! counters {
         pub(crate) struct Counters {
             $(pub(crate) $field: Counter,)*
             /// One for each phase.
-            memos: [MemoGauge; 4],
+            memos: [MemoGauge; Phase::ALL.len()],
         }
 
         impl std::ops::AddAssign for Counts {
@@ -54,14 +54,8 @@ macro_rules! counters {
 
         impl Counters {
             /// The gauge of a phase's memo.
-            pub(crate) fn memo(&self, phase: Phase) -> &MemoGauge {
-                let [request, fetched, missing, response] = &self.memos;
-                match phase {
-                    Phase::Request => request,
-                    Phase::Fetched => fetched,
-                    Phase::Missing => missing,
-                    Phase::Response => response,
-                }
+            pub(crate) fn memo(&self, phase: Phase) -> Option<&MemoGauge> {
+                self.memos.get(phase as usize)
             }
 
             fn add_to(&self, counts: &mut Counts) {

@@ -1,81 +1,107 @@
-//! Grants: the permissions that an operator gives a policy, and the inputs and effects
-//! that require one.
+//! Grants: the permissions that an operator gives a policy.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use crate::input::{Input, Phase};
-use crate::plan::Plan;
+use crate::permission::{Permission, Readable};
 
 /// The grants of a policy. Bundled policies need none.
 #[derive(Debug, Clone)]
 pub(crate) struct Grants {
     bundled: bool,
-    given: BTreeSet<String>,
+    given: BTreeSet<Permission>,
 }
 
 impl Grants {
+    /// Words that stand for no permission are left out; see [`grant_name`].
     pub(crate) fn new(bundled: bool, given: &[String]) -> Self {
         Self {
             bundled,
-            given: given.iter().cloned().collect(),
+            given: given
+                .iter()
+                .filter_map(|word| Permission::parse(word))
+                .collect(),
         }
     }
 
-    /// Whether a grant such as `effect:take` was given.
-    pub(crate) fn allows(&self, name: &str) -> bool {
-        self.bundled || self.given.contains(name)
+    /// Those of the permissions that were not given.
+    pub(crate) fn missing(&self, wanted: &BTreeSet<Permission>) -> BTreeSet<Permission> {
+        let is_given =
+            |wanted: &Permission| self.bundled || self.given.iter().any(|it| it.covers(wanted));
+        wanted.iter().filter(|it| !is_given(it)).cloned().collect()
     }
 
-    /// The grants that a plan requires and that were not given.
-    pub(crate) fn missing(&self, plan: &Plan) -> BTreeSet<String> {
-        plan.inputs
-            .iter()
-            .chain(&plan.references)
-            .filter_map(required_grant)
-            .filter(|name| !self.allows(name) && !self.allows_through_cookie_field(name))
-            .collect()
-    }
-
-    /// A policy that may read the whole `Cookie` field may read each cookie.
-    fn allows_through_cookie_field(&self, name: &str) -> bool {
-        name.starts_with("cookie:") && self.allows("header:cookie")
-    }
-
-    /// The grants that no plan can use.
-    pub(crate) fn unused<'p>(&self, plan: impl Fn(Phase) -> Option<&'p Plan>) -> Vec<String> {
-        let plans: Vec<(Phase, &Plan)> = Phase::ALL
-            .into_iter()
-            .filter_map(|phase| Some((phase, plan(phase)?)))
-            .collect();
-        let asked: BTreeSet<String> = plans
-            .iter()
-            .flat_map(|(_, plan)| plan.inputs.iter().chain(&plan.references))
-            .filter_map(required_grant)
-            .collect();
-        let is_used = |name: &String| match name.strip_prefix("effect:") {
-            Some(effect) => {
-                let phases = phases_of(effect);
-                plans.iter().any(|(phase, _)| phases.contains(phase))
-            }
-            None if name == "header:cookie" => {
-                let is_cookie =
-                    |name: &String| name == "header:cookie" || name.starts_with("cookie:");
-                asked.iter().any(is_cookie)
-            }
-            None => asked.contains(name),
-        };
-        let unused = self.given.iter().filter(|name| !is_used(name));
-        unused.cloned().collect()
+    /// The grants that none of the permissions needs.
+    pub(crate) fn unused(&self, wanted: &BTreeSet<Permission>) -> Vec<String> {
+        let is_used = |given: &Permission| wanted.iter().any(|wanted| given.covers(wanted));
+        let unused = self.given.iter().filter(|given| !is_used(given));
+        unused.map(ToString::to_string).collect()
     }
 
     /// The configuration line with the given and the missing grants.
-    pub(crate) fn line_with(&self, missing: &BTreeSet<String>) -> String {
+    pub(crate) fn line_with(&self, missing: &BTreeSet<Permission>) -> String {
         let all: Vec<String> = self
             .given
             .union(missing)
-            .map(|name| format!("{name:?}"))
+            .map(|permission| format!("\"{permission}\""))
             .collect();
         format!("grants = [{}]", all.join(", "))
+    }
+}
+
+/// The parts of exchanges that some policy of a configuration declares to be secret. Another
+/// policy needs a grant to read one of them.
+#[derive(Debug, Default)]
+pub struct Secrets(BTreeSet<Readable>);
+
+impl Secrets {
+    pub(crate) fn add(&mut self, secrets: impl Iterator<Item = Readable>) {
+        self.0.extend(secrets);
+    }
+
+    /// Whether a policy of this name needs a grant for an input. Its own variables are free.
+    pub(crate) fn guard(&self, input: &Input, policy: &str) -> bool {
+        let Some(readable) = input.readable() else {
+            return false;
+        };
+        if let Readable::Variable(name) = &readable
+            && let Some(rest) = name.strip_prefix(policy)
+        {
+            return !rest.starts_with('.');
+        }
+        input.needs_grant() || self.0.contains(&readable)
+    }
+}
+
+/// The grants that a policy lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingGrants {
+    /// Their names.
+    pub missing: Vec<String>,
+    /// The complete `grants` line to write, including the present grants.
+    pub line: String,
+}
+
+impl MissingGrants {
+    /// None if nothing is missing.
+    pub(crate) fn of(grants: &Grants, wanted: &BTreeSet<Permission>) -> Option<Self> {
+        let missing = grants.missing(wanted);
+        (!missing.is_empty()).then(|| Self {
+            line: grants.line_with(&missing),
+            missing: missing.iter().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+impl fmt::Display for MissingGrants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the policy asks for what it was not granted ({}); if it should have it, write in its section: {}",
+            self.missing.join(", "),
+            self.line
+        )
     }
 }
 
@@ -84,8 +110,6 @@ impl Grants {
 pub enum GrantName {
     /// It exists.
     Known,
-    /// It names a field that every policy may read.
-    NotNeeded,
     /// It is part of the contract, but this version does not support it.
     NotSupported,
     /// It does not exist. It is refused, because a misspelt grant would silently have no
@@ -95,25 +119,10 @@ pub enum GrantName {
 
 /// Whether a grant of this name, such as `effect:take`, exists.
 pub fn grant_name(name: &str) -> GrantName {
-    match name.split_once(':') {
-        Some(("effect", "verify" | "choose-upstream" | "ban")) => GrantName::NotSupported,
-        Some(("effect", effect)) if !phases_of(effect).is_empty() => GrantName::Known,
-        Some((_, "")) => GrantName::Unknown,
-        Some(("cookie", _)) => GrantName::Known,
-        Some(("header", of)) => read_grant(&Input::Header(of.to_ascii_lowercase().into())),
-        Some(("response-header", of)) => {
-            read_grant(&Input::ResponseHeader(of.to_ascii_lowercase().into()))
-        }
-        Some(("secret" | "outbound", _)) => GrantName::NotSupported,
-        None if name == "key-value" => GrantName::NotSupported,
-        _ => GrantName::Unknown,
-    }
-}
-
-fn read_grant(input: &Input) -> GrantName {
-    match required_grant(input) {
-        Some(_) => GrantName::Known,
-        None => GrantName::NotNeeded,
+    match Permission::parse(name) {
+        None => GrantName::Unknown,
+        Some(permission) if permission.is_supported() => GrantName::Known,
+        Some(_) => GrantName::NotSupported,
     }
 }
 
@@ -128,115 +137,87 @@ pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     }
 }
 
-/// The grant that an input requires. Only credentials require one.
-fn required_grant(input: &Input) -> Option<String> {
-    let name = input.name().filter(|_| input.is_credential())?;
-    Some(format!("{}:{name}", input.kind()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn missing(bundled: bool, given: &[&str], inputs: &[Input]) -> Vec<String> {
-        let given: Vec<String> = given.iter().map(ToString::to_string).collect();
-        let plan = Plan::new(inputs.to_vec(), Vec::new(), &[]).unwrap();
-        Grants::new(bundled, &given)
-            .missing(&plan)
-            .into_iter()
+    fn permissions(words: &[&str]) -> BTreeSet<Permission> {
+        words
+            .iter()
+            .map(|word| Permission::parse(word).unwrap())
             .collect()
+    }
+
+    fn grants(bundled: bool, words: &[&str]) -> Grants {
+        let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        Grants::new(bundled, &words)
     }
 
     #[test]
     fn grants_are_known_by_name() {
         for (name, known) in [
             ("effect:take", GrantName::Known),
-            ("header:authorization", GrantName::Known),
-            ("cookie:session", GrantName::Known),
+            ("input:header:authorization", GrantName::Known),
+            ("input:header:accept", GrantName::Known),
+            ("edit:header:x-*", GrantName::Known),
+            ("respond", GrantName::Known),
             ("effect:verify", GrantName::NotSupported),
-            ("effect:ban", GrantName::NotSupported),
             ("key-value", GrantName::NotSupported),
             ("outbound:app", GrantName::NotSupported),
-            ("secret:a", GrantName::NotSupported),
-            ("header:accept", GrantName::NotNeeded),
-            ("response-header:vary", GrantName::NotNeeded),
-            ("response-header:set-cookie", GrantName::Known),
-            ("secret:", GrantName::Unknown),
             ("effect:tak", GrantName::Unknown),
-            ("headers:authorization", GrantName::Unknown),
-            ("header:", GrantName::Unknown),
-            ("take", GrantName::Unknown),
+            ("header:authorization", GrantName::Unknown),
         ] {
             assert_eq!(grant_name(name), known, "{name}");
         }
     }
 
     #[test]
-    fn a_grant_that_nothing_needs_is_unused() {
-        let authorization = Input::Header("authorization".into());
-        let session = Input::Cookie("session".into());
-        let present = Input::HeaderPresent("authorization".into());
-        let table: &[(Phase, &Input, &str, bool)] = &[
-            (Phase::Request, &authorization, "header:authorization", true),
-            (
-                Phase::Response,
-                &authorization,
-                "header:authorization",
-                true,
-            ),
-            (Phase::Request, &present, "header:authorization", false),
-            (Phase::Request, &Input::Path, "header:authorization", false),
-            (Phase::Request, &session, "cookie:session", true),
-            (Phase::Request, &session, "header:cookie", true),
-            (Phase::Request, &session, "cookie:other", false),
-            (Phase::Request, &Input::Path, "effect:take", true),
-            (Phase::Fetched, &Input::Path, "effect:take", false),
-            (Phase::Fetched, &Input::Path, "effect:tag", true),
-            (Phase::Missing, &Input::Path, "effect:purge", false),
-            (Phase::Response, &Input::Path, "effect:purge", true),
-        ];
-        for (phase, input, grant, used) in table {
-            // A reference is a use as well as an input.
-            let plan = Plan::new(Vec::new(), vec![(*input).clone()], &[]).unwrap();
-            let grants = Grants::new(false, &[(*grant).to_owned()]);
-            let unused = grants.unused(|asked| (asked == *phase).then_some(&plan));
-            assert_eq!(
-                unused.is_empty(),
-                *used,
-                "{grant} with {input} in {phase:?}"
-            );
-        }
+    fn every_permission_needs_a_grant_unless_the_policy_is_bundled() {
+        let wanted = permissions(&["respond", "edit:header:x-user"]);
+        assert_eq!(grants(false, &["respond"]).missing(&wanted), permissions(&["edit:header:x-user"]));
+        assert!(grants(false, &["respond", "edit:header:x-*"]).missing(&wanted).is_empty());
+        assert!(grants(true, &[]).missing(&wanted).is_empty());
     }
 
     #[test]
-    fn credentials_need_a_grant() {
-        let authorization = Input::Header("authorization".into());
-        let session = Input::Cookie("session".into());
-        let set_cookie = Input::ResponseHeader("set-cookie".into());
-        let plain = Input::Header("accept".into());
-        let table: &[(bool, &[&str], &Input, &[&str])] = &[
-            (false, &[], &authorization, &["header:authorization"]),
-            (false, &["header:authorization"], &authorization, &[]),
-            (true, &[], &authorization, &[]),
-            (false, &[], &session, &["cookie:session"]),
-            (false, &["cookie:other"], &session, &["cookie:session"]),
-            (false, &["header:cookie"], &session, &[]),
-            (false, &[], &set_cookie, &["response-header:set-cookie"]),
-            (false, &[], &plain, &[]),
-        ];
-        for (bundled, given, input, expected) in table {
-            let found = missing(*bundled, given, std::slice::from_ref(*input));
-            assert_eq!(found, *expected, "{input} with {given:?}");
-        }
+    fn a_grant_that_nothing_needs_is_unused() {
+        let given = grants(false, &["edit:header:x-*", "input:query", "effect:take"]);
+        let wanted = permissions(&["edit:header:x-user", "input:query-parameter:a"]);
+        assert_eq!(given.unused(&wanted), ["effect:take"]);
     }
 
     #[test]
     fn the_line_to_paste_keeps_what_was_given() {
-        let grants = Grants::new(false, &["effect:take".to_owned()]);
-        let missing = BTreeSet::from(["cookie:a".to_owned()]);
-        assert_eq!(
-            grants.line_with(&missing),
-            r#"grants = ["cookie:a", "effect:take"]"#
-        );
+        let line = grants(false, &["effect:take"]).line_with(&permissions(&["input:cookie:a"]));
+        assert_eq!(line, r#"grants = ["input:cookie:a", "effect:take"]"#);
+    }
+
+    #[test]
+    fn what_one_policy_calls_secret_is_guarded_from_the_others() {
+        let mut secrets = Secrets::default();
+        let key = Input::Header("x-api-key".into());
+        let in_base64 = Input::HeaderBase64("x-api-key".into());
+        assert!(!secrets.guard(&key, "spy"));
+        secrets.add(key.readable().into_iter());
+        for (input, is_guarded) in [
+            (key, true),
+            (in_base64, true),
+            (Input::HeaderPresent("x-api-key".into()), false),
+            (Input::Header("accept".into()), false),
+            (Input::Header("authorization".into()), true),
+            (Input::ResponseHeader("set-cookie".into()), true),
+            (Input::Query, true),
+            (Input::OriginalQuery, true),
+            (Input::QueryParameter("a".into()), true),
+            (Input::QueryParameterPresent("a".into()), false),
+            (Input::RawPath, true),
+            (Input::Path, false),
+            (Input::ClientIp, false),
+            (Input::Variable("spy.a".into()), false),
+            (Input::Variable("jwt.sub".into()), true),
+            (Input::Variable("spyglass.a".into()), true),
+        ] {
+            assert_eq!(secrets.guard(&input, "spy"), is_guarded, "{input}");
+        }
     }
 }

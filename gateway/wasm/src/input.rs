@@ -3,6 +3,7 @@
 use std::fmt;
 
 mod phase;
+mod readable;
 mod row;
 mod table;
 
@@ -16,6 +17,8 @@ macro_rules! argument_type {
     (limit) => { u32 };
     (field) => { Box<str> };
     (name) => { Box<str> };
+    (network) => { PrefixLengths };
+    (lookup) => { Box<Lookup> };
 }
 
 /// The argument of an input, to which `$value` is bound.
@@ -32,13 +35,19 @@ macro_rules! argument {
     (name $value:ident) => {
         Argument::Name($value)
     };
+    (network $value:ident) => {
+        Argument::Network(*$value)
+    };
+    (lookup $value:ident) => {
+        Argument::Lookup($value)
+    };
 }
 
 /// Defines the enum and the look-up of its rows.
 macro_rules! define_input {
     ($($(#[$doc:meta])* $Input:ident $(($kind:ident))?: $row:expr;)*) => {
         /// A property of an exchange that a policy may read. Each is defined in
-        /// `wit/types.wit`. Field names are in lower case.
+        /// `wit/subscriptions.wit`. Field names are in lower case.
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum Input {
             $($(#[$doc])* $Input $((argument_type!($kind)))?,)*
@@ -67,10 +76,32 @@ for_each_input!(define_input);
 
 enum Argument<'a> {
     None,
-    /// The name of a field, cookie or query parameter.
+    /// The name of a field, cookie, query parameter or variable.
     Name(&'a str),
     /// The maximum size of a body, in bytes.
     Limit(u32),
+    Network(PrefixLengths),
+    Lookup(&'a Lookup),
+}
+
+/// The lengths of the prefixes by which client addresses form networks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PrefixLengths {
+    /// Of an IPv4 address, at most 32.
+    pub ipv4: u8,
+    /// Of an IPv6 address, at most 128.
+    pub ipv6: u8,
+}
+
+/// A look-up in a dataset.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Lookup {
+    /// The configured name of the dataset.
+    pub dataset: Box<str>,
+    /// The input whose value is looked up. Not a look-up itself.
+    pub key: Input,
+    /// The member of a record; empty for a dataset without records.
+    pub member: Box<str>,
 }
 
 impl Input {
@@ -83,7 +114,7 @@ impl Input {
     pub(crate) fn name(&self) -> Option<&str> {
         match self.argument() {
             Argument::Name(name) => Some(name),
-            Argument::None | Argument::Limit(_) => None,
+            _ => None,
         }
     }
 
@@ -91,24 +122,36 @@ impl Input {
     /// value of a credential enters a memo key only as a keyed MAC, is never printed, and
     /// requires a grant.
     pub fn is_credential(&self) -> bool {
-        self.row().credential.holds(self.name())
+        match self {
+            Self::Lookup(lookup) => lookup.key.is_credential(),
+            _ => self.row().credential.holds(self.name()),
+        }
     }
 
     /// Whether it has a value in a phase. Inputs about the response have none before
     /// there is a response, and its source (`answered-by`) is known only on delivery.
     pub(crate) fn is_known_in(&self, phase: Phase) -> bool {
-        self.row().phases.contains(&phase)
+        match self {
+            Self::Lookup(lookup) => lookup.key.is_known_in(phase),
+            _ => self.row().phases.contains(&phase),
+        }
     }
 
     /// Whether two requests with the same cache key can differ in it. A value that
     /// contains such an input must be part of the cache key or must not be stored.
     pub fn is_outside_cache_key(&self) -> bool {
-        !self.row().is_fixed_by_cache_key
+        match self {
+            Self::Lookup(lookup) => lookup.key.is_outside_cache_key(),
+            _ => !self.row().is_fixed_by_cache_key,
+        }
     }
 
     /// Whether this version supports it.
     pub(crate) fn is_provided(&self) -> bool {
-        self.row().is_provided
+        match self {
+            Self::Lookup(lookup) => self.row().is_provided && lookup.key.is_provided(),
+            _ => self.row().is_provided,
+        }
     }
 }
 
@@ -120,6 +163,17 @@ impl fmt::Display for Input {
             Argument::None => Ok(()),
             Argument::Name(name) => write!(f, "({name})"),
             Argument::Limit(bytes) => write!(f, "({bytes})"),
+            Argument::Network(PrefixLengths { ipv4, ipv6 }) => write!(f, "({ipv4}, {ipv6})"),
+            Argument::Lookup(Lookup {
+                dataset,
+                key,
+                member,
+            }) if member.is_empty() => write!(f, "({dataset}, {key})"),
+            Argument::Lookup(Lookup {
+                dataset,
+                key,
+                member,
+            }) => write!(f, "({dataset}, {key}, {member})"),
         }
     }
 }

@@ -8,12 +8,11 @@ use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
 use crate::bindings::v0_1;
-use crate::bindings::v0_1::janua::policy::types::Verdict as RawVerdict;
+use crate::bindings::v0_1::janua::policy::verdicts::Verdict as RawVerdict;
 use crate::component::Description;
 use crate::convert::{self, RawSubscription};
 use crate::deadline::{self, Caller, OutOfTime};
 use crate::failure::{FailureKind, PolicyFailure};
-use crate::input::Phase;
 use crate::log::cut;
 use crate::state::HostState;
 
@@ -118,23 +117,20 @@ impl Instance {
         })
     }
 
-    /// Calls the policy for a verdict.
+    /// Calls the policy for a verdict in the phase at this position of its subscription.
     pub(crate) fn ask(
         &mut self,
         caller: &Caller,
         deadline: Duration,
-        phase: Phase,
+        phase: u32,
         configured: ResourceAny,
         inputs: &[Option<&str>],
     ) -> Result<Answer, PolicyFailure> {
         let policy = self.exports.janua_policy_policies().policy();
         // Clears what `configure` has read.
         self.store.data().take_impure();
-        let answer = timed(&mut self.store, caller, deadline, |store| match phase {
-            Phase::Request => policy.call_on_request(store, configured, inputs),
-            Phase::Fetched => policy.call_on_fetched(store, configured, inputs),
-            Phase::Missing => policy.call_on_missing(store, configured, inputs),
-            Phase::Response => policy.call_on_response(store, configured, inputs),
+        let answer = timed(&mut self.store, caller, deadline, |store| {
+            policy.call_decide(store, configured, phase, inputs)
         })?;
         Ok(Answer {
             verdict: answer.map_err(returned)?,

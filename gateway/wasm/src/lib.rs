@@ -11,7 +11,7 @@
 //! | step | where | file |
 //! |---|---|---|
 //! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
-//! | configure it: subscription, grants, plan | off the workers | `policy`, `plan` |
+//! | configure it: declaration, grants | off the workers | `policy`, `declaration`, `permission`, `grants`, `plan` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
@@ -31,6 +31,7 @@ mod convert;
 mod counters;
 mod cpu_share;
 mod deadline;
+mod declaration;
 mod engine;
 mod failure;
 mod failure_log;
@@ -45,6 +46,7 @@ mod key;
 mod limits;
 mod log;
 mod memo;
+mod permission;
 mod plan;
 mod policy;
 mod rules;
@@ -61,13 +63,14 @@ pub use configure_error::ConfigureError;
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
-pub use grants::{GrantName, grant_name};
+pub use grants::{GrantName, MissingGrants, Secrets, grant_name};
 pub use host::WorkerHost;
-pub use input::{Facts, Input, Now, Phase};
+pub use input::{Facts, Input, Lookup, Now, Phase, PrefixLengths};
+pub use permission::FieldPattern;
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use verdict::{
-    AbsentKey, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
+    AbsentKey, Annotation, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
     PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
 };
 pub use worker::{Decision, WorkerPolicy};

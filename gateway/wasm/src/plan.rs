@@ -1,10 +1,11 @@
-//! Checked subscriptions: a plan for each phase that a policy subscribes to.
+//! A policy's declaration for one phase, checked: what it is told, and what its verdicts
+//! may do.
 
-use crate::configure_error::ConfigureError;
-use crate::convert::{RawPhase, RawSubscription};
-use crate::input::{Input, Phase};
+use crate::input::Input;
+use crate::permission::{FieldPattern, Permission};
 
-/// The largest number of inputs, and of references, in one phase (`wit/types.wit`).
+/// The largest number of inputs, and of references, in one phase
+/// (`wit/subscriptions.wit`).
 pub(crate) const MAX_INPUTS: usize = 32;
 
 /// The inputs and references of a policy in one phase.
@@ -17,10 +18,15 @@ pub struct Plan {
     /// Whether the input at the same position is sensitive: declared so by the policy,
     /// or a credential.
     pub sensitive: Vec<bool>,
+    pub(crate) may: May,
 }
 
+/// What the verdicts of a phase may do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct May(Vec<Permission>);
+
 impl Plan {
-    /// Checks the lists of a subscription. `sensitive` are positions in `inputs`.
+    /// Checks the lists of a phase. `sensitive` are positions in `inputs`.
     pub(crate) fn new(
         inputs: Vec<Input>,
         references: Vec<Input>,
@@ -52,6 +58,7 @@ impl Plan {
             inputs,
             references,
             sensitive: secret,
+            may: May::default(),
         })
     }
 
@@ -59,88 +66,69 @@ impl Plan {
     pub fn is_constant(&self) -> bool {
         self.inputs.iter().all(|input| *input == Input::Now)
     }
-}
 
-/// The plans of all phases.
-#[derive(Debug)]
-pub(crate) struct Plans {
-    request: Option<Plan>,
-    fetched: Option<Plan>,
-    missing: Option<Plan>,
-    response: Option<Plan>,
-}
-
-impl Plans {
-    pub(crate) fn new(subscription: &RawSubscription) -> Result<Self, ConfigureError> {
-        Ok(Self {
-            request: plan(Phase::Request, subscription.request.as_ref())?,
-            fetched: plan(Phase::Fetched, subscription.fetched.as_ref())?,
-            missing: plan(Phase::Missing, subscription.missing.as_ref())?,
-            response: plan(Phase::Response, subscription.response.as_ref())?,
+    /// Whether a verdict may change the response that is delivered, wherever it comes from.
+    pub fn edits_responses(&self) -> bool {
+        self.may.0.iter().any(|permission| {
+            matches!(
+                permission,
+                Permission::EditResponseHeader(_) | Permission::SetStatus
+            )
         })
     }
 
-    #[inline]
-    pub(crate) fn of(&self, phase: Phase) -> Option<&Plan> {
-        match phase {
-            Phase::Request => self.request.as_ref(),
-            Phase::Fetched => self.fetched.as_ref(),
-            Phase::Missing => self.missing.as_ref(),
-            Phase::Response => self.response.as_ref(),
-        }
+    /// Whether a verdict may answer instead of the target.
+    pub fn responds(&self) -> bool {
+        self.may.has(&Permission::Respond)
+            || self.may.0.iter().any(|permission| {
+                matches!(
+                    permission,
+                    Permission::Effect("take" | "concurrency" | "verify")
+                )
+            })
+    }
+
+    /// The inputs and references that are secrets of this policy.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Input> {
+        let declared = self.inputs.iter().zip(&self.sensitive);
+        let declared = declared
+            .filter(|(_, sensitive)| **sensitive)
+            .map(|(input, _)| input);
+        declared.chain(self.references.iter().filter(|input| input.is_credential()))
     }
 }
 
-fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureError> {
-    let Some(raw) = raw else {
-        return Ok(None);
-    };
-    for input in raw.inputs.iter().chain(&raw.references) {
-        if !input.is_provided() {
-            return Err(ConfigureError::NotSupported(format!("the input `{input}`")));
-        }
-        if !input.is_known_in(phase) {
-            let why = match phase {
-                Phase::Request => "when there is no response yet",
-                _ => "and it is known in the phase `response` only",
-            };
-            return Err(ConfigureError::Failed(format!(
-                "it asks for `{input}` in the phase `{}`, {why}",
-                phase.name()
-            )));
-        }
+impl May {
+    pub(crate) fn new(permissions: Vec<Permission>) -> Self {
+        Self(permissions)
     }
-    Plan::new(raw.inputs.clone(), raw.references.clone(), &raw.sensitive)
-        .map(Some)
-        .map_err(ConfigureError::Failed)
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    pub(crate) fn permissions(&self) -> &[Permission] {
+        &self.0
+    }
 
-    /// A plan with an input or a reference that has no value in its phase is refused.
-    #[test]
-    fn inputs_belong_to_phases() {
-        let of_response = [Phase::Fetched, Phase::Missing, Phase::Response];
-        let table: [(Input, &[Phase]); 6] = [
-            (Input::Path, &Phase::ALL),
-            (Input::Status, &of_response),
-            (Input::ResponseHeader("vary".into()), &of_response),
-            (Input::ResponseHeaderPresent("vary".into()), &of_response),
-            (Input::AnsweredBy, &[Phase::Response]),
-            (Input::BodyText(1), &[]),
-        ];
-        for (input, phases) in table {
-            for phase in Phase::ALL {
-                let asked = RawPhase {
-                    inputs: Vec::new(),
-                    references: vec![input.clone()],
-                    sensitive: Vec::new(),
-                };
-                let known = plan(phase, Some(&asked)).is_ok();
-                assert_eq!(known, phases.contains(&phase), "{input} in {phase:?}");
-            }
-        }
+    pub(crate) fn has(&self, wanted: &Permission) -> bool {
+        self.0.contains(wanted)
+    }
+
+    /// Whether the field of the request may be edited.
+    pub(crate) fn edits_header(&self, name: &str) -> bool {
+        self.edits(name, |permission| match permission {
+            Permission::EditHeader(field) => Some(field),
+            _ => None,
+        })
+    }
+
+    /// Whether the field of the response may be edited.
+    pub(crate) fn edits_response_header(&self, name: &str) -> bool {
+        self.edits(name, |permission| match permission {
+            Permission::EditResponseHeader(field) => Some(field),
+            _ => None,
+        })
+    }
+
+    fn edits(&self, name: &str, field: impl Fn(&Permission) -> Option<&FieldPattern>) -> bool {
+        let mut fields = self.0.iter().filter_map(field);
+        fields.any(|field| field.matches(name))
     }
 }

@@ -13,14 +13,16 @@ use crate::configure_error::ConfigureError;
 use crate::convert::{self, RawSubscription};
 use crate::counters::{AllCounters, Counts};
 use crate::deadline::Caller;
+use crate::declaration::Declaration;
 use crate::engine::Runtime;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::failure_log::{self, FailureLog};
 use crate::fingerprint::Fingerprint;
-use crate::grants::Grants;
+use crate::grants::{Grants, MissingGrants, Secrets};
 use crate::input::Phase;
 use crate::instance::Instance;
-use crate::plan::{Plan, Plans};
+use crate::permission::{FieldPattern, Permission};
+use crate::plan::Plan;
 use crate::rules::Rules;
 
 /// How a request continues after its policy failed.
@@ -56,7 +58,7 @@ pub struct PolicySpec {
     pub config: String,
     /// The content of every file and secret that the configuration refers to.
     pub identity_extra: Vec<u8>,
-    /// Its grants, for example `effect:take` or `header:authorization`.
+    /// Its grants, for example `effect:take` or `input:header:authorization`.
     pub grants: Vec<String>,
     /// How a request continues after a failure.
     pub on_error: OnError,
@@ -144,8 +146,8 @@ pub struct Policy {
     spec: PolicySpec,
     identity: [u8; 32],
     subscription: RawSubscription,
-    plans: Plans,
-    pub(crate) grants: Grants,
+    pub(crate) declaration: Declaration,
+    grants: Grants,
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
     pub(crate) failures: FailureLog,
@@ -214,36 +216,31 @@ impl Runtime {
             .subscription(&caller, time, configured)
             .map_err(ConfigureError::failed)?;
 
-        let plans = Plans::new(&subscription)?;
+        let declaration = Declaration::new(&subscription)?;
         let grants = Grants::new(spec.bundled, &spec.grants);
-        let missing: BTreeSet<String> = Phase::ALL
-            .iter()
-            .filter_map(|&phase| plans.of(phase))
-            .flat_map(|plan| grants.missing(plan))
-            .collect();
-        if !missing.is_empty() {
-            return Err(ConfigureError::Grant {
-                line: grants.line_with(&missing),
-                missing: missing.into_iter().collect(),
-            });
+        let wanted = declaration.permissions(|input| Secrets::default().guard(input, &name));
+        if let Some(missing) = MissingGrants::of(&grants, &wanted) {
+            return Err(ConfigureError::Grant(missing));
         }
         for phase in Phase::ALL {
-            let Some(plan) = plans.of(phase).filter(|plan| plan.inputs.is_empty()) else {
+            let plan = declaration.plan(phase);
+            let Some(plan) = plan.filter(|plan| plan.inputs.is_empty()) else {
                 continue;
             };
             let rules = Rules {
                 phase,
                 plan,
-                grants: &grants,
+                variables: &declaration.variables,
             };
-            try_constant(&mut instance, &caller, time, configured, &rules)?;
+            let position = declaration.position(phase).unwrap_or_default();
+            try_constant(&mut instance, &caller, time, configured, position, &rules)?;
         }
         drop(instance);
         Ok(Arc::new(Policy {
             name,
             identity: spec.identity(),
             subscription,
-            plans,
+            declaration,
             grants,
             breaker: Breaker::new(spec.breaker.clone()),
             counters: AllCounters::default(),
@@ -264,9 +261,10 @@ fn try_constant(
     caller: &Caller,
     time: Duration,
     configured: ResourceAny,
+    position: u32,
     rules: &Rules<'_>,
 ) -> Result<(), ConfigureError> {
-    match instance.ask(caller, time, rules.phase, configured, &[]) {
+    match instance.ask(caller, time, position, configured, &[]) {
         Ok(answer) if !answer.impure => match convert::v0_1::verdict(answer.verdict, rules) {
             Ok(_) => Ok(()),
             Err(unusable) => {
@@ -309,14 +307,38 @@ impl Policy {
 
     /// Its inputs and references in a phase. `None` if it is not called in the phase.
     pub fn plan(&self, phase: Phase) -> Option<&Plan> {
-        self.plans.of(phase)
+        self.declaration.plan(phase)
     }
 
-    /// Its grants that are certainly unused. The effects of future verdicts are not
-    /// known: the grant of an effect is unused only if the policy takes no part in the
-    /// effect's phases.
-    pub fn unused_grants(&self) -> Vec<String> {
-        self.grants.unused(|phase| self.plan(phase))
+    /// The request fields that only this policy may state.
+    pub fn owned_fields(&self) -> &[FieldPattern] {
+        &self.declaration.owns
+    }
+
+    /// Adds what this policy declares to be secret.
+    pub fn add_secrets(&self, secrets: &mut Secrets) {
+        secrets.add(self.declaration.secrets());
+    }
+
+    /// What it still lacks if these are the secrets of all policies.
+    pub fn missing_grants(&self, secrets: &Secrets) -> Option<MissingGrants> {
+        MissingGrants::of(&self.grants, &self.wanted(secrets))
+    }
+
+    /// Its grants that it has no use for.
+    pub fn unused_grants(&self, secrets: &Secrets) -> Vec<String> {
+        self.grants.unused(&self.wanted(secrets))
+    }
+
+    /// Everything that it declares and that needs a grant, in the words of the grants.
+    pub fn permissions(&self, secrets: &Secrets) -> Vec<String> {
+        let wanted = self.wanted(secrets);
+        wanted.iter().map(ToString::to_string).collect()
+    }
+
+    fn wanted(&self, secrets: &Secrets) -> BTreeSet<Permission> {
+        let is_guarded = |input: &_| secrets.guard(input, &self.name);
+        self.declaration.permissions(is_guarded)
     }
 
     /// Records a failure that affected a request. `Some` with the number of earlier

@@ -2,8 +2,10 @@
 //! checked here once, when its verdict is converted. The proxy only has to check
 //! rendered values, which depend on the inputs of a request.
 
-use crate::grants::Grants;
-use crate::input::Phase;
+use std::fmt::Display;
+
+use crate::input::{Input, Phase};
+use crate::permission::Permission;
 use crate::plan::Plan;
 use crate::verdict::{Part, Value};
 
@@ -21,11 +23,13 @@ const MAX_PARTS: usize = 64;
 const MAX_NAME: usize = 128;
 /// The maximum size of a reply's body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
-/// The maximum length of a note or a name in a verdict, in bytes.
+/// The largest number of annotations.
+pub(crate) const MAX_ANNOTATIONS: usize = 16;
+/// The maximum length of a name in a verdict, in bytes.
 const MAX_WORD: usize = 64;
 
-/// Fields that only the gateway sets (`wit/types.wit`, `header.name`).
-const OWNED: [&str; 8] = [
+/// Fields that only the gateway sets (`wit/values.wit`, `header.name`).
+pub(crate) const OWNED: [&str; 8] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -44,7 +48,8 @@ pub(crate) use cache::{MAX_PARAMETERS, MAX_VARY_ON, field_line, name, parameter_
 pub(crate) struct Rules<'a> {
     pub(crate) phase: Phase,
     pub(crate) plan: &'a Plan,
-    pub(crate) grants: &'a Grants,
+    /// The variables that the policy declares.
+    pub(crate) variables: &'a [Box<str>],
 }
 
 /// The rule that a verdict breaks, as a clause for the operator.
@@ -73,14 +78,14 @@ impl Rules<'_> {
     pub(crate) fn value(
         &self,
         place: Place,
-        raw: impl ExactSizeIterator<Item = RawPart>,
+        raw: impl ExactSizeIterator<Item = Result<RawPart, Violation>>,
     ) -> Result<Value, Violation> {
         at_most("parts of a value", raw.len(), MAX_PARTS)?;
         let mut parts: Vec<Part> = Vec::new();
         let mut literal: Vec<u8> = Vec::new();
         let mut literal_bytes = 0;
         for part in raw {
-            let variable = match part {
+            let variable = match part? {
                 RawPart::Literal(text) => {
                     literal_bytes += text.len();
                     at_most("bytes of a value", literal_bytes, MAX_VALUE)?;
@@ -135,16 +140,61 @@ impl Rules<'_> {
         ))
     }
 
-    /// Checks that an effect was granted.
-    pub(crate) fn granted(&self, effect: &str) -> Result<(), Violation> {
-        let name = format!("effect:{effect}");
-        if self.grants.allows(&name) {
-            return Ok(());
+    /// Checks that the policy declared what it does, `what`.
+    pub(crate) fn declared(&self, is_declared: bool, what: &dyn Display) -> Result<(), Violation> {
+        match is_declared {
+            true => Ok(()),
+            false => Err(format!(
+                "it did not declare `{what}` for the phase `{}`",
+                self.phase.name()
+            )),
         }
-        let line = self.grants.line_with(&std::iter::once(name).collect());
-        Err(format!(
-            "the effect `{effect}` was not granted; if it should be, write in the policy's section: {line}"
-        ))
+    }
+
+    /// Checks that an effect belongs to this phase, and that the policy declared it.
+    pub(crate) fn effect(&self, name: &'static str, phases: &[Phase]) -> Result<(), Violation> {
+        self.only_in(phases, name)?;
+        let effect = Permission::Effect(name);
+        self.declared(self.plan.may.has(&effect), &effect)
+    }
+
+    /// Checks the name of a field of the request to be edited and returns it in lower case.
+    pub(crate) fn header(&self, name: &str) -> Result<Box<str>, Violation> {
+        let name = field_name(name)?;
+        let what = format_args!("edit:header:{name}");
+        self.declared(self.plan.may.edits_header(&name), &what)?;
+        Ok(name)
+    }
+
+    /// Checks the name of a field of the response to be edited and returns it in lower case.
+    pub(crate) fn response_header(&self, name: &str) -> Result<Box<str>, Violation> {
+        let name = field_name(name)?;
+        let what = format_args!("edit:response-header:{name}");
+        self.declared(self.plan.may.edits_response_header(&name), &what)?;
+        Ok(name)
+    }
+
+    /// Checks the name of a variable to be set.
+    pub(crate) fn variable(&self, name: &str) -> Result<Box<str>, Violation> {
+        match self.variables.iter().find(|known| ***known == *name) {
+            Some(name) => Ok(name.clone()),
+            None => Err(format!("it did not declare the variable {name:?}")),
+        }
+    }
+
+    /// Whether a value contains a secret, which must not be logged.
+    pub(crate) fn has_secret(&self, value: &Value) -> bool {
+        let Value::Parts(parts) = value else {
+            return false;
+        };
+        parts.iter().any(|part| match part {
+            Part::Literal(_) => false,
+            Part::Input(at) => self.plan.sensitive.get(usize::from(*at)) == Some(&true),
+            Part::Reference(at) => {
+                let input = self.plan.references.get(usize::from(*at));
+                input.is_some_and(Input::is_credential)
+            }
+        })
     }
 }
 
@@ -185,7 +235,31 @@ pub(crate) fn status(status: u16) -> Result<u16, Violation> {
     }
 }
 
-/// Checks a note or a name: at most 64 bytes of printable ASCII.
+/// Checks the name of a variable: lower-case letters, digits, `-` and `_`.
+pub(crate) fn variable_name(name: &str) -> Result<Box<str>, Violation> {
+    identifier("the name of a variable", name, b"-_")
+}
+
+/// Checks the name of an annotation: as that of a variable, with `.` in addition.
+pub(crate) fn annotation_name(name: &str) -> Result<Box<str>, Violation> {
+    identifier("the name of an annotation", name, b"-_.")
+}
+
+fn identifier(what: &str, name: &str, others: &[u8]) -> Result<Box<str>, Violation> {
+    at_most(&format!("bytes of {what}"), name.len(), MAX_WORD)?;
+    let fits = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || others.contains(&byte)
+    };
+    match !name.is_empty() && name.bytes().all(fits) {
+        true => Ok(name.into()),
+        false => Err(format!(
+            "{name:?} is not {what}: it has lower-case letters, digits and some of `{}`",
+            String::from_utf8_lossy(others)
+        )),
+    }
+}
+
+/// Checks a name: at most 64 bytes of printable ASCII.
 pub(crate) fn word(what: &str, text: &str) -> Result<Box<str>, Violation> {
     at_most(&format!("bytes of {what}"), text.len(), MAX_WORD)?;
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
@@ -219,8 +293,9 @@ pub(crate) fn at_most(what: &str, count: usize, most: usize) -> Result<(), Viola
     }
 }
 
-/// The message about a part of the contract that this version does not support.
-pub(crate) fn not_supported(what: &str) -> Violation {
+/// The message about a part of the contract that this version does not support: one that
+/// it does not carry out yet, or one of a later version.
+pub(crate) fn not_supported(what: &dyn Display) -> Violation {
     format!("`{what}` is not supported by this version")
 }
 

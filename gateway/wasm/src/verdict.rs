@@ -14,12 +14,24 @@ pub use effect::{
 pub struct Verdict {
     /// Whether the exchange continues.
     pub outcome: Outcome,
-    /// Changes to the head, applied in order.
+    /// Changes to the head of the phase and to variables, applied in order.
     pub edits: Box<[Edit]>,
+    /// Changes to the response that is delivered in the end. Phases `request` and
+    /// `missing`.
+    pub response_edits: Box<[Edit]>,
     /// Actions of the gateway, carried out after the edits, in order.
     pub effects: Box<[Effect]>,
-    /// A short text for the access log, written whenever the verdict is used.
-    pub note: Option<Box<str>>,
+    /// Words for the access log, written whenever the verdict is used.
+    pub annotations: Box<[Annotation]>,
+}
+
+/// A word for the access log.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Annotation {
+    /// Its name: lower-case letters, digits, `-`, `_` and `.`.
+    pub name: Box<str>,
+    /// Its value, which contains no secret.
+    pub value: Value,
 }
 
 impl Verdict {
@@ -28,18 +40,21 @@ impl Verdict {
         Self {
             outcome: Outcome::Proceed,
             edits: Box::default(),
+            response_edits: Box::default(),
             effects: Box::default(),
-            note: None,
+            annotations: Box::default(),
         }
     }
 
-    /// Visits all values in order: those of the edits, then of the effects, then of
-    /// the outcome. The proxy renders them before it carries out the first edit, and
-    /// finds a rendered value by its index in this order.
+    /// Visits all values in order: those of the edits, of the response's edits, of the
+    /// annotations, of the effects, then of the outcome. The proxy renders them before it
+    /// carries out the first edit, and finds a rendered value by its index in this order.
     pub fn for_each_value(&self, mut visit: impl FnMut(&Value)) {
-        self.edits
-            .iter()
-            .filter_map(Edit::value)
+        let edits = self.edits.iter().chain(&self.response_edits);
+        edits.filter_map(Edit::value).for_each(&mut visit);
+        let annotations = self.annotations.iter();
+        annotations
+            .map(|annotation| &annotation.value)
             .for_each(&mut visit);
         for effect in &self.effects {
             effect.for_each_value(&mut visit);
@@ -53,8 +68,7 @@ impl Verdict {
 
     /// The effects, each with the index of its first value.
     pub fn indexed_effects(&self) -> impl Iterator<Item = (usize, &Effect)> {
-        let edits = self.edits.iter().filter_map(Edit::value).count();
-        self.effects.iter().scan(edits, |next, effect| {
+        self.effects.iter().scan(self.before_effects(), |next, effect| {
             let index = *next;
             *next += effect.value_count();
             Some((index, effect))
@@ -63,9 +77,22 @@ impl Verdict {
 
     /// The index of the outcome's first value.
     pub fn outcome_value_index(&self) -> usize {
-        let edits = self.edits.iter().filter_map(Edit::value).count();
         let effects: usize = self.effects.iter().map(Effect::value_count).sum();
-        edits + effects
+        self.before_effects() + effects
+    }
+
+    /// The index of the first value of the response's edits.
+    pub fn response_edits_value_index(&self) -> usize {
+        count_values(&self.edits)
+    }
+
+    /// The index of the first annotation's value.
+    pub fn annotations_value_index(&self) -> usize {
+        count_values(&self.edits) + count_values(&self.response_edits)
+    }
+
+    fn before_effects(&self) -> usize {
+        self.annotations_value_index() + self.annotations.len()
     }
 }
 
@@ -125,6 +152,19 @@ pub enum Edit {
     SetQuery(Value),
     /// Replaces the status, 200 to 599. Not in the phase `request`.
     SetStatus(u16),
+    /// Sets a variable of the policy. An absent value removes it.
+    SetVariable {
+        /// Its name, without that of the policy.
+        name: Box<str>,
+        /// Its value.
+        value: Value,
+        /// The value contains a secret and is not logged.
+        is_secret: bool,
+    },
+}
+
+fn count_values(edits: &[Edit]) -> usize {
+    edits.iter().filter_map(Edit::value).count()
 }
 
 /// A value: a literal, or parts that depend on the request.
@@ -160,6 +200,7 @@ impl Verdict {
         let edits: usize = self
             .edits
             .iter()
+            .chain(&self.response_edits)
             .map(|edit| size_of::<Edit>() + edit.heap_bytes())
             .sum();
         let effects: usize = self
@@ -167,7 +208,12 @@ impl Verdict {
             .iter()
             .map(|effect| size_of::<Effect>() + effect.heap_bytes())
             .sum();
-        size_of::<Self>() + outcome + edits + effects + self.note.as_ref().map_or(0, |n| n.len())
+        let annotations: usize = self
+            .annotations
+            .iter()
+            .map(|it| size_of::<Annotation>() + it.name.len() + it.value.heap_bytes())
+            .sum();
+        size_of::<Self>() + outcome + edits + effects + annotations
     }
 }
 
@@ -194,6 +240,7 @@ impl Edit {
             Self::SetHeader { value, .. }
             | Self::AppendHeader { value, .. }
             | Self::DefaultHeader { value, .. }
+            | Self::SetVariable { value, .. }
             | Self::SetPath(value)
             | Self::SetQuery(value) => Some(value),
             Self::RemoveHeader(_) | Self::SetStatus(_) => None,
@@ -204,7 +251,8 @@ impl Edit {
         match self {
             Self::SetHeader { name, value }
             | Self::AppendHeader { name, value }
-            | Self::DefaultHeader { name, value } => name.len() + value.heap_bytes(),
+            | Self::DefaultHeader { name, value }
+            | Self::SetVariable { name, value, .. } => name.len() + value.heap_bytes(),
             Self::RemoveHeader(name) => name.len(),
             Self::SetPath(value) | Self::SetQuery(value) => value.heap_bytes(),
             Self::SetStatus(_) => 0,

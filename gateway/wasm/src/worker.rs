@@ -108,7 +108,8 @@ impl WorkerPolicy {
         let may_reuse = self.may_reuse();
         if may_reuse {
             let memo = self.memos.of(phase);
-            if let Some(verdict) = memo.get(&mut self.key, plan, facts, now) {
+            let found = memo.and_then(|memo| memo.get(&mut self.key, plan, facts, now));
+            if let Some(verdict) = found {
                 self.counters.hits.add_one();
                 if self.sampler.is_due() {
                     self.sample(phase, facts, now, &verdict);
@@ -128,10 +129,10 @@ impl WorkerPolicy {
     #[inline]
     pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
         let is_remembered = match self.memos.of(phase) {
-            PhaseMemo::Constant(Some((kept, expires_ms))) => {
+            Some(PhaseMemo::Constant(Some((kept, expires_ms)))) => {
                 Rc::ptr_eq(kept, verdict) && now.monotonic_ms < *expires_ms
             }
-            PhaseMemo::Constant(None) | PhaseMemo::Keyed(_) => false,
+            _ => false,
         };
         // To compare a verdict with a fresh one takes the request.
         if !is_remembered || !self.may_reuse() || self.sampler.is_due_next() {
@@ -181,21 +182,23 @@ impl WorkerPolicy {
         verdict: Verdict,
         reuse: Reuse,
     ) -> Rc<Verdict> {
-        let Some(reuse_ms) = reuse_ms(reuse, self.policy.spec().max_reuse) else {
+        let Some(reuse_ms) = reuse_ms(reuse, self.policy.spec().max_reuse, now) else {
             return Rc::new(verdict);
         };
         let expires_ms = now.monotonic_ms.saturating_add(reuse_ms);
         let Interned { verdict, shared } = self.interner.intern(verdict);
         match self.memos.of(phase) {
-            PhaseMemo::Constant(kept) => *kept = Some((Rc::clone(&verdict), expires_ms)),
-            PhaseMemo::Keyed(memo) => {
+            Some(PhaseMemo::Constant(kept)) => *kept = Some((Rc::clone(&verdict), expires_ms)),
+            Some(PhaseMemo::Keyed(memo)) => {
                 if let Some(key) = self.key.write(plan, facts) {
                     let extra = if shared { 0 } else { verdict.heap_bytes() };
                     memo.insert(key, Rc::clone(&verdict), extra, expires_ms);
-                    let gauge = self.counters.memo(phase);
-                    gauge.set(memo.is_paused(), memo.len(), memo.bytes());
+                    if let Some(gauge) = self.counters.memo(phase) {
+                        gauge.set(memo.is_paused(), memo.len(), memo.bytes());
+                    }
                 }
             }
+            None => {}
         }
         verdict
     }

@@ -106,6 +106,10 @@ pub(super) fn keep_edits(
                 keep(name, rendered.get(place, value), is_personal(value, plan));
                 place += 1;
             }
+            Edit::SetVariable { name, value, .. } => {
+                keep(name, rendered.get(place, value), is_personal(value, plan));
+                place += 1;
+            }
             Edit::SetPath(_) | Edit::SetQuery(_) => place += 1,
             Edit::RemoveHeader(name) => keep(name, None, false),
             Edit::SetStatus(_) => {}

@@ -14,7 +14,11 @@ use super::{Carry, Decided, Instead, Question};
 use crate::exchange::Exchange;
 use crate::quotas::Quota;
 use crate::render::Rendered;
-use crate::verdict::{self, Made, Taking};
+use crate::verdict::{self, Made, ResponseEdits, Taking};
+
+/// The longest word in the access log, in bytes; what exceeds it is cut
+/// (`wit/verdicts.wit`).
+const MAX_ANNOTATION: usize = 256;
 
 /// Carries out what a policy decided.
 ///
@@ -39,6 +43,15 @@ pub(super) fn carry_out(
     }
     if !verdict.edits.is_empty() {
         edit(exchange, question, decided, rendered)?;
+    }
+    if !verdict.response_edits.is_empty() {
+        exchange.response_edits.push(ResponseEdits {
+            policy: decided.place,
+            edits: verdict::response_edits(verdict, rendered)?,
+        });
+    }
+    if !verdict.annotations.is_empty() {
+        annotate(exchange, decided, rendered);
     }
     if !verdict.effects.is_empty()
         && let Some(refusal) = affect(exchange, question, decided, rendered)?
@@ -95,14 +108,33 @@ fn edit(
         Phase::Response => {
             edit_response(exchange, verdict, constant, rendered)?;
         }
-        // A generated response has its own fields, which no edit of the same verdict changes.
-        Phase::Missing => {
-            if !matches!(verdict.outcome, Outcome::Respond(_)) {
-                verdict::resolve(verdict, rendered, &mut exchange.deferred_edits);
-            }
-        }
+        // There is no head to edit.
+        Phase::Missing | Phase::Finished => {}
+    }
+    if constant.is_none() {
+        let variables = &mut exchange.variables;
+        variables.edit(decided.policy, verdict, rendered)?;
     }
     Ok(())
+}
+
+/// Records the words of a verdict for the access log.
+fn annotate(exchange: &mut Exchange, decided: Decided<'_>, rendered: &Rendered) {
+    if !exchange.is_logged() {
+        return;
+    }
+    let Decided {
+        policy, verdict, ..
+    } = decided;
+    let first = verdict.annotations_value_index();
+    for (place, annotation) in (first..).zip(&verdict.annotations) {
+        let Some(value) = rendered.get(place, &annotation.value) else {
+            continue;
+        };
+        let value = value.get(..MAX_ANNOTATION).unwrap_or(value);
+        let name = format!("{policy}.{}", annotation.name);
+        exchange.record.annotate(name.into(), value.into());
+    }
 }
 
 fn edit_response(

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::json;
-use super::record::{Note, Record};
+use super::record::{Note, Record, Word};
 use super::text;
 
 /// The description of a field, for the reference.
@@ -112,7 +112,11 @@ fields! {
     own "failure" "string" = |line| line.record.failure.map(str::as_bytes),
         "The failure, by the same word as in `Proxy-Status` and the metrics; absent if there was none.";
     own "notes" "array of strings" = |line| line.record.notes,
-        "The notes that policies left on the request, each as `policy: note`; absent if there are none.";
+        "Details of failures, each as `policy: word` or `failure: detail`; absent if there are none.";
+    own "annotations" "object of strings" = |line| line.record.annotations,
+        "The words that policies left on the request, each named as `policy.name`; absent if there are none. In the text format each is a field `annotations` with `policy.name=value`.";
+    own "variables" "object of strings" = |line| line.record.variables,
+        "The variables that policies have set, without those that contain secrets, each named as `policy.name`; absent if there are none.";
     combined "user_agent" "string" = |line| line.record.user_agent,
         "`User-Agent` as sent.";
     combined "referer" "string" = |line| line.record.referer,
@@ -177,7 +181,7 @@ impl Member for &[Note<'_>] {
         out.push(b'[');
         for note in self {
             out.push(b'"');
-            json::escape(note.policy.as_bytes(), out);
+            json::escape(note.of.as_bytes(), out);
             out.extend_from_slice(b": ");
             json::escape(note.text.as_bytes(), out);
             out.extend_from_slice(b"\",");
@@ -190,9 +194,38 @@ impl Member for &[Note<'_>] {
         for note in self {
             out.extend_from_slice(key.as_bytes());
             out.push(b'"');
-            text::escape(note.policy.as_bytes(), out);
+            text::escape(note.of.as_bytes(), out);
             out.extend_from_slice(b": ");
             text::escape(note.text.as_bytes(), out);
+            out.push(b'"');
+        }
+    }
+}
+
+impl Member for &[Word<'_>] {
+    fn json_member(self, key: &str, out: &mut Vec<u8>) {
+        if self.is_empty() {
+            return;
+        }
+        out.extend_from_slice(key.as_bytes());
+        out.push(b'{');
+        for word in self {
+            json::string(word.name.as_bytes(), out);
+            out.push(b':');
+            json::string(word.value, out);
+            out.push(b',');
+        }
+        out.pop();
+        out.extend_from_slice(b"},");
+    }
+
+    fn text_member(self, key: &str, out: &mut Vec<u8>) {
+        for word in self {
+            out.extend_from_slice(key.as_bytes());
+            out.push(b'"');
+            text::escape(word.name.as_bytes(), out);
+            out.push(b'=');
+            text::escape(word.value, out);
             out.push(b'"');
         }
     }

@@ -63,19 +63,32 @@ pub struct Record<'a> {
     pub upstream_total_us: Option<u64>,
     /// The failure, by the same word as in `Proxy-Status` and the metrics.
     pub failure: Option<&'a str>,
-    /// The notes that policies left on the request, in order.
+    /// Details of failures, in order.
     pub notes: &'a [Note<'a>],
+    /// The words that policies left on the request.
+    pub annotations: &'a [Word<'a>],
+    /// The variables that policies have set.
+    pub variables: &'a [Word<'a>],
     /// `User-Agent` as sent.
     pub user_agent: Option<&'a [u8]>,
     /// `Referer` as sent.
     pub referer: Option<&'a [u8]>,
 }
 
-/// A policy's note on a request.
+/// A word of a policy, or a variable.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    /// Its name, as `policy.name`.
+    pub name: &'a str,
+    /// Its value.
+    pub value: &'a [u8],
+}
+
+/// A detail of a failure.
 #[derive(Debug, Clone, Copy)]
 pub struct Note<'a> {
-    /// The policy's name in the configuration.
-    pub policy: &'a str,
+    /// The policy's name in the configuration, or the word of the failure.
+    pub of: &'a str,
     /// The text of the note.
     pub text: &'a str,
 }

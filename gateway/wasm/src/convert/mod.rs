@@ -12,6 +12,8 @@ pub(crate) enum Reuse {
     Never,
     UntilReload,
     Seconds(u32),
+    /// Until this moment, in Unix seconds.
+    Until(u64),
 }
 
 /// Why a verdict cannot be used.
@@ -19,7 +21,7 @@ pub(crate) enum Reuse {
 pub(crate) enum Unusable {
     /// It breaks a rule of the contract.
     Violation(Violation),
-    /// It contains an effect that is not supported, not granted or not allowed in the
+    /// It contains an effect that is not supported, not declared or not allowed in the
     /// phase.
     Effect(Violation),
 }
@@ -39,19 +41,23 @@ impl From<Unusable> for FailureKind {
     }
 }
 
-/// A policy's subscription to one phase, as converted and before it is checked.
+/// A policy's declaration for one phase, as converted and before it is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RawPhase {
+    pub(crate) name: String,
     pub(crate) inputs: Vec<crate::input::Input>,
     pub(crate) references: Vec<crate::input::Input>,
     pub(crate) sensitive: Vec<u32>,
+    pub(crate) may: Vec<String>,
 }
 
-/// A policy's subscription to all phases.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A policy's declaration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RawSubscription {
-    pub(crate) request: Option<RawPhase>,
-    pub(crate) fetched: Option<RawPhase>,
-    pub(crate) missing: Option<RawPhase>,
-    pub(crate) response: Option<RawPhase>,
+    pub(crate) phases: Vec<RawPhase>,
+    pub(crate) owns: Vec<String>,
+    pub(crate) variables: Vec<String>,
+    pub(crate) uses: Vec<String>,
+    /// The names of declarations that this version does not know.
+    pub(crate) more: Vec<String>,
 }

@@ -13,11 +13,24 @@ pub enum Phase {
     Missing,
     /// Before each response is delivered, whatever its source.
     Response,
+    /// Once for each exchange, after its last byte and before its line in the access log.
+    Finished,
 }
 
 impl Phase {
     /// All of them, in the order of an exchange.
-    pub const ALL: [Self; 4] = [Self::Request, Self::Fetched, Self::Missing, Self::Response];
+    pub const ALL: [Self; 5] = [
+        Self::Request,
+        Self::Fetched,
+        Self::Missing,
+        Self::Response,
+        Self::Finished,
+    ];
+
+    /// The phase of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.name() == name)
+    }
 
     /// Its name in the contract.
     pub fn name(self) -> &'static str {
@@ -26,6 +39,7 @@ impl Phase {
             Self::Fetched => "fetched",
             Self::Missing => "missing",
             Self::Response => "response",
+            Self::Finished => "finished",
         }
     }
 }

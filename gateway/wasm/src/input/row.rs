@@ -49,7 +49,12 @@ impl Row {
 
     /// It describes the response.
     pub(super) const fn of_response(self) -> Self {
-        const WITH_RESPONSE: &[Phase] = &[Phase::Fetched, Phase::Missing, Phase::Response];
+        const WITH_RESPONSE: &[Phase] = &[
+            Phase::Fetched,
+            Phase::Missing,
+            Phase::Response,
+            Phase::Finished,
+        ];
         Self {
             phases: WITH_RESPONSE,
             ..self
@@ -59,7 +64,23 @@ impl Row {
     /// It is known only when the response is delivered.
     pub(super) const fn on_delivery(self) -> Self {
         Self {
-            phases: &[Phase::Response],
+            phases: &[Phase::Response, Phase::Finished],
+            ..self
+        }
+    }
+
+    /// It is known only when a response of the target arrives.
+    pub(super) const fn before_storing(self) -> Self {
+        Self {
+            phases: &[Phase::Fetched],
+            ..self
+        }
+    }
+
+    /// It is known only when the exchange has ended.
+    pub(super) const fn of_the_end(self) -> Self {
+        Self {
+            phases: &[Phase::Finished],
             ..self
         }
     }

@@ -2,13 +2,15 @@ use super::*;
 
 /// The names of the variant `input`, read from the contract itself.
 fn names_in_contract() -> Vec<&'static str> {
-    let contract = include_str!("../../../../wit/types.wit");
+    let contract = include_str!("../../../../wit/subscriptions.wit");
     let (_, variant) = contract.split_once("variant input {").unwrap();
     let (cases, _) = variant.split_once("\n    }").unwrap();
     let lines = cases.lines().map(str::trim);
     lines
         .filter(|line| !line.is_empty() && !line.starts_with("///"))
         .map(|line| line.split(['(', ',']).next().unwrap())
+        // It stands for the inputs of later versions.
+        .filter(|name| *name != "named")
         .collect()
 }
 
@@ -25,6 +27,18 @@ fn inputs_are_spelt_as_in_the_contract() {
         (Input::Header("x-api-key".into()), "header(x-api-key)"),
         (Input::Cookie("session".into()), "cookie(session)"),
         (Input::BodyText(4096), "body-text(4096)"),
+        (
+            Input::ClientNetwork(PrefixLengths { ipv4: 24, ipv6: 48 }),
+            "client-network(24, 48)",
+        ),
+        (
+            Input::Lookup(Box::new(Lookup {
+                dataset: "geo".into(),
+                key: Input::ClientIp,
+                member: "country.iso_code".into(),
+            })),
+            "lookup(geo, client-ip, country.iso_code)",
+        ),
     ] {
         assert_eq!(input.to_string(), text);
     }

@@ -56,6 +56,7 @@ impl WorkerPolicy {
         let configured = self.configured()?;
         self.counters.calls.add_one();
         let policy = &self.policy;
+        let position = policy.declaration.position(phase).unwrap_or_default();
         let mut place = self.slot.instance.borrow_mut();
         let Some(instance) = place.as_mut() else {
             return Err(PolicyFailure::without_detail(FailureKind::Trap));
@@ -63,7 +64,7 @@ impl WorkerPolicy {
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
             instance.log_as(policy.name());
-            instance.ask(&self.host.caller, deadline, phase, configured, inputs)
+            instance.ask(&self.host.caller, deadline, position, configured, inputs)
         });
         let percent = policy.spec().breaker.share_percent;
         let ticks = instance.ticks();
@@ -102,11 +103,10 @@ impl WorkerPolicy {
         plan: &Plan,
         answer: Answer,
     ) -> Result<(Verdict, Reuse), PolicyFailure> {
-        let grants = &self.policy.grants;
         let rules = Rules {
             phase,
             plan,
-            grants,
+            variables: &self.policy.declaration.variables,
         };
         let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
             .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;

@@ -13,12 +13,7 @@ use crate::verdict::Verdict;
 
 /// A memo for each phase, because the same inputs lead to other verdicts in another
 /// phase.
-pub(super) struct PhaseMemos {
-    request: PhaseMemo,
-    fetched: PhaseMemo,
-    missing: PhaseMemo,
-    response: PhaseMemo,
-}
+pub(super) struct PhaseMemos([PhaseMemo; Phase::ALL.len()]);
 
 /// The memo of one phase.
 pub(super) enum PhaseMemo {
@@ -43,22 +38,12 @@ impl PhaseMemos {
             ))),
             _ => PhaseMemo::Constant(None),
         };
-        Self {
-            request: memo(Phase::Request),
-            fetched: memo(Phase::Fetched),
-            missing: memo(Phase::Missing),
-            response: memo(Phase::Response),
-        }
+        Self(Phase::ALL.map(memo))
     }
 
     #[inline]
-    pub(super) fn of(&mut self, phase: Phase) -> &mut PhaseMemo {
-        match phase {
-            Phase::Request => &mut self.request,
-            Phase::Fetched => &mut self.fetched,
-            Phase::Missing => &mut self.missing,
-            Phase::Response => &mut self.response,
-        }
+    pub(super) fn of(&mut self, phase: Phase) -> Option<&mut PhaseMemo> {
+        self.0.get_mut(phase as usize)
     }
 }
 
@@ -84,14 +69,48 @@ impl PhaseMemo {
 }
 
 /// For how many milliseconds a verdict may be reused. `None` if it may not.
-pub(super) fn reuse_ms(reuse: Reuse, max: Option<Duration>) -> Option<u64> {
+pub(super) fn reuse_ms(reuse: Reuse, max: Option<Duration>, now: Now) -> Option<u64> {
     let allowed = match reuse {
-        Reuse::Never | Reuse::Seconds(0) => return None,
+        Reuse::Never => return None,
         Reuse::UntilReload => u64::MAX,
         Reuse::Seconds(seconds) => u64::from(seconds) * 1_000,
+        // The current second may be nearly over: what remains is rounded down.
+        Reuse::Until(moment) => moment
+            .saturating_sub(now.unix_seconds)
+            .saturating_sub(1)
+            .saturating_mul(1_000),
     };
     let most = max.map_or(u64::MAX, |max| {
         u64::try_from(max.as_millis()).unwrap_or(u64::MAX)
     });
     Some(allowed.min(most)).filter(|&ms| ms > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_is_reused_for_as_long_as_it_and_the_operator_say() {
+        let now = Now {
+            monotonic_ms: 5,
+            unix_seconds: 1_000,
+        };
+        let minute = Some(Duration::from_secs(60));
+        for (reuse, max, expected) in [
+            (Reuse::Never, None, None),
+            (Reuse::Seconds(0), None, None),
+            (Reuse::Seconds(2), None, Some(2_000)),
+            (Reuse::Seconds(120), minute, Some(60_000)),
+            (Reuse::UntilReload, None, Some(u64::MAX)),
+            (Reuse::UntilReload, minute, Some(60_000)),
+            (Reuse::UntilReload, Some(Duration::ZERO), None),
+            (Reuse::Until(999), None, None),
+            (Reuse::Until(1_001), None, None),
+            (Reuse::Until(1_003), None, Some(2_000)),
+            (Reuse::Until(u64::MAX), minute, Some(60_000)),
+        ] {
+            assert_eq!(reuse_ms(reuse, max, now), expected, "{reuse:?}, {max:?}");
+        }
+    }
 }

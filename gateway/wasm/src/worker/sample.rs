@@ -23,8 +23,9 @@ impl WorkerPolicy {
             let fresh = new_instance(&policy, caller).and_then(|mut instance| {
                 let configured = configure(&policy, &mut instance, caller)?;
                 let deadline = policy.spec().deadline;
+                let position = policy.declaration.position(phase).unwrap_or_default();
                 let answer = inputs
-                    .with(|inputs| instance.ask(caller, deadline, phase, configured, inputs))?;
+                    .with(|inputs| instance.ask(caller, deadline, position, configured, inputs))?;
                 self.compile(phase, plan, answer)
             });
             match fresh {

@@ -1,6 +1,6 @@
 //! Converts effects: checks phase, grant and limits of each.
 
-use super::{raw, reply, value};
+use super::{effects as raw, reply, unknown, value};
 use crate::convert::Unusable;
 use crate::grants::phases_of;
 use crate::rules::{self, Place, Rules, Violation};
@@ -10,13 +10,11 @@ use crate::verdict::{
 };
 
 pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unusable> {
-    let allowed = |name: &str| {
-        rules
-            .only_in(phases_of(name), name)
-            .and_then(|()| rules.granted(name))
-            .map_err(Unusable::Effect)
+    let allowed = |name| {
+        let allowed = rules.effect(name, phases_of(name));
+        allowed.map_err(Unusable::Effect)
     };
-    let not_supported = |name: &str| Err(Unusable::Effect(rules::not_supported(name)));
+    let not_supported = |name: &str| Err(Unusable::Effect(rules::not_supported(&name)));
     Ok(match raw {
         raw::Effect::Take(raw) => {
             allowed("take")?;
@@ -38,25 +36,36 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
             allowed("purge")?;
             Effect::Purge(Box::new(purge(raw, rules)?))
         }
+        raw::Effect::Charge(_) => return not_supported("charge"),
+        raw::Effect::Concurrency(_) => return not_supported("concurrency"),
         raw::Effect::Verify(_) => return not_supported("verify"),
         raw::Effect::ChooseUpstream(_) => return not_supported("choose-upstream"),
+        raw::Effect::Split(_) => return not_supported("split"),
         raw::Effect::Ban(_) => return not_supported("ban"),
+        raw::Effect::Named(named) => {
+            return Err(Unusable::Effect(unknown("effect", &named.name)));
+        }
     })
 }
 
 fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Violation> {
+    let bucket = raw.bucket;
+    let cost = match raw.cost {
+        raw::Cost::Tokens(tokens) => tokens,
+        raw::Cost::Measured(_) => return Err(rules::not_supported(&"measured")),
+    };
     Ok(Take {
-        bucket: rules::word("the name of a bucket", &raw.bucket)?,
-        key: value(raw.key, Place::Key, rules)?,
-        absent: match raw.absent {
+        bucket: rules::word("the name of a bucket", &bucket.name)?,
+        key: value(bucket.key, Place::Key, rules)?,
+        absent: match bucket.absent {
             raw::AbsentKey::Share => AbsentKey::Share,
             raw::AbsentKey::Refuse => AbsentKey::Refuse,
             raw::AbsentKey::Skip => AbsentKey::Skip,
         },
-        tokens: rules::at_least_one("`tokens` of a bucket", raw.tokens)?,
-        period_ms: rules::at_least_one("`period-ms` of a bucket", raw.period_ms)?,
-        burst: raw.burst,
-        cost: rules::at_least_one("`cost` of a take", raw.cost)?,
+        tokens: rules::at_least_one("`tokens` of a bucket", bucket.tokens)?,
+        period_ms: rules::at_least_one("`period-ms` of a bucket", bucket.period_ms)?,
+        burst: bucket.burst,
+        cost: rules::at_least_one("`cost` of a take", cost)?,
         otherwise: reply(raw.otherwise, rules)?,
     })
 }
