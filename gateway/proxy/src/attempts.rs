@@ -53,6 +53,11 @@ impl Attempts {
         self.last.as_ref()
     }
 
+    /// How many there were.
+    pub(crate) fn count(&self) -> usize {
+        self.earlier.len() + usize::from(self.last.is_some())
+    }
+
     /// All attempts, in their order.
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Attempt> {

@@ -214,7 +214,8 @@ impl Compiler<'_, '_> {
             request: uses.into(),
             fetched: backward.clone(),
             missing: backward.clone(),
-            response: backward,
+            response: backward.clone(),
+            finished: backward,
             target: self.target(route),
             caches: site.cache(route),
             asks_missing: route.missing.value,
@@ -267,6 +268,7 @@ fn assign_phases(route: &mut Route, policies: &[Arc<Policy>]) {
     route.request = kept(&route.request, Phase::Request);
     route.fetched = kept(&route.fetched, Phase::Fetched);
     route.missing = kept(&route.missing, Phase::Missing);
+    route.finished = kept(&route.finished, Phase::Finished);
     let edits_responses = |used: &&Use| {
         let earlier = [Phase::Request, Phase::Missing];
         policy(used).is_some_and(|it| {
@@ -274,7 +276,12 @@ fn assign_phases(route: &mut Route, policies: &[Arc<Policy>]) {
             it.plan(Phase::Response).is_some() || plans.any(Plan::edits_responses)
         })
     };
-    route.response = route.response.iter().filter(edits_responses).copied().collect();
+    route.response = route
+        .response
+        .iter()
+        .filter(edits_responses)
+        .copied()
+        .collect();
     let mut found: Vec<Input> = Vec::new();
     for plan in route
         .request

@@ -6,7 +6,8 @@ use janua_http::failure::Kind;
 use janua_telemetry::access_log;
 
 use crate::exchange::{Counted, Exchange};
-use crate::facts::AnsweredBy;
+use crate::facts::{AnsweredBy, Ended};
+use crate::policies;
 
 /// An exchange is counted and logged when it is dropped, so that this happens exactly once,
 /// even if the client goes away or the worker ends.
@@ -21,7 +22,7 @@ impl Drop for Counted {
 
 impl Exchange {
     /// Counts the exchange, and logs it if its route is logged.
-    fn conclude(&self) {
+    fn conclude(&mut self) {
         let record = &self.record;
         if record.status.is_none() && record.failure.is_none() && self.terms.is_none() {
             // The client closed the connection without another request.
@@ -58,8 +59,34 @@ impl Exchange {
                 stats.count_failure(worker.index, kind);
             }
         }
+        if self
+            .terms
+            .as_ref()
+            .is_some_and(|terms| !terms.finished.is_empty())
+        {
+            let ended = self.ended(duration);
+            policies::finished_phase(self, &ended);
+        }
         if self.is_logged() {
             self.log(status, duration);
+        }
+    }
+
+    fn ended(&self, duration: Duration) -> Ended {
+        let record = &self.record;
+        let upstream = record.attempts.last();
+        let upstream = upstream.map(|attempt| attempt.upstream.forwarding.stats.name().into());
+        let first_byte = record.began;
+        Ended {
+            status: record.status,
+            request_body: record.bytes_in,
+            response_body: record.bytes_out,
+            duration_ms: millis(duration),
+            first_byte_ms: first_byte
+                .map(|began| millis(began.saturating_duration_since(self.now.instant))),
+            attempts: record.attempts.count() as u64,
+            upstream,
+            failure: record.failure.map(Kind::word),
         }
     }
 
@@ -133,6 +160,10 @@ impl Exchange {
             referer: request.fields.get(b"referer"),
         });
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(duration: Duration) -> u64 {

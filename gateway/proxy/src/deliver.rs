@@ -55,8 +55,8 @@ fn begin<'c>(
     length: Length,
     fate: Fate,
 ) -> &'c mut Outgoing {
+    exchange.record_begin(exchange.heads.response.status);
     let head = &exchange.heads.response;
-    exchange.record.status = Some(head.status);
     let clock = (&exchange.worker.clock, exchange.now);
     responder.begin(head, length, fate, clock)
 }

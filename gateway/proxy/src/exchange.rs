@@ -12,7 +12,7 @@ use crate::clean::Hop;
 use crate::client::{Origin, Peer};
 use crate::client_limits::Share;
 use crate::clock::Moment;
-use crate::facts::{AnsweredBy, Original, View};
+use crate::facts::{AnsweredBy, Ended, Original, View};
 use crate::heads::Heads;
 use crate::record::Record;
 use crate::request_id::RequestId;
@@ -161,6 +161,7 @@ impl Exchange {
         View {
             request: &self.heads.request,
             response: response.map(|by| (&self.heads.response, by)),
+            ended: None,
             peer: &self.peer,
             origin: &self.origin,
             original: self.original.as_ref(),
@@ -172,10 +173,27 @@ impl Exchange {
         }
     }
 
+    /// The exchange as policies see it when it has ended.
+    pub(crate) fn view_at_end<'a>(&'a self, ended: &'a Ended) -> View<'a> {
+        View {
+            ended: Some(ended),
+            ..self.view(self.record.answered_by)
+        }
+    }
+
     /// Records a note for the access log, if this request will be logged.
     pub(crate) fn note(&mut self, of: &str, text: &str) {
         if self.is_logged() {
             self.record.notes.push((of.into(), text.into()));
+        }
+    }
+
+    /// Records that the response begins with this status.
+    pub(crate) fn record_begin(&mut self, status: u16) {
+        self.record.status = Some(status);
+        let is_asked = self.terms.as_ref().map(|terms| !terms.finished.is_empty());
+        if is_asked == Some(true) {
+            self.record.began = Some(self.worker.clock.now().instant);
         }
     }
 

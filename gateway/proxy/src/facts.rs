@@ -43,11 +43,46 @@ pub(crate) struct Original {
     pub(crate) query: Option<Vec<u8>>,
 }
 
+/// How an exchange ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// None if the client left before the response.
+    pub(crate) status: Option<u16>,
+    pub(crate) request_body: u64,
+    pub(crate) response_body: u64,
+    pub(crate) duration_ms: u64,
+    pub(crate) first_byte_ms: Option<u64>,
+    pub(crate) attempts: u64,
+    /// The upstream that was asked last.
+    pub(crate) upstream: Option<Box<str>>,
+    /// The word of the failure.
+    pub(crate) failure: Option<&'static str>,
+}
+
+impl Ended {
+    fn input(&self, input: &Input, out: &mut Vec<u8>) -> bool {
+        let value = match input {
+            Input::Status => self.status.map(u64::from),
+            Input::RequestBodySize => Some(self.request_body),
+            Input::ResponseBodySize => Some(self.response_body),
+            Input::DurationMs => Some(self.duration_ms),
+            Input::FirstByteMs => self.first_byte_ms,
+            Input::Attempts => Some(self.attempts),
+            Input::Upstream => return text(self.upstream.as_deref(), out),
+            Input::Failure => return text(self.failure, out),
+            _ => None,
+        };
+        value.is_some_and(|value| number(value, out))
+    }
+}
+
 /// An exchange as policies see it.
 pub(crate) struct View<'a> {
     pub(crate) request: &'a RequestHead,
     /// The response, in the phases that have one.
     pub(crate) response: Option<(&'a ResponseHead, AnsweredBy)>,
+    /// How the exchange ended, in the phase `finished`.
+    pub(crate) ended: Option<&'a Ended>,
     pub(crate) peer: &'a Peer,
     pub(crate) origin: &'a Origin,
     pub(crate) original: Option<&'a Original>,
@@ -116,7 +151,15 @@ impl Facts for View<'_> {
                 Some(value) => value,
                 None => return false,
             },
-            Input::Status => return self.status(out),
+            Input::Status if self.ended.is_none() => return self.status(out),
+            Input::Status
+            | Input::RequestBodySize
+            | Input::ResponseBodySize
+            | Input::DurationMs
+            | Input::FirstByteMs
+            | Input::Attempts
+            | Input::Upstream
+            | Input::Failure => return self.ended.is_some_and(|ended| ended.input(input, out)),
             Input::ResponseHeader(name) => return self.response_field(name, out),
             Input::ResponseHeaderBase64(name) => {
                 let plain = Input::ResponseHeader(name.clone());
@@ -146,8 +189,7 @@ impl Facts for View<'_> {
                 Some(value) => value.as_bytes(),
                 None => return false,
             },
-            // Policies that ask for these are refused when they are configured, or get them
-            // in the phase `finished` only.
+            // Policies that ask for these are refused when they are configured.
             _ => return false,
         };
         out.extend_from_slice(value);
@@ -262,6 +304,11 @@ fn number(value: u64, out: &mut Vec<u8>) -> bool {
     true
 }
 
+fn text(value: Option<&str>, out: &mut Vec<u8>) -> bool {
+    out.extend_from_slice(value.unwrap_or_default().as_bytes());
+    value.is_some()
+}
+
 fn mark(is_present: bool, out: &mut Vec<u8>) -> bool {
     if is_present {
         out.push(b'1');
@@ -282,7 +329,9 @@ fn extension(path: &[u8], out: &mut Vec<u8>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::render::Rendered;
     use janua_http::head::Limits;
+    use janua_wasm::{Edit, Value, Verdict};
 
     fn ask(text: &str, input: &Input) -> Option<String> {
         let mut request = RequestHead::default();
@@ -297,7 +346,22 @@ mod tests {
             is_trusted: false,
             is_https: false,
         };
+        let mut variables = Variables::default();
+        let verdict = Verdict {
+            edits: [Edit::SetVariable {
+                name: "sub".into(),
+                value: Value::Literal(b"7"[..].into()),
+                is_secret: false,
+            }]
+            .into(),
+            ..Verdict::proceed()
+        };
+        variables
+            .edit("jwt", &verdict, &Rendered::default())
+            .unwrap();
         let view = View {
+            variables: &variables,
+            ended: None,
             request: &request,
             response: None,
             peer: &peer,
@@ -335,6 +399,18 @@ mod tests {
             (Input::Header(name("cookie")), Some("a=1; b=2; c=3")),
             (Input::HeaderPresent(name("x-empty")), Some("1")),
             (Input::HeaderPresent(name("x-none")), None),
+            (Input::Variable(name("jwt.sub")), Some("7")),
+            (Input::Variable(name("sub")), None),
+            (Input::HeaderBase64(name("x-a")), Some("MSwgMg==")),
+            (Input::HeaderBase64(name("x-empty")), Some("")),
+            (Input::HeaderBase64(name("x-none")), None),
+            (Input::QueryParameterBase64(name("x")), Some("QSBi")),
+            (Input::QueryParameterPresent(name("y")), Some("1")),
+            (Input::QueryParameterPresent(name("z")), None),
+            (
+                Input::ClientNetwork(PrefixLengths { ipv4: 24, ipv6: 48 }),
+                Some("192.0.2.0/24"),
+            ),
             (Input::Cookie(name("c")), Some("3")),
             (Input::CookiePresent(name("d")), None),
             (Input::QueryParameter(name("x")), Some("A b")),

@@ -158,7 +158,7 @@ fn constant(edits: &[Edit]) -> Option<ConstantEdits> {
 
 #[cfg(test)]
 mod tests {
-    use janua_wasm::{BucketOptions, Part};
+    use janua_wasm::{Annotation, BucketOptions, Part};
 
     use super::*;
 
@@ -199,7 +199,15 @@ mod tests {
         }
         let more = [
             Verdict {
-                note: Some("said each time".into()),
+                annotations: [Annotation {
+                    name: "note".into(),
+                    value: literal(),
+                }]
+                .into(),
+                ..Verdict::proceed()
+            },
+            Verdict {
+                response_edits: [removed()].into(),
                 ..Verdict::proceed()
             },
             Verdict {

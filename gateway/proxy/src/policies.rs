@@ -4,6 +4,7 @@
 mod effects;
 mod execute;
 mod failures;
+mod finished;
 
 use std::rc::Rc;
 
@@ -17,6 +18,8 @@ use crate::local_policy::{LocalPolicy, Prepared};
 use crate::snapshot::Use;
 use crate::trailers_only;
 use crate::verdict::{self, Made};
+
+pub(crate) use finished::finished_phase;
 
 /// Whether the effects of verdicts on shared state are carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,7 +317,8 @@ fn decide(
             exchange.note(name, failure.kind.word());
             let is_denied = policy_use.on_error == OnError::Deny || failure.kind.always_denies();
             let worker = &exchange.worker;
-            failures::log(policy, &failure, phase, matched, is_denied, worker);
+            let of = (&*matched.site().name, &*matched.route().terms.label);
+            failures::log(policy, &failure, phase, of, is_denied, worker);
             if !is_denied {
                 return Ok(None);
             }

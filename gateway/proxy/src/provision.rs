@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
-use janua_wasm::{Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec, Secrets};
+use janua_wasm::{
+    Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec, Secrets,
+};
 
 use crate::estate::Estate;
 use crate::snapshot::{Snapshot, Use};
@@ -96,7 +98,8 @@ impl<'a> Provision<'a> {
                 continue;
             };
             if let Some(missing) = policy.missing_grants(&secrets) {
-                self.found.push(refused(named, &ConfigureError::Grant(missing)));
+                self.found
+                    .push(refused(named, &ConfigureError::Grant(missing)));
             }
             self.check_use_of_grants(named, &policy, &secrets);
         }

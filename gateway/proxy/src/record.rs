@@ -20,6 +20,8 @@ pub(crate) struct Record {
     pub(crate) notes: Vec<(Box<str>, Box<str>)>,
     /// Words of policies for the log, each with its name, as `policy.name`.
     pub(crate) annotations: Vec<(Box<str>, Box<[u8]>)>,
+    /// When the head of the response was sent, if a policy will be told.
+    pub(crate) began: Option<Instant>,
     /// When the response was complete, if the clock was read then.
     pub(crate) ended: Option<Instant>,
     /// The attempts at endpoints of an upstream.

@@ -189,10 +189,11 @@ pub(crate) struct Site {
 pub(crate) struct Route {
     pub(crate) request: Box<[Use]>,
     /// In the order in which they run, which is the reverse of the file's order; the same
-    /// holds for `missing` and `response`.
+    /// holds for the phases after it.
     pub(crate) fetched: Box<[Use]>,
     pub(crate) missing: Box<[Use]>,
     pub(crate) response: Box<[Use]>,
+    pub(crate) finished: Box<[Use]>,
     pub(crate) target: Target,
     /// Responses are stored in the shared cache.
     pub(crate) caches: bool,
@@ -345,13 +346,17 @@ pub(crate) struct LocalSnapshot {
 }
 
 /// A worker's own handle on a route's terms.
-pub(crate) struct LocalTerms(pub(crate) Arc<Terms>);
+pub(crate) struct LocalTerms {
+    terms: Arc<Terms>,
+    /// The policies that are asked when an exchange has ended, in their order.
+    pub(crate) finished: Box<[Rc<LocalPolicy>]>,
+}
 
 impl std::ops::Deref for LocalTerms {
     type Target = Terms;
 
     fn deref(&self) -> &Terms {
-        &self.0
+        &self.terms
     }
 }
 
@@ -398,9 +403,16 @@ impl LocalSnapshot {
             let limits = listener.as_ref()?.client_limits.clone();
             limits.map(Rc::new)
         };
-        let local_terms = |route: &Route| Rc::new(LocalTerms(Arc::clone(&route.terms)));
+        let policies: Vec<Rc<LocalPolicy>> = policies.collect();
+        let local_terms = |route: &Route| {
+            let finished = route.finished.iter();
+            let finished = finished.filter_map(|used| policies.get(used.policy).cloned());
+            Rc::new(LocalTerms {
+                terms: Arc::clone(&route.terms),
+                finished: finished.collect(),
+            })
+        };
         Self {
-            policies: policies.collect(),
             routers: snapshot
                 .listeners
                 .iter()
@@ -413,6 +425,7 @@ impl LocalSnapshot {
                 .iter()
                 .map(|site| site.routes.iter().map(local_terms).collect())
                 .collect(),
+            policies,
             snapshot,
         }
     }

@@ -97,7 +97,9 @@ mod tests {
     fn a_variable_is_set_replaced_and_removed() {
         let mut variables = Variables::default();
         let mut set = |value, is_secret| {
-            variables.set("jwt.sub".to_owned(), value, is_secret).unwrap();
+            variables
+                .set("jwt.sub".to_owned(), value, is_secret)
+                .unwrap();
             (
                 variables.get("jwt.sub").map(<[u8]>::to_vec),
                 variables.logged().count(),

@@ -180,10 +180,10 @@ fn check_version(version: &str) -> Result<(), LoadError> {
 fn check_import(name: &str) -> Result<(), LoadError> {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     match interface.strip_prefix(PACKAGE) {
-        Some("values" | "subscriptions" | "effects" | "verdicts" | "log") => return check_version(version),
-        Some(
-            "key-value" | "signatures" | "outbound" | "seal" | "datasets" | "passwords",
-        ) => {
+        Some("values" | "subscriptions" | "effects" | "verdicts" | "log") => {
+            return check_version(version);
+        }
+        Some("key-value" | "signatures" | "outbound" | "seal" | "datasets" | "passwords") => {
             check_version(version)?;
             return Err(LoadError::NotSupported(interface.to_owned()));
         }

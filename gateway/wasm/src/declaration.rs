@@ -44,14 +44,16 @@ impl Declaration {
         at_most("fields that it owns", raw.owns.len(), MAX_OWNED)?;
         at_most("variables", raw.variables.len(), MAX_VARIABLES)?;
         at_most("names that it uses", raw.uses.len(), MAX_USES)?;
-        let owns: Vec<FieldPattern> = raw.owns.iter().map(|name| owned(name)).collect::<Result<_, _>>()?;
-        let uses = raw.uses.iter().map(|word| {
-            match permission(word)? {
-                permission @ (Permission::Use(..) | Permission::KeyValue) => Ok(permission),
-                other => Err(failed(format!(
-                    "it declares `{other}` as a name that it uses; that belongs to a phase"
-                ))),
-            }
+        let owns: Vec<FieldPattern> = raw
+            .owns
+            .iter()
+            .map(|name| owned(name))
+            .collect::<Result<_, _>>()?;
+        let uses = raw.uses.iter().map(|word| match permission(word)? {
+            permission @ (Permission::Use(..) | Permission::KeyValue) => Ok(permission),
+            other => Err(failed(format!(
+                "it declares `{other}` as a name that it uses; that belongs to a phase"
+            ))),
         });
         let mut declaration = Self {
             uses: uses.collect::<Result<_, _>>()?,

@@ -174,8 +174,15 @@ mod tests {
     #[test]
     fn every_permission_needs_a_grant_unless_the_policy_is_bundled() {
         let wanted = permissions(&["respond", "edit:header:x-user"]);
-        assert_eq!(grants(false, &["respond"]).missing(&wanted), permissions(&["edit:header:x-user"]));
-        assert!(grants(false, &["respond", "edit:header:x-*"]).missing(&wanted).is_empty());
+        assert_eq!(
+            grants(false, &["respond"]).missing(&wanted),
+            permissions(&["edit:header:x-user"])
+        );
+        assert!(
+            grants(false, &["respond", "edit:header:x-*"])
+                .missing(&wanted)
+                .is_empty()
+        );
         assert!(grants(true, &[]).missing(&wanted).is_empty());
     }
 

@@ -78,10 +78,15 @@ impl Interner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::{Annotation, Value};
 
     fn verdict(note: usize) -> Verdict {
         Verdict {
-            note: Some(note.to_string().into()),
+            annotations: [Annotation {
+                name: "note".into(),
+                value: Value::Literal(note.to_string().into_bytes().into()),
+            }]
+            .into(),
             ..Verdict::proceed()
         }
     }

@@ -70,7 +70,7 @@ pub use permission::FieldPattern;
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use verdict::{
-    AbsentKey, Annotation, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
-    PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
+    AbsentKey, Annotation, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part,
+    Purge, PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
 };
 pub use worker::{Decision, WorkerPolicy};

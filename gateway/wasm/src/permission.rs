@@ -177,6 +177,10 @@ impl FieldPattern {
             Some(start) => (start, true),
             None => (text, false),
         };
+        // A star is valid in the name of a field, but nobody would mean it.
+        if name.contains('*') {
+            return None;
+        }
         let is_everything = is_prefix && name.is_empty();
         let name = match is_everything {
             true => Box::default(),

@@ -26,8 +26,12 @@ pub struct Plan {
 pub(crate) struct May(Vec<Permission>);
 
 impl Plan {
-    /// Checks the lists of a phase. `sensitive` are positions in `inputs`.
-    pub(crate) fn new(
+    /// Checks the lists of a phase. `sensitive` are positions in `inputs`. The verdicts of
+    /// this plan may do nothing yet.
+    ///
+    /// # Errors
+    /// Too many inputs, or a position without one.
+    pub fn new(
         inputs: Vec<Input>,
         references: Vec<Input>,
         sensitive: &[u32],

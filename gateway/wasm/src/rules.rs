@@ -247,9 +247,8 @@ pub(crate) fn annotation_name(name: &str) -> Result<Box<str>, Violation> {
 
 fn identifier(what: &str, name: &str, others: &[u8]) -> Result<Box<str>, Violation> {
     at_most(&format!("bytes of {what}"), name.len(), MAX_WORD)?;
-    let fits = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || others.contains(&byte)
-    };
+    let fits =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || others.contains(&byte);
     match !name.is_empty() && name.bytes().all(fits) {
         true => Ok(name.into()),
         false => Err(format!(

@@ -68,11 +68,13 @@ impl Verdict {
 
     /// The effects, each with the index of its first value.
     pub fn indexed_effects(&self) -> impl Iterator<Item = (usize, &Effect)> {
-        self.effects.iter().scan(self.before_effects(), |next, effect| {
-            let index = *next;
-            *next += effect.value_count();
-            Some((index, effect))
-        })
+        self.effects
+            .iter()
+            .scan(self.before_effects(), |next, effect| {
+                let index = *next;
+                *next += effect.value_count();
+                Some((index, effect))
+            })
     }
 
     /// The index of the outcome's first value.

@@ -1,8 +1,11 @@
 //! The restricted WASI 0.2 that policies are linked with.
 //!
 //! There are no environment variables, arguments, files, sockets or name lookups.
-//! Output goes to the log. Clocks and random numbers work, but the verdict of a
-//! call that reads one is not reused. A call that waits traps.
+//! Output goes to the log. Clocks and random numbers work, but the verdict of a call that
+//! reads the wall clock or secure random numbers is not reused. The monotonic clock and the
+//! insecure random numbers are what schedulers and hash maps of languages read: they are
+//! free, and a policy whose verdict depends on them is found by the samples. A call that
+//! waits traps.
 //!
 //! The synchronous `wasi:io` of `wasmtime-wasi` is not used: it blocks the thread,
 //! and inside a tokio runtime, which every worker has, it panics even when a stream
@@ -40,14 +43,14 @@ const WAITS: &str = "a policy cannot wait: it called wasi:io/poll, for example b
 /// same order in each, which an attacker cannot predict.
 static SEED: LazyLock<[u8; 16]> = LazyLock::new(process_key);
 
-/// A context without any access to the host. A clock that is read sets `impure`.
+/// A context without any access to the host. The wall clock sets `impure` when it is read.
 pub(crate) fn restricted(impure: &Arc<AtomicBool>) -> WasiCtx {
     WasiCtx::builder()
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
-        .wall_clock(RecordingClock::new(impure))
-        .monotonic_clock(RecordingClock::new(impure))
+        .wall_clock(WallClock(Arc::clone(impure)))
+        .monotonic_clock(MonotonicClock(Instant::now()))
         .build()
 }
 
@@ -89,47 +92,36 @@ pub(crate) fn add_to_linker(l: &mut Linker<HostState>) -> Result<()> {
 }
 
 /// A clock that records that it was read.
-struct RecordingClock {
-    impure: Arc<AtomicBool>,
-    origin: Instant,
-}
+struct WallClock(Arc<AtomicBool>);
 
-impl RecordingClock {
-    fn new(impure: &Arc<AtomicBool>) -> Self {
-        Self {
-            impure: Arc::clone(impure),
-            origin: Instant::now(),
-        }
-    }
-}
-
-impl HostWallClock for RecordingClock {
+impl HostWallClock for WallClock {
     fn resolution(&self) -> Duration {
         Duration::from_millis(1)
     }
 
     fn now(&self) -> Duration {
-        self.impure.store(true, Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
         SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default()
     }
 }
 
-impl HostMonotonicClock for RecordingClock {
+/// The time since the instance was made.
+struct MonotonicClock(Instant);
+
+impl HostMonotonicClock for MonotonicClock {
     fn resolution(&self) -> u64 {
         1_000_000
     }
 
     fn now(&self) -> u64 {
-        self.impure.store(true, Ordering::Relaxed);
-        u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(self.0.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
 impl HostState {
-    fn random(&mut self, len: u64) -> Result<Vec<u8>> {
-        self.mark_impure();
+    fn random(len: u64) -> Result<Vec<u8>> {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         if len > MAX_CHUNK {
             bail!("{len} random bytes were requested at once, and {MAX_CHUNK} is the most");
@@ -142,37 +134,37 @@ impl HostState {
         Ok(bytes)
     }
 
-    fn random_u64(&mut self) -> Result<u64> {
-        let bytes = self.random(8)?;
+    fn random_u64() -> Result<u64> {
+        let bytes = Self::random(8)?;
         Ok(bytes.iter().fold(0, |n, &byte| n << 8 | u64::from(byte)))
     }
 }
 
 impl random::random::Host for HostState {
     fn get_random_bytes(&mut self, len: u64) -> Result<Vec<u8>> {
-        self.random(len)
+        self.mark_impure();
+        Self::random(len)
     }
 
     fn get_random_u64(&mut self) -> Result<u64> {
-        self.random_u64()
+        self.mark_impure();
+        Self::random_u64()
     }
 }
 
 impl random::insecure::Host for HostState {
     fn get_insecure_random_bytes(&mut self, len: u64) -> Result<Vec<u8>> {
-        self.random(len)
+        Self::random(len)
     }
 
     fn get_insecure_random_u64(&mut self) -> Result<u64> {
-        self.random_u64()
+        Self::random_u64()
     }
 }
 
 impl random::insecure_seed::Host for HostState {
-    /// The same in every instance. Rust's hash maps read it once per instance, so one
-    /// verdict of an instance is not reused.
+    /// The same in every instance, so that the order of hash maps is the same for a sample.
     fn insecure_seed(&mut self) -> Result<(u64, u64)> {
-        self.mark_impure();
         let seed = u128::from_le_bytes(*SEED);
         Ok(((seed >> 64) as u64, seed as u64))
     }

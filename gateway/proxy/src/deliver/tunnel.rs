@@ -68,7 +68,8 @@ pub(super) async fn deliver(
     let head = &mut exchange.heads.response;
     let clock = (&exchange.worker.clock, exchange.now);
     let outgoing = responder.upgrade(head, protocol, clock);
-    exchange.record.status = Some(head.status);
+    let status = head.status;
+    exchange.record_begin(status);
     // `_picked` counts the tunnel as a connection of its endpoint.
     let (mut upstream, _picked) = response.into_parts();
     outgoing.writer.flush().await.map_err(client_gone)?;

@@ -50,9 +50,7 @@ pub(super) fn carry_out(
             edits: verdict::response_edits(verdict, rendered)?,
         });
     }
-    if !verdict.annotations.is_empty() {
-        annotate(exchange, decided, rendered);
-    }
+    annotate(exchange, decided.policy, verdict, rendered);
     if !verdict.effects.is_empty()
         && let Some(refusal) = affect(exchange, question, decided, rendered)?
     {
@@ -119,13 +117,15 @@ fn edit(
 }
 
 /// Records the words of a verdict for the access log.
-fn annotate(exchange: &mut Exchange, decided: Decided<'_>, rendered: &Rendered) {
-    if !exchange.is_logged() {
+pub(super) fn annotate(
+    exchange: &mut Exchange,
+    policy: &str,
+    verdict: &Verdict,
+    rendered: &Rendered,
+) {
+    if verdict.annotations.is_empty() || !exchange.is_logged() {
         return;
     }
-    let Decided {
-        policy, verdict, ..
-    } = decided;
     let first = verdict.annotations_value_index();
     for (place, annotation) in (first..).zip(&verdict.annotations) {
         let Some(value) = rendered.get(place, &annotation.value) else {

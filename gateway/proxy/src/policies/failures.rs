@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use janua_wasm::{FailureKind, Phase, Policy, PolicyFailure};
 
-use crate::exchange::Matched;
 use crate::worker::Worker;
 
 /// Logs a failure, or counts it and has the count said a second later.
@@ -15,7 +14,7 @@ pub(super) fn log(
     policy: &Arc<Policy>,
     failure: &PolicyFailure,
     phase: Phase,
-    matched: &Matched,
+    (site, route): (&str, &str),
     is_denied: bool,
     worker: &Rc<Worker>,
 ) {
@@ -29,8 +28,8 @@ pub(super) fn log(
     let line = Line {
         error: failure.to_string(),
         phase,
-        site: matched.site().name.clone(),
-        route: matched.route().terms.label.clone(),
+        site: site.into(),
+        route: route.into(),
         is_denied,
     };
     if let Some(unreported) = policy.admit_failure(now_ms) {
@@ -51,7 +50,7 @@ pub(super) fn log(
 struct Line {
     error: String,
     phase: Phase,
-    site: Arc<str>,
+    site: Box<str>,
     route: Box<str>,
     is_denied: bool,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{AccessLog, BATCH_BYTES, Clock, FIELDS, Format, Note, Record, write_line};
+use super::{AccessLog, BATCH_BYTES, Clock, FIELDS, Format, Note, Record, Word, write_line};
 use crate::metrics::Counter;
 use crate::sink::{Destination, Sink};
 
@@ -40,14 +40,28 @@ const FULL: Record<'static> = Record {
     failure: Some("connection_timeout"),
     notes: &[
         Note {
-            policy: "jwt",
+            of: "jwt",
             text: "subject 7",
         },
         Note {
-            policy: "canary",
+            of: "canary",
             text: "new",
         },
     ],
+    annotations: &[
+        Word {
+            name: "jwt.note",
+            value: b"fresh\n",
+        },
+        Word {
+            name: "canary.group",
+            value: b"b",
+        },
+    ],
+    variables: &[Word {
+        name: "jwt.sub",
+        value: b"\xff7",
+    }],
     user_agent: Some(b"curl/8.5.0"),
     referer: Some(b"https://example.com/"),
 };
@@ -70,6 +84,8 @@ const BARE: Record<'static> = Record {
     upstream_total_us: None,
     failure: None,
     notes: &[],
+    annotations: &[],
+    variables: &[],
     user_agent: None,
     referer: None,
     ..FULL
@@ -87,8 +103,15 @@ fn expected(record: &Record<'_>) -> Value {
     let notes: Vec<String> = record
         .notes
         .iter()
-        .map(|note| format!("{}: {}", note.policy, note.text))
+        .map(|note| format!("{}: {}", note.of, note.text))
         .collect();
+    let words = |words: &[Word<'_>]| {
+        let words = words
+            .iter()
+            .map(|word| (word.name.to_owned(), text(word.value)));
+        let words: serde_json::Map<_, _> = words.collect();
+        (!words.is_empty()).then_some(words)
+    };
     let mut object = json!({
         "request_id": text(record.request_id),
         "client_ip": record.client_ip.to_string(),
@@ -117,6 +140,8 @@ fn expected(record: &Record<'_>) -> Value {
         "upstream_total_us": record.upstream_total_us,
         "failure": record.failure,
         "notes": (!notes.is_empty()).then_some(notes),
+        "annotations": words(record.annotations),
+        "variables": words(record.variables),
         "user_agent": record.user_agent.map(text),
         "referer": record.referer.map(text),
     });
@@ -149,6 +174,7 @@ fn a_json_line_holds_every_field_of_the_table_in_its_order() {
             Value::String(_) => "string",
             Value::Number(_) => "number",
             Value::Array(_) => "array of strings",
+            Value::Object(_) => "object of strings",
             other => panic!("{}: {other}", field.name),
         };
         assert_eq!(kind, field.kind, "{}", field.name);
@@ -175,7 +201,8 @@ fn the_text_format_is_combined_and_the_rest() {
          cache_detail=\"rule:assets\" upstream=\"sales\" \
          endpoint=\"127.0.0.1:5006\" upstream_connect_us=120 upstream_head_us=900 \
          upstream_total_us=1400 failure=\"connection_timeout\" notes=\"jwt: subject 7\" \
-         notes=\"canary: new\"\n"
+         notes=\"canary: new\" annotations=\"jwt.note=fresh\\x0A\" \
+         annotations=\"canary.group=b\" variables=\"jwt.sub=\\xFF7\"\n"
     );
     assert_eq!(
         line(Format::Text, &BARE),
@@ -236,10 +263,20 @@ fn with_record<R>((bytes, texts, numbers, ip): &Pieces, act: impl FnOnce(&Record
     let bytes = bytes.each_ref().map(Option::as_deref);
     let texts = texts.each_ref().map(Option::as_deref);
     let note = Note {
-        policy: texts[6].unwrap_or_default(),
+        of: texts[6].unwrap_or_default(),
         text: texts[7].unwrap_or_default(),
     };
     let notes = [note; 2];
+    let words = [
+        Word {
+            name: "a.b",
+            value: bytes[1].unwrap_or_default(),
+        },
+        Word {
+            name: "a.c",
+            value: bytes[2].unwrap_or_default(),
+        },
+    ];
     act(&Record {
         time_unix_millis: numbers[0].unwrap_or(0),
         request_id: bytes[0].unwrap_or_default(),
@@ -269,6 +306,8 @@ fn with_record<R>((bytes, texts, numbers, ip): &Pieces, act: impl FnOnce(&Record
         upstream_total_us: numbers[7],
         failure: texts[3],
         notes: if texts[7].is_some() { &notes } else { &[] },
+        annotations: if texts[7].is_some() { &words } else { &[] },
+        variables: if texts[6].is_some() { &words[1..] } else { &[] },
         user_agent: bytes[4],
         referer: bytes[5],
     })

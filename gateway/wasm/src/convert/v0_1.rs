@@ -53,9 +53,7 @@ pub(crate) fn description(raw: subscriptions::Description) -> Description {
     }
 }
 
-pub(crate) fn subscription(
-    raw: subscriptions::Subscription,
-) -> Result<RawSubscription, Violation> {
+pub(crate) fn subscription(raw: subscriptions::Subscription) -> Result<RawSubscription, Violation> {
     let phases = raw.phases.into_iter().map(phase);
     Ok(RawSubscription {
         phases: phases.collect::<Result<_, _>>()?,
@@ -68,7 +66,9 @@ pub(crate) fn subscription(
 
 fn phase(raw: subscriptions::Phase) -> Result<RawPhase, Violation> {
     let inputs = |list: &[subscriptions::Input]| {
-        let converted = list.iter().map(|raw_input| input(raw_input, &raw.references));
+        let converted = list
+            .iter()
+            .map(|raw_input| input(raw_input, &raw.references));
         converted.collect::<Result<_, Violation>>()
     };
     Ok(RawPhase {
@@ -135,7 +135,9 @@ fn lookup(
     raw: &subscriptions::Lookup,
     references: &[subscriptions::Input],
 ) -> Result<Lookup, Violation> {
-    let key = usize::try_from(raw.key).ok().and_then(|at| references.get(at));
+    let key = usize::try_from(raw.key)
+        .ok()
+        .and_then(|at| references.get(at));
     let key = match key {
         Some(subscriptions::Input::Lookup(_)) => {
             return Err("the key of a look-up is a look-up itself".to_owned());
@@ -183,9 +185,15 @@ pub(crate) fn verdict(
     let response_edits = response_edits
         .map(|raw| edit::of_response(raw, rules))
         .collect::<Result<_, Violation>>()?;
-    let effects = raw.effects.into_iter().map(|raw| effect::effect(raw, rules));
+    let effects = raw
+        .effects
+        .into_iter()
+        .map(|raw| effect::effect(raw, rules));
     let effects = effects.collect::<Result<_, Unusable>>()?;
-    let annotations = raw.annotations.into_iter().map(|raw| annotation(raw, rules));
+    let annotations = raw
+        .annotations
+        .into_iter()
+        .map(|raw| annotation(raw, rules));
     let annotations = annotations.collect::<Result<_, Violation>>()?;
     let reuse = match raw.reuse {
         verdicts::Reuse::Never => Reuse::Never,

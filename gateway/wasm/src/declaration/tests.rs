@@ -86,7 +86,10 @@ fn permissions_belong_to_phases() {
         ("edit:header:x-a", "request"),
         ("edit:header:connection", ""),
         ("edit:set-path", "request"),
-        ("edit:response-header:x-a", "request fetched missing response"),
+        (
+            "edit:response-header:x-a",
+            "request fetched missing response",
+        ),
         ("edit:set-status", "request fetched missing response"),
         ("effect:take", "request"),
         ("effect:tag", "fetched"),

@@ -4,6 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 use proptest::prelude::*;
 
 use super::*;
+use crate::verdict::{Annotation, Value};
 
 /// Every key has the same hash.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +28,11 @@ impl Hasher for Always {
 
 fn verdict(of: &[u8]) -> Rc<Verdict> {
     Rc::new(Verdict {
-        note: Some(format!("{of:?}").into()),
+        annotations: [Annotation {
+            name: "note".into(),
+            value: Value::Literal(format!("{of:?}").into_bytes().into()),
+        }]
+        .into(),
         ..Verdict::proceed()
     })
 }

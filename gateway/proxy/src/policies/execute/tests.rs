@@ -43,11 +43,7 @@ async fn exchange(kit: &Kit) -> (Counted, Matched) {
 
 /// A plan whose only input is the field `X-User`.
 fn plan() -> Plan {
-    Plan {
-        inputs: vec![Input::Header("x-user".into())],
-        references: Vec::new(),
-        sensitive: vec![false],
-    }
+    Plan::new(vec![Input::Header("x-user".into())], Vec::new(), &[]).unwrap()
 }
 
 fn literal(text: &str) -> Value {
@@ -62,6 +58,11 @@ fn user(before: &str) -> Value {
 fn set(name: &str, value: Value) -> Edit {
     let name = name.into();
     Edit::SetHeader { name, value }
+}
+
+fn append(name: &str, value: Value) -> Edit {
+    let name = name.into();
+    Edit::AppendHeader { name, value }
 }
 
 fn reply(status: u16, name: &str, value: Value) -> Reply {
@@ -98,7 +99,7 @@ fn verdict(edits: Vec<Edit>, effects: Vec<Effect>, outcome: Outcome) -> Rc<Verdi
         outcome,
         edits: edits.into(),
         effects: effects.into(),
-        note: None,
+        ..Verdict::proceed()
     })
 }
 
@@ -119,6 +120,7 @@ fn carry(
     let prepared = Prepared::new(verdict, "test", buckets);
     let decided = Decided {
         policy: "test",
+        place: 0,
         plan: &plan(),
         verdict,
         prepared: Some(&prepared),
@@ -277,7 +279,7 @@ async fn values_are_worked_out_before_the_first_edit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_ends_the_effects_and_takes_the_place_of_the_outcome() {
-    run(async {
+    run(Box::pin(async {
         let (kit, endpoint) = kit();
         let _upstream = store(&kit, &endpoint).await;
         let mut exchange = exchange(&kit).await;
@@ -301,7 +303,7 @@ async fn a_refusal_ends_the_effects_and_takes_the_place_of_the_outcome() {
         let buckets = ["a", "b", "c"].map(|bucket| left(&mut exchange, bucket));
         assert_eq!(buckets, [1, 2, 2]);
         assert!(is_stored(&kit).await);
-    })
+    }))
     .await;
 }
 
@@ -323,13 +325,17 @@ async fn an_edit_that_cannot_stand_ends_it_before_the_effects() {
 async fn each_phase_edits_what_is_its_own() {
     run(async {
         let (kit, _endpoint) = kit();
-        let edits = verdict(vec![set("x-a", user(""))], Vec::new(), Outcome::Proceed);
+        let edits = Rc::new(Verdict {
+            edits: [set("x-a", user(""))].into(),
+            response_edits: [set("x-b", user("later ")), append("x-b", literal("two"))].into(),
+            ..Verdict::proceed()
+        });
         let ann = Some(&b"ann"[..]);
-        for (phase, request, response, deferred) in [
-            (Phase::Request, ann, None, 0),
-            (Phase::Fetched, None, ann, 0),
-            (Phase::Missing, None, None, 1),
-            (Phase::Response, None, ann, 0),
+        for (phase, request, response) in [
+            (Phase::Request, ann, None),
+            (Phase::Fetched, None, ann),
+            (Phase::Missing, None, None),
+            (Phase::Response, None, ann),
         ] {
             let mut exchange = exchange(&kit).await;
             carry(&mut exchange, phase, Carry::Out, &edits).unwrap();
@@ -337,7 +343,15 @@ async fn each_phase_edits_what_is_its_own() {
             let heads = &exchange.heads;
             assert_eq!(heads.request.fields.get(b"x-a"), request, "{phase:?}");
             assert_eq!(heads.response.fields.get(b"x-a"), response, "{phase:?}");
-            assert_eq!(exchange.deferred_edits.len(), deferred, "{phase:?}");
+            // Of the phases in which there are such edits, none is left to the proxy to check.
+            let [pending] = &exchange.response_edits[..] else {
+                panic!("{phase:?}");
+            };
+            let expected = [
+                set("x-b", literal("later ann")),
+                append("x-b", literal("two")),
+            ];
+            assert_eq!(pending.edits, expected, "{phase:?}");
         }
     })
     .await;

@@ -36,9 +36,7 @@ pub(super) fn of_response(raw: verdicts::Edit, rules: &Rules<'_>) -> Result<Edit
 
 fn variable_only(raw: verdicts::Edit, rules: &Rules<'_>) -> Result<Edit, Violation> {
     match (raw, rules.phase) {
-        (raw @ verdicts::Edit::SetVariable(_), Phase::Missing) => {
-            edit(raw, Head::Response, rules)
-        }
+        (raw @ verdicts::Edit::SetVariable(_), Phase::Missing) => edit(raw, Head::Response, rules),
         _ => Err(format!(
             "there is no head to edit in the phase `{}`",
             rules.phase.name()

@@ -1,7 +1,7 @@
 use super::*;
-use crate::grants::Grants;
-use crate::plan::Plan;
-use crate::verdict::{CacheLookup, Effect, ParameterName, QueryKey, Storage};
+use crate::bindings::v0_1::janua::policy::effects as fx;
+use crate::plan::{May, Plan};
+use crate::verdict::{CacheLookup, Edit, Effect, ParameterName, QueryKey, Storage};
 
 fn parts(text: &str) -> raw::Value {
     vec![raw::Part::Literal(text.to_owned())]
@@ -15,31 +15,47 @@ fn empty_reply() -> raw::Reply {
     }
 }
 
-fn take() -> raw::Effect {
-    raw::Effect::Take(raw::Take {
-        bucket: String::new(),
-        key: Vec::new(),
-        absent: raw::AbsentKey::Share,
-        tokens: 1,
-        period_ms: 1,
-        burst: 0,
-        cost: 1,
+fn reply_with(name: &str) -> raw::Reply {
+    raw::Reply {
+        headers: vec![header(name)],
+        ..empty_reply()
+    }
+}
+
+fn header(name: &str) -> raw::Header {
+    raw::Header {
+        name: name.to_owned(),
+        value: parts("1"),
+    }
+}
+
+fn take() -> fx::Effect {
+    fx::Effect::Take(fx::Take {
+        bucket: fx::Bucket {
+            name: String::new(),
+            key: Vec::new(),
+            absent: fx::AbsentKey::Share,
+            tokens: 1,
+            period_ms: 1,
+            burst: 0,
+        },
+        cost: fx::Cost::Tokens(1),
         otherwise: empty_reply(),
     })
 }
 
-fn lookup() -> raw::CacheLookup {
-    raw::CacheLookup {
-        query: raw::QueryKey::Whole,
+fn lookup() -> fx::CacheLookup {
+    fx::CacheLookup {
+        query: fx::QueryKey::Whole,
         vary_on: Vec::new(),
         bypass: None,
     }
 }
 
-fn rule() -> raw::CacheRule {
-    raw::CacheRule {
+fn rule() -> fx::CacheRule {
+    fx::CacheRule {
         name: "assets".to_owned(),
-        store: raw::Storage::Seconds(60),
+        store: fx::Storage::Seconds(60),
         browser: None,
         cdn: None,
         stale_while_revalidate: None,
@@ -48,31 +64,32 @@ fn rule() -> raw::CacheRule {
     }
 }
 
-fn purge(scope: raw::PurgeScope) -> raw::Effect {
-    raw::Effect::Purge(raw::Purge { scope, soft: true })
+fn purge(scope: fx::PurgeScope) -> fx::Effect {
+    fx::Effect::Purge(fx::Purge { scope, soft: true })
 }
 
-fn checked(
-    phase: Phase,
-    grants: &[&str],
-    outcome: raw::Outcome,
-    edits: Vec<raw::Edit>,
-    effects: Vec<raw::Effect>,
-) -> Result<Verdict, Violation> {
-    let plan = Plan::new(vec![Input::Path], vec![Input::ClientIp], &[]).unwrap();
-    let given: Vec<String> = grants.iter().map(ToString::to_string).collect();
-    let grants = Grants::new(false, &given);
+/// A verdict that does nothing.
+fn nothing() -> verdicts::Verdict {
+    verdicts::Verdict {
+        outcome: verdicts::Outcome::Proceed,
+        edits: Vec::new(),
+        response_edits: Vec::new(),
+        effects: Vec::new(),
+        reuse: verdicts::Reuse::Never,
+        annotations: Vec::new(),
+    }
+}
+
+/// Checks a verdict of a policy that declared these permissions for the phase.
+fn checked(phase: Phase, may: &[&str], raw: verdicts::Verdict) -> Result<Verdict, Violation> {
+    let inputs = vec![Input::Path, Input::Cookie("a".into())];
+    let mut plan = Plan::new(inputs, vec![Input::ClientIp], &[]).unwrap();
+    let may = may.iter().map(|word| Permission::parse(word).unwrap());
+    plan.may = May::new(may.collect());
     let rules = Rules {
         phase,
         plan: &plan,
-        grants: &grants,
-    };
-    let raw = raw::Verdict {
-        outcome,
-        edits,
-        effects,
-        reuse: raw::Reuse::Never,
-        note: None,
+        variables: &["user".into()],
     };
     match verdict(raw, &rules) {
         Ok((verdict, _)) => Ok(verdict),
@@ -80,8 +97,58 @@ fn checked(
     }
 }
 
-/// Checks one effect, with every grant.
-fn effect_in(phase: Phase, effect: raw::Effect) -> Result<Verdict, Violation> {
+fn outcome(raw: verdicts::Outcome) -> verdicts::Verdict {
+    verdicts::Verdict {
+        outcome: raw,
+        ..nothing()
+    }
+}
+
+fn edit(raw: verdicts::Edit) -> verdicts::Verdict {
+    verdicts::Verdict {
+        edits: vec![raw],
+        ..nothing()
+    }
+}
+
+fn response_edit(raw: verdicts::Edit) -> verdicts::Verdict {
+    verdicts::Verdict {
+        response_edits: vec![raw],
+        ..nothing()
+    }
+}
+
+fn effect(raw: fx::Effect) -> verdicts::Verdict {
+    verdicts::Verdict {
+        effects: vec![raw],
+        ..nothing()
+    }
+}
+
+fn annotation_of(name: &str, value: raw::Value) -> verdicts::Verdict {
+    let name = name.to_owned();
+    verdicts::Verdict {
+        annotations: vec![verdicts::Annotation { name, value }],
+        ..nothing()
+    }
+}
+
+fn later() -> raw::Named {
+    raw::Named {
+        name: "later".to_owned(),
+        arguments: Vec::new(),
+    }
+}
+
+fn later_constant() -> raw::NamedConstant {
+    raw::NamedConstant {
+        name: "later".to_owned(),
+        arguments: Vec::new(),
+    }
+}
+
+/// Checks one effect of a policy that declared every effect.
+fn effect_in(phase: Phase, raw: fx::Effect) -> Result<Verdict, Violation> {
     let all = [
         "effect:take",
         "effect:cache-lookup",
@@ -92,60 +159,52 @@ fn effect_in(phase: Phase, effect: raw::Effect) -> Result<Verdict, Violation> {
         "effect:choose-upstream",
         "effect:ban",
     ];
-    checked(phase, &all, raw::Outcome::Proceed, vec![], vec![effect])
+    checked(phase, &all, effect(raw))
 }
 
-fn lookup_of(change: impl FnOnce(&mut raw::CacheLookup)) -> Result<Verdict, Violation> {
+fn lookup_of(change: impl FnOnce(&mut fx::CacheLookup)) -> Result<Verdict, Violation> {
     let mut lookup = lookup();
     change(&mut lookup);
-    effect_in(Phase::Request, raw::Effect::CacheLookup(lookup))
+    effect_in(Phase::Request, fx::Effect::CacheLookup(lookup))
 }
 
-fn rule_of(change: impl FnOnce(&mut raw::CacheRule)) -> Result<Verdict, Violation> {
+fn rule_of(change: impl FnOnce(&mut fx::CacheRule)) -> Result<Verdict, Violation> {
     let mut rule = rule();
     change(&mut rule);
-    effect_in(Phase::Fetched, raw::Effect::CacheRule(rule))
+    effect_in(Phase::Fetched, fx::Effect::CacheRule(rule))
 }
 
 /// An effect's name, a function that creates one, and the phases that it belongs to.
-type Belongs = (&'static str, fn() -> raw::Effect, &'static [Phase]);
+type Belongs = (&'static str, fn() -> fx::Effect, &'static [Phase]);
 
 const EFFECTS: [Belongs; 5] = [
     ("take", take, &[Phase::Request]),
     (
         "cache-lookup",
-        || raw::Effect::CacheLookup(lookup()),
+        || fx::Effect::CacheLookup(lookup()),
         &[Phase::Request],
     ),
     (
         "cache-rule",
-        || raw::Effect::CacheRule(rule()),
+        || fx::Effect::CacheRule(rule()),
         &[Phase::Fetched],
     ),
-    ("tag", || raw::Effect::Tag(parts("a")), &[Phase::Fetched]),
+    ("tag", || fx::Effect::Tag(parts("a")), &[Phase::Fetched]),
     (
         "purge",
-        || purge(raw::PurgeScope::Site),
+        || purge(fx::PurgeScope::Site),
         &[Phase::Request, Phase::Response],
     ),
 ];
 
 #[test]
-fn effects_belong_to_phases_and_need_a_grant() {
+fn effects_belong_to_phases_and_are_declared() {
     for (name, make, phases) in EFFECTS {
-        let grant = format!("effect:{name}");
+        let declared = format!("effect:{name}");
         for phase in Phase::ALL {
-            let with = |grants: &[&str]| {
-                checked(
-                    phase,
-                    grants,
-                    raw::Outcome::Proceed,
-                    Vec::new(),
-                    vec![make()],
-                )
-            };
+            let with = |may: &[&str]| checked(phase, may, effect(make()));
             if !phases.contains(&phase) {
-                let words = with(&[&grant]).unwrap_err();
+                let words = with(&[&declared]).unwrap_err();
                 assert!(
                     words.starts_with(&format!("`{name}` belongs to the phase")),
                     "{words}"
@@ -153,17 +212,17 @@ fn effects_belong_to_phases_and_need_a_grant() {
                 assert!(words.ends_with(&format!("`{}`", phase.name())), "{words}");
                 continue;
             }
-            assert_eq!(with(&[&grant]).unwrap().effects.len(), 1, "{name}");
+            assert_eq!(with(&[&declared]).unwrap().effects.len(), 1, "{name}");
             let other = if name == "tag" {
                 "effect:purge"
             } else {
                 "effect:tag"
             };
             let words = with(&[other]).unwrap_err();
-            assert!(words.contains(&format!("{grant:?}")), "{words}");
+            assert!(words.contains(&format!("declare `{declared}`")), "{words}");
         }
     }
-    let words = effect_in(Phase::Missing, purge(raw::PurgeScope::Site)).unwrap_err();
+    let words = effect_in(Phase::Missing, purge(fx::PurgeScope::Site)).unwrap_err();
     assert_eq!(
         words,
         "`purge` belongs to the phases `request` and `response` and was given in `missing`"
@@ -171,8 +230,167 @@ fn effects_belong_to_phases_and_need_a_grant() {
 }
 
 #[test]
+fn what_is_younger_than_this_version_is_refused_by_its_name() {
+    let reuse = verdicts::Verdict {
+        reuse: verdicts::Reuse::Named(later_constant()),
+        ..nothing()
+    };
+    let part = vec![raw::Part::Named(later_constant())];
+    for verdict in [
+        outcome(verdicts::Outcome::Named(later())),
+        edit(verdicts::Edit::Named(later())),
+        response_edit(verdicts::Edit::Named(later())),
+        effect(fx::Effect::Named(later())),
+        annotation_of("a", part),
+        reuse,
+    ] {
+        let words = checked(Phase::Request, &[], verdict).unwrap_err();
+        assert!(
+            words.starts_with("this version does not know the "),
+            "{words}"
+        );
+        assert!(words.ends_with("\"later\""), "{words}");
+    }
+}
+
+#[test]
+fn edits_are_declared() {
+    let set = |name: &str| verdicts::Edit::SetHeader(header(name));
+    let path = || verdicts::Edit::SetPath(parts("/a"));
+    for (phase, word, verdict, is_allowed) in [
+        (Phase::Request, "edit:header:x-a", edit(set("X-A")), true),
+        (Phase::Request, "edit:header:x-*", edit(set("x-a")), true),
+        (Phase::Request, "edit:header:x-b", edit(set("x-a")), false),
+        (
+            Phase::Request,
+            "edit:response-header:x-a",
+            edit(set("x-a")),
+            false,
+        ),
+        (
+            Phase::Request,
+            "edit:response-header:x-a",
+            response_edit(set("x-a")),
+            true,
+        ),
+        (
+            Phase::Request,
+            "edit:header:x-a",
+            response_edit(set("x-a")),
+            false,
+        ),
+        (
+            Phase::Missing,
+            "edit:response-header:x-a",
+            response_edit(set("x-a")),
+            true,
+        ),
+        (
+            Phase::Missing,
+            "edit:response-header:x-a",
+            edit(set("x-a")),
+            false,
+        ),
+        (
+            Phase::Response,
+            "edit:response-header:x-a",
+            edit(set("x-a")),
+            true,
+        ),
+        (
+            Phase::Response,
+            "edit:response-header:x-a",
+            response_edit(set("x-a")),
+            false,
+        ),
+        (Phase::Request, "edit:set-path", edit(path()), true),
+        (Phase::Request, "edit:set-query", edit(path()), false),
+        (
+            Phase::Request,
+            "edit:set-path",
+            response_edit(path()),
+            false,
+        ),
+        (
+            Phase::Request,
+            "edit:header:*",
+            edit(set("connection")),
+            false,
+        ),
+    ] {
+        let words = format!("{phase:?} {word} {verdict:?}");
+        assert_eq!(
+            checked(phase, &[word], verdict).is_ok(),
+            is_allowed,
+            "{words}"
+        );
+    }
+}
+
+#[test]
+fn replies_are_declared_and_so_are_their_cookies() {
+    let respond = |name| outcome(verdicts::Outcome::Respond(reply_with(name)));
+    let cookie = "edit:response-header:set-cookie";
+    for (may, name, is_allowed) in [
+        (&["respond"][..], "x-a", true),
+        (&["effect:take"], "x-a", false),
+        (&["respond"], "Set-Cookie", false),
+        (&["respond", cookie], "Set-Cookie", true),
+    ] {
+        let found = checked(Phase::Request, may, respond(name));
+        assert_eq!(found.is_ok(), is_allowed, "{may:?} {name}");
+    }
+}
+
+#[test]
+fn variables_are_declared() {
+    let set = |name: &str| {
+        verdicts::Edit::SetVariable(verdicts::Variable {
+            name: name.to_owned(),
+            value: vec![raw::Part::Input(1)],
+        })
+    };
+    let found = checked(Phase::Request, &[], edit(set("user"))).unwrap();
+    let Edit::SetVariable { is_secret, .. } = &found.edits[0] else {
+        panic!("another edit");
+    };
+    assert!(is_secret, "it contains a cookie");
+    assert!(checked(Phase::Missing, &[], edit(set("user"))).is_ok());
+    assert!(checked(Phase::Request, &[], edit(set("other"))).is_err());
+    assert!(checked(Phase::Finished, &[], edit(set("user"))).is_err());
+    assert!(checked(Phase::Request, &[], response_edit(set("user"))).is_err());
+}
+
+#[test]
+fn annotations_have_names_and_no_secrets() {
+    for (name, value, is_allowed) in [
+        ("note", parts("anything\nat all"), true),
+        ("a.b-c_1", vec![raw::Part::Reference(0)], true),
+        ("note", vec![raw::Part::Input(1)], false),
+        ("Note", parts("a"), false),
+        ("", parts("a"), false),
+        (&"a".repeat(65), parts("a"), false),
+    ] {
+        let found = checked(Phase::Finished, &[], annotation_of(name, value));
+        assert_eq!(found.is_ok(), is_allowed, "{name}");
+    }
+    let many = |count| verdicts::Verdict {
+        annotations: vec![
+            verdicts::Annotation {
+                name: "a".to_owned(),
+                value: Vec::new(),
+            };
+            count
+        ],
+        ..nothing()
+    };
+    assert!(checked(Phase::Request, &[], many(16)).is_ok());
+    assert!(checked(Phase::Request, &[], many(17)).is_err());
+}
+
+#[test]
 fn unsupported_effects_are_refused() {
-    let ban = raw::Ban {
+    let ban = fx::Ban {
         subject: Vec::new(),
         after: 1,
         within_seconds: 1,
@@ -180,8 +398,8 @@ fn unsupported_effects_are_refused() {
         reason: String::new(),
     };
     for (name, effect) in [
-        ("ban", raw::Effect::Ban(ban)),
-        ("choose-upstream", raw::Effect::ChooseUpstream("b".into())),
+        ("ban", fx::Effect::Ban(ban)),
+        ("choose-upstream", fx::Effect::ChooseUpstream("b".into())),
     ] {
         let words = effect_in(Phase::Request, effect).unwrap_err();
         assert!(
@@ -194,13 +412,8 @@ fn unsupported_effects_are_refused() {
 #[test]
 fn serve_is_for_the_phase_missing() {
     let with = |phase, path| {
-        checked(
-            phase,
-            &[],
-            raw::Outcome::Serve(path),
-            Vec::new(),
-            Vec::new(),
-        )
+        let served = outcome(verdicts::Outcome::Serve(path));
+        checked(phase, &["serve"], served)
     };
     for phase in Phase::ALL {
         let served = with(phase, parts("/index.html"));
@@ -213,26 +426,28 @@ fn serve_is_for_the_phase_missing() {
     for bad in ["/a b", "/a#b", "/a\r\nb"] {
         assert!(with(Phase::Missing, parts(bad)).is_err(), "{bad:?}");
     }
-    assert!(with(Phase::Missing, vec![raw::Part::Input(1)]).is_err());
+    assert!(with(Phase::Missing, vec![raw::Part::Input(2)]).is_err());
 }
 
 #[test]
 fn edits_and_replies_belong_to_phases() {
+    let may = ["respond", "edit:set-status", "edit:set-path"];
     for phase in Phase::ALL {
-        let edit = |edit| checked(phase, &[], raw::Outcome::Proceed, vec![edit], Vec::new());
+        let edit = |raw| checked(phase, &may, edit(raw));
         assert_eq!(
-            edit(raw::Edit::SetStatus(404)).is_ok(),
-            phase != Phase::Request,
+            edit(verdicts::Edit::SetStatus(404)).is_ok(),
+            [Phase::Fetched, Phase::Response].contains(&phase),
             "{phase:?}"
         );
         assert_eq!(
-            edit(raw::Edit::SetPath(parts("/a"))).is_ok(),
+            edit(verdicts::Edit::SetPath(parts("/a"))).is_ok(),
             phase == Phase::Request,
             "{phase:?}"
         );
-        let reply = raw::Outcome::Respond(empty_reply());
-        assert!(
-            checked(phase, &[], reply, Vec::new(), Vec::new()).is_ok(),
+        let reply = outcome(verdicts::Outcome::Respond(empty_reply()));
+        assert_eq!(
+            checked(phase, &may, reply).is_ok(),
+            phase != Phase::Finished,
             "{phase:?}"
         );
     }
@@ -242,7 +457,7 @@ fn edits_and_replies_belong_to_phases() {
 fn cache_lookups_are_converted_within_their_limits() {
     let names = |count: usize| (0..count).map(|n| format!("p{n}")).collect::<Vec<_>>();
     let found = lookup_of(|lookup| {
-        lookup.query = raw::QueryKey::Without(vec!["utm_*".into(), "fbclid".into(), "*".into()]);
+        lookup.query = fx::QueryKey::Without(vec!["utm_*".into(), "fbclid".into(), "*".into()]);
         lookup.vary_on = vec![parts("a"), vec![raw::Part::Reference(0)]];
     })
     .unwrap();
@@ -261,7 +476,7 @@ fn cache_lookups_are_converted_within_their_limits() {
     assert_eq!(*found.effects, [Effect::CacheLookup(Box::new(expected))]);
 
     for (count, good) in [(64, true), (65, false)] {
-        let query = raw::QueryKey::Only(names(count));
+        let query = fx::QueryKey::Only(names(count));
         assert_eq!(lookup_of(|l| l.query = query).is_ok(), good, "{count}");
     }
     for (name, good) in [
@@ -273,7 +488,7 @@ fn cache_lookups_are_converted_within_their_limits() {
         (&"a".repeat(128), true),
         (&"a".repeat(129), false),
     ] {
-        let query = raw::QueryKey::Only(vec![name.to_owned()]);
+        let query = fx::QueryKey::Only(vec![name.to_owned()]);
         assert_eq!(lookup_of(|l| l.query = query).is_ok(), good, "{name:?}");
     }
     for (count, good) in [(16, true), (17, false)] {
@@ -313,7 +528,7 @@ fn cache_rules_are_converted_within_their_limits() {
         (longest + 1, false),
         (u32::MAX, false),
     ] {
-        let store = raw::Storage::Seconds(seconds);
+        let store = fx::Storage::Seconds(seconds);
         assert_eq!(rule_of(|r| r.store = store).is_ok(), good, "{seconds}");
         let span = Some(seconds);
         assert_eq!(
@@ -337,7 +552,7 @@ fn cache_rules_are_converted_within_their_limits() {
         assert_eq!(rule_of(|r| r.name = name()).is_ok(), good, "{}", name());
     }
     let kept = rule_of(|r| {
-        r.store = raw::Storage::ByFieldsOrHeuristic;
+        r.store = fx::Storage::ByFieldsOrHeuristic;
         r.cdn = Some("max-age=60".into());
         r.shared = true;
     })
@@ -352,12 +567,12 @@ fn cache_rules_are_converted_within_their_limits() {
 
 #[test]
 fn purges_and_tags_are_checked_as_values() {
-    use raw::PurgeScope::{Prefix, Tag, Url};
+    use fx::PurgeScope::{Prefix, Tag, Url};
     for (scope, good) in [
         (Url(parts("/a?b=c")), true),
         (Url(parts("/a b")), false),
         (Url(vec![raw::Part::Input(0)]), true),
-        (Url(vec![raw::Part::Input(1)]), false),
+        (Url(vec![raw::Part::Input(2)]), false),
         (Prefix(parts("/a/")), true),
         (Prefix(parts("/#")), false),
         (Tag(parts("a b, c")), true),
@@ -371,7 +586,7 @@ fn purges_and_tags_are_checked_as_values() {
         );
     }
     for (tag, good) in [("a b, c", true), ("a\nb", false)] {
-        let tag = raw::Effect::Tag(parts(tag));
+        let tag = fx::Effect::Tag(parts(tag));
         assert_eq!(effect_in(Phase::Fetched, tag).is_ok(), good);
     }
 }

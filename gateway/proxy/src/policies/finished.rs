@@ -1,0 +1,73 @@
+//! The phase `finished`: policies are asked about an exchange after its last byte, and before
+//! it is written to the access log.
+//!
+//! The client has its response by then, so nothing can fail for it: a failure is logged, and
+//! what the policy would have counted is not counted.
+
+use std::rc::Rc;
+
+use janua_wasm::{Decision, Effect, Phase, Plan, Verdict};
+
+use super::effects::Rendering;
+use super::failures;
+use crate::exchange::Exchange;
+use crate::facts::Ended;
+use crate::local_policy::LocalPolicy;
+use crate::render::Rendered;
+use crate::snapshot::LocalTerms;
+use crate::verdict;
+
+/// Asks the policies of the phase `finished`, in reverse order.
+pub(crate) fn finished_phase(exchange: &mut Exchange, ended: &Ended) {
+    let Some(terms) = exchange.terms.clone() else {
+        return;
+    };
+    for local in &terms.finished {
+        ask(exchange, ended, local, &terms);
+    }
+}
+
+fn ask(exchange: &mut Exchange, ended: &Ended, local: &LocalPolicy, terms: &LocalTerms) {
+    let worker = Rc::clone(&exchange.worker);
+    let now = worker.clock.now().for_policies();
+    let decision = {
+        let view = exchange.view_at_end(ended);
+        local
+            .worker
+            .borrow_mut()
+            .decide(Phase::Finished, &view, now)
+    };
+    let worker_policy = local.worker.borrow();
+    let policy = worker_policy.policy();
+    match decision {
+        Decision::Verdict { verdict, .. } => {
+            if let Some(plan) = policy.plan(Phase::Finished) {
+                carry_out(exchange, ended, policy.name(), plan, &verdict);
+            }
+        }
+        Decision::Failed(failure) => {
+            exchange.note(policy.name(), failure.kind.word());
+            let of = (&*terms.site, &*terms.label);
+            failures::log(policy, &failure, Phase::Finished, of, false, &worker);
+        }
+        // What is not text can only come from the request here.
+        Decision::NotUtf8(input) => exchange.note(policy.name(), &format!("{input} is not UTF-8")),
+    }
+}
+
+fn carry_out(exchange: &mut Exchange, ended: &Ended, policy: &str, plan: &Plan, verdict: &Verdict) {
+    let worker = Rc::clone(&exchange.worker);
+    let rendered: &mut Rendered = &mut worker.rendered.borrow_mut();
+    verdict::render(verdict, plan, &exchange.view_at_end(ended), rendered);
+    super::execute::annotate(exchange, policy, verdict, rendered);
+    for (place, effect) in verdict.indexed_effects() {
+        if let Effect::Purge(purge) = effect {
+            let rendering = Rendering {
+                plan,
+                view: exchange.view_at_end(ended),
+                rendered,
+            };
+            rendering.purge(purge, place, &worker.estate.cache);
+        }
+    }
+}
