@@ -12,7 +12,7 @@ use janua_files::{Files, Limits, OpenError, Options, Root};
 use janua_http::Failure;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_tls::{SessionSettings, Sessions};
-use janua_wasm::{BucketOptions, Buckets, Runtime};
+use janua_wasm::{BucketOptions, Buckets, Places, Runtime};
 use tokio::time::Instant;
 
 use crate::acme::Acme;
@@ -28,6 +28,8 @@ pub struct Estate {
     pub metrics: Arc<Registry>,
     /// Rate limits, by policy and key.
     pub buckets: Buckets,
+    /// The limits of concurrency that policies set.
+    pub places: Places,
     /// All endpoints that any snapshot references.
     pub endpoints: janua_upstream::Registry,
     /// Stored responses.
@@ -97,6 +99,7 @@ impl Estate {
         let hosts_file = hosts_file.unwrap_or_else(|| janua_upstream::HOSTS_FILE.into());
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
+            places: Places::new(),
             endpoints: janua_upstream::Registry::start(hosts_file)?,
             cache,
             files: Files::new(Limits::default()),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use janua_compress::Coding;
 use janua_http::grpc_web;
+use janua_wasm::Place;
 use tokio::time::Instant;
 
 use crate::caching::{Caching, Report};
@@ -51,6 +52,8 @@ pub(crate) struct Exchange {
     /// Edits that policies of the phases `request` and `missing` make to the response that
     /// is delivered.
     pub(crate) response_edits: Vec<ResponseEdits>,
+    /// What counts it for limits of concurrency, until it has ended.
+    pub(crate) places: Vec<Place>,
     /// The variables that policies have set.
     pub(crate) variables: Variables,
     /// The policies of the phase `missing` have been asked. They are asked once, so that the
@@ -87,6 +90,7 @@ impl Exchange {
             caching: Caching::default(),
             report: Report::default(),
             response_edits: Vec::new(),
+            places: Vec::new(),
             variables: Variables::default(),
             was_missing: false,
             peer: Rc::clone(&session.peer),
@@ -137,6 +141,7 @@ impl Exchange {
             caching,
             report: self.report.clone(),
             response_edits: Vec::new(),
+            places: Vec::new(),
             variables: self.variables.clone(),
             was_missing: self.was_missing,
             matched: self.matched.clone(),

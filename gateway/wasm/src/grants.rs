@@ -130,7 +130,7 @@ pub fn grant_name(name: &str) -> GrantName {
 /// not supported.
 pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     match effect {
-        "take" | "cache-lookup" => &[Phase::Request],
+        "take" | "concurrency" | "cache-lookup" => &[Phase::Request],
         "cache-rule" | "tag" => &[Phase::Fetched],
         "purge" => &[Phase::Request, Phase::Response],
         _ => &[],

@@ -15,7 +15,7 @@
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
-//! | take tokens from its rate-limit buckets | shared | `bucket` |
+//! | take tokens from its rate-limit buckets, or a place | shared | `bucket`, `places` |
 //!
 //! Threads: everything reachable from [`Runtime`], [`Component`], [`Policy`]
 //! and [`Buckets`] is shared; [`WorkerHost`] and [`WorkerPolicy`] belong to one
@@ -47,6 +47,7 @@ mod limits;
 mod log;
 mod memo;
 mod permission;
+mod places;
 mod plan;
 mod policy;
 mod rules;
@@ -67,10 +68,11 @@ pub use grants::{GrantName, MissingGrants, Secrets, grant_name};
 pub use host::WorkerHost;
 pub use input::{Facts, Input, Lookup, Now, Phase, PrefixLengths};
 pub use permission::FieldPattern;
+pub use places::{Place, Places};
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use verdict::{
-    AbsentKey, Annotation, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part,
+    AbsentKey, Annotation, CacheLookup, CacheRule, Concurrency, Edit, Effect, Outcome, ParameterName, Part,
     Purge, PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
 };
 pub use worker::{Decision, WorkerPolicy};

@@ -77,7 +77,7 @@ pub struct FieldPattern {
 const EFFECTS: [(&str, bool); 11] = [
     ("take", true),
     ("charge", false),
-    ("concurrency", false),
+    ("concurrency", true),
     ("verify", false),
     ("choose-upstream", false),
     ("split", false),

@@ -5,7 +5,7 @@
 mod effect;
 
 pub use effect::{
-    AbsentKey, CacheLookup, CacheRule, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
+    AbsentKey, CacheLookup, CacheRule, Concurrency, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
     Take,
 };
 

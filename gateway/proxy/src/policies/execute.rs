@@ -7,7 +7,7 @@ use std::rc::Rc;
 use janua_http::failure::Kind;
 use janua_http::fields::ConstantEdits;
 use janua_http::{Failure, path};
-use janua_wasm::{Effect, Outcome, Phase, Verdict};
+use janua_wasm::{AbsentKey, Effect, Outcome, Phase, Verdict};
 
 use super::effects::{self, Rendering};
 use super::{Carry, Decided, Instead, Question};
@@ -184,6 +184,24 @@ fn affect(
                     return Ok(Some(refusal));
                 }
             }
+            Effect::Concurrency(limit) if is_carried_out => {
+                let key = rendered.get(place, &limit.key);
+                let taken = match (key, limit.absent) {
+                    (None, AbsentKey::Skip) => continue,
+                    (None, AbsentKey::Refuse) => None,
+                    _ => {
+                        let places = &estate.places;
+                        places.take(decided.policy, &limit.name, key, limit.most)
+                    }
+                };
+                match taken {
+                    Some(taken) => exchange.places.push(taken),
+                    None => {
+                        let refusal = verdict::reply(&limit.otherwise, place + 1, rendered)?;
+                        return Ok(Some(refusal));
+                    }
+                }
+            }
             Effect::Purge(purge) if is_carried_out => {
                 let view = exchange.view(question.by);
                 let rendering = Rendering {
@@ -193,7 +211,7 @@ fn affect(
                 };
                 rendering.purge(purge, place, &estate.cache);
             }
-            Effect::Take(_) | Effect::Purge(_) => {}
+            Effect::Take(_) | Effect::Concurrency(_) | Effect::Purge(_) => {}
             Effect::CacheLookup(lookup) => {
                 let mut caching = std::mem::take(&mut exchange.caching);
                 let view = exchange.view(question.by);

@@ -7,6 +7,8 @@ use super::{Reply, Value};
 pub enum Effect {
     /// Takes tokens from a bucket. Phase `request`.
     Take(Box<Take>),
+    /// Takes one of a number of places until the exchange has ended. Phase `request`.
+    Concurrency(Box<Concurrency>),
     /// Sets the cache key of the request. Phase `request`.
     CacheLookup(Box<CacheLookup>),
     /// Sets whether and for how long the response is stored. Phase `fetched`.
@@ -36,6 +38,21 @@ pub struct Take {
     /// Tokens that this request takes, at least 1.
     pub cost: u32,
     /// The response if the bucket holds fewer tokens than `cost`.
+    pub otherwise: Reply,
+}
+
+/// Takes one of a number of places.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Concurrency {
+    /// The name of the limit, for policies with several. Printable ASCII, may be empty.
+    pub name: Box<str>,
+    /// Each value of the key has places of its own.
+    pub key: Value,
+    /// What an absent key means.
+    pub absent: AbsentKey,
+    /// The number of places, at least 1.
+    pub most: u32,
+    /// The response if none is free.
     pub otherwise: Reply,
 }
 
@@ -153,6 +170,10 @@ impl Effect {
                 visit(&take.key);
                 take.otherwise.values().for_each(visit);
             }
+            Self::Concurrency(limit) => {
+                visit(&limit.key);
+                limit.otherwise.values().for_each(visit);
+            }
             Self::CacheLookup(lookup) => lookup.vary_on.iter().for_each(visit),
             Self::CacheRule(_) => {}
             Self::Tag(value) => visit(value),
@@ -181,6 +202,12 @@ impl Effect {
                     + take.bucket.len()
                     + take.key.heap_bytes()
                     + take.otherwise.heap_bytes()
+            }
+            Self::Concurrency(limit) => {
+                size_of::<Concurrency>()
+                    + limit.name.len()
+                    + limit.key.heap_bytes()
+                    + limit.otherwise.heap_bytes()
             }
             Self::CacheLookup(lookup) => size_of::<CacheLookup>() + lookup.heap_bytes(),
             Self::CacheRule(rule) => size_of::<CacheRule>() + rule.heap_bytes(),

@@ -5,7 +5,7 @@ use crate::convert::Unusable;
 use crate::grants::phases_of;
 use crate::rules::{self, Place, Rules, Violation};
 use crate::verdict::{
-    AbsentKey, CacheLookup, CacheRule, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
+    AbsentKey, CacheLookup, CacheRule, Concurrency, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
     Take,
 };
 
@@ -37,7 +37,10 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
             Effect::Purge(Box::new(purge(raw, rules)?))
         }
         raw::Effect::Charge(_) => return not_supported("charge"),
-        raw::Effect::Concurrency(_) => return not_supported("concurrency"),
+        raw::Effect::Concurrency(raw) => {
+            allowed("concurrency")?;
+            Effect::Concurrency(Box::new(concurrency(raw, rules)?))
+        }
         raw::Effect::Verify(_) => return not_supported("verify"),
         raw::Effect::ChooseUpstream(_) => return not_supported("choose-upstream"),
         raw::Effect::Split(_) => return not_supported("split"),
@@ -57,17 +60,31 @@ fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Violation> {
     Ok(Take {
         bucket: rules::word("the name of a bucket", &bucket.name)?,
         key: value(bucket.key, Place::Key, rules)?,
-        absent: match bucket.absent {
-            raw::AbsentKey::Share => AbsentKey::Share,
-            raw::AbsentKey::Refuse => AbsentKey::Refuse,
-            raw::AbsentKey::Skip => AbsentKey::Skip,
-        },
+        absent: absent(bucket.absent),
         tokens: rules::at_least_one("`tokens` of a bucket", bucket.tokens)?,
         period_ms: rules::at_least_one("`period-ms` of a bucket", bucket.period_ms)?,
         burst: bucket.burst,
         cost: rules::at_least_one("`cost` of a take", cost)?,
         otherwise: reply(raw.otherwise, rules)?,
     })
+}
+
+fn concurrency(raw: raw::Concurrency, rules: &Rules<'_>) -> Result<Concurrency, Violation> {
+    Ok(Concurrency {
+        name: rules::word("the name of a limit", &raw.name)?,
+        key: value(raw.key, Place::Key, rules)?,
+        absent: absent(raw.absent),
+        most: rules::at_least_one("`most` of a limit", raw.most)?,
+        otherwise: reply(raw.otherwise, rules)?,
+    })
+}
+
+fn absent(raw: raw::AbsentKey) -> AbsentKey {
+    match raw {
+        raw::AbsentKey::Share => AbsentKey::Share,
+        raw::AbsentKey::Refuse => AbsentKey::Refuse,
+        raw::AbsentKey::Skip => AbsentKey::Skip,
+    }
 }
 
 fn cache_lookup(raw: raw::CacheLookup, rules: &Rules<'_>) -> Result<CacheLookup, Violation> {
