@@ -113,7 +113,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
 ///
 /// # Errors
 /// All errors in it.
-pub(crate) fn check(loaded: &mut Loaded) -> Result<(usize, usize, usize), StartError> {
+pub(crate) fn check(loaded: &mut Loaded) -> Result<Checked, StartError> {
     // The directory of the disk store belongs to the running gateway.
     let options = janua_cache::Options {
         disk: None,
@@ -134,7 +134,21 @@ pub(crate) fn check(loaded: &mut Loaded) -> Result<(usize, usize, usize), StartE
         }
     };
     let (sites, routes) = snapshot.size();
-    Ok((sites, routes, snapshot.policies().len()))
+    let policies = policies::by_name(&snapshot, 0).into_iter();
+    let policies = policies.map(|(policy, _)| (policy.name().to_string(), policy.declares()));
+    Ok(Checked {
+        sites,
+        routes,
+        policies: policies.collect(),
+    })
+}
+
+/// What a valid configuration contains.
+pub(crate) struct Checked {
+    pub(crate) sites: usize,
+    pub(crate) routes: usize,
+    /// The names of the policies, and what each declares.
+    pub(crate) policies: Vec<(String, Vec<String>)>,
 }
 
 /// How long the DNS may take to answer a check of the configuration.

@@ -330,10 +330,13 @@ impl Policy {
         self.grants.unused(&self.wanted(secrets))
     }
 
-    /// Everything that it declares and that needs a grant, in the words of the grants.
-    pub fn permissions(&self, secrets: &Secrets) -> Vec<String> {
-        let wanted = self.wanted(secrets);
-        wanted.iter().map(ToString::to_string).collect()
+    /// What it declares that it may know and do, for the operator: in the words of the
+    /// grants, and the fields that it owns.
+    pub fn declares(&self) -> Vec<String> {
+        let wanted = self.wanted(&Secrets::default());
+        let owned = self.declaration.owns.iter();
+        let owns = owned.map(|field| format!("owns {field}"));
+        wanted.iter().map(ToString::to_string).chain(owns).collect()
     }
 
     fn wanted(&self, secrets: &Secrets) -> BTreeSet<Permission> {

@@ -7,33 +7,43 @@ use janua_acme::Delegation;
 use janua_config::Diagnostics;
 use serde_json::json;
 
-use super::table::counted;
+use super::table::{counted, wrapped};
 use super::{CommandResult, Output, printable};
-use crate::gateway::{self, StartError};
+use crate::gateway::{self, Checked, StartError};
 
 pub(super) fn check(config: &Path) -> CommandResult {
     let mut loaded = gateway::load(config).map_err(|found| refused(config, &found))?;
-    let (sites, routes, policies) = gateway::check(&mut loaded).map_err(|error| match error {
+    let checked = gateway::check(&mut loaded).map_err(|error| match error {
         StartError::Refused(found) => refused(config, &found),
         StartError::Machine(why) => Output::failure(why),
     })?;
-    let size = [(sites, "site"), (routes, "route"), (policies, "policy")]
-        .map(|(n, noun)| counted(n as u64, noun))
-        .join(", ");
+    let size = [
+        (checked.sites, "site"),
+        (checked.routes, "route"),
+        (checked.policies.len(), "policy"),
+    ]
+    .map(|(n, noun)| counted(n as u64, noun))
+    .join(", ");
     let delegations = gateway::delegations(&loaded);
     let warnings = &loaded.warnings;
     Ok(Output {
         person: format!(
-            "{}{} is valid: {size}{}",
+            "{}{} is valid: {size}{}{}",
             warnings.render(io::stdout().is_terminal() && wants_color()),
             config.display(),
+            printable(&declared(&checked)),
             printable(&dns(&delegations))
         ),
         json: json!({
             "valid": true,
-            "sites": sites,
-            "routes": routes,
-            "policies": policies,
+            "sites": checked.sites,
+            "routes": checked.routes,
+            "policies": checked.policies.len(),
+            "declared": checked
+                .policies
+                .iter()
+                .map(|(name, what)| (name.clone(), json!(what)))
+                .collect::<serde_json::Map<_, _>>(),
             "warnings": warnings,
             "errors": [],
             "dns_records": delegations
@@ -42,6 +52,22 @@ pub(super) fn check(config: &Path) -> CommandResult {
                 .collect::<Vec<_>>(),
         }),
     })
+}
+
+/// What each policy declares that it may know and do.
+fn declared(checked: &Checked) -> String {
+    if checked.policies.is_empty() {
+        return String::new();
+    }
+    let lines = checked.policies.iter().map(|(name, what)| {
+        let what = match what.is_empty() {
+            true => "nothing that needs a permission".to_owned(),
+            false => what.join(", "),
+        };
+        wrapped(&format!("{name}: {what}"), 2, 4)
+    });
+    let lines: String = lines.collect();
+    format!("\nwhat the policies declare:\n{}", lines.trim_end())
 }
 
 /// The records that the DNS needs once for certificates by ACME.

@@ -8,7 +8,7 @@ use janua_wasm::{Component, Runtime, RuntimeOptions};
 use serde_json::{Value, json};
 
 use super::schema::fields;
-use super::table::{counted, size};
+use super::table::{counted, size, wrapped};
 use super::{CommandResult, Output, printable};
 use crate::bundled;
 
@@ -97,9 +97,6 @@ fn person(component: &Component) -> String {
     printable(page.trim_end())
 }
 
-/// The width of a page: that of a terminal of default size.
-const WIDTH: usize = 80;
-
 /// The fields of the schema, each with its meaning below it.
 fn configuration(schema: &Value) -> String {
     let mut page = String::new();
@@ -117,30 +114,6 @@ fn configuration(schema: &Value) -> String {
         true => "  none\n".to_owned(),
         false => page,
     }
-}
-
-/// Wraps text at [`WIDTH`] characters, with indentation. Longer words are not
-/// broken.
-fn wrapped(text: &str, first: usize, rest: usize) -> String {
-    let mut page = String::new();
-    let mut line = " ".repeat(first);
-    let mut is_empty = true;
-    for word in text.split(' ') {
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            page.extend([line.trim_end(), "\n"]);
-            line = " ".repeat(rest);
-            is_empty = true;
-        }
-        if !is_empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_empty = false;
-    }
-    if !line.trim().is_empty() {
-        page.extend([line.trim_end(), "\n"]);
-    }
-    page
 }
 
 pub(super) fn hash(component: &Component) -> String {

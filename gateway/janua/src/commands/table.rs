@@ -111,6 +111,33 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
+/// The width of a page: that of a terminal of default size.
+const WIDTH: usize = 80;
+
+/// Wraps text at [`WIDTH`] characters, with indentation. Longer words are not
+/// broken.
+pub(super) fn wrapped(text: &str, first: usize, rest: usize) -> String {
+    let mut page = String::new();
+    let mut line = " ".repeat(first);
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            page.extend([line.trim_end(), "\n"]);
+            line = " ".repeat(rest);
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    if !line.trim().is_empty() {
+        page.extend([line.trim_end(), "\n"]);
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Table, counted, duration, number, size};
