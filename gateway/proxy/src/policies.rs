@@ -1,6 +1,7 @@
 //! Asks the policies of a route: about the request in the order of the file, about the
 //! response in reverse order.
 
+mod bounds;
 mod effects;
 mod execute;
 mod failures;
@@ -11,6 +12,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, Fields};
 use janua_wasm::{Decision, OnError, Phase, Plan, Verdict};
 
+use self::bounds::Before;
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::local_policy::{LocalPolicy, Prepared};
@@ -190,8 +192,11 @@ fn edit_deferred(exchange: &mut Exchange) -> Result<(), Failure> {
         return Ok(());
     }
     let edits = std::mem::take(&mut exchange.deferred_edits);
-    let rendered = &*exchange.worker.rendered.borrow();
-    verdict::edit_response(&edits, rendered, &mut exchange.heads.response)
+    let before = Before::new(exchange, Phase::Missing);
+    let worker = Rc::clone(&exchange.worker);
+    let rendered = &*worker.rendered.borrow();
+    verdict::edit_response(&edits, rendered, &mut exchange.heads.response)?;
+    before.check(exchange, None)
 }
 
 /// Asks one policy after another, until one replaces the response.
@@ -218,7 +223,9 @@ fn ask(
     let Some(local) = matched.local.policies.get(policy_use.policy) else {
         return Ok(None);
     };
+    let before = Before::new(exchange, question.phase);
     if edit_always(exchange, question, local) {
+        before.check(exchange, Some(local))?;
         return Ok(None);
     }
     let Some(verdict) = decide(exchange, question, policy_use, local)? else {
@@ -230,6 +237,7 @@ fn ask(
         && let Some(fields) = edited_fields(exchange, question)
     {
         fields.edit(edits);
+        before.check(exchange, Some(local))?;
         return Ok(None);
     }
     let worker_policy = local.worker.borrow();
@@ -244,6 +252,7 @@ fn ask(
         prepared: prepared.as_deref(),
     };
     let instead = execute::carry_out(exchange, question, decided)?;
+    before.check(exchange, Some(local))?;
     let Some(Instead::Made(made)) = instead else {
         return Ok(instead);
     };

@@ -167,6 +167,7 @@ impl WorkerPolicy {
             },
             Err(input) => Decision::NotUtf8(input),
         };
+        inputs.shrink();
         self.inputs = inputs;
         decision
     }

@@ -57,6 +57,7 @@ impl WorkerPolicy {
                 }
             }
         }
+        inputs.shrink();
         self.inputs = inputs;
     }
 }
