@@ -1,8 +1,9 @@
 //! Failures of policies in the gateway's own log.
 
-use janua_tests::{Settings, Upstream, assert_eventually};
+use janua_tests::{Gateway, Proxy, Reply, Settings, Upstream, assert_eventually, component};
 
 use crate::policies_beside::{beside, marked, misbehaving};
+use crate::policies_seen::failures;
 
 /// The number of failures of a policy that the log's lines account for.
 fn told(messages: &str, policy: &str) -> u64 {
@@ -69,4 +70,61 @@ async fn failures_are_logged_and_counted() {
     assert_eventually!(told(&gateway.messages(), "lax") == 5);
     let suspended = "the policy failed too often and is suspended policy=\"lax\"";
     assert_eq!(gateway.messages().matches(suspended).count(), 1);
+}
+
+/// A policy that has not said that it may respond can only have edited the response that is
+/// there, which is delivered without its edits unless the operator wants otherwise.
+#[tokio::test]
+async fn a_failure_costs_no_response_that_is_there() {
+    let upstream = Upstream::http(|request| async move {
+        let status = if request.target.contains("missing") {
+            404
+        } else {
+            200
+        };
+        Reply::new(status)
+            .header("Cache-Control", "max-age=600")
+            .body("theirs")
+    })
+    .await;
+    let misbehave = component("misbehave");
+    let misbehave = misbehave.display();
+    let mut proxy = Proxy::to(upstream.endpoint()).route("path = \"/none\"");
+    let mut policies = String::new();
+    for phase in ["request", "fetched", "missing", "response"] {
+        policies += &format!(
+            "[policies.{phase}]\ncomponent = \"{misbehave}\"\nconfig = {{ do = \"trap\", phase = \"{phase}\" }}\n"
+        );
+        proxy = proxy
+            .also(
+                &format!("/{phase}"),
+                &format!("cache = true\nmissing = true\npolicies = [\"{phase}\"]"),
+            )
+            .also(
+                &format!("/{phase}-denied"),
+                &format!(
+                    "missing = true\npolicies = [{{ name = \"{phase}\", on_error = \"deny\" }}]"
+                ),
+            );
+    }
+    let gateway = Gateway::start(format!("{policies}{proxy}")).await;
+    for (phase, status) in [
+        ("request", 503),
+        ("fetched", 200),
+        ("missing", 404),
+        ("response", 200),
+    ] {
+        let response = gateway.get(&format!("/{phase}")).await;
+        assert_eq!(response.status, status, "{phase}");
+        assert_eq!(response.text() == "theirs", status != 503, "{phase}");
+        assert!(failures(&gateway, phase, "trap").await >= 1.0, "{phase}");
+        let denied = gateway.get(&format!("/{phase}-denied")).await;
+        assert_eq!(denied.status, 503, "{phase}");
+    }
+    let skipped = "a policy failed and the request went on without it policy=\"fetched\"";
+    assert_eventually!(gateway.messages().contains(skipped));
+    // What the policy would have made of it is not known, so it is not stored.
+    let again = gateway.get("/fetched").await;
+    let stored = again.header("cache-status").unwrap();
+    assert!(stored.contains("policy-failed"), "{stored}");
 }

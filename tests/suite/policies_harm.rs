@@ -218,7 +218,7 @@ async fn a_harm_on_the_way_back() {
     let mut policies = misbehaving("quiet", "do = \"nothing\", phase = \"response\"", "");
     for what in ["trap", "loop", "error"] {
         let config = format!("do = \"{what}\", phase = \"response\", marked = true");
-        policies += &misbehaving(what, &config, "");
+        policies += &misbehaving(what, &config, "on_error = \"deny\"");
         let _ = write!(
             policies,
             r#"

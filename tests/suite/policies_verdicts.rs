@@ -59,7 +59,8 @@ async fn a_verdict_that_violates_the_contract_is_a_failure() {
     let name = |place: usize| format!("{}-{place}", BROKEN[place].0);
     for (place, (what, more, phase, _)) in BROKEN.iter().enumerate() {
         let config = format!("do = \"{what}\", phase = \"{phase}\", marked = true{more}");
-        policies += &misbehaving(&name(place), &config, "deadline = \"1s\"");
+        let strict = "deadline = \"1s\"\non_error = \"deny\"";
+        policies += &misbehaving(&name(place), &config, strict);
         policies += &misbehaving(
             &format!("lax-{place}"),
             &config,

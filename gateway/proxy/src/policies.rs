@@ -67,7 +67,7 @@ struct Decided<'a> {
 /// the earlier ones have edited it. `Some` is a response that a policy generated.
 ///
 /// # Errors
-/// A policy with `on_error = "deny"` failed, or an input of a policy is not UTF-8.
+/// A policy that is not skipped failed, or an input of a policy is not UTF-8.
 pub(crate) fn request_phase(
     exchange: &mut Exchange,
     matched: &Matched,
@@ -89,7 +89,7 @@ pub(crate) fn request_phase(
 /// that a rule states are in the head afterwards.
 ///
 /// # Errors
-/// A policy with `on_error = "deny"` failed.
+/// A policy that is not skipped failed.
 pub(crate) fn fetched_phase(
     exchange: &mut Exchange,
     by: AnsweredBy,
@@ -119,7 +119,7 @@ pub(crate) fn fetched_phase(
 /// finally delivered, whatever that is.
 ///
 /// # Errors
-/// A policy with `on_error = "deny"` failed.
+/// A policy that is not skipped failed.
 pub(crate) fn missing_phase(
     exchange: &mut Exchange,
     by: AnsweredBy,
@@ -148,7 +148,7 @@ pub(crate) fn missing_phase(
 /// the policies asked after it see the replacement.
 ///
 /// # Errors
-/// The first failure of a policy with `on_error = "deny"`. The response that reports it goes
+/// The first failure of a policy that is not skipped. The response that reports it goes
 /// through this phase again, without that policy. Further failures are ignored then, so that
 /// this response still gets the fields that other policies add.
 pub(crate) fn response_phase(
@@ -286,7 +286,8 @@ fn edited_fields<'a>(exchange: &'a mut Exchange, question: Question<'_>) -> Opti
     }
 }
 
-/// The verdict of a policy. None if the policy failed and has `on_error = "skip"`.
+/// The verdict of a policy. None if the policy failed and is skipped: because of
+/// `on_error = "skip"`, or by default in a phase in which it may not respond.
 fn decide(
     exchange: &mut Exchange,
     question: Question<'_>,
@@ -319,7 +320,14 @@ fn decide(
             let policy = worker_policy.policy();
             let name = policy.name();
             exchange.note(name, failure.kind.word());
-            let is_denied = policy_use.on_error == OnError::Deny || failure.kind.always_denies();
+            let is_denied = failure.kind.always_denies()
+                || match policy_use.on_error {
+                    Some(on_error) => on_error == OnError::Deny,
+                    None => policy.may_respond(phase),
+                };
+            // What the policy would have made of it would have been stored.
+            exchange.caching.lacks_edits |=
+                phase == Phase::Fetched && policy_use.on_error.is_none();
             let worker = &exchange.worker;
             failures::log(policy, &failure, phase, matched, is_denied, worker);
             if !is_denied {

@@ -24,10 +24,9 @@ use crate::plan::{Plan, Plans};
 use crate::rules::Rules;
 
 /// How a request continues after its policy failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnError {
     /// It is refused with 503.
-    #[default]
     Deny,
     /// It continues as if the policy were not configured.
     Skip,
@@ -58,8 +57,9 @@ pub struct PolicySpec {
     pub identity_extra: Vec<u8>,
     /// Its grants, for example `effect:take` or `header:authorization`.
     pub grants: Vec<String>,
-    /// How a request continues after a failure.
-    pub on_error: OnError,
+    /// How a request continues after a failure. None: it is
+    /// refused in the phases in which the policy [may respond](Policy::may_respond).
+    pub on_error: Option<OnError>,
     /// The CPU time that one call may use.
     pub deadline: Duration,
     /// The CPU time that `configure` may use.
@@ -93,7 +93,7 @@ impl PolicySpec {
             config: "{}".to_owned(),
             identity_extra: Vec::new(),
             grants: Vec::new(),
-            on_error: OnError::Deny,
+            on_error: None,
             deadline: Duration::from_millis(10),
             configure_deadline: Duration::from_secs(1),
             memory_limit: 64 * 1024 * 1024,
@@ -297,9 +297,23 @@ impl Policy {
         &self.spec.component
     }
 
-    /// How a request continues after a failure.
-    pub fn on_error(&self) -> OnError {
+    /// How a request continues after a failure, if the operator said so for all of its uses.
+    pub fn on_error(&self) -> Option<OnError> {
         self.spec.on_error
+    }
+
+    /// Whether the policy may decide in this phase what the response is. If it fails, the
+    /// request is denied then, unless the operator chose otherwise: the policy may have been
+    /// there to refuse it. Elsewhere it can only have edited a response that is there
+    /// already, which is worth more than a failure.
+    ///
+    /// The policy's declaration decides; as long as the contract has none, a policy counts as
+    /// one that may respond to requests, and leaves the responses of others alone.
+    pub fn may_respond(&self, phase: Phase) -> bool {
+        match phase {
+            Phase::Request => true,
+            Phase::Fetched | Phase::Missing | Phase::Response => false,
+        }
     }
 
     /// [`PolicySpec::identity`].

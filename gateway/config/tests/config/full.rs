@@ -344,7 +344,7 @@ fn policy() {
         })
     );
     assert_eq!(limit.grants[0].as_str(), "header:authorization");
-    assert_eq!(limit.on_error, OnError::Skip);
+    assert_eq!(limit.on_error, Some(OnError::Skip));
     assert_eq!(*limit.deadline, Duration::from_millis(5));
     assert_eq!(*limit.configure_deadline, Duration::from_secs(5));
     assert_eq!(limit.memory.bytes(), 8 << 20);
@@ -365,7 +365,7 @@ fn policy_defaults() {
     let policy = &config.policies["p"];
     assert_eq!(policy.config.value, json!({}));
     assert!(policy.grants.is_empty());
-    assert_eq!(policy.on_error, OnError::Deny);
+    assert_eq!(policy.on_error, None);
     assert_eq!(*policy.deadline, Duration::from_millis(10));
     assert_eq!(*policy.configure_deadline, Duration::from_secs(1));
     assert_eq!(policy.memory.bytes(), 64 << 20);
