@@ -3,7 +3,7 @@
 use janua_tests::{Gateway, Proxy, Reply, Settings, Upstream, assert_eventually, component};
 
 use crate::policies_beside::{beside, marked, misbehaving};
-use crate::policies_seen::failures;
+use crate::policies_seen::{failures, state_of};
 
 /// The number of failures of a policy that the log's lines account for.
 fn told(messages: &str, policy: &str) -> u64 {
@@ -127,4 +127,35 @@ async fn a_failure_costs_no_response_that_is_there() {
     let again = gateway.get("/fetched").await;
     let stored = again.header("cache-status").unwrap();
     assert!(stored.contains("policy-failed"), "{stored}");
+}
+
+/// Nothing that a component says forges a line of the log or controls a terminal, and what
+/// it writes is in the log as its own words alone.
+#[tokio::test]
+async fn what_a_component_says_is_escaped() {
+    let upstream = Upstream::echo().await;
+    let policies =
+        misbehaving("hostile", "do = \"hostile\"", "") + &misbehaving("trap", "do = \"trap\"", "");
+    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    assert_eq!(gateway.get("/hostile/").await.status, 503);
+    let trapped = gateway.get("/trap/").await;
+    assert!(!format!("{trapped:?}").contains("told to panic"));
+    let escaped = r"\u{1b}[2J\u{9b}31m\nWARN forged\u{202e}\u{2028}\u{7f}";
+    let logged = format!("the policy says: logged {escaped}");
+    assert_eventually!(gateway.messages().contains(&logged));
+    assert_eventually!(gateway.messages().contains("the policy says: printed "));
+    let hidden = |c: char| c != '\n' && (c.is_control() || "\u{202e}\u{2028}".contains(c));
+    let messages = gateway.messages();
+    assert!(!messages.chars().any(hidden), "{messages:?}");
+    assert!(!messages.lines().any(|line| line.starts_with("WARN forged")));
+    let state = state_of(&gateway, "hostile").await;
+    let error = state["last_error"].as_str().unwrap();
+    assert!(error.contains(&format!("returned {escaped}")), "{error}");
+    let trap = state_of(&gateway, "trap").await;
+    assert!(
+        !trap["last_error"]
+            .as_str()
+            .unwrap()
+            .contains("told to panic")
+    );
 }

@@ -84,7 +84,8 @@ impl Runtime {
         if let Some(found) = self.components().get(&hash).and_then(Weak::upgrade) {
             return Ok(found);
         }
-        let component = Arc::new(Component::load(self, bytes, hash)?);
+        let component = Component::load(self, bytes, hash).map_err(LoadError::shown)?;
+        let component = Arc::new(component);
         let mut components = self.components();
         components.retain(|_, component| component.strong_count() > 0);
         components.insert(hash, Arc::downgrade(&component));

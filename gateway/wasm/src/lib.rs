@@ -48,6 +48,7 @@ mod memo;
 mod plan;
 mod policy;
 mod rules;
+mod said;
 mod sampler;
 mod state;
 mod verdict;
@@ -66,6 +67,7 @@ pub use host::WorkerHost;
 pub use input::{Facts, Input, Now, Phase};
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
+pub use said::is_hidden;
 pub use verdict::{
     AbsentKey, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
     PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,

@@ -208,11 +208,11 @@ impl Runtime {
             .configure(&caller, time, &spec.config)
             .map_err(|failure| match failure.kind {
                 FailureKind::Error(message) => ConfigureError::Refused(message),
-                _ => ConfigureError::failed(failure),
+                _ => ConfigureError::failed(instance.explain(failure)),
             })?;
         let subscription = instance
             .subscription(&caller, time, configured)
-            .map_err(ConfigureError::failed)?;
+            .map_err(|failure| ConfigureError::failed(instance.explain(failure)))?;
 
         let plans = Plans::new(&subscription)?;
         let grants = Grants::new(spec.bundled, &spec.grants);

@@ -10,8 +10,12 @@ use crate::bindings::v0_1::janua::policy::{log, types as raw};
 use crate::component::Description;
 use crate::input::{Input, Phase, for_each_input};
 use crate::rules::{self, Place, RawPart, Rules, Violation};
+use crate::said::said;
 use crate::state::HostState;
 use crate::verdict::{Edit, Outcome, Reply, Value, Verdict};
+
+/// The maximum length of each text of a description, in bytes.
+const MAX_DESCRIPTION: usize = 1024;
 
 /// Links the interfaces that a policy of this version may import.
 pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
@@ -36,9 +40,9 @@ impl log::Host for HostState {
 
 pub(crate) fn description(raw: raw::Description) -> Description {
     Description {
-        name: raw.name,
-        version: raw.version,
-        summary: raw.summary,
+        name: said(&raw.name, MAX_DESCRIPTION),
+        version: said(&raw.version, MAX_DESCRIPTION),
+        summary: said(&raw.summary, MAX_DESCRIPTION),
         config_schema: raw.config_schema,
     }
 }
@@ -72,7 +76,7 @@ macro_rules! argument {
         rules::field_name_to_read(&$value)?
     };
     (name $value:ident) => {
-        $value.into()
+        rules::name_to_read(&$value)?
     };
     (limit $value:ident) => {
         $value
