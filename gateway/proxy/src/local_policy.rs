@@ -10,7 +10,11 @@ use janua_http::fields::{ConstantEdits, is_field_value};
 use janua_wasm::{Buckets, Edit, Effect, Now, Outcome, Phase, Plan, Value, Verdict, WorkerPolicy};
 
 use crate::quotas::Quota;
-use crate::render::MAX_VALUES;
+
+/// The largest size of all values of a verdict together, in bytes. A verdict may repeat an
+/// input thousands of times, so that without a bound a request of 30 KB took more than a
+/// gigabyte.
+pub(crate) const MAX_VALUES: usize = 256 * 1024;
 
 /// A policy on one worker.
 pub(crate) struct LocalPolicy {

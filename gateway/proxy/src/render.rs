@@ -9,12 +9,10 @@ use std::ops::Range;
 use janua_http::fields::is_field_value;
 use janua_wasm::{Facts, Part, Plan, Value};
 
+use crate::local_policy::MAX_VALUES;
+
 /// The largest rendered value, in bytes.
 const MAX_VALUE: usize = 64 * 1024;
-/// The largest size of all values of a verdict together, in bytes. A verdict may repeat an
-/// input thousands of times, so that without a bound a request of 30 KB took more than a
-/// gigabyte.
-pub(crate) const MAX_VALUES: usize = 256 * 1024;
 /// A larger arena is given back after use: hardly any request needs it.
 const KEPT: usize = 64 * 1024;
 
