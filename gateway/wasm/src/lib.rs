@@ -15,12 +15,14 @@
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
+//! | bound the memory of all verdicts that are kept | shared | `allowance` |
 //! | take tokens from its rate-limit buckets | shared | `bucket` |
 //!
 //! Threads: everything reachable from [`Runtime`], [`Component`], [`Policy`]
 //! and [`Buckets`] is shared; [`WorkerHost`] and [`WorkerPolicy`] belong to one
 //! worker and are not `Send`.
 
+mod allowance;
 mod bindings;
 mod breaker;
 mod bucket;
@@ -55,6 +57,7 @@ mod verdict;
 mod wasi;
 mod worker;
 
+pub use allowance::MemosStatus;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
 pub use component::{Component, Description, LoadError};

@@ -54,6 +54,7 @@ fn process() {
     assert_eq!(*server.cache_dir.unwrap(), Path::new("etc/cache"));
     assert_eq!(*server.hosts_file.unwrap(), Path::new("etc/hosts"));
     assert_eq!(server.buckets.get(), 5_000);
+    assert_eq!(server.memos.bytes(), 32 << 20);
     let internal: Vec<_> = server
         .internal_headers
         .iter()
@@ -79,6 +80,7 @@ fn process_defaults() {
     assert_eq!(server.request_id_header.as_str(), "x-request-id");
     assert!(server.state_dir.is_none() && server.cache_dir.is_none());
     assert_eq!(server.buckets.get(), 1_000_000);
+    assert_eq!(server.memos.bytes(), 256 << 20);
     assert!(server.internal_headers.is_empty());
     assert!(server.watch);
     assert_eq!(*admin.socket, Path::new("/run/janua/admin.sock"));
