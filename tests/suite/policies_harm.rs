@@ -30,7 +30,7 @@ async fn each_harm_affects_only_its_own_request() {
     // The harm, its name in `status` and the metrics, and a word of the last
     // error.
     const HARMS: [(&str, &str, &str, &str); 8] = [
-        ("trap", "trap", "traps", "told to panic"),
+        ("trap", "trap", "traps", "unreachable"),
         ("loop", "deadline", "overruns", "CPU time"),
         ("memory", "memory", "errors", "memory"),
         ("recursion", "trap", "traps", "trapped"),
@@ -218,7 +218,7 @@ async fn a_harm_on_the_way_back() {
     let mut policies = misbehaving("quiet", "do = \"nothing\", phase = \"response\"", "");
     for what in ["trap", "loop", "error"] {
         let config = format!("do = \"{what}\", phase = \"response\", marked = true");
-        policies += &misbehaving(what, &config, "");
+        policies += &misbehaving(what, &config, "on_error = \"deny\"");
         let _ = write!(
             policies,
             r#"

@@ -240,9 +240,11 @@ config.response = {{ always = true, set = {{ x-frame-options = "DENY" }} }}
 [policies.fails]
 component = "{misbehave}"
 config = {{ do = "error", phase = "response" }}
+on_error = "deny"
 [policies.fails-too]
 component = "{misbehave}"
 config = {{ do = "error", phase = "response" }}
+on_error = "deny"
 {proxy}"#
     ))
     .await;

@@ -59,7 +59,8 @@ async fn a_verdict_that_violates_the_contract_is_a_failure() {
     let name = |place: usize| format!("{}-{place}", BROKEN[place].0);
     for (place, (what, more, phase, _)) in BROKEN.iter().enumerate() {
         let config = format!("do = \"{what}\", phase = \"{phase}\", marked = true{more}");
-        policies += &misbehaving(&name(place), &config, "deadline = \"1s\"");
+        let strict = "deadline = \"1s\"\non_error = \"deny\"";
+        policies += &misbehaving(&name(place), &config, strict);
         policies += &misbehaving(
             &format!("lax-{place}"),
             &config,
@@ -229,6 +230,63 @@ async fn the_largest_verdicts_are_carried_out() {
         (&"x".into(), &"x".into())
     );
     assert_eq!(gateway.get("/path/").await.json()["target"], "/elsewhere");
+}
+
+/// A request becomes no more than 64 KiB in a value, and no more than 512 fields in a head,
+/// whatever policies make of it.
+#[tokio::test]
+async fn policies_make_no_large_heads_of_small_requests() {
+    let upstream = Upstream::echo().await;
+    let lines = |n: usize| vec!["\"x\""; n].join(", ");
+    let proxy = Proxy::to(upstream.endpoint())
+        .route("path = \"/many\"\npolicies = [\"one\", \"two\", \"three\"]")
+        .also(
+            "/back",
+            "policies = [\"back\", \"back-too\", \"back-three\"]",
+        )
+        .also("/long", "policies = [\"long\"]");
+    let headers = |name: &str, config: String| {
+        format!("[policies.{name}]\ncomponent = \"headers\"\nconfig.{config}\n")
+    };
+    let append = |phase: &str, n| format!("{phase}.append = {{ x-many = [{}] }}", lines(n));
+    let gateway = Gateway::start(
+        ["one", "two", "three"]
+            .map(|name| headers(name, append("request", 200)))
+            .concat()
+            + &["back", "back-too", "back-three"]
+                .map(|name| headers(name, append("response", 200)))
+                .concat()
+            + &headers(
+                "long",
+                format!(
+                    "request.set = {{ x-long = \"{}\" }}",
+                    "{header:x-big}".repeat(60)
+                ),
+            )
+            + &proxy.to_string(),
+    )
+    .await;
+    for (path, words) in [
+        (
+            "/many",
+            "with the fields of the policy `three`, a head has more than 512 fields or 256 KiB",
+        ),
+        (
+            "/back",
+            "with the fields of the policy `back`, a head has more than 512 fields or 256 KiB",
+        ),
+        (
+            "/long",
+            "the policy `long` makes a value of more than 64 KiB of it",
+        ),
+    ] {
+        let request = Request::get(path).header("X-Big", &"a".repeat(20_000));
+        let response = gateway.send(request).await;
+        assert_eq!(response.status, 400, "{path}");
+        let status = response.header("proxy-status").unwrap();
+        assert!(status.contains(words), "{status}");
+    }
+    assert_eq!(gateway.get("/long").await.status, 200);
 }
 
 /// All values of a verdict are computed before its first edit: a policy can

@@ -49,6 +49,6 @@ pub use deploy::{DeployAnswer, DeployPhase, DeployRequest};
 pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
-    AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, ReloadStatus,
-    Reuse, Status, UpstreamStatus, WatchStatus,
+    AddressStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
+    ReloadStatus, Reuse, Status, UpstreamStatus, WatchStatus,
 };

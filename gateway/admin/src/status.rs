@@ -40,6 +40,8 @@ pub struct Status {
     pub upstreams: Vec<UpstreamStatus>,
     /// By name.
     pub policies: Vec<PolicyStatus>,
+    /// The memory for the reusable verdicts of all policies.
+    pub memos: MemosStatus,
     /// Those of the sites, each once.
     pub certificates: Vec<CertificateStatus>,
     /// The files whose changes take effect by themselves; none if `watch` is off.
@@ -154,7 +156,7 @@ pub struct PolicyStatus {
     pub last_error: Option<String>,
     /// Whether its verdicts are reused.
     pub reuse: Reuse,
-    /// Bytes used by its memo, over all workers.
+    /// Bytes used by its reusable verdicts, over all workers.
     pub memo_bytes: u64,
     /// Verdicts in its memo, over all workers.
     pub memo_entries: u64,
@@ -171,6 +173,24 @@ impl PolicyStatus {
     pub fn hit_ratio(&self) -> Option<f64> {
         let lookups = self.hits + self.misses;
         (lookups > 0).then(|| self.hits as f64 / lookups as f64)
+    }
+}
+
+/// The memory for the reusable verdicts of all policies and workers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemosStatus {
+    /// Bytes taken.
+    pub bytes: u64,
+    /// The most that may be taken: `server.memos`.
+    pub budget: u64,
+}
+
+impl MemosStatus {
+    /// Whether there may be no room for another verdict: memory is taken in chunks of at most
+    /// 64 KiB.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.budget > 0 && self.bytes + 64 * 1024 > self.budget
     }
 }
 

@@ -27,8 +27,10 @@ table! {
         /// `janua check` prints the line to add.
         grants: Vec<Spanned<Grant>> = default("[]");
         /// What happens to a request whose policy fails: it is denied with 503, or
-        /// continues as if the policy did not exist.
-        on_error: OnError = default("\"deny\"");
+        /// continues as if the policy did not exist. The default denies where the policy
+        /// may respond, as it may to every request. Where it only edits a response that is
+        /// there already, this is delivered without its edits, and not stored.
+        on_error: Option<OnError> = optional("`\"deny\"` in the phase `request`, `\"skip\"` in later ones");
         /// The CPU time limit of one call.
         deadline: Spanned<Duration> = default("\"10ms\"");
         /// The CPU time limit for creating an instance and for configuring it. At
@@ -157,7 +159,7 @@ impl Decode for Component {
 }
 
 words! {
-    /// What happens to a request whose policy fails.
+    /// What happens to a request whose policy fails, if the operator says so.
     pub enum OnError {
         /// It is answered with 503.
         Deny = "deny",

@@ -9,6 +9,7 @@ use crate::diagnostic::Diagnostic;
 use crate::header::FieldName;
 use crate::macros::table;
 use crate::span::Spanned;
+use crate::units::Size;
 
 table! {
     /// Settings of the whole process.
@@ -32,6 +33,10 @@ table! {
         hosts_file: Option<Spanned<PathBuf>> = optional("`/etc/hosts`");
         /// The number of rate-limit buckets that are kept, over all workers.
         buckets: Spanned<NonZeroU32> = default("1_000_000");
+        /// The memory for reusable verdicts of all policies, over all workers, within which
+        /// each has its `memo`. If it is used up, a policy that would keep more verdicts drops
+        /// other ones of its own.
+        memos: Size = default("\"256MiB\"");
         /// Header fields that only the gateway and its policies may set: they are removed
         /// from every request before policies see it, even from those of
         /// `trusted_proxies`, because a CDN passes on what its clients send.

@@ -153,6 +153,19 @@ impl Fields {
         self.lines.is_empty()
     }
 
+    /// True if there are more lines than this, or they take more bytes, as they are written.
+    #[must_use]
+    #[inline]
+    pub fn exceed(&self, bytes: usize, lines: usize) -> bool {
+        // The arena also has lines that were replaced or removed.
+        self.lines.len() > lines || (self.arena.len() > bytes && self.written() > bytes)
+    }
+
+    /// The size of all lines as they are written.
+    fn written(&self) -> usize {
+        self.lines.iter().map(|line| line.range().len()).sum()
+    }
+
     /// The capacity of the arena, in bytes.
     #[must_use]
     pub fn capacity(&self) -> usize {

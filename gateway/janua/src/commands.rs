@@ -68,7 +68,7 @@ fn say(outcome: CommandResult, json: bool) -> ExitCode {
     };
     // If the reader has closed the pipe, as `head` does, that is not an error.
     let _ = match (json, code == ExitCode::SUCCESS) {
-        (true, _) => writeln!(io::stdout(), "{:#}", answer.json),
+        (true, _) => writeln!(io::stdout(), "{}", plain(&format!("{:#}", answer.json))),
         (false, _) if answer.person.is_empty() => Ok(()),
         (false, true) => writeln!(io::stdout(), "{}", answer.person),
         (false, false) => writeln!(io::stderr(), "{}", answer.person),
@@ -101,8 +101,41 @@ fn failure(why: &str) -> Value {
 fn printable(text: &str) -> String {
     let show = |c: char| match c {
         '\n' => c,
-        c if c.is_control() => '\u{fffd}',
+        c if janua_wasm::is_hidden(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(show).collect()
+}
+
+/// JSON with the same meaning, in which such characters are escaped. They only occur in
+/// strings: JSON has no others outside of them but the line ends.
+fn plain(json: &str) -> String {
+    let mut plain = String::with_capacity(json.len());
+    for c in json.chars() {
+        match janua_wasm::is_hidden(c) && c != '\n' {
+            // All of them have four digits.
+            true => plain.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => plain.push(c),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{plain, printable};
+
+    #[test]
+    fn no_text_controls_the_terminal() {
+        let hostile = "a\u{1b}[2J\u{9b}m\u{202e}b\u{2028}\u{7f}";
+        let shown = "a\u{fffd}[2J\u{fffd}m\u{fffd}b\u{fffd}\u{fffd}";
+        assert_eq!(printable(hostile), shown);
+        let value = json!({ "a": [hostile], hostile: "\n\t\u{e9}" });
+        let text = plain(&format!("{value:#}"));
+        let mut characters = text.chars().filter(|&c| c != '\n');
+        assert!(!characters.any(janua_wasm::is_hidden), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
 }

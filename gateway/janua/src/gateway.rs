@@ -186,6 +186,7 @@ fn estate(
 ) -> Result<Estate, StartError> {
     let runtime = Runtime::new(RuntimeOptions {
         cache_dir: directories::cache(&loaded.config.server),
+        memos: usize::try_from(loaded.config.server.memos.bytes()).unwrap_or(usize::MAX),
     })
     .map_err(|error| StartError::Machine(error.to_string()))?;
     let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);

@@ -36,6 +36,9 @@ pub(crate) struct Caching {
     /// A policy of the phase `fetched` edited the response depending on an input that is
     /// not in the key, so that it must not be shared.
     pub(crate) edited_for_one: bool,
+    /// A policy of the phase `fetched` failed and was skipped, which is no reason to store the
+    /// response as if the policy did not exist.
+    pub(crate) lacks_edits: bool,
     /// Tags of the response.
     pub(crate) tags: Vec<Box<str>>,
 }

@@ -1,6 +1,7 @@
 //! The state that outlives a reload, in one place and found by identity: endpoints with
 //! their health, buckets, counters, compiled components, numbers of listeners.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -150,6 +151,8 @@ impl Estate {
         let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
         roots.retain(used);
         drop(roots);
+        let policies: HashSet<&str> = snapshot.policies.iter().map(|it| &**it.name()).collect();
+        self.buckets.keep_only(|policy| policies.contains(policy));
         self.published.store(Some(snapshot));
     }
 

@@ -17,6 +17,17 @@ pub(crate) struct Heads {
 }
 
 impl Heads {
+    /// The memory that clients, upstreams and policies can fill, in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        let request = &self.request;
+        request.fields.capacity()
+            + request.path.capacity()
+            + request.raw_path.capacity()
+            + request.query.as_ref().map_or(0, Vec::capacity)
+            + self.response.fields.capacity()
+            + self.quotas.capacity()
+    }
+
     /// Adds the `RateLimit` fields to the response.
     pub(crate) fn write_quotas(&mut self) {
         self.quotas.write_to(&mut self.response.fields);

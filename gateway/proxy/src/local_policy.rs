@@ -11,6 +11,11 @@ use janua_wasm::{Buckets, Edit, Effect, Now, Outcome, Phase, Plan, Value, Verdic
 
 use crate::quotas::Quota;
 
+/// The largest size of all values of a verdict together, in bytes. A verdict may repeat an
+/// input thousands of times, so that without a bound a request of 30 KB took more than a
+/// gigabyte.
+pub(crate) const MAX_VALUES: usize = 256 * 1024;
+
 /// A policy on one worker.
 pub(crate) struct LocalPolicy {
     pub(crate) worker: RefCell<WorkerPolicy>,
@@ -32,8 +37,9 @@ struct Latest {
 pub(crate) struct Prepared {
     /// All of its edits, if none depends on the request.
     pub(crate) edits: Option<ConstantEdits>,
-    /// One of its values depends on the request.
-    pub(crate) has_variables: bool,
+    /// One of its values depends on the request, or its literals are larger than values may
+    /// be. Other literals need no rendering.
+    pub(crate) needs_rendering: bool,
     /// There is nothing to do but to make these edits.
     is_only_edits: bool,
     /// The quotas of its takes, in order.
@@ -121,8 +127,13 @@ impl Prepared {
 
     pub(crate) fn new(verdict: &Verdict, policy: &str, buckets: &Buckets) -> Self {
         let mut has_variables = false;
-        verdict.for_each_value(|value| has_variables |= matches!(value, Value::Parts(_)));
-        let edits = constant(&verdict.edits);
+        let mut literals = 0;
+        verdict.for_each_value(|value| match value {
+            Value::Parts(_) => has_variables = true,
+            Value::Literal(text) => literals += text.len(),
+        });
+        let is_too_large = literals > MAX_VALUES;
+        let edits = constant(&verdict.edits).filter(|_| !is_too_large);
         let quotas = verdict.effects.iter().filter_map(|effect| match effect {
             Effect::Take(take) => Some(Quota::new(policy, take, buckets)),
             _ => None,
@@ -134,7 +145,7 @@ impl Prepared {
                 && verdict.response_edits.is_empty()
                 && verdict.annotations.is_empty(),
             edits,
-            has_variables,
+            needs_rendering: has_variables || is_too_large,
             quotas: quotas.collect(),
         }
     }
@@ -183,19 +194,22 @@ mod tests {
         let unfit = Value::Literal(b"a\nb"[..].into());
         let removed = || Edit::RemoveHeader("x-a".into());
         let buckets = Buckets::new(&BucketOptions { capacity: 64 });
-        for (edits, is_constant, has_variables) in [
+        let large = || set(Value::Literal([b'a'; 8 * 1024][..].into()));
+        for (edits, is_constant, needs_rendering) in [
             (vec![], true, false),
             (vec![set(literal()), set(literal())], true, false),
             (vec![set(literal()), set(variable())], false, true),
             (vec![removed(), set(literal())], true, false),
             (vec![set(unfit)], false, false),
             (vec![Edit::SetStatus(404)], false, false),
+            ((0..32).map(|_| large()).collect(), true, false),
+            ((0..33).map(|_| large()).collect(), false, true),
         ] {
             let verdict = verdict(edits);
             let prepared = Prepared::new(&verdict, "policy", &buckets);
             assert_eq!(prepared.edits.is_some(), is_constant, "{verdict:?}");
             assert_eq!(prepared.is_only_edits, is_constant, "{verdict:?}");
-            assert_eq!(prepared.has_variables, has_variables, "{verdict:?}");
+            assert_eq!(prepared.needs_rendering, needs_rendering, "{verdict:?}");
         }
         let more = [
             Verdict {

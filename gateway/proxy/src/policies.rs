@@ -1,6 +1,7 @@
 //! Asks the policies of a route: about the request in the order of the file, about the
 //! response in reverse order.
 
+mod bounds;
 mod effects;
 mod execute;
 mod failures;
@@ -12,6 +13,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, Fields};
 use janua_wasm::{Decision, OnError, Phase, Plan, Verdict};
 
+use self::bounds::Before;
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::local_policy::{LocalPolicy, Prepared};
@@ -70,7 +72,7 @@ struct Decided<'a> {
 /// the earlier ones have edited it. `Some` is a response that a policy generated.
 ///
 /// # Errors
-/// A policy with `on_error = "deny"` failed, or an input of a policy is not UTF-8.
+/// A policy that is not skipped failed, or an input of a policy is not UTF-8.
 pub(crate) fn request_phase(
     exchange: &mut Exchange,
     matched: &Matched,
@@ -92,7 +94,7 @@ pub(crate) fn request_phase(
 /// that a rule states are in the head afterwards.
 ///
 /// # Errors
-/// A policy with `on_error = "deny"` failed.
+/// A policy that is not skipped failed.
 pub(crate) fn fetched_phase(
     exchange: &mut Exchange,
     by: AnsweredBy,
@@ -122,7 +124,7 @@ pub(crate) fn fetched_phase(
 /// finally delivered, whatever that is.
 ///
 /// # Errors
-/// A policy with `on_error = "deny"` failed.
+/// A policy that is not skipped failed.
 pub(crate) fn missing_phase(
     exchange: &mut Exchange,
     by: AnsweredBy,
@@ -151,7 +153,7 @@ pub(crate) fn missing_phase(
 /// the policies asked after it see the replacement.
 ///
 /// # Errors
-/// The first failure of a policy with `on_error = "deny"`. The response that reports it goes
+/// The first failure of a policy that is not skipped. The response that reports it goes
 /// through this phase again, without that policy. Further failures are ignored then, so that
 /// this response still gets the fields that other policies add.
 pub(crate) fn response_phase(
@@ -194,13 +196,15 @@ fn edit_delivered(exchange: &mut Exchange, policy: usize) -> Result<(), Failure>
     if exchange.response_edits.is_empty() {
         return Ok(());
     }
-    let rendered = &*exchange.worker.rendered.borrow();
+    let before = Before::new(exchange, Phase::Response);
+    let worker = Rc::clone(&exchange.worker);
+    let rendered = &*worker.rendered.borrow();
     let response = &mut exchange.heads.response;
     let pending = exchange.response_edits.iter();
     for pending in pending.filter(|pending| pending.policy == policy) {
         verdict::edit_response(&pending.edits, rendered, response)?;
     }
-    Ok(())
+    before.check(exchange, None)
 }
 
 /// Asks one policy after another, until one replaces the response.
@@ -227,7 +231,9 @@ fn ask(
     let Some(local) = matched.local.policies.get(policy_use.policy) else {
         return Ok(None);
     };
+    let before = Before::new(exchange, question.phase);
     if edit_always(exchange, question, local) {
+        before.check(exchange, Some(local))?;
         return Ok(None);
     }
     let Some(verdict) = decide(exchange, question, policy_use, local)? else {
@@ -239,6 +245,7 @@ fn ask(
         && let Some(fields) = edited_fields(exchange, question)
     {
         fields.edit(edits);
+        before.check(exchange, Some(local))?;
         return Ok(None);
     }
     let worker_policy = local.worker.borrow();
@@ -254,6 +261,7 @@ fn ask(
         prepared: prepared.as_deref(),
     };
     let instead = execute::carry_out(exchange, question, decided)?;
+    before.check(exchange, Some(local))?;
     let Some(Instead::Made(made)) = instead else {
         return Ok(instead);
     };
@@ -287,7 +295,8 @@ fn edited_fields<'a>(exchange: &'a mut Exchange, question: Question<'_>) -> Opti
     }
 }
 
-/// The verdict of a policy. None if the policy failed and has `on_error = "skip"`.
+/// The verdict of a policy. None if the policy failed and is skipped: because of
+/// `on_error = "skip"`, or by default in a phase in which it may not respond.
 fn decide(
     exchange: &mut Exchange,
     question: Question<'_>,
@@ -315,7 +324,14 @@ fn decide(
             let policy = worker_policy.policy();
             let name = policy.name();
             exchange.note(name, failure.kind.word());
-            let is_denied = policy_use.on_error == OnError::Deny || failure.kind.always_denies();
+            let is_denied = failure.kind.always_denies()
+                || match policy_use.on_error {
+                    Some(on_error) => on_error == OnError::Deny,
+                    None => phase == Phase::Request || policy.may_respond(phase),
+                };
+            // What the policy would have made of it would have been stored.
+            exchange.caching.lacks_edits |=
+                phase == Phase::Fetched && policy_use.on_error.is_none();
             let worker = &exchange.worker;
             let of = (&*matched.site().name, &*matched.route().terms.label);
             failures::log(policy, &failure, phase, of, is_denied, worker);

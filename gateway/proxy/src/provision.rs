@@ -62,7 +62,7 @@ impl<'a> Provision<'a> {
         let policy = self.provide(named, deadline)?;
         Some(Use {
             policy,
-            on_error: on_error(policy_use.on_error.unwrap_or(named.on_error)),
+            on_error: policy_use.on_error.or(named.on_error).map(on_error),
         })
     }
 
@@ -145,7 +145,7 @@ impl<'a> Provision<'a> {
                 .iter()
                 .map(|grant| grant.as_str().to_owned())
                 .collect(),
-            on_error: on_error(named.on_error),
+            on_error: named.on_error.map(on_error),
             deadline,
             configure_deadline: named.configure_deadline.value,
             memory_limit: usize::try_from(named.memory.bytes()).unwrap_or(usize::MAX),

@@ -54,6 +54,11 @@ impl Quotas {
         self.limit.clear();
     }
 
+    /// The memory, in bytes.
+    pub(crate) fn capacity(&self) -> usize {
+        self.policy.capacity() + self.limit.capacity()
+    }
+
     /// Adds a bucket in which so many tokens are left, and which will be full again in
     /// `reset_ms`.
     pub(crate) fn push(&mut self, quota: &Quota, remaining: u64, reset_ms: u64) {

@@ -238,7 +238,8 @@ pub(crate) struct Terms {
 pub(crate) struct Use {
     /// The index of the policy in the snapshot.
     pub(crate) policy: usize,
-    pub(crate) on_error: OnError,
+    /// What the operator said of a failure, if anything.
+    pub(crate) on_error: Option<OnError>,
 }
 
 /// The target of a route, which answers its requests.

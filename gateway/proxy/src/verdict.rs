@@ -7,7 +7,7 @@ use janua_wasm::{AbsentKey, Buckets, Edit, Plan, Reply, Take, TakeOutcome, Value
 
 use crate::facts::{Original, View};
 use crate::quotas::{Quota, Quotas};
-use crate::render::{Rendered, Unfit};
+use crate::render::{Rendered, TooLarge, Unfit};
 
 /// Name and value of a field.
 pub(crate) type Line = (Box<[u8]>, Box<[u8]>);
@@ -22,9 +22,23 @@ pub(crate) struct Made {
 
 /// Renders all values of a verdict, before anything of it is carried out: an edit must not
 /// change what an effect or a reply of the same verdict refers to.
-pub(crate) fn render(verdict: &Verdict, plan: &Plan, view: &View<'_>, rendered: &mut Rendered) {
+///
+/// # Errors
+/// The values are too large.
+pub(crate) fn render(
+    verdict: &Verdict,
+    plan: &Plan,
+    view: &View<'_>,
+    rendered: &mut Rendered,
+) -> Result<(), TooLarge> {
     rendered.clear();
-    verdict.for_each_value(|value| rendered.push(value, plan, view));
+    let mut result = Ok(());
+    verdict.for_each_value(|value| {
+        if result.is_ok() {
+            result = rendered.push(value, plan, view);
+        }
+    });
+    result
 }
 
 /// Makes the edits of the request phase.

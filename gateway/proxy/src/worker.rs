@@ -23,7 +23,7 @@ use crate::upstream_http2::Connections;
 
 /// The most heads that are kept for later requests.
 const SPARE_HEADS: usize = 64;
-/// Heads with at least this many bytes of fields are not kept.
+/// Heads with at least this many bytes are not kept.
 const LARGE_HEAD: usize = 16 * 1024;
 
 /// The state that the connections of one worker share.
@@ -117,7 +117,7 @@ impl Worker {
     /// Returns heads for reuse.
     pub(crate) fn put_heads(&self, mut heads: Box<Heads>) {
         let mut spare = self.heads.borrow_mut();
-        let size = heads.request.fields.capacity() + heads.response.fields.capacity();
+        let size = heads.capacity();
         if spare.len() < SPARE_HEADS && size < LARGE_HEAD {
             heads.request.clear();
             heads.response.clear();

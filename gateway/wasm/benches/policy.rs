@@ -160,13 +160,17 @@ fn take() -> Take {
     }
 }
 
-/// A token from the same bucket each time, and from one of 100,000 in turn.
-#[divan::bench(args = [1, 100_000], sample_size = 10_000)]
+/// A token from the same bucket each time, and from one of 100,000 in turn. With two million,
+/// each take replaces a bucket.
+#[divan::bench(args = [1, 100_000, 2_000_000], sample_size = 10_000)]
 fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
     let name = buckets.named("api-limit", &take.bucket);
     let keys: Vec<_> = (0..clients).map(|n| format!("192.0.{n}")).collect();
+    for key in &keys {
+        buckets.take(&name, Some(key.as_bytes()), &take, 0);
+    }
     let mut next = keys.iter().cycle();
     let mut now = 0_u64;
     bencher.bench_local(|| {

@@ -10,6 +10,7 @@ use crate::bindings::v0_1;
 use crate::engine::Runtime;
 use crate::fingerprint::hex;
 use crate::instance::Instance;
+use crate::said::shown;
 use crate::state::HostState;
 
 /// The prefix of the contract's interfaces in the names of imports and exports.
@@ -102,7 +103,10 @@ impl Component {
             &caller,
             DESCRIBE_DEADLINE,
         )
-        .and_then(|mut instance| instance.describe(&caller, DESCRIBE_DEADLINE))
+        .and_then(|mut instance| {
+            let description = instance.describe(&caller, DESCRIBE_DEADLINE);
+            description.map_err(|failure| instance.explain(failure))
+        })
         .map_err(|failure| LoadError::Describe(failure.to_string()))?;
         Ok(Self {
             hash,
@@ -137,6 +141,25 @@ impl Component {
     /// Its description of itself.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+}
+
+impl LoadError {
+    /// The error with names and messages of the component escaped.
+    pub(crate) fn shown(self) -> Self {
+        match self {
+            Self::NotWasm | Self::CoreModule | Self::NoPolicies => self,
+            Self::Invalid(why) => Self::Invalid(shown(&why)),
+            Self::Version { built_for, newer } => Self::Version {
+                built_for: shown(&built_for),
+                newer,
+            },
+            Self::NotSupported(name) => Self::NotSupported(shown(&name)),
+            Self::UnknownImport(name) => Self::UnknownImport(shown(&name)),
+            Self::Mismatch(why) => Self::Mismatch(shown(&why)),
+            // It was escaped where it came from.
+            Self::Describe(why) => Self::Describe(why),
+        }
     }
 }
 

@@ -44,6 +44,8 @@ macro_rules! counters {
             $(pub(crate) $field: Counter,)*
             /// One for each phase.
             memos: [MemoGauge; Phase::ALL.len()],
+            /// What all memos use.
+            memo_bytes: AtomicU64,
         }
 
         impl std::ops::AddAssign for Counts {
@@ -56,6 +58,10 @@ macro_rules! counters {
             /// The gauge of a phase's memo.
             pub(crate) fn memo(&self, phase: Phase) -> Option<&MemoGauge> {
                 self.memos.get(phase as usize)
+            }
+
+            pub(crate) fn set_memo_bytes(&self, bytes: usize) {
+                self.memo_bytes.store(bytes as u64, Ordering::Relaxed);
             }
 
             fn add_to(&self, counts: &mut Counts) {
@@ -96,14 +102,12 @@ impl Counter {
 pub(crate) struct MemoGauge {
     paused: AtomicU64,
     entries: AtomicU64,
-    bytes: AtomicU64,
 }
 
 impl MemoGauge {
-    pub(crate) fn set(&self, paused: bool, entries: usize, bytes: usize) {
+    pub(crate) fn set(&self, paused: bool, entries: usize) {
         self.paused.store(u64::from(paused), Ordering::Relaxed);
         self.entries.store(entries as u64, Ordering::Relaxed);
-        self.bytes.store(bytes as u64, Ordering::Relaxed);
     }
 }
 
@@ -155,8 +159,8 @@ impl AllCounters {
             for memo in &worker.memos {
                 sum.memos_paused += memo.paused.load(Ordering::Relaxed);
                 sum.memo_entries += memo.entries.load(Ordering::Relaxed);
-                sum.memo_bytes += memo.bytes.load(Ordering::Relaxed);
             }
+            sum.memo_bytes += worker.memo_bytes.load(Ordering::Relaxed);
         }
         sum
     }

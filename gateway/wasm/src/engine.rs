@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 
+use crate::allowance::{Account, Allowance, MemosStatus};
 use crate::bindings::v0_1;
 use crate::compile_cache::CompileCache;
 use crate::component::{Component, LoadError};
@@ -26,12 +27,23 @@ const STACK: usize = 512 * 1024;
 pub struct Runtime(Arc<Shared>);
 
 /// The settings of a [`Runtime`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct RuntimeOptions {
     /// The directory for compiled components, which are reused at later starts. Created
     /// if missing. Ignored with a warning unless it has mode 0700 and belongs to the
     /// effective user.
     pub cache_dir: Option<PathBuf>,
+    /// The memory for reusable verdicts, over all policies and workers, in bytes.
+    pub memos: usize,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            cache_dir: None,
+            memos: 256 << 20,
+        }
+    }
 }
 
 /// Why a [`Runtime`] cannot be created.
@@ -47,6 +59,8 @@ struct Shared {
     components: Mutex<HashMap<[u8; 32], Weak<Component>>>,
     /// The key of the MACs that replace sensitive inputs in memo keys.
     mac_key: [u8; 16],
+    /// The memory for reusable verdicts.
+    memos: Arc<Account>,
 }
 
 impl Runtime {
@@ -71,6 +85,7 @@ impl Runtime {
             ticker,
             components: Mutex::default(),
             mac_key: process_key(),
+            memos: Arc::new(Account::new(options.memos)),
         })))
     }
 
@@ -84,11 +99,22 @@ impl Runtime {
         if let Some(found) = self.components().get(&hash).and_then(Weak::upgrade) {
             return Ok(found);
         }
-        let component = Arc::new(Component::load(self, bytes, hash)?);
+        let component = Component::load(self, bytes, hash).map_err(LoadError::shown)?;
+        let component = Arc::new(component);
         let mut components = self.components();
         components.retain(|_, component| component.strong_count() > 0);
         components.insert(hash, Arc::downgrade(&component));
         Ok(component)
+    }
+
+    /// The memory for reusable verdicts.
+    pub fn memos(&self) -> MemosStatus {
+        self.0.memos.status()
+    }
+
+    /// What the memos of one more policy on a worker may use.
+    pub(crate) fn allowance(&self) -> Allowance {
+        Allowance::new(Arc::clone(&self.0.memos))
     }
 
     pub(crate) fn engine(&self) -> &Engine {

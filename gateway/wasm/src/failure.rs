@@ -8,8 +8,9 @@ use std::fmt;
 pub struct PolicyFailure {
     /// The kind of failure.
     pub kind: FailureKind,
-    /// Details for the log, for example the message of a trap. May be empty. The gateway
-    /// never adds the value of an input.
+    /// Details for the log, for example which trap it was. May be empty. Of calls that
+    /// concern a request these are words of the engine and the gateway, and never what the
+    /// component wrote, which may contain values of the request.
     pub detail: String,
 }
 
@@ -23,7 +24,8 @@ pub enum FailureKind {
     Deadline,
     /// It requested more memory than its limit allows.
     Memory,
-    /// It returned an error with this message, truncated at 512 bytes.
+    /// It returned an error with this message, truncated at 512 bytes and escaped. It is for
+    /// the operator: clients never see it.
     Error(String),
     /// Its verdict breaks the contract in this way.
     BadVerdict(String),

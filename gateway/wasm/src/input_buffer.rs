@@ -6,6 +6,17 @@ use std::ops::Range;
 use crate::input::{Facts, Input, Now};
 use crate::plan::{MAX_INPUTS, Plan};
 
+/// A buffer with more capacity than this is given back after use: hardly any request needs
+/// it, and there are several for each policy and worker.
+const KEPT: usize = 64 * 1024;
+
+/// Frees the memory of a buffer that is unusually large.
+pub(crate) fn shrink(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > KEPT {
+        *buffer = Vec::new();
+    }
+}
+
 /// The inputs of a call as text. The buffers are reused for each call.
 #[derive(Default)]
 pub(crate) struct InputBuffer {
@@ -39,6 +50,11 @@ impl InputBuffer {
         Ok(())
     }
 
+    /// Frees the memory that unusually large inputs took.
+    pub(crate) fn shrink(&mut self) {
+        shrink(&mut self.text);
+    }
+
     /// Calls `then` with the inputs, in an array on the stack.
     pub(crate) fn with<R>(&self, then: impl FnOnce(&[Option<&str>]) -> R) -> R {
         let mut inputs: [Option<&str>; MAX_INPUTS] = [None; MAX_INPUTS];
@@ -48,5 +64,35 @@ impl InputBuffer {
                 .and_then(|range| std::str::from_utf8(self.text.get(range)?).ok());
         }
         then(inputs.get(..self.ranges.len()).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Long(usize);
+
+    impl Facts for Long {
+        fn input(&self, _: &Input, out: &mut Vec<u8>) -> bool {
+            out.resize(out.len() + self.0, b'a');
+            true
+        }
+    }
+
+    #[test]
+    fn unusually_large_inputs_leave_no_memory_behind() {
+        let plan = Plan::new(vec![Input::Path], Vec::new(), &[]).unwrap();
+        let now = Now {
+            monotonic_ms: 0,
+            unix_seconds: 0,
+        };
+        let mut inputs = InputBuffer::default();
+        inputs.fill(&plan, &Long(1_000), now).unwrap();
+        inputs.shrink();
+        assert!(inputs.text.capacity() >= 1_000);
+        inputs.fill(&plan, &Long(KEPT + 1), now).unwrap();
+        inputs.shrink();
+        assert_eq!(inputs.text.capacity(), 0);
     }
 }

@@ -13,7 +13,7 @@ use crate::component::Description;
 use crate::convert::{self, RawSubscription};
 use crate::deadline::{self, Caller, OutOfTime};
 use crate::failure::{FailureKind, PolicyFailure};
-use crate::log::cut;
+use crate::said::{said, shown};
 use crate::state::HostState;
 
 /// The most bytes that a guest may return in one call, in lists and strings. Each
@@ -55,7 +55,8 @@ impl Instance {
         store.epoch_deadline_callback(deadline::on_tick);
         store.set_hostcall_fuel(MAX_RETURNED);
         store.set_max_component_handles(MAX_HANDLES);
-        let exports = timed(&mut store, caller, deadline, |store| pre.instantiate(store))?;
+        let exports = timed(&mut store, caller, deadline, |store| pre.instantiate(store))
+            .map_err(|failure| explained(store.data(), failure))?;
         Ok(Self {
             store,
             exports,
@@ -111,9 +112,8 @@ impl Instance {
             policy.call_subscription(store, configured)
         })?;
         convert::v0_1::subscription(raw).map_err(|why| {
-            PolicyFailure::without_detail(FailureKind::BadVerdict(format!(
-                "its subscription: {why}"
-            )))
+            let why = format!("its subscription: {}", shown(&why));
+            PolicyFailure::without_detail(FailureKind::BadVerdict(why))
         })
     }
 
@@ -150,6 +150,13 @@ impl Instance {
         })
     }
 
+    /// A failure of an instance that has seen no request, with what it wrote last: the
+    /// message of a panic. Any other failure says nothing that comes from a guest's output,
+    /// which may contain the inputs of a call, and their values are nobody's to see.
+    pub(crate) fn explain(&self, failure: PolicyFailure) -> PolicyFailure {
+        explained(self.store.data(), failure)
+    }
+
     /// The number of ticks during the last call.
     pub(crate) fn ticks(&self) -> u32 {
         self.store.data().budget.ticks()
@@ -177,7 +184,7 @@ fn timed<R>(
 }
 
 fn failure(state: &mut HostState, error: &wasmtime::Error) -> PolicyFailure {
-    let output = state.log.take_last();
+    state.log.finish();
     let kind = if error.is::<OutOfTime>() {
         FailureKind::Deadline
     } else if state.memory.take_refused() {
@@ -185,22 +192,25 @@ fn failure(state: &mut HostState, error: &wasmtime::Error) -> PolicyFailure {
     } else {
         FailureKind::Trap
     };
-    let mut detail = match kind {
+    let detail = match kind {
         FailureKind::Deadline => String::new(),
-        _ => error.root_cause().to_string(),
+        _ => said(&error.root_cause().to_string(), MAX_MESSAGE),
     };
-    if !output.is_empty() {
-        if !detail.is_empty() {
-            detail.push_str("; ");
-        }
-        detail.push_str("its last output: ");
-        detail.push_str(&output);
-    }
-    cut(&mut detail, MAX_MESSAGE);
     PolicyFailure { kind, detail }
 }
 
-fn returned(mut message: String) -> PolicyFailure {
-    cut(&mut message, MAX_MESSAGE);
-    PolicyFailure::without_detail(FailureKind::Error(message))
+fn explained(state: &HostState, mut failure: PolicyFailure) -> PolicyFailure {
+    let output = state.log.take_last();
+    if !output.is_empty() {
+        if !failure.detail.is_empty() {
+            failure.detail.push_str("; ");
+        }
+        failure.detail.push_str("its last output: ");
+        failure.detail.push_str(&output);
+    }
+    failure
+}
+
+fn returned(message: String) -> PolicyFailure {
+    PolicyFailure::without_detail(FailureKind::Error(said(&message, MAX_MESSAGE)))
 }

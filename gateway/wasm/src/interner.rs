@@ -6,6 +6,7 @@ use std::rc::Rc;
 use ahash::RandomState;
 use hashbrown::HashTable;
 
+use crate::allowance::Allowance;
 use crate::verdict::Verdict;
 
 /// The maximum number of shared verdicts.
@@ -15,6 +16,7 @@ const MAX_VERDICTS: usize = 1_024;
 pub(crate) struct Interner {
     hasher: RandomState,
     verdicts: HashTable<Rc<Verdict>>,
+    allowance: Rc<Allowance>,
     bytes: usize,
     budget: usize,
 }
@@ -26,10 +28,11 @@ pub(crate) struct Interned {
 }
 
 impl Interner {
-    pub(crate) fn new(budget: usize) -> Self {
+    pub(crate) fn new(budget: usize, allowance: Rc<Allowance>) -> Self {
         Self {
             hasher: RandomState::new(),
             verdicts: HashTable::new(),
+            allowance,
             bytes: 0,
             budget,
         }
@@ -48,7 +51,7 @@ impl Interner {
         if !self.has_room(bytes) {
             self.sweep();
         }
-        let shared = self.has_room(bytes);
+        let shared = self.has_room(bytes) && self.allowance.take(bytes);
         if shared {
             self.bytes += bytes;
             let hasher = &self.hasher;
@@ -64,6 +67,7 @@ impl Interner {
 
     /// Drops the verdicts that are no longer used elsewhere.
     fn sweep(&mut self) {
+        let before = self.bytes;
         let bytes = &mut self.bytes;
         self.verdicts.retain(|verdict| {
             let held = Rc::strong_count(verdict) > 1;
@@ -72,13 +76,22 @@ impl Interner {
             }
             held
         });
+        self.allowance.give(before - self.bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::verdict::{Annotation, Value};
+    use crate::allowance::Account;
+
+    fn bounded(budget: usize, all: usize) -> Interner {
+        let account = Arc::new(Account::new(all));
+        Interner::new(budget, Rc::new(Allowance::new(account)))
+    }
 
     fn verdict(note: usize) -> Verdict {
         Verdict {
@@ -93,7 +106,7 @@ mod tests {
 
     #[test]
     fn equal_verdicts_are_one() {
-        let mut interner = Interner::new(10_000);
+        let mut interner = bounded(10_000, usize::MAX);
         let a = interner.intern(verdict(1));
         let b = interner.intern(verdict(1));
         let c = interner.intern(verdict(2));
@@ -103,7 +116,7 @@ mod tests {
 
     #[test]
     fn is_limited_and_drops_unused_verdicts() {
-        let mut interner = Interner::new(usize::MAX);
+        let mut interner = bounded(usize::MAX, usize::MAX);
         let held: Vec<_> = (0..MAX_VERDICTS)
             .map(|n| interner.intern(verdict(n)))
             .collect();
@@ -115,8 +128,11 @@ mod tests {
         drop(held);
         assert!(interner.intern(verdict(5_001)).shared);
         assert_eq!(interner.verdicts.len(), 1);
-        let mut tiny = Interner::new(1);
+        let mut tiny = bounded(1, usize::MAX);
         assert!(!tiny.intern(verdict(1)).shared);
         assert_eq!(tiny.bytes, 0);
+        let mut poor = bounded(usize::MAX, 1);
+        assert!(!poor.intern(verdict(1)).shared);
+        assert_eq!(poor.allowance.used(), 0);
     }
 }

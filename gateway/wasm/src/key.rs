@@ -11,6 +11,7 @@ use std::hash::Hasher as _;
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
 use crate::input::{Facts, Input};
+use crate::input_buffer::shrink;
 use crate::plan::Plan;
 
 /// The longest memo key, in bytes. Verdicts on longer inputs are not cached.
@@ -51,11 +52,13 @@ impl KeyWriter {
                     mac.write(secret);
                     key.extend_from_slice(&mac.finish128().as_bytes());
                 }
+                shrink(secret);
                 present
             } else {
                 facts.input(input, key)
             };
             if key.len() > MAX_KEY {
+                shrink(key);
                 return None;
             }
             let length = u32::try_from(key.len().saturating_sub(start + 5)).unwrap_or(u32::MAX);
@@ -142,6 +145,17 @@ mod tests {
         for (length, kept) in [(MAX_KEY - 5, true), (MAX_KEY - 4, false)] {
             let facts = Map(HashMap::from([(Input::Path, vec![b'a'; length])]));
             assert_eq!(writer.write(&plan, &facts).is_some(), kept, "{length}");
+        }
+    }
+
+    #[test]
+    fn unusually_large_inputs_leave_no_memory_behind() {
+        for sensitive in [&[][..], &[0]] {
+            let plan = Plan::new(vec![Input::Path], Vec::new(), sensitive).unwrap();
+            let facts = Map(HashMap::from([(Input::Path, vec![b'a'; 1 << 20])]));
+            let mut writer = KeyWriter::new(&[0; 16]);
+            assert_eq!(writer.write(&plan, &facts).is_some(), !sensitive.is_empty());
+            assert!(writer.key.capacity() + writer.secret.capacity() < 2 * MAX_KEY);
         }
     }
 

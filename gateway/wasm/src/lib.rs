@@ -15,12 +15,14 @@
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
+//! | bound the memory of all verdicts that are kept | shared | `allowance` |
 //! | take tokens from its rate-limit buckets, or a place | shared | `bucket`, `places` |
 //!
 //! Threads: everything reachable from [`Runtime`], [`Component`], [`Policy`]
 //! and [`Buckets`] is shared; [`WorkerHost`] and [`WorkerPolicy`] belong to one
 //! worker and are not `Send`.
 
+mod allowance;
 mod bindings;
 mod breaker;
 mod bucket;
@@ -51,12 +53,14 @@ mod places;
 mod plan;
 mod policy;
 mod rules;
+mod said;
 mod sampler;
 mod state;
 mod verdict;
 mod wasi;
 mod worker;
 
+pub use allowance::MemosStatus;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
 pub use component::{Component, Description, LoadError};
@@ -71,6 +75,7 @@ pub use permission::FieldPattern;
 pub use places::{Place, Places};
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
+pub use said::is_hidden;
 pub use verdict::{
     AbsentKey, Annotation, CacheLookup, CacheRule, Concurrency, Edit, Effect, Outcome, ParameterName, Part,
     Purge, PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,

@@ -3,15 +3,20 @@
 //! A line is truncated at 4,096 bytes. An instance may write 100 lines at once and
 //! 20 a second; further lines are dropped, and their number is logged with the next
 //! line. Lines are passed to `tracing`; the binary installs a subscriber that does
-//! not block.
+//! not block. They begin with "the policy says", so that they are not taken for lines of the
+//! gateway, and control characters in them are escaped.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing::Level;
 
+use crate::said::said;
+
 /// The maximum length of a line, in bytes.
 const MAX_LINE: usize = 4_096;
+/// The maximum length of the last output, in bytes.
+const MAX_LAST: usize = 512;
 /// Lines that an instance may write at once.
 const BURST: u32 = 100;
 /// After a burst, one line is allowed in each interval.
@@ -28,8 +33,8 @@ struct Lines {
     rate: Rate,
     /// The unfinished line of stdout or stderr.
     partial: Vec<u8>,
-    /// The last output on stdout or stderr, truncated at 512 bytes: after a trap, the
-    /// panic message.
+    /// The first output on stdout or stderr since it was taken last: after a trap, the panic
+    /// message.
     last: String,
 }
 
@@ -71,13 +76,14 @@ impl LineLog {
         }
     }
 
-    /// Takes the last output, for the description of a trap.
+    /// Logs the unfinished line: after a trap, nothing follows it.
+    pub(crate) fn finish(&self) {
+        self.lines().flush();
+    }
+
+    /// Takes the last output, for the description of a trap in which no request is involved.
     pub(crate) fn take_last(&self) -> String {
-        let mut lines = self.lines();
-        if !lines.partial.is_empty() {
-            lines.flush();
-        }
-        std::mem::take(&mut lines.last)
+        std::mem::take(&mut self.lines().last)
     }
 
     fn lines(&self) -> std::sync::MutexGuard<'_, Lines> {
@@ -92,11 +98,11 @@ impl Lines {
         if !text.is_empty() {
             self.say(Level::INFO, &text);
             // Skips the note about backtraces that follows a panic message.
-            if !text.starts_with("note: ") {
-                self.last
-                    .push_str(if self.last.is_empty() { "" } else { " " });
-                self.last.push_str(&text);
-                cut(&mut self.last, 512);
+            if !text.starts_with("note: ") && self.last.len() < MAX_LAST {
+                let space = if self.last.is_empty() { "" } else { " " };
+                self.last.push_str(space);
+                let room = MAX_LAST.saturating_sub(self.last.len());
+                self.last.push_str(&said(&text, room));
             }
         }
     }
@@ -105,8 +111,7 @@ impl Lines {
         let Some(suppressed) = self.rate.admit(Instant::now()) else {
             return;
         };
-        let mut message = message.to_owned();
-        cut(&mut message, MAX_LINE);
+        let message = said(message, MAX_LINE);
         let policy = &*self.log_name;
         if suppressed > 0 {
             tracing::warn!(
@@ -116,18 +121,11 @@ impl Lines {
             );
         }
         match level {
-            Level::ERROR => tracing::error!(policy, "{message}"),
-            Level::WARN => tracing::warn!(policy, "{message}"),
-            Level::INFO => tracing::info!(policy, "{message}"),
-            _ => tracing::debug!(policy, "{message}"),
+            Level::ERROR => tracing::error!(policy, "the policy says: {message}"),
+            Level::WARN => tracing::warn!(policy, "the policy says: {message}"),
+            Level::INFO => tracing::info!(policy, "the policy says: {message}"),
+            _ => tracing::debug!(policy, "the policy says: {message}"),
         }
-    }
-}
-
-/// Truncates text to at most this many bytes, at a character boundary.
-pub(crate) fn cut(text: &mut String, bytes: usize) {
-    if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes));
     }
 }
 
@@ -189,15 +187,8 @@ mod tests {
         }
         assert!(log.lines().partial.len() <= MAX_LINE);
         log.write(b"\npanicked at src/lib.rs\nnote: run with RUST_BACKTRACE\n");
-        assert!(log.take_last().ends_with('x'), "cut at 512 bytes");
+        assert_eq!(log.take_last().len(), MAX_LAST);
         log.write(b"panicked at src/lib.rs:1\nnote: run with RUST_BACKTRACE\n");
         assert_eq!(log.take_last(), "panicked at src/lib.rs:1");
-    }
-
-    #[test]
-    fn cuts_on_a_character() {
-        let mut text = "aé".to_owned();
-        cut(&mut text, 2);
-        assert_eq!(text, "a");
     }
 }

@@ -1,4 +1,5 @@
-//! A cache of verdicts by key, limited in bytes.
+//! A cache of verdicts by key, limited in bytes: by a budget of its own, and by what is left of
+//! that of the process (`allowance`). An empty memo has no memory on the heap.
 //!
 //! Keys are compared in full: with hashes alone, a client could bypass an
 //! authentication policy through a collision. Eviction is S3-FIFO: a new key
@@ -20,6 +21,7 @@ use std::rc::Rc;
 
 use hashbrown::HashTable;
 
+use crate::allowance::Allowance;
 use crate::verdict::Verdict;
 
 /// The bytes of an entry apart from its key: the entry itself and its positions in the
@@ -43,6 +45,7 @@ pub(crate) struct Memo<S = ahash::RandomState> {
     main: VecDeque<u32>,
     ghost: Ghost,
     admission: Admission,
+    allowance: Rc<Allowance>,
     budget: usize,
     bytes: usize,
     small_bytes: usize,
@@ -60,7 +63,8 @@ struct Entry {
 }
 
 impl<S: BuildHasher> Memo<S> {
-    pub(crate) fn new(budget: usize, hasher: S) -> Self {
+    pub(crate) fn new(budget: usize, hasher: S, allowance: Rc<Allowance>) -> Self {
+        let ghost = Ghost::new(budget / 128);
         Self {
             hasher,
             index: HashTable::new(),
@@ -68,9 +72,10 @@ impl<S: BuildHasher> Memo<S> {
             free: Vec::new(),
             small: VecDeque::new(),
             main: VecDeque::new(),
-            ghost: Ghost::new(budget / 128),
             admission: Admission::default(),
-            budget,
+            allowance,
+            budget: budget.saturating_sub(ghost.size()),
+            ghost,
             bytes: 0,
             small_bytes: 0,
         }
@@ -114,6 +119,14 @@ impl<S: BuildHasher> Memo<S> {
             self.admission.filled();
             self.evict();
         }
+        // Others have what is left of the memory for all memos.
+        while !self.allowance.take(bytes) {
+            if self.index.is_empty() {
+                return;
+            }
+            self.admission.filled();
+            self.evict();
+        }
         let in_small = !self.ghost.take(hash);
         let at = self.place(Entry {
             hash,
@@ -146,11 +159,6 @@ impl<S: BuildHasher> Memo<S> {
         self.index.len()
     }
 
-    /// The size of all entries in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
     fn find(&self, hash: u64, key: &[u8]) -> Option<u32> {
         self.index
             .find(hash, |&at| {
@@ -163,6 +171,12 @@ impl<S: BuildHasher> Memo<S> {
         let Some(Some(entry)) = self.entries.get_mut(at as usize) else {
             return;
         };
+        // Without memory for the new verdict there is none, until the entry is evicted.
+        if bytes > entry.bytes && !self.allowance.take(bytes - entry.bytes) {
+            entry.expires_ms = 0;
+            return;
+        }
+        self.allowance.give(entry.bytes.saturating_sub(bytes));
         self.bytes = self.bytes - entry.bytes + bytes;
         if entry.in_small {
             self.small_bytes = self.small_bytes - entry.bytes + bytes;
@@ -190,7 +204,8 @@ impl<S: BuildHasher> Memo<S> {
     fn evict(&mut self) {
         for step in 0.. {
             let must = step >= MAX_STEPS;
-            let from_small = self.main.is_empty() || self.small_bytes >= self.budget / SMALL_PART;
+            // A part of what is there: the process may allow less than the budget.
+            let from_small = self.main.is_empty() || self.small_bytes >= self.bytes / SMALL_PART;
             let queue = if from_small {
                 &mut self.small
             } else {
@@ -218,7 +233,7 @@ impl<S: BuildHasher> Memo<S> {
             }
             if from_small {
                 self.small_bytes -= entry.bytes;
-                self.ghost.put(entry.hash);
+                self.ghost.put(entry.hash, &self.allowance);
             }
             self.remove(at);
             return;
@@ -230,6 +245,7 @@ impl<S: BuildHasher> Memo<S> {
             return;
         };
         self.bytes -= entry.bytes;
+        self.allowance.give(entry.bytes);
         if let Ok(found) = self.index.find_entry(entry.hash, |&other| other == at) {
             found.remove();
         }
@@ -243,14 +259,29 @@ fn entry(entries: &[Option<Entry>], at: u32) -> Option<&Entry> {
 
 /// Fingerprints of keys that recently left the small queue.
 #[derive(Debug)]
-struct Ghost(Box<[u32]>);
+struct Ghost {
+    /// Empty until the first key leaves, which happens in full memos only.
+    slots: Box<[u32]>,
+    len: usize,
+}
 
 impl Ghost {
-    fn new(size: usize) -> Self {
-        Self(vec![0; size.max(1).next_power_of_two()].into())
+    fn new(len: usize) -> Self {
+        Self {
+            slots: Box::default(),
+            len: len.max(1).next_power_of_two(),
+        }
     }
 
-    fn put(&mut self, hash: u64) {
+    /// The size in bytes.
+    fn size(&self) -> usize {
+        self.len * size_of::<u32>()
+    }
+
+    fn put(&mut self, hash: u64, allowance: &Allowance) {
+        if self.slots.is_empty() && allowance.take(self.size()) {
+            self.slots = vec![0; self.len].into();
+        }
         if let Some(slot) = self.slot(hash) {
             *slot = fingerprint(hash);
         }
@@ -263,8 +294,9 @@ impl Ghost {
     }
 
     fn slot(&mut self, hash: u64) -> Option<&mut u32> {
-        let mask = self.0.len() - 1;
-        self.0.get_mut(usize::try_from(hash).unwrap_or(0) & mask)
+        let mask = self.len - 1;
+        self.slots
+            .get_mut(usize::try_from(hash).unwrap_or(0) & mask)
     }
 }
 

@@ -26,10 +26,9 @@ use crate::plan::Plan;
 use crate::rules::Rules;
 
 /// How a request continues after its policy failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnError {
     /// It is refused with 503.
-    #[default]
     Deny,
     /// It continues as if the policy were not configured.
     Skip,
@@ -60,8 +59,9 @@ pub struct PolicySpec {
     pub identity_extra: Vec<u8>,
     /// Its grants, for example `effect:take` or `input:header:authorization`.
     pub grants: Vec<String>,
-    /// How a request continues after a failure.
-    pub on_error: OnError,
+    /// How a request continues after a failure. None: it is refused in the phase `request`,
+    /// and in the phases in which the policy [may respond](Policy::may_respond).
+    pub on_error: Option<OnError>,
     /// The CPU time that one call may use.
     pub deadline: Duration,
     /// The CPU time that `configure` may use.
@@ -95,7 +95,7 @@ impl PolicySpec {
             config: "{}".to_owned(),
             identity_extra: Vec::new(),
             grants: Vec::new(),
-            on_error: OnError::Deny,
+            on_error: None,
             deadline: Duration::from_millis(10),
             configure_deadline: Duration::from_secs(1),
             memory_limit: 64 * 1024 * 1024,
@@ -210,11 +210,11 @@ impl Runtime {
             .configure(&caller, time, &spec.config)
             .map_err(|failure| match failure.kind {
                 FailureKind::Error(message) => ConfigureError::Refused(message),
-                _ => ConfigureError::failed(failure),
+                _ => ConfigureError::failed(instance.explain(failure)),
             })?;
         let subscription = instance
             .subscription(&caller, time, configured)
-            .map_err(ConfigureError::failed)?;
+            .map_err(|failure| ConfigureError::failed(instance.explain(failure)))?;
 
         let declaration = Declaration::new(&subscription)?;
         let grants = Grants::new(spec.bundled, &spec.grants);
@@ -295,9 +295,15 @@ impl Policy {
         &self.spec.component
     }
 
-    /// How a request continues after a failure.
-    pub fn on_error(&self) -> OnError {
+    /// How a request continues after a failure, if the operator said so for all of its uses.
+    pub fn on_error(&self) -> Option<OnError> {
         self.spec.on_error
+    }
+
+    /// Whether it declares that it may answer instead of the target in this phase, be it by
+    /// the reply of an effect.
+    pub fn may_respond(&self, phase: Phase) -> bool {
+        self.plan(phase).is_some_and(Plan::responds)
     }
 
     /// [`PolicySpec::identity`].

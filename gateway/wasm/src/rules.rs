@@ -7,6 +7,7 @@ use std::fmt::Display;
 use crate::input::{Input, Phase};
 use crate::permission::Permission;
 use crate::plan::Plan;
+use crate::said::is_hidden;
 use crate::verdict::{Part, Value};
 
 /// The largest number of edits in a verdict.
@@ -224,6 +225,14 @@ pub(crate) fn reply_field_name(name: &str) -> Result<Box<str>, Violation> {
         return Err("the field `date` of a reply belongs to the gateway".to_owned());
     }
     Ok(lower)
+}
+
+/// Checks the name of a cookie or parameter to be read. It is shown in messages and grants.
+pub(crate) fn name_to_read(name: &str) -> Result<Box<str>, Violation> {
+    if name.chars().any(is_hidden) {
+        return Err(format!("the name {name:?} has a control character"));
+    }
+    Ok(name.into())
 }
 
 /// Checks a status: 200 to 599.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceAny;
 
-use self::memos::{PhaseMemo, PhaseMemos, reuse_ms};
+use self::memos::{Kept, PhaseMemo, PhaseMemos, reuse_ms};
+use crate::allowance::Allowance;
 use crate::convert::Reuse;
 use crate::counters::Counters;
 use crate::cpu_share::CpuShare;
@@ -52,6 +53,8 @@ pub struct WorkerPolicy {
     inputs: InputBuffer,
     interner: Interner,
     memos: PhaseMemos,
+    /// What both of them use.
+    allowance: Rc<Allowance>,
     sampler: Sampler,
     cpu_share: CpuShare,
     counters: Arc<Counters>,
@@ -64,11 +67,13 @@ impl WorkerPolicy {
         let budget = policy.spec().memo_bytes;
         // A quarter for shared verdicts, the rest for the memos.
         let verdicts = budget / 4;
+        let allowance = Rc::new(host.runtime.allowance());
         Self {
-            memos: PhaseMemos::new(&policy, budget - verdicts),
+            memos: PhaseMemos::new(&policy, budget - verdicts, &allowance),
             key: KeyWriter::new(&host.runtime.mac_key()),
             inputs: InputBuffer::default(),
-            interner: Interner::new(verdicts),
+            interner: Interner::new(verdicts, Rc::clone(&allowance)),
+            allowance,
             sampler: Sampler::new(policy.spec().sample),
             cpu_share: CpuShare::default(),
             counters: policy.counters.join(),
@@ -129,8 +134,8 @@ impl WorkerPolicy {
     #[inline]
     pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
         let is_remembered = match self.memos.of(phase) {
-            Some(PhaseMemo::Constant(Some((kept, expires_ms)))) => {
-                Rc::ptr_eq(kept, verdict) && now.monotonic_ms < *expires_ms
+            Some(PhaseMemo::Constant(Some(kept))) => {
+                Rc::ptr_eq(&kept.verdict, verdict) && now.monotonic_ms < kept.expires_ms
             }
             _ => false,
         };
@@ -168,6 +173,7 @@ impl WorkerPolicy {
             },
             Err(input) => Decision::NotUtf8(input),
         };
+        inputs.shrink();
         self.inputs = inputs;
         decision
     }
@@ -187,19 +193,23 @@ impl WorkerPolicy {
         };
         let expires_ms = now.monotonic_ms.saturating_add(reuse_ms);
         let Interned { verdict, shared } = self.interner.intern(verdict);
+        let extra = if shared { 0 } else { verdict.heap_bytes() };
         match self.memos.of(phase) {
-            Some(PhaseMemo::Constant(kept)) => *kept = Some((Rc::clone(&verdict), expires_ms)),
+            Some(PhaseMemo::Constant(kept)) => {
+                let (old, fresh) = (kept.take(), Rc::clone(&verdict));
+                *kept = Kept::replace(old, fresh, expires_ms, extra, &self.allowance);
+            }
             Some(PhaseMemo::Keyed(memo)) => {
                 if let Some(key) = self.key.write(plan, facts) {
-                    let extra = if shared { 0 } else { verdict.heap_bytes() };
                     memo.insert(key, Rc::clone(&verdict), extra, expires_ms);
                     if let Some(gauge) = self.counters.memo(phase) {
-                        gauge.set(memo.is_paused(), memo.len(), memo.bytes());
+                        gauge.set(memo.is_paused(), memo.len());
                     }
                 }
             }
             None => {}
         }
+        self.counters.set_memo_bytes(self.allowance.used());
         verdict
     }
 }

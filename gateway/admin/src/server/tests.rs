@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use crate::{
     CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
-    DeployRequest, Health, PolicyState, PurgeRequest, PurgeSummary, ReloadChange, ReloadDiagnostic,
-    ReloadError, ReloadSummary, Reuse, Server, SocketOptions, Status, WebhookOutcome,
+    DeployRequest, Health, MemosStatus, PolicyState, PurgeRequest, PurgeSummary, ReloadChange,
+    ReloadDiagnostic, ReloadError, ReloadSummary, Reuse, Server, SocketOptions, Status,
+    WebhookOutcome,
 };
 
 /// A gateway with just the state that the endpoint needs.
@@ -583,6 +584,10 @@ fn status() -> Status {
                 last_error: None,
             }],
         }],
+        memos: MemosStatus {
+            bytes: 4096,
+            budget: 1 << 20,
+        },
         policies: vec![PolicyStatus {
             name: "jwt".to_owned(),
             component: "jwt".to_owned(),

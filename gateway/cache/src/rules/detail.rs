@@ -32,6 +32,7 @@ pub enum Detail {
     NoFreshness,
     Stale,
     RuleNever,
+    PolicyFailed,
     TooLarge,
     NoSpace,
     Uncacheable,
@@ -40,7 +41,7 @@ pub enum Detail {
 
 impl Detail {
     /// All reasons, in the order in which a request is checked.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Off,
         Self::Upgrade,
         Self::Method,
@@ -65,6 +66,7 @@ impl Detail {
         Self::NoFreshness,
         Self::Stale,
         Self::RuleNever,
+        Self::PolicyFailed,
         Self::TooLarge,
         Self::NoSpace,
         Self::Uncacheable,
@@ -99,6 +101,7 @@ impl Detail {
             Self::NoFreshness => "no-freshness",
             Self::Stale => "stale",
             Self::RuleNever => "rule-never",
+            Self::PolicyFailed => "policy-failed",
             Self::TooLarge => "too-large",
             Self::NoSpace => "no-space",
             Self::Uncacheable => "uncacheable",
@@ -154,6 +157,9 @@ impl Detail {
                 "A stale response was served; or the response from the upstream was already stale, has no validator and was not stored."
             }
             Self::RuleNever => "A cache rule forbids storing the response.",
+            Self::PolicyFailed => {
+                "A policy failed that is asked about what is stored, and the response was delivered without its edits."
+            }
             Self::TooLarge => "The body is larger than max_object.",
             Self::NoSpace => {
                 "The store refused the response: it has no memory left for bodies being received, is switched off, or the head, key or Vary is too large."

@@ -54,6 +54,7 @@ fn process() {
     assert_eq!(*server.cache_dir.unwrap(), Path::new("etc/cache"));
     assert_eq!(*server.hosts_file.unwrap(), Path::new("etc/hosts"));
     assert_eq!(server.buckets.get(), 5_000);
+    assert_eq!(server.memos.bytes(), 32 << 20);
     let internal: Vec<_> = server
         .internal_headers
         .iter()
@@ -79,6 +80,7 @@ fn process_defaults() {
     assert_eq!(server.request_id_header.as_str(), "x-request-id");
     assert!(server.state_dir.is_none() && server.cache_dir.is_none());
     assert_eq!(server.buckets.get(), 1_000_000);
+    assert_eq!(server.memos.bytes(), 256 << 20);
     assert!(server.internal_headers.is_empty());
     assert!(server.watch);
     assert_eq!(*admin.socket, Path::new("/run/janua/admin.sock"));
@@ -344,7 +346,7 @@ fn policy() {
         })
     );
     assert_eq!(limit.grants[0].as_str(), "header:authorization");
-    assert_eq!(limit.on_error, OnError::Skip);
+    assert_eq!(limit.on_error, Some(OnError::Skip));
     assert_eq!(*limit.deadline, Duration::from_millis(5));
     assert_eq!(*limit.configure_deadline, Duration::from_secs(5));
     assert_eq!(limit.memory.bytes(), 8 << 20);
@@ -365,7 +367,7 @@ fn policy_defaults() {
     let policy = &config.policies["p"];
     assert_eq!(policy.config.value, json!({}));
     assert!(policy.grants.is_empty());
-    assert_eq!(policy.on_error, OnError::Deny);
+    assert_eq!(policy.on_error, None);
     assert_eq!(*policy.deadline, Duration::from_millis(10));
     assert_eq!(*policy.configure_deadline, Duration::from_secs(1));
     assert_eq!(policy.memory.bytes(), 64 << 20);

@@ -43,6 +43,20 @@ fn remove_takes_all_lines_and_clear_keeps_memory() {
     assert_eq!(fields.capacity(), capacity);
 }
 
+#[test]
+fn only_lines_that_are_written_count_for_a_bound() {
+    let mut fields = fields();
+    let len = text(&fields).len();
+    assert!(!fields.exceed(len, 3));
+    assert!(fields.exceed(len - 1, 3) && fields.exceed(len, 2));
+    for _ in 0..10 {
+        fields.set(b"X-A", b"2");
+    }
+    assert!(!fields.exceed(len, 3));
+    assert!(fields.remove(b"X-A"));
+    assert!(!fields.exceed(len - 1, 2));
+}
+
 /// Lines that were received together, as they are after the parser.
 fn received() -> Fields {
     let mut fields = Fields::default();

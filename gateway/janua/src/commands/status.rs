@@ -180,7 +180,9 @@ fn policies(status: &Status) -> String {
             size(policy.memo_bytes),
         ]);
     }
-    table.render()
+    let memos = status.memos;
+    let (bytes, budget) = (size(memos.bytes), size(memos.budget));
+    table.render() + &format!("  memory for memos: {bytes} of {budget}\n")
 }
 
 fn reused(policy: &PolicyStatus) -> String {
@@ -218,6 +220,13 @@ fn attention(status: &Status) -> Vec<String> {
                 policy.name
             ));
         }
+    }
+    if status.memos.is_used_up() {
+        lines.push(
+            "the memory for reusable verdicts is used up, so that components are called more \
+             often: raise `server.memos`"
+                .to_owned(),
+        );
     }
     for certificate in &status.certificates {
         let warnings = certs::attention(certificate);

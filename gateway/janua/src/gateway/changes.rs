@@ -135,6 +135,9 @@ pub(super) fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     if old.server.buckets != new.server.buckets {
         fields.push("server.buckets");
     }
+    if old.server.memos != new.server.memos {
+        fields.push("server.memos");
+    }
     if old.server.state_dir != new.server.state_dir {
         fields.push("server.state_dir");
     }

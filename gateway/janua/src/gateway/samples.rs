@@ -60,6 +60,9 @@ pub(super) fn samples(
         }
         samples.gauge(&definitions::UPSTREAM_IDLE, [upstream.name()], count(idle));
     }
+    let memos = estate.runtime.memos();
+    samples.gauge(&definitions::MEMOS_BYTES, [], count(memos.bytes));
+    samples.gauge(&definitions::MEMOS_BUDGET, [], count(memos.budget));
     for (policy, status) in policies::by_name(&snapshot, estate.now_ms()) {
         let name: [&str; 1] = [policy.name()];
         let is_open = !matches!(status.breaker, BreakerState::Closed);

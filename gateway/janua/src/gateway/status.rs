@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use janua_admin::{
-    AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, Reuse,
-    Status, UpstreamStatus, WatchStatus,
+    AddressStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
+    Reuse, Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
 use janua_upstream::{Failing, Member, Upstream};
@@ -47,6 +47,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .flat_map(|snapshot| policies::by_name(snapshot, estate.now_ms()))
             .map(|(policy, status)| policy_status(policy, status, state))
             .collect(),
+        memos: MemosStatus {
+            bytes: estate.runtime.memos().bytes,
+            budget: estate.runtime.memos().budget,
+        },
         certificates: snapshot
             .iter()
             .flat_map(|snapshot| certificates::statuses(snapshot, &state.last_errors))

@@ -60,6 +60,9 @@ pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Decision
 
 fn admit(exchange: &Exchange, asked_ms: u64) -> Result<Terms, Detail> {
     let rule = exchange.caching.rule().map(rule);
+    if exchange.caching.lacks_edits {
+        return Err(Detail::PolicyFailed);
+    }
     if exchange.caching.edited_for_one && !rule.as_ref().is_some_and(|rule| rule.shared) {
         return Err(Detail::Private);
     }
@@ -162,8 +165,11 @@ pub(super) fn revalidated(
             return;
         }
     };
-    let is_for_one_client =
-        exchange.caching.edited_for_one || matches!(decision, Decision::Pass(Detail::VaryStar));
+    let is_for_one_client = exchange.caching.edited_for_one
+        || matches!(
+            decision,
+            Decision::Pass(Detail::VaryStar | Detail::PolicyFailed)
+        );
     let (terms, is_storable) = match decision {
         Decision::Made(made) => {
             drop(lead);

@@ -24,22 +24,36 @@ const MAX_ANNOTATION: usize = 256;
 ///
 /// # Errors
 /// A value of the request is not valid where the verdict puts it, such as a line end in a
-/// field.
+/// field, or the verdict makes too much of it.
 pub(super) fn carry_out(
     exchange: &mut Exchange,
     question: Question<'_>,
     decided: Decided<'_>,
 ) -> Result<Option<Instead>, Failure> {
-    let Decided { verdict, .. } = decided;
     let worker = Rc::clone(&exchange.worker);
     let rendered = &mut *worker.rendered.borrow_mut();
-    // A verdict without variables has literals only, which need no rendering.
+    let instead = carry_out_with(exchange, question, decided, rendered);
+    rendered.shrink();
+    instead
+}
+
+fn carry_out_with(
+    exchange: &mut Exchange,
+    question: Question<'_>,
+    decided: Decided<'_>,
+    rendered: &mut Rendered,
+) -> Result<Option<Instead>, Failure> {
+    let Decided { verdict, .. } = decided;
     if decided
         .prepared
-        .is_none_or(|prepared| prepared.has_variables)
+        .is_none_or(|prepared| prepared.needs_rendering)
     {
         let view = exchange.view(question.by);
-        verdict::render(verdict, decided.plan, &view, rendered);
+        verdict::render(verdict, decided.plan, &view, rendered).map_err(|too_large| {
+            let policy = decided.policy;
+            let words = format!("the policy `{policy}` makes {too_large} of it");
+            Failure::with(Kind::PolicyInput, words)
+        })?;
     }
     if !verdict.edits.is_empty() {
         edit(exchange, question, decided, rendered)?;

@@ -58,7 +58,10 @@ fn ask(exchange: &mut Exchange, ended: &Ended, local: &LocalPolicy, terms: &Loca
 fn carry_out(exchange: &mut Exchange, ended: &Ended, policy: &str, plan: &Plan, verdict: &Verdict) {
     let worker = Rc::clone(&exchange.worker);
     let rendered: &mut Rendered = &mut worker.rendered.borrow_mut();
-    verdict::render(verdict, plan, &exchange.view_at_end(ended), rendered);
+    if verdict::render(verdict, plan, &exchange.view_at_end(ended), rendered).is_err() {
+        exchange.note(policy, "its values are too large");
+        return;
+    }
     super::execute::annotate(exchange, policy, verdict, rendered);
     for (place, effect) in verdict.indexed_effects() {
         if let Effect::Purge(purge) = effect {

@@ -114,9 +114,13 @@ metrics! {
     POLICY_OPEN: Gauge = "janua_policy_open" ["policy"]
         "1 while the policy's circuit breaker is open, so that it is not called.";
     POLICY_MEMO_BYTES: Gauge = "janua_policy_memo_bytes" ["policy"]
-        "Memory used by the policy's memo, over all workers.";
+        "Memory used by the policy's reusable verdicts, over all workers.";
     POLICY_MEMO_ENTRIES: Gauge = "janua_policy_memo_entries" ["policy"]
         "Verdicts in the policy's memo, over all workers.";
+    MEMOS_BYTES: Gauge = "janua_memos_bytes" []
+        "Memory taken by the reusable verdicts of all policies, in chunks.";
+    MEMOS_BUDGET: Gauge = "janua_memos_budget_bytes" []
+        "Limit of that memory, `server.memos`.";
 
     RELOADS: Counter = "janua_reloads_total" ["outcome"]
         "Reloads, by outcome: ok or refused.";

@@ -195,3 +195,101 @@ fn is_exact_across_threads() {
     threads.into_iter().for_each(|t| t.join().unwrap());
     assert_eq!(taken.load(Ordering::Relaxed), 1_000);
 }
+
+/// The number of successful takes of a client that is limited to 10 a second and tries once a
+/// millisecond for a second, while somebody else takes once from each of 100 new buckets in
+/// each millisecond.
+fn taken_during_flood(flooded: &str, flood: &Take) -> usize {
+    let buckets = buckets(6_400);
+    let limit = take(10, 1_000, 9, 1);
+    let mut key = 0_u64;
+    (0..1_000)
+        .filter(|&now_ms| {
+            for _ in 0..100 {
+                key += 1;
+                take_from(&buckets, flooded, Some(&key.to_le_bytes()), flood, now_ms);
+            }
+            is_taken(take_from(&buckets, "api", Some(b"client"), &limit, now_ms))
+        })
+        .count()
+}
+
+/// What counts is how full a bucket is, and not how long it takes to be full again.
+#[test]
+fn a_flood_of_buckets_with_a_longer_period_displaces_no_exhausted_bucket() {
+    let mut daily = take(1_000, 86_400_000, 999, 1);
+    // Ten at once, and then ten in a second.
+    assert_eq!(taken_during_flood("forms", &daily), 19, "another policy");
+    daily.bucket = "daily".into();
+    assert_eq!(taken_during_flood("api", &daily), 19, "the same policy");
+}
+
+/// Takes one token from each of these buckets. Returns how many takes succeeded.
+fn take_each(buckets: &Buckets, policy: &str, keys: std::ops::Range<u64>, take: &Take) -> usize {
+    keys.filter(|key| {
+        is_taken(take_from(
+            buckets,
+            policy,
+            Some(&key.to_le_bytes()),
+            take,
+            0,
+        ))
+    })
+    .count()
+}
+
+#[test]
+fn a_flood_displaces_no_bucket_of_a_policy_within_its_share() {
+    let buckets = buckets(6_400);
+    // All buckets are empty after one take: nothing but the shares protects them.
+    let once = take(1, 86_400_000, 0, 1);
+    // Half of its share, so that no shard has more than the share of a shard.
+    assert_eq!(take_each(&buckets, "login", 0..1_600, &once), 1_600);
+    take_each(&buckets, "flooded", 0..100_000, &once);
+    assert!(buckets.len() <= 6_400);
+    assert_eq!(take_each(&buckets, "login", 0..1_600, &once), 0);
+}
+
+#[test]
+fn a_policy_gets_its_share_back_from_one_that_borrowed_it() {
+    let buckets = buckets(6_400);
+    let once = take(1, 86_400_000, 0, 1);
+    take_each(&buckets, "flooded", 0..100_000, &once);
+    assert_eq!(buckets.len(), 6_400, "the flood borrows what nobody uses");
+    assert_eq!(take_each(&buckets, "login", 0..1_600, &once), 1_600);
+    assert_eq!(take_each(&buckets, "login", 0..1_600, &once), 0);
+    take_each(&buckets, "flooded", 100_000..200_000, &once);
+    assert_eq!(take_each(&buckets, "login", 0..1_600, &once), 0);
+}
+
+#[test]
+fn a_policy_that_no_longer_exists_leaves_its_share_to_others() {
+    let buckets = buckets(6_400);
+    let once = take(1, 86_400_000, 0, 1);
+    assert_eq!(take_each(&buckets, "kept", 0..100, &once), 100);
+    take_each(&buckets, "gone", 0..100_000, &once);
+    buckets.keep_only(|policy| policy == "kept");
+    assert_eq!(buckets.len(), 100);
+    assert_eq!(take_each(&buckets, "kept", 0..100, &once), 0, "kept");
+    // Its number is given to another policy, which has none of its buckets.
+    assert_eq!(take_each(&buckets, "new", 0..100, &once), 100);
+    assert_eq!(take_each(&buckets, "gone", 0..100, &once), 100);
+    assert_eq!(take_each(&buckets, "new", 0..100, &once), 0);
+}
+
+/// More policies than a shard has buckets.
+#[test]
+fn there_may_be_more_policies_than_buckets() {
+    let buckets = buckets(64);
+    let once = take(1, 86_400_000, 0, 1);
+    for policy in 0..200 {
+        assert!(is_taken(take_from(
+            &buckets,
+            &policy.to_string(),
+            None,
+            &once,
+            0
+        )));
+        assert!(buckets.len() <= 64);
+    }
+}

@@ -5,6 +5,7 @@ pub(crate) mod v0_1;
 
 use crate::failure::FailureKind;
 use crate::rules::Violation;
+use crate::said::shown;
 
 /// For how long a verdict may be reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +36,8 @@ impl From<Violation> for Unusable {
 impl From<Unusable> for FailureKind {
     fn from(unusable: Unusable) -> Self {
         match unusable {
-            Unusable::Violation(why) => Self::BadVerdict(why),
-            Unusable::Effect(why) => Self::EffectRefused(why),
+            Unusable::Violation(why) => Self::BadVerdict(shown(&why)),
+            Unusable::Effect(why) => Self::EffectRefused(shown(&why)),
         }
     }
 }

@@ -13,8 +13,12 @@ use crate::component::Description;
 use crate::input::{Input, Lookup, Phase, PrefixLengths, for_each_input};
 use crate::permission::Permission;
 use crate::rules::{self, Place, RawPart, Rules, Violation};
+use crate::said::said;
 use crate::state::HostState;
 use crate::verdict::{Annotation, Outcome, Reply, Value, Verdict};
+
+/// The maximum length of each text of a description, in bytes.
+const MAX_DESCRIPTION: usize = 1024;
 
 /// Links the interfaces that a policy of this version may import.
 pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
@@ -46,9 +50,9 @@ impl log::Host for HostState {
 
 pub(crate) fn description(raw: subscriptions::Description) -> Description {
     Description {
-        name: raw.name,
-        version: raw.version,
-        summary: raw.summary,
+        name: said(&raw.name, MAX_DESCRIPTION),
+        version: said(&raw.version, MAX_DESCRIPTION),
+        summary: said(&raw.summary, MAX_DESCRIPTION),
         config_schema: raw.config_schema,
     }
 }
@@ -86,7 +90,7 @@ macro_rules! argument {
         rules::field_name_to_read($value)?
     };
     (name $value:ident $references:ident) => {
-        $value.as_str().into()
+        rules::name_to_read($value)?
     };
     (limit $value:ident $references:ident) => {
         *$value

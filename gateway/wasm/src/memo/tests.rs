@@ -1,10 +1,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::verdict::{Annotation, Value};
+use crate::allowance::Account;
 
 /// Every key has the same hash.
 #[derive(Clone, Debug, Default)]
@@ -48,8 +50,16 @@ fn ask<S: BuildHasher>(memo: &mut Memo<S>, key: &[u8], now: u64) -> (Rc<Verdict>
     (fresh, false)
 }
 
+fn allowance(account: &Arc<Account>) -> Rc<Allowance> {
+    Rc::new(Allowance::new(Arc::clone(account)))
+}
+
+fn unlimited() -> Rc<Allowance> {
+    allowance(&Arc::new(Account::new(usize::MAX)))
+}
+
 fn keyed(budget: usize) -> Memo {
-    Memo::new(budget, ahash::RandomState::new())
+    Memo::new(budget, ahash::RandomState::new(), unlimited())
 }
 
 impl<S: BuildHasher> Memo<S> {
@@ -63,6 +73,8 @@ impl<S: BuildHasher> Memo<S> {
         assert_eq!(self.small.len() + self.main.len(), living.len());
         assert_eq!(self.free.len() + living.len(), self.entries.len());
         assert!(self.bytes <= self.budget);
+        let ghost = self.ghost.slots.len() * size_of::<u32>();
+        assert_eq!(self.allowance.used(), self.bytes + ghost);
     }
 }
 
@@ -80,7 +92,7 @@ fn remembers_until_it_expires() {
 
 #[test]
 fn equal_hashes_do_not_cross() {
-    let mut memo = Memo::new(1_000_000, Colliding);
+    let mut memo = Memo::new(1_000_000, Colliding, unlimited());
     for n in 0..500_u32 {
         assert!(!ask(&mut memo, &n.to_le_bytes(), 0).1);
     }
@@ -152,6 +164,58 @@ fn pauses_when_nothing_is_asked_for_again() {
     assert!(ask(&mut memo, b"again", 0).1, "inserted after the pause");
 }
 
+/// Memos that may hold more than there is do with what is left.
+#[test]
+fn all_memos_together_stay_within_the_budget_of_the_process() {
+    let account = Arc::new(Account::new(256 * 1024));
+    let memo = |_| Memo::new(64 * 1024, ahash::RandomState::new(), allowance(&account));
+    let mut memos: Vec<Memo> = (0..1_000).map(memo).collect();
+    assert_eq!(account.status().bytes, 0, "empty memos take nothing");
+    for n in 0..200_u32 {
+        for memo in &mut memos {
+            ask(memo, &n.to_le_bytes(), 0);
+        }
+        assert!(account.status().bytes <= 256 * 1024);
+    }
+    let kept: Vec<_> = memos.iter().filter(|memo| memo.len() > 0).collect();
+    assert!(kept.len() > 100, "the first ones have their share");
+    memos.iter().for_each(Memo::check);
+    memos.truncate(0);
+    assert_eq!(account.status().bytes, 0);
+}
+
+/// A small memo keeps what is asked for again, as a large one does.
+#[test]
+fn a_memo_without_memory_evicts_its_own_entries() {
+    let account = Arc::new(Account::new(32 * 1024));
+    let mut memo = Memo::new(1 << 20, ahash::RandomState::new(), allowance(&account));
+    let good: Vec<[u8; 8]> = (0..50_u64).map(u64::to_le_bytes).collect();
+    for _ in 0..3 {
+        good.iter().for_each(|key| {
+            ask(&mut memo, key, 0);
+        });
+    }
+    let mut hits = 0;
+    for n in 0..10_000_u64 {
+        ask(&mut memo, &(n + 1_000).to_be_bytes(), 0);
+        if n % 10 == 0 {
+            let key = &good[usize::try_from(n / 10 % 50).unwrap()];
+            hits += u32::from(ask(&mut memo, key, 0).1);
+        }
+    }
+    assert!(hits > 900, "{hits} of 1,000");
+    memo.check();
+    // A verdict that has become too large is gone, and no old one is found.
+    let other = allowance(&account);
+    while other.take(64) {}
+    let [key, ..] = good.as_slice() else {
+        panic!("no key");
+    };
+    memo.insert(key, verdict(b"large"), 4_000, u64::MAX);
+    assert!(memo.get(key, 0).is_none());
+    memo.check();
+}
+
 proptest! {
     /// A pure policy decides with a memo as it does without, even if all hashes are
     /// equal.
@@ -161,7 +225,7 @@ proptest! {
         budget in 2_000_usize..20_000,
     ) {
         let mut keyed = keyed(budget);
-        let mut colliding = Memo::new(budget, Colliding);
+        let mut colliding = Memo::new(budget, Colliding, unlimited());
         for key in &keys {
             prop_assert_eq!(ask(&mut keyed, key, 0).0, verdict(key));
             prop_assert_eq!(ask(&mut colliding, key, 0).0, verdict(key));

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::allowance::Allowance;
 use crate::convert::Reuse;
 use crate::input::{Facts, Now, Phase};
 use crate::key::KeyWriter;
@@ -15,17 +16,29 @@ use crate::verdict::Verdict;
 /// phase.
 pub(super) struct PhaseMemos([PhaseMemo; Phase::ALL.len()]);
 
+/// A constant verdict of up to this size is kept even if there is no memory left for memos: a
+/// call for each request would cost more.
+const ALWAYS_KEPT: usize = 1024;
+
 /// The memo of one phase.
 pub(super) enum PhaseMemo {
-    /// The memo key is empty, so there is one verdict, with its expiry in milliseconds.
-    Constant(Option<(Rc<Verdict>, u64)>),
+    /// The memo key is empty, so there is one verdict.
+    Constant(Option<Kept>),
     Keyed(Box<Memo>),
+}
+
+/// The verdict of a phase without inputs.
+pub(super) struct Kept {
+    pub(super) verdict: Rc<Verdict>,
+    pub(super) expires_ms: u64,
+    /// The size that was taken from the allowance; 0 if the interner counts it.
+    bytes: usize,
 }
 
 impl PhaseMemos {
     /// Empty memos for at most `budget` bytes in total, divided equally among the phases
     /// in which the policy is called.
-    pub(super) fn new(policy: &Policy, budget: usize) -> Self {
+    pub(super) fn new(policy: &Policy, budget: usize, allowance: &Rc<Allowance>) -> Self {
         let phases = Phase::ALL
             .iter()
             .filter(|&&phase| policy.plan(phase).is_some())
@@ -35,6 +48,7 @@ impl PhaseMemos {
             Some(plan) if !plan.is_constant() => PhaseMemo::Keyed(Box::new(Memo::new(
                 budget / phases,
                 ahash::RandomState::new(),
+                Rc::clone(allowance),
             ))),
             _ => PhaseMemo::Constant(None),
         };
@@ -59,12 +73,35 @@ impl PhaseMemo {
         match self {
             Self::Constant(kept) => kept
                 .as_ref()
-                .filter(|(_, expires_ms)| now.monotonic_ms < *expires_ms)
-                .map(|(verdict, _)| Rc::clone(verdict)),
+                .filter(|kept| now.monotonic_ms < kept.expires_ms)
+                .map(|kept| Rc::clone(&kept.verdict)),
             Self::Keyed(memo) => memo
                 .get(key.write(plan, facts)?, now.monotonic_ms)
                 .map(Rc::clone),
         }
+    }
+}
+
+impl Kept {
+    /// Keeps a verdict instead of the one that was kept before. None if there is no memory for
+    /// it. `bytes` is its size, or 0 if the interner counts it.
+    pub(super) fn replace(
+        old: Option<Self>,
+        verdict: Rc<Verdict>,
+        expires_ms: u64,
+        bytes: usize,
+        allowance: &Allowance,
+    ) -> Option<Self> {
+        allowance.give(old.map_or(0, |old| old.bytes));
+        let bytes = match bytes <= ALWAYS_KEPT {
+            true => 0,
+            false => bytes,
+        };
+        allowance.take(bytes).then_some(Self {
+            verdict,
+            expires_ms,
+            bytes,
+        })
     }
 }
 

@@ -58,6 +58,7 @@ impl WorkerPolicy {
                 }
             }
         }
+        inputs.shrink();
         self.inputs = inputs;
     }
 }

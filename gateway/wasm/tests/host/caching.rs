@@ -107,3 +107,39 @@ fn the_verdict_that_serves_the_index_is_reused_for_all_paths() {
     let verdict = given(&mut asker, Phase::Missing, &asset);
     assert_eq!(*verdict, Verdict::proceed());
 }
+
+/// Without memory for memos, keyed verdicts are not kept and small constant ones are.
+#[test]
+fn what_memos_hold_is_bounded_over_all_policies() {
+    let runtime = |memos| {
+        let options = RuntimeOptions {
+            memos,
+            ..RuntimeOptions::default()
+        };
+        Runtime::new(options).unwrap()
+    };
+    let asker = |runtime: &Runtime, name: &str, mut spec: PolicySpec| {
+        spec.component = runtime.load(&bytes(name)).unwrap();
+        Asker::on(runtime.configure(spec).unwrap(), &WorkerHost::new(runtime))
+    };
+    for (memos, calls) in [(0, 10), (1 << 20, 1)] {
+        let runtime = runtime(memos);
+        let mut keys = asker(&runtime, "janua_policy_api_key", api_key());
+        let mut spec = rate_limit();
+        spec.bundled = true;
+        let mut limit = asker(&runtime, "janua_policy_rate_limit", spec);
+        for _ in 0..10 {
+            keys.verdict(&Request::default().with(Input::Header("x-api-key".into()), "key-000001"));
+            limit.verdict(&Request::path("/"));
+        }
+        assert_eq!(keys.counts().calls, calls, "{memos}");
+        assert_eq!(limit.counts().calls, 1, "{memos}");
+        let held = runtime.memos().bytes;
+        assert_eq!(held > 0, memos > 0);
+        let status = keys.policy.policy().status(keys.now_ms);
+        assert!(status.memo_bytes <= held);
+        assert_eq!(status.memo_bytes > 0, memos > 0, "the verdict counts too");
+        drop((keys, limit));
+        assert_eq!(runtime.memos().bytes, 0);
+    }
+}

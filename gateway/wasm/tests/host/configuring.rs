@@ -129,7 +129,7 @@ fn the_identity_changes_with_every_setting() {
     let mut secret = base.clone();
     secret.identity_extra = b"a new key".to_vec();
     let mut lenient = base.clone();
-    lenient.on_error = OnError::Skip;
+    lenient.on_error = Some(OnError::Skip);
     let same = base.clone();
     assert_eq!(base.identity(), same.identity());
     for other in [config, secret, lenient, api_key()] {

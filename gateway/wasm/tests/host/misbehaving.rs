@@ -25,15 +25,39 @@ fn each_kind_of_failure_is_recognised_and_discards_only_the_instance() {
     }
 }
 
+/// A panic message may contain values of the request, for example a key that was not found.
 #[test]
-fn a_panic_message_is_kept() {
+fn the_text_of_a_trap_has_nothing_that_the_component_wrote() {
     let mut asker = Asker::new(misbehaving(r#""do":"trap""#));
     let Decision::Failed(failure) = asker.decide(Phase::Request, &Request::default()) else {
         panic!("did not fail");
     };
-    assert!(failure.detail.contains("told to panic"), "{failure}");
     let status = asker.policy.policy().status(asker.now_ms);
-    assert!(status.last_error.unwrap().contains("told to panic"));
+    for text in [failure.to_string(), status.last_error.unwrap()] {
+        assert!(text.contains("unreachable"), "{text}");
+        assert!(!text.contains("told to panic"), "{text}");
+    }
+}
+
+/// What the component wrote before there was a request helps whoever configures it.
+#[test]
+fn a_panic_message_of_configure_is_kept() {
+    let refused = refusal(misbehaving(r#""do":"trap","phase":"configure""#));
+    assert!(refused.to_string().contains("told to panic"), "{refused}");
+}
+
+#[test]
+fn a_returned_error_is_escaped() {
+    let mut asker = Asker::new(misbehaving(r#""do":"hostile""#));
+    let FailureKind::Error(text) = asker.failure(Phase::Request, &Request::default()) else {
+        panic!("no error");
+    };
+    assert_eq!(
+        text,
+        r"returned \u{1b}[2J\u{9b}31m\nWARN forged\u{202e}\u{2028}\u{7f}"
+    );
+    let refused = refusal(misbehaving(r#""do":"hostile","phase":"configure""#));
+    assert_eq!(refused.to_string(), text);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser as _;
 use janua_admin::{
-    CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest, PurgeRequest,
-    PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status, WebhookOutcome,
+    CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest, MemosStatus,
+    PurgeRequest, PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status,
+    WebhookOutcome,
 };
 
 use super::super::CommandResult;
@@ -50,6 +51,10 @@ impl Control for Gateway {
             listeners: Vec::new(),
             upstreams: Vec::new(),
             policies: Vec::new(),
+            memos: MemosStatus {
+                bytes: 0,
+                budget: 0,
+            },
             certificates: Vec::new(),
             watching: None,
             warnings: Vec::new(),

@@ -1,6 +1,7 @@
 use janua_admin::{
     AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, Health, ListenerStatus,
-    PolicyState, PolicyStatus, ReloadStatus, Reuse, Status, UpstreamStatus, WatchStatus,
+    MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, Status, UpstreamStatus,
+    WatchStatus,
 };
 
 use super::person;
@@ -77,6 +78,10 @@ fn running() -> Status {
             ],
         }],
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
+        memos: MemosStatus {
+            bytes: 40_960,
+            budget: 256 << 20,
+        },
         certificates: vec![CertificateStatus {
             names: vec!["a.example".to_owned()],
             subject: "CN=a.example".to_owned(),
@@ -129,6 +134,7 @@ policies
   NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES    MEMO
   security  headers    0123456789ab  ok         1    99 %         0  20 KiB
   fresh     headers    0123456789ab  ok         0       -         0  20 KiB
+  memory for memos: 40 KiB of 256 MiB
 
 certificates
   NAMES      USED BY  KEY          ISSUER  SOURCE  VALID UNTIL           DAYS LEFT

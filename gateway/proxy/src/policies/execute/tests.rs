@@ -379,3 +379,27 @@ async fn another_path_is_normalised() {
     })
     .await;
 }
+
+/// Sixty-four times `X-User` in each of 256 fields: 491 MB of a field of 30 KB.
+#[tokio::test(start_paused = true)]
+async fn a_verdict_that_makes_too_much_of_a_request_is_refused() {
+    run(async {
+        let (kit, _endpoint) = kit();
+        let mut at = exchange(&kit).await;
+        let large = "a".repeat(30_000);
+        let request = &mut at.0.exchange.heads.request;
+        request.fields.set(b"X-User", large.as_bytes());
+        let before = request.fields.len();
+        let repeated = || Value::Parts(vec![Part::Input(0); 64].into());
+        let edits = (0..256).map(|n| set(&format!("x-{n}"), repeated()));
+        let verdict = verdict(edits.collect(), vec![], Outcome::Proceed);
+        for phase in [Phase::Request, Phase::Response] {
+            let failure = carry(&mut at, phase, Carry::Out, &verdict).err().unwrap();
+            assert_eq!(failure.kind, Kind::PolicyInput);
+            let words = "the policy `test` makes a value of more than 64 KiB of it";
+            assert_eq!(failure.detail, words);
+        }
+        assert_eq!(at.0.exchange.heads.request.fields.len(), before);
+    })
+    .await;
+}
