@@ -135,7 +135,7 @@ impl Prepared {
         let is_too_large = literals > MAX_VALUES;
         let edits = constant(&verdict.edits).filter(|_| !is_too_large);
         let quotas = verdict.effects.iter().filter_map(|effect| match effect {
-            Effect::Take(take) => Some(Quota::new(policy, take, buckets)),
+            Effect::Take(take) => Some(Quota::new(policy, &take.bucket, buckets)),
             _ => None,
         });
         Self {

@@ -3,7 +3,7 @@
 //! was asked.
 
 use janua_http::fields::Fields;
-use janua_wasm::{BucketName, Buckets, Take};
+use janua_wasm::{BucketName, Buckets, TokenBucket};
 
 /// What of a take is the same for every request.
 pub(crate) struct Quota {
@@ -16,11 +16,11 @@ pub(crate) struct Quota {
 
 impl Quota {
     /// The quota of a take of this policy.
-    pub(crate) fn new(policy: &str, take: &Take, buckets: &Buckets) -> Self {
-        let name = if take.bucket.is_empty() {
+    pub(crate) fn new(policy: &str, bucket: &TokenBucket, buckets: &Buckets) -> Self {
+        let name = if bucket.name.is_empty() {
             policy
         } else {
-            &take.bucket
+            &bucket.name
         };
         let mut member = vec![b'"'];
         // A policy's name is free text in the file; here it is a quoted string.
@@ -28,12 +28,13 @@ impl Quota {
         member.extend(name.bytes().filter(fits));
         member.push(b'"');
         let name = Box::from(&*member);
-        let limit = u64::from(take.burst) + 1;
-        let window_ms = (limit * u64::from(take.period_ms)).div_ceil(u64::from(take.tokens.max(1)));
+        let limit = u64::from(bucket.burst) + 1;
+        let window_ms =
+            (limit * u64::from(bucket.period_ms)).div_ceil(u64::from(bucket.tokens.max(1)));
         write_parameter(&mut member, b";q=", limit);
         write_parameter(&mut member, b";w=", window_ms.div_ceil(1000).max(1));
         Self {
-            bucket: buckets.named(policy, &take.bucket),
+            bucket: buckets.named(policy, &bucket.name),
             policy: member.into(),
             name,
         }
@@ -88,27 +89,21 @@ fn write_parameter(out: &mut Vec<u8>, name: &[u8], value: u64) {
 
 #[cfg(test)]
 mod tests {
-    use janua_wasm::{AbsentKey, BucketOptions, Reply, Value};
+    use janua_wasm::{AbsentKey, BucketOptions, Value};
 
     use super::*;
 
     fn quota(policy: &str, bucket: &str, tokens: u32, period_ms: u32, burst: u32) -> Quota {
-        let take = Take {
-            bucket: bucket.into(),
+        let bucket = TokenBucket {
+            name: bucket.into(),
             key: Value::Literal(Box::default()),
             absent: AbsentKey::Share,
             tokens,
             period_ms,
             burst,
-            cost: 1,
-            otherwise: Reply {
-                status: 429,
-                headers: Box::default(),
-                body: Box::default(),
-            },
         };
         let buckets = Buckets::new(&BucketOptions { capacity: 64 });
-        Quota::new(policy, &take, &buckets)
+        Quota::new(policy, &bucket, &buckets)
     }
 
     #[test]

@@ -3,7 +3,9 @@
 use janua_http::failure::Kind;
 use janua_http::fields::Fields;
 use janua_http::{Failure, RequestHead, ResponseHead, path};
-use janua_wasm::{AbsentKey, Buckets, Edit, Plan, Reply, Take, TakeOutcome, Value, Verdict};
+use janua_wasm::{
+    AbsentKey, Buckets, Charge, Edit, Plan, Reply, Take, TakeOutcome, Value, Verdict,
+};
 
 use crate::facts::{Original, View};
 use crate::quotas::{Quota, Quotas};
@@ -213,7 +215,8 @@ pub(crate) struct Taking<'a> {
 
 impl Taking<'_> {
     /// Takes tokens from a bucket. `Some` is the response if there are not enough. The values
-    /// of the take begin at this place: the key, then those of that response.
+    /// of the take begin at this place: the key, the amount if the cost is measured, then those
+    /// of that response.
     ///
     /// # Errors
     /// A value of the response is not valid in a head.
@@ -224,13 +227,21 @@ impl Taking<'_> {
         place: usize,
         rendered: &Rendered,
     ) -> Result<Option<Made>, Failure> {
-        let key = rendered.get(place, &take.key);
-        let outcome = match (key, take.absent) {
+        let bucket = &take.bucket;
+        let key = rendered.get(place, &bucket.key);
+        let amount = take.cost.amount();
+        let cost = take
+            .cost
+            .tokens(amount.and_then(|amount| rendered.get(place + 1, amount)));
+        let outcome = match (key, bucket.absent) {
             (None, AbsentKey::Skip) => return Ok(None),
             (None, AbsentKey::Refuse) => TakeOutcome::Refused {
-                retry_after_ms: u64::from(take.period_ms),
+                retry_after_ms: u64::from(bucket.period_ms),
             },
-            (key, _) => self.buckets.take(&quota.bucket, key, take, self.now_ms),
+            (key, _) => {
+                let buckets = self.buckets;
+                buckets.take(&quota.bucket, key, bucket, cost, self.now_ms)
+            }
         };
         let retry_after_ms = match outcome {
             TakeOutcome::Taken {
@@ -243,7 +254,8 @@ impl Taking<'_> {
             TakeOutcome::Refused { retry_after_ms } => retry_after_ms,
         };
         self.quotas.push(quota, 0, retry_after_ms);
-        let mut refusal = reply(&take.otherwise, place + 1, rendered)?;
+        let place = place + 1 + usize::from(amount.is_some());
+        let mut refusal = reply(&take.otherwise, place, rendered)?;
         // Whole seconds, and never 0: that would invite the next try at once.
         let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
         refusal
@@ -251,6 +263,27 @@ impl Taking<'_> {
             .push(((*b"Retry-After").into(), seconds.into_bytes().into()));
         Ok(Some(refusal))
     }
+}
+
+/// Takes what a request has used from a bucket. The values of the charge begin at this place.
+/// Without a key, nothing is charged unless all such requests share a bucket.
+pub(crate) fn charge(
+    charge: &Charge,
+    policy: &str,
+    place: usize,
+    rendered: &Rendered,
+    (buckets, now_ms): (&Buckets, u64),
+) {
+    let bucket = &charge.bucket;
+    let key = rendered.get(place, &bucket.key);
+    if key.is_none() && bucket.absent != AbsentKey::Share {
+        return;
+    }
+    let amount = charge.cost.amount();
+    let amount = amount.and_then(|amount| rendered.get(place + 1, amount));
+    let cost = (charge.cost.tokens(amount), charge.debt);
+    let name = buckets.named(policy, &bucket.name);
+    buckets.charge(&name, key, bucket, cost, now_ms);
 }
 
 fn has_value(edit: &Edit) -> bool {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use divan::Bencher;
 use janua_wasm::{
     AbsentKey, BucketOptions, Buckets, Decision, Facts, Input, Now, Phase, Policy, PolicySpec,
-    Reply, Runtime, RuntimeOptions, Take, Value, WorkerHost, WorkerPolicy,
+    Runtime, RuntimeOptions, TokenBucket, Value, WorkerHost, WorkerPolicy,
 };
 
 fn main() {
@@ -143,20 +143,14 @@ fn instance_and_configure(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn take() -> Take {
-    Take {
-        bucket: "".into(),
+fn take() -> TokenBucket {
+    TokenBucket {
+        name: "".into(),
         key: Value::Literal(Box::default()),
         absent: AbsentKey::Share,
-        tokens: 1_000,
+        tokens: 1_000_000,
         period_ms: 1_000,
-        burst: 1_000,
-        cost: 1,
-        otherwise: Reply {
-            status: 429,
-            headers: Box::default(),
-            body: Box::default(),
-        },
+        burst: 1_000_000,
     }
 }
 
@@ -169,14 +163,14 @@ fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
     let name = buckets.named("api-limit", &take.bucket);
     let keys: Vec<_> = (0..clients).map(|n| format!("192.0.{n}")).collect();
     for key in &keys {
-        buckets.take(&name, Some(key.as_bytes()), &take, 0);
+        buckets.take(&name, Some(key.as_bytes()), &take, 1, 0);
     }
     let mut next = keys.iter().cycle();
     let mut now = 0_u64;
     bencher.bench_local(|| {
         now += 1;
         let key = next.next().unwrap().as_bytes();
-        buckets.take(&name, Some(key), &take, now)
+        buckets.take(&name, Some(key), &take, 1, now)
     });
 }
 
@@ -186,5 +180,5 @@ fn take_token_contended(bencher: Bencher<'_, '_>) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
     let name = buckets.named("api-limit", &take.bucket);
-    bencher.bench(|| buckets.take(&name, Some(b"192.0.2.1"), &take, 5));
+    bencher.bench(|| buckets.take(&name, Some(b"192.0.2.1"), &take, 1, 5));
 }

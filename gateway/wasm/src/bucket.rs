@@ -37,7 +37,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use self::rate::{NANOS_PER_MS, Rate};
 use self::table::Table;
 use crate::fingerprint::process_key;
-use crate::verdict::Take;
+use crate::verdict::TokenBucket;
 
 const SHARDS: usize = 64;
 
@@ -132,37 +132,66 @@ impl Buckets {
         }
     }
 
-    /// Takes `take.cost` tokens from the bucket of this name and key, if it holds as many.
-    /// The absent key (`None`) has another bucket than the empty key. `now_ms` is the proxy's
+    /// Takes so many tokens from the bucket of this name and key, if it holds as many. The
+    /// absent key (`None`) has another bucket than the empty key. `now_ms` is the proxy's
     /// monotonic clock.
     pub fn take(
         &self,
         name: &BucketName,
         key: Option<&[u8]>,
-        take: &Take,
+        bucket: &TokenBucket,
+        tokens: u32,
         now_ms: u64,
     ) -> TakeOutcome {
-        let id = name.id(key);
-        let rate = Rate::new(take);
+        let rate = Rate::new(bucket);
         let now = now_ms.saturating_mul(NANOS_PER_MS);
+        let taken = self.with_full_at(name, key, &rate, now, |full_at| {
+            rate.take(full_at, tokens, now)
+        });
+        match taken {
+            Some(Ok(after)) => rate.taken(after, now),
+            Some(Err(retry_after_ms)) => TakeOutcome::Refused { retry_after_ms },
+            None => TakeOutcome::Refused { retry_after_ms: 0 },
+        }
+    }
+
+    /// Takes so many tokens from the bucket of this name and key, even if it holds fewer: it
+    /// then lacks at most `debt` tokens.
+    pub fn charge(
+        &self,
+        name: &BucketName,
+        key: Option<&[u8]>,
+        bucket: &TokenBucket,
+        (tokens, debt): (u32, u32),
+        now_ms: u64,
+    ) {
+        let rate = Rate::new(bucket);
+        let now = now_ms.saturating_mul(NANOS_PER_MS);
+        self.with_full_at(name, key, &rate, now, |full_at| {
+            Ok(rate.charge(full_at, tokens, debt, now))
+        });
+    }
+
+    /// Replaces the timestamp of a bucket, unless `change` is an error.
+    fn with_full_at(
+        &self,
+        name: &BucketName,
+        key: Option<&[u8]>,
+        rate: &Rate,
+        now: u64,
+        change: impl FnOnce(u64) -> Result<u64, u64>,
+    ) -> Option<Result<u64, u64>> {
+        let id = name.id(key);
         // The low bits of the first word select the shard; the second word is the hash
         // within it.
         let at = usize::try_from(id[0]).unwrap_or(0) % SHARDS;
-        let Some(shard) = self.shards.get(at) else {
-            return TakeOutcome::Refused { retry_after_ms: 0 };
-        };
-        let mut table = shard.lock();
-        let Some(bucket) = table.bucket(name.policy, id, rate.whole, now) else {
-            return TakeOutcome::Refused { retry_after_ms: 0 };
-        };
-        match rate.take(bucket.full_at, now) {
-            Ok(after) => {
-                bucket.full_at = after;
-                drop(table);
-                rate.taken(after, now)
-            }
-            Err(retry_after_ms) => TakeOutcome::Refused { retry_after_ms },
+        let mut table = self.shards.get(at)?.lock();
+        let bucket = table.bucket(name.policy, id, rate.whole, now)?;
+        let changed = change(bucket.full_at);
+        if let Ok(after) = changed {
+            bucket.full_at = after;
         }
+        Some(changed)
     }
 
     /// Removes the buckets of all policies but these: they no longer exist. Waits for the

@@ -132,7 +132,8 @@ pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     match effect {
         "take" | "concurrency" | "cache-lookup" => &[Phase::Request],
         "cache-rule" | "tag" => &[Phase::Fetched],
-        "purge" => &[Phase::Request, Phase::Response],
+        "charge" => &Phase::ALL,
+        "purge" => &[Phase::Request, Phase::Response, Phase::Finished],
         _ => &[],
     }
 }

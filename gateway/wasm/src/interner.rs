@@ -85,8 +85,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::verdict::{Annotation, Value};
     use crate::allowance::Account;
+    use crate::verdict::{Annotation, Value};
 
     fn bounded(budget: usize, all: usize) -> Interner {
         let account = Arc::new(Account::new(all));

@@ -77,7 +77,8 @@ pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use said::is_hidden;
 pub use verdict::{
-    AbsentKey, Annotation, CacheLookup, CacheRule, Concurrency, Edit, Effect, Outcome, ParameterName, Part,
-    Purge, PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
+    AbsentKey, Annotation, CacheLookup, CacheRule, Charge, Concurrency, Cost, Edit, Effect,
+    Outcome, ParameterName, Part, Purge, PurgeScope, QueryKey, Reply, Storage, Take, TokenBucket,
+    Value, Verdict,
 };
 pub use worker::{Decision, WorkerPolicy};

@@ -76,7 +76,7 @@ pub struct FieldPattern {
 /// The effects of the contract, in its order, and whether this version carries them out.
 const EFFECTS: [(&str, bool); 11] = [
     ("take", true),
-    ("charge", false),
+    ("charge", true),
     ("concurrency", true),
     ("verify", false),
     ("choose-upstream", false),

@@ -51,7 +51,10 @@ impl Places {
     /// absent key has other places than the empty key.
     pub fn take(&self, policy: &str, limit: &str, key: Option<&[u8]>, most: u32) -> Option<Place> {
         let id = self.id(policy, limit, key);
-        let mut taken = self.shard(id)?.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self
+            .shard(id)?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(id).or_insert(0);
         if *count >= most {
             if *count == 0 {

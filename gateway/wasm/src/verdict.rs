@@ -5,8 +5,8 @@
 mod effect;
 
 pub use effect::{
-    AbsentKey, CacheLookup, CacheRule, Concurrency, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
-    Take,
+    AbsentKey, CacheLookup, CacheRule, Charge, Concurrency, Cost, Effect, ParameterName, Purge,
+    PurgeScope, QueryKey, Storage, Take, TokenBucket,
 };
 
 /// What a policy decided.

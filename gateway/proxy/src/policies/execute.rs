@@ -185,7 +185,7 @@ fn affect(
                 let quota = match quotas.as_mut().and_then(Iterator::next) {
                     Some(quota) => quota,
                     None => {
-                        unprepared = Quota::new(decided.policy, take, &estate.buckets);
+                        unprepared = Quota::new(decided.policy, &take.bucket, &estate.buckets);
                         &unprepared
                     }
                 };
@@ -197,6 +197,16 @@ fn affect(
                 if let Some(refusal) = taking.take(take, quota, place, rendered)? {
                     return Ok(Some(refusal));
                 }
+            }
+            Effect::Charge(charge) if is_carried_out => {
+                let now_ms = exchange.now.monotonic_ms;
+                verdict::charge(
+                    charge,
+                    decided.policy,
+                    place,
+                    rendered,
+                    (&estate.buckets, now_ms),
+                );
             }
             Effect::Concurrency(limit) if is_carried_out => {
                 let key = rendered.get(place, &limit.key);
@@ -225,7 +235,7 @@ fn affect(
                 };
                 rendering.purge(purge, place, &estate.cache);
             }
-            Effect::Take(_) | Effect::Concurrency(_) | Effect::Purge(_) => {}
+            Effect::Take(_) | Effect::Charge(_) | Effect::Concurrency(_) | Effect::Purge(_) => {}
             Effect::CacheLookup(lookup) => {
                 let mut caching = std::mem::take(&mut exchange.caching);
                 let view = exchange.view(question.by);

@@ -64,13 +64,22 @@ fn carry_out(exchange: &mut Exchange, ended: &Ended, policy: &str, plan: &Plan, 
     }
     super::execute::annotate(exchange, policy, verdict, rendered);
     for (place, effect) in verdict.indexed_effects() {
-        if let Effect::Purge(purge) = effect {
-            let rendering = Rendering {
-                plan,
-                view: exchange.view_at_end(ended),
-                rendered,
-            };
-            rendering.purge(purge, place, &worker.estate.cache);
+        match effect {
+            Effect::Charge(charge) => {
+                let now_ms = worker.clock.now().monotonic_ms;
+                let buckets = (&worker.estate.buckets, now_ms);
+                verdict::charge(charge, policy, place, rendered, buckets);
+            }
+            Effect::Purge(purge) => {
+                let rendering = Rendering {
+                    plan,
+                    view: exchange.view_at_end(ended),
+                    rendered,
+                };
+                rendering.purge(purge, place, &worker.estate.cache);
+            }
+            // The others belong to other phases.
+            _ => {}
         }
     }
 }

@@ -72,8 +72,11 @@ impl Table {
             None => self.place(policy, id, whole, now)?,
         };
         let bucket = self.partitions.get_mut(policy)?.buckets.get_mut(at)?;
-        // The settings of a policy may have changed.
-        bucket.whole = whole;
+        // The settings of the policy have changed: nobody waits longer than they require.
+        if bucket.whole != whole {
+            bucket.full_at = bucket.full_at.min(now.saturating_add(whole));
+            bucket.whole = whole;
+        }
         Some(bucket)
     }
 

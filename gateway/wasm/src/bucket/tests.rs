@@ -2,23 +2,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::verdict::{AbsentKey, Reply, Value};
+use crate::verdict::{AbsentKey, Value};
+
+/// A bucket, and how many tokens are taken from it.
+type Take = (TokenBucket, u32);
 
 fn take(tokens: u32, period_ms: u32, burst: u32, cost: u32) -> Take {
-    Take {
-        bucket: "".into(),
+    let bucket = TokenBucket {
+        name: "".into(),
         key: Value::Literal(Box::default()),
         absent: AbsentKey::Share,
         tokens,
         period_ms,
         burst,
-        cost,
-        otherwise: Reply {
-            status: 429,
-            headers: Box::default(),
-            body: Box::default(),
-        },
-    }
+    };
+    (bucket, cost)
 }
 
 fn buckets(capacity: usize) -> Buckets {
@@ -32,8 +30,9 @@ fn take_from(
     take: &Take,
     now_ms: u64,
 ) -> TakeOutcome {
-    let name = buckets.named(policy, &take.bucket);
-    buckets.take(&name, key, take, now_ms)
+    let (bucket, cost) = take;
+    let name = buckets.named(policy, &bucket.name);
+    buckets.take(&name, key, bucket, *cost, now_ms)
 }
 
 fn is_taken(outcome: TakeOutcome) -> bool {
@@ -119,7 +118,7 @@ fn policies_buckets_and_keys_are_apart() {
     let buckets = buckets(1_000);
     let one = take(1, 60_000, 0, 1);
     let mut other = one.clone();
-    other.bucket = "b".into();
+    other.0.name = "b".into();
     let cases: [(&str, Option<&[u8]>, &Take); 7] = [
         ("p", Some(b"k"), &one),
         ("q", Some(b"k"), &one),
@@ -220,7 +219,7 @@ fn a_flood_of_buckets_with_a_longer_period_displaces_no_exhausted_bucket() {
     let mut daily = take(1_000, 86_400_000, 999, 1);
     // Ten at once, and then ten in a second.
     assert_eq!(taken_during_flood("forms", &daily), 19, "another policy");
-    daily.bucket = "daily".into();
+    daily.0.name = "daily".into();
     assert_eq!(taken_during_flood("api", &daily), 19, "the same policy");
 }
 
@@ -292,4 +291,31 @@ fn there_may_be_more_policies_than_buckets() {
         )));
         assert!(buckets.len() <= 64);
     }
+}
+
+#[test]
+fn a_charge_makes_debts_up_to_a_bound() {
+    // A token a second; two fit in.
+    let (bucket, _) = take(1, 1_000, 1, 1);
+    let buckets = buckets(64);
+    let name = buckets.named("p", "");
+    let key = Some(&b"k"[..]);
+    let waits = |tokens, now_ms| match buckets.take(&name, key, &bucket, tokens, now_ms) {
+        TakeOutcome::Taken { .. } => 0,
+        TakeOutcome::Refused { retry_after_ms } => retry_after_ms,
+    };
+    let charge = |tokens, debt| buckets.charge(&name, key, &bucket, (tokens, debt), 0);
+    charge(5, 10);
+    // Two were there, so three are missing. Who takes nothing is refused as long as any are.
+    assert_eq!(waits(0, 0), 3_000);
+    assert_eq!(waits(1, 0), 4_000);
+    assert_eq!(waits(0, 2_999), 1);
+    assert_eq!(waits(0, 3_000), 0);
+    charge(100, 10);
+    assert_eq!(waits(0, 0), 10_000);
+    // A smaller bound forgives no debts.
+    charge(100, 1);
+    assert_eq!(waits(0, 0), 10_000);
+    charge(u32::MAX, u32::MAX);
+    assert_eq!(waits(0, 0), u64::from(u32::MAX) * 1_000);
 }

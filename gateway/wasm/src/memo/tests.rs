@@ -5,8 +5,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::verdict::{Annotation, Value};
 use crate::allowance::Account;
+use crate::verdict::{Annotation, Value};
 
 /// Every key has the same hash.
 #[derive(Clone, Debug, Default)]

@@ -7,6 +7,8 @@ use super::{Reply, Value};
 pub enum Effect {
     /// Takes tokens from a bucket. Phase `request`.
     Take(Box<Take>),
+    /// Takes tokens from a bucket, even if it holds too few.
+    Charge(Box<Charge>),
     /// Takes one of a number of places until the exchange has ended. Phase `request`.
     Concurrency(Box<Concurrency>),
     /// Sets the cache key of the request. Phase `request`.
@@ -20,11 +22,33 @@ pub enum Effect {
     Purge(Box<Purge>),
 }
 
-/// Takes tokens from a token bucket.
+/// Takes tokens from a token bucket, or refuses the request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Take {
+    /// The bucket.
+    pub bucket: TokenBucket,
+    /// How many tokens.
+    pub cost: Cost,
+    /// The response if the bucket holds fewer tokens.
+    pub otherwise: Reply,
+}
+
+/// Takes tokens from a token bucket, even if it holds too few.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Charge {
+    /// The bucket.
+    pub bucket: TokenBucket,
+    /// How many tokens.
+    pub cost: Cost,
+    /// How many tokens the bucket may lack below empty.
+    pub debt: u32,
+}
+
+/// The token bucket of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct TokenBucket {
     /// The name of the limit, for policies with several. Printable ASCII, may be empty.
-    pub bucket: Box<str>,
+    pub name: Box<str>,
     /// Each value of the key has a bucket of its own.
     pub key: Value,
     /// What an absent key means.
@@ -35,10 +59,51 @@ pub struct Take {
     pub period_ms: u32,
     /// The bucket holds `burst + 1` tokens.
     pub burst: u32,
-    /// Tokens that this request takes, at least 1.
-    pub cost: u32,
-    /// The response if the bucket holds fewer tokens than `cost`.
-    pub otherwise: Reply,
+}
+
+/// How many tokens are taken.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Cost {
+    /// This many.
+    Tokens(u32),
+    /// As many as the exchange states.
+    Measured {
+        /// A decimal number.
+        amount: Value,
+        /// The number of tokens if the amount is absent or no number.
+        otherwise: u32,
+        /// A larger amount counts as this one.
+        most: u32,
+    },
+}
+
+impl Cost {
+    /// The number of tokens. `amount` is the rendered value of a measured cost.
+    pub fn tokens(&self, amount: Option<&[u8]>) -> u32 {
+        match self {
+            Self::Tokens(tokens) => *tokens,
+            Self::Measured {
+                otherwise, most, ..
+            } => number(amount).map_or(*otherwise, |amount| amount.min(*most)),
+        }
+    }
+
+    /// The value of a measured cost.
+    pub fn amount(&self) -> Option<&Value> {
+        match self {
+            Self::Tokens(_) => None,
+            Self::Measured { amount, .. } => Some(amount),
+        }
+    }
+}
+
+/// A decimal number; one that is too large counts as the largest.
+fn number(text: Option<&[u8]>) -> Option<u32> {
+    let digits = text.filter(|text| !text.is_empty() && text.iter().all(u8::is_ascii_digit))?;
+    Some(digits.iter().fold(0_u32, |number, digit| {
+        let digit = u32::from(digit - b'0');
+        number.saturating_mul(10).saturating_add(digit)
+    }))
 }
 
 /// Takes one of a number of places.
@@ -167,8 +232,13 @@ impl Effect {
     pub(super) fn for_each_value(&self, visit: &mut impl FnMut(&Value)) {
         match self {
             Self::Take(take) => {
-                visit(&take.key);
+                visit(&take.bucket.key);
+                take.cost.amount().into_iter().for_each(&mut *visit);
                 take.otherwise.values().for_each(visit);
+            }
+            Self::Charge(charge) => {
+                visit(&charge.bucket.key);
+                charge.cost.amount().into_iter().for_each(visit);
             }
             Self::Concurrency(limit) => {
                 visit(&limit.key);
@@ -199,9 +269,12 @@ impl Effect {
         match self {
             Self::Take(take) => {
                 size_of::<Take>()
-                    + take.bucket.len()
-                    + take.key.heap_bytes()
+                    + take.bucket.heap_bytes()
+                    + take.cost.heap_bytes()
                     + take.otherwise.heap_bytes()
+            }
+            Self::Charge(charge) => {
+                size_of::<Charge>() + charge.bucket.heap_bytes() + charge.cost.heap_bytes()
             }
             Self::Concurrency(limit) => {
                 size_of::<Concurrency>()
@@ -214,6 +287,18 @@ impl Effect {
             Self::Tag(value) => value.heap_bytes(),
             Self::Purge(purge) => size_of::<Purge>() + purge.scope.heap_bytes(),
         }
+    }
+}
+
+impl TokenBucket {
+    fn heap_bytes(&self) -> usize {
+        self.name.len() + self.key.heap_bytes()
+    }
+}
+
+impl Cost {
+    fn heap_bytes(&self) -> usize {
+        self.amount().map_or(0, Value::heap_bytes)
     }
 }
 
@@ -258,4 +343,34 @@ impl PurgeScope {
 
 fn length(text: Option<&str>) -> usize {
     text.map_or(0, str::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_measured_cost_is_a_decimal_number() {
+        let cost = Cost::Measured {
+            amount: Value::Literal(Box::default()),
+            otherwise: 7,
+            most: 1_000,
+        };
+        for (amount, tokens) in [
+            (None, 7),
+            (Some(""), 7),
+            (Some("0"), 0),
+            (Some("0042"), 42),
+            (Some("1000"), 1_000),
+            (Some("1001"), 1_000),
+            (Some("99999999999999999999"), 1_000),
+            (Some("-1"), 7),
+            (Some("+1"), 7),
+            (Some("1.5"), 7),
+            (Some(" 1"), 7),
+        ] {
+            assert_eq!(cost.tokens(amount.map(str::as_bytes)), tokens, "{amount:?}");
+        }
+        assert_eq!(Cost::Tokens(3).tokens(None), 3);
+    }
 }

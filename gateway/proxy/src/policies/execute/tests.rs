@@ -1,6 +1,6 @@
 use janua_wasm::{
-    AbsentKey, CacheLookup, CacheRule, Edit, Input, Part, Plan, Purge, PurgeScope, QueryKey, Reply,
-    Storage, Take, Value,
+    AbsentKey, CacheLookup, CacheRule, Charge, Concurrency, Cost, Edit, Input, Part, Plan, Purge,
+    PurgeScope, QueryKey, Reply, Storage, Take, TokenBucket, Value,
 };
 
 use super::*;
@@ -76,14 +76,42 @@ fn reply(status: u16, name: &str, value: Value) -> Reply {
 /// Takes one of two tokens that come back once an hour.
 fn take(bucket: &str, cost: u32) -> Effect {
     Effect::Take(Box::new(Take {
-        bucket: bucket.into(),
+        bucket: TokenBucket {
+            name: bucket.into(),
+            key: user(""),
+            absent: AbsentKey::Share,
+            tokens: 1,
+            period_ms: 3_600_000,
+            burst: 1,
+        },
+        cost: Cost::Tokens(cost),
+        otherwise: reply(429, "x-why", user("too many of ")),
+    }))
+}
+
+/// Charges the bucket of [`take`] as many tokens as the user's name says.
+fn charge(bucket: &str) -> Effect {
+    let Effect::Take(take) = take(bucket, 1) else {
+        panic!("another effect");
+    };
+    Effect::Charge(Box::new(Charge {
+        bucket: take.bucket,
+        cost: Cost::Measured {
+            amount: user(""),
+            otherwise: 2,
+            most: 10,
+        },
+        debt: 10,
+    }))
+}
+
+fn place_of(most: u32) -> Effect {
+    Effect::Concurrency(Box::new(Concurrency {
+        name: "".into(),
         key: user(""),
         absent: AbsentKey::Share,
-        tokens: 1,
-        period_ms: 3_600_000,
-        burst: 1,
-        cost,
-        otherwise: reply(429, "x-why", user("too many of ")),
+        most,
+        otherwise: reply(503, "x-why", user("too many of ")),
     }))
 }
 
@@ -161,6 +189,62 @@ fn left(exchange: &mut (Counted, Matched), bucket: &str) -> usize {
     let one = verdict(Vec::new(), vec![take(bucket, 1)], Outcome::Proceed);
     let taken = (0..2).map(|_| carry(exchange, Phase::Request, Carry::Out, &one));
     taken.filter(|taken| matches!(taken, Ok(None))).count()
+}
+
+/// "ann" is no number, so the charge is the two tokens that it is otherwise.
+#[tokio::test(start_paused = true)]
+async fn a_charge_is_made_although_there_are_too_few_tokens() {
+    run(async {
+        let (kit, _endpoint) = kit();
+        let mut exchange = exchange(&kit).await;
+        let some = verdict(
+            Vec::new(),
+            vec![take("b", 1), charge("b")],
+            Outcome::Proceed,
+        );
+        let instead = carry(&mut exchange, Phase::Request, Carry::Out, &some);
+        assert!(instead.unwrap().is_none());
+        let nothing = verdict(Vec::new(), vec![take("b", 0)], Outcome::Proceed);
+        let refused = carry(&mut exchange, Phase::Request, Carry::Out, &nothing);
+        let made = made(refused.unwrap());
+        let wait = made
+            .headers
+            .iter()
+            .find(|(name, _)| **name == *b"Retry-After");
+        assert_eq!(*wait.unwrap().1, *b"3600", "one token is missing");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_is_kept_until_the_exchange_has_ended() {
+    run(async {
+        let (kit, _endpoint) = kit();
+        let one = verdict(Vec::new(), vec![place_of(1)], Outcome::Proceed);
+        let mut first = exchange(&kit).await;
+        let taken = carry(&mut first, Phase::Request, Carry::Nothing, &one);
+        assert!(taken.unwrap().is_none());
+        assert!(
+            kit.worker.estate.places.is_empty(),
+            "nothing is carried out"
+        );
+        let taken = carry(&mut first, Phase::Request, Carry::Out, &one);
+        assert!(taken.unwrap().is_none());
+        let mut second = exchange(&kit).await;
+        let refused = carry(&mut second, Phase::Request, Carry::Out, &one);
+        let refused = made(refused.unwrap());
+        let why = refused.headers.iter().find(|(name, _)| **name == *b"x-why");
+        assert_eq!(
+            (refused.status, &*why.unwrap().1),
+            (503, &b"too many of ann"[..])
+        );
+        drop(first);
+        let taken = carry(&mut second, Phase::Request, Carry::Out, &one);
+        assert!(taken.unwrap().is_none());
+        drop(second);
+        assert!(kit.worker.estate.places.is_empty());
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

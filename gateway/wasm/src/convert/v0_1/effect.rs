@@ -5,8 +5,8 @@ use crate::convert::Unusable;
 use crate::grants::phases_of;
 use crate::rules::{self, Place, Rules, Violation};
 use crate::verdict::{
-    AbsentKey, CacheLookup, CacheRule, Concurrency, Effect, ParameterName, Purge, PurgeScope, QueryKey, Storage,
-    Take,
+    AbsentKey, CacheLookup, CacheRule, Charge, Concurrency, Cost, Effect, ParameterName, Purge,
+    PurgeScope, QueryKey, Storage, Take, TokenBucket,
 };
 
 pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unusable> {
@@ -36,7 +36,10 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
             allowed("purge")?;
             Effect::Purge(Box::new(purge(raw, rules)?))
         }
-        raw::Effect::Charge(_) => return not_supported("charge"),
+        raw::Effect::Charge(raw) => {
+            allowed("charge")?;
+            Effect::Charge(Box::new(charge(raw, rules)?))
+        }
         raw::Effect::Concurrency(raw) => {
             allowed("concurrency")?;
             Effect::Concurrency(Box::new(concurrency(raw, rules)?))
@@ -52,20 +55,40 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
 }
 
 fn take(raw: raw::Take, rules: &Rules<'_>) -> Result<Take, Violation> {
-    let bucket = raw.bucket;
-    let cost = match raw.cost {
-        raw::Cost::Tokens(tokens) => tokens,
-        raw::Cost::Measured(_) => return Err(rules::not_supported(&"measured")),
-    };
     Ok(Take {
-        bucket: rules::word("the name of a bucket", &bucket.name)?,
-        key: value(bucket.key, Place::Key, rules)?,
-        absent: absent(bucket.absent),
-        tokens: rules::at_least_one("`tokens` of a bucket", bucket.tokens)?,
-        period_ms: rules::at_least_one("`period-ms` of a bucket", bucket.period_ms)?,
-        burst: bucket.burst,
-        cost: rules::at_least_one("`cost` of a take", cost)?,
+        bucket: bucket(raw.bucket, rules)?,
+        cost: cost(raw.cost, rules)?,
         otherwise: reply(raw.otherwise, rules)?,
+    })
+}
+
+fn charge(raw: raw::Charge, rules: &Rules<'_>) -> Result<Charge, Violation> {
+    Ok(Charge {
+        bucket: bucket(raw.bucket, rules)?,
+        cost: cost(raw.cost, rules)?,
+        debt: raw.debt,
+    })
+}
+
+fn bucket(raw: raw::Bucket, rules: &Rules<'_>) -> Result<TokenBucket, Violation> {
+    Ok(TokenBucket {
+        name: rules::word("the name of a bucket", &raw.name)?,
+        key: value(raw.key, Place::Key, rules)?,
+        absent: absent(raw.absent),
+        tokens: rules::at_least_one("`tokens` of a bucket", raw.tokens)?,
+        period_ms: rules::at_least_one("`period-ms` of a bucket", raw.period_ms)?,
+        burst: raw.burst,
+    })
+}
+
+fn cost(raw: raw::Cost, rules: &Rules<'_>) -> Result<Cost, Violation> {
+    Ok(match raw {
+        raw::Cost::Tokens(tokens) => Cost::Tokens(tokens),
+        raw::Cost::Measured(raw) => Cost::Measured {
+            amount: value(raw.amount, Place::Key, rules)?,
+            otherwise: raw.otherwise,
+            most: rules::at_least_one("`most` of a measured cost", raw.most)?,
+        },
     })
 }
 

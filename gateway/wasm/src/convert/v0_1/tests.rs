@@ -193,7 +193,7 @@ const EFFECTS: [Belongs; 5] = [
     (
         "purge",
         || purge(fx::PurgeScope::Site),
-        &[Phase::Request, Phase::Response],
+        &[Phase::Request, Phase::Response, Phase::Finished],
     ),
 ];
 
@@ -225,7 +225,7 @@ fn effects_belong_to_phases_and_are_declared() {
     let words = effect_in(Phase::Missing, purge(fx::PurgeScope::Site)).unwrap_err();
     assert_eq!(
         words,
-        "`purge` belongs to the phases `request` and `response` and was given in `missing`"
+        "`purge` belongs to the phases `request` and `response` and `finished` and was given in `missing`"
     );
 }
 
