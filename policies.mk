@@ -12,7 +12,7 @@ POLICY_CRATES := \
 	janua-example-policy-rust \
 	$(patsubst tests/fixtures/policies/%/Cargo.toml,janua-fixture-%,$(wildcard tests/fixtures/policies/*/Cargo.toml))
 
-.PHONY: policies policies-js policies-python sdk-js-test sdk-python-test
+.PHONY: policies policies-js policies-python policies-c policies-go sdk-js-test sdk-python-test
 
 ## policies: build the components that are written in Rust
 policies:
@@ -24,6 +24,12 @@ policies-js: $(POLICY_DIR)/example_js.wasm
 
 ## policies-python: build the example policy in Python (needs python3)
 policies-python: $(POLICY_DIR)/example_python.wasm
+
+## policies-c: build the example policy in C (needs python3, from whose packages the compiler comes)
+policies-c: $(POLICY_DIR)/example_c.wasm
+
+## policies-go: build the example policy in Go (needs python3, from whose packages the compiler comes)
+policies-go: $(POLICY_DIR)/example_go.wasm
 
 JS_EXAMPLE := examples/policies/javascript
 JS_TOOLS := $(POLICY_TOOLS)/javascript
@@ -60,6 +66,63 @@ $(POLICY_DIR)/example_python.wasm: $(PYTHON_INSTALLED) $(PYTHON_EXAMPLE)/policie
 		--python-path $(PYTHON_EXAMPLE) --python-path sdk/python \
 		policies --output $(PYTHON_TOOLS)/example_python.wasm
 	mv $(PYTHON_TOOLS)/example_python.wasm $@
+
+# For C and Go: generates bindings, and makes a component of a core module. See its Cargo.toml for why
+# it is no crate of the workspace.
+COMPONENT := $(POLICY_TOOLS)/component/debug/janua-component
+
+$(COMPONENT): $(wildcard sdk/component/src/*.rs) sdk/component/Cargo.toml sdk/component/Cargo.lock
+	$(CARGO) build --quiet --locked --manifest-path sdk/component/Cargo.toml --target-dir $(POLICY_TOOLS)/component
+	@touch $@
+
+# Each compiler is a package of Python, in an environment of its own.
+define python-tools
+	@mkdir -p $(POLICY_TOOLS)
+	python3 -m venv $(dir $@)
+	$(dir $@)bin/pip install --quiet --no-cache-dir --requirement $<
+	@touch $@
+endef
+
+C_EXAMPLE := examples/policies/c
+C_TOOLS := $(POLICY_TOOLS)/c
+C_INSTALLED := $(C_TOOLS)/installed
+
+$(C_INSTALLED): $(C_EXAMPLE)/requirements.txt
+	$(python-tools)
+
+$(POLICY_DIR)/example_c.wasm: $(C_INSTALLED) $(COMPONENT) $(wildcard $(C_EXAMPLE)/*.c sdk/c/*) $(wildcard wit/*.wit)
+	@mkdir -p $(POLICY_DIR)
+	rm -rf $(C_TOOLS)/contract
+	$(COMPONENT) c wit policy $(C_TOOLS)/contract
+	ZIG_GLOBAL_CACHE_DIR=$(C_TOOLS)/cache ZIG_LOCAL_CACHE_DIR=$(C_TOOLS)/cache \
+		$(C_TOOLS)/bin/python -m ziglang cc --target=wasm32-wasi -mexec-model=reactor -Os -s -std=c11 \
+		-Wall -Wextra -Werror -Isdk/c -isystem $(C_TOOLS)/contract \
+		$(C_EXAMPLE)/policy.c sdk/c/janua.c sdk/c/json.c $(C_TOOLS)/contract/contract.c \
+		$(C_TOOLS)/contract/contract_component_type.o -o $(C_TOOLS)/module.wasm
+	$(COMPONENT) encode wit policy $(C_TOOLS)/module.wasm $(C_TOOLS)/example_c.wasm
+	mv $(C_TOOLS)/example_c.wasm $@
+
+GO_EXAMPLE := examples/policies/go
+GO_TOOLS := $(POLICY_TOOLS)/go
+GO_INSTALLED := $(GO_TOOLS)/installed
+GO_SDK := $(shell find sdk/go -type f)
+
+$(GO_INSTALLED): $(GO_EXAMPLE)/requirements.txt
+	$(python-tools)
+
+# The SDK is copied, since the bindings become a part of its module. Nothing is fetched.
+$(POLICY_DIR)/example_go.wasm: $(GO_INSTALLED) $(COMPONENT) $(wildcard $(GO_EXAMPLE)/*.go) $(GO_SDK) $(wildcard wit/*.wit)
+	@mkdir -p $(POLICY_DIR)
+	rm -rf $(GO_TOOLS)/sdk $(GO_TOOLS)/go.work*
+	cp -r sdk/go $(GO_TOOLS)/sdk
+	$(COMPONENT) go wit policy $(GO_TOOLS)/sdk/bindings
+	printf 'go 1.25\nuse %s\nuse %s\n' $(abspath $(GO_TOOLS)/sdk) $(abspath $(GO_EXAMPLE)) > $(GO_TOOLS)/go.work
+	cd $(GO_EXAMPLE) && GOWORK=$(abspath $(GO_TOOLS))/go.work GOPATH=$(abspath $(GO_TOOLS))/path \
+		GOCACHE=$(abspath $(GO_TOOLS))/cache GOPROXY=off GOTOOLCHAIN=local GOFLAGS= GOOS=wasip1 GOARCH=wasm \
+		$(abspath $(GO_TOOLS))/bin/go build -trimpath -buildmode=c-shared \
+		-ldflags="-s -w -checklinkname=0" -o $(abspath $(GO_TOOLS))/module.wasm .
+	$(COMPONENT) encode wit policy $(GO_TOOLS)/module.wasm $(GO_TOOLS)/example_go.wasm
+	mv $(GO_TOOLS)/example_go.wasm $@
 
 ## sdk-js-test: run the tests of the JavaScript SDK (needs node)
 sdk-js-test:
