@@ -42,7 +42,7 @@ $(JS_INSTALLED): $(JS_EXAMPLE)/package.json
 	@touch $@
 
 # Bundled first, since jco takes a single file.
-$(POLICY_DIR)/example_js.wasm: $(JS_INSTALLED) $(JS_EXAMPLE)/policy.js sdk/javascript/janua.js $(wildcard wit/*.wit)
+$(POLICY_DIR)/example_js.wasm: $(JS_INSTALLED) $(JS_EXAMPLE)/policy.js $(wildcard sdk/javascript/*.js) $(wildcard wit/*.wit)
 	@mkdir -p $(POLICY_DIR)
 	$(JS_TOOLS)/node_modules/.bin/rolldown $(JS_EXAMPLE)/policy.js --format esm --file $(JS_TOOLS)/example_js.js
 	cd $(JS_TOOLS) && node_modules/.bin/jco componentize example_js.js \
@@ -124,9 +124,9 @@ $(POLICY_DIR)/example_go.wasm: $(GO_INSTALLED) $(COMPONENT) $(wildcard $(GO_EXAM
 	$(COMPONENT) encode wit policy $(GO_TOOLS)/module.wasm $(GO_TOOLS)/example_go.wasm
 	mv $(GO_TOOLS)/example_go.wasm $@
 
-## sdk-js-test: run the tests of the JavaScript SDK (needs node)
-sdk-js-test:
-	cd sdk/javascript && node --test
+## sdk-js-test: run the tests of the JavaScript SDK, and check its types (needs node and npm)
+sdk-js-test: $(JS_INSTALLED)
+	cd sdk/javascript && JANUA_TSC=$(abspath $(JS_TOOLS))/node_modules/.bin/tsc node --test
 
 # Against the types that componentize-py makes of the contract.
 ## sdk-python-test: run the tests of the Python SDK (needs python3)
