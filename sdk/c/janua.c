@@ -85,7 +85,9 @@ janua_text janua_copy_of(const void *bytes, size_t length) {
   return text;
 }
 
-janua_text janua_copy(const char *text) { return janua_copy_of(text, strlen(text)); }
+janua_text janua_copy(const char *text) {
+  return janua_copy_of(text, text == NULL ? 0 : strlen(text));
+}
 
 janua_text janua_format(const char *format, ...) {
   va_list arguments;

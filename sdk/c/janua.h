@@ -45,7 +45,7 @@ void janua_drop(void *policy);
 
 /* ---- Texts ---- */
 
-/* A copy of a text. */
+/* A copy of a text. That of NULL is empty. */
 janua_text janua_copy(const char *text);
 janua_text janua_copy_of(const void *bytes, size_t length);
 /* A text as printf makes it. */
