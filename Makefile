@@ -58,7 +58,7 @@ release-pgo: policies ## the same with a fifth fewer instructions, target/pgo/ja
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js sdk-js-test spa)
 HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python policies-c policies-go sdk-python-test grpc)
 
-test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
+test: policies sdk-c-test $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
 	$(CARGO) build $(RUN_CRATES)
 	$(CARGO) test --workspace
 

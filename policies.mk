@@ -12,7 +12,7 @@ POLICY_CRATES := \
 	janua-example-policy-rust \
 	$(patsubst tests/fixtures/policies/%/Cargo.toml,janua-fixture-%,$(wildcard tests/fixtures/policies/*/Cargo.toml))
 
-.PHONY: policies policies-js policies-python policies-c policies-go sdk-js-test sdk-python-test
+.PHONY: policies policies-js policies-python policies-c policies-go sdk-js-test sdk-python-test sdk-c-test
 
 ## policies: build the components that are written in Rust
 policies:
@@ -60,7 +60,7 @@ $(PYTHON_INSTALLED): $(PYTHON_EXAMPLE)/requirements.txt
 	$(PYTHON_TOOLS)/bin/pip install --quiet --requirement $<
 	@touch $@
 
-$(POLICY_DIR)/example_python.wasm: $(PYTHON_INSTALLED) $(PYTHON_EXAMPLE)/policies.py sdk/python/janua.py $(wildcard wit/*.wit)
+$(POLICY_DIR)/example_python.wasm: $(PYTHON_INSTALLED) $(PYTHON_EXAMPLE)/policies.py $(wildcard sdk/python/janua/*.py) $(wildcard wit/*.wit)
 	@mkdir -p $(POLICY_DIR)
 	$(PYTHON_TOOLS)/bin/componentize-py --quiet --wit-path wit --world policy componentize \
 		--python-path $(PYTHON_EXAMPLE) --python-path sdk/python \
@@ -132,6 +132,13 @@ sdk-js-test: $(JS_INSTALLED)
 ## sdk-python-test: run the tests of the Python SDK (needs python3)
 sdk-python-test: $(PYTHON_INSTALLED)
 	rm -rf $(PYTHON_TOOLS)/bindings
-	$(PYTHON_TOOLS)/bin/componentize-py --quiet --wit-path wit --world policy bindings $(PYTHON_TOOLS)/bindings
+	$(PYTHON_TOOLS)/bin/componentize-py --quiet --wit-path wit --world policy-with-secrets bindings $(PYTHON_TOOLS)/bindings
 	PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(PYTHON_TOOLS)/bindings \
 		$(PYTHON_TOOLS)/bin/python -m unittest discover sdk/python
+
+## sdk-c-test: run the tests of the C SDK's JSON reader, natively (needs a C compiler)
+sdk-c-test:
+	@mkdir -p $(POLICY_TOOLS)
+	$(CC) -std=c11 -Wall -Wextra -Werror -g -fsanitize=address,undefined \
+		sdk/c/test_json.c sdk/c/json.c -o $(POLICY_TOOLS)/test_json
+	$(POLICY_TOOLS)/test_json
