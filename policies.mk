@@ -95,7 +95,7 @@ $(POLICY_DIR)/example_c.wasm: $(C_INSTALLED) $(COMPONENT) $(wildcard $(C_EXAMPLE
 	rm -rf $(C_TOOLS)/contract
 	$(COMPONENT) c wit policy $(C_TOOLS)/contract
 	ZIG_GLOBAL_CACHE_DIR=$(C_TOOLS)/cache ZIG_LOCAL_CACHE_DIR=$(C_TOOLS)/cache \
-		$(C_TOOLS)/bin/python -m ziglang cc --target=wasm32-wasi -mexec-model=reactor -Os -s -std=c11 \
+		$(C_TOOLS)/bin/python -m ziglang cc --target=wasm32-wasi -mexec-model=reactor -Os -s -std=c11 -Wl,-z,stack-size=262144 \
 		-Wall -Wextra -Werror -Isdk/c -isystem $(C_TOOLS)/contract \
 		$(C_EXAMPLE)/policy.c sdk/c/janua.c sdk/c/json.c $(C_TOOLS)/contract/contract.c \
 		$(C_TOOLS)/contract/contract_component_type.o -o $(C_TOOLS)/module.wasm
