@@ -2,4 +2,3 @@
 // wit-bindgen-go 0.61. Apache-2.0 WITH LLVM-exception.
 // This file exists for testing this package without WebAssembly,
 // allowing empty function bodies with a //go:wasmimport directive.
-// See https://pkg.go.dev/cmd/compile for more information.
