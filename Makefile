@@ -53,12 +53,12 @@ release-pgo: policies ## the same with a fifth fewer instructions, target/pgo/ja
 	cp $(PGO)/use/$(HOST)/release/janua $(PGO)/janua
 	$(call split-symbols,$(PGO)/janua)
 
-# JavaScript, Python and the browser's application where their tools are there;
-# CI has all (CI=true).
+# JavaScript, Python, C, Go and the browser's application where their tools are there;
+# CI has all (CI=true). The compilers for C and Go are packages of Python.
 HAVE_NODE := $(shell command -v npm >/dev/null 2>&1 && echo policies-js sdk-js-test spa)
-HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python sdk-python-test grpc)
+HAVE_PYTHON := $(shell command -v python3 >/dev/null 2>&1 && echo policies-python policies-c policies-go sdk-python-test grpc)
 
-test: policies $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
+test: policies sdk-c-test $(HAVE_NODE) $(HAVE_PYTHON) ## the whole suite
 	$(CARGO) build $(RUN_CRATES)
 	$(CARGO) test --workspace
 
@@ -72,7 +72,9 @@ soak: policies ## mixed traffic for ten minutes while everything changes; SECOND
 
 lint: policies ## formatting, clippy, documentation
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path sdk/component/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked --manifest-path sdk/component/Cargo.toml --target-dir $(POLICY_TOOLS)/component -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 
 deny: ## one version of a crate, known licences, known sources
@@ -80,6 +82,9 @@ deny: ## one version of a crate, known licences, known sources
 		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
 		$(CARGO) install --quiet --locked --root $(POLICY_TOOLS)/cargo cargo-deny --version 0.19.9
 	PATH="$(POLICY_TOOLS)/cargo/bin:$$PATH" cargo-deny check licenses bans sources
+	PATH="$(POLICY_TOOLS)/cargo/bin:$$PATH" cargo-deny --manifest-path sdk/component/Cargo.toml \
+		check --config deny.toml --allow license-not-encountered --allow license-exception-not-encountered \
+		--allow unmatched-skip --allow unmatched-skip-root licenses bans sources
 
 # The targets under libFuzzer; the short run without it is part of `make test`.
 SECONDS := 60

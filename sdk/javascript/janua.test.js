@@ -1,7 +1,18 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { define, input, proceed, respond, sensitive, serve } from "./janua.js";
+import {
+  define,
+  input,
+  may,
+  named,
+  outcome,
+  proceed,
+  respond,
+  sensitive,
+  serve,
+  uses,
+} from "./janua.js";
 
 const policies = define({
   name: "try",
@@ -13,6 +24,7 @@ const policies = define({
       request: {
         inputs: { path: input.path, key: sensitive(input.header("X-Key")) },
         references: { client: input.clientIp },
+        may: [may.respond, may.editHeader("X-From")],
         decide({ path, key }, at) {
           if (path === "/throw") throw { a: 1 };
           if (path === "/nothing") return undefined;
@@ -27,15 +39,109 @@ const policies = define({
 const configured = () => policies.Policy.configure("{}");
 
 test("a subscription is complete", () => {
-  const { request, response } = configured().subscription();
+  const { phases, ...rest } = configured().subscription();
+  const [request, ...others] = phases;
+  assert.equal(request.name, "request");
   assert.deepEqual(request.inputs, [{ tag: "path" }, { tag: "header", val: "x-key" }]);
   assert.deepEqual(request.references, [{ tag: "client-ip" }]);
   assert.deepEqual([...request.sensitive], [1]);
-  assert.equal(response, undefined);
+  assert.deepEqual(request.may, ["respond", "edit:header:x-from"]);
+  assert.deepEqual(others, []);
+  assert.deepEqual(rest, { owns: [], variables: [], uses: [], more: [] });
+});
+
+test("a policy declares what it may do beside its phases", () => {
+  const { owns, variables, uses: used, more } = phases({
+    request: { decide: () => proceed() },
+    owns: ["x-auth-*"],
+    variables: ["tier"],
+    uses: [uses.secret("a"), uses.dataset("b"), uses.outbound("c"), uses.upstream("d")],
+    more: { later: { most: 3, flag: true, names: ["a"], text: "b" } },
+  })().subscription();
+  assert.deepEqual(owns, ["x-auth-*"]);
+  assert.deepEqual(variables, ["tier"]);
+  assert.deepEqual(used, ["secret:a", "dataset:b", "outbound:c", "upstream:d"]);
+  const argument = (name, tag, val) => ({ name, value: { tag, val } });
+  assert.deepEqual(more, [
+    {
+      name: "later",
+      arguments: [
+        argument("most", "number", 3),
+        argument("flag", "flag", true),
+        argument("names", "texts", ["a"]),
+        argument("text", "text", "b"),
+      ],
+    },
+  ]);
+});
+
+test("a phase is called by its position", () => {
+  const say = (name) => ({ decide: () => proceed().note(name) });
+  const policy = phases({ finished: say("finished"), request: say("request") })();
+  const names = policy.subscription().phases.map(({ name }) => name);
+  const notes = names.map((_, phase) => policy.decide(phase, []).annotations);
+  assert.deepEqual(
+    notes,
+    names.map((name) => [{ name: "note", value: literal(name) }]),
+  );
+  assert.deepEqual([...names].sort(), ["finished", "request"]);
+});
+
+test("permissions are the words of the contract", () => {
+  assert.deepEqual(
+    [may.serve, may.setPath, may.setQuery, may.setStatus],
+    ["serve", "edit:set-path", "edit:set-query", "edit:set-status"],
+  );
+  assert.equal(may.editHeader("X-Auth-*"), "edit:header:x-auth-*");
+  assert.equal(may.editResponseHeader("Set-Cookie"), "edit:response-header:set-cookie");
+  assert.equal(may.effect("take"), "effect:take");
+});
+
+test("inputs have their arguments", () => {
+  const decide = () => proceed();
+  const inputs = {
+    network: input.clientNetwork(24, 56),
+    body: input.bodyPrefix(1024),
+    variable: input.variable("jwt.sub"),
+    field: input.responseHeaderBase64("X-A"),
+    younger: input.named("later", { a: "b" }),
+  };
+  const [{ inputs: declared }] = phases({ fetched: { inputs, decide } })().subscription().phases;
+  assert.deepEqual(declared, [
+    { tag: "client-network", val: { ipv4: 24, ipv6: 56 } },
+    { tag: "body-prefix", val: 1024 },
+    { tag: "variable", val: "jwt.sub" },
+    { tag: "response-header-base64", val: "x-a" },
+    {
+      tag: "named",
+      val: { name: "later", arguments: [{ name: "a", value: { tag: "text", val: "b" } }] },
+    },
+  ]);
+});
+
+test("the key of a look-up is a reference, once", () => {
+  const country = input.lookup("geo", input.clientIp, "country.iso_code");
+  const name = input.lookup("names", sensitive(input.header("x-name")));
+  const [phase] = phases({
+    request: {
+      inputs: { country },
+      references: { host: input.host, ip: input.clientIp, name, network: input.lookup("nets", input.clientIp) },
+      decide: (_, at) => proceed().setHeader("x-a", [at.ip, at.network]),
+    },
+  })().subscription().phases;
+  const lookup = (dataset, key, member) => ({ tag: "lookup", val: { dataset, key, member } });
+  assert.deepEqual(phase.inputs, [lookup("geo", 1, "country.iso_code")]);
+  assert.deepEqual(phase.references, [
+    { tag: "host" },
+    { tag: "client-ip" },
+    lookup("names", 4, ""),
+    lookup("nets", 1, ""),
+    { tag: "header", val: "x-name" },
+  ]);
 });
 
 test("a verdict is complete", () => {
-  const verdict = configured().onRequest(["/", "k"]);
+  const verdict = configured().decide(0, ["/", "k"]);
   assert.deepEqual(verdict, {
     outcome: { tag: "proceed" },
     edits: [
@@ -51,15 +157,16 @@ test("a verdict is complete", () => {
         },
       },
     ],
+    responseEdits: [],
     effects: [],
     reuse: { tag: "until-reload" },
-    note: undefined,
+    annotations: [],
   });
 });
 
 test("an absent input is undefined, be it null or undefined", () => {
   for (const absent of [null, undefined]) {
-    const verdict = configured().onRequest(["/", absent]);
+    const verdict = configured().decide(0, ["/", absent]);
     assert.equal(verdict.outcome.tag, "respond");
     assert.equal(verdict.outcome.val.status, 401);
     assert.deepEqual(verdict.reuse, { tag: "never" });
@@ -71,15 +178,135 @@ test("whatever is thrown becomes an error with a message", () => {
   assert.throws(() => Policy.configure('{"mode":"string"}'), new Error("a string"));
   assert.throws(() => Policy.configure('{"mode":"error"}'), new Error("an error"));
   assert.throws(() => Policy.configure("nonsense"), Error);
-  assert.throws(() => configured().onRequest(["/throw", null]), Error);
+  assert.throws(() => configured().decide(0, ["/throw", null]), Error);
   assert.throws(
-    () => configured().onRequest(["/nothing", null]),
+    () => configured().decide(0, ["/nothing", null]),
     new Error("`decide` of the phase request returned no verdict"),
   );
 });
 
 const effects = (verdict) => verdict.contract.effects;
 const literal = (val) => [{ tag: "literal", val }];
+
+test("edits of the response are apart", () => {
+  const { edits, responseEdits } = proceed()
+    .setHeader("x-a", "1")
+    .setVariable("tier", "gold")
+    .appendResponseHeader("set-cookie", "a=b")
+    .removeResponseHeader("server")
+    .setResponseStatus(202).contract;
+  assert.deepEqual(
+    edits.map(({ tag }) => tag),
+    ["set-header", "set-variable"],
+  );
+  assert.deepEqual(responseEdits, [
+    { tag: "append-header", val: { name: "set-cookie", value: literal("a=b") } },
+    { tag: "remove-header", val: "server" },
+    { tag: "set-status", val: 202 },
+  ]);
+});
+
+test("a verdict says how long it holds, and what is logged", () => {
+  const reuse = (verdict) => verdict.contract.reuse;
+  assert.deepEqual(reuse(proceed().forSeconds(5)), { tag: "seconds", val: 5 });
+  assert.deepEqual(reuse(proceed().until(1700000000.9)), { tag: "until", val: 1700000000 });
+  assert.deepEqual(reuse(proceed().untilReload().reuse("never")), { tag: "never" });
+  const { annotations } = proceed().annotate("user", ["u-", 7]).note("ok").contract;
+  assert.deepEqual(annotations, [
+    { name: "user", value: [...literal("u-"), ...literal("7")] },
+    { name: "note", value: literal("ok") },
+  ]);
+});
+
+test("younger cases have names", () => {
+  const verdict = outcome("named", named("wait", { reply: { reply: { status: 503 } } }))
+    .edit("named", named("set-x", { value: { value: ["a", { tag: "input", val: 0 }] } }))
+    .effect("named", named("count", { by: 2, keys: { values: ["a", "b"] } }));
+  const { outcome: decided, edits, effects } = verdict.contract;
+  const [reply] = decided.val.arguments;
+  assert.deepEqual(reply.value, { tag: "reply", val: { status: 503, headers: [], body: { tag: "empty" } } });
+  assert.deepEqual(edits[0].val.arguments[0].value, {
+    tag: "value",
+    val: [...literal("a"), { tag: "input", val: 0 }],
+  });
+  assert.deepEqual(
+    effects[0].val.arguments.map(({ value }) => value),
+    [
+      { tag: "number", val: 2 },
+      { tag: "values", val: [literal("a"), literal("b")] },
+    ],
+  );
+  assert.throws(() => named("x", { a: 1.5 }), /the argument `a` is not a text/);
+  assert.throws(() => named("x", { a: { valeu: 1 } }), /did you mean `value`/);
+});
+
+test("buckets are complete", () => {
+  const key = { tag: "reference", val: 0 };
+  const options = { tokens: 5, periodMs: 1000, key, burst: 2, absent: "skip", bucket: "b" };
+  const bucket = { name: "b", key: [key], absent: "skip", tokens: 5, periodMs: 1000, burst: 2 };
+  const refused = { status: 429, headers: [], body: { tag: "empty" } };
+  const [take, measured, charge, places] = effects(
+    proceed()
+      .take(options)
+      .take({ tokens: 1, periodMs: 1, cost: { amount: key, most: 100 } })
+      .charge({ ...options, cost: 3, debt: 9 })
+      .concurrency({ most: 2, key, otherwise: { status: 503 } }),
+  );
+  assert.deepEqual(take, {
+    tag: "take",
+    val: { bucket, cost: { tag: "tokens", val: 1 }, otherwise: refused },
+  });
+  assert.deepEqual(measured.val.cost, {
+    tag: "measured",
+    val: { amount: [key], otherwise: 1, most: 100 },
+  });
+  assert.deepEqual(measured.val.bucket.key, []);
+  assert.deepEqual(charge, { tag: "charge", val: { bucket, cost: { tag: "tokens", val: 3 }, debt: 9 } });
+  assert.deepEqual(places, {
+    tag: "concurrency",
+    val: { name: "", key: [key], absent: "share", most: 2, otherwise: { ...refused, status: 503 } },
+  });
+});
+
+test("a check of a signature is complete", () => {
+  const body = { tag: "reference", val: 0 };
+  const [{ val }] = effects(
+    proceed().verify({ secret: "hook", algorithm: "HS256", message: body, signature: "ab", prefix: "sha256=" }),
+  );
+  assert.deepEqual(val, {
+    secret: "hook",
+    algorithm: "HS256",
+    message: [body],
+    signature: literal("ab"),
+    encoding: "hex",
+    prefix: "sha256=",
+    otherwise: { status: 401, headers: [], body: { tag: "empty" } },
+  });
+});
+
+test("upstreams, and bans", () => {
+  const key = { tag: "reference", val: 0 };
+  const [choice, split, drawn, ban] = effects(
+    proceed()
+      .chooseUpstream("canary")
+      .split({ weights: { stable: 95, canary: 5 }, sticky: key })
+      .split({ weights: { stable: 1 } })
+      .ban({ subject: key, after: 5, withinSeconds: 60, forSeconds: 600, reason: "login" }),
+  );
+  assert.deepEqual(choice, { tag: "choose-upstream", val: "canary" });
+  assert.deepEqual(split.val, {
+    weights: [
+      { upstream: "stable", weight: 95 },
+      { upstream: "canary", weight: 5 },
+    ],
+    sticky: [key],
+  });
+  assert.equal(drawn.val.sticky, undefined);
+  assert.deepEqual(ban, {
+    tag: "ban",
+    val: { subject: [key], after: 5, withinSeconds: 60, forSeconds: 600, reason: "login" },
+  });
+});
 
 test("a lookup in the cache is complete", () => {
   const reference = { tag: "reference", val: 0 };
@@ -150,8 +377,11 @@ test("a key that nothing reads is refused, with the nearest", () => {
     [phases({ Request: { decide } }), "configure: unknown key `Request`; did you mean `request`?"],
     [
       phases({ always: { decide } }),
-      "configure: unknown key `always`; there are request, fetched, missing, response",
+      "configure: unknown key `always`; there are request, fetched, missing, response, finished, owns",
     ],
+    [phases({}), "the policy subscribes to no phase: return one of request, fetched"],
+    [phases({ request: { may: "respond", decide } }), "the phase request: `may`: expected a list of texts"],
+    [phases({ request: { decide }, owns: "x-a" }), "`owns`: expected a list of texts"],
     [
       phases({ request: { input: {}, decide } }),
       "the phase request: unknown key `input`; did you mean `inputs`?",
@@ -165,7 +395,7 @@ test("a key that nothing reads is refused, with the nearest", () => {
       phases({ request: { references: { host: input.header }, decide } }),
       "the phase request: `host` is not an input; write one of `input`",
     ],
-    [phases(undefined), "configure: expected an object with request, fetched, missing, response"],
+    [phases(undefined), "configure: expected an object with request, fetched, missing, response, finished"],
     [() => define({ name: "a", version: "1", config: 1 }), "define: unknown key `config`"],
     [() => define({ name: "a", version: "1" }), "define: `configure` is not a function"],
     [() => respond({ status: 200, body: "x" }), "a response: unknown key `body`"],
@@ -190,6 +420,11 @@ test("a key that nothing reads is refused, with the nearest", () => {
       () => proceed().cacheLookup({ query: { only: ["a"], without: ["b"] } }),
       "takes one of only and without",
     ],
+    [() => proceed().charge({ tokens: 1, periodMs: 1, otherwise: {} }), "charge: unknown key `otherwise`"],
+    [() => proceed().take({ tokens: 1, periodMs: 1, cost: { mots: 1 } }), "did you mean `most`?"],
+    [() => proceed().verify({ encoding: "base46", message: "", signature: "" }), "did you mean `base64`?"],
+    [() => proceed().split({ weight: {} }), "split: unknown key `weight`; did you mean `weights`?"],
+    [() => proceed().ban({ subjct: "a" }), "ban: unknown key `subjct`; did you mean `subject`?"],
     [() => proceed().cacheRule({ name: "a", ttl: 1 }), "cacheRule: unknown key `ttl`"],
     [() => proceed().cacheRule({ name: "a", store: "no" }), "unknown word `no`"],
     [() => proceed().purge({ Url: "/" }), "purge: unknown key `Url`; did you mean `url`?"],
@@ -225,8 +460,12 @@ test("an option that is undefined is not given", () => {
 });
 
 test("a phase that is undefined is not taken part in", () => {
-  const { request, response } = phases({ request: undefined })().subscription();
-  assert.deepEqual([request, response], [undefined, undefined]);
+  const decide = () => proceed();
+  const { phases: taken } = phases({ request: undefined, response: { decide } })().subscription();
+  assert.deepEqual(
+    taken.map(({ name }) => name),
+    ["response"],
+  );
 });
 
 test("json is a body with its type", () => {

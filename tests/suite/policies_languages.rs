@@ -1,5 +1,5 @@
-//! The same small policy in Rust, JavaScript and Python (`examples/policies`):
-//! the same requests get the same responses and refusals.
+//! The same small policy in five languages (`examples/policies`): the same requests get the same
+//! responses and refusals.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,12 @@ fn languages() -> Vec<(&'static str, PathBuf)> {
     let folder = rust.parent().unwrap().to_owned();
     let must = std::env::var("CI").is_ok_and(|ci| ci == "true");
     let mut found = vec![("rust", rust)];
-    for (language, file) in [("js", "example_js.wasm"), ("python", "example_python.wasm")] {
+    for (language, file) in [
+        ("js", "example_js.wasm"),
+        ("python", "example_python.wasm"),
+        ("c", "example_c.wasm"),
+        ("go", "example_go.wasm"),
+    ] {
         let path = folder.join(file);
         if path.is_file() {
             found.push((language, path));
@@ -36,6 +41,7 @@ fn tenants(languages: &[(&str, PathBuf)], config: &str) -> String {
 [policies.{language}]
 component = "{}"
 config = {{ {config} }}
+grants = ["respond", "edit:header:x-tenant-tier"]
 "#,
             path.display()
         )
@@ -60,7 +66,7 @@ async fn compile(config: &str) {
 }
 
 #[tokio::test]
-async fn three_languages_answer_alike() {
+async fn all_languages_answer_alike() {
     const TABLE: [(&[u8], u16, Option<&str>, &str); 14] = [
         (b"X-Tenant: acme", 200, Some("gold"), ""),
         (b"x-tenant: initech", 200, Some("free"), ""),
@@ -156,7 +162,7 @@ async fn three_languages_answer_alike() {
 /// A configuration is refused with the same message, at the position of its
 /// key.
 #[tokio::test]
-async fn three_languages_refuse_alike() {
+async fn all_languages_refuse_alike() {
     let languages = languages();
     let folder = tempfile::tempdir().unwrap();
     for (config, words, key) in [
@@ -194,7 +200,7 @@ async fn three_languages_refuse_alike() {
                 message.starts_with(&format!("policy `{language}`: {words}")),
                 "{message}"
             );
-            assert_eq!(error["line"], 4 + place * 4, "{error}");
+            assert_eq!(error["line"], 4 + place * 5, "{error}");
             let column = usize::try_from(error["column"].as_u64().unwrap()).unwrap();
             let pointed_at = &error["text"].as_str().unwrap()[column - 1..];
             assert!(pointed_at.starts_with(key), "{error}");

@@ -1,12 +1,12 @@
 // The example policy `tenant`: accepts known tenants and tells the upstream their tier.
-// It also exists in Rust and Python.
+// It also exists in Rust, Python, C and Go.
 
-import { define, input, proceed, respond } from "../../../sdk/javascript/janua.js";
+import { define, input, may, proceed, respond } from "../../../sdk/javascript/janua.js";
 
 const refused = (note) =>
   respond({ status: 403, text: "Unknown tenant\n" }).note(note).untilReload();
 
-/** Refuses the same configurations as the other two, with the same messages. */
+/** Refuses the same configurations as the other languages, with the same messages. */
 function check(config) {
   for (const name of Object.keys(config)) {
     if (name !== "tiers") throw new Error(`unknown field \`${name}\`; there are tiers`);
@@ -32,6 +32,7 @@ export const policies = define({
     return {
       request: {
         inputs: { tenant: input.header("x-tenant") },
+        may: [may.respond, may.editHeader("x-tenant-tier")],
         decide({ tenant }) {
           if (tenant === undefined) return refused("tenant:missing");
           const tier = tiers.get(tenant);

@@ -1,7 +1,7 @@
 """The example policy ``tenant``: accepts known tenants and tells the upstream their
-tier. It also exists in Rust and JavaScript."""
+tier. It also exists in Rust, JavaScript, C and Go."""
 
-from janua import ConfigError, Phase, Policy, export, header, proceed, respond
+from janua import ConfigError, Phase, Policy, export, header, may, proceed, respond
 
 
 class Tenant(Policy):
@@ -11,7 +11,10 @@ class Tenant(Policy):
 
     def __init__(self, config):
         self.tiers = check(config)
-        self.request = Phase({"tenant": header("x-tenant")})
+        self.request = Phase(
+            {"tenant": header("x-tenant")},
+            may=[may.RESPOND, may.edit_header("x-tenant-tier")],
+        )
 
     def on_request(self, inputs):
         tenant = inputs["tenant"]
@@ -28,7 +31,7 @@ def refused(note):
 
 
 def check(config):
-    """Refuses the same configurations as the other two, with the same messages."""
+    """Refuses the same configurations as the other languages, with the same messages."""
     for name in config:
         if name != "tiers":
             raise ConfigError(f"unknown field `{name}`; there are tiers")

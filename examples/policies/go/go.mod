@@ -1,0 +1,3 @@
+module janua/tenant
+
+go 1.25

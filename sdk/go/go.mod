@@ -1,0 +1,3 @@
+module janua/sdk
+
+go 1.25
