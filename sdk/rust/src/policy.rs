@@ -124,3 +124,30 @@ macro_rules! export {
         };
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Described, NamedConstant};
+
+    struct Plain;
+    crate::export!(Plain);
+
+    struct Named;
+    crate::export!(
+        Named,
+        name = "named",
+        schema = "{}",
+        more = [NamedConstant::new("homepage").text("url", "https://a.example/")],
+    );
+
+    #[test]
+    fn descriptions() {
+        let plain = Plain::describe();
+        assert_eq!(plain.name, env!("CARGO_PKG_NAME"));
+        assert_eq!((plain.config_schema, plain.more.len()), (None, 0));
+        let named = Named::describe();
+        assert_eq!(named.name, "named");
+        assert_eq!(named.config_schema.as_deref(), Some("{}"));
+        assert_eq!(named.more[0].name, "homepage");
+    }
+}

@@ -6,12 +6,24 @@ use crate::bindings::janua::policy::subscriptions::{Phase, Subscription};
 use crate::bindings::janua::policy::values::Reply;
 use crate::bindings::janua::policy::verdicts::{Edit, Outcome, Reuse, Verdict};
 
-/// Checks a verdict of a phase against its declaration.
+/// Checks a verdict of a phase against its declaration, and the number of its parts.
 pub(super) fn check(
     subscription: &Subscription,
     phase: &Phase,
     verdict: &Verdict,
 ) -> Result<(), String> {
+    for (count, most, what) in [
+        (verdict.edits.len(), 256, "edits"),
+        (verdict.response_edits.len(), 256, "response edits"),
+        (verdict.effects.len(), 16, "effects"),
+        (verdict.annotations.len(), 16, "annotations"),
+    ] {
+        if count > most {
+            return Err(format!(
+                "it has {count} {what}, but at most {most} are possible"
+            ));
+        }
+    }
     let mut needed = Needed {
         subscription,
         phase,

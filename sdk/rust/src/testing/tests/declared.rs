@@ -361,6 +361,10 @@ fn what_no_declaration_allows() {
             finished(Verdict::proceed().annotate("Path", "a")),
             "\"Path\" is not the name of an annotation",
         ),
+        (
+            finished((0..17).fold(Verdict::proceed(), |verdict, _| verdict.note("a"))),
+            "it has 17 annotations, but at most 16 are possible",
+        ),
     ] {
         assert_eq!(refusal(all, says).as_deref(), Some(expected));
     }
