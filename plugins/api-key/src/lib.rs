@@ -18,11 +18,14 @@ use crate::keys::Keys;
 
 /// A configured `api-key`.
 pub struct ApiKey {
-    header: String,
     key: Slot<Request>,
     keys: Keys,
     consumer_header: Option<String>,
-    strip: bool,
+    /// The field with the key, if it is removed.
+    strip: Option<String>,
+    /// The refusals are made once: a client that invents keys causes a call for each.
+    missing: Verdict<Request>,
+    unknown: Verdict<Request>,
 }
 
 impl Policy for ApiKey {
@@ -60,28 +63,34 @@ impl Policy for ApiKey {
         if known.is_empty() {
             return Err("there is no key: give `keys`, `keys_file` or `keys_env`".to_owned());
         }
+        if let Some(name) = &consumer_header {
+            subscription.owns(name);
+        }
+        let request = subscription.request().may_respond();
+        if strip {
+            request.may_edit(&header);
+        }
+        let detail = ["The field ", &header, " is missing."].concat();
         Ok(Self {
-            key: subscription
-                .request()
-                .sensitive(Input::Header(header.clone())),
-            header,
+            key: request.sensitive(Input::Header(header.clone())),
             keys: known,
             consumer_header,
-            strip,
+            strip: strip.then_some(header),
+            missing: refused("api-key:missing", &detail),
+            unknown: refused("api-key:unknown", "The key is not known."),
         })
     }
 
     fn on_request(&self, inputs: &Inputs<Request>) -> Result<Verdict<Request>, String> {
         let Some(key) = inputs.get(self.key) else {
-            let detail = ["The field ", &self.header, " is missing."].concat();
-            return Ok(refused("api-key:missing", &detail));
+            return Ok(self.missing.clone());
         };
         let Some(consumer) = self.keys.consumer(Digest::of(key)) else {
-            return Ok(refused("api-key:unknown", "The key is not known."));
+            return Ok(self.unknown.clone());
         };
         let mut verdict = Verdict::proceed().until_reload();
-        if self.strip {
-            verdict = verdict.remove_header(&self.header);
+        if let Some(header) = &self.strip {
+            verdict = verdict.remove_header(header);
         }
         if let Some(name) = &self.consumer_header {
             verdict = verdict.set_header(name, consumer);

@@ -1,5 +1,5 @@
-use janua_sdk::Described;
 use janua_sdk::testing::{Exchange, Trial, configure};
+use janua_sdk::{Described, Request};
 
 use super::ApiKey;
 
@@ -56,9 +56,29 @@ fn known_keys_are_accepted_and_others_get_401() {
 
 #[test]
 fn the_key_is_a_sensitive_input() {
-    let phase = two().subscription().request.clone().unwrap();
+    let policy = two();
+    let phase = policy.phase(Request).unwrap();
     assert_eq!(phase.inputs.len(), 1);
     assert_eq!(phase.sensitive, [0]);
+}
+
+#[test]
+fn no_more_is_declared_than_needed() {
+    let alice = format!(r#""keys": {{"alice": "{ALPHA}"}}"#);
+    for (more, owns, may) in [
+        ("", "x-consumer", "respond edit:header:x-api-key"),
+        (r#", "strip": false"#, "x-consumer", "respond"),
+        (
+            r#", "consumer_header": "X-User", "header": "X-Key""#,
+            "x-user",
+            "respond edit:header:x-key",
+        ),
+        (r#", "consumer_header": "", "strip": false"#, "", "respond"),
+    ] {
+        let policy = configured(&format!("{{{alice}{more}}}"));
+        assert_eq!(policy.subscription().owns.join(" "), owns, "{more}");
+        assert_eq!(policy.phase(Request).unwrap().may.join(" "), may, "{more}");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Lookup {
         if key.is_none() && bypass.is_empty() {
             return Ok(None);
         }
-        let phase = subscription.request();
+        let phase = subscription.request().may_cache_lookup();
         let by_key = match key {
             Some(key) => by_key(key, phase)?,
             None => CacheLookup::by(QueryKey::Whole),

@@ -38,6 +38,12 @@ impl Rules {
             return Ok(None);
         }
         let phase = subscription.fetched();
+        if !written.is_empty() {
+            phase.may_cache_rule();
+        }
+        if !tags_from.is_empty() || written.iter().any(|rule| !rule.tags.0.is_empty()) {
+            phase.may_tag();
+        }
         let given = tags::from_fields(tags_from, phase)?;
         tags::fit("tags_from", given.len())?;
         let mut rules: Vec<Rule> = Vec::new();

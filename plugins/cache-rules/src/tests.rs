@@ -1,7 +1,8 @@
 mod mistakes;
 
+use janua_sdk::contract::subscriptions::Phase;
 use janua_sdk::testing::{Exchange, Outcome, Trial, configure};
-use janua_sdk::{QueryKey, Storage};
+use janua_sdk::{Fetched, Missing, QueryKey, Request, Response, Storage};
 
 use super::CacheRules;
 use super::span::Span;
@@ -188,14 +189,40 @@ fn only_what_a_rule_examines_is_an_input() {
         (r#"{"bypass": [{"cookie": "a"}]}"#, Some((1, 0)), None),
     ] {
         let policy = configured(json);
-        let subscription = policy.subscription();
-        let count = |phase: &Option<janua_sdk::bindings::janua::policy::types::Phase>| {
-            let phase = phase.as_ref()?;
+        let count = |phase: Option<&Phase>| {
+            let phase = phase?;
             Some((phase.inputs.len(), phase.references.len()))
         };
-        assert_eq!(count(&subscription.request), request, "{json}");
-        assert_eq!(count(&subscription.fetched), fetched, "{json}");
-        assert!(subscription.missing.is_none() && subscription.response.is_none());
+        assert_eq!(count(policy.phase(Request)), request, "{json}");
+        assert_eq!(count(policy.phase(Fetched)), fetched, "{json}");
+        assert!(policy.phase(Missing).is_none() && policy.phase(Response).is_none());
+    }
+}
+
+#[test]
+fn only_what_a_rule_says_is_declared() {
+    for (json, request, fetched) in [
+        (
+            SITE,
+            Some("effect:cache-lookup"),
+            Some("effect:cache-rule effect:tag"),
+        ),
+        (r#"{"tags_from": "cache-tag"}"#, None, Some("effect:tag")),
+        (
+            r#"{"rules": [{"store": 1}]}"#,
+            None,
+            Some("effect:cache-rule"),
+        ),
+        (
+            r#"{"bypass": [{"cookie": "a"}]}"#,
+            Some("effect:cache-lookup"),
+            None,
+        ),
+    ] {
+        let policy = configured(json);
+        let may = |phase: Option<&Phase>| phase.map(|phase| phase.may.join(" "));
+        assert_eq!(may(policy.phase(Request)).as_deref(), request, "{json}");
+        assert_eq!(may(policy.phase(Fetched)).as_deref(), fetched, "{json}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use janua_sdk::{Kind, Phase, Value, Verdict, syntax};
+use janua_sdk::{Phase, Value, Verdict, WithHead, syntax};
 
 use crate::config::Fields;
 use crate::fields::field_of;
@@ -15,8 +15,8 @@ pub(crate) struct Edits<P> {
     append: Vec<(String, Value<P>)>,
 }
 
-impl<P: Kind> Edits<P> {
-    /// Checks the edits of `phase` and declares their references. `table` is the name of
+impl<P: WithHead> Edits<P> {
+    /// Checks the edits of `phase` and declares them and their references. `table` is the name of
     /// their table, for error messages.
     ///
     /// # Errors
@@ -25,7 +25,7 @@ impl<P: Kind> Edits<P> {
     pub(crate) fn new(table: &str, fields: Fields, phase: &mut Phase<P>) -> Result<Self, String> {
         let at = |list: &str, message: String| format!("`{table}.{list}`: {message}");
         let remove = fields.remove.iter().map(|name| syntax::field_name(name));
-        let remove = remove
+        let remove: Vec<_> = remove
             .collect::<Result<_, _>>()
             .map_err(|message| at("remove", message))?;
 
@@ -51,6 +51,10 @@ impl<P: Kind> Edits<P> {
                 let value = value.map_err(|message| at(&format!("append.{written}"), message))?;
                 append.push((name.clone(), value));
             }
+        }
+        let valued = set.iter().chain(&append).map(|(name, _)| name);
+        for name in remove.iter().chain(valued) {
+            phase.may_edit(name);
         }
         Ok(Self {
             remove,

@@ -1,4 +1,5 @@
 use janua_sdk::testing::{Exchange, Trial, configure};
+use janua_sdk::{Request, Response};
 
 use super::Headers;
 
@@ -77,11 +78,29 @@ fn invalid_contents_are_refused_without_repeating_them() {
 #[test]
 fn a_verdict_on_a_request_has_no_inputs() {
     let policy = configured(r#"{"request": {"set": {"x": "{client_ip}{header:y}"}}}"#);
-    let subscription = policy.subscription();
-    let phase = subscription.request.as_ref().unwrap();
+    let phase = policy.phase(Request).unwrap();
     assert!(phase.inputs.is_empty());
     assert_eq!(phase.references.len(), 2);
-    assert!(subscription.response.is_none());
+    assert!(policy.phase(Response).is_none());
+}
+
+#[test]
+fn exactly_the_edited_fields_are_declared() {
+    let policy = configured(
+        r#"{"request": {"remove": ["X-Old"], "set": {"X-A": "1", "x-t_file": "t"}, "append": {"X-Old": "2"}},
+            "response": {"set": {"X-Frame-Options": "DENY"}, "append": {"Link": ["a", "b"]}}}"#,
+    );
+    let declared =
+        |phase: Option<&janua_sdk::contract::subscriptions::Phase>| phase.unwrap().may.join(" ");
+    assert_eq!(
+        declared(policy.phase(Request)),
+        "edit:header:x-old edit:header:x-a edit:header:x-t"
+    );
+    assert_eq!(
+        declared(policy.phase(Response)),
+        "edit:response-header:x-frame-options edit:response-header:link"
+    );
+    assert!(policy.subscription().owns.is_empty());
 }
 
 #[test]
@@ -111,7 +130,7 @@ fn always_selects_the_statuses() {
 #[test]
 fn always_needs_no_input() {
     let policy = configured(r#"{"response": {"remove": ["Server"], "always": true}}"#);
-    let phase = policy.subscription().response.as_ref().unwrap();
+    let phase = policy.phase(Response).unwrap();
     assert!(phase.inputs.is_empty());
 }
 

@@ -10,7 +10,7 @@ mod rate;
 mod tests;
 
 use janua_sdk::{
-    Inputs, Policy, Reply, Request, Subscription, Take, Value, Verdict, input_named, syntax,
+    Bucket, Inputs, Policy, Reply, Request, Subscription, Take, Value, Verdict, input_named, syntax,
 };
 
 use crate::config::Config;
@@ -38,7 +38,7 @@ impl Policy for RateLimit {
             ));
         }
         let status = syntax::status(config.status).map_err(|message| at("status", &message))?;
-        let request = subscription.request();
+        let request = subscription.request().may_take();
         let key = match config.key.as_str() {
             "" | "constant" => Value::new(),
             name => {
@@ -49,9 +49,10 @@ impl Policy for RateLimit {
                     .into()
             }
         };
-        let take = Take::new(rate.tokens, rate.period_ms)
+        let bucket = Bucket::new(rate.tokens, rate.period_ms)
             .key(key, config.absent.into())
-            .burst(burst)
+            .burst(burst);
+        let take = Take::new(bucket)
             .cost(cost)
             .otherwise(Reply::new(status).text(config.body));
         Ok(Self { take })

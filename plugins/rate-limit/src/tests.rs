@@ -1,5 +1,5 @@
-use janua_sdk::AbsentKey;
 use janua_sdk::testing::{Exchange, Outcome, configure};
+use janua_sdk::{AbsentKey, Request};
 
 use super::RateLimit;
 use super::rate::Rate;
@@ -45,18 +45,24 @@ fn one_token_per_client_by_default() {
     let (take, key) = &takes[0];
     assert_eq!(key.as_deref(), Some("2001:db8::1"));
     assert_eq!(
-        (take.tokens, take.period_ms, take.burst, take.cost),
+        (
+            take.bucket.tokens,
+            take.bucket.period_ms,
+            take.bucket.burst,
+            got.tokens(&take.cost)
+        ),
         (10, 1000, 100, 1)
     );
     assert_eq!(take.otherwise.status, 429);
-    assert_eq!(take.absent, AbsentKey::Share);
+    assert_eq!(take.bucket.absent, AbsentKey::Share);
 }
 
 #[test]
 fn all_requests_have_the_same_verdict() {
     let policy = configure::<RateLimit>(r#"{"rate": "1/s", "key": "header:x-api-key"}"#).unwrap();
-    let phase = policy.subscription().request.clone().unwrap();
+    let phase = policy.phase(Request).unwrap();
     assert!(phase.inputs.is_empty());
+    assert_eq!(phase.may, ["effect:take"]);
     let verdict = |exchange: Exchange| policy.request(&exchange).verdict;
     let one = verdict(Exchange::get("https://a.example/").header("x-api-key", "a"));
     assert_eq!(
@@ -77,6 +83,8 @@ fn keys() {
         ("cookie:s", Some("c")),
         ("query:api", Some("k ")),
         ("path", Some("/p")),
+        ("client_network", Some("192.0.2.1/32")),
+        ("client_network:24/48", Some("192.0.2.0/24")),
         ("host", Some("a.example")),
         ("constant", Some("")),
         ("", Some("")),
@@ -95,8 +103,8 @@ fn all_settings_reach_the_verdict() {
     let takes = got.takes();
     let (take, key) = &takes[0];
     assert_eq!(*key, None);
-    assert_eq!((take.cost, take.otherwise.status), (10, 503));
-    assert_eq!(take.absent, AbsentKey::Refuse);
+    assert_eq!((got.tokens(&take.cost), take.otherwise.status), (10, 503));
+    assert_eq!(take.bucket.absent, AbsentKey::Refuse);
     assert!(format!("{:?}", take.otherwise.body).contains("later"));
 }
 

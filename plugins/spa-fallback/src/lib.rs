@@ -58,11 +58,12 @@ impl Policy for SpaFallback {
             .note("spa-fallback")
             .until_reload();
         if !cache_control.is_empty() {
-            serve = serve.set_header("cache-control", cache_control);
+            serve = serve.set_response_header("cache-control", cache_control);
+            subscription.missing().may_edit_response("cache-control");
         }
         let pages = config.pages && !cache_control.is_empty();
         let pages = pages.then(|| Pages::new(cache_control, subscription));
-        let phase = subscription.missing();
+        let phase = subscription.missing().may_serve();
         let exclude = config.exclude.0;
         Ok(Self {
             method: phase.method(),
@@ -113,7 +114,7 @@ impl Pages {
     /// Recognises pages by media type. With the path as an input there would be a call
     /// for each file.
     fn new(cache_control: &str, subscription: &mut Subscription) -> Self {
-        let phase = subscription.fetched();
+        let phase = subscription.fetched().may_edit("cache-control");
         Self {
             status: phase.status(),
             content_type: phase.response_header("content-type"),

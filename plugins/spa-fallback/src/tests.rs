@@ -1,4 +1,5 @@
 use janua_sdk::testing::{Exchange, Trial, configure};
+use janua_sdk::{Fetched, Missing, Request, Response};
 
 use super::SpaFallback;
 
@@ -171,17 +172,39 @@ fn the_path_is_an_input_only_with_exclude() {
         (r#"{"exclude": "/api/*"}"#, 5),
     ] {
         let policy = configured(json);
-        let subscription = policy.subscription();
-        assert!(subscription.request.is_none() && subscription.response.is_none());
-        let phase = subscription.missing.as_ref().unwrap();
+        assert!(policy.phase(Request).is_none() && policy.phase(Response).is_none());
+        let phase = policy.phase(Missing).unwrap();
         assert_eq!(phase.inputs.len(), inputs, "{json}");
         let path = format!("{:?}", phase.inputs).contains("Path");
         assert_eq!(path, json.contains("exclude"), "{json}");
-        let fetched = subscription.fetched.as_ref().unwrap();
+        let fetched = policy.phase(Fetched).unwrap();
         assert_eq!(fetched.inputs.len(), 2, "{json}");
     }
     let quiet = configured(r#"{"pages": false}"#);
-    assert!(quiet.subscription().fetched.is_none());
+    assert!(quiet.phase(Fetched).is_none());
+}
+
+#[test]
+fn no_more_is_declared_than_needed() {
+    for (json, missing, fetched) in [
+        (
+            "{}",
+            "edit:response-header:cache-control serve",
+            Some("edit:response-header:cache-control"),
+        ),
+        (
+            r#"{"pages": false}"#,
+            "edit:response-header:cache-control serve",
+            None,
+        ),
+        (r#"{"cache_control": ""}"#, "serve", None),
+    ] {
+        let policy = configured(json);
+        let may = policy.phase(Missing).map(|phase| phase.may.join(" "));
+        assert_eq!(may.as_deref(), Some(missing), "{json}");
+        let may = policy.phase(Fetched).map(|phase| phase.may.join(" "));
+        assert_eq!(may.as_deref(), fetched, "{json}");
+    }
 }
 
 #[test]

@@ -15,10 +15,7 @@ wit_bindgen::generate!({
     path: "../../wit",
     inline: "package janua:sdk;
         world sdk {
-            include janua:policy/policy@0.1.0;
-            import janua:policy/signatures@0.1.0;
-            import janua:policy/key-value@0.1.0;
-            import janua:policy/outbound@0.1.0;
+            include janua:policy/policy-that-waits@0.1.0;
         }",
     world: "janua:sdk/sdk",
     generate_all,

@@ -4,7 +4,8 @@
 use std::marker::PhantomData;
 
 use crate::bindings::exports::janua::policy::policies::{self, Guest, GuestPolicy};
-use crate::bindings::janua::policy::types::{Description, Subscription, Verdict};
+use crate::bindings::janua::policy::subscriptions::{Description, Subscription};
+use crate::bindings::janua::policy::verdicts::Verdict;
 use crate::{Configured, Described, Policy};
 
 /// The exports for one policy type.
@@ -28,19 +29,7 @@ impl<P: Policy> GuestPolicy for Configured<P> {
         self.subscription().clone()
     }
 
-    fn on_request(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
-        self.on_request(inputs)
-    }
-
-    fn on_fetched(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
-        self.on_fetched(inputs)
-    }
-
-    fn on_missing(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
-        self.on_missing(inputs)
-    }
-
-    fn on_response(&self, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
-        self.on_response(inputs)
+    fn decide(&self, phase: u32, inputs: Vec<Option<String>>) -> Result<Verdict, String> {
+        self.decide(phase, inputs)
     }
 }

@@ -3,13 +3,16 @@
 
 use std::fmt;
 
-use crate::bindings::janua::policy::types;
-use crate::{Inputs, Kind, Policy, Subscription, Verdict, config};
+use crate::bindings::janua::policy::{subscriptions, verdicts};
+use crate::{
+    Fetched, Finished, Inputs, Kind, Missing, Policy, Request, Response, Subscription, Verdict,
+    config,
+};
 
 /// A configured policy and its subscription.
 pub struct Configured<P> {
     policy: P,
-    subscription: types::Subscription,
+    subscription: subscriptions::Subscription,
 }
 
 /// Without the policy, which may hold secrets.
@@ -36,7 +39,7 @@ impl<P: Policy> Configured<P> {
     }
 
     /// Its subscription.
-    pub fn subscription(&self) -> &types::Subscription {
+    pub fn subscription(&self) -> &subscriptions::Subscription {
         &self.subscription
     }
 
@@ -45,39 +48,28 @@ impl<P: Policy> Configured<P> {
         &self.policy
     }
 
-    /// Phase `request`.
+    /// Calls the hook of the phase at this position of the subscription.
     ///
     /// # Errors
-    /// Those of the policy.
-    pub fn on_request(&self, inputs: Vec<Option<String>>) -> Result<types::Verdict, String> {
-        contract(self.policy.on_request(&Inputs::new(inputs)))
-    }
-
-    /// Phase `fetched`.
-    ///
-    /// # Errors
-    /// Those of the policy.
-    pub fn on_fetched(&self, inputs: Vec<Option<String>>) -> Result<types::Verdict, String> {
-        contract(self.policy.on_fetched(&Inputs::new(inputs)))
-    }
-
-    /// Phase `missing`.
-    ///
-    /// # Errors
-    /// Those of the policy.
-    pub fn on_missing(&self, inputs: Vec<Option<String>>) -> Result<types::Verdict, String> {
-        contract(self.policy.on_missing(&Inputs::new(inputs)))
-    }
-
-    /// Phase `response`.
-    ///
-    /// # Errors
-    /// Those of the policy.
-    pub fn on_response(&self, inputs: Vec<Option<String>>) -> Result<types::Verdict, String> {
-        contract(self.policy.on_response(&Inputs::new(inputs)))
+    /// Those of the policy, and a position without a phase.
+    pub fn decide(
+        &self,
+        phase: u32,
+        inputs: Vec<Option<String>>,
+    ) -> Result<verdicts::Verdict, String> {
+        let policy = &self.policy;
+        let phase = self.subscription.phases.get(phase as usize);
+        match phase.map_or("", |phase| &phase.name) {
+            <Request as Kind>::NAME => contract(policy.on_request(&Inputs::new(inputs))),
+            <Fetched as Kind>::NAME => contract(policy.on_fetched(&Inputs::new(inputs))),
+            <Missing as Kind>::NAME => contract(policy.on_missing(&Inputs::new(inputs))),
+            <Response as Kind>::NAME => contract(policy.on_response(&Inputs::new(inputs))),
+            <Finished as Kind>::NAME => contract(policy.on_finished(&Inputs::new(inputs))),
+            _ => Err("the policy does not subscribe to this phase".to_owned()),
+        }
     }
 }
 
-fn contract<K: Kind>(verdict: Result<Verdict<K>, String>) -> Result<types::Verdict, String> {
+fn contract<K: Kind>(verdict: Result<Verdict<K>, String>) -> Result<verdicts::Verdict, String> {
     verdict.map(Verdict::into_contract)
 }

@@ -5,7 +5,8 @@
 
 use std::marker::PhantomData;
 
-use crate::Kind;
+use crate::bindings::janua::policy::subscriptions::PrefixLengths;
+use crate::{Input, Kind, base64};
 
 /// A declared input of phase `P`, whose value is read as `R`.
 #[derive(Debug)]
@@ -28,6 +29,12 @@ impl<P, R> Copy for Slot<P, R> {}
 pub struct Reference<P> {
     pub(crate) position: u32,
     pub(crate) kind: PhantomData<P>,
+}
+
+/// The network of the client with prefixes of these lengths, for example `203.0.113.0/24`.
+#[must_use]
+pub fn client_network(ipv4: u8, ipv6: u8) -> Input {
+    Input::ClientNetwork(PrefixLengths { ipv4, ipv6 })
 }
 
 /// The values of one call, in the order of the declarations.
@@ -96,6 +103,19 @@ impl Reading for Presence {
 
     fn read(value: Option<&str>) -> Self::Out<'_> {
         value.is_some()
+    }
+}
+
+/// An input of any bytes that may be absent: `Option<Vec<u8>>`. In a [`crate::Value`] it
+/// is the base64 of the bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes;
+
+impl Reading for Bytes {
+    type Out<'a> = Option<Vec<u8>>;
+
+    fn read(value: Option<&str>) -> Self::Out<'_> {
+        value.and_then(base64::decode)
     }
 }
 

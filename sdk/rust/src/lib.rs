@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod base64;
 pub mod bindings;
 mod component;
 mod config;
@@ -7,11 +8,13 @@ mod configured;
 mod effect;
 mod input;
 pub mod log;
+mod named;
 mod one_or_more;
 mod path_pattern;
 mod phase;
 mod policy;
 mod reply;
+mod resource;
 mod subscription;
 pub mod syntax;
 mod template;
@@ -24,29 +27,52 @@ mod verdict;
 pub use component::Component;
 pub use config::read as read_config;
 pub use configured::Configured;
-pub use effect::{Ban, CacheLookup, CacheRule, Purge, Take, Verify};
-pub use input::{Inputs, Number, Optional, Presence, Reading, Reference, Slot, Text};
+pub use effect::{
+    Ban, Bucket, CacheLookup, CacheRule, Charge, Concurrency, Cost, Purge, Split, Take, Verify,
+};
+pub use input::{
+    Bytes, Inputs, Number, Optional, Presence, Reading, Reference, Slot, Text, client_network,
+};
+pub use named::{Named, NamedConstant};
 pub use one_or_more::OneOrMore;
 pub use path_pattern::PathPattern;
-pub use phase::{Fetched, Kind, Missing, Request, Response};
+pub use phase::{
+    Answering, BeforeResponse, Fetched, Finished, Kind, Missing, PerExchange, Request, Response,
+    ResponseHead, WithHead, WithResponse,
+};
 pub use policy::{Described, Policy};
 pub use reply::Reply;
+pub use resource::{Dataset, Lookup, Secret, Upstream};
 pub use serde;
 pub use subscription::{Phase, Subscription};
 pub use template::{Template, input_named};
 pub use value::Value;
 pub use verdict::Verdict;
 
-pub use bindings::janua::policy::types::{
-    AbsentKey, Algorithm, Description, Encoding, Input, QueryKey, Storage,
-};
+/// The interfaces of the contract as generated, for what the types here do not cover.
+pub use bindings::janua::policy as contract;
+pub use bindings::janua::policy::effects::{AbsentKey, Encoding, QueryKey, Storage};
+pub use bindings::janua::policy::subscriptions::{Description, Input};
 
-/// State that outlives an instance. Requires the grant `key-value`. Calls block. For
-/// components only: natively these functions panic.
+/// Looks up keys in the operator's datasets. Requires [`Subscription::dataset`]. If the key
+/// is known without the policy, [`Lookup`] is cheaper. For components only: natively these
+/// functions panic.
+pub use bindings::janua::policy::datasets;
+/// State that outlives an instance. Requires the grant `key-value`. Calls may block, and the
+/// verdicts of a component that imports it are not reused. For components only: natively
+/// these functions panic.
 pub use bindings::janua::policy::key_value;
-/// Calls to a configured upstream. Requires the grant `outbound:<upstream>`. Calls block.
-/// For components only: natively these functions panic.
+/// Calls to a configured upstream. Requires [`Subscription::calls_upstream`]. Calls may
+/// block. For components only: natively these functions panic.
 pub use bindings::janua::policy::outbound;
-/// Signatures made with a secret that is not passed to the policy. Requires the grant
-/// `secret:<name>`. For components only: natively these functions panic.
+/// Checks of passwords against a file of users that is not passed to the policy. Requires
+/// [`Subscription::secret`]. Calls may block. For components only: natively these functions
+/// panic.
+pub use bindings::janua::policy::passwords;
+/// Small values sealed with a secret that is not passed to the policy, such as a session in
+/// a cookie. Requires [`Subscription::secret`]. For components only: natively these
+/// functions panic.
+pub use bindings::janua::policy::seal;
+/// Signatures checked and made with a secret that is not passed to the policy. Requires
+/// [`Subscription::secret`]. For components only: natively these functions panic.
 pub use bindings::janua::policy::signatures;

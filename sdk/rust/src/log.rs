@@ -1,5 +1,5 @@
 //! Log messages for the operator. They are not repeated when a verdict is reused; a
-//! [`crate::Verdict::note`] is.
+//! [`crate::Verdict::annotate`] is.
 
 use crate::bindings::janua::policy::log::Level;
 

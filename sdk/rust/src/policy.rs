@@ -2,7 +2,9 @@
 
 use serde::de::DeserializeOwned;
 
-use crate::{Description, Fetched, Inputs, Missing, Request, Response, Subscription, Verdict};
+use crate::{
+    Description, Fetched, Finished, Inputs, Missing, Request, Response, Subscription, Verdict,
+};
 
 /// A policy: its configuration, its inputs, and its verdict in each phase.
 ///
@@ -13,7 +15,8 @@ pub trait Policy: Sized + 'static {
     /// `deny_unknown_fields`, so that a misspelt field is an error.
     type Config: DeserializeOwned;
 
-    /// Creates the policy from a configuration and declares its inputs in each phase.
+    /// Creates the policy from a configuration and declares, for each phase, its inputs
+    /// and what its verdicts may do.
     ///
     /// # Errors
     /// What is wrong with the configuration and what to write instead. The operator gets
@@ -39,8 +42,8 @@ pub trait Policy: Sized + 'static {
         Err(not_written("on_fetched"))
     }
 
-    /// The verdict when the target does not have the resource. Its edits apply to the
-    /// response: to the path that it serves instead, or to the 404.
+    /// The verdict when the target does not have the resource. Its response edits apply to
+    /// whatever is served instead, or to the 404.
     ///
     /// # Errors
     /// A failure of the policy; `on_error` decides about the request.
@@ -56,6 +59,15 @@ pub trait Policy: Sized + 'static {
     fn on_response(&self, inputs: &Inputs<Response>) -> Result<Verdict<Response>, String> {
         let _ = inputs;
         Err(not_written("on_response"))
+    }
+
+    /// The verdict after the last byte of the response. The client does not wait for it.
+    ///
+    /// # Errors
+    /// A failure of the policy, which is only logged.
+    fn on_finished(&self, inputs: &Inputs<Finished>) -> Result<Verdict<Finished>, String> {
+        let _ = inputs;
+        Err(not_written("on_finished"))
     }
 }
 
@@ -73,30 +85,33 @@ fn not_written(hook: &str) -> String {
 ///
 /// `export!(MyPolicy)` takes name, version and summary from `Cargo.toml`.
 /// `export!(MyPolicy, name = "my-policy", schema = include_str!("../schema.json"))`
-/// sets another name and the JSON Schema of the configuration; both are optional.
+/// sets another name and the JSON Schema of the configuration. A last `more = [...]` adds
+/// properties that are younger than this version of the contract, each a
+/// [`NamedConstant`](crate::NamedConstant). All three are optional.
 /// In native builds it only implements [`Described`].
 #[macro_export]
 macro_rules! export {
-    ($policy:ty) => {
-        $crate::export!(@ $policy, env!("CARGO_PKG_NAME"), None);
+    (@or $default:expr;) => {
+        $default
     };
-    ($policy:ty, name = $name:expr) => {
-        $crate::export!(@ $policy, $name, None);
+    (@or $default:expr; $given:expr) => {
+        $given
     };
-    ($policy:ty, schema = $schema:expr) => {
-        $crate::export!(@ $policy, env!("CARGO_PKG_NAME"), Some($schema.into()));
-    };
-    ($policy:ty, name = $name:expr, schema = $schema:expr) => {
-        $crate::export!(@ $policy, $name, Some($schema.into()));
-    };
-    (@ $policy:ty, $name:expr, $schema:expr) => {
+    (
+        $policy:ty
+        $(, name = $name:expr)?
+        $(, schema = $schema:expr)?
+        $(, more = [$($more:expr),* $(,)?])?
+        $(,)?
+    ) => {
         impl $crate::Described for $policy {
             fn describe() -> $crate::Description {
                 $crate::Description {
-                    name: $name.into(),
+                    name: $crate::export!(@or env!("CARGO_PKG_NAME"); $($name)?).into(),
                     version: env!("CARGO_PKG_VERSION").into(),
                     summary: env!("CARGO_PKG_DESCRIPTION").into(),
-                    config_schema: $schema,
+                    config_schema: $crate::export!(@or None; $(Some($schema.into()))?),
+                    more: vec![$($($crate::NamedConstant::into_contract($more)),*)?],
                 }
             }
         }
@@ -108,4 +123,31 @@ macro_rules! export {
             $crate::bindings::export_component!(Exported with_types_in $crate::bindings);
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Described, NamedConstant};
+
+    struct Plain;
+    crate::export!(Plain);
+
+    struct Named;
+    crate::export!(
+        Named,
+        name = "named",
+        schema = "{}",
+        more = [NamedConstant::new("homepage").text("url", "https://a.example/")],
+    );
+
+    #[test]
+    fn descriptions() {
+        let plain = Plain::describe();
+        assert_eq!(plain.name, env!("CARGO_PKG_NAME"));
+        assert_eq!((plain.config_schema, plain.more.len()), (None, 0));
+        let named = Named::describe();
+        assert_eq!(named.name, "named");
+        assert_eq!(named.config_schema.as_deref(), Some("{}"));
+        assert_eq!(named.more[0].name, "homepage");
+    }
 }

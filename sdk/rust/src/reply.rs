@@ -1,12 +1,12 @@
 //! A response made by a policy.
 
-use crate::bindings::janua::policy::types;
+use crate::bindings::janua::policy::values;
 use crate::{Value, verdict::header};
 
 /// A response for phase `P`: a status, fields, and a body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reply<P> {
-    reply: types::Reply,
+    reply: values::Reply,
     kind: std::marker::PhantomData<P>,
 }
 
@@ -15,16 +15,18 @@ impl<P> Reply<P> {
     #[must_use]
     pub fn new(status: u16) -> Self {
         Self {
-            reply: types::Reply {
+            reply: values::Reply {
                 status,
                 headers: Vec::new(),
-                body: types::Content::Empty,
+                body: values::Content::Empty,
             },
             kind: std::marker::PhantomData,
         }
     }
 
-    /// Adds a field. `Content-Length` and `Date` are set by the gateway.
+    /// Adds a field. `Content-Length` and `Date` are set by the gateway. `Set-Cookie` must
+    /// be declared: see [`crate::Phase::may_edit_response`] and
+    /// [`may_edit`](crate::Phase::may_edit).
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value<P>>) -> Self {
         self.reply.headers.push(header(name, value.into()));
@@ -40,7 +42,7 @@ impl<P> Reply<P> {
     /// Sets a text body of this media type.
     #[must_use]
     pub fn text_as(mut self, media_type: &str, text: impl Into<String>) -> Self {
-        self.reply.body = types::Content::Text(text.into());
+        self.reply.body = values::Content::Text(text.into());
         self.header("content-type", media_type)
     }
 
@@ -64,11 +66,11 @@ impl<P> Reply<P> {
     /// Sets a binary body of this media type.
     #[must_use]
     pub fn bytes(mut self, media_type: &str, bytes: Vec<u8>) -> Self {
-        self.reply.body = types::Content::Bytes(bytes);
+        self.reply.body = values::Content::Bytes(bytes);
         self.header("content-type", media_type)
     }
 
-    pub(crate) fn into_contract(self) -> types::Reply {
+    pub(crate) fn into_contract(self) -> values::Reply {
         self.reply
     }
 }
@@ -99,7 +101,7 @@ mod tests {
     #[test]
     fn a_problem_is_json() {
         let reply = Reply::<Request>::new(401).problem("Unauthorized", "a \"key\"\n\\");
-        let types::Content::Text(body) = reply.into_contract().body else {
+        let values::Content::Text(body) = reply.into_contract().body else {
             panic!("not text");
         };
         assert_eq!(

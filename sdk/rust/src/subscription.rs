@@ -1,22 +1,37 @@
-//! The phases and inputs of a policy, declared while it is configured.
+//! The declaration of a policy, made while it is configured: its phases, the inputs of
+//! each, and all that its verdicts may do.
 
-use std::marker::PhantomData;
+mod input;
+mod may;
+mod phase;
 
-use crate::bindings::janua::policy::types;
-use crate::input::{Number, Optional, Presence, Reference, Slot, Text};
-use crate::phase::WithResponse;
-use crate::{Fetched, Input, Kind, Missing, Request, Response};
+use crate::bindings::janua::policy::{subscriptions, values};
+use crate::{Fetched, Finished, Kind, Missing, NamedConstant, Request, Response};
+pub use phase::Phase;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use phase::unknown_in;
 
-/// The maximum number of inputs, and of references, in one phase.
-pub(crate) const LIMIT: usize = 32;
+/// The maximum number of inputs, and of references, in one phase; and of fields that a
+/// policy owns, and of variables.
+const LIMIT: usize = 32;
+/// The maximum number of permissions in one phase, and of names that a policy uses.
+const PERMISSIONS: usize = 64;
 
-/// The phases in which a policy is called. Each method subscribes to its phase.
+/// The declaration of a policy. The operator's grants are compared with it, and a verdict
+/// outside of it is not carried out.
+///
+/// Each method named after a phase subscribes to it.
 #[derive(Debug, Default)]
 pub struct Subscription {
     request: Option<Phase<Request>>,
     fetched: Option<Phase<Fetched>>,
     missing: Option<Phase<Missing>>,
     response: Option<Phase<Response>>,
+    finished: Option<Phase<Finished>>,
+    owns: Vec<String>,
+    variables: Vec<String>,
+    uses: Vec<String>,
+    more: Vec<values::NamedConstant>,
 }
 
 impl Subscription {
@@ -42,213 +57,128 @@ impl Subscription {
         self.response.get_or_insert_with(Phase::new)
     }
 
+    /// Subscribes to the phase `finished`: after the last byte of the response.
+    pub fn finished(&mut self) -> &mut Phase<Finished> {
+        self.finished.get_or_insert_with(Phase::new)
+    }
+
+    /// Only this policy may state this request field, such as the user that it
+    /// authenticated; the name may end in `*`. The gateway removes the field from every
+    /// request of a client before any policy runs. The policy may set it without
+    /// [`may_edit`](Phase::may_edit).
+    pub fn owns(&mut self, field: &str) -> &mut Self {
+        once(&mut self.owns, field.to_ascii_lowercase());
+        self
+    }
+
+    /// Verdicts may set this variable of the policy: lower-case letters, digits, `-` and
+    /// `_`.
+    pub fn variable(&mut self, name: &str) -> &mut Self {
+        once(&mut self.variables, name.to_owned());
+        self
+    }
+
+    /// The policy uses this secret: in a [`crate::Verify`], or with [`crate::signatures`],
+    /// [`crate::seal`] or [`crate::passwords`].
+    pub fn secret(&mut self, name: impl AsRef<str>) -> &mut Self {
+        self.uses("secret:", name.as_ref())
+    }
+
+    /// The policy looks keys up in this dataset, with [`crate::datasets`].
+    pub fn dataset(&mut self, name: impl AsRef<str>) -> &mut Self {
+        self.uses("dataset:", name.as_ref())
+    }
+
+    /// The policy sends requests to this upstream, with [`crate::outbound`].
+    pub fn calls_upstream(&mut self, name: impl AsRef<str>) -> &mut Self {
+        self.uses("outbound:", name.as_ref())
+    }
+
+    /// Verdicts may choose this upstream for the request.
+    pub fn chooses_upstream(&mut self, name: impl AsRef<str>) -> &mut Self {
+        self.uses("upstream:", name.as_ref())
+    }
+
+    /// A declaration that is younger than this version of the contract.
+    pub fn more(&mut self, declaration: NamedConstant) -> &mut Self {
+        self.more.push(declaration.into_contract());
+        self
+    }
+
+    fn uses(&mut self, kind: &str, name: &str) -> &mut Self {
+        once(&mut self.uses, [kind, name].concat());
+        self
+    }
+
     /// Converts it to the type of the contract.
     ///
     /// # Errors
-    /// A phase with more inputs or references than [`LIMIT`].
-    pub(crate) fn finish(self) -> Result<types::Subscription, String> {
-        Ok(types::Subscription {
-            request: finish("request", self.request)?,
-            fetched: finish("fetched", self.fetched)?,
-            missing: finish("missing", self.missing)?,
-            response: finish("response", self.response)?,
+    /// A list that is longer than the contract allows, since its length may come from the
+    /// operator's configuration.
+    pub(crate) fn finish(self) -> Result<subscriptions::Subscription, String> {
+        let phases = [
+            self.request.map(finish),
+            self.fetched.map(finish),
+            self.missing.map(finish),
+            self.response.map(finish),
+            self.finished.map(finish),
+        ];
+        for (list, most, what) in [
+            (&self.owns, LIMIT, "owns fields"),
+            (&self.variables, LIMIT, "sets variables"),
+            (
+                &self.uses,
+                PERMISSIONS,
+                "uses secrets, datasets and upstreams",
+            ),
+        ] {
+            fits(list.len(), most, &["the policy ", what].concat())?;
+        }
+        Ok(subscriptions::Subscription {
+            phases: phases.into_iter().flatten().collect::<Result<_, _>>()?,
+            owns: self.owns,
+            variables: self.variables,
+            uses: self.uses,
+            more: self.more,
         })
     }
 }
 
-fn finish<P>(name: &str, phase: Option<Phase<P>>) -> Result<Option<types::Phase>, String> {
-    let Some(Phase { phase, .. }) = phase else {
-        return Ok(None);
-    };
-    for (what, list) in [("inputs", &phase.inputs), ("references", &phase.references)] {
-        if list.len() > LIMIT {
-            return Err(format!(
-                "the phase {name} uses {} {what}; at most {LIMIT} are possible",
-                list.len()
-            ));
-        }
+fn finish<P: Kind>(phase: Phase<P>) -> Result<subscriptions::Phase, String> {
+    let phase = phase.into_contract();
+    for (length, most, what) in [
+        (phase.inputs.len(), LIMIT, "inputs"),
+        (phase.references.len(), LIMIT, "references"),
+        (phase.may.len(), PERMISSIONS, "permissions"),
+    ] {
+        fits(
+            length,
+            most,
+            &["the phase ", P::NAME, " has ", what].concat(),
+        )?;
     }
-    Ok(Some(phase))
+    Ok(phase)
 }
 
-/// The inputs and references of a policy in phase `P`.
-///
-/// An *input* is passed to the policy and is part of the key under which a verdict is
-/// cached. A *reference* is only used in values. Prefer references: without inputs the
-/// policy is called once. Declaring an input again returns the same slot.
-#[derive(Debug)]
-pub struct Phase<P> {
-    phase: types::Phase,
-    kind: PhantomData<P>,
-}
-
-impl<P> Phase<P> {
-    fn new() -> Self {
-        Self {
-            phase: types::Phase {
-                inputs: Vec::new(),
-                references: Vec::new(),
-                sensitive: Vec::new(),
-            },
-            kind: PhantomData,
-        }
-    }
-
-    fn slot<R>(&mut self, input: Input) -> Slot<P, R> {
-        Slot {
-            position: position(&mut self.phase.inputs, input),
-            kind: PhantomData,
-        }
+/// Checks the length of a list.
+fn fits(length: usize, most: usize, what: &str) -> Result<(), String> {
+    match length > most {
+        true => Err(format!("{what}: {length}, but at most {most} are possible")),
+        false => Ok(()),
     }
 }
 
-impl<P: Kind> Phase<P> {
-    /// Any input of the contract.
-    pub fn input(&mut self, input: Input) -> Slot<P, Optional> {
-        self.slot(input)
+/// Adds a text to a list unless it is there.
+fn once(list: &mut Vec<String>, text: String) {
+    if !list.contains(&text) {
+        list.push(text);
     }
-
-    /// A sensitive input: the gateway stores only a keyed MAC of it and never prints it.
-    pub fn sensitive(&mut self, input: Input) -> Slot<P, Optional> {
-        let slot = self.slot(input);
-        if !self.phase.sensitive.contains(&slot.position) {
-            self.phase.sensitive.push(slot.position);
-        }
-        slot
-    }
-
-    /// A reference to any input of the contract.
-    pub fn reference(&mut self, input: Input) -> Reference<P> {
-        Reference {
-            position: position(&mut self.phase.references, input),
-            kind: PhantomData,
-        }
-    }
-
-    /// A reference whose name comes from the configuration: see [`crate::input_named`].
-    ///
-    /// # Errors
-    /// An input without a value in this phase, such as the status of the response in the
-    /// phase `request`.
-    pub fn refer(&mut self, input: Input) -> Result<Reference<P>, String> {
-        let name = match input {
-            Input::Status if !P::HAS_RESPONSE => "status",
-            Input::ResponseHeader(_) if !P::HAS_RESPONSE => "response_header",
-            Input::ResponseHeaderPresent(_) if !P::HAS_RESPONSE => "response_header_present",
-            Input::AnsweredBy if P::NAME != "response" => "answered_by",
-            _ => return Ok(self.reference(input)),
-        };
-        Err(["`", name, "` is not known yet in the phase ", P::NAME].concat())
-    }
-
-    /// The request method, for example `GET`.
-    pub fn method(&mut self) -> Slot<P, Text> {
-        self.slot(Input::Method)
-    }
-
-    /// `http` or `https`.
-    pub fn scheme(&mut self) -> Slot<P, Text> {
-        self.slot(Input::Scheme)
-    }
-
-    /// The host as edited so far, lower-case, without a port.
-    pub fn host(&mut self) -> Slot<P, Text> {
-        self.slot(Input::Host)
-    }
-
-    /// The normalised path as edited so far.
-    pub fn path(&mut self) -> Slot<P, Text> {
-        self.slot(Input::Path)
-    }
-
-    /// The extension of the last path segment, lower-case, without the dot. It has fewer
-    /// different values than the path, so more verdicts are reused.
-    pub fn extension(&mut self) -> Slot<P, Optional> {
-        self.slot(Input::Extension)
-    }
-
-    /// The query as edited so far, without `?`.
-    pub fn query(&mut self) -> Slot<P, Optional> {
-        self.slot(Input::Query)
-    }
-
-    /// The client's address without a port. As an input it leads to one call for each
-    /// client: use a reference where that suffices.
-    pub fn client_ip(&mut self) -> Slot<P, Text> {
-        self.slot(Input::ClientIp)
-    }
-
-    /// A request field; letter case of the name is ignored. Several lines are joined with
-    /// `, `.
-    pub fn header(&mut self, name: &str) -> Slot<P, Optional> {
-        self.slot(Input::Header(name.to_ascii_lowercase()))
-    }
-
-    /// Whether the request has this field.
-    pub fn header_present(&mut self, name: &str) -> Slot<P, Presence> {
-        self.slot(Input::HeaderPresent(name.to_ascii_lowercase()))
-    }
-
-    /// The first cookie of this name.
-    pub fn cookie(&mut self, name: &str) -> Slot<P, Optional> {
-        self.slot(Input::Cookie(name.to_owned()))
-    }
-
-    /// Whether the request has a cookie of this name.
-    pub fn cookie_present(&mut self, name: &str) -> Slot<P, Presence> {
-        self.slot(Input::CookiePresent(name.to_owned()))
-    }
-
-    /// The first query parameter of this name, percent-decoded.
-    pub fn query_parameter(&mut self, name: &str) -> Slot<P, Optional> {
-        self.slot(Input::QueryParameter(name.to_owned()))
-    }
-
-    /// The time in Unix seconds. It is not part of the key of cached verdicts: use
-    /// [`crate::Verdict::for_seconds`] to limit their reuse.
-    pub fn now(&mut self) -> Slot<P, Number> {
-        self.slot(Input::Now)
-    }
-}
-
-impl<P: WithResponse> Phase<P> {
-    /// The status of the response.
-    pub fn status(&mut self) -> Slot<P, Number> {
-        self.slot(Input::Status)
-    }
-
-    /// A response field; letter case of the name is ignored.
-    pub fn response_header(&mut self, name: &str) -> Slot<P, Optional> {
-        self.slot(Input::ResponseHeader(name.to_ascii_lowercase()))
-    }
-
-    /// Whether the response has this field.
-    pub fn response_header_present(&mut self, name: &str) -> Slot<P, Presence> {
-        self.slot(Input::ResponseHeaderPresent(name.to_ascii_lowercase()))
-    }
-}
-
-impl Phase<Response> {
-    /// The source of the response: `upstream`, `files`, `cache`, `policy` or `gateway`.
-    pub fn answered_by(&mut self) -> Slot<Response, Text> {
-        self.slot(Input::AnsweredBy)
-    }
-}
-
-/// The position of an input in a list, to which it is added if it is new.
-fn position(list: &mut Vec<Input>, input: Input) -> u32 {
-    let found = list.iter().position(|known| *known == input);
-    let position = found.unwrap_or_else(|| {
-        list.push(input);
-        list.len() - 1
-    });
-    // A list this long is refused by `finish` anyway.
-    u32::try_from(position).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Input, Secret};
 
     #[test]
     fn the_same_input_has_one_slot() {
@@ -258,21 +188,87 @@ mod tests {
         request.path();
         let again = request.sensitive(Input::Header("x-tenant".to_owned()));
         assert_eq!(first.position, again.position);
-        let phase = subscription.finish().unwrap().request.unwrap();
-        assert_eq!(phase.inputs.len(), 2);
-        assert_eq!(phase.sensitive, [0]);
+        let phases = subscription.finish().unwrap().phases;
+        assert_eq!(phases[0].inputs.len(), 2);
+        assert_eq!(phases[0].sensitive, [0]);
     }
 
     #[test]
-    fn too_many_inputs_are_refused() {
+    fn a_declaration_in_the_words_of_the_contract() {
+        let mut subscription = Subscription::default();
+        let secret: Secret = crate::read_config("\"webhook\"").unwrap();
+        subscription.finished().may_charge().may_ban();
+        subscription
+            .request()
+            .may_edit("X-Tier")
+            .may_edit("x-tier")
+            .may_edit_response("Vary")
+            .may_respond()
+            .may_set_path()
+            .may_verify()
+            .may("effect:mirror");
+        subscription.missing().may_serve();
+        subscription
+            .owns("X-User")
+            .variable("user")
+            .secret(&secret)
+            .dataset("bots")
+            .calls_upstream("login")
+            .chooses_upstream("canary")
+            .more(NamedConstant::new("later"));
+        let got = subscription.finish().unwrap();
+        let phases: Vec<_> = got
+            .phases
+            .iter()
+            .map(|phase| (phase.name.as_str(), phase.may.join(" ")))
+            .collect();
+        let request = "edit:header:x-tier edit:response-header:vary respond \
+                       edit:set-path effect:verify effect:mirror";
+        assert_eq!(
+            phases,
+            [
+                ("request", request.to_owned()),
+                ("missing", "serve".to_owned()),
+                ("finished", "effect:charge effect:ban".to_owned()),
+            ]
+        );
+        assert_eq!(got.owns, ["x-user"]);
+        assert_eq!(got.variables, ["user"]);
+        let uses = "secret:webhook dataset:bots outbound:login upstream:canary";
+        assert_eq!(got.uses.join(" "), uses);
+        assert_eq!(got.more[0].name, "later");
+    }
+
+    #[test]
+    fn lists_that_are_too_long_are_refused() {
         let mut subscription = Subscription::default();
         for n in 0..33 {
             subscription.response().header(&format!("x-{n}"));
         }
         let error = subscription.finish().unwrap_err();
-        assert_eq!(
-            error,
-            "the phase response uses 33 inputs; at most 32 are possible"
+        let expected = "the phase response has inputs: 33, but at most 32 are possible";
+        assert_eq!(error, expected);
+
+        let mut subscription = Subscription::default();
+        for n in 0..65 {
+            subscription.request().may_edit(&format!("x-{n}"));
+        }
+        assert!(
+            subscription
+                .finish()
+                .unwrap_err()
+                .contains("permissions: 65")
+        );
+
+        let mut subscription = Subscription::default();
+        for n in 0..33 {
+            subscription.owns(&format!("x-{n}"));
+        }
+        assert!(
+            subscription
+                .finish()
+                .unwrap_err()
+                .contains("owns fields: 33")
         );
     }
 }

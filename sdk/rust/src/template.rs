@@ -5,7 +5,8 @@
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-use crate::{Input, Kind, Phase, Value, syntax};
+use crate::bindings::janua::policy::subscriptions::PrefixLengths;
+use crate::{Input, Kind, Phase, Value, client_network, syntax};
 
 /// Text with placeholders in braces; `{{` and `}}` stand for braces. Deserialises from a
 /// string. The error for an unknown placeholder suggests a similar one.
@@ -83,10 +84,14 @@ impl<'de> Deserialize<'de> for Template {
 }
 
 /// Inputs without an argument, such as `client_ip`.
-const PLAIN: [(&str, Input); 23] = [
+const PLAIN: [(&str, Input); 40] = [
     ("answered_by", Input::AnsweredBy),
+    ("attempts", Input::Attempts),
     ("client_ip", Input::ClientIp),
+    ("duration_ms", Input::DurationMs),
     ("extension", Input::Extension),
+    ("failure", Input::Failure),
+    ("first_byte_ms", Input::FirstByteMs),
     ("host", Input::Host),
     ("http_version", Input::HttpVersion),
     ("method", Input::Method),
@@ -98,34 +103,54 @@ const PLAIN: [(&str, Input); 23] = [
     ("peer_ip", Input::PeerIp),
     ("query", Input::Query),
     ("raw_path", Input::RawPath),
+    ("request_body_size", Input::RequestBodySize),
     ("request_id", Input::RequestId),
+    ("response_body_size", Input::ResponseBodySize),
     ("route", Input::Route),
     ("scheme", Input::Scheme),
     ("site", Input::Site),
     ("status", Input::Status),
+    ("tls_cipher", Input::TlsCipher),
+    ("tls_client_certificate", Input::TlsClientCertificate),
+    ("tls_client_dns_names", Input::TlsClientDnsNames),
+    ("tls_client_emails", Input::TlsClientEmails),
     ("tls_client_fingerprint", Input::TlsClientFingerprint),
+    ("tls_client_issuer", Input::TlsClientIssuer),
+    ("tls_client_not_after", Input::TlsClientNotAfter),
+    ("tls_client_not_before", Input::TlsClientNotBefore),
+    ("tls_client_serial", Input::TlsClientSerial),
     ("tls_client_subject", Input::TlsClientSubject),
+    ("tls_client_uris", Input::TlsClientUris),
     ("tls_server_name", Input::TlsServerName),
     ("tls_version", Input::TlsVersion),
+    ("upstream", Input::Upstream),
+    // One IPv4 address, or the smallest network that an IPv6 site gets.
+    ("client_network", CLIENT_NETWORK),
 ];
+
+const CLIENT_NETWORK: Input = Input::ClientNetwork(PrefixLengths { ipv4: 32, ipv6: 64 });
 
 /// Inputs with the name of a field, cookie or parameter, such as `header:x-tenant`.
 type Named = fn(String) -> Input;
-const NAMED: [(&str, Named); 5] = [
+const NAMED: [(&str, Named); 6] = [
     ("cookie", Input::Cookie),
     ("header", Input::Header),
     ("query", Input::QueryParameter),
     ("raw_query", Input::RawQueryParameter),
     ("response_header", Input::ResponseHeader),
+    ("variable", Input::Variable),
 ];
 
 /// The input with this name in a configuration: `client_ip`, `header:x-tenant`,
-/// `cookie:session`, `query:page` and so on.
+/// `cookie:session`, `query:page`, `variable:auth.user`, `client_network:24/48` and so on.
 ///
 /// # Errors
 /// An unknown name. The message suggests a similar one.
 pub fn input_named(name: &str) -> Result<Input, String> {
     if let Some((kind, of)) = name.split_once(':') {
+        if kind == "client_network" {
+            return network(of);
+        }
         if let Some((_, input)) = NAMED.iter().find(|(known, _)| *known == kind) {
             return match kind {
                 _ if of.is_empty() => Err(format!("`{name}` needs a name after the colon")),
@@ -137,6 +162,17 @@ pub fn input_named(name: &str) -> Result<Input, String> {
         return Ok(input.clone());
     }
     Err(unknown(name))
+}
+
+/// The prefix lengths of IPv4 and IPv6: `24/48`.
+fn network(lengths: &str) -> Result<Input, String> {
+    let length = |text: &str, most| text.parse().ok().filter(|length| *length <= most);
+    let lengths = lengths.split_once('/');
+    let lengths = lengths.and_then(|(v4, v6)| Some((length(v4, 32)?, length(v6, 128)?)));
+    let (ipv4, ipv6) = lengths.ok_or(
+        "write the lengths of the prefixes of IPv4 and IPv6, as in `client_network:24/48`",
+    )?;
+    Ok(client_network(ipv4, ipv6))
 }
 
 /// Unlike [`syntax::field_name`], accepts fields that only the gateway sets, because they

@@ -2,7 +2,8 @@
 
 use std::marker::PhantomData;
 
-use crate::bindings::janua::policy::types::Part;
+use crate::NamedConstant;
+use crate::bindings::janua::policy::values::Part;
 use crate::input::{Reference, Slot};
 
 /// A value in phase `P`: a text, a slot, a reference, or several of them in order (see
@@ -78,6 +79,13 @@ impl<P, R> From<Slot<P, R>> for Value<P> {
 impl<P> From<Reference<P>> for Value<P> {
     fn from(reference: Reference<P>) -> Self {
         Self::of(Part::Reference(reference.position))
+    }
+}
+
+/// A part that is younger than this version of the contract.
+impl<P> From<NamedConstant> for Value<P> {
+    fn from(named: NamedConstant) -> Self {
+        Self::of(Part::Named(named.into_contract()))
     }
 }
 

@@ -26,9 +26,11 @@ impl Policy for Tenant {
         if config.tiers.is_empty() {
             return Err("`tiers`: name at least one tenant".to_owned());
         }
+        let request = subscription.request();
+        request.may_edit("x-tenant-tier").may_respond();
         Ok(Self {
             tiers: config.tiers,
-            tenant: subscription.request().header("x-tenant"),
+            tenant: request.header("x-tenant"),
         })
     }
 

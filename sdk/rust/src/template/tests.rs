@@ -19,6 +19,17 @@ fn text_and_placeholders() {
         ),
         ("{{host}}", vec![Text("{host}".into())]),
         (
+            "{client_network}{client_network:24/48}",
+            vec![
+                Is(crate::client_network(32, 64)),
+                Is(crate::client_network(24, 48)),
+            ],
+        ),
+        (
+            "{variable:auth.user}",
+            vec![Is(Input::Variable("auth.user".into()))],
+        ),
+        (
             "{{{host}}}",
             vec![Text("{".into()), Is(Input::Host), Text("}".into())],
         ),
@@ -54,6 +65,10 @@ fn mistakes_are_named() {
             "unknown placeholder `header`; did you mean `header:…`?",
         ),
         ("{header:}", "`header:` needs a name after the colon"),
+        (
+            "{client_network:33/48}",
+            "write the lengths of the prefixes of IPv4 and IPv6, as in `client_network:24/48`",
+        ),
         ("{header:a b}", "\"a b\" is not a field name"),
         (
             "a\nb",
@@ -64,7 +79,10 @@ fn mistakes_are_named() {
         assert_eq!(Template::parse(text).unwrap_err(), message, "{text}");
     }
     let far = Template::parse("{something_else}").unwrap_err();
-    assert!(far.contains("there are answered_by, client_ip"), "{far}");
+    assert!(
+        far.contains("there are answered_by, attempts, client_ip"),
+        "{far}"
+    );
 }
 
 #[test]
@@ -80,4 +98,7 @@ fn a_phase_refuses_what_it_does_not_know() {
     assert!(by.value(subscription.fetched()).is_err());
     assert!(by.value::<Response>(subscription.response()).is_ok());
     assert!(by.value::<Request>(subscription.request()).is_err());
+    let duration = Template::parse("{duration_ms}").unwrap();
+    assert!(duration.value(subscription.response()).is_err());
+    assert!(duration.value(subscription.finished()).is_ok());
 }

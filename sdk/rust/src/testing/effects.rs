@@ -1,7 +1,9 @@
 //! The effects of a verdict, with their values evaluated for the exchange.
 
 use super::Outcome;
-use crate::bindings::janua::policy::types::{CacheLookup, CacheRule, Effect, PurgeScope, Take};
+use crate::bindings::janua::policy::effects::{
+    CacheLookup, CacheRule, Charge, Cost, Effect, PurgeScope, Take,
+};
 
 impl Outcome {
     /// The buckets that the verdict takes from, with their keys for this exchange. `None`
@@ -9,10 +11,39 @@ impl Outcome {
     #[must_use]
     pub fn takes(&self) -> Vec<(&Take, Option<String>)> {
         let takes = self.effects().filter_map(|effect| match effect {
-            Effect::Take(take) => Some((take, self.resolve(&take.key))),
+            Effect::Take(take) => Some((take, self.resolve(&take.bucket.key))),
             _ => None,
         });
         takes.collect()
+    }
+
+    /// The buckets that are charged, with their keys for this exchange and the number of
+    /// tokens.
+    #[must_use]
+    pub fn charges(&self) -> Vec<(&Charge, Option<String>, u32)> {
+        let charges = self.effects().filter_map(|effect| match effect {
+            Effect::Charge(charge) => {
+                let key = self.resolve(&charge.bucket.key);
+                Some((charge, key, self.tokens(&charge.cost)))
+            }
+            _ => None,
+        });
+        charges.collect()
+    }
+
+    /// The number of tokens that a cost comes to for this exchange.
+    #[must_use]
+    pub fn tokens(&self, cost: &Cost) -> u32 {
+        match cost {
+            Cost::Tokens(tokens) => *tokens,
+            Cost::Measured(measure) => {
+                let amount = self.resolve(&measure.amount);
+                let amount = amount.and_then(|amount| amount.parse::<u64>().ok());
+                let amount = amount.unwrap_or_else(|| measure.otherwise.into());
+                let amount = amount.min(measure.most.into());
+                u32::try_from(amount).unwrap_or(measure.most)
+            }
+        }
     }
 
     /// The cache lookup, with the values that are added to the key for this exchange.

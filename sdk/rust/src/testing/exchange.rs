@@ -1,6 +1,9 @@
 //! A simulated exchange: a request and its response.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use crate::Input;
+use crate::base64::encode;
 
 /// A request and its response, which only the phases with a response read.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +20,10 @@ pub struct Exchange {
     pub(super) status: u16,
     pub(super) answered_by: String,
     pub(super) response: Vec<(String, String)>,
+    body: Vec<u8>,
+    response_body: Vec<u8>,
+    records: Vec<(String, String, String, String)>,
+    given: Vec<(Input, String)>,
 }
 
 impl Exchange {
@@ -45,6 +52,10 @@ impl Exchange {
             status: 200,
             answered_by: "upstream".to_owned(),
             response: Vec::new(),
+            body: Vec::new(),
+            response_body: Vec::new(),
+            records: Vec::new(),
+            given: Vec::new(),
         }
     }
 
@@ -94,6 +105,44 @@ impl Exchange {
         self
     }
 
+    /// Sets the body of the request.
+    #[must_use]
+    pub fn body(mut self, bytes: &[u8]) -> Self {
+        self.body = bytes.to_owned();
+        self
+    }
+
+    /// Sets the body of the response.
+    #[must_use]
+    pub fn response_body(mut self, bytes: &[u8]) -> Self {
+        self.response_body = bytes.to_owned();
+        self
+    }
+
+    /// Sets a variable of a policy, `policy.name`.
+    #[must_use]
+    pub fn variable(self, name: &str, value: &str) -> Self {
+        self.with(Input::Variable(name.to_owned()), value)
+    }
+
+    /// Adds a key and its value to a dataset. `member` is empty unless it is a dataset of
+    /// records.
+    #[must_use]
+    pub fn record(mut self, dataset: &str, key: &str, member: &str, value: &str) -> Self {
+        let [dataset, key, member, value] = [dataset, key, member, value].map(ToOwned::to_owned);
+        self.records.push((dataset, key, member, value));
+        self
+    }
+
+    /// Sets the value of any input, such as a fact about the client's certificate, or the
+    /// duration of a finished exchange.
+    #[must_use]
+    pub fn with(mut self, input: Input, value: &str) -> Self {
+        self.given.retain(|(known, _)| *known != input);
+        self.given.push((input, value.to_owned()));
+        self
+    }
+
     /// The first line of a request field.
     #[must_use]
     pub fn request_header(&self, name: &str) -> Option<&str> {
@@ -121,9 +170,13 @@ impl Exchange {
         self.status
     }
 
-    /// The value of an input. Inputs that are not simulated, such as those about TLS, are
-    /// absent.
-    pub(super) fn input(&self, input: &Input) -> Option<String> {
+    /// The value of an input. Inputs that are neither simulated nor [given](Self::with),
+    /// such as those about TLS, are absent. `references` are those that a look-up may
+    /// point at.
+    pub(super) fn input(&self, input: &Input, references: &[Input]) -> Option<String> {
+        if let Some((_, value)) = self.given.iter().find(|(known, _)| known == input) {
+            return Some(value.clone());
+        }
         let (original_host, original_path, original_query) = &self.original;
         let flag = |there: bool| there.then(|| "1".to_owned());
         match input {
@@ -131,6 +184,9 @@ impl Exchange {
             Input::Scheme => Some(self.scheme.clone()),
             Input::HttpVersion => Some("1.1".to_owned()),
             Input::ClientIp | Input::PeerIp => Some(self.client_ip.clone()),
+            Input::ClientNetwork(lengths) => {
+                network(&self.client_ip, lengths.ipv4.into(), lengths.ipv6.into())
+            }
             Input::RequestId => Some("0123456789abcdef".to_owned()),
             Input::Site | Input::OriginalHost => Some(original_host.clone()),
             Input::Route => Some("/".to_owned()),
@@ -145,30 +201,51 @@ impl Exchange {
             }
             Input::Query => self.query.clone(),
             Input::Header(name) => joined(&self.request, name),
+            Input::HeaderBase64(name) => base64(joined(&self.request, name)),
             Input::HeaderPresent(name) => flag(joined(&self.request, name).is_some()),
             Input::Cookie(name) => self.cookie(name),
             Input::CookiePresent(name) => flag(self.cookie(name).is_some()),
             Input::QueryParameter(name) => self.parameter(name).map(|value| decoded(&value)),
+            Input::QueryParameterBase64(name) => {
+                base64(self.parameter(name).map(|value| decoded(&value)))
+            }
+            Input::QueryParameterPresent(name) => flag(self.parameter(name).is_some()),
             Input::RawQueryParameter(name) => self.parameter(name),
+            Input::Lookup(lookup) => {
+                let key = references.get(lookup.key as usize)?;
+                let key = self.input(key, references)?;
+                let mut records = self.records.iter();
+                let record = records.find(|(dataset, known, member, _)| {
+                    (dataset, known, member) == (&lookup.dataset, &key, &lookup.member)
+                });
+                record.map(|(_, _, _, value)| value.clone())
+            }
+            Input::BodyText(most) => text(&self.body, *most),
+            Input::BodyBase64(most) => whole(&self.body, *most).map(encode),
+            Input::BodyPrefix(most) => Some(encode(prefix(&self.body, *most))),
+            Input::ResponseBodyText(most) => text(&self.response_body, *most),
+            Input::ResponseBodyBase64(most) => whole(&self.response_body, *most).map(encode),
+            Input::ResponseBodyPrefix(most) => Some(encode(prefix(&self.response_body, *most))),
+            Input::RequestBodySize => Some(self.body.len().to_string()),
+            Input::ResponseBodySize => Some(self.response_body.len().to_string()),
             Input::Now => Some(self.now.to_string()),
             Input::Status => Some(self.status.to_string()),
             Input::ResponseHeader(name) => joined(&self.response, name),
+            Input::ResponseHeaderBase64(name) => base64(joined(&self.response, name)),
             Input::ResponseHeaderPresent(name) => flag(joined(&self.response, name).is_some()),
             Input::AnsweredBy => Some(self.answered_by.clone()),
-            Input::TlsVersion
-            | Input::TlsServerName
-            | Input::TlsClientSubject
-            | Input::TlsClientFingerprint
-            | Input::BodyText(_)
-            | Input::BodyBase64(_) => None,
+            _ => None,
         }
     }
 
+    /// Absent if there are several with different values.
     fn cookie(&self, name: &str) -> Option<String> {
         let pairs = lines(&self.request, "cookie").flat_map(|line| line.split(';'));
-        let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
-        let (_, value) = pairs.find(|(known, _)| *known == name)?;
-        Some(value.to_owned())
+        let pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
+        let mut values = pairs.filter(|(known, _)| *known == name);
+        let (_, value) = values.next()?;
+        let same = values.all(|(_, other)| other == value);
+        same.then(|| value.to_owned())
     }
 
     fn parameter(&self, name: &str) -> Option<String> {
@@ -178,6 +255,38 @@ impl Exchange {
             (decoded(known) == name).then(|| value.to_owned())
         })
     }
+}
+
+/// The network of an address.
+fn network(address: &str, ipv4: u32, ipv6: u32) -> Option<String> {
+    Some(match address.parse().ok()? {
+        IpAddr::V4(address) => {
+            let mask = u32::MAX.checked_shl(32 - ipv4).unwrap_or_default();
+            format!("{}/{ipv4}", Ipv4Addr::from_bits(address.to_bits() & mask))
+        }
+        IpAddr::V6(address) => {
+            let mask = u128::MAX.checked_shl(128 - ipv6).unwrap_or_default();
+            format!("{}/{ipv6}", Ipv6Addr::from_bits(address.to_bits() & mask))
+        }
+    })
+}
+
+fn base64(text: Option<String>) -> Option<String> {
+    text.map(|text| encode(text.as_bytes()))
+}
+
+/// A body as text, if it is UTF-8 and at most this long.
+fn text(body: &[u8], most: u32) -> Option<String> {
+    let body = whole(body, most)?;
+    std::str::from_utf8(body).ok().map(ToOwned::to_owned)
+}
+
+fn whole(body: &[u8], most: u32) -> Option<&[u8]> {
+    (body.len() <= most as usize).then_some(body)
+}
+
+fn prefix(body: &[u8], most: u32) -> &[u8] {
+    body.get(..most as usize).unwrap_or(body)
 }
 
 fn lines<'a>(fields: &'a [(String, String)], name: &str) -> impl Iterator<Item = &'a str> {

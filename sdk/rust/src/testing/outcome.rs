@@ -1,9 +1,11 @@
 //! Applies a verdict to a simulated exchange, and refuses what the gateway would refuse.
 
 use super::Exchange;
-use crate::bindings::janua::policy::types::{
-    Content, Edit, Effect, Header, Outcome as Decided, Part, Phase, Reply, Verdict,
-};
+use super::value::Values;
+use crate::bindings::janua::policy::effects::Effect;
+use crate::bindings::janua::policy::subscriptions::Phase;
+use crate::bindings::janua::policy::values::{Content, Part, Reply};
+use crate::bindings::janua::policy::verdicts::{Edit, Outcome as Decided, Verdict};
 use crate::syntax;
 
 /// The result of one phase. Effects are not carried out, but can be inspected: see
@@ -12,12 +14,16 @@ use crate::syntax;
 pub struct Outcome {
     /// The exchange after the edits of the verdict. The edits do not apply to `answer`.
     pub exchange: Exchange,
-    /// The response made by the policy.
+    /// The response made by the policy, with the response edits of the verdict.
     pub answer: Option<Answer>,
     /// The path to serve instead, in the phase `missing`.
     pub serve: Option<String>,
     /// The verdict. `None` if the policy does not subscribe to the phase.
     pub verdict: Option<Verdict>,
+    /// The annotations with their values. Absent ones are left out.
+    pub annotations: Vec<(String, String)>,
+    /// The variables that were set, in order. `None` removes one.
+    pub variables: Vec<(String, Option<String>)>,
     before: Exchange,
     phase: Option<Phase>,
 }
@@ -58,10 +64,26 @@ impl Outcome {
             .map_or(self.exchange.status, |answer| answer.status)
     }
 
-    /// The note of the verdict.
+    /// The annotation `note`.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
-        self.verdict.as_ref()?.note.as_deref()
+        self.annotation("note")
+    }
+
+    /// The annotation with this name.
+    #[must_use]
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        let mut all = self.annotations.iter();
+        let (_, value) = all.find(|(known, _)| known == name)?;
+        Some(value)
+    }
+
+    /// The value that a variable was set to.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        let mut all = self.variables.iter().rev();
+        let (_, value) = all.find(|(known, _)| known == name)?;
+        value.as_deref()
     }
 
     pub(super) fn untouched(exchange: &Exchange) -> Self {
@@ -70,6 +92,8 @@ impl Outcome {
             answer: None,
             serve: None,
             verdict: None,
+            annotations: Vec::new(),
+            variables: Vec::new(),
             before: exchange.clone(),
             phase: None,
         }
@@ -77,26 +101,40 @@ impl Outcome {
 
     /// Evaluates a value of the verdict for this exchange. `None` if it is absent.
     pub(super) fn resolve(&self, value: &[Part]) -> Option<String> {
-        resolve(self.phase.as_ref()?, &self.before, value).ok()?
+        let values = Values::new(self.phase.as_ref()?, &self.before);
+        values.text(value).ok()?
     }
 }
 
-/// Applies a verdict. An error is the reason for which the gateway would refuse it.
+/// Applies a verdict, which stays within its declaration. An error is the reason for which
+/// the gateway would refuse it.
 pub(super) fn carry_out(
     phase: &Phase,
     before: &Exchange,
-    on_response: bool,
     verdict: Verdict,
 ) -> Result<Outcome, String> {
+    let values = Values::new(phase, before);
     let mut outcome = Outcome::untouched(before);
     outcome.phase = Some(phase.clone());
     match &verdict.outcome {
-        Decided::Proceed => {}
-        Decided::Respond(reply) => outcome.answer = Some(answer(phase, before, reply)?),
-        Decided::Serve(path) => outcome.serve = resolve(phase, before, path)?,
+        Decided::Respond(reply) => outcome.answer = Some(answer(&values, reply)?),
+        Decided::Serve(path) => outcome.serve = values.path(path)?,
+        Decided::Proceed | Decided::Named(_) => {}
     }
     for edit in &verdict.edits {
-        apply(phase, before, on_response, edit, &mut outcome)?;
+        match edit {
+            Edit::SetVariable(variable) => {
+                let value = values.text(&variable.value)?;
+                outcome.variables.push((variable.name.clone(), value));
+            }
+            edit => apply(&values, edit, &mut outcome, phase.name == "request")?,
+        }
+    }
+    for edit in &verdict.response_edits {
+        match &mut outcome.answer {
+            Some(answer) => edit_fields(&values, edit, &mut answer.headers, &mut answer.status)?,
+            None => apply(&values, edit, &mut outcome, false)?,
+        }
     }
     for effect in &verdict.effects {
         if let Effect::CacheRule(rule) = effect {
@@ -105,11 +143,16 @@ pub(super) fn carry_out(
             }
         }
     }
+    for annotation in &verdict.annotations {
+        let value = values.public(&annotation.name, &annotation.value)?;
+        let value = value.map(|value| (annotation.name.clone(), value));
+        outcome.annotations.extend(value);
+    }
     outcome.verdict = Some(verdict);
     Ok(outcome)
 }
 
-fn answer(phase: &Phase, before: &Exchange, reply: &Reply) -> Result<Answer, String> {
+fn answer(values: &Values<'_>, reply: &Reply) -> Result<Answer, String> {
     let mut answer = Answer {
         status: syntax::status(reply.status)?,
         headers: Vec::new(),
@@ -120,39 +163,58 @@ fn answer(phase: &Phase, before: &Exchange, reply: &Reply) -> Result<Answer, Str
         },
     };
     for header in &reply.headers {
-        let (name, value) = field(phase, before, header)?;
+        let (name, value) = values.field(header)?;
         answer.headers.extend(value.map(|value| (name, value)));
     }
     Ok(answer)
 }
 
-/// Applies an edit to the request or to the response, depending on the phase. Edits do
-/// not apply to a response made by the policy.
+/// Applies an edit to the request or to the response.
 fn apply(
-    phase: &Phase,
-    before: &Exchange,
-    on_response: bool,
+    values: &Values<'_>,
     edit: &Edit,
     outcome: &mut Outcome,
+    on_request: bool,
 ) -> Result<(), String> {
     let exchange = &mut outcome.exchange;
-    let fields = if on_response {
-        &mut exchange.response
-    } else {
-        &mut exchange.request
-    };
+    match edit {
+        Edit::SetPath(path) => {
+            let path = values.path(path)?;
+            exchange.path = path.ok_or("the new path is absent: the request is answered 400")?;
+            Ok(())
+        }
+        Edit::SetQuery(query) => {
+            exchange.query = values.text(query)?;
+            Ok(())
+        }
+        edit => {
+            let fields = match on_request {
+                true => &mut exchange.request,
+                false => &mut exchange.response,
+            };
+            edit_fields(values, edit, fields, &mut exchange.status)
+        }
+    }
+}
+
+fn edit_fields(
+    values: &Values<'_>,
+    edit: &Edit,
+    fields: &mut Vec<(String, String)>,
+    status: &mut u16,
+) -> Result<(), String> {
     match edit {
         Edit::SetHeader(header) => {
-            let (name, value) = field(phase, before, header)?;
+            let (name, value) = values.field(header)?;
             fields.retain(|(known, _)| *known != name);
             fields.extend(value.map(|value| (name, value)));
         }
         Edit::AppendHeader(header) => {
-            let (name, value) = field(phase, before, header)?;
+            let (name, value) = values.field(header)?;
             fields.extend(value.map(|value| (name, value)));
         }
         Edit::DefaultHeader(header) => {
-            let (name, value) = field(phase, before, header)?;
+            let (name, value) = values.field(header)?;
             if !fields.iter().any(|(known, _)| *known == name) {
                 fields.extend(value.map(|value| (name, value)));
             }
@@ -161,48 +223,8 @@ fn apply(
             let name = syntax::field_name(name)?;
             fields.retain(|(known, _)| *known != name);
         }
-        Edit::SetPath(path) => {
-            let path = resolve(phase, before, path)?;
-            exchange.path = path.ok_or("the new path is absent: the request is answered 400")?;
-        }
-        Edit::SetQuery(query) => exchange.query = resolve(phase, before, query)?,
-        Edit::SetStatus(status) => exchange.status = syntax::status(*status)?,
+        Edit::SetStatus(new) => *status = syntax::status(*new)?,
+        Edit::SetPath(_) | Edit::SetQuery(_) | Edit::SetVariable(_) | Edit::Named(_) => {}
     }
     Ok(())
-}
-
-/// The name in lower case, and the value unless it is absent.
-fn field(
-    phase: &Phase,
-    before: &Exchange,
-    header: &Header,
-) -> Result<(String, Option<String>), String> {
-    let name = syntax::field_name(&header.name)?;
-    let value = resolve(phase, before, &header.value)?;
-    syntax::field_text(value.as_deref().unwrap_or_default())?;
-    Ok((name, value))
-}
-
-fn resolve(phase: &Phase, before: &Exchange, value: &[Part]) -> Result<Option<String>, String> {
-    let mut text = String::new();
-    let mut variables = 0;
-    let mut absent = 0;
-    for part in value {
-        let (list, position) = match part {
-            Part::Literal(literal) => {
-                text.push_str(literal);
-                continue;
-            }
-            Part::Input(position) => (&phase.inputs, position),
-            Part::Reference(position) => (&phase.references, position),
-        };
-        let input = list.get(*position as usize);
-        let input = input.ok_or_else(|| format!("nothing was declared at position {position}"))?;
-        variables += 1;
-        match before.input(input) {
-            Some(value) => text.push_str(&value),
-            None => absent += 1,
-        }
-    }
-    Ok((variables == 0 || absent < variables).then_some(text))
 }

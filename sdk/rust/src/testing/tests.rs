@@ -1,9 +1,12 @@
+mod declared;
+mod later;
+
 use serde::Deserialize;
 
 use super::{Exchange, configure};
-use crate::bindings::janua::policy::types::Reuse;
+use crate::bindings::janua::policy::verdicts::Reuse;
 use crate::{
-    AbsentKey, Inputs, Missing, Number, Policy, Reference, Reply, Request, Response, Slot,
+    AbsentKey, Bucket, Inputs, Missing, Number, Policy, Reference, Reply, Request, Response, Slot,
     Subscription, Take, Verdict, value,
 };
 
@@ -35,13 +38,20 @@ impl Policy for Everything {
         let host = request.host();
         let key = request.header(&config.header);
         let client = request.reference(crate::Input::ClientIp);
+        request.may_edit("x*").may_set_path();
+        request.may_take().may_respond();
+        let response = subscription.response();
+        response.may_set_status().may_edit("x-powered-by");
+        response.may_edit("vary").may_edit("server");
+        let status = response.status();
+        let missing = subscription.missing();
         Ok(Self {
             host,
             key,
             client,
             header: config.header,
-            status: subscription.response().status(),
-            path: subscription.missing().path(),
+            status,
+            path: missing.may_serve().path(),
         })
     }
 
@@ -53,7 +63,9 @@ impl Policy for Everything {
                 .set_header("x-from", value![self.client, "@", self.host])
                 .set_header("x-copy", self.key)
                 .set_path(value!["/v2", inputs.get(self.host)])
-                .take(Take::new(1, 1000).key(self.client, AbsentKey::Refuse))
+                .take(Take::new(
+                    Bucket::new(1, 1000).key(self.client, AbsentKey::Refuse),
+                ))
                 .for_seconds(5)),
             None => Ok(Verdict::respond(Reply::new(401).text(&self.header))
                 .set_header("x-refused", "1")
@@ -198,10 +210,15 @@ impl Policy for Caching {
     fn new(_: Nothing, subscription: &mut Subscription) -> Result<Self, String> {
         let header = |name: &str| crate::Input::Header(name.to_owned());
         let tags = crate::Input::ResponseHeader("cache-tag".to_owned());
+        let request = subscription.request().may_cache_lookup().may_purge();
+        let tenant = request.reference(header("x-tenant"));
+        let fetched = subscription.fetched().may_cache_rule().may_tag();
+        let tags = fetched.reference(tags);
+        let response = subscription.response().may_purge();
         Ok(Self {
-            tenant: subscription.request().reference(header("x-tenant")),
-            tags: subscription.fetched().reference(tags),
-            purged: subscription.response().reference(header("x-purge")),
+            tenant,
+            tags,
+            purged: response.reference(header("x-purge")),
         })
     }
 
