@@ -75,7 +75,8 @@ pub(crate) fn decide(
     }
     check_authority(exchange, &local, site)?;
     let matched = routed.map_err(|unrouted| unrouted.failure)?;
-    clean::check_slash(&exchange.heads.request, matched.site().encoded_slash)?;
+    let rules = matched.site().path_rules;
+    rules.check(exchange.heads.request.spelling, Kind::BadRequest)?;
     receive::check_body(exchange, client)?;
     receive::allow_pauses(exchange, client, &matched);
     if matched.route().caches {

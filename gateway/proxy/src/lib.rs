@@ -78,6 +78,7 @@ mod local_policy;
 mod min_rate;
 mod opening;
 mod outgoing;
+mod path_rules;
 mod policies;
 mod provision;
 mod proxy_header;

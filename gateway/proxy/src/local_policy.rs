@@ -121,7 +121,7 @@ impl Prepared {
 
     pub(crate) fn new(verdict: &Verdict, policy: &str, buckets: &Buckets) -> Self {
         let mut has_variables = false;
-        verdict.for_each_value(|value| has_variables |= matches!(value, Value::Parts(_)));
+        verdict.for_each_value(|_, value| has_variables |= matches!(value, Value::Parts(_)));
         let edits = constant(&verdict.edits);
         let quotas = verdict.effects.iter().filter_map(|effect| match effect {
             Effect::Take(take) => Some(Quota::new(policy, take, buckets)),

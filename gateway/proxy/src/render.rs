@@ -6,13 +6,16 @@
 use std::ops::Range;
 
 use janua_http::fields::is_field_value;
-use janua_wasm::{Facts, Part, Plan, Value};
+use janua_http::{path, query};
+use janua_wasm::{BadInput, Destination, Facts, Input, Part, Plan, Single, Value};
 
 /// Rendered values, in memory that is reused.
 #[derive(Debug, Default)]
 pub(crate) struct Rendered {
     arena: Vec<u8>,
     values: Vec<Option<Range<usize>>>,
+    /// An input that is about to be encoded.
+    plain: Vec<u8>,
 }
 
 impl Rendered {
@@ -24,26 +27,64 @@ impl Rendered {
 
     /// Renders one more value. A literal is not copied: [`Self::get`] takes it from the value
     /// itself.
-    pub(crate) fn push(&mut self, value: &Value, plan: &Plan, facts: &dyn Facts) {
+    ///
+    /// # Errors
+    /// A sensitive input or reference has several values.
+    pub(crate) fn push(
+        &mut self,
+        value: &Value,
+        mut destination: Destination,
+        plan: &Plan,
+        facts: &dyn Facts,
+    ) -> Result<(), BadInput> {
         let Value::Parts(parts) = value else {
             self.values.push(None);
-            return;
+            return Ok(());
         };
         let start = self.arena.len();
         let mut is_present = false;
         for part in parts {
-            let input = match part {
+            let (inputs, sensitive, at) = match part {
                 Part::Literal(text) => {
+                    if destination == Destination::Url && text.contains(&b'?') {
+                        destination = Destination::Query;
+                    }
                     self.arena.extend_from_slice(text);
                     continue;
                 }
-                Part::Input(at) => plan.inputs.get(usize::from(*at)),
-                Part::Reference(at) => plan.references.get(usize::from(*at)),
+                Part::Input(at) => (&plan.inputs, &plan.sensitive, usize::from(*at)),
+                Part::Reference(at) => (
+                    &plan.references,
+                    &plan.sensitive_references,
+                    usize::from(*at),
+                ),
             };
-            is_present |= input.is_some_and(|input| facts.input(input, &mut self.arena));
+            let Some(input) = inputs.get(at) else {
+                continue;
+            };
+            let encode = encoding(input, destination);
+            let out = match encode {
+                None => &mut self.arena,
+                Some(_) => &mut self.plain,
+            };
+            let single = match sensitive.get(at) {
+                Some(true) => facts.single(input, out),
+                _ if facts.input(input, out) => Single::Present,
+                _ => Single::Absent,
+            };
+            if let Some(encode) = encode {
+                encode(&self.plain, &mut self.arena);
+                self.plain.clear();
+            }
+            match single {
+                Single::Absent => {}
+                Single::Present => is_present = true,
+                Single::Conflicting => return Err(BadInput::Conflicting(input.clone())),
+            }
         }
         self.values
             .push(is_present.then_some(start..self.arena.len()));
+        Ok(())
     }
 
     /// The value that was pushed at this place; none if it is absent.
@@ -71,6 +112,27 @@ impl Rendered {
     }
 }
 
+/// Appends a value in its encoded form.
+type Encode = fn(&[u8], &mut Vec<u8>);
+
+/// How an input is encoded; `None` if it is written as it is, because it is such a thing as the
+/// value becomes. In a path everything else is a part of a segment: what a client sends never
+/// begins another one. In a query it is the value of a parameter.
+fn encoding(input: &Input, destination: Destination) -> Option<Encode> {
+    match (destination, input) {
+        (Destination::Text, _)
+        | (Destination::Path | Destination::Url, Input::Path | Input::OriginalPath)
+        | (Destination::Query, Input::Query | Input::OriginalQuery | Input::RawQueryParameter(_)) => {
+            None
+        }
+        (Destination::Path | Destination::Url, _) => Some(path::encode_segment),
+        (Destination::Query, _) => Some(query::encode),
+    }
+}
+
 /// A value is not valid where the verdict puts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unfit;
+
+#[cfg(test)]
+mod tests;

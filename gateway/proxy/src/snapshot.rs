@@ -12,11 +12,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::path_rules::PathRules;
 use ipnet::IpNet;
 use janua_compress::Compression;
 use janua_config::Diagnostic;
 use janua_files::Root;
-use janua_http::EncodedSlash;
 use janua_http::head::Limits;
 use janua_router::Router;
 use janua_telemetry::metrics::Counter;
@@ -173,7 +173,7 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) name: Arc<str>,
-    pub(crate) encoded_slash: EncodedSlash,
+    pub(crate) path_rules: PathRules,
     /// Where requests without TLS are sent; none if they are answered.
     pub(crate) https_redirect: Option<Redirect>,
     pub(crate) routes: Vec<Route>,

@@ -63,11 +63,12 @@ pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
 pub use grants::{GrantName, grant_name};
 pub use host::WorkerHost;
-pub use input::{Facts, Input, Now, Phase};
+pub use input::{Facts, Input, Now, Phase, Single};
+pub use input_buffer::BadInput;
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use verdict::{
-    AbsentKey, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
-    PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
+    AbsentKey, CacheLookup, CacheRule, Destination, Edit, Effect, Outcome, ParameterName, Part,
+    Purge, PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,
 };
 pub use worker::{Decision, WorkerPolicy};

@@ -17,6 +17,9 @@ pub struct Plan {
     /// Whether the input at the same position is sensitive: declared so by the policy,
     /// or a credential.
     pub sensitive: Vec<bool>,
+    /// Whether the reference at the same position is sensitive: a credential, or the same as
+    /// a sensitive input.
+    pub sensitive_references: Vec<bool>,
 }
 
 impl Plan {
@@ -48,7 +51,15 @@ impl Plan {
                 }
             }
         }
+        let is_secret_input = |input| {
+            let mut inputs = inputs.iter().zip(&secret);
+            inputs.any(|(other, is_secret)| *is_secret && other == input)
+        };
         Ok(Self {
+            sensitive_references: references
+                .iter()
+                .map(|input| input.is_credential() || is_secret_input(input))
+                .collect(),
             inputs,
             references,
             sensitive: secret,
@@ -118,6 +129,14 @@ fn plan(phase: Phase, raw: Option<&RawPhase>) -> Result<Option<Plan>, ConfigureE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reference_is_as_sensitive_as_the_input() {
+        let field = |name: &str| Input::Header(name.into());
+        let references = vec![field("x-key"), field("x-other"), field("authorization")];
+        let plan = Plan::new(vec![field("x-other"), field("x-key")], references, &[1]).unwrap();
+        assert_eq!(plan.sensitive_references, [true, false, true]);
+    }
 
     /// A plan with an input or a reference that has no value in its phase is refused.
     #[test]

@@ -4,9 +4,8 @@
 
 use std::rc::Rc;
 
-use janua_http::failure::Kind;
+use janua_http::Failure;
 use janua_http::fields::ConstantEdits;
-use janua_http::{Failure, path};
 use janua_wasm::{Effect, Outcome, Phase, Verdict};
 
 use super::effects::{self, Rendering};
@@ -35,7 +34,7 @@ pub(super) fn carry_out(
         .is_none_or(|prepared| prepared.has_variables)
     {
         let view = exchange.view(question.by);
-        verdict::render(verdict, decided.plan, &view, rendered);
+        verdict::render(verdict, decided.plan, &view, rendered)?;
     }
     if !verdict.edits.is_empty() {
         edit(exchange, question, decided, rendered)?;
@@ -56,10 +55,9 @@ pub(super) fn carry_out(
             let Some(target) = rendered.get(place(), value) else {
                 return Ok(None);
             };
-            let mut normalised = Vec::new();
-            path::normalise(target, &mut normalised)
-                .map_err(|error| Failure::with(Kind::PolicyInput, error.words()))?;
-            Ok(Some(Instead::Path(normalised)))
+            let rules = question.matched.site().path_rules;
+            let path = verdict::new_path(value, target, rules)?;
+            Ok(Some(Instead::Path(path)))
         }
     }
 }
@@ -81,7 +79,8 @@ fn edit(
                 Some(constant) => request.fields.edit(constant),
                 None => {
                     let original = &mut exchange.original;
-                    verdict::edit_request(verdict, rendered, request, original)?;
+                    let rules = question.matched.site().path_rules;
+                    verdict::edit_request(verdict, rendered, rules, request, original)?;
                 }
             }
             if question.matched.route().caches {

@@ -3,6 +3,8 @@ use janua_wasm::{
     Storage, Take, Value,
 };
 
+use janua_http::failure::Kind;
+
 use super::*;
 use crate::decide::{Decision, decide};
 use crate::downstream::Downstream;
@@ -47,6 +49,7 @@ fn plan() -> Plan {
         inputs: vec![Input::Header("x-user".into())],
         references: Vec::new(),
         sensitive: vec![false],
+        sensitive_references: Vec::new(),
     }
 }
 
