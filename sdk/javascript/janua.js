@@ -85,11 +85,19 @@ export class Verdict {
   removeHeader(name) {
     return this.edit("remove-header", name);
   }
-  /** Replaces the path. Phase `request` only. */
+  /**
+   * Replaces the path. Phase `request` only. The inputs `path` and `original-path` go in as
+   * they are, others as a part of one segment: `/` as `%2F`. Text that the policy makes itself
+   * is not encoded.
+   */
   setPath(value) {
     return this.edit("set-path", parts(value));
   }
-  /** Replaces the query, without `?`. Phase `request` only. */
+  /**
+   * Replaces the query, without `?`. Phase `request` only. The inputs `query`,
+   * `original-query` and `raw-query-parameter` go in as they are, others as the value of one
+   * parameter: `&` as `%26`.
+   */
   setQuery(value) {
     return this.edit("set-query", parts(value));
   }

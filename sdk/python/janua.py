@@ -131,11 +131,19 @@ class Verdict:
         return self.edit(types.Edit_RemoveHeader(name))
 
     def set_path(self, *value):
-        """Replaces the path. Phase ``request`` only."""
+        """Replaces the path. Phase ``request`` only.
+
+        The inputs ``path`` and ``original-path`` go in as they are, others as a part of one
+        segment: ``/`` as ``%2F``. Text that the policy makes itself is not encoded.
+        """
         return self.edit(types.Edit_SetPath(_parts(value)))
 
     def set_query(self, *value):
-        """Replaces the query, without ``?``. Phase ``request`` only."""
+        """Replaces the query, without ``?``. Phase ``request`` only.
+
+        The inputs ``query``, ``original-query`` and ``raw-query-parameter`` go in as they
+        are, others as the value of one parameter: ``&`` as ``%26``.
+        """
         return self.edit(types.Edit_SetQuery(_parts(value)))
 
     def set_status(self, status):

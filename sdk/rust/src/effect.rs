@@ -237,13 +237,16 @@ pub struct Purge<P> {
 }
 
 impl<P> Purge<P> {
-    /// One URL of this site: path and query.
+    /// One URL of this site: path and query. Inputs in the path go in as in
+    /// [`set_path`](crate::Verdict::set_path), and behind the `?` as in
+    /// [`set_query`](crate::Verdict::set_query).
     #[must_use]
     pub fn url(url: impl Into<Value<P>>) -> Self {
         Self::of(PurgeScope::Url(url.into().into_parts()))
     }
 
-    /// All paths of this site that start with this.
+    /// All paths of this site that start with this. Inputs go in as in
+    /// [`set_path`](crate::Verdict::set_path).
     #[must_use]
     pub fn prefix(prefix: impl Into<Value<P>>) -> Self {
         Self::of(PurgeScope::Prefix(prefix.into().into_parts()))

@@ -18,6 +18,7 @@
 //! assert_eq!(got.exchange.request_header("x-hello"), Some("world"));
 //! ```
 
+mod destination;
 mod effects;
 mod exchange;
 mod outcome;

@@ -110,12 +110,19 @@ impl<P: Kind> Verdict<P> {
 
 impl Verdict<Request> {
     /// Replaces the path, which is then normalised. The route stays the same.
+    ///
+    /// The inputs `path` and `original-path` go in as they are; any other input or reference
+    /// becomes a part of one segment: `/` is written as `%2F` and `%` as `%25`. A request whose
+    /// inputs would make a dot segment is answered with 400. Text that the policy makes itself,
+    /// as with `inputs.get(…)`, is a literal: put the slot in instead.
     #[must_use]
     pub fn set_path(self, path: impl Into<Value<Request>>) -> Self {
         self.edit(Edit::SetPath(path.into().into_parts()))
     }
 
-    /// Replaces the query, without `?`. An absent value removes it.
+    /// Replaces the query, without `?`. An absent value removes it. The inputs `query`,
+    /// `original-query` and `raw-query-parameter` go in as they are; any other input or
+    /// reference becomes the value of one parameter: `&` is written as `%26`.
     #[must_use]
     pub fn set_query(self, query: impl Into<Value<Request>>) -> Self {
         self.edit(Edit::SetQuery(query.into().into_parts()))
@@ -164,7 +171,8 @@ impl Verdict<Fetched> {
 }
 
 impl Verdict<Missing> {
-    /// Serves this path of the same target instead. The edits apply to that response.
+    /// Serves this path of the same target instead. The edits apply to that response. Inputs
+    /// go in as in [`set_path`](Verdict::set_path).
     #[must_use]
     pub fn serve(path: impl Into<Value<Missing>>) -> Self {
         Self::of(Outcome::Serve(path.into().into_parts()))

@@ -1,6 +1,7 @@
 //! The effects of a verdict, with their values evaluated for the exchange.
 
 use super::Outcome;
+use super::destination::Destination;
 use crate::bindings::janua::policy::types::{CacheLookup, CacheRule, Effect, PurgeScope, Take};
 
 impl Outcome {
@@ -9,7 +10,7 @@ impl Outcome {
     #[must_use]
     pub fn takes(&self) -> Vec<(&Take, Option<String>)> {
         let takes = self.effects().filter_map(|effect| match effect {
-            Effect::Take(take) => Some((take, self.resolve(&take.key))),
+            Effect::Take(take) => Some((take, self.resolve(&take.key, Destination::Text))),
             _ => None,
         });
         takes.collect()
@@ -21,7 +22,8 @@ impl Outcome {
     pub fn cache_lookup(&self) -> Option<(&CacheLookup, Vec<Option<String>>)> {
         self.effects().find_map(|effect| match effect {
             Effect::CacheLookup(lookup) => {
-                let values = lookup.vary_on.iter().map(|value| self.resolve(value));
+                let values = lookup.vary_on.iter();
+                let values = values.map(|value| self.resolve(value, Destination::Text));
                 Some((lookup, values.collect()))
             }
             _ => None,
@@ -41,7 +43,7 @@ impl Outcome {
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         let values = self.effects().filter_map(|effect| match effect {
-            Effect::Tag(value) => self.resolve(value),
+            Effect::Tag(value) => self.resolve(value, Destination::Text),
             _ => None,
         });
         let mut tags = Vec::new();
@@ -62,13 +64,14 @@ impl Outcome {
             let Effect::Purge(purge) = effect else {
                 return None;
             };
-            let (kind, value) = match &purge.scope {
+            let (kind, value, destination) = match &purge.scope {
                 PurgeScope::Site => return Some(("site".to_owned(), purge.soft)),
-                PurgeScope::Url(value) => ("url ", value),
-                PurgeScope::Prefix(value) => ("prefix ", value),
-                PurgeScope::Tag(value) => ("tag ", value),
+                PurgeScope::Url(value) => ("url ", value, Destination::Url),
+                PurgeScope::Prefix(value) => ("prefix ", value, Destination::Path),
+                PurgeScope::Tag(value) => ("tag ", value, Destination::Text),
             };
-            Some((kind.to_owned() + &self.resolve(value)?, purge.soft))
+            let value = self.resolve(value, destination)?;
+            Some((kind.to_owned() + &value, purge.soft))
         });
         purges.collect()
     }

@@ -147,7 +147,7 @@ impl Exchange {
             Input::Header(name) => joined(&self.request, name),
             Input::HeaderPresent(name) => flag(joined(&self.request, name).is_some()),
             Input::Cookie(name) => self.cookie(name),
-            Input::CookiePresent(name) => flag(self.cookie(name).is_some()),
+            Input::CookiePresent(name) => flag(self.has_cookie(name)),
             Input::QueryParameter(name) => self.parameter(name).map(|value| decoded(&value)),
             Input::RawQueryParameter(name) => self.parameter(name),
             Input::Now => Some(self.now.to_string()),
@@ -166,9 +166,20 @@ impl Exchange {
 
     fn cookie(&self, name: &str) -> Option<String> {
         let pairs = lines(&self.request, "cookie").flat_map(|line| line.split(';'));
-        let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
-        let (_, value) = pairs.find(|(known, _)| *known == name)?;
-        Some(value.to_owned())
+        let pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
+        let mut values = pairs.filter(|(known, _)| *known == name);
+        let (_, value) = values.next()?;
+        // Of several that differ, a policy gets none.
+        let is_sole = values.all(|(_, other)| other == value);
+        is_sole.then(|| value.to_owned())
+    }
+
+    fn has_cookie(&self, name: &str) -> bool {
+        let mut pairs = lines(&self.request, "cookie").flat_map(|line| line.split(';'));
+        pairs.any(|pair| {
+            let pair = pair.trim().split_once('=');
+            pair.is_some_and(|(known, _)| known == name)
+        })
     }
 
     fn parameter(&self, name: &str) -> Option<String> {

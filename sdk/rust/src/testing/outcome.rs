@@ -1,6 +1,7 @@
 //! Applies a verdict to a simulated exchange, and refuses what the gateway would refuse.
 
 use super::Exchange;
+use super::destination::{Destination, has_dot_segment};
 use crate::bindings::janua::policy::types::{
     Content, Edit, Effect, Header, Outcome as Decided, Part, Phase, Reply, Verdict,
 };
@@ -76,8 +77,8 @@ impl Outcome {
     }
 
     /// Evaluates a value of the verdict for this exchange. `None` if it is absent.
-    pub(super) fn resolve(&self, value: &[Part]) -> Option<String> {
-        resolve(self.phase.as_ref()?, &self.before, value).ok()?
+    pub(super) fn resolve(&self, value: &[Part], destination: Destination) -> Option<String> {
+        resolve(self.phase.as_ref()?, &self.before, value, destination).ok()?
     }
 }
 
@@ -93,7 +94,7 @@ pub(super) fn carry_out(
     match &verdict.outcome {
         Decided::Proceed => {}
         Decided::Respond(reply) => outcome.answer = Some(answer(phase, before, reply)?),
-        Decided::Serve(path) => outcome.serve = resolve(phase, before, path)?,
+        Decided::Serve(path) => outcome.serve = new_path(phase, before, path)?,
     }
     for edit in &verdict.edits {
         apply(phase, before, on_response, edit, &mut outcome)?;
@@ -162,10 +163,12 @@ fn apply(
             fields.retain(|(known, _)| *known != name);
         }
         Edit::SetPath(path) => {
-            let path = resolve(phase, before, path)?;
+            let path = new_path(phase, before, path)?;
             exchange.path = path.ok_or("the new path is absent: the request is answered 400")?;
         }
-        Edit::SetQuery(query) => exchange.query = resolve(phase, before, query)?,
+        Edit::SetQuery(query) => {
+            exchange.query = resolve(phase, before, query, Destination::Query)?;
+        }
         Edit::SetStatus(status) => exchange.status = syntax::status(*status)?,
     }
     Ok(())
@@ -178,18 +181,34 @@ fn field(
     header: &Header,
 ) -> Result<(String, Option<String>), String> {
     let name = syntax::field_name(&header.name)?;
-    let value = resolve(phase, before, &header.value)?;
+    let value = resolve(phase, before, &header.value, Destination::Text)?;
     syntax::field_text(value.as_deref().unwrap_or_default())?;
     Ok((name, value))
 }
 
-fn resolve(phase: &Phase, before: &Exchange, value: &[Part]) -> Result<Option<String>, String> {
+/// A path, which has no dot segments if it is made of inputs.
+fn new_path(phase: &Phase, before: &Exchange, value: &[Part]) -> Result<Option<String>, String> {
+    let path = resolve(phase, before, value, Destination::Path)?;
+    let has_inputs = !value.iter().all(|part| matches!(part, Part::Literal(_)));
+    if has_inputs && path.as_deref().is_some_and(has_dot_segment) {
+        return Err("the new path has a dot segment: the request is answered 400".to_owned());
+    }
+    Ok(path)
+}
+
+fn resolve(
+    phase: &Phase,
+    before: &Exchange,
+    value: &[Part],
+    mut destination: Destination,
+) -> Result<Option<String>, String> {
     let mut text = String::new();
     let mut variables = 0;
     let mut absent = 0;
     for part in value {
         let (list, position) = match part {
             Part::Literal(literal) => {
+                destination = destination.behind(literal);
                 text.push_str(literal);
                 continue;
             }
@@ -200,7 +219,7 @@ fn resolve(phase: &Phase, before: &Exchange, value: &[Part]) -> Result<Option<St
         let input = input.ok_or_else(|| format!("nothing was declared at position {position}"))?;
         variables += 1;
         match before.input(input) {
-            Some(value) => text.push_str(&value),
+            Some(value) => destination.write(input, &value, &mut text),
             None => absent += 1,
         }
     }

@@ -4,7 +4,7 @@ use super::{Exchange, configure};
 use crate::bindings::janua::policy::types::Reuse;
 use crate::{
     AbsentKey, Inputs, Missing, Number, Policy, Reference, Reply, Request, Response, Slot,
-    Subscription, Take, Verdict, value,
+    Subscription, Take, Value, Verdict, value,
 };
 
 #[derive(Deserialize)]
@@ -262,4 +262,60 @@ fn what_is_said_to_the_cache() {
     );
     let bypass = crate::CacheLookup::bypass("cookie").into_contract();
     assert_eq!(bypass.bypass.as_deref(), Some("cookie"));
+}
+
+/// Puts references into paths and queries.
+struct Rewriting {
+    name: Value<Request>,
+}
+
+impl Policy for Rewriting {
+    type Config = Config;
+
+    fn new(_: Config, subscription: &mut Subscription) -> Result<Self, String> {
+        let request = subscription.request();
+        let name = request.reference(crate::Input::Header("x-name".to_owned()));
+        Ok(Self { name: name.into() })
+    }
+
+    fn on_request(&self, _: &Inputs<Request>) -> Result<Verdict<Request>, String> {
+        let behind = |text: &str| Value::new().then(text).then(self.name.clone());
+        Ok(Verdict::proceed()
+            .set_path(behind("/files/"))
+            .set_query(behind("name="))
+            .purge(crate::Purge::url(behind("/files/?name="))))
+    }
+}
+
+#[test]
+fn what_comes_from_the_request_is_encoded_in_a_path_and_a_query() {
+    let policy = configure::<Rewriting>(CONFIG).unwrap();
+    let asked = |name| Exchange::get("https://shop.example/a").header("x-name", name);
+    let got = policy.request(&asked("../a b&c"));
+    assert_eq!(
+        got.exchange.target(),
+        "/files/..%2Fa%20b&c?name=..%2Fa%20b%26c"
+    );
+    assert_eq!(got.purges()[0].0, "url /files/?name=..%2Fa%20b%26c");
+}
+
+#[test]
+#[should_panic(expected = "dot segment")]
+fn a_dot_segment_from_the_request_is_refused() {
+    let policy = configure::<Rewriting>(CONFIG).unwrap();
+    let asked = Exchange::get("https://shop.example/a").header("x-name", "..");
+    let _refused = policy.request(&asked);
+}
+
+#[test]
+fn a_cookie_with_two_values_is_absent() {
+    let cookie = crate::Input::Cookie("a".to_owned());
+    for (line, value) in [
+        ("a=1", Some("1")),
+        ("a=1; a=1", Some("1")),
+        ("a=1; b=2; a=2", None),
+    ] {
+        let asked = Exchange::get("https://shop.example/").header("cookie", line);
+        assert_eq!(asked.input(&cookie).as_deref(), value, "{line}");
+    }
 }
