@@ -105,7 +105,7 @@ pub use reference::{FieldDoc, reference, reference_markdown};
 pub use route::{Bare, Route, UpstreamHost};
 pub use secret::{Resolved, Token, resolve_references};
 pub use server::Server;
-pub use site::{EncodedSlash, HostPattern, Site};
+pub use site::{EncodedSlash, HiddenDots, HostPattern, Site};
 pub use site_tls::{ClientAuth, ClientAuthMode, SiteTls, TlsVersion};
 pub use span::{Location, Source, SourceId, Sources, Span, Spanned};
 pub use switch::{OrFalse, Switch};

@@ -45,6 +45,11 @@ table! {
         policies: Vec<PolicyUse> = default("[]");
         /// Whether `%2F` in a path is kept as it is, or the request is refused with 400.
         encoded_slash: EncodedSlash = default("\"keep\"");
+        /// Whether a request is refused with 400 if its path hides `.` or `..` beside `%2F`,
+        /// `%5C`, `\` or `;`, as `/a/..%2Fadmin` and `/a/..;/admin` do. Some upstreams leave
+        /// `/a` there, and so the route whose policies were asked. `"keep"` passes such a path
+        /// on, for upstreams that take each segment literally.
+        hidden_dots: HiddenDots = default("\"refuse\"");
         /// The maximum size of a request body; a larger one is answered with 413. 0: no
         /// limit. Routes may override it.
         max_body: Size = default("\"1MiB\"");
@@ -142,6 +147,16 @@ words! {
         Keep = "keep",
         /// The request is answered with 400.
         Refuse = "refuse",
+    }
+}
+
+words! {
+    /// How a path with a hidden dot segment is handled.
+    pub enum HiddenDots {
+        /// The request is answered with 400.
+        Refuse = "refuse",
+        /// It is passed on.
+        Keep = "keep",
     }
 }
 

@@ -5,8 +5,16 @@
 //! rule. Percent-encoded unreserved characters are decoded, other percent-encodings are
 //! written in upper case, bytes that are not allowed in a path are percent-encoded (RFC
 //! 3986 §6.2.2), repeated slashes are merged, and dot segments are removed (§5.2.4).
+//!
+//! Some upstreams decode once more than that: they take `%2F`, `%5C` and `\` for a slash, or
+//! drop the parameters of a segment, which begin at `;`. A dot segment that only they would
+//! find is hidden to everybody else, and leads around the rules of a route: see
+//! [`Spelling::has_hidden_dots`].
 
 use crate::byte_set::ByteSet;
+use crate::percent;
+
+pub use crate::percent::hex;
 
 /// What a site does with `%2F` in a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +24,27 @@ pub enum EncodedSlash {
     Keep,
     /// The request is answered 400.
     Refuse,
+}
+
+/// What a site does with a path that has a hidden dot segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HiddenDots {
+    /// The request is answered 400.
+    #[default]
+    Refuse,
+    /// It stays as it is, and is part of its segment.
+    Keep,
+}
+
+/// What the spelling of a path may mean to an upstream that decodes more than the gateway
+/// does. A path keeps what it had in segments that a later `..` removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spelling {
+    /// It contains `%2F`.
+    pub has_encoded_slash: bool,
+    /// A segment has a part that is `.` or `..`, once it is divided at `%2F`, `%5C` and `\`, and
+    /// each part is cut at its first `;` or `%3B`: `/a/..%2Fb`, `/a/..;c/b`.
+    pub has_hidden_dots: bool,
 }
 
 /// Why a path was refused.
@@ -44,24 +73,92 @@ impl PathError {
     }
 }
 
-/// Appends the normalised form of `raw` to `out`, and returns whether `raw` contains `%2F`, even
-/// in a segment that a later `..` removes.
+/// Appends the normalised form of `raw` to `out`, and returns what is special about its
+/// spelling.
 ///
 /// # Errors
 /// See [`PathError`]. The content of `out` is then unspecified.
-pub fn normalise(raw: &[u8], out: &mut Vec<u8>) -> Result<bool, PathError> {
+pub fn normalise(raw: &[u8], out: &mut Vec<u8>) -> Result<Spelling, PathError> {
     if raw.first() != Some(&b'/') {
         return Err(PathError::NotAbsolute);
     }
     if is_plain(raw) {
         out.extend_from_slice(raw);
-        return Ok(false);
+        return Ok(Spelling::default());
     }
     // Decoding comes before removing dot segments: `%2e%2e` is `..`.
     let root = out.len();
-    let has_slash = unescape(raw, out)?;
+    let has_encoded_slash = unescape(raw, out)?;
+    let has_hidden_dots = has_hidden_dots(out.get(root..).unwrap_or_default());
     resolve(out, root)?;
-    Ok(has_slash)
+    Ok(Spelling {
+        has_encoded_slash,
+        has_hidden_dots,
+    })
+}
+
+/// Appends `value` as it is written within one segment of a path: every byte that does not
+/// stand for itself in a segment is percent-encoded. So are `%` and `/`, and `;`, at which some
+/// upstreams cut a segment. Whatever the value is, it does not end the segment; but it may be a
+/// dot segment: see [`has_dot_segment`].
+pub fn encode_segment(value: &[u8], out: &mut Vec<u8>) {
+    percent::encode(value, is_segment_byte, out);
+}
+
+/// True if a segment of the path is `.` or `..`, which [`normalise`] removes. The path need not
+/// be normalised.
+#[must_use]
+pub fn has_dot_segment(raw: &[u8]) -> bool {
+    raw.split(|&byte| byte == b'/').any(is_dots)
+}
+
+/// True for `.` and `..`, with escaped dots too.
+fn is_dots(segment: &[u8]) -> bool {
+    let mut rest = segment;
+    let mut dots = 0;
+    loop {
+        rest = match rest {
+            [b'.', rest @ ..] | [b'%', b'2', b'e' | b'E', rest @ ..] => rest,
+            _ => return rest.is_empty() && (dots == 1 || dots == 2),
+        };
+        dots += 1;
+    }
+}
+
+/// Whether an unescaped path has a hidden dot segment. The ordinary ones, which are about to
+/// be removed, are not meant.
+fn has_hidden_dots(path: &[u8]) -> bool {
+    path.split(|&byte| byte == b'/')
+        .filter(|segment| !matches!(*segment, b"." | b".."))
+        .any(|segment| {
+            let mut rest = Some(segment);
+            std::iter::from_fn(|| {
+                let (part, after) = split_at_slash(rest?);
+                rest = after;
+                Some(part)
+            })
+            .any(|part| matches!(without_parameters(part), b"." | b".."))
+        })
+}
+
+/// The part of a segment before its first encoded slash or backslash, and what follows it.
+fn split_at_slash(segment: &[u8]) -> (&[u8], Option<&[u8]>) {
+    for at in memchr::memchr_iter(b'%', segment) {
+        if let Some(b"%2F" | b"%5C") = segment.get(at..at + 3) {
+            return (segment.get(..at).unwrap_or_default(), segment.get(at + 3..));
+        }
+    }
+    (segment, None)
+}
+
+/// A segment without its parameters (RFC 3986 §3.3), which begin at `;`.
+fn without_parameters(segment: &[u8]) -> &[u8] {
+    let semicolon = memchr::memchr(b';', segment);
+    let encoded = memchr::memmem::find(segment, b"%3B");
+    let end = semicolon.into_iter().chain(encoded).min();
+    segment
+        .get(..end.unwrap_or(segment.len()))
+        .unwrap_or_default()
 }
 
 /// True if the path is certainly normalised already, which is the common case.
@@ -93,7 +190,7 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<bool, PathError> {
                     _ if is_unreserved(value) => value,
                     _ => {
                         has_slash |= value == b'/';
-                        escape(value, out);
+                        percent::escape(value, out);
                         continue;
                     }
                 }
@@ -101,7 +198,7 @@ fn unescape(raw: &[u8], out: &mut Vec<u8>) -> Result<bool, PathError> {
             _ if is_path_byte(byte) => byte,
             0 => return Err(PathError::Nul),
             _ => {
-                escape(byte, out);
+                percent::escape(byte, out);
                 continue;
             }
         };
@@ -155,22 +252,15 @@ fn put_slash(path: &mut [u8], write: usize) -> usize {
     write + 1
 }
 
-fn escape(byte: u8, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0');
-    out.extend_from_slice(&[b'%', digit(byte >> 4), digit(byte & 15)]);
-}
-
-/// The value of a hexadecimal digit.
-#[must_use]
-pub fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
-}
-
-fn is_unreserved(byte: u8) -> bool {
+/// True for the characters that never need an escape (RFC 3986 §2.3).
+pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// True for the characters of `pchar` that stand for themselves in a segment that is made of a
+/// value: all but `%` and `;`.
+fn is_segment_byte(byte: u8) -> bool {
+    is_path_byte(byte) && byte != b'/' && byte != b';'
 }
 
 /// True for the characters of `pchar` except `%`, and for the slash (RFC 3986 §3.3).
@@ -213,6 +303,7 @@ mod tests {
             ("/.well-known/x", "/.well-known/x"),
             ("/...", "/..."),
             ("/..a/b", "/..a/b"),
+            ("/a/..;x/b", "/a/..;x/b"),
         ] {
             match of(raw.as_bytes()) {
                 Ok(normal) => assert_eq!(normal, path, "{raw}"),
@@ -238,6 +329,73 @@ mod tests {
         }
     }
 
+    #[test]
+    fn hidden_dots() {
+        for (raw, is_hidden) in [
+            ("/a/..%2fadmin", true),
+            ("/a/..%2Fadmin", true),
+            ("/a%2f..", true),
+            ("/a%2f..%2fadmin", true),
+            ("/a/%2e%2e%5cadmin", true),
+            ("/a/..\\admin", true),
+            ("/a\\..", true),
+            ("/a/..;/admin", true),
+            ("/..;x=1/admin", true),
+            ("/a/%2E.;/admin", true),
+            ("/a/..%3bx/admin", true),
+            ("/a;x%2f..;y%5cadmin", true),
+            ("/a/.;x/b", true),
+            ("/a/.%2Fb", true),
+            // In a segment that is removed.
+            ("/a/..;/../b", true),
+            ("/a/../b", false),
+            ("/a/%2e%2e/b", false),
+            ("/a/./b", false),
+            ("/a%2Fb", false),
+            ("/a%2F%2Fb", false),
+            ("/a;v=../b", false),
+            ("/a;v=1/..", false),
+            ("/;/a", false),
+            ("/...;/a", false),
+            ("/..a%2Fb", false),
+            ("/a..%2Fb", false),
+            ("/.git;x%2F.b", false),
+            ("/a/%252e%252e%252fadmin", false),
+        ] {
+            let spelling = normalise(raw.as_bytes(), &mut Vec::new()).unwrap();
+            assert_eq!(spelling.has_hidden_dots, is_hidden, "{raw}");
+        }
+    }
+
+    #[test]
+    fn segments_of_values() {
+        for (value, written) in [
+            (&b"a-._~1"[..], "a-._~1"),
+            (b"!$&'()*+,=:@", "!$&'()*+,=:@"),
+            (
+                b"a/b%2f;c?d#e f\\\0\xff",
+                "a%2Fb%252f%3Bc%3Fd%23e%20f%5C%00%FF",
+            ),
+            (b"..", ".."),
+        ] {
+            let mut out = Vec::new();
+            encode_segment(value, &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), written);
+        }
+        for (path, has_dots) in [
+            ("/a/..", true),
+            ("/./a", true),
+            ("/a/%2e%2E/b", true),
+            ("/.%2e", true),
+            ("/a/...", false),
+            ("/..%2Fa", false),
+            ("/a..b", false),
+            ("/", false),
+        ] {
+            assert_eq!(has_dot_segment(path.as_bytes()), has_dots, "{path}");
+        }
+    }
+
     proptest! {
         /// Normalising twice changes nothing, and no dot segment survives.
         #[test]
@@ -248,5 +406,62 @@ mod tests {
                 prop_assert!(once.split('/').all(|segment| segment != ".." && segment != "."));
             }
         }
+
+        /// What is accepted as having no hidden dots has none, however it is decoded.
+        #[test]
+        fn no_view_has_dots(raw in "/[/.%25cCfFeE;\\\\aB3]{0,16}") {
+            let mut path = Vec::new();
+            let Ok(spelling) = normalise(raw.as_bytes(), &mut path) else {
+                return Ok(());
+            };
+            prop_assert!(!has_dot_segment(&path));
+            let path = String::from_utf8(path).unwrap();
+            for view in views(&path) {
+                let dots = view.split('/').any(|segment| segment == "." || segment == "..");
+                prop_assert!(spelling.has_hidden_dots || !dots, "{} of {}", view, path);
+            }
+        }
+
+        /// A value is one segment, unless it is a dot segment.
+        #[test]
+        fn a_value_stays_in_its_segment(value in prop::collection::vec(any::<u8>(), 0..12)) {
+            let mut raw = b"/before/".to_vec();
+            encode_segment(&value, &mut raw);
+            raw.extend_from_slice(b"/after");
+            prop_assume!(!value.contains(&0) && !value.is_empty() && !has_dot_segment(&raw));
+            let path = of(&raw).unwrap();
+            prop_assert!(path.starts_with("/before/") && path.ends_with("/after"));
+            prop_assert_eq!(path.matches('/').count(), 3);
+        }
+    }
+
+    /// The path as upstreams may read it: each of these decodings alone, and together.
+    fn views(path: &str) -> Vec<String> {
+        let without_parameters = |path: &str| {
+            let cut = |segment: &str| segment.split(';').next().unwrap().to_owned();
+            path.split('/').map(cut).collect::<Vec<_>>().join("/")
+        };
+        (0..32)
+            .map(|decodings: u32| {
+                let does = |bit: u32| decodings & (1 << bit) != 0;
+                let mut view = path.to_owned();
+                if does(0) {
+                    view = view.replace("%3B", ";");
+                }
+                if does(1) {
+                    view = without_parameters(&view);
+                }
+                if does(2) {
+                    view = view.replace("%2F", "/");
+                }
+                if does(3) {
+                    view = view.replace("%5C", "/");
+                }
+                if does(4) {
+                    view = without_parameters(&view);
+                }
+                view
+            })
+            .collect()
     }
 }

@@ -1,12 +1,12 @@
 //! Query parameters and cookies, which policies read.
 
-use crate::path::hex;
+use crate::path::is_unreserved;
+use crate::percent::{self, hex};
 
-/// The value of the first parameter with this name, not decoded. Names are decoded before
+/// The values of all parameters with this name, not decoded. Names are decoded before
 /// they are compared. A parameter without `=` has an empty value.
-#[must_use]
-pub fn parameter<'a>(query: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    query.split(|&byte| byte == b'&').find_map(|pair| {
+pub fn parameters<'a>(query: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    query.split(|&byte| byte == b'&').filter_map(move |pair| {
         let (key, value) = match memchr::memchr(b'=', pair) {
             Some(equals) => (pair.get(..equals)?, pair.get(equals + 1..)?),
             None => (pair, &[][..]),
@@ -36,14 +36,13 @@ pub fn decode(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The value of the first cookie of this name in a `Cookie` field
-/// (RFC 6265 §4.2.1), as sent.
-#[must_use]
-pub fn cookie<'a>(field: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    cookies(field, name).next()
+/// Appends `value` as the value of one parameter: every byte but letters, digits and `-._~` is
+/// percent-encoded, so that every reader decodes it to the same.
+pub fn encode(value: &[u8], out: &mut Vec<u8>) {
+    percent::encode(value, is_unreserved, out);
 }
 
-/// The values of all cookies of this name in one `Cookie` field.
+/// The values of all cookies of this name in one `Cookie` field (RFC 6265 §4.2.1), as sent.
 pub fn cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
     field.split(|&byte| byte == b';').filter_map(move |pair| {
         let equals = memchr::memchr(b'=', pair)?;
@@ -66,16 +65,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters() {
+    fn values_of_parameters() {
         let query = b"a=1&b=x%20y+z&a=2&c&%64=4&=5";
-        for (name, raw) in [
-            ("a", Some("1")),
-            ("b", Some("x%20y+z")),
-            ("c", Some("")),
-            ("d", Some("4")),
-            ("e", None),
+        for (name, expected) in [
+            ("a", &["1", "2"][..]),
+            ("b", &["x%20y+z"]),
+            ("c", &[""]),
+            ("d", &["4"]),
+            ("e", &[]),
         ] {
-            assert_eq!(parameter(query, name), raw.map(str::as_bytes), "{name}");
+            let values = parameters(query, name).map(|value| std::str::from_utf8(value).unwrap());
+            assert_eq!(values.collect::<Vec<_>>(), expected, "{name}");
         }
         let mut out = Vec::new();
         decode(b"x%20y+z%2", &mut out);
@@ -83,16 +83,28 @@ mod tests {
     }
 
     #[test]
-    fn cookies() {
+    fn an_encoded_value_is_decoded_to_itself() {
+        let value = b"a&b=c d+e#f%20;/?\0\xff";
+        let mut encoded = Vec::new();
+        encode(value, &mut encoded);
+        assert_eq!(encoded, b"a%26b%3Dc%20d%2Be%23f%2520%3B%2F%3F%00%FF");
+        let mut decoded = Vec::new();
+        decode(&encoded, &mut decoded);
+        assert_eq!(decoded, value);
+    }
+
+    #[test]
+    fn values_of_cookies() {
         let field = b"a=1; session=abc=; a=2;b = 3 ; bare";
-        for (name, value) in [
-            ("a", Some("1")),
-            ("session", Some("abc=")),
-            ("b", Some("3")),
-            ("bare", None),
-            ("c", None),
+        for (name, expected) in [
+            ("a", &["1", "2"][..]),
+            ("session", &["abc="]),
+            ("b", &["3"]),
+            ("bare", &[]),
+            ("c", &[]),
         ] {
-            assert_eq!(cookie(field, name), value.map(str::as_bytes), "{name}");
+            let values = cookies(field, name).map(|value| std::str::from_utf8(value).unwrap());
+            assert_eq!(values.collect::<Vec<_>>(), expected, "{name}");
         }
     }
 }

@@ -8,7 +8,8 @@ use crate::authority::Authority;
 use crate::fields::{Fields, Known};
 use crate::framing::Framing;
 use crate::head::{HeadError, Limits, Parsed, Table, Version, parse_error, take_fields};
-use crate::{method, path};
+use crate::method;
+use crate::path::{self, Spelling};
 
 pub use section::RequestSection;
 
@@ -37,8 +38,8 @@ pub struct RequestHead {
     pub expects_continue: bool,
     /// True if the client requests another protocol (RFC 9110 §7.8).
     pub upgrade: bool,
-    /// True if the path contains `%2F`.
-    pub has_encoded_slash: bool,
+    /// What is special about the path as it was sent.
+    pub spelling: Spelling,
     /// The protocol that an extended `CONNECT` requests, as sent (RFC 8441 §4).
     pub protocol: Option<Vec<u8>>,
 }
@@ -57,7 +58,7 @@ impl RequestHead {
         self.keep_alive = false;
         self.expects_continue = false;
         self.upgrade = false;
-        self.has_encoded_slash = false;
+        self.spelling = Spelling::default();
         self.protocol = None;
     }
 
@@ -169,7 +170,7 @@ impl RequestHead {
 
     /// Makes the one normalised path of `raw_path`.
     fn normalise_path(&mut self) -> Result<(), HeadError> {
-        self.has_encoded_slash = path::normalise(&self.raw_path, &mut self.path)
+        self.spelling = path::normalise(&self.raw_path, &mut self.path)
             .map_err(|error| HeadError::Malformed(error.words()))?;
         Ok(())
     }

@@ -5,7 +5,7 @@
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, is_proxy_address_field, list};
 use janua_http::method;
-use janua_http::{EncodedSlash, Failure, RequestHead};
+use janua_http::{Failure, RequestHead};
 
 use crate::client::{Origin, Peer};
 
@@ -62,14 +62,6 @@ pub(crate) fn clean(
     });
     forwarded(head, peer, origin);
     Ok(hop)
-}
-
-/// Refuses a path with `%2F` if the site is configured to do so.
-pub(crate) fn check_slash(head: &RequestHead, rule: EncodedSlash) -> Result<(), Failure> {
-    if head.has_encoded_slash && rule == EncodedSlash::Refuse {
-        return Err(Failure::with(Kind::BadRequest, "path has an encoded slash"));
-    }
-    Ok(())
 }
 
 /// The protocols in `Upgrade`, unless `h2c` is among them: its requests would bypass the

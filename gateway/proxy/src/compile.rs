@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use janua_compress::Compression;
 use janua_config::{self as config, Diagnostics, Loaded, Route as RouteConfig, Site as SiteConfig};
-use janua_http::EncodedSlash;
+use janua_http::{EncodedSlash, HiddenDots};
 use janua_telemetry::metrics::definitions;
 use janua_wasm::{Input, Phase, Plan, Policy};
 
 use crate::estate::Estate;
 use crate::owned::Owned;
+use crate::path_rules::PathRules;
 use crate::provision::{Bundled, Provision};
 use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
@@ -136,9 +137,15 @@ impl Compiler<'_, '_> {
             routes: routes.collect(),
             owned,
             https_redirect: self.https_redirect(site),
-            encoded_slash: match site.encoded_slash {
-                config::EncodedSlash::Keep => EncodedSlash::Keep,
-                config::EncodedSlash::Refuse => EncodedSlash::Refuse,
+            path_rules: PathRules {
+                encoded_slash: match site.encoded_slash {
+                    config::EncodedSlash::Keep => EncodedSlash::Keep,
+                    config::EncodedSlash::Refuse => EncodedSlash::Refuse,
+                },
+                hidden_dots: match site.hidden_dots {
+                    config::HiddenDots::Refuse => HiddenDots::Refuse,
+                    config::HiddenDots::Keep => HiddenDots::Keep,
+                },
             },
             stats: Arc::new(RouteStats::new(&self.estate.metrics, &name, "")),
             name,

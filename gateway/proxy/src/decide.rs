@@ -75,11 +75,10 @@ pub(crate) fn decide(
     }
     check_authority(exchange, &local, site)?;
     let matched = routed.map_err(|unrouted| unrouted.failure)?;
-    clean::check_slash(&exchange.heads.request, matched.site().encoded_slash)?;
-    matched
-        .site()
-        .owned
-        .remove_from(&mut exchange.heads.request.fields);
+    let rules = matched.site().path_rules;
+    rules.check(exchange.heads.request.spelling, Kind::BadRequest)?;
+    let owned = &matched.site().owned;
+    owned.remove_from(&mut exchange.heads.request.fields);
     receive::check_body(exchange, client)?;
     receive::allow_pauses(exchange, client, &matched);
     if matched.route().caches {

@@ -9,8 +9,9 @@ use ipnet::IpNet;
 use janua_http::fields::Known;
 use janua_http::query;
 use janua_http::{RequestHead, ResponseHead};
-use janua_wasm::{Facts, Input, PrefixLengths};
+use janua_wasm::{Facts, Input, PrefixLengths, Single};
 
+use crate::caching::prefixed;
 use crate::client::{Origin, Peer};
 use crate::variables::Variables;
 
@@ -138,7 +139,9 @@ impl Facts for View<'_> {
                 Some(cookie) => cookie,
                 None => return false,
             },
-            Input::CookiePresent(name) => return mark(self.cookie(name).is_some(), out),
+            Input::CookiePresent(name) => {
+                return mark(self.cookies(name).next().is_some(), out);
+            }
             Input::QueryParameter(name) => return self.parameter(name, out),
             Input::QueryParameterBase64(name) => {
                 let plain = Input::QueryParameter(name.clone());
@@ -194,6 +197,46 @@ impl Facts for View<'_> {
         };
         out.extend_from_slice(value);
         true
+    }
+
+    /// A field of a response is the upstream's, and lines of `Cookie` make up one value (RFC
+    /// 9113 §8.2.3): neither is conflicting.
+    fn single(&self, input: &Input, out: &mut Vec<u8>) -> Single {
+        let sole = match input {
+            Input::Header(name) if &**name != "cookie" => {
+                sole(self.request.fields.get_all(name.as_bytes()))
+            }
+            Input::RawQueryParameter(name) => sole(self.raw_parameters(name)),
+            Input::QueryParameter(name) => return self.single_parameter(name, out),
+            _ => {
+                return match self.input(input, out) {
+                    true => Single::Present,
+                    false => Single::Absent,
+                };
+            }
+        };
+        if let Ok(Some(value)) = sole {
+            out.extend_from_slice(value);
+        }
+        match sole {
+            Ok(None) => Single::Absent,
+            Ok(Some(_)) => Single::Present,
+            Err(Conflict) => Single::Conflicting,
+        }
+    }
+}
+
+/// Values of which there should be one differ.
+struct Conflict;
+
+/// The one value of these; none if there is none.
+fn sole<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, Conflict> {
+    let Some(first) = values.next() else {
+        return Ok(None);
+    };
+    match values.all(|other| other == first) {
+        true => Ok(Some(first)),
+        false => Err(Conflict),
     }
 }
 
@@ -255,27 +298,63 @@ impl View<'_> {
         true
     }
 
-    /// True if the request has several cookies of this name.
-    pub(crate) fn repeats_cookie(&self, name: &str) -> bool {
-        let lines = self.request.fields.get_all(b"cookie");
-        lines
-            .flat_map(|line| query::cookies(line, name))
-            .nth(1)
-            .is_some()
+    /// Adds all cookies to a part of the cache key if the input is a cookie that was sent more
+    /// than once: policies may see none, and upstreams differ in which one they read.
+    pub(crate) fn repeated_cookies(&self, input: &Input, key: &mut Vec<u8>) {
+        if let Input::Cookie(name) = input
+            && self.cookies(name).nth(1).is_some()
+        {
+            for line in self.request.fields.get_all(b"cookie") {
+                prefixed(key, Some(line));
+            }
+        }
     }
 
+    fn cookies<'n>(&self, name: &'n str) -> impl Iterator<Item = &[u8]> + use<'_, 'n> {
+        let lines = self.request.fields.get_all(b"cookie");
+        lines.flat_map(move |line| query::cookies(line, name))
+    }
+
+    /// None if there are several that differ. Any host of the same domain can set a cookie
+    /// for all of them, and the browser sends both (RFC 6265 §8.6): neither may such a host
+    /// choose which one a policy reads, nor have the request refused.
     fn cookie(&self, name: &str) -> Option<&[u8]> {
-        let mut lines = self.request.fields.get_all(b"cookie");
-        lines.find_map(|line| query::cookie(line, name))
+        sole(self.cookies(name)).ok().flatten()
+    }
+
+    fn raw_parameters<'n>(&self, name: &'n str) -> impl Iterator<Item = &[u8]> + use<'_, 'n> {
+        let query = self.request.query.as_deref();
+        query
+            .into_iter()
+            .flat_map(move |query| query::parameters(query, name))
     }
 
     fn raw_parameter(&self, name: &str) -> Option<&[u8]> {
-        query::parameter(self.request.query.as_deref()?, name)
+        self.raw_parameters(name).next()
     }
 
     fn parameter(&self, name: &str, out: &mut Vec<u8>) -> bool {
         let value = self.raw_parameter(name);
         value.map(|value| query::decode(value, out)).is_some()
+    }
+
+    /// Values that differ only in how they are encoded are the same.
+    fn single_parameter(&self, name: &str, out: &mut Vec<u8>) -> Single {
+        let mut values = self.raw_parameters(name);
+        let Some(first) = values.next() else {
+            return Single::Absent;
+        };
+        let start = out.len();
+        query::decode(first, out);
+        let mut other = Vec::new();
+        for value in values {
+            other.clear();
+            query::decode(value, &mut other);
+            if out.get(start..) != Some(&*other) {
+                return Single::Conflicting;
+            }
+        }
+        Single::Present
     }
 
     fn status(&self, out: &mut Vec<u8>) -> bool {
@@ -334,6 +413,11 @@ mod tests {
     use janua_wasm::{Edit, Value, Verdict};
 
     fn ask(text: &str, input: &Input) -> Option<String> {
+        let mut out = Vec::new();
+        with_view(text, |view| view.input(input, &mut out)).then(|| String::from_utf8(out).unwrap())
+    }
+
+    fn with_view<R>(text: &str, then: impl FnOnce(&View<'_>) -> R) -> R {
         let mut request = RequestHead::default();
         let limits = Limits {
             bytes: 4096,
@@ -372,9 +456,56 @@ mod tests {
             site: "site",
             route: "/api/",
         };
-        let mut out = Vec::new();
-        view.input(input, &mut out)
-            .then(|| String::from_utf8(out).unwrap())
+        then(&view)
+    }
+
+    #[test]
+    fn one_value_of_what_comes_several_times() {
+        let text = "GET /?k=%61&k=a&l=1&l=2&m=3&m=%33 HTTP/1.1\r\nHost: a\r\nX-One: 1\r\n\
+                    X-Same: 1\r\nX-Same: 1\r\nX-Two: 1\r\nX-Two: 2\r\nCookie: a=1; b=1; b=2\r\n\
+                    Cookie: a=1; c=1\r\nCookie: c=2\r\n\r\n";
+        let name = |name: &str| -> Box<str> { name.into() };
+        let (absent, conflict) = (Ok(None), Err(()));
+        let one = |value: &str| Ok(Some(value.to_owned()));
+        for (input, expected) in [
+            (Input::Header(name("x-one")), one("1")),
+            (Input::Header(name("x-same")), one("1")),
+            (Input::Header(name("x-two")), conflict.clone()),
+            (Input::Header(name("x-none")), absent.clone()),
+            (
+                Input::Header(name("cookie")),
+                one("a=1; b=1; b=2; a=1; c=1; c=2"),
+            ),
+            (Input::QueryParameter(name("k")), one("a")),
+            (Input::QueryParameter(name("l")), conflict.clone()),
+            (Input::QueryParameter(name("n")), absent.clone()),
+            (Input::RawQueryParameter(name("m")), conflict),
+            (Input::Cookie(name("a")), one("1")),
+            (Input::Cookie(name("b")), absent.clone()),
+            (Input::Cookie(name("c")), absent),
+            (Input::CookiePresent(name("b")), one("1")),
+            (Input::Path, one("/")),
+        ] {
+            let mut out = Vec::new();
+            let single = with_view(text, |view| view.single(&input, &mut out));
+            let got = match single {
+                Single::Absent => Ok(None),
+                Single::Present => Ok(Some(String::from_utf8(out).unwrap())),
+                Single::Conflicting => Err(()),
+            };
+            assert_eq!(got, expected, "{input}");
+        }
+        // What is not sensitive is read as before.
+        assert_eq!(
+            ask(text, &Input::Header(name("x-two"))).as_deref(),
+            Some("1, 2")
+        );
+        assert_eq!(
+            ask(text, &Input::QueryParameter(name("l"))).as_deref(),
+            Some("1")
+        );
+        // A cookie is always sensitive.
+        assert_eq!(ask(text, &Input::Cookie(name("b"))), None);
     }
 
     #[test]

@@ -79,6 +79,7 @@ mod min_rate;
 mod opening;
 mod outgoing;
 mod owned;
+mod path_rules;
 mod policies;
 mod provision;
 mod proxy_header;

@@ -128,7 +128,7 @@ impl Prepared {
     pub(crate) fn new(verdict: &Verdict, policy: &str, buckets: &Buckets) -> Self {
         let mut has_variables = false;
         let mut literals = 0;
-        verdict.for_each_value(|value| match value {
+        verdict.for_each_value(|_, value| match value {
             Value::Parts(_) => has_variables = true,
             Value::Literal(text) => literals += text.len(),
         });

@@ -72,7 +72,8 @@ struct Decided<'a> {
 /// the earlier ones have edited it. `Some` is a response that a policy generated.
 ///
 /// # Errors
-/// A policy that is not skipped failed, or an input of a policy is not UTF-8.
+/// A policy that is not skipped failed, or cannot be asked about the request (see
+/// [`janua_wasm::BadInput`]).
 pub(crate) fn request_phase(
     exchange: &mut Exchange,
     matched: &Matched,
@@ -315,10 +316,7 @@ fn decide(
     };
     match decision {
         Decision::Verdict { verdict, .. } => Ok(Some(verdict)),
-        Decision::NotUtf8(input) => Err(Failure::with(
-            Kind::PolicyInput,
-            format!("{input} is not UTF-8"),
-        )),
+        Decision::BadInput(bad) => Err(verdict::bad_input(&bad)),
         Decision::Failed(failure) => {
             let worker_policy = local.worker.borrow();
             let policy = worker_policy.policy();

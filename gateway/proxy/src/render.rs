@@ -7,7 +7,8 @@ use std::fmt;
 use std::ops::Range;
 
 use janua_http::fields::is_field_value;
-use janua_wasm::{Facts, Part, Plan, Value};
+use janua_http::{path, query};
+use janua_wasm::{BadInput, Destination, Facts, Input, Part, Plan, Single, Value};
 
 use crate::local_policy::MAX_VALUES;
 
@@ -23,6 +24,17 @@ pub(crate) struct Rendered {
     values: Vec<Option<Range<usize>>>,
     /// The size of the literals, which are not in the arena.
     literals: usize,
+    /// An input that is about to be encoded.
+    plain: Vec<u8>,
+}
+
+/// Why a verdict cannot be rendered for a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unrendered {
+    /// It renders to more than it may.
+    TooLarge(TooLarge),
+    /// A value has an input that the request does not have in a usable form.
+    BadInput(BadInput),
 }
 
 /// A verdict renders to more than it may.
@@ -44,7 +56,7 @@ impl Rendered {
 
     /// Frees the memory that an unusually large verdict took.
     pub(crate) fn shrink(&mut self) {
-        if self.arena.capacity() > KEPT {
+        if self.arena.capacity() > KEPT || self.plain.capacity() > KEPT {
             *self = Self::default();
         }
     }
@@ -53,13 +65,15 @@ impl Rendered {
     /// itself.
     ///
     /// # Errors
-    /// The value is too large. Then no more than one input beyond the bound was copied.
+    /// The value is too large; then no more than one input beyond the bound was copied. Or a
+    /// sensitive input or reference has several values.
     pub(crate) fn push(
         &mut self,
         value: &Value,
+        mut destination: Destination,
         plan: &Plan,
         facts: &dyn Facts,
-    ) -> Result<(), TooLarge> {
+    ) -> Result<(), Unrendered> {
         let parts = match value {
             Value::Literal(text) => {
                 self.literals += text.len();
@@ -71,16 +85,46 @@ impl Rendered {
         let start = self.arena.len();
         let mut is_present = false;
         for part in parts {
-            let input = match part {
+            let (inputs, sensitive, at) = match part {
                 Part::Literal(text) => {
                     self.check(start, text.len())?;
+                    if destination == Destination::Url && text.contains(&b'?') {
+                        destination = Destination::Query;
+                    }
                     self.arena.extend_from_slice(text);
                     continue;
                 }
-                Part::Input(at) => plan.inputs.get(usize::from(*at)),
-                Part::Reference(at) => plan.references.get(usize::from(*at)),
+                Part::Input(at) => (&plan.inputs, &plan.sensitive, usize::from(*at)),
+                Part::Reference(at) => (
+                    &plan.references,
+                    &plan.sensitive_references,
+                    usize::from(*at),
+                ),
             };
-            is_present |= input.is_some_and(|input| facts.input(input, &mut self.arena));
+            let Some(input) = inputs.get(at) else {
+                continue;
+            };
+            let encode = encoding(input, destination);
+            let out = match encode {
+                None => &mut self.arena,
+                Some(_) => &mut self.plain,
+            };
+            let single = match sensitive.get(at) {
+                Some(true) => facts.single(input, out),
+                _ if facts.input(input, out) => Single::Present,
+                _ => Single::Absent,
+            };
+            if let Some(encode) = encode {
+                encode(&self.plain, &mut self.arena);
+                self.plain.clear();
+            }
+            match single {
+                Single::Absent => {}
+                Single::Present => is_present = true,
+                Single::Conflicting => {
+                    return Err(Unrendered::BadInput(BadInput::Conflicting(input.clone())));
+                }
+            }
             self.check(start, 0)?;
         }
         self.values
@@ -89,12 +133,12 @@ impl Rendered {
     }
 
     /// Checks that the value that begins at `start` has room for so many more bytes.
-    fn check(&self, start: usize, more: usize) -> Result<(), TooLarge> {
+    fn check(&self, start: usize, more: usize) -> Result<(), Unrendered> {
         let len = self.arena.len() + more;
         if len - start > MAX_VALUE {
-            Err(TooLarge::Value)
+            Err(Unrendered::TooLarge(TooLarge::Value))
         } else if len + self.literals > MAX_VALUES {
-            Err(TooLarge::Values)
+            Err(Unrendered::TooLarge(TooLarge::Values))
         } else {
             Ok(())
         }
@@ -135,81 +179,27 @@ impl fmt::Display for TooLarge {
     }
 }
 
+/// Appends a value in its encoded form.
+type Encode = fn(&[u8], &mut Vec<u8>);
+
+/// How an input is encoded; `None` if it is written as it is, because it is such a thing as the
+/// value becomes. In a path everything else is a part of a segment: what a client sends never
+/// begins another one. In a query it is the value of a parameter.
+fn encoding(input: &Input, destination: Destination) -> Option<Encode> {
+    match (destination, input) {
+        (Destination::Text, _)
+        | (Destination::Path | Destination::Url, Input::Path | Input::OriginalPath)
+        | (Destination::Query, Input::Query | Input::OriginalQuery | Input::RawQueryParameter(_)) => {
+            None
+        }
+        (Destination::Path | Destination::Url, _) => Some(path::encode_segment),
+        (Destination::Query, _) => Some(query::encode),
+    }
+}
+
 /// A value is not valid where the verdict puts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unfit;
 
 #[cfg(test)]
-mod tests {
-    use janua_wasm::Input;
-
-    use super::*;
-
-    /// Every input has this many bytes.
-    struct Long(usize);
-
-    impl Facts for Long {
-        fn input(&self, _: &Input, out: &mut Vec<u8>) -> bool {
-            out.resize(out.len() + self.0, b'a');
-            true
-        }
-    }
-
-    fn plan() -> Plan {
-        Plan::new(vec![Input::Path], Vec::new(), &[]).unwrap()
-    }
-
-    /// An input so many times.
-    fn repeated(times: usize) -> Value {
-        Value::Parts(vec![Part::Input(0); times].into())
-    }
-
-    fn render(values: &[Value], facts: &Long) -> (Result<(), TooLarge>, Rendered) {
-        let mut rendered = Rendered::default();
-        let mut values = values.iter();
-        let result = values.try_for_each(|value| rendered.push(value, &plan(), facts));
-        (result, rendered)
-    }
-
-    #[test]
-    fn a_verdict_is_rendered_within_bounds() {
-        let literal = |len| Value::Literal(vec![b'a'; len].into());
-        let within = |len| vec![repeated(len / 1024)];
-        let table = [
-            (within(MAX_VALUE), Ok(())),
-            (within(MAX_VALUE + 1024), Err(TooLarge::Value)),
-            (vec![repeated(64); 4], Ok(())),
-            (vec![repeated(51); 6], Err(TooLarge::Values)),
-            (vec![repeated(1); 256], Ok(())),
-            (vec![repeated(1); 257], Err(TooLarge::Values)),
-            (vec![literal(8 * 1024); 32], Ok(())),
-            (vec![literal(8 * 1024); 33], Err(TooLarge::Values)),
-            (
-                vec![literal(MAX_VALUES), repeated(1)],
-                Err(TooLarge::Values),
-            ),
-        ];
-        for (values, expected) in table {
-            assert_eq!(render(&values, &Long(1024)).0, expected, "{}", values.len());
-        }
-    }
-
-    /// What the largest verdict of the contract makes of a field of 30 KB would be 491 MB.
-    #[test]
-    fn the_bound_is_checked_before_memory_is_taken() {
-        let (result, mut rendered) = render(&vec![repeated(64); 256], &Long(30_000));
-        assert_eq!(result, Err(TooLarge::Value));
-        assert!(rendered.arena.capacity() <= 2 * (MAX_VALUE + 30_000));
-        rendered.shrink();
-        assert_eq!(rendered.arena.capacity(), 0);
-    }
-
-    #[test]
-    fn memory_of_usual_size_is_kept() {
-        let (result, mut rendered) = render(&[repeated(3)], &Long(1024));
-        assert_eq!(result, Ok(()));
-        rendered.shrink();
-        rendered.clear();
-        assert!(rendered.arena.capacity() >= 3 * 1024);
-    }
-}
+mod tests;

@@ -12,11 +12,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::path_rules::PathRules;
 use ipnet::IpNet;
 use janua_compress::Compression;
 use janua_config::Diagnostic;
 use janua_files::Root;
-use janua_http::EncodedSlash;
 use janua_http::head::Limits;
 use janua_router::Router;
 use janua_telemetry::metrics::Counter;
@@ -174,7 +174,7 @@ impl Listener {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) name: Arc<str>,
-    pub(crate) encoded_slash: EncodedSlash,
+    pub(crate) path_rules: PathRules,
     /// The request fields that its policies own.
     pub(crate) owned: Owned,
     /// Where requests without TLS are sent; none if they are answered.

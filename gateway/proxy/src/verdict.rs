@@ -4,12 +4,13 @@ use janua_http::failure::Kind;
 use janua_http::fields::Fields;
 use janua_http::{Failure, RequestHead, ResponseHead, path};
 use janua_wasm::{
-    AbsentKey, Buckets, Charge, Edit, Plan, Reply, Take, TakeOutcome, Value, Verdict,
+    AbsentKey, BadInput, Buckets, Charge, Edit, Plan, Reply, Take, TakeOutcome, Value, Verdict,
 };
 
 use crate::facts::{Original, View};
+use crate::path_rules::PathRules;
 use crate::quotas::{Quota, Quotas};
-use crate::render::{Rendered, TooLarge, Unfit};
+use crate::render::{Rendered, Unfit, Unrendered};
 
 /// Name and value of a field.
 pub(crate) type Line = (Box<[u8]>, Box<[u8]>);
@@ -26,30 +27,67 @@ pub(crate) struct Made {
 /// change what an effect or a reply of the same verdict refers to.
 ///
 /// # Errors
-/// The values are too large.
+/// The values are too large, or one has an input that the request does not have in a usable
+/// form.
 pub(crate) fn render(
     verdict: &Verdict,
     plan: &Plan,
     view: &View<'_>,
     rendered: &mut Rendered,
-) -> Result<(), TooLarge> {
+) -> Result<(), Unrendered> {
     rendered.clear();
     let mut result = Ok(());
-    verdict.for_each_value(|value| {
+    verdict.for_each_value(|destination, value| {
         if result.is_ok() {
-            result = rendered.push(value, plan, view);
+            result = rendered.push(value, destination, plan, view);
         }
     });
     result
 }
 
-/// Makes the edits of the request phase.
+/// The failure of a request for which a verdict of this policy cannot be rendered.
+pub(crate) fn unrendered(unrendered: &Unrendered, policy: &str) -> Failure {
+    match unrendered {
+        Unrendered::BadInput(bad) => bad_input(bad),
+        Unrendered::TooLarge(too_large) => Failure::with(
+            Kind::PolicyInput,
+            format!("the policy `{policy}` makes {too_large} of it"),
+        ),
+    }
+}
+
+/// The failure of a request that a policy cannot be asked about.
+pub(crate) fn bad_input(bad: &BadInput) -> Failure {
+    Failure::with(Kind::PolicyInput, bad.to_string())
+}
+
+/// The normalised path that a policy asks for. What it makes of inputs has no dot segments,
+/// so that it stays below the text in front of the first input.
+///
+/// # Errors
+/// It is no path, has dot segments although it is made of inputs, or is refused by the site.
+pub(crate) fn new_path(value: &Value, raw: &[u8], rules: PathRules) -> Result<Vec<u8>, Failure> {
+    if matches!(value, Value::Parts(_)) && path::has_dot_segment(raw) {
+        return Err(Failure::with(
+            Kind::PolicyInput,
+            "path that a policy makes of inputs has a dot segment",
+        ));
+    }
+    let mut normalised = Vec::with_capacity(raw.len());
+    let spelling = path::normalise(raw, &mut normalised)
+        .map_err(|error| Failure::with(Kind::PolicyInput, error.words()))?;
+    rules.check(spelling, Kind::PolicyInput)?;
+    Ok(normalised)
+}
+
+/// Makes the edits of the request phase, on a site with these rules.
 ///
 /// # Errors
 /// A value is not valid in a head.
 pub(crate) fn edit_request(
     verdict: &Verdict,
     rendered: &Rendered,
+    rules: PathRules,
     head: &mut RequestHead,
     original: &mut Option<Original>,
 ) -> Result<(), Failure> {
@@ -59,9 +97,7 @@ pub(crate) fn edit_request(
             Edit::SetPath(value) => {
                 keep_original(head, original);
                 let raw = rendered.get(place, value).ok_or(Unfit).map_err(unfit)?;
-                head.path.clear();
-                path::normalise(raw, &mut head.path)
-                    .map_err(|error| Failure::with(Kind::PolicyInput, error.words()))?;
+                head.path = new_path(value, raw, rules)?;
             }
             Edit::SetQuery(value) => {
                 keep_original(head, original);

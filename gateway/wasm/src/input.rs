@@ -178,12 +178,33 @@ impl fmt::Display for Input {
     }
 }
 
+/// Whether an exchange has one value of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Single {
+    /// It has none.
+    Absent,
+    /// It has one, or the same several times.
+    Present,
+    /// It has several that differ. Which of them another reader would take is not known.
+    Conflicting,
+}
+
 /// Gives the values of the inputs of an exchange.
 pub trait Facts {
     /// Appends the value of an input to `out` and returns true, or appends nothing and
     /// returns false if it is absent. Never called with [`Input::Now`], which is an
     /// argument of [`WorkerPolicy::decide`](crate::WorkerPolicy::decide).
     fn input(&self, input: &Input, out: &mut Vec<u8>) -> bool;
+
+    /// The same for a sensitive input. If it is a field or parameter that the client sent
+    /// several times, the values are not joined, and none is chosen: they are equal, or
+    /// conflicting. What `out` gets then is unspecified.
+    fn single(&self, input: &Input, out: &mut Vec<u8>) -> Single {
+        match self.input(input, out) {
+            true => Single::Present,
+            false => Single::Absent,
+        }
+    }
 }
 
 /// The time of a decision.

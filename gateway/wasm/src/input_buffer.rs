@@ -1,9 +1,10 @@
-//! Collects the inputs of a call and checks that they are UTF-8.
+//! Collects the inputs of a call and checks that a policy can take them.
 
+use std::fmt;
 use std::io::Write as _;
 use std::ops::Range;
 
-use crate::input::{Facts, Input, Now};
+use crate::input::{Facts, Input, Now, Phase, Single};
 use crate::plan::{MAX_INPUTS, Plan};
 
 /// A buffer with more capacity than this is given back after use: hardly any request needs
@@ -17,6 +18,28 @@ pub(crate) fn shrink(buffer: &mut Vec<u8>) {
     }
 }
 
+/// Why a request has no value of an input that a policy could take: it is answered 400.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadInput {
+    /// The value is not UTF-8.
+    NotUtf8(Input),
+    /// The input is sensitive, and comes several times with different values: the upstream
+    /// might take another one than the policy has checked.
+    Conflicting(Input),
+}
+
+/// For the access log: without the value.
+impl fmt::Display for BadInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUtf8(input) => write!(f, "{input} is not UTF-8"),
+            Self::Conflicting(input) => {
+                write!(f, "{input} comes several times with different values")
+            }
+        }
+    }
+}
+
 /// The inputs of a call as text. The buffers are reused for each call.
 #[derive(Default)]
 pub(crate) struct InputBuffer {
@@ -25,27 +48,43 @@ pub(crate) struct InputBuffer {
 }
 
 impl InputBuffer {
-    /// Collects the inputs. An error is the first input that is not UTF-8.
-    pub(crate) fn fill(&mut self, plan: &Plan, facts: &dyn Facts, now: Now) -> Result<(), Input> {
+    /// Collects the inputs. An error is about the first one that a policy cannot take. A value
+    /// of the response that is not UTF-8 is absent: the client has not sent it.
+    pub(crate) fn fill(
+        &mut self,
+        plan: &Plan,
+        facts: &dyn Facts,
+        now: Now,
+    ) -> Result<(), BadInput> {
         self.text.clear();
         self.ranges.clear();
-        for input in &plan.inputs {
+        for (input, &is_sensitive) in plan.inputs.iter().zip(&plan.sensitive) {
             let start = self.text.len();
-            let present = if *input == Input::Now {
+            let is_present = if *input == Input::Now {
                 // Writing to a Vec does not fail.
                 write!(self.text, "{}", now.unix_seconds).is_ok()
+            } else if is_sensitive {
+                match facts.single(input, &mut self.text) {
+                    Single::Absent => false,
+                    Single::Present => true,
+                    Single::Conflicting => return Err(BadInput::Conflicting(input.clone())),
+                }
             } else {
                 facts.input(input, &mut self.text)
             };
             let range = start..self.text.len();
-            let valid = self
+            let is_text = self
                 .text
                 .get(range.clone())
                 .is_some_and(|bytes| std::str::from_utf8(bytes).is_ok());
-            if !valid {
-                return Err(input.clone());
+            if is_text {
+                self.ranges.push(is_present.then_some(range));
+            } else if input.is_known_in(Phase::Request) {
+                return Err(BadInput::NotUtf8(input.clone()));
+            } else {
+                self.text.truncate(start);
+                self.ranges.push(None);
             }
-            self.ranges.push(present.then_some(range));
         }
         Ok(())
     }

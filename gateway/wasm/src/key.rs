@@ -10,7 +10,7 @@ use std::hash::Hasher as _;
 
 use siphasher::sip128::{Hasher128 as _, SipHasher24};
 
-use crate::input::{Facts, Input};
+use crate::input::{Facts, Input, Single};
 use crate::input_buffer::shrink;
 use crate::plan::Plan;
 
@@ -34,10 +34,12 @@ impl KeyWriter {
         }
     }
 
-    /// Writes the key of an exchange. `None` if it is longer than [`MAX_KEY`].
+    /// Writes the key of an exchange. `None` if it is longer than [`MAX_KEY`], or if a
+    /// sensitive input has several values, for which no verdict is ever remembered.
     pub(crate) fn write(&mut self, plan: &Plan, facts: &dyn Facts) -> Option<&[u8]> {
         let Self { mac, key, secret } = self;
         key.clear();
+        shrink(secret);
         for (input, &sensitive) in plan.inputs.iter().zip(&plan.sensitive) {
             if *input == Input::Now {
                 continue;
@@ -46,14 +48,16 @@ impl KeyWriter {
             key.extend_from_slice(&[0; 5]);
             let present = if sensitive {
                 secret.clear();
-                let present = facts.input(input, secret);
-                if present {
-                    let mut mac = *mac;
-                    mac.write(secret);
-                    key.extend_from_slice(&mac.finish128().as_bytes());
+                match facts.single(input, secret) {
+                    Single::Absent => false,
+                    Single::Present => {
+                        let mut mac = *mac;
+                        mac.write(secret);
+                        key.extend_from_slice(&mac.finish128().as_bytes());
+                        true
+                    }
+                    Single::Conflicting => return None,
                 }
-                shrink(secret);
-                present
             } else {
                 facts.input(input, key)
             };
@@ -134,6 +138,28 @@ mod tests {
         let written = key(&[None, Some(b"Bearer hunter2".to_vec()), None]);
         assert!(!written.windows(7).any(|window| window == b"hunter2"));
         assert_eq!(written.len(), 3 * 5 + 16);
+    }
+
+    /// A request with two values must not find the verdict about one of them.
+    #[test]
+    fn there_is_no_key_of_conflicting_values() {
+        struct Conflict;
+        impl Facts for Conflict {
+            fn input(&self, _: &Input, _: &mut Vec<u8>) -> bool {
+                false
+            }
+
+            fn single(&self, _: &Input, out: &mut Vec<u8>) -> Single {
+                out.extend_from_slice(b"first");
+                Single::Conflicting
+            }
+        }
+        let field = vec![Input::Header("x-key".into())];
+        for (sensitive, has_key) in [(&[0][..], false), (&[], true)] {
+            let plan = Plan::new(field.clone(), Vec::new(), sensitive).unwrap();
+            let mut writer = KeyWriter::new(&[0; 16]);
+            assert_eq!(writer.write(&plan, &Conflict).is_some(), has_key);
+        }
     }
 
     #[test]

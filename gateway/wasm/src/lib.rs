@@ -70,15 +70,16 @@ pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
 pub use grants::{GrantName, MissingGrants, Secrets, grant_name};
 pub use host::WorkerHost;
-pub use input::{Facts, Input, Lookup, Now, Phase, PrefixLengths};
+pub use input::{Facts, Input, Lookup, Now, Phase, PrefixLengths, Single};
+pub use input_buffer::BadInput;
 pub use permission::FieldPattern;
 pub use places::{Place, Places};
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
 pub use said::is_hidden;
 pub use verdict::{
-    AbsentKey, Annotation, CacheLookup, CacheRule, Charge, Concurrency, Cost, Edit, Effect,
-    Outcome, ParameterName, Part, Purge, PurgeScope, QueryKey, Reply, Storage, Take, TokenBucket,
-    Value, Verdict,
+    AbsentKey, Annotation, CacheLookup, CacheRule, Charge, Concurrency, Cost, Destination, Edit,
+    Effect, Outcome, ParameterName, Part, Purge, PurgeScope, QueryKey, Reply, Storage, Take,
+    TokenBucket, Value, Verdict,
 };
 pub use worker::{Decision, WorkerPolicy};

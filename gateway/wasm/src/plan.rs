@@ -18,6 +18,9 @@ pub struct Plan {
     /// Whether the input at the same position is sensitive: declared so by the policy,
     /// or a credential.
     pub sensitive: Vec<bool>,
+    /// Whether the reference at the same position is sensitive: a credential, or the same as
+    /// a sensitive input.
+    pub sensitive_references: Vec<bool>,
     pub(crate) may: May,
 }
 
@@ -58,7 +61,15 @@ impl Plan {
                 }
             }
         }
+        let is_secret_input = |input| {
+            let mut inputs = inputs.iter().zip(&secret);
+            inputs.any(|(other, is_secret)| *is_secret && other == input)
+        };
         Ok(Self {
+            sensitive_references: references
+                .iter()
+                .map(|input| input.is_credential() || is_secret_input(input))
+                .collect(),
             inputs,
             references,
             sensitive: secret,
@@ -134,5 +145,18 @@ impl May {
     fn edits(&self, name: &str, field: impl Fn(&Permission) -> Option<&FieldPattern>) -> bool {
         let mut fields = self.0.iter().filter_map(field);
         fields.any(|field| field.matches(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_as_sensitive_as_the_input() {
+        let field = |name: &str| Input::Header(name.into());
+        let references = vec![field("x-key"), field("x-other"), field("authorization")];
+        let plan = Plan::new(vec![field("x-other"), field("x-key")], references, &[1]).unwrap();
+        assert_eq!(plan.sensitive_references, [true, false, true]);
     }
 }

@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use crate::input::{Input, Phase};
+use crate::input::Phase;
 use crate::permission::Permission;
 use crate::plan::Plan;
 use crate::said::is_hidden;
@@ -192,8 +192,7 @@ impl Rules<'_> {
             Part::Literal(_) => false,
             Part::Input(at) => self.plan.sensitive.get(usize::from(*at)) == Some(&true),
             Part::Reference(at) => {
-                let input = self.plan.references.get(usize::from(*at));
-                input.is_some_and(Input::is_credential)
+                self.plan.sensitive_references.get(usize::from(*at)) == Some(&true)
             }
         })
     }

@@ -49,20 +49,24 @@ impl Verdict {
     /// Visits all values in order: those of the edits, of the response's edits, of the
     /// annotations, of the effects, then of the outcome. The proxy renders them before it
     /// carries out the first edit, and finds a rendered value by its index in this order.
-    pub fn for_each_value(&self, mut visit: impl FnMut(&Value)) {
-        let edits = self.edits.iter().chain(&self.response_edits);
-        edits.filter_map(Edit::value).for_each(&mut visit);
-        let annotations = self.annotations.iter();
-        annotations
-            .map(|annotation| &annotation.value)
-            .for_each(&mut visit);
+    pub fn for_each_value(&self, mut visit: impl FnMut(Destination, &Value)) {
+        for edit in self.edits.iter().chain(&self.response_edits) {
+            if let Some(value) = edit.value() {
+                visit(edit.destination(), value);
+            }
+        }
+        for annotation in &self.annotations {
+            visit(Destination::Text, &annotation.value);
+        }
         for effect in &self.effects {
             effect.for_each_value(&mut visit);
         }
         match &self.outcome {
             Outcome::Proceed => {}
-            Outcome::Respond(reply) => reply.values().for_each(visit),
-            Outcome::Serve(path) => visit(path),
+            Outcome::Respond(reply) => reply
+                .values()
+                .for_each(|value| visit(Destination::Text, value)),
+            Outcome::Serve(path) => visit(Destination::Path, path),
         }
     }
 
@@ -169,6 +173,20 @@ fn count_values(edits: &[Edit]) -> usize {
     edits.iter().filter_map(Edit::value).count()
 }
 
+/// What a value becomes, which decides how the inputs and references in it are written:
+/// in a path or a query they are data, and none of their characters may have a meaning there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Destination {
+    /// The value of a field, a key, a tag: as they are.
+    Text,
+    /// A path, in which each is one segment or a part of one, but for those that are paths.
+    Path,
+    /// A query, in which each is the value of one parameter, but for those that are queries.
+    Query,
+    /// A path, and behind the first `?` of a literal a query.
+    Url,
+}
+
 /// A value: a literal, or parts that depend on the request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Value {
@@ -246,6 +264,14 @@ impl Edit {
             | Self::SetPath(value)
             | Self::SetQuery(value) => Some(value),
             Self::RemoveHeader(_) | Self::SetStatus(_) => None,
+        }
+    }
+
+    fn destination(&self) -> Destination {
+        match self {
+            Self::SetPath(_) => Destination::Path,
+            Self::SetQuery(_) => Destination::Query,
+            _ => Destination::Text,
         }
     }
 

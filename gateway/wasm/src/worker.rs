@@ -18,8 +18,8 @@ use crate::counters::Counters;
 use crate::cpu_share::CpuShare;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::{Slot, WorkerHost};
-use crate::input::{Facts, Input, Now, Phase};
-use crate::input_buffer::InputBuffer;
+use crate::input::{Facts, Now, Phase};
+use crate::input_buffer::{BadInput, InputBuffer};
 use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
 use crate::plan::Plan;
@@ -37,8 +37,8 @@ pub enum Decision {
         /// Whether it was reused.
         reused: bool,
     },
-    /// This declared input is not UTF-8: the request is answered 400.
-    NotUtf8(Input),
+    /// A declared input cannot be passed to the policy: the request is answered 400.
+    BadInput(BadInput),
     /// The call failed; [`Policy::on_error`] decides about the request.
     Failed(PolicyFailure),
 }
@@ -171,7 +171,7 @@ impl WorkerPolicy {
                 }
                 Err(failure) => Decision::Failed(failure),
             },
-            Err(input) => Decision::NotUtf8(input),
+            Err(bad) => Decision::BadInput(bad),
         };
         inputs.shrink();
         self.inputs = inputs;

@@ -16,9 +16,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use janua_wasm::{
-    BreakerState, Component, ConfigureError, Decision, Edit, Effect, Facts, FailureKind, Input,
-    LoadError, Now, OnError, Outcome, Part, Phase, Policy, PolicySpec, Runtime, RuntimeOptions,
-    Value, Verdict, WorkerHost, WorkerPolicy,
+    BadInput, BreakerState, Component, ConfigureError, Decision, Edit, Effect, Facts, FailureKind,
+    Input, LoadError, Now, OnError, Outcome, Part, Phase, Policy, PolicySpec, Runtime,
+    RuntimeOptions, Value, Verdict, WorkerHost, WorkerPolicy,
 };
 
 #[path = "host/caching.rs"]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use janua_config::{
     AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
     Config, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding, EndpointAddress,
-    EventKind, Files, FilesRoot, HeaderTest, HostPattern, Isolation, KeyType, Level, ListenAddress,
-    OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, Sources, Symlinks, Target,
-    TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate,
-    parse,
+    EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation, KeyType, Level,
+    ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, Sources,
+    Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody,
+    WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -440,6 +440,7 @@ fn site() {
     ));
     assert_eq!(*other.tls.min_version, TlsVersion::V13);
     assert_eq!(site.encoded_slash, EncodedSlash::Refuse);
+    assert_eq!(site.hidden_dots, HiddenDots::Keep);
     assert_eq!(site.policies[0].name.as_str(), "limit");
     assert_eq!(site.policies[0].on_error, None);
     assert_eq!(site.policies[1].on_error, Some(OnError::Skip));
@@ -470,6 +471,7 @@ fn site_defaults() {
     assert!(site.listeners.is_none());
     assert!(site.certificate.is_none() && site.redirect_http.on().is_none());
     assert_eq!(site.encoded_slash, EncodedSlash::Keep);
+    assert_eq!(site.hidden_dots, HiddenDots::Refuse);
     let route = &site.routes[0];
     assert_eq!(site.max_body(route), Some(1 << 20));
     assert_eq!(site.request_timeout(route), None);

@@ -75,6 +75,7 @@ pub(crate) fn keep_credentials(exchange: &mut Exchange, matched: &Matched) {
         value.clear();
         let is_there = janua_wasm::Facts::input(&view, credential, &mut value);
         prefixed(&mut personal, is_there.then_some(&*value));
+        view.repeated_cookies(credential, &mut personal);
     }
     exchange.caching.personal = personal;
 }

@@ -32,14 +32,8 @@ impl Rendering<'_> {
         caching.lookup = Some(Rc::clone(verdict));
         for (place, value) in (place..).zip(&lookup.vary_on) {
             prefixed(&mut caching.vary_on, self.rendered.get(place, value));
-            // If a cookie is sent twice, upstreams differ in which one they read.
-            let mut asked = parts_of(value, self.plan);
-            if asked
-                .any(|input| matches!(input, Input::Cookie(name) if self.view.repeats_cookie(name)))
-            {
-                for line in self.view.request.fields.get_all(b"cookie") {
-                    prefixed(&mut caching.vary_on, Some(line));
-                }
+            for input in parts_of(value, self.plan) {
+                self.view.repeated_cookies(input, &mut caching.vary_on);
             }
         }
         if caching.bypass.is_none() {

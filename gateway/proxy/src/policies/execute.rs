@@ -4,9 +4,8 @@
 
 use std::rc::Rc;
 
-use janua_http::failure::Kind;
+use janua_http::Failure;
 use janua_http::fields::ConstantEdits;
-use janua_http::{Failure, path};
 use janua_wasm::{AbsentKey, Effect, Outcome, Phase, Verdict};
 
 use super::effects::{self, Rendering};
@@ -49,11 +48,8 @@ fn carry_out_with(
         .is_none_or(|prepared| prepared.needs_rendering)
     {
         let view = exchange.view(question.by);
-        verdict::render(verdict, decided.plan, &view, rendered).map_err(|too_large| {
-            let policy = decided.policy;
-            let words = format!("the policy `{policy}` makes {too_large} of it");
-            Failure::with(Kind::PolicyInput, words)
-        })?;
+        verdict::render(verdict, decided.plan, &view, rendered)
+            .map_err(|unfit| verdict::unrendered(&unfit, decided.policy))?;
     }
     if !verdict.edits.is_empty() {
         edit(exchange, question, decided, rendered)?;
@@ -81,10 +77,9 @@ fn carry_out_with(
             let Some(target) = rendered.get(place(), value) else {
                 return Ok(None);
             };
-            let mut normalised = Vec::new();
-            path::normalise(target, &mut normalised)
-                .map_err(|error| Failure::with(Kind::PolicyInput, error.words()))?;
-            Ok(Some(Instead::Path(normalised)))
+            let rules = question.matched.site().path_rules;
+            let path = verdict::new_path(value, target, rules)?;
+            Ok(Some(Instead::Path(path)))
         }
     }
 }
@@ -106,7 +101,8 @@ fn edit(
                 Some(constant) => request.fields.edit(constant),
                 None => {
                     let original = &mut exchange.original;
-                    verdict::edit_request(verdict, rendered, request, original)?;
+                    let rules = question.matched.site().path_rules;
+                    verdict::edit_request(verdict, rendered, rules, request, original)?;
                 }
             }
             if question.matched.route().caches {

@@ -50,16 +50,17 @@ fn ask(exchange: &mut Exchange, ended: &Ended, local: &LocalPolicy, terms: &Loca
             let of = (&*terms.site, &*terms.label);
             failures::log(policy, &failure, Phase::Finished, of, false, &worker);
         }
-        // What is not text can only come from the request here.
-        Decision::NotUtf8(input) => exchange.note(policy.name(), &format!("{input} is not UTF-8")),
+        Decision::BadInput(bad) => exchange.note(policy.name(), &bad.to_string()),
     }
 }
 
 fn carry_out(exchange: &mut Exchange, ended: &Ended, policy: &str, plan: &Plan, verdict: &Verdict) {
     let worker = Rc::clone(&exchange.worker);
     let rendered: &mut Rendered = &mut worker.rendered.borrow_mut();
-    if verdict::render(verdict, plan, &exchange.view_at_end(ended), rendered).is_err() {
-        exchange.note(policy, "its values are too large");
+    if let Err(unrendered) = verdict::render(verdict, plan, &exchange.view_at_end(ended), rendered)
+    {
+        let failure = verdict::unrendered(&unrendered, policy);
+        exchange.note(policy, &failure.detail);
         return;
     }
     super::execute::annotate(exchange, policy, verdict, rendered);

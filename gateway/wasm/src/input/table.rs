@@ -50,7 +50,7 @@ macro_rules! for_each_input {
                 .credential_if(&["authorization", "proxy-authorization", "cookie"]);
             /// Whether the request has a field.
             HeaderPresent(field): Row::new("header-present");
-            /// The first cookie of this name.
+            /// The cookie of this name, unless there are several that differ.
             Cookie(name): Row::new("cookie").credential();
             /// Whether there is a cookie of this name.
             CookiePresent(name): Row::new("cookie-present");

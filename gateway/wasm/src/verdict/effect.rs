@@ -1,6 +1,6 @@
 //! Effects: actions of the gateway that a verdict asks for.
 
-use super::{Reply, Value};
+use super::{Destination, Reply, Value};
 
 /// An action of the gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -229,38 +229,38 @@ pub enum PurgeScope {
 
 impl Effect {
     /// Visits its values, in order.
-    pub(super) fn for_each_value(&self, visit: &mut impl FnMut(&Value)) {
+    pub(super) fn for_each_value(&self, visit: &mut impl FnMut(Destination, &Value)) {
+        let mut text = |value: &Value| visit(Destination::Text, value);
         match self {
             Self::Take(take) => {
-                visit(&take.bucket.key);
-                take.cost.amount().into_iter().for_each(&mut *visit);
-                take.otherwise.values().for_each(visit);
+                text(&take.bucket.key);
+                take.cost.amount().into_iter().for_each(&mut text);
+                take.otherwise.values().for_each(text);
             }
             Self::Charge(charge) => {
-                visit(&charge.bucket.key);
-                charge.cost.amount().into_iter().for_each(visit);
+                text(&charge.bucket.key);
+                charge.cost.amount().into_iter().for_each(text);
             }
             Self::Concurrency(limit) => {
-                visit(&limit.key);
-                limit.otherwise.values().for_each(visit);
+                text(&limit.key);
+                limit.otherwise.values().for_each(text);
             }
-            Self::CacheLookup(lookup) => lookup.vary_on.iter().for_each(visit),
+            Self::CacheLookup(lookup) => lookup.vary_on.iter().for_each(text),
             Self::CacheRule(_) => {}
-            Self::Tag(value) => visit(value),
-            Self::Purge(purge) => {
-                if let PurgeScope::Url(value) | PurgeScope::Prefix(value) | PurgeScope::Tag(value) =
-                    &purge.scope
-                {
-                    visit(value);
-                }
-            }
+            Self::Tag(value) => text(value),
+            Self::Purge(purge) => match &purge.scope {
+                PurgeScope::Url(value) => visit(Destination::Url, value),
+                PurgeScope::Prefix(value) => visit(Destination::Path, value),
+                PurgeScope::Tag(value) => text(value),
+                PurgeScope::Site => {}
+            },
         }
     }
 
     /// The number of its values.
     pub(super) fn value_count(&self) -> usize {
         let mut count = 0;
-        self.for_each_value(&mut |_| count += 1);
+        self.for_each_value(&mut |_, _| count += 1);
         count
     }
 

@@ -79,7 +79,7 @@ fn a_policy_that_uses_too_much_of_a_workers_time_is_suspended() {
                 assert_eq!(failure.kind, FailureKind::BreakerOpen);
                 return;
             }
-            Decision::NotUtf8(input) => panic!("{input}"),
+            Decision::BadInput(bad) => panic!("{bad}"),
         }
     }
     panic!("{} calls in 20 s and not suspended", asked.get());

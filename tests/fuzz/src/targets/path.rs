@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use janua_files::Name;
-use janua_http::path::{PathError, hex, normalise};
+use janua_http::path::{PathError, Spelling, has_dot_segment, hex, normalise};
 use janua_router::{HostPattern, Match, PathPattern, Request, RouteSpec, Router, SiteSpec};
 
 pub(crate) const WORDS: &[&str] = &[
@@ -23,6 +23,9 @@ pub(crate) const WORDS: &[&str] = &[
     "\\..\\",
     "/.well-known/",
     ";a=b",
+    "..;",
+    "..%2F",
+    "%3b",
     "\u{e9}",
 ];
 
@@ -35,31 +38,32 @@ pub(crate) fn run(input: &[u8]) {
 fn check(raw: &[u8]) {
     let normal = normal(raw);
     assert_eq!(normal, reference(raw), "reference");
-    let Ok((path, has_slash)) = normal else {
+    let Ok((path, spelling)) = normal else {
         return;
     };
     check_form(&path);
     // It may have been in a segment that was removed.
     assert!(
-        has_slash || !has_encoded_slash(&path),
+        spelling.has_encoded_slash || !has_encoded_slash(&path),
         "a slash from nowhere"
     );
+    check_views(&path, spelling);
     check_other_spellings(raw, &path);
     check_readers(&path);
 }
 
-/// The normal form, and whether the path as sent has `%2F`. What is in front of it in the
+/// The normal form, and what is special about the spelling. What is in front of it in the
 /// buffer has no effect.
-fn normal(raw: &[u8]) -> Result<(Vec<u8>, bool), PathError> {
+fn normal(raw: &[u8]) -> Result<(Vec<u8>, Spelling), PathError> {
     const FRONT: &[u8] = b"/a/..";
     let mut out = FRONT.to_vec();
-    let has_slash = normalise(raw, &mut out)?;
+    let spelling = normalise(raw, &mut out)?;
     assert_eq!(&out[..FRONT.len()], FRONT, "what was there before");
-    Ok((out.split_off(FRONT.len()), has_slash))
+    Ok((out.split_off(FRONT.len()), spelling))
 }
 
 /// The same rules in the simplest way: byte by byte, then segment by segment.
-fn reference(raw: &[u8]) -> Result<(Vec<u8>, bool), PathError> {
+fn reference(raw: &[u8]) -> Result<(Vec<u8>, Spelling), PathError> {
     let segments = raw.strip_prefix(b"/").ok_or(PathError::NotAbsolute)?;
     let (mut bytes, mut rest) = (Vec::new(), segments);
     while let [byte, tail @ ..] = rest {
@@ -98,7 +102,50 @@ fn reference(raw: &[u8]) -> Result<(Vec<u8>, bool), PathError> {
     if ends_open && !kept.is_empty() {
         path.push(b'/');
     }
-    Ok((path, has_encoded_slash(&bytes)))
+    Ok((path, spelling_of(&bytes)))
+}
+
+/// What is special about the spelling of a path whose escapes were normalised.
+fn spelling_of(path: &[u8]) -> Spelling {
+    let text = String::from_utf8(path.to_vec()).unwrap();
+    let divided = text
+        .replace("%2F", "\\")
+        .replace("%5C", "\\")
+        .replace("%3B", ";");
+    let is_hidden = |segment: &str| {
+        let mut parts = segment.split('\\');
+        let is_divided = segment.contains(['\\', ';']);
+        is_divided && parts.any(|part| matches!(part.split(';').next(), Some("." | "..")))
+    };
+    Spelling {
+        has_encoded_slash: has_encoded_slash(path),
+        has_hidden_dots: divided.split('/').any(is_hidden),
+    }
+}
+
+/// A path that is said to have no hidden dots has none for any upstream, in whichever order it
+/// decodes slashes and removes parameters.
+fn check_views(path: &[u8], spelling: Spelling) {
+    assert!(!has_dot_segment(path), "a dot segment");
+    if spelling.has_hidden_dots {
+        return;
+    }
+    let without_parameters = |path: &str| {
+        let segments = path.split('/').map(|segment| segment.split(';').next());
+        segments.map(Option::unwrap).collect::<Vec<_>>().join("/")
+    };
+    let text = String::from_utf8(path.to_vec()).unwrap();
+    let slashes = |text: &str| text.replace("%2F", "/").replace("%5C", "/");
+    for view in [
+        slashes(&text),
+        without_parameters(&text),
+        slashes(&without_parameters(&text)),
+        without_parameters(&slashes(&text)),
+        without_parameters(&slashes(&text.replace("%3B", ";"))),
+        slashes(&without_parameters(&text.replace("%3B", ";"))),
+    ] {
+        assert!(!has_dot_segment(view.as_bytes()), "hidden dots: {view}");
+    }
 }
 
 fn has_encoded_slash(path: &[u8]) -> bool {
@@ -107,7 +154,7 @@ fn has_encoded_slash(path: &[u8]) -> bool {
 
 /// The normal form has one spelling, and no segment that a reader could take for a direction.
 fn check_form(path: &[u8]) {
-    let again = Ok((path.to_vec(), has_encoded_slash(path)));
+    let again = Ok((path.to_vec(), spelling_of(path)));
     assert_eq!(normal(path), again, "once more");
     let segments: Vec<&[u8]> = path.split(|&byte| byte == b'/').collect();
     let (last, inner) = segments.split_last().unwrap();

@@ -78,9 +78,9 @@ fn check_target(head: &RequestHead) {
         return;
     }
     let mut normal = Vec::new();
-    let has_slash = path::normalise(&head.raw_path, &mut normal);
+    let spelling = path::normalise(&head.raw_path, &mut normal);
     assert_eq!(normal, head.path, "path");
-    assert_eq!(has_slash, Ok(head.has_encoded_slash), "encoded slash");
+    assert_eq!(spelling, Ok(head.spelling), "spelling");
     let query = head.query.as_deref().unwrap_or_default();
     for byte in head.raw_path.iter().chain(query) {
         assert!(!byte.is_ascii_control() && !b" #".contains(byte));
@@ -112,7 +112,8 @@ fn text(head: &RequestHead) -> String {
         head.keep_alive,
         head.expects_continue,
         head.upgrade,
-        head.has_encoded_slash,
+        head.spelling.has_encoded_slash,
+        head.spelling.has_hidden_dots,
     ];
     format!(
         "{} {} ({}) {:?} of {:?}, {:?}, {:?}, {flags:?}\n{}",

@@ -3,6 +3,8 @@ use janua_wasm::{
     PurgeScope, QueryKey, Reply, Storage, Take, TokenBucket, Value,
 };
 
+use janua_http::failure::Kind;
+
 use super::*;
 use crate::decide::{Decision, decide};
 use crate::downstream::Downstream;
