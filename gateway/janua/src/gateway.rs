@@ -172,6 +172,7 @@ fn estate(
 ) -> Result<Estate, StartError> {
     let runtime = Runtime::new(RuntimeOptions {
         cache_dir: directories::cache(&loaded.config.server),
+        ..RuntimeOptions::default()
     })
     .map_err(|error| StartError::Machine(error.to_string()))?;
     let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);

@@ -142,26 +142,19 @@ impl Instance {
         })
     }
 
-    /// Drops a configuration. Its destructor runs in the guest.
-    pub(crate) fn release(
-        &mut self,
-        caller: &Caller,
-        deadline: Duration,
-        configured: ResourceAny,
-    ) -> Result<(), PolicyFailure> {
-        timed(&mut self.store, caller, deadline, |store| {
-            configured.resource_drop(store)
-        })
-    }
-
     /// The number of ticks during the last call.
     pub(crate) fn ticks(&self) -> u32 {
         self.store.data().budget.ticks()
     }
 
+    /// Whether no more policies should be configured in it.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.store.data().memory.is_nearly_full()
+    }
+
     /// Whether it should be replaced, because its memory is nearly full.
     pub(crate) fn should_be_recycled(&self) -> bool {
-        !self.full_after_configure && self.store.data().memory.is_nearly_full()
+        !self.full_after_configure && self.is_nearly_full()
     }
 }
 

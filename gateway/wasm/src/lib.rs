@@ -12,7 +12,9 @@
 //! |---|---|---|
 //! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
 //! | configure it: subscription, grants, plan | off the workers | `policy`, `plan` |
+//! | make the instances of all workers | before a configuration is published | `prepare`, `building`, `configured` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
+//! | make spare instances, compare samples | one thread beside the workers | `workshop`, `family`, `sample` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | take tokens from its rate-limit buckets | shared | `bucket` |
@@ -24,9 +26,11 @@
 mod bindings;
 mod breaker;
 mod bucket;
+mod building;
 mod compile_cache;
 mod component;
 mod configure_error;
+mod configured;
 mod convert;
 mod counters;
 mod cpu_share;
@@ -34,6 +38,7 @@ mod deadline;
 mod engine;
 mod failure;
 mod failure_log;
+mod family;
 mod fingerprint;
 mod grants;
 mod host;
@@ -47,12 +52,15 @@ mod log;
 mod memo;
 mod plan;
 mod policy;
+mod prepare;
 mod rules;
+mod sample;
 mod sampler;
 mod state;
 mod verdict;
 mod wasi;
 mod worker;
+mod workshop;
 
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
@@ -65,7 +73,8 @@ pub use grants::{GrantName, grant_name};
 pub use host::WorkerHost;
 pub use input::{Facts, Input, Now, Phase};
 pub use plan::Plan;
-pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
+pub use policy::{Isolation, OnError, Policy, PolicyId, PolicySpec, PolicyStatus};
+pub use prepare::Prepared;
 pub use verdict::{
     AbsentKey, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
     PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,

@@ -9,8 +9,6 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use wasmtime::component::ResourceAny;
-
 use self::memos::{PhaseMemo, PhaseMemos, reuse_ms};
 use crate::convert::Reuse;
 use crate::counters::Counters;
@@ -21,6 +19,7 @@ use crate::input::{Facts, Input, Now, Phase};
 use crate::input_buffer::InputBuffer;
 use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
+use crate::memo::Kept;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::sampler::Sampler;
@@ -47,7 +46,6 @@ pub struct WorkerPolicy {
     policy: Arc<Policy>,
     host: Rc<WorkerHost>,
     slot: Rc<Slot>,
-    configured: Option<(u64, ResourceAny)>,
     key: KeyWriter,
     inputs: InputBuffer,
     interner: Interner,
@@ -73,7 +71,6 @@ impl WorkerPolicy {
             cpu_share: CpuShare::default(),
             counters: policy.counters.join(),
             slot: host.slot(&policy),
-            configured: None,
             proceed: Rc::new(Verdict::proceed()),
             policy,
             host,
@@ -85,7 +82,7 @@ impl WorkerPolicy {
         &self.policy
     }
 
-    /// Creates and configures the instance now rather than at the first request.
+    /// Creates and configures an instance on this thread, unless the policy has one.
     ///
     /// # Errors
     /// The failures of any call. The next request tries again.
@@ -108,10 +105,11 @@ impl WorkerPolicy {
         let may_reuse = self.may_reuse();
         if may_reuse {
             let memo = self.memos.of(phase);
-            if let Some(verdict) = memo.get(&mut self.key, plan, facts, now) {
+            if let Some(kept) = memo.get(&mut self.key, plan, facts, now) {
+                let (verdict, asked_at) = (Rc::clone(&kept.verdict), kept.asked_at);
                 self.counters.hits.add_one();
                 if self.sampler.is_due() {
-                    self.sample(phase, facts, now, &verdict);
+                    self.sample(phase, facts, now, &verdict, asked_at);
                 }
                 return Decision::Verdict {
                     verdict,
@@ -128,8 +126,8 @@ impl WorkerPolicy {
     #[inline]
     pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
         let is_remembered = match self.memos.of(phase) {
-            PhaseMemo::Constant(Some((kept, expires_ms))) => {
-                Rc::ptr_eq(kept, verdict) && now.monotonic_ms < *expires_ms
+            PhaseMemo::Constant(Some(kept)) => {
+                Rc::ptr_eq(&kept.verdict, verdict) && now.monotonic_ms < kept.expires_ms
             }
             PhaseMemo::Constant(None) | PhaseMemo::Keyed(_) => false,
         };
@@ -186,12 +184,17 @@ impl WorkerPolicy {
         };
         let expires_ms = now.monotonic_ms.saturating_add(reuse_ms);
         let Interned { verdict, shared } = self.interner.intern(verdict);
+        let kept = Kept {
+            verdict: Rc::clone(&verdict),
+            expires_ms,
+            asked_at: now.unix_seconds,
+        };
         match self.memos.of(phase) {
-            PhaseMemo::Constant(kept) => *kept = Some((Rc::clone(&verdict), expires_ms)),
+            PhaseMemo::Constant(constant) => *constant = Some(kept),
             PhaseMemo::Keyed(memo) => {
                 if let Some(key) = self.key.write(plan, facts) {
                     let extra = if shared { 0 } else { verdict.heap_bytes() };
-                    memo.insert(key, Rc::clone(&verdict), extra, expires_ms);
+                    memo.insert(key, kept, extra);
                     let gauge = self.counters.memo(phase);
                     gauge.set(memo.is_paused(), memo.len(), memo.bytes());
                 }

@@ -1,15 +1,13 @@
 //! The memos of one policy on one worker: one for each phase.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use crate::convert::Reuse;
 use crate::input::{Facts, Now, Phase};
 use crate::key::KeyWriter;
-use crate::memo::Memo;
+use crate::memo::{Kept, Memo};
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::verdict::Verdict;
 
 /// A memo for each phase, because the same inputs lead to other verdicts in another
 /// phase.
@@ -22,8 +20,8 @@ pub(super) struct PhaseMemos {
 
 /// The memo of one phase.
 pub(super) enum PhaseMemo {
-    /// The memo key is empty, so there is one verdict, with its expiry in milliseconds.
-    Constant(Option<(Rc<Verdict>, u64)>),
+    /// The memo key is empty, so there is one verdict.
+    Constant(Option<Kept>),
     Keyed(Box<Memo>),
 }
 
@@ -70,15 +68,12 @@ impl PhaseMemo {
         plan: &Plan,
         facts: &dyn Facts,
         now: Now,
-    ) -> Option<Rc<Verdict>> {
+    ) -> Option<&Kept> {
         match self {
             Self::Constant(kept) => kept
                 .as_ref()
-                .filter(|(_, expires_ms)| now.monotonic_ms < *expires_ms)
-                .map(|(verdict, _)| Rc::clone(verdict)),
-            Self::Keyed(memo) => memo
-                .get(key.write(plan, facts)?, now.monotonic_ms)
-                .map(Rc::clone),
+                .filter(|kept| now.monotonic_ms < kept.expires_ms),
+            Self::Keyed(memo) => memo.get(key.write(plan, facts)?, now.monotonic_ms),
         }
     }
 }
