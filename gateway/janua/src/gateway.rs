@@ -231,7 +231,7 @@ impl Gateway {
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
-        let snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
+        let mut snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
         for warning in loaded.warnings.lines() {
             tracing::warn!("{warning}");
         }
@@ -241,6 +241,7 @@ impl Gateway {
         engine
             .prepare(plan)
             .map_err(|error| StartError::Machine(error.to_string()))?;
+        estate.prepare(&mut snapshot, None);
         wait_for_names(&estate);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
