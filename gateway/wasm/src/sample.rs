@@ -67,26 +67,27 @@ impl Sample {
     pub(crate) fn compare(self, caller: &Caller) -> bool {
         let policy = &self.turn.0;
         let family = policy.family();
-        let (spare, is_new) = match family.take_spare(policy.id()) {
-            Some(spare) => (Ok(spare), false),
-            None => (fresh(policy, caller), true),
-        };
-        let outcome = spare.and_then(|mut spare| {
-            let fresh = self.ask(&mut spare, caller);
-            let may_stay = match &fresh {
-                Err(failure) => !failure.kind.discards_instance(),
-                Ok(_) => !spare.instance.should_be_recycled(),
-            };
-            spare.samples += 1;
-            if may_stay && spare.samples < MAX_SAMPLES {
-                family.put_spare(spare);
-                return Ok((fresh, is_new));
+        let spare = family.take_spare(policy.id());
+        let mut is_wanted = spare.is_none();
+        let fresh = match spare.map_or_else(|| fresh(policy, caller), Ok) {
+            Ok(mut spare) => {
+                let fresh = self.ask(&mut spare, caller);
+                spare.samples += 1;
+                let may_stay = match &fresh {
+                    Err(failure) => !failure.kind.discards_instance(),
+                    Ok(_) => !spare.instance.should_be_recycled(),
+                };
+                if may_stay && spare.samples < MAX_SAMPLES {
+                    family.put_spare(spare);
+                } else {
+                    is_wanted = true;
+                }
+                fresh
             }
-            Ok((fresh, true))
-        });
-        let (fresh, is_wanted) = match outcome {
-            Ok(outcome) => outcome,
-            Err(failure) => (Err(failure), false),
+            Err(failure) => {
+                is_wanted = false;
+                Err(failure)
+            }
         };
         match fresh {
             Ok(verdict) if verdict == self.reused => {}

@@ -52,7 +52,7 @@ struct Queue {
 struct StockOrder {
     /// None once they are delivered.
     family: Option<Arc<Family>>,
-    building: Option<Building>,
+    building: Option<Box<Building>>,
 }
 
 enum Job {
@@ -199,7 +199,7 @@ impl Shared {
         let mut building = order
             .building
             .take()
-            .unwrap_or_else(|| Building::new(family.missing().0));
+            .unwrap_or_else(|| Box::new(Building::new(family.missing().0)));
         let begin = Instant::now();
         while building.step(caller) {
             if begin.elapsed() >= SLICE {
