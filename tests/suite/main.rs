@@ -99,6 +99,7 @@ mod policies_languages;
 mod policies_load;
 mod policies_memo;
 mod policies_order;
+mod policies_prepared;
 mod policies_rate_limit;
 mod policies_refused;
 mod policies_repeated;

@@ -187,6 +187,7 @@ fn estate(
     let runtime = Runtime::new(RuntimeOptions {
         cache_dir: directories::cache(&loaded.config.server),
         memos: usize::try_from(loaded.config.server.memos.bytes()).unwrap_or(usize::MAX),
+        ..RuntimeOptions::default()
     })
     .map_err(|error| StartError::Machine(error.to_string()))?;
     let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);
@@ -245,7 +246,7 @@ impl Gateway {
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
-        let snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
+        let mut snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
         for warning in loaded.warnings.lines() {
             tracing::warn!("{warning}");
         }
@@ -255,6 +256,7 @@ impl Gateway {
         engine
             .prepare(plan)
             .map_err(|error| StartError::Machine(error.to_string()))?;
+        estate.prepare(&mut snapshot, None);
         wait_for_names(&estate);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;

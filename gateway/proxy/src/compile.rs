@@ -16,7 +16,7 @@ use janua_compress::Compression;
 use janua_config::{self as config, Diagnostics, Loaded, Route as RouteConfig, Site as SiteConfig};
 use janua_http::{EncodedSlash, HiddenDots};
 use janua_telemetry::metrics::definitions;
-use janua_wasm::{Input, Phase, Plan, Policy};
+use janua_wasm::{Input, Phase, Plan, Policy, Prepared};
 
 use crate::estate::Estate;
 use crate::owned::Owned;
@@ -32,7 +32,8 @@ pub use listeners::shadowed_routes;
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Compiles a configuration into a snapshot. Policies of `previous` that have not changed
-/// are reused, together with their memos.
+/// are reused, together with their memos. Before the snapshot is published, its policies
+/// are to be prepared ([`Estate::prepare`]).
 ///
 /// # Errors
 /// All errors of the configuration, with their places.
@@ -103,6 +104,7 @@ pub fn compile(
             })
             .collect(),
         policies,
+        prepared: Prepared::default(),
         upstreams,
         certificates,
         request_id_header: config.server.request_id_header.as_str().into(),

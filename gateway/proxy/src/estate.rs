@@ -42,6 +42,8 @@ pub struct Estate {
     roots: Mutex<Vec<Root>>,
     /// The policy engine and its compiled components.
     pub runtime: Runtime,
+    /// The number of workers.
+    workers: usize,
     /// When the process began.
     pub origin: Instant,
     /// The directory in which the gateway keeps certificates that it has made.
@@ -106,6 +108,7 @@ impl Estate {
             files: Files::new(Limits::default()),
             roots: Mutex::default(),
             runtime,
+            workers,
             origin: Instant::now(),
             state_dir,
             acme: Acme::default(),
@@ -137,6 +140,15 @@ impl Estate {
         let root = self.files.open(options)?;
         roots.push(root.clone());
         Ok(root)
+    }
+
+    /// Makes the instances of the snapshot's policies for all workers, so that no request
+    /// waits for one. `previous` is the snapshot that the workers use now. Takes as long as
+    /// the new policies take to be configured, on each worker's behalf.
+    pub fn prepare(&self, snapshot: &mut Snapshot, previous: Option<&Snapshot>) {
+        let previous = previous.map_or(&[][..], |previous| &previous.policies);
+        let policies = &snapshot.policies;
+        snapshot.prepared = self.runtime.prepare(policies, previous, self.workers);
     }
 
     /// Publishes a snapshot: new requests use it from now on.

@@ -1,6 +1,6 @@
 //! Loads and configures each policy of a configuration once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +25,8 @@ pub(crate) struct Provision<'a> {
     loaded: &'a Loaded,
     estate: &'a Estate,
     bundled: &'a Bundled<'a>,
-    previous: Option<&'a Snapshot>,
+    /// The policies of the previous snapshot, by identity.
+    previous: HashMap<&'a [u8; 32], &'a Arc<Policy>>,
     components: HashMap<config::Component, Option<Arc<Component>>>,
     /// Policies configured so far, by name and deadline: a route may set its own deadline.
     known: HashMap<(String, Duration), Option<usize>>,
@@ -40,11 +41,13 @@ impl<'a> Provision<'a> {
         bundled: &'a Bundled<'a>,
         previous: Option<&'a Snapshot>,
     ) -> Self {
+        let previous = previous.map_or(&[][..], |previous| &previous.policies);
+        let by_identity = |policy: &'a Arc<Policy>| (policy.identity(), policy);
         Self {
             loaded,
             estate,
             bundled,
-            previous,
+            previous: previous.iter().map(by_identity).collect(),
             components: HashMap::new(),
             known: HashMap::new(),
             policies: Vec::new(),
@@ -76,10 +79,13 @@ impl<'a> Provision<'a> {
     /// uses, so that `check` reports them too.
     pub(crate) fn finish(mut self) -> (Vec<Arc<Policy>>, Diagnostics) {
         let used = self.policies.len();
-        for named in self.loaded.config.policies.values() {
-            if !self.known.keys().any(|(name, _)| *name == named.name.value) {
-                self.provide(named, named.deadline.value);
-            }
+        let names: HashSet<&str> = self.known.keys().map(|(name, _)| name.as_str()).collect();
+        let policies = self.loaded.config.policies.values();
+        let unused: Vec<_> = policies
+            .filter(|named| !names.contains(named.name.value.as_str()))
+            .collect();
+        for named in unused {
+            self.provide(named, named.deadline.value);
         }
         self.check_grants_together();
         self.policies.truncate(used);
@@ -159,14 +165,7 @@ impl<'a> Provision<'a> {
             },
             ..PolicySpec::new(named.name.value.clone(), component)
         };
-        let identity = spec.identity();
-        let kept = self.previous.and_then(|snapshot| {
-            snapshot
-                .policies
-                .iter()
-                .find(|policy| *policy.identity() == identity)
-        });
-        if let Some(kept) = kept {
+        if let Some(kept) = self.previous.get(&spec.identity()) {
             return Some(Arc::clone(kept));
         }
         match self.estate.runtime.configure(spec) {

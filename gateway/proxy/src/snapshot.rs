@@ -7,6 +7,7 @@
 //! of it, so that requests on different workers share no reference count.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use janua_http::head::Limits;
 use janua_router::Router;
 use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
-use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
+use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerPolicy};
 
 use crate::certificates::ServedCertificate;
 use crate::client_limits::ClientLimits;
@@ -43,6 +44,8 @@ pub struct Snapshot {
     pub(crate) listeners: Vec<Option<Listener>>,
     pub(crate) sites: Vec<Site>,
     pub(crate) policies: Vec<Arc<Policy>>,
+    /// The instances of policies that are ready for the workers.
+    pub(crate) prepared: Prepared,
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
@@ -378,33 +381,34 @@ impl LocalUpstream {
 }
 
 impl LocalSnapshot {
-    /// A worker's handle on a snapshot. A policy that the previous snapshot also has keeps
-    /// its memo and its instance.
+    /// The handle on a snapshot of the worker with this index. A policy that the previous
+    /// snapshot also has keeps its memo and its instance; the instances of the others are
+    /// ready.
     pub(crate) fn new(
         snapshot: Arc<Snapshot>,
         host: &Rc<WorkerHost>,
+        worker: usize,
         previous: Option<&Self>,
     ) -> Self {
-        let kept = |policy: &Arc<Policy>| {
-            let local = previous?.policies.iter();
-            local
-                .clone()
-                .find(|local| Arc::ptr_eq(local.worker.borrow().policy(), policy))
-                .cloned()
+        let previous = previous.map_or(&[][..], |previous| &previous.policies);
+        let known: HashMap<PolicyId, &Rc<LocalPolicy>> = previous
+            .iter()
+            .map(|local| (local.worker.borrow().policy().id(), local))
+            .collect();
+        let local_policy = |policy: &Arc<Policy>| match known.get(&policy.id()) {
+            Some(local) => Rc::clone(local),
+            None => Rc::new(LocalPolicy::new(WorkerPolicy::new(
+                Arc::clone(policy),
+                Rc::clone(host),
+            ))),
         };
-        let policies = snapshot.policies.iter().map(|policy| {
-            kept(policy).unwrap_or_else(|| {
-                Rc::new(LocalPolicy::new(WorkerPolicy::new(
-                    Arc::clone(policy),
-                    Rc::clone(host),
-                )))
-            })
-        });
+        let policies: Vec<Rc<LocalPolicy>> =
+            snapshot.policies.iter().map(local_policy).collect();
+        host.adopt(&snapshot.prepared, worker);
         let client_limits = |listener: &Option<Listener>| {
             let limits = listener.as_ref()?.client_limits.clone();
             limits.map(Rc::new)
         };
-        let policies: Vec<Rc<LocalPolicy>> = policies.collect();
         let local_terms = |route: &Route| {
             let finished = route.finished.iter();
             let finished = finished.filter_map(|used| policies.get(used.policy).cloned());

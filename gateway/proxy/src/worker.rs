@@ -61,7 +61,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(index: usize, estate: Arc<Estate>, snapshot: Arc<Snapshot>) -> Self {
         let host = WorkerHost::new(&estate.runtime);
-        let local = LocalSnapshot::new(snapshot, &host, None);
+        let local = LocalSnapshot::new(snapshot, &host, index, None);
         Self {
             index,
             pool: RefCell::new(Pool::new()),
@@ -99,7 +99,7 @@ impl Worker {
         if Arc::ptr_eq(&snapshot, &previous.snapshot) {
             return;
         }
-        let next = LocalSnapshot::new(snapshot, &self.host, Some(&previous));
+        let next = LocalSnapshot::new(snapshot, &self.host, self.index, Some(&previous));
         let is_gone = |place| previous.listener(place).is_some() && next.listener(place).is_none();
         let are_gone = (0..previous.snapshot.listeners.len()).any(is_gone);
         *self.local.borrow_mut() = Rc::new(next);

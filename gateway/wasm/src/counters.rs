@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::failure::FailureKind;
 use crate::input::Phase;
 
 /// The totals of one policy over all workers.
@@ -26,17 +27,25 @@ pub struct Counts {
     pub bad_verdicts: u64,
     /// Calls that were not made because the breaker was open.
     pub suspended: u64,
-    /// Reused verdicts that were compared with a fresh one.
+    /// Reused verdicts that were chosen to be compared with a fresh one.
     pub samples: u64,
+    /// Reused verdicts that were not compared, because an earlier one of the policy was
+    /// still waiting, or too much else was.
+    pub samples_dropped: u64,
     /// Samples whose fresh verdict differed.
     pub mismatches: u64,
     /// Instances replaced because their memory was nearly full.
     pub recycled: u64,
+    /// Spare instances that a worker took because it had lost its own.
+    pub spares: u64,
+    /// Configurations that a worker made while a request waited, because there was no
+    /// spare instance.
+    pub configured: u64,
 }
 
 macro_rules! counters {
     ($($field:ident),* $(,)?) => {
-        /// The counters of one worker, which alone writes them. Aligned so that no two
+        /// The counters of one worker, or of the workshop, which alone writes them. Aligned so that no two
         /// workers share a cache line.
         #[derive(Debug, Default)]
         #[repr(align(128))]
@@ -64,6 +73,21 @@ macro_rules! counters {
                 self.memo_bytes.store(bytes as u64, Ordering::Relaxed);
             }
 
+            /// Counts a call that failed.
+            pub(crate) fn count_failure(&self, kind: &FailureKind) {
+                let counter = match kind {
+                    FailureKind::Trap => &self.traps,
+                    FailureKind::Deadline => &self.overruns,
+                    FailureKind::Memory => &self.memory,
+                    FailureKind::Error(_) => &self.errors,
+                    FailureKind::BadVerdict(_) | FailureKind::EffectRefused(_) => {
+                        &self.bad_verdicts
+                    }
+                    FailureKind::BreakerOpen => &self.suspended,
+                };
+                counter.add_one();
+            }
+
             fn add_to(&self, counts: &mut Counts) {
                 $(counts.$field += self.$field.0.load(Ordering::Relaxed);)*
             }
@@ -81,8 +105,11 @@ counters!(
     bad_verdicts,
     suspended,
     samples,
+    samples_dropped,
     mismatches,
     recycled,
+    spares,
+    configured,
 );
 
 /// A counter with one writer, so it needs no atomic read-modify-write instruction.

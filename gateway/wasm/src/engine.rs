@@ -13,16 +13,19 @@ use crate::bindings::v0_1;
 use crate::compile_cache::CompileCache;
 use crate::component::{Component, LoadError};
 use crate::deadline::{Caller, Ticker};
+use crate::family::{Families, Family};
 use crate::fingerprint::{process_key, sha256};
+use crate::policy::PolicySpec;
 use crate::state::HostState;
+use crate::workshop::Workshop;
 use crate::{convert, wasi};
 
 /// The maximum WebAssembly stack of a call, in bytes. It is part of the worker thread's
 /// stack, which must be larger.
 const STACK: usize = 512 * 1024;
 
-/// The engine, its compile cache and its ticker thread. One per process; clones share
-/// it.
+/// The engine, its compile cache, its ticker thread and its workshop. One per process;
+/// clones share it.
 #[derive(Debug, Clone)]
 pub struct Runtime(Arc<Shared>);
 
@@ -35,6 +38,10 @@ pub struct RuntimeOptions {
     pub cache_dir: Option<PathBuf>,
     /// The memory for reusable verdicts, over all policies and workers, in bytes.
     pub memos: usize,
+    /// The most families of policies that wait for spare instances, and the most samples
+    /// that wait to be compared. With 0 there is no thread for this: workers make all
+    /// instances themselves, and nothing is compared.
+    pub background_jobs: usize,
 }
 
 impl Default for RuntimeOptions {
@@ -42,6 +49,7 @@ impl Default for RuntimeOptions {
         Self {
             cache_dir: None,
             memos: 256 << 20,
+            background_jobs: 1_024,
         }
     }
 }
@@ -57,6 +65,8 @@ struct Shared {
     ticker: Ticker,
     /// The components in use, by the SHA-256 of their content.
     components: Mutex<HashMap<[u8; 32], Weak<Component>>>,
+    families: Families,
+    workshop: Workshop,
     /// The key of the MACs that replace sensitive inputs in memo keys.
     mac_key: [u8; 16],
     /// The memory for reusable verdicts.
@@ -64,10 +74,10 @@ struct Shared {
 }
 
 impl Runtime {
-    /// Starts the engine and its ticker thread.
+    /// Starts the engine, its ticker thread and its workshop.
     ///
     /// # Errors
-    /// If the machine cannot run compiled WebAssembly or start a thread.
+    /// If the machine cannot run compiled WebAssembly or start the threads.
     pub fn new(options: RuntimeOptions) -> Result<Self, RuntimeError> {
         let engine = engine().map_err(RuntimeError::from_wasmtime)?;
         let mut linker = Linker::new(&engine);
@@ -78,12 +88,20 @@ impl Runtime {
             .and_then(|dir| CompileCache::open(&dir, &engine));
         let ticker = Ticker::start(engine.weak())
             .map_err(|error| RuntimeError(format!("the ticker thread did not start: {error}")))?;
+        let workshop =
+            Workshop::start(options.background_jobs, ticker.caller()).map_err(|error| {
+                RuntimeError(format!(
+                    "the thread that prepares policies did not start: {error}"
+                ))
+            })?;
         Ok(Self(Arc::new(Shared {
             engine,
             linker,
             cache,
             ticker,
             components: Mutex::default(),
+            families: Families::default(),
+            workshop,
             mac_key: process_key(),
             memos: Arc::new(Account::new(options.memos)),
         })))
@@ -137,6 +155,15 @@ impl Runtime {
 
     pub(crate) fn caller(&self) -> Caller {
         self.0.ticker.caller()
+    }
+
+    /// The family of a policy with these settings.
+    pub(crate) fn family(&self, spec: &PolicySpec) -> Arc<Family> {
+        self.0.families.of(spec)
+    }
+
+    pub(crate) fn workshop(&self) -> &Workshop {
+        &self.0.workshop
     }
 
     pub(crate) fn mac_key(&self) -> [u8; 16] {

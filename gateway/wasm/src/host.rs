@@ -1,36 +1,40 @@
 //! The instances of a worker, which its policies share.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::rc::{Rc, Weak};
-use std::sync::Arc;
 
 use wasmtime::component::ResourceAny;
 
+use crate::configured::Configured;
 use crate::deadline::Caller;
 use crate::engine::Runtime;
-use crate::failure::{FailureKind, PolicyFailure};
-use crate::instance::Instance;
-use crate::policy::{Isolation, Policy};
+use crate::policy::{Policy, PolicyId};
+use crate::prepare::{Prepared, Ready};
 
 /// The instances that the policies of one worker share. Lives as long as the worker,
 /// across reloads.
 pub struct WorkerHost {
     pub(crate) runtime: Runtime,
     pub(crate) caller: Caller,
-    slots: RefCell<HashMap<SlotKey, Weak<Slot>>>,
+    /// By family.
+    slots: RefCell<HashMap<u64, Weak<Slot>>>,
 }
 
-/// The component's hash and the memory limit: configurations with different limits do
-/// not share an instance.
-type SlotKey = ([u8; 32], usize);
-
-/// Holds the current instance, which is replaced after a failure.
+/// The instances of a family on a worker: as a rule one, and more if one is too small for
+/// all policies, or if reloads have added policies.
+#[derive(Default)]
 pub(crate) struct Slot {
-    pub(crate) instance: RefCell<Option<Instance>>,
-    /// The number of the current instance: handles from an earlier one are invalid.
-    pub(crate) generation: Cell<u64>,
+    pub(crate) instances: RefCell<Vec<Configured>>,
+}
+
+/// The place of a policy's configuration, until the slot changes.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// The index of the instance in the slot.
+    pub(crate) instance: usize,
+    pub(crate) handle: ResourceAny,
 }
 
 impl WorkerHost {
@@ -43,60 +47,75 @@ impl WorkerHost {
         })
     }
 
-    /// The slot of a policy's instance.
-    pub(crate) fn slot(&self, policy: &Policy) -> Rc<Slot> {
-        let fresh = || {
-            Rc::new(Slot {
-                instance: RefCell::new(None),
-                generation: Cell::new(0),
-            })
-        };
-        let spec = policy.spec();
-        if spec.isolation == Isolation::Policy {
-            return fresh();
+    /// Adopts the instances that were prepared for the worker with this index. No guest
+    /// code runs. The policies that are configured in them must have been created before,
+    /// as [`WorkerPolicy`](crate::WorkerPolicy).
+    pub fn adopt(&self, prepared: &Prepared, worker: usize) {
+        let slots = self.slots.borrow();
+        for Ready { family, instance } in prepared.take(worker) {
+            match slots.get(&family).and_then(Weak::upgrade) {
+                Some(slot) => self.discard(slot.adopt(instance)),
+                None => self.discard([instance]),
+            }
         }
+    }
+
+    /// The slot of a policy's family.
+    pub(crate) fn slot(&self, policy: &Policy) -> Rc<Slot> {
         let mut slots = self.slots.borrow_mut();
-        let key = (*spec.component.hash(), spec.memory_limit);
-        if let Some(slot) = slots.get(&key).and_then(Weak::upgrade) {
+        let family = policy.family().id();
+        if let Some(slot) = slots.get(&family).and_then(Weak::upgrade) {
             return slot;
         }
-        slots.retain(|_, slot| slot.strong_count() > 0);
-        let slot = fresh();
-        slots.insert(key, Rc::downgrade(&slot));
+        if slots.len() == slots.capacity() {
+            slots.retain(|_, slot| slot.strong_count() > 0);
+        }
+        let slot = Rc::new(Slot::default());
+        slots.insert(family, Rc::downgrade(&slot));
         slot
     }
-}
 
-/// A new instance for a policy.
-pub(crate) fn new_instance(policy: &Policy, caller: &Caller) -> Result<Instance, PolicyFailure> {
-    let spec = policy.spec();
-    Instance::new(
-        &spec.component.pre,
-        Arc::clone(policy.name()),
-        spec.memory_limit,
-        caller,
-        spec.configure_deadline,
-    )
-}
-
-/// Configures a policy in a new instance. Its subscription must be the one that it
-/// returned when it was first configured, because verdicts are checked against that
-/// plan.
-pub(crate) fn configure(
-    policy: &Policy,
-    instance: &mut Instance,
-    caller: &Caller,
-) -> Result<ResourceAny, PolicyFailure> {
-    let deadline = policy.spec().configure_deadline;
-    instance.log_as(policy.name());
-    let configured = instance.configure(caller, deadline, &policy.spec().config)?;
-    let subscription = instance.subscription(caller, deadline, configured)?;
-    if subscription != *policy.subscription() {
-        return Err(PolicyFailure::without_detail(FailureKind::BadVerdict(
-            "its subscription differs from the one that it returned before".to_owned(),
-        )));
+    /// Has instances freed elsewhere.
+    pub(crate) fn discard(&self, instances: impl IntoIterator<Item = Configured>) {
+        for instance in instances {
+            self.runtime.workshop().discard(instance);
+        }
     }
-    Ok(configured)
+}
+
+impl Slot {
+    /// Where a policy is configured.
+    #[inline]
+    pub(crate) fn find(instances: &[Configured], policy: PolicyId) -> Option<Place> {
+        let mut instances = instances.iter().enumerate();
+        instances.find_map(|(instance, configured)| {
+            let handle = configured.handle(policy)?;
+            Some(Place { instance, handle })
+        })
+    }
+
+    /// Adds an instance. Its policies use it from now on. Returns the instances that no
+    /// policy uses any more.
+    pub(crate) fn adopt(&self, new: Configured) -> Vec<Configured> {
+        let mut instances = self.instances.borrow_mut();
+        for old in &mut *instances {
+            old.forget_all_of(&new);
+        }
+        let unused = instances.extract_if(.., |old| old.policies().len() == 0);
+        let unused = unused.collect();
+        instances.push(new);
+        unused
+    }
+
+    /// Forgets a policy. Returns the instance if no other policy uses it.
+    pub(crate) fn forget(&self, policy: PolicyId) -> Option<Configured> {
+        let mut instances = self.instances.try_borrow_mut().ok()?;
+        let place = Self::find(&instances, policy)?;
+        let configured = instances.get_mut(place.instance)?;
+        configured.forget(policy);
+        let is_unused = configured.policies().len() == 0;
+        is_unused.then(|| instances.remove(place.instance))
+    }
 }
 
 impl fmt::Debug for WorkerHost {

@@ -138,18 +138,6 @@ impl Instance {
         })
     }
 
-    /// Drops a configuration. Its destructor runs in the guest.
-    pub(crate) fn release(
-        &mut self,
-        caller: &Caller,
-        deadline: Duration,
-        configured: ResourceAny,
-    ) -> Result<(), PolicyFailure> {
-        timed(&mut self.store, caller, deadline, |store| {
-            configured.resource_drop(store)
-        })
-    }
-
     /// A failure of an instance that has seen no request, with what it wrote last: the
     /// message of a panic. Any other failure says nothing that comes from a guest's output,
     /// which may contain the inputs of a call, and their values are nobody's to see.
@@ -162,9 +150,14 @@ impl Instance {
         self.store.data().budget.ticks()
     }
 
+    /// Whether no more policies should be configured in it.
+    pub(crate) fn is_nearly_full(&self) -> bool {
+        self.store.data().memory.is_nearly_full()
+    }
+
     /// Whether it should be replaced, because its memory is nearly full.
     pub(crate) fn should_be_recycled(&self) -> bool {
-        !self.full_after_configure && self.store.data().memory.is_nearly_full()
+        !self.full_after_configure && self.is_nearly_full()
     }
 }
 

@@ -12,7 +12,9 @@
 //! |---|---|---|
 //! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
 //! | configure it: declaration, grants | off the workers | `policy`, `declaration`, `permission`, `grants`, `plan` |
+//! | make the instances of all workers | before a configuration is published | `prepare`, `building`, `configured` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
+//! | make spare instances, compare samples | one thread beside the workers | `workshop`, `family`, `sample` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | bound the memory of all verdicts that are kept | shared | `allowance` |
@@ -26,9 +28,11 @@ mod allowance;
 mod bindings;
 mod breaker;
 mod bucket;
+mod building;
 mod compile_cache;
 mod component;
 mod configure_error;
+mod configured;
 mod convert;
 mod counters;
 mod cpu_share;
@@ -37,6 +41,7 @@ mod declaration;
 mod engine;
 mod failure;
 mod failure_log;
+mod family;
 mod fingerprint;
 mod grants;
 mod host;
@@ -52,13 +57,16 @@ mod permission;
 mod places;
 mod plan;
 mod policy;
+mod prepare;
 mod rules;
 mod said;
+mod sample;
 mod sampler;
 mod state;
 mod verdict;
 mod wasi;
 mod worker;
+mod workshop;
 
 pub use allowance::MemosStatus;
 pub use breaker::{BreakerOptions, BreakerState};
@@ -75,7 +83,8 @@ pub use input_buffer::BadInput;
 pub use permission::FieldPattern;
 pub use places::{Place, Places};
 pub use plan::Plan;
-pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
+pub use policy::{Isolation, OnError, Policy, PolicyId, PolicySpec, PolicyStatus};
+pub use prepare::Prepared;
 pub use said::is_hidden;
 pub use verdict::{
     AbsentKey, Annotation, CacheLookup, CacheRule, Charge, Concurrency, Cost, Destination, Edit,

@@ -51,12 +51,21 @@ pub(crate) struct Memo<S = ahash::RandomState> {
     small_bytes: usize,
 }
 
+/// A verdict that is reused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) verdict: Rc<Verdict>,
+    /// When it expires, in milliseconds.
+    pub(crate) expires_ms: u64,
+    /// The input `now` of the call that made it, in seconds of Unix time.
+    pub(crate) asked_at: u64,
+}
+
 #[derive(Debug)]
 struct Entry {
     hash: u64,
     key: Box<[u8]>,
-    verdict: Rc<Verdict>,
-    expires_ms: u64,
+    kept: Kept,
     bytes: usize,
     uses: u8,
     in_small: bool,
@@ -83,33 +92,27 @@ impl<S: BuildHasher> Memo<S> {
 
     /// The verdict stored under this key, if it has not expired.
     #[inline]
-    pub(crate) fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&Rc<Verdict>> {
+    pub(crate) fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&Kept> {
         let hash = self.hasher.hash_one(key);
         let found = self
             .find(hash, key)
             .and_then(|at| self.entries.get_mut(at as usize)?.as_mut())
-            .filter(|entry| now_ms < entry.expires_ms);
+            .filter(|entry| now_ms < entry.kept.expires_ms);
         self.admission.looked_up(found.is_some());
         found.map(|entry| {
             entry.uses = (entry.uses + 1).min(MAX_USES);
-            &entry.verdict
+            &entry.kept
         })
     }
 
-    /// Stores a verdict until `expires_ms`, unless it is too large or new keys are
+    /// Stores a verdict until it expires, unless it is too large or new keys are
     /// not inserted at present. It may be evicted earlier. `extra` is the size of the
     /// verdict in bytes, or 0 if the interner counts it.
-    pub(crate) fn insert(
-        &mut self,
-        key: &[u8],
-        verdict: Rc<Verdict>,
-        extra: usize,
-        expires_ms: u64,
-    ) {
+    pub(crate) fn insert(&mut self, key: &[u8], kept: Kept, extra: usize) {
         let hash = self.hasher.hash_one(key);
         let bytes = OVERHEAD + key.len() + extra;
         if let Some(at) = self.find(hash, key) {
-            self.replace(at, verdict, bytes, expires_ms);
+            self.replace(at, kept, bytes);
             return;
         }
         if bytes > self.budget / SMALL_PART || !self.admission.is_open() {
@@ -131,8 +134,7 @@ impl<S: BuildHasher> Memo<S> {
         let at = self.place(Entry {
             hash,
             key: key.into(),
-            verdict,
-            expires_ms,
+            kept,
             bytes,
             uses: 0,
             in_small,
@@ -167,13 +169,13 @@ impl<S: BuildHasher> Memo<S> {
             .copied()
     }
 
-    fn replace(&mut self, at: u32, verdict: Rc<Verdict>, bytes: usize, expires_ms: u64) {
+    fn replace(&mut self, at: u32, kept: Kept, bytes: usize) {
         let Some(Some(entry)) = self.entries.get_mut(at as usize) else {
             return;
         };
         // Without memory for the new verdict there is none, until the entry is evicted.
         if bytes > entry.bytes && !self.allowance.take(bytes - entry.bytes) {
-            entry.expires_ms = 0;
+            entry.kept.expires_ms = 0;
             return;
         }
         self.allowance.give(entry.bytes.saturating_sub(bytes));
@@ -181,9 +183,8 @@ impl<S: BuildHasher> Memo<S> {
         if entry.in_small {
             self.small_bytes = self.small_bytes - entry.bytes + bytes;
         }
-        entry.verdict = verdict;
+        entry.kept = kept;
         entry.bytes = bytes;
-        entry.expires_ms = expires_ms;
         while self.bytes > self.budget {
             self.evict();
         }

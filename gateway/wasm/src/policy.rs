@@ -1,7 +1,7 @@
 //! A configured policy, as all workers share it.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,20 +10,22 @@ use wasmtime::component::ResourceAny;
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
 use crate::component::Component;
 use crate::configure_error::ConfigureError;
-use crate::convert::{self, RawSubscription};
-use crate::counters::{AllCounters, Counts};
+use crate::convert::{self, RawSubscription, Reuse};
+use crate::counters::{AllCounters, Counters, Counts};
 use crate::deadline::Caller;
 use crate::declaration::Declaration;
 use crate::engine::Runtime;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::failure_log::{self, FailureLog};
+use crate::family::Family;
 use crate::fingerprint::Fingerprint;
 use crate::grants::{Grants, MissingGrants, Secrets};
 use crate::input::Phase;
-use crate::instance::Instance;
+use crate::instance::{Answer, Instance};
 use crate::permission::{FieldPattern, Permission};
 use crate::plan::Plan;
 use crate::rules::Rules;
+use crate::verdict::Verdict;
 
 /// How a request continues after its policy failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,7 +39,7 @@ pub enum OnError {
 /// Which configurations share an instance of the component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Isolation {
-    /// All configurations of a component share one instance per worker.
+    /// All configurations of a component share an instance on each worker.
     #[default]
     Shared,
     /// The configuration has an instance of its own on each worker.
@@ -138,18 +140,35 @@ impl PolicySpec {
     }
 }
 
+/// Differs for every configured policy of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct PolicyId(u64);
+
+impl PolicyId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// A policy that accepted its configuration. Shared by all workers; each calls it
 /// through its own [`WorkerPolicy`](crate::WorkerPolicy).
 #[derive(Debug)]
 pub struct Policy {
+    id: PolicyId,
     name: Arc<str>,
     spec: PolicySpec,
     identity: [u8; 32],
     subscription: RawSubscription,
     pub(crate) declaration: Declaration,
+    family: Arc<Family>,
     grants: Grants,
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
+    /// The counters of the workshop.
+    background: Arc<Counters>,
+    /// Whether a sample of it is waiting in the workshop.
+    is_sampled: AtomicBool,
     pub(crate) failures: FailureLog,
     /// True after a sample showed that a reused verdict differs from a fresh one.
     reuse_disabled: AtomicBool,
@@ -236,19 +255,26 @@ impl Runtime {
             try_constant(&mut instance, &caller, time, configured, position, &rules)?;
         }
         drop(instance);
-        Ok(Arc::new(Policy {
+        let counters = AllCounters::default();
+        let policy = Arc::new(Policy {
+            id: PolicyId::next(),
             name,
             identity: spec.identity(),
             subscription,
             declaration,
+            family: self.family(&spec),
             grants,
             breaker: Breaker::new(spec.breaker.clone()),
-            counters: AllCounters::default(),
+            background: counters.join(),
+            counters,
+            is_sampled: AtomicBool::new(false),
             failures: FailureLog::default(),
             reuse_disabled: AtomicBool::new(false),
             last_error: Mutex::default(),
             spec,
-        }))
+        });
+        policy.family.join(&policy);
+        Ok(policy)
     }
 }
 
@@ -280,6 +306,11 @@ fn try_constant(
 }
 
 impl Policy {
+    /// Tells it from all others.
+    pub fn id(&self) -> PolicyId {
+        self.id
+    }
+
     /// Its configured name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -314,6 +345,11 @@ impl Policy {
     /// Its inputs and references in a phase. `None` if it is not called in the phase.
     pub fn plan(&self, phase: Phase) -> Option<&Plan> {
         self.declaration.plan(phase)
+    }
+
+    /// Whether a spare instance is ready for a worker that loses its own.
+    pub fn has_spare(&self) -> bool {
+        self.family.has_spare(self.id)
     }
 
     /// The request fields that only this policy may state.
@@ -381,6 +417,44 @@ impl Policy {
             memo_bytes: sum.memo_bytes,
             last_error: self.last_error().clone(),
         }
+    }
+
+    /// Checks and converts the answer to a call.
+    pub(crate) fn checked(
+        &self,
+        phase: Phase,
+        plan: &Plan,
+        answer: Answer,
+    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+        let rules = Rules {
+            phase,
+            plan,
+            variables: &self.declaration.variables,
+        };
+        let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
+            .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;
+        let reuse = if answer.impure { Reuse::Never } else { reuse };
+        Ok((verdict, reuse))
+    }
+
+    /// The policies with which it shares instances.
+    pub(crate) fn family(&self) -> &Arc<Family> {
+        &self.family
+    }
+
+    /// The counters of what is done off the workers, which the workshop alone writes.
+    pub(crate) fn background(&self) -> &Counters {
+        &self.background
+    }
+
+    /// Whether a sample may be handed to the workshop: false while one is there.
+    pub(crate) fn claim_sample(&self) -> bool {
+        !self.is_sampled.swap(true, Ordering::Relaxed)
+    }
+
+    /// Ends what [`Self::claim_sample`] began.
+    pub(crate) fn release_sample(&self) {
+        self.is_sampled.store(false, Ordering::Relaxed);
     }
 
     /// Its subscription, to compare with that of a later instance.

@@ -9,9 +9,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use wasmtime::component::ResourceAny;
-
-use self::memos::{Kept, PhaseMemo, PhaseMemos, reuse_ms};
+use self::memos::{Constant, PhaseMemo, PhaseMemos, reuse_ms};
 use crate::allowance::Allowance;
 use crate::convert::Reuse;
 use crate::counters::Counters;
@@ -22,6 +20,7 @@ use crate::input::{Facts, Now, Phase};
 use crate::input_buffer::{BadInput, InputBuffer};
 use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
+use crate::memo::Kept;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::sampler::Sampler;
@@ -48,7 +47,6 @@ pub struct WorkerPolicy {
     policy: Arc<Policy>,
     host: Rc<WorkerHost>,
     slot: Rc<Slot>,
-    configured: Option<(u64, ResourceAny)>,
     key: KeyWriter,
     inputs: InputBuffer,
     interner: Interner,
@@ -78,7 +76,6 @@ impl WorkerPolicy {
             cpu_share: CpuShare::default(),
             counters: policy.counters.join(),
             slot: host.slot(&policy),
-            configured: None,
             proceed: Rc::new(Verdict::proceed()),
             policy,
             host,
@@ -90,7 +87,7 @@ impl WorkerPolicy {
         &self.policy
     }
 
-    /// Creates and configures the instance now rather than at the first request.
+    /// Creates and configures an instance on this thread, unless the policy has one.
     ///
     /// # Errors
     /// The failures of any call. The next request tries again.
@@ -114,10 +111,11 @@ impl WorkerPolicy {
         if may_reuse {
             let memo = self.memos.of(phase);
             let found = memo.and_then(|memo| memo.get(&mut self.key, plan, facts, now));
-            if let Some(verdict) = found {
+            if let Some(kept) = found {
+                let (verdict, asked_at) = (Rc::clone(&kept.verdict), kept.asked_at);
                 self.counters.hits.add_one();
                 if self.sampler.is_due() {
-                    self.sample(phase, facts, now, &verdict);
+                    self.sample(phase, facts, now, &verdict, asked_at);
                 }
                 return Decision::Verdict {
                     verdict,
@@ -134,7 +132,7 @@ impl WorkerPolicy {
     #[inline]
     pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
         let is_remembered = match self.memos.of(phase) {
-            Some(PhaseMemo::Constant(Some(kept))) => {
+            Some(PhaseMemo::Constant(Some(Constant { kept, .. }))) => {
                 Rc::ptr_eq(&kept.verdict, verdict) && now.monotonic_ms < kept.expires_ms
             }
             _ => false,
@@ -194,14 +192,18 @@ impl WorkerPolicy {
         let expires_ms = now.monotonic_ms.saturating_add(reuse_ms);
         let Interned { verdict, shared } = self.interner.intern(verdict);
         let extra = if shared { 0 } else { verdict.heap_bytes() };
+        let kept = Kept {
+            verdict: Rc::clone(&verdict),
+            expires_ms,
+            asked_at: now.unix_seconds,
+        };
         match self.memos.of(phase) {
-            Some(PhaseMemo::Constant(kept)) => {
-                let (old, fresh) = (kept.take(), Rc::clone(&verdict));
-                *kept = Kept::replace(old, fresh, expires_ms, extra, &self.allowance);
+            Some(PhaseMemo::Constant(constant)) => {
+                *constant = Constant::replace(constant.take(), kept, extra, &self.allowance);
             }
             Some(PhaseMemo::Keyed(memo)) => {
                 if let Some(key) = self.key.write(plan, facts) {
-                    memo.insert(key, Rc::clone(&verdict), extra, expires_ms);
+                    memo.insert(key, kept, extra);
                     if let Some(gauge) = self.counters.memo(phase) {
                         gauge.set(memo.is_paused(), memo.len());
                     }

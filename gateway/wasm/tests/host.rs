@@ -17,10 +17,12 @@ use std::time::{Duration, Instant};
 
 use janua_wasm::{
     BadInput, BreakerState, Component, ConfigureError, Decision, Edit, Effect, Facts, FailureKind,
-    Input, LoadError, Now, OnError, Outcome, Part, Phase, Policy, PolicySpec, Runtime,
+    Input, Isolation, LoadError, Now, OnError, Outcome, Part, Phase, Policy, PolicySpec, Runtime,
     RuntimeOptions, Value, Verdict, WorkerHost, WorkerPolicy,
 };
 
+#[path = "host/background.rs"]
+mod background;
 #[path = "host/caching.rs"]
 mod caching;
 #[path = "host/configuring.rs"]
@@ -75,6 +77,7 @@ fn refusal(spec: PolicySpec) -> ConfigureError {
 struct Asker {
     policy: WorkerPolicy,
     now_ms: u64,
+    unix_seconds: u64,
 }
 
 impl Asker {
@@ -86,13 +89,14 @@ impl Asker {
         Self {
             policy: WorkerPolicy::new(policy, Rc::clone(host)),
             now_ms: 1_000,
+            unix_seconds: 1_700_000_000,
         }
     }
 
     fn now(&self) -> Now {
         Now {
             monotonic_ms: self.now_ms,
-            unix_seconds: 1_700_000_000,
+            unix_seconds: self.unix_seconds,
         }
     }
 
@@ -155,6 +159,18 @@ impl Facts for Request {
             out.extend_from_slice(value);
             true
         })
+    }
+}
+
+/// Waits for what is done on another thread.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "not within a minute: {what}"
+        );
+        std::thread::yield_now();
     }
 }
 

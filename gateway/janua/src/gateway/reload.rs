@@ -152,7 +152,7 @@ impl Gateway {
         let both = watch::seen(&loaded, Some(&live));
         *seen = Some(watch::watched(both.clone(), &live));
         let previous = self.estate.snapshot();
-        let snapshot = compile(&mut loaded, &self.estate, previous.as_deref())
+        let mut snapshot = compile(&mut loaded, &self.estate, previous.as_deref())
             .map_err(|found| refusal(&found))?;
         if let (Trigger::Change { .. }, Some(previous)) = (trigger, &previous) {
             watch::guard(previous, &snapshot)?;
@@ -163,6 +163,7 @@ impl Gateway {
             .map_err(|error| ReloadError::plain(error.to_string()))?;
         let changed =
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
+        self.estate.prepare(&mut snapshot, previous.as_deref());
         wait_for_names(&self.estate);
         // All slow work is done; the lock is held only briefly from here.
         let mut guard = self.state();

@@ -83,6 +83,27 @@ pub(super) fn samples(
             name,
             count(status.memo_entries),
         );
+        for (made, instances) in [
+            ("spare", status.counts.spares),
+            ("worker", status.counts.configured),
+        ] {
+            samples.counter(
+                &definitions::POLICY_INSTANCES,
+                [policy.name(), made],
+                count(instances),
+            );
+        }
+        for (outcome, compared) in [
+            ("compared", status.counts.samples),
+            ("different", status.counts.mismatches),
+            ("dropped", status.counts.samples_dropped),
+        ] {
+            samples.counter(
+                &definitions::POLICY_SAMPLES,
+                [policy.name(), outcome],
+                count(compared),
+            );
+        }
         for (kind, failures) in [
             ("trap", status.counts.traps),
             ("deadline", status.counts.overruns),

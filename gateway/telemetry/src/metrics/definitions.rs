@@ -111,6 +111,10 @@ metrics! {
         "Requests that the policy answered with a response of its own.";
     POLICY_FAILURES: Counter = "janua_policy_failures_total" ["policy", "kind"]
         "Requests without a verdict: trap, deadline, memory, error, bad_verdict, breaker_open.";
+    POLICY_INSTANCES: Counter = "janua_policy_instances_total" ["policy", "made"]
+        "Instances in which a request found its policy ready in place of one that was lost (spare), and for which it waited (worker).";
+    POLICY_SAMPLES: Counter = "janua_policy_samples_total" ["policy", "outcome"]
+        "Reused verdicts chosen to be compared with a fresh one (compared), those that differed (different), and those for which there was no time (dropped).";
     POLICY_OPEN: Gauge = "janua_policy_open" ["policy"]
         "1 while the policy's circuit breaker is open, so that it is not called.";
     POLICY_MEMO_BYTES: Gauge = "janua_policy_memo_bytes" ["policy"]

@@ -39,14 +39,22 @@ fn verdict(of: &[u8]) -> Rc<Verdict> {
     })
 }
 
+fn until(verdict: Rc<Verdict>, expires_ms: u64) -> Kept {
+    Kept {
+        verdict,
+        expires_ms,
+        asked_at: 0,
+    }
+}
+
 /// Decides as a policy that is a pure function of its inputs. Returns also whether the
 /// verdict was found.
 fn ask<S: BuildHasher>(memo: &mut Memo<S>, key: &[u8], now: u64) -> (Rc<Verdict>, bool) {
     if let Some(found) = memo.get(key, now) {
-        return (Rc::clone(found), true);
+        return (Rc::clone(&found.verdict), true);
     }
     let fresh = verdict(key);
-    memo.insert(key, Rc::clone(&fresh), 0, u64::MAX);
+    memo.insert(key, until(Rc::clone(&fresh), u64::MAX), 0);
     (fresh, false)
 }
 
@@ -81,11 +89,11 @@ impl<S: BuildHasher> Memo<S> {
 #[test]
 fn remembers_until_it_expires() {
     let mut memo = keyed(100_000);
-    memo.insert(b"k", verdict(b"k"), 0, 100);
+    memo.insert(b"k", until(verdict(b"k"), 100), 0);
     assert!(memo.get(b"k", 99).is_some());
     assert!(memo.get(b"k", 100).is_none());
-    memo.insert(b"k", verdict(b"new"), 0, 200);
-    assert_eq!(memo.get(b"k", 100), Some(&verdict(b"new")));
+    memo.insert(b"k", until(verdict(b"new"), 200), 0);
+    assert_eq!(memo.get(b"k", 100), Some(&until(verdict(b"new"), 200)));
     assert_eq!(memo.len(), 1);
     memo.check();
 }
@@ -115,7 +123,7 @@ fn stays_within_its_budget() {
     }
     assert!(memo.len() > 100, "most of the budget is used");
     let large = vec![0; 64 * 1024];
-    memo.insert(&large, verdict(b""), 0, u64::MAX);
+    memo.insert(&large, until(verdict(b""), u64::MAX), 0);
     assert!(memo.get(&large, 0).is_none());
     memo.check();
 }
@@ -247,7 +255,7 @@ proptest! {
             if memo.get(&[key], now).is_some() {
                 prop_assert!(now < model[&key]);
             }
-            memo.insert(&[key], verdict(&[key]), 0, now + lasts);
+            memo.insert(&[key], until(verdict(&[key]), now + lasts), 0);
             model.insert(key, now + lasts);
         }
         memo.check();

@@ -1,20 +1,16 @@
-//! Calls the component: checks the breaker, creates and configures the instance if
-//! necessary, and checks the verdict.
+//! Calls the component: checks the breaker, finds the policy's instance or a spare one, or
+//! makes one if there is none, and checks the verdict.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use wasmtime::component::ResourceAny;
-
 use super::WorkerPolicy;
-use crate::convert::{self, Reuse};
+use crate::configured::Configured;
+use crate::convert::Reuse;
 use crate::failure::{FailureKind, PolicyFailure};
-use crate::host::{configure, new_instance};
+use crate::host::{Place, Slot};
 use crate::input::{Now, Phase};
 use crate::input_buffer::InputBuffer;
-use crate::instance::Answer;
 use crate::plan::Plan;
-use crate::rules::Rules;
 use crate::verdict::Verdict;
 
 impl WorkerPolicy {
@@ -53,18 +49,19 @@ impl WorkerPolicy {
         inputs: &InputBuffer,
         now: Now,
     ) -> Result<(Verdict, Reuse), PolicyFailure> {
-        let configured = self.configured()?;
+        let place = self.configured()?;
         self.counters.calls.add_one();
         let policy = &self.policy;
         let position = policy.declaration.position(phase).unwrap_or_default();
-        let mut place = self.slot.instance.borrow_mut();
-        let Some(instance) = place.as_mut() else {
+        let mut instances = self.slot.instances.borrow_mut();
+        let Some(configured) = instances.get_mut(place.instance) else {
             return Err(PolicyFailure::without_detail(FailureKind::Trap));
         };
+        let instance = &mut configured.instance;
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
             instance.log_as(policy.name());
-            instance.ask(&self.host.caller, deadline, position, configured, inputs)
+            instance.ask(&self.host.caller, deadline, position, place.handle, inputs)
         });
         let percent = policy.spec().breaker.share_percent;
         let ticks = instance.ticks();
@@ -79,113 +76,85 @@ impl WorkerPolicy {
             );
             policy.breaker.open(now.monotonic_ms);
         }
+        // The next call takes a spare.
         match answer {
             Ok(answer) => {
                 if instance.should_be_recycled() {
                     self.counters.recycled.add_one();
-                    *place = None;
+                    self.host.discard([instances.remove(place.instance)]);
                 }
-                drop(place);
-                self.compile(phase, plan, answer)
+                drop(instances);
+                policy.checked(phase, plan, answer)
             }
             Err(failure) => {
                 if failure.kind.discards_instance() {
-                    *place = None;
+                    self.host.discard([instances.remove(place.instance)]);
                 }
                 Err(failure)
             }
         }
     }
 
-    pub(super) fn compile(
-        &self,
-        phase: Phase,
-        plan: &Plan,
-        answer: Answer,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
-        let rules = Rules {
-            phase,
-            plan,
-            variables: &self.policy.declaration.variables,
-        };
-        let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
-            .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;
-        let reuse = if answer.impure { Reuse::Never } else { reuse };
-        Ok((verdict, reuse))
+    /// Where this policy is configured. If its instance was lost, a spare takes its place,
+    /// for which no guest code runs. If there is no spare either, the policy is configured
+    /// here, while the request waits.
+    pub(super) fn configured(&mut self) -> Result<Place, PolicyFailure> {
+        let (slot, policy) = (&self.slot, &self.policy);
+        let find = || Slot::find(&slot.instances.borrow(), policy.id());
+        if let Some(place) = find() {
+            return Ok(place);
+        }
+        let family = policy.family();
+        if let Some(spare) = family.take_spare(policy.id()) {
+            self.counters.spares.add_one();
+            self.host.discard(slot.adopt(spare));
+        } else {
+            self.counters.configured.add_one();
+            self.configure()?;
+        }
+        self.host.runtime.workshop().stock(family);
+        find().ok_or_else(|| PolicyFailure::without_detail(FailureKind::Trap))
     }
 
-    /// The handle of this policy's configuration in the instance. Creates the instance
-    /// and configures the policy in it if necessary.
-    pub(super) fn configured(&mut self) -> Result<ResourceAny, PolicyFailure> {
-        let slot = &self.slot;
-        let mut place = slot.instance.borrow_mut();
-        if let (Some(_), Some((generation, configured))) = (&*place, self.configured)
-            && generation == slot.generation.get()
-        {
-            return Ok(configured);
-        }
+    /// Configures this policy on the worker, in an instance apart from those that were
+    /// prepared: a policy that fails while it is configured takes none of these with it.
+    fn configure(&self) -> Result<(), PolicyFailure> {
         let (policy, caller) = (&self.policy, &self.host.caller);
-        if place.is_none() {
-            slot.generation.set(slot.generation.get() + 1);
-            *place = Some(new_instance(policy, caller)?);
-        }
-        let Some(instance) = place.as_mut() else {
+        let mut instances = self.slot.instances.borrow_mut();
+        let own = instances.iter().position(|it| it.is_of_worker);
+        let own = match own {
+            Some(own) => own,
+            None => {
+                let mut new = Configured::new(policy, caller)?;
+                new.is_of_worker = true;
+                instances.push(new);
+                instances.len() - 1
+            }
+        };
+        let Some(configured) = instances.get_mut(own) else {
             return Err(PolicyFailure::without_detail(FailureKind::Trap));
         };
-        match configure(policy, instance, caller) {
-            Ok(configured) => {
-                self.configured = Some((slot.generation.get(), configured));
-                Ok(configured)
-            }
-            Err(failure) => {
+        configured
+            .add(policy, caller)
+            .map(|_| ())
+            .inspect_err(|failure| {
                 if failure.kind.discards_instance() {
-                    *place = None;
+                    self.host.discard([instances.remove(own)]);
                 }
-                Err(failure)
-            }
-        }
+            })
     }
 
-    pub(super) fn note(&self, failure: &PolicyFailure) {
-        let counters = &self.counters;
-        let counter = match failure.kind {
-            FailureKind::Trap => &counters.traps,
-            FailureKind::Deadline => &counters.overruns,
-            FailureKind::Memory => &counters.memory,
-            FailureKind::Error(_) => &counters.errors,
-            FailureKind::BadVerdict(_) | FailureKind::EffectRefused(_) => &counters.bad_verdicts,
-            FailureKind::BreakerOpen => &counters.suspended,
-        };
-        counter.add_one();
+    fn note(&self, failure: &PolicyFailure) {
+        self.counters.count_failure(&failure.kind);
         self.policy.note_failure(failure);
     }
 }
 
 impl Drop for WorkerPolicy {
-    /// Drops the configuration in the instance, so that an instance shared by many
-    /// policies does not fill up over reloads.
+    /// Forgets the configuration without a call of the guest, for a reload may drop
+    /// thousands. Its memory is freed with the instance: the policies that a reload adds
+    /// come with instances of their own, and now and then with new ones for all others.
     fn drop(&mut self) {
-        let Some((generation, configured)) = self.configured.take() else {
-            return;
-        };
-        if generation != self.slot.generation.get() {
-            return;
-        }
-        let Ok(mut place) = self.slot.instance.try_borrow_mut() else {
-            return;
-        };
-        // No other policy uses the instance: it is dropped as a whole.
-        if Rc::strong_count(&self.slot) == 1 {
-            *place = None;
-            return;
-        }
-        let deadline = self.policy.spec().deadline;
-        let released = place
-            .as_mut()
-            .map(|instance| instance.release(&self.host.caller, deadline, configured));
-        if let Some(Err(failure)) = released {
-            self.note(&failure);
-            *place = None;
-        }
+        self.host.discard(self.slot.forget(self.policy.id()));
     }
 }

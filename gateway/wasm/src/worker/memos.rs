@@ -7,10 +7,9 @@ use crate::allowance::Allowance;
 use crate::convert::Reuse;
 use crate::input::{Facts, Now, Phase};
 use crate::key::KeyWriter;
-use crate::memo::Memo;
+use crate::memo::{Kept, Memo};
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::verdict::Verdict;
 
 /// A memo for each phase, because the same inputs lead to other verdicts in another
 /// phase.
@@ -23,14 +22,13 @@ const ALWAYS_KEPT: usize = 1024;
 /// The memo of one phase.
 pub(super) enum PhaseMemo {
     /// The memo key is empty, so there is one verdict.
-    Constant(Option<Kept>),
+    Constant(Option<Constant>),
     Keyed(Box<Memo>),
 }
 
 /// The verdict of a phase without inputs.
-pub(super) struct Kept {
-    pub(super) verdict: Rc<Verdict>,
-    pub(super) expires_ms: u64,
+pub(super) struct Constant {
+    pub(super) kept: Kept,
     /// The size that was taken from the allowance; 0 if the interner counts it.
     bytes: usize,
 }
@@ -69,26 +67,23 @@ impl PhaseMemo {
         plan: &Plan,
         facts: &dyn Facts,
         now: Now,
-    ) -> Option<Rc<Verdict>> {
+    ) -> Option<&Kept> {
         match self {
-            Self::Constant(kept) => kept
+            Self::Constant(constant) => constant
                 .as_ref()
-                .filter(|kept| now.monotonic_ms < kept.expires_ms)
-                .map(|kept| Rc::clone(&kept.verdict)),
-            Self::Keyed(memo) => memo
-                .get(key.write(plan, facts)?, now.monotonic_ms)
-                .map(Rc::clone),
+                .map(|constant| &constant.kept)
+                .filter(|kept| now.monotonic_ms < kept.expires_ms),
+            Self::Keyed(memo) => memo.get(key.write(plan, facts)?, now.monotonic_ms),
         }
     }
 }
 
-impl Kept {
+impl Constant {
     /// Keeps a verdict instead of the one that was kept before. None if there is no memory for
     /// it. `bytes` is its size, or 0 if the interner counts it.
     pub(super) fn replace(
         old: Option<Self>,
-        verdict: Rc<Verdict>,
-        expires_ms: u64,
+        kept: Kept,
         bytes: usize,
         allowance: &Allowance,
     ) -> Option<Self> {
@@ -97,11 +92,7 @@ impl Kept {
             true => 0,
             false => bytes,
         };
-        allowance.take(bytes).then_some(Self {
-            verdict,
-            expires_ms,
-            bytes,
-        })
+        allowance.take(bytes).then_some(Self { kept, bytes })
     }
 }
 
