@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::breaker::Breaker;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind, PolicyName, Reference};
 use crate::policy_config::PolicyConfig;
 use crate::span::Spanned;
+use crate::throttle::Throttle;
 use crate::units::Size;
 
 table! {
@@ -27,7 +29,8 @@ table! {
         /// `janua check` prints the line to add.
         grants: Vec<Spanned<Grant>> = default("[]");
         /// What happens to a request whose policy fails: it is denied with 503, or
-        /// continues as if the policy did not exist.
+        /// continues as if the policy did not exist. A request for which the policy is
+        /// not called, because its time is short or it is suspended, is always denied.
         on_error: OnError = default("\"deny\"");
         /// The CPU time limit of one call.
         deadline: Spanned<Duration> = default("\"10ms\"");
@@ -45,6 +48,10 @@ table! {
         /// Whether policies with the same component share an instance in each
         /// worker, or this one has its own.
         isolation: Isolation = default("\"shared\"");
+        /// How much of a worker's time its calls may use.
+        throttle: Throttle = default("{}");
+        /// When it is suspended.
+        breaker: Breaker = default("{}");
     }
     check budgets
 }

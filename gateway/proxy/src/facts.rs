@@ -3,7 +3,7 @@
 use janua_http::fields::Known;
 use janua_http::query;
 use janua_http::{RequestHead, ResponseHead};
-use janua_wasm::{Facts, Input};
+use janua_wasm::{ClientKey, Facts, Input};
 
 use crate::client::{Origin, Peer};
 
@@ -122,6 +122,10 @@ impl Facts for View<'_> {
         };
         out.extend_from_slice(value);
         true
+    }
+
+    fn client(&self) -> ClientKey {
+        self.origin.client.unwrap_or(self.peer.address).into()
     }
 }
 

@@ -310,14 +310,15 @@ fn decide(
             let policy = worker_policy.policy();
             let name = policy.name();
             exchange.note(name, failure.kind.word());
-            let is_denied = policy_use.on_error == OnError::Deny || failure.kind.always_denies();
+            let is_denied = policy_use.on_error == OnError::Deny
+                || failure.kind.always_denies(policy.may_respond());
             let worker = &exchange.worker;
             failures::log(policy, &failure, phase, matched, is_denied, worker);
             if !is_denied {
                 return Ok(None);
             }
             Err(Failure::with(
-                Kind::PolicyFailed,
+                failures::kind_of(&failure),
                 format!("{name}: {}", failure.kind.word()),
             ))
         }

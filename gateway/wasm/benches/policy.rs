@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use janua_wasm::{
-    AbsentKey, BucketOptions, Buckets, Decision, Facts, Input, Now, Phase, Policy, PolicySpec,
-    Reply, Runtime, RuntimeOptions, Take, Value, WorkerHost, WorkerPolicy,
+    AbsentKey, BucketOptions, Buckets, ClientKey, Decision, Facts, Input, Now, Phase, Policy,
+    PolicySpec, Reply, Runtime, RuntimeOptions, Take, Value, WorkerHost, WorkerPolicy,
 };
 
 fn main() {
@@ -37,6 +37,10 @@ impl Facts for Request {
             }
             _ => false,
         }
+    }
+
+    fn client(&self) -> ClientKey {
+        ClientKey::default()
     }
 }
 

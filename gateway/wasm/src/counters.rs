@@ -26,6 +26,10 @@ pub struct Counts {
     pub bad_verdicts: u64,
     /// Calls that were not made because the breaker was open.
     pub suspended: u64,
+    /// Calls that were not made because CPU time was short and the client had used much.
+    pub throttled: u64,
+    /// Calls that were not made because CPU time was used up.
+    pub overloaded: u64,
     /// Reused verdicts that were compared with a fresh one.
     pub samples: u64,
     /// Samples whose fresh verdict differed.
@@ -80,6 +84,8 @@ counters!(
     errors,
     bad_verdicts,
     suspended,
+    throttled,
+    overloaded,
     samples,
     mismatches,
     recycled,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::client::ClientKey;
+
 mod phase;
 mod row;
 mod table;
@@ -130,6 +132,9 @@ pub trait Facts {
     /// returns false if it is absent. Never called with [`Input::Now`], which is an
     /// argument of [`WorkerPolicy::decide`](crate::WorkerPolicy::decide).
     fn input(&self, input: &Input, out: &mut Vec<u8>) -> bool;
+
+    /// The client whose account pays for a call.
+    fn client(&self) -> ClientKey;
 }
 
 /// The time of a decision.

@@ -77,6 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::client::ClientKey;
 
     struct Map(HashMap<Input, Vec<u8>>);
 
@@ -86,6 +87,10 @@ mod tests {
                 out.extend_from_slice(value);
                 true
             })
+        }
+
+        fn client(&self) -> ClientKey {
+            ClientKey::default()
         }
     }
 

@@ -13,7 +13,7 @@
 //! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
 //! | configure it: subscription, grants, plan | off the workers | `policy`, `plan` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
-//! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
+//! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `throttle`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | take tokens from its rate-limit buckets | shared | `bucket` |
 //!
@@ -21,15 +21,17 @@
 //! and [`Buckets`] is shared; [`WorkerHost`] and [`WorkerPolicy`] belong to one
 //! worker and are not `Send`.
 
+mod accounts;
 mod bindings;
 mod breaker;
 mod bucket;
+mod client;
 mod compile_cache;
 mod component;
 mod configure_error;
 mod convert;
+mod cost;
 mod counters;
-mod cpu_share;
 mod deadline;
 mod engine;
 mod failure;
@@ -50,12 +52,14 @@ mod policy;
 mod rules;
 mod sampler;
 mod state;
+mod throttle;
 mod verdict;
 mod wasi;
 mod worker;
 
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
+pub use client::ClientKey;
 pub use component::{Component, Description, LoadError};
 pub use configure_error::ConfigureError;
 pub use counters::Counts;
@@ -66,6 +70,7 @@ pub use host::WorkerHost;
 pub use input::{Facts, Input, Now, Phase};
 pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicySpec, PolicyStatus};
+pub use throttle::ThrottleOptions;
 pub use verdict::{
     AbsentKey, CacheLookup, CacheRule, Edit, Effect, Outcome, ParameterName, Part, Purge,
     PurgeScope, QueryKey, Reply, Storage, Take, Value, Verdict,

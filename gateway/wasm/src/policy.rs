@@ -22,6 +22,7 @@ use crate::input::Phase;
 use crate::instance::Instance;
 use crate::plan::{Plan, Plans};
 use crate::rules::Rules;
+use crate::throttle::ThrottleOptions;
 
 /// How a request continues after its policy failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -77,6 +78,8 @@ pub struct PolicySpec {
     pub memo: bool,
     /// Which configurations share its instance.
     pub isolation: Isolation,
+    /// How much of a worker's time its calls may use.
+    pub throttle: ThrottleOptions,
     /// When it is suspended.
     pub breaker: BreakerOptions,
 }
@@ -102,6 +105,7 @@ impl PolicySpec {
             sample: 8_192,
             memo: true,
             isolation: Isolation::Shared,
+            throttle: ThrottleOptions::default(),
             breaker: BreakerOptions::default(),
         }
     }
@@ -122,7 +126,7 @@ impl PolicySpec {
                 self.sample,
                 self.memo,
                 self.isolation,
-                &self.breaker,
+                (&self.throttle, &self.breaker),
                 &self.grants,
             )
         );
@@ -149,6 +153,8 @@ pub struct Policy {
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
     pub(crate) failures: FailureLog,
+    /// Calls that were not made because CPU time was short.
+    shed: FailureLog,
     /// True after a sample showed that a reused verdict differs from a fresh one.
     reuse_disabled: AtomicBool,
     last_error: Mutex<Option<String>>,
@@ -247,7 +253,8 @@ impl Runtime {
             grants,
             breaker: Breaker::new(spec.breaker.clone()),
             counters: AllCounters::default(),
-            failures: FailureLog::default(),
+            failures: FailureLog::new(failure_log::INTERVAL_MS),
+            shed: FailureLog::new(failure_log::SHED_INTERVAL_MS),
             reuse_disabled: AtomicBool::new(false),
             last_error: Mutex::default(),
             spec,
@@ -282,6 +289,12 @@ fn try_constant(
 }
 
 impl Policy {
+    /// Whether it may answer a request instead of the target, and so refuse it.
+    pub fn may_respond(&self) -> bool {
+        // A component's declaration will decide. Until it says so, every policy may.
+        true
+    }
+
     /// Its configured name.
     pub fn name(&self) -> &Arc<str> {
         &self.name
@@ -375,9 +388,21 @@ impl Policy {
     pub(crate) fn log_suspension(&self) {
         tracing::warn!(
             policy = &*self.name,
-            for_ms = u64::try_from(self.breaker.cool_down().as_millis()).unwrap_or(u64::MAX),
-            "the policy failed too often and is suspended"
+            for_ms = u64::try_from(self.breaker.pause().as_millis()).unwrap_or(u64::MAX),
+            "the policy failed for too many clients and is suspended"
         );
+    }
+
+    /// Logs that calls are not made because CPU time is short, at most once in an
+    /// interval.
+    pub(crate) fn log_shed(&self, now_ms: u64) {
+        if let Some(unreported) = self.shed.admit(now_ms) {
+            tracing::warn!(
+                policy = &*self.name,
+                unreported,
+                "the policy uses its whole share of a worker's time, and calls for the clients that use most of it are refused"
+            );
+        }
     }
 
     pub(crate) fn note_failure(&self, failure: &PolicyFailure) {

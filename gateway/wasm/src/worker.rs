@@ -8,13 +8,14 @@ mod sample;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::ResourceAny;
 
 use self::memos::{PhaseMemo, PhaseMemos, reuse_ms};
+use crate::client::ClientKey;
 use crate::convert::Reuse;
 use crate::counters::Counters;
-use crate::cpu_share::CpuShare;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::{Slot, WorkerHost};
 use crate::input::{Facts, Input, Now, Phase};
@@ -24,6 +25,7 @@ use crate::key::KeyWriter;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::sampler::Sampler;
+use crate::throttle::Throttle;
 use crate::verdict::Verdict;
 
 /// The result of asking a policy about an exchange.
@@ -53,7 +55,11 @@ pub struct WorkerPolicy {
     interner: Interner,
     memos: PhaseMemos,
     sampler: Sampler,
-    cpu_share: CpuShare,
+    throttle: Throttle,
+    /// The client whose call ended the last instance, if it was a call of this policy.
+    debtor: Option<ClientKey>,
+    /// The cost of the last call.
+    cost: Duration,
     counters: Arc<Counters>,
     proceed: Rc<Verdict>,
 }
@@ -70,7 +76,9 @@ impl WorkerPolicy {
             inputs: InputBuffer::default(),
             interner: Interner::new(verdicts),
             sampler: Sampler::new(policy.spec().sample),
-            cpu_share: CpuShare::default(),
+            throttle: Throttle::new(&policy.spec().throttle),
+            debtor: None,
+            cost: Duration::ZERO,
             counters: policy.counters.join(),
             slot: host.slot(&policy),
             configured: None,
@@ -155,7 +163,7 @@ impl WorkerPolicy {
         self.counters.misses.add_one();
         let mut inputs = std::mem::take(&mut self.inputs);
         let decision = match inputs.fill(plan, facts, now) {
-            Ok(()) => match self.ask(phase, plan, &inputs, now) {
+            Ok(()) => match self.ask(phase, plan, &inputs, facts.client(), now) {
                 Ok((verdict, reuse)) => {
                     let reuse = if may_reuse { reuse } else { Reuse::Never };
                     Decision::Verdict {

@@ -110,7 +110,7 @@ metrics! {
     POLICY_RESPONSES: Counter = "janua_policy_responses_total" ["policy"]
         "Requests that the policy answered with a response of its own.";
     POLICY_FAILURES: Counter = "janua_policy_failures_total" ["policy", "kind"]
-        "Requests without a verdict: trap, deadline, memory, error, bad_verdict, breaker_open.";
+        "Requests without a verdict: trap, deadline, memory, error, bad_verdict; without a call: breaker_open, throttled, overloaded.";
     POLICY_OPEN: Gauge = "janua_policy_open" ["policy"]
         "1 while the policy's circuit breaker is open, so that it is not called.";
     POLICY_MEMO_BYTES: Gauge = "janua_policy_memo_bytes" ["policy"]

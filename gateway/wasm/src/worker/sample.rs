@@ -17,7 +17,7 @@ impl WorkerPolicy {
             return;
         };
         let mut inputs = std::mem::take(&mut self.inputs);
-        if policy.breaker.is_closed() && inputs.fill(plan, facts, now).is_ok() {
+        if policy.breaker.admits(now.monotonic_ms) && inputs.fill(plan, facts, now).is_ok() {
             self.counters.samples.add_one();
             let caller = &self.host.caller;
             let fresh = new_instance(&policy, caller).and_then(|mut instance| {
@@ -36,14 +36,9 @@ impl WorkerPolicy {
                         phase.name()
                     ));
                 }
-                // A failure does not mean that the verdict is wrong, but it counts for
-                // the breaker.
+                // A failure does not mean that the verdict is wrong. It does not count for
+                // the breaker, because it is no client's.
                 Err(failure) => {
-                    if failure.kind.discards_instance()
-                        && policy.breaker.count_failure(now.monotonic_ms)
-                    {
-                        policy.log_suspension();
-                    }
                     self.note(&failure);
                     if let Some(unreported) = policy.failures.admit(now.monotonic_ms) {
                         tracing::warn!(
