@@ -64,7 +64,7 @@ fn configured(
     let mut spec = PolicySpec::new(name, component);
     spec.bundled = true;
     spec.config = config.to_owned();
-    spec.breaker.share_percent = 100;
+    spec.throttle.share_percent = 100;
     change(&mut spec);
     let policy = runtime.configure(spec).unwrap();
     (runtime, policy)
