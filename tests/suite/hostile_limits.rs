@@ -10,12 +10,12 @@ use janua_tests::{
 use tokio::net::TcpSocket;
 
 /// An address of this machine that is not the one by which tests usually connect.
-const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-const USUAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
+pub(crate) const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(crate) const USUAL: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Connects from an address of this machine. None if the connection is closed before the TLS
 /// handshake, if there is one.
-async fn connect_from(gateway: &Gateway, address: Ipv4Addr) -> Option<Wire> {
+pub(crate) async fn connect_from(gateway: &Gateway, address: Ipv4Addr) -> Option<Wire> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(SocketAddr::from((address, 0))).unwrap();
     let stream = socket.connect(gateway.address()).await.unwrap();

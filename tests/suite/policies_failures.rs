@@ -65,11 +65,9 @@ async fn failures_are_logged_and_counted() {
         "a policy failed and the request went on without it policy=\"lax\" phase=\"response\"";
     assert_eventually!(gateway.messages().contains(skipped));
     assert!(gateway.messages().contains("told to panic"));
-    // After five failures it is suspended, which is logged once and is not a
-    // failure.
-    assert_eventually!(told(&gateway.messages(), "lax") == 5);
-    let suspended = "the policy failed too often and is suspended policy=\"lax\"";
-    assert_eq!(gateway.messages().matches(suspended).count(), 1);
+    // One client does not suspend it, however often its requests fail.
+    assert_eventually!(told(&gateway.messages(), "lax") == 6);
+    assert!(!gateway.messages().contains("is suspended"));
 }
 
 /// A policy that has not said that it may respond can only have edited the response that is

@@ -152,6 +152,13 @@ pub struct PolicyStatus {
     pub overruns: u64,
     /// Calls that returned an error.
     pub errors: u64,
+    /// Calls that were not made because the circuit breaker was open.
+    pub suspended: u64,
+    /// Calls that were not made because the policy's CPU time was short and the client had
+    /// used much of it.
+    pub throttled: u64,
+    /// Calls that were not made because the policy's CPU time was used up.
+    pub overloaded: u64,
     /// The last trap, exceeded deadline or error, in one line.
     pub last_error: Option<String>,
     /// Whether its verdicts are reused.
@@ -200,8 +207,8 @@ impl MemosStatus {
 pub enum PolicyState {
     /// It is called.
     Ok,
-    /// Its circuit breaker is open, because it failed too often or used more
-    /// than its share of a worker: `on_error` applies until a probe succeeds.
+    /// Its circuit breaker is open, because it failed for too many clients: requests
+    /// that need a call are refused for a while.
     Open,
 }
 

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::breaker::Breaker;
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind, PolicyName, Reference};
 use crate::policy_config::PolicyConfig;
 use crate::span::Spanned;
+use crate::throttle::Throttle;
 use crate::units::Size;
 
 table! {
@@ -27,9 +29,11 @@ table! {
         /// `janua check` prints the line to add.
         grants: Vec<Spanned<Grant>> = default("[]");
         /// What happens to a request whose policy fails: it is denied with 503, or
-        /// continues as if the policy did not exist. The default denies where the policy
-        /// may respond, as it may to every request. Where it only edits a response that is
-        /// there already, this is delivered without its edits, and not stored.
+        /// continues as if the policy did not exist. The default denies in the phase
+        /// `request`, and later where the policy may respond. Where it only edits a response
+        /// that is there already, this is delivered without its edits, and not stored. A
+        /// request for which a policy that may respond is not called, because its time is
+        /// short or it is suspended, is always denied.
         on_error: Option<OnError> = optional("`\"deny\"` in the phase `request`, `\"skip\"` in later ones");
         /// The CPU time limit of one call.
         deadline: Spanned<Duration> = default("\"10ms\"");
@@ -47,6 +51,10 @@ table! {
         /// Whether policies with the same component share an instance in each
         /// worker, or this one has its own.
         isolation: Isolation = default("\"shared\"");
+        /// How much of a worker's time its calls may use.
+        throttle: Throttle = default("{}");
+        /// When it is suspended.
+        breaker: Breaker = default("{}");
     }
     check budgets
 }

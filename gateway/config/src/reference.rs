@@ -83,6 +83,7 @@ pub fn reference_markdown() -> String {
         "# Configuration reference\n\n\
          Durations are a whole number and a unit: `250ms`, `10s`, `5m`, `24h`, `7d`. \
          Sizes are `512B`, `64KiB`, `1MiB`, `1GiB`, or a plain number of bytes. \
+         Shares are `1%` to `100%`. \
          Relative paths refer to the directory of the file that contains them. \
          How a route is chosen for a request: [routing.md](routing.md).\n",
     );

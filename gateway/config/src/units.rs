@@ -1,4 +1,4 @@
-//! Plain values: numbers, durations, sizes, file modes, paths.
+//! Plain values: numbers, durations, shares, sizes, file modes, paths.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -211,6 +211,45 @@ fn split(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at_checked(digits)?;
     Some((number.parse().ok()?, unit))
+}
+
+/// A share, in whole percent from 1 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Percent(u8);
+
+impl Percent {
+    /// The number of percent.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Decode for Percent {
+    fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
+        let span = decoder.span(node);
+        let text = match node.get_ref() {
+            DeValue::String(text) => text,
+            DeValue::Integer(number) => {
+                return decoder.refuse(
+                    Diagnostic::error(span, "a share needs its unit")
+                        .help(format!("write \"{number}%\"")),
+                );
+            }
+            _ => return decoder.mismatch(node, &Self::kind()),
+        };
+        let number = split(text).filter(|(_, unit)| *unit == "%");
+        match number.and_then(|(number, _)| u8::try_from(number).ok()) {
+            Some(percent @ 1..=100) => Some(Self(percent)),
+            _ => decoder.refuse(
+                Diagnostic::error(span, format!("`{text}` is not a share"))
+                    .help("write a whole number from 1 to 100 and %: \"50%\""),
+            ),
+        }
+    }
+
+    fn kind() -> String {
+        "a share such as \"50%\"".to_owned()
+    }
 }
 
 /// A number of bytes.

@@ -42,6 +42,8 @@ pub enum Kind {
     FileFailed,
     NotStored,
     PolicyFailed,
+    PolicyThrottled,
+    PolicyOverloaded,
     PolicyInput,
     ConnectionRefused,
     ConnectTimeout,
@@ -65,7 +67,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 39] = [
+pub const KINDS: [Kind; 41] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -85,6 +87,8 @@ pub const KINDS: [Kind; 39] = [
     Kind::FileFailed,
     Kind::NotStored,
     Kind::PolicyFailed,
+    Kind::PolicyThrottled,
+    Kind::PolicyOverloaded,
     Kind::PolicyInput,
     Kind::ConnectionRefused,
     Kind::ConnectTimeout,
@@ -252,6 +256,20 @@ impl Kind {
                 "policy_failed",
                 "proxy_internal_error",
                 "a policy failed",
+            ),
+            Self::PolicyThrottled => (
+                Client,
+                429,
+                "policy_throttled",
+                "http_request_denied",
+                "the client's requests take too much of a policy's time",
+            ),
+            Self::PolicyOverloaded => (
+                Policy,
+                503,
+                "policy_overloaded",
+                "proxy_internal_error",
+                "a policy has no time left",
             ),
             Self::PolicyInput => (
                 Client,

@@ -151,6 +151,8 @@ mod tests {
             (Kind::WholeTimeout, 4),
             (Kind::ResponseTimeout, 4),
             (Kind::TooManyRequests, 8),
+            (Kind::PolicyThrottled, 8),
+            (Kind::PolicyOverloaded, 14),
             (Kind::RequestBodyTooLarge, 8),
             (Kind::ConnectTimeout, 14),
             (Kind::ConnectionRefused, 14),

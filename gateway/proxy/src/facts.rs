@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use janua_http::fields::Known;
 use janua_http::query;
 use janua_http::{RequestHead, ResponseHead};
-use janua_wasm::{Facts, Input, PrefixLengths, Single};
+use janua_wasm::{ClientKey, Facts, Input, PrefixLengths, Single};
 
 use crate::caching::prefixed;
 use crate::client::{Origin, Peer};
@@ -223,6 +223,10 @@ impl Facts for View<'_> {
             Ok(Some(_)) => Single::Present,
             Err(Conflict) => Single::Conflicting,
         }
+    }
+
+    fn client(&self) -> ClientKey {
+        self.origin.client.unwrap_or(self.peer.address).into()
     }
 }
 

@@ -9,7 +9,6 @@ mod finished;
 
 use std::rc::Rc;
 
-use janua_http::failure::Kind;
 use janua_http::{Failure, Fields};
 use janua_wasm::{Decision, OnError, Phase, Plan, Verdict};
 
@@ -322,10 +321,11 @@ fn decide(
             let policy = worker_policy.policy();
             let name = policy.name();
             exchange.note(name, failure.kind.word());
-            let is_denied = failure.kind.always_denies()
+            let may_respond = policy.may_respond(phase);
+            let is_denied = failure.kind.always_denies(may_respond)
                 || match policy_use.on_error {
                     Some(on_error) => on_error == OnError::Deny,
-                    None => phase == Phase::Request || policy.may_respond(phase),
+                    None => phase == Phase::Request || may_respond,
                 };
             // What the policy would have made of it would have been stored.
             exchange.caching.lacks_edits |=
@@ -337,7 +337,7 @@ fn decide(
                 return Ok(None);
             }
             Err(Failure::with(
-                Kind::PolicyFailed,
+                failures::kind_of(&failure),
                 format!("{name}: {}", failure.kind.word()),
             ))
         }

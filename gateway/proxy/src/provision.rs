@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
 use janua_wasm::{
-    Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec, Secrets,
+    BreakerOptions, Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec,
+    Secrets, ThrottleOptions,
 };
 
 use crate::estate::Estate;
@@ -162,6 +163,15 @@ impl<'a> Provision<'a> {
             isolation: match named.isolation {
                 config::Isolation::Shared => Isolation::Shared,
                 config::Isolation::Policy => Isolation::Policy,
+            },
+            throttle: ThrottleOptions {
+                share_percent: named.throttle.share.get(),
+                client_share_percent: named.throttle.client_share.get(),
+            },
+            breaker: BreakerOptions {
+                clients: *named.breaker.clients,
+                within: *named.breaker.within,
+                pause: *named.breaker.pause,
             },
             ..PolicySpec::new(named.name.value.clone(), component)
         };

@@ -402,8 +402,7 @@ impl LocalSnapshot {
                 Rc::clone(host),
             ))),
         };
-        let policies: Vec<Rc<LocalPolicy>> =
-            snapshot.policies.iter().map(local_policy).collect();
+        let policies: Vec<Rc<LocalPolicy>> = snapshot.policies.iter().map(local_policy).collect();
         host.adopt(&snapshot.prepared, worker);
         let client_limits = |listener: &Option<Listener>| {
             let limits = listener.as_ref()?.client_limits.clone();

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use divan::Bencher;
 use janua_wasm::{
-    AbsentKey, BucketOptions, Buckets, Decision, Facts, Input, Now, Phase, Policy, PolicySpec,
-    Runtime, RuntimeOptions, TokenBucket, Value, WorkerHost, WorkerPolicy,
+    AbsentKey, BucketOptions, Buckets, ClientKey, Decision, Facts, Input, Now, Phase, Policy,
+    PolicySpec, Runtime, RuntimeOptions, TokenBucket, Value, WorkerHost, WorkerPolicy,
 };
 
 fn main() {
@@ -38,6 +38,10 @@ impl Facts for Request {
             _ => false,
         }
     }
+
+    fn client(&self) -> ClientKey {
+        ClientKey::default()
+    }
 }
 
 const NOW: Now = Now {
@@ -60,7 +64,7 @@ fn configured(
     let mut spec = PolicySpec::new(name, component);
     spec.bundled = true;
     spec.config = config.to_owned();
-    spec.breaker.share_percent = 100;
+    spec.throttle.share_percent = 100;
     change(&mut spec);
     let policy = runtime.configure(spec).unwrap();
     (runtime, policy)

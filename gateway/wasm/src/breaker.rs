@@ -1,44 +1,41 @@
 //! A circuit breaker: suspends a policy that keeps failing. All workers share one
 //! state.
 //!
-//! While the breaker is closed, calls are made. It opens after `failures` failures
-//! within a period, and no call is made during a cool-down. Then one call is made as a
-//! probe, which closes the breaker or opens it again. The breaker also opens if a
-//! policy uses more than its share of a worker's CPU time (`cpu_share`). Verdicts from
-//! the memo are used while it is open.
-//!
 //! Traps, exceeded deadlines and exceeded memory limits count as failures: each
-//! discards an instance. Returned errors and invalid verdicts do not count, so that a
-//! client whose input makes a policy fail in this way cannot suspend it for everyone.
+//! discards an instance. Returned errors and invalid verdicts do not count.
+//!
+//! One client must not be able to suspend a policy for the others. So the breaker opens
+//! only if calls failed for at least `clients` different clients `within` a period, and
+//! if at least half of the calls in it failed. Then no call is made for a `pause`. After
+//! that calls are made again and counted from the start: if one of them were a probe that
+//! decides, the client that it belongs to would decide for all. Verdicts from the memo
+//! are used while the breaker is open.
 //!
 //! Time is an argument, in milliseconds of the proxy's clock.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::client::ClientKey;
 
 /// When a policy is suspended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct BreakerOptions {
-    /// The number of failures that opens the breaker. 0 turns this off.
-    pub failures: u32,
+    /// The number of clients whose calls must have failed. 0: it is never suspended.
+    pub clients: u32,
     /// The period in which failures are counted.
     pub within: Duration,
     /// How long no call is made.
-    pub cool_down: Duration,
-    /// The largest share of a worker's time that calls may use, in percent. 100 or more
-    /// turns this off.
-    pub share_percent: u32,
+    pub pause: Duration,
 }
 
 impl Default for BreakerOptions {
     fn default() -> Self {
         Self {
-            failures: 5,
+            clients: 5,
             within: Duration::from_secs(10),
-            cool_down: Duration::from_secs(5),
-            share_percent: 50,
+            pause: Duration::from_secs(5),
         }
     }
 }
@@ -50,145 +47,147 @@ pub enum BreakerState {
     Closed,
     /// No call is made.
     Open {
-        /// Milliseconds until the next call, which is a probe.
+        /// Milliseconds until calls are made again.
         for_ms: u64,
     },
-    /// The next call is a probe, or one is under way.
-    HalfOpen,
-}
-
-/// Permission to make one call. The result of a probe must be reported; if its permit
-/// is dropped without a report, the next call becomes the probe.
-#[derive(Debug)]
-#[must_use = "the permit of a probe must be held until the call ends"]
-pub(crate) struct Permit<'a> {
-    breaker: &'a Breaker,
-    /// The `open_until` that this call is the probe of.
-    probe_of: Option<u64>,
-}
-
-impl Permit<'_> {
-    /// Reports success. A probe closes the breaker, unless it was opened again in the
-    /// meantime.
-    pub(crate) fn succeeded(self) {
-        if let Some(open_until) = self.probe_of {
-            let open = &self.breaker.open_until;
-            let _ = open.compare_exchange(open_until, 0, Ordering::AcqRel, Ordering::Relaxed);
-        }
-    }
-
-    /// Reports a failure that discards the instance. True if this opened the breaker.
-    pub(crate) fn failed(self, now_ms: u64) -> bool {
-        match self.probe_of {
-            Some(_) => {
-                self.breaker.open(now_ms);
-                true
-            }
-            None => self.breaker.count_failure(now_ms),
-        }
-    }
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        if self.probe_of.is_some() {
-            self.breaker.probing.store(false, Ordering::Release);
-        }
-    }
 }
 
 #[derive(Debug)]
 pub(crate) struct Breaker {
     options: BreakerOptions,
-    /// 0 while closed, else the time in milliseconds from which a probe may be made.
-    /// Relaxed reads suffice: one call too many or too few is harmless.
+    /// The time in milliseconds from which calls are made. Relaxed reads suffice: one
+    /// call too many or too few is harmless.
     open_until: AtomicU64,
-    /// Whether a probe is under way. Reset when its [`Permit`] is dropped.
-    probing: AtomicBool,
-    /// When the last failures happened, in milliseconds.
-    recent: Mutex<VecDeque<u64>>,
+    /// Calls since the last turn.
+    calls: AtomicU64,
+    /// When the next turn is due.
+    turn_ms: AtomicU64,
+    recent: Mutex<Recent>,
+}
+
+/// The failures of the last period. The numbers are those since the last turn and those
+/// between the last two turns. They are taken together in proportion to how much of the
+/// latter lies within the period, which needs no list of calls.
+#[derive(Debug, Default)]
+struct Recent {
+    turned_ms: u64,
+    failures: u64,
+    /// Calls and failures between the last two turns.
+    before: (u64, u64),
+    /// Clients whose calls failed, with the time of the last failure, in its order. At
+    /// most as many as open the breaker.
+    clients: Vec<(ClientKey, u64)>,
 }
 
 impl Breaker {
     pub(crate) fn new(options: BreakerOptions) -> Self {
         Self {
-            options,
             open_until: AtomicU64::new(0),
-            probing: AtomicBool::new(false),
-            recent: Mutex::new(VecDeque::new()),
+            calls: AtomicU64::new(0),
+            turn_ms: AtomicU64::new(millis(options.within)),
+            options,
+            recent: Mutex::default(),
         }
     }
 
-    /// Permission for a call on behalf of a request. `None` while calls are suspended.
-    pub(crate) fn permit(&self, now_ms: u64) -> Option<Permit<'_>> {
-        let open_until = self.open_until.load(Ordering::Relaxed);
-        if open_until == 0 {
-            return Some(Permit {
-                breaker: self,
-                probe_of: None,
-            });
-        }
-        if now_ms < open_until || self.probing.swap(true, Ordering::AcqRel) {
-            return None;
-        }
-        let permit = Permit {
-            breaker: self,
-            probe_of: Some(open_until),
-        };
-        // An earlier probe may have ended between the load and the swap. Then its
-        // result counts, and this permit is dropped.
-        (self.open_until.load(Ordering::Acquire) == open_until).then_some(permit)
+    /// Whether calls are made.
+    pub(crate) fn admits(&self, now_ms: u64) -> bool {
+        now_ms >= self.open_until.load(Ordering::Relaxed)
     }
 
-    /// Whether the breaker is closed. For calls not made on behalf of a request, which
-    /// must not be the probe.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.open_until.load(Ordering::Relaxed) == 0
+    /// Counts a call that did not fail.
+    pub(crate) fn succeeded(&self, now_ms: u64) {
+        if now_ms >= self.turn_ms.load(Ordering::Relaxed) {
+            self.turn_if_due(&mut self.recent(), now_ms);
+        }
+        self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a failure of a call that was not a probe. True if this opened the breaker.
-    pub(crate) fn count_failure(&self, now_ms: u64) -> bool {
-        let needed = usize::try_from(self.options.failures).unwrap_or(usize::MAX);
-        if needed == 0 {
+    /// Counts a call that failed and discarded the instance. True if this opened the
+    /// breaker.
+    pub(crate) fn failed(&self, client: ClientKey, now_ms: u64) -> bool {
+        let needed = usize::try_from(self.options.clients).unwrap_or(usize::MAX);
+        // A call that began before the breaker opened on another worker says nothing new.
+        if needed == 0 || !self.admits(now_ms) {
             return false;
         }
-        let mut recent = self
-            .recent
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let oldest = now_ms.saturating_sub(millis(self.options.within));
-        while recent.front().is_some_and(|&at| at < oldest) {
-            recent.pop_front();
-        }
-        recent.push_back(now_ms);
-        if recent.len() < needed {
+        let mut recent = self.recent();
+        self.turn_if_due(&mut recent, now_ms);
+        let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        recent.failures += 1;
+        let within_ms = millis(self.options.within);
+        recent.remember(client, now_ms, within_ms, needed);
+        let left_ms = within_ms.saturating_sub(now_ms.saturating_sub(recent.turned_ms));
+        let (calls_before, failures_before) = recent.before;
+        let of_before = |count: u64| count.saturating_mul(left_ms) / within_ms.max(1);
+        let calls = calls + of_before(calls_before);
+        let failures = recent.failures + of_before(failures_before);
+        if recent.clients.len() < needed || failures.saturating_mul(2) < calls {
             return false;
         }
-        recent.clear();
-        drop(recent);
-        self.open(now_ms);
+        self.open(&mut recent, now_ms);
         true
     }
 
-    /// Opens the breaker at once.
-    pub(crate) fn open(&self, now_ms: u64) {
-        let until = now_ms.saturating_add(millis(self.options.cool_down)).max(1);
-        self.open_until.store(until, Ordering::Release);
-    }
-
     /// How long no call is made after it opens.
-    pub(crate) fn cool_down(&self) -> Duration {
-        self.options.cool_down
+    pub(crate) fn pause(&self) -> Duration {
+        self.options.pause
     }
 
     pub(crate) fn state(&self, now_ms: u64) -> BreakerState {
-        match self.open_until.load(Ordering::Relaxed) {
+        let until = self.open_until.load(Ordering::Relaxed);
+        match until.saturating_sub(now_ms) {
             0 => BreakerState::Closed,
-            until if now_ms < until => BreakerState::Open {
-                for_ms: until - now_ms,
-            },
-            _ => BreakerState::HalfOpen,
+            for_ms => BreakerState::Open { for_ms },
         }
+    }
+
+    fn open(&self, recent: &mut Recent, now_ms: u64) {
+        let until = now_ms.saturating_add(millis(self.options.pause));
+        // Counted from the start when calls are made again.
+        *recent = Recent {
+            turned_ms: until,
+            ..Recent::default()
+        };
+        self.calls.store(0, Ordering::Relaxed);
+        let turn = until.saturating_add(millis(self.options.within));
+        self.turn_ms.store(turn, Ordering::Relaxed);
+        self.open_until.store(until, Ordering::Relaxed);
+    }
+
+    /// Once in a period the numbers begin anew, and those so far become those before.
+    fn turn_if_due(&self, recent: &mut Recent, now_ms: u64) {
+        let within_ms = millis(self.options.within).max(1);
+        let periods = now_ms.saturating_sub(recent.turned_ms) / within_ms;
+        if periods == 0 {
+            return;
+        }
+        let calls = self.calls.swap(0, Ordering::Relaxed);
+        let failures = std::mem::take(&mut recent.failures);
+        // What was longer ago is of no interest.
+        recent.before = if periods == 1 {
+            (calls, failures)
+        } else {
+            (0, 0)
+        };
+        recent.turned_ms += periods * within_ms;
+        let turn = recent.turned_ms.saturating_add(within_ms);
+        self.turn_ms.store(turn, Ordering::Relaxed);
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recent {
+    fn remember(&mut self, client: ClientKey, now_ms: u64, within_ms: u64, most: usize) {
+        let oldest = now_ms.saturating_sub(within_ms);
+        self.clients
+            .retain(|(known, at)| *known != client && *at >= oldest);
+        self.clients.push((client, now_ms));
+        let excess = self.clients.len().saturating_sub(most);
+        self.clients.drain(..excess);
     }
 }
 
@@ -199,15 +198,20 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn breaker() -> Breaker {
         Breaker::new(BreakerOptions::default())
     }
 
-    /// Each row: when failures happen, in milliseconds, and whether the last one opens
-    /// the breaker.
+    fn client(number: u32) -> ClientKey {
+        std::net::IpAddr::from(Ipv4Addr::from(number)).into()
+    }
+
+    /// Each row: when calls of different clients fail, in milliseconds, and whether the
+    /// last one opens the breaker.
     #[test]
-    fn opens_after_five_failures_within_ten_seconds() {
+    fn opens_after_failures_of_five_clients_within_ten_seconds() {
         let table: &[(&[u64], bool)] = &[
             (&[0, 1, 2, 3], false),
             (&[0, 1, 2, 3, 4], true),
@@ -219,65 +223,74 @@ mod tests {
             let breaker = breaker();
             let opened = moments
                 .iter()
-                .fold(false, |_, &at| breaker.count_failure(at));
+                .zip(0..)
+                .fold(false, |_, (&at, number)| breaker.failed(client(number), at));
             assert_eq!(opened, *opens, "{moments:?}");
         }
     }
 
-    fn is_probe(permit: &Option<Permit<'_>>) -> bool {
-        permit
-            .as_ref()
-            .is_some_and(|permit| permit.probe_of.is_some())
+    #[test]
+    fn few_clients_do_not_open_it_however_often_they_fail() {
+        let breaker = breaker();
+        assert!((0..10_000).all(|at| !breaker.failed(client(at % 4), at.into())));
+        assert_eq!(breaker.recent().clients.len(), 4);
+    }
+
+    /// Each row: how many calls succeed before each failure, and whether the breaker
+    /// opens within 40 seconds.
+    #[test]
+    fn opens_only_if_half_of_the_calls_fail() {
+        for (between, opens) in [(0, true), (1, true), (2, false), (20, false)] {
+            let breaker = breaker();
+            let opened = (0..400).any(|number| {
+                let now_ms = u64::from(number) * 100;
+                (0..between).for_each(|_| breaker.succeeded(now_ms));
+                breaker.failed(client(number), now_ms)
+            });
+            assert_eq!(opened, opens, "{between}");
+        }
+    }
+
+    /// The calls of the last period count even if none of them failed, and those of long
+    /// ago do not.
+    #[test]
+    fn calls_are_counted_before_the_first_failure() {
+        let fails = |now_ms| {
+            let breaker = breaker();
+            for at in 0..20_000 {
+                breaker.succeeded(at);
+            }
+            (0..8).any(|number| breaker.failed(client(number), now_ms))
+        };
+        assert!(!fails(20_001));
+        assert!(!fails(27_000));
+        assert!(fails(40_000));
     }
 
     #[test]
-    fn one_probe_after_the_cool_down_decides() {
+    fn after_the_pause_calls_count_from_the_start() {
         let breaker = breaker();
-        breaker.open(1_000);
-        assert!(breaker.permit(5_999).is_none());
+        for number in 0..5 {
+            breaker.failed(client(number), 1_000);
+        }
+        assert!(!breaker.admits(5_999));
         assert_eq!(breaker.state(5_999), BreakerState::Open { for_ms: 1 });
-        let probe = breaker.permit(6_000);
-        assert!(is_probe(&probe));
-        assert!(breaker.permit(6_000).is_none(), "only one probe");
-        assert!(probe.unwrap().failed(6_001));
-        assert!(breaker.permit(6_002).is_none());
-        let probe = breaker.permit(11_001);
-        assert!(is_probe(&probe));
-        probe.unwrap().succeeded();
-        let call = breaker.permit(11_002);
-        assert!(call.is_some() && !is_probe(&call));
-        assert_eq!(breaker.state(11_002), BreakerState::Closed);
+        assert!(!breaker.failed(client(9), 2_000), "of an earlier call");
+        assert!(breaker.admits(6_000));
+        assert_eq!(breaker.state(6_000), BreakerState::Closed);
+        for number in 0..4 {
+            assert!(!breaker.failed(client(number), 6_001), "{number}");
+        }
+        assert!(breaker.failed(client(4), 6_001));
+        assert!(!breaker.admits(6_002));
     }
 
     #[test]
-    fn a_probe_without_a_report_is_repeated() {
-        let breaker = breaker();
-        breaker.open(1_000);
-        drop(breaker.permit(6_000));
-        assert!(!breaker.is_closed());
-        assert!(is_probe(&breaker.permit(6_000)));
-    }
-
-    /// While a probe is under way, the breaker can open again: because of a call that
-    /// began earlier, or because of the CPU time of the probe.
-    #[test]
-    fn a_probe_does_not_close_a_breaker_that_was_opened_again() {
-        let breaker = breaker();
-        breaker.open(1_000);
-        let probe = breaker.permit(6_000);
-        breaker.open(6_001);
-        assert!(breaker.permit(11_001).is_none(), "still only one probe");
-        probe.unwrap().succeeded();
-        assert!(!breaker.is_closed());
-        assert!(is_probe(&breaker.permit(11_001)));
-    }
-
-    #[test]
-    fn no_failures_option_never_opens() {
+    fn no_clients_option_never_opens() {
         let breaker = Breaker::new(BreakerOptions {
-            failures: 0,
+            clients: 0,
             ..BreakerOptions::default()
         });
-        assert!((0..1_000).all(|at| !breaker.count_failure(at)));
+        assert!((0..1_000).all(|at| !breaker.failed(client(at), at.into())));
     }
 }

@@ -27,6 +27,10 @@ pub struct Counts {
     pub bad_verdicts: u64,
     /// Calls that were not made because the breaker was open.
     pub suspended: u64,
+    /// Calls that were not made because CPU time was short and the client had used much.
+    pub throttled: u64,
+    /// Calls that were not made because CPU time was used up.
+    pub overloaded: u64,
     /// Reused verdicts that were chosen to be compared with a fresh one.
     pub samples: u64,
     /// Reused verdicts that were not compared, because an earlier one of the policy was
@@ -84,6 +88,8 @@ macro_rules! counters {
                         &self.bad_verdicts
                     }
                     FailureKind::BreakerOpen => &self.suspended,
+            FailureKind::Throttled => &self.throttled,
+            FailureKind::Overloaded => &self.overloaded,
                 };
                 counter.add_one();
             }
@@ -104,6 +110,8 @@ counters!(
     errors,
     bad_verdicts,
     suspended,
+    throttled,
+    overloaded,
     samples,
     samples_dropped,
     mismatches,

@@ -7,7 +7,7 @@
 //! only at ticks: a short call makes no system call, and a budget is exact to about one
 //! tick.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -16,7 +16,8 @@ use wasmtime::{EngineWeak, StoreContextMut, UpdateDeadline};
 
 use crate::state::HostState;
 
-const TICK: Duration = Duration::from_millis(1);
+/// The time between two ticks.
+pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// After this many ticks without a call, the thread sleeps.
 const IDLE_TICKS: u32 = 100;
 
@@ -26,7 +27,6 @@ pub(crate) struct Ticker(Arc<Shared>);
 
 struct Shared {
     engine: EngineWeak,
-    ticks: AtomicU64,
     asleep: AtomicBool,
     stop: AtomicBool,
     thread: OnceLock<Thread>,
@@ -56,7 +56,6 @@ impl Ticker {
     pub(crate) fn start(engine: EngineWeak) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             engine,
-            ticks: AtomicU64::new(0),
             asleep: AtomicBool::new(false),
             stop: AtomicBool::new(false),
             thread: OnceLock::new(),
@@ -101,11 +100,6 @@ impl Caller {
     pub(crate) fn leave(&self) {
         self.calling.0.store(false, Ordering::Release);
     }
-
-    /// Ticks since the start: about one a millisecond while calls are made.
-    pub(crate) fn ticks(&self) -> u64 {
-        self.ticker.ticks.load(Ordering::Relaxed)
-    }
 }
 
 impl Shared {
@@ -117,7 +111,6 @@ impl Shared {
                 return;
             };
             engine.increment_epoch();
-            self.ticks.fetch_add(1, Ordering::Relaxed);
             idle = if self.any_call_under_way() {
                 0
             } else {
@@ -164,19 +157,19 @@ pub(crate) struct Budget {
     allowed_ns: u64,
     /// The thread's CPU time at the first tick of the call.
     started_ns: Option<u64>,
-    ticks: u32,
 }
 
 impl Budget {
     pub(crate) fn begin(&mut self, allowed: Duration) {
         self.allowed_ns = u64::try_from(allowed.as_nanos()).unwrap_or(u64::MAX);
         self.started_ns = None;
-        self.ticks = 0;
     }
 
-    /// The number of ticks during the call.
-    pub(crate) fn ticks(&self) -> u32 {
-        self.ticks
+    /// The thread's CPU time since the first tick of the call. None without a tick: then
+    /// no clock is read.
+    pub(crate) fn since_first_tick(&self) -> Option<Duration> {
+        let started_ns = self.started_ns?;
+        Some(thread_cpu().saturating_sub(Duration::from_nanos(started_ns)))
     }
 }
 
@@ -197,8 +190,7 @@ pub(crate) fn on_tick(
     mut store: StoreContextMut<'_, HostState>,
 ) -> wasmtime::Result<UpdateDeadline> {
     let budget = &mut store.data_mut().budget;
-    budget.ticks = budget.ticks.saturating_add(1);
-    let now = thread_cpu_ns();
+    let now = u64::try_from(thread_cpu().as_nanos()).unwrap_or(u64::MAX);
     match budget.started_ns {
         None => budget.started_ns = Some(now),
         Some(started) if now.saturating_sub(started) >= budget.allowed_ns => {
@@ -209,9 +201,9 @@ pub(crate) fn on_tick(
     Ok(UpdateDeadline::Continue(1))
 }
 
-fn thread_cpu_ns() -> u64 {
+/// The CPU time of this thread. A system call.
+pub(crate) fn thread_cpu() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }

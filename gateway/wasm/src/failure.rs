@@ -32,8 +32,12 @@ pub enum FailureKind {
     /// Its verdict contains an effect that cannot be carried out, for this reason: it is
     /// not supported by this version, not granted, or not allowed in the phase.
     EffectRefused(String),
-    /// It is suspended, because it recently failed too often or used too much CPU time.
+    /// It was not called: it is suspended, because it recently failed for too many clients.
     BreakerOpen,
+    /// It was not called: its CPU time is short, and this client has used much of it.
+    Throttled,
+    /// It was not called: its CPU time is used up.
+    Overloaded,
 }
 
 impl FailureKind {
@@ -46,14 +50,25 @@ impl FailureKind {
             Self::Error(_) => "error",
             Self::BadVerdict(_) | Self::EffectRefused(_) => "bad_verdict",
             Self::BreakerOpen => "breaker_open",
+            Self::Throttled => "throttled",
+            Self::Overloaded => "overloaded",
         }
     }
 
-    /// Whether the request is refused even if `on_error` is `skip`. A policy whose effect
-    /// cannot be carried out fails on every request: if it were skipped, a signature
-    /// check or a ban would never take place.
-    pub fn always_denies(&self) -> bool {
-        matches!(self, Self::EffectRefused(_))
+    /// Whether the policy was not called at all.
+    pub fn is_shed(&self) -> bool {
+        matches!(self, Self::BreakerOpen | Self::Throttled | Self::Overloaded)
+    }
+
+    /// Whether the request is refused even if `on_error` is `skip`.
+    ///
+    /// `skip` covers the failure of a single call. An effect that cannot be carried out
+    /// fails on every request: if the policy were skipped, a signature check or a ban
+    /// would never take place. And if a call that is not made were skipped, any client
+    /// could turn a check off by making it expensive. Only a policy that cannot respond
+    /// (`may_respond`) checks nothing.
+    pub fn always_denies(&self, may_respond: bool) -> bool {
+        matches!(self, Self::EffectRefused(_)) || (may_respond && self.is_shed())
     }
 
     /// Whether the instance must be discarded.
@@ -83,8 +98,12 @@ impl fmt::Display for PolicyFailure {
                 write!(f, "the policy's verdict cannot be carried out: {why}")?;
             }
             FailureKind::BreakerOpen => {
-                f.write_str("the policy recently failed too often or used too much CPU time, and is suspended")?;
+                f.write_str("the policy recently failed for too many clients and is suspended")?;
             }
+            FailureKind::Throttled => {
+                f.write_str("the client has used too much of the policy's CPU time")?;
+            }
+            FailureKind::Overloaded => f.write_str("the policy's CPU time is used up")?,
         }
         if self.detail.is_empty() {
             Ok(())

@@ -1,16 +1,22 @@
 //! Limits the log lines about failures of a policy: the first failure is logged at once,
-//! then at most one line a second for all workers together. The failures in between are
-//! counted; their number is logged with the next line, or by a summary after a second.
+//! then at most one line in an interval for all workers together. The failures in between
+//! are counted; their number is logged with the next line, or by a summary after an
+//! interval.
 //!
 //! Time is an argument, in milliseconds of the proxy's clock.
 
 use std::sync::{Mutex, PoisonError};
 
-/// The shortest time between two lines about one policy, in milliseconds.
+/// The shortest time between two lines about failed calls of one policy, in milliseconds.
 pub(crate) const INTERVAL_MS: u64 = 1_000;
+/// The same about calls that were not made.
+pub(crate) const SHED_INTERVAL_MS: u64 = 10_000;
 
-#[derive(Debug, Default)]
-pub(crate) struct FailureLog(Mutex<State>);
+#[derive(Debug)]
+pub(crate) struct FailureLog {
+    interval_ms: u64,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -23,13 +29,20 @@ struct State {
 }
 
 impl FailureLog {
+    pub(crate) fn new(interval_ms: u64) -> Self {
+        Self {
+            interval_ms,
+            state: Mutex::default(),
+        }
+    }
+
     /// Records a failure. `Some` if it is to be logged now, with the number of earlier
     /// ones that were not logged.
     pub(crate) fn admit(&self, now_ms: u64) -> Option<u64> {
         let mut state = self.state();
         let is_early = state
             .written_ms
-            .is_some_and(|written| now_ms < written.saturating_add(INTERVAL_MS));
+            .is_some_and(|written| now_ms < written.saturating_add(self.interval_ms));
         if is_early {
             state.unreported += 1;
             return None;
@@ -39,7 +52,7 @@ impl FailureLog {
     }
 
     /// True for one caller after failures that were not logged: it must log the
-    /// [`summary`](Self::summary) in a second.
+    /// [`summary`](Self::summary) after an interval.
     pub(crate) fn claim_summary(&self) -> bool {
         let mut state = self.state();
         let is_mine = state.unreported > 0 && !state.summary_is_due;
@@ -58,7 +71,7 @@ impl FailureLog {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,7 +81,7 @@ mod tests {
 
     #[test]
     fn the_first_at_once_then_one_line_a_second_with_the_count() {
-        let log = FailureLog::default();
+        let log = FailureLog::new(INTERVAL_MS);
         assert_eq!(log.admit(5_000), Some(0));
         assert!(!log.claim_summary(), "all failures were logged");
         assert_eq!(log.admit(5_000), None);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::client::ClientKey;
+
 mod phase;
 mod readable;
 mod row;
@@ -205,6 +207,9 @@ pub trait Facts {
             false => Single::Absent,
         }
     }
+
+    /// The client whose account pays for a call.
+    fn client(&self) -> ClientKey;
 }
 
 /// The time of a decision.

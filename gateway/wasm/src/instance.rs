@@ -145,9 +145,9 @@ impl Instance {
         explained(self.store.data(), failure)
     }
 
-    /// The number of ticks during the last call.
-    pub(crate) fn ticks(&self) -> u32 {
-        self.store.data().budget.ticks()
+    /// The CPU time since the first tick of the last call, if there was one.
+    pub(crate) fn since_first_tick(&self) -> Option<Duration> {
+        self.store.data().budget.since_first_tick()
     }
 
     /// Whether no more policies should be configured in it.

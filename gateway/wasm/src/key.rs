@@ -84,6 +84,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::client::ClientKey;
 
     struct Map(HashMap<Input, Vec<u8>>);
 
@@ -93,6 +94,10 @@ mod tests {
                 out.extend_from_slice(value);
                 true
             })
+        }
+
+        fn client(&self) -> ClientKey {
+            ClientKey::default()
         }
     }
 

@@ -15,7 +15,7 @@
 //! | make the instances of all workers | before a configuration is published | `prepare`, `building`, `configured` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | make spare instances, compare samples | one thread beside the workers | `workshop`, `family`, `sample` |
-//! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
+//! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `throttle`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | bound the memory of all verdicts that are kept | shared | `allowance` |
 //! | take tokens from its rate-limit buckets, or a place | shared | `bucket`, `places` |
@@ -24,18 +24,20 @@
 //! and [`Buckets`] is shared; [`WorkerHost`] and [`WorkerPolicy`] belong to one
 //! worker and are not `Send`.
 
+mod accounts;
 mod allowance;
 mod bindings;
 mod breaker;
 mod bucket;
 mod building;
+mod client;
 mod compile_cache;
 mod component;
 mod configure_error;
 mod configured;
 mod convert;
+mod cost;
 mod counters;
-mod cpu_share;
 mod deadline;
 mod declaration;
 mod engine;
@@ -63,6 +65,7 @@ mod said;
 mod sample;
 mod sampler;
 mod state;
+mod throttle;
 mod verdict;
 mod wasi;
 mod worker;
@@ -71,6 +74,7 @@ mod workshop;
 pub use allowance::MemosStatus;
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
+pub use client::ClientKey;
 pub use component::{Component, Description, LoadError};
 pub use configure_error::ConfigureError;
 pub use counters::Counts;
@@ -86,6 +90,7 @@ pub use plan::Plan;
 pub use policy::{Isolation, OnError, Policy, PolicyId, PolicySpec, PolicyStatus};
 pub use prepare::Prepared;
 pub use said::is_hidden;
+pub use throttle::ThrottleOptions;
 pub use verdict::{
     AbsentKey, Annotation, CacheLookup, CacheRule, Charge, Concurrency, Cost, Destination, Edit,
     Effect, Outcome, ParameterName, Part, Purge, PurgeScope, QueryKey, Reply, Storage, Take,

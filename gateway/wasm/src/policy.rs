@@ -25,6 +25,7 @@ use crate::instance::{Answer, Instance};
 use crate::permission::{FieldPattern, Permission};
 use crate::plan::Plan;
 use crate::rules::Rules;
+use crate::throttle::ThrottleOptions;
 use crate::verdict::Verdict;
 
 /// How a request continues after its policy failed.
@@ -81,6 +82,8 @@ pub struct PolicySpec {
     pub memo: bool,
     /// Which configurations share its instance.
     pub isolation: Isolation,
+    /// How much of a worker's time its calls may use.
+    pub throttle: ThrottleOptions,
     /// When it is suspended.
     pub breaker: BreakerOptions,
 }
@@ -106,6 +109,7 @@ impl PolicySpec {
             sample: 8_192,
             memo: true,
             isolation: Isolation::Shared,
+            throttle: ThrottleOptions::default(),
             breaker: BreakerOptions::default(),
         }
     }
@@ -126,7 +130,7 @@ impl PolicySpec {
                 self.sample,
                 self.memo,
                 self.isolation,
-                &self.breaker,
+                (&self.throttle, &self.breaker),
                 &self.grants,
             )
         );
@@ -170,6 +174,8 @@ pub struct Policy {
     /// Whether a sample of it is waiting in the workshop.
     is_sampled: AtomicBool,
     pub(crate) failures: FailureLog,
+    /// Calls that were not made because CPU time was short.
+    shed: FailureLog,
     /// True after a sample showed that a reused verdict differs from a fresh one.
     reuse_disabled: AtomicBool,
     last_error: Mutex<Option<String>>,
@@ -268,7 +274,8 @@ impl Runtime {
             background: counters.join(),
             counters,
             is_sampled: AtomicBool::new(false),
-            failures: FailureLog::default(),
+            failures: FailureLog::new(failure_log::INTERVAL_MS),
+            shed: FailureLog::new(failure_log::SHED_INTERVAL_MS),
             reuse_disabled: AtomicBool::new(false),
             last_error: Mutex::default(),
             spec,
@@ -480,9 +487,21 @@ impl Policy {
     pub(crate) fn log_suspension(&self) {
         tracing::warn!(
             policy = &*self.name,
-            for_ms = u64::try_from(self.breaker.cool_down().as_millis()).unwrap_or(u64::MAX),
-            "the policy failed too often and is suspended"
+            for_ms = u64::try_from(self.breaker.pause().as_millis()).unwrap_or(u64::MAX),
+            "the policy failed for too many clients and is suspended"
         );
+    }
+
+    /// Logs that calls are not made because CPU time is short, at most once in an
+    /// interval.
+    pub(crate) fn log_shed(&self, now_ms: u64) {
+        if let Some(unreported) = self.shed.admit(now_ms) {
+            tracing::warn!(
+                policy = &*self.name,
+                unreported,
+                "the policy uses its whole share of a worker's time, and calls for the clients that use most of it are refused"
+            );
+        }
     }
 
     pub(crate) fn note_failure(&self, failure: &PolicyFailure) {

@@ -108,7 +108,10 @@ impl Sample {
         let missing = || PolicyFailure::without_detail(FailureKind::Trap);
         let configured = spare.handle(policy.id()).ok_or_else(missing)?;
         let plan = policy.plan(self.phase).ok_or_else(missing)?;
-        let position = policy.declaration.position(self.phase).ok_or_else(missing)?;
+        let position = policy
+            .declaration
+            .position(self.phase)
+            .ok_or_else(missing)?;
         let deadline = policy.spec().deadline;
         let instance = &mut spare.instance;
         instance.log_as(policy.name());
@@ -119,12 +122,10 @@ impl Sample {
         Ok(verdict)
     }
 
-    /// A failure does not mean that the verdict is wrong, but it counts for the breaker.
+    /// A failure does not mean that the verdict is wrong. It does not count for the breaker,
+    /// because it is no client's.
     fn failed(&self, failure: &PolicyFailure) {
         let policy = &self.turn.0;
-        if failure.kind.discards_instance() && policy.breaker.count_failure(self.now_ms) {
-            policy.log_suspension();
-        }
         policy.background().count_failure(&failure.kind);
         policy.note_failure(failure);
         if let Some(unreported) = policy.admit_failure(self.now_ms) {

@@ -8,12 +8,13 @@ mod sample;
 use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::memos::{Constant, PhaseMemo, PhaseMemos, reuse_ms};
 use crate::allowance::Allowance;
+use crate::client::ClientKey;
 use crate::convert::Reuse;
 use crate::counters::Counters;
-use crate::cpu_share::CpuShare;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::{Slot, WorkerHost};
 use crate::input::{Facts, Now, Phase};
@@ -24,6 +25,7 @@ use crate::memo::Kept;
 use crate::plan::Plan;
 use crate::policy::Policy;
 use crate::sampler::Sampler;
+use crate::throttle::Throttle;
 use crate::verdict::Verdict;
 
 /// The result of asking a policy about an exchange.
@@ -54,7 +56,11 @@ pub struct WorkerPolicy {
     /// What both of them use.
     allowance: Rc<Allowance>,
     sampler: Sampler,
-    cpu_share: CpuShare,
+    throttle: Throttle,
+    /// The client whose call ended the last instance, if it was a call of this policy.
+    debtor: Option<ClientKey>,
+    /// The cost of the last call.
+    cost: Duration,
     counters: Arc<Counters>,
     proceed: Rc<Verdict>,
 }
@@ -73,7 +79,9 @@ impl WorkerPolicy {
             interner: Interner::new(verdicts, Rc::clone(&allowance)),
             allowance,
             sampler: Sampler::new(policy.spec().sample),
-            cpu_share: CpuShare::default(),
+            throttle: Throttle::new(&policy.spec().throttle),
+            debtor: None,
+            cost: Duration::ZERO,
             counters: policy.counters.join(),
             slot: host.slot(&policy),
             proceed: Rc::new(Verdict::proceed()),
@@ -159,7 +167,7 @@ impl WorkerPolicy {
         self.counters.misses.add_one();
         let mut inputs = std::mem::take(&mut self.inputs);
         let decision = match inputs.fill(plan, facts, now) {
-            Ok(()) => match self.ask(phase, plan, &inputs, now) {
+            Ok(()) => match self.ask(phase, plan, &inputs, facts.client(), now) {
                 Ok((verdict, reuse)) => {
                     let reuse = if may_reuse { reuse } else { Reuse::Never };
                     Decision::Verdict {

@@ -7,8 +7,8 @@
     reason = "tests; the lint does not see the functions that they share as such"
 )]
 
-use std::cell::Cell;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,9 +16,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use janua_wasm::{
-    BadInput, BreakerState, Component, ConfigureError, Decision, Edit, Effect, Facts, FailureKind,
-    Input, Isolation, LoadError, Now, OnError, Outcome, Part, Phase, Policy, PolicySpec, Runtime,
-    RuntimeOptions, Value, Verdict, WorkerHost, WorkerPolicy,
+    BadInput, BreakerState, ClientKey, Component, ConfigureError, Decision, Edit, Effect, Facts,
+    FailureKind, Input, Isolation, LoadError, Now, OnError, Outcome, Part, Phase, Policy,
+    PolicySpec, Runtime, RuntimeOptions, Value, Verdict, WorkerHost, WorkerPolicy,
 };
 
 #[path = "host/background.rs"]
@@ -132,11 +132,14 @@ impl Asker {
 
 /// A request, as the values of its inputs.
 #[derive(Default)]
-struct Request(HashMap<Input, Vec<u8>>);
+struct Request {
+    inputs: HashMap<Input, Vec<u8>>,
+    client: ClientKey,
+}
 
 impl Request {
     fn with(mut self, input: Input, value: impl Into<Vec<u8>>) -> Self {
-        self.0.insert(input, value.into());
+        self.inputs.insert(input, value.into());
         self
     }
 
@@ -148,6 +151,12 @@ impl Request {
         Self::path("/").with(Input::Header("x-misbehave".into()), "1")
     }
 
+    /// From the client of this number.
+    fn from(mut self, client: u8) -> Self {
+        self.client = IpAddr::from([192, 0, 2, client]).into();
+        self
+    }
+
     fn key(key: &str) -> Self {
         Self::default().with(Input::Header("x-api-key".into()), key)
     }
@@ -155,10 +164,14 @@ impl Request {
 
 impl Facts for Request {
     fn input(&self, input: &Input, out: &mut Vec<u8>) -> bool {
-        self.0.get(input).is_some_and(|value| {
+        self.inputs.get(input).is_some_and(|value| {
             out.extend_from_slice(value);
             true
         })
+    }
+
+    fn client(&self) -> ClientKey {
+        self.client
     }
 }
 

@@ -13,6 +13,7 @@ mod collapse;
 mod compare;
 mod contender;
 mod document;
+mod flood;
 mod generator;
 mod http2;
 mod instructions;
@@ -165,6 +166,31 @@ enum Action {
         #[arg(long, default_value_t = 3)]
         rounds: usize,
     },
+    /// Prints the latency of a quiet client alone and beside one that floods a policy with
+    /// unknown keys, each of which needs a call.
+    Flood {
+        /// The gateway's binary.
+        #[arg(long, default_value = "target/release/janua")]
+        janua: PathBuf,
+        /// Directory for the configuration and the log.
+        #[arg(long, default_value = "target/load")]
+        work: PathBuf,
+        /// Requests per second of the quiet client.
+        #[arg(long, default_value_t = 200.0)]
+        quiet: f64,
+        /// Requests per second of the flood.
+        #[arg(long, default_value_t = 2000.0)]
+        rate: f64,
+        /// Bytes of each unknown key. It takes the policy longer to look at a long one.
+        #[arg(long, default_value_t = 32)]
+        key: usize,
+        /// Length of each half of a round, in seconds.
+        #[arg(long, default_value_t = 10.0)]
+        seconds: f64,
+        /// Rounds.
+        #[arg(long, default_value_t = 2)]
+        rounds: usize,
+    },
     /// Sends requests to a server of your own.
     Get {
         /// `http://ADDRESS:PORT/PATH` with an IP address.
@@ -303,6 +329,33 @@ fn main() -> anyhow::Result<()> {
             seconds,
             rounds,
         } => run_cases(&whom, &case, Duration::from_secs_f64(seconds), rounds),
+        Action::Flood {
+            janua,
+            work,
+            quiet,
+            rate,
+            key,
+            seconds,
+            rounds,
+        } => {
+            let whom = Whom {
+                only: vec![flood::CONTENDER.to_owned()],
+                janua,
+                work,
+            };
+            let plan = flood::Plan {
+                quiet,
+                flood: rate,
+                key,
+                window: Duration::from_secs_f64(seconds),
+                rounds,
+            };
+            let (contenders, backend) = prepare(&whom)?;
+            let contender = contenders.first().context("the gateway is not built")?;
+            let found = flood::measure(contender, &whom.work, &backend, plan)?;
+            println!("{}", report::flood(&found));
+            Ok(())
+        }
         Action::Get {
             url,
             length,

@@ -6,6 +6,7 @@ use crate::case::Measured;
 use crate::collapse::{BEFORE_HEAD, BODY_TIME, CLIENTS, Collapse};
 use crate::compare::{Comparison, Line};
 use crate::contender::Contender;
+use crate::flood::Found;
 use crate::instructions::Counted;
 use crate::memory::{Footprint, IDLE_CONNECTIONS, IDLE_HTTP2_CONNECTIONS};
 use crate::reload::{CONNECTIONS, RELOADS, Survival};
@@ -400,6 +401,32 @@ pub(crate) fn survivals(all: &[Survival]) -> String {
         }
     }
     text.trim_end().to_owned()
+}
+
+/// The quiet client alone and beside the flood.
+pub(crate) fn flood(found: &Found) -> String {
+    let mut text = String::from(
+        "## A client beside a flood of unknown keys\n\n\
+         | | answered | failed | not sent | p50, µs | p99, µs |\n\
+         |---|--:|--:|--:|--:|--:|\n",
+    );
+    for (name, outcome) in [("alone", &found.alone), ("beside the flood", &found.beside)] {
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {outcome} | {} | {} | {} |",
+            outcome.answered,
+            outcome.unsent,
+            outcome.latency(0.5),
+            outcome.latency(0.99),
+        );
+    }
+    let _ = write!(
+        text,
+        "\nThe flood got {} refusals; {} of its requests were not sent.",
+        found.flood.failed(),
+        found.flood.unsent,
+    );
+    text
 }
 
 fn micro(output: Option<&str>) -> String {

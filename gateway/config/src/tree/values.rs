@@ -27,7 +27,7 @@ use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
 use crate::target::{RedirectCode, Status, Template, TemplatePart};
-use crate::units::{FileMode, Size};
+use crate::units::{FileMode, Percent, Size};
 use crate::upstream::EndpointAddress;
 use crate::upstream_tls::ServerName;
 use crate::webhook::{WebhookBody, WebhookText, WebhookUrl};
@@ -54,6 +54,7 @@ shown! {
     NonZeroU32: |number| number;
     PathBuf: |path| path.display();
     Duration: |time| duration(*time);
+    Percent: |percent| format!("{}%", percent.get());
     Size: |size| bytes(size.bytes());
     Rate: |rate| rate.0.map_or_else(|| "false".to_owned(), |rate| bytes(rate.get()));
     FileMode: |mode| format!("{:04o}", mode.0);

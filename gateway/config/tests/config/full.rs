@@ -354,6 +354,11 @@ fn policy() {
     assert_eq!(limit.memo.bytes(), 0);
     assert_eq!(limit.memo_sample, 0);
     assert_eq!(limit.isolation, Isolation::Policy);
+    assert_eq!(limit.throttle.share.get(), 80);
+    assert_eq!(limit.throttle.client_share.get(), 20);
+    assert_eq!(*limit.breaker.clients, 10);
+    assert_eq!(*limit.breaker.within, Duration::from_secs(60));
+    assert_eq!(*limit.breaker.pause, Duration::from_secs(2));
     let mine = &config.policies["mine"];
     assert_eq!(
         *mine.component,
@@ -375,6 +380,11 @@ fn policy_defaults() {
     assert_eq!(policy.memo.bytes(), 1 << 20);
     assert_eq!(policy.memo_sample, 8192);
     assert_eq!(policy.isolation, Isolation::Shared);
+    assert_eq!(policy.throttle.share.get(), 50);
+    assert_eq!(policy.throttle.client_share.get(), 10);
+    assert_eq!(*policy.breaker.clients, 5);
+    assert_eq!(*policy.breaker.within, Duration::from_secs(10));
+    assert_eq!(*policy.breaker.pause, Duration::from_secs(5));
 }
 
 #[test]

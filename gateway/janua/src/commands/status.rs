@@ -162,6 +162,7 @@ fn policies(status: &Status) -> String {
         "calls",
         "reused",
         "failures",
+        "refused",
         "memo",
     ]);
     for policy in &status.policies {
@@ -177,6 +178,7 @@ fn policies(status: &Status) -> String {
             number(policy.calls),
             reused(policy),
             number(policy.traps + policy.overruns + policy.errors),
+            number(policy.suspended + policy.throttled + policy.overloaded),
             size(policy.memo_bytes),
         ]);
     }

@@ -111,6 +111,8 @@ pub(super) fn samples(
             ("error", status.counts.errors),
             ("bad_verdict", status.counts.bad_verdicts),
             ("breaker_open", status.counts.suspended),
+            ("throttled", status.counts.throttled),
+            ("overloaded", status.counts.overloaded),
         ] {
             samples.counter(
                 &definitions::POLICY_FAILURES,

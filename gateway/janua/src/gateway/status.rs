@@ -167,7 +167,7 @@ fn policy_status(policy: &Policy, status: janua_wasm::PolicyStatus, state: &Stat
         identity: hex(policy.identity()),
         state: match status.breaker {
             BreakerState::Closed => PolicyState::Ok,
-            BreakerState::Open { .. } | BreakerState::HalfOpen => PolicyState::Open,
+            BreakerState::Open { .. } => PolicyState::Open,
         },
         calls: status.counts.calls,
         hits: status.counts.hits,
@@ -175,6 +175,9 @@ fn policy_status(policy: &Policy, status: janua_wasm::PolicyStatus, state: &Stat
         traps: status.counts.traps,
         overruns: status.counts.overruns,
         errors: status.counts.errors + status.counts.memory + status.counts.bad_verdicts,
+        suspended: status.counts.suspended,
+        throttled: status.counts.throttled,
+        overloaded: status.counts.overloaded,
         reuse: reuse(policy, &status),
         last_error: status.last_error,
         memo_bytes: status.memo_bytes,

@@ -5,9 +5,19 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use janua_http::failure::Kind;
 use janua_wasm::{FailureKind, Phase, Policy, PolicyFailure};
 
 use crate::worker::Worker;
+
+/// What a request fails with that is refused for this failure.
+pub(super) fn kind_of(failure: &PolicyFailure) -> Kind {
+    match failure.kind {
+        FailureKind::Throttled => Kind::PolicyThrottled,
+        FailureKind::Overloaded => Kind::PolicyOverloaded,
+        _ => Kind::PolicyFailed,
+    }
+}
 
 /// Logs a failure, or counts it and has the count said a second later.
 pub(super) fn log(
@@ -18,9 +28,8 @@ pub(super) fn log(
     is_denied: bool,
     worker: &Rc<Worker>,
 ) {
-    // It was not asked. That it is suspended, and after which failures, has
-    // been said.
-    if failure.kind == FailureKind::BreakerOpen {
+    // It was not asked. Why, and after which failures, has been said.
+    if failure.kind.is_shed() {
         return;
     }
     // Not the exchange's moment: a slow call lies between.

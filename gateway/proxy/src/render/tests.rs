@@ -231,7 +231,12 @@ fn a_verdict_is_rendered_within_bounds() {
     ];
     for (values, expected) in table {
         let found = render(&values, &Long(1024)).0;
-        assert_eq!(found, expected.map_err(Unrendered::TooLarge), "{}", values.len());
+        assert_eq!(
+            found,
+            expected.map_err(Unrendered::TooLarge),
+            "{}",
+            values.len()
+        );
     }
 }
 

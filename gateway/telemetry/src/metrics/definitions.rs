@@ -110,7 +110,7 @@ metrics! {
     POLICY_RESPONSES: Counter = "janua_policy_responses_total" ["policy"]
         "Requests that the policy answered with a response of its own.";
     POLICY_FAILURES: Counter = "janua_policy_failures_total" ["policy", "kind"]
-        "Requests without a verdict: trap, deadline, memory, error, bad_verdict, breaker_open.";
+        "Requests without a verdict: trap, deadline, memory, error, bad_verdict; without a call: breaker_open, throttled, overloaded.";
     POLICY_INSTANCES: Counter = "janua_policy_instances_total" ["policy", "made"]
         "Instances in which a request found its policy ready in place of one that was lost (spare), and for which it waited (worker).";
     POLICY_SAMPLES: Counter = "janua_policy_samples_total" ["policy", "outcome"]

@@ -1,40 +1,52 @@
-//! Calls the component: checks the breaker, finds the policy's instance or a spare one, or
-//! makes one if there is none, and checks the verdict.
+//! Calls the component: checks the breaker and the CPU time, finds the policy's instance or a
+//! spare one, or makes one if there is none, and checks the verdict.
 
 use std::sync::Arc;
 
 use super::WorkerPolicy;
+use crate::client::ClientKey;
 use crate::configured::Configured;
 use crate::convert::Reuse;
+use crate::cost::{self, Stopwatch};
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::{Place, Slot};
 use crate::input::{Now, Phase};
 use crate::input_buffer::InputBuffer;
 use crate::plan::Plan;
+use crate::throttle::Shed;
 use crate::verdict::Verdict;
 
 impl WorkerPolicy {
-    /// Calls the policy for a verdict, unless the breaker is open.
+    /// Calls the policy for a verdict, unless the breaker is open or CPU time is short.
     pub(super) fn ask(
         &mut self,
         phase: Phase,
         plan: &Plan,
         inputs: &InputBuffer,
+        client: ClientKey,
         now: Now,
     ) -> Result<(Verdict, Reuse), PolicyFailure> {
         let policy = Arc::clone(&self.policy);
-        let Some(permit) = policy.breaker.permit(now.monotonic_ms) else {
-            self.counters.suspended.add_one();
-            return Err(PolicyFailure::without_detail(FailureKind::BreakerOpen));
-        };
-        let result = self.call(phase, plan, inputs, now);
+        let now_ms = now.monotonic_ms;
+        if let Err(kind) = self.admit(client, now_ms) {
+            let failure = PolicyFailure::without_detail(kind);
+            self.count(&failure);
+            return Err(failure);
+        }
+        let result = self
+            .instance_ready(now_ms)
+            .and_then(|()| self.call(phase, plan, inputs));
+        let cost = std::mem::take(&mut self.cost);
+        self.throttle.pay_call(client, cost, now_ms);
         match &result {
             Err(failure) if failure.kind.discards_instance() => {
-                if permit.failed(now.monotonic_ms) {
+                self.throttle.forfeit(client, now_ms);
+                self.debtor = Some(client);
+                if policy.breaker.failed(client, now_ms) {
                     policy.log_suspension();
                 }
             }
-            _ => permit.succeeded(),
+            _ => policy.breaker.succeeded(now_ms),
         }
         if let Err(failure) = &result {
             self.note(failure);
@@ -42,12 +54,41 @@ impl WorkerPolicy {
         result
     }
 
+    /// Whether a call may be made. A refused one costs next to nothing.
+    fn admit(&mut self, client: ClientKey, now_ms: u64) -> Result<(), FailureKind> {
+        if !self.policy.breaker.admits(now_ms) {
+            return Err(FailureKind::BreakerOpen);
+        }
+        self.throttle.admit(client, now_ms).map_err(|shed| {
+            self.policy.log_shed(now_ms);
+            match shed {
+                Shed::Client => FailureKind::Throttled,
+                Shed::All => FailureKind::Overloaded,
+            }
+        })
+    }
+
+    /// Has an instance, from the spare or by configuring one here. The client that has ended the
+    /// last one pays, and not the one whose call needs the next one.
+    fn instance_ready(&mut self, now_ms: u64) -> Result<(), PolicyFailure> {
+        if self.is_configured() {
+            return Ok(());
+        }
+        let (result, cost) = cost::exactly(|| self.configured().map(|_| ()));
+        let debtor = self.debtor.take();
+        self.throttle.pay_instance(debtor, cost, now_ms);
+        result
+    }
+
+    fn is_configured(&self) -> bool {
+        Slot::find(&self.slot.instances.borrow(), self.policy.id()).is_some()
+    }
+
     fn call(
         &mut self,
         phase: Phase,
         plan: &Plan,
         inputs: &InputBuffer,
-        now: Now,
     ) -> Result<(Verdict, Reuse), PolicyFailure> {
         let place = self.configured()?;
         self.counters.calls.add_one();
@@ -58,24 +99,13 @@ impl WorkerPolicy {
             return Err(PolicyFailure::without_detail(FailureKind::Trap));
         };
         let instance = &mut configured.instance;
+        let stopwatch = Stopwatch::start();
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
             instance.log_as(policy.name());
             instance.ask(&self.host.caller, deadline, position, place.handle, inputs)
         });
-        let percent = policy.spec().breaker.share_percent;
-        let ticks = instance.ticks();
-        if ticks > 0
-            && self
-                .cpu_share
-                .charge(ticks, self.host.caller.ticks(), percent)
-        {
-            tracing::warn!(
-                policy = &**policy.name(),
-                "the policy takes more than {percent} % of a worker's time and is suspended"
-            );
-            policy.breaker.open(now.monotonic_ms);
-        }
+        self.cost = stopwatch.stop(instance.since_first_tick());
         // The next call takes a spare.
         match answer {
             Ok(answer) => {
@@ -145,8 +175,12 @@ impl WorkerPolicy {
     }
 
     fn note(&self, failure: &PolicyFailure) {
-        self.counters.count_failure(&failure.kind);
+        self.count(failure);
         self.policy.note_failure(failure);
+    }
+
+    fn count(&self, failure: &PolicyFailure) {
+        self.counters.count_failure(&failure.kind);
     }
 }
 

@@ -19,7 +19,8 @@ impl WorkerPolicy {
         asked_at: u64,
     ) {
         let policy = &self.policy;
-        let Some(plan) = policy.plan(phase).filter(|_| policy.breaker.is_closed()) else {
+        let admits = policy.breaker.admits(now.monotonic_ms);
+        let Some(plan) = policy.plan(phase).filter(|_| admits) else {
             return;
         };
         let Some(turn) = Turn::claim(policy) else {

@@ -14,7 +14,7 @@ fn each_kind_of_failure_is_recognised_and_discards_only_the_instance() {
         let mut spec = misbehaving(&format!(r#""do":"{what}","marked":true"#));
         // Touching 64 MiB takes longer than 10 ms on a slow machine.
         spec.deadline = Duration::from_millis(if what == "memory" { 2_000 } else { 10 });
-        spec.breaker.share_percent = 100;
+        spec.throttle.share_percent = 100;
         let mut asker = Asker::new(spec);
         assert_eq!(
             asker.failure(Phase::Request, &Request::marked()),
@@ -120,14 +120,14 @@ fn an_effect_that_cannot_be_carried_out_always_denies() {
             matches!(kind, FailureKind::EffectRefused(_)),
             "{what}: {kind:?}"
         );
-        assert!(kind.always_denies());
+        assert!(kind.always_denies(true));
     }
     // A granted effect with an invalid number is an ordinary bad verdict.
     let mut spec = misbehaving(r#""do":"empty-take""#);
     spec.grants = vec!["effect:take".to_owned()];
     let kind = Asker::new(spec).failure(Phase::Request, &Request::path("/"));
     assert!(matches!(kind, FailureKind::BadVerdict(_)), "{kind:?}");
-    assert!(!kind.always_denies());
+    assert!(!kind.always_denies(true));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn output_is_truncated_and_never_ends_the_call() {
         ] {
             let mut spec = misbehaving(what);
             spec.deadline = Duration::from_secs(5);
-            spec.breaker.share_percent = 100;
+            spec.throttle.share_percent = 100;
             Asker::new(spec).verdict(&Request::path("/"));
         }
         let mut asker = Asker::new(misbehaving(r#""do":"trap""#));
@@ -199,7 +199,7 @@ fn a_leaking_instance_is_replaced_before_it_fails() {
     spec.memory_limit = 16 * 1024 * 1024;
     spec.memo = false;
     spec.deadline = Duration::from_millis(500);
-    spec.breaker.share_percent = 100;
+    spec.throttle.share_percent = 100;
     let mut asker = Asker::new(spec);
     for n in 0..100 {
         asker.verdict(&Request::path(&format!("/{n}")));

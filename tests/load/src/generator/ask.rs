@@ -1,5 +1,7 @@
 //! The requests of a run, and the expected responses.
 
+use std::net::Ipv4Addr;
+
 use super::API_KEY;
 use crate::http2::{self, Payload};
 use crate::tls::Over;
@@ -19,6 +21,10 @@ pub(crate) struct Ask {
     upload: usize,
     /// The expected body.
     pub(super) body: Body,
+    /// The API keys, which take turns.
+    keys: Vec<String>,
+    /// The address that the requests are sent from, if it matters.
+    pub(super) source: Option<Ipv4Addr>,
     /// How the requests are sent.
     pub(crate) over: Over,
     /// Requests that a connection carries at the same time.
@@ -66,6 +72,8 @@ impl Ask {
             encoding: None,
             upload: 0,
             body: Body::Plain(length),
+            keys: vec![API_KEY.to_owned()],
+            source: None,
             over: Over::Cleartext,
             together: 1,
         }
@@ -102,6 +110,23 @@ impl Ask {
         Self {
             upload,
             ..Self::plain(path, length)
+        }
+    }
+
+    /// The same from this address.
+    pub(crate) fn from(self, source: Ipv4Addr) -> Self {
+        Self {
+            source: Some(source),
+            ..self
+        }
+    }
+
+    /// The same with `count` keys in turn, of `length` bytes, that nobody knows.
+    pub(crate) fn unknown_keys(self, count: usize, length: usize) -> Self {
+        let keys = (0..count).map(|number| format!("{number:0length$}"));
+        Self {
+            keys: keys.collect(),
+            ..self
         }
     }
 
@@ -160,16 +185,18 @@ impl Ask {
             0 => ("GET", String::new()),
             upload => ("POST", format!("Content-Length: {upload}\r\n")),
         };
-        let request = |path: &String| {
+        let request = |(path, key): (&String, &String)| {
             let mut request = format!(
                 "{method} {path} HTTP/1.1\r\nHost: load.example\r\nUser-Agent: janua-load\r\n\
-                 Accept: */*\r\n{coding}{length}X-Api-Key: {API_KEY}\r\n\r\n"
+                 Accept: */*\r\n{coding}{length}X-Api-Key: {key}\r\n\r\n"
             )
             .into_bytes();
             request.resize(request.len() + self.upload, 0);
             request
         };
-        self.paths.iter().map(request).collect()
+        let keys = self.keys.iter();
+        let each = keys.flat_map(|key| self.paths.iter().map(move |path| (path, key)));
+        each.map(request).collect()
     }
 
     /// The blocks of fields. Codings and bodies of requests are not implemented for HTTP/2, and

@@ -1,12 +1,12 @@
 //! One client connection: sends a request, and checks the response while receiving it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::net::sockopt::set_socket_send_buffer_size;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{self, AddressFamily, RecvFlags, SocketType, recv};
 use rustls::ClientConfig;
 
 use super::ask::Body;
@@ -80,9 +80,13 @@ pub(super) enum Step {
 /// handshake is complete.
 pub(super) fn open(
     address: SocketAddr,
+    source: Option<Ipv4Addr>,
     tls: Option<&Arc<ClientConfig>>,
 ) -> io::Result<(TcpStream, Option<Session>)> {
-    let mut stream = TcpStream::connect_timeout(&address, CONNECT_LIMIT)?;
+    let mut stream = match source {
+        Some(source) => connect_from(source, address)?,
+        None => TcpStream::connect_timeout(&address, CONNECT_LIMIT)?,
+    };
     stream.set_nodelay(true)?;
     stream.set_nonblocking(true)?;
     let mut tls = tls.map(Session::new).transpose()?;
@@ -90,6 +94,14 @@ pub(super) fn open(
         tls.shake_hands(&mut stream)?;
     }
     Ok((stream, tls))
+}
+
+/// Connects from an address of this machine. On loopback, without a limit of time.
+fn connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    net::bind(&socket, &SocketAddr::from((source, 0)))?;
+    net::connect(&socket, &address)?;
+    Ok(socket.into())
 }
 
 impl Connection {
@@ -318,7 +330,7 @@ mod tests {
 
     fn after(response: &[u8], body: Body) -> Step {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (stream, tls) = open(listener.local_addr().unwrap(), None).unwrap();
+        let (stream, tls) = open(listener.local_addr().unwrap(), None, None).unwrap();
         let mut connection = Connection::new(stream, tls);
         let (mut peer, _) = listener.accept().unwrap();
         connection

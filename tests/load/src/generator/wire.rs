@@ -25,7 +25,7 @@ pub(super) enum Wire {
 impl Wire {
     /// Connects to the target; see [`connection::open`].
     pub(super) fn dial(target: &Target, tls: Option<&Arc<ClientConfig>>) -> io::Result<Self> {
-        let (stream, session) = connection::open(target.address, tls)?;
+        let (stream, session) = connection::open(target.address, target.ask.source, tls)?;
         Ok(if let Some((path, expected)) = target.ask.socket() {
             Self::Socket(Socket::open(stream, path, expected)?)
         } else if target.ask.over.is_http2() {

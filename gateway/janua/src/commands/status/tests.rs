@@ -37,6 +37,9 @@ fn policy(name: &str, hits: u64, misses: u64) -> PolicyStatus {
         traps: 0,
         overruns: 0,
         errors: 0,
+        suspended: 0,
+        throttled: 0,
+        overloaded: 0,
         last_error: None,
         reuse: Reuse::On,
         memo_bytes: 20_480,
@@ -131,9 +134,9 @@ upstreams
   sales  127.0.0.1:5007  down         1          3     8          7         0
 
 policies
-  NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES    MEMO
-  security  headers    0123456789ab  ok         1    99 %         0  20 KiB
-  fresh     headers    0123456789ab  ok         0       -         0  20 KiB
+  NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES  REFUSED    MEMO
+  security  headers    0123456789ab  ok         1    99 %         0        0  20 KiB
+  fresh     headers    0123456789ab  ok         0       -         0        0  20 KiB
   memory for memos: 40 KiB of 256 MiB
 
 certificates
