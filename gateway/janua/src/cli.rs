@@ -67,6 +67,9 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Show the version
     Version(Version),
+    /// Compile a component, as a process of its own that the gateway starts
+    #[command(hide = true)]
+    CompileComponent(CompileComponent),
     /// Print a page of the reference as Markdown
     #[command(hide = true)]
     Reference(Reference),
@@ -245,6 +248,13 @@ pub(crate) struct Version {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompileComponent {
+    /// The id of the process that waits for the result
+    #[arg(value_name = "PARENT")]
+    pub(crate) parent: u32,
 }
 
 #[derive(Debug, Args)]

@@ -55,6 +55,8 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Policy(Policy::Inspect(inspect)) => {
             (inspect::inspect(&inspect.file), inspect.json)
         }
+        // Its output is for the gateway.
+        Command::CompileComponent(compile) => return janua_wasm::compile_component(compile.parent),
         Command::Version(version) => (Ok(version::version()), version.json),
         Command::Reference(reference) => (reference::page(reference.page), false),
     };

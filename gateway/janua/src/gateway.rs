@@ -41,6 +41,7 @@ use janua_watch::{Seen, Watcher};
 use janua_webhook::{Caller, RetryPolicy};
 
 use crate::bundled;
+use crate::compiler::compiler;
 use events::Events;
 use log::AccessLogSink;
 use reload::{Reloader, Trigger};
@@ -172,6 +173,7 @@ fn estate(
 ) -> Result<Estate, StartError> {
     let runtime = Runtime::new(RuntimeOptions {
         cache_dir: directories::cache(&loaded.config.server),
+        compiler: compiler(),
     })
     .map_err(|error| StartError::Machine(error.to_string()))?;
     let buckets = usize::try_from(loaded.config.server.buckets.get()).unwrap_or(usize::MAX);
@@ -311,6 +313,8 @@ impl Gateway {
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
         self.watch(Seen::default());
+        // A reload in progress would not take effect any more.
+        self.estate.runtime.stop_compiling();
         let mut state = self.state();
         let patience = state.loaded.config.server.drain_timeout;
         if let Some(server) = state.server.take() {

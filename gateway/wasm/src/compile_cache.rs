@@ -4,8 +4,8 @@
 //! contains machine code that will be executed. Otherwise it is not used, with a
 //! warning. The name of a file is a SHA-256 over the component, the version of wasmtime,
 //! the engine's settings and the CPU features, so an outdated file is never used. A
-//! file is written under a temporary name, synced and renamed. It begins with the
-//! SHA-256 of the rest: an incomplete or damaged file is compiled again.
+//! file is written under a temporary name, synced and renamed. It has the checksum of an
+//! [`Artefact`]: an incomplete or damaged file is compiled again.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -17,7 +17,9 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::fingerprint::{Fingerprint, hex, sha256};
+use crate::artefact::Artefact;
+use crate::component::LoadError;
+use crate::fingerprint::{Fingerprint, hex};
 
 #[derive(Debug)]
 pub(crate) struct CompileCache {
@@ -45,8 +47,13 @@ impl CompileCache {
         }
     }
 
-    /// Loads the compiled component from disk, or compiles it and stores it there.
-    pub(crate) fn component(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Component> {
+    /// Loads the compiled component from disk, or has it compiled and stores it there.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        bytes: &[u8],
+        compile: impl FnOnce() -> Result<Artefact, LoadError>,
+    ) -> Result<Component, LoadError> {
         let name = Fingerprint::new()
             .field(bytes)
             .field(&self.settings)
@@ -55,12 +62,9 @@ impl CompileCache {
         if let Some(found) = read(engine, &path) {
             return Ok(found);
         }
-        let component = Component::new(engine, bytes)?;
-        let written = component.serialize().and_then(|code| {
-            write(&path, &code)?;
-            Ok(())
-        });
-        if let Err(error) = written {
+        let artefact = compile()?;
+        let component = artefact.load(engine)?;
+        if let Err(error) = write(&path, artefact.bytes()) {
             tracing::warn!(file = %path.display(), "a compiled component could not be stored: {error:#}");
         }
         Ok(component)
@@ -108,35 +112,20 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
             return None;
         }
     };
-    let code = file
-        .split_first_chunk::<32>()
-        .and_then(|(sum, code)| (sha256(code) == *sum).then_some(code));
-    let Some(code) = code else {
+    let Some(artefact) = Artefact::from_bytes(file) else {
         tracing::warn!(file = %path.display(), "a compiled component is damaged and is compiled again");
         return None;
     };
-    match deserialize(engine, code) {
+    match artefact.load(engine) {
         Ok(component) => Some(component),
         Err(error) => {
-            tracing::warn!(file = %path.display(), "a compiled component cannot be used and is compiled again: {error:#}");
+            tracing::warn!(file = %path.display(), "a compiled component cannot be used and is compiled again: {error}");
             None
         }
     }
 }
 
-#[allow(
-    unsafe_code,
-    reason = "the only way to load compiled code; no other user can write to the directory, and the checksum matches"
-)]
-fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: `code` is the unchanged output of `Component::serialize`: only this user
-    // can write to the directory (checked when it was opened), and the SHA-256 at the
-    // beginning of the file matches. Wasmtime itself checks version, settings and CPU
-    // features.
-    unsafe { Component::deserialize(engine, code) }
-}
-
-fn write(path: &Path, code: &[u8]) -> io::Result<()> {
+fn write(path: &Path, artefact: &[u8]) -> io::Result<()> {
     let temporary = path.with_extension(format!("{}.new", std::process::id()));
     let result = (|| {
         let mut file = File::options()
@@ -145,8 +134,7 @@ fn write(path: &Path, code: &[u8]) -> io::Result<()> {
             .truncate(true)
             .mode(0o600)
             .open(&temporary)?;
-        file.write_all(&sha256(code))?;
-        file.write_all(code)?;
+        file.write_all(artefact)?;
         file.sync_all()?;
         fs::rename(&temporary, path)
     })();
@@ -185,6 +173,10 @@ mod tests {
 
     /// The smallest component.
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn compile(engine: &Engine) -> Result<Artefact, LoadError> {
+        crate::compiler::generate(engine, EMPTY)
+    }
 
     fn only_file(dir: &Path) -> PathBuf {
         let files: Vec<_> = fs::read_dir(dir).unwrap().collect();
@@ -234,7 +226,9 @@ mod tests {
         let dir = parent.path().join("cache");
         let engine = engine();
         let cache = CompileCache::open(&dir, &engine).unwrap();
-        cache.component(&engine, EMPTY).unwrap();
+        cache
+            .component(&engine, EMPTY, || compile(&engine))
+            .unwrap();
         let path = only_file(&dir);
         let good = fs::read(&path).unwrap();
         assert!(read(&engine, &path).is_some(), "it is found again");
@@ -244,7 +238,9 @@ mod tests {
         for bad in [Vec::new(), good[..good.len() / 2].to_vec(), flipped] {
             fs::write(&path, &bad).unwrap();
             assert!(read(&engine, &path).is_none());
-            cache.component(&engine, EMPTY).unwrap();
+            cache
+                .component(&engine, EMPTY, || compile(&engine))
+                .unwrap();
             assert_eq!(fs::read(&path).unwrap(), good, "and is written again");
         }
     }

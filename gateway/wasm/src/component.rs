@@ -52,6 +52,15 @@ pub enum LoadError {
     CoreModule,
     /// It is not valid or cannot be compiled. Holds wasmtime's message.
     Invalid(String),
+    /// Its structure is above a limit. Holds which one.
+    Structure(String),
+    /// The process that compiles components has refused it. Holds its message.
+    Refused(String),
+    /// That process has ended without a result, most often because it reached a limit. Holds
+    /// what happened and what to do.
+    Died(String),
+    /// It was not compiled, because the gateway stops.
+    Stopped,
     /// It was built for another version of the contract.
     Version {
         /// The version that it was built for.
@@ -75,9 +84,7 @@ pub enum LoadError {
 impl Component {
     pub(crate) fn load(runtime: &Runtime, bytes: &[u8], hash: [u8; 32]) -> Result<Self, LoadError> {
         check_preamble(bytes)?;
-        let compiled = runtime
-            .compile(bytes)
-            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let compiled = runtime.compile(bytes)?;
         let ty = compiled.component_type();
         let engine = runtime.engine();
         let imports: Vec<String> = ty
@@ -140,7 +147,8 @@ impl Component {
     }
 }
 
-fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
+/// Checks the first bytes of a file.
+pub(crate) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     // The magic number, then version and layer: 1 and 0 in a module, any and 1 in a
     // component.
     match bytes.split_first_chunk::<8>() {
@@ -151,7 +159,7 @@ fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 /// Finds the exported interface and returns its version.
-fn check_exports(exports: &[String]) -> Result<String, LoadError> {
+pub(crate) fn check_exports(exports: &[String]) -> Result<String, LoadError> {
     let version = exports
         .iter()
         .filter_map(|name| name.strip_prefix(PACKAGE))
@@ -177,7 +185,8 @@ fn check_version(version: &str) -> Result<(), LoadError> {
     }
 }
 
-fn check_import(name: &str) -> Result<(), LoadError> {
+/// Checks that an import is one that policies may have.
+pub(crate) fn check_import(name: &str) -> Result<(), LoadError> {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     match interface.strip_prefix(PACKAGE) {
         Some("types" | "log") => return check_version(version),
@@ -208,6 +217,13 @@ impl fmt::Display for LoadError {
                 "this is a core WebAssembly module, not a component; build it for a component target (in Rust `--target wasm32-wasip2`), or wrap it with `wasm-tools component new`",
             ),
             Self::Invalid(why) => write!(f, "this WebAssembly component is not valid: {why}"),
+            Self::Structure(why) => write!(
+                f,
+                "this component is larger or more nested than a policy may be: {why}; build it without what it does not need"
+            ),
+            Self::Refused(why) => f.write_str(why),
+            Self::Died(why) => write!(f, "this component is refused: {why}"),
+            Self::Stopped => f.write_str("this component was not compiled, because the gateway stops"),
             Self::Version { built_for, newer: true } => write!(
                 f,
                 "this component was built for janua:policy {built_for}, which is newer: this gateway supports {CONTRACT_VERSION}; update the gateway, or build the component with an older SDK"

@@ -10,6 +10,7 @@ use wasmtime::{Config, Engine};
 
 use crate::bindings::v0_1;
 use crate::compile_cache::CompileCache;
+use crate::compiler::Compiler;
 use crate::component::{Component, LoadError};
 use crate::deadline::{Caller, Ticker};
 use crate::fingerprint::{process_key, sha256};
@@ -26,12 +27,14 @@ const STACK: usize = 512 * 1024;
 pub struct Runtime(Arc<Shared>);
 
 /// The settings of a [`Runtime`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct RuntimeOptions {
     /// The directory for compiled components, which are reused at later starts. Created
     /// if missing. Ignored with a warning unless it has mode 0700 and belongs to the
     /// effective user.
     pub cache_dir: Option<PathBuf>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 /// Why a [`Runtime`] cannot be created.
@@ -42,6 +45,7 @@ struct Shared {
     engine: Engine,
     linker: Linker<HostState>,
     cache: Option<CompileCache>,
+    compiler: Compiler,
     ticker: Ticker,
     /// The components in use, by the SHA-256 of their content.
     components: Mutex<HashMap<[u8; 32], Weak<Component>>>,
@@ -68,6 +72,7 @@ impl Runtime {
             engine,
             linker,
             cache,
+            compiler: options.compiler,
             ticker,
             components: Mutex::default(),
             mac_key: process_key(),
@@ -95,10 +100,22 @@ impl Runtime {
         &self.0.engine
     }
 
-    pub(crate) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
+    /// Ends the compilation in progress, and refuses every further one. For a gateway that
+    /// is about to stop.
+    pub fn stop_compiling(&self) {
+        self.0.compiler.stop();
+    }
+
+    /// Finds the compiled component in the cache, or has it compiled.
+    pub(crate) fn compile(
+        &self,
+        bytes: &[u8],
+    ) -> Result<wasmtime::component::Component, LoadError> {
+        let engine = &self.0.engine;
+        let compile = || self.0.compiler.compile(engine, bytes);
         match &self.0.cache {
-            Some(cache) => cache.component(&self.0.engine, bytes),
-            None => wasmtime::component::Component::new(&self.0.engine, bytes),
+            Some(cache) => cache.component(engine, bytes, compile),
+            None => compile()?.load(engine),
         }
     }
 

@@ -10,7 +10,8 @@
 //!
 //! | step | where | file |
 //! |---|---|---|
-//! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
+//! | check its structure and compile it | a process of its own | `apart`, `structure`, `compiler` |
+//! | load a compiled component and check it | off the workers | `engine`, `component`, `compile_cache`, `artefact` |
 //! | configure it: subscription, grants, plan | off the workers | `policy`, `plan` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
@@ -21,10 +22,13 @@
 //! and [`Buckets`] is shared; [`WorkerHost`] and [`WorkerPolicy`] belong to one
 //! worker and are not `Send`.
 
+mod apart;
+mod artefact;
 mod bindings;
 mod breaker;
 mod bucket;
 mod compile_cache;
+mod compiler;
 mod component;
 mod configure_error;
 mod convert;
@@ -50,12 +54,15 @@ mod policy;
 mod rules;
 mod sampler;
 mod state;
+mod structure;
 mod verdict;
 mod wasi;
 mod worker;
 
+pub use apart::{Apart, compile_component};
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
+pub use compiler::Compiler;
 pub use component::{Component, Description, LoadError};
 pub use configure_error::ConfigureError;
 pub use counters::Counts;

@@ -11,6 +11,7 @@ use super::schema::fields;
 use super::table::{counted, size};
 use super::{CommandResult, Output, printable};
 use crate::bundled;
+use crate::compiler::compiler;
 
 pub(super) fn inspect(file: &Path) -> CommandResult {
     let shown = file.display();
@@ -31,7 +32,11 @@ pub(super) fn inspect(file: &Path) -> CommandResult {
 
 /// Compiles a component and runs its `describe`. Nothing is kept.
 pub(super) fn load(bytes: &[u8]) -> Result<Arc<Component>, String> {
-    let runtime = Runtime::new(RuntimeOptions::default()).map_err(|error| error.to_string())?;
+    let runtime = Runtime::new(RuntimeOptions {
+        cache_dir: None,
+        compiler: compiler(),
+    })
+    .map_err(|error| error.to_string())?;
     runtime.load(bytes).map_err(|error| error.to_string())
 }
 

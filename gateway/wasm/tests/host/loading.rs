@@ -58,6 +58,7 @@ fn the_compile_cache_serves_the_second_start() {
     let parent = tempfile::tempdir().unwrap();
     let options = || RuntimeOptions {
         cache_dir: Some(parent.path().join("cache")),
+        ..RuntimeOptions::default()
     };
     let bytes = bytes("janua_policy_rate_limit");
     // A compiled component is written to a new file, so a second one has another inode.

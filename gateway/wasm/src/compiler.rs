@@ -1,0 +1,63 @@
+//! Where components are compiled, and what is checked before code is generated.
+
+use wasmtime::Engine;
+
+use crate::apart::Apart;
+use crate::artefact::Artefact;
+use crate::component::{LoadError, check_exports, check_import, check_preamble};
+use crate::structure::{Fault, Structure};
+
+/// Where components are compiled.
+#[derive(Debug, Default)]
+pub enum Compiler {
+    /// In this process, without limits of memory and time. For tests, and for components
+    /// that are trusted.
+    #[default]
+    Here,
+    /// In a process of its own, with limits.
+    Apart(Apart),
+}
+
+impl Compiler {
+    /// Checks and compiles a component.
+    pub(crate) fn compile(&self, engine: &Engine, bytes: &[u8]) -> Result<Artefact, LoadError> {
+        match self {
+            Self::Here => {
+                check(bytes)?;
+                generate(engine, bytes)
+            }
+            Self::Apart(apart) => apart.compile(bytes),
+        }
+    }
+
+    /// Ends the compilations in progress, if they can be ended.
+    pub(crate) fn stop(&self) {
+        match self {
+            Self::Here => {}
+            Self::Apart(apart) => apart.stop(),
+        }
+    }
+}
+
+/// Checks what can be checked without generating code: the limits of the structure, and the
+/// names of imports and exports.
+pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
+    check_preamble(bytes)?;
+    let structure = Structure::read(bytes).map_err(|fault| match fault {
+        Fault::Invalid(why) => LoadError::Invalid(why),
+        Fault::Excess(why) => LoadError::Structure(why),
+    })?;
+    check_exports(&structure.exports)?;
+    structure
+        .imports
+        .iter()
+        .try_for_each(|name| check_import(name))
+}
+
+/// Validates a component and generates its code.
+pub(crate) fn generate(engine: &Engine, bytes: &[u8]) -> Result<Artefact, LoadError> {
+    engine
+        .precompile_component(bytes)
+        .map(|code| Artefact::new(&code))
+        .map_err(|error| LoadError::Invalid(format!("{error:#}")))
+}
