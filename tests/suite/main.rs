@@ -94,6 +94,7 @@ mod policies_beside;
 mod policies_failures;
 mod policies_harm;
 mod policies_headers;
+mod policies_hostile;
 mod policies_inputs;
 mod policies_languages;
 mod policies_load;

@@ -132,8 +132,13 @@ async fn handle_signals(gateway: Arc<Gateway>, signals: Signals) -> std::io::Res
         let gateway = Arc::clone(&gateway);
         tokio::select! {
             _ = hangup.recv() => {
-                // Its result is in the log.
-                let _ = tokio::task::spawn_blocking(move || gateway.reload()).await;
+                // Its result is in the log. It may take long to compile a component, and a
+                // gateway that is to stop does not wait for that.
+                tokio::select! {
+                    _ = tokio::task::spawn_blocking(move || gateway.reload()) => {}
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                }
             }
             _ = user1.recv() => gateway.reopen_log(),
             _ = terminate.recv() => break,
