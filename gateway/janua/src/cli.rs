@@ -255,6 +255,9 @@ pub(crate) struct CompileComponent {
     /// The id of the process that waits for the result
     #[arg(value_name = "PARENT")]
     pub(crate) parent: u32,
+    /// What is added to the niceness
+    #[arg(value_name = "NICENESS")]
+    pub(crate) niceness: u8,
 }
 
 #[derive(Debug, Args)]

@@ -56,7 +56,9 @@ pub(crate) fn execute(command: Command) -> ExitCode {
             (inspect::inspect(&inspect.file), inspect.json)
         }
         // Its output is for the gateway.
-        Command::CompileComponent(compile) => return janua_wasm::compile_component(compile.parent),
+        Command::CompileComponent(compile) => {
+            return janua_wasm::compile_component(compile.parent, compile.niceness);
+        }
         Command::Version(version) => (Ok(version::version()), version.json),
         Command::Reference(reference) => (reference::page(reference.page), false),
     };

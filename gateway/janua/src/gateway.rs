@@ -232,7 +232,10 @@ impl Gateway {
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
+        // Nobody is served yet who would have to wait.
+        estate.runtime.compile_urgently(true);
         let snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
+        estate.runtime.compile_urgently(false);
         for warning in loaded.warnings.lines() {
             tracing::warn!("{warning}");
         }

@@ -77,6 +77,8 @@ const MAX_ARTEFACT: usize = 512 << 20;
 const MAX_WORDS: usize = 64 << 10;
 /// How long it takes until a stop is noticed.
 const TICK: Duration = Duration::from_millis(100);
+/// How much nicer than the gateway a child is, unless it is urgent.
+const NICE: u8 = 10;
 /// Threads of one child. More would only need more memory.
 const MAX_THREADS: usize = 8;
 /// The stack of each of them: that of the compiler grows with the nesting of blocks.
@@ -89,20 +91,23 @@ pub struct Apart {
     /// What precedes the number of this process on the command line.
     arguments: Vec<String>,
     stopped: AtomicBool,
+    /// Whether nobody is served who would have to wait.
+    is_urgent: AtomicBool,
     /// How many children there may still be.
     free: Mutex<usize>,
     freed: Condvar,
 }
 
 impl Apart {
-    /// `program` with these arguments, and after them the id of this process, must call
-    /// [`compile_component`] with that id. There are as many such processes at once as the
+    /// `program` with these arguments, and after them the id of this process and a niceness,
+    /// must call [`compile_component`] with these two. There are as many such processes at once as the
     /// machine has cores.
     pub fn new(program: impl Into<PathBuf>, arguments: &[&str]) -> Self {
         Self {
             program: program.into(),
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
             stopped: AtomicBool::new(false),
+            is_urgent: AtomicBool::new(false),
             free: Mutex::new(cores()),
             freed: Condvar::new(),
         }
@@ -110,6 +115,10 @@ impl Apart {
 
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_urgent(&self, is_urgent: bool) {
+        self.is_urgent.store(is_urgent, Ordering::Relaxed);
     }
 
     pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Artefact, LoadError> {
@@ -146,10 +155,15 @@ impl Apart {
         let mut input = scratch()?;
         input.write_all(bytes)?;
         input.rewind()?;
+        let nice = match self.is_urgent.load(Ordering::Relaxed) {
+            true => 0,
+            false => NICE,
+        };
         Command::new(&self.program)
             .arg0("janua")
             .args(&self.arguments)
             .arg(std::process::id().to_string())
+            .arg(nice.to_string())
             // Secrets of the gateway are no business of the child.
             .env_clear()
             .env("RAYON_NUM_THREADS", cores().min(MAX_THREADS).to_string())

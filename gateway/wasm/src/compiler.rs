@@ -30,6 +30,14 @@ impl Compiler {
         }
     }
 
+    /// Whether a compilation may take the time of other work.
+    pub(crate) fn set_urgent(&self, is_urgent: bool) {
+        match self {
+            Self::Here => {}
+            Self::Apart(apart) => apart.set_urgent(is_urgent),
+        }
+    }
+
     /// Ends the compilations in progress, if they can be ended.
     pub(crate) fn stop(&self) {
         match self {

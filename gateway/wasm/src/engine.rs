@@ -100,6 +100,12 @@ impl Runtime {
         &self.0.engine
     }
 
+    /// Whether components are compiled with the priority of this process, as at its start, or
+    /// with a lower one, as while it serves requests. Lower unless this says otherwise.
+    pub fn compile_urgently(&self, is_urgent: bool) {
+        self.0.compiler.set_urgent(is_urgent);
+    }
+
     /// Ends the compilation in progress, and refuses every further one. For a gateway that
     /// is about to stop.
     pub fn stop_compiling(&self) {

@@ -15,14 +15,12 @@ use crate::structure::MAX_SIZE;
 /// The stack of the thread that compiles. Reading, validating and linking recurse to a depth
 /// that wasmtime limits.
 const STACK: usize = 64 << 20;
-/// How much nicer than the gateway the child is.
-const NICE: i32 = 10;
 
 /// The whole work of the process that compiles one component: reads it from the standard
 /// input, and writes the result to the standard output. `parent` is the id of the process
-/// that waits for it.
-pub fn compile_component(parent: u32) -> ExitCode {
-    let done = confine(parent).and_then(|()| {
+/// that waits for it, and `niceness` is added to that of this one.
+pub fn compile_component(parent: u32, niceness: u8) -> ExitCode {
+    let done = confine(parent, niceness).and_then(|()| {
         let worker = std::thread::Builder::new().stack_size(STACK).spawn(work)?;
         let ended = worker.join();
         ended.unwrap_or_else(|_| Err(io::Error::other("the compiler has panicked")))
@@ -42,7 +40,7 @@ pub(super) const REFUSED: u8 = 3;
 pub(super) const FAILED: u8 = 4;
 
 /// Sets the limits of the first stage, and what is to hold for both.
-fn confine(parent: u32) -> io::Result<()> {
+fn confine(parent: u32, niceness: u8) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // The parent may have ended before.
     let is_orphan =
@@ -52,7 +50,7 @@ fn confine(parent: u32) -> io::Result<()> {
     }
     set_no_new_privs(true)?;
     // Not essential: some systems do not allow it.
-    let _ = nice(NICE);
+    let _ = nice(i32::from(niceness));
     limit(Resource::Core, 0, 0)?;
     limit(Resource::Fsize, MAX_WORDS as u64, MAX_WORDS as u64)?;
     let (first, last) = (Stage::Structure.limits(), Stage::Code.limits());
