@@ -8,6 +8,7 @@ use crate::component::{LoadError, check_exports, check_import, check_preamble};
 use crate::structure::{Fault, Structure};
 
 /// Where components are compiled.
+use crate::features::{self, ALLOWED};
 #[derive(Debug, Default)]
 pub enum Compiler {
     /// In this process, without limits of memory and time. For tests, and for components
@@ -51,9 +52,9 @@ impl Compiler {
 /// names of imports and exports.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     check_preamble(bytes)?;
-    let structure = Structure::read(bytes).map_err(|fault| match fault {
-        Fault::Invalid(why) => LoadError::Invalid(why),
-        Fault::Excess(why) => LoadError::Structure(why),
+    let structure = Structure::read(bytes, ALLOWED).map_err(|fault| match fault {
+        Fault::Invalid(why) => features::invalid(bytes, why),
+        excess @ Fault::Excess(_) => excess.refusal(),
     })?;
     check_exports(&structure.exports)?;
     structure
@@ -67,5 +68,5 @@ pub(crate) fn generate(engine: &Engine, bytes: &[u8]) -> Result<Artefact, LoadEr
     engine
         .precompile_component(bytes)
         .map(|code| Artefact::new(&code))
-        .map_err(|error| LoadError::Invalid(format!("{error:#}")))
+        .map_err(|error| features::invalid(bytes, format!("{error:#}")))
 }

@@ -52,6 +52,8 @@ pub enum LoadError {
     CoreModule,
     /// It is not valid or cannot be compiled. Holds wasmtime's message.
     Invalid(String),
+    /// It uses features of WebAssembly that policies may not use. Holds their names.
+    Features(Vec<String>),
     /// Its structure is above a limit. Holds which one.
     Structure(String),
     /// The process that compiles components has refused it. Holds its message.
@@ -219,6 +221,11 @@ impl fmt::Display for LoadError {
             Self::Invalid(why) => write!(f, "this WebAssembly component is not valid: {why}"),
             Self::Structure(why) => write!(
                 f,
+            Self::Features(names) => write!(
+                f,
+                "this component uses {}, which policies may not use; build it without that feature of WebAssembly, as the tools of the supported languages do by default",
+                names.join(", ")
+            ),
                 "this component is larger or more nested than a policy may be: {why}; build it without what it does not need"
             ),
             Self::Refused(why) => f.write_str(why),

@@ -14,6 +14,7 @@ use crate::compiler::Compiler;
 use crate::component::{Component, LoadError};
 use crate::deadline::{Caller, Ticker};
 use crate::fingerprint::{process_key, sha256};
+use crate::features::{ALLOWED, REFUSED};
 use crate::state::HostState;
 use crate::{convert, wasi};
 
@@ -155,7 +156,9 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     config
         // Calls are synchronous. The support would add 45 % to the time of a call.
         .concurrency_support(false)
-        .wasm_component_model(true)
+        // Features of WebAssembly that come with a later wasmtime are off too.
+        .wasm_features(REFUSED, false)
+        .wasm_features(ALLOWED, true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK);
     Engine::new(&config)

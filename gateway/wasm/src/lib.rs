@@ -10,8 +10,8 @@
 //!
 //! | step | where | file |
 //! |---|---|---|
-//! | check its structure and compile it | a process of its own | `apart`, `structure`, `compiler` |
-//! | load a compiled component and check it | off the workers | `engine`, `component`, `compile_cache`, `artefact` |
+//! | check its structure and compile it | a process of its own | `apart`, `structure`, `features`, `compiler` |
+//! | load a compiled component and check it | off the workers | `engine`, `component`, `component_file`, `compile_cache`, `artefact` |
 //! | configure it: subscription, grants, plan | off the workers | `policy`, `plan` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
@@ -39,6 +39,7 @@ mod engine;
 mod failure;
 mod failure_log;
 mod fingerprint;
+mod features;
 mod grants;
 mod host;
 mod input;

@@ -1,19 +1,19 @@
 //! Each limit, just below and just above it.
 
+use super::limits::*;
 use super::*;
+use crate::features::ALLOWED;
 
 fn read(wat: &str) -> Result<Totals, Fault> {
     let bytes = wat::parse_str(format!("(component {wat})")).unwrap();
-    Structure::read(&bytes).map(|structure| structure.totals)
+    Structure::read(&bytes, ALLOWED).map(|structure| structure.totals)
 }
 
 /// Checks that this many are accepted, and one more is refused with these words.
-fn up_to(limit: usize, words: &str, wat: impl Fn(usize) -> String) {
-    assert!(
-        read(&wat(limit)).is_ok(),
-        "{words}: {:?}",
-        read(&wat(limit))
-    );
+fn up_to(limit: u64, words: &str, wat: impl Fn(usize) -> String) {
+    let limit = usize::try_from(limit).unwrap();
+    let found = read(&wat(limit));
+    assert!(found.is_ok(), "{words}: {found:?}");
     match read(&wat(limit + 1)) {
         Err(Fault::Excess(why)) => assert!(why.contains(words), "{why}"),
         other => panic!("{words}: {other:?}"),
@@ -36,13 +36,11 @@ fn nesting_is_limited() {
 #[test]
 fn numbers_are_limited() {
     // The component itself is one.
-    up_to(MAX_PARTS as usize - 1, "components and modules", |n| {
+    up_to(MAX_PARTS - 1, "components and modules", |n| {
         "(core module)".repeat(n)
     });
-    up_to(MAX_ITEMS as usize, "items in components", |n| {
-        "(type u8)".repeat(n)
-    });
-    up_to(MAX_MODULE_ITEMS as usize, "items in modules", |n| {
+    up_to(MAX_ITEMS, "items in components", |n| "(type u8)".repeat(n));
+    up_to(MAX_MODULE_ITEMS, "items in modules", |n| {
         format!("(core module {})", "(global i32 i32.const 0)".repeat(n))
     });
 }
@@ -80,6 +78,30 @@ fn instances_are_counted_as_often_as_they_are_made() {
     }
 }
 
+/// What a module defines is there once for each of its instances.
+#[test]
+fn what_modules_define_is_counted_as_often_as_they_are_instantiated() {
+    for (one, limit, words) in [
+        ("(memory 1)", MAX_MEMORIES, "memories in all instances"),
+        ("(table 1 funcref)", MAX_TABLES, "tables in all instances"),
+    ] {
+        let instances = |n| "(core instance (instantiate $m))".repeat(n);
+        up_to(limit, words, |n| {
+            format!("(core module $m {one}) {}", instances(n))
+        });
+        up_to(limit, words, |n| {
+            let module = format!("(core module $m {})", one.repeat(n));
+            format!("{module} {}", instances(1))
+        });
+    }
+    let globals = "(global i32 i32.const 0)".repeat(10_000);
+    let words = "definitions in all instances of modules";
+    up_to(MAX_DEFINITIONS / 10_000, words, |n| {
+        let instances = "(core instance (instantiate $m))".repeat(n);
+        format!("(core module $m {globals}) {instances}")
+    });
+}
+
 /// The cost of what is passed is not known before it is instantiated.
 #[test]
 fn components_are_not_passed_as_values() {
@@ -102,7 +124,7 @@ fn components_are_not_passed_as_values() {
 fn what_cannot_be_read_is_not_valid() {
     let whole = wat::parse_str("(component (type (component (type u8))))").unwrap();
     for length in 8..whole.len() {
-        let found = Structure::read(&whole[..length]).map(|_| ());
+        let found = Structure::read(&whole[..length], ALLOWED).map(|_| ());
         // It ends between two sections, or it is torn.
         assert!(
             matches!(found, Ok(()) | Err(Fault::Invalid(_))),
