@@ -258,6 +258,12 @@ pub(crate) struct CompileComponent {
     /// What is added to the niceness
     #[arg(value_name = "NICENESS")]
     pub(crate) niceness: u8,
+    /// The memory for generating code, in bytes
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: u64,
+    /// The CPU time for generating code, in seconds
+    #[arg(value_name = "CPU")]
+    pub(crate) cpu: u64,
 }
 
 #[derive(Debug, Args)]

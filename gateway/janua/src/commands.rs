@@ -18,6 +18,7 @@ mod version;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use janua_wasm::Confinement;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -57,7 +58,12 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         }
         // Its output is for the gateway.
         Command::CompileComponent(compile) => {
-            return janua_wasm::compile_component(compile.parent, compile.niceness);
+            return janua_wasm::compile_component(Confinement {
+                parent: compile.parent,
+                niceness: compile.niceness,
+                memory: compile.memory,
+                cpu: compile.cpu,
+            });
         }
         Command::Version(version) => (Ok(version::version()), version.json),
         Command::Reference(reference) => (reference::page(reference.page), false),

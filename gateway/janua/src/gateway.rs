@@ -29,8 +29,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use janua_acme::Engine;
 use janua_admin::{
-    CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary,
-    ReloadError, ReloadStatus, ReloadSummary, Status,
+    Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest,
+    PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -372,8 +372,8 @@ impl Control for Gateway {
         status::status(self, &self.state())
     }
 
-    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
-        let reloaded = self.reloader.reload(Trigger::Command);
+    fn reload(&self, asker: &Asker) -> Result<ReloadSummary, ReloadError> {
+        let reloaded = self.reloader.reload(Trigger::Command, asker);
         if let Some(seen) = reloaded.seen {
             self.watch(seen);
         }

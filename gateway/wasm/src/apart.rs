@@ -8,81 +8,34 @@
 
 mod child;
 mod ending;
+mod limits;
+mod running;
 
-use std::fs::File;
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::ChildStdout;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::artefact::Artefact;
 use crate::component::LoadError;
-use crate::structure::MAX_SIZE;
+use crate::structure::{Fault, check_size};
 
-pub use child::compile_component;
+pub use child::{Confinement, compile_component};
 use ending::Ending;
+pub use limits::CompileLimits;
+pub(crate) use limits::MAX_ARTEFACT;
+use limits::{MAX_WORDS, Stage};
+use running::{Running, scratch};
 
-/// What the child does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// Reads the component, and checks its structure and its imports and exports.
-    Structure,
-    /// Validates it and generates code.
-    Code,
-}
-
-/// The byte that the child writes after the first stage.
-const CHECKED: u8 = b'v';
-
-/// The limits of a stage.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    /// In bytes.
-    memory: u64,
-    /// The CPU time of all threads, in seconds.
-    cpu: u64,
-    /// The time by the clock, which is longer: the child is nice, and the machine busy.
-    time: Duration,
-}
-
-impl Stage {
-    /// The largest honest component, CPython, takes 1 ms of the first stage. Of the second it
-    /// takes 18 s and 450 MB in a debug build.
-    fn limits(self) -> Limits {
-        match self {
-            Self::Structure => Limits {
-                memory: 512 << 20,
-                cpu: 5,
-                time: Duration::from_secs(15),
-            },
-            Self::Code => Limits {
-                memory: 2 << 30,
-                cpu: 90,
-                time: Duration::from_secs(180),
-            },
-        }
-    }
-}
-
-/// The largest compiled component, in bytes. That of CPython has 70 MB.
-const MAX_ARTEFACT: usize = 512 << 20;
-/// The most that is kept of what the child says when it dies.
-const MAX_WORDS: usize = 64 << 10;
+/// The byte that the child writes after the first stage. No sentence begins with it.
+const CHECKED: u8 = 6;
 /// How long it takes until a stop is noticed.
 const TICK: Duration = Duration::from_millis(100);
-/// How much nicer than the gateway a child is, unless it is urgent.
-const NICE: u8 = 10;
-/// Threads of one child. More would only need more memory.
-const MAX_THREADS: usize = 8;
-/// The stack of each of them: that of the compiler grows with the nesting of blocks.
-const THREAD_STACK: usize = 8 << 20;
 
 /// Starts the processes that compile.
 #[derive(Debug)]
@@ -90,7 +43,10 @@ pub struct Apart {
     program: PathBuf,
     /// What precedes the number of this process on the command line.
     arguments: Vec<String>,
+    limits: CompileLimits,
     stopped: AtomicBool,
+    /// Set when nobody waits any more for what is being compiled.
+    abandoned: Mutex<Option<Arc<AtomicBool>>>,
     /// Whether nobody is served who would have to wait.
     is_urgent: AtomicBool,
     /// How many children there may still be.
@@ -99,18 +55,27 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// `program` with these arguments, and after them the id of this process and a niceness,
-    /// must call [`compile_component`] with these two. There are as many such processes at once as the
-    /// machine has cores.
+    /// `program` with these arguments, and after them the numbers of a [`Confinement`] in
+    /// their order, must call [`compile_component`] with these. There are as many such
+    /// processes at once as the machine has cores.
     pub fn new(program: impl Into<PathBuf>, arguments: &[&str]) -> Self {
         Self {
             program: program.into(),
             arguments: arguments.iter().map(|&word| word.to_owned()).collect(),
+            limits: CompileLimits::default(),
             stopped: AtomicBool::new(false),
+            abandoned: Mutex::new(None),
             is_urgent: AtomicBool::new(false),
             free: Mutex::new(cores()),
             freed: Condvar::new(),
         }
+    }
+
+    /// With other limits for generating code.
+    #[must_use]
+    pub fn with_limits(mut self, limits: CompileLimits) -> Self {
+        self.limits = limits;
+        self
     }
 
     pub(crate) fn stop(&self) {
@@ -121,76 +86,73 @@ impl Apart {
         self.is_urgent.store(is_urgent, Ordering::Relaxed);
     }
 
+    /// Compilations that begin from now on end when this is set.
+    pub(crate) fn set_abandoned(&self, abandoned: Option<Arc<AtomicBool>>) {
+        *self
+            .abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = abandoned;
+    }
+
     pub(crate) fn compile(&self, bytes: &[u8]) -> Result<Artefact, LoadError> {
         // Before it is copied.
-        if bytes.len() > MAX_SIZE {
-            let (n, limit) = (bytes.len(), MAX_SIZE);
-            return Err(LoadError::Structure(format!(
-                "it has {n} bytes, and at most {limit} are allowed"
-            )));
-        }
+        check_size(bytes.len() as u64).map_err(Fault::refusal)?;
+        let abandoned = self.abandoned.lock();
+        let abandoned = abandoned.unwrap_or_else(PoisonError::into_inner).clone();
+        let interruption = || self.interruption(abandoned.as_deref());
         let _place = self.place();
+        if let Some(ending) = interruption() {
+            return ending.outcome(Stage::Structure, self.limits, Vec::new(), "");
+        }
         let failed = |error: io::Error| {
             LoadError::Died(format!(
                 "the process that compiles components failed, which is not the fault of the component: {error}"
             ))
         };
         let words = scratch().map_err(failed)?;
-        let mut running = Running(self.spawn(bytes, &words).map_err(failed)?);
+        let is_urgent = self.is_urgent.load(Ordering::Relaxed);
+        let mut running = Running::start(self, bytes, &words, is_urgent).map_err(failed)?;
         let mut output = Vec::new();
         let mut stage = Stage::Structure;
-        let ending = match self.read(&mut running.0, &mut stage, &mut output) {
-            Ok(None) => Ending::Exit(running.end().map_err(failed)?),
-            Ok(Some(ending)) => ending,
-            Err(error) => return Err(failed(error)),
+        let read = match running.output() {
+            Some(pipe) => self.read(pipe, interruption, &mut stage, &mut output),
+            None => Ok(None),
         };
+        let ending = match read.map_err(failed)? {
+            None => Ending::Exit(running.end().map_err(failed)?),
+            Some(ending) => ending,
+        };
+        drop(running);
         let mut said = vec![0; MAX_WORDS];
         let length = words.read_at(&mut said, 0).unwrap_or(0);
         said.truncate(length);
-        ending.outcome(stage, output, &String::from_utf8_lossy(&said))
+        let said = String::from_utf8_lossy(&said);
+        ending.outcome(stage, self.limits, output, &said)
     }
 
-    fn spawn(&self, bytes: &[u8], words: &File) -> io::Result<Child> {
-        // A file, so that the child can be read from without being written to meanwhile.
-        let mut input = scratch()?;
-        input.write_all(bytes)?;
-        input.rewind()?;
-        let nice = match self.is_urgent.load(Ordering::Relaxed) {
-            true => 0,
-            false => NICE,
-        };
-        Command::new(&self.program)
-            .arg0("janua")
-            .args(&self.arguments)
-            .arg(std::process::id().to_string())
-            .arg(nice.to_string())
-            // Secrets of the gateway are no business of the child.
-            .env_clear()
-            .env("RAYON_NUM_THREADS", cores().min(MAX_THREADS).to_string())
-            // Its allocator would take a GiB at once, which counts although it is unused.
-            .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
-            .env("RUST_MIN_STACK", THREAD_STACK.to_string())
-            .stdin(Stdio::from(input))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::from(words.try_clone()?))
-            .spawn()
+    /// Why a child must end although it has reached no limit.
+    fn interruption(&self, abandoned: Option<&AtomicBool>) -> Option<Ending> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Some(Ending::Stopped);
+        }
+        let is_abandoned = abandoned.is_some_and(|set| set.load(Ordering::Relaxed));
+        is_abandoned.then_some(Ending::Abandoned)
     }
 
     /// Reads the output until it ends (`None`), or until the child must be ended.
     fn read(
         &self,
-        child: &mut Child,
+        pipe: &mut ChildStdout,
+        interruption: impl Fn() -> Option<Ending>,
         stage: &mut Stage,
         output: &mut Vec<u8>,
     ) -> io::Result<Option<Ending>> {
-        let Some(pipe) = &mut child.stdout else {
-            return Ok(None);
-        };
-        let mut deadline = Instant::now() + stage.limits().time;
+        let until = |stage: Stage| Instant::now() + stage.limits(self.limits).time;
+        let mut deadline = until(*stage);
         let mut part = vec![0; 256 << 10];
         loop {
-            if self.stopped.load(Ordering::Relaxed) {
-                return Ok(Some(Ending::Stopped));
+            if let Some(ending) = interruption() {
+                return Ok(Some(ending));
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -207,9 +169,11 @@ impl Apart {
             if read.is_empty() {
                 return Ok(None);
             }
-            if let (Stage::Structure, [CHECKED, rest @ ..]) = (*stage, read) {
+            if let (Stage::Structure, true, [CHECKED, rest @ ..]) =
+                (*stage, output.is_empty(), read)
+            {
                 *stage = Stage::Code;
-                deadline = Instant::now() + stage.limits().time;
+                deadline = until(*stage);
                 read = rest;
             }
             if output.len() + read.len() > MAX_ARTEFACT {
@@ -236,28 +200,6 @@ impl Drop for Place<'_> {
         *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.0.freed.notify_one();
     }
-}
-
-/// A child that does not outlive this value.
-struct Running(Child);
-
-impl Running {
-    fn end(&mut self) -> io::Result<std::process::ExitStatus> {
-        // If its output ended because it has exited, this changes nothing.
-        let _ = self.0.kill();
-        self.0.wait()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.end();
-    }
-}
-
-/// A file in memory.
-fn scratch() -> io::Result<File> {
-    Ok(File::from(memfd_create("janua", MemfdFlags::CLOEXEC)?))
 }
 
 fn cores() -> usize {

@@ -1,14 +1,17 @@
 //! Where components are compiled, and what is checked before code is generated.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use wasmtime::Engine;
 
 use crate::apart::Apart;
 use crate::artefact::Artefact;
 use crate::component::{LoadError, check_exports, check_import, check_preamble};
+use crate::features::{self, ALLOWED};
 use crate::structure::{Fault, Structure};
 
 /// Where components are compiled.
-use crate::features::{self, ALLOWED};
 #[derive(Debug, Default)]
 pub enum Compiler {
     /// In this process, without limits of memory and time. For tests, and for components
@@ -36,6 +39,14 @@ impl Compiler {
         match self {
             Self::Here => {}
             Self::Apart(apart) => apart.set_urgent(is_urgent),
+        }
+    }
+
+    /// Compilations that begin from now on end when this is set, if they can be ended.
+    pub(crate) fn set_abandoned(&self, abandoned: Option<Arc<AtomicBool>>) {
+        match self {
+            Self::Here => {}
+            Self::Apart(apart) => apart.set_abandoned(abandoned),
         }
     }
 

@@ -63,6 +63,8 @@ pub enum LoadError {
     Died(String),
     /// It was not compiled, because the gateway stops.
     Stopped,
+    /// It was not compiled, because nobody waits for it any more.
+    Abandoned,
     /// It was built for another version of the contract.
     Version {
         /// The version that it was built for.
@@ -219,18 +221,19 @@ impl fmt::Display for LoadError {
                 "this is a core WebAssembly module, not a component; build it for a component target (in Rust `--target wasm32-wasip2`), or wrap it with `wasm-tools component new`",
             ),
             Self::Invalid(why) => write!(f, "this WebAssembly component is not valid: {why}"),
-            Self::Structure(why) => write!(
-                f,
             Self::Features(names) => write!(
                 f,
                 "this component uses {}, which policies may not use; build it without that feature of WebAssembly, as the tools of the supported languages do by default",
                 names.join(", ")
             ),
+            Self::Structure(why) => write!(
+                f,
                 "this component is larger or more nested than a policy may be: {why}; build it without what it does not need"
             ),
             Self::Refused(why) => f.write_str(why),
             Self::Died(why) => write!(f, "this component is refused: {why}"),
             Self::Stopped => f.write_str("this component was not compiled, because the gateway stops"),
+            Self::Abandoned => f.write_str("this component was not compiled, because the reload was given up: whoever ordered it has left, or another one takes its place"),
             Self::Version { built_for, newer: true } => write!(
                 f,
                 "this component was built for janua:policy {built_for}, which is newer: this gateway supports {CONTRACT_VERSION}; update the gateway, or build the component with an older SDK"

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use wasmtime::component::Linker;
@@ -105,6 +106,16 @@ impl Runtime {
     /// with a lower one, as while it serves requests. Lower unless this says otherwise.
     pub fn compile_urgently(&self, is_urgent: bool) {
         self.0.compiler.set_urgent(is_urgent);
+    }
+
+    /// Does something during which components are compiled, and ends their compilation when
+    /// `abandoned` is set. For one thread at a time.
+    pub fn compile_unless<R>(&self, abandoned: &Arc<AtomicBool>, act: impl FnOnce() -> R) -> R {
+        let compiler = &self.0.compiler;
+        compiler.set_abandoned(Some(Arc::clone(abandoned)));
+        let result = act();
+        compiler.set_abandoned(None);
+        result
     }
 
     /// Ends the compilation in progress, and refuses every further one. For a gateway that

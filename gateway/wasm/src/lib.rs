@@ -60,7 +60,7 @@ mod verdict;
 mod wasi;
 mod worker;
 
-pub use apart::{Apart, compile_component};
+pub use apart::{Apart, CompileLimits, Confinement, compile_component};
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
 pub use compiler::Compiler;

@@ -7,7 +7,8 @@ use rustix::process::set_parent_process_death_signal;
 use rustix::process::{Resource, Rlimit, Signal, getppid, getrlimit, nice, setrlimit};
 use rustix::thread::set_no_new_privs;
 
-use super::{CHECKED, MAX_WORDS, Stage};
+use super::CHECKED;
+use super::limits::{CompileLimits, MAX_WORDS, Stage};
 use crate::compiler;
 use crate::engine::engine;
 use crate::structure::MAX_SIZE;
@@ -16,11 +17,24 @@ use crate::structure::MAX_SIZE;
 /// that wasmtime limits.
 const STACK: usize = 64 << 20;
 
+/// What the process that compiles is told about its limits.
+#[derive(Debug, Clone, Copy)]
+pub struct Confinement {
+    /// The id of the process that waits for it.
+    pub parent: u32,
+    /// What is added to its niceness.
+    pub niceness: u8,
+    /// The memory for generating code, in bytes.
+    pub memory: u64,
+    /// The CPU time for generating code, in seconds.
+    pub cpu: u64,
+}
+
 /// The whole work of the process that compiles one component: reads it from the standard
-/// input, and writes the result to the standard output. `parent` is the id of the process
-/// that waits for it, and `niceness` is added to that of this one.
-pub fn compile_component(parent: u32, niceness: u8) -> ExitCode {
-    let done = confine(parent, niceness).and_then(|()| {
+/// input, and writes the result to the standard output.
+pub fn compile_component(confinement: Confinement) -> ExitCode {
+    let done = confinement.begin().and_then(|()| {
+        let work = move || work(confinement);
         let worker = std::thread::Builder::new().stack_size(STACK).spawn(work)?;
         let ended = worker.join();
         ended.unwrap_or_else(|_| Err(io::Error::other("the compiler has panicked")))
@@ -39,34 +53,42 @@ pub fn compile_component(parent: u32, niceness: u8) -> ExitCode {
 pub(super) const REFUSED: u8 = 3;
 pub(super) const FAILED: u8 = 4;
 
-/// Sets the limits of the first stage, and what is to hold for both.
-fn confine(parent: u32, niceness: u8) -> io::Result<()> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    // The parent may have ended before.
-    let is_orphan =
-        getppid().is_none_or(|id| u32::try_from(id.as_raw_nonzero().get()) != Ok(parent));
-    if is_orphan {
-        return Err(io::Error::other("the gateway has ended"));
+impl Confinement {
+    /// Sets the limits of the first stage, and what is to hold for both.
+    fn begin(self) -> io::Result<()> {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // The parent may have ended before.
+        let is_orphan =
+            getppid().is_none_or(|id| u32::try_from(id.as_raw_nonzero().get()) != Ok(self.parent));
+        if is_orphan {
+            return Err(io::Error::other("the gateway has ended"));
+        }
+        set_no_new_privs(true)?;
+        // Not essential: some systems do not allow it.
+        let _ = nice(i32::from(self.niceness));
+        limit(Resource::Core, 0, 0)?;
+        limit(Resource::Fsize, MAX_WORDS as u64, MAX_WORDS as u64)?;
+        let (first, last) = self.stages();
+        limit(Resource::Data, first.memory, first.memory.max(last.memory))?;
+        limit(Resource::Cpu, first.cpu, first.cpu + last.cpu + 1)
     }
-    set_no_new_privs(true)?;
-    // Not essential: some systems do not allow it.
-    let _ = nice(i32::from(niceness));
-    limit(Resource::Core, 0, 0)?;
-    limit(Resource::Fsize, MAX_WORDS as u64, MAX_WORDS as u64)?;
-    let (first, last) = (Stage::Structure.limits(), Stage::Code.limits());
-    limit(Resource::Data, first.memory, last.memory)?;
-    limit(Resource::Cpu, first.cpu, first.cpu + last.cpu + 1)
-}
 
-/// Raises the limits to those of the second stage.
-fn proceed() -> io::Result<()> {
-    let (first, last) = (Stage::Structure.limits(), Stage::Code.limits());
-    limit(Resource::Data, last.memory, last.memory)?;
-    limit(
-        Resource::Cpu,
-        first.cpu + last.cpu,
-        first.cpu + last.cpu + 1,
-    )
+    /// Raises the limits to those of the second stage.
+    fn proceed(self) -> io::Result<()> {
+        let (first, last) = self.stages();
+        limit(Resource::Data, last.memory, last.memory)?;
+        let cpu = first.cpu + last.cpu;
+        limit(Resource::Cpu, cpu, cpu + 1)
+    }
+
+    fn stages(self) -> (CompileLimits, CompileLimits) {
+        let code = CompileLimits {
+            memory: self.memory,
+            cpu: self.cpu,
+            ..CompileLimits::default()
+        };
+        (Stage::Structure.limits(code), Stage::Code.limits(code))
+    }
 }
 
 /// Sets a limit, or leaves it if it is already lower for good.
@@ -79,7 +101,7 @@ fn limit(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
     Ok(setrlimit(resource, new)?)
 }
 
-fn work() -> io::Result<ExitCode> {
+fn work(confinement: Confinement) -> io::Result<ExitCode> {
     let mut bytes = Vec::new();
     let input = io::stdin().lock();
     input.take(MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;
@@ -88,7 +110,7 @@ fn work() -> io::Result<ExitCode> {
         write!(output, "{refusal}")?;
         return Ok(ExitCode::from(REFUSED));
     }
-    proceed()?;
+    confinement.proceed()?;
     output.write_all(&[CHECKED])?;
     output.flush()?;
     let engine = engine().map_err(|error| io::Error::other(format!("{error:#}")))?;

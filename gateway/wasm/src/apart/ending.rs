@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 use rustix::process::Signal;
 
 use super::child::REFUSED;
-use super::{MAX_ARTEFACT, Stage};
+use super::limits::{CompileLimits, MAX_ARTEFACT, Stage};
 use crate::artefact::Artefact;
 use crate::component::LoadError;
 
@@ -21,6 +21,8 @@ pub(super) enum Ending {
     Large,
     /// The gateway stops.
     Stopped,
+    /// Nobody waits for the result any more.
+    Abandoned,
 }
 
 /// The longest sentence of a child that is shown, in characters.
@@ -28,21 +30,25 @@ const MAX_SENTENCE: usize = 2_000;
 
 impl Ending {
     /// The compiled component, or why there is none. `output` is what follows the mark of the
-    /// first stage, and `words` is what it wrote to its standard error.
+    /// first stage, `words` is what it wrote to its standard error, and `code` are the limits
+    /// of the second stage.
     pub(super) fn outcome(
         self,
         stage: Stage,
+        code: CompileLimits,
         output: Vec<u8>,
         words: &str,
     ) -> Result<Artefact, LoadError> {
+        let limits = stage.limits(code);
         let status = match self {
             Self::Exit(status) => status,
-            Self::Late => return Err(beyond(stage, &format!("{:?}", stage.limits().time))),
+            Self::Late => return Err(beyond(stage, &format!("{:?}", limits.time))),
             Self::Large => {
                 let limit = format!("{} MiB of compiled code", MAX_ARTEFACT >> 20);
                 return Err(beyond(stage, &limit));
             }
             Self::Stopped => return Err(LoadError::Stopped),
+            Self::Abandoned => return Err(LoadError::Abandoned),
         };
         if status.code() == Some(i32::from(REFUSED)) {
             return Err(LoadError::Refused(sentence(&String::from_utf8_lossy(
@@ -55,13 +61,12 @@ impl Ending {
                 LoadError::Died("the compiled code arrived incomplete; try again".to_owned())
             });
         }
-        Err(died(stage, status, words))
+        Err(died(stage, limits, status, words))
     }
 }
 
 /// The child died of a limit, or of a defect.
-fn died(stage: Stage, status: ExitStatus, words: &str) -> LoadError {
-    let limits = stage.limits();
+fn died(stage: Stage, limits: CompileLimits, status: ExitStatus, words: &str) -> LoadError {
     let is = |signal: Signal| status.signal() == Some(signal.as_raw());
     if is(Signal::XCPU) {
         return beyond(stage, &format!("{} s of CPU time", limits.cpu));

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser as _;
 use janua_admin::{
-    CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest, PurgeRequest,
-    PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status, WebhookOutcome,
+    Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest,
+    PurgeRequest, PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status,
+    WebhookOutcome,
 };
 
 use super::super::CommandResult;
@@ -56,7 +57,7 @@ impl Control for Gateway {
             last_reload: None,
         }
     }
-    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+    fn reload(&self, _: &Asker) -> Result<ReloadSummary, ReloadError> {
         Err(ReloadError {
             rendered: NOT_ASKED.to_owned(),
             errors: Vec::new(),
