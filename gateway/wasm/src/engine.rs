@@ -14,8 +14,8 @@ use crate::compile_cache::CompileCache;
 use crate::compiler::Compiler;
 use crate::component::{Component, LoadError};
 use crate::deadline::{Caller, Ticker};
-use crate::fingerprint::{process_key, sha256};
 use crate::features::{ALLOWED, REFUSED};
+use crate::fingerprint::{process_key, sha256};
 use crate::state::HostState;
 use crate::{convert, wasi};
 
@@ -33,7 +33,7 @@ pub struct Runtime(Arc<Shared>);
 pub struct RuntimeOptions {
     /// The directory for compiled components, which are reused at later starts. Created
     /// if missing. Ignored with a warning unless it has mode 0700 and belongs to the
-    /// effective user.
+    /// effective user, and nobody else can write to any directory above it.
     pub cache_dir: Option<PathBuf>,
     /// Where components are compiled.
     pub compiler: Compiler,
