@@ -1,10 +1,9 @@
 //! `janua policy inspect`: describes a component before it is trusted.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use janua_wasm::{Component, Runtime, RuntimeOptions};
+use janua_wasm::{Component, FileError, Runtime, RuntimeOptions, read_component};
 use serde_json::{Value, json};
 
 use super::schema::fields;
@@ -15,9 +14,10 @@ use crate::compiler::compiler;
 
 pub(super) fn inspect(file: &Path) -> CommandResult {
     let shown = file.display();
-    let bytes = match fs::read(file) {
+    let bytes = match read_component(file) {
         Ok(bytes) => bytes,
-        Err(error) => file
+        Err(FileError::Refused(why)) => return Err(Output::failure(format!("{shown}: {why}"))),
+        Err(FileError::Io(error)) => file
             .to_str()
             .and_then(bundled::component)
             .map(<[u8]>::to_vec)
