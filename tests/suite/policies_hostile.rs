@@ -1,15 +1,10 @@
 //! Components that are made to harm whoever loads them: `check`, `policy inspect` and a
 //! reload refuse them, soon and with a reason, and a running gateway continues.
 
-use std::time::{Duration, Instant};
-
-use janua_tests::{Gateway, Proxy, Upstream, assert_eventually, run};
+use janua_tests::{Gateway, Proxy, Settings, Upstream, assert_eventually, binary, run};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::policies_load::errors;
-
-/// The longest that a refusal of a structure may take.
-const SOON: Duration = Duration::from_secs(20);
+use crate::policies_load::{errors, fixtures, janua};
 
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
 const MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -80,10 +75,29 @@ fn huge_declarations(id: u8, one: &[u8]) -> Vec<u8> {
     policy(&section(1, &module))
 }
 
-/// 29 KB that take minutes to compile: in each of 300 loops, each of 3,000 variables has a
-/// value that depends on the way there.
+/// A module of one KB, instantiated again and again.
+fn instances_of_a_module(id: u8, one: &[u8], times: usize) -> Vec<u8> {
+    let module = [MODULE, &section(id, &[&[1], one].concat())].concat();
+    let instance = section(2, &[&[1], &b"\x00\x00\x00"[..]].concat());
+    let instances = instance.repeat(times);
+    policy(&[section(1, &module), instances].concat())
+}
+
+/// 29 KB that take minutes to compile.
 fn slow_function() -> Vec<u8> {
-    let (loops, variables) = (300, 3_000);
+    function(300, 3_000)
+}
+
+/// 340 KB for which the compiler would take many GiB.
+fn large_function() -> Vec<u8> {
+    let function = function(3_000, 32_000);
+    assert!((300 << 10..400 << 10).contains(&function.len()));
+    function
+}
+
+/// A function in which each of these loops gives each of these variables a value that depends
+/// on the way there.
+fn function(loops: usize, variables: usize) -> Vec<u8> {
     let change = |n: usize| [b"\x20", &*leb(n), b"\x41\x01\x6a\x21", &*leb(n)].concat();
     let body = [
         &*[b"\x01", &*leb(variables), b"\x7f"].concat(),
@@ -123,7 +137,11 @@ fn structures() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             instances_of_instances(),
             "items in all instances",
         ),
-        ("imports", many_imports(), "50001 items in components"),
+        (
+            "imports",
+            many_imports(),
+            "items in components, and at most 50000",
+        ),
         ("large", [COMPONENT, &vec![0; 64 << 20]].concat(), "bytes"),
         (
             "tables",
@@ -138,6 +156,16 @@ fn structures() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             huge_declarations(5, &[b"\x01", &*leb(65_536), &leb(65_536)].concat()),
             "types of this component differ",
         ),
+        (
+            "many-tables",
+            instances_of_a_module(4, &[b"\x70\x00", &*leb(1_000_000)].concat(), 80),
+            "65 tables in all instances, and at most 64",
+        ),
+        (
+            "many-memories",
+            instances_of_a_module(5, b"\x00\x01", 95),
+            "5 memories in all instances, and at most 4",
+        ),
     ]
 }
 
@@ -147,12 +175,10 @@ async fn inspect_refuses_each() {
     for (name, bytes, words) in structures() {
         let file = format!("{name}.wasm");
         std::fs::write(folder.path().join(&file), bytes).unwrap();
-        let begin = Instant::now();
         let ran = run(folder.path(), &["policy", "inspect", &file]).await;
         assert_eq!(ran.code, Some(1), "{name}: {}", ran.stderr);
         assert!(ran.stderr.contains(words), "{name}: {}", ran.stderr);
         assert!(ran.stderr.contains(&file), "{name}: {}", ran.stderr);
-        assert!(begin.elapsed() < SOON, "{name}: {:?}", begin.elapsed());
     }
 }
 
@@ -164,13 +190,11 @@ async fn check_refuses_all_at_their_lines() {
         std::fs::write(folder.path().join(format!("{name}.wasm")), bytes).unwrap();
         config += &format!("[policies.{name}]\ncomponent = \"{name}.wasm\"\n");
     }
-    let begin = Instant::now();
     let found = errors(
         folder.path(),
         &format!("{config}{}", Proxy::to("127.0.0.1:9")),
     )
     .await;
-    assert!(begin.elapsed() < SOON, "{:?}", begin.elapsed());
     assert_eq!(found.len(), structures().len(), "{found:#?}");
     for (place, (name, _, words)) in structures().iter().enumerate() {
         let error = &found[place];
@@ -196,6 +220,84 @@ async fn a_gateway_survives_the_reload() {
     assert!(grown < 200 << 10, "{grown} KiB");
 }
 
+/// What cannot be seen in the structure meets a limit of the process that compiles.
+#[tokio::test]
+async fn a_function_that_costs_too_much_is_refused_everywhere() {
+    let words = "compiling it takes more than 2048 MiB of memory";
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.wasm"), large_function()).unwrap();
+    let ran = run(folder.path(), &["policy", "inspect", "x.wasm"]).await;
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    let config = format!(
+        "[policies.x]\ncomponent = \"x.wasm\"\n{}",
+        Proxy::to("127.0.0.1:9")
+    );
+    let checked = janua(folder.path(), &config, &["check"]).await;
+    assert_eq!(checked.code, Some(1), "{}", checked.stderr);
+    assert!(checked.stderr.contains(words), "{}", checked.stderr);
+
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint());
+    let gateway = Gateway::start(&proxy).await;
+    let config = with(&gateway, &proxy, &large_function());
+    let refused = gateway.try_reload(config).await.unwrap_err().to_string();
+    assert!(refused.contains(words), "{refused}");
+    assert_eq!(gateway.get("/").await.status, 200);
+    assert!(children(&gateway).is_empty());
+}
+
+/// No file is read as a whole before its size is known.
+#[tokio::test]
+async fn a_file_of_any_size_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    // It has a hole, so that it takes no space.
+    let file = std::fs::File::create(folder.path().join("x.wasm")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    let words = "1099511627776 bytes, and at most 67108864 are allowed";
+    let ran = run(folder.path(), &["policy", "inspect", "x.wasm"]).await;
+    assert_eq!(ran.code, Some(1), "{}", ran.stderr);
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    let config = format!(
+        "[policies.x]\ncomponent = \"x.wasm\"\n{}",
+        Proxy::to("127.0.0.1:9")
+    );
+    let found = errors(folder.path(), &config).await;
+    assert!(found[0]["message"].as_str().unwrap().contains(words));
+    assert_eq!(found[0]["line"], 2);
+}
+
+/// Each in a component of its own, in `fixtures/features`.
+#[tokio::test]
+async fn features_that_no_supported_language_needs_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let features = fixtures().join("features");
+    let mut names = Vec::new();
+    let mut config = String::new();
+    for entry in std::fs::read_dir(features).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let bytes = wat::parse_file(&path).unwrap();
+        std::fs::write(folder.path().join(format!("{name}.wasm")), bytes).unwrap();
+        config += &format!("[policies.{name}]\ncomponent = \"{name}.wasm\"\n");
+        names.push(name);
+    }
+    assert!(names.len() >= 12, "{names:?}");
+    let config = format!("{config}{}", Proxy::to("127.0.0.1:9"));
+    let found = errors(folder.path(), &config).await;
+    assert_eq!(found.len(), names.len(), "{found:#?}");
+    for (error, name) in found.iter().zip(&names) {
+        let message = error["message"].as_str().unwrap();
+        let uses = message.strip_prefix("this component uses ");
+        let uses = uses.and_then(|rest| rest.split_once(", which policies may not use"));
+        let uses = uses.unwrap_or_else(|| panic!("{name}: {message}")).0;
+        assert!(
+            uses.split(", ").any(|used| used == name),
+            "{name}: {message}"
+        );
+    }
+}
+
 /// A configuration with this component.
 fn with(gateway: &Gateway, proxy: &Proxy, component: &[u8]) -> String {
     std::fs::write(gateway.directory().join("hostile.wasm"), component).unwrap();
@@ -204,7 +306,17 @@ fn with(gateway: &Gateway, proxy: &Proxy, component: &[u8]) -> String {
 
 /// The processes that a gateway has started.
 fn children(gateway: &Gateway) -> Vec<i32> {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", gateway.pid()));
+    children_of(gateway.pid())
+}
+
+/// Waits until a gateway compiles, and returns the process that does.
+async fn child_of(gateway: &Gateway) -> i32 {
+    assert_eventually!(!children(gateway).is_empty());
+    children(gateway)[0]
+}
+
+fn children_of(process: i32) -> Vec<i32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     lists
@@ -268,6 +380,67 @@ async fn a_gateway_that_stops_ends_its_compiler() {
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.ended().await, Some(0));
     assert_eventually!(!exists(child));
+}
+
+/// A client that gives up, as `janua reload` does with Ctrl-C.
+#[tokio::test]
+async fn a_client_that_leaves_ends_the_compiler_of_its_reload() {
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint());
+    let mut gateway = Gateway::start(&proxy).await;
+    let config = with(&gateway, &proxy, &slow_function());
+    let reload = gateway.try_reload(config);
+    let child = tokio::select! {
+        outcome = reload => panic!("{outcome:?}"),
+        child = child_of(&gateway) => child,
+    };
+    assert_eventually!(!exists(child));
+    let status = gateway.status().await;
+    assert!(
+        status["last_reload"].to_string().contains("given up"),
+        "{status}"
+    );
+    gateway.reload(proxy.to_string()).await;
+}
+
+/// A command takes the place of a reload for changed files.
+#[tokio::test]
+async fn a_command_ends_the_compiler_of_changed_files() {
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint());
+    let mut gateway = Settings::new().watch().start(&proxy).await;
+    let config = with(&gateway, &proxy, &slow_function());
+    // Nobody but the watcher is told.
+    gateway.write_config(config);
+    let child = child_of(&gateway).await;
+    gateway.reload(proxy.to_string()).await;
+    assert_eventually!(!exists(child));
+}
+
+/// `check` and `policy inspect`, like any process that ends, take their compiler with them.
+#[tokio::test]
+async fn the_compiler_of_a_command_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("x.wasm"), slow_function()).unwrap();
+    let config = format!(
+        "[policies.x]\ncomponent = \"x.wasm\"\n{}",
+        Proxy::to("127.0.0.1:9")
+    );
+    std::fs::write(folder.path().join("janua.toml"), config).unwrap();
+    for arguments in [&["check"][..], &["policy", "inspect", "x.wasm"]] {
+        let mut command = std::process::Command::new(binary())
+            .args(arguments)
+            .current_dir(folder.path())
+            .spawn()
+            .unwrap();
+        let parent = i32::try_from(command.id()).unwrap();
+        assert_eventually!(!children_of(parent).is_empty());
+        let child = children_of(parent)[0];
+        let pid = Pid::from_raw(parent).unwrap();
+        kill_process(pid, Signal::INT).unwrap();
+        assert_eventually!(!exists(child));
+        command.wait().unwrap();
+    }
 }
 
 #[tokio::test]
