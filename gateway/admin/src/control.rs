@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CacheEntry, CacheStatus, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary, Status,
+    Asker, CacheEntry, CacheStatus, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary, Status,
 };
 
 /// The gateway as the admin endpoint sees it. Methods are called on threads
@@ -23,8 +23,9 @@ pub trait Control: Send + Sync + 'static {
     /// Returns when every worker uses the new snapshot.
     ///
     /// # Errors
-    /// If the configuration was refused; the old one is then still live.
-    fn reload(&self) -> Result<ReloadSummary, ReloadError>;
+    /// If the configuration was refused; the old one is then still live. So it is if the
+    /// asker leaves while components are compiled.
+    fn reload(&self, asker: &Asker) -> Result<ReloadSummary, ReloadError>;
 
     /// Purges the cache, and then calls the webhooks.
     ///

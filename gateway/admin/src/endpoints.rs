@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 
-use crate::{CertificateRequest, Control, query};
+use crate::{Asker, CertificateRequest, Control, query};
 
 type AdminResponse = Response<Full<Bytes>>;
 
@@ -60,8 +60,10 @@ pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -
         "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
         _ => {
             // These may take locks, compile components, or call webhooks;
-            // meanwhile the socket continues to answer `/healthz`.
-            spawn_blocking(move || blocking(&request, &*control))
+            // meanwhile the socket continues to answer `/healthz`. If the client leaves, this
+            // function is dropped, and the thread is told.
+            let (asker, _waiting) = Asker::waiting();
+            spawn_blocking(move || blocking(&request, &*control, &asker))
                 .await
                 .unwrap_or_else(|_| {
                     text(
@@ -73,7 +75,7 @@ pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -
     }
 }
 
-fn blocking(request: &Request<Bytes>, control: &dyn Control) -> AdminResponse {
+fn blocking(request: &Request<Bytes>, control: &dyn Control, asker: &Asker) -> AdminResponse {
     match request.uri().path() {
         "/metrics" => {
             let mut page = text(StatusCode::OK, control.metrics());
@@ -99,7 +101,7 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control) -> AdminResponse {
             control.revoke_certificate(&certificate.name)
         }),
         "/deploy" => asked(request.body(), |step| control.deploy(step)),
-        _ => match control.reload() {
+        _ => match control.reload(asker) {
             Ok(summary) => json(StatusCode::OK, &summary),
             Err(refused) => json(StatusCode::UNPROCESSABLE_ENTITY, &refused),
         },

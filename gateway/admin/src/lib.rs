@@ -24,6 +24,7 @@
 //! deploy user in that group can do no more than that. This crate does not know the data plane; the binary passes in a
 //! [`Control`].
 
+mod asker;
 mod cache;
 mod certificate;
 mod client;
@@ -36,6 +37,7 @@ mod server;
 mod socket;
 mod status;
 
+pub use asker::Asker;
 pub use cache::{
     CacheCount, CacheEntry, CacheStatus, DiskStatus, PURGE_MOST, PurgeRequest, PurgeSummary,
     WebhookOutcome,

@@ -67,6 +67,9 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Show the version
     Version(Version),
+    /// Compile a component, as a process of its own that the gateway starts
+    #[command(hide = true)]
+    CompileComponent(CompileComponent),
     /// Print a page of the reference as Markdown
     #[command(hide = true)]
     Reference(Reference),
@@ -245,6 +248,22 @@ pub(crate) struct Version {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompileComponent {
+    /// The id of the process that waits for the result
+    #[arg(value_name = "PARENT")]
+    pub(crate) parent: u32,
+    /// What is added to the niceness
+    #[arg(value_name = "NICENESS")]
+    pub(crate) niceness: u8,
+    /// The memory for generating code, in bytes
+    #[arg(value_name = "MEMORY")]
+    pub(crate) memory: u64,
+    /// The CPU time for generating code, in seconds
+    #[arg(value_name = "CPU")]
+    pub(crate) cpu: u64,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod version;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use janua_wasm::Confinement;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -54,6 +55,15 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Deploy(deploy) => (deploy::deploy(&deploy), deploy.reach.json),
         Command::Policy(Policy::Inspect(inspect)) => {
             (inspect::inspect(&inspect.file), inspect.json)
+        }
+        // Its output is for the gateway.
+        Command::CompileComponent(compile) => {
+            return janua_wasm::compile_component(Confinement {
+                parent: compile.parent,
+                niceness: compile.niceness,
+                memory: compile.memory,
+                cpu: compile.cpu,
+            });
         }
         Command::Version(version) => (Ok(version::version()), version.json),
         Command::Reference(reference) => (reference::page(reference.page), false),

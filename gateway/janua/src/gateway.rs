@@ -29,8 +29,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use janua_acme::Engine;
 use janua_admin::{
-    CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary,
-    ReloadError, ReloadStatus, ReloadSummary, Status,
+    Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest,
+    PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -41,6 +41,7 @@ use janua_watch::{Seen, Watcher};
 use janua_webhook::{Caller, RetryPolicy};
 
 use crate::bundled;
+use crate::compiler::compiler;
 use events::Events;
 use log::AccessLogSink;
 use reload::{Reloader, Trigger};
@@ -187,6 +188,7 @@ fn estate(
     let runtime = Runtime::new(RuntimeOptions {
         cache_dir: directories::cache(&loaded.config.server),
         memos: usize::try_from(loaded.config.server.memos.bytes()).unwrap_or(usize::MAX),
+        compiler: compiler(),
         ..RuntimeOptions::default()
     })
     .map_err(|error| StartError::Machine(error.to_string()))?;
@@ -246,7 +248,10 @@ impl Gateway {
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
+        // Nobody is served yet who would have to wait.
+        estate.runtime.compile_urgently(true);
         let mut snapshot = compile(&mut loaded, &estate, None).map_err(StartError::Refused)?;
+        estate.runtime.compile_urgently(false);
         for warning in loaded.warnings.lines() {
             tracing::warn!("{warning}");
         }
@@ -328,6 +333,8 @@ impl Gateway {
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
         self.watch(Seen::default());
+        // A reload in progress would not take effect any more.
+        self.estate.runtime.stop_compiling();
         let mut state = self.state();
         let patience = state.loaded.config.server.drain_timeout;
         if let Some(server) = state.server.take() {
@@ -382,8 +389,8 @@ impl Control for Gateway {
         status::status(self, &self.state())
     }
 
-    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
-        let reloaded = self.reloader.reload(Trigger::Command);
+    fn reload(&self, asker: &Asker) -> Result<ReloadSummary, ReloadError> {
+        let reloaded = self.reloader.reload(Trigger::Command, asker);
         if let Some(seen) = reloaded.seen {
             self.watch(seen);
         }

@@ -3,6 +3,7 @@
 mod bundled;
 mod cli;
 mod commands;
+mod compiler;
 mod gateway;
 mod release;
 mod run;

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use janua_admin::{BindError, Control, Server, SocketOptions};
+use janua_admin::{Asker, BindError, Control, Server, SocketOptions};
 use janua_config::{Diagnostic, Diagnostics, Loaded, Sources, Span};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use crate::gateway::{self, Gateway, StartError};
 
@@ -121,6 +122,15 @@ impl Signals {
     }
 }
 
+/// Waits for the end of a task; for ever if there is none.
+async fn ended(task: &mut Option<JoinHandle<()>>) {
+    match task {
+        // A panic has already been logged.
+        Some(task) => drop(task.await),
+        None => std::future::pending().await,
+    }
+}
+
 async fn handle_signals(gateway: Arc<Gateway>, signals: Signals) -> std::io::Result<()> {
     let Signals {
         mut hangup,
@@ -128,13 +138,19 @@ async fn handle_signals(gateway: Arc<Gateway>, signals: Signals) -> std::io::Res
         mut terminate,
         mut interrupt,
     } = signals;
+    // One at a time; signals that come meanwhile are one more. It may take long to compile a
+    // component, and the other signals do not wait for that.
+    let mut reloading: Option<JoinHandle<()>> = None;
     loop {
         let gateway = Arc::clone(&gateway);
         tokio::select! {
-            _ = hangup.recv() => {
-                // Its result is in the log.
-                let _ = tokio::task::spawn_blocking(move || gateway.reload()).await;
+            _ = hangup.recv(), if reloading.is_none() => {
+                reloading = Some(tokio::task::spawn_blocking(move || {
+                    // Its result is in the log.
+                    let _ = gateway.reload(&Asker::default());
+                }));
             }
+            () = ended(&mut reloading) => reloading = None,
             _ = user1.recv() => gateway.reopen_log(),
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,

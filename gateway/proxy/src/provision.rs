@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
 use janua_wasm::{
-    BreakerOptions, Component, ConfigureError, GrantName, Isolation, OnError, Policy, PolicySpec,
-    Secrets, ThrottleOptions,
+    BreakerOptions, Component, ConfigureError, FileError, GrantName, Isolation, OnError, Policy,
+    PolicySpec, Secrets, ThrottleOptions,
 };
 
 use crate::estate::Estate;
@@ -256,9 +256,10 @@ impl<'a> Provision<'a> {
                 Diagnostic::error(wanted.span, format!("there is no bundled component `{name}`"))
                     .help(format!("the bundled ones are {}; a component of your own is named by its path, which ends in \".wasm\"", self.bundled.names.join(", ")))
             })?,
-            config::Component::File(path) => std::fs::read(path).map(std::borrow::Cow::Owned).map_err(|error| {
-                Diagnostic::error(wanted.span, format!("the component {} cannot be read: {error}", path.display()))
-                    .help("a path is relative to the file that it stands in")
+            config::Component::File(path) => janua_wasm::read_component(path).map(std::borrow::Cow::Owned).map_err(|error| match error {
+                FileError::Io(error) => Diagnostic::error(wanted.span, format!("the component {} cannot be read: {error}", path.display()))
+                    .help("a path is relative to the file that it stands in"),
+                FileError::Refused(why) => Diagnostic::error(wanted.span, why.to_string()),
             })?,
         };
         self.estate

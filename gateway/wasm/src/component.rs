@@ -53,6 +53,19 @@ pub enum LoadError {
     CoreModule,
     /// It is not valid or cannot be compiled. Holds wasmtime's message.
     Invalid(String),
+    /// It uses features of WebAssembly that policies may not use. Holds their names.
+    Features(Vec<String>),
+    /// Its structure is above a limit. Holds which one.
+    Structure(String),
+    /// The process that compiles components has refused it. Holds its message.
+    Refused(String),
+    /// That process has ended without a result, most often because it reached a limit. Holds
+    /// what happened and what to do.
+    Died(String),
+    /// It was not compiled, because the gateway stops.
+    Stopped,
+    /// It was not compiled, because nobody waits for it any more.
+    Abandoned,
     /// It was built for another version of the contract.
     Version {
         /// The version that it was built for.
@@ -76,9 +89,7 @@ pub enum LoadError {
 impl Component {
     pub(crate) fn load(runtime: &Runtime, bytes: &[u8], hash: [u8; 32]) -> Result<Self, LoadError> {
         check_preamble(bytes)?;
-        let compiled = runtime
-            .compile(bytes)
-            .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let compiled = runtime.compile(bytes)?;
         let ty = compiled.component_type();
         let engine = runtime.engine();
         let imports: Vec<String> = ty
@@ -148,8 +159,16 @@ impl LoadError {
     /// The error with names and messages of the component escaped.
     pub(crate) fn shown(self) -> Self {
         match self {
-            Self::NotWasm | Self::CoreModule | Self::NoPolicies => self,
+            Self::NotWasm
+            | Self::CoreModule
+            | Self::NoPolicies
+            | Self::Features(_)
+            | Self::Died(_)
+            | Self::Stopped
+            | Self::Abandoned => self,
             Self::Invalid(why) => Self::Invalid(shown(&why)),
+            Self::Structure(why) => Self::Structure(shown(&why)),
+            Self::Refused(why) => Self::Refused(shown(&why)),
             Self::Version { built_for, newer } => Self::Version {
                 built_for: shown(&built_for),
                 newer,
@@ -163,7 +182,8 @@ impl LoadError {
     }
 }
 
-fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
+/// Checks the first bytes of a file.
+pub(crate) fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     // The magic number, then version and layer: 1 and 0 in a module, any and 1 in a
     // component.
     match bytes.split_first_chunk::<8>() {
@@ -174,7 +194,7 @@ fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
 }
 
 /// Finds the exported interface and returns its version.
-fn check_exports(exports: &[String]) -> Result<String, LoadError> {
+pub(crate) fn check_exports(exports: &[String]) -> Result<String, LoadError> {
     let version = exports
         .iter()
         .filter_map(|name| name.strip_prefix(PACKAGE))
@@ -200,7 +220,8 @@ fn check_version(version: &str) -> Result<(), LoadError> {
     }
 }
 
-fn check_import(name: &str) -> Result<(), LoadError> {
+/// Checks that an import is one that policies may have.
+pub(crate) fn check_import(name: &str) -> Result<(), LoadError> {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     match interface.strip_prefix(PACKAGE) {
         Some("values" | "subscriptions" | "effects" | "verdicts" | "log") => {
@@ -233,6 +254,19 @@ impl fmt::Display for LoadError {
                 "this is a core WebAssembly module, not a component; build it for a component target (in Rust `--target wasm32-wasip2`), or wrap it with `wasm-tools component new`",
             ),
             Self::Invalid(why) => write!(f, "this WebAssembly component is not valid: {why}"),
+            Self::Features(names) => write!(
+                f,
+                "this component uses {}, which policies may not use; build it without that feature of WebAssembly, as the tools of the supported languages do by default",
+                names.join(", ")
+            ),
+            Self::Structure(why) => write!(
+                f,
+                "this component is larger or more nested than a policy may be: {why}; build it without what it does not need"
+            ),
+            Self::Refused(why) => f.write_str(why),
+            Self::Died(why) => write!(f, "this component is refused: {why}"),
+            Self::Stopped => f.write_str("this component was not compiled, because the gateway stops"),
+            Self::Abandoned => f.write_str("this component was not compiled, because the reload was given up: whoever ordered it has left, or another one takes its place"),
             Self::Version { built_for, newer: true } => write!(
                 f,
                 "this component was built for janua:policy {built_for}, which is newer: this gateway supports {CONTRACT_VERSION}; update the gateway, or build the component with an older SDK"

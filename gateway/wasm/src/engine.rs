@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use wasmtime::component::Linker;
@@ -11,9 +12,11 @@ use wasmtime::{Config, Engine};
 use crate::allowance::{Account, Allowance, MemosStatus};
 use crate::bindings::v0_1;
 use crate::compile_cache::CompileCache;
+use crate::compiler::Compiler;
 use crate::component::{Component, LoadError};
 use crate::deadline::{Caller, Ticker};
 use crate::family::{Families, Family};
+use crate::features::{ALLOWED, REFUSED};
 use crate::fingerprint::{process_key, sha256};
 use crate::policy::PolicySpec;
 use crate::state::HostState;
@@ -30,12 +33,14 @@ const STACK: usize = 512 * 1024;
 pub struct Runtime(Arc<Shared>);
 
 /// The settings of a [`Runtime`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct RuntimeOptions {
     /// The directory for compiled components, which are reused at later starts. Created
     /// if missing. Ignored with a warning unless it has mode 0700 and belongs to the
-    /// effective user.
+    /// effective user, and nobody else can write to any directory above it.
     pub cache_dir: Option<PathBuf>,
+    /// Where components are compiled.
+    pub compiler: Compiler,
     /// The memory for reusable verdicts, over all policies and workers, in bytes.
     pub memos: usize,
     /// The most families of policies that wait for spare instances, and the most samples
@@ -48,6 +53,7 @@ impl Default for RuntimeOptions {
     fn default() -> Self {
         Self {
             cache_dir: None,
+            compiler: Compiler::default(),
             memos: 256 << 20,
             background_jobs: 1_024,
         }
@@ -62,6 +68,7 @@ struct Shared {
     engine: Engine,
     linker: Linker<HostState>,
     cache: Option<CompileCache>,
+    compiler: Compiler,
     ticker: Ticker,
     /// The components in use, by the SHA-256 of their content.
     components: Mutex<HashMap<[u8; 32], Weak<Component>>>,
@@ -98,6 +105,7 @@ impl Runtime {
             engine,
             linker,
             cache,
+            compiler: options.compiler,
             ticker,
             components: Mutex::default(),
             families: Families::default(),
@@ -139,10 +147,38 @@ impl Runtime {
         &self.0.engine
     }
 
-    pub(crate) fn compile(&self, bytes: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
+    /// Whether components are compiled with the priority of this process, as at its start, or
+    /// with a lower one, as while it serves requests. Lower unless this says otherwise.
+    pub fn compile_urgently(&self, is_urgent: bool) {
+        self.0.compiler.set_urgent(is_urgent);
+    }
+
+    /// Does something during which components are compiled, and ends their compilation when
+    /// `abandoned` is set. For one thread at a time.
+    pub fn compile_unless<R>(&self, abandoned: &Arc<AtomicBool>, act: impl FnOnce() -> R) -> R {
+        let compiler = &self.0.compiler;
+        compiler.set_abandoned(Some(Arc::clone(abandoned)));
+        let result = act();
+        compiler.set_abandoned(None);
+        result
+    }
+
+    /// Ends the compilation in progress, and refuses every further one. For a gateway that
+    /// is about to stop.
+    pub fn stop_compiling(&self) {
+        self.0.compiler.stop();
+    }
+
+    /// Finds the compiled component in the cache, or has it compiled.
+    pub(crate) fn compile(
+        &self,
+        bytes: &[u8],
+    ) -> Result<wasmtime::component::Component, LoadError> {
+        let engine = &self.0.engine;
+        let compile = || self.0.compiler.compile(engine, bytes);
         match &self.0.cache {
-            Some(cache) => cache.component(&self.0.engine, bytes),
-            None => wasmtime::component::Component::new(&self.0.engine, bytes),
+            Some(cache) => cache.component(engine, bytes, compile),
+            None => compile()?.load(engine),
         }
     }
 
@@ -185,7 +221,9 @@ pub(crate) fn engine() -> wasmtime::Result<Engine> {
     config
         // Calls are synchronous. The support would add 45 % to the time of a call.
         .concurrency_support(false)
-        .wasm_component_model(true)
+        // Features of WebAssembly that come with a later wasmtime are off too.
+        .wasm_features(REFUSED, false)
+        .wasm_features(ALLOWED, true)
         .epoch_interruption(true)
         .max_wasm_stack(STACK);
     Engine::new(&config)

@@ -117,6 +117,10 @@ mod tests {
             out.resize(out.len() + self.0, b'a');
             true
         }
+
+        fn client(&self) -> crate::client::ClientKey {
+            crate::client::ClientKey::default()
+        }
     }
 
     #[test]

@@ -158,6 +158,10 @@ mod tests {
                 out.extend_from_slice(b"first");
                 Single::Conflicting
             }
+
+            fn client(&self) -> ClientKey {
+                ClientKey::default()
+            }
         }
         let field = vec![Input::Header("x-key".into())];
         for (sensitive, has_key) in [(&[0][..], false), (&[], true)] {

@@ -10,7 +10,8 @@
 //!
 //! | step | where | file |
 //! |---|---|---|
-//! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
+//! | check its structure and compile it | a process of its own | `apart`, `structure`, `features`, `compiler` |
+//! | load a compiled component and check it | off the workers | `engine`, `component`, `component_file`, `compile_cache`, `artefact` |
 //! | configure it: declaration, grants | off the workers | `policy`, `declaration`, `permission`, `grants`, `plan` |
 //! | make the instances of all workers | before a configuration is published | `prepare`, `building`, `configured` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
@@ -26,13 +27,17 @@
 
 mod accounts;
 mod allowance;
+mod apart;
+mod artefact;
 mod bindings;
 mod breaker;
 mod bucket;
 mod building;
 mod client;
 mod compile_cache;
+mod compiler;
 mod component;
+mod component_file;
 mod configure_error;
 mod configured;
 mod convert;
@@ -44,6 +49,7 @@ mod engine;
 mod failure;
 mod failure_log;
 mod family;
+mod features;
 mod fingerprint;
 mod grants;
 mod host;
@@ -65,6 +71,7 @@ mod said;
 mod sample;
 mod sampler;
 mod state;
+mod structure;
 mod throttle;
 mod verdict;
 mod wasi;
@@ -72,10 +79,13 @@ mod worker;
 mod workshop;
 
 pub use allowance::MemosStatus;
+pub use apart::{Apart, CompileLimits, Confinement, compile_component};
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
 pub use client::ClientKey;
+pub use compiler::Compiler;
 pub use component::{Component, Description, LoadError};
+pub use component_file::{FileError, read_component};
 pub use configure_error::ConfigureError;
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};

@@ -1,14 +1,17 @@
-//! Limits on the memory and tables of an instance.
+//! Limits on the memory of an instance: its linear memories and its tables together.
 
 use wasmtime::ResourceLimiter;
 
-/// The maximum number of elements in a table. Each takes 8 bytes.
-const MAX_TABLE_ELEMENTS: usize = 1_000_000;
-/// The maximum number of core instances, of tables and of memories of one component. A
-/// Python component has about thirty.
-const MAX_CORE_ITEMS: usize = 256;
+use crate::structure::{MAX_MEMORIES, MAX_TABLES};
 
-/// Limits the total size of the linear memories of one instance, in bytes.
+/// What an element of a table takes, in bytes: a pointer to a function. There are no other
+/// tables, because references to objects are off.
+const TABLE_ELEMENT: usize = 8;
+/// The maximum number of core instances of one component. A Python component has about
+/// thirty.
+const MAX_CORE_INSTANCES: usize = 256;
+
+/// Limits the total size of the linear memories and tables of one instance, in bytes.
 #[derive(Debug)]
 pub(crate) struct MemoryLimit {
     limit: usize,
@@ -35,6 +38,17 @@ impl MemoryLimit {
     pub(crate) fn is_nearly_full(&self) -> bool {
         self.used / 3 > self.limit / 4
     }
+
+    /// Adds this many bytes, unless that is above the limit.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let used = self.used.saturating_add(bytes);
+        let is_allowed = used <= self.limit;
+        match is_allowed {
+            true => self.used = used,
+            false => self.refused = true,
+        }
+        is_allowed
+    }
 }
 
 impl ResourceLimiter for MemoryLimit {
@@ -44,33 +58,52 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.used.saturating_add(desired.saturating_sub(current));
-        if used > self.limit {
-            self.refused = true;
-            return Ok(false);
-        }
-        self.used = used;
-        Ok(true)
+        Ok(self.grow(desired.saturating_sub(current)))
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+        let more = desired.saturating_sub(current);
+        Ok(self.grow(more.saturating_mul(TABLE_ELEMENT)))
     }
 
     fn instances(&self) -> usize {
-        MAX_CORE_ITEMS
+        MAX_CORE_INSTANCES
     }
 
+    // The structure of a component has been checked for the same numbers. This holds too for
+    // components that are compiled without that.
     fn tables(&self) -> usize {
-        MAX_CORE_ITEMS
+        usize::try_from(MAX_TABLES).unwrap_or(usize::MAX)
     }
 
     fn memories(&self) -> usize {
-        MAX_CORE_ITEMS
+        usize::try_from(MAX_MEMORIES).unwrap_or(usize::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_and_tables_share_one_limit() {
+        let mut limit = MemoryLimit::new(1_000);
+        assert!(limit.memory_growing(0, 400, None).unwrap());
+        assert!(limit.table_growing(0, 40, None).unwrap());
+        assert!(!limit.is_nearly_full());
+        // Only what is added counts.
+        assert!(limit.table_growing(40, 60, None).unwrap());
+        assert!(limit.is_nearly_full());
+        assert!(!limit.take_refused());
+        assert!(!limit.table_growing(60, 76, None).unwrap());
+        assert!(limit.take_refused());
+        assert!(limit.memory_growing(400, 520, None).unwrap());
+        assert!(!limit.memory_growing(520, 521, None).unwrap());
+        assert!(!limit.table_growing(60, usize::MAX, None).unwrap());
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::{
-    CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
+    Asker, CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
     DeployRequest, Health, MemosStatus, PolicyState, PurgeRequest, PurgeSummary, ReloadChange,
     ReloadDiagnostic, ReloadError, ReloadSummary, Reuse, Server, SocketOptions, Status,
     WebhookOutcome,
@@ -20,6 +20,8 @@ struct Gateway {
     reloads: AtomicUsize,
     /// If set, a reload waits for a message on this channel.
     gate: Mutex<Option<Receiver<()>>>,
+    /// Who has asked for the last reload.
+    asker: Mutex<Option<Asker>>,
 }
 
 impl Control for Gateway {
@@ -35,7 +37,8 @@ impl Control for Gateway {
         status()
     }
 
-    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+    fn reload(&self, asker: &Asker) -> Result<ReloadSummary, ReloadError> {
+        *self.asker.lock().unwrap() = Some(asker.clone());
         if let Some(gate) = self.gate.lock().unwrap().take() {
             let _ = gate.recv();
         }
@@ -90,6 +93,7 @@ fn running() -> Running {
         valid: AtomicBool::new(true),
         reloads: AtomicUsize::new(0),
         gate: Mutex::new(None),
+        asker: Mutex::new(None),
     });
     let options = SocketOptions {
         path: path.clone(),
@@ -152,6 +156,30 @@ fn a_reload_waits_and_tells_what_it_did() {
     assert!(!reload.is_finished());
     go.send(()).unwrap();
     assert_eq!(reload.join().unwrap().unwrap(), summary());
+}
+
+/// What waits for a client who has left can end.
+#[test]
+fn a_client_who_leaves_is_noticed() {
+    let running = running();
+    let _go = running.hold_reload();
+    let mut client = running.connect();
+    client
+        .write_all(b"POST /reload HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    let asker = || running.gateway.asker.lock().unwrap().clone();
+    let until = |what: &dyn Fn() -> bool| {
+        let begin = std::time::Instant::now();
+        while !what() {
+            assert!(begin.elapsed() < Duration::from_secs(20));
+            std::thread::yield_now();
+        }
+    };
+    until(&|| asker().is_some());
+    let has_left = || asker().unwrap().has_left().load(Ordering::Relaxed);
+    assert!(!has_left());
+    drop(client);
+    until(&has_left);
 }
 
 #[test]
@@ -356,7 +384,7 @@ fn a_client_that_does_not_read_is_dropped() {
         fn status(&self) -> Status {
             status()
         }
-        fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+        fn reload(&self, _: &Asker) -> Result<ReloadSummary, ReloadError> {
             Ok(summary())
         }
 

@@ -1,22 +1,23 @@
 //! `janua policy inspect`: describes a component before it is trusted.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use janua_wasm::{Component, Runtime, RuntimeOptions};
+use janua_wasm::{Component, FileError, Runtime, RuntimeOptions, read_component};
 use serde_json::{Value, json};
 
 use super::schema::fields;
 use super::table::{counted, size, wrapped};
 use super::{CommandResult, Output, printable};
 use crate::bundled;
+use crate::compiler::compiler;
 
 pub(super) fn inspect(file: &Path) -> CommandResult {
     let shown = file.display();
-    let bytes = match fs::read(file) {
+    let bytes = match read_component(file) {
         Ok(bytes) => bytes,
-        Err(error) => file
+        Err(FileError::Refused(why)) => return Err(Output::failure(format!("{shown}: {why}"))),
+        Err(FileError::Io(error)) => file
             .to_str()
             .and_then(bundled::component)
             .map(<[u8]>::to_vec)
@@ -31,7 +32,12 @@ pub(super) fn inspect(file: &Path) -> CommandResult {
 
 /// Compiles a component and runs its `describe`. Nothing is kept.
 pub(super) fn load(bytes: &[u8]) -> Result<Arc<Component>, String> {
-    let runtime = Runtime::new(RuntimeOptions::default()).map_err(|error| error.to_string())?;
+    let runtime = Runtime::new(RuntimeOptions {
+        cache_dir: None,
+        compiler: compiler(),
+        ..RuntimeOptions::default()
+    })
+    .map_err(|error| error.to_string())?;
     runtime.load(bytes).map_err(|error| error.to_string())
 }
 

@@ -7,10 +7,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Instant, SystemTime};
 
-use janua_admin::{ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary};
+use janua_admin::{Asker, ReloadDiagnostic, ReloadError, ReloadStatus, ReloadSummary};
 use janua_cache::Reconfigured;
 use janua_config::Diagnostics;
 use janua_telemetry::metrics::definitions;
@@ -44,11 +44,18 @@ pub(super) struct Reloaded {
 /// A reload that is wanted.
 struct Wanted {
     trigger: Trigger,
+    asker: Asker,
     outcome: SyncSender<Reloaded>,
 }
 
-/// Accepts requests to reload. They are carried out one after another.
-pub(super) struct Reloader(Sender<Wanted>);
+/// Accepts requests to reload. They are carried out one after another. To compile a
+/// component may take minutes, and ends if whoever has asked leaves. A command takes the
+/// place of a reload for changed files, for which nobody waits.
+pub(super) struct Reloader {
+    wanted: Sender<Wanted>,
+    /// The asker of the last reload for changed files.
+    by_change: Mutex<Asker>,
+}
 
 /// The receiving side: pending reloads.
 pub(super) struct Reloads(Receiver<Wanted>);
@@ -56,14 +63,31 @@ pub(super) struct Reloads(Receiver<Wanted>);
 impl Reloader {
     pub(super) fn new() -> (Self, Reloads) {
         let (sender, receiver) = mpsc::channel();
-        (Self(sender), Reloads(receiver))
+        let reloader = Self {
+            wanted: sender,
+            by_change: Mutex::default(),
+        };
+        (reloader, Reloads(receiver))
     }
 
     /// Reloads, and waits for the result.
-    pub(super) fn reload(&self, trigger: Trigger) -> Reloaded {
+    pub(super) fn reload(&self, trigger: Trigger, asker: &Asker) -> Reloaded {
+        {
+            let by_change = self.by_change.lock();
+            let mut by_change = by_change.unwrap_or_else(PoisonError::into_inner);
+            match trigger {
+                Trigger::Command => by_change.leave(),
+                Trigger::Change { .. } => *by_change = asker.clone(),
+            }
+        }
         let (outcome, wait) = mpsc::sync_channel(1);
+        let wanted = Wanted {
+            trigger,
+            asker: asker.clone(),
+            outcome,
+        };
         // If it is refused because the thread has ended, there is no outcome either.
-        let _ = self.0.send(Wanted { trigger, outcome });
+        let _ = self.wanted.send(wanted);
         wait.recv().unwrap_or_else(|_| Reloaded {
             result: Err(ReloadError::plain(
                 "the reload failed unexpectedly; see the log",
@@ -86,7 +110,7 @@ impl Reloads {
     fn run(&self, gateway: &Weak<Gateway>) {
         while let (Ok(wanted), Some(gateway)) = (self.0.recv(), gateway.upgrade()) {
             // A panic ends only this reload, not the thread.
-            let reload = AssertUnwindSafe(|| gateway.reload_now(wanted.trigger));
+            let reload = AssertUnwindSafe(|| gateway.reload_now(wanted.trigger, &wanted.asker));
             if let Ok(outcome) = catch_unwind(reload) {
                 let _ = wanted.outcome.send(outcome);
             }
@@ -95,9 +119,9 @@ impl Reloads {
 }
 
 impl Gateway {
-    fn reload_now(&self, trigger: Trigger) -> Reloaded {
+    fn reload_now(&self, trigger: Trigger, asker: &Asker) -> Reloaded {
         let mut seen = None;
-        let result = self.try_reload(trigger, &mut seen);
+        let result = self.try_reload(trigger, asker, &mut seen);
         match &result {
             Err(error) if trigger == (Trigger::Change { is_patient: true }) => tracing::info!(
                 "the changed files cannot be used yet, and are tried again in a moment: {}",
@@ -139,7 +163,7 @@ impl Gateway {
     }
 
     /// Sets `seen` to what is to be watched from now on, as soon as that is known.
-    fn try_reload(&self, trigger: Trigger, seen: &mut Option<Seen>) -> ReloadResult {
+    fn try_reload(&self, trigger: Trigger, asker: &Asker, seen: &mut Option<Seen>) -> ReloadResult {
         let begin = Instant::now();
         // Only this thread replaces the loaded configuration.
         let live = Arc::clone(&self.state().loaded);
@@ -152,7 +176,10 @@ impl Gateway {
         let both = watch::seen(&loaded, Some(&live));
         *seen = Some(watch::watched(both.clone(), &live));
         let previous = self.estate.snapshot();
-        let mut snapshot = compile(&mut loaded, &self.estate, previous.as_deref())
+        let compile = || compile(&mut loaded, &self.estate, previous.as_deref());
+        let runtime = &self.estate.runtime;
+        let mut snapshot = runtime
+            .compile_unless(asker.has_left(), compile)
             .map_err(|found| refusal(&found))?;
         if let (Trigger::Change { .. }, Some(previous)) = (trigger, &previous) {
             watch::guard(previous, &snapshot)?;

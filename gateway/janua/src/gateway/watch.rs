@@ -8,7 +8,7 @@
 
 use std::sync::{Arc, Weak};
 
-use janua_admin::ReloadError;
+use janua_admin::{Asker, ReloadError};
 use janua_config::{FileKind, Loaded, Sources, WatchList};
 use janua_proxy::Snapshot;
 use janua_watch::{Change, Reaction, Seen, Watcher};
@@ -80,7 +80,9 @@ impl Gateway {
             }
         }
         let is_patient = !change.again && may_be_incomplete(change);
-        let reloaded = self.reloader.reload(Trigger::Change { is_patient });
+        let reloaded = self
+            .reloader
+            .reload(Trigger::Change { is_patient }, &Asker::default());
         Reaction {
             incomplete: is_patient && reloaded.result.is_err(),
             seen: reloaded.seen,

@@ -1,4 +1,5 @@
 use janua_http::{EncodedSlash, HiddenDots};
+use janua_wasm::ClientKey;
 use proptest::prelude::*;
 
 use super::*;
@@ -20,6 +21,10 @@ impl Facts for Request<'_> {
             _ => self.other,
         });
         true
+    }
+
+    fn client(&self) -> ClientKey {
+        ClientKey::default()
     }
 }
 
@@ -195,6 +200,10 @@ impl Facts for Long {
     fn input(&self, _: &Input, out: &mut Vec<u8>) -> bool {
         out.resize(out.len() + self.0, b'a');
         true
+    }
+
+    fn client(&self) -> ClientKey {
+        ClientKey::default()
     }
 }
 

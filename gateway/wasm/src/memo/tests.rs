@@ -219,7 +219,7 @@ fn a_memo_without_memory_evicts_its_own_entries() {
     let [key, ..] = good.as_slice() else {
         panic!("no key");
     };
-    memo.insert(key, verdict(b"large"), 4_000, u64::MAX);
+    memo.insert(key, until(verdict(b"large"), u64::MAX), 4_000);
     assert!(memo.get(key, 0).is_none());
     memo.check();
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::input::Input;
 
 fn with_rules<R>(phase: Phase, then: impl FnOnce(&Rules<'_>) -> R) -> R {
     let plan = Plan::new(vec![Input::Path, Input::Method], vec![Input::ClientIp], &[]).unwrap();

@@ -12,8 +12,14 @@ fn a_constant_verdict_is_asked_for_once() {
     let Effect::Take(take) = &verdict.effects[0] else {
         panic!("another effect");
     };
-    assert_eq!((take.bucket.tokens, take.bucket.period_ms, take.bucket.burst), (10, 1_000, 5));
-    assert_eq!(take.bucket.key, Value::Parts(Box::from([Part::Reference(0)])));
+    assert_eq!(
+        (take.bucket.tokens, take.bucket.period_ms, take.bucket.burst),
+        (10, 1_000, 5)
+    );
+    assert_eq!(
+        take.bucket.key,
+        Value::Parts(Box::from([Part::Reference(0)]))
+    );
     assert_eq!(
         asker
             .policy

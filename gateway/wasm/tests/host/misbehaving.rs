@@ -207,3 +207,49 @@ fn a_leaking_instance_is_replaced_before_it_fails() {
     assert!(asker.counts().recycled >= 5);
     assert_eq!(asker.counts().memory, 0);
 }
+
+/// A policy beside which this many tables of 8 MB are instantiated.
+fn with_tables(count: u8) -> Vec<u8> {
+    let mut policy = bytes("janua_policy_rate_limit");
+    let sections = wasmparser::Parser::new(0).parse_all(&policy);
+    let mut depth = 0;
+    let mut modules = 0;
+    for section in sections {
+        match section.unwrap() {
+            wasmparser::Payload::ModuleSection { .. } if depth == 1 => modules += 1,
+            wasmparser::Payload::Version { .. } => depth += 1,
+            wasmparser::Payload::End(_) => depth -= 1,
+            _ => {}
+        }
+    }
+    let module = wat::parse_str("(module (table 1000000 funcref))").unwrap();
+    policy.extend([1, u8::try_from(module.len()).unwrap()]);
+    policy.extend(module);
+    // A section of core instances for each.
+    for _ in 0..count {
+        policy.extend([2, 4, 1, 0, modules, 0]);
+    }
+    policy
+}
+
+#[test]
+fn tables_count_towards_the_memory_of_an_instance() {
+    let load = |count| RUNTIME.load(&with_tables(count));
+    let configured = |count, memory| {
+        let mut spec = rate_limit();
+        spec.component = load(count).unwrap();
+        spec.bundled = true;
+        spec.memory_limit = memory;
+        RUNTIME.configure(spec)
+    };
+    // The policy itself takes a little more than a MB.
+    configured(6, 64 << 20).unwrap();
+    let refused = configured(20, 64 << 20).unwrap_err().to_string();
+    assert!(refused.contains("exceeded its memory limit"), "{refused}");
+    configured(20, 200 << 20).unwrap();
+    // To describe itself, it has 256 MiB.
+    let refused = load(40).unwrap_err().to_string();
+    assert!(refused.contains("exceeded its memory limit"), "{refused}");
+    let refused = load(80).unwrap_err().to_string();
+    assert!(refused.contains("tables in all instances"), "{refused}");
+}

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser as _;
 use janua_admin::{
-    CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest, MemosStatus,
+    Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployPhase, DeployRequest, MemosStatus,
     PurgeRequest, PurgeSummary, ReloadError, ReloadSummary, Server, SocketOptions, Status,
     WebhookOutcome,
 };
@@ -61,7 +61,7 @@ impl Control for Gateway {
             last_reload: None,
         }
     }
-    fn reload(&self) -> Result<ReloadSummary, ReloadError> {
+    fn reload(&self, _: &Asker) -> Result<ReloadSummary, ReloadError> {
         Err(ReloadError {
             rendered: NOT_ASKED.to_owned(),
             errors: Vec::new(),
