@@ -1,17 +1,18 @@
 //! One client cannot switch a policy off, for others or for itself.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
-use janua_tests::{Gateway, Proxy, Request, Settings, Upstream, Wire};
+use janua_tests::{Gateway, Proxy, Request, Settings, Upstream, Wire, assert_eventually};
 use tokio::task::JoinSet;
 
 use crate::hostile_limits::{OTHER, USUAL, connect_from};
 use crate::policies_api_key::digest;
 use crate::policies_beside::{beside, marked, misbehaving};
-use crate::policies_seen::state_of;
+use crate::policies_seen::{failures, state_of};
 
 /// A client that sends requests over several connections, one after the other, and counts
 /// the status codes.
@@ -157,4 +158,42 @@ async fn a_trapping_client_takes_nothing_from_another_one() {
         (&state["state"], &state["overloaded"]),
         (&"ok".into(), &0.into())
     );
+}
+
+/// Clients of whom each uses so little that none is throttled. The policy is not skipped for
+/// them either.
+#[tokio::test]
+async fn many_clients_use_up_the_time_of_a_policy() {
+    let upstream = Upstream::echo().await;
+    let policies = misbehaving(
+        "slow",
+        "do = \"slow\", amount = 50000000",
+        "on_error = \"skip\"\nmax_reuse = \"0s\"\ndeadline = \"10s\"\nthrottle = { share = \"1%\", client_share = \"1%\" }",
+    );
+    let gateway = Settings::new()
+        .workers(1)
+        .start(beside(&upstream, &policies))
+        .await;
+    let mut refused = None;
+    for client in 1..=200 {
+        let address = Ipv4Addr::new(127, 0, 0, client);
+        let mut wire = connect_from(&gateway, address).await.unwrap();
+        let answer = wire.exchange(&Request::get("/slow/x")).await;
+        if answer.status != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("its time is never used up");
+    assert_eq!(refused.status, 503);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(
+        refused.header("proxy-status"),
+        Some("janua; error=proxy_internal_error; details=\"policy_overloaded\"")
+    );
+    assert_eq!(gateway.get("/good").await.status, 200);
+    let is_refused = |line: &serde_json::Value| line["failure"] == "policy_overloaded";
+    assert_eventually!(gateway.log().iter().any(is_refused));
+    assert_eq!(failures(&gateway, "slow", "overloaded").await, 1.0);
+    assert_eq!(state_of(&gateway, "slow").await["overloaded"], 1);
 }
