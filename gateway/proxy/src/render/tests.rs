@@ -103,17 +103,17 @@ fn a_conflicting_reference_is_named() {
         fn single(&self, _: &Input, _: &mut Vec<u8>) -> Single {
             Single::Conflicting
         }
+
+        fn client(&self) -> ClientKey {
+            ClientKey::default()
+        }
     }
     let key = Input::Header("x-key".into());
-    let mut plan = Plan {
-        references: vec![key.clone()],
-        inputs: Vec::new(),
-        sensitive: Vec::new(),
-        sensitive_references: vec![true],
-    };
+    let mut plan = Plan::new(Vec::new(), vec![key.clone()], &[]).unwrap();
+    plan.sensitive_references = vec![true];
     let value = around("", 0, "");
     let push = |plan: &Plan| Rendered::default().push(&value, Destination::Text, plan, &Conflict);
-    assert_eq!(push(&plan), Err(BadInput::Conflicting(key)));
+    assert_eq!(push(&plan), Err(Unrendered::BadInput(BadInput::Conflicting(key))));
     plan.sensitive_references = vec![false];
     assert_eq!(push(&plan), Ok(()));
 }
