@@ -66,6 +66,7 @@ fn each_limit_is_named_and_the_rest_continues() {
         let runtime = Runtime::new(RuntimeOptions {
             cache_dir: None,
             compiler: Compiler::Apart(apart),
+            ..RuntimeOptions::default()
         })
         .unwrap();
         let before = policy(&runtime, "rate_limit", r#"{"rate":"10/s"}"#);

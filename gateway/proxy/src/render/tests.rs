@@ -113,7 +113,10 @@ fn a_conflicting_reference_is_named() {
     plan.sensitive_references = vec![true];
     let value = around("", 0, "");
     let push = |plan: &Plan| Rendered::default().push(&value, Destination::Text, plan, &Conflict);
-    assert_eq!(push(&plan), Err(Unrendered::BadInput(BadInput::Conflicting(key))));
+    assert_eq!(
+        push(&plan),
+        Err(Unrendered::BadInput(BadInput::Conflicting(key)))
+    );
     plan.sensitive_references = vec![false];
     assert_eq!(push(&plan), Ok(()));
 }

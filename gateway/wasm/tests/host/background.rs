@@ -48,8 +48,8 @@ impl Worker {
 fn alone(what: &str) -> PolicySpec {
     let mut spec = misbehaving(what);
     spec.isolation = Isolation::Policy;
-    spec.breaker.failures = 0;
-    spec.breaker.share_percent = 100;
+    spec.breaker.clients = 0;
+    spec.throttle.share_percent = 100;
     spec
 }
 
@@ -124,7 +124,7 @@ fn requests_are_answered_without_the_workshop() {
     let mut spec = PolicySpec::new("bad", component);
     spec.config = r#"{"do":"trap","marked":true}"#.to_owned();
     spec.sample = 1;
-    spec.breaker.failures = 0;
+    spec.breaker.clients = 0;
     let policy = runtime.configure(spec).unwrap();
     let mut asker = Asker::on(policy, &WorkerHost::new(&runtime));
     for n in 1..=3 {
