@@ -164,7 +164,7 @@ fn take() -> TokenBucket {
 fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
-    let name = buckets.named("api-limit", &take.bucket);
+    let name = buckets.named("api-limit", &take.name);
     let keys: Vec<_> = (0..clients).map(|n| format!("192.0.{n}")).collect();
     for key in &keys {
         buckets.take(&name, Some(key.as_bytes()), &take, 1, 0);
@@ -183,6 +183,6 @@ fn take_token(bencher: Bencher<'_, '_>, clients: usize) {
 fn take_token_contended(bencher: Bencher<'_, '_>) {
     let buckets = Buckets::new(&BucketOptions::default());
     let take = take();
-    let name = buckets.named("api-limit", &take.bucket);
+    let name = buckets.named("api-limit", &take.name);
     bencher.bench(|| buckets.take(&name, Some(b"192.0.2.1"), &take, 1, 5));
 }

@@ -39,7 +39,6 @@ impl KeyWriter {
     pub(crate) fn write(&mut self, plan: &Plan, facts: &dyn Facts) -> Option<&[u8]> {
         let Self { mac, key, secret } = self;
         key.clear();
-        shrink(secret);
         for (input, &sensitive) in plan.inputs.iter().zip(&plan.sensitive) {
             if *input == Input::Now {
                 continue;
@@ -48,16 +47,17 @@ impl KeyWriter {
             key.extend_from_slice(&[0; 5]);
             let present = if sensitive {
                 secret.clear();
-                match facts.single(input, secret) {
-                    Single::Absent => false,
-                    Single::Present => {
-                        let mut mac = *mac;
-                        mac.write(secret);
-                        key.extend_from_slice(&mac.finish128().as_bytes());
-                        true
-                    }
-                    Single::Conflicting => return None,
+                let single = facts.single(input, secret);
+                if single == Single::Present {
+                    let mut mac = *mac;
+                    mac.write(secret);
+                    key.extend_from_slice(&mac.finish128().as_bytes());
                 }
+                shrink(secret);
+                if single == Single::Conflicting {
+                    return None;
+                }
+                single == Single::Present
             } else {
                 facts.input(input, key)
             };

@@ -58,9 +58,11 @@ fn component(name: &str) -> Arc<Component> {
     RUNTIME.load(&bytes(name)).unwrap()
 }
 
-/// The misbehaving policy. `what` are the members of its configuration object.
+/// The misbehaving policy, with all grants. `what` are the members of its configuration
+/// object.
 fn misbehaving(what: &str) -> PolicySpec {
     let mut spec = PolicySpec::new("bad", component("misbehave"));
+    spec.bundled = true;
     spec.config = format!("{{{what}}}");
     spec
 }

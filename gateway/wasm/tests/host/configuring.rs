@@ -21,11 +21,15 @@ fn credentials_need_a_grant_and_the_error_has_the_line_to_add() {
         r#"{"request":{"set":{"X-Token":"{header:authorization}{cookie:session}"}}}"#.to_owned();
     let error = refusal(spec.clone());
     let words = error.to_string();
-    assert!(
-        words.ends_with(r#"grants = ["cookie:session", "header:authorization"]"#),
-        "{words}"
-    );
-    spec.grants = vec!["cookie:session".into(), "header:authorization".into()];
+    let line =
+        r#"grants = ["input:header:authorization", "input:cookie:session", "edit:header:x-token"]"#;
+    assert!(words.ends_with(line), "{words}");
+    let grants = [
+        "input:header:cookie",
+        "input:header:authorization",
+        "edit:header:x-*",
+    ];
+    spec.grants = grants.map(str::to_owned).into();
     RUNTIME.configure(spec.clone()).unwrap();
     spec.grants.clear();
     spec.bundled = true;

@@ -68,18 +68,16 @@ fn a_constant_verdict_repeats() {
 }
 
 #[test]
-fn an_effect_needs_a_grant_and_the_failure_says_so() {
-    // It has a reference and no inputs, so the verdict is checked at `configure`.
+fn an_effect_needs_a_grant_and_a_declaration() {
     let words = refusal(rate_limit()).to_string();
-    assert!(words.contains("in the phase `request`"), "{words}");
     assert!(words.ends_with(r#"grants = ["effect:take"]"#), "{words}");
 
-    let mut asker = Asker::new(misbehaving(r#""do":"empty-take""#));
+    let mut asker = Asker::new(misbehaving(r#""do":"undeclared-effect""#));
     let kind = asker.failure(Phase::Request, &Request::path("/"));
     let FailureKind::EffectRefused(words) = kind else {
         panic!("{kind:?}");
     };
-    assert!(words.ends_with(r#"grants = ["effect:take"]"#), "{words}");
+    assert!(words.contains("it did not declare `effect:"), "{words}");
 }
 
 #[test]
@@ -158,11 +156,15 @@ fn many_configurations_live_in_one_instance_and_come_back_after_a_trap() {
 }
 
 #[test]
-fn the_clock_and_random_numbers_forbid_reuse() {
+fn the_wall_clock_and_random_numbers_forbid_reuse() {
     let mut asker = Asker::new(misbehaving(r#""do":"clock""#));
     for _ in 0..3 {
         assert!(!asker.verdict(&Request::path("/")).1);
     }
+    // Schedulers read the monotonic one.
+    let mut asker = Asker::new(misbehaving(r#""do":"monotonic-clock""#));
+    asker.verdict(&Request::path("/"));
+    assert!(asker.verdict(&Request::path("/")).1);
     let mut asker = Asker::new(misbehaving(r#""do":"random""#));
     asker.verdict(&Request::path("/"));
     assert!(!asker.verdict(&Request::path("/")).1);

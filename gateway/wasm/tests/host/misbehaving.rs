@@ -113,7 +113,7 @@ fn a_verdict_that_breaks_the_contract_is_refused() {
 /// The request is refused even if `on_error` is `skip`.
 #[test]
 fn an_effect_that_cannot_be_carried_out_always_denies() {
-    for what in ["cache-rule", "empty-take", "no-upstream"] {
+    for what in ["cache-rule", "undeclared-effect"] {
         let mut asker = Asker::new(misbehaving(&format!(r#""do":"{what}""#)));
         let kind = asker.failure(Phase::Request, &Request::path("/"));
         assert!(
@@ -122,9 +122,8 @@ fn an_effect_that_cannot_be_carried_out_always_denies() {
         );
         assert!(kind.always_denies(true));
     }
-    // A granted effect with an invalid number is an ordinary bad verdict.
-    let mut spec = misbehaving(r#""do":"empty-take""#);
-    spec.grants = vec!["effect:take".to_owned()];
+    // An effect with an invalid number is an ordinary bad verdict.
+    let spec = misbehaving(r#""do":"empty-take""#);
     let kind = Asker::new(spec).failure(Phase::Request, &Request::path("/"));
     assert!(matches!(kind, FailureKind::BadVerdict(_)), "{kind:?}");
     assert!(!kind.always_denies(true));
