@@ -88,6 +88,7 @@ config = {{ do = "nothing" }}
 
 [policies.swapped]
 component = "swapped.wasm"
+grants = ["edit:response-header:x-swapped"]
 config = {{ response = {{ set = {{ X-Swapped = "yes" }} }} }}
 
 [[sites]]

@@ -9,6 +9,7 @@
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
 //! | clients and upstreams that speak HTTP/2 | [`Http2Client`], [`Frames`], [`Http2Upstream`] |
 //! | an authority that issues certificates, its DNS, and what fails between | [`Pebble`], [`Front`], [`StubDns`], [`DnsWebhook`], [`AskServer`] |
+//! | the grants of policies, where a test is about something else | [`granted`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
 //!
 //! Every test starts everything it needs on free ports and stops it again, so all tests
@@ -29,6 +30,7 @@ mod eventually;
 mod example;
 mod filler;
 mod gateway;
+mod grants;
 mod http2;
 mod message;
 mod metrics;
@@ -47,6 +49,7 @@ pub use eventually::{PATIENCE, eventually};
 pub use example::Example;
 pub use filler::{filler, filler_difference};
 pub use gateway::{Gateway, Ran, binary, built, component, run};
+pub use grants::granted;
 pub use http2::{
     Frame, Frames, Http2Call, Http2Client, Http2Habits, Http2Stream, Http2Upstream, code, flag,
     kind, setting,

@@ -209,7 +209,7 @@ upstream = "app"
             probe.display()
         )
     };
-    let gateway = Gateway::start(config("\"effect:purge\"")).await;
+    let gateway = Gateway::start(config("\"effect:purge\", \"respond\"")).await;
     let page = async || told(&gateway.get("/page").await);
     assert_eq!(page().await, "fwd=uri-miss; stored");
     assert_eq!(page().await, "hit");
@@ -225,12 +225,10 @@ upstream = "app"
         assert_eq!(wire.receive("GET").await.status, 204);
         assert_eq!(told(&wire.receive("GET").await), "fwd=uri-miss; stored");
     }
-    // It uses the field only as a reference, so its only verdict is known when it
-    // is configured.
     let refused = gateway.try_reload(config("")).await.unwrap_err();
     let message = refused["errors"][0]["message"].as_str().unwrap();
     assert!(
-        message.ends_with("grants = [\"effect:purge\"]"),
+        message.ends_with("grants = [\"respond\", \"effect:purge\"]"),
         "{message}"
     );
     assert_eq!(told(&gateway.get("/page").await), "hit");

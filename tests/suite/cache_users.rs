@@ -1,6 +1,8 @@
 //! Stored responses belong to the right users.
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Settings, Upstream, component, is_over_http2};
+use janua_tests::{
+    Gateway, Proxy, Reply, Request, Settings, Upstream, component, granted, is_over_http2,
+};
 use tokio::task::JoinSet;
 
 use crate::cache::{body, counting, fresh, told};
@@ -49,7 +51,7 @@ async fn what_a_policy_tells_the_upstream_makes_variants() {
     for place in ["header:x-login", "cookie:session"] {
         let upstream = names_users().await;
         let config = named_by(place, "shared = false", &upstream);
-        let gateway = Settings::new().workers(1).start(config).await;
+        let gateway = Settings::new().workers(1).start(granted(config)).await;
         for (name, expected) in [
             ("alice", "alice 1"),
             ("bob", "bob 2"),
@@ -81,11 +83,11 @@ async fn what_a_policy_decides_about_the_request_makes_variants() {
     let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"probe\"]");
     let gateway = Settings::new()
         .workers(1)
-        .start(format!(
+        .start(granted(format!(
             "[policies.probe]\ncomponent = \"{}\"\n\
              config = {{ label = \"p\", show = [\"header:x-lang\"] }}\n{proxy}",
             component("probe").display()
-        ))
+        )))
         .await;
     let lang = |lang| Request::get("/").header("X-Lang", lang);
     for (asked, expected) in [("de", "1"), ("en", "2"), ("de", "1"), ("en", "2")] {
@@ -101,11 +103,11 @@ async fn a_response_edited_for_one_request_is_not_stored() {
     let upstream = counting(|_, number| fresh().body(number.to_string())).await;
     let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"probe\"]");
     let start = |shown: &str| {
-        Gateway::start(format!(
+        Gateway::start(granted(format!(
             "[policies.probe]\ncomponent = \"{}\"\n\
              config = {{ label = \"p\", show_fetched = [\"{shown}\"] }}\n{proxy}",
             component("probe").display()
-        ))
+        )))
     };
     let gateway = start("header:x-lang").await;
     for lang in ["de", "en"] {
@@ -134,7 +136,7 @@ async fn routes_share_responses_of_equal_upstream_requests() {
     })
     .await;
     let address = upstream.endpoint();
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         "[policies.beta]\ncomponent = \"headers\"\n\
          config = {{ request = {{ set = {{ X-Beta = \"1\" }} }} }}\n\
          [listeners.public]\naddress = \"127.0.0.1:0\"\n\
@@ -144,7 +146,7 @@ async fn routes_share_responses_of_equal_upstream_requests() {
          {{ upstream = \"app\", headers = {{ x-canary = \"2\" }}, policies = [\"beta\"] }},\n\
          {{ upstream = \"app\", headers = {{ x-canary = \"3\" }}, name = \"third\" }},\n\
          {{ upstream = \"app\" }},\n]\n"
-    ))
+    )))
     .await;
     let canary = |number| Request::get("/").host("a").header("X-Canary", number);
     for _ in 0..2 {
@@ -169,7 +171,7 @@ async fn a_host_has_one_spelling() {
     })
     .await;
     let proxy = Proxy::to(upstream.endpoint()).route("cache = true");
-    let gateway = Gateway::start(proxy).await;
+    let gateway = Gateway::start(granted(proxy)).await;
     for (host, expected) in [
         ("A.Example.", "[\"a.example\", \"a.example\"] 1"),
         ("a.example", "[\"a.example\", \"a.example\"] 1"),
@@ -185,7 +187,12 @@ async fn a_host_has_one_spelling() {
 #[tokio::test]
 async fn a_rule_can_say_that_users_share() {
     let upstream = names_users().await;
-    let gateway = Gateway::start(named_by("header:x-login", "shared = true", &upstream)).await;
+    let gateway = Gateway::start(granted(named_by(
+        "header:x-login",
+        "shared = true",
+        &upstream,
+    )))
+    .await;
     for name in ["alice", "bob", "carol"] {
         let response = gateway.send(user("header:x-login", name)).await;
         assert_eq!(response.text(), "alice 1");
@@ -201,7 +208,7 @@ async fn a_rule_can_say_that_users_share() {
 #[tokio::test]
 async fn a_client_address_separates_users_too() {
     let upstream = names_users().await;
-    let gateway = Gateway::start(named_by("client_ip", "shared = false", &upstream)).await;
+    let gateway = Gateway::start(granted(named_by("client_ip", "shared = false", &upstream))).await;
     assert_eq!(body(&gateway, Request::get("/")).await, "127.0.0.1 1");
     assert_eq!(body(&gateway, Request::get("/")).await, "127.0.0.1 1");
 }
@@ -230,7 +237,7 @@ fn key(key: &str) -> Request {
 #[tokio::test]
 async fn each_api_key_has_its_own_variant() {
     let upstream = names_users().await;
-    let gateway = Gateway::start(with_keys(&upstream, "")).await;
+    let gateway = Gateway::start(granted(with_keys(&upstream, ""))).await;
     for _ in 0..2 {
         for (asked, expected) in [("a", "alice 1"), ("b", "bob 2"), ("b2", "bob 3")] {
             assert_eq!(body(&gateway, key(asked)).await, expected);
@@ -246,7 +253,7 @@ async fn each_api_key_has_its_own_variant() {
 #[tokio::test]
 async fn a_shared_response_still_needs_a_valid_key() {
     let upstream = names_users().await;
-    let gateway = Gateway::start(with_keys(&upstream, ", \"rules\"")).await;
+    let gateway = Gateway::start(granted(with_keys(&upstream, ", \"rules\""))).await;
     for asked in ["a", "b", "b2"] {
         assert_eq!(body(&gateway, key(asked)).await, "alice 1");
     }
@@ -261,7 +268,7 @@ async fn concurrent_requests_never_mix_users() {
     const USERS: usize = 12;
     let upstream = names_users().await;
     let config = named_by("header:x-login", "shared = false", &upstream);
-    let gateway = Settings::new().workers(4).start(config).await;
+    let gateway = Settings::new().workers(4).start(granted(config)).await;
     let mut clients = JoinSet::new();
     for client in 0..24_u64 {
         let mut wire = gateway.connect().await;

@@ -2,7 +2,7 @@
 //! that they refuse.
 
 use bytes::Bytes;
-use janua_tests::{Gateway, Http2Upstream, Proxy, Reply, Request, component};
+use janua_tests::{Gateway, Http2Upstream, Proxy, Reply, Request, component, granted};
 use tonic::Code;
 
 use crate::grpc_tonic::cases::failed;
@@ -19,7 +19,7 @@ async fn with(endpoint: String, names: &str, tables: &str) -> Gateway {
     let proxy = Proxy::to(endpoint)
         .upstream(HTTP2)
         .route(&format!("grpc_web = true\npolicies = [{names}]"));
-    Gateway::start_one_worker(format!("{tables}\n{proxy}")).await
+    Gateway::start_one_worker(granted(format!("{tables}\n{proxy}"))).await
 }
 
 /// A call with an empty message.

@@ -1,7 +1,7 @@
 //! Which responses get the fields of the policy `headers`: `always`, and
 //! security headers on every response.
 
-use janua_tests::{Gateway, Proxy, Reply, Upstream, Vacant, component};
+use janua_tests::{Gateway, Proxy, Reply, Upstream, Vacant, component, granted};
 
 use crate::policies_seen::lines;
 
@@ -37,7 +37,7 @@ config = { keys = { nobody = "sha256:0000000000000000000000000000000000000000000
         .also("/closed", "policies = [\"keys\"]")
         .also("/dead", "upstream = \"dead\"")
         .also("/said", "respond = { status = 404, body = \"no\" }");
-    let gateway = Gateway::start(format!("{POLICIES}{proxy}")).await;
+    let gateway = Gateway::start(granted(format!("{POLICIES}{proxy}"))).await;
     let table = [
         // path, status, usual, every, own, listener
         ("/status/200", 200, true, true, false, false),
@@ -124,7 +124,7 @@ async fn security_headers_on_everything() {
             "/other",
             "without = [\"security-headers\"]\npolicies = [\"hsts\"]",
         );
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"
 [policies.security-headers]
 component = "headers"
@@ -140,7 +140,7 @@ component = "api-key"
 config = {{ keys = {{ nobody = "sha256:{zeros}" }} }}
 {proxy}"#,
         zeros = "0".repeat(64),
-    ))
+    )))
     .await;
     for (path, status) in [
         ("/up", 404),
@@ -200,7 +200,7 @@ async fn a_reply_of_any_phase_gets_its_fields() {
                 "/missing",
                 &format!("{cache}missing = true\npolicies = [\"missing\"]"),
             );
-        let gateway = Gateway::start(format!("{policies}{proxy}")).await;
+        let gateway = Gateway::start(granted(format!("{policies}{proxy}"))).await;
         for path in ["/request", "/fetched", "/missing"] {
             let response = gateway.get(path).await;
             assert_eq!(response.status, 418, "{path} {cache}");

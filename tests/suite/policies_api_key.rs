@@ -75,11 +75,11 @@ async fn known_keys_pass_and_others_do_not() {
         assert_eq!(upstream.request_count(), before);
     }
     let notes = |note: &str| {
-        let note = format!("keys: api-key:{note}");
+        let note = format!("api-key:{note}");
         gateway
             .log()
             .iter()
-            .filter(|line| line["notes"][0] == note.as_str())
+            .filter(|line| line["annotations"]["keys.note"] == note.as_str())
             .count()
     };
     janua_tests::assert_eventually!(notes("missing") == 2 && notes("unknown") == 12);

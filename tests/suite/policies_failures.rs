@@ -1,6 +1,8 @@
 //! Failures of policies in the gateway's own log.
 
-use janua_tests::{Gateway, Proxy, Reply, Settings, Upstream, assert_eventually, component};
+use janua_tests::{
+    Gateway, Proxy, Reply, Settings, Upstream, assert_eventually, component, granted,
+};
 
 use crate::policies_beside::{beside, marked, misbehaving};
 use crate::policies_seen::{failures, state_of};
@@ -36,7 +38,7 @@ async fn failures_are_logged_and_counted() {
         );
     let gateway = Settings::new()
         .workers(2)
-        .start(beside(&upstream, &policies))
+        .start(granted(beside(&upstream, &policies)))
         .await;
     assert_eq!(gateway.get("/bad/healthy").await.status, 200);
     assert!(!gateway.messages().contains("a policy failed"));
@@ -105,7 +107,7 @@ async fn a_failure_costs_no_response_that_is_there() {
                 ),
             );
     }
-    let gateway = Gateway::start(format!("{policies}{proxy}")).await;
+    let gateway = Gateway::start(granted(format!("{policies}{proxy}"))).await;
     for (phase, status) in [
         ("request", 503),
         ("fetched", 200),
@@ -134,7 +136,7 @@ async fn what_a_component_says_is_escaped() {
     let upstream = Upstream::echo().await;
     let policies =
         misbehaving("hostile", "do = \"hostile\"", "") + &misbehaving("trap", "do = \"trap\"", "");
-    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &policies))).await;
     assert_eq!(gateway.get("/hostile/").await.status, 503);
     let trapped = gateway.get("/trap/").await;
     assert!(!format!("{trapped:?}").contains("told to panic"));

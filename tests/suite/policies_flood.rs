@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
-use janua_tests::{Gateway, Proxy, Request, Settings, Upstream, Wire, assert_eventually};
+use janua_tests::{Gateway, Proxy, Request, Settings, Upstream, Wire, assert_eventually, granted};
 use tokio::task::JoinSet;
 
 use crate::hostile_limits::{OTHER, USUAL, connect_from};
@@ -80,7 +80,7 @@ async fn a_flood_of_keys_takes_nothing_from_another_client() {
     let upstream = Upstream::echo().await;
     let gateway = Settings::new()
         .workers(1)
-        .start(guarded(&upstream, "deny"))
+        .start(granted(guarded(&upstream, "deny")))
         .await;
     let flood = Flood::start(&gateway, unknown_key).await;
     let mut wire = connect_from(&gateway, OTHER).await.unwrap();
@@ -103,7 +103,7 @@ async fn a_flood_does_not_turn_the_check_of_keys_off() {
     let upstream = Upstream::echo().await;
     let gateway = Settings::new()
         .workers(1)
-        .start(guarded(&upstream, "skip"))
+        .start(granted(guarded(&upstream, "skip")))
         .await;
     let flood = Flood::start(&gateway, spoofed).await;
     let mut wire = connect_from(&gateway, OTHER).await.unwrap();
@@ -143,7 +143,7 @@ async fn a_trapping_client_takes_nothing_from_another_one() {
     );
     let gateway = Settings::new()
         .workers(1)
-        .start(beside(&upstream, &policies))
+        .start(granted(beside(&upstream, &policies)))
         .await;
     let flood = Flood::start(&gateway, |_| marked("/bad/x")).await;
     let mut wire = connect_from(&gateway, OTHER).await.unwrap();
@@ -172,7 +172,7 @@ async fn many_clients_use_up_the_time_of_a_policy() {
     );
     let gateway = Settings::new()
         .workers(1)
-        .start(beside(&upstream, &policies))
+        .start(granted(beside(&upstream, &policies)))
         .await;
     let mut refused = None;
     for client in 1..=200 {

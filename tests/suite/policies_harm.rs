@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use janua_tests::{Gateway, Request, Upstream, assert_eventually, component};
+use janua_tests::{Gateway, Request, Upstream, assert_eventually, component, granted};
 
 use crate::policies_beside::{beside, healthy, marked, misbehaving};
 use crate::policies_seen::{failures, state_of};
@@ -68,7 +68,7 @@ upstream = "app"
             component.display()
         );
     }
-    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &policies))).await;
     for (what, kind, counter, words) in HARMS {
         let remembered: &'static str = format!("/{what}/healthy").leak();
         let traffic = healthy(&gateway, remembered).await;
@@ -155,7 +155,7 @@ async fn a_leak_is_recycled() {
         "max_reuse = \"0s\"\ndeadline = \"1s\"",
     );
     let quiet = misbehaving("quiet", "do = \"nothing\"", "");
-    let gateway = Gateway::start(beside(&upstream, &(leak + &quiet))).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &(leak + &quiet)))).await;
     gateway.get("/leaky/").await;
     let before = peak_kib(&gateway, true);
     let traffic = healthy(&gateway, "/leaky/healthy").await;
@@ -188,7 +188,7 @@ async fn log_lines_are_limited() {
         let what_config = format!("do = \"{what}\", amount = {amount}, marked = true");
         policies += &misbehaving(what, &what_config, "deadline = \"2s\"");
     }
-    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &policies))).await;
     let traffic = healthy(&gateway, "/log/healthy").await;
     for what in ["log", "print", "long-line"] {
         let response = gateway.send(marked(&format!("/{what}/x"))).await;
@@ -229,7 +229,7 @@ upstream = "app"
 "#
         );
     }
-    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &policies))).await;
     let traffic = healthy(&gateway, "/trap/healthy").await;
     for what in ["trap", "loop", "error"] {
         let denied = gateway.send(marked(&format!("/{what}/x"))).await;

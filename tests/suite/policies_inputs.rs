@@ -1,14 +1,14 @@
 //! The inputs of policies, the effect of their edits, and values that are not
 //! valid in a head.
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, component};
+use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, component, granted};
 
 use crate::policies_seen::lines;
 
 fn probe(config: &str) -> String {
     let component = component("probe");
     let grants = match config.contains("cookie:c\"") {
-        true => "\"cookie:c\"",
+        true => "\"input:cookie:c\"",
         false => "",
     };
     format!(
@@ -29,7 +29,7 @@ async fn edits_are_seen_and_do_not_reroute() {
     let component = component.display();
     let proxy = Proxy::to(upstream.endpoint())
         .route("path = \"/api/\"\npolicies = [\"edit\", \"set\", \"probe\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"{}
 [policies.edit]
 component = "{component}"
@@ -47,7 +47,7 @@ policies = ["shut"]
 upstream = "app"
 "#,
         probe(&format!("show = [{shown}]")),
-    ))
+    )))
     .await;
     let response = gateway.get("/api/%7Ex?x=%26&y").await;
     assert_eq!(
@@ -89,7 +89,7 @@ async fn a_path_from_a_request_is_only_a_path() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"probe\"]");
     let config = probe("show = [], set_path = \"/app/{query:p}\"");
-    let gateway = Gateway::start(format!("{config}{proxy}")).await;
+    let gateway = Gateway::start(granted(format!("{config}{proxy}"))).await;
     for (query, status, target) in [
         ("p=x", 200, "/app/x?p=x"),
         ("p=", 200, "/app/?p="),
@@ -141,7 +141,7 @@ async fn a_query_from_a_request_is_only_a_query() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"probe\"]");
     let config = probe("show = [], set_query = \"{query:q}\"");
-    let gateway = Gateway::start(format!("{config}{proxy}")).await;
+    let gateway = Gateway::start(granted(format!("{config}{proxy}"))).await;
     for (query, status, target) in [
         ("?q=a", 200, "/?a"),
         ("?q=a%26b=c%3Fd", 200, "/?a%26b%3Dc%3Fd"),
@@ -181,7 +181,7 @@ async fn bytes_that_are_no_text() {
     })
     .await;
     let proxy = Proxy::to(upstream.endpoint()).route("path = \"/shown\"\npolicies = [\"probe\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"{}
 [policies.copy]
 component = "headers"
@@ -193,7 +193,7 @@ policies = ["copy"]
 upstream = "app"
 "#,
         probe("show = [\"header:x-b\", \"query:q\", \"cookie:c\"]"),
-    ))
+    )))
     .await;
     let mut wire = gateway.connect().await;
     for (target, fields, status) in [
@@ -254,7 +254,7 @@ async fn bytes_of_a_response_that_are_no_text() {
             "remove = [\"x-b\"], \
              show_{phase} = [\"response_header:x-b\", \"response_header:x-c\", \"header:x-b\"]"
         ));
-        let gateway = Gateway::start(format!("{config}{proxy}")).await;
+        let gateway = Gateway::start(granted(format!("{config}{proxy}"))).await;
         // The second request finds the remembered verdict.
         for _ in 0..2 {
             let response = gateway.get("/").await;
@@ -276,7 +276,7 @@ async fn bytes_of_a_response_that_are_no_text() {
 async fn a_line_end_never_gets_into_a_head() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).route("path = \"/there\"\npolicies = [\"there\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"
 [policies.there]
 component = "headers"
@@ -290,7 +290,7 @@ path = "/back"
 policies = ["back"]
 upstream = "app"
 "#
-    ))
+    )))
     .await;
     for path in ["/there", "/back"] {
         for (value, status) in [

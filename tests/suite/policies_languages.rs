@@ -142,7 +142,7 @@ async fn all_languages_answer_alike() {
                 let is_noted = |line: &Value| {
                     line["path"] == format!("/{language}")
                         && line["status"] == status
-                        && line["notes"].to_string().contains(note)
+                        && line["annotations"].to_string().contains(note)
                 };
                 if !note.is_empty() {
                     janua_tests::assert_eventually!(gateway.log().iter().any(is_noted), "{case}");

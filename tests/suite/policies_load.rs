@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use janua_tests::{Gateway, Proxy, Ran, Upstream, component, run};
+use janua_tests::{Gateway, Proxy, Ran, Upstream, component, granted, run};
 use serde_json::Value;
 
 pub(crate) fn fixtures() -> PathBuf {
@@ -110,7 +110,7 @@ async fn files_that_are_no_policy() {
 async fn the_frozen_component_runs() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"frozen\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"
 [policies.frozen]
 component = "{}"
@@ -118,7 +118,7 @@ config = {{ request = {{ set = {{ X-Ip = "{{client_ip}}" }} }}, response = {{ al
 {proxy}
 "#,
         fixtures().join("frozen/policy-0.1.0.wasm").display()
-    ))
+    )))
     .await;
     for _ in 0..2 {
         let response = gateway.get("/").await;

@@ -1,7 +1,9 @@
 //! The order in which policies run, what each of them sees, and settings of a
 //! single use.
 
-use janua_tests::{Gateway, Proxy, Reply, Request, Upstream, Vacant, assert_eventually, component};
+use janua_tests::{
+    Gateway, Proxy, Reply, Request, Upstream, Vacant, assert_eventually, component, granted,
+};
 use serde_json::Value;
 
 use crate::policies_api_key::digest;
@@ -26,7 +28,7 @@ async fn the_sites_first_and_the_way_back_reversed() {
         .site("policies = [\"a\", \"b\"]")
         .route("policies = [\"c\", \"d\"]")
         .also("/without", "without = [\"a\"]\npolicies = [\"d\"]");
-    let gateway = Gateway::start(format!("{policies}{proxy}")).await;
+    let gateway = Gateway::start(granted(format!("{policies}{proxy}"))).await;
     let response = gateway.get("/").await;
     assert_eq!(
         lines(&upstream.requests()[0].fields, "x-probe"),
@@ -74,7 +76,7 @@ async fn the_way_back_of_every_answer() {
         .also("/moved", "redirect = { code = 308, to = \"/up\" }")
         .also("/replaced", "policies = [\"replaced\"]")
         .also("/renumbered", "policies = [\"renumbered\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"{}{}{}{}
 [policies.keys]
 component = "api-key"
@@ -85,7 +87,7 @@ config = {{ keys = {{ a = "{}" }} }}
         probe("replaced", &format!("{shown}, replace = 418")),
         probe("renumbered", &format!("{shown}, set_status = 299")),
         digest("k"),
-    ))
+    )))
     .await;
     for (path, key, status, by) in [
         ("/up", "k", 404, "upstream"),
@@ -123,12 +125,12 @@ config = {{ keys = {{ a = "{}" }} }}
 async fn an_answer_ends_the_way_there() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"a\", \"answers\", \"b\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         "{}{}{}{proxy}",
         probe("a", SHOWN),
         probe("answers", "show = [], answer = 402"),
         probe("b", SHOWN),
-    ))
+    )))
     .await;
     let response = gateway.get("/").await;
     assert_eq!((response.status, response.text()), (402, "answers"));
@@ -166,7 +168,7 @@ async fn a_use_says_otherwise() {
             "/hasty",
             "policies = [{ name = \"slow\", deadline = \"1ms\" }]",
         );
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"
 [policies.fails]
 component = "{misbehave}"
@@ -181,7 +183,7 @@ config = {{ do = "slow" }}
 deadline = "20s"
 max_reuse = "0s"
 {proxy}"#
-    ))
+    )))
     .await;
     for (path, status) in [
         ("/deny", 503),
@@ -232,7 +234,7 @@ async fn a_failure_on_the_way_back_keeps_the_others_fields() {
     let misbehave = misbehave.display();
     let proxy =
         Proxy::to(upstream.endpoint()).site("policies = [\"frame\", \"fails\", \"fails-too\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"
 [policies.frame]
 component = "headers"
@@ -246,7 +248,7 @@ component = "{misbehave}"
 config = {{ do = "error", phase = "response" }}
 on_error = "deny"
 {proxy}"#
-    ))
+    )))
     .await;
     let response = gateway.get("/").await;
     assert_eq!(response.status, 503);

@@ -1,7 +1,7 @@
 //! No request waits until a policy is configured: not the first one, not that
 //! after a reload, and not the one after a trap.
 
-use janua_tests::{Gateway, Settings, Upstream, assert_eventually};
+use janua_tests::{Gateway, Settings, Upstream, assert_eventually, granted};
 
 use crate::policies_beside::{beside, marked, misbehaving};
 use crate::policies_seen::state_of;
@@ -27,7 +27,7 @@ async fn first_requests_find_their_policies_configured() {
     let upstream = Upstream::echo().await;
     let mut gateway = Settings::new()
         .workers(1)
-        .start(beside(&upstream, &slow("first")))
+        .start(granted(beside(&upstream, &slow("first"))))
         .await;
     for path in ["/first/a", "/first/a", "/good", "/good"] {
         assert_eq!(gateway.get(path).await.status, 200, "{path}");
@@ -35,7 +35,7 @@ async fn first_requests_find_their_policies_configured() {
     // Policies of the same component join it, now and again.
     for n in 0..6 {
         let more = slow("first") + &slow(&format!("next-{n}"));
-        gateway.reload(beside(&upstream, &more)).await;
+        gateway.reload(granted(beside(&upstream, &more))).await;
         let path = format!("/next-{n}/a");
         assert_eq!(gateway.get(&path).await.status, 200, "{path}");
         assert_eq!(gateway.get("/first/a").await.status, 200, "{path}");
@@ -60,7 +60,7 @@ async fn a_trap_costs_a_spare_instance() {
     let policies = misbehaving("bad", "do = \"trap\", marked = true", "");
     let gateway = Settings::new()
         .workers(1)
-        .start(beside(&upstream, &policies))
+        .start(granted(beside(&upstream, &policies)))
         .await;
     // The spare is made while the gateway starts, and may not be ready yet.
     assert_eventually!({

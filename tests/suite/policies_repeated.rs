@@ -1,7 +1,7 @@
 //! A credential that a client sends several times: the policy and the upstream must not read
 //! different ones.
 
-use janua_tests::{Gateway, Proxy, Request, Settings, Upstream, component};
+use janua_tests::{Gateway, Proxy, Request, Settings, Upstream, component, granted};
 
 use crate::cache::{body, counting, fresh};
 use crate::policies_api_key::digest;
@@ -19,11 +19,11 @@ async fn status(gateway: &Gateway, target: &str, fields: &str) -> u16 {
 async fn two_keys_are_refused() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).site("policies = [\"keys\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         "[policies.keys]\ncomponent = \"api-key\"\nconfig.keys = {{ alice = \"{}\", both = \"{}\" }}\n{proxy}",
         digest("alices"),
         digest("alices, bobs"),
-    ))
+    )))
     .await;
     // A line with both is another key than two lines, also once its verdict is remembered.
     for _ in 0..2 {
@@ -57,12 +57,12 @@ async fn two_keys_are_refused() {
 async fn references_too() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"copy\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         r#"[policies.copy]
 component = "headers"
 config.request.set = {{ X-A = "{{header:authorization}}", X-C = "{{cookie:c}}", X-O = "{{header:x-other}}" }}
 {proxy}"#
-    ))
+    )))
     .await;
     let two = "Authorization: Basic YQ==\r\nAuthorization: Basic Yg==\r\n";
     assert_eq!(status(&gateway, "/", two).await, 400);
@@ -82,11 +82,11 @@ config.request.set = {{ X-A = "{{header:authorization}}", X-C = "{{cookie:c}}", 
 async fn of_two_cookies_of_one_name_a_policy_sees_none() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"probe\"]");
-    let gateway = Gateway::start(format!(
-        "[policies.probe]\ncomponent = \"{}\"\ngrants = [\"cookie:c\"]\n\
+    let gateway = Gateway::start(granted(format!(
+        "[policies.probe]\ncomponent = \"{}\"\ngrants = [\"input:cookie:c\"]\n\
          config = {{ label = \"probe\", show = [\"cookie:c\"] }}\n{proxy}",
         component("probe").display()
-    ))
+    )))
     .await;
     for (fields, shown) in [
         ("Cookie: c=1\r\n", "probe cookie:c=1"),
@@ -116,7 +116,7 @@ async fn two_cookies_of_one_user_are_not_another_s() {
         "[policies.name]\ncomponent = \"headers\"\n\
          config.request.set = {{ X-User = \"{{cookie:c}}\" }}\n{proxy}"
     );
-    let gateway = Settings::new().workers(1).start(config).await;
+    let gateway = Settings::new().workers(1).start(granted(config)).await;
     let with = |cookies| Request::get("/").header("Cookie", cookies);
     for (request, expected) in [
         (with("c=alice; c=x"), "c=alice; c=x 1"),

@@ -1,7 +1,7 @@
 //! Paths that policies make of what a client sends: they lead nowhere but where the policy
 //! meant.
 
-use janua_tests::{Gateway, Proxy, Upstream, component};
+use janua_tests::{Gateway, Proxy, Upstream, component, granted};
 
 use crate::files::Disk;
 
@@ -21,7 +21,7 @@ async fn guarded(upstream: &Upstream, site: &str) -> Gateway {
         .site(site)
         .route("path = \"/files/\"\npolicies = [\"probe\"]")
         .also("/admin", "policies = [\"shut\"]");
-    Gateway::start(format!("{config}{shut}{proxy}")).await
+    Gateway::start(granted(format!("{config}{shut}{proxy}"))).await
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_is_served_instead_stays_in_its_folder() {
     ]);
     let config = probe("show_missing = [], serve = \"/pages/{query:p}\"");
     let lines = "policies = [\"probe\"]\nfiles = \"{root}\"";
-    let gateway = Gateway::start(disk.config(&config, lines)).await;
+    let gateway = Gateway::start(granted(disk.config(&config, lines))).await;
     for (value, status, text) in [
         ("a%20b.txt", 200, "a page"),
         ("c%2Fd.txt", 404, ""),

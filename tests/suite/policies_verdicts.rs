@@ -1,7 +1,7 @@
 //! Verdicts that violate the contract, or state a wrong reuse.
 
 use janua_tests::{
-    Gateway, Proxy, Reply, Request, Settings, Upstream, assert_eventually, component,
+    Gateway, Proxy, Reply, Request, Settings, Upstream, assert_eventually, component, granted,
 };
 
 use crate::policies_beside::{beside, healthy, marked, misbehaving};
@@ -67,7 +67,7 @@ async fn a_verdict_that_violates_the_contract_is_a_failure() {
             "deadline = \"1s\"\non_error = \"skip\"",
         );
     }
-    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &policies))).await;
     let traffic = healthy(&gateway, "/quiet/known").await;
     for (place, (what, _, phase, words)) in BROKEN.iter().enumerate() {
         let name = name(place);
@@ -118,7 +118,7 @@ async fn effects_that_are_not_granted_or_not_supported() {
         + &misbehaving("nowhere", "do = \"no-upstream\"", "on_error = \"skip\"")
         + &misbehaving("cached", "do = \"cache-rule\"", "on_error = \"skip\"")
         + &misbehaving("lax", "do = \"empty-take\"", "on_error = \"skip\"");
-    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &policies))).await;
     for (name, words) in [
         ("ungranted", grant),
         ("empty", "must be at least 1"),
@@ -147,7 +147,7 @@ async fn a_wrong_reuse_is_detected() {
         + &misbehaving("quiet", "do = \"nothing\"", "memo_sample = 1");
     let gateway = Settings::new()
         .workers(1)
-        .start(beside(&upstream, &policies))
+        .start(granted(beside(&upstream, &policies)))
         .await;
     let told = async |path: &str| gateway.get(path).await.json()["headers"]["x-lie"].clone();
     assert_eq!(told("/liar/a").await, "0");
@@ -192,7 +192,7 @@ async fn the_clock_and_random_numbers_are_not_reused() {
         + &misbehaving("quiet", "do = \"nothing\"", "");
     let gateway = Settings::new()
         .workers(1)
-        .start(beside(&upstream, &policies))
+        .start(granted(beside(&upstream, &policies)))
         .await;
     for name in ["clock", "random", "quiet"] {
         for _ in 0..10 {
@@ -222,7 +222,7 @@ async fn the_largest_verdicts_are_carried_out() {
         "deadline = \"1s\"",
     ) + &misbehaving("edits", "do = \"edits\", amount = 90", "deadline = \"1s\"")
         + &misbehaving("path", "do = \"set-path\"", "");
-    let gateway = Gateway::start(beside(&upstream, &policies)).await;
+    let gateway = Gateway::start(granted(beside(&upstream, &policies))).await;
     assert_eq!(gateway.get("/body/").await.body.len(), 262_144);
     let fields = gateway.get("/edits/").await.json()["headers"].clone();
     assert_eq!(
@@ -249,7 +249,7 @@ async fn policies_make_no_large_heads_of_small_requests() {
         format!("[policies.{name}]\ncomponent = \"headers\"\nconfig.{config}\n")
     };
     let append = |phase: &str, n| format!("{phase}.append = {{ x-many = [{}] }}", lines(n));
-    let gateway = Gateway::start(
+    let gateway = Gateway::start(granted(
         ["one", "two", "three"]
             .map(|name| headers(name, append("request", 200)))
             .concat()
@@ -264,7 +264,7 @@ async fn policies_make_no_large_heads_of_small_requests() {
                 ),
             )
             + &proxy.to_string(),
-    )
+    ))
     .await;
     for (path, words) in [
         (
@@ -312,7 +312,7 @@ async fn edits_do_not_change_what_the_verdict_points_at() {
         )
     };
     let proxy = Proxy::to(upstream.endpoint()).route("path = \"/none\"");
-    let gateway = Gateway::start(
+    let gateway = Gateway::start(granted(
         policy(
             "take",
             "\"effect:take\"",
@@ -331,7 +331,7 @@ async fn edits_do_not_change_what_the_verdict_points_at() {
             "remove = [\"x-group\"], reply_response = \"{response_header:x-group}\", replace = 200",
         ) + &proxy.to_string()
             + &["take", "answer", "tag", "replace"].map(route).concat(),
-    )
+    ))
     .await;
     let keyed = |path, key| Request::get(path).header("X-Key", key);
     for (key, status) in [("a", 200), ("a", 429), ("b", 200), ("b", 429)] {

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use janua_tests::{
-    Gateway, Proxy, Request, Settings, Upstream, Wire, assert_eventually, component,
+    Gateway, Proxy, Request, Settings, Upstream, Wire, assert_eventually, component, granted,
 };
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -55,11 +55,11 @@ async fn the_client_is_the_one_that_the_header_names() {
     let proxy = Proxy::to(upstream.endpoint())
         .listener(DEMANDED)
         .route("policies = [\"probe\"]");
-    let gateway = Gateway::start(format!(
+    let gateway = Gateway::start(granted(format!(
         "[policies.probe]\ncomponent = \"{}\"\n\
          config = {{ label = \"probe\", show = [\"peer_ip\", \"client_ip\"] }}\n{proxy}",
         probe.display()
-    ))
+    )))
     .await;
     let v6: Ipv6Addr = "2001:db8::1".parse().unwrap();
     let local: Ipv6Addr = Ipv6Addr::LOCALHOST;
@@ -105,7 +105,7 @@ async fn the_client_is_the_one_that_the_header_names() {
 #[tokio::test]
 async fn the_header_ends_where_the_request_begins() {
     let upstream = Upstream::echo().await;
-    let gateway = Gateway::start(Proxy::to(upstream.endpoint()).listener(DEMANDED)).await;
+    let gateway = Gateway::start(granted(Proxy::to(upstream.endpoint()).listener(DEMANDED))).await;
     let request = Request::get("/");
     let with_header = match gateway.scheme() {
         "http" => request.to_bytes(),
@@ -133,7 +133,7 @@ async fn the_header_ends_where_the_request_begins() {
 async fn trusted_proxies_are_those_of_the_header() {
     let upstream = Upstream::echo().await;
     let trusted = format!("{DEMANDED}\ntrusted_proxies = [\"192.0.2.1\"]");
-    let gateway = Gateway::start(Proxy::to(upstream.endpoint()).listener(&trusted)).await;
+    let gateway = Gateway::start(granted(Proxy::to(upstream.endpoint()).listener(&trusted))).await;
     let request = Request::get("/").header("X-Forwarded-For", "203.0.113.9");
     for (peer, client) in [("192.0.2.1", "203.0.113.9"), ("192.0.2.2", "192.0.2.2")] {
         let mut wire = connect(&gateway, &v1(peer)).await;
@@ -145,7 +145,7 @@ async fn trusted_proxies_are_those_of_the_header() {
 #[tokio::test]
 async fn a_connection_without_the_header_is_closed() {
     let upstream = Upstream::echo().await;
-    let gateway = Gateway::start(Proxy::to(upstream.endpoint()).listener(DEMANDED)).await;
+    let gateway = Gateway::start(granted(Proxy::to(upstream.endpoint()).listener(DEMANDED))).await;
     let long = [&b"PROXY TCP4 "[..], &[b'1'; 200]].concat();
     let wrong: [Vec<u8>; 6] = [
         Request::get("/").to_bytes(),
@@ -176,7 +176,7 @@ async fn a_connection_without_the_header_is_closed() {
 #[tokio::test]
 async fn a_health_check_that_only_connects_is_not_counted() {
     let config = Proxy::to("127.0.0.1:9").listener(DEMANDED);
-    let gateway = Gateway::start(config).await;
+    let gateway = Gateway::start(granted(config)).await;
     for _ in 0..2 {
         let mut wire = Wire::connect(gateway.address()).await;
         wire.finish().await;
@@ -199,7 +199,7 @@ async fn a_health_check_that_only_connects_is_not_counted() {
 async fn the_header_must_come_in_time() {
     let config =
         Proxy::to("127.0.0.1:9").listener(&format!("{DEMANDED}\nhead_timeout = \"300ms\""));
-    let gateway = Gateway::start(config).await;
+    let gateway = Gateway::start(granted(config)).await;
     for begin in [&b""[..], b"PROXY TCP4 192.0.2.1 ", SIGNATURE] {
         let mut wire = self::begin(&gateway, begin).await;
         assert!(wire.is_closed().await, "{begin:?}");
@@ -212,7 +212,7 @@ async fn other_peers_may_not_send_the_header() {
     let upstream = Upstream::echo().await;
     for listener in ["", "proxy_protocol = [\"192.0.2.7\", \"10.0.0.0/8\"]"] {
         let config = Proxy::to(upstream.endpoint()).listener(listener);
-        let gateway = Gateway::start(config).await;
+        let gateway = Gateway::start(granted(config)).await;
         for header in [v1("192.0.2.1"), v2_of_client()] {
             let mut wire = begin(&gateway, &header).await;
             let _ = wire.try_send(Request::get("/").to_bytes()).await;
@@ -245,7 +245,7 @@ async fn other_peers_may_not_send_the_header() {
 async fn limits_are_those_of_the_client_in_the_header() {
     let upstream = Upstream::echo().await;
     let limits = format!("{DEMANDED}\nclient_limits = {{ connections = 1 }}");
-    let gateway = Gateway::start(Proxy::to(upstream.endpoint()).listener(&limits)).await;
+    let gateway = Gateway::start(granted(Proxy::to(upstream.endpoint()).listener(&limits))).await;
     let mut held = Vec::new();
     for header in [
         v1("192.0.2.1"),
@@ -277,17 +277,17 @@ async fn a_reload_changes_who_must_send_it() {
     let upstream = Upstream::echo().await;
     let without = Proxy::to(upstream.endpoint());
     let with = without.clone().listener(DEMANDED);
-    let mut gateway = Settings::new().workers(2).start(&without).await;
+    let mut gateway = Settings::new().workers(2).start(granted(&without)).await;
     let mut before = gateway.connect().await;
     assert_eq!(before.exchange(&Request::get("/")).await.status, 200);
-    gateway.reload(&with).await;
+    gateway.reload(granted(&with)).await;
     assert_eq!(before.exchange(&Request::get("/")).await.status, 200);
     for _ in 0..8 {
         let mut wire = connect(&gateway, &v1("192.0.2.1")).await;
         let response = wire.exchange(&Request::get("/")).await;
         assert_eq!(response.json()["headers"]["x-real-ip"], "192.0.2.1");
     }
-    gateway.reload(&without).await;
+    gateway.reload(granted(&without)).await;
     for _ in 0..8 {
         let response = gateway.get("/").await;
         assert_eq!(response.json()["headers"]["x-real-ip"], "127.0.0.1");

@@ -79,7 +79,10 @@ async fn navigations_get_the_index_and_assets_do_not() {
         (&line["answered_by"], &line["status"]),
         (&"files".into(), &200.into())
     );
-    assert!(line["notes"].to_string().contains("spa-fallback"), "{line}");
+    assert!(
+        line["annotations"].to_string().contains("spa-fallback"),
+        "{line}"
+    );
 }
 
 /// Existing files are served unchanged. A page is revalidated like the index,

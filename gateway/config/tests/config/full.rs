@@ -345,7 +345,7 @@ fn policy() {
             "nested": { "list": [{ "deep": true }] },
         })
     );
-    assert_eq!(limit.grants[0].as_str(), "header:authorization");
+    assert_eq!(limit.grants[0].as_str(), "input:header:authorization");
     assert_eq!(limit.on_error, Some(OnError::Skip));
     assert_eq!(*limit.deadline, Duration::from_millis(5));
     assert_eq!(*limit.configure_deadline, Duration::from_secs(5));
