@@ -137,7 +137,7 @@ impl<'a> Operator<'a> {
         let scene = self.scene;
         let path = |name: &str| scene.gateway.directory().join(name);
         let before = self.identity().await;
-        std::fs::copy(swapped(turn), path("swapped.new")).unwrap();
+        std::fs::write(path("swapped.new"), swapped(turn)).unwrap();
         std::fs::rename(path("swapped.new"), path("swapped.wasm")).unwrap();
         let is_swapped = eventually(async || (self.identity().await != before).then_some(()));
         if is_swapped.await.is_none() {

@@ -326,3 +326,20 @@ impl streams::HostInputStream for HostState {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_may_predict_forbids_reuse() {
+        let mut state = HostState::new("test".into(), 0);
+        random::insecure::Host::get_insecure_random_u64(&mut state).unwrap();
+        random::insecure_seed::Host::insecure_seed(&mut state).unwrap();
+        assert!(!state.take_impure());
+        random::random::Host::get_random_u64(&mut state).unwrap();
+        assert!(state.take_impure());
+        random::random::Host::get_random_bytes(&mut state, 1).unwrap();
+        assert!(state.take_impure());
+    }
+}

@@ -156,7 +156,7 @@ fn many_configurations_live_in_one_instance_and_come_back_after_a_trap() {
 }
 
 #[test]
-fn the_wall_clock_and_random_numbers_forbid_reuse() {
+fn the_wall_clock_forbids_reuse() {
     let mut asker = Asker::new(misbehaving(r#""do":"clock""#));
     for _ in 0..3 {
         assert!(!asker.verdict(&Request::path("/")).1);
@@ -165,9 +165,10 @@ fn the_wall_clock_and_random_numbers_forbid_reuse() {
     let mut asker = Asker::new(misbehaving(r#""do":"monotonic-clock""#));
     asker.verdict(&Request::path("/"));
     assert!(asker.verdict(&Request::path("/")).1);
+    // Hash maps read a seed that is not secret.
     let mut asker = Asker::new(misbehaving(r#""do":"random""#));
     asker.verdict(&Request::path("/"));
-    assert!(!asker.verdict(&Request::path("/")).1);
+    assert!(asker.verdict(&Request::path("/")).1);
 }
 
 #[test]
