@@ -169,7 +169,7 @@ async fn the_compiler_of_a_command_ends_with_it() {
         assert_eventually!(!children_of(parent).is_empty());
         let child = children_of(parent)[0];
         let pid = Pid::from_raw(parent).unwrap();
-        kill_process(pid, Signal::INT).unwrap();
+        kill_process(pid, Signal::TERM).unwrap();
         assert_eventually!(!exists(child));
         command.wait().unwrap();
     }
