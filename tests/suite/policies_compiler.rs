@@ -4,7 +4,7 @@
 use janua_tests::{Gateway, Proxy, Settings, Upstream, assert_eventually, binary, eventually, run};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::policies_hostile::{large_function, slow_function, with};
+use crate::policies_hostile::{large_function, of_file, slow_function, with};
 use crate::policies_load::janua;
 
 /// What cannot be seen in the structure meets a limit of the process that compiles.
@@ -16,11 +16,7 @@ async fn a_function_that_costs_too_much_is_refused_everywhere() {
     let ran = run(folder.path(), &["policy", "inspect", "x.wasm"]).await;
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
-    let config = format!(
-        "[policies.x]\ncomponent = \"x.wasm\"\n{}",
-        Proxy::to("127.0.0.1:9")
-    );
-    let checked = janua(folder.path(), &config, &["check"]).await;
+    let checked = janua(folder.path(), &of_file(), &["check"]).await;
     assert_eq!(checked.code, Some(1), "{}", checked.stderr);
     assert!(checked.stderr.contains(words), "{}", checked.stderr);
 
@@ -43,6 +39,13 @@ fn children(gateway: &Gateway) -> Vec<i32> {
 async fn child_of(gateway: &Gateway) -> i32 {
     assert_eventually!(!children(gateway).is_empty());
     children(gateway)[0]
+}
+
+/// Makes a gateway compile something slow, by a signal. Returns the process that does.
+async fn made_to_compile(gateway: &Gateway, proxy: &Proxy) -> i32 {
+    gateway.write_config(with(gateway, proxy, &slow_function()));
+    gateway.signal(Signal::HUP);
+    child_of(gateway).await
 }
 
 fn children_of(process: i32) -> Vec<i32> {
@@ -74,9 +77,8 @@ async fn while_compiling(
     let config = with(gateway, proxy, &slow_function());
     let reload = gateway.try_reload(config);
     let acting = async {
-        assert_eventually!(!children(gateway).is_empty());
+        let child = child_of(gateway).await;
         assert_eq!(gateway.get("/").await.status, 200);
-        let child = children(gateway)[0];
         act(child);
         child
     };
@@ -102,11 +104,7 @@ async fn a_gateway_that_stops_ends_its_compiler() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint());
     let mut gateway = Gateway::start(&proxy).await;
-    let config = with(&gateway, &proxy, &slow_function());
-    gateway.write_config(config);
-    gateway.signal(Signal::HUP);
-    assert_eventually!(!children(&gateway).is_empty());
-    let child = children(&gateway)[0];
+    let child = made_to_compile(&gateway, &proxy).await;
     gateway.signal(Signal::TERM);
     assert_eq!(gateway.ended().await, Some(0));
     assert_eventually!(!exists(child));
@@ -154,11 +152,7 @@ async fn a_command_ends_the_compiler_of_changed_files() {
 async fn the_compiler_of_a_command_ends_with_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.wasm"), slow_function()).unwrap();
-    let config = format!(
-        "[policies.x]\ncomponent = \"x.wasm\"\n{}",
-        Proxy::to("127.0.0.1:9")
-    );
-    std::fs::write(folder.path().join("janua.toml"), config).unwrap();
+    std::fs::write(folder.path().join("janua.toml"), of_file()).unwrap();
     for arguments in [&["check"][..], &["policy", "inspect", "x.wasm"]] {
         let mut command = std::process::Command::new(binary())
             .args(arguments)
@@ -180,11 +174,7 @@ async fn the_compiler_does_not_outlive_a_killed_gateway() {
     let upstream = Upstream::echo().await;
     let proxy = Proxy::to(upstream.endpoint());
     let mut gateway = Gateway::start(&proxy).await;
-    let config = with(&gateway, &proxy, &slow_function());
-    gateway.write_config(config);
-    gateway.signal(Signal::HUP);
-    assert_eventually!(!children(&gateway).is_empty());
-    let child = children(&gateway)[0];
+    let child = made_to_compile(&gateway, &proxy).await;
     gateway.kill().await;
     assert_eventually!(!exists(child));
 }

@@ -230,11 +230,7 @@ async fn a_file_of_any_size_is_refused_at_once() {
     let ran = run(folder.path(), &["policy", "inspect", "x.wasm"]).await;
     assert_eq!(ran.code, Some(1), "{}", ran.stderr);
     assert!(ran.stderr.contains(words), "{}", ran.stderr);
-    let config = format!(
-        "[policies.x]\ncomponent = \"x.wasm\"\n{}",
-        Proxy::to("127.0.0.1:9")
-    );
-    let found = errors(folder.path(), &config).await;
+    let found = errors(folder.path(), &of_file()).await;
     assert!(found[0]["message"].as_str().unwrap().contains(words));
     assert_eq!(found[0]["line"], 2);
 }
@@ -268,6 +264,12 @@ async fn features_that_no_supported_language_needs_are_refused_by_name() {
             "{name}: {message}"
         );
     }
+}
+
+/// A configuration with the component `x.wasm`, for commands: nothing serves it.
+pub(crate) fn of_file() -> String {
+    let proxy = Proxy::to("127.0.0.1:9");
+    format!("[policies.x]\ncomponent = \"x.wasm\"\n{proxy}")
 }
 
 /// A configuration with this component.
