@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use arc_swap::ArcSwap;
+use janua_secrets::Secrets;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 
@@ -14,7 +16,7 @@ use crate::component::{Component, LoadError};
 use crate::deadline::{Caller, Ticker};
 use crate::fingerprint::{process_key, sha256};
 use crate::state::HostState;
-use crate::{convert, wasi};
+use crate::{capabilities, convert, wasi};
 
 /// The maximum WebAssembly stack of a call, in bytes. It is part of the worker thread's
 /// stack, which must be larger.
@@ -47,6 +49,8 @@ struct Shared {
     components: Mutex<HashMap<[u8; 32], Weak<Component>>>,
     /// The key of the MACs that replace sensitive inputs in memo keys.
     mac_key: [u8; 16],
+    /// The secrets of the published configuration.
+    secrets: Arc<ArcSwap<Secrets>>,
 }
 
 impl Runtime {
@@ -59,6 +63,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         wasi::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
         convert::v0_1::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
+        capabilities::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
         let cache = options
             .cache_dir
             .and_then(|dir| CompileCache::open(&dir, &engine));
@@ -71,6 +76,7 @@ impl Runtime {
             ticker,
             components: Mutex::default(),
             mac_key: process_key(),
+            secrets: Arc::default(),
         })))
     }
 
@@ -89,6 +95,20 @@ impl Runtime {
         components.retain(|_, component| component.strong_count() > 0);
         components.insert(hash, Arc::downgrade(&component));
         Ok(component)
+    }
+
+    /// Replaces the secrets that calls of policies use from now on.
+    pub fn set_secrets(&self, secrets: Arc<Secrets>) {
+        self.0.secrets.store(secrets);
+    }
+
+    /// The secrets that calls of policies use.
+    pub fn secrets(&self) -> Arc<Secrets> {
+        self.0.secrets.load_full()
+    }
+
+    pub(crate) fn shared_secrets(&self) -> Arc<ArcSwap<Secrets>> {
+        Arc::clone(&self.0.secrets)
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -13,6 +13,7 @@
 //! | compile and check a component | off the workers | `engine`, `component`, `compile_cache` |
 //! | configure it: declaration, grants | off the workers | `policy`, `declaration`, `permission`, `grants`, `plan` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
+//! | give it the secrets that it declared | each worker | `capabilities` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | take tokens from its rate-limit buckets | shared | `bucket` |
@@ -24,6 +25,7 @@
 mod bindings;
 mod breaker;
 mod bucket;
+mod capabilities;
 mod compile_cache;
 mod component;
 mod configure_error;
@@ -58,6 +60,7 @@ mod worker;
 
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
+pub use capabilities::SecretUse;
 pub use component::{Component, Description, LoadError};
 pub use configure_error::ConfigureError;
 pub use counters::Counts;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use wasmtime::component::ResourceAny;
 
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
+use crate::capabilities::Borrower;
 use crate::component::Component;
 use crate::configure_error::ConfigureError;
 use crate::convert::{self, RawSubscription};
@@ -60,6 +61,8 @@ pub struct PolicySpec {
     pub identity_extra: Vec<u8>,
     /// Its grants, for example `effect:take` or `input:header:authorization`.
     pub grants: Vec<String>,
+    /// The secrets that were made for its configuration alone, and that need no grant.
+    pub own_secrets: Vec<String>,
     /// How a request continues after a failure.
     pub on_error: OnError,
     /// The CPU time that one call may use.
@@ -95,6 +98,7 @@ impl PolicySpec {
             config: "{}".to_owned(),
             identity_extra: Vec::new(),
             grants: Vec::new(),
+            own_secrets: Vec::new(),
             on_error: OnError::Deny,
             deadline: Duration::from_millis(10),
             configure_deadline: Duration::from_secs(1),
@@ -125,7 +129,7 @@ impl PolicySpec {
                 self.memo,
                 self.isolation,
                 &self.breaker,
-                &self.grants,
+                (&self.grants, &self.own_secrets),
             )
         );
         Fingerprint::new()
@@ -148,6 +152,8 @@ pub struct Policy {
     subscription: RawSubscription,
     pub(crate) declaration: Declaration,
     grants: Grants,
+    /// None if it uses no secrets.
+    borrower: Option<Arc<Borrower>>,
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
     pub(crate) failures: FailureLog,
@@ -217,7 +223,7 @@ impl Runtime {
             .map_err(ConfigureError::failed)?;
 
         let declaration = Declaration::new(&subscription)?;
-        let grants = Grants::new(spec.bundled, &spec.grants);
+        let grants = Grants::new(spec.bundled, &spec.grants, &spec.own_secrets);
         let wanted = declaration.permissions(|input| Secrets::default().guard(input, &name));
         if let Some(missing) = MissingGrants::of(&grants, &wanted) {
             return Err(ConfigureError::Grant(missing));
@@ -236,8 +242,17 @@ impl Runtime {
             try_constant(&mut instance, &caller, time, configured, position, &rules)?;
         }
         drop(instance);
+        let declared: Box<[Arc<str>]> = declaration.secret_names().map(Arc::from).collect();
+        let borrower = (!declared.is_empty()).then(|| {
+            Arc::new(Borrower {
+                policy: Arc::clone(&name),
+                declared,
+                secrets: self.shared_secrets(),
+            })
+        });
         Ok(Arc::new(Policy {
             name,
+            borrower,
             identity: spec.identity(),
             subscription,
             declaration,
@@ -264,7 +279,7 @@ fn try_constant(
     position: u32,
     rules: &Rules<'_>,
 ) -> Result<(), ConfigureError> {
-    match instance.ask(caller, time, position, configured, &[]) {
+    match instance.ask(caller, time, position, configured, None, &[]) {
         Ok(answer) if !answer.impure => match convert::v0_1::verdict(answer.verdict, rules) {
             Ok(_) => Ok(()),
             Err(unusable) => {
@@ -334,6 +349,15 @@ impl Policy {
     pub fn permissions(&self, secrets: &Secrets) -> Vec<String> {
         let wanted = self.wanted(secrets);
         wanted.iter().map(ToString::to_string).collect()
+    }
+
+    /// The names of the secrets that it uses.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.declaration.secret_names()
+    }
+
+    pub(crate) fn borrower(&self) -> Option<&Arc<Borrower>> {
+        self.borrower.as_ref()
     }
 
     fn wanted(&self, secrets: &Secrets) -> BTreeSet<Permission> {

@@ -64,7 +64,9 @@ impl WorkerPolicy {
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
             instance.log_as(policy.name());
-            instance.ask(&self.host.caller, deadline, position, configured, inputs)
+            let borrower = policy.borrower();
+            let caller = &self.host.caller;
+            instance.ask(caller, deadline, position, configured, borrower, inputs)
         });
         let percent = policy.spec().breaker.share_percent;
         let ticks = instance.ticks();
@@ -110,7 +112,9 @@ impl WorkerPolicy {
         };
         let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
             .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;
-        let reuse = if answer.impure { Reuse::Never } else { reuse };
+        // A verdict that depends on a secret would outlive it.
+        let depends = answer.impure || !answer.used.is_empty();
+        let reuse = if depends { Reuse::Never } else { reuse };
         Ok((verdict, reuse))
     }
 

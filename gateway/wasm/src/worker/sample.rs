@@ -24,8 +24,10 @@ impl WorkerPolicy {
                 let configured = configure(&policy, &mut instance, caller)?;
                 let deadline = policy.spec().deadline;
                 let position = policy.declaration.position(phase).unwrap_or_default();
-                let answer = inputs
-                    .with(|inputs| instance.ask(caller, deadline, position, configured, inputs))?;
+                let borrower = policy.borrower();
+                let answer = inputs.with(|inputs| {
+                    instance.ask(caller, deadline, position, configured, borrower, inputs)
+                })?;
                 self.compile(phase, plan, answer)
             });
             match fresh {
