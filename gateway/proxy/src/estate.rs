@@ -147,6 +147,7 @@ impl Estate {
         let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
         roots.retain(used);
         drop(roots);
+        self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
         self.published.store(Some(snapshot));
     }
 

@@ -19,6 +19,7 @@ use janua_files::Root;
 use janua_http::EncodedSlash;
 use janua_http::head::Limits;
 use janua_router::Router;
+use janua_secrets::Secrets;
 use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, WorkerHost, WorkerPolicy};
@@ -43,6 +44,7 @@ pub struct Snapshot {
     pub(crate) listeners: Vec<Option<Listener>>,
     pub(crate) sites: Vec<Site>,
     pub(crate) policies: Vec<Arc<Policy>>,
+    pub(crate) secrets: Arc<Secrets>,
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
@@ -59,6 +61,11 @@ impl Snapshot {
     /// The policies that the routes use.
     pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
+    }
+
+    /// The secrets that the policies use.
+    pub fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
     }
 
     /// The upstreams, in the order of their names.
