@@ -101,6 +101,7 @@ mod policies_memo;
 mod policies_order;
 mod policies_rate_limit;
 mod policies_refused;
+mod policies_secrets;
 mod policies_seen;
 mod policies_suspended;
 mod policies_verdicts;

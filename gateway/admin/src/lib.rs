@@ -50,5 +50,5 @@ pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
     AddressStatus, EndpointStatus, Health, ListenerStatus, PolicyState, PolicyStatus, ReloadStatus,
-    Reuse, Status, UpstreamStatus, WatchStatus,
+    Reuse, SecretKeyStatus, SecretStatus, Status, UpstreamStatus, WatchStatus,
 };

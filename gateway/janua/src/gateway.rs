@@ -18,6 +18,7 @@ mod policies;
 mod purge;
 mod reload;
 mod samples;
+mod secrets;
 mod status;
 mod stored;
 mod watch;
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use janua_acme::Engine;
 use janua_admin::{
     CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary,
-    ReloadError, ReloadStatus, ReloadSummary, Status,
+    ReloadError, ReloadStatus, ReloadSummary, SecretStatus, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -113,7 +114,7 @@ pub(crate) fn load(path: &Path) -> Result<Loaded, Diagnostics> {
 ///
 /// # Errors
 /// All errors in it.
-pub(crate) fn check(loaded: &mut Loaded) -> Result<(usize, usize, usize), StartError> {
+pub(crate) fn check(loaded: &mut Loaded) -> Result<Checked, StartError> {
     // The directory of the disk store belongs to the running gateway.
     let options = janua_cache::Options {
         disk: None,
@@ -134,7 +135,24 @@ pub(crate) fn check(loaded: &mut Loaded) -> Result<(usize, usize, usize), StartE
         }
     };
     let (sites, routes) = snapshot.size();
-    Ok((sites, routes, snapshot.policies().len()))
+    Ok(Checked {
+        sites,
+        routes,
+        policies: snapshot.policies().len(),
+        secrets: secrets::statuses(&snapshot),
+    })
+}
+
+/// What a valid configuration consists of.
+pub(crate) struct Checked {
+    /// The number of sites.
+    pub(crate) sites: usize,
+    /// The number of their routes.
+    pub(crate) routes: usize,
+    /// The number of policies that they use.
+    pub(crate) policies: usize,
+    /// The secrets.
+    pub(crate) secrets: Vec<SecretStatus>,
 }
 
 /// How long the DNS may take to answer a check of the configuration.

@@ -54,8 +54,7 @@ impl Secret {
             return Err(SealError::TooLarge);
         }
         let key = derived(secret, scope).ok_or(SealError::WrongKey)?;
-        let mut nonce = [0; NONCE_LEN];
-        aws_lc_rs::rand::fill(&mut nonce).map_err(|_| SealError::Unavailable)?;
+        let nonce = random_nonce().ok_or(SealError::Unavailable)?;
         let mut sealed = plain.to_vec();
         let aad = Aad::from([VERSION]);
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
@@ -89,6 +88,16 @@ impl Secret {
         keys.filter_map(Key::bytes)
             .filter(|bytes| bytes.len() >= MIN_KEY)
     }
+}
+
+/// From the system itself: the generator of aws-lc takes longer to start in each thread than
+/// a call of a policy may last.
+fn random_nonce() -> Option<[u8; NONCE_LEN]> {
+    let mut nonce = [0; NONCE_LEN];
+    let flags = rustix::rand::GetRandomFlags::empty();
+    // As few bytes as these are always delivered at once.
+    let filled = rustix::rand::getrandom(&mut nonce, flags).ok()?;
+    (filled == NONCE_LEN).then_some(nonce)
 }
 
 /// The nonce, and the encrypted value with its tag.

@@ -4,36 +4,42 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use janua_acme::Delegation;
+use janua_admin::SecretStatus;
 use janua_config::Diagnostics;
 use serde_json::json;
 
 use super::table::counted;
-use super::{CommandResult, Output, printable};
+use super::{CommandResult, Output, printable, status};
 use crate::gateway::{self, StartError};
 
 pub(super) fn check(config: &Path) -> CommandResult {
     let mut loaded = gateway::load(config).map_err(|found| refused(config, &found))?;
-    let (sites, routes, policies) = gateway::check(&mut loaded).map_err(|error| match error {
+    let checked = gateway::check(&mut loaded).map_err(|error| match error {
         StartError::Refused(found) => refused(config, &found),
         StartError::Machine(why) => Output::failure(why),
     })?;
-    let size = [(sites, "site"), (routes, "route"), (policies, "policy")]
-        .map(|(n, noun)| counted(n as u64, noun))
-        .join(", ");
+    let counts = [
+        (checked.sites, "site"),
+        (checked.routes, "route"),
+        (checked.policies, "policy"),
+    ];
+    let size = counts.map(|(n, noun)| counted(n as u64, noun)).join(", ");
     let delegations = gateway::delegations(&loaded);
     let warnings = &loaded.warnings;
     Ok(Output {
         person: format!(
-            "{}{} is valid: {size}{}",
+            "{}{} is valid: {size}{}{}",
             warnings.render(io::stdout().is_terminal() && wants_color()),
             config.display(),
+            secrets(&checked.secrets),
             printable(&dns(&delegations))
         ),
         json: json!({
             "valid": true,
-            "sites": sites,
-            "routes": routes,
-            "policies": policies,
+            "sites": checked.sites,
+            "routes": checked.routes,
+            "policies": checked.policies,
+            "secrets": checked.secrets,
             "warnings": warnings,
             "errors": [],
             "dns_records": delegations
@@ -42,6 +48,14 @@ pub(super) fn check(config: &Path) -> CommandResult {
                 .collect::<Vec<_>>(),
         }),
     })
+}
+
+/// The secrets, by name.
+fn secrets(secrets: &[SecretStatus]) -> String {
+    match secrets.is_empty() {
+        true => String::new(),
+        false => format!("\nsecrets:\n{}", status::secrets(secrets).trim_end()),
+    }
 }
 
 /// The records that the DNS needs once for certificates by ACME.

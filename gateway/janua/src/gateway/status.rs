@@ -11,7 +11,7 @@ use janua_config::Component;
 use janua_upstream::{Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, policies, unix_ms};
+use super::{Gateway, State, acme, certificates, policies, secrets, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -46,6 +46,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .iter()
             .flat_map(|snapshot| policies::by_name(snapshot, estate.now_ms()))
             .map(|(policy, status)| policy_status(policy, status, state))
+            .collect(),
+        secrets: snapshot
+            .iter()
+            .flat_map(|snapshot| secrets::statuses(snapshot))
             .collect(),
         certificates: snapshot
             .iter()

@@ -34,11 +34,7 @@ fn spec(name: &str, key: &str) -> PolicySpec {
     publish();
     let mut spec = PolicySpec::new(name, component("secrets"));
     spec.config = format!(r#"{{"key":"{key}"}}"#);
-    spec.grants = vec![
-        "respond".into(),
-        "input:header:x-call".into(),
-        format!("secret:{key}"),
-    ];
+    spec.grants = vec!["respond".into(), format!("secret:{key}")];
     spec
 }
 

@@ -50,6 +50,7 @@ impl Control for Gateway {
             listeners: Vec::new(),
             upstreams: Vec::new(),
             policies: Vec::new(),
+            secrets: Vec::new(),
             certificates: Vec::new(),
             watching: None,
             warnings: Vec::new(),
