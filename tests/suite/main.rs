@@ -106,6 +106,7 @@ mod policies_prepared;
 mod policies_rate_limit;
 mod policies_refused;
 mod policies_repeated;
+mod policies_secrets;
 mod policies_seen;
 mod policies_suspended;
 mod policies_targets;

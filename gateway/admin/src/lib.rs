@@ -52,5 +52,5 @@ pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
     AddressStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
-    ReloadStatus, Reuse, Status, UpstreamStatus, WatchStatus,
+    ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, Status, UpstreamStatus, WatchStatus,
 };

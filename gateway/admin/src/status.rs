@@ -42,6 +42,9 @@ pub struct Status {
     pub policies: Vec<PolicyStatus>,
     /// The memory for the reusable verdicts of all policies.
     pub memos: MemosStatus,
+    /// By name.
+    #[serde(default)]
+    pub secrets: Vec<SecretStatus>,
     /// Those of the sites, each once.
     pub certificates: Vec<CertificateStatus>,
     /// The files whose changes take effect by themselves; none if `watch` is off.
@@ -50,6 +53,31 @@ pub struct Status {
     pub last_reload: Option<ReloadStatus>,
     /// Conditions that need attention, one line each.
     pub warnings: Vec<String>,
+}
+
+/// A secret that policies use. Nothing of its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretStatus {
+    /// Its name in the configuration, or the one that the gateway made for a secret that
+    /// stands in the configuration of a policy.
+    pub name: String,
+    /// `raw`, `users`, `pem` or `jwks`.
+    pub kind: String,
+    /// Its keys, in order.
+    pub keys: Vec<SecretKeyStatus>,
+    /// The number of its users.
+    pub users: u64,
+}
+
+/// A key of a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretKeyStatus {
+    /// Its identifier (`kid`).
+    pub id: Option<String>,
+    /// For example `RSA, 2048 bits`.
+    pub key_type: String,
+    /// The only algorithm that it works with, if its file states one.
+    pub algorithm: Option<String>,
 }
 
 /// A listener.

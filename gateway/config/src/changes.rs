@@ -66,7 +66,7 @@ impl Config {
         changes
     }
 
-    fn tables(&self) -> [(&'static str, Tree); 13] {
+    fn tables(&self) -> [(&'static str, Tree); 14] {
         // Destructured without `..`, so that a new table cannot be forgotten here.
         let Self {
             include,
@@ -78,6 +78,7 @@ impl Config {
             listeners,
             upstreams,
             policies,
+            secrets,
             acme,
             webhooks,
             sites,
@@ -92,6 +93,7 @@ impl Config {
             ("listeners", listeners.to_tree()),
             ("upstreams", upstreams.to_tree()),
             ("policies", policies.to_tree()),
+            ("secrets", secrets.to_tree()),
             ("acme", acme.default.to_tree()),
             ("authorities", acme.named.to_tree()),
             ("webhooks", webhooks.to_tree()),

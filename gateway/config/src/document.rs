@@ -21,6 +21,7 @@ use crate::include::Pattern;
 use crate::listener::{ListenAddress, Listener};
 use crate::log::Log;
 use crate::macros::table;
+use crate::named_secret::NamedSecret;
 use crate::names::{self, Names};
 use crate::policy::Policy;
 use crate::policy_config::PolicyConfig;
@@ -57,6 +58,9 @@ table! {
         /// Components with their configuration, under names that sites and
         /// routes use.
         policies: Names<Policy> = default("{}");
+        /// Keys, passwords and the like that policies use by their names, without
+        /// seeing them.
+        secrets: Names<NamedSecret> = default("{}");
         /// The authority of `certificate = "auto"`, and further ones by name.
         acme: Option<Acme> = optional("no certificates are ordered");
         /// HTTP calls that tell of events of the gateway. Those of a purge are in
@@ -89,6 +93,8 @@ pub struct Config {
     pub upstreams: Names<Upstream>,
     /// Components with their configuration.
     pub policies: Names<Policy>,
+    /// Secrets that policies use by their names.
+    pub secrets: Names<NamedSecret>,
     /// The authorities that certificates are ordered from by ACME.
     pub acme: Acme,
     /// HTTP calls that tell of events, in the order of the files.
@@ -273,6 +279,7 @@ fn merge(
     let mut listeners = BTreeMap::new();
     let mut upstreams = BTreeMap::new();
     let mut policies = BTreeMap::new();
+    let mut secrets = BTreeMap::new();
     let mut acme = Acme::default();
     let mut webhooks = Vec::new();
     let mut sites = Vec::new();
@@ -307,6 +314,7 @@ fn merge(
         listeners.extend(document.listeners);
         upstreams.extend(document.upstreams);
         policies.extend(document.policies);
+        secrets.extend(document.secrets);
         webhooks.extend(document.webhooks);
         sites.extend(document.sites);
     }
@@ -325,6 +333,7 @@ fn merge(
         listeners,
         upstreams,
         policies,
+        secrets,
         acme,
         webhooks,
         sites,

@@ -39,6 +39,8 @@ pub type Names<T> = BTreeMap<String, Named<T>>;
 pub(crate) trait Definition: Decode {
     /// The kind of object that it defines.
     const KIND: Kind;
+    /// A character that its names cannot have.
+    const REFUSED: Option<char> = None;
 
     /// Records the name of a table, and checks it.
     fn define(key: &At<Cow<'_, str>>, decoder: &mut Decoder<'_>) -> Spanned<String> {
@@ -50,6 +52,12 @@ pub(crate) trait Definition: Decode {
             decoder.push(Diagnostic::error(
                 name.span,
                 "a name has 1 to 128 characters, and no control characters",
+            ));
+        }
+        if let Some(refused) = Self::REFUSED.filter(|refused| name.contains(*refused)) {
+            decoder.push(Diagnostic::error(
+                name.span,
+                format!("the name of a {} has no `{refused}`", Self::KIND),
             ));
         }
         name
@@ -87,6 +95,7 @@ pub(crate) enum Kind {
     Upstream,
     Policy,
     Authority,
+    Secret,
 }
 
 impl fmt::Display for Kind {
@@ -96,6 +105,7 @@ impl fmt::Display for Kind {
             Self::Upstream => "upstream",
             Self::Policy => "policy",
             Self::Authority => "authority",
+            Self::Secret => "secret",
         })
     }
 }
@@ -205,8 +215,9 @@ pub(crate) fn check(definitions: &[Reference], references: &[Reference]) -> Vec<
         }
     }
     for (kind, names) in &defined {
-        // A listener is used by every site that does not list its listeners.
-        if *kind == Kind::Listener {
+        // A listener is used by every site that does not list its listeners. Which keys of a
+        // policy's configuration name secrets is known when its component is loaded.
+        if matches!(kind, Kind::Listener | Kind::Secret) {
             continue;
         }
         for name in names.values() {
@@ -231,6 +242,7 @@ fn unknown<'a>(
         Kind::Upstream => "upstreams",
         Kind::Policy => "policies",
         Kind::Authority => "acme",
+        Kind::Secret => "secrets",
     };
     let mut known: Vec<_> = known.collect();
     known.truncate(20);

@@ -23,7 +23,10 @@ table! {
         /// one that ends in `_env` to an environment variable: the component gets
         /// the content under the same key, at any depth. Other tables of header
         /// fields (`listeners.<name>.headers` and the like) do not support such
-        /// references, and refuse such names.
+        /// references, and refuse such names. A key that the component's documentation
+        /// calls a secret takes the name of one of `secrets`, or a source in its place,
+        /// such as `{ file = "key" }` or `{ env = "KEY" }`; the component never gets
+        /// the content.
         config: PolicyConfig = default("{}");
         /// Permissions that the component needs beyond what every component may do.
         /// `janua check` prints the line to add.
@@ -118,6 +121,10 @@ impl Decode for Grant {
             decoder
                 .references
                 .push(Reference::new(Kind::Upstream, name));
+        }
+        if let Some(secret) = text.strip_prefix("secret:") {
+            let name = Spanned::new(secret.to_owned(), decoder.span(node));
+            decoder.references.push(Reference::new(Kind::Secret, name));
         }
         Some(Self(text))
     }

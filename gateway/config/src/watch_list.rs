@@ -40,7 +40,7 @@ pub enum FileKind {
     /// A policy's component.
     Component,
     /// A file that the configuration of a policy, of a webhook or of an authority refers to
-    /// (`…_file`).
+    /// (`…_file`), or a secret.
     Reference,
 }
 
@@ -100,6 +100,14 @@ impl WatchList {
                 self.add(path, FileKind::Component);
             }
             for path in policy.config.referenced_files() {
+                self.add(path, FileKind::Reference);
+            }
+            for path in policy.config.inline_files() {
+                self.add(path, FileKind::Reference);
+            }
+        }
+        for secret in config.secrets.values() {
+            for path in secret.source.files() {
                 self.add(path, FileKind::Reference);
             }
         }

@@ -18,6 +18,7 @@ mod policies;
 mod purge;
 mod reload;
 mod samples;
+mod secrets;
 mod status;
 mod stored;
 mod watch;
@@ -30,7 +31,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use janua_acme::Engine;
 use janua_admin::{
     Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest,
-    PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, Status,
+    PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, SecretStatus, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -141,15 +142,20 @@ pub(crate) fn check(loaded: &mut Loaded) -> Result<Checked, StartError> {
         sites,
         routes,
         policies: policies.collect(),
+        secrets: secrets::statuses(&snapshot),
     })
 }
 
-/// What a valid configuration contains.
+/// What a valid configuration consists of.
 pub(crate) struct Checked {
+    /// The number of sites.
     pub(crate) sites: usize,
+    /// The number of their routes.
     pub(crate) routes: usize,
     /// The names of the policies, and what each declares.
     pub(crate) policies: Vec<(String, Vec<String>)>,
+    /// The secrets.
+    pub(crate) secrets: Vec<SecretStatus>,
 }
 
 /// How long the DNS may take to answer a check of the configuration.

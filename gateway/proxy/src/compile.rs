@@ -67,7 +67,7 @@ pub fn compile(
         .iter()
         .map(|site| compiler.site(site))
         .collect();
-    let (policies, errors) = compiler.provision.finish();
+    let (policies, secrets, errors) = compiler.provision.finish();
     found.extend(errors.iter().cloned());
     let site_tls: Vec<_> = config
         .sites
@@ -105,6 +105,7 @@ pub fn compile(
             .collect(),
         policies,
         prepared: Prepared::default(),
+        secrets: Arc::new(secrets),
         upstreams,
         certificates,
         request_id_header: config.server.request_id_header.as_str().into(),

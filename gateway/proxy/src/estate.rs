@@ -165,6 +165,7 @@ impl Estate {
         drop(roots);
         let policies: HashSet<&str> = snapshot.policies.iter().map(|it| &**it.name()).collect();
         self.buckets.keep_only(|policy| policies.contains(policy));
+        self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
         self.published.store(Some(snapshot));
     }
 

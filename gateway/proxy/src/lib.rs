@@ -96,6 +96,7 @@ mod request_id;
 mod reserve;
 mod responder;
 mod route;
+mod secrets;
 mod server;
 mod session;
 mod snapshot;

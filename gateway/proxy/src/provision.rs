@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
+use janua_secrets::Secrets;
 use janua_wasm::{
-    BreakerOptions, Component, ConfigureError, FileError, GrantName, Isolation, OnError, Policy,
-    PolicySpec, Secrets, ThrottleOptions,
+    BreakerOptions, Component, ConfigureError, FileError, GrantName, Guarded, Isolation, OnError,
+    Policy, PolicySpec, ThrottleOptions,
 };
 
 use crate::estate::Estate;
+use crate::secrets::Reading;
 use crate::snapshot::{Snapshot, Use};
 
 /// The components that come with the gateway.
@@ -32,6 +34,7 @@ pub(crate) struct Provision<'a> {
     /// Policies configured so far, by name and deadline: a route may set its own deadline.
     known: HashMap<(String, Duration), Option<usize>>,
     policies: Vec<Arc<Policy>>,
+    secrets: Reading,
     found: Diagnostics,
 }
 
@@ -44,7 +47,9 @@ impl<'a> Provision<'a> {
     ) -> Self {
         let previous = previous.map_or(&[][..], |previous| &previous.policies);
         let by_identity = |policy: &'a Arc<Policy>| (policy.identity(), policy);
+        let mut found = Diagnostics::new(loaded.sources.clone());
         Self {
+            secrets: Reading::named(&loaded.config, &mut found),
             loaded,
             estate,
             bundled,
@@ -52,7 +57,7 @@ impl<'a> Provision<'a> {
             components: HashMap::new(),
             known: HashMap::new(),
             policies: Vec::new(),
-            found: Diagnostics::new(loaded.sources.clone()),
+            found,
         }
     }
 
@@ -76,9 +81,9 @@ impl<'a> Provision<'a> {
         self.policies.get(place).map(|policy| &**policy)
     }
 
-    /// All policies that routes use, and all errors: also those of policies that no route
-    /// uses, so that `check` reports them too.
-    pub(crate) fn finish(mut self) -> (Vec<Arc<Policy>>, Diagnostics) {
+    /// All policies that routes use, the secrets, and all errors: also those of policies that
+    /// no route uses, so that `check` reports them too.
+    pub(crate) fn finish(mut self) -> (Vec<Arc<Policy>>, Secrets, Diagnostics) {
         let used = self.policies.len();
         let names: HashSet<&str> = self.known.keys().map(|(name, _)| name.as_str()).collect();
         let policies = self.loaded.config.policies.values();
@@ -89,26 +94,43 @@ impl<'a> Provision<'a> {
             self.provide(named, named.deadline.value);
         }
         self.check_grants_together();
+        self.check_use_of_secrets();
         self.policies.truncate(used);
-        (self.policies, self.found)
+        let secrets = self.secrets.finish(&self.estate.runtime.secrets());
+        (self.policies, secrets, self.found)
+    }
+
+    /// Finds secrets that no policy uses.
+    fn check_use_of_secrets(&mut self) {
+        let used = |name: &str| {
+            let mut policies = self.policies.iter();
+            policies.any(|policy| policy.secrets().any(|used| used == name))
+        };
+        let configured = self.loaded.config.secrets.values();
+        let unused: Vec<_> = configured.filter(|named| !used(&named.name)).collect();
+        for named in unused {
+            let message = format!("secret `{}` is not used", named.name.value);
+            self.found
+                .push(Diagnostic::warning(named.name.span, message));
+        }
     }
 
     /// Checks the grants of each policy when the secrets of all of them are known: what one
     /// policy declares to be secret, another must not read without a grant.
     fn check_grants_together(&mut self) {
-        let mut secrets = Secrets::default();
+        let mut guarded = Guarded::default();
         for policy in &self.policies {
-            policy.add_secrets(&mut secrets);
+            policy.add_guarded(&mut guarded);
         }
         for policy in self.policies.clone() {
             let Some(named) = self.loaded.config.policies.get(&**policy.name()) else {
                 continue;
             };
-            if let Some(missing) = policy.missing_grants(&secrets) {
+            if let Some(missing) = policy.missing_grants(&guarded) {
                 self.found
                     .push(refused(named, &ConfigureError::Grant(missing)));
             }
-            self.check_use_of_grants(named, &policy, &secrets);
+            self.check_use_of_grants(named, &policy, &guarded);
         }
     }
 
@@ -133,15 +155,19 @@ impl<'a> Provision<'a> {
     ) -> Option<Arc<Policy>> {
         self.check_grants(named);
         let component = self.component(&named.component);
+        let (config, own_secrets) = match &component {
+            Some(component) => self.take_secrets(named, component)?,
+            None => (named.config.clone(), Vec::new()),
+        };
         let environment = |name: &str| std::env::var(name).ok();
-        let resolved =
-            match config::resolve_references(&named.config, &self.loaded.sources, &environment) {
-                Ok(resolved) => resolved,
-                Err(errors) => {
-                    self.found.extend(errors.iter().cloned());
-                    return None;
-                }
-            };
+        let resolved = match config::resolve_references(&config, &self.loaded.sources, &environment)
+        {
+            Ok(resolved) => resolved,
+            Err(errors) => {
+                self.found.extend(errors.iter().cloned());
+                return None;
+            }
+        };
         let component = component?;
         let spec = PolicySpec {
             bundled: matches!(named.component.value, config::Component::Bundled(_)),
@@ -152,6 +178,7 @@ impl<'a> Provision<'a> {
                 .iter()
                 .map(|grant| grant.as_str().to_owned())
                 .collect(),
+            own_secrets,
             on_error: named.on_error.map(on_error),
             deadline,
             configure_deadline: named.configure_deadline.value,
@@ -175,13 +202,54 @@ impl<'a> Provision<'a> {
             },
             ..PolicySpec::new(named.name.value.clone(), component)
         };
-        if let Some(kept) = self.previous.get(&spec.identity()) {
-            return Some(Arc::clone(kept));
+        let policy = match self.previous.get(&spec.identity()) {
+            Some(kept) => Arc::clone(kept),
+            None => match self.estate.runtime.configure(spec) {
+                Ok(policy) => policy,
+                Err(error) => {
+                    self.found.push(refused(named, &error));
+                    return None;
+                }
+            },
+        };
+        if let Some(unknown) = policy.secrets().find(|name| !self.secrets.has(name)) {
+            let name = &named.name.value;
+            self.found.push(
+                Diagnostic::error(
+                    named.component.span,
+                    format!("policy `{name}` uses the secret `{unknown}`, which does not exist"),
+                )
+                .help(format!("define it: `[secrets.{unknown}]`")),
+            );
+            return None;
         }
-        match self.estate.runtime.configure(spec) {
-            Ok(policy) => Some(policy),
-            Err(error) => {
-                self.found.push(refused(named, &error));
+        Some(policy)
+    }
+
+    /// The configuration of a policy with names in place of the secrets that stand in it, and
+    /// these names. None after an error, which has been recorded.
+    fn take_secrets(
+        &mut self,
+        named: &Named<config::Policy>,
+        component: &Component,
+    ) -> Option<(config::PolicyConfig, Vec<String>)> {
+        let schema = component.description().config_schema.as_deref();
+        let schema = schema.and_then(|schema| serde_json::from_str(schema).ok());
+        let Some(schema) = schema else {
+            return Some((named.config.clone(), Vec::new()));
+        };
+        let known = self.loaded.config.secrets.keys().map(String::as_str);
+        match named.config.secrets(&schema, &named.name, known) {
+            Ok(secrets) => {
+                let mut names = Vec::new();
+                for (name, source, span) in secrets.made {
+                    self.secrets.read(&name, &source, span, &mut self.found);
+                    names.push(name);
+                }
+                Some((secrets.config, names))
+            }
+            Err(faults) => {
+                self.found.extend(faults);
                 None
             }
         }
@@ -213,9 +281,9 @@ impl<'a> Provision<'a> {
         &mut self,
         named: &Named<config::Policy>,
         policy: &Policy,
-        secrets: &Secrets,
+        guarded: &Guarded,
     ) {
-        for unused in policy.unused_grants(secrets) {
+        for unused in policy.unused_grants(guarded) {
             let is_unused = |grant: &&Spanned<config::Grant>| grant.as_str() == unused;
             for grant in named.grants.iter().filter(is_unused) {
                 let message = format!(

@@ -20,6 +20,7 @@ use janua_config::Diagnostic;
 use janua_files::Root;
 use janua_http::head::Limits;
 use janua_router::Router;
+use janua_secrets::Secrets;
 use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerPolicy};
@@ -46,6 +47,7 @@ pub struct Snapshot {
     pub(crate) policies: Vec<Arc<Policy>>,
     /// The instances of policies that are ready for the workers.
     pub(crate) prepared: Prepared,
+    pub(crate) secrets: Arc<Secrets>,
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
@@ -62,6 +64,11 @@ impl Snapshot {
     /// The policies that the routes use.
     pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
+    }
+
+    /// The secrets that the policies use.
+    pub fn secrets(&self) -> &Arc<Secrets> {
+        &self.secrets
     }
 
     /// The upstreams, in the order of their names.

@@ -224,10 +224,12 @@ fn check_version(version: &str) -> Result<(), LoadError> {
 pub(crate) fn check_import(name: &str) -> Result<(), LoadError> {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     match interface.strip_prefix(PACKAGE) {
-        Some("values" | "subscriptions" | "effects" | "verdicts" | "log") => {
+        Some(
+            "values" | "subscriptions" | "effects" | "verdicts" | "log" | "signatures" | "seal",
+        ) => {
             return check_version(version);
         }
-        Some("key-value" | "signatures" | "outbound" | "seal" | "datasets" | "passwords") => {
+        Some("key-value" | "outbound" | "datasets" | "passwords") => {
             check_version(version)?;
             return Err(LoadError::NotSupported(interface.to_owned()));
         }
@@ -346,6 +348,12 @@ mod tests {
         let table = [
             ("janua:policy/log@0.1.0", Ok(())),
             ("janua:policy/verdicts@0.1.3", Ok(())),
+            ("janua:policy/signatures@0.1.0", Ok(())),
+            ("janua:policy/seal@0.1.0", Ok(())),
+            (
+                "janua:policy/passwords@0.1.0",
+                Err(LoadError::NotSupported("janua:policy/passwords".into())),
+            ),
             ("janua:policy/log@0.2.0", Err(newer("0.2.0"))),
             (
                 "janua:policy/key-value@0.1.0",

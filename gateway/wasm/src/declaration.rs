@@ -7,7 +7,7 @@ use crate::configure_error::ConfigureError;
 use crate::convert::{RawPhase, RawSubscription};
 use crate::grants::phases_of;
 use crate::input::{Input, Phase};
-use crate::permission::{FieldPattern, Permission, Readable};
+use crate::permission::{FieldPattern, Permission, Readable, Resource};
 use crate::plan::{May, Plan};
 use crate::rules;
 
@@ -139,6 +139,14 @@ impl Declaration {
     fn inputs(&self) -> impl Iterator<Item = &Input> {
         self.plans()
             .flat_map(|plan| plan.inputs.iter().chain(&plan.references))
+    }
+
+    /// The names of the secrets that it uses.
+    pub(crate) fn secret_names(&self) -> impl Iterator<Item = &str> {
+        self.uses.iter().filter_map(|used| match used {
+            Permission::Use(Resource::Secret, name) => Some(&**name),
+            _ => None,
+        })
     }
 
     /// What it declares to be secret.

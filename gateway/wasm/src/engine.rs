@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use arc_swap::ArcSwap;
+use janua_secrets::Secrets;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 
@@ -21,7 +23,7 @@ use crate::fingerprint::{process_key, sha256};
 use crate::policy::PolicySpec;
 use crate::state::HostState;
 use crate::workshop::Workshop;
-use crate::{convert, wasi};
+use crate::{capabilities, convert, wasi};
 
 /// The maximum WebAssembly stack of a call, in bytes. It is part of the worker thread's
 /// stack, which must be larger.
@@ -78,6 +80,8 @@ struct Shared {
     mac_key: [u8; 16],
     /// The memory for reusable verdicts.
     memos: Arc<Account>,
+    /// The secrets of the published configuration.
+    secrets: Arc<ArcSwap<Secrets>>,
 }
 
 impl Runtime {
@@ -90,6 +94,7 @@ impl Runtime {
         let mut linker = Linker::new(&engine);
         wasi::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
         convert::v0_1::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
+        capabilities::add_to_linker(&mut linker).map_err(RuntimeError::from_wasmtime)?;
         let cache = options
             .cache_dir
             .and_then(|dir| CompileCache::open(&dir, &engine));
@@ -112,6 +117,7 @@ impl Runtime {
             workshop,
             mac_key: process_key(),
             memos: Arc::new(Account::new(options.memos)),
+            secrets: Arc::default(),
         })))
     }
 
@@ -141,6 +147,20 @@ impl Runtime {
     /// What the memos of one more policy on a worker may use.
     pub(crate) fn allowance(&self) -> Allowance {
         Allowance::new(Arc::clone(&self.0.memos))
+    }
+
+    /// Replaces the secrets that calls of policies use from now on.
+    pub fn set_secrets(&self, secrets: Arc<Secrets>) {
+        self.0.secrets.store(secrets);
+    }
+
+    /// The secrets that calls of policies use.
+    pub fn secrets(&self) -> Arc<Secrets> {
+        self.0.secrets.load_full()
+    }
+
+    pub(crate) fn shared_secrets(&self) -> Arc<ArcSwap<Secrets>> {
+        Arc::clone(&self.0.secrets)
     }
 
     pub(crate) fn engine(&self) -> &Engine {

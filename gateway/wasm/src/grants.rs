@@ -4,20 +4,25 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::input::{Input, Phase};
-use crate::permission::{Permission, Readable};
+use crate::permission::{Permission, Readable, Resource};
 
 /// The grants of a policy. Bundled policies need none.
 #[derive(Debug, Clone)]
 pub(crate) struct Grants {
     bundled: bool,
     given: BTreeSet<Permission>,
+    /// Permissions that need no grant.
+    own: BTreeSet<Permission>,
 }
 
 impl Grants {
-    /// Words that stand for no permission are left out; see [`grant_name`].
-    pub(crate) fn new(bundled: bool, given: &[String]) -> Self {
+    /// Words that stand for no permission are left out; see [`grant_name`]. The secrets of
+    /// `own` stand in the policy's own configuration.
+    pub(crate) fn new(bundled: bool, given: &[String], own: &[String]) -> Self {
+        let secret = |name: &String| Permission::Use(Resource::Secret, name.as_str().into());
         Self {
             bundled,
+            own: own.iter().map(secret).collect(),
             given: given
                 .iter()
                 .filter_map(|word| Permission::parse(word))
@@ -27,8 +32,11 @@ impl Grants {
 
     /// Those of the permissions that were not given.
     pub(crate) fn missing(&self, wanted: &BTreeSet<Permission>) -> BTreeSet<Permission> {
-        let is_given =
-            |wanted: &Permission| self.bundled || self.given.iter().any(|it| it.covers(wanted));
+        let is_given = |wanted: &Permission| {
+            self.bundled
+                || self.own.contains(wanted)
+                || self.given.iter().any(|it| it.covers(wanted))
+        };
         wanted.iter().filter(|it| !is_given(it)).cloned().collect()
     }
 
@@ -53,9 +61,9 @@ impl Grants {
 /// The parts of exchanges that some policy of a configuration declares to be secret. Another
 /// policy needs a grant to read one of them.
 #[derive(Debug, Default)]
-pub struct Secrets(BTreeSet<Readable>);
+pub struct Guarded(BTreeSet<Readable>);
 
-impl Secrets {
+impl Guarded {
     pub(crate) fn add(&mut self, secrets: impl Iterator<Item = Readable>) {
         self.0.extend(secrets);
     }
@@ -151,7 +159,7 @@ mod tests {
 
     fn grants(bundled: bool, words: &[&str]) -> Grants {
         let words: Vec<String> = words.iter().map(ToString::to_string).collect();
-        Grants::new(bundled, &words)
+        Grants::new(bundled, &words, &["spy:key".to_owned()])
     }
 
     #[test]
@@ -162,6 +170,7 @@ mod tests {
             ("input:header:accept", GrantName::Known),
             ("edit:header:x-*", GrantName::Known),
             ("respond", GrantName::Known),
+            ("secret:session", GrantName::Known),
             ("effect:verify", GrantName::NotSupported),
             ("key-value", GrantName::NotSupported),
             ("outbound:app", GrantName::NotSupported),
@@ -188,6 +197,15 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_needs_a_grant_unless_it_is_the_policys_own() {
+        let wanted = permissions(&["secret:session", "secret:spy:key", "secret:spy:other"]);
+        assert_eq!(
+            grants(false, &["secret:session"]).missing(&wanted),
+            permissions(&["secret:spy:other"])
+        );
+    }
+
+    #[test]
     fn a_grant_that_nothing_needs_is_unused() {
         let given = grants(false, &["edit:header:x-*", "input:query", "effect:take"]);
         let wanted = permissions(&["edit:header:x-user", "input:query-parameter:a"]);
@@ -202,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_one_policy_calls_secret_is_guarded_from_the_others() {
-        let mut secrets = Secrets::default();
+        let mut secrets = Guarded::default();
         let key = Input::Header("x-api-key".into());
         let in_base64 = Input::HeaderBase64("x-api-key".into());
         assert!(!secrets.guard(&key, "spy"));

@@ -9,6 +9,7 @@ use wasmtime::component::ResourceAny;
 
 use crate::bindings::v0_1;
 use crate::bindings::v0_1::janua::policy::verdicts::Verdict as RawVerdict;
+use crate::capabilities::{Borrower, SecretUse};
 use crate::component::Description;
 use crate::convert::{self, RawSubscription};
 use crate::deadline::{self, Caller, OutOfTime};
@@ -38,6 +39,8 @@ pub(crate) struct Answer {
     pub(crate) verdict: RawVerdict,
     /// Whether the call read a clock or random numbers.
     pub(crate) impure: bool,
+    /// The secrets that the call used.
+    pub(crate) used: Vec<SecretUse>,
 }
 
 impl Instance {
@@ -117,24 +120,30 @@ impl Instance {
         })
     }
 
-    /// Calls the policy for a verdict in the phase at this position of its subscription.
+    /// Calls the policy for a verdict in the phase at this position of its subscription. The
+    /// call may use the secrets of this borrower.
     pub(crate) fn ask(
         &mut self,
         caller: &Caller,
         deadline: Duration,
         phase: u32,
         configured: ResourceAny,
+        borrower: Option<&Arc<Borrower>>,
         inputs: &[Option<&str>],
     ) -> Result<Answer, PolicyFailure> {
         let policy = self.exports.janua_policy_policies().policy();
         // Clears what `configure` has read.
         self.store.data().take_impure();
+        self.store.data_mut().borrowed.begin(borrower);
         let answer = timed(&mut self.store, caller, deadline, |store| {
             policy.call_decide(store, configured, phase, inputs)
-        })?;
+        });
+        let used = self.store.data_mut().borrowed.end();
+        let answer = answer?;
         Ok(Answer {
             verdict: answer.map_err(returned)?,
             impure: self.store.data().take_impure(),
+            used,
         })
     }
 

@@ -16,6 +16,7 @@
 //! | make the instances of all workers | before a configuration is published | `prepare`, `building`, `configured` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | make spare instances, compare samples | one thread beside the workers | `workshop`, `family`, `sample` |
+//! | give it the secrets that it declared | each worker | `capabilities` |
 //! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `throttle`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | bound the memory of all verdicts that are kept | shared | `allowance` |
@@ -33,6 +34,7 @@ mod bindings;
 mod breaker;
 mod bucket;
 mod building;
+mod capabilities;
 mod client;
 mod compile_cache;
 mod compiler;
@@ -82,6 +84,7 @@ pub use allowance::MemosStatus;
 pub use apart::{Apart, CompileLimits, Confinement, compile_component};
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
+pub use capabilities::SecretUse;
 pub use client::ClientKey;
 pub use compiler::Compiler;
 pub use component::{Component, Description, LoadError};
@@ -90,7 +93,7 @@ pub use configure_error::ConfigureError;
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
-pub use grants::{GrantName, MissingGrants, Secrets, grant_name};
+pub use grants::{GrantName, MissingGrants, Guarded, grant_name};
 pub use host::WorkerHost;
 pub use input::{Facts, Input, Lookup, Now, Phase, PrefixLengths, Single};
 pub use input_buffer::BadInput;

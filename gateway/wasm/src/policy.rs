@@ -8,6 +8,7 @@ use std::time::Duration;
 use wasmtime::component::ResourceAny;
 
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
+use crate::capabilities::Borrower;
 use crate::component::Component;
 use crate::configure_error::ConfigureError;
 use crate::convert::{self, RawSubscription, Reuse};
@@ -19,7 +20,7 @@ use crate::failure::{FailureKind, PolicyFailure};
 use crate::failure_log::{self, FailureLog};
 use crate::family::Family;
 use crate::fingerprint::Fingerprint;
-use crate::grants::{Grants, MissingGrants, Secrets};
+use crate::grants::{Grants, MissingGrants, Guarded};
 use crate::input::Phase;
 use crate::instance::{Answer, Instance};
 use crate::permission::{FieldPattern, Permission};
@@ -62,6 +63,8 @@ pub struct PolicySpec {
     pub identity_extra: Vec<u8>,
     /// Its grants, for example `effect:take` or `input:header:authorization`.
     pub grants: Vec<String>,
+    /// The secrets that were made for its configuration alone, and that need no grant.
+    pub own_secrets: Vec<String>,
     /// How a request continues after a failure. None: it is refused in the phase `request`,
     /// and in the phases in which the policy [may respond](Policy::may_respond).
     pub on_error: Option<OnError>,
@@ -100,6 +103,7 @@ impl PolicySpec {
             config: "{}".to_owned(),
             identity_extra: Vec::new(),
             grants: Vec::new(),
+            own_secrets: Vec::new(),
             on_error: None,
             deadline: Duration::from_millis(10),
             configure_deadline: Duration::from_secs(1),
@@ -131,7 +135,7 @@ impl PolicySpec {
                 self.memo,
                 self.isolation,
                 (&self.throttle, &self.breaker),
-                &self.grants,
+                (&self.grants, &self.own_secrets),
             )
         );
         Fingerprint::new()
@@ -167,6 +171,8 @@ pub struct Policy {
     pub(crate) declaration: Declaration,
     family: Arc<Family>,
     grants: Grants,
+    /// None if it uses no secrets.
+    borrower: Option<Arc<Borrower>>,
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
     /// The counters of the workshop.
@@ -242,8 +248,8 @@ impl Runtime {
             .map_err(|failure| ConfigureError::failed(instance.explain(failure)))?;
 
         let declaration = Declaration::new(&subscription)?;
-        let grants = Grants::new(spec.bundled, &spec.grants);
-        let wanted = declaration.permissions(|input| Secrets::default().guard(input, &name));
+        let grants = Grants::new(spec.bundled, &spec.grants, &spec.own_secrets);
+        let wanted = declaration.permissions(|input| Guarded::default().guard(input, &name));
         if let Some(missing) = MissingGrants::of(&grants, &wanted) {
             return Err(ConfigureError::Grant(missing));
         }
@@ -261,10 +267,19 @@ impl Runtime {
             try_constant(&mut instance, &caller, time, configured, position, &rules)?;
         }
         drop(instance);
+        let declared: Box<[Arc<str>]> = declaration.secret_names().map(Arc::from).collect();
+        let borrower = (!declared.is_empty()).then(|| {
+            Arc::new(Borrower {
+                policy: Arc::clone(&name),
+                declared,
+                secrets: self.shared_secrets(),
+            })
+        });
         let counters = AllCounters::default();
         let policy = Arc::new(Policy {
             id: PolicyId::next(),
             name,
+            borrower,
             identity: spec.identity(),
             subscription,
             declaration,
@@ -297,7 +312,7 @@ fn try_constant(
     position: u32,
     rules: &Rules<'_>,
 ) -> Result<(), ConfigureError> {
-    match instance.ask(caller, time, position, configured, &[]) {
+    match instance.ask(caller, time, position, configured, None, &[]) {
         Ok(answer) if !answer.impure => match convert::v0_1::verdict(answer.verdict, rules) {
             Ok(_) => Ok(()),
             Err(unusable) => {
@@ -365,31 +380,40 @@ impl Policy {
     }
 
     /// Adds what this policy declares to be secret.
-    pub fn add_secrets(&self, secrets: &mut Secrets) {
-        secrets.add(self.declaration.secrets());
+    pub fn add_guarded(&self, guarded: &mut Guarded) {
+        guarded.add(self.declaration.secrets());
     }
 
     /// What it still lacks if these are the secrets of all policies.
-    pub fn missing_grants(&self, secrets: &Secrets) -> Option<MissingGrants> {
-        MissingGrants::of(&self.grants, &self.wanted(secrets))
+    pub fn missing_grants(&self, guarded: &Guarded) -> Option<MissingGrants> {
+        MissingGrants::of(&self.grants, &self.wanted(guarded))
     }
 
     /// Its grants that it has no use for.
-    pub fn unused_grants(&self, secrets: &Secrets) -> Vec<String> {
-        self.grants.unused(&self.wanted(secrets))
+    pub fn unused_grants(&self, guarded: &Guarded) -> Vec<String> {
+        self.grants.unused(&self.wanted(guarded))
     }
 
     /// What it declares that it may know and do, for the operator: in the words of the
     /// grants, and the fields that it owns.
     pub fn declares(&self) -> Vec<String> {
-        let wanted = self.wanted(&Secrets::default());
+        let wanted = self.wanted(&Guarded::default());
         let owned = self.declaration.owns.iter();
         let owns = owned.map(|field| format!("owns {field}"));
         wanted.iter().map(ToString::to_string).chain(owns).collect()
     }
 
-    fn wanted(&self, secrets: &Secrets) -> BTreeSet<Permission> {
-        let is_guarded = |input: &_| secrets.guard(input, &self.name);
+    /// The names of the secrets that it uses.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.declaration.secret_names()
+    }
+
+    pub(crate) fn borrower(&self) -> Option<&Arc<Borrower>> {
+        self.borrower.as_ref()
+    }
+
+    fn wanted(&self, guarded: &Guarded) -> BTreeSet<Permission> {
+        let is_guarded = |input: &_| guarded.guard(input, &self.name);
         self.declaration.permissions(is_guarded)
     }
 

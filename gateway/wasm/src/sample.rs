@@ -115,9 +115,10 @@ impl Sample {
         let deadline = policy.spec().deadline;
         let instance = &mut spare.instance;
         instance.log_as(policy.name());
-        let answer = self
-            .inputs
-            .with(|inputs| instance.ask(caller, deadline, position, configured, inputs))?;
+        let borrower = policy.borrower();
+        let answer = self.inputs.with(|inputs| {
+            instance.ask(caller, deadline, position, configured, borrower, inputs)
+        })?;
         let (verdict, _) = policy.checked(self.phase, plan, answer)?;
         Ok(verdict)
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::capabilities::Borrowed;
 use crate::deadline::Budget;
 use crate::limits::MemoryLimit;
 use crate::log::LineLog;
@@ -19,6 +20,8 @@ pub(crate) struct HostState {
     pub(crate) budget: Budget,
     pub(crate) log: LineLog,
     pub(crate) table: ResourceTable,
+    /// The secrets of the call under way.
+    pub(crate) borrowed: Borrowed,
     wasi: WasiCtx,
     /// Whether the call has read a clock or random numbers.
     impure: Arc<AtomicBool>,
@@ -36,6 +39,7 @@ impl HostState {
             wasi: wasi::restricted(&impure),
             log,
             table,
+            borrowed: Borrowed::default(),
             impure,
         }
     }

@@ -33,6 +33,8 @@ mod deciding;
 mod loading;
 #[path = "host/misbehaving.rs"]
 mod misbehaving;
+#[path = "host/secrets.rs"]
+mod secrets;
 #[path = "host/time.rs"]
 mod time;
 

@@ -636,6 +636,7 @@ fn status() -> Status {
             memo_bytes: 4096,
             memo_entries: 10,
         }],
+        secrets: vec![],
         certificates: vec![CertificateStatus {
             names: vec!["a.example".to_owned()],
             subject: "CN=a.example".to_owned(),

@@ -18,6 +18,7 @@ use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
 use crate::min_rate::Rate;
+use crate::named_secret::{CredentialName, SecretSource};
 use crate::names::{AuthorityName, ListenerName, PolicyName, UpstreamName};
 use crate::network::Network;
 use crate::path::PathPattern;
@@ -67,6 +68,7 @@ shown! {
     UpstreamName: |name| name;
     PolicyName: |name| name;
     AuthorityName: |name| name;
+    CredentialName: |name| name.as_str();
     Directory: |directory| directory;
     Resolver: |resolver| resolver.0;
     AccessPath: |path| access_path(path);
@@ -186,6 +188,28 @@ impl ToFields for EabKey {
             Self::File(path) => vec![("key_file".to_owned(), path.to_tree())],
             Self::Env(name) => vec![("key_env".to_owned(), name.to_tree())],
         }
+    }
+}
+
+/// Where a secret comes from may be shown; it was never read.
+impl ToFields for SecretSource {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        let (name, tree) = match self {
+            Self::File(paths) => ("file", paths.to_tree()),
+            Self::Env(names) => ("env", names.to_tree()),
+            Self::Credential(names) => ("credential", names.to_tree()),
+            Self::Htpasswd(path) => ("htpasswd_file", path.to_tree()),
+            Self::Pem(paths) => ("pem_file", paths.to_tree()),
+            Self::Jwks(paths) => ("jwks_file", paths.to_tree()),
+            Self::JwksUrl { url, upstream, ca } => {
+                return vec![
+                    ("jwks_url".to_owned(), url.to_tree()),
+                    ("upstream".to_owned(), upstream.to_tree()),
+                    ("ca".to_owned(), ca.to_tree()),
+                ];
+            }
+        };
+        vec![(name.to_owned(), tree)]
     }
 }
 

@@ -430,7 +430,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 45] = [
+const EDITS: [(&str, &str, &str); 52] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -513,6 +513,17 @@ const EDITS: [(&str, &str, &str); 45] = [
         "http://127.0.0.1:5555/allowed",
         "http://127.0.0.1:5556/",
     ),
+    ("secrets.<name>.file", "session-old.key", "older.key"),
+    ("secrets.<name>.env", "HOOK_SECRET", "OTHER_SECRET"),
+    ("secrets.<name>.credential", "api.token", "other.token"),
+    ("secrets.<name>.htpasswd_file", "staff.htpasswd", "other"),
+    ("secrets.<name>.pem_file", "partner.pem", "other.pem"),
+    ("secrets.<name>.jwks_file", "own.json", "other.json"),
+    (
+        "secrets.<name>.jwks_url",
+        "https://login.example.net/keys",
+        "https://x.example/",
+    ),
     ("webhooks[].on", "", ""),
     (
         "webhooks[].url",
@@ -541,6 +552,7 @@ fn no_field_goes_unreported() {
             "listeners",
             "upstreams",
             "policies",
+            "secrets",
             "sites",
             "cache.webhooks",
             "acme",

@@ -7,7 +7,8 @@ use janua_config::{
     AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
     Config, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding, EndpointAddress,
     EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation, KeyType, Level,
-    ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, Sources,
+    ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, SecretSource,
+    Sources,
     Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody,
     WebhookTemplate, parse,
 };
@@ -611,6 +612,35 @@ fn cache() {
     assert_eq!(
         filled,
         json!({ "u": ["urls"], "p": ["prefixes"], "h": ["hosts"], "t": ["{urls}"], "all": false })
+    );
+}
+
+#[test]
+fn secrets() {
+    let secrets = full().secrets;
+    let files = |name: &str| -> Vec<_> {
+        let files = secrets[name].source.files();
+        files
+            .map(|path| path.to_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(files("session"), ["etc/session.key", "etc/session-old.key"]);
+    assert_eq!(files("staff"), ["etc/staff.htpasswd"]);
+    assert_eq!(files("partner"), ["etc/partner.pem"]);
+    assert_eq!(files("own"), ["etc/own.json"]);
+    let source = |name: &str| secrets[name].source.clone();
+    assert!(matches!(source("hook"), SecretSource::Env(names) if *names[0] == "HOOK_SECRET"));
+    assert!(
+        matches!(source("api"), SecretSource::Credential(names) if names[0].as_str() == "api.token")
+    );
+    let SecretSource::JwksUrl { url, upstream, ca } = source("issuer") else {
+        panic!("{:?}", source("issuer"));
+    };
+    assert_eq!(*url, "https://login.example.com/keys");
+    assert_eq!(upstream.unwrap().as_str(), "called");
+    assert_eq!(ca, None);
+    assert!(
+        matches!(source("other-issuer"), SecretSource::JwksUrl { ca: Some(ca), .. } if *ca == Path::new("etc/login.pem"))
     );
 }
 

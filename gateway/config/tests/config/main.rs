@@ -12,6 +12,7 @@ mod changes;
 mod diagnostics;
 mod full;
 mod includes;
+mod policy_secrets;
 mod reference;
 mod secrets;
 mod watched;

@@ -42,6 +42,17 @@ tls = { ca = "up/ca.pem", certificate = { cert = "up/own.crt", key = "up/own.key
 [policies.bundled]
 component = "headers"
 config.request.set = { x-a_file = "value.txt", x-b_env = "VARIABLE", x-c = "x_file" }
+config.keys = [{ file = "in-place.key" }, { jwks_file = ["a.json", "b.json"] }]
+config.other = { file = "no.key", more = 1 }
+
+[secrets.key]
+file = ["new.key", "old.key"]
+
+[secrets.users]
+htpasswd_file = "users"
+
+[secrets.variable]
+env = "KEY"
 
 [policies.mine]
 component = "mine.wasm"
@@ -118,10 +129,16 @@ fn every_file_that_shapes_what_runs() {
         (
             FileKind::Reference,
             &[
+                "etc/a.json",
                 "etc/acme/dns.token",
                 "etc/acme/eab.key",
+                "etc/b.json",
                 "etc/hook.token",
+                "etc/in-place.key",
+                "etc/new.key",
+                "etc/old.key",
                 "etc/token",
+                "etc/users",
                 "etc/value.txt",
             ],
         ),

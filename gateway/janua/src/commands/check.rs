@@ -4,11 +4,12 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use janua_acme::Delegation;
+use janua_admin::SecretStatus;
 use janua_config::Diagnostics;
 use serde_json::json;
 
 use super::table::{counted, wrapped};
-use super::{CommandResult, Output, printable};
+use super::{CommandResult, Output, printable, status};
 use crate::gateway::{self, Checked, StartError};
 
 pub(super) fn check(config: &Path) -> CommandResult {
@@ -28,10 +29,11 @@ pub(super) fn check(config: &Path) -> CommandResult {
     let warnings = &loaded.warnings;
     Ok(Output {
         person: format!(
-            "{}{} is valid: {size}{}{}",
+            "{}{} is valid: {size}{}{}{}",
             warnings.render(io::stdout().is_terminal() && wants_color()),
             config.display(),
             printable(&declared(&checked)),
+            secrets(&checked.secrets),
             printable(&dns(&delegations))
         ),
         json: json!({
@@ -44,6 +46,7 @@ pub(super) fn check(config: &Path) -> CommandResult {
                 .iter()
                 .map(|(name, what)| (name.clone(), json!(what)))
                 .collect::<serde_json::Map<_, _>>(),
+            "secrets": checked.secrets,
             "warnings": warnings,
             "errors": [],
             "dns_records": delegations
@@ -68,6 +71,14 @@ fn declared(checked: &Checked) -> String {
     });
     let lines: String = lines.collect();
     format!("\nwhat the policies declare:\n{}", lines.trim_end())
+}
+
+/// The secrets, by name.
+fn secrets(secrets: &[SecretStatus]) -> String {
+    match secrets.is_empty() {
+        true => String::new(),
+        false => format!("\nsecrets:\n{}", status::secrets(secrets).trim_end()),
+    }
 }
 
 /// The records that the DNS needs once for certificates by ACME.

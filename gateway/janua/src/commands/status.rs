@@ -1,7 +1,8 @@
 //! `janua status`.
 
 use janua_admin::{
-    EndpointStatus, Health, PolicyState, PolicyStatus, ReloadStatus, Reuse, Status, UpstreamStatus,
+    EndpointStatus, Health, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretStatus, Status,
+    UpstreamStatus,
 };
 
 use super::table::{Table, counted, duration, number, size};
@@ -26,6 +27,9 @@ fn person(status: &Status) -> String {
     });
     section(&mut page, "policies", status.policies.len(), || {
         policies(status)
+    });
+    section(&mut page, "secrets", status.secrets.len(), || {
+        secrets(&status.secrets)
     });
     section(&mut page, "certificates", status.certificates.len(), || {
         certs::table(&status.certificates)
@@ -185,6 +189,35 @@ fn policies(status: &Status) -> String {
     let memos = status.memos;
     let (bytes, budget) = (size(memos.bytes), size(memos.budget));
     table.render() + &format!("  memory for memos: {bytes} of {budget}\n")
+}
+
+/// A row for each key of a secret, and one for each secret without keys.
+pub(super) fn secrets(secrets: &[SecretStatus]) -> String {
+    let mut table = Table::new(["name", "kind", "key", "type", "algorithm"]);
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    for secret in secrets {
+        for key in &secret.keys {
+            table.row([
+                secret.name.clone(),
+                secret.kind.clone(),
+                or_none(&key.id),
+                key.key_type.clone(),
+                or_none(&key.algorithm),
+            ]);
+        }
+        if secret.keys.is_empty() {
+            let users = counted(secret.users, "user");
+            let none = || "-".to_owned();
+            table.row([
+                secret.name.clone(),
+                secret.kind.clone(),
+                none(),
+                users,
+                none(),
+            ]);
+        }
+    }
+    table.render()
 }
 
 fn reused(policy: &PolicyStatus) -> String {

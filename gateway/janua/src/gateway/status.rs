@@ -11,7 +11,7 @@ use janua_config::Component;
 use janua_upstream::{Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, policies, unix_ms};
+use super::{Gateway, State, acme, certificates, policies, secrets, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -51,6 +51,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             bytes: estate.runtime.memos().bytes,
             budget: estate.runtime.memos().budget,
         },
+        secrets: snapshot
+            .iter()
+            .flat_map(|snapshot| secrets::statuses(snapshot))
+            .collect(),
         certificates: snapshot
             .iter()
             .flat_map(|snapshot| certificates::statuses(snapshot, &state.last_errors))

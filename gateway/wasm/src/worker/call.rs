@@ -103,7 +103,9 @@ impl WorkerPolicy {
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
             instance.log_as(policy.name());
-            instance.ask(&self.host.caller, deadline, position, place.handle, inputs)
+            let borrower = policy.borrower();
+            let caller = &self.host.caller;
+            instance.ask(caller, deadline, position, place.handle, borrower, inputs)
         });
         self.cost = stopwatch.stop(instance.since_first_tick());
         // The next call takes a spare.

@@ -55,6 +55,7 @@ impl Control for Gateway {
                 bytes: 0,
                 budget: 0,
             },
+            secrets: Vec::new(),
             certificates: Vec::new(),
             watching: None,
             warnings: Vec::new(),

@@ -1,7 +1,7 @@
 use janua_admin::{
     AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, Health, ListenerStatus,
-    MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, Status, UpstreamStatus,
-    WatchStatus,
+    MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus,
+    Status, UpstreamStatus, WatchStatus,
 };
 
 use super::person;
@@ -85,6 +85,23 @@ fn running() -> Status {
             bytes: 40_960,
             budget: 256 << 20,
         },
+        secrets: vec![SecretStatus {
+            name: "issuer".to_owned(),
+            kind: "jwks".to_owned(),
+            keys: vec![
+                SecretKeyStatus {
+                    id: Some("2026-01".to_owned()),
+                    key_type: "P-256".to_owned(),
+                    algorithm: Some("ES256".to_owned()),
+                },
+                SecretKeyStatus {
+                    id: None,
+                    key_type: "RSA, 2048 bits".to_owned(),
+                    algorithm: None,
+                },
+            ],
+            users: 0,
+        }],
         certificates: vec![CertificateStatus {
             names: vec!["a.example".to_owned()],
             subject: "CN=a.example".to_owned(),
@@ -138,6 +155,11 @@ policies
   security  headers    0123456789ab  ok         1    99 %         0        0  20 KiB
   fresh     headers    0123456789ab  ok         0       -         0        0  20 KiB
   memory for memos: 40 KiB of 256 MiB
+
+secrets
+  NAME    KIND  KEY      TYPE            ALGORITHM
+  issuer  jwks  2026-01  P-256           ES256
+  issuer  jwks  -        RSA, 2048 bits  -
 
 certificates
   NAMES      USED BY  KEY          ISSUER  SOURCE  VALID UNTIL           DAYS LEFT

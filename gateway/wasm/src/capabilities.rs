@@ -1,0 +1,18 @@
+//! What a component may call, beyond the log: one file for each interface of the contract.
+//! A component that imports none of them pays for none.
+
+mod seal;
+mod secrets;
+mod signatures;
+
+use wasmtime::component::Linker;
+
+pub use self::secrets::SecretUse;
+pub(crate) use self::secrets::{Borrowed, Borrower};
+use crate::state::HostState;
+
+/// Links the interfaces of the contract's capabilities.
+pub(crate) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    signatures::add_to_linker(linker)?;
+    seal::add_to_linker(linker)
+}

@@ -1,0 +1,72 @@
+//! Which secrets a call may use, and which it has used.
+//!
+//! Policies share instances, so the instance does not know for which one it is called. Each
+//! call therefore brings its [`Borrower`] along, and outside of calls there is none.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use janua_secrets::{Secret, Secrets};
+
+use crate::state::HostState;
+
+/// A policy, as the secrets see it.
+#[derive(Debug)]
+pub(crate) struct Borrower {
+    /// Its configured name.
+    pub(crate) policy: Arc<str>,
+    /// The secrets that it has declared and that it was granted.
+    pub(crate) declared: Box<[Arc<str>]>,
+    /// The secrets of the published configuration.
+    pub(crate) secrets: Arc<ArcSwap<Secrets>>,
+}
+
+/// A secret that a call has used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its generation at that time; 0 if there was no secret with this name.
+    pub generation: u64,
+}
+
+/// The secrets of the call under way.
+#[derive(Debug, Default)]
+pub(crate) struct Borrowed {
+    borrower: Option<Arc<Borrower>>,
+    used: Vec<SecretUse>,
+}
+
+impl Borrowed {
+    /// Begins a call for a policy.
+    pub(crate) fn begin(&mut self, borrower: Option<&Arc<Borrower>>) {
+        self.borrower = borrower.map(Arc::clone);
+        self.used.clear();
+    }
+
+    /// Ends a call. The secrets that it has used, each generation once.
+    pub(crate) fn end(&mut self) -> Vec<SecretUse> {
+        self.borrower = None;
+        std::mem::take(&mut self.used)
+    }
+}
+
+impl HostState {
+    /// The secret with this name and the policy that is being called, if it has declared the
+    /// secret. That counts as a use, also if there is no such secret: the verdict may depend
+    /// on that.
+    pub(super) fn secret(&mut self, name: &str) -> Option<(Arc<Secret>, Arc<str>)> {
+        let borrowed = &mut self.borrowed;
+        let borrower = borrowed.borrower.as_ref()?;
+        let name = borrower.declared.iter().find(|known| &***known == name)?;
+        let secret = borrower.secrets.load().get(name).cloned();
+        let used = SecretUse {
+            name: Arc::clone(name),
+            generation: secret.as_ref().map_or(0, |secret| secret.generation()),
+        };
+        if !borrowed.used.contains(&used) {
+            borrowed.used.push(used);
+        }
+        Some((secret?, Arc::clone(&borrower.policy)))
+    }
+}
