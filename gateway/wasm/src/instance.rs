@@ -9,7 +9,7 @@ use wasmtime::component::ResourceAny;
 
 use crate::bindings::v0_1;
 use crate::bindings::v0_1::janua::policy::verdicts::Verdict as RawVerdict;
-use crate::capabilities::{Borrower, SecretUse};
+use crate::capabilities::{Borrower, Used};
 use crate::component::Description;
 use crate::convert::{self, RawSubscription};
 use crate::deadline::{self, Caller, OutOfTime};
@@ -39,8 +39,8 @@ pub(crate) struct Answer {
     pub(crate) verdict: RawVerdict,
     /// Whether the call read a clock or random numbers.
     pub(crate) impure: bool,
-    /// The secrets that the call used.
-    pub(crate) used: Vec<SecretUse>,
+    /// The resources that the call used.
+    pub(crate) used: Vec<Used>,
 }
 
 impl Instance {

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use super::WorkerPolicy;
 use crate::client::ClientKey;
 use crate::configured::Configured;
-use crate::convert::Reuse;
 use crate::cost::{self, Stopwatch};
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::{Place, Slot};
 use crate::input::{Now, Phase};
 use crate::input_buffer::InputBuffer;
 use crate::plan::Plan;
+use crate::policy::Checked;
 use crate::throttle::Shed;
-use crate::verdict::Verdict;
 
 impl WorkerPolicy {
     /// Calls the policy for a verdict, unless the breaker is open or CPU time is short.
@@ -25,7 +24,7 @@ impl WorkerPolicy {
         inputs: &InputBuffer,
         client: ClientKey,
         now: Now,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+    ) -> Result<Checked, PolicyFailure> {
         let policy = Arc::clone(&self.policy);
         let now_ms = now.monotonic_ms;
         if let Err(kind) = self.admit(client, now_ms) {
@@ -89,7 +88,7 @@ impl WorkerPolicy {
         phase: Phase,
         plan: &Plan,
         inputs: &InputBuffer,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+    ) -> Result<Checked, PolicyFailure> {
         let place = self.configured()?;
         self.counters.calls.add_one();
         let policy = &self.policy;
