@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use super::WorkerPolicy;
+use crate::budget;
 use crate::client::ClientKey;
 use crate::configured::Configured;
-use crate::cost::{self, Stopwatch};
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::{Place, Slot};
 use crate::input::{Now, Phase};
@@ -73,7 +73,7 @@ impl WorkerPolicy {
         if self.is_configured() {
             return Ok(());
         }
-        let (result, cost) = cost::exactly(|| self.configured().map(|_| ()));
+        let (result, cost) = budget::exactly(|| self.configured().map(|_| ()));
         let debtor = self.debtor.take();
         self.throttle.pay_instance(debtor, cost, now_ms);
         result
@@ -98,7 +98,6 @@ impl WorkerPolicy {
             return Err(PolicyFailure::without_detail(FailureKind::Trap));
         };
         let instance = &mut configured.instance;
-        let stopwatch = Stopwatch::start();
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
             instance.log_as(policy.name());
@@ -106,7 +105,7 @@ impl WorkerPolicy {
             let caller = &self.host.caller;
             instance.ask(caller, deadline, position, place.handle, borrower, inputs)
         });
-        self.cost = stopwatch.stop(instance.since_first_tick());
+        self.cost = instance.spent();
         // The next call takes a spare.
         match answer {
             Ok(answer) => {
