@@ -106,7 +106,8 @@ enum Action {
         janua: Vec<PathBuf>,
         /// Names of scenarios, separated by commas; default all: plain-1k, plain-1m,
         /// upload-128k, hit-1k, file-1m, policies-5, tls-1k, tls-new, tls-resumed, h2-1k,
-        /// grpc-unary, tunnel.
+        /// grpc-unary, tunnel. Without policies-5: policies are compiled in a process of their
+        /// own, which valgrind cannot start.
         #[arg(long, value_delimiter = ',')]
         case: Vec<String>,
         /// Directory for configurations and counts.
