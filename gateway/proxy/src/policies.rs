@@ -6,6 +6,7 @@ mod effects;
 mod execute;
 mod failures;
 mod finished;
+pub mod rehearsal;
 
 use std::rc::Rc;
 
