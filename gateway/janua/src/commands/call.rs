@@ -8,7 +8,7 @@ mod verdict;
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -59,6 +59,9 @@ fn called(call: &Call, capture: &Capture) -> CommandResult {
     let host = WorkerHost::new(&ready.runtime);
     let mut worker = WorkerPolicy::new(Arc::clone(policy), host);
     let mut report = Report::new(policy, ready.assumed, &configuring);
+    if call.gateway.is_none() {
+        report.lacks = policy.secrets().map(str::to_owned).collect();
+    }
     let mut secrets = Secrets::default();
     for phase in Phase::ALL {
         let is_named = call.phase.iter().any(|name| name == phase.name());
@@ -167,7 +170,7 @@ fn circumstances(call: &Call) -> Circumstances {
 
 /// Reads a message from a file or from the standard input.
 fn message(path: &Path) -> Result<Vec<u8>, Output> {
-    let is_stdin = path == PathBuf::from("-");
+    let is_stdin = path == Path::new("-");
     let mut bytes = Vec::new();
     let read = match is_stdin {
         true => io::stdin().take(MAX_MESSAGE + 1).read_to_end(&mut bytes),

@@ -47,7 +47,7 @@ fn undeclared(error: &ConfigureError) -> String {
     wrapped(
         &format!(
             "not known, because it depends on the configuration, and {{}} is refused ({error}): \
-             give one with --config '{{ ... }}' or --config @FILE"
+             give one with --config JSON or --config @FILE"
         ),
         2,
         2,

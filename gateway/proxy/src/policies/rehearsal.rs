@@ -209,10 +209,10 @@ impl Rehearsal {
             monotonic_ms: 1,
             unix_seconds: self.circumstances.unix_seconds,
         };
+        let before = self.heads();
         if phase == Phase::Response {
             self.edit_delivered();
         }
-        let before = self.heads();
         let ended = self.ended(phase);
         let view = self.view(ended.as_ref());
         let secrets = secrets(plan, &view);
@@ -371,7 +371,7 @@ impl Rehearsal {
             variables: &self.variables,
             request_id: REQUEST_ID,
             unix_ms: self.circumstances.unix_seconds.saturating_mul(1000),
-            site: site.unwrap_or(host.unwrap_or_default()),
+            site: site.unwrap_or_else(|| host.unwrap_or_default()),
             route: &self.circumstances.route,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::report::{Change, Cost, PhaseReport, Report, Reuse, VerdictReport};
 use super::shown::person;
@@ -17,6 +17,11 @@ pub(super) fn page(report: &Report) -> String {
     if let Some(line) = &report.grants {
         page.push_str("it is called as if it had the grants that it needs:\n");
         page.push_str(&wrapped(line, 2, 4));
+    }
+    if !report.lacks.is_empty() {
+        let names = report.lacks.join(", ");
+        let text = format!("it has none of its secrets ({names}), which only --gateway gives it");
+        page.push_str(&wrapped(&text, 0, 2));
     }
     if !report.configuring.is_empty() {
         page.push_str("\nconfiguring\n");
@@ -106,16 +111,41 @@ fn changed(change: &Change) -> String {
 fn items(page: &mut String, title: &str, items: &[Item]) {
     for (at, item) in items.iter().enumerate() {
         let title = if at == 0 { title } else { "" };
-        let details = item.details.iter().map(|(name, value)| match *name {
-            // The word says what these are.
-            "name" => value.as_str().unwrap_or_default().to_owned(),
-            "value" | "path" => person(value),
-            name => format!("{name} {}", person(value)),
-        });
-        let details: Vec<String> = details.collect();
-        let text = format!("{} {}", item.word, details.join(", "));
-        line(page, title, text.trim_end());
+        let mut text = item.word.to_owned();
+        for (name, value) in &item.details {
+            text.push_str(&match (*name, value) {
+                // The word says what these are.
+                ("name", Value::String(name)) => format!(" {name}"),
+                ("value" | "path", value) => format!(" {}", person(value)),
+                (name, Value::Object(reply)) if reply.contains_key("body") => {
+                    format!(", {name} {}", reply_of(reply))
+                }
+                ("headers", headers) => format!(", {}", headers_of(headers)),
+                (name, value) => format!(", {name} {}", person(value)),
+            });
+        }
+        let text = text.replacen(&format!("{},", item.word), item.word, 1);
+        line(page, title, text.trim_end().trim_end_matches(','));
     }
+}
+
+/// A reply of an effect.
+fn reply_of(reply: &Map<String, Value>) -> String {
+    let part = |name| reply.get(name).unwrap_or(&Value::Null);
+    let (status, body) = (person(part("status")), person(part("body")));
+    match headers_of(part("headers")) {
+        headers if headers.is_empty() => format!("{status} with body {body}"),
+        headers => format!("{status} with {headers}, body {body}"),
+    }
+}
+
+fn headers_of(headers: &Value) -> String {
+    let headers = headers.as_array().into_iter().flatten();
+    let headers = headers.map(|header| {
+        let name = header["name"].as_str().unwrap_or_default();
+        format!("{name} {}", person(&header["value"]))
+    });
+    headers.collect::<Vec<_>>().join(", ")
 }
 
 fn section(page: &mut String, title: &str, entries: &[(String, Value)]) {

@@ -16,6 +16,8 @@ pub(super) struct Report {
     pub(super) component: String,
     /// The line with the grants that nobody has given.
     pub(super) grants: Option<String>,
+    /// The secrets that it uses and does not have.
+    pub(super) lacks: Vec<String>,
     /// What was logged while the policy was configured.
     pub(super) configuring: Vec<(&'static str, String)>,
     pub(super) asked: Vec<PhaseReport>,
@@ -92,6 +94,7 @@ impl Report {
             name: policy.name().to_string(),
             component: format!("{} {}", description.name, description.version),
             grants: assumed.map(|missing| missing.line),
+            lacks: Vec::new(),
             configuring: said(configuring, &Secrets::default()),
             asked: Vec::new(),
             left_out: Vec::new(),
@@ -111,6 +114,9 @@ impl Report {
         secrets: &mut Secrets,
     ) {
         secrets.add(&asked.secrets);
+        if let Some(Ok(carried)) = &asked.carried_out {
+            secrets.add(&verdict::secrets(carried));
+        }
         if let Some(plan) = policy.plan(phase) {
             self.asked
                 .push(PhaseReport::new(policy, phase, plan, asked, &log, secrets));
@@ -130,6 +136,7 @@ impl Report {
             "policy": self.name,
             "component": self.component,
             "assumed_grants": self.grants,
+            "missing_secrets": self.lacks,
             "configuring_log": log_json(&self.configuring),
             "valid": self.is_valid(),
             "phases": self.asked.iter().map(PhaseReport::json).collect::<Value>(),
@@ -272,7 +279,9 @@ impl Reuse {
             (None, Some(_), Some(_)) => Self::Not(
                 "this call read a clock or random numbers; that of the next request may be reused",
             ),
-            (None, None, _) => Self::Not("it says so, or the call read a clock or random numbers"),
+            (None, None, _) => {
+                Self::Not("the verdict says so, or the call read a clock or random numbers")
+            }
         }
     }
 

@@ -38,6 +38,29 @@ pub(super) struct Parts {
     pub(super) outcome: Item,
 }
 
+/// The values of a verdict that contain a secret, and what became of them in a path or a query.
+pub(super) fn secrets(carried: &CarriedOut) -> Vec<Vec<u8>> {
+    let made = carried.values.iter().filter(|made| made.is_secret);
+    let mut secrets: Vec<Vec<u8>> = made.filter_map(|made| made.bytes.clone()).collect();
+    let mut values = carried.values.iter();
+    for edit in &carried.verdict.edits {
+        let made = edit.value().and_then(|_| values.next());
+        if made.is_some_and(|made| made.is_secret) {
+            match edit {
+                Edit::SetPath(_) => secrets.push(carried.after.path.clone()),
+                Edit::SetQuery(_) => secrets.extend(carried.after.query.clone()),
+                _ => {}
+            }
+        }
+    }
+    let is_served_secret = carried.values.last().is_some_and(|made| made.is_secret);
+    if is_served_secret {
+        secrets.extend(carried.served.clone());
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets
+}
+
 /// Takes a verdict apart, in the order in which its values were visited.
 pub(super) fn parts(carried: &CarriedOut, secrets: &Secrets) -> Parts {
     let verdict = &carried.verdict;

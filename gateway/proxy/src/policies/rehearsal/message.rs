@@ -21,7 +21,7 @@ pub(super) fn request(bytes: &[u8], head: &mut RequestHead) -> Result<u64, Failu
     let size = head
         .parse(bytes, LIMITS)
         .map_err(Failure::of_request_head)?;
-    let size = size.ok_or(Failure::with(Kind::ClientGone, NO_END))?;
+    let size = size.ok_or_else(|| Failure::with(Kind::ClientGone, NO_END))?;
     let rest = bytes.get(size..).unwrap_or_default();
     let (length, behind) = body(head.framing, rest).map_err(TransferError::of_request)?;
     match behind.trim_ascii().is_empty() {
@@ -42,7 +42,7 @@ pub(super) fn response(
     let size = head
         .parse(bytes, LIMITS, answers_head)
         .map_err(Failure::of_response_head)?;
-    let size = size.ok_or(Failure::with(Kind::ConnectionReset, NO_END))?;
+    let size = size.ok_or_else(|| Failure::with(Kind::ConnectionReset, NO_END))?;
     if head.status < 200 {
         let words = "an interim response, about which no policy is asked";
         return Err(Failure::with(Kind::ResponseMalformed, words));
