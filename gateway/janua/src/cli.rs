@@ -251,7 +251,7 @@ pub(crate) enum Policy {
     /// takes the policy from the configuration of a gateway.
     ///
     /// The exit code is 0 if each verdict is valid and could be carried out.
-    Call(Call),
+    Call(Box<Call>),
 }
 
 #[derive(Debug, Args)]

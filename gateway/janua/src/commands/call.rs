@@ -15,8 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use janua_http::Failure;
 use janua_proxy::rehearsal::{Circumstances, Rehearsal};
 use janua_wasm::{
-    ConfigureError, GrantName, Guarded, MissingGrants, Phase, Policy, Runtime, WorkerHost,
-    WorkerPolicy,
+    GrantName, Guarded, MissingGrants, Phase, Policy, Runtime, WorkerHost, WorkerPolicy,
 };
 use serde_json::{Value, json};
 
@@ -113,7 +112,7 @@ fn of_file(call: &Call, file: &Path) -> Result<Ready, Output> {
     let candidate = Candidate::load(file).map_err(Output::failure)?;
     let configured = candidate
         .configure(&config, &call.grants)
-        .map_err(|error| Output::failure(printable(&unconfigured(&error))))?;
+        .map_err(|error| Output::failure(printable(&candidate::refusal(&error))))?;
     let unused = configured.policy.unused_grants(&Guarded::default());
     if let Some(unused) = unused.first().filter(|_| !call.grants.is_empty()) {
         return Err(Output::failure(format!(
@@ -125,13 +124,6 @@ fn of_file(call: &Call, file: &Path) -> Result<Ready, Output> {
         policy: configured.policy,
         assumed: configured.assumed,
     })
-}
-
-fn unconfigured(error: &ConfigureError) -> String {
-    match error {
-        ConfigureError::Refused(why) => format!("the configuration is refused: {why}"),
-        other => other.to_string(),
-    }
 }
 
 /// The policy of this name in the configuration of a gateway.

@@ -88,6 +88,14 @@ impl Candidate {
     }
 }
 
+/// Why a component cannot be configured.
+pub(super) fn refusal(error: &ConfigureError) -> String {
+    match error {
+        ConfigureError::Refused(why) => format!("the configuration is refused: {why}"),
+        other => other.to_string(),
+    }
+}
+
 /// A runtime that keeps nothing.
 pub(super) fn runtime() -> Result<Runtime, String> {
     Runtime::new(RuntimeOptions {

@@ -27,10 +27,7 @@ pub(super) fn inspect(inspect: &Inspect) -> CommandResult {
             declaration::json(policy, candidate.is_bundled()),
         ),
         Err(error) if inspect.config.is_some() => {
-            let why = printable(&error.to_string());
-            return Err(Output::failure(format!(
-                "the configuration is refused: {why}"
-            )));
+            return Err(Output::failure(printable(&candidate::refusal(error))));
         }
         Err(error) => (undeclared(error), "refused", json!(error.to_string())),
     };
@@ -46,8 +43,8 @@ pub(super) fn inspect(inspect: &Inspect) -> CommandResult {
 fn undeclared(error: &ConfigureError) -> String {
     wrapped(
         &format!(
-            "not known, because it depends on the configuration, and {{}} is refused ({error}): \
-             give one with --config JSON or --config @FILE"
+            "not known: it depends on the configuration, and without one the component cannot be \
+             configured ({error}); give one with --config JSON or --config @FILE"
         ),
         2,
         2,

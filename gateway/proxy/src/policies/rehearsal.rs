@@ -229,7 +229,9 @@ impl Rehearsal {
             Decision::BadInput(bad) => asked.refusal = Some(verdict::bad_input(bad)),
             Decision::Failed(failure) => {
                 let on_error = shared.on_error();
-                let is_denied = failures::is_denied(&shared, failure, phase, on_error);
+                // When an exchange has ended, nothing is left to be denied.
+                let is_denied = phase != Phase::Finished
+                    && failures::is_denied(&shared, failure, phase, on_error);
                 let kind = failures::kind_of(failure);
                 asked.refusal = is_denied.then(|| Failure::new(kind));
             }

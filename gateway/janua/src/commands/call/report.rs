@@ -173,7 +173,7 @@ impl PhaseReport {
                 })
                 .collect(),
             key: trial.key.as_deref().map(|key| key_parts(key, secrets)),
-            result: result(asked, secrets),
+            result: result(policy, asked, secrets),
             log: said(log, secrets),
             cost: Cost {
                 instance: trial.instance,
@@ -222,7 +222,7 @@ impl PhaseReport {
 }
 
 impl VerdictReport {
-    fn new(asked: &Asked, carried: &CarriedOut, secrets: &Secrets) -> Self {
+    fn new(policy: &Policy, asked: &Asked, carried: &CarriedOut, secrets: &Secrets) -> Self {
         let annotations = carried.annotations.iter();
         let served = carried.served.as_deref();
         Self {
@@ -232,7 +232,10 @@ impl VerdictReport {
                 .map(|(name, value)| (name.clone(), secrets.value(Some(value))))
                 .collect(),
             served: served.map(|path| secrets.value(Some(path))),
-            reuse: Reuse::of(&asked.trial, asked.unix_seconds),
+            reuse: match policy.spec().memo {
+                true => Reuse::of(&asked.trial, asked.unix_seconds),
+                false => Reuse::Not("the configuration of the policy turns it off"),
+            },
         }
     }
 
@@ -241,15 +244,12 @@ impl VerdictReport {
             items.iter().map(|item| item.json(key)).collect()
         };
         let changes = self.changes.iter().map(|change| {
-            let mut entry = json!({
+            json!({
                 "of": change.what,
+                "field": Some(&change.field).filter(|field| !field.is_empty()),
                 "before": change.before,
                 "after": change.after,
-            });
-            if !change.field.is_empty() {
-                entry["field"] = change.field.as_str().into();
-            }
-            entry
+            })
         });
         let annotations = self.annotations.iter();
         let annotations = annotations.map(|(name, value)| json!({ "name": name, "value": value }));
@@ -308,14 +308,14 @@ impl Cost {
     }
 }
 
-fn result(asked: &Asked, secrets: &Secrets) -> Result<VerdictReport, Problem> {
+fn result(policy: &Policy, asked: &Asked, secrets: &Secrets) -> Result<VerdictReport, Problem> {
     let refused = |failure: &janua_http::Failure| Problem {
         word: failure.kind.word(),
         message: secrets.text(&failure.to_string()),
         status: Some(failure.kind.status()),
     };
     match (&asked.carried_out, &asked.trial.decision) {
-        (Some(Ok(carried)), _) => Ok(VerdictReport::new(asked, carried, secrets)),
+        (Some(Ok(carried)), _) => Ok(VerdictReport::new(policy, asked, carried, secrets)),
         (Some(Err(failure)), _) => Err(refused(failure)),
         (None, Decision::Failed(failure)) => Err(Problem {
             word: failure.kind.word(),
