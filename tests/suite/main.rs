@@ -111,6 +111,7 @@ mod policies_seen;
 mod policies_suspended;
 mod policies_targets;
 mod policies_verdicts;
+mod policy_call;
 mod proxy_protocol;
 mod proxy_protocol_out;
 mod proxy_protocol_tls;

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::head::HeadError;
+
 /// Who is responsible for a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -482,6 +484,27 @@ impl Failure {
         Self {
             kind,
             detail: Cow::Borrowed(""),
+        }
+    }
+
+    /// The failure of a request whose head is refused.
+    #[must_use]
+    pub fn of_request_head(error: HeadError) -> Self {
+        let kind = match error {
+            HeadError::TooLarge | HeadError::TooManyFields => Kind::RequestHeadTooLarge,
+            HeadError::Malformed(_) => Kind::BadRequest,
+            HeadError::TransferCoding => Kind::TransferCoding,
+            HeadError::Version => Kind::HttpVersion,
+        };
+        Self::with(kind, error.words())
+    }
+
+    /// The failure of a request whose response has a head that is refused.
+    #[must_use]
+    pub fn of_response_head(error: HeadError) -> Self {
+        match error {
+            HeadError::TooLarge | HeadError::TooManyFields => Kind::ResponseHeadTooLarge.into(),
+            _ => Self::with(Kind::ResponseMalformed, error.words()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The command line: one definition for the parser, the help texts and
 //! `docs/cli.md`.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -230,7 +231,27 @@ pub(crate) struct Deploy {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
     /// Show what a component does, what it needs, and how it is configured
+    ///
+    /// With its declaration: what it is told in each phase, what its verdicts may do, and the
+    /// grants that it needs. They depend on the configuration.
     Inspect(Inspect),
+    /// Call a component once about a request, and show what comes of it
+    ///
+    /// By the code of the gateway, with its limits and checks, and without a network: what
+    /// the policy is told, the key under which its verdict is remembered, the verdict, what
+    /// it makes of the request and of the response, what it costs and what the policy logs.
+    /// Sensitive values are not shown. No bucket is charged and nothing is purged.
+    ///
+    /// The request and the response are heads of HTTP/1.1 as they are sent, with bodies if
+    /// they have any, and are refused where the gateway would refuse them. Without --phase
+    /// the policy is asked in each phase that it declares and that the exchange reaches, in
+    /// the order of an exchange; all but `request` are about a response.
+    ///
+    /// Files, variables and secrets in the configuration are read only with --gateway, which
+    /// takes the policy from the configuration of a gateway.
+    ///
+    /// The exit code is 0 if each verdict is valid and could be carried out.
+    Call(Box<Call>),
 }
 
 #[derive(Debug, Args)]
@@ -238,9 +259,78 @@ pub(crate) struct Inspect {
     /// A component file, or the name of a bundled policy
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+    /// The configuration whose declaration is shown, as JSON, or a file with it [default: {}]
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) config: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Call {
+    /// A component file, or the name of a bundled policy
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "gateway",
+        conflicts_with = "gateway"
+    )]
+    pub(crate) file: Option<PathBuf>,
+    /// The configuration of the policy, as JSON, or a file with it [default: {}]
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with = "gateway")]
+    pub(crate) config: Option<String>,
+    /// What the policy is granted; without any, what it needs, which is shown then
+    #[arg(
+        long,
+        value_name = "GRANT",
+        value_delimiter = ',',
+        conflicts_with = "gateway"
+    )]
+    pub(crate) grants: Vec<String>,
+    /// The configuration of a gateway, from which the policy is taken with its component,
+    /// configuration, grants, limits and secrets
+    #[arg(long, value_name = "CONFIG", requires = "policy")]
+    pub(crate) gateway: Option<PathBuf>,
+    /// The name of the policy in that configuration, some route of which uses it
+    #[arg(long, value_name = "NAME", requires = "gateway")]
+    pub(crate) policy: Option<String>,
+    /// A file with the request; `-` is the standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) request: PathBuf,
+    /// A file with the response of the target
+    #[arg(long, value_name = "FILE")]
+    pub(crate) response: Option<PathBuf>,
+    /// Ask in this phase only; may be repeated
+    #[arg(long, value_name = "PHASE", value_parser = ["request", "fetched", "missing", "response", "finished"])]
+    pub(crate) phase: Vec<String>,
+    /// The address of the client
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) client: IpAddr,
+    /// How the client reached the gateway
+    #[arg(long, value_name = "SCHEME", default_value = "http", value_parser = ["http", "https"])]
+    pub(crate) scheme: String,
+    /// The time, in seconds since 1970 [default: now]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) now: Option<u64>,
+    /// The name of the site [default: the host of the request]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) site: Option<String>,
+    /// The label of the route
+    #[arg(long, value_name = "LABEL", default_value = "/")]
+    pub(crate) route: String,
+    /// A variable that an earlier policy has set, as policy.name=value; may be repeated
+    #[arg(long, value_name = "VARIABLE=VALUE", value_parser = variable)]
+    pub(crate) variable: Vec<(String, String)>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if name.contains('.') => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write policy.name=value".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

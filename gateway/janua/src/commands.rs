@@ -2,8 +2,11 @@
 //! exit code.
 
 mod cache;
+mod call;
+mod candidate;
 mod certs;
 mod check;
+mod declaration;
 mod deploy;
 mod inspect;
 mod reach;
@@ -53,9 +56,8 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Cache(Cache::Status(reach)) => (cache::status(&reach), reach.json),
         Command::Cache(Cache::Get(get)) => (cache::get(&get), get.reach.json),
         Command::Deploy(deploy) => (deploy::deploy(&deploy), deploy.reach.json),
-        Command::Policy(Policy::Inspect(inspect)) => {
-            (inspect::inspect(&inspect.file), inspect.json)
-        }
+        Command::Policy(Policy::Inspect(inspect)) => (inspect::inspect(&inspect), inspect.json),
+        Command::Policy(Policy::Call(call)) => (call::call(&call), call.json),
         // Its output is for the gateway.
         Command::CompileComponent(compile) => {
             return janua_wasm::compile_component(Confinement {

@@ -37,7 +37,7 @@ use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
 use janua_proxy::{Bundled, Estate, Server, Snapshot};
 use janua_telemetry::metrics::definitions;
-use janua_wasm::{Runtime, RuntimeOptions};
+use janua_wasm::{Policy, Runtime, RuntimeOptions};
 use janua_watch::{Seen, Watcher};
 use janua_webhook::{Caller, RetryPolicy};
 
@@ -144,6 +144,27 @@ pub(crate) fn check(loaded: &mut Loaded) -> Result<Checked, StartError> {
         policies: policies.collect(),
         secrets: secrets::statuses(&snapshot),
     })
+}
+
+/// A policy of a configuration that some route uses, with its secrets in the runtime.
+///
+/// # Errors
+/// All errors in the configuration.
+pub(crate) fn policy(
+    loaded: &mut Loaded,
+    name: &str,
+) -> Result<Option<(Runtime, Arc<Policy>)>, StartError> {
+    let options = janua_cache::Options {
+        disk: None,
+        ..cache::options(&loaded.config)
+    };
+    let scratch = Scratch::new();
+    let estate = estate(loaded, 1, &options, scratch.0.clone())?;
+    let snapshot = compile(loaded, &estate, None).map_err(StartError::Refused)?;
+    estate.runtime.set_secrets(Arc::clone(snapshot.secrets()));
+    let mut policies = snapshot.policies().iter();
+    let policy = policies.find(|policy| &**policy.name() == name);
+    Ok(policy.map(|policy| (estate.runtime.clone(), Arc::clone(policy))))
 }
 
 /// What a valid configuration consists of.

@@ -1,5 +1,8 @@
 //! The gateway's own edits to the heads of an exchange.
 
+use janua_http::{Fields, ResponseHead};
+use janua_wasm::CacheRule;
+
 use crate::exchange::Exchange;
 use crate::facts::Original;
 use crate::heads::Heads;
@@ -37,16 +40,7 @@ impl Exchange {
         let Some(rule) = self.caching.rule() else {
             return;
         };
-        let fields = &mut self.heads.response.fields;
-        if let Some(browser) = &rule.browser {
-            fields.set(b"Cache-Control", browser.as_bytes());
-            // HTTP/1.0 caches would use these instead.
-            fields.remove(b"expires");
-            fields.remove(b"pragma");
-        }
-        if let Some(cdn) = &rule.cdn {
-            fields.set(b"CDN-Cache-Control", cdn.as_bytes());
-        }
+        write_lifetimes(rule, &mut self.heads.response.fields);
     }
 
     /// Adds the fields that the gateway sets on every response: rate limits and
@@ -86,11 +80,28 @@ impl Exchange {
     /// Replaces the head of the response by that of a generated response.
     pub(crate) fn set_generated_head(&mut self, made: &Made) {
         self.coding = None;
-        let response = &mut self.heads.response;
-        response.clear();
-        response.status = made.status;
-        for (name, value) in &made.headers {
-            response.fields.append(name, value);
-        }
+        set_generated(&mut self.heads.response, made);
+    }
+}
+
+/// Replaces the freshness lifetimes in a response by those of a rule.
+pub(crate) fn write_lifetimes(rule: &CacheRule, fields: &mut Fields) {
+    if let Some(browser) = &rule.browser {
+        fields.set(b"Cache-Control", browser.as_bytes());
+        // HTTP/1.0 caches would use these instead.
+        fields.remove(b"expires");
+        fields.remove(b"pragma");
+    }
+    if let Some(cdn) = &rule.cdn {
+        fields.set(b"CDN-Cache-Control", cdn.as_bytes());
+    }
+}
+
+/// Replaces a head by that of a generated response.
+pub(crate) fn set_generated(response: &mut ResponseHead, made: &Made) {
+    response.clear();
+    response.status = made.status;
+    for (name, value) in &made.headers {
+        response.fields.append(name, value);
     }
 }

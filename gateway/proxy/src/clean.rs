@@ -5,7 +5,7 @@
 use janua_http::failure::Kind;
 use janua_http::fields::{Known, is_proxy_address_field, list};
 use janua_http::method;
-use janua_http::{Failure, RequestHead};
+use janua_http::{Failure, RequestHead, ResponseHead};
 
 use crate::client::{Origin, Peer};
 
@@ -62,6 +62,26 @@ pub(crate) fn clean(
     });
     forwarded(head, peer, origin);
     Ok(hop)
+}
+
+/// Removes the fields of a response that concern only the upstream's connection (RFC 9110
+/// §7.6.1).
+pub(crate) fn clean_response(head: &mut ResponseHead) {
+    let options = head.fields.known(Known::Connection).flat_map(list);
+    let listed: Vec<Vec<u8>> = options
+        .filter(|option| {
+            Known::of(option) == Known::Other && !option.eq_ignore_ascii_case(b"close")
+        })
+        .map(<[u8]>::to_vec)
+        .collect();
+    let drops_length = head.status == 204 || head.status < 200;
+    head.fields.retain(|known, name, _| match known {
+        Known::ContentLength => !drops_length,
+        Known::Other => !listed
+            .iter()
+            .any(|listed| listed.eq_ignore_ascii_case(name)),
+        _ => !known.is_hop_by_hop(),
+    });
 }
 
 /// The protocols in `Upgrade`, unless `h2c` is among them: its requests would bypass the

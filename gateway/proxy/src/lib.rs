@@ -123,6 +123,7 @@ pub use acme::{Acme, NoCertificate, Obtained, Orders, Wanted};
 pub use certificates::{CertificateSource, ServedCertificate};
 pub use compile::{compile, shadowed_routes};
 pub use estate::Estate;
+pub use policies::rehearsal;
 pub use provision::Bundled;
 pub use server::{Opened, Server};
 pub use snapshot::{Directory, Snapshot};

@@ -6,11 +6,12 @@ mod effects;
 mod execute;
 mod failures;
 mod finished;
+pub mod rehearsal;
 
 use std::rc::Rc;
 
 use janua_http::{Failure, Fields};
-use janua_wasm::{Decision, OnError, Phase, Plan, Verdict};
+use janua_wasm::{Decision, Phase, Plan, Verdict};
 
 use self::bounds::Before;
 use crate::exchange::{Exchange, Matched};
@@ -321,12 +322,7 @@ fn decide(
             let policy = worker_policy.policy();
             let name = policy.name();
             exchange.note(name, failure.kind.word());
-            let may_respond = policy.may_respond(phase);
-            let is_denied = failure.kind.always_denies(may_respond)
-                || match policy_use.on_error {
-                    Some(on_error) => on_error == OnError::Deny,
-                    None => phase == Phase::Request || may_respond,
-                };
+            let is_denied = failures::is_denied(policy, &failure, phase, policy_use.on_error);
             // What the policy would have made of it would have been stored.
             exchange.caching.lacks_edits |=
                 phase == Phase::Fetched && policy_use.on_error.is_none();

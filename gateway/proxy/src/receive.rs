@@ -112,7 +112,7 @@ pub(crate) async fn receive(
             if error == IS_TLS {
                 report_tls(exchange);
             }
-            Err(refusal(error))
+            Err(Failure::of_request_head(error))
         }
         Err(_) if incoming.reader.buffered().is_empty() => Ok(Received::Nothing),
         Err(_) => Err(Kind::RequestTimeout.into()),
@@ -123,7 +123,7 @@ pub(crate) async fn receive(
 fn take(exchange: &mut Exchange, arrived: Arrived) -> Result<(), Failure> {
     let unused = std::mem::replace(&mut exchange.heads, arrived.heads);
     exchange.worker.put_heads(unused);
-    arrived.result.map_err(refusal)?;
+    arrived.result.map_err(Failure::of_request_head)?;
     let request = &mut exchange.heads.request;
     if request.protocol.is_some() {
         connect::translate(request, exchange.worker.random());
@@ -208,14 +208,4 @@ fn report_tls(exchange: &Exchange) {
             "a client has sent a TLS handshake to this listener, which has no `tls`; for a minute no further one is logged"
         );
     }
-}
-
-fn refusal(error: HeadError) -> Failure {
-    let kind = match error {
-        HeadError::TooLarge | HeadError::TooManyFields => Kind::RequestHeadTooLarge,
-        HeadError::Malformed(_) => Kind::BadRequest,
-        HeadError::TransferCoding => Kind::TransferCoding,
-        HeadError::Version => Kind::HttpVersion,
-    };
-    Failure::with(kind, error.words())
 }

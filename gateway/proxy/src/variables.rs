@@ -61,7 +61,16 @@ impl Variables {
         Ok(())
     }
 
-    fn set(&mut self, name: String, value: Option<&[u8]>, is_secret: bool) -> Result<(), Failure> {
+    /// Sets a variable, as `policy.name`, or removes it.
+    ///
+    /// # Errors
+    /// The value is too long.
+    pub(crate) fn set(
+        &mut self,
+        name: String,
+        value: Option<&[u8]>,
+        is_secret: bool,
+    ) -> Result<(), Failure> {
         let name = name.into_boxed_str();
         let known = self.0.iter().position(|variable| variable.name == name);
         let Some(value) = value else {

@@ -141,6 +141,11 @@ impl Declaration {
             .flat_map(|plan| plan.inputs.iter().chain(&plan.references))
     }
 
+    /// What it uses by name.
+    pub(crate) fn uses(&self) -> impl Iterator<Item = &Permission> {
+        self.uses.iter()
+    }
+
     /// The names of the secrets that it uses.
     pub(crate) fn secret_names(&self) -> impl Iterator<Item = &str> {
         self.uses.iter().filter_map(|used| match used {

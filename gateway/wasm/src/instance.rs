@@ -160,6 +160,11 @@ impl Instance {
         self.store.data().budget.spent()
     }
 
+    /// Its linear memories and tables, in bytes.
+    pub(crate) fn memory(&self) -> usize {
+        self.store.data().memory.used()
+    }
+
     /// Whether no more policies should be configured in it.
     pub(crate) fn is_nearly_full(&self) -> bool {
         self.store.data().memory.is_nearly_full()

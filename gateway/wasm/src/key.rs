@@ -15,7 +15,7 @@ use crate::input_buffer::shrink;
 use crate::plan::Plan;
 
 /// The longest memo key, in bytes. Verdicts on longer inputs are not cached.
-pub(crate) const MAX_KEY: usize = 1024;
+pub const MAX_KEY: usize = 1024;
 
 /// Writes memo keys. The buffers are reused for each key.
 #[derive(Debug)]
@@ -74,6 +74,41 @@ impl KeyWriter {
             }
         }
         Some(key)
+    }
+}
+
+/// An input as it stands in a memo key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyPart {
+    /// The exchange does not have it.
+    Absent,
+    /// Its value.
+    Plain(Vec<u8>),
+    /// The keyed MAC of a sensitive value.
+    Mac(Vec<u8>),
+}
+
+impl KeyPart {
+    /// The parts of a key that was written for this plan, each with its input.
+    pub(crate) fn all(plan: &Plan, key: &[u8]) -> Vec<(Input, Self)> {
+        let mut rest = key;
+        let mut next = |is_sensitive| {
+            let (head, value) = rest.split_at_checked(5)?;
+            let (flag, size) = head.split_first()?;
+            let size = u32::from_le_bytes(size.try_into().ok()?);
+            let (value, behind) = value.split_at_checked(usize::try_from(size).ok()?)?;
+            rest = behind;
+            Some(match (flag, is_sensitive) {
+                (0, _) => Self::Absent,
+                (_, true) => Self::Mac(value.to_vec()),
+                (_, false) => Self::Plain(value.to_vec()),
+            })
+        };
+        let inputs = plan.inputs.iter().zip(&plan.sensitive);
+        inputs
+            .filter(|(input, _)| **input != Input::Now)
+            .map_while(|(input, sensitive)| Some((input.clone(), next(*sensitive)?)))
+            .collect()
     }
 }
 
@@ -136,6 +171,19 @@ mod tests {
         ];
         let keys: HashSet<_> = values.iter().map(|v| key(v)).collect();
         assert_eq!(keys.len(), values.len());
+    }
+
+    #[test]
+    fn a_key_can_be_read() {
+        let plan = Plan::new(inputs(), Vec::new(), &[]).unwrap();
+        let written = key(&[None, Some(b"Bearer hunter2".to_vec()), Some(b"/a".to_vec())]);
+        let parts = KeyPart::all(&plan, &written);
+        let [method, credential, path] = &parts[..] else {
+            panic!("{parts:?}");
+        };
+        assert_eq!(method, &(Input::Method, KeyPart::Absent));
+        assert!(matches!(&credential.1, KeyPart::Mac(mac) if mac.len() == 16));
+        assert_eq!(path, &(Input::Path, KeyPart::Plain(b"/a".to_vec())));
     }
 
     #[test]

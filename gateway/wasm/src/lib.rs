@@ -96,6 +96,7 @@ pub use grants::{GrantName, Guarded, MissingGrants, grant_name};
 pub use host::WorkerHost;
 pub use input::{Facts, Input, Lookup, Now, Phase, PrefixLengths, Single};
 pub use input_buffer::BadInput;
+pub use key::{KeyPart, MAX_KEY};
 pub use permission::FieldPattern;
 pub use places::{Place, Places};
 pub use plan::Plan;
@@ -108,4 +109,4 @@ pub use verdict::{
     Effect, Outcome, ParameterName, Part, Purge, PurgeScope, QueryKey, Reply, Storage, Take,
     TokenBucket, Value, Verdict,
 };
-pub use worker::{Decision, WorkerPolicy};
+pub use worker::{Decision, Same, Second, Trial, WorkerPolicy};

@@ -40,6 +40,11 @@ impl MemoryLimit {
     }
 
     /// Adds this many bytes, unless that is above the limit.
+    /// What is in use, in bytes.
+    pub(crate) fn used(&self) -> usize {
+        self.used
+    }
+
     fn grow(&mut self, bytes: usize) -> bool {
         let used = self.used.saturating_add(bytes);
         let is_allowed = used <= self.limit;

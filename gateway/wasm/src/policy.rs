@@ -411,6 +411,36 @@ impl Policy {
         wanted.iter().map(ToString::to_string).chain(owns).collect()
     }
 
+    /// What its verdicts may do in a phase, in the words of the grants. What it may do with the
+    /// fields that it owns is not among it.
+    pub fn may(&self, phase: Phase) -> Vec<String> {
+        let is_owned = |permission: &&Permission| match permission {
+            Permission::EditHeader(field) => self.declaration.owns.contains(field),
+            _ => false,
+        };
+        let plan = self.plan(phase);
+        let may = plan.into_iter().flat_map(|plan| plan.may.permissions());
+        may.filter(|permission| !is_owned(permission))
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// The variables that its verdicts may set, without the policy's name.
+    pub fn variables(&self) -> &[Box<str>] {
+        &self.declaration.variables
+    }
+
+    /// The secrets and other things that it uses by name, in the words of the grants.
+    pub fn uses(&self) -> Vec<String> {
+        self.declaration.uses().map(ToString::to_string).collect()
+    }
+
+    /// The grants that it needs unless it is bundled. None if it needs none.
+    pub fn needs(&self) -> Option<MissingGrants> {
+        let none = Grants::new(false, &[], &self.spec.own_secrets);
+        MissingGrants::of(&none, &self.wanted(&Guarded::default()))
+    }
+
     /// The names of the secrets that it uses.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.declaration.secret_names()

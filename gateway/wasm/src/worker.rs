@@ -4,6 +4,9 @@
 mod call;
 mod memos;
 mod sample;
+mod trial;
+
+pub use trial::{Same, Second, Trial};
 
 use std::fmt;
 use std::rc::Rc;

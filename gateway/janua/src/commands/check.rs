@@ -94,7 +94,7 @@ fn dns(delegations: &[Delegation]) -> String {
     format!("\nrecords that the DNS needs once, for certificates by DNS-01:{lines}")
 }
 
-fn refused(config: &Path, found: &Diagnostics) -> Output {
+pub(super) fn refused(config: &Path, found: &Diagnostics) -> Output {
     let (errors, warnings): (Vec<_>, Vec<_>) = serde_json::to_value(found)
         .ok()
         .and_then(|found| found.as_array().cloned())

@@ -1,43 +1,59 @@
 //! `janua policy inspect`: describes a component before it is trusted.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use janua_wasm::{Component, FileError, Runtime, RuntimeOptions, read_component};
+use janua_wasm::{Component, ConfigureError};
 use serde_json::{Value, json};
 
+use super::candidate::{self, Candidate, Configured};
 use super::schema::fields;
 use super::table::{counted, size, wrapped};
-use super::{CommandResult, Output, printable};
-use crate::bundled;
-use crate::compiler::compiler;
+use super::{CommandResult, Output, declaration, printable};
+use crate::cli::Inspect;
 
-pub(super) fn inspect(file: &Path) -> CommandResult {
-    let shown = file.display();
-    let bytes = match read_component(file) {
-        Ok(bytes) => bytes,
-        Err(FileError::Refused(why)) => return Err(Output::failure(format!("{shown}: {why}"))),
-        Err(FileError::Io(error)) => file
-            .to_str()
-            .and_then(bundled::component)
-            .map(<[u8]>::to_vec)
-            .ok_or_else(|| Output::failure(format!("cannot read {shown}: {error}")))?,
+pub(super) fn inspect(inspect: &Inspect) -> CommandResult {
+    let config = candidate::config(inspect.config.as_deref()).map_err(Output::failure)?;
+    let candidate = Candidate::load(&inspect.file).map_err(Output::failure)?;
+    let configured = candidate.configure(&config, &[]);
+    let component = &candidate.component;
+    let mut answer = Output {
+        person: person(component),
+        json: json(component),
     };
-    let component = load(&bytes).map_err(|why| Output::failure(format!("{shown}: {why}")))?;
-    Ok(Output {
-        person: person(&component),
-        json: json(&component),
-    })
+    let (declares, key, value) = match &configured {
+        Ok(Configured { policy, .. }) => (
+            declaration::person(policy, candidate.is_bundled()),
+            "declaration",
+            declaration::json(policy, candidate.is_bundled()),
+        ),
+        Err(error) if inspect.config.is_some() => {
+            return Err(Output::failure(printable(&candidate::refusal(error))));
+        }
+        Err(error) => (undeclared(error), "refused", json!(error.to_string())),
+    };
+    answer.person.push_str("\n\ndeclaration\n");
+    answer.person.push_str(printable(&declares).trim_end());
+    if let Some(fields) = answer.json.as_object_mut() {
+        fields.insert(key.to_owned(), value);
+    }
+    Ok(answer)
+}
+
+/// What is said in the place of a declaration if the component needs a configuration.
+fn undeclared(error: &ConfigureError) -> String {
+    wrapped(
+        &format!(
+            "not known: it depends on the configuration, and without one the component cannot be \
+             configured ({error}); give one with --config JSON or --config @FILE"
+        ),
+        2,
+        2,
+    )
 }
 
 /// Compiles a component and runs its `describe`. Nothing is kept.
 pub(super) fn load(bytes: &[u8]) -> Result<Arc<Component>, String> {
-    let runtime = Runtime::new(RuntimeOptions {
-        cache_dir: None,
-        compiler: compiler(),
-        ..RuntimeOptions::default()
-    })
-    .map_err(|error| error.to_string())?;
+    let runtime = candidate::runtime()?;
     runtime.load(bytes).map_err(|error| error.to_string())
 }
 
@@ -134,8 +150,18 @@ pub(super) fn hash(component: &Component) -> String {
 mod tests {
     use std::path::Path;
 
-    use super::{configuration, inspect};
+    use super::configuration;
     use crate::bundled;
+    use crate::cli::Inspect;
+    use crate::commands::CommandResult;
+
+    fn inspect(file: &Path) -> CommandResult {
+        super::inspect(&Inspect {
+            file: file.to_owned(),
+            config: None,
+            json: false,
+        })
+    }
 
     #[test]
     fn a_bundled_policy_by_its_name() {

@@ -136,6 +136,7 @@ mod tests {
             "janua status",
             "janua policy",
             "janua policy inspect",
+            "janua policy call",
             "janua version",
         ] {
             assert!(

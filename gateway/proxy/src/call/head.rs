@@ -3,11 +3,12 @@
 use std::task::{Context, Poll, ready};
 
 use janua_http::failure::Kind;
-use janua_http::fields::{Known, list};
-use janua_http::{Failure, Framing, HeadError, ResponseHead, chunked};
+use janua_http::fields::Known;
+use janua_http::{Failure, Framing, ResponseHead, chunked};
 
 use super::{Call, websocket};
 use crate::body::TransferError;
+use crate::clean;
 use crate::incoming::Incoming;
 use crate::responder::Responder;
 use crate::upstream_stream::StreamError;
@@ -74,7 +75,7 @@ impl FinalHead {
                     let named = response.fields.known(Known::Upgrade).next();
                     let named = named.map(<[u8]>::to_vec);
                     self.protocol = named.or_else(|| call.hop.upgrade.clone());
-                    clean(response);
+                    clean::clean_response(response);
                     break;
                 }
                 101 => {
@@ -85,12 +86,12 @@ impl FinalHead {
                 100 => {}
                 102..=199 => {
                     if let Some(responder) = &mut responder {
-                        clean(response);
+                        clean::clean_response(response);
                         self.is_forwarding = responder.interim(response);
                     }
                 }
                 _ => {
-                    clean(response);
+                    clean::clean_response(response);
                     break;
                 }
             }
@@ -114,28 +115,6 @@ fn failure(error: ReadError) -> Failure {
         }
         ReadError::Io(error) => upstream_tls::refusal(&error)
             .unwrap_or_else(|| Failure::with(Kind::ConnectionReset, error.kind().to_string())),
-        ReadError::Head(HeadError::TooLarge | HeadError::TooManyFields) => {
-            Kind::ResponseHeadTooLarge.into()
-        }
-        ReadError::Head(error) => Failure::with(Kind::ResponseMalformed, error.words()),
+        ReadError::Head(error) => Failure::of_response_head(error),
     }
-}
-
-/// Removes the fields that concern only the upstream's connection (RFC 9110 §7.6.1).
-fn clean(head: &mut ResponseHead) {
-    let options = head.fields.known(Known::Connection).flat_map(list);
-    let listed: Vec<Vec<u8>> = options
-        .filter(|option| {
-            Known::of(option) == Known::Other && !option.eq_ignore_ascii_case(b"close")
-        })
-        .map(<[u8]>::to_vec)
-        .collect();
-    let drops_length = head.status == 204 || head.status < 200;
-    head.fields.retain(|known, name, _| match known {
-        Known::ContentLength => !drops_length,
-        Known::Other => !listed
-            .iter()
-            .any(|listed| listed.eq_ignore_ascii_case(name)),
-        _ => !known.is_hop_by_hop(),
-    });
 }

@@ -46,12 +46,17 @@ impl Before {
             Some(policy) => format!("the policy `{}`", policy.worker.borrow().policy().name()),
             None => "policies that were asked before there was a response".to_owned(),
         };
-        let words = format!(
-            "with the fields of {by}, a head has more than {MAX_FIELDS} fields or {} KiB",
-            MAX_BYTES / 1024
-        );
-        Err(Failure::with(Kind::PolicyInput, words))
+        Err(too_large(&by))
     }
+}
+
+/// The failure of an exchange whose head is too large with the fields of these policies.
+pub(super) fn too_large(by: &str) -> Failure {
+    let words = format!(
+        "with the fields of {by}, a head has more than {MAX_FIELDS} fields or {} KiB",
+        MAX_BYTES / 1024
+    );
+    Failure::with(Kind::PolicyInput, words)
 }
 
 fn fields(exchange: &Exchange, phase: Phase) -> &Fields {
@@ -61,6 +66,7 @@ fn fields(exchange: &Exchange, phase: Phase) -> &Fields {
     }
 }
 
-fn exceed(fields: &Fields) -> bool {
+/// Whether a head is too large.
+pub(super) fn exceed(fields: &Fields) -> bool {
     fields.exceed(MAX_BYTES, MAX_FIELDS)
 }

@@ -136,15 +136,24 @@ pub(super) fn annotate(
     if verdict.annotations.is_empty() || !exchange.is_logged() {
         return;
     }
-    let first = verdict.annotations_value_index();
-    for (place, annotation) in (first..).zip(&verdict.annotations) {
-        let Some(value) = rendered.get(place, &annotation.value) else {
-            continue;
-        };
-        let value = value.get(..MAX_ANNOTATION).unwrap_or(value);
-        let name = format!("{policy}.{}", annotation.name);
+    for (name, value) in annotations(policy, verdict, rendered) {
         exchange.record.annotate(name.into(), value.into());
     }
+}
+
+/// The words of a verdict for the access log, each with its name.
+pub(super) fn annotations<'a>(
+    policy: &'a str,
+    verdict: &'a Verdict,
+    rendered: &'a Rendered,
+) -> impl Iterator<Item = (String, &'a [u8])> {
+    let first = verdict.annotations_value_index();
+    let annotations = (first..).zip(&verdict.annotations);
+    annotations.filter_map(move |(place, annotation)| {
+        let value = rendered.get(place, &annotation.value)?;
+        let value = value.get(..MAX_ANNOTATION).unwrap_or(value);
+        Some((format!("{policy}.{}", annotation.name), value))
+    })
 }
 
 fn edit_response(

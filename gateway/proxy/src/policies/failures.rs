@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use janua_http::failure::Kind;
-use janua_wasm::{FailureKind, Phase, Policy, PolicyFailure};
+use janua_wasm::{FailureKind, OnError, Phase, Policy, PolicyFailure};
 
 use crate::worker::Worker;
 
@@ -17,6 +17,21 @@ pub(super) fn kind_of(failure: &PolicyFailure) -> Kind {
         FailureKind::Overloaded => Kind::PolicyOverloaded,
         _ => Kind::PolicyFailed,
     }
+}
+
+/// Whether a request is refused because of a failure, with this `on_error` of the policy's use.
+pub(super) fn is_denied(
+    policy: &Policy,
+    failure: &PolicyFailure,
+    phase: Phase,
+    on_error: Option<OnError>,
+) -> bool {
+    let may_respond = policy.may_respond(phase);
+    failure.kind.always_denies(may_respond)
+        || match on_error {
+            Some(on_error) => on_error == OnError::Deny,
+            None => phase == Phase::Request || may_respond,
+        }
 }
 
 /// Logs a failure, or counts it and has the count said a second later.
