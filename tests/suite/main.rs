@@ -102,6 +102,7 @@ mod policies_languages;
 mod policies_load;
 mod policies_memo;
 mod policies_order;
+mod policies_owned;
 mod policies_prepared;
 mod policies_rate_limit;
 mod policies_refused;
