@@ -209,7 +209,10 @@ upstream = "app"
             probe.display()
         )
     };
-    let gateway = Gateway::start(config("\"effect:purge\", \"respond\"")).await;
+    let gateway = Gateway::start(config(
+        "\"edit:header:x-probe\", \"effect:purge\", \"respond\"",
+    ))
+    .await;
     let page = async || told(&gateway.get("/page").await);
     assert_eq!(page().await, "fwd=uri-miss; stored");
     assert_eq!(page().await, "hit");
@@ -228,7 +231,7 @@ upstream = "app"
     let refused = gateway.try_reload(config("")).await.unwrap_err();
     let message = refused["errors"][0]["message"].as_str().unwrap();
     assert!(
-        message.ends_with("grants = [\"respond\", \"effect:purge\"]"),
+        message.ends_with("grants = [\"edit:header:x-probe\", \"respond\", \"effect:purge\"]"),
         "{message}"
     );
     assert_eq!(told(&gateway.get("/page").await), "hit");

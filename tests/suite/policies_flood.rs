@@ -167,7 +167,7 @@ async fn many_clients_use_up_the_time_of_a_policy() {
     let upstream = Upstream::echo().await;
     let policies = misbehaving(
         "slow",
-        "do = \"slow\", amount = 50000000",
+        "do = \"slow\", amount = 50000000, checks = true",
         "on_error = \"skip\"\nmax_reuse = \"0s\"\ndeadline = \"10s\"\nthrottle = { share = \"1%\", client_share = \"1%\" }",
     );
     let gateway = Settings::new()

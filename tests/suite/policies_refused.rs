@@ -231,7 +231,7 @@ async fn the_time_to_configure_is_bounded_as_the_file_says() {
     let folder = tempfile::tempdir().unwrap();
     let with = |deadline: &str| {
         format!(
-            "[policies.own]\ncomponent = \"{}\"\nconfig = {{ do = \"slow\", amount = 100000000, phase = \"configure\" }}\n{deadline}\n{}",
+            "[policies.own]\ncomponent = \"{}\"\nconfig = {{ do = \"slow\", amount = 1000000000, phase = \"configure\" }}\n{deadline}\n{}",
             component("misbehave").display(),
             Proxy::to("127.0.0.1:9").route("policies = [\"own\"]")
         )

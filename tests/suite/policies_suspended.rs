@@ -4,7 +4,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use janua_tests::{Gateway, Request, Settings, Upstream, assert_eventually};
+use janua_tests::{Gateway, Request, Settings, Upstream, assert_eventually, granted};
 
 use crate::hostile_limits::{OTHER, connect_from};
 use crate::policies_beside::{beside, healthy, marked, misbehaving};
@@ -30,7 +30,7 @@ async fn a_policy_that_fails_for_many_clients_is_suspended() {
     let upstream = Upstream::echo().await;
     let bad = misbehaving(
         "bad",
-        "do = \"trap\", marked = true",
+        "do = \"trap\", marked = true, checks = true",
         "breaker = { clients = 3 }",
     );
     let quiet = misbehaving("quiet", "do = \"nothing\"", "");
@@ -40,7 +40,7 @@ async fn a_policy_that_fails_for_many_clients_is_suspended() {
             "{bad}{quiet}\n[[sites.routes]]\npath = \"/lax/\"\npolicies = [{{ name = \"bad\", on_error = \"skip\" }}]\nupstream = \"app\""
         ),
     );
-    let gateway = Settings::new().workers(1).start(config).await;
+    let gateway = Settings::new().workers(1).start(granted(config)).await;
     let traffic = healthy(&gateway, "/bad/healthy").await;
     let mut trapped = 0;
     for client in 1..=3 {
@@ -99,6 +99,35 @@ async fn a_policy_that_fails_for_many_clients_is_suspended() {
     );
     assert_eq!(gateway.metrics().await.sum("janua_policy_open", &open), 0.0);
     traffic.finish().await;
+}
+
+/// A policy that has not declared that it may respond checks nothing, and can be left out while
+/// it is suspended, where the operator says so.
+#[tokio::test]
+async fn a_suspended_policy_that_only_edits_can_be_skipped() {
+    let upstream = Upstream::echo().await;
+    let lax = "\n[[sites.routes]]\npath = \"/lax/\"\npolicies = [{ name = \"edits\", on_error = \"skip\" }]\nupstream = \"app\"";
+    let policies = misbehaving(
+        "edits",
+        "do = \"trap\", marked = true",
+        "breaker = { clients = 3 }",
+    );
+    let config = beside(&upstream, &format!("{policies}{lax}"));
+    let gateway = Settings::new().workers(1).start(config).await;
+    for client in 1..=3 {
+        let address = Ipv4Addr::new(127, 0, 0, client);
+        let mut wire = connect_from(&gateway, address).await.unwrap();
+        assert_eq!(wire.exchange(&marked("/edits/x")).await.status, 503);
+    }
+    assert_eq!(state_of(&gateway, "edits").await["state"], "open");
+    for n in 0..3 {
+        let path = format!("/lax/{n}");
+        assert_eq!(gateway.get(&path).await.json()["target"], path);
+        let notes = gateway.log_line(&path).await["notes"].to_string();
+        assert!(notes.contains("edits: breaker_open"), "{notes}");
+    }
+    let denied = gateway.get("/edits/new").await;
+    assert_eq!(denied.status, 503, "the default of the phase `request`");
 }
 
 #[tokio::test]

@@ -119,7 +119,10 @@ async fn files_of_policies_take_effect() {
 
     // A component that is not there yet.
     let own = directory.path().join("own.wasm");
-    let named = config(&format!("component = \"{}\"", own.display()));
+    let named = config(&format!(
+        "component = \"{}\"\ngrants = [\"edit:response-header:cache-control\", \"serve\"]",
+        own.display()
+    ));
     gateway.write_config(named);
     assert_eventually!(reloads(&gateway, "refused").await == 1.0);
     assert_eq!(value().await.as_deref(), Some("second"));

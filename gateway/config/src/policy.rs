@@ -130,7 +130,7 @@ impl Decode for Grant {
     }
 
     fn kind() -> String {
-        "a grant such as \"header:authorization\"".to_owned()
+        "a grant such as \"input:header:authorization\"".to_owned()
     }
 }
 

@@ -65,6 +65,9 @@ pub(crate) fn decide(
     match &routed {
         Ok(matched) => {
             keep(exchange, matched);
+            // First of all, since policies see also the requests that are refused below.
+            let owned = &matched.site().owned;
+            owned.remove_from(&mut exchange.heads.request.fields);
             grpc_web::translate_request(exchange, matched);
         }
         Err(unrouted) => exchange.site_stats.clone_from(&unrouted.stats),
@@ -77,8 +80,6 @@ pub(crate) fn decide(
     let matched = routed.map_err(|unrouted| unrouted.failure)?;
     let rules = matched.site().path_rules;
     rules.check(exchange.heads.request.spelling, Kind::BadRequest)?;
-    let owned = &matched.site().owned;
-    owned.remove_from(&mut exchange.heads.request.fields);
     receive::check_body(exchange, client)?;
     receive::allow_pauses(exchange, client, &matched);
     if matched.route().caches {
