@@ -8,14 +8,13 @@ use tracing::subscriber::{NoSubscriber, with_default};
 
 use super::WorkerPolicy;
 use super::memos::{PhaseMemo, reuse_ms};
-use crate::convert::Reuse;
-use crate::cost;
+use crate::budget;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::Slot;
 use crate::input::{Facts, Input, Now, Phase};
 use crate::key::KeyPart;
 use crate::plan::Plan;
-use crate::verdict::Verdict;
+use crate::policy::Checked;
 use crate::worker::Decision;
 
 /// A decision and how it came about.
@@ -67,23 +66,23 @@ impl WorkerPolicy {
         let policy = Arc::clone(&self.policy);
         let had_instance = self.memory().is_some();
         // If this fails, the decision fails in the same way, and says so.
-        let (prepared, instance) = cost::exactly(|| self.prepare());
+        let (prepared, instance) = budget::exactly(|| self.prepare());
         let plan = policy.plan(phase);
         let inputs = plan.map(|plan| self.told(plan, facts, now));
         let key = plan.and_then(|plan| {
             let key = self.key.write(plan, facts)?;
             Some(KeyPart::all(plan, key))
         });
-        let (decision, first) = cost::exactly(|| self.decide(phase, facts, now));
+        let (decision, first) = budget::exactly(|| self.decide(phase, facts, now));
         let kept_ms = plan.and_then(|plan| self.kept_ms(phase, plan, facts, now));
         let second = match (&decision, plan) {
             (Decision::Verdict { verdict, .. }, Some(plan)) => {
                 let (asked, cost) = with_default(NoSubscriber::default(), || {
-                    cost::exactly(|| self.ask_again(phase, plan, facts, now))
+                    budget::exactly(|| self.ask_again(phase, plan, facts, now))
                 });
-                let result = asked.map(|(again, reuse)| Same {
-                    is_same: again == **verdict,
-                    reuse_ms: reuse_ms(reuse, policy.spec().max_reuse, now),
+                let result = asked.map(|again| Same {
+                    is_same: again.verdict == **verdict,
+                    reuse_ms: reuse_ms(again.reuse, policy.spec().max_reuse, now),
                 });
                 Some(Second { cost, result })
             }
@@ -127,7 +126,7 @@ impl WorkerPolicy {
         plan: &Plan,
         facts: &dyn Facts,
         now: Now,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+    ) -> Result<Checked, PolicyFailure> {
         let mut inputs = std::mem::take(&mut self.inputs);
         let asked = match inputs.fill(plan, facts, now) {
             Ok(()) => self.ask(phase, plan, &inputs, facts.client(), now),
