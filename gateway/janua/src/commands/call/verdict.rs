@@ -158,12 +158,12 @@ impl Values<'_> {
             Effect::Concurrency(limit) => Item::new("concurrency", self.concurrency(limit)),
             Effect::CacheLookup(lookup) => Item::new("cache-lookup", self.lookup(lookup)),
             Effect::CacheRule(rule) => Item::new("cache-rule", cache_rule(rule)),
-            Effect::Tag(_) => Item::new("tag", vec![("tags", self.next())]),
+            Effect::CacheTag(_) => Item::new("cache-tag", vec![("tags", self.next())]),
             Effect::Purge(purge) => {
                 let (scope, value) = match &purge.scope {
                     PurgeScope::Url(_) => ("url", self.next()),
                     PurgeScope::Prefix(_) => ("prefix", self.next()),
-                    PurgeScope::Tag(_) => ("tag", self.next()),
+                    PurgeScope::Tagged(_) => ("tag", self.next()),
                     PurgeScope::Site => ("site", true.into()),
                 };
                 Item::new("purge", vec![(scope, value), ("soft", purge.soft.into())])
