@@ -53,13 +53,19 @@ mod policies_api_key;
     reason = "the rest of it is for areas that open connections of HTTP/1.1"
 )]
 mod policies_beside;
+mod policies_concurrency;
 mod policies_failures;
+mod policies_finished;
 mod policies_headers;
 mod policies_inputs;
 mod policies_memo;
 mod policies_order;
+mod policies_owned;
 mod policies_rate_limit;
+mod policies_response_edits;
 mod policies_seen;
+mod policies_statuses;
+mod policies_variables;
 mod proxy_protocol;
 mod spa_fallback;
 mod spa_fallback_upstream;

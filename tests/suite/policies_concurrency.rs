@@ -2,6 +2,7 @@
 
 use janua_tests::{
     Gateway, Proxy, Reply, Request, Upstream, Visit, Wire, assert_eventually, component, granted,
+    is_over_http2,
 };
 
 /// One request at a time for each `X-Key`. Other fields of the policy's configuration come
@@ -139,6 +140,43 @@ async fn an_upstream_that_dies_gives_the_place_back() {
     for key in ["before", "within"] {
         assert_eventually!(status(&gateway, key).await == 200, "{key}");
     }
+}
+
+/// A tunnel is one exchange.
+#[tokio::test]
+async fn a_tunnel_keeps_its_place_until_it_is_closed() {
+    // An upgrade is something else there.
+    if is_over_http2() {
+        return;
+    }
+    let upstream = Upstream::raw(async |mut visit: Visit| {
+        let Ok(request) = visit.request().await else {
+            return;
+        };
+        let reply = match request.header("upgrade") {
+            Some(_) => {
+                "101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+            }
+            None => "200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        };
+        visit.wire.send(format!("HTTP/1.1 {reply}")).await;
+        visit.wire.echo().await;
+    })
+    .await;
+    let gateway = Gateway::start(config(&upstream, "")).await;
+    let mut tunnel = gateway.connect().await;
+    let request = keyed("/", "a")
+        .header("Connection", "upgrade")
+        .header("Upgrade", "websocket");
+    tunnel.send(request.to_bytes()).await;
+    assert_eq!(tunnel.receive_head("GET").await.unwrap().status, 101);
+    tunnel.send("ping").await;
+    assert_eq!(tunnel.take(4).await.unwrap(), b"ping");
+    assert_eq!(status(&gateway, "a").await, 429);
+    tunnel.send("pong").await;
+    assert_eq!(tunnel.take(4).await.unwrap(), b"pong");
+    drop(tunnel);
+    assert_eventually!(status(&gateway, "a").await == 200);
 }
 
 /// A place belongs to the exchange: neither a reload nor the end of the policy gives it back

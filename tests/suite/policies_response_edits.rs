@@ -197,6 +197,34 @@ async fn they_are_made_in_reverse_at_the_place_of_their_policy() {
     );
 }
 
+/// A response that takes the place of another one because a policy fails on the way back has
+/// them too, once.
+#[tokio::test]
+async fn they_are_made_on_the_response_to_a_failure_on_the_way_back() {
+    let upstream = Upstream::echo().await;
+    let fails = format!(
+        "[policies.fails]\ncomponent = \"{}\"\nconfig = {{ do = \"error\", phase = \"response\" }}\non_error = \"deny\"\n",
+        component("misbehave").display()
+    );
+    let late = |name: &str| {
+        probe(
+            name,
+            "config.response_set = { X-Late = \"{header:x-mark}\" }\nconfig.show_response = [\"status\"]",
+        )
+    };
+    let proxy = Proxy::to(upstream.endpoint())
+        .route("path = \"/\"\npolicies = [\"outer\", \"fails\", \"inner\"]");
+    let policies = late("outer") + &fails + &late("inner");
+    let gateway = Gateway::start(granted(format!("{policies}{proxy}"))).await;
+    let response = gateway.send(Request::get("/").header("X-Mark", "a")).await;
+    assert_eq!(response.status, 503);
+    assert_eq!(lines(&response.fields, "x-late"), ["a"]);
+    assert_eq!(
+        lines(&response.fields, "x-probe"),
+        ["inner status=503", "outer status=503"]
+    );
+}
+
 /// A status that was set in the request phase, and edits of the phase `missing`.
 #[tokio::test]
 async fn the_status_and_the_phase_missing() {

@@ -59,11 +59,7 @@ impl Exchange {
                 stats.count_failure(worker.index, kind);
             }
         }
-        if self
-            .terms
-            .as_ref()
-            .is_some_and(|terms| !terms.finished.is_empty())
-        {
+        if self.is_asked_at_end() {
             let ended = self.ended(duration);
             policies::finished_phase(self, &ended);
         }

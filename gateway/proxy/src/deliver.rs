@@ -56,7 +56,13 @@ fn begin<'c>(
     fate: Fate,
 ) -> &'c mut Outgoing {
     exchange.record_begin(exchange.heads.response.status);
-    let head = &exchange.heads.response;
+    let head = &mut exchange.heads.response;
+    // A policy may have set a status with a body in place of a 304, whose length is that of
+    // another response; or a 204, which has no length (RFC 9110 §8.6).
+    let is_untrue = length == Length::None && exchange.heads.request.method != b"HEAD";
+    if head.status == 204 || (is_untrue && !has_no_body(head.status)) {
+        head.fields.remove(b"content-length");
+    }
     let clock = (&exchange.worker.clock, exchange.now);
     responder.begin(head, length, fate, clock)
 }

@@ -196,10 +196,15 @@ impl Exchange {
     /// Records that the response begins with this status.
     pub(crate) fn record_begin(&mut self, status: u16) {
         self.record.status = Some(status);
-        let is_asked = self.terms.as_ref().map(|terms| !terms.finished.is_empty());
-        if is_asked == Some(true) {
+        if self.is_asked_at_end() {
             self.record.began = Some(self.worker.clock.now().instant);
         }
+    }
+
+    /// Whether policies are asked about the exchange when it has ended.
+    pub(crate) fn is_asked_at_end(&self) -> bool {
+        let terms = self.terms.as_ref();
+        terms.is_some_and(|terms| !terms.finished.is_empty())
     }
 
     /// Whether this request will be in the access log.

@@ -48,6 +48,11 @@ pub(crate) async fn run(session: &mut Session, worker: &Rc<Worker>) -> Fate {
         Ok(form) => deliver::deliver(exchange, client, form).await,
         Err(_) => Fate::Abort,
     };
+    // Over HTTP/2 the task of the connection sends what is queued. It does so before policies are
+    // asked about the end of the exchange, so that the client does not wait for them.
+    if counted.exchange.is_asked_at_end() && session.outgoing.writer.is_stream() {
+        tokio::task::yield_now().await;
+    }
     // After bytes that are not a valid request, it is not known where the next one begins.
     if is_request { fate } else { Fate::Close }
 }
