@@ -184,14 +184,20 @@ impl Facts for View<'_> {
                 Some(value) => value,
                 None => return false,
             },
-            Input::TlsVersion
-            | Input::TlsCipher
-            | Input::TlsServerName
-            | Input::TlsClientSubject
-            | Input::TlsClientFingerprint => match self.tls(input) {
+            Input::TlsVersion | Input::TlsCipher | Input::TlsServerName => match self.tls(input) {
                 Some(value) => value.as_bytes(),
                 None => return false,
             },
+            Input::TlsClientSubject
+            | Input::TlsClientIssuer
+            | Input::TlsClientSerial
+            | Input::TlsClientFingerprint
+            | Input::TlsClientNotBefore
+            | Input::TlsClientNotAfter
+            | Input::TlsClientDnsNames
+            | Input::TlsClientUris
+            | Input::TlsClientEmails
+            | Input::TlsClientCertificate => return self.client_certificate(input, out),
             // Policies that ask for these are refused when they are configured.
             _ => return false,
         };
@@ -245,18 +251,41 @@ fn sole<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8
 }
 
 impl View<'_> {
-    /// What TLS established; none without TLS. A certificate of a client comes from the
-    /// handshake alone, and never from a field of the request.
+    /// What TLS established; none without TLS.
     fn tls(&self, input: &Input) -> Option<&str> {
         let tls = self.peer.tls.as_ref()?;
         match input {
             Input::TlsVersion => Some(tls.version),
             Input::TlsCipher => Some(tls.cipher_suite),
             Input::TlsServerName => tls.server_name.as_deref(),
-            Input::TlsClientSubject => Some(&tls.certificate.as_ref()?.subject),
-            Input::TlsClientFingerprint => Some(&tls.certificate.as_ref()?.fingerprint),
             _ => None,
         }
+    }
+
+    /// A fact of the client's certificate, which comes from the handshake alone, and never
+    /// from a field of the request.
+    fn client_certificate(&self, input: &Input, out: &mut Vec<u8>) -> bool {
+        let tls = self.peer.tls.as_ref();
+        let Some(certificate) = tls.and_then(|tls| tls.certificate.as_ref()) else {
+            return false;
+        };
+        let fact = match input {
+            Input::TlsClientSubject => Some(&*certificate.subject),
+            Input::TlsClientIssuer => Some(&*certificate.issuer),
+            Input::TlsClientSerial => Some(&*certificate.serial),
+            Input::TlsClientFingerprint => Some(&*certificate.fingerprint),
+            Input::TlsClientDnsNames => certificate.dns_names.as_deref(),
+            Input::TlsClientUris => certificate.uris.as_deref(),
+            Input::TlsClientEmails => certificate.emails.as_deref(),
+            Input::TlsClientNotBefore => return moment(certificate.not_before, out),
+            Input::TlsClientNotAfter => return moment(certificate.not_after, out),
+            Input::TlsClientCertificate => {
+                let encoded = BASE64.encode(&certificate.certificate);
+                return text(Some(&encoded), out);
+            }
+            _ => None,
+        };
+        text(fact, out)
     }
 
     fn client_ip(&self, out: &mut Vec<u8>) -> bool {
@@ -385,6 +414,11 @@ impl View<'_> {
 fn number(value: u64, out: &mut Vec<u8>) -> bool {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     true
+}
+
+/// Seconds since 1970, before which no certificate begins.
+fn moment(seconds: i64, out: &mut Vec<u8>) -> bool {
+    number(u64::try_from(seconds).unwrap_or_default(), out)
 }
 
 fn text(value: Option<&str>, out: &mut Vec<u8>) -> bool {
