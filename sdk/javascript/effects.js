@@ -98,7 +98,7 @@ export function cacheRule(options) {
 
 export function purge(options) {
   const { url, prefix, tag, soft = false } = known("purge", options, ["url", "prefix", "tag", "soft"]);
-  const scopes = Object.entries(given({ url, prefix, tag }));
+  const scopes = Object.entries(given({ url, prefix, tagged: tag }));
   if (scopes.length > 1) throw new Error("purge takes one of url, prefix and tag");
   const [scope] = scopes.map(([kind, value]) => ({ tag: kind, val: parts(value) }));
   return { scope: scope ?? { tag: "site" }, soft };

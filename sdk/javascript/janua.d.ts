@@ -140,7 +140,7 @@ export type EffectName =
   | "split"
   | "cache-lookup"
   | "cache-rule"
-  | "tag"
+  | "cache-tag"
   | "purge"
   | "ban";
 
@@ -222,7 +222,7 @@ export class Verdict {
     staleIfError?: number;
     shared?: boolean;
   }): this;
-  tag(value: Value): this;
+  cacheTag(value: Value): this;
   purge(options?: { url?: Value; prefix?: Value; tag?: Value; soft?: boolean }): this;
   ban(options: {
     subject: Value;

@@ -329,7 +329,7 @@ test("a cache rule is complete", () => {
   const verdict = proceed()
     .cacheRule({ name: "html" })
     .cacheRule({ name: "js", store: 60, cdn: "max-age=60", staleIfError: 5, shared: true })
-    .tag("a, b");
+    .cacheTag("a, b");
   const [html, js, tag] = effects(verdict);
   assert.deepEqual(html, {
     tag: "cache-rule",
@@ -345,14 +345,14 @@ test("a cache rule is complete", () => {
   });
   assert.deepEqual(js.val.store, { tag: "seconds", val: 60 });
   assert.deepEqual([js.val.cdn, js.val.staleIfError, js.val.shared], ["max-age=60", 5, true]);
-  assert.deepEqual(tag, { tag: "tag", val: literal("a, b") });
+  assert.deepEqual(tag, { tag: "cache-tag", val: literal("a, b") });
 });
 
 test("a purge names one thing", () => {
   const scopes = [
     [{ url: "/a?b" }, { tag: "url", val: literal("/a?b") }],
     [{ prefix: "/a/" }, { tag: "prefix", val: literal("/a/") }],
-    [{ tag: "a" }, { tag: "tag", val: literal("a") }],
+    [{ tag: "a" }, { tag: "tagged", val: literal("a") }],
     [{}, { tag: "site" }],
   ];
   for (const [given, scope] of scopes) {

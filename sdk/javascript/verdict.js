@@ -144,8 +144,8 @@ export class Verdict {
     return this.effect("cache-rule", effects.cacheRule(options));
   }
   /** Adds the cache tags in this value, separated by commas or spaces. Phase `fetched` only. */
-  tag(value) {
-    return this.effect("tag", parts(value));
+  cacheTag(value) {
+    return this.effect("cache-tag", parts(value));
   }
   /**
    * Purges the stored responses of `{ url }`, `{ prefix }` or `{ tag }`, or by default all

@@ -91,7 +91,7 @@ class Effects(unittest.TestCase):
         self.assertEqual((only.query, only.bypass), (effects.QueryKey_Only(["page"]), "cookie"))
 
     def test_a_rule_is_complete(self):
-        verdict = janua.proceed().cache_rule("html", "never", browser="no-store").tag("a", " b")
+        verdict = janua.proceed().cache_rule("html", "never", browser="no-store").cache_tag("a", " b")
         rule, tag = _effects(verdict)
         expected = effects.CacheRule("html", effects.Storage_Never(), "no-store", None, None, None, False)
         self.assertEqual(rule, expected)
@@ -103,7 +103,7 @@ class Effects(unittest.TestCase):
         table = [
             ({"url": "/a"}, effects.PurgeScope_Url(_literal("/a"))),
             ({"prefix": "/a/"}, effects.PurgeScope_Prefix(_literal("/a/"))),
-            ({"tag": "a"}, effects.PurgeScope_Tag(_literal("a"))),
+            ({"tag": "a"}, effects.PurgeScope_Tagged(_literal("a"))),
             ({}, effects.PurgeScope_Site()),
         ]
         for given, scope in table:

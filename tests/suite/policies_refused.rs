@@ -125,7 +125,11 @@ X-A = "{{header:authorization}} {{cookie:session}} {{header:accept}}"
     assert_eq!(found[0]["line"], 2);
     assert!(errors(folder.path(), &with(&line)).await.is_empty());
     // One of them is not sufficient.
-    let found = errors(folder.path(), &with("grants = [\"input:cookie:session\", \"edit:header:x-*\"]")).await;
+    let found = errors(
+        folder.path(),
+        &with("grants = [\"input:cookie:session\", \"edit:header:x-*\"]"),
+    )
+    .await;
     assert!(
         found[0]["message"]
             .as_str()

@@ -323,7 +323,7 @@ async fn edits_do_not_change_what_the_verdict_points_at() {
             "remove = [\"x-key\"], reply = \"{header:x-key}\", answer = 200",
         ) + &policy(
             "tag",
-            "\"effect:tag\"",
+            "\"effect:cache-tag\"",
             "remove = [\"x-group\"], tag = \"{response_header:x-group}\", show_fetched = []",
         ) + &policy(
             "replace",

@@ -214,6 +214,12 @@ impl Facts for View<'_> {
             }
             Input::RawQueryParameter(name) => sole(self.raw_parameters(name)),
             Input::QueryParameter(name) => return self.single_parameter(name, out),
+            Input::HeaderBase64(name) => {
+                return self.single_base64(&Input::Header(name.clone()), out);
+            }
+            Input::QueryParameterBase64(name) => {
+                return self.single_base64(&Input::QueryParameter(name.clone()), out);
+            }
             _ => {
                 return match self.input(input, out) {
                     true => Single::Present,
@@ -315,6 +321,15 @@ impl View<'_> {
             out.extend_from_slice(BASE64.encode(&bytes).as_bytes());
         }
         is_present
+    }
+
+    fn single_base64(&self, plain: &Input, out: &mut Vec<u8>) -> Single {
+        let mut bytes = Vec::new();
+        let single = self.single(plain, &mut bytes);
+        if matches!(single, Single::Present) {
+            out.extend_from_slice(BASE64.encode(&bytes).as_bytes());
+        }
+        single
     }
 
     /// The host of the `Host` field, which a policy may have edited.
@@ -517,7 +532,13 @@ mod tests {
             (Input::QueryParameter(name("k")), one("a")),
             (Input::QueryParameter(name("l")), conflict.clone()),
             (Input::QueryParameter(name("n")), absent.clone()),
-            (Input::RawQueryParameter(name("m")), conflict),
+            (Input::RawQueryParameter(name("m")), conflict.clone()),
+            (Input::HeaderBase64(name("x-same")), one("MQ==")),
+            (Input::HeaderBase64(name("x-two")), conflict.clone()),
+            (Input::HeaderBase64(name("x-none")), absent.clone()),
+            (Input::QueryParameterBase64(name("k")), one("YQ==")),
+            (Input::QueryParameterBase64(name("l")), conflict),
+            (Input::QueryParameterBase64(name("n")), absent.clone()),
             (Input::Cookie(name("a")), one("1")),
             (Input::Cookie(name("b")), absent.clone()),
             (Input::Cookie(name("c")), absent),

@@ -225,7 +225,7 @@ mod tests {
                 ..Verdict::proceed()
             },
             Verdict {
-                effects: [Effect::Tag(literal())].into(),
+                effects: [Effect::CacheTag(literal())].into(),
                 ..Verdict::proceed()
             },
             Verdict {

@@ -86,6 +86,16 @@ impl Algorithm {
         }
     }
 
+    /// Whether two signatures of the same message differ.
+    pub fn is_randomized(self) -> bool {
+        match self {
+            Self::Ps256 | Self::Ps384 | Self::Ps512 => true,
+            Self::Es256 | Self::Es384 | Self::Es512 => true,
+            Self::Hs1 | Self::Hs256 | Self::Hs384 | Self::Hs512 => false,
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::EdDsa => false,
+        }
+    }
+
     /// How it works.
     pub(crate) fn scheme(self) -> Scheme {
         match self {

@@ -1,13 +1,14 @@
 //! What a component may call, beyond the log: one file for each interface of the contract.
 //! A component that imports none of them pays for none.
 
+mod resources;
 mod seal;
 mod secrets;
 mod signatures;
 
 use wasmtime::component::Linker;
 
-pub use self::secrets::SecretUse;
+pub(crate) use self::resources::{Resources, Tie, Used};
 pub(crate) use self::secrets::{Borrowed, Borrower};
 use crate::state::HostState;
 

@@ -1,20 +1,15 @@
-//! Limits on the CPU time of calls.
+//! The ticks at which calls are interrupted.
 //!
 //! A ticker thread increments the engine's epoch about once a millisecond while calls
 //! are made, and sleeps when there have been none for a while. At each tick wasmtime
-//! interrupts a running call, which compares the CPU time of its thread with its
-//! budget. The time in which the thread is preempted does not count. The clock is read
-//! only at ticks: a short call makes no system call, and a budget is exact to about one
-//! tick.
+//! interrupts a running call, which compares what it has used with its `budget`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use wasmtime::{EngineWeak, StoreContextMut, UpdateDeadline};
-
-use crate::state::HostState;
+use wasmtime::EngineWeak;
 
 /// The time between two ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -52,6 +47,10 @@ pub(crate) struct Caller {
     calling: Arc<Calling>,
 }
 
+/// The thread is inside a call.
+#[must_use]
+pub(crate) struct Inside<'a>(&'a Calling);
+
 impl Ticker {
     pub(crate) fn start(engine: EngineWeak) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
@@ -87,18 +86,21 @@ impl Drop for Ticker {
 }
 
 impl Caller {
-    /// Marks the start of a call. Sequentially consistent, as are the accesses of the
-    /// ticker, so that it cannot fall asleep just after a call has begun.
-    pub(crate) fn enter(&self) {
+    /// Marks the thread as inside a call, until the guard is dropped. The thread is inside
+    /// one call at a time: one that waits is not under way. Sequentially consistent, as are
+    /// the accesses of the ticker, so that it cannot fall asleep just after a call has begun.
+    pub(crate) fn enter(&self) -> Inside<'_> {
         self.calling.0.store(true, Ordering::SeqCst);
         if self.ticker.asleep.load(Ordering::SeqCst) {
             self.ticker.wake();
         }
+        Inside(&self.calling)
     }
+}
 
-    /// Marks the end of a call.
-    pub(crate) fn leave(&self) {
-        self.calling.0.store(false, Ordering::Release);
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.0.store(false, Ordering::Release);
     }
 }
 
@@ -149,61 +151,4 @@ impl Shared {
             thread.unpark();
         }
     }
-}
-
-/// The CPU-time budget of the current call in a store.
-#[derive(Debug, Default)]
-pub(crate) struct Budget {
-    allowed_ns: u64,
-    /// The thread's CPU time at the first tick of the call.
-    started_ns: Option<u64>,
-}
-
-impl Budget {
-    pub(crate) fn begin(&mut self, allowed: Duration) {
-        self.allowed_ns = u64::try_from(allowed.as_nanos()).unwrap_or(u64::MAX);
-        self.started_ns = None;
-    }
-
-    /// The thread's CPU time since the first tick of the call. None without a tick: then
-    /// no clock is read.
-    pub(crate) fn since_first_tick(&self) -> Option<Duration> {
-        let started_ns = self.started_ns?;
-        Some(thread_cpu().saturating_sub(Duration::from_nanos(started_ns)))
-    }
-}
-
-/// The error that ends a call that exceeds its budget.
-#[derive(Debug)]
-pub(crate) struct OutOfTime;
-
-impl std::fmt::Display for OutOfTime {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("used up its CPU time")
-    }
-}
-
-impl std::error::Error for OutOfTime {}
-
-/// Wasmtime calls this at each tick that falls into a call.
-pub(crate) fn on_tick(
-    mut store: StoreContextMut<'_, HostState>,
-) -> wasmtime::Result<UpdateDeadline> {
-    let budget = &mut store.data_mut().budget;
-    let now = u64::try_from(thread_cpu().as_nanos()).unwrap_or(u64::MAX);
-    match budget.started_ns {
-        None => budget.started_ns = Some(now),
-        Some(started) if now.saturating_sub(started) >= budget.allowed_ns => {
-            return Err(wasmtime::Error::new(OutOfTime));
-        }
-        Some(_) => {}
-    }
-    Ok(UpdateDeadline::Continue(1))
-}
-
-/// The CPU time of this thread. A system call.
-pub(crate) fn thread_cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use arc_swap::ArcSwap;
 use janua_secrets::Secrets;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
 
 use crate::allowance::{Account, Allowance, MemosStatus};
 use crate::bindings::v0_1;
+use crate::capabilities::Resources;
 use crate::compile_cache::CompileCache;
 use crate::compiler::Compiler;
 use crate::component::{Component, LoadError};
@@ -80,8 +80,7 @@ struct Shared {
     mac_key: [u8; 16],
     /// The memory for reusable verdicts.
     memos: Arc<Account>,
-    /// The secrets of the published configuration.
-    secrets: Arc<ArcSwap<Secrets>>,
+    resources: Arc<Resources>,
 }
 
 impl Runtime {
@@ -117,7 +116,7 @@ impl Runtime {
             workshop,
             mac_key: process_key(),
             memos: Arc::new(Account::new(options.memos)),
-            secrets: Arc::default(),
+            resources: Arc::default(),
         })))
     }
 
@@ -151,16 +150,16 @@ impl Runtime {
 
     /// Replaces the secrets that calls of policies use from now on.
     pub fn set_secrets(&self, secrets: Arc<Secrets>) {
-        self.0.secrets.store(secrets);
+        self.0.resources.set_secrets(secrets);
     }
 
     /// The secrets that calls of policies use.
     pub fn secrets(&self) -> Arc<Secrets> {
-        self.0.secrets.load_full()
+        self.0.resources.secrets()
     }
 
-    pub(crate) fn shared_secrets(&self) -> Arc<ArcSwap<Secrets>> {
-        Arc::clone(&self.0.secrets)
+    pub(crate) fn resources(&self) -> &Arc<Resources> {
+        &self.0.resources
     }
 
     pub(crate) fn engine(&self) -> &Engine {

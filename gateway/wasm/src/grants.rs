@@ -139,7 +139,7 @@ pub fn grant_name(name: &str) -> GrantName {
 pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     match effect {
         "take" | "concurrency" | "cache-lookup" => &[Phase::Request],
-        "cache-rule" | "tag" => &[Phase::Fetched],
+        "cache-rule" | "cache-tag" => &[Phase::Fetched],
         "charge" => &Phase::ALL,
         "purge" => &[Phase::Request, Phase::Response, Phase::Finished],
         _ => &[],

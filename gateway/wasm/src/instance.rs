@@ -9,10 +9,11 @@ use wasmtime::component::ResourceAny;
 
 use crate::bindings::v0_1;
 use crate::bindings::v0_1::janua::policy::verdicts::Verdict as RawVerdict;
-use crate::capabilities::{Borrower, SecretUse};
+use crate::budget::{self, OutOfTime};
+use crate::capabilities::{Borrower, Used};
 use crate::component::Description;
 use crate::convert::{self, RawSubscription};
-use crate::deadline::{self, Caller, OutOfTime};
+use crate::deadline::Caller;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::said::{said, shown};
 use crate::state::HostState;
@@ -39,8 +40,8 @@ pub(crate) struct Answer {
     pub(crate) verdict: RawVerdict,
     /// Whether the call read a clock or random numbers.
     pub(crate) impure: bool,
-    /// The secrets that the call used.
-    pub(crate) used: Vec<SecretUse>,
+    /// The resources that the call used.
+    pub(crate) used: Vec<Used>,
 }
 
 impl Instance {
@@ -55,7 +56,7 @@ impl Instance {
         let state = HostState::new(Arc::clone(&log_name), memory_limit);
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
-        store.epoch_deadline_callback(deadline::on_tick);
+        store.epoch_deadline_callback(budget::on_tick);
         store.set_hostcall_fuel(MAX_RETURNED);
         store.set_max_component_handles(MAX_HANDLES);
         let exports = timed(&mut store, caller, deadline, |store| pre.instantiate(store))
@@ -154,9 +155,9 @@ impl Instance {
         explained(self.store.data(), failure)
     }
 
-    /// The CPU time since the first tick of the last call, if there was one.
-    pub(crate) fn since_first_tick(&self) -> Option<Duration> {
-        self.store.data().budget.since_first_tick()
+    /// The CPU time of the last call.
+    pub(crate) fn spent(&self) -> Duration {
+        self.store.data().budget.spent()
     }
 
     /// Whether no more policies should be configured in it.
@@ -178,11 +179,24 @@ fn timed<R>(
     call: impl FnOnce(&mut Store<HostState>) -> wasmtime::Result<R>,
 ) -> Result<R, PolicyFailure> {
     store.data_mut().budget.begin(deadline);
-    store.set_epoch_deadline(1);
-    caller.enter();
-    let result = call(store);
-    caller.leave();
+    let result = turn(store, caller, call);
     result.map_err(|error| failure(store.data_mut(), &error))
+}
+
+/// Carries out a call as far as it gets without waiting. A call that does not wait has one
+/// turn.
+fn turn<R>(
+    store: &mut Store<HostState>,
+    caller: &Caller,
+    work: impl FnOnce(&mut Store<HostState>) -> R,
+) -> R {
+    store.data_mut().budget.begin_turn();
+    store.set_epoch_deadline(1);
+    let inside = caller.enter();
+    let result = work(store);
+    drop(inside);
+    store.data_mut().budget.end_turn();
+    result
 }
 
 fn failure(state: &mut HostState, error: &wasmtime::Error) -> PolicyFailure {

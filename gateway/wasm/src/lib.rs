@@ -17,7 +17,7 @@
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | make spare instances, compare samples | one thread beside the workers | `workshop`, `family`, `sample` |
 //! | give it the secrets that it declared | each worker | `capabilities` |
-//! | limit its CPU time, memory and failures | each worker | `deadline`, `limits`, `throttle`, `breaker` |
+//! | limit its CPU time, memory and failures | each worker | `budget`, `deadline`, `limits`, `throttle`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | bound the memory of all verdicts that are kept | shared | `allowance` |
 //! | take tokens from its rate-limit buckets, or a place | shared | `bucket`, `places` |
@@ -33,6 +33,7 @@ mod artefact;
 mod bindings;
 mod breaker;
 mod bucket;
+mod budget;
 mod building;
 mod capabilities;
 mod client;
@@ -43,7 +44,6 @@ mod component_file;
 mod configure_error;
 mod configured;
 mod convert;
-mod cost;
 mod counters;
 mod deadline;
 mod declaration;
@@ -84,7 +84,6 @@ pub use allowance::MemosStatus;
 pub use apart::{Apart, CompileLimits, Confinement, compile_component};
 pub use breaker::{BreakerOptions, BreakerState};
 pub use bucket::{BucketName, BucketOptions, Buckets, TakeOutcome};
-pub use capabilities::SecretUse;
 pub use client::ClientKey;
 pub use compiler::Compiler;
 pub use component::{Component, Description, LoadError};
@@ -93,7 +92,7 @@ pub use configure_error::ConfigureError;
 pub use counters::Counts;
 pub use engine::{Runtime, RuntimeError, RuntimeOptions};
 pub use failure::{FailureKind, PolicyFailure};
-pub use grants::{GrantName, MissingGrants, Guarded, grant_name};
+pub use grants::{GrantName, Guarded, MissingGrants, grant_name};
 pub use host::WorkerHost;
 pub use input::{Facts, Input, Lookup, Now, Phase, PrefixLengths, Single};
 pub use input_buffer::BadInput;

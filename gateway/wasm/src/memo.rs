@@ -22,6 +22,7 @@ use std::rc::Rc;
 use hashbrown::HashTable;
 
 use crate::allowance::Allowance;
+use crate::capabilities::{Resources, Tie};
 use crate::verdict::Verdict;
 
 /// The bytes of an entry apart from its key: the entry itself and its positions in the
@@ -59,6 +60,16 @@ pub(crate) struct Kept {
     pub(crate) expires_ms: u64,
     /// The input `now` of the call that made it, in seconds of Unix time.
     pub(crate) asked_at: u64,
+    /// The resources that it depends on, if any.
+    pub(crate) tie: Option<Rc<Tie>>,
+}
+
+impl Kept {
+    /// Whether the resources that it depends on are as they were.
+    #[inline]
+    pub(crate) fn holds(&self, resources: &Resources) -> bool {
+        self.tie.as_ref().is_none_or(|tie| tie.holds(resources))
+    }
 }
 
 #[derive(Debug)]

@@ -83,7 +83,7 @@ const EFFECTS: [(&str, bool); 11] = [
     ("split", false),
     ("cache-lookup", true),
     ("cache-rule", true),
-    ("tag", true),
+    ("cache-tag", true),
     ("purge", true),
     ("ban", false),
 ];

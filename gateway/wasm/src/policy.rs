@@ -8,7 +8,7 @@ use std::time::Duration;
 use wasmtime::component::ResourceAny;
 
 use crate::breaker::{Breaker, BreakerOptions, BreakerState};
-use crate::capabilities::Borrower;
+use crate::capabilities::{Borrower, Used};
 use crate::component::Component;
 use crate::configure_error::ConfigureError;
 use crate::convert::{self, RawSubscription, Reuse};
@@ -20,7 +20,7 @@ use crate::failure::{FailureKind, PolicyFailure};
 use crate::failure_log::{self, FailureLog};
 use crate::family::Family;
 use crate::fingerprint::Fingerprint;
-use crate::grants::{Grants, MissingGrants, Guarded};
+use crate::grants::{Grants, Guarded, MissingGrants};
 use crate::input::Phase;
 use crate::instance::{Answer, Instance};
 use crate::permission::{FieldPattern, Permission};
@@ -272,7 +272,7 @@ impl Runtime {
             Arc::new(Borrower {
                 policy: Arc::clone(&name),
                 declared,
-                secrets: self.shared_secrets(),
+                resources: Arc::clone(self.resources()),
             })
         });
         let counters = AllCounters::default();
@@ -298,6 +298,14 @@ impl Runtime {
         policy.family.join(&policy);
         Ok(policy)
     }
+}
+
+/// A valid answer to a call.
+pub(crate) struct Checked {
+    pub(crate) verdict: Verdict,
+    pub(crate) reuse: Reuse,
+    /// The resources that the verdict depends on.
+    pub(crate) used: Vec<Used>,
 }
 
 /// Calls the policy in a phase without inputs, where the verdict is the same for all
@@ -412,6 +420,12 @@ impl Policy {
         self.borrower.as_ref()
     }
 
+    /// Whether the resources are in the state in which they were used.
+    pub(crate) fn resources_are_as(&self, used: &[Used]) -> bool {
+        let borrower = self.borrower.as_ref();
+        borrower.is_none_or(|borrower| borrower.resources.are_as(used))
+    }
+
     fn wanted(&self, guarded: &Guarded) -> BTreeSet<Permission> {
         let is_guarded = |input: &_| guarded.guard(input, &self.name);
         self.declaration.permissions(is_guarded)
@@ -456,7 +470,7 @@ impl Policy {
         phase: Phase,
         plan: &Plan,
         answer: Answer,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+    ) -> Result<Checked, PolicyFailure> {
         let rules = Rules {
             phase,
             plan,
@@ -465,7 +479,11 @@ impl Policy {
         let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
             .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;
         let reuse = if answer.impure { Reuse::Never } else { reuse };
-        Ok((verdict, reuse))
+        Ok(Checked {
+            verdict,
+            reuse,
+            used: answer.used,
+        })
     }
 
     /// The policies with which it shares instances.

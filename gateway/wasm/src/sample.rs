@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::capabilities::Used;
 use crate::configured::Configured;
 use crate::deadline::Caller;
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::family::Family;
 use crate::input::Phase;
 use crate::input_buffer::InputBuffer;
-use crate::policy::Policy;
+use crate::memo::Kept;
+use crate::policy::{Checked, Policy};
 use crate::verdict::Verdict;
 
 /// After this many samples an instance is replaced, so that what it has seen says nothing
@@ -21,6 +23,8 @@ pub(crate) struct Sample {
     phase: Phase,
     inputs: InputBuffer,
     reused: Verdict,
+    /// The resources that it depends on.
+    used: Vec<Used>,
     now_ms: u64,
 }
 
@@ -46,14 +50,15 @@ impl Sample {
         turn: Turn,
         phase: Phase,
         inputs: InputBuffer,
-        reused: Verdict,
+        reused: &Kept,
         now_ms: u64,
     ) -> Self {
         Self {
             turn,
             phase,
             inputs,
-            reused,
+            reused: Verdict::clone(&reused.verdict),
+            used: reused.tie.as_ref().map_or_else(Vec::new, |tie| tie.used()),
             now_ms,
         }
     }
@@ -90,7 +95,9 @@ impl Sample {
             }
         };
         match fresh {
-            Ok(verdict) if verdict == self.reused => {}
+            Ok(fresh) if fresh.verdict == self.reused => {}
+            // The reused verdict is not reused any more.
+            Ok(_) if !policy.resources_are_as(&self.used) => {}
             Ok(_) => {
                 policy.background().mismatches.add_one();
                 policy.disable_reuse(&format!(
@@ -103,7 +110,7 @@ impl Sample {
         is_wanted
     }
 
-    fn ask(&self, spare: &mut Configured, caller: &Caller) -> Result<Verdict, PolicyFailure> {
+    fn ask(&self, spare: &mut Configured, caller: &Caller) -> Result<Checked, PolicyFailure> {
         let policy = &self.turn.0;
         let missing = || PolicyFailure::without_detail(FailureKind::Trap);
         let configured = spare.handle(policy.id()).ok_or_else(missing)?;
@@ -119,8 +126,7 @@ impl Sample {
         let answer = self.inputs.with(|inputs| {
             instance.ask(caller, deadline, position, configured, borrower, inputs)
         })?;
-        let (verdict, _) = policy.checked(self.phase, plan, answer)?;
-        Ok(verdict)
+        policy.checked(self.phase, plan, answer)
     }
 
     /// A failure does not mean that the verdict is wrong. It does not count for the breaker,

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
+use crate::budget::Budget;
 use crate::capabilities::Borrowed;
-use crate::deadline::Budget;
 use crate::limits::MemoryLimit;
 use crate::log::LineLog;
 use crate::wasi;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use self::memos::{Constant, PhaseMemo, PhaseMemos, reuse_ms};
 use crate::allowance::Allowance;
+use crate::capabilities::{Tie, Used};
 use crate::client::ClientKey;
 use crate::convert::Reuse;
 use crate::counters::Counters;
@@ -23,7 +24,7 @@ use crate::interner::{Interned, Interner};
 use crate::key::KeyWriter;
 use crate::memo::Kept;
 use crate::plan::Plan;
-use crate::policy::Policy;
+use crate::policy::{Checked, Policy};
 use crate::sampler::Sampler;
 use crate::throttle::Throttle;
 use crate::verdict::Verdict;
@@ -57,6 +58,8 @@ pub struct WorkerPolicy {
     allowance: Rc<Allowance>,
     sampler: Sampler,
     throttle: Throttle,
+    /// That of the verdict that was made last.
+    last_tie: Option<Rc<Tie>>,
     /// The client whose call ended the last instance, if it was a call of this policy.
     debtor: Option<ClientKey>,
     /// The cost of the last call.
@@ -80,6 +83,7 @@ impl WorkerPolicy {
             allowance,
             sampler: Sampler::new(policy.spec().sample),
             throttle: Throttle::new(&policy.spec().throttle),
+            last_tie: None,
             debtor: None,
             cost: Duration::ZERO,
             counters: policy.counters.join(),
@@ -119,11 +123,13 @@ impl WorkerPolicy {
         if may_reuse {
             let memo = self.memos.of(phase);
             let found = memo.and_then(|memo| memo.get(&mut self.key, plan, facts, now));
-            if let Some(kept) = found {
-                let (verdict, asked_at) = (Rc::clone(&kept.verdict), kept.asked_at);
+            let resources = self.host.runtime.resources();
+            if let Some(kept) = found.filter(|kept| kept.holds(resources)) {
+                let verdict = Rc::clone(&kept.verdict);
                 self.counters.hits.add_one();
                 if self.sampler.is_due() {
-                    self.sample(phase, facts, now, &verdict, asked_at);
+                    let kept = kept.clone();
+                    self.sample(phase, facts, now, &kept);
                 }
                 return Decision::Verdict {
                     verdict,
@@ -141,7 +147,9 @@ impl WorkerPolicy {
     pub fn repeats(&mut self, verdict: &Rc<Verdict>, phase: Phase, now: Now) -> bool {
         let is_remembered = match self.memos.of(phase) {
             Some(PhaseMemo::Constant(Some(Constant { kept, .. }))) => {
-                Rc::ptr_eq(&kept.verdict, verdict) && now.monotonic_ms < kept.expires_ms
+                Rc::ptr_eq(&kept.verdict, verdict)
+                    && now.monotonic_ms < kept.expires_ms
+                    && kept.holds(self.host.runtime.resources())
             }
             _ => false,
         };
@@ -168,10 +176,12 @@ impl WorkerPolicy {
         let mut inputs = std::mem::take(&mut self.inputs);
         let decision = match inputs.fill(plan, facts, now) {
             Ok(()) => match self.ask(phase, plan, &inputs, facts.client(), now) {
-                Ok((verdict, reuse)) => {
-                    let reuse = if may_reuse { reuse } else { Reuse::Never };
+                Ok(mut fresh) => {
+                    if !may_reuse {
+                        fresh.reuse = Reuse::Never;
+                    }
                     Decision::Verdict {
-                        verdict: self.keep(phase, plan, facts, now, verdict, reuse),
+                        verdict: self.keep(phase, plan, facts, now, fresh),
                         reused: false,
                     }
                 }
@@ -191,19 +201,20 @@ impl WorkerPolicy {
         plan: &Plan,
         facts: &dyn Facts,
         now: Now,
-        verdict: Verdict,
-        reuse: Reuse,
+        fresh: Checked,
     ) -> Rc<Verdict> {
-        let Some(reuse_ms) = reuse_ms(reuse, self.policy.spec().max_reuse, now) else {
-            return Rc::new(verdict);
+        let Some(reuse_ms) = reuse_ms(fresh.reuse, self.policy.spec().max_reuse, now) else {
+            return Rc::new(fresh.verdict);
         };
+        let tie = self.tie(fresh.used);
         let expires_ms = now.monotonic_ms.saturating_add(reuse_ms);
-        let Interned { verdict, shared } = self.interner.intern(verdict);
+        let Interned { verdict, shared } = self.interner.intern(fresh.verdict);
         let extra = if shared { 0 } else { verdict.heap_bytes() };
         let kept = Kept {
             verdict: Rc::clone(&verdict),
             expires_ms,
             asked_at: now.unix_seconds,
+            tie,
         };
         match self.memos.of(phase) {
             Some(PhaseMemo::Constant(constant)) => {
@@ -221,6 +232,19 @@ impl WorkerPolicy {
         }
         self.counters.set_memo_bytes(self.allowance.used());
         verdict
+    }
+
+    /// The tie of a verdict to the resources that its call has used. Verdicts that were made
+    /// with the same state share one, and most are.
+    fn tie(&mut self, used: Vec<Used>) -> Option<Rc<Tie>> {
+        match &self.last_tie {
+            Some(last) if last.is_as(&used) => Some(Rc::clone(last)),
+            _ => {
+                let tie = Rc::new(Tie::new(used)?);
+                self.last_tie = Some(Rc::clone(&tie));
+                Some(tie)
+            }
+        }
     }
 }
 

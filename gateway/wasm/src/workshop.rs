@@ -122,7 +122,6 @@ impl Shared {
         while let Some(job) = self.next() {
             let done = catch_unwind(AssertUnwindSafe(|| self.carry_out(job, caller)));
             if done.is_err() {
-                caller.leave();
                 tracing::error!(
                     "the thread that prepares policies panicked; it goes on, and workers make the instances that are missing"
                 );

@@ -42,7 +42,7 @@ impl Rules {
             phase.may_cache_rule();
         }
         if !tags_from.is_empty() || written.iter().any(|rule| !rule.tags.0.is_empty()) {
-            phase.may_tag();
+            phase.may_cache_tag();
         }
         let given = tags::from_fields(tags_from, phase)?;
         tags::fit("tags_from", given.len())?;
@@ -174,7 +174,8 @@ fn default_statuses(store: Store) -> Vec<Statuses> {
 }
 
 fn tagged(verdict: Verdict<Fetched>, tags: &[Value<Fetched>]) -> Verdict<Fetched> {
-    tags.iter().fold(verdict, |verdict, tag| verdict.tag(tag))
+    tags.iter()
+        .fold(verdict, |verdict, tag| verdict.cache_tag(tag))
 }
 
 fn checked_name(name: String) -> Result<String, String> {

@@ -205,9 +205,13 @@ fn only_what_a_rule_says_is_declared() {
         (
             SITE,
             Some("effect:cache-lookup"),
-            Some("effect:cache-rule effect:tag"),
+            Some("effect:cache-rule effect:cache-tag"),
         ),
-        (r#"{"tags_from": "cache-tag"}"#, None, Some("effect:tag")),
+        (
+            r#"{"tags_from": "cache-tag"}"#,
+            None,
+            Some("effect:cache-tag"),
+        ),
         (
             r#"{"rules": [{"store": 1}]}"#,
             None,

@@ -37,17 +37,9 @@ pub(crate) fn go(wit: &str, world: &str, folder: &Path) -> Result<()> {
     write(&own, folder)
 }
 
-/// A line of generated Go that imports the packages of the SDK, and whose accessor of a case `tag`
-/// has another name than the method `Tag` of each variant.
+/// A line of generated Go that imports the packages of the SDK.
 fn mended(line: &str) -> String {
-    let mut line = line.replace("go.bytecodealliance.org/pkg/wit/", "janua/sdk/wit/");
-    let defines = line.starts_with("func (self ") && line.contains(" Tag() []");
-    let uses = line.trim_start().starts_with("payload := ") && line.ends_with(".Tag()");
-    if defines || uses {
-        line = line.replace("Tag()", "TagValue()");
-    }
-    line.push('\n');
-    line
+    line.replace("go.bytecodealliance.org/pkg/wit/", "janua/sdk/wit/") + "\n"
 }
 
 fn generate(generator: &mut dyn WorldGenerator, wit: &str, world: &str) -> Result<Files> {

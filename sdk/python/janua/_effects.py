@@ -86,7 +86,7 @@ def cache_rule(name, store, browser, cdn, stale_while_revalidate, stale_if_error
 
 
 def purge(url, prefix, tag, soft):
-    kinds = (effects.PurgeScope_Url, effects.PurgeScope_Prefix, effects.PurgeScope_Tag)
+    kinds = (effects.PurgeScope_Url, effects.PurgeScope_Prefix, effects.PurgeScope_Tagged)
     given = [
         kind(several(value)) for kind, value in zip(kinds, (url, prefix, tag)) if value is not None
     ]

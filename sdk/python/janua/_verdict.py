@@ -169,10 +169,10 @@ class Verdict:
             )
         )
 
-    def tag(self, *value):
+    def cache_tag(self, *value):
         """Adds the cache tags in this value, separated by commas or spaces. Phase
         ``fetched`` only."""
-        return self.effect(effects.Effect_Tag(parts(value)))
+        return self.effect(effects.Effect_CacheTag(parts(value)))
 
     def purge(self, url=None, prefix=None, tag=None, soft=False):
         """Purges the stored responses of a URL, a prefix of paths or a tag, or by default

@@ -8,9 +8,8 @@ use janua_config::{
     Config, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding, EndpointAddress,
     EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation, KeyType, Level,
     ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, SecretSource,
-    Sources,
-    Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody,
-    WebhookTemplate, parse,
+    Sources, Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp,
+    WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 

@@ -48,7 +48,7 @@ impl Rendering<'_> {
         let value = |value| self.rendered.get(place, value);
         let scope = match &purge.scope {
             PurgeScope::Site => Some(Scope::Host(&host)),
-            PurgeScope::Tag(tag) => value(tag).map(Scope::Tag),
+            PurgeScope::Tagged(tag) => value(tag).map(Scope::Tag),
             PurgeScope::Prefix(path) => value(path).map(|path| Scope::Prefix { host: &host, path }),
             PurgeScope::Url(url) => value(url).map(|url| {
                 let mut parts = url.splitn(2, |&byte| byte == b'?');

@@ -247,7 +247,7 @@ fn affect(
                 let rule = &mut exchange.caching.rule;
                 rule.get_or_insert_with(|| Rc::clone(verdict));
             }
-            Effect::Tag(value) => {
+            Effect::CacheTag(value) => {
                 let tags = effects::tags(rendered.get(place, value).unwrap_or_default());
                 exchange.caching.tags.extend(tags);
             }

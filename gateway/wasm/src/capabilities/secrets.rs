@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use janua_secrets::{Secret, Secrets};
+use janua_secrets::Secret;
 
+use super::{Resources, Used};
+use crate::permission::Resource;
 use crate::state::HostState;
 
 /// A policy, as the secrets see it.
@@ -17,24 +18,14 @@ pub(crate) struct Borrower {
     pub(crate) policy: Arc<str>,
     /// The secrets that it has declared and that it was granted.
     pub(crate) declared: Box<[Arc<str>]>,
-    /// The secrets of the published configuration.
-    pub(crate) secrets: Arc<ArcSwap<Secrets>>,
-}
-
-/// A secret that a call has used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretUse {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Its generation at that time; 0 if there was no secret with this name.
-    pub generation: u64,
+    pub(crate) resources: Arc<Resources>,
 }
 
 /// The secrets of the call under way.
 #[derive(Debug, Default)]
 pub(crate) struct Borrowed {
     borrower: Option<Arc<Borrower>>,
-    used: Vec<SecretUse>,
+    used: Vec<Used>,
 }
 
 impl Borrowed {
@@ -45,7 +36,7 @@ impl Borrowed {
     }
 
     /// Ends a call. The secrets that it has used, each generation once.
-    pub(crate) fn end(&mut self) -> Vec<SecretUse> {
+    pub(crate) fn end(&mut self) -> Vec<Used> {
         self.borrower = None;
         std::mem::take(&mut self.used)
     }
@@ -59,8 +50,9 @@ impl HostState {
         let borrowed = &mut self.borrowed;
         let borrower = borrowed.borrower.as_ref()?;
         let name = borrower.declared.iter().find(|known| &***known == name)?;
-        let secret = borrower.secrets.load().get(name).cloned();
-        let used = SecretUse {
+        let secret = borrower.resources.secrets().get(name).cloned();
+        let used = Used {
+            resource: Resource::Secret,
             name: Arc::clone(name),
             generation: secret.as_ref().map_or(0, |secret| secret.generation()),
         };

@@ -38,6 +38,7 @@ impl signatures::Host for HostState {
         })
     }
 
+    /// A verdict with a signature that is another one each time is not reused.
     fn sign(
         &mut self,
         secret: String,
@@ -50,6 +51,9 @@ impl signatures::Host for HostState {
         let Some(algorithm) = Algorithm::named(&algorithm) else {
             return Ok(Err(Error::UnknownAlgorithm));
         };
+        if algorithm.is_randomized() {
+            self.mark_impure();
+        }
         let signed = secret.sign(algorithm, &message);
         Ok(signed.map_err(|WrongKey| Error::WrongKey))
     }

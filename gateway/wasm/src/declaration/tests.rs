@@ -92,7 +92,7 @@ fn permissions_belong_to_phases() {
         ),
         ("edit:set-status", "request fetched missing response"),
         ("effect:take", "request"),
-        ("effect:tag", "fetched"),
+        ("effect:cache-tag", "fetched"),
         ("input:query", ""),
     ] {
         for of in Phase::ALL {

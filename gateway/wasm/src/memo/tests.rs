@@ -44,6 +44,7 @@ fn until(verdict: Rc<Verdict>, expires_ms: u64) -> Kept {
         verdict,
         expires_ms,
         asked_at: 0,
+        tie: None,
     }
 }
 

@@ -84,7 +84,7 @@ fn a_wider_permission_covers_a_narrower_one() {
         ("input:query", "input:query-parameter:a", true),
         ("input:query-parameter:a", "input:query", false),
         ("effect:take", "effect:take", true),
-        ("effect:take", "effect:tag", false),
+        ("effect:take", "effect:cache-tag", false),
         ("secret:a", "secret:b", false),
     ] {
         assert_eq!(

@@ -17,7 +17,7 @@ pub enum Effect {
     CacheRule(Box<CacheRule>),
     /// Adds the cache tags in this value, which are separated by commas or spaces.
     /// An absent value adds none. Phase `fetched`.
-    Tag(Value),
+    CacheTag(Value),
     /// Purges stored responses. Phases `request` and `response`.
     Purge(Box<Purge>),
 }
@@ -224,7 +224,7 @@ pub enum PurgeScope {
     /// All of this site.
     Site,
     /// All with this tag.
-    Tag(Value),
+    Tagged(Value),
 }
 
 impl Effect {
@@ -247,11 +247,11 @@ impl Effect {
             }
             Self::CacheLookup(lookup) => lookup.vary_on.iter().for_each(text),
             Self::CacheRule(_) => {}
-            Self::Tag(value) => text(value),
+            Self::CacheTag(value) => text(value),
             Self::Purge(purge) => match &purge.scope {
                 PurgeScope::Url(value) => visit(Destination::Url, value),
                 PurgeScope::Prefix(value) => visit(Destination::Path, value),
-                PurgeScope::Tag(value) => text(value),
+                PurgeScope::Tagged(value) => text(value),
                 PurgeScope::Site => {}
             },
         }
@@ -284,7 +284,7 @@ impl Effect {
             }
             Self::CacheLookup(lookup) => size_of::<CacheLookup>() + lookup.heap_bytes(),
             Self::CacheRule(rule) => size_of::<CacheRule>() + rule.heap_bytes(),
-            Self::Tag(value) => value.heap_bytes(),
+            Self::CacheTag(value) => value.heap_bytes(),
             Self::Purge(purge) => size_of::<Purge>() + purge.scope.heap_bytes(),
         }
     }
@@ -335,7 +335,7 @@ impl CacheRule {
 impl PurgeScope {
     fn heap_bytes(&self) -> usize {
         match self {
-            Self::Url(value) | Self::Prefix(value) | Self::Tag(value) => value.heap_bytes(),
+            Self::Url(value) | Self::Prefix(value) | Self::Tagged(value) => value.heap_bytes(),
             Self::Site => 0,
         }
     }

@@ -4,17 +4,16 @@
 use std::sync::Arc;
 
 use super::WorkerPolicy;
+use crate::budget;
 use crate::client::ClientKey;
 use crate::configured::Configured;
-use crate::convert::Reuse;
-use crate::cost::{self, Stopwatch};
 use crate::failure::{FailureKind, PolicyFailure};
 use crate::host::{Place, Slot};
 use crate::input::{Now, Phase};
 use crate::input_buffer::InputBuffer;
 use crate::plan::Plan;
+use crate::policy::Checked;
 use crate::throttle::Shed;
-use crate::verdict::Verdict;
 
 impl WorkerPolicy {
     /// Calls the policy for a verdict, unless the breaker is open or CPU time is short.
@@ -25,7 +24,7 @@ impl WorkerPolicy {
         inputs: &InputBuffer,
         client: ClientKey,
         now: Now,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+    ) -> Result<Checked, PolicyFailure> {
         let policy = Arc::clone(&self.policy);
         let now_ms = now.monotonic_ms;
         if let Err(kind) = self.admit(client, now_ms) {
@@ -74,7 +73,7 @@ impl WorkerPolicy {
         if self.is_configured() {
             return Ok(());
         }
-        let (result, cost) = cost::exactly(|| self.configured().map(|_| ()));
+        let (result, cost) = budget::exactly(|| self.configured().map(|_| ()));
         let debtor = self.debtor.take();
         self.throttle.pay_instance(debtor, cost, now_ms);
         result
@@ -89,7 +88,7 @@ impl WorkerPolicy {
         phase: Phase,
         plan: &Plan,
         inputs: &InputBuffer,
-    ) -> Result<(Verdict, Reuse), PolicyFailure> {
+    ) -> Result<Checked, PolicyFailure> {
         let place = self.configured()?;
         self.counters.calls.add_one();
         let policy = &self.policy;
@@ -99,7 +98,6 @@ impl WorkerPolicy {
             return Err(PolicyFailure::without_detail(FailureKind::Trap));
         };
         let instance = &mut configured.instance;
-        let stopwatch = Stopwatch::start();
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
             instance.log_as(policy.name());
@@ -107,7 +105,7 @@ impl WorkerPolicy {
             let caller = &self.host.caller;
             instance.ask(caller, deadline, position, place.handle, borrower, inputs)
         });
-        self.cost = stopwatch.stop(instance.since_first_tick());
+        self.cost = instance.spent();
         // The next call takes a spare.
         match answer {
             Ok(answer) => {

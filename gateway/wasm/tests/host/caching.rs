@@ -39,7 +39,7 @@ fn a_steady_state_is_a_memo_hit() {
         ] {
             let facts = fetched(extension, status).with(Input::Path, name);
             let verdict = given(&mut asker, Phase::Fetched, &facts);
-            let [Effect::CacheRule(rule), Effect::Tag(tag)] = &*verdict.effects else {
+            let [Effect::CacheRule(rule), Effect::CacheTag(tag)] = &*verdict.effects else {
                 panic!("{verdict:?}");
             };
             assert_eq!(&*rule.name, name);

@@ -10,24 +10,28 @@ use super::*;
 
 const CALL: &str = "x-call";
 
-/// The secrets `one` and `two`, and `short`, which has too few bytes for anything.
 fn publish() {
     static PUBLISHED: Once = Once::new();
-    PUBLISHED.call_once(|| {
-        let env = |name: &str| match name {
-            "short" => Some("short".to_owned()),
-            name => Some(name.repeat(12)),
+    PUBLISHED.call_once(|| rotate("first"));
+}
+
+/// Publishes the secrets `one` and `two`, and `short`, which has too few bytes for anything,
+/// all as they are, and `turning` with another content.
+fn rotate(turning: &str) {
+    let env = |name: &str| match name {
+        "short" => Some("short".to_owned()),
+        "turning" => Some(turning.repeat(12)),
+        name => Some(name.repeat(12)),
+    };
+    let contents = ["one", "two", "short", "turning"].map(|name| {
+        let source = Source {
+            kind: Kind::Raw,
+            places: vec![Place::Variable(name.to_owned())],
         };
-        let contents = ["one", "two", "short"].map(|name| {
-            let source = Source {
-                kind: Kind::Raw,
-                places: vec![Place::Variable(name.to_owned())],
-            };
-            (name.to_owned(), source.load(&env).unwrap().content)
-        });
-        let secrets = Secrets::new(contents, &RUNTIME.secrets());
-        RUNTIME.set_secrets(Arc::new(secrets));
+        (name.to_owned(), source.load(&env).unwrap().content)
     });
+    let secrets = Secrets::new(contents, &RUNTIME.secrets());
+    RUNTIME.set_secrets(Arc::new(secrets));
 }
 
 fn spec(name: &str, key: &str) -> PolicySpec {
@@ -64,13 +68,29 @@ fn a_signature_is_made_and_checked() {
         assert_eq!(call(&mut asker, &verify(&what)).0, expected, "{what}");
     }
     assert_eq!(call(&mut asker, "sign|key|RS256|6d").0, "Error::WrongKey");
-    assert!(!call(&mut asker, "sign|key|RS256|6d").1);
-    // What used no secret is reused.
-    assert!(!call(&mut asker, "config").1);
-    assert!(call(&mut asker, "config").1);
     let mut short = Asker::new(spec("short", "short"));
     assert_eq!(call(&mut short, "sign|key|HS256|6d").0, "Error::WrongKey");
     assert_eq!(call(&mut short, "seal|key|p|x").0, "Error::WrongKey");
+}
+
+/// The policy says that its verdicts may be reused until the next reload.
+#[test]
+fn a_verdict_is_reused_until_a_secret_that_it_used_changes() {
+    let host = WorkerHost::new(&RUNTIME);
+    let mut asker = Asker::on(configure(spec("turning", "turning")), &host);
+    let mut other = Asker::on(configure(spec("still", "one")), &host);
+    let sign = "sign|key|HS256|6d";
+    let (first, reused) = call(&mut asker, sign);
+    assert!(!reused && call(&mut asker, sign) == (first.clone(), true));
+    assert!(!call(&mut asker, "config").1 && !call(&mut other, sign).1);
+    rotate("second");
+    let (second, reused) = call(&mut asker, sign);
+    assert!(!reused && first != second);
+    assert_eq!(call(&mut asker, sign), (second, true));
+    assert!(call(&mut asker, "config").1, "it used no secret");
+    assert!(call(&mut other, sign).1, "it used another secret");
+    rotate("first");
+    assert_eq!(call(&mut asker, sign), (first, false));
 }
 
 /// Policies share the instance: what one has declared is not there for the other.

@@ -149,7 +149,7 @@ impl<P> Purge<P> {
     /// All with this tag.
     #[must_use]
     pub fn tag(tag: impl Into<Value<P>>) -> Self {
-        Self::of(PurgeScope::Tag(tag.into().into_parts()))
+        Self::of(PurgeScope::Tagged(tag.into().into_parts()))
     }
 
     /// The responses become stale instead of being removed.

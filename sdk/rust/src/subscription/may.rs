@@ -126,8 +126,8 @@ impl Phase<Fetched> {
     }
 
     /// Verdicts may add cache tags.
-    pub fn may_tag(&mut self) -> &mut Self {
-        self.may("effect:tag")
+    pub fn may_cache_tag(&mut self) -> &mut Self {
+        self.may("effect:cache-tag")
     }
 }
 

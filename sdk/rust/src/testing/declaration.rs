@@ -36,7 +36,7 @@ const PERMISSIONS: [(&str, &[&str]); 5] = [
             "edit:set-status",
             "effect:charge",
             "effect:cache-rule",
-            "effect:tag",
+            "effect:cache-tag",
         ],
     ),
     (

@@ -72,7 +72,7 @@ impl Outcome {
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         let values = self.effects().filter_map(|effect| match effect {
-            Effect::Tag(value) => self.resolve(value),
+            Effect::CacheTag(value) => self.resolve(value),
             _ => None,
         });
         let mut tags = Vec::new();
@@ -97,7 +97,7 @@ impl Outcome {
                 PurgeScope::Site => return Some(("site".to_owned(), purge.soft)),
                 PurgeScope::Url(value) => ("url ", value),
                 PurgeScope::Prefix(value) => ("prefix ", value),
-                PurgeScope::Tag(value) => ("tag ", value),
+                PurgeScope::Tagged(value) => ("tag ", value),
             };
             Some((kind.to_owned() + &self.resolve(value)?, purge.soft))
         });

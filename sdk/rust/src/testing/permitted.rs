@@ -156,7 +156,7 @@ impl Needed<'_> {
             ),
             Effect::CacheLookup(_) => ("cache-lookup", &["request"]),
             Effect::CacheRule(_) => ("cache-rule", &["fetched"]),
-            Effect::Tag(_) => ("tag", &["fetched"]),
+            Effect::CacheTag(_) => ("cache-tag", &["fetched"]),
             Effect::Purge(_) => ("purge", &["request", "response", "finished"]),
             Effect::Ban(_) => ("ban", &["request", "response", "finished"]),
             Effect::Named(named) => return Err(format!("there is no effect `{}`", named.name)),

@@ -212,7 +212,7 @@ impl Policy for Caching {
         let tags = crate::Input::ResponseHeader("cache-tag".to_owned());
         let request = subscription.request().may_cache_lookup().may_purge();
         let tenant = request.reference(header("x-tenant"));
-        let fetched = subscription.fetched().may_cache_rule().may_tag();
+        let fetched = subscription.fetched().may_cache_rule().may_cache_tag();
         let tags = fetched.reference(tags);
         let response = subscription.response().may_purge();
         Ok(Self {
@@ -238,8 +238,8 @@ impl Policy for Caching {
             .shared();
         Ok(Verdict::proceed()
             .cache_rule(rule)
-            .tag("all")
-            .tag(self.tags))
+            .cache_tag("all")
+            .cache_tag(self.tags))
     }
 
     fn on_response(&self, _: &Inputs<Response>) -> Result<Verdict<Response>, String> {

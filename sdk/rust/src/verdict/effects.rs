@@ -78,8 +78,8 @@ impl Verdict<Fetched> {
     /// Adds the cache tags in this value, which are separated by commas or spaces. It can
     /// be a reference to a field with tags. An absent value adds none.
     #[must_use]
-    pub fn tag(self, tag: impl Into<Value<Fetched>>) -> Self {
-        self.effect(Effect::Tag(tag.into().into_parts()))
+    pub fn cache_tag(self, tag: impl Into<Value<Fetched>>) -> Self {
+        self.effect(Effect::CacheTag(tag.into().into_parts()))
     }
 }
 

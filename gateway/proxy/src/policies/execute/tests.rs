@@ -317,7 +317,7 @@ async fn what_concerns_the_exchange_alone_is_kept_either_way() {
                 stale_if_error: None,
                 shared: false,
             }));
-            let tags = Effect::Tag(user("a, b "));
+            let tags = Effect::CacheTag(user("a, b "));
             let said = verdict(Vec::new(), vec![rule, tags], Outcome::Proceed);
             carry(&mut exchange, Phase::Fetched, how, &said).unwrap();
             let caching = &exchange.0.exchange.caching;

@@ -28,9 +28,9 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
             allowed("cache-rule")?;
             Effect::CacheRule(Box::new(cache_rule(raw)?))
         }
-        raw::Effect::Tag(raw) => {
-            allowed("tag")?;
-            Effect::Tag(value(raw, Place::Field, rules)?)
+        raw::Effect::CacheTag(raw) => {
+            allowed("cache-tag")?;
+            Effect::CacheTag(value(raw, Place::Field, rules)?)
         }
         raw::Effect::Purge(raw) => {
             allowed("purge")?;
@@ -174,7 +174,7 @@ fn purge(raw: raw::Purge, rules: &Rules<'_>) -> Result<Purge, Violation> {
             raw::PurgeScope::Url(raw) => PurgeScope::Url(value(raw, Place::Target, rules)?),
             raw::PurgeScope::Prefix(raw) => PurgeScope::Prefix(value(raw, Place::Target, rules)?),
             raw::PurgeScope::Site => PurgeScope::Site,
-            raw::PurgeScope::Tag(raw) => PurgeScope::Tag(value(raw, Place::Field, rules)?),
+            raw::PurgeScope::Tagged(raw) => PurgeScope::Tagged(value(raw, Place::Field, rules)?),
         },
         soft: raw.soft,
     })

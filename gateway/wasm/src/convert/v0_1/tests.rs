@@ -153,7 +153,7 @@ fn effect_in(phase: Phase, raw: fx::Effect) -> Result<Verdict, Violation> {
         "effect:take",
         "effect:cache-lookup",
         "effect:cache-rule",
-        "effect:tag",
+        "effect:cache-tag",
         "effect:purge",
         "effect:verify",
         "effect:choose-upstream",
@@ -189,7 +189,11 @@ const EFFECTS: [Belongs; 5] = [
         || fx::Effect::CacheRule(rule()),
         &[Phase::Fetched],
     ),
-    ("tag", || fx::Effect::Tag(parts("a")), &[Phase::Fetched]),
+    (
+        "cache-tag",
+        || fx::Effect::CacheTag(parts("a")),
+        &[Phase::Fetched],
+    ),
     (
         "purge",
         || purge(fx::PurgeScope::Site),
@@ -213,10 +217,10 @@ fn effects_belong_to_phases_and_are_declared() {
                 continue;
             }
             assert_eq!(with(&[&declared]).unwrap().effects.len(), 1, "{name}");
-            let other = if name == "tag" {
+            let other = if name == "cache-tag" {
                 "effect:purge"
             } else {
-                "effect:tag"
+                "effect:cache-tag"
             };
             let words = with(&[other]).unwrap_err();
             assert!(words.contains(&format!("declare `{declared}`")), "{words}");
@@ -567,7 +571,7 @@ fn cache_rules_are_converted_within_their_limits() {
 
 #[test]
 fn purges_and_tags_are_checked_as_values() {
-    use fx::PurgeScope::{Prefix, Tag, Url};
+    use fx::PurgeScope::{Prefix, Tagged, Url};
     for (scope, good) in [
         (Url(parts("/a?b=c")), true),
         (Url(parts("/a b")), false),
@@ -575,8 +579,8 @@ fn purges_and_tags_are_checked_as_values() {
         (Url(vec![raw::Part::Input(2)]), false),
         (Prefix(parts("/a/")), true),
         (Prefix(parts("/#")), false),
-        (Tag(parts("a b, c")), true),
-        (Tag(parts("a\nb")), false),
+        (Tagged(parts("a b, c")), true),
+        (Tagged(parts("a\nb")), false),
     ] {
         let words = format!("{scope:?}");
         assert_eq!(
@@ -586,7 +590,7 @@ fn purges_and_tags_are_checked_as_values() {
         );
     }
     for (tag, good) in [("a b, c", true), ("a\nb", false)] {
-        let tag = fx::Effect::Tag(parts(tag));
+        let tag = fx::Effect::CacheTag(parts(tag));
         assert_eq!(effect_in(Phase::Fetched, tag).is_ok(), good);
     }
 }

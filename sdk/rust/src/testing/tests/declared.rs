@@ -263,11 +263,11 @@ fn verdicts() -> Vec<(Says, &'static str, Declare)> {
             fetched(
                 Verdict::proceed()
                     .cache_rule(CacheRule::new("a", Storage::Never))
-                    .tag("a"),
+                    .cache_tag("a"),
             ),
-            "effect:cache-rule`, `effect:tag",
+            "effect:cache-rule`, `effect:cache-tag",
             |s| {
-                s.fetched().may_cache_rule().may_tag();
+                s.fetched().may_cache_rule().may_cache_tag();
             },
         ),
         (
