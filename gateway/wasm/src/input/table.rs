@@ -89,7 +89,7 @@ macro_rules! for_each_input {
             /// The client's certificate, in base64.
             TlsClientCertificate: Row::new("tls-client-certificate");
             /// A value in a dataset.
-            Lookup(lookup): Row::new("lookup").not_provided_yet();
+            Lookup(lookup): Row::new("lookup");
             /// A variable, named as `policy.name`.
             Variable(name): Row::new("variable");
             /// The time in Unix seconds. It is not part of the memo key.
