@@ -92,6 +92,7 @@ mod policies_always;
 mod policies_api_key;
 mod policies_beside;
 mod policies_compiler;
+mod policies_datasets;
 mod policies_failures;
 mod policies_flood;
 mod policies_harm;
