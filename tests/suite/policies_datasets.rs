@@ -19,7 +19,8 @@ regexes = "attacks.txt"
 mmdb = "geo.mmdb"
 "#;
 
-/// A gateway whose policy has this configuration, and the grants for these datasets.
+/// A gateway whose policy has this configuration, and the grants for these datasets. Without
+/// samples, nothing but a tie drops a remembered verdict.
 fn config(config: &str, granted: &[&str], datasets: &str) -> String {
     let component = component("datasets");
     let component = component.display();
@@ -36,6 +37,7 @@ trusted_proxies = ["127.0.0.0/8"]
 component = "{component}"
 config = {config}
 grants = ["respond"{grants}]
+memo_sample = 0
 {datasets}
 [[sites]]
 hosts = ["*"]
@@ -72,6 +74,7 @@ fn write_all(folder: &Path) {
 
 async fn started() -> Gateway {
     let gateway = Settings::new()
+        .workers(1)
         .watch()
         .start("[listeners.public]\naddress = \"127.0.0.1:0\"\n")
         .await;
@@ -310,21 +313,21 @@ async fn what_is_wrong_with_datasets_is_said_where_it_stands() {
             look_up("blocked", ""),
             &["blocked"],
             "[datasets.blocked]\nnetworks = \"none.txt\"",
-            10,
+            11,
             "none.txt: cannot be read: No such file",
         ),
         (
             look_up("blocked", ""),
             &["blocked"],
             "[datasets.blocked]\nregexes = \"bad.txt\"",
-            10,
+            11,
             "bad.txt:2: regular expression `(b`: unclosed group",
         ),
         (
             look_up("blocked", ""),
             &["blocked"],
             "[datasets.blocked]\nmmdb = \"bad.txt\"",
-            10,
+            11,
             "bad.txt: it is not a database in the MaxMind format",
         ),
     ] {
