@@ -9,6 +9,7 @@
 //! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
 //! | clients and upstreams that speak HTTP/2 | [`Http2Client`], [`Frames`], [`Http2Upstream`] |
 //! | an authority that issues certificates, its DNS, and what fails between | [`Pebble`], [`Front`], [`StubDns`], [`DnsWebhook`], [`AskServer`] |
+//! | databases in the MaxMind format | [`mmdb`] |
 //! | the grants of policies, where a test is about something else | [`granted`] |
 //! | conditions that are awaited | [`assert_eventually!`] |
 //!
@@ -34,6 +35,7 @@ mod grants;
 mod http2;
 mod message;
 mod metrics;
+pub mod mmdb;
 mod proxy;
 mod settings;
 mod tls;

@@ -93,6 +93,7 @@ mod policies_api_key;
 mod policies_beside;
 mod policies_compiler;
 mod policies_concurrency;
+mod policies_datasets;
 mod policies_failures;
 mod policies_finished;
 mod policies_flood;

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use janua_tests::{
     Authority, Gateway, Issue, Issued, Request, Settings, TlsClient, Upstream, assert_eventually,
 };
@@ -145,6 +147,80 @@ routes = [{{ policies = [\"facts\"], upstream = \"app\" }}]
             assert_eq!(fields["x-name"], host);
         }
     }
+}
+
+/// All that the certificate says, in the words of the contract.
+#[tokio::test]
+async fn policies_know_all_facts_of_a_certificate() {
+    let upstream = Upstream::echo().await;
+    let stage = stage();
+    let issue = Issue::new(&["a.device.example", "b.device.example"])
+        .uri("spiffe://device.example/a")
+        .email("ops@device.example");
+    let device = Arc::new(stage.authority.sign(&issue));
+    let nameless = identity(&stage.authority, "nameless");
+    let host = "a.shop.example";
+    let facts = [
+        "issuer",
+        "serial",
+        "not_before",
+        "not_after",
+        "dns_names",
+        "uris",
+        "emails",
+        "certificate",
+    ];
+    let fields = facts.map(|fact| format!("{fact} = \"{{tls_client_{fact}}}\""));
+    let config = format!(
+        "{LISTENER}
+[upstreams.app]
+endpoints = [\"{}\"]
+[policies.facts]
+component = \"headers\"
+config.request.set = {{ {} }}
+[[sites]]
+hosts = [\"{host}\"]
+certificate = {{ cert = \"a.crt\", key = \"a.key\" }}
+{OPTIONAL}
+routes = [{{ policies = [\"facts\"], upstream = \"app\" }}]
+",
+        upstream.endpoint(),
+        fields.join(", "),
+    );
+    let client = stage.client();
+    let gateway = stage.start(config).await;
+    let told = async |client: TlsClient| {
+        let mut wire = gateway.connect_tls(&client, host).await;
+        let response = get(&mut wire, host).await.json();
+        facts.map(|fact| response["headers"][fact].as_str().map(str::to_owned))
+    };
+
+    let [
+        issuer,
+        serial,
+        from,
+        until,
+        dns_names,
+        uris,
+        emails,
+        certificate,
+    ] = told(client.clone().identity(&device)).await;
+    assert_eq!(issuer.as_deref(), Some("CN=Authority of Tests"));
+    let serial = u64::from_str_radix(&serial.unwrap(), 16).unwrap();
+    assert_eq!(serial, device.serial());
+    let [from, until] = [from, until].map(|at| at.unwrap().parse::<u64>().unwrap());
+    assert_eq!(until - from, 101 * 86_400);
+    let names = "a.device.example,b.device.example";
+    assert_eq!(dns_names.as_deref(), Some(names));
+    assert_eq!(uris.as_deref(), Some("spiffe://device.example/a"));
+    assert_eq!(emails.as_deref(), Some("ops@device.example"));
+    let certificate = BASE64_STANDARD.decode(certificate.unwrap()).unwrap();
+    assert_eq!(certificate, device.der());
+
+    let [issuer, .., dns_names, uris, emails, _] = told(client.clone().identity(&nameless)).await;
+    assert_eq!(issuer.as_deref(), Some("CN=Authority of Tests"));
+    assert_eq!([dns_names, uris, emails], [None, None, None]);
+    assert_eq!(told(client).await, facts.map(|_| None));
 }
 
 fn fingerprint(der: &[u8]) -> String {

@@ -45,6 +45,9 @@ pub struct Status {
     /// By name.
     #[serde(default)]
     pub secrets: Vec<SecretStatus>,
+    /// By name.
+    #[serde(default)]
+    pub datasets: Vec<DatasetStatus>,
     /// Those of the sites, each once.
     pub certificates: Vec<CertificateStatus>,
     /// The files whose changes take effect by themselves; none if `watch` is off.
@@ -78,6 +81,23 @@ pub struct SecretKeyStatus {
     pub key_type: String,
     /// The only algorithm that it works with, if its file states one.
     pub algorithm: Option<String>,
+}
+
+/// A dataset in which policies look keys up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetStatus {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `networks`, `strings`, `regexes` or `mmdb`.
+    pub kind: String,
+    /// The number of its entries.
+    pub entries: u64,
+    /// The memory that it takes; of regular expressions, that of their texts.
+    pub bytes: u64,
+    /// A number that is another one after each change.
+    pub generation: u64,
+    /// The policies that use it, by name.
+    pub users: Vec<String>,
 }
 
 /// A listener.

@@ -66,7 +66,7 @@ impl Config {
         changes
     }
 
-    fn tables(&self) -> [(&'static str, Tree); 14] {
+    fn tables(&self) -> [(&'static str, Tree); 15] {
         // Destructured without `..`, so that a new table cannot be forgotten here.
         let Self {
             include,
@@ -79,6 +79,7 @@ impl Config {
             upstreams,
             policies,
             secrets,
+            datasets,
             acme,
             webhooks,
             sites,
@@ -94,6 +95,7 @@ impl Config {
             ("upstreams", upstreams.to_tree()),
             ("policies", policies.to_tree()),
             ("secrets", secrets.to_tree()),
+            ("datasets", datasets.to_tree()),
             ("acme", acme.default.to_tree()),
             ("authorities", acme.named.to_tree()),
             ("webhooks", webhooks.to_tree()),

@@ -21,6 +21,7 @@ use crate::include::Pattern;
 use crate::listener::{ListenAddress, Listener};
 use crate::log::Log;
 use crate::macros::table;
+use crate::named_dataset::NamedDataset;
 use crate::named_secret::NamedSecret;
 use crate::names::{self, Names};
 use crate::policy::Policy;
@@ -61,6 +62,8 @@ table! {
         /// Keys, passwords and the like that policies use by their names, without
         /// seeing them.
         secrets: Names<NamedSecret> = default("{}");
+        /// Lists and databases in which policies look keys up.
+        datasets: Names<NamedDataset> = default("{}");
         /// The authority of `certificate = "auto"`, and further ones by name.
         acme: Option<Acme> = optional("no certificates are ordered");
         /// HTTP calls that tell of events of the gateway. Those of a purge are in
@@ -95,6 +98,8 @@ pub struct Config {
     pub policies: Names<Policy>,
     /// Secrets that policies use by their names.
     pub secrets: Names<NamedSecret>,
+    /// Lists and databases in which policies look keys up.
+    pub datasets: Names<NamedDataset>,
     /// The authorities that certificates are ordered from by ACME.
     pub acme: Acme,
     /// HTTP calls that tell of events, in the order of the files.
@@ -280,6 +285,7 @@ fn merge(
     let mut upstreams = BTreeMap::new();
     let mut policies = BTreeMap::new();
     let mut secrets = BTreeMap::new();
+    let mut datasets = BTreeMap::new();
     let mut acme = Acme::default();
     let mut webhooks = Vec::new();
     let mut sites = Vec::new();
@@ -315,6 +321,7 @@ fn merge(
         upstreams.extend(document.upstreams);
         policies.extend(document.policies);
         secrets.extend(document.secrets);
+        datasets.extend(document.datasets);
         webhooks.extend(document.webhooks);
         sites.extend(document.sites);
     }
@@ -334,6 +341,7 @@ fn merge(
         upstreams,
         policies,
         secrets,
+        datasets,
         acme,
         webhooks,
         sites,

@@ -96,6 +96,7 @@ pub(crate) enum Kind {
     Policy,
     Authority,
     Secret,
+    Dataset,
 }
 
 impl fmt::Display for Kind {
@@ -106,6 +107,7 @@ impl fmt::Display for Kind {
             Self::Policy => "policy",
             Self::Authority => "authority",
             Self::Secret => "secret",
+            Self::Dataset => "dataset",
         })
     }
 }
@@ -215,9 +217,9 @@ pub(crate) fn check(definitions: &[Reference], references: &[Reference]) -> Vec<
         }
     }
     for (kind, names) in &defined {
-        // A listener is used by every site that does not list its listeners. Which keys of a
-        // policy's configuration name secrets is known when its component is loaded.
-        if matches!(kind, Kind::Listener | Kind::Secret) {
+        // A listener is used by every site that does not list its listeners. What policies use
+        // is known when their components are loaded.
+        if matches!(kind, Kind::Listener | Kind::Secret | Kind::Dataset) {
             continue;
         }
         for name in names.values() {
@@ -243,6 +245,7 @@ fn unknown<'a>(
         Kind::Policy => "policies",
         Kind::Authority => "acme",
         Kind::Secret => "secrets",
+        Kind::Dataset => "datasets",
     };
     let mut known: Vec<_> = known.collect();
     known.truncate(20);

@@ -41,21 +41,14 @@ impl PolicyConfig {
         policy: &str,
         known: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<PolicySecrets, Vec<Diagnostic>> {
-        let mut search = Search {
-            root: schema,
-            steps: STEPS,
-            depth: 0,
-            path: Vec::new(),
-            found: BTreeSet::new(),
-        };
-        search.value(schema, &self.value);
+        let marked = marked(schema, "secret", &self.value);
         let mut secrets = PolicySecrets {
             config: self.clone(),
             named: Vec::new(),
             made: Vec::new(),
         };
         let mut faults = Vec::new();
-        for path in search.found {
+        for path in marked {
             let span = self.value_span(&path);
             let Some(place) = at(&mut secrets.config.value, &path) else {
                 continue;
@@ -63,7 +56,11 @@ impl PolicyConfig {
             if let Value::String(name) = place {
                 match known.clone().any(|known| known == name) {
                     true => secrets.named.push(Spanned::new(name.clone(), span)),
-                    false => faults.push(unknown(name, span, known.clone())),
+                    false => {
+                        let define = "with `file = \"…\"`";
+                        let known = known.clone();
+                        faults.push(unknown("secret", name, span, known, define));
+                    }
                 }
                 continue;
             }
@@ -81,6 +78,34 @@ impl PolicyConfig {
         }
         match faults.is_empty() {
             true => Ok(secrets),
+            false => Err(faults),
+        }
+    }
+
+    /// Checks the datasets that the configuration names, at the keys that the component's
+    /// schema marks with `"format": "dataset"`. `known` are the configured ones.
+    ///
+    /// # Errors
+    /// Names of datasets that do not exist.
+    pub fn check_datasets<'a>(
+        &self,
+        schema: &Value,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<(), Vec<Diagnostic>> {
+        let mut value = self.value.clone();
+        let mut faults = Vec::new();
+        for path in marked(schema, "dataset", &self.value) {
+            // What is no text is for the policy to refuse.
+            if let Some(Value::String(name)) = at(&mut value, &path)
+                && !known.clone().any(|known| known == name)
+            {
+                let define = "with `networks`, `strings`, `regexes` or `mmdb`";
+                let span = self.value_span(&path);
+                faults.push(unknown("dataset", name, span, known.clone(), define));
+            }
+        }
+        match faults.is_empty() {
+            true => Ok(()),
             false => Err(faults),
         }
     }
@@ -153,17 +178,39 @@ fn at<'v>(value: &'v mut Value, path: &[String]) -> Option<&'v mut Value> {
     })
 }
 
-fn unknown<'a>(name: &str, span: Span, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+/// The message about a name that nothing has. `define` says how something gets it.
+fn unknown<'a>(
+    kind: &str,
+    name: &str,
+    span: Span,
+    known: impl Iterator<Item = &'a str>,
+    define: &str,
+) -> Diagnostic {
     let known: Vec<&str> = known.take(20).collect();
     let help = match known.is_empty() {
-        true => format!("define it, for example by `[secrets.{name}]` with `file = \"…\"`"),
+        true => format!("define it, for example by `[{kind}s.{name}]` {define}"),
         false => suggest::one_of(name, known, "defined are"),
     };
-    Diagnostic::error(span, format!("unknown secret `{name}`")).help(help)
+    Diagnostic::error(span, format!("unknown {kind} `{name}`")).help(help)
+}
+
+/// The paths of the values that a schema marks with this format.
+fn marked(schema: &Value, format: &'static str, value: &Value) -> BTreeSet<Vec<String>> {
+    let mut search = Search {
+        format,
+        root: schema,
+        steps: STEPS,
+        depth: 0,
+        path: Vec::new(),
+        found: BTreeSet::new(),
+    };
+    search.value(schema, value);
+    search.found
 }
 
 /// Finds the values that a schema marks.
 struct Search<'s> {
+    format: &'static str,
     root: &'s Value,
     steps: usize,
     /// How deep the schema is nested at this place.
@@ -200,8 +247,8 @@ impl Search<'_> {
                 self.value(schema, value);
             }
         }
-        let is_secret = schema.get("format").and_then(Value::as_str) == Some("secret");
-        if is_secret && (value.is_string() || value.is_object()) {
+        let is_marked = schema.get("format").and_then(Value::as_str) == Some(self.format);
+        if is_marked && (value.is_string() || value.is_object()) {
             self.found.insert(self.path.clone());
             return;
         }

@@ -40,7 +40,7 @@ pub enum FileKind {
     /// A policy's component.
     Component,
     /// A file that the configuration of a policy, of a webhook or of an authority refers to
-    /// (`…_file`), or a secret.
+    /// (`…_file`), a secret, or a dataset.
     Reference,
 }
 
@@ -110,6 +110,9 @@ impl WatchList {
             for path in secret.source.files() {
                 self.add(path, FileKind::Reference);
             }
+        }
+        for dataset in config.datasets.values() {
+            self.add(&dataset.source.file.value, FileKind::Reference);
         }
         for webhook in &config.cache.webhooks {
             self.token(&webhook.token);

@@ -10,6 +10,7 @@ mod address;
 mod cache;
 mod certificates;
 mod changes;
+mod datasets;
 mod deploy;
 mod directories;
 mod events;
@@ -30,8 +31,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use janua_acme::Engine;
 use janua_admin::{
-    Asker, CacheEntry, CacheStatus, Control, DeployAnswer, DeployRequest, PurgeRequest,
-    PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, SecretStatus, Status,
+    Asker, CacheEntry, CacheStatus, Control, DatasetStatus, DeployAnswer, DeployRequest,
+    PurgeRequest, PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, SecretStatus, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -143,6 +144,7 @@ pub(crate) fn check(loaded: &mut Loaded) -> Result<Checked, StartError> {
         routes,
         policies: policies.collect(),
         secrets: secrets::statuses(&snapshot),
+        datasets: datasets::statuses(&snapshot),
     })
 }
 
@@ -177,6 +179,8 @@ pub(crate) struct Checked {
     pub(crate) policies: Vec<(String, Vec<String>)>,
     /// The secrets.
     pub(crate) secrets: Vec<SecretStatus>,
+    /// The datasets.
+    pub(crate) datasets: Vec<DatasetStatus>,
 }
 
 /// How long the DNS may take to answer a check of the configuration.

@@ -21,7 +21,7 @@ use janua_wasm::{Input, Phase, Plan, Policy, Prepared};
 use crate::estate::Estate;
 use crate::owned::Owned;
 use crate::path_rules::PathRules;
-use crate::provision::{Bundled, Provision};
+use crate::provision::{Bundled, Provision, Provisioned};
 use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
 use targets::{compression, fingerprint};
@@ -67,7 +67,12 @@ pub fn compile(
         .iter()
         .map(|site| compiler.site(site))
         .collect();
-    let (policies, secrets, errors) = compiler.provision.finish();
+    let Provisioned {
+        policies,
+        secrets,
+        datasets,
+        found: errors,
+    } = compiler.provision.finish();
     found.extend(errors.iter().cloned());
     let site_tls: Vec<_> = config
         .sites
@@ -106,6 +111,7 @@ pub fn compile(
         policies,
         prepared: Prepared::default(),
         secrets: Arc::new(secrets),
+        datasets: Arc::new(datasets),
         upstreams,
         certificates,
         request_id_header: config.server.request_id_header.as_str().into(),

@@ -166,6 +166,7 @@ impl Estate {
         let policies: HashSet<&str> = snapshot.policies.iter().map(|it| &**it.name()).collect();
         self.buckets.keep_only(|policy| policies.contains(policy));
         self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
+        self.runtime.set_datasets(Arc::clone(snapshot.datasets()));
         self.published.store(Some(snapshot));
     }
 

@@ -13,7 +13,7 @@ use crate::clean::Hop;
 use crate::client::{Origin, Peer};
 use crate::client_limits::Share;
 use crate::clock::Moment;
-use crate::facts::{AnsweredBy, Ended, Original, View};
+use crate::facts::{AnsweredBy, Ended, Held, Original, View};
 use crate::heads::Heads;
 use crate::record::Record;
 use crate::request_id::RequestId;
@@ -171,6 +171,10 @@ impl Exchange {
             origin: &self.origin,
             original: self.original.as_ref(),
             variables: &self.variables,
+            datasets: match &self.matched {
+                Some(matched) => Held::Of(matched.local.datasets()),
+                None => Held::Latest(&self.worker),
+            },
             request_id: self.request_id.as_bytes(),
             unix_ms: self.now.unix_ms,
             site: terms.map_or("", |terms| &terms.site),

@@ -6,14 +6,16 @@ use std::net::IpAddr;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use ipnet::IpNet;
+use janua_datasets::{Datasets, Found};
 use janua_http::fields::Known;
 use janua_http::query;
 use janua_http::{RequestHead, ResponseHead};
-use janua_wasm::{ClientKey, Facts, Input, PrefixLengths, Single};
+use janua_wasm::{ClientKey, Facts, Input, Lookup, PrefixLengths, Single};
 
 use crate::caching::prefixed;
 use crate::client::{Origin, Peer};
 use crate::variables::Variables;
+use crate::worker::Worker;
 
 /// What generated a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,14 @@ impl Ended {
     }
 }
 
+/// The datasets in which keys are looked up.
+pub(crate) enum Held<'a> {
+    /// Those of the snapshot with which the request is processed.
+    Of(&'a Datasets),
+    /// Those of the newest one: the exchange has no snapshot any more.
+    Latest(&'a Worker),
+}
+
 /// An exchange as policies see it.
 pub(crate) struct View<'a> {
     pub(crate) request: &'a RequestHead,
@@ -88,6 +98,7 @@ pub(crate) struct View<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) original: Option<&'a Original>,
     pub(crate) variables: &'a Variables,
+    pub(crate) datasets: Held<'a>,
     pub(crate) request_id: &'a [u8],
     pub(crate) unix_ms: u64,
     pub(crate) site: &'a str,
@@ -184,14 +195,21 @@ impl Facts for View<'_> {
                 Some(value) => value,
                 None => return false,
             },
-            Input::TlsVersion
-            | Input::TlsCipher
-            | Input::TlsServerName
-            | Input::TlsClientSubject
-            | Input::TlsClientFingerprint => match self.tls(input) {
+            Input::Lookup(lookup) => return self.lookup(lookup, out),
+            Input::TlsVersion | Input::TlsCipher | Input::TlsServerName => match self.tls(input) {
                 Some(value) => value.as_bytes(),
                 None => return false,
             },
+            Input::TlsClientSubject
+            | Input::TlsClientIssuer
+            | Input::TlsClientSerial
+            | Input::TlsClientFingerprint
+            | Input::TlsClientNotBefore
+            | Input::TlsClientNotAfter
+            | Input::TlsClientDnsNames
+            | Input::TlsClientUris
+            | Input::TlsClientEmails
+            | Input::TlsClientCertificate => return self.client_certificate(input, out),
             // Policies that ask for these are refused when they are configured.
             _ => return false,
         };
@@ -214,6 +232,7 @@ impl Facts for View<'_> {
             Input::QueryParameterBase64(name) => {
                 return self.single_base64(&Input::QueryParameter(name.clone()), out);
             }
+            Input::Lookup(lookup) => return self.single_lookup(lookup, out),
             _ => {
                 return match self.input(input, out) {
                     true => Single::Present,
@@ -251,18 +270,41 @@ fn sole<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8
 }
 
 impl View<'_> {
-    /// What TLS established; none without TLS. A certificate of a client comes from the
-    /// handshake alone, and never from a field of the request.
+    /// What TLS established; none without TLS.
     fn tls(&self, input: &Input) -> Option<&str> {
         let tls = self.peer.tls.as_ref()?;
         match input {
             Input::TlsVersion => Some(tls.version),
             Input::TlsCipher => Some(tls.cipher_suite),
             Input::TlsServerName => tls.server_name.as_deref(),
-            Input::TlsClientSubject => Some(&tls.certificate.as_ref()?.subject),
-            Input::TlsClientFingerprint => Some(&tls.certificate.as_ref()?.fingerprint),
             _ => None,
         }
+    }
+
+    /// A fact of the client's certificate, which comes from the handshake alone, and never
+    /// from a field of the request.
+    fn client_certificate(&self, input: &Input, out: &mut Vec<u8>) -> bool {
+        let tls = self.peer.tls.as_ref();
+        let Some(certificate) = tls.and_then(|tls| tls.certificate.as_ref()) else {
+            return false;
+        };
+        let fact = match input {
+            Input::TlsClientSubject => Some(&*certificate.subject),
+            Input::TlsClientIssuer => Some(&*certificate.issuer),
+            Input::TlsClientSerial => Some(&*certificate.serial),
+            Input::TlsClientFingerprint => Some(&*certificate.fingerprint),
+            Input::TlsClientDnsNames => certificate.dns_names.as_deref(),
+            Input::TlsClientUris => certificate.uris.as_deref(),
+            Input::TlsClientEmails => certificate.emails.as_deref(),
+            Input::TlsClientNotBefore => return moment(certificate.not_before, out),
+            Input::TlsClientNotAfter => return moment(certificate.not_after, out),
+            Input::TlsClientCertificate => {
+                let encoded = BASE64.encode(&certificate.certificate);
+                return text(Some(&encoded), out);
+            }
+            _ => None,
+        };
+        text(fact, out)
     }
 
     fn client_ip(&self, out: &mut Vec<u8>) -> bool {
@@ -303,6 +345,34 @@ impl View<'_> {
         single
     }
 
+    /// The value of a look-up.
+    fn lookup(&self, lookup: &Lookup, out: &mut Vec<u8>) -> bool {
+        let mut key = Vec::new();
+        self.input(&lookup.key, &mut key) && self.found(lookup, &key, out)
+    }
+
+    /// The same if the key must have one value.
+    fn single_lookup(&self, lookup: &Lookup, out: &mut Vec<u8>) -> Single {
+        let mut key = Vec::new();
+        match self.single(&lookup.key, &mut key) {
+            Single::Present if self.found(lookup, &key, out) => Single::Present,
+            Single::Present | Single::Absent => Single::Absent,
+            Single::Conflicting => Single::Conflicting,
+        }
+    }
+
+    /// Appends the value of a key. What is no address is in no dataset of addresses.
+    fn found(&self, lookup: &Lookup, key: &[u8], out: &mut Vec<u8>) -> bool {
+        let find = |datasets: &Datasets, out: &mut Vec<u8>| {
+            let dataset = datasets.get(&lookup.dataset);
+            dataset.is_some_and(|it| it.find(key, &lookup.member, out) == Found::Value)
+        };
+        match self.datasets {
+            Held::Of(datasets) => find(datasets, out),
+            Held::Latest(worker) => find(worker.snapshot().datasets(), out),
+        }
+    }
+
     /// The host of the `Host` field, which a policy may have edited.
     fn host(&self, out: &mut Vec<u8>) -> bool {
         let Some(field) = self.request.fields.known(Known::Host).next() else {
@@ -320,6 +390,9 @@ impl View<'_> {
     /// Adds all cookies to a part of the cache key if the input is a cookie that was sent more
     /// than once: policies may see none, and upstreams differ in which one they read.
     pub(crate) fn repeated_cookies(&self, input: &Input, key: &mut Vec<u8>) {
+        if let Input::Lookup(lookup) = input {
+            return self.repeated_cookies(&lookup.key, key);
+        }
         if let Input::Cookie(name) = input
             && self.cookies(name).nth(1).is_some()
         {
@@ -402,6 +475,11 @@ fn number(value: u64, out: &mut Vec<u8>) -> bool {
     true
 }
 
+/// Seconds since 1970, before which no certificate begins.
+fn moment(seconds: i64, out: &mut Vec<u8>) -> bool {
+    number(u64::try_from(seconds).unwrap_or_default(), out)
+}
+
 fn text(value: Option<&str>, out: &mut Vec<u8>) -> bool {
     out.extend_from_slice(value.unwrap_or_default().as_bytes());
     value.is_some()
@@ -428,8 +506,25 @@ fn extension(path: &[u8], out: &mut Vec<u8>) -> bool {
 mod tests {
     use super::*;
     use crate::render::Rendered;
+    use janua_datasets::{Kind, Source};
     use janua_http::head::Limits;
     use janua_wasm::{Edit, Value, Verdict};
+
+    fn datasets() -> Datasets {
+        let folder = tempfile::tempdir().unwrap();
+        let load = |name: &str, kind, text: &str| {
+            let file = folder.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            let dataset = Source { kind, file }.load(None).unwrap();
+            (name.to_owned(), dataset)
+        };
+        [
+            load("offices", Kind::Networks, "192.0.2.0/24 berlin\n"),
+            load("tenants", Kind::Strings, "a.example gold\n1\tone\n"),
+        ]
+        .into_iter()
+        .collect()
+    }
 
     fn ask(text: &str, input: &Input) -> Option<String> {
         let mut out = Vec::new();
@@ -462,7 +557,9 @@ mod tests {
         variables
             .edit("jwt", &verdict, &Rendered::default())
             .unwrap();
+        let datasets = datasets();
         let view = View {
+            datasets: Held::Of(&datasets),
             variables: &variables,
             ended: None,
             request: &request,
@@ -531,6 +628,45 @@ mod tests {
         );
         // A cookie is always sensitive.
         assert_eq!(ask(text, &Input::Cookie(name("b"))), None);
+    }
+
+    #[test]
+    fn look_ups() {
+        let text = "GET / HTTP/1.1\r\nHost: A.example:8\r\nX-One: 1\r\nX-Two: 1\r\nX-Two: 2\r\n\
+                    Cookie: k=a.example\r\n\r\n";
+        let lookup = |dataset: &str, key, member: &str| {
+            Input::Lookup(Box::new(Lookup {
+                dataset: dataset.into(),
+                key,
+                member: member.into(),
+            }))
+        };
+        let field = |name: &str| Input::Header(name.into());
+        for (input, expected) in [
+            (lookup("offices", Input::ClientIp, ""), Some("berlin")),
+            (lookup("offices", Input::ClientIp, "city"), None),
+            (lookup("offices", Input::Host, ""), None),
+            (lookup("tenants", Input::Host, ""), Some("gold")),
+            (
+                lookup("tenants", Input::Cookie("k".into()), ""),
+                Some("gold"),
+            ),
+            (lookup("tenants", field("x-none"), ""), None),
+            (lookup("none", Input::Host, ""), None),
+        ] {
+            assert_eq!(ask(text, &input).as_deref(), expected, "{input}");
+        }
+        // Of a sensitive one, the key has one value.
+        for (name, expected) in [
+            ("x-one", Single::Present),
+            ("x-two", Single::Conflicting),
+            ("x-none", Single::Absent),
+            ("host", Single::Absent),
+        ] {
+            let input = lookup("tenants", field(name), "");
+            let single = with_view(text, |view| view.single(&input, &mut Vec::new()));
+            assert_eq!(single, expected, "{name}");
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod conclude;
 mod connection;
 mod content;
 mod course;
+mod datasets;
 mod deadline;
 mod decide;
 mod deliver;

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use janua_config::{self as config, Diagnostic, Diagnostics, Loaded, Named, PolicyUse, Spanned};
+use janua_datasets::Datasets;
 use janua_secrets::Secrets;
 use janua_wasm::{
     BreakerOptions, Component, ConfigureError, FileError, GrantName, Guarded, Isolation, OnError,
     Policy, PolicySpec, ThrottleOptions,
 };
 
+use crate::datasets::Lists;
 use crate::estate::Estate;
 use crate::secrets::Reading;
 use crate::snapshot::{Snapshot, Use};
@@ -35,7 +37,18 @@ pub(crate) struct Provision<'a> {
     known: HashMap<(String, Duration), Option<usize>>,
     policies: Vec<Arc<Policy>>,
     secrets: Reading,
+    datasets: Lists,
     found: Diagnostics,
+}
+
+/// What the policies of a configuration come to.
+pub(crate) struct Provisioned {
+    /// Those that routes use.
+    pub(crate) policies: Vec<Arc<Policy>>,
+    pub(crate) secrets: Secrets,
+    pub(crate) datasets: Datasets,
+    /// All errors, also those of policies that no route uses, and warnings.
+    pub(crate) found: Diagnostics,
 }
 
 impl<'a> Provision<'a> {
@@ -50,6 +63,7 @@ impl<'a> Provision<'a> {
         let mut found = Diagnostics::new(loaded.sources.clone());
         Self {
             secrets: Reading::named(&loaded.config, &mut found),
+            datasets: Lists::read(&loaded.config, &estate.runtime.datasets(), &mut found),
             loaded,
             estate,
             bundled,
@@ -81,9 +95,9 @@ impl<'a> Provision<'a> {
         self.policies.get(place).map(|policy| &**policy)
     }
 
-    /// All policies that routes use, the secrets, and all errors: also those of policies that
-    /// no route uses, so that `check` reports them too.
-    pub(crate) fn finish(mut self) -> (Vec<Arc<Policy>>, Secrets, Diagnostics) {
+    /// Configures the policies that no route uses as well, so that `check` reports their
+    /// errors too.
+    pub(crate) fn finish(mut self) -> Provisioned {
         let used = self.policies.len();
         let names: HashSet<&str> = self.known.keys().map(|(name, _)| name.as_str()).collect();
         let policies = self.loaded.config.policies.values();
@@ -94,10 +108,20 @@ impl<'a> Provision<'a> {
             self.provide(named, named.deadline.value);
         }
         self.check_grants_together();
-        self.check_use_of_secrets();
+        // What a policy with an error uses is not known.
+        if !self.found.has_errors() {
+            self.check_use_of_secrets();
+            self.datasets
+                .check_use(&self.loaded.config, &self.policies, &mut self.found);
+        }
         self.policies.truncate(used);
         let secrets = self.secrets.finish(&self.estate.runtime.secrets());
-        (self.policies, secrets, self.found)
+        Provisioned {
+            policies: self.policies,
+            secrets,
+            datasets: self.datasets.finish(),
+            found: self.found,
+        }
     }
 
     /// Finds secrets that no policy uses.
@@ -223,6 +247,10 @@ impl<'a> Provision<'a> {
             );
             return None;
         }
+        if let Some(wrong) = self.datasets.wrong_use(named, &policy) {
+            self.found.push(wrong);
+            return None;
+        }
         Some(policy)
     }
 
@@ -238,6 +266,11 @@ impl<'a> Provision<'a> {
         let Some(schema) = schema else {
             return Some((named.config.clone(), Vec::new()));
         };
+        let datasets = self.loaded.config.datasets.keys().map(String::as_str);
+        if let Err(faults) = named.config.check_datasets(&schema, datasets) {
+            self.found.extend(faults);
+            return None;
+        }
         let known = self.loaded.config.secrets.keys().map(String::as_str);
         match named.config.secrets(&schema, &named.name, known) {
             Ok(secrets) => {

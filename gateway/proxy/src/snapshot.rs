@@ -17,6 +17,7 @@ use crate::path_rules::PathRules;
 use ipnet::IpNet;
 use janua_compress::Compression;
 use janua_config::Diagnostic;
+use janua_datasets::Datasets;
 use janua_files::Root;
 use janua_http::head::Limits;
 use janua_router::Router;
@@ -48,6 +49,7 @@ pub struct Snapshot {
     /// The instances of policies that are ready for the workers.
     pub(crate) prepared: Prepared,
     pub(crate) secrets: Arc<Secrets>,
+    pub(crate) datasets: Arc<Datasets>,
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
@@ -69,6 +71,11 @@ impl Snapshot {
     /// The secrets that the policies use.
     pub fn secrets(&self) -> &Arc<Secrets> {
         &self.secrets
+    }
+
+    /// The datasets that the policies use.
+    pub fn datasets(&self) -> &Arc<Datasets> {
+        &self.datasets
     }
 
     /// The upstreams, in the order of their names.
@@ -439,6 +446,11 @@ impl LocalSnapshot {
             policies,
             snapshot,
         }
+    }
+
+    /// The datasets in which policies look keys up.
+    pub(crate) fn datasets(&self) -> &Datasets {
+        &self.snapshot.datasets
     }
 
     /// The settings of a listener; none if this snapshot no longer has it.

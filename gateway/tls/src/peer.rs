@@ -18,14 +18,25 @@ pub struct Peer {
     pub subject: String,
     /// The first common name of the subject, if it is text in UTF-8.
     pub common_name: Option<String>,
+    /// Who has issued it, as a string of RFC 4514.
+    pub issuer: String,
+    /// Its serial number in lower-case hexadecimal digits.
+    pub serial: String,
     /// SHA-256 of the certificate, in lower-case hexadecimal digits.
     pub fingerprint: String,
-    /// Subject alternative names with their kinds: `DNS:a.example`,
-    /// `IP:192.0.2.1`, `email:a@example.com`, `URI:spiffe://example/a`. Other
-    /// kinds are left out.
-    pub alt_names: Vec<String>,
-    not_before: i64,
-    not_after: i64,
+    /// The first second of its validity, since 1970.
+    pub not_before: i64,
+    /// The last second of its validity, since 1970.
+    pub not_after: i64,
+    /// Its DNS names, joined with `,`, as the following. A name that has a comma itself is
+    /// left out, so that it cannot pass for two.
+    pub dns_names: Option<String>,
+    /// Its URIs.
+    pub uris: Option<String>,
+    /// Its email addresses.
+    pub emails: Option<String>,
+    /// The certificate itself.
+    pub certificate: CertificateDer<'static>,
 }
 
 impl Peer {
@@ -38,13 +49,28 @@ impl Peer {
                 "The client's certificate cannot be understood: {error}."
             ))
         })?;
+        let names = parsed.alt_names();
         Ok(Self {
             subject: parsed.subject(),
             common_name: parsed.common_name(),
+            issuer: parsed.issuer(),
+            serial: parsed.serial(),
             fingerprint: fingerprint(certificate),
-            alt_names: parsed.alt_names().iter().map(text).collect(),
             not_before: parsed.not_before(),
             not_after: parsed.not_after(),
+            dns_names: joined(&names, |name| match name {
+                AltName::Dns(name) => Some(name),
+                _ => None,
+            }),
+            uris: joined(&names, |name| match name {
+                AltName::Uri(uri) => Some(uri),
+                _ => None,
+            }),
+            emails: joined(&names, |name| match name {
+                AltName::Email(address) => Some(address),
+                _ => None,
+            }),
+            certificate: certificate.clone().into_owned(),
         })
     }
 
@@ -54,13 +80,14 @@ impl Peer {
     }
 }
 
-fn text(name: &AltName) -> String {
-    match name {
-        AltName::Dns(name) => format!("DNS:{name}"),
-        AltName::Address(address) => format!("IP:{address}"),
-        AltName::Email(address) => format!("email:{address}"),
-        AltName::Uri(uri) => format!("URI:{uri}"),
-    }
+/// The names of one kind; none if there are none.
+fn joined(names: &[AltName], of_kind: fn(&AltName) -> Option<&String>) -> Option<String> {
+    let names = names.iter().filter_map(of_kind);
+    let names: Vec<&str> = names
+        .map(String::as_str)
+        .filter(|name| !name.contains(','))
+        .collect();
+    (!names.is_empty()).then(|| names.join(","))
 }
 
 #[cfg(test)]
@@ -72,11 +99,15 @@ mod tests {
 
     #[test]
     fn facts_are_read() {
-        let issued = Authority::new("Clients").issue_with(&["a.example", "192.0.2.1"], |params| {
+        let names = ["a.example", "b.example", "192.0.2.1"];
+        let issued = Authority::new("Clients").issue_with(&names, |params| {
             params.distinguished_name = rcgen::DistinguishedName::new();
             let name = &mut params.distinguished_name;
             name.push(DnType::OrganizationName, "Example, Inc.");
             name.push(DnType::CommonName, "someone");
+            params.serial_number = Some(vec![0x0a, 0xbc].into());
+            params.not_before = at(NOW);
+            params.not_after = at(NOW + 60);
             let names = &mut params.subject_alt_names;
             names.push(SanType::Rfc822Name("a@example.com".try_into().unwrap()));
             names.push(SanType::URI("spiffe://example/a".try_into().unwrap()));
@@ -84,16 +115,28 @@ mod tests {
         let peer = Peer::new(&issued.chain[0]).unwrap();
         assert_eq!(peer.subject, "CN=someone,O=Example\\, Inc.");
         assert_eq!(peer.common_name.as_deref(), Some("someone"));
+        assert_eq!(peer.issuer, "CN=Clients");
+        assert_eq!(peer.serial, "0abc");
         assert_eq!(peer.fingerprint, fingerprint(&issued.chain[0]));
-        assert_eq!(
-            peer.alt_names,
-            [
-                "DNS:a.example",
-                "IP:192.0.2.1",
-                "email:a@example.com",
-                "URI:spiffe://example/a"
-            ]
-        );
+        assert_eq!((peer.not_before, peer.not_after), (NOW, NOW + 60));
+        assert_eq!(peer.dns_names.as_deref(), Some("a.example,b.example"));
+        assert_eq!(peer.emails.as_deref(), Some("a@example.com"));
+        assert_eq!(peer.uris.as_deref(), Some("spiffe://example/a"));
+        assert_eq!(peer.certificate, issued.chain[0]);
+    }
+
+    /// Who gets a certificate for one name must not be able to get a second one into it.
+    #[test]
+    fn a_name_with_a_comma_is_not_two() {
+        let issued = Authority::new("Clients").issue_with(&[], |params| {
+            for uri in ["spiffe://a/b,spiffe://a/admin", "spiffe://a/c"] {
+                let uri = SanType::URI(uri.try_into().unwrap());
+                params.subject_alt_names.push(uri);
+            }
+        });
+        let peer = Peer::new(&issued.chain[0]).unwrap();
+        assert_eq!(peer.uris.as_deref(), Some("spiffe://a/c"));
+        assert_eq!((peer.dns_names, peer.emails), (None, None));
     }
 
     #[test]

@@ -225,11 +225,12 @@ pub(crate) fn check_import(name: &str) -> Result<(), LoadError> {
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
     match interface.strip_prefix(PACKAGE) {
         Some(
-            "values" | "subscriptions" | "effects" | "verdicts" | "log" | "signatures" | "seal",
+            "values" | "subscriptions" | "effects" | "verdicts" | "log" | "signatures" | "seal"
+            | "datasets",
         ) => {
             return check_version(version);
         }
-        Some("key-value" | "outbound" | "datasets" | "passwords") => {
+        Some("key-value" | "outbound" | "passwords") => {
             check_version(version)?;
             return Err(LoadError::NotSupported(interface.to_owned()));
         }
@@ -350,6 +351,7 @@ mod tests {
             ("janua:policy/verdicts@0.1.3", Ok(())),
             ("janua:policy/signatures@0.1.0", Ok(())),
             ("janua:policy/seal@0.1.0", Ok(())),
+            ("janua:policy/datasets@0.1.0", Ok(())),
             (
                 "janua:policy/passwords@0.1.0",
                 Err(LoadError::NotSupported("janua:policy/passwords".into())),

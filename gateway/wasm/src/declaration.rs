@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::configure_error::ConfigureError;
 use crate::convert::{RawPhase, RawSubscription};
 use crate::grants::phases_of;
-use crate::input::{Input, Phase};
+use crate::input::{Input, Lookup, Phase};
 use crate::permission::{FieldPattern, Permission, Readable, Resource};
 use crate::plan::{May, Plan};
 use crate::rules;
@@ -130,7 +130,10 @@ impl Declaration {
             .map(Permission::Read);
         let done = self.plans().flat_map(|plan| plan.may.permissions());
         let owned = self.owns.iter().cloned().map(Permission::EditHeader);
+        let asked = self.lookups();
+        let asked = asked.map(|it| Permission::Use(Resource::Dataset, it.dataset.clone()));
         told.chain(done.cloned())
+            .chain(asked)
             .chain(self.uses.iter().cloned())
             .chain(owned)
             .collect()
@@ -152,6 +155,25 @@ impl Declaration {
             Permission::Use(Resource::Secret, name) => Some(&**name),
             _ => None,
         })
+    }
+
+    /// The look-ups that it asks for.
+    pub(crate) fn lookups(&self) -> impl Iterator<Item = &Lookup> {
+        self.inputs().filter_map(|input| match input {
+            Input::Lookup(lookup) => Some(&**lookup),
+            _ => None,
+        })
+    }
+
+    /// The names of the datasets that it uses. A look-up declares its own.
+    pub(crate) fn dataset_names(&self) -> BTreeSet<&str> {
+        let called = self.uses.iter().filter_map(|used| match used {
+            Permission::Use(Resource::Dataset, name) => Some(&**name),
+            _ => None,
+        });
+        called
+            .chain(self.lookups().map(|it| &*it.dataset))
+            .collect()
     }
 
     /// What it declares to be secret.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use janua_datasets::Datasets;
 use janua_secrets::Secrets;
 use wasmtime::component::Linker;
 use wasmtime::{Config, Engine};
@@ -156,6 +157,16 @@ impl Runtime {
     /// The secrets that calls of policies use.
     pub fn secrets(&self) -> Arc<Secrets> {
         self.0.resources.secrets()
+    }
+
+    /// Replaces the datasets that calls of policies use from now on.
+    pub fn set_datasets(&self, datasets: Arc<Datasets>) {
+        self.0.resources.set_datasets(datasets);
+    }
+
+    /// The datasets that calls of policies use.
+    pub fn datasets(&self) -> Arc<Datasets> {
+        self.0.resources.datasets()
     }
 
     pub(crate) fn resources(&self) -> &Arc<Resources> {

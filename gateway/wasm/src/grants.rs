@@ -171,6 +171,7 @@ mod tests {
             ("edit:header:x-*", GrantName::Known),
             ("respond", GrantName::Known),
             ("secret:session", GrantName::Known),
+            ("dataset:geo", GrantName::Known),
             ("effect:verify", GrantName::NotSupported),
             ("key-value", GrantName::NotSupported),
             ("outbound:app", GrantName::NotSupported),

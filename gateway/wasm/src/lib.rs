@@ -16,7 +16,7 @@
 //! | make the instances of all workers | before a configuration is published | `prepare`, `building`, `configured` |
 //! | reuse a verdict or call the component | each worker | `worker`, `key`, `memo`, `host`, `instance` |
 //! | make spare instances, compare samples | one thread beside the workers | `workshop`, `family`, `sample` |
-//! | give it the secrets that it declared | each worker | `capabilities` |
+//! | give it the secrets and datasets that it declared | each worker | `capabilities` |
 //! | limit its CPU time, memory and failures | each worker | `budget`, `deadline`, `limits`, `throttle`, `breaker` |
 //! | check and convert its verdict | each worker | `convert`, `rules`, `verdict` |
 //! | bound the memory of all verdicts that are kept | shared | `allowance` |

@@ -121,7 +121,7 @@ impl Permission {
             Self::Effect(effect) => EFFECTS
                 .iter()
                 .any(|(name, is_supported)| name == effect && *is_supported),
-            Self::Use(Resource::Secret, _) => true,
+            Self::Use(Resource::Secret | Resource::Dataset, _) => true,
             Self::Use(..) | Self::KeyValue => false,
             Self::Read(Readable::Body | Readable::ResponseBody) => false,
             _ => true,

@@ -21,7 +21,7 @@ use crate::failure_log::{self, FailureLog};
 use crate::family::Family;
 use crate::fingerprint::Fingerprint;
 use crate::grants::{Grants, Guarded, MissingGrants};
-use crate::input::Phase;
+use crate::input::{Lookup, Phase};
 use crate::instance::{Answer, Instance};
 use crate::permission::{FieldPattern, Permission};
 use crate::plan::Plan;
@@ -171,7 +171,7 @@ pub struct Policy {
     pub(crate) declaration: Declaration,
     family: Arc<Family>,
     grants: Grants,
-    /// None if it uses no secrets.
+    /// None if it uses no secrets and no datasets.
     borrower: Option<Arc<Borrower>>,
     pub(crate) breaker: Breaker,
     pub(crate) counters: AllCounters,
@@ -268,10 +268,14 @@ impl Runtime {
         }
         drop(instance);
         let declared: Box<[Arc<str>]> = declaration.secret_names().map(Arc::from).collect();
-        let borrower = (!declared.is_empty()).then(|| {
+        let datasets = declaration.dataset_names().into_iter();
+        let datasets: Box<[Arc<str>]> = datasets.map(Arc::from).collect();
+        let uses_any = !(declared.is_empty() && datasets.is_empty());
+        let borrower = uses_any.then(|| {
             Arc::new(Borrower {
                 policy: Arc::clone(&name),
                 declared,
+                datasets,
                 resources: Arc::clone(self.resources()),
             })
         });
@@ -444,6 +448,17 @@ impl Policy {
     /// The names of the secrets that it uses.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.declaration.secret_names()
+    }
+
+    /// The names of the datasets that it uses: those that it asks the gateway to look a key
+    /// up in, and those that it calls.
+    pub fn datasets(&self) -> BTreeSet<&str> {
+        self.declaration.dataset_names()
+    }
+
+    /// The look-ups that it asks for.
+    pub fn lookups(&self) -> impl Iterator<Item = &Lookup> {
+        self.declaration.lookups()
     }
 
     pub(crate) fn borrower(&self) -> Option<&Arc<Borrower>> {

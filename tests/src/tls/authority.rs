@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
     DistinguishedName, DnType, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-    PKCS_ED25519, PKCS_RSA_SHA256, RevokedCertParams, RsaKeySize, SerialNumber,
+    PKCS_ED25519, PKCS_RSA_SHA256, RevokedCertParams, RsaKeySize, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use time::OffsetDateTime;
@@ -22,6 +22,7 @@ pub struct Authority {
 pub struct Issue {
     names: Vec<String>,
     common_name: String,
+    alt_names: Vec<SanType>,
     key: KeyKind,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
@@ -94,6 +95,8 @@ impl Authority {
     fn sign_key(&self, issue: &Issue, key: KeyPair) -> Issued {
         let mut params = CertificateParams::new(issue.names.clone()).unwrap();
         params.distinguished_name = common_name(&issue.common_name);
+        let alt_names = issue.alt_names.iter().cloned();
+        params.subject_alt_names.extend(alt_names);
         params.not_before = issue.not_before;
         params.not_after = issue.not_after;
         // Revocation lists name certificates by their serial numbers.
@@ -141,6 +144,7 @@ impl Issue {
         Self {
             names: names.iter().map(|&name| name.to_owned()).collect(),
             common_name: names.first().copied().unwrap_or_default().to_owned(),
+            alt_names: Vec::new(),
             key: KeyKind::Ecdsa,
             not_before: now - DAY,
             not_after: now + 100 * DAY,
@@ -153,6 +157,21 @@ impl Issue {
         let mut issue = Self::new(&[]);
         common_name.clone_into(&mut issue.common_name);
         issue
+    }
+
+    /// With a URI among its names.
+    #[must_use]
+    pub fn uri(mut self, uri: &str) -> Self {
+        self.alt_names.push(SanType::URI(uri.try_into().unwrap()));
+        self
+    }
+
+    /// With an email address among its names.
+    #[must_use]
+    pub fn email(mut self, address: &str) -> Self {
+        let address = SanType::Rfc822Name(address.try_into().unwrap());
+        self.alt_names.push(address);
+        self
     }
 
     /// With an RSA key.
@@ -205,6 +224,15 @@ impl Issued {
     #[must_use]
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
+    }
+
+    /// The serial number.
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        let bytes = self.serial.to_bytes();
+        bytes
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     /// The certificate as DER.

@@ -637,6 +637,7 @@ fn status() -> Status {
             memo_entries: 10,
         }],
         secrets: vec![],
+        datasets: vec![],
         certificates: vec![CertificateStatus {
             names: vec!["a.example".to_owned()],
             subject: "CN=a.example".to_owned(),

@@ -18,6 +18,7 @@ use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
 use crate::min_rate::Rate;
+use crate::named_dataset::DatasetSource;
 use crate::named_secret::{CredentialName, SecretSource};
 use crate::names::{AuthorityName, ListenerName, PolicyName, UpstreamName};
 use crate::network::Network;
@@ -210,6 +211,12 @@ impl ToFields for SecretSource {
             }
         };
         vec![(name.to_owned(), tree)]
+    }
+}
+
+impl ToFields for DatasetSource {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        vec![(self.kind.field().to_owned(), self.file.to_tree())]
     }
 }
 

@@ -430,7 +430,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 52] = [
+const EDITS: [(&str, &str, &str); 56] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -524,6 +524,10 @@ const EDITS: [(&str, &str, &str); 52] = [
         "https://login.example.net/keys",
         "https://x.example/",
     ),
+    ("datasets.<name>.networks", "blocked.txt", "other.txt"),
+    ("datasets.<name>.strings", "tenants.txt", "other.txt"),
+    ("datasets.<name>.regexes", "attacks.txt", "other.txt"),
+    ("datasets.<name>.mmdb", "geo.mmdb", "other.mmdb"),
     ("webhooks[].on", "", ""),
     (
         "webhooks[].url",
@@ -553,6 +557,7 @@ fn no_field_goes_unreported() {
             "upstreams",
             "policies",
             "secrets",
+            "datasets",
             "sites",
             "cache.webhooks",
             "acme",

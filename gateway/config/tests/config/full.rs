@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use janua_config::{
     AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
-    Config, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding, EndpointAddress,
-    EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation, KeyType, Level,
-    ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost, SecretSource,
-    Sources, Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp,
-    WebhookBody, WebhookTemplate, parse,
+    Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding,
+    EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation,
+    KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost,
+    SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost,
+    UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -641,6 +641,21 @@ fn secrets() {
     assert!(
         matches!(source("other-issuer"), SecretSource::JwksUrl { ca: Some(ca), .. } if *ca == Path::new("etc/login.pem"))
     );
+}
+
+#[test]
+fn datasets() {
+    let datasets = full().datasets;
+    for (name, kind, file) in [
+        ("blocked", DatasetKind::Networks, "etc/blocked.txt"),
+        ("tenants", DatasetKind::Strings, "etc/tenants.txt"),
+        ("attacks", DatasetKind::Regexes, "etc/attacks.txt"),
+        ("geo", DatasetKind::Mmdb, "etc/geo.mmdb"),
+    ] {
+        let source = &datasets[name].source;
+        assert_eq!(source.kind, kind);
+        assert_eq!(source.file.value, Path::new(file));
+    }
 }
 
 #[test]

@@ -113,6 +113,32 @@ fn what_is_no_secret_is_refused_where_it_stands() {
 }
 
 #[test]
+fn datasets_are_found_at_the_keys_that_the_schema_marks() {
+    let schema = json!({ "properties": {
+        "list": { "type": "string", "format": "dataset" },
+        "more": { "items": { "format": "dataset" } },
+    } });
+    let check = |config: &str| {
+        let text = format!(
+            "[listeners.x]\naddress = \"*:80\"\n[policies.p]\ncomponent = \"jwt\"\nconfig = {config}\n"
+        );
+        let loaded = parse(Sources::single("janua.toml", text)).unwrap();
+        let known = ["blocked", "geo"].into_iter();
+        loaded.config.policies["p"]
+            .config
+            .check_datasets(&schema, known)
+    };
+    assert_eq!(
+        check(r#"{ list = "blocked", more = ["geo"], text = "x" }"#),
+        Ok(())
+    );
+    let faults = check(r#"{ list = "bloked", more = ["geo", "x"] }"#).unwrap_err();
+    let said: Vec<_> = faults.iter().map(|fault| fault.message.as_str()).collect();
+    assert_eq!(said, ["unknown dataset `bloked`", "unknown dataset `x`"]);
+    assert!(faults.iter().all(|fault| fault.span().is_some()));
+}
+
+#[test]
 fn a_schema_without_end_is_left_after_some_steps() {
     let deep = "[".repeat(60) + &"]".repeat(60);
     let found = secrets(&format!("{{ tree = {deep} }}")).unwrap();

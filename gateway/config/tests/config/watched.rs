@@ -54,6 +54,9 @@ htpasswd_file = "users"
 [secrets.variable]
 env = "KEY"
 
+[datasets.list]
+networks = "list.txt"
+
 [policies.mine]
 component = "mine.wasm"
 
@@ -135,6 +138,7 @@ fn every_file_that_shapes_what_runs() {
                 "etc/b.json",
                 "etc/hook.token",
                 "etc/in-place.key",
+                "etc/list.txt",
                 "etc/new.key",
                 "etc/old.key",
                 "etc/token",

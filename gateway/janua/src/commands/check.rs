@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use janua_acme::Delegation;
-use janua_admin::SecretStatus;
+use janua_admin::{DatasetStatus, SecretStatus};
 use janua_config::Diagnostics;
 use serde_json::json;
 
@@ -29,11 +29,12 @@ pub(super) fn check(config: &Path) -> CommandResult {
     let warnings = &loaded.warnings;
     Ok(Output {
         person: format!(
-            "{}{} is valid: {size}{}{}{}",
+            "{}{} is valid: {size}{}{}{}{}",
             warnings.render(io::stdout().is_terminal() && wants_color()),
             config.display(),
             printable(&declared(&checked)),
             secrets(&checked.secrets),
+            datasets(&checked.datasets),
             printable(&dns(&delegations))
         ),
         json: json!({
@@ -47,6 +48,7 @@ pub(super) fn check(config: &Path) -> CommandResult {
                 .map(|(name, what)| (name.clone(), json!(what)))
                 .collect::<serde_json::Map<_, _>>(),
             "secrets": checked.secrets,
+            "datasets": checked.datasets,
             "warnings": warnings,
             "errors": [],
             "dns_records": delegations
@@ -78,6 +80,14 @@ fn secrets(secrets: &[SecretStatus]) -> String {
     match secrets.is_empty() {
         true => String::new(),
         false => format!("\nsecrets:\n{}", status::secrets(secrets).trim_end()),
+    }
+}
+
+/// The datasets, by name.
+fn datasets(datasets: &[DatasetStatus]) -> String {
+    match datasets.is_empty() {
+        true => String::new(),
+        false => format!("\ndatasets:\n{}", status::datasets(datasets).trim_end()),
     }
 }
 

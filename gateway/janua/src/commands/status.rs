@@ -1,8 +1,8 @@
 //! `janua status`.
 
 use janua_admin::{
-    EndpointStatus, Health, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretStatus, Status,
-    UpstreamStatus,
+    DatasetStatus, EndpointStatus, Health, PolicyState, PolicyStatus, ReloadStatus, Reuse,
+    SecretStatus, Status, UpstreamStatus,
 };
 
 use super::table::{Table, counted, duration, number, size};
@@ -30,6 +30,9 @@ fn person(status: &Status) -> String {
     });
     section(&mut page, "secrets", status.secrets.len(), || {
         secrets(&status.secrets)
+    });
+    section(&mut page, "datasets", status.datasets.len(), || {
+        datasets(&status.datasets)
     });
     section(&mut page, "certificates", status.certificates.len(), || {
         certs::table(&status.certificates)
@@ -216,6 +219,24 @@ pub(super) fn secrets(secrets: &[SecretStatus]) -> String {
                 none(),
             ]);
         }
+    }
+    table.render()
+}
+
+/// A row for each dataset.
+pub(super) fn datasets(datasets: &[DatasetStatus]) -> String {
+    let mut table = Table::new(["name", "kind", "entries", "memory", "used by"]);
+    for dataset in datasets {
+        table.row([
+            dataset.name.clone(),
+            dataset.kind.clone(),
+            number(dataset.entries),
+            size(dataset.bytes),
+            match dataset.users.is_empty() {
+                true => "-".to_owned(),
+                false => dataset.users.join(", "),
+            },
+        ]);
     }
     table.render()
 }

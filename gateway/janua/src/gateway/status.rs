@@ -11,7 +11,7 @@ use janua_config::Component;
 use janua_upstream::{Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, policies, secrets, unix_ms};
+use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -54,6 +54,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         secrets: snapshot
             .iter()
             .flat_map(|snapshot| secrets::statuses(snapshot))
+            .collect(),
+        datasets: snapshot
+            .iter()
+            .flat_map(|snapshot| datasets::statuses(snapshot))
             .collect(),
         certificates: snapshot
             .iter()

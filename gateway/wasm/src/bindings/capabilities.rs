@@ -11,6 +11,7 @@ wasmtime::component::bindgen!({
         world capabilities {
             import janua:policy/signatures@0.1.0;
             import janua:policy/seal@0.1.0;
+            import janua:policy/datasets@0.1.0;
         }
     ",
     world: "janua:host/capabilities",

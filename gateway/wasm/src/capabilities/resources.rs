@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use janua_datasets::Datasets;
 use janua_secrets::Secrets;
 
 use crate::permission::Resource;
 
-/// The secrets of the published configuration. Policies of a configuration that is not
+/// The secrets and datasets of the published configuration. Policies of a configuration that is not
 /// published yet are prepared with those of the one before.
 #[derive(Debug, Default)]
 pub(crate) struct Resources {
     secrets: ArcSwap<Secrets>,
+    datasets: ArcSwap<Datasets>,
     /// Grows after each change.
     changes: AtomicU64,
 }
@@ -47,6 +49,15 @@ impl Resources {
         self.secrets.load_full()
     }
 
+    pub(crate) fn set_datasets(&self, datasets: Arc<Datasets>) {
+        self.datasets.store(datasets);
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn datasets(&self) -> Arc<Datasets> {
+        self.datasets.load_full()
+    }
+
     /// Whether all are in the state in which they were used.
     pub(crate) fn are_as(&self, used: &[Used]) -> bool {
         let is_same = |used: &Used| self.generation(used.resource, &used.name) == used.generation;
@@ -56,7 +67,8 @@ impl Resources {
     fn generation(&self, resource: Resource, name: &str) -> u64 {
         match resource {
             Resource::Secret => self.secrets.load().generation(name),
-            Resource::Dataset | Resource::Outbound | Resource::Upstream => 0,
+            Resource::Dataset => self.datasets.load().generation(name),
+            Resource::Outbound | Resource::Upstream => 0,
         }
     }
 }
@@ -120,6 +132,36 @@ mod tests {
             name: name.into(),
             generation: resources.generation(Resource::Secret, name),
         }
+    }
+
+    #[test]
+    fn a_dataset_that_changes_ends_a_tie() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("list");
+        let resources = Resources::default();
+        let publish = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let source = janua_datasets::Source {
+                kind: janua_datasets::Kind::Strings,
+                file: file.clone(),
+            };
+            let before = resources.datasets();
+            let dataset = source.load(before.get("list")).unwrap();
+            let datasets = [("list".to_owned(), dataset)].into_iter().collect();
+            resources.set_datasets(Arc::new(datasets));
+        };
+        publish("a\n");
+        let used = Used {
+            resource: Resource::Dataset,
+            name: "list".into(),
+            generation: resources.generation(Resource::Dataset, "list"),
+        };
+        let tie = Tie::new(vec![used]).unwrap();
+        assert!(tie.holds(&resources));
+        publish("a\n");
+        assert!(tie.holds(&resources), "the file is as before");
+        publish("b\n");
+        assert!(!tie.holds(&resources));
     }
 
     #[test]

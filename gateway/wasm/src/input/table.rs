@@ -71,25 +71,25 @@ macro_rules! for_each_input {
             /// The subject of the client's certificate.
             TlsClientSubject: Row::new("tls-client-subject");
             /// The issuer of the client's certificate.
-            TlsClientIssuer: Row::new("tls-client-issuer").not_provided_yet();
+            TlsClientIssuer: Row::new("tls-client-issuer");
             /// The serial number of the client's certificate.
-            TlsClientSerial: Row::new("tls-client-serial").not_provided_yet();
+            TlsClientSerial: Row::new("tls-client-serial");
             /// The fingerprint of the client's certificate.
             TlsClientFingerprint: Row::new("tls-client-fingerprint");
             /// The beginning of the validity of the client's certificate.
-            TlsClientNotBefore: Row::new("tls-client-not-before").not_provided_yet();
+            TlsClientNotBefore: Row::new("tls-client-not-before");
             /// The end of the validity of the client's certificate.
-            TlsClientNotAfter: Row::new("tls-client-not-after").not_provided_yet();
+            TlsClientNotAfter: Row::new("tls-client-not-after");
             /// The DNS names of the client's certificate.
-            TlsClientDnsNames: Row::new("tls-client-dns-names").not_provided_yet();
+            TlsClientDnsNames: Row::new("tls-client-dns-names");
             /// The URIs of the client's certificate.
-            TlsClientUris: Row::new("tls-client-uris").not_provided_yet();
+            TlsClientUris: Row::new("tls-client-uris");
             /// The email addresses of the client's certificate.
-            TlsClientEmails: Row::new("tls-client-emails").not_provided_yet();
+            TlsClientEmails: Row::new("tls-client-emails");
             /// The client's certificate, in base64.
-            TlsClientCertificate: Row::new("tls-client-certificate").not_provided_yet();
+            TlsClientCertificate: Row::new("tls-client-certificate");
             /// A value in a dataset.
-            Lookup(lookup): Row::new("lookup").not_provided_yet();
+            Lookup(lookup): Row::new("lookup");
             /// A variable, named as `policy.name`.
             Variable(name): Row::new("variable");
             /// The time in Unix seconds. It is not part of the memo key.

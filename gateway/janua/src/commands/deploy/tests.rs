@@ -56,6 +56,7 @@ impl Control for Gateway {
                 budget: 0,
             },
             secrets: Vec::new(),
+            datasets: Vec::new(),
             certificates: Vec::new(),
             watching: None,
             warnings: Vec::new(),

@@ -1,7 +1,7 @@
 use janua_admin::{
-    AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, Health, ListenerStatus,
-    MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus,
-    Status, UpstreamStatus, WatchStatus,
+    AddressStatus, CertificateSource, CertificateStatus, DatasetStatus, EndpointStatus, Health,
+    ListenerStatus, MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus,
+    SecretStatus, Status, UpstreamStatus, WatchStatus,
 };
 
 use super::person;
@@ -102,6 +102,14 @@ fn running() -> Status {
             ],
             users: 0,
         }],
+        datasets: vec![DatasetStatus {
+            name: "blocked".to_owned(),
+            kind: "networks".to_owned(),
+            entries: 1_000_000,
+            bytes: 16 << 20,
+            generation: 3,
+            users: vec!["bots".to_owned(), "security".to_owned()],
+        }],
         certificates: vec![CertificateStatus {
             names: vec!["a.example".to_owned()],
             subject: "CN=a.example".to_owned(),
@@ -160,6 +168,10 @@ secrets
   NAME    KIND  KEY      TYPE            ALGORITHM
   issuer  jwks  2026-01  P-256           ES256
   issuer  jwks  -        RSA, 2048 bits  -
+
+datasets
+  NAME     KIND        ENTRIES  MEMORY  USED BY
+  blocked  networks  1,000,000  16 MiB  bots, security
 
 certificates
   NAMES      USED BY  KEY          ISSUER  SOURCE  VALID UNTIL           DAYS LEFT
