@@ -247,7 +247,7 @@ pub(crate) enum Policy {
     /// the policy is asked in each phase that it declares and that the exchange reaches, in
     /// the order of an exchange; all but `request` are about a response.
     ///
-    /// Files, variables and secrets in the configuration are read only with --gateway, which
+    /// Files, variables, secrets and datasets of the configuration are read only with --gateway, which
     /// takes the policy from the configuration of a gateway.
     ///
     /// The exit code is 0 if each verdict is valid and could be carried out.
@@ -288,7 +288,7 @@ pub(crate) struct Call {
     )]
     pub(crate) grants: Vec<String>,
     /// The configuration of a gateway, from which the policy is taken with its component,
-    /// configuration, grants, limits and secrets
+    /// configuration, grants, limits, secrets and datasets
     #[arg(long, value_name = "CONFIG", requires = "policy")]
     pub(crate) gateway: Option<PathBuf>,
     /// The name of the policy in that configuration, some route of which uses it

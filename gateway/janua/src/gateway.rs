@@ -164,6 +164,7 @@ pub(crate) fn policy(
     let estate = estate(loaded, 1, &options, scratch.0.clone())?;
     let snapshot = compile(loaded, &estate, None).map_err(StartError::Refused)?;
     estate.runtime.set_secrets(Arc::clone(snapshot.secrets()));
+    estate.runtime.set_datasets(Arc::clone(snapshot.datasets()));
     let mut policies = snapshot.policies().iter();
     let policy = policies.find(|policy| &**policy.name() == name);
     Ok(policy.map(|policy| (estate.runtime.clone(), Arc::clone(policy))))

@@ -53,13 +53,21 @@ fn called(call: &Call, capture: &Capture) -> CommandResult {
     };
     let configuring = capture.take();
     let policy = &ready.policy;
-    let rehearsal = Rehearsal::new(&request, response.as_deref(), circumstances(call), policy);
+    let rehearsal = Rehearsal::new(
+        &request,
+        response.as_deref(),
+        circumstances(call, &ready.runtime),
+        policy,
+    );
     let mut rehearsal = rehearsal.map_err(|failure| refused(&failure, &request))?;
     let host = WorkerHost::new(&ready.runtime);
     let mut worker = WorkerPolicy::new(Arc::clone(policy), host);
     let mut report = Report::new(policy, ready.assumed, &configuring);
     if call.gateway.is_none() {
-        report.lacks = policy.secrets().map(str::to_owned).collect();
+        let secrets = policy.secrets().map(|name| format!("secret:{name}"));
+        let datasets = policy.datasets().into_iter();
+        let datasets = datasets.map(|name| format!("dataset:{name}"));
+        report.lacks = secrets.chain(datasets).collect();
     }
     let mut secrets = Secrets::default();
     for phase in Phase::ALL {
@@ -145,7 +153,7 @@ fn of_gateway(config: &Path, name: &str) -> Result<Ready, Output> {
     })
 }
 
-fn circumstances(call: &Call) -> Circumstances {
+fn circumstances(call: &Call, runtime: &Runtime) -> Circumstances {
     let now = || {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         since.map_or(0, |since| since.as_secs())
@@ -157,6 +165,7 @@ fn circumstances(call: &Call) -> Circumstances {
         site: call.site.as_deref().map(Box::from),
         route: call.route.as_str().into(),
         variables: call.variable.clone(),
+        datasets: runtime.datasets(),
     }
 }
 

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use janua_datasets::Datasets;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, RequestHead, ResponseHead};
 use janua_wasm::{
@@ -21,7 +22,7 @@ use super::{bounds, execute, failures};
 use crate::additions;
 use crate::clean;
 use crate::client::{Origin, Peer};
-use crate::facts::{AnsweredBy, Ended, Original, View};
+use crate::facts::{AnsweredBy, Ended, Held, Original, View};
 use crate::owned::Owned;
 use crate::path_rules::PathRules;
 use crate::render::Rendered;
@@ -46,6 +47,8 @@ pub struct Circumstances {
     pub route: Box<str>,
     /// Variables that other policies have set, as `policy.name`, and their values.
     pub variables: Vec<(String, String)>,
+    /// The datasets in which keys are looked up.
+    pub datasets: Arc<Datasets>,
 }
 
 /// An exchange that takes place nowhere.
@@ -371,6 +374,7 @@ impl Rehearsal {
             origin: &self.origin,
             original: self.original.as_ref(),
             variables: &self.variables,
+            datasets: Held::Of(&self.circumstances.datasets),
             request_id: REQUEST_ID,
             unix_ms: self.circumstances.unix_seconds.saturating_mul(1000),
             site: site.unwrap_or_else(|| host.unwrap_or_default()),

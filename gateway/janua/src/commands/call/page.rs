@@ -20,7 +20,7 @@ pub(super) fn page(report: &Report) -> String {
     }
     if !report.lacks.is_empty() {
         let names = report.lacks.join(", ");
-        let text = format!("it has none of its secrets ({names}), which only --gateway gives it");
+        let text = format!("only --gateway gives it what it uses: {names}");
         page.push_str(&wrapped(&text, 0, 2));
     }
     if !report.configuring.is_empty() {

@@ -16,7 +16,7 @@ pub(super) struct Report {
     pub(super) component: String,
     /// The line with the grants that nobody has given.
     pub(super) grants: Option<String>,
-    /// The secrets that it uses and does not have.
+    /// The secrets and datasets that it uses and does not have, as grants are written.
     pub(super) lacks: Vec<String>,
     /// What was logged while the policy was configured.
     pub(super) configuring: Vec<(&'static str, String)>,
@@ -136,7 +136,7 @@ impl Report {
             "policy": self.name,
             "component": self.component,
             "assumed_grants": self.grants,
-            "missing_secrets": self.lacks,
+            "missing": self.lacks,
             "configuring_log": log_json(&self.configuring),
             "valid": self.is_valid(),
             "phases": self.asked.iter().map(PhaseReport::json).collect::<Value>(),
