@@ -132,6 +132,25 @@ impl Rendered {
         Ok(())
     }
 
+    /// The same, but a value that cannot be rendered is absent.
+    ///
+    /// # Errors
+    /// Why it is absent. The next value may be pushed all the same.
+    pub(crate) fn push_or_absent(
+        &mut self,
+        value: &Value,
+        destination: Destination,
+        plan: &Plan,
+        facts: &dyn Facts,
+    ) -> Result<(), Unrendered> {
+        let (start, place) = (self.arena.len(), self.values.len());
+        self.push(value, destination, plan, facts).inspect_err(|_| {
+            self.arena.truncate(start);
+            self.plain.clear();
+            self.values.resize(place + 1, None);
+        })
+    }
+
     /// Checks that the value that begins at `start` has room for so many more bytes.
     fn check(&self, start: usize, more: usize) -> Result<(), Unrendered> {
         let len = self.arena.len() + more;

@@ -1,6 +1,7 @@
 //! A configured policy, as all workers share it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -182,6 +183,8 @@ pub struct Policy {
     pub(crate) failures: FailureLog,
     /// Calls that were not made because CPU time was short.
     shed: FailureLog,
+    /// Values that were absent in the phase `finished`, because the policy cannot take them.
+    lost: FailureLog,
     /// True after a sample showed that a reused verdict differs from a fresh one.
     reuse_disabled: AtomicBool,
     last_error: Mutex<Option<String>>,
@@ -291,6 +294,7 @@ impl Runtime {
             is_sampled: AtomicBool::new(false),
             failures: FailureLog::new(failure_log::INTERVAL_MS),
             shed: FailureLog::new(failure_log::SHED_INTERVAL_MS),
+            lost: FailureLog::new(failure_log::SHED_INTERVAL_MS),
             reuse_disabled: AtomicBool::new(false),
             last_error: Mutex::default(),
             spec,
@@ -572,6 +576,18 @@ impl Policy {
                 policy = &*self.name,
                 unreported,
                 "the policy uses its whole share of a worker's time, and calls for the clients that use most of it are refused"
+            );
+        }
+    }
+
+    /// Logs that a value of a finished exchange is absent for the policy although the exchange
+    /// has it, at most once in an interval.
+    pub fn log_lost(&self, why: &dyn fmt::Display, now_ms: u64) {
+        if let Some(unreported) = self.lost.admit(now_ms) {
+            tracing::warn!(
+                policy = &*self.name,
+                unreported,
+                "in the phase `finished` a value is absent for the policy: {why}"
             );
         }
     }

@@ -254,8 +254,12 @@ impl Rehearsal {
     ) -> Result<CarriedOut, Failure> {
         let rendered = &mut Rendered::default();
         let view = self.view(ended.as_ref());
-        verdict::render(verdict, plan, &view, rendered)
-            .map_err(|unfit| verdict::unrendered(&unfit, policy))?;
+        match phase {
+            // What is lost is absent, and the rest is carried out.
+            Phase::Finished => _ = verdict::render_at_end(verdict, plan, &view, rendered),
+            _ => verdict::render(verdict, plan, &view, rendered)
+                .map_err(|unfit| verdict::unrendered(&unfit, policy))?,
+        }
         let rendered = &*rendered;
         let was_within = !bounds::exceed(self.edited(phase));
         match phase {
