@@ -36,7 +36,7 @@ table! {
         /// `request`, and later where the policy may respond. Where it only edits a response
         /// that is there already, this is delivered without its edits, and not stored. A
         /// request for which a policy that may respond is not called, because its time is
-        /// short or it is suspended, is always denied.
+        /// short or it is suspended, or gives a verdict that is not valid, is always denied.
         on_error: Option<OnError> = optional("`\"deny\"` in the phase `request`, `\"skip\"` in later ones");
         /// The CPU time limit of one call.
         deadline: Spanned<Duration> = default("\"10ms\"");

@@ -510,8 +510,15 @@ impl Policy {
             plan,
             variables: &self.declaration.variables,
         };
-        let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
-            .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;
+        let answers = convert::v0_1::answers(&answer.verdict);
+        let (verdict, reuse) =
+            convert::v0_1::verdict(answer.verdict, &rules).map_err(|unusable| {
+                let kind = match unusable.into() {
+                    FailureKind::BadVerdict(why) if answers => FailureKind::BadAnswer(why),
+                    kind => kind,
+                };
+                PolicyFailure::without_detail(kind)
+            })?;
         let reuse = if answer.impure { Reuse::Never } else { reuse };
         Ok(Checked {
             verdict,
