@@ -64,6 +64,10 @@ table! {
 
 impl Definition for Policy {
     const KIND: Kind = Kind::Policy;
+    /// The names of a policy's variables and annotations stand behind a dot, and those of its
+    /// own secrets behind a colon: no policy may be taken for another one.
+    const REFUSED: &[char] = &['.', ':'];
+    const REFUSED_BECAUSE: &str = "write a `-`: `policy.name` is a variable or an annotation of a policy, and `policy:key` a secret in its configuration";
 }
 
 /// The upper bound of `configure_deadline`: the worker is blocked for that time.
