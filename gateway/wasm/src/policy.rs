@@ -24,6 +24,7 @@ use crate::fingerprint::Fingerprint;
 use crate::grants::{Grants, Guarded, MissingGrants};
 use crate::input::Phase;
 use crate::instance::{Answer, Instance};
+use crate::log::Speaker;
 use crate::permission::{FieldPattern, Permission};
 use crate::plan::Plan;
 use crate::rules::Rules;
@@ -166,6 +167,7 @@ impl PolicyId {
 pub struct Policy {
     id: PolicyId,
     name: Arc<str>,
+    speaker: Arc<Speaker>,
     spec: PolicySpec,
     identity: [u8; 32],
     subscription: RawSubscription,
@@ -238,7 +240,9 @@ impl Runtime {
         let caller = self.caller();
         let time = spec.configure_deadline;
         let pre = &spec.component.pre;
-        let mut instance = Instance::new(pre, Arc::clone(&name), spec.memory_limit, &caller, time)
+        let speaker = Speaker::new(Arc::clone(&name));
+        let by = Arc::clone(&speaker);
+        let mut instance = Instance::new(pre, by, spec.memory_limit, &caller, time)
             .map_err(ConfigureError::failed)?;
         let configured = instance
             .configure(&caller, time, &spec.config)
@@ -282,6 +286,7 @@ impl Runtime {
         let policy = Arc::new(Policy {
             id: PolicyId::next(),
             name,
+            speaker,
             borrower,
             identity: spec.identity(),
             subscription,
@@ -525,6 +530,11 @@ impl Policy {
             reuse,
             used: answer.used,
         })
+    }
+
+    /// As which it writes to the log, in whatever instance.
+    pub(crate) fn speaker(&self) -> &Arc<Speaker> {
+        &self.speaker
     }
 
     /// The policies with which it shares instances.
