@@ -22,6 +22,8 @@ const KEPT: usize = 64 * 1024;
 pub(crate) struct Rendered {
     arena: Vec<u8>,
     values: Vec<Option<Range<usize>>>,
+    /// The places of values that contain a variable with a secret.
+    secrets: Vec<usize>,
     /// The size of the literals, which are not in the arena.
     literals: usize,
     /// An input that is about to be encoded.
@@ -51,6 +53,7 @@ impl Rendered {
     pub(crate) fn clear(&mut self) {
         self.arena.clear();
         self.values.clear();
+        self.secrets.clear();
         self.literals = 0;
     }
 
@@ -104,6 +107,9 @@ impl Rendered {
             let Some(input) = inputs.get(at) else {
                 continue;
             };
+            if facts.is_secret(input) {
+                self.secrets.push(self.values.len());
+            }
             let encode = encoding(input, destination);
             let out = match encode {
                 None => &mut self.arena,
@@ -174,7 +180,13 @@ impl Rendered {
         }
     }
 
-    /// The same, if it is a valid field value. A decoded query parameter can contain a line
+    /// Whether the value at this place contains a variable that was set to a secret. Of other
+    /// secrets the plan tells.
+    pub(crate) fn is_secret(&self, place: usize) -> bool {
+        self.secrets.contains(&place)
+    }
+
+    /// The same as [`Self::get`], if it is a valid field value. A decoded query parameter can contain a line
     /// end, which must not get into a head.
     pub(crate) fn field<'a>(
         &'a self,

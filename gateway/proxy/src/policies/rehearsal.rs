@@ -407,7 +407,7 @@ fn secrets(plan: &Plan, view: &View<'_>) -> Vec<Vec<u8>> {
     let references = plan.references.iter().zip(&plan.sensitive_references);
     let sensitive = inputs
         .chain(references)
-        .filter(|(_, sensitive)| **sensitive);
+        .filter(|(input, sensitive)| **sensitive || view.is_secret(input));
     let forms = sensitive.flat_map(|(input, _)| {
         let plain = match input {
             Input::HeaderBase64(name) => Some(Input::Header(name.clone())),
@@ -434,7 +434,7 @@ fn values(verdict: &Verdict, plan: &Plan, rendered: &Rendered) -> Vec<Made> {
         let bytes = rendered.get(values.len(), value);
         values.push(Made {
             bytes: bytes.map(<[u8]>::to_vec),
-            is_secret: is_secret(value, plan),
+            is_secret: is_secret(value, plan) || rendered.is_secret(values.len()),
         });
     });
     values
