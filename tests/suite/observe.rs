@@ -33,6 +33,33 @@ async fn the_command_status() {
     assert!(ran.stderr.contains("none.sock"), "{ran:?}");
 }
 
+/// A request comes when its head is complete: by its first byte, a client would choose an
+/// earlier time for it, and be judged by what was true then.
+#[tokio::test]
+async fn a_slow_head_does_not_choose_the_time() {
+    let upstream = Upstream::echo().await;
+    let gateway = Gateway::start_one_worker(Proxy::to(upstream.endpoint())).await;
+    let time_of = async |path: &str| gateway.log_line(path).await["time"].clone();
+    let mut slow = gateway.connect().await;
+    slow.send("GET /slow HTTP/1.1\r\n").await;
+    assert_eventually!(gateway.status().await["in_flight"] == 1);
+    gateway.get("/first").await;
+    let first = time_of("/first").await;
+    let mut later = first.clone();
+    for n in 0.. {
+        if later != first {
+            break;
+        }
+        let path = format!("/later/{n}");
+        gateway.get(&path).await;
+        later = time_of(&path).await;
+    }
+    slow.send("Host: a\r\n\r\n").await;
+    assert_eq!(slow.receive("GET").await.status, 200);
+    let time = time_of("/slow").await;
+    assert!(time.as_str() >= later.as_str(), "{time}, {later}");
+}
+
 #[tokio::test]
 async fn the_access_log_says_what_happened() {
     let upstream = Upstream::http(async |_| Reply::new(201).body("created")).await;

@@ -301,6 +301,46 @@ async fn what_an_exchange_cost_is_charged_afterwards() {
     assert_eq!(ask(99, "").await.status, 200);
 }
 
+/// A client that sends what a policy cannot take, or what a verdict cannot refer to, is charged
+/// as one that does not send it.
+#[tokio::test]
+async fn what_no_policy_can_take_does_not_avoid_a_charge() {
+    let upstream = Upstream::echo().await;
+    for (config, fields, times) in [
+        (
+            "config.show_finished = [\"header:x-user\"]\nconfig.budget = \"{header:x-cost}\"",
+            &b"X-User: \xff\r\nX-Cost: 11\r\n"[..],
+            1,
+        ),
+        (
+            "config.budget = \"{header:authorization}\"",
+            b"Authorization: 5\r\nAuthorization: 6\r\n",
+            11,
+        ),
+    ] {
+        let proxy = Proxy::to(upstream.endpoint()).also(
+            "/fixed",
+            "policies = [\"told\"]\nrespond = { status = 200 }",
+        );
+        let gateway = Gateway::start(granted(format!("{}{proxy}", told(config)))).await;
+        let mut wire = gateway.connect().await;
+        let mut ask = async || {
+            let head = &b"GET /fixed HTTP/1.1\r\nHost: a\r\n"[..];
+            wire.send([head, fields, b"\r\n"].concat()).await;
+            let response = wire.receive("GET").await;
+            // The charge comes after the response.
+            gateway.settled().await;
+            response.status
+        };
+        for n in 0..times {
+            assert_eq!(ask().await, 200, "{config}: {n}");
+        }
+        assert_eq!(ask().await, 429, "{config}");
+        let said = gateway.messages();
+        assert!(said.contains("a value is absent"), "{config}: {said}");
+    }
+}
+
 /// The exchange of a client that left is charged, and one that was refused too, but no more
 /// than the bound.
 #[tokio::test]

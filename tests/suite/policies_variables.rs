@@ -185,3 +185,57 @@ async fn a_variable_of_the_request_is_part_of_the_cache_key() {
         assert_ne!(of_none, of_b, "{template}");
     }
 }
+
+/// A variable that was set to a credential is one: it is not logged, and neither is what is made
+/// of it, through however many policies.
+#[tokio::test]
+async fn a_credential_stays_one_in_a_variable() {
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint()).route("policies = [\"one\", \"two\", \"three\"]");
+    let one = "config.variables = { v = \"{header:authorization}\" }";
+    let two = "config.variables = { copy = \"of {variable:one.v}\", path = \"{path}\" }\nconfig.set = { X-Copy = \"{variable:one.v}\" }";
+    let three = "config.annotate = { copy = \"{variable:two.copy}\", path = \"{variable:two.path}\" }\nconfig.variables = { copy = \"{variable:two.copy}\" }";
+    let policies = probe("one", one) + &probe("two", two) + &probe("three", three);
+    let gateway = Gateway::start(granted(format!("{policies}{proxy}"))).await;
+    for (path, credential) in [("/a", "hunter2"), ("/b", "hunter2"), ("/c", "")] {
+        let mut request = Request::get(path);
+        if !credential.is_empty() {
+            request = request.header("Authorization", credential);
+        }
+        let seen = gateway.send(request).await.json();
+        let copy = &seen["headers"]["x-copy"];
+        assert_eq!(copy.as_str().unwrap_or_default(), credential);
+        let line = gateway.log_line(path).await;
+        assert!(!line.to_string().contains("hunter2"), "{line}");
+        assert_eq!(line["variables"]["two.path"], path, "{line}");
+        assert_eq!(line["annotations"]["three.path"], path, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_parameter_is_hidden_in_the_access_log() {
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint())
+        .route("path = \"/\"\npolicies = [\"key\"]")
+        .also("/whole", "policies = [\"whole\"]")
+        .also("/open", "");
+    let key = probe(
+        "key",
+        "config.sensitive = true\nconfig.show = [\"query:key\"]",
+    );
+    let whole = probe(
+        "whole",
+        "config.sensitive = true\nconfig.show = [\"query\"]",
+    );
+    let gateway = Gateway::start(granted(format!("{key}{whole}{proxy}"))).await;
+    for (path, query) in [
+        ("/a", "key=***&n=1"),
+        ("/whole", "***"),
+        ("/open", "key=hunter2&n=1"),
+    ] {
+        let response = gateway.get(&format!("{path}?key=hunter2&n=1")).await;
+        let target = &response.json()["target"];
+        assert_eq!(*target, format!("{path}?key=hunter2&n=1"));
+        assert_eq!(gateway.log_line(path).await["query"], query, "{path}");
+    }
+}

@@ -24,7 +24,8 @@ table! {
 impl Definition for NamedSecret {
     const KIND: Kind = Kind::Secret;
     /// Names with a colon are those that the gateway makes for secrets without a name.
-    const REFUSED: Option<char> = Some(':');
+    const REFUSED: &[char] = &[':'];
+    const REFUSED_BECAUSE: &str = "the gateway makes names with a colon for secrets that stand in the configuration of a policy";
 }
 
 /// Where a secret comes from, and what it consists of.

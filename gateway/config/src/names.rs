@@ -39,8 +39,10 @@ pub type Names<T> = BTreeMap<String, Named<T>>;
 pub(crate) trait Definition: Decode {
     /// The kind of object that it defines.
     const KIND: Kind;
-    /// A character that its names cannot have.
-    const REFUSED: Option<char> = None;
+    /// The characters that its names cannot have.
+    const REFUSED: &[char] = &[];
+    /// Why not.
+    const REFUSED_BECAUSE: &str = "";
 
     /// Records the name of a table, and checks it.
     fn define(key: &At<Cow<'_, str>>, decoder: &mut Decoder<'_>) -> Spanned<String> {
@@ -54,11 +56,10 @@ pub(crate) trait Definition: Decode {
                 "a name has 1 to 128 characters, and no control characters",
             ));
         }
-        if let Some(refused) = Self::REFUSED.filter(|refused| name.contains(*refused)) {
-            decoder.push(Diagnostic::error(
-                name.span,
-                format!("the name of a {} has no `{refused}`", Self::KIND),
-            ));
+        let mut refused = Self::REFUSED.iter();
+        if let Some(refused) = refused.find(|refused| name.contains(**refused)) {
+            let words = format!("the name of a {} has no `{refused}`", Self::KIND);
+            decoder.push(Diagnostic::error(name.span, words).help(Self::REFUSED_BECAUSE));
         }
         name
     }

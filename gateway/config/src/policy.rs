@@ -36,7 +36,7 @@ table! {
         /// `request`, and later where the policy may respond. Where it only edits a response
         /// that is there already, this is delivered without its edits, and not stored. A
         /// request for which a policy that may respond is not called, because its time is
-        /// short or it is suspended, is always denied.
+        /// short or it is suspended, or gives a verdict that is not valid, is always denied.
         on_error: Option<OnError> = optional("`\"deny\"` in the phase `request`, `\"skip\"` in later ones");
         /// The CPU time limit of one call.
         deadline: Spanned<Duration> = default("\"10ms\"");
@@ -64,6 +64,10 @@ table! {
 
 impl Definition for Policy {
     const KIND: Kind = Kind::Policy;
+    /// The names of a policy's variables and annotations stand behind a dot, and those of its
+    /// own secrets behind a colon: no policy may be taken for another one.
+    const REFUSED: &[char] = &['.', ':'];
+    const REFUSED_BECAUSE: &str = "write a `-`: `policy.name` is a variable or an annotation of a policy, and `policy:key` a secret in its configuration";
 }
 
 /// The upper bound of `configure_deadline`: the worker is blocked for that time.

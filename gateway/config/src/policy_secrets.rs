@@ -66,7 +66,7 @@ impl PolicyConfig {
             }
             match self.inline(place, &path) {
                 Some(source) => {
-                    let name = format!("{policy}:{}", path.join("."));
+                    let name = format!("{policy}:{}", joined(&path));
                     *place = Value::String(name.clone());
                     secrets.made.push((name, source, span));
                 }
@@ -167,6 +167,16 @@ impl PolicyConfig {
         let texts = Some(texts).filter(|texts| !texts.is_empty())?;
         SecretSource::inline(key, texts, &self.directory)
     }
+}
+
+/// The keys of a path, with dots between them. A dot in a key is escaped, so that no two paths
+/// make one name.
+fn joined(path: &[String]) -> String {
+    let keys = path.iter();
+    let keys: Vec<String> = keys
+        .map(|key| key.replace('\\', "\\\\").replace('.', "\\."))
+        .collect();
+    keys.join(".")
 }
 
 /// The value at a path.

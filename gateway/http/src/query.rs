@@ -51,6 +51,23 @@ pub fn cookies<'a>(field: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]
     })
 }
 
+/// Appends a query with `***` in place of the values of the parameters with these names.
+pub fn hide<'n>(query: &[u8], names: impl Iterator<Item = &'n str> + Clone, out: &mut Vec<u8>) {
+    for (place, pair) in query.split(|&byte| byte == b'&').enumerate() {
+        if place > 0 {
+            out.push(b'&');
+        }
+        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let key = pair.get(..end).unwrap_or_default();
+        if end < pair.len() && names.clone().any(|name| is_named(key, name)) {
+            out.extend_from_slice(key);
+            out.extend_from_slice(b"=***");
+        } else {
+            out.extend_from_slice(pair);
+        }
+    }
+}
+
 fn is_named(key: &[u8], name: &str) -> bool {
     if !key.contains(&b'%') && !key.contains(&b'+') {
         return key == name.as_bytes();
@@ -63,6 +80,20 @@ fn is_named(key: &[u8], name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_hidden_by_name() {
+        for (query, hidden) in [
+            ("a=1&key=hunter2&b", "a=1&key=***&b"),
+            ("%6bey=hunter2&key=&keys=1", "%6bey=***&key=***&keys=1"),
+            ("key&&a=key=2", "key&&a=key=2"),
+            ("", ""),
+        ] {
+            let mut out = Vec::new();
+            hide(query.as_bytes(), ["key", "x"].into_iter(), &mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), hidden);
+        }
+    }
 
     #[test]
     fn values_of_parameters() {

@@ -1,5 +1,6 @@
 //! The end of an exchange: it is counted, and written to the access log.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use janua_http::failure::Kind;
@@ -110,6 +111,10 @@ impl Exchange {
             Some(original) => (&original.path, &original.query),
             None => (&request.path, &request.query),
         };
+        let query = query.as_deref().map(|query| match &self.terms {
+            Some(terms) => terms.hidden_query.shown(query),
+            None => Cow::Borrowed(query),
+        });
         let attempt = record.attempts.last();
         let stats = attempt.map(|attempt| &attempt.upstream.forwarding.stats);
         let cache = self.report.outcome().map(|outcome| outcome.word());

@@ -39,6 +39,7 @@ pub(crate) struct Exchange {
     pub(crate) peer: Rc<Peer>,
     pub(crate) origin: Origin,
     pub(crate) hop: Hop,
+    /// When the head of the request was complete; while it is being received, when it began.
     pub(crate) now: Moment,
     pub(crate) request_id: RequestId,
     pub(crate) original: Option<Original>,

@@ -141,7 +141,7 @@ impl Facts for View<'_> {
             Input::Header(name) => return head.fields.joined(name.as_bytes(), b", ", out),
             Input::HeaderBase64(name) => {
                 let plain = Input::Header(name.clone());
-                return self.base64(&plain, out);
+                return base64(out, true, |bytes| self.input(&plain, bytes));
             }
             Input::HeaderPresent(name) => {
                 return mark(head.fields.get(name.as_bytes()).is_some(), out);
@@ -156,7 +156,7 @@ impl Facts for View<'_> {
             Input::QueryParameter(name) => return self.parameter(name, out),
             Input::QueryParameterBase64(name) => {
                 let plain = Input::QueryParameter(name.clone());
-                return self.base64(&plain, out);
+                return base64(out, true, |bytes| self.input(&plain, bytes));
             }
             Input::QueryParameterPresent(name) => {
                 return mark(self.raw_parameter(name).is_some(), out);
@@ -177,7 +177,7 @@ impl Facts for View<'_> {
             Input::ResponseHeader(name) => return self.response_field(name, out),
             Input::ResponseHeaderBase64(name) => {
                 let plain = Input::ResponseHeader(name.clone());
-                return self.base64(&plain, out);
+                return base64(out, true, |bytes| self.input(&plain, bytes));
             }
             Input::ResponseHeaderPresent(name) => {
                 let response = self.response.map(|(response, _)| response);
@@ -227,10 +227,12 @@ impl Facts for View<'_> {
             Input::RawQueryParameter(name) => sole(self.raw_parameters(name)),
             Input::QueryParameter(name) => return self.single_parameter(name, out),
             Input::HeaderBase64(name) => {
-                return self.single_base64(&Input::Header(name.clone()), out);
+                let plain = Input::Header(name.clone());
+                return base64(out, Single::Present, |bytes| self.single(&plain, bytes));
             }
             Input::QueryParameterBase64(name) => {
-                return self.single_base64(&Input::QueryParameter(name.clone()), out);
+                let plain = Input::QueryParameter(name.clone());
+                return base64(out, Single::Present, |bytes| self.single(&plain, bytes));
             }
             Input::Lookup(lookup) => return self.single_lookup(lookup, out),
             _ => {
@@ -247,6 +249,14 @@ impl Facts for View<'_> {
             Ok(None) => Single::Absent,
             Ok(Some(_)) => Single::Present,
             Err(Conflict) => Single::Conflicting,
+        }
+    }
+
+    fn is_secret(&self, input: &Input) -> bool {
+        match input {
+            Input::Variable(name) => self.variables.is_secret(name),
+            Input::Lookup(lookup) => self.is_secret(&lookup.key),
+            _ => false,
         }
     }
 
@@ -324,25 +334,6 @@ impl View<'_> {
         };
         let network = IpNet::new(client, length).map(|network| network.trunc());
         network.is_ok_and(|network| write!(out, "{network}").is_ok())
-    }
-
-    /// An input in base64 (RFC 4648 §4).
-    fn base64(&self, plain: &Input, out: &mut Vec<u8>) -> bool {
-        let mut bytes = Vec::new();
-        let is_present = self.input(plain, &mut bytes);
-        if is_present {
-            out.extend_from_slice(BASE64.encode(&bytes).as_bytes());
-        }
-        is_present
-    }
-
-    fn single_base64(&self, plain: &Input, out: &mut Vec<u8>) -> Single {
-        let mut bytes = Vec::new();
-        let single = self.single(plain, &mut bytes);
-        if matches!(single, Single::Present) {
-            out.extend_from_slice(BASE64.encode(&bytes).as_bytes());
-        }
-        single
     }
 
     /// The value of a look-up.
@@ -468,6 +459,16 @@ impl View<'_> {
         let first = response.fields.get(b"set-cookie");
         first.map(|value| out.extend_from_slice(value)).is_some()
     }
+}
+
+/// Appends what `read` reads in base64 (RFC 4648 §4), if it is `present`.
+fn base64<R: PartialEq>(out: &mut Vec<u8>, present: R, read: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let mut bytes = Vec::new();
+    let read = read(&mut bytes);
+    if read == present {
+        out.extend_from_slice(BASE64.encode(&bytes).as_bytes());
+    }
+    read
 }
 
 fn number(value: u64, out: &mut Vec<u8>) -> bool {

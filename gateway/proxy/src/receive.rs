@@ -75,12 +75,14 @@ pub(crate) async fn receive(
     };
     let mut meter = Meter::new(rates.head);
     let before = incoming.reader.received();
+    let mut has_waited = false;
     let read = deadline
         .guard(poll_fn(|context| {
             let polled = incoming
                 .reader
                 .poll_head(context, limits.bytes, parse)
                 .map_err(Some);
+            has_waited |= polled.is_pending();
             let received = incoming.reader.received() - before;
             if polled.is_pending() && meter.is_too_slow(received, true) {
                 return Poll::Ready(Err(None));
@@ -90,6 +92,11 @@ pub(crate) async fn receive(
         .await;
     match read {
         Ok(Ok(())) => {
+            if has_waited {
+                // What is true of the request is true when its head is complete: a client must
+                // not choose an earlier moment by its first byte.
+                exchange.now = exchange.worker.clock.now();
+            }
             begin(exchange, session, rates);
             Ok(Received::Request)
         }

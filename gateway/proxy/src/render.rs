@@ -22,6 +22,8 @@ const KEPT: usize = 64 * 1024;
 pub(crate) struct Rendered {
     arena: Vec<u8>,
     values: Vec<Option<Range<usize>>>,
+    /// The places of values that contain a variable with a secret.
+    secrets: Vec<usize>,
     /// The size of the literals, which are not in the arena.
     literals: usize,
     /// An input that is about to be encoded.
@@ -51,6 +53,7 @@ impl Rendered {
     pub(crate) fn clear(&mut self) {
         self.arena.clear();
         self.values.clear();
+        self.secrets.clear();
         self.literals = 0;
     }
 
@@ -104,6 +107,9 @@ impl Rendered {
             let Some(input) = inputs.get(at) else {
                 continue;
             };
+            if facts.is_secret(input) {
+                self.secrets.push(self.values.len());
+            }
             let encode = encoding(input, destination);
             let out = match encode {
                 None => &mut self.arena,
@@ -132,6 +138,25 @@ impl Rendered {
         Ok(())
     }
 
+    /// The same, but a value that cannot be rendered is absent.
+    ///
+    /// # Errors
+    /// Why it is absent. The next value may be pushed all the same.
+    pub(crate) fn push_or_absent(
+        &mut self,
+        value: &Value,
+        destination: Destination,
+        plan: &Plan,
+        facts: &dyn Facts,
+    ) -> Result<(), Unrendered> {
+        let (start, place) = (self.arena.len(), self.values.len());
+        self.push(value, destination, plan, facts).inspect_err(|_| {
+            self.arena.truncate(start);
+            self.plain.clear();
+            self.values.resize(place + 1, None);
+        })
+    }
+
     /// Checks that the value that begins at `start` has room for so many more bytes.
     fn check(&self, start: usize, more: usize) -> Result<(), Unrendered> {
         let len = self.arena.len() + more;
@@ -155,7 +180,13 @@ impl Rendered {
         }
     }
 
-    /// The same, if it is a valid field value. A decoded query parameter can contain a line
+    /// Whether the value at this place contains a variable that was set to a secret. Of other
+    /// secrets the plan tells.
+    pub(crate) fn is_secret(&self, place: usize) -> bool {
+        self.secrets.contains(&place)
+    }
+
+    /// The same as [`Self::get`], if it is a valid field value. A decoded query parameter can contain a line
     /// end, which must not get into a head.
     pub(crate) fn field<'a>(
         &'a self,

@@ -9,8 +9,8 @@ use janua_secrets::{Content, Kind, Place, Secrets, Source};
 /// The secrets of a configuration that is being compiled.
 #[derive(Default)]
 pub(crate) struct Reading {
-    /// None for a secret that could not be read, which has been reported.
-    contents: BTreeMap<String, Option<Content>>,
+    /// With their sources. None for a secret that could not be read, which has been reported.
+    contents: BTreeMap<String, (SecretSource, Option<Content>)>,
 }
 
 impl Reading {
@@ -31,10 +31,16 @@ impl Reading {
         span: Span,
         found: &mut Diagnostics,
     ) {
-        if self.contents.contains_key(name) {
+        if let Some((known, _)) = self.contents.get(name) {
+            if known != source {
+                let words = format!("two secrets would have the name `{name}`");
+                let help = "give one of them a name of its own, in `[secrets.<name>]`";
+                found.push(Diagnostic::error(span, words).help(help));
+            }
             return;
         }
         let content = content(source, span, found);
+        let content = (source.clone(), content);
         self.contents.insert(name.to_owned(), content);
     }
 
@@ -47,7 +53,7 @@ impl Reading {
     pub(crate) fn finish(self, before: &Secrets) -> Secrets {
         let contents = self.contents.into_iter();
         Secrets::new(
-            contents.filter_map(|(name, content)| Some((name, content?))),
+            contents.filter_map(|(name, (_, content))| Some((name, content?))),
             before,
         )
     }

@@ -30,12 +30,19 @@ impl Variables {
         found.map(|variable| &*variable.value)
     }
 
+    /// Whether the variable with this name has a value that is a secret.
+    pub(crate) fn is_secret(&self, name: &str) -> bool {
+        let found = self.0.iter().find(|variable| *variable.name == *name);
+        found.is_some_and(|variable| variable.is_secret)
+    }
+
     /// All variables that may be logged.
     pub(crate) fn logged(&self) -> impl Iterator<Item = &Variable> {
         self.0.iter().filter(|variable| !variable.is_secret)
     }
 
-    /// Sets what a verdict of this policy sets.
+    /// Sets what a verdict of this policy sets. What is made of a secret is one, through however
+    /// many variables.
     ///
     /// # Errors
     /// A value is too long.
@@ -54,7 +61,8 @@ impl Variables {
             } = edit
             {
                 let name = format!("{policy}.{name}");
-                self.set(name, rendered.get(place, value), *is_secret)?;
+                let is_secret = *is_secret || rendered.is_secret(place);
+                self.set(name, rendered.get(place, value), is_secret)?;
             }
             place += usize::from(edit.value().is_some());
         }

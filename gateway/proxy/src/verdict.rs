@@ -45,6 +45,28 @@ pub(crate) fn render(
     result
 }
 
+/// Renders all values of a verdict on an exchange that has ended. Nothing can be refused any
+/// more, so that a value that cannot be rendered is absent, and the others are not.
+///
+/// # Errors
+/// Why the first of those is absent. The verdict can be carried out all the same.
+pub(crate) fn render_at_end(
+    verdict: &Verdict,
+    plan: &Plan,
+    view: &View<'_>,
+    rendered: &mut Rendered,
+) -> Result<(), Unrendered> {
+    rendered.clear();
+    let mut result = Ok(());
+    verdict.for_each_value(|destination, value| {
+        let pushed = rendered.push_or_absent(value, destination, plan, view);
+        if result.is_ok() {
+            result = pushed;
+        }
+    });
+    result
+}
+
 /// The failure of a request for which a verdict of this policy cannot be rendered.
 pub(crate) fn unrendered(unrendered: &Unrendered, policy: &str) -> Failure {
     match unrendered {

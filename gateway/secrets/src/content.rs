@@ -73,6 +73,11 @@ impl Content {
                 if bytes.is_empty() {
                     return Err(Unusable::new("it is empty"));
                 }
+                if let Some(field) = field_for(bytes) {
+                    return Err(Unusable::new(format!(
+                        "it has keys of its own, which may be public: write `{field}` in place of `file`"
+                    )));
+                }
                 self.keys.push(Key::raw(Zeroizing::new(bytes.to_vec())));
             }
             Kind::Users => self.users = Some(Users::parse(bytes)?),
@@ -120,6 +125,25 @@ impl Content {
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind && self.raw == other.raw
     }
+}
+
+/// The field of the configuration that is meant for such bytes, if they are no raw key. As one,
+/// a public key would let everybody who has it sign with an HMAC (RFC 8725 §2.1).
+fn field_for(bytes: &[u8]) -> Option<&'static str> {
+    /// Nothing of it is kept.
+    #[derive(serde::Deserialize)]
+    struct Jwk {
+        keys: Option<serde::de::IgnoredAny>,
+        kty: Option<serde::de::IgnoredAny>,
+    }
+    let text = bytes.trim_ascii_start();
+    if text.starts_with(b"-----BEGIN ") {
+        return Some("pem_file");
+    }
+    let is_jwk = text.first() == Some(&b'{')
+        && serde_json::from_slice(text)
+            .is_ok_and(|jwk: Jwk| jwk.keys.is_some() || jwk.kty.is_some());
+    is_jwk.then_some("jwks_file")
 }
 
 /// Without one line end, which editors and `echo` add.
@@ -194,6 +218,27 @@ mod tests {
         for empty in [&b""[..], b"\n", b"\r\n"] {
             let (at, why) = raw(&[b"good", empty]).unwrap_err();
             assert_eq!((at, why.to_string()), (1, "it is empty".to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_public_key_is_no_raw_key() {
+        for (file, field) in [
+            (&b"-----BEGIN PUBLIC KEY-----\nMCow"[..], "`pem_file`"),
+            (b"\n -----BEGIN CERTIFICATE-----", "`pem_file`"),
+            (br#"{"keys": []}"#, "`jwks_file`"),
+            (br#" {"kty": "RSA", "n": "AQAB"}"#, "`jwks_file`"),
+        ] {
+            let (_, why) = raw(&[file]).unwrap_err();
+            assert!(why.to_string().contains(field), "{why}");
+        }
+        for file in [
+            &b"{\"key\": 1}"[..],
+            b"{keys",
+            b"[]",
+            b"a -----BEGIN PUBLIC KEY-----",
+        ] {
+            assert!(raw(&[file]).is_ok());
         }
     }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::algorithm::Algorithm;
 use crate::content::Unusable;
-use crate::key::{Key, KeyType, Material, Purposes};
+use crate::key::{Key, KeyType, Material, Purposes, SHORTEST};
 
 /// The keys of a set.
 pub(crate) struct KeySet {
@@ -162,6 +162,12 @@ fn symmetric(jwk: &Jwk) -> Result<Material, Unusable> {
     let bytes = URL_SAFE_NO_PAD
         .decode(text.as_bytes())
         .map_err(|_| not_base64("k"))?;
+    if bytes.len() < SHORTEST {
+        return Err(Unusable::new(format!(
+            "a symmetric key has at least {SHORTEST} bytes, and this one has {}",
+            bytes.len()
+        )));
+    }
     Ok(Material::Symmetric {
         bytes: Zeroizing::new(bytes),
         is_jwk: true,

@@ -15,6 +15,10 @@ pub(crate) type SecretBytes = Zeroizing<Vec<u8>>;
 /// would let whoever publishes a key make each check expensive.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
+/// The length of the shortest symmetric key, in bytes. Nobody guesses one of this length if it
+/// is random.
+pub(crate) const SHORTEST: usize = 16;
+
 /// The type of a key, which decides with which algorithms it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyType {
@@ -120,7 +124,7 @@ impl Key {
                     >= if *is_jwk {
                         hmac.digest_algorithm().output_len()
                     } else {
-                        16
+                        SHORTEST
                     }
             }
             _ => true,
@@ -144,6 +148,12 @@ impl Material {
                 RSA_BITS.start(),
                 RSA_BITS.end()
             )));
+        }
+        // With 1 everything is its own signature; an even one belongs to no key.
+        if matches!(e, [] | [0..=2]) || e.last().is_some_and(|last| last % 2 == 0) {
+            return Err(Unusable::new(
+                "the exponent of an RSA key is odd and at least 3",
+            ));
         }
         let components = RsaPublicKeyComponents { n, e };
         Self::parse(KeyType::Rsa, bits, only, |scheme| match scheme {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::content::{Content, Kind};
+use crate::key::SHORTEST;
 
 /// The longest file that is read, in bytes.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -82,6 +83,16 @@ impl Source {
                 Some((place, why))
             };
             warnings.extend(readable_by_all.into_iter().filter_map(warn));
+        }
+        if self.kind == Kind::Raw {
+            let of_places = self.places.iter().zip(&content.keys).enumerate();
+            warnings.extend(of_places.filter_map(|(place, (from, key))| {
+                let length = key.bytes().map(<[u8]>::len)?;
+                let why = format!(
+                    "{from} has {length} bytes: a key of fewer than {SHORTEST} neither signs nor seals"
+                );
+                (length < SHORTEST).then_some((place, why))
+            }));
         }
         warnings.extend(
             content
@@ -166,7 +177,7 @@ mod tests {
         let directory = directory.to_str().unwrap().to_owned();
         let env = move |name: &str| match name {
             CREDENTIALS => Some(directory.clone()),
-            "KEY" => Some("from a variable\n".to_owned()),
+            "KEY" => Some("read from a variable\n".to_owned()),
             _ => None,
         };
         let kind = Kind::Raw;
@@ -177,7 +188,7 @@ mod tests {
     fn secrets_are_read_from_files_variables_and_credentials() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        fs::write(&path, "from a file\n").unwrap();
+        fs::write(&path, "read from a file\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let places = vec![
             Place::File(path),
@@ -189,9 +200,9 @@ mod tests {
         assert_eq!(
             texts,
             [
-                Some(&b"from a file"[..]),
-                Some(b"from a variable"),
-                Some(b"from a file")
+                Some(&b"read from a file"[..]),
+                Some(b"read from a variable"),
+                Some(b"read from a file")
             ]
         );
         assert_eq!(loaded.warnings, []);
@@ -226,12 +237,24 @@ mod tests {
     fn a_secret_that_everybody_can_read_is_reported() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        fs::write(&path, "x").unwrap();
+        fs::write(&path, "sixteen bytes or more").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         let loaded = load(vec![Place::File(path)], directory.path()).unwrap();
         let [(0, warning)] = &loaded.warnings[..] else {
             panic!("{:?}", loaded.warnings);
         };
         assert!(warning.ends_with("can be read by every user: `chmod o-r` it"));
+    }
+
+    #[test]
+    fn a_key_that_is_too_short_is_reported() {
+        let directory = tempfile::tempdir().unwrap();
+        for (text, count) in [("fifteen bytes..", 1), ("sixteen bytes...", 0)] {
+            let path = directory.path().join("key");
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+            let loaded = load(vec![Place::File(path)], directory.path()).unwrap();
+            assert_eq!(loaded.warnings.len(), count, "{:?}", loaded.warnings);
+        }
     }
 }

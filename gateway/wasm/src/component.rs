@@ -10,6 +10,7 @@ use crate::bindings::v0_1;
 use crate::engine::Runtime;
 use crate::fingerprint::hex;
 use crate::instance::Instance;
+use crate::log::Speaker;
 use crate::said::shown;
 use crate::state::HostState;
 
@@ -109,7 +110,7 @@ impl Component {
         let caller = runtime.caller();
         let description = Instance::new(
             &pre,
-            "(describe)".into(),
+            Speaker::new("(describe)".into()),
             DESCRIBE_MEMORY,
             &caller,
             DESCRIBE_DEADLINE,

@@ -31,7 +31,7 @@ impl Configured {
         let spec = policy.spec();
         let instance = Instance::new(
             &spec.component.pre,
-            Arc::clone(policy.name()),
+            Arc::clone(policy.speaker()),
             spec.memory_limit,
             caller,
             spec.configure_deadline,
@@ -54,7 +54,7 @@ impl Configured {
     ) -> Result<ResourceAny, PolicyFailure> {
         let deadline = policy.spec().configure_deadline;
         let instance = &mut self.instance;
-        instance.log_as(policy.name());
+        instance.log_as(policy.speaker());
         let handle = instance.configure(caller, deadline, &policy.spec().config)?;
         let subscription = instance.subscription(caller, deadline, handle)?;
         if subscription != *policy.subscription() {

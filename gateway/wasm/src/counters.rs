@@ -84,9 +84,9 @@ macro_rules! counters {
                     FailureKind::Deadline => &self.overruns,
                     FailureKind::Memory => &self.memory,
                     FailureKind::Error(_) => &self.errors,
-                    FailureKind::BadVerdict(_) | FailureKind::EffectRefused(_) => {
-                        &self.bad_verdicts
-                    }
+                    FailureKind::BadVerdict(_)
+                    | FailureKind::BadAnswer(_)
+                    | FailureKind::EffectRefused(_) => &self.bad_verdicts,
                     FailureKind::BreakerOpen => &self.suspended,
             FailureKind::Throttled => &self.throttled,
             FailureKind::Overloaded => &self.overloaded,

@@ -249,6 +249,12 @@ fn owned(name: &str) -> Result<FieldPattern, ConfigureError> {
             "it owns `{name}`, which would remove `{field}` from requests"
         )));
     }
+    // It has set these by then, and they would be missing from what the upstream gets.
+    if let Some(field) = rules::SET_BY_GATEWAY.iter().find(is_needed) {
+        return Err(failed(format!(
+            "it owns `{name}`, which would remove `{field}`, a field that the gateway itself sets; it could own fields that begin with another word"
+        )));
+    }
     Ok(pattern)
 }
 

@@ -29,6 +29,8 @@ pub enum FailureKind {
     Error(String),
     /// Its verdict breaks the contract in this way.
     BadVerdict(String),
+    /// Its verdict is to answer instead of the target, and breaks the contract in this way.
+    BadAnswer(String),
     /// Its verdict contains an effect that cannot be carried out, for this reason: it is
     /// not supported by this version, not granted, or not allowed in the phase.
     EffectRefused(String),
@@ -48,7 +50,7 @@ impl FailureKind {
             Self::Deadline => "deadline",
             Self::Memory => "memory",
             Self::Error(_) => "error",
-            Self::BadVerdict(_) | Self::EffectRefused(_) => "bad_verdict",
+            Self::BadVerdict(_) | Self::BadAnswer(_) | Self::EffectRefused(_) => "bad_verdict",
             Self::BreakerOpen => "breaker_open",
             Self::Throttled => "throttled",
             Self::Overloaded => "overloaded",
@@ -64,11 +66,16 @@ impl FailureKind {
     ///
     /// `skip` covers the failure of a single call. An effect that cannot be carried out
     /// fails on every request: if the policy were skipped, a signature check or a ban
-    /// would never take place. And if a call that is not made were skipped, any client
-    /// could turn a check off by making it expensive. Only a policy that cannot respond
-    /// (`may_respond`) checks nothing.
+    /// would never take place. A verdict that is not valid may be a refusal: if it were
+    /// skipped, a client whose text gets into the refusal could have itself let through. And
+    /// if a call that is not made were skipped, any client could turn a check off by making
+    /// it expensive. Only a policy that cannot respond (`may_respond`) checks nothing.
     pub fn always_denies(&self, may_respond: bool) -> bool {
-        matches!(self, Self::EffectRefused(_)) || (may_respond && self.is_shed())
+        match self {
+            Self::EffectRefused(_) | Self::BadAnswer(_) => true,
+            Self::BadVerdict(_) => may_respond,
+            _ => may_respond && self.is_shed(),
+        }
     }
 
     /// Whether the instance must be discarded.
@@ -93,7 +100,9 @@ impl fmt::Display for PolicyFailure {
             FailureKind::Deadline => f.write_str("the policy used up its CPU time")?,
             FailureKind::Memory => f.write_str("the policy exceeded its memory limit")?,
             FailureKind::Error(message) => write!(f, "the policy returned an error: {message}")?,
-            FailureKind::BadVerdict(why) => write!(f, "the policy's verdict is not valid: {why}")?,
+            FailureKind::BadVerdict(why) | FailureKind::BadAnswer(why) => {
+                write!(f, "the policy's verdict is not valid: {why}")?;
+            }
             FailureKind::EffectRefused(why) => {
                 write!(f, "the policy's verdict cannot be carried out: {why}")?;
             }

@@ -74,9 +74,10 @@ impl Guarded {
             return false;
         };
         if let Readable::Variable(name) = &readable
-            && let Some(rest) = name.strip_prefix(policy)
+            // No dot is in the name of a variable.
+            && let Some((owner, _)) = name.rsplit_once('.')
         {
-            return !rest.starts_with('.');
+            return owner != policy;
         }
         input.needs_grant() || self.0.contains(&readable)
     }
@@ -243,6 +244,7 @@ mod tests {
             (Input::Variable("spy.a".into()), false),
             (Input::Variable("jwt.sub".into()), true),
             (Input::Variable("spyglass.a".into()), true),
+            (Input::Variable("spy.glass.a".into()), true),
         ] {
             assert_eq!(secrets.guard(&input, "spy"), is_guarded, "{input}");
         }

@@ -208,6 +208,12 @@ pub trait Facts {
         }
     }
 
+    /// Whether the value that the exchange has of this input is a secret, even if the plan does
+    /// not say so: a variable that was set to one.
+    fn is_secret(&self, _input: &Input) -> bool {
+        false
+    }
+
     /// The client whose account pays for a call.
     fn client(&self) -> ClientKey;
 }

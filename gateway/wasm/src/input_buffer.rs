@@ -18,7 +18,8 @@ pub(crate) fn shrink(buffer: &mut Vec<u8>) {
     }
 }
 
-/// Why a request has no value of an input that a policy could take: it is answered 400.
+/// Why a request has no value of an input that a policy could take: it is answered 400. In the
+/// phase `finished` the input is absent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BadInput {
     /// The value is not UTF-8.
@@ -45,19 +46,25 @@ impl fmt::Display for BadInput {
 pub(crate) struct InputBuffer {
     text: Vec<u8>,
     ranges: Vec<Option<Range<usize>>>,
+    lost: Option<BadInput>,
 }
 
 impl InputBuffer {
     /// Collects the inputs. An error is about the first one that a policy cannot take. A value
     /// of the response that is not UTF-8 is absent: the client has not sent it.
+    ///
+    /// In the phase `finished` every such value is absent, and [`Self::lost`] tells of it: the
+    /// client has its response, and must not avoid what the policy counts.
     pub(crate) fn fill(
         &mut self,
+        phase: Phase,
         plan: &Plan,
         facts: &dyn Facts,
         now: Now,
     ) -> Result<(), BadInput> {
         self.text.clear();
         self.ranges.clear();
+        self.lost = None;
         for (input, &is_sensitive) in plan.inputs.iter().zip(&plan.sensitive) {
             let start = self.text.len();
             let is_present = if *input == Input::Now {
@@ -67,7 +74,10 @@ impl InputBuffer {
                 match facts.single(input, &mut self.text) {
                     Single::Absent => false,
                     Single::Present => true,
-                    Single::Conflicting => return Err(BadInput::Conflicting(input.clone())),
+                    Single::Conflicting => {
+                        self.lose(phase, start, BadInput::Conflicting(input.clone()))?;
+                        continue;
+                    }
                 }
             } else {
                 facts.input(input, &mut self.text)
@@ -80,13 +90,29 @@ impl InputBuffer {
             if is_text {
                 self.ranges.push(is_present.then_some(range));
             } else if input.is_known_in(Phase::Request) {
-                return Err(BadInput::NotUtf8(input.clone()));
+                self.lose(phase, start, BadInput::NotUtf8(input.clone()))?;
             } else {
                 self.text.truncate(start);
                 self.ranges.push(None);
             }
         }
         Ok(())
+    }
+
+    /// Makes the input absent that begins at `start`, if that is possible in this phase.
+    fn lose(&mut self, phase: Phase, start: usize, bad: BadInput) -> Result<(), BadInput> {
+        if phase != Phase::Finished {
+            return Err(bad);
+        }
+        self.text.truncate(start);
+        self.ranges.push(None);
+        self.lost.get_or_insert(bad);
+        Ok(())
+    }
+
+    /// Why an input is absent although the exchange has it.
+    pub(crate) fn lost(&self) -> Option<&BadInput> {
+        self.lost.as_ref()
     }
 
     /// Frees the memory that unusually large inputs took.
@@ -131,10 +157,14 @@ mod tests {
             unix_seconds: 0,
         };
         let mut inputs = InputBuffer::default();
-        inputs.fill(&plan, &Long(1_000), now).unwrap();
+        inputs
+            .fill(Phase::Request, &plan, &Long(1_000), now)
+            .unwrap();
         inputs.shrink();
         assert!(inputs.text.capacity() >= 1_000);
-        inputs.fill(&plan, &Long(KEPT + 1), now).unwrap();
+        inputs
+            .fill(Phase::Request, &plan, &Long(KEPT + 1), now)
+            .unwrap();
         inputs.shrink();
         assert_eq!(inputs.text.capacity(), 0);
     }

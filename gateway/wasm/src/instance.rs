@@ -15,6 +15,7 @@ use crate::component::Description;
 use crate::convert::{self, RawSubscription};
 use crate::deadline::Caller;
 use crate::failure::{FailureKind, PolicyFailure};
+use crate::log::Speaker;
 use crate::said::{said, shown};
 use crate::state::HostState;
 
@@ -29,7 +30,7 @@ const MAX_MESSAGE: usize = 512;
 pub(crate) struct Instance {
     store: Store<HostState>,
     exports: v0_1::Policy,
-    log_name: Arc<str>,
+    speaker: Arc<Speaker>,
     /// Whether its memory was nearly full right after the last `configure`. Then a new
     /// instance would be as full, so it is not replaced for that.
     full_after_configure: bool,
@@ -48,12 +49,12 @@ impl Instance {
     /// Instantiates the component, which may run guest code.
     pub(crate) fn new(
         pre: &v0_1::PolicyPre<HostState>,
-        log_name: Arc<str>,
+        speaker: Arc<Speaker>,
         memory_limit: usize,
         caller: &Caller,
         deadline: Duration,
     ) -> Result<Self, PolicyFailure> {
-        let state = HostState::new(Arc::clone(&log_name), memory_limit);
+        let state = HostState::new(Arc::clone(&speaker), memory_limit);
         let mut store = Store::new(pre.engine(), state);
         store.limiter(|state| &mut state.memory);
         store.epoch_deadline_callback(budget::on_tick);
@@ -64,16 +65,16 @@ impl Instance {
         Ok(Self {
             store,
             exports,
-            log_name,
+            speaker,
             full_after_configure: false,
         })
     }
 
-    /// Sets the name under which the component's output is logged from now on.
-    pub(crate) fn log_as(&mut self, policy: &Arc<str>) {
-        if !Arc::ptr_eq(&self.log_name, policy) {
-            self.log_name = Arc::clone(policy);
-            self.store.data().log.log_as(policy);
+    /// Sets as whose the component's output is logged from now on.
+    pub(crate) fn log_as(&mut self, speaker: &Arc<Speaker>) {
+        if !Arc::ptr_eq(&self.speaker, speaker) {
+            self.speaker = Arc::clone(speaker);
+            self.store.data().log.log_as(speaker);
         }
     }
 

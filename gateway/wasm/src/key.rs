@@ -1,8 +1,8 @@
 //! The memo key: the declared inputs, except `now`, as one byte string.
 //!
-//! Each input is written as a byte that is 1 if it is present, its length and its
+//! Each input is written as a byte that says whether it is present, its length and its
 //! raw bytes, so that different lists of inputs have different keys. Instead of a
-//! sensitive input its SipHash-2-4-128 under a secret key of this process is
+//! sensitive input, or of a variable that was set to one, its SipHash-2-4-128 under a secret key of this process is
 //! written: a memo holds no credential, and a collision of 128 bits under an
 //! unknown key is negligible.
 
@@ -16,6 +16,10 @@ use crate::plan::Plan;
 
 /// The longest memo key, in bytes. Verdicts on longer inputs are not cached.
 pub const MAX_KEY: usize = 1024;
+
+/// The first byte of an input in a key.
+const PLAIN: u8 = 1;
+const MAC: u8 = 2;
 
 /// Writes memo keys. The buffers are reused for each key.
 #[derive(Debug)]
@@ -45,6 +49,9 @@ impl KeyWriter {
             }
             let start = key.len();
             key.extend_from_slice(&[0; 5]);
+            let sensitive = sensitive
+                || (matches!(input, Input::Variable(_) | Input::Lookup(_))
+                    && facts.is_secret(input));
             let present = if sensitive {
                 secret.clear();
                 let single = facts.single(input, secret);
@@ -69,7 +76,11 @@ impl KeyWriter {
             if let Some(head) = key.get_mut(start..start + 5)
                 && let Some((flag, size)) = head.split_first_mut()
             {
-                *flag = u8::from(present);
+                *flag = match (present, sensitive) {
+                    (false, _) => 0,
+                    (true, false) => PLAIN,
+                    (true, true) => MAC,
+                };
                 size.copy_from_slice(&length.to_le_bytes());
             }
         }
@@ -92,22 +103,22 @@ impl KeyPart {
     /// The parts of a key that was written for this plan, each with its input.
     pub(crate) fn all(plan: &Plan, key: &[u8]) -> Vec<(Input, Self)> {
         let mut rest = key;
-        let mut next = |is_sensitive| {
+        let mut next = || {
             let (head, value) = rest.split_at_checked(5)?;
             let (flag, size) = head.split_first()?;
             let size = u32::from_le_bytes(size.try_into().ok()?);
             let (value, behind) = value.split_at_checked(usize::try_from(size).ok()?)?;
             rest = behind;
-            Some(match (flag, is_sensitive) {
-                (0, _) => Self::Absent,
-                (_, true) => Self::Mac(value.to_vec()),
-                (_, false) => Self::Plain(value.to_vec()),
+            Some(match *flag {
+                PLAIN => Self::Plain(value.to_vec()),
+                MAC => Self::Mac(value.to_vec()),
+                _ => Self::Absent,
             })
         };
-        let inputs = plan.inputs.iter().zip(&plan.sensitive);
+        let inputs = plan.inputs.iter();
         inputs
-            .filter(|(input, _)| **input != Input::Now)
-            .map_while(|(input, sensitive)| Some((input.clone(), next(*sensitive)?)))
+            .filter(|input| **input != Input::Now)
+            .map_while(|input| Some((input.clone(), next()?)))
             .collect()
     }
 }
@@ -191,6 +202,35 @@ mod tests {
         let written = key(&[None, Some(b"Bearer hunter2".to_vec()), None]);
         assert!(!written.windows(7).any(|window| window == b"hunter2"));
         assert_eq!(written.len(), 3 * 5 + 16);
+    }
+
+    /// A variable is as secret as what it was set to.
+    #[test]
+    fn a_secret_in_a_variable_is_not_in_the_key() {
+        struct Variable(bool);
+        impl Facts for Variable {
+            fn input(&self, _: &Input, out: &mut Vec<u8>) -> bool {
+                out.extend_from_slice(b"hunter2");
+                true
+            }
+
+            fn is_secret(&self, _: &Input) -> bool {
+                self.0
+            }
+
+            fn client(&self) -> ClientKey {
+                ClientKey::default()
+            }
+        }
+        let inputs = vec![Input::Variable("src.v".into()), Input::Path];
+        let plan = Plan::new(inputs, Vec::new(), &[]).unwrap();
+        for is_secret in [false, true] {
+            let mut writer = KeyWriter::new(&[7; 16]);
+            let key = writer.write(&plan, &Variable(is_secret)).unwrap().to_vec();
+            let parts = KeyPart::all(&plan, &key);
+            assert_eq!(matches!(parts[0].1, KeyPart::Mac(_)), is_secret);
+            assert_eq!(parts[1].1, KeyPart::Plain(b"hunter2".to_vec()));
+        }
     }
 
     /// A request with two values must not find the verdict about one of them.

@@ -1,8 +1,8 @@
 //! The output of policies: `log`, stdout and stderr go to the gateway's log.
 //!
-//! A line is truncated at 4,096 bytes. An instance may write 100 lines at once and
-//! 20 a second; further lines are dropped, and their number is logged with the next
-//! line. Lines are passed to `tracing`; the binary installs a subscriber that does
+//! A line is truncated at 4,096 bytes. A policy may write 100 lines at once and 20 a second,
+//! over all of its instances: whoever makes it trap has it say so in a new one each time.
+//! Further lines are dropped, and their number is logged with the next line. Lines are passed to `tracing`; the binary installs a subscriber that does
 //! not block. They begin with "the policy says", so that they are not taken for lines of the
 //! gateway, and control characters in them are escaped.
 
@@ -17,10 +17,33 @@ use crate::said::said;
 const MAX_LINE: usize = 4_096;
 /// The maximum length of the last output, in bytes.
 const MAX_LAST: usize = 512;
-/// Lines that an instance may write at once.
+/// Lines that a policy may write at once.
 const BURST: u32 = 100;
 /// After a burst, one line is allowed in each interval.
 const REFILL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Who speaks: a policy, or a component that is asked what it is. All instances in which a
+/// policy is configured share it.
+#[derive(Debug)]
+pub(crate) struct Speaker {
+    name: Arc<str>,
+    rate: Mutex<Rate>,
+}
+
+impl Speaker {
+    pub(crate) fn new(name: Arc<str>) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            rate: Mutex::new(Rate::new(Instant::now())),
+        })
+    }
+
+    /// Admits a line; see [`Rate::admit`].
+    fn admit(&self) -> Option<u64> {
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        rate.admit(Instant::now())
+    }
+}
 
 /// The log of one instance. Shared by its store and its streams.
 #[derive(Debug, Clone)]
@@ -28,9 +51,8 @@ pub(crate) struct LineLog(Arc<Mutex<Lines>>);
 
 #[derive(Debug)]
 struct Lines {
-    /// The name in the log: the policy that is being called, or the component.
-    log_name: Arc<str>,
-    rate: Rate,
+    /// The policy that is being called, or the component.
+    speaker: Arc<Speaker>,
     /// The unfinished line of stdout or stderr.
     partial: Vec<u8>,
     /// The first output on stdout or stderr since it was taken last: after a trap, the panic
@@ -39,18 +61,17 @@ struct Lines {
 }
 
 impl LineLog {
-    pub(crate) fn new(log_name: Arc<str>) -> Self {
+    pub(crate) fn new(speaker: Arc<Speaker>) -> Self {
         Self(Arc::new(Mutex::new(Lines {
-            log_name,
-            rate: Rate::new(Instant::now()),
+            speaker,
             partial: Vec::new(),
             last: String::new(),
         })))
     }
 
-    /// Sets the name under which lines are logged from now on.
-    pub(crate) fn log_as(&self, log_name: &Arc<str>) {
-        self.lines().log_name = Arc::clone(log_name);
+    /// Sets who speaks from now on.
+    pub(crate) fn log_as(&self, speaker: &Arc<Speaker>) {
+        self.lines().speaker = Arc::clone(speaker);
     }
 
     /// Logs a line written through the contract's `log`.
@@ -108,11 +129,11 @@ impl Lines {
     }
 
     fn say(&mut self, level: Level, message: &str) {
-        let Some(suppressed) = self.rate.admit(Instant::now()) else {
+        let Some(suppressed) = self.speaker.admit() else {
             return;
         };
         let message = said(message, MAX_LINE);
-        let policy = &*self.log_name;
+        let policy = &*self.speaker.name;
         if suppressed > 0 {
             tracing::warn!(
                 policy,
@@ -180,8 +201,19 @@ mod tests {
     }
 
     #[test]
+    fn all_instances_of_a_policy_share_its_rate() {
+        let speaker = Speaker::new("test".into());
+        let logs = [0; 3].map(|_| LineLog::new(Arc::clone(&speaker)));
+        for _ in 0..BURST {
+            logs.iter().for_each(|log| log.line(Level::INFO, "x"));
+        }
+        let rate = speaker.rate.lock().unwrap();
+        assert!(rate.suppressed > u64::from(BURST), "{rate:?}");
+    }
+
+    #[test]
     fn a_line_without_an_end_takes_no_memory() {
-        let log = LineLog::new("test".into());
+        let log = LineLog::new(Speaker::new("test".into()));
         for _ in 0..100 {
             log.write(&[b'x'; 1_000]);
         }

@@ -55,6 +55,17 @@ pub(crate) enum Readable {
     Variable(Box<str>),
 }
 
+impl Readable {
+    /// Whether one of them contains the other.
+    pub(crate) fn shares(&self, other: &Self) -> bool {
+        self == other
+            || matches!(
+                (self, other),
+                (Self::Query, Self::QueryParameter(_)) | (Self::QueryParameter(_), Self::Query)
+            )
+    }
+}
+
 /// A kind of thing that the operator configures and a policy uses by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Resource {

@@ -2,7 +2,7 @@
 //! may do.
 
 use crate::input::Input;
-use crate::permission::{FieldPattern, Permission};
+use crate::permission::{FieldPattern, Permission, Readable};
 
 /// The largest number of inputs, and of references, in one phase
 /// (`wit/subscriptions.wit`).
@@ -61,18 +61,27 @@ impl Plan {
                 }
             }
         }
-        let is_secret_input = |input| {
-            let mut inputs = inputs.iter().zip(&secret);
-            inputs.any(|(other, is_secret)| *is_secret && other == input)
+        let parts = inputs.iter().zip(&secret);
+        let parts: Vec<Readable> = parts
+            .filter(|(_, is_secret)| **is_secret)
+            .filter_map(|(input, _)| input.readable())
+            .collect();
+        // Another form of a secret is one too, and so is the query that contains it.
+        let tells = |input: &Input| {
+            let readable = input.readable();
+            readable.is_some_and(|readable| parts.iter().any(|part| part.shares(&readable)))
         };
+        let sensitive = inputs.iter().zip(&secret);
         Ok(Self {
             sensitive_references: references
                 .iter()
-                .map(|input| input.is_credential() || is_secret_input(input))
+                .map(|input| input.is_credential() || tells(input))
+                .collect(),
+            sensitive: sensitive
+                .map(|(input, is_secret)| *is_secret || tells(input))
                 .collect(),
             inputs,
             references,
-            sensitive: secret,
             may: May::default(),
         })
     }
@@ -104,7 +113,7 @@ impl Plan {
     }
 
     /// The inputs and references that are secrets of this policy.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Input> {
+    pub fn secrets(&self) -> impl Iterator<Item = &Input> {
         let declared = self.inputs.iter().zip(&self.sensitive);
         let declared = declared
             .filter(|(_, sensitive)| **sensitive)
@@ -158,5 +167,40 @@ mod tests {
         let references = vec![field("x-key"), field("x-other"), field("authorization")];
         let plan = Plan::new(vec![field("x-other"), field("x-key")], references, &[1]).unwrap();
         assert_eq!(plan.sensitive_references, [true, false, true]);
+    }
+
+    #[test]
+    fn another_form_of_a_secret_is_one_too() {
+        let parameter = Input::QueryParameter("key".into());
+        for (declared, other, is_secret) in [
+            (
+                Input::Header("x".into()),
+                Input::HeaderBase64("x".into()),
+                true,
+            ),
+            (
+                Input::Header("x".into()),
+                Input::HeaderBase64("y".into()),
+                false,
+            ),
+            (
+                parameter.clone(),
+                Input::RawQueryParameter("key".into()),
+                true,
+            ),
+            (
+                parameter.clone(),
+                Input::QueryParameter("other".into()),
+                false,
+            ),
+            (parameter.clone(), Input::Query, true),
+            (parameter.clone(), Input::OriginalQuery, true),
+            (Input::Query, parameter, true),
+        ] {
+            let inputs = vec![declared, other.clone()];
+            let plan = Plan::new(inputs, vec![other.clone()], &[0]).unwrap();
+            assert_eq!(plan.sensitive, [true, is_secret], "{other}");
+            assert_eq!(plan.sensitive_references, [is_secret], "{other}");
+        }
     }
 }

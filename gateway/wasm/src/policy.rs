@@ -1,6 +1,7 @@
 //! A configured policy, as all workers share it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::fingerprint::Fingerprint;
 use crate::grants::{Grants, Guarded, MissingGrants};
 use crate::input::{Lookup, Phase};
 use crate::instance::{Answer, Instance};
+use crate::log::Speaker;
 use crate::permission::{FieldPattern, Permission};
 use crate::plan::Plan;
 use crate::rules::Rules;
@@ -165,6 +167,7 @@ impl PolicyId {
 pub struct Policy {
     id: PolicyId,
     name: Arc<str>,
+    speaker: Arc<Speaker>,
     spec: PolicySpec,
     identity: [u8; 32],
     subscription: RawSubscription,
@@ -182,6 +185,8 @@ pub struct Policy {
     pub(crate) failures: FailureLog,
     /// Calls that were not made because CPU time was short.
     shed: FailureLog,
+    /// Values that were absent in the phase `finished`, because the policy cannot take them.
+    lost: FailureLog,
     /// True after a sample showed that a reused verdict differs from a fresh one.
     reuse_disabled: AtomicBool,
     last_error: Mutex<Option<String>>,
@@ -235,7 +240,9 @@ impl Runtime {
         let caller = self.caller();
         let time = spec.configure_deadline;
         let pre = &spec.component.pre;
-        let mut instance = Instance::new(pre, Arc::clone(&name), spec.memory_limit, &caller, time)
+        let speaker = Speaker::new(Arc::clone(&name));
+        let by = Arc::clone(&speaker);
+        let mut instance = Instance::new(pre, by, spec.memory_limit, &caller, time)
             .map_err(ConfigureError::failed)?;
         let configured = instance
             .configure(&caller, time, &spec.config)
@@ -283,6 +290,7 @@ impl Runtime {
         let policy = Arc::new(Policy {
             id: PolicyId::next(),
             name,
+            speaker,
             borrower,
             identity: spec.identity(),
             subscription,
@@ -295,6 +303,7 @@ impl Runtime {
             is_sampled: AtomicBool::new(false),
             failures: FailureLog::new(failure_log::INTERVAL_MS),
             shed: FailureLog::new(failure_log::SHED_INTERVAL_MS),
+            lost: FailureLog::new(failure_log::SHED_INTERVAL_MS),
             reuse_disabled: AtomicBool::new(false),
             last_error: Mutex::default(),
             spec,
@@ -521,14 +530,26 @@ impl Policy {
             plan,
             variables: &self.declaration.variables,
         };
-        let (verdict, reuse) = convert::v0_1::verdict(answer.verdict, &rules)
-            .map_err(|unusable| PolicyFailure::without_detail(unusable.into()))?;
+        let answers = convert::v0_1::answers(&answer.verdict);
+        let (verdict, reuse) =
+            convert::v0_1::verdict(answer.verdict, &rules).map_err(|unusable| {
+                let kind = match unusable.into() {
+                    FailureKind::BadVerdict(why) if answers => FailureKind::BadAnswer(why),
+                    kind => kind,
+                };
+                PolicyFailure::without_detail(kind)
+            })?;
         let reuse = if answer.impure { Reuse::Never } else { reuse };
         Ok(Checked {
             verdict,
             reuse,
             used: answer.used,
         })
+    }
+
+    /// As which it writes to the log, in whatever instance.
+    pub(crate) fn speaker(&self) -> &Arc<Speaker> {
+        &self.speaker
     }
 
     /// The policies with which it shares instances.
@@ -587,6 +608,18 @@ impl Policy {
                 policy = &*self.name,
                 unreported,
                 "the policy uses its whole share of a worker's time, and calls for the clients that use most of it are refused"
+            );
+        }
+    }
+
+    /// Logs that a value of a finished exchange is absent for the policy although the exchange
+    /// has it, at most once in an interval.
+    pub fn log_lost(&self, why: &dyn fmt::Display, now_ms: u64) {
+        if let Some(unreported) = self.lost.admit(now_ms) {
+            tracing::warn!(
+                policy = &*self.name,
+                unreported,
+                "in the phase `finished` a value is absent for the policy: {why}"
             );
         }
     }

@@ -41,6 +41,16 @@ pub(crate) const OWNED: [&str; 8] = [
     "upgrade",
 ];
 
+/// Fields of a request that the gateway sets before the first policy is asked. A policy may edit
+/// them, and not own them.
+pub(crate) const SET_BY_GATEWAY: [&str; 5] = [
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-request-id",
+];
+
 mod cache;
 
 pub(crate) use cache::{MAX_PARAMETERS, MAX_VARY_ON, field_line, name, parameter_name, seconds};

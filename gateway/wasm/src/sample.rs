@@ -121,7 +121,7 @@ impl Sample {
             .ok_or_else(missing)?;
         let deadline = policy.spec().deadline;
         let instance = &mut spare.instance;
-        instance.log_as(policy.name());
+        instance.log_as(policy.speaker());
         let borrower = policy.borrower();
         let answer = self.inputs.with(|inputs| {
             instance.ask(caller, deadline, position, configured, borrower, inputs)

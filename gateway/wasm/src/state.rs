@@ -9,7 +9,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::budget::Budget;
 use crate::capabilities::Borrowed;
 use crate::limits::MemoryLimit;
-use crate::log::LineLog;
+use crate::log::{LineLog, Speaker};
 use crate::wasi;
 
 /// The maximum number of WASI resources (streams, pollables) of one instance.
@@ -28,8 +28,8 @@ pub(crate) struct HostState {
 }
 
 impl HostState {
-    pub(crate) fn new(log_name: Arc<str>, memory_limit: usize) -> Self {
-        let log = LineLog::new(log_name);
+    pub(crate) fn new(speaker: Arc<Speaker>, memory_limit: usize) -> Self {
+        let log = LineLog::new(speaker);
         let impure = Arc::new(AtomicBool::new(false));
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);

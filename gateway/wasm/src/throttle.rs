@@ -133,10 +133,11 @@ impl Throttle {
         }
     }
 
-    /// Charges the client for the instance that its call ended.
+    /// Charges the client for the instance that its call ended. It comes out of the allowance
+    /// as well, so that a client that ends one after another makes the time short, and is held
+    /// off, even if each of its calls costs next to nothing here.
     pub(crate) fn forfeit(&mut self, client: ClientKey, now_ms: u64) {
-        self.level(now_ms);
-        self.charge(client, FORFEIT);
+        self.pay_instance(Some(client), FORFEIT, now_ms);
     }
 
     fn charge(&mut self, client: ClientKey, cost: Duration) {

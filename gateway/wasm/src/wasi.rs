@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_nobody_may_predict_forbids_reuse() {
-        let mut state = HostState::new("test".into(), 0);
+        let mut state = HostState::new(crate::log::Speaker::new("test".into()), 0);
         random::insecure::Host::get_insecure_random_u64(&mut state).unwrap();
         random::insecure_seed::Host::insecure_seed(&mut state).unwrap();
         assert!(!state.take_impure());

@@ -177,7 +177,11 @@ impl WorkerPolicy {
         };
         self.counters.misses.add_one();
         let mut inputs = std::mem::take(&mut self.inputs);
-        let decision = match inputs.fill(plan, facts, now) {
+        let filled = inputs.fill(phase, plan, facts, now);
+        if let Some(lost) = inputs.lost() {
+            policy.log_lost(lost, now.monotonic_ms);
+        }
+        let decision = match filled {
             Ok(()) => match self.ask(phase, plan, &inputs, facts.client(), now) {
                 Ok(mut fresh) => {
                     if !may_reuse {

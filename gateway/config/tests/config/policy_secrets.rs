@@ -76,6 +76,25 @@ fn a_source_in_place_of_a_name_becomes_a_secret() {
     assert!(matches!(&found.made[1].1, SecretSource::Env(names) if *names[0] == "A"));
 }
 
+/// Else one would be taken for the other.
+#[test]
+fn no_two_places_make_one_name() {
+    let found = secrets(
+        r#"{ issuers = { "a.keys.b" = { keys = { env = "A" } }, a = { keys = { env = "B" } }, 'a\.keys.b' = { keys = { env = "C" } } }, keys = [{ env = "D" }] }"#,
+    )
+    .unwrap();
+    let made: Vec<_> = found.made.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(
+        made,
+        [
+            "p:issuers.a.keys",
+            r"p:issuers.a\.keys\.b.keys",
+            r"p:issuers.a\\\.keys\.b.keys",
+            "p:keys.0",
+        ]
+    );
+}
+
 #[test]
 fn what_is_no_secret_is_refused_where_it_stands() {
     for (config, expected) in [

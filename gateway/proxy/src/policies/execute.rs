@@ -141,7 +141,8 @@ pub(super) fn annotate(
     }
 }
 
-/// The words of a verdict for the access log, each with its name.
+/// The words of a verdict for the access log, each with its name. One that is made of a variable
+/// with a secret is left out, as that variable is.
 pub(super) fn annotations<'a>(
     policy: &'a str,
     verdict: &'a Verdict,
@@ -149,7 +150,8 @@ pub(super) fn annotations<'a>(
 ) -> impl Iterator<Item = (String, &'a [u8])> {
     let first = verdict.annotations_value_index();
     let annotations = (first..).zip(&verdict.annotations);
-    annotations.filter_map(move |(place, annotation)| {
+    let shown = annotations.filter(|(place, _)| !rendered.is_secret(*place));
+    shown.filter_map(move |(place, annotation)| {
         let value = rendered.get(place, &annotation.value)?;
         let value = value.get(..MAX_ANNOTATION).unwrap_or(value);
         Some((format!("{policy}.{}", annotation.name), value))

@@ -2,11 +2,12 @@
 //! it is written to the access log.
 //!
 //! The client has its response by then, so nothing can fail for it: a failure is logged, and
-//! what the policy would have counted is not counted.
+//! what the policy would have counted is not counted. What a client sends must not make it
+//! fail: a value that a policy or its verdict cannot take is absent.
 
 use std::rc::Rc;
 
-use janua_wasm::{Decision, Effect, Phase, Plan, Verdict};
+use janua_wasm::{Decision, Effect, Phase, Plan, Policy, Verdict};
 
 use super::effects::Rendering;
 use super::failures;
@@ -42,7 +43,7 @@ fn ask(exchange: &mut Exchange, ended: &Ended, local: &LocalPolicy, terms: &Loca
     match decision {
         Decision::Verdict { verdict, .. } => {
             if let Some(plan) = policy.plan(Phase::Finished) {
-                carry_out(exchange, ended, policy.name(), plan, &verdict);
+                carry_out(exchange, ended, policy, plan, &verdict);
             }
         }
         Decision::Failed(failure) => {
@@ -50,26 +51,33 @@ fn ask(exchange: &mut Exchange, ended: &Ended, local: &LocalPolicy, terms: &Loca
             let of = (&*terms.site, &*terms.label);
             failures::log(policy, &failure, Phase::Finished, of, false, &worker);
         }
+        // In this phase such an input is absent instead.
         Decision::BadInput(bad) => exchange.note(policy.name(), &bad.to_string()),
     }
 }
 
-fn carry_out(exchange: &mut Exchange, ended: &Ended, policy: &str, plan: &Plan, verdict: &Verdict) {
+fn carry_out(
+    exchange: &mut Exchange,
+    ended: &Ended,
+    policy: &Policy,
+    plan: &Plan,
+    verdict: &Verdict,
+) {
     let worker = Rc::clone(&exchange.worker);
+    let now_ms = worker.clock.now().monotonic_ms;
     let rendered: &mut Rendered = &mut worker.rendered.borrow_mut();
-    if let Err(unrendered) = verdict::render(verdict, plan, &exchange.view_at_end(ended), rendered)
-    {
-        let failure = verdict::unrendered(&unrendered, policy);
-        exchange.note(policy, &failure.detail);
-        return;
+    let view = exchange.view_at_end(ended);
+    if let Err(lost) = verdict::render_at_end(verdict, plan, &view, rendered) {
+        let failure = verdict::unrendered(&lost, policy.name());
+        policy.log_lost(&failure.detail, now_ms);
+        exchange.note(policy.name(), &failure.detail);
     }
-    super::execute::annotate(exchange, policy, verdict, rendered);
+    super::execute::annotate(exchange, policy.name(), verdict, rendered);
     for (place, effect) in verdict.indexed_effects() {
         match effect {
             Effect::Charge(charge) => {
-                let now_ms = worker.clock.now().monotonic_ms;
                 let buckets = (&worker.estate.buckets, now_ms);
-                verdict::charge(charge, policy, place, rendered, buckets);
+                verdict::charge(charge, policy.name(), place, rendered, buckets);
             }
             Effect::Purge(purge) => {
                 let rendering = Rendering {
@@ -83,4 +91,5 @@ fn carry_out(exchange: &mut Exchange, ended: &Ended, policy: &str, plan: &Plan, 
             _ => {}
         }
     }
+    rendered.shrink();
 }

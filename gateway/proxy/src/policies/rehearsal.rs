@@ -257,8 +257,12 @@ impl Rehearsal {
     ) -> Result<CarriedOut, Failure> {
         let rendered = &mut Rendered::default();
         let view = self.view(ended.as_ref());
-        verdict::render(verdict, plan, &view, rendered)
-            .map_err(|unfit| verdict::unrendered(&unfit, policy))?;
+        match phase {
+            // What is lost is absent, and the rest is carried out.
+            Phase::Finished => _ = verdict::render_at_end(verdict, plan, &view, rendered),
+            _ => verdict::render(verdict, plan, &view, rendered)
+                .map_err(|unfit| verdict::unrendered(&unfit, policy))?,
+        }
         let rendered = &*rendered;
         let was_within = !bounds::exceed(self.edited(phase));
         match phase {
@@ -407,7 +411,7 @@ fn secrets(plan: &Plan, view: &View<'_>) -> Vec<Vec<u8>> {
     let references = plan.references.iter().zip(&plan.sensitive_references);
     let sensitive = inputs
         .chain(references)
-        .filter(|(_, sensitive)| **sensitive);
+        .filter(|(input, sensitive)| **sensitive || view.is_secret(input));
     let forms = sensitive.flat_map(|(input, _)| {
         let plain = match input {
             Input::HeaderBase64(name) => Some(Input::Header(name.clone())),
@@ -434,7 +438,7 @@ fn values(verdict: &Verdict, plan: &Plan, rendered: &Rendered) -> Vec<Made> {
         let bytes = rendered.get(values.len(), value);
         values.push(Made {
             bytes: bytes.map(<[u8]>::to_vec),
-            is_secret: is_secret(value, plan),
+            is_secret: is_secret(value, plan) || rendered.is_secret(values.len()),
         });
     });
     values

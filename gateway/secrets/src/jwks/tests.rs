@@ -31,6 +31,11 @@ fn keys_of_no_use_are_skipped_with_the_reason() {
         let n = URL_SAFE_NO_PAD.encode([vec![0, 0], vec![0x81; bytes]].concat());
         json!({ "kty": "RSA", "n": n, "e": "AQAB" })
     };
+    let exponent = |e: &str| {
+        let mut key = rsa(256);
+        key["e"] = e.into();
+        key
+    };
     for (key, why) in [
         (json!({}), "the type \"\" is not supported"),
         (
@@ -85,8 +90,16 @@ fn keys_of_no_use_are_skipped_with_the_reason() {
             "a coordinate",
         ),
         (json!({ "kty": "oct" }), "it has no `k`"),
+        (
+            oct(15, "HS256"),
+            "a symmetric key has at least 16 bytes, and this one has 15",
+        ),
         (oct(31, "HS256"), "it is too short for HS256"),
         (oct(47, "HS384"), "it is too short for HS384"),
+        (exponent("AQ"), "the exponent of an RSA key is odd"),
+        (exponent("AAI"), "the exponent of an RSA key is odd"),
+        (exponent("BA"), "the exponent of an RSA key is odd"),
+        (exponent(""), "the exponent of an RSA key is odd"),
         (
             rsa(255),
             "an RSA key has 2048 to 8192 bits, and this one has 2040",

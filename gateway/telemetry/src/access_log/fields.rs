@@ -72,7 +72,7 @@ fields! {
     combined "path" "string" = |line| line.record.path,
         "The requested path, normalised, before policies changed it.";
     combined "query" "string" = |line| line.record.query,
-        "The query without its question mark; absent if there is none.";
+        "The query without its question mark, with `***` in place of what policies of the route declare to be secret; absent if there is none.";
     combined "http_version" "string" = |line| line.record.http_version.as_bytes(),
         "`1.0`, `1.1` or `2`.";
     own "tls_version" "string" = |line| line.record.tls_version.map(str::as_bytes),

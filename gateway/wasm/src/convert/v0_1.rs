@@ -167,6 +167,11 @@ fn unknown(kind: &str, name: &str) -> Violation {
     format!("this version does not know the {kind} {name:?}")
 }
 
+/// Whether the verdict is to answer instead of the target.
+pub(crate) fn answers(raw: &verdicts::Verdict) -> bool {
+    !matches!(raw.outcome, verdicts::Outcome::Proceed)
+}
+
 /// Checks and converts a verdict.
 pub(crate) fn verdict(
     raw: verdicts::Verdict,

@@ -131,4 +131,10 @@ fn owned_fields_may_be_set_and_cannot_be_those_of_the_connection() {
     for name in ["host", "*", "h*", "content-length", "con*", "a b", ""] {
         assert!(owner(name).is_err(), "{name}");
     }
+    // The gateway sets them before the first policy is asked.
+    for name in ["x-*", "X-Forwarded-*", "x-real-ip", "X-Request-Id"] {
+        let refused = owner(name).unwrap_err().to_string();
+        assert!(refused.contains("the gateway itself sets"), "{refused}");
+    }
+    assert!(owner("x-forwarded-user").is_ok());
 }

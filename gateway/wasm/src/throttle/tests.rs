@@ -206,6 +206,18 @@ fn a_trapping_client_harms_nobody_else() {
     );
 }
 
+/// Its calls are cheap here, because spare instances are made elsewhere.
+#[test]
+fn a_client_whose_calls_all_trap_is_held_off() {
+    let mut trapping = Source::of("192.0.2.1", 5_000, 10);
+    trapping.trap = true;
+    let mut sources = [trapping, light()];
+    simulate(&ThrottleOptions::default(), 20, &mut sources);
+    let [trapping, light] = &sources;
+    assert!(trapping.outcome.made < 20 * 60, "{:?}", trapping.outcome);
+    assert_eq!(light.refused(), 0, "{:?}", light.outcome);
+}
+
 /// The cost of instances alone refuses nobody but the client that causes it.
 #[test]
 fn instances_are_paid_by_the_client_that_ends_them() {

@@ -100,7 +100,7 @@ impl WorkerPolicy {
         let instance = &mut configured.instance;
         let answer = inputs.with(|inputs| {
             let deadline = policy.spec().deadline;
-            instance.log_as(policy.name());
+            instance.log_as(policy.speaker());
             let borrower = policy.borrower();
             let caller = &self.host.caller;
             instance.ask(caller, deadline, position, place.handle, borrower, inputs)

@@ -24,7 +24,7 @@ impl WorkerPolicy {
             unix_seconds: reused.asked_at,
             ..now
         };
-        if self.inputs.fill(plan, facts, then).is_err() {
+        if self.inputs.fill(phase, plan, facts, then).is_err() {
             return;
         }
         let inputs = std::mem::take(&mut self.inputs);

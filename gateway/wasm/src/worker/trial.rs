@@ -68,7 +68,7 @@ impl WorkerPolicy {
         // If this fails, the decision fails in the same way, and says so.
         let (prepared, instance) = budget::exactly(|| self.prepare());
         let plan = policy.plan(phase);
-        let inputs = plan.map(|plan| self.told(plan, facts, now));
+        let inputs = plan.map(|plan| self.told(phase, plan, facts, now));
         let key = plan.and_then(|plan| {
             let key = self.key.write(plan, facts)?;
             Some(KeyPart::all(plan, key))
@@ -100,8 +100,14 @@ impl WorkerPolicy {
         }
     }
 
-    fn told(&mut self, plan: &Plan, facts: &dyn Facts, now: Now) -> Vec<Option<String>> {
-        if self.inputs.fill(plan, facts, now).is_err() {
+    fn told(
+        &mut self,
+        phase: Phase,
+        plan: &Plan,
+        facts: &dyn Facts,
+        now: Now,
+    ) -> Vec<Option<String>> {
+        if self.inputs.fill(phase, plan, facts, now).is_err() {
             return Vec::new();
         }
         let owned = |inputs: &[Option<&str>]| {
@@ -128,7 +134,7 @@ impl WorkerPolicy {
         now: Now,
     ) -> Result<Checked, PolicyFailure> {
         let mut inputs = std::mem::take(&mut self.inputs);
-        let asked = match inputs.fill(plan, facts, now) {
+        let asked = match inputs.fill(phase, plan, facts, now) {
             Ok(()) => self.ask(phase, plan, &inputs, facts.client(), now),
             Err(_) => Err(PolicyFailure::without_detail(FailureKind::Trap)),
         };
