@@ -91,6 +91,7 @@ mod openssl;
 mod policies_always;
 mod policies_api_key;
 mod policies_beside;
+mod policies_cache;
 mod policies_compiler;
 mod policies_concurrency;
 mod policies_failures;

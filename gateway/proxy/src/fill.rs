@@ -146,7 +146,8 @@ async fn ask(
     loop {
         let mut stored = Fields::default();
         if let Some(stale) = stale {
-            stale.write_into(&mut stored);
+            // Its validators are the upstream's, and not what policies have made of them.
+            stale.write_received_into(&mut stored);
         }
         prepare(exchange, &stored);
         let called = fetch(exchange, course).await?;
