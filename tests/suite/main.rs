@@ -115,6 +115,7 @@ mod policies_repeated;
 mod policies_response_edits;
 mod policies_secrets;
 mod policies_seen;
+mod policies_status;
 mod policies_suspended;
 mod policies_targets;
 mod policies_variables;

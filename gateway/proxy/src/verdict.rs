@@ -114,7 +114,7 @@ pub(crate) fn edit_request(
     Ok(())
 }
 
-/// Makes edits of a response.
+/// Makes edits of a response. The status of a 206 and of a 304 stays.
 ///
 /// # Errors
 /// A value is not valid in a head.
@@ -126,6 +126,8 @@ pub(crate) fn edit_response(
     let mut place = 0;
     for edit in edits {
         match edit {
+            // What follows is no body, or a part of one: only these statuses say so.
+            Edit::SetStatus(_) if matches!(head.status, 206 | 304) => {}
             Edit::SetStatus(status) => {
                 head.status = *status;
                 head.reason.clear();
