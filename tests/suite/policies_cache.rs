@@ -76,3 +76,48 @@ async fn each_revalidation_edits_what_was_received() {
         }
     }
 }
+
+/// A value of the leader's request that a policy of the phase `fetched` cannot take is not the
+/// failure of the requests that wait for the same response.
+#[tokio::test]
+async fn what_is_wrong_with_the_leader_fails_it_alone() {
+    // A field that is no text cannot be sent by this client of HTTP/2.
+    if is_over_http2() {
+        return;
+    }
+    let (release, released) = tokio::sync::watch::channel(false);
+    // It reads a head that is no text.
+    let upstream = Upstream::raw(move |mut visit: Visit| {
+        let mut released = released.clone();
+        async move {
+            while visit.wire.take_until(b"\r\n\r\n").await.is_ok() {
+                let _ = released.wait_for(|released| *released).await;
+                let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok";
+                visit.wire.send(head).await;
+            }
+        }
+    })
+    .await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"reads\"]");
+    let reads = probe("reads", "config.show_fetched = [\"header:x-lang\"]");
+    let gateway = one_worker(format!("{reads}{proxy}")).await;
+    let mut leader = gateway.connect().await;
+    let request = b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Lang: \xff\r\n\r\n";
+    leader.send(request).await;
+    assert_eventually!(upstream.connections() == 1);
+    let mut followers = Vec::new();
+    for _ in 0..3 {
+        let mut wire = gateway.connect().await;
+        let request = Request::get("/").host("a.example").header("X-Lang", "de");
+        wire.send(request.to_bytes()).await;
+        followers.push(wire);
+    }
+    assert_eventually!(gateway.status().await["in_flight"] == 4);
+    release.send(true).unwrap();
+    assert_eq!(leader.receive("GET").await.status, 400);
+    for mut follower in followers {
+        let response = follower.receive("GET").await;
+        assert_eq!(response.status, 200, "{}", response.text());
+        assert_eq!(response.header("x-fetched"), Some("reads header:x-lang=de"));
+    }
+}

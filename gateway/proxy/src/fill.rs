@@ -116,8 +116,10 @@ async fn run(
             let fetched = exchange.fetched();
             let _ = sender.send(FillResult::Made(made, fetched));
         }
+        // A policy failed, perhaps because of what this client has sent. Those who wait ask
+        // once more, each for itself or for the next.
         Err(failure) => {
-            lead.fail(failure.clone());
+            drop(lead);
             let _ = sender.send(FillResult::Failed(failure));
         }
     }

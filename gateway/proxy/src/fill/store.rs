@@ -177,8 +177,9 @@ pub(super) fn revalidated(
     .any(|name| received.get(name).is_some());
     let decision = match fetched(&mut exchange, asked_ms) {
         Ok(decision) => decision,
+        // See `run`.
         Err(failure) => {
-            lead.fail(failure.clone());
+            drop(lead);
             let _ = sender.send(FillResult::Failed(failure));
             return;
         }
