@@ -121,3 +121,68 @@ async fn what_is_wrong_with_the_leader_fails_it_alone() {
         assert_eq!(response.header("x-fetched"), Some("reads header:x-lang=de"));
     }
 }
+
+/// Whether a policy edits may depend on what is not in the cache key, so a verdict without
+/// edits says as much about the request as one with edits.
+#[tokio::test]
+async fn an_edit_that_is_not_made_separates_requests_too() {
+    let upstream = counting(|request, number| {
+        let marked = request.header("x-now").map_or("plain", |_| "marked");
+        fresh().body(format!("{marked} {number}"))
+    })
+    .await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"some\"]");
+    let some = policy(
+        "some",
+        "misbehave",
+        "config = { do = \"now\", marked = true }",
+    );
+    let gateway = one_worker(format!("{some}{proxy}")).await;
+    let marked = || Request::get("/").header("X-Misbehave", "1");
+    assert_eq!(body(&gateway, Request::get("/")).await, "plain 1");
+    assert_eq!(body(&gateway, marked()).await, "marked 2");
+    // Those without an edit share a response.
+    assert_eq!(body(&gateway, Request::get("/")).await, "plain 1");
+}
+
+#[tokio::test]
+async fn a_response_that_one_request_left_unedited_is_not_stored() {
+    let upstream = counting(|_, number| fresh().body(number.to_string())).await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"some\"]");
+    let some = policy(
+        "some",
+        "misbehave",
+        "config = { do = \"now\", phase = \"fetched\", marked = true }",
+    );
+    let gateway = one_worker(format!("{some}{proxy}")).await;
+    for mark in ["0", "1", "0"] {
+        let request = Request::get("/").header("X-Misbehave", mark);
+        let response = gateway.send(request).await;
+        assert_eq!(response.header("x-now").is_some(), mark == "1");
+        assert_eq!(told(&response), "fwd=uri-miss; detail=\"private\"");
+    }
+}
+
+/// A path that is served in place of many others is stored once. What a policy makes of the
+/// path that was asked for is right for one of them only.
+#[tokio::test]
+async fn the_path_asked_for_is_not_that_of_what_is_served_instead() {
+    let upstream = counting(|request, _| match &*request.target {
+        "/index.html" => fresh(),
+        _ => Reply::new(404).header("Cache-Control", "no-store"),
+    })
+    .await;
+    let proxy = Proxy::to(upstream.endpoint())
+        .route("cache = true\nmissing = true\npolicies = [\"index\"]");
+    let index = probe(
+        "index",
+        "config.serve = \"/index.html\"\nconfig.show_fetched = [\"original_path\"]",
+    );
+    let gateway = one_worker(format!("{index}{proxy}")).await;
+    for path in ["/index.html", "/a", "/b", "/index.html"] {
+        let response = gateway.get(path).await;
+        assert_eq!(response.status, 200);
+        let shown = lines(&response.fields, "x-fetched");
+        assert_eq!(shown, [format!("index original_path={path}")]);
+    }
+}

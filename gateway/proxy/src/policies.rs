@@ -64,6 +64,9 @@ struct Decided<'a> {
     place: usize,
     plan: &'a Plan,
     verdict: &'a Rc<Verdict>,
+    /// Whether it edits what the cache stores may depend on inputs outside the cache key. A
+    /// verdict without edits then says as much about the request as one with edits.
+    decides_for_one: bool,
     /// What of the verdict was prepared, if anything.
     prepared: Option<&'a Prepared>,
 }
@@ -259,6 +262,9 @@ fn ask(
         place: policy_use.policy,
         plan,
         verdict: &verdict,
+        decides_for_one: matched.route().caches
+            && effects::has_outside(&plan.inputs, matched)
+            && policy.may_change_stored(question.phase),
         prepared: prepared.as_deref(),
     };
     let instead = execute::carry_out(exchange, question, decided)?;

@@ -153,6 +153,7 @@ fn carry(
         place: 0,
         plan: &plan(),
         verdict,
+        decides_for_one: false,
         prepared: Some(&prepared),
     };
     carry_out(&mut counted.exchange, question, decided)
