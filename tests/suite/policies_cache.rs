@@ -186,3 +186,21 @@ async fn the_path_asked_for_is_not_that_of_what_is_served_instead() {
         assert_eq!(shown, [format!("index original_path={path}")]);
     }
 }
+
+/// A client that has left may not begin another fetch while its first one is under way.
+#[tokio::test]
+async fn a_fetch_keeps_the_places_of_its_request() {
+    let (upstream, release) = Upstream::held().await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"limit\"]");
+    let limit = probe("limit", "config.concurrency = \"{header:x-key}\"");
+    let gateway = one_worker(format!("{limit}{proxy}")).await;
+    let keyed = |path: &str| Request::get(path).header("X-Key", "a");
+    let mut wire = gateway.connect().await;
+    wire.send(keyed("/left").to_bytes()).await;
+    assert_eventually!(upstream.request_count() == 1);
+    wire.reset();
+    assert_eq!(gateway.log_line("/left").await["failure"], "client_gone");
+    assert_eq!(gateway.send(keyed("/next")).await.status, 429);
+    release.send(true).unwrap();
+    assert_eventually!(gateway.send(keyed("/next")).await.status == 200);
+}

@@ -231,7 +231,7 @@ fn affect(
                     }
                 };
                 match taken {
-                    Some(taken) => exchange.places.push(taken),
+                    Some(taken) => exchange.places.push(Rc::new(taken)),
                     None => {
                         let refusal = verdict::reply(&limit.otherwise, place + 1, rendered)?;
                         return Ok(Some(refusal));
