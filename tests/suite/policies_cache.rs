@@ -92,7 +92,8 @@ async fn what_is_wrong_with_the_leader_fails_it_alone() {
         async move {
             while visit.wire.take_until(b"\r\n\r\n").await.is_ok() {
                 let _ = released.wait_for(|released| *released).await;
-                let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok";
+                let head =
+                    "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok";
                 visit.wire.send(head).await;
             }
         }

@@ -147,3 +147,49 @@ async fn the_same_over_http2() {
         }
     }
 }
+
+/// Interim responses pass no policy, so on a route with policies they carry nothing that a
+/// policy might have removed.
+#[tokio::test]
+async fn early_hints_carry_nothing_but_links_past_policies() {
+    if is_over_http2() {
+        return;
+    }
+    let upstream = Upstream::raw(|mut visit: Visit| async move {
+        while visit.request().await.is_ok() {
+            let interim = "HTTP/1.1 102 Processing\r\nX-Internal: a\r\n\r\nHTTP/1.1 103 Early Hints\r\nX-Internal: a\r\nLink: </a.css>\r\nSet-Cookie: a=b\r\n\r\n";
+            let last = "HTTP/1.1 200 OK\r\nX-Internal: a\r\nContent-Length: 2\r\n\r\nok";
+            visit.wire.send(format!("{interim}{last}")).await;
+        }
+    })
+    .await;
+    let proxy = Proxy::to(upstream.endpoint())
+        .route("path = \"/with\"\npolicies = [\"strip\"]")
+        .also("/without", "");
+    let gateway = Gateway::start(granted(format!(
+        "[policies.strip]\ncomponent = \"headers\"\nconfig.response.remove = [\"x-internal\"]\n{proxy}"
+    )))
+    .await;
+    for (path, fields) in [
+        ("/with", "Link: </a.css>\r\n"),
+        (
+            "/without",
+            "X-Internal: a\r\nLink: </a.css>\r\nSet-Cookie: a=b\r\n",
+        ),
+    ] {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get(path).to_bytes()).await;
+        let processing = wire.take_until(b"\r\n\r\n").await.unwrap();
+        let hints = wire.take_until(b"\r\n\r\n").await.unwrap();
+        assert!(!processing.is_empty());
+        assert_eq!(
+            String::from_utf8_lossy(&hints),
+            format!("HTTP/1.1 103 Early Hints\r\n{fields}\r\n"),
+            "{path}"
+        );
+        if path == "/with" {
+            assert_eq!(processing, b"HTTP/1.1 102 Unknown\r\n\r\n");
+        }
+        assert_eq!(wire.receive("GET").await.text(), "ok");
+    }
+}
