@@ -92,8 +92,7 @@ async fn what_is_wrong_with_the_leader_fails_it_alone() {
         async move {
             while visit.wire.take_until(b"\r\n\r\n").await.is_ok() {
                 let _ = released.wait_for(|released| *released).await;
-                let head =
-                    "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok";
+                let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok";
                 visit.wire.send(head).await;
             }
         }
@@ -204,4 +203,24 @@ async fn a_fetch_keeps_the_places_of_its_request() {
     assert_eq!(gateway.send(keyed("/next")).await.status, 429);
     release.send(true).unwrap();
     assert_eventually!(gateway.send(keyed("/next")).await.status == 200);
+}
+
+/// Variables of the phase `fetched` belong to the exchange that fetched. A hit has none.
+#[tokio::test]
+async fn variables_of_a_fetch_reach_the_exchange_that_fetched() {
+    let upstream = counting(|_, _| fresh().header("X-Kind", "page")).await;
+    let proxy = Proxy::to(upstream.endpoint()).route("cache = true\npolicies = [\"keeps\"]");
+    let keeps = probe(
+        "keeps",
+        "config.variables_fetched = { kind = \"{response_header:x-kind}\" }\nconfig.show_response = [\"variable:keeps.kind\"]",
+    );
+    let gateway = one_worker(format!("{keeps}{proxy}")).await;
+    for (words, shown) in [
+        ("fwd=uri-miss; stored", "keeps variable:keeps.kind=page"),
+        ("hit", "keeps variable:keeps.kind"),
+    ] {
+        let response = gateway.get("/").await;
+        assert_eq!(told(&response), words);
+        assert_eq!(lines(&response.fields, "x-probe"), [shown]);
+    }
 }

@@ -221,6 +221,7 @@ impl Exchange {
         Fetched {
             record: std::mem::take(&mut self.record),
             report: std::mem::take(&mut self.report),
+            variables: std::mem::take(&mut self.variables),
         }
     }
 }
