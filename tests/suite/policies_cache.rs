@@ -37,6 +37,7 @@ async fn stale_at_once() -> Upstream {
         Reply::new(status)
             .header("Cache-Control", "max-age=0")
             .header("ETag", "\"v1\"")
+            .header("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT")
     })
     .await
 }
@@ -92,7 +93,8 @@ async fn what_is_wrong_with_the_leader_fails_it_alone() {
         async move {
             while visit.wire.take_until(b"\r\n\r\n").await.is_ok() {
                 let _ = released.wait_for(|released| *released).await;
-                let head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok";
+                let head =
+                    "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nok";
                 visit.wire.send(head).await;
             }
         }

@@ -188,7 +188,7 @@ async fn early_hints_carry_nothing_but_links_past_policies() {
             "{path}"
         );
         if path == "/with" {
-            assert_eq!(processing, b"HTTP/1.1 102 Unknown\r\n\r\n");
+            assert_eq!(processing, b"HTTP/1.1 102 Processing\r\n\r\n");
         }
         assert_eq!(wire.receive("GET").await.text(), "ok");
     }

@@ -296,6 +296,8 @@ impl Taking<'_> {
         let mut refusal = reply(&take.otherwise, place, rendered)?;
         // Whole seconds, and never 0: that would invite the next try at once.
         let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
+        let of_reply = |(name, _): &Line| !name.eq_ignore_ascii_case(b"retry-after");
+        refusal.headers.retain(of_reply);
         refusal
             .headers
             .push(((*b"Retry-After").into(), seconds.into_bytes().into()));
