@@ -265,3 +265,33 @@ async fn the_status_and_the_phase_missing() {
         );
     }
 }
+
+/// Edits that make the head too large are left out of the response that says so.
+#[tokio::test]
+async fn edits_that_are_too_large_end_in_a_response() {
+    let upstream = Upstream::echo().await;
+    let proxy = Proxy::to(upstream.endpoint())
+        .route("path = \"/\"\npolicies = [\"one\", \"two\", \"three\"]");
+    // Each alone is within the 256 KiB of a head.
+    let large = |name: &str| {
+        let value = "{header:x-big}".repeat(2);
+        let fields: Vec<_> = (0..8)
+            .map(|n| format!("X-{name}-{n} = \"{value}\""))
+            .collect();
+        let config = format!("config.response_set = {{ {} }}", fields.join(", "));
+        probe(name, &config)
+    };
+    let policies = ["one", "two", "three"].map(large).concat();
+    let gateway = Gateway::start(granted(format!("{policies}{proxy}"))).await;
+    let request = Request::get("/large").header("X-Big", &"a".repeat(9_000));
+    let response = gateway.send(request).await;
+    assert_eq!(response.status, 503);
+    let has = ["three", "two", "one"].map(|name| response.header(&format!("x-{name}-0")).is_some());
+    assert_eq!(has, [true, false, false]);
+    let line = gateway.log_line("/large").await;
+    assert_eq!(line["failure"], "policy_failed");
+    let words = "a head has more than 512 fields or 256 KiB";
+    assert!(line["notes"].to_string().contains(words), "{line}");
+    let small = Request::get("/small").header("X-Big", "a");
+    assert_eq!(gateway.send(small).await.status, 200);
+}

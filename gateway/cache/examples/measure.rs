@@ -307,6 +307,7 @@ fn store_body(
     let new = NewEntry {
         status: 200,
         head: &head,
+        received: None,
         terms: Terms {
             lifetime: 60,
             ..Terms::default()

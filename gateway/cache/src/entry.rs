@@ -28,6 +28,9 @@ pub struct NewEntry<'a> {
     /// The fields to be sent to clients, without hop-by-hop fields, `Age` and
     /// `Content-Length`.
     pub head: &'a Fields,
+    /// The head before policies edited it, if they may have. An update begins with this one,
+    /// so that their edits are never made to what they have edited before.
+    pub received: Option<Received<'a>>,
     /// What the rules have read from the head: times and directives.
     pub terms: Terms,
     /// Tags for purges, case-sensitive.
@@ -36,14 +39,26 @@ pub struct NewEntry<'a> {
     pub rule: Option<Arc<str>>,
 }
 
+/// The head of a response as the upstream sent it.
+#[derive(Clone, Copy, Debug)]
+pub struct Received<'a> {
+    /// Status code.
+    pub status: u16,
+    /// The fields, without those that are not stored.
+    pub fields: &'a Fields,
+}
+
 /// A stored response.
 #[derive(Debug)]
 pub struct Entry {
-    /// Primary key, variant key, tags and head one after the other, in one allocation.
+    /// Primary key, variant key, tags, head and received head one after the other, in one
+    /// allocation. The received head is its status, little-endian, and its field lines; it is
+    /// empty if it is the same as the head.
     text: Box<[u8]>,
     variant_at: u32,
     tags_at: u32,
     head_at: u32,
+    received_at: u32,
     hits: AtomicU32,
     purge_memo: PurgeMemo,
     rule: Option<Arc<str>>,
@@ -73,11 +88,20 @@ impl Entry {
         }
         let mut head = Vec::with_capacity(512);
         new.head.write_to(&mut head);
+        let received = new.received.map(|received| {
+            let mut bytes = received.status.to_le_bytes().to_vec();
+            received.fields.write_to(&mut bytes);
+            bytes
+        });
+        let received = received.filter(|received| {
+            received.split_first_chunk() != Some((&new.status.to_le_bytes(), &*head))
+        });
         Self::assemble(EntryParts {
             primary,
             variant,
             tags: &tags.0,
             head: &head,
+            received: received.as_deref().unwrap_or_default(),
             status: new.status,
             terms: new.terms,
             rule: new.rule,
@@ -88,17 +112,25 @@ impl Entry {
     }
 
     pub(crate) fn assemble(parts: EntryParts<'_>) -> Self {
-        let text = [parts.primary, parts.variant, parts.tags, parts.head]
-            .concat()
-            .into_boxed_slice();
+        let text = [
+            parts.primary,
+            parts.variant,
+            parts.tags,
+            parts.head,
+            parts.received,
+        ]
+        .concat()
+        .into_boxed_slice();
         let variant_at = parts.primary.len();
         let tags_at = variant_at + parts.variant.len();
         let head_at = tags_at + parts.tags.len();
+        let received_at = head_at + parts.head.len();
         Self {
             text,
             variant_at: offset(variant_at),
             tags_at: offset(tags_at),
             head_at: offset(head_at),
+            received_at: offset(received_at),
             hits: AtomicU32::new(0),
             purge_memo: PurgeMemo::new(parts.level, parts.purge_state),
             rule: parts.rule,
@@ -116,6 +148,7 @@ impl Entry {
             variant_at: self.variant_at,
             tags_at: self.tags_at,
             head_at: self.head_at,
+            received_at: self.received_at,
             hits: AtomicU32::new(self.hits()),
             purge_memo: self.purge_memo.clone(),
             rule: self.rule.clone(),
@@ -160,19 +193,32 @@ impl Entry {
     /// The field lines of the head, each `Name: value CRLF`.
     #[must_use]
     pub fn head(&self) -> &[u8] {
-        self.part(self.head_at, None)
+        self.part(self.head_at, Some(self.received_at))
     }
 
     /// Appends the field lines of the head to `fields`.
     pub fn write_into(&self, fields: &mut Fields) {
-        let mut rest = self.head();
-        while let Some(colon) = memchr::memchr(b':', rest) {
-            let (name, after) = rest.split_at(colon);
-            let end = memchr::memchr(b'\r', after).unwrap_or(after.len());
-            let (value, next) = after.split_at(end);
-            fields.append(name, value.strip_prefix(b": ").unwrap_or_default());
-            rest = next.strip_prefix(b"\r\n").unwrap_or_default();
+        write_lines(self.head(), fields);
+    }
+
+    /// Appends the field lines of the head as the upstream sent it to `fields`, and returns its
+    /// status code.
+    pub fn write_received_into(&self, fields: &mut Fields) -> u16 {
+        match self.received_bytes().split_first_chunk() {
+            Some((status, lines)) => {
+                write_lines(lines, fields);
+                u16::from_le_bytes(*status)
+            }
+            None => {
+                self.write_into(fields);
+                self.status
+            }
         }
+    }
+
+    /// The received head as it is stored.
+    pub(crate) fn received_bytes(&self) -> &[u8] {
+        self.part(self.received_at, None)
     }
 
     /// The terms that the rules apply: those that were stored, or expired ones if a soft
@@ -313,12 +359,24 @@ pub(crate) struct EntryParts<'a> {
     pub(crate) variant: &'a [u8],
     pub(crate) tags: &'a [u8],
     pub(crate) head: &'a [u8],
+    pub(crate) received: &'a [u8],
     pub(crate) status: u16,
     pub(crate) terms: Terms,
     pub(crate) rule: Option<Arc<str>>,
     pub(crate) level: u64,
     pub(crate) purge_state: PurgeState,
     pub(crate) body: Body,
+}
+
+/// Appends field lines, each `Name: value CRLF`, to `fields`.
+fn write_lines(mut rest: &[u8], fields: &mut Fields) {
+    while let Some(colon) = memchr::memchr(b':', rest) {
+        let (name, after) = rest.split_at(colon);
+        let end = memchr::memchr(b'\r', after).unwrap_or(after.len());
+        let (value, next) = after.split_at(end);
+        fields.append(name, value.strip_prefix(b": ").unwrap_or_default());
+        rest = next.strip_prefix(b"\r\n").unwrap_or_default();
+    }
 }
 
 /// An offset in the text. Keys and heads are limited to far less than 4 GiB before.

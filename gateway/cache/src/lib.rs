@@ -26,7 +26,7 @@ mod testing;
 pub use cache::{Cache, DiskOptions, Found, Options, Reconfigured};
 pub use derived::{DerivedBodies, DerivedBody, DerivedWriter};
 pub use disk::{DiskFigures, OpenError};
-pub use entry::{Body, Entry, Growing, NewEntry};
+pub use entry::{Body, Entry, Growing, NewEntry, Received};
 pub use figures::{AddressFilter, CacheFigures, Inspected, Place};
 pub use fill::Fill;
 pub use flight::{Follow, Joined, Landing, Lead};

@@ -62,6 +62,7 @@ pub(crate) fn new<'a>(head: &'a Fields, tags: &'a [&'a [u8]]) -> NewEntry<'a> {
     NewEntry {
         status: 200,
         head,
+        received: None,
         terms: terms(),
         tags,
         rule: Some(Arc::from("assets")),

@@ -21,7 +21,7 @@ impl Exchange {
         request.query = None;
     }
 
-    /// Takes over the log record of a fetch that another task performed.
+    /// Takes over the log record and the variables of a fetch that another task performed.
     pub(crate) fn adopt_record(&mut self, fetched: Fetched) {
         let notes = std::mem::take(&mut self.record.notes);
         let annotations = std::mem::take(&mut self.record.annotations);
@@ -32,6 +32,7 @@ impl Exchange {
             self.record.annotate(name, value);
         }
         self.report = fetched.report;
+        self.variables = fetched.variables;
     }
 
     /// Replaces the freshness lifetimes in the response by those of the rule, with one line

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use janua_cache::rules::RequestControl;
 use janua_cache::rules::vary::write_value;
 use janua_cache::{Parts, Variance};
-use janua_http::RequestHead;
+use janua_http::{Fields, RequestHead};
 use janua_wasm::{CacheLookup, CacheRule, Effect, Verdict};
 
 pub(crate) use report::{Bypass, Report};
@@ -39,8 +39,17 @@ pub(crate) struct Caching {
     /// A policy of the phase `fetched` failed and was skipped, which is no reason to store the
     /// response as if the policy did not exist.
     pub(crate) lacks_edits: bool,
+    /// The head of the response before the policies of the phase `fetched` edited it.
+    pub(crate) received: Option<ReceivedHead>,
     /// Tags of the response.
     pub(crate) tags: Vec<Box<str>>,
+}
+
+/// The head of a response as the upstream sent it.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceivedHead {
+    pub(crate) status: u16,
+    pub(crate) fields: Fields,
 }
 
 impl Caching {

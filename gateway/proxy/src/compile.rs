@@ -316,7 +316,9 @@ fn assign_phases(route: &mut Route, policies: &[Arc<Policy>]) {
         // These policies edit the response before it is stored.
         let fetched = route.fetched.iter().filter_map(policy);
         let names: Vec<&str> = fetched.map(|policy| &**policy.name()).collect();
-        to.cache_scope = fingerprint((to.cache_scope, names));
+        // What they make of the path that was asked for differs where another one is served.
+        let serves_others = !names.is_empty() && !route.missing.is_empty();
+        to.cache_scope = fingerprint((to.cache_scope, names, serves_others));
     }
 }
 

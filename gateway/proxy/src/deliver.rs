@@ -57,12 +57,6 @@ fn begin<'c>(
 ) -> &'c mut Outgoing {
     exchange.record_begin(exchange.heads.response.status);
     let head = &mut exchange.heads.response;
-    // A policy may have set a status with a body in place of a 304, whose length is that of
-    // another response; or a 204, which has no length (RFC 9110 §8.6).
-    let is_untrue = length == Length::None && exchange.heads.request.method != b"HEAD";
-    if head.status == 204 || (is_untrue && !has_no_body(head.status)) {
-        head.fields.remove(b"content-length");
-    }
     let clock = (&exchange.worker.clock, exchange.now);
     responder.begin(head, length, fate, clock)
 }
@@ -72,10 +66,23 @@ fn reads_too_slowly() -> Failure {
     Failure::with(Kind::ClientGone, "reads the response too slowly")
 }
 
-/// The length of the body, which some statuses exclude.
-fn length_with(head: &ResponseHead, length: Length) -> Length {
-    match has_no_body(head.status) {
+/// The length of the body, which some statuses exclude. A policy may have set such a status, or
+/// another one where there is no body: `Content-Length` is removed where it would announce
+/// a body that does not follow. What remains is that of the response to a `GET`, in one to a
+/// `HEAD` or in a 304 (RFC 9110 §8.6).
+fn settle_length(head: &mut ResponseHead, length: Length, answers_head: bool) -> Length {
+    // A 205 has no content (RFC 9110 §15.3.6), but in HTTP/1.1 its end must be stated.
+    let excludes_body = has_no_body(head.status) || head.status == 205;
+    let settled = match excludes_body {
         true => Length::None,
         false => length,
+    };
+    let is_of_get = match head.status {
+        304 => length == Length::None,
+        _ => answers_head && !excludes_body,
+    };
+    if settled == Length::None && !is_of_get {
+        head.fields.remove(b"content-length");
     }
+    settled
 }

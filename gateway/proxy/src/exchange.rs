@@ -53,8 +53,9 @@ pub(crate) struct Exchange {
     /// Edits that policies of the phases `request` and `missing` make to the response that
     /// is delivered.
     pub(crate) response_edits: Vec<ResponseEdits>,
-    /// What counts it for limits of concurrency, until it has ended.
-    pub(crate) places: Vec<Place>,
+    /// What counts it for limits of concurrency, until it has ended, and so has the fetch that
+    /// it has started.
+    pub(crate) places: Vec<Rc<Place>>,
     /// The variables that policies have set.
     pub(crate) variables: Variables,
     /// The policies of the phase `missing` have been asked. They are asked once, so that the
@@ -142,7 +143,8 @@ impl Exchange {
             caching,
             report: self.report.clone(),
             response_edits: Vec::new(),
-            places: Vec::new(),
+            // A client that leaves must not be able to start one fetch after another.
+            places: self.places.clone(),
             variables: self.variables.clone(),
             was_missing: self.was_missing,
             matched: self.matched.clone(),

@@ -116,8 +116,10 @@ async fn run(
             let fetched = exchange.fetched();
             let _ = sender.send(FillResult::Made(made, fetched));
         }
+        // A policy failed, perhaps because of what this client has sent. Those who wait ask
+        // once more, each for itself or for the next.
         Err(failure) => {
-            lead.fail(failure.clone());
+            drop(lead);
             let _ = sender.send(FillResult::Failed(failure));
         }
     }
@@ -146,7 +148,8 @@ async fn ask(
     loop {
         let mut stored = Fields::default();
         if let Some(stale) = stale {
-            stale.write_into(&mut stored);
+            // Its validators are the upstream's, and not what policies have made of them.
+            stale.write_received_into(&mut stored);
         }
         prepare(exchange, &stored);
         let called = fetch(exchange, course).await?;
@@ -218,6 +221,7 @@ impl Exchange {
         Fetched {
             record: std::mem::take(&mut self.record),
             report: std::mem::take(&mut self.report),
+            variables: std::mem::take(&mut self.variables),
         }
     }
 }

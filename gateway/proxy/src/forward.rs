@@ -21,6 +21,11 @@ pub(crate) async fn forward(
     client: &mut Downstream<'_>,
     course: &Course,
 ) -> Result<Answer, Failure> {
+    // They are dropped where policies do not see them, as trailers are.
+    let terms = exchange.terms.as_ref();
+    if terms.is_some_and(|terms| terms.drops_trailers) {
+        client.responder.restrict_interim();
+    }
     let mut caller = Caller {
         incoming: Some(&mut *client.incoming),
         responder: Some(&mut client.responder),

@@ -64,6 +64,9 @@ struct Decided<'a> {
     place: usize,
     plan: &'a Plan,
     verdict: &'a Rc<Verdict>,
+    /// Whether it edits what the cache stores may depend on inputs outside the cache key. A
+    /// verdict without edits then says as much about the request as one with edits.
+    decides_for_one: bool,
     /// What of the verdict was prepared, if anything.
     prepared: Option<&'a Prepared>,
 }
@@ -193,10 +196,38 @@ pub(crate) fn response_phase(
 }
 
 /// Makes the edits to the response that a policy has decided on before there was one.
+///
+/// # Errors
+/// The head is too large with them. The response that reports it goes without them, and it
+/// cannot fail in turn: it goes without those of other policies that are too large, too.
 fn edit_delivered(exchange: &mut Exchange, policy: usize) -> Result<(), Failure> {
-    if exchange.response_edits.is_empty() {
+    let mut pending = exchange.response_edits.iter();
+    if !pending.any(|pending| pending.policy == policy) {
         return Ok(());
     }
+    let is_last = exchange.failed_policy.is_some();
+    let head = &exchange.heads.response;
+    let unedited = is_last.then(|| (head.status, head.reason.clone(), head.fields.clone()));
+    let Err(failure) = try_edit_delivered(exchange, policy) else {
+        return Ok(());
+    };
+    match unedited {
+        Some(unedited) => {
+            let head = &mut exchange.heads.response;
+            (head.status, head.reason, head.fields) = unedited;
+            Ok(())
+        }
+        None => {
+            exchange.failed_policy = Some(policy);
+            exchange
+                .response_edits
+                .retain(|pending| pending.policy != policy);
+            Err(failure)
+        }
+    }
+}
+
+fn try_edit_delivered(exchange: &mut Exchange, policy: usize) -> Result<(), Failure> {
     let before = Before::new(exchange, Phase::Response);
     let worker = Rc::clone(&exchange.worker);
     let rendered = &*worker.rendered.borrow();
@@ -259,6 +290,9 @@ fn ask(
         place: policy_use.policy,
         plan,
         verdict: &verdict,
+        decides_for_one: matched.route().caches
+            && effects::has_outside(&plan.inputs, matched)
+            && policy.may_change_stored(question.phase),
         prepared: prepared.as_deref(),
     };
     let instead = execute::carry_out(exchange, question, decided)?;

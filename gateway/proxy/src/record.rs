@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::attempts::Attempts;
 use crate::caching::Report;
 use crate::facts::AnsweredBy;
+use crate::variables::Variables;
 
 /// What is known of an exchange so far.
 #[derive(Default)]
@@ -32,10 +33,12 @@ pub(crate) struct Record {
     pub(crate) bytes_out: u64,
 }
 
-/// What the log reports about a fetch of the cache.
+/// What a fetch of the cache leaves to the exchange that started it.
 pub(crate) struct Fetched {
     pub(crate) record: Record,
     pub(crate) report: Report,
+    /// With those that policies of the phase `fetched` have set.
+    pub(crate) variables: Variables,
 }
 
 impl Record {

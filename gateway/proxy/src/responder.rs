@@ -28,6 +28,8 @@ pub(crate) struct Responder<'c> {
     answers_head: bool,
     /// The client has been told to send its request's body.
     has_continued: bool,
+    /// Interim responses carry no fields but those that announce what else to fetch.
+    only_links: bool,
 }
 
 /// What happens to the client's connection after the response.
@@ -50,7 +52,14 @@ impl<'c> Responder<'c> {
             version: request.version,
             answers_head: request.method == b"HEAD",
             has_continued: false,
+            only_links: false,
         }
+    }
+
+    /// Lets nothing but the `Link` fields of early hints pass in interim responses. No policy
+    /// sees these, and they must not carry what the policies of the route remove.
+    pub(crate) fn restrict_interim(&mut self) {
+        self.only_links = true;
     }
 
     /// True until the client has been told to send its request's body.
@@ -79,9 +88,14 @@ impl<'c> Responder<'c> {
     }
 
     /// Queues an interim response; false if the client's version has none.
-    pub(crate) fn interim(&mut self, head: &ResponseHead) -> bool {
+    pub(crate) fn interim(&mut self, head: &mut ResponseHead) -> bool {
         if self.version == Version::Http10 {
             return false;
+        }
+        if self.only_links {
+            let has_links = head.status == 103;
+            head.fields
+                .retain(|_, name, _| has_links && name.eq_ignore_ascii_case(b"link"));
         }
         if let Some(stream) = self.outgoing.writer.http2() {
             stream.send_interim(head.status, &head.fields);

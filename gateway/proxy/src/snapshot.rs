@@ -237,7 +237,8 @@ pub(crate) struct Terms {
     pub(crate) label: Box<str>,
     pub(crate) max_body: u64,
     /// The route has policies, so that trailers are dropped: policies do not see trailers,
-    /// which could contradict what they removed from the head or added to it.
+    /// which could contradict what they removed from the head or added to it. The fields of
+    /// interim responses are dropped for the same reason.
     pub(crate) drops_trailers: bool,
     /// Trailers that are not forwarded, because they would override a field of the head that
     /// the gateway sets: that of the identifier, and the internal ones.

@@ -136,7 +136,7 @@ pub(crate) fn edit_request(
     Ok(())
 }
 
-/// Makes edits of a response.
+/// Makes edits of a response. The status of a 206 and of a 304 stays.
 ///
 /// # Errors
 /// A value is not valid in a head.
@@ -148,6 +148,8 @@ pub(crate) fn edit_response(
     let mut place = 0;
     for edit in edits {
         match edit {
+            // What follows is no body, or a part of one: only these statuses say so.
+            Edit::SetStatus(_) if matches!(head.status, 206 | 304) => {}
             Edit::SetStatus(status) => {
                 head.status = *status;
                 head.reason.clear();
@@ -316,6 +318,8 @@ impl Taking<'_> {
         let mut refusal = reply(&take.otherwise, place, rendered)?;
         // Whole seconds, and never 0: that would invite the next try at once.
         let seconds = retry_after_ms.div_ceil(1000).max(1).to_string();
+        let of_reply = |(name, _): &Line| !name.eq_ignore_ascii_case(b"retry-after");
+        refusal.headers.retain(of_reply);
         refusal
             .headers
             .push(((*b"Retry-After").into(), seconds.into_bytes().into()));

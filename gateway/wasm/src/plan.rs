@@ -101,6 +101,16 @@ impl Plan {
         })
     }
 
+    /// Whether a verdict may change the head of the request.
+    pub(crate) fn edits_requests(&self) -> bool {
+        self.may.0.iter().any(|permission| {
+            matches!(
+                permission,
+                Permission::EditHeader(_) | Permission::SetPath | Permission::SetQuery
+            )
+        })
+    }
+
     /// Whether a verdict may answer instead of the target.
     pub fn responds(&self) -> bool {
         self.may.has(&Permission::Respond)

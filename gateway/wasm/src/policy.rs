@@ -438,6 +438,16 @@ impl Policy {
             .collect()
     }
 
+    /// Whether a verdict of a phase may change what the cache stores: by edits of the head, or
+    /// before there is a response also by variables.
+    pub fn may_change_stored(&self, phase: Phase) -> bool {
+        self.plan(phase).is_some_and(|plan| match phase {
+            Phase::Request => plan.edits_requests() || !self.variables().is_empty(),
+            Phase::Fetched => plan.edits_responses(),
+            Phase::Missing | Phase::Response | Phase::Finished => false,
+        })
+    }
+
     /// The variables that its verdicts may set, without the policy's name.
     pub fn variables(&self) -> &[Box<str>] {
         &self.declaration.variables

@@ -131,6 +131,7 @@ fn a_soft_purge_leaves_what_may_be_validated() {
         NewEntry {
             status: 200,
             head: &head,
+            received: None,
             terms: testing::terms(),
             tags: &[b"t"],
             rule: None,

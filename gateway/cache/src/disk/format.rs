@@ -28,7 +28,7 @@ use crate::key::{Parts, PartsReader, Variance};
 use crate::purge::PurgeState;
 use crate::rules::Terms;
 
-const MAGIC: [u8; 8] = *b"janua\0c1";
+const MAGIC: [u8; 8] = *b"janua\0c2";
 const LIVE: u64 = 0x6c69_7665_6a61_6e75;
 pub(crate) const HEADER: usize = 64;
 /// Offset of the purge state, in bytes.
@@ -129,6 +129,7 @@ impl Header {
                 variant: parts.next()??,
                 tags: parts.next()??,
                 head: parts.next()??,
+                received: parts.next()??,
                 rule: parts.next()?,
                 status: u16::from_le_bytes(parts.next()??.try_into().ok()?),
                 terms: Terms::read(parts.next()??.try_into().ok()?)?,
@@ -155,6 +156,7 @@ pub(crate) enum Meta<'m> {
         variant: &'m [u8],
         tags: &'m [u8],
         head: &'m [u8],
+        received: &'m [u8],
         rule: Option<&'m [u8]>,
         status: u16,
         terms: Terms,
@@ -173,6 +175,7 @@ impl Meta<'_> {
             variant,
             tags,
             head,
+            received,
             rule,
             status,
             terms,
@@ -185,6 +188,7 @@ impl Meta<'_> {
             variant,
             tags,
             head,
+            received,
             status,
             terms,
             rule: rule.map(|rule| Arc::from(String::from_utf8_lossy(rule))),
@@ -208,6 +212,7 @@ pub(crate) fn of_entry(
     meta.push(Some(entry.variant()));
     meta.push(Some(entry.tag_bytes()));
     meta.push(Some(entry.head()));
+    meta.push(Some(entry.received_bytes()));
     meta.push(entry.rule().map(|rule| rule.as_bytes()));
     meta.push(Some(&entry.status().to_le_bytes()));
     let mut terms = Vec::with_capacity(Terms::SIZE);

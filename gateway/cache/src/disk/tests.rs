@@ -537,6 +537,41 @@ fn what_waits_to_be_written_is_bounded() {
     assert_eq!(lock(&disk.waiting).bytes, 64 << 20);
 }
 
+/// What policies have edited is kept beside what they edited, also over a restart.
+#[test]
+fn the_head_as_received_is_kept_beside_an_edited_one() {
+    let folder = TempDir::new().unwrap();
+    let cache = open(folder.path());
+    let edited = testing::fields();
+    let mut received = testing::fields();
+    received.set(b"ETag", b"\"theirs\"");
+    for (path, status, fields) in [("/edited", 404, &received), ("/same", 200, &edited)] {
+        let new = crate::NewEntry {
+            received: Some(crate::Received { status, fields }),
+            ..testing::new(&edited, &[])
+        };
+        testing::lead(&cache, &mut testing::key(path), "")
+            .store_whole(new, &Variance::default(), &mut testing::value(""), b"a")
+            .unwrap();
+    }
+    let cache = restart(cache, folder.path());
+    for (path, status, fields) in [("/edited", 404, &received), ("/same", 200, &edited)] {
+        let entry = find(&cache, path).unwrap();
+        let heads = [&edited, fields].map(|fields| {
+            let mut bytes = Vec::new();
+            fields.write_to(&mut bytes);
+            bytes
+        });
+        let mut again = Fields::default();
+        assert_eq!(entry.write_received_into(&mut again), status, "{path}");
+        let mut bytes = Vec::new();
+        again.write_to(&mut bytes);
+        assert_eq!((entry.status(), entry.head()), (200, &*heads[0]), "{path}");
+        assert_eq!(bytes, heads[1], "{path}");
+        assert_eq!(entry.received_bytes().is_empty(), path == "/same");
+    }
+}
+
 #[test]
 fn a_newer_response_takes_the_place_of_an_open_file() {
     let folder = TempDir::new().unwrap();

@@ -15,7 +15,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, Length};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use super::{begin, length_with, reads_too_slowly};
+use super::{begin, reads_too_slowly, settle_length};
 use crate::body::{Receiver as _, client_gone};
 use crate::content::{Content, Extent, Piece};
 use crate::deadline::Deadline;
@@ -53,7 +53,8 @@ pub(super) async fn deliver(
     // A body that the gateway holds has no trailers.
     head.fields.remove(b"trailer");
     let length = content.length().map_or(Length::Open, Length::Exactly);
-    let length = length_with(head, length);
+    let answers_head = exchange.heads.request.method == b"HEAD";
+    let length = settle_length(head, length, answers_head);
     if let Length::Exactly(bytes) = length {
         let digits = itoa::Buffer::new().format(bytes).to_owned();
         head.fields.append(b"Content-Length", digits.as_bytes());
@@ -75,7 +76,7 @@ pub(super) async fn deliver(
         deadline,
     } = client;
     let outgoing = begin(exchange, responder, length, fate);
-    let has_body = length != Length::None && exchange.heads.request.method != b"HEAD";
+    let has_body = length != Length::None && !answers_head;
     let content = if has_body { content } else { Content::empty() };
     send(exchange, incoming, outgoing, deadline, content).await?;
     if fate == Fate::KeepAlive && rest == BodyState::Untouched {

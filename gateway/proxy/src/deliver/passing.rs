@@ -9,7 +9,7 @@ use janua_http::failure::Kind;
 use janua_http::grpc_web::Encoder;
 use janua_http::{Failure, Framing, Length, ResponseHead, chunked, grpc};
 
-use super::{begin, coded, length_with, reads_too_slowly};
+use super::{begin, coded, reads_too_slowly, settle_length};
 use crate::body::{Receiver as _, TransferError};
 use crate::call::UpstreamResponse;
 use crate::coder::Coder;
@@ -34,11 +34,12 @@ pub(super) async fn deliver(
 ) -> Result<Fate, Failure> {
     let head = &mut exchange.heads.response;
     let received_length = response.connection.incoming.length();
-    let length = length_with(head, received_length);
+    let answers_head = exchange.heads.request.method == b"HEAD";
+    let length = settle_length(head, received_length, answers_head);
     let mut keep = head.keep_alive;
-    if length != received_length {
-        // A policy has set a status that excludes a body: the upstream's is not read.
-        head.fields.remove(b"content-length");
+    if length == Length::None && !received_length.is_empty() {
+        // The status excludes a body, perhaps since a policy has set it: what the upstream
+        // sends is not read.
         response.connection.incoming.begin(Framing::None);
         keep = false;
     }

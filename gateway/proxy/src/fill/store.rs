@@ -5,7 +5,7 @@ use std::sync::Arc;
 use janua_cache::rules::stored::retain_storable;
 use janua_cache::rules::update::renew;
 use janua_cache::rules::{self, Detail, Rule, Storage, Terms, Times, Vary};
-use janua_cache::{Entry, Fill, Lead, NewEntry, Refused, Variance};
+use janua_cache::{Entry, Fill, Lead, NewEntry, Received, Refused, Variance};
 use janua_http::failure::Kind;
 use janua_http::fields::Known;
 use janua_http::{Failure, Fields};
@@ -14,10 +14,10 @@ use tokio::sync::oneshot;
 
 use super::{FillResult, pass};
 use crate::body::{Receiver, Turn};
-use crate::caching::Personal;
+use crate::caching::{Personal, ReceivedHead};
 use crate::call::UpstreamResponse;
 use crate::deadline::Deadline;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::policies;
 use crate::race::{self, Progress};
@@ -43,6 +43,7 @@ pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Decision
         exchange.worker.clock.write_date(exchange.now, &mut date);
         fields.append(b"Date", &date);
     }
+    exchange.keep_received();
     if let Some(made) = policies::fetched_phase(exchange, AnsweredBy::Upstream)? {
         return Ok(Decision::Made(made));
     }
@@ -56,6 +57,23 @@ pub(super) fn fetched(exchange: &mut Exchange, asked_ms: u64) -> Result<Decision
         retain_storable(&mut exchange.heads.response.fields);
     }
     Ok(decision)
+}
+
+impl Exchange {
+    /// Keeps the head as it was received, if policies are about to edit it: at the next 304,
+    /// they edit this one again.
+    fn keep_received(&mut self) {
+        let edits = |matched: &Matched| !matched.route().fetched.is_empty();
+        self.caching.received = self.matched.as_ref().is_some_and(edits).then(|| {
+            let response = &self.heads.response;
+            let mut fields = response.fields.clone();
+            retain_storable(&mut fields);
+            ReceivedHead {
+                status: response.status,
+                fields,
+            }
+        });
+    }
 }
 
 fn admit(exchange: &Exchange, asked_ms: u64) -> Result<Terms, Detail> {
@@ -142,8 +160,8 @@ pub(super) fn revalidated(
 ) {
     let received = std::mem::take(&mut exchange.heads.response.fields);
     let response = &mut exchange.heads.response;
-    response.status = stale.status();
-    stale.write_into(&mut response.fields);
+    // What was stored, before policies edited it: they are about to edit it again.
+    response.status = stale.write_received_into(&mut response.fields);
     renew(
         &mut response.fields,
         &received,
@@ -159,8 +177,9 @@ pub(super) fn revalidated(
     .any(|name| received.get(name).is_some());
     let decision = match fetched(&mut exchange, asked_ms) {
         Ok(decision) => decision,
+        // See `run`.
         Err(failure) => {
-            lead.fail(failure.clone());
+            drop(lead);
             let _ = sender.send(FillResult::Failed(failure));
             return;
         }
@@ -244,6 +263,7 @@ fn variance(exchange: &Exchange) -> Variance {
 
 fn with_entry<T>(exchange: &Exchange, terms: Terms, store: impl FnOnce(NewEntry<'_>) -> T) -> T {
     let response = &exchange.heads.response;
+    let received = exchange.caching.received.as_ref();
     let tags: Vec<&[u8]> = exchange
         .caching
         .tags
@@ -253,6 +273,10 @@ fn with_entry<T>(exchange: &Exchange, terms: Terms, store: impl FnOnce(NewEntry<
     store(NewEntry {
         status: response.status,
         head: &response.fields,
+        received: received.map(|received| Received {
+            status: received.status,
+            fields: &received.fields,
+        }),
         terms,
         tags: &tags,
         rule: exchange.caching.rule().map(|rule| Arc::from(&*rule.name)),

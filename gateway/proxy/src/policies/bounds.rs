@@ -46,17 +46,22 @@ impl Before {
             Some(policy) => format!("the policy `{}`", policy.worker.borrow().policy().name()),
             None => "policies that were asked before there was a response".to_owned(),
         };
-        Err(too_large(&by))
+        Err(too_large(self.phase, &by))
     }
 }
 
-/// The failure of an exchange whose head is too large with the fields of these policies.
-pub(super) fn too_large(by: &str) -> Failure {
+/// The failure of an exchange whose head is too large with the fields of these policies. That
+/// of a response is not the client's fault.
+pub(super) fn too_large(phase: Phase, by: &str) -> Failure {
     let words = format!(
         "with the fields of {by}, a head has more than {MAX_FIELDS} fields or {} KiB",
         MAX_BYTES / 1024
     );
-    Failure::with(Kind::PolicyInput, words)
+    let kind = match phase {
+        Phase::Request => Kind::PolicyInput,
+        _ => Kind::PolicyFailed,
+    };
+    Failure::with(kind, words)
 }
 
 fn fields(exchange: &Exchange, phase: Phase) -> &Fields {

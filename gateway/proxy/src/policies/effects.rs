@@ -6,7 +6,9 @@ use janua_cache::{Cache, Scope};
 use janua_http::Failure;
 use janua_wasm::{CacheLookup, Edit, Input, Part, Plan, Purge, PurgeScope, Value, Verdict};
 
+use super::Decided;
 use crate::caching::{Caching, prefixed};
+use crate::exchange::Matched;
 use crate::facts::View;
 use crate::render::Rendered;
 
@@ -73,39 +75,71 @@ impl Rendering<'_> {
     }
 }
 
+/// What is recorded of a verdict, so that no two verdicts give the same bytes.
+#[derive(Clone, Copy)]
+enum Kept {
+    Decision,
+    Set,
+    Append,
+    Default,
+    Remove,
+    Variable,
+}
+
+impl Kept {
+    fn write(self, name: &str, out: &mut Vec<u8>) {
+        prefixed(out, Some(&[&[self as u8], name.as_bytes()].concat()));
+    }
+}
+
+/// Records that this policy was asked about the requester, so that a request for which it
+/// makes no edit is not taken for one about which it was not asked, or to which it makes one.
+pub(super) fn keep_decision(policy: &str, caching: &mut Caching) {
+    Kept::Decision.write(policy, &mut caching.personal);
+}
+
 /// Records the edits of a verdict to the head of the request, since the response depends on
 /// them. Values that depend on inputs outside the cache key may differ between requests with
 /// the same key, and are recorded apart; the others are added to the key.
-pub(super) fn keep_edits(
-    verdict: &Verdict,
-    plan: &Plan,
-    rendered: &Rendered,
-    caching: &mut Caching,
-) {
+pub(super) fn keep_edits(decided: Decided<'_>, rendered: &Rendered, caching: &mut Caching) {
+    let Decided {
+        policy,
+        plan,
+        verdict,
+        ..
+    } = decided;
     let decides = plan.inputs.iter().any(Input::is_outside_cache_key);
-    let mut keep = |name: &str, value: Option<&[u8]>, is_personal: bool| {
+    let mut keep = |kind: Kept, name: &str, value: Option<&[u8]>, is_personal: bool| {
         let kept = match decides || is_personal {
             true => &mut caching.personal,
             false => &mut caching.vary_on,
         };
-        prefixed(kept, Some(name.as_bytes()));
+        kind.write(name, kept);
         prefixed(kept, value);
     };
     let mut place = 0;
     for edit in &verdict.edits {
+        let kind = match edit {
+            Edit::SetHeader { .. } => Kept::Set,
+            Edit::AppendHeader { .. } => Kept::Append,
+            _ => Kept::Default,
+        };
         match edit {
             Edit::SetHeader { name, value }
             | Edit::AppendHeader { name, value }
             | Edit::DefaultHeader { name, value } => {
-                keep(name, rendered.get(place, value), is_personal(value, plan));
+                let personal = is_personal(value, plan);
+                keep(kind, name, rendered.get(place, value), personal);
                 place += 1;
             }
             Edit::SetVariable { name, value, .. } => {
-                keep(name, rendered.get(place, value), is_personal(value, plan));
+                let name = format!("{policy}.{name}");
+                let personal = is_personal(value, plan);
+                keep(Kept::Variable, &name, rendered.get(place, value), personal);
                 place += 1;
             }
             Edit::SetPath(_) | Edit::SetQuery(_) => place += 1,
-            Edit::RemoveHeader(name) => keep(name, None, false),
+            Edit::RemoveHeader(name) => keep(Kept::Remove, name, None, false),
             Edit::SetStatus(_) => {}
         }
     }
@@ -128,12 +162,22 @@ fn parts_of<'a>(value: &'a Value, plan: &'a Plan) -> impl Iterator<Item = &'a In
     })
 }
 
-/// True if the edits of a verdict of the phase `fetched` may depend on inputs outside the
-/// cache key, so that the edited response is right for this request only.
-pub(super) fn depends_on_requester(verdict: &Verdict, plan: &Plan) -> bool {
-    !verdict.edits.is_empty()
-        && (plan.inputs.iter().any(Input::is_outside_cache_key)
-            || plan.references.iter().any(Input::is_outside_cache_key))
+/// Whether two requests with the same cache key on this route can differ in one of these.
+pub(super) fn has_outside(inputs: &[Input], matched: &Matched) -> bool {
+    inputs
+        .iter()
+        .any(|input| is_outside(input, !matched.route().missing.is_empty()))
+}
+
+/// Whether two requests with the same cache key can differ in this input. What is served in
+/// place of many missing paths is stored under its own, so that there the path that was asked
+/// for is not in the key.
+fn is_outside(input: &Input, may_serve_others: bool) -> bool {
+    match input {
+        Input::OriginalPath => may_serve_others,
+        Input::Lookup(lookup) => is_outside(&lookup.key, may_serve_others),
+        _ => input.is_outside_cache_key(),
+    }
 }
 
 /// The tags in a value, separated by commas or spaces as CDNs write them.

@@ -51,6 +51,12 @@ fn carry_out_with(
         verdict::render(verdict, decided.plan, &view, rendered)
             .map_err(|unfit| verdict::unrendered(&unfit, decided.policy))?;
     }
+    if decided.decides_for_one {
+        match question.phase {
+            Phase::Request => effects::keep_decision(decided.policy, &mut exchange.caching),
+            _ => exchange.caching.edited_for_one = true,
+        }
+    }
     if !verdict.edits.is_empty() {
         edit(exchange, question, decided, rendered)?;
     }
@@ -90,7 +96,7 @@ fn edit(
     decided: Decided<'_>,
     rendered: &Rendered,
 ) -> Result<(), Failure> {
-    let Decided { plan, verdict, .. } = decided;
+    let Decided { verdict, .. } = decided;
     let constant = decided
         .prepared
         .and_then(|prepared| prepared.edits.as_ref());
@@ -106,12 +112,13 @@ fn edit(
                 }
             }
             if question.matched.route().caches {
-                effects::keep_edits(verdict, plan, rendered, &mut exchange.caching);
+                effects::keep_edits(decided, rendered, &mut exchange.caching);
             }
         }
         Phase::Fetched => {
             edit_response(exchange, verdict, constant, rendered)?;
-            exchange.caching.edited_for_one |= effects::depends_on_requester(verdict, plan);
+            exchange.caching.edited_for_one |=
+                effects::has_outside(&decided.plan.references, question.matched);
         }
         Phase::Response => {
             edit_response(exchange, verdict, constant, rendered)?;
@@ -226,7 +233,7 @@ fn affect(
                     }
                 };
                 match taken {
-                    Some(taken) => exchange.places.push(taken),
+                    Some(taken) => exchange.places.push(Rc::new(taken)),
                     None => {
                         let refusal = verdict::reply(&limit.otherwise, place + 1, rendered)?;
                         return Ok(Some(refusal));

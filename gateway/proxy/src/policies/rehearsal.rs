@@ -285,7 +285,7 @@ impl Rehearsal {
             .extend(verdict::response_edits(verdict, rendered)?);
         let served = self.conclude(phase, verdict, rendered)?;
         if was_within && bounds::exceed(self.edited(phase)) {
-            return Err(bounds::too_large(&format!("the policy `{policy}`")));
+            return Err(bounds::too_large(phase, &format!("the policy `{policy}`")));
         }
         let annotations = execute::annotations(policy, verdict, rendered);
         Ok(CarriedOut {

@@ -153,6 +153,7 @@ fn carry(
         place: 0,
         plan: &plan(),
         verdict,
+        decides_for_one: false,
         prepared: Some(&prepared),
     };
     carry_out(&mut counted.exchange, question, decided)
@@ -191,6 +192,25 @@ fn left(exchange: &mut (Counted, Matched), bucket: &str) -> usize {
     let one = verdict(Vec::new(), vec![take(bucket, 1)], Outcome::Proceed);
     let taken = (0..2).map(|_| carry(exchange, Phase::Request, Carry::Out, &one));
     taken.filter(|taken| matches!(taken, Ok(None))).count()
+}
+
+/// The wait that the gateway computes takes the place of one in the reply.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_says_once_when_to_try_again() {
+    run(async {
+        let (kit, _endpoint) = kit();
+        let mut exchange = exchange(&kit).await;
+        let Effect::Take(mut refused) = take("b", 3) else {
+            panic!("another effect");
+        };
+        refused.otherwise = reply(429, "retry-after", user("soon, "));
+        let some = verdict(Vec::new(), vec![Effect::Take(refused)], Outcome::Proceed);
+        let refusal = carry(&mut exchange, Phase::Request, Carry::Out, &some);
+        let headers = made(refusal.unwrap()).headers;
+        assert_eq!(headers.len(), 1, "{headers:?}");
+        assert!(headers[0].1.iter().all(u8::is_ascii_digit), "{headers:?}");
+    })
+    .await;
 }
 
 /// "ann" is no number, so the charge is the two tokens that it is otherwise.
