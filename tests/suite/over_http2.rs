@@ -64,7 +64,6 @@ mod policies_owned;
 mod policies_rate_limit;
 mod policies_response_edits;
 mod policies_seen;
-mod policies_statuses;
 mod policies_variables;
 mod proxy_protocol;
 mod spa_fallback;
