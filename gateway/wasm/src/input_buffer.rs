@@ -46,7 +46,8 @@ impl fmt::Display for BadInput {
 pub(crate) struct InputBuffer {
     text: Vec<u8>,
     ranges: Vec<Option<Range<usize>>>,
-    lost: Option<BadInput>,
+    /// In a box, because there hardly ever is one.
+    lost: Option<Box<BadInput>>,
 }
 
 impl InputBuffer {
@@ -106,13 +107,13 @@ impl InputBuffer {
         }
         self.text.truncate(start);
         self.ranges.push(None);
-        self.lost.get_or_insert(bad);
+        self.lost.get_or_insert_with(|| Box::new(bad));
         Ok(())
     }
 
     /// Why an input is absent although the exchange has it.
     pub(crate) fn lost(&self) -> Option<&BadInput> {
-        self.lost.as_ref()
+        self.lost.as_deref()
     }
 
     /// Frees the memory that unusually large inputs took.
