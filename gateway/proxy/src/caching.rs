@@ -40,7 +40,7 @@ pub(crate) struct Caching {
     /// response as if the policy did not exist.
     pub(crate) lacks_edits: bool,
     /// The head of the response before the policies of the phase `fetched` edited it.
-    pub(crate) received: Option<ReceivedHead>,
+    pub(crate) received: Option<Box<ReceivedHead>>,
     /// Tags of the response.
     pub(crate) tags: Vec<Box<str>>,
 }

@@ -81,7 +81,8 @@ fn settle_length(head: &mut ResponseHead, length: Length, answers_head: bool) ->
         304 => length == Length::None,
         _ => answers_head && !excludes_body,
     };
-    if settled == Length::None && !is_of_get {
+    let is_zero = head.fields.get(b"content-length") == Some(b"0") && head.status == 205;
+    if settled == Length::None && !is_of_get && !is_zero {
         head.fields.remove(b"content-length");
     }
     settled

@@ -68,10 +68,10 @@ impl Exchange {
             let response = &self.heads.response;
             let mut fields = response.fields.clone();
             retain_storable(&mut fields);
-            ReceivedHead {
+            Box::new(ReceivedHead {
                 status: response.status,
                 fields,
-            }
+            })
         });
     }
 }
