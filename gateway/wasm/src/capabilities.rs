@@ -1,16 +1,16 @@
 //! What a component may call, beyond the log: one file for each interface of the contract.
 //! A component that imports none of them pays for none.
 
+mod borrower;
 mod datasets;
 mod resources;
 mod seal;
-mod secrets;
 mod signatures;
 
 use wasmtime::component::Linker;
 
+pub(crate) use self::borrower::{Borrowed, Borrower};
 pub(crate) use self::resources::{Resources, Tie, Used};
-pub(crate) use self::secrets::{Borrowed, Borrower};
 use crate::state::HostState;
 
 /// Links the interfaces of the contract's capabilities.

@@ -151,8 +151,13 @@ impl Declaration {
 
     /// The names of the secrets that it uses.
     pub(crate) fn secret_names(&self) -> impl Iterator<Item = &str> {
-        self.uses.iter().filter_map(|used| match used {
-            Permission::Use(Resource::Secret, name) => Some(&**name),
+        self.names(Resource::Secret)
+    }
+
+    /// The names of the things of this kind in what it uses by name.
+    fn names(&self, kind: Resource) -> impl Iterator<Item = &str> {
+        self.uses.iter().filter_map(move |used| match used {
+            Permission::Use(of, name) if *of == kind => Some(&**name),
             _ => None,
         })
     }
@@ -167,13 +172,8 @@ impl Declaration {
 
     /// The names of the datasets that it uses. A look-up declares its own.
     pub(crate) fn dataset_names(&self) -> BTreeSet<&str> {
-        let called = self.uses.iter().filter_map(|used| match used {
-            Permission::Use(Resource::Dataset, name) => Some(&**name),
-            _ => None,
-        });
-        called
-            .chain(self.lookups().map(|it| &*it.dataset))
-            .collect()
+        let asked = self.lookups().map(|it| &*it.dataset);
+        self.names(Resource::Dataset).chain(asked).collect()
     }
 
     /// What it declares to be secret.

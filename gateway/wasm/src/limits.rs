@@ -39,12 +39,12 @@ impl MemoryLimit {
         self.used / 3 > self.limit / 4
     }
 
-    /// Adds this many bytes, unless that is above the limit.
     /// What is in use, in bytes.
     pub(crate) fn used(&self) -> usize {
         self.used
     }
 
+    /// Adds this many bytes, unless that is above the limit.
     fn grow(&mut self, bytes: usize) -> bool {
         let used = self.used.saturating_add(bytes);
         let is_allowed = used <= self.limit;

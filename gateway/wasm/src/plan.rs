@@ -3,6 +3,7 @@
 
 use crate::input::Input;
 use crate::permission::{FieldPattern, Permission, Readable};
+use crate::verdict::{Part, Value};
 
 /// The largest number of inputs, and of references, in one phase
 /// (`wit/subscriptions.wit`).
@@ -129,6 +130,21 @@ impl Plan {
             .filter(|(_, sensitive)| **sensitive)
             .map(|(input, _)| input);
         declared.chain(self.references.iter().filter(|input| input.is_credential()))
+    }
+
+    /// Whether a value contains a secret of this policy, which must not be logged.
+    pub fn has_secret(&self, value: &Value) -> bool {
+        let Value::Parts(parts) = value else {
+            return false;
+        };
+        parts.iter().any(|part| {
+            let sensitive = match part {
+                Part::Literal(_) => None,
+                Part::Input(at) => self.sensitive.get(usize::from(*at)),
+                Part::Reference(at) => self.sensitive_references.get(usize::from(*at)),
+            };
+            sensitive == Some(&true)
+        })
     }
 }
 

@@ -274,14 +274,14 @@ impl Runtime {
             try_constant(&mut instance, &caller, time, configured, position, &rules)?;
         }
         drop(instance);
-        let declared: Box<[Arc<str>]> = declaration.secret_names().map(Arc::from).collect();
+        let secrets: Box<[Arc<str>]> = declaration.secret_names().map(Arc::from).collect();
         let datasets = declaration.dataset_names().into_iter();
         let datasets: Box<[Arc<str>]> = datasets.map(Arc::from).collect();
-        let uses_any = !(declared.is_empty() && datasets.is_empty());
+        let uses_any = !(secrets.is_empty() && datasets.is_empty());
         let borrower = uses_any.then(|| {
             Arc::new(Borrower {
                 policy: Arc::clone(&name),
-                declared,
+                secrets,
                 datasets,
                 resources: Arc::clone(self.resources()),
             })

@@ -192,20 +192,6 @@ impl Rules<'_> {
             None => Err(format!("it did not declare the variable {name:?}")),
         }
     }
-
-    /// Whether a value contains a secret, which must not be logged.
-    pub(crate) fn has_secret(&self, value: &Value) -> bool {
-        let Value::Parts(parts) = value else {
-            return false;
-        };
-        parts.iter().any(|part| match part {
-            Part::Literal(_) => false,
-            Part::Input(at) => self.plan.sensitive.get(usize::from(*at)) == Some(&true),
-            Part::Reference(at) => {
-                self.plan.sensitive_references.get(usize::from(*at)) == Some(&true)
-            }
-        })
-    }
 }
 
 /// Checks the name of a field to be edited and returns it in lower case.

@@ -14,8 +14,8 @@ use janua_datasets::Datasets;
 use janua_http::failure::Kind;
 use janua_http::{Failure, Fields, RequestHead, ResponseHead};
 use janua_wasm::{
-    Decision, Effect, Facts as _, Input, Now, Outcome, Part, Phase, Plan, Policy, Single, Trial,
-    Value, Verdict, WorkerPolicy,
+    Decision, Effect, Facts as _, Input, Now, Outcome, Phase, Plan, Policy, Single, Trial, Verdict,
+    WorkerPolicy,
 };
 
 use super::{bounds, execute, failures};
@@ -438,22 +438,8 @@ fn values(verdict: &Verdict, plan: &Plan, rendered: &Rendered) -> Vec<Made> {
         let bytes = rendered.get(values.len(), value);
         values.push(Made {
             bytes: bytes.map(<[u8]>::to_vec),
-            is_secret: is_secret(value, plan) || rendered.is_secret(values.len()),
+            is_secret: plan.has_secret(value) || rendered.is_secret(values.len()),
         });
     });
     values
-}
-
-fn is_secret(value: &Value, plan: &Plan) -> bool {
-    let Value::Parts(parts) = value else {
-        return false;
-    };
-    parts.iter().any(|part| {
-        let sensitive = match part {
-            Part::Literal(_) => None,
-            Part::Input(at) => plan.sensitive.get(usize::from(*at)),
-            Part::Reference(at) => plan.sensitive_references.get(usize::from(*at)),
-        };
-        sensitive.copied().unwrap_or_default()
-    })
 }

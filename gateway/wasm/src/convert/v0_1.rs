@@ -247,7 +247,7 @@ fn outcome(raw: verdicts::Outcome, rules: &Rules<'_>) -> Result<Outcome, Violati
 
 fn annotation(raw: verdicts::Annotation, rules: &Rules<'_>) -> Result<Annotation, Violation> {
     let value = value(raw.value, Place::Key, rules)?;
-    if rules.has_secret(&value) {
+    if rules.plan.has_secret(&value) {
         return Err("an annotation contains a secret".to_owned());
     }
     Ok(Annotation {

@@ -92,7 +92,7 @@ fn edit(raw: verdicts::Edit, head: Head, rules: &Rules<'_>) -> Result<Edit, Viol
             let value = value(raw.value, Place::Key, rules)?;
             Edit::SetVariable {
                 name: rules.variable(&raw.name)?,
-                is_secret: rules.has_secret(&value),
+                is_secret: rules.plan.has_secret(&value),
                 value,
             }
         }
