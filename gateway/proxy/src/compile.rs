@@ -19,6 +19,7 @@ use janua_telemetry::metrics::definitions;
 use janua_wasm::{Input, Phase, Plan, Policy, Prepared};
 
 use crate::estate::Estate;
+use crate::hidden_query::HiddenQuery;
 use crate::owned::Owned;
 use crate::path_rules::PathRules;
 use crate::provision::{Bundled, Provision, Provisioned};
@@ -224,6 +225,12 @@ impl Compiler<'_, '_> {
             .policies(route)
             .filter_map(|policy_use| self.provision.policy(policy_use))
             .collect();
+        let mut hidden_query = HiddenQuery::default();
+        for policy_use in site.policies(route) {
+            if let Some(policy) = self.provision.configured(policy_use) {
+                hidden_query.add(policy);
+            }
+        }
         let drops_trailers = !uses.is_empty() || owned.has_beginnings();
         let backward: Box<[Use]> = uses.iter().rev().copied().collect();
         Route {
@@ -250,6 +257,7 @@ impl Compiler<'_, '_> {
                 idle_timeout: route.idle_timeout.map(limit),
                 request_timeout: site.request_timeout(route),
                 access_log: route.access_log,
+                hidden_query,
                 compression: site.compress(route).then(|| Arc::clone(&self.compression)),
                 cache_status: self.cache_status,
                 label,
@@ -262,15 +270,6 @@ impl Compiler<'_, '_> {
 fn internal_headers(config: &config::Config) -> impl Iterator<Item = Box<str>> {
     let names = config.server.internal_headers.iter();
     names.map(|name| name.as_str().into())
-}
-
-/// The inputs of a policy by which users differ.
-fn credentials(plan: &Plan) -> impl Iterator<Item = &Input> {
-    let sensitive = plan.inputs.iter().zip(&plan.sensitive);
-    let sensitive = sensitive
-        .filter(|(_, sensitive)| **sensitive)
-        .map(|(input, _)| input);
-    sensitive.chain(plan.references.iter().filter(|input| input.is_credential()))
 }
 
 /// Reduces the list of each phase to the policies that take part in it, so that the others
@@ -305,7 +304,7 @@ fn assign_phases(route: &mut Route, policies: &[Arc<Policy>]) {
         .filter_map(policy)
         .filter_map(|it| it.plan(Phase::Request))
     {
-        for credential in credentials(plan) {
+        for credential in plan.secrets() {
             if !found.contains(credential) {
                 found.push(credential.clone());
             }

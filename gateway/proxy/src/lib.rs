@@ -64,6 +64,7 @@ mod forward;
 mod grpc_web;
 mod handshake;
 mod heads;
+mod hidden_query;
 mod http1;
 mod http2;
 mod http2_settings;

@@ -6,7 +6,6 @@
 //! [`crate::estate`] and only referenced here. Each worker has its own [`LocalSnapshot`]
 //! of it, so that requests on different workers share no reference count.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -21,18 +20,16 @@ use janua_config::Diagnostic;
 use janua_datasets::Datasets;
 use janua_files::Root;
 use janua_http::head::Limits;
-use janua_http::query;
 use janua_router::Router;
 use janua_secrets::Secrets;
 use janua_telemetry::metrics::Counter;
 use janua_upstream::{Cursor, Upstream};
-use janua_wasm::{
-    Input, OnError, Phase, Plan, Policy, PolicyId, Prepared, WorkerHost, WorkerPolicy,
-};
+use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerPolicy};
 
 use crate::certificates::ServedCertificate;
 use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
+use crate::hidden_query::HiddenQuery;
 use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
@@ -248,6 +245,8 @@ pub(crate) struct Terms {
     /// The longest time from the head of the request to the last byte of the response.
     pub(crate) request_timeout: Option<Duration>,
     pub(crate) access_log: bool,
+    /// What of a query is not logged.
+    pub(crate) hidden_query: HiddenQuery,
     /// How responses are compressed, if they are.
     pub(crate) compression: Option<Arc<Compression>>,
     /// Responses carry `Cache-Status`.
@@ -373,47 +372,6 @@ pub(crate) struct LocalTerms {
     terms: Arc<Terms>,
     /// The policies that are asked when an exchange has ended, in their order.
     pub(crate) finished: Box<[Rc<LocalPolicy>]>,
-    /// What of a query is not logged.
-    pub(crate) hidden_query: HiddenQuery,
-}
-
-/// What policies of a route declare to be secret of a query.
-#[derive(Debug, Default)]
-pub(crate) struct HiddenQuery {
-    is_whole: bool,
-    parameters: Vec<Box<str>>,
-}
-
-impl HiddenQuery {
-    fn add(&mut self, policy: &Policy) {
-        for input in Phase::ALL
-            .into_iter()
-            .filter_map(|phase| policy.plan(phase))
-            .flat_map(Plan::secrets)
-        {
-            match input {
-                Input::Query | Input::OriginalQuery => self.is_whole = true,
-                Input::QueryParameter(name)
-                | Input::QueryParameterBase64(name)
-                | Input::RawQueryParameter(name) => self.parameters.push(name.clone()),
-                _ => {}
-            }
-        }
-    }
-
-    /// The query as it is logged.
-    pub(crate) fn shown<'a>(&self, query: &'a [u8]) -> Cow<'a, [u8]> {
-        if self.is_whole {
-            return Cow::Borrowed(b"***");
-        }
-        if self.parameters.is_empty() {
-            return Cow::Borrowed(query);
-        }
-        let mut shown = Vec::with_capacity(query.len());
-        let names = self.parameters.iter().map(|name| &**name);
-        query::hide(query, names, &mut shown);
-        Cow::Owned(shown)
-    }
 }
 
 impl std::ops::Deref for LocalTerms {
@@ -471,23 +429,9 @@ impl LocalSnapshot {
         let local_terms = |route: &Route| {
             let finished = route.finished.iter();
             let finished = finished.filter_map(|used| policies.get(used.policy).cloned());
-            let mut hidden_query = HiddenQuery::default();
-            let used = [
-                &route.request,
-                &route.fetched,
-                &route.missing,
-                &route.response,
-                &route.finished,
-            ];
-            for used in used.into_iter().flatten() {
-                if let Some(policy) = snapshot.policies.get(used.policy) {
-                    hidden_query.add(policy);
-                }
-            }
             Rc::new(LocalTerms {
                 terms: Arc::clone(&route.terms),
                 finished: finished.collect(),
-                hidden_query,
             })
         };
         Self {
