@@ -26,23 +26,18 @@ impl Lists {
         Self(datasets.collect())
     }
 
-    /// The error of a policy that uses a dataset which does not exist, or a record of one
-    /// that has none.
-    pub(crate) fn wrong_use(
+    /// Whether there is a dataset with this name, even one that could not be read.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// The error of a policy that asks for a record of a dataset that has none.
+    pub(crate) fn wrong_member(
         &self,
         named: &Named<config::Policy>,
         policy: &Policy,
     ) -> Option<Diagnostic> {
         let name = &named.name.value;
-        let mut used = policy.datasets().into_iter();
-        if let Some(unknown) = used.find(|used| !self.0.contains_key(*used)) {
-            let message =
-                format!("policy `{name}` uses the dataset `{unknown}`, which does not exist");
-            let help = format!(
-                "define it: `[datasets.{unknown}]` with `networks`, `strings`, `regexes` or `mmdb`"
-            );
-            return Some(Diagnostic::error(named.component.span, message).help(help));
-        }
         let without_records = |dataset: &str| {
             let dataset = self.0.get(dataset)?.as_ref()?;
             (dataset.kind() != Kind::Records).then(|| dataset.kind())
@@ -59,22 +54,6 @@ impl Lists {
             );
             Some(Diagnostic::error(named.component.span, message).help(help))
         })
-    }
-
-    /// Warns of datasets that no policy uses.
-    pub(crate) fn check_use(
-        &self,
-        config: &config::Config,
-        policies: &[Arc<Policy>],
-        found: &mut Diagnostics,
-    ) {
-        for named in config.datasets.values() {
-            let name = named.name.value.as_str();
-            if !policies.iter().any(|it| it.datasets().contains(name)) {
-                let message = format!("dataset `{name}` is not used");
-                found.push(Diagnostic::warning(named.name.span, message));
-            }
-        }
     }
 
     /// Those that could be read.

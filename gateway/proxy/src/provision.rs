@@ -110,9 +110,7 @@ impl<'a> Provision<'a> {
         self.check_grants_together();
         // What a policy with an error uses is not known.
         if !self.found.has_errors() {
-            self.check_use_of_secrets();
-            self.datasets
-                .check_use(&self.loaded.config, &self.policies, &mut self.found);
+            self.check_use_of_resources();
         }
         self.policies.truncate(used);
         let secrets = self.secrets.finish(&self.estate.runtime.secrets());
@@ -124,19 +122,15 @@ impl<'a> Provision<'a> {
         }
     }
 
-    /// Finds secrets that no policy uses.
-    fn check_use_of_secrets(&mut self) {
-        let used = |name: &str| {
-            let mut policies = self.policies.iter();
-            policies.any(|policy| policy.secrets().any(|used| used == name))
-        };
-        let configured = self.loaded.config.secrets.values();
-        let unused: Vec<_> = configured.filter(|named| !used(&named.name)).collect();
-        for named in unused {
-            let message = format!("secret `{}` is not used", named.name.value);
-            self.found
-                .push(Diagnostic::warning(named.name.span, message));
-        }
+    /// Warns of secrets and datasets that no policy uses.
+    fn check_use_of_resources(&mut self) {
+        let config = &self.loaded.config;
+        let secrets = config.secrets.values().map(|named| &named.name);
+        let used = self.policies.iter().flat_map(|policy| policy.secrets());
+        warn_of_unused("secret", secrets, &used.collect(), &mut self.found);
+        let datasets = config.datasets.values().map(|named| &named.name);
+        let used = self.policies.iter().flat_map(|policy| policy.datasets());
+        warn_of_unused("dataset", datasets, &used.collect(), &mut self.found);
     }
 
     /// Checks the grants of each policy when the secrets of all of them are known: what one
@@ -236,18 +230,16 @@ impl<'a> Provision<'a> {
                 }
             },
         };
-        if let Some(unknown) = policy.secrets().find(|name| !self.secrets.has(name)) {
-            let name = &named.name.value;
-            self.found.push(
-                Diagnostic::error(
-                    named.component.span,
-                    format!("policy `{name}` uses the secret `{unknown}`, which does not exist"),
-                )
-                .help(format!("define it: `[secrets.{unknown}]`")),
-            );
-            return None;
-        }
-        if let Some(wrong) = self.datasets.wrong_use(named, &policy) {
+        let secret = policy.secrets().find(|name| !self.secrets.has(name));
+        let secret = secret.map(|name| unknown(named, "secret", name, ""));
+        let dataset = || {
+            let of = " with `networks`, `strings`, `regexes` or `mmdb`";
+            let mut used = policy.datasets().into_iter();
+            let name = used.find(|name| !self.datasets.has(name))?;
+            Some(unknown(named, "dataset", name, of))
+        };
+        let wrong = secret.or_else(dataset);
+        if let Some(wrong) = wrong.or_else(|| self.datasets.wrong_member(named, &policy)) {
             self.found.push(wrong);
             return None;
         }
@@ -368,6 +360,26 @@ impl<'a> Provision<'a> {
             .load(&bytes)
             .map_err(|error| Box::new(Diagnostic::error(wanted.span, error.to_string())))
     }
+}
+
+fn warn_of_unused<'n>(
+    what: &str,
+    names: impl Iterator<Item = &'n Spanned<String>>,
+    used: &HashSet<&str>,
+    found: &mut Diagnostics,
+) {
+    for name in names.filter(|name| !used.contains(name.as_str())) {
+        let message = format!("{what} `{}` is not used", name.value);
+        found.push(Diagnostic::warning(name.span, message));
+    }
+}
+
+/// The error of a policy that uses what does not exist. `of` ends the line that defines it.
+fn unknown(named: &Named<config::Policy>, what: &str, name: &str, of: &str) -> Diagnostic {
+    let policy = &named.name.value;
+    let message = format!("policy `{policy}` uses the {what} `{name}`, which does not exist");
+    Diagnostic::error(named.component.span, message)
+        .help(format!("define it: `[{what}s.{name}]`{of}"))
 }
 
 /// The error of a policy that refuses its configuration, at the place of the key that the
