@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
+use crate::outliers::{Ejection, Watch};
 
 /// How long connections to an endpoint are not reused after it sent unsolicited
 /// bytes, in milliseconds.
@@ -49,6 +50,8 @@ pub struct Endpoint {
     shared: CachePadded<Shared>,
     /// Written for every connection.
     pub(crate) connections: CachePadded<Connections>,
+    /// Written for every request, if outliers are looked for.
+    watch: CachePadded<Watch>,
 }
 
 #[derive(Debug, Default)]
@@ -145,6 +148,7 @@ impl Endpoint {
                 commanded_weight: AtomicI64::new(-1),
             }),
             connections: CachePadded::default(),
+            watch: CachePadded::default(),
         }
     }
 
@@ -230,6 +234,25 @@ impl Endpoint {
     /// request succeeded.
     pub fn failing(&self) -> Option<Failing> {
         self.shared.failure_streak.failing()
+    }
+
+    /// Its ejection as an outlier, if there is one.
+    pub fn ejection(&self) -> Option<Ejection> {
+        self.watch.ejection()
+    }
+
+    /// Ends an ejection as an outlier, for example because an active check has
+    /// succeeded. True if there was one.
+    pub fn readmit(&self, now_ms: u64) -> bool {
+        let was_ejected = self.watch.readmit(now_ms);
+        if was_ejected {
+            self.group.change();
+        }
+        was_ejected
+    }
+
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     /// Requests in flight now, in all workers.

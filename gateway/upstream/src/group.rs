@@ -9,7 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_utils::CachePadded;
 
+use crate::adaptive::Adaptive;
 use crate::address::Address;
+use crate::limits::Uses;
+use crate::outliers::Sweep;
+use crate::waiting::Waiting;
 
 /// The state of one upstream that belongs to no single endpoint. It is found again by the
 /// upstream's name, so that it outlives reloads.
@@ -23,6 +27,14 @@ pub struct Group {
     /// The endpoints that an operator has taken out, also those that a reload has removed: one
     /// that comes back is still out.
     drained: Mutex<HashSet<Address>>,
+    /// What is in use of the upstream, for its limits.
+    pub(crate) uses: CachePadded<Uses>,
+    /// Requests that wait for a connection.
+    pub(crate) waiting: Waiting,
+    /// The limit that is found from latency.
+    pub(crate) adaptive: CachePadded<Adaptive>,
+    /// When outliers are looked for.
+    pub(crate) sweep: CachePadded<Sweep>,
 }
 
 impl Group {
@@ -33,6 +45,10 @@ impl Group {
             in_flight: CachePadded::default(),
             changes: CachePadded::default(),
             drained: Mutex::default(),
+            uses: CachePadded::default(),
+            waiting: Waiting::default(),
+            adaptive: CachePadded::default(),
+            sweep: CachePadded::default(),
         })
     }
 

@@ -22,6 +22,7 @@
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
 //! monotonic clock that all workers share.
 
+mod adaptive;
 mod address;
 mod admission;
 mod balance;
@@ -32,6 +33,9 @@ mod endpoint;
 mod failure_streak;
 mod group;
 mod health;
+mod limits;
+mod outliers;
+mod panic;
 mod pool;
 mod random;
 mod registry;
@@ -41,7 +45,9 @@ mod testing;
 mod tier;
 mod tried;
 mod upstream;
+mod waiting;
 
+pub use adaptive::AdaptiveRule;
 pub use address::Address;
 pub use admission::{Admission, Entry};
 pub use balance::{Affinity, Balance, Key};
@@ -52,8 +58,14 @@ pub use endpoint::{Counters, DISTRUST_MS, Endpoint, EndpointId, InFlight, Resolu
 pub use failure_streak::Failing;
 pub use group::Group;
 pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
+pub use limits::{Limit, Limits, Place};
+pub use outliers::{
+    Ejection, EjectionReason, ErrorKind, ErrorLimits, Outliers, RetryAfter, Shift, SuccessRate,
+};
+pub use panic::Panic;
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::{HOSTS_FILE, Resolver};
 pub use tried::Tried;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};
+pub use waiting::{Handover, Waiter};
