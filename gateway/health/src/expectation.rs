@@ -100,7 +100,10 @@ mod tests {
         ] {
             let result = expectation(None).check_status(StatusCode::from_u16(status).unwrap());
             let expected = (!passes).then_some(status);
-            assert_eq!(result.err().map(|failure| failure.status.unwrap()), expected);
+            assert_eq!(
+                result.err().map(|failure| failure.status.unwrap()),
+                expected
+            );
         }
     }
 

@@ -52,13 +52,18 @@ impl Job {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 }
 
 /// Carries out one check.
-pub(crate) trait Ask: Clone + Send + 'static {
+pub(crate) trait Ask: Clone + Send + Sync + 'static {
     fn ask(&self, job: &Job) -> impl Future<Output = Result<(), Unsuccessful>> + Send;
 }
 

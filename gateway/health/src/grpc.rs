@@ -30,7 +30,10 @@ pub(crate) async fn ask(
     let mut request = Request::post(uri(scheme, host, PATH)?)
         .header(header::CONTENT_TYPE, "application/grpc")
         .header(header::TE, "trailers")
-        .header("grpc-timeout", format!("{}m", timeout.as_millis().min(99_999_999)))
+        .header(
+            "grpc-timeout",
+            format!("{}m", timeout.as_millis().min(99_999_999)),
+        )
         .body(())
         .map_err(|error| fault("request", error.to_string()))?;
     add_fields(request.headers_mut(), &call.headers);
@@ -56,7 +59,10 @@ pub(crate) async fn ask(
     match serving_status(&data) {
         Some(SERVING) => Ok(()),
         Some(status) => Err(fault("not_serving", name(status))),
-        None => Err(fault("malformed", "this is no response of the health protocol")),
+        None => Err(fault(
+            "malformed",
+            "this is no response of the health protocol",
+        )),
     }
 }
 
@@ -144,7 +150,10 @@ fn check_status(fields: &HeaderMap) -> Result<(), CheckFailure> {
     }
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let words = fields.get("grpc-message").map(text).unwrap_or_default();
-    Err(fault("grpc_status", format!("{} {words}", text(status)).trim_end()))
+    Err(fault(
+        "grpc_status",
+        format!("{} {words}", text(status)).trim_end(),
+    ))
 }
 
 #[cfg(test)]
@@ -176,8 +185,14 @@ mod tests {
             (&[8], None),
             (&[8, 0x80], None),
             (&[18, 9, 1], None),
-            (&[18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1], None),
-            (&[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1], None),
+            (
+                &[18, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+                None,
+            ),
+            (
+                &[8, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+                None,
+            ),
             (&[11, 8, 1], None),
         ] {
             let mut body = vec![0, 0, 0, 0, u8::try_from(message.len()).unwrap()];

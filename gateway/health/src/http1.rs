@@ -74,10 +74,7 @@ fn request(check: &HttpRequest, authority: &str) -> Result<Request<Empty<Bytes>>
 }
 
 /// Adds the fields of a check, and those by which servers know what it is.
-pub(crate) fn add_fields(
-    fields: &mut http::HeaderMap,
-    own: &[(http::HeaderName, HeaderValue)],
-) {
+pub(crate) fn add_fields(fields: &mut http::HeaderMap, own: &[(http::HeaderName, HeaderValue)]) {
     fields.insert(header::USER_AGENT, HeaderValue::from_static("janua-health"));
     fields.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     for (name, value) in own {

@@ -1,8 +1,8 @@
 //! A request over HTTP/2, and what calls of gRPC share with it.
 
 use bytes::Bytes;
-use h2::client::{self, SendRequest};
 use h2::RecvStream;
+use h2::client::{self, SendRequest};
 use http::{Request, Uri};
 use janua_upstream::CheckFailure;
 use tokio::io::{AsyncRead, AsyncWrite};

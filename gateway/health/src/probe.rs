@@ -78,8 +78,8 @@ async fn ask(check: &Check, endpoint: &Endpoint, stream: Stream) -> Result<(), U
         }
         Stream::Tls(stream) => {
             let selects_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            let demands_http2 = check.reach.protocol == Protocol::Http2
-                || matches!(check.probe, Probe::Grpc(_));
+            let demands_http2 =
+                check.reach.protocol == Protocol::Http2 || matches!(check.probe, Probe::Grpc(_));
             if demands_http2 && !selects_http2 && check.probe != Probe::Tcp {
                 return Err(fault("no_http2", "it did not select `h2` by ALPN").into());
             }

@@ -88,6 +88,16 @@ pub struct CheckFailing {
 }
 
 impl CheckState {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unchecked => "unchecked",
+            Self::Waiting => "waiting",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+
     /// Whether it gets requests.
     pub(crate) fn admits(self) -> bool {
         matches!(self, Self::Unchecked | Self::Up)
@@ -160,26 +170,14 @@ impl Checks {
 }
 
 /// What checks know of one endpoint.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct CheckCell {
-    /// The state of `checks`, for requests.
+    /// The state of `checks`, for requests. 0 is `Unchecked`.
     state: AtomicU8,
     checks: Mutex<Checks>,
 }
 
 impl CheckCell {
-    /// Of a new endpoint. `is_checked`: its upstream has checks.
-    pub(crate) fn new(is_checked: bool) -> Self {
-        let checks = match is_checked {
-            true => Checks::NEW,
-            false => Checks::default(),
-        };
-        Self {
-            state: AtomicU8::new(checks.state as u8),
-            checks: Mutex::new(checks),
-        }
-    }
-
     pub(crate) fn state(&self) -> CheckState {
         let state = self.state.load(Relaxed);
         let states = [CheckState::Waiting, CheckState::Up, CheckState::Down];
@@ -221,8 +219,10 @@ impl Endpoint {
         });
     }
 
-    /// It is not part of its upstream any more: if it comes back, it must pass a check first.
+    /// It gets nothing before a check has passed: it is new in an upstream with checks, or it
+    /// has left its upstream, and could come back.
     pub fn await_first_pass(&self) {
+        self.condition_cell().forget();
         if self.check_cell().update(|_| Checks::NEW) {
             self.group().change();
         }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::address::Address;
-use crate::check::{CheckFailing, CheckState};
+use crate::check::CheckFailing;
 use crate::endpoint::Endpoint;
 use crate::health::{Health, PassiveHealth};
 use crate::upstream::{Member, Upstream};
@@ -99,8 +99,7 @@ impl Ill {
             let failing = endpoint.checks().failing;
             return Some(failing.map_or(Self::Unknown, Self::Checks));
         }
-        let is_ejected =
-            rule.is_some() && !matches!(endpoint.health(), Health::Healthy { .. });
+        let is_ejected = rule.is_some() && !matches!(endpoint.health(), Health::Healthy { .. });
         let failures = endpoint.failures_in_a_row();
         // An endpoint whose requests all fail is not up, although they are too few in a time for
         // it to be ejected.
@@ -183,7 +182,8 @@ impl fmt::Display for Ill {
             Self::Unknown => f.write_str("not checked yet"),
             Self::Checks(_) | Self::Requests(_) => {
                 write!(f, "{} {}", self.source(), self.word())?;
-                self.status().map_or(Ok(()), |status| write!(f, " {status}"))
+                self.status()
+                    .map_or(Ok(()), |status| write!(f, " {status}"))
             }
         }
     }
@@ -231,15 +231,11 @@ struct Told {
 }
 
 impl ConditionCell {
-    /// Of a new endpoint. `is_checked`: its upstream has checks.
-    pub(crate) fn new(is_checked: bool) -> Self {
-        Self(Mutex::new(Told {
-            shown: match is_checked {
-                true => Shown::New,
-                false => Shown::Up,
-            },
-            ..Told::default()
-        }))
+    /// Nothing is known of the endpoint from now on.
+    pub(crate) fn forget(&self) {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        told.shown = Shown::New;
+        told.is_logged = false;
     }
 }
 
@@ -263,7 +259,11 @@ impl Told {
             shown,
             since_ms: now_ms,
             is_logged,
-            logged_ms: if is_logged { Some(now_ms) } else { self.logged_ms },
+            logged_ms: if is_logged {
+                Some(now_ms)
+            } else {
+                self.logged_ms
+            },
         })
     }
 }
@@ -381,19 +381,6 @@ impl Upstream {
             let _ = write!(words, "; and {more} more");
         }
         words
-    }
-}
-
-/// Whether checks have decided that it is down.
-impl CheckState {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Unchecked => "unchecked",
-            Self::Waiting => "waiting",
-            Self::Up => "up",
-            Self::Down => "down",
-        }
     }
 }
 

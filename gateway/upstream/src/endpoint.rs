@@ -12,6 +12,8 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::address::Address;
+use crate::check::CheckCell;
+use crate::condition::{self, ConditionCell};
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
@@ -61,6 +63,8 @@ struct Load {
 struct Shared {
     health: Cell,
     failure_streak: FailureStreak,
+    checks: CheckCell,
+    condition: ConditionCell,
     /// There is at least one address to connect to.
     resolved: AtomicBool,
     /// The resolver has reported a result, success or failure.
@@ -137,6 +141,8 @@ impl Endpoint {
             shared: CachePadded::new(Shared {
                 health: Cell::new(),
                 failure_streak: FailureStreak::default(),
+                checks: CheckCell::default(),
+                condition: ConditionCell::default(),
                 resolved: AtomicBool::new(known),
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
@@ -230,6 +236,31 @@ impl Endpoint {
     /// request succeeded.
     pub fn failing(&self) -> Option<Failing> {
         self.shared.failure_streak.failing()
+    }
+
+    /// How many requests have failed since the last success.
+    pub(crate) fn failures_in_a_row(&self) -> u32 {
+        self.shared.failure_streak.count()
+    }
+
+    /// The word of the last failure of a request, whatever came after it.
+    pub(crate) fn last_failure(&self) -> Option<&'static str> {
+        self.shared.failure_streak.last_word()
+    }
+
+    /// A check has passed: an ejection ends, and failures that are older than `silence_ms` say
+    /// nothing any more. True if it was ejected.
+    pub(crate) fn readmit(&self, silence_ms: u64, now_ms: u64) -> bool {
+        self.shared.failure_streak.forgive(silence_ms, now_ms);
+        self.shared.health.readmit()
+    }
+
+    pub(crate) fn check_cell(&self) -> &CheckCell {
+        &self.shared.checks
+    }
+
+    pub(crate) fn condition_cell(&self) -> &ConditionCell {
+        &self.shared.condition
     }
 
     /// Requests in flight now, in all workers.
@@ -334,19 +365,23 @@ impl InFlight {
     }
 
     /// Reports the outcome of the request. Returns the change of health that
-    /// this caused, if any, for the log.
+    /// this caused, if any. What it means for the endpoint has been logged then.
     pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         let shared = &self.endpoint.shared;
-        if let AttemptOutcome::Failed(_) = outcome {
+        let has_failed = matches!(outcome, AttemptOutcome::Failed(_));
+        if has_failed {
             shared.failures.fetch_add(1, Relaxed);
         }
-        let change = shared.failure_streak.report(outcome, now_ms);
-        let Some(rule) = &self.rule else {
-            return change;
+        let streak = shared.failure_streak.report(outcome, now_ms);
+        let change = match &self.rule {
+            None => streak,
+            Some(rule) => shared.health.report(outcome, now_ms, rule),
         };
-        let change = shared.health.report(outcome, now_ms, rule);
-        if change.is_some() {
+        if self.rule.is_some() && change.is_some() {
             self.endpoint.group.change();
+        }
+        if has_failed || streak.is_some() || change.is_some() {
+            condition::review(&self.endpoint, self.rule.as_ref(), now_ms);
         }
         change
     }

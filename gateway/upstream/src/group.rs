@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_utils::CachePadded;
 
 use crate::address::Address;
+use crate::condition::Observed;
 
 /// The state of one upstream that belongs to no single endpoint. It is found again by the
 /// upstream's name, so that it outlives reloads.
@@ -23,16 +24,25 @@ pub struct Group {
     /// The endpoints that an operator has taken out, also those that a reload has removed: one
     /// that comes back is still out.
     drained: Mutex<HashSet<Address>>,
+    /// Who is told when an endpoint goes down or comes back.
+    observed: Arc<Observed>,
 }
 
 impl Group {
     /// The state of an upstream that has had no request yet.
+    #[cfg(test)]
     pub(crate) fn new(name: &str) -> Arc<Self> {
+        Self::observed_by(name, Arc::default())
+    }
+
+    /// The same, of whose endpoints an observer is told.
+    pub(crate) fn observed_by(name: &str, observed: Arc<Observed>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
             in_flight: CachePadded::default(),
             changes: CachePadded::default(),
             drained: Mutex::default(),
+            observed,
         })
     }
 
@@ -52,6 +62,11 @@ impl Group {
     /// alone is not reported: [`crate::Admission::until_ms`] announces it.
     pub fn change(&self) {
         self.changes.fetch_add(1, Release);
+    }
+
+    /// Who is told when an endpoint goes down or comes back.
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     /// The number of changes so far.

@@ -25,6 +25,8 @@
 mod address;
 mod admission;
 mod balance;
+mod check;
+mod condition;
 mod connect;
 mod connection;
 mod cursor;
@@ -45,6 +47,8 @@ mod upstream;
 pub use address::Address;
 pub use admission::{Admission, Entry};
 pub use balance::{Affinity, Balance, Key};
+pub use check::{CheckFailing, CheckFailure, CheckResult, CheckRule, CheckState, Checks};
+pub use condition::{FailingRequests, Ill, Observer, Shown, Transition};
 pub use connect::{ConnectError, Remote};
 pub use connection::Connection;
 pub use cursor::Cursor;

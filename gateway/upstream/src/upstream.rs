@@ -9,7 +9,7 @@ use crate::balance::{Affinity, Balance};
 use crate::cursor::Cursor;
 use crate::endpoint::{Endpoint, InFlight};
 use crate::group::Group;
-use crate::health::{Health, PassiveHealth};
+use crate::health::PassiveHealth;
 use crate::tried::Tried;
 
 /// An upstream as configured.
@@ -21,6 +21,8 @@ pub struct UpstreamSpec {
     pub endpoints: Vec<EndpointSpec>,
     /// How requests are balanced over the endpoints.
     pub balance: Balance,
+    /// Whether its endpoints are checked actively, so that a new one waits for its first pass.
+    pub is_checked: bool,
     /// When failures eject an endpoint.
     pub passive_health: PassiveHealth,
     /// Idle connections that each worker keeps per endpoint; 0 keeps none.
@@ -105,6 +107,7 @@ impl UpstreamSpec {
             name: name.to_owned(),
             endpoints,
             balance: Balance::default(),
+            is_checked: false,
             passive_health: PassiveHealth::default(),
             keepalive: 32,
             idle_timeout: Duration::from_secs(60),
@@ -164,18 +167,14 @@ impl Upstream {
         &self.members
     }
 
-    /// Whether an endpoint of this upstream counts as up. An endpoint that is
-    /// never ejected is down while its last request failed.
-    pub fn is_up(&self, member: &Member) -> bool {
-        match self.rule {
-            Some(_) => matches!(member.endpoint.health(), Health::Healthy { .. }),
-            None => member.endpoint.failing().is_none(),
-        }
-    }
-
     /// What its endpoints share.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
+    }
+
+    /// When failures of requests eject an endpoint; none if they do not.
+    pub(crate) fn rule(&self) -> Option<&PassiveHealth> {
+        self.rule.as_ref()
     }
 
     /// How requests are balanced.
@@ -188,6 +187,9 @@ impl Upstream {
     pub fn admission(&self, member: &Member, now_ms: u64) -> Admission {
         let endpoint = &member.endpoint;
         if !endpoint.is_resolved() {
+            return Admission::for_good(Entry::Closed);
+        }
+        if !endpoint.check_cell().state().admits() {
             return Admission::for_good(Entry::Closed);
         }
         let admission = match self.rule {
