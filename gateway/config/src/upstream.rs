@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::health::HealthCheck;
+use crate::health_kind::CheckKind;
 use crate::list::OneOrMany;
 use crate::listener::head_limit;
 use crate::macros::{table, words};
@@ -42,6 +44,10 @@ table! {
         idle_timeout: Duration = default("\"60s\"");
         /// The maximum size of a response head. A larger one is answered with 502.
         max_response_head: Spanned<Size> = default("\"64KiB\"");
+        /// Checks that the gateway makes by itself: `"/health"` for a path that is
+        /// requested, or a table. An endpoint whose checks fail gets no requests, and a new
+        /// one gets none before its first check has passed.
+        health: Option<Spanned<HealthCheck>> = optional("none");
         /// When a failing endpoint is ejected, so that it gets no requests for a
         /// while.
         passive_health: PassiveHealth = default("{}");
@@ -58,8 +64,8 @@ table! {
         send_proxy_protocol: OrFalse<ProxyVersion> = default("false");
     }
     refused {
-        "health": "active health checks are not supported by this version; `passive_health` is",
-        "active_health": "active health checks are not supported by this version; `passive_health` is",
+        "active_health": "write `health = { path = \"/health\" }`",
+        "health_check": "write `health = { path = \"/health\" }`",
         "proxy_protocol": "a listener has it; an upstream has `send_proxy_protocol = \"v2\"`",
     }
     check limits
@@ -69,6 +75,35 @@ fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     head_limit("max_response_head", &upstream.max_response_head, decoder);
     names(upstream, decoder);
     version(upstream, decoder);
+    checks(upstream, decoder);
+}
+
+/// What a check needs of the upstream: gRPC is spoken over HTTP/2, and a socket has no port.
+fn checks(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    let Some(health) = &upstream.health else {
+        return;
+    };
+    if let CheckKind::Grpc(grpc) = &health.kind
+        && upstream.http.value == UpstreamHttp::Http11
+    {
+        decoder.push(
+            Diagnostic::error(
+                grpc.span,
+                "gRPC is spoken over HTTP/2, and this upstream is not",
+            )
+            .help("write `http = \"2\"` in the upstream"),
+        );
+    }
+    let mut addresses = upstream.endpoints.iter().map(|endpoint| &endpoint.address);
+    if let Some(port) = &health.port
+        && let Some(unix) = addresses.find(|it| matches!(it.value, EndpointAddress::Unix(_)))
+    {
+        decoder.push(
+            Diagnostic::error(port.span, "a Unix socket has no port")
+                .note(unix.span, "the endpoint")
+                .help("leave `port` out"),
+        );
+    }
 }
 
 /// Only TLS tells which versions an endpoint speaks, and a connection that many clients share

@@ -59,7 +59,7 @@ const SLOW_WINDOW: (u64, u32) = (1_000, 10);
 const LONGEST_WINDOW_MS: u64 = 10_000;
 /// After a step the next window begins this many times the latency later, when the
 /// queue of the old limit is gone.
-const SETTLING: f64 = 2.0;
+const SETTLING: f64 = 4.0;
 /// How much of the way a baseline goes to a shorter latency.
 const LOWERING: f64 = 0.1;
 /// The shortest and the longest time between two experiments, in milliseconds. From

@@ -12,6 +12,8 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use crate::address::Address;
+use crate::check::CheckCell;
+use crate::condition::{self, ConditionCell};
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
@@ -50,7 +52,7 @@ pub struct Endpoint {
     shared: CachePadded<Shared>,
     /// Written for every connection.
     pub(crate) connections: CachePadded<Connections>,
-    /// Written for every request, if outliers are looked for.
+    /// Whether it is an outlier. Written for every request, if outliers are looked for.
     watch: CachePadded<Watch>,
 }
 
@@ -64,6 +66,8 @@ struct Load {
 struct Shared {
     health: Cell,
     failure_streak: FailureStreak,
+    checks: CheckCell,
+    condition: ConditionCell,
     /// There is at least one address to connect to.
     resolved: AtomicBool,
     /// The resolver has reported a result, success or failure.
@@ -140,6 +144,8 @@ impl Endpoint {
             shared: CachePadded::new(Shared {
                 health: Cell::new(),
                 failure_streak: FailureStreak::default(),
+                checks: CheckCell::default(),
+                condition: ConditionCell::default(),
                 resolved: AtomicBool::new(known),
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
@@ -241,18 +247,34 @@ impl Endpoint {
         self.watch.ejection()
     }
 
-    /// Ends an ejection as an outlier, for example because an active check has
-    /// succeeded. True if there was one.
-    pub fn readmit(&self, now_ms: u64) -> bool {
-        let was_ejected = self.watch.readmit(now_ms);
-        if was_ejected {
-            self.group.change();
-        }
-        was_ejected
-    }
-
     pub(crate) fn watch(&self) -> &Watch {
         &self.watch
+    }
+
+    /// How many requests have failed since the last success.
+    pub(crate) fn failures_in_a_row(&self) -> u32 {
+        self.shared.failure_streak.count()
+    }
+
+    /// The word of the last failure of a request, whatever came after it.
+    pub(crate) fn last_failure(&self) -> Option<&'static str> {
+        self.shared.failure_streak.last_word()
+    }
+
+    /// A check has passed: an ejection ends, and failures that are older than `silence_ms` say
+    /// nothing any more. True if it was ejected.
+    pub(crate) fn readmit(&self, silence_ms: u64, now_ms: u64) -> bool {
+        self.shared.failure_streak.forgive(silence_ms, now_ms);
+        let was_outlier = self.watch.readmit(now_ms);
+        self.shared.health.readmit() || was_outlier
+    }
+
+    pub(crate) fn check_cell(&self) -> &CheckCell {
+        &self.shared.checks
+    }
+
+    pub(crate) fn condition_cell(&self) -> &ConditionCell {
+        &self.shared.condition
     }
 
     /// Requests in flight now, in all workers.
@@ -357,19 +379,23 @@ impl InFlight {
     }
 
     /// Reports the outcome of the request. Returns the change of health that
-    /// this caused, if any, for the log.
+    /// this caused, if any. What it means for the endpoint has been logged then.
     pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         let shared = &self.endpoint.shared;
-        if let AttemptOutcome::Failed(_) = outcome {
+        let has_failed = matches!(outcome, AttemptOutcome::Failed(_));
+        if has_failed {
             shared.failures.fetch_add(1, Relaxed);
         }
-        let change = shared.failure_streak.report(outcome, now_ms);
-        let Some(rule) = &self.rule else {
-            return change;
+        let streak = shared.failure_streak.report(outcome, now_ms);
+        let change = match &self.rule {
+            None => streak,
+            Some(rule) => shared.health.report(outcome, now_ms, rule),
         };
-        let change = shared.health.report(outcome, now_ms, rule);
-        if change.is_some() {
+        if self.rule.is_some() && change.is_some() {
             self.endpoint.group.change();
+        }
+        if has_failed || streak.is_some() || change.is_some() {
+            condition::review(&self.endpoint, self.rule.as_ref(), now_ms);
         }
         change
     }

@@ -11,6 +11,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::adaptive::Adaptive;
 use crate::address::Address;
+use crate::condition::Observed;
 use crate::limits::Uses;
 use crate::outliers::Sweep;
 use crate::waiting::Waiting;
@@ -35,11 +36,19 @@ pub struct Group {
     pub(crate) adaptive: CachePadded<Adaptive>,
     /// When outliers are looked for.
     pub(crate) sweep: CachePadded<Sweep>,
+    /// Who is told when an endpoint goes down or comes back.
+    observed: Arc<Observed>,
 }
 
 impl Group {
     /// The state of an upstream that has had no request yet.
+    #[cfg(test)]
     pub(crate) fn new(name: &str) -> Arc<Self> {
+        Self::observed_by(name, Arc::default())
+    }
+
+    /// The same, of whose endpoints an observer is told.
+    pub(crate) fn observed_by(name: &str, observed: Arc<Observed>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
             in_flight: CachePadded::default(),
@@ -49,6 +58,7 @@ impl Group {
             waiting: Waiting::default(),
             adaptive: CachePadded::default(),
             sweep: CachePadded::default(),
+            observed,
         })
     }
 
@@ -68,6 +78,11 @@ impl Group {
     /// alone is not reported: [`crate::Admission::until_ms`] announces it.
     pub fn change(&self) {
         self.changes.fetch_add(1, Release);
+    }
+
+    /// Who is told when an endpoint goes down or comes back.
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     /// The number of changes so far.

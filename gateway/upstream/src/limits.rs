@@ -9,9 +9,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
-use crate::adaptive::AdaptiveRule;
+use crate::adaptive::{AdaptiveRule, Sample};
 use crate::group::Group;
+use crate::upstream::Upstream;
 
 /// The limits of an upstream; none means no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -70,6 +72,8 @@ impl Limit {
 /// How much of each is in use.
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
+    /// Of whoever asks for places beyond the requests in flight, which are not here.
+    requests: AtomicU32,
     pending: AtomicU32,
     connections: AtomicU32,
     retries: AtomicU32,
@@ -81,31 +85,38 @@ pub(crate) struct Uses {
 pub struct Place {
     group: Arc<Group>,
     of: Limit,
-    /// How many places were taken when it was, this one included.
-    taken: u32,
+}
+
+/// A request whose response has not begun, counted for the adaptive limit.
+#[derive(Debug)]
+pub struct Unanswered {
+    place: Place,
+    /// How many requests were unanswered when it began, itself included.
+    concurrency: u32,
+    rule: AdaptiveRule,
 }
 
 impl Group {
     /// Takes a place. `limit` is the most that there may be; none for no limit.
+    /// Requests are counted where they are in flight, and have no places.
     ///
     /// # Errors
     /// All are taken.
     pub fn take_place(self: &Arc<Self>, of: Limit, limit: Option<u32>) -> Result<Place, Limit> {
+        let more = |taken: u32| match limit {
+            Some(limit) if taken >= limit => None,
+            _ => taken.checked_add(1),
+        };
         let used = self.uses.of(of);
-        let before = used.fetch_add(1, Relaxed);
-        if limit.is_some_and(|limit| before >= limit) {
-            used.fetch_sub(1, Relaxed);
-            return Err(of);
-        }
+        used.fetch_update(Relaxed, Relaxed, more).map_err(|_| of)?;
         Ok(Place {
             group: Arc::clone(self),
             of,
-            taken: before.saturating_add(1),
         })
     }
 
-    /// How many places are taken.
-    pub fn places(&self, of: Limit) -> u64 {
+    /// How much is in use.
+    pub fn in_use(&self, of: Limit) -> u64 {
         match of {
             Limit::Requests => self.in_flight(),
             _ => u64::from(self.uses.of(of).load(Relaxed)),
@@ -113,11 +124,80 @@ impl Group {
     }
 }
 
+impl Upstream {
+    /// A limit of this upstream, as it is now; none if there is none.
+    pub fn limit(&self, of: Limit) -> Option<u32> {
+        let limits = self.limits();
+        match of {
+            Limit::Requests => limits.requests,
+            Limit::Pending => limits.pending,
+            Limit::Connections => limits.connections,
+            Limit::Retries => limits.retries,
+            Limit::Adaptive => {
+                let rule = limits.adaptive.as_ref()?;
+                Some(self.group().adaptive.limit(rule))
+            }
+        }
+    }
+
+    /// Takes a place for as long as a request waits for a connection or an endpoint
+    /// ([`Limit::Pending`]), has a connection open ([`Limit::Connections`]), or is
+    /// sent again ([`Limit::Retries`]).
+    ///
+    /// # Errors
+    /// All are taken.
+    pub fn take_place(&self, of: Limit) -> Result<Place, Limit> {
+        self.group().take_place(of, self.limit(of))
+    }
+
+    /// Whether one more request may be sent.
+    pub(crate) fn check_requests(&self) -> Result<(), Limit> {
+        match self.limits().requests {
+            Some(most) if self.group().in_flight() >= u64::from(most) => Err(Limit::Requests),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there are more requests than there may be: several workers have taken
+    /// the last place at once.
+    pub(crate) fn has_too_many_requests(&self) -> bool {
+        let most = self.limits().requests;
+        most.is_some_and(|most| self.group().in_flight() > u64::from(most))
+    }
+
+    /// Counts a request for the adaptive limit, if there is one.
+    pub(crate) fn begin_unanswered(&self) -> Result<Option<Unanswered>, Limit> {
+        let Some(rule) = self.limits().adaptive else {
+            return Ok(None);
+        };
+        let place = self.take_place(Limit::Adaptive)?;
+        let concurrency = self.group().in_use(Limit::Adaptive);
+        Ok(Some(Unanswered {
+            place,
+            concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
+            rule,
+        }))
+    }
+}
+
+impl Unanswered {
+    /// The head of the response has arrived, or has not come in time, after this
+    /// long.
+    pub fn answered(self, took: Duration, now_ms: u64) {
+        let sample = Sample {
+            took,
+            concurrency: self.concurrency,
+        };
+        let group = &self.place.group;
+        group.adaptive.sample(sample, now_ms, &self.rule);
+    }
+}
+
 impl Uses {
     fn of(&self, limit: Limit) -> &AtomicU32 {
         match limit {
-            // Requests in flight are counted by the group itself.
-            Limit::Requests | Limit::Pending => &self.pending,
+            Limit::Requests => &self.requests,
+            Limit::Pending => &self.pending,
             Limit::Connections => &self.connections,
             Limit::Retries => &self.retries,
             Limit::Adaptive => &self.unanswered,
@@ -126,12 +206,7 @@ impl Uses {
 }
 
 impl Place {
-    /// How many places were taken when it was, this one included.
-    pub(crate) fn taken(&self) -> u32 {
-        self.taken
-    }
-
-    /// The group of the upstream.
+    /// What the endpoints of the upstream share.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
     }

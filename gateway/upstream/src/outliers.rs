@@ -168,7 +168,7 @@ impl Upstream {
             shifts.extend(self.probed(index, error, now_ms));
         } else if let Some(error) = watch.in_a_row.count(error, &rule.errors) {
             let eject = |standing: &mut Standing| standing.eject(error.into(), now_ms, rule);
-            shifts.extend(self.put_out(index, eject));
+            shifts.extend(self.put_out(index, now_ms, eject));
         }
         let sweep = &self.group().sweep;
         if sweep.is_due(now_ms, rule.interval) {
@@ -192,17 +192,22 @@ impl Upstream {
         if !others.any(|(_, member)| is_eligible(member)) {
             return None;
         }
-        self.put_out(index, |standing| standing.pause(length, now_ms, rule))
+        self.put_out(index, now_ms, |standing| standing.pause(length, now_ms, rule))
     }
 
     /// Ejects an endpoint, unless too many are.
-    fn put_out(&self, index: usize, put_out: impl FnOnce(&mut Standing)) -> Option<Shift> {
+    fn put_out(
+        &self,
+        index: usize,
+        now_ms: u64,
+        put_out: impl FnOnce(&mut Standing),
+    ) -> Option<Shift> {
         let rule = self.outliers()?;
         let member = self.members().get(index)?;
         let watch = member.endpoint.watch();
         watch.in_a_row.reset();
         let group = self.group();
-        let _deciding = lock(&group.sweep.deciding);
+        let deciding = lock(&group.sweep.deciding);
         let members = self.members();
         let share = members.len() * usize::from(rule.most) / 100;
         let others = members.iter().enumerate();
@@ -217,15 +222,17 @@ impl Upstream {
         put_out(&mut standing);
         let ejection = standing.ejection();
         watch.is_out.store(ejection.is_some(), Relaxed);
-        drop(standing);
+        drop((standing, deciding));
         group.change();
+        self.review(member, now_ms);
         (!was_out).then_some(Shift { index, ejection })
     }
 
     /// Takes the outcome of a request to an ejected endpoint into account.
     fn probed(&self, index: usize, error: Option<ErrorKind>, now_ms: u64) -> Option<Shift> {
         let rule = self.outliers()?;
-        let watch = self.members().get(index)?.endpoint.watch();
+        let member = self.members().get(index)?;
+        let watch = member.endpoint.watch();
         let is_back = {
             let mut standing = lock(&watch.standing);
             let before = *standing;
@@ -239,6 +246,7 @@ impl Upstream {
             is_back
         };
         self.group().change();
+        self.review(member, now_ms);
         is_back.then_some(Shift {
             index,
             ejection: None,
@@ -265,7 +273,7 @@ impl Upstream {
             standing.eject(EjectionReason::SuccessRate, now_ms, rule);
         };
         low.into_iter()
-            .filter_map(|index| self.put_out(index, eject))
+            .filter_map(|index| self.put_out(index, now_ms, eject))
             .collect()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use ahash::HashMap;
 
 use crate::address::Address;
+use crate::condition::{Observed, Observer};
 use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::resolver::Resolver;
@@ -23,6 +24,7 @@ use crate::upstream::{Upstream, UpstreamSpec};
 pub struct Registry {
     known: Mutex<Known>,
     resolver: Resolver,
+    observed: Arc<Observed>,
 }
 
 #[derive(Debug, Default)]
@@ -50,7 +52,14 @@ impl Registry {
         Self {
             known: Mutex::default(),
             resolver,
+            observed: Arc::default(),
         }
+    }
+
+    /// Tells this observer from now on when an endpoint goes down or comes back. Only the first
+    /// observer counts.
+    pub fn observe(&self, observer: Observer) {
+        self.observed.set(observer);
     }
 
     /// The upstreams of a new snapshot, one for each spec, in their order.
@@ -71,11 +80,15 @@ impl Registry {
         let upstreams = specs.iter().map(|spec| {
             let name: Box<str> = spec.name.as_str().into();
             let group = known.groups.entry(name);
-            let group = Arc::clone(group.or_insert_with(|| Group::new(&spec.name)));
-            let endpoints = spec
-                .endpoints
-                .iter()
-                .map(|endpoint| self.find_or_make(&mut known.endpoints, &group, &endpoint.address));
+            let group = group.or_insert_with(|| {
+                let observed = Arc::clone(&self.observed);
+                Group::observed_by(&spec.name, observed)
+            });
+            let group = Arc::clone(group);
+            let endpoints = spec.endpoints.iter().map(|endpoint| {
+                let known = &mut known.endpoints;
+                self.find_or_make(known, &group, &endpoint.address, spec.is_checked)
+            });
             let endpoints = endpoints.collect();
             Arc::new(Upstream::new(spec, group, endpoints))
         });
@@ -104,12 +117,16 @@ impl Registry {
         known: &mut HashMap<Identity, Weak<Endpoint>>,
         group: &Arc<Group>,
         address: &Address,
+        is_checked: bool,
     ) -> Arc<Endpoint> {
         let identity = (group.name().into(), address.clone());
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
             return endpoint;
         }
         let endpoint = Arc::new(Endpoint::new(group, address.clone()));
+        if is_checked {
+            endpoint.await_first_pass();
+        }
         if matches!(address, Address::Name { .. }) {
             self.resolver.follow(&endpoint);
         }

@@ -18,7 +18,7 @@ pub(crate) struct Tier {
     pub(crate) candidates: Vec<Candidate>,
     /// The indexes of the candidates.
     pub(crate) indexes: Tried,
-    /// All endpoints are ejected, and are tried all the same.
+    /// Too many endpoints are ejected, and all are tried all the same.
     pub(crate) is_last_resort: bool,
     /// Their turns in round robin.
     pub(crate) turns: Turns,
@@ -54,11 +54,16 @@ pub(crate) fn tiers(upstream: &Upstream, now_ms: u64) -> (Vec<Tier>, u64) {
             Entry::Sessions | Entry::Closed => {}
         }
     }
+    let left = eligible.candidates.len();
+    if upstream.panic().is_on(left, left + last_resort.candidates.len()) {
+        for candidate in eligible.candidates.drain(..) {
+            last_resort.push(candidate);
+        }
+        eligible = last_resort;
+    }
     let mut tiers = Vec::new();
     if !eligible.candidates.is_empty() {
         tiers.push(eligible);
-    } else if !last_resort.candidates.is_empty() {
-        tiers.push(last_resort);
     }
     (tiers, until_ms)
 }

@@ -14,6 +14,8 @@ use crate::compression::{CompressionLevel, MediaType};
 use crate::event_webhook::EventText;
 use crate::files::{FilesRoot, Glob, IndexName};
 use crate::header::{FieldName, HeaderList, HeaderMatches, HeaderTest, Method};
+use crate::health::{CheckHost, CheckPort};
+use crate::health_kind::{CheckKind, CheckPath, GrpcService};
 use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
@@ -28,6 +30,7 @@ use crate::policy_config::PolicyConfig;
 use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
+use crate::status_range::StatusRange;
 use crate::target::{RedirectCode, Status, Template, TemplatePart};
 use crate::units::{FileMode, Percent, Size};
 use crate::upstream::EndpointAddress;
@@ -65,6 +68,11 @@ shown! {
     Network: |network| network.0;
     FieldName: |name| name.as_str();
     Method: |method| method.as_str();
+    CheckHost: |host| host.as_str();
+    CheckPath: |path| path.as_str();
+    CheckPort: |port| port.0;
+    GrpcService: |service| service.as_str();
+    StatusRange: |statuses| statuses;
     ListenerName: |name| name;
     UpstreamName: |name| name;
     PolicyName: |name| name;
@@ -238,6 +246,17 @@ impl ToFields for DnsProvider {
                 fields
             }
         }
+    }
+}
+
+impl ToFields for CheckKind {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        let tree = match self {
+            Self::Http(path) => path.to_tree(),
+            Self::Tcp(tcp) => tcp.to_tree(),
+            Self::Grpc(service) => service.to_tree(),
+        };
+        vec![(self.field().0.to_owned(), tree)]
     }
 }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use janua_config::{
-    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
-    Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding,
-    EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation,
-    KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost,
-    SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost,
-    UpstreamHttp, WebhookBody, WebhookTemplate, parse,
+    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, CheckKind, ClientAuthMode,
+    Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash,
+    Encoding, EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern,
+    Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate,
+    RedirectHost, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion, Token,
+    UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -299,6 +299,29 @@ fn upstream() {
     );
 
     assert_eq!(*config.upstreams["called"].http, UpstreamHttp::Http2);
+    let health = upstream.health.as_ref().unwrap();
+    assert!(matches!(health.kind, CheckKind::Tcp(_)));
+    assert_eq!(*health.interval, 60 * SECOND);
+    assert_eq!(**health.idle_interval.as_ref().unwrap(), 600 * SECOND);
+    assert_eq!(health.edge_interval(), 12 * SECOND);
+    let health = config.upstreams["called"].health.as_ref().unwrap();
+    assert!(matches!(&health.kind, CheckKind::Grpc(service) if service.as_str() == "shop.Orders"));
+    let health = config.upstreams["checked"].health.as_ref().unwrap();
+    assert!(
+        matches!(&health.kind, CheckKind::Http(path) if path.as_str() == "/health/ready?deep=1")
+    );
+    assert_eq!(health.host.as_ref().unwrap().as_str(), "checked.internal");
+    assert_eq!(health.method.as_ref().unwrap().as_str(), "HEAD");
+    assert_eq!(health.headers.as_ref().unwrap().0[0].value.value, "1");
+    let statuses = health.statuses.as_ref().unwrap().iter();
+    let statuses: Vec<_> = statuses.map(ToString::to_string).collect();
+    assert_eq!(statuses, ["200", "204-206", "3xx"]);
+    assert_eq!(**health.body.as_ref().unwrap(), "^ok");
+    assert_eq!(health.port.as_ref().unwrap().0, 9901);
+    assert_eq!(*health.interval, 5 * SECOND);
+    assert_eq!(*health.timeout, SECOND / 2);
+    assert_eq!((health.rise.get(), health.fall.get()), (4, 1));
+    assert_eq!(health.edge_interval(), SECOND / 4);
     let tls = config.upstreams["called"].tls.on().unwrap();
     assert_eq!(
         tls.server_name.as_ref().unwrap().as_str(),
@@ -309,6 +332,19 @@ fn upstream() {
     assert_eq!(*own.cert, Path::new("etc/client.crt"));
     assert_eq!(*own.key, Path::new("etc/client.key"));
     assert!(*tls.verify);
+}
+
+#[test]
+fn a_path_alone_is_a_check() {
+    let short = SHORT.replace("[policies.p]", "health = \"/ready\"\n[policies.p]");
+    let upstreams = config(&short).upstreams;
+    let health = upstreams["app"].health.as_ref().unwrap();
+    assert!(matches!(&health.kind, CheckKind::Http(path) if path.as_str() == "/ready"));
+    assert_eq!(*health.interval, 10 * SECOND);
+    assert_eq!(*health.timeout, 2 * SECOND);
+    assert_eq!(health.edge_interval(), 2 * SECOND);
+    assert_eq!((health.rise.get(), health.fall.get()), (2, 3));
+    assert!(health.idle_interval.is_none() && health.statuses.is_none());
 }
 
 #[test]
@@ -328,6 +364,7 @@ fn upstream_defaults() {
     assert_eq!(upstream.retries, None);
     assert!(upstream.tls.on().is_none());
     assert_eq!(upstream.send_proxy_protocol, OrFalse::False);
+    assert!(upstream.health.is_none());
 }
 
 #[test]
@@ -796,7 +833,7 @@ fn certificates_by_acme() {
 #[test]
 fn webhooks() {
     let webhooks = full().webhooks;
-    assert_eq!(webhooks.len(), 2);
+    assert_eq!(webhooks.len(), 3);
     let webhook = &webhooks[0];
     assert!(webhook.is_on(EventKind::Certificate));
     assert_eq!(webhook.url.as_str(), "https://hooks.example.com/x");

@@ -85,7 +85,11 @@ metrics! {
     ENDPOINT_IN_FLIGHT: Gauge = "janua_endpoint_in_flight" ["upstream", "endpoint"]
         "Requests in flight to an endpoint.";
     ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
-        "1 while an endpoint is up; 0 while it is ejected after failures, while its requests fail although it cannot be ejected, and while its name is not resolved.";
+        "1 while an endpoint is up; 0 while its checks fail or none has passed yet, while it is ejected after failures, while its requests fail although it cannot be ejected, and while its name is not resolved.";
+    HEALTH_CHECKS: Counter = "janua_health_checks_total" ["upstream", "endpoint", "result"]
+        "Active checks of an endpoint, by result: passed, or the word of the failure; local: not carried out, because the gateway was short of descriptors or ports.";
+    HEALTH_CHECK_DURATION: Histogram = "janua_health_check_seconds" ["upstream"]
+        "Time that an active check took, including the connection.";
 
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
         "Requests of routes with a cache, by outcome, as in the access log.";
