@@ -183,7 +183,7 @@ fn the_limit_finds_the_capacity_of_an_upstream_and_follows_it() {
                 phase(slots, service_ms * 3, 1.5),
                 phase(slots, service_ms, 1.5),
             ];
-            let seeds = 1..=4;
+            let seeds = 1..=6;
             let runs: Vec<Vec<Report>> = seeds
                 .map(|seed| simulate(&phases, LEAST, variation, seed))
                 .collect();
