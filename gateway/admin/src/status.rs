@@ -122,6 +122,20 @@ pub struct UpstreamStatus {
     pub balance: String,
     /// In the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
+    /// How much of it is in use.
+    #[serde(default)]
+    pub limits: Vec<LimitStatus>,
+}
+
+/// How much of an upstream is in use at once, over all workers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitStatus {
+    /// What is counted: the field of `limits`.
+    pub name: String,
+    /// How much there is.
+    pub in_use: u64,
+    /// The most that there may be, if that is limited. The adaptive limit changes.
+    pub limit: Option<u64>,
 }
 
 /// An endpoint.

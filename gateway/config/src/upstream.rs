@@ -14,9 +14,12 @@ use crate::list::OneOrMany;
 use crate::listener::head_limit;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind};
+use crate::outliers::Outliers;
+use crate::panic_threshold::PanicThreshold;
 use crate::span::Spanned;
 use crate::switch::{OrFalse, Switch};
 use crate::units::Size;
+use crate::upstream_limits::UpstreamLimits;
 use crate::upstream_tls::{ProxyVersion, UpstreamTls};
 
 table! {
@@ -49,8 +52,17 @@ table! {
         /// one gets none before its first check has passed.
         health: Option<Spanned<HealthCheck>> = optional("none");
         /// When a failing endpoint is ejected, so that it gets no requests for a
-        /// while.
+        /// while. An upstream with `outliers` has this only if it is written.
         passive_health: PassiveHealth = default("{}");
+        /// Whether endpoints are ejected that fail more than the others: `true`, or a table
+        /// of settings.
+        outliers: Switch<Outliers> = default("false");
+        /// All endpoints are tried, also ejected ones and those whose checks fail, if less
+        /// than this share of those that are not draining is left. 0: ejected endpoints are
+        /// never tried.
+        panic_threshold: Option<PanicThreshold> = optional("if all are ejected, they are tried, but none whose checks fail");
+        /// How much of the upstream may be used at once.
+        limits: UpstreamLimits = default("{}");
         /// How many further endpoints are tried if connecting fails, or if the
         /// connection is closed before the response to a request that may be
         /// repeated. 0: none.
@@ -64,14 +76,16 @@ table! {
         send_proxy_protocol: OrFalse<ProxyVersion> = default("false");
     }
     refused {
+        "outlier_detection": "write `outliers`",
+        "circuit_breakers": "write `limits`",
         "active_health": "write `health = { path = \"/health\" }`",
         "health_check": "write `health = { path = \"/health\" }`",
         "proxy_protocol": "a listener has it; an upstream has `send_proxy_protocol = \"v2\"`",
     }
-    check limits
+    check consistent
 }
 
-fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+fn consistent(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     head_limit("max_response_head", &upstream.max_response_head, decoder);
     names(upstream, decoder);
     version(upstream, decoder);
@@ -149,6 +163,15 @@ fn names(upstream: &Upstream, decoder: &mut Decoder<'_>) {
             .note(unix.span, "the endpoint")
             .help("write `tls = { server_name = \"app.internal\" }`"),
         );
+    }
+}
+
+impl Upstream {
+    /// When failures eject an endpoint; none if only outliers are ejected.
+    pub fn passive_health(&self) -> Option<&PassiveHealth> {
+        // A value that is left out has the position of its table.
+        let is_written = self.passive_health.span != self.span;
+        (is_written || self.outliers.on().is_none()).then_some(&self.passive_health)
     }
 }
 

@@ -57,6 +57,7 @@ pub enum Kind {
     Dns,
     NoneHealthy,
     ConnectionLimit,
+    Overloaded,
     ConnectionReset,
     ResponseTimeout,
     ResponseMalformed,
@@ -69,7 +70,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 41] = [
+pub const KINDS: [Kind; 42] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -102,6 +103,7 @@ pub const KINDS: [Kind; 41] = [
     Kind::Dns,
     Kind::NoneHealthy,
     Kind::ConnectionLimit,
+    Kind::Overloaded,
     Kind::ConnectionReset,
     Kind::ResponseTimeout,
     Kind::ResponseMalformed,
@@ -350,6 +352,13 @@ impl Kind {
                 "connection_limit_reached",
                 "every endpoint of the upstream is at its connection limit",
             ),
+            Self::Overloaded => (
+                Gateway,
+                503,
+                "overloaded",
+                "connection_limit_reached",
+                "the upstream is at a limit of the gateway",
+            ),
             Self::ConnectionReset => (
                 Upstream,
                 502,
@@ -464,6 +473,7 @@ impl Kind {
                 | Self::Unreachable
                 | Self::Dns
                 | Self::ConnectionLimit
+                | Self::Overloaded
         )
     }
 }

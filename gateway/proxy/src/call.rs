@@ -8,6 +8,8 @@ mod connect;
 mod establish;
 mod head;
 mod message;
+mod outliers;
+mod place;
 pub(crate) mod request_head;
 mod response;
 mod search;

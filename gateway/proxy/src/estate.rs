@@ -14,6 +14,7 @@ use janua_http::Failure;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_tls::{SessionSettings, Sessions};
 use janua_wasm::{BucketOptions, Buckets, Places, Runtime};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::acme::Acme;
@@ -56,6 +57,8 @@ pub struct Estate {
     generations: Mutex<Vec<Weak<Snapshot>>>,
     /// File descriptors that are kept back from new clients.
     pub(crate) reserve: Reserve,
+    /// Wakes the workers because some request waits until an idle connection is closed.
+    pub(crate) idle_wanted: Notify,
     pub(crate) in_flight: Arc<Gauge>,
     /// The state of content coding.
     pub(crate) codings: Codings,
@@ -115,6 +118,7 @@ impl Estate {
             published: ArcSwapOption::empty(),
             generations: Mutex::default(),
             reserve: Reserve::default(),
+            idle_wanted: Notify::new(),
             in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
             requests: Counter::new(workers),
             codings: Codings::new(&metrics, workers),

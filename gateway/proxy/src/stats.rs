@@ -232,6 +232,22 @@ impl UpstreamStats {
             .increment(shard);
     }
 
+    /// Counts a request for which a limit of the upstream has left no place. They may be very
+    /// many, but looking the series up costs less than sending a request.
+    pub(crate) fn count_overload(&self, shard: usize, limit: &str) {
+        self.registry
+            .counter(&definitions::UPSTREAM_OVERLOADS, [&*self.name, limit])
+            .increment(shard);
+    }
+
+    /// Counts an ejection. That is rare, so the series is looked up.
+    pub(crate) fn count_ejection(&self, shard: usize, endpoint: usize, reason: &str) {
+        let labels = [&*self.name, self.endpoint(endpoint), reason];
+        self.registry
+            .counter(&definitions::UPSTREAM_EJECTIONS, labels)
+            .increment(shard);
+    }
+
     /// Counts a failed attempt. That is rare, so the series is looked up.
     pub(crate) fn count_failure(&self, shard: usize, endpoint: usize, kind: Kind) {
         let labels = [&*self.name, self.endpoint(endpoint), kind.word()];

@@ -181,9 +181,9 @@ impl Upstream {
 }
 
 impl Unanswered {
-    /// The head of the response has arrived, or has not come in time, after this
-    /// long.
-    pub fn answered(self, took: Duration, now_ms: u64) {
+    /// The head of the response has arrived after this long, or has not come in that
+    /// time.
+    pub fn took(&self, took: Duration, now_ms: u64) {
         let sample = Sample {
             took,
             concurrency: self.concurrency,

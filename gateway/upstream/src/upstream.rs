@@ -203,7 +203,7 @@ impl Upstream {
     }
 
     /// When outliers are ejected; none if they are not.
-    pub(crate) fn outliers(&self) -> Option<&Outliers> {
+    pub fn outliers(&self) -> Option<&Outliers> {
         self.outliers.as_ref()
     }
 

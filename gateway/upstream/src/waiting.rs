@@ -85,7 +85,15 @@ impl Group {
         self.waiting.count.load(Relaxed) > 0
     }
 
-    /// A connection of this worker has become idle, or has room for another request.
+    /// A connection of this worker has room for another request, which those of others
+    /// cannot use.
+    pub fn connection_has_room(&self, worker: usize) {
+        if self.is_waited_for() {
+            self.waiting.call_of(worker);
+        }
+    }
+
+    /// A connection of this worker has become idle.
     pub fn connection_is_idle(&self, worker: usize, now_ms: u64) -> Handover {
         match self.is_waited_for() {
             true => self.waiting.idle(worker, now_ms),
@@ -100,6 +108,15 @@ impl Waiting {
         if self.count.load(Relaxed) > 0 {
             let mut line = self.line();
             self.call(&mut line, 0);
+        }
+    }
+
+    /// Calls the first of this worker.
+    fn call_of(&self, worker: usize) {
+        let mut line = self.line();
+        let own = line.standing.iter().position(|it| it.worker == worker);
+        if let Some(place) = own {
+            self.call(&mut line, place);
         }
     }
 

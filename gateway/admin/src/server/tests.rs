@@ -570,7 +570,7 @@ fn refusal() -> ReloadError {
 
 fn status() -> Status {
     use crate::{
-        AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, ListenerStatus,
+        AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, LimitStatus, ListenerStatus,
         PolicyStatus, ReloadStatus, UpstreamStatus, WatchStatus,
     };
     Status {
@@ -610,6 +610,11 @@ fn status() -> Status {
                 fails: 2,
                 down_since_unix_ms: None,
                 last_error: None,
+            }],
+            limits: vec![LimitStatus {
+                name: "requests".to_owned(),
+                in_use: 3,
+                limit: Some(1000),
             }],
         }],
         memos: MemosStatus {

@@ -24,6 +24,8 @@ use crate::named_dataset::DatasetSource;
 use crate::named_secret::{CredentialName, SecretSource};
 use crate::names::{AuthorityName, ListenerName, PolicyName, UpstreamName};
 use crate::network::Network;
+use crate::outliers::{Deviations, HeededStatus};
+use crate::panic_threshold::PanicThreshold;
 use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
 use crate::policy_config::PolicyConfig;
@@ -73,6 +75,12 @@ shown! {
     CheckPort: |port| port.0;
     GrpcService: |service| service.as_str();
     StatusRange: |statuses| statuses;
+    Deviations: |number| f64::from(number.0) / 1000.0;
+    HeededStatus: |status| status.0;
+    PanicThreshold: |threshold| match threshold {
+        PanicThreshold::Never => "0".to_owned(),
+        PanicThreshold::Below(percent) => format!("{}%", percent.get()),
+    };
     ListenerName: |name| name;
     UpstreamName: |name| name;
     PolicyName: |name| name;

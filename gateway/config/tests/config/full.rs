@@ -7,7 +7,8 @@ use janua_config::{
     AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, CheckKind, ClientAuthMode,
     Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash,
     Encoding, EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern,
-    Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate,
+    Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PanicThreshold, PathPattern,
+    ProxyVersion, Rate,
     RedirectHost, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion, Token,
     UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
@@ -290,6 +291,34 @@ fn upstream() {
     assert_eq!(upstream.max_response_head.bytes(), 4096);
     assert_eq!(upstream.passive_health.max_fails, 3);
     assert_eq!(*upstream.passive_health.fail_timeout, 30 * SECOND);
+    assert!(upstream.passive_health().is_some(), "both are written");
+    let outliers = upstream.outliers.on().unwrap();
+    let errors = &outliers.errors;
+    assert_eq!((errors.every, errors.connect), (4, Some(3)));
+    assert_eq!((errors.reset, errors.timeout), (Some(6), Some(7)));
+    assert_eq!(errors.status, Some(0));
+    assert_eq!(*outliers.interval, 20 * SECOND);
+    assert_eq!(*outliers.eject, 60 * SECOND);
+    assert_eq!(outliers.most.get(), 30);
+    let success_rate = outliers.success_rate.on().unwrap();
+    assert_eq!(success_rate.deviations.0, 2_500);
+    assert_eq!(success_rate.endpoints.get(), 3);
+    assert_eq!(success_rate.requests.get(), 50);
+    let retry_after = outliers.retry_after.on().unwrap();
+    let statuses = retry_after.statuses.iter().map(|status| status.0);
+    assert_eq!(statuses.collect::<Vec<_>>(), [429, 503]);
+    assert_eq!(*retry_after.longest, 60 * SECOND);
+    let threshold = upstream.panic_threshold.unwrap();
+    assert!(matches!(threshold, PanicThreshold::Below(share) if share.get() == 50));
+    let limits = &upstream.limits;
+    let number = |limit: Option<std::num::NonZeroU32>| limit.map(|limit| limit.get());
+    assert_eq!(number(limits.requests), Some(1000));
+    assert_eq!(number(limits.pending), Some(100));
+    assert_eq!(number(limits.connections), Some(200));
+    assert_eq!(number(limits.retries), Some(20));
+    let adaptive = limits.adaptive.on().unwrap();
+    assert_eq!((adaptive.min.get(), adaptive.max.get()), (5, 500));
+    assert_eq!(adaptive.tolerance.get(), 50);
     assert_eq!(upstream.retries, Some(1));
     let tls = upstream.tls.on().unwrap();
     assert!(!*tls.verify);
@@ -361,10 +390,48 @@ fn upstream_defaults() {
     assert_eq!(upstream.max_response_head.bytes(), 64 * 1024);
     assert_eq!(upstream.passive_health.max_fails, 1);
     assert_eq!(*upstream.passive_health.fail_timeout, 10 * SECOND);
+    assert!(upstream.passive_health().is_some());
+    assert!(upstream.outliers.on().is_none());
+    assert!(upstream.panic_threshold.is_none());
+    assert!(upstream.limits.requests.is_none());
+    assert!(upstream.limits.adaptive.on().is_none());
     assert_eq!(upstream.retries, None);
     assert!(upstream.tls.on().is_none());
     assert_eq!(upstream.send_proxy_protocol, OrFalse::False);
     assert!(upstream.health.is_none());
+}
+
+const FRONT: &str = "[listeners.public]\naddress = \"*:80\"\n\
+    [[sites]]\nhosts = [\"*\"]\nroutes = [{ upstream = \"app\" }]\n";
+
+/// What outlier detection does is enough, unless the other is written too.
+#[test]
+fn outliers_take_the_place_of_passive_health() {
+    for (fields, has_passive, errors) in [
+        ("", true, None),
+        ("outliers = false", true, None),
+        ("outliers = true", false, Some(5)),
+        ("outliers = { errors = 3 }", false, Some(3)),
+        ("outliers = true\npassive_health = {}", true, Some(5)),
+        ("outliers = true\npassive_health = { max_fails = 2 }", true, Some(5)),
+    ] {
+        let text = format!("{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\n{fields}\n");
+        let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
+        let upstream = &loaded.config.upstreams["app"];
+        assert_eq!(upstream.passive_health().is_some(), has_passive, "{fields}");
+        let of_outliers = upstream.outliers.on().map(|outliers| outliers.errors.every);
+        assert_eq!(of_outliers, errors, "{fields}");
+    }
+}
+
+#[test]
+fn the_panic_threshold_can_be_turned_off() {
+    for off in ["0", "\"0%\"", "false"] {
+        let text = format!("{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\npanic_threshold = {off}\n");
+        let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
+        let threshold = loaded.config.upstreams["app"].panic_threshold;
+        assert_eq!(threshold, Some(PanicThreshold::Never), "{off}");
+    }
 }
 
 #[test]

@@ -257,6 +257,14 @@ fn attention(status: &Status) -> Vec<String> {
         if !endpoints.is_empty() && endpoints.iter().all(|at| at.health != Health::Up) {
             lines.push(format!("upstream {}: no endpoint is up", upstream.name));
         }
+        for limit in &upstream.limits {
+            if let Some(most) = limit.limit.filter(|most| limit.in_use >= *most) {
+                lines.push(format!(
+                    "upstream {}: all it may have of `limits.{}` is in use: {} of {most}",
+                    upstream.name, limit.name, limit.in_use
+                ));
+            }
+        }
         for endpoint in endpoints {
             if let Some(trouble) = trouble(endpoint, now_unix_ms(status)) {
                 lines.push(format!(

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use janua_acme::Engine;
 use janua_proxy::Estate;
 use janua_telemetry::metrics::{Samples, definitions};
+use janua_upstream::{Limit, Upstream};
 use janua_wasm::BreakerState;
 
 use super::{State, acme, certificates, policies, unix_ms};
@@ -40,6 +41,7 @@ pub(super) fn samples(
     };
     samples.gauge(&definitions::GENERATION, [], count(snapshot.generation));
     for upstream in snapshot.upstreams() {
+        limits(upstream, &mut samples);
         let mut idle = 0;
         for member in upstream.members() {
             let address = member.endpoint.address().to_string();
@@ -132,6 +134,21 @@ pub(super) fn samples(
     }
     cache(estate, &mut samples);
     samples
+}
+
+/// How much of an upstream is in use, and how much may be.
+fn limits(upstream: &Upstream, samples: &mut Samples) {
+    for limit in Limit::ALL {
+        let labels = [upstream.name(), limit.word()];
+        let most = upstream.limit(limit);
+        if limit != Limit::Adaptive || most.is_some() {
+            let in_use = upstream.group().in_use(limit);
+            samples.gauge(&definitions::UPSTREAM_IN_USE, labels, count(in_use));
+        }
+        if let Some(most) = most {
+            samples.gauge(&definitions::UPSTREAM_LIMIT, labels, f64::from(most));
+        }
+    }
 }
 
 /// Samples for the cache; none if it is off.

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use janua_admin::{
-    AddressStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
+    AddressStatus, EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
     Reuse, Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
-use janua_upstream::{Failing, Member, Upstream};
+use janua_upstream::{Failing, Limit, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
 use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms};
@@ -116,7 +116,19 @@ fn upstream_status(upstream: &Upstream, state: &State, now_ms: u64) -> UpstreamS
             .map(|configured| configured.balance.as_str().to_owned())
             .unwrap_or_default(),
         endpoints: endpoints.collect(),
+        limits: limits(upstream),
     }
+}
+
+fn limits(upstream: &Upstream) -> Vec<LimitStatus> {
+    let status = |limit: Limit| LimitStatus {
+        name: limit.word().to_owned(),
+        in_use: upstream.group().in_use(limit),
+        limit: upstream.limit(limit).map(u64::from),
+    };
+    let adaptive = upstream.limits().adaptive;
+    let is_shown = |limit: &Limit| *limit != Limit::Adaptive || adaptive.is_some();
+    Limit::ALL.into_iter().filter(is_shown).map(status).collect()
 }
 
 fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {

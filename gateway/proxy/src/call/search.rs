@@ -17,7 +17,7 @@ use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead, method};
 use janua_upstream::{AttemptOutcome, Picked, Tried as Endpoints, Unavailable};
 
-use super::{Call, connect};
+use super::{Call, connect, outliers, place};
 use crate::attempts::Attempts;
 use crate::course::Course;
 use crate::upstream_connection::UpstreamConnection;
@@ -102,7 +102,10 @@ impl Search {
             let now_ms = now.monotonic_ms;
             let picked = match pick(course, &self.failed, now_ms) {
                 Ok(picked) => picked,
-                Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
+                Err(why) => {
+                    let last = self.last.take();
+                    return Err(last.unwrap_or_else(|| unavailable(call, why)));
+                }
             };
             attempts.begin(&course.upstream, picked.index, now.instant);
             let is_lost = self.lost_pooled.contains(picked.index);
@@ -115,6 +118,11 @@ impl Search {
                 }
                 None => match connect::connect(call, &picked, attempts).await {
                     Ok(connection) => connection,
+                    // It holds for all endpoints.
+                    Err(failure) if failure.kind == Kind::Overloaded => {
+                        attempts.failed(failure.kind);
+                        return Err(self.last.take().unwrap_or(failure));
+                    }
                     Err(failure) => {
                         connect::report(worker, course.forwarding(), &picked, &failure);
                         attempts.failed(failure.kind);
@@ -202,7 +210,7 @@ impl EndpointConnection {
     /// Counts the received head of a response, and reports success to the passive
     /// health check of the endpoint.
     pub(super) fn head_received(
-        &self,
+        &mut self,
         call: &Call<'_>,
         response: &ResponseHead,
         attempts: &mut Attempts,
@@ -213,6 +221,7 @@ impl EndpointConnection {
         let index = self.picked.index;
         forwarding.stats.head.observe(shard, took);
         forwarding.stats.count(shard, index, response.status);
+        outliers::answered(call.worker, forwarding, &mut self.picked, response, took);
         let change = self
             .picked
             .in_flight
@@ -232,8 +241,11 @@ fn pick(course: &Course, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unava
     course.forwarding().upstream.pick(cursor, tried, now_ms)
 }
 
-fn unavailable(why: Unavailable) -> Failure {
+fn unavailable(call: &Call<'_>, why: Unavailable) -> Failure {
     match why {
+        Unavailable::Overloaded(limit) => {
+            place::overloaded(call.worker, call.course.forwarding(), limit)
+        }
         Unavailable::Dns => Kind::Dns.into(),
         Unavailable::Limit => Kind::ConnectionLimit.into(),
         Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),

@@ -70,6 +70,14 @@ metrics! {
         "Failed attempts at an endpoint.";
     UPSTREAM_RETRIES: Counter = "janua_upstream_retries_total" ["upstream"]
         "Requests sent again, to the same or another endpoint, after a connection was lost before its response; failed connection attempts are not counted.";
+    UPSTREAM_OVERLOADS: Counter = "janua_upstream_overloads_total" ["upstream", "limit"]
+        "Requests that were refused, or not sent again, because the upstream has reached one of its `limits`: requests, pending, connections, retries, adaptive.";
+    UPSTREAM_IN_USE: Gauge = "janua_upstream_in_use" ["upstream", "limit"]
+        "How much of what `limits` can limit is in use: requests in flight (requests), requests that wait for a connection or an endpoint (pending), open connections (connections), requests that are being sent again (retries), and, if there is such a limit, requests whose response has not begun (adaptive).";
+    UPSTREAM_LIMIT: Gauge = "janua_upstream_limit" ["upstream", "limit"]
+        "The limits that an upstream has. The adaptive one changes with its latency.";
+    UPSTREAM_EJECTIONS: Counter = "janua_upstream_ejections_total" ["upstream", "endpoint", "reason"]
+        "Ejections of an endpoint as an outlier, by reason: errors in a row (connect, reset, timeout, 5xx), too few successes in comparison with the others (success_rate), or because it asked for it (retry_after).";
     UPSTREAM_CONNECT: Histogram = "janua_upstream_connect_seconds" ["upstream"]
         "Time to open a connection to an endpoint, including TLS.";
     UPSTREAM_HEAD: Histogram = "janua_upstream_head_seconds" ["upstream"]

@@ -96,7 +96,9 @@ fn an_adaptive_limit_counts_requests_until_their_response_begins() {
     let refused = pick(&upstream).unwrap_err();
     assert_eq!(refused, Unavailable::Overloaded(Limit::Adaptive));
     // Its body may take as long as it wants.
-    first.unanswered.take().unwrap().answered(Duration::from_millis(5), 5);
+    let unanswered = first.unanswered.take().unwrap();
+    unanswered.took(Duration::from_millis(5), 5);
+    drop(unanswered);
     let third = pick(&upstream).unwrap();
     assert_eq!(upstream.group().in_use(Limit::Requests), 3);
     assert_eq!(upstream.group().in_use(Limit::Adaptive), 2);

@@ -1,6 +1,6 @@
 use janua_admin::{
     AddressStatus, CertificateSource, CertificateStatus, DatasetStatus, EndpointStatus, Health,
-    ListenerStatus, MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus,
+    LimitStatus, ListenerStatus, MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus,
     SecretStatus, Status, UpstreamStatus, WatchStatus,
 };
 
@@ -21,6 +21,14 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
         fails: 0,
         down_since_unix_ms: None,
         last_error: None,
+    }
+}
+
+fn limit(name: &str, in_use: u64, limit: Option<u64>) -> LimitStatus {
+    LimitStatus {
+        name: name.to_owned(),
+        in_use,
+        limit,
     }
 }
 
@@ -79,6 +87,7 @@ fn running() -> Status {
                     ..endpoint("127.0.0.1:5007", Health::Down, 7)
                 },
             ],
+            limits: vec![limit("pending", 3, None), limit("requests", 6, Some(7))],
         }],
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
         memos: MemosStatus {
@@ -193,6 +202,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
     let endpoints = &mut status.upstreams[0].endpoints;
     endpoints[0].health = Health::Unresolved;
     endpoints[0].last_error = Some("no such name\x1b[2J".to_owned());
+    status.upstreams[0].limits[1].in_use = 7;
     status.policies[0].state = PolicyState::Open;
     status.policies[0].last_error = Some("trap: unreachable".to_owned());
     status.policies[1].reuse = Reuse::Off("it read a clock".to_owned());
@@ -208,6 +218,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
     let attention = "
 attention
   upstream sales: no endpoint is up
+  upstream sales: all it may have of `limits.requests` is in use: 7 of 7
   upstream sales: 127.0.0.1:5006: no such name\u{fffd}[2J
   upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused
   policy security: last failure: trap: unreachable
