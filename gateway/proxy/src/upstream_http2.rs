@@ -13,7 +13,7 @@ mod opening;
 
 pub(crate) use connection::SharedConnection;
 pub(crate) use connections::Connections;
-pub(crate) use opening::{Opened, Opening, Single};
+pub(crate) use opening::{Opened, Opening};
 
 use crate::upstream_tls::UpstreamTls;
 

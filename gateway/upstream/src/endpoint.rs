@@ -244,7 +244,8 @@ impl Endpoint {
 
     /// Its ejection as an outlier, if there is one.
     pub fn ejection(&self) -> Option<Ejection> {
-        self.watch.ejection()
+        let is_on = self.group.sweep.is_on();
+        self.watch.ejection().filter(|_| is_on)
     }
 
     pub(crate) fn watch(&self) -> &Watch {

@@ -150,6 +150,8 @@ pub(crate) struct Watch {
 pub(crate) struct Sweep {
     /// When the interval is over; 0 before the first.
     at_ms: AtomicU64,
+    /// Outliers are looked for. Without that, ejections from before a reload mean nothing.
+    is_on: AtomicBool,
     /// Held while it is decided whether one more may be ejected.
     deciding: Mutex<()>,
 }
@@ -207,6 +209,7 @@ impl Upstream {
         let watch = member.endpoint.watch();
         watch.in_a_row.reset();
         let group = self.group();
+        group.sweep.turn(true);
         let deciding = lock(&group.sweep.deciding);
         let members = self.members();
         let share = members.len() * usize::from(rule.most) / 100;
@@ -350,6 +353,17 @@ impl Watch {
 }
 
 impl Sweep {
+    /// Outliers are looked for, or are not any more.
+    pub(crate) fn turn(&self, is_on: bool) {
+        if self.is_on() != is_on {
+            self.is_on.store(is_on, Relaxed);
+        }
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on.load(Relaxed)
+    }
+
     /// True for one request after the end of each interval.
     fn is_due(&self, now_ms: u64, interval: Duration) -> bool {
         let at_ms = self.at_ms.load(Relaxed);

@@ -81,10 +81,11 @@ async fn wait(
             .borrow()
             .opening(endpoint, &forwarding.shared, now);
         let is_own = joined.is_none();
-        let opening = match (joined, forwarding.upstream.take_place(Limit::Connections)) {
-            (Some(joined), _) => joined,
-            (None, Ok(place)) => begin_opening(call, endpoint, now, place),
-            (None, Err(_)) => {
+        let place = || forwarding.upstream.take_place(Limit::Connections);
+        let opening = match joined.map_or_else(|| Err(place()), Ok) {
+            Ok(joined) => joined,
+            Err(Ok(place)) => begin_opening(call, endpoint, now, place),
+            Err(Err(_)) => {
                 place::wait(call, &mut waiter, deadline).await?;
                 now = Instant::now();
                 continue;
