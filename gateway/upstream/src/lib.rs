@@ -36,6 +36,7 @@ mod endpoint;
 mod failure_streak;
 mod group;
 mod health;
+mod latency;
 mod limits;
 mod outliers;
 mod panic;
@@ -43,6 +44,7 @@ mod pool;
 mod random;
 mod registry;
 mod resolver;
+mod slow_start;
 #[cfg(test)]
 mod testing;
 mod tier;

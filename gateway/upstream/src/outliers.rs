@@ -248,7 +248,10 @@ impl Upstream {
             }
             is_back
         };
-        self.group().change();
+        match is_back {
+            true => member.endpoint.rises(),
+            false => self.group().change(),
+        }
         self.review(member, now_ms);
         is_back.then_some(Shift {
             index,

@@ -32,6 +32,8 @@ struct Known {
     endpoints: HashMap<Identity, Weak<Endpoint>>,
     /// By the upstream's name.
     groups: HashMap<Box<str>, Arc<Group>>,
+    /// Requests are being sent.
+    is_running: bool,
 }
 
 /// The upstream's name, and the address. The same address in two upstreams is
@@ -86,8 +88,14 @@ impl Registry {
             });
             let group = Arc::clone(group);
             let endpoints = spec.endpoints.iter().map(|endpoint| {
-                let known = &mut known.endpoints;
-                self.find_or_make(known, &group, &endpoint.address, spec.is_checked)
+                let known_endpoints = &mut known.endpoints;
+                let (address, is_checked) = (&endpoint.address, spec.is_checked);
+                let (endpoint, is_new) =
+                    self.find_or_make(known_endpoints, &group, address, is_checked);
+                if is_new && known.is_running {
+                    endpoint.rises();
+                }
+                endpoint
             });
             let endpoints = endpoints.collect();
             Arc::new(Upstream::new(spec, group, endpoints))
@@ -99,6 +107,12 @@ impl Registry {
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         let known = self.known();
         known.endpoints.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Records that requests are sent from now on. Until then all endpoints are equally cold, and
+    /// there is no slow start.
+    pub fn runs(&self) {
+        self.known().is_running = true;
     }
 
     /// Gives all endpoints their configured weights back. Called after a reload.
@@ -118,10 +132,10 @@ impl Registry {
         group: &Arc<Group>,
         address: &Address,
         is_checked: bool,
-    ) -> Arc<Endpoint> {
+    ) -> (Arc<Endpoint>, bool) {
         let identity = (group.name().into(), address.clone());
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
-            return endpoint;
+            return (endpoint, false);
         }
         let endpoint = Arc::new(Endpoint::new(group, address.clone()));
         if is_checked {
@@ -131,7 +145,7 @@ impl Registry {
             self.resolver.follow(&endpoint);
         }
         known.insert(identity, Arc::downgrade(&endpoint));
-        endpoint
+        (endpoint, true)
     }
 }
 

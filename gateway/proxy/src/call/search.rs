@@ -100,7 +100,7 @@ impl Search {
             // Read anew for each attempt: the previous one may have taken long.
             let now = worker.clock.now();
             let now_ms = now.monotonic_ms;
-            let picked = match pick(course, &self.failed, now_ms) {
+            let picked = match pick(call, &self.failed, now_ms) {
                 Ok(picked) => picked,
                 Err(why) => {
                     let last = self.last.take();
@@ -222,6 +222,8 @@ impl EndpointConnection {
         forwarding.stats.head.observe(shard, took);
         forwarding.stats.count(shard, index, response.status);
         outliers::answered(call.worker, forwarding, &mut self.picked, response, took);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or_default();
+        self.picked.in_flight.responded(took, call.now_ms + took_ms);
         let change = self
             .picked
             .in_flight
@@ -236,9 +238,11 @@ impl EndpointConnection {
     }
 }
 
-fn pick(course: &Course, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unavailable> {
-    let cursor = &mut course.upstream.cursor.borrow_mut();
-    course.forwarding().upstream.pick(cursor, tried, now_ms)
+fn pick(call: &Call<'_>, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unavailable> {
+    let upstream = &call.course.upstream;
+    let cursor = &mut upstream.cursor.borrow_mut();
+    let endpoints = &upstream.forwarding.upstream;
+    endpoints.pick_for(cursor, &call.tie.affinity, tried, now_ms)
 }
 
 fn unavailable(call: &Call<'_>, why: Unavailable) -> Failure {
