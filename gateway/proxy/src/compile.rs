@@ -3,6 +3,7 @@
 //! Either all of it succeeds, or nothing changes and all errors are reported together,
 //! each with its place in the file.
 
+mod health;
 mod listeners;
 mod targets;
 mod tls;
@@ -89,6 +90,7 @@ pub fn compile(
         &mut certificates,
         &mut found,
     );
+    let checks = health::compile(&config.upstreams, &upstreams, &mut found);
     if found.has_errors() {
         return Err(found);
     }
@@ -114,6 +116,7 @@ pub fn compile(
         secrets: Arc::new(secrets),
         datasets: Arc::new(datasets),
         upstreams,
+        checks,
         certificates,
         request_id_header: config.server.request_id_header.as_str().into(),
         internal_headers: internal_headers(config).collect(),

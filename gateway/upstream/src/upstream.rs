@@ -51,6 +51,7 @@ pub struct EndpointSpec {
 pub struct Upstream {
     group: Arc<Group>,
     members: Box<[Member]>,
+    is_checked: bool,
     balance: Balance,
     /// None if passive health checks are off, or if there is only one endpoint:
     /// ejecting that one would only replace one failure by another.
@@ -148,6 +149,7 @@ impl Upstream {
         let guarded = members.len() > 1 && spec.passive_health.max_fails > 0;
         Self {
             group,
+            is_checked: spec.is_checked,
             balance: spec.balance,
             rule: guarded.then_some(spec.passive_health),
             keepalive: spec.keepalive,
@@ -170,6 +172,11 @@ impl Upstream {
     /// What its endpoints share.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
+    }
+
+    /// Whether its endpoints are checked actively.
+    pub fn is_checked(&self) -> bool {
+        self.is_checked
     }
 
     /// When failures of requests eject an endpoint; none if they do not.

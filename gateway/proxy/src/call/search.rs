@@ -15,7 +15,7 @@
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead, method};
-use janua_upstream::{AttemptOutcome, Picked, Tried as Endpoints, Unavailable};
+use janua_upstream::{AttemptOutcome, Picked, Tried as Endpoints, Unavailable, Upstream};
 
 use super::{Call, connect};
 use crate::attempts::Attempts;
@@ -102,7 +102,11 @@ impl Search {
             let now_ms = now.monotonic_ms;
             let picked = match pick(course, &self.failed, now_ms) {
                 Ok(picked) => picked,
-                Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
+                Err(why) => {
+                    let upstream = &course.forwarding().upstream;
+                    let last = self.last.take();
+                    return Err(last.unwrap_or_else(|| unavailable(upstream, why)));
+                }
             };
             attempts.begin(&course.upstream, picked.index, now.instant);
             let is_lost = self.lost_pooled.contains(picked.index);
@@ -213,17 +217,9 @@ impl EndpointConnection {
         let index = self.picked.index;
         forwarding.stats.head.observe(shard, took);
         forwarding.stats.count(shard, index, response.status);
-        let change = self
-            .picked
+        self.picked
             .in_flight
             .report(AttemptOutcome::Ok, call.now_ms);
-        if change.is_some() {
-            tracing::info!(
-                upstream = forwarding.upstream.name(),
-                endpoint = forwarding.stats.endpoint(index),
-                "endpoint is back"
-            );
-        }
     }
 }
 
@@ -232,14 +228,13 @@ fn pick(course: &Course, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unava
     course.forwarding().upstream.pick(cursor, tried, now_ms)
 }
 
-fn unavailable(why: Unavailable) -> Failure {
+fn unavailable(upstream: &Upstream, why: Unavailable) -> Failure {
     match why {
         Unavailable::Dns => Kind::Dns.into(),
         Unavailable::Limit => Kind::ConnectionLimit.into(),
         Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),
-        Unavailable::Empty | Unavailable::Tried | Unavailable::Unhealthy => {
-            Kind::NoneHealthy.into()
-        }
+        Unavailable::Unhealthy => Failure::with(Kind::NoneHealthy, upstream.why_none_is_up()),
+        Unavailable::Empty | Unavailable::Tried => Kind::NoneHealthy.into(),
     }
 }
 

@@ -113,6 +113,7 @@ fn upstream_spec(name: &str, upstream: &config::Upstream) -> UpstreamSpec {
             config::Balance::RoundRobin => Balance::RoundRobin,
             config::Balance::LeastConn => Balance::LeastConn,
         },
+        is_checked: upstream.health.is_some(),
         passive_health: PassiveHealth {
             max_fails: upstream.passive_health.max_fails,
             fail_timeout: upstream.passive_health.fail_timeout.value,

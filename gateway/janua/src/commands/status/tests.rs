@@ -21,6 +21,11 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
         fails: 0,
         down_since_unix_ms: None,
         last_error: None,
+        failed: None,
+        failed_count: 0,
+        last_error_detail: None,
+        is_tried: false,
+        check: None,
     }
 }
 
