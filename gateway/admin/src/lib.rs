@@ -51,7 +51,7 @@ pub use deploy::{DeployAnswer, DeployPhase, DeployRequest};
 pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
-    AddressStatus, DatasetStatus, EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus, PolicyState,
-    PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, Status, UpstreamStatus,
-    WatchStatus,
+    AddressStatus, CheckStatus, DatasetStatus, EndpointStatus, Health, LimitStatus, ListenerStatus,
+    MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus,
+    Status, UpstreamStatus, WatchStatus,
 };

@@ -157,12 +157,39 @@ pub struct EndpointStatus {
     pub requests: u64,
     /// Failures in the current window of the passive health check.
     pub fails: u64,
-    /// Since when every request to it has failed, if it is down.
+    /// Since when its checks or requests have failed, if it is down.
     #[serde(default)]
     pub down_since_unix_ms: Option<u64>,
     /// The word of the last failure, if it is down; or why its name could not
     /// be resolved.
     pub last_error: Option<String>,
+    /// What failed, if it is down: `check` or `requests`.
+    #[serde(default)]
+    pub failed: Option<String>,
+    /// How many checks or requests have failed in a row, if it is down.
+    #[serde(default)]
+    pub failed_count: u32,
+    /// What is known of the last failure beyond its word.
+    #[serde(default)]
+    pub last_error_detail: Option<String>,
+    /// Whether it is down and gets requests nevertheless.
+    #[serde(default)]
+    pub is_tried: bool,
+    /// What its active checks say; none if there are none.
+    #[serde(default)]
+    pub check: Option<CheckStatus>,
+}
+
+/// The active checks of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// `waiting`: it is new and gets nothing before its first pass; `up`; `down`; `unchecked`:
+    /// it was in use before there were checks, which have not decided yet.
+    pub state: String,
+    /// Results in a row that contradict the state.
+    pub contrary: u32,
+    /// When the last check ended; none if there was none yet.
+    pub checked_unix_ms: Option<u64>,
 }
 
 /// A resolved address.
@@ -180,9 +207,11 @@ pub struct AddressStatus {
 pub enum Health {
     /// It gets requests.
     Up,
-    /// It is ejected for a while after too many failures; or its requests fail,
-    /// but it still gets them because no other endpoint would be left.
+    /// Its checks fail; or it is ejected for a while after too many failures; or its requests
+    /// fail, but it still gets them because no other endpoint would be left.
     Down,
+    /// It is new, and gets no requests before the first check, whose result is not known yet.
+    Waiting,
     /// Its name has not been resolved.
     Unresolved,
 }

@@ -70,7 +70,34 @@ table! {
 
 fn whole(health: &HealthCheck, decoder: &mut Decoder<'_>) {
     fields_of_kind(health, decoder);
+    own_fields(health, decoder);
     times(health, decoder);
+}
+
+/// Fields that delimit messages and belong to connections are the gateway's own.
+fn own_fields(health: &HealthCheck, decoder: &mut Decoder<'_>) {
+    const OWN: [&str; 7] = [
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    let headers = health.headers.iter().flat_map(|headers| &headers.value.0);
+    for header in headers {
+        let name = header.name.as_str();
+        let help = match name {
+            "host" => "write `host` beside `headers`",
+            _ if OWN.contains(&name) => "leave it out",
+            _ => continue,
+        };
+        decoder.push(
+            Diagnostic::error(header.name.span, format!("`{name}` is set by the gateway"))
+                .help(help),
+        );
+    }
 }
 
 impl HealthCheck {

@@ -13,8 +13,10 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
+mod endpoints;
 mod events;
 mod log;
+mod notices;
 mod policies;
 mod purge;
 mod reload;
@@ -277,6 +279,7 @@ impl Gateway {
         let cache = cache::options(&loaded.config);
         let estate = Arc::new(estate(&loaded, workers, &cache, state_dir.clone())?);
         let events = Arc::new(Events::new());
+        endpoints::observe(&estate, &events);
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
@@ -295,6 +298,8 @@ impl Gateway {
             .map_err(|error| StartError::Machine(error.to_string()))?;
         estate.prepare(&mut snapshot, None);
         wait_for_names(&estate);
+        estate.begin_checks(&snapshot);
+        wait_for_checks(&snapshot);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         server.log(log.destination());
@@ -458,6 +463,18 @@ fn workers(loaded: &Loaded) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let configured = loaded.config.server.workers.as_ref();
     configured.map_or_else(cores, |workers| usize::try_from(workers.get()).unwrap_or(1))
+}
+
+/// How long a start or a reload waits for the first checks of new endpoints.
+const FIRST_CHECK: Duration = Duration::from_secs(2);
+
+/// Waits briefly for the first results of new checks, so that a snapshot whose endpoints are all
+/// new has some for the first requests. Start and reload continue without a result.
+fn wait_for_checks(snapshot: &Snapshot) {
+    let deadline = Instant::now() + FIRST_CHECK.min(snapshot.longest_check());
+    while snapshot.awaits_checks() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
 }
 
 /// Waits briefly for names that were never looked up, so that the first requests

@@ -3,6 +3,7 @@
 //! Either all of it succeeds, or nothing changes and all errors are reported together,
 //! each with its place in the file.
 
+mod health;
 mod inputs;
 mod listeners;
 mod targets;
@@ -84,6 +85,7 @@ pub fn compile(
     let mut certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);
     let upstreams = upstreams::compile(config, estate, previous, &mut certificates, &mut found);
+    let checks = health::compile(&config.upstreams, &upstreams, &mut found);
     if found.has_errors() {
         return Err(found);
     }
@@ -109,6 +111,7 @@ pub fn compile(
         secrets: Arc::new(secrets),
         datasets: Arc::new(datasets),
         upstreams,
+        checks,
         certificates,
         request_id_header: config.server.request_id_header.as_str().into(),
         internal_headers: internal_headers(config).collect(),

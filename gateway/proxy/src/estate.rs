@@ -34,6 +34,8 @@ pub struct Estate {
     pub places: Places,
     /// All endpoints that any snapshot references.
     pub endpoints: janua_upstream::Registry,
+    /// Checks the endpoints of the published snapshot.
+    checker: janua_health::Checker,
     /// Stored responses.
     pub cache: Cache<Failure>,
     /// Open files, and the thread pool for blocking work.
@@ -102,17 +104,19 @@ impl Estate {
         hosts_file: Option<PathBuf>,
     ) -> std::io::Result<Self> {
         let metrics = Arc::new(Registry::new(workers));
+        let origin = Instant::now();
         let hosts_file = hosts_file.unwrap_or_else(|| janua_upstream::HOSTS_FILE.into());
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
             places: Places::new(),
             endpoints: janua_upstream::Registry::start(hosts_file)?,
+            checker: janua_health::Checker::new(origin, Arc::clone(&metrics)),
             cache,
             files: Files::new(Limits::default()),
             roots: Mutex::default(),
             runtime,
             workers,
-            origin: Instant::now(),
+            origin,
             state_dir,
             acme: Acme::default(),
             published: ArcSwapOption::empty(),
@@ -171,8 +175,22 @@ impl Estate {
         self.buckets.keep_only(|policy| policies.contains(policy));
         self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
         self.runtime.set_datasets(Arc::clone(snapshot.datasets()));
+        self.checker.apply(snapshot.checked());
         self.published.store(Some(snapshot));
         self.endpoints.runs();
+    }
+
+    /// Begins the active checks of a snapshot that is about to be published, so that its new
+    /// endpoints have results by then ([`Snapshot::awaits_checks`]).
+    pub fn begin_checks(&self, snapshot: &Snapshot) {
+        self.checker.begin(snapshot.checked());
+    }
+
+    /// Ends the checks that were begun for a snapshot that is not published after all.
+    pub fn abandon_checks(&self) {
+        if let Some(published) = self.snapshot() {
+            self.checker.apply(published.checked());
+        }
     }
 
     /// How many snapshots are in use: the published one, and older ones of requests whose

@@ -35,6 +35,10 @@ pub(crate) fn made_of(
             headers.push((name(b"Retry-After"), name(b"1")));
             let _ = write!(proxy_status, "; details=\"{}\"", kind.word());
         }
+        // What is wrong with the endpoints, without their addresses.
+        Kind::NoneHealthy if !failure.detail.is_empty() => {
+            let _ = write!(proxy_status, "; details=\"{}\"", quoted(&failure.detail));
+        }
         // Other details may reveal internals, so they appear only in the log.
         _ if kind.fault() == Fault::Client && !failure.detail.is_empty() => {
             let _ = write!(proxy_status, "; details=\"{}\"", quoted(&failure.detail));

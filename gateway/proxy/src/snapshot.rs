@@ -55,6 +55,8 @@ pub struct Snapshot {
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
+    /// The active checks of each upstream.
+    pub(crate) checks: Vec<Option<Arc<janua_health::Check>>>,
     pub(crate) certificates: Vec<ServedCertificate>,
     /// The field that carries the request's identifier; empty for none.
     pub(crate) request_id_header: Box<str>,
@@ -83,6 +85,27 @@ impl Snapshot {
     /// The upstreams, in the order of their names.
     pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
+    }
+
+    /// The upstreams with their active checks.
+    pub(crate) fn checked(&self) -> impl Iterator<Item = janua_health::Assignment> {
+        let upstreams = self.upstreams().map(Arc::clone);
+        upstreams.zip(self.checks.iter().cloned())
+    }
+
+    /// The longest time that a single active check may take.
+    pub fn longest_check(&self) -> Duration {
+        let checks = self.checks.iter().flatten();
+        checks
+            .map(|check| check.timing.timeout)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Whether some endpoint waits for the result of its first active check.
+    pub fn awaits_checks(&self) -> bool {
+        self.checked()
+            .any(|assignment| janua_health::awaits_first_result(&assignment))
     }
 
     /// The certificates of the sites, and those that upstreams are shown, each once.

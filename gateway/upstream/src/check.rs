@@ -73,7 +73,7 @@ pub struct Checks {
     /// When the last check ended.
     pub checked_ms: Option<u64>,
     /// The endpoint is asked for something else than before, so that a single pass suffices.
-    is_fresh: bool,
+    pub is_fresh: bool,
 }
 
 /// Failed checks without a recovery in between.

@@ -176,7 +176,7 @@ impl Ill {
     }
 
     /// Whether requests are sent to it nevertheless.
-    fn is_tried(&self) -> bool {
+    pub fn is_tried(&self) -> bool {
         matches!(self, Self::Requests(failing) if !failing.is_ejected)
     }
 }

@@ -70,6 +70,7 @@ pub struct EndpointSpec {
 pub struct Upstream {
     group: Arc<Group>,
     members: Box<[Member]>,
+    is_checked: bool,
     balance: Balance,
     /// How long the share of an endpoint grows that has come up; 0 for no growth.
     slow_start_ms: u64,
@@ -198,6 +199,7 @@ impl Upstream {
         let guarded = is_one_of_several && spec.passive_health.max_fails > 0;
         Self {
             group,
+            is_checked: spec.is_checked,
             balance: spec.balance,
             slow_start_ms: u64::try_from(spec.slow_start.as_millis()).unwrap_or(u64::MAX),
             ring: Mutex::default(),
@@ -225,6 +227,11 @@ impl Upstream {
     /// What its endpoints share.
     pub fn group(&self) -> &Arc<Group> {
         &self.group
+    }
+
+    /// Whether its endpoints are checked actively.
+    pub fn is_checked(&self) -> bool {
+        self.is_checked
     }
 
     /// When failures of requests eject an endpoint; none if they do not.

@@ -570,8 +570,8 @@ fn refusal() -> ReloadError {
 
 fn status() -> Status {
     use crate::{
-        AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, LimitStatus, ListenerStatus,
-        PolicyStatus, ReloadStatus, UpstreamStatus, WatchStatus,
+        AddressStatus, CertificateSource, CertificateStatus, CheckStatus, EndpointStatus,
+        LimitStatus, ListenerStatus, PolicyStatus, ReloadStatus, UpstreamStatus, WatchStatus,
     };
     Status {
         version: "0.1.0".to_owned(),
@@ -610,6 +610,15 @@ fn status() -> Status {
                 fails: 2,
                 down_since_unix_ms: None,
                 last_error: None,
+                failed: Some("check".to_owned()),
+                failed_count: 3,
+                last_error_detail: Some("503".to_owned()),
+                is_tried: false,
+                check: Some(CheckStatus {
+                    state: "down".to_owned(),
+                    contrary: 0,
+                    checked_unix_ms: Some(7),
+                }),
             }],
             limits: vec![LimitStatus {
                 name: "requests".to_owned(),

@@ -17,7 +17,8 @@ use janua_telemetry::metrics::definitions;
 use janua_watch::Seen;
 
 use super::{
-    AccessLogSink, Gateway, cache, changes, compile, log, only, unix_ms, wait_for_names, watch,
+    AccessLogSink, Gateway, cache, changes, compile, log, only, unix_ms, wait_for_checks,
+    wait_for_names, watch,
 };
 
 type ReloadResult = Result<ReloadSummary, ReloadError>;
@@ -122,6 +123,9 @@ impl Gateway {
     fn reload_now(&self, trigger: Trigger, asker: &Asker) -> Reloaded {
         let mut seen = None;
         let result = self.try_reload(trigger, asker, &mut seen);
+        if result.is_err() {
+            self.estate.abandon_checks();
+        }
         match &result {
             Err(error) if trigger == (Trigger::Change { is_patient: true }) => tracing::info!(
                 "the changed files cannot be used yet, and are tried again in a moment: {}",
@@ -192,6 +196,8 @@ impl Gateway {
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         self.estate.prepare(&mut snapshot, previous.as_deref());
         wait_for_names(&self.estate);
+        self.estate.begin_checks(&snapshot);
+        wait_for_checks(&snapshot);
         // All slow work is done; the lock is held only briefly from here.
         let mut guard = self.state();
         let state = &mut *guard;

@@ -48,7 +48,7 @@ pub(super) fn samples(
             let counters = member.endpoint.counters();
             idle += counters.idle;
             let labels = [upstream.name(), address.as_str()];
-            let is_up = member.endpoint.is_resolved() && upstream.is_up(member);
+            let is_up = upstream.is_up(member);
             samples.gauge(
                 &definitions::ENDPOINT_IN_FLIGHT,
                 labels,

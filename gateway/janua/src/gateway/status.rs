@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use janua_admin::{
-    AddressStatus, EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
-    Reuse, Status, UpstreamStatus, WatchStatus,
+    AddressStatus, CheckStatus, EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus,
+    PolicyState, PolicyStatus, Reuse, Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
-use janua_upstream::{Failing, Limit, Member, Upstream};
+use janua_upstream::{Ill, Limit, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
 use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms};
@@ -135,16 +135,15 @@ fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> Endpoin
     let endpoint = &member.endpoint;
     let counters = endpoint.counters();
     let resolution = endpoint.resolution();
-    let health = match upstream.is_up(member) {
-        _ if !endpoint.is_resolved() => Health::Unresolved,
-        true => Health::Up,
-        false => Health::Down,
+    let ill = upstream.ill(member);
+    let health = match &ill {
+        None => Health::Up,
+        Some(Ill::Unresolved) => Health::Unresolved,
+        Some(Ill::Unknown) => Health::Waiting,
+        Some(Ill::Checks(_) | Ill::Requests(_)) => Health::Down,
     };
-    let failing = endpoint.failing().filter(|_| health == Health::Down);
-    let since = |failing: Failing| {
-        let ago = now_ms.saturating_sub(failing.since_ms);
-        unix_ms(SystemTime::now()).saturating_sub(ago)
-    };
+    let down = ill.as_ref().filter(|_| health == Health::Down);
+    let unix = |ms: u64| unix_ms(SystemTime::now()).saturating_sub(now_ms.saturating_sub(ms));
     EndpointStatus {
         address: endpoint.address().to_string(),
         addresses: resolution
@@ -161,11 +160,27 @@ fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> Endpoin
         idle: counters.idle,
         requests: counters.requests,
         fails: counters.failures,
-        down_since_unix_ms: failing.map(since),
-        last_error: match failing {
-            Some(failing) => Some(failing.why.to_owned()),
+        down_since_unix_ms: down.and_then(Ill::since_ms).map(unix),
+        last_error: match down {
+            Some(ill) => Some(ill.word().to_owned()),
             None => resolution.error.clone(),
         },
+        failed: down.map(|ill| ill.source().to_owned()),
+        failed_count: down.map_or(0, Ill::count),
+        last_error_detail: down.and_then(|ill| match (ill.status(), ill.detail()) {
+            (Some(status), _) => Some(status.to_string()),
+            (None, "") => None,
+            (None, detail) => Some(detail.to_owned()),
+        }),
+        is_tried: down.is_some_and(Ill::is_tried),
+        check: upstream.is_checked().then(|| {
+            let checks = endpoint.checks();
+            CheckStatus {
+                state: checks.state.word().to_owned(),
+                contrary: checks.contrary,
+                checked_unix_ms: checks.checked_ms.map(unix),
+            }
+        }),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead};
-use janua_upstream::{AttemptOutcome, Change, Handover, Lease, Limit, Picked};
+use janua_upstream::{AttemptOutcome, Handover, Lease, Limit, Picked};
 use tokio::time::Instant;
 
 use super::establish::{Established, establish};
@@ -194,25 +194,10 @@ pub(super) fn report(worker: &Worker, forwarding: &Forwarding, picked: &Picked, 
         return;
     }
     let now = worker.clock.now();
-    let word = failure.kind.word();
-    let outcome = AttemptOutcome::Failed(word);
-    let change = picked.in_flight.report(outcome, now.monotonic_ms);
+    let outcome = AttemptOutcome::Failed(failure.kind.word());
+    picked.in_flight.report(outcome, now.monotonic_ms);
     outliers::failed(worker, forwarding, picked, failure.kind, now.monotonic_ms);
     forwarding
         .stats
         .count_failure(worker.index, picked.index, failure.kind);
-    let upstream = forwarding.upstream.name();
-    let endpoint = forwarding.stats.endpoint(picked.index);
-    match change {
-        Some(Change::Ejected) => {
-            tracing::warn!(upstream, endpoint, failure = word, "endpoint held back");
-        }
-        Some(Change::Failing) => tracing::warn!(
-            upstream,
-            endpoint,
-            failure = word,
-            "endpoint is down; requests are still sent to it"
-        ),
-        Some(Change::Recovered) | None => {}
-    }
 }

@@ -224,17 +224,9 @@ impl EndpointConnection {
         outliers::answered(call.worker, forwarding, &mut self.picked, response, took);
         let took_ms = u64::try_from(took.as_millis()).unwrap_or_default();
         self.picked.in_flight.responded(took, call.now_ms + took_ms);
-        let change = self
-            .picked
+        self.picked
             .in_flight
             .report(AttemptOutcome::Ok, call.now_ms);
-        if change.is_some() {
-            tracing::info!(
-                upstream = forwarding.upstream.name(),
-                endpoint = forwarding.stats.endpoint(index),
-                "endpoint is back"
-            );
-        }
     }
 }
 
@@ -246,6 +238,7 @@ fn pick(call: &Call<'_>, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unava
 }
 
 fn unavailable(call: &Call<'_>, why: Unavailable) -> Failure {
+    let upstream = &call.course.forwarding().upstream;
     match why {
         Unavailable::Overloaded(limit) => {
             place::overloaded(call.worker, call.course.forwarding(), limit)
@@ -253,9 +246,8 @@ fn unavailable(call: &Call<'_>, why: Unavailable) -> Failure {
         Unavailable::Dns => Kind::Dns.into(),
         Unavailable::Limit => Kind::ConnectionLimit.into(),
         Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),
-        Unavailable::Empty | Unavailable::Tried | Unavailable::Unhealthy => {
-            Kind::NoneHealthy.into()
-        }
+        Unavailable::Unhealthy => Failure::with(Kind::NoneHealthy, upstream.why_none_is_up()),
+        Unavailable::Empty | Unavailable::Tried => Kind::NoneHealthy.into(),
     }
 }
 

@@ -173,6 +173,7 @@ fn upstream_spec(name: &str, upstream: &config::Upstream, zone: Option<&String>)
         },
         slow_start: upstream.slow_start.value,
         zone: zone.cloned(),
+        is_checked: upstream.health.is_some(),
         passive_health: match upstream.passive_health() {
             Some(health) => PassiveHealth {
                 max_fails: health.max_fails,
