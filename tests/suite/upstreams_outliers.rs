@@ -74,11 +74,7 @@ async fn an_endpoint_that_answers_with_errors_is_ejected_and_comes_back() {
         healthy(&gateway, &bad).await
     });
     assert_eq!(statuses(&gateway, 20).await, BTreeMap::from([(200, 20)]));
-    let names: Vec<String> = [gateway.get("/").await, gateway.get("/").await]
-        .iter()
-        .map(|response| response.text().to_owned())
-        .collect();
-    assert!(names.contains(&"bad".to_owned()) || !names.is_empty());
+    assert_eventually!(gateway.get("/").await.text() == "bad");
 }
 
 /// Whoever can provoke errors takes out the share `most`, or one, and then nothing more.
@@ -176,10 +172,12 @@ async fn the_endpoint_that_succeeds_least_is_ejected() {
     for upstream in &upstreams[1..] {
         config = config.and(upstream.endpoint());
     }
-    let outliers = "outliers = { interval = \"1s\", success_rate = { requests = 5 } }";
+    let outliers = "outliers = { interval = \"2s\", success_rate = { requests = 4 } }";
     let gateway = Gateway::start_one_worker(config.upstream(outliers)).await;
     assert_eventually!({
-        gateway.get("/").await;
+        for _ in 0..60 {
+            gateway.get("/").await;
+        }
         ejections(&gateway, "success_rate").await == 1.0
     });
     assert!(!healthy(&gateway, &upstreams[2]).await);
@@ -204,9 +202,7 @@ async fn an_endpoint_that_asks_for_it_is_left_alone() {
     assert_eq!(busy.request_count(), 1);
 
     let ignored = config.upstream("outliers = { retry_after = false, errors = 0 }");
-    drop(gateway);
-    let lines = ignored.to_string().replace("outliers = true\n", "");
-    let gateway = Gateway::start_one_worker(lines).await;
+    let gateway = Gateway::start_one_worker(ignored).await;
     assert!(statuses(&gateway, 20).await.contains_key(&503));
     assert!(busy.request_count() > 2);
 }

@@ -78,7 +78,11 @@ pub(crate) async fn call(
     let mut search = Search::new(call.course);
     let mut replay = None;
     loop {
-        let mut open = search.next_connection(call, attempts).await?;
+        // What is sent of a body is read when there is a connection.
+        let watched = caller.incoming.as_deref_mut();
+        let watched = watched.filter(|incoming| incoming.length().is_empty());
+        let opening = search.next_connection(call, attempts);
+        let mut open = race::unless_reset(watched, opening).await?;
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
         let failure = match exchange_heads(
