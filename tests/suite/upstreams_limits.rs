@@ -12,7 +12,10 @@ use crate::upstream_http2::join_all;
 /// How much is in use of what a limit can be set for.
 async fn in_use(gateway: &Gateway, limit: &str) -> f64 {
     let labels = [("upstream", "app"), ("limit", limit)];
-    gateway.metrics().await.sum("janua_upstream_in_use", &labels)
+    gateway
+        .metrics()
+        .await
+        .sum("janua_upstream_in_use", &labels)
 }
 
 async fn overloads(gateway: &Gateway, limit: &str) -> f64 {
@@ -58,7 +61,11 @@ async fn requests_beyond_the_limit_are_answered_at_once() {
     }
     assert_eventually!(in_use(&gateway, "requests").await == 0.0);
     assert_eq!(gateway.get("/").await.status, 200);
-    assert_eq!(upstream.request_count(), 4, "it has never seen the refused one");
+    assert_eq!(
+        upstream.request_count(),
+        4,
+        "it has never seen the refused one"
+    );
 }
 
 /// A client that waits for `100 Continue` does not have to send its body in vain.
@@ -125,7 +132,9 @@ async fn a_tunnel_counts_until_it_ends() {
         let _ = visit.request().await;
         let _ = visit
             .wire
-            .try_send("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+            .try_send(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+            )
             .await;
         visit.wire.echo().await;
     })
@@ -238,7 +247,11 @@ async fn idle_connections_are_closed_first() {
         // The endpoint learns a little later that one was closed.
         assert!(open <= 4, "{open}");
     }
-    assert!(upstreams.iter().all(|upstream| upstream.request_count() > 0));
+    assert!(
+        upstreams
+            .iter()
+            .all(|upstream| upstream.request_count() > 0)
+    );
     assert!(in_use(&gateway, "connections").await <= 2.0);
     assert_eventually!(upstreams.iter().map(Upstream::open).sum::<usize>() <= 2);
 }
@@ -306,8 +319,8 @@ async fn an_adaptive_limit_keeps_the_queue_short() {
         }
     })
     .await;
-    let config = Proxy::to(upstream.endpoint())
-        .upstream("limits = { adaptive = { min = 2, max = 200 } }");
+    let config =
+        Proxy::to(upstream.endpoint()).upstream("limits = { adaptive = { min = 2, max = 200 } }");
     let gateway = Gateway::start_one_worker(config).await;
     let labels = [("upstream", "app"), ("limit", "adaptive")];
     let limit = async || gateway.metrics().await.sum("janua_upstream_limit", &labels);
@@ -382,7 +395,13 @@ async fn after_chaos_nothing_is_in_use() {
         });
         join_all(each).await;
         let other = config.clone().route("access_log = false");
-        gateway.reload(if round % 2 == 0 { other } else { config.clone() }).await;
+        gateway
+            .reload(if round % 2 == 0 {
+                other
+            } else {
+                config.clone()
+            })
+            .await;
     }
     for limit in ["requests", "pending", "retries", "adaptive", "connections"] {
         assert_eventually!(

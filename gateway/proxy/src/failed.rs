@@ -28,7 +28,9 @@ pub(crate) fn made_of(
         Kind::MethodNotAllowed => headers.push((name(b"Allow"), failure.detail.as_bytes().into())),
         Kind::MethodRefused => headers.push((name(b"Allow"), Box::default())),
         // When a request ends is not known; a second is the least that can be said.
-        Kind::TooManyRequests | Kind::Overloaded => headers.push((name(b"Retry-After"), name(b"1"))),
+        Kind::TooManyRequests | Kind::Overloaded => {
+            headers.push((name(b"Retry-After"), name(b"1")))
+        }
         // What the client has used counts half after a second. The details, which name the
         // policy, are only for the log.
         Kind::PolicyThrottled | Kind::PolicyOverloaded => {

@@ -17,8 +17,7 @@ impl Upstream {
         self.group().sweep.turn(self.outliers().is_some());
         let checks = endpoint.check_cell().state();
         if !checks.admits() {
-            let is_last_resort =
-                checks == CheckState::Down && self.panic().tries_failed_checks();
+            let is_last_resort = checks == CheckState::Down && self.panic().tries_failed_checks();
             return Admission::for_good(match is_last_resort {
                 true => Entry::LastResort,
                 false => Entry::Closed,

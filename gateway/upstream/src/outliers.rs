@@ -27,8 +27,8 @@ use std::time::Duration;
 
 use crate::admission::Admission;
 use crate::upstream::{Member, Upstream};
-pub use standing::{Ejection, EjectionReason};
 use standing::Standing;
+pub use standing::{Ejection, EjectionReason};
 pub use success_rate::SuccessRate;
 use success_rate::Tally;
 
@@ -189,12 +189,13 @@ impl Upstream {
         }
         let others = self.members().iter().enumerate();
         let mut others = others.filter(|(other, _)| *other != index);
-        let is_eligible =
-            |member: &Member| self.admission(member, now_ms).entry.is_eligible();
+        let is_eligible = |member: &Member| self.admission(member, now_ms).entry.is_eligible();
         if !others.any(|(_, member)| is_eligible(member)) {
             return None;
         }
-        self.put_out(index, now_ms, |standing| standing.pause(length, now_ms, rule))
+        self.put_out(index, now_ms, |standing| {
+            standing.pause(length, now_ms, rule)
+        })
     }
 
     /// Ejects an endpoint, unless too many are.
@@ -214,9 +215,8 @@ impl Upstream {
         let members = self.members();
         let share = members.len() * usize::from(rule.most) / 100;
         let others = members.iter().enumerate();
-        let others = others.filter(|(other, member)| {
-            *other != index && member.endpoint.watch().is_out()
-        });
+        let others =
+            others.filter(|(other, member)| *other != index && member.endpoint.watch().is_out());
         if others.count() >= share.max(1) {
             return None;
         }

@@ -56,7 +56,11 @@ mod tests {
             (Panic::Below(1), 0, 1, true),
             (Panic::Never, 0, 3, false),
         ] {
-            assert_eq!(panic.is_on(eligible, all), expected, "{panic:?} {eligible}/{all}");
+            assert_eq!(
+                panic.is_on(eligible, all),
+                expected,
+                "{panic:?} {eligible}/{all}"
+            );
         }
     }
 }

@@ -440,7 +440,11 @@ fn outliers_take_the_place_of_passive_health() {
         ("outliers = true", false, Some(5)),
         ("outliers = { errors = 3 }", false, Some(3)),
         ("outliers = true\npassive_health = {}", true, Some(5)),
-        ("outliers = true\npassive_health = { max_fails = 2 }", true, Some(5)),
+        (
+            "outliers = true\npassive_health = { max_fails = 2 }",
+            true,
+            Some(5),
+        ),
     ] {
         let text = format!("{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\n{fields}\n");
         let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
@@ -454,7 +458,9 @@ fn outliers_take_the_place_of_passive_health() {
 #[test]
 fn the_panic_threshold_can_be_turned_off() {
     for off in ["0", "\"0%\"", "false"] {
-        let text = format!("{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\npanic_threshold = {off}\n");
+        let text = format!(
+            "{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\npanic_threshold = {off}\n"
+        );
         let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
         let threshold = loaded.config.upstreams["app"].panic_threshold;
         assert_eq!(threshold, Some(PanicThreshold::Never), "{off}");

@@ -128,7 +128,11 @@ fn limits(upstream: &Upstream) -> Vec<LimitStatus> {
     };
     let adaptive = upstream.limits().adaptive;
     let is_shown = |limit: &Limit| *limit != Limit::Adaptive || adaptive.is_some();
-    Limit::ALL.into_iter().filter(is_shown).map(status).collect()
+    Limit::ALL
+        .into_iter()
+        .filter(is_shown)
+        .map(status)
+        .collect()
 }
 
 fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {

@@ -180,12 +180,7 @@ pub(super) fn put(
         return;
     }
     let mut pool = worker.pool.borrow_mut();
-    pool.put(
-        endpoint,
-        connection,
-        lease,
-        forwarding.upstream.keepalive,
-    );
+    pool.put(endpoint, connection, lease, forwarding.upstream.keepalive);
 }
 
 /// Reports a failed attempt to the endpoint's passive health check and the metrics.

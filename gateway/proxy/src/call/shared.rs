@@ -13,8 +13,8 @@ use janua_http::failure::Kind;
 use janua_upstream::{Endpoint, Limit, Picked, Place};
 use tokio::time::{Instant, timeout_at};
 
-use super::{Call, place};
 use super::establish::{Established, establish};
+use super::{Call, place};
 use crate::attempts::Attempts;
 use crate::snapshot::{Forwarding, LocalUpstream};
 use crate::transport::{ReadHalf, WriteHalf, from_upstream_stream};

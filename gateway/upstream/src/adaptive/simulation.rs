@@ -200,19 +200,31 @@ fn check(reports: &[&Report], phase: &Phase, variation: Variation) {
     let mean = |of: fn(&Report) -> f64| {
         reports.iter().map(|report| of(report)).sum::<f64>() / reports.len() as f64
     };
-    assert!(mean(|it| it.throughput) >= 0.9, "too little is answered: {about}");
-    assert!(mean(|it| it.throughput_of_all) >= 0.7, "it adapts too slowly: {about}");
+    assert!(
+        mean(|it| it.throughput) >= 0.9,
+        "too little is answered: {about}"
+    );
+    assert!(
+        mean(|it| it.throughput_of_all) >= 0.7,
+        "it adapts too slowly: {about}"
+    );
     let is_lowest = reports.iter().all(|report| report.limit.0 >= LEAST.min);
     assert!(is_lowest, "the limit is too low: {about}");
     let slots = phase.slots as f64;
     if phase.load < 1.0 {
         let refused = mean(|it| it.refused as f64 / (it.refused + it.answered) as f64);
-        assert!(refused < 0.02, "what the upstream can bear is refused: {about}");
+        assert!(
+            refused < 0.02,
+            "what the upstream can bear is refused: {about}"
+        );
     } else {
         // Without any queue the limit is the number of slots.
         let near = 0.9 * slots..=2.4 * slots + 4.0;
         let limit = mean(|it| it.limit.1);
-        assert!(near.contains(&limit), "the limit {limit} is not near the slots: {about}");
+        assert!(
+            near.contains(&limit),
+            "the limit {limit} is not near the slots: {about}"
+        );
         assert!(mean(|it| it.slowdown) <= 2.4, "a queue is kept: {about}");
         let worst = reports.iter().map(|it| it.slowdown).fold(0.0, f64::max);
         assert!(worst <= 3.5, "a queue is kept: {about}");
@@ -238,7 +250,10 @@ fn an_upstream_that_can_do_less_than_the_minimum_gets_the_minimum() {
     for report in simulate(&phases, rule, Variation::Exponential, 1) {
         assert!(report.limit.0 >= 20, "{report:?}");
         assert!(report.throughput >= 0.95, "{report:?}");
-        assert!(report.limit.1 <= 80.0, "it stays near the minimum: {report:?}");
+        assert!(
+            report.limit.1 <= 80.0,
+            "it stays near the minimum: {report:?}"
+        );
     }
 }
 
@@ -287,7 +302,10 @@ fn an_experiment_that_gets_no_requests_is_given_up() {
 fn bounds_that_a_reload_changes_hold_at_once() {
     let (mut gradient, mut now_ms) = (Gradient::new(&LEAST, 0), 0);
     feed(&mut gradient, &mut now_ms, 900, 10, 20);
-    let (low, high) = (AdaptiveRule { max: 5, ..LEAST }, AdaptiveRule { min: 500, ..LEAST });
+    let (low, high) = (
+        AdaptiveRule { max: 5, ..LEAST },
+        AdaptiveRule { min: 500, ..LEAST },
+    );
     assert_eq!(gradient.limit(&low), 5);
     assert_eq!(gradient.limit(&high), 500);
 }

@@ -74,7 +74,11 @@ fn limits_of_a_new_snapshot_count_what_is_in_use() {
     let of_before: Vec<Picked> = (0..5).map(|_| pick(&before).unwrap()).collect();
     let endpoints = before.members().iter();
     let endpoints = endpoints.map(|member| Arc::clone(&member.endpoint));
-    let after = Upstream::new(&spec(Some(4)), Arc::clone(before.group()), endpoints.collect());
+    let after = Upstream::new(
+        &spec(Some(4)),
+        Arc::clone(before.group()),
+        endpoints.collect(),
+    );
     assert!(pick(&after).is_err());
     drop(of_before);
     assert!(pick(&after).is_ok());

@@ -316,7 +316,10 @@ mod tests {
         standing.pause(Duration::from_secs(5), 0, &RULE);
         let ejection = standing.ejection().unwrap();
         assert_eq!(ejection.until_ms, 5_000);
-        assert_eq!((ejection.why, ejection.times), (EjectionReason::RetryAfter, 0));
+        assert_eq!(
+            (ejection.why, ejection.times),
+            (EjectionReason::RetryAfter, 0)
+        );
         standing.pause(Duration::from_secs(1), 1_000, &RULE);
         assert_eq!(standing.ejection().unwrap().until_ms, 5_000);
         standing.pause(Duration::from_secs(20), 1_000, &RULE);

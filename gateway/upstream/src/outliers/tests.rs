@@ -102,8 +102,13 @@ fn a_kind_can_be_left_out() {
 /// Somebody who can provoke errors at all endpoints takes the share `most` out at most.
 #[test]
 fn at_most_the_share_is_ejected_and_at_least_one_endpoint() {
-    for (endpoints, most, expected) in [(2, 10, 1), (3, 10, 1), (10, 30, 3), (10, 39, 3), (4, 100, 4)]
-    {
+    for (endpoints, most, expected) in [
+        (2, 10, 1),
+        (3, 10, 1),
+        (10, 30, 3),
+        (10, 39, 3),
+        (4, 100, 4),
+    ] {
         let upstream = upstream(
             endpoints,
             Outliers {
@@ -116,7 +121,11 @@ fn at_most_the_share_is_ejected_and_at_least_one_endpoint() {
                 upstream.observe(index, STATUS, 1_000);
             }
         }
-        assert_eq!(out(&upstream).len(), expected, "{endpoints} endpoints, {most} %");
+        assert_eq!(
+            out(&upstream).len(),
+            expected,
+            "{endpoints} endpoints, {most} %"
+        );
     }
 }
 
@@ -132,7 +141,12 @@ fn a_request_probes_and_its_result_decides() {
     let upstream = upstream(2, Outliers::DEFAULT);
     repeat(&upstream, 0, RESET, 5);
     let mut cursor = Cursor::from_seed(1);
-    let mut pick = |now_ms| upstream.pick(&mut cursor, &Tried::new(), now_ms).unwrap().index;
+    let mut pick = |now_ms| {
+        upstream
+            .pick(&mut cursor, &Tried::new(), now_ms)
+            .unwrap()
+            .index
+    };
     assert!((0..20).all(|_| pick(2_000) == 1));
     let picked: Vec<usize> = (0..20).map(|_| pick(31_000)).collect();
     let probes = picked.iter().filter(|index| **index == 0).count();
@@ -171,8 +185,16 @@ fn success_rates_are_compared_after_each_interval() {
     assert_eq!(shifts[0].index, 4);
     let ejection = shifts[0].ejection.unwrap();
     assert_eq!(ejection.why, EjectionReason::SuccessRate);
-    assert_eq!(upstream.observe(0, None, 11_001), [], "once for each interval");
-    assert_eq!(upstream.observe(0, None, 21_001), [], "nothing is left of it");
+    assert_eq!(
+        upstream.observe(0, None, 11_001),
+        [],
+        "once for each interval"
+    );
+    assert_eq!(
+        upstream.observe(0, None, 21_001),
+        [],
+        "nothing is left of it"
+    );
 }
 
 #[test]
@@ -246,16 +268,30 @@ fn passive_health_and_outliers_decide_independently() {
     tried.insert(1);
     let mut pick = |now_ms| upstream.pick(&mut cursor, &tried, now_ms);
     let picked = pick(1_000).unwrap();
-    picked.in_flight.report(AttemptOutcome::Failed("reset"), 1_000);
+    picked
+        .in_flight
+        .report(AttemptOutcome::Failed("reset"), 1_000);
     assert_eq!(repeat(&upstream, 0, RESET, 5).len(), 1);
     assert_eq!(entries(&upstream, 1_000)[0], Entry::LastResort);
-    assert_eq!(entries(&upstream, 11_000)[0], Entry::LastResort, "30 s are not over");
+    assert_eq!(
+        entries(&upstream, 11_000)[0],
+        Entry::LastResort,
+        "30 s are not over"
+    );
     assert_eq!(pick(11_000).unwrap_err(), Unavailable::Unhealthy);
     assert_eq!(entries(&upstream, 31_000)[0], Entry::Probe);
     let Picked { in_flight, .. } = pick(31_000).unwrap();
-    assert_eq!(pick(31_000).unwrap_err(), Unavailable::Unhealthy, "one probe");
+    assert_eq!(
+        pick(31_000).unwrap_err(),
+        Unavailable::Unhealthy,
+        "one probe"
+    );
     assert_eq!(upstream.observe(0, None, 31_001).len(), 1);
-    assert_eq!(entries(&upstream, 31_001)[0], Entry::LastResort, "of the other rule");
+    assert_eq!(
+        entries(&upstream, 31_001)[0],
+        Entry::LastResort,
+        "of the other rule"
+    );
     in_flight.report(AttemptOutcome::Ok, 31_001);
     assert_eq!(entries(&upstream, 31_001)[0], Entry::Open);
 }

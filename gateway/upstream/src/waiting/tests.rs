@@ -66,13 +66,21 @@ fn closed_connections_call_in_the_order_of_arrival() {
 #[test]
 fn an_idle_connection_goes_to_a_request_of_its_worker_unless_another_has_waited_long() {
     let group = group();
-    assert_eq!(group.connection_is_idle(1, 0), Handover::Keep, "nobody waits");
+    assert_eq!(
+        group.connection_is_idle(1, 0),
+        Handover::Keep,
+        "nobody waits"
+    );
     let mut of_zero = Request::new(&group, 0, 1_000);
     let mut of_one = Request::new(&group, 1, 1_050);
     assert_eq!(group.connection_is_idle(1, 1_099), Handover::Keep);
     assert!(of_one.is_called());
     assert_eq!(group.connection_is_idle(1, 1_099), Handover::Close);
-    assert_eq!(of_zero.rings(), 0, "it is called when the connection is closed");
+    assert_eq!(
+        of_zero.rings(),
+        0,
+        "it is called when the connection is closed"
+    );
 
     let mut of_one = Request::new(&group, 1, 1_060);
     assert_eq!(group.connection_is_idle(1, 1_100), Handover::Close);
