@@ -105,7 +105,11 @@ impl Ill {
         let failures = endpoint.failures_in_a_row();
         // An endpoint whose requests all fail is not up, although they are too few in a time for
         // it to be ejected.
-        let is_failing = failures > 0 && failures >= rule.map_or(1, |rule| rule.max_fails);
+        let least = match rule {
+            Some(rule) => rule.max_fails,
+            None => endpoint.group().sweep.failures().unwrap_or(1),
+        };
+        let is_failing = failures > 0 && failures >= least;
         (is_ejected || is_failing).then(|| {
             let failing = endpoint.failing();
             Self::Requests(FailingRequests {

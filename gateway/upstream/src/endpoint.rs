@@ -252,8 +252,8 @@ impl Endpoint {
 
     /// Its ejection as an outlier, if there is one.
     pub fn ejection(&self) -> Option<Ejection> {
-        let is_on = self.group.sweep.is_on();
-        self.watch.ejection().filter(|_| is_on)
+        self.group.sweep.failures()?;
+        self.watch.ejection()
     }
 
     pub(crate) fn watch(&self) -> &Watch {

@@ -150,8 +150,9 @@ pub(crate) struct Watch {
 pub(crate) struct Sweep {
     /// When the interval is over; 0 before the first.
     at_ms: AtomicU64,
-    /// Outliers are looked for. Without that, ejections from before a reload mean nothing.
-    is_on: AtomicBool,
+    /// How many failures in a row eject an endpoint; 0 if outliers are not looked for. Without
+    /// that, ejections from before a reload mean nothing.
+    failures: AtomicU32,
     /// Held while it is decided whether one more may be ejected.
     deciding: Mutex<()>,
 }
@@ -210,7 +211,7 @@ impl Upstream {
         let watch = member.endpoint.watch();
         watch.in_a_row.reset();
         let group = self.group();
-        group.sweep.turn(true);
+        group.sweep.follow(Some(rule));
         let deciding = lock(&group.sweep.deciding);
         let members = self.members();
         let share = members.len() * usize::from(rule.most) / 100;
@@ -356,15 +357,26 @@ impl Watch {
 }
 
 impl Sweep {
-    /// Outliers are looked for, or are not any more.
-    pub(crate) fn turn(&self, is_on: bool) {
-        if self.is_on() != is_on {
-            self.is_on.store(is_on, Relaxed);
+    /// Outliers are looked for by this rule, or are not any more.
+    pub(crate) fn follow(&self, rule: Option<&Outliers>) {
+        let failures = rule.map_or(0, |rule| {
+            let ErrorLimits {
+                connect,
+                reset,
+                timeout,
+                ..
+            } = rule.errors;
+            let ejecting = [connect, reset, timeout].into_iter().filter(|it| *it > 0);
+            ejecting.min().unwrap_or(1)
+        });
+        if self.failures.load(Relaxed) != failures {
+            self.failures.store(failures, Relaxed);
         }
     }
 
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on.load(Relaxed)
+    /// How many failures in a row eject an endpoint; none if outliers are not looked for.
+    pub(crate) fn failures(&self) -> Option<u32> {
+        Some(self.failures.load(Relaxed)).filter(|failures| *failures > 0)
     }
 
     /// True for one request after the end of each interval.
