@@ -64,7 +64,8 @@ async fn http2_is_demanded() {
     assert!(found == "malformed" || found == "reset", "{found}");
     let stage = Stage::new();
     let server = TlsServer::with(&stage.authority.issue(&["app.internal"]));
-    let upstream = Upstream::tls_echo(server).await;
+    // It selects nothing at all.
+    let upstream = Upstream::tls_echo(server.protocols(&[])).await;
     let config = Proxy::to(upstream.endpoint()).upstream(&format!("http = \"2\"\n{TLS}\n{CHECK}"));
     let gateway = stage.start(config).await;
     assert_eventually!(failure(&gateway).await == "no_http2");

@@ -148,12 +148,26 @@ fn check_status(fields: &HeaderMap) -> Result<(), CheckFailure> {
     if status.as_bytes() == b"0" {
         return Ok(());
     }
-    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let words = fields.get("grpc-message").map(text).unwrap_or_default();
-    Err(fault(
-        "grpc_status",
-        format!("{} {words}", text(status)).trim_end(),
-    ))
+    let code = String::from_utf8_lossy(status.as_bytes());
+    let words = fields.get("grpc-message").map(decoded).unwrap_or_default();
+    Err(fault("grpc_status", format!("{code} {words}").trim_end()))
+}
+
+/// The text of `grpc-message`, which is percent-encoded.
+fn decoded(message: &HeaderValue) -> String {
+    let mut rest = message.as_bytes();
+    let mut text = Vec::with_capacity(rest.len());
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = after.get(..2).filter(|_| byte == b'%');
+        let escaped = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
+        let escaped = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = match escaped {
+            Some(_) => after.get(2..).unwrap_or_default(),
+            None => after,
+        };
+        text.push(escaped.unwrap_or(byte));
+    }
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]
@@ -167,6 +181,22 @@ mod tests {
         let long = message(&"x".repeat(200));
         assert_eq!(&long[..8], [0, 0, 0, 0, 203, 0x0a, 0xc8, 1]);
         assert_eq!(long.len(), 208);
+    }
+
+    #[test]
+    fn messages_are_decoded() {
+        for (sent, text) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("a%20b%25", "a b%"),
+            ("caf%C3%A9", "caf\u{e9}"),
+            ("%", "%"),
+            ("%2", "%2"),
+            ("%zz%41", "%zzA"),
+            ("%ff", "\u{fffd}"),
+        ] {
+            assert_eq!(decoded(&HeaderValue::from_static(sent)), text, "{sent}");
+        }
     }
 
     #[test]

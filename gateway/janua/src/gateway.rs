@@ -298,6 +298,7 @@ impl Gateway {
             .map_err(|error| StartError::Machine(error.to_string()))?;
         estate.prepare(&mut snapshot, None);
         wait_for_names(&estate);
+        events.configure(&loaded.config.webhooks);
         estate.begin_checks(&snapshot);
         wait_for_checks(&snapshot);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
@@ -345,7 +346,6 @@ impl Gateway {
             let opened = server.open(loaded).map_err(StartError::Refused)?;
             server.publish(None, opened);
         }
-        self.events.configure(&state.loaded.config.webhooks);
         // The authorities find somebody who answers from now on.
         let plan = acme_plan(&state.loaded).map_err(StartError::Refused)?;
         self.engine

@@ -125,6 +125,8 @@ impl Gateway {
         let result = self.try_reload(trigger, asker, &mut seen);
         if result.is_err() {
             self.estate.abandon_checks();
+            let live = Arc::clone(&self.state().loaded);
+            self.events.configure(&live.config.webhooks);
         }
         match &result {
             Err(error) if trigger == (Trigger::Change { is_patient: true }) => tracing::info!(
@@ -196,6 +198,8 @@ impl Gateway {
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         self.estate.prepare(&mut snapshot, previous.as_deref());
         wait_for_names(&self.estate);
+        // Those that are told of what these checks find.
+        self.events.configure(&loaded.config.webhooks);
         self.estate.begin_checks(&snapshot);
         wait_for_checks(&snapshot);
         // All slow work is done; the lock is held only briefly from here.
@@ -224,7 +228,6 @@ impl Gateway {
         server.publish(Some(snapshot), opened);
         self.estate.endpoints.forget_weights();
         *seen = Some(watch::watched(both.only(loaded.watch_list()), &loaded));
-        self.events.configure(&loaded.config.webhooks);
         state.loaded = Arc::new(loaded);
         // The engine may have to read thousands of files, from a disk that may be slow.
         drop(guard);
