@@ -25,6 +25,7 @@ use crate::network::Network;
 use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
 use crate::policy_config::PolicyConfig;
+use crate::retries::{Hedge, RetryCondition};
 use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
@@ -82,6 +83,11 @@ shown! {
     RedirectCode: |code| code.0;
     Template: |template| template_text(template);
     EndpointAddress: |address| address;
+    RetryCondition: |condition| condition;
+    Hedge: |hedge| match hedge {
+        Hedge::After(time) => duration(*time),
+        Hedge::Quantile(percent) => format!("p{percent}"),
+    };
     ServerName: |name| name;
     MediaType: |kind| kind.as_str();
     Glob: |glob| glob.as_str();
