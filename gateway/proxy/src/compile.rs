@@ -4,6 +4,7 @@
 //! each with its place in the file.
 
 mod listeners;
+mod retries;
 mod targets;
 mod tls;
 mod upstreams;

@@ -189,6 +189,7 @@ impl Incoming {
             ready!(turn.poll(context, &self.reader));
             if let Poll::Ready(passed) = self.poll_piece(context, outgoing) {
                 passed?;
+                outgoing.check().map_err(TransferError::Write)?;
             } else {
                 let flushed = outgoing.writer.poll_flush(context);
                 if self.meter.is_too_slow(self.size, flushed.is_ready()) {

@@ -7,7 +7,7 @@ use janua_http::head::{Limits, MAX_FIELDS};
 use janua_tls::SystemRoots;
 use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec};
 
-use super::{bytes, limit, tls};
+use super::{bytes, limit, retries, tls};
 use crate::certificates::ServedCertificate;
 use crate::estate::Estate;
 use crate::snapshot::{Forwarding, Snapshot};
@@ -77,6 +77,7 @@ pub(super) fn compile(
                     bytes: max_head,
                     fields: MAX_FIELDS,
                 },
+                retries: Arc::new(retries::of_upstream(upstream)),
                 response_head_timeout: limit(upstream.response_head_timeout),
                 idle_timeout: limit(upstream.idle_timeout),
                 tls,
