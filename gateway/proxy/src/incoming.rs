@@ -157,6 +157,14 @@ impl Incoming {
         }
     }
 
+    /// True if the body is known to be incomplete, now that its sender has closed the connection.
+    pub(crate) fn is_cut(&self) -> bool {
+        match self.remaining {
+            Remaining::Length(rest) => (self.reader.buffered().len() as u64) < rest,
+            _ => false,
+        }
+    }
+
     /// The number of bytes of the body read so far.
     pub(crate) fn size(&self) -> u64 {
         self.size

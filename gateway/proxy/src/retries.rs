@@ -45,9 +45,9 @@ pub(crate) struct Conditions {
     pub(crate) reset_any: bool,
     pub(crate) timeout: bool,
     /// A bit for each status from 400 on.
-    statuses: [u64; 4],
+    pub(crate) statuses: [u64; 4],
     /// A bit for each status of gRPC.
-    calls: u32,
+    pub(crate) calls: u32,
 }
 
 /// What has happened to an attempt that reached an endpoint.
@@ -136,10 +136,11 @@ fn place(status: u16) -> Option<(usize, u64)> {
 /// The pause before the endpoints of an upstream are tried again, all of which have failed: 25 ms,
 /// then twice as much each time up to 250 ms, and of that between a half and the whole, so that
 /// requests that have failed together do not come back together.
-pub(crate) fn pause(rounds: u32, random: u64) -> Duration {
+pub(crate) fn pause(rounds: u32, random: u128) -> Duration {
     let most = 25_u64.saturating_mul(1 << rounds.min(8)).min(250);
     let half = most.div_ceil(2);
-    Duration::from_millis(half + random % (most - half + 1))
+    let jitter = random % u128::from(most - half + 1);
+    Duration::from_millis(half + u64::try_from(jitter).unwrap_or_default())
 }
 
 /// The time after which a request is sent to a second endpoint, by quantile. A worker works it out
