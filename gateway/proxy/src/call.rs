@@ -25,6 +25,7 @@ use std::task::{Poll, ready};
 use janua_http::failure::Kind;
 use janua_http::{Failure, RequestHead, ResponseHead, grpc, method};
 
+use crate::affinity::Tie;
 use crate::attempts::Attempts;
 use crate::body::{Receiver as _, Trailers};
 use crate::clean::Hop;
@@ -53,6 +54,8 @@ pub(crate) struct Call<'a> {
     pub(crate) hop: &'a Hop,
     /// The client that the request comes from; none for a fetch of the cache.
     pub(crate) client: Option<&'a Rc<Peer>>,
+    /// What ties the request to an endpoint.
+    pub(crate) tie: Tie,
     /// When the request arrived, in milliseconds of the worker's monotonic clock.
     pub(crate) now_ms: u64,
 }
@@ -84,7 +87,7 @@ pub(crate) async fn call(
     let mut released = None;
     loop {
         let course = renewed.as_deref().unwrap_or(call.course);
-        let call = &Call { course, ..*call };
+        let call = &call.on(course);
         let may_hold = search.may_hold(course);
         let opened = match released.take() {
             Some(open) => Ok(open),
@@ -137,13 +140,13 @@ pub(crate) async fn call(
                         if !is_untouched {
                             replay = open.connection.take_replay();
                         }
-                        let unused = UpstreamResponse::new(open, course, upload, protocol);
+                        let unused = UpstreamResponse::new(open, call, upload, protocol);
                         discard::discard(call.worker, unused, std::mem::take(response));
                         continue;
                     }
                 }
                 open.connection.forget_request();
-                return Ok(UpstreamResponse::new(open, course, upload, protocol));
+                return Ok(UpstreamResponse::new(open, call, upload, protocol));
             }
             Err(failure) => failure,
         };
@@ -181,7 +184,24 @@ fn rejection(call: &Call<'_>, response: &ResponseHead) -> Option<Event> {
     Some(Event::Call(status))
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// The same call with this course. Sessions name an endpoint by its place, which may be another
+    /// one in another upstream.
+    fn on<'b>(&self, course: &'b Course) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        let is_same = std::ptr::eq(course, self.course);
+        Call {
+            course,
+            tie: match is_same {
+                true => self.tie,
+                false => self.tie.without_session(),
+            },
+            ..*self
+        }
+    }
+
     /// The protocol that the endpoint is spoken to in. One that may choose is asked for HTTP/1.1 if
     /// the client wants to switch to another protocol: few servers of WebSockets support them over
     /// HTTP/2, and other protocols have nothing like it.

@@ -33,12 +33,14 @@ mod failure_streak;
 mod group;
 mod head_times;
 mod health;
+mod latency;
 mod pool;
 mod random;
 mod registry;
 mod repeats;
 mod resolver;
 mod retry_budget;
+mod slow_start;
 #[cfg(test)]
 mod testing;
 mod tier;

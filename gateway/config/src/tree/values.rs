@@ -10,6 +10,7 @@ use crate::acme_directory::Directory;
 use crate::acme_dns::Resolver;
 use crate::acme_dns_provider::DnsProvider;
 use crate::acme_eab::EabKey;
+use crate::balance::CookieName;
 use crate::compression::{CompressionLevel, MediaType};
 use crate::event_webhook::EventText;
 use crate::files::{FilesRoot, Glob, IndexName};
@@ -25,6 +26,7 @@ use crate::network::Network;
 use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
 use crate::policy_config::PolicyConfig;
+use crate::request_input::RequestInput;
 use crate::retries::{Hedge, RetryCondition};
 use crate::route::UpstreamHost;
 use crate::secret::Token;
@@ -88,6 +90,8 @@ shown! {
         Hedge::After(time) => duration(*time),
         Hedge::Quantile(percent) => format!("p{percent}"),
     };
+    CookieName: |name| name.as_str();
+    RequestInput: |input| input;
     ServerName: |name| name;
     MediaType: |kind| kind.as_str();
     Glob: |glob| glob.as_str();

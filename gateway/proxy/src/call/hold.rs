@@ -119,7 +119,7 @@ async fn in_queue(
             renewed = Some(Box::new(course));
         }
         let course = renewed.as_deref().unwrap_or(call.course);
-        let here = Call { course, ..*call };
+        let here = call.on(course);
         search.begin_again(course);
         let rest = until.saturating_duration_since(Instant::now());
         let incoming = caller.incoming.as_deref_mut();

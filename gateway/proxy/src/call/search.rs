@@ -142,7 +142,7 @@ impl Search {
             let now = call.worker.clock.now();
             let picked = match self.next.take() {
                 Some(picked) => Ok(picked),
-                None => pick(call.course, &self.failed, now.monotonic_ms),
+                None => pick(call, &self.failed, now.monotonic_ms),
             };
             let picked = match picked {
                 Ok(picked) => picked,
@@ -178,7 +178,7 @@ impl Search {
         let mut last = None;
         loop {
             let now = call.worker.clock.now();
-            let picked = match pick(call.course, &self.failed, now.monotonic_ms) {
+            let picked = match pick(call, &self.failed, now.monotonic_ms) {
                 Ok(picked) => picked,
                 Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
             };
@@ -346,7 +346,7 @@ impl Search {
         let mut tried = self.failed.clone();
         tried.insert(open.picked.index);
         let now_ms = call.worker.clock.now().monotonic_ms;
-        self.next = pick(call.course, &tried, now_ms).ok();
+        self.next = pick(call, &tried, now_ms).ok();
         if self.next.is_none() && !self.may_return {
             return false;
         }
@@ -378,7 +378,7 @@ impl Search {
         let mut tried = self.failed.clone();
         tried.insert(first);
         let now_ms = call.worker.clock.now().monotonic_ms;
-        pick(call.course, &tried, now_ms).ok()
+        pick(call, &tried, now_ms).ok()
     }
 
     /// Prepares to repeat a request that the upstream says it has not processed: any request may
@@ -447,6 +447,8 @@ impl EndpointConnection {
         let index = self.picked.index;
         forwarding.stats.head.observe(shard, took);
         forwarding.stats.count(shard, index, response.status);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or_default();
+        self.picked.in_flight.responded(took, call.now_ms + took_ms);
         let change = self
             .picked
             .in_flight
@@ -461,9 +463,11 @@ impl EndpointConnection {
     }
 }
 
-fn pick(course: &Course, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unavailable> {
-    let cursor = &mut course.upstream.cursor.borrow_mut();
-    course.forwarding().upstream.pick(cursor, tried, now_ms)
+fn pick(call: &Call<'_>, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unavailable> {
+    let upstream = &call.course.upstream;
+    let cursor = &mut upstream.cursor.borrow_mut();
+    let endpoints = &upstream.forwarding.upstream;
+    endpoints.pick_for(cursor, &call.tie.affinity, tried, now_ms)
 }
 
 fn unavailable(why: Unavailable) -> Failure {
