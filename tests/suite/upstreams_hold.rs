@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use janua_tests::{
-    Endpoint, Gateway, Http2Client, Proxy, Reply, Request, Upstream, Vacant, Visit,
+    Endpoint, Gateway, Http2Client, Proxy, Reply, Request, ReservedPort, Upstream, Vacant, Visit,
     assert_eventually,
 };
 
@@ -31,9 +31,8 @@ async fn held(gateway: &Gateway) -> f64 {
 
 #[tokio::test]
 async fn a_restart_loses_nothing() {
-    let place = Vacant::refusing();
-    let address = place.address();
-    drop(place);
+    let port = ReservedPort::reserve();
+    let address = port.address();
     let upstream = serve(address).await;
     let config = Proxy::to(address.to_string()).upstream(HOLD);
     let gateway = Arc::new(Gateway::start(config).await);
@@ -75,9 +74,8 @@ async fn a_restart_loses_nothing() {
 /// A request that was not sent yet waits whatever its method, also over HTTP/2.
 #[tokio::test]
 async fn requests_of_all_methods_wait() {
-    let place = Vacant::refusing();
-    let address = place.address();
-    drop(place);
+    let port = ReservedPort::reserve();
+    let address = port.address();
     let config = Proxy::to(address.to_string())
         .listener("http2 = true")
         .upstream(HOLD);

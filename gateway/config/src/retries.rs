@@ -28,7 +28,7 @@ table! {
         /// exceeds it is followed by another, as if `on` had `"timeout"`.
         try_timeout: Option<Spanned<Duration>> = optional("`response_head_timeout`");
         /// The most requests that are sent again, as a share of the upstream's
-        /// requests in the last ten seconds; but always 100 in ten seconds. Failed
+        /// requests in the last ten seconds; but always 200 in ten seconds. Failed
         /// connections do not count.
         budget: Spanned<Percent> = default("\"20%\"");
         /// The longest request body that is kept to be sent again; a request with
