@@ -23,7 +23,9 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     // The position of a default is its table.
     let host = Some(route.host.span).filter(|span| *span != route.span);
     let retries = route.retries.as_ref().map(|it| it.span);
-    let fields: [(&str, Option<Span>, &str); 6] = [
+    let hedge = route.hedge.as_ref().map(|it| it.span);
+    let hold = route.hold.as_ref().map(|it| it.span);
+    let fields: [(&str, Option<Span>, &str); 8] = [
         (
             "strip_prefix",
             strip_prefix,
@@ -38,6 +40,8 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
         ),
         ("host", host, "leave it out"),
         ("retries", retries, "leave it out"),
+        ("hedge", hedge, "leave it out"),
+        ("hold", hold, "leave it out"),
         (
             "cache",
             cache,

@@ -34,6 +34,7 @@ use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
+use crate::retries::{HedgeDelay, Retries};
 use crate::stats::{Configured, RouteStats, UpstreamStats};
 use crate::sticky::Sticky;
 use crate::upstream_http2::{Protocol, Sharing};
@@ -320,8 +321,8 @@ pub(crate) struct To {
     pub(crate) host: HostField,
     /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
-    /// The most endpoints that are tried.
-    pub(crate) attempts: usize,
+    /// How requests are repeated; none for as the upstream says.
+    pub(crate) retries: Option<Arc<Retries>>,
 }
 
 /// The `Host` that an upstream gets.
@@ -366,6 +367,7 @@ pub(crate) enum LocationPart {
 pub(crate) struct Forwarding {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) response_limits: Limits,
+    pub(crate) retries: Arc<Retries>,
     pub(crate) response_head_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     /// Connections are encrypted in this way; none for cleartext.
@@ -423,6 +425,7 @@ impl std::ops::Deref for LocalTerms {
 /// the snapshot.
 pub(crate) struct LocalUpstream {
     pub(crate) cursor: RefCell<Cursor>,
+    pub(crate) hedge_delay: HedgeDelay,
     pub(crate) forwarding: Forwarding,
 }
 
@@ -430,6 +433,7 @@ impl LocalUpstream {
     fn new(forwarding: &Forwarding) -> Rc<Self> {
         Rc::new(Self {
             cursor: RefCell::new(Cursor::new()),
+            hedge_delay: HedgeDelay::default(),
             forwarding: forwarding.clone(),
         })
     }
@@ -487,6 +491,12 @@ impl LocalSnapshot {
             policies,
             snapshot,
         }
+    }
+
+    /// The upstream with this name.
+    pub(crate) fn upstream(&self, name: &str) -> Option<&Rc<LocalUpstream>> {
+        let mut upstreams = self.upstreams.iter();
+        upstreams.find(|upstream| upstream.forwarding.upstream.name() == name)
     }
 
     /// The datasets in which policies look keys up.

@@ -14,6 +14,7 @@ use crate::address::Address;
 use crate::condition::Observed;
 use crate::limits::Uses;
 use crate::outliers::Sweep;
+use crate::repeats::Repeats;
 use crate::waiting::Waiting;
 
 /// The state of one upstream that belongs to no single endpoint. It is found again by the
@@ -38,6 +39,7 @@ pub struct Group {
     pub(crate) sweep: CachePadded<Sweep>,
     /// Who is told when an endpoint goes down or comes back.
     observed: Arc<Observed>,
+    repeats: Repeats,
 }
 
 impl Group {
@@ -59,12 +61,18 @@ impl Group {
             adaptive: CachePadded::default(),
             sweep: CachePadded::default(),
             observed,
+            repeats: Repeats::default(),
         })
     }
 
     /// The name of the upstream.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is known about requests that are repeated, doubled or kept waiting.
+    pub fn repeats(&self) -> &Repeats {
+        &self.repeats
     }
 
     /// Requests in flight now to any of its endpoints, in all workers.

@@ -35,6 +35,7 @@ mod eligibility;
 mod endpoint;
 mod failure_streak;
 mod group;
+mod head_times;
 mod health;
 mod latency;
 mod limits;
@@ -43,7 +44,9 @@ mod panic;
 mod pool;
 mod random;
 mod registry;
+mod repeats;
 mod resolver;
+mod retry_budget;
 mod slow_start;
 #[cfg(test)]
 mod testing;
@@ -64,6 +67,7 @@ pub use cursor::Cursor;
 pub use endpoint::{Counters, DISTRUST_MS, Endpoint, EndpointId, InFlight, Resolution};
 pub use failure_streak::Failing;
 pub use group::Group;
+pub use head_times::HeadTimes;
 pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
 pub use limits::{Limit, Limits, Place};
 pub use outliers::{
@@ -72,7 +76,9 @@ pub use outliers::{
 pub use panic::Panic;
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
+pub use repeats::{Held, Repeats};
 pub use resolver::{HOSTS_FILE, Resolver};
+pub use retry_budget::RetryBudget;
 pub use tried::Tried;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};
 pub use waiting::{Handover, Waiter};

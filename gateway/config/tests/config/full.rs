@@ -6,11 +6,11 @@ use std::time::Duration;
 use janua_config::{
     AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, CheckKind, ClientAuthMode,
     Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash,
-    Encoding, EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern,
-    Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PanicThreshold, PathPattern,
-    ProxyVersion, Rate, RedirectHost, RequestInput, SameSite, SecretSource, Sources, Symlinks,
-    Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody,
-    WebhookTemplate, parse,
+    Encoding, EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, Hedge, HiddenDots,
+    HostPattern, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PanicThreshold,
+    PathPattern, ProxyVersion, Rate, RedirectHost, RequestInput, RetryCondition, SameSite,
+    SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost,
+    UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -338,7 +338,23 @@ fn upstream() {
     let adaptive = limits.adaptive.on().unwrap();
     assert_eq!((adaptive.min.get(), adaptive.max.get()), (5, 500));
     assert_eq!(adaptive.tolerance.get(), 50);
-    assert_eq!(upstream.retries, Some(1));
+    let retries = upstream.retries.as_ref().unwrap();
+    assert_eq!(retries.more.map(|more| more.value), Some(1));
+    let on: Vec<_> = retries.on.iter().map(|it| it.value).collect();
+    assert_eq!(
+        on,
+        [
+            RetryCondition::Connect,
+            RetryCondition::Timeout,
+            RetryCondition::Status(502),
+            RetryCondition::Class(5),
+        ]
+    );
+    assert_eq!(retries.try_timeout.map(|it| it.value), Some(2 * SECOND));
+    assert_eq!(retries.budget.get(), 10);
+    assert_eq!(retries.body.bytes(), 128 * 1024);
+    assert_eq!(upstream.hedge, OrFalse::Value(Hedge::Quantile(95)));
+    assert_eq!(upstream.hold, 10 * SECOND);
     let tls = upstream.tls.on().unwrap();
     assert!(!*tls.verify);
     assert_eq!(
@@ -422,7 +438,9 @@ fn upstream_defaults() {
     assert!(upstream.panic_threshold.is_none());
     assert!(upstream.limits.requests.is_none());
     assert!(upstream.limits.adaptive.on().is_none());
-    assert_eq!(upstream.retries, None);
+    assert!(upstream.retries.is_none());
+    assert_eq!(upstream.hedge, OrFalse::False);
+    assert_eq!(upstream.hold, Duration::ZERO);
     assert!(upstream.tls.on().is_none());
     assert_eq!(upstream.send_proxy_protocol, OrFalse::False);
     assert!(upstream.health.is_none());
@@ -651,7 +669,15 @@ fn route() {
     assert_eq!(**route.strip_prefix.as_ref().unwrap(), "/api");
     assert_eq!(*route.host, UpstreamHost::Upstream);
     assert_eq!(route.idle_timeout, Some(86_400 * SECOND));
-    assert_eq!(route.retries.map(|retries| retries.value), Some(0));
+    let retries = route.retries.as_ref().unwrap();
+    assert_eq!(retries.more.map(|more| more.value), Some(0));
+    assert_eq!(retries.on[0].value, RetryCondition::Connect);
+    let half_a_second = Duration::from_millis(500);
+    assert_eq!(retries.try_timeout.map(|it| it.value), Some(half_a_second));
+    assert_eq!((retries.budget.get(), retries.body.bytes()), (50, 0));
+    let hedge = OrFalse::Value(Hedge::After(half_a_second / 5));
+    assert_eq!(route.hedge.as_ref().map(|it| it.value), Some(hedge));
+    assert_eq!(route.hold.map(|it| it.value), Some(30 * SECOND));
     assert!(!route.access_log);
 }
 

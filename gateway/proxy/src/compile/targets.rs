@@ -7,7 +7,7 @@ use janua_config::{self as config, Diagnostic};
 use janua_files::{Options, Retain, Symlinks};
 use siphasher::sip::SipHasher13;
 
-use super::Compiler;
+use super::{Compiler, retries};
 use crate::snapshot::{Fixed, HostField, LocationPart, Target, To, Tree};
 
 impl Compiler<'_, '_> {
@@ -69,11 +69,7 @@ impl Compiler<'_, '_> {
                 .strip_prefix
                 .as_ref()
                 .map(|prefix| prefix.as_str().into()),
-            attempts: route
-                .retries
-                .map(|retries| retries.value)
-                .or_else(|| upstream?.retries)
-                .map_or(usize::MAX, |retries| retries as usize + 1),
+            retries: upstream.and_then(|upstream| retries::of_route(route, upstream)),
         }
     }
 }

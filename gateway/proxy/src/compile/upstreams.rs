@@ -12,7 +12,7 @@ use janua_upstream::{
 };
 
 use super::inputs::input;
-use super::{bytes, limit, tls};
+use super::{bytes, limit, retries, tls};
 use crate::certificates::ServedCertificate;
 use crate::estate::Estate;
 use crate::snapshot::{BalancedBy, Forwarding, Snapshot};
@@ -85,6 +85,7 @@ pub(super) fn compile(
                     bytes: max_head,
                     fields: MAX_FIELDS,
                 },
+                retries: Arc::new(retries::of_upstream(upstream)),
                 response_head_timeout: limit(upstream.response_head_timeout),
                 idle_timeout: limit(upstream.idle_timeout),
                 tls,
