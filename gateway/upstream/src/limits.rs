@@ -36,7 +36,8 @@ pub enum Limit {
     /// Requests in flight, from the choice of an endpoint to the end of the
     /// response's body, or of the tunnel.
     Requests,
-    /// Requests that wait for a connection, or for an endpoint.
+    /// Requests that wait for a connection; as many more may be held because no endpoint can be
+    /// reached.
     Pending,
     /// Open connections, idle ones included.
     Connections,
@@ -119,6 +120,9 @@ impl Group {
     pub fn in_use(&self, of: Limit) -> u64 {
         match of {
             Limit::Requests => self.in_flight(),
+            Limit::Pending => {
+                u64::from(self.uses.of(of).load(Relaxed)) + u64::from(self.repeats().held())
+            }
             _ => u64::from(self.uses.of(of).load(Relaxed)),
         }
     }
