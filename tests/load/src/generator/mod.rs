@@ -313,6 +313,19 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Fleet;
+
+    #[test]
+    fn the_targets_take_turns() {
+        let order = |first| -> Vec<u8> {
+            let mut all = [0, 1, 2];
+            in_turn(&mut all, first).map(|one| *one).collect()
+        };
+        assert_eq!(order(0), [0, 1, 2]);
+        assert_eq!(order(2), [2, 0, 1]);
+        assert_eq!(order(3), [0, 1, 2]);
+        assert_eq!(in_turn::<u8>(&mut [], 1).count(), 0);
+    }
 
     #[test]
     fn arrivals_come_at_the_rate_asked_for() {
@@ -325,7 +338,7 @@ mod tests {
     fn load_through_the_bare_proxy_is_answered_whole() {
         let free = || crate::process::free_address().unwrap();
         let (backend, proxy) = (free(), free());
-        std::thread::spawn(move || crate::backend::serve(backend));
+        std::thread::spawn(move || crate::backend::serve(backend, &Fleet::ONE));
         std::thread::spawn(move || crate::bare_hyper::serve(proxy, backend));
         let limit = Instant::now() + GRACE;
         while crate::client::get(proxy, "/1k").is_err() && Instant::now() < limit {
