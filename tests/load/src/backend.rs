@@ -82,10 +82,24 @@ pub(crate) fn serve(address: SocketAddr, fleet: &Fleet) -> anyhow::Result<()> {
             let flags = event.flags;
             let ending = flags.intersects(ENDING);
             let slot = number(token);
-            turn(slot, ending, &mut peers, &mut vacant, &mut answers, &mut held);
+            turn(
+                slot,
+                ending,
+                &mut peers,
+                &mut vacant,
+                &mut answers,
+                &mut held,
+            );
         }
         while let Some(slot) = held.due(Instant::now()) {
-            turn(slot, false, &mut peers, &mut vacant, &mut answers, &mut held);
+            turn(
+                slot,
+                false,
+                &mut peers,
+                &mut vacant,
+                &mut answers,
+                &mut held,
+            );
         }
     }
 }

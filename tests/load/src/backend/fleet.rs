@@ -40,8 +40,14 @@ impl Fleet {
     }
 
     /// The addresses of the endpoints, of which this is the first, and how late each answers.
-    pub(crate) fn members(&self, first: SocketAddr) -> impl Iterator<Item = (SocketAddr, Duration)> {
-        let (late, slow) = (Duration::from_millis(self.delay), self.addresses - self.slow.min(self.addresses));
+    pub(crate) fn members(
+        &self,
+        first: SocketAddr,
+    ) -> impl Iterator<Item = (SocketAddr, Duration)> {
+        let (late, slow) = (
+            Duration::from_millis(self.delay),
+            self.addresses - self.slow.min(self.addresses),
+        );
         (0..self.addresses).map(move |number| {
             let delay = if number < slow { Duration::ZERO } else { late };
             (member(first, number), delay)
@@ -73,9 +79,15 @@ mod tests {
         let all: Vec<_> = fleet.members(first).collect();
         assert_eq!(all.len(), 300);
         assert_eq!(all.first(), Some(&(first, Duration::ZERO)));
-        assert_eq!(all.get(297), Some(&("127.0.1.42:80".parse().unwrap(), Duration::ZERO)));
+        assert_eq!(
+            all.get(297),
+            Some(&("127.0.1.42:80".parse().unwrap(), Duration::ZERO))
+        );
         let late = Duration::from_millis(50);
-        assert_eq!(all.get(298), Some(&("127.0.1.43:80".parse().unwrap(), late)));
+        assert_eq!(
+            all.get(298),
+            Some(&("127.0.1.43:80".parse().unwrap(), late))
+        );
         assert_eq!(Fleet::ONE.members(first).count(), 1);
     }
 }

@@ -47,7 +47,10 @@ mod tests {
         assert!(held.patience(start).is_none() && held.due(start).is_none());
         held.push(at(20), 7);
         held.push(at(25), 8);
-        assert!(held.patience(start).is_some_and(|it| it.tv_nsec == 20_000_000));
+        assert!(
+            held.patience(start)
+                .is_some_and(|it| it.tv_nsec == 20_000_000)
+        );
         assert_eq!(held.due(at(19)), None);
         assert_eq!(held.due(at(25)), Some(7));
         assert_eq!(held.due(at(25)), Some(8));
