@@ -125,7 +125,7 @@ pub use span::{Location, Source, SourceId, Sources, Span, Spanned};
 pub use switch::{OrFalse, Switch};
 pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, TemplatePart};
 pub use throttle::Throttle;
-pub use units::{FileMode, Percent, Size};
+pub use units::{FileMode, Percent, Size, duration};
 pub use upstream::{Endpoint, EndpointAddress, PassiveHealth, Upstream, UpstreamHttp};
 pub use upstream_tls::{ClientCertificate, ProxyVersion, ServerName, UpstreamTls};
 pub use watch_list::{FileKind, WatchList};

@@ -13,6 +13,7 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
+mod endpoints;
 mod events;
 mod log;
 mod policies;
@@ -32,7 +33,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use janua_acme::Engine;
 use janua_admin::{
     Asker, CacheEntry, CacheStatus, Control, DatasetStatus, DeployAnswer, DeployRequest,
-    PurgeRequest, PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, SecretStatus, Status,
+    EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadStatus,
+    ReloadSummary, SecretStatus, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -447,6 +449,10 @@ impl Control for Gateway {
 
     fn revoke_certificate(&self, name: &str) -> Result<String, String> {
         self.engine.revoke(name)
+    }
+
+    fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+        endpoints::carry_out(&self.estate, command)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
