@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use janua_tests::{
-    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually,
+    Gateway, Proxy, Reply, Request, Response, Settings, Upstream, assert_eventually, run,
 };
 
 use crate::upstreams_balance::named;
@@ -229,4 +229,36 @@ async fn a_full_endpoint_gets_no_more_of_its_sessions() {
     let other = gateway.send(with(&home)).await;
     assert_eq!(other.text(), "b");
     assert!(cookie(&other).is_some());
+}
+
+/// An endpoint that is to become idle keeps its sessions, over a reload too, and gets no others.
+#[tokio::test]
+async fn a_draining_endpoint_keeps_its_sessions() {
+    let (a, b) = (named("a").await, named("b").await);
+    let config = Proxy::to(a.endpoint()).and(b.endpoint()).upstream(STICKY);
+    let mut gateway = Settings::new().workers(4).start(&config).await;
+    let cookies = [
+        client_of(&gateway, "a").await,
+        client_of(&gateway, "b").await,
+    ];
+    let address = a.endpoint();
+    let command = async |gateway: &Gateway, word: &str| {
+        let arguments = ["upstream", word, "app", &address, "--admin", "admin.sock"];
+        let ran = run(gateway.directory(), &arguments).await;
+        assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    };
+    command(&gateway, "drain").await;
+    for _ in 0..2 {
+        stays(&gateway, &cookies[0], "a").await;
+        stays(&gateway, &cookies[1], "b").await;
+        for _ in 0..12 {
+            assert_eq!(gateway.get("/").await.text(), "b");
+        }
+        gateway.reload(&config).await;
+    }
+    // Without its sessions it would be idle; one that ends does not come back.
+    let forged = gateway.send(with("app_endpoint=x")).await;
+    assert_eq!(forged.text(), "b");
+    command(&gateway, "undrain").await;
+    client_of(&gateway, "a").await;
 }
