@@ -78,7 +78,7 @@ async fn ip_hash_goes_past_an_endpoint_that_is_gone() {
             "balance = \"ip_hash\"\npassive_health = { max_fails = 1, fail_timeout = \"1h\" }",
         );
     let gateway = Settings::new().workers(4).start(config).await;
-    assert_eq!(gateway.send(from("10.1.2.3")).await.text(), "1");
+    assert_eq!(gateway.send(from("10.1.3.3")).await.text(), "1");
     drop(b);
     // No client sees it: a connection that is refused is tried elsewhere.
     for (client, expected) in [

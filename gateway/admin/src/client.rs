@@ -18,7 +18,8 @@ use tokio::time::timeout;
 
 use crate::{
     CacheEntry, CacheStatus, CertificateRequest, CertificateStatus, DeployAnswer, DeployRequest,
-    PurgeRequest, PurgeSummary, ReloadError, ReloadSummary, Status, query,
+    EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadSummary,
+    Status, UpstreamStatus, query,
 };
 
 /// The time limit for reading the state.
@@ -87,6 +88,30 @@ impl Client {
         match status {
             StatusCode::OK => parse(&body),
             _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// The upstreams and their endpoints.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn upstreams(&self) -> Result<Vec<UpstreamStatus>, ClientError> {
+        let (status, body) = self.ask(Method::GET, "/upstreams", READ_TIMEOUT)?;
+        match status {
+            StatusCode::OK => parse(&body),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// Carries out a command about an endpoint.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if there is no such endpoint.
+    pub fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, ClientError> {
+        match command {
+            EndpointCommand::Drain(request) => self.post("/upstreams/drain", request),
+            EndpointCommand::Undrain(request) => self.post("/upstreams/undrain", request),
+            EndpointCommand::Weight(request) => self.post("/upstreams/weight", request),
         }
     }
 

@@ -147,6 +147,12 @@ pub struct EndpointStatus {
     pub addresses: Vec<AddressStatus>,
     /// Its share of requests relative to the other endpoints.
     pub weight: u32,
+    /// The weight in the configuration, if a command has set another until the next reload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configured_weight: Option<u32>,
+    /// Whether a command has taken it out, so that it gets only requests of its sessions.
+    #[serde(default)]
+    pub draining: bool,
     /// Whether it gets requests.
     pub health: Health,
     /// Requests in flight to it, over all workers.

@@ -138,7 +138,7 @@ pub use status_range::StatusRange;
 pub use switch::{OrFalse, Switch};
 pub use target::{Redirect, RedirectCode, Respond, Status, Target, Template, TemplatePart};
 pub use throttle::Throttle;
-pub use units::{FileMode, Percent, Size};
+pub use units::{FileMode, Percent, Size, duration};
 pub use upstream::{Endpoint, EndpointAddress, PassiveHealth, Upstream, UpstreamHttp};
 pub use upstream_limits::{AdaptiveLimit, UpstreamLimits};
 pub use upstream_tls::{ClientCertificate, ProxyVersion, ServerName, UpstreamTls};

@@ -13,6 +13,7 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
+mod endpoint_events;
 mod endpoints;
 mod events;
 mod log;
@@ -34,7 +35,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use janua_acme::Engine;
 use janua_admin::{
     Asker, CacheEntry, CacheStatus, Control, DatasetStatus, DeployAnswer, DeployRequest,
-    PurgeRequest, PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, SecretStatus, Status,
+    EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadStatus,
+    ReloadSummary, SecretStatus, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -279,7 +281,7 @@ impl Gateway {
         let cache = cache::options(&loaded.config);
         let estate = Arc::new(estate(&loaded, workers, &cache, state_dir.clone())?);
         let events = Arc::new(Events::new());
-        endpoints::observe(&estate, &events);
+        endpoint_events::observe(&estate, &events);
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
@@ -452,6 +454,10 @@ impl Control for Gateway {
 
     fn revoke_certificate(&self, name: &str) -> Result<String, String> {
         self.engine.revoke(name)
+    }
+
+    fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+        endpoints::carry_out(&self.estate, command)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {

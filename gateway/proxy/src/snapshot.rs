@@ -84,7 +84,7 @@ impl Snapshot {
     }
 
     /// The upstreams, in the order of their names.
-    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> + Clone {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::{
     Asker, CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
-    DeployRequest, Health, MemosStatus, PolicyState, PurgeRequest, PurgeSummary, ReloadChange,
-    ReloadDiagnostic, ReloadError, ReloadSummary, Reuse, Server, SocketOptions, Status,
-    WebhookOutcome,
+    DeployRequest, EndpointAnswer, EndpointCommand, EndpointRequest, Health, MemosStatus,
+    PolicyState, PurgeRequest, PurgeSummary, ReloadChange, ReloadDiagnostic, ReloadError,
+    ReloadSummary, Reuse, Server, SocketOptions, Status, WebhookOutcome, WeightRequest,
 };
 
 /// A gateway with just the state that the endpoint needs.
@@ -70,6 +70,10 @@ impl Control for Gateway {
 
     fn revoke_certificate(&self, name: &str) -> Result<String, String> {
         certificate(name)
+    }
+
+    fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+        endpoint(command)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
@@ -140,6 +144,7 @@ impl Running {
 fn status_reads_back_whole() {
     let running = running();
     assert_eq!(running.client.status().unwrap(), status());
+    assert_eq!(running.client.upstreams().unwrap(), status().upstreams);
     let certificates = running.client.certificates().unwrap();
     assert_eq!(certificates, status().certificates);
 }
@@ -324,6 +329,59 @@ fn a_deploy_goes_step_by_step() {
 }
 
 #[test]
+fn an_endpoint_is_taken_out_and_let_in_and_weighed() {
+    let running = running();
+    let endpoint = EndpointRequest {
+        upstream: "sales".to_owned(),
+        endpoint: "sales.internal:5006".to_owned(),
+    };
+    let weight = WeightRequest {
+        upstream: endpoint.upstream.clone(),
+        endpoint: endpoint.endpoint.clone(),
+        weight: 0,
+    };
+    for (command, draining, weight) in [
+        (EndpointCommand::Drain(&endpoint), true, 1),
+        (EndpointCommand::Undrain(&endpoint), false, 1),
+        (EndpointCommand::Weight(&weight), false, 0),
+    ] {
+        let answer = running.client.endpoint(&command).unwrap();
+        assert_eq!(answer.upstream, "sales");
+        assert_eq!(answer.endpoint.address, "sales.internal:5006");
+        let now = (answer.endpoint.draining, answer.endpoint.weight);
+        assert_eq!(now, (draining, weight), "{command:?}");
+    }
+    let other = EndpointRequest {
+        upstream: "purchase".to_owned(),
+        ..endpoint
+    };
+    let unknown = running.client.endpoint(&EndpointCommand::Drain(&other));
+    let why = unknown.unwrap_err().to_string();
+    assert_eq!(why, "there is no upstream `purchase`");
+    for (path, body, said) in [
+        (
+            "/upstreams/drain",
+            r#"{"upstream":"sales"}"#,
+            "missing field `endpoint`",
+        ),
+        (
+            "/upstreams/undrain",
+            r#"{"upstream":"sales","endpoint":"a:1","weight":1}"#,
+            "unknown field `weight`",
+        ),
+        (
+            "/upstreams/weight",
+            r#"{"upstream":"sales","endpoint":"a:1","weight":-1}"#,
+            "invalid value",
+        ),
+    ] {
+        let answer = running.raw(&post(path, body));
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains(said), "{answer}");
+    }
+}
+
+#[test]
 fn a_body_without_end_is_cut_off() {
     let running = running();
     let answer = running.raw(&post("/cache/purge", &" ".repeat((1 << 20) + 1)));
@@ -411,6 +469,10 @@ fn a_client_that_does_not_read_is_dropped() {
             certificate(name)
         }
 
+        fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+            endpoint(command)
+        }
+
         fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
             deploy(request)
         }
@@ -470,6 +532,26 @@ fn a_response_of_another_server_is_an_error() {
 fn post(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}").into()
+}
+
+fn endpoint(command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+    let mut upstreams = status().upstreams.into_iter();
+    let upstream = upstreams.find(|upstream| upstream.name == command.upstream());
+    let upstream =
+        upstream.ok_or_else(|| format!("there is no upstream `{}`", command.upstream()))?;
+    let mut endpoint = upstream.endpoints.into_iter().next().unwrap();
+    assert_eq!(endpoint.address, command.endpoint());
+    match command {
+        EndpointCommand::Drain(_) => endpoint.draining = true,
+        EndpointCommand::Undrain(_) => endpoint.draining = false,
+        EndpointCommand::Weight(request) => endpoint.weight = request.weight,
+    }
+    Ok(EndpointAnswer {
+        upstream: upstream.name,
+        endpoint,
+        changed: true,
+        warnings: Vec::new(),
+    })
 }
 
 /// Returns the request's content.
@@ -603,6 +685,8 @@ fn status() -> Status {
                     health: Health::Up,
                 }],
                 weight: 1,
+                configured_weight: Some(2),
+                draining: false,
                 health: Health::Down,
                 in_flight: 3,
                 idle: 8,

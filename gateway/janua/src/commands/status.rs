@@ -1,5 +1,7 @@
 //! `janua status`.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use janua_admin::{
     DatasetStatus, EndpointStatus, Health, PolicyState, PolicyStatus, ReloadStatus, Reuse,
     SecretStatus, Status, UpstreamStatus,
@@ -132,7 +134,7 @@ fn upstreams(status: &Status) -> String {
             table.row([
                 name.clone(),
                 endpoint.address.clone(),
-                health(endpoint),
+                state(endpoint),
                 number(u64::from(endpoint.weight)),
                 number(endpoint.in_flight),
                 number(endpoint.idle),
@@ -142,6 +144,15 @@ fn upstreams(status: &Status) -> String {
         }
     }
     table.render()
+}
+
+/// The endpoint's health, unless a command has taken it out.
+pub(super) fn state(endpoint: &EndpointStatus) -> String {
+    match (endpoint.draining, endpoint.in_flight) {
+        (false, _) => health(endpoint),
+        (true, 0) => "drained".to_owned(),
+        (true, _) => "draining".to_owned(),
+    }
 }
 
 /// The endpoint's health, with the number of addresses that are up if they
@@ -266,7 +277,19 @@ fn attention(status: &Status) -> Vec<String> {
                 ));
             }
         }
+        if !endpoints.is_empty() && endpoints.iter().all(|at| at.draining) {
+            lines.push(format!(
+                "upstream {}: all endpoints are taken out",
+                upstream.name
+            ));
+        }
         for endpoint in endpoints {
+            if endpoint.draining {
+                lines.push(format!(
+                    "upstream {}: {}: taken out by `janua upstream drain`",
+                    upstream.name, endpoint.address
+                ));
+            }
             if let Some(trouble) = trouble(endpoint, now_unix_ms(status)) {
                 lines.push(format!(
                     "upstream {}: {}: {trouble}",
@@ -325,7 +348,7 @@ fn attention(status: &Status) -> Vec<String> {
 }
 
 /// What is wrong with an endpoint, since when and why.
-fn trouble(endpoint: &EndpointStatus, now_unix_ms: u64) -> Option<String> {
+pub(super) fn trouble(endpoint: &EndpointStatus, now_unix_ms: u64) -> Option<String> {
     let why = endpoint.last_error.as_deref();
     match endpoint.health {
         Health::Up => None,
@@ -365,6 +388,13 @@ fn down(endpoint: &EndpointStatus, now_unix_ms: u64) -> String {
         words.push_str("; requests are still sent to it");
     }
     words
+}
+
+/// The time of this machine, which is that of the gateway.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default().as_millis();
+    u64::try_from(since).unwrap_or(u64::MAX)
 }
 
 /// The gateway's time when it responded.

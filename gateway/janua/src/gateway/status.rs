@@ -135,7 +135,8 @@ fn limits(upstream: &Upstream) -> Vec<LimitStatus> {
         .collect()
 }
 
-fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {
+/// The state of an endpoint.
+pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {
     let endpoint = &member.endpoint;
     let counters = endpoint.counters();
     let resolution = endpoint.resolution();
@@ -158,7 +159,9 @@ fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> Endpoin
                 health,
             })
             .collect(),
-        weight: member.weight,
+        weight: member.current_weight(),
+        configured_weight: endpoint.commanded_weight().map(|_| member.weight),
+        draining: endpoint.is_draining(),
         health,
         in_flight: u64::from(counters.in_flight),
         idle: counters.idle,

@@ -14,6 +14,8 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
             health,
         }],
         weight: 1,
+        configured_weight: None,
+        draining: false,
         health,
         in_flight: 3,
         idle: 8,
