@@ -142,6 +142,7 @@ mod stacks_luckychit_cache;
 mod stacks_luckychit_tls;
 mod stacks_pakashop;
 mod stacks_vladbortnik;
+mod stacks_vladbortnik_balance;
 mod start;
 mod streaming;
 mod tls;
