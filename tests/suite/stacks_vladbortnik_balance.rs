@@ -193,7 +193,7 @@ async fn three_failures_within_thirty_seconds_keep_an_instance_out_for_thirty() 
 #[tokio::test]
 async fn one_and_two_of_three_instances_are_killed() {
     let journals = tempfile::tempdir().unwrap();
-    let mut instances = three(journals.path());
+    let mut instances = three(journals.path(), "1.1");
     let addresses = instances.each_ref().map(|instance| instance.address());
     let [a, b, c] = addresses.each_ref().map(String::as_str);
     let stack = Stack::boot([a, b, c], a).await;
