@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::CertificateStatus;
+use crate::{CertificateStatus, SplitStatus};
 
 /// The whole state at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Status {
     pub listeners: Vec<ListenerStatus>,
     /// By name.
     pub upstreams: Vec<UpstreamStatus>,
+    /// Routes that divide their requests among upstreams.
+    #[serde(default)]
+    pub splits: Vec<SplitStatus>,
     /// By name.
     pub policies: Vec<PolicyStatus>,
     /// The memory for the reusable verdicts of all policies.

@@ -34,7 +34,7 @@ use janua_acme::Engine;
 use janua_admin::{
     Asker, CacheEntry, CacheStatus, Control, DatasetStatus, DeployAnswer, DeployRequest,
     EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadStatus,
-    ReloadSummary, SecretStatus, Status,
+    ReloadSummary, SecretStatus, SplitStatus, SplitWeightRequest, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -453,6 +453,10 @@ impl Control for Gateway {
 
     fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
         endpoints::carry_out(&self.estate, command)
+    }
+
+    fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+        endpoints::weigh_split(&self.estate, request)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {

@@ -11,7 +11,7 @@ use janua_config::Component;
 use janua_upstream::{Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms};
+use super::{Gateway, State, acme, certificates, datasets, endpoints, policies, secrets, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -41,6 +41,11 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .iter()
             .flat_map(|snapshot| snapshot.upstreams())
             .map(|upstream| upstream_status(upstream, state, estate.now_ms()))
+            .collect(),
+        splits: snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.splits())
+            .map(|split| endpoints::split_status(&split))
             .collect(),
         policies: snapshot
             .iter()

@@ -1,7 +1,7 @@
 use janua_admin::{
     AddressStatus, CertificateSource, CertificateStatus, DatasetStatus, EndpointStatus, Health,
     ListenerStatus, MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus,
-    SecretStatus, Status, UpstreamStatus, WatchStatus,
+    SecretStatus, ShareStatus, SplitStatus, Status, UpstreamStatus, WatchStatus,
 };
 
 use super::person;
@@ -82,6 +82,14 @@ fn running() -> Status {
                 },
             ],
         }],
+        splits: vec![SplitStatus {
+            route: "shop/api".to_owned(),
+            shares: vec![ShareStatus {
+                upstream: "sales".to_owned(),
+                weight: 95,
+                configured_weight: None,
+            }],
+        }],
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
         memos: MemosStatus {
             bytes: 40_960,
@@ -159,6 +167,10 @@ upstreams
   NAME   ENDPOINT        HEALTH  WEIGHT  IN FLIGHT  IDLE   REQUESTS  FAILURES
   sales  127.0.0.1:5006  up           1          3     8  1,200,000         0
   sales  127.0.0.1:5007  down         1          3     8          7         0
+
+splits
+  ROUTE     UPSTREAM  WEIGHT  SHARE  NOTES
+  shop/api  sales         95  100 %
 
 policies
   NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES  REFUSED    MEMO
