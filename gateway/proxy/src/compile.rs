@@ -3,6 +3,7 @@
 //! Either all of it succeeds, or nothing changes and all errors are reported together,
 //! each with its place in the file.
 
+mod inputs;
 mod listeners;
 mod targets;
 mod tls;
@@ -82,13 +83,7 @@ pub fn compile(
         .collect();
     let mut certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);
-    let upstreams = upstreams::compile(
-        &config.upstreams,
-        estate,
-        previous,
-        &mut certificates,
-        &mut found,
-    );
+    let upstreams = upstreams::compile(config, estate, previous, &mut certificates, &mut found);
     if found.has_errors() {
         return Err(found);
     }

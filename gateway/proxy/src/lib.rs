@@ -28,6 +28,7 @@
 mod accept;
 mod acme;
 mod additions;
+mod affinity;
 mod answer;
 mod attempts;
 mod body;
@@ -103,6 +104,7 @@ mod server;
 mod session;
 mod snapshot;
 mod stats;
+mod sticky;
 mod target;
 #[cfg(test)]
 mod testing;

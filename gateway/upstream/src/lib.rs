@@ -32,10 +32,12 @@ mod endpoint;
 mod failure_streak;
 mod group;
 mod health;
+mod latency;
 mod pool;
 mod random;
 mod registry;
 mod resolver;
+mod slow_start;
 #[cfg(test)]
 mod testing;
 mod tier;
