@@ -14,6 +14,9 @@
 //!   immutable.
 //! - **Owned by one worker**: its [`Pool`], and a [`Cursor`] for each upstream.
 //!
+//! [`split::Split`] comes before all of that: it chooses the upstream itself, for routes that
+//! divide their requests among several.
+//!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
 //! monotonic clock that all workers share.
@@ -28,6 +31,7 @@ mod health;
 mod pool;
 mod registry;
 mod resolver;
+pub mod split;
 mod upstream;
 
 pub use address::Address;
@@ -40,4 +44,5 @@ pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::{HOSTS_FILE, Resolver};
+pub use split::Split;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};
