@@ -161,3 +161,6 @@ fn status(site: &Site, route: &Route, split: &Split) -> SplitStatus {
             .collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;
