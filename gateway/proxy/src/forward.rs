@@ -11,6 +11,7 @@ use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::heads::Heads;
 use crate::invalidate;
+use crate::mirror;
 
 /// Forwards the request.
 ///
@@ -54,6 +55,7 @@ pub(crate) async fn call(
     course: &Course,
     caller: &mut Caller<'_, '_>,
 ) -> Result<UpstreamResponse, Failure> {
+    mirror::mirror(exchange, caller.incoming.as_deref_mut());
     let Heads {
         request, response, ..
     } = &mut *exchange.heads;
