@@ -35,10 +35,12 @@ mod endpoint;
 mod failure_streak;
 mod group;
 mod health;
+mod latency;
 mod pool;
 mod random;
 mod registry;
 mod resolver;
+mod slow_start;
 pub mod split;
 #[cfg(test)]
 mod testing;
