@@ -56,6 +56,7 @@ pub enum Kind {
     Unreachable,
     Dns,
     NoneHealthy,
+    NoWeight,
     ConnectionLimit,
     ConnectionReset,
     ResponseTimeout,
@@ -69,7 +70,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 41] = [
+pub const KINDS: [Kind; 42] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -101,6 +102,7 @@ pub const KINDS: [Kind; 41] = [
     Kind::Unreachable,
     Kind::Dns,
     Kind::NoneHealthy,
+    Kind::NoWeight,
     Kind::ConnectionLimit,
     Kind::ConnectionReset,
     Kind::ResponseTimeout,
@@ -342,6 +344,13 @@ impl Kind {
                 "none_healthy",
                 "destination_unavailable",
                 "no endpoint of the upstream is available",
+            ),
+            Self::NoWeight => (
+                Gateway,
+                503,
+                "no_weight",
+                "destination_unavailable",
+                "no upstream of the route has a weight",
             ),
             Self::ConnectionLimit => (
                 Upstream,

@@ -18,6 +18,9 @@
 //!   [`Group::change`], or when an [`Admission`] ends by time: a choice costs the
 //!   same among three endpoints and among a thousand.
 //!
+//! [`split::Split`] comes before all of that: it chooses the upstream itself, for routes that
+//! divide their requests among several.
+//!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
 //! monotonic clock that all workers share.
@@ -38,6 +41,7 @@ mod random;
 mod registry;
 mod resolver;
 mod slow_start;
+pub mod split;
 #[cfg(test)]
 mod testing;
 mod tier;
@@ -57,5 +61,6 @@ pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::{HOSTS_FILE, Resolver};
+pub use split::Split;
 pub use tried::Tried;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};

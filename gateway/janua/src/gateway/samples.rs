@@ -60,6 +60,12 @@ pub(super) fn samples(
         }
         samples.gauge(&definitions::UPSTREAM_IDLE, [upstream.name()], count(idle));
     }
+    for split in snapshot.splits() {
+        for share in &split.shares {
+            let labels = [&*split.site, &*split.route, &*share.upstream];
+            samples.gauge(&definitions::SPLIT_WEIGHT, labels, f64::from(share.weight));
+        }
+    }
     let memos = estate.runtime.memos();
     samples.gauge(&definitions::MEMOS_BYTES, [], count(memos.bytes));
     samples.gauge(&definitions::MEMOS_BUDGET, [], count(memos.budget));
