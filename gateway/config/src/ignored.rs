@@ -24,7 +24,9 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     let retries = route.retries.as_ref().map(|it| it.span);
     let mirror = route.mirror.as_ref().and_then(|it| it.first());
     let mirror = mirror.map(|it| it.span);
-    let fields: [(&str, Option<Span>, &str); 7] = [
+    let hedge = route.hedge.as_ref().map(|it| it.span);
+    let hold = route.hold.as_ref().map(|it| it.span);
+    let fields: [(&str, Option<Span>, &str); 9] = [
         (
             "strip_prefix",
             strip_prefix,
@@ -39,6 +41,8 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
         ),
         ("host", host, "leave it out"),
         ("retries", retries, "leave it out"),
+        ("hedge", hedge, "leave it out"),
+        ("hold", hold, "leave it out"),
         (
             "mirror",
             mirror,

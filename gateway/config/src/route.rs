@@ -14,7 +14,9 @@ use crate::mirror::Mirror;
 use crate::names::PolicyName;
 use crate::path::PathPattern;
 use crate::policy::PolicyUse;
+use crate::retries::{Hedge, Retries};
 use crate::span::Spanned;
+use crate::switch::OrFalse;
 use crate::target::Target;
 use crate::units::Size;
 
@@ -61,10 +63,14 @@ table! {
         /// The maximum size of a request body; a larger one is answered with 413.
         /// 0: no limit.
         max_body: Option<Size> = optional("as the site says");
-        /// How many further endpoints are tried if connecting fails, or if the
-        /// connection is closed before the response to a request that may be
-        /// repeated. 0: none.
-        retries: Option<Spanned<u32>> = optional("as the upstream says");
+        /// How a request is repeated. What it leaves out is as the upstream says.
+        retries: Option<Retries> = optional("as the upstream says");
+        /// When a request is sent to a second endpoint, in place of the upstream's
+        /// `hedge`.
+        hedge: Option<Spanned<OrFalse<Hedge>>> = optional("as the upstream says");
+        /// How long a request waits while no endpoint can be reached, in place of
+        /// the upstream's `hold`. `0s`: not at all.
+        hold: Option<Spanned<Duration>> = optional("as the upstream says");
         /// Whether responses of the upstream are stored in the shared cache, as
         /// far as RFC 9111 allows.
         cache: Option<Spanned<bool>> = optional("as the site says");

@@ -13,6 +13,7 @@ use crate::list::OneOrMany;
 use crate::listener::head_limit;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind};
+use crate::retries::{Hedge, Retries};
 use crate::span::Spanned;
 use crate::switch::{OrFalse, Switch};
 use crate::units::Size;
@@ -55,10 +56,18 @@ table! {
         /// When a failing endpoint is ejected, so that it gets no requests for a
         /// while.
         passive_health: PassiveHealth = default("{}");
-        /// How many further endpoints are tried if connecting fails, or if the
-        /// connection is closed before the response to a request that may be
-        /// repeated. 0: none.
-        retries: Option<u32> = optional("the number of endpoints");
+        /// How often a request is repeated if connecting fails, or if the
+        /// connection is lost before the response and the request may be repeated;
+        /// or a table that also says after what else. 0: never.
+        retries: Option<Retries> = optional("each endpoint once");
+        /// When a request that changes nothing (GET, HEAD, OPTIONS) is sent to a
+        /// second endpoint, because the first has not answered it: after a time,
+        /// or after that in which a share of recent requests was answered
+        /// (`"p95"`). The first response counts. `false`: never.
+        hedge: OrFalse<Hedge> = default("false");
+        /// How long a request waits while no endpoint can be reached, as when the
+        /// only one is restarted. `0s`: not at all.
+        hold: Duration = default("\"0s\"");
         /// Whether the endpoints speak TLS: `true` if a certificate authority of the
         /// system has issued their certificates, or a table of settings.
         tls: Switch<UpstreamTls> = default("false");

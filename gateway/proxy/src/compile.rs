@@ -6,6 +6,7 @@
 mod choices;
 mod inputs;
 mod listeners;
+mod retries;
 mod targets;
 mod tls;
 mod upstreams;

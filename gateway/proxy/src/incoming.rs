@@ -169,6 +169,14 @@ impl Incoming {
         }
     }
 
+    /// True if the body is known to be incomplete, now that its sender has closed the connection.
+    pub(crate) fn is_cut(&self) -> bool {
+        match self.remaining {
+            Remaining::Length(rest) => (self.reader.buffered().len() as u64) < rest,
+            _ => false,
+        }
+    }
+
     /// The number of bytes of the body read so far.
     pub(crate) fn size(&self) -> u64 {
         self.size
@@ -201,6 +209,7 @@ impl Incoming {
             ready!(turn.poll(context, &self.reader));
             if let Poll::Ready(passed) = self.poll_piece(context, outgoing) {
                 passed?;
+                outgoing.check().map_err(TransferError::Write)?;
             } else {
                 let flushed = outgoing.writer.poll_flush(context);
                 if self.meter.is_too_slow(self.size, flushed.is_ready()) {

@@ -15,7 +15,8 @@
 //! | receive the head, and decide about it | `receive`, `decide`, `client`, `clean`, `route` |
 //! | ask the policies, carry out their verdicts | `policies` (`execute`, `effects`), `facts`, `render`, `verdict` |
 //! | have the target answer | `target`, `answer` |
-//! | from an upstream | `forward`, `call` (`search`, `connect`, `request_head`, `head`, `response`) |
+//! | from an upstream | `forward`, `call` (`search`, `connect`, `request_head`, `head`, `response`), `retries` |
+//! | from a second one, or from one that is not there yet | `call` (`hedge`, `hold`), `holds` |
 //! | from the cache, filled in a task of its own | `cached` (`key`), `caching`, `fill` (`store`), `invalidate` |
 //! | from a directory, or from the configuration | `files`, `redirect` |
 //! | choose the form that the client gets | `represent` (`coded`, `ranges`), `representation`, `coding`, `coder` |
@@ -68,6 +69,7 @@ mod grpc_web;
 mod handshake;
 mod heads;
 mod hidden_query;
+mod holds;
 mod http1;
 mod http2;
 mod http2_settings;
@@ -96,11 +98,13 @@ mod record;
 mod redirect;
 mod refusal;
 mod render;
+mod replay;
 mod represent;
 mod representation;
 mod request_id;
 mod reserve;
 mod responder;
+mod retries;
 mod route;
 mod secrets;
 mod server;

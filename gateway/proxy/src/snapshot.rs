@@ -36,6 +36,7 @@ use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
+use crate::retries::{HedgeDelay, Retries};
 use crate::stats::{ChoiceStats, Configured, MirrorStats, RouteStats, UpstreamStats};
 use crate::sticky::Sticky;
 use crate::upstream_http2::{Protocol, Sharing};
@@ -329,10 +330,10 @@ pub(crate) struct To {
     pub(crate) host: HostField,
     /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
-    /// The most endpoints that are tried.
-    pub(crate) attempts: usize,
     /// Counts its requests, if it is one of several.
     pub(crate) stats: Option<ChoiceStats>,
+    /// How requests are repeated; none for as the upstream says.
+    pub(crate) retries: Option<Arc<Retries>>,
 }
 
 /// The `Host` that an upstream gets.
@@ -441,6 +442,7 @@ pub(crate) enum LocationPart {
 pub(crate) struct Forwarding {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) response_limits: Limits,
+    pub(crate) retries: Arc<Retries>,
     pub(crate) response_head_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     /// Connections are encrypted in this way; none for cleartext.
@@ -498,6 +500,7 @@ impl std::ops::Deref for LocalTerms {
 /// the snapshot.
 pub(crate) struct LocalUpstream {
     pub(crate) cursor: RefCell<Cursor>,
+    pub(crate) hedge_delay: HedgeDelay,
     pub(crate) forwarding: Forwarding,
 }
 
@@ -505,6 +508,7 @@ impl LocalUpstream {
     fn new(forwarding: &Forwarding) -> Rc<Self> {
         Rc::new(Self {
             cursor: RefCell::new(Cursor::new()),
+            hedge_delay: HedgeDelay::default(),
             forwarding: forwarding.clone(),
         })
     }
@@ -562,6 +566,12 @@ impl LocalSnapshot {
             policies,
             snapshot,
         }
+    }
+
+    /// The upstream with this name.
+    pub(crate) fn upstream(&self, name: &str) -> Option<&Rc<LocalUpstream>> {
+        let mut upstreams = self.upstreams.iter();
+        upstreams.find(|upstream| upstream.forwarding.upstream.name() == name)
     }
 
     /// The datasets in which policies look keys up.

@@ -294,7 +294,6 @@ pub(crate) struct UpstreamStats {
     pub(crate) head: Arc<Histogram>,
     pub(crate) opened: Arc<Counter>,
     pub(crate) reused: Arc<Counter>,
-    pub(crate) retries: Arc<Counter>,
     /// By endpoint and status class.
     by_class: Vec<[OnceLock<Arc<Counter>>; CLASSES.len()]>,
     endpoints: Vec<Box<str>>,
@@ -309,7 +308,6 @@ impl UpstreamStats {
             head: registry.histogram(&definitions::UPSTREAM_HEAD, [name]),
             opened: registry.counter(&definitions::UPSTREAM_OPENED, [name]),
             reused: registry.counter(&definitions::UPSTREAM_REUSED, [name]),
-            retries: registry.counter(&definitions::UPSTREAM_RETRIES, [name]),
             by_class: endpoints
                 .iter()
                 .map(|_| [const { OnceLock::new() }; CLASSES.len()])
@@ -352,6 +350,42 @@ impl UpstreamStats {
         self.registry
             .counter(&definitions::UPSTREAM_UNSOLICITED, labels)
             .increment(shard);
+    }
+
+    /// Counts a request that is sent again. That is rare, so the series is looked up; the same
+    /// holds for the following.
+    pub(crate) fn count_retry(&self, shard: usize, reason: &str) {
+        let labels = [&*self.name, reason];
+        self.registry
+            .counter(&definitions::UPSTREAM_RETRIES, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request that might have been sent again and was not.
+    pub(crate) fn count_refused_retry(&self, shard: usize, reason: &str) {
+        let labels = [&*self.name, reason];
+        self.registry
+            .counter(&definitions::UPSTREAM_RETRIES_REFUSED, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request that was sent to a second endpoint.
+    pub(crate) fn count_hedge(&self, shard: usize, outcome: &str) {
+        let labels = [&*self.name, outcome];
+        self.registry
+            .counter(&definitions::UPSTREAM_HEDGES, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request that has waited for an endpoint.
+    pub(crate) fn count_hold(&self, shard: usize, outcome: &str, waited: Duration) {
+        let labels = [&*self.name, outcome];
+        self.registry
+            .counter(&definitions::UPSTREAM_HOLDS, labels)
+            .increment(shard);
+        self.registry
+            .histogram(&definitions::UPSTREAM_HOLD, [&*self.name])
+            .observe(shard, waited);
     }
 
     /// Counts a failed attempt. That is rare, so the series is looked up.

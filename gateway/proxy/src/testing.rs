@@ -22,7 +22,7 @@ use janua_wasm::{Runtime, RuntimeOptions};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 pub(crate) use calling::Calling;
-pub(crate) use network::{Listening, connect, listen, swallow};
+pub(crate) use network::{Listening, connect, leave, listen, swallow};
 pub(crate) use peer::{Peer, eventually, settle};
 pub(crate) use pipe::{PipeReader, PipeWriter};
 

@@ -290,6 +290,11 @@ impl WriteHalf {
         matches!(self, Self::Http2(_) | Self::Upstream(_))
     }
 
+    /// True if it is an HTTP/2 stream of an upstream.
+    pub(crate) fn is_upstream(&self) -> bool {
+        matches!(self, Self::Upstream(_))
+    }
+
     /// All of the body has been passed on to an HTTP/2 stream, and these trailers follow.
     pub(crate) fn end(&self, trailers: &Fields) {
         match self {

@@ -333,6 +333,11 @@ impl Writer {
         self.half.is_stream()
     }
 
+    /// True if an HTTP/2 stream of an upstream is written to.
+    pub(crate) fn is_upstream(&self) -> bool {
+        self.half.is_upstream()
+    }
+
     /// The body that was written to an HTTP/2 stream is complete, and these trailers follow.
     pub(crate) fn end(&self, trailers: &Fields) {
         self.half.end(trailers);

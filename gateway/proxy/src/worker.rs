@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::estate::Estate;
 use crate::handshake::HandshakeTurns;
 use crate::heads::Heads;
+use crate::holds::Holds;
 use crate::render::Rendered;
 use crate::request_id::RequestId;
 use crate::snapshot::{LocalSnapshot, Snapshot};
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) pool: RefCell<Pool<Box<UpstreamConnection>>>,
     /// Connections of HTTP/2 to upstreams.
     pub(crate) shared: RefCell<Connections>,
+    /// Requests that wait because no endpoint can be reached.
+    pub(crate) holds: Rc<Holds>,
     pub(crate) rendered: RefCell<Rendered>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) is_logging: Cell<bool>,
@@ -66,6 +69,7 @@ impl Worker {
             index,
             pool: RefCell::new(Pool::new()),
             shared: RefCell::default(),
+            holds: Rc::default(),
             rendered: RefCell::default(),
             log: RefCell::new(AccessLog::off()),
             is_logging: Cell::new(false),

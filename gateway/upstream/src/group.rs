@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crossbeam_utils::CachePadded;
 
 use crate::address::Address;
+use crate::repeats::Repeats;
 
 /// The state of one upstream that belongs to no single endpoint. It is found again by the
 /// upstream's name, so that it outlives reloads.
@@ -23,6 +24,7 @@ pub struct Group {
     /// The endpoints that an operator has taken out, also those that a reload has removed: one
     /// that comes back is still out.
     drained: Mutex<HashSet<Address>>,
+    repeats: Repeats,
 }
 
 impl Group {
@@ -33,12 +35,18 @@ impl Group {
             in_flight: CachePadded::default(),
             changes: CachePadded::default(),
             drained: Mutex::default(),
+            repeats: Repeats::default(),
         })
     }
 
     /// The name of the upstream.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What is known about requests that are repeated, doubled or kept waiting.
+    pub fn repeats(&self) -> &Repeats {
+        &self.repeats
     }
 
     /// Requests in flight now to any of its endpoints, in all workers.

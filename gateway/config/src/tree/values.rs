@@ -28,6 +28,7 @@ use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
 use crate::policy_config::PolicyConfig;
 use crate::request_input::RequestInput;
+use crate::retries::{Hedge, RetryCondition};
 use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
@@ -86,6 +87,11 @@ shown! {
     RedirectCode: |code| code.0;
     Template: |template| template_text(template);
     EndpointAddress: |address| address;
+    RetryCondition: |condition| condition;
+    Hedge: |hedge| match hedge {
+        Hedge::After(time) => duration(*time),
+        Hedge::Quantile(percent) => format!("p{percent}"),
+    };
     CookieName: |name| name.as_str();
     RequestInput: |input| input;
     ServerName: |name| name;

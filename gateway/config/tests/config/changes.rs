@@ -130,7 +130,7 @@ fn each_change_is_said_by_name() {
             "balance = \"least_conn\"\nretries = 0\nendpoints =",
             &[
                 "upstream app: balance round_robin → least_conn",
-                "upstream app: retries 0 added",
+                "upstream app: retries added",
             ],
         ),
         (

@@ -6,10 +6,11 @@ use std::time::Duration;
 use janua_config::{
     AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
     Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding,
-    EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation,
-    KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost,
-    RequestInput, SameSite, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion,
-    Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
+    EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, Hedge, HiddenDots, HostPattern,
+    Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate,
+    RedirectHost, RequestInput, RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target,
+    TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate,
+    parse,
 };
 use serde_json::json;
 
@@ -309,7 +310,23 @@ fn upstream() {
     assert_eq!(upstream.max_response_head.bytes(), 4096);
     assert_eq!(upstream.passive_health.max_fails, 3);
     assert_eq!(*upstream.passive_health.fail_timeout, 30 * SECOND);
-    assert_eq!(upstream.retries, Some(1));
+    let retries = upstream.retries.as_ref().unwrap();
+    assert_eq!(retries.more.map(|more| more.value), Some(1));
+    let on: Vec<_> = retries.on.iter().map(|it| it.value).collect();
+    assert_eq!(
+        on,
+        [
+            RetryCondition::Connect,
+            RetryCondition::Timeout,
+            RetryCondition::Status(502),
+            RetryCondition::Class(5),
+        ]
+    );
+    assert_eq!(retries.try_timeout.map(|it| it.value), Some(2 * SECOND));
+    assert_eq!(retries.budget.get(), 10);
+    assert_eq!(retries.body.bytes(), 128 * 1024);
+    assert_eq!(upstream.hedge, OrFalse::Value(Hedge::Quantile(95)));
+    assert_eq!(upstream.hold, 10 * SECOND);
     let tls = upstream.tls.on().unwrap();
     assert!(!*tls.verify);
     assert_eq!(
@@ -352,7 +369,9 @@ fn upstream_defaults() {
     assert_eq!(upstream.max_response_head.bytes(), 64 * 1024);
     assert_eq!(upstream.passive_health.max_fails, 1);
     assert_eq!(*upstream.passive_health.fail_timeout, 10 * SECOND);
-    assert_eq!(upstream.retries, None);
+    assert!(upstream.retries.is_none());
+    assert_eq!(upstream.hedge, OrFalse::False);
+    assert_eq!(upstream.hold, Duration::ZERO);
     assert!(upstream.tls.on().is_none());
     assert_eq!(upstream.send_proxy_protocol, OrFalse::False);
 }
@@ -541,7 +560,15 @@ fn route() {
     assert_eq!(**route.strip_prefix.as_ref().unwrap(), "/api");
     assert_eq!(*route.host, UpstreamHost::Upstream);
     assert_eq!(route.idle_timeout, Some(86_400 * SECOND));
-    assert_eq!(route.retries.map(|retries| retries.value), Some(0));
+    let retries = route.retries.as_ref().unwrap();
+    assert_eq!(retries.more.map(|more| more.value), Some(0));
+    assert_eq!(retries.on[0].value, RetryCondition::Connect);
+    let half_a_second = Duration::from_millis(500);
+    assert_eq!(retries.try_timeout.map(|it| it.value), Some(half_a_second));
+    assert_eq!((retries.budget.get(), retries.body.bytes()), (50, 0));
+    let hedge = OrFalse::Value(Hedge::After(half_a_second / 5));
+    assert_eq!(route.hedge.as_ref().map(|it| it.value), Some(hedge));
+    assert_eq!(route.hold.map(|it| it.value), Some(30 * SECOND));
     assert!(!route.access_log);
 }
 

@@ -58,7 +58,10 @@ pub(super) fn samples(
                 f64::from(u8::from(is_up)),
             );
         }
-        samples.gauge(&definitions::UPSTREAM_IDLE, [upstream.name()], count(idle));
+        let name = [upstream.name()];
+        samples.gauge(&definitions::UPSTREAM_IDLE, name, count(idle));
+        let held = upstream.group().repeats().held();
+        samples.gauge(&definitions::UPSTREAM_HELD, name, f64::from(held));
     }
     for split in snapshot.splits() {
         for share in &split.shares {

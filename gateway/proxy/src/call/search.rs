@@ -1,25 +1,32 @@
 //! The search for an endpoint that answers: chooses an endpoint, takes a connection
 //! from the pool or opens one, and retries after a failure where that is safe.
 //!
-//! A request is retried only if the upstream cannot have processed it twice:
-//! always after a failed connect; after a connection was lost before the first
-//! byte of the response, if the request has no body and an idempotent method, or
-//! if nothing of it was sent (RFC 9110 §9.2.2).
+//! A request is retried after what the operator has listed, and only if the upstream
+//! cannot have processed it, or may process it twice (`crate::retries`): always after a
+//! failed connect; after a connection was lost before the first byte of the response, if
+//! nothing of it was sent, or if its method is idempotent and its body is still known
+//! (RFC 9110 §9.2.2). What is sent again is limited for the upstream as a whole.
 //!
 //! How a lost connection is judged depends on its age. A pooled connection was most
 //! likely closed by the upstream while the request was being sent, a well-known
 //! cause of sporadic 502s: passive health checks do not count it, and the endpoint
 //! may be chosen once more, over a new connection. If a new connection is lost, the
 //! endpoint has failed: passive health checks count it, and the endpoint is not
-//! chosen again for this request.
+//! chosen again for this request as long as there are others.
+
+use std::time::Duration;
 
 use janua_http::failure::Kind;
 use janua_http::{Failure, ResponseHead, method};
 use janua_upstream::{AttemptOutcome, Picked, Tried as Endpoints, Unavailable};
+use tokio::time::Instant;
 
 use super::{Call, connect};
 use crate::attempts::Attempts;
+use crate::clock::Moment;
 use crate::course::Course;
+use crate::deadline::Deadline;
+use crate::retries::{self, Event, Sent};
 use crate::upstream_connection::UpstreamConnection;
 use crate::upstream_stream::StreamError;
 
@@ -30,6 +37,8 @@ pub(super) struct EndpointConnection {
     pub(super) connection: Box<UpstreamConnection>,
     /// The connection comes from the pool; it was not opened for this request.
     is_pooled: bool,
+    /// When the attempt began, before the connection was opened.
+    pub(super) begin: Instant,
 }
 
 /// How far an attempt got that failed before the head of the response was complete.
@@ -38,8 +47,6 @@ pub(super) struct FailedAttempt {
     pub(super) nothing_received: bool,
     /// No byte of the request was sent, and none of its body was read.
     pub(super) nothing_sent: bool,
-    /// The request has no body.
-    pub(super) is_bodyless: bool,
     /// The body can be sent from its beginning: none of it was read, or what was read is known.
     pub(super) has_whole_body: bool,
     /// The HTTP/2 stream that the request was sent on has failed in this way.
@@ -50,34 +57,69 @@ pub(super) struct FailedAttempt {
 /// that failed otherwise: an upstream may close one connection after another.
 const MAX_UNPROCESSED: usize = 8;
 
+/// Longer than connecting takes.
+const UNLIMITED: Duration = Duration::from_secs(86_400);
+
 /// The endpoints that have been tried for a request, and with which result.
 pub(super) struct Search {
-    /// The most attempts, no more than there are endpoints.
+    /// The most attempts.
     max_attempts: usize,
+    /// Once all endpoints have been tried, they are tried again.
+    may_return: bool,
     attempted: usize,
     /// Endpoints that have failed.
     failed: Endpoints,
     /// Endpoints to which a pooled connection was lost.
     lost_pooled: Endpoints,
-    /// Some byte of the request has been sent to some endpoint.
-    was_sent: bool,
+    /// Why the request is sent again, if some byte of it has been sent to some endpoint.
+    again: Option<&'static str>,
     /// How often an upstream said that it has not processed the request.
     unprocessed: usize,
+    /// How often all endpoints had been tried.
+    rounds: u32,
+    /// The endpoint that is tried next, if it is chosen already.
+    next: Option<Picked>,
+    /// Some endpoint was there: it has accepted a new connection, or answered.
+    has_reached: bool,
+    /// Until when the request waits for an endpoint, since it first found none.
+    pub(super) hold_until: Option<Instant>,
     last: Option<Failure>,
 }
 
 impl Search {
     pub(super) fn new(course: &Course) -> Self {
         let members = course.forwarding().upstream.members().len();
+        let more = course.retries().more;
         Self {
-            max_attempts: course.attempts.min(members),
+            max_attempts: more.map_or(members, |more| (more as usize).saturating_add(1)),
+            may_return: more.is_some(),
             attempted: 0,
             failed: Endpoints::new(),
             lost_pooled: Endpoints::new(),
-            was_sent: false,
+            again: None,
             unprocessed: 0,
+            rounds: 0,
+            next: None,
+            has_reached: false,
+            hold_until: None,
             last: None,
         }
+    }
+
+    /// Begins anew, perhaps with another upstream, after a pause in which nothing was sent.
+    pub(super) fn begin_again(&mut self, course: &Course) {
+        *self = Self {
+            again: self.again,
+            unprocessed: self.unprocessed,
+            hold_until: self.hold_until,
+            ..Self::new(course)
+        };
+    }
+
+    /// Whether the request may wait until there is an endpoint: no endpoint has been reached that
+    /// has failed, or refused, the request itself.
+    pub(super) fn may_hold(&self, course: &Course) -> bool {
+        !self.has_reached && !course.retries().hold.is_zero()
     }
 
     /// A connection to the endpoint that is tried next.
@@ -87,10 +129,9 @@ impl Search {
     pub(super) async fn next_connection(
         &mut self,
         call: &Call<'_>,
+        deadline: &mut Deadline,
         attempts: &mut Attempts,
     ) -> Result<EndpointConnection, Failure> {
-        let (worker, course) = (call.worker, call.course);
-        let stats = &course.forwarding().stats;
         loop {
             if self.attempted >= self.max_attempts
                 && let Some(last) = self.last.take()
@@ -98,42 +139,124 @@ impl Search {
                 return Err(last);
             }
             // Read anew for each attempt: the previous one may have taken long.
-            let now = worker.clock.now();
-            let now_ms = now.monotonic_ms;
-            let picked = match pick(call, &self.failed, now_ms) {
+            let now = call.worker.clock.now();
+            let picked = match self.next.take() {
+                Some(picked) => Ok(picked),
+                None => pick(call, &self.failed, now.monotonic_ms),
+            };
+            let picked = match picked {
                 Ok(picked) => picked,
+                Err(_) if self.may_return && self.failed.count() > 0 => {
+                    self.pause(call, deadline).await?;
+                    continue;
+                }
                 Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
             };
-            attempts.begin(&course.upstream, picked.index, now.instant);
-            let is_lost = self.lost_pooled.contains(picked.index);
-            let pooled = connect::take(call, &picked, is_lost, now);
-            let is_pooled = pooled.is_some();
-            let connection = match pooled {
-                Some(connection) => {
-                    stats.reused.increment(worker.index);
-                    connection
+            let opened = self.open(call, picked, now, Some(deadline), attempts);
+            match opened.await {
+                Ok(open) => return Ok(open),
+                Err(failure)
+                    if failure.kind == Kind::WholeTimeout || !call.course.retries().on.connect =>
+                {
+                    return Err(failure);
                 }
-                None => match connect::connect(call, &picked, attempts).await {
+                Err(failure) => self.last = Some(failure),
+            }
+        }
+    }
+
+    /// A connection to whichever endpoint accepts one. Each is tried once, whatever the number of
+    /// retries, and those that refuse leave no trace among the attempts.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn any_connection(
+        &mut self,
+        call: &Call<'_>,
+        attempts: &mut Attempts,
+    ) -> Result<EndpointConnection, Failure> {
+        let mut last = None;
+        loop {
+            let now = call.worker.clock.now();
+            let picked = match pick(call, &self.failed, now.monotonic_ms) {
+                Ok(picked) => picked,
+                Err(why) => return Err(last.unwrap_or_else(|| unavailable(why))),
+            };
+            match self.open(call, picked, now, None, attempts).await {
+                Ok(open) => return Ok(open),
+                Err(failure) => {
+                    attempts.retract();
+                    last = Some(failure);
+                }
+            }
+        }
+    }
+
+    /// A connection to this endpoint, from the pool or a new one. Without a deadline, the caller
+    /// limits the time.
+    pub(super) async fn open(
+        &mut self,
+        call: &Call<'_>,
+        picked: Picked,
+        now: Moment,
+        deadline: Option<&mut Deadline>,
+        attempts: &mut Attempts,
+    ) -> Result<EndpointConnection, Failure> {
+        let (worker, course) = (call.worker, call.course);
+        let stats = &course.forwarding().stats;
+        attempts.begin(&course.upstream, picked.index, now.instant);
+        let is_lost = self.lost_pooled.contains(picked.index);
+        let pooled = connect::take(call, &picked, is_lost, now);
+        let is_pooled = pooled.is_some();
+        let connection = match pooled {
+            Some(connection) => {
+                stats.reused.increment(worker.index);
+                connection
+            }
+            None => {
+                let connecting = connect::connect(call, &picked, attempts);
+                let connected = match deadline {
+                    None => connecting.await,
+                    Some(deadline) => {
+                        let limit = course.retries().try_timeout.unwrap_or(UNLIMITED);
+                        deadline.set_from(now.instant, limit);
+                        let guarded = deadline.guard(connecting).await;
+                        guarded.unwrap_or_else(|_| Err(too_late(deadline)))
+                    }
+                };
+                match connected {
                     Ok(connection) => connection,
                     Err(failure) => {
                         connect::report(worker, course.forwarding(), &picked, &failure);
                         attempts.failed(failure.kind);
                         self.failed.insert(picked.index);
                         self.attempted += 1;
-                        self.last = Some(failure);
-                        continue;
+                        return Err(failure);
                     }
-                },
-            };
-            if self.was_sent {
-                stats.retries.increment(worker.index);
+                }
             }
-            return Ok(EndpointConnection {
-                picked,
-                connection,
-                is_pooled,
-            });
+        };
+        if let Some(why) = self.again {
+            stats.count_retry(worker.index, why);
         }
+        Ok(EndpointConnection {
+            picked,
+            connection,
+            is_pooled,
+            begin: now.instant,
+        })
+    }
+
+    /// Lets some time pass, after which all endpoints may be tried again.
+    async fn pause(&mut self, call: &Call<'_>, deadline: &mut Deadline) -> Result<(), Failure> {
+        deadline.set(retries::pause(self.rounds, call.worker.random()));
+        let _ = deadline.guard(std::future::pending::<()>()).await;
+        if deadline.is_capped() {
+            return Err(Kind::WholeTimeout.into());
+        }
+        self.rounds = self.rounds.saturating_add(1);
+        self.failed = Endpoints::new();
+        Ok(())
     }
 
     /// Records a failed attempt and decides whether another may follow. Passive
@@ -147,6 +270,7 @@ impl Search {
         open: EndpointConnection,
         failure: Failure,
         attempt: &FailedAttempt,
+        attempts: &mut Attempts,
     ) -> Result<(), Failure> {
         if let Some(error) = attempt.stream.filter(|error| error.is_unprocessed())
             && attempt.has_whole_body
@@ -156,28 +280,105 @@ impl Search {
             self.last = Some(failure);
             return Ok(());
         }
-        let is_replayable = attempt.is_bodyless && method::is_idempotent(&call.head.method);
         let is_lost = failure.kind == Kind::ConnectionReset && attempt.nothing_received;
         // A stream that the upstream has reset was not lost with an old connection.
         let was_reset = matches!(attempt.stream, Some(StreamError::Reset(_)));
-        if !(is_lost && open.is_pooled && !was_reset) {
-            let forwarding = call.course.forwarding();
-            connect::report(call.worker, forwarding, &open.picked, &failure);
+        let is_blameless = is_lost && open.is_pooled && !was_reset;
+        if !is_blameless {
+            connect::report(call.worker, call.course.forwarding(), &open.picked, &failure);
         }
-        if !is_lost || !(is_replayable || attempt.nothing_sent) {
+        self.has_reached |= !is_blameless;
+        let event = match failure.kind {
+            Kind::ConnectionReset if is_lost => Event::Lost,
+            Kind::ResponseTimeout => Event::Timeout,
+            _ => return Err(failure),
+        };
+        let sent = Sent {
+            is_idempotent: method::is_idempotent(&call.head.method),
+            nothing: attempt.nothing_sent,
+            can_be_repeated: attempt.has_whole_body,
+        };
+        if !self.may_repeat(call, event, sent) {
             return Err(failure);
         }
-        self.was_sent |= !attempt.nothing_sent;
-        self.last = Some(failure);
         // The first pooled connection that is lost does not count as an attempt: it
         // says nothing about the endpoint, and only one attempt may be allowed.
-        self.attempted += usize::from(!open.is_pooled || self.lost_pooled.count() > 0);
-        let endpoints = match open.is_pooled {
+        let is_free = is_lost && open.is_pooled && self.lost_pooled.count() == 0;
+        if !is_free {
+            self.attempted += 1;
+            if self.attempted >= self.max_attempts
+                || !attempt.nothing_sent && !affords(call, attempts)
+            {
+                return Err(failure);
+            }
+        }
+        if !attempt.nothing_sent {
+            self.again = Some(match event {
+                Event::Timeout => "timeout",
+                _ => "reset",
+            });
+        }
+        self.last = Some(failure);
+        let endpoints = match is_lost && open.is_pooled {
             true => &mut self.lost_pooled,
             false => &mut self.failed,
         };
         endpoints.insert(open.picked.index);
         Ok(())
+    }
+
+    /// Decides whether a request is sent again because of the status of its response. If so, the
+    /// next endpoint is chosen, so that the response is given up only if there is one.
+    pub(super) fn check_status(
+        &mut self,
+        call: &Call<'_>,
+        open: &EndpointConnection,
+        event: Event,
+        sent: Sent,
+        attempts: &mut Attempts,
+    ) -> bool {
+        if !self.may_repeat(call, event, sent)
+            || self.attempted + 1 >= self.max_attempts
+            || !affords(call, attempts)
+        {
+            return false;
+        }
+        let mut tried = self.failed.clone();
+        tried.insert(open.picked.index);
+        let now_ms = call.worker.clock.now().monotonic_ms;
+        self.next = pick(call, &tried, now_ms).ok();
+        if self.next.is_none() && !self.may_return {
+            return false;
+        }
+        self.failed = tried;
+        self.attempted += 1;
+        self.again = Some("status");
+        self.has_reached = true;
+        self.last = Some(Failure::new(Kind::ResponseStatus));
+        true
+    }
+
+    /// Whether the settings allow that a request is sent again. One that is not only because too
+    /// little of its body is known is counted.
+    fn may_repeat(&self, call: &Call<'_>, event: Event, sent: Sent) -> bool {
+        let on = &call.course.retries().on;
+        let has_body = Sent {
+            can_be_repeated: true,
+            ..sent
+        };
+        if !sent.can_be_repeated && on.allow(event, has_body) {
+            let stats = &call.course.forwarding().stats;
+            stats.count_refused_retry(call.worker.index, "body");
+        }
+        on.allow(event, sent)
+    }
+
+    /// The endpoint for a second copy of the request, which is being sent to `first`.
+    pub(super) fn pick_another(&self, call: &Call<'_>, first: usize) -> Option<Picked> {
+        let mut tried = self.failed.clone();
+        tried.insert(first);
+        let now_ms = call.worker.clock.now().monotonic_ms;
+        pick(call, &tried, now_ms).ok()
     }
 
     /// Prepares to repeat a request that the upstream says it has not processed: any request may
@@ -190,7 +391,7 @@ impl Search {
         error: StreamError,
     ) {
         self.unprocessed += 1;
-        self.was_sent = true;
+        self.again = Some("unprocessed");
         let members = call.course.forwarding().upstream.members();
         if error == StreamError::Refused && members.len() > 1 {
             self.failed.insert(open.picked.index);
@@ -198,7 +399,40 @@ impl Search {
     }
 }
 
+/// Whether the upstream's budget has room for one request more that is sent again, which then
+/// counts.
+pub(super) fn affords(call: &Call<'_>, attempts: &mut Attempts) -> bool {
+    let forwarding = call.course.forwarding();
+    let upstream = &forwarding.upstream;
+    let members = upstream.members().iter();
+    let sent = members.map(|member| member.endpoint.counters().requests).sum();
+    let percent = call.course.retries().budget;
+    let now_ms = call.worker.clock.now().monotonic_ms;
+    let budget = &upstream.group().repeats().budget;
+    let affords = budget.spend(sent, percent, now_ms);
+    if !affords {
+        forwarding
+            .stats
+            .count_refused_retry(call.worker.index, "budget");
+        attempts.over_budget();
+    }
+    affords
+}
+
+/// The failure of a connection that was not open when the deadline passed.
+fn too_late(deadline: &Deadline) -> Failure {
+    match deadline.is_capped() {
+        true => Kind::WholeTimeout.into(),
+        false => Kind::ConnectTimeout.into(),
+    }
+}
+
 impl EndpointConnection {
+    /// Whether a failure says nothing about the endpoint: a pooled connection was lost.
+    pub(super) fn is_blameless(&self, failure: &Failure) -> bool {
+        self.is_pooled && failure.kind == Kind::ConnectionReset
+    }
+
     /// Counts the received head of a response, and reports success to the passive
     /// health check of the endpoint.
     pub(super) fn head_received(

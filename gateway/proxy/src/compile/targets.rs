@@ -7,8 +7,8 @@ use janua_config::{self as config, Diagnostic};
 use janua_files::{Options, Retain, Symlinks};
 use siphasher::sip::SipHasher13;
 
-use super::Compiler;
 use super::choices::Place;
+use super::{Compiler, retries};
 use crate::snapshot::{Fixed, HostField, LocationPart, Target, To, Tree};
 
 impl Compiler<'_, '_> {
@@ -76,11 +76,7 @@ impl Compiler<'_, '_> {
             },
             strip_prefix: strip_prefix.map(Into::into),
             stats: None,
-            attempts: route
-                .retries
-                .map(|retries| retries.value)
-                .or_else(|| upstream?.retries)
-                .map_or(usize::MAX, |retries| retries as usize + 1),
+            retries: upstream.and_then(|upstream| retries::of_route(route, upstream)),
         }
     }
 }

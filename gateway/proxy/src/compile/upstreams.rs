@@ -8,7 +8,7 @@ use janua_tls::SystemRoots;
 use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, Upstream, UpstreamSpec};
 
 use super::inputs::input;
-use super::{bytes, limit, tls};
+use super::{bytes, limit, retries, tls};
 use crate::certificates::ServedCertificate;
 use crate::estate::Estate;
 use crate::snapshot::{BalancedBy, Forwarding, Snapshot};
@@ -81,6 +81,7 @@ pub(super) fn compile(
                     bytes: max_head,
                     fields: MAX_FIELDS,
                 },
+                retries: Arc::new(retries::of_upstream(upstream)),
                 response_head_timeout: limit(upstream.response_head_timeout),
                 idle_timeout: limit(upstream.idle_timeout),
                 tls,

@@ -68,8 +68,18 @@ metrics! {
         "Responses received from an endpoint, by status class.";
     UPSTREAM_FAILURES: Counter = "janua_upstream_failures_total" ["upstream", "endpoint", "kind"]
         "Failed attempts at an endpoint.";
-    UPSTREAM_RETRIES: Counter = "janua_upstream_retries_total" ["upstream"]
-        "Requests sent again, to the same or another endpoint, after a connection was lost before its response; failed connection attempts are not counted.";
+    UPSTREAM_RETRIES: Counter = "janua_upstream_retries_total" ["upstream", "reason"]
+        "Requests sent again, to the same or another endpoint, by reason: reset (the connection was lost before the response), timeout, status, unprocessed (the endpoint says so); failed connection attempts are not counted.";
+    UPSTREAM_RETRIES_REFUSED: Counter = "janua_upstream_retries_refused_total" ["upstream", "reason"]
+        "Requests that were not sent again although they may be, by reason: budget (`retries.budget` was used up), body (larger than `retries.body`, or too many bodies are kept).";
+    UPSTREAM_HEDGES: Counter = "janua_upstream_hedges_total" ["upstream", "outcome"]
+        "Requests also sent to a second endpoint because the first was late (`hedge`), by outcome: won (the second answered first), lost, failed.";
+    UPSTREAM_HOLDS: Counter = "janua_upstream_holds_total" ["upstream", "outcome"]
+        "Requests that waited while no endpoint could be reached (`hold`), by outcome: released (an endpoint was there), expired, gone (the client did not wait), full (too many waited already).";
+    UPSTREAM_HOLD: Histogram = "janua_upstream_hold_seconds" ["upstream"]
+        "How long requests waited while no endpoint could be reached.";
+    UPSTREAM_HELD: Gauge = "janua_upstream_held" ["upstream"]
+        "Requests that wait now because no endpoint can be reached.";
     UPSTREAM_CONNECT: Histogram = "janua_upstream_connect_seconds" ["upstream"]
         "Time to open a connection to an endpoint, including TLS.";
     UPSTREAM_HEAD: Histogram = "janua_upstream_head_seconds" ["upstream"]
