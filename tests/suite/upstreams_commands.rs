@@ -240,8 +240,11 @@ async fn another_weight_until_the_next_reload() {
 #[tokio::test]
 async fn a_list_for_people_and_for_programs() {
     let a = named("a").await;
-    let config = Proxy::to(format!("{{ address = \"{}\", weight = 5 }}", a.endpoint()))
-        .beside("other", "127.0.0.1:9");
+    let endpoint = format!(
+        "{{ address = \"{}\", weight = 5, backup = true, zone = \"east\" }}",
+        a.endpoint()
+    );
+    let config = Proxy::to(endpoint).beside("other", "127.0.0.1:9");
     let gateway = Gateway::start_one_worker(config).await;
     for _ in 0..3 {
         assert_eq!(gateway.get("/").await.status, 200);
@@ -259,7 +262,7 @@ async fn a_list_for_people_and_for_programs() {
     let head = cells(lines.next().unwrap());
     assert_eq!(head[..4], ["UPSTREAM", "ENDPOINT", "STATE", "WEIGHT"]);
     let row = cells(lines.next().unwrap());
-    assert_eq!(row, ["app", &a.endpoint(), "up", "5", "0", "3", "0"]);
+    assert_eq!(row, ["app", &a.endpoint(), "up", "5", "0", "3", "0", "yes", "east"]);
     let row = cells(lines.next().unwrap());
     assert_eq!(row[..3], ["other", "127.0.0.1:9", "up"]);
     let list: Value = serde_json::from_str(&done(&gateway, &["list", "--json"]).await).unwrap();

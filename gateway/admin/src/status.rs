@@ -142,6 +142,12 @@ pub struct EndpointStatus {
     /// Whether a command has taken it out, so that it gets only requests of its sessions.
     #[serde(default)]
     pub draining: bool,
+    /// Whether it gets requests only if no other endpoint can.
+    #[serde(default)]
+    pub backup: bool,
+    /// Where it is, if the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Whether it gets requests.
     pub health: Health,
     /// Requests in flight to it, over all workers.

@@ -726,6 +726,8 @@ fn status() -> Status {
                 weight: 1,
                 configured_weight: Some(2),
                 draining: false,
+                backup: true,
+                zone: Some("a".to_owned()),
                 health: Health::Down,
                 in_flight: 3,
                 idle: 8,

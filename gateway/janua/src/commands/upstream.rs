@@ -137,6 +137,8 @@ fn table(upstreams: &[UpstreamStatus]) -> String {
         "in flight",
         "requests",
         "failures",
+        "backup",
+        "zone",
         "notes",
     ]);
     for upstream in upstreams {
@@ -149,6 +151,8 @@ fn table(upstreams: &[UpstreamStatus]) -> String {
                 number(endpoint.in_flight),
                 number(endpoint.requests),
                 number(endpoint.fails),
+                if endpoint.backup { "yes" } else { "no" }.to_owned(),
+                endpoint.zone.clone().unwrap_or_else(|| "-".to_owned()),
                 notes(endpoint),
             ]);
         }

@@ -152,6 +152,8 @@ pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64)
         weight: member.current_weight(),
         configured_weight: endpoint.commanded_weight().map(|_| member.weight),
         draining: endpoint.is_draining(),
+        backup: member.is_backup,
+        zone: member.zone.as_deref().map(str::to_owned),
         health,
         in_flight: u64::from(counters.in_flight),
         idle: counters.idle,

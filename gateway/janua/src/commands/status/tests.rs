@@ -16,6 +16,8 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
         weight: 1,
         configured_weight: None,
         draining: false,
+        backup: false,
+        zone: None,
         health,
         in_flight: 3,
         idle: 8,

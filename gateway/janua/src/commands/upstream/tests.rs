@@ -11,6 +11,8 @@ fn endpoint(address: &str) -> EndpointStatus {
         weight: 1,
         configured_weight: None,
         draining: false,
+        backup: false,
+        zone: None,
         health: Health::Up,
         in_flight: 0,
         idle: 2,
@@ -49,6 +51,8 @@ fn a_row_for_each_endpoint() {
             },
             EndpointStatus {
                 draining: true,
+                backup: true,
+                zone: Some("b".to_owned()),
                 ..endpoint("d:80")
             },
             EndpointStatus {
@@ -59,12 +63,12 @@ fn a_row_for_each_endpoint() {
         ],
     };
     let expected = "  \
-  UPSTREAM  ENDPOINT  STATE       WEIGHT  IN FLIGHT  REQUESTS  FAILURES  NOTES
-  app       a:80      up               1          0     1,000         0
-  app       b:80      up               0          0     1,000         0  weight 5 in the configuration
-  app       c:80      draining         1         12     1,000         0
-  app       d:80      drained          1          0     1,000         0
-  app       e:80      unresolved       1          0     1,000         0  no such name";
+  UPSTREAM  ENDPOINT  STATE       WEIGHT  IN FLIGHT  REQUESTS  FAILURES  BACKUP  ZONE  NOTES
+  app       a:80      up               1          0     1,000         0  no      -
+  app       b:80      up               0          0     1,000         0  no      -     weight 5 in the configuration
+  app       c:80      draining         1         12     1,000         0  no      -
+  app       d:80      drained          1          0     1,000         0  yes     b
+  app       e:80      unresolved       1          0     1,000         0  no      -     no such name";
     assert_eq!(table(&[upstream]), expected);
     assert_eq!(table(&[]), "there is no upstream");
 }
