@@ -262,7 +262,20 @@ async fn a_list_for_people_and_for_programs() {
     let head = cells(lines.next().unwrap());
     assert_eq!(head[..4], ["UPSTREAM", "ENDPOINT", "STATE", "WEIGHT"]);
     let row = cells(lines.next().unwrap());
-    assert_eq!(row, ["app", &a.endpoint(), "up", "5", "0", "3", "0", "yes", "east"]);
+    assert_eq!(
+        row,
+        [
+            "app",
+            &a.endpoint(),
+            "up",
+            "5",
+            "0",
+            "3",
+            "0",
+            "yes",
+            "east"
+        ]
+    );
     let row = cells(lines.next().unwrap());
     assert_eq!(row[..3], ["other", "127.0.0.1:9", "up"]);
     let list: Value = serde_json::from_str(&done(&gateway, &["list", "--json"]).await).unwrap();

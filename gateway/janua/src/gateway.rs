@@ -13,7 +13,6 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
-mod endpoints;
 mod events;
 mod log;
 mod policies;
@@ -23,6 +22,7 @@ mod samples;
 mod secrets;
 mod status;
 mod stored;
+mod upstreams;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -452,11 +452,11 @@ impl Control for Gateway {
     }
 
     fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
-        endpoints::carry_out(&self.estate, command)
+        upstreams::carry_out(&self.estate, command)
     }
 
     fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
-        endpoints::weigh_split(&self.estate, request)
+        upstreams::weigh_split(&self.estate, request)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {

@@ -45,7 +45,7 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         splits: snapshot
             .iter()
             .flat_map(|snapshot| snapshot.splits())
-            .map(|split| endpoints::split_status(&split))
+            .map(|split| upstreams::split_status(&split))
             .collect(),
         policies: snapshot
             .iter()
