@@ -319,3 +319,73 @@ async fn an_error_says_what_there_is() {
     );
     assert_eq!(shares(&gateway, 5).await["a"], 5);
 }
+
+/// A new version gets requests step by step, and a reload that leaves the split as it is leaves the
+/// weights too.
+#[tokio::test]
+async fn the_weights_of_a_split() {
+    let (v1, v2) = (named("v1").await, named("v2").await);
+    let config = |path: &str| {
+        format!(
+            r#"
+[listeners.public]
+address = "127.0.0.1:0"
+
+[upstreams.v1]
+endpoints = ["{}"]
+
+[upstreams.v2]
+endpoints = ["{}"]
+
+[[sites]]
+name = "shop"
+hosts = ["*"]
+
+[[sites.routes]]
+path = "/"
+upstream = {{ split = [{{ upstream = "v1", weight = 1 }}, {{ upstream = "v2", weight = 0 }}] }}
+
+[[sites.routes]]
+path = "{path}"
+upstream = "v1"
+"#,
+            v1.endpoint(),
+            v2.endpoint()
+        )
+    };
+    let mut gateway = Settings::new().workers(4).start(config("/a")).await;
+    assert_eq!(shares(&gateway, 40).await["v1"], 40);
+    let said = done(&gateway, &["weight", "--route", "shop/", "v2", "3"]).await;
+    assert!(
+        said.contains("75 %  weight 0 in the configuration"),
+        "{said}"
+    );
+    assert_eq!(shares(&gateway, 100).await.len(), 2);
+    done(&gateway, &["weight", "--route", "shop/", "v1", "0"]).await;
+    assert_eq!(shares(&gateway, 40).await["v2"], 40);
+    gateway.reload(config("/b")).await;
+    assert_eq!(shares(&gateway, 40).await["v2"], 40);
+
+    let list = done(&gateway, &["list", "--json"]).await;
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let expected = serde_json::json!([{ "route": "shop/", "shares": [
+        { "upstream": "v1", "weight": 0, "configured_weight": 1 },
+        { "upstream": "v2", "weight": 3, "configured_weight": 0 },
+    ] }]);
+    assert_eq!(list["splits"], expected);
+    assert_eq!(gateway.status().await["splits"], expected);
+    for (arguments, said) in [
+        (["--route", "shop/b", "v2", "1"], "no route of this name"),
+        (["--route", "shop/", "v3", "1"], "it has v1, v2"),
+        (
+            ["--route", "shop/", "v2", "0"],
+            "no upstream would have a weight",
+        ),
+    ] {
+        let all = [&["weight"], &arguments[..]].concat();
+        let ran = upstream(&gateway, &all).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains(said), "{ran:?}");
+    }
+    assert_eq!(shares(&gateway, 40).await["v2"], 40);
+}

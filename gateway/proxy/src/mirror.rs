@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use crate::affinity::Tie;
 use crate::attempts::Attempts;
 use crate::body::Trailers;
 use crate::body_copy::Copied;
@@ -161,6 +162,8 @@ impl Copy {
             head,
             hop: &self.hop,
             client: Some(&self.peer),
+            // Nobody gets to know which endpoint has answered.
+            tie: Tie::default(),
             now_ms: self.worker.clock.now().monotonic_ms,
         };
         let mut response = ResponseHead::default();

@@ -8,8 +8,8 @@ use janua_config as config;
 use janua_upstream::split::Draw;
 use janua_wasm::Policy;
 
-use super::Compiler;
 use super::targets::Own;
+use super::{Compiler, retries};
 use crate::snapshot::{Choice, Choices, Mirror, Route, Snapshot, Split, Target, To};
 use crate::stats::{ChoiceStats, MirrorStats};
 
@@ -137,8 +137,8 @@ impl Compiler<'_, '_> {
             });
             Arc::new(Mirror {
                 to: To {
-                    // A copy that fails is not sent again.
-                    attempts: 1,
+                    // A copy that fails is not sent again, and waits for no endpoint.
+                    retries: self.config.upstreams.get(name).map(retries::once),
                     ..self.upstream(route, name, &Own::default())
                 },
                 up_to: up_to(mirror.share()),
