@@ -212,6 +212,12 @@ async fn the_last_endpoint_may_be_taken_out_and_that_is_said() {
     assert_eq!(gateway.get("/").await.status, 503);
     done(&gateway, &["undrain", "app", &b.endpoint()]).await;
     assert_eq!(gateway.get("/").await.text(), "b");
+
+    let config = two(&a, &b).upstream("sticky = { cookie = \"app\" }");
+    let gateway = Gateway::start_one_worker(config).await;
+    let warning = "warning: clients that have a session there (`sticky`) are still sent there";
+    let said = done(&gateway, &["drain", "app", &a.endpoint()]).await;
+    assert!(said.contains(warning), "{said}");
 }
 
 #[tokio::test]

@@ -452,7 +452,8 @@ impl Control for Gateway {
     }
 
     fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
-        upstreams::carry_out(&self.estate, command)
+        let loaded = Arc::clone(&self.state().loaded);
+        upstreams::carry_out(&self.estate, &loaded.config, command)
     }
 
     fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {

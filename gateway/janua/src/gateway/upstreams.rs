@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use janua_admin::{EndpointAnswer, EndpointCommand, ShareStatus, SplitStatus, SplitWeightRequest};
+use janua_config::Config;
 use janua_proxy::Estate;
 use janua_upstream::{Member, Upstream};
 
@@ -11,12 +12,14 @@ use super::status::endpoint_status;
 /// How many names an error lists.
 const NAMES: usize = 20;
 
-/// Carries out a command. It has an effect on every request that comes later.
+/// Carries out a command. It has an effect on every request that comes later. `config` is that of the
+/// snapshot.
 ///
 /// # Errors
 /// There is no such endpoint, for the operator.
 pub(super) fn carry_out(
     estate: &Estate,
+    config: &Config,
     command: &EndpointCommand<'_>,
 ) -> Result<EndpointAnswer, String> {
     let snapshot = estate.snapshot();
@@ -57,6 +60,11 @@ pub(super) fn carry_out(
             "no other endpoint of the upstream `{}` gets requests now",
             upstream.name()
         ));
+    }
+    let configured = config.upstreams.get(upstream.name());
+    if takes_away && configured.is_some_and(|upstream| upstream.sticky.is_some()) {
+        warnings
+            .push("clients that have a session there (`sticky`) are still sent there".to_owned());
     }
     Ok(EndpointAnswer {
         upstream: upstream.name().to_owned(),
