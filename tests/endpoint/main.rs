@@ -1,7 +1,7 @@
 //! An endpoint as a process of its own, which a test can kill, stop, or make misbehave.
 //!
-//! `janua-test-endpoint NAME ADDRESS JOURNAL` serves HTTP/1.1 and says `ready` once it listens.
-//! Every request that it has received completely is written to the journal, a line with the method
+//! `janua-test-endpoint NAME ADDRESS JOURNAL BEHAVIOUR HTTP` says `ready` once it listens. `HTTP` is
+//! `1.1`, or `2` with prior knowledge, which knows neither `reset` nor `half`. Every request that it has received completely is written to the journal, a line with the method
 //! and the path, before anything else is done with it: what a killed process has received is there
 //! all the same. `/health` is not written.
 //!
@@ -31,11 +31,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use janua_tests::{Endpoint, Received, Reply, Upstream, Visit};
+use janua_tests::{Endpoint, Http2Habits, Http2Upstream, Received, Reply, Upstream, Visit};
 use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// How long a slow endpoint takes: longer than any patience.
 const SLOW: Duration = Duration::from_secs(30);
+/// The path of its health check.
+const CHECK: &str = "/health";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Behaviour {
@@ -84,23 +86,18 @@ fn main() {
         .append(true)
         .open(next("the journal"))
         .expect("the journal can be written");
-    let behaviour = arguments.next();
+    let behaviour = Behaviour::named(&next("the behaviour"));
+    let http = next("the version of HTTP");
     let server = Arc::new(Server {
         name,
         journal,
-        behaviour: Mutex::new(Behaviour::named(behaviour.as_deref().unwrap_or("well"))),
+        behaviour: Mutex::new(behaviour),
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let _listening = runtime.block_on({
-        let server = Arc::clone(&server);
-        Upstream::at(Endpoint::Tcp(address), move |visit| {
-            let server = Arc::clone(&server);
-            async move { server.serve(visit).await }
-        })
-    });
+    let _listening = runtime.block_on(server.clone().listen(&http, address));
     say("ready");
     for line in stdin().lock().lines() {
         let Ok(line) = line else {
@@ -117,34 +114,87 @@ fn say(word: &str) {
     let _ = writeln!(out, "{word}").and_then(|()| out.flush());
 }
 
+/// What listens, as long as it is there.
+enum Listening {
+    Http1 { _server: Upstream },
+    Http2 { _server: Http2Upstream },
+}
+
 impl Server {
+    async fn listen(self: Arc<Self>, http: &str, address: SocketAddr) -> Listening {
+        match http {
+            "1.1" => Listening::Http1 {
+                _server: Upstream::at(Endpoint::Tcp(address), move |visit| {
+                    let server = Arc::clone(&self);
+                    async move { server.serve(visit).await }
+                })
+                .await,
+            },
+            "2" => {
+                let habits = Http2Habits {
+                    address: Some(address),
+                    ..Http2Habits::default()
+                };
+                Listening::Http2 {
+                    _server: Http2Upstream::http_with(habits, move |request| {
+                        let server = Arc::clone(&self);
+                        async move {
+                            let behaviour = server.behaviour();
+                            server.answer(&request, behaviour).await
+                        }
+                    })
+                    .await,
+                }
+            }
+            other => panic!("no version of HTTP is called {other:?}"),
+        }
+    }
+
+    /// A connection of HTTP/1.1.
     async fn serve(&self, mut visit: Visit) {
         while let Ok(request) = visit.wire.receive_request().await {
-            let is_check = request.target == "/health";
-            if !is_check {
-                self.note(&request);
-            }
-            let behaviour = *self.behaviour.lock().unwrap();
-            let reply = match behaviour {
-                Behaviour::Reset => return visit.wire.reset_on_drop(),
-                Behaviour::Silent => return std::future::pending().await,
+            let behaviour = self.behaviour();
+            match behaviour {
+                Behaviour::Reset => {
+                    self.note(&request);
+                    return visit.wire.reset_on_drop();
+                }
                 Behaviour::Half => {
+                    self.note(&request);
                     visit.wire.finish().await;
                     let _ = visit.wire.take_rest().await;
                     return;
                 }
-                Behaviour::Unready if is_check => Reply::new(503),
-                Behaviour::Slow => {
-                    tokio::time::sleep(SLOW).await;
-                    self.reply(&request)
-                }
-                Behaviour::Well | Behaviour::Unready => self.reply(&request),
-            };
+                _ => {}
+            }
+            let reply = self.answer(&request, behaviour).await;
             let bytes = reply.to_bytes(&request.method);
             if visit.wire.try_send(bytes).await.is_err() {
                 return;
             }
         }
+    }
+
+    /// The reply to a request, if there is one.
+    async fn answer(&self, request: &Received, behaviour: Behaviour) -> Reply {
+        let is_check = request.target == CHECK;
+        if !is_check {
+            self.note(request);
+        }
+        match behaviour {
+            Behaviour::Silent => return std::future::pending().await,
+            Behaviour::Unready if is_check => return Reply::new(503),
+            Behaviour::Slow => tokio::time::sleep(SLOW).await,
+            Behaviour::Reset | Behaviour::Half => panic!("HTTP/2 does not do this"),
+            Behaviour::Well | Behaviour::Unready => {}
+        }
+        // Who has answered what, with what body.
+        let received = format!("{} {} ", request.target, request.body.len());
+        Reply::ok(received.repeat(20)).header("X-Endpoint", &self.name)
+    }
+
+    fn behaviour(&self) -> Behaviour {
+        *self.behaviour.lock().unwrap()
     }
 
     /// One write, so that lines of a process that is killed are whole.
@@ -153,11 +203,5 @@ impl Server {
         (&self.journal)
             .write_all(line.as_bytes())
             .expect("the journal can be written");
-    }
-
-    /// It says who has answered what, with what body.
-    fn reply(&self, request: &Received) -> Reply {
-        let received = format!("{} {} ", request.target, request.body.len());
-        Reply::ok(received.repeat(20)).header("X-Endpoint", &self.name)
     }
 }

@@ -10,7 +10,7 @@ mod load;
 
 use std::collections::BTreeMap;
 
-use janua_tests::{Gateway, Issue, PATIENCE, Request, Settings, Wire, assert_eventually, run};
+use janua_tests::{Gateway, Issue, Settings, assert_eventually, run};
 use tempfile::TempDir;
 
 use crate::tls::Stage;
@@ -42,8 +42,13 @@ impl Scene {
     /// Starts everything, with further lines for the upstream. Ends once each endpoint has
     /// answered.
     async fn start(upstream: &str) -> Self {
+        Self::start_with("1.1", upstream).await
+    }
+
+    /// The same with endpoints that speak this version of HTTP.
+    async fn start_with(http: &'static str, upstream: &str) -> Self {
         let journals = tempfile::tempdir().unwrap();
-        let endpoints = endpoint::three(journals.path());
+        let endpoints = endpoint::three(journals.path(), http);
         let stage = Stage::new();
         stage.issue("site", &Issue::new(&[HOST]));
         let client = stage.client();
@@ -59,7 +64,8 @@ tls = true
 
 [upstreams.app]
 endpoints = {addresses:?}
-retries = 2
+retries = {{ more = 2, on = ["connect", "reset", "timeout"], try_timeout = "2s", budget = "100%" }}
+http = "{http}"
 {upstream}
 
 [[sites]]
@@ -92,10 +98,10 @@ upstream = "app"
         assert_eventually!(is_so().await, "{} is not {expected}", NAMES[number]);
     }
 
-    /// Waits until the others have answered a lot, while an endpoint is down.
+    /// Waits until the others have answered for a while, although an endpoint is down.
     async fn goes_on_without(&self, number: usize) {
         self.health(number, "down").await;
-        self.load.answers(None, 100).await;
+        self.load.answers(None, 40).await;
     }
 
     /// Waits until an endpoint answers again.
@@ -113,7 +119,7 @@ upstream = "app"
             assert!(had_been_sent, "{request}: {why}");
         }
         for endpoint in &self.endpoints {
-            has_read_all(endpoint).await;
+            endpoint.has_read_all().await;
         }
         let mut received: BTreeMap<String, usize> = BTreeMap::new();
         for (request, count) in self.endpoints.iter().flat_map(Endpoint::received) {
@@ -130,21 +136,20 @@ upstream = "app"
     }
 }
 
-/// Waits until an endpoint has read what had been sent to it while it could not.
-async fn has_read_all(endpoint: &Endpoint) {
-    // It takes turns among its connections.
-    for _ in 0..3 {
-        let address = endpoint.address().parse().unwrap();
-        let mut wire = Wire::connect(address).await;
-        wire.set_patience(PATIENCE);
-        assert_eq!(wire.exchange(&Request::get("/health")).await.status, 200);
-    }
-}
-
 /// While it is away, its port refuses connections.
 #[tokio::test]
 async fn one_is_killed() {
-    let mut scene = Scene::start(HELD_BACK).await;
+    is_killed("1.1").await;
+}
+
+/// Many requests share the connections that end with it.
+#[tokio::test]
+async fn one_of_http2_is_killed() {
+    is_killed("2").await;
+}
+
+async fn is_killed(http: &'static str) {
+    let mut scene = Scene::start_with(http, HELD_BACK).await;
     scene.endpoints[0].kill();
     scene.goes_on_without(0).await;
     scene.endpoints[0].start("well");
@@ -152,20 +157,57 @@ async fn one_is_killed() {
     scene.end().await;
 }
 
+/// While it is away, the kernel accepts connections for it, and takes what is sent.
+#[tokio::test]
+async fn one_is_stopped() {
+    is_stopped("1.1").await;
+}
+
+#[tokio::test]
+async fn one_of_http2_is_stopped() {
+    is_stopped("2").await;
+}
+
+async fn is_stopped(http: &'static str) {
+    let scene = Scene::start_with(http, HELD_BACK).await;
+    scene.endpoints[1].freeze();
+    scene.goes_on_without(1).await;
+    scene.endpoints[1].thaw();
+    scene.is_back(1).await;
+    scene.end().await;
+}
+
+/// It answers, but far too late.
+#[tokio::test]
+async fn one_is_slow() {
+    misbehaves("1.1", "slow").await;
+}
+
+#[tokio::test]
+async fn one_of_http2_is_slow() {
+    misbehaves("2", "slow").await;
+}
+
 /// It receives each request, and resets the connection.
 #[tokio::test]
 async fn one_resets_connections() {
-    misbehaves("reset").await;
+    misbehaves("1.1", "reset").await;
+}
+
+/// It receives each request, and there is never anything on the connection again.
+#[tokio::test]
+async fn one_is_silent() {
+    misbehaves("1.1", "silent").await;
 }
 
 /// It receives each request, closes its side and waits for the gateway to close the other one.
 #[tokio::test]
 async fn one_half_closes_connections() {
-    misbehaves("half").await;
+    misbehaves("1.1", "half").await;
 }
 
-async fn misbehaves(behaviour: &str) {
-    let mut scene = Scene::start(NEVER_HELD_BACK).await;
+async fn misbehaves(http: &'static str, behaviour: &str) {
+    let mut scene = Scene::start_with(http, NEVER_HELD_BACK).await;
     scene.endpoints[2].behave(behaviour);
     // What it has received, and must not be repeated, is lost.
     scene.load.loses_one().await;
@@ -188,6 +230,22 @@ async fn one_is_restarted_again_and_again() {
         scene.endpoints[number].start("well");
         scene.load.answers(Some(NAMES[number]), 5).await;
     }
+    scene.end().await;
+}
+
+/// One is dead and another one hangs, so that each request may meet both before it gets to the last
+/// one.
+#[tokio::test]
+async fn two_of_three_fail_in_different_ways() {
+    let mut scene = Scene::start(HELD_BACK).await;
+    scene.endpoints[0].kill();
+    scene.endpoints[1].freeze();
+    scene.goes_on_without(0).await;
+    scene.goes_on_without(1).await;
+    scene.endpoints[1].thaw();
+    scene.endpoints[0].start("well");
+    scene.is_back(0).await;
+    scene.is_back(1).await;
     scene.end().await;
 }
 

@@ -212,6 +212,12 @@ async fn the_last_endpoint_may_be_taken_out_and_that_is_said() {
     assert_eq!(gateway.get("/").await.status, 503);
     done(&gateway, &["undrain", "app", &b.endpoint()]).await;
     assert_eq!(gateway.get("/").await.text(), "b");
+
+    let config = two(&a, &b).upstream("sticky = { cookie = \"app\" }");
+    let gateway = Gateway::start_one_worker(config).await;
+    let warning = "warning: clients that have a session there (`sticky`) are still sent there";
+    let said = done(&gateway, &["drain", "app", &a.endpoint()]).await;
+    assert!(said.contains(warning), "{said}");
 }
 
 #[tokio::test]
@@ -240,8 +246,11 @@ async fn another_weight_until_the_next_reload() {
 #[tokio::test]
 async fn a_list_for_people_and_for_programs() {
     let a = named("a").await;
-    let config = Proxy::to(format!("{{ address = \"{}\", weight = 5 }}", a.endpoint()))
-        .beside("other", "127.0.0.1:9");
+    let endpoint = format!(
+        "{{ address = \"{}\", weight = 5, backup = true, zone = \"east\" }}",
+        a.endpoint()
+    );
+    let config = Proxy::to(endpoint).beside("other", "127.0.0.1:9");
     let gateway = Gateway::start_one_worker(config).await;
     for _ in 0..3 {
         assert_eq!(gateway.get("/").await.status, 200);
@@ -259,12 +268,26 @@ async fn a_list_for_people_and_for_programs() {
     let head = cells(lines.next().unwrap());
     assert_eq!(head[..4], ["UPSTREAM", "ENDPOINT", "STATE", "WEIGHT"]);
     let row = cells(lines.next().unwrap());
-    assert_eq!(row, ["app", &a.endpoint(), "up", "5", "0", "3", "0"]);
+    assert_eq!(
+        row,
+        [
+            "app",
+            &a.endpoint(),
+            "up",
+            "5",
+            "0",
+            "3",
+            "0",
+            "yes",
+            "east"
+        ]
+    );
     let row = cells(lines.next().unwrap());
     assert_eq!(row[..3], ["other", "127.0.0.1:9", "up"]);
     let list: Value = serde_json::from_str(&done(&gateway, &["list", "--json"]).await).unwrap();
-    assert_eq!(list, gateway.status().await["upstreams"]);
-    assert_eq!(list[0]["endpoints"][0]["requests"], 3);
+    assert_eq!(list["upstreams"], gateway.status().await["upstreams"]);
+    assert_eq!(list["upstreams"][0]["endpoints"][0]["requests"], 3);
+    assert_eq!(list["splits"], serde_json::json!([]));
 }
 
 #[tokio::test]
@@ -301,4 +324,74 @@ async fn an_error_says_what_there_is() {
         "{ran:?}"
     );
     assert_eq!(shares(&gateway, 5).await["a"], 5);
+}
+
+/// A new version gets requests step by step, and a reload that leaves the split as it is leaves the
+/// weights too.
+#[tokio::test]
+async fn the_weights_of_a_split() {
+    let (v1, v2) = (named("v1").await, named("v2").await);
+    let config = |path: &str| {
+        format!(
+            r#"
+[listeners.public]
+address = "127.0.0.1:0"
+
+[upstreams.v1]
+endpoints = ["{}"]
+
+[upstreams.v2]
+endpoints = ["{}"]
+
+[[sites]]
+name = "shop"
+hosts = ["*"]
+
+[[sites.routes]]
+path = "/"
+upstream = {{ split = [{{ upstream = "v1", weight = 1 }}, {{ upstream = "v2", weight = 0 }}] }}
+
+[[sites.routes]]
+path = "{path}"
+upstream = "v1"
+"#,
+            v1.endpoint(),
+            v2.endpoint()
+        )
+    };
+    let mut gateway = Settings::new().workers(4).start(config("/a")).await;
+    assert_eq!(shares(&gateway, 40).await["v1"], 40);
+    let said = done(&gateway, &["weight", "--route", "shop/", "v2", "3"]).await;
+    assert!(
+        said.contains("75 %  weight 0 in the configuration"),
+        "{said}"
+    );
+    assert_eq!(shares(&gateway, 100).await.len(), 2);
+    done(&gateway, &["weight", "--route", "shop/", "v1", "0"]).await;
+    assert_eq!(shares(&gateway, 40).await["v2"], 40);
+    gateway.reload(config("/b")).await;
+    assert_eq!(shares(&gateway, 40).await["v2"], 40);
+
+    let list = done(&gateway, &["list", "--json"]).await;
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let expected = serde_json::json!([{ "route": "shop/", "shares": [
+        { "upstream": "v1", "weight": 0, "configured_weight": 1 },
+        { "upstream": "v2", "weight": 3, "configured_weight": 0 },
+    ] }]);
+    assert_eq!(list["splits"], expected);
+    assert_eq!(gateway.status().await["splits"], expected);
+    for (arguments, said) in [
+        (["--route", "shop/b", "v2", "1"], "no route of this name"),
+        (["--route", "shop/", "v3", "1"], "it has v1, v2"),
+        (
+            ["--route", "shop/", "v2", "0"],
+            "no upstream would have a weight",
+        ),
+    ] {
+        let all = [&["weight"], &arguments[..]].concat();
+        let ran = upstream(&gateway, &all).await;
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains(said), "{ran:?}");
+    }
+    assert_eq!(shares(&gateway, 40).await["v2"], 40);
 }

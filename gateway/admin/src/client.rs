@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use crate::{
     CacheEntry, CacheStatus, CertificateRequest, CertificateStatus, DeployAnswer, DeployRequest,
     EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadSummary,
-    Status, UpstreamStatus, query,
+    SplitStatus, SplitWeightRequest, Status, UpstreamList, query,
 };
 
 /// The time limit for reading the state.
@@ -91,11 +91,11 @@ impl Client {
         }
     }
 
-    /// The upstreams and their endpoints.
+    /// The upstreams, their endpoints, and how requests are divided among them.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn upstreams(&self) -> Result<Vec<UpstreamStatus>, ClientError> {
+    pub fn upstreams(&self) -> Result<UpstreamList, ClientError> {
         let (status, body) = self.ask(Method::GET, "/upstreams", READ_TIMEOUT)?;
         match status {
             StatusCode::OK => parse(&body),
@@ -113,6 +113,14 @@ impl Client {
             EndpointCommand::Undrain(request) => self.post("/upstreams/undrain", request),
             EndpointCommand::Weight(request) => self.post("/upstreams/weight", request),
         }
+    }
+
+    /// Gives an upstream another weight in the split of a route.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if there is no such split or upstream.
+    pub fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, ClientError> {
+        self.post("/splits/weight", request)
     }
 
     /// The certificates of the sites.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Asker, CacheEntry, CacheStatus, DeployAnswer, DeployRequest, EndpointAnswer, EndpointCommand,
-    PurgeRequest, PurgeSummary, Status,
+    PurgeRequest, PurgeSummary, SplitStatus, SplitWeightRequest, Status,
 };
 
 /// The gateway as the admin endpoint sees it. Methods are called on threads
@@ -66,6 +66,12 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// Why nothing was done, for the operator: there is no such endpoint.
     fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String>;
+
+    /// Gives an upstream another weight in the split of a route.
+    ///
+    /// # Errors
+    /// Why nothing was done, for the operator: there is no such split or upstream.
+    fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String>;
 
     /// Carries out a step of a deploy.
     ///

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 
-use crate::{Asker, CertificateRequest, Control, EndpointCommand, query};
+use crate::{Asker, CertificateRequest, Control, EndpointCommand, Status, UpstreamList, query};
 
 type AdminResponse = Response<Full<Bytes>>;
 
@@ -49,7 +49,8 @@ pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -
         | "/deploy"
         | "/upstreams/drain"
         | "/upstreams/undrain"
-        | "/upstreams/weight" => Method::POST,
+        | "/upstreams/weight"
+        | "/splits/weight" => Method::POST,
         _ => return text(StatusCode::NOT_FOUND, "there is no such endpoint\n"),
     };
     if request.method() != allowed {
@@ -89,7 +90,12 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control, asker: &Asker) -> A
             page
         }
         "/status" => json(StatusCode::OK, &control.status()),
-        "/upstreams" => json(StatusCode::OK, &control.status().upstreams),
+        "/upstreams" => {
+            let Status {
+                upstreams, splits, ..
+            } = control.status();
+            json(StatusCode::OK, &UpstreamList { upstreams, splits })
+        }
         "/upstreams/drain" => asked(request.body(), |endpoint| {
             control.endpoint(&EndpointCommand::Drain(endpoint))
         }),
@@ -99,6 +105,7 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control, asker: &Asker) -> A
         "/upstreams/weight" => asked(request.body(), |weight| {
             control.endpoint(&EndpointCommand::Weight(weight))
         }),
+        "/splits/weight" => asked(request.body(), |weight| control.split_weight(weight)),
         "/certificates" => json(StatusCode::OK, &control.status().certificates),
         "/cache" => done(control.cache()),
         "/cache/entry" => match query::value(request.uri().query().unwrap_or_default(), "url") {

@@ -8,10 +8,11 @@
 //! | `GET /metrics` | the Prometheus text format |
 //! | `GET /status` | a [`Status`] as JSON |
 //! | `POST /reload` | blocks; 200 with a [`ReloadSummary`], or 422 with a [`ReloadError`] |
-//! | `GET /upstreams` | the upstreams and their endpoints: a list of [`UpstreamStatus`] |
+//! | `GET /upstreams` | the upstreams, their endpoints and how requests are divided: an [`UpstreamList`] |
 //! | `POST /upstreams/drain` | body: an [`EndpointRequest`]; 200 with an [`EndpointAnswer`] |
 //! | `POST /upstreams/undrain` | the same |
 //! | `POST /upstreams/weight` | body: a [`WeightRequest`]; 200 with an [`EndpointAnswer`] |
+//! | `POST /splits/weight` | body: a [`SplitWeightRequest`]; 200 with a [`SplitStatus`] |
 //! | `GET /certificates` | the certificates of sites and upstreams: a list of [`CertificateStatus`] |
 //! | `POST /certificates/renew` | body: a [`CertificateRequest`]; blocks; 200 with a sentence as JSON |
 //! | `POST /certificates/revoke` | the same |
@@ -60,4 +61,7 @@ pub use status::{
     MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus,
     Status, UpstreamStatus, WatchStatus,
 };
-pub use upstream::{EndpointAnswer, EndpointCommand, EndpointRequest, WeightRequest};
+pub use upstream::{
+    EndpointAnswer, EndpointCommand, EndpointRequest, ShareStatus, SplitStatus, SplitWeightRequest,
+    UpstreamList, WeightRequest,
+};

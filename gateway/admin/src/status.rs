@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::CertificateStatus;
+use crate::{CertificateStatus, SplitStatus};
 
 /// The whole state at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Status {
     pub listeners: Vec<ListenerStatus>,
     /// By name.
     pub upstreams: Vec<UpstreamStatus>,
+    /// Routes that divide their requests among upstreams.
+    #[serde(default)]
+    pub splits: Vec<SplitStatus>,
     /// By name.
     pub policies: Vec<PolicyStatus>,
     /// The memory for the reusable verdicts of all policies.
@@ -153,6 +156,12 @@ pub struct EndpointStatus {
     /// Whether a command has taken it out, so that it gets only requests of its sessions.
     #[serde(default)]
     pub draining: bool,
+    /// Whether it gets requests only if no other endpoint can.
+    #[serde(default)]
+    pub backup: bool,
+    /// Where it is, if the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Whether it gets requests.
     pub health: Health,
     /// Requests in flight to it, over all workers.

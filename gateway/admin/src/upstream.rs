@@ -1,8 +1,51 @@
-//! Commands about the endpoints of upstreams: taking them out, letting them in again, weights.
+//! Upstreams and their endpoints: what there is, and commands: taking endpoints out, letting them
+//! in again, weights.
 
 use serde::{Deserialize, Serialize};
 
-use crate::EndpointStatus;
+use crate::{EndpointStatus, UpstreamStatus};
+
+/// All upstreams, and how requests are divided among them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpstreamList {
+    /// By name.
+    pub upstreams: Vec<UpstreamStatus>,
+    /// In the order of the configuration.
+    pub splits: Vec<SplitStatus>,
+}
+
+/// A route that divides its requests among upstreams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitStatus {
+    /// Its site and its label, as commands name it: `app.example.com/api`.
+    pub route: String,
+    /// The upstreams, in the order of the configuration.
+    pub shares: Vec<ShareStatus>,
+}
+
+/// An upstream of a split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShareStatus {
+    /// Its name.
+    pub upstream: String,
+    /// Its share of the requests, relative to the other weights.
+    pub weight: u32,
+    /// The weight in the configuration, if a command has set another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configured_weight: Option<u32>,
+}
+
+/// Another weight for an upstream of a split, until a reload changes the split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitWeightRequest {
+    /// The site and the label of the route: `app.example.com/api`.
+    pub route: String,
+    /// The name of the upstream.
+    pub upstream: String,
+    /// Its share of the requests, relative to the other weights.
+    pub weight: u32,
+}
 
 /// An endpoint that is to be taken out, or let in again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

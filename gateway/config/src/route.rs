@@ -8,7 +8,9 @@ use crate::diagnostic::Diagnostic;
 use crate::files::FilesRoot;
 use crate::header::{HeaderMatches, Method};
 use crate::ignored;
+use crate::list::OneOrMany;
 use crate::macros::{table, words};
+use crate::mirror::Mirror;
 use crate::names::PolicyName;
 use crate::path::PathPattern;
 use crate::policy::PolicyUse;
@@ -49,6 +51,9 @@ table! {
         /// The `Host` that the upstream gets: the client's (`"preserve"`), the
         /// endpoint's (`"upstream"`), or this value.
         host: Spanned<UpstreamHost> = default("\"preserve\"");
+        /// Upstreams that get copies of the requests. The client waits for none of them, and
+        /// requests that switch to another protocol are not copied.
+        mirror: Option<OneOrMany<Mirror>> = optional("none");
         /// The time limit of a whole request. `0s`: no limit.
         request_timeout: Option<Duration> = optional("as the site says");
         /// The longest time between two reads or writes of a body, or of an
@@ -141,19 +146,8 @@ fn strip(route: &Route, decoder: &mut Decoder<'_>) {
     let Some(strip) = &route.strip_prefix else {
         return;
     };
-    if !strip.starts_with('/') || strip.ends_with('/') {
-        let segments = strip.trim_matches('/');
-        decoder.push(
-            Diagnostic::error(
-                strip.span,
-                "`strip_prefix` begins with `/`, and does not end with it",
-            )
-            .help(match segments {
-                "" => "leave it out: nothing would be removed".to_owned(),
-                segments => format!("write \"/{segments}\""),
-            }),
-        );
-    } else if let Some(path) = &route.path
+    if check_prefix(strip, decoder)
+        && let Some(path) = &route.path
         && let PathPattern::Exact(text) | PathPattern::Prefix(text) | PathPattern::Segment(text) =
             &path.value
         && !is_below(text.trim_end_matches('/'), strip)
@@ -167,6 +161,24 @@ fn strip(route: &Route, decoder: &mut Decoder<'_>) {
             .note(path.span, "the paths of this route"),
         );
     }
+}
+
+/// Checks the form of a prefix that is removed, and returns whether it is right.
+pub(crate) fn check_prefix(prefix: &Spanned<String>, decoder: &mut Decoder<'_>) -> bool {
+    let is_right = prefix.starts_with('/') && !prefix.ends_with('/');
+    if !is_right {
+        decoder.push(
+            Diagnostic::error(
+                prefix.span,
+                "`strip_prefix` begins with `/`, and does not end with it",
+            )
+            .help(match prefix.trim_matches('/') {
+                "" => "leave it out: nothing would be removed".to_owned(),
+                segments => format!("write \"/{segments}\""),
+            }),
+        );
+    }
+    is_right
 }
 
 /// Whether `path` is `top`, or below it by whole segments.

@@ -166,9 +166,13 @@ pub(crate) enum Upstream {
     /// check has passed, before which it gets no requests. If that takes longer than the timeout,
     /// the exit code is 1, and the endpoint gets requests as soon as it is up.
     Undrain(OneEndpoint),
-    /// Give an endpoint another weight, until the next reload
+    /// Give an endpoint another weight, or an upstream in the split of a route
     ///
-    /// With 0 it gets only requests that belong to its sessions.
+    /// `weight UPSTREAM ENDPOINT N`: until the next reload. With 0 the endpoint gets only requests
+    /// that belong to its sessions.
+    ///
+    /// `weight --route SITE/ROUTE UPSTREAM N`: until a reload changes the split. Nothing else
+    /// changes, and requests that arrive from then on are divided by it.
     Weight(Weight),
 }
 
@@ -195,13 +199,21 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 #[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
 pub(crate) struct Weight {
+    /// The route that divides its requests: its site and its label, such as app.example.com/api
+    #[arg(long, value_name = "SITE/ROUTE")]
+    pub(crate) route: Option<String>,
     /// The name of the upstream
     #[arg(value_name = "UPSTREAM")]
     pub(crate) upstream: String,
-    /// The address of the endpoint, as in the configuration
-    #[arg(value_name = "ENDPOINT")]
-    pub(crate) endpoint: String,
+    /// The address of the endpoint, as in the configuration; not with --route
+    #[arg(
+        value_name = "ENDPOINT",
+        required_unless_present = "route",
+        conflicts_with = "route"
+    )]
+    pub(crate) endpoint: Option<String>,
     /// The weight
     #[arg(value_name = "N")]
     pub(crate) weight: u32,
@@ -470,10 +482,15 @@ mod tests {
         let Ok(Command::Upstream(Upstream::Weight(weight))) = parse(line) else {
             panic!("{:?}", parse(line));
         };
-        assert_eq!(
-            (&*weight.endpoint, weight.weight),
-            ("unix:/run/app.sock", 0)
-        );
+        let endpoint = weight.endpoint.as_deref();
+        assert_eq!((endpoint, weight.weight), (Some("unix:/run/app.sock"), 0));
+        let line = "janua upstream weight --route a.example/api v2 5";
+        let Ok(Command::Upstream(Upstream::Weight(weight))) = parse(line) else {
+            panic!("{:?}", parse(line));
+        };
+        assert_eq!((&*weight.upstream, weight.weight), ("v2", 5));
+        assert_eq!(weight.route.as_deref(), Some("a.example/api"));
+        assert_eq!(weight.endpoint, None);
         assert!(parse("janua upstream list --json").is_ok());
         for line in [
             "janua upstream",
@@ -481,6 +498,9 @@ mod tests {
             "janua upstream drain app a:80 --timeout 60s",
             "janua upstream undrain app a:80 --wait --timeout 60",
             "janua upstream weight app a:80",
+            "janua upstream weight app 5",
+            "janua upstream weight --route a/ app a:80 5",
+            "janua upstream weight --route a/ app",
             "janua upstream weight app a:80 -1",
             "janua upstream weight app a:80 1.5",
         ] {

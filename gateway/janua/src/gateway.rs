@@ -25,6 +25,7 @@ mod samples;
 mod secrets;
 mod status;
 mod stored;
+mod upstreams;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -36,7 +37,7 @@ use janua_acme::Engine;
 use janua_admin::{
     Asker, CacheEntry, CacheStatus, Control, DatasetStatus, DeployAnswer, DeployRequest,
     EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadStatus,
-    ReloadSummary, SecretStatus, Status,
+    ReloadSummary, SecretStatus, SplitStatus, SplitWeightRequest, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -457,7 +458,12 @@ impl Control for Gateway {
     }
 
     fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
-        endpoints::carry_out(&self.estate, command)
+        let loaded = Arc::clone(&self.state().loaded);
+        upstreams::carry_out(&self.estate, &loaded.config, command)
+    }
+
+    fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+        upstreams::weigh_split(&self.estate, request)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {

@@ -87,6 +87,14 @@ impl Reader {
         }
     }
 
+    /// A reader that has these bytes, behind which nothing comes.
+    pub(crate) fn holding(bytes: &[u8]) -> Self {
+        Self {
+            buffer: bytes.to_vec(),
+            ..Self::new(ReadHalf::Nobody)
+        }
+    }
+
     /// The number of bytes received in total.
     pub(crate) fn received(&self) -> u64 {
         self.received

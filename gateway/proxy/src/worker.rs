@@ -147,6 +147,11 @@ impl Worker {
         self.random.borrow_mut().u128(..)
     }
 
+    /// A random number, which must not be used as a secret.
+    pub(crate) fn random_u64(&self) -> u64 {
+        self.random.borrow_mut().u64(..)
+    }
+
     /// Registers a connection, and returns its number.
     pub(crate) fn register(&self) -> usize {
         self.open.set(self.open.get() + 1);

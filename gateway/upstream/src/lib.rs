@@ -18,6 +18,9 @@
 //!   [`Group::change`], or when an [`Admission`] ends by time: a choice costs the
 //!   same among three endpoints and among a thousand.
 //!
+//! [`split::Split`] comes before all of that: it chooses the upstream itself, for routes that
+//! divide their requests among several.
+//!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
 //! monotonic clock that all workers share.
@@ -48,6 +51,7 @@ mod repeats;
 mod resolver;
 mod retry_budget;
 mod slow_start;
+pub mod split;
 #[cfg(test)]
 mod testing;
 mod tier;
@@ -79,6 +83,7 @@ pub use registry::Registry;
 pub use repeats::{Held, Repeats};
 pub use resolver::{HOSTS_FILE, Resolver};
 pub use retry_budget::RetryBudget;
+pub use split::Split;
 pub use tried::Tried;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};
 pub use waiting::{Handover, Waiter};

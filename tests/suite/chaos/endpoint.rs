@@ -6,7 +6,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use janua_tests::Port;
+use janua_tests::{Http2Client, Port, Request, Wire};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The names that endpoints give in `X-Endpoint`.
 pub(crate) const NAMES: [&str; 3] = ["one", "two", "three"];
@@ -14,6 +15,7 @@ pub(crate) const NAMES: [&str; 3] = ["one", "two", "three"];
 /// An endpoint with a port of its own, which it keeps while its process is dead.
 pub(crate) struct Endpoint {
     name: &'static str,
+    http: &'static str,
     port: Port,
     journal: PathBuf,
     process: Option<Process>,
@@ -25,11 +27,12 @@ struct Process {
     output: BufReader<ChildStdout>,
 }
 
-/// Starts all three, with their journals in this directory.
-pub(crate) fn three(directory: &Path) -> [Endpoint; 3] {
+/// Starts all three, which speak this version of HTTP, with their journals in this directory.
+pub(crate) fn three(directory: &Path, http: &'static str) -> [Endpoint; 3] {
     NAMES.map(|name| {
         let mut endpoint = Endpoint {
             name,
+            http,
             port: Port::reserve(),
             journal: directory.join(name),
             process: None,
@@ -52,7 +55,7 @@ impl Endpoint {
         let mut child = Command::new(env!("CARGO_BIN_EXE_janua-test-endpoint"))
             .args([self.name, &self.address()])
             .arg(&self.journal)
-            .arg(behaviour)
+            .args([behaviour, self.http])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -78,6 +81,39 @@ impl Endpoint {
         let mut process = self.process.take().expect("it runs");
         process.child.kill().expect("it can be killed");
         process.child.wait().expect("it can be waited for");
+    }
+
+    /// Stops it, as a debugger or a full disk does: the kernel still accepts connections for it.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        // It has not been waited for yet, so that the id is still its own.
+        kill_process(Pid::from_child(&process.child), signal).expect("it can be signalled");
+    }
+
+    /// Waits until it has read what had been sent to it while it could not, if it runs.
+    pub(crate) async fn has_read_all(&self) {
+        if self.process.is_none() {
+            return;
+        }
+        // It takes turns among its connections.
+        for _ in 0..3 {
+            let wire = Wire::connect(self.port.address()).await;
+            let request = Request::get("/health");
+            let response = match self.http {
+                "2" => Http2Client::over(wire).await.send(&request).await,
+                _ => { wire }.exchange(&request).await,
+            };
+            assert_eq!(response.status, 200);
+        }
     }
 
     /// How often it has received each request: a method and a path.

@@ -139,7 +139,7 @@ async fn ask(
         let path = format!("/{name}/{number}");
         let request = match number % 4 {
             0 | 1 => Request::get(&path),
-            2 => Request::new("PUT", &path),
+            2 => Request::new("PUT", &path).body("put".repeat(100)),
             _ => Request::post(&path, "post".repeat(100)),
         };
         let outcome = connection.send(&request).await;

@@ -10,7 +10,8 @@ use crate::{
     Asker, CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
     DeployRequest, EndpointAnswer, EndpointCommand, EndpointRequest, Health, MemosStatus,
     PolicyState, PurgeRequest, PurgeSummary, ReloadChange, ReloadDiagnostic, ReloadError,
-    ReloadSummary, Reuse, Server, SocketOptions, Status, WebhookOutcome, WeightRequest,
+    ReloadSummary, Reuse, Server, SocketOptions, SplitStatus, SplitWeightRequest, Status,
+    WebhookOutcome, WeightRequest,
 };
 
 /// A gateway with just the state that the endpoint needs.
@@ -74,6 +75,10 @@ impl Control for Gateway {
 
     fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
         endpoint(command)
+    }
+
+    fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+        split_weight(request)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
@@ -144,7 +149,9 @@ impl Running {
 fn status_reads_back_whole() {
     let running = running();
     assert_eq!(running.client.status().unwrap(), status());
-    assert_eq!(running.client.upstreams().unwrap(), status().upstreams);
+    let list = running.client.upstreams().unwrap();
+    assert_eq!(list.upstreams, status().upstreams);
+    assert_eq!(list.splits, status().splits);
     let certificates = running.client.certificates().unwrap();
     assert_eq!(certificates, status().certificates);
 }
@@ -382,6 +389,24 @@ fn an_endpoint_is_taken_out_and_let_in_and_weighed() {
 }
 
 #[test]
+fn a_split_is_weighed() {
+    let running = running();
+    let request = SplitWeightRequest {
+        route: "a.example/api".to_owned(),
+        upstream: "sales".to_owned(),
+        weight: 7,
+    };
+    let split = running.client.split_weight(&request).unwrap();
+    assert_eq!(split.shares[0].weight, 7);
+    let other = SplitWeightRequest {
+        route: "a.example/".to_owned(),
+        ..request
+    };
+    let why = running.client.split_weight(&other).unwrap_err().to_string();
+    assert_eq!(why, "there is no such split");
+}
+
+#[test]
 fn a_body_without_end_is_cut_off() {
     let running = running();
     let answer = running.raw(&post("/cache/purge", &" ".repeat((1 << 20) + 1)));
@@ -473,6 +498,10 @@ fn a_client_that_does_not_read_is_dropped() {
             endpoint(command)
         }
 
+        fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+            split_weight(request)
+        }
+
         fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
             deploy(request)
         }
@@ -532,6 +561,16 @@ fn a_response_of_another_server_is_an_error() {
 fn post(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}").into()
+}
+
+fn split_weight(request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+    let mut splits = status().splits.into_iter();
+    let split = splits.find(|split| split.route == request.route);
+    let mut split = split.ok_or("there is no such split")?;
+    let mut shares = split.shares.iter_mut();
+    let share = shares.find(|share| share.upstream == request.upstream);
+    share.ok_or("there is no such upstream")?.weight = request.weight;
+    Ok(split)
 }
 
 fn endpoint(command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
@@ -653,7 +692,8 @@ fn refusal() -> ReloadError {
 fn status() -> Status {
     use crate::{
         AddressStatus, CertificateSource, CertificateStatus, CheckStatus, EndpointStatus,
-        LimitStatus, ListenerStatus, PolicyStatus, ReloadStatus, UpstreamStatus, WatchStatus,
+        LimitStatus, ListenerStatus, PolicyStatus, ReloadStatus, ShareStatus, UpstreamStatus,
+        WatchStatus,
     };
     Status {
         version: "0.1.0".to_owned(),
@@ -687,6 +727,8 @@ fn status() -> Status {
                 weight: 1,
                 configured_weight: Some(2),
                 draining: false,
+                backup: true,
+                zone: Some("a".to_owned()),
                 health: Health::Down,
                 in_flight: 3,
                 idle: 8,
@@ -708,6 +750,14 @@ fn status() -> Status {
                 name: "requests".to_owned(),
                 in_use: 3,
                 limit: Some(1000),
+            }],
+        }],
+        splits: vec![SplitStatus {
+            route: "a.example/api".to_owned(),
+            shares: vec![ShareStatus {
+                upstream: "sales".to_owned(),
+                weight: 95,
+                configured_weight: Some(100),
             }],
         }],
         memos: MemosStatus {

@@ -21,6 +21,7 @@ use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
 use crate::min_rate::Rate;
+use crate::mirror::Hundredths;
 use crate::named_dataset::DatasetSource;
 use crate::named_secret::{CredentialName, SecretSource};
 use crate::names::{AuthorityName, ListenerName, PolicyName, UpstreamName};
@@ -65,6 +66,7 @@ shown! {
     PathBuf: |path| path.display();
     Duration: |time| duration(*time);
     Percent: |percent| format!("{}%", percent.get());
+    Hundredths: |hundredths| hundredths;
     Size: |size| bytes(size.bytes());
     Rate: |rate| rate.0.map_or_else(|| "false".to_owned(), |rate| bytes(rate.get()));
     FileMode: |mode| format!("{:04o}", mode.0);

@@ -682,6 +682,45 @@ fn route() {
 }
 
 #[test]
+fn split_and_mirrors() {
+    let config = full();
+    let route = &config.sites[0].routes[8];
+    let Target::Split(split) = &route.target else {
+        panic!("{:?}", route.target);
+    };
+    let [sales, next] = &split.split.0[..] else {
+        panic!("{:?}", split.split);
+    };
+    assert_eq!((sales.upstream.as_str(), sales.weight), ("sales", 95));
+    assert!(sales.host.is_none() && sales.strip_prefix.is_none());
+    assert_eq!((next.upstream.as_str(), next.weight), ("next", 0));
+    let host = UpstreamHost::Literal("next.internal".to_owned());
+    assert_eq!(next.host.as_ref().unwrap().value, host);
+    assert_eq!(next.strip_prefix.as_ref().unwrap().value, "/split");
+    let names: Vec<_> = route.target.upstreams().map(|it| it.as_str()).collect();
+    assert_eq!(names, ["sales", "next"]);
+
+    let mirrors: Vec<_> = route.mirror.as_deref().unwrap().iter().collect();
+    let shown = mirrors.iter().map(|mirror| {
+        (
+            mirror.upstream.as_str(),
+            mirror.share(),
+            mirror.body.bytes(),
+            mirror.timeout.value,
+            mirror.most.get(),
+        )
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            ("called", 0.005, 1 << 20, 2 * SECOND, 10),
+            ("shadow", 0.001, 64 << 10, 10 * SECOND, 100),
+            ("sales", 1.0, 64 << 10, 10 * SECOND, 100),
+        ]
+    );
+}
+
+#[test]
 fn paths() {
     let config = full();
     let routes = &config.sites[0].routes;
@@ -1037,7 +1076,7 @@ fn a_route_says_otherwise_than_its_site() {
     assert_eq!(said(1), (false, true, false));
     assert_eq!(said(2), (true, true, false));
     let translating: Vec<_> = site.routes.iter().map(|it| it.grpc_web.value).collect();
-    assert_eq!(translating, [&[false; 7][..], &[true]].concat());
+    assert_eq!(translating, [&[false; 7][..], &[true, false]].concat());
 }
 
 #[test]

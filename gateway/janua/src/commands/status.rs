@@ -8,7 +8,7 @@ use janua_admin::{
 };
 
 use super::table::{Table, counted, duration, number, size};
-use super::{CommandResult, Output, certs, printable, reach};
+use super::{CommandResult, Output, certs, printable, reach, upstream};
 use crate::cli::Reach;
 
 pub(super) fn status(reach: &Reach) -> CommandResult {
@@ -26,6 +26,9 @@ fn person(status: &Status) -> String {
     });
     section(&mut page, "upstreams", status.upstreams.len(), || {
         upstreams(status)
+    });
+    section(&mut page, "splits", status.splits.len(), || {
+        upstream::splits(&status.splits)
     });
     section(&mut page, "policies", status.policies.len(), || {
         policies(status)

@@ -3,7 +3,8 @@
 mod wait;
 
 use janua_admin::{
-    EndpointAnswer, EndpointCommand, EndpointRequest, EndpointStatus, UpstreamStatus, WeightRequest,
+    EndpointAnswer, EndpointCommand, EndpointRequest, EndpointStatus, SplitStatus,
+    SplitWeightRequest, UpstreamStatus, WeightRequest,
 };
 
 use super::table::{Table, counted, number};
@@ -13,8 +14,12 @@ use wait::{Wait, until};
 
 pub(super) fn list(reach: &Reach) -> CommandResult {
     let client = reach::client(reach)?;
-    let upstreams = client.upstreams().map_err(Output::failure)?;
-    Ok(Output::new(table(&upstreams), &upstreams))
+    let list = client.upstreams().map_err(Output::failure)?;
+    let page = match list.splits.is_empty() {
+        true => table(&list.upstreams),
+        false => format!("{}\n\n{}", table(&list.upstreams), splits(&list.splits)),
+    };
+    Ok(Output::new(page.trim_end().to_owned(), &list))
 }
 
 /// Takes an endpoint out.
@@ -41,12 +46,22 @@ pub(super) fn undrain(one: &OneEndpoint) -> CommandResult {
     }
 }
 
-/// Gives an endpoint another weight.
+/// Gives an endpoint another weight, or an upstream in the split of a route.
 pub(super) fn weight(one: &Weight) -> CommandResult {
     let client = reach::client(&one.reach)?;
+    if let Some(route) = &one.route {
+        let request = SplitWeightRequest {
+            route: route.clone(),
+            upstream: one.upstream.clone(),
+            weight: one.weight,
+        };
+        let split = client.split_weight(&request).map_err(failure)?;
+        let person = printable(splits(std::slice::from_ref(&split)).trim_end());
+        return Ok(Output::new(person, &split));
+    }
     let request = WeightRequest {
         upstream: one.upstream.clone(),
-        endpoint: one.endpoint.clone(),
+        endpoint: one.endpoint.clone().unwrap_or_default(),
         weight: one.weight,
     };
     let answer = client.endpoint(&EndpointCommand::Weight(&request));
@@ -122,6 +137,8 @@ fn table(upstreams: &[UpstreamStatus]) -> String {
         "in flight",
         "requests",
         "failures",
+        "backup",
+        "zone",
         "notes",
     ]);
     for upstream in upstreams {
@@ -134,11 +151,37 @@ fn table(upstreams: &[UpstreamStatus]) -> String {
                 number(endpoint.in_flight),
                 number(endpoint.requests),
                 number(endpoint.fails),
+                if endpoint.backup { "yes" } else { "no" }.to_owned(),
+                endpoint.zone.clone().unwrap_or_else(|| "-".to_owned()),
                 notes(endpoint),
             ]);
         }
     }
     table.render().trim_end().to_owned()
+}
+
+/// A row for each upstream of each split.
+pub(super) fn splits(splits: &[SplitStatus]) -> String {
+    let mut table = Table::new(["route", "upstream", "weight", "share", "notes"]);
+    for split in splits {
+        let weights = split.shares.iter().map(|share| u64::from(share.weight));
+        let all: u64 = weights.sum();
+        for share in &split.shares {
+            let percent = (u64::from(share.weight) * 100).checked_div(all);
+            let notes = share.configured_weight.map(|configured| {
+                let configured = number(u64::from(configured));
+                format!("weight {configured} in the configuration")
+            });
+            table.row([
+                split.route.clone(),
+                share.upstream.clone(),
+                number(u64::from(share.weight)),
+                percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %")),
+                notes.unwrap_or_default(),
+            ]);
+        }
+    }
+    table.render()
 }
 
 /// What else there is to say about an endpoint.

@@ -65,6 +65,12 @@ pub(super) fn samples(
         let held = upstream.group().repeats().held();
         samples.gauge(&definitions::UPSTREAM_HELD, name, f64::from(held));
     }
+    for split in snapshot.splits() {
+        for share in &split.shares {
+            let labels = [&*split.site, &*split.route, &*share.upstream];
+            samples.gauge(&definitions::SPLIT_WEIGHT, labels, f64::from(share.weight));
+        }
+    }
     let memos = estate.runtime.memos();
     samples.gauge(&definitions::MEMOS_BYTES, [], count(memos.bytes));
     samples.gauge(&definitions::MEMOS_BUDGET, [], count(memos.budget));

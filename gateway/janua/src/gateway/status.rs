@@ -11,7 +11,7 @@ use janua_config::Component;
 use janua_upstream::{Ill, Limit, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms};
+use super::{Gateway, State, acme, certificates, datasets, endpoints, policies, secrets, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -41,6 +41,11 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
             .iter()
             .flat_map(|snapshot| snapshot.upstreams())
             .map(|upstream| upstream_status(upstream, state, estate.now_ms()))
+            .collect(),
+        splits: snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.splits())
+            .map(|split| upstreams::split_status(&split))
             .collect(),
         policies: snapshot
             .iter()
@@ -162,6 +167,8 @@ pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64)
         weight: member.current_weight(),
         configured_weight: endpoint.commanded_weight().map(|_| member.weight),
         draining: endpoint.is_draining(),
+        backup: member.is_backup,
+        zone: member.zone.as_deref().map(str::to_owned),
         health,
         in_flight: u64::from(counters.in_flight),
         idle: counters.idle,

@@ -1,6 +1,7 @@
 //! Compiles how requests are repeated.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use janua_config as config;
 
@@ -47,6 +48,16 @@ pub(super) fn of_route(route: &config::Route, upstream: &config::Upstream) -> Op
         retries.hold = hold.value;
     }
     Some(Arc::new(retries))
+}
+
+/// How requests are sent that are not to be repeated.
+pub(super) fn once(upstream: &config::Upstream) -> Arc<Retries> {
+    Arc::new(Retries {
+        more: Some(0),
+        hedge: None,
+        hold: Duration::ZERO,
+        ..of_upstream(upstream)
+    })
 }
 
 /// Replaces what is written.
@@ -100,8 +111,6 @@ fn bytes(size: config::Size) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use janua_config::Sources;
 
     use super::*;

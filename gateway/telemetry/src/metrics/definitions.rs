@@ -109,6 +109,13 @@ metrics! {
     HEALTH_CHECK_DURATION: Histogram = "janua_health_check_seconds" ["upstream"]
         "Time that an active check took, including the connection.";
 
+    SPLIT_REQUESTS: Counter = "janua_split_requests_total" ["site", "route", "upstream"]
+        "Requests of routes that divide them, and those for which a policy has chosen the upstream, by the upstream chosen.";
+    SPLIT_WEIGHT: Gauge = "janua_split_weight" ["site", "route", "upstream"]
+        "The present weight of an upstream among which a route divides its requests.";
+    MIRROR_REQUESTS: Counter = "janua_mirror_requests_total" ["site", "route", "upstream", "outcome"]
+        "Requests chosen to be copied to another upstream, by outcome: answered, failed, timeout; and those that were not copied after all: too_large (the body), dropped (too many copies in progress), aborted (the client did not send its whole body in time).";
+
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
         "Requests of routes with a cache, by outcome, as in the access log.";
     COMPRESSIONS: Counter = "janua_compressions_total" ["body", "coding"]

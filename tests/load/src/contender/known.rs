@@ -47,6 +47,10 @@ const JANUA_GZIP_CACHE: &str = include_str!("../../configs/janua-gzip-cache.toml
 
 const NGINX_FLEET: &str = include_str!("../../configs/nginx-fleet.conf");
 const HAPROXY_FLEET: &str = include_str!("../../configs/haproxy-fleet.cfg");
+/// A connection alone would not do: the kernel accepts those of a stopped process.
+const HAPROXY_CHECKS: &str = "balance roundrobin
+    option httpchk GET /1k
+    default-server check inter 1s fall 2 rise 2";
 const JANUA_FLEET: &str = include_str!("../../configs/janua-fleet.toml");
 
 /// Proxies.
@@ -149,7 +153,7 @@ pub(crate) const FLEETS: &[(Members, &[Row])] = &[
     ]),
     (Members::OneDead, &[
         ("nginx-dead", Flavour::Nginx, NGINX_FLEET, "", "the same, and one refuses connections; `max_fails=1 fail_timeout=10s`, the defaults"),
-        ("haproxy-dead", Flavour::Haproxy, HAPROXY_FLEET, "balance roundrobin\n    default-server check inter 1s fall 2 rise 2", "the same; endpoints are checked every second"),
+        ("haproxy-dead", Flavour::Haproxy, HAPROXY_FLEET, HAPROXY_CHECKS, "the same; endpoints are checked every second"),
         ("janua-dead", Flavour::Janua, JANUA_FLEET, "", "the same; `max_fails = 1`, `fail_timeout = \"10s\"`, the defaults"),
     ]),
     (Members::Many, &[
@@ -176,7 +180,7 @@ pub(crate) const BALANCES: &[Row] = &[
 #[rustfmt::skip]
 pub(crate) const FAILOVERS: &[Row] = &[
     ("nginx", Flavour::Nginx, NGINX_FLEET, "", "notices by requests: `max_fails=1 fail_timeout=10s`, the defaults"),
-    ("haproxy", Flavour::Haproxy, HAPROXY_FLEET, "balance roundrobin\n    default-server check inter 1s fall 2 rise 2", "checks each endpoint every second"),
+    ("haproxy", Flavour::Haproxy, HAPROXY_FLEET, HAPROXY_CHECKS, "checks each endpoint every second"),
     ("janua", Flavour::Janua, JANUA_FLEET, "", "notices by requests: `max_fails = 1`, `fail_timeout = \"10s\"`, the defaults"),
     ("janua-checks", Flavour::Janua, JANUA_FLEET, "health = { path = \"/1k\", interval = \"1s\", timeout = \"1s\", rise = 2, fall = 2 }", "also checks each endpoint every second"),
 ];

@@ -1,7 +1,8 @@
 use janua_admin::{
     AddressStatus, CertificateSource, CertificateStatus, CheckStatus, DatasetStatus,
     EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
-    ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, Status, UpstreamStatus, WatchStatus,
+    ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, ShareStatus, SplitStatus, Status,
+    UpstreamStatus, WatchStatus,
 };
 
 use super::person;
@@ -16,6 +17,8 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
         weight: 1,
         configured_weight: None,
         draining: false,
+        backup: false,
+        zone: None,
         health,
         in_flight: 3,
         idle: 8,
@@ -96,6 +99,14 @@ fn running() -> Status {
             ],
             limits: vec![limit("pending", 3, None), limit("requests", 6, Some(7))],
         }],
+        splits: vec![SplitStatus {
+            route: "shop/api".to_owned(),
+            shares: vec![ShareStatus {
+                upstream: "sales".to_owned(),
+                weight: 95,
+                configured_weight: None,
+            }],
+        }],
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
         memos: MemosStatus {
             bytes: 40_960,
@@ -173,6 +184,10 @@ upstreams
   NAME   ENDPOINT        HEALTH  WEIGHT  IN FLIGHT  IDLE   REQUESTS  FAILURES
   sales  127.0.0.1:5006  up           1          3     8  1,200,000         0
   sales  127.0.0.1:5007  down         1          3     8          7         0
+
+splits
+  ROUTE     UPSTREAM  WEIGHT  SHARE  NOTES
+  shop/api  sales         95  100 %
 
 policies
   NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES  REFUSED    MEMO

@@ -1,6 +1,8 @@
-use janua_admin::{EndpointAnswer, EndpointStatus, Health, UpstreamStatus};
+use janua_admin::{
+    EndpointAnswer, EndpointStatus, Health, ShareStatus, SplitStatus, UpstreamStatus,
+};
 
-use super::{drained, said, table, undrained, weighed};
+use super::{drained, said, splits, table, undrained, weighed};
 
 fn endpoint(address: &str) -> EndpointStatus {
     EndpointStatus {
@@ -9,6 +11,8 @@ fn endpoint(address: &str) -> EndpointStatus {
         weight: 1,
         configured_weight: None,
         draining: false,
+        backup: false,
+        zone: None,
         health: Health::Up,
         in_flight: 0,
         idle: 2,
@@ -47,6 +51,8 @@ fn a_row_for_each_endpoint() {
             },
             EndpointStatus {
                 draining: true,
+                backup: true,
+                zone: Some("b".to_owned()),
                 ..endpoint("d:80")
             },
             EndpointStatus {
@@ -57,14 +63,41 @@ fn a_row_for_each_endpoint() {
         ],
     };
     let expected = "  \
-  UPSTREAM  ENDPOINT  STATE       WEIGHT  IN FLIGHT  REQUESTS  FAILURES  NOTES
-  app       a:80      up               1          0     1,000         0
-  app       b:80      up               0          0     1,000         0  weight 5 in the configuration
-  app       c:80      draining         1         12     1,000         0
-  app       d:80      drained          1          0     1,000         0
-  app       e:80      unresolved       1          0     1,000         0  no such name";
+  UPSTREAM  ENDPOINT  STATE       WEIGHT  IN FLIGHT  REQUESTS  FAILURES  BACKUP  ZONE  NOTES
+  app       a:80      up               1          0     1,000         0  no      -
+  app       b:80      up               0          0     1,000         0  no      -     weight 5 in the configuration
+  app       c:80      draining         1         12     1,000         0  no      -
+  app       d:80      drained          1          0     1,000         0  yes     b
+  app       e:80      unresolved       1          0     1,000         0  no      -     no such name";
     assert_eq!(table(&[upstream]), expected);
     assert_eq!(table(&[]), "there is no upstream");
+}
+
+#[test]
+fn a_row_for_each_upstream_of_a_split() {
+    let share = |upstream: &str, weight, configured_weight| ShareStatus {
+        upstream: upstream.to_owned(),
+        weight,
+        configured_weight,
+    };
+    let split = |route: &str, shares| SplitStatus {
+        route: route.to_owned(),
+        shares,
+    };
+    let all = [
+        split(
+            "a.example/api",
+            vec![share("v1", 2, None), share("v2", 1, Some(5))],
+        ),
+        split("b.example/", vec![share("v1", 0, None)]),
+    ];
+    let expected = "  \
+  ROUTE          UPSTREAM  WEIGHT  SHARE  NOTES
+  a.example/api  v1             2   66 %
+  a.example/api  v2             1   33 %  weight 5 in the configuration
+  b.example/     v1             0      -
+";
+    assert_eq!(splits(&all), expected);
 }
 
 #[test]

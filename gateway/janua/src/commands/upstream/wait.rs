@@ -78,8 +78,8 @@ pub(super) fn until(
             return Err(failed(&why, &answer, begin));
         }
         park_timeout(PAUSE.min(left));
-        let upstreams = client.upstreams().map_err(failure)?;
-        let mut named = upstreams.into_iter();
+        let list = client.upstreams().map_err(failure)?;
+        let mut named = list.upstreams.into_iter();
         let upstream = named.find(|upstream| upstream.name == answer.upstream);
         let endpoints = upstream.into_iter().flat_map(|upstream| upstream.endpoints);
         let mut endpoints = endpoints.filter(|it| it.address == answer.endpoint.address);

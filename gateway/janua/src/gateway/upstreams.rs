@@ -1,8 +1,9 @@
-//! Commands about endpoints: taking one out, letting it in again, another weight.
+//! Commands about endpoints and splits: taking one out, letting it in again, another weight.
 
 use std::sync::Arc;
 
-use janua_admin::{EndpointAnswer, EndpointCommand};
+use janua_admin::{EndpointAnswer, EndpointCommand, ShareStatus, SplitStatus, SplitWeightRequest};
+use janua_config::Config;
 use janua_proxy::Estate;
 use janua_upstream::{Member, Upstream};
 
@@ -11,12 +12,14 @@ use super::status::endpoint_status;
 /// How many names an error lists.
 const NAMES: usize = 20;
 
-/// Carries out a command. It has an effect on every request that comes later.
+/// Carries out a command. It has an effect on every request that comes later. `config` is that of the
+/// snapshot.
 ///
 /// # Errors
 /// There is no such endpoint, for the operator.
 pub(super) fn carry_out(
     estate: &Estate,
+    config: &Config,
     command: &EndpointCommand<'_>,
 ) -> Result<EndpointAnswer, String> {
     let snapshot = estate.snapshot();
@@ -58,12 +61,55 @@ pub(super) fn carry_out(
             upstream.name()
         ));
     }
+    let configured = config.upstreams.get(upstream.name());
+    if takes_away && configured.is_some_and(|upstream| upstream.sticky.is_some()) {
+        warnings
+            .push("clients that have a session there (`sticky`) are still sent there".to_owned());
+    }
     Ok(EndpointAnswer {
         upstream: upstream.name().to_owned(),
         endpoint: endpoint_status(upstream, member, now_ms),
         changed,
         warnings,
     })
+}
+
+/// Gives an upstream another weight in the split of a route.
+///
+/// # Errors
+/// There is no such split or upstream, for the operator.
+pub(super) fn weigh_split(
+    estate: &Estate,
+    request: &SplitWeightRequest,
+) -> Result<SplitStatus, String> {
+    let SplitWeightRequest {
+        route,
+        upstream,
+        weight,
+    } = request;
+    let split = estate
+        .set_split_weight(route, upstream, *weight)
+        .map_err(|error| error.to_string())?;
+    tracing::info!(
+        route,
+        upstream,
+        weight,
+        "upstream has another weight by command"
+    );
+    Ok(split_status(&split))
+}
+
+/// The state of a split.
+pub(super) fn split_status(split: &janua_proxy::SplitStatus) -> SplitStatus {
+    let shares = split.shares.iter().map(|share| ShareStatus {
+        upstream: share.upstream.to_string(),
+        weight: share.weight,
+        configured_weight: (share.weight != share.configured).then_some(share.configured),
+    });
+    SplitStatus {
+        route: split.name(),
+        shares: shares.collect(),
+    }
 }
 
 fn log(command: &EndpointCommand<'_>, in_flight: u32) {
