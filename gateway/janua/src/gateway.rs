@@ -14,7 +14,6 @@ mod datasets;
 mod deploy;
 mod directories;
 mod endpoint_events;
-mod endpoints;
 mod events;
 mod log;
 mod notices;
