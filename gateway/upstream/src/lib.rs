@@ -14,6 +14,8 @@
 //!   immutable.
 //! - **Owned by one worker**: its [`Pool`], and a [`Cursor`] for each upstream.
 //!
+//! Where names are looked up for endpoints that a snapshot does not name itself: [`Names`].
+//!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
 //! monotonic clock that all workers share.
@@ -25,6 +27,7 @@ mod connection;
 mod endpoint;
 mod failure_streak;
 mod health;
+mod names;
 mod pool;
 mod registry;
 mod resolver;
@@ -37,6 +40,7 @@ pub use connection::Connection;
 pub use endpoint::{Counters, DISTRUST_MS, Endpoint, EndpointId, InFlight, Resolution};
 pub use failure_streak::Failing;
 pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
+pub use names::{Family, Found, Listed, MOST_FOUND, NameList, Names, Question};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::{HOSTS_FILE, Resolver};

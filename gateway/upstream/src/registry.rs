@@ -1,6 +1,7 @@
 //! The registry of endpoints, which lets endpoints outlive a reload.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -8,6 +9,7 @@ use ahash::{HashMap, HashMapExt as _};
 
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::names::Names;
 use crate::resolver::Resolver;
 use crate::upstream::{Upstream, UpstreamSpec};
 
@@ -21,6 +23,7 @@ use crate::upstream::{Upstream, UpstreamSpec};
 #[derive(Debug)]
 pub struct Registry {
     known: Mutex<HashMap<Identity, Weak<Endpoint>>>,
+    names: Names,
     resolver: Resolver,
 }
 
@@ -33,14 +36,20 @@ impl Registry {
     ///
     /// # Errors
     /// If the resolver's thread cannot be started.
-    pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
-        Ok(Self::new(Resolver::start(hosts_file)?))
+    pub fn start(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
+        Ok(Self::new(Resolver::start(hosts_file, name_servers)?))
+    }
+
+    /// The names whose answers are endpoints.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// An empty registry that uses this resolver.
     pub fn new(resolver: Resolver) -> Self {
         Self {
             known: Mutex::new(HashMap::new()),
+            names: Names::new(resolver.clone()),
             resolver,
         }
     }
@@ -78,7 +87,11 @@ impl Registry {
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
             return endpoint;
         }
-        let endpoint = Arc::new(Endpoint::new(&identity.0, identity.1.clone()));
+        let mut endpoint = Endpoint::new(&identity.0, identity.1.clone());
+        if let Some(waker) = self.names.waker(&identity.1) {
+            endpoint.wake_resolver = waker;
+        }
+        let endpoint = Arc::new(endpoint);
         if matches!(identity.1, Address::Name { .. }) {
             self.resolver.follow(&endpoint);
         }
