@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::address::Address;
 use crate::failure_streak::{Failing, FailureStreak};
+use crate::group::Group;
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
 
 /// How long connections to an endpoint are not reused after it sent unsolicited
@@ -31,7 +32,7 @@ pub struct EndpointId(u64);
 #[derive(Debug)]
 pub struct Endpoint {
     id: EndpointId,
-    upstream: Box<str>,
+    group: Arc<Group>,
     address: Address,
     resolution: ArcSwap<Resolution>,
     /// The index of the address of the last successful connection; it is tried
@@ -67,6 +68,10 @@ struct Shared {
     failures: AtomicU64,
     /// See [`Endpoint::distrust`].
     distrusted_until_ms: AtomicU64,
+    /// See [`Endpoint::drain`].
+    is_draining: AtomicBool,
+    /// See [`Endpoint::set_weight`]; negative if there is none.
+    commanded_weight: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -108,17 +113,18 @@ pub struct Counters {
 }
 
 impl Endpoint {
-    /// An endpoint of `upstream`. A host name is unresolved at first.
-    pub(crate) fn new(upstream: &str, address: Address) -> Self {
+    /// An endpoint of this upstream. A host name is unresolved at first.
+    pub(crate) fn new(group: &Arc<Group>, address: Address) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let addresses: Box<[SocketAddr]> = match &address {
             Address::Ip(address) | Address::Resolved { at: address, .. } => Box::new([*address]),
             Address::Name { .. } | Address::Unix(_) => Box::default(),
         };
         let known = !matches!(address, Address::Name { .. });
+        let is_draining = group.is_drained(&address);
         Self {
             id: EndpointId(NEXT.fetch_add(1, Relaxed)),
-            upstream: upstream.into(),
+            group: Arc::clone(group),
             address,
             resolution: ArcSwap::from_pointee(Resolution {
                 addresses,
@@ -135,6 +141,8 @@ impl Endpoint {
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
                 distrusted_until_ms: AtomicU64::new(0),
+                is_draining: AtomicBool::new(is_draining),
+                commanded_weight: AtomicI64::new(-1),
             }),
             connections: CachePadded::default(),
         }
@@ -147,7 +155,42 @@ impl Endpoint {
 
     /// The name of its upstream.
     pub fn upstream(&self) -> &str {
-        &self.upstream
+        self.group.name()
+    }
+
+    /// What it shares with the other endpoints of its upstream.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// Takes the endpoint out, or lets it in again. While it is draining, it gets only requests of
+    /// its sessions. This outlives reloads, also such as remove the endpoint for a while, but not
+    /// the process.
+    pub fn drain(&self, is_draining: bool) {
+        self.group.remember_drained(&self.address, is_draining);
+        let was_draining = self.shared.is_draining.swap(is_draining, Relaxed);
+        if was_draining != is_draining {
+            self.group.change();
+        }
+    }
+
+    /// Whether [`Self::drain`] has taken it out.
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining.load(Relaxed)
+    }
+
+    /// Replaces the configured weight until the next reload. With a weight of 0 the endpoint gets
+    /// only requests of its sessions.
+    pub fn set_weight(&self, weight: Option<u32>) {
+        let weight = weight.map_or(-1, i64::from);
+        if self.shared.commanded_weight.swap(weight, Relaxed) != weight {
+            self.group.change();
+        }
+    }
+
+    /// The weight that replaces the configured one, if any.
+    pub fn commanded_weight(&self) -> Option<u32> {
+        u32::try_from(self.shared.commanded_weight.load(Relaxed)).ok()
     }
 
     /// Its address, as configured.
@@ -235,7 +278,9 @@ impl Endpoint {
         if **self.resolution.load() != resolution {
             self.resolution.store(Arc::new(resolution));
         }
-        self.shared.resolved.store(known, Relaxed);
+        if self.shared.resolved.swap(known, Relaxed) != known {
+            self.group.change();
+        }
         self.shared.answered.store(true, Release);
         self.answer.notify_waiters();
     }
@@ -258,6 +303,7 @@ impl Endpoint {
             return None;
         }
         self.load.requests.fetch_add(1, Relaxed);
+        self.group.enter();
         Some(InFlight {
             endpoint: Arc::clone(self),
             rule,
@@ -297,10 +343,14 @@ impl InFlight {
             shared.failures.fetch_add(1, Relaxed);
         }
         let change = shared.failure_streak.report(outcome, now_ms);
-        match &self.rule {
-            Some(rule) => shared.health.report(outcome, now_ms, rule),
-            None => change,
+        let Some(rule) = &self.rule else {
+            return change;
+        };
+        let change = shared.health.report(outcome, now_ms, rule);
+        if change.is_some() {
+            self.endpoint.group.change();
         }
+        change
     }
 }
 
@@ -314,5 +364,6 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.endpoint.load.in_flight.fetch_sub(1, Relaxed);
+        self.endpoint.group.leave();
     }
 }

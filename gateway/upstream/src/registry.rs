@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use ahash::{HashMap, HashMapExt as _};
+use ahash::HashMap;
 
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::group::Group;
 use crate::names::Names;
 use crate::resolver::Resolver;
 use crate::upstream::{Upstream, UpstreamSpec};
@@ -22,9 +23,16 @@ use crate::upstream::{Upstream, UpstreamSpec};
 /// request that uses it.
 #[derive(Debug)]
 pub struct Registry {
-    known: Mutex<HashMap<Identity, Weak<Endpoint>>>,
+    known: Mutex<Known>,
     names: Names,
     resolver: Resolver,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    endpoints: HashMap<Identity, Weak<Endpoint>>,
+    /// By the upstream's name.
+    groups: HashMap<Box<str>, Arc<Group>>,
 }
 
 /// The upstream's name, and the address. The same address in two upstreams is
@@ -48,7 +56,7 @@ impl Registry {
     /// An empty registry that uses this resolver.
     pub fn new(resolver: Resolver) -> Self {
         Self {
-            known: Mutex::new(HashMap::new()),
+            known: Mutex::default(),
             names: Names::new(resolver.clone()),
             resolver,
         }
@@ -61,38 +69,61 @@ impl Registry {
     /// endpoints are created, and their names handed to the resolver. This does
     /// not wait for the resolver; see [`Endpoint::answered`].
     pub fn reconcile(&self, specs: &[UpstreamSpec]) -> Vec<Arc<Upstream>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, endpoint| endpoint.strong_count() > 0);
+        let mut known = self.known();
+        let known = &mut *known;
+        known
+            .endpoints
+            .retain(|_, endpoint| endpoint.strong_count() > 0);
+        known
+            .groups
+            .retain(|_, group| Arc::strong_count(group) > 1 || group.has_drained());
         let upstreams = specs.iter().map(|spec| {
-            let endpoints = spec.endpoints.iter().map(|endpoint| {
-                let identity = (spec.name.as_str().into(), endpoint.address.clone());
-                self.find_or_make(&mut known, identity)
-            });
-            Arc::new(Upstream::new(spec, endpoints.collect()))
+            let name: Box<str> = spec.name.as_str().into();
+            let group = known.groups.entry(name);
+            let group = Arc::clone(group.or_insert_with(|| Group::new(&spec.name)));
+            let endpoints = spec
+                .endpoints
+                .iter()
+                .map(|endpoint| self.find_or_make(&mut known.endpoints, &group, &endpoint.address));
+            let endpoints = endpoints.collect();
+            Arc::new(Upstream::new(spec, group, endpoints))
         });
         upstreams.collect()
     }
 
     /// All endpoints in use, in no particular order.
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().filter_map(Weak::upgrade).collect()
+        let known = self.known();
+        known.endpoints.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Gives all endpoints their configured weights back. Called after a reload.
+    pub fn forget_weights(&self) {
+        for endpoint in self.endpoints() {
+            endpoint.set_weight(None);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find_or_make(
         &self,
         known: &mut HashMap<Identity, Weak<Endpoint>>,
-        identity: Identity,
+        group: &Arc<Group>,
+        address: &Address,
     ) -> Arc<Endpoint> {
+        let identity = (group.name().into(), address.clone());
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
             return endpoint;
         }
-        let mut endpoint = Endpoint::new(&identity.0, identity.1.clone());
-        if let Some(waker) = self.names.waker(&identity.1) {
+        let mut endpoint = Endpoint::new(group, address.clone());
+        if let Some(waker) = self.names.waker(address) {
             endpoint.wake_resolver = waker;
         }
         let endpoint = Arc::new(endpoint);
-        if matches!(identity.1, Address::Name { .. }) {
+        if matches!(address, Address::Name { .. }) {
             self.resolver.follow(&endpoint);
         }
         known.insert(identity, Arc::downgrade(&endpoint));

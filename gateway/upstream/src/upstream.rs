@@ -4,9 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::balance::{Balance, Candidate, Cursor, Tried};
+use crate::admission::{Admission, Entry};
+use crate::balance::{Affinity, Balance};
+use crate::cursor::Cursor;
 use crate::endpoint::{Endpoint, InFlight};
-use crate::health::{Admission, Health, PassiveHealth};
+use crate::group::Group;
+use crate::health::{Health, PassiveHealth};
+use crate::tried::Tried;
 
 /// An upstream as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +47,7 @@ pub struct EndpointSpec {
 /// endpoints.
 #[derive(Debug)]
 pub struct Upstream {
-    name: Box<str>,
+    group: Arc<Group>,
     members: Box<[Member]>,
     balance: Balance,
     /// None if passive health checks are off, or if there is only one endpoint:
@@ -90,12 +94,44 @@ pub enum Unavailable {
     Limit,
     /// The remaining endpoints are ejected, while others are healthy.
     Unhealthy,
+    /// The remaining endpoints are draining.
+    Draining,
+}
+
+impl UpstreamSpec {
+    /// The defaults, for endpoints at these addresses.
+    pub fn new(name: &str, endpoints: Vec<EndpointSpec>) -> Self {
+        Self {
+            name: name.to_owned(),
+            endpoints,
+            balance: Balance::default(),
+            passive_health: PassiveHealth::default(),
+            keepalive: 32,
+            idle_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl EndpointSpec {
+    /// The defaults, for this address.
+    pub fn new(address: Address) -> Self {
+        Self {
+            address,
+            weight: 1,
+            max_connections: None,
+        }
+    }
 }
 
 impl Upstream {
     /// Builds the upstream from existing endpoints, one for each endpoint of
     /// the spec, in its order.
-    pub(crate) fn new(spec: &UpstreamSpec, endpoints: Vec<Arc<Endpoint>>) -> Self {
+    pub(crate) fn new(
+        spec: &UpstreamSpec,
+        group: Arc<Group>,
+        endpoints: Vec<Arc<Endpoint>>,
+    ) -> Self {
         let members: Box<[Member]> = spec
             .endpoints
             .iter()
@@ -108,7 +144,7 @@ impl Upstream {
             .collect();
         let guarded = members.len() > 1 && spec.passive_health.max_fails > 0;
         Self {
-            name: spec.name.as_str().into(),
+            group,
             balance: spec.balance,
             rule: guarded.then_some(spec.passive_health),
             keepalive: spec.keepalive,
@@ -120,7 +156,7 @@ impl Upstream {
 
     /// The name of the upstream.
     pub fn name(&self) -> &str {
-        &self.name
+        self.group.name()
     }
 
     /// The endpoints, in the order of the file.
@@ -137,9 +173,54 @@ impl Upstream {
         }
     }
 
+    /// What its endpoints share.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// How requests are balanced.
+    pub(crate) fn balance(&self) -> Balance {
+        self.balance
+    }
+
+    /// Which requests an endpoint of this upstream gets. This is the one place that decides it.
+    /// Whoever changes what it depends on calls [`Group::change`] afterwards.
+    pub fn admission(&self, member: &Member, now_ms: u64) -> Admission {
+        let endpoint = &member.endpoint;
+        if !endpoint.is_resolved() {
+            return Admission::for_good(Entry::Closed);
+        }
+        let admission = match self.rule {
+            Some(_) => endpoint.health().admission(now_ms),
+            None => Admission::OPEN,
+        };
+        if !endpoint.is_draining() && member.current_weight() > 0 {
+            return admission;
+        }
+        let entry = match admission.entry {
+            Entry::Open | Entry::Probe | Entry::Sessions => Entry::Sessions,
+            Entry::LastResort | Entry::Closed => Entry::Closed,
+        };
+        Admission { entry, ..admission }
+    }
+
+    /// Chooses an endpoint for a request that no other is tied to. See [`Self::pick_for`].
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn pick(
+        &self,
+        cursor: &mut Cursor,
+        tried: &Tried,
+        now_ms: u64,
+    ) -> Result<Picked, Unavailable> {
+        self.pick_for(cursor, &Affinity::default(), tried, now_ms)
+    }
+
     /// Chooses an endpoint that is not in `tried`, and counts the request as in
     /// flight there.
     ///
+    /// The endpoint of the request's session is chosen if that is possible.
     /// Ejected endpoints are skipped, and one whose ejection is over is chosen
     /// for one probe. If all endpoints are ejected, all are candidates: a wrong
     /// conclusion about health must not take a whole upstream down.
@@ -147,68 +228,80 @@ impl Upstream {
     /// # Errors
     /// Why there is none. If there are several reasons, the one that the
     /// operator can act on best is returned: see the order of [`Unavailable`].
-    pub fn pick(
+    pub fn pick_for(
         &self,
         cursor: &mut Cursor,
+        affinity: &Affinity,
         tried: &Tried,
         now_ms: u64,
     ) -> Result<Picked, Unavailable> {
-        let all_ejected = !self
-            .members
-            .iter()
-            .any(|m| m.endpoint.is_resolved() && self.admits(m, now_ms) != Admission::No);
+        cursor.refresh(self, now_ms);
+        if let Some(picked) = self.of_session(cursor, affinity, tried, now_ms) {
+            return Ok(picked);
+        }
         // Each pass that cannot enter its choice excludes one endpoint more.
         let mut passed = tried.clone();
-        loop {
-            let candidates = self
-                .members
-                .iter()
-                .enumerate()
-                .filter_map(|(index, member)| {
-                    let free = !passed.contains(index)
-                        && member.endpoint.is_resolved()
-                        && (all_ejected || self.admits(member, now_ms) != Admission::No);
-                    member.candidate(index).filter(|_| free)
-                });
-            let Some(index) = cursor.choose(self.balance, self.members.len(), candidates) else {
-                return Err(self.unavailable(tried, now_ms));
-            };
-            let Some(member) = self.members.get(index) else {
-                return Err(Unavailable::Empty);
-            };
-            match self.enter(member, all_ejected, now_ms) {
-                Some(in_flight) => return Ok(Picked { index, in_flight }),
-                None => passed.insert(index),
+        for tier in 0..cursor.tiers().len() {
+            loop {
+                let usable =
+                    |index: usize, member: &Member| !passed.contains(index) && !member.is_full();
+                let Some(index) = cursor.choose(self, tier, affinity, usable) else {
+                    break;
+                };
+                let is_last_resort = cursor.is_last_resort(tier);
+                let member = self.members.get(index);
+                match member.and_then(|member| self.enter(member, is_last_resort, now_ms)) {
+                    Some(in_flight) => return Ok(Picked { index, in_flight }),
+                    None => passed.insert(index),
+                }
             }
         }
+        Err(self.unavailable(tried, now_ms))
+    }
+
+    /// The endpoint of the request's session, if it may be chosen.
+    fn of_session(
+        &self,
+        cursor: &Cursor,
+        affinity: &Affinity,
+        tried: &Tried,
+        now_ms: u64,
+    ) -> Option<Picked> {
+        let index = affinity.session.filter(|index| !tried.contains(*index))?;
+        let member = self.members.get(index).filter(|it| !it.is_full())?;
+        // If all endpoints are ejected, it is as good as any other.
+        let is_last_resort = cursor.is_last_resort(0);
+        let is_admitted = match self.admission(member, now_ms).entry {
+            Entry::Open | Entry::Probe | Entry::Sessions => true,
+            Entry::LastResort => is_last_resort,
+            Entry::Closed => false,
+        };
+        let in_flight = is_admitted.then(|| self.enter(member, is_last_resort, now_ms))??;
+        Some(Picked { index, in_flight })
     }
 
     /// Counts the request as in flight; none if another request has taken the
     /// last place or the probe meanwhile.
-    fn enter(&self, member: &Member, all_ejected: bool, now_ms: u64) -> Option<InFlight> {
+    fn enter(&self, member: &Member, is_last_resort: bool, now_ms: u64) -> Option<InFlight> {
         let in_flight = member.endpoint.enter(member.max_connections, self.rule)?;
         let Some(rule) = &self.rule else {
             return Some(in_flight);
         };
         let health = member.endpoint.health_cell();
-        match self.admits(member, now_ms) {
-            Admission::Yes => Some(in_flight),
-            Admission::Probe if health.claim(now_ms, rule) => Some(in_flight),
-            Admission::Probe | Admission::No if all_ejected => {
+        match health.load().admission(now_ms).entry {
+            Entry::Open => Some(in_flight),
+            Entry::Probe if health.claim(now_ms, rule) => {
+                self.group.change();
+                Some(in_flight)
+            }
+            _ if is_last_resort => {
                 health.try_anyway(now_ms, rule);
                 Some(in_flight)
             }
-            Admission::Probe | Admission::No => {
+            _ => {
                 in_flight.forget();
                 None
             }
-        }
-    }
-
-    fn admits(&self, member: &Member, now_ms: u64) -> Admission {
-        match self.rule {
-            Some(_) => member.endpoint.health().admits(now_ms),
-            None => Admission::Yes,
         }
     }
 
@@ -228,27 +321,28 @@ impl Upstream {
         if left().all(|m| !m.endpoint.is_resolved()) {
             return Unavailable::Dns;
         }
-        let healthy = |m: &&Member| self.admits(m, now_ms) != Admission::No;
-        match left()
-            .filter(|m| m.endpoint.is_resolved())
-            .any(|m| healthy(&m))
-        {
-            true => Unavailable::Limit,
-            false => Unavailable::Unhealthy,
+        let resolved = || left().filter(|m| m.endpoint.is_resolved());
+        if resolved().any(|m| self.admission(m, now_ms).entry.is_eligible()) {
+            Unavailable::Limit
+        } else if resolved().all(|m| m.endpoint.is_draining()) {
+            Unavailable::Draining
+        } else {
+            Unavailable::Unhealthy
         }
     }
 }
 
 impl Member {
-    /// The endpoint as a candidate, unless it has reached its limit.
-    fn candidate(&self, index: usize) -> Option<Candidate> {
-        let in_flight = self.endpoint.in_flight();
-        let full = self.max_connections.is_some_and(|limit| in_flight >= limit);
-        (!full).then_some(Candidate {
-            index,
-            weight: self.weight,
-            in_flight,
-        })
+    /// The weight that the endpoint has now: the configured one, unless a command has set
+    /// another.
+    pub fn current_weight(&self) -> u32 {
+        self.endpoint.commanded_weight().unwrap_or(self.weight)
+    }
+
+    /// Whether it has reached its limit of requests in flight.
+    fn is_full(&self) -> bool {
+        let most = self.max_connections;
+        most.is_some_and(|most| self.endpoint.in_flight() >= most)
     }
 }
 

@@ -236,6 +236,7 @@ fn unavailable(why: Unavailable) -> Failure {
     match why {
         Unavailable::Dns => Kind::Dns.into(),
         Unavailable::Limit => Kind::ConnectionLimit.into(),
+        Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),
         Unavailable::Empty | Unavailable::Tried | Unavailable::Unhealthy => {
             Kind::NoneHealthy.into()
         }

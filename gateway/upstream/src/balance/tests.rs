@@ -1,28 +1,16 @@
-use super::{Balance, Candidate, Cursor, Tried};
+use super::Balance;
+use crate::cursor::Cursor;
+use crate::testing::{made, spec, weighted};
+use crate::tried::Tried;
+use crate::upstream::{Picked, Upstream};
 
-fn candidates(weights: &[u32], in_flight: &[u32]) -> Vec<Candidate> {
-    let each = weights.iter().zip(in_flight).enumerate();
-    each.map(|(index, (&weight, &in_flight))| Candidate {
-        index,
-        weight,
-        in_flight,
-    })
-    .collect()
+/// The endpoints of this many requests, each of which ends before the next.
+pub(super) fn turns(upstream: &Upstream, cursor: &mut Cursor, count: usize) -> Vec<usize> {
+    let mut turn = || upstream.pick(cursor, &Tried::new(), 0).unwrap().index;
+    (0..count).map(|_| turn()).collect()
 }
 
-fn turns(cursor: &mut Cursor, weights: &[u32], count: usize) -> Vec<usize> {
-    let idle = vec![0; weights.len()];
-    (0..count)
-        .map(|_| {
-            let among = candidates(weights, &idle).into_iter();
-            cursor
-                .choose(Balance::RoundRobin, weights.len(), among)
-                .unwrap()
-        })
-        .collect()
-}
-
-fn counts(chosen: &[usize], len: usize) -> Vec<usize> {
+pub(super) fn counts(chosen: &[usize], len: usize) -> Vec<usize> {
     (0..len)
         .map(|i| chosen.iter().filter(|&&c| c == i).count())
         .collect()
@@ -30,28 +18,40 @@ fn counts(chosen: &[usize], len: usize) -> Vec<usize> {
 
 #[test]
 fn turns_follow_the_weights_exactly_and_without_runs() {
+    let upstream = weighted(Balance::RoundRobin, &[5, 1, 1]);
     for seed in 0..50 {
-        let chosen = turns(&mut Cursor::from_seed(seed), &[5, 1, 1], 70);
+        let chosen = turns(&upstream, &mut Cursor::from_seed(seed), 70);
         assert_eq!(counts(&chosen, 3), [50, 10, 10], "{chosen:?}");
-        // Never all five in a row, as with weighting by repetition; across the
-        // end of a round, up to four are in a row.
+        // Never all five in a row, as with weighting by repetition.
         assert!(!chosen.windows(5).any(|w| w == [0; 5]), "{chosen:?}");
     }
 }
 
 #[test]
+fn extreme_weights_are_no_problem() {
+    let upstream = weighted(Balance::RoundRobin, &[u32::MAX, 1, u32::MAX]);
+    let mut cursor = Cursor::from_seed(7);
+    let chosen = turns(&upstream, &mut cursor, 10_000);
+    let counts = counts(&chosen, 3);
+    assert!(counts[0].abs_diff(counts[2]) <= 2, "{counts:?}");
+    assert!(counts[1] <= 1, "{counts:?}");
+}
+
+#[test]
 fn four_workers_start_apart_and_spread_evenly_together() {
+    let equal = weighted(Balance::RoundRobin, &[1, 1, 1]);
     let mut first = [0; 3];
     for seed in 0..300 {
-        first[turns(&mut Cursor::from_seed(seed), &[1, 1, 1], 1)[0]] += 1;
+        first[turns(&equal, &mut Cursor::from_seed(seed), 1)[0]] += 1;
     }
     assert!(first.iter().all(|&n| n > 70), "{first:?}");
 
+    let upstream = weighted(Balance::RoundRobin, &[3, 2, 1]);
     let mut workers: Vec<Cursor> = (0..4).map(Cursor::from_seed).collect();
     let mut all = Vec::new();
     for _ in 0..100 {
         for worker in &mut workers {
-            all.extend(turns(worker, &[3, 2, 1], 1));
+            all.extend(turns(&upstream, worker, 1));
         }
     }
     let counts = counts(&all, 3);
@@ -63,10 +63,26 @@ fn four_workers_start_apart_and_spread_evenly_together() {
 
 #[test]
 fn random_starts_differ() {
+    let upstream = weighted(Balance::RoundRobin, &[1; 16]);
     let starts: Vec<Vec<usize>> = (0..20)
-        .map(|_| turns(&mut Cursor::new(), &[1; 16], 16))
+        .map(|_| turns(&upstream, &mut Cursor::new(), 16))
         .collect();
     assert!(starts.iter().any(|s| *s != starts[0]));
+}
+
+/// An upstream whose endpoints have so many requests in flight, and these requests.
+pub(super) fn busy(upstream: &Upstream, in_flight: &[u32]) -> Vec<Picked> {
+    let mut held = Vec::new();
+    for (index, count) in in_flight.iter().enumerate() {
+        let mut others = Tried::new();
+        (0..in_flight.len())
+            .filter(|other| *other != index)
+            .for_each(|other| others.insert(other));
+        for _ in 0..*count {
+            held.push(upstream.pick(&mut Cursor::new(), &others, 0).unwrap());
+        }
+    }
+    held
 }
 
 #[test]
@@ -77,16 +93,12 @@ fn least_conn_takes_the_fewest_for_its_weight() {
         (&[1, 2], &[1, 2], &[0, 1]),
         (&[1, 2], &[1, 1], &[1]),
         (&[1, 3], &[1, 4], &[0]),
-        (&[u32::MAX, 1], &[u32::MAX, 0], &[1]),
+        (&[u32::MAX, 1], &[9, 0], &[1]),
     ];
     for (weights, in_flight, expected) in cases {
-        let mut cursor = Cursor::from_seed(1);
-        let mut chosen: Vec<usize> = (0..12)
-            .filter_map(|_| {
-                let among = candidates(weights, in_flight).into_iter();
-                cursor.choose(Balance::LeastConn, weights.len(), among)
-            })
-            .collect();
+        let upstream = weighted(Balance::LeastConn, weights);
+        let _held = busy(&upstream, in_flight);
+        let mut chosen = turns(&upstream, &mut Cursor::from_seed(1), 12);
         chosen.sort_unstable();
         chosen.dedup();
         assert_eq!(chosen, expected, "{weights:?} {in_flight:?}");
@@ -95,40 +107,68 @@ fn least_conn_takes_the_fewest_for_its_weight() {
 
 #[test]
 fn among_equals_least_conn_takes_turns_by_weight() {
-    let mut cursor = Cursor::from_seed(3);
-    let mut chosen = Vec::new();
-    for _ in 0..30 {
-        let among = candidates(&[2, 1], &[0, 0]).into_iter();
-        chosen.extend(cursor.choose(Balance::LeastConn, 2, among));
-    }
+    let upstream = weighted(Balance::LeastConn, &[2, 1]);
+    let chosen = turns(&upstream, &mut Cursor::from_seed(3), 30);
     assert_eq!(counts(&chosen, 2), [20, 10]);
+}
+
+/// Among many, it is not always the least busy one, but one of the less busy ones.
+#[test]
+fn among_many_least_conn_avoids_the_busy() {
+    let upstream = weighted(Balance::LeastConn, &[1; 100]);
+    let mut in_flight = [0; 100];
+    in_flight[..50].fill(3);
+    let _held = busy(&upstream, &in_flight);
+    let chosen = turns(&upstream, &mut Cursor::from_seed(3), 500);
+    let busy = chosen.iter().filter(|index| **index < 50).count();
+    assert!(busy <= 1, "{busy}: 2⁻¹⁶ of all are expected");
+    let idle = counts(&chosen, 100);
+    assert!(idle[50..].iter().all(|&count| count > 0), "{idle:?}");
+}
+
+#[test]
+fn least_conn_finds_the_only_one_that_is_left_among_many() {
+    let mut spec = spec(Balance::LeastConn, 200);
+    for endpoint in &mut spec.endpoints {
+        endpoint.max_connections = Some(1);
+    }
+    let upstream = made(&spec);
+    let mut cursor = Cursor::from_seed(3);
+    let held: Vec<Picked> = (0..200)
+        .map(|_| upstream.pick(&mut cursor, &Tried::new(), 0).unwrap())
+        .collect();
+    let mut places: Vec<usize> = held.iter().map(|picked| picked.index).collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..200).collect::<Vec<_>>());
 }
 
 #[test]
 fn skipped_endpoints_gain_no_credit() {
-    let mut cursor = Cursor::from_seed(0);
-    for _ in 0..100 {
-        let among = candidates(&[1, 1], &[0, 0]).into_iter().skip(1);
-        assert_eq!(cursor.choose(Balance::RoundRobin, 2, among), Some(1));
+    for balance in [Balance::RoundRobin, Balance::LeastConn] {
+        let upstream = weighted(balance, &[1, 1]);
+        let mut cursor = Cursor::from_seed(0);
+        let mut tried = Tried::new();
+        tried.insert(0);
+        for _ in 0..100 {
+            let picked = upstream.pick(&mut cursor, &tried, 0).unwrap();
+            assert_eq!(picked.index, 1);
+        }
+        // After its return the other endpoint does not get a hundred requests in a
+        // row.
+        let counts = counts(&turns(&upstream, &mut cursor, 10), 2);
+        assert!(counts.iter().all(|&n| (4..=6).contains(&n)), "{counts:?}");
     }
-    // After its return the other endpoint does not get a hundred requests in a
-    // row.
-    let counts = counts(&turns(&mut cursor, &[1, 1], 10), 2);
-    assert_eq!(counts, [5, 5]);
-    let none = cursor.choose(Balance::RoundRobin, 2, [].into_iter());
-    assert_eq!(none, None);
 }
 
+/// Nobody starts from the beginning because another endpoint has changed.
 #[test]
-fn tried_holds_any_number() {
-    let mut tried = Tried::new();
-    let places = [0, 3, 63, 64, 200];
-    for place in places {
-        assert!(!tried.contains(place));
-        tried.insert(place);
-        tried.insert(place);
+fn changes_of_others_do_not_disturb_the_turns() {
+    let upstream = weighted(Balance::RoundRobin, &[1; 10]);
+    let mut cursor = Cursor::from_seed(0);
+    let mut chosen = Vec::new();
+    for _ in 0..200 {
+        upstream.group().change();
+        chosen.extend(turns(&upstream, &mut cursor, 1));
     }
-    let found: Vec<usize> = (0..300).filter(|&i| tried.contains(i)).collect();
-    assert_eq!(found, places);
-    assert_eq!(tried.count(), 5);
+    assert_eq!(counts(&chosen, 10), [20; 10]);
 }

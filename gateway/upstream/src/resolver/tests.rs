@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::{Answer, Followed, Lookup, Resolver, serve};
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::group::Group;
 use crate::names::{Answer as Named, Family, NameList, Names, Outcome, Question};
 
 /// Gives its results in turn, repeating the last, and records the time of each
@@ -89,7 +90,10 @@ impl PartialEq for Answer {
 }
 
 fn endpoint() -> Arc<Endpoint> {
-    Arc::new(Endpoint::new("u", Address::parse("backend:3000").unwrap()))
+    Arc::new(Endpoint::new(
+        &Group::new("u"),
+        Address::parse("backend:3000").unwrap(),
+    ))
 }
 
 fn addresses(endpoint: &Endpoint) -> Vec<String> {

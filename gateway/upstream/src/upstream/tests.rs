@@ -1,43 +1,34 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{EndpointSpec, Picked, Unavailable, Upstream, UpstreamSpec};
 use crate::address::Address;
-use crate::balance::{Balance, Cursor, Tried};
-use crate::endpoint::Endpoint;
+use crate::balance::{Affinity, Balance};
+use crate::cursor::Cursor;
 use crate::failure_streak::Failing;
 use crate::health::{AttemptOutcome, Change, PassiveHealth};
+use crate::testing::made;
+use crate::tried::Tried;
 
 fn spec(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> UpstreamSpec {
+    let endpoints = endpoints
+        .iter()
+        .map(|(address, weight, max_connections)| EndpointSpec {
+            weight: *weight,
+            max_connections: *max_connections,
+            ..EndpointSpec::new(Address::parse(address).unwrap())
+        });
     UpstreamSpec {
-        name: "sales".to_owned(),
-        endpoints: endpoints
-            .iter()
-            .map(|(address, weight, max_connections)| EndpointSpec {
-                address: Address::parse(address).unwrap(),
-                weight: *weight,
-                max_connections: *max_connections,
-            })
-            .collect(),
         balance,
         passive_health: PassiveHealth {
             max_fails: 2,
             fail_timeout: Duration::from_secs(30),
         },
-        keepalive: 4,
-        idle_timeout: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(1),
+        ..UpstreamSpec::new("sales", endpoints.collect())
     }
 }
 
 fn upstream(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> Upstream {
-    let spec = spec(balance, endpoints);
-    let made = spec.endpoints.iter().map(|endpoint| {
-        let address = endpoint.address.clone();
-        Arc::new(Endpoint::new(&spec.name, address))
-    });
-    let made = made.collect();
-    Upstream::new(&spec, made)
+    made(&spec(balance, endpoints))
 }
 
 const THREE: [(&str, u32, Option<u32>); 3] = [
@@ -251,4 +242,92 @@ fn four_threads_keep_the_limit_and_lose_no_count() {
             .iter()
             .all(|m| m.endpoint.in_flight() == 0)
     );
+}
+
+#[test]
+fn a_draining_endpoint_gets_only_requests_of_its_sessions() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let drained = &upstream.members()[1].endpoint;
+    let mut cursor = Cursor::from_seed(1);
+    let mut pick = |session, tried: &Tried| {
+        let affinity = Affinity {
+            session,
+            ..Affinity::default()
+        };
+        let picked = upstream.pick_for(&mut cursor, &affinity, tried, 0);
+        picked.map(|picked| picked.index)
+    };
+    let none = Tried::new();
+    drained.drain(true);
+    let mut others: Vec<usize> = (0..30).map(|_| pick(None, &none).unwrap()).collect();
+    others.sort_unstable();
+    assert_eq!(others, [[0; 15], [2; 15]].concat());
+    assert_eq!(pick(Some(1), &none), Ok(1), "a session stays");
+    assert_eq!(pick(Some(2), &none), Ok(2));
+    let mut tried = Tried::new();
+    tried.insert(1);
+    assert_ne!(pick(Some(1), &tried), Ok(1), "unless it has failed");
+    assert!(pick(Some(7), &none).is_ok(), "or is gone");
+    tried.insert(0);
+    tried.insert(2);
+    assert_eq!(pick(Some(1), &tried), Err(Unavailable::Tried));
+    let all_but = tried_all_but(&upstream, 1);
+    assert_eq!(pick(None, &all_but), Err(Unavailable::Draining));
+    drained.drain(false);
+    assert!((0..3).any(|_| pick(None, &none) == Ok(1)));
+}
+
+#[test]
+fn a_weight_by_command_counts_at_once_and_0_drains() {
+    let upstream = upstream(Balance::RoundRobin, &THREE[..2]);
+    let mut cursor = Cursor::from_seed(1);
+    let mut shares = || {
+        let mut shares = [0_u32; 2];
+        for _ in 0..40 {
+            let picked = upstream.pick(&mut cursor, &Tried::new(), 0).unwrap();
+            shares[picked.index] += 1;
+        }
+        shares
+    };
+    assert_eq!(shares(), [20, 20]);
+    upstream.members()[0].endpoint.set_weight(Some(3));
+    assert_eq!(shares(), [30, 10]);
+    upstream.members()[0].endpoint.set_weight(Some(0));
+    assert_eq!(shares(), [0, 40]);
+    upstream.members()[0].endpoint.set_weight(None);
+    let shares = shares();
+    assert!(shares[0].abs_diff(shares[1]) <= 2, "{shares:?}");
+}
+
+#[test]
+fn the_session_of_an_ejected_endpoint_moves_unless_all_are_ejected() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let pick = |session, now_ms| {
+        let affinity = Affinity {
+            session: Some(session),
+            ..Affinity::default()
+        };
+        let mut cursor = Cursor::new();
+        let picked = upstream.pick_for(&mut cursor, &affinity, &Tried::new(), now_ms);
+        picked.unwrap().index
+    };
+    eject(&upstream, 1, 0);
+    assert!((0..10).all(|_| pick(1, 1) != 1));
+    eject(&upstream, 0, 0);
+    eject(&upstream, 2, 0);
+    assert!((0..10).all(|_| pick(1, 1) == 1));
+}
+
+#[test]
+fn requests_in_flight_are_counted_for_the_whole_upstream() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let mut cursor = Cursor::new();
+    let mut held: Vec<Picked> = (0..5)
+        .map(|_| upstream.pick(&mut cursor, &Tried::new(), 0).unwrap())
+        .collect();
+    assert_eq!(upstream.group().in_flight(), 5);
+    held.truncate(2);
+    assert_eq!(upstream.group().in_flight(), 2);
+    held.clear();
+    assert_eq!(upstream.group().in_flight(), 0);
 }
