@@ -3,6 +3,7 @@
 //! Either all of it succeeds, or nothing changes and all errors are reported together,
 //! each with its place in the file.
 
+mod endpoints;
 mod listeners;
 mod targets;
 mod tls;
@@ -99,8 +100,8 @@ pub fn compile(
     }
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
-        listeners,
-        sites,
+        listeners: listeners.into(),
+        sites: sites.into(),
         answers: policies
             .iter()
             .map(|policy| {
@@ -114,7 +115,7 @@ pub fn compile(
         secrets: Arc::new(secrets),
         datasets: Arc::new(datasets),
         upstreams,
-        certificates,
+        certificates: certificates.into(),
         request_id_header: config.server.request_id_header.as_str().into(),
         internal_headers: internal_headers(config).collect(),
         warnings: found.iter().cloned().collect(),

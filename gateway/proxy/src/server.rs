@@ -66,6 +66,7 @@ impl Server {
     pub fn start(estate: Arc<Estate>, workers: usize, snapshot: Snapshot) -> std::io::Result<Self> {
         estate.reserve.take();
         let snapshot = Arc::new(snapshot);
+        estate.adopt(&snapshot);
         estate.publish(Arc::clone(&snapshot));
         let mut running = Vec::with_capacity(workers);
         for index in 0..workers {
@@ -136,15 +137,8 @@ impl Server {
     /// sockets.
     pub fn publish(&mut self, snapshot: Option<Snapshot>, opened: Opened) {
         if let Some(snapshot) = snapshot {
-            self.estate.publish(Arc::new(snapshot));
-            let (done, taken) = std::sync::mpsc::channel();
-            self.send_all(|_| Command::Refresh(done.clone()));
-            for _ in &self.workers {
-                // A worker may be in a long policy call, so the wait has a limit.
-                if taken.recv_timeout(REFRESH_TIMEOUT).is_err() {
-                    tracing::warn!("a worker has not taken over the new configuration yet");
-                }
-            }
+            self.estate.adopt(&snapshot);
+            self.hand_out(snapshot);
         }
         for key in opened.removed {
             if let Some(bound) = self.sockets.remove(&key) {
@@ -175,6 +169,30 @@ impl Server {
                 let _ = running.commands.send(listen);
             }
         }
+        self.sweep();
+    }
+
+    /// Publishes another snapshot of the published configuration, which has other endpoints.
+    pub fn publish_endpoints(&self, snapshot: Snapshot) {
+        self.hand_out(snapshot);
+        self.sweep();
+    }
+
+    /// Publishes a snapshot, and waits until the workers use it.
+    fn hand_out(&self, snapshot: Snapshot) {
+        self.estate.publish(Arc::new(snapshot));
+        let (done, taken) = std::sync::mpsc::channel();
+        self.send_all(|_| Command::Refresh(done.clone()));
+        for _ in &self.workers {
+            // A worker may be in a long policy call, so the wait has a limit.
+            if taken.recv_timeout(REFRESH_TIMEOUT).is_err() {
+                tracing::warn!("a worker has not taken over the new configuration yet");
+            }
+        }
+    }
+
+    /// Ends the series of what is configured no more.
+    fn sweep(&self) {
         if let Some(snapshot) = self.estate.snapshot() {
             let listeners = self.sockets.values().map(|bound| bound.listener.as_str());
             let configured = snapshot.configured(listeners);

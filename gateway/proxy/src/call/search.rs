@@ -237,9 +237,8 @@ fn unavailable(why: Unavailable) -> Failure {
         Unavailable::Dns => Kind::Dns.into(),
         Unavailable::Limit => Kind::ConnectionLimit.into(),
         Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),
-        Unavailable::Empty | Unavailable::Tried | Unavailable::Unhealthy => {
-            Kind::NoneHealthy.into()
-        }
+        Unavailable::Empty => Failure::with(Kind::NoneHealthy, "no endpoint is known"),
+        Unavailable::Tried | Unavailable::Unhealthy => Kind::NoneHealthy.into(),
     }
 }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use janua_config::{self as config, Diagnostics, Names};
 use janua_http::head::{Limits, MAX_FIELDS};
 use janua_tls::SystemRoots;
-use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec};
+use janua_upstream::{Balance, PassiveHealth, UpstreamSpec};
 
-use super::{bytes, limit, tls};
+use super::{bytes, endpoints, limit, tls};
 use crate::certificates::ServedCertificate;
+use crate::discovery::Discovery;
 use crate::estate::Estate;
 use crate::snapshot::{Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
@@ -43,20 +44,21 @@ pub(super) fn compile(
     if found.has_errors() {
         return Vec::new();
     }
-    let specs: Vec<UpstreamSpec> = upstreams
-        .iter()
-        .map(|(name, upstream)| upstream_spec(name, upstream))
-        .collect();
+    let mut specs: Vec<UpstreamSpec> = Vec::with_capacity(upstreams.len());
+    let mut discoveries = Vec::with_capacity(upstreams.len());
+    for (name, upstream) in upstreams {
+        let mut spec = upstream_spec(name, upstream);
+        let sources = endpoints::sources(upstream, estate, found);
+        discoveries.push(Discovery::new(sources, &mut spec).map(Arc::new));
+        specs.push(spec);
+    }
     let running = estate.endpoints.reconcile(&specs);
     running
         .into_iter()
         .zip(upstreams.values())
         .zip(tls)
-        .map(|((running, upstream), tls)| {
-            let addresses = running
-                .members()
-                .iter()
-                .map(|member| member.endpoint.address().to_string().into());
+        .zip(discoveries)
+        .map(|(((running, upstream), tls), discovery)| {
             let max_head = bytes(&upstream.max_response_head);
             Forwarding {
                 protocol: match upstream.http.value {
@@ -68,11 +70,8 @@ pub(super) fn compile(
                     tls: tls.clone(),
                     max_head,
                 },
-                stats: Arc::new(UpstreamStats::new(
-                    &estate.metrics,
-                    running.name(),
-                    addresses.collect(),
-                )),
+                stats: Arc::new(UpstreamStats::of(&estate.metrics, &running)),
+                discovery,
                 response_limits: Limits {
                     bytes: max_head,
                     fields: MAX_FIELDS,
@@ -94,21 +93,10 @@ pub(super) fn compile(
 }
 
 fn upstream_spec(name: &str, upstream: &config::Upstream) -> UpstreamSpec {
-    let endpoint = |endpoint: &config::Endpoint| EndpointSpec {
-        address: match &endpoint.address.value {
-            config::EndpointAddress::Socket(address) => Address::Ip(*address),
-            config::EndpointAddress::Name { host, port } => Address::Name {
-                host: host.clone(),
-                port: *port,
-            },
-            config::EndpointAddress::Unix(path) => Address::Unix(path.clone()),
-        },
-        weight: endpoint.weight.get(),
-        max_connections: endpoint.max_connections.map(std::num::NonZeroU32::get),
-    };
     UpstreamSpec {
         name: name.to_owned(),
-        endpoints: upstream.endpoints.iter().map(endpoint).collect(),
+        // They are added by the discovery.
+        endpoints: Vec::new(),
         balance: match upstream.balance {
             config::Balance::RoundRobin => Balance::RoundRobin,
             config::Balance::LeastConn => Balance::LeastConn,
