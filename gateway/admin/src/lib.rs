@@ -52,6 +52,6 @@ pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
     AddressStatus, DatasetStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState,
-    PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, Status, UpstreamStatus,
-    WatchStatus,
+    PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, SourceStatus, Status,
+    UpstreamStatus, WatchStatus,
 };

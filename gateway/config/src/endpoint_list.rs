@@ -31,6 +31,8 @@ table! {
         weight: NonZeroU32 = default("1");
         /// The maximum number of concurrent requests, over all workers.
         max_connections: Option<NonZeroU32> = optional("no limit");
+        /// Whether it gets requests only while no other endpoint can take them.
+        backup: bool = default("false");
         /// What its writer calls it; it has no effect.
         id: Option<String> = optional("no name");
         /// False if it is to get no requests, as if it were not listed.

@@ -13,6 +13,7 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
+mod endpoints;
 mod events;
 mod log;
 mod policies;
@@ -64,6 +65,8 @@ pub(crate) struct Gateway {
     engine: Arc<Engine>,
     /// Set at the end of the start.
     watcher: OnceLock<Watcher>,
+    /// Set when a configuration has files that list endpoints.
+    lists: OnceLock<Watcher>,
     state: Mutex<State>,
 }
 
@@ -229,8 +232,18 @@ fn estate(
         Cache::open(cache).map_err(|error| StartError::Machine(format!("the cache: {error}")))?;
     let hosts_file = loaded.config.server.hosts_file.as_ref();
     let hosts_file = hosts_file.map(|path| path.value.clone());
-    Estate::new(runtime, workers, buckets, cache, state_dir, hosts_file)
-        .map_err(|error| StartError::Machine(error.to_string()))
+    let name_servers = loaded.config.server.name_servers.iter();
+    let name_servers = name_servers.map(|server| server.value.0).collect();
+    Estate::new(
+        runtime,
+        workers,
+        buckets,
+        cache,
+        state_dir,
+        hosts_file,
+        name_servers,
+    )
+    .map_err(|error| StartError::Machine(error.to_string()))
 }
 
 /// Compiles a configuration. What it warns of is added to the warnings of the file.
@@ -294,7 +307,7 @@ impl Gateway {
             .prepare(plan)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         estate.prepare(&mut snapshot, None);
-        wait_for_names(&estate);
+        endpoints::resolve(&estate, &mut snapshot);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         server.log(log.destination());
@@ -310,6 +323,7 @@ impl Gateway {
             events,
             engine,
             watcher: OnceLock::new(),
+            lists: OnceLock::new(),
             state: Mutex::new(State {
                 server: Some(server),
                 loaded: Arc::new(loaded),
@@ -326,6 +340,8 @@ impl Gateway {
             watch::start(&gateway).map_err(|error| StartError::Machine(error.to_string()))?;
         // It is set only here.
         let _ = gateway.watcher.set(watcher);
+        endpoints::follow_names(&gateway);
+        endpoints::follow_files(&gateway);
         Ok(gateway)
     }
 
@@ -365,6 +381,9 @@ impl Gateway {
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
         self.watch(Seen::default());
+        if let Some(lists) = self.lists.get() {
+            lists.watch(Seen::default());
+        }
         // A reload in progress would not take effect any more.
         self.estate.runtime.stop_compiling();
         let mut state = self.state();
@@ -460,12 +479,12 @@ fn workers(loaded: &Loaded) -> usize {
     configured.map_or_else(cores, |workers| usize::try_from(workers.get()).unwrap_or(1))
 }
 
-/// Waits briefly for names that were never looked up, so that the first requests
-/// have endpoints. Start and reload continue without a result.
-fn wait_for_names(estate: &Estate) {
-    let deadline = Instant::now() + FIRST_LOOKUP;
+/// Waits until this time for names that were never looked up, so that the first
+/// requests have endpoints.
+fn wait_for_names(estate: &Estate, deadline: Instant) {
     let waiting = || {
-        estate
+        estate.endpoints.names().is_waiting()
+            || estate
             .endpoints
             .endpoints()
             .iter()

@@ -59,6 +59,20 @@ pub(super) fn samples(
             );
         }
         samples.gauge(&definitions::UPSTREAM_IDLE, [upstream.name()], count(idle));
+        let members = upstream.members().len() as u64;
+        samples.gauge(
+            &definitions::UPSTREAM_ENDPOINTS,
+            [upstream.name()],
+            count(members),
+        );
+        for source in janua_proxy::sources(&snapshot, upstream.name()) {
+            let is_ok = source.error.is_none();
+            samples.gauge(
+                &definitions::DISCOVERY_OK,
+                [upstream.name(), source.source.as_str()],
+                f64::from(u8::from(is_ok)),
+            );
+        }
     }
     let memos = estate.runtime.memos();
     samples.gauge(&definitions::MEMOS_BYTES, [], count(memos.bytes));

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 
 use janua_admin::{
     AddressStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
-    Reuse, Status, UpstreamStatus, WatchStatus,
+    Reuse, SourceStatus, Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
-use janua_upstream::{Failing, Member, Upstream};
+use janua_proxy::Snapshot;
+use janua_upstream::{Address, Failing, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
 use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms};
@@ -40,7 +41,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         upstreams: snapshot
             .iter()
             .flat_map(|snapshot| snapshot.upstreams())
-            .map(|upstream| upstream_status(upstream, state, estate.now_ms()))
+            .map(|upstream| UpstreamStatus {
+                sources: sources(snapshot.as_deref(), upstream.name()),
+                ..upstream_status(upstream, state, estate.now_ms())
+            })
             .collect(),
         policies: snapshot
             .iter()
@@ -116,7 +120,19 @@ fn upstream_status(upstream: &Upstream, state: &State, now_ms: u64) -> UpstreamS
             .map(|configured| configured.balance.as_str().to_owned())
             .unwrap_or_default(),
         endpoints: endpoints.collect(),
+        sources: Vec::new(),
     }
+}
+
+fn sources(snapshot: Option<&Snapshot>, upstream: &str) -> Vec<SourceStatus> {
+    let sources = snapshot.map(|snapshot| janua_proxy::sources(snapshot, upstream));
+    let sources = sources.into_iter().flatten();
+    let statuses = sources.map(|state| SourceStatus {
+        source: state.source,
+        endpoints: state.endpoints as u64,
+        error: state.error,
+    });
+    statuses.collect()
 }
 
 fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {
@@ -135,6 +151,10 @@ fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> Endpoin
     };
     EndpointStatus {
         address: endpoint.address().to_string(),
+        name: match endpoint.address() {
+            Address::Resolved { host, .. } => Some(host.clone()),
+            Address::Ip(_) | Address::Name { .. } | Address::Unix(_) => None,
+        },
         addresses: resolution
             .addresses
             .iter()

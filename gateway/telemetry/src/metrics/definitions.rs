@@ -87,6 +87,13 @@ metrics! {
     ENDPOINT_HEALTHY: Gauge = "janua_endpoint_healthy" ["upstream", "endpoint"]
         "1 while an endpoint is up; 0 while it is ejected after failures, while its requests fail although it cannot be ejected, and while its name is not resolved.";
 
+    UPSTREAM_ENDPOINTS: Gauge = "janua_upstream_endpoints" ["upstream"]
+        "Endpoints of an upstream, of those that the configuration names and those that were found.";
+    ENDPOINTS_CHANGED: Counter = "janua_upstream_endpoints_changes_total" ["upstream"]
+        "How often names, records or files have given an upstream other endpoints.";
+    DISCOVERY_OK: Gauge = "janua_discovery_ok" ["upstream", "source"]
+        "1 while a name, a record or a file that lists endpoints can be used; 0 while the last look-up has failed or the file is refused, and what was known before stays.";
+
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
         "Requests of routes with a cache, by outcome, as in the access log.";
     COMPRESSIONS: Counter = "janua_compressions_total" ["body", "coding"]
