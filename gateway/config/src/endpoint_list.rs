@@ -31,8 +31,10 @@ table! {
         weight: NonZeroU32 = default("1");
         /// The maximum number of concurrent requests, over all workers.
         max_connections: Option<NonZeroU32> = optional("no limit");
-        /// Whether it gets requests only while no other endpoint can take them.
+        /// Whether it gets requests only while none of the other endpoints can.
         backup: bool = default("false");
+        /// Where it runs.
+        zone: Option<String> = optional("in no zone");
         /// What its writer calls it; it has no effect.
         id: Option<String> = optional("no name");
         /// False if it is to get no requests, as if it were not listed.

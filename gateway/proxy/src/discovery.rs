@@ -122,6 +122,7 @@ impl Source {
                 to.extend(list.listed().found.iter().map(|found| EndpointSpec {
                     address: found.address.clone(),
                     weight: found.weight.unwrap_or(pattern.weight),
+                    backup: found.backup || pattern.backup,
                     ..pattern.clone()
                 }));
             }
@@ -158,7 +159,11 @@ pub fn refresh(snapshot: &mut Snapshot, estate: &Estate) -> Vec<EndpointsChange>
             continue;
         };
         changes.push(change(&forwarding.upstream, &upstream));
+        let members = upstream.members().iter();
+        let addresses = members.map(|member| member.endpoint.address().to_string());
+        let sticky = forwarding.sticky.as_ref();
         *forwarding = Forwarding {
+            sticky: sticky.map(|sticky| Arc::new(sticky.with(addresses))),
             stats: Arc::new(UpstreamStats::of(&estate.metrics, &upstream)),
             upstream,
             discovery: Some(Arc::new(discovery)),

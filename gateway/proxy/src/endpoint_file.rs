@@ -175,6 +175,8 @@ fn spec(endpoint: &ListedEndpoint) -> Option<EndpointSpec> {
     Some(EndpointSpec {
         weight: endpoint.weight.get(),
         max_connections: endpoint.max_connections.map(std::num::NonZeroU32::get),
+        backup: endpoint.backup,
+        zone: endpoint.zone.clone(),
         ..EndpointSpec::new(address)
     })
 }

@@ -165,6 +165,7 @@ impl Estate {
         generations.push(Arc::downgrade(&snapshot));
         drop(generations);
         self.published.store(Some(snapshot));
+        self.endpoints.runs();
     }
 
     /// Closes and forgets what a configuration does not use that is about to be published.

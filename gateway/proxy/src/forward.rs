@@ -3,6 +3,7 @@
 
 use janua_http::Failure;
 
+use crate::affinity;
 use crate::answer::{Answer, Body};
 use crate::call::{self, Call, Caller, UpstreamResponse};
 use crate::course::Course;
@@ -54,6 +55,7 @@ pub(crate) async fn call(
     course: &Course,
     caller: &mut Caller<'_, '_>,
 ) -> Result<UpstreamResponse, Failure> {
+    let tie = affinity::of(exchange, course.forwarding());
     let Heads {
         request, response, ..
     } = &mut *exchange.heads;
@@ -63,6 +65,7 @@ pub(crate) async fn call(
         head: request,
         hop: &exchange.hop,
         client: caller.incoming.as_ref().map(|_| &exchange.peer),
+        tie,
         now_ms: exchange.now.monotonic_ms,
     };
     call::call(&call, caller, response, &mut exchange.record.attempts).await

@@ -28,6 +28,7 @@
 mod accept;
 mod acme;
 mod additions;
+mod affinity;
 mod answer;
 mod attempts;
 mod body;
@@ -105,6 +106,7 @@ mod server;
 mod session;
 mod snapshot;
 mod stats;
+mod sticky;
 mod target;
 #[cfg(test)]
 mod testing;

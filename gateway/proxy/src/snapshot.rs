@@ -36,6 +36,7 @@ use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
 use crate::stats::{Configured, RouteStats, UpstreamStats};
+use crate::sticky::Sticky;
 use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
 
@@ -372,11 +373,24 @@ pub(crate) struct Forwarding {
     pub(crate) protocol: Protocol,
     /// Which connections of HTTP/2 requests may share.
     pub(crate) shared: Sharing,
+    /// The sessions of clients; none if each request is balanced by itself.
+    pub(crate) sticky: Option<Arc<Sticky>>,
+    /// What requests are balanced by; none if nothing ties them to an endpoint.
+    pub(crate) balanced_by: Option<BalancedBy>,
     /// The version of the PROXY header that each connection begins with; none for no header.
     pub(crate) proxy_header: Option<janua_proxy_protocol::Version>,
     pub(crate) stats: Arc<UpstreamStats>,
     /// Where its endpoints come from, unless the configuration names all of them.
     pub(crate) discovery: Option<Arc<Discovery>>,
+}
+
+/// What the requests to an upstream are balanced by.
+#[derive(Clone, Debug)]
+pub(crate) enum BalancedBy {
+    /// The client's address.
+    Client,
+    /// The hash of a value.
+    Input(Input),
 }
 
 /// A worker's own handle on a snapshot.

@@ -1,9 +1,14 @@
 //! One worker's view of one upstream: who may be chosen, and whose turn it is.
 
+use std::sync::Arc;
+
+use crate::balance::ip_hash::IpHash;
+use crate::balance::ring::Ring;
 use crate::balance::round_robin::{Turn, Turns, stride};
-use crate::balance::{Affinity, Balance, least_conn};
+use crate::balance::two::{self, Intervals};
+use crate::balance::{Affinity, Balance, Key, least_conn};
 use crate::random::Random;
-use crate::tier::{self, Tier};
+use crate::tier::{self, Candidate, Tier};
 use crate::upstream::{Member, Upstream};
 
 /// The virtual time at which it starts again from 0.
@@ -26,6 +31,10 @@ pub struct Cursor {
     turns: Vec<u64>,
     /// The latest turn that was taken.
     now: u64,
+    /// What addresses are mapped to, if that is the balance.
+    ip_hash: IpHash,
+    /// What hashes are mapped to, if that is the balance.
+    ring: Arc<Ring>,
     random: Random,
 }
 
@@ -47,6 +56,8 @@ impl Cursor {
             until_ms: 0,
             turns: Vec::new(),
             now: 0,
+            ip_hash: IpHash::default(),
+            ring: Arc::default(),
             random,
         }
     }
@@ -59,7 +70,7 @@ impl Cursor {
             self.keep_turns(upstream.members().len());
             (self.tiers, self.until_ms) = tier::tiers(upstream, now_ms);
             self.changes = Some(changes);
-            self.assign_turns(upstream.balance());
+            self.prepare(upstream);
         }
     }
 
@@ -78,15 +89,58 @@ impl Cursor {
         &mut self,
         upstream: &Upstream,
         tier: usize,
-        _affinity: &Affinity,
+        affinity: &Affinity,
+        now_ms: u64,
         usable: impl Fn(usize, &Member) -> bool,
     ) -> Option<usize> {
         let members = upstream.members();
         let usable = |index: usize| members.get(index).is_some_and(|it| usable(index, it));
-        match upstream.balance() {
-            Balance::RoundRobin => self.round_robin(tier, usable),
-            Balance::LeastConn => self.least_conn(members, tier, usable),
+        match (upstream.balance(), affinity.key) {
+            (Balance::LeastConn, _) => self.least_conn(members, tier, usable),
+            (Balance::RandomTwo, _) => self.two(tier, |candidate| {
+                let member = members.get(candidate.index)?;
+                let in_flight = member.endpoint.in_flight();
+                usable(candidate.index).then(|| least_conn::load(in_flight, candidate.weight))
+            }),
+            (Balance::Latency, _) => self.two(tier, |candidate| {
+                let member = members.get(candidate.index)?;
+                let cost = || member.endpoint.cost(now_ms) / candidate.weight as f64;
+                usable(candidate.index).then(cost)
+            }),
+            (Balance::IpHash, Key::Client(client)) => {
+                let indexes = &self.tiers.get(tier)?.indexes;
+                let among = |index| indexes.contains(index) && usable(index);
+                let chosen = self.ip_hash.choose(client, among);
+                chosen.or_else(|| self.round_robin(tier, usable))
+            }
+            (Balance::Hash { bounded }, Key::Hash(hash)) => {
+                let Tier { indexes, total, .. } = self.tiers.get(tier)?;
+                let bound = bounded.map(|factor| Bound {
+                    factor,
+                    in_flight: upstream.group().in_flight() + 1,
+                    total: *total,
+                });
+                let chosen = self.ring.choose(hash, |index| {
+                    indexes.contains(index)
+                        && usable(index)
+                        && bound.is_none_or(|it| members.get(index).is_some_and(|m| it.allows(m)))
+                });
+                chosen.or_else(|| self.round_robin(tier, usable))
+            }
+            (Balance::RoundRobin | Balance::IpHash | Balance::Hash { .. }, _) => {
+                self.round_robin(tier, usable)
+            }
         }
+    }
+
+    fn two(&mut self, tier: usize, cost: impl Fn(&Candidate) -> Option<f64>) -> Option<usize> {
+        let Tier {
+            candidates,
+            intervals,
+            ..
+        } = self.tiers.get(tier)?;
+        let place = two::choose(candidates, intervals, &mut self.random, cost)?;
+        candidates.get(place).map(|chosen| chosen.index)
     }
 
     fn round_robin(&mut self, tier: usize, usable: impl Fn(usize) -> bool) -> Option<usize> {
@@ -144,36 +198,84 @@ impl Cursor {
         self.now = 0;
     }
 
+    /// Makes what the balance needs to choose among the new tiers.
+    fn prepare(&mut self, upstream: &Upstream) {
+        let balance = upstream.balance();
+        match balance {
+            Balance::LeastConn | Balance::RoundRobin => {}
+            Balance::RandomTwo | Balance::Latency => {
+                for tier in &mut self.tiers {
+                    let weights = tier.candidates.iter().map(|candidate| candidate.weight);
+                    tier.intervals = Intervals::new(weights);
+                }
+                return;
+            }
+            Balance::IpHash => {
+                let members = upstream.members().iter().enumerate();
+                let primaries = members.filter(|(_, member)| !member.is_backup);
+                let weight = |member: &Member| u64::from(member.current_weight());
+                let weighted = primaries.map(|(index, member)| (index, weight(member)));
+                self.ip_hash = IpHash::new(weighted);
+            }
+            Balance::Hash { .. } => self.ring = upstream.ring(),
+        }
+        self.assign_turns(balance != Balance::LeastConn);
+    }
+
     /// Gives the candidates of new tiers their turns. Those that are new get theirs at equal
-    /// distances from a random start.
-    fn assign_turns(&mut self, balance: Balance) {
+    /// distances from a random start. `are_taken_in_order` is false if the turns of all candidates
+    /// are looked at for each choice.
+    fn assign_turns(&mut self, are_taken_in_order: bool) {
         for tier in &mut self.tiers {
             let start = self.random.next() >> 32;
             let step = (1_u64 << 32) / (tier.candidates.len() as u64).max(1);
-            let candidates = tier.candidates.iter().enumerate();
-            let turns = candidates.map(|(place, candidate)| {
-                let stride = stride(candidate.weight);
-                let phase = (start + step * place as u64) % (1 << 32);
-                let known = self.turns.get_mut(candidate.index);
-                let at = match known {
-                    Some(at) if *at != UNKNOWN => (*at).min(stride),
-                    _ => u64::try_from(u128::from(stride) * u128::from(phase) >> 32)
-                        .unwrap_or_default(),
+            let mut turns = Vec::new();
+            for (place, candidate) in tier.candidates.iter().enumerate() {
+                let Some(at) = self.turns.get_mut(candidate.index) else {
+                    continue;
                 };
-                if let Some(known) = self.turns.get_mut(candidate.index) {
-                    *known = at;
+                let stride = stride(candidate.weight);
+                *at = if *at == UNKNOWN {
+                    let phase = (start + step * place as u64) % (1 << 32);
+                    let first = u128::from(stride) * u128::from(phase) >> 32;
+                    u64::try_from(first).unwrap_or_default()
+                } else {
+                    (*at).min(stride)
+                };
+                if are_taken_in_order {
+                    turns.push(Turn {
+                        at: *at,
+                        place,
+                        stride,
+                    });
                 }
-                Turn { at, place, stride }
-            });
-            tier.turns = match balance {
-                // It looks at the turns of all candidates, and takes them out of order.
-                Balance::LeastConn => {
-                    turns.for_each(drop);
-                    Turns::default()
-                }
-                Balance::RoundRobin => Turns::new(turns),
-            };
+            }
+            tier.turns = Turns::new(turns);
         }
+    }
+}
+
+/// How many requests an endpoint may have in flight.
+#[derive(Clone, Copy)]
+struct Bound {
+    /// How many times its share.
+    factor: f64,
+    /// The requests in flight of the whole upstream, with the one that is to be sent.
+    in_flight: u64,
+    /// The weight of all endpoints of the tier.
+    total: u64,
+}
+
+impl Bound {
+    /// Whether an endpoint may have one more.
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "neither weights nor requests reach 2^53"
+    )]
+    fn allows(&self, member: &Member) -> bool {
+        let weight = u64::from(member.current_weight()) * tier::UNIT;
+        let share = self.in_flight as f64 * weight as f64 / self.total.max(1) as f64;
+        f64::from(member.endpoint.in_flight()) < (self.factor * share).ceil()
     }
 }
 

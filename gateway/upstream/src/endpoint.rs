@@ -6,6 +6,7 @@ use std::sync::atomic::{
     AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
@@ -15,6 +16,8 @@ use crate::address::Address;
 use crate::failure_streak::{Failing, FailureStreak};
 use crate::group::Group;
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
+use crate::latency::Latency;
+use crate::slow_start::Rise;
 
 /// How long connections to an endpoint are not reused after it sent unsolicited
 /// bytes, in milliseconds.
@@ -55,6 +58,7 @@ pub struct Endpoint {
 struct Load {
     in_flight: AtomicU32,
     requests: AtomicU64,
+    latency: Latency,
 }
 
 #[derive(Debug)]
@@ -72,6 +76,7 @@ struct Shared {
     is_draining: AtomicBool,
     /// See [`Endpoint::set_weight`]; negative if there is none.
     commanded_weight: AtomicI64,
+    rise: Rise,
 }
 
 #[derive(Debug, Default)]
@@ -143,6 +148,7 @@ impl Endpoint {
                 distrusted_until_ms: AtomicU64::new(0),
                 is_draining: AtomicBool::new(is_draining),
                 commanded_weight: AtomicI64::new(-1),
+                rise: Rise::ever(),
             }),
             connections: CachePadded::default(),
         }
@@ -169,7 +175,9 @@ impl Endpoint {
     pub fn drain(&self, is_draining: bool) {
         self.group.remember_drained(&self.address, is_draining);
         let was_draining = self.shared.is_draining.swap(is_draining, Relaxed);
-        if was_draining != is_draining {
+        if was_draining && !is_draining {
+            self.rises();
+        } else if was_draining != is_draining {
             self.group.change();
         }
     }
@@ -232,6 +240,22 @@ impl Endpoint {
         self.shared.failure_streak.failing()
     }
 
+    /// Records that the endpoint has come up while the gateway runs: its share of the requests grows
+    /// from now on, if its upstream has a slow start.
+    pub fn rises(&self) {
+        self.shared.rise.now();
+        self.group.change();
+    }
+
+    pub(crate) fn rise(&self) -> &Rise {
+        &self.shared.rise
+    }
+
+    /// How long the next response is expected to take, in microseconds.
+    pub(crate) fn cost(&self, now_ms: u64) -> f64 {
+        f64::from(self.load.latency.cost(self.in_flight(), now_ms))
+    }
+
     /// Requests in flight now, in all workers.
     pub fn in_flight(&self) -> u32 {
         self.load.in_flight.load(Relaxed)
@@ -291,11 +315,12 @@ impl Endpoint {
 
     /// Counts a request as in flight, unless `limit` requests already are.
     /// `rule` is the passive health check that its result is reported to; none
-    /// if it is off.
+    /// if it is off. `observes` tells whether it matters how long the response takes.
     pub(crate) fn enter(
         self: &Arc<Self>,
         limit: Option<u32>,
         rule: Option<PassiveHealth>,
+        observes: bool,
     ) -> Option<InFlight> {
         let before = self.load.in_flight.fetch_add(1, Relaxed);
         if limit.is_some_and(|limit| before >= limit) {
@@ -307,6 +332,7 @@ impl Endpoint {
         Some(InFlight {
             endpoint: Arc::clone(self),
             rule,
+            observes,
         })
     }
 }
@@ -327,6 +353,7 @@ impl Drop for Endpoint {
 pub struct InFlight {
     endpoint: Arc<Endpoint>,
     rule: Option<PassiveHealth>,
+    observes: bool,
 }
 
 impl InFlight {
@@ -335,20 +362,33 @@ impl InFlight {
         &self.endpoint
     }
 
+    /// Reports how long it took from the sending of the request until the head of the response,
+    /// which is received now.
+    pub fn responded(&self, took: Duration, now_ms: u64) {
+        if self.observes {
+            self.endpoint.load.latency.observe(took, now_ms);
+        }
+    }
+
     /// Reports the outcome of the request. Returns the change of health that
     /// this caused, if any, for the log.
     pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         let shared = &self.endpoint.shared;
         if let AttemptOutcome::Failed(_) = outcome {
             shared.failures.fetch_add(1, Relaxed);
+            if self.observes {
+                self.endpoint.load.latency.fail(now_ms);
+            }
         }
         let change = shared.failure_streak.report(outcome, now_ms);
         let Some(rule) = &self.rule else {
             return change;
         };
         let change = shared.health.report(outcome, now_ms, rule);
-        if change.is_some() {
-            self.endpoint.group.change();
+        match change {
+            Some(Change::Recovered) => self.endpoint.rises(),
+            Some(_) => self.endpoint.group.change(),
+            None => {}
         }
         change
     }

@@ -34,11 +34,13 @@ mod endpoint;
 mod failure_streak;
 mod group;
 mod health;
+mod latency;
 mod names;
 mod pool;
 mod random;
 mod registry;
 mod resolver;
+mod slow_start;
 #[cfg(test)]
 mod testing;
 mod tier;

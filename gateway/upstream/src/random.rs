@@ -24,9 +24,15 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`, or 0 if that is 0. The bias is below 2⁻³² for bounds that occur.
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        let product = u128::from(self.next()) * bound as u128;
-        usize::try_from(product >> 64).unwrap_or_default()
+    /// A number below `bound`, or 0 if that is 0. For bounds that occur, no number is more likely
+    /// than another by as much as 2⁻¹⁰.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        let product = u128::from(self.next()) * u128::from(bound);
+        u64::try_from(product >> 64).unwrap_or_default()
+    }
+
+    /// One of so many places.
+    pub(crate) fn place(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(count as u64)).unwrap_or_default()
     }
 }

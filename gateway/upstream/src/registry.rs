@@ -33,6 +33,8 @@ struct Known {
     endpoints: HashMap<Identity, Weak<Endpoint>>,
     /// By the upstream's name.
     groups: HashMap<Box<str>, Arc<Group>>,
+    /// Requests are being sent.
+    is_running: bool,
 }
 
 /// The upstream's name, and the address. The same address in two upstreams is
@@ -81,10 +83,15 @@ impl Registry {
             let name: Box<str> = spec.name.as_str().into();
             let group = known.groups.entry(name);
             let group = Arc::clone(group.or_insert_with(|| Group::new(&spec.name)));
-            let endpoints = spec
-                .endpoints
-                .iter()
-                .map(|endpoint| self.find_or_make(&mut known.endpoints, &group, &endpoint.address));
+            let endpoints = spec.endpoints.iter().map(|endpoint| {
+                let known_endpoints = &mut known.endpoints;
+                let (endpoint, is_new) =
+                    self.find_or_make(known_endpoints, &group, &endpoint.address);
+                if is_new && known.is_running {
+                    endpoint.rises();
+                }
+                endpoint
+            });
             let endpoints = endpoints.collect();
             Arc::new(Upstream::new(spec, group, endpoints))
         });
@@ -95,6 +102,12 @@ impl Registry {
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
         let known = self.known();
         known.endpoints.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Records that requests are sent from now on. Until then all endpoints are equally cold, and
+    /// there is no slow start.
+    pub fn runs(&self) {
+        self.known().is_running = true;
     }
 
     /// Gives all endpoints their configured weights back. Called after a reload.
@@ -113,10 +126,10 @@ impl Registry {
         known: &mut HashMap<Identity, Weak<Endpoint>>,
         group: &Arc<Group>,
         address: &Address,
-    ) -> Arc<Endpoint> {
+    ) -> (Arc<Endpoint>, bool) {
         let identity = (group.name().into(), address.clone());
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
-            return endpoint;
+            return (endpoint, false);
         }
         let mut endpoint = Endpoint::new(group, address.clone());
         if let Some(waker) = self.names.waker(address) {
@@ -127,7 +140,7 @@ impl Registry {
             self.resolver.follow(&endpoint);
         }
         known.insert(identity, Arc::downgrade(&endpoint));
-        endpoint
+        (endpoint, true)
     }
 }
 

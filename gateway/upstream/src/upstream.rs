@@ -1,19 +1,21 @@
 //! An upstream: a group of equivalent endpoints, and the choice among them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::address::Address;
 use crate::admission::{Admission, Entry};
+use crate::balance::ring::Ring;
 use crate::balance::{Affinity, Balance};
 use crate::cursor::Cursor;
 use crate::endpoint::{Endpoint, InFlight};
 use crate::group::Group;
 use crate::health::{Health, PassiveHealth};
+use crate::tier;
 use crate::tried::Tried;
 
 /// An upstream as configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UpstreamSpec {
     /// The name, unique in the configuration.
     pub name: String,
@@ -21,6 +23,10 @@ pub struct UpstreamSpec {
     pub endpoints: Vec<EndpointSpec>,
     /// How requests are balanced over the endpoints.
     pub balance: Balance,
+    /// How long the share of an endpoint grows that has come up; zero for no growth.
+    pub slow_start: Duration,
+    /// The zone of the gateway, whose endpoints are preferred.
+    pub zone: Option<String>,
     /// When failures eject an endpoint.
     pub passive_health: PassiveHealth,
     /// Idle connections that each worker keeps per endpoint; 0 keeps none.
@@ -41,6 +47,10 @@ pub struct EndpointSpec {
     /// The most requests in flight at once, over all workers; none means no
     /// limit.
     pub max_connections: Option<u32>,
+    /// Whether it gets requests only if no other endpoint can.
+    pub backup: bool,
+    /// Where it is.
+    pub zone: Option<String>,
 }
 
 /// An upstream of one snapshot. It is immutable; the mutable state is in its
@@ -50,6 +60,10 @@ pub struct Upstream {
     group: Arc<Group>,
     members: Box<[Member]>,
     balance: Balance,
+    /// How long the share of an endpoint grows that has come up; 0 for no growth.
+    slow_start_ms: u64,
+    /// The ring that was used last.
+    ring: Mutex<Arc<Ring>>,
     /// None if passive health checks are off, or if there is only one endpoint:
     /// ejecting that one would only replace one failure by another.
     rule: Option<PassiveHealth>,
@@ -70,6 +84,12 @@ pub struct Member {
     pub weight: u32,
     /// The most requests in flight at once.
     pub max_connections: Option<u32>,
+    /// Whether it gets requests only if no other endpoint can.
+    pub is_backup: bool,
+    /// Where it is.
+    pub zone: Option<Box<str>>,
+    /// Whether that is where the gateway is.
+    pub is_local: bool,
 }
 
 /// An endpoint chosen for a request.
@@ -105,6 +125,8 @@ impl UpstreamSpec {
             name: name.to_owned(),
             endpoints,
             balance: Balance::default(),
+            slow_start: Duration::ZERO,
+            zone: None,
             passive_health: PassiveHealth::default(),
             keepalive: 32,
             idle_timeout: Duration::from_secs(60),
@@ -120,6 +142,8 @@ impl EndpointSpec {
             address,
             weight: 1,
             max_connections: None,
+            backup: false,
+            zone: None,
         }
     }
 }
@@ -132,6 +156,7 @@ impl Upstream {
         group: Arc<Group>,
         endpoints: Vec<Arc<Endpoint>>,
     ) -> Self {
+        let zone = spec.zone.as_deref();
         let members: Box<[Member]> = spec
             .endpoints
             .iter()
@@ -140,12 +165,17 @@ impl Upstream {
                 endpoint,
                 weight: spec.weight.max(1),
                 max_connections: spec.max_connections,
+                is_backup: spec.backup,
+                is_local: zone.is_some() && spec.zone.as_deref() == zone,
+                zone: spec.zone.as_deref().map(Into::into),
             })
             .collect();
         let guarded = members.len() > 1 && spec.passive_health.max_fails > 0;
         Self {
             group,
             balance: spec.balance,
+            slow_start_ms: u64::try_from(spec.slow_start.as_millis()).unwrap_or(u64::MAX),
+            ring: Mutex::default(),
             rule: guarded.then_some(spec.passive_health),
             keepalive: spec.keepalive,
             idle_timeout: spec.idle_timeout,
@@ -183,6 +213,35 @@ impl Upstream {
         self.balance
     }
 
+    /// The weight of an endpoint at this time, in parts of a configured one, and until when it is
+    /// that.
+    pub(crate) fn weight(&self, member: &Member, now_ms: u64) -> (u64, u64) {
+        let whole = u64::from(member.current_weight()).max(1) * tier::UNIT;
+        let rise = member.endpoint.rise();
+        rise.weight(whole, self.slow_start_ms, now_ms)
+    }
+
+    /// The ring of all endpoints that are no backups, with their weights now. It is made by the
+    /// first worker that needs it, again only after a command has changed a weight.
+    pub(crate) fn ring(&self) -> Arc<Ring> {
+        let weight = |member: &Member| match member.is_backup {
+            true => 0,
+            false => member.current_weight(),
+        };
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ring.has(self.members.iter().map(weight)) {
+            let addresses: Vec<String> = self
+                .members
+                .iter()
+                .map(|member| member.endpoint.address().to_string())
+                .collect();
+            let members = self.members.iter().map(weight);
+            let endpoints = addresses.iter().map(String::as_str).zip(members);
+            *ring = Arc::new(Ring::new(endpoints));
+        }
+        Arc::clone(&ring)
+    }
+
     /// Which requests an endpoint of this upstream gets. This is the one place that decides it.
     /// Whoever changes what it depends on calls [`Group::change`] afterwards.
     pub fn admission(&self, member: &Member, now_ms: u64) -> Admission {
@@ -194,7 +253,7 @@ impl Upstream {
             Some(_) => endpoint.health().admission(now_ms),
             None => Admission::OPEN,
         };
-        if !endpoint.is_draining() && member.current_weight() > 0 {
+        if !member.is_draining() {
             return admission;
         }
         let entry = match admission.entry {
@@ -245,7 +304,7 @@ impl Upstream {
             loop {
                 let usable =
                     |index: usize, member: &Member| !passed.contains(index) && !member.is_full();
-                let Some(index) = cursor.choose(self, tier, affinity, usable) else {
+                let Some(index) = cursor.choose(self, tier, affinity, now_ms, usable) else {
                     break;
                 };
                 let is_last_resort = cursor.is_last_resort(tier);
@@ -283,7 +342,10 @@ impl Upstream {
     /// Counts the request as in flight; none if another request has taken the
     /// last place or the probe meanwhile.
     fn enter(&self, member: &Member, is_last_resort: bool, now_ms: u64) -> Option<InFlight> {
-        let in_flight = member.endpoint.enter(member.max_connections, self.rule)?;
+        let observes = self.balance == Balance::Latency;
+        let in_flight = member
+            .endpoint
+            .enter(member.max_connections, self.rule, observes)?;
         let Some(rule) = &self.rule else {
             return Some(in_flight);
         };
@@ -324,7 +386,7 @@ impl Upstream {
         let resolved = || left().filter(|m| m.endpoint.is_resolved());
         if resolved().any(|m| self.admission(m, now_ms).entry.is_eligible()) {
             Unavailable::Limit
-        } else if resolved().all(|m| m.endpoint.is_draining()) {
+        } else if resolved().all(Member::is_draining) {
             Unavailable::Draining
         } else {
             Unavailable::Unhealthy
@@ -337,6 +399,11 @@ impl Member {
     /// another.
     pub fn current_weight(&self) -> u32 {
         self.endpoint.commanded_weight().unwrap_or(self.weight)
+    }
+
+    /// Whether it is to become idle: it was drained, or a command has given it a weight of 0.
+    pub fn is_draining(&self) -> bool {
+        self.endpoint.is_draining() || self.current_weight() == 0
     }
 
     /// Whether it has reached its limit of requests in flight.

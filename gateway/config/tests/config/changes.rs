@@ -430,7 +430,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 57] = [
+const EDITS: [(&str, &str, &str); 59] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -471,6 +471,8 @@ const EDITS: [(&str, &str, &str); 57] = [
         "endpoints/other.toml",
     ),
     ("upstreams.<name>.http", "2", "auto"),
+    ("upstreams.<name>.balance.hash", "header:X-User", "path"),
+    ("upstreams.<name>.sticky.cookie", "sales_endpoint", "other"),
     ("policies.<name>.component", "rate-limit", "headers"),
     ("sites[].hosts", "*.sales.example.com", "*.example.org"),
     ("sites[].routes", "/static/", "/moved/"),

@@ -27,6 +27,8 @@ fn named_source(endpoint: &config::Endpoint, estate: &Estate) -> Source {
     let spec = |address| EndpointSpec {
         weight: endpoint.weight.get(),
         max_connections: endpoint.max_connections.map(std::num::NonZeroU32::get),
+        backup: endpoint.backup,
+        zone: endpoint.zone.as_deref().cloned(),
         ..EndpointSpec::new(address)
     };
     match &endpoint.address.value {

@@ -16,7 +16,7 @@ pub(crate) fn choose(
     turn: impl Fn(&Candidate) -> u64,
 ) -> Option<usize> {
     if candidates.len() > COMPARED {
-        let drawn = (0..COMPARED).map(|_| random.below(candidates.len()));
+        let drawn = (0..COMPARED).map(|_| random.place(candidates.len()));
         let best = least(candidates, drawn, &load, &turn);
         if best.is_some() {
             return best;
@@ -25,7 +25,8 @@ pub(crate) fn choose(
     least(candidates, 0..candidates.len(), &load, &turn)
 }
 
-fn least(
+/// The one with the lowest load among these places.
+pub(crate) fn least(
     candidates: &[Candidate],
     places: impl Iterator<Item = usize>,
     load: &impl Fn(&Candidate) -> Option<f64>,

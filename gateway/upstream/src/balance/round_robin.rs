@@ -38,9 +38,9 @@ pub(crate) fn stride(weight: u64) -> u64 {
 
 impl Turns {
     /// These turns, in any order.
-    pub(crate) fn new(turns: impl Iterator<Item = Turn>) -> Self {
+    pub(crate) fn new(turns: Vec<Turn>) -> Self {
         Self {
-            heap: turns.map(Reverse).collect(),
+            heap: turns.into_iter().map(Reverse).collect(),
             passed: Vec::new(),
         }
     }

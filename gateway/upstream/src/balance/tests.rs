@@ -1,5 +1,9 @@
-use super::Balance;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Affinity, Balance, Key};
 use crate::cursor::Cursor;
+use crate::random::Random;
 use crate::testing::{made, spec, weighted};
 use crate::tried::Tried;
 use crate::upstream::{Picked, Upstream};
@@ -171,4 +175,183 @@ fn changes_of_others_do_not_disturb_the_turns() {
         chosen.extend(turns(&upstream, &mut cursor, 1));
     }
     assert_eq!(counts(&chosen, 10), [20; 10]);
+}
+
+#[test]
+fn two_are_drawn_by_weight_and_the_less_busy_one_is_chosen() {
+    for balance in [Balance::RandomTwo, Balance::Latency] {
+        let upstream = weighted(balance, &[3, 1]);
+        let _held = busy(&upstream, &[0, 1]);
+        let chosen = turns(&upstream, &mut Cursor::from_seed(1), 200);
+        assert_eq!(counts(&chosen, 2), [200, 0], "{balance:?}");
+    }
+    // Without load the weights decide.
+    let upstream = weighted(Balance::RandomTwo, &[3, 1, 4]);
+    let chosen = turns(&upstream, &mut Cursor::from_seed(1), 8_000);
+    let counts = counts(&chosen, 3);
+    for (have, expected) in counts.iter().zip([3_000_usize, 1_000, 4_000]) {
+        assert!(have.abs_diff(expected) < 200, "{counts:?}");
+    }
+}
+
+#[test]
+fn the_busiest_is_never_chosen_of_two() {
+    let upstream = weighted(Balance::RandomTwo, &[1; 4]);
+    let _held = busy(&upstream, &[1, 2, 9, 3]);
+    let chosen = turns(&upstream, &mut Cursor::from_seed(1), 400);
+    assert_eq!(counts(&chosen, 4)[2], 0, "it loses against any other");
+}
+
+#[test]
+fn the_last_one_that_is_free_is_found_by_every_balance() {
+    for balance in [
+        Balance::RoundRobin,
+        Balance::LeastConn,
+        Balance::RandomTwo,
+        Balance::Latency,
+        Balance::IpHash,
+        Balance::Hash { bounded: None },
+        Balance::Hash { bounded: Some(1.1) },
+    ] {
+        let mut spec = spec(balance, 60);
+        for endpoint in &mut spec.endpoints {
+            endpoint.max_connections = Some(1);
+        }
+        let upstream = made(&spec);
+        let mut cursor = Cursor::from_seed(3);
+        let mut random = Random::from_seed(3);
+        let held: Vec<Picked> = (0..60)
+            .map(|_| {
+                let key = match balance {
+                    Balance::IpHash => Key::Client("10.1.2.3".parse().unwrap()),
+                    _ => Key::Hash(random.next()),
+                };
+                let affinity = Affinity { key, session: None };
+                let picked = upstream.pick_for(&mut cursor, &affinity, &Tried::new(), 0);
+                picked.unwrap()
+            })
+            .collect();
+        let mut places: Vec<usize> = held.iter().map(|picked| picked.index).collect();
+        places.sort_unstable();
+        assert_eq!(places, (0..60).collect::<Vec<_>>(), "{balance:?}");
+        let none = upstream.pick(&mut cursor, &Tried::new(), 0);
+        assert!(none.is_err(), "{balance:?}");
+    }
+}
+
+#[test]
+fn latency_avoids_the_slow_and_tries_them_again() {
+    let upstream = weighted(Balance::Latency, &[1, 1, 1]);
+    let mut cursor = Cursor::from_seed(1);
+    let mut ask = |now_ms: u64, took: [u64; 3]| {
+        let picked = upstream.pick(&mut cursor, &Tried::new(), now_ms).unwrap();
+        let took = Duration::from_millis(took[picked.index]);
+        picked.in_flight.responded(took, now_ms);
+        picked.index
+    };
+    let chosen: Vec<usize> = (0..300).map(|turn| ask(turn, [10, 10, 500])).collect();
+    // Once, to find out.
+    assert_eq!(counts(&chosen, 3)[2], 1);
+    // It is fast again, and gets its share again once that has been found out.
+    let later: Vec<usize> = (0..300_u64)
+        .map(|turn| ask(1_000 + 1_000 * turn, [10, 10, 10]))
+        .collect();
+    assert!(counts(&later, 3)[2] > 60, "{:?}", counts(&later, 3));
+}
+
+#[test]
+fn a_client_stays_with_its_endpoint() {
+    let client = |n: u8| Key::Client(IpAddr::from([10, 0, n, 1]));
+    let value = |n: u8| Key::Hash(Random::from_seed(n.into()).next());
+    for (balance, keys) in [
+        (Balance::IpHash, &client as &dyn Fn(u8) -> Key),
+        (Balance::Hash { bounded: None }, &value),
+        (
+            Balance::Hash {
+                bounded: Some(1.25),
+            },
+            &value,
+        ),
+    ] {
+        let upstream = weighted(balance, &[1, 2, 3]);
+        let pick = |seed: u64, key: Key, tried: &Tried| {
+            let affinity = Affinity { key, session: None };
+            let mut cursor = Cursor::from_seed(seed);
+            let picked = upstream.pick_for(&mut cursor, &affinity, tried, 0);
+            picked.unwrap().index
+        };
+        let mut all = Vec::new();
+        for n in 0..100 {
+            let home = pick(1, keys(n), &Tried::new());
+            all.push(home);
+            // The workers agree, also about who stands in.
+            assert_eq!(pick(2, keys(n), &Tried::new()), home);
+            let mut tried = Tried::new();
+            tried.insert(home);
+            let other = pick(1, keys(n), &tried);
+            assert_ne!(other, home);
+            assert_eq!(pick(2, keys(n), &tried), other);
+        }
+        let counts = counts(&all, 3);
+        assert!(
+            counts.iter().all(|count| *count > 5),
+            "{balance:?} {counts:?}"
+        );
+        // Without a value, requests take turns.
+        let none: Vec<usize> = turns(&upstream, &mut Cursor::from_seed(1), 60);
+        assert_eq!(self::counts(&none, 3), [10, 20, 30], "{balance:?}");
+    }
+}
+
+#[test]
+fn bounded_loads_hold_for_one_value_that_everybody_wants() {
+    let upstream = weighted(
+        Balance::Hash {
+            bounded: Some(1.25),
+        },
+        &[1, 1, 2],
+    );
+    let affinity = Affinity {
+        key: Key::Hash(7),
+        session: None,
+    };
+    let mut cursor = Cursor::from_seed(1);
+    let mut held = Vec::new();
+    for count in 1..=400_u32 {
+        let picked = upstream.pick_for(&mut cursor, &affinity, &Tried::new(), 0);
+        held.push(picked.unwrap());
+        for (member, weight) in upstream.members().iter().zip([1, 1, 2]) {
+            let most = (1.25 * f64::from(count) * f64::from(weight) / 4.0).ceil();
+            assert!(f64::from(member.endpoint.in_flight()) <= most, "of {count}");
+        }
+    }
+    let home = held[0].index;
+    drop(held);
+    let again = upstream.pick_for(&mut cursor, &affinity, &Tried::new(), 0);
+    assert_eq!(again.unwrap().index, home);
+}
+
+#[test]
+fn a_weight_by_command_moves_values_and_brings_them_back() {
+    let upstream = weighted(Balance::Hash { bounded: None }, &[1, 1]);
+    let mut cursor = Cursor::from_seed(1);
+    let mut shares = || {
+        let mut random = Random::from_seed(5);
+        let mut shares = [0_u32; 2];
+        for _ in 0..2_000 {
+            let key = Key::Hash(random.next());
+            let affinity = Affinity { key, session: None };
+            let picked = upstream.pick_for(&mut cursor, &affinity, &Tried::new(), 0);
+            shares[picked.unwrap().index] += 1;
+        }
+        shares
+    };
+    let before = shares();
+    upstream.members()[1].endpoint.set_weight(Some(9));
+    let more = shares();
+    assert!(more[1] > 1_700, "{more:?}");
+    upstream.members()[1].endpoint.set_weight(Some(0));
+    assert_eq!(shares(), [2_000, 0]);
+    upstream.members()[1].endpoint.set_weight(None);
+    assert_eq!(shares(), before);
 }

@@ -331,3 +331,154 @@ fn requests_in_flight_are_counted_for_the_whole_upstream() {
     held.clear();
     assert_eq!(upstream.group().in_flight(), 0);
 }
+
+/// How many of 60 requests, each of which ends before the next, each endpoint gets.
+fn shares(upstream: &Upstream, now_ms: u64) -> Vec<u32> {
+    let mut shares = vec![0; upstream.members().len()];
+    let mut cursor = Cursor::from_seed(1);
+    for _ in 0..60 {
+        let picked = upstream.pick(&mut cursor, &Tried::new(), now_ms);
+        shares[picked.unwrap().index] += 1;
+    }
+    shares
+}
+
+const ALL: [Balance; 6] = [
+    Balance::RoundRobin,
+    Balance::LeastConn,
+    Balance::RandomTwo,
+    Balance::Latency,
+    Balance::IpHash,
+    Balance::Hash { bounded: Some(1.5) },
+];
+
+#[test]
+fn backups_stand_in_only_if_no_other_can() {
+    for balance in ALL {
+        let mut spec = spec(balance, &THREE);
+        spec.endpoints[2].backup = true;
+        spec.endpoints[0].max_connections = Some(1);
+        let upstream = made(&spec);
+        assert_eq!(shares(&upstream, 0)[2], 0, "{balance:?}");
+        eject(&upstream, 1, 0);
+        assert_eq!(shares(&upstream, 0), [60, 0, 0], "{balance:?}");
+        // The last one is full, or has failed for this request.
+        let mut cursor = Cursor::new();
+        let full = upstream.pick(&mut cursor, &Tried::new(), 0).unwrap();
+        assert_eq!(full.index, 0);
+        assert_eq!(shares(&upstream, 0), [0, 0, 60], "{balance:?}");
+        drop(full);
+        eject(&upstream, 0, 0);
+        assert_eq!(shares(&upstream, 0), [0, 0, 60], "{balance:?}");
+        eject(&upstream, 2, 0);
+        // Now nobody is left, and those that are no backups are tried all the same.
+        assert_eq!(shares(&upstream, 1)[2], 0, "{balance:?}");
+    }
+}
+
+#[test]
+fn the_own_zone_is_preferred_while_half_of_it_is_up() {
+    for balance in ALL {
+        let endpoints = [1, 2, 3, 4].map(|port| (format!("127.0.0.1:{port}"), 1, None));
+        let endpoints = endpoints.each_ref().map(|(a, w, m)| (a.as_str(), *w, *m));
+        let mut spec = spec(balance, &endpoints);
+        spec.zone = Some("east".to_owned());
+        for (endpoint, zone) in spec
+            .endpoints
+            .iter_mut()
+            .zip(["west", "east", "west", "east"])
+        {
+            endpoint.zone = Some(zone.to_owned());
+        }
+        let upstream = made(&spec);
+        let among = |now_ms| {
+            let shares = shares(&upstream, now_ms);
+            let got = shares.iter().map(|share| *share > 0);
+            got.collect::<Vec<bool>>()
+        };
+        assert_eq!(among(0), [false, true, false, true], "{balance:?}");
+        eject(&upstream, 1, 0);
+        assert_eq!(among(0), [false, false, false, true], "{balance:?}");
+        eject(&upstream, 3, 0);
+        assert_eq!(among(0), [true, false, true, false], "{balance:?}");
+    }
+}
+
+#[test]
+fn with_less_than_half_of_the_zone_all_get_requests() {
+    let endpoints = [1, 2, 3, 4].map(|port| (format!("127.0.0.1:{port}"), 1, None));
+    let endpoints = endpoints.each_ref().map(|(a, w, m)| (a.as_str(), *w, *m));
+    let mut spec = spec(Balance::RoundRobin, &endpoints);
+    spec.zone = Some("east".to_owned());
+    for endpoint in &mut spec.endpoints[..3] {
+        endpoint.zone = Some("east".to_owned());
+    }
+    let upstream = made(&spec);
+    assert_eq!(shares(&upstream, 0), [20, 20, 20, 0]);
+    eject(&upstream, 0, 0);
+    assert_eq!(shares(&upstream, 0), [0, 30, 30, 0]);
+    eject(&upstream, 1, 0);
+    assert_eq!(shares(&upstream, 0), [0, 0, 30, 30]);
+    // One that is drained is not missing.
+    upstream.members()[1].endpoint.drain(true);
+    upstream.members()[0].endpoint.drain(true);
+    assert_eq!(shares(&upstream, 0), [0, 0, 60, 0]);
+}
+
+#[test]
+fn one_that_has_come_up_gets_a_growing_share() {
+    let mut spec = spec(Balance::RoundRobin, &THREE[..2]);
+    spec.slow_start = Duration::from_secs(10);
+    let upstream = made(&spec);
+    assert_eq!(shares(&upstream, 0), [30, 30], "not at the start");
+    eject(&upstream, 1, 0);
+    assert_eq!(shares(&upstream, 0), [60, 0]);
+    let only = tried_all_but(&upstream, 1);
+    let probe = upstream.pick(&mut Cursor::new(), &only, 40_000).unwrap();
+    let change = probe.in_flight.report(AttemptOutcome::Ok, 40_000);
+    assert_eq!(change, Some(Change::Recovered));
+    let mut cursor = Cursor::from_seed(1);
+    let mut second = |now_ms: u64| {
+        let mut turns = (0..110).map(|_| upstream.pick(&mut cursor, &Tried::new(), now_ms));
+        turns
+            .by_ref()
+            .filter(|it| it.as_ref().unwrap().index == 1)
+            .count()
+    };
+    for (now_ms, expected) in [(40_000, 10), (45_000, 37), (50_000, 55), (90_000, 55)] {
+        let share = second(now_ms);
+        assert!(share.abs_diff(expected) <= 2, "{share} at {now_ms}");
+    }
+    upstream.members()[1].endpoint.drain(true);
+    assert_eq!(second(90_000), 0);
+    upstream.members()[1].endpoint.drain(false);
+    let share = second(90_000);
+    assert!(share.abs_diff(10) <= 2, "{share} after the drain");
+}
+
+/// A choice does not work out anew who may be chosen, unless that has changed.
+#[test]
+fn an_admission_that_ends_by_time_is_noticed_by_all_workers() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let mut workers: Vec<Cursor> = (0..4).map(Cursor::from_seed).collect();
+    eject(&upstream, 1, 0);
+    let mut ask = |worker: usize, now_ms: u64| {
+        let picked: Vec<Picked> = (0..6)
+            .map(|_| {
+                upstream
+                    .pick(&mut workers[worker], &Tried::new(), now_ms)
+                    .unwrap()
+            })
+            .collect();
+        picked.iter().filter(|picked| picked.index == 1).count()
+    };
+    for worker in 0..4 {
+        assert_eq!(ask(worker, 29_999), 0);
+    }
+    // One probe of all workers together.
+    let probes: usize = (0..4).map(|worker| ask(worker, 30_000)).sum();
+    assert_eq!(probes, 1);
+    // It has had no result, so that there is another one later.
+    let probes: usize = (0..4).map(|worker| ask(worker, 60_000)).sum();
+    assert_eq!(probes, 1);
+}
