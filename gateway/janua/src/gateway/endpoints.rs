@@ -43,10 +43,10 @@ impl Turn {
         self.due
     }
 
-    /// It is done now.
-    pub(super) fn take(&mut self, now: Instant) {
+    /// It was time. `published` is the end of the publication, if there was one.
+    pub(super) fn take(&mut self, published: Option<Instant>) {
         self.due = None;
-        self.last = Some(now);
+        self.last = published.or(self.last);
     }
 }
 
@@ -114,27 +114,23 @@ impl Gateway {
         }
     }
 
-    /// Publishes the endpoints that are known now, if they are others than before.
-    pub(super) fn publish_endpoints(&self) {
-        let Some(published) = self.estate.snapshot() else {
-            return;
-        };
+    /// Publishes the endpoints that are known now, if they are others than before. Returns when
+    /// that was done.
+    pub(super) fn publish_endpoints(&self) -> Option<Instant> {
         let begin = Instant::now();
-        let mut snapshot = published.again();
+        let mut snapshot = self.estate.snapshot()?.again();
         let changes = janua_proxy::refresh(&mut snapshot, &self.estate);
         if changes.is_empty() {
-            return;
+            return None;
         }
         // Requests would find names of new endpoints unresolved.
         wait_for_names(&self.estate, begin + FIRST_LOOKUP);
         {
             let state = self.state();
-            let Some(server) = &state.server else {
-                return;
-            };
-            server.publish_endpoints(snapshot);
+            // None while the gateway shuts down.
+            state.server.as_ref()?.publish_endpoints(snapshot);
         }
-        let took = begin.elapsed();
+        let end = Instant::now();
         for change in &changes {
             let EndpointsChange {
                 upstream,
@@ -149,7 +145,8 @@ impl Gateway {
             let (added, removed) = (some(added), some(removed));
             tracing::info!(upstream, endpoints, added, removed, "the endpoints have changed");
         }
-        tracing::debug!(?took, "published other endpoints");
+        tracing::debug!(took = ?(end - begin), "published other endpoints");
+        Some(end)
     }
 }
 
@@ -182,14 +179,18 @@ mod tests {
         turn.note(at(0));
         turn.note(at(5));
         assert_eq!(turn.due(), Some(begin + GATHER), "the first is not put off");
-        turn.take(at(20));
+        turn.take(Some(at(20)));
         assert_eq!(turn.due(), None);
         turn.note(at(100));
         turn.note(at(900));
         assert_eq!(turn.due(), Some(at(20) + INTERVAL));
-        turn.take(at(1_020));
+        turn.take(Some(at(1_020)));
         turn.note(at(9_000));
         assert_eq!(turn.due(), Some(at(9_000) + GATHER));
+        // That nothing was to be published puts nothing off.
+        turn.take(None);
+        turn.note(at(9_100));
+        assert_eq!(turn.due(), Some(at(9_100) + GATHER));
     }
 
     #[test]

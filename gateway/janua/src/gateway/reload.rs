@@ -154,8 +154,7 @@ impl Reloads {
                     // What changes from now on is published the next time.
                     gateway.reloader.has_endpoints.store(false, Release);
                     let publish = || gateway.publish_endpoints();
-                    let _ = catch_unwind(AssertUnwindSafe(publish));
-                    turn.take(Instant::now());
+                    turn.take(catch_unwind(AssertUnwindSafe(publish)).unwrap_or_default());
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             }
