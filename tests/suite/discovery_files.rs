@@ -293,6 +293,13 @@ async fn a_refused_reload_does_not_keep_the_list_from_changing() {
     gateway.try_reload("[listeners.public]\naddress = 7\n").await.unwrap_err();
     replace(&file, &list(&[&two.endpoint()]));
     assert_eventually!(text(&gateway).await == "two");
+    // One that is refused after it has read the list.
+    replace(&file, &list(&[&one.endpoint()]));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let config = format!("{}\n[listeners.taken]\naddress = \"{address}\"\n", listed());
+    gateway.try_reload(config).await.unwrap_err();
+    assert_eventually!(text(&gateway).await == "one");
 }
 
 /// A response that is in progress when its endpoint disappears arrives whole, and the endpoint's

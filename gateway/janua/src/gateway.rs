@@ -13,7 +13,7 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
-mod endpoints;
+mod discovery;
 mod events;
 mod log;
 mod policies;
@@ -307,7 +307,7 @@ impl Gateway {
             .prepare(plan)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         estate.prepare(&mut snapshot, None);
-        endpoints::resolve(&estate, &mut snapshot);
+        discovery::resolve(&estate, &mut snapshot);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         server.log(log.destination());
@@ -340,8 +340,8 @@ impl Gateway {
             watch::start(&gateway).map_err(|error| StartError::Machine(error.to_string()))?;
         // It is set only here.
         let _ = gateway.watcher.set(watcher);
-        endpoints::follow_names(&gateway);
-        endpoints::follow_files(&gateway);
+        discovery::follow_names(&gateway);
+        discovery::follow_files(&gateway);
         Ok(gateway)
     }
 

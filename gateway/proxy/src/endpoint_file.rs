@@ -57,18 +57,15 @@ impl EndpointFiles {
         file
     }
 
-    /// Reads the files that snapshots use again, and logs what cannot be used. True if some list
-    /// is another one than before.
-    pub fn read_again(&self) -> bool {
+    /// Reads the files that snapshots use again, and logs what cannot be used.
+    pub fn read_again(&self) {
         let known: Vec<Arc<EndpointFile>> = {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             known.values().filter_map(Weak::upgrade).collect()
         };
-        let mut is_other = false;
         for file in known {
             let before = file.state();
             let now = file.read();
-            is_other |= before.endpoints != now.endpoints;
             let path = file.path.display();
             match &now.error {
                 Some(error) if before.error != now.error => tracing::warn!(
@@ -82,7 +79,6 @@ impl EndpointFiles {
                 _ => {}
             }
         }
-        is_other
     }
 }
 

@@ -169,13 +169,15 @@ impl Server {
                 let _ = running.commands.send(listen);
             }
         }
-        self.sweep();
+        self.sweep(|_| true);
     }
 
     /// Publishes another snapshot of the published configuration, which has other endpoints.
     pub fn publish_endpoints(&self, snapshot: Snapshot) {
         self.hand_out(snapshot);
-        self.sweep();
+        // The others are dropped at reloads, of which there are fewer: their last counts are
+        // still to be scraped.
+        self.sweep(|labels| labels.starts_with(&["upstream", "endpoint"]));
     }
 
     /// Publishes a snapshot, and waits until the workers use it.
@@ -191,13 +193,15 @@ impl Server {
         }
     }
 
-    /// Ends the series of what is configured no more.
-    fn sweep(&self) {
+    /// Ends those series of what is configured no more whose labels concern this sweep.
+    fn sweep(&self, concerns: impl Fn(&[&str]) -> bool) {
         if let Some(snapshot) = self.estate.snapshot() {
             let listeners = self.sockets.values().map(|bound| bound.listener.as_str());
             let configured = snapshot.configured(listeners);
             let is_configured =
-                |labels: &[&str], values: &[Box<str>]| configured.has(labels, values);
+                |labels: &[&str], values: &[Box<str>]| {
+                    !concerns(labels) || configured.has(labels, values)
+                };
             self.estate.metrics.sweep(is_configured);
         }
     }

@@ -18,9 +18,9 @@ use janua_config::Diagnostics;
 use janua_telemetry::metrics::definitions;
 use janua_watch::Seen;
 
-use super::endpoints::Turn;
+use super::discovery::Turn;
 use super::{
-    AccessLogSink, Gateway, cache, changes, compile, endpoints, log, only, unix_ms, watch,
+    AccessLogSink, Gateway, cache, changes, compile, discovery, log, only, unix_ms, watch,
 };
 
 type ReloadResult = Result<ReloadSummary, ReloadError>;
@@ -144,7 +144,7 @@ impl Reloads {
                     let reload = || gateway.reload_now(wanted.trigger, &wanted.asker);
                     if let Ok(outcome) = catch_unwind(AssertUnwindSafe(reload)) {
                         if outcome.result.is_ok() {
-                            endpoints::follow_files(&gateway);
+                            discovery::follow_files(&gateway);
                         }
                         let _ = wanted.outcome.send(outcome);
                     }
@@ -235,7 +235,7 @@ impl Gateway {
         let changed =
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         self.estate.prepare(&mut snapshot, previous.as_deref());
-        endpoints::resolve(&self.estate, &mut snapshot);
+        discovery::resolve(&self.estate, &mut snapshot);
         // All slow work is done; the lock is held only briefly from here.
         let mut guard = self.state();
         let state = &mut *guard;

@@ -107,11 +107,11 @@ fn start(gateway: &Arc<Gateway>) -> std::io::Result<Watcher> {
 }
 
 impl Gateway {
-    /// Reads the files that list endpoints.
+    /// Reads the files that list endpoints. Whether they say something else than before is seen
+    /// when it is to be published: a reload that was refused may have read them too.
     fn read_lists(&self) {
-        if self.estate.endpoint_files.read_again() {
-            self.reloader.endpoints_have_changed();
-        }
+        self.estate.endpoint_files.read_again();
+        self.reloader.endpoints_have_changed();
     }
 
     /// Publishes the endpoints that are known now, if they are others than before. Returns when
