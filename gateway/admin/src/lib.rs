@@ -59,7 +59,7 @@ pub use socket::{BindError, SocketOptions};
 pub use status::{
     AddressStatus, CheckStatus, DatasetStatus, EndpointStatus, Health, LimitStatus, ListenerStatus,
     MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus,
-    Status, UpstreamStatus, WatchStatus,
+    SourceStatus, Status, UpstreamStatus, WatchStatus,
 };
 pub use upstream::{
     EndpointAnswer, EndpointCommand, EndpointRequest, ShareStatus, SplitStatus, SplitWeightRequest,

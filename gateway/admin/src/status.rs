@@ -128,6 +128,9 @@ pub struct UpstreamStatus {
     /// How much of it is in use.
     #[serde(default)]
     pub limits: Vec<LimitStatus>,
+    /// The names, records and files that have further endpoints.
+    #[serde(default)]
+    pub sources: Vec<SourceStatus>,
 }
 
 /// How much of an upstream is in use at once, over all workers.
@@ -141,11 +144,25 @@ pub struct LimitStatus {
     pub limit: Option<u64>,
 }
 
+/// A name, a record or a file that has endpoints of an upstream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceStatus {
+    /// As it is configured.
+    pub source: String,
+    /// How many endpoints it has, or had when it could last be used.
+    pub endpoints: u64,
+    /// Why it cannot be used now.
+    pub error: Option<String>,
+}
+
 /// An endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointStatus {
-    /// The address as configured.
+    /// The address as configured, or as it was found.
     pub address: String,
+    /// The name of which it is one of the addresses.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The addresses that the name resolved to, or the address itself.
     pub addresses: Vec<AddressStatus>,
     /// Its share of requests relative to the other endpoints.

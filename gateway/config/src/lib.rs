@@ -30,6 +30,8 @@ mod compression;
 mod decode;
 mod diagnostic;
 mod document;
+mod endpoint_list;
+mod endpoints;
 mod event_webhook;
 mod files;
 mod grpc_web;
@@ -104,6 +106,8 @@ pub use compression::{
 };
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use document::{Config, Loaded, parse};
+pub use endpoint_list::{LONGEST_LIST, ListedEndpoint, MOST_LISTED, parse_endpoint_list};
+pub use endpoints::{EndpointFile, Endpoints, Family, Resolve};
 pub use event_webhook::{EventKind, EventTemplate, EventText, EventWebhook};
 pub use files::{Files, FilesRoot, Glob, IndexName, Symlinks};
 pub use header::{FieldName, Header, HeaderList, HeaderMatch, HeaderMatches, HeaderTest, Method};

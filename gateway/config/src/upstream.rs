@@ -9,9 +9,9 @@ use std::time::Duration;
 use crate::balance::{Balance, Sticky};
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
+use crate::endpoints::{Endpoints, Family, Resolve};
 use crate::health::HealthCheck;
 use crate::health_kind::CheckKind;
-use crate::list::OneOrMany;
 use crate::listener::head_limit;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind};
@@ -28,8 +28,9 @@ table! {
     /// Equivalent servers, and how requests are balanced over them.
     pub struct Upstream("a table of upstream settings") {
         /// The servers: `"127.0.0.1:3000"`, `"unix:/run/app.sock"`,
-        /// `"app.internal:3000"`, or tables with an address and further settings.
-        endpoints: OneOrMany<Endpoint> = required;
+        /// `"app.internal:3000"`, `"srv:_http._tcp.app.internal"`, tables with an address and
+        /// further settings, or files that list them: see [discovery.md](discovery.md).
+        endpoints: Endpoints = required;
         /// The version of HTTP that the endpoints speak: `"1.1"`; `"2"`, agreed on by
         /// ALPN with TLS and known in advance without it; or `"auto"`, which leaves the
         /// choice to ALPN.
@@ -200,6 +201,7 @@ fn names(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     if !tls.verify.value || tls.server_name.is_some() {
         return;
     }
+    discovered(upstream, tls, decoder);
     let mut addresses = upstream.endpoints.iter().map(|endpoint| &endpoint.address);
     if let Some(unix) = addresses.find(|it| matches!(it.value, EndpointAddress::Unix(_))) {
         decoder.push(
@@ -209,6 +211,32 @@ fn names(upstream: &Upstream, decoder: &mut Decoder<'_>) {
             )
             .note(unix.span, "the endpoint")
             .help("write `tls = { server_name = \"app.internal\" }`"),
+        );
+    }
+}
+
+/// Whoever writes a list of endpoints, or answers for the DNS, would otherwise choose the name
+/// too that their certificates must have, which public authorities confirm to everybody.
+fn discovered(upstream: &Upstream, tls: &UpstreamTls, decoder: &mut Decoder<'_>) {
+    if tls.ca.is_some() {
+        return;
+    }
+    let is_srv = |endpoint: &&Endpoint| matches!(*endpoint.address, EndpointAddress::Srv(_));
+    let records = upstream.endpoints.iter().find(is_srv);
+    let records = records.map(|endpoint| (endpoint.address.span, "the record names endpoints"));
+    let file = upstream.endpoints.files().first();
+    let file = file.map(|file| (file.file.span, "the file names endpoints"));
+    if let Some((span, why)) = records.or(file) {
+        decoder.push(
+            Diagnostic::error(
+                tls.span,
+                "the configuration does not say which name certificates must have",
+            )
+            .note(span, why)
+            .help(
+                "write `tls = { server_name = \"app.internal\" }`, or name the `ca` that vouches \
+                 for the names of all endpoints",
+            ),
         );
     }
 }
@@ -270,8 +298,16 @@ fn fails(health: &PassiveHealth, decoder: &mut Decoder<'_>) {
 table! {
     /// One server.
     pub struct Endpoint("an endpoint: an address, or a table with one") {
-        /// `"127.0.0.1:3000"`, `"unix:/run/app.sock"` or `"app.internal:3000"`.
+        /// `"127.0.0.1:3000"`, `"unix:/run/app.sock"`, `"app.internal:3000"`, or
+        /// `"srv:_http._tcp.app.internal"`: the targets of SRV records, each of which is an
+        /// endpoint.
         address: Spanned<EndpointAddress> = required;
+        /// What a name stands for. `"one"`: for one endpoint, whose addresses are tried in
+        /// turn. `"all"`: for as many endpoints as it has addresses, each with its own health.
+        resolve: Spanned<Resolve> = default("\"one\"");
+        /// Which addresses are endpoints with `resolve = "all"`: `"any"`, `"ipv4"` or
+        /// `"ipv6"`.
+        family: Spanned<Family> = default("\"any\"");
         /// Its share of the requests, relative to the other weights.
         weight: NonZeroU32 = default("1");
         /// The maximum number of concurrent requests, over all workers.
@@ -284,6 +320,43 @@ table! {
     }
     short address
     called "endpoint" by label
+    check resolved
+}
+
+/// Refuses what would have no effect.
+fn resolved(endpoint: &Endpoint, decoder: &mut Decoder<'_>) {
+    let all = endpoint.resolve.value == Resolve::All;
+    if all && !matches!(*endpoint.address, EndpointAddress::Name { .. }) {
+        let (what, help) = match *endpoint.address {
+            EndpointAddress::Srv(_) => (
+                "each target of SRV records is an endpoint in any case",
+                "leave `resolve` out",
+            ),
+            _ => (
+                "`resolve` is about a name, and this is none",
+                "leave it out, or write \"app.internal:3000\"",
+            ),
+        };
+        decoder.push(Diagnostic::error(endpoint.resolve.span, what).help(help));
+    }
+    if !all && endpoint.family.value != Family::Any {
+        decoder.push(
+            Diagnostic::warning(
+                endpoint.family.span,
+                "`family` has no effect: it is about the addresses of `resolve = \"all\"`",
+            )
+            .help("add `resolve = \"all\"`, or leave `family` out"),
+        );
+    }
+    if matches!(*endpoint.address, EndpointAddress::Srv(_)) && endpoint.weight.get() != 1 {
+        decoder.push(
+            Diagnostic::error(
+                endpoint.address.span,
+                "SRV records have weights of their own, which are used",
+            )
+            .help("leave `weight` out"),
+        );
+    }
 }
 
 impl Endpoint {
@@ -306,6 +379,8 @@ pub enum EndpointAddress {
     },
     /// A Unix socket.
     Unix(PathBuf),
+    /// A name, in lower case, whose SRV records have names and ports.
+    Srv(String),
 }
 
 impl fmt::Display for EndpointAddress {
@@ -314,6 +389,7 @@ impl fmt::Display for EndpointAddress {
             Self::Socket(address) => address.fmt(f),
             Self::Name { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Srv(name) => write!(f, "srv:{name}"),
         }
     }
 }
@@ -345,6 +421,15 @@ fn address(text: &str) -> Result<EndpointAddress, String> {
         return match path {
             "" => Err("write the path: \"unix:/run/app.sock\"".to_owned()),
             path => Ok(EndpointAddress::Unix(path.into())),
+        };
+    }
+    if let Some(name) = text.strip_prefix("srv:") {
+        return match name.rsplit_once(':') {
+            Some((name, port)) if port.parse::<u16>().is_ok() => {
+                Err(format!("SRV records have the port: write \"srv:{name}\""))
+            }
+            _ if is_dns_name(name) => Ok(EndpointAddress::Srv(name.to_ascii_lowercase())),
+            _ => Err("write the name of SRV records: \"srv:_http._tcp.app.internal\"".to_owned()),
         };
     }
     if let Some(rest) = text.strip_prefix("http://") {

@@ -8,6 +8,7 @@ mod certs;
 mod check;
 mod declaration;
 mod deploy;
+mod discover;
 mod inspect;
 mod reach;
 mod reference;
@@ -26,7 +27,7 @@ use janua_wasm::Confinement;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Cache, CertsCommand, Command, Policy, Upstream};
+use crate::cli::{Cache, CertsCommand, Command, Discover, Policy, Upstream};
 
 /// The output of a command.
 #[derive(Debug)]
@@ -63,6 +64,7 @@ pub(crate) fn execute(command: Command) -> ExitCode {
         Command::Deploy(deploy) => (deploy::deploy(&deploy), deploy.reach.json),
         Command::Policy(Policy::Inspect(inspect)) => (inspect::inspect(&inspect), inspect.json),
         Command::Policy(Policy::Call(call)) => (call::call(&call), call.json),
+        Command::Discover(Discover::Docker(docker)) => (discover::docker(docker), false),
         // Its output is for the gateway.
         Command::CompileComponent(compile) => {
             return janua_wasm::compile_component(Confinement {

@@ -13,6 +13,7 @@ mod changes;
 mod datasets;
 mod deploy;
 mod directories;
+mod discovery;
 mod endpoint_events;
 mod events;
 mod log;
@@ -68,6 +69,8 @@ pub(crate) struct Gateway {
     engine: Arc<Engine>,
     /// Set at the end of the start.
     watcher: OnceLock<Watcher>,
+    /// Set when a configuration has files that list endpoints.
+    lists: OnceLock<Watcher>,
     state: Mutex<State>,
 }
 
@@ -233,8 +236,18 @@ fn estate(
         Cache::open(cache).map_err(|error| StartError::Machine(format!("the cache: {error}")))?;
     let hosts_file = loaded.config.server.hosts_file.as_ref();
     let hosts_file = hosts_file.map(|path| path.value.clone());
-    Estate::new(runtime, workers, buckets, cache, state_dir, hosts_file)
-        .map_err(|error| StartError::Machine(error.to_string()))
+    let name_servers = loaded.config.server.name_servers.iter();
+    let name_servers = name_servers.map(|server| server.value.0).collect();
+    Estate::new(
+        runtime,
+        workers,
+        buckets,
+        cache,
+        state_dir,
+        hosts_file,
+        name_servers,
+    )
+    .map_err(|error| StartError::Machine(error.to_string()))
 }
 
 /// Compiles a configuration. What it warns of is added to the warnings of the file.
@@ -299,7 +312,7 @@ impl Gateway {
             .prepare(plan)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         estate.prepare(&mut snapshot, None);
-        wait_for_names(&estate);
+        discovery::resolve(&estate, &mut snapshot);
         events.configure(&loaded.config.webhooks);
         estate.begin_checks(&snapshot);
         wait_for_checks(&snapshot);
@@ -318,6 +331,7 @@ impl Gateway {
             events,
             engine,
             watcher: OnceLock::new(),
+            lists: OnceLock::new(),
             state: Mutex::new(State {
                 server: Some(server),
                 loaded: Arc::new(loaded),
@@ -334,6 +348,8 @@ impl Gateway {
             watch::start(&gateway).map_err(|error| StartError::Machine(error.to_string()))?;
         // It is set only here.
         let _ = gateway.watcher.set(watcher);
+        discovery::follow_names(&gateway);
+        discovery::follow_files(&gateway);
         Ok(gateway)
     }
 
@@ -372,6 +388,9 @@ impl Gateway {
     pub(crate) fn drain(&self) {
         self.ready.store(false, Ordering::Relaxed);
         self.watch(Seen::default());
+        if let Some(lists) = self.lists.get() {
+            lists.watch(Seen::default());
+        }
         // A reload in progress would not take effect any more.
         self.estate.runtime.stop_compiling();
         let mut state = self.state();
@@ -488,17 +507,16 @@ fn wait_for_checks(snapshot: &Snapshot) {
     }
 }
 
-/// Waits briefly for names that were never looked up, so that the first requests
-/// have endpoints. Start and reload continue without a result.
-fn wait_for_names(estate: &Estate) {
-    let deadline = Instant::now() + FIRST_LOOKUP;
-    let waiting = || {
-        estate
-            .endpoints
-            .endpoints()
-            .iter()
-            .any(|endpoint| !endpoint.is_resolved() && endpoint.resolution().error.is_none())
-    };
+/// Waits until this time for names that were never looked up, so that the first
+/// requests have endpoints.
+fn wait_for_names(estate: &Estate, deadline: Instant) {
+    let waiting =
+        || {
+            estate.endpoints.names().is_waiting()
+                || estate.endpoints.endpoints().iter().any(|endpoint| {
+                    !endpoint.is_resolved() && endpoint.resolution().error.is_none()
+                })
+        };
     while waiting() && Instant::now() < deadline {
         std::thread::park_timeout(Duration::from_millis(5));
     }

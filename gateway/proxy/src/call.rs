@@ -250,7 +250,7 @@ async fn exchange_heads(
         .as_ref()
         .map_or(&Trailers::Drop, |incoming| incoming.trailers());
     let connection = &mut open.connection;
-    let endpoint = forwarding.stats.endpoint(open.picked.index);
+    let endpoint = forwarding.stats.host(open.picked.index);
     if let Some(stream) = connection.stream() {
         let mut request = message::request(call, endpoint, trailers)?;
         let opens_websocket = websocket::is_asked_for(call);

@@ -4,6 +4,7 @@
 //! each with its place in the file.
 
 mod choices;
+mod endpoints;
 mod health;
 mod inputs;
 mod listeners;
@@ -103,8 +104,8 @@ pub fn compile(
     }
     Ok(Snapshot {
         generation: previous.map_or(1, |previous| previous.generation + 1),
-        listeners,
-        sites,
+        listeners: listeners.into(),
+        sites: sites.into(),
         answers: policies
             .iter()
             .map(|policy| {
@@ -119,7 +120,7 @@ pub fn compile(
         datasets: Arc::new(datasets),
         upstreams,
         checks,
-        certificates,
+        certificates: certificates.into(),
         request_id_header: config.server.request_id_header.as_str().into(),
         internal_headers: internal_headers(config).collect(),
         warnings: found.iter().cloned().collect(),

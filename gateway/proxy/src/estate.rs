@@ -2,6 +2,7 @@
 //! their health, buckets, counters, compiled components, numbers of listeners.
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use crate::acme::Acme;
 use crate::client_limits::Clients;
 use crate::codings::Codings;
+use crate::endpoint_file::EndpointFiles;
 use crate::refusal::RefusalLog;
 use crate::reserve::Reserve;
 use crate::snapshot::Snapshot;
@@ -36,6 +38,8 @@ pub struct Estate {
     pub endpoints: janua_upstream::Registry,
     /// Checks the endpoints of the published snapshot.
     checker: janua_health::Checker,
+    /// The files that list endpoints.
+    pub endpoint_files: EndpointFiles,
     /// Stored responses.
     pub cache: Cache<Failure>,
     /// Open files, and the thread pool for blocking work.
@@ -91,7 +95,8 @@ impl Estate {
     /// The state of a process with this many workers. `buckets` is the largest number of
     /// rate-limit buckets. `state_dir` is the directory in which the gateway keeps its own
     /// certificates. `hosts_file` has the names that are resolved without a name
-    /// server; the default is the system's.
+    /// server; the default is the system's. Without `name_servers`, those of the system are
+    /// asked.
     ///
     /// # Errors
     /// The thread of the resolver could not be started.
@@ -102,6 +107,7 @@ impl Estate {
         cache: Cache<Failure>,
         state_dir: PathBuf,
         hosts_file: Option<PathBuf>,
+        name_servers: Vec<SocketAddr>,
     ) -> std::io::Result<Self> {
         let metrics = Arc::new(Registry::new(workers));
         let origin = Instant::now();
@@ -109,7 +115,8 @@ impl Estate {
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
             places: Places::new(),
-            endpoints: janua_upstream::Registry::start(hosts_file)?,
+            endpoints: janua_upstream::Registry::start(hosts_file, name_servers)?,
+            endpoint_files: EndpointFiles::default(),
             checker: janua_health::Checker::new(origin, Arc::clone(&metrics)),
             cache,
             files: Files::new(Limits::default()),
@@ -164,6 +171,14 @@ impl Estate {
         let mut generations = self.generations();
         generations.retain(|generation| generation.strong_count() > 0);
         generations.push(Arc::downgrade(&snapshot));
+        drop(generations);
+        self.checker.apply(snapshot.checked());
+        self.published.store(Some(snapshot));
+        self.endpoints.runs();
+    }
+
+    /// Closes and forgets what a configuration does not use that is about to be published.
+    pub(crate) fn adopt(&self, snapshot: &Snapshot) {
         let used = |root: &Root| {
             let mut used = snapshot.roots();
             used.any(|used| used.root.options() == root.options())
@@ -175,9 +190,6 @@ impl Estate {
         self.buckets.keep_only(|policy| policies.contains(policy));
         self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
         self.runtime.set_datasets(Arc::clone(snapshot.datasets()));
-        self.checker.apply(snapshot.checked());
-        self.published.store(Some(snapshot));
-        self.endpoints.runs();
     }
 
     /// Begins the active checks of a snapshot that is about to be published, so that its new

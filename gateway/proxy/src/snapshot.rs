@@ -30,6 +30,7 @@ use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerP
 
 use crate::certificates::ServedCertificate;
 use crate::client_limits::ClientLimits;
+use crate::discovery::Discovery;
 use crate::handshake::ListenerTls;
 use crate::hidden_query::HiddenQuery;
 use crate::http2_settings::Http2Settings;
@@ -48,8 +49,8 @@ pub struct Snapshot {
     /// The number of the snapshot in this process, from 1.
     pub generation: u64,
     /// Indexed by the number that the estate assigned to the listener's name.
-    pub(crate) listeners: Vec<Option<Listener>>,
-    pub(crate) sites: Vec<Site>,
+    pub(crate) listeners: Arc<[Option<Listener>]>,
+    pub(crate) sites: Arc<[Site]>,
     pub(crate) policies: Vec<Arc<Policy>>,
     /// The instances of policies that are ready for the workers.
     pub(crate) prepared: Prepared,
@@ -60,7 +61,7 @@ pub struct Snapshot {
     pub(crate) upstreams: Vec<Forwarding>,
     /// The active checks of each upstream.
     pub(crate) checks: Vec<Option<Arc<janua_health::Check>>>,
-    pub(crate) certificates: Vec<ServedCertificate>,
+    pub(crate) certificates: Arc<[ServedCertificate]>,
     /// The field that carries the request's identifier; empty for none.
     pub(crate) request_id_header: Box<str>,
     /// Fields that are removed from every request, whoever sends it.
@@ -70,6 +71,28 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Another snapshot of the same configuration, which shares all that was compiled.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            generation: self.generation,
+            listeners: Arc::clone(&self.listeners),
+            sites: Arc::clone(&self.sites),
+            policies: self.policies.clone(),
+            // The workers have them.
+            prepared: Prepared::default(),
+            secrets: Arc::clone(&self.secrets),
+            datasets: Arc::clone(&self.datasets),
+            answers: self.answers.clone(),
+            upstreams: self.upstreams.clone(),
+            checks: self.checks.clone(),
+            certificates: Arc::clone(&self.certificates),
+            request_id_header: self.request_id_header.clone(),
+            internal_headers: self.internal_headers.clone(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// The policies that the routes use.
     pub fn policies(&self) -> &[Arc<Policy>] {
         &self.policies
@@ -481,6 +504,8 @@ pub(crate) struct Forwarding {
     /// The version of the PROXY header that each connection begins with; none for no header.
     pub(crate) proxy_header: Option<janua_proxy_protocol::Version>,
     pub(crate) stats: Arc<UpstreamStats>,
+    /// Where its endpoints come from, unless the configuration names all of them.
+    pub(crate) discovery: Option<Arc<Discovery>>,
 }
 
 /// What the requests to an upstream are balanced by.
@@ -537,6 +562,23 @@ impl LocalUpstream {
     }
 }
 
+/// The handles on the upstreams of a snapshot. Those of an upstream that a snapshot shares with the
+/// previous one, because only other upstreams have other endpoints, are the same.
+fn local_upstreams(
+    snapshot: &Snapshot,
+    previous: Option<&LocalSnapshot>,
+) -> Vec<Rc<LocalUpstream>> {
+    let upstreams = snapshot.upstreams.iter().enumerate();
+    let local = upstreams.map(|(place, forwarding)| {
+        let known = previous.and_then(|previous| previous.upstreams.get(place));
+        let is_same =
+            |it: &&Rc<LocalUpstream>| Arc::ptr_eq(&it.forwarding.upstream, &forwarding.upstream);
+        let same = known.filter(is_same);
+        same.map_or_else(|| LocalUpstream::new(forwarding), Rc::clone)
+    });
+    local.collect()
+}
+
 impl LocalSnapshot {
     /// The handle on a snapshot of the worker with this index. A policy that the previous
     /// snapshot also has keeps its memo and its instance; the instances of the others are
@@ -547,6 +589,7 @@ impl LocalSnapshot {
         worker: usize,
         previous: Option<&Self>,
     ) -> Self {
+        let upstreams = local_upstreams(&snapshot, previous);
         let previous = previous.map_or(&[][..], |previous| &previous.policies);
         let known: HashMap<PolicyId, &Rc<LocalPolicy>> = previous
             .iter()
@@ -580,7 +623,7 @@ impl LocalSnapshot {
                 .map(|listener| listener.as_ref().map(|listener| listener.router.clone()))
                 .collect(),
             client_limits: snapshot.listeners.iter().map(client_limits).collect(),
-            upstreams: snapshot.upstreams.iter().map(LocalUpstream::new).collect(),
+            upstreams,
             terms: snapshot
                 .sites
                 .iter()

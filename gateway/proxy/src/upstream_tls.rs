@@ -60,7 +60,7 @@ impl UpstreamTls {
     ) -> Result<TlsStream<TcpStream>, Failure> {
         let host = match endpoint {
             Address::Ip(address) => address.ip().to_string(),
-            Address::Name { host, .. } => host.clone(),
+            Address::Name { host, .. } | Address::Resolved { host, .. } => host.clone(),
             Address::Unix(_) => String::new(),
         };
         let name = self.0.server_name(&host);

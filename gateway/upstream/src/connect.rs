@@ -59,7 +59,9 @@ impl Endpoint {
                 let stream = limited(Instant::now() + within, UnixStream::connect(path)).await;
                 stream.map(|s| (Connection::Unix(s), Remote::Unix(path.clone())))
             }
-            Address::Ip(_) | Address::Name { .. } => self.connect_tcp(within).await,
+            Address::Ip(_) | Address::Name { .. } | Address::Resolved { .. } => {
+                self.connect_tcp(within).await
+            }
         };
         match &connected {
             Ok(_) => self.connections.opened.fetch_add(1, Relaxed),

@@ -44,8 +44,8 @@ pub struct Endpoint {
     /// The index of the address of the last successful connection; it is tried
     /// first.
     pub(crate) preferred: AtomicUsize,
-    /// Wakes the resolver's task for this endpoint, to resolve the name again
-    /// or to end.
+    /// Wakes the resolver's task for this endpoint, or for the name of which it
+    /// is an address, to resolve the name again or to end.
     pub(crate) wake_resolver: Arc<Notify>,
     /// Wakes tasks that wait for the first result of the resolver.
     answer: Notify,
@@ -129,7 +129,7 @@ impl Endpoint {
     pub(crate) fn new(group: &Arc<Group>, address: Address) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let addresses: Box<[SocketAddr]> = match &address {
-            Address::Ip(address) => Box::new([*address]),
+            Address::Ip(address) | Address::Resolved { at: address, .. } => Box::new([*address]),
             Address::Name { .. } | Address::Unix(_) => Box::default(),
         };
         let known = !matches!(address, Address::Name { .. });
@@ -386,8 +386,10 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         // The resolver's task finds the endpoint gone and stops refreshing its
-        // name.
-        self.wake_resolver.notify_one();
+        // name. That of an endpoint that is one of several of a name goes on.
+        if matches!(self.address, Address::Name { .. }) {
+            self.wake_resolver.notify_one();
+        }
     }
 }
 

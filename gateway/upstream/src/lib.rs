@@ -19,7 +19,8 @@
 //!   same among three endpoints and among a thousand.
 //!
 //! [`split::Split`] comes before all of that: it chooses the upstream itself, for routes that
-//! divide their requests among several.
+//! divide their requests among several. Where names are looked up for endpoints that a snapshot
+//! does not name itself: [`Names`].
 //!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
@@ -42,6 +43,7 @@ mod head_times;
 mod health;
 mod latency;
 mod limits;
+mod names;
 mod outliers;
 mod panic;
 mod pool;
@@ -74,6 +76,7 @@ pub use group::Group;
 pub use head_times::HeadTimes;
 pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
 pub use limits::{Limit, Limits, Place};
+pub use names::{Family, Found, Listed, MOST_FOUND, NameList, Names, Question};
 pub use outliers::{
     Ejection, EjectionReason, ErrorKind, ErrorLimits, Outliers, RetryAfter, Shift, SuccessRate,
 };

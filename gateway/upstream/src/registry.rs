@@ -1,6 +1,7 @@
 //! The registry of endpoints, which lets endpoints outlive a reload.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -10,6 +11,7 @@ use crate::address::Address;
 use crate::condition::{Observed, Observer};
 use crate::endpoint::Endpoint;
 use crate::group::Group;
+use crate::names::Names;
 use crate::resolver::Resolver;
 use crate::upstream::{Upstream, UpstreamSpec};
 
@@ -23,6 +25,7 @@ use crate::upstream::{Upstream, UpstreamSpec};
 #[derive(Debug)]
 pub struct Registry {
     known: Mutex<Known>,
+    names: Names,
     resolver: Resolver,
     observed: Arc<Observed>,
 }
@@ -45,14 +48,20 @@ impl Registry {
     ///
     /// # Errors
     /// If the resolver's thread cannot be started.
-    pub fn start(hosts_file: PathBuf) -> io::Result<Self> {
-        Ok(Self::new(Resolver::start(hosts_file)?))
+    pub fn start(hosts_file: PathBuf, name_servers: Vec<SocketAddr>) -> io::Result<Self> {
+        Ok(Self::new(Resolver::start(hosts_file, name_servers)?))
+    }
+
+    /// The names whose answers are endpoints.
+    pub fn names(&self) -> &Names {
+        &self.names
     }
 
     /// An empty registry that uses this resolver.
     pub fn new(resolver: Resolver) -> Self {
         Self {
             known: Mutex::default(),
+            names: Names::new(resolver.clone()),
             resolver,
             observed: Arc::default(),
         }
@@ -137,7 +146,11 @@ impl Registry {
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
             return (endpoint, false);
         }
-        let endpoint = Arc::new(Endpoint::new(group, address.clone()));
+        let mut endpoint = Endpoint::new(group, address.clone());
+        if let Some(waker) = self.names.waker(address) {
+            endpoint.wake_resolver = waker;
+        }
+        let endpoint = Arc::new(endpoint);
         if is_checked {
             endpoint.await_first_pass();
         }

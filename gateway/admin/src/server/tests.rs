@@ -716,9 +716,11 @@ fn status() -> Status {
             connections: 12,
         }],
         upstreams: vec![UpstreamStatus {
+            sources: Vec::new(),
             name: "sales".to_owned(),
             balance: "least_conn".to_owned(),
             endpoints: vec![EndpointStatus {
+                name: None,
                 address: "sales.internal:5006".to_owned(),
                 addresses: vec![AddressStatus {
                     address: "10.0.0.2:5006".to_owned(),

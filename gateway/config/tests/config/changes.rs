@@ -472,7 +472,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 67] = [
+const EDITS: [(&str, &str, &str); 68] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -506,6 +506,11 @@ const EDITS: [(&str, &str, &str); 67] = [
         "upstreams.<name>.endpoints[].address",
         "127.0.0.1:5006",
         "127.0.0.1:5008",
+    ),
+    (
+        "upstreams.<name>.endpoints[].file",
+        "endpoints/found.toml",
+        "endpoints/other.toml",
     ),
     ("upstreams.<name>.http", "2", "auto"),
     (
@@ -668,6 +673,7 @@ fn is_about(change: &Change, path: &str) -> bool {
         None => {
             let thing = match last {
                 "endpoints" | "address" => "endpoint ",
+                "file" => "endpoint file ",
                 "certificate" | "cert" => "certificate ",
                 "policies" => "use of policy ",
                 "routes" | "path" => "route ",

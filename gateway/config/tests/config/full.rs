@@ -6,11 +6,11 @@ use std::time::Duration;
 use janua_config::{
     AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, CheckKind, ClientAuthMode,
     Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash,
-    Encoding, EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, Hedge, HiddenDots,
-    HostPattern, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PanicThreshold,
-    PathPattern, ProxyVersion, Rate, RedirectHost, RequestInput, RetryCondition, SameSite,
-    SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost,
-    UpstreamHttp, WebhookBody, WebhookTemplate, parse,
+    Encoding, EndpointAddress, EventKind, Family, FileKind, Files, FilesRoot, HeaderTest, Hedge,
+    HiddenDots, HostPattern, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse,
+    PanicThreshold, PathPattern, ProxyVersion, Rate, RedirectHost, RequestInput, Resolve,
+    RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion,
+    Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -54,6 +54,9 @@ fn process() {
     assert_eq!(*server.state_dir.unwrap(), Path::new("etc/state"));
     assert_eq!(*server.cache_dir.unwrap(), Path::new("etc/cache"));
     assert_eq!(*server.hosts_file.unwrap(), Path::new("etc/hosts"));
+    let name_servers = server.name_servers.iter().map(|at| at.value.0.to_string());
+    let expected = ["127.0.0.1:8600", "[2001:db8::53]:53"];
+    assert_eq!(name_servers.collect::<Vec<_>>(), expected);
     assert_eq!(server.buckets.get(), 5_000);
     assert_eq!(server.memos.bytes(), 32 << 20);
     let internal: Vec<_> = server
@@ -253,6 +256,31 @@ fn listener_defaults() {
     assert_eq!(listener.max_connection_age, Duration::ZERO);
     assert!(listener.tls.on().is_none());
     assert!(listener.proxy_protocol.is_none());
+}
+
+#[test]
+fn endpoints_that_are_found() {
+    let config = full();
+    let endpoints = &config.upstreams["found"].endpoints;
+    let [pods, services] = &endpoints[..] else {
+        panic!("{endpoints:#?}");
+    };
+    assert_eq!(pods.address.to_string(), "pods.internal:80");
+    assert_eq!((*pods.resolve, *pods.family), (Resolve::All, Family::Ipv4));
+    let expected = EndpointAddress::Srv("_http._tcp.app.internal".to_owned());
+    assert_eq!(*services.address, expected);
+    assert_eq!(
+        (*services.resolve, *services.family),
+        (Resolve::One, Family::Any)
+    );
+    let files: Vec<_> = endpoints
+        .files()
+        .iter()
+        .map(|it| it.file.value.clone())
+        .collect();
+    assert_eq!(files, [Path::new("etc/endpoints/found.toml")]);
+    let lists = config.endpoint_lists();
+    assert_eq!(lists.count(FileKind::EndpointList), 1);
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn upstreams(status: &Status) -> String {
         for endpoint in endpoints {
             table.row([
                 name.clone(),
-                endpoint.address.clone(),
+                address(endpoint),
                 state(endpoint),
                 number(u64::from(endpoint.weight)),
                 number(endpoint.in_flight),
@@ -264,11 +264,32 @@ fn reused(policy: &PolicyStatus) -> String {
     }
 }
 
+/// The address, and the name to which it belongs.
+fn address(endpoint: &EndpointStatus) -> String {
+    match &endpoint.name {
+        Some(name) => format!("{} ({name})", endpoint.address),
+        None => endpoint.address.clone(),
+    }
+}
+
 /// Conditions that an operator should know about.
 fn attention(status: &Status) -> Vec<String> {
     let mut lines = Vec::new();
     for upstream in &status.upstreams {
+        for source in &upstream.sources {
+            if let Some(error) = &source.error {
+                lines.push(format!(
+                    "upstream {}: {}: {error}; {} found before",
+                    upstream.name,
+                    source.source,
+                    counted(source.endpoints, "endpoint")
+                ));
+            }
+        }
         let endpoints = &upstream.endpoints;
+        if endpoints.is_empty() {
+            lines.push(format!("upstream {}: it has no endpoints", upstream.name));
+        }
         if !endpoints.is_empty() && endpoints.iter().all(|at| at.health != Health::Up) {
             lines.push(format!("upstream {}: no endpoint is up", upstream.name));
         }

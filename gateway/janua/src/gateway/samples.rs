@@ -64,6 +64,20 @@ pub(super) fn samples(
         samples.gauge(&definitions::UPSTREAM_IDLE, name, count(idle));
         let held = upstream.group().repeats().held();
         samples.gauge(&definitions::UPSTREAM_HELD, name, f64::from(held));
+        let members = upstream.members().len() as u64;
+        samples.gauge(
+            &definitions::UPSTREAM_ENDPOINTS,
+            [upstream.name()],
+            count(members),
+        );
+        for source in janua_proxy::sources(&snapshot, upstream.name()) {
+            let is_ok = source.error.is_none();
+            samples.gauge(
+                &definitions::DISCOVERY_OK,
+                [upstream.name(), source.source.as_str()],
+                f64::from(u8::from(is_ok)),
+            );
+        }
     }
     for split in snapshot.splits() {
         for share in &split.shares {

@@ -5,10 +5,11 @@ use std::time::SystemTime;
 
 use janua_admin::{
     AddressStatus, CheckStatus, EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus,
-    PolicyState, PolicyStatus, Reuse, Status, UpstreamStatus, WatchStatus,
+    PolicyState, PolicyStatus, Reuse, SourceStatus, Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
-use janua_upstream::{Ill, Limit, Member, Upstream};
+use janua_proxy::Snapshot;
+use janua_upstream::{Address, Ill, Limit, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
 use super::{Gateway, State, acme, certificates, datasets, endpoints, policies, secrets, unix_ms};
@@ -40,7 +41,10 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
         upstreams: snapshot
             .iter()
             .flat_map(|snapshot| snapshot.upstreams())
-            .map(|upstream| upstream_status(upstream, state, estate.now_ms()))
+            .map(|upstream| UpstreamStatus {
+                sources: sources(snapshot.as_deref(), upstream.name()),
+                ..upstream_status(upstream, state, estate.now_ms())
+            })
             .collect(),
         splits: snapshot
             .iter()
@@ -122,7 +126,19 @@ fn upstream_status(upstream: &Upstream, state: &State, now_ms: u64) -> UpstreamS
             .unwrap_or_default(),
         endpoints: endpoints.collect(),
         limits: limits(upstream),
+        sources: Vec::new(),
     }
+}
+
+fn sources(snapshot: Option<&Snapshot>, upstream: &str) -> Vec<SourceStatus> {
+    let sources = snapshot.map(|snapshot| janua_proxy::sources(snapshot, upstream));
+    let sources = sources.into_iter().flatten();
+    let statuses = sources.map(|state| SourceStatus {
+        source: state.source,
+        endpoints: state.endpoints as u64,
+        error: state.error,
+    });
+    statuses.collect()
 }
 
 fn limits(upstream: &Upstream) -> Vec<LimitStatus> {
@@ -156,6 +172,10 @@ pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64)
     let unix = |ms: u64| unix_ms(SystemTime::now()).saturating_sub(now_ms.saturating_sub(ms));
     EndpointStatus {
         address: endpoint.address().to_string(),
+        name: match endpoint.address() {
+            Address::Resolved { host, .. } => Some(host.clone()),
+            Address::Ip(_) | Address::Name { .. } | Address::Unix(_) => None,
+        },
         addresses: resolution
             .addresses
             .iter()

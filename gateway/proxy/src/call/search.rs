@@ -532,7 +532,8 @@ fn unavailable(call: &Call<'_>, why: Unavailable) -> Failure {
         Unavailable::Limit => Kind::ConnectionLimit.into(),
         Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),
         Unavailable::Unhealthy => Failure::with(Kind::NoneHealthy, upstream.why_none_is_up()),
-        Unavailable::Empty | Unavailable::Tried => Kind::NoneHealthy.into(),
+        Unavailable::Empty => Failure::with(Kind::NoneHealthy, "no endpoint is known"),
+        Unavailable::Tried => Kind::NoneHealthy.into(),
     }
 }
 

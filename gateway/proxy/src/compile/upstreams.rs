@@ -7,13 +7,14 @@ use janua_config::{self as config, Config, Diagnostic, Diagnostics, Names};
 use janua_http::head::{self, MAX_FIELDS};
 use janua_tls::SystemRoots;
 use janua_upstream::{
-    AdaptiveRule, Address, Balance, EndpointSpec, ErrorLimits, Limits, Outliers, Panic,
-    PassiveHealth, RetryAfter, SuccessRate, Upstream, UpstreamSpec,
+    AdaptiveRule, Balance, ErrorLimits, Limits, Outliers, Panic, PassiveHealth, RetryAfter,
+    SuccessRate, Upstream, UpstreamSpec,
 };
 
 use super::inputs::input;
-use super::{bytes, limit, retries, tls};
+use super::{bytes, endpoints, limit, retries, tls};
 use crate::certificates::ServedCertificate;
+use crate::discovery::Discovery;
 use crate::estate::Estate;
 use crate::snapshot::{BalancedBy, Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
@@ -51,20 +52,22 @@ pub(super) fn compile(
     if found.has_errors() {
         return Vec::new();
     }
-    let specs: Vec<UpstreamSpec> = upstreams
-        .iter()
-        .map(|(name, upstream)| upstream_spec(name, upstream, config.server.zone.as_deref()))
-        .collect();
+    let mut specs: Vec<UpstreamSpec> = Vec::with_capacity(upstreams.len());
+    let mut discoveries = Vec::with_capacity(upstreams.len());
+    let zone = config.server.zone.as_deref();
+    for (name, upstream) in upstreams {
+        let mut spec = upstream_spec(name, upstream, zone);
+        let sources = endpoints::sources(upstream, estate, found);
+        discoveries.push(Discovery::new(sources, &mut spec).map(Arc::new));
+        specs.push(spec);
+    }
     let running = estate.endpoints.reconcile(&specs);
     running
         .into_iter()
         .zip(upstreams.values())
         .zip(tls)
-        .map(|((running, upstream), tls)| {
-            let addresses = running
-                .members()
-                .iter()
-                .map(|member| member.endpoint.address().to_string().into());
+        .zip(discoveries)
+        .map(|(((running, upstream), tls), discovery)| {
             let max_head = bytes(&upstream.max_response_head);
             Forwarding {
                 protocol: match upstream.http.value {
@@ -76,11 +79,8 @@ pub(super) fn compile(
                     tls: tls.clone(),
                     max_head,
                 },
-                stats: Arc::new(UpstreamStats::new(
-                    &estate.metrics,
-                    running.name(),
-                    addresses.collect(),
-                )),
+                stats: Arc::new(UpstreamStats::of(&estate.metrics, &running)),
+                discovery,
                 response_limits: head::Limits {
                     bytes: max_head,
                     fields: MAX_FIELDS,
@@ -145,23 +145,10 @@ fn sessions(upstream: &Upstream, sticky: &config::Sticky, key: &StickyKey) -> St
 }
 
 fn upstream_spec(name: &str, upstream: &config::Upstream, zone: Option<&String>) -> UpstreamSpec {
-    let endpoint = |endpoint: &config::Endpoint| EndpointSpec {
-        address: match &endpoint.address.value {
-            config::EndpointAddress::Socket(address) => Address::Ip(*address),
-            config::EndpointAddress::Name { host, port } => Address::Name {
-                host: host.clone(),
-                port: *port,
-            },
-            config::EndpointAddress::Unix(path) => Address::Unix(path.clone()),
-        },
-        weight: endpoint.weight.get(),
-        max_connections: endpoint.max_connections.map(std::num::NonZeroU32::get),
-        backup: endpoint.backup,
-        zone: endpoint.zone.as_deref().cloned(),
-    };
     UpstreamSpec {
         name: name.to_owned(),
-        endpoints: upstream.endpoints.iter().map(endpoint).collect(),
+        // They are added by the discovery.
+        endpoints: Vec::new(),
         balance: match &*upstream.balance {
             config::Balance::RoundRobin => Balance::RoundRobin,
             config::Balance::LeastConn => Balance::LeastConn,

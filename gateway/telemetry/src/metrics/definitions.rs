@@ -116,6 +116,13 @@ metrics! {
     MIRROR_REQUESTS: Counter = "janua_mirror_requests_total" ["site", "route", "upstream", "outcome"]
         "Requests chosen to be copied to another upstream, by outcome: answered, failed, timeout; and those that were not copied after all: too_large (the body), dropped (too many copies in progress), aborted (the client did not send its whole body in time).";
 
+    UPSTREAM_ENDPOINTS: Gauge = "janua_upstream_endpoints" ["upstream"]
+        "Endpoints of an upstream, of those that the configuration names and those that were found.";
+    ENDPOINTS_CHANGED: Counter = "janua_upstream_endpoints_changes_total" ["upstream"]
+        "How often names, records or files have given an upstream other endpoints.";
+    DISCOVERY_OK: Gauge = "janua_discovery_ok" ["upstream", "source"]
+        "1 while a name, a record or a file that lists endpoints can be used; 0 while the last look-up has failed or the file is refused, and what was known before stays.";
+
     CACHE_REQUESTS: Counter = "janua_cache_requests_total" ["site", "route", "outcome"]
         "Requests of routes with a cache, by outcome, as in the access log.";
     COMPRESSIONS: Counter = "janua_compressions_total" ["body", "coding"]

@@ -9,6 +9,7 @@ use super::person;
 
 fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
     EndpointStatus {
+        name: None,
         address: address.to_owned(),
         addresses: vec![AddressStatus {
             address: address.to_owned(),
@@ -87,6 +88,7 @@ fn running() -> Status {
             connections: 12,
         }],
         upstreams: vec![UpstreamStatus {
+            sources: Vec::new(),
             name: "sales".to_owned(),
             balance: "least_conn".to_owned(),
             endpoints: vec![
