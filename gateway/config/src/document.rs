@@ -33,6 +33,7 @@ use crate::site::{self, HostPattern, Site};
 use crate::span::{Source, SourceId, Sources, Span, Spanned};
 use crate::syntax;
 use crate::upstream::Upstream;
+use crate::zones;
 
 table! {
     /// One configuration file.
@@ -231,6 +232,7 @@ impl Reading {
             addresses(config, &mut self.found);
             without(config, &mut self.found);
             grpc_web::check(config, &mut self.found);
+            zones::check(config, &mut self.found);
             let is_error = |found: &Diagnostic| found.severity == Severity::Error;
             if self.complete && !self.found.iter().any(is_error) {
                 secured::check(config, &mut self.found);

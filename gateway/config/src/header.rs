@@ -63,7 +63,7 @@ fn set_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Option<
 }
 
 /// Whether the text is a token (RFC 9110, section 5.6.2).
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     !text.is_empty() && text.bytes().all(fits)
 }

@@ -41,6 +41,8 @@ table! {
         /// from every request before policies see it, even from those of
         /// `trusted_proxies`, because a CDN passes on what its clients send.
         internal_headers: Vec<Spanned<FieldName>> = default("[]");
+        /// Where this gateway runs: endpoints of the same `zone` are preferred.
+        zone: Option<Spanned<String>> = optional("no preference");
         /// Whether changes of this file, and of the files that it refers to, take effect by
         /// themselves. `false`: only by `janua reload`.
         watch: bool = default("true");

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::balance::{Balance, Sticky};
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::list::OneOrMany;
@@ -27,8 +28,17 @@ table! {
         /// ALPN with TLS and known in advance without it; or `"auto"`, which leaves the
         /// choice to ALPN.
         http: Spanned<UpstreamHttp> = default("\"1.1\"");
-        /// How an endpoint is chosen.
-        balance: Balance = default("\"round_robin\"");
+        /// How an endpoint is chosen: `"round_robin"`, in proportion to the weights;
+        /// `"least_conn"`, the one with the fewest requests in flight, relative to its weight;
+        /// `"random_two"`, the better one of two that are drawn at random; `"latency"`, the
+        /// one that responds the soonest; `"ip_hash"`, by the client's address as nginx does;
+        /// or a table, by a value of the request.
+        balance: Spanned<Balance> = default("\"round_robin\"");
+        /// Keeps the requests of a client at one endpoint, by a cookie.
+        sticky: Option<Sticky> = optional("each request is balanced by itself");
+        /// How long the share of an endpoint grows that has come up while the gateway runs.
+        /// `0s`: it has its whole share at once.
+        slow_start: Spanned<Duration> = default("\"0s\"");
         /// Idle connections that each worker keeps per endpoint. 0: none.
         keepalive: u32 = default("32");
         /// How long an idle connection is kept. `0s`: no limit.
@@ -69,6 +79,34 @@ fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     head_limit("max_response_head", &upstream.max_response_head, decoder);
     names(upstream, decoder);
     version(upstream, decoder);
+    primaries(upstream, decoder);
+    slow_start(upstream, decoder);
+}
+
+/// A backup stands in for others.
+fn primaries(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    if let Some(first) = upstream.endpoints.first()
+        && upstream.endpoints.iter().all(|endpoint| endpoint.backup)
+    {
+        decoder.push(
+            Diagnostic::error(first.address.span, "all endpoints are backups, but of none")
+                .help("leave `backup` out of at least one"),
+        );
+    }
+}
+
+/// A hash gives an endpoint its values from the first moment on.
+fn slow_start(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    let is_hash = matches!(*upstream.balance, Balance::IpHash | Balance::Hash(_));
+    if is_hash && !upstream.slow_start.is_zero() {
+        let words = "`slow_start` has no effect with this balance, which does not choose by weight \
+                     alone";
+        decoder.push(
+            Diagnostic::warning(upstream.slow_start.span, words)
+                .note(upstream.balance.span, "the balance")
+                .help("leave it out"),
+        );
+    }
 }
 
 /// Only TLS tells which versions an endpoint speaks, and a connection that many clients share
@@ -140,22 +178,6 @@ words! {
     }
 }
 
-words! {
-    /// How an endpoint is chosen.
-    pub enum Balance {
-        /// Round robin, in proportion to the weights.
-        RoundRobin = "round_robin",
-        /// The endpoint with the fewest requests in flight, relative to its weight.
-        LeastConn = "least_conn",
-    }
-    refused {
-        "ip_hash": "not supported by this version",
-        "random": "not supported by this version",
-        "consistent_hash": "not supported by this version",
-        "cookie": "not supported by this version",
-    }
-}
-
 table! {
     /// When an endpoint is ejected: after `max_fails` failures within
     /// `fail_timeout`, for `fail_timeout`.
@@ -187,6 +209,11 @@ table! {
         weight: NonZeroU32 = default("1");
         /// The maximum number of concurrent requests, over all workers.
         max_connections: Option<NonZeroU32> = optional("no limit");
+        /// Whether it gets requests only while none of the other endpoints can.
+        backup: bool = default("false");
+        /// Where it runs. Endpoints in the `zone` of `[server]` are preferred while at least half
+        /// of them are up, by weight.
+        zone: Option<Spanned<String>> = optional("in no zone");
     }
     short address
     called "endpoint" by label

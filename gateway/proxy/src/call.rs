@@ -21,6 +21,7 @@ use std::task::{Poll, ready};
 use janua_http::failure::Kind;
 use janua_http::{Failure, RequestHead, ResponseHead};
 
+use crate::affinity::Tie;
 use crate::attempts::Attempts;
 use crate::body::{Receiver as _, Trailers};
 use crate::clean::Hop;
@@ -46,6 +47,8 @@ pub(crate) struct Call<'a> {
     pub(crate) hop: &'a Hop,
     /// The client that the request comes from; none for a fetch of the cache.
     pub(crate) client: Option<&'a Rc<Peer>>,
+    /// What ties the request to an endpoint.
+    pub(crate) tie: Tie,
     /// When the request arrived, in milliseconds of the worker's monotonic clock.
     pub(crate) now_ms: u64,
 }
@@ -88,7 +91,7 @@ pub(crate) async fn call(
         {
             Ok((upload, protocol)) => {
                 open.head_received(call, response, attempts);
-                return Ok(UpstreamResponse::new(open, call.course, upload, protocol));
+                return Ok(UpstreamResponse::new(open, call, upload, protocol));
             }
             Err(failure) => failure,
         };

@@ -4,6 +4,7 @@
 //! each with its place in the file.
 
 mod choices;
+mod inputs;
 mod listeners;
 mod targets;
 mod tls;
@@ -88,13 +89,7 @@ pub fn compile(
         .collect();
     let mut certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);
-    let upstreams = upstreams::compile(
-        &config.upstreams,
-        estate,
-        previous,
-        &mut certificates,
-        &mut found,
-    );
+    let upstreams = upstreams::compile(config, estate, previous, &mut certificates, &mut found);
     if found.has_errors() {
         return Err(found);
     }

@@ -168,6 +168,7 @@ impl Estate {
         self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
         self.runtime.set_datasets(Arc::clone(snapshot.datasets()));
         self.published.store(Some(snapshot));
+        self.endpoints.runs();
     }
 
     /// How many snapshots are in use: the published one, and older ones of requests whose

@@ -3,6 +3,7 @@
 
 use janua_http::Failure;
 
+use crate::affinity;
 use crate::answer::{Answer, Body};
 use crate::call::{self, Call, Caller, UpstreamResponse};
 use crate::course::Course;
@@ -56,6 +57,7 @@ pub(crate) async fn call(
     caller: &mut Caller<'_, '_>,
 ) -> Result<UpstreamResponse, Failure> {
     mirror::mirror(exchange, caller.incoming.as_deref_mut());
+    let tie = affinity::of(exchange, course.forwarding());
     let Heads {
         request, response, ..
     } = &mut *exchange.heads;
@@ -65,6 +67,7 @@ pub(crate) async fn call(
         head: request,
         hop: &exchange.hop,
         client: caller.incoming.as_ref().map(|_| &exchange.peer),
+        tie,
         now_ms: exchange.now.monotonic_ms,
     };
     call::call(&call, caller, response, &mut exchange.record.attempts).await

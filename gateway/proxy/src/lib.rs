@@ -28,6 +28,7 @@
 mod accept;
 mod acme;
 mod additions;
+mod affinity;
 mod answer;
 mod attempts;
 mod body;
@@ -107,6 +108,7 @@ mod session;
 mod snapshot;
 mod splits;
 mod stats;
+mod sticky;
 mod target;
 #[cfg(test)]
 mod testing;

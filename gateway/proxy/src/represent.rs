@@ -59,15 +59,29 @@ pub(crate) fn represent(exchange: &mut Exchange, body: AnswerBody) -> Result<For
             Form::Content(select(exchange, &whole)?)
         }
         AnswerBody::Passing(response) => {
+            tie(exchange, &response);
             grpc_web::translate_response(exchange)?;
             let coder = coder(exchange, response.connection.incoming.length());
             Form::Passing(response, coder)
         }
-        AnswerBody::Switched(response) => return Ok(Form::Switched(response)),
+        AnswerBody::Switched(response) => {
+            tie(exchange, &response);
+            return Ok(Form::Switched(response));
+        }
         AnswerBody::Missing(failure) => return Err(failure),
     };
     exchange.write_additions();
     Ok(form)
+}
+
+/// Ties the client to the endpoint that has answered it. The cookie belongs to the exchange: a
+/// response that is stored has come to its end before, and has none.
+fn tie(exchange: &mut Exchange, response: &UpstreamResponse) {
+    let unix_seconds = exchange.now.unix_ms / 1000;
+    if let Some(cookie) = response.session_cookie(exchange.origin.is_https, unix_seconds) {
+        let fields = &mut exchange.heads.response.fields;
+        fields.append(b"Set-Cookie", &cookie);
+    }
 }
 
 /// Chooses the form of a whole representation.

@@ -37,6 +37,7 @@ use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
 use crate::stats::{ChoiceStats, Configured, MirrorStats, RouteStats, UpstreamStats};
+use crate::sticky::Sticky;
 use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
 
@@ -352,9 +353,17 @@ pub(crate) struct Split {
     pub(crate) members: Box<[To]>,
     /// What a request must have in common with another one to get the same upstream; none if each
     /// draws anew.
-    pub(crate) by: Option<Input>,
+    pub(crate) by: Option<By>,
     /// The weights, which are kept across reloads that do not change the split.
     pub(crate) weights: Arc<janua_upstream::Split>,
+}
+
+/// A value of requests by which they are divided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct By {
+    pub(crate) input: Input,
+    /// As it is written in the file.
+    pub(crate) word: Box<str>,
 }
 
 /// Which of its route's upstreams a request is sent to.
@@ -448,9 +457,22 @@ pub(crate) struct Forwarding {
     pub(crate) protocol: Protocol,
     /// Which connections of HTTP/2 requests may share.
     pub(crate) shared: Sharing,
+    /// The sessions of clients; none if each request is balanced by itself.
+    pub(crate) sticky: Option<Arc<Sticky>>,
+    /// What requests are balanced by; none if nothing ties them to an endpoint.
+    pub(crate) balanced_by: Option<BalancedBy>,
     /// The version of the PROXY header that each connection begins with; none for no header.
     pub(crate) proxy_header: Option<janua_proxy_protocol::Version>,
     pub(crate) stats: Arc<UpstreamStats>,
+}
+
+/// What the requests to an upstream are balanced by.
+#[derive(Clone, Debug)]
+pub(crate) enum BalancedBy {
+    /// The client's address.
+    Client,
+    /// The hash of a value.
+    Input(Input),
 }
 
 /// A worker's own handle on a snapshot.

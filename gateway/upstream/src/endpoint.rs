@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{
-    AtomicBool, AtomicU32, AtomicU64, AtomicUsize,
+    AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use crossbeam_utils::CachePadded;
@@ -13,7 +14,10 @@ use tokio::sync::Notify;
 
 use crate::address::Address;
 use crate::failure_streak::{Failing, FailureStreak};
+use crate::group::Group;
 use crate::health::{AttemptOutcome, Cell, Change, Health, PassiveHealth};
+use crate::latency::Latency;
+use crate::slow_start::Rise;
 
 /// How long connections to an endpoint are not reused after it sent unsolicited
 /// bytes, in milliseconds.
@@ -31,7 +35,7 @@ pub struct EndpointId(u64);
 #[derive(Debug)]
 pub struct Endpoint {
     id: EndpointId,
-    upstream: Box<str>,
+    group: Arc<Group>,
     address: Address,
     resolution: ArcSwap<Resolution>,
     /// The index of the address of the last successful connection; it is tried
@@ -54,6 +58,7 @@ pub struct Endpoint {
 struct Load {
     in_flight: AtomicU32,
     requests: AtomicU64,
+    latency: Latency,
 }
 
 #[derive(Debug)]
@@ -67,6 +72,11 @@ struct Shared {
     failures: AtomicU64,
     /// See [`Endpoint::distrust`].
     distrusted_until_ms: AtomicU64,
+    /// See [`Endpoint::drain`].
+    is_draining: AtomicBool,
+    /// See [`Endpoint::set_weight`]; negative if there is none.
+    commanded_weight: AtomicI64,
+    rise: Rise,
 }
 
 #[derive(Debug, Default)]
@@ -108,17 +118,18 @@ pub struct Counters {
 }
 
 impl Endpoint {
-    /// An endpoint of `upstream`. A host name is unresolved at first.
-    pub(crate) fn new(upstream: &str, address: Address) -> Self {
+    /// An endpoint of this upstream. A host name is unresolved at first.
+    pub(crate) fn new(group: &Arc<Group>, address: Address) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let addresses: Box<[SocketAddr]> = match &address {
             Address::Ip(address) => Box::new([*address]),
             Address::Name { .. } | Address::Unix(_) => Box::default(),
         };
         let known = !matches!(address, Address::Name { .. });
+        let is_draining = group.is_drained(&address);
         Self {
             id: EndpointId(NEXT.fetch_add(1, Relaxed)),
-            upstream: upstream.into(),
+            group: Arc::clone(group),
             address,
             resolution: ArcSwap::from_pointee(Resolution {
                 addresses,
@@ -135,6 +146,9 @@ impl Endpoint {
                 answered: AtomicBool::new(known),
                 failures: AtomicU64::new(0),
                 distrusted_until_ms: AtomicU64::new(0),
+                is_draining: AtomicBool::new(is_draining),
+                commanded_weight: AtomicI64::new(-1),
+                rise: Rise::ever(),
             }),
             connections: CachePadded::default(),
         }
@@ -147,7 +161,44 @@ impl Endpoint {
 
     /// The name of its upstream.
     pub fn upstream(&self) -> &str {
-        &self.upstream
+        self.group.name()
+    }
+
+    /// What it shares with the other endpoints of its upstream.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// Takes the endpoint out, or lets it in again. While it is draining, it gets only requests of
+    /// its sessions. This outlives reloads, also such as remove the endpoint for a while, but not
+    /// the process.
+    pub fn drain(&self, is_draining: bool) {
+        self.group.remember_drained(&self.address, is_draining);
+        let was_draining = self.shared.is_draining.swap(is_draining, Relaxed);
+        if was_draining && !is_draining {
+            self.rises();
+        } else if was_draining != is_draining {
+            self.group.change();
+        }
+    }
+
+    /// Whether [`Self::drain`] has taken it out.
+    pub fn is_draining(&self) -> bool {
+        self.shared.is_draining.load(Relaxed)
+    }
+
+    /// Replaces the configured weight until the next reload. With a weight of 0 the endpoint gets
+    /// only requests of its sessions.
+    pub fn set_weight(&self, weight: Option<u32>) {
+        let weight = weight.map_or(-1, i64::from);
+        if self.shared.commanded_weight.swap(weight, Relaxed) != weight {
+            self.group.change();
+        }
+    }
+
+    /// The weight that replaces the configured one, if any.
+    pub fn commanded_weight(&self) -> Option<u32> {
+        u32::try_from(self.shared.commanded_weight.load(Relaxed)).ok()
     }
 
     /// Its address, as configured.
@@ -187,6 +238,22 @@ impl Endpoint {
     /// request succeeded.
     pub fn failing(&self) -> Option<Failing> {
         self.shared.failure_streak.failing()
+    }
+
+    /// Records that the endpoint has come up while the gateway runs: its share of the requests grows
+    /// from now on, if its upstream has a slow start.
+    pub fn rises(&self) {
+        self.shared.rise.now();
+        self.group.change();
+    }
+
+    pub(crate) fn rise(&self) -> &Rise {
+        &self.shared.rise
+    }
+
+    /// How long the next response is expected to take, in microseconds.
+    pub(crate) fn cost(&self, now_ms: u64) -> f64 {
+        f64::from(self.load.latency.cost(self.in_flight(), now_ms))
     }
 
     /// Requests in flight now, in all workers.
@@ -235,7 +302,9 @@ impl Endpoint {
         if **self.resolution.load() != resolution {
             self.resolution.store(Arc::new(resolution));
         }
-        self.shared.resolved.store(known, Relaxed);
+        if self.shared.resolved.swap(known, Relaxed) != known {
+            self.group.change();
+        }
         self.shared.answered.store(true, Release);
         self.answer.notify_waiters();
     }
@@ -246,11 +315,12 @@ impl Endpoint {
 
     /// Counts a request as in flight, unless `limit` requests already are.
     /// `rule` is the passive health check that its result is reported to; none
-    /// if it is off.
+    /// if it is off. `observes` tells whether it matters how long the response takes.
     pub(crate) fn enter(
         self: &Arc<Self>,
         limit: Option<u32>,
         rule: Option<PassiveHealth>,
+        observes: bool,
     ) -> Option<InFlight> {
         let before = self.load.in_flight.fetch_add(1, Relaxed);
         if limit.is_some_and(|limit| before >= limit) {
@@ -258,9 +328,11 @@ impl Endpoint {
             return None;
         }
         self.load.requests.fetch_add(1, Relaxed);
+        self.group.enter();
         Some(InFlight {
             endpoint: Arc::clone(self),
             rule,
+            observes,
         })
     }
 }
@@ -279,6 +351,7 @@ impl Drop for Endpoint {
 pub struct InFlight {
     endpoint: Arc<Endpoint>,
     rule: Option<PassiveHealth>,
+    observes: bool,
 }
 
 impl InFlight {
@@ -287,18 +360,35 @@ impl InFlight {
         &self.endpoint
     }
 
+    /// Reports how long it took from the sending of the request until the head of the response,
+    /// which is received now.
+    pub fn responded(&self, took: Duration, now_ms: u64) {
+        if self.observes {
+            self.endpoint.load.latency.observe(took, now_ms);
+        }
+    }
+
     /// Reports the outcome of the request. Returns the change of health that
     /// this caused, if any, for the log.
     pub fn report(&self, outcome: AttemptOutcome, now_ms: u64) -> Option<Change> {
         let shared = &self.endpoint.shared;
         if let AttemptOutcome::Failed(_) = outcome {
             shared.failures.fetch_add(1, Relaxed);
+            if self.observes {
+                self.endpoint.load.latency.fail(now_ms);
+            }
         }
         let change = shared.failure_streak.report(outcome, now_ms);
-        match &self.rule {
-            Some(rule) => shared.health.report(outcome, now_ms, rule),
-            None => change,
+        let Some(rule) = &self.rule else {
+            return change;
+        };
+        let change = shared.health.report(outcome, now_ms, rule);
+        match change {
+            Some(Change::Recovered) => self.endpoint.rises(),
+            Some(_) => self.endpoint.group.change(),
+            None => {}
         }
+        change
     }
 }
 
@@ -312,5 +402,6 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.endpoint.load.in_flight.fetch_sub(1, Relaxed);
+        self.endpoint.group.leave();
     }
 }

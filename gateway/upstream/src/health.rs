@@ -12,6 +12,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::admission::{Admission, Entry};
+
 /// When failures eject an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PassiveHealth {
@@ -77,15 +79,6 @@ pub enum Health {
     },
 }
 
-/// Whether a request may be sent to an endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
-    Yes,
-    /// Yes, as the only probe, which must be claimed with [`Cell::claim`].
-    Probe,
-    No,
-}
-
 impl Health {
     /// The initial health of an endpoint.
     pub(crate) const NEW: Self = Self::Healthy {
@@ -93,13 +86,17 @@ impl Health {
         since_ms: 0,
     };
 
-    pub(crate) fn admits(self, now_ms: u64) -> Admission {
+    /// Which requests it admits.
+    pub(crate) fn admission(self, now_ms: u64) -> Admission {
         match self {
-            Self::Healthy { .. } => Admission::Yes,
+            Self::Healthy { .. } => Admission::OPEN,
             Self::Ejected { until_ms } | Self::Probing { until_ms } if now_ms >= until_ms => {
-                Admission::Probe
+                Admission::for_good(Entry::Probe)
             }
-            Self::Ejected { .. } | Self::Probing { .. } => Admission::No,
+            Self::Ejected { until_ms } | Self::Probing { until_ms } => Admission {
+                entry: Entry::LastResort,
+                until_ms,
+            },
         }
     }
 
@@ -161,7 +158,7 @@ impl Cell {
     pub(crate) fn claim(&self, now_ms: u64, rule: &PassiveHealth) -> bool {
         let old = self.0.load(Relaxed);
         let until_ms = now_ms.saturating_add(window_ms(rule));
-        unpack(old).admits(now_ms) == Admission::Probe
+        unpack(old).admission(now_ms).entry == Entry::Probe
             && self
                 .0
                 .compare_exchange(old, pack(Health::Probing { until_ms }), Relaxed, Relaxed)

@@ -9,10 +9,14 @@
 //! - **Shared by all workers, and kept across reloads**: the [`Endpoint`] with
 //!   its in-flight count, health, addresses and counters, which are atomics.
 //!   The [`Registry`] finds it again by the upstream's name and the endpoint's
-//!   address.
+//!   address. The same holds for the [`Group`], which all endpoints of an
+//!   upstream share, and which the registry finds by the name alone.
 //! - **Shared by all workers, for one snapshot**: the [`Upstream`], which is
 //!   immutable.
-//! - **Owned by one worker**: its [`Pool`], and a [`Cursor`] for each upstream.
+//! - **Owned by one worker**: its [`Pool`], and a [`Cursor`] for each upstream,
+//!   with the endpoints that may be chosen. It is worked out anew only after
+//!   [`Group::change`], or when an [`Admission`] ends by time: a choice costs the
+//!   same among three endpoints and among a thousand.
 //!
 //! [`split::Split`] comes before all of that: it chooses the upstream itself, for routes that
 //! divide their requests among several.
@@ -22,27 +26,41 @@
 //! monotonic clock that all workers share.
 
 mod address;
+mod admission;
 mod balance;
 mod connect;
 mod connection;
+mod cursor;
 mod endpoint;
 mod failure_streak;
+mod group;
 mod health;
+mod latency;
 mod pool;
+mod random;
 mod registry;
 mod resolver;
+mod slow_start;
 pub mod split;
+#[cfg(test)]
+mod testing;
+mod tier;
+mod tried;
 mod upstream;
 
 pub use address::Address;
-pub use balance::{Balance, Cursor, Tried};
+pub use admission::{Admission, Entry};
+pub use balance::{Affinity, Balance, Key};
 pub use connect::{ConnectError, Remote};
 pub use connection::Connection;
+pub use cursor::Cursor;
 pub use endpoint::{Counters, DISTRUST_MS, Endpoint, EndpointId, InFlight, Resolution};
 pub use failure_streak::Failing;
+pub use group::Group;
 pub use health::{AttemptOutcome, Change, Health, PassiveHealth};
 pub use pool::{Lease, Pool};
 pub use registry::Registry;
 pub use resolver::{HOSTS_FILE, Resolver};
 pub use split::Split;
+pub use tried::Tried;
 pub use upstream::{EndpointSpec, Member, Picked, Unavailable, Upstream, UpstreamSpec};

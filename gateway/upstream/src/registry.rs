@@ -2,12 +2,13 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use ahash::{HashMap, HashMapExt as _};
+use ahash::HashMap;
 
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::group::Group;
 use crate::resolver::Resolver;
 use crate::upstream::{Upstream, UpstreamSpec};
 
@@ -20,8 +21,17 @@ use crate::upstream::{Upstream, UpstreamSpec};
 /// request that uses it.
 #[derive(Debug)]
 pub struct Registry {
-    known: Mutex<HashMap<Identity, Weak<Endpoint>>>,
+    known: Mutex<Known>,
     resolver: Resolver,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    endpoints: HashMap<Identity, Weak<Endpoint>>,
+    /// By the upstream's name.
+    groups: HashMap<Box<str>, Arc<Group>>,
+    /// Requests are being sent.
+    is_running: bool,
 }
 
 /// The upstream's name, and the address. The same address in two upstreams is
@@ -40,7 +50,7 @@ impl Registry {
     /// An empty registry that uses this resolver.
     pub fn new(resolver: Resolver) -> Self {
         Self {
-            known: Mutex::new(HashMap::new()),
+            known: Mutex::default(),
             resolver,
         }
     }
@@ -52,38 +62,72 @@ impl Registry {
     /// endpoints are created, and their names handed to the resolver. This does
     /// not wait for the resolver; see [`Endpoint::answered`].
     pub fn reconcile(&self, specs: &[UpstreamSpec]) -> Vec<Arc<Upstream>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, endpoint| endpoint.strong_count() > 0);
+        let mut known = self.known();
+        let known = &mut *known;
+        known
+            .endpoints
+            .retain(|_, endpoint| endpoint.strong_count() > 0);
+        known
+            .groups
+            .retain(|_, group| Arc::strong_count(group) > 1 || group.has_drained());
         let upstreams = specs.iter().map(|spec| {
+            let name: Box<str> = spec.name.as_str().into();
+            let group = known.groups.entry(name);
+            let group = Arc::clone(group.or_insert_with(|| Group::new(&spec.name)));
             let endpoints = spec.endpoints.iter().map(|endpoint| {
-                let identity = (spec.name.as_str().into(), endpoint.address.clone());
-                self.find_or_make(&mut known, identity)
+                let known_endpoints = &mut known.endpoints;
+                let (endpoint, is_new) =
+                    self.find_or_make(known_endpoints, &group, &endpoint.address);
+                if is_new && known.is_running {
+                    endpoint.rises();
+                }
+                endpoint
             });
-            Arc::new(Upstream::new(spec, endpoints.collect()))
+            let endpoints = endpoints.collect();
+            Arc::new(Upstream::new(spec, group, endpoints))
         });
         upstreams.collect()
     }
 
     /// All endpoints in use, in no particular order.
     pub fn endpoints(&self) -> Vec<Arc<Endpoint>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.values().filter_map(Weak::upgrade).collect()
+        let known = self.known();
+        known.endpoints.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Records that requests are sent from now on. Until then all endpoints are equally cold, and
+    /// there is no slow start.
+    pub fn runs(&self) {
+        self.known().is_running = true;
+    }
+
+    /// Gives all endpoints their configured weights back. Called after a reload.
+    pub fn forget_weights(&self) {
+        for endpoint in self.endpoints() {
+            endpoint.set_weight(None);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find_or_make(
         &self,
         known: &mut HashMap<Identity, Weak<Endpoint>>,
-        identity: Identity,
-    ) -> Arc<Endpoint> {
+        group: &Arc<Group>,
+        address: &Address,
+    ) -> (Arc<Endpoint>, bool) {
+        let identity = (group.name().into(), address.clone());
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
-            return endpoint;
+            return (endpoint, false);
         }
-        let endpoint = Arc::new(Endpoint::new(&identity.0, identity.1.clone()));
-        if matches!(identity.1, Address::Name { .. }) {
+        let endpoint = Arc::new(Endpoint::new(group, address.clone()));
+        if matches!(address, Address::Name { .. }) {
             self.resolver.follow(&endpoint);
         }
         known.insert(identity, Arc::downgrade(&endpoint));
-        endpoint
+        (endpoint, true)
     }
 }
 

@@ -1,15 +1,21 @@
 //! An upstream: a group of equivalent endpoints, and the choice among them.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::balance::{Balance, Candidate, Cursor, Tried};
+use crate::admission::{Admission, Entry};
+use crate::balance::ring::Ring;
+use crate::balance::{Affinity, Balance};
+use crate::cursor::Cursor;
 use crate::endpoint::{Endpoint, InFlight};
-use crate::health::{Admission, Health, PassiveHealth};
+use crate::group::Group;
+use crate::health::{Health, PassiveHealth};
+use crate::tier;
+use crate::tried::Tried;
 
 /// An upstream as configured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct UpstreamSpec {
     /// The name, unique in the configuration.
     pub name: String,
@@ -17,6 +23,10 @@ pub struct UpstreamSpec {
     pub endpoints: Vec<EndpointSpec>,
     /// How requests are balanced over the endpoints.
     pub balance: Balance,
+    /// How long the share of an endpoint grows that has come up; zero for no growth.
+    pub slow_start: Duration,
+    /// The zone of the gateway, whose endpoints are preferred.
+    pub zone: Option<String>,
     /// When failures eject an endpoint.
     pub passive_health: PassiveHealth,
     /// Idle connections that each worker keeps per endpoint; 0 keeps none.
@@ -37,15 +47,23 @@ pub struct EndpointSpec {
     /// The most requests in flight at once, over all workers; none means no
     /// limit.
     pub max_connections: Option<u32>,
+    /// Whether it gets requests only if no other endpoint can.
+    pub backup: bool,
+    /// Where it is.
+    pub zone: Option<String>,
 }
 
 /// An upstream of one snapshot. It is immutable; the mutable state is in its
 /// endpoints.
 #[derive(Debug)]
 pub struct Upstream {
-    name: Box<str>,
+    group: Arc<Group>,
     members: Box<[Member]>,
     balance: Balance,
+    /// How long the share of an endpoint grows that has come up; 0 for no growth.
+    slow_start_ms: u64,
+    /// The ring that was used last.
+    ring: Mutex<Arc<Ring>>,
     /// None if passive health checks are off, or if there is only one endpoint:
     /// ejecting that one would only replace one failure by another.
     rule: Option<PassiveHealth>,
@@ -66,6 +84,12 @@ pub struct Member {
     pub weight: u32,
     /// The most requests in flight at once.
     pub max_connections: Option<u32>,
+    /// Whether it gets requests only if no other endpoint can.
+    pub is_backup: bool,
+    /// Where it is.
+    pub zone: Option<Box<str>>,
+    /// Whether that is where the gateway is.
+    pub is_local: bool,
 }
 
 /// An endpoint chosen for a request.
@@ -90,12 +114,49 @@ pub enum Unavailable {
     Limit,
     /// The remaining endpoints are ejected, while others are healthy.
     Unhealthy,
+    /// The remaining endpoints are draining.
+    Draining,
+}
+
+impl UpstreamSpec {
+    /// The defaults, for endpoints at these addresses.
+    pub fn new(name: &str, endpoints: Vec<EndpointSpec>) -> Self {
+        Self {
+            name: name.to_owned(),
+            endpoints,
+            balance: Balance::default(),
+            slow_start: Duration::ZERO,
+            zone: None,
+            passive_health: PassiveHealth::default(),
+            keepalive: 32,
+            idle_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl EndpointSpec {
+    /// The defaults, for this address.
+    pub fn new(address: Address) -> Self {
+        Self {
+            address,
+            weight: 1,
+            max_connections: None,
+            backup: false,
+            zone: None,
+        }
+    }
 }
 
 impl Upstream {
     /// Builds the upstream from existing endpoints, one for each endpoint of
     /// the spec, in its order.
-    pub(crate) fn new(spec: &UpstreamSpec, endpoints: Vec<Arc<Endpoint>>) -> Self {
+    pub(crate) fn new(
+        spec: &UpstreamSpec,
+        group: Arc<Group>,
+        endpoints: Vec<Arc<Endpoint>>,
+    ) -> Self {
+        let zone = spec.zone.as_deref();
         let members: Box<[Member]> = spec
             .endpoints
             .iter()
@@ -104,12 +165,17 @@ impl Upstream {
                 endpoint,
                 weight: spec.weight.max(1),
                 max_connections: spec.max_connections,
+                is_backup: spec.backup,
+                is_local: zone.is_some() && spec.zone.as_deref() == zone,
+                zone: spec.zone.as_deref().map(Into::into),
             })
             .collect();
         let guarded = members.len() > 1 && spec.passive_health.max_fails > 0;
         Self {
-            name: spec.name.as_str().into(),
+            group,
             balance: spec.balance,
+            slow_start_ms: u64::try_from(spec.slow_start.as_millis()).unwrap_or(u64::MAX),
+            ring: Mutex::default(),
             rule: guarded.then_some(spec.passive_health),
             keepalive: spec.keepalive,
             idle_timeout: spec.idle_timeout,
@@ -120,7 +186,7 @@ impl Upstream {
 
     /// The name of the upstream.
     pub fn name(&self) -> &str {
-        &self.name
+        self.group.name()
     }
 
     /// The endpoints, in the order of the file.
@@ -137,9 +203,83 @@ impl Upstream {
         }
     }
 
+    /// What its endpoints share.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// How requests are balanced.
+    pub(crate) fn balance(&self) -> Balance {
+        self.balance
+    }
+
+    /// The weight of an endpoint at this time, in parts of a configured one, and until when it is
+    /// that.
+    pub(crate) fn weight(&self, member: &Member, now_ms: u64) -> (u64, u64) {
+        let whole = u64::from(member.current_weight()).max(1) * tier::UNIT;
+        let rise = member.endpoint.rise();
+        rise.weight(whole, self.slow_start_ms, now_ms)
+    }
+
+    /// The ring of all endpoints that are no backups, with their weights now. It is made by the
+    /// first worker that needs it, again only after a command has changed a weight.
+    pub(crate) fn ring(&self) -> Arc<Ring> {
+        let weight = |member: &Member| match member.is_backup {
+            true => 0,
+            false => member.current_weight(),
+        };
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if !ring.has(self.members.iter().map(weight)) {
+            let addresses: Vec<String> = self
+                .members
+                .iter()
+                .map(|member| member.endpoint.address().to_string())
+                .collect();
+            let members = self.members.iter().map(weight);
+            let endpoints = addresses.iter().map(String::as_str).zip(members);
+            *ring = Arc::new(Ring::new(endpoints));
+        }
+        Arc::clone(&ring)
+    }
+
+    /// Which requests an endpoint of this upstream gets. This is the one place that decides it.
+    /// Whoever changes what it depends on calls [`Group::change`] afterwards.
+    pub fn admission(&self, member: &Member, now_ms: u64) -> Admission {
+        let endpoint = &member.endpoint;
+        if !endpoint.is_resolved() {
+            return Admission::for_good(Entry::Closed);
+        }
+        let admission = match self.rule {
+            Some(_) => endpoint.health().admission(now_ms),
+            None => Admission::OPEN,
+        };
+        if !member.is_draining() {
+            return admission;
+        }
+        let entry = match admission.entry {
+            Entry::Open | Entry::Probe | Entry::Sessions => Entry::Sessions,
+            Entry::LastResort | Entry::Closed => Entry::Closed,
+        };
+        Admission { entry, ..admission }
+    }
+
+    /// Chooses an endpoint for a request that no other is tied to. See [`Self::pick_for`].
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn pick(
+        &self,
+        cursor: &mut Cursor,
+        tried: &Tried,
+        now_ms: u64,
+    ) -> Result<Picked, Unavailable> {
+        self.pick_for(cursor, &Affinity::default(), tried, now_ms)
+    }
+
     /// Chooses an endpoint that is not in `tried`, and counts the request as in
     /// flight there.
     ///
+    /// The endpoint of the request's session is chosen if that is possible.
     /// Ejected endpoints are skipped, and one whose ejection is over is chosen
     /// for one probe. If all endpoints are ejected, all are candidates: a wrong
     /// conclusion about health must not take a whole upstream down.
@@ -147,68 +287,83 @@ impl Upstream {
     /// # Errors
     /// Why there is none. If there are several reasons, the one that the
     /// operator can act on best is returned: see the order of [`Unavailable`].
-    pub fn pick(
+    pub fn pick_for(
         &self,
         cursor: &mut Cursor,
+        affinity: &Affinity,
         tried: &Tried,
         now_ms: u64,
     ) -> Result<Picked, Unavailable> {
-        let all_ejected = !self
-            .members
-            .iter()
-            .any(|m| m.endpoint.is_resolved() && self.admits(m, now_ms) != Admission::No);
+        cursor.refresh(self, now_ms);
+        if let Some(picked) = self.of_session(cursor, affinity, tried, now_ms) {
+            return Ok(picked);
+        }
         // Each pass that cannot enter its choice excludes one endpoint more.
         let mut passed = tried.clone();
-        loop {
-            let candidates = self
-                .members
-                .iter()
-                .enumerate()
-                .filter_map(|(index, member)| {
-                    let free = !passed.contains(index)
-                        && member.endpoint.is_resolved()
-                        && (all_ejected || self.admits(member, now_ms) != Admission::No);
-                    member.candidate(index).filter(|_| free)
-                });
-            let Some(index) = cursor.choose(self.balance, self.members.len(), candidates) else {
-                return Err(self.unavailable(tried, now_ms));
-            };
-            let Some(member) = self.members.get(index) else {
-                return Err(Unavailable::Empty);
-            };
-            match self.enter(member, all_ejected, now_ms) {
-                Some(in_flight) => return Ok(Picked { index, in_flight }),
-                None => passed.insert(index),
+        for tier in 0..cursor.tiers().len() {
+            loop {
+                let usable =
+                    |index: usize, member: &Member| !passed.contains(index) && !member.is_full();
+                let Some(index) = cursor.choose(self, tier, affinity, now_ms, usable) else {
+                    break;
+                };
+                let is_last_resort = cursor.is_last_resort(tier);
+                let member = self.members.get(index);
+                match member.and_then(|member| self.enter(member, is_last_resort, now_ms)) {
+                    Some(in_flight) => return Ok(Picked { index, in_flight }),
+                    None => passed.insert(index),
+                }
             }
         }
+        Err(self.unavailable(tried, now_ms))
+    }
+
+    /// The endpoint of the request's session, if it may be chosen.
+    fn of_session(
+        &self,
+        cursor: &Cursor,
+        affinity: &Affinity,
+        tried: &Tried,
+        now_ms: u64,
+    ) -> Option<Picked> {
+        let index = affinity.session.filter(|index| !tried.contains(*index))?;
+        let member = self.members.get(index).filter(|it| !it.is_full())?;
+        // If all endpoints are ejected, it is as good as any other.
+        let is_last_resort = cursor.is_last_resort(0);
+        let is_admitted = match self.admission(member, now_ms).entry {
+            Entry::Open | Entry::Probe | Entry::Sessions => true,
+            Entry::LastResort => is_last_resort,
+            Entry::Closed => false,
+        };
+        let in_flight = is_admitted.then(|| self.enter(member, is_last_resort, now_ms))??;
+        Some(Picked { index, in_flight })
     }
 
     /// Counts the request as in flight; none if another request has taken the
     /// last place or the probe meanwhile.
-    fn enter(&self, member: &Member, all_ejected: bool, now_ms: u64) -> Option<InFlight> {
-        let in_flight = member.endpoint.enter(member.max_connections, self.rule)?;
+    fn enter(&self, member: &Member, is_last_resort: bool, now_ms: u64) -> Option<InFlight> {
+        let observes = self.balance == Balance::Latency;
+        let in_flight = member
+            .endpoint
+            .enter(member.max_connections, self.rule, observes)?;
         let Some(rule) = &self.rule else {
             return Some(in_flight);
         };
         let health = member.endpoint.health_cell();
-        match self.admits(member, now_ms) {
-            Admission::Yes => Some(in_flight),
-            Admission::Probe if health.claim(now_ms, rule) => Some(in_flight),
-            Admission::Probe | Admission::No if all_ejected => {
+        match health.load().admission(now_ms).entry {
+            Entry::Open => Some(in_flight),
+            Entry::Probe if health.claim(now_ms, rule) => {
+                self.group.change();
+                Some(in_flight)
+            }
+            _ if is_last_resort => {
                 health.try_anyway(now_ms, rule);
                 Some(in_flight)
             }
-            Admission::Probe | Admission::No => {
+            _ => {
                 in_flight.forget();
                 None
             }
-        }
-    }
-
-    fn admits(&self, member: &Member, now_ms: u64) -> Admission {
-        match self.rule {
-            Some(_) => member.endpoint.health().admits(now_ms),
-            None => Admission::Yes,
         }
     }
 
@@ -228,27 +383,33 @@ impl Upstream {
         if left().all(|m| !m.endpoint.is_resolved()) {
             return Unavailable::Dns;
         }
-        let healthy = |m: &&Member| self.admits(m, now_ms) != Admission::No;
-        match left()
-            .filter(|m| m.endpoint.is_resolved())
-            .any(|m| healthy(&m))
-        {
-            true => Unavailable::Limit,
-            false => Unavailable::Unhealthy,
+        let resolved = || left().filter(|m| m.endpoint.is_resolved());
+        if resolved().any(|m| self.admission(m, now_ms).entry.is_eligible()) {
+            Unavailable::Limit
+        } else if resolved().all(Member::is_draining) {
+            Unavailable::Draining
+        } else {
+            Unavailable::Unhealthy
         }
     }
 }
 
 impl Member {
-    /// The endpoint as a candidate, unless it has reached its limit.
-    fn candidate(&self, index: usize) -> Option<Candidate> {
-        let in_flight = self.endpoint.in_flight();
-        let full = self.max_connections.is_some_and(|limit| in_flight >= limit);
-        (!full).then_some(Candidate {
-            index,
-            weight: self.weight,
-            in_flight,
-        })
+    /// The weight that the endpoint has now: the configured one, unless a command has set
+    /// another.
+    pub fn current_weight(&self) -> u32 {
+        self.endpoint.commanded_weight().unwrap_or(self.weight)
+    }
+
+    /// Whether it is to become idle: it was drained, or a command has given it a weight of 0.
+    pub fn is_draining(&self) -> bool {
+        self.endpoint.is_draining() || self.current_weight() == 0
+    }
+
+    /// Whether it has reached its limit of requests in flight.
+    fn is_full(&self) -> bool {
+        let most = self.max_connections;
+        most.is_some_and(|most| self.endpoint.in_flight() >= most)
     }
 }
 

@@ -472,7 +472,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 61] = [
+const EDITS: [(&str, &str, &str); 63] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -508,6 +508,8 @@ const EDITS: [(&str, &str, &str); 61] = [
         "127.0.0.1:5008",
     ),
     ("upstreams.<name>.http", "2", "auto"),
+    ("upstreams.<name>.balance.hash", "header:X-User", "path"),
+    ("upstreams.<name>.sticky.cookie", "sales_endpoint", "other"),
     ("policies.<name>.component", "rate-limit", "headers"),
     ("sites[].hosts", "*.sales.example.com", "*.example.org"),
     ("sites[].routes", "/static/", "/moved/"),

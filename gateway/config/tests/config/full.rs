@@ -8,8 +8,8 @@ use janua_config::{
     Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding,
     EndpointAddress, EventKind, Files, FilesRoot, HeaderTest, HiddenDots, HostPattern, Isolation,
     KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern, ProxyVersion, Rate, RedirectHost,
-    SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost,
-    UpstreamHttp, WebhookBody, WebhookTemplate, parse,
+    RequestInput, SameSite, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion,
+    Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -276,12 +276,31 @@ fn upstream() {
         (EndpointAddress::Unix("/run/app.sock".into()), 1, None),
     ];
     assert_eq!(upstream.endpoints.len(), expected.len());
+    let zones = upstream.endpoints.iter().map(|endpoint| {
+        let zone = endpoint.zone.as_ref();
+        (endpoint.backup, zone.map(|zone| zone.as_str()))
+    });
+    assert_eq!(
+        zones.collect::<Vec<_>>(),
+        [
+            (false, None),
+            (false, Some("east")),
+            (true, None),
+            (false, None)
+        ]
+    );
+    assert_eq!(config.server.zone.as_ref().unwrap().as_str(), "east");
     for (endpoint, (address, weight, most)) in upstream.endpoints.iter().zip(expected) {
         assert_eq!(*endpoint.address, address);
         assert_eq!(endpoint.weight.get(), weight);
         assert_eq!(endpoint.max_connections.map(|most| most.get()), most);
     }
-    assert_eq!(upstream.balance, Balance::LeastConn);
+    assert_eq!(*upstream.balance, Balance::LeastConn);
+    assert_eq!(*upstream.slow_start, 30 * SECOND);
+    let sticky = upstream.sticky.as_ref().unwrap();
+    assert_eq!(sticky.cookie.as_str(), "sales_endpoint");
+    assert_eq!(*sticky.lifetime.unwrap(), 3600 * SECOND);
+    assert_eq!(sticky.same_site, SameSite::Strict);
     assert_eq!(upstream.keepalive, 16);
     assert_eq!(upstream.keepalive_timeout, 4 * SECOND);
     assert_eq!(upstream.connect_timeout, Duration::from_millis(250));
@@ -299,6 +318,11 @@ fn upstream() {
     );
 
     assert_eq!(*config.upstreams["called"].http, UpstreamHttp::Http2);
+    let Balance::Hash(hash) = &*config.upstreams["called"].balance else {
+        panic!("{:?}", config.upstreams["called"].balance);
+    };
+    assert_eq!(hash.hash, RequestInput::Header("x-user".to_owned()));
+    assert_eq!(hash.bounded.unwrap().get(), 1.25);
     let tls = config.upstreams["called"].tls.on().unwrap();
     assert_eq!(
         tls.server_name.as_ref().unwrap().as_str(),
@@ -316,7 +340,10 @@ fn upstream_defaults() {
     let config = config(SHORT);
     let upstream = &config.upstreams["app"];
     assert_eq!(*upstream.http, UpstreamHttp::Http11);
-    assert_eq!(upstream.balance, Balance::RoundRobin);
+    assert_eq!(*upstream.balance, Balance::RoundRobin);
+    assert!(upstream.slow_start.is_zero());
+    assert!(upstream.sticky.is_none());
+    assert!(upstream.endpoints.iter().all(|endpoint| !endpoint.backup));
     assert_eq!(upstream.keepalive, 32);
     assert_eq!(upstream.keepalive_timeout, 60 * SECOND);
     assert_eq!(upstream.connect_timeout, 5 * SECOND);
@@ -534,6 +561,8 @@ fn split_and_mirrors() {
     let host = UpstreamHost::Literal("next.internal".to_owned());
     assert_eq!(next.host.as_ref().unwrap().value, host);
     assert_eq!(next.strip_prefix.as_ref().unwrap().value, "/split");
+    let by = split.by.as_ref().unwrap();
+    assert_eq!(by.value, RequestInput::Cookie("user".to_owned()));
     let names: Vec<_> = route.target.upstreams().map(|it| it.as_str()).collect();
     assert_eq!(names, ["sales", "next"]);
 

@@ -216,6 +216,7 @@ impl Gateway {
         }
         let generation = snapshot.generation;
         server.publish(Some(snapshot), opened);
+        self.estate.endpoints.forget_weights();
         *seen = Some(watch::watched(both.only(loaded.watch_list()), &loaded));
         self.events.configure(&loaded.config.webhooks);
         state.loaded = Arc::new(loaded);

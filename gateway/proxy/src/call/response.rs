@@ -6,10 +6,9 @@ use std::time::Duration;
 use janua_http::{Failure, ResponseHead};
 use janua_upstream::Picked;
 
-use super::connect;
 use super::search::EndpointConnection;
+use super::{Call, connect};
 use crate::clock::Moment;
-use crate::course::Course;
 use crate::incoming::Incoming;
 use crate::snapshot::LocalUpstream;
 use crate::upload::{Upload, UploadState};
@@ -29,16 +28,21 @@ pub(crate) struct UpstreamResponse {
     pub(crate) protocol: Option<Vec<u8>>,
     upstream: Rc<LocalUpstream>,
     picked: Picked,
+    /// The client is to be given a cookie for its session.
+    needs_cookie: bool,
 }
 
 impl UpstreamResponse {
     pub(super) fn new(
         open: EndpointConnection,
-        course: &Course,
+        call: &Call<'_>,
         upload: UploadState,
         protocol: Option<Vec<u8>>,
     ) -> Self {
+        let course = call.course;
+        let is_sticky = course.forwarding().sticky.is_some();
         Self {
+            needs_cookie: is_sticky && call.tie.needs_cookie(open.picked.index),
             connection: open.connection,
             upload,
             idle_timeout: course.idle_timeout,
@@ -59,6 +63,14 @@ impl UpstreamResponse {
             &mut self.upload,
         );
         (&mut self.connection.incoming, upload)
+    }
+
+    /// The value of a field `Set-Cookie` that ties the client to the endpoint that has answered;
+    /// none if the client has such a cookie, or its upstream has no sessions.
+    pub(crate) fn session_cookie(&self, is_https: bool, unix_seconds: u64) -> Option<Vec<u8>> {
+        let sticky = self.upstream.forwarding.sticky.as_ref();
+        let sticky = sticky.filter(|_| self.needs_cookie)?;
+        sticky.set_cookie(self.picked.index, is_https, unix_seconds)
     }
 
     /// Returns the connection to the pool. The whole request must have been sent

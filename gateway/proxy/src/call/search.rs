@@ -100,7 +100,7 @@ impl Search {
             // Read anew for each attempt: the previous one may have taken long.
             let now = worker.clock.now();
             let now_ms = now.monotonic_ms;
-            let picked = match pick(course, &self.failed, now_ms) {
+            let picked = match pick(call, &self.failed, now_ms) {
                 Ok(picked) => picked,
                 Err(why) => return Err(self.last.take().unwrap_or_else(|| unavailable(why))),
             };
@@ -213,6 +213,8 @@ impl EndpointConnection {
         let index = self.picked.index;
         forwarding.stats.head.observe(shard, took);
         forwarding.stats.count(shard, index, response.status);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or_default();
+        self.picked.in_flight.responded(took, call.now_ms + took_ms);
         let change = self
             .picked
             .in_flight
@@ -227,15 +229,18 @@ impl EndpointConnection {
     }
 }
 
-fn pick(course: &Course, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unavailable> {
-    let cursor = &mut course.upstream.cursor.borrow_mut();
-    course.forwarding().upstream.pick(cursor, tried, now_ms)
+fn pick(call: &Call<'_>, tried: &Endpoints, now_ms: u64) -> Result<Picked, Unavailable> {
+    let upstream = &call.course.upstream;
+    let cursor = &mut upstream.cursor.borrow_mut();
+    let endpoints = &upstream.forwarding.upstream;
+    endpoints.pick_for(cursor, &call.tie.affinity, tried, now_ms)
 }
 
 fn unavailable(why: Unavailable) -> Failure {
     match why {
         Unavailable::Dns => Kind::Dns.into(),
         Unavailable::Limit => Kind::ConnectionLimit.into(),
+        Unavailable::Draining => Failure::with(Kind::NoneHealthy, "the endpoints are draining"),
         Unavailable::Empty | Unavailable::Tried | Unavailable::Unhealthy => {
             Kind::NoneHealthy.into()
         }

@@ -2,28 +2,31 @@
 
 use std::sync::Arc;
 
-use janua_config::{self as config, Diagnostics, Names};
+use janua_config::{self as config, Config, Diagnostic, Diagnostics, Names};
 use janua_http::head::{Limits, MAX_FIELDS};
 use janua_tls::SystemRoots;
-use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, UpstreamSpec};
+use janua_upstream::{Address, Balance, EndpointSpec, PassiveHealth, Upstream, UpstreamSpec};
 
+use super::inputs::input;
 use super::{bytes, limit, tls};
 use crate::certificates::ServedCertificate;
 use crate::estate::Estate;
-use crate::snapshot::{Forwarding, Snapshot};
+use crate::snapshot::{BalancedBy, Forwarding, Snapshot};
 use crate::stats::UpstreamStats;
+use crate::sticky::{CookieSettings, Sticky, StickyKey};
 use crate::upstream_http2::{Protocol, Sharing};
 
 /// All upstreams, in the order of their names. Endpoints of the previous configuration
 /// keep their health and their counts. The certificates that upstreams are shown are added to
 /// `certificates`.
 pub(super) fn compile(
-    upstreams: &Names<config::Upstream>,
+    config: &Config,
     estate: &Estate,
     previous: Option<&Snapshot>,
     certificates: &mut Vec<ServedCertificate>,
     found: &mut Diagnostics,
 ) -> Vec<Forwarding> {
+    let upstreams = &config.upstreams;
     let system_roots = SystemRoots::default();
     let tls: Vec<_> = upstreams
         .iter()
@@ -39,13 +42,14 @@ pub(super) fn compile(
             Some(same.cloned().unwrap_or(tls))
         })
         .collect();
+    let key = sticky_key(upstreams, estate, found);
     // Endpoints outlive this compilation, so that they are not touched if it fails.
     if found.has_errors() {
         return Vec::new();
     }
     let specs: Vec<UpstreamSpec> = upstreams
         .iter()
-        .map(|(name, upstream)| upstream_spec(name, upstream))
+        .map(|(name, upstream)| upstream_spec(name, upstream, config.server.zone.as_deref()))
         .collect();
     let running = estate.endpoints.reconcile(&specs);
     running
@@ -80,6 +84,17 @@ pub(super) fn compile(
                 response_head_timeout: limit(upstream.response_head_timeout),
                 idle_timeout: limit(upstream.idle_timeout),
                 tls,
+                sticky: (upstream.sticky.as_ref())
+                    .zip(key.as_ref())
+                    .map(|(sticky, key)| Arc::new(sessions(&running, sticky, key))),
+                balanced_by: match &*upstream.balance {
+                    config::Balance::IpHash => Some(BalancedBy::Client),
+                    config::Balance::Hash(hash) => Some(BalancedBy::Input(input(&hash.hash))),
+                    config::Balance::RoundRobin
+                    | config::Balance::LeastConn
+                    | config::Balance::RandomTwo
+                    | config::Balance::Latency => None,
+                },
                 proxy_header: upstream
                     .send_proxy_protocol
                     .value()
@@ -93,7 +108,38 @@ pub(super) fn compile(
         .collect()
 }
 
-fn upstream_spec(name: &str, upstream: &config::Upstream) -> UpstreamSpec {
+/// The key of session cookies, if any upstream has sessions. Without one the file is not touched.
+fn sticky_key(
+    upstreams: &Names<config::Upstream>,
+    estate: &Estate,
+    found: &mut Diagnostics,
+) -> Option<StickyKey> {
+    let first = upstreams.values().find_map(|it| it.sticky.as_ref())?;
+    let key = StickyKey::load(&estate.state_dir);
+    key.map_err(|error| found.push(Diagnostic::error(first.span, error.to_string())))
+        .ok()
+}
+
+fn sessions(upstream: &Upstream, sticky: &config::Sticky, key: &StickyKey) -> Sticky {
+    let members = upstream.members().iter();
+    let cookie = CookieSettings {
+        name: sticky.cookie.as_str().into(),
+        lifetime: sticky.lifetime.map(|lifetime| lifetime.value),
+        same_site: match sticky.same_site {
+            config::SameSite::Lax => "Lax",
+            config::SameSite::Strict => "Strict",
+            config::SameSite::None => "None",
+        },
+    };
+    Sticky::new(
+        upstream.name(),
+        members.map(|member| member.endpoint.address().to_string()),
+        key.clone(),
+        cookie,
+    )
+}
+
+fn upstream_spec(name: &str, upstream: &config::Upstream, zone: Option<&String>) -> UpstreamSpec {
     let endpoint = |endpoint: &config::Endpoint| EndpointSpec {
         address: match &endpoint.address.value {
             config::EndpointAddress::Socket(address) => Address::Ip(*address),
@@ -105,14 +151,24 @@ fn upstream_spec(name: &str, upstream: &config::Upstream) -> UpstreamSpec {
         },
         weight: endpoint.weight.get(),
         max_connections: endpoint.max_connections.map(std::num::NonZeroU32::get),
+        backup: endpoint.backup,
+        zone: endpoint.zone.as_deref().cloned(),
     };
     UpstreamSpec {
         name: name.to_owned(),
         endpoints: upstream.endpoints.iter().map(endpoint).collect(),
-        balance: match upstream.balance {
+        balance: match &*upstream.balance {
             config::Balance::RoundRobin => Balance::RoundRobin,
             config::Balance::LeastConn => Balance::LeastConn,
+            config::Balance::RandomTwo => Balance::RandomTwo,
+            config::Balance::Latency => Balance::Latency,
+            config::Balance::IpHash => Balance::IpHash,
+            config::Balance::Hash(hash) => Balance::Hash {
+                bounded: hash.bounded.map(config::Factor::get),
+            },
         },
+        slow_start: upstream.slow_start.value,
+        zone: zone.cloned(),
         passive_health: PassiveHealth {
             max_fails: upstream.passive_health.max_fails,
             fail_timeout: upstream.passive_health.fail_timeout.value,

@@ -4,6 +4,7 @@ use janua_http::head::Limits;
 use janua_http::{Failure, RequestHead, ResponseHead};
 
 use super::{Kit, Peer};
+use crate::affinity::Tie;
 use crate::attempts::Attempts;
 use crate::call::{self, Call, Caller, UpstreamResponse};
 use crate::clean::{Hop, clean};
@@ -80,6 +81,7 @@ impl<'k> Calling<'k> {
             head: &self.head,
             hop: &self.hop,
             client: None,
+            tie: Tie::default(),
             now_ms: self.kit.worker.clock.now().monotonic_ms,
         };
         let mut responder = Responder::new(&mut self.session.outgoing, &self.head);
@@ -99,6 +101,7 @@ impl<'k> Calling<'k> {
             head: &self.head,
             hop: &self.hop,
             client: None,
+            tie: Tie::default(),
             now_ms: self.kit.worker.clock.now().monotonic_ms,
         };
         let mut caller = Caller {

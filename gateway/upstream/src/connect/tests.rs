@@ -8,6 +8,7 @@ use super::{ConnectError, Remote};
 use crate::Connection;
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::group::Group;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -23,7 +24,7 @@ async fn closed() -> SocketAddr {
 }
 
 fn named(addresses: &[SocketAddr]) -> Endpoint {
-    let endpoint = Endpoint::new("u", Address::parse("name:80").unwrap());
+    let endpoint = Endpoint::new(&Group::new("u"), Address::parse("name:80").unwrap());
     endpoint.set_resolution(Ok(addresses.into()));
     endpoint
 }
@@ -57,7 +58,10 @@ async fn each_failure_has_its_own_error() {
     let error = named(&[]).connect(SOON).await.unwrap_err();
     assert!(matches!(error, ConnectError::Unresolved), "{error:?}");
 
-    let missing = Endpoint::new("u", Address::parse("unix:/nowhere/app.sock").unwrap());
+    let missing = Endpoint::new(
+        &Group::new("u"),
+        Address::parse("unix:/nowhere/app.sock").unwrap(),
+    );
     let error = missing.connect(SOON).await.unwrap_err();
     assert!(matches!(error, ConnectError::Refused), "{error:?}");
 }
@@ -95,7 +99,7 @@ async fn a_unix_socket() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.sock");
     let unix = UnixListener::bind(&path).unwrap();
-    let endpoint = Endpoint::new("u", Address::Unix(path.clone()));
+    let endpoint = Endpoint::new(&Group::new("u"), Address::Unix(path.clone()));
     let (mut connection, remote) = endpoint.connect(SOON).await.unwrap();
     assert_eq!(remote, Remote::Unix(path));
     let (mut other, _) = unix.accept().await.unwrap();

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::AttemptOutcome::{self, Ok};
-use super::{Admission, Cell, Change, Health, PassiveHealth};
+use super::{Cell, Change, Entry, Health, PassiveHealth};
 
 const FAILED: AttemptOutcome = AttemptOutcome::Failed("refused");
 
@@ -53,16 +53,16 @@ fn outcomes_change_health() {
 #[test]
 fn health_decides_about_admission() {
     let cases = [
-        (Health::NEW, 0, Admission::Yes),
-        (healthy(2, 5), 6, Admission::Yes),
-        (ejected(100), 99, Admission::No),
-        (ejected(100), 100, Admission::Probe),
-        (probing(100), 99, Admission::No),
+        (Health::NEW, 0, Entry::Open),
+        (healthy(2, 5), 6, Entry::Open),
+        (ejected(100), 99, Entry::LastResort),
+        (ejected(100), 100, Entry::Probe),
+        (probing(100), 99, Entry::LastResort),
         // The probe had no result, perhaps because its client went away.
-        (probing(100), 100, Admission::Probe),
+        (probing(100), 100, Entry::Probe),
     ];
     for (health, now, expected) in cases {
-        assert_eq!(health.admits(now), expected, "{health:?} at {now}");
+        assert_eq!(health.admission(now).entry, expected, "{health:?} at {now}");
     }
 }
 

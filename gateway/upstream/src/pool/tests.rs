@@ -3,10 +3,11 @@ use std::sync::Arc;
 use super::{Lease, Pool};
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::group::Group;
 
 fn endpoint(port: u16) -> Arc<Endpoint> {
     let address = Address::parse(&format!("127.0.0.1:{port}")).unwrap();
-    Arc::new(Endpoint::new("u", address))
+    Arc::new(Endpoint::new(&Group::new("u"), address))
 }
 
 #[test]

@@ -3,30 +3,22 @@ use std::time::Duration;
 
 use super::Registry;
 use crate::address::Address;
-use crate::balance::{Balance, Cursor, Tried};
+use crate::cursor::Cursor;
 use crate::health::{AttemptOutcome, Health, PassiveHealth};
 use crate::resolver::{HOSTS_FILE, Resolver};
+use crate::tried::Tried;
 use crate::upstream::{EndpointSpec, UpstreamSpec};
 
 fn spec(name: &str, addresses: &[&str]) -> UpstreamSpec {
+    let endpoints = addresses
+        .iter()
+        .map(|address| EndpointSpec::new(Address::parse(address).unwrap()));
     UpstreamSpec {
-        name: name.to_owned(),
-        endpoints: addresses
-            .iter()
-            .map(|address| EndpointSpec {
-                address: Address::parse(address).unwrap(),
-                weight: 1,
-                max_connections: None,
-            })
-            .collect(),
-        balance: Balance::RoundRobin,
         passive_health: PassiveHealth {
             max_fails: 1,
             fail_timeout: Duration::from_secs(30),
         },
-        keepalive: 4,
-        idle_timeout: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(1),
+        ..UpstreamSpec::new(name, endpoints.collect())
     }
 }
 
@@ -82,6 +74,37 @@ fn a_configuration_that_is_refused_leaves_no_trace() {
     let left = registry.endpoints();
     assert_eq!(left.len(), 1);
     assert!(Arc::ptr_eq(&left[0], &running[0].members()[0].endpoint));
+}
+
+#[test]
+fn what_was_drained_stays_so_and_weights_do_not() {
+    let registry = Registry::new(Resolver::start(HOSTS_FILE.into()).unwrap());
+    let first = registry.reconcile(&[spec("one", &[A, B])]);
+    let [a, b] = [0, 1].map(|index| first[0].members()[index].endpoint.clone());
+    a.drain(true);
+    b.set_weight(Some(9));
+    let group = first[0].group().clone();
+    drop(first);
+    // A reload removes the drained endpoint, and a later one brings it back.
+    drop(a);
+    let second = registry.reconcile(&[spec("one", &[B])]);
+    assert_eq!(second[0].members()[0].current_weight(), 9);
+    registry.forget_weights();
+    assert_eq!(second[0].members()[0].current_weight(), 1);
+    let third = registry.reconcile(&[spec("one", &[A, B])]);
+    assert!(Arc::ptr_eq(third[0].group(), &group));
+    assert!(third[0].members()[0].endpoint.is_draining());
+    assert!(!third[0].members()[1].endpoint.is_draining());
+
+    // Even if the upstream is gone for a while.
+    drop((group, second, third, b));
+    drop(registry.reconcile(&[spec("two", &[A])]));
+    let fourth = registry.reconcile(&[spec("one", &[A])]);
+    assert!(fourth[0].members()[0].endpoint.is_draining());
+    fourth[0].members()[0].endpoint.drain(false);
+    drop(fourth);
+    let fifth = registry.reconcile(&[spec("one", &[A])]);
+    assert!(!fifth[0].members()[0].endpoint.is_draining());
 }
 
 #[tokio::test]

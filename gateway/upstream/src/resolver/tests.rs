@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::{Answer, Lookup, serve};
 use crate::address::Address;
 use crate::endpoint::Endpoint;
+use crate::group::Group;
 
 /// Gives its results in turn, repeating the last, and records the time of each
 /// call.
@@ -67,7 +68,10 @@ impl PartialEq for Answer {
 }
 
 fn endpoint() -> Arc<Endpoint> {
-    Arc::new(Endpoint::new("u", Address::parse("backend:3000").unwrap()))
+    Arc::new(Endpoint::new(
+        &Group::new("u"),
+        Address::parse("backend:3000").unwrap(),
+    ))
 }
 
 fn addresses(endpoint: &Endpoint) -> Vec<String> {

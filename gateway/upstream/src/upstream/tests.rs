@@ -1,43 +1,34 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{EndpointSpec, Picked, Unavailable, Upstream, UpstreamSpec};
 use crate::address::Address;
-use crate::balance::{Balance, Cursor, Tried};
-use crate::endpoint::Endpoint;
+use crate::balance::{Affinity, Balance};
+use crate::cursor::Cursor;
 use crate::failure_streak::Failing;
 use crate::health::{AttemptOutcome, Change, PassiveHealth};
+use crate::testing::made;
+use crate::tried::Tried;
 
 fn spec(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> UpstreamSpec {
+    let endpoints = endpoints
+        .iter()
+        .map(|(address, weight, max_connections)| EndpointSpec {
+            weight: *weight,
+            max_connections: *max_connections,
+            ..EndpointSpec::new(Address::parse(address).unwrap())
+        });
     UpstreamSpec {
-        name: "sales".to_owned(),
-        endpoints: endpoints
-            .iter()
-            .map(|(address, weight, max_connections)| EndpointSpec {
-                address: Address::parse(address).unwrap(),
-                weight: *weight,
-                max_connections: *max_connections,
-            })
-            .collect(),
         balance,
         passive_health: PassiveHealth {
             max_fails: 2,
             fail_timeout: Duration::from_secs(30),
         },
-        keepalive: 4,
-        idle_timeout: Duration::from_secs(60),
-        connect_timeout: Duration::from_secs(1),
+        ..UpstreamSpec::new("sales", endpoints.collect())
     }
 }
 
 fn upstream(balance: Balance, endpoints: &[(&str, u32, Option<u32>)]) -> Upstream {
-    let spec = spec(balance, endpoints);
-    let made = spec.endpoints.iter().map(|endpoint| {
-        let address = endpoint.address.clone();
-        Arc::new(Endpoint::new(&spec.name, address))
-    });
-    let made = made.collect();
-    Upstream::new(&spec, made)
+    made(&spec(balance, endpoints))
 }
 
 const THREE: [(&str, u32, Option<u32>); 3] = [
@@ -251,4 +242,243 @@ fn four_threads_keep_the_limit_and_lose_no_count() {
             .iter()
             .all(|m| m.endpoint.in_flight() == 0)
     );
+}
+
+#[test]
+fn a_draining_endpoint_gets_only_requests_of_its_sessions() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let drained = &upstream.members()[1].endpoint;
+    let mut cursor = Cursor::from_seed(1);
+    let mut pick = |session, tried: &Tried| {
+        let affinity = Affinity {
+            session,
+            ..Affinity::default()
+        };
+        let picked = upstream.pick_for(&mut cursor, &affinity, tried, 0);
+        picked.map(|picked| picked.index)
+    };
+    let none = Tried::new();
+    drained.drain(true);
+    let mut others: Vec<usize> = (0..30).map(|_| pick(None, &none).unwrap()).collect();
+    others.sort_unstable();
+    assert_eq!(others, [[0; 15], [2; 15]].concat());
+    assert_eq!(pick(Some(1), &none), Ok(1), "a session stays");
+    assert_eq!(pick(Some(2), &none), Ok(2));
+    let mut tried = Tried::new();
+    tried.insert(1);
+    assert_ne!(pick(Some(1), &tried), Ok(1), "unless it has failed");
+    assert!(pick(Some(7), &none).is_ok(), "or is gone");
+    tried.insert(0);
+    tried.insert(2);
+    assert_eq!(pick(Some(1), &tried), Err(Unavailable::Tried));
+    let all_but = tried_all_but(&upstream, 1);
+    assert_eq!(pick(None, &all_but), Err(Unavailable::Draining));
+    drained.drain(false);
+    assert!((0..3).any(|_| pick(None, &none) == Ok(1)));
+}
+
+#[test]
+fn a_weight_by_command_counts_at_once_and_0_drains() {
+    let upstream = upstream(Balance::RoundRobin, &THREE[..2]);
+    let mut cursor = Cursor::from_seed(1);
+    let mut shares = || {
+        let mut shares = [0_u32; 2];
+        for _ in 0..40 {
+            let picked = upstream.pick(&mut cursor, &Tried::new(), 0).unwrap();
+            shares[picked.index] += 1;
+        }
+        shares
+    };
+    assert_eq!(shares(), [20, 20]);
+    upstream.members()[0].endpoint.set_weight(Some(3));
+    assert_eq!(shares(), [30, 10]);
+    upstream.members()[0].endpoint.set_weight(Some(0));
+    assert_eq!(shares(), [0, 40]);
+    upstream.members()[0].endpoint.set_weight(None);
+    let shares = shares();
+    assert!(shares[0].abs_diff(shares[1]) <= 2, "{shares:?}");
+}
+
+#[test]
+fn the_session_of_an_ejected_endpoint_moves_unless_all_are_ejected() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let pick = |session, now_ms| {
+        let affinity = Affinity {
+            session: Some(session),
+            ..Affinity::default()
+        };
+        let mut cursor = Cursor::new();
+        let picked = upstream.pick_for(&mut cursor, &affinity, &Tried::new(), now_ms);
+        picked.unwrap().index
+    };
+    eject(&upstream, 1, 0);
+    assert!((0..10).all(|_| pick(1, 1) != 1));
+    eject(&upstream, 0, 0);
+    eject(&upstream, 2, 0);
+    assert!((0..10).all(|_| pick(1, 1) == 1));
+}
+
+#[test]
+fn requests_in_flight_are_counted_for_the_whole_upstream() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let mut cursor = Cursor::new();
+    let mut held: Vec<Picked> = (0..5)
+        .map(|_| upstream.pick(&mut cursor, &Tried::new(), 0).unwrap())
+        .collect();
+    assert_eq!(upstream.group().in_flight(), 5);
+    held.truncate(2);
+    assert_eq!(upstream.group().in_flight(), 2);
+    held.clear();
+    assert_eq!(upstream.group().in_flight(), 0);
+}
+
+/// How many of 60 requests, each of which ends before the next, each endpoint gets.
+fn shares(upstream: &Upstream, now_ms: u64) -> Vec<u32> {
+    let mut shares = vec![0; upstream.members().len()];
+    let mut cursor = Cursor::from_seed(1);
+    for _ in 0..60 {
+        let picked = upstream.pick(&mut cursor, &Tried::new(), now_ms);
+        shares[picked.unwrap().index] += 1;
+    }
+    shares
+}
+
+const ALL: [Balance; 6] = [
+    Balance::RoundRobin,
+    Balance::LeastConn,
+    Balance::RandomTwo,
+    Balance::Latency,
+    Balance::IpHash,
+    Balance::Hash { bounded: Some(1.5) },
+];
+
+#[test]
+fn backups_stand_in_only_if_no_other_can() {
+    for balance in ALL {
+        let mut spec = spec(balance, &THREE);
+        spec.endpoints[2].backup = true;
+        spec.endpoints[0].max_connections = Some(1);
+        let upstream = made(&spec);
+        assert_eq!(shares(&upstream, 0)[2], 0, "{balance:?}");
+        eject(&upstream, 1, 0);
+        assert_eq!(shares(&upstream, 0), [60, 0, 0], "{balance:?}");
+        // The last one is full, or has failed for this request.
+        let mut cursor = Cursor::new();
+        let full = upstream.pick(&mut cursor, &Tried::new(), 0).unwrap();
+        assert_eq!(full.index, 0);
+        assert_eq!(shares(&upstream, 0), [0, 0, 60], "{balance:?}");
+        drop(full);
+        eject(&upstream, 0, 0);
+        assert_eq!(shares(&upstream, 0), [0, 0, 60], "{balance:?}");
+        eject(&upstream, 2, 0);
+        // Now nobody is left, and those that are no backups are tried all the same.
+        assert_eq!(shares(&upstream, 1)[2], 0, "{balance:?}");
+    }
+}
+
+#[test]
+fn the_own_zone_is_preferred_while_half_of_it_is_up() {
+    for balance in ALL {
+        let endpoints = [1, 2, 3, 4].map(|port| (format!("127.0.0.1:{port}"), 1, None));
+        let endpoints = endpoints.each_ref().map(|(a, w, m)| (a.as_str(), *w, *m));
+        let mut spec = spec(balance, &endpoints);
+        spec.zone = Some("east".to_owned());
+        for (endpoint, zone) in spec
+            .endpoints
+            .iter_mut()
+            .zip(["west", "east", "west", "east"])
+        {
+            endpoint.zone = Some(zone.to_owned());
+        }
+        let upstream = made(&spec);
+        let among = |now_ms| {
+            let shares = shares(&upstream, now_ms);
+            let got = shares.iter().map(|share| *share > 0);
+            got.collect::<Vec<bool>>()
+        };
+        assert_eq!(among(0), [false, true, false, true], "{balance:?}");
+        eject(&upstream, 1, 0);
+        assert_eq!(among(0), [false, false, false, true], "{balance:?}");
+        eject(&upstream, 3, 0);
+        assert_eq!(among(0), [true, false, true, false], "{balance:?}");
+    }
+}
+
+#[test]
+fn with_less_than_half_of_the_zone_all_get_requests() {
+    let endpoints = [1, 2, 3, 4].map(|port| (format!("127.0.0.1:{port}"), 1, None));
+    let endpoints = endpoints.each_ref().map(|(a, w, m)| (a.as_str(), *w, *m));
+    let mut spec = spec(Balance::RoundRobin, &endpoints);
+    spec.zone = Some("east".to_owned());
+    for endpoint in &mut spec.endpoints[..3] {
+        endpoint.zone = Some("east".to_owned());
+    }
+    let upstream = made(&spec);
+    assert_eq!(shares(&upstream, 0), [20, 20, 20, 0]);
+    eject(&upstream, 0, 0);
+    assert_eq!(shares(&upstream, 0), [0, 30, 30, 0]);
+    eject(&upstream, 1, 0);
+    assert_eq!(shares(&upstream, 0), [0, 0, 30, 30]);
+    // One that is drained is not missing.
+    upstream.members()[1].endpoint.drain(true);
+    upstream.members()[0].endpoint.drain(true);
+    assert_eq!(shares(&upstream, 0), [0, 0, 60, 0]);
+}
+
+#[test]
+fn one_that_has_come_up_gets_a_growing_share() {
+    let mut spec = spec(Balance::RoundRobin, &THREE[..2]);
+    spec.slow_start = Duration::from_secs(10);
+    let upstream = made(&spec);
+    assert_eq!(shares(&upstream, 0), [30, 30], "not at the start");
+    eject(&upstream, 1, 0);
+    assert_eq!(shares(&upstream, 0), [60, 0]);
+    let only = tried_all_but(&upstream, 1);
+    let probe = upstream.pick(&mut Cursor::new(), &only, 40_000).unwrap();
+    let change = probe.in_flight.report(AttemptOutcome::Ok, 40_000);
+    assert_eq!(change, Some(Change::Recovered));
+    let mut cursor = Cursor::from_seed(1);
+    let mut second = |now_ms: u64| {
+        let mut turns = (0..110).map(|_| upstream.pick(&mut cursor, &Tried::new(), now_ms));
+        turns
+            .by_ref()
+            .filter(|it| it.as_ref().unwrap().index == 1)
+            .count()
+    };
+    for (now_ms, expected) in [(40_000, 10), (45_000, 37), (50_000, 55), (90_000, 55)] {
+        let share = second(now_ms);
+        assert!(share.abs_diff(expected) <= 2, "{share} at {now_ms}");
+    }
+    upstream.members()[1].endpoint.drain(true);
+    assert_eq!(second(90_000), 0);
+    upstream.members()[1].endpoint.drain(false);
+    let share = second(90_000);
+    assert!(share.abs_diff(10) <= 2, "{share} after the drain");
+}
+
+/// A choice does not work out anew who may be chosen, unless that has changed.
+#[test]
+fn an_admission_that_ends_by_time_is_noticed_by_all_workers() {
+    let upstream = upstream(Balance::RoundRobin, &THREE);
+    let mut workers: Vec<Cursor> = (0..4).map(Cursor::from_seed).collect();
+    eject(&upstream, 1, 0);
+    let mut ask = |worker: usize, now_ms: u64| {
+        let picked: Vec<Picked> = (0..6)
+            .map(|_| {
+                upstream
+                    .pick(&mut workers[worker], &Tried::new(), now_ms)
+                    .unwrap()
+            })
+            .collect();
+        picked.iter().filter(|picked| picked.index == 1).count()
+    };
+    for worker in 0..4 {
+        assert_eq!(ask(worker, 29_999), 0);
+    }
+    // One probe of all workers together.
+    let probes: usize = (0..4).map(|worker| ask(worker, 30_000)).sum();
+    assert_eq!(probes, 1);
+    // It has had no result, so that there is another one later.
+    let probes: usize = (0..4).map(|worker| ask(worker, 60_000)).sum();
+    assert_eq!(probes, 1);
 }

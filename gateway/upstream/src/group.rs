@@ -1,0 +1,91 @@
+//! What all endpoints of an upstream share, over all workers and reloads.
+
+use std::collections::HashSet;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crossbeam_utils::CachePadded;
+
+use crate::address::Address;
+
+/// The state of one upstream that belongs to no single endpoint. It is found again by the
+/// upstream's name, so that it outlives reloads.
+#[derive(Debug)]
+pub struct Group {
+    name: Box<str>,
+    /// Written for every request.
+    in_flight: CachePadded<AtomicU64>,
+    /// Read for every request, written rarely.
+    changes: CachePadded<AtomicU64>,
+    /// The endpoints that an operator has taken out, also those that a reload has removed: one
+    /// that comes back is still out.
+    drained: Mutex<HashSet<Address>>,
+}
+
+impl Group {
+    /// The state of an upstream that has had no request yet.
+    pub(crate) fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            in_flight: CachePadded::default(),
+            changes: CachePadded::default(),
+            drained: Mutex::default(),
+        })
+    }
+
+    /// The name of the upstream.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Requests in flight now to any of its endpoints, in all workers.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Tells the workers that [`crate::Upstream::admission`] gives a new answer for some endpoint:
+    /// each of them works out anew which endpoints it may choose, before its next request. What
+    /// decides about the admission must have been stored before. A change that comes with time
+    /// alone is not reported: [`crate::Admission::until_ms`] announces it.
+    pub fn change(&self) {
+        self.changes.fetch_add(1, Release);
+    }
+
+    /// The number of changes so far.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Acquire)
+    }
+
+    pub(crate) fn enter(&self) {
+        self.in_flight.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.in_flight.fetch_sub(1, Relaxed);
+    }
+
+    pub(crate) fn is_drained(&self, address: &Address) -> bool {
+        self.drained().contains(address)
+    }
+
+    /// Whether there is something that is to be remembered although no endpoint is left.
+    pub(crate) fn has_drained(&self) -> bool {
+        !self.drained().is_empty()
+    }
+
+    pub(crate) fn remember_drained(&self, address: &Address, is_drained: bool) {
+        let mut drained = self.drained();
+        if is_drained {
+            drained.insert(address.clone());
+        } else {
+            drained.remove(address);
+        }
+    }
+
+    fn drained(&self) -> MutexGuard<'_, HashSet<Address>> {
+        self.drained.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
