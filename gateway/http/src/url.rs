@@ -160,7 +160,11 @@ impl UrlWriter {
             Place::Path => {
                 // Behind text that ends in a slash there would be two, and at the beginning of
                 // a path that would be an authority.
-                let rest = match self.out.get(self.path..).is_some_and(|it| it.ends_with(b"/")) {
+                let rest = match self
+                    .out
+                    .get(self.path..)
+                    .is_some_and(|it| it.ends_with(b"/"))
+                {
                     true => path.strip_prefix(b"/").unwrap_or(path),
                     false => path,
                 };

@@ -40,22 +40,42 @@ fn each_value_is_encoded_for_its_place() {
             &[Host("a.example"), EndHost, Path("/x"), Query(Some("y=1"))][..],
             "https://a.example/x?y=1",
         ),
-        (https(), &[Host("[::1]"), Port(8443), Path("/")], "https://[::1]:8443/"),
-        (UrlWriter::of_host(b""), &[Text("a"), EndHost, Text("/x")], "//a/x"),
+        (
+            https(),
+            &[Host("[::1]"), Port(8443), Path("/")],
+            "https://[::1]:8443/",
+        ),
+        (
+            UrlWriter::of_host(b""),
+            &[Text("a"), EndHost, Text("/x")],
+            "//a/x",
+        ),
         (
             https(),
             &[Value(b"shop-1"), Text(".example"), EndHost, Path("/")],
             "https://shop-1.example/",
         ),
-        (path(), &[Text("/u/"), Value(b"a/b?c#d%\\\t"), Text("/x")], "/u/a%2Fb%3Fc%23d%25%5C%09/x"),
+        (
+            path(),
+            &[Text("/u/"), Value(b"a/b?c#d%\\\t"), Text("/x")],
+            "/u/a%2Fb%3Fc%23d%25%5C%09/x",
+        ),
         (path(), &[Text("/v2"), Path("/x")], "/v2/x"),
         (path(), &[Text("/v2/"), Path("/x")], "/v2/x"),
-        (path(), &[Text("/s?q="), Value(b"a&b=c d"), Text("&x")], "/s?q=a%26b%3Dc%20d&x"),
+        (
+            path(),
+            &[Text("/s?q="), Value(b"a&b=c d"), Text("&x")],
+            "/s?q=a%26b%3Dc%20d&x",
+        ),
         (path(), &[Text("/s?at="), Path("/x/y")], "/s?at=%2Fx%2Fy"),
         (path(), &[Text("/s?a=1&"), Query(Some("b=2"))], "/s?a=1&b=2"),
         (path(), &[Path("/x"), Query(None)], "/x"),
         (path(), &[Path("/x"), Query(Some(""))], "/x?"),
-        (path(), &[Path("/x"), Query(Some("a=\"<\u{e9}[]"))], "/x?a=%22%3C%C3%A9[]"),
+        (
+            path(),
+            &[Path("/x"), Query(Some("a=\"<\u{e9}[]"))],
+            "/x?a=%22%3C%C3%A9[]",
+        ),
         (path(), &[Text("/caf\u{e9} 1")], "/caf%C3%A9%201"),
         (path(), &[Text("/x"), Host("a.example")], "/xa.example"),
     ] {
@@ -69,10 +89,16 @@ fn no_value_makes_an_authority_or_climbs() {
     for (parts, expected) in [
         (&[Text("/"), Path("/evil.example")][..], "/evil.example"),
         (&[Path("/"), Text("/index.html")], "/index.html"),
-        (&[Text("/"), Value(b""), Text("/evil.example")], "/evil.example"),
+        (
+            &[Text("/"), Value(b""), Text("/evil.example")],
+            "/evil.example",
+        ),
         (&[Text("/"), Value(b"/evil.example")], "/%2Fevil.example"),
         (&[Text("/"), Value(b"\\evil.example")], "/%5Cevil.example"),
-        (&[Text("/"), Value(b"\t/evil.example")], "/%09%2Fevil.example"),
+        (
+            &[Text("/"), Value(b"\t/evil.example")],
+            "/%09%2Fevil.example",
+        ),
         (&[Path("/%5Cevil.example")], "/%5Cevil.example"),
         (&[Value(b"x")], "/x"),
     ] {
@@ -80,12 +106,32 @@ fn no_value_makes_an_authority_or_climbs() {
     }
     let https = || UrlWriter::of_host(b"https:");
     for (writer, parts, fault) in [
-        (path(), &[Text("/a/"), Value(b"..")][..], UrlError::DotSegment),
-        (path(), &[Text("/a/."), Value(b"."), Text("/b")], UrlError::DotSegment),
-        (path(), &[Text("/a/"), Value(b"."), Query(Some("x"))], UrlError::DotSegment),
+        (
+            path(),
+            &[Text("/a/"), Value(b"..")][..],
+            UrlError::DotSegment,
+        ),
+        (
+            path(),
+            &[Text("/a/."), Value(b"."), Text("/b")],
+            UrlError::DotSegment,
+        ),
+        (
+            path(),
+            &[Text("/a/"), Value(b"."), Query(Some("x"))],
+            UrlError::DotSegment,
+        ),
         (https(), &[Host(""), EndHost, Path("/x")], UrlError::NoHost),
-        (https(), &[Value(b""), Text(".a"), EndHost], UrlError::NoHost),
-        (https(), &[Value(b"evil.example/"), Text(".a")], UrlError::BadHost),
+        (
+            https(),
+            &[Value(b""), Text(".a"), EndHost],
+            UrlError::NoHost,
+        ),
+        (
+            https(),
+            &[Value(b"evil.example/"), Text(".a")],
+            UrlError::BadHost,
+        ),
         (https(), &[Value(b"evil@"), Text(".a")], UrlError::BadHost),
         (https(), &[Value(b"a:80"), Text(".a")], UrlError::BadHost),
         (https(), &[Value(b"%2f"), Text(".a")], UrlError::BadHost),
