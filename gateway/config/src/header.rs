@@ -45,7 +45,11 @@ fn field_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Optio
 /// or an environment variable are refused: they work only in a policy's
 /// configuration. Here the name would become a header field, and the path of a
 /// secret its value. In conditions on fields such a name is allowed.
-pub(crate) fn set_name(text: &str, span: crate::Span, decoder: &mut Decoder<'_>) -> Option<FieldName> {
+pub(crate) fn set_name(
+    text: &str,
+    span: crate::Span,
+    decoder: &mut Decoder<'_>,
+) -> Option<FieldName> {
     let Some(name) = text
         .strip_suffix("_file")
         .or_else(|| text.strip_suffix("_env"))
@@ -207,9 +211,7 @@ impl Decode for ValueTest {
             (None, None, Some(expression)) => Some(Self::Regex(expression)),
             _ => decoder.refuse(
                 Diagnostic::error(span, "a value is tested in one way")
-                    .help(
-                        "write `{ present = true }`, `{ absent = true }` or `{ regex = \"…\" }`",
-                    ),
+                    .help("write `{ present = true }`, `{ absent = true }` or `{ regex = \"…\" }`"),
             ),
         }
     }

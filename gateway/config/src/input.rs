@@ -160,10 +160,7 @@ impl Input {
             return Ok(CLIENT_NETWORK);
         }
         let known = PlainInput::ALL.iter().find(|(known, _)| *known == word);
-        known.map_or_else(
-            || Err(unknown(word)),
-            |(_, input)| Ok(Self::Plain(*input)),
-        )
+        known.map_or_else(|| Err(unknown(word)), |(_, input)| Ok(Self::Plain(*input)))
     }
 
     fn with_argument(word: &str, kind: &str, of: &str) -> Result<Self, Refusal> {
@@ -317,9 +314,7 @@ mod tests {
         let words = table.split('"').skip(1).step_by(2);
         let mut missing: Vec<&str> = words
             .filter(|word| {
-                !NAMED.contains(word)
-                    && !AT_THE_END.contains(word)
-                    && Input::named(word).is_err()
+                !NAMED.contains(word) && !AT_THE_END.contains(word) && Input::named(word).is_err()
             })
             .collect();
         missing.retain(|word| *word != "client_network");

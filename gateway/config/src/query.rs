@@ -37,9 +37,7 @@ impl Decode for QueryMatches {
                 );
                 continue;
             }
-            matches.extend(
-                Spanned::decode(node, decoder).map(|test| QueryMatch { name, test }),
-            );
+            matches.extend(Spanned::decode(node, decoder).map(|test| QueryMatch { name, test }));
         }
         Some(Self(matches))
     }

@@ -112,8 +112,9 @@ fn parts(redirect: &Redirect, decoder: &mut Decoder<'_>) {
         && let Some(port) = host.port
     {
         refuse(
-            Diagnostic::error(host.span, "the port has a field of its own")
-                .help(format!("write `port = {port}`, and the name alone in `host`")),
+            Diagnostic::error(host.span, "the port has a field of its own").help(format!(
+                "write `port = {port}`, and the name alone in `host`"
+            )),
         );
     }
     if let Some(port) = redirect.port.as_ref().filter(|port| port.value == 0) {

@@ -1,8 +1,8 @@
 //! `redirect_http` of a site: requests over `http` are redirected to `https`.
 
 use crate::macros::{table, words};
-use crate::span::Spanned;
 use crate::redirect::RedirectCode;
+use crate::span::Spanned;
 
 table! {
     /// A redirect of all requests whose scheme is `http` to `https`. Path and

@@ -98,11 +98,7 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
 }
 
 /// A prefix is replaced only where the route's own path is one.
-pub(crate) fn check_prefix(
-    prefix: &Spanned<PathPrefix>,
-    route: &Route,
-    decoder: &mut Decoder<'_>,
-) {
+pub(crate) fn check_prefix(prefix: &Spanned<PathPrefix>, route: &Route, decoder: &mut Decoder<'_>) {
     let Some(path) = &route.path else {
         return;
     };

@@ -181,13 +181,25 @@ mod tests {
         for (text, what, help) in [
             ("https://$host/", "`$host` is", "write `{host}`"),
             ("$scheme://a", "`$scheme` is", "write `{scheme}`"),
-            ("a$request_uri", "`$request_uri` is", "write `{path}{query}`"),
+            (
+                "a$request_uri",
+                "`$request_uri` is",
+                "write `{path}{query}`",
+            ),
             ("a${uri}", "`$uri` is", "write `{path}{query}`"),
-            ("$http_x_user", "`$http_x_user` is", "write `{header:x-user}`"),
+            (
+                "$http_x_user",
+                "`$http_x_user` is",
+                "write `{header:x-user}`",
+            ),
             ("/$filter", "`$filter` is", "write `$$` for a `$`"),
             ("/$1", "`$1` is", "write `$$` for a `$`"),
             ("a{uri}", "`{uri}` is", "write `{path}{query}`"),
-            ("{http.request.host}", "`{http.request.host}` is", "`{host}`"),
+            (
+                "{http.request.host}",
+                "`{http.request.host}` is",
+                "`{host}`",
+            ),
             ("{hots}", "`{hots}` is", "did you mean `host`?"),
             ("{host", "not closed", "write `}`"),
             ("host}", "closes nothing", "`}}`"),

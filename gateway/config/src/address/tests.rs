@@ -11,7 +11,9 @@ fn written(parts: &[TemplatePart]) -> String {
 }
 
 fn shown(host: &HostTemplate) -> String {
-    let port = host.port.map_or_else(String::new, |port| format!(":{port}"));
+    let port = host
+        .port
+        .map_or_else(String::new, |port| format!(":{port}"));
     written(&host.parts) + &port
 }
 
@@ -43,7 +45,12 @@ fn an_address_is_divided_into_scheme_host_and_the_rest() {
             "{query:t}.{host}",
             "/",
         ),
-        ("https://a.example{query}", Some(Https), "a.example", "{query}"),
+        (
+            "https://a.example{query}",
+            Some(Https),
+            "a.example",
+            "{query}",
+        ),
         ("/new", None, "", "/new"),
         ("/{path}", None, "", "/{path}"),
         ("{path}/", None, "", "{path}/"),
@@ -64,7 +71,11 @@ fn an_input_does_not_decide_where_an_address_leads() {
         ("https://{header:x}/", "decide which host", "`/` in front"),
         ("https://a.example{header:x}", "decide which host", "`/` in"),
         ("https://a.example:{query:port}/", "`https:", "write a name"),
-        ("//{header:x}", "decide which host", "{header:x}.example.com"),
+        (
+            "//{header:x}",
+            "decide which host",
+            "{header:x}.example.com",
+        ),
         ("https://{header:x}{host}/", "decide which host", "`/` in"),
         ("https://{header:x}./", "decide which host", "`/` in"),
         ("https://{header:x}evil.example/", "decide which", "`/` in"),
@@ -106,14 +117,31 @@ fn hosts() {
     ] {
         assert_eq!(shown(&host(text).unwrap()), text);
     }
-    for text in ["", ":80", "a.example/x", "a b", ".", "[::1", "[a]", "a:b", "{query:x}"] {
+    for text in [
+        "",
+        ":80",
+        "a.example/x",
+        "a b",
+        ".",
+        "[::1",
+        "[a]",
+        "a:b",
+        "{query:x}",
+    ] {
         assert!(host(text).is_err(), "{text}");
     }
 }
 
 #[test]
 fn paths() {
-    for text in ["/", "/new", "{path}", "/v2{path}", "/u/{query:id}/x", "/a b"] {
+    for text in [
+        "/",
+        "/new",
+        "{path}",
+        "/v2{path}",
+        "/u/{query:id}/x",
+        "/a b",
+    ] {
         assert_eq!(path(text).unwrap().as_str(), text);
     }
     for (text, what) in [

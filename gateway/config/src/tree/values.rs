@@ -136,7 +136,12 @@ impl ToTree for HeaderMatches {
         let fields = self.0.iter();
         Tree::Table(
             fields
-                .map(|header| (header.name.as_str().to_owned(), Tree::Secret(header.test.to_string())))
+                .map(|header| {
+                    (
+                        header.name.as_str().to_owned(),
+                        Tree::Secret(header.test.to_string()),
+                    )
+                })
                 .collect(),
         )
     }
