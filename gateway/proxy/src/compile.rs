@@ -3,6 +3,7 @@
 //! Either all of it succeeds, or nothing changes and all errors are reported together,
 //! each with its place in the file.
 
+mod edits;
 mod listeners;
 mod targets;
 mod tls;
@@ -20,11 +21,13 @@ use janua_wasm::{Input, Phase, Plan, Policy, Prepared};
 
 use crate::estate::Estate;
 use crate::hidden_query::HiddenQuery;
+use crate::location::{Location, Origin, Port, Scheme};
 use crate::owned::Owned;
 use crate::path_rules::PathRules;
 use crate::provision::{Bundled, Provision, Provisioned};
-use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Target, Terms, Use};
+use crate::snapshot::{Redirect, Route, Site, Snapshot, Target, Terms, Use};
 use crate::stats::RouteStats;
+use crate::template::{Part, Template};
 use targets::{compression, fingerprint};
 
 pub use listeners::shadowed_routes;
@@ -180,17 +183,21 @@ impl Compiler<'_, '_> {
         let redirect = site.redirect_http.on()?;
         let first = site.hosts.first().map(|host| host.value.to_string());
         let host = match redirect.to.value {
-            config::RedirectHost::First => LocationPart::Literal(first?.into()),
-            config::RedirectHost::Host => LocationPart::Host,
+            config::RedirectHost::First => Part::Literal(first?.into_bytes().into()),
+            config::RedirectHost::Host => Part::Input(Input::OriginalHost),
         };
-        let mut to = vec![LocationPart::Literal("https://".into()), host];
-        if let Some(port) = self.https_port(site) {
-            to.push(LocationPart::Literal(format!(":{port}").into()));
-        }
-        to.extend([LocationPart::Path, LocationPart::Query]);
+        let port = self.https_port(site);
         Some(Redirect {
             status: redirect.code.0,
-            to: to.into(),
+            to: Location {
+                origin: Some(Origin {
+                    scheme: Scheme::Https,
+                    host: Template::new([host]),
+                    port: port.map_or(Port::Implied, Port::Number),
+                }),
+                prefix: None,
+                rest: Template::new([Input::Path, Input::Query].map(Part::Input)),
+            },
         })
     }
 
@@ -220,6 +227,7 @@ impl Compiler<'_, '_> {
         site_name: &Arc<str>,
         owned: &Owned,
     ) -> Route {
+        self.check_edits(site, route, owned);
         let label: Box<str> = route.label().into();
         let uses: Vec<Use> = site
             .policies(route)
@@ -240,6 +248,8 @@ impl Compiler<'_, '_> {
             response: backward.clone(),
             finished: backward,
             target: self.target(route),
+            request_head: edits::head_edits(&route.request_headers),
+            response_head: edits::head_edits(&route.response_headers),
             caches: site.cache(route),
             asks_missing: route.missing.value,
             translates_grpc_web: route.grpc_web.value,

@@ -29,12 +29,16 @@ use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerP
 use crate::certificates::ServedCertificate;
 use crate::client_limits::ClientLimits;
 use crate::handshake::ListenerTls;
+use crate::head_edits::HeadEdits;
 use crate::hidden_query::HiddenQuery;
 use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
+use crate::location::Location;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
+use crate::prefix::PrefixEdit;
 use crate::stats::{Configured, RouteStats, UpstreamStats};
+use crate::template::Template;
 use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
 
@@ -213,6 +217,10 @@ pub(crate) struct Route {
     pub(crate) response: Box<[Use]>,
     pub(crate) finished: Box<[Use]>,
     pub(crate) target: Target,
+    /// Edits of the head that the target gets, after those of policies.
+    pub(crate) request_head: Option<Box<HeadEdits>>,
+    /// Edits of the head that the client gets, after those of policies.
+    pub(crate) response_head: Option<Box<HeadEdits>>,
     /// Responses are stored in the shared cache.
     pub(crate) caches: bool,
     /// On a 404 of the upstream, policies may choose another path (phase `missing`).
@@ -269,10 +277,7 @@ pub(crate) enum Target {
     Upstream(To),
     Files(Tree),
     Respond(Fixed),
-    Redirect {
-        status: u16,
-        to: Box<[LocationPart]>,
-    },
+    Redirect(Redirect),
 }
 
 /// Files below a directory.
@@ -287,7 +292,7 @@ pub(crate) struct Tree {
 #[derive(Debug)]
 pub(crate) struct To {
     /// A digest of all settings that shape the stored response: the upstream, its `Host`,
-    /// the stripped prefix, and the policies of the phase `fetched`. It is part of the
+    /// how path and head are edited, and the policies of the phase `fetched`. It is part of the
     /// cache key, so that routes that differ in them share no stored response. It does not
     /// depend on the names of routes, so that renaming one keeps what is stored.
     pub(crate) cache_scope: [u8; 8],
@@ -296,8 +301,34 @@ pub(crate) struct To {
     pub(crate) host: HostField,
     /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
+    /// What is computed for each request; none if nothing is.
+    pub(crate) rewrite: Option<Box<Rewrite>>,
     /// The most endpoints that are tried.
     pub(crate) attempts: usize,
+    /// The longest time of an attempt, from when the request is being sent to the last byte of
+    /// the response.
+    pub(crate) try_timeout: Option<Duration>,
+}
+
+/// A host and a path for an upstream that are computed for each request.
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    pub(crate) host: Option<RewrittenHost>,
+    pub(crate) path: Option<PathEdit>,
+}
+
+/// A `Host` that is made of inputs.
+#[derive(Debug)]
+pub(crate) struct RewrittenHost {
+    pub(crate) host: Template,
+    pub(crate) port: Option<u16>,
+}
+
+/// How the path for an upstream is made of that of the request.
+#[derive(Debug)]
+pub(crate) enum PathEdit {
+    Template(Template),
+    Prefix(PrefixEdit),
 }
 
 /// The `Host` that an upstream gets.
@@ -323,18 +354,7 @@ pub(crate) struct Fixed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Redirect {
     pub(crate) status: u16,
-    pub(crate) to: Box<[LocationPart]>,
-}
-
-/// A part of a redirect's `Location`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum LocationPart {
-    Literal(Box<str>),
-    Scheme,
-    Host,
-    Path,
-    /// With its `?`; empty if there is none.
-    Query,
+    pub(crate) to: Location,
 }
 
 /// An upstream and how requests are sent to it.

@@ -13,6 +13,7 @@ use crate::facts::AnsweredBy;
 use crate::files;
 use crate::forward;
 use crate::redirect;
+use crate::rewrite;
 use crate::snapshot::Target;
 
 /// Gets the answer of the target.
@@ -27,7 +28,10 @@ pub(crate) async fn answer(
     let route = matched.route();
     match &route.target {
         Target::Upstream(to) => {
-            let course = Course::new(to, matched).ok_or(Kind::Internal)?;
+            let mut course = Course::new(to, matched).ok_or(Kind::Internal)?;
+            if let Some(rewrite) = &to.rewrite {
+                rewrite::rewrite(exchange, matched, rewrite, &mut course)?;
+            }
             if route.caches {
                 return Box::pin(cached::cached(exchange, client, &course)).await;
             }
@@ -35,9 +39,8 @@ pub(crate) async fn answer(
         }
         Target::Files(tree) => Box::pin(files::files(exchange, tree)).await,
         Target::Respond(fixed) => Ok(Answer::made(exchange, fixed.into(), AnsweredBy::Gateway)),
-        Target::Redirect { status, to } => {
-            let request = &exchange.heads.request;
-            let redirect = redirect::redirect(*status, to, request, &exchange.origin)?;
+        Target::Redirect(redirect) => {
+            let redirect = redirect::redirect(exchange, redirect)?;
             Ok(Answer::made(exchange, redirect, AnsweredBy::Gateway))
         }
     }

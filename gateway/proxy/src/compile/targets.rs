@@ -7,8 +7,8 @@ use janua_config::{self as config, Diagnostic};
 use janua_files::{Options, Retain, Symlinks};
 use siphasher::sip::SipHasher13;
 
-use super::Compiler;
-use crate::snapshot::{Fixed, HostField, LocationPart, Target, To, Tree};
+use super::{Compiler, edits};
+use crate::snapshot::{Fixed, Target, To, Tree};
 
 impl Compiler<'_, '_> {
     pub(super) fn target(&mut self, route: &config::Route) -> Target {
@@ -20,10 +20,9 @@ impl Compiler<'_, '_> {
                 headers: fields(&respond.headers),
                 body: respond.body.as_bytes().into(),
             }),
-            config::Target::Redirect(redirect) => Target::Redirect {
-                status: redirect.code.0,
-                to: redirect.to.0.iter().map(location_part).collect(),
-            },
+            config::Target::Redirect(redirect) => {
+                Target::Redirect(edits::redirect(route, redirect))
+            }
         }
     }
 
@@ -56,15 +55,13 @@ impl Compiler<'_, '_> {
 
     fn upstream(&self, route: &config::Route, name: &str) -> To {
         let upstream = self.config.upstreams.get(name);
+        let (host, rewrite) = edits::rewrite(route);
         To {
             cache_scope: cache_scope(route, name),
             // The file model has verified that the upstream exists.
             upstream: self.places.get(name).copied().unwrap_or_default(),
-            host: match &route.host.value {
-                config::UpstreamHost::Preserve => HostField::Preserve,
-                config::UpstreamHost::Upstream => HostField::Endpoint,
-                config::UpstreamHost::Literal(host) => HostField::Fixed(host.as_str().into()),
-            },
+            host,
+            rewrite,
             strip_prefix: route
                 .strip_prefix
                 .as_ref()
@@ -74,6 +71,11 @@ impl Compiler<'_, '_> {
                 .map(|retries| retries.value)
                 .or_else(|| upstream?.retries)
                 .map_or(usize::MAX, |retries| retries as usize + 1),
+            try_timeout: route
+                .upstream_timeout
+                .as_ref()
+                .map(|timeout| timeout.value)
+                .filter(|timeout| !timeout.is_zero()),
         }
     }
 }
@@ -87,7 +89,28 @@ fn cache_scope(route: &config::Route, upstream: &str) -> [u8; 8] {
         config::UpstreamHost::Literal(host) => (2, host.as_str()),
     };
     let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
-    fingerprint((upstream, host, strip_prefix))
+    let scope = fingerprint((upstream, host, strip_prefix));
+    let edits = &route.request_headers;
+    if route.rewrite.is_none() && edits.is_empty() {
+        return scope;
+    }
+    let rewrite = route.rewrite.as_ref().map(|rewrite| {
+        let host = rewrite.host.as_ref().map(|host| host.as_str());
+        let path = rewrite.path.as_ref().map(|path| path.as_str());
+        // What it replaces follows from the path of the route.
+        let replaced = route.path.as_deref().map(config::PathPattern::to_string);
+        let prefix = rewrite.prefix.as_ref().map(|it| (it.as_str(), replaced));
+        (host, path, prefix)
+    });
+    let removed: Vec<&str> = edits.remove.iter().map(|name| name.as_str()).collect();
+    let set = edits.set.0.iter();
+    let set: Vec<_> = set.map(|(name, it)| (name.as_str(), it.as_str())).collect();
+    let lines = |lines: &[config::Spanned<config::Template>]| -> Vec<String> {
+        lines.iter().map(|line| line.as_str().to_owned()).collect()
+    };
+    let add = edits.add.0.iter();
+    let add: Vec<_> = add.map(|(name, it)| (name.as_str(), lines(it))).collect();
+    fingerprint((scope, rewrite, removed, set, add))
 }
 
 pub(super) fn fingerprint(of: impl Hash) -> [u8; 8] {
@@ -157,16 +180,6 @@ fn coding(encoding: config::Encoding) -> Coding {
         config::Encoding::Zstd => Coding::Zstd,
         config::Encoding::Br => Coding::Brotli,
         config::Encoding::Gzip => Coding::Gzip,
-    }
-}
-
-fn location_part(part: &config::TemplatePart) -> LocationPart {
-    match part {
-        config::TemplatePart::Literal(text) => LocationPart::Literal(text.as_str().into()),
-        config::TemplatePart::Scheme => LocationPart::Scheme,
-        config::TemplatePart::Host => LocationPart::Host,
-        config::TemplatePart::Path => LocationPart::Path,
-        config::TemplatePart::Query => LocationPart::Query,
     }
 }
 
