@@ -5,6 +5,7 @@
 
 mod edits;
 mod listeners;
+mod order;
 mod targets;
 mod tls;
 mod upstreams;
@@ -31,6 +32,7 @@ use crate::template::{Part, Template};
 use targets::{compression, fingerprint};
 
 pub use listeners::shadowed_routes;
+pub use order::{OrderedRoute, OrderedSite, routing_order};
 
 /// The duration that stands for "no limit": longer than any connection lasts.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);

@@ -128,7 +128,7 @@ mod worker_loop;
 
 pub use acme::{Acme, NoCertificate, Obtained, Orders, Wanted};
 pub use certificates::{CertificateSource, ServedCertificate};
-pub use compile::{compile, shadowed_routes};
+pub use compile::{OrderedRoute, OrderedSite, compile, routing_order, shadowed_routes};
 pub use estate::Estate;
 pub use policies::rehearsal;
 pub use provision::Bundled;

@@ -201,12 +201,17 @@ pub fn shadowed_routes(config: &Config) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn site_spec(site: &SiteConfig) -> SiteSpec {
-    let host = |host: &config::HostPattern| match host {
+/// The pattern of the router for a host of a site.
+pub(super) fn host_pattern(host: &config::HostPattern) -> HostPattern {
+    match host {
         config::HostPattern::Exact(host) => HostPattern::Exact(host.clone()),
         config::HostPattern::Below(host) => HostPattern::Wildcard(host.clone()),
         config::HostPattern::Any => HostPattern::Default,
-    };
+    }
+}
+
+/// What the router is told of a site.
+pub(super) fn site_spec(site: &SiteConfig) -> SiteSpec {
     let route = |route: &RouteConfig| RouteSpec {
         path: route
             .path
@@ -228,7 +233,7 @@ fn site_spec(site: &SiteConfig) -> SiteSpec {
         query: route.query.0.iter().map(query_pattern).collect(),
     };
     SiteSpec {
-        hosts: site.hosts.iter().map(|pattern| host(pattern)).collect(),
+        hosts: site.hosts.iter().map(|host| host_pattern(host)).collect(),
         routes: site.routes.iter().map(route).collect(),
     }
 }
