@@ -109,7 +109,8 @@ fn render(
     *size += value.len();
     match *size > MAX_VALUES {
         true => Err(Unusable::TooLarge.words()),
-        false => Ok(Some(value)),
+        // Spaces at its ends are no part of a value (RFC 9110 §5.5), and malformed in HTTP/2.
+        false => Ok(Some(value.trim_ascii().to_vec())),
     }
 }
 
