@@ -113,7 +113,10 @@ async fn what_waits_in_vain_gets_the_reason() {
         assert!(begin.elapsed() >= Duration::from_millis(500));
         let line = gateway.log_line(path).await;
         let notes = line["notes"].to_string();
-        assert!(notes.contains("within 500ms") && notes.contains("hold"), "{line}");
+        assert!(
+            notes.contains("within 500ms") && notes.contains("hold"),
+            "{line}"
+        );
     }
     assert_eq!(gateway.get("/now").await.status, 502);
     let metrics = gateway.metrics().await;
@@ -159,7 +162,9 @@ async fn a_reload_in_the_middle_leads_elsewhere() {
     let same = Proxy::to(vacant.endpoint()).upstream(HOLD).also("/new", "");
     gateway.reload(same).await;
     assert_eq!(held(&gateway).await, 6.0);
-    gateway.reload(Proxy::to(moved.endpoint()).upstream(HOLD)).await;
+    gateway
+        .reload(Proxy::to(moved.endpoint()).upstream(HOLD))
+        .await;
     for wire in &mut wires {
         let response = wire.receive("GET").await;
         assert_eq!((response.status, response.text()), (200, "moved"));

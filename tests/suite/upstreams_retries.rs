@@ -240,7 +240,9 @@ async fn a_body_that_is_too_large_is_sent_once() {
     let (one, two) = (closes().await, closes().await);
     let config = Proxy::to(one.endpoint())
         .and(two.endpoint())
-        .upstream(&format!("{NEVER_HELD_BACK}\nretries = {{ body = \"1KiB\" }}"));
+        .upstream(&format!(
+            "{NEVER_HELD_BACK}\nretries = {{ body = \"1KiB\" }}"
+        ));
     let gateway = Gateway::start_one_worker(config).await;
     let put = |size| Request::new("PUT", "/").body(filler(0, size));
     assert_eq!(gateway.send(put(1_024)).await.status, 502);

@@ -72,8 +72,10 @@ fn sensible(retries: &Retries, decoder: &mut Decoder<'_>) {
             RetryCondition::ResetAny => {
                 "write \"reset\" unless all endpoints recognise requests that they have processed"
             }
-            _ => "keep it if all calls may be repeated, or if servers use it for calls that they \
-                 have not begun",
+            _ => {
+                "keep it if all calls may be repeated, or if servers use it for calls that they \
+                 have not begun"
+            }
         };
         decoder.push(Diagnostic::warning(condition.span, danger).help(help));
     }

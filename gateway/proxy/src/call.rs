@@ -34,10 +34,10 @@ use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::incoming::{BodyState, Incoming};
 use crate::race::{self, Pace, Progress, Raced};
-use crate::responder::Responder;
-use crate::upload::{Upload, UploadState};
 use crate::replay::Replay;
+use crate::responder::Responder;
 use crate::retries::{Event, Sent};
+use crate::upload::{Upload, UploadState};
 use crate::upstream_http2::Protocol;
 use crate::upstream_stream::StreamError;
 use crate::worker::Worker;
@@ -281,9 +281,7 @@ async fn exchange_heads(
         }
     }
     let whole = forwarding.response_head_timeout;
-    let limit = retries
-        .try_timeout
-        .map_or(whole, |limit| limit.min(whole));
+    let limit = retries.try_timeout.map_or(whole, |limit| limit.min(whole));
     let sending = attempts.sending();
     let begin = match retries.try_timeout.is_some() && length.is_empty() {
         true => open.begin,

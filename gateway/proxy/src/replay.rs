@@ -199,13 +199,19 @@ mod tests {
         kept.push(b"1234");
         kept.push(b"5678");
         let replay = kept.into_replay().unwrap();
-        assert_eq!((&*replay.body, replay.end.is_some()), (&b"12345678"[..], false));
+        assert_eq!(
+            (&*replay.body, replay.end.is_some()),
+            (&b"12345678"[..], false)
+        );
         // The second attempt reads on where the first has ended.
         let mut kept = Kept::from_replay(*replay, 10);
         kept.push(b"90");
         kept.end(&Fields::default());
         let replay = kept.into_replay().unwrap();
-        assert_eq!((&*replay.body, replay.end.is_some()), (&b"1234567890"[..], true));
+        assert_eq!(
+            (&*replay.body, replay.end.is_some()),
+            (&b"1234567890"[..], true)
+        );
         let mut kept = Kept::from_replay(*replay, 10);
         kept.push(b"x");
         kept.push(b"");

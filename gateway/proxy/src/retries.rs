@@ -106,9 +106,7 @@ impl Conditions {
     pub(crate) fn allow(&self, event: Event, sent: Sent) -> bool {
         sent.can_be_repeated
             && match event {
-                Event::Lost => {
-                    self.reset_any || self.reset && (sent.is_idempotent || sent.nothing)
-                }
+                Event::Lost => self.reset_any || self.reset && (sent.is_idempotent || sent.nothing),
                 Event::Timeout => self.timeout && sent.is_idempotent,
                 Event::Status(status) => self.has_status(status) && sent.is_idempotent,
                 // Its methods are not known to be idempotent or not; the operator has said that
@@ -205,11 +203,26 @@ mod tests {
         ];
         let table = [
             (conditions(|_| {}), [false; 4]),
-            (conditions(|it| it.reset = true), [true, false, false, false]),
-            (conditions(|it| it.reset_any = true), [true, false, false, false]),
-            (conditions(|it| it.timeout = true), [false, true, false, false]),
-            (conditions(|it| it.add_status(503)), [false, false, true, false]),
-            (conditions(|it| it.add_call(14)), [false, false, false, true]),
+            (
+                conditions(|it| it.reset = true),
+                [true, false, false, false],
+            ),
+            (
+                conditions(|it| it.reset_any = true),
+                [true, false, false, false],
+            ),
+            (
+                conditions(|it| it.timeout = true),
+                [false, true, false, false],
+            ),
+            (
+                conditions(|it| it.add_status(503)),
+                [false, false, true, false],
+            ),
+            (
+                conditions(|it| it.add_call(14)),
+                [false, false, false, true],
+            ),
         ];
         for (conditions, expected) in table {
             let found = all.map(|event| conditions.allow(event, GET));
@@ -276,10 +289,20 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_bound_and_differ() {
-        for (rounds, most) in [(0, 25), (1, 50), (2, 100), (3, 200), (4, 250), (u32::MAX, 250)] {
+        for (rounds, most) in [
+            (0, 25),
+            (1, 50),
+            (2, 100),
+            (3, 200),
+            (4, 250),
+            (u32::MAX, 250),
+        ] {
             let pauses = (0..1_000).map(|random| pause(rounds, random).as_millis());
             let (least, longest) = (pauses.clone().min().unwrap(), pauses.max().unwrap());
-            assert_eq!((least, longest), (u128::from(most_half(most)), u128::from(most)));
+            assert_eq!(
+                (least, longest),
+                (u128::from(most_half(most)), u128::from(most))
+            );
         }
     }
 
@@ -294,9 +317,17 @@ mod tests {
         for _ in 0..200 {
             times.record(Duration::from_millis(10), 0);
         }
-        assert_eq!(delay.get(95, &times, 50), None, "it was worked out just now");
+        assert_eq!(
+            delay.get(95, &times, 50),
+            None,
+            "it was worked out just now"
+        );
         let found = delay.get(95, &times, 100).unwrap();
         assert!(found >= Duration::from_millis(10) && found < Duration::from_millis(13));
-        assert_eq!(delay.get(50, &times, 101), Some(found), "for another share at once");
+        assert_eq!(
+            delay.get(50, &times, 101),
+            Some(found),
+            "for another share at once"
+        );
     }
 }

@@ -3,8 +3,8 @@
 use crate::idle::Idle;
 use crate::incoming::Incoming;
 use crate::outgoing::Outgoing;
-use crate::transport::{ReadHalf, WriteHalf};
 use crate::replay::Replay;
+use crate::transport::{ReadHalf, WriteHalf};
 use crate::upstream_stream::UpstreamStream;
 use crate::upstream_tls::UpstreamTls;
 use crate::wire::{Reader, Writer};

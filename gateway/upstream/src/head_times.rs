@@ -52,8 +52,8 @@ impl HeadTimes {
     /// there are too few of them.
     pub fn quantile(&self, percent: u8) -> Option<Duration> {
         let counts = self.current.iter().zip(&self.before);
-        let counts =
-            counts.map(|(now, before)| u64::from(now.load(Relaxed)) + u64::from(before.load(Relaxed)));
+        let counts = counts
+            .map(|(now, before)| u64::from(now.load(Relaxed)) + u64::from(before.load(Relaxed)));
         let total: u64 = counts.clone().sum();
         if total < LEAST_TIMES {
             return None;
@@ -114,11 +114,16 @@ mod tests {
 
     #[test]
     fn a_class_has_the_times_below_its_bound() {
-        for micros in [0, 1, 63, 64, 79, 80, 100, 127, 128, 1_000, 5_000, 999_999, 60_000_000] {
+        for micros in [
+            0, 1, 63, 64, 79, 80, 100, 127, 128, 1_000, 5_000, 999_999, 60_000_000,
+        ] {
             let class = class(Duration::from_micros(micros));
             assert!(bound(class) > Duration::from_micros(micros), "{micros}");
             if class > 0 {
-                assert!(bound(class - 1) <= Duration::from_micros(micros), "{micros}");
+                assert!(
+                    bound(class - 1) <= Duration::from_micros(micros),
+                    "{micros}"
+                );
             }
         }
         assert_eq!(class(Duration::from_secs(86_400)), CLASSES - 1);
@@ -161,7 +166,10 @@ mod tests {
         };
         record(1_000, 0);
         record(10, 10_000);
-        assert!(times.quantile(95).unwrap() > Duration::from_millis(900), "both count");
+        assert!(
+            times.quantile(95).unwrap() > Duration::from_millis(900),
+            "both count"
+        );
         record(10, 20_000);
         assert!(times.quantile(95).unwrap() < Duration::from_millis(13));
         // After a pause only what comes then counts.

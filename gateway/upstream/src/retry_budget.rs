@@ -129,7 +129,10 @@ mod tests {
         let sent = outage(&mut window, 100_000, 120_000, 5, 20);
         let requests = 120_000 * 5;
         assert!(sent <= requests * 12 / 10 + ALWAYS, "{sent}");
-        assert!(sent >= requests * 119 / 100, "and the share is used: {sent}");
+        assert!(
+            sent >= requests * 119 / 100,
+            "and the share is used: {sent}"
+        );
     }
 
     #[test]

@@ -59,7 +59,13 @@ pub(super) async fn exchange(
     attempts: &mut Attempts,
 ) -> Result<Received, Failure> {
     let begin = call.worker.clock.now();
-    let times = &call.course.forwarding().upstream.group().repeats().head_times;
+    let times = &call
+        .course
+        .forwarding()
+        .upstream
+        .group()
+        .repeats()
+        .head_times;
     let delay = match call.course.retries().hedge {
         None => None,
         Some(Hedge::After(time)) => Some(time),

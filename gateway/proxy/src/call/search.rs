@@ -290,7 +290,12 @@ impl Search {
         let was_reset = matches!(attempt.stream, Some(StreamError::Reset(_)));
         let is_blameless = is_lost && open.is_pooled && !was_reset;
         if !is_blameless {
-            connect::report(call.worker, call.course.forwarding(), &open.picked, &failure);
+            connect::report(
+                call.worker,
+                call.course.forwarding(),
+                &open.picked,
+                &failure,
+            );
         }
         self.has_reached |= !is_lost;
         let event = match failure.kind {
@@ -421,7 +426,9 @@ pub(super) fn affords(call: &Call<'_>, attempts: &mut Attempts) -> bool {
     let forwarding = call.course.forwarding();
     let upstream = &forwarding.upstream;
     let members = upstream.members().iter();
-    let sent = members.map(|member| member.endpoint.counters().requests).sum();
+    let sent = members
+        .map(|member| member.endpoint.counters().requests)
+        .sum();
     let percent = call.course.retries().budget;
     let now_ms = call.worker.clock.now().monotonic_ms;
     let budget = &upstream.group().repeats().budget;

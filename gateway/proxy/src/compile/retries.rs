@@ -32,10 +32,7 @@ pub(super) fn of_upstream(upstream: &config::Upstream) -> Retries {
 }
 
 /// How the requests of a route are repeated; none if that is as the upstream says.
-pub(super) fn of_route(
-    route: &config::Route,
-    upstream: &config::Upstream,
-) -> Option<Arc<Retries>> {
+pub(super) fn of_route(route: &config::Route, upstream: &config::Upstream) -> Option<Arc<Retries>> {
     if route.retries.is_none() && route.hedge.is_none() && route.hold.is_none() {
         return None;
     }
@@ -128,7 +125,10 @@ mod tests {
         let (empty, _) = of("retries = {}", "");
         assert!(of_route.is_none());
         assert_eq!(format!("{absent:?}"), format!("{empty:?}"));
-        assert_eq!((absent.more, absent.budget, absent.body), (None, 20, 64 * 1024));
+        assert_eq!(
+            (absent.more, absent.budget, absent.body),
+            (None, 20, 64 * 1024)
+        );
         assert!(absent.on.connect && absent.on.reset && !absent.on.timeout);
         assert!(absent.hedge.is_none() && absent.hold.is_zero());
     }

@@ -200,12 +200,14 @@ async fn a_call_is_repeated_after_a_listed_status() {
             let data = one.next(kind::DATA).await;
             assert_eq!(data.payload, [0, 0, 0, 0, 0]);
             let head = [OK_200.to_vec(), literal("grpc-status", b"14")].concat();
-            one.send(kind::HEADERS, END | WHOLE, data.stream, &head).await;
+            one.send(kind::HEADERS, END | WHOLE, data.stream, &head)
+                .await;
             let mut two = Http2Peer::begin(second.accept().await, &[]).await;
             let data = two.next(kind::DATA).await;
             assert_eq!(data.payload, [0, 0, 0, 0, 0]);
             let head = [OK_200.to_vec(), literal("grpc-status", b"0")].concat();
-            two.send(kind::HEADERS, END | WHOLE, data.stream, &head).await;
+            two.send(kind::HEADERS, END | WHOLE, data.stream, &head)
+                .await;
             (one, two)
         };
         let (called, _upstreams) = tokio::join!(calling.run(), script);

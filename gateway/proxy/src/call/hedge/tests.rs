@@ -47,7 +47,10 @@ async fn the_second_answers_for_a_first_that_is_late() {
     assert_eq!(calling.response.status, 302);
     assert_eq!(in_flight(&kit), [0, 1]);
     let notes = calling.attempts.notes();
-    assert_eq!(notes, [("attempts", format!("{FIRST} overtaken, {SECOND}"))]);
+    assert_eq!(
+        notes,
+        [("attempts", format!("{FIRST} overtaken, {SECOND}"))]
+    );
     calling.put_back(called);
     assert_eq!((kit.kept(), in_flight(&kit)), (1, vec![0, 0]));
 }
@@ -70,7 +73,10 @@ async fn the_first_may_still_be_faster() {
     let last = calling.attempts.last().unwrap();
     assert_eq!(last.endpoint, 0, "its response is used");
     let notes = calling.attempts.notes();
-    assert_eq!(notes, [("attempts", format!("{SECOND} overtaken, {FIRST}"))]);
+    assert_eq!(
+        notes,
+        [("attempts", format!("{SECOND} overtaken, {FIRST}"))]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,7 +187,10 @@ async fn a_client_that_goes_away_ends_both() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_late_is_learnt() {
-    let kit = Kit::new("endpoints = [\"10.0.0.1:1\", \"10.0.0.2:1\"]", "hedge = \"p95\"");
+    let kit = Kit::new(
+        "endpoints = [\"10.0.0.1:1\", \"10.0.0.2:1\"]",
+        "hedge = \"p95\"",
+    );
     let endpoints = [listen(FIRST), listen(SECOND)];
     let answer = async |after: u64| {
         let mut all = Vec::new();

@@ -89,7 +89,11 @@ async fn a_route_may_have_it_otherwise() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_goes_away_leaves_its_place() {
     let body = POST.replace("Length: 4", "Length: 100");
-    for (head, sent, resets) in [(GET, "", true), (POST, "body", true), (&body, "part", false)] {
+    for (head, sent, resets) in [
+        (GET, "", true),
+        (POST, "body", true),
+        (&body, "part", false),
+    ] {
         let kit = Kit::new(ONE, "");
         let begin = Instant::now();
         let (mut calling, mut client) = Calling::new(&kit, head);

@@ -401,7 +401,11 @@ async fn a_body_that_was_sent_is_sent_again() {
         let script = async {
             let mut dying = first.accept().await;
             dying.head().await;
-            let sent = if head == &chunked { "2\r\nbo\r\n" } else { "bo" };
+            let sent = if head == &chunked {
+                "2\r\nbo\r\n"
+            } else {
+                "bo"
+            };
             dying.expect(sent).await;
             drop(dying);
             let mut upstream = second.accept().await;
@@ -417,7 +421,10 @@ async fn a_body_that_was_sent_is_sent_again() {
                     let end = "0\r\nX-A: b\r\n\r\n";
                     assert!(body.ends_with(end), "{body:?}");
                     let lines: Vec<_> = body.strip_suffix(end).unwrap().split("\r\n").collect();
-                    lines.chunks(2).filter_map(|it| it.get(1).copied()).collect()
+                    lines
+                        .chunks(2)
+                        .filter_map(|it| it.get(1).copied())
+                        .collect()
                 }
                 false => String::from_utf8(upstream.bytes(4).await).unwrap(),
             };
@@ -454,7 +461,9 @@ async fn one_that_is_too_large_is_sent_once() {
 /// An upstream that closes while the body is being written loses what was read for it.
 #[tokio::test(start_paused = true)]
 async fn a_body_whose_receiver_takes_no_more_is_sent_again() {
-    let put = POST.replace("POST", "PUT").replace("Length: 4", "Length: 8");
+    let put = POST
+        .replace("POST", "PUT")
+        .replace("Length: 4", "Length: 8");
     let kit = Kit::new(TWO, "");
     let (first, second) = (listen(FIRST), listen(SECOND));
     let (mut calling, mut client) = Calling::new(&kit, &put);
