@@ -18,7 +18,8 @@
 //!   [`Group::change`], or when an [`Admission`] ends by time: a choice costs the
 //!   same among three endpoints and among a thousand.
 //!
-//! Where names are looked up for endpoints that a snapshot does not name itself: [`Names`].
+//! A name may also stand for several endpoints, which are found while the gateway
+//! runs: see [`Names`].
 //!
 //! Names are resolved on a separate thread, see [`Resolver`]; nothing else
 //! waits for it. Decisions take `now_ms` as an argument: milliseconds of a
