@@ -1,11 +1,9 @@
 //! The endpoints of the pair die in turn, and come back.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use janua_tests::{Endpoint, Http2Upstream, Upstream, eventually};
-use socket2::{Domain, Socket, Type};
+use janua_tests::{Endpoint, Http2Upstream, Port, Upstream, eventually};
 
 use crate::calls;
 use crate::origin;
@@ -14,39 +12,12 @@ use crate::scene::Scene;
 /// The names of the pair in `X-Endpoint`.
 pub(crate) const NAMES: [&str; 2] = ["one", "two"];
 
-/// A port that nobody else gets while its server is dead. The kernel gives each connection a
-/// free port of its own, and there are thousands of them.
-pub(crate) struct Port {
-    address: SocketAddr,
-    _held: Socket,
-}
-
 /// The pair of endpoints. Each is two servers, which die and come back together.
 pub(crate) struct Pair {
     ports: [Port; 2],
     calls: [Port; 2],
     live: [Option<(Upstream, Http2Upstream)>; 2],
     version: Arc<AtomicU64>,
-}
-
-impl Port {
-    /// Binds a free port, and never listens on it: with `SO_REUSEADDR` on both sockets, another
-    /// one can listen.
-    fn reserve() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        socket.bind(&any.into()).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
-        Self {
-            address,
-            _held: socket,
-        }
-    }
-
-    fn endpoint(&self) -> String {
-        self.address.to_string()
-    }
 }
 
 impl Pair {
@@ -94,10 +65,10 @@ impl Pair {
     }
 
     async fn revive(&mut self, number: usize) {
-        let at = Endpoint::Tcp(self.ports[number].address);
+        let at = Endpoint::Tcp(self.ports[number].address());
         let version = Arc::clone(&self.version);
         let http = origin::endpoint(at, NAMES[number], version).await;
-        let at = Some(self.calls[number].address);
+        let at = Some(self.calls[number].address());
         self.live[number] = Some((http, calls::server(at, NAMES[number]).await));
     }
 

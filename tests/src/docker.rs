@@ -89,7 +89,11 @@ impl DockerEngine {
             "Config": { "Labels": labels, "ExposedPorts": { "8080/tcp": {} } },
             "NetworkSettings": { "Networks": { "shop": { "IPAddress": address } } },
         });
-        self.state.containers.lock().unwrap().insert(id(name), container);
+        self.state
+            .containers
+            .lock()
+            .unwrap()
+            .insert(id(name), container);
         self.happens();
     }
 
@@ -191,9 +195,9 @@ async fn answer(stream: &mut BufReader<UnixStream>, target: &str, state: &State)
     }
     let containers = state.containers.lock().unwrap().clone();
     if path == "/containers/json" {
-        let listed = containers.values().map(|container| {
-            json!({ "Id": container["Id"], "Labels": container["Config"]["Labels"] })
-        });
+        let listed = containers.values().map(
+            |container| json!({ "Id": container["Id"], "Labels": container["Config"]["Labels"] }),
+        );
         let listed: Vec<Value> = listed.collect();
         return send(stream, 200, &json!(listed).to_string()).await;
     }

@@ -6,7 +6,7 @@
 //! | what a client does, byte by byte if need be | [`Wire`], [`Request`], [`Response`] |
 //! | the configurations of `examples/` | [`Example`] |
 //! | certificates, and clients and upstreams that speak TLS | [`Authority`], [`TlsClient`], [`TlsServer`] |
-//! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`] |
+//! | servers that stand in for upstreams | [`Upstream`], [`Visit`], [`Reply`], [`Vacant`], [`Port`] |
 //! | clients and upstreams that speak HTTP/2 | [`Http2Client`], [`Frames`], [`Http2Upstream`] |
 //! | an authority that issues certificates, its DNS, and what fails between | [`Pebble`], [`Front`], [`StubDns`], [`DnsWebhook`], [`AskServer`] |
 //! | the Docker Engine, and the process that asks it | [`DockerEngine`], [`Discovery`] |
@@ -65,5 +65,5 @@ pub use proxy::Proxy;
 pub use settings::Settings;
 pub use tls::{Authority, Handshake, Issue, Issued, TlsClient, TlsError, TlsServer};
 pub use transport::is_over_http2;
-pub use upstream::{Endpoint, Habits, Upstream, Vacant, Visit};
+pub use upstream::{Endpoint, Habits, Port, Upstream, Vacant, Visit};
 pub use wire::Wire;

@@ -1,5 +1,6 @@
 //! Stand-in servers for upstreams.
 
+mod port;
 mod serve;
 mod vacant;
 
@@ -22,6 +23,7 @@ use crate::message::{ReadError, Received, Reply};
 use crate::tls::{Handshake, OverTls, TlsError, TlsServer};
 use crate::transport::Transport;
 use crate::wire::Wire;
+pub use port::Port;
 pub(crate) use serve::echo;
 pub use vacant::Vacant;
 

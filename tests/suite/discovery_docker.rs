@@ -50,7 +50,11 @@ impl Scene {
             (self.file().exists() && found == expected).then_some(())
         });
         let same = same.await;
-        assert!(same.is_some(), "{expected:?}: {found:?}\n{}", self.discovery.messages());
+        assert!(
+            same.is_some(),
+            "{expected:?}: {found:?}\n{}",
+            self.discovery.messages()
+        );
     }
 
     async fn says(&self, text: &str) {
@@ -63,8 +67,12 @@ impl Scene {
 }
 
 fn addresses(text: &str) -> Vec<String> {
-    let values = text.lines().filter_map(|line| line.strip_prefix("address = "));
-    values.map(|value| value.trim_matches('"').to_owned()).collect()
+    let values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("address = "));
+    values
+        .map(|value| value.trim_matches('"').to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -75,10 +83,15 @@ async fn containers_that_start_and_end_are_written() {
     scene.lists(&["172.18.0.2:8080"]).await;
     let weighted = [APP[0], ("janua.weight", "5"), ("janua.port", "9000")];
     scene.engine.run("two", "172.18.0.3", &weighted);
-    scene.engine.run("other", "172.18.0.4", &[("janua.upstream", "api")]);
+    scene
+        .engine
+        .run("other", "172.18.0.4", &[("janua.upstream", "api")]);
     scene.lists(&["172.18.0.2:8080", "172.18.0.3:9000"]).await;
     let text = scene.text();
-    assert!(text.contains("weight = 5") && text.contains("id = \"two\""), "{text}");
+    assert!(
+        text.contains("weight = 5") && text.contains("id = \"two\""),
+        "{text}"
+    );
     scene.engine.end("one");
     scene.lists(&["172.18.0.3:9000"]).await;
     let asked = scene.engine.asked();
@@ -87,7 +100,10 @@ async fn containers_that_start_and_end_are_written() {
     assert!(listed.contains(r#""label":["janua.upstream"]"#), "{listed}");
     assert!(listed.contains(r#""status":["running"]"#), "{listed}");
     let events = asked.iter().find(|it| it.starts_with("/events")).unwrap();
-    assert!(events.contains("health_status") && !events.contains("exec"), "{events}");
+    assert!(
+        events.contains("health_status") && !events.contains("exec"),
+        "{events}"
+    );
     let mode = fs::metadata(scene.file()).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode, 0o644);
 }
@@ -113,7 +129,10 @@ async fn a_file_is_left_alone_if_nothing_has_changed() {
     let before = fs::metadata(scene.file()).unwrap();
     let lists = |scene: &Scene| {
         let asked = scene.engine.asked();
-        asked.iter().filter(|it| it.starts_with("/containers/json")).count()
+        asked
+            .iter()
+            .filter(|it| it.starts_with("/containers/json"))
+            .count()
     };
     let listed = lists(&scene);
     scene.engine.happens();
@@ -123,7 +142,10 @@ async fn a_file_is_left_alone_if_nothing_has_changed() {
     scene.engine.happens();
     assert_eventually!(lists(&scene) > listed);
     let after = fs::metadata(scene.file()).unwrap();
-    assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()));
+    assert_eq!(
+        (before.ino(), before.mtime_nsec()),
+        (after.ino(), after.mtime_nsec())
+    );
     // Somebody has removed it.
     fs::remove_file(scene.file()).unwrap();
     scene.engine.happens();
@@ -178,15 +200,27 @@ async fn answers_that_are_no_answers_leave_the_file() {
 async fn hostile_labels_reach_no_file() {
     let scene = Scene::new().await;
     let evil = "80\"\n[[endpoints]]\naddress = \"10.0.0.1:22";
-    scene.engine.run("a", "172.18.0.2", &[APP[0], ("janua.port", evil)]);
+    scene
+        .engine
+        .run("a", "172.18.0.2", &[APP[0], ("janua.port", evil)]);
     scene.engine.run("b", "127.0.0.1", &APP);
     scene.engine.run("c", "10.0.0.1:22\"", &APP);
-    scene.engine.run("d", "172.18.0.5", &[("janua.upstream", "../app")]);
-    scene.engine.run("e", "172.18.0.6", &[APP[0], ("janua.network", "\u{1b}[2Jhost")]);
+    scene
+        .engine
+        .run("d", "172.18.0.5", &[("janua.upstream", "../app")]);
+    scene.engine.run(
+        "e",
+        "172.18.0.6",
+        &[APP[0], ("janua.network", "\u{1b}[2Jhost")],
+    );
     scene.engine.run("good", "172.18.0.7", &APP);
     scene.lists(&["172.18.0.7:8080"]).await;
-    scene.says("container a is no endpoint of app: janua.port is not a number").await;
-    scene.says("container e is no endpoint of app: it is not in the network").await;
+    scene
+        .says("container a is no endpoint of app: janua.port is not a number")
+        .await;
+    scene
+        .says("container e is no endpoint of app: it is not in the network")
+        .await;
     let names = fs::read_dir(scene.directory.path()).unwrap();
     let mut names: Vec<_> = names.map(|it| it.unwrap().file_name()).collect();
     names.sort();
@@ -214,7 +248,11 @@ async fn it_writes_once_if_told_so() {
     let socket = directory.path().join("docker.sock");
     let once = async |arguments: &[&str]| {
         let socket = socket.to_str().unwrap();
-        let all = [&["discover", "docker", "--once", "--socket", socket], arguments].concat();
+        let all = [
+            &["discover", "docker", "--once", "--socket", socket],
+            arguments,
+        ]
+        .concat();
         run(directory.path(), &all).await
     };
     let nobody = once(&["--write", "app.json"]).await;
@@ -224,7 +262,14 @@ async fn it_writes_once_if_told_so() {
 
     let engine = DockerEngine::start(&socket).await;
     engine.run("one", "172.18.0.2", &[("gw.upstream", "shop")]);
-    let arguments = ["--write", "app.json", "--upstream", "shop", "--label-prefix", "gw"];
+    let arguments = [
+        "--write",
+        "app.json",
+        "--upstream",
+        "shop",
+        "--label-prefix",
+        "gw",
+    ];
     let written = once(&arguments).await;
     assert_eq!(written.code, Some(0), "{}", written.stderr);
     let text = fs::read_to_string(directory.path().join("app.json")).unwrap();
@@ -236,6 +281,10 @@ async fn it_writes_once_if_told_so() {
     engine.behave(Manner::Well);
     let unwritable = once(&["--write", "missing/app.toml"]).await;
     assert_eq!(unwritable.code, Some(1));
-    assert!(unwritable.stderr.contains("missing/app.toml: "), "{}", unwritable.stderr);
+    assert!(
+        unwritable.stderr.contains("missing/app.toml: "),
+        "{}",
+        unwritable.stderr
+    );
     assert!(Path::new(&socket).exists());
 }

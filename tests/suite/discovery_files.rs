@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::SeqCst;
 
-use janua_tests::{
-    Gateway, Proxy, Reply, Request, Settings, Upstream, assert_eventually, run,
-};
+use janua_tests::{Gateway, Proxy, Reply, Request, Settings, Upstream, assert_eventually, run};
 use rustix::fs::{CWD, FileType, Mode};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -44,8 +42,13 @@ fn replace(path: &Path, content: &str) {
 /// The addresses of the upstream's endpoints.
 pub(crate) async fn endpoints(gateway: &Gateway) -> Vec<String> {
     let status = gateway.status().await;
-    let endpoints = status["upstreams"][0]["endpoints"].as_array().unwrap().clone();
-    let addresses = endpoints.iter().map(|it| it["address"].as_str().unwrap().to_owned());
+    let endpoints = status["upstreams"][0]["endpoints"]
+        .as_array()
+        .unwrap()
+        .clone();
+    let addresses = endpoints
+        .iter()
+        .map(|it| it["address"].as_str().unwrap().to_owned());
     addresses.collect()
 }
 
@@ -76,11 +79,18 @@ async fn a_changed_list_takes_effect_without_a_reload() {
     assert_eq!(status["last_reload"], Value::Null);
     assert_eq!(endpoints(&gateway).await, [two.endpoint()]);
     let messages = gateway.messages();
-    let expected = format!("added=\"{}\" removed=\"{}\"", two.endpoint(), one.endpoint());
+    let expected = format!(
+        "added=\"{}\" removed=\"{}\"",
+        two.endpoint(),
+        one.endpoint()
+    );
     assert!(messages.contains(&expected), "{messages}");
     let metrics = gateway.metrics().await;
     let app = [("upstream", "app")];
-    assert_eq!(metrics.sum("janua_upstream_endpoints_changes_total", &app), 1.0);
+    assert_eq!(
+        metrics.sum("janua_upstream_endpoints_changes_total", &app),
+        1.0
+    );
     assert_eq!(metrics.sum("janua_upstream_endpoints", &app), 1.0);
     assert_eq!(metrics.sum("janua_discovery_ok", &app), 1.0);
     // A file that is not replaced but written, after it was cut off.
@@ -91,7 +101,12 @@ async fn a_changed_list_takes_effect_without_a_reload() {
 
 #[tokio::test]
 async fn endpoints_of_the_configuration_and_of_several_files_are_one_upstream() {
-    let all = [named("a").await, named("b").await, named("c").await, named("d").await];
+    let all = [
+        named("a").await,
+        named("b").await,
+        named("c").await,
+        named("d").await,
+    ];
     let [a, b, c, d] = all.each_ref().map(Upstream::endpoint);
     let (directory, _) = directory(&list(&[&b, &a]));
     fs::write(
@@ -143,7 +158,9 @@ async fn a_list_that_cannot_be_used_leaves_the_endpoints_and_is_reported() {
     for (text, expected) in hostile {
         replace(&file, text);
         assert_eventually!(
-            source(&gateway).await["error"].as_str().is_some_and(|it| it.contains(expected)),
+            source(&gateway).await["error"]
+                .as_str()
+                .is_some_and(|it| it.contains(expected)),
             "{text}: {}",
             source(&gateway).await
         );
@@ -156,21 +173,37 @@ async fn a_list_that_cannot_be_used_leaves_the_endpoints_and_is_reported() {
     let attention = shown.stdout.split("attention").nth(1).unwrap_or_default();
     assert!(attention.contains("upstream app: ") && attention.contains("1 endpoint found before"));
     let messages = gateway.messages();
-    let warned = messages.matches("a list of endpoints cannot be used").count();
+    let warned = messages
+        .matches("a list of endpoints cannot be used")
+        .count();
     assert_eq!(warned, hostile.len(), "one line for each: {messages}");
     // A reload warns too, and keeps them.
     let mut gateway = gateway;
     let summary = gateway.reload(listed()).await;
-    assert!(summary["warnings"][0].as_str().unwrap().contains("this list cannot be used"));
+    assert!(
+        summary["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("this list cannot be used")
+    );
     assert_eq!(gateway.get("/").await.text(), "one");
 
     fs::remove_file(&file).unwrap();
-    assert_eventually!(source(&gateway).await["error"].as_str().unwrap().contains("No such file"));
+    assert_eventually!(
+        source(&gateway).await["error"]
+            .as_str()
+            .unwrap()
+            .contains("No such file")
+    );
     assert_eq!(gateway.get("/").await.text(), "one");
     replace(&file, "endpoints = []\n");
     assert_eventually!(gateway.get("/").await.status == 503);
     assert_eq!(source(&gateway).await["error"], Value::Null);
-    assert!(gateway.messages().contains("a list of endpoints can be used again"));
+    assert!(
+        gateway
+            .messages()
+            .contains("a list of endpoints can be used again")
+    );
 }
 
 #[tokio::test]
@@ -184,12 +217,23 @@ async fn a_missing_list_is_an_upstream_without_endpoints() {
     let checked = run(gateway.directory(), &["check", "--config", "janua.toml"]).await;
     assert_eq!(checked.code, Some(0), "{}", checked.stderr);
     let said = checked.stdout + &checked.stderr;
-    assert!(said.contains("this list cannot be used") && said.contains("janua.toml:7"), "{said}");
+    assert!(
+        said.contains("this list cannot be used") && said.contains("janua.toml:7"),
+        "{said}"
+    );
     let shown = run(gateway.directory(), &["status", "--config", "janua.toml"]).await;
-    assert!(shown.stdout.contains("upstream app: it has no endpoints"), "{}", shown.stdout);
+    assert!(
+        shown.stdout.contains("upstream app: it has no endpoints"),
+        "{}",
+        shown.stdout
+    );
     // Its directory is missing too.
     fs::create_dir(gateway.directory().join("later")).unwrap();
-    fs::write(gateway.directory().join("later/app.toml"), list(&[&one.endpoint()])).unwrap();
+    fs::write(
+        gateway.directory().join("later/app.toml"),
+        list(&[&one.endpoint()]),
+    )
+    .unwrap();
     assert_eventually!(gateway.get("/").await.text() == "one");
 }
 
@@ -206,7 +250,9 @@ async fn a_pipe_or_a_device_in_its_place_makes_nothing_wait() {
     for other in [pipe, zero] {
         fs::rename(&other, &file).unwrap();
         assert_eventually!(
-            source(&gateway).await["error"].as_str().is_some_and(|it| it.contains("is no file"))
+            source(&gateway).await["error"]
+                .as_str()
+                .is_some_and(|it| it.contains("is no file"))
         );
         assert_eq!(gateway.get("/").await.text(), "one");
         replace(&file, &list(&[&one.endpoint(), "127.0.0.1:1"]));
@@ -224,7 +270,11 @@ async fn a_swapped_link_takes_effect() {
     let path = |name: &str| directory.path().join(name);
     for (version, upstream) in [("..v1", &one), ("..v2", &two)] {
         fs::create_dir(path(version)).unwrap();
-        fs::write(path(version).join("app.toml"), list(&[&upstream.endpoint()])).unwrap();
+        fs::write(
+            path(version).join("app.toml"),
+            list(&[&upstream.endpoint()]),
+        )
+        .unwrap();
     }
     symlink("..v1", path("..data")).unwrap();
     symlink("..data/app.toml", path("app.toml")).unwrap();
@@ -290,7 +340,10 @@ async fn a_refused_reload_does_not_keep_the_list_from_changing() {
     let (directory, file) = directory(&list(&[&one.endpoint()]));
     let gateway = Settings::new().start_in(directory, listed()).await;
     let file = gateway.directory().join(file.file_name().unwrap());
-    gateway.try_reload("[listeners.public]\naddress = 7\n").await.unwrap_err();
+    gateway
+        .try_reload("[listeners.public]\naddress = 7\n")
+        .await
+        .unwrap_err();
     replace(&file, &list(&[&two.endpoint()]));
     assert_eventually!(text(&gateway).await == "two");
     // One that is refused after it has read the list.
@@ -337,16 +390,29 @@ async fn a_thousand_endpoints_are_followed() {
     replace(&file, &many(&alive.endpoint()));
     assert_eventually!(endpoints(&gateway).await.len() == 1_000);
     assert_eventually!(gateway.get("/").await.text() == "alive");
-    assert!(gateway.messages().contains("and 992 more"), "{}", gateway.messages());
+    assert!(
+        gateway.messages().contains("and 992 more"),
+        "{}",
+        gateway.messages()
+    );
     // One too many is refused as a whole.
-    replace(&file, &many("127.0.0.1:1").replace("]\n", ", \"127.9.9.9:9\"]\n"));
+    replace(
+        &file,
+        &many("127.0.0.1:1").replace("]\n", ", \"127.9.9.9:9\"]\n"),
+    );
     assert_eventually!(
-        source(&gateway).await["error"].as_str().is_some_and(|it| it.contains("1001 endpoints"))
+        source(&gateway).await["error"]
+            .as_str()
+            .is_some_and(|it| it.contains("1001 endpoints"))
     );
     replace(&file, "endpoints = []\n");
     assert_eventually!(endpoints(&gateway).await.is_empty());
     let metrics = gateway.metrics().await;
-    assert_eq!(metrics.sum("janua_endpoint_healthy", &[]), 0.0, "no series are left");
+    assert_eq!(
+        metrics.sum("janua_endpoint_healthy", &[]),
+        0.0,
+        "no series are left"
+    );
 }
 
 /// Something writes the list all the time: it is read all the same.
@@ -359,7 +425,10 @@ async fn a_list_that_is_never_quiet_is_read() {
     let mut turn = 0;
     assert_eventually!({
         turn += 1;
-        replace(&file, &format!("# {turn}\n{}", list(&[&upstream.endpoint()])));
+        replace(
+            &file,
+            &format!("# {turn}\n{}", list(&[&upstream.endpoint()])),
+        );
         gateway.get("/").await.status == 200
     });
 }
@@ -377,7 +446,12 @@ async fn a_reload_takes_files_up_and_lets_them_go() {
     gateway.reload(Proxy::to(two.endpoint())).await;
     replace(&file, &list(&[&one.endpoint()]));
     assert_eq!(text(&gateway).await, "two");
-    assert!(gateway.status().await["upstreams"][0]["sources"].as_array().unwrap().is_empty());
+    assert!(
+        gateway.status().await["upstreams"][0]["sources"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
     // The file is read anew by the reload that takes it up again.
     gateway.reload(listed()).await;
     assert_eq!(text(&gateway).await, "one");
@@ -391,5 +465,8 @@ async fn a_list_has_names_too() {
     let settings = Settings::new().hosts("127.0.0.1 backend\n");
     let gateway = settings.start_in(directory, listed()).await;
     assert_eq!(text(&gateway).await, "named");
-    assert_eq!(endpoints(&gateway).await, [format!("backend:{}", upstream.port())]);
+    assert_eq!(
+        endpoints(&gateway).await,
+        [format!("backend:{}", upstream.port())]
+    );
 }

@@ -25,7 +25,10 @@ async fn servers(port: &ReservedPort, addresses: &[&str]) -> Vec<Upstream> {
 
 /// The endpoint of a name that stands for all of its addresses.
 fn all(port: &ReservedPort) -> String {
-    format!("{{ address = \"pods.test:{}\", resolve = \"all\" }}", port.number())
+    format!(
+        "{{ address = \"pods.test:{}\", resolve = \"all\" }}",
+        port.number()
+    )
 }
 
 fn asking(dns: &StubDns) -> Settings {
@@ -61,7 +64,10 @@ async fn each_address_of_a_name_is_an_endpoint_of_its_own() {
     let shown = &status["upstreams"][0]["endpoints"];
     assert_eq!(shown[0]["name"], "pods.test");
     assert_eq!(shown[0]["address"], format!("127.0.0.1:{}", port.number()));
-    assert!(shown[1]["requests"].as_u64().unwrap() > 0, "each is counted");
+    assert!(
+        shown[1]["requests"].as_u64().unwrap() > 0,
+        "each is counted"
+    );
     assert_eq!(shown[2]["address"], format!("[::1]:{}", port.number()));
     let metrics = gateway.metrics().await;
     let endpoint = format!("127.0.0.2:{}", port.number());
@@ -95,7 +101,10 @@ async fn addresses_come_and_go_with_the_answers_of_the_dns() {
     let status = gateway.status().await;
     assert_eq!(status["generation"], 1);
     let kept = &status["upstreams"][0]["endpoints"][0];
-    assert!(kept["requests"].as_u64().unwrap() > 40, "it is the same as before: {kept}");
+    assert!(
+        kept["requests"].as_u64().unwrap() > 40,
+        "it is the same as before: {kept}"
+    );
 
     // The server fails, and its last answer stays; then it says that there is nothing, which is
     // not believed at once.
@@ -146,7 +155,10 @@ async fn addresses_come_and_go_with_the_hosts_file() {
     let port = ReservedPort::reserve();
     let _servers = servers(&port, &["127.0.0.1", "127.0.0.2"]).await;
     let hosts = "127.0.0.1 pods.test\n127.0.0.2 pods.test\n";
-    let gateway = Settings::new().hosts(hosts).start(Proxy::to(all(&port))).await;
+    let gateway = Settings::new()
+        .hosts(hosts)
+        .start(Proxy::to(all(&port)))
+        .await;
     assert_eq!(answers(&gateway).await, ["127.0.0.1", "127.0.0.2"]);
     fs::write(gateway.directory().join("hosts"), "127.0.0.2 pods.test\n").unwrap();
     assert_eventually!(answers(&gateway).await == ["127.0.0.2"]);
@@ -165,7 +177,9 @@ async fn services_have_ports_weights_and_priorities() {
         (20, 9, c.port(), "three.test"),
     ];
     dns.set_services("_http._tcp.app.test", &records);
-    let gateway = asking(&dns).start(Proxy::to("srv:_http._tcp.app.test")).await;
+    let gateway = asking(&dns)
+        .start(Proxy::to("srv:_http._tcp.app.test"))
+        .await;
     assert_eq!(answers(&gateway).await, ["a", "b"], "the third is a backup");
     let expected = [
         format!("one.test:{}", a.port()),
@@ -193,7 +207,9 @@ async fn services_of_a_worse_priority_stand_in() {
     dns.set_addresses("one.test", &ips(&["127.0.0.1"]));
     let records = [(1, 0, a.port(), "one.test"), (2, 0, b.port(), "one.test")];
     dns.set_services("_http._tcp.app.test", &records);
-    let gateway = asking(&dns).start(Proxy::to("srv:_http._tcp.app.test")).await;
+    let gateway = asking(&dns)
+        .start(Proxy::to("srv:_http._tcp.app.test"))
+        .await;
     assert_eq!(answers(&gateway).await, ["a"]);
     a.stop().await;
     assert_eq!(answers(&gateway).await, ["b"]);
@@ -210,7 +226,10 @@ async fn an_address_is_told_and_verified_by_its_name() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("ca.pem"), authority.pem()).unwrap();
     let endpoint = |name: &str| {
-        format!("{{ address = \"{name}:{}\", resolve = \"all\" }}", upstream.port())
+        format!(
+            "{{ address = \"{name}:{}\", resolve = \"all\" }}",
+            upstream.port()
+        )
     };
     let config = |name: &str| {
         Proxy::to(endpoint(name))
@@ -221,8 +240,14 @@ async fn an_address_is_told_and_verified_by_its_name() {
     let response = gateway.get("/").await;
     assert_eq!(response.status, 200, "{}", response.text());
     let echo: Value = serde_json::from_slice(&response.body).unwrap();
-    assert_eq!(echo["headers"]["host"], format!("pods.test:{}", upstream.port()));
-    assert_eq!(upstream.handshakes()[0].server_name.as_deref(), Some("pods.test"));
+    assert_eq!(
+        echo["headers"]["host"],
+        format!("pods.test:{}", upstream.port())
+    );
+    assert_eq!(
+        upstream.handshakes()[0].server_name.as_deref(),
+        Some("pods.test")
+    );
     // The same address under another name, which its certificate does not have.
     dns.set_addresses("other.test", &ips(&["127.0.0.1"]));
     gateway.reload(config("other.test")).await;

@@ -46,6 +46,7 @@ mod forwarding_paths;
 mod hostile_limits;
 mod hostile_rates;
 mod internal_headers;
+mod mirror;
 mod policies_always;
 mod policies_api_key;
 #[allow(
@@ -68,12 +69,15 @@ mod policies_variables;
 mod proxy_protocol;
 mod spa_fallback;
 mod spa_fallback_upstream;
+mod split;
 #[allow(dead_code, reason = "the rest of it is for the examples")]
 mod stacks;
 mod streaming;
 mod upstreams_balance;
 mod upstreams_fail;
+mod upstreams_hash;
 mod upstreams_kept;
 mod upstreams_malformed;
 mod upstreams_repeat;
+mod upstreams_sticky;
 mod upstreams_unasked;

@@ -18,7 +18,8 @@ use tokio::time::timeout;
 
 use crate::{
     CacheEntry, CacheStatus, CertificateRequest, CertificateStatus, DeployAnswer, DeployRequest,
-    PurgeRequest, PurgeSummary, ReloadError, ReloadSummary, Status, query,
+    EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadSummary,
+    SplitStatus, SplitWeightRequest, Status, UpstreamList, query,
 };
 
 /// The time limit for reading the state.
@@ -88,6 +89,38 @@ impl Client {
             StatusCode::OK => parse(&body),
             _ => Err(unexpected(status, &body)),
         }
+    }
+
+    /// The upstreams, their endpoints, and how requests are divided among them.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn upstreams(&self) -> Result<UpstreamList, ClientError> {
+        let (status, body) = self.ask(Method::GET, "/upstreams", READ_TIMEOUT)?;
+        match status {
+            StatusCode::OK => parse(&body),
+            _ => Err(unexpected(status, &body)),
+        }
+    }
+
+    /// Carries out a command about an endpoint.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if there is no such endpoint.
+    pub fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, ClientError> {
+        match command {
+            EndpointCommand::Drain(request) => self.post("/upstreams/drain", request),
+            EndpointCommand::Undrain(request) => self.post("/upstreams/undrain", request),
+            EndpointCommand::Weight(request) => self.post("/upstreams/weight", request),
+        }
+    }
+
+    /// Gives an upstream another weight in the split of a route.
+    ///
+    /// # Errors
+    /// [`ClientError::NotDone`] if there is no such split or upstream.
+    pub fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, ClientError> {
+        self.post("/splits/weight", request)
     }
 
     /// The certificates of the sites.

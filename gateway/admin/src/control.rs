@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Asker, CacheEntry, CacheStatus, DeployAnswer, DeployRequest, PurgeRequest, PurgeSummary, Status,
+    Asker, CacheEntry, CacheStatus, DeployAnswer, DeployRequest, EndpointAnswer, EndpointCommand,
+    PurgeRequest, PurgeSummary, SplitStatus, SplitWeightRequest, Status,
 };
 
 /// The gateway as the admin endpoint sees it. Methods are called on threads
@@ -59,6 +60,18 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// Why it was not revoked, or not replaced, for the operator.
     fn revoke_certificate(&self, name: &str) -> Result<String, String>;
+
+    /// Takes an endpoint out, lets it in again, or gives it another weight.
+    ///
+    /// # Errors
+    /// Why nothing was done, for the operator: there is no such endpoint.
+    fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String>;
+
+    /// Gives an upstream another weight in the split of a route.
+    ///
+    /// # Errors
+    /// Why nothing was done, for the operator: there is no such split or upstream.
+    fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String>;
 
     /// Carries out a step of a deploy.
     ///

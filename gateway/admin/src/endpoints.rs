@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 
-use crate::{Asker, CertificateRequest, Control, query};
+use crate::{Asker, CertificateRequest, Control, EndpointCommand, Status, UpstreamList, query};
 
 type AdminResponse = Response<Full<Bytes>>;
 
@@ -40,11 +40,17 @@ where
 pub(crate) async fn answer(request: Request<Bytes>, control: Arc<dyn Control>) -> AdminResponse {
     let path = request.uri().path();
     let allowed = match path {
-        "/healthz" | "/readyz" | "/metrics" | "/status" | "/certificates" | "/cache"
-        | "/cache/entry" => Method::GET,
-        "/reload" | "/cache/purge" | "/certificates/renew" | "/certificates/revoke" | "/deploy" => {
-            Method::POST
-        }
+        "/healthz" | "/readyz" | "/metrics" | "/status" | "/upstreams" | "/certificates"
+        | "/cache" | "/cache/entry" => Method::GET,
+        "/reload"
+        | "/cache/purge"
+        | "/certificates/renew"
+        | "/certificates/revoke"
+        | "/deploy"
+        | "/upstreams/drain"
+        | "/upstreams/undrain"
+        | "/upstreams/weight"
+        | "/splits/weight" => Method::POST,
         _ => return text(StatusCode::NOT_FOUND, "there is no such endpoint\n"),
     };
     if request.method() != allowed {
@@ -84,6 +90,22 @@ fn blocking(request: &Request<Bytes>, control: &dyn Control, asker: &Asker) -> A
             page
         }
         "/status" => json(StatusCode::OK, &control.status()),
+        "/upstreams" => {
+            let Status {
+                upstreams, splits, ..
+            } = control.status();
+            json(StatusCode::OK, &UpstreamList { upstreams, splits })
+        }
+        "/upstreams/drain" => asked(request.body(), |endpoint| {
+            control.endpoint(&EndpointCommand::Drain(endpoint))
+        }),
+        "/upstreams/undrain" => asked(request.body(), |endpoint| {
+            control.endpoint(&EndpointCommand::Undrain(endpoint))
+        }),
+        "/upstreams/weight" => asked(request.body(), |weight| {
+            control.endpoint(&EndpointCommand::Weight(weight))
+        }),
+        "/splits/weight" => asked(request.body(), |weight| control.split_weight(weight)),
         "/certificates" => json(StatusCode::OK, &control.status().certificates),
         "/cache" => done(control.cache()),
         "/cache/entry" => match query::value(request.uri().query().unwrap_or_default(), "url") {

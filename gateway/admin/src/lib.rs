@@ -8,6 +8,11 @@
 //! | `GET /metrics` | the Prometheus text format |
 //! | `GET /status` | a [`Status`] as JSON |
 //! | `POST /reload` | blocks; 200 with a [`ReloadSummary`], or 422 with a [`ReloadError`] |
+//! | `GET /upstreams` | the upstreams, their endpoints and how requests are divided: an [`UpstreamList`] |
+//! | `POST /upstreams/drain` | body: an [`EndpointRequest`]; 200 with an [`EndpointAnswer`] |
+//! | `POST /upstreams/undrain` | the same |
+//! | `POST /upstreams/weight` | body: a [`WeightRequest`]; 200 with an [`EndpointAnswer`] |
+//! | `POST /splits/weight` | body: a [`SplitWeightRequest`]; 200 with a [`SplitStatus`] |
 //! | `GET /certificates` | the certificates of sites and upstreams: a list of [`CertificateStatus`] |
 //! | `POST /certificates/renew` | body: a [`CertificateRequest`]; blocks; 200 with a sentence as JSON |
 //! | `POST /certificates/revoke` | the same |
@@ -20,9 +25,9 @@
 //! the reason as a line of text.
 //!
 //! Access is controlled only by the group and mode of the socket. The API can query,
-//! reload, purge, take part in a deploy, and have certificates renewed or revoked, so a
-//! deploy user in that group can do no more than that. This crate does not know the data plane; the binary passes in a
-//! [`Control`].
+//! reload, purge, take part in a deploy, take endpoints out, and have certificates renewed or
+//! revoked, so a deploy user in that group can do no more than that. This crate does not know the
+//! data plane; the binary passes in a [`Control`].
 
 mod asker;
 mod cache;
@@ -36,6 +41,7 @@ mod query;
 mod server;
 mod socket;
 mod status;
+mod upstream;
 
 pub use asker::Asker;
 pub use cache::{
@@ -51,7 +57,11 @@ pub use deploy::{DeployAnswer, DeployPhase, DeployRequest};
 pub use server::Server;
 pub use socket::{BindError, SocketOptions};
 pub use status::{
-    AddressStatus, DatasetStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState,
-    PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, SourceStatus, Status,
-    UpstreamStatus, WatchStatus,
+    AddressStatus, CheckStatus, DatasetStatus, EndpointStatus, Health, LimitStatus, ListenerStatus,
+    MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus, SecretStatus,
+    SourceStatus, Status, UpstreamStatus, WatchStatus,
+};
+pub use upstream::{
+    EndpointAnswer, EndpointCommand, EndpointRequest, ShareStatus, SplitStatus, SplitWeightRequest,
+    UpstreamList, WeightRequest,
 };

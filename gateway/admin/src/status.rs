@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::CertificateStatus;
+use crate::{CertificateStatus, SplitStatus};
 
 /// The whole state at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,9 @@ pub struct Status {
     pub listeners: Vec<ListenerStatus>,
     /// By name.
     pub upstreams: Vec<UpstreamStatus>,
+    /// Routes that divide their requests among upstreams.
+    #[serde(default)]
+    pub splits: Vec<SplitStatus>,
     /// By name.
     pub policies: Vec<PolicyStatus>,
     /// The memory for the reusable verdicts of all policies.
@@ -122,9 +125,23 @@ pub struct UpstreamStatus {
     pub balance: String,
     /// In the order of the configuration.
     pub endpoints: Vec<EndpointStatus>,
+    /// How much of it is in use.
+    #[serde(default)]
+    pub limits: Vec<LimitStatus>,
     /// The names, records and files that have further endpoints.
     #[serde(default)]
     pub sources: Vec<SourceStatus>,
+}
+
+/// How much of an upstream is in use at once, over all workers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitStatus {
+    /// What is counted: the field of `limits`.
+    pub name: String,
+    /// How much there is.
+    pub in_use: u64,
+    /// The most that there may be, if that is limited. The adaptive limit changes.
+    pub limit: Option<u64>,
 }
 
 /// A name, a record or a file that has endpoints of an upstream.
@@ -150,6 +167,18 @@ pub struct EndpointStatus {
     pub addresses: Vec<AddressStatus>,
     /// Its share of requests relative to the other endpoints.
     pub weight: u32,
+    /// The weight in the configuration, if a command has set another until the next reload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configured_weight: Option<u32>,
+    /// Whether a command has taken it out, so that it gets only requests of its sessions.
+    #[serde(default)]
+    pub draining: bool,
+    /// Whether it gets requests only if no other endpoint can.
+    #[serde(default)]
+    pub backup: bool,
+    /// Where it is, if the configuration says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Whether it gets requests.
     pub health: Health,
     /// Requests in flight to it, over all workers.
@@ -160,12 +189,39 @@ pub struct EndpointStatus {
     pub requests: u64,
     /// Failures in the current window of the passive health check.
     pub fails: u64,
-    /// Since when every request to it has failed, if it is down.
+    /// Since when its checks or requests have failed, if it is down.
     #[serde(default)]
     pub down_since_unix_ms: Option<u64>,
     /// The word of the last failure, if it is down; or why its name could not
     /// be resolved.
     pub last_error: Option<String>,
+    /// What failed, if it is down: `check` or `requests`.
+    #[serde(default)]
+    pub failed: Option<String>,
+    /// How many checks or requests have failed in a row, if it is down.
+    #[serde(default)]
+    pub failed_count: u32,
+    /// What is known of the last failure beyond its word.
+    #[serde(default)]
+    pub last_error_detail: Option<String>,
+    /// Whether it is down and gets requests nevertheless.
+    #[serde(default)]
+    pub is_tried: bool,
+    /// What its active checks say; none if there are none.
+    #[serde(default)]
+    pub check: Option<CheckStatus>,
+}
+
+/// The active checks of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStatus {
+    /// `waiting`: it is new and gets nothing before its first pass; `up`; `down`; `unchecked`:
+    /// it was in use before there were checks, which have not decided yet.
+    pub state: String,
+    /// Results in a row that contradict the state.
+    pub contrary: u32,
+    /// When the last check ended; none if there was none yet.
+    pub checked_unix_ms: Option<u64>,
 }
 
 /// A resolved address.
@@ -183,9 +239,11 @@ pub struct AddressStatus {
 pub enum Health {
     /// It gets requests.
     Up,
-    /// It is ejected for a while after too many failures; or its requests fail,
-    /// but it still gets them because no other endpoint would be left.
+    /// Its checks fail; or it is ejected for a while after too many failures; or its requests
+    /// fail, but it still gets them because no other endpoint would be left.
     Down,
+    /// It is new, and gets no requests before the first check, whose result is not known yet.
+    Waiting,
     /// Its name has not been resolved.
     Unresolved,
 }

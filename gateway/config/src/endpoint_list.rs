@@ -8,13 +8,13 @@ use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use serde_json::Value;
 use crate::decode::{Decoder, TableReader};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::macros::table;
 use crate::span::{SourceId, Sources, Spanned};
 use crate::syntax;
 use crate::upstream::EndpointAddress;
+use serde_json::Value;
 
 /// The longest list, in endpoints.
 pub const MOST_LISTED: usize = 1_000;

@@ -154,4 +154,3 @@ impl ToTree for Entry<&Endpoint, &EndpointFile> {
         }
     }
 }
-

@@ -3,7 +3,6 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::document::Config;
-use crate::target::Target;
 use crate::upstream::UpstreamHttp;
 
 /// Finds routes with `grpc_web` whose upstream speaks HTTP/1.1. Those that have another target are
@@ -11,14 +10,14 @@ use crate::upstream::UpstreamHttp;
 pub(crate) fn check(config: &Config, found: &mut Vec<Diagnostic>) {
     let routes = config.sites.iter().flat_map(|site| site.routes.iter());
     for route in routes.filter(|route| route.grpc_web.value) {
-        let Target::Upstream(name) = &route.target else {
-            continue;
-        };
-        // A name that nothing has is reported by `names::check`.
-        let Some(upstream) = config.upstreams.get(name.as_str()) else {
-            continue;
-        };
-        if upstream.http.value == UpstreamHttp::Http11 {
+        for name in route.target.upstreams() {
+            // A name that nothing has is reported by `names::check`.
+            let Some(upstream) = config.upstreams.get(name.as_str()) else {
+                continue;
+            };
+            if upstream.http.value != UpstreamHttp::Http11 {
+                continue;
+            }
             found.push(
                 Diagnostic::error(
                     route.grpc_web.span,

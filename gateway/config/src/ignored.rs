@@ -5,13 +5,12 @@ use crate::decode::Decoder;
 use crate::diagnostic::Diagnostic;
 use crate::route::Route;
 use crate::span::Span;
-use crate::target::Target;
 
 /// Refuses fields that apply only to an upstream if the route has none.
 /// `cache = false`, `missing = false` and `grpc_web = false` are allowed, because
 /// they state what is the case.
 pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
-    if matches!(route.target, Target::Upstream(_)) {
+    if route.target.is_upstream() {
         return;
     }
     let target = route.target.name();
@@ -23,7 +22,11 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
     // The position of a default is its table.
     let host = Some(route.host.span).filter(|span| *span != route.span);
     let retries = route.retries.as_ref().map(|it| it.span);
-    let fields: [(&str, Option<Span>, &str); 6] = [
+    let mirror = route.mirror.as_ref().and_then(|it| it.first());
+    let mirror = mirror.map(|it| it.span);
+    let hedge = route.hedge.as_ref().map(|it| it.span);
+    let hold = route.hold.as_ref().map(|it| it.span);
+    let fields: [(&str, Option<Span>, &str); 9] = [
         (
             "strip_prefix",
             strip_prefix,
@@ -38,6 +41,13 @@ pub(crate) fn check(route: &Route, decoder: &mut Decoder<'_>) {
         ),
         ("host", host, "leave it out"),
         ("retries", retries, "leave it out"),
+        ("hedge", hedge, "leave it out"),
+        ("hold", hold, "leave it out"),
+        (
+            "mirror",
+            mirror,
+            "leave it out: only what is sent to an upstream is copied",
+        ),
         (
             "cache",
             cache,

@@ -119,8 +119,9 @@ impl Grant {
 impl Decode for Grant {
     fn decode(node: &Node<'_>, decoder: &mut Decoder<'_>) -> Option<Self> {
         let text = decoder.text(node, &Self::kind())?.to_owned();
-        // An upstream that only a policy calls counts as used, and must be defined.
-        if let Some(upstream) = text.strip_prefix("outbound:") {
+        // An upstream that only a policy calls or chooses counts as used, and must be defined.
+        let upstream = text.strip_prefix("outbound:");
+        if let Some(upstream) = upstream.or_else(|| text.strip_prefix("upstream:")) {
             let name = Spanned::new(upstream.to_owned(), decoder.span(node));
             decoder
                 .references

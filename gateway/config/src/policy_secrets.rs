@@ -92,16 +92,39 @@ impl PolicyConfig {
         schema: &Value,
         known: impl Iterator<Item = &'a str> + Clone,
     ) -> Result<(), Vec<Diagnostic>> {
+        let define = "with `networks`, `strings`, `regexes` or `mmdb`";
+        self.check_names(schema, "dataset", known, define)
+    }
+
+    /// Checks the upstreams that the configuration names, at the keys that the component's
+    /// schema marks with `"format": "upstream"`. `known` are the configured ones.
+    ///
+    /// # Errors
+    /// Names of upstreams that do not exist.
+    pub fn check_upstreams<'a>(
+        &self,
+        schema: &Value,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<(), Vec<Diagnostic>> {
+        self.check_names(schema, "upstream", known, "with its `endpoints`")
+    }
+
+    fn check_names<'a>(
+        &self,
+        schema: &Value,
+        kind: &'static str,
+        known: impl Iterator<Item = &'a str> + Clone,
+        define: &str,
+    ) -> Result<(), Vec<Diagnostic>> {
         let mut value = self.value.clone();
         let mut faults = Vec::new();
-        for path in marked(schema, "dataset", &self.value) {
+        for path in marked(schema, kind, &self.value) {
             // What is no text is for the policy to refuse.
             if let Some(Value::String(name)) = at(&mut value, &path)
                 && !known.clone().any(|known| known == name)
             {
-                let define = "with `networks`, `strings`, `regexes` or `mmdb`";
                 let span = self.value_span(&path);
-                faults.push(unknown("dataset", name, span, known.clone(), define));
+                faults.push(unknown(kind, name, span, known.clone(), define));
             }
         }
         match faults.is_empty() {

@@ -8,11 +8,15 @@ use crate::diagnostic::Diagnostic;
 use crate::files::FilesRoot;
 use crate::header::{HeaderMatches, Method};
 use crate::ignored;
+use crate::list::OneOrMany;
 use crate::macros::{table, words};
+use crate::mirror::Mirror;
 use crate::names::PolicyName;
 use crate::path::PathPattern;
 use crate::policy::PolicyUse;
+use crate::retries::{Hedge, Retries};
 use crate::span::Spanned;
+use crate::switch::OrFalse;
 use crate::target::Target;
 use crate::units::Size;
 
@@ -47,6 +51,9 @@ table! {
         /// The `Host` that the upstream gets: the client's (`"preserve"`), the
         /// endpoint's (`"upstream"`), or this value.
         host: Spanned<UpstreamHost> = default("\"preserve\"");
+        /// Upstreams that get copies of the requests. The client waits for none of them, and
+        /// requests that switch to another protocol are not copied.
+        mirror: Option<OneOrMany<Mirror>> = optional("none");
         /// The time limit of a whole request. `0s`: no limit.
         request_timeout: Option<Duration> = optional("as the site says");
         /// The longest time between two reads or writes of a body, or of an
@@ -56,10 +63,14 @@ table! {
         /// The maximum size of a request body; a larger one is answered with 413.
         /// 0: no limit.
         max_body: Option<Size> = optional("as the site says");
-        /// How many further endpoints are tried if connecting fails, or if the
-        /// connection is closed before the response to a request that may be
-        /// repeated. 0: none.
-        retries: Option<Spanned<u32>> = optional("as the upstream says");
+        /// How a request is repeated. What it leaves out is as the upstream says.
+        retries: Option<Retries> = optional("as the upstream says");
+        /// When a request is sent to a second endpoint, in place of the upstream's
+        /// `hedge`.
+        hedge: Option<Spanned<OrFalse<Hedge>>> = optional("as the upstream says");
+        /// How long a request waits while no endpoint can be reached, in place of
+        /// the upstream's `hold`. `0s`: not at all.
+        hold: Option<Spanned<Duration>> = optional("as the upstream says");
         /// Whether responses of the upstream are stored in the shared cache, as
         /// far as RFC 9111 allows.
         cache: Option<Spanned<bool>> = optional("as the site says");
@@ -135,19 +146,8 @@ fn strip(route: &Route, decoder: &mut Decoder<'_>) {
     let Some(strip) = &route.strip_prefix else {
         return;
     };
-    if !strip.starts_with('/') || strip.ends_with('/') {
-        let segments = strip.trim_matches('/');
-        decoder.push(
-            Diagnostic::error(
-                strip.span,
-                "`strip_prefix` begins with `/`, and does not end with it",
-            )
-            .help(match segments {
-                "" => "leave it out: nothing would be removed".to_owned(),
-                segments => format!("write \"/{segments}\""),
-            }),
-        );
-    } else if let Some(path) = &route.path
+    if check_prefix(strip, decoder)
+        && let Some(path) = &route.path
         && let PathPattern::Exact(text) | PathPattern::Prefix(text) | PathPattern::Segment(text) =
             &path.value
         && !is_below(text.trim_end_matches('/'), strip)
@@ -161,6 +161,24 @@ fn strip(route: &Route, decoder: &mut Decoder<'_>) {
             .note(path.span, "the paths of this route"),
         );
     }
+}
+
+/// Checks the form of a prefix that is removed, and returns whether it is right.
+pub(crate) fn check_prefix(prefix: &Spanned<String>, decoder: &mut Decoder<'_>) -> bool {
+    let is_right = prefix.starts_with('/') && !prefix.ends_with('/');
+    if !is_right {
+        decoder.push(
+            Diagnostic::error(
+                prefix.span,
+                "`strip_prefix` begins with `/`, and does not end with it",
+            )
+            .help(match prefix.trim_matches('/') {
+                "" => "leave it out: nothing would be removed".to_owned(),
+                segments => format!("write \"/{segments}\""),
+            }),
+        );
+    }
+    is_right
 }
 
 /// Whether `path` is `top`, or below it by whole segments.

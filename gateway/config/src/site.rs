@@ -15,7 +15,6 @@ use crate::route::Route;
 use crate::site_tls::SiteTls;
 use crate::span::Spanned;
 use crate::switch::Switch;
-use crate::target::Target;
 use crate::units::Size;
 
 table! {
@@ -110,7 +109,7 @@ impl Site {
 
     /// Whether a route uses the shared cache; only possible if its target is an upstream.
     pub fn cache(&self, route: &Route) -> bool {
-        matches!(route.target, Target::Upstream(_)) && route.cache.map_or(self.cache, |it| it.value)
+        route.target.is_upstream() && route.cache.map_or(self.cache, |it| it.value)
     }
 
     /// Whether the responses of a route are compressed.

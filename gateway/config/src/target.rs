@@ -8,6 +8,7 @@ use crate::macros::table;
 use crate::names::UpstreamName;
 use crate::reference::{FieldDoc, Presence};
 use crate::span::Spanned;
+use crate::split::{Split, UpstreamTarget};
 use crate::tree::{ToFields, ToTree as _, Tree};
 
 /// How the requests of a route are handled.
@@ -15,6 +16,8 @@ use crate::tree::{ToFields, ToTree as _, Tree};
 pub enum Target {
     /// They are forwarded to an upstream.
     Upstream(Spanned<UpstreamName>),
+    /// They are divided among upstreams.
+    Split(Box<Split>),
     /// They are answered with files.
     Files(Box<Files>),
     /// They are answered with a fixed response.
@@ -32,6 +35,7 @@ impl ToFields for Target {
     fn to_fields(&self) -> Vec<(String, Tree)> {
         let tree = match self {
             Self::Upstream(name) => name.to_tree(),
+            Self::Split(split) => split.to_tree(),
             Self::Files(files) => files.to_tree(),
             Self::Respond(respond) => respond.to_tree(),
             Self::Redirect(redirect) => redirect.to_tree(),
@@ -45,11 +49,29 @@ impl Target {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Upstream(_) => "upstream",
+            Self::Upstream(_) | Self::Split(_) => "upstream",
             Self::Files(_) => "files",
             Self::Respond(_) => "respond",
             Self::Redirect(_) => "redirect",
         }
+    }
+
+    /// Whether requests are forwarded.
+    #[must_use]
+    pub fn is_upstream(&self) -> bool {
+        self.upstreams().next().is_some()
+    }
+
+    /// The upstreams that requests are forwarded to.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Spanned<UpstreamName>> {
+        let (one, several) = match self {
+            Self::Upstream(name) => (Some(name), None),
+            Self::Split(split) => (None, Some(&split.split)),
+            Self::Files(_) | Self::Respond(_) | Self::Redirect(_) => (None, None),
+        };
+        let several = several.into_iter().flat_map(|members| members.iter());
+        one.into_iter()
+            .chain(several.map(|member| &member.upstream))
     }
 
     /// Reads the one target of a route.
@@ -58,7 +80,11 @@ impl Target {
             .into_iter()
             .filter(|key| route.key_span(key).is_some())
             .collect();
-        let upstream = route.optional("upstream")?.map(Self::Upstream);
+        let upstream = route.optional("upstream")?;
+        let upstream = upstream.map(|upstream| match upstream {
+            UpstreamTarget::One(name) => Self::Upstream(name),
+            UpstreamTarget::Split(split) => Self::Split(split),
+        });
         let files = route.optional("files")?.map(Self::Files);
         let respond = route.optional("respond")?.map(Self::Respond);
         let redirect = route.optional("redirect")?.map(Self::Redirect);
@@ -100,12 +126,13 @@ impl Target {
     /// The fields of the targets, for the reference.
     pub(crate) fn describe_fields(path: &str, fields: &mut Vec<FieldDoc>) {
         let one_of = || Presence::optional("one of `upstream`, `files`, `respond`, `redirect`");
-        FieldDoc::add::<UpstreamName>(
+        FieldDoc::add::<UpstreamTarget>(
             fields,
             path,
             "upstream",
             one_of(),
-            "The upstream that requests are forwarded to.",
+            "The upstream that requests are forwarded to, or upstreams among which they are \
+             divided.",
         );
         FieldDoc::add::<Files>(
             fields,

@@ -171,8 +171,8 @@ impl Decode for Duration {
     }
 }
 
-/// A number and a unit.
-fn duration(text: &str) -> Option<Duration> {
+/// Reads a duration as it is written in the configuration: a number and a unit.
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let seconds = match unit {
         "ms" => return Some(Duration::from_millis(number)),

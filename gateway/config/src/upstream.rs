@@ -10,12 +10,18 @@ use crate::balance::{Balance, Sticky};
 use crate::decode::{Decode, Decoder, Node};
 use crate::diagnostic::Diagnostic;
 use crate::endpoints::{Endpoints, Family, Resolve};
+use crate::health::HealthCheck;
+use crate::health_kind::CheckKind;
 use crate::listener::head_limit;
 use crate::macros::{table, words};
 use crate::names::{Definition, Kind};
+use crate::outliers::Outliers;
+use crate::panic_threshold::PanicThreshold;
+use crate::retries::{Hedge, Retries};
 use crate::span::Spanned;
 use crate::switch::{OrFalse, Switch};
 use crate::units::Size;
+use crate::upstream_limits::UpstreamLimits;
 use crate::upstream_tls::{ProxyVersion, UpstreamTls};
 
 table! {
@@ -53,13 +59,34 @@ table! {
         idle_timeout: Duration = default("\"60s\"");
         /// The maximum size of a response head. A larger one is answered with 502.
         max_response_head: Spanned<Size> = default("\"64KiB\"");
+        /// Checks that the gateway makes by itself: `"/health"` for a path that is
+        /// requested, or a table. An endpoint whose checks fail gets no requests, and a new
+        /// one gets none before its first check has passed.
+        health: Option<Spanned<HealthCheck>> = optional("none");
         /// When a failing endpoint is ejected, so that it gets no requests for a
-        /// while.
+        /// while. An upstream with `outliers` has this only if it is written.
         passive_health: PassiveHealth = default("{}");
-        /// How many further endpoints are tried if connecting fails, or if the
-        /// connection is closed before the response to a request that may be
-        /// repeated. 0: none.
-        retries: Option<u32> = optional("the number of endpoints");
+        /// Whether endpoints are ejected that fail more than the others: `true`, or a table
+        /// of settings.
+        outliers: Switch<Outliers> = default("false");
+        /// All endpoints are tried, also ejected ones and those whose checks fail, if less
+        /// than this share of those that are not draining is left. 0: ejected endpoints are
+        /// never tried.
+        panic_threshold: Option<PanicThreshold> = optional("if all are ejected, they are tried, but none whose checks fail");
+        /// How much of the upstream may be used at once.
+        limits: UpstreamLimits = default("{}");
+        /// How often a request is repeated if connecting fails, or if the
+        /// connection is lost before the response and the request may be repeated;
+        /// or a table that also says after what else. 0: never.
+        retries: Option<Retries> = optional("each endpoint once");
+        /// When a request that changes nothing (GET, HEAD, OPTIONS) is sent to a
+        /// second endpoint, because the first has not answered it: after a time,
+        /// or after that in which a share of recent requests was answered
+        /// (`"p95"`). The first response counts. `false`: never.
+        hedge: OrFalse<Hedge> = default("false");
+        /// How long a request waits while no endpoint can be reached, as when the
+        /// only one is restarted. `0s`: not at all.
+        hold: Duration = default("\"0s\"");
         /// Whether the endpoints speak TLS: `true` if a certificate authority of the
         /// system has issued their certificates, or a table of settings.
         tls: Switch<UpstreamTls> = default("false");
@@ -69,19 +96,50 @@ table! {
         send_proxy_protocol: OrFalse<ProxyVersion> = default("false");
     }
     refused {
-        "health": "active health checks are not supported by this version; `passive_health` is",
-        "active_health": "active health checks are not supported by this version; `passive_health` is",
+        "outlier_detection": "write `outliers`",
+        "circuit_breakers": "write `limits`",
+        "active_health": "write `health = { path = \"/health\" }`",
+        "health_check": "write `health = { path = \"/health\" }`",
         "proxy_protocol": "a listener has it; an upstream has `send_proxy_protocol = \"v2\"`",
     }
-    check limits
+    check consistent
 }
 
-fn limits(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+fn consistent(upstream: &Upstream, decoder: &mut Decoder<'_>) {
     head_limit("max_response_head", &upstream.max_response_head, decoder);
     names(upstream, decoder);
     version(upstream, decoder);
+    checks(upstream, decoder);
     primaries(upstream, decoder);
     slow_start(upstream, decoder);
+}
+
+/// What a check needs of the upstream: gRPC is spoken over HTTP/2, and a socket has no port.
+fn checks(upstream: &Upstream, decoder: &mut Decoder<'_>) {
+    let Some(health) = &upstream.health else {
+        return;
+    };
+    if let CheckKind::Grpc(grpc) = &health.kind
+        && upstream.http.value == UpstreamHttp::Http11
+    {
+        decoder.push(
+            Diagnostic::error(
+                grpc.span,
+                "gRPC is spoken over HTTP/2, and this upstream is not",
+            )
+            .help("write `http = \"2\"` in the upstream"),
+        );
+    }
+    let mut addresses = upstream.endpoints.iter().map(|endpoint| &endpoint.address);
+    if let Some(port) = &health.port
+        && let Some(unix) = addresses.find(|it| matches!(it.value, EndpointAddress::Unix(_)))
+    {
+        decoder.push(
+            Diagnostic::error(port.span, "a Unix socket has no port")
+                .note(unix.span, "the endpoint")
+                .help("leave `port` out"),
+        );
+    }
 }
 
 /// A backup stands in for others.
@@ -180,6 +238,15 @@ fn discovered(upstream: &Upstream, tls: &UpstreamTls, decoder: &mut Decoder<'_>)
                  for the names of all endpoints",
             ),
         );
+    }
+}
+
+impl Upstream {
+    /// When failures eject an endpoint; none if only outliers are ejected.
+    pub fn passive_health(&self) -> Option<&PassiveHealth> {
+        // A value that is left out has the position of its table.
+        let is_written = self.passive_health.span != self.span;
+        (is_written || self.outliers.on().is_none()).then_some(&self.passive_health)
     }
 }
 
@@ -358,9 +425,9 @@ fn address(text: &str) -> Result<EndpointAddress, String> {
     }
     if let Some(name) = text.strip_prefix("srv:") {
         return match name.rsplit_once(':') {
-            Some((name, port)) if port.parse::<u16>().is_ok() => Err(format!(
-                "SRV records have the port: write \"srv:{name}\""
-            )),
+            Some((name, port)) if port.parse::<u16>().is_ok() => {
+                Err(format!("SRV records have the port: write \"srv:{name}\""))
+            }
             _ if is_dns_name(name) => Ok(EndpointAddress::Srv(name.to_ascii_lowercase())),
             _ => Err("write the name of SRV records: \"srv:_http._tcp.app.internal\"".to_owned()),
         };

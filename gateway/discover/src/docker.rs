@@ -117,11 +117,7 @@ async fn something(events: &mut Events, listed: Instant) -> Result<(), Error> {
 }
 
 /// Lists the containers, and writes the files that are to be other ones.
-async fn list(
-    engine: &Engine,
-    docker: &Docker,
-    said: &mut BTreeSet<String>,
-) -> Result<(), Error> {
+async fn list(engine: &Engine, docker: &Docker, said: &mut BTreeSet<String>) -> Result<(), Error> {
     let containers = engine.containers(&docker.prefix.label("upstream")).await?;
     let mut complaints = BTreeSet::new();
     for target in &docker.targets {
@@ -162,7 +158,9 @@ fn endpoints(
             Err(Unfit::NotNow) => {}
             Err(Unfit::Wrong(why)) => {
                 let name = container.name();
-                complaints.insert(format!("container {name} is no endpoint of {upstream}: {why}"));
+                complaints.insert(format!(
+                    "container {name} is no endpoint of {upstream}: {why}"
+                ));
             }
         }
     }

@@ -116,7 +116,9 @@ impl Engine {
         let mut containers = Vec::with_capacity(listed.len());
         for Listed { id } in listed {
             if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-                return Err(Error(format!("{id:?} is not the identifier of a container")));
+                return Err(Error(format!(
+                    "{id:?} is not the identifier of a container"
+                )));
             }
             // One that has ended meanwhile is not found.
             containers.extend(connection.get(&format!("/containers/{id}/json")).await?);
@@ -221,7 +223,9 @@ impl Events {
                 return Ok(());
             }
             if self.rest.len() > LONGEST_EVENT {
-                return Err(Error(format!("an event is longer than {LONGEST_EVENT} bytes")));
+                return Err(Error(format!(
+                    "an event is longer than {LONGEST_EVENT} bytes"
+                )));
             }
             match self.body.frame().await {
                 Some(Ok(frame)) => {
@@ -271,7 +275,10 @@ mod tests {
 
     #[test]
     fn filters_are_encoded() {
-        assert_eq!(encoded(r#"{"a":["b c"]}"#), "%7B%22a%22%3A%5B%22b%20c%22%5D%7D");
+        assert_eq!(
+            encoded(r#"{"a":["b c"]}"#),
+            "%7B%22a%22%3A%5B%22b%20c%22%5D%7D"
+        );
         assert_eq!(encoded("a-b_c.~9&#é"), "a-b_c.~9%26%23%C3%A9");
     }
 }

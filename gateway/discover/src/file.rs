@@ -23,7 +23,8 @@ pub(crate) fn text(path: &Path, endpoints: &[Endpoint]) -> String {
         let list = Value::Array(listed.map(Value::Object).collect());
         return format!("{list:#}\n");
     }
-    let mut text = "# Written by `janua discover`, which replaces it at the next change.\n".to_owned();
+    let mut text =
+        "# Written by `janua discover`, which replaces it at the next change.\n".to_owned();
     if endpoints.is_empty() {
         text.push_str("endpoints = []\n");
     }

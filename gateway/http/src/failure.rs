@@ -56,7 +56,9 @@ pub enum Kind {
     Unreachable,
     Dns,
     NoneHealthy,
+    NoWeight,
     ConnectionLimit,
+    Overloaded,
     ConnectionReset,
     ResponseTimeout,
     ResponseMalformed,
@@ -69,7 +71,7 @@ pub enum Kind {
 }
 
 /// All kinds, for metrics and for the generated reference.
-pub const KINDS: [Kind; 41] = [
+pub const KINDS: [Kind; 42] = [
     Kind::BadRequest,
     Kind::RequestHeadTooLarge,
     Kind::RequestBodyTooLarge,
@@ -101,7 +103,9 @@ pub const KINDS: [Kind; 41] = [
     Kind::Unreachable,
     Kind::Dns,
     Kind::NoneHealthy,
+    Kind::NoWeight,
     Kind::ConnectionLimit,
+    Kind::Overloaded,
     Kind::ConnectionReset,
     Kind::ResponseTimeout,
     Kind::ResponseMalformed,
@@ -343,12 +347,26 @@ impl Kind {
                 "destination_unavailable",
                 "no endpoint of the upstream is available",
             ),
+            Self::NoWeight => (
+                Gateway,
+                503,
+                "no_weight",
+                "destination_unavailable",
+                "no upstream of the route has a weight",
+            ),
             Self::ConnectionLimit => (
                 Upstream,
                 503,
                 "connection_limit",
                 "connection_limit_reached",
                 "every endpoint of the upstream is at its connection limit",
+            ),
+            Self::Overloaded => (
+                Gateway,
+                503,
+                "overloaded",
+                "connection_limit_reached",
+                "the upstream is at a limit of the gateway",
             ),
             Self::ConnectionReset => (
                 Upstream,
@@ -464,6 +482,7 @@ impl Kind {
                 | Self::Unreachable
                 | Self::Dns
                 | Self::ConnectionLimit
+                | Self::Overloaded
         )
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use janua_discover::LabelPrefix;
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     /// deserves attention. Of those by ACME also how they are getting on, and the records
     /// that the DNS needs.
     Certs(Certs),
+    /// Take endpoints of the running gateway out, let them in again, and weigh them
+    #[command(subcommand)]
+    Upstream(Upstream),
     /// Work with the shared cache of the running gateway
     #[command(subcommand)]
     Cache(Cache),
@@ -143,6 +147,80 @@ pub(crate) struct OneCertificate {
     /// A name that the certificate covers
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Upstream {
+    /// Show the endpoints of all upstreams: their state and what they do
+    List(Reach),
+    /// Take an endpoint out
+    ///
+    /// It gets no new requests. Those in progress are finished, and those that belong to its
+    /// sessions still go to it. It stays out over reloads, until `undrain` or until the gateway is
+    /// restarted.
+    ///
+    /// With --wait, the command ends once no request is in progress there. If that takes longer
+    /// than the timeout, the exit code is 1, and the endpoint stays out.
+    Drain(OneEndpoint),
+    /// Let an endpoint in again that was taken out
+    ///
+    /// With --wait, the command ends once the endpoint is up: with an active health check, once a
+    /// check has passed, before which it gets no requests. If that takes longer than the timeout,
+    /// the exit code is 1, and the endpoint gets requests as soon as it is up.
+    Undrain(OneEndpoint),
+    /// Give an endpoint another weight, or an upstream in the split of a route
+    ///
+    /// `weight UPSTREAM ENDPOINT N`: until the next reload. With 0 the endpoint gets only requests
+    /// that belong to its sessions.
+    ///
+    /// `weight --route SITE/ROUTE UPSTREAM N`: until a reload changes the split. Nothing else
+    /// changes, and requests that arrive from then on are divided by it.
+    Weight(Weight),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneEndpoint {
+    /// The name of the upstream
+    #[arg(value_name = "UPSTREAM")]
+    pub(crate) upstream: String,
+    /// The address of the endpoint, as in the configuration
+    #[arg(value_name = "ENDPOINT")]
+    pub(crate) endpoint: String,
+    /// Wait until that is done
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// For how long: 500ms, 60s, 5m
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "wait", value_parser = time)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    janua_config::duration(text).ok_or_else(|| "write a number and ms, s, m or h: 60s".to_owned())
+}
+
+#[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(crate) struct Weight {
+    /// The route that divides its requests: its site and its label, such as app.example.com/api
+    #[arg(long, value_name = "SITE/ROUTE")]
+    pub(crate) route: Option<String>,
+    /// The name of the upstream
+    #[arg(value_name = "UPSTREAM")]
+    pub(crate) upstream: String,
+    /// The address of the endpoint, as in the configuration; not with --route
+    #[arg(
+        value_name = "ENDPOINT",
+        required_unless_present = "route",
+        conflicts_with = "route"
+    )]
+    pub(crate) endpoint: Option<String>,
+    /// The weight
+    #[arg(value_name = "N")]
+    pub(crate) weight: u32,
     #[command(flatten)]
     pub(crate) reach: Reach,
 }
@@ -419,7 +497,7 @@ pub(crate) enum Page {
 mod tests {
     use clap::{CommandFactory as _, Parser as _};
 
-    use super::{Cache, Cli, Command, Discover};
+    use super::{Cache, Cli, Command, Discover, Upstream};
 
     fn parse(line: &str) -> Result<Command, String> {
         Cli::try_parse_from(line.split(' '))
@@ -430,6 +508,47 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_endpoint_is_named_by_its_upstream_and_address() {
+        let line = "janua upstream drain app 127.0.0.1:80 --wait --timeout 1500ms --json";
+        let Ok(Command::Upstream(Upstream::Drain(drain))) = parse(line) else {
+            panic!("{:?}", parse(line));
+        };
+        assert_eq!(
+            (&*drain.upstream, &*drain.endpoint),
+            ("app", "127.0.0.1:80")
+        );
+        assert_eq!((drain.wait, drain.timeout.as_millis()), (true, 1500));
+        let line = "janua upstream weight app unix:/run/app.sock 0 --admin s";
+        let Ok(Command::Upstream(Upstream::Weight(weight))) = parse(line) else {
+            panic!("{:?}", parse(line));
+        };
+        let endpoint = weight.endpoint.as_deref();
+        assert_eq!((endpoint, weight.weight), (Some("unix:/run/app.sock"), 0));
+        let line = "janua upstream weight --route a.example/api v2 5";
+        let Ok(Command::Upstream(Upstream::Weight(weight))) = parse(line) else {
+            panic!("{:?}", parse(line));
+        };
+        assert_eq!((&*weight.upstream, weight.weight), ("v2", 5));
+        assert_eq!(weight.route.as_deref(), Some("a.example/api"));
+        assert_eq!(weight.endpoint, None);
+        assert!(parse("janua upstream list --json").is_ok());
+        for line in [
+            "janua upstream",
+            "janua upstream drain app",
+            "janua upstream drain app a:80 --timeout 60s",
+            "janua upstream undrain app a:80 --wait --timeout 60",
+            "janua upstream weight app a:80",
+            "janua upstream weight app 5",
+            "janua upstream weight --route a/ app a:80 5",
+            "janua upstream weight --route a/ app",
+            "janua upstream weight app a:80 -1",
+            "janua upstream weight app a:80 1.5",
+        ] {
+            assert!(parse(line).is_err(), "{line}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod run;
 mod schema;
 mod status;
 mod table;
+mod upstream;
 mod version;
 
 use std::io::{self, Write as _};
@@ -26,7 +27,7 @@ use janua_wasm::Confinement;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::{Cache, CertsCommand, Command, Discover, Policy};
+use crate::cli::{Cache, CertsCommand, Command, Discover, Policy, Upstream};
 
 /// The output of a command.
 #[derive(Debug)]
@@ -53,6 +54,10 @@ pub(crate) fn execute(command: Command) -> ExitCode {
             Some(CertsCommand::Renew(one)) => (certs::renew(&one), one.reach.json),
             Some(CertsCommand::Revoke(one)) => (certs::revoke(&one), one.reach.json),
         },
+        Command::Upstream(Upstream::List(reach)) => (upstream::list(&reach), reach.json),
+        Command::Upstream(Upstream::Drain(one)) => (upstream::drain(&one), one.reach.json),
+        Command::Upstream(Upstream::Undrain(one)) => (upstream::undrain(&one), one.reach.json),
+        Command::Upstream(Upstream::Weight(one)) => (upstream::weight(&one), one.reach.json),
         Command::Cache(Cache::Purge(purge)) => (cache::purge(&purge), purge.reach.json),
         Command::Cache(Cache::Status(reach)) => (cache::status(&reach), reach.json),
         Command::Cache(Cache::Get(get)) => (cache::get(&get), get.reach.json),

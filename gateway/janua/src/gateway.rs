@@ -14,8 +14,10 @@ mod datasets;
 mod deploy;
 mod directories;
 mod discovery;
+mod endpoint_events;
 mod events;
 mod log;
+mod notices;
 mod policies;
 mod purge;
 mod reload;
@@ -23,6 +25,7 @@ mod samples;
 mod secrets;
 mod status;
 mod stored;
+mod upstreams;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -33,7 +36,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use janua_acme::Engine;
 use janua_admin::{
     Asker, CacheEntry, CacheStatus, Control, DatasetStatus, DeployAnswer, DeployRequest,
-    PurgeRequest, PurgeSummary, ReloadError, ReloadStatus, ReloadSummary, SecretStatus, Status,
+    EndpointAnswer, EndpointCommand, PurgeRequest, PurgeSummary, ReloadError, ReloadStatus,
+    ReloadSummary, SecretStatus, SplitStatus, SplitWeightRequest, Status,
 };
 use janua_cache::Cache;
 use janua_config::{Diagnostic, Diagnostics, Loaded, Severity};
@@ -290,6 +294,7 @@ impl Gateway {
         let cache = cache::options(&loaded.config);
         let estate = Arc::new(estate(&loaded, workers, &cache, state_dir.clone())?);
         let events = Arc::new(Events::new());
+        endpoint_events::observe(&estate, &events);
         let engine = acme::engine(&state_dir, &estate, &events);
         // Before the files are used: what changes from now on is noticed.
         let seen = watch::watched(watch::seen(&loaded, None), &loaded);
@@ -308,6 +313,9 @@ impl Gateway {
             .map_err(|error| StartError::Machine(error.to_string()))?;
         estate.prepare(&mut snapshot, None);
         discovery::resolve(&estate, &mut snapshot);
+        events.configure(&loaded.config.webhooks);
+        estate.begin_checks(&snapshot);
+        wait_for_checks(&snapshot);
         let server = Server::start(Arc::clone(&estate), workers, snapshot)
             .map_err(|error| StartError::Machine(error.to_string()))?;
         server.log(log.destination());
@@ -356,7 +364,6 @@ impl Gateway {
             let opened = server.open(loaded).map_err(StartError::Refused)?;
             server.publish(None, opened);
         }
-        self.events.configure(&state.loaded.config.webhooks);
         // The authorities find somebody who answers from now on.
         let plan = acme_plan(&state.loaded).map_err(StartError::Refused)?;
         self.engine
@@ -468,6 +475,15 @@ impl Control for Gateway {
         self.engine.revoke(name)
     }
 
+    fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+        let loaded = Arc::clone(&self.state().loaded);
+        upstreams::carry_out(&self.estate, &loaded.config, command)
+    }
+
+    fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+        upstreams::weigh_split(&self.estate, request)
+    }
+
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
         deploy::deploy(self, request)
     }
@@ -479,17 +495,28 @@ fn workers(loaded: &Loaded) -> usize {
     configured.map_or_else(cores, |workers| usize::try_from(workers.get()).unwrap_or(1))
 }
 
+/// How long a start or a reload waits for the first checks of new endpoints.
+const FIRST_CHECK: Duration = Duration::from_secs(2);
+
+/// Waits briefly for the first results of new checks, so that a snapshot whose endpoints are all
+/// new has some for the first requests. Start and reload continue without a result.
+fn wait_for_checks(snapshot: &Snapshot) {
+    let deadline = Instant::now() + FIRST_CHECK.min(snapshot.longest_check());
+    while snapshot.awaits_checks() && Instant::now() < deadline {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
 /// Waits until this time for names that were never looked up, so that the first
 /// requests have endpoints.
 fn wait_for_names(estate: &Estate, deadline: Instant) {
-    let waiting = || {
-        estate.endpoints.names().is_waiting()
-            || estate
-            .endpoints
-            .endpoints()
-            .iter()
-            .any(|endpoint| !endpoint.is_resolved() && endpoint.resolution().error.is_none())
-    };
+    let waiting =
+        || {
+            estate.endpoints.names().is_waiting()
+                || estate.endpoints.endpoints().iter().any(|endpoint| {
+                    !endpoint.is_resolved() && endpoint.resolution().error.is_none()
+                })
+        };
     while waiting() && Instant::now() < deadline {
         std::thread::park_timeout(Duration::from_millis(5));
     }

@@ -26,6 +26,18 @@ pub(crate) struct Tie {
 }
 
 impl Tie {
+    /// Without the session, whose endpoint may be no longer there.
+    pub(crate) fn without_session(self) -> Self {
+        let affinity = Affinity {
+            session: None,
+            ..self.affinity
+        };
+        Self {
+            affinity,
+            has_cookie: false,
+        }
+    }
+
     /// The client is to be given a cookie for this endpoint, which has answered.
     pub(crate) fn needs_cookie(&self, endpoint: usize) -> bool {
         !self.has_cookie || self.affinity.session != Some(endpoint)

@@ -23,6 +23,17 @@ pub(crate) struct Attempt {
     pub(crate) end: Option<Instant>,
     /// Why the attempt failed.
     pub(crate) failure: Option<Kind>,
+    /// What came of it, if it did not fail and its response was not used.
+    unused: Option<Unused>,
+}
+
+/// Why a response was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unused {
+    /// It had this status, after which the request is sent again.
+    Status(u16),
+    /// Another endpoint was faster.
+    Overtaken,
 }
 
 /// All attempts, in their order. The last one is stored inline, so that the single
@@ -31,6 +42,10 @@ pub(crate) struct Attempt {
 pub(crate) struct Attempts {
     earlier: Vec<Attempt>,
     last: Option<Attempt>,
+    /// How long the request has waited because no endpoint could be reached.
+    held: Option<Duration>,
+    /// The request was not sent again, because too many were.
+    is_over_budget: bool,
 }
 
 impl Attempts {
@@ -45,7 +60,26 @@ impl Attempts {
             head: None,
             end: None,
             failure: None,
+            unused: None,
         });
+    }
+
+    /// Forgets the latest attempt: it only has shown that there is still no endpoint.
+    pub(crate) fn retract(&mut self) {
+        self.last = self.earlier.pop();
+    }
+
+    /// Adds attempts that were made at the same time as the latest one. They come after it if
+    /// their response is used, otherwise before it.
+    pub(crate) fn merge(&mut self, others: Self, are_used: bool) {
+        let own = match are_used {
+            true => None,
+            false => self.last.take(),
+        };
+        self.earlier.extend(self.last.take());
+        self.earlier.extend(others.earlier);
+        self.earlier.extend(others.last);
+        self.last = own.or_else(|| self.earlier.pop());
     }
 
     /// The latest attempt.
@@ -93,6 +127,44 @@ impl Attempts {
         self.update(|last| last.end = Some(now));
     }
 
+    /// Records that the response of the latest attempt is not used because of its status.
+    pub(crate) fn rejected(&mut self, status: u16) {
+        self.update(|last| last.unused = Some(Unused::Status(status)));
+    }
+
+    /// Records that the latest attempt was given up because another endpoint has answered.
+    pub(crate) fn overtaken(&mut self) {
+        self.update(|last| last.unused = Some(Unused::Overtaken));
+    }
+
+    /// Records how long the request has waited for an endpoint.
+    pub(crate) fn held(&mut self, waited: Duration) {
+        self.held = Some(self.held.unwrap_or_default() + waited);
+    }
+
+    /// Records that the request was not sent again because too many were.
+    pub(crate) fn over_budget(&mut self) {
+        self.is_over_budget = true;
+    }
+
+    /// What the access log says of them beyond the latest one. Nothing for a request that was sent
+    /// once.
+    pub(crate) fn notes(&self) -> Vec<(&'static str, String)> {
+        let mut notes = Vec::new();
+        if self.count() > 1 {
+            let all = self.earlier.iter().chain(&self.last);
+            let all: Vec<String> = all.map(Attempt::words).collect();
+            notes.push(("attempts", all.join(", ")));
+        }
+        if let Some(held) = self.held {
+            notes.push(("hold", format!("{} ms", held.as_millis())));
+        }
+        if self.is_over_budget {
+            notes.push(("retries", "budget".to_owned()));
+        }
+        notes
+    }
+
     /// Records that the latest attempt failed.
     pub(crate) fn failed(&mut self, kind: Kind) {
         self.update(|last| last.failure = Some(kind));
@@ -109,6 +181,19 @@ impl Attempts {
     fn update(&mut self, update: impl FnOnce(&mut Attempt)) {
         if let Some(last) = &mut self.last {
             update(last);
+        }
+    }
+}
+
+impl Attempt {
+    /// Its endpoint, and what became of it.
+    fn words(&self) -> String {
+        let endpoint = self.upstream.forwarding.stats.endpoint(self.endpoint);
+        match (self.failure, self.unused) {
+            (Some(kind), _) => format!("{endpoint} {}", kind.word()),
+            (None, Some(Unused::Status(status))) => format!("{endpoint} {status}"),
+            (None, Some(Unused::Overtaken)) => format!("{endpoint} overtaken"),
+            (None, None) => endpoint.to_owned(),
         }
     }
 }

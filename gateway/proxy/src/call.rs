@@ -5,9 +5,14 @@
 //! code here does not distinguish them: all it needs is a [`Caller`].
 
 mod connect;
+mod discard;
 mod establish;
 mod head;
+mod hedge;
+mod hold;
 mod message;
+mod outliers;
+mod place;
 pub(crate) mod request_head;
 mod response;
 mod search;
@@ -15,11 +20,12 @@ mod shared;
 mod websocket;
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
 use janua_http::failure::Kind;
-use janua_http::{Failure, RequestHead, ResponseHead};
+use janua_http::{Failure, RequestHead, ResponseHead, grpc, method};
 
 use crate::affinity::Tie;
 use crate::attempts::Attempts;
@@ -30,16 +36,19 @@ use crate::course::Course;
 use crate::deadline::Deadline;
 use crate::incoming::{BodyState, Incoming};
 use crate::race::{self, Pace, Progress, Raced};
+use crate::replay::Replay;
 use crate::responder::Responder;
+use crate::retries::{Event, Sent};
 use crate::upload::{Upload, UploadState};
 use crate::upstream_http2::Protocol;
-use crate::upstream_stream::{Replay, StreamError};
+use crate::upstream_stream::StreamError;
 use crate::worker::Worker;
 use head::FinalHead;
 pub(crate) use response::UpstreamResponse;
 use search::{EndpointConnection, FailedAttempt, Search};
 
 /// The request to send and the upstream to send it to.
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub(crate) worker: &'a Rc<Worker>,
     pub(crate) course: &'a Course,
@@ -75,51 +84,129 @@ pub(crate) async fn call(
 ) -> Result<UpstreamResponse, Failure> {
     let mut search = Search::new(call.course);
     let mut replay = None;
+    // What has taken the place of the upstream while the request waited for it.
+    let mut renewed = None;
+    let mut released = None;
     loop {
-        let mut open = search.next_connection(call, attempts).await?;
+        let course = renewed.as_deref().unwrap_or(call.course);
+        let call = &call.on(course);
+        let may_hold = search.may_hold(course);
+        let opened = match released.take() {
+            Some(open) => Ok(open),
+            None => match may_hold.then(|| hold::queue(call)).flatten() {
+                // It stands behind those that wait already.
+                Some(failure) => Err(failure),
+                None => {
+                    // What is sent of a body is read when there is a connection.
+                    let watched = caller.incoming.as_deref_mut();
+                    let watched = watched.filter(|incoming| incoming.length().is_empty());
+                    let opening = search.next_connection(call, caller.deadline, attempts);
+                    race::unless_reset(watched, opening).await
+                }
+            },
+        };
+        let mut open = match opened {
+            Ok(open) => open,
+            Err(failure) if may_hold && hold::is_for(&failure) => {
+                // Boxed, so that other calls do not carry the room that it takes.
+                let holding = hold::wait(call, caller, &mut search, attempts, failure);
+                let (open, course) = Box::pin(holding).await?;
+                released = Some(open);
+                renewed = course.or(renewed);
+                continue;
+            }
+            Err(failure) => return Err(failure),
+        };
         let received = open.connection.incoming.reader.received();
         let sent = open.connection.outgoing.writer.sent();
-        let failure = match exchange_heads(
-            call,
-            caller,
-            &mut open,
-            replay.take(),
-            response,
-            attempts,
-        )
-        .await
-        {
-            Ok((upload, protocol)) => {
-                open.head_received(call, response, attempts);
-                return Ok(UpstreamResponse::new(open, call, upload, protocol));
+        let exchanged = match replay.take() {
+            None if hedge::is_for(call, caller) => {
+                let hedged = hedge::exchange(call, caller, &search, &mut open, response, attempts);
+                Box::pin(hedged).await
             }
-            Err(failure) => failure,
+            replay => exchange_heads(call, caller, &mut open, replay, response, attempts).await,
         };
         let incoming = caller.incoming.as_deref();
         let body = incoming.map_or(BodyState::Read, |incoming| incoming.state());
         let is_bodyless = incoming.is_none_or(|incoming| incoming.length().is_empty());
         let is_untouched = is_bodyless || body == BodyState::Untouched;
+        let failure = match exchanged {
+            Ok((upload, protocol)) => {
+                let event = rejection(call, response);
+                open.head_received(call, response, attempts);
+                if let Some(event) = event {
+                    let sent = Sent {
+                        is_idempotent: method::is_idempotent(&call.head.method),
+                        nothing: false,
+                        can_be_repeated: is_untouched || open.connection.can_replay(),
+                    };
+                    if search.check_status(call, &open, event, sent, attempts) {
+                        attempts.rejected(response.status);
+                        if !is_untouched {
+                            replay = open.connection.take_replay();
+                        }
+                        let unused = UpstreamResponse::new(open, call, upload, protocol);
+                        discard::discard(call.worker, unused, std::mem::take(response));
+                        continue;
+                    }
+                }
+                open.connection.forget_request();
+                return Ok(UpstreamResponse::new(open, call, upload, protocol));
+            }
+            Err(failure) => failure,
+        };
         let stream = open.connection.stream();
         let has_received = stream.is_some_and(|stream| stream.has_received());
         let has_sent = stream.is_some_and(|stream| stream.has_sent());
         let error = stream.and_then(|stream| stream.error());
-        if !is_untouched && error.is_some_and(StreamError::is_unprocessed) {
+        if !is_untouched {
             replay = open.connection.take_replay();
         }
         let connection = &open.connection;
         let attempt = FailedAttempt {
             nothing_received: connection.incoming.reader.received() == received && !has_received,
             nothing_sent: connection.outgoing.writer.sent() == sent && !has_sent && is_untouched,
-            is_bodyless,
             has_whole_body: is_untouched || replay.is_some(),
             stream: error,
         };
         attempts.failed(failure.kind);
-        search.check_retry(call, open, failure, &attempt)?;
+        search.check_retry(call, open, failure, &attempt, attempts)?;
     }
 }
 
-impl Call<'_> {
+/// What is against a response, if its status is one after which requests may be sent again.
+fn rejection(call: &Call<'_>, response: &ResponseHead) -> Option<Event> {
+    let on = &call.course.retries().on;
+    if on.has_status(response.status) {
+        return Some(Event::Status(response.status));
+    }
+    if !on.has_calls() || !grpc::is_call(&call.head.fields) {
+        return None;
+    }
+    // Only a response without messages has it in its head.
+    let status = response.fields.get(b"grpc-status")?;
+    let status = std::str::from_utf8(status).ok()?.parse().ok()?;
+    Some(Event::Call(status))
+}
+
+impl<'a> Call<'a> {
+    /// The same call with this course. Sessions name an endpoint by its place, which may be another
+    /// one in another upstream.
+    fn on<'b>(&self, course: &'b Course) -> Call<'b>
+    where
+        'a: 'b,
+    {
+        let is_same = std::ptr::eq(course, self.course);
+        Call {
+            course,
+            tie: match is_same {
+                true => self.tie,
+                false => self.tie.without_session(),
+            },
+            ..*self
+        }
+    }
+
     /// The protocol that the endpoint is spoken to in. One that may choose is asked for HTTP/1.1 if
     /// the client wants to switch to another protocol: few servers of WebSockets support them over
     /// HTTP/2, and other protocols have nothing like it.
@@ -134,7 +221,7 @@ impl Call<'_> {
 /// Sends the request and receives the head of the response, which may arrive
 /// while the request body is still being sent. Returns the state of that upload
 /// and, after a `101`, the new protocol. `replay` is what was read of the body for an
-/// endpoint that has not processed it.
+/// earlier attempt.
 async fn exchange_heads(
     call: &Call<'_>,
     caller: &mut Caller<'_, '_>,
@@ -142,7 +229,7 @@ async fn exchange_heads(
     replay: Option<Box<Replay>>,
     response: &mut ResponseHead,
     attempts: &mut Attempts,
-) -> Result<(UploadState, Option<Vec<u8>>), Failure> {
+) -> Result<Received, Failure> {
     let forwarding = call.course.forwarding();
     if let (Some(incoming), Some(responder)) = (&caller.incoming, &mut caller.responder)
         && call.head.expects_continue
@@ -181,7 +268,7 @@ async fn exchange_heads(
             .outgoing
             .begin(length == janua_http::Length::Open);
     }
-    if let Some(replay) = replay {
+    if let Some(replay) = &replay {
         // An empty chunk would end the body.
         if !replay.body.is_empty() {
             connection.outgoing.push(&replay.body);
@@ -190,37 +277,70 @@ async fn exchange_heads(
             connection.outgoing.end(trailers);
         }
     }
-    caller
-        .deadline
-        .set_from(attempts.sending(), forwarding.response_head_timeout);
+    let retries = call.course.retries();
+    if !length.is_empty() {
+        let is_idempotent = method::is_idempotent(&call.head.method);
+        // A stream may also not be processed, after which each request is sent again.
+        if connection.stream().is_some() || retries.on.keep_body(is_idempotent) {
+            connection.keep_request(retries.body, replay);
+        }
+    }
+    let whole = forwarding.response_head_timeout;
+    let limit = retries.try_timeout.map_or(whole, |limit| limit.min(whole));
+    let sending = attempts.sending();
+    let begin = match retries.try_timeout.is_some() && length.is_empty() {
+        true => open.begin,
+        false => sending,
+    };
+    caller.deadline.set_from(begin, limit);
     let mut state = UploadState::Sending;
     let mut upload = Upload::new(
         caller.incoming.as_deref_mut(),
         &mut connection.outgoing,
         &mut state,
     );
-    let pace = Pace::until_head(forwarding.response_head_timeout);
+    let pace = Pace::until_head(limit);
     let progress = Progress::default();
     let incoming = &mut connection.incoming;
     let mut head = FinalHead::default();
-    let receiving = poll_fn(|context| {
-        if pace.awaits_head.get() {
-            let responder = caller.responder.as_deref_mut();
-            let polled = head.poll(context, call, incoming, response, responder);
-            progress.set(incoming.reader.received());
-            ready!(polled)?;
-            pace.awaits_head.set(false);
-            pace.patience.set(call.course.idle_timeout);
+    let raced = {
+        let receiving = poll_fn(|context| {
+            if pace.awaits_head.get() {
+                let responder = caller.responder.as_deref_mut();
+                let polled = head.poll(context, call, incoming, response, responder);
+                progress.set(incoming.reader.received());
+                ready!(polled)?;
+                pace.awaits_head.set(false);
+                pace.patience.set(call.course.idle_timeout);
+            }
+            // An upstream may send `101` before it has the whole request, but the new
+            // protocol begins only after the request body (RFC 9110 §7.8). `race` polls
+            // the upload before it polls this future again.
+            if response.status == 101 && !pace.is_uploaded.get() {
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(()))
+        });
+        let mut receiving = pin!(receiving);
+        let mut waited_at = None;
+        loop {
+            let main = receiving.as_mut();
+            let raced = race::race(caller.deadline, &pace, &mut upload, &progress, main).await;
+            // The limit of an attempt is the upstream's. A client may pause for longer.
+            let awaits_client = !upload.is_done() && !upload.is_stalled();
+            let moved = upload.progress();
+            if matches!(raced, Raced::Elapsed { capped: false })
+                && awaits_client
+                && limit < whole
+                && waited_at != Some(moved)
+            {
+                waited_at = Some(moved);
+                caller.deadline.set(whole.saturating_sub(limit));
+                continue;
+            }
+            break raced;
         }
-        // An upstream may send `101` before it has the whole request, but the new
-        // protocol begins only after the request body (RFC 9110 §7.8). `race` polls
-        // the upload before it polls this future again.
-        if response.status == 101 && !pace.is_uploaded.get() {
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(()))
-    });
-    let raced = race::race(caller.deadline, &pace, &mut upload, &progress, receiving).await;
+    };
     let is_uploading = !upload.is_done() && !upload.is_stalled();
     match raced {
         Raced::Finished(Ok(())) => Ok((state, head.protocol.take())),
@@ -233,6 +353,10 @@ async fn exchange_heads(
         Raced::Elapsed { .. } => Err(Kind::ResponseTimeout.into()),
     }
 }
+
+/// What is known once the head of a response was received: how much of the request has been sent,
+/// and, after a `101`, the new protocol.
+type Received = (UploadState, Option<Vec<u8>>);
 
 #[cfg(test)]
 mod tests;

@@ -3,9 +3,12 @@
 //! Either all of it succeeds, or nothing changes and all errors are reported together,
 //! each with its place in the file.
 
+mod choices;
 mod endpoints;
+mod health;
 mod inputs;
 mod listeners;
+mod retries;
 mod targets;
 mod tls;
 mod upstreams;
@@ -25,11 +28,15 @@ use crate::hidden_query::HiddenQuery;
 use crate::owned::Owned;
 use crate::path_rules::PathRules;
 use crate::provision::{Bundled, Provision, Provisioned};
-use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Target, Terms, Use};
+use crate::snapshot::{LocationPart, Redirect, Route, Site, Snapshot, Terms, Use};
 use crate::stats::RouteStats;
+use choices::Place;
 use targets::{compression, fingerprint};
 
 pub use listeners::shadowed_routes;
+
+/// The field that marks the copies that mirrors get.
+pub(crate) const MIRROR_FIELD: &str = "x-janua-mirror";
 
 /// The duration that stands for "no limit": longer than any connection lasts.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -51,6 +58,7 @@ pub fn compile(
     let mut compiler = Compiler {
         config,
         estate,
+        previous,
         places: (config.upstreams.keys().map(String::as_str))
             .zip(0..)
             .collect(),
@@ -85,6 +93,7 @@ pub fn compile(
     let mut certificates = tls::certificates(config, &site_tls);
     let listeners = listeners::compile(config, estate, &site_tls, &mut found);
     let upstreams = upstreams::compile(config, estate, previous, &mut certificates, &mut found);
+    let checks = health::compile(&config.upstreams, &upstreams, &mut found);
     if found.has_errors() {
         return Err(found);
     }
@@ -110,6 +119,7 @@ pub fn compile(
         secrets: Arc::new(secrets),
         datasets: Arc::new(datasets),
         upstreams,
+        checks,
         certificates: certificates.into(),
         request_id_header: config.server.request_id_header.as_str().into(),
         internal_headers: internal_headers(config).collect(),
@@ -121,6 +131,7 @@ pub fn compile(
 struct Compiler<'a, 'p> {
     config: &'a config::Config,
     estate: &'a Estate,
+    previous: Option<&'a Snapshot>,
     /// The index of each upstream in the snapshot, by name.
     places: BTreeMap<&'a str, usize>,
     compression: Arc<Compression>,
@@ -222,11 +233,16 @@ impl Compiler<'_, '_> {
             .filter_map(|policy_use| self.provision.policy(policy_use))
             .collect();
         let mut hidden_query = HiddenQuery::default();
+        let mut declared = Vec::new();
         for policy_use in site.policies(route) {
-            if let Some(policy) = self.provision.configured(policy_use) {
+            let used = self.provision.policy(policy_use);
+            let policy = self.provision.configured(policy_use);
+            if let (Some(used), Some(policy)) = (used, policy) {
                 hidden_query.add(policy);
+                declared.extend(choices::declared(used.policy, policy));
             }
         }
+        let place = Place::of(site, route, site_name, &label);
         let drops_trailers = !uses.is_empty() || owned.has_beginnings();
         let backward: Box<[Use]> = uses.iter().rev().copied().collect();
         Route {
@@ -235,7 +251,9 @@ impl Compiler<'_, '_> {
             missing: backward.clone(),
             response: backward.clone(),
             finished: backward,
-            target: self.target(route),
+            target: self.target(&place, route),
+            choices: self.choices(&place, route, &declared),
+            mirrors: self.mirrors(&place, route),
             caches: site.cache(route),
             asks_missing: route.missing.value,
             translates_grpc_web: route.grpc_web.value,
@@ -265,7 +283,11 @@ impl Compiler<'_, '_> {
 /// The fields that no request may bring in.
 fn internal_headers(config: &config::Config) -> impl Iterator<Item = Box<str>> {
     let names = config.server.internal_headers.iter();
-    names.map(|name| name.as_str().into())
+    let names = names.map(|name| name.as_str().into());
+    // By it an upstream tells copies from what clients have sent.
+    let mut routes = config.sites.iter().flat_map(|site| site.routes.iter());
+    let marks_copies = routes.any(|route| route.mirror.is_some());
+    names.chain(marks_copies.then(|| MIRROR_FIELD.into()))
 }
 
 /// Reduces the list of each phase to the policies that take part in it, so that the others
@@ -307,13 +329,13 @@ fn assign_phases(route: &mut Route, policies: &[Arc<Policy>]) {
         }
     }
     route.credentials = found.into();
-    if let Target::Upstream(to) = &mut route.target {
-        // These policies edit the response before it is stored.
-        let fetched = route.fetched.iter().filter_map(policy);
-        let names: Vec<&str> = fetched.map(|policy| &**policy.name()).collect();
-        // What they make of the path that was asked for differs where another one is served.
-        let serves_others = !names.is_empty() && !route.missing.is_empty();
-        to.cache_scope = fingerprint((to.cache_scope, names, serves_others));
+    // These policies edit the response before it is stored.
+    let fetched = route.fetched.iter().filter_map(policy);
+    let names: Vec<&str> = fetched.map(|policy| &**policy.name()).collect();
+    // What they make of the path that was asked for differs where another one is served.
+    let serves_others = !names.is_empty() && !route.missing.is_empty();
+    for to in route.all_to_mut() {
+        to.cache_scope = fingerprint((to.cache_scope, &names, serves_others));
     }
 }
 

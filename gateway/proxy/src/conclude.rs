@@ -90,10 +90,13 @@ impl Exchange {
     fn log(&self, status: Option<u16>, duration: Duration) {
         let record = &self.record;
         let request = &self.heads.request;
-        let notes: Vec<access_log::Note<'_>> = record
-            .notes
-            .iter()
+        let of_attempts = record.attempts.notes();
+        let of_attempts = of_attempts.iter();
+        let of_attempts = of_attempts.map(|(of, text)| access_log::Note { of, text });
+        let notes = record.notes.iter();
+        let notes: Vec<access_log::Note<'_>> = notes
             .map(|(of, text)| access_log::Note { of, text })
+            .chain(of_attempts)
             .collect();
         let annotations: Vec<access_log::Word<'_>> = record
             .annotations

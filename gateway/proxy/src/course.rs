@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exchange::Matched;
+use crate::retries::Retries;
 use crate::snapshot::{Forwarding, HostField, LocalUpstream, To};
 
 /// Where and how a request is sent.
@@ -16,8 +17,8 @@ pub(crate) struct Course {
     pub(crate) cache_scope: [u8; 8],
     pub(crate) host: HostField,
     pub(crate) strip_prefix: Option<Arc<str>>,
-    /// The most endpoints that are tried.
-    pub(crate) attempts: usize,
+    /// How the request is repeated; none for as the upstream says.
+    pub(crate) retries: Option<Arc<Retries>>,
     pub(crate) idle_timeout: Duration,
 }
 
@@ -30,7 +31,7 @@ impl Course {
             cache_scope: to.cache_scope,
             host: to.host.clone(),
             strip_prefix: to.strip_prefix.clone(),
-            attempts: to.attempts,
+            retries: to.retries.clone(),
             idle_timeout: matched
                 .route()
                 .terms
@@ -38,6 +39,14 @@ impl Course {
                 .unwrap_or(upstream.forwarding.idle_timeout),
             upstream: Rc::clone(upstream),
         })
+    }
+
+    /// How the request is repeated.
+    pub(crate) fn retries(&self) -> &Retries {
+        match &self.retries {
+            Some(retries) => retries,
+            None => &self.forwarding().retries,
+        }
     }
 
     pub(crate) fn forwarding(&self) -> &Forwarding {

@@ -81,7 +81,6 @@ pub(crate) fn decide(
     let rules = matched.site().path_rules;
     rules.check(exchange.heads.request.spelling, Kind::BadRequest)?;
     receive::check_body(exchange, client)?;
-    receive::allow_pauses(exchange, client, &matched);
     if matched.route().caches {
         exchange.caching.request = RequestControl::of(&exchange.heads.request, true);
         cached::keep_credentials(exchange, &matched);

@@ -15,6 +15,7 @@ use janua_http::Failure;
 use janua_telemetry::metrics::{Counter, Gauge, Registry, definitions};
 use janua_tls::{SessionSettings, Sessions};
 use janua_wasm::{BucketOptions, Buckets, Places, Runtime};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::acme::Acme;
@@ -35,6 +36,8 @@ pub struct Estate {
     pub places: Places,
     /// All endpoints that any snapshot references.
     pub endpoints: janua_upstream::Registry,
+    /// Checks the endpoints of the published snapshot.
+    checker: janua_health::Checker,
     /// The files that list endpoints.
     pub endpoint_files: EndpointFiles,
     /// Stored responses.
@@ -60,6 +63,8 @@ pub struct Estate {
     generations: Mutex<Vec<Weak<Snapshot>>>,
     /// File descriptors that are kept back from new clients.
     pub(crate) reserve: Reserve,
+    /// Wakes the workers because some request waits until an idle connection is closed.
+    pub(crate) idle_wanted: Notify,
     pub(crate) in_flight: Arc<Gauge>,
     /// The state of content coding.
     pub(crate) codings: Codings,
@@ -105,23 +110,26 @@ impl Estate {
         name_servers: Vec<SocketAddr>,
     ) -> std::io::Result<Self> {
         let metrics = Arc::new(Registry::new(workers));
+        let origin = Instant::now();
         let hosts_file = hosts_file.unwrap_or_else(|| janua_upstream::HOSTS_FILE.into());
         Ok(Self {
             buckets: Buckets::new(&BucketOptions { capacity: buckets }),
             places: Places::new(),
             endpoints: janua_upstream::Registry::start(hosts_file, name_servers)?,
             endpoint_files: EndpointFiles::default(),
+            checker: janua_health::Checker::new(origin, Arc::clone(&metrics)),
             cache,
             files: Files::new(Limits::default()),
             roots: Mutex::default(),
             runtime,
             workers,
-            origin: Instant::now(),
+            origin,
             state_dir,
             acme: Acme::default(),
             published: ArcSwapOption::empty(),
             generations: Mutex::default(),
             reserve: Reserve::default(),
+            idle_wanted: Notify::new(),
             in_flight: metrics.gauge(&definitions::REQUESTS_IN_FLIGHT, []),
             requests: Counter::new(workers),
             codings: Codings::new(&metrics, workers),
@@ -164,6 +172,7 @@ impl Estate {
         generations.retain(|generation| generation.strong_count() > 0);
         generations.push(Arc::downgrade(&snapshot));
         drop(generations);
+        self.checker.apply(snapshot.checked());
         self.published.store(Some(snapshot));
         self.endpoints.runs();
     }
@@ -181,6 +190,19 @@ impl Estate {
         self.buckets.keep_only(|policy| policies.contains(policy));
         self.runtime.set_secrets(Arc::clone(snapshot.secrets()));
         self.runtime.set_datasets(Arc::clone(snapshot.datasets()));
+    }
+
+    /// Begins the active checks of a snapshot that is about to be published, so that its new
+    /// endpoints have results by then ([`Snapshot::awaits_checks`]).
+    pub fn begin_checks(&self, snapshot: &Snapshot) {
+        self.checker.begin(snapshot.checked());
+    }
+
+    /// Ends the checks that were begun for a snapshot that is not published after all.
+    pub fn abandon_checks(&self) {
+        if let Some(published) = self.snapshot() {
+            self.checker.apply(published.checked());
+        }
     }
 
     /// How many snapshots are in use: the published one, and older ones of requests whose

@@ -18,7 +18,7 @@ use crate::heads::Heads;
 use crate::record::Record;
 use crate::request_id::RequestId;
 use crate::session::Session;
-use crate::snapshot::{LocalSnapshot, LocalTerms, Route, Site};
+use crate::snapshot::{Chosen, LocalSnapshot, LocalTerms, Route, Site};
 use crate::stats::RouteStats;
 use crate::variables::Variables;
 use crate::verdict::ResponseEdits;
@@ -46,6 +46,8 @@ pub(crate) struct Exchange {
     /// The route. Dropped after the last policy was asked, so that a long response does not
     /// keep an old snapshot alive.
     pub(crate) matched: Option<Matched>,
+    /// The upstream of the route that the request goes to, once it was chosen among several.
+    pub(crate) chosen: Option<Chosen>,
     /// What the request, the route and the policies require of the cache.
     pub(crate) caching: Caching,
     /// What the cache did.
@@ -106,6 +108,7 @@ impl Exchange {
             request_id: RequestId::default(),
             original: None,
             matched: None,
+            chosen: None,
             failed_policy: None,
             is_last: false,
             expires_at: None,
@@ -148,6 +151,7 @@ impl Exchange {
             variables: self.variables.clone(),
             was_missing: self.was_missing,
             matched: self.matched.clone(),
+            chosen: self.chosen,
             failed_policy: None,
             is_last: false,
             expires_at: None,

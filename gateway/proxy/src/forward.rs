@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::facts::AnsweredBy;
 use crate::heads::Heads;
 use crate::invalidate;
+use crate::mirror;
 
 /// Forwards the request.
 ///
@@ -55,6 +56,7 @@ pub(crate) async fn call(
     course: &Course,
     caller: &mut Caller<'_, '_>,
 ) -> Result<UpstreamResponse, Failure> {
+    mirror::mirror(exchange, caller.incoming.as_deref_mut());
     let tie = affinity::of(exchange, course.forwarding());
     let Heads {
         request, response, ..

@@ -12,8 +12,10 @@ use std::time::Duration;
 use janua_http::chunked::{Decoder, Piece};
 use janua_http::grpc_web::{self, BadText};
 use janua_http::{Fields, Framing, Length};
+use tokio::sync::oneshot;
 
 use crate::body::{Receiver, Trailers, TransferError, Turn};
+use crate::body_copy::{BodyCopy, Copied};
 use crate::deadline::Deadline;
 use crate::min_rate::{Meter, MinRate};
 use crate::outgoing::Outgoing;
@@ -33,6 +35,8 @@ pub(crate) struct Incoming {
     size: u64,
     /// Measures how fast the body is sent.
     meter: Meter,
+    /// Copies the body for those who send it once more.
+    copy: Option<Box<BodyCopy>>,
 }
 
 /// The framing of the rest of the body.
@@ -70,6 +74,7 @@ impl Incoming {
             allowance: u64::MAX,
             size: 0,
             meter: Meter::new(None),
+            copy: None,
         }
     }
 
@@ -90,6 +95,7 @@ impl Incoming {
         self.allowance = u64::MAX;
         self.size = 0;
         self.meter = Meter::new(None);
+        self.copy = None;
     }
 
     /// Begins a response's body with this framing. On an HTTP/2 stream it is read to the end of the
@@ -118,6 +124,12 @@ impl Incoming {
         if !self.length.is_empty() {
             self.text = Some(Box::default());
         }
+    }
+
+    /// Copies the body, of which nothing was read yet, if it has no more than so many bytes as the
+    /// receiver gets it.
+    pub(crate) fn copy(&mut self, most: usize) -> oneshot::Receiver<Copied> {
+        self.copy.get_or_insert_default().request(most)
     }
 
     /// Sets which trailers are forwarded.
@@ -157,6 +169,14 @@ impl Incoming {
         }
     }
 
+    /// True if the body is known to be incomplete, now that its sender has closed the connection.
+    pub(crate) fn is_cut(&self) -> bool {
+        match self.remaining {
+            Remaining::Length(rest) => (self.reader.buffered().len() as u64) < rest,
+            _ => false,
+        }
+    }
+
     /// The number of bytes of the body read so far.
     pub(crate) fn size(&self) -> u64 {
         self.size
@@ -189,6 +209,7 @@ impl Incoming {
             ready!(turn.poll(context, &self.reader));
             if let Poll::Ready(passed) = self.poll_piece(context, outgoing) {
                 passed?;
+                outgoing.check().map_err(TransferError::Write)?;
             } else {
                 let flushed = outgoing.writer.poll_flush(context);
                 if self.meter.is_too_slow(self.size, flushed.is_ready()) {
@@ -217,6 +238,7 @@ impl Incoming {
             text,
             allowance,
             size,
+            copy,
             ..
         } = self;
         let mut transfer = Transfer {
@@ -225,6 +247,7 @@ impl Incoming {
             text: text.as_deref_mut(),
             allowance,
             size,
+            copy: copy.as_deref_mut(),
         };
         let limit = receiver.appetite();
         let polled = reader.poll_take(context, limit, |context, input| {
@@ -238,6 +261,11 @@ impl Incoming {
             self.trailers.apply(&mut trailers);
             self.remaining = Remaining::Done;
             receiver.end(&trailers);
+        }
+        if self.is_done()
+            && let Some(copy) = self.copy.take()
+        {
+            copy.complete();
         }
         Poll::Ready(Ok(()))
     }
@@ -278,6 +306,7 @@ struct Transfer<'a> {
     text: Option<&'a mut grpc_web::Decoder>,
     allowance: &'a mut u64,
     size: &'a mut u64,
+    copy: Option<&'a mut BodyCopy>,
 }
 
 impl Transfer<'_> {
@@ -367,12 +396,18 @@ impl Transfer<'_> {
         *self.allowance = allowance;
         *self.size += data.len() as u64;
         let Some(text) = &mut self.text else {
+            if let Some(copy) = &mut self.copy {
+                copy.push(data);
+            }
             return receiver.data(context, data).map_err(TransferError::Write);
         };
         let decoded = text.decode(data).map_err(bad_text)?;
         // An empty chunk would end the body.
         if decoded.is_empty() {
             return Ok(());
+        }
+        if let Some(copy) = &mut self.copy {
+            copy.push(&decoded);
         }
         let received = receiver.data(context, &decoded);
         received.map_err(TransferError::Write)

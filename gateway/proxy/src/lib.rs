@@ -15,7 +15,8 @@
 //! | receive the head, and decide about it | `receive`, `decide`, `client`, `clean`, `route` |
 //! | ask the policies, carry out their verdicts | `policies` (`execute`, `effects`), `facts`, `render`, `verdict` |
 //! | have the target answer | `target`, `answer` |
-//! | from an upstream | `forward`, `call` (`search`, `connect`, `request_head`, `head`, `response`) |
+//! | from an upstream | `forward`, `call` (`search`, `connect`, `request_head`, `head`, `response`), `retries` |
+//! | from a second one, or from one that is not there yet | `call` (`hedge`, `hold`), `holds` |
 //! | from the cache, filled in a task of its own | `cached` (`key`), `caching`, `fill` (`store`), `invalidate` |
 //! | from a directory, or from the configuration | `files`, `redirect` |
 //! | choose the form that the client gets | `represent` (`coded`, `ranges`), `representation`, `coding`, `coder` |
@@ -32,11 +33,13 @@ mod affinity;
 mod answer;
 mod attempts;
 mod body;
+mod body_copy;
 mod boxed;
 mod cached;
 mod caching;
 mod call;
 mod certificates;
+mod choice;
 mod clean;
 mod client;
 mod client_limits;
@@ -68,6 +71,7 @@ mod grpc_web;
 mod handshake;
 mod heads;
 mod hidden_query;
+mod holds;
 mod http1;
 mod http2;
 mod http2_settings;
@@ -81,6 +85,7 @@ mod listen;
 mod listener_stats;
 mod local_policy;
 mod min_rate;
+mod mirror;
 mod opening;
 mod outgoing;
 mod owned;
@@ -95,16 +100,19 @@ mod record;
 mod redirect;
 mod refusal;
 mod render;
+mod replay;
 mod represent;
 mod representation;
 mod request_id;
 mod reserve;
 mod responder;
+mod retries;
 mod route;
 mod secrets;
 mod server;
 mod session;
 mod snapshot;
+mod splits;
 mod stats;
 mod sticky;
 mod target;
@@ -135,3 +143,4 @@ pub use policies::rehearsal;
 pub use provision::Bundled;
 pub use server::{Opened, Server};
 pub use snapshot::{Directory, Snapshot};
+pub use splits::{SetWeightError, ShareStatus, SplitStatus};

@@ -9,6 +9,7 @@ use janua_http::{Fields, chunked};
 
 use crate::body::Receiver;
 use crate::min_rate::{Meter, MinRate};
+use crate::replay::{Kept, Replay};
 use crate::wire::Writer;
 
 /// The writing direction of a connection, and the framing of the body that is being sent.
@@ -19,6 +20,10 @@ pub(crate) struct Outgoing {
     encoder: Option<Box<Encoder>>,
     /// Measures how fast the peer reads.
     meter: Meter,
+    /// What was read of the body, if it may have to be sent again.
+    kept: Option<Box<Kept>>,
+    /// Why the connection takes no more, although what was read for it is kept.
+    broken: Option<io::Error>,
 }
 
 impl Outgoing {
@@ -29,6 +34,8 @@ impl Outgoing {
             is_chunked: false,
             encoder: None,
             meter: Meter::new(None),
+            kept: None,
+            broken: None,
         }
     }
 
@@ -47,6 +54,57 @@ impl Outgoing {
     pub(crate) fn begin(&mut self, is_chunked: bool) {
         self.is_chunked = is_chunked;
         self.encoder = None;
+        self.kept = None;
+        self.broken = None;
+    }
+
+    /// Keeps the body that has begun up to this limit, after what was kept of it before.
+    pub(crate) fn keep(&mut self, limit: usize, replay: Option<Box<Replay>>) {
+        self.kept = Some(match replay {
+            Some(replay) => Kept::from_replay(*replay, limit),
+            None => Kept::new(limit),
+        });
+    }
+
+    /// Keeps nothing any more.
+    pub(crate) fn forget(&mut self) {
+        self.kept = None;
+    }
+
+    /// Whether what was read of the body is known.
+    pub(crate) fn can_replay(&self) -> bool {
+        self.kept.as_ref().is_some_and(|kept| kept.is_whole())
+    }
+
+    /// What was read of the body.
+    pub(crate) fn take_replay(&mut self) -> Option<Box<Replay>> {
+        self.kept.take().and_then(|kept| kept.into_replay())
+    }
+
+    /// Fails if the connection takes no more, so that nothing more is read for it. What was read
+    /// until then counts as sent, and is kept.
+    pub(crate) fn check(&mut self) -> io::Result<()> {
+        self.broken.take().map_or(Ok(()), Err)
+    }
+
+    fn send(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
+        if self.is_chunked {
+            self.push(data);
+            return Ok(());
+        }
+        match self.writer.send(context, data) {
+            Err(error) if self.can_replay() => {
+                self.broken = Some(error);
+                Ok(())
+            }
+            // A stream keeps what it has sent, and this is behind it.
+            Err(error) if self.writer.is_upstream() => {
+                self.writer.pending().extend_from_slice(data);
+                self.broken = Some(error);
+                Ok(())
+            }
+            sent => sent,
+        }
     }
 
     /// Makes the body that has begun one of gRPC-Web.
@@ -103,18 +161,20 @@ impl Receiver for Outgoing {
     }
 
     fn data(&mut self, context: &mut Context<'_>, data: &[u8]) -> io::Result<()> {
+        if let Some(kept) = &mut self.kept {
+            kept.push(data);
+        }
         let data = match &mut self.encoder {
             Some(encoder) => encoder.data(data),
             None => Cow::Borrowed(data),
         };
-        if !self.is_chunked {
-            return self.writer.send(context, &data);
-        }
-        self.push(&data);
-        Ok(())
+        self.send(context, &data)
     }
 
     fn end(&mut self, trailers: &Fields) {
+        if let Some(kept) = &mut self.kept {
+            kept.end(trailers);
+        }
         let Some(encoder) = &mut self.encoder else {
             return self.end_with(trailers);
         };

@@ -238,7 +238,13 @@ impl<'a> Provision<'a> {
             let name = used.find(|name| !self.datasets.has(name))?;
             Some(unknown(named, "dataset", name, of))
         };
-        let wrong = secret.or_else(dataset);
+        let upstream = || {
+            let known = &self.loaded.config.upstreams;
+            let mut used = policy.upstreams().iter();
+            let name = used.find(|name| !known.contains_key(&***name))?;
+            Some(unknown(named, "upstream", name, " with its `endpoints`"))
+        };
+        let wrong = secret.or_else(dataset).or_else(upstream);
         if let Some(wrong) = wrong.or_else(|| self.datasets.wrong_member(named, &policy)) {
             self.found.push(wrong);
             return None;
@@ -259,7 +265,10 @@ impl<'a> Provision<'a> {
             return Some((named.config.clone(), Vec::new()));
         };
         let datasets = self.loaded.config.datasets.keys().map(String::as_str);
-        if let Err(faults) = named.config.check_datasets(&schema, datasets) {
+        let upstreams = self.loaded.config.upstreams.keys().map(String::as_str);
+        let checked = named.config.check_datasets(&schema, datasets);
+        if let Err(faults) = checked.and_then(|()| named.config.check_upstreams(&schema, upstreams))
+        {
             self.found.extend(faults);
             return None;
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use janua_http::Failure;
 use janua_http::failure::Kind;
+use tokio::time::Instant;
 
 use crate::deadline::{Deadline, Elapsed};
 use crate::incoming::Incoming;
@@ -158,23 +159,76 @@ pub(crate) async fn watched<T>(
     .await
 }
 
-/// Runs `main`, which delivers a response, until the client resets the connection.
-/// A client that has only closed its sending side may still be reading.
+/// Waits for something that is not the client's, but no longer than `patience`, and watches the
+/// client meanwhile, if there is one. None if the time has passed. What the client sends is read up
+/// to a bound, and it is then no longer noticed if it goes away. `half_closed` is when it closed its
+/// sending side, for several waits in a row.
+///
+/// # Errors
+/// The client has gone away, or the timeout of the whole request has passed.
+pub(crate) async fn watched_for<T>(
+    mut incoming: Option<&mut Incoming>,
+    deadline: &mut Deadline,
+    patience: Duration,
+    half_closed: &mut Option<Instant>,
+    waiting: impl Future<Output = T>,
+) -> Result<Option<T>, Failure> {
+    let mut waiting = std::pin::pin!(waiting);
+    let begin = Instant::now();
+    let until = begin + patience;
+    deadline.set_from(begin, patience);
+    poll_fn(|context| {
+        if half_closed.is_none()
+            && let Some(client) = &mut incoming
+            && let Poll::Ready(closed) = poll_closed(&mut client.reader, context)
+        {
+            closed?;
+            if client.is_cut() {
+                let words = "closed in the middle of the body";
+                return Poll::Ready(Err(Failure::with(Kind::ClientGone, words)));
+            }
+            *half_closed = Some(Instant::now());
+        }
+        if let Poll::Ready(output) = waiting.as_mut().poll(context) {
+            return Poll::Ready(Ok(Some(output)));
+        }
+        let gone = half_closed.map(|closed| closed + HALF_CLOSED_PATIENCE);
+        if let Some(gone) = gone.filter(|gone| *gone < until) {
+            deadline.set_from(gone, Duration::ZERO);
+        }
+        std::task::ready!(deadline.poll(context));
+        Poll::Ready(if deadline.is_capped() {
+            Err(Kind::WholeTimeout.into())
+        } else if gone.is_some_and(|gone| gone < until) {
+            Err(Failure::with(
+                Kind::ClientGone,
+                "the client closed its sending side, and no endpoint was there in time",
+            ))
+        } else {
+            Ok(None)
+        })
+    })
+    .await
+}
+
+/// Runs `main` until the client, if there is one, resets the connection. A client that
+/// has only closed its sending side may still wait for the response, or read it.
 ///
 /// # Errors
 /// Those of `main`, or that the client has gone away.
 pub(crate) async fn unless_reset<T>(
-    incoming: &mut Incoming,
+    mut incoming: Option<&mut Incoming>,
     main: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let mut main = std::pin::pin!(main);
-    let mut is_open = true;
     poll_fn(|context| {
         if let Poll::Ready(output) = main.as_mut().poll(context) {
             return Poll::Ready(output);
         }
-        if is_open && let Poll::Ready(closed) = poll_closed(&mut incoming.reader, context) {
-            is_open = false;
+        if let Some(watched) = &mut incoming
+            && let Poll::Ready(closed) = poll_closed(&mut watched.reader, context)
+        {
+            incoming = None;
             closed?;
         }
         Poll::Pending

@@ -11,11 +11,11 @@ use janua_http::grpc_web::Form;
 use janua_http::{Failure, HeadError, Length, grpc};
 
 use crate::body::{Trailers, client_gone};
+use crate::course::Course;
 use crate::downstream::Downstream;
-use crate::exchange::{Exchange, Matched};
+use crate::exchange::Exchange;
 use crate::min_rate::{Meter, MinRates};
 use crate::session::{Arrived, Session};
-use crate::snapshot::Target;
 use crate::upstream_http2::Protocol;
 use crate::wire::ReadError;
 
@@ -190,13 +190,8 @@ pub(crate) fn check_body(exchange: &Exchange, client: &mut Downstream<'_>) -> Re
 
 /// Lifts the minimum rate of the body of a call of gRPC to an upstream that speaks HTTP/2: in a
 /// stream of messages there are pauses, which the idle timeout limits.
-pub(crate) fn allow_pauses(exchange: &Exchange, client: &mut Downstream<'_>, matched: &Matched) {
-    let Target::Upstream(to) = &matched.route().target else {
-        return;
-    };
-    let upstream = matched.local.upstreams.get(to.upstream);
-    let protocol = upstream.map(|upstream| upstream.forwarding.protocol);
-    if protocol.is_some_and(|protocol| protocol != Protocol::Http11)
+pub(crate) fn allow_pauses(exchange: &Exchange, client: &mut Downstream<'_>, course: &Course) {
+    if course.forwarding().protocol != Protocol::Http11
         && grpc::is_call(&exchange.heads.request.fields)
     {
         client.incoming.limit_rate(None);

@@ -198,10 +198,9 @@ impl Server {
         if let Some(snapshot) = self.estate.snapshot() {
             let listeners = self.sockets.values().map(|bound| bound.listener.as_str());
             let configured = snapshot.configured(listeners);
-            let is_configured =
-                |labels: &[&str], values: &[Box<str>]| {
-                    !concerns(labels) || configured.has(labels, values)
-                };
+            let is_configured = |labels: &[&str], values: &[Box<str>]| {
+                !concerns(labels) || configured.has(labels, values)
+            };
             self.estate.metrics.sweep(is_configured);
         }
     }

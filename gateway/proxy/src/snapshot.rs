@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use crate::path_rules::PathRules;
@@ -23,6 +24,7 @@ use janua_http::head::Limits;
 use janua_router::Router;
 use janua_secrets::Secrets;
 use janua_telemetry::metrics::Counter;
+use janua_upstream::split::Draw;
 use janua_upstream::{Cursor, Upstream};
 use janua_wasm::{Input, OnError, Policy, PolicyId, Prepared, WorkerHost, WorkerPolicy};
 
@@ -35,7 +37,8 @@ use crate::http2_settings::Http2Settings;
 use crate::local_policy::LocalPolicy;
 use crate::min_rate::MinRates;
 use crate::owned::Owned;
-use crate::stats::{Configured, RouteStats, UpstreamStats};
+use crate::retries::{HedgeDelay, Retries};
+use crate::stats::{ChoiceStats, Configured, MirrorStats, RouteStats, UpstreamStats};
 use crate::sticky::Sticky;
 use crate::upstream_http2::{Protocol, Sharing};
 use crate::upstream_tls::UpstreamTls;
@@ -56,6 +59,8 @@ pub struct Snapshot {
     /// For each policy, the counter of responses that it made itself.
     pub(crate) answers: Vec<Arc<Counter>>,
     pub(crate) upstreams: Vec<Forwarding>,
+    /// The active checks of each upstream.
+    pub(crate) checks: Vec<Option<Arc<janua_health::Check>>>,
     pub(crate) certificates: Arc<[ServedCertificate]>,
     /// The field that carries the request's identifier; empty for none.
     pub(crate) request_id_header: Box<str>,
@@ -80,6 +85,7 @@ impl Snapshot {
             datasets: Arc::clone(&self.datasets),
             answers: self.answers.clone(),
             upstreams: self.upstreams.clone(),
+            checks: self.checks.clone(),
             certificates: Arc::clone(&self.certificates),
             request_id_header: self.request_id_header.clone(),
             internal_headers: self.internal_headers.clone(),
@@ -103,8 +109,29 @@ impl Snapshot {
     }
 
     /// The upstreams, in the order of their names.
-    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> + Clone {
         self.upstreams.iter().map(|forwarding| &forwarding.upstream)
+    }
+
+    /// The upstreams with their active checks.
+    pub(crate) fn checked(&self) -> impl Iterator<Item = janua_health::Assignment> {
+        let upstreams = self.upstreams().map(Arc::clone);
+        upstreams.zip(self.checks.iter().cloned())
+    }
+
+    /// The longest time that a single active check may take.
+    pub fn longest_check(&self) -> Duration {
+        let checks = self.checks.iter().flatten();
+        checks
+            .map(|check| check.timing.timeout)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Whether some endpoint waits for the result of its first active check.
+    pub fn awaits_checks(&self) -> bool {
+        self.checked()
+            .any(|assignment| janua_health::awaits_first_result(&assignment))
     }
 
     /// The certificates of the sites, and those that upstreams are shown, each once.
@@ -196,6 +223,31 @@ pub(crate) struct Listener {
     pub(crate) stats: Arc<RouteStats>,
 }
 
+impl Route {
+    /// How requests are sent to the upstream that was chosen for them. None if the route has none
+    /// such, which those who choose rule out.
+    pub(crate) fn to(&self, chosen: Chosen) -> Option<&To> {
+        match (chosen, &self.target) {
+            (Chosen::Member(member), Target::Split(split)) => split.members.get(member),
+            (Chosen::Member(_), Target::Upstream(to)) => Some(to),
+            (Chosen::Member(_), _) => None,
+            (Chosen::ByPolicy(choice), _) => Some(&self.choices.all.get(choice)?.to),
+        }
+    }
+
+    /// All ways in which requests may be sent to an upstream, but for copies of them.
+    pub(crate) fn all_to_mut(&mut self) -> impl Iterator<Item = &mut To> {
+        let (one, members) = match &mut self.target {
+            Target::Upstream(to) => (Some(to), None),
+            Target::Split(split) => (None, Some(&mut split.members)),
+            Target::Files(_) | Target::Respond(_) | Target::Redirect { .. } => (None, None),
+        };
+        let members = members.into_iter().flat_map(|members| members.iter_mut());
+        let choices = self.choices.all.iter_mut().map(|choice| &mut choice.to);
+        one.into_iter().chain(members).chain(choices)
+    }
+}
+
 impl Listener {
     /// True if the peer must begin each connection with a PROXY header.
     pub(crate) fn demands_proxy_header(&self, address: IpAddr) -> bool {
@@ -236,6 +288,10 @@ pub(crate) struct Route {
     pub(crate) response: Box<[Use]>,
     pub(crate) finished: Box<[Use]>,
     pub(crate) target: Target,
+    /// What its policies may choose in place of the target's own upstream.
+    pub(crate) choices: Choices,
+    /// Who gets copies of the requests that are sent to an upstream.
+    pub(crate) mirrors: Box<[Arc<Mirror>]>,
     /// Responses are stored in the shared cache.
     pub(crate) caches: bool,
     /// On a 404 of the upstream, policies may choose another path (phase `missing`).
@@ -290,6 +346,7 @@ pub(crate) struct Use {
 #[derive(Debug)]
 pub(crate) enum Target {
     Upstream(To),
+    Split(Split),
     Files(Tree),
     Respond(Fixed),
     Redirect {
@@ -319,8 +376,10 @@ pub(crate) struct To {
     pub(crate) host: HostField,
     /// The prefix that is removed from the path.
     pub(crate) strip_prefix: Option<Arc<str>>,
-    /// The most endpoints that are tried.
-    pub(crate) attempts: usize,
+    /// Counts its requests, if it is one of several.
+    pub(crate) stats: Option<ChoiceStats>,
+    /// How requests are repeated; none for as the upstream says.
+    pub(crate) retries: Option<Arc<Retries>>,
 }
 
 /// The `Host` that an upstream gets.
@@ -332,6 +391,78 @@ pub(crate) enum HostField {
     Endpoint,
     /// A configured value.
     Fixed(Arc<str>),
+}
+
+/// The upstreams among which the requests of a route are divided.
+#[derive(Debug)]
+pub(crate) struct Split {
+    /// In the order of the file, as in `weights`.
+    pub(crate) members: Box<[To]>,
+    /// What a request must have in common with another one to get the same upstream; none if each
+    /// draws anew.
+    pub(crate) by: Option<By>,
+    /// The weights, which are kept across reloads that do not change the split.
+    pub(crate) weights: Arc<janua_upstream::Split>,
+}
+
+/// A value of requests by which they are divided.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct By {
+    pub(crate) input: Input,
+    /// As it is written in the file.
+    pub(crate) word: Box<str>,
+}
+
+/// Which of its route's upstreams a request is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// The one of a split with this index, or the only one.
+    Member(usize),
+    /// The one of [`Choices::all`] with this index.
+    ByPolicy(usize),
+}
+
+/// What the policies of a route may choose in place of its own upstream.
+#[derive(Debug, Default)]
+pub(crate) struct Choices {
+    pub(crate) all: Box<[Choice]>,
+    /// For each policy, by its index in the snapshot: the indices in `all` of the upstreams that
+    /// it declares, in the order of [`Policy::upstreams`].
+    pub(crate) declared: Box<[(usize, Box<[usize]>)]>,
+}
+
+/// An upstream that a policy may choose.
+#[derive(Debug)]
+pub(crate) struct Choice {
+    pub(crate) to: To,
+    /// What it takes part with in a split by a key.
+    pub(crate) draw: Draw,
+}
+
+impl Choices {
+    /// The index in `all` of the upstream that this policy has declared at this place. None on
+    /// routes without an upstream, whose requests go to none.
+    pub(crate) fn of(&self, policy: usize, place: usize) -> Option<usize> {
+        let mut declared = self.declared.iter();
+        let (_, declared) = declared.find(|(declaring, _)| *declaring == policy)?;
+        declared.get(place).copied()
+    }
+}
+
+/// An upstream that gets copies of requests.
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    pub(crate) to: To,
+    /// A request is copied if a random number is not above this one.
+    pub(crate) up_to: u64,
+    /// The largest body that is copied, in bytes.
+    pub(crate) body: usize,
+    pub(crate) timeout: Duration,
+    /// The most copies that are in progress at once.
+    pub(crate) most: usize,
+    /// How many are in progress, which is kept across reloads.
+    pub(crate) in_progress: Arc<AtomicUsize>,
+    pub(crate) stats: MirrorStats,
 }
 
 /// A response written in the configuration.
@@ -365,6 +496,7 @@ pub(crate) enum LocationPart {
 pub(crate) struct Forwarding {
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) response_limits: Limits,
+    pub(crate) retries: Arc<Retries>,
     pub(crate) response_head_timeout: Duration,
     pub(crate) idle_timeout: Duration,
     /// Connections are encrypted in this way; none for cleartext.
@@ -424,6 +556,7 @@ impl std::ops::Deref for LocalTerms {
 /// the snapshot.
 pub(crate) struct LocalUpstream {
     pub(crate) cursor: RefCell<Cursor>,
+    pub(crate) hedge_delay: HedgeDelay,
     pub(crate) forwarding: Forwarding,
 }
 
@@ -431,6 +564,7 @@ impl LocalUpstream {
     fn new(forwarding: &Forwarding) -> Rc<Self> {
         Rc::new(Self {
             cursor: RefCell::new(Cursor::new()),
+            hedge_delay: HedgeDelay::default(),
             forwarding: forwarding.clone(),
         })
     }
@@ -445,9 +579,8 @@ fn local_upstreams(
     let upstreams = snapshot.upstreams.iter().enumerate();
     let local = upstreams.map(|(place, forwarding)| {
         let known = previous.and_then(|previous| previous.upstreams.get(place));
-        let is_same = |it: &&Rc<LocalUpstream>| {
-            Arc::ptr_eq(&it.forwarding.upstream, &forwarding.upstream)
-        };
+        let is_same =
+            |it: &&Rc<LocalUpstream>| Arc::ptr_eq(&it.forwarding.upstream, &forwarding.upstream);
         let same = known.filter(is_same);
         same.map_or_else(|| LocalUpstream::new(forwarding), Rc::clone)
     });
@@ -507,6 +640,12 @@ impl LocalSnapshot {
             policies,
             snapshot,
         }
+    }
+
+    /// The upstream with this name.
+    pub(crate) fn upstream(&self, name: &str) -> Option<&Rc<LocalUpstream>> {
+        let mut upstreams = self.upstreams.iter();
+        upstreams.find(|upstream| upstream.forwarding.upstream.name() == name)
     }
 
     /// The datasets in which policies look keys up.

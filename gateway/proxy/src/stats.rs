@@ -110,6 +110,128 @@ impl RouteStats {
     }
 }
 
+/// The counter of requests that are sent to one of several upstreams.
+pub(crate) struct ChoiceStats {
+    registry: Arc<Registry>,
+    site: Arc<str>,
+    route: Box<str>,
+    upstream: Box<str>,
+    chosen: OnceLock<Arc<Counter>>,
+}
+
+impl ChoiceStats {
+    pub(crate) fn new(registry: &Arc<Registry>, site: &Arc<str>, route: &str, to: &str) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            site: Arc::clone(site),
+            route: route.into(),
+            upstream: to.into(),
+            chosen: OnceLock::new(),
+        }
+    }
+
+    /// Counts a request for which the upstream was chosen.
+    pub(crate) fn count(&self, shard: usize) {
+        let labels = || [&*self.site, &*self.route, &*self.upstream];
+        let counter = || {
+            self.registry
+                .counter(&definitions::SPLIT_REQUESTS, labels())
+        };
+        self.chosen.get_or_init(counter).increment(shard);
+    }
+}
+
+impl fmt::Debug for ChoiceStats {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            site,
+            route,
+            upstream,
+            ..
+        } = self;
+        write!(formatter, "ChoiceStats({site} {route} {upstream})")
+    }
+}
+
+/// What became of the copy of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CopyOutcome {
+    /// The upstream has answered, with whatever status.
+    Answered,
+    /// It could not be sent, or there was no valid answer.
+    Failed,
+    /// It was not answered in time.
+    Timeout,
+    /// There is none: the body is larger than the limit.
+    TooLarge,
+    /// There is none: too many others were in progress.
+    Dropped,
+    /// There is none: the client did not send its whole body in time.
+    Aborted,
+}
+
+impl CopyOutcome {
+    const WORDS: [&str; 6] = [
+        "answered",
+        "failed",
+        "timeout",
+        "too_large",
+        "dropped",
+        "aborted",
+    ];
+}
+
+/// The counters of the copies that a route sends to an upstream.
+pub(crate) struct MirrorStats {
+    registry: Arc<Registry>,
+    site: Arc<str>,
+    route: Box<str>,
+    upstream: Box<str>,
+    outcomes: [OnceLock<Arc<Counter>>; CopyOutcome::WORDS.len()],
+}
+
+impl MirrorStats {
+    pub(crate) fn new(registry: &Arc<Registry>, site: &Arc<str>, route: &str, to: &str) -> Self {
+        Self {
+            registry: Arc::clone(registry),
+            site: Arc::clone(site),
+            route: route.into(),
+            upstream: to.into(),
+            outcomes: [const { OnceLock::new() }; CopyOutcome::WORDS.len()],
+        }
+    }
+
+    /// The name of the upstream.
+    pub(crate) fn upstream(&self) -> &str {
+        &self.upstream
+    }
+
+    /// Counts a request that was to be copied.
+    pub(crate) fn count(&self, shard: usize, outcome: CopyOutcome) {
+        let place = outcome as usize;
+        let (slot, word) = (self.outcomes.get(place), CopyOutcome::WORDS.get(place));
+        if let (Some(slot), Some(word)) = (slot, word) {
+            slot.get_or_init(|| {
+                let labels = [&*self.site, &*self.route, &*self.upstream, *word];
+                self.registry.counter(&definitions::MIRROR_REQUESTS, labels)
+            })
+            .increment(shard);
+        }
+    }
+}
+
+impl fmt::Debug for MirrorStats {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            site,
+            route,
+            upstream,
+            ..
+        } = self;
+        write!(formatter, "MirrorStats({site} {route} {upstream})")
+    }
+}
+
 /// The names of what a configuration has, which are the labels of series.
 pub(crate) struct Configured<'a> {
     listeners: HashSet<&'a str>,
@@ -173,7 +295,6 @@ pub(crate) struct UpstreamStats {
     pub(crate) head: Arc<Histogram>,
     pub(crate) opened: Arc<Counter>,
     pub(crate) reused: Arc<Counter>,
-    pub(crate) retries: Arc<Counter>,
     /// By endpoint and status class.
     by_class: Vec<[OnceLock<Arc<Counter>>; CLASSES.len()]>,
     endpoints: Vec<Box<str>>,
@@ -207,7 +328,6 @@ impl UpstreamStats {
             head: registry.histogram(&definitions::UPSTREAM_HEAD, [name]),
             opened: registry.counter(&definitions::UPSTREAM_OPENED, [name]),
             reused: registry.counter(&definitions::UPSTREAM_REUSED, [name]),
-            retries: registry.counter(&definitions::UPSTREAM_RETRIES, [name]),
             by_class: endpoints
                 .iter()
                 .map(|_| [const { OnceLock::new() }; CLASSES.len()])
@@ -257,6 +377,58 @@ impl UpstreamStats {
         self.registry
             .counter(&definitions::UPSTREAM_UNSOLICITED, labels)
             .increment(shard);
+    }
+
+    /// Counts a request for which a limit of the upstream has left no place. They may be very
+    /// many, but looking the series up costs less than sending a request.
+    pub(crate) fn count_overload(&self, shard: usize, limit: &str) {
+        self.registry
+            .counter(&definitions::UPSTREAM_OVERLOADS, [&*self.name, limit])
+            .increment(shard);
+    }
+
+    /// Counts an ejection. That is rare, so the series is looked up.
+    pub(crate) fn count_ejection(&self, shard: usize, endpoint: usize, reason: &str) {
+        let labels = [&*self.name, self.endpoint(endpoint), reason];
+        self.registry
+            .counter(&definitions::UPSTREAM_EJECTIONS, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request that is sent again. That is rare, so the series is looked up; the same
+    /// holds for the following.
+    pub(crate) fn count_retry(&self, shard: usize, reason: &str) {
+        let labels = [&*self.name, reason];
+        self.registry
+            .counter(&definitions::UPSTREAM_RETRIES, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request that might have been sent again and was not.
+    pub(crate) fn count_refused_retry(&self, shard: usize, reason: &str) {
+        let labels = [&*self.name, reason];
+        self.registry
+            .counter(&definitions::UPSTREAM_RETRIES_REFUSED, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request that was sent to a second endpoint.
+    pub(crate) fn count_hedge(&self, shard: usize, outcome: &str) {
+        let labels = [&*self.name, outcome];
+        self.registry
+            .counter(&definitions::UPSTREAM_HEDGES, labels)
+            .increment(shard);
+    }
+
+    /// Counts a request that has waited for an endpoint.
+    pub(crate) fn count_hold(&self, shard: usize, outcome: &str, waited: Duration) {
+        let labels = [&*self.name, outcome];
+        self.registry
+            .counter(&definitions::UPSTREAM_HOLDS, labels)
+            .increment(shard);
+        self.registry
+            .histogram(&definitions::UPSTREAM_HOLD, [&*self.name])
+            .observe(shard, waited);
     }
 
     /// Counts a failed attempt. That is rare, so the series is looked up.

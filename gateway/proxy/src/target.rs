@@ -6,12 +6,14 @@ use janua_http::failure::Kind;
 
 use crate::answer::Answer;
 use crate::cached;
+use crate::choice;
 use crate::course::Course;
 use crate::downstream::Downstream;
 use crate::exchange::{Exchange, Matched};
 use crate::facts::AnsweredBy;
 use crate::files;
 use crate::forward;
+use crate::receive;
 use crate::redirect;
 use crate::snapshot::Target;
 
@@ -26,8 +28,10 @@ pub(crate) async fn answer(
 ) -> Result<Answer, Failure> {
     let route = matched.route();
     match &route.target {
-        Target::Upstream(to) => {
+        Target::Upstream(_) | Target::Split(_) => {
+            let to = choice::choose(exchange, matched)?;
             let course = Course::new(to, matched).ok_or(Kind::Internal)?;
+            receive::allow_pauses(exchange, client, &course);
             if route.caches {
                 return Box::pin(cached::cached(exchange, client, &course)).await;
             }

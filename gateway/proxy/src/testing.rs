@@ -22,7 +22,7 @@ use janua_wasm::{Runtime, RuntimeOptions};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
 pub(crate) use calling::Calling;
-pub(crate) use network::{Listening, connect, listen, swallow};
+pub(crate) use network::{Listening, connect, leave, listen, swallow};
 pub(crate) use peer::{Peer, eventually, settle};
 pub(crate) use pipe::{PipeReader, PipeWriter};
 
@@ -89,8 +89,8 @@ impl Kit {
             disk: None,
         };
         let cache = Cache::open(&options).expect("a cache");
-        let estate =
-            Estate::new(runtime, 1, 1000, cache, "unused".into(), None, Vec::new()).expect("an estate");
+        let estate = Estate::new(runtime, 1, 1000, cache, "unused".into(), None, Vec::new())
+            .expect("an estate");
         let bundled = Bundled {
             names: &[],
             component: &|_| None,

@@ -25,6 +25,8 @@ pub(crate) enum ReadHalf {
     Unix(unix::OwnedReadHalf),
     Http2(Rc<Http2Stream>),
     Upstream(Rc<UpstreamStream>),
+    /// Of nobody: nothing comes, and nobody leaves.
+    Nobody,
     #[cfg(test)]
     Memory(crate::testing::PipeReader),
 }
@@ -106,6 +108,8 @@ impl ReadHalf {
             Self::Unix(half) => return Pin::new(half).poll_read(context, buffer),
             Self::Http2(stream) => stream.poll_read(context, buffer.initialize_unfilled()),
             Self::Upstream(stream) => stream.poll_read(context, buffer.initialize_unfilled()),
+            // There is nothing that could wake the task.
+            Self::Nobody => return Poll::Pending,
             #[cfg(test)]
             Self::Memory(half) => half.poll_read(context, buffer.initialize_unfilled()),
         };
@@ -121,6 +125,7 @@ impl ReadHalf {
             Self::Unix(half) => half.as_ref().poll_read_ready(context),
             // Its request has arrived, and it carries no other.
             Self::Http2(_) | Self::Upstream(_) => Poll::Ready(Ok(())),
+            Self::Nobody => Poll::Pending,
             #[cfg(test)]
             Self::Memory(half) => half.poll_readable(context).map(Ok),
         };
@@ -170,6 +175,7 @@ impl ReadHalf {
             Self::Unix(half) => peek(half.as_ref()),
             Self::Http2(_) => Idle::Closed,
             Self::Upstream(stream) => stream.idle_state(),
+            Self::Nobody => Idle::Quiet,
             #[cfg(test)]
             Self::Memory(half) => {
                 let front = half.peek(12);
@@ -282,6 +288,11 @@ impl WriteHalf {
     /// True if it is an HTTP/2 stream.
     pub(crate) fn is_stream(&self) -> bool {
         matches!(self, Self::Http2(_) | Self::Upstream(_))
+    }
+
+    /// True if it is an HTTP/2 stream of an upstream.
+    pub(crate) fn is_upstream(&self) -> bool {
+        matches!(self, Self::Upstream(_))
     }
 
     /// All of the body has been passed on to an HTTP/2 stream, and these trailers follow.

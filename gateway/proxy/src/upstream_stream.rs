@@ -6,7 +6,6 @@
 //! other nothing is accepted for which the upstream's window has no room.
 
 mod error;
-mod replay;
 mod usage;
 
 use std::cell::{Cell, RefCell};
@@ -25,9 +24,8 @@ use janua_http::section::TrailerSection;
 use janua_http::{Fields, ResponseHead};
 
 use crate::idle::Idle;
+use crate::replay::{Replay, Sent};
 pub(crate) use error::StreamError;
-pub(crate) use replay::Replay;
-use replay::Sent;
 pub(crate) use usage::{StreamShare, Usage};
 
 /// How many bytes of a request are passed on at once.
@@ -123,7 +121,6 @@ impl UpstreamStream {
         let (parts, body) = received.map_err(|error| self.failed(&error))?.into_parts();
         self.has_received.set(true);
         let ends = body.is_end_stream();
-        self.sending.borrow_mut().sent.forget();
         receiving.head = None;
         receiving.body = Some(body);
         let received = http::Response::from_parts(parts, ());
@@ -243,6 +240,21 @@ impl UpstreamStream {
     /// Ends the request.
     pub(crate) fn shutdown(&self) -> io::Result<()> {
         self.sending.borrow_mut().finish(&Fields::default())
+    }
+
+    /// Keeps no more than this of the request's body, so that it can be sent again.
+    pub(crate) fn keep(&self, limit: usize) {
+        self.sending.borrow_mut().sent.set_limit(limit);
+    }
+
+    /// The request is not sent again.
+    pub(crate) fn forget(&self) {
+        self.sending.borrow_mut().sent.forget();
+    }
+
+    /// True if all of the request's body that was passed on is known.
+    pub(crate) fn can_replay(&self) -> bool {
+        self.sending.borrow().sent.is_whole()
     }
 
     /// The body of the request as far as it was passed on, so that it can be sent again; none if it

@@ -23,6 +23,11 @@ impl UpstreamTls {
         Self(Arc::new(client))
     }
 
+    /// What handshakes are performed with.
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.0
+    }
+
     /// The certificate that the gateway shows.
     pub(crate) fn certificate(&self) -> Option<&Arc<Certificate>> {
         self.0.certificate()

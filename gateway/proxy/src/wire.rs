@@ -87,6 +87,14 @@ impl Reader {
         }
     }
 
+    /// A reader that has these bytes, behind which nothing comes.
+    pub(crate) fn holding(bytes: &[u8]) -> Self {
+        Self {
+            buffer: bytes.to_vec(),
+            ..Self::new(ReadHalf::Nobody)
+        }
+    }
+
     /// The number of bytes received in total.
     pub(crate) fn received(&self) -> u64 {
         self.received
@@ -323,6 +331,11 @@ impl Writer {
     /// True if an HTTP/2 stream is written to.
     pub(crate) fn is_stream(&self) -> bool {
         self.half.is_stream()
+    }
+
+    /// True if an HTTP/2 stream of an upstream is written to.
+    pub(crate) fn is_upstream(&self) -> bool {
+        self.half.is_upstream()
     }
 
     /// The body that was written to an HTTP/2 stream is complete, and these trailers follow.

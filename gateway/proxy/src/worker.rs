@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::estate::Estate;
 use crate::handshake::HandshakeTurns;
 use crate::heads::Heads;
+use crate::holds::Holds;
 use crate::render::Rendered;
 use crate::request_id::RequestId;
 use crate::snapshot::{LocalSnapshot, Snapshot};
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) pool: RefCell<Pool<Box<UpstreamConnection>>>,
     /// Connections of HTTP/2 to upstreams.
     pub(crate) shared: RefCell<Connections>,
+    /// Requests that wait because no endpoint can be reached.
+    pub(crate) holds: Rc<Holds>,
     pub(crate) rendered: RefCell<Rendered>,
     pub(crate) log: RefCell<AccessLog>,
     pub(crate) is_logging: Cell<bool>,
@@ -66,6 +69,7 @@ impl Worker {
             index,
             pool: RefCell::new(Pool::new()),
             shared: RefCell::default(),
+            holds: Rc::default(),
             rendered: RefCell::default(),
             log: RefCell::new(AccessLog::off()),
             is_logging: Cell::new(false),
@@ -109,6 +113,13 @@ impl Worker {
         }
     }
 
+    /// Closes idle connections to upstreams that have as many as they may have, and for which
+    /// requests wait.
+    pub(crate) fn close_waited_for(&self) {
+        self.pool.borrow_mut().close_waited_for();
+        self.shared.borrow().close_waited_for(None);
+    }
+
     /// Takes heads for an exchange.
     pub(crate) fn take_heads(&self) -> Box<Heads> {
         self.heads.borrow_mut().pop().unwrap_or_default()
@@ -134,6 +145,11 @@ impl Worker {
     /// A random number, which must not be used as a secret.
     pub(crate) fn random(&self) -> u128 {
         self.random.borrow_mut().u128(..)
+    }
+
+    /// A random number, which must not be used as a secret.
+    pub(crate) fn random_u64(&self) -> u64 {
+        self.random.borrow_mut().u64(..)
     }
 
     /// Registers a connection, and returns its number.

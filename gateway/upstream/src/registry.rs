@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use ahash::HashMap;
 
 use crate::address::Address;
+use crate::condition::{Observed, Observer};
 use crate::endpoint::Endpoint;
 use crate::group::Group;
 use crate::names::Names;
@@ -26,6 +27,7 @@ pub struct Registry {
     known: Mutex<Known>,
     names: Names,
     resolver: Resolver,
+    observed: Arc<Observed>,
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +63,14 @@ impl Registry {
             known: Mutex::default(),
             names: Names::new(resolver.clone()),
             resolver,
+            observed: Arc::default(),
         }
+    }
+
+    /// Tells this observer from now on when an endpoint goes down or comes back. Only the first
+    /// observer counts.
+    pub fn observe(&self, observer: Observer) {
+        self.observed.set(observer);
     }
 
     /// The upstreams of a new snapshot, one for each spec, in their order.
@@ -82,11 +91,16 @@ impl Registry {
         let upstreams = specs.iter().map(|spec| {
             let name: Box<str> = spec.name.as_str().into();
             let group = known.groups.entry(name);
-            let group = Arc::clone(group.or_insert_with(|| Group::new(&spec.name)));
+            let group = group.or_insert_with(|| {
+                let observed = Arc::clone(&self.observed);
+                Group::observed_by(&spec.name, observed)
+            });
+            let group = Arc::clone(group);
             let endpoints = spec.endpoints.iter().map(|endpoint| {
                 let known_endpoints = &mut known.endpoints;
+                let (address, is_checked) = (&endpoint.address, spec.is_checked);
                 let (endpoint, is_new) =
-                    self.find_or_make(known_endpoints, &group, &endpoint.address);
+                    self.find_or_make(known_endpoints, &group, address, is_checked);
                 if is_new && known.is_running {
                     endpoint.rises();
                 }
@@ -126,6 +140,7 @@ impl Registry {
         known: &mut HashMap<Identity, Weak<Endpoint>>,
         group: &Arc<Group>,
         address: &Address,
+        is_checked: bool,
     ) -> (Arc<Endpoint>, bool) {
         let identity = (group.name().into(), address.clone());
         if let Some(endpoint) = known.get(&identity).and_then(Weak::upgrade) {
@@ -136,6 +151,9 @@ impl Registry {
             endpoint.wake_resolver = waker;
         }
         let endpoint = Arc::new(endpoint);
+        if is_checked {
+            endpoint.await_first_pass();
+        }
         if matches!(address, Address::Name { .. }) {
             self.resolver.follow(&endpoint);
         }

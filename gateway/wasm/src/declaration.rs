@@ -24,6 +24,8 @@ pub(crate) struct Declaration {
     pub(crate) owns: Vec<FieldPattern>,
     pub(crate) variables: Vec<Box<str>>,
     uses: Vec<Permission>,
+    /// The upstreams among what it uses by name, each once.
+    pub(crate) upstreams: Vec<Box<str>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,10 @@ impl Declaration {
                 .collect::<Result<_, _>>()?,
             phases: Default::default(),
             owns,
+            upstreams: Vec::new(),
         };
+        let upstreams: BTreeSet<&str> = declaration.names(Resource::Upstream).collect();
+        declaration.upstreams = upstreams.into_iter().map(Box::from).collect();
         for (position, phase) in (0..).zip(&raw.phases) {
             declaration.add(position, phase)?;
         }

@@ -139,7 +139,7 @@ pub fn grant_name(name: &str) -> GrantName {
 /// not supported.
 pub(crate) fn phases_of(effect: &str) -> &'static [Phase] {
     match effect {
-        "take" | "concurrency" | "cache-lookup" => &[Phase::Request],
+        "take" | "concurrency" | "choose-upstream" | "split" | "cache-lookup" => &[Phase::Request],
         "cache-rule" | "cache-tag" => &[Phase::Fetched],
         "charge" => &Phase::ALL,
         "purge" => &[Phase::Request, Phase::Response, Phase::Finished],
@@ -173,6 +173,9 @@ mod tests {
             ("respond", GrantName::Known),
             ("secret:session", GrantName::Known),
             ("dataset:geo", GrantName::Known),
+            ("upstream:app", GrantName::Known),
+            ("effect:choose-upstream", GrantName::Known),
+            ("effect:split", GrantName::Known),
             ("effect:verify", GrantName::NotSupported),
             ("key-value", GrantName::NotSupported),
             ("outbound:app", GrantName::NotSupported),

@@ -105,8 +105,8 @@ pub use prepare::Prepared;
 pub use said::is_hidden;
 pub use throttle::ThrottleOptions;
 pub use verdict::{
-    AbsentKey, Annotation, CacheLookup, CacheRule, Charge, Concurrency, Cost, Destination, Edit,
-    Effect, Outcome, ParameterName, Part, Purge, PurgeScope, QueryKey, Reply, Storage, Take,
-    TokenBucket, Value, Verdict,
+    AbsentKey, Annotation, CacheLookup, CacheRule, Charge, Concurrency, Cost, DeclaredUpstream,
+    Destination, Edit, Effect, Outcome, ParameterName, Part, Purge, PurgeScope, QueryKey, Reply,
+    Share, Split, Storage, Take, TokenBucket, Value, Verdict,
 };
 pub use worker::{Decision, Same, Second, Trial, WorkerPolicy};

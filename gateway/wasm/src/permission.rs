@@ -90,8 +90,8 @@ const EFFECTS: [(&str, bool); 11] = [
     ("charge", true),
     ("concurrency", true),
     ("verify", false),
-    ("choose-upstream", false),
-    ("split", false),
+    ("choose-upstream", true),
+    ("split", true),
     ("cache-lookup", true),
     ("cache-rule", true),
     ("cache-tag", true),
@@ -132,8 +132,8 @@ impl Permission {
             Self::Effect(effect) => EFFECTS
                 .iter()
                 .any(|(name, is_supported)| name == effect && *is_supported),
-            Self::Use(Resource::Secret | Resource::Dataset, _) => true,
-            Self::Use(..) | Self::KeyValue => false,
+            Self::Use(Resource::Secret | Resource::Dataset | Resource::Upstream, _) => true,
+            Self::Use(Resource::Outbound, _) | Self::KeyValue => false,
             Self::Read(Readable::Body | Readable::ResponseBody) => false,
             _ => true,
         }

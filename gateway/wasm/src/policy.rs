@@ -269,6 +269,7 @@ impl Runtime {
                 phase,
                 plan,
                 variables: &declaration.variables,
+                upstreams: &declaration.upstreams,
             };
             let position = declaration.position(phase).unwrap_or_default();
             try_constant(&mut instance, &caller, time, configured, position, &rules)?;
@@ -469,6 +470,12 @@ impl Policy {
         self.declaration.secret_names()
     }
 
+    /// The names of the upstreams that it may choose. The effects of its verdicts point at them
+    /// by their positions here.
+    pub fn upstreams(&self) -> &[Box<str>] {
+        &self.declaration.upstreams
+    }
+
     /// The names of the datasets that it uses: those that it asks the gateway to look a key
     /// up in, and those that it calls.
     pub fn datasets(&self) -> BTreeSet<&str> {
@@ -539,6 +546,7 @@ impl Policy {
             phase,
             plan,
             variables: &self.declaration.variables,
+            upstreams: &self.declaration.upstreams,
         };
         let answers = convert::v0_1::answers(&answer.verdict);
         let (verdict, reuse) =

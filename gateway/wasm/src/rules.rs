@@ -8,7 +8,7 @@ use crate::input::Phase;
 use crate::permission::Permission;
 use crate::plan::Plan;
 use crate::said::is_hidden;
-use crate::verdict::{Part, Value};
+use crate::verdict::{DeclaredUpstream, Part, Value};
 
 /// The largest number of edits in a verdict.
 pub(crate) const MAX_EDITS: usize = 256;
@@ -24,6 +24,8 @@ const MAX_PARTS: usize = 64;
 const MAX_NAME: usize = 128;
 /// The maximum size of a reply's body, in bytes.
 const MAX_BODY: usize = 256 * 1024;
+/// The largest number of upstreams in a split.
+pub(crate) const MAX_SHARES: usize = 64;
 /// The largest number of annotations.
 pub(crate) const MAX_ANNOTATIONS: usize = 16;
 /// The maximum length of a name in a verdict, in bytes.
@@ -61,6 +63,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) plan: &'a Plan,
     /// The variables that the policy declares.
     pub(crate) variables: &'a [Box<str>],
+    /// The upstreams that it declares.
+    pub(crate) upstreams: &'a [Box<str>],
 }
 
 /// The rule that a verdict breaks, as a clause for the operator.
@@ -183,6 +187,18 @@ impl Rules<'_> {
         let what = format_args!("edit:response-header:{name}");
         self.declared(self.plan.may.edits_response_header(&name), &what)?;
         Ok(name)
+    }
+
+    /// Checks that the policy declared an upstream, and finds its position.
+    pub(crate) fn upstream(&self, name: &str) -> Result<DeclaredUpstream, Violation> {
+        let mut declared = self.upstreams.iter();
+        match declared.position(|declared| **declared == *name) {
+            Some(place) => Ok(DeclaredUpstream {
+                name: name.into(),
+                place,
+            }),
+            None => Err(format!("it did not declare `upstream:{name}`")),
+        }
     }
 
     /// Checks the name of a variable to be set.

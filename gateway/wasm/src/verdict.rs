@@ -5,8 +5,8 @@
 mod effect;
 
 pub use effect::{
-    AbsentKey, CacheLookup, CacheRule, Charge, Concurrency, Cost, Effect, ParameterName, Purge,
-    PurgeScope, QueryKey, Storage, Take, TokenBucket,
+    AbsentKey, CacheLookup, CacheRule, Charge, Concurrency, Cost, DeclaredUpstream, Effect,
+    ParameterName, Purge, PurgeScope, QueryKey, Share, Split, Storage, Take, TokenBucket,
 };
 
 /// What a policy decided.

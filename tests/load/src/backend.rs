@@ -12,22 +12,31 @@
 //!
 //! A connection that begins with HTTP/2 carries gRPC calls, whatever the method: each message is
 //! sent back.
+//!
+//! It may listen on many addresses of the loopback network, as a [`Fleet`] of endpoints, the last
+//! ones of which are slow.
 
 mod answers;
+mod fleet;
+mod held;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use rustix::event::epoll;
 
 use crate::http2::{self, Service};
 use crate::websocket;
 use answers::{Answer, Answers};
+pub(crate) use fleet::{Fleet, member};
+use held::Held;
 
 /// Longest head accepted, in bytes; a connection that sends more is closed.
 const HEAD_LIMIT: usize = 16 * 1024;
-const LISTENER: u64 = u64::MAX;
+/// The events of listeners have this number and those above; connections have their slots.
+const LISTENERS: u64 = 1 << 32;
 const ENDING: epoll::EventFlags = epoll::EventFlags::RDHUP
     .union(epoll::EventFlags::HUP)
     .union(epoll::EventFlags::ERR);
@@ -35,55 +44,93 @@ const ENDING: epoll::EventFlags = epoll::EventFlags::RDHUP
 /// Serves until the process ends.
 ///
 /// # Errors
-/// The address cannot be bound, or epoll fails.
-pub(crate) fn serve(address: SocketAddr) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
+/// An address cannot be bound, or epoll fails.
+pub(crate) fn serve(address: SocketAddr, fleet: &Fleet) -> anyhow::Result<()> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let interest = epoll::EventFlags::IN;
-    epoll::add(
-        &epoll,
-        &listener,
-        epoll::EventData::new_u64(LISTENER),
-        interest,
-    )?;
+    let mut listeners = Vec::new();
+    for (number, (address, delay)) in fleet.members(address).enumerate() {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let token = epoll::EventData::new_u64(LISTENERS + number as u64);
+        epoll::add(&epoll, &listener, token, epoll::EventFlags::IN)?;
+        listeners.push((listener, delay));
+    }
 
     let mut answers = Answers::new();
     let mut peers: Vec<Option<Peer>> = Vec::new();
     let mut vacant: Vec<usize> = Vec::new();
+    let mut held = Held::default();
     let mut events: Vec<epoll::Event> = Vec::with_capacity(256);
     loop {
         events.clear();
-        match epoll::wait(&epoll, rustix::buffer::spare_capacity(&mut events), None) {
+        let patience = held.patience(Instant::now());
+        let room = rustix::buffer::spare_capacity(&mut events);
+        match epoll::wait(&epoll, room, patience.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
         for event in &events {
             let token = event.data.u64();
-            if token == LISTENER {
-                accept(&listener, &epoll, &mut peers, &mut vacant)?;
+            let number = |token| usize::try_from(token).unwrap_or(usize::MAX);
+            if let Some((listener, delay)) = token
+                .checked_sub(LISTENERS)
+                .and_then(|token| listeners.get(number(token)))
+            {
+                accept(listener, *delay, &epoll, &mut peers, &mut vacant)?;
                 continue;
             }
-            let Ok(slot) = usize::try_from(token) else {
-                continue;
-            };
-            let Some(place) = peers.get_mut(slot) else {
-                continue;
-            };
             let flags = event.flags;
             let ending = flags.intersects(ENDING);
-            let keep = place
-                .as_mut()
-                .is_some_and(|peer| peer.turn(&mut answers, ending));
-            if !keep && place.take().is_some() {
-                vacant.push(slot);
-            }
+            let slot = number(token);
+            turn(
+                slot,
+                ending,
+                &mut peers,
+                &mut vacant,
+                &mut answers,
+                &mut held,
+            );
         }
+        while let Some(slot) = held.due(Instant::now()) {
+            turn(
+                slot,
+                false,
+                &mut peers,
+                &mut vacant,
+                &mut answers,
+                &mut held,
+            );
+        }
+    }
+}
+
+/// Lets a connection go on. One that is gone leaves its slot.
+fn turn(
+    slot: usize,
+    ending: bool,
+    peers: &mut [Option<Peer>],
+    vacant: &mut Vec<usize>,
+    answers: &mut Answers,
+    held: &mut Held,
+) {
+    let Some(place) = peers.get_mut(slot) else {
+        return;
+    };
+    let Some(peer) = place else {
+        return;
+    };
+    let before = peer.held_until();
+    if !peer.turn(answers, ending) {
+        *place = None;
+        vacant.push(slot);
+    } else if let Some(due) = peer.held_until().filter(|due| Some(*due) != before) {
+        held.push(due, slot);
     }
 }
 
 fn accept(
     listener: &TcpListener,
+    delay: Duration,
     epoll: &OwnedFd,
     peers: &mut Vec<Option<Peer>>,
     vacant: &mut Vec<usize>,
@@ -104,7 +151,7 @@ fn accept(
             epoll::EventData::new_u64(slot as u64),
             interest,
         )?;
-        let peer = Some(Peer::new(stream));
+        let peer = Some(Peer::new(stream, delay));
         match peers.get_mut(slot) {
             Some(place) => *place = peer,
             None => peers.push(peer),
@@ -122,21 +169,39 @@ struct Peer {
     uploading: Option<(Answer, usize)>,
     protocol: Protocol,
     writing: Option<(Answer, usize)>,
+    /// How long its answers are held back.
+    delay: Duration,
+    /// An answer that is held back, and until when.
+    held: Option<(Answer, Instant)>,
 }
 
 impl Peer {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: TcpStream, delay: Duration) -> Self {
         Self {
             stream,
             head: Vec::with_capacity(1024),
             uploading: None,
             protocol: Protocol::Requests,
             writing: None,
+            delay,
+            held: None,
         }
+    }
+
+    fn held_until(&self) -> Option<Instant> {
+        self.held.as_ref().map(|(_, due)| *due)
     }
 
     /// Reads and writes as far as possible without waiting; false once the peer is gone.
     fn turn(&mut self, answers: &mut Answers, ending: bool) -> bool {
+        if let Some((answer, due)) = self.held.take() {
+            if Instant::now() < due {
+                self.held = Some((answer, due));
+                // Whoever asks one thing after the other sends nothing now, but may leave.
+                return !ending;
+            }
+            self.writing = Some((answer, 0));
+        }
         let mut drained = false;
         loop {
             if let Some((answer, written)) = self.writing.take() {
@@ -150,6 +215,10 @@ impl Peer {
                 }
             }
             match self.next_answer(answers) {
+                Ok(Some(answer)) if !self.delay.is_zero() => {
+                    self.held = Some((answer, Instant::now() + self.delay));
+                    return true;
+                }
                 Ok(Some(answer)) => {
                     self.writing = Some((answer, 0));
                     continue;

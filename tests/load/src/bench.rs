@@ -12,6 +12,9 @@ use crate::case::{self, GROUPS};
 use crate::collapse;
 use crate::compare::{self, Plan, Size};
 use crate::contender::{self, Contender, LOAD_CORE, known};
+use crate::failover;
+use crate::fairness;
+use crate::fleet;
 use crate::kernel;
 use crate::memory::{Footprint, KINDS};
 use crate::process::Process;
@@ -116,10 +119,14 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
         window: order.window,
         rounds: order.rounds,
     };
-    let cases = GROUPS
+    let measured = GROUPS
         .iter()
         .filter_map(|group| report_error(group.measure(&[], &cases)))
         .collect();
+    progress("many endpoints, and a dead one");
+    let fleets = report_error(fleet::measure(&cases));
+    let fairness = report_error(fairness::measure(&cases)).unwrap_or_default();
+    let failovers = failover::measure(&cases);
     progress("few HTTP/2 connections, two workers");
     let (fat, _) = contender::installed(known::HTTP2, &order.only, &order.janua);
     let spreads = fat
@@ -140,7 +147,10 @@ pub(crate) fn bench(order: &Order) -> anyhow::Result<()> {
         small,
         saturated,
         large,
-        cases,
+        cases: measured,
+        fleets,
+        fairness,
+        failovers,
         spreads,
         collapses,
         footprints,

@@ -4,11 +4,13 @@
 //! equally: on a shared machine absolute figures varied by a factor of three within an hour,
 //! while the ratios were stable.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
+use crate::backend::Fleet;
 use crate::contender::{Contender, LOAD_CORE, PROXY_CORE, Running};
 use crate::generator::{Ask, Generator, Outcome, Pace, Target};
 use crate::kernel::{self, Cpu};
@@ -96,20 +98,31 @@ pub(crate) struct Line {
 /// # Errors
 /// See [`Process::start`].
 pub(crate) fn start_backend(work: &Path) -> anyhow::Result<Process> {
+    start_fleet(work, "backend", &Fleet::ONE)
+}
+
+/// Starts another backend with so many endpoints, and a log of this name.
+///
+/// # Errors
+/// See [`Process::start`].
+pub(crate) fn start_fleet(work: &Path, name: &str, fleet: &Fleet) -> anyhow::Result<Process> {
     std::fs::create_dir_all(work).with_context(|| work.display().to_string())?;
     let address = process::free_address()?;
+    let mut command = vec![
+        std::env::current_exe()?.into_os_string(),
+        "backend".into(),
+        "--address".into(),
+        address.to_string().into(),
+    ];
+    command.extend(fleet.arguments().into_iter().map(OsString::from));
     let launch = Launch {
-        command: vec![
-            std::env::current_exe()?.into_os_string(),
-            "backend".into(),
-            "--address".into(),
-            address.to_string().into(),
-        ],
+        command,
         environment: Vec::new(),
         cores: vec![LOAD_CORE],
         address,
     };
-    Process::start(&launch, &work.join("backend.log")).context("the backend does not start")
+    let log = work.join(name).with_extension("log");
+    Process::start(&launch, &log).context("the backend does not start")
 }
 
 /// Starts all contenders. One that does not start is reported and left out.

@@ -35,7 +35,10 @@ pub(crate) struct Contender {
     program: PathBuf,
     flavour: Flavour,
     template: &'static str,
-    memo: &'static str,
+    /// What `{{setting}}` stands for in the template.
+    setting: &'static str,
+    /// The endpoints of its upstream, instead of the one backend.
+    endpoints: Vec<SocketAddr>,
     /// Threads, or processes, that handle requests.
     workers: usize,
 }
@@ -83,7 +86,7 @@ pub(crate) fn installed(
 ) -> (Vec<Contender>, Vec<&'static str>) {
     let mut present = Vec::new();
     let mut absent = Vec::new();
-    for &(name, flavour, template, memo, about) in rows {
+    for &(name, flavour, template, setting, about) in rows {
         if !only.is_empty() && !only.iter().any(|wanted| wanted == name) {
             continue;
         }
@@ -98,7 +101,8 @@ pub(crate) fn installed(
             program,
             flavour,
             template,
-            memo,
+            setting,
+            endpoints: Vec::new(),
             workers: 1,
         });
     }
@@ -111,7 +115,7 @@ pub(crate) fn installed(
 /// # Errors
 /// A build does not exist, or there are too many.
 pub(crate) fn builds(row: &Row, binaries: &[PathBuf]) -> anyhow::Result<Vec<Contender>> {
-    let &(_, flavour, template, memo, about) = row;
+    let &(_, flavour, template, setting, about) = row;
     let names = std::iter::once(&"janua").chain(EARLIER);
     if binaries.len() > EARLIER.len() + 1 {
         anyhow::bail!("at most {} builds", EARLIER.len() + 1);
@@ -126,7 +130,8 @@ pub(crate) fn builds(row: &Row, binaries: &[PathBuf]) -> anyhow::Result<Vec<Cont
             program,
             flavour,
             template,
-            memo,
+            setting,
+            endpoints: Vec::new(),
             workers: 1,
         })
     })
@@ -141,6 +146,11 @@ impl Contender {
     /// among them. Except for Envoy, the template must have a place for the number.
     pub(crate) fn with_workers(self, workers: usize) -> Self {
         Self { workers, ..self }
+    }
+
+    /// The same with these endpoints in its upstream, if the template has a place for them.
+    pub(crate) fn with_endpoints(self, endpoints: Vec<SocketAddr>) -> Self {
+        Self { endpoints, ..self }
     }
 
     /// Writes the configuration and starts the process on its core, without files of an
@@ -232,7 +242,8 @@ impl Contender {
             ("backend", &place.backend.to_string()),
             ("backend_port", &place.backend.port().to_string()),
             ("key", API_KEY),
-            ("memo", self.memo),
+            ("setting", self.setting),
+            ("endpoints", &self.flavour.endpoints(&self.endpoints)),
             ("workers", &self.workers.to_string()),
             ("turn", turn),
         ]
@@ -315,7 +326,7 @@ mod tests {
             http2_address: "127.0.0.1:8082".parse().unwrap(),
             backend: "127.0.0.1:8081".parse().unwrap(),
         };
-        for &(name, flavour, template, memo, about) in known::all() {
+        for &(name, flavour, template, setting, about) in known::all() {
             if flavour != Flavour::Janua {
                 continue;
             }
@@ -326,7 +337,8 @@ mod tests {
                 program: PathBuf::new(),
                 flavour,
                 template,
-                memo,
+                setting,
+                endpoints: vec![place.backend],
                 workers: 1,
             };
             contender.configure(&place, "b").unwrap();

@@ -13,6 +13,9 @@ mod collapse;
 mod compare;
 mod contender;
 mod document;
+mod failover;
+mod fairness;
+mod fleet;
 mod flood;
 mod generator;
 mod http2;
@@ -36,6 +39,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
+use backend::Fleet;
 use bench::Order;
 use compare::{Plan, Size};
 use contender::{Contender, LOAD_CORE, known};
@@ -148,8 +152,9 @@ enum Action {
         rounds: usize,
     },
     /// Prints the CPU time per request over TLS and HTTP/2, for gRPC, WebSockets, files, cache hits
-    /// and compression, how few connections spread over two workers, and how misses of one object
-    /// are collapsed.
+    /// and compression, with many endpoints and with a dead one, how few connections spread over two
+    /// workers, how a slow endpoint is avoided, how long one that is gone is noticed, and how misses
+    /// of one object are collapsed.
     Cases {
         #[command(flatten)]
         whom: Whom,
@@ -157,7 +162,7 @@ enum Action {
         /// Groups: tls, h2, grpc, websocket, static, hit, disk, gzip, gzip-hit. Further: tls-1k,
         /// tls-1m, tls-new, tls-resumed, h2-1k, h2-tls-1k, h2-saturated, h2-fat, grpc-unary,
         /// grpc-saturated, grpc-stream, websocket-echo, static-1k, static-100k, static-10m, hit-1k,
-        /// hit-100k, collapse.
+        /// hit-100k, fleet, fairness, failover, collapse.
         #[arg(long, value_delimiter = ',')]
         case: Vec<String>,
         /// Length of a round, in seconds.
@@ -215,6 +220,8 @@ enum Action {
         /// Where to listen.
         #[arg(long)]
         address: SocketAddr,
+        #[command(flatten)]
+        fleet: Fleet,
     },
     /// The bare hyper proxy.
     Hyper {
@@ -370,9 +377,9 @@ fn main() -> anyhow::Result<()> {
             connections,
             Duration::from_secs_f64(seconds),
         ),
-        Action::Backend { address } => {
+        Action::Backend { address, fleet } => {
             affinity::raise_open_files();
-            backend::serve(address)
+            backend::serve(address, &fleet)
         }
         Action::Hyper { address, backend } => bare_hyper::serve(address, backend),
         Action::Launch {
@@ -470,6 +477,15 @@ fn run_cases(
             .map(|one| spread::spread(one, &whom.work, &backend))
             .collect();
         println!("{}\n", report::spreads(&found?));
+    }
+    if is_wanted(fleet::NAME) {
+        println!("{}\n", report::fleets(&fleet::measure(&order)?));
+    }
+    if is_wanted(fairness::NAME) {
+        println!("{}\n", report::fairness(&fairness::measure(&order)?));
+    }
+    if is_wanted(failover::NAME) {
+        println!("{}\n", report::failovers(&failover::measure(&order)));
     }
     if is_wanted("collapse") {
         let (caches, _) = contender::installed(known::CACHES, &whom.only, &whom.janua);

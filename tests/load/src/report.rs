@@ -6,6 +6,9 @@ use crate::case::Measured;
 use crate::collapse::{BEFORE_HEAD, BODY_TIME, CLIENTS, Collapse};
 use crate::compare::{Comparison, Line};
 use crate::contender::Contender;
+use crate::failover::{self, Failover};
+use crate::fairness::{self, Fairness};
+use crate::fleet::Fleets;
 use crate::flood::Found;
 use crate::instructions::Counted;
 use crate::memory::{Footprint, IDLE_CONNECTIONS, IDLE_HTTP2_CONNECTIONS};
@@ -29,6 +32,12 @@ pub(crate) struct Findings {
     pub(crate) large: Comparison,
     /// TLS, HTTP/2, gRPC, WebSockets, files, cache hits and compression.
     pub(crate) cases: Vec<Measured>,
+    /// Many endpoints, and a dead one.
+    pub(crate) fleets: Option<Fleets>,
+    /// A slow endpoint among many.
+    pub(crate) fairness: Vec<Fairness>,
+    /// An endpoint that is killed or stopped.
+    pub(crate) failovers: Vec<Failover>,
     /// Few connections of HTTP/2 to two workers.
     pub(crate) spreads: Vec<Spread>,
     /// Clients that miss the same object.
@@ -67,6 +76,9 @@ pub(crate) fn page(found: &Findings) -> String {
             comparison(&found.large)
         ),
         cases(&found.cases),
+        found.fleets.as_ref().map(fleets).unwrap_or_default(),
+        fairness(&found.fairness),
+        failovers(&found.failovers),
         spreads(&found.spreads),
         collapses(&found.collapses),
         counts(&found.counts),
@@ -305,6 +317,110 @@ pub(crate) fn instructions(all: &[Counted]) -> String {
             "| {} | {} | {:.0} | {least:.0} – {most:.0} | **{:.3}** |",
             one.scenario, one.build, one.instructions, one.ratio,
         );
+    }
+    text.trim_end().to_owned()
+}
+
+/// Many endpoints, and a dead one.
+pub(crate) fn fleets(found: &Fleets) -> String {
+    let mut text = format!(
+        "## Many endpoints, and a dead one\n\n\
+         CPU per request with three endpoints, with three of which one refuses all connections, and \
+         with a thousand, measured as above. All are addresses of one backend. More endpoints mean \
+         more connections, each of which is used less often, for every contender.\n\n{}\n\n",
+        comparison(&found.comparison)
+    );
+    for one in &found.contenders {
+        let _ = writeln!(text, "- {} ({}): {}", one.name, one.version, one.about);
+    }
+    for name in &found.absent {
+        let _ = writeln!(text, "- {name}: not installed here");
+    }
+    text.trim_end().to_owned()
+}
+
+/// A slow endpoint among many.
+pub(crate) fn fairness(all: &[Fairness]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "## One slow endpoint of {}\n\n\
+         It answers {} ms late. {} requests/s to each contender, which runs alone with {} workers \
+         on both cores. In turn, every {}th request meets the slow endpoint.\n\n\
+         | contender | at the slow endpoint | p50 µs | p99 µs | p99.5 µs | p99.9 µs | answered | failed | unsent |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+        fairness::ENDPOINTS,
+        fairness::DELAY,
+        fairness::RATE,
+        fairness::WORKERS,
+        fairness::ENDPOINTS,
+    );
+    for one in all {
+        let outcome = &one.outcome;
+        let _ = writeln!(
+            text,
+            "| {} | **{:.2} %** | {} | {} | {} | {} | {} | {outcome} | {} |",
+            one.contender.name,
+            one.slow() * 100.0,
+            outcome.latency(0.5),
+            outcome.latency(0.99),
+            outcome.latency(0.995),
+            outcome.latency(0.999),
+            outcome.answered,
+            outcome.unsent,
+        );
+    }
+    text.push('\n');
+    for one in all {
+        let contender = &one.contender;
+        let _ = writeln!(text, "- {}: {}", contender.name, contender.about);
+    }
+    text.trim_end().to_owned()
+}
+
+/// An endpoint that is killed or stopped.
+pub(crate) fn failovers(all: &[Failover]) -> String {
+    if all.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "## One of three endpoints is gone\n\n\
+         It is killed (its port refuses connections) or stopped (the kernel accepts connections, and \
+         nobody answers). {} clients, each of which asks every {} ms, watch for {} s. All contenders \
+         try another endpoint after 1 s. A request is disturbed if it fails or takes longer than \
+         {} ms. The endpoint counts as noticed once nothing was disturbed for {} s.\n\n\
+         | contender | the endpoint got | failed | late | slowest, ms | noticed after, ms | disturbed later | requests |\n\
+         |---|---|--:|--:|--:|--:|--:|--:|\n",
+        failover::CLIENTS,
+        failover::EVERY.as_millis(),
+        failover::WATCH.as_secs(),
+        failover::SLOW.as_millis(),
+        failover::QUIET.as_secs(),
+    );
+    for one in all {
+        let seen = &one.seen;
+        let _ = writeln!(
+            text,
+            "| {} | {} | **{}** | {} | {} | **{}** | {} | {} |",
+            one.contender.name,
+            one.fault,
+            seen.failed,
+            seen.late,
+            seen.slowest.as_millis(),
+            seen.noticed.as_millis(),
+            seen.later,
+            seen.requests,
+        );
+    }
+    text.push('\n');
+    let mut said: Vec<&str> = Vec::new();
+    for one in all {
+        let Contender { name, about, .. } = &one.contender;
+        if !said.contains(name) {
+            said.push(name);
+            let _ = writeln!(text, "- {name}: {about}");
+        }
     }
     text.trim_end().to_owned()
 }

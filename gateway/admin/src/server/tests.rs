@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use crate::{
     Asker, CacheEntry, CacheStatus, Client, ClientError, Control, DeployAnswer, DeployPhase,
-    DeployRequest, Health, MemosStatus, PolicyState, PurgeRequest, PurgeSummary, ReloadChange,
-    ReloadDiagnostic, ReloadError, ReloadSummary, Reuse, Server, SocketOptions, Status,
-    WebhookOutcome,
+    DeployRequest, EndpointAnswer, EndpointCommand, EndpointRequest, Health, MemosStatus,
+    PolicyState, PurgeRequest, PurgeSummary, ReloadChange, ReloadDiagnostic, ReloadError,
+    ReloadSummary, Reuse, Server, SocketOptions, SplitStatus, SplitWeightRequest, Status,
+    WebhookOutcome, WeightRequest,
 };
 
 /// A gateway with just the state that the endpoint needs.
@@ -70,6 +71,14 @@ impl Control for Gateway {
 
     fn revoke_certificate(&self, name: &str) -> Result<String, String> {
         certificate(name)
+    }
+
+    fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+        endpoint(command)
+    }
+
+    fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+        split_weight(request)
     }
 
     fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
@@ -140,6 +149,9 @@ impl Running {
 fn status_reads_back_whole() {
     let running = running();
     assert_eq!(running.client.status().unwrap(), status());
+    let list = running.client.upstreams().unwrap();
+    assert_eq!(list.upstreams, status().upstreams);
+    assert_eq!(list.splits, status().splits);
     let certificates = running.client.certificates().unwrap();
     assert_eq!(certificates, status().certificates);
 }
@@ -324,6 +336,77 @@ fn a_deploy_goes_step_by_step() {
 }
 
 #[test]
+fn an_endpoint_is_taken_out_and_let_in_and_weighed() {
+    let running = running();
+    let endpoint = EndpointRequest {
+        upstream: "sales".to_owned(),
+        endpoint: "sales.internal:5006".to_owned(),
+    };
+    let weight = WeightRequest {
+        upstream: endpoint.upstream.clone(),
+        endpoint: endpoint.endpoint.clone(),
+        weight: 0,
+    };
+    for (command, draining, weight) in [
+        (EndpointCommand::Drain(&endpoint), true, 1),
+        (EndpointCommand::Undrain(&endpoint), false, 1),
+        (EndpointCommand::Weight(&weight), false, 0),
+    ] {
+        let answer = running.client.endpoint(&command).unwrap();
+        assert_eq!(answer.upstream, "sales");
+        assert_eq!(answer.endpoint.address, "sales.internal:5006");
+        let now = (answer.endpoint.draining, answer.endpoint.weight);
+        assert_eq!(now, (draining, weight), "{command:?}");
+    }
+    let other = EndpointRequest {
+        upstream: "purchase".to_owned(),
+        ..endpoint
+    };
+    let unknown = running.client.endpoint(&EndpointCommand::Drain(&other));
+    let why = unknown.unwrap_err().to_string();
+    assert_eq!(why, "there is no upstream `purchase`");
+    for (path, body, said) in [
+        (
+            "/upstreams/drain",
+            r#"{"upstream":"sales"}"#,
+            "missing field `endpoint`",
+        ),
+        (
+            "/upstreams/undrain",
+            r#"{"upstream":"sales","endpoint":"a:1","weight":1}"#,
+            "unknown field `weight`",
+        ),
+        (
+            "/upstreams/weight",
+            r#"{"upstream":"sales","endpoint":"a:1","weight":-1}"#,
+            "invalid value",
+        ),
+    ] {
+        let answer = running.raw(&post(path, body));
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+        assert!(answer.contains(said), "{answer}");
+    }
+}
+
+#[test]
+fn a_split_is_weighed() {
+    let running = running();
+    let request = SplitWeightRequest {
+        route: "a.example/api".to_owned(),
+        upstream: "sales".to_owned(),
+        weight: 7,
+    };
+    let split = running.client.split_weight(&request).unwrap();
+    assert_eq!(split.shares[0].weight, 7);
+    let other = SplitWeightRequest {
+        route: "a.example/".to_owned(),
+        ..request
+    };
+    let why = running.client.split_weight(&other).unwrap_err().to_string();
+    assert_eq!(why, "there is no such split");
+}
+
+#[test]
 fn a_body_without_end_is_cut_off() {
     let running = running();
     let answer = running.raw(&post("/cache/purge", &" ".repeat((1 << 20) + 1)));
@@ -411,6 +494,14 @@ fn a_client_that_does_not_read_is_dropped() {
             certificate(name)
         }
 
+        fn endpoint(&self, command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+            endpoint(command)
+        }
+
+        fn split_weight(&self, request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+            split_weight(request)
+        }
+
         fn deploy(&self, request: &DeployRequest) -> Result<DeployAnswer, String> {
             deploy(request)
         }
@@ -470,6 +561,36 @@ fn a_response_of_another_server_is_an_error() {
 fn post(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{body}").into()
+}
+
+fn split_weight(request: &SplitWeightRequest) -> Result<SplitStatus, String> {
+    let mut splits = status().splits.into_iter();
+    let split = splits.find(|split| split.route == request.route);
+    let mut split = split.ok_or("there is no such split")?;
+    let mut shares = split.shares.iter_mut();
+    let share = shares.find(|share| share.upstream == request.upstream);
+    share.ok_or("there is no such upstream")?.weight = request.weight;
+    Ok(split)
+}
+
+fn endpoint(command: &EndpointCommand<'_>) -> Result<EndpointAnswer, String> {
+    let mut upstreams = status().upstreams.into_iter();
+    let upstream = upstreams.find(|upstream| upstream.name == command.upstream());
+    let upstream =
+        upstream.ok_or_else(|| format!("there is no upstream `{}`", command.upstream()))?;
+    let mut endpoint = upstream.endpoints.into_iter().next().unwrap();
+    assert_eq!(endpoint.address, command.endpoint());
+    match command {
+        EndpointCommand::Drain(_) => endpoint.draining = true,
+        EndpointCommand::Undrain(_) => endpoint.draining = false,
+        EndpointCommand::Weight(request) => endpoint.weight = request.weight,
+    }
+    Ok(EndpointAnswer {
+        upstream: upstream.name,
+        endpoint,
+        changed: true,
+        warnings: Vec::new(),
+    })
 }
 
 /// Returns the request's content.
@@ -570,8 +691,9 @@ fn refusal() -> ReloadError {
 
 fn status() -> Status {
     use crate::{
-        AddressStatus, CertificateSource, CertificateStatus, EndpointStatus, ListenerStatus,
-        PolicyStatus, ReloadStatus, UpstreamStatus, WatchStatus,
+        AddressStatus, CertificateSource, CertificateStatus, CheckStatus, EndpointStatus,
+        LimitStatus, ListenerStatus, PolicyStatus, ReloadStatus, ShareStatus, UpstreamStatus,
+        WatchStatus,
     };
     Status {
         version: "0.1.0".to_owned(),
@@ -605,6 +727,10 @@ fn status() -> Status {
                     health: Health::Up,
                 }],
                 weight: 1,
+                configured_weight: Some(2),
+                draining: false,
+                backup: true,
+                zone: Some("a".to_owned()),
                 health: Health::Down,
                 in_flight: 3,
                 idle: 8,
@@ -612,6 +738,28 @@ fn status() -> Status {
                 fails: 2,
                 down_since_unix_ms: None,
                 last_error: None,
+                failed: Some("check".to_owned()),
+                failed_count: 3,
+                last_error_detail: Some("503".to_owned()),
+                is_tried: false,
+                check: Some(CheckStatus {
+                    state: "down".to_owned(),
+                    contrary: 0,
+                    checked_unix_ms: Some(7),
+                }),
+            }],
+            limits: vec![LimitStatus {
+                name: "requests".to_owned(),
+                in_use: 3,
+                limit: Some(1000),
+            }],
+        }],
+        splits: vec![SplitStatus {
+            route: "a.example/api".to_owned(),
+            shares: vec![ShareStatus {
+                upstream: "sales".to_owned(),
+                weight: 95,
+                configured_weight: Some(100),
             }],
         }],
         memos: MemosStatus {

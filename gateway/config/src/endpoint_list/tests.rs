@@ -48,7 +48,10 @@ fn a_list_is_read_from_both_formats() {
         assert_eq!(addresses(&listed), expected, "{text}");
         let first = &listed[0];
         assert_eq!(first.weight.get(), 3);
-        assert_eq!(first.max_connections.map(std::num::NonZeroU32::get), Some(10));
+        assert_eq!(
+            first.max_connections.map(std::num::NonZeroU32::get),
+            Some(10)
+        );
         assert_eq!(first.id.as_deref(), Some("one"));
         let second = &listed[1];
         assert_eq!((second.weight.get(), second.max_connections), (1, None));
@@ -112,7 +115,11 @@ fn errors_say_where_and_what_to_write() {
             "[[endpoints]]\naddress = \"10.0.0.1:1\"\n[upstreams.b]\nendpoints = [\"b:1\"]\n",
             "a.toml:3:2: unknown field `upstreams`",
         ),
-        ("a.toml", "[[endpoints]]\naddress = \"10.0.", "a.toml:2:17: "),
+        (
+            "a.toml",
+            "[[endpoints]]\naddress = \"10.0.",
+            "a.toml:2:17: ",
+        ),
         (
             "a.json",
             "[\n{\"address\": \"10.0.0.1:1\"},\n{\"address\": \"10.0.",
@@ -161,7 +168,13 @@ fn a_list_has_a_bound() {
         let each = (0..count).map(|at| format!("\"10.0.{}.{}:1\"", at / 256, at % 256));
         format!("[{}]", each.collect::<Vec<_>>().join(","))
     };
-    assert_eq!(read("a.json", &list(MOST_LISTED)).unwrap().len(), MOST_LISTED);
+    assert_eq!(
+        read("a.json", &list(MOST_LISTED)).unwrap().len(),
+        MOST_LISTED
+    );
     let found = read("a.json", &list(MOST_LISTED + 1)).unwrap_err();
-    assert!(found[0].contains("1001 endpoints are listed, and 1000"), "{found:?}");
+    assert!(
+        found[0].contains("1001 endpoints are listed, and 1000"),
+        "{found:?}"
+    );
 }

@@ -15,21 +15,28 @@ use crate::compression::{CompressionLevel, MediaType};
 use crate::event_webhook::EventText;
 use crate::files::{FilesRoot, Glob, IndexName};
 use crate::header::{FieldName, HeaderList, HeaderMatches, HeaderTest, Method};
+use crate::health::{CheckHost, CheckPort};
+use crate::health_kind::{CheckKind, CheckPath, GrpcService};
 use crate::include::Pattern;
 use crate::listener::ListenAddress;
 use crate::log::AccessPath;
 use crate::min_rate::Rate;
+use crate::mirror::Hundredths;
 use crate::named_dataset::DatasetSource;
 use crate::named_secret::{CredentialName, SecretSource};
 use crate::names::{AuthorityName, ListenerName, PolicyName, UpstreamName};
 use crate::network::Network;
+use crate::outliers::{Deviations, HeededStatus};
+use crate::panic_threshold::PanicThreshold;
 use crate::path::PathPattern;
 use crate::policy::{Component, Grant};
 use crate::policy_config::PolicyConfig;
 use crate::request_input::RequestInput;
+use crate::retries::{Hedge, RetryCondition};
 use crate::route::UpstreamHost;
 use crate::secret::Token;
 use crate::site::HostPattern;
+use crate::status_range::StatusRange;
 use crate::target::{RedirectCode, Status, Template, TemplatePart};
 use crate::units::{FileMode, Percent, Size};
 use crate::upstream::EndpointAddress;
@@ -59,6 +66,7 @@ shown! {
     PathBuf: |path| path.display();
     Duration: |time| duration(*time);
     Percent: |percent| format!("{}%", percent.get());
+    Hundredths: |hundredths| hundredths;
     Size: |size| bytes(size.bytes());
     Rate: |rate| rate.0.map_or_else(|| "false".to_owned(), |rate| bytes(rate.get()));
     FileMode: |mode| format!("{:04o}", mode.0);
@@ -67,6 +75,17 @@ shown! {
     Network: |network| network.0;
     FieldName: |name| name.as_str();
     Method: |method| method.as_str();
+    CheckHost: |host| host.as_str();
+    CheckPath: |path| path.as_str();
+    CheckPort: |port| port.0;
+    GrpcService: |service| service.as_str();
+    StatusRange: |statuses| statuses;
+    Deviations: |number| f64::from(number.0) / 1000.0;
+    HeededStatus: |status| status.0;
+    PanicThreshold: |threshold| match threshold {
+        PanicThreshold::Never => "0".to_owned(),
+        PanicThreshold::Below(percent) => format!("{}%", percent.get()),
+    };
     ListenerName: |name| name;
     UpstreamName: |name| name;
     PolicyName: |name| name;
@@ -84,6 +103,11 @@ shown! {
     RedirectCode: |code| code.0;
     Template: |template| template_text(template);
     EndpointAddress: |address| address;
+    RetryCondition: |condition| condition;
+    Hedge: |hedge| match hedge {
+        Hedge::After(time) => duration(*time),
+        Hedge::Quantile(percent) => format!("p{percent}"),
+    };
     CookieName: |name| name.as_str();
     RequestInput: |input| input;
     ServerName: |name| name;
@@ -242,6 +266,17 @@ impl ToFields for DnsProvider {
                 fields
             }
         }
+    }
+}
+
+impl ToFields for CheckKind {
+    fn to_fields(&self) -> Vec<(String, Tree)> {
+        let tree = match self {
+            Self::Http(path) => path.to_tree(),
+            Self::Tcp(tcp) => tcp.to_tree(),
+            Self::Grpc(service) => service.to_tree(),
+        };
+        vec![(self.field().0.to_owned(), tree)]
     }
 }
 

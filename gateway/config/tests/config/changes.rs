@@ -130,7 +130,7 @@ fn each_change_is_said_by_name() {
             "balance = \"least_conn\"\nretries = 0\nendpoints =",
             &[
                 "upstream app: balance round_robin → least_conn",
-                "upstream app: retries 0 added",
+                "upstream app: retries added",
             ],
         ),
         (
@@ -354,6 +354,48 @@ body = '{"s3cret": 1}'
 }
 
 #[test]
+fn shares_are_compared_by_their_upstreams() {
+    let of = |upstream: &str, mirror: &str| {
+        let upstreams = "[upstreams.v2]\nendpoints = [\"127.0.0.1:9\"]\n";
+        let route = format!("upstream = {upstream}\n{mirror}\nheaders");
+        let base = BASE.replacen("upstream = \"app\"\nheaders", &route, 1);
+        base.replacen("[upstreams.app]", &format!("{upstreams}[upstreams.app]"), 1)
+    };
+    let split = |weights: [u32; 2]| {
+        let [one, two] = weights;
+        of(
+            &format!(
+                "{{ split = [{{ upstream = \"app\", weight = {one} }}, {{ upstream = \"v2\", weight = {two} }}] }}"
+            ),
+            "",
+        )
+    };
+    let route = "site a.example: route /api";
+    for (old, new, expected) in [
+        (
+            split([95, 5]),
+            split([90, 10]),
+            vec![
+                format!("{route}: upstream app: weight 95 → 90"),
+                format!("{route}: upstream v2: weight 5 → 10"),
+            ],
+        ),
+        (
+            of("\"app\"", "mirror = { upstream = \"v2\", percent = 10 }"),
+            of("\"app\"", "mirror = { upstream = \"v2\", percent = 0.5 }"),
+            vec![format!("{route}: mirror v2: percent 10 → 0.5")],
+        ),
+        (
+            of("\"app\"", ""),
+            of("\"app\"", "mirror = \"v2\""),
+            vec![format!("{route}: mirror added")],
+        ),
+    ] {
+        assert_eq!(said(&old, &new), expected);
+    }
+}
+
+#[test]
 fn routes_of_one_label_are_told_apart() {
     let route = "[[sites.routes]]\npath = \"/api\"\nmethods = [\"POST\"]\nmax_body = 1\nupstream = \"app\"\n";
     let with = BASE.replacen(
@@ -430,7 +472,7 @@ fn as_json() {
 /// Fields that cannot simply be omitted from the file, with the text of the
 /// fixture to replace and its replacement. Fields without a text have only one
 /// possible value, or are targets or bodies, which are tested above.
-const EDITS: [(&str, &str, &str); 59] = [
+const EDITS: [(&str, &str, &str); 68] = [
     ("cache.webhooks[].template", "", ""),
     ("sites[].policies[].name", "", ""),
     ("sites[].routes[].policies[].on_error", "", ""),
@@ -471,12 +513,29 @@ const EDITS: [(&str, &str, &str); 59] = [
         "endpoints/other.toml",
     ),
     ("upstreams.<name>.http", "2", "auto"),
+    (
+        "upstreams.<name>.health.path",
+        "/health/ready?deep=1",
+        "/health",
+    ),
+    ("upstreams.<name>.health.tcp", "", ""),
+    ("upstreams.<name>.health.grpc", "shop.Orders", ""),
+    ("webhooks[].template", "", ""),
     ("upstreams.<name>.balance.hash", "header:X-User", "path"),
     ("upstreams.<name>.sticky.cookie", "sales_endpoint", "other"),
     ("policies.<name>.component", "rate-limit", "headers"),
     ("sites[].hosts", "*.sales.example.com", "*.example.org"),
     ("sites[].routes", "/static/", "/moved/"),
     ("sites[].routes[].upstream", "", ""),
+    ("sites[].routes[].upstream.split", "next", "called"),
+    (
+        "sites[].routes[].upstream.split[].upstream",
+        "next",
+        "called",
+    ),
+    ("sites[].routes[].mirror[].upstream", "shadow", "called"),
+    ("sites[].routes[].mirror[].fraction", "", ""),
+    ("sites[].routes[].mirror[].fraction.numerator", "", ""),
     (
         "sites[].routes[].redirect.to",
         "{scheme}://www.example.com/",
@@ -619,6 +678,8 @@ fn is_about(change: &Change, path: &str) -> bool {
                 "policies" => "use of policy ",
                 "routes" | "path" => "route ",
                 "name" => "site ",
+                "upstream" if path.contains("mirror") => "mirror ",
+                "split" | "upstream" => "upstream ",
                 _ => return false,
             };
             change.what.contains(thing)

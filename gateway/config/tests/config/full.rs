@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use janua_config::{
-    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, ClientAuthMode, Component,
-    Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash, Encoding,
-    EndpointAddress, EventKind, Family, FileKind, Files, FilesRoot, HeaderTest, HiddenDots,
-    HostPattern, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse, PathPattern,
-    ProxyVersion, Rate, RedirectHost, RequestInput, Resolve, SameSite, SecretSource, Sources,
-    Symlinks, Target, TemplatePart, TlsVersion, Token, UpstreamHost, UpstreamHttp, WebhookBody,
-    WebhookTemplate, parse,
+    AccessFormat, AccessPath, Acme, Balance, Certificate, Challenge, CheckKind, ClientAuthMode,
+    Component, Config, DatasetKind, Directory, DnsCheck, DnsProvider, EabKey, EncodedSlash,
+    Encoding, EndpointAddress, EventKind, Family, FileKind, Files, FilesRoot, HeaderTest, Hedge,
+    HiddenDots, HostPattern, Isolation, KeyType, Level, ListenAddress, OnError, OrFalse,
+    PanicThreshold, PathPattern, ProxyVersion, Rate, RedirectHost, RequestInput, Resolve,
+    RetryCondition, SameSite, SecretSource, Sources, Symlinks, Target, TemplatePart, TlsVersion,
+    Token, UpstreamHost, UpstreamHttp, WebhookBody, WebhookTemplate, parse,
 };
 use serde_json::json;
 
@@ -269,8 +269,15 @@ fn endpoints_that_are_found() {
     assert_eq!((*pods.resolve, *pods.family), (Resolve::All, Family::Ipv4));
     let expected = EndpointAddress::Srv("_http._tcp.app.internal".to_owned());
     assert_eq!(*services.address, expected);
-    assert_eq!((*services.resolve, *services.family), (Resolve::One, Family::Any));
-    let files: Vec<_> = endpoints.files().iter().map(|it| it.file.value.clone()).collect();
+    assert_eq!(
+        (*services.resolve, *services.family),
+        (Resolve::One, Family::Any)
+    );
+    let files: Vec<_> = endpoints
+        .files()
+        .iter()
+        .map(|it| it.file.value.clone())
+        .collect();
     assert_eq!(files, [Path::new("etc/endpoints/found.toml")]);
     let lists = config.endpoint_lists();
     assert_eq!(lists.count(FileKind::EndpointList), 1);
@@ -331,7 +338,51 @@ fn upstream() {
     assert_eq!(upstream.max_response_head.bytes(), 4096);
     assert_eq!(upstream.passive_health.max_fails, 3);
     assert_eq!(*upstream.passive_health.fail_timeout, 30 * SECOND);
-    assert_eq!(upstream.retries, Some(1));
+    assert!(upstream.passive_health().is_some(), "both are written");
+    let outliers = upstream.outliers.on().unwrap();
+    let errors = &outliers.errors;
+    assert_eq!((errors.every, errors.connect), (4, Some(3)));
+    assert_eq!((errors.reset, errors.timeout), (Some(6), Some(7)));
+    assert_eq!(errors.status, Some(0));
+    assert_eq!(*outliers.interval, 20 * SECOND);
+    assert_eq!(*outliers.eject, 60 * SECOND);
+    assert_eq!(outliers.most.get(), 30);
+    let success_rate = outliers.success_rate.on().unwrap();
+    assert_eq!(success_rate.deviations.0, 2_500);
+    assert_eq!(success_rate.endpoints.get(), 3);
+    assert_eq!(success_rate.requests.get(), 50);
+    let retry_after = outliers.retry_after.on().unwrap();
+    let statuses = retry_after.statuses.iter().map(|status| status.0);
+    assert_eq!(statuses.collect::<Vec<_>>(), [429, 503]);
+    assert_eq!(*retry_after.longest, 60 * SECOND);
+    let threshold = upstream.panic_threshold.unwrap();
+    assert!(matches!(threshold, PanicThreshold::Below(share) if share.get() == 50));
+    let limits = &upstream.limits;
+    let number = |limit: Option<std::num::NonZeroU32>| limit.map(|limit| limit.get());
+    assert_eq!(number(limits.requests), Some(1000));
+    assert_eq!(number(limits.pending), Some(100));
+    assert_eq!(number(limits.connections), Some(200));
+    assert_eq!(number(limits.retries), Some(20));
+    let adaptive = limits.adaptive.on().unwrap();
+    assert_eq!((adaptive.min.get(), adaptive.max.get()), (5, 500));
+    assert_eq!(adaptive.tolerance.get(), 50);
+    let retries = upstream.retries.as_ref().unwrap();
+    assert_eq!(retries.more.map(|more| more.value), Some(1));
+    let on: Vec<_> = retries.on.iter().map(|it| it.value).collect();
+    assert_eq!(
+        on,
+        [
+            RetryCondition::Connect,
+            RetryCondition::Timeout,
+            RetryCondition::Status(502),
+            RetryCondition::Class(5),
+        ]
+    );
+    assert_eq!(retries.try_timeout.map(|it| it.value), Some(2 * SECOND));
+    assert_eq!(retries.budget.get(), 10);
+    assert_eq!(retries.body.bytes(), 128 * 1024);
+    assert_eq!(upstream.hedge, OrFalse::Value(Hedge::Quantile(95)));
+    assert_eq!(upstream.hold, 10 * SECOND);
     let tls = upstream.tls.on().unwrap();
     assert!(!*tls.verify);
     assert_eq!(
@@ -340,6 +391,29 @@ fn upstream() {
     );
 
     assert_eq!(*config.upstreams["called"].http, UpstreamHttp::Http2);
+    let health = upstream.health.as_ref().unwrap();
+    assert!(matches!(health.kind, CheckKind::Tcp(_)));
+    assert_eq!(*health.interval, 60 * SECOND);
+    assert_eq!(**health.idle_interval.as_ref().unwrap(), 600 * SECOND);
+    assert_eq!(health.edge_interval(), 12 * SECOND);
+    let health = config.upstreams["called"].health.as_ref().unwrap();
+    assert!(matches!(&health.kind, CheckKind::Grpc(service) if service.as_str() == "shop.Orders"));
+    let health = config.upstreams["checked"].health.as_ref().unwrap();
+    assert!(
+        matches!(&health.kind, CheckKind::Http(path) if path.as_str() == "/health/ready?deep=1")
+    );
+    assert_eq!(health.host.as_ref().unwrap().as_str(), "checked.internal");
+    assert_eq!(health.method.as_ref().unwrap().as_str(), "HEAD");
+    assert_eq!(health.headers.as_ref().unwrap().0[0].value.value, "1");
+    let statuses = health.statuses.as_ref().unwrap().iter();
+    let statuses: Vec<_> = statuses.map(ToString::to_string).collect();
+    assert_eq!(statuses, ["200", "204-206", "3xx"]);
+    assert_eq!(**health.body.as_ref().unwrap(), "^ok");
+    assert_eq!(health.port.as_ref().unwrap().0, 9901);
+    assert_eq!(*health.interval, 5 * SECOND);
+    assert_eq!(*health.timeout, SECOND / 2);
+    assert_eq!((health.rise.get(), health.fall.get()), (4, 1));
+    assert_eq!(health.edge_interval(), SECOND / 4);
     let Balance::Hash(hash) = &*config.upstreams["called"].balance else {
         panic!("{:?}", config.upstreams["called"].balance);
     };
@@ -355,6 +429,19 @@ fn upstream() {
     assert_eq!(*own.cert, Path::new("etc/client.crt"));
     assert_eq!(*own.key, Path::new("etc/client.key"));
     assert!(*tls.verify);
+}
+
+#[test]
+fn a_path_alone_is_a_check() {
+    let short = SHORT.replace("[policies.p]", "health = \"/ready\"\n[policies.p]");
+    let upstreams = config(&short).upstreams;
+    let health = upstreams["app"].health.as_ref().unwrap();
+    assert!(matches!(&health.kind, CheckKind::Http(path) if path.as_str() == "/ready"));
+    assert_eq!(*health.interval, 10 * SECOND);
+    assert_eq!(*health.timeout, 2 * SECOND);
+    assert_eq!(health.edge_interval(), 2 * SECOND);
+    assert_eq!((health.rise.get(), health.fall.get()), (2, 3));
+    assert!(health.idle_interval.is_none() && health.statuses.is_none());
 }
 
 #[test]
@@ -374,9 +461,56 @@ fn upstream_defaults() {
     assert_eq!(upstream.max_response_head.bytes(), 64 * 1024);
     assert_eq!(upstream.passive_health.max_fails, 1);
     assert_eq!(*upstream.passive_health.fail_timeout, 10 * SECOND);
-    assert_eq!(upstream.retries, None);
+    assert!(upstream.passive_health().is_some());
+    assert!(upstream.outliers.on().is_none());
+    assert!(upstream.panic_threshold.is_none());
+    assert!(upstream.limits.requests.is_none());
+    assert!(upstream.limits.adaptive.on().is_none());
+    assert!(upstream.retries.is_none());
+    assert_eq!(upstream.hedge, OrFalse::False);
+    assert_eq!(upstream.hold, Duration::ZERO);
     assert!(upstream.tls.on().is_none());
     assert_eq!(upstream.send_proxy_protocol, OrFalse::False);
+    assert!(upstream.health.is_none());
+}
+
+const FRONT: &str = "[listeners.public]\naddress = \"*:80\"\n\
+    [[sites]]\nhosts = [\"*\"]\nroutes = [{ upstream = \"app\" }]\n";
+
+/// What outlier detection does is enough, unless the other is written too.
+#[test]
+fn outliers_take_the_place_of_passive_health() {
+    for (fields, has_passive, errors) in [
+        ("", true, None),
+        ("outliers = false", true, None),
+        ("outliers = true", false, Some(5)),
+        ("outliers = { errors = 3 }", false, Some(3)),
+        ("outliers = true\npassive_health = {}", true, Some(5)),
+        (
+            "outliers = true\npassive_health = { max_fails = 2 }",
+            true,
+            Some(5),
+        ),
+    ] {
+        let text = format!("{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\n{fields}\n");
+        let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
+        let upstream = &loaded.config.upstreams["app"];
+        assert_eq!(upstream.passive_health().is_some(), has_passive, "{fields}");
+        let of_outliers = upstream.outliers.on().map(|outliers| outliers.errors.every);
+        assert_eq!(of_outliers, errors, "{fields}");
+    }
+}
+
+#[test]
+fn the_panic_threshold_can_be_turned_off() {
+    for off in ["0", "\"0%\"", "false"] {
+        let text = format!(
+            "{FRONT}[upstreams.app]\nendpoints = [\"127.0.0.1:1\"]\npanic_threshold = {off}\n"
+        );
+        let loaded = parse(Sources::single("janua.toml", &text)).unwrap();
+        let threshold = loaded.config.upstreams["app"].panic_threshold;
+        assert_eq!(threshold, Some(PanicThreshold::Never), "{off}");
+    }
 }
 
 #[test]
@@ -563,8 +697,57 @@ fn route() {
     assert_eq!(**route.strip_prefix.as_ref().unwrap(), "/api");
     assert_eq!(*route.host, UpstreamHost::Upstream);
     assert_eq!(route.idle_timeout, Some(86_400 * SECOND));
-    assert_eq!(route.retries.map(|retries| retries.value), Some(0));
+    let retries = route.retries.as_ref().unwrap();
+    assert_eq!(retries.more.map(|more| more.value), Some(0));
+    assert_eq!(retries.on[0].value, RetryCondition::Connect);
+    let half_a_second = Duration::from_millis(500);
+    assert_eq!(retries.try_timeout.map(|it| it.value), Some(half_a_second));
+    assert_eq!((retries.budget.get(), retries.body.bytes()), (50, 0));
+    let hedge = OrFalse::Value(Hedge::After(half_a_second / 5));
+    assert_eq!(route.hedge.as_ref().map(|it| it.value), Some(hedge));
+    assert_eq!(route.hold.map(|it| it.value), Some(30 * SECOND));
     assert!(!route.access_log);
+}
+
+#[test]
+fn split_and_mirrors() {
+    let config = full();
+    let route = &config.sites[0].routes[8];
+    let Target::Split(split) = &route.target else {
+        panic!("{:?}", route.target);
+    };
+    let [sales, next] = &split.split.0[..] else {
+        panic!("{:?}", split.split);
+    };
+    assert_eq!((sales.upstream.as_str(), sales.weight), ("sales", 95));
+    assert!(sales.host.is_none() && sales.strip_prefix.is_none());
+    assert_eq!((next.upstream.as_str(), next.weight), ("next", 0));
+    let host = UpstreamHost::Literal("next.internal".to_owned());
+    assert_eq!(next.host.as_ref().unwrap().value, host);
+    assert_eq!(next.strip_prefix.as_ref().unwrap().value, "/split");
+    let by = split.by.as_ref().unwrap();
+    assert_eq!(by.value, RequestInput::Cookie("user".to_owned()));
+    let names: Vec<_> = route.target.upstreams().map(|it| it.as_str()).collect();
+    assert_eq!(names, ["sales", "next"]);
+
+    let mirrors: Vec<_> = route.mirror.as_deref().unwrap().iter().collect();
+    let shown = mirrors.iter().map(|mirror| {
+        (
+            mirror.upstream.as_str(),
+            mirror.share(),
+            mirror.body.bytes(),
+            mirror.timeout.value,
+            mirror.most.get(),
+        )
+    });
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            ("called", 0.005, 1 << 20, 2 * SECOND, 10),
+            ("shadow", 0.001, 64 << 10, 10 * SECOND, 100),
+            ("sales", 1.0, 64 << 10, 10 * SECOND, 100),
+        ]
+    );
 }
 
 #[test]
@@ -845,7 +1028,7 @@ fn certificates_by_acme() {
 #[test]
 fn webhooks() {
     let webhooks = full().webhooks;
-    assert_eq!(webhooks.len(), 2);
+    assert_eq!(webhooks.len(), 3);
     let webhook = &webhooks[0];
     assert!(webhook.is_on(EventKind::Certificate));
     assert_eq!(webhook.url.as_str(), "https://hooks.example.com/x");
@@ -923,7 +1106,7 @@ fn a_route_says_otherwise_than_its_site() {
     assert_eq!(said(1), (false, true, false));
     assert_eq!(said(2), (true, true, false));
     let translating: Vec<_> = site.routes.iter().map(|it| it.grpc_web.value).collect();
-    assert_eq!(translating, [&[false; 7][..], &[true]].concat());
+    assert_eq!(translating, [&[false; 7][..], &[true, false]].concat());
 }
 
 #[test]

@@ -51,7 +51,10 @@ fn labels_choose_among_what_the_engine_says() {
     let mut v6 = container(json!({}));
     v6["NetworkSettings"]["Networks"]["shop"]["IPAddress"] = json!("");
     v6["NetworkSettings"]["Networks"]["shop"]["GlobalIPv6Address"] = json!("fd00::3");
-    assert_eq!(endpoint(v6, None).unwrap().address.to_string(), "[fd00::3]:8080");
+    assert_eq!(
+        endpoint(v6, None).unwrap().address.to_string(),
+        "[fd00::3]:8080"
+    );
 }
 
 #[test]
@@ -118,7 +121,14 @@ fn a_container_has_an_address_of_its_own() {
         let why = wrong(with(networks.clone()));
         assert_eq!(why, "it has no network of its own", "{networks}");
     }
-    for address in ["", "127.0.0.1", "0.0.0.0", "::1", "no address", "10.0.0.1:80"] {
+    for address in [
+        "",
+        "127.0.0.1",
+        "0.0.0.0",
+        "::1",
+        "no address",
+        "10.0.0.1:80",
+    ] {
         let why = wrong(with(json!({ "shop": { "IPAddress": address } })));
         assert_eq!(why, "it has no address in its network", "{address}");
     }
@@ -156,7 +166,11 @@ fn a_prefix_is_the_beginning_of_a_label() {
         ("a=b", None),
     ] {
         let prefix = LabelPrefix::parse(text).ok();
-        assert_eq!(prefix.map(|it| it.label("port")).as_deref(), label, "{text}");
+        assert_eq!(
+            prefix.map(|it| it.label("port")).as_deref(),
+            label,
+            "{text}"
+        );
     }
 }
 

@@ -59,9 +59,17 @@ fn a_file_is_replaced_in_one_step_and_only_by_another() {
     let first = fs::metadata(&path).unwrap();
     assert_eq!(first.permissions().mode() & 0o777, 0o644);
     assert!(!write(&path, "one").unwrap());
-    assert_eq!(fs::metadata(&path).unwrap().ino(), first.ino(), "it was left alone");
+    assert_eq!(
+        fs::metadata(&path).unwrap().ino(),
+        first.ino(),
+        "it was left alone"
+    );
     assert!(write(&path, "two").unwrap());
-    assert_ne!(fs::metadata(&path).unwrap().ino(), first.ino(), "it is another file");
+    assert_ne!(
+        fs::metadata(&path).unwrap().ino(),
+        first.ino(),
+        "it is another file"
+    );
     let names = fs::read_dir(folder.path()).unwrap();
     let names: Vec<_> = names.map(|it| it.unwrap().file_name()).collect();
     assert_eq!(names, ["app.toml"]);

@@ -23,7 +23,9 @@ pub(super) fn docker(options: cli::Docker) -> CommandResult {
         .map_err(Output::failure)?;
     runtime.block_on(async {
         match options.once {
-            true => janua_discover::write_once(&docker).await.map_err(Output::failure),
+            true => janua_discover::write_once(&docker)
+                .await
+                .map_err(Output::failure),
             false => {
                 janua_discover::follow(&docker).await;
                 Ok(())
@@ -46,9 +48,8 @@ fn targets(options: &cli::Docker) -> Result<Vec<Target>, Output> {
     let target = |file: &Path| {
         let stem = file.file_stem().and_then(|stem| stem.to_str());
         let upstream = options.upstream.as_deref().or(stem).map(str::to_owned);
-        let upstream = upstream.ok_or_else(|| {
-            Output::failure(format!("`{}` does not name a file", file.display()))
-        })?;
+        let upstream = upstream
+            .ok_or_else(|| Output::failure(format!("`{}` does not name a file", file.display())))?;
         Ok(Target {
             upstream,
             file: file.to_owned(),
@@ -72,7 +73,9 @@ mod tests {
         };
         let targets = targets(&docker).map_err(|output| output.person)?;
         let named = targets.into_iter();
-        Ok(named.map(|it| format!("{}={}", it.upstream, it.file.display())).collect())
+        Ok(named
+            .map(|it| format!("{}={}", it.upstream, it.file.display()))
+            .collect())
     }
 
     #[test]
@@ -82,7 +85,10 @@ mod tests {
             named("--write /etc/janua/app.toml --write api.v1.json").unwrap(),
             ["app=/etc/janua/app.toml", "api.v1=api.v1.json"]
         );
-        assert_eq!(named("--write x.toml --upstream app").unwrap(), ["app=x.toml"]);
+        assert_eq!(
+            named("--write x.toml --upstream app").unwrap(),
+            ["app=x.toml"]
+        );
         named("--write a --write b --upstream app").unwrap_err();
         named("--write /").unwrap_err();
     }

@@ -1,12 +1,14 @@
 //! `janua status`.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use janua_admin::{
     DatasetStatus, EndpointStatus, Health, PolicyState, PolicyStatus, ReloadStatus, Reuse,
     SecretStatus, Status, UpstreamStatus,
 };
 
 use super::table::{Table, counted, duration, number, size};
-use super::{CommandResult, Output, certs, printable, reach};
+use super::{CommandResult, Output, certs, printable, reach, upstream};
 use crate::cli::Reach;
 
 pub(super) fn status(reach: &Reach) -> CommandResult {
@@ -24,6 +26,9 @@ fn person(status: &Status) -> String {
     });
     section(&mut page, "upstreams", status.upstreams.len(), || {
         upstreams(status)
+    });
+    section(&mut page, "splits", status.splits.len(), || {
+        upstream::splits(&status.splits)
     });
     section(&mut page, "policies", status.policies.len(), || {
         policies(status)
@@ -132,7 +137,7 @@ fn upstreams(status: &Status) -> String {
             table.row([
                 name.clone(),
                 address(endpoint),
-                health(endpoint),
+                state(endpoint),
                 number(u64::from(endpoint.weight)),
                 number(endpoint.in_flight),
                 number(endpoint.idle),
@@ -142,6 +147,15 @@ fn upstreams(status: &Status) -> String {
         }
     }
     table.render()
+}
+
+/// The endpoint's health, unless a command has taken it out.
+pub(super) fn state(endpoint: &EndpointStatus) -> String {
+    match (endpoint.draining, endpoint.in_flight) {
+        (false, _) => health(endpoint),
+        (true, 0) => "drained".to_owned(),
+        (true, _) => "draining".to_owned(),
+    }
 }
 
 /// The endpoint's health, with the number of addresses that are up if they
@@ -156,6 +170,7 @@ fn health(endpoint: &EndpointStatus) -> String {
         Health::Up if up < addresses.len() => format!("up {up}/{}", addresses.len()),
         Health::Up => "up".to_owned(),
         Health::Down => "down".to_owned(),
+        Health::Waiting => "waiting".to_owned(),
         Health::Unresolved => "unresolved".to_owned(),
     }
 }
@@ -278,7 +293,27 @@ fn attention(status: &Status) -> Vec<String> {
         if !endpoints.is_empty() && endpoints.iter().all(|at| at.health != Health::Up) {
             lines.push(format!("upstream {}: no endpoint is up", upstream.name));
         }
+        for limit in &upstream.limits {
+            if let Some(most) = limit.limit.filter(|most| limit.in_use >= *most) {
+                lines.push(format!(
+                    "upstream {}: all it may have of `limits.{}` is in use: {} of {most}",
+                    upstream.name, limit.name, limit.in_use
+                ));
+            }
+        }
+        if !endpoints.is_empty() && endpoints.iter().all(|at| at.draining) {
+            lines.push(format!(
+                "upstream {}: all endpoints are taken out",
+                upstream.name
+            ));
+        }
         for endpoint in endpoints {
+            if endpoint.draining {
+                lines.push(format!(
+                    "upstream {}: {}: taken out by `janua upstream drain`",
+                    upstream.name, endpoint.address
+                ));
+            }
             if let Some(trouble) = trouble(endpoint, now_unix_ms(status)) {
                 lines.push(format!(
                     "upstream {}: {}: {trouble}",
@@ -337,18 +372,53 @@ fn attention(status: &Status) -> Vec<String> {
 }
 
 /// What is wrong with an endpoint, since when and why.
-fn trouble(endpoint: &EndpointStatus, now_unix_ms: u64) -> Option<String> {
+pub(super) fn trouble(endpoint: &EndpointStatus, now_unix_ms: u64) -> Option<String> {
     let why = endpoint.last_error.as_deref();
-    match (endpoint.health, endpoint.down_since_unix_ms) {
-        (Health::Up, _) => None,
-        (Health::Unresolved, _) => why.map(str::to_owned),
-        (Health::Down, Some(since)) => Some(format!(
-            "down for {}, last failure: {}",
-            duration(now_unix_ms.saturating_sub(since)),
-            why.unwrap_or("unknown")
-        )),
-        (Health::Down, None) => Some("held back after failures".to_owned()),
+    match endpoint.health {
+        Health::Up => None,
+        Health::Unresolved => why.map(str::to_owned),
+        Health::Waiting => Some("waits for its first check".to_owned()),
+        Health::Down => Some(down(endpoint, now_unix_ms)),
     }
+}
+
+fn down(endpoint: &EndpointStatus, now_unix_ms: u64) -> String {
+    let mut words = match endpoint.down_since_unix_ms {
+        Some(since) => format!("down for {}", duration(now_unix_ms.saturating_sub(since))),
+        None => "held back after failures".to_owned(),
+    };
+    let what = match endpoint.failed.as_deref() {
+        Some("check") => "check",
+        _ => "request",
+    };
+    if endpoint.failed_count > 0 {
+        let count = counted(u64::from(endpoint.failed_count), what);
+        words.push_str(&format!(", {count} failed in a row"));
+    }
+    if let Some(why) = &endpoint.last_error {
+        words.push_str(&format!(", last failure: {why}"));
+    }
+    if let Some(detail) = &endpoint.last_error_detail {
+        words.push_str(&format!(" ({detail})"));
+    }
+    if endpoint
+        .check
+        .as_ref()
+        .is_some_and(|check| check.state == "waiting")
+    {
+        words.push_str("; it gets nothing before its first check has passed");
+    }
+    if endpoint.is_tried {
+        words.push_str("; requests are still sent to it");
+    }
+    words
+}
+
+/// The time of this machine, which is that of the gateway.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default().as_millis();
+    u64::try_from(since).unwrap_or(u64::MAX)
 }
 
 /// The gateway's time when it responded.

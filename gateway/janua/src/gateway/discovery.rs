@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use janua_config::Sources;
-use janua_proxy::{Estate, EndpointsChange, Snapshot};
+use janua_proxy::{EndpointsChange, Estate, Snapshot};
 use janua_telemetry::metrics::definitions;
 use janua_watch::{Reaction, Seen, Watcher};
 
-use super::{FIRST_LOOKUP, Gateway, wait_for_names};
+use super::{FIRST_LOOKUP, Gateway, wait_for_checks, wait_for_names};
 
 /// How long further changes are waited for: names are looked up at the same time.
 const GATHER: Duration = Duration::from_millis(20);
@@ -125,6 +125,8 @@ impl Gateway {
         }
         // Requests would find names of new endpoints unresolved.
         wait_for_names(&self.estate, begin + FIRST_LOOKUP);
+        self.estate.begin_checks(&snapshot);
+        wait_for_checks(&snapshot);
         {
             let state = self.state();
             // None while the gateway shuts down.
@@ -143,7 +145,13 @@ impl Gateway {
                 .counter(&definitions::ENDPOINTS_CHANGED, [upstream])
                 .increment(0);
             let (added, removed) = (some(added), some(removed));
-            tracing::info!(upstream, endpoints, added, removed, "the endpoints have changed");
+            tracing::info!(
+                upstream,
+                endpoints,
+                added,
+                removed,
+                "the endpoints have changed"
+            );
         }
         tracing::debug!(took = ?(end - begin), "published other endpoints");
         Some(end)

@@ -20,7 +20,8 @@ use janua_watch::Seen;
 
 use super::discovery::Turn;
 use super::{
-    AccessLogSink, Gateway, cache, changes, compile, discovery, log, only, unix_ms, watch,
+    AccessLogSink, Gateway, cache, changes, compile, discovery, log, only, unix_ms,
+    wait_for_checks, watch,
 };
 
 type ReloadResult = Result<ReloadSummary, ReloadError>;
@@ -132,7 +133,9 @@ impl Reloads {
         let mut turn = Turn::default();
         loop {
             let message = match turn.due() {
-                Some(due) => self.0.recv_timeout(due.saturating_duration_since(Instant::now())),
+                Some(due) => self
+                    .0
+                    .recv_timeout(due.saturating_duration_since(Instant::now())),
                 None => self.0.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             let Some(gateway) = gateway.upgrade() else {
@@ -166,6 +169,11 @@ impl Gateway {
     fn reload_now(&self, trigger: Trigger, asker: &Asker) -> Reloaded {
         let mut seen = None;
         let result = self.try_reload(trigger, asker, &mut seen);
+        if result.is_err() {
+            self.estate.abandon_checks();
+            let live = Arc::clone(&self.state().loaded);
+            self.events.configure(&live.config.webhooks);
+        }
         match &result {
             Err(error) if trigger == (Trigger::Change { is_patient: true }) => tracing::info!(
                 "the changed files cannot be used yet, and are tried again in a moment: {}",
@@ -236,6 +244,10 @@ impl Gateway {
             changes::between(&live.config, &loaded.config, previous.as_deref(), &snapshot);
         self.estate.prepare(&mut snapshot, previous.as_deref());
         discovery::resolve(&self.estate, &mut snapshot);
+        // Those that are told of what these checks find.
+        self.events.configure(&loaded.config.webhooks);
+        self.estate.begin_checks(&snapshot);
+        wait_for_checks(&snapshot);
         // All slow work is done; the lock is held only briefly from here.
         let mut guard = self.state();
         let state = &mut *guard;
@@ -262,7 +274,6 @@ impl Gateway {
         server.publish(Some(snapshot), opened);
         self.estate.endpoints.forget_weights();
         *seen = Some(watch::watched(both.only(loaded.watch_list()), &loaded));
-        self.events.configure(&loaded.config.webhooks);
         state.loaded = Arc::new(loaded);
         // The engine may have to read thousands of files, from a disk that may be slow.
         drop(guard);

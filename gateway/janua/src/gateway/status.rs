@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 use std::time::SystemTime;
 
 use janua_admin::{
-    AddressStatus, EndpointStatus, Health, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
-    Reuse, SourceStatus, Status, UpstreamStatus, WatchStatus,
+    AddressStatus, CheckStatus, EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus,
+    PolicyState, PolicyStatus, Reuse, SourceStatus, Status, UpstreamStatus, WatchStatus,
 };
 use janua_config::Component;
 use janua_proxy::Snapshot;
-use janua_upstream::{Address, Failing, Member, Upstream};
+use janua_upstream::{Address, Ill, Limit, Member, Upstream};
 use janua_wasm::{BreakerState, Policy};
 
-use super::{Gateway, State, acme, certificates, datasets, policies, secrets, unix_ms};
+use super::{Gateway, State, acme, certificates, datasets, endpoints, policies, secrets, unix_ms};
 
 pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
     let estate = &gateway.estate;
@@ -45,6 +45,11 @@ pub(super) fn status(gateway: &Gateway, state: &State) -> Status {
                 sources: sources(snapshot.as_deref(), upstream.name()),
                 ..upstream_status(upstream, state, estate.now_ms())
             })
+            .collect(),
+        splits: snapshot
+            .iter()
+            .flat_map(|snapshot| snapshot.splits())
+            .map(|split| upstreams::split_status(&split))
             .collect(),
         policies: snapshot
             .iter()
@@ -120,6 +125,7 @@ fn upstream_status(upstream: &Upstream, state: &State, now_ms: u64) -> UpstreamS
             .map(|configured| configured.balance.as_str().to_owned())
             .unwrap_or_default(),
         endpoints: endpoints.collect(),
+        limits: limits(upstream),
         sources: Vec::new(),
     }
 }
@@ -135,20 +141,35 @@ fn sources(snapshot: Option<&Snapshot>, upstream: &str) -> Vec<SourceStatus> {
     statuses.collect()
 }
 
-fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {
+fn limits(upstream: &Upstream) -> Vec<LimitStatus> {
+    let status = |limit: Limit| LimitStatus {
+        name: limit.word().to_owned(),
+        in_use: upstream.group().in_use(limit),
+        limit: upstream.limit(limit).map(u64::from),
+    };
+    let adaptive = upstream.limits().adaptive;
+    let is_shown = |limit: &Limit| *limit != Limit::Adaptive || adaptive.is_some();
+    Limit::ALL
+        .into_iter()
+        .filter(is_shown)
+        .map(status)
+        .collect()
+}
+
+/// The state of an endpoint.
+pub(super) fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> EndpointStatus {
     let endpoint = &member.endpoint;
     let counters = endpoint.counters();
     let resolution = endpoint.resolution();
-    let health = match upstream.is_up(member) {
-        _ if !endpoint.is_resolved() => Health::Unresolved,
-        true => Health::Up,
-        false => Health::Down,
+    let ill = upstream.ill(member);
+    let health = match &ill {
+        None => Health::Up,
+        Some(Ill::Unresolved) => Health::Unresolved,
+        Some(Ill::Unknown) => Health::Waiting,
+        Some(Ill::Checks(_) | Ill::Requests(_)) => Health::Down,
     };
-    let failing = endpoint.failing().filter(|_| health == Health::Down);
-    let since = |failing: Failing| {
-        let ago = now_ms.saturating_sub(failing.since_ms);
-        unix_ms(SystemTime::now()).saturating_sub(ago)
-    };
+    let down = ill.as_ref().filter(|_| health == Health::Down);
+    let unix = |ms: u64| unix_ms(SystemTime::now()).saturating_sub(now_ms.saturating_sub(ms));
     EndpointStatus {
         address: endpoint.address().to_string(),
         name: match endpoint.address() {
@@ -163,17 +184,37 @@ fn endpoint_status(upstream: &Upstream, member: &Member, now_ms: u64) -> Endpoin
                 health,
             })
             .collect(),
-        weight: member.weight,
+        weight: member.current_weight(),
+        configured_weight: endpoint.commanded_weight().map(|_| member.weight),
+        draining: endpoint.is_draining(),
+        backup: member.is_backup,
+        zone: member.zone.as_deref().map(str::to_owned),
         health,
         in_flight: u64::from(counters.in_flight),
         idle: counters.idle,
         requests: counters.requests,
         fails: counters.failures,
-        down_since_unix_ms: failing.map(since),
-        last_error: match failing {
-            Some(failing) => Some(failing.why.to_owned()),
+        down_since_unix_ms: down.and_then(Ill::since_ms).map(unix),
+        last_error: match down {
+            Some(ill) => Some(ill.word().to_owned()),
             None => resolution.error.clone(),
         },
+        failed: down.map(|ill| ill.source().to_owned()),
+        failed_count: down.map_or(0, Ill::count),
+        last_error_detail: down.and_then(|ill| match (ill.status(), ill.detail()) {
+            (Some(status), _) => Some(status.to_string()),
+            (None, "") => None,
+            (None, detail) => Some(detail.to_owned()),
+        }),
+        is_tried: down.is_some_and(Ill::is_tried),
+        check: upstream.is_checked().then(|| {
+            let checks = endpoint.checks();
+            CheckStatus {
+                state: checks.state.word().to_owned(),
+                contrary: checks.contrary,
+                checked_unix_ms: checks.checked_ms.map(unix),
+            }
+        }),
     }
 }
 

@@ -16,7 +16,9 @@ pub(super) fn sources(
     found: &mut Diagnostics,
 ) -> Vec<Source> {
     let named = upstream.endpoints.iter();
-    let mut sources: Vec<Source> = named.map(|endpoint| named_source(endpoint, estate)).collect();
+    let mut sources: Vec<Source> = named
+        .map(|endpoint| named_source(endpoint, estate))
+        .collect();
     for file in upstream.endpoints.files() {
         sources.push(listed(&file.file, estate, found));
     }

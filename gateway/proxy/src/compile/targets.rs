@@ -7,13 +7,17 @@ use janua_config::{self as config, Diagnostic};
 use janua_files::{Options, Retain, Symlinks};
 use siphasher::sip::SipHasher13;
 
-use super::Compiler;
+use super::choices::Place;
+use super::{Compiler, retries};
 use crate::snapshot::{Fixed, HostField, LocationPart, Target, To, Tree};
 
 impl Compiler<'_, '_> {
-    pub(super) fn target(&mut self, route: &config::Route) -> Target {
+    pub(super) fn target(&mut self, place: &Place<'_>, route: &config::Route) -> Target {
         match &route.target {
-            config::Target::Upstream(name) => Target::Upstream(self.upstream(route, name.as_str())),
+            config::Target::Upstream(name) => {
+                Target::Upstream(self.upstream(route, name.as_str(), &Own::default()))
+            }
+            config::Target::Split(split) => self.split(place, route, split),
             config::Target::Files(files) => self.files(route, files),
             config::Target::Respond(respond) => Target::Respond(Fixed {
                 status: respond.status.0,
@@ -54,39 +58,53 @@ impl Compiler<'_, '_> {
         Target::Files(Tree { root, strip_prefix })
     }
 
-    fn upstream(&self, route: &config::Route, name: &str) -> To {
+    /// How the requests of a route are sent to an upstream, which may have settings of its own on
+    /// this route.
+    pub(super) fn upstream(&self, route: &config::Route, name: &str, own: &Own<'_>) -> To {
         let upstream = self.config.upstreams.get(name);
+        let host = own.host.unwrap_or(&route.host.value);
+        let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
+        let strip_prefix = own.strip_prefix.or(strip_prefix);
         To {
-            cache_scope: cache_scope(route, name),
+            cache_scope: cache_scope(name, host, strip_prefix),
             // The file model has verified that the upstream exists.
             upstream: self.places.get(name).copied().unwrap_or_default(),
-            host: match &route.host.value {
+            host: match host {
                 config::UpstreamHost::Preserve => HostField::Preserve,
                 config::UpstreamHost::Upstream => HostField::Endpoint,
                 config::UpstreamHost::Literal(host) => HostField::Fixed(host.as_str().into()),
             },
-            strip_prefix: route
-                .strip_prefix
-                .as_ref()
-                .map(|prefix| prefix.as_str().into()),
-            attempts: route
-                .retries
-                .map(|retries| retries.value)
-                .or_else(|| upstream?.retries)
-                .map_or(usize::MAX, |retries| retries as usize + 1),
+            strip_prefix: strip_prefix.map(Into::into),
+            stats: None,
+            retries: upstream.and_then(|upstream| retries::of_route(route, upstream)),
+        }
+    }
+}
+
+/// The settings that an upstream has of its own on a route, in place of the route's.
+#[derive(Default)]
+pub(super) struct Own<'a> {
+    host: Option<&'a config::UpstreamHost>,
+    strip_prefix: Option<&'a str>,
+}
+
+impl<'a> Own<'a> {
+    pub(super) fn of(member: &'a config::SplitMember) -> Self {
+        Self {
+            host: member.host.as_ref().map(|host| &host.value),
+            strip_prefix: member.strip_prefix.as_ref().map(|prefix| prefix.as_str()),
         }
     }
 }
 
 /// The part of the cache scope that the route itself gives. All of its inputs come from
 /// the configuration, so nobody can provoke a collision of the 64 bits.
-fn cache_scope(route: &config::Route, upstream: &str) -> [u8; 8] {
-    let host = match &route.host.value {
+fn cache_scope(upstream: &str, host: &config::UpstreamHost, strip_prefix: Option<&str>) -> [u8; 8] {
+    let host = match host {
         config::UpstreamHost::Preserve => (0, ""),
         config::UpstreamHost::Upstream => (1, ""),
         config::UpstreamHost::Literal(host) => (2, host.as_str()),
     };
-    let strip_prefix = route.strip_prefix.as_ref().map(|prefix| prefix.as_str());
     fingerprint((upstream, host, strip_prefix))
 }
 

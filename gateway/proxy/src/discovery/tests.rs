@@ -62,7 +62,9 @@ impl Scene {
     fn addresses(&self) -> Vec<String> {
         let snapshot = self.snapshot();
         let members = snapshot.upstreams[0].upstream.members().iter();
-        members.map(|it| it.endpoint.address().to_string()).collect()
+        members
+            .map(|it| it.endpoint.address().to_string())
+            .collect()
     }
 }
 
@@ -73,7 +75,10 @@ fn list(addresses: &[&str]) -> String {
 #[test]
 fn a_changed_list_replaces_the_endpoints_of_its_upstream_alone() {
     let scene = Scene::new(&list(&["10.0.0.2:80", "10.0.0.3:80"]));
-    assert_eq!(scene.addresses(), ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]);
+    assert_eq!(
+        scene.addresses(),
+        ["10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80"]
+    );
     assert!(scene.refresh().is_empty(), "nothing has changed");
     let before = scene.snapshot();
     let local = scene.kit.worker.snapshot();
@@ -86,19 +91,28 @@ fn a_changed_list_replaces_the_endpoints_of_its_upstream_alone() {
         removed: vec!["10.0.0.2:80".to_owned()],
     };
     assert_eq!(changes, [expected]);
-    assert_eq!(scene.addresses(), ["10.0.0.1:80", "10.0.0.3:80", "10.0.0.4:80"]);
+    assert_eq!(
+        scene.addresses(),
+        ["10.0.0.1:80", "10.0.0.3:80", "10.0.0.4:80"]
+    );
     let after = scene.snapshot();
     assert_eq!(after.generation, before.generation);
-    let endpoint = |snapshot: &Snapshot, at: usize| {
-        snapshot.upstreams[0].upstream.members()[at].endpoint.id()
-    };
+    let endpoint =
+        |snapshot: &Snapshot, at: usize| snapshot.upstreams[0].upstream.members()[at].endpoint.id();
     assert_eq!(endpoint(&before, 0), endpoint(&after, 0));
-    assert_eq!(endpoint(&before, 2), endpoint(&after, 1), "what stays is the same");
+    assert_eq!(
+        endpoint(&before, 2),
+        endpoint(&after, 1),
+        "what stays is the same"
+    );
     let other = |snapshot: &Snapshot| Arc::clone(&snapshot.upstreams[1].upstream);
     assert!(Arc::ptr_eq(&other(&before), &other(&after)));
     assert!(Arc::ptr_eq(&before.sites, &after.sites));
     let now = scene.kit.worker.snapshot();
-    assert!(Rc::ptr_eq(&local.upstreams[1], &now.upstreams[1]), "with its turn");
+    assert!(
+        Rc::ptr_eq(&local.upstreams[1], &now.upstreams[1]),
+        "with its turn"
+    );
     assert!(!Rc::ptr_eq(&local.upstreams[0], &now.upstreams[0]));
     assert_eq!(now.upstreams[0].forwarding.stats.endpoint(2), "10.0.0.4:80");
 }
@@ -132,7 +146,13 @@ fn a_broken_list_leaves_the_endpoints_and_its_state_says_why() {
     assert_eq!(states.len(), 1);
     assert_eq!(Path::new(&states[0].source), scene.file);
     assert_eq!(states[0].endpoints, 1);
-    assert!(states[0].error.as_deref().unwrap().contains("found.toml:1:"));
+    assert!(
+        states[0]
+            .error
+            .as_deref()
+            .unwrap()
+            .contains("found.toml:1:")
+    );
     assert!(sources(&before, "other").is_empty());
     assert!(sources(&before, "unknown").is_empty());
 }
@@ -140,9 +160,8 @@ fn a_broken_list_leaves_the_endpoints_and_its_state_says_why() {
 /// How long it takes, for the record: it has no bound that would hold on every machine.
 #[test]
 fn a_thousand_endpoints_beside_two_hundred_routes() {
-    let routes = (0..200).map(|at| {
-        format!("[[sites.routes]]\npath = \"/{at}/\"\nupstream = \"other\"\n")
-    });
+    let routes =
+        (0..200).map(|at| format!("[[sites.routes]]\npath = \"/{at}/\"\nupstream = \"other\"\n"));
     let many = |from: usize| {
         let each = (from..from + 1_000).map(|at| format!("\"10.1.{}.{}:80\"", at / 250, at % 250));
         format!("endpoints = [{}]", each.collect::<Vec<_>>().join(", "))
@@ -153,7 +172,10 @@ fn a_thousand_endpoints_beside_two_hundred_routes() {
     scene.kit.worker.estate.endpoint_files.read_again();
     let read = begin.elapsed();
     let changes = scene.refresh();
-    println!("read in {read:?}, published in {:?}", begin.elapsed() - read);
+    println!(
+        "read in {read:?}, published in {:?}",
+        begin.elapsed() - read
+    );
     assert_eq!(changes[0].endpoints, 1_001);
     assert_eq!((changes[0].added.len(), changes[0].removed.len()), (10, 10));
 }

@@ -8,7 +8,11 @@ use super::{EndpointFile, EndpointFiles};
 
 fn addresses(file: &EndpointFile) -> Vec<String> {
     let state = file.state();
-    state.endpoints.iter().map(|it| it.address.to_string()).collect()
+    state
+        .endpoints
+        .iter()
+        .map(|it| it.address.to_string())
+        .collect()
 }
 
 /// Reads the files again. True if the file has another list than before.

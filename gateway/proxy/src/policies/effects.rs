@@ -1,16 +1,21 @@
-//! Effects of verdicts that concern the cache.
+//! Effects of verdicts that concern the cache, and the choice of the upstream.
 
 use std::rc::Rc;
 
 use janua_cache::{Cache, Scope};
 use janua_http::Failure;
-use janua_wasm::{CacheLookup, Edit, Input, Part, Plan, Purge, PurgeScope, Value, Verdict};
+use janua_upstream::split;
+use janua_wasm::{
+    CacheLookup, DeclaredUpstream, Edit, Input, Part, Plan, Purge, PurgeScope, Split, Value,
+    Verdict,
+};
 
 use super::Decided;
 use crate::caching::{Caching, prefixed};
-use crate::exchange::Matched;
+use crate::exchange::{Exchange, Matched};
 use crate::facts::View;
 use crate::render::Rendered;
+use crate::snapshot::Chosen;
 
 /// What the effects of a verdict need: its values, rendered before its edits were made, and
 /// a view of the exchange after them. The values of an effect begin at its `place`.
@@ -72,6 +77,55 @@ impl Rendering<'_> {
         if let Some(scope) = scope {
             cache.purge_at_once(&scope, kind);
         }
+    }
+}
+
+/// Records the upstream that a policy has chosen, in place of one that an earlier policy has
+/// chosen. Nothing happens on a route whose requests go to no upstream.
+pub(super) fn choose(
+    exchange: &mut Exchange,
+    matched: &Matched,
+    policy: usize,
+    upstream: &DeclaredUpstream,
+) {
+    let choice = matched.route().choices.of(policy, upstream.place);
+    if let Some(choice) = choice {
+        exchange.chosen = Some(Chosen::ByPolicy(choice));
+    }
+}
+
+/// Records the upstream that a request gets of those among which a policy divides requests: with
+/// a key always the same one.
+pub(super) fn divide(
+    exchange: &mut Exchange,
+    matched: &Matched,
+    policy: usize,
+    split: &Split,
+    key: Option<&[u8]>,
+) {
+    let choices = &matched.route().choices;
+    let shares = split.shares.iter();
+    let shares = shares.filter_map(|share| {
+        let choice = choices.of(policy, share.upstream.place)?;
+        Some((choice, share.weight))
+    });
+    // Not by the place in the split, since a route without upstreams has none of them.
+    let chosen = match key {
+        Some(key) => {
+            let draws = shares.clone().filter_map(|(choice, weight)| {
+                let choice = choices.all.get(choice)?;
+                Some((choice.draw, weight))
+            });
+            split::by_key(draws, key)
+        }
+        None => {
+            let weights = shares.clone().map(|(_, weight)| weight);
+            split::by_chance(weights, exchange.worker.random_u64())
+        }
+    };
+    let chosen = chosen.ok().and_then(|place| shares.clone().nth(place));
+    if let Some((choice, _)) = chosen {
+        exchange.chosen = Some(Chosen::ByPolicy(choice));
     }
 }
 

@@ -250,6 +250,14 @@ fn affect(
                 rendering.purge(purge, place, &estate.cache);
             }
             Effect::Take(_) | Effect::Charge(_) | Effect::Concurrency(_) | Effect::Purge(_) => {}
+            Effect::ChooseUpstream(upstream) => {
+                effects::choose(exchange, question.matched, decided.place, upstream);
+            }
+            Effect::Split(split) => {
+                let key = split.sticky.as_ref();
+                let key = key.and_then(|key| rendered.get(place, key));
+                effects::divide(exchange, question.matched, decided.place, split, key);
+            }
             Effect::CacheLookup(lookup) => {
                 let mut caching = std::mem::take(&mut exchange.caching);
                 let view = exchange.view(question.by);

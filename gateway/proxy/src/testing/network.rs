@@ -63,6 +63,14 @@ pub(crate) fn listen(address: &str) -> Listening {
     Listening(place(address, Place::default()))
 }
 
+/// Nobody is at this address any more.
+pub(crate) fn leave(address: &str) {
+    NETWORK.with_borrow_mut(|network| {
+        let network = network.as_mut().expect("a kit was made before");
+        network.remove(address);
+    });
+}
+
 /// Nobody answers at this address.
 pub(crate) fn swallow(address: &str) {
     place(

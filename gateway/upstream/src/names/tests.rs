@@ -17,7 +17,11 @@ fn services() -> Question {
 }
 
 fn addresses(text: &str) -> Answer {
-    Answer::Addresses(text.split_whitespace().map(|ip| ip.parse().unwrap()).collect())
+    Answer::Addresses(
+        text.split_whitespace()
+            .map(|ip| ip.parse().unwrap())
+            .collect(),
+    )
 }
 
 fn answer(text: &str) -> Outcome {
@@ -102,7 +106,12 @@ fn a_family_that_could_not_be_looked_up_keeps_its_addresses() {
         Outcome::Partial(addresses(text), ttl, missing, "timeout".to_owned())
     };
     story(&[
-        (0, answer("10.0.0.9 ::1 ::2"), "10.0.0.9:80 [::1]:80 [::2]:80", None),
+        (
+            0,
+            answer("10.0.0.9 ::1 ::2"),
+            "10.0.0.9:80 [::1]:80 [::2]:80",
+            None,
+        ),
         (
             1,
             partial("10.0.0.8", Family::Ipv6),
@@ -135,7 +144,9 @@ fn records_have_weights_and_those_of_a_worse_priority_are_backups() {
         service(30, 9, 80, "b.internal"),
     ]);
     let found = services().found(answer);
-    let found = found.iter().map(|it| (it.address.to_string(), it.weight, it.backup));
+    let found = found
+        .iter()
+        .map(|it| (it.address.to_string(), it.weight, it.backup));
     assert_eq!(
         found.collect::<Vec<_>>(),
         [

@@ -250,7 +250,11 @@ fn found(addresses: &str, ttl: u64) -> Outcome {
 
 fn listed(list: &NameList) -> Vec<String> {
     let listed = list.listed();
-    listed.found.iter().map(|it| it.address.to_string()).collect()
+    listed
+        .found
+        .iter()
+        .map(|it| it.address.to_string())
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ fn with_rules<R>(phase: Phase, then: impl FnOnce(&Rules<'_>) -> R) -> R {
         phase,
         plan: &plan,
         variables: &[],
+        upstreams: &[],
     })
 }
 

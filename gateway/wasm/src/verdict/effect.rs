@@ -11,6 +11,10 @@ pub enum Effect {
     Charge(Box<Charge>),
     /// Takes one of a number of places until the exchange has ended. Phase `request`.
     Concurrency(Box<Concurrency>),
+    /// Chooses the upstream. Phase `request`.
+    ChooseUpstream(Box<DeclaredUpstream>),
+    /// Divides requests among upstreams. Phase `request`.
+    Split(Box<Split>),
     /// Sets the cache key of the request. Phase `request`.
     CacheLookup(Box<CacheLookup>),
     /// Sets whether and for how long the response is stored. Phase `fetched`.
@@ -132,6 +136,35 @@ pub enum AbsentKey {
     Skip,
 }
 
+/// An upstream that the policy has declared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DeclaredUpstream {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its position among those that the policy has declared
+    /// ([`Policy::upstreams`](crate::Policy::upstreams)), so that nobody has to look for the
+    /// name.
+    pub place: usize,
+}
+
+/// Divides requests among upstreams.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Split {
+    /// The upstreams, none of them twice, and their weights, of which at least one is above 0.
+    pub shares: Box<[Share]>,
+    /// Requests with the same key go to the same upstream. If it is absent, each draws anew.
+    pub sticky: Option<Value>,
+}
+
+/// An upstream and its share.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Share {
+    /// The upstream.
+    pub upstream: DeclaredUpstream,
+    /// Its weight, in proportion to the sum of all weights.
+    pub weight: u32,
+}
+
 /// The cache key of a request, beyond host and path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CacheLookup {
@@ -245,8 +278,9 @@ impl Effect {
                 text(&limit.key);
                 limit.otherwise.values().for_each(text);
             }
+            Self::Split(split) => split.sticky.iter().for_each(text),
             Self::CacheLookup(lookup) => lookup.vary_on.iter().for_each(text),
-            Self::CacheRule(_) => {}
+            Self::ChooseUpstream(_) | Self::CacheRule(_) => {}
             Self::CacheTag(value) => text(value),
             Self::Purge(purge) => match &purge.scope {
                 PurgeScope::Url(value) => visit(Destination::Url, value),
@@ -282,6 +316,8 @@ impl Effect {
                     + limit.key.heap_bytes()
                     + limit.otherwise.heap_bytes()
             }
+            Self::ChooseUpstream(upstream) => size_of::<DeclaredUpstream>() + upstream.name.len(),
+            Self::Split(split) => size_of::<Split>() + split.heap_bytes(),
             Self::CacheLookup(lookup) => size_of::<CacheLookup>() + lookup.heap_bytes(),
             Self::CacheRule(rule) => size_of::<CacheRule>() + rule.heap_bytes(),
             Self::CacheTag(value) => value.heap_bytes(),
@@ -299,6 +335,16 @@ impl TokenBucket {
 impl Cost {
     fn heap_bytes(&self) -> usize {
         self.amount().map_or(0, Value::heap_bytes)
+    }
+}
+
+impl Split {
+    fn heap_bytes(&self) -> usize {
+        let shares = self.shares.iter();
+        let shares: usize = shares
+            .map(|share| size_of::<Share>() + share.upstream.name.len())
+            .sum();
+        shares + self.sticky.as_ref().map_or(0, Value::heap_bytes)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -88,6 +89,17 @@ impl Flavour {
             _ => line.split(" 20").next().unwrap_or(line),
         }
         .to_owned()
+    }
+
+    /// The endpoints of an upstream as its configuration lists them.
+    pub(super) fn endpoints(self, all: &[SocketAddr]) -> String {
+        let each = all.iter().enumerate();
+        let lines = each.map(|(number, address)| match self {
+            Self::Nginx => format!("server {address};"),
+            Self::Haproxy => format!("server s{number} {address}"),
+            _ => format!("\"{address}\","),
+        });
+        lines.collect::<Vec<String>>().join("\n        ")
     }
 
     /// The name of its configuration file.

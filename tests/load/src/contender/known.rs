@@ -1,8 +1,9 @@
 //! The contenders of each measurement: names, programs, configurations.
 
 use super::flavour::Flavour;
+use crate::fleet::Members;
 
-/// Name, program, configuration, the value of `memo` for its policies, description.
+/// Name, program, configuration, what `{{setting}}` stands for in it, description.
 pub(crate) type Row = (
     &'static str,
     Flavour,
@@ -43,6 +44,14 @@ const JANUA_GRPC: &str = include_str!("../../configs/janua-grpc.toml");
 const NGINX_WEBSOCKET: &str = include_str!("../../configs/nginx-websocket.conf");
 const ENVOY_WEBSOCKET: &str = include_str!("../../configs/envoy-websocket.yaml");
 const JANUA_GZIP_CACHE: &str = include_str!("../../configs/janua-gzip-cache.toml");
+
+const NGINX_FLEET: &str = include_str!("../../configs/nginx-fleet.conf");
+const HAPROXY_FLEET: &str = include_str!("../../configs/haproxy-fleet.cfg");
+/// A connection alone would not do: the kernel accepts those of a stopped process.
+const HAPROXY_CHECKS: &str = "balance roundrobin
+    option httpchk GET /1k
+    default-server check inter 1s fall 2 rise 2";
+const JANUA_FLEET: &str = include_str!("../../configs/janua-fleet.toml");
 
 /// Proxies.
 #[rustfmt::skip]
@@ -134,10 +143,55 @@ pub(crate) const COMPRESSING_CACHES: &[Row] = &[
     ("janua", Flavour::Janua, JANUA_GZIP_CACHE, "", "the compressed variant is stored"),
 ];
 
+/// Proxies with several endpoints, by what these are.
+#[rustfmt::skip]
+pub(crate) const FLEETS: &[(Members, &[Row])] = &[
+    (Members::Three, &[
+        ("nginx", Flavour::Nginx, NGINX_FLEET, "", "three endpoints in turn"),
+        ("haproxy", Flavour::Haproxy, HAPROXY_FLEET, "balance roundrobin", "three endpoints in turn"),
+        ("janua", Flavour::Janua, JANUA_FLEET, "", "three endpoints in turn"),
+    ]),
+    (Members::OneDead, &[
+        ("nginx-dead", Flavour::Nginx, NGINX_FLEET, "", "the same, and one refuses connections; `max_fails=1 fail_timeout=10s`, the defaults"),
+        ("haproxy-dead", Flavour::Haproxy, HAPROXY_FLEET, HAPROXY_CHECKS, "the same; endpoints are checked every second"),
+        ("janua-dead", Flavour::Janua, JANUA_FLEET, "", "the same; `max_fails = 1`, `fail_timeout = \"10s\"`, the defaults"),
+    ]),
+    (Members::Many, &[
+        ("nginx-1000", Flavour::Nginx, NGINX_FLEET, "", "a thousand endpoints"),
+        ("haproxy-1000", Flavour::Haproxy, HAPROXY_FLEET, "balance roundrobin", "a thousand endpoints"),
+        ("janua-1000", Flavour::Janua, JANUA_FLEET, "", "a thousand endpoints"),
+    ]),
+];
+
+/// Ways to balance.
+#[rustfmt::skip]
+pub(crate) const BALANCES: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_FLEET, "", "in turn"),
+    ("nginx-least", Flavour::Nginx, NGINX_FLEET, "zone fleet 4m;\n        least_conn;", "`least_conn`, and a `zone` that the workers share"),
+    ("haproxy", Flavour::Haproxy, HAPROXY_FLEET, "balance roundrobin", "in turn"),
+    ("haproxy-least", Flavour::Haproxy, HAPROXY_FLEET, "balance leastconn", "`leastconn`"),
+    ("janua", Flavour::Janua, JANUA_FLEET, "balance = \"round_robin\"", "in turn"),
+    ("janua-least", Flavour::Janua, JANUA_FLEET, "balance = \"least_conn\"", "`least_conn`"),
+    ("janua-random", Flavour::Janua, JANUA_FLEET, "balance = \"random_two\"", "`random_two`"),
+    ("janua-latency", Flavour::Janua, JANUA_FLEET, "balance = \"latency\"", "`latency`"),
+];
+
+/// Proxies before an endpoint that fails.
+#[rustfmt::skip]
+pub(crate) const FAILOVERS: &[Row] = &[
+    ("nginx", Flavour::Nginx, NGINX_FLEET, "", "notices by requests: `max_fails=1 fail_timeout=10s`, the defaults"),
+    ("haproxy", Flavour::Haproxy, HAPROXY_FLEET, HAPROXY_CHECKS, "checks each endpoint every second"),
+    ("janua", Flavour::Janua, JANUA_FLEET, "", "notices by requests: `max_fails = 1`, `fail_timeout = \"10s\"`, the defaults"),
+    ("janua-checks", Flavour::Janua, JANUA_FLEET, "health = { path = \"/1k\", interval = \"1s\", timeout = \"1s\", rise = 2, fall = 2 }", "also checks each endpoint every second"),
+];
+
 /// All rows, for a test of their configurations.
 #[cfg(test)]
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
-    [
+    let fleets = FLEETS.iter().map(|(_, rows)| *rows);
+    let groups = [
+        BALANCES,
+        FAILOVERS,
         PROXIES,
         TLS,
         HTTP2,
@@ -148,7 +202,6 @@ pub(super) fn all() -> impl Iterator<Item = &'static Row> {
         DISKS,
         COMPRESSORS,
         COMPRESSING_CACHES,
-    ]
-    .into_iter()
-    .flatten()
+    ];
+    groups.into_iter().chain(fleets).flatten()
 }

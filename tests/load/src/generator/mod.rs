@@ -73,6 +73,8 @@ pub(crate) struct Generator {
     /// The requests of HTTP/2 that the last reading of a connection has finished.
     finished: Vec<Finished>,
     random: Random,
+    /// The lane that is served first the next time.
+    first: usize,
 }
 
 impl Generator {
@@ -96,6 +98,7 @@ impl Generator {
             scratch: vec![0; 64 * 1024],
             finished: Vec::new(),
             random: Random(0x9e37_79b9_7f4a_7c15),
+            first: 0,
         };
         for target in targets {
             let lane = this.lanes.len();
@@ -142,9 +145,7 @@ impl Generator {
             if open {
                 self.issue(now);
             }
-            for lane in &mut self.lanes {
-                lane.flush(&mut self.slots, &mut self.finished);
-            }
+            self.flush();
             if now >= redial {
                 self.redial(open);
                 redial = now + REDIAL;
@@ -179,10 +180,20 @@ impl Generator {
         }
     }
 
-    /// Sends the requests that are due.
+    /// Sends the requests that are due, each time to another target first. Of those that are due
+    /// together, the first wakes the core of the contenders, and its answer wakes this one: that
+    /// contender pays for both, and must not always be the same.
     fn issue(&mut self, now: Instant) {
-        for lane in &mut self.lanes {
+        self.first = (self.first + 1) % self.lanes.len().max(1);
+        for lane in in_turn(&mut self.lanes, self.first) {
             lane.issue(now, &mut self.slots, &mut self.random);
+        }
+    }
+
+    /// Writes what [`issue`](Self::issue) has left for later, in the same order.
+    fn flush(&mut self) {
+        for lane in in_turn(&mut self.lanes, self.first) {
+            lane.flush(&mut self.slots, &mut self.finished);
         }
     }
 
@@ -278,6 +289,12 @@ impl Generator {
     }
 }
 
+/// All elements, from this one on.
+fn in_turn<T>(all: &mut [T], first: usize) -> impl Iterator<Item = &mut T> {
+    let (before, from) = all.split_at_mut(first.min(all.len()));
+    from.iter_mut().chain(before)
+}
+
 /// xorshift64, which is good enough for arrival times. With the same seed, every run has the
 /// same arrival times.
 struct Random(u64);
@@ -296,6 +313,19 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::Fleet;
+
+    #[test]
+    fn the_targets_take_turns() {
+        let order = |first| -> Vec<u8> {
+            let mut all = [0, 1, 2];
+            in_turn(&mut all, first).map(|one| *one).collect()
+        };
+        assert_eq!(order(0), [0, 1, 2]);
+        assert_eq!(order(2), [2, 0, 1]);
+        assert_eq!(order(3), [0, 1, 2]);
+        assert_eq!(in_turn::<u8>(&mut [], 1).count(), 0);
+    }
 
     #[test]
     fn arrivals_come_at_the_rate_asked_for() {
@@ -308,7 +338,7 @@ mod tests {
     fn load_through_the_bare_proxy_is_answered_whole() {
         let free = || crate::process::free_address().unwrap();
         let (backend, proxy) = (free(), free());
-        std::thread::spawn(move || crate::backend::serve(backend));
+        std::thread::spawn(move || crate::backend::serve(backend, &Fleet::ONE));
         std::thread::spawn(move || crate::bare_hyper::serve(proxy, backend));
         let limit = Instant::now() + GRACE;
         while crate::client::get(proxy, "/1k").is_err() && Instant::now() < limit {

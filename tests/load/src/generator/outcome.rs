@@ -119,6 +119,14 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The share of right answers whose latency was at least this, 0 to 1.
+    pub(crate) fn share_from(&self, micros: u32) -> f64 {
+        let slow = self.latencies.iter().filter(|one| **one >= micros).count();
+        slow as f64 / self.latencies.len().max(1) as f64
+    }
+}
+
 impl fmt::Display for Outcome {
     /// The failures by kind, for the cell of a table; `0` if there are none.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

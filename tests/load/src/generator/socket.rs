@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn messages_are_echoed_by_the_upstream() {
         let address = crate::process::free_address().unwrap();
-        std::thread::spawn(move || crate::backend::serve(address));
+        std::thread::spawn(move || crate::backend::serve(address, &crate::backend::Fleet::ONE));
         let limit = Instant::now() + Duration::from_secs(3);
         while crate::client::get(address, "/1k").is_err() && Instant::now() < limit {
             crate::process::pause(Duration::from_millis(2));

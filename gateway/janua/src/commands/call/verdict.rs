@@ -4,7 +4,7 @@
 use janua_proxy::rehearsal::{CarriedOut, Made};
 use janua_wasm::{
     AbsentKey, CacheLookup, CacheRule, Concurrency, Cost, Edit, Effect, Outcome, ParameterName,
-    PurgeScope, QueryKey, Reply, Storage, TokenBucket,
+    PurgeScope, QueryKey, Reply, Split, Storage, TokenBucket,
 };
 use serde_json::{Value, json};
 
@@ -156,6 +156,11 @@ impl Values<'_> {
                 Item::new("charge", details)
             }
             Effect::Concurrency(limit) => Item::new("concurrency", self.concurrency(limit)),
+            Effect::ChooseUpstream(upstream) => Item::new(
+                "choose-upstream",
+                vec![("upstream", (&*upstream.name).into())],
+            ),
+            Effect::Split(split) => Item::new("split", self.split(split)),
             Effect::CacheLookup(lookup) => Item::new("cache-lookup", self.lookup(lookup)),
             Effect::CacheRule(rule) => Item::new("cache-rule", cache_rule(rule)),
             Effect::CacheTag(_) => Item::new("cache-tag", vec![("tags", self.next())]),
@@ -210,6 +215,15 @@ impl Values<'_> {
             ("most", limit.most.into()),
             ("otherwise", object(self.reply(&limit.otherwise))),
         ]
+    }
+
+    fn split(&mut self, split: &Split) -> Vec<(&'static str, Value)> {
+        let shares = split.shares.iter();
+        let weights: Value = shares
+            .map(|share| json!({ "upstream": &*share.upstream.name, "weight": share.weight }))
+            .collect();
+        let sticky = split.sticky.as_ref().map(|_| self.next());
+        vec![("weights", weights), ("sticky", sticky.unwrap_or_default())]
     }
 
     fn lookup(&mut self, lookup: &CacheLookup) -> Vec<(&'static str, Value)> {

@@ -1,7 +1,8 @@
 use janua_admin::{
-    AddressStatus, CertificateSource, CertificateStatus, DatasetStatus, EndpointStatus, Health,
-    ListenerStatus, MemosStatus, PolicyState, PolicyStatus, ReloadStatus, Reuse, SecretKeyStatus,
-    SecretStatus, Status, UpstreamStatus, WatchStatus,
+    AddressStatus, CertificateSource, CertificateStatus, CheckStatus, DatasetStatus,
+    EndpointStatus, Health, LimitStatus, ListenerStatus, MemosStatus, PolicyState, PolicyStatus,
+    ReloadStatus, Reuse, SecretKeyStatus, SecretStatus, ShareStatus, SplitStatus, Status,
+    UpstreamStatus, WatchStatus,
 };
 
 use super::person;
@@ -15,6 +16,10 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
             health,
         }],
         weight: 1,
+        configured_weight: None,
+        draining: false,
+        backup: false,
+        zone: None,
         health,
         in_flight: 3,
         idle: 8,
@@ -22,6 +27,19 @@ fn endpoint(address: &str, health: Health, requests: u64) -> EndpointStatus {
         fails: 0,
         down_since_unix_ms: None,
         last_error: None,
+        failed: None,
+        failed_count: 0,
+        last_error_detail: None,
+        is_tried: false,
+        check: None,
+    }
+}
+
+fn limit(name: &str, in_use: u64, limit: Option<u64>) -> LimitStatus {
+    LimitStatus {
+        name: name.to_owned(),
+        in_use,
+        limit,
     }
 }
 
@@ -81,6 +99,15 @@ fn running() -> Status {
                     ..endpoint("127.0.0.1:5007", Health::Down, 7)
                 },
             ],
+            limits: vec![limit("pending", 3, None), limit("requests", 6, Some(7))],
+        }],
+        splits: vec![SplitStatus {
+            route: "shop/api".to_owned(),
+            shares: vec![ShareStatus {
+                upstream: "sales".to_owned(),
+                weight: 95,
+                configured_weight: None,
+            }],
         }],
         policies: vec![policy("security", 999, 1), policy("fresh", 0, 0)],
         memos: MemosStatus {
@@ -160,6 +187,10 @@ upstreams
   sales  127.0.0.1:5006  up           1          3     8  1,200,000         0
   sales  127.0.0.1:5007  down         1          3     8          7         0
 
+splits
+  ROUTE     UPSTREAM  WEIGHT  SHARE  NOTES
+  shop/api  sales         95  100 %
+
 policies
   NAME      COMPONENT  HASH          STATE  CALLS  REUSED  FAILURES  REFUSED    MEMO
   security  headers    0123456789ab  ok         1    99 %         0        0  20 KiB
@@ -195,6 +226,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
     let endpoints = &mut status.upstreams[0].endpoints;
     endpoints[0].health = Health::Unresolved;
     endpoints[0].last_error = Some("no such name\x1b[2J".to_owned());
+    status.upstreams[0].limits[1].in_use = 7;
     status.policies[0].state = PolicyState::Open;
     status.policies[0].last_error = Some("trap: unreachable".to_owned());
     status.policies[1].reuse = Reuse::Off("it read a clock".to_owned());
@@ -210,6 +242,7 @@ fn what_is_wrong_is_said_last_and_in_words() {
     let attention = "
 attention
   upstream sales: no endpoint is up
+  upstream sales: all it may have of `limits.requests` is in use: 7 of 7
   upstream sales: 127.0.0.1:5006: no such name\u{fffd}[2J
   upstream sales: 127.0.0.1:5007: down for 1 min 0 s, last failure: refused
   policy security: last failure: trap: unreachable
@@ -234,4 +267,62 @@ fn an_endpoint_that_is_partly_up_says_how_far() {
     status.upstreams[0].endpoints = vec![half];
     let page = person(&status);
     assert!(page.contains("  sales.internal:80  up 1/2 "), "{page}");
+}
+
+#[test]
+fn an_ill_endpoint_says_what_failed() {
+    let mut status = running();
+    let checked = |state: &str| {
+        Some(CheckStatus {
+            state: state.to_owned(),
+            contrary: 0,
+            checked_unix_ms: Some(4_690_000),
+        })
+    };
+    status.upstreams[0].endpoints = vec![
+        EndpointStatus {
+            down_since_unix_ms: Some(4_640_000),
+            last_error: Some("status".to_owned()),
+            last_error_detail: Some("503".to_owned()),
+            failed: Some("check".to_owned()),
+            failed_count: 4,
+            check: checked("down"),
+            ..endpoint("10.0.0.1:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            down_since_unix_ms: Some(4_640_000),
+            last_error: Some("refused".to_owned()),
+            failed: Some("check".to_owned()),
+            failed_count: 1,
+            check: checked("waiting"),
+            ..endpoint("10.0.0.2:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            down_since_unix_ms: Some(4_640_000),
+            last_error: Some("reset".to_owned()),
+            failed: Some("requests".to_owned()),
+            failed_count: 1200,
+            is_tried: true,
+            ..endpoint("10.0.0.3:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            last_error: Some("refused".to_owned()),
+            failed: Some("requests".to_owned()),
+            ..endpoint("10.0.0.4:80", Health::Down, 0)
+        },
+        EndpointStatus {
+            check: checked("waiting"),
+            ..endpoint("10.0.0.5:80", Health::Waiting, 0)
+        },
+    ];
+    let page = person(&status);
+    let attention = "
+attention
+  upstream sales: no endpoint is up
+  upstream sales: 10.0.0.1:80: down for 1 min 0 s, 4 checks failed in a row, last failure: status (503)
+  upstream sales: 10.0.0.2:80: down for 1 min 0 s, 1 check failed in a row, last failure: refused; it gets nothing before its first check has passed
+  upstream sales: 10.0.0.3:80: down for 1 min 0 s, 1,200 requests failed in a row, last failure: reset; requests are still sent to it
+  upstream sales: 10.0.0.4:80: held back after failures, last failure: refused
+  upstream sales: 10.0.0.5:80: waits for its first check";
+    assert!(page.ends_with(attention), "{page}");
 }

@@ -209,7 +209,10 @@ async fn scripted(socket: UdpSocket, script: Rc<RefCell<Vec<(&'static str, Recor
             Some(Reply::Absent) => response.metadata.response_code = ResponseCode::NXDomain,
             None => response.metadata.response_code = ResponseCode::ServFail,
         }
-        socket.send_to(&response.to_vec().unwrap(), from).await.unwrap();
+        socket
+            .send_to(&response.to_vec().unwrap(), from)
+            .await
+            .unwrap();
     }
 }
 
@@ -223,13 +226,15 @@ fn a(ip: [u8; 4]) -> RData {
 }
 
 fn srv(priority: u16, weight: u16, port: u16, target: &str) -> RData {
-    RData::SRV(SRV::new(priority, weight, port, Name::from_ascii(target).unwrap()))
+    RData::SRV(SRV::new(
+        priority,
+        weight,
+        port,
+        Name::from_ascii(target).unwrap(),
+    ))
 }
 
-async fn asking(
-    script: Vec<(&'static str, RecordType, Reply)>,
-    question: Question,
-) -> Outcome {
+async fn asking(script: Vec<(&'static str, RecordType, Reply)>, question: Question) -> Outcome {
     let (socket, server) = loopback().await;
     let system = system("127.0.0.7 known\n::7 known\n", server, None);
     let tasks = LocalSet::new();
@@ -246,16 +251,29 @@ fn addresses_of(host: &str, family: Family) -> Question {
 }
 
 fn ips(text: &str) -> Found {
-    Found::Addresses(text.split_whitespace().map(|ip| ip.parse().unwrap()).collect())
+    Found::Addresses(
+        text.split_whitespace()
+            .map(|ip| ip.parse().unwrap())
+            .collect(),
+    )
 }
 
 #[tokio::test]
 async fn a_family_without_an_answer_does_not_hide_the_other() {
-    let v4 = || ("pods.test.", RecordType::A, Reply::Records(vec![a([192, 0, 2, 7])]));
+    let v4 = || {
+        (
+            "pods.test.",
+            RecordType::A,
+            Reply::Records(vec![a([192, 0, 2, 7])]),
+        )
+    };
     let none = |kind| ("pods.test.", kind, Reply::Records(Vec::new()));
     let question = || addresses_of("pods.test.", Family::Any);
     let found = asking(vec![v4(), none(RecordType::AAAA)], question()).await;
-    assert!(matches!(&found, Outcome::Answer(found, _) if *found == ips("192.0.2.7")), "{found:?}");
+    assert!(
+        matches!(&found, Outcome::Answer(found, _) if *found == ips("192.0.2.7")),
+        "{found:?}"
+    );
     // A server failure for the other family.
     let found = asking(vec![v4()], question()).await;
     assert!(
@@ -264,13 +282,28 @@ async fn a_family_without_an_answer_does_not_hide_the_other() {
     );
     // It does not matter if that family is not wanted.
     let found = asking(vec![v4()], addresses_of("pods.test.", Family::Ipv4)).await;
-    assert!(matches!(&found, Outcome::Answer(found, _) if *found == ips("192.0.2.7")), "{found:?}");
-    let found = asking(vec![none(RecordType::A), none(RecordType::AAAA)], question()).await;
+    assert!(
+        matches!(&found, Outcome::Answer(found, _) if *found == ips("192.0.2.7")),
+        "{found:?}"
+    );
+    let found = asking(
+        vec![none(RecordType::A), none(RecordType::AAAA)],
+        question(),
+    )
+    .await;
     assert!(matches!(found, Outcome::Gone(_)), "{found:?}");
     let absent = |kind| ("pods.test.", kind, Reply::Absent);
-    let found = asking(vec![absent(RecordType::A), absent(RecordType::AAAA)], question()).await;
+    let found = asking(
+        vec![absent(RecordType::A), absent(RecordType::AAAA)],
+        question(),
+    )
+    .await;
     assert!(matches!(found, Outcome::Gone(_)), "{found:?}");
-    for script in [vec![], vec![none(RecordType::A)], vec![absent(RecordType::AAAA)]] {
+    for script in [
+        vec![],
+        vec![none(RecordType::A)],
+        vec![absent(RecordType::AAAA)],
+    ] {
         let found = asking(script, question()).await;
         assert!(matches!(found, Outcome::Failed(_)), "{found:?}");
     }
@@ -280,7 +313,10 @@ async fn a_family_without_an_answer_does_not_hide_the_other() {
         (Family::Ipv6, "::7"),
     ] {
         let found = asking(vec![], addresses_of("known", family)).await;
-        assert!(matches!(&found, Outcome::Answer(found, _) if *found == ips(expected)), "{found:?}");
+        assert!(
+            matches!(&found, Outcome::Answer(found, _) if *found == ips(expected)),
+            "{found:?}"
+        );
     }
 }
 
@@ -294,7 +330,9 @@ async fn services_have_targets_and_the_root_is_none() {
     let Outcome::Answer(Found::Services(found), _) = asking(records(two), question()).await else {
         panic!("there are services");
     };
-    let found = found.iter().map(|it| (it.priority, it.weight, it.port, it.target.as_str()));
+    let found = found
+        .iter()
+        .map(|it| (it.priority, it.weight, it.port, it.target.as_str()));
     let expected = [(10, 5, 8080, "one.test"), (20, 0, 80, "two.test")];
     assert_eq!(found.collect::<Vec<_>>(), expected);
     let root = vec![srv(0, 0, 0, ".")];

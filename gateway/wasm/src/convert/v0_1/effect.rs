@@ -6,7 +6,7 @@ use crate::grants::phases_of;
 use crate::rules::{self, Place, Rules, Violation};
 use crate::verdict::{
     AbsentKey, CacheLookup, CacheRule, Charge, Concurrency, Cost, Effect, ParameterName, Purge,
-    PurgeScope, QueryKey, Storage, Take, TokenBucket,
+    PurgeScope, QueryKey, Share, Split, Storage, Take, TokenBucket,
 };
 
 pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unusable> {
@@ -45,8 +45,15 @@ pub(super) fn effect(raw: raw::Effect, rules: &Rules<'_>) -> Result<Effect, Unus
             Effect::Concurrency(Box::new(concurrency(raw, rules)?))
         }
         raw::Effect::Verify(_) => return not_supported("verify"),
-        raw::Effect::ChooseUpstream(_) => return not_supported("choose-upstream"),
-        raw::Effect::Split(_) => return not_supported("split"),
+        raw::Effect::ChooseUpstream(name) => {
+            allowed("choose-upstream")?;
+            let upstream = rules.upstream(&name).map_err(Unusable::Effect)?;
+            Effect::ChooseUpstream(Box::new(upstream))
+        }
+        raw::Effect::Split(raw) => {
+            allowed("split")?;
+            Effect::Split(Box::new(split(raw, rules)?))
+        }
         raw::Effect::Ban(_) => return not_supported("ban"),
         raw::Effect::Named(named) => {
             return Err(Unusable::Effect(unknown("effect", &named.name)));
@@ -99,6 +106,33 @@ fn concurrency(raw: raw::Concurrency, rules: &Rules<'_>) -> Result<Concurrency, 
         absent: absent(raw.absent),
         most: rules::at_least_one("`most` of a limit", raw.most)?,
         otherwise: reply(raw.otherwise, rules)?,
+    })
+}
+
+fn split(raw: raw::Split, rules: &Rules<'_>) -> Result<Split, Unusable> {
+    rules::at_most("upstreams of a split", raw.weights.len(), rules::MAX_SHARES)?;
+    let mut shares: Vec<Share> = Vec::with_capacity(raw.weights.len());
+    for weighted in raw.weights {
+        let upstream = rules
+            .upstream(&weighted.upstream)
+            .map_err(Unusable::Effect)?;
+        // By a key, the second one would have no share of its own.
+        if shares.iter().any(|share| share.upstream == upstream) {
+            let name = upstream.name;
+            return Err(format!("the upstream {name:?} is twice in a split").into());
+        }
+        shares.push(Share {
+            upstream,
+            weight: weighted.weight,
+        });
+    }
+    if shares.iter().all(|share| share.weight == 0) {
+        return Err("no weight of a split is above 0".to_owned().into());
+    }
+    let sticky = raw.sticky.map(|raw| value(raw, Place::Key, rules));
+    Ok(Split {
+        shares: shares.into(),
+        sticky: sticky.transpose()?,
     })
 }
 

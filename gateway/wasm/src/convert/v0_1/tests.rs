@@ -1,7 +1,10 @@
 use super::*;
 use crate::bindings::v0_1::janua::policy::effects as fx;
 use crate::plan::{May, Plan};
-use crate::verdict::{CacheLookup, Edit, Effect, ParameterName, QueryKey, Storage};
+use crate::verdict::{
+    CacheLookup, DeclaredUpstream, Edit, Effect, ParameterName, Part, QueryKey, Share, Split,
+    Storage,
+};
 
 fn parts(text: &str) -> raw::Value {
     vec![raw::Part::Literal(text.to_owned())]
@@ -41,6 +44,21 @@ fn take() -> fx::Effect {
         },
         cost: fx::Cost::Tokens(1),
         otherwise: empty_reply(),
+    })
+}
+
+fn choose(name: &str) -> fx::Effect {
+    fx::Effect::ChooseUpstream(name.to_owned())
+}
+
+fn split(weights: &[(&str, u32)]) -> fx::Effect {
+    let weighted = |(upstream, weight): &(&str, u32)| fx::Weighted {
+        upstream: (*upstream).to_owned(),
+        weight: *weight,
+    };
+    fx::Effect::Split(fx::Split {
+        weights: weights.iter().map(weighted).collect(),
+        sticky: None,
     })
 }
 
@@ -90,6 +108,7 @@ fn checked(phase: Phase, may: &[&str], raw: verdicts::Verdict) -> Result<Verdict
         phase,
         plan: &plan,
         variables: &["user".into()],
+        upstreams: &["blue".into(), "green".into()],
     };
     match verdict(raw, &rules) {
         Ok((verdict, _)) => Ok(verdict),
@@ -157,6 +176,7 @@ fn effect_in(phase: Phase, raw: fx::Effect) -> Result<Verdict, Violation> {
         "effect:purge",
         "effect:verify",
         "effect:choose-upstream",
+        "effect:split",
         "effect:ban",
     ];
     checked(phase, &all, effect(raw))
@@ -177,8 +197,10 @@ fn rule_of(change: impl FnOnce(&mut fx::CacheRule)) -> Result<Verdict, Violation
 /// An effect's name, a function that creates one, and the phases that it belongs to.
 type Belongs = (&'static str, fn() -> fx::Effect, &'static [Phase]);
 
-const EFFECTS: [Belongs; 5] = [
+const EFFECTS: [Belongs; 7] = [
     ("take", take, &[Phase::Request]),
+    ("choose-upstream", || choose("blue"), &[Phase::Request]),
+    ("split", || split(&[("blue", 1)]), &[Phase::Request]),
     (
         "cache-lookup",
         || fx::Effect::CacheLookup(lookup()),
@@ -401,15 +423,97 @@ fn unsupported_effects_are_refused() {
         for_seconds: 1,
         reason: String::new(),
     };
+    let verify = fx::Verify {
+        secret: "s".to_owned(),
+        algorithm: "HS256".to_owned(),
+        message: Vec::new(),
+        signature: Vec::new(),
+        encoding: fx::Encoding::Hex,
+        prefix: String::new(),
+        otherwise: empty_reply(),
+    };
     for (name, effect) in [
         ("ban", fx::Effect::Ban(ban)),
-        ("choose-upstream", fx::Effect::ChooseUpstream("b".into())),
+        ("verify", fx::Effect::Verify(verify)),
     ] {
         let words = effect_in(Phase::Request, effect).unwrap_err();
         assert!(
             words.starts_with(&format!("`{name}` is not supported")),
             "{words}"
         );
+    }
+}
+
+fn declared(name: &str, place: usize) -> DeclaredUpstream {
+    let name = name.into();
+    DeclaredUpstream { name, place }
+}
+
+#[test]
+fn upstreams_are_found_among_those_that_are_declared() {
+    let chosen = effect_in(Phase::Request, choose("green")).unwrap();
+    let green = Effect::ChooseUpstream(Box::new(declared("green", 1)));
+    assert_eq!(*chosen.effects, [green]);
+
+    let mut raw = split(&[("green", 5), ("blue", 0)]);
+    if let fx::Effect::Split(split) = &mut raw {
+        split.sticky = Some(vec![raw::Part::Reference(0)]);
+    }
+    let divided = effect_in(Phase::Request, raw).unwrap();
+    let share = |upstream, weight| Share { upstream, weight };
+    let expected = Split {
+        shares: [
+            share(declared("green", 1), 5),
+            share(declared("blue", 0), 0),
+        ]
+        .into(),
+        sticky: Some(Value::Parts([Part::Reference(0)].into())),
+    };
+    assert_eq!(*divided.effects, [Effect::Split(Box::new(expected))]);
+}
+
+/// What was not declared is never skipped, and a wrong split is as any other verdict that is not
+/// valid.
+#[test]
+fn upstreams_that_cannot_be_chosen() {
+    let many: Vec<(&str, u32)> = vec![("blue", 1); 65];
+    for (raw, words, is_of_effect) in [
+        (choose("red"), "did not declare `upstream:red`", true),
+        (choose(""), "did not declare `upstream:`", true),
+        (
+            split(&[("blue", 1), ("red", 0)]),
+            "did not declare `upstream:red`",
+            true,
+        ),
+        (split(&[]), "no weight of a split is above 0", false),
+        (
+            split(&[("blue", 0), ("green", 0)]),
+            "no weight of a split is above 0",
+            false,
+        ),
+        (
+            split(&[("blue", 1), ("blue", 2)]),
+            "\"blue\" is twice in a split",
+            false,
+        ),
+        (split(&many), "64 is the most", false),
+    ] {
+        let mut plan = Plan::new(Vec::new(), Vec::new(), &[]).unwrap();
+        let may = ["effect:choose-upstream", "effect:split"];
+        plan.may = May::new(may.map(|word| Permission::parse(word).unwrap()).into());
+        let rules = Rules {
+            phase: Phase::Request,
+            plan: &plan,
+            variables: &[],
+            upstreams: &["blue".into(), "green".into()],
+        };
+        match verdict(effect(raw), &rules) {
+            Err(Unusable::Effect(why)) if is_of_effect => assert!(why.contains(words), "{why}"),
+            Err(Unusable::Violation(why)) if !is_of_effect => {
+                assert!(why.contains(words), "{why}");
+            }
+            other => panic!("{words}: {:?}", other.is_ok()),
+        }
     }
 }
 

@@ -1,0 +1,199 @@
+//! `janua upstream`: the commands `list`, `drain`, `undrain` and `weight`.
+
+mod wait;
+
+use janua_admin::{
+    EndpointAnswer, EndpointCommand, EndpointRequest, EndpointStatus, SplitStatus,
+    SplitWeightRequest, UpstreamStatus, WeightRequest,
+};
+
+use super::table::{Table, counted, number};
+use super::{CommandResult, Output, printable, reach, status};
+use crate::cli::{OneEndpoint, Reach, Weight};
+use wait::{Wait, until};
+
+pub(super) fn list(reach: &Reach) -> CommandResult {
+    let client = reach::client(reach)?;
+    let list = client.upstreams().map_err(Output::failure)?;
+    let page = match list.splits.is_empty() {
+        true => table(&list.upstreams),
+        false => format!("{}\n\n{}", table(&list.upstreams), splits(&list.splits)),
+    };
+    Ok(Output::new(page.trim_end().to_owned(), &list))
+}
+
+/// Takes an endpoint out.
+pub(super) fn drain(one: &OneEndpoint) -> CommandResult {
+    let client = reach::client(&one.reach)?;
+    let request = request(one);
+    let answer = client.endpoint(&EndpointCommand::Drain(&request));
+    let answer = answer.map_err(failure)?;
+    match one.wait {
+        true => until(Wait::Drained, &client, answer, one.timeout),
+        false => Ok(said(drained(&answer), &answer)),
+    }
+}
+
+/// Lets an endpoint in again.
+pub(super) fn undrain(one: &OneEndpoint) -> CommandResult {
+    let client = reach::client(&one.reach)?;
+    let request = request(one);
+    let answer = client.endpoint(&EndpointCommand::Undrain(&request));
+    let answer = answer.map_err(failure)?;
+    match one.wait {
+        true => until(Wait::Up, &client, answer, one.timeout),
+        false => Ok(said(undrained(&answer), &answer)),
+    }
+}
+
+/// Gives an endpoint another weight, or an upstream in the split of a route.
+pub(super) fn weight(one: &Weight) -> CommandResult {
+    let client = reach::client(&one.reach)?;
+    if let Some(route) = &one.route {
+        let request = SplitWeightRequest {
+            route: route.clone(),
+            upstream: one.upstream.clone(),
+            weight: one.weight,
+        };
+        let split = client.split_weight(&request).map_err(failure)?;
+        let person = printable(splits(std::slice::from_ref(&split)).trim_end());
+        return Ok(Output::new(person, &split));
+    }
+    let request = WeightRequest {
+        upstream: one.upstream.clone(),
+        endpoint: one.endpoint.clone().unwrap_or_default(),
+        weight: one.weight,
+    };
+    let answer = client.endpoint(&EndpointCommand::Weight(&request));
+    let answer = answer.map_err(failure)?;
+    Ok(said(weighed(&answer), &answer))
+}
+
+fn request(one: &OneEndpoint) -> EndpointRequest {
+    EndpointRequest {
+        upstream: one.upstream.clone(),
+        endpoint: one.endpoint.clone(),
+    }
+}
+
+/// The gateway's message may contain text of the command line.
+fn failure(error: impl ToString) -> Output {
+    Output::failure(printable(&error.to_string()))
+}
+
+/// What was done, and the warnings about it.
+fn said(done: String, answer: &EndpointAnswer) -> Output {
+    let warnings = answer.warnings.iter();
+    let warnings = warnings.map(|warning| format!("\nwarning: {warning}"));
+    let person = done + &warnings.collect::<String>();
+    Output::new(printable(&person), answer)
+}
+
+fn name(answer: &EndpointAnswer) -> String {
+    format!("{}: {}", answer.upstream, answer.endpoint.address)
+}
+
+fn drained(answer: &EndpointAnswer) -> String {
+    let how = match answer.changed {
+        true => "is taken out",
+        false => "was taken out before",
+    };
+    let in_flight = match answer.endpoint.in_flight {
+        0 => "no request is in flight there".to_owned(),
+        count => format!("{} in flight there", counted(count, "request")),
+    };
+    format!("{} {how}; {in_flight}", name(answer))
+}
+
+fn undrained(answer: &EndpointAnswer) -> String {
+    match answer.changed {
+        true => format!("{} is let in again", name(answer)),
+        false => format!("{} was not taken out", name(answer)),
+    }
+}
+
+fn weighed(answer: &EndpointAnswer) -> String {
+    let endpoint = &answer.endpoint;
+    let weight = number(u64::from(endpoint.weight));
+    let configured = number(u64::from(
+        endpoint.configured_weight.unwrap_or(endpoint.weight),
+    ));
+    format!(
+        "{} has the weight {weight} until the next reload; in the configuration it has {configured}",
+        name(answer)
+    )
+}
+
+/// A row for each endpoint.
+fn table(upstreams: &[UpstreamStatus]) -> String {
+    if upstreams.is_empty() {
+        return "there is no upstream".to_owned();
+    }
+    let mut table = Table::new([
+        "upstream",
+        "endpoint",
+        "state",
+        "weight",
+        "in flight",
+        "requests",
+        "failures",
+        "backup",
+        "zone",
+        "notes",
+    ]);
+    for upstream in upstreams {
+        for endpoint in &upstream.endpoints {
+            table.row([
+                upstream.name.clone(),
+                endpoint.address.clone(),
+                status::state(endpoint),
+                number(u64::from(endpoint.weight)),
+                number(endpoint.in_flight),
+                number(endpoint.requests),
+                number(endpoint.fails),
+                if endpoint.backup { "yes" } else { "no" }.to_owned(),
+                endpoint.zone.clone().unwrap_or_else(|| "-".to_owned()),
+                notes(endpoint),
+            ]);
+        }
+    }
+    table.render().trim_end().to_owned()
+}
+
+/// A row for each upstream of each split.
+pub(super) fn splits(splits: &[SplitStatus]) -> String {
+    let mut table = Table::new(["route", "upstream", "weight", "share", "notes"]);
+    for split in splits {
+        let weights = split.shares.iter().map(|share| u64::from(share.weight));
+        let all: u64 = weights.sum();
+        for share in &split.shares {
+            let percent = (u64::from(share.weight) * 100).checked_div(all);
+            let notes = share.configured_weight.map(|configured| {
+                let configured = number(u64::from(configured));
+                format!("weight {configured} in the configuration")
+            });
+            table.row([
+                split.route.clone(),
+                share.upstream.clone(),
+                number(u64::from(share.weight)),
+                percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %")),
+                notes.unwrap_or_default(),
+            ]);
+        }
+    }
+    table.render()
+}
+
+/// What else there is to say about an endpoint.
+fn notes(endpoint: &EndpointStatus) -> String {
+    let weight = endpoint.configured_weight.map(|configured| {
+        let configured = number(u64::from(configured));
+        format!("weight {configured} in the configuration")
+    });
+    let trouble = status::trouble(endpoint, status::now());
+    let notes: Vec<String> = weight.into_iter().chain(trouble).collect();
+    notes.join("; ")
+}
+
+#[cfg(test)]
+mod tests;

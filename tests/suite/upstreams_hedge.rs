@@ -1,0 +1,129 @@
+//! Requests that are sent to a second endpoint because the first is late.
+
+use std::time::{Duration, Instant};
+
+use janua_tests::{
+    Gateway, Http2Stream, Http2Upstream, Proxy, Reply, Request, Upstream, assert_eventually,
+};
+
+use crate::upstreams_balance::named;
+
+const HEDGE: &str = "hedge = \"100ms\"\npassive_health = { max_fails = 0 }";
+
+#[tokio::test]
+async fn a_late_endpoint_is_overtaken() {
+    let (late, fast) = (Upstream::silent().await, named("fast").await);
+    let config = Proxy::to(late.endpoint())
+        .and(fast.endpoint())
+        .upstream(HEDGE);
+    let gateway = Gateway::start_one_worker(config).await;
+    let begin = Instant::now();
+    for n in 0..10 {
+        let response = gateway.get("/").await;
+        assert_eq!((response.status, response.text()), (200, "fast"), "{n}");
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(100 * 4));
+    let overtaken = late.connections();
+    assert!(overtaken >= 4, "{overtaken}");
+    assert_eventually!(late.open() == 0, "what was overtaken is given up");
+    gateway.settled().await;
+    let metrics = gateway.metrics().await;
+    let won = [("upstream", "app"), ("outcome", "won")];
+    let won = metrics.sum("janua_upstream_hedges_total", &won);
+    assert_eq!(won, f64::from(u32::try_from(overtaken).unwrap()));
+    assert_eq!(metrics.sum("janua_endpoint_in_flight", &[]), 0.0);
+    assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_overtaken_is_reset() {
+    let late = Http2Upstream::raw(|mut stream: Http2Stream| async move {
+        let _ = stream.request().await;
+        // CANCEL
+        assert_eq!(stream.cancelled().await, Some(8));
+        let _ = stream.finish();
+    })
+    .await;
+    let fast = Http2Upstream::http(async |_| Reply::ok("fast")).await;
+    let config = Proxy::to(late.endpoint())
+        .and(fast.endpoint())
+        .upstream(&format!("{HEDGE}\nhttp = \"2\""));
+    let gateway = Gateway::start_one_worker(config).await;
+    for n in 0..6 {
+        assert_eq!(gateway.get("/").await.status, 200, "{n}");
+    }
+    assert!(late.streams() >= 2, "{}", late.streams());
+    assert_eventually!(late.in_progress() == 0);
+    assert_eq!(late.open(), 1, "the connection is kept");
+}
+
+#[tokio::test]
+async fn what_changes_something_is_sent_once() {
+    let slow = Upstream::http(async |_| {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Reply::ok("slow")
+    })
+    .await;
+    let other = Upstream::http(async |_| {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        Reply::ok("slow")
+    })
+    .await;
+    let config = Proxy::to(slow.endpoint())
+        .and(other.endpoint())
+        .upstream(HEDGE)
+        .also("/never", "hedge = false");
+    let gateway = Gateway::start_one_worker(config).await;
+    let sent = || slow.request_count() + other.request_count();
+    let requests = [
+        Request::post("/", "pay"),
+        Request::new("POST", "/"),
+        Request::new("PUT", "/").body("put"),
+        Request::new("DELETE", "/"),
+        Request::get("/never"),
+    ];
+    for (n, request) in requests.into_iter().enumerate() {
+        assert_eq!(gateway.send(request).await.status, 200);
+        assert_eq!(sent(), n + 1);
+    }
+    assert_eq!(gateway.get("/").await.status, 200);
+    assert_eventually!(sent() == 7, "a GET is sent twice");
+}
+
+/// If all are slow, few requests are doubled.
+#[tokio::test]
+async fn an_upstream_that_is_slow_as_a_whole_is_not_given_twice_as_much() {
+    let slow = async || {
+        Upstream::http(async |_| {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            Reply::ok("slow")
+        })
+        .await
+    };
+    let (one, two) = (slow().await, slow().await);
+    let config = Proxy::to(one.endpoint())
+        .and(two.endpoint())
+        .upstream("hedge = \"10ms\"\nretries = { budget = \"10%\" }");
+    let gateway = Gateway::start(config).await;
+    let begin = Instant::now();
+    let mut clients = Vec::new();
+    for _ in 0..40 {
+        clients.push(gateway.connect().await);
+    }
+    let clients = clients.into_iter().map(|mut wire| {
+        tokio::spawn(async move {
+            for _ in 0..25 {
+                assert_eq!(wire.exchange(&Request::get("/")).await.status, 200);
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let metrics = gateway.metrics().await;
+    let doubled = metrics.sum("janua_upstream_hedges_total", &[]);
+    let periods = f64::from(u32::try_from(begin.elapsed().as_secs() / 10).unwrap()) + 1.0;
+    // All of them are late.
+    assert!(doubled >= 200.0, "{doubled}");
+    assert!(doubled <= 200.0 * periods + 100.0, "{doubled}");
+}

@@ -1,0 +1,187 @@
+//! Requests that wait while no endpoint can be reached: the restart of a service.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::{Duration, Instant};
+
+use janua_tests::{
+    Endpoint, Gateway, Http2Client, Proxy, Reply, Request, ReservedPort, Upstream, Vacant, Visit,
+    assert_eventually,
+};
+
+const HOLD: &str = "hold = \"60s\"";
+
+/// A server at this address that answers everything.
+async fn serve(address: std::net::SocketAddr) -> Upstream {
+    Upstream::at(Endpoint::Tcp(address), |mut visit: Visit| async move {
+        while let Ok(request) = visit.request().await {
+            let reply = Reply::ok("back").to_bytes(&request.method);
+            if visit.wire.try_send(reply).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await
+}
+
+async fn held(gateway: &Gateway) -> f64 {
+    gateway.metrics().await.sum("janua_upstream_held", &[])
+}
+
+#[tokio::test]
+async fn a_restart_loses_nothing() {
+    let port = ReservedPort::reserve();
+    let address = port.address();
+    let upstream = serve(address).await;
+    let config = Proxy::to(address.to_string()).upstream(HOLD);
+    let gateway = Arc::new(Gateway::start(config).await);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let clients = (0..8).map(|n| {
+        let (gateway, is_over) = (Arc::clone(&gateway), Arc::clone(&is_over));
+        tokio::spawn(async move {
+            let mut wire = gateway.connect().await;
+            let mut count = 0;
+            while !is_over.load(SeqCst) {
+                let request = match n % 2 {
+                    0 => Request::get("/"),
+                    _ => Request::new("PUT", "/").body("put"),
+                };
+                let response = wire.exchange(&request).await;
+                assert_eq!((response.status, response.text()), (200, "back"));
+                count += 1;
+            }
+            count
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    assert_eventually!(upstream.request_count() > 100);
+    upstream.stop().await;
+    assert_eventually!(held(&gateway).await == 8.0);
+    let upstream = serve(address).await;
+    assert_eventually!(upstream.request_count() > 100);
+    is_over.store(true, SeqCst);
+    for client in clients {
+        assert!(client.await.unwrap() > 0);
+    }
+    let metrics = gateway.metrics().await;
+    assert_eq!(metrics.sum("janua_failures_total", &[]), 0.0);
+    let released = [("outcome", "released")];
+    assert!(metrics.sum("janua_upstream_holds_total", &released) >= 8.0);
+    assert_eq!(held(&gateway).await, 0.0);
+}
+
+/// A request that was not sent yet waits whatever its method, also over HTTP/2.
+#[tokio::test]
+async fn requests_of_all_methods_wait() {
+    let port = ReservedPort::reserve();
+    let address = port.address();
+    let config = Proxy::to(address.to_string())
+        .listener("http2 = true")
+        .upstream(HOLD);
+    let gateway = Gateway::start_one_worker(config).await;
+    let mut wire = gateway.connect().await;
+    wire.send(Request::post("/post", "pay").to_bytes()).await;
+    let client = Http2Client::over(gateway.connect().await).await;
+    let put = Request::new("PUT", "/put").body(vec![b'x'; 200_000]);
+    let (response, upstream) = tokio::join!(client.send(&put), async {
+        assert_eventually!(held(&gateway).await == 2.0);
+        serve(address).await
+    });
+    assert_eq!(response.status, 200);
+    assert_eq!(wire.receive("POST").await.status, 200);
+    assert_eq!(upstream.request_count(), 2);
+    let mut sizes: Vec<_> = upstream.requests().iter().map(|it| it.body.len()).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [3, 200_000]);
+}
+
+#[tokio::test]
+async fn what_waits_in_vain_gets_the_reason() {
+    let vacant = Vacant::refusing();
+    let config = Proxy::to(vacant.endpoint())
+        .upstream("hold = \"500ms\"")
+        .also("/dns", "upstream = \"nowhere\"\nhold = \"500ms\"")
+        .also("/now", "hold = \"0s\"")
+        .beside("nowhere", "nowhere.invalid:80");
+    let gateway = Gateway::start_one_worker(config).await;
+    for (path, error) in [("/", "connection_refused"), ("/dns", "dns_error")] {
+        let begin = Instant::now();
+        let response = gateway.get(path).await;
+        assert_eq!(response.status, 502);
+        assert_eq!(response.proxy_error(), Some(error));
+        assert!(begin.elapsed() >= Duration::from_millis(500));
+        let line = gateway.log_line(path).await;
+        let notes = line["notes"].to_string();
+        assert!(
+            notes.contains("within 500ms") && notes.contains("hold"),
+            "{line}"
+        );
+    }
+    assert_eq!(gateway.get("/now").await.status, 502);
+    let metrics = gateway.metrics().await;
+    let expired = [("outcome", "expired")];
+    assert_eq!(metrics.sum("janua_upstream_holds_total", &expired), 2.0);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_wait() {
+    let vacant = Vacant::refusing();
+    let config = Proxy::to(vacant.endpoint()).upstream(HOLD);
+    let gateway = Gateway::start(config).await;
+    let mut wires = Vec::new();
+    for _ in 0..4 {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        wires.push(wire);
+    }
+    assert_eventually!(held(&gateway).await == 4.0);
+    for wire in wires {
+        wire.reset();
+    }
+    assert_eventually!(held(&gateway).await == 0.0);
+    let metrics = gateway.metrics().await;
+    let gone = [("outcome", "gone")];
+    assert_eq!(metrics.sum("janua_upstream_holds_total", &gone), 4.0);
+}
+
+/// The service comes back at another address, and a reload tells the gateway.
+#[tokio::test]
+async fn a_reload_in_the_middle_leads_elsewhere() {
+    let vacant = Vacant::refusing();
+    let moved = Upstream::always(Reply::ok("moved")).await;
+    let mut gateway = Gateway::start(Proxy::to(vacant.endpoint()).upstream(HOLD)).await;
+    let mut wires = Vec::new();
+    for _ in 0..6 {
+        let mut wire = gateway.connect().await;
+        wire.send(Request::get("/").to_bytes()).await;
+        wires.push(wire);
+    }
+    assert_eventually!(held(&gateway).await == 6.0);
+    // One that changes nothing for the upstream leaves them where they are.
+    let same = Proxy::to(vacant.endpoint()).upstream(HOLD).also("/new", "");
+    gateway.reload(same).await;
+    assert_eq!(held(&gateway).await, 6.0);
+    gateway
+        .reload(Proxy::to(moved.endpoint()).upstream(HOLD))
+        .await;
+    for wire in &mut wires {
+        let response = wire.receive("GET").await;
+        assert_eq!((response.status, response.text()), (200, "moved"));
+    }
+    assert_eq!(moved.request_count(), 6);
+}
+
+/// A gateway that stops does not wait for those that wait.
+#[tokio::test]
+async fn a_stop_ends_the_wait() {
+    let vacant = Vacant::refusing();
+    let config = Proxy::to(vacant.endpoint()).upstream(HOLD);
+    let mut gateway = Gateway::start(config).await;
+    let mut wire = gateway.connect().await;
+    wire.send(Request::get("/").to_bytes()).await;
+    assert_eventually!(held(&gateway).await == 1.0);
+    let begin = Instant::now();
+    gateway.stop().await;
+    assert!(begin.elapsed() < Duration::from_secs(30));
+}
